@@ -1,0 +1,27 @@
+"""devbridge: write long-running AWS jobs, run them live on the laptop, deploy them unchanged.
+
+The constructs of an app are re-exported here and imported only when they are used, so that
+``import devbridge`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from devbridge.constructs import Api as Api
+    from devbridge.constructs import App as App
+    from devbridge.constructs import Function as Function
+    from devbridge.constructs import Job as Job
+    from devbridge.constructs import Table as Table
+
+__version__ = "0.1.0"
+__all__ = ["Api", "App", "Function", "Job", "Table"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from devbridge import constructs  # noqa: PLC0415
+
+        return getattr(constructs, name)
+    raise AttributeError(f"module 'devbridge' has no attribute {name!r}")

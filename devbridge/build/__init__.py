@@ -1,0 +1,1 @@
+"""Builds what is deployed: reproducible zips of handlers and what they import."""

@@ -1,0 +1,1 @@
+"""What an app is made of: App, Job, Function, Api, Table."""

@@ -1,0 +1,91 @@
+"""The words that the daemon's rooms share: what a job is, what a worker reports, how it ends."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+class State(enum.StrEnum):
+    """A job's life. The last five are final."""
+
+    QUEUED = "QUEUED"
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    TIMED_OUT = "TIMED_OUT"
+    CRASHED = "CRASHED"
+
+    @property
+    def final(self) -> bool:
+        return self not in _LIVE
+
+
+_LIVE = frozenset({State.QUEUED, State.STARTING, State.RUNNING})
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """What the daemon must know of one job to run it. Made from the deployed app."""
+
+    name: str
+    handler: str
+    """``path/of/file.function``, relative to the app's folder, e.g. ``jobs/factorial.handler``."""
+    timeout: float
+    """Seconds that one run may take."""
+    memory_mb: int
+    role_arn: str
+    """The CodeBuild role whose credentials the workers get."""
+    environment: Mapping[str, str]
+    """What `bind` and `environment` put into the job's environment."""
+    project_arn: str = ""
+    """The CodeBuild project that runs the job when it is deployed."""
+    max_attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as the user shall see it. `frames` are the user's own, outermost first."""
+
+    type: str
+    message: str
+    frames: tuple[str, ...] = ()
+    """Each one text like a traceback's: ``File "jobs/a.py", line 3, in f\\n    return 1 / 0``."""
+    trace: tuple[str, ...] = ()
+    """The whole traceback's lines, for the log file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Modules:
+    """What a handler really imported, reported by its worker once it has."""
+
+    user_files: frozenset[Path]
+    """Files below the app's folder: these are watched."""
+    third_party: tuple[str, ...]
+    """Top-level importable names outside it and outside the standard library, in import order:
+    a zygote imports these before it forks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One run, as the Runtime API hands it to a worker."""
+
+    job_id: str
+    payload: bytes
+    deadline: float
+    """Seconds since the epoch."""
+    function_arn: str = ""
+    context: Mapping[str, str] = field(default_factory=dict)
+    """The client context's `custom` entries: job, attempt, max_attempts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a process ended: exactly one of the two is set."""
+
+    code: int | None = None
+    signal: int | None = None

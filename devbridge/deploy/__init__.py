@@ -1,0 +1,1 @@
+"""synth -> package -> plan -> execute: an app becomes a CloudFormation stack. The only place that creates AWS resources."""

@@ -1,0 +1,211 @@
+"""Every error that devbridge raises on purpose, and the exit code that each one ends with.
+
+::
+
+    DevbridgeError                      1   something went wrong that has no class of its own
+    ├── AppError                        3   the app's definition is wrong
+    │   ├── AppNotFound
+    │   ├── AppFailed
+    │   ├── InvalidValue
+    │   ├── DuplicateName
+    │   ├── UnknownBindTarget
+    │   └── HandlerNotFound
+    ├── PayloadError                    4   the payload cannot be sent
+    │   ├── PayloadNotJson
+    │   └── PayloadTooLarge
+    ├── NotFound                        5   no such job, run or resource
+    │   ├── UnknownJob
+    │   ├── UnknownRun
+    │   └── NotDeployed
+    ├── CloudError                      6   the cloud, real or embedded, did not answer as it must
+    │   ├── EmbeddedCloudFailed
+    │   ├── CloudNotRunning
+    │   └── PortTaken
+    ├── CredentialsError                7   no AWS credentials, or expired ones
+    ├── DeployError                     8   CloudFormation refused or rolled back
+    ├── BuildError                      9   a function could not be packaged
+    ├── BridgeError                     10  the MQTT broker refused, or went away
+    │   ├── BrokerUnreachable
+    │   ├── BrokerRefused
+    │   └── ConnectionLost
+    ├── InterpreterError                11  the app's Python environment is missing or broken
+    ├── InvokeError                     12  the invoker was reached and could not start the job
+    └── AlreadyRunning                  13  another `devbridge dev` runs this stage here
+
+An error has *what* happened, *where* (a file, a resource, a value) and a *remedy*: what to do now.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+EXIT_OK: Final = 0
+EXIT_ERROR: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_APP: Final = 3
+EXIT_PAYLOAD: Final = 4
+EXIT_NOT_FOUND: Final = 5
+EXIT_CLOUD: Final = 6
+EXIT_CREDENTIALS: Final = 7
+EXIT_DEPLOY: Final = 8
+EXIT_BUILD: Final = 9
+EXIT_BRIDGE: Final = 10
+EXIT_INTERPRETER: Final = 11
+EXIT_INVOKE: Final = 12
+EXIT_ALREADY_RUNNING: Final = 13
+EXIT_INTERRUPTED: Final = 130
+"""128 + SIGINT, the shell's convention."""
+
+
+class DevbridgeError(Exception):
+    """An error that the user can act on: what happened, where, and what to do about it."""
+
+    exit_code: ClassVar[int] = EXIT_ERROR
+
+    def __init__(self, what: str, *, where: str | None = None, remedy: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.where:
+            lines.append(f"  where: {self.where}")
+        if self.remedy:
+            lines.append(f"  to do: {self.remedy}")
+        return "\n".join(lines)
+
+
+class AppError(DevbridgeError):
+    """The app's definition is wrong: correct the file that the error names."""
+
+    exit_code = EXIT_APP
+
+
+class AppNotFound(AppError):
+    """There is no app.py here: go to the app's folder, or run `devbridge init`."""
+
+
+class AppFailed(AppError):
+    """app.py raised while it was loaded: correct the line that the error names."""
+
+
+class InvalidValue(AppError):
+    """A construct was given a value that is not allowed: use one of those the error lists."""
+
+
+class DuplicateName(AppError):
+    """Two constructs of one type have the same name: rename one."""
+
+
+class UnknownBindTarget(AppError):
+    """`bind` names something that is not a construct of this app: create it first."""
+
+
+class HandlerNotFound(AppError):
+    """A handler's file or function does not exist: correct the path or create it."""
+
+
+class PayloadError(DevbridgeError):
+    """The payload cannot be sent."""
+
+    exit_code = EXIT_PAYLOAD
+
+
+class PayloadNotJson(PayloadError):
+    """The payload is not JSON: see the position that the error names."""
+
+
+class PayloadTooLarge(PayloadError):
+    """The payload is over Lambda's 6 MB: put it in S3 and send the key."""
+
+
+class NotFound(DevbridgeError):
+    """What was asked for does not exist."""
+
+    exit_code = EXIT_NOT_FOUND
+
+
+class UnknownJob(NotFound):
+    """The app has no job of that name: use one of those the error lists."""
+
+
+class UnknownRun(NotFound):
+    """The ledger has no run with that id: see `devbridge jobs`."""
+
+
+class NotDeployed(NotFound):
+    """The stage is not deployed: run `devbridge dev` first."""
+
+
+class CloudError(DevbridgeError):
+    """The cloud, real or embedded, did not answer as it must."""
+
+    exit_code = EXIT_CLOUD
+
+
+class EmbeddedCloudFailed(CloudError):
+    """The embedded cloud could not be installed or started: see its log."""
+
+
+class CloudNotRunning(CloudError):
+    """The embedded cloud of this app is not running: start `devbridge dev --local`."""
+
+
+class PortTaken(CloudError):
+    """The port is used by another process: choose another, or leave it out for a free one."""
+
+
+class CredentialsError(DevbridgeError):
+    """No AWS credentials were found, or they have expired: renew them as the error says."""
+
+    exit_code = EXIT_CREDENTIALS
+
+
+class DeployError(DevbridgeError):
+    """CloudFormation refused the change or rolled it back: see the first cause."""
+
+    exit_code = EXIT_DEPLOY
+
+
+class BuildError(DevbridgeError):
+    """A function could not be packaged: see what could not be resolved."""
+
+    exit_code = EXIT_BUILD
+
+
+class BridgeError(DevbridgeError):
+    """The MQTT connection failed."""
+
+    exit_code = EXIT_BRIDGE
+
+
+class BrokerUnreachable(BridgeError):
+    """No connection to the MQTT broker could be made: check the network."""
+
+
+class BrokerRefused(BridgeError):
+    """The MQTT broker refused the connection: check the permissions of the credentials."""
+
+
+class ConnectionLost(BridgeError):
+    """The MQTT connection ended: devbridge reconnects by itself."""
+
+
+class InterpreterError(DevbridgeError):
+    """The app's Python environment is missing or broken: create it again."""
+
+    exit_code = EXIT_INTERPRETER
+
+
+class InvokeError(DevbridgeError):
+    """The invoker was reached and could not start the job."""
+
+    exit_code = EXIT_INVOKE
+
+
+class AlreadyRunning(DevbridgeError):
+    """Another `devbridge dev` runs this stage in this folder: stop it first."""
+
+    exit_code = EXIT_ALREADY_RUNNING

@@ -1,0 +1,146 @@
+"""The messages of the wire protocol, version 1.
+
+A *request* goes from a stub to the daemon and names the stub to answer; a *reply* goes back and
+carries the request's id, which is all that a stub resolves a waiter by. Ids are UUIDs in their
+canonical text form. Times are seconds since the epoch (UTC).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Start a job. `payload` is a JSON text as it came; nobody on the way parses it."""
+
+    request_id: str
+    stub_id: str
+    sent_at: float
+    job: str
+    job_id: str
+    payload: bytes
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """Cancel a job by its id, whatever state it is in."""
+
+    request_id: str
+    stub_id: str
+    sent_at: float
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Ask for a job's state and, when it has ended, its result or error."""
+
+    request_id: str
+    stub_id: str
+    sent_at: float
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The ledger has the job. `state` is its state now; `duplicate` says it was there before."""
+
+    request_id: str
+    job_id: str
+    state: str
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """The daemon will not do it. `code` is one of the REJECT_ constants."""
+
+    request_id: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    """The cancellation was taken. `state` is the job's state when it was."""
+
+    request_id: str
+    job_id: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusReply:
+    """A job's state; `result` is a JSON text when it succeeded, `error_*` when it did not."""
+
+    request_id: str
+    job_id: str
+    job: str
+    state: str
+    attempt: int
+    max_attempts: int
+    result: bytes | None = None
+    error_type: str | None = None
+    error_message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presence:
+    """The daemon's retained announcement, and (with `online` false) its last will."""
+
+    online: bool
+    daemon_id: str
+    host: str
+    user: str
+    pid: int
+    since: float
+    session_expiry: int
+    """Seconds for which the broker keeps requests for a daemon that went away."""
+
+
+Request = Run | Cancel | Status
+Reply = Accepted | Rejected | Cancelled | StatusReply
+Message = Request | Reply | Presence
+
+REJECT_UNKNOWN_JOB: Final = "UnknownJob"
+REJECT_UNKNOWN_RUN: Final = "UnknownRun"
+REJECT_TOO_LARGE: Final = "PayloadTooLarge"
+REJECT_MALFORMED: Final = "Malformed"
+REJECT_TAKEN_OVER: Final = "TakenOver"
+REJECT_BUSY: Final = "Busy"
+REJECT_SHUTTING_DOWN: Final = "ShuttingDown"
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The topics of one app and stage; IAM policies name `prefix` and nothing wider."""
+
+    app: str
+    stage: str
+
+    @property
+    def prefix(self) -> str:
+        return f"devbridge/{self.app}/{self.stage}"
+
+    @property
+    def requests(self) -> str:
+        return f"{self.prefix}/requests"
+
+    @property
+    def presence(self) -> str:
+        return f"{self.prefix}/presence"
+
+    def replies(self, stub_id: str) -> str:
+        return f"{self.prefix}/replies/{stub_id}"
+
+    @property
+    def daemon_client_id(self) -> str:
+        return f"devbridge-{self.app}-{self.stage}-daemon"
+
+    def stub_client_id(self, stub_id: str) -> str:
+        return f"devbridge-{self.app}-{self.stage}-stub-{stub_id}"
