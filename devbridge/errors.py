@@ -11,6 +11,7 @@
     │   ├── UnknownBindTarget
     │   └── HandlerNotFound
     ├── PayloadError                    4   the payload cannot be sent
+    │   ├── PayloadInvalid
     │   ├── PayloadNotJson
     │   └── PayloadTooLarge
     ├── NotFound                        5   no such job, run or resource
@@ -111,6 +112,10 @@ class PayloadError(DevbridgeError):
     """The payload cannot be sent."""
 
     exit_code = EXIT_PAYLOAD
+
+
+class PayloadInvalid(PayloadError):
+    """The payload is not what the handler declares: correct the path that the error names."""
 
 
 class PayloadNotJson(PayloadError):

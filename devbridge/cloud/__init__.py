@@ -1,1 +1,4 @@
-"""The AWS session, and the embedded cloud: the only place that decides endpoints and credentials of the developer."""
+"""The AWS session and the embedded cloud.
+
+The only place that decides endpoints and credentials of the developer.
+"""

@@ -1,0 +1,65 @@
+"""The command line: click, and one module a command, imported only when that command runs.
+
+A command lives in the module of its name and is that module's attribute of the same name.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any, Final
+
+import click
+
+from devbridge import __version__
+from devbridge.cli.common import errors_reported
+
+COMMANDS: Final = {
+    "init": "Create a working app in an empty folder.",
+    "dev": "Deploy stubs in place of the jobs, and run the jobs live on this machine.",
+    "invoke": "Start a job through the deployed invoker.",
+    "jobs": "List the runs of this stage, the newest first.",
+    "logs": "Print what a run has printed, byte for byte.",
+    "outputs": "Print what the stage has deployed, the API's URL first.",
+    "remove": "Remove the stage from the cloud, its tables and their data too.",
+    "doctor": "Check what devbridge needs: installed, reachable, permitted.",
+}
+"""Each command and its line in `devbridge --help`, which is printed without importing any."""
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when the command is used, not before."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"devbridge.cli.{cmd_name}")
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)  # noqa: S101
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if "NO_COLOR" in os.environ:
+            ctx.color = False
+        # A job's result may be a number of more digits than Python reads by default.
+        sys.set_int_max_str_digits(0)
+        with errors_reported(ctx):
+            return super().invoke(ctx)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with: devbridge init hello && cd hello && devbridge dev --local",
+)
+@click.version_option(__version__, "-V", "--version", message="devbridge %(version)s")
+def main() -> None:
+    """Write long-running AWS jobs, run them live on your laptop, deploy them unchanged."""

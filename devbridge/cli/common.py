@@ -1,0 +1,177 @@
+"""What the commands share: the options, the report of errors, and how they print."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
+
+import click
+
+from devbridge.errors import EXIT_INTERRUPTED, CloudError, CloudNotRunning, DevbridgeError
+
+if TYPE_CHECKING:
+    from devbridge.cloud.session import Cloud
+    from devbridge.config import Config
+    from devbridge.daemon.ledger import Ledger
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+EXIT_BROKEN_PIPE: Final = 128 + signal.SIGPIPE
+"""What the shell makes of a program whose reader went away (`devbridge jobs | head -1`)."""
+
+_OPTIONS: Final = (
+    click.option(
+        "--app",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="The app's folder: the one with app.py (default: here, or the nearest above).",
+    ),
+    click.option("--stage", help="The stage (default: your user name)."),
+    click.option(
+        "--local", is_flag=True, default=None, help="Use the embedded cloud: no AWS account."
+    ),
+    click.option("--endpoint", metavar="URL", help="Use the AWS-compatible cloud at this URL."),
+    click.option("--profile", help="The AWS profile."),
+    click.option("--region", help="The AWS region."),
+    click.option(
+        "--verbose",
+        is_flag=True,
+        default=None,
+        help="Say more on stderr, tracebacks of errors too.",
+    ),
+)
+
+
+def app_options(function: Callable[Concatenate[Config, P], R]) -> Callable[..., R]:
+    """Give a command the options that all have; the function gets them as one `Config`, first.
+
+    An option of the command's own goes into the `Config` too if it is a setting.
+    """
+
+    @functools.wraps(function)
+    def with_config(*args: Any, **values: Any) -> R:
+        from devbridge.config import SETTINGS, load_config  # noqa: PLC0415
+
+        app = values.pop("app")
+        flags = {name: values.pop(name) for name in SETTINGS & values.keys()}
+        config = load_config(flags, app=app)
+        if config.verbose:
+            click.get_current_context().find_root().meta[_VERBOSE] = True
+            logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
+            logging.getLogger("devbridge").setLevel(logging.DEBUG)
+        return function(config, *args, **values)
+
+    command: Callable[..., R] = with_config
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+_VERBOSE: Final = "devbridge.cli.verbose"
+
+
+@contextlib.contextmanager
+def errors_reported(ctx: click.Context) -> Iterator[None]:
+    """Turn what ends a command early into one message on stderr and its exit code."""
+    try:
+        yield
+        sys.stdout.flush()
+    except DevbridgeError as error:
+        if ctx.find_root().meta.get(_VERBOSE):
+            click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+        ctx.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        ctx.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # the interpreter flushes stdout once more when it ends, and would complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        ctx.exit(EXIT_BROKEN_PIPE)
+
+
+def daemon_runs(config: Config) -> bool:
+    """Whether a `devbridge dev` of this stage and folder seems to run."""
+    try:
+        os.kill(int((config.stage_dir / "daemon.lock").read_text()), 0)
+    except PermissionError:
+        return True
+    except (OSError, ValueError, OverflowError):
+        return False
+    return True
+
+
+def print_json(value: object) -> None:
+    """Print JSON for programs, indented for people."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+@contextlib.contextmanager
+def ledger(config: Config) -> Iterator[Ledger | None]:
+    """The stage's ledger for reading, or None when no daemon has made one yet."""
+    if not config.ledger.exists():
+        yield None
+        return
+    from devbridge.daemon.ledger import Ledger  # noqa: PLC0415
+
+    with Ledger.open(config.ledger, readonly=True) as book:
+        yield book
+
+
+@contextlib.contextmanager
+def cloud(config: Config, *, start: bool = False) -> Iterator[Cloud]:
+    """The cloud that the options mean; what it refuses inside the block is an error of ours.
+
+    That is the endpoint; else, unless there is a profile, the app's embedded cloud if it runs; else
+    AWS. With `start`, an embedded cloud that does not run is started and stopped again.
+
+    Raises:
+        CloudNotRunning: `--local`, and the embedded cloud does not run.
+        CredentialsError, CloudError: as `devbridge.cloud.session.connect`.
+    """
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    from devbridge.cloud.session import connect  # noqa: PLC0415
+
+    with _endpoint(config, start=start) as endpoint:
+        there = connect(config, endpoint)
+        try:
+            with there.explained():
+                yield there
+        except ClientError as error:
+            raise CloudError(
+                f"the cloud refuses {error.operation_name}: {error.response['Error']['Message']}",
+                where=f"{there.principal_arn}, {there.endpoint_url or there.region}",
+                remedy="use credentials that have that permission: --profile",
+            ) from error
+
+
+@contextlib.contextmanager
+def _endpoint(config: Config, *, start: bool) -> Iterator[str | None]:
+    from devbridge.cloud.embedded import attach, embedded_cloud  # noqa: PLC0415
+
+    embedded = config.endpoint is None and (config.local or config.profile is None)
+    running = attach(config) if embedded else None
+    if running:
+        yield running.endpoint_url
+    elif not (embedded and config.local):
+        yield config.endpoint
+    elif start:
+        with embedded_cloud(config, lambda line: click.echo(line, err=True)) as own:
+            yield own.running.endpoint_url
+    else:
+        raise CloudNotRunning(
+            "the embedded cloud of this app does not run",
+            where=str(config.cloud_dir),
+            remedy="start it in another terminal: devbridge dev --local",
+        )

@@ -1,0 +1,308 @@
+"""`devbridge dev`: deploy the stubs, then run the app's jobs live on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from devbridge import __version__
+from devbridge.cli.common import app_options
+from devbridge.errors import EXIT_INTERRUPTED, EXIT_OK
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from devbridge.cloud.session import Cloud
+    from devbridge.config import Config
+    from devbridge.constructs import App
+    from devbridge.daemon.daemon import Daemon
+    from devbridge.daemon.model import JobSpec
+    from devbridge.daemon.terminal import Style, Terminal
+    from devbridge.daemon.workers import Launcher
+    from devbridge.deploy import Deployed, Progress
+
+SESSION_EXPIRY: Final = 7 * 24 * 3600
+"""Seconds for which the broker keeps requests for a daemon that is away: the most that AWS IoT
+allows (MQTT 5 session expiry interval)."""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  devbridge dev --local              everything on this machine, no AWS account
+  devbridge dev --profile sandbox    jobs here, the rest of the app in that AWS account
+
+Ctrl-C stops in order: no more requests are taken, running jobs get SIGTERM and --grace seconds,
+then everything is ended. A second Ctrl-C ends everything at once.
+"""
+)
+@app_options
+@click.option("--port", type=int, help="With --local: the embedded cloud's port (default: free).")
+@click.option("--python", metavar="PATH", help="The app's interpreter (default: the active venv).")
+@click.option("--concurrency", type=int, help="Runs at the same time (default: the cores).")
+@click.option("--grace", type=float, help="Seconds from SIGTERM to SIGKILL (default: 10).")
+@click.option(
+    "--on-broken",
+    type=click.Choice(["fail", "wait"]),
+    help="What invocations do while the saved code cannot be loaded (default: fail).",
+)
+@click.option(
+    "--offline",
+    type=click.Choice(["queue", "error", "cloud"]),
+    help="What the stub does while nobody runs `devbridge dev` (default: queue).",
+)
+@click.option(
+    "--rerun-on-save",
+    is_flag=True,
+    default=None,
+    help="After a save, run the job's last payload again.",
+)
+def dev(config: Config) -> None:
+    """Deploy stubs in place of the jobs, and run the jobs live on this machine.
+
+    Call the deployed API as usual; what the job prints appears here. Save the handler, and the next
+    call runs the new code. Running jobs are never touched by a save.
+    """
+    from devbridge.cloud.embedded import embedded_cloud  # noqa: PLC0415
+    from devbridge.cloud.session import connect  # noqa: PLC0415
+    from devbridge.daemon.lock import only_one  # noqa: PLC0415
+    from devbridge.deploy import load_app  # noqa: PLC0415
+    from devbridge.interpreter import verify_interpreter  # noqa: PLC0415
+
+    began = time.monotonic()
+    app = load_app(config.root)
+    verify_interpreter(config.python)
+    config.make_dirs()
+    where = "the embedded cloud" if config.local else config.endpoint or "AWS"
+    _say(f"devbridge {__version__}: app {app.name}, stage {config.stage}, on {where}")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage))
+        stack.enter_context(_debug_log(config))
+        stack.enter_context(_interruptible())
+        endpoint = config.endpoint
+        if config.local and endpoint is None:
+            endpoint = stack.enter_context(embedded_cloud(config, _say)).running.endpoint_url
+        cloud = connect(config, endpoint)
+        deployed = _deploy(app, cloud, config)
+        code = asyncio.run(_live(config, cloud, app, deployed, began))
+    sys.exit(code)
+
+
+def _deploy(app: App, cloud: Cloud, config: Config) -> Deployed:
+    from devbridge.deploy import deploy  # noqa: PLC0415
+
+    deployed = deploy(
+        app,
+        cloud,
+        stage=config.stage,
+        python=config.python,
+        offline=config.offline,
+        on_progress=lambda progress: _say(_progress(progress)),
+    )
+    if not deployed.changed:
+        _say("nothing to deploy: the stage is up to date")
+    return deployed
+
+
+def _progress(progress: Progress) -> str:
+    if progress.step != "resource":
+        return f"  {progress.step:<8} {progress.text}"
+    reason = f": {progress.reason}" if progress.failed and progress.reason else ""
+    return f"  {progress.status.lower().replace('_', ' '):<18} {progress.type:<32} {progress.text}{reason}"
+
+
+async def _live(config: Config, cloud: Cloud, app: App, deployed: Deployed, began: float) -> int:
+    from devbridge.daemon.terminal import Style, Terminal  # noqa: PLC0415
+
+    terminal = Terminal(sys.stdout.fileno(), colour=_colour())
+    style = Style(terminal.colour)
+    stop = asyncio.Event()
+    try:
+        daemon = _compose(config, cloud, app, deployed, terminal)
+        _stop_on_signals(daemon, stop, terminal)
+        running = asyncio.create_task(daemon.run(stop), name="daemon")
+        ready = asyncio.create_task(daemon.wait_until_ready(), name="ready")
+        await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED)
+        if ready.done() and not running.done():
+            for line in _ready(app, deployed, style, time.monotonic() - began):
+                terminal.line(line)
+        ready.cancel()
+        await running
+    finally:
+        terminal.close()
+    return EXIT_OK
+
+
+def _compose(
+    config: Config, cloud: Cloud, app: App, deployed: Deployed, terminal: Terminal
+) -> Daemon:
+    import getpass  # noqa: PLC0415
+    import socket  # noqa: PLC0415
+
+    from devbridge.daemon.credentials import RoleCredentials  # noqa: PLC0415
+    from devbridge.daemon.daemon import Daemon, Settings  # noqa: PLC0415
+    from devbridge.daemon.ledger import Ledger  # noqa: PLC0415
+    from devbridge.daemon.workers import worker_environment  # noqa: PLC0415
+    from devbridge.deploy import load_app  # noqa: PLC0415
+    from devbridge.protocol import codec  # noqa: PLC0415
+    from devbridge.protocol.messages import Presence, Topics  # noqa: PLC0415
+    from devbridge.transport.mqtt import MqttTransport  # noqa: PLC0415
+
+    iot = cloud.iot_endpoint()
+
+    def make_transport(client_id: str, clean: bool) -> MqttTransport:
+        return MqttTransport(
+            iot,
+            client_id,
+            cloud.aws_credentials,
+            clean=clean,
+            session_expiry=0 if clean else SESSION_EXPIRY,
+        )
+
+    async def redeploy() -> tuple[Mapping[str, JobSpec], Iterable[Path]]:
+        changed = await asyncio.to_thread(load_app, config.root)
+        done = await asyncio.to_thread(_deploy, changed, cloud, config)
+        return {job.name: job for job in done.jobs}, changed.files
+
+    settings = Settings(
+        root=config.root,
+        python=config.python,
+        logs=config.logs_dir,
+        preload=config.stage_dir / "preload.json",
+        concurrency=config.concurrency,
+        grace=config.grace,
+        fail_when_broken=config.on_broken == "fail",
+        rerun_on_save=config.rerun_on_save,
+    )
+    return Daemon(
+        settings,
+        topics=Topics(app.name, config.stage),
+        presence=Presence(
+            online=True,
+            daemon_id=codec.new_id(),
+            host=socket.gethostname(),
+            user=getpass.getuser(),
+            pid=os.getpid(),
+            since=time.time(),
+            session_expiry=SESSION_EXPIRY,
+        ),
+        jobs={job.name: job for job in deployed.jobs},
+        app_files=app.files,
+        ledger=Ledger.open(config.ledger),
+        launcher=_launcher(config),
+        make_transport=make_transport,
+        credentials=RoleCredentials(lambda: cloud.client("sts")),
+        environment=lambda spec, address: worker_environment(
+            os.environ,
+            spec,
+            address,
+            root=config.root,
+            region=cloud.region,
+            endpoint_url=cloud.endpoint_url,
+        ),
+        redeploy=redeploy,
+        terminal=terminal,
+    )
+
+
+def _launcher(config: Config) -> Launcher:
+    """Forks of a zygote on Linux; elsewhere, where forking is not safe, fresh processes."""
+    from devbridge.daemon.workers import FreshLauncher  # noqa: PLC0415
+    from devbridge.daemon.zygote import ZygoteLauncher  # noqa: PLC0415
+
+    if sys.platform != "linux":
+        return FreshLauncher()
+    own = ("AWS_", "DEVBRIDGE_")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(own)}
+    return ZygoteLauncher(config.python, environment)
+
+
+def _ready(app: App, deployed: Deployed, style: Style, took: float) -> Iterator[str]:
+    """What was deployed, and what to do next."""
+    from devbridge.constructs import Api  # noqa: PLC0415
+    from devbridge.deploy import names  # noqa: PLC0415
+
+    for key, value in deployed.outputs.items():
+        if key.endswith("Url"):
+            yield f"{key:<12} {style.bold(value)}"
+    jobs = ", ".join(job.name for job in deployed.jobs) or "no jobs yet"
+    yield f"{style.good('Ready')} in {took:.1f}s: {jobs}. Try:"
+    routes = [
+        (*route.key.split(" ", 1), deployed.outputs[names.output(api, "Url")])
+        for api in app.of_type(Api)
+        for route in api.routes
+    ]
+    for method, path, url in routes:
+        yield f"  curl -X {method} '{url}{path}'"
+    if not routes:
+        for job in deployed.jobs[:1]:
+            yield f"  devbridge invoke {job.name} --payload '{{}}'"
+
+
+def _stop_on_signals(daemon: Daemon, stop: asyncio.Event, terminal: Terminal) -> None:
+    """The first signal stops in order, the second at once."""
+
+    def signalled() -> None:
+        if not stop.is_set():
+            stop.set()
+            return
+        daemon.kill()
+        terminal.line("stopped at once")
+        terminal.close()
+        os._exit(EXIT_INTERRUPTED)
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, signalled)
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """While things start, SIGTERM and SIGHUP end devbridge as Ctrl-C does: it cleans up."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {n: signal.signal(n, interrupt) for n in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _debug_log(config: Config) -> Iterator[None]:
+    """With --verbose, everything that is logged goes to a file, too."""
+    if not config.verbose:
+        yield
+        return
+    path = config.stage_dir / "debug.log"
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logger = logging.getLogger("devbridge")
+    logger.addHandler(handler)
+    _say(f"debug log: {path}")
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+
+
+def _colour() -> bool:
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def _say(text: str) -> None:
+    click.echo(text)

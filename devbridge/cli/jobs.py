@@ -1,0 +1,114 @@
+"""`devbridge jobs`: the runs that the ledger knows."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from devbridge.cli.common import app_options, ledger, print_json
+from devbridge.cli.text import ago, coloured, iso, table
+from devbridge.daemon.model import State
+
+if TYPE_CHECKING:
+    from devbridge.config import Config
+    from devbridge.daemon.ledger import Entry, Ledger
+
+SHORT: Final = 8
+"""The characters of an id that are shown, or more where that many would not be unique."""
+
+
+def short_id(book: Ledger, job_id: str) -> str:
+    """The shortest beginning of an id, of 8 characters or more, that no other run's id has."""
+    others = [entry.job_id for entry in book.find(job_id[:SHORT]) if entry.job_id != job_id]
+    length = SHORT
+    while any(other.startswith(job_id[:length]) for other in others):
+        length += 1
+    return job_id[:length]
+
+
+def run_time(entry: Entry, now: float) -> float | None:
+    """The seconds that a run has taken, or has been running for; None when it never started."""
+    if entry.started_at is None:
+        return None
+    return max(0.0, (entry.ended_at or now) - entry.started_at)
+
+
+def as_json(entry: Entry) -> dict[str, Any]:
+    """A run as `--json` prints it: times in ISO 8601 (UTC), `duration` in seconds."""
+    failure = entry.failure
+    return {
+        "id": entry.job_id,
+        "job": entry.job,
+        "state": entry.state.value,
+        "createdAt": iso(entry.created_at),
+        "startedAt": None if entry.started_at is None else iso(entry.started_at),
+        "endedAt": None if entry.ended_at is None else iso(entry.ended_at),
+        "duration": None
+        if entry.started_at is None or entry.ended_at is None
+        else round(entry.ended_at - entry.started_at, 3),
+        "attempt": entry.attempt,
+        "maxAttempts": entry.max_attempts,
+        "exitCode": entry.exit.code if entry.exit else None,
+        "signal": entry.exit.signal if entry.exit else None,
+        "result": None if entry.result is None else json.loads(entry.result),
+        "error": None if failure is None else {"type": failure.type, "message": failure.message},
+        "log": entry.log_path,
+    }
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  devbridge jobs
+  devbridge jobs --job factorial --state FAILED
+  devbridge jobs --json | jq -r '.[0].id'
+"""
+)
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many."
+)
+@click.option("--job", metavar="NAME", help="Only the runs of this job.")
+@click.option(
+    "--state",
+    type=click.Choice([state.value for state in State], case_sensitive=False),
+    help="Only the runs in this state.",
+)
+@click.option("--json", "json_", is_flag=True, help="Print JSON: a list of runs, times in UTC.")
+@app_options
+def jobs(config: Config, limit: int, job: str | None, state: str | None, json_: bool) -> None:
+    """List the runs of this stage, the newest first."""
+    with ledger(config) as book:
+        if book is None:
+            if json_:
+                print_json([])
+            else:
+                click.echo(
+                    "no job has been run here yet: start `devbridge dev --local`, then"
+                    " `devbridge invoke NAME --payload JSON`"
+                )
+            return
+        entries = book.recent(limit=limit, job=job, state=State(state) if state else None)
+        if json_:
+            print_json([as_json(entry) for entry in entries])
+        elif not entries:
+            click.echo("no run matches")
+        else:
+            now = time.time()
+            rows = [(short_id(book, entry.job_id), *_row(entry, now)) for entry in entries]
+            click.echo(table(("ID", "JOB", "STATE", "WHEN", "TOOK", "ERROR"), rows))
+
+
+def _row(entry: Entry, now: float) -> tuple[str, ...]:
+    from devbridge.daemon import report  # noqa: PLC0415
+
+    seconds = run_time(entry, now)
+    return (
+        entry.job,
+        coloured(entry.state),
+        ago(now - entry.created_at),
+        "-" if seconds is None else report.duration(seconds),
+        entry.failure.type if entry.failure else "",
+    )

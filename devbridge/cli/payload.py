@@ -1,0 +1,86 @@
+"""A payload from the command line: text, a file or stdin. JSON, or an error that shows where."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Final
+
+from devbridge.errors import PayloadError, PayloadNotJson
+
+
+def read_payload(given: str) -> tuple[bytes, str]:
+    """The payload's bytes and where they are from: the text itself, ``@file``, or ``-`` (stdin).
+
+    Raises:
+        PayloadError: the file cannot be read.
+    """
+    if given == "-":
+        return sys.stdin.buffer.read(), "stdin"
+    if not given.startswith("@"):
+        return given.encode("utf-8", "surrogateescape"), "--payload"
+    path = Path(given[1:])
+    try:
+        return path.read_bytes(), str(path)
+    except OSError as error:
+        raise PayloadError(
+            f"the payload's file cannot be read: {error.strerror or error}",
+            where=str(path),
+            remedy="name a file that is there: --payload @payload.json",
+        ) from error
+
+
+def check_json(data: bytes, where: str) -> str:
+    """The payload's text, if it is JSON.
+
+    Raises:
+        PayloadNotJson: it is not; the error names the line and column and shows the place.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8-sig", "replace")
+        raise _not_json(before, len(before), f"not UTF-8 ({error.reason})", where) from None
+    try:
+        json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise _not_json(text, error.pos, error.msg.lower(), where) from None
+    except _ConstantError as error:
+        at = next(found.start(1) for found in _CONSTANTS.finditer(text) if found[1])
+        raise _not_json(text, at, f"{error} is not a JSON value", where) from None
+    except (RecursionError, ValueError) as error:
+        raise _not_json(text, 0, str(error), where) from None
+    return text
+
+
+class _ConstantError(Exception):
+    """NaN or Infinity, which Python's reader takes and JSON does not have."""
+
+
+_CONSTANTS: Final = re.compile(r'"(?:\\.|[^"\\])*"|(-?Infinity|NaN)')
+_AROUND: Final = 36
+"""Characters shown on either side of an error's place."""
+
+
+def _refuse_constant(name: str) -> object:
+    raise _ConstantError(name)
+
+
+def _not_json(text: str, at: int, why: str, where: str) -> PayloadNotJson:
+    line_start = text.rfind("\n", 0, at) + 1
+    line_end = text.find("\n", at)
+    line = text[line_start : line_end if line_end >= 0 else len(text)]
+    column = at - line_start
+    left = max(0, column - _AROUND)
+    shown = "".join(
+        character if character.isprintable() else " " for character in line[left : column + _AROUND]
+    )
+    number = text.count("\n", 0, at) + 1
+    return PayloadNotJson(
+        f"the payload is not JSON: line {number}, column {column + 1}: {why}\n"
+        f"    {shown}\n    {' ' * (column - left)}^",
+        where=where,
+        remedy="""quote it for the shell, as in '{"num": 5}', or give a file: @payload.json""",
+    )

@@ -1,0 +1,55 @@
+"""How the command line writes times, tables and states. Pure: text in, text out."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from devbridge.daemon.model import State
+
+_COLOURS: Final = {
+    State.QUEUED: "yellow",
+    State.STARTING: "cyan",
+    State.RUNNING: "cyan",
+    State.SUCCEEDED: "green",
+    State.CANCELLED: "yellow",
+}
+
+
+def coloured(state: State) -> str:
+    """A state's name in its colour. `click.echo` takes the colour away where there is no tty."""
+    return click.style(state.value, fg=_COLOURS.get(state, "red"))
+
+
+def iso(at: float) -> str:
+    """Seconds since the epoch as ISO 8601 in UTC, with milliseconds."""
+    moment = datetime.datetime.fromtimestamp(at, tz=datetime.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def ago(seconds: float) -> str:
+    """How long ago something was, in its largest unit: ``2 min ago``."""
+    if seconds < 1:
+        return "now"
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return f"{int(seconds)} s ago"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns apart by two blanks, nothing drawn; colours do not count as width."""
+    lines = [list(head), *map(list, rows)]
+    widths = [
+        max(len(click.unstyle(line[column])) for line in lines) for column in range(len(head))
+    ]
+    return "\n".join(
+        "  ".join(
+            cell + " " * (width - len(click.unstyle(cell)))
+            for cell, width in zip(line, widths, strict=True)
+        ).rstrip()
+        for line in lines
+    )

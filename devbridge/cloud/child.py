@@ -1,0 +1,73 @@
+"""Runs inside the embedded cloud's own process: ministack, tied to the life of its parent.
+
+Started as a file by the embedded cloud's interpreter, which has no devbridge: standard library and
+ministack only. Standard input is a pipe that the parent never writes to: its end means that the
+parent is gone, however it went, and then the cloud saves its state and stops. (A death signal of
+the kernel would do this on Linux alone, and goes with the *thread* that started the process.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+import traceback
+
+STOP_SECONDS = 5.0
+"""How long the cloud may take to save its state before it is killed."""
+
+
+async def _do_not_wait(_server: object) -> None:
+    """Instead of `asyncio.Server.wait_closed`, see `_serve`."""
+
+
+def _watch_parent(state_file: str, temp_dir: str) -> None:
+    while os.read(0, 4096):
+        pass
+    with contextlib.suppress(OSError):
+        os.unlink(state_file)  # noqa: PTH108 - nobody attaches to a cloud that is stopping
+    # To the functions too: a request that waits for one would hold up the saving of the state.
+    os.killpg(0, signal.SIGTERM)
+    time.sleep(STOP_SECONDS)
+    _end(temp_dir)
+
+
+def _end(temp_dir: str) -> None:
+    """Delete the temporary files and end the process group: the cloud and all its functions."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    shutil.rmtree(temp_dir, ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)
+
+
+def main(state_file: str, temp_dir: str) -> None:
+    """Run ministack until it is told to stop; then end with all that it has started."""
+    os.umask(0o077)
+    threading.Thread(target=_watch_parent, args=(state_file, temp_dir), daemon=True).start()
+    try:
+        _serve()
+    except BaseException:  # the group is killed, this process with it: say why before that
+        traceback.print_exc()
+    finally:
+        _end(temp_dir)
+
+
+def _serve() -> None:
+    from hypercorn.config import Config  # type: ignore[import-not-found] # noqa: PLC0415
+    from ministack.app import main as ministack  # type: ignore[import-not-found] # noqa: PLC0415
+
+    # Since Python 3.12 it waits for every connection to end, an MQTT client's too, which hypercorn
+    # only tells to end afterwards: the cloud would never come to saving its state.
+    asyncio.Server.wait_closed = _do_not_wait  # type: ignore[assignment,method-assign]
+    Config.graceful_timeout = 0.5
+    sys.argv[1:] = []
+    ministack()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

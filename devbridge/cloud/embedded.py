@@ -1,0 +1,302 @@
+"""The embedded cloud: ministack as a child process on loopback, one for an app's folder.
+
+In ``.devbridge/cloud``: ``lock`` (held by the cloud's process as long as it lives: who can take it
+knows that none runs), ``state.json`` (where it answers, for other commands), ``port`` (the last
+one, used again so that URLs stay), ``ministack.log``, and the directories of its data.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from devbridge.cloud import child, ports
+from devbridge.cloud.install import Progress, install
+from devbridge.config import Config, private_dir, private_file
+from devbridge.errors import EmbeddedCloudFailed, PortTaken
+
+START_SECONDS: Final = 30.0
+STOP_SECONDS: Final = child.STOP_SECONDS
+_HOST: Final = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An embedded cloud that answers, whoever started it."""
+
+    port: int
+    pid: int
+    started_at: float
+    """Seconds since the epoch."""
+
+    @property
+    def endpoint_url(self) -> str:
+        return f"http://{_HOST}:{self.port}"
+
+
+@dataclass(slots=True)
+class EmbeddedCloud:
+    """An embedded cloud in use: one that this process has started, or (not `owned`) another's."""
+
+    running: Running
+    cloud_dir: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def owned(self) -> bool:
+        return self.process is not None
+
+    def failure(self) -> EmbeddedCloudFailed | None:
+        """Why the cloud that this process started is not running any more; None while it is."""
+        if self.process is None or self.process.poll() is None:
+            return None
+        return _ended(self.cloud_dir, "the embedded cloud has ended by itself")
+
+    def stop(self, timeout: float = STOP_SECONDS) -> bool:
+        """Stop it, its functions, and delete its temporary files; another's is left alone.
+
+        Returns False when it had to be killed after `timeout` seconds, and so lost its state.
+        Interrupted while it waits, it kills at once. Idempotent.
+        """
+        process, self.process = self.process, None
+        if process is None:
+            return True
+        # Nobody shall attach to a cloud that is stopping.
+        (self.cloud_dir / "state.json").unlink(missing_ok=True)
+        try:
+            _hang_up(process)
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return False
+        finally:
+            _kill(process)
+            shutil.rmtree(self.cloud_dir / "tmp", ignore_errors=True)
+        return True
+
+
+def attach(config: Config) -> Running | None:
+    """The embedded cloud of this app's folder if one runs and answers. Removes a stale state."""
+    state_file = config.cloud_dir / "state.json"
+    try:
+        state = json.loads(state_file.read_text(encoding="utf-8"))
+        running = Running(state["port"], state["pid"], state["started_at"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    lock = _lock(config.cloud_dir, fcntl.LOCK_SH)
+    if lock is not None:
+        state_file.unlink(missing_ok=True)
+        os.close(lock)
+        return None
+    return running if healthy(running.port) else None
+
+
+def healthy(port: int, timeout: float = 2.0) -> bool:
+    """Whether an embedded cloud answers on that port within `timeout` seconds."""
+    connection = http.client.HTTPConnection(_HOST, port, timeout=timeout)
+    try:
+        connection.request("GET", "/_ministack/health")
+        response = connection.getresponse()
+        return response.status == 200 and b'"services"' in response.read()
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+@contextmanager
+def embedded_cloud(config: Config, on_progress: Progress) -> Iterator[EmbeddedCloud]:
+    """Use the embedded cloud of this folder: the running one, or one of our own until the end.
+
+    Raises:
+        as `open_cloud`.
+    """
+    cloud = open_cloud(config, on_progress)
+    try:
+        yield cloud
+    finally:
+        if not cloud.stop():
+            on_progress(
+                f"the embedded cloud did not stop within {STOP_SECONDS:g} s and was killed:"
+                " what was deployed since it started is lost"
+            )
+
+
+def open_cloud(config: Config, on_progress: Progress) -> EmbeddedCloud:
+    """Attach to the running embedded cloud of this folder, or install (once) and start one.
+
+    What is started ends with `EmbeddedCloud.stop`, or with this process, however that ends.
+
+    Raises:
+        EmbeddedCloudFailed: it could not be installed, or ended at once, or did not answer.
+        PortTaken: the port that was asked for is used by another process.
+        InterpreterError: the app's interpreter does not work.
+    """
+    config.make_dirs()
+    python = install(config.python, on_progress)
+    deadline = time.monotonic() + START_SECONDS
+    while (lock := _lock(config.cloud_dir, fcntl.LOCK_EX)) is None:
+        # Another one runs, or is just starting or stopping.
+        if running := attach(config):
+            on_progress(f"using the embedded cloud that runs on port {running.port}")
+            return EmbeddedCloud(running, config.cloud_dir)
+        if time.monotonic() > deadline:
+            raise EmbeddedCloudFailed(
+                "an embedded cloud of this folder runs but does not answer",
+                where=str(config.cloud_dir),
+                remedy="end the devbridge that started it, then try again",
+            )
+        time.sleep(0.05)
+    try:
+        try:
+            return _start(config, python, lock)
+        except EmbeddedCloudFailed:
+            # Not asked before every start: it takes as long as the start itself.
+            python = install(config.python, on_progress, again=True)
+            return _start(config, python, lock)
+    finally:
+        os.close(lock)  # the cloud's process has it now
+
+
+def _lock(cloud_dir: Path, kind: int) -> int | None:
+    lock = os.open(cloud_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def _start(config: Config, python: Path, lock: int) -> EmbeddedCloud:
+    cloud_dir = config.cloud_dir
+    port = choose_port(cloud_dir, config.port)
+    shutil.rmtree(cloud_dir / "tmp", ignore_errors=True)  # of one that was killed
+    for name in ("tmp", "state", "s3"):
+        private_dir(cloud_dir / name)
+    state_file = cloud_dir / "state.json"
+    with os.fdopen(private_file(cloud_dir / "ministack.log"), "wb") as log:
+        process = subprocess.Popen(
+            [str(python), "-I", "-u", child.__file__, str(state_file), str(cloud_dir / "tmp")],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=cloud_dir,
+            env=cloud_environment(os.environ, cloud_dir, port),
+            start_new_session=True,  # Ctrl-C is for devbridge: only it stops the cloud
+            pass_fds=(lock,),
+        )
+    try:
+        _wait_until_healthy(process, port, cloud_dir)
+        running = Running(port, process.pid, time.time())
+        _write(cloud_dir / "port", str(port))
+        _write(
+            state_file,
+            json.dumps({"port": port, "pid": process.pid, "started_at": running.started_at}),
+        )
+    except BaseException:
+        _kill(process)
+        raise
+    return EmbeddedCloud(running, cloud_dir, process)
+
+
+def choose_port(cloud_dir: Path, asked: int | None) -> int:
+    """The port asked for, or the last one if it is free, or a free one.
+
+    Raises:
+        PortTaken: the one asked for is not free.
+    """
+    if asked is not None:
+        if ports.is_free(asked):
+            return asked
+        who = ports.listener(asked)
+        raise PortTaken(
+            f"port {asked} is used by {who or 'another process'}",
+            where=f"{_HOST}:{asked}",
+            remedy="stop it, or give another --port, or none for a free one",
+        )
+    with suppress(OSError, ValueError):
+        last = int((cloud_dir / "port").read_text(encoding="utf-8"))
+        if 0 < last < 65536 and ports.is_free(last):
+            return last
+    return ports.free_port()
+
+
+def cloud_environment(environ: Mapping[str, str], cloud_dir: Path, port: int) -> dict[str, str]:
+    """The whole environment of the cloud's process, which its functions inherit."""
+    return {
+        "PATH": environ.get("PATH", os.defpath),
+        "HOME": environ.get("HOME", "/"),
+        "LANG": environ.get("LANG", "C.UTF-8"),
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": _HOST,  # without it: all interfaces
+        "MINISTACK_HOST": "localhost",
+        "IOT_MTLS_ENABLED": "0",  # without it: 0.0.0.0:8883
+        "SFTP_ENABLED": "0",
+        "AUTH": "true",
+        "PERSIST_STATE": "1",
+        "S3_PERSIST": "1",
+        "STATE_DIR": str(cloud_dir / "state"),
+        "S3_DATA_DIR": str(cloud_dir / "s3"),
+        "TMPDIR": str(cloud_dir / "tmp"),
+        # A function has its role, never what it finds in the developer's home.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def _wait_until_healthy(process: subprocess.Popen[bytes], port: int, cloud_dir: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not healthy(port) or process.poll() is not None:
+        if process.poll() is not None:
+            raise _ended(cloud_dir, "the embedded cloud ended while it was starting")
+        if time.monotonic() > deadline:
+            raise _ended(cloud_dir, f"the embedded cloud gave no answer in {START_SECONDS:g} s")
+        time.sleep(0.02)
+
+
+def _ended(cloud_dir: Path, what: str) -> EmbeddedCloudFailed:
+    log = cloud_dir / "ministack.log"
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:]
+    except OSError:
+        lines = []
+    return EmbeddedCloudFailed(
+        "\n".join([what + (", after:" if lines else ""), *lines]),
+        where=str(log),
+        remedy="see the log; to start afresh (what was deployed is lost), delete the folder"
+        f" {cloud_dir}",
+    )
+
+
+def _hang_up(process: subprocess.Popen[bytes]) -> None:
+    """Close the pipe: to the cloud this says that it shall stop, see `child`."""
+    if process.stdin:
+        process.stdin.close()
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill the whole group, whether its leader is alive or not, and reap the leader."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    _hang_up(process)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a private file so that a reader sees all of it or nothing."""
+    new = path.with_name(f"{path.name}.new")
+    with os.fdopen(private_file(new), "w", encoding="utf-8") as file:
+        file.write(text)
+    new.replace(path)

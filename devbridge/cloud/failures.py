@@ -1,0 +1,150 @@
+"""What botocore's failures mean to the developer: one error of ours, with the command to run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from devbridge.errors import CloudError, CredentialsError, DevbridgeError
+
+_EXPIRED: Final = frozenset(
+    {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"}
+)
+_INVALID: Final = frozenset(
+    {
+        "AuthFailure",
+        "IncompleteSignature",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+
+
+def explain(  # noqa: PLR0911 - one for each kind
+    error: Exception, *, profile: str | None = None, endpoint_url: str | None = None
+) -> DevbridgeError | None:
+    """Our error for one of botocore's: credentials, or a cloud that can't be reached.
+
+    None for what is neither: an answer of the service (access denied, not found) is for the
+    caller, who knows what it asked.
+    """
+    from botocore import exceptions as botocore  # noqa: PLC0415
+
+    where = f"profile {profile}" if profile else "the environment and the default profile"
+    if isinstance(error, botocore.ProfileNotFound):
+        names = ", ".join(_profiles()) or "none"
+        return CredentialsError(
+            f"there is no AWS profile {error.kwargs.get('profile', profile)}",
+            where=f"the profiles are: {names}",
+            remedy="name one of them with --profile, or create it: aws configure --profile NAME",
+        )
+    if isinstance(error, botocore.NoCredentialsError):
+        return CredentialsError(
+            "no AWS credentials were found",
+            where=where,
+            remedy=f"{_command('aws configure', profile)} (or aws configure sso);"
+            " or work without an account: --local",
+        )
+    if isinstance(error, botocore.PartialCredentialsError):
+        return CredentialsError(
+            f"the AWS credentials are incomplete: {error.kwargs.get('cred_var')} is missing",
+            where=where,
+            remedy=_command("aws configure", profile),
+        )
+    if isinstance(error, botocore.SSOError | botocore.TokenRetrievalError):
+        return CredentialsError(
+            "the AWS SSO session has expired or was never started",
+            where=where,
+            remedy=_command("aws sso login", profile),
+        )
+    if isinstance(error, botocore.LoginError):
+        return CredentialsError(
+            "the AWS login session has expired or was never started",
+            where=where,
+            remedy=_command("aws login", profile),
+        )
+    if isinstance(error, botocore.ClientError):
+        return _refused(error, profile, where)
+    if isinstance(
+        error,
+        botocore.CredentialRetrievalError
+        | botocore.InvalidConfigError
+        | botocore.ConfigParseError
+        | botocore.InfiniteLoopConfigError
+        | botocore.UnknownCredentialError,
+    ):
+        return CredentialsError(
+            f"the AWS credentials could not be read: {error}",
+            where=where,
+            remedy="correct what it names in ~/.aws/config or ~/.aws/credentials",
+        )
+    if isinstance(error, botocore.NoRegionError):
+        return CloudError("no AWS region is set", where=where, remedy="give --region eu-west-1")
+    if isinstance(error, botocore.ConnectionError | botocore.HTTPClientError):
+        return CloudError(
+            f"the cloud cannot be reached: {error}",
+            where=endpoint_url or "AWS",
+            remedy="is it running there? start one of your own: devbridge dev --local"
+            if endpoint_url
+            else "check the network, the proxy (HTTPS_PROXY) and --region",
+        )
+    return None
+
+
+def _refused(error: Exception, profile: str | None, where: str) -> CredentialsError | None:
+    answer = getattr(error, "response", {}).get("Error", {})
+    code, message = answer.get("Code", ""), answer.get("Message", "")
+    if code in _EXPIRED:
+        return CredentialsError(
+            f"the AWS credentials have expired ({code})",
+            where=where,
+            remedy=_renewal(profile),
+        )
+    if code in _INVALID:
+        return CredentialsError(
+            f"AWS does not accept the credentials ({code}): {message}",
+            where=where,
+            remedy=_renewal(profile),
+        )
+    return None
+
+
+def _renewal(profile: str | None) -> str:
+    """The command that renews the credentials, by where they come from."""
+    if profile is None and os.environ.get("AWS_ACCESS_KEY_ID"):
+        return "export AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN anew"
+    settings = _profiles().get(profile or "default", {})
+    if "sso_session" in settings or "sso_start_url" in settings:
+        return _command("aws sso login", profile)
+    if "login_session" in settings:
+        return _command("aws login", profile)
+    return _command("aws configure", profile)
+
+
+def _command(command: str, profile: str | None) -> str:
+    return f"run {command}" + (f" --profile {profile}" if profile else "")
+
+
+def _profiles() -> dict[str, dict[str, object]]:
+    """The profiles of the developer's files, by name, with their settings."""
+    from botocore.configloader import load_config, raw_config_parse  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+
+    home = Path.home() / ".aws"
+    config = os.environ.get("AWS_CONFIG_FILE") or str(home / "config")
+    credentials = os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or str(home / "credentials")
+    found: dict[str, dict[str, object]] = {}
+    for read, path in ((load_config, config), (raw_config_parse, credentials)):
+        try:
+            content = read(path)
+        except BotoCoreError:  # it may be missing
+            continue
+        sections = content["profiles"] if read is load_config else content
+        for name, settings in sections.items():
+            if isinstance(settings, dict):
+                found.setdefault(name, {}).update(settings)
+    return found

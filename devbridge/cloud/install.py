@@ -1,0 +1,179 @@
+"""The embedded cloud's own virtual environment, in the user's cache, shared by all apps.
+
+ministack pins a botocore, and its functions can import whatever its environment has; so it gets
+one of its own. It is complete when its marker is there; the marker is written last.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Final
+
+from devbridge.config import private_dir
+from devbridge.errors import EmbeddedCloudFailed
+from devbridge.interpreter import verify_interpreter
+
+MINISTACK: Final = "1.5.33"
+BOTO3: Final = "1.43.106"
+"""Functions find boto3 as they do on AWS; this one goes with the botocore that ministack pins."""
+REQUIREMENTS: Final = (f"ministack=={MINISTACK}", f"boto3=={BOTO3}")
+_IMPORTS: Final = "import boto3, hypercorn.asyncio, ministack.app"
+
+Progress = Callable[[str], None]
+
+
+def cache_dir() -> Path:
+    """DEVBRIDGE_CACHE_DIR, or ``devbridge`` in the platform's directory for caches."""
+    if own := os.environ.get("DEVBRIDGE_CACHE_DIR"):
+        return Path(own).expanduser().absolute()
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "devbridge"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "devbridge"
+    return Path.home() / ".cache" / "devbridge"
+
+
+def environment_dir(minor: str) -> Path:
+    """Where the environment for that Python (``3.11``) is, or would be."""
+    key = hashlib.sha256(" ".join(REQUIREMENTS).encode()).hexdigest()[:8]
+    return cache_dir() / f"ministack-{MINISTACK}-py{minor}-{key}"
+
+
+def installed(minor: str) -> Path | None:
+    """The environment's interpreter if the installation was completed, without running it."""
+    directory = environment_dir(minor)
+    python = directory / "bin" / "python"
+    return python if (directory / "complete").is_file() and os.access(python, os.X_OK) else None
+
+
+def works(python: Path) -> bool:
+    """Whether what the embedded cloud needs can be imported. Takes about a second."""
+    try:
+        done = subprocess.run(
+            [str(python), "-I", "-c", _IMPORTS],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def install(base: Path, on_progress: Progress, *, again: bool = False) -> Path:
+    """The interpreter of an environment with the embedded cloud in it, made if it is not there.
+
+    `base` is the Python that it is made with, so that functions run in the same version as the
+    app's own code. Only one process installs at a time; others wait for it. `again` makes it anew
+    unless it works.
+
+    Raises:
+        InterpreterError: `base` does not work.
+        EmbeddedCloudFailed: pip or venv failed; the error has their last lines.
+    """
+    minor = verify_interpreter(base).minor
+    if not again and (ready := installed(minor)):
+        return ready
+    directory = environment_dir(minor)
+    private_dir(directory.parent)
+    with _locked(directory.with_name(f"{directory.name}.lock"), on_progress):
+        ready = installed(minor)
+        if ready and (not again or works(ready)):
+            return ready  # another process was faster
+        _make(base, directory, on_progress)
+    return directory / "bin" / "python"
+
+
+@contextmanager
+def _locked(path: Path, on_progress: Progress) -> Iterator[None]:
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            on_progress("waiting for another devbridge that installs the embedded cloud")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _make(base: Path, directory: Path, on_progress: Progress) -> None:
+    started = time.monotonic()
+    on_progress(
+        f"installing the embedded cloud (once): ministack {MINISTACK} and boto3 {BOTO3}"
+        f" into {directory}"
+    )
+    try:
+        if directory.exists():
+            shutil.rmtree(directory)
+        _run([str(base), "-m", "venv", str(directory)], on_progress, started)
+        python = str(directory / "bin" / "python")
+        _run([python, "-m", "pip", "install", "--no-input", *REQUIREMENTS], on_progress, started)
+        (directory / "complete").write_text("\n".join(REQUIREMENTS) + "\n")
+    except OSError as error:
+        raise EmbeddedCloudFailed(
+            f"the embedded cloud could not be installed: {error.strerror or error}",
+            where=str(directory),
+            remedy="make room there, or choose another place with DEVBRIDGE_CACHE_DIR",
+        ) from error
+    on_progress(f"installed the embedded cloud in {time.monotonic() - started:.1f} s")
+
+
+def _run(command: list[str], on_progress: Progress, started: float) -> None:
+    """Run to the end, telling every five seconds what it is at."""
+    # The user's own index, proxy and certificates count; where packages go does not.
+    unwanted = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIRE_VIRTUALENV")
+    environ = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in (*unwanted, "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+        and not key.startswith("PYTHON")
+    }
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+        )
+        try:
+            while True:
+                try:
+                    code = process.wait(timeout=5)
+                    break
+                except subprocess.TimeoutExpired:
+                    at = (_last_lines(output, 1) or [""])[0]
+                    on_progress(f"still installing ({time.monotonic() - started:.0f} s): {at}")
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        if code == 0:
+            return
+        lines = _last_lines(output, 12)
+    venv = "venv" in command
+    raise EmbeddedCloudFailed(
+        "\n".join([f"the embedded cloud could not be installed (exit code {code}):", *lines]),
+        where=" ".join(command),
+        remedy="install Python's venv module (Debian: apt install python3-venv)"
+        if venv
+        else "check the network and pip's index settings (pip config list), then try again",
+    )
+
+
+def _last_lines(output: IO[bytes], count: int) -> list[str]:
+    size = os.fstat(output.fileno()).st_size
+    length = min(size, 8192)
+    # pread: the file's position is the child's too.
+    text = os.pread(output.fileno(), length, size - length).decode(errors="replace")
+    return [line.rstrip() for line in text.splitlines() if line.strip()][-count:]

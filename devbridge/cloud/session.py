@@ -1,0 +1,256 @@
+"""The developer's way to the cloud: which endpoint, which credentials, who they are.
+
+botocore takes a third of a second to import, so it is imported when a cloud is connected.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from devbridge.cloud.failures import explain
+from devbridge.config import Config
+from devbridge.errors import CloudError, CredentialsError
+from devbridge.transport.base import AwsCredentials, Endpoint
+
+if TYPE_CHECKING:
+    import boto3
+
+LOCAL_REGION: Final = "us-east-1"
+_LOCAL_KEY: Final = "test"
+"""The embedded cloud's root user, key and secret."""
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the URL is one of this machine only: 127.0.0.0/8, [::1] or localhost."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+class Clients:
+    """A session and its clients, made once each; for any thread.
+
+    `make_session` is called again by `renew`, so that credentials that were replaced in the
+    developer's files are found.
+    """
+
+    def __init__(
+        self,
+        make_session: Callable[[], boto3.Session],
+        endpoint_url: str | None,
+        region: str,
+    ) -> None:
+        self._make_session = make_session
+        self._endpoint_url = endpoint_url
+        self._region = region
+        self._lock = threading.Lock()
+        self._session: Any = make_session()
+        self._clients: dict[str, Any] = {}
+
+    def get(self, service: str) -> Any:
+        # Making a client is not thread-safe; using one is.
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._session.client(
+                    service,
+                    region_name=self._region,
+                    endpoint_url=self._endpoint_url,
+                    config=client_config(self._endpoint_url),
+                )
+            return self._clients[service]
+
+    def credentials(self) -> AwsCredentials:
+        from botocore.exceptions import NoCredentialsError  # noqa: PLC0415
+
+        with self._lock:
+            found = self._session.get_credentials()
+        if found is None:
+            raise NoCredentialsError
+        frozen = found.get_frozen_credentials()
+        return AwsCredentials(frozen.access_key, frozen.secret_key, frozen.token)
+
+    def renew(self) -> None:
+        with self._lock:
+            self._session = self._make_session()
+            self._clients = {}
+
+
+def client_config(endpoint_url: str | None) -> Any:
+    """botocore's `Config`: patient with AWS, brief with loopback, whatever the environment says."""
+    from botocore.config import Config as ClientConfig  # noqa: PLC0415
+
+    if endpoint_url is None or not is_loopback(endpoint_url):
+        return ClientConfig(
+            connect_timeout=5,
+            read_timeout=60,
+            retries={"mode": "standard", "total_max_attempts": 4},
+            max_pool_connections=20,
+            tcp_keepalive=True,
+        )
+    return ClientConfig(
+        connect_timeout=2,
+        read_timeout=60,
+        retries={"mode": "standard", "total_max_attempts": 2},
+        max_pool_connections=20,
+        proxies={},
+        s3={"addressing_style": "path"},
+        use_fips_endpoint=False,
+        use_dualstack_endpoint=False,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """A cloud that answered, and who we are there. Made by `connect`."""
+
+    region: str
+    endpoint_url: str | None
+    """None: AWS itself."""
+    account: str
+    principal_arn: str
+    profile: str | None
+    clients: Clients = field(repr=False, compare=False)
+
+    def client(self, service: str) -> Any:
+        """The boto3 client of that service; always the same one, usable from any thread."""
+        return self.clients.get(service)
+
+    def aws_credentials(self) -> AwsCredentials:
+        """The developer's credentials now, refreshed by botocore if they can be.
+
+        Raises:
+            CredentialsError: they have expired and could not be refreshed.
+        """
+        with self.explained():
+            return self.clients.credentials()
+
+    def iot_endpoint(self) -> Endpoint:
+        """Where this account's MQTT broker is.
+
+        Raises:
+            CredentialsError, CloudError: the cloud did not say.
+        """
+        with self.explained():
+            answer = self.client("iot").describe_endpoint(endpointType="iot:Data-ATS")
+        host = str(answer["endpointAddress"]).partition(":")[0]
+        if self.endpoint_url is None:
+            return Endpoint(host, self.region)
+        parts = urlsplit(self.endpoint_url)
+        # The embedded cloud's broker has a name that does not resolve, on the endpoint's port.
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return Endpoint(host, self.region, dial=(parts.hostname or "127.0.0.1", port))
+
+    def renew(self) -> None:
+        """Read the developer's credentials again: they were renewed in another terminal.
+
+        Clients that were taken before keep the old ones; `client` gives new ones from now on.
+
+        Raises:
+            CredentialsError: they are still of no use, or they are another account's.
+        """
+        with self.explained():
+            self.clients.renew()
+            account = self.client("sts").get_caller_identity()["Account"]
+        if account != self.account:
+            raise CredentialsError(
+                f"the credentials are now those of account {account}, no longer {self.account}",
+                where=_source(self.profile),
+                remedy=f"renew those of account {self.account}, or start devbridge again",
+            )
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turns botocore's credential and connection failures into ours; others pass."""
+        with _explained(self.profile, self.endpoint_url):
+            yield
+
+
+def connect(config: Config, endpoint_url: str | None = None) -> Cloud:
+    """Find credentials and region, and ask the cloud who we are.
+
+    `endpoint_url` (default: `config.endpoint`; None: AWS) on loopback is an embedded cloud: its
+    root user is used, and nothing of the developer's AWS configuration.
+
+    Raises:
+        CredentialsError: no credentials, or expired ones; the remedy is the command to run.
+        CloudError: no region, or the cloud could not be reached.
+    """
+    endpoint_url = endpoint_url or config.endpoint
+    local = endpoint_url is not None and is_loopback(endpoint_url)
+    profile = None if local else config.profile or os.environ.get("AWS_PROFILE") or None
+    with _explained(profile, endpoint_url):
+        make_session = _local_session if local else lambda: _session(config.profile)
+        region = config.region or (LOCAL_REGION if local else _region(make_session()))
+        if region is None:
+            raise CloudError(
+                "no AWS region is set",
+                where=_source(profile),
+                remedy="give --region eu-west-1, or set it: aws configure set region eu-west-1"
+                + (f" --profile {profile}" if profile else ""),
+            )
+        clients = Clients(make_session, endpoint_url, region)
+        identity = clients.get("sts").get_caller_identity()
+    return Cloud(
+        region=region,
+        endpoint_url=endpoint_url,
+        account=identity["Account"],
+        principal_arn=identity["Arn"],
+        profile=profile,
+        clients=clients,
+    )
+
+
+def _session(profile: str | None) -> boto3.Session:
+    import boto3  # noqa: PLC0415
+
+    return boto3.Session(profile_name=profile)
+
+
+def _region(session: boto3.Session) -> str | None:
+    # The other SDKs know AWS_REGION; botocore does not.
+    return os.environ.get("AWS_REGION") or session.region_name
+
+
+def _local_session() -> boto3.Session:
+    import boto3  # noqa: PLC0415
+    import botocore.session  # noqa: PLC0415
+
+    # A profile that is named in the environment but does not exist would be an error here too.
+    isolated = botocore.session.Session(
+        session_vars={
+            "profile": (None, None, None, None),
+            "config_file": (None, None, os.devnull, None),
+            "credentials_file": (None, None, os.devnull, None),
+        }
+    )
+    return boto3.Session(
+        aws_access_key_id=_LOCAL_KEY,
+        aws_secret_access_key=_LOCAL_KEY,
+        botocore_session=isolated,
+    )
+
+
+def _source(profile: str | None) -> str:
+    return f"profile {profile}" if profile else "the environment and the default profile"
+
+
+@contextmanager
+def _explained(profile: str | None, endpoint_url: str | None) -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        explanation = explain(error, profile=profile, endpoint_url=endpoint_url)
+        if explanation is None:
+            raise
+        raise explanation from error

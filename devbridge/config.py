@@ -1,0 +1,333 @@
+"""What devbridge was told to do: flags over environment over files over defaults, checked once.
+
+The files are ``devbridge.toml`` and the table ``[tool.devbridge]`` of ``pyproject.toml``, in the
+folder of app.py; where both set a key, ``devbridge.toml`` counts. The environment's names are the
+keys in capitals behind ``DEVBRIDGE_``, e.g. ``DEVBRIDGE_STAGE``.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import shutil
+import sys
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from devbridge.errors import AppNotFound, InvalidValue
+
+APP_FILE: Final = "app.py"
+STATE_DIR: Final = ".devbridge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything that was decided before the work began. Made by `load_config`."""
+
+    root: Path
+    """The app's folder: the one with app.py."""
+    stage: str
+    python: Path
+    """The app's own interpreter, whose packages its handlers import; not run yet."""
+    local: bool = False
+    endpoint: str | None = None
+    port: int | None = None
+    """Where the embedded cloud shall listen; None: where it last did, or any free port."""
+    profile: str | None = None
+    region: str | None = None
+    verbose: bool = False
+    concurrency: int = 1
+    """Runs at the same time, at most."""
+    grace: float = 10.0
+    """Seconds between SIGTERM and SIGKILL when a run is stopped."""
+    on_broken: str = "fail"
+    """What an invocation does while the saved code is broken: ``fail`` or ``wait``."""
+    rerun_on_save: bool = False
+    offline: str = "queue"
+    """What the stub does when no daemon is connected: ``queue``, ``error`` or ``cloud``."""
+
+    @property
+    def state_dir(self) -> Path:
+        return self.root / STATE_DIR
+
+    @property
+    def stage_dir(self) -> Path:
+        return self.state_dir / self.stage
+
+    @property
+    def ledger(self) -> Path:
+        return self.stage_dir / "ledger.sqlite"
+
+    @property
+    def logs_dir(self) -> Path:
+        return self.stage_dir / "logs"
+
+    @property
+    def cloud_dir(self) -> Path:
+        return self.state_dir / "cloud"
+
+    def make_dirs(self) -> None:
+        """Create the state directories, open to this user only and ignored by git."""
+        for directory in (self.state_dir, self.stage_dir, self.logs_dir, self.cloud_dir):
+            private_dir(directory)
+        ignore = self.state_dir / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+
+
+def private_dir(path: Path) -> Path:
+    """Create the directory if it is missing, and close it to everybody else. Returns it."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o700)
+    return path
+
+
+def private_file(path: Path) -> int:
+    """A file descriptor to write the file anew, closed to everybody else."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    os.fchmod(file, 0o600)
+    return file
+
+
+class _NotAllowedError(Exception):
+    """A value that is not allowed; the text says what is."""
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise _NotAllowedError("a text")
+    return value
+
+
+def _flag(value: object) -> bool:
+    if isinstance(value, str):
+        value = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(
+            value.lower()
+        )
+    if not isinstance(value, bool):
+        raise _NotAllowedError("true or false")
+    return value
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise _NotAllowedError("a number")
+    try:
+        return float(value)
+    except ValueError:
+        raise _NotAllowedError("a number") from None
+
+
+def _whole(low: int, high: int) -> Callable[[object], int]:
+    def check(value: object) -> int:
+        allowed = f"a whole number from {low} to {high}"
+        try:
+            number = _number(value)
+        except _NotAllowedError:
+            raise _NotAllowedError(allowed) from None
+        if not number.is_integer() or not low <= number <= high:
+            raise _NotAllowedError(allowed)
+        return int(number)
+
+    return check
+
+
+def _seconds(value: object) -> float:
+    allowed = "a number of seconds from 0 to 3600"
+    try:
+        number = _number(value)
+    except _NotAllowedError:
+        raise _NotAllowedError(allowed) from None
+    if not 0 <= number <= 3600:
+        raise _NotAllowedError(allowed)
+    return number
+
+
+def _one_of(*choices: str) -> Callable[[object], str]:
+    def check(value: object) -> str:
+        if value not in choices:
+            raise _NotAllowedError(" or ".join(f'"{choice}"' for choice in choices))
+        return str(value)
+
+    return check
+
+
+_STAGE: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+
+
+def _stage(value: object) -> str:
+    if not isinstance(value, str) or not _STAGE.fullmatch(value):
+        raise _NotAllowedError("1 to 32 of a-z, 0-9 and '-', neither first nor last a '-'")
+    return value
+
+
+def _url(value: object) -> str:
+    allowed = "a URL like http://127.0.0.1:4566"
+    try:
+        parts = urlsplit(_text(value))
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except (_NotAllowedError, ValueError):
+        raise _NotAllowedError(allowed) from None
+    if not usable:
+        raise _NotAllowedError(allowed)
+    return str(value).rstrip("/")
+
+
+_CHECKS: Final[Mapping[str, Callable[[object], Any]]] = {
+    "stage": _stage,
+    "local": _flag,
+    "endpoint": _url,
+    "port": _whole(1, 65535),
+    "profile": _text,
+    "region": _text,
+    "verbose": _flag,
+    "python": _text,
+    "concurrency": _whole(1, 1000),
+    "grace": _seconds,
+    "on_broken": _one_of("fail", "wait"),
+    "rerun_on_save": _flag,
+    "offline": _one_of("queue", "error", "cloud"),
+}
+SETTINGS: Final = frozenset(_CHECKS)
+"""The keys that flags, environment and files may set."""
+
+
+def load_config(
+    flags: Mapping[str, object] | None = None,
+    *,
+    app: str | Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Config:
+    """Decide every setting: `flags` (None means: not given) > environment > files > defaults.
+
+    `app` is the app's folder, or its app.py, or a folder below it (default: the current one).
+
+    Raises:
+        AppNotFound: there is no app.py there, nor in a folder above.
+        InvalidValue: an unknown key or a value that is not allowed; the error lists all of them.
+    """
+    return config_of(find_root(app), flags or {}, os.environ if environ is None else environ)
+
+
+def config_of(root: Path, flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:
+    """As `load_config`, for a folder that need not have an app.py.
+
+    Raises:
+        InvalidValue: as `load_config`.
+    """
+    given: dict[str, object] = {}
+    problems: list[tuple[str, str]] = []
+    for where, values in (
+        *_files(root),
+        ("environment", _from_environment(environ)),
+        ("flag", {key: value for key, value in flags.items() if value is not None}),
+    ):
+        for key, value in values.items():
+            check = _CHECKS.get(key)
+            if check is None:
+                problems.append((where, f"unknown key {key}; allowed are {', '.join(_CHECKS)}"))
+                continue
+            try:
+                given[key] = check(value)
+            except _NotAllowedError as bad:
+                name = {
+                    "environment": f"DEVBRIDGE_{key.upper()}",
+                    "flag": f"--{key.replace('_', '-')}",
+                }.get(where, key)
+                problems.append((where, f"{name} is {value!r}; allowed is {bad}"))
+    if problems:
+        raise InvalidValue(
+            "; ".join(problem for _, problem in problems),
+            where=", ".join(dict.fromkeys(where for where, _ in problems)),
+            remedy="correct the value, or leave it out for the default",
+        )
+    python = given.pop("python", None)
+    return Config(
+        root=root,
+        python=find_python(root, python if isinstance(python, str) else None, environ),
+        **{"stage": default_stage(), "concurrency": os.cpu_count() or 1, **given},  # type: ignore[arg-type]
+    )
+
+
+def find_root(start: str | Path | None = None) -> Path:
+    """The folder of app.py: the one given (default: the current one) or the nearest above it.
+
+    Raises:
+        AppNotFound: there is none.
+    """
+    folder = Path(start) if start is not None else Path.cwd()
+    if folder.name == APP_FILE and folder.is_file():
+        folder = folder.parent
+    folder = folder.resolve()
+    for candidate in (folder, *folder.parents):
+        if (candidate / APP_FILE).is_file():
+            return candidate
+    raise AppNotFound(
+        "there is no app.py here, nor in a folder above",
+        where=str(folder),
+        remedy="go to the app's folder, name it with --app, or create an app: devbridge init",
+    )
+
+
+def find_python(root: Path, flag: str | None, environ: Mapping[str, str]) -> Path:
+    """The app's interpreter: --python > VIRTUAL_ENV > <root>/.venv > devbridge's own.
+
+    It is not run, and need not exist: `devbridge.interpreter.verify_interpreter` checks that.
+    A symbolic link is kept as it is: it is how Python knows that it is in an environment.
+    """
+    if flag is not None:
+        found = shutil.which(flag) if os.sep not in flag else None
+        return Path(found) if found else Path(os.path.abspath(Path(flag).expanduser()))  # noqa: PTH100
+    if active := environ.get("VIRTUAL_ENV"):
+        return Path(active) / "bin" / "python"
+    if (root / ".venv").is_dir():
+        return root / ".venv" / "bin" / "python"
+    return Path(sys.executable)
+
+
+def default_stage() -> str:
+    """The user's name with what a stage may not have replaced: ``Jane.Doe`` -> ``jane-doe``."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):  # no such user: a bare container
+        user = ""
+    safe = re.sub(r"[^a-z0-9]+", "-", user.lower()).strip("-")[:32].strip("-")
+    return safe or "dev"
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
+    names = {key: f"DEVBRIDGE_{key.upper()}" for key in _CHECKS}
+    return {key: environ[name] for key, name in names.items() if environ.get(name)}
+
+
+def _files(root: Path) -> list[tuple[str, dict[str, object]]]:
+    """What the files say, the weaker first."""
+    pyproject, own = root / "pyproject.toml", root / "devbridge.toml"
+    tool = _read(pyproject).get("tool", {})
+    table = tool.get("devbridge", {}) if isinstance(tool, dict) else {}
+    if not isinstance(table, dict):
+        raise InvalidValue(
+            f"tool.devbridge is {table!r}; allowed is a table",
+            where=str(pyproject),
+            remedy="write [tool.devbridge] and the keys below it",
+        )
+    return [(f"{pyproject} [tool.devbridge]", table), (str(own), _read(own))]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidValue(f"not TOML: {error}", where=str(path), remedy="correct it") from error
+    except OSError as error:
+        raise InvalidValue(
+            f"cannot be read: {error.strerror}", where=str(path), remedy="allow it to be read"
+        ) from error

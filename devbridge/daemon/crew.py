@@ -1,0 +1,163 @@
+"""The crew: the processes and pipes behind the supervisor's worker ids.
+
+One task a worker: start it, read its output, wait for its end, tell the daemon. Everything that a
+worker holds (process, pipe, token, log file) is released at the end of its task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from devbridge.daemon import report
+from devbridge.daemon.model import Exit, Failure, Invocation, JobSpec
+from devbridge.daemon.output import Capture, LogFile
+from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
+from devbridge.daemon.supervisor import Event, Exited, Give, StandbyFailed
+from devbridge.daemon.terminal import Style, Terminal
+from devbridge.daemon.workers import Launcher, Process, WorkerSpec
+from devbridge.errors import DevbridgeError
+
+OUTPUT_AFTER_EXIT: Final = 1.0
+"""Seconds that the pipe of an ended worker is read for; a process that left the group may hold it
+for ever."""
+
+
+@dataclass(slots=True)
+class Member:
+    """One live worker."""
+
+    job: str
+    launched_at: float
+    capture: Capture
+    process: Process | None = None
+    pending: signal.Signals | None = None
+    job_id: str | None = None
+    task: asyncio.Task[None] | None = field(default=None, repr=False)
+
+
+class Crew:
+    """Performs what the supervisor decided about workers."""
+
+    def __init__(
+        self,
+        *,
+        root: Path,
+        python: Path,
+        launcher: Launcher,
+        runtime_api: RuntimeApi,
+        environment: Callable[[JobSpec, WorkerAddress], Mapping[str, str]],
+        terminal: Terminal,
+        style: Style,
+        post: Callable[[Event], None],
+        ended: Callable[[str, Member], None],
+    ) -> None:
+        """`post` takes each event; `ended(job id, member)` is called when a run's worker is gone
+        and all its output has been taken."""
+        self._root = root
+        self._python = python
+        self._launcher = launcher
+        self._runtime_api = runtime_api
+        self._environment = environment
+        self._terminal = terminal
+        self._style = style
+        self._post = post
+        self._ended = ended
+        self._members: dict[str, Member] = {}
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def member(self, worker_id: str) -> Member | None:
+        return self._members.get(worker_id)
+
+    def launch(self, worker_id: str, spec: JobSpec) -> None:
+        reader, writer = os.pipe()
+        bar = self._style.dim(f"|  {spec.name}") + "  "
+        member = Member(spec.name, time.time(), Capture(reader, self._terminal, bar))
+        self._members[worker_id] = member
+        member.task = asyncio.create_task(
+            self._live(worker_id, spec, member, writer), name=f"worker-{worker_id}"
+        )
+
+    def give(self, give: Give, spec: JobSpec, payload: bytes, log: LogFile) -> None:
+        """Hand over the run, then show that it began."""
+        member = self._members[give.worker_id]
+        member.job_id = give.job_id
+        member.capture.begin(report.bar(give.job_id, self._style), log)
+        self._runtime_api.invoke(
+            give.worker_id,
+            Invocation(
+                job_id=give.job_id,
+                payload=payload,
+                deadline=give.deadline,
+                function_arn=spec.project_arn,
+                context={
+                    "job": spec.name,
+                    "attempt": str(give.attempt),
+                    "max_attempts": str(spec.max_attempts),
+                },
+            ),
+        )
+
+    def signal(self, worker_id: str, number: signal.Signals) -> None:
+        member = self._members.get(worker_id)
+        if member is None:
+            return
+        if member.process is None:
+            member.pending = number
+        else:
+            member.process.signal_group(number)
+
+    def kill(self) -> None:
+        """SIGKILL to every worker's process group."""
+        for worker_id in self._members:
+            self.signal(worker_id, signal.SIGKILL)
+
+    async def close(self) -> None:
+        """Wait for every worker's task."""
+        tasks = [member.task for member in self._members.values() if member.task is not None]
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _live(self, worker_id: str, spec: JobSpec, member: Member, output_fd: int) -> None:
+        try:
+            exit_ = await self._run(worker_id, spec, member, output_fd)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(member.capture.ended.wait(), OUTPUT_AFTER_EXIT)
+        finally:
+            member.capture.finish()
+            self._runtime_api.remove_worker(worker_id)
+            del self._members[worker_id]
+        self._post(Exited(worker_id, exit_))
+        if member.job_id is not None:
+            self._ended(member.job_id, member)
+        member.capture.release()
+
+    async def _run(self, worker_id: str, spec: JobSpec, member: Member, output_fd: int) -> Exit:
+        try:
+            address = self._runtime_api.add_worker(worker_id, spec.role_arn)
+            member.process = await self._launcher.launch(
+                WorkerSpec(
+                    worker_id=worker_id,
+                    root=self._root,
+                    handler=spec.handler,
+                    python=self._python,
+                    environment=self._environment(spec, address),
+                ),
+                output_fd,
+            )
+        except (OSError, DevbridgeError) as error:
+            self._post(StandbyFailed(worker_id, Failure(type(error).__name__, str(error))))
+            return Exit(code=1)
+        finally:
+            os.close(output_fd)
+        if member.pending is not None:
+            member.process.signal_group(member.pending)
+        return await member.process.wait()

@@ -1,0 +1,466 @@
+"""The daemon: wires bridge, ledger, supervisor, crew and watcher together and performs effects.
+
+Everything happens in one thread: events come in, the ledger is written in one transaction, and only
+then is anything done or answered. Shutting down has five phases, each with a deadline:
+
+1. leave the bridge: stubs are told that nobody is here; requests wait in the broker
+2. ask what runs to stop (SIGTERM), for at most the grace period
+3. end what is left (SIGKILL) and wait for every worker's end
+4. end the zygote, the Runtime API and the watcher
+5. close the ledger
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from devbridge.daemon import report
+from devbridge.daemon.bridge import Bridge
+from devbridge.daemon.crew import Crew, Member
+from devbridge.daemon.dispatch import Dispatcher
+from devbridge.daemon.ledger import Change, Ledger, LedgerError
+from devbridge.daemon.model import Failure, JobSpec, Modules, State
+from devbridge.daemon.output import LogFile
+from devbridge.daemon.reload import Sources, Watcher
+from devbridge.daemon.runtime_api import CredentialsProvider, RuntimeApi, WorkerAddress
+from devbridge.daemon.supervisor import (
+    Broken,
+    CancelRequested,
+    Effect,
+    Event,
+    Give,
+    JobsChanged,
+    Launch,
+    Raised,
+    Ready,
+    Record,
+    Requested,
+    Responded,
+    Shutdown,
+    Signal,
+    SourcesChanged,
+    StandbyFailed,
+    StandbyReady,
+    Supervisor,
+    Tick,
+)
+from devbridge.daemon.terminal import Style, Terminal
+from devbridge.daemon.workers import Launcher
+from devbridge.errors import DevbridgeError
+from devbridge.protocol import codec
+from devbridge.protocol.messages import Presence, Reply, Run, Topics
+from devbridge.protocol.session import Deliver
+from devbridge.transport.base import Transport
+
+KILL_DEADLINE: Final = 5.0
+"""Seconds after the grace period in which every worker must be gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the daemon is told once."""
+
+    root: Path
+    python: Path
+    logs: Path
+    preload: Path
+    """A file that remembers which third-party modules the zygote imports."""
+    concurrency: int
+    grace: float
+    fail_when_broken: bool = True
+    rerun_on_save: bool = False
+    standbys: bool = True
+
+
+class Daemon:
+    """One stage's daemon. Make it in a running event loop; `run` is its life."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        topics: Topics,
+        presence: Presence,
+        jobs: Mapping[str, JobSpec],
+        app_files: Iterable[Path],
+        ledger: Ledger,
+        launcher: Launcher,
+        make_transport: Callable[[str, bool], Transport],
+        credentials: CredentialsProvider | None,
+        environment: Callable[[JobSpec, WorkerAddress], Mapping[str, str]],
+        redeploy: Callable[[], Awaitable[tuple[Mapping[str, JobSpec], Iterable[Path]]]],
+        terminal: Terminal,
+    ) -> None:
+        self._settings = settings
+        self._jobs = dict(jobs)
+        self._ledger = ledger
+        self._launcher = launcher
+        self._redeploy = redeploy
+        self._terminal = terminal
+        self._style = Style(terminal.colour)
+        self._loop = asyncio.get_running_loop()
+        self._failed: asyncio.Future[None] = self._loop.create_future()
+        self._timer: asyncio.TimerHandle | None = None
+        self._given: set[str] = set()
+        self._undecided = set(jobs)
+        self._ready = asyncio.Event()
+        self._saved_at: dict[str, float] = {}
+        self._preloaded: list[str] = _read_preload(settings.preload)
+        self._sources = Sources(settings.root, app_files)
+        self._watcher = Watcher()
+        self._app_saved = asyncio.Event()
+        self._dispatcher = Dispatcher(ledger, self._jobs, settings.logs)
+        self._supervisor = Supervisor(
+            self._jobs,
+            concurrency=settings.concurrency,
+            grace=settings.grace,
+            fail_when_broken=settings.fail_when_broken,
+            standbys=settings.standbys,
+        )
+        self._runtime_api = RuntimeApi(self, credentials)
+        self._crew = Crew(
+            root=settings.root,
+            python=settings.python,
+            launcher=launcher,
+            runtime_api=self._runtime_api,
+            environment=environment,
+            terminal=terminal,
+            style=self._style,
+            post=lambda event: self.handle([event]),
+            ended=self._run_ended,
+        )
+        self.bridge = Bridge(
+            make_transport,
+            topics,
+            presence,
+            on_requests=lambda batch: self.handle((), batch),
+            say=lambda text: terminal.line(self._style.warn(text)),
+        )
+
+    # --- life -------------------------------------------------------------------------------
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set or a newer daemon has taken over; then shut down in order.
+
+        Raises:
+            BridgeError: the first connection to the broker failed.
+            LedgerError: the ledger could not be written; nothing unwritten was acknowledged.
+        """
+        await self._runtime_api.start()
+        if self._preloaded:
+            await self._launcher.preload(self._preloaded)
+        self._watcher.watch(self._sources.directories())
+        self.handle(self._recover())
+        background: list[asyncio.Task[Any]] = [
+            asyncio.create_task(self.bridge.run(), name="bridge"),
+            asyncio.create_task(self._watch(), name="watch"),
+            asyncio.create_task(self._redeploy_on_save(), name="redeploy"),
+        ]
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        try:
+            done, _ = await asyncio.wait(
+                [*background, stopping, self._failed], return_when=asyncio.FIRST_COMPLETED
+            )
+            for finished in done:
+                await finished
+            self._explain_takeover()
+        finally:
+            await self._shut_down([*background, stopping])
+
+    def kill(self) -> None:
+        """End every worker now; the process may exit right after."""
+        self._crew.kill()
+
+    async def wait_until_ready(self) -> None:
+        """Return when requests are taken and each job has a standby, or is known to be broken."""
+        await self.bridge.connected.wait()
+        await self._ready.wait()
+
+    async def _shut_down(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.bridge.leave(), 2)
+        self._failed.cancel()
+        self.handle([Shutdown()])
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._crew.close(), self._settings.grace + KILL_DEADLINE)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._launcher.close()
+        await self._runtime_api.close()
+        self._ledger.close()
+
+    def _recover(self) -> list[Event]:
+        """What an earlier daemon left: its queue is taken on, what ran is said to have crashed."""
+        events: list[Event] = []
+        lost = Failure("DaemonEnded", "devbridge dev ended while the job was running")
+        with self._ledger.transaction():
+            for entry in self._ledger.live():
+                if entry.state is State.QUEUED:
+                    events.append(Requested(entry.job_id, entry.job, entry.attempt))
+                    continue
+                self._ledger.record(
+                    Change(
+                        job_id=entry.job_id,
+                        state=State.CRASHED,
+                        at=time.time(),
+                        attempt=entry.attempt,
+                        failure=lost,
+                    )
+                )
+                self._ledger.closed(entry.job_id)
+                self._terminal.line(
+                    self._style.warn(f"{entry.job} {entry.job_id[: report.SHORT_ID]} crashed: ")
+                    + lost.message
+                )
+        return events
+
+    def _explain_takeover(self) -> None:
+        newer = self.bridge.taken_over_by
+        if self.bridge.taken_over:
+            who = f"{newer.user}@{newer.host} (pid {newer.pid})" if newer else "another daemon"
+            self._terminal.line(self._style.bold(f"{who} has taken this stage over"))
+
+    # --- events in, effects out -------------------------------------------------------------
+
+    def handle(self, events: Sequence[Event], requests: Sequence[Deliver] = ()) -> None:
+        """Decide, commit, then act and answer."""
+        now = time.time()
+        try:
+            effects, replies = self._decide(events, requests, now)
+        except LedgerError as error:
+            if not self._failed.done():
+                self._failed.set_exception(error)
+            return
+        for effect in effects:
+            self._perform(effect)
+        for deliver, reply in replies:
+            self.bridge.ack(deliver)
+            self.bridge.reply(deliver.message.stub_id, reply)
+        self._set_timer(now)
+
+    def submit(self, job: str, payload: bytes) -> str:
+        """Run a job from here; returns its id."""
+        run = Run(
+            request_id=codec.new_id(),
+            stub_id="",
+            sent_at=time.time(),
+            job=job,
+            job_id=codec.new_id(),
+            payload=payload,
+        )
+        with self._ledger.transaction():
+            self._dispatcher.enter(run, run.sent_at)
+        self.handle([Requested(run.job_id, job)])
+        return run.job_id
+
+    def _decide(
+        self, events: Sequence[Event], requests: Sequence[Deliver], now: float
+    ) -> tuple[Sequence[Effect], list[tuple[Deliver, Reply]]]:
+        if not requests:
+            effects = self._supervisor.handle(events, now)
+            records = [effect.change for effect in effects if isinstance(effect, Record)]
+            if records:
+                with self._ledger.transaction():
+                    for change in records:
+                        self._ledger.record(change)
+            return effects, []
+        with self._ledger.transaction():
+            taken = [self._dispatcher.take(deliver.message, now) for deliver in requests]
+            asked = [event for one in taken for event in one.events]
+            effects = self._supervisor.handle([*events, *asked], now)
+            for effect in effects:
+                if isinstance(effect, Record):
+                    self._ledger.record(effect.change)
+            replies = [one.reply() for one in taken]
+        return effects, list(zip(requests, replies, strict=True))
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case Give():
+                self._give(effect)
+            case Launch(worker_id, job):
+                self._sources.launched(job, time.time())
+                self._crew.launch(worker_id, self._jobs[job])
+            case Signal(worker_id, number):
+                self._crew.signal(worker_id, number)
+            case Record(change):
+                if change.state.final and change.job_id not in self._given:
+                    self._never_started(change)
+            case Broken(job, failure):
+                self._job_decided(job)
+                self._sources.broke(job, self._handler_file(job))
+                self._watcher.watch(self._sources.directories())
+                for line in report.broken(job, failure, self._style):
+                    self._terminal.line(line)
+            case Ready(job):
+                self._job_decided(job)
+                self._reloaded(job)
+
+    def _give(self, give: Give) -> None:
+        spec = self._jobs[give.job]
+        payload = self._ledger.payload(give.job_id)
+        path = self._settings.logs / f"{give.job}-{give.job_id}.log"
+        member = self._crew.member(give.worker_id)
+        if member is None:
+            return
+        capture = member.capture
+        log = LogFile(path, lambda problem: capture.say(self._style.bad(problem)))
+        self._given.add(give.job_id)
+        self._crew.give(give, spec, payload, log)
+        capture.say(report.invoked(give.job, payload, give.attempt, spec.max_attempts, self._style))
+        capture.say(report.log_line(path, self._settings.root, self._style))
+
+    def _never_started(self, change: Change) -> None:
+        entry = self._ledger.get(change.job_id)
+        if entry is None:
+            return
+        bar = report.bar(change.job_id, self._style)
+        payload = self._ledger.payload(change.job_id)
+        invoked = report.invoked(entry.job, payload, entry.attempt, entry.max_attempts, self._style)
+        for line in [invoked, *report.ended(entry, self._style)]:
+            self._terminal.line(bar + line)
+        with self._ledger.transaction():
+            self._ledger.closed(change.job_id)
+
+    def _run_ended(self, job_id: str, member: Member) -> None:
+        entry = self._ledger.get(job_id)
+        if entry is None or not entry.state.final:
+            return
+        if entry.failure is not None:
+            trace = entry.failure.trace or (f"{entry.failure.type}: {entry.failure.message}",)
+            member.capture.log(("\n".join(trace) + "\n").encode("utf-8", "backslashreplace"))
+        for line in report.ended(entry, self._style):
+            member.capture.say(line)
+        self._given.discard(job_id)
+        with self._ledger.transaction():
+            self._ledger.closed(job_id)
+
+    def _set_timer(self, now: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        wakeup = self._supervisor.next_wakeup()
+        if wakeup is not None:
+            self._timer = self._loop.call_later(
+                max(0.0, wakeup - now), lambda: self.handle([Tick()])
+            )
+
+    # --- the workers' side (WorkerListener) -------------------------------------------------
+
+    def worker_ready(self, worker_id: str) -> None:
+        self.handle([StandbyReady(worker_id)])
+
+    def worker_responded(self, worker_id: str, job_id: str, body: bytes) -> None:
+        self.handle([Responded(worker_id, job_id, body)])
+
+    def worker_failed(self, worker_id: str, job_id: str, failure: Failure) -> None:
+        self.handle([Raised(worker_id, job_id, failure)])
+
+    def worker_init_failed(self, worker_id: str, failure: Failure) -> None:
+        self.handle([StandbyFailed(worker_id, failure)])
+
+    def worker_modules(self, worker_id: str, modules: Modules) -> None:
+        member = self._crew.member(worker_id)
+        if member is None:
+            return
+        stale = self._sources.imported(member.job, modules.user_files, member.launched_at)
+        self._watcher.watch(self._sources.directories())
+        if stale:
+            self.handle([SourcesChanged(frozenset({member.job}))])
+        self._learn(modules.third_party)
+
+    def credentials_failed(self, worker_id: str, message: str) -> None:
+        member = self._crew.member(worker_id)
+        if member is not None:
+            member.capture.say(self._style.bad(f"no credentials for the worker: {message}"))
+
+    def _learn(self, third_party: Sequence[str]) -> None:
+        new = [name for name in third_party if name not in self._preloaded]
+        if not new:
+            return
+        self._preloaded += new
+        with contextlib.suppress(OSError):
+            self._settings.preload.write_text(json.dumps(self._preloaded))
+        preloading = self._loop.create_task(self._launcher.preload(self._preloaded))
+        preloading.add_done_callback(self._preload_done)
+
+    def _preload_done(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._terminal.line(self._style.warn(f"workers start without a zygote: {error}"))
+
+    # --- hot reload -------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        async for paths in self._watcher.bursts():
+            saved = self._sources.saved(paths)
+            if saved.app:
+                self._app_saved.set()
+            if saved.jobs:
+                self._save(saved.jobs)
+
+    def _save(self, jobs: frozenset[str]) -> None:
+        now = time.monotonic()
+        for job in jobs:
+            self._saved_at.setdefault(job, now)
+        events: list[Event] = [SourcesChanged(jobs)]
+        if self._settings.rerun_on_save:
+            running = set(self._supervisor.running)
+            events += [
+                CancelRequested(entry.job_id)
+                for job in jobs
+                for entry in self._ledger.recent(limit=1, job=job)
+                if entry.job_id in running
+            ]
+        self.handle(events)
+
+    def _reloaded(self, job: str) -> None:
+        saved_at = self._saved_at.pop(job, None)
+        if saved_at is None:
+            return
+        took = report.duration(time.monotonic() - saved_at)
+        self._terminal.line(f"{self._style.good('Reloaded')} {job} in {took}")
+        if self._settings.rerun_on_save:
+            for entry in self._ledger.recent(limit=1, job=job):
+                self._loop.call_soon(self.submit, job, self._ledger.payload(entry.job_id))
+
+    async def _redeploy_on_save(self) -> None:
+        while True:
+            await self._app_saved.wait()
+            self._app_saved.clear()
+            try:
+                jobs, files = await self._redeploy()
+            except DevbridgeError as error:
+                self._terminal.line(f"{self._style.bad('Error')}  {error}")
+                continue
+            self._sources.app_loaded(files)
+            self._sources.forget(self._jobs.keys() - jobs.keys())
+            self._jobs.clear()
+            self._jobs.update(jobs)
+            self.handle([JobsChanged(dict(jobs))])
+
+    def _handler_file(self, job: str) -> Path:
+        file, _, _ = self._jobs[job].handler.rpartition(".")
+        return self._settings.root / f"{file}.py"
+
+    def _job_decided(self, job: str) -> None:
+        self._undecided.discard(job)
+        if not self._undecided:
+            self._ready.set()
+
+
+def _read_preload(path: Path) -> list[str]:
+    try:
+        names = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return []
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []

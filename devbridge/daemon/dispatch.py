@@ -1,0 +1,144 @@
+"""Requests from the bridge become entries of the ledger, events for the supervisor, and answers.
+
+Called inside a ledger transaction; what it returns is performed after the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from devbridge.daemon.ledger import Ledger, NewRun
+from devbridge.daemon.model import JobSpec, State
+from devbridge.daemon.supervisor import CancelRequested, Event, Requested
+from devbridge.protocol.messages import (
+    REJECT_UNKNOWN_JOB,
+    REJECT_UNKNOWN_RUN,
+    Accepted,
+    Cancel,
+    Cancelled,
+    Rejected,
+    Reply,
+    Request,
+    Run,
+    Status,
+    StatusReply,
+)
+
+MESSAGE_SHOWN: Final = 4096
+"""Characters of an error's type and message that go over the bridge; the ledger has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a request came to. `reply` is asked for once the events have been handled."""
+
+    events: tuple[Event, ...]
+    reply: Callable[[], Reply]
+
+
+class Dispatcher:
+    """Knows the ledger and which jobs there are."""
+
+    def __init__(self, ledger: Ledger, jobs: Mapping[str, JobSpec], logs: Path) -> None:
+        self.jobs = jobs
+        self._ledger = ledger
+        self._logs = logs
+
+    def take(self, request: Request, now: float) -> Taken:
+        match request:
+            case Run():
+                return self._run(request, now)
+            case Cancel():
+                return self._cancel(request)
+            case Status():
+                return Taken((), lambda: self._status(request))
+
+    def enter(self, run: Run, now: float) -> bool:
+        """Put a run into the ledger; False when it is there already."""
+        return self._ledger.add(
+            NewRun(
+                job_id=run.job_id,
+                job=run.job,
+                payload=run.payload,
+                created_at=now,
+                log_path=str(self._logs / f"{run.job}-{run.job_id}.log"),
+                idempotency_key=run.idempotency_key,
+                max_attempts=self.jobs[run.job].max_attempts,
+            )
+        )
+
+    def _run(self, run: Run, now: float) -> Taken:
+        if run.job not in self.jobs:
+            there = ", ".join(sorted(self.jobs)) or "none"
+            return _answer(
+                Rejected(
+                    request_id=run.request_id,
+                    code=REJECT_UNKNOWN_JOB,
+                    message=shorten(f"the app has no job {run.job!r}; it has: {there}"),
+                )
+            )
+        new = self.enter(run, now)
+
+        def accepted() -> Reply:
+            return Accepted(
+                request_id=run.request_id,
+                job_id=run.job_id,
+                state=self._state(run.job_id),
+                duplicate=not new,
+            )
+
+        return Taken((Requested(run.job_id, run.job),) if new else (), accepted)
+
+    def _cancel(self, request: Cancel) -> Taken:
+        entry = self._ledger.get(request.job_id)
+        if entry is None:
+            return _answer(_unknown_run(request))
+
+        def cancelled() -> Reply:
+            return Cancelled(
+                request_id=request.request_id,
+                job_id=request.job_id,
+                state=self._state(request.job_id),
+            )
+
+        return Taken(() if entry.state.final else (CancelRequested(request.job_id),), cancelled)
+
+    def _status(self, request: Status) -> Reply:
+        entry = self._ledger.get(request.job_id)
+        if entry is None:
+            return _unknown_run(request)
+        return StatusReply(
+            request_id=request.request_id,
+            job_id=entry.job_id,
+            job=entry.job,
+            state=entry.state.value,
+            attempt=entry.attempt,
+            max_attempts=entry.max_attempts,
+            result=entry.result,
+            error_type=shorten(entry.failure.type) if entry.failure else None,
+            error_message=shorten(entry.failure.message) if entry.failure else None,
+        )
+
+    def _state(self, job_id: str) -> str:
+        entry = self._ledger.get(job_id)
+        return (entry.state if entry else State.QUEUED).value
+
+
+def shorten(text: str) -> str:
+    """An error of any length must fit into a message's head."""
+    return text if len(text) <= MESSAGE_SHOWN else text[:MESSAGE_SHOWN] + "…"
+
+
+def _answer(reply: Reply) -> Taken:
+    return Taken((), lambda: reply)
+
+
+def _unknown_run(request: Cancel | Status) -> Rejected:
+    return Rejected(
+        request_id=request.request_id,
+        code=REJECT_UNKNOWN_RUN,
+        message=f"nothing is known of a run {request.job_id!r}",
+    )

@@ -1,0 +1,217 @@
+"""A small HTTP/1.1 server on 127.0.0.1: h11's protocol over asyncio's transports.
+
+One request at a time on each connection, whole bodies, and an answer that may come much later.
+A peer that breaks the protocol gets a 4xx and is hung up on; it never raises into the daemon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+import h11
+
+log = logging.getLogger(__name__)
+
+MAX_HEAD: Final = 16 * 1024
+"""Bytes that a request's first line and headers may have."""
+MAX_DISCARDED: Final = 256 * 1024 * 1024
+"""Bytes of an oversized body that are read away, so that the peer is able to hear the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A whole request. `headers` have lower-case names."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    too_large: bool = False
+    """The body was over the limit; it was read away, and `body` is empty."""
+
+
+class Exchange:
+    """One request that waits for its answer."""
+
+    def __init__(self, connection: _Connection) -> None:
+        self._connection: _Connection | None = connection
+        self.on_disconnect: Callable[[], None] | None = None
+        """Called when the peer hangs up before the answer."""
+
+    def answer(
+        self, status: HTTPStatus, body: bytes, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Send the answer, JSON. The first one counts; after a disconnect it goes nowhere."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.send(status, body, headers or {})
+
+    def hang_up(self) -> None:
+        """Close the connection without an answer."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abort()
+
+    def disconnected(self) -> None:
+        if self._connection is not None:
+            self._connection = None
+            if self.on_disconnect is not None:
+                self.on_disconnect()
+
+
+Handler = Callable[[Request, Exchange], None]
+
+
+class HttpServer:
+    """Calls `handler` for each request, in the event loop's thread."""
+
+    def __init__(self, handler: Handler, *, max_body: int) -> None:
+        self.handler = handler
+        self.max_body = max_body
+        self.port = 0
+        self.connections: set[_Connection] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        # asyncio sets TCP_NODELAY by itself.
+        self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        for connection in list(self.connections):
+            connection.abort()
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+            self._server = None
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, server: HttpServer) -> None:
+        self._server = server
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
+        self._transport: asyncio.Transport | None = None
+        self._exchange: Exchange | None = None
+        self._request: h11.Request | None = None
+        self._body = bytearray()
+        self._size = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - narrows the type
+        self._transport = transport
+        self._server.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self._server.connections.discard(self)
+        self._transport = None
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.disconnected()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._http.receive_data(data)
+        except h11.RemoteProtocolError as error:
+            self._refuse(error)
+            return
+        if self._exchange is None:
+            self._advance()
+        elif len(self._http.trailing_data[0]) > MAX_HEAD:
+            self.abort()  # it sends without end instead of waiting for its answer
+
+    def _advance(self) -> None:
+        try:
+            self._read()
+        except h11.RemoteProtocolError as error:
+            self._refuse(error)
+
+    def _read(self) -> None:
+        while self._exchange is None and self._transport is not None:
+            event = self._http.next_event()
+            match event:
+                case h11.Request():
+                    self._request, self._size = event, 0
+                    self._body.clear()
+                    self._begin()
+                case h11.Data():
+                    self._size += len(event.data)
+                    if self._size <= self._server.max_body:
+                        self._body += event.data
+                    elif self._size > MAX_DISCARDED:
+                        self.abort()
+                case h11.EndOfMessage():
+                    self._dispatch()
+                case h11.ConnectionClosed():
+                    self._transport.close()
+                    return
+                case _:  # NEED_DATA, PAUSED
+                    return
+
+    def _begin(self) -> None:
+        if self._transport is not None and self._http.they_are_waiting_for_100_continue:
+            going_on = h11.InformationalResponse(status_code=100, headers=[])
+            self._transport.write(self._http.send(going_on) or b"")
+
+    def _dispatch(self) -> None:
+        head = self._request
+        assert head is not None  # noqa: S101 - h11 gives a Request before its end
+        too_large = self._size > self._server.max_body
+        request = Request(
+            method=head.method.decode("ascii"),
+            path=head.target.decode("ascii").partition("?")[0],
+            headers={name.decode("ascii"): value.decode("latin-1") for name, value in head.headers},
+            body=b"" if too_large else bytes(self._body),
+            too_large=too_large,
+        )
+        self._body.clear()
+        exchange = self._exchange = Exchange(self)
+        try:
+            self._server.handler(request, exchange)
+        except Exception:
+            log.exception("a request of a worker could not be handled")
+            exchange.answer(HTTPStatus.INTERNAL_SERVER_ERROR, b'{"errorType":"InternalError"}')
+
+    def send(self, status: HTTPStatus, body: bytes, headers: Mapping[str, str]) -> None:
+        self._exchange = None
+        if self._transport is None:
+            return
+        fields = [
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(body))),
+            *headers.items(),
+        ]
+        response = h11.Response(status_code=status, headers=fields, reason=status.phrase.encode())
+        parts = (response, h11.Data(data=body), h11.EndOfMessage())
+        self._transport.write(b"".join(self._http.send(part) or b"" for part in parts))
+        if self._http.our_state is h11.MUST_CLOSE:
+            self._transport.close()
+        elif self._http.their_state is h11.DONE:
+            self._http.start_next_cycle()
+            if self._http.trailing_data[0]:
+                asyncio.get_running_loop().call_soon(self._advance)
+
+    def _refuse(self, error: h11.RemoteProtocolError) -> None:
+        log.info("malformed request to the runtime api: %s", error)
+        status = HTTPStatus(error.error_status_hint or 400)
+        if self._transport is None:
+            return
+        if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            body = b'{"errorType":"InvalidRequest"}'
+            response = h11.Response(
+                status_code=status,
+                headers=[("Content-Length", str(len(body))), ("Connection", "close")],
+                reason=status.phrase.encode(),
+            )
+            parts = (response, h11.Data(data=body), h11.EndOfMessage())
+            self._transport.write(b"".join(self._http.send(part) or b"" for part in parts))
+        self._transport.close()

@@ -1,0 +1,338 @@
+"""The ledger: every job that was ever asked for, and each change of its state, in SQLite.
+
+One file per stage, in write-ahead mode: the daemon writes, any number of `devbridge jobs` read.
+A commit survives the death of the daemon (``synchronous=NORMAL``: a power cut may take the last
+commits, never the file's consistency). Nothing is acknowledged to a caller before it is here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from devbridge.daemon.model import Exit, Failure, State
+from devbridge.errors import DevbridgeError
+
+SCHEMA_VERSION: Final = 1
+
+_SCHEMA: Final = """
+CREATE TABLE runs (
+    job_id          TEXT PRIMARY KEY,
+    job             TEXT NOT NULL,
+    state           TEXT NOT NULL,
+    idempotency_key TEXT,
+    attempt         INTEGER NOT NULL DEFAULT 1,
+    max_attempts    INTEGER NOT NULL DEFAULT 1,
+    created_at      REAL NOT NULL,
+    started_at      REAL,
+    ended_at        REAL,
+    closed          INTEGER NOT NULL DEFAULT 0,
+    pid             INTEGER,
+    exit_code       INTEGER,
+    exit_signal     INTEGER,
+    result          BLOB,
+    failure         TEXT,
+    log_path        TEXT NOT NULL,
+    payload         BLOB NOT NULL
+);
+CREATE INDEX runs_by_time ON runs (created_at);
+CREATE INDEX runs_by_state ON runs (state);
+CREATE TABLE transitions (
+    job_id  TEXT NOT NULL,
+    at      REAL NOT NULL,
+    state   TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    detail  TEXT
+);
+CREATE INDEX transitions_by_run ON transitions (job_id);
+"""
+
+_COLUMNS: Final = (
+    "job_id, job, state, created_at, started_at, ended_at, closed, attempt, max_attempts,"
+    " exit_code, exit_signal, result, failure, log_path"
+)
+
+
+_Values = tuple[object, ...] | dict[str, object]
+
+
+class LedgerError(DevbridgeError):
+    """The ledger's file cannot be read or written: see the cause; nothing was acknowledged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """A job that was asked for and is not in the ledger yet."""
+
+    job_id: str
+    job: str
+    payload: bytes
+    created_at: float
+    log_path: str
+    idempotency_key: str | None = None
+    max_attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One change of a run's state. None leaves what the ledger has."""
+
+    job_id: str
+    state: State
+    at: float
+    attempt: int = 1
+    exit: Exit | None = None
+    result: bytes | None = None
+    failure: Failure | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A run as the ledger knows it. Times are seconds since the epoch."""
+
+    job_id: str
+    job: str
+    state: State
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+    closed: bool
+    """The worker is gone and its log is complete."""
+    attempt: int
+    max_attempts: int
+    exit: Exit | None
+    result: bytes | None
+    """A JSON text, when the run succeeded."""
+    failure: Failure | None
+    log_path: str
+
+
+class Ledger:
+    """Use `Ledger.open`. One object belongs to one thread."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    @classmethod
+    def open(cls, path: Path, *, readonly: bool = False) -> Self:
+        """Open the ledger, or create it (mode 0600).
+
+        Raises:
+            LedgerError: the file is not a ledger, is from a newer devbridge, or cannot be written.
+        """
+        try:
+            if readonly:
+                db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
+            else:
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+                db = sqlite3.connect(path, timeout=5)
+            db.isolation_level = None
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version > SCHEMA_VERSION:
+                raise LedgerError(
+                    f"the ledger is of version {version}, this devbridge knows {SCHEMA_VERSION}",
+                    where=str(path),
+                    remedy="upgrade devbridge",
+                )
+            if not readonly:
+                db.execute("PRAGMA journal_mode=WAL")
+                db.execute("PRAGMA synchronous=NORMAL")
+                if version == 0:
+                    db.executescript(
+                        f"BEGIN; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
+                    )
+        except (sqlite3.Error, OSError) as error:
+            raise LedgerError(
+                f"the ledger cannot be opened: {error}",
+                where=str(path),
+                remedy="check the file's permissions and the disk's free space",
+            ) from error
+        return cls(db)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is written inside becomes durable together, or not at all.
+
+        Raises:
+            LedgerError: it could not be committed.
+        """
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            raise LedgerError(
+                f"the ledger cannot be written: {error}",
+                remedy="free some disk space; the request stays in the broker",
+            ) from error
+
+    def add(self, run: NewRun) -> bool:
+        """Enter a run as QUEUED; False when the ledger has its id already. In a transaction."""
+        inserted = self._db.execute(
+            "INSERT OR IGNORE INTO runs (job_id, job, state, idempotency_key, payload,"
+            " max_attempts, created_at, log_path) VALUES (?,?,?,?,?,?,?,?)",
+            (
+                run.job_id,
+                run.job,
+                State.QUEUED.value,
+                _storable(run.idempotency_key),
+                run.payload,
+                run.max_attempts,
+                run.created_at,
+                run.log_path,
+            ),
+        ).rowcount
+        if inserted:
+            self._note(run.job_id, run.created_at, State.QUEUED, 1, None)
+        return bool(inserted)
+
+    def record(self, change: Change) -> None:
+        """Enter one change of state. In a transaction."""
+        failure = None if change.failure is None else json.dumps(asdict(change.failure))
+        outcome = change.exit or Exit()
+        self._db.execute(
+            "UPDATE runs SET state=:state, attempt=:attempt,"
+            " started_at=CASE WHEN :state='RUNNING' THEN :at ELSE started_at END,"
+            " ended_at=CASE WHEN :final THEN :at ELSE NULL END,"
+            " exit_code=COALESCE(:code, exit_code), exit_signal=COALESCE(:signal, exit_signal),"
+            " result=COALESCE(:result, result), failure=COALESCE(:failure, failure)"
+            " WHERE job_id=:job_id",
+            {
+                "state": change.state.value,
+                "attempt": change.attempt,
+                "at": change.at,
+                "final": change.state.final,
+                "code": outcome.code,
+                "signal": outcome.signal,
+                "result": change.result,
+                "failure": failure,
+                "job_id": change.job_id,
+            },
+        )
+        self._note(change.job_id, change.at, change.state, change.attempt, change.detail)
+
+    def started(self, job_id: str, pid: int) -> None:
+        """Remember which process runs a job, so that a later daemon can end it."""
+        self._db.execute("UPDATE runs SET pid=? WHERE job_id=?", (pid, job_id))
+
+    def closed(self, job_id: str) -> None:
+        """The worker is gone and the log is complete."""
+        self._db.execute("UPDATE runs SET closed=1 WHERE job_id=?", (job_id,))
+
+    def get(self, job_id: str) -> Entry | None:
+        rows = self._select("WHERE job_id=?", (job_id,))
+        return rows[0] if rows else None
+
+    def find(self, prefix: str) -> list[Entry]:
+        """The runs whose id begins with `prefix`, newest first, at most 20."""
+        escaped = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        return self._select(
+            "WHERE job_id LIKE ? ESCAPE '\\' ORDER BY created_at DESC, rowid DESC LIMIT 20",
+            (escaped + "%",),
+        )
+
+    def recent(
+        self, *, limit: int = 50, job: str | None = None, state: State | None = None
+    ) -> list[Entry]:
+        """The newest runs first."""
+        return self._select(
+            "WHERE (:job IS NULL OR job=:job) AND (:state IS NULL OR state=:state)"
+            " ORDER BY created_at DESC, rowid DESC LIMIT :limit",
+            {"job": job, "state": state.value if state else None, "limit": limit},
+        )
+
+    def live(self) -> list[Entry]:
+        """The runs that have not ended, oldest first."""
+        return self._select(
+            "WHERE state IN ('QUEUED','STARTING','RUNNING') ORDER BY created_at, rowid", ()
+        )
+
+    def payload(self, job_id: str) -> bytes:
+        rows = self._read("SELECT payload FROM runs WHERE job_id=?", (job_id,))
+        return bytes(rows[0][0]) if rows else b""
+
+    def history(self, job_id: str) -> Sequence[tuple[float, State, int, str | None]]:
+        """Each change of a run: time, state, attempt, detail."""
+        rows = self._read(
+            "SELECT at, state, attempt, detail FROM transitions WHERE job_id=? ORDER BY rowid",
+            (job_id,),
+        )
+        return [(at, State(state), attempt, detail) for at, state, attempt, detail in rows]
+
+    def _note(self, job_id: str, at: float, state: State, attempt: int, detail: str | None) -> None:
+        self._db.execute(
+            "INSERT INTO transitions (job_id, at, state, attempt, detail) VALUES (?,?,?,?,?)",
+            (job_id, at, state.value, attempt, detail),
+        )
+
+    def _select(self, where: str, values: _Values) -> list[Entry]:
+        rows = self._read(f"SELECT {_COLUMNS} FROM runs {where}", values)  # noqa: S608
+        return [_entry(row) for row in rows]
+
+    def _read(self, query: str, values: _Values) -> list[tuple[Any, ...]]:
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise LedgerError(f"the ledger cannot be read: {error}") from error
+
+
+def _storable(text: str | None) -> str | None:
+    """SQLite takes no lone surrogates, which JSON allows in a caller's key."""
+    return None if text is None else text.encode("utf-8", "backslashreplace").decode()
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    (job_id, job, state, created, started, ended, closed, attempt, most, code, signal, *rest) = row
+    result, failure, log_path = rest
+    ended_how = None
+    if code is not None or signal is not None:
+        ended_how = Exit(code=code, signal=signal)
+    return Entry(
+        job_id=job_id,
+        job=job,
+        state=State(state),
+        created_at=created,
+        started_at=started,
+        ended_at=ended,
+        closed=bool(closed),
+        attempt=attempt,
+        max_attempts=most,
+        exit=ended_how,
+        result=result,
+        failure=_failure(failure),
+        log_path=log_path,
+    )
+
+
+def _failure(text: str | None) -> Failure | None:
+    if text is None:
+        return None
+    stored = json.loads(text)
+    return Failure(
+        type=stored["type"],
+        message=stored["message"],
+        frames=tuple(stored["frames"]),
+        trace=tuple(stored["trace"]),
+    )

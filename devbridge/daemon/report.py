@@ -1,0 +1,108 @@
+"""How runs look on the terminal: pure functions from what happened to lines.
+
+::
+
+    |  8f14e45f  Invoke factorial {"num": 5}
+    |  8f14e45f  +12ms   what the handler printed
+    |  8f14e45f  Done    took 1.2s
+    |  8f14e45f  Error   ZeroDivisionError: division by zero
+    |  8f14e45f  ↳ jobs/factorial.py:12 in handler: return 1 / 0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from devbridge.daemon.ledger import Entry
+from devbridge.daemon.model import Failure, State
+from devbridge.daemon.terminal import COLOURS, Style
+
+SHORT_ID: Final = 8
+PAYLOAD_SHOWN: Final = 120
+"""Characters of a payload or result that a line shows."""
+_ELAPSED_WIDTH: Final = 8
+_ONE_LINE: Final = {ord(space): " " for space in "\t\n\r"}
+
+
+def bar(job_id: str, style: Style) -> str:
+    """What every line of a run begins with; its colour is the run's own."""
+    colour = COLOURS[sum(job_id.encode()) % len(COLOURS)]
+    return style(f"|  {job_id[:SHORT_ID]}", colour) + "  "
+
+
+def invoked(job: str, payload: bytes, attempt: int, max_attempts: int, style: Style) -> str:
+    again = f" (attempt {attempt} of {max_attempts})" if max_attempts > 1 else ""
+    return f"{style.bold('Invoke')} {job}{again} {style.dim(shorten(payload))}"
+
+
+def log_line(path: Path, root: Path, style: Style) -> str:
+    shown = path.relative_to(root) if path.is_relative_to(root) else path
+    return style.dim(f"log     {shown}")
+
+
+def ended(entry: Entry, style: Style) -> Sequence[str]:
+    """The last lines of a run."""
+    took = _took(entry)
+    match entry.state:
+        case State.SUCCEEDED:
+            result = "" if entry.result in (None, b"null") else f", result {_text(entry.result)}"
+            return [f"{style.good('Done')}    took {took}{style.dim(result)}"]
+        case State.CANCELLED:
+            return [f"{style.warn('Cancelled')} after {took}"]
+        case State.TIMED_OUT:
+            return [f"{style.bad('Timed out')} after {took}"]
+    failure = entry.failure or Failure("Failed", "no more is known")
+    word = "Crashed" if entry.state is State.CRASHED else "Error"
+    return [
+        f"{style.bad(word)}{' ' * (8 - len(word))}{line}" if index == 0 else f"        {line}"
+        for index, line in enumerate(f"{failure.type}: {failure.message}".splitlines())
+    ] + [*frames(failure), style.dim(f"        after {took}")]
+
+
+def broken(job: str, failure: Failure, style: Style) -> Sequence[str]:
+    """A handler that cannot be loaded."""
+    head = f"{style.bad('Error')}  {job} cannot be loaded: "
+    lines = f"{failure.type}: {failure.message}".splitlines()
+    return [head + lines[0], *(f"       {line}" for line in lines[1:]), *frames(failure)]
+
+
+def frames(failure: Failure) -> Sequence[str]:
+    """The user's own frames, the innermost last."""
+    return [
+        f"↳ {line}" if index == 0 else f"  {line}"
+        for frame in failure.frames
+        for index, line in enumerate(frame.splitlines())
+    ]
+
+
+def elapsed(seconds: float) -> str:
+    """``+12ms``, ``+3.41s``, ``+2m05s``: the time since the run began, padded to a column."""
+    return f"+{duration(seconds)}".ljust(_ELAPSED_WIDTH)
+
+
+def duration(seconds: float) -> str:
+    """A length of time as people say it."""
+    if seconds < 0.9995:
+        return f"{max(0, seconds) * 1000:.0f}ms"
+    if seconds < 59.995:
+        return f"{seconds:.2f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m{rest:02}s" if hours else f"{minutes}m{rest:02}s"
+
+
+def shorten(json_text: bytes) -> str:
+    text = json_text[: PAYLOAD_SHOWN * 4 + 4].decode("utf-8", "replace").translate(_ONE_LINE)
+    return text if len(text) <= PAYLOAD_SHOWN else text[:PAYLOAD_SHOWN] + "…"
+
+
+def _text(result: bytes | None) -> str:
+    return shorten(result or b"")
+
+
+def _took(entry: Entry) -> str:
+    if entry.started_at is None or entry.ended_at is None:
+        return duration(0)
+    return duration(entry.ended_at - entry.started_at)

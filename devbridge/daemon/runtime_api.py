@@ -1,0 +1,324 @@
+"""The Lambda Runtime API and the credentials endpoint, on loopback, for the daemon's workers.
+
+Each worker has an address of its own, ``http://127.0.0.1:PORT/<token>/2018-06-01/...``, which
+nobody else can guess; its token is also the authorization that the container-credentials protocol
+sends to ``/credentials/<worker id>``. What a browser could be made to send (a foreign Host, any
+Origin) is refused.
+
+`RuntimeApi` knows what each worker may do now; the HTTP below it is `devbridge.daemon.http`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import logging
+import secrets
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final, Protocol
+from urllib.parse import quote, unquote
+
+from devbridge.daemon.http import Exchange, HttpServer, Request
+from devbridge.daemon.model import Failure, Invocation, Modules
+
+log = logging.getLogger(__name__)
+
+VERSION: Final = "2018-06-01"
+MAX_BODY: Final = 6 * 1024 * 1024 + 64 * 1024
+"""Bytes of a result: Lambda's 6 MB, and room for what surrounds it."""
+
+
+class WorkerListener(Protocol):
+    """Told what workers say, in the event loop's thread."""
+
+    def worker_ready(self, worker_id: str) -> None:
+        """The handler is loaded, and the worker waits for its first invocation."""
+
+    def worker_modules(self, worker_id: str, modules: Modules) -> None: ...
+
+    def worker_responded(self, worker_id: str, job_id: str, body: bytes) -> None: ...
+
+    def worker_failed(self, worker_id: str, job_id: str, failure: Failure) -> None: ...
+
+    def worker_init_failed(self, worker_id: str, failure: Failure) -> None: ...
+
+    def credentials_failed(self, worker_id: str, message: str) -> None: ...
+
+
+class CredentialsProvider(Protocol):
+    """Where the workers' credentials come from."""
+
+    async def get(self, role_arn: str) -> Mapping[str, str]:
+        """The container protocol's document: AccessKeyId, SecretAccessKey, Token, Expiration."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerAddress:
+    """What a worker is told. Secret: whoever has it can act as that worker."""
+
+    runtime_api: str
+    """The value of AWS_LAMBDA_RUNTIME_API."""
+    credentials_uri: str
+    credentials_token: str = field(repr=False)
+
+
+@dataclass(slots=True)
+class _Worker:
+    id: str
+    token: str
+    role_arn: str | None
+    ready: bool = False
+    waiting: Exchange | None = None
+    pending: Invocation | None = None
+    job_id: str | None = None
+    """The invocation that was handed over and has no answer yet."""
+
+
+class RuntimeApi:
+    """Serves workers from `start` to `close`. One event loop, no threads."""
+
+    def __init__(
+        self, listener: WorkerListener, credentials: CredentialsProvider | None = None
+    ) -> None:
+        self._listener = listener
+        self._credentials = credentials
+        self._server = HttpServer(self._handle, max_body=MAX_BODY)
+        self._workers: dict[str, _Worker] = {}
+        self._by_token: dict[str, _Worker] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def port(self) -> int:
+        """The port on 127.0.0.1; chosen by `start`."""
+        return self._server.port
+
+    async def start(self) -> None:
+        """Listen on a free port.
+
+        Raises:
+            OSError: no socket could be opened.
+        """
+        await self._server.start()
+
+    async def close(self) -> None:
+        """Hang up on every worker. Idempotent."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.close()
+
+    def add_worker(
+        self, worker_id: str, role_arn: str | None = None, *, token: str | None = None
+    ) -> WorkerAddress:
+        """Expect a worker; `role_arn` is whose credentials it may fetch.
+
+        Raises:
+            ValueError: the id or the token is in use.
+        """
+        token = token or secrets.token_urlsafe(32)
+        if worker_id in self._workers or token in self._by_token:
+            raise ValueError(f"worker {worker_id} is known already")
+        self._workers[worker_id] = self._by_token[token] = _Worker(worker_id, token, role_arn)
+        return WorkerAddress(
+            runtime_api=f"127.0.0.1:{self.port}/{token}",
+            credentials_uri=f"http://127.0.0.1:{self.port}/credentials/{quote(worker_id, safe='')}",
+            credentials_token=token,
+        )
+
+    def remove_worker(self, worker_id: str) -> None:
+        """Forget a worker and hang up on it; its address is refused from now on. Idempotent."""
+        worker = self._workers.pop(worker_id, None)
+        if worker is not None:
+            del self._by_token[worker.token]
+            if worker.waiting is not None:
+                worker.waiting.hang_up()
+
+    def invoke(self, worker_id: str, invocation: Invocation) -> None:
+        """Answer the worker's waiting `next`, or the one that it will make.
+
+        Raises:
+            LookupError: there is no such worker.
+            ValueError: it has an invocation already.
+        """
+        worker = self._workers[worker_id]
+        if worker.pending is not None or worker.job_id is not None:
+            raise ValueError(f"worker {worker_id} has an invocation already")
+        worker.pending = invocation
+        self._hand_over(worker)
+
+    # --- requests ---------------------------------------------------------------------------
+
+    def _handle(self, request: Request, exchange: Exchange) -> None:
+        hosts = (f"127.0.0.1:{self.port}", f"localhost:{self.port}")
+        if request.headers.get("host") not in hosts or "origin" in request.headers:
+            exchange.answer(HTTPStatus.FORBIDDEN, _error("Forbidden", "not for browsers"))
+            return
+        first, _, rest = request.path.lstrip("/").partition("/")
+        if first == "credentials":
+            self._serve_credentials(unquote(rest), request, exchange)
+            return
+        worker = self._by_token.get(first)
+        if worker is None:
+            exchange.answer(HTTPStatus.FORBIDDEN, _error("Forbidden", "no such worker"))
+            return
+        self._serve_runtime(worker, rest, request, exchange)
+
+    def _serve_runtime(
+        self, worker: _Worker, path: str, request: Request, exchange: Exchange
+    ) -> None:
+        match (request.method, *path.split("/")):
+            case ("GET", "2018-06-01", "runtime", "invocation", "next"):
+                self._next(worker, exchange)
+            case (
+                "POST",
+                "2018-06-01",
+                "runtime",
+                "invocation",
+                job_id,
+                "response" | "error" as end,
+            ):
+                if job_id != worker.job_id:
+                    what = f"the worker does not run {job_id!r}"
+                    exchange.answer(HTTPStatus.BAD_REQUEST, _error("InvalidRequestID", what))
+                    return
+                worker.job_id = None
+                if request.too_large:
+                    failure = Failure("ResultTooLarge", f"the result is over {MAX_BODY} bytes")
+                    self._listener.worker_failed(worker.id, job_id, failure)
+                    too_large = _error("RequestEntityTooLarge", failure.message)
+                    exchange.answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large)
+                    return
+                if end == "response":
+                    self._listener.worker_responded(worker.id, job_id, request.body)
+                else:
+                    self._listener.worker_failed(worker.id, job_id, _failure(request.body))
+                exchange.answer(HTTPStatus.ACCEPTED, _OK)
+            case ("POST", "2018-06-01", "runtime", "init", "error"):
+                self._listener.worker_init_failed(worker.id, _failure(request.body))
+                exchange.answer(HTTPStatus.ACCEPTED, _OK)
+            case ("POST", "2018-06-01", "devbridge", "modules"):
+                try:
+                    modules = _modules(request.body)
+                except (ValueError, TypeError, KeyError, RecursionError) as error:
+                    bad = _error("InvalidRequest", f"not a report of modules: {error}")
+                    exchange.answer(HTTPStatus.BAD_REQUEST, bad)
+                    return
+                self._listener.worker_modules(worker.id, modules)
+                exchange.answer(HTTPStatus.ACCEPTED, _OK)
+            case _:
+                exchange.answer(HTTPStatus.NOT_FOUND, _error("NotFound", "no such operation"))
+
+    def _next(self, worker: _Worker, exchange: Exchange) -> None:
+        if worker.job_id is not None or worker.waiting is not None:
+            what = "the worker has not answered its invocation, or waits already"
+            exchange.answer(HTTPStatus.FORBIDDEN, _error("InvalidStateTransition", what))
+            return
+        worker.waiting = exchange
+        exchange.on_disconnect = lambda: _stop_waiting(worker, exchange)
+        if not worker.ready:
+            worker.ready = True
+            self._listener.worker_ready(worker.id)
+        self._hand_over(worker)
+
+    def _hand_over(self, worker: _Worker) -> None:
+        if worker.waiting is None or worker.pending is None:
+            return
+        exchange, invocation = worker.waiting, worker.pending
+        worker.waiting, worker.pending, worker.job_id = None, None, invocation.job_id
+        context = {"client": {}, "env": {}, "custom": dict(invocation.context)}
+        exchange.answer(
+            HTTPStatus.OK,
+            invocation.payload,
+            {
+                "Lambda-Runtime-Aws-Request-Id": invocation.job_id,
+                "Lambda-Runtime-Deadline-Ms": str(int(invocation.deadline * 1000)),
+                "Lambda-Runtime-Invoked-Function-Arn": invocation.function_arn,
+                "Lambda-Runtime-Client-Context": json.dumps(context),
+            },
+        )
+
+    # --- credentials ------------------------------------------------------------------------
+
+    def _serve_credentials(self, worker_id: str, request: Request, exchange: Exchange) -> None:
+        worker = self._workers.get(worker_id)
+        given = request.headers.get("authorization", "").encode()
+        expected = worker.token if worker is not None else secrets.token_urlsafe(32)
+        if not hmac.compare_digest(given, expected.encode()) or worker is None:
+            exchange.answer(HTTPStatus.FORBIDDEN, _error("Forbidden", "wrong worker or token"))
+        elif request.method != "GET":
+            exchange.answer(HTTPStatus.METHOD_NOT_ALLOWED, _error("NotAllowed", "GET only"))
+        elif self._credentials is None or worker.role_arn is None:
+            missing = _error("NoRole", "this worker has no role")
+            exchange.answer(HTTPStatus.NOT_FOUND, missing)
+        else:
+            fetch = self._fetch(self._credentials.get, worker.id, worker.role_arn, exchange)
+            task = asyncio.create_task(fetch, name=f"credentials-{worker.id}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _fetch(
+        self,
+        get: Callable[[str], Any],
+        worker_id: str,
+        role_arn: str,
+        exchange: Exchange,
+    ) -> None:
+        try:
+            document = await get(role_arn)
+        except Exception as error:
+            log.info("no credentials of %s for worker %s: %s", role_arn, worker_id, error)
+            self._listener.credentials_failed(worker_id, str(error))
+            failed = _error("CredentialsUnavailable", str(error))
+            exchange.answer(HTTPStatus.INTERNAL_SERVER_ERROR, failed)
+        else:
+            exchange.answer(HTTPStatus.OK, json.dumps(dict(document)).encode())
+
+
+def _stop_waiting(worker: _Worker, exchange: Exchange) -> None:
+    if worker.waiting is exchange:
+        worker.waiting = None
+
+
+_OK: Final = b'{"status":"OK"}'
+
+
+def _error(code: str, message: str) -> bytes:
+    # `code` and `message` are what the AWS SDKs show; the Runtime API says errorType/errorMessage.
+    document = {"errorType": code, "errorMessage": message, "code": code, "message": message}
+    return json.dumps(document).encode()
+
+
+def _failure(body: bytes) -> Failure:
+    """An error document of any runtime: ours, awslambdaric's (stackTrace) or Node's (trace)."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        return Failure("Unknown", body[:2000].decode("utf-8", "replace"))
+    frames = _lines(document.get("stackTrace"))
+    return Failure(
+        type=str(document.get("errorType") or "Unknown"),
+        message=str(document.get("errorMessage") or ""),
+        frames=frames,
+        trace=_lines(document.get("trace")) or frames,
+    )
+
+
+def _lines(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        return ()
+    return tuple(textwrap.dedent(str(line)).strip("\n") for line in value)
+
+
+def _modules(body: bytes) -> Modules:
+    document = json.loads(body)
+    return Modules(
+        user_files=frozenset(Path(file) for file in document["userFiles"]),
+        third_party=tuple(str(name) for name in document["thirdParty"]),
+    )

@@ -1,0 +1,584 @@
+"""The supervisor: which worker runs which job, decided and nothing else.
+
+Pure: events and the time go in, effects come out; the daemon performs them in order. `Record`s are
+written to the ledger, in one transaction, before any other effect of the same events happens.
+Times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+import enum
+import signal
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from devbridge.daemon.ledger import Change
+from devbridge.daemon.model import Exit, Failure, JobSpec, State
+
+IDLE_DEATHS_UNTIL_BROKEN = 3
+"""A standby that dies this often in a row without having been used is not started again."""
+
+KILL_AGAIN = 5.0
+"""Seconds after which a worker that is still there is killed once more."""
+
+
+class Why(enum.Enum):
+    """Why a running job is being stopped."""
+
+    CANCELLED = enum.auto()
+    TIMED_OUT = enum.auto()
+    SHUTDOWN = enum.auto()
+
+    @property
+    def state(self) -> State:
+        return State.TIMED_OUT if self is Why.TIMED_OUT else State.CANCELLED
+
+    @property
+    def detail(self) -> str | None:
+        return "devbridge dev was stopped" if self is Why.SHUTDOWN else None
+
+
+# --- events -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A job is in the ledger, QUEUED."""
+
+    job_id: str
+    job: str
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StandbyReady:
+    worker_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StandbyFailed:
+    """The handler could not be imported."""
+
+    worker_id: str
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Responded:
+    worker_id: str
+    job_id: str
+    result: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The handler ended with an error."""
+
+    worker_id: str
+    job_id: str
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """A worker's process is gone."""
+
+    worker_id: str
+    exit: Exit
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesChanged:
+    """What these jobs imported was saved: their standbys are out of date."""
+
+    jobs: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class JobsChanged:
+    """The app was deployed: these are the jobs there are now."""
+
+    jobs: Mapping[str, JobSpec]
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """Start nothing more; what runs is told to stop."""
+
+
+Event = (
+    Requested
+    | StandbyReady
+    | StandbyFailed
+    | Responded
+    | Raised
+    | Exited
+    | CancelRequested
+    | SourcesChanged
+    | JobsChanged
+    | Tick
+    | Shutdown
+)
+
+
+# --- effects ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Start a worker that imports the job's handler and waits."""
+
+    worker_id: str
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class Give:
+    """Hand the run to this waiting worker."""
+
+    worker_id: str
+    job: str
+    job_id: str
+    attempt: int
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Send a signal to the worker's process group."""
+
+    worker_id: str
+    number: signal.Signals
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Write a change of state to the ledger, then show it."""
+
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A job's handler cannot be loaded: show the error at once."""
+
+    job: str
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A job has a standby again after a start, a save or a deployment."""
+
+    job: str
+
+
+Effect = Launch | Give | Signal | Record | Broken | Ready
+
+
+# --- state --------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Worker:
+    job: str
+    generation: int
+    ready: bool = False
+    job_id: str | None = None
+    retired: bool = False
+    kill_at: float | None = None
+
+
+@dataclass(slots=True)
+class _Job:
+    spec: JobSpec
+    generation: int = 1
+    announced: int = 0
+    broken: Failure | None = None
+    idle_deaths: int = 0
+    queue: deque[str] = field(default_factory=deque)
+    waiting: list[str] = field(default_factory=list)
+    """Workers of this generation that are not taken yet, ready or not."""
+
+
+@dataclass(slots=True)
+class _Run:
+    job: str
+    attempt: int
+    order: int
+    worker_id: str | None = None
+    deadline: float | None = None
+    stopping: Why | None = None
+    answered: bool = False
+
+
+class Supervisor:
+    """Decides. Give it each event with the time; perform what it returns, in order."""
+
+    def __init__(
+        self,
+        jobs: Mapping[str, JobSpec],
+        *,
+        concurrency: int,
+        grace: float,
+        fail_when_broken: bool = True,
+        standbys: bool = True,
+    ) -> None:
+        self._jobs = {name: _Job(spec) for name, spec in jobs.items()}
+        self._concurrency = concurrency
+        self._grace = grace
+        self._fail_when_broken = fail_when_broken
+        self._standbys = standbys
+        self._workers: dict[str, _Worker] = {}
+        self._runs: dict[str, _Run] = {}
+        self._names = count(1)
+        self._order = count(1)
+        self._closing = False
+
+    def handle(self, events: Iterable[Event], now: float) -> list[Effect]:
+        """Take the events in order, then start whatever can be started."""
+        effects: list[Effect] = []
+        for event in events:
+            effects += self._take(event, now)
+        return effects + self._advance(now)
+
+    def next_wakeup(self) -> float | None:
+        """When to send a `Tick`, if nothing happens before."""
+        times = [w.kill_at for w in self._workers.values() if w.kill_at is not None]
+        times += [
+            run.deadline
+            for run in self._runs.values()
+            if run.deadline is not None and run.stopping is None and not run.answered
+        ]
+        return min(times, default=None)
+
+    @property
+    def workers(self) -> int:
+        """How many worker processes there should be now."""
+        return len(self._workers)
+
+    @property
+    def running(self) -> Sequence[str]:
+        """The job ids that are running now."""
+        return [job_id for job_id, run in self._runs.items() if run.worker_id is not None]
+
+    def knows(self, job: str) -> bool:
+        return job in self._jobs
+
+    def _take(self, event: Event, now: float) -> list[Effect]:  # noqa: PLR0911
+        match event:
+            case Requested():
+                return self._requested(event, now)
+            case StandbyReady(worker_id):
+                return self._standby_ready(worker_id)
+            case StandbyFailed(worker_id, failure):
+                return self._standby_failed(worker_id, failure, now)
+            case Responded(worker_id, job_id, result):
+                return self._ended(worker_id, job_id, now, result=result)
+            case Raised(worker_id, job_id, failure):
+                return self._ended(worker_id, job_id, now, failure=failure)
+            case Exited(worker_id, exit_):
+                return self._exited(worker_id, exit_, now)
+            case CancelRequested(job_id):
+                return self._cancel(job_id, now)
+            case SourcesChanged(jobs):
+                return [e for name in sorted(jobs) for e in self._renew(name, now)]
+            case JobsChanged(jobs):
+                return self._jobs_changed(jobs, now)
+            case Tick():
+                return self._tick(now)
+            case Shutdown():
+                return self._shutdown(now)
+
+    # --- requests ---------------------------------------------------------------------------
+
+    def _requested(self, event: Requested, now: float) -> list[Effect]:
+        job = self._jobs.get(event.job)
+        if job is None:
+            failure = Failure("UnknownJob", f"the app has no job {event.job!r} any more")
+            return [_record(event.job_id, State.FAILED, now, event.attempt, failure=failure)]
+        if job.broken is not None and self._fail_when_broken:
+            return [_record(event.job_id, State.FAILED, now, event.attempt, failure=job.broken)]
+        self._runs[event.job_id] = _Run(event.job, event.attempt, next(self._order))
+        job.queue.append(event.job_id)
+        return []
+
+    def _cancel(self, job_id: str, now: float) -> list[Effect]:
+        run = self._runs.get(job_id)
+        if run is None:
+            return []
+        if run.worker_id is None:
+            self._jobs[run.job].queue.remove(job_id)
+            del self._runs[job_id]
+            return [_record(job_id, State.CANCELLED, now, run.attempt, detail="before it started")]
+        return self._stop_run(run, Why.CANCELLED, now)
+
+    def _stop_run(self, run: _Run, why: Why, now: float) -> list[Effect]:
+        if run.stopping is not None or run.worker_id is None:
+            return []
+        run.stopping = why
+        return self._terminate(run.worker_id, now)
+
+    def _terminate(self, worker_id: str, now: float) -> list[Effect]:
+        worker = self._workers[worker_id]
+        if worker.kill_at is not None:
+            return []
+        worker.kill_at = now + self._grace
+        return [Signal(worker_id, signal.SIGTERM)]
+
+    # --- workers ----------------------------------------------------------------------------
+
+    def _standby_ready(self, worker_id: str) -> list[Effect]:
+        worker = self._workers.get(worker_id)
+        if worker is None or worker.retired or worker.ready:
+            return []
+        worker.ready = True
+        job = self._jobs[worker.job]
+        if job.announced == job.generation:
+            return []
+        job.announced = job.generation
+        return [Ready(worker.job)]
+
+    def _standby_failed(self, worker_id: str, failure: Failure, now: float) -> list[Effect]:
+        worker = self._workers.get(worker_id)
+        if worker is None or worker.retired:
+            return []
+        return self._break(worker.job, failure, now)
+
+    def _break(self, name: str, failure: Failure, now: float) -> list[Effect]:
+        job = self._jobs[name]
+        if job.broken is not None:
+            return []
+        job.broken = failure
+        effects: list[Effect] = [Broken(name, failure)]
+        effects += self._retire(job, now)
+        if self._fail_when_broken:
+            effects += self._fail_queue(job, failure, now)
+        return effects
+
+    def _retire(self, job: _Job, now: float) -> list[Effect]:
+        """Its standbys get no run any more and are told to go."""
+        effects: list[Effect] = []
+        for worker_id in job.waiting:
+            self._workers[worker_id].retired = True
+            effects += self._terminate(worker_id, now)
+        job.waiting = []
+        return effects
+
+    def _renew(self, name: str, now: float) -> list[Effect]:
+        job = self._jobs.get(name)
+        if job is None:
+            return []
+        job.generation += 1
+        job.broken = None
+        job.idle_deaths = 0
+        return self._retire(job, now)
+
+    def _jobs_changed(self, jobs: Mapping[str, JobSpec], now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        for name in sorted(self._jobs.keys() - jobs.keys()):
+            gone = Failure("UnknownJob", f"the job {name!r} was removed from the app")
+            job = self._jobs.pop(name)
+            effects += self._retire(job, now) + self._fail_queue(job, gone, now)
+        for name, spec in jobs.items():
+            if name not in self._jobs:
+                self._jobs[name] = _Job(spec)
+            elif self._jobs[name].spec != spec:
+                self._jobs[name].spec = spec
+                effects += self._renew(name, now)
+        return effects
+
+    def _fail_queue(self, job: _Job, failure: Failure, now: float) -> list[Effect]:
+        failed = [(job_id, self._runs.pop(job_id)) for job_id in job.queue]
+        job.queue.clear()
+        return [
+            _record(job_id, State.FAILED, now, run.attempt, failure=failure)
+            for job_id, run in failed
+        ]
+
+    def _ended(
+        self,
+        worker_id: str,
+        job_id: str,
+        now: float,
+        *,
+        result: bytes | None = None,
+        failure: Failure | None = None,
+    ) -> list[Effect]:
+        """The handler answered. The worker gets the grace period to go by itself."""
+        run = self._runs.get(job_id)
+        if run is None or run.worker_id != worker_id or run.answered:
+            return []
+        run.answered = True
+        worker = self._workers[worker_id]
+        if worker.kill_at is None:
+            worker.kill_at = now + self._grace
+        if run.stopping is not None:
+            state, detail = run.stopping.state, run.stopping.detail
+        else:
+            state, detail = (State.FAILED if failure else State.SUCCEEDED), None
+        return [
+            _record(job_id, state, now, run.attempt, result=result, failure=failure, detail=detail)
+        ]
+
+    def _exited(self, worker_id: str, exit_: Exit, now: float) -> list[Effect]:
+        worker = self._workers.pop(worker_id, None)
+        if worker is None:
+            return []
+        if worker.job_id is None:
+            return self._standby_exited(worker_id, worker, exit_, now)
+        run = self._runs.pop(worker.job_id)
+        if run.answered:
+            return []
+        if run.stopping is not None:
+            why = run.stopping
+            return [
+                _record(worker.job_id, why.state, now, run.attempt, exit=exit_, detail=why.detail)
+            ]
+        failure = crash(exit_)
+        return [
+            _record(worker.job_id, State.CRASHED, now, run.attempt, exit=exit_, failure=failure)
+        ]
+
+    def _standby_exited(
+        self, worker_id: str, worker: _Worker, exit_: Exit, now: float
+    ) -> list[Effect]:
+        job = self._jobs.get(worker.job)
+        if worker.retired or job is None or self._closing:
+            return []
+        job.waiting.remove(worker_id)
+        if worker.ready:
+            job.idle_deaths += 1
+            if job.idle_deaths < IDLE_DEATHS_UNTIL_BROKEN:
+                return []
+        what = "while it waited" if worker.ready else "while the handler was imported"
+        died = crash(exit_)
+        return self._break(worker.job, Failure(died.type, f"{died.message} {what}"), now)
+
+    # --- time -------------------------------------------------------------------------------
+
+    def _tick(self, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        for run in self._runs.values():
+            if (
+                run.deadline is not None
+                and now >= run.deadline
+                and run.stopping is None
+                and not run.answered
+            ):
+                effects += self._stop_run(run, Why.TIMED_OUT, now)
+        for worker_id, worker in self._workers.items():
+            if worker.kill_at is not None and now >= worker.kill_at:
+                worker.kill_at = now + KILL_AGAIN  # should the first one get lost
+                effects.append(Signal(worker_id, signal.SIGKILL))
+        return effects
+
+    def _shutdown(self, now: float) -> list[Effect]:
+        self._closing = True
+        effects: list[Effect] = []
+        for job in self._jobs.values():
+            effects += self._retire(job, now)
+        for run in self._runs.values():
+            effects += self._stop_run(run, Why.SHUTDOWN, now)
+        return effects
+
+    # --- what can start now -----------------------------------------------------------------
+
+    def _advance(self, now: float) -> list[Effect]:
+        if self._closing:
+            return []
+        effects: list[Effect] = []
+        free = self._concurrency - sum(
+            1 for run in self._runs.values() if run.worker_id is not None and not run.answered
+        )
+        while free > 0 and (found := self._next()) is not None:
+            name, worker_id = found
+            effects += self._give(name, worker_id, now)
+            free -= 1
+        for name, job in self._jobs.items():
+            wanted = 0
+            if job.broken is None:
+                wanted = max(1 if self._standbys else 0, min(len(job.queue), self._concurrency))
+            for _ in range(wanted - len(job.waiting)):
+                worker_id = f"{name}-{next(self._names)}"
+                self._workers[worker_id] = _Worker(name, job.generation)
+                job.waiting.append(worker_id)
+                effects.append(Launch(worker_id, name))
+        return effects
+
+    def _next(self) -> tuple[str, str] | None:
+        """The longest-waiting run whose job has a ready standby."""
+        best: tuple[int, str, str] | None = None
+        for name, job in self._jobs.items():
+            if not job.queue:
+                continue
+            ready = next((w for w in job.waiting if self._workers[w].ready), None)
+            if ready is None:
+                continue
+            order = self._runs[job.queue[0]].order
+            if best is None or order < best[0]:
+                best = (order, name, ready)
+        return None if best is None else best[1:]
+
+    def _give(self, name: str, worker_id: str, now: float) -> list[Effect]:
+        job = self._jobs[name]
+        job_id = job.queue.popleft()
+        job.waiting.remove(worker_id)
+        job.idle_deaths = 0
+        run = self._runs[job_id]
+        run.worker_id = worker_id
+        run.deadline = now + job.spec.timeout
+        self._workers[worker_id].job_id = job_id
+        return [
+            _record(job_id, State.RUNNING, now, run.attempt),
+            Give(worker_id, name, job_id, run.attempt, run.deadline),
+        ]
+
+
+def crash(exit_: Exit) -> Failure:
+    """What to say of a process that went without an answer."""
+    if exit_.signal is None:
+        return Failure("Exited", f"the worker exited with code {exit_.code} without an answer")
+    try:
+        name = signal.Signals(exit_.signal).name
+    except ValueError:
+        name = f"signal {exit_.signal}"
+    hint = " (the kernel does that when memory runs out)" if name == "SIGKILL" else ""
+    return Failure("Killed", f"the worker was ended by {name}{hint}")
+
+
+def _record(
+    job_id: str,
+    state: State,
+    now: float,
+    attempt: int,
+    *,
+    exit: Exit | None = None,
+    result: bytes | None = None,
+    failure: Failure | None = None,
+    detail: str | None = None,
+) -> Record:
+    return Record(
+        Change(
+            job_id=job_id,
+            state=state,
+            at=now,
+            attempt=attempt,
+            exit=exit,
+            result=result,
+            failure=failure,
+            detail=detail,
+        )
+    )

@@ -1,0 +1,106 @@
+"""The one printer: whole lines, in order, from a thread of its own.
+
+A terminal may block (Ctrl-S, a slow pipe) and must never block the event loop; when too much waits,
+the workers' pipes are no longer read, so their `print` waits, as it would on a terminal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import select
+import threading
+from collections.abc import Callable
+from typing import Final
+
+HIGH_WATER: Final = 1024 * 1024
+LOW_WATER: Final = 256 * 1024
+CLOSE_TIMEOUT: Final = 2.0
+"""Seconds that `close` waits for a terminal that takes nothing."""
+
+COLOURS: Final = (36, 35, 33, 32, 34, 96, 95, 93, 92, 94)
+
+
+class Terminal:
+    """Writes to a file descriptor. `write` may be called from any thread and never blocks."""
+
+    def __init__(self, fd: int, *, colour: bool) -> None:
+        self.colour = colour
+        self._fd = fd
+        self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._waiting = 0
+        self._lock = threading.Lock()
+        self._resume: list[Callable[[], None]] = []
+        self._thread = threading.Thread(target=self._run, name="terminal", daemon=True)
+        self._thread.start()
+
+    def line(self, text: str = "") -> None:
+        """One line of devbridge's own."""
+        self.write(text.encode("utf-8", "backslashreplace") + b"\n")
+
+    def write(self, data: bytes) -> None:
+        """Bytes that end with a newline."""
+        with self._lock:
+            self._waiting += len(data)
+        self._queue.put(data)
+
+    def when_drained(self, callback: Callable[[], None]) -> bool:
+        """False when there is room. Else `callback` is called once, by the printer's thread."""
+        with self._lock:
+            if self._waiting < HIGH_WATER:
+                return False
+            self._resume.append(callback)
+            return True
+
+    def close(self) -> None:
+        """Write what waits, then end the thread."""
+        self._queue.put(None)
+        self._thread.join(CLOSE_TIMEOUT)
+
+    def _run(self) -> None:
+        while (data := self._queue.get()) is not None:
+            self._write(data)
+            with self._lock:
+                self._waiting -= len(data)
+                calls = self._resume if self._waiting < LOW_WATER else []
+                if calls:
+                    self._resume = []
+            for call in calls:
+                call()
+
+    def _write(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):  # the reader of our output went away: run on silently
+            view = memoryview(data)
+            while view:
+                try:
+                    view = view[os.write(self._fd, view) :]
+                except BlockingIOError:  # whoever shares the terminal made it non-blocking
+                    select.select((), (self._fd,), ())
+
+
+class Style:
+    """How text looks; nothing is added where colours are off."""
+
+    def __init__(self, colour: bool) -> None:
+        self._colour = colour
+
+    def __call__(self, text: str, *codes: int) -> str:
+        if not self._colour or not codes:
+            return text
+        return f"\x1b[{';'.join(map(str, codes))}m{text}\x1b[0m"
+
+    def bold(self, text: str) -> str:
+        return self(text, 1)
+
+    def dim(self, text: str) -> str:
+        return self(text, 2)
+
+    def good(self, text: str) -> str:
+        return self(text, 32)
+
+    def bad(self, text: str) -> str:
+        return self(text, 31)
+
+    def warn(self, text: str) -> str:
+        return self(text, 33)

@@ -1,0 +1,209 @@
+"""Worker processes: what they are started with, and how they are started, signalled and reaped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol
+
+import runner
+from devbridge.daemon.model import Exit, JobSpec
+from devbridge.daemon.runtime_api import WorkerAddress
+from devbridge.errors import InterpreterError
+
+RUNNER: Final = Path(runner.__file__).parent
+"""The runner's folder: any interpreter can run it, without devbridge in its environment."""
+
+_FROM_DEVELOPER: Final = ("PATH", "HOME", "VIRTUAL_ENV")
+_SCRUBBED: Final = ("AWS_", "DEVBRIDGE_", "LAMBDA_", "BOTO_CONFIG", "_HANDLER", "PYTHONHOME")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """One worker to start."""
+
+    worker_id: str
+    root: Path
+    """The app's folder, and the worker's working directory."""
+    handler: str
+    python: Path
+    environment: Mapping[str, str] = field(repr=False)
+    """The whole environment: nothing else is passed on."""
+
+
+class Process(Protocol):
+    """A worker's process, leader of its own session and process group."""
+
+    @property
+    def pid(self) -> int: ...
+
+    async def wait(self) -> Exit:
+        """Return when the process has ended and was reaped."""
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Signal the process and what it has started. Ignored once they have ended."""
+
+
+class Launcher(Protocol):
+    """Starts workers."""
+
+    async def launch(self, spec: WorkerSpec, output_fd: int) -> Process:
+        """Start a worker whose standard output and error are `output_fd`, which stays open here.
+
+        Raises:
+            InterpreterError: the interpreter cannot be started.
+            OSError: the system has no process to give.
+        """
+
+    async def preload(self, names: Iterable[str]) -> None:
+        """Have these third-party modules imported in workers to come, where that is possible."""
+
+    async def close(self) -> None:
+        """End every worker that is left. Idempotent."""
+
+
+def worker_environment(
+    developer: Mapping[str, str],
+    job: JobSpec,
+    address: WorkerAddress,
+    *,
+    root: Path,
+    region: str,
+    endpoint_url: str | None = None,
+) -> dict[str, str]:
+    """The whole environment of a worker of `job`.
+
+    The developer's own, without anything that would let an AWS SDK find the developer's
+    credentials or configuration; then the job's; then what the worker must have.
+    `endpoint_url` is the embedded cloud's, None on AWS.
+    """
+    environment = {k: v for k, v in developer.items() if not k.startswith(_SCRUBBED)}
+    environment.update(job.environment)
+    environment.update({k: developer[k] for k in _FROM_DEVELOPER if k in developer})
+    environment.update(
+        {
+            "AWS_LAMBDA_RUNTIME_API": address.runtime_api,
+            "AWS_LAMBDA_FUNCTION_NAME": job.name,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(job.memory_mb),
+            "_HANDLER": job.handler,
+            "LAMBDA_TASK_ROOT": str(root),
+            "DEVBRIDGE_JOB_NAME": job.name,
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": address.credentials_uri,
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": address.credentials_token,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+    )
+    if endpoint_url is not None:
+        environment["AWS_ENDPOINT_URL"] = endpoint_url
+    return environment
+
+
+def exit_of(status: int) -> Exit:
+    """A wait status, as the system gives it, in words."""
+    code = os.waitstatus_to_exitcode(status)
+    return Exit(code=code) if code >= 0 else Exit(signal=-code)
+
+
+class FreshLauncher:
+    """Starts an interpreter for each worker. Slower than the zygote, and works everywhere.
+
+    What a worker leaves behind in its process group is killed when the worker has ended.
+    """
+
+    def __init__(self) -> None:
+        self._live: set[FreshProcess] = set()
+
+    async def launch(self, spec: WorkerSpec, output_fd: int) -> Process:
+        command = [os.fspath(spec.python), os.fspath(RUNNER), "die-with", str(os.getpid())]
+        try:
+            started = subprocess.Popen(  # noqa: ASYNC220 - returns once the program runs, in 1 ms
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output_fd,
+                stderr=output_fd,
+                cwd=spec.root,
+                env=dict(spec.environment),
+                start_new_session=True,
+            )
+        except (FileNotFoundError, PermissionError) as error:
+            raise interpreter_error(spec.python, error) from None
+        process = FreshProcess(started)
+        self._live.add(process)
+        process.ended.add_done_callback(lambda _: self._live.discard(process))
+        return process
+
+    async def preload(self, names: Iterable[str]) -> None:
+        """Nothing can be preloaded in a process that does not exist yet."""
+
+    async def close(self) -> None:
+        live = list(self._live)
+        for process in live:
+            process.signal_group(signal.SIGKILL)
+        await asyncio.gather(*(process.wait() for process in live))
+
+
+class FreshProcess:
+    """A worker that is a child of the daemon."""
+
+    def __init__(self, started: subprocess.Popen[bytes]) -> None:
+        self._started = started
+        self._loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[Exit] = self._loop.create_future()
+        self._watch = _exit_descriptor(started.pid)
+        self._loop.add_reader(self._watch.fileno(), self._reap)
+
+    @property
+    def pid(self) -> int:
+        return self._started.pid
+
+    async def wait(self) -> Exit:
+        return await asyncio.shield(self.ended)
+
+    def signal_group(self, number: signal.Signals) -> None:
+        if not self.ended.done():  # not reaped, so its pid is still its own
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
+
+    def _reap(self) -> None:
+        self._loop.remove_reader(self._watch.fileno())
+        self._watch.close()
+        self.signal_group(signal.SIGKILL)
+        code = self._started.wait()
+        self.ended.set_result(Exit(code=code) if code >= 0 else Exit(signal=-code))
+
+
+class _Descriptor(Protocol):
+    def fileno(self) -> int: ...
+    def close(self) -> None: ...
+
+
+def _exit_descriptor(pid: int) -> _Descriptor:
+    """Something that becomes readable when a child has ended, and before it is reaped."""
+    if sys.platform == "linux":
+        return open(os.pidfd_open(pid), "rb", buffering=0)  # noqa: PTH123
+    queue = select.kqueue()
+    event = select.kevent(
+        pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD | select.KQ_EV_ONESHOT, select.KQ_NOTE_EXIT
+    )
+    queue.control([event], 0)
+    return queue
+
+
+def interpreter_error(python: Path, why: object) -> InterpreterError:
+    return InterpreterError(
+        f"the app's Python cannot be started: {why}",
+        where=str(python),
+        remedy="create the app's virtual environment again, or name another with --python",
+    )

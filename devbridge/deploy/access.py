@@ -1,0 +1,66 @@
+"""What the deployment needs of a cloud. `devbridge.cloud.session.Cloud` is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from devbridge.transport.base import Endpoint
+
+
+class Access(Protocol):
+    """One AWS account and region, real or embedded, and who we are there."""
+
+    @property
+    def region(self) -> str: ...
+
+    @property
+    def endpoint_url(self) -> str | None: ...
+
+    @property
+    def account(self) -> str: ...
+
+    @property
+    def principal_arn(self) -> str: ...
+
+    def client(self, service: str) -> Any:
+        """The boto3 client of a service."""
+
+    def iot_endpoint(self) -> Endpoint:
+        """Where the account's MQTT broker is."""
+
+    def explained(self) -> AbstractContextManager[None]:
+        """Turns failures of credentials and connection into errors of devbridge."""
+
+
+Step = Literal["build", "upload", "plan", "wait", "resource"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step of a deployment, as it is done."""
+
+    step: Step
+    text: str
+    """What the step is about: a construct, an asset, the stack."""
+    type: str = ""
+    """``AWS::Lambda::Function``, for resources."""
+    status: str = ""
+    """CloudFormation's, e.g. ``CREATE_COMPLETE``."""
+    logical_id: str = ""
+    """CloudFormation's name of the resource."""
+    reason: str = ""
+    """Why it failed."""
+
+    @property
+    def failed(self) -> bool:
+        return self.status.endswith("FAILED")
+
+    def __str__(self) -> str:
+        said = " ".join(filter(None, [self.step, self.text, self.type, self.status]))
+        return f"{said}: {self.reason}" if self.reason else said
+
+
+OnProgress = Callable[[Progress], None]

@@ -1,0 +1,217 @@
+"""What user code imports at run time: start jobs, and handle them.
+
+::
+
+    from devbridge.job import Job, job_handler
+
+    run = Job.factorial.run(payload={"num": 100})      # in a function that binds the job
+
+    @job_handler("factorial")                          # in the job's own file
+    def handler(payload: Factorial) -> int: ...
+
+It needs the standard library and, to start jobs, the botocore of AWS Lambda's runtime.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import json
+import os
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from devbridge.errors import InvokeError, UnknownJob
+from devbridge.payloads import Decoder, checked_size, decoder, dump, payload_type
+from devbridge.resources import bound
+
+JOB_NAME: Final = "DEVBRIDGE_JOB_NAME"
+"""The environment variable that tells a worker which job it runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRun:
+    """A run that was started, or asked about."""
+
+    job_id: str
+    state: str
+    """QUEUED, STARTING, RUNNING, SUCCEEDED, FAILED, CANCELLED, TIMED_OUT or CRASHED."""
+    duplicate: bool = False
+    """The idempotency key was used before: this is the run that it started then."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """A run's state and, when it has ended, its result or error."""
+
+    job_id: str
+    state: str
+    result: Any = None
+    error_type: str | None = None
+    error_message: str | None = None
+
+
+class BoundJob:
+    """A job that this function binds."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def run(self, payload: Any = None, *, idempotency_key: str | None = None) -> JobRun:
+        """Start the job; return as soon as it is accepted, not when it has ended.
+
+        Args:
+            payload: any JSON value, dataclass, TypedDict, msgspec.Struct or pydantic model.
+            idempotency_key: runs with the same key are the same run.
+
+        Raises:
+            NotFound: the job is not bound here.
+            PayloadNotJson, PayloadTooLarge: the payload cannot be sent.
+            InvokeError: nobody accepted it; the message says who was expected where.
+        """
+        # Without a key, a retry of the call by botocore would start the job twice.
+        key = str(uuid.uuid4()) if idempotency_key is None else idempotency_key
+        return _run(self._ask("run", dump(payload), idempotencyKey=key))
+
+    def cancel(self, job_id: str) -> JobRun:
+        """Cancel a run, whatever state it is in.
+
+        Raises:
+            NotFound: the job is not bound here.
+            InvokeError: nobody took the cancellation, or no such run is known.
+        """
+        return _run(self._ask("cancel", jobId=job_id))
+
+    def status(self, job_id: str) -> JobStatus:
+        """A run's state, with its result or error when it has ended.
+
+        Raises:
+            NotFound: the job is not bound here.
+            InvokeError: nobody answered, or no such run is known.
+        """
+        answer = self._ask("status", jobId=job_id)
+        failure = answer.get("failure", {})
+        return JobStatus(
+            answer["jobId"],
+            answer["state"],
+            answer.get("result"),
+            failure.get("type"),
+            failure.get("message"),
+        )
+
+    def _ask(self, action: str, payload: str = "null", **fields: str) -> dict[str, Any]:
+        function = bound("Job", "functionName", self._name)
+        return ask(_client(), function, self._name, action, payload, **fields)
+
+
+class _Jobs(type):
+    def __getattr__(cls, name: str) -> BoundJob:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return BoundJob(name)
+
+
+class Job(metaclass=_Jobs):
+    """The bound jobs by name, with '_' for '-': ``Job.factorial.run(payload=...)``."""
+
+
+def job_handler(name: str) -> Callable[[Callable[..., Any]], Callable[[Any, Any], Any]]:
+    """Make a function the handler of job `name`: it gets its payload as the type it declares.
+
+    The payload is decoded to the annotation of the first parameter (dataclass, TypedDict,
+    msgspec.Struct, pydantic model or any type that msgspec knows); without one, or with Any or
+    dict, it comes as it is. A second parameter gets the context.
+
+    Raises (when the handler is called):
+        PayloadInvalid: the payload is not of that type; the path inside it is named.
+        UnknownJob: the handler was called for another job.
+    """
+
+    def decorate(handler: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+        kind = payload_type(handler)
+        arguments = _positional(handler)
+        decode: Decoder | None = None
+        # A function that imports this module for its types alone has no msgspec and needs none.
+        with contextlib.suppress(ImportError):
+            decode = decoder(kind)
+
+        @functools.wraps(handler)
+        def call(payload: Any = None, context: Any = None) -> Any:
+            running = os.environ.get(JOB_NAME, name)
+            if running != name:
+                raise UnknownJob(
+                    f"this handler is for job {name!r}, and was called for job {running!r}",
+                    where=f"{handler.__module__}.{handler.__qualname__}",
+                    remedy=f"write @job_handler({running!r}), or correct the job's handler in "
+                    "app.py",
+                )
+            convert = decode or decoder(kind)
+            value = payload if convert is None else convert(payload)
+            return handler(*(value, context)[:arguments])
+
+        # Whoever looks at the signature must see both parameters, not the wrapped function's.
+        del call.__wrapped__
+        return call
+
+    return decorate
+
+
+def _positional(handler: Callable[..., Any]) -> int:
+    """How many of (payload, context) a handler takes."""
+    count = 0
+    for parameter in inspect.signature(handler).parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            return 2
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            count += 1
+    return min(count, 2)
+
+
+def ask(
+    client: Any, function: str, job: str, action: str, payload: str = "null", **fields: str
+) -> dict[str, Any]:
+    """Send one question to the invoker Lambda `function` and return its answer.
+
+    Args:
+        client: boto's Lambda client.
+        payload: a JSON text.
+
+    Raises:
+        PayloadTooLarge: the event would be over Lambda's 6 MB.
+        InvokeError: the invoker failed, or refused.
+    """
+    head = json.dumps({"devbridge": 1, "action": action, **fields})
+    # The payload's text goes in as it is: encoding it twice costs time on large ones.
+    body = checked_size(f'{head[:-1]},"payload":{payload}}}')
+    response = client.invoke(FunctionName=function, InvocationType="RequestResponse", Payload=body)
+    answer = json.loads(response["Payload"].read() or b"null")
+    where = f"job {job!r}, invoker {function}"
+    if response.get("FunctionError"):
+        kind, message = answer.get("errorType"), answer.get("errorMessage")
+        raise InvokeError(f"the invoker failed: {kind}: {message}", where=where)
+    if not isinstance(answer, dict) or "error" in answer or "jobId" not in answer:
+        error = answer.get("error", {}) if isinstance(answer, dict) else {}
+        raise InvokeError(
+            f"{error.get('code', 'BadAnswer')}: {error.get('message', answer)}", where=where
+        )
+    return answer
+
+
+def _run(answer: dict[str, Any]) -> JobRun:
+    return JobRun(answer["jobId"], answer["state"], bool(answer.get("duplicate")))
+
+
+@functools.cache
+def _client() -> Any:
+    import botocore.session  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
+    # The invoker waits for the daemon itself; a retry here would only repeat what it tells.
+    config = Config(read_timeout=20, connect_timeout=5, retries={"max_attempts": 2})
+    return botocore.session.get_session().create_client("lambda", config=config)
+
+
+__all__ = ["Job", "JobRun", "JobStatus", "job_handler"]

@@ -1,0 +1,265 @@
+"""MQTT 5 over WebSocket for asyncio: the daemon's transport.
+
+All happens in the event loop: asyncio moves the bytes, `Link` decides. asyncio sets TCP_NODELAY
+on its connections, without which a round trip takes 40 ms longer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from devbridge.errors import BridgeError, BrokerUnreachable, CredentialsError
+from devbridge.transport import sigv4
+from devbridge.transport.base import (
+    AwsCredentials,
+    Connected,
+    Delivery,
+    Disconnected,
+    Endpoint,
+    Will,
+)
+from devbridge.transport.link import Link, LinkOptions
+
+_PORT: Final = 443
+_TICKS: Final = 4
+"""How often in one keep-alive interval the connection is looked after."""
+_GOODBYE: Final = 1.0
+"""Seconds that the last bytes have to leave."""
+
+
+class MqttTransport:
+    """`base.Transport` over MQTT 5. One object outlives many connections.
+
+    `credentials` is asked before each connection to AWS, in a thread, as it may refresh them.
+    `clean` starts without the broker's memory of us; `session_expiry` is how many seconds it
+    remembers us (and keeps our messages) after a disconnect.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        client_id: str,
+        credentials: Callable[[], AwsCredentials | None],
+        *,
+        clean: bool,
+        session_expiry: int,
+        keep_alive: int = 30,
+        connect_timeout: float = 10.0,
+    ) -> None:
+        self._endpoint = endpoint
+        self._client_id = client_id
+        self._credentials = credentials
+        self._clean = clean
+        self._session_expiry = session_expiry
+        self._keep_alive = keep_alive
+        self._connect_timeout = connect_timeout
+        self._connection: _Connection | None = None
+
+    async def connect(
+        self,
+        *,
+        subscriptions: Sequence[str],
+        on_delivery: Callable[[Delivery], None],
+        will: Will | None = None,
+    ) -> Connected:
+        """See `base.Transport.connect`.
+
+        Raises:
+            BrokerUnreachable: no connection could be made in time.
+            BrokerRefused: the broker answered, and said no.
+            CredentialsError: there are no credentials to sign the connection with.
+        """
+        await self.close()
+        endpoint = self._endpoint
+        host, port = endpoint.dial or (endpoint.host, _PORT)
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                path, context = sigv4.PATH, None
+                if endpoint.dial is None:
+                    path, context = await asyncio.to_thread(self._secure)
+                options = LinkOptions(
+                    host=endpoint.host,
+                    path=path,
+                    client_id=self._client_id,
+                    clean=self._clean,
+                    session_expiry=self._session_expiry,
+                    keep_alive=self._keep_alive,
+                    subscriptions=subscriptions,
+                    will=will,
+                )
+                loop = asyncio.get_running_loop()
+                connection = _Connection(loop, options, on_delivery)
+                try:
+                    await loop.create_connection(lambda: connection, host, port, ssl=context)
+                    connected = await connection.ready
+                except BaseException:
+                    connection.abort()
+                    raise
+        except TimeoutError:
+            raise _unreachable(f"no answer in {self._connect_timeout:g} s", host, port) from None
+        except OSError as error:
+            raise _unreachable(str(error), host, port) from error
+        self._connection = connection
+        return connected
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """See `base.Transport.publish`. Without a connection the message is lost."""
+        if self._connection is not None:
+            self._connection.publish(topic, payload, retain)
+
+    async def drain(self) -> None:
+        """See `base.Transport.drain`."""
+        if self._connection is not None:
+            await self._connection.drain()
+
+    def ack(self, delivery: Delivery) -> None:
+        """See `base.Transport.ack`."""
+        if self._connection is not None:
+            self._connection.ack(delivery)
+
+    async def wait_closed(self) -> Disconnected:
+        """See `base.Transport.wait_closed`."""
+        if self._connection is None:
+            return Disconnected("not connected")
+        return await asyncio.shield(self._connection.ended)
+
+    async def close(self) -> None:
+        """See `base.Transport.close`."""
+        if self._connection is not None:
+            await self._connection.close()
+
+    def _secure(self) -> tuple[str, ssl.SSLContext]:
+        credentials = self._credentials()
+        if credentials is None:
+            raise CredentialsError(
+                "no AWS credentials to sign the connection to AWS IoT with",
+                where=self._endpoint.host,
+                remedy="log in again, e.g. with `aws sso login`",
+            )
+        return sigv4.signed_path(self._endpoint, credentials), ssl.create_default_context()
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        options: LinkOptions,
+        on_delivery: Callable[[Delivery], None],
+    ) -> None:
+        self.ready: asyncio.Future[Connected] = loop.create_future()
+        self.ended: asyncio.Future[Disconnected] = loop.create_future()
+        self._loop = loop
+        self._interval = options.keep_alive / _TICKS
+        self._on_delivery = on_delivery
+        self._lost: asyncio.Future[None] = loop.create_future()
+        self._transport: asyncio.Transport | None = None
+        self._unsent: list[bytes] = []
+        self._flushing = False
+        self._drained: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._link = Link(
+            options, write=self._write, on_delivery=self._deliver, on_change=self._change
+        )
+
+    def publish(self, topic: str, payload: bytes, retain: bool) -> None:
+        if self._link.ended is None:
+            self._link.publish(topic, payload, retain=retain)
+
+    def ack(self, delivery: Delivery) -> None:
+        if isinstance(delivery.token, tuple):
+            link, number = delivery.token
+            if link is self._link and number is not None:
+                self._link.ack(number)
+
+    async def drain(self) -> None:
+        while self._link.unacknowledged:
+            if self._drained is None or self._drained.done():
+                self._drained = self._loop.create_future()
+            await asyncio.shield(self._drained)
+
+    async def close(self) -> None:
+        self._link.goodbye()
+        await self._lost
+
+    def abort(self) -> None:
+        self.ready.cancel()
+        self._link.end("given up")
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101
+        self._transport = transport
+        if self._link.ended is not None:  # aborted meanwhile
+            transport.abort()
+            return
+        self._link.start()
+        self._flush()
+        self._tick()
+
+    def data_received(self, data: bytes) -> None:
+        self._link.feed(data)
+        self._flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._link.end(str(exc) if exc else "the broker closed the connection")
+        if self._timer is not None:
+            self._timer.cancel()
+        self._lost.set_result(None)
+
+    def _tick(self) -> None:
+        self._link.tick()
+        if self._link.ended is None:  # not ended by the tick itself
+            self._timer = self._loop.call_later(self._interval, self._tick)
+
+    def _deliver(self, topic: str, payload: bytes, number: int | None) -> None:
+        try:
+            self._on_delivery(Delivery(topic, payload, (self._link, number)))
+        except Exception as error:
+            # It stays unacknowledged: the broker sends it again after a reconnect.
+            self._loop.call_exception_handler(
+                {"message": f"the receiver of {topic} failed", "exception": error}
+            )
+
+    def _write(self, data: bytes) -> None:
+        # One system call for all that is written in one turn of the event loop.
+        self._unsent.append(data)
+        if not self._flushing:
+            self._flushing = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        if self._unsent and self._transport is not None:
+            data = b"".join(self._unsent)
+            self._unsent.clear()
+            self._transport.write(data)
+
+    def _change(self) -> None:
+        link = self._link
+        if link.connected is not None and not self.ready.done():
+            self.ready.set_result(link.connected)
+        if self._drained is not None and not self._drained.done() and not link.unacknowledged:
+            self._drained.set_result(None)
+        if link.ended is not None and not self.ended.done():
+            self.ended.set_result(link.ended)
+            if link.failure is not None and not self.ready.done():
+                self.ready.set_exception(link.failure)
+            if self._timer is not None:
+                self._timer.cancel()
+            if self._transport is not None:
+                self._flush()
+                self._transport.close()
+                # What cannot leave any more must not keep the socket.
+                self._timer = self._loop.call_later(_GOODBYE, self._transport.abort)
+
+
+def _unreachable(why: str, host: str, port: int) -> BridgeError:
+    return BrokerUnreachable(
+        f"the MQTT broker cannot be reached: {why}",
+        where=f"{host}:{port}",
+        remedy="check the network and that the endpoint is right",
+    )

@@ -1,0 +1,45 @@
+"""``python -m runner``, or ``python path/to/runner`` where the package is not on the path.
+
+Without arguments it runs one invocation as the environment says. ``die-with PID`` in front ends the
+process when its parent, PID, is gone; ``zygote FD`` serves forked workers on that socket instead.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def _find_package() -> None:
+    # Only `runner` may come from the folder above: it can be devbridge's own site-packages, whose
+    # other packages would hide a dependency that the app forgot to declare.
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != here]
+    above = os.path.dirname(here)
+    sys.path.insert(0, above)
+    import runner  # noqa: F401, PLC0415
+
+    sys.path.remove(above)
+
+
+def main() -> int:
+    if not __package__:
+        _find_package()
+    arguments = sys.argv[1:]
+    sys.argv[:] = ["runner"]
+    if arguments[:1] == ["die-with"]:
+        from runner.process import die_with_parent  # noqa: PLC0415
+
+        die_with_parent(int(arguments[1]))
+        arguments = arguments[2:]
+    if arguments[:1] == ["zygote"]:
+        from runner.zygote import main as zygote  # noqa: PLC0415
+
+        return zygote(int(arguments[1]))
+    from runner.worker import main as worker  # noqa: PLC0415
+
+    return worker()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

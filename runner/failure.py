@@ -1,0 +1,106 @@
+"""An exception, as the Runtime API carries it: type, message, and the user's own frames.
+
+``stackTrace`` has the frames of files below the app's folder, outermost first, with paths relative
+to it; ``trace`` has the whole traceback's lines for the log file. The runner's own frames, and the
+import system's, are in neither.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from types import TracebackType
+from typing import Any
+
+MAX_FRAMES = 40
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_IMPORTLIB = os.path.join(os.path.dirname(os.__file__), "importlib", "__init__.py")
+_DECORATOR = os.path.join("devbridge", "job.py")
+
+
+class HandlerNotFound(Exception):  # noqa: N818
+    """The handler's file or function does not exist."""
+
+
+class ResultNotJson(Exception):  # noqa: N818
+    """The handler's result cannot be written as JSON."""
+
+
+def describe(error: BaseException, root: str) -> dict[str, Any]:
+    """The Runtime API's error document for `error`, which came from an app in folder `root`."""
+    message, trace = _message(error), []
+    frames = [] if isinstance(error, (HandlerNotFound, ResultNotJson)) else _frames(error, root)
+    if frames:
+        trace = _trace(error)
+    return {
+        "errorType": type(error).__name__,
+        "errorMessage": message,
+        "stackTrace": frames,
+        "trace": trace,
+    }
+
+
+def is_users(filename: str, root: str) -> bool:
+    """Whether a file is the app's own: below its folder, and not in an environment there."""
+    if not filename.startswith(root + os.sep):
+        return False
+    parts = filename[len(root) + 1 :].split(os.sep)
+    return not {"site-packages", "dist-packages", ".venv", "venv", "node_modules"} & set(parts)
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"sys.exit({'' if error.code is None else repr(error.code)})"
+    if isinstance(error, SyntaxError):
+        return error.msg
+    try:
+        return str(error)
+    except Exception as broken:
+        return f"<its __str__ raised {type(broken).__name__}>"
+
+
+def _frames(error: BaseException, root: str) -> list[str]:
+    frames = [
+        f'File "{os.path.relpath(frame.filename, root)}", line {frame.lineno}, in {frame.name}'
+        + (f"\n    {frame.line}" if frame.line else "")
+        for frame in traceback.extract_tb(error.__traceback__)
+        if is_users(os.path.abspath(frame.filename), root)
+    ]
+    if isinstance(error, SyntaxError) and error.filename:
+        frames.append(_syntax_frame(error, root))
+    if len(frames) > MAX_FRAMES:
+        half = MAX_FRAMES // 2
+        left_out = f"... {len(frames) - MAX_FRAMES} more frames ..."
+        frames = [*frames[:half], left_out, *frames[-half:]]
+    return frames
+
+
+def _syntax_frame(error: SyntaxError, root: str) -> str:
+    filename = os.path.abspath(error.filename or "")
+    name = os.path.relpath(filename, root) if is_users(filename, root) else filename
+    frame = f'File "{name}", line {error.lineno}'
+    text = (error.text or "").rstrip()
+    code = text.lstrip()
+    if not code:
+        return frame
+    offset = max((error.offset or 1) - 1 - (len(text) - len(code)), 0)
+    end = (error.end_offset or 0) if error.end_lineno == error.lineno else 0
+    width = max(min(end - (error.offset or 1), len(code) - offset), 1)
+    return f"{frame}\n    {code}\n    {' ' * offset}{'^' * width}"
+
+
+def _trace(error: BaseException) -> list[str]:
+    tb = error.__traceback__
+    while tb is not None and tb.tb_next is not None and _is_machinery(tb):
+        tb = tb.tb_next
+    lines = traceback.format_exception(type(error), error, tb)
+    return "".join(lines).encode("utf-8", "backslashreplace").decode().splitlines()
+
+
+def _is_machinery(tb: TracebackType) -> bool:
+    filename = tb.tb_frame.f_code.co_filename
+    return (
+        filename.startswith((_HERE + os.sep, "<frozen importlib"))
+        or filename == _IMPORTLIB
+        or filename.endswith(_DECORATOR)
+    )

@@ -1,0 +1,105 @@
+"""Imports a handler by its path, and tells what that import brought in."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
+
+from runner import warm
+from runner.failure import HandlerNotFound, is_users
+
+Handler = Callable[..., Any]
+_CO_VARARGS = 0x04
+_CO_COROUTINE = 0x80
+
+
+def load(handler: str, root: str) -> Handler:
+    """The callable that ``path/of/file.function`` names, imported as module ``path.of.file``.
+
+    Raises:
+        HandlerNotFound: there is no such file or function.
+        BaseException: whatever the module's own code raises.
+    """
+    path, _, function = handler.rpartition(".")
+    name = path.replace("/", ".")
+    shown = f"{path}.py"
+    if not path:
+        raise HandlerNotFound(f'"{handler}" is not of the form "path/of/file.function"')
+    if not any(
+        os.path.isfile(os.path.join(root, path + end)) for end in (".py", ".pyc", "/__init__.py")
+    ):
+        raise HandlerNotFound(f"there is no file {shown} in {root}")
+    if root not in sys.path[:1]:
+        sys.path.insert(0, root)
+    module = importlib.import_module(name)
+    origin = os.path.realpath(module.__file__ or "")
+    if not origin.startswith(os.path.realpath(root) + os.sep):
+        raise HandlerNotFound(
+            f"{shown} is hidden by another module of the same name, {origin}: rename its folder"
+        )
+    found = getattr(module, function, None)
+    if not callable(found):
+        own = [key for key, value in vars(module).items() if _is_candidate(value, name)]
+        hint = f"; it has: {', '.join(own)}" if own else ""
+        raise HandlerNotFound(f'{shown} has no function "{function}"{hint}')
+    if _code(found) and _code(found).co_flags & _CO_COROUTINE:  # type: ignore[union-attr]
+        importlib.import_module("asyncio")  # now, not when an invocation waits
+    return found  # type: ignore[no-any-return]
+
+
+def takes_context(handler: Handler) -> bool:
+    """Whether the handler takes a second positional argument."""
+    code = _code(handler)
+    if code is not None:
+        bound = 1 if hasattr(handler, "__self__") else 0
+        return bool(code.co_flags & _CO_VARARGS) or code.co_argcount - bound >= 2
+    import inspect  # noqa: PLC0415 - slow to import, and rarely needed
+
+    try:
+        parameters = inspect.signature(handler).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return len(positional) >= 2 or any(p.kind is p.VAR_POSITIONAL for p in parameters)
+
+
+def modules(root: str) -> dict[str, list[str]]:
+    """The files of the app that are imported, and the third-party modules in import order."""
+    files: list[str] = []
+    third_party: list[str] = []
+    for name, module in list(sys.modules.items()):
+        filename = getattr(module, "__file__", None)
+        if not isinstance(filename, str):
+            continue
+        filename = os.path.abspath(filename)
+        if is_users(filename, root):
+            files.append(filename)
+        elif _is_third_party(name, filename):
+            third_party.append(name)
+    return {"userFiles": files, "thirdParty": third_party + warm.news()}
+
+
+def _is_third_party(name: str, filename: str) -> bool:
+    # Only installed packages, and devbridge itself however it is installed: a library that the
+    # user is working on beside the app (PYTHONPATH, an editable install) must stay fresh.
+    top = name.partition(".")[0]
+    if top in ("devbridge", "runner", "__main__"):
+        return top == "devbridge"
+    return f"{os.sep}site-packages{os.sep}" in filename or (
+        f"{os.sep}dist-packages{os.sep}" in filename
+    )
+
+
+def _is_candidate(value: object, module: str) -> bool:
+    return callable(value) and getattr(value, "__module__", None) == module
+
+
+def _code(handler: Handler) -> CodeType | None:
+    while (wrapped := getattr(handler, "__wrapped__", None)) is not None:
+        handler = wrapped
+    code = getattr(handler, "__code__", None)
+    return code if isinstance(code, CodeType) else None

@@ -1,0 +1,54 @@
+"""A handler's result as JSON, or where in it the value is that JSON does not have."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from runner.failure import ResultNotJson
+
+
+def encode(result: object) -> bytes:
+    """The result as compact JSON in UTF-8.
+
+    Raises:
+        ResultNotJson: naming the type of the value and its path inside the result.
+    """
+    try:
+        text = json.dumps(result, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except RecursionError:
+        raise ResultNotJson("the result is nested too deeply for JSON") from None
+    except (TypeError, ValueError) as error:
+        raise ResultNotJson(_explain(result) or f"the result is not JSON: {error}") from None
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # a lone surrogate: valid in JSON only as an escape
+        return json.dumps(result, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _explain(  # noqa: PLR0911
+    value: Any, path: str = "result", above: tuple[int, ...] = ()
+) -> str | None:
+    if isinstance(value, (str, bool, int, type(None))):
+        return None
+    if isinstance(value, float):
+        return None if math.isfinite(value) else f"{path} is {value}, which JSON does not have"
+    if not isinstance(value, (dict, list, tuple)):
+        kind = type(value)
+        name = (
+            kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+        )
+        return f"{path} is a {name}, which JSON does not have"
+    if id(value) in above:
+        return f"{path} contains itself"
+    above = (*above, id(value))
+    if not isinstance(value, dict):
+        items = ((f"{path}[{index}]", item) for index, item in enumerate(value))
+        return next(filter(None, (_explain(item, where, above) for where, item in items)), None)
+    for key, item in value.items():
+        if not isinstance(key, (str, int, float, bool, type(None))):
+            return f"{path} has the key {key!r}, a {type(key).__name__}; keys must be text"
+        if explained := _explain(item, f"{path}[{key!r}]", above):
+            return explained
+    return None

@@ -1,0 +1,114 @@
+"""One invocation: import the handler, wait for the payload, run, answer, end.
+
+Exit codes: 0 when the answer was posted, result or error; 1 when the handler could not be loaded or
+the Runtime API went away; a handler's ``sys.exit(n)`` is reported and its code kept; 130 after a
+KeyboardInterrupt. Anything else is the handler's own doing (``os._exit``, a signal), and leaves the
+invocation without an answer, which is how the daemon recognises a crash.
+
+After the answer the process ends as any Python program does: non-daemon threads are waited for,
+``atexit`` functions run, open files are flushed. (Lambda would freeze it instead.) How long it may
+take is bounded by who started it, not here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from types import CoroutineType
+from typing import Any
+
+from runner import failure, loading, results
+from runner.client import RuntimeApiGone, RuntimeClient
+from runner.context import Context
+
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+
+
+def main() -> int:
+    """Run the one invocation that the environment describes; the process's exit code."""
+    root = os.path.abspath(os.environ["LAMBDA_TASK_ROOT"])
+    client = RuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    _prepare_streams()
+    try:
+        return _run(client, root)
+    except RuntimeApiGone as error:
+        with contextlib.suppress(OSError, ValueError):
+            print(f"runner: {error}", file=sys.stderr)
+        return EXIT_FAILED
+
+
+def _run(client: RuntimeClient, root: str) -> int:
+    try:
+        handler = loading.load(os.environ["_HANDLER"], root)
+        with_context = loading.takes_context(handler)
+    except BaseException as error:
+        _flush()
+        client.fail_init(failure.describe(error, root))
+        return _exit_code(error) or EXIT_FAILED
+    client.report_modules(loading.modules(root))
+    headers, body = client.next()
+
+    request_id = headers["lambda-runtime-aws-request-id"]
+    pid = os.getpid()
+    try:
+        payload = json.loads(body) if body else None
+        arguments = (payload, Context(headers, os.environ)) if with_context else (payload,)
+        result = results.encode(_call(handler, arguments))
+    except BaseException as error:
+        _leave_if_forked(pid)
+        _flush()
+        client.fail(request_id, failure.describe(error, root))
+        return _exit_code(error)
+    _leave_if_forked(pid)
+    _flush()
+    client.respond(request_id, result)
+    return 0
+
+
+def _call(handler: loading.Handler, arguments: tuple[Any, ...]) -> Any:
+    result = handler(*arguments)
+    if isinstance(result, CoroutineType):
+        import asyncio  # noqa: PLC0415 - slow to import, and most handlers are plain functions
+
+        return asyncio.run(result)
+    return result
+
+
+def _leave_if_forked(pid: int) -> None:
+    # A handler that forked and let the child return must not answer twice.
+    if os.getpid() != pid:
+        _flush()
+        os._exit(0)
+
+
+def _exit_code(error: BaseException) -> int:
+    if isinstance(error, SystemExit):
+        if error.code is None or isinstance(error.code, int):
+            return error.code or 0
+        return EXIT_FAILED
+    return EXIT_INTERRUPTED if isinstance(error, KeyboardInterrupt) else 0
+
+
+def _prepare_streams() -> None:
+    import faulthandler  # noqa: PLC0415
+
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(  # type: ignore[union-attr]
+                encoding="utf-8", errors="backslashreplace", line_buffering=True
+            )
+    with contextlib.suppress(AttributeError, OSError, ValueError, RuntimeError):
+        faulthandler.enable()  # a segmentation fault then says where
+
+
+def _flush() -> None:
+    """Send what was printed on its way before the answer; a closed stream must not hide it."""
+    for name in ("stdout", "stderr"):
+        try:
+            getattr(sys, name).flush()
+        except (AttributeError, OSError, ValueError):
+            # Python would try again when it ends, and turn the failure into exit code 120.
+            setattr(sys, name, None)

@@ -1,0 +1,282 @@
+"""The zygote: imports the app's third-party modules once, then forks each worker from itself.
+
+It never imports the app's own code, so a saved file is always read anew. It serves one daemon over
+a Unix stream socket, a JSON document a line. From the daemon, in this order:
+
+``{"preload": [NAMES]}``   first, once; answered by ``{"ready": {"failed": {NAME: WHY}}}``, or, when
+                           an import left a thread running, ``{"unsafe": NAME}`` and the end: a
+                           process with threads cannot be forked safely, so try again without it
+``{"fork": N, "root": DIR, "environment": {...}}``, with the output's descriptor (SCM_RIGHTS);
+                           answered by ``{"forked": N, "pid": PID}``, or with ``"error": WHY``
+``{"signal": PID, "number": S}``   to the group of that worker, if any of it is left
+``{"retire": true}``       end as soon as no worker is left
+
+and on its own ``{"exited": PID, "status": WAIT_STATUS}``. When the socket closes, the daemon is
+gone: everything that was forked is killed, and the zygote ends.
+
+A worker is the leader of a session. What is left of its group when it ends gets SIGTERM, and
+SIGKILL after LINGER seconds. The zygote adopts orphans, so it is the one that reaps them, and a
+group's number cannot be taken by strangers while the zygote still signals it.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from runner import process, warm
+
+LINGER = 10.0
+"""Seconds that a worker's own children may take to end once it is gone."""
+
+
+def main(descriptor: int) -> int:
+    """Serve the daemon at the other end of `descriptor`; in a forked worker, run that worker."""
+    # What is collected leaves holes, and filling them in a fork copies pages: see `gc.freeze`.
+    gc.disable()
+    control = socket.socket(fileno=descriptor)
+    control.set_inheritable(False)
+    zygote = Zygote(control)
+    if not zygote.preload():
+        return 0
+    process.adopt_orphans()
+    process.outlive_parent()  # from here on, the closed socket says it, and there is time to clean
+    request = zygote.serve()
+    if request is None:
+        return 0
+    from runner.worker import main as worker  # noqa: PLC0415 - preloaded; only named here
+
+    become_worker(request)
+    return worker()
+
+
+class Request:
+    """What a forked worker has to become."""
+
+    def __init__(self, root: str, environment: dict[str, str], output: int) -> None:
+        self.root = root
+        self.environment = environment
+        self.output = output
+
+
+class Zygote:
+    """The parent's side; `serve` returns a request in each forked child, and None at the end."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._pid = os.getpid()
+        self._buffer = b""
+        self._descriptors: list[int] = []
+        self._workers: set[int] = set()
+        self._lingering: dict[int, float] = {}
+        self._retiring = False
+
+    def preload(self) -> bool:
+        """Import what the daemon asks for; False when that cannot be forked."""
+        names = self._receive()["preload"]
+        failed: dict[str, str] = {}
+        data = [name for name in names if name.startswith(warm.PREFIX)]
+        steps: list[tuple[str, Callable[[str], object]]] = [
+            (name, importlib.import_module)
+            for name in ("runner.worker", *names)
+            if name not in data
+        ]
+        if any(name.partition(".")[0] in ("botocore", "boto3") for name in names):
+            steps += [
+                ("botocore client", lambda _: warm.install()),
+                *((d, warm.read) for d in data),
+            ]
+        for name, step in steps:
+            try:
+                step(name)
+            except BaseException as error:
+                failed[name] = f"{type(error).__name__}: {error}"
+            if threading.active_count() > 1:
+                self._send({"unsafe": name})
+                return False
+        warm.keep()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        gc.freeze()
+        self._send({"ready": {"failed": failed}})
+        return True
+
+    def serve(self) -> Request | None:
+        """Fork, signal and reap until there is nothing more to do."""
+        wake, waker = socket.socketpair()
+        wake.setblocking(False)
+        waker.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+        with selectors.DefaultSelector() as selector, wake, waker:
+            selector.register(self._control, selectors.EVENT_READ)
+            selector.register(wake, selectors.EVENT_READ)
+            while not self._retiring or self._workers or self._lingering:
+                for key, _ in selector.select(self._patience()):
+                    if key.fileobj is wake:
+                        with contextlib.suppress(BlockingIOError):
+                            wake.recv(4096)
+                        continue
+                    try:
+                        request = self._take_all()
+                    except (EOFError, ConnectionError):
+                        self._kill_all()
+                        return None
+                    if request is not None:
+                        signal.set_wakeup_fd(-1)
+                        self._control.close()
+                        return request
+                self._reap()
+        return None
+
+    # --- the daemon's requests --------------------------------------------------------------
+
+    def _take_all(self) -> Request | None:
+        """Do what the messages say. A request is returned in a forked child only."""
+        while True:
+            message = self._receive()
+            if "fork" in message:
+                request = self._fork(message)
+                if request is not None:
+                    return request
+            elif "signal" in message:
+                self._signal(message["signal"], message["number"])
+            elif "retire" in message:
+                self._retiring = True
+            if b"\n" not in self._buffer:
+                return None
+
+    def _fork(self, message: dict[str, Any]) -> Request | None:
+        output = self._descriptors.pop(0)
+        try:
+            pid = os.fork()
+        except OSError as error:
+            os.close(output)
+            self._send({"forked": message["fork"], "error": str(error)})
+            return None
+        if pid == 0:
+            # The session comes first: a signal to the group must reach this worker.
+            os.setsid()
+            process.die_with_parent(self._pid)
+            return Request(message["root"], message["environment"], output)
+        os.close(output)
+        self._workers.add(pid)
+        self._send({"forked": message["fork"], "pid": pid})
+        return None
+
+    def _signal(self, pid: int, number: int) -> None:
+        if pid in self._workers or pid in self._lingering:
+            try:
+                os.killpg(pid, number)
+            except ProcessLookupError:  # not its own session yet: a moment after the fork
+                if pid in self._workers:
+                    os.kill(pid, number)
+            except PermissionError:
+                pass
+
+    # --- ends -------------------------------------------------------------------------------
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                pid = 0
+            if pid == 0:
+                break
+            if pid in self._workers:
+                self._workers.discard(pid)
+                if _group_is_left(pid):
+                    self._lingering[pid] = time.monotonic() + LINGER
+                    _kill_group(pid, signal.SIGTERM)
+                self._send({"exited": pid, "status": status})
+        now = time.monotonic()
+        for pid, deadline in list(self._lingering.items()):
+            if not _group_is_left(pid):
+                del self._lingering[pid]
+            elif now >= deadline:
+                _kill_group(pid, signal.SIGKILL)
+
+    def _patience(self) -> float | None:
+        if not self._lingering:
+            return None
+        return max(0.05, min(self._lingering.values()) - time.monotonic())
+
+    def _kill_all(self) -> None:
+        """Kill the workers, and whoever they left to us, until there is nobody."""
+        for pid in [*self._workers, *self._lingering]:
+            _kill_group(pid, signal.SIGKILL)
+        listing = f"/proc/self/task/{self._pid}/children"
+        while True:
+            try:
+                with open(listing) as children:
+                    for child in children.read().split():
+                        os.kill(int(child), signal.SIGKILL)
+                os.waitpid(-1, 0)
+            except OSError:
+                return
+
+    # --- the socket -------------------------------------------------------------------------
+
+    def _receive(self) -> dict[str, Any]:
+        """The next message. Descriptors come in the order of the messages that they belong to."""
+        while b"\n" not in self._buffer:
+            data, ancillary, _, _ = self._control.recvmsg(65536, socket.CMSG_SPACE(8 * 4))
+            if not data:
+                raise EOFError
+            for level, kind, content in ancillary:
+                if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                    numbers = array.array("i")
+                    numbers.frombytes(content[: len(content) - len(content) % numbers.itemsize])
+                    self._descriptors += numbers
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    def _send(self, message: dict[str, Any]) -> None:
+        with contextlib.suppress(ConnectionError):  # the next read says that the daemon is gone
+            self._control.sendall(json.dumps(message).encode() + b"\n")
+
+
+def become_worker(request: Request) -> None:
+    """Make this forked process look like one that was started with `request`."""
+    for descriptor, number in ((request.output, 1), (request.output, 2)):
+        os.dup2(descriptor, number)
+    os.close(request.output)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    gc.enable()
+    os.environ.clear()
+    os.environ.update(request.environment)
+    time.tzset()
+    os.chdir(request.root)
+    # Python's own generator reseeds itself after a fork; numpy's global one does not.
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()
+
+
+def _group_is_left(pid: int) -> bool:
+    """Whether a child of ours (an adopted orphan) is in the group; dead ones are reaped."""
+    try:
+        while os.waitpid(-pid, os.WNOHANG)[0] != 0:
+            pass
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _kill_group(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)

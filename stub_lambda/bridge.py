@@ -1,0 +1,265 @@
+"""The stub's end of the bridge: asks the daemon over a connection that outlives invocations.
+
+Between two invocations Lambda freezes the process, and the connection may die without a sign.
+A request that the broker does not acknowledge soon is therefore sent again over a new one; the
+daemon recognises it.
+"""
+
+from __future__ import annotations
+
+import enum
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from devbridge.errors import BridgeError, BrokerUnreachable
+from devbridge.protocol import codec
+from devbridge.protocol.errors import ProtocolError
+from devbridge.protocol.fragments import Complete, Reassembler
+from devbridge.protocol.messages import Presence, Reply, Request, Run
+from devbridge.protocol.session import StubSession
+from devbridge.transport.base import Delivery
+from devbridge.transport.link import NO_MATCHING_SUBSCRIBERS
+from devbridge.transport.mqtt_sync import SyncMqtt
+from stub_lambda.settings import OFFLINE_QUEUE, Settings, credentials
+
+KEEP_ALIVE: Final = 1200
+"""Seconds; the most that AWS IoT allows. A frozen process sends nothing."""
+_CONNECT: Final = 5.0
+_PRESENCE: Final = 1.0
+"""Seconds for the retained presence to come once the broker has granted the subscription."""
+_DEAD: Final = 1.0
+"""Seconds without a sign of life after which a reused connection is taken for dead."""
+_AGAIN: Final = 3.0
+"""Seconds without a reply after which a request is published once more."""
+_STORE: Final = 3.0
+"""Seconds for the broker to acknowledge a request to a daemon that is offline."""
+_CONNECTIONS: Final = 3
+"""How often one request is sent over another connection because one has died."""
+_FAILURE: Final = 0x80
+
+
+class Silence(enum.Enum):
+    """Why there is no answer."""
+
+    NEVER_CONNECTED = "no daemon has ever been connected, or not for a long time"
+    OFFLINE = "the daemon has gone"
+    NO_ANSWER = "the daemon is there, and does not answer in time"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The daemon's reply."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """There is no reply. `stored`: the broker keeps the request until the daemon is back."""
+
+    silence: Silence
+    stored: bool = False
+    who: str = ""
+    """Whose daemon it is: ``user@host``."""
+
+
+class Bridge:
+    """One per process. The connection is made when it is needed, and kept."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings: Final = settings
+        self.stub_id: Final = codec.new_id()
+        self._topics = settings.topics
+        self._session = StubSession()
+        self._presence: Presence | None = None
+        self._presence_frames = _small_reassembler()
+        self._reply: Reply | None = None
+        self._mqtt: SyncMqtt | None = None
+
+    def ask(self, request: Request, wait: float) -> Answer | NoAnswer:
+        """Send a request and wait for its reply, `wait` seconds at most.
+
+        A daemon that is known to be offline is not waited for.
+
+        Raises:
+            BridgeError: there is no connection to the broker.
+            TooLarge: the request is over the protocol's limits.
+        """
+        return _Exchange(self, request, wait).run()
+
+    def close(self) -> None:
+        """Disconnect. The next request connects again."""
+        if self._mqtt is not None:
+            self._mqtt.close()
+            self._mqtt = None
+
+    # What follows is for `_Exchange` only.
+
+    def connection(self, deadline: float) -> tuple[SyncMqtt, bool]:
+        """The connection, and whether it is an old one."""
+        if self._mqtt is not None:
+            self._mqtt.poll(0)
+            if self._reusable(self._mqtt):
+                return self._mqtt, True
+            self.close()
+        self._presence = None
+        self._presence_frames = _small_reassembler()
+        self._mqtt = SyncMqtt(
+            self.settings.endpoint,
+            self._topics.stub_client_id(self.stub_id),
+            credentials,
+            subscriptions=[self._topics.replies(self.stub_id), self._topics.presence],
+            on_delivery=self._deliver,
+            keep_alive=KEEP_ALIVE,
+            timeout=max(0.1, min(_CONNECT, deadline - time.monotonic())),
+        )
+        until = min(deadline, time.monotonic() + _PRESENCE)
+        while self._presence is None and self._mqtt.ended is None:
+            if (left := until - time.monotonic()) <= 0:
+                break
+            self._mqtt.poll(left)
+        return self._mqtt, False
+
+    def _reusable(self, mqtt: SyncMqtt) -> bool:
+        silent = time.monotonic() - mqtt.heard
+        if mqtt.ended is not None or silent >= KEEP_ALIVE:
+            return False
+        # A connection that has died without a sign still says what it said last; that a daemon
+        # is gone is therefore only believed when it is fresh.
+        return self._presence is not None and self._presence.online
+
+    @property
+    def presence(self) -> Presence | None:
+        return self._presence
+
+    @property
+    def topic(self) -> str:
+        return self._topics.requests
+
+    def start(self, request: Request) -> list[bytes]:
+        self._reply = None
+        return self._session.start(request)
+
+    @property
+    def reply(self) -> Reply | None:
+        return self._reply
+
+    def _deliver(self, delivery: Delivery) -> None:
+        if delivery.topic != self._topics.presence:
+            reply = self._session.receive(delivery.payload, time.monotonic())
+            self._reply = self._reply or reply
+            return
+        for event in self._presence_frames.add(delivery.payload, None, time.monotonic()):
+            if isinstance(event, Complete):
+                self._presence = _presence(event.body) or self._presence
+
+
+class _Exchange:
+    """One request on its way. Times are by the monotonic clock."""
+
+    def __init__(self, bridge: Bridge, request: Request, wait: float) -> None:
+        self._bridge = bridge
+        self._deadline = time.monotonic() + wait
+        self._frames = bridge.start(request)
+        # What the caller is told has failed must not run later: the broker forgets it when the
+        # wait is over. Only where the policy is to queue, it keeps it as long as it can.
+        queue = bridge.settings.offline == OFFLINE_QUEUE and isinstance(request, Run)
+        self._expiry = None if queue else max(1, int(wait))
+        self._queue = queue
+        self._sent: list[int] = []
+        self._published = 0.0
+        self._repeated = False
+
+    def run(self) -> Answer | NoAnswer:
+        for _ in range(_CONNECTIONS):
+            try:
+                answer = self._over(*self._bridge.connection(self._deadline))
+            except BridgeError:
+                self._bridge.close()
+                raise
+            if answer is not None:
+                return answer
+            self._bridge.close()
+        raise BrokerUnreachable(
+            f"the connection to the MQTT broker was lost {_CONNECTIONS} times",
+            where=self._bridge.settings.endpoint.host,
+        )
+
+    def _over(self, mqtt: SyncMqtt, reused: bool) -> Answer | NoAnswer | None:
+        """What comes of it over this connection; None when the connection is dead."""
+        if self._bridge.presence is None:
+            return NoAnswer(Silence.NEVER_CONNECTED) if mqtt.ended is None else None
+        self._publish(mqtt)
+        while mqtt.ended is None:
+            if self._bridge.reply is not None:
+                return Answer(self._bridge.reply)
+            outcome = self._outcome(mqtt)
+            if outcome is not None:
+                return outcome
+            now = time.monotonic()
+            silent = now - max(self._published, mqtt.heard)
+            if reused and not self._acknowledged(mqtt) and silent >= _DEAD:
+                return None
+            if silent >= _AGAIN and not self._repeated and self._acknowledged(mqtt):
+                self._repeated = True
+                self._publish(mqtt)
+            if now >= self._deadline:
+                return self._silence(Silence.NO_ANSWER, mqtt)
+            mqtt.poll(min(0.25, self._deadline - now))
+        return None
+
+    def _outcome(self, mqtt: SyncMqtt) -> NoAnswer | None:
+        """What the broker's acknowledgements and the daemon's presence already say."""
+        reasons = [mqtt.reason(number) for number in self._sent]
+        if NO_MATCHING_SUBSCRIBERS in reasons:
+            return NoAnswer(Silence.NEVER_CONNECTED)
+        refused = next((reason for reason in reasons if reason and reason >= _FAILURE), None)
+        if refused is not None:
+            raise BridgeError(
+                f"the broker refused the request (reason 0x{refused:02X})",
+                where=self._bridge.topic,
+                remedy="deploy the stage again: its stub may publish to this topic",
+            )
+        presence = self._bridge.presence
+        if presence is None or presence.online:
+            return None
+        # An offline daemon is not waited for, but a queued request must be safe in the broker.
+        if not self._queue or self._acknowledged(mqtt):
+            return self._silence(Silence.OFFLINE, mqtt)
+        if time.monotonic() - self._published >= _STORE:
+            raise BrokerUnreachable(
+                "the MQTT broker does not acknowledge the request",
+                where=self._bridge.settings.endpoint.host,
+            )
+        return None
+
+    def _publish(self, mqtt: SyncMqtt) -> None:
+        presence = self._bridge.presence
+        if presence is not None and not presence.online and not self._queue:
+            return  # nobody is there to answer, and nothing shall wait
+        self._sent = [
+            mqtt.publish(self._bridge.topic, frame, expiry=self._expiry) for frame in self._frames
+        ]
+        self._published = time.monotonic()
+
+    def _acknowledged(self, mqtt: SyncMqtt) -> bool:
+        return all(mqtt.reason(number) is not None for number in self._sent)
+
+    def _silence(self, silence: Silence, mqtt: SyncMqtt) -> NoAnswer:
+        presence = self._bridge.presence
+        who = f"{presence.user}@{presence.host}" if presence else ""
+        stored = self._queue and bool(self._sent) and self._acknowledged(mqtt)
+        return NoAnswer(silence, stored, who)
+
+
+def _presence(body: bytes) -> Presence | None:
+    try:
+        message = codec.decode(body)
+    except ProtocolError:
+        return None
+    return message if isinstance(message, Presence) else None
+
+
+def _small_reassembler() -> Reassembler:
+    return Reassembler(max_messages=1, max_bytes=1024 * 1024, max_age=60.0, max_frames=10)

@@ -1,0 +1,77 @@
+"""What the stub is told by its environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from devbridge.errors import DevbridgeError
+from devbridge.protocol.messages import Topics
+from devbridge.transport.base import AwsCredentials, Endpoint
+
+OFFLINE_QUEUE: Final = "queue"
+OFFLINE_ERROR: Final = "error"
+OFFLINE_CLOUD: Final = "cloud"
+_POLICIES: Final = (OFFLINE_QUEUE, OFFLINE_ERROR, OFFLINE_CLOUD)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One job of one app and stage, and the broker to its daemon."""
+
+    app: str
+    stage: str
+    job: str
+    endpoint: Endpoint
+    offline: str = OFFLINE_QUEUE
+    project: str = ""
+    """The CodeBuild project, when the job is deployed."""
+
+    @property
+    def topics(self) -> Topics:
+        return Topics(self.app, self.stage)
+
+    @staticmethod
+    def from_environment() -> Settings:
+        """
+        Raises:
+            DevbridgeError: a variable is missing or wrong.
+        """
+        offline = os.environ.get("DEVBRIDGE_OFFLINE") or OFFLINE_QUEUE
+        if offline not in _POLICIES:
+            raise DevbridgeError(
+                f"DEVBRIDGE_OFFLINE is {offline!r}", remedy=f"use one of {', '.join(_POLICIES)}"
+            )
+        dial = None
+        if url := os.environ.get("AWS_ENDPOINT_URL"):
+            # The embedded cloud: all its services are at one address, the broker too.
+            parts = urlsplit(url)
+            dial = (parts.hostname or "127.0.0.1", parts.port or 80)
+        return Settings(
+            app=_required("DEVBRIDGE_APP"),
+            stage=_required("DEVBRIDGE_STAGE"),
+            job=_required("DEVBRIDGE_JOB"),
+            endpoint=Endpoint(_required("DEVBRIDGE_IOT_ENDPOINT"), _required("AWS_REGION"), dial),
+            offline=offline,
+            project=os.environ.get("DEVBRIDGE_PROJECT", ""),
+        )
+
+
+def credentials() -> AwsCredentials | None:
+    """The function's own credentials, as Lambda gives them now."""
+    access_key = os.environ.get("AWS_ACCESS_KEY_ID")
+    secret_key = os.environ.get("AWS_SECRET_ACCESS_KEY")
+    if not access_key or not secret_key:
+        return None
+    return AwsCredentials(access_key, secret_key, os.environ.get("AWS_SESSION_TOKEN"))
+
+
+def _required(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise DevbridgeError(
+            f"the environment variable {name} is missing", remedy="deploy the stage again"
+        )
+    return value

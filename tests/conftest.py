@@ -1,0 +1,72 @@
+"""Fixtures that all tests share: a clean environment, and an embedded cloud."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from devbridge.cloud.embedded import Running, embedded_cloud
+from devbridge.cloud.session import Cloud, connect
+from devbridge.config import Config
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees, or could ever use, the AWS account or the settings of who runs it."""
+    for name in os.environ:
+        if name.startswith(("AWS_", "DEVBRIDGE_")) and name != "DEVBRIDGE_CACHE_DIR":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture
+def make_config(tmp_path: Path) -> Callable[..., Config]:
+    """Makes a Config for an app in the test's own folder: an app.py, this interpreter, --local."""
+
+    def make(root: Path = tmp_path, **settings: object) -> Config:
+        (root / "app.py").touch()
+        values: dict[str, object] = {
+            "root": root,
+            "stage": "test",
+            "python": Path(sys.executable),
+            "local": True,
+            **settings,
+        }
+        return Config(**values)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def shared_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """An embedded cloud, one for each process of the test run. Use `local_cloud`: it is emptied."""
+    config = Config(
+        root=tmp_path_factory.mktemp("cloud"), stage="test", python=Path(sys.executable), local=True
+    )
+    with embedded_cloud(config, lambda line: None) as cloud:
+        yield cloud.running
+
+
+@pytest.fixture
+def embedded(shared_cloud: Running) -> Running:
+    """A running embedded cloud with nothing in it."""
+    connection = http.client.HTTPConnection("127.0.0.1", shared_cloud.port, timeout=30)
+    connection.request("POST", "/_ministack/reset")
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+    assert response.status == 200
+    return shared_cloud
+
+
+@pytest.fixture
+def local_cloud(embedded: Running, make_config: Callable[..., Config]) -> Cloud:
+    """A connection to `embedded`, as root."""
+    return connect(make_config(), embedded.endpoint_url)

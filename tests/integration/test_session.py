@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from devbridge.cloud.embedded import Running
+from devbridge.cloud.session import Cloud, connect
+from devbridge.config import Config
+from devbridge.transport.base import AwsCredentials
+
+
+@pytest.fixture
+def moto_url() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+def test_on_the_embedded_cloud_we_are_root(local_cloud: Cloud, embedded: Running) -> None:
+    assert local_cloud.account == "000000000000"
+    assert local_cloud.principal_arn == "arn:aws:iam::000000000000:root"
+    assert local_cloud.region == "us-east-1"
+    assert local_cloud.endpoint_url == embedded.endpoint_url
+    assert local_cloud.aws_credentials() == AwsCredentials("test", "test", None)
+
+
+def test_a_second_implementation_of_sts_is_understood_too(
+    moto_url: str, make_config: Callable[..., Config]
+) -> None:
+    cloud = connect(make_config(endpoint=moto_url))
+    assert cloud.account == "123456789012"
+    assert cloud.principal_arn.startswith("arn:aws:")
+
+
+def test_the_broker_is_dialled_at_the_endpoint_by_the_name_that_iot_gives(
+    local_cloud: Cloud, embedded: Running
+) -> None:
+    endpoint = local_cloud.iot_endpoint()
+    assert endpoint.dial == ("127.0.0.1", embedded.port)
+    assert "-ats.iot.us-east-1." in endpoint.host
+    assert ":" not in endpoint.host
+
+
+def test_a_region_that_was_asked_for_holds_on_the_embedded_cloud(
+    embedded: Running, make_config: Callable[..., Config]
+) -> None:
+    cloud = connect(make_config(region="eu-west-1"), embedded.endpoint_url)
+    assert cloud.region == "eu-west-1"
+    assert ".iot.eu-west-1." in cloud.iot_endpoint().host
+    queue = cloud.client("sqs").create_queue(QueueName="q")["QueueUrl"]
+    arn = cloud.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    assert arn["Attributes"]["QueueArn"].startswith("arn:aws:sqs:eu-west-1:")
+
+
+def test_a_bucket_needs_no_name_that_resolves(
+    embedded: Running, make_config: Callable[..., Config]
+) -> None:
+    cloud = connect(make_config(), f"http://localhost:{embedded.port}")
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket="assets")
+    s3.put_object(Bucket="assets", Key="a", Body=b"1")
+    assert s3.get_object(Bucket="assets", Key="a")["Body"].read() == b"1"
+
+
+def test_renewing_on_the_embedded_cloud_changes_nothing(local_cloud: Cloud) -> None:
+    local_cloud.renew()
+    assert local_cloud.aws_credentials().access_key == "test"

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from devbridge.cli import common
+from devbridge.cloud import embedded, session
+from devbridge.cloud.embedded import Running
+from devbridge.config import Config
+from devbridge.errors import CloudError, CloudNotRunning
+
+RUNNING = "http://127.0.0.1:4700"
+STARTED = "http://127.0.0.1:4800"
+NONE: Mapping[str, Any] = {}
+
+
+@pytest.fixture
+def connected(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+    """The endpoints that were connected to, in a world where the embedded cloud does not run."""
+    endpoints: list[str | None] = []
+
+    def connect(config: Config, endpoint: str | None) -> object:
+        endpoints.append(endpoint)
+        return SimpleNamespace(
+            explained=nullcontext, principal_arn="arn:me", endpoint_url=endpoint, region="eu-west-1"
+        )
+
+    @contextmanager
+    def start(config: Config, on_progress: object) -> Iterator[object]:
+        yield SimpleNamespace(running=Running(4800, 1, 0.0))
+
+    monkeypatch.setattr(session, "connect", connect)
+    monkeypatch.setattr(embedded, "attach", lambda config: None)
+    monkeypatch.setattr(embedded, "embedded_cloud", start)
+    return endpoints
+
+
+@pytest.mark.parametrize(
+    ("settings", "endpoint"),
+    [
+        (NONE, RUNNING),
+        ({"local": True}, RUNNING),
+        ({"profile": "work"}, None),
+        ({"local": True, "profile": "work"}, RUNNING),
+        ({"endpoint": "http://other:1"}, "http://other:1"),
+        ({"local": True, "endpoint": "http://other:1"}, "http://other:1"),
+    ],
+)
+def test_a_running_embedded_cloud_is_used_unless_another_is_named(
+    connected: list[str | None],
+    config: Config,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Mapping[str, Any],
+    endpoint: str | None,
+) -> None:
+    monkeypatch.setattr(embedded, "attach", lambda config: Running(4700, 1, 0.0))
+    with common.cloud(replace(config, **settings)):
+        assert connected == [endpoint]
+
+
+def test_without_an_embedded_cloud_it_is_aws(connected: list[str | None], config: Config) -> None:
+    with common.cloud(config):
+        assert connected == [None]
+
+
+def test_local_needs_a_running_embedded_cloud(connected: list[str | None], config: Config) -> None:
+    local = replace(config, local=True)
+    with pytest.raises(CloudNotRunning), common.cloud(local):
+        pass
+    with common.cloud(local, start=True):
+        assert connected == [STARTED]
+
+
+def test_what_the_cloud_refuses_is_told_with_who_asked(
+    connected: list[str | None], config: Config
+) -> None:
+    answer = {"Error": {"Code": "AccessDenied", "Message": "not authorized"}}
+    with pytest.raises(CloudError) as caught, common.cloud(config):
+        raise ClientError(answer, "DescribeStacks")  # type: ignore[arg-type]
+    assert caught.value.what == "the cloud refuses DescribeStacks: not authorized"
+    assert caught.value.where == "arn:me, eu-west-1"
+
+
+@pytest.mark.parametrize("text", ["", "not a number", "-", "9" * 40])
+def test_a_lock_file_that_names_no_process_means_no_daemon(config: Config, text: str) -> None:
+    assert not common.daemon_runs(config)
+    (config.stage_dir / "daemon.lock").write_text(text)
+    assert not common.daemon_runs(config)

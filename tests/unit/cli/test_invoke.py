@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.response import StreamingBody
+from botocore.stub import Stubber
+from click.testing import CliRunner, Result
+
+from devbridge import errors
+from devbridge.cli import invoke as invoke_module
+from devbridge.cli import main
+from devbridge.config import Config
+from devbridge.daemon.model import Failure, State
+
+from .runs import Book
+
+JOB_ID = "44444444-0000-4000-8000-000000000004"
+INVOKER = "demo-ann-factorial-invoker"
+
+
+class FakeCloud:
+    """A cloud with one Lambda client, whose calls botocore validates and a stub answers."""
+
+    def __init__(self) -> None:
+        self.lambda_ = boto3.client(
+            "lambda",
+            region_name="eu-west-1",
+            aws_access_key_id="k",
+            aws_secret_access_key="s",
+        )
+        self.stub = Stubber(self.lambda_)
+        self.events: list[Any] = []
+        self.lambda_.meta.events.register("provide-client-params.lambda.Invoke", self._note)
+
+    def _note(self, params: dict[str, Any], **_: object) -> None:
+        self.events.append(json.loads(params["Payload"]))
+
+    def answers(self, answer: object, **more: str) -> None:
+        body = json.dumps(answer).encode()
+        payload = StreamingBody(io.BytesIO(body), len(body))
+        self.stub.add_response("invoke", {"StatusCode": 200, "Payload": payload, **more})
+
+    def client(self, service: str) -> Any:
+        assert service == "lambda"
+        return self.lambda_
+
+
+@pytest.fixture
+def there(config: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCloud]:
+    (config.root / "jobs").mkdir()
+    (config.root / "jobs" / "factorial.py").write_text("def handler(payload): ...\n")
+    (config.root / "app.py").write_text(
+        "from devbridge import App, Job\n\n"
+        'app = App("demo")\n'
+        'Job(app, "factorial", handler="jobs/factorial.handler")\n'
+        'Job(app, "import-all", handler="jobs/factorial.handler")\n'
+    )
+    fake = FakeCloud()
+
+    @contextmanager
+    def cloud(used: Config) -> Iterator[FakeCloud]:
+        assert used.stage == "ann"
+        yield fake
+
+    monkeypatch.setattr(invoke_module, "cloud", cloud)
+    with fake.stub:
+        yield fake
+
+
+def invoke(*arguments: str, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(main, ["invoke", *arguments], input=stdin)
+
+
+def accepted(state: str = "QUEUED", *, duplicate: bool = False) -> dict[str, object]:
+    return {"jobId": JOB_ID, "state": state, "duplicate": duplicate}
+
+
+def test_the_invoker_gets_what_the_apps_code_would_send(there: FakeCloud) -> None:
+    there.answers(accepted("RUNNING"))
+    result = invoke("factorial", "--payload", '{"num": 5}', "--idempotency-key", "monday")
+    assert result.exit_code == 0, result.output
+    assert there.events == [
+        {"devbridge": 1, "action": "run", "idempotencyKey": "monday", "payload": {"num": 5}}
+    ]
+    assert result.stdout == f"{JOB_ID}  factorial  RUNNING\n"
+    assert result.stderr == "see its output: devbridge logs 44444444 --follow\n"
+
+
+def test_the_payload_comes_from_a_file_or_from_stdin_or_is_null(
+    there: FakeCloud, tmp_path: Path
+) -> None:
+    (tmp_path / "payload.json").write_text('["\u2028", 0]')
+    for _ in range(3):
+        there.answers(accepted())
+    invoke("factorial", "--payload", f"@{tmp_path / 'payload.json'}")
+    invoke("factorial", "--payload", "-", stdin=b"false")
+    invoke("factorial")
+    assert [event["payload"] for event in there.events] == [["\u2028", 0], False, None]
+
+
+def test_a_duplicate_is_said_to_be_one(there: FakeCloud) -> None:
+    there.answers(accepted("SUCCEEDED", duplicate=True))
+    result = invoke("factorial", "--idempotency-key", "monday")
+    assert "SUCCEEDED  (the key was used before: this is its run)" in result.stdout
+
+
+def test_json_has_the_answer(there: FakeCloud) -> None:
+    there.answers(accepted())
+    result = invoke("factorial", "--json")
+    assert json.loads(result.stdout) == {
+        "id": JOB_ID,
+        "job": "factorial",
+        "state": "QUEUED",
+        "duplicate": False,
+    }
+
+
+def test_a_payload_that_is_not_json_is_shown_and_nothing_is_sent(there: FakeCloud) -> None:
+    result = invoke("factorial", "--payload", "{num: 5}")
+    assert result.exit_code == errors.EXIT_PAYLOAD
+    assert "line 1, column 2" in result.stderr
+    assert "    {num: 5}\n     ^\n" in result.stderr
+    assert there.events == []
+
+
+def test_a_payload_over_6_mb_is_refused(there: FakeCloud) -> None:
+    result = invoke("factorial", "--payload", "-", stdin=b'"' + b"x" * 6 * 1024 * 1024 + b'"')
+    assert result.exit_code == errors.EXIT_PAYLOAD
+    assert "AWS Lambda takes 6,291,456" in result.stderr
+    assert there.events == []
+
+
+def test_an_unknown_job_lists_those_there_are_and_the_likely_one(there: FakeCloud) -> None:
+    result = invoke("factorail")
+    assert result.exit_code == errors.EXIT_NOT_FOUND
+    assert "has no job 'factorail'; did you mean 'factorial'?" in result.stderr
+    assert "factorial, import-all" in result.stderr
+
+
+def test_a_stage_that_is_not_deployed_says_what_to_do(there: FakeCloud) -> None:
+    there.stub.add_client_error("invoke", "ResourceNotFoundException", "Function not found")
+    result = invoke("factorial")
+    assert result.exit_code == errors.EXIT_NOT_FOUND
+    assert "not deployed at stage 'ann'" in result.stderr
+    assert INVOKER in result.stderr
+    assert "devbridge dev" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "more", "said"),
+    [
+        ({"error": {"code": "Offline", "message": "nobody is here"}}, {}, "Offline: nobody"),
+        ({"errorType": "Boom", "errorMessage": "bang"}, {"FunctionError": "Unhandled"}, "bang"),
+    ],
+)
+def test_an_invoker_that_could_not_start_the_job_has_its_own_exit_code(
+    there: FakeCloud, answer: object, more: dict[str, str], said: str
+) -> None:
+    there.answers(answer, **more)
+    result = invoke("factorial")
+    assert result.exit_code == errors.EXIT_INVOKE
+    assert said in result.stderr
+
+
+@pytest.fixture
+def book(config: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[Book]:
+    monkeypatch.setattr(invoke_module, "POLL", 0.01)
+    book = Book(config)
+    book.queue(JOB_ID)
+    yield book
+    book.ledger.close()
+
+
+def test_waiting_ends_with_the_run(there: FakeCloud, book: Book) -> None:
+    there.answers(accepted())
+    results: list[Result] = []
+    command = threading.Thread(
+        target=lambda: results.append(invoke("factorial", "--wait")), daemon=True
+    )
+    command.start()
+    book.start(JOB_ID)
+    book.end(JOB_ID, result=b"120")
+    command.join(20)
+    (result,) = results
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == [
+        f"{JOB_ID}  factorial  QUEUED",
+        "Done    took 1.50s, result 120",
+    ]
+
+
+def test_waiting_for_a_run_that_fails_ends_with_an_error(there: FakeCloud, book: Book) -> None:
+    there.answers(accepted())
+    book.start(JOB_ID)
+    frame = 'File "jobs/factorial.py", line 3, in handler\n    return 1 / 0'
+    failure = Failure("ZeroDivisionError", "division by zero", frames=(frame,))
+    book.end(JOB_ID, State.FAILED, failure=failure)
+    result = invoke("factorial", "--wait")
+    assert result.exit_code == errors.EXIT_ERROR
+    assert "Error   ZeroDivisionError: division by zero\n↳ File" in result.stdout
+
+
+def test_waiting_with_json_prints_the_ended_run_once(there: FakeCloud, book: Book) -> None:
+    there.answers(accepted())
+    book.end(JOB_ID, result=b'{"sum": 1}')
+    result = invoke("factorial", "--wait", "--json")
+    assert json.loads(result.stdout)["result"] == {"sum": 1}
+
+
+def test_waiting_without_a_daemon_says_so(there: FakeCloud, book: Book) -> None:
+    there.answers(accepted())
+    book.end(JOB_ID)
+    assert "no `devbridge dev` is here" in invoke("factorial", "--wait").stderr
+
+
+def test_waiting_without_a_ledger_starts_nothing(there: FakeCloud) -> None:
+    result = invoke("factorial", "--wait")
+    assert result.exit_code == errors.EXIT_ERROR
+    assert "--wait follows a run in the ledger" in result.stderr
+    assert there.events == []

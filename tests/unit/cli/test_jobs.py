@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from click.testing import CliRunner
+
+from devbridge.cli import main
+from devbridge.config import Config
+from devbridge.daemon.model import Failure, State
+from devbridge.errors import EXIT_APP, EXIT_USAGE
+
+from .runs import Book
+
+OLD = "11111111-0000-4000-8000-000000000001"
+FAILED = "22222222-0000-4000-8000-000000000002"
+NEW = "33333333-0000-4000-8000-000000000003"
+
+
+@pytest.fixture
+def book(config: Config) -> Iterator[Book]:
+    book = Book(config)
+    book.queue(OLD, "import-all", age=7300)
+    book.start(OLD)
+    book.end(OLD, after=3725.5, result=b'{"rows": 5}')
+    book.queue(FAILED, age=150)
+    book.start(FAILED, after=1)
+    book.end(FAILED, State.FAILED, after=1.25, failure=Failure("ValueError", "num is 9"))
+    book.queue(NEW)
+    yield book
+    book.ledger.close()
+
+
+def jobs(*arguments: str) -> list[list[str]]:
+    """The rows of `devbridge jobs`, split into words."""
+    result = CliRunner().invoke(main, ["jobs", *arguments])
+    assert result.exit_code == 0, result.output
+    return [line.split() for line in result.output.splitlines()]
+
+
+def test_runs_are_listed_newest_first_with_all_that_matters(book: Book) -> None:
+    head, *rows = jobs()
+    assert head == ["ID", "JOB", "STATE", "WHEN", "TOOK", "ERROR"]
+    assert [row[:3] for row in rows] == [
+        ["33333333", "factorial", "QUEUED"],
+        ["22222222", "factorial", "FAILED"],
+        ["11111111", "import-all", "SUCCEEDED"],
+    ]
+    assert rows[0][-1] == "-"
+    assert rows[1][3:] == ["2", "min", "ago", "250ms", "ValueError"]
+    assert rows[2][3:] == ["2", "h", "ago", "1h02m05s"]
+
+
+def test_a_filter_for_job_state_and_number(book: Book) -> None:
+    assert [row[0] for row in jobs("--limit", "1")[1:]] == ["33333333"]
+    assert [row[0] for row in jobs("--job", "import-all")[1:]] == ["11111111"]
+    assert [row[0] for row in jobs("--state", "failed")[1:]] == ["22222222"]
+    assert jobs("--job", "nothing") == [["no", "run", "matches"]]
+
+
+def test_an_id_is_shown_as_long_as_it_must_be_to_be_unique(book: Book) -> None:
+    book.queue("33333333-0000-4000-9000-000000000004", age=-1)
+    ids = [row[0] for row in jobs()[1:]]
+    assert ids == ["33333333-0000-4000-9", "33333333-0000-4000-8", "22222222", "11111111"]
+
+
+def test_json_has_whole_ids_iso_times_and_the_error(book: Book) -> None:
+    result = CliRunner().invoke(main, ["jobs", "--json"])
+    new, failed, old = json.loads(result.output)
+    assert new["id"] == NEW
+    assert new["startedAt"] is new["endedAt"] is new["duration"] is new["result"] is None
+    assert failed["error"] == {"type": "ValueError", "message": "num is 9"}
+    assert failed["duration"] == 0.25
+    assert old["result"] == {"rows": 5}
+    assert old["createdAt"].endswith("Z")
+
+
+def test_a_result_may_be_a_number_of_any_length(book: Book) -> None:
+    book.start(NEW)
+    book.end(NEW, result=b"9" * 5000)
+    result = CliRunner().invoke(main, ["jobs", "--json"])
+    assert "9" * 5000 in result.output
+
+
+def test_before_the_first_run_a_line_says_how_to_start(config: Config) -> None:
+    result = CliRunner().invoke(main, ["jobs"])
+    assert result.exit_code == 0
+    assert "start `devbridge dev --local`" in result.output
+    assert CliRunner().invoke(main, ["jobs", "--json"]).output == "[]\n"
+
+
+def test_a_folder_without_an_app_and_a_wrong_state_are_refused(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert CliRunner().invoke(main, ["jobs", "--state", "LOST"]).exit_code == EXIT_USAGE
+    monkeypatch.chdir(config.root.parent)
+    result = CliRunner().invoke(main, ["jobs"])
+    assert result.exit_code == EXIT_APP
+    assert "devbridge init" in result.stderr

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+
+import pytest
+from click.testing import CliRunner
+
+from devbridge.cli import logs, main
+from devbridge.cli.logs import follow
+from devbridge.config import Config
+from devbridge.daemon.ledger import Entry, Ledger
+from devbridge.daemon.model import State
+from devbridge.errors import EXIT_NOT_FOUND
+
+from .runs import Book
+
+ONE = "aaaa1111-0000-4000-8000-000000000001"
+TWO = "aaaa2222-0000-4000-8000-000000000002"
+RAW = b"\x00\xff not UTF-8\r\nno newline at the end \xf0\x9f\x98\x80"
+
+
+@pytest.fixture
+def book(config: Config) -> Iterator[Book]:
+    book = Book(config)
+    book.queue(ONE)
+    book.queue(TWO)
+    yield book
+    book.ledger.close()
+
+
+def test_a_log_is_printed_byte_for_byte(book: Book) -> None:
+    book.log(ONE, RAW * 5000)
+    result = CliRunner().invoke(main, ["logs", ONE])
+    assert result.exit_code == 0
+    assert result.stdout_bytes == RAW * 5000
+
+
+@pytest.mark.parametrize("given", ["aaaa1", "AAAA1", ONE[:-1]])
+def test_the_beginning_of_an_id_is_enough(book: Book, given: str) -> None:
+    book.log(ONE, b"one\n")
+    assert CliRunner().invoke(main, ["logs", given]).stdout_bytes == b"one\n"
+
+
+def test_a_beginning_that_fits_two_runs_lists_both(book: Book) -> None:
+    result = CliRunner().invoke(main, ["logs", "aaaa"])
+    assert result.exit_code == EXIT_NOT_FOUND
+    assert "2 runs have an id that begins with 'aaaa'" in result.stderr
+    assert ONE in result.stderr
+    assert TWO in result.stderr
+
+
+@pytest.mark.parametrize("given", ["bbbb", "", "%"])
+def test_an_unknown_id_says_where_ids_are_listed(book: Book, given: str) -> None:
+    result = CliRunner().invoke(main, ["logs", given])
+    assert result.exit_code == EXIT_NOT_FOUND
+    assert "see `devbridge jobs`" in result.stderr
+
+
+def test_before_the_first_run_logs_say_how_to_start(config: Config) -> None:
+    result = CliRunner().invoke(main, ["logs", "aaaa"])
+    assert result.exit_code == EXIT_NOT_FOUND
+    assert "start `devbridge dev`" in result.stderr
+
+
+def test_a_run_that_has_not_printed_yet_is_no_error(book: Book) -> None:
+    result = CliRunner().invoke(main, ["logs", ONE])
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "factorial is QUEUED: nothing printed yet" in result.stderr
+
+
+def test_a_log_that_was_deleted_is_said_to_be_gone(book: Book) -> None:
+    book.end(ONE)
+    result = CliRunner().invoke(main, ["logs", ONE])
+    assert result.exit_code == EXIT_NOT_FOUND
+    assert "the run's log file is gone" in result.stderr
+
+
+class Following:
+    """`follow` in a thread, with a reader's view of the ledger of its own."""
+
+    def __init__(self, config: Config, job_id: str) -> None:
+        self._config, self._job_id = config, job_id
+        self._grew = threading.Condition()
+        self.data = b""
+        self.entry: Entry | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        with Ledger.open(self._config.ledger, readonly=True) as view:
+
+            def current() -> Entry:
+                entry = view.get(self._job_id)
+                assert entry is not None
+                return entry
+
+            self.entry = follow(self._config.logs_dir / f"{self._job_id}.log", current, self._write)
+
+    def _write(self, chunk: bytes) -> None:
+        with self._grew:
+            self.data += chunk
+            self._grew.notify_all()
+
+    def saw(self, text: bytes) -> bool:
+        with self._grew:
+            return self._grew.wait_for(lambda: text in self.data, timeout=20)
+
+    def ended(self) -> bool:
+        self._thread.join(20)
+        return not self._thread.is_alive()
+
+
+def test_following_prints_what_comes_and_ends_with_the_run(book: Book) -> None:
+    following = Following(book.config, ONE)
+    book.log(ONE, b"first\n")
+    assert following.saw(b"first\n")
+    book.start(ONE)
+    book.log(ONE, b"second, no newline")
+    assert following.saw(b"second, no newline")
+    assert following.entry is None
+    book.log(ONE, b" and the last")
+    book.end(ONE)
+    assert following.ended()
+    assert following.data == b"first\nsecond, no newline and the last"
+    assert following.entry is not None
+    assert following.entry.state is State.SUCCEEDED
+
+
+def test_following_waits_for_output_that_comes_after_the_end(book: Book) -> None:
+    book.log(ONE, b"early ")
+    book.end(ONE, closed=False)
+    following = Following(book.config, ONE)
+    assert following.saw(b"early ")
+    book.log(ONE, b"late")
+    assert following.saw(b"late")
+    assert following.entry is None
+    book.close_log(ONE)
+    assert following.ended()
+    assert following.data == b"early late"
+
+
+def test_following_gives_up_on_a_run_whose_daemon_died_before_it_closed_the_log(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "LATE", 0.0)
+    book.log(ONE, b"all there is")
+    book.end(ONE, State.CRASHED, closed=False)
+    following = Following(book.config, ONE)
+    assert following.ended()
+    assert following.data == b"all there is"
+
+
+def test_following_a_run_that_never_started_ends(book: Book) -> None:
+    book.end(ONE, State.CANCELLED)
+    result = CliRunner().invoke(main, ["logs", ONE, "--follow"])
+    assert (result.exit_code, result.stdout_bytes) == (0, b"")
+
+
+def test_following_leaves_no_file_open(book: Book) -> None:
+    before = len(os.listdir("/dev/fd"))  # noqa: PTH208
+    book.log(ONE, b"x")
+    book.end(ONE)
+    assert CliRunner().invoke(main, ["logs", ONE, "--follow"]).stdout_bytes == b"x"
+    assert len(os.listdir("/dev/fd")) <= before + 1  # noqa: PTH208

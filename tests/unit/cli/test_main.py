@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from devbridge import __version__, errors
+from devbridge.cli import COMMANDS, LazyGroup, main
+from devbridge.cli.common import EXIT_BROKEN_PIPE
+
+
+def group_with(body: object) -> LazyGroup:
+    """The real group around one command that does `body`."""
+
+    class OneCommand(LazyGroup):
+        def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+            return click.Command(cmd_name, callback=body)  # type: ignore[arg-type]
+
+    return OneCommand("devbridge")
+
+
+def test_help_lists_every_command_with_its_line() -> None:
+    result = CliRunner().invoke(main, ["--help"])
+    assert result.exit_code == 0
+    words = " ".join(result.output.split())
+    for name, line in COMMANDS.items():
+        assert f" {name} {line}" in words
+
+
+def test_help_and_version_import_no_command_and_nothing_heavy() -> None:
+    code = (
+        "import sys; from devbridge.cli import main\n"
+        "main(['--help'], standalone_mode=False)\n"
+        "heavy = {'boto3', 'botocore', 'troposphere', 'msgspec', 'watchfiles', 'sqlite3', 'paho'}\n"
+        "print('HEAVY', sorted(heavy & sys.modules.keys()))\n"
+        "print('COMMANDS', sorted(m for m in sys.modules if m.startswith('devbridge.cli.')))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-2:] == ["HEAVY []", "COMMANDS ['devbridge.cli.common']"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(name: str) -> None:
+    result = CliRunner().invoke(main, [name, "--help"])
+    assert result.exit_code == 0, result.output
+    assert f"devbridge {name}" in result.output.split("Options:")[1]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_commands_own_help_begins_with_its_line_in_the_list(name: str) -> None:
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    assert command.get_short_help_str(limit=200) == COMMANDS[name]
+
+
+def test_the_version_is_printed() -> None:
+    assert CliRunner().invoke(main, ["--version"]).output == f"devbridge {__version__}\n"
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    result = CliRunner().invoke(main, ["dve"])
+    assert result.exit_code == errors.EXIT_USAGE
+    assert "No such command 'dve'" in result.stderr
+
+
+def test_an_error_is_one_message_on_stderr_and_its_exit_code() -> None:
+    def fail() -> None:
+        raise errors.UnknownJob("no job 'x'", where="stage ann", remedy="use one of: y")
+
+    result = CliRunner().invoke(group_with(fail), ["any"])
+    assert result.exit_code == errors.EXIT_NOT_FOUND
+    assert result.stdout == ""
+    assert result.stderr == "error: no job 'x'\n  where: stage ann\n  to do: use one of: y\n"
+
+
+def test_an_interrupt_has_its_own_exit_code() -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    result = CliRunner().invoke(group_with(interrupt), ["any"])
+    assert result.exit_code == errors.EXIT_INTERRUPTED
+    assert result.stderr.strip() == "interrupted"
+
+
+def test_a_reader_that_goes_away_is_no_error_message() -> None:
+    code = (
+        "import click; from devbridge.cli import LazyGroup\n"
+        "class One(LazyGroup):\n"
+        "    def get_command(self, ctx, name):\n"
+        "        return click.Command(name, callback=lambda: print('x\\n' * 99999))\n"
+        "One('devbridge')(['any'])\n"
+    )
+    run = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert run.stdout is not None
+    assert run.stderr is not None
+    run.stdout.readline()
+    run.stdout.close()
+    assert run.stderr.read() == b""
+    run.stderr.close()
+    assert run.wait() == EXIT_BROKEN_PIPE

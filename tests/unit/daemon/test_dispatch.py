@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from devbridge.daemon.dispatch import Dispatcher
+from devbridge.daemon.ledger import Change, Ledger
+from devbridge.daemon.model import Failure, JobSpec, State
+from devbridge.daemon.supervisor import CancelRequested, Requested
+from devbridge.protocol import codec
+from devbridge.protocol.messages import (
+    REJECT_UNKNOWN_JOB,
+    REJECT_UNKNOWN_RUN,
+    Accepted,
+    Cancel,
+    Cancelled,
+    Rejected,
+    Reply,
+    Request,
+    Run,
+    Status,
+    StatusReply,
+)
+
+SPEC = JobSpec(
+    name="factorial",
+    handler="jobs/factorial.handler",
+    timeout=60.0,
+    memory_mb=3072,
+    role_arn="arn:aws:iam::000000000000:role/r",
+    environment={},
+    max_attempts=3,
+)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger.open(tmp_path / "ledger.sqlite") as opened:
+        yield opened
+
+
+@pytest.fixture
+def dispatcher(ledger: Ledger, tmp_path: Path) -> Dispatcher:
+    return Dispatcher(ledger, {"factorial": SPEC}, tmp_path / "logs")
+
+
+def a_run(job: str = "factorial") -> Run:
+    return Run(
+        request_id=codec.new_id(),
+        stub_id=codec.new_id(),
+        sent_at=90.0,
+        job=job,
+        job_id=codec.new_id(),
+        payload=b"0",
+    )
+
+
+def a_cancel(job_id: str) -> Cancel:
+    return Cancel(request_id=codec.new_id(), stub_id=codec.new_id(), sent_at=90.0, job_id=job_id)
+
+
+def a_status(job_id: str) -> Status:
+    return Status(request_id=codec.new_id(), stub_id=codec.new_id(), sent_at=90.0, job_id=job_id)
+
+
+def take(
+    ledger: Ledger, dispatcher: Dispatcher, request: Request, *changes: Change
+) -> tuple[tuple[object, ...], Reply]:
+    """As the daemon does it: the reply is asked for once the events have had their effect."""
+    with ledger.transaction():
+        taken = dispatcher.take(request, 100.0)
+        for change in changes:
+            ledger.record(change)
+        return taken.events, taken.reply()
+
+
+def test_a_run_is_entered_and_accepted(
+    ledger: Ledger, dispatcher: Dispatcher, tmp_path: Path
+) -> None:
+    run = a_run()
+    events, reply = take(ledger, dispatcher, run)
+    assert events == (Requested(run.job_id, "factorial"),)
+    assert reply == Accepted(request_id=run.request_id, job_id=run.job_id, state="QUEUED")
+    entry = ledger.get(run.job_id)
+    assert entry is not None
+    assert (entry.created_at, entry.max_attempts) == (100.0, 3)
+    assert Path(entry.log_path).parent == tmp_path / "logs"
+    assert ledger.payload(run.job_id) == b"0"
+
+
+def test_the_answer_tells_the_state_after_the_events(
+    ledger: Ledger, dispatcher: Dispatcher
+) -> None:
+    run = a_run()
+    started = Change(job_id=run.job_id, state=State.RUNNING, at=100.0)
+    _, reply = take(ledger, dispatcher, run, started)
+    assert isinstance(reply, Accepted)
+    assert reply.state == "RUNNING"
+
+
+def test_a_duplicate_starts_nothing_and_is_answered_with_its_own_request_id(
+    ledger: Ledger, dispatcher: Dispatcher
+) -> None:
+    run = a_run()
+    take(ledger, dispatcher, run)
+    again = replace(run, request_id=codec.new_id(), payload=b"1")
+    events, reply = take(ledger, dispatcher, again)
+    assert events == ()
+    assert reply == Accepted(
+        request_id=again.request_id, job_id=run.job_id, state="QUEUED", duplicate=True
+    )
+    assert ledger.payload(run.job_id) == b"0"
+
+
+def test_two_copies_in_one_batch_start_one_run(ledger: Ledger, dispatcher: Dispatcher) -> None:
+    run = a_run()
+    with ledger.transaction():
+        first, second = dispatcher.take(run, 1.0), dispatcher.take(run, 1.0)
+    assert [len(first.events), len(second.events)] == [1, 0]
+
+
+def test_an_unknown_job_is_rejected_and_the_jobs_there_are_named(
+    ledger: Ledger, dispatcher: Dispatcher
+) -> None:
+    run = a_run("factorail")
+    events, reply = take(ledger, dispatcher, run)
+    assert events == ()
+    assert isinstance(reply, Rejected)
+    assert (reply.request_id, reply.code) == (run.request_id, REJECT_UNKNOWN_JOB)
+    assert "'factorail'" in reply.message
+    assert "it has: factorial" in reply.message
+    assert ledger.get(run.job_id) is None
+
+
+@pytest.mark.parametrize("name", ["x" * 60_000, "\ud800\u2028", "../../etc/passwd", ""])
+def test_a_strange_job_name_gets_an_answer_that_can_be_sent(
+    ledger: Ledger, dispatcher: Dispatcher, name: str
+) -> None:
+    _, reply = take(ledger, dispatcher, a_run(name))
+    assert isinstance(reply, Rejected)
+    assert codec.decode(codec.encode(reply)) == reply
+
+
+def test_a_job_that_a_deployment_added_is_known_at_once(ledger: Ledger, tmp_path: Path) -> None:
+    jobs: dict[str, JobSpec] = {}
+    dispatcher = Dispatcher(ledger, jobs, tmp_path)
+    jobs["factorial"] = SPEC
+    _, reply = take(ledger, dispatcher, a_run())
+    assert isinstance(reply, Accepted)
+
+
+def test_a_cancellation_of_a_live_run_is_passed_on(ledger: Ledger, dispatcher: Dispatcher) -> None:
+    run = a_run()
+    take(ledger, dispatcher, run)
+    request = a_cancel(run.job_id)
+    ended = Change(job_id=run.job_id, state=State.CANCELLED, at=101.0)
+    events, reply = take(ledger, dispatcher, request, ended)
+    assert events == (CancelRequested(run.job_id),)
+    assert reply == Cancelled(request_id=request.request_id, job_id=run.job_id, state="CANCELLED")
+
+
+def test_a_cancellation_of_a_run_that_has_ended_tells_how_it_ended(
+    ledger: Ledger, dispatcher: Dispatcher
+) -> None:
+    run = a_run()
+    take(ledger, dispatcher, run, Change(job_id=run.job_id, state=State.SUCCEEDED, at=101.0))
+    events, reply = take(ledger, dispatcher, a_cancel(run.job_id))
+    assert events == ()
+    assert isinstance(reply, Cancelled)
+    assert reply.state == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("ask", [a_cancel, a_status])
+def test_a_question_about_a_run_that_is_not_known_is_rejected(
+    ledger: Ledger, dispatcher: Dispatcher, ask: Callable[[str], Request]
+) -> None:
+    request = ask(codec.new_id())
+    events, reply = take(ledger, dispatcher, request)
+    assert events == ()
+    assert isinstance(reply, Rejected)
+    assert (reply.request_id, reply.code) == (request.request_id, REJECT_UNKNOWN_RUN)
+
+
+def test_the_status_of_a_success_has_its_result(ledger: Ledger, dispatcher: Dispatcher) -> None:
+    run = a_run()
+    done = Change(job_id=run.job_id, state=State.SUCCEEDED, at=101.0, result=b'""', attempt=2)
+    take(ledger, dispatcher, run, done)
+    request = a_status(run.job_id)
+    _, reply = take(ledger, dispatcher, request)
+    assert reply == StatusReply(
+        request_id=request.request_id,
+        job_id=run.job_id,
+        job="factorial",
+        state="SUCCEEDED",
+        attempt=2,
+        max_attempts=3,
+        result=b'""',
+    )
+
+
+def test_the_status_of_a_failure_can_be_sent_however_long_its_message_is(
+    ledger: Ledger, dispatcher: Dispatcher
+) -> None:
+    run = a_run()
+    failure = Failure("ValueError", "\U0001f600" * 100_000)
+    take(
+        ledger,
+        dispatcher,
+        run,
+        Change(job_id=run.job_id, state=State.FAILED, at=101.0, failure=failure),
+    )
+    _, reply = take(ledger, dispatcher, a_status(run.job_id))
+    assert isinstance(reply, StatusReply)
+    assert reply.error_type == "ValueError"
+    assert reply.error_message is not None
+    assert reply.error_message.startswith("\U0001f600" * 1000)
+    assert codec.decode(codec.encode(reply)) == reply

@@ -1,0 +1,824 @@
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from devbridge.daemon.ledger import Change
+from devbridge.daemon.model import Exit, Failure, JobSpec, State
+from devbridge.daemon.supervisor import (
+    IDLE_DEATHS_UNTIL_BROKEN,
+    Broken,
+    CancelRequested,
+    Effect,
+    Event,
+    Exited,
+    Give,
+    JobsChanged,
+    Launch,
+    Raised,
+    Ready,
+    Record,
+    Requested,
+    Responded,
+    Shutdown,
+    Signal,
+    SourcesChanged,
+    StandbyFailed,
+    StandbyReady,
+    Supervisor,
+    Tick,
+    crash,
+)
+
+START = 1_000.0
+GRACE = 10.0
+TIMEOUT = 60.0
+OOPS = Failure("SyntaxError", "invalid syntax")
+
+
+def spec(name: str, handler: str = "jobs/a.handler") -> JobSpec:
+    return JobSpec(
+        name=name,
+        handler=handler,
+        timeout=TIMEOUT,
+        memory_mb=3072,
+        role_arn="arn:aws:iam::000000000000:role/r",
+        environment={},
+    )
+
+
+class Desk:
+    """A supervisor with a clock, and what it has decided so far."""
+
+    def __init__(
+        self,
+        *jobs: str,
+        concurrency: int = 2,
+        fail_when_broken: bool = True,
+        standbys: bool = True,
+    ) -> None:
+        self.now = START
+        self.supervisor = Supervisor(
+            {name: spec(name) for name in jobs or ("a",)},
+            concurrency=concurrency,
+            grace=GRACE,
+            fail_when_broken=fail_when_broken,
+            standbys=standbys,
+        )
+        self.seen: list[Effect] = self.supervisor.handle([], self.now)
+
+    def __call__(self, *events: Event, after: float = 0.0) -> list[Effect]:
+        self.now += after
+        effects = self.supervisor.handle(events, self.now)
+        self.seen += effects
+        return effects
+
+    def launched(self, job: str = "a") -> list[str]:
+        return [e.worker_id for e in self.seen if isinstance(e, Launch) and e.job == job]
+
+    def standby(self, job: str = "a") -> str:
+        """Make the newest worker ready."""
+        worker = self.launched(job)[-1]
+        self(StandbyReady(worker))
+        return worker
+
+    def running(self, job_id: str = "r1", job: str = "a") -> str:
+        """Start a run on a fresh standby."""
+        worker = self.standby(job)
+        assert only(self(Requested(job_id, job)), Give) == [
+            Give(worker, job, job_id, 1, self.now + TIMEOUT)
+        ]
+        return worker
+
+
+T = TypeVar("T")
+
+
+def only(effects: list[Effect], kind: type[T]) -> list[T]:
+    return [effect for effect in effects if isinstance(effect, kind)]
+
+
+def changes(effects: list[Effect]) -> list[tuple[str, State]]:
+    return [(e.change.job_id, e.change.state) for e in only(effects, Record)]
+
+
+def last_change(effects: list[Effect]) -> Change:
+    return only(effects, Record)[-1].change
+
+
+# --- standbys -----------------------------------------------------------------------------------
+
+
+def test_each_job_gets_one_standby_at_the_start() -> None:
+    desk = Desk("a", "b")
+    assert {e.job for e in only(desk.seen, Launch)} == {"a", "b"}
+    assert len(desk.seen) == 2
+
+
+def test_without_standbys_a_worker_is_launched_when_it_is_asked_for() -> None:
+    desk = Desk(standbys=False)
+    assert desk.seen == []
+    assert only(desk(Requested("r1", "a")), Launch)
+
+
+def test_readiness_is_announced_once() -> None:
+    desk = Desk()
+    worker = desk.launched()[0]
+    assert desk(StandbyReady(worker)) == [Ready("a")]
+    assert desk(StandbyReady(worker)) == []
+
+
+def test_a_run_takes_the_standby_and_a_new_one_is_prepared() -> None:
+    desk = Desk()
+    worker = desk.standby()
+    effects = desk(Requested("r1", "a"))
+    assert changes(effects) == [("r1", State.RUNNING)]
+    assert only(effects, Give) == [Give(worker, "a", "r1", 1, desk.now + TIMEOUT)]
+    assert len(only(effects, Launch)) == 1
+    assert [type(e) for e in effects].index(Record) < [type(e) for e in effects].index(Give)
+
+
+def test_a_run_waits_until_its_standby_is_ready() -> None:
+    desk = Desk()
+    assert desk(Requested("r1", "a")) == []
+    assert only(desk(StandbyReady(desk.launched()[0])), Give)
+
+
+def test_a_worker_that_asks_for_more_after_its_run_gets_nothing() -> None:
+    desk = Desk(concurrency=1)
+    worker = desk.running()
+    desk(Requested("r2", "a"))
+    desk(Responded(worker, "r1", b"1"))
+    desk(SourcesChanged(frozenset({"a"})))
+    assert desk(StandbyReady(worker)) == []
+
+
+def test_an_idle_standby_that_dies_is_replaced() -> None:
+    desk = Desk()
+    worker = desk.standby()
+    assert only(desk(Exited(worker, Exit(signal=9))), Launch)
+
+
+def test_standbys_that_keep_dying_are_not_started_for_ever() -> None:
+    desk = Desk()
+    for _ in range(IDLE_DEATHS_UNTIL_BROKEN - 1):
+        assert only(desk(Exited(desk.standby(), Exit(code=1))), Launch)
+    effects = desk(Exited(desk.standby(), Exit(code=1)))
+    assert not only(effects, Launch)
+    (broken,) = only(effects, Broken)
+    assert "while it waited" in broken.failure.message
+
+
+def test_deaths_with_work_in_between_are_not_in_a_row() -> None:
+    desk = Desk()
+    for number in range(IDLE_DEATHS_UNTIL_BROKEN * 2):
+        assert only(desk(Exited(desk.standby(), Exit(code=1))), Launch)
+        worker = desk.running(f"r{number}")
+        desk(Responded(worker, f"r{number}", b"1"), Exited(worker, Exit(code=0)))
+
+
+# --- how runs end -------------------------------------------------------------------------------
+
+
+def test_an_answer_is_recorded_at_once_and_the_exit_adds_nothing() -> None:
+    desk = Desk()
+    worker = desk.running()
+    change = last_change(desk(Responded(worker, "r1", b"120"), after=1.0))
+    assert (change.state, change.result, change.at) == (State.SUCCEEDED, b"120", START + 1)
+    assert changes(desk(Exited(worker, Exit(code=0)))) == []
+
+
+def test_an_error_of_the_handler_is_a_failure() -> None:
+    desk = Desk()
+    worker = desk.running()
+    change = last_change(desk(Raised(worker, "r1", OOPS)))
+    assert (change.state, change.failure) == (State.FAILED, OOPS)
+
+
+def test_only_the_first_answer_counts() -> None:
+    desk = Desk()
+    worker = desk.running()
+    desk(Responded(worker, "r1", b"1"))
+    assert desk(Responded(worker, "r1", b"2"), Raised(worker, "r1", OOPS)) == []
+
+
+def test_an_answer_for_somebody_elses_run_is_not_believed() -> None:
+    desk = Desk()
+    desk.running("r1")
+    other = desk.running("r2")
+    assert desk(Responded(other, "r1", b"1")) == []
+
+
+@pytest.mark.parametrize("exit_", [Exit(code=0), Exit(code=3), Exit(signal=11)])
+def test_a_worker_that_goes_without_an_answer_has_crashed(exit_: Exit) -> None:
+    desk = Desk()
+    worker = desk.running()
+    change = last_change(desk(Exited(worker, exit_)))
+    assert (change.state, change.exit, change.failure) == (State.CRASHED, exit_, crash(exit_))
+
+
+def test_a_crash_is_described_as_what_it_is() -> None:
+    assert "code 3" in crash(Exit(code=3)).message
+    assert "SIGSEGV" in crash(Exit(signal=signal.SIGSEGV)).message
+    assert "memory" in crash(Exit(signal=signal.SIGKILL)).message
+    assert "signal 62" in crash(Exit(signal=62)).message
+
+
+def test_a_worker_that_lingers_after_its_answer_is_killed_after_the_grace_period() -> None:
+    desk = Desk()
+    worker = desk.running()
+    desk(Responded(worker, "r1", b"1"))
+    assert desk.supervisor.next_wakeup() == desk.now + GRACE
+    assert desk(Tick(), after=GRACE - 0.1) == []
+    assert desk(Tick(), after=0.1) == [Signal(worker, signal.SIGKILL)]
+
+
+# --- concurrency and order ----------------------------------------------------------------------
+
+
+def test_no_more_runs_than_allowed_run_at_once_and_the_rest_keep_their_order() -> None:
+    desk = Desk(concurrency=1)
+    first = desk.running("r1")
+    desk(Requested("r2", "a"), Requested("r3", "a"))
+    assert not only(desk(StandbyReady(desk.launched()[-1])), Give)
+    assert [g.job_id for g in only(desk(Responded(first, "r1", b"1")), Give)] == ["r2"]
+
+
+def test_the_run_that_waited_longest_is_next_whatever_its_job() -> None:
+    desk = Desk("a", "b", concurrency=1)
+    first = desk.running("r1", "a")
+    desk.standby("a")
+    desk.standby("b")
+    desk(Requested("r2", "b"), Requested("r3", "a"))
+    assert [g.job_id for g in only(desk(Responded(first, "r1", b"1")), Give)] == ["r2"]
+
+
+def test_a_job_whose_standby_is_not_ready_holds_nobody_up() -> None:
+    desk = Desk("a", "b", concurrency=1)
+    desk.standby("b")
+    assert [g.job_id for g in only(desk(Requested("r1", "a"), Requested("r2", "b")), Give)] == [
+        "r2"
+    ]
+
+
+def test_a_burst_launches_no_more_workers_than_can_run() -> None:
+    desk = Desk(concurrency=3)
+    desk(*(Requested(f"r{n}", "a") for n in range(100)))
+    assert len(desk.launched()) == 3
+
+
+# --- cancel and timeout -------------------------------------------------------------------------
+
+
+def test_a_queued_run_is_cancelled_at_once() -> None:
+    desk = Desk()
+    desk(Requested("r1", "a"))
+    assert changes(desk(CancelRequested("r1"))) == [("r1", State.CANCELLED)]
+    assert not only(desk(StandbyReady(desk.launched()[0])), Give)
+
+
+def test_a_running_job_is_asked_to_stop_then_killed() -> None:
+    desk = Desk()
+    worker = desk.running()
+    assert desk(CancelRequested("r1")) == [Signal(worker, signal.SIGTERM)]
+    assert desk(CancelRequested("r1")) == []
+    assert desk(Tick(), after=GRACE - 0.1) == []
+    assert desk(Tick(), after=0.1) == [Signal(worker, signal.SIGKILL)]
+    change = last_change(desk(Exited(worker, Exit(signal=9))))
+    assert (change.state, change.exit) == (State.CANCELLED, Exit(signal=9))
+
+
+def test_a_cancelled_handler_that_answers_within_the_grace_period_is_still_cancelled() -> None:
+    desk = Desk()
+    worker = desk.running()
+    desk(CancelRequested("r1"))
+    assert last_change(desk(Raised(worker, "r1", OOPS))).state is State.CANCELLED
+    assert changes(desk(Exited(worker, Exit(code=1)))) == []
+
+
+def test_cancelling_what_is_not_known_or_has_ended_does_nothing() -> None:
+    desk = Desk()
+    worker = desk.running()
+    desk(Responded(worker, "r1", b"1"))
+    assert desk(CancelRequested("r1"), CancelRequested("never heard of")) == []
+
+
+def test_a_run_that_takes_too_long_is_timed_out() -> None:
+    desk = Desk()
+    worker = desk.running()
+    assert desk.supervisor.next_wakeup() == START + TIMEOUT
+    assert desk(Tick(), after=TIMEOUT - 0.1) == []
+    assert desk(Tick(), after=0.1) == [Signal(worker, signal.SIGTERM)]
+    assert last_change(desk(Exited(worker, Exit(signal=15)))).state is State.TIMED_OUT
+
+
+def test_time_in_the_queue_does_not_count() -> None:
+    desk = Desk()
+    desk(Requested("r1", "a"))
+    desk(Tick(), after=10 * TIMEOUT)
+    effects = desk(StandbyReady(desk.launched()[0]))
+    assert [g.deadline for g in only(effects, Give)] == [desk.now + TIMEOUT]
+
+
+def test_a_cancellation_after_the_timeout_does_not_change_the_verdict() -> None:
+    desk = Desk()
+    worker = desk.running()
+    desk(Tick(), after=TIMEOUT)
+    assert desk(CancelRequested("r1")) == []
+    assert last_change(desk(Exited(worker, Exit(signal=15)))).state is State.TIMED_OUT
+
+
+# --- saves --------------------------------------------------------------------------------------
+
+
+def test_a_save_replaces_the_standby_and_leaves_the_running_job_alone() -> None:
+    desk = Desk()
+    running = desk.running()
+    standby = desk.standby()
+    effects = desk(SourcesChanged(frozenset({"a"})))
+    assert only(effects, Signal) == [Signal(standby, signal.SIGTERM)]
+    assert len(only(effects, Launch)) == 1
+    assert last_change(desk(Responded(running, "r1", b"1"))).state is State.SUCCEEDED
+
+
+def test_after_a_save_no_run_gets_the_old_code() -> None:
+    desk = Desk()
+    old = desk.standby()
+    desk(SourcesChanged(frozenset({"a"})))
+    assert not only(desk(Requested("r1", "a"), StandbyReady(old)), Give)
+    new = desk.launched()[-1]
+    assert [g.worker_id for g in only(desk(StandbyReady(new)), Give)] == [new]
+
+
+def test_readiness_is_announced_again_after_a_save() -> None:
+    desk = Desk()
+    desk.standby()
+    desk(SourcesChanged(frozenset({"a"})))
+    assert desk(StandbyReady(desk.launched()[-1])) == [Ready("a")]
+
+
+def test_a_save_of_a_job_that_is_gone_does_nothing() -> None:
+    assert Desk()(SourcesChanged(frozenset({"nobody"}))) == []
+
+
+def test_a_retired_standby_that_does_not_go_is_killed() -> None:
+    desk = Desk()
+    old = desk.standby()
+    desk(SourcesChanged(frozenset({"a"})))
+    assert Signal(old, signal.SIGKILL) in desk(Tick(), after=GRACE)
+    assert only(desk(Exited(old, Exit(signal=9))), Broken) == []
+
+
+# --- broken handlers ----------------------------------------------------------------------------
+
+
+def test_a_handler_that_cannot_be_loaded_is_shown_once_and_not_tried_for_ever() -> None:
+    desk = Desk()
+    worker = desk.launched()[0]
+    effects = desk(StandbyFailed(worker, OOPS))
+    assert only(effects, Broken) == [Broken("a", OOPS)]
+    assert only(effects, Launch) == []
+    assert desk(Exited(worker, Exit(code=1))) == []
+
+
+def test_a_worker_that_dies_while_it_imports_breaks_the_job() -> None:
+    desk = Desk()
+    (broken,) = only(desk(Exited(desk.launched()[0], Exit(code=7))), Broken)
+    assert "code 7" in broken.failure.message
+    assert "while the handler was imported" in broken.failure.message
+
+
+def test_requests_for_a_broken_job_fail_with_its_error() -> None:
+    desk = Desk()
+    desk(Requested("r1", "a"))
+    effects = desk(StandbyFailed(desk.launched()[0], OOPS))
+    assert changes(effects) == [("r1", State.FAILED)]
+    change = last_change(desk(Requested("r2", "a")))
+    assert (change.job_id, change.state, change.failure) == ("r2", State.FAILED, OOPS)
+
+
+def test_requests_for_a_broken_job_wait_when_so_configured() -> None:
+    desk = Desk(fail_when_broken=False)
+    desk(Requested("r1", "a"))
+    assert changes(desk(StandbyFailed(desk.launched()[0], OOPS))) == []
+    assert desk(Requested("r2", "a")) == []
+    desk(SourcesChanged(frozenset({"a"})))
+    assert [g.job_id for g in only(desk(StandbyReady(desk.launched()[-1])), Give)] == ["r1"]
+
+
+def test_a_broken_job_leaves_what_already_runs_alone() -> None:
+    desk = Desk()
+    running = desk.running()
+    effects = desk(StandbyFailed(desk.launched()[-1], OOPS))
+    assert running not in [e.worker_id for e in only(effects, Signal)]
+    assert last_change(desk(Responded(running, "r1", b"1"))).state is State.SUCCEEDED
+
+
+def test_a_save_mends_a_broken_job() -> None:
+    desk = Desk()
+    desk(StandbyFailed(desk.launched()[0], OOPS))
+    assert only(desk(SourcesChanged(frozenset({"a"}))), Launch)
+    assert desk(StandbyReady(desk.launched()[-1])) == [Ready("a")]
+
+
+# --- deployments --------------------------------------------------------------------------------
+
+
+def test_a_deployment_that_changes_nothing_disturbs_nothing() -> None:
+    desk = Desk()
+    desk.standby()
+    assert desk(JobsChanged({"a": spec("a")})) == []
+
+
+def test_a_new_job_gets_a_standby() -> None:
+    desk = Desk()
+    effects = desk(JobsChanged({"a": spec("a"), "b": spec("b")}))
+    assert [e.job for e in only(effects, Launch)] == ["b"]
+    assert desk.supervisor.knows("b")
+
+
+def test_a_changed_job_gets_a_new_standby() -> None:
+    desk = Desk()
+    old = desk.standby()
+    effects = desk(JobsChanged({"a": replace(spec("a"), environment={"NEW": "1"})}))
+    assert only(effects, Signal) == [Signal(old, signal.SIGTERM)]
+    assert len(only(effects, Launch)) == 1
+
+
+def test_a_removed_job_fails_what_waits_and_lets_finish_what_runs() -> None:
+    desk = Desk("a", "b", concurrency=1)
+    running = desk.running("r1", "b")
+    desk(Requested("r2", "b"))
+    effects = desk(JobsChanged({"a": spec("a")}))
+    assert changes(effects) == [("r2", State.FAILED)]
+    assert running not in [e.worker_id for e in only(effects, Signal)]
+    assert last_change(desk(Responded(running, "r1", b"1"))).state is State.SUCCEEDED
+    assert desk(StandbyReady(running), Exited(running, Exit(code=0))) == []
+
+
+def test_a_request_for_a_job_that_was_removed_fails() -> None:
+    assert changes(Desk()(Requested("r1", "gone"))) == [("r1", State.FAILED)]
+
+
+def test_a_job_that_was_removed_and_came_back_is_served_by_new_workers_only() -> None:
+    desk = Desk()
+    old = desk.standby()
+    desk(JobsChanged({}))
+    desk(JobsChanged({"a": spec("a")}))
+    assert not only(desk(Requested("r1", "a"), StandbyReady(old)), Give)
+    assert only(desk(Exited(old, Exit(signal=15))), Broken) == []
+    assert only(desk(StandbyReady(desk.launched()[-1])), Give)
+
+
+# --- shutdown -----------------------------------------------------------------------------------
+
+
+def test_a_shutdown_ends_everything_and_starts_nothing() -> None:
+    desk = Desk()
+    running = desk.running()
+    standby = desk.standby()
+    effects = desk(Shutdown())
+    assert {(e.worker_id, e.number) for e in only(effects, Signal)} == {
+        (running, signal.SIGTERM),
+        (standby, signal.SIGTERM),
+    }
+    assert len(effects) == 2
+    after = desk(Exited(standby, Exit(signal=15)), Exited(running, Exit(signal=15)))
+    change = last_change(after)
+    assert (change.state, change.detail) == (State.CANCELLED, "devbridge dev was stopped")
+    assert len(after) == 1
+    assert desk.supervisor.workers == 0
+
+
+def test_what_is_queued_at_a_shutdown_stays_queued() -> None:
+    desk = Desk()
+    desk(Requested("r1", "a"))
+    assert changes(desk(Shutdown(), Requested("r2", "a"))) == []
+    assert not only(desk(StandbyReady(desk.launched()[0])), Give)
+
+
+# --- whatever happens, in whatever order --------------------------------------------------------
+
+JOBS = ("a", "b", "c")
+
+
+@dataclass(slots=True)
+class Worker:
+    job: str
+    ready: bool = False
+    job_id: str | None = None
+    answered: bool = False
+    term_at: float | None = None
+    kill_from: float | None = None
+    """The earliest time at which a SIGKILL is in order."""
+    killed: bool = False
+
+
+@dataclass(slots=True)
+class Asked:
+    job: str
+    given: str | None = None
+    given_at: float = 0.0
+    final: State | None = None
+    cancelled: bool = False
+    records: list[State] = field(default_factory=list)
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """A world of workers that do what they like, and the rules that hold all the same."""
+
+    @initialize(
+        concurrency=st.integers(1, 3), fail_when_broken=st.booleans(), standbys=st.booleans()
+    )
+    def begin(self, concurrency: int, fail_when_broken: bool, standbys: bool) -> None:
+        self.now = START
+        self.concurrency = concurrency
+        self.fail_when_broken = fail_when_broken
+        self.specs: dict[str, JobSpec] = {name: spec(name) for name in JOBS}
+        self.supervisor = Supervisor(
+            self.specs,
+            concurrency=concurrency,
+            grace=GRACE,
+            fail_when_broken=fail_when_broken,
+            standbys=standbys,
+        )
+        self.workers: dict[str, Worker] = {}
+        self.ever: set[str] = set()
+        self.asked: dict[str, Asked] = {}
+        self.queues: dict[str, list[str]] = {name: [] for name in JOBS}
+        self.broken: set[str] = set()
+        self.closing = False
+        self.saving = False
+        self.apply(self.supervisor.handle([], self.now))
+
+    # what the supervisor decides is checked, then believed
+
+    def send(self, *events: Event) -> None:
+        self.apply(self.supervisor.handle(events, self.now))
+
+    def apply(self, effects: list[Effect]) -> None:
+        for index, effect in enumerate(effects):
+            match effect:
+                case Launch(worker_id, job):
+                    assert not self.closing
+                    assert worker_id not in self.ever
+                    assert job in self.specs
+                    assert job not in self.broken
+                    self.ever.add(worker_id)
+                    self.workers[worker_id] = Worker(job)
+                case Give():
+                    before = effects[index - 1]
+                    assert isinstance(before, Record)
+                    assert (before.change.job_id, before.change.state) == (
+                        effect.job_id,
+                        State.RUNNING,
+                    )
+                    self.check_give(effect)
+                case Signal():
+                    self.check_signal(effect)
+                case Record(change):
+                    self.check_record(change)
+                case Broken(job):
+                    assert job not in self.broken
+                    self.broken.add(job)
+                case Ready(job):
+                    assert job not in self.broken
+
+    def check_give(self, give: Give) -> None:
+        worker, run = self.workers[give.worker_id], self.asked[give.job_id]
+        assert not self.closing
+        assert worker.job == run.job == give.job
+        assert worker.ready
+        assert worker.job_id is None
+        assert worker.term_at is None, "a retired worker gets no run"
+        assert run.given is None, "a run is given once"
+        assert self.queues[run.job].pop(0) == give.job_id, "first come, first served"
+        assert give.deadline == self.now + TIMEOUT
+        worker.job_id, run.given, run.given_at = give.job_id, give.worker_id, self.now
+
+    def check_signal(self, effect: Signal) -> None:
+        worker = self.workers[effect.worker_id]
+        has_run = worker.job_id is not None and not worker.answered
+        if effect.number is signal.SIGTERM:
+            assert worker.term_at is None
+            assert not (self.saving and worker.job_id is not None), "a save never ends a run"
+            if has_run and worker.job_id is not None:
+                run = self.asked[worker.job_id]
+                too_late = self.now >= run.given_at + TIMEOUT
+                assert run.cancelled or self.closing or too_late
+            worker.term_at = self.now
+            worker.kill_from = self.now + GRACE
+        else:
+            assert effect.number is signal.SIGKILL
+            assert worker.kill_from is not None
+            assert self.now >= worker.kill_from, "the grace period is kept"
+            worker.killed = True
+
+    def check_record(self, change: Change) -> None:
+        run = self.asked[change.job_id]
+        assert run.final is None, "a run ends once"
+        run.records.append(change.state)
+        if change.state.final:
+            run.final = change.state
+            if change.job_id in self.queues[run.job]:
+                self.queues[run.job].remove(change.job_id)
+        else:
+            assert change.state is State.RUNNING
+            assert run.records == [State.RUNNING]
+
+    # what may happen
+
+    @rule(job=st.sampled_from(JOBS))
+    def a_job_is_asked_for(self, job: str) -> None:
+        job_id = f"r{len(self.asked) + 1}"
+        self.asked[job_id] = Asked(job)
+        refused = job not in self.specs or (job in self.broken and self.fail_when_broken)
+        self.queues[job].append(job_id)
+        self.send(Requested(job_id, job))
+        assert (self.asked[job_id].final is State.FAILED) == refused
+
+    def pick(self, data: st.DataObject, *, ready: bool | None, given: bool | None) -> str:
+        return data.draw(st.sampled_from(self.those(ready=ready, given=given)))
+
+    def those(self, *, ready: bool | None = None, given: bool | None = None) -> list[str]:
+        return [
+            worker_id
+            for worker_id, worker in self.workers.items()
+            if ready in (None, worker.ready)
+            and given in (None, worker.job_id is not None and not worker.answered)
+        ]
+
+    @precondition(lambda self: self.those(ready=False))
+    @rule(data=st.data())
+    def a_worker_is_ready(self, data: st.DataObject) -> None:
+        worker_id = self.pick(data, ready=False, given=None)
+        self.workers[worker_id].ready = True
+        self.send(StandbyReady(worker_id))
+
+    @precondition(lambda self: self.those(ready=False))
+    @rule(data=st.data())
+    def a_handler_cannot_be_imported(self, data: st.DataObject) -> None:
+        self.send(StandbyFailed(self.pick(data, ready=False, given=None), OOPS))
+
+    @precondition(lambda self: self.those(given=True))
+    @rule(data=st.data(), raised=st.booleans())
+    def a_handler_answers(self, data: st.DataObject, raised: bool) -> None:
+        worker_id = self.pick(data, ready=None, given=True)
+        worker = self.workers[worker_id]
+        assert worker.job_id is not None
+        worker.answered = True
+        if worker.kill_from is None:
+            worker.kill_from = self.now + GRACE
+        job_id = worker.job_id
+        self.send(Raised(worker_id, job_id, OOPS) if raised else Responded(worker_id, job_id, b"1"))
+        run = self.asked[job_id]
+        if worker.term_at is None:
+            assert run.final is (State.FAILED if raised else State.SUCCEEDED)
+        else:
+            assert run.final in (State.CANCELLED, State.TIMED_OUT)
+
+    @precondition(lambda self: self.workers)
+    @rule(data=st.data(), exit_=st.sampled_from([Exit(code=0), Exit(code=1), Exit(signal=9)]))
+    def a_worker_exits(self, data: st.DataObject, exit_: Exit) -> None:
+        self.exit(self.pick(data, ready=None, given=None), exit_)
+
+    def exit(self, worker_id: str, exit_: Exit) -> None:
+        worker = self.workers.pop(worker_id)
+        self.send(Exited(worker_id, exit_))
+        if worker.job_id is not None:
+            run = self.asked[worker.job_id]
+            assert run.final is not None
+            if worker.term_at is None and not worker.answered:
+                assert run.final is State.CRASHED
+
+    @precondition(lambda self: self.workers)
+    @rule(data=st.data())
+    def a_worker_says_something_twice_or_out_of_turn(self, data: st.DataObject) -> None:
+        worker_id = self.pick(data, ready=True, given=None) if self.those(ready=True) else "none"
+        stranger = data.draw(st.sampled_from([*self.asked, "nobody"]))
+        mine = worker_id in self.workers and self.workers[worker_id].job_id == stranger
+        if not mine or self.workers[worker_id].answered:
+            self.send(
+                StandbyReady(worker_id),
+                Responded(worker_id, stranger, b"1"),
+                Raised(worker_id, stranger, OOPS),
+                Exited("none", Exit(code=0)),
+            )
+
+    @precondition(lambda self: self.asked)
+    @rule(data=st.data())
+    def a_run_is_cancelled(self, data: st.DataObject) -> None:
+        job_id = data.draw(st.sampled_from(list(self.asked)))
+        run = self.asked[job_id]
+        queued = run.given is None and run.final is None
+        run.cancelled = True
+        self.send(CancelRequested(job_id))
+        if queued:
+            assert run.final is State.CANCELLED
+
+    @rule(jobs=st.frozensets(st.sampled_from(JOBS), min_size=1))
+    def files_are_saved(self, jobs: frozenset[str]) -> None:
+        self.broken -= jobs
+        self.saving = True
+        self.send(SourcesChanged(jobs))
+        self.saving = False
+
+    @rule(
+        handlers=st.dictionaries(
+            st.sampled_from(JOBS), st.sampled_from(["jobs/a.handler", "jobs/b.handler"])
+        )
+    )
+    def the_app_is_deployed(self, handlers: Mapping[str, str]) -> None:
+        specs = {name: spec(name, handler) for name, handler in handlers.items()}
+        self.broken -= {name for name in JOBS if specs.get(name) != self.specs.get(name)}
+        self.specs = specs
+        self.saving = True
+        self.send(JobsChanged(specs))
+        self.saving = False
+
+    @rule(seconds=st.sampled_from([0.0, 1.0, GRACE, TIMEOUT]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+        self.send(Tick())
+        wakeup = self.supervisor.next_wakeup()
+        assert wakeup is None or wakeup > self.now, "the timer must not spin"
+        for worker in self.workers.values():
+            assert worker.killed or worker.kill_from is None or worker.kill_from > self.now
+            if worker.job_id is not None and not worker.answered:
+                expired = self.now >= self.asked[worker.job_id].given_at + TIMEOUT
+                assert worker.term_at is not None or not expired
+
+    @precondition(lambda self: len(self.asked) > 3)
+    @rule()
+    def the_daemon_is_stopped(self) -> None:
+        self.closing = True
+        self.send(Shutdown())
+        assert all(worker.kill_from is not None for worker in self.workers.values())
+
+    # what holds at all times
+
+    @invariant()
+    def no_more_run_than_allowed(self) -> None:
+        assert len(self.those(given=True)) <= self.concurrency
+
+    @invariant()
+    def every_worker_is_known(self) -> None:
+        assert self.supervisor.workers == len(self.workers)
+
+    @invariant()
+    def nothing_waits_without_a_reason(self) -> None:
+        if self.closing:
+            return
+        for job, queue in self.queues.items():
+            if not queue or job in self.broken:
+                continue
+            free = [w for w in self.workers.values() if w.job == job and w.job_id is None]
+            coming = [w for w in free if w.term_at is None]
+            assert coming, "a queued run has a worker on its way"
+            if any(w.ready for w in coming):
+                assert len(self.those(given=True)) == self.concurrency
+
+    @invariant()
+    def there_are_not_more_workers_than_are_of_use(self) -> None:
+        for job in JOBS:
+            unused = [
+                w
+                for w in self.workers.values()
+                if w.job == job and w.job_id is None and w.term_at is None
+            ]
+            assert len(unused) <= self.concurrency
+
+    def teardown(self) -> None:
+        if not hasattr(self, "supervisor"):
+            return
+        if not self.closing:
+            self.the_daemon_is_stopped()
+        self.time_passes(GRACE)
+        assert all(worker.killed for worker in self.workers.values())
+        for worker_id in list(self.workers):
+            self.exit(worker_id, Exit(signal=9))
+        assert self.supervisor.workers == 0
+        assert self.supervisor.next_wakeup() is None
+        for run in self.asked.values():
+            assert (run.final is None) == (run in self.still_queued())
+            assert run.given is None or run.final is not None
+
+    def still_queued(self) -> list[Asked]:
+        return [self.asked[job_id] for queue in self.queues.values() for job_id in queue]
+
+
+AnyOrder.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestWhateverHappens = AnyOrder.TestCase

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from devbridge.protocol import codec, fragments
+from devbridge.protocol.messages import Accepted, Cancel, Presence, Rejected, Run, Status
+from devbridge.protocol.session import (
+    MAX_PARTIAL_AGE,
+    MAX_REQUEST_AGE,
+    MAX_UNACKNOWLEDGED,
+    DaemonSession,
+    Deliver,
+    Discard,
+    Effect,
+    StubSession,
+    frames,
+)
+
+NOW = 1_800_000_000.0
+NOISE = random.Random(3).randbytes(4 * fragments.MAX_FRAME)
+
+
+def a_run(payload: bytes = b"{}") -> Run:
+    return Run(
+        request_id=codec.new_id(),
+        stub_id=codec.new_id(),
+        sent_at=NOW,
+        job="factorial",
+        job_id=codec.new_id(),
+        payload=payload,
+    )
+
+
+def accepted(request: Run) -> Accepted:
+    return Accepted(request_id=request.request_id, job_id=request.job_id, state="QUEUED")
+
+
+def test_a_request_is_delivered_with_the_tokens_to_acknowledge_it() -> None:
+    run = a_run()
+    (frame,) = frames(run)
+    assert DaemonSession().receive(frame, "t", NOW) == [Deliver(run, ("t",))]
+
+
+@given(
+    sizes=st.lists(st.integers(0, len(NOISE)), min_size=1, max_size=3),
+    order=st.randoms(use_true_random=False),
+)
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+def test_interleaved_requests_are_delivered_whole_and_every_token_comes_back_once(
+    sizes: list[int], order: random.Random
+) -> None:
+    runs = [a_run(NOISE[:size]) for size in sizes]
+    sent = [frame for run in runs for frame in frames(run)]
+    order.shuffle(sent)
+    session = DaemonSession()
+    effects: list[Effect] = []
+    for token, frame in enumerate(sent):
+        effects += session.receive(frame, token, NOW)
+    delivered = [effect.message for effect in effects if isinstance(effect, Deliver)]
+    assert len(delivered) == len(runs)
+    assert {each.request_id for each in delivered} == {run.request_id for run in runs}
+    assert all(each in runs for each in delivered)
+    tokens = sorted(token for effect in effects for token in effect.tokens)  # type: ignore[type-var]
+    assert tokens == list(range(len(sent)))
+
+
+def test_all_three_kinds_of_request_are_delivered() -> None:
+    ids = {"request_id": codec.new_id(), "stub_id": codec.new_id(), "job_id": codec.new_id()}
+    for request in (a_run(), Cancel(**ids, sent_at=NOW), Status(**ids, sent_at=NOW)):
+        (frame,) = frames(request)
+        assert DaemonSession().receive(frame, 1, NOW) == [Deliver(request, (1,))]
+
+
+def test_a_request_that_is_older_than_a_week_is_discarded() -> None:
+    (frame,) = frames(a_run())
+    assert isinstance(DaemonSession().receive(frame, 1, NOW + MAX_REQUEST_AGE)[0], Deliver)
+    (effect,) = DaemonSession().receive(frame, 1, NOW + MAX_REQUEST_AGE + 1)
+    assert effect == Discard((1,), "a request of 7 days")
+
+
+def test_a_request_of_a_newer_protocol_is_discarded() -> None:
+    body = codec.encode(a_run()).replace(b'"v":1', b'"v":2', 1)
+    (frame,) = fragments.split(body, b"i" * 16)
+    (effect,) = DaemonSession().receive(frame, 1, NOW)
+    assert isinstance(effect, Discard)
+    assert "protocol version 2" in effect.reason
+
+
+def test_what_is_not_a_request_is_discarded() -> None:
+    presence = Presence(
+        online=True,
+        daemon_id=codec.new_id(),
+        host="h",
+        user="u",
+        pid=1,
+        since=NOW,
+        session_expiry=60,
+    )
+    for message in (presence, accepted(a_run())):
+        (frame,) = frames(message)
+        (effect,) = DaemonSession().receive(frame, 1, NOW)
+        assert isinstance(effect, Discard)
+        assert "not a request" in effect.reason
+
+
+def test_an_unfinished_request_expires() -> None:
+    session = DaemonSession()
+    first, *_ = frames(a_run(NOISE))
+    assert session.receive(first, "t", NOW) == []
+    assert session.tick(NOW + MAX_PARTIAL_AGE - 1) == []
+    (effect,) = session.tick(NOW + MAX_PARTIAL_AGE)
+    assert isinstance(effect, Discard)
+    assert effect.tokens == ("t",)
+
+
+def test_unacknowledged_frames_never_exceed_what_the_broker_allows() -> None:
+    session = DaemonSession()
+    held: set[object] = set()
+    for number in range(200):
+        first, *_ = frames(a_run(NOISE))
+        held.add(number)
+        for effect in session.receive(first, number, NOW):
+            held -= set(effect.tokens)
+        assert len(held) <= MAX_UNACKNOWLEDGED
+
+
+def test_a_request_sent_again_has_the_same_frames() -> None:
+    run = a_run(NOISE)
+    assert frames(run) == frames(run)
+    assert frames(run) != frames(replace(run, request_id=codec.new_id()))
+
+
+def test_a_reply_is_matched_by_request_id() -> None:
+    session = StubSession()
+    earlier, run = a_run(), a_run()
+    assert session.start(earlier) == frames(earlier)
+    session.start(run)
+    (late,) = frames(accepted(earlier))
+    (mine,) = frames(accepted(run))
+    assert session.receive(late, NOW) is None
+    assert session.receive(mine, NOW) == accepted(run)
+
+
+def test_a_reply_that_comes_twice_counts_once() -> None:
+    session = StubSession()
+    run = a_run()
+    session.start(run)
+    (frame,) = frames(accepted(run))
+    assert session.receive(frame, NOW) == accepted(run)
+    assert session.receive(frame, NOW) is None
+
+
+def test_a_reply_of_many_frames_is_put_together() -> None:
+    session = StubSession()
+    run = a_run()
+    session.start(run)
+    message = "x" * 60_000
+    reply = Rejected(request_id=run.request_id, code="c", message=message)
+    assert [session.receive(frame, NOW) for frame in frames(reply)][-1] == reply
+
+
+@given(st.binary(max_size=100))
+def test_a_stub_passes_over_what_is_not_a_reply(frame: bytes) -> None:
+    session = StubSession()
+    run = a_run()
+    session.start(run)
+    assert session.receive(frame, NOW) is None
+    (request,) = frames(run)
+    assert session.receive(request, NOW) is None
+    garbage = fragments.split(frame, b"i" * 16)[0]
+    assert session.receive(garbage, NOW) is None

@@ -1,0 +1,322 @@
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import enum
+import functools
+import io
+import json
+import sys
+import uuid
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, TypedDict
+
+import botocore.session
+import msgspec
+import pydantic
+import pytest
+from botocore.response import StreamingBody
+from botocore.stub import ANY, Stubber
+
+from devbridge import job as module
+from devbridge.errors import (
+    InvokeError,
+    NotFound,
+    PayloadInvalid,
+    PayloadNotJson,
+    PayloadTooLarge,
+    UnknownJob,
+)
+from devbridge.job import Job, JobRun, JobStatus, job_handler
+from devbridge.payloads import dump
+
+FUNCTION = "demo-dev-factorial-invoker"
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+@dataclasses.dataclass
+class Inner:
+    when: datetime.date
+
+
+@dataclasses.dataclass
+class Order:
+    num: int
+    inner: list[Inner] = dataclasses.field(default_factory=list)
+
+
+class OrderDict(TypedDict):
+    num: int
+
+
+class OrderStruct(msgspec.Struct):
+    num: int
+    label: str = msgspec.field(default="x", name="theLabel")
+
+
+class OrderModel(pydantic.BaseModel):
+    num: int
+    when: datetime.date | None = None
+
+
+class Lambda:
+    """botocore's Lambda client with answers put in, so that calls are checked by its model."""
+
+    def __init__(self) -> None:
+        self.client = _client()
+        self.stub = Stubber(self.client)
+        self.events: list[Any] = []
+
+    def sent(self, params: dict[str, Any], **_: Any) -> None:
+        self.events.append(json.loads(params["Payload"]))
+
+    def answer(self, body: Any, **fields: str) -> None:
+        data = json.dumps(body).encode()
+        response = {"Payload": StreamingBody(io.BytesIO(data), len(data)), **fields}
+        expected = {
+            "FunctionName": FUNCTION,
+            "InvocationType": "RequestResponse",
+            "Payload": ANY,
+        }
+        self.stub.add_response("invoke", {"StatusCode": 200, **response}, expected)
+
+
+@functools.cache
+def _client() -> Any:
+    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
+    return botocore.session.get_session().create_client("lambda", region_name="eu-west-1", **keys)
+
+
+@pytest.fixture
+def invoker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lambda]:
+    fake = Lambda()
+    monkeypatch.setattr(module, "_client", lambda: fake.client)
+    monkeypatch.setenv("DEVBRIDGE_Job_functionName_factorial", FUNCTION)
+    events = fake.client.meta.events
+    events.register("provide-client-params.lambda.Invoke", fake.sent)
+    with fake.stub:
+        yield fake
+    events.unregister("provide-client-params.lambda.Invoke", fake.sent)
+    fake.stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        0,
+        False,
+        "",
+        None,
+        [],
+        {},
+        {"num": 100},
+        "\u2028",
+        "\U0001f600",
+        "中" * 50_000,
+        1.5,
+        "\ud800",
+    ],
+)
+def test_every_json_value_arrives_as_it_is(invoker: Lambda, payload: Any) -> None:
+    invoker.answer({"jobId": "j", "state": "QUEUED", "duplicate": False})
+    assert Job.factorial.run(payload=payload) == JobRun("j", "QUEUED")
+    event = invoker.events[0]
+    assert event["payload"] == payload
+    assert type(event["payload"]) is type(payload)
+    assert (event["devbridge"], event["action"]) == (1, "run")
+
+
+def test_a_run_without_a_key_gets_one_so_that_a_retried_call_starts_one_run(
+    invoker: Lambda,
+) -> None:
+    for _ in range(2):
+        invoker.answer({"jobId": "j", "state": "QUEUED"})
+        Job.factorial.run()
+    first, second = (event["idempotencyKey"] for event in invoker.events)
+    assert uuid.UUID(first) != uuid.UUID(second)
+
+
+def test_an_idempotency_key_is_sent_and_a_duplicate_told(invoker: Lambda) -> None:
+    invoker.answer({"jobId": "j", "state": "RUNNING", "duplicate": True})
+    assert Job.factorial.run({"num": 1}, idempotency_key="k").duplicate
+    assert invoker.events[0]["idempotencyKey"] == "k"
+
+
+def test_cancel_and_status_name_the_run(invoker: Lambda) -> None:
+    invoker.answer({"jobId": "j", "state": "RUNNING"})
+    assert Job.factorial.cancel("j").state == "RUNNING"
+    invoker.answer({"jobId": "j", "state": "SUCCEEDED", "result": 0})
+    assert Job.factorial.status("j") == JobStatus("j", "SUCCEEDED", 0)
+    invoker.answer(
+        {"jobId": "j", "state": "FAILED", "failure": {"type": "KeyError", "message": "'x'"}}
+    )
+    assert Job.factorial.status("j").error_type == "KeyError"
+    assert [(e["action"], e["jobId"]) for e in invoker.events] == [
+        ("cancel", "j"),
+        ("status", "j"),
+        ("status", "j"),
+    ]
+
+
+def test_a_payload_over_6_mb_is_refused_before_it_is_sent(invoker: Lambda) -> None:
+    with pytest.raises(PayloadTooLarge, match="S3"):
+        Job.factorial.run(payload="x" * 6 * 1024 * 1024)
+
+
+def test_a_payload_of_nearly_6_mb_is_sent(invoker: Lambda) -> None:
+    invoker.answer({"jobId": "j", "state": "QUEUED"})
+    Job.factorial.run(payload="é" * (3 * 1024 * 1024 - 100))
+
+
+def test_an_unbound_job_says_what_to_do(invoker: Lambda) -> None:
+    with pytest.raises(NotFound, match=r"Job 'other' is not bound here(.|\n)*factorial"):
+        Job.other.run()
+
+
+def test_a_refusal_names_the_invoker_and_the_reason(invoker: Lambda) -> None:
+    invoker.answer({"error": {"code": "Offline", "message": "no devbridge dev of ann on laptop"}})
+    with pytest.raises(InvokeError, match="Offline: no devbridge dev of ann on laptop") as caught:
+        Job.factorial.run()
+    assert caught.value.where == f"job 'factorial', invoker {FUNCTION}"
+
+
+def test_an_invoker_that_crashed_is_told(invoker: Lambda) -> None:
+    invoker.answer({"errorType": "E", "errorMessage": "boom"}, FunctionError="Unhandled")
+    with pytest.raises(InvokeError, match="the invoker failed: E: boom"):
+        Job.factorial.run()
+
+
+@pytest.mark.parametrize("answer", [None, [], "x", {}, 3])
+def test_an_answer_of_no_sense_is_an_error(invoker: Lambda, answer: Any) -> None:
+    invoker.answer(answer)
+    with pytest.raises(InvokeError, match="BadAnswer"):
+        Job.factorial.run()
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        (
+            Order(1, [Inner(datetime.date(2024, 1, 2))]),
+            {"num": 1, "inner": [{"when": "2024-01-02"}]},
+        ),
+        (OrderStruct(2), {"num": 2, "theLabel": "x"}),
+        (OrderModel(num=3), {"num": 3, "when": None}),
+        (
+            {"a": [Colour.RED, Decimal("1.10"), (1, 2), b"x"]},
+            {"a": ["red", "1.10", [1, 2], "eA=="]},
+        ),
+        ({"u": uuid.UUID(int=1)}, {"u": "00000000-0000-0000-0000-000000000001"}),
+    ],
+)
+def test_typed_payloads_become_json(payload: Any, expected: Any) -> None:
+    assert json.loads(dump(payload)) == expected
+
+
+@pytest.mark.parametrize(
+    "payload", [object(), float("nan"), float("inf"), {1: {(): 1}}, {"a": print}]
+)
+def test_what_has_no_json_form_is_refused(payload: Any) -> None:
+    with pytest.raises(PayloadNotJson):
+        dump(payload)
+
+
+def test_a_payload_within_itself_is_refused() -> None:
+    payload: list[Any] = []
+    payload.append(payload)
+    with pytest.raises(PayloadNotJson):
+        dump(payload)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (Order, Order(5)),
+        (OrderDict, {"num": 5}),
+        (OrderStruct, OrderStruct(5)),
+        (OrderModel, OrderModel(num=5)),
+        (dict[str, int], {"num": 5}),
+        (dict, {"num": 5}),
+        (Any, {"num": 5}),
+        (object, {"num": 5}),
+    ],
+)
+def test_a_handler_gets_its_payload_as_the_type_it_declares(kind: Any, expected: Any) -> None:
+    seen = []
+
+    def record(payload: Any) -> None:
+        seen.append(payload)
+
+    record.__annotations__["payload"] = kind
+    job_handler("a")(record)({"num": 5}, None)
+    assert seen == [expected]
+    assert type(seen[0]) is type(expected)
+
+
+@pytest.mark.parametrize("kind", [Order, OrderDict, OrderStruct, OrderModel])
+def test_a_wrong_payload_names_the_path_inside_it(kind: Any) -> None:
+    def handler(payload: Any) -> None:
+        raise AssertionError("must not run")
+
+    handler.__annotations__["payload"] = kind
+    with pytest.raises(PayloadInvalid, match=kind.__name__) as caught:
+        job_handler("a")(handler)({"num": "five"}, None)
+    assert caught.value.where == "$.num"
+
+
+def test_a_wrong_payload_deep_inside_names_the_whole_path() -> None:
+    @job_handler("a")
+    def handler(payload: Order) -> None: ...
+
+    with pytest.raises(PayloadInvalid) as caught:
+        handler({"num": 1, "inner": [{"when": "2024-01-02"}, {"when": "tomorrow"}]}, None)
+    assert caught.value.where is not None
+    assert caught.value.where.startswith("$.inner[")
+
+
+def test_the_context_is_passed_only_to_a_handler_that_takes_it() -> None:
+    @job_handler("a")
+    def none() -> str:
+        return "none"
+
+    @job_handler("a")
+    def one(payload: Any) -> Any:
+        return payload
+
+    @job_handler("a")
+    def two(payload: Any, context: Any) -> Any:
+        return payload, context
+
+    @job_handler("a")
+    def keyword(payload: Any, *, verbose: bool = False) -> Any:
+        return payload
+
+    assert [f(1, "c") for f in (none, one, two, keyword)] == ["none", 1, (1, "c"), 1]
+
+
+def test_a_handler_called_for_another_job_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    @job_handler("a")
+    def handler(payload: Any) -> Any:
+        return payload
+
+    monkeypatch.setenv("DEVBRIDGE_JOB_NAME", "a")
+    assert handler(1, None) == 1
+    monkeypatch.setenv("DEVBRIDGE_JOB_NAME", "b")
+    with pytest.raises(UnknownJob, match="for job 'a', and was called for job 'b'"):
+        handler(1, None)
+
+
+def test_a_module_with_a_handler_can_be_imported_without_msgspec(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "msgspec", None)
+
+    @job_handler("a")
+    def handler(payload: Order) -> None: ...
+
+    with pytest.raises(ImportError):
+        handler({"num": 1}, None)
