@@ -14,7 +14,7 @@ from typing import Any
 VERSION = "/2018-06-01"
 
 
-class RuntimeApiGone(OSError):  # noqa: N818
+class RuntimeApiGone(OSError):
     """The Runtime API cannot be reached, or hung up: the daemon has ended."""
 
 

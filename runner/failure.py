@@ -18,11 +18,11 @@ _IMPORTLIB = os.path.join(os.path.dirname(os.__file__), "importlib", "__init__.p
 _DECORATOR = os.path.join("devbridge", "job.py")
 
 
-class HandlerNotFound(Exception):  # noqa: N818
+class HandlerNotFound(Exception):
     """The handler's file or function does not exist."""
 
 
-class ResultNotJson(Exception):  # noqa: N818
+class ResultNotJson(Exception):
     """The handler's result cannot be written as JSON."""
 
 

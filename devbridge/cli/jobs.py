@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 SHORT: Final = 8
 """The characters of an id that are shown, or more where that many would not be unique."""
 
+NOTHING_YET: Final = (
+    "no job has been run here yet: start `devbridge dev --local`, then"
+    " `devbridge invoke NAME --payload JSON`"
+)
+
 
 def short_id(book: Ledger, job_id: str) -> str:
     """The shortest beginning of an id, of 8 characters or more, that no other run's id has."""
@@ -81,24 +86,16 @@ Examples:
 def jobs(config: Config, limit: int, job: str | None, state: str | None, json_: bool) -> None:
     """List the runs of this stage, the newest first."""
     with ledger(config) as book:
-        if book is None:
-            if json_:
-                print_json([])
-            else:
-                click.echo(
-                    "no job has been run here yet: start `devbridge dev --local`, then"
-                    " `devbridge invoke NAME --payload JSON`"
-                )
-            return
-        entries = book.recent(limit=limit, job=job, state=State(state) if state else None)
+        wanted = State(state) if state else None
+        entries = book.recent(limit=limit, job=job, state=wanted) if book else []
         if json_:
             print_json([as_json(entry) for entry in entries])
-        elif not entries:
-            click.echo("no run matches")
-        else:
+        elif book and entries:
             now = time.time()
             rows = [(short_id(book, entry.job_id), *_row(entry, now)) for entry in entries]
             click.echo(table(("ID", "JOB", "STATE", "WHEN", "TOOK", "ERROR"), rows))
+        else:
+            click.echo("no run matches" if job or state else NOTHING_YET)
 
 
 def _row(entry: Entry, now: float) -> tuple[str, ...]:

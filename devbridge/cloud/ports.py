@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import socket
 import subprocess
@@ -10,10 +11,15 @@ from pathlib import Path
 
 
 def free_port() -> int:
-    """A port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody uses now.
+
+    Below those that the system gives to outgoing connections: one of them could take it while the
+    cloud is down, and who dials such a port while nobody listens can be connected to itself.
+    """
+    while True:
+        port = random.randrange(10_000, 32_000)  # noqa: S311
+        if is_free(port):
+            return port
 
 
 def is_free(port: int) -> bool:

@@ -36,8 +36,8 @@ class StsClient(Protocol):
     def assume_role(
         self,
         *,
-        RoleArn: str,
-        RoleSessionName: str,
+        RoleArn: str,  # noqa: N803 - boto3
+        RoleSessionName: str,  # noqa: N803
         DurationSeconds: int,  # noqa: N803
     ) -> Any: ...
 

@@ -15,12 +15,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from devbridge.config import private_file
 from devbridge.daemon import report
 from devbridge.daemon.bridge import Bridge
 from devbridge.daemon.crew import Crew, Member
@@ -389,8 +391,11 @@ class Daemon:
         if not new:
             return
         self._preloaded += new
-        with contextlib.suppress(OSError):
-            self._settings.preload.write_text(json.dumps(self._preloaded))
+        with (
+            contextlib.suppress(OSError),
+            os.fdopen(private_file(self._settings.preload), "w") as file,
+        ):
+            json.dump(self._preloaded, file)
         preloading = self._loop.create_task(self._launcher.preload(self._preloaded))
         preloading.add_done_callback(self._preload_done)
 

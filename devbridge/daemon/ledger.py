@@ -247,10 +247,9 @@ class Ledger:
 
     def find(self, prefix: str) -> list[Entry]:
         """The runs whose id begins with `prefix`, newest first, at most 20."""
-        escaped = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         return self._select(
-            "WHERE job_id LIKE ? ESCAPE '\\' ORDER BY created_at DESC, rowid DESC LIMIT 20",
-            (escaped + "%",),
+            "WHERE job_id >= ? AND job_id < ? ORDER BY created_at DESC LIMIT 20",
+            (prefix, prefix + "\U0010ffff"),
         )
 
     def recent(

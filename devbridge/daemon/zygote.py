@@ -141,7 +141,7 @@ class ZygoteLauncher:
         return any(name == bad or name.startswith(f"{bad}.") for bad in self._unsafe)
 
 
-class ZygoteEnded(Exception):  # noqa: N818
+class ZygoteEnded(Exception):
     """The zygote has ended, or could not fork."""
 
 
@@ -163,7 +163,7 @@ class Zygote:
         self._errors, errors = os.pipe()
         self._written = b""
         self._control, theirs = socket.socketpair()
-        with theirs, open(errors, "wb", buffering=0):
+        with theirs, os.fdopen(errors, "wb", buffering=0):
             number = str(theirs.fileno())
             command = [os.fspath(python), os.fspath(RUNNER), "die-with", str(os.getpid())]
             try:

@@ -129,6 +129,7 @@ class Link:
         self._on_change = on_change
         self._handshake: Handshake | None = Handshake(options.host, options.path)
         self._decoder = Decoder()
+        self._accepted = False
         self._session_present = False
         self._socket = _MemorySocket()
         self._client = client = _Paho(self._socket, options.client_id)
@@ -139,6 +140,12 @@ class Link:
         client.on_disconnect = self._disconnect
         if options.will is not None:
             client.will_set(options.will.topic, options.will.payload, qos=1, retain=True)
+
+    @property
+    def open(self) -> bool:
+        """Whether the broker has accepted us: from then on messages come and may be published,
+        even while the subscriptions are still being made."""
+        return self._accepted and self.ended is None
 
     def start(self) -> None:
         """The socket is open: begin."""
@@ -197,7 +204,7 @@ class Link:
 
     def ack(self, number: int) -> None:
         """Acknowledge a delivery."""
-        if self.ended is None:
+        if self.open:
             self._client.ack(number, 1)
             self._flush()
 
@@ -271,6 +278,7 @@ class Link:
                 )
             )
             return
+        self._accepted = True
         self._session_present = flags.session_present
         if self._options.subscriptions:
             self._client.subscribe([(topic, 1) for topic in self._options.subscriptions])

@@ -91,10 +91,10 @@ class MqttTransport:
                     will=will,
                 )
                 loop = asyncio.get_running_loop()
-                connection = _Connection(loop, options, on_delivery)
+                connection = self._connection = _Connection(loop, options, on_delivery)
                 try:
                     await loop.create_connection(lambda: connection, host, port, ssl=context)
-                    connected = await connection.ready
+                    return await connection.ready
                 except BaseException:
                     connection.abort()
                     raise
@@ -102,8 +102,6 @@ class MqttTransport:
             raise _unreachable(f"no answer in {self._connect_timeout:g} s", host, port) from None
         except OSError as error:
             raise _unreachable(str(error), host, port) from error
-        self._connection = connection
-        return connected
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """See `base.Transport.publish`. Without a connection the message is lost."""
@@ -165,7 +163,7 @@ class _Connection(asyncio.Protocol):
         )
 
     def publish(self, topic: str, payload: bytes, retain: bool) -> None:
-        if self._link.ended is None:
+        if self._link.open:
             self._link.publish(topic, payload, retain=retain)
 
     def ack(self, delivery: Delivery) -> None:

@@ -15,11 +15,13 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError
 
 from devbridge.cloud import embedded as module
 from devbridge.cloud import install as installation
@@ -161,7 +163,7 @@ def test_stopping_leaves_no_function_no_temporary_file_and_no_state_file(
     assert len(processes) > 1
     assert list((config.cloud_dir / "tmp").iterdir())
     assert cloud.stop()
-    assert gone(processes)
+    assert eventually(lambda: gone(processes))
     assert not (config.cloud_dir / "tmp").exists()
     assert not (config.cloud_dir / "state.json").exists()
     assert attach(config) is None
@@ -189,10 +191,38 @@ def test_a_function_that_is_busy_and_ignores_sigterm_neither_delays_the_stop_nor
     assert eventually(started.exists)
     processes = family(cloud.running.pid)
     assert cloud.stop()  # not killed: the state is saved
-    assert gone(processes)
+    assert eventually(lambda: gone(processes))
     again = opened()
     functions = connect(config, again.running.endpoint_url).client("lambda")
     assert [f["FunctionName"] for f in functions.list_functions()["Functions"]] == ["f"]
+
+
+def test_a_request_that_waits_for_a_function_does_not_delay_the_stop(
+    opened: Callable[..., EmbeddedCloud], make_config: MakeConfig, tmp_path: Path
+) -> None:
+    cloud = opened()
+    started = tmp_path / "started"
+    functions = make_function(
+        cloud,
+        make_config(),
+        f"""
+        import pathlib, time
+        def handler(event, context):
+            pathlib.Path({str(started)!r}).touch()
+            time.sleep(50)
+        """,
+    )
+
+    def request() -> None:
+        with suppress(BotoCoreError, ClientError, ValueError):  # whatever the answer is
+            invoke(functions)
+
+    waiting = threading.Thread(target=request)
+    waiting.start()
+    assert eventually(started.exists)
+    assert cloud.stop()
+    waiting.join(20)
+    assert not waiting.is_alive()
 
 
 def test_an_open_connection_does_not_delay_the_stop(
@@ -312,7 +342,7 @@ def test_an_interrupt_while_it_stops_kills_at_once(
     monkeypatch.setattr(process, "wait", wait_once)
     with pytest.raises(KeyboardInterrupt):
         cloud.stop()
-    assert gone(processes)
+    assert eventually(lambda: gone(processes))
 
 
 def test_a_port_that_is_taken_is_refused_and_nothing_is_left(

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from moto.server import ThreadedMotoServer
 
+from devbridge.cli.doctor import doctor
 from devbridge.cloud.embedded import Running
 from devbridge.cloud.session import Cloud, connect
 from devbridge.config import Config
@@ -69,3 +74,16 @@ def test_a_bucket_needs_no_name_that_resolves(
 def test_renewing_on_the_embedded_cloud_changes_nothing(local_cloud: Cloud) -> None:
     local_cloud.renew()
     assert local_cloud.aws_credentials().access_key == "test"
+
+
+def test_the_doctor_finds_nothing_wrong_with_the_embedded_cloud(
+    embedded: Running, tmp_path: Path
+) -> None:
+    (tmp_path / "app.py").write_text('from devbridge import App\napp = App("demo")\n')
+    arguments = ["--app", str(tmp_path), "--endpoint", embedded.endpoint_url]
+    result = CliRunner().invoke(doctor, [*arguments, "--python", sys.executable, "--json"])
+    checks = {check["name"]: check["ok"] for check in json.loads(result.stdout)}
+    assert checks.pop("devbridge in it") in (True, False)  # by how the tests are installed
+    assert checks.pop("state") is None
+    assert all(checks.values()), result.stdout
+    assert checks.keys() >= {"identity", "region", "iot", "permissions"}

@@ -87,8 +87,9 @@ class Lambda:
 
 @functools.cache
 def _client() -> Any:
-    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
-    return botocore.session.get_session().create_client("lambda", region_name="eu-west-1", **keys)
+    return botocore.session.get_session().create_client(
+        "lambda", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from botocore.stub import Stubber
 
 from devbridge.build.zips import Asset
 from devbridge.deploy.access import Progress
@@ -42,12 +43,8 @@ def test_only_missing_assets_are_uploaded(aws: FakeCloud) -> None:
 
 def test_a_bucket_of_another_account_is_never_written_to(aws: FakeCloud) -> None:
     s3 = aws.client("s3")
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    aws.account = "999999999999"
-    taken = FakeCloud({"s3": s3}, account="999999999999")
-    s3.create_bucket(
-        Bucket="devbridge-assets-999999999999-eu-west-1",
-        CreateBucketConfiguration={"LocationConstraint": "eu-west-1"},
-    )
-    with pytest.raises(DeployError, match="is not ours to use"):
-        upload(taken, [Asset("first", b"1")], lambda _: None)
+    with Stubber(s3) as stub:
+        place = {"Bucket": BUCKET, "ExpectedBucketOwner": "123456789012"}
+        stub.add_client_error("head_bucket", "403", http_status_code=403, expected_params=place)
+        with pytest.raises(DeployError, match="is not ours to use"):
+            upload(aws, [Asset("first", b"1")], lambda _: None)

@@ -1,0 +1,140 @@
+"""The daemon under test, in a process of its own: composed as `devbridge dev` does it, without a
+cloud. Run by `harness.Daemon`: ``python -m benchmarks.daemon CONFIG``, where CONFIG is JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from devbridge.daemon.daemon import Daemon, Settings
+from devbridge.daemon.ledger import Ledger
+from devbridge.daemon.model import JobSpec
+from devbridge.daemon.terminal import Terminal
+from devbridge.daemon.workers import FreshLauncher, Launcher, worker_environment
+from devbridge.daemon.zygote import ZygoteLauncher
+from devbridge.protocol import codec
+from devbridge.protocol.messages import Presence, Topics
+from devbridge.transport.base import Endpoint
+from devbridge.transport.mqtt import MqttTransport
+from runner.process import die_with_parent
+
+APP = "bench"
+STAGE = "bench"
+REGION = "us-east-1"
+HOST = "a1b2c3-ats.iot.us-east-1.amazonaws.com"
+TOPICS = Topics(APP, STAGE)
+READY = b"the daemon under test is ready\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What is different from one measure to the next."""
+
+    root: str
+    port: int
+    """The broker's WebSocket listener, on loopback."""
+    jobs: dict[str, str] = field(default_factory=dict)
+    """Handlers by name."""
+    concurrency: int = 2
+    fresh: bool = False
+    """Workers are started anew instead of forked."""
+
+    def dump(self) -> str:
+        return json.dumps(asdict(self))
+
+    @property
+    def ledger(self) -> Path:
+        return Path(self.root, ".devbridge", "ledger.sqlite")
+
+
+class _FixedCredentials:
+    """What the daemon answers from its cache: the workers' botocore asks for it each time."""
+
+    async def get(self, role_arn: str) -> Mapping[str, str]:  # noqa: ARG002
+        expiration = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+        return {
+            "AccessKeyId": "AKIAIOSFODNN7EXAMPLE",
+            "SecretAccessKey": "none",
+            "Token": "none",
+            "Expiration": expiration,
+        }
+
+
+async def _main(setup: Setup) -> None:
+    root, python = Path(setup.root), Path(sys.executable)
+    logs = root / ".devbridge" / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    endpoint = Endpoint(HOST, REGION, ("127.0.0.1", setup.port))
+    terminal = Terminal(sys.stdout.fileno(), colour=False)
+    jobs = {
+        name: JobSpec(
+            name=name,
+            handler=handler,
+            timeout=3600.0,
+            memory_mb=3072,
+            role_arn="arn:aws:iam::000000000000:role/bench",
+            environment={},
+        )
+        for name, handler in setup.jobs.items()
+    }
+
+    async def redeploy() -> tuple[Mapping[str, JobSpec], Iterable[Path]]:
+        return jobs, ()
+
+    launcher: Launcher = (
+        FreshLauncher() if setup.fresh else ZygoteLauncher(python, dict(os.environ))
+    )
+    daemon = Daemon(
+        Settings(
+            root=root,
+            python=python,
+            logs=logs,
+            preload=root / ".devbridge" / "preload.json",
+            concurrency=setup.concurrency,
+            grace=5.0,
+        ),
+        topics=TOPICS,
+        presence=Presence(
+            online=True,
+            daemon_id=codec.new_id(),
+            host="bench",
+            user="bench",
+            pid=os.getpid(),
+            since=time.time(),
+            session_expiry=3600,
+        ),
+        jobs=jobs,
+        app_files=(),
+        ledger=Ledger.open(setup.ledger),
+        launcher=launcher,
+        make_transport=lambda client_id, clean: MqttTransport(
+            endpoint, client_id, lambda: None, clean=clean, session_expiry=0 if clean else 3600
+        ),
+        credentials=_FixedCredentials(),
+        environment=lambda spec, address: worker_environment(
+            os.environ, spec, address, root=root, region=REGION
+        ),
+        redeploy=redeploy,
+        terminal=terminal,
+    )
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    running = asyncio.create_task(daemon.run(stop))
+    ready = asyncio.create_task(daemon.wait_until_ready())
+    await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED)
+    if ready.done():
+        terminal.write(READY)
+    await running
+    terminal.close()
+
+
+if __name__ == "__main__":
+    die_with_parent(os.getppid())
+    asyncio.run(_main(Setup(**json.loads(sys.argv[1]))))

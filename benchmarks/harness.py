@@ -1,0 +1,369 @@
+"""What the measures share: an app to write, a process to watch, stamps from handlers, a client."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from benchmarks.daemon import HOST, READY, REGION, TOPICS, Setup
+from devbridge.protocol import codec
+from devbridge.protocol.messages import Run
+from devbridge.protocol.session import frames
+from devbridge.transport.base import Delivery, Endpoint
+from devbridge.transport.mqtt import MqttTransport
+
+DEADLINE: Final = 120.0
+"""Seconds after which a measure that waits has failed."""
+REPOSITORY: Final = Path(__file__).parents[1]
+_CHUNK: Final = 64 * 1024
+_OVERLAP: Final = 256
+
+
+class Failed(Exception):
+    """A measure could not be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a measure is given."""
+
+    quick: bool
+    scratch: Path
+    """A directory of its own, short enough for the path of a socket."""
+
+    def times(self, full: int, quick: int) -> int:
+        """How often to measure."""
+        return quick if self.quick else full
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A temporary directory; its path is short."""
+    with tempfile.TemporaryDirectory(prefix="dbb-") as name:
+        yield Path(name)
+
+
+# --- stamps from handlers -----------------------------------------------------------------------
+
+_STAMP: Final = """\
+import os, socket, time
+_socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+_socket.connect({path!r})
+def stamp(what, now):
+    _socket.send(b"%s %d" % (what.encode(), now))
+"""
+LOADED: Final = 'stamp("loaded", time.time_ns())\n'
+PLAIN: Final = (
+    "def handler(payload):\n    now = time.time_ns()\n    stamp(f'run {payload}', now)\n" + LOADED
+)
+SDK: Final = "import boto3\nclient = boto3.client('dynamodb', region_name='us-east-1')\n" + PLAIN
+
+
+class Stamps:
+    """Receives what handlers send: a word and a time, in nanoseconds since the epoch.
+
+    `source` is what a handler's file has to begin with.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.source: Final = _STAMP.format(path=str(path))
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(path))
+        self._socket.setblocking(False)
+        self._queues: dict[str, asyncio.Queue[int]] = {}
+        asyncio.get_running_loop().add_reader(self._socket, self._receive)
+
+    async def next(self, what: str) -> int:
+        """The time of the next stamp of this name, which may have come already."""
+        return await asyncio.wait_for(self._queue(what).get(), DEADLINE)
+
+    def forget(self, what: str) -> None:
+        """Drop the stamps of this name that have come."""
+        self._queues.pop(what, None)
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
+
+    def _queue(self, what: str) -> asyncio.Queue[int]:
+        return self._queues.setdefault(what, asyncio.Queue())
+
+    def _receive(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                what, _, when = self._socket.recv(4096).decode().rpartition(" ")
+                self._queue(what).put_nowait(int(when))
+
+
+@contextlib.contextmanager
+def stamps(bench: Bench) -> Iterator[Stamps]:
+    """A `Stamps` that is closed at the end."""
+    receiver = Stamps(bench.scratch / "stamps")
+    try:
+        yield receiver
+    finally:
+        receiver.close()
+
+
+# --- processes ----------------------------------------------------------------------------------
+
+
+class Watched:
+    """A process whose output is drained in chunks of 64 KiB, as a fast terminal would do."""
+
+    def __init__(self, command: Sequence[str], *, cwd: Path = REPOSITORY) -> None:
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        self.started: Final = time.time_ns()
+        with os.fdopen(writer, "wb"):
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=writer,
+                stderr=writer,
+                cwd=cwd,
+                env=clean_environment(),
+                start_new_session=True,
+            )
+        self._reader = reader
+        self._tail = b""
+        self._head = b""
+        self._expected: list[tuple[bytes, asyncio.Future[int]]] = []
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(reader, self._read)
+        self.received = 0
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def head(self) -> str:
+        """The beginning of the output, for what it says before the measuring begins."""
+        return self._head.decode("utf-8", "replace")
+
+    def expecting(self, text: bytes) -> asyncio.Future[int]:
+        """Look for a text in the output from now on; the result is when it came."""
+        self._tail = b""
+        found: asyncio.Future[int] = self._loop.create_future()
+        self._expected.append((text, found))
+        return found
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Signal it, wait for its end, and kill what is left of it."""
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+        try:
+            await asyncio.to_thread(self._process.wait, 20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._close()
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait()
+        self._close()
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._reader, _CHUNK)
+        except BlockingIOError:
+            return
+        if not data:
+            self._close()
+            return
+        self.received += len(data)
+        if len(self._head) < _CHUNK:
+            self._head += data
+        if self._expected:
+            window = self._tail + data
+            self._tail = window[-_OVERLAP:]
+            for text, found in list(self._expected):
+                if text in window:
+                    self._expected.remove((text, found))
+                    if not found.done():
+                        found.set_result(time.time_ns())
+
+    def _close(self) -> None:
+        if self._reader < 0:
+            return
+        self._loop.remove_reader(self._reader)
+        os.close(self._reader)
+        self._reader = -1
+        for text, found in self._expected:
+            if not found.done():
+                found.set_exception(Failed(f"it ended before it said {text!r}: {self.head}"))
+
+
+async def soon(found: asyncio.Future[int]) -> int:
+    """Wait for an expected text, at most `DEADLINE` seconds."""
+    return await asyncio.wait_for(found, DEADLINE)
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without any AWS or devbridge setting."""
+    return {
+        key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "DEVBRIDGE_"))
+    }
+
+
+@contextlib.asynccontextmanager
+async def daemon(setup: Setup) -> AsyncIterator[Watched]:
+    """The daemon under test, ready for requests."""
+    process = Watched([sys.executable, "-m", "benchmarks.daemon", setup.dump()])
+    try:
+        await soon(process.expecting(READY))
+        yield process
+    finally:
+        await process.stop()
+
+
+@contextlib.asynccontextmanager
+async def dev(app: Path) -> AsyncIterator[Watched]:
+    """`devbridge dev --local` in an app's folder, ready for requests."""
+    command = [sys.executable, "-m", "devbridge", "dev", "--local", "--stage", "bench"]
+    process = Watched(command, cwd=app)
+    try:
+        await soon(process.expecting(b"Try:\n"))
+        yield process
+    finally:
+        await process.stop(signal.SIGINT)
+
+
+def write(root: Path, files: Mapping[str, str]) -> None:
+    """Save files as editors do: written aside, then renamed."""
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_name(f".{path.name}.new")
+        new.write_text(text, encoding="utf-8")
+        new.replace(path)
+
+
+# --- a client of the bridge ---------------------------------------------------------------------
+
+
+class Client:
+    """A stub as the daemon sees it, and a bare publisher of the same kind, on one connection."""
+
+    def __init__(self, port: int) -> None:
+        self._stub_id = codec.new_id()
+        endpoint = Endpoint(HOST, REGION, ("127.0.0.1", port))
+        self._echo = f"{TOPICS.prefix}/bench/{self._stub_id}"
+        self._transport = MqttTransport(
+            endpoint, TOPICS.stub_client_id(self._stub_id), lambda: None, clean=True, session_expiry=0
+        )
+        self.on_echo: Callable[[], None] = lambda: None
+        self.on_accepted: Callable[[], None] = lambda: None
+
+    async def connect(self) -> None:
+        await self._transport.connect(
+            subscriptions=[self._echo, TOPICS.replies(self._stub_id)], on_delivery=self._delivered
+        )
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+    def run(self, job: str, payload: object) -> list[bytes]:
+        """The frames of a request to run a job."""
+        return frames(
+            Run(
+                request_id=codec.new_id(),
+                stub_id=self._stub_id,
+                sent_at=time.time(),
+                job=job,
+                job_id=codec.new_id(),
+                payload=codec.dump_json(payload),
+            )
+        )
+
+    def request(self, published: Sequence[bytes]) -> None:
+        """Publish to the daemon."""
+        for frame in published:
+            self._transport.publish(TOPICS.requests, frame)
+
+    def echo(self, published: Sequence[bytes]) -> None:
+        """Publish to ourselves."""
+        for frame in published:
+            self._transport.publish(self._echo, frame)
+
+    async def round_trip(self, published: Sequence[bytes]) -> float:
+        """Seconds from publishing with QoS 1 to the message's return."""
+        back: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self.on_echo = lambda: back.set_result(time.perf_counter())
+        began = time.perf_counter()
+        self.echo(published)
+        return await asyncio.wait_for(back, DEADLINE) - began
+
+    def accepted(self) -> asyncio.Future[int]:
+        """When the next request is accepted: nanoseconds since the epoch."""
+        found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.on_accepted = lambda: found.set_result(time.time_ns())
+        return found
+
+    def _delivered(self, delivery: Delivery) -> None:
+        (self.on_echo if delivery.topic == self._echo else self.on_accepted)()
+        self._transport.ack(delivery)
+
+
+@contextlib.asynccontextmanager
+async def client(port: int) -> AsyncIterator[Client]:
+    """A connected `Client`."""
+    connected = Client(port)
+    await connected.connect()
+    try:
+        yield connected
+    finally:
+        await connected.close()
+
+
+# --- what the system says of processes ----------------------------------------------------------
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that a process has started, and those that they have."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                found += [int(child), *descendants(int(child))]
+    return found
+
+
+def pss(pids: Sequence[int]) -> float:
+    """Megabytes that these processes use, what they share counted once."""
+    return sum(_field(pid, "smaps_rollup", "Pss:") for pid in pids) / 1000
+
+
+def rss(pid: int) -> float:
+    """Megabytes that are resident."""
+    return _field(pid, "status", "VmRSS:") / 1000
+
+
+def cpu_seconds(pid: int) -> float:
+    """Seconds that all threads of a process have had a core for."""
+    nanoseconds = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        nanoseconds += int((task / "schedstat").read_text().split()[0])
+    return nanoseconds / 1e9
+
+
+def _field(pid: int, file: str, name: str) -> float:
+    """A number of bytes in thousands, from a file of lines like ``Pss:  123 kB`` (of 1024)."""
+    for line in Path(f"/proc/{pid}/{file}").read_text().splitlines():
+        if line.startswith(name):
+            return int(line.split()[1]) * 1.024
+    raise Failed(f"/proc/{pid}/{file} has no {name}")

@@ -1,0 +1,199 @@
+"""A workbench for worker processes: an app's folder, a Runtime API, and what workers said."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import textwrap
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from devbridge.daemon.model import Exit, Failure, Invocation, JobSpec, Modules
+from devbridge.daemon.runtime_api import RuntimeApi
+from devbridge.daemon.workers import Launcher, Process, WorkerSpec, worker_environment
+
+PYTHON = Path(sys.executable)
+DEADLINE = 30.0
+
+
+def developer() -> dict[str, str]:
+    """The environment of a developer who has credentials of his own."""
+    return {**os.environ, "AWS_ACCESS_KEY_ID": "AKIADEVELOPER", "AWS_SECRET_ACCESS_KEY": "theirs"}
+
+
+class Said:
+    """A WorkerListener that keeps what it is told, and lets a test wait for it."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, str, Any]] = []
+        self._changed = asyncio.Event()
+
+    def worker_ready(self, worker_id: str) -> None:
+        self._add("ready", worker_id, None)
+
+    def worker_modules(self, worker_id: str, modules: Modules) -> None:
+        self._add("modules", worker_id, modules)
+
+    def worker_responded(self, worker_id: str, job_id: str, body: bytes) -> None:
+        self._add("responded", worker_id, (job_id, body))
+
+    def worker_failed(self, worker_id: str, job_id: str, failure: Failure) -> None:
+        self._add("failed", worker_id, (job_id, failure))
+
+    def worker_init_failed(self, worker_id: str, failure: Failure) -> None:
+        self._add("init_failed", worker_id, failure)
+
+    def credentials_failed(self, worker_id: str, message: str) -> None:
+        self._add("credentials_failed", worker_id, message)
+
+    def of(self, kind: str, worker_id: str) -> list[Any]:
+        return [what for one, who, what in self.events if (one, who) == (kind, worker_id)]
+
+    async def wait(self, kind: str, worker_id: str) -> Any:
+        """The first event of a kind from a worker."""
+        async with asyncio.timeout(DEADLINE):
+            while not (found := self.of(kind, worker_id)):
+                self._changed.clear()
+                await self._changed.wait()
+        return found[0]
+
+    def _add(self, kind: str, worker_id: str, what: Any) -> None:
+        self.events.append((kind, worker_id, what))
+        self._changed.set()
+
+
+@dataclass
+class Worker:
+    """A worker that was launched, and the end of its output's pipe."""
+
+    id: str
+    process: Process
+    output_fd: int
+    bench: Bench = field(repr=False)
+
+    async def run(self, payload: bytes = b"null", **context: str) -> None:
+        """Wait until it is ready, and hand it an invocation."""
+        await self.bench.said.wait("ready", self.id)
+        self.bench.api.invoke(
+            self.id,
+            Invocation(
+                job_id=f"job-of-{self.id}",
+                payload=payload,
+                deadline=time.time() + 60,
+                function_arn="arn:aws:codebuild:eu-west-1:1:project/p",
+                context={"job": "factorial", "attempt": "1", "max_attempts": "1", **context},
+            ),
+        )
+
+    async def result(self) -> bytes:
+        body: bytes = (await self.bench.said.wait("responded", self.id))[1]
+        return body
+
+    async def failure(self) -> Failure:
+        failure: Failure = (await self.bench.said.wait("failed", self.id))[1]
+        return failure
+
+    async def init_failure(self) -> Failure:
+        failure: Failure = await self.bench.said.wait("init_failed", self.id)
+        return failure
+
+    async def exit(self) -> Exit:
+        async with asyncio.timeout(DEADLINE):
+            return await self.process.wait()
+
+    async def read_until(self, wanted: bytes) -> bytes:
+        """Read output until it has `wanted` in it."""
+        output = b""
+        async with asyncio.timeout(DEADLINE):
+            while wanted not in output:
+                data = await asyncio.to_thread(os.read, self.output_fd, 65536)
+                assert data, output
+                output += data
+        return output
+
+    async def output(self) -> str:
+        """All that it printed; returns when nobody holds the pipe any more."""
+        data = b""
+        async with asyncio.timeout(DEADLINE):
+            while chunk := await asyncio.to_thread(os.read, self.output_fd, 65536):
+                data += chunk
+        return data.decode()
+
+
+class Bench:
+    """Launches workers of an app in `root`."""
+
+    def __init__(self, root: Path, launcher: Launcher, api: RuntimeApi, said: Said) -> None:
+        self.root = root
+        self.launcher = launcher
+        self.api = api
+        self.said = said
+        self._count = 0
+        self._fds: list[int] = []
+
+    def write(self, path: str, code: str) -> Path:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(textwrap.dedent(code))
+        return file
+
+    async def launch(
+        self,
+        code: str | None = None,
+        handler: str = "jobs/factorial.handler",
+        environment: Mapping[str, str] | None = None,
+        **job_environment: str,
+    ) -> Worker:
+        """Start a worker; `code` is written into jobs/factorial.py first."""
+        if code is not None:
+            self.write("jobs/factorial.py", code)
+        self._count += 1
+        worker_id = f"w{self._count}"
+        job = JobSpec("factorial", handler, 60, 3072, "arn:aws:iam::1:role/job", job_environment)
+        address = self.api.add_worker(worker_id, job.role_arn)
+        spec = WorkerSpec(
+            worker_id=worker_id,
+            root=self.root,
+            handler=handler,
+            python=PYTHON,
+            environment=worker_environment(
+                developer() if environment is None else environment,
+                job,
+                address,
+                root=self.root,
+                region="eu-west-1",
+            ),
+        )
+        reader, writer = os.pipe()
+        self._fds.append(reader)
+        try:
+            process = await self.launcher.launch(spec, writer)
+        finally:
+            os.close(writer)
+        return Worker(worker_id, process, reader, self)
+
+    def release(self) -> None:
+        for descriptor in self._fds:
+            os.close(descriptor)
+
+
+@contextlib.asynccontextmanager
+async def bench(
+    root: Path, make_launcher: Callable[[], Launcher], credentials: Any = None
+) -> AsyncIterator[Bench]:
+    said = Said()
+    api = RuntimeApi(said, credentials)
+    await api.start()
+    launcher = make_launcher()
+    one = Bench(root, launcher, api, said)
+    try:
+        yield one
+    finally:
+        await launcher.close()
+        await api.close()
+        one.release()

@@ -1,0 +1,361 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devbridge.daemon import output, report
+from devbridge.daemon.output import LONGEST_LINE, Capture, Lines, LogFile
+from devbridge.daemon.terminal import HIGH_WATER
+from tests.unit.daemon.screens import DEADLINE, Screen
+
+NEVER = 3600.0
+MEGABYTE = 1024 * 1024
+
+
+class Job:
+    """A capture over a pipe, with the end of it that a worker would have."""
+
+    def __init__(self, screen: Screen, log_path: Path) -> None:
+        reader, self.writer = os.pipe()
+        self.log_path = log_path
+        self.problems: list[str] = []
+        self.capture = Capture(reader, screen.terminal, "standby| ")
+        self._paused = asyncio.Event()
+        self._when_drained = screen.terminal.when_drained
+        screen.terminal.when_drained = self._watch  # type: ignore[method-assign]
+
+    def _watch(self, callback: Callable[[], None]) -> bool:
+        full = self._when_drained(callback)
+        if full:
+            self._paused.set()
+        return full
+
+    def begin(self) -> None:
+        self.capture.begin("run| ", LogFile(self.log_path, self.problems.append))
+
+    def print(self, data: bytes) -> None:
+        """Little enough for the pipe to take it."""
+        assert os.write(self.writer, data) == len(data)
+
+    def print_all(self, data: bytes) -> threading.Thread:
+        """However much it is, then the end."""
+
+        def work() -> None:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self.writer, view) :]
+            self.end()
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        return thread
+
+    def end(self) -> None:
+        os.close(self.writer)
+
+    async def paused(self) -> None:
+        """Return when the pipe is not read any more, because too much waits for the terminal."""
+        await asyncio.wait_for(self._paused.wait(), DEADLINE)
+
+    async def ended(self) -> None:
+        await asyncio.wait_for(self.capture.ended.wait(), DEADLINE)
+        self.capture.release()
+
+    @property
+    def log(self) -> bytes:
+        return self.log_path.read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "elapsed", lambda seconds: "+ ")
+
+
+@pytest.fixture
+def screen() -> Iterator[Screen]:
+    made = Screen()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def job(screen: Screen, tmp_path: Path) -> AsyncIterator[Job]:
+    made = Job(screen, tmp_path / "run.log")
+    yield made
+    made.capture.finish()
+    made.capture.release()
+
+
+def start_yes(fd: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(["yes"], stdout=fd, stderr=subprocess.DEVNULL)
+
+
+async def seen(screen: Screen, text: bytes) -> None:
+    await asyncio.to_thread(screen.wait_for, text)
+
+
+# --- bytes to lines -----------------------------------------------------------------------------
+
+
+def test_each_line_gets_the_tag() -> None:
+    assert Lines().feed(b"one\n\ntwo\n", "| ") == "| one\n| \n| two\n"
+
+
+def test_only_newlines_end_lines() -> None:
+    text = "a\u2028b\u0085c\x0bd\x0ce\n"
+    assert Lines().feed(text.encode(), "| ") == "| " + text
+
+
+def test_a_line_is_whole_though_it_came_in_pieces() -> None:
+    lines = Lines()
+    assert lines.feed(b"on", "| ") == ""
+    assert lines.pending
+    assert lines.feed(b"e\ntw", "| ") == "| one\n"
+    assert lines.feed(b"o\n", "| ") == "| two\n"
+    assert not lines.pending
+
+
+def test_bytes_that_are_not_utf_8_are_shown_as_what_they_are() -> None:
+    assert Lines().feed(b"caf\xe9 \xff\xfe\n", "") == "caf\\xe9 \\xff\\xfe\n"
+
+
+def test_a_character_that_is_cut_in_two_is_whole_again() -> None:
+    lines = Lines()
+    whole = "\U0001f600 \u65e5\u672c\n".encode()
+    assert "".join(lines.feed(bytes([byte]), "") for byte in whole) == whole.decode()
+
+
+def test_output_that_ends_within_a_character_is_shown_to_the_end() -> None:
+    lines = Lines()
+    lines.feed(b"caf\xc3", "| ")
+    assert lines.end("| ") == "| caf\\xc3\n"
+    assert lines.end("| ") == ""
+
+
+def test_the_last_state_of_a_progress_bar_is_shown() -> None:
+    assert Lines().feed(b"10%\r50%\r100%\n", "| ") == "| 100%\n"
+
+
+def test_lines_with_carriage_returns_at_their_ends_are_lines() -> None:
+    assert Lines().feed(b"one\r\ntwo\r\n", "| ") == "| one\n| two\n"
+
+
+def test_a_line_that_is_too_long_is_shown_in_pieces() -> None:
+    lines = Lines()
+    shown = lines.feed(b"x" * (LONGEST_LINE + 1), "| ")
+    assert shown == "| " + "x" * (LONGEST_LINE + 1) + "\n"
+    assert not lines.pending
+
+
+@given(st.lists(st.binary(max_size=20)))
+def test_nothing_is_lost_and_every_line_is_tagged_however_it_is_cut(pieces: list[bytes]) -> None:
+    lines = Lines()
+    shown = "".join(lines.feed(piece, "| ") for piece in pieces) + lines.end("| ")
+    everything = b"".join(pieces).decode("utf-8", "backslashreplace")
+    expected = [line.rstrip("\r").rpartition("\r")[2] for line in everything.split("\n")]
+    if not everything or everything.endswith("\n"):
+        expected.pop()
+    assert shown == "".join(f"| {line}\n" for line in expected)
+
+
+# --- capture ------------------------------------------------------------------------------------
+
+
+async def test_output_goes_to_the_terminal_tagged_and_to_the_log_as_it_came(
+    job: Job, screen: Screen
+) -> None:
+    screen.look()
+    job.begin()
+    job.print(b"hello\r\n\xff\xfe\x00\n")
+    job.end()
+    await job.ended()
+    await seen(screen, b"run| + hello\nrun| + \\xff\\xfe\x00\n")
+    assert job.log == b"hello\r\n\xff\xfe\x00\n"
+
+
+async def test_output_without_a_newline_is_not_lost(job: Job, screen: Screen) -> None:
+    screen.look()
+    job.begin()
+    job.print(b"no newline")
+    job.end()
+    await job.ended()
+    await seen(screen, b"run| + no newline\n")
+    assert job.log == b"no newline"
+
+
+async def test_an_unfinished_line_is_shown_after_a_moment(job: Job, screen: Screen) -> None:
+    screen.look()
+    job.begin()
+    job.print(b"your name? ")
+    await seen(screen, b"run| + your name? \n")
+    job.print(b"Ada\n")
+    await seen(screen, b"run| + Ada\n")
+    assert job.log == b"your name? Ada\n"
+
+
+async def test_a_progress_bar_that_never_rests_is_shown_now_and_then(
+    job: Job, screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "PARTIAL_DELAY", NEVER)
+    monkeypatch.setattr(output, "LONGEST_PARTIAL", 0.05)
+    screen.look()
+    job.begin()
+    deadline = asyncio.get_running_loop().time() + DEADLINE
+    while b"% done" not in screen.shows:
+        job.print(b"\r7% done")
+        await asyncio.sleep(0.001)
+        assert asyncio.get_running_loop().time() < deadline
+
+
+async def test_a_line_of_ten_megabytes_arrives_whole_in_the_log(job: Job, screen: Screen) -> None:
+    screen.look()
+    job.begin()
+    data = b"x" * (10 * MEGABYTE) + b"\n"
+    job.print_all(data)
+    await job.ended()
+    assert job.log == data
+    shown = await asyncio.to_thread(screen.close)
+    assert shown.replace(b"run| + ", b"").replace(b"\n", b"") == data[:-1]
+
+
+async def test_what_is_printed_before_the_run_is_not_in_its_log(job: Job, screen: Screen) -> None:
+    screen.look()
+    job.print(b"importing")
+    job.begin()
+    job.print(b"running\n")
+    job.end()
+    await job.ended()
+    await seen(screen, b"standby| importing\nrun| + running\n")
+    assert job.log == b"running\n"
+
+
+async def test_a_line_of_our_own_does_not_break_into_an_unfinished_one(
+    job: Job, screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "PARTIAL_DELAY", NEVER)
+    screen.look()
+    job.begin()
+    job.print(b"half\nha")
+    await seen(screen, b"half\n")
+    job.capture.say("Done")
+    await seen(screen, b"run| + half\nrun| + ha\nrun| Done\n")
+
+
+async def test_a_trace_goes_to_the_log_only(job: Job, screen: Screen) -> None:
+    screen.look()
+    job.begin()
+    job.capture.log(b"Traceback\n")
+    job.end()
+    await job.ended()
+    assert job.log == b"Traceback\n"
+    assert b"Traceback" not in await asyncio.to_thread(screen.close)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+async def test_a_full_disk_is_told_once_and_the_run_goes_on(screen: Screen, tmp_path: Path) -> None:
+    screen.look()
+    job = Job(screen, Path("/dev/full"))
+    job.begin()
+    for number in range(3):
+        job.print(b"line %d\n" % number)
+        await seen(screen, b"line %d\n" % number)
+    job.capture.log(b"Traceback")
+    job.end()
+    await job.ended()
+    assert len(job.problems) == 1
+    assert re.search("log file cannot be written: No space left", job.problems[0])
+
+
+async def test_a_log_that_cannot_be_made_is_told_once_and_the_run_goes_on(
+    screen: Screen, tmp_path: Path
+) -> None:
+    screen.look()
+    job = Job(screen, tmp_path / "no such folder" / "run.log")
+    job.begin()
+    job.print(b"hello\n")
+    job.end()
+    await job.ended()
+    await seen(screen, b"run| + hello\n")
+    assert len(job.problems) == 1
+
+
+async def test_the_log_is_for_its_owner_only(job: Job) -> None:
+    job.begin()
+    assert job.log_path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_slow_terminal_makes_the_worker_wait_and_nothing_is_lost(
+    job: Job, screen: Screen
+) -> None:
+    job.begin()
+    data = b"".join(b"%07d\n" % number for number in range(MEGABYTE))
+    writing = job.print_all(data)
+    await job.paused()
+    assert not job.capture.ended.is_set()
+    assert writing.is_alive()
+    assert len(job.log) < 4 * HIGH_WATER
+    screen.look()
+    await job.ended()
+    assert job.log == data
+    shown = await asyncio.to_thread(screen.close)
+    assert shown.replace(b"run| + ", b"") == data
+
+
+async def test_what_a_pipe_still_holds_is_taken_though_the_terminal_is_slow(
+    job: Job, screen: Screen
+) -> None:
+    job.begin()
+    screen.terminal.write(b"-" * 2 * HIGH_WATER + b"\n")
+    job.print(b"first\n")
+    await job.paused()
+    job.print(b"last words\n")
+    job.capture.finish()
+    job.end()
+    assert job.log == b"first\nlast words\n"
+    screen.look()
+    await seen(screen, b"run| + last words\n")
+
+
+async def test_a_terminal_that_was_closed_does_not_disturb_the_run(
+    job: Job, screen: Screen
+) -> None:
+    screen.turn_off()
+    job.begin()
+    data = b"hello\n" * MEGABYTE
+    job.print_all(data)
+    await job.ended()
+    assert job.log == data
+
+
+async def test_a_process_that_prints_for_ever_holds_nobody_up(
+    screen: Screen, tmp_path: Path
+) -> None:
+    screen.look()
+    job = Job(screen, tmp_path / "run.log")
+    with start_yes(job.writer) as endless:
+        job.end()
+        await seen(screen, b"standby| y\n")
+        job.begin()
+        await seen(screen, b"run| + y\n")
+        job.capture.finish()
+        await job.ended()
+        endless.wait(DEADLINE)
+    assert set(job.log.split()) == {b"y"}
+
+
+async def test_finishing_twice_is_harmless(job: Job) -> None:
+    job.capture.finish()
+    job.capture.finish()
+    job.capture.release()
+    job.capture.release()
+    assert job.capture.ended.is_set()
+    job.end()

@@ -1,0 +1,354 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from devbridge.daemon.reload import Saved, Sources, Watcher, sign
+
+DEADLINE = 30.0
+LONG_AGO = 1_000_000_000.0
+NOTHING = Saved(frozenset(), False)
+
+
+class Project:
+    """An app's folder, whose files' times are told and not measured."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.now = LONG_AGO
+        self.app = self.save("app.py")
+        self.a = self.save("jobs/a.py")
+        self.b = self.save("jobs/b.py")
+        self.shared = self.save("lib/shared.py")
+
+    def save(self, name: str) -> Path:
+        """As vim does it: a new file under a new name, then a rename."""
+        self.now += 10
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.swp")
+        draft.write_text(f"# {self.now}\n")
+        os.utime(draft, (self.now, self.now))
+        draft.replace(path)
+        return path
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def sources(project: Project) -> Sources:
+    """Job a imports a.py and the shared file, job b imports b.py and the shared file."""
+    made = Sources(project.root, [project.app])
+    for job, file in (("a", project.a), ("b", project.b)):
+        made.launched(job, project.now + 1)
+        assert not made.imported(job, frozenset({file, project.shared}), project.now + 1)
+    assert made.saved(()) == NOTHING
+    return made
+
+
+def jobs(*names: str) -> Saved:
+    return Saved(frozenset(names), False)
+
+
+# --- which saves concern whom -------------------------------------------------------------------
+
+
+def test_a_save_concerns_the_job_that_imported_the_file(project: Project, sources: Sources) -> None:
+    assert sources.saved([project.save("jobs/a.py")]) == jobs("a")
+
+
+def test_a_save_of_a_shared_file_concerns_both(project: Project, sources: Sources) -> None:
+    assert sources.saved([project.save("lib/shared.py")]) == jobs("a", "b")
+
+
+def test_a_save_of_app_py_concerns_the_app(project: Project, sources: Sources) -> None:
+    assert sources.saved([project.save("app.py")]) == Saved(frozenset(), True)
+
+
+def test_a_file_that_both_the_app_and_a_job_use_concerns_both(
+    project: Project, sources: Sources
+) -> None:
+    sources.app_loaded([project.app, project.shared])
+    assert sources.saved([project.save("lib/shared.py")]) == Saved(frozenset({"a", "b"}), True)
+
+
+@pytest.mark.parametrize("name", ["jobs/other.py", "jobs/data.csv", "app.pyc"])
+def test_a_file_that_nobody_uses_concerns_nobody(
+    project: Project, sources: Sources, name: str
+) -> None:
+    assert sources.saved([project.save(name)]) == NOTHING
+
+
+def test_an_event_without_a_change_is_no_save(project: Project, sources: Sources) -> None:
+    assert sources.saved([project.a, project.app, project.shared]) == NOTHING
+
+
+def test_one_save_is_one_save_however_many_events_it_makes(
+    project: Project, sources: Sources
+) -> None:
+    path = project.save("jobs/a.py")
+    assert sources.saved([path]) == jobs("a")
+    assert sources.saved([path, path.with_name(".a.py.swp")]) == NOTHING
+
+
+def test_a_save_without_an_event_is_found(project: Project, sources: Sources) -> None:
+    project.save("jobs/a.py")
+    assert sources.saved(()) == jobs("a")
+
+
+def test_a_file_that_was_removed_and_one_that_came_back_are_changes(
+    project: Project, sources: Sources
+) -> None:
+    project.a.unlink()
+    assert sources.saved([project.a]) == jobs("a")
+    assert sources.saved(()) == NOTHING
+    assert sources.saved([project.save("jobs/a.py")]) == jobs("a")
+
+
+def test_what_is_not_imported_any_more_is_not_watched(project: Project, sources: Sources) -> None:
+    sources.imported("a", frozenset({project.a}), project.now + 1)
+    assert sources.saved([project.save("lib/shared.py")]) == jobs("b")
+
+
+def test_a_job_that_is_gone_concerns_nobody(project: Project, sources: Sources) -> None:
+    sources.forget(["a", "never heard of"])
+    assert sources.saved([project.save("jobs/a.py")]) == NOTHING
+    assert sources.saved([project.save("lib/shared.py")]) == jobs("b")
+
+
+# --- saves that come before anybody watches -----------------------------------------------------
+
+
+def test_a_save_between_start_and_watching_makes_the_worker_stale(project: Project) -> None:
+    sources = Sources(project.root, [project.app])
+    started = project.now + 1
+    project.save("jobs/a.py")
+    assert sources.imported("a", frozenset({project.a}), started)
+    assert sources.saved(()) == NOTHING
+
+
+def test_a_save_that_another_job_already_knows_of_makes_the_worker_stale_too(
+    project: Project, sources: Sources
+) -> None:
+    started = project.now + 1
+    assert sources.saved([project.save("lib/shared.py")]) == jobs("a", "b")
+    assert sources.imported("c", frozenset({project.shared}), started)
+
+
+def test_a_save_is_not_lost_to_others_when_a_worker_reports_the_file_first(
+    project: Project, sources: Sources
+) -> None:
+    project.save("lib/shared.py")
+    assert not sources.imported("c", frozenset({project.shared}), project.now + 1)
+    assert {"a", "b"} <= sources.saved([project.shared]).jobs
+
+
+def test_a_file_that_was_dropped_and_is_imported_again_is_not_taken_for_saved(
+    project: Project, sources: Sources
+) -> None:
+    sources.imported("a", frozenset({project.a}), project.now + 1)
+    sources.forget(["b"])
+    project.save("lib/shared.py")
+    assert not sources.imported("a", frozenset({project.a, project.shared}), project.now + 1)
+    assert sources.saved(()) == NOTHING
+
+
+def test_a_file_that_is_gone_when_its_import_is_reported_is_found_when_it_comes_back(
+    project: Project, sources: Sources
+) -> None:
+    ghost = project.root / "jobs" / "ghost.py"
+    sources.imported("c", frozenset({ghost}), project.now)
+    assert sources.saved(()) == NOTHING
+    assert sources.saved([project.save("jobs/ghost.py")]) == jobs("c")
+
+
+# --- broken handlers ----------------------------------------------------------------------------
+
+
+def test_any_python_file_of_the_app_may_mend_a_broken_job(
+    project: Project, sources: Sources
+) -> None:
+    sources.broke("a", project.a)
+    assert sources.saved([project.save("lib/brand_new.py")]) == jobs("a")
+
+
+def test_a_file_that_is_not_python_does_not(project: Project, sources: Sources) -> None:
+    sources.broke("a", project.a)
+    assert sources.saved([project.save("lib/data.csv")]) == NOTHING
+
+
+def test_a_job_that_never_worked_is_not_tried_again_before_a_save(project: Project) -> None:
+    sources = Sources(project.root, [project.app])
+    sources.launched("a", project.now + 1)
+    sources.broke("a", project.a)
+    assert sources.saved(()) == NOTHING
+    assert sources.saved([project.save("jobs/a.py")]) == jobs("a")
+
+
+def test_a_job_that_was_mended_while_it_was_imported_is_tried_again(project: Project) -> None:
+    sources = Sources(project.root, [project.app])
+    sources.launched("a", project.now + 1)
+    project.save("jobs/a.py")
+    sources.broke("a", project.a)
+    assert sources.saved(()) == jobs("a")
+
+
+def test_a_handler_file_that_does_not_exist_is_waited_for(project: Project) -> None:
+    sources = Sources(project.root, [project.app])
+    sources.launched("c", project.now)
+    sources.broke("c", project.root / "jobs" / "c.py")
+    assert sources.saved(()) == NOTHING
+    assert sources.saved([project.save("jobs/c.py")]) == jobs("c")
+
+
+def test_a_job_that_works_again_minds_its_own_files_only(
+    project: Project, sources: Sources
+) -> None:
+    sources.broke("a", project.a)
+    sources.imported("a", frozenset({project.a}), project.now + 1)
+    assert sources.saved([project.save("lib/brand_new.py")]) == NOTHING
+
+
+# --- what to watch ------------------------------------------------------------------------------
+
+
+def test_the_folders_of_what_is_imported_are_watched(project: Project, sources: Sources) -> None:
+    root = project.root
+    assert sources.directories() == {root, root / "jobs", root / "lib"}
+
+
+def test_a_folder_that_is_gone_is_not_watched(project: Project, sources: Sources) -> None:
+    shutil.rmtree(project.root / "lib")
+    assert project.root / "lib" not in sources.directories()
+
+
+def test_with_a_broken_job_the_whole_app_is_watched_but_not_what_was_installed(
+    project: Project, sources: Sources
+) -> None:
+    code = project.save("deep/down/x.py").parent
+    for installed in ("env/lib/x.py", ".venv/x.py", "node_modules/x.py", "__pycache__/x.py"):
+        project.save(installed)
+    project.save("env/pyvenv.cfg")
+    assert code not in sources.directories()
+    sources.broke("a", project.a)
+    root = project.root
+    assert sources.directories() == {root, root / "jobs", root / "lib", code.parent, code}
+
+
+def test_a_version_is_told_by_time_and_size(project: Project) -> None:
+    first = sign(project.a)
+    assert first == sign(project.a)
+    assert first != sign(project.save("jobs/a.py"))
+    assert sign(project.root / "nothing") is None
+
+
+# --- the watcher, with real files ---------------------------------------------------------------
+
+
+class Watched:
+    """Collects bursts until one has what is waited for."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self.watcher = watcher
+        self.bursts = 0
+        self._seen: set[Path] = set()
+        self._changed = asyncio.Condition()
+
+    async def run(self) -> None:
+        async for paths in self.watcher.bursts():
+            async with self._changed:
+                self.bursts += 1
+                self._seen |= paths
+                self._changed.notify_all()
+
+    async def see(self, project: Project, name: str) -> None:
+        """Save until it is seen: nobody can tell when the kernel begins to watch."""
+        path = project.root / name
+        async with self._changed, asyncio.timeout(DEADLINE):
+            self._seen.clear()
+            while path not in self._seen:
+                project.save(name)
+                with_time = asyncio.wait_for(self._changed.wait(), 0.2)
+                try:
+                    await with_time
+                except TimeoutError:
+                    continue
+
+    async def another_burst(self) -> None:
+        async with self._changed, asyncio.timeout(DEADLINE):
+            before = self.bursts
+            await self._changed.wait_for(lambda: self.bursts > before)
+
+
+@asynccontextmanager
+async def watching(directories: Iterable[Path]) -> AsyncIterator[Watched]:
+    watched = Watched(Watcher())
+    watched.watcher.watch(frozenset(directories))
+    task = asyncio.create_task(watched.run())
+    try:
+        yield watched
+        assert not task.done(), task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_save_by_rename_is_seen_each_time(project: Project) -> None:
+    async with watching([project.root / "jobs"]) as watched:
+        await watched.see(project, "jobs/a.py")
+        await watched.see(project, "jobs/a.py")
+        await watched.see(project, "jobs/new.py")
+
+
+async def test_directories_may_change_on_the_way(project: Project) -> None:
+    async with watching([]) as watched:
+        watched.watcher.watch(frozenset({project.root / "jobs"}))
+        await watched.see(project, "jobs/a.py")
+        watched.watcher.watch(frozenset({project.root / "lib"}))
+        await watched.see(project, "lib/shared.py")
+
+
+async def test_a_change_of_directories_is_followed_by_a_look_for_what_was_missed(
+    project: Project,
+) -> None:
+    async with watching([project.root / "jobs"]) as watched:
+        await watched.see(project, "jobs/a.py")
+        watched.watcher.watch(frozenset({project.root / "lib"}))
+        await watched.another_burst()
+
+
+async def test_a_directory_that_is_removed_ends_nothing(project: Project) -> None:
+    directories = {project.root / "jobs", project.root / "lib"}
+    async with watching(directories) as watched:
+        await watched.see(project, "jobs/a.py")
+        shutil.rmtree(project.root / "lib")
+        watched.watcher.watch(frozenset({*directories, project.root}))
+        await watched.see(project, "jobs/a.py")
+
+
+async def test_a_directory_that_is_removed_and_made_anew_is_watched_again(
+    project: Project,
+) -> None:
+    async with watching([project.root, project.root / "jobs"]) as watched:
+        await watched.see(project, "jobs/a.py")
+        shutil.rmtree(project.root / "jobs")
+        await watched.see(project, "app.py")
+        await watched.see(project, "jobs/a.py")
+
+
+async def test_when_every_directory_is_gone_the_watcher_waits_for_one(project: Project) -> None:
+    async with watching([project.root / "jobs"]) as watched:
+        await watched.see(project, "jobs/a.py")
+        shutil.rmtree(project.root / "jobs")
+        watched.watcher.watch(frozenset({project.root / "jobs", project.root / "nothing"}))
+        await watched.another_burst()
+        await watched.see(project, "jobs/a.py")

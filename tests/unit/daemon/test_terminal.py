@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+from devbridge.daemon.terminal import HIGH_WATER, LOW_WATER, Style, Terminal
+from tests.unit.daemon.screens import DEADLINE, Screen
+
+
+def test_lines_appear_in_the_order_in_which_they_were_written() -> None:
+    screen = Screen()
+    screen.look()
+    for number in range(1000):
+        screen.terminal.line(str(number))
+    assert screen.close().split() == [str(n).encode() for n in range(1000)]
+
+
+def test_lines_of_several_threads_are_never_mixed() -> None:
+    screen = Screen()
+    screen.look()
+
+    def write(letter: str) -> None:
+        for _ in range(200):
+            screen.terminal.line(letter * 100)
+
+    threads = [threading.Thread(target=write, args=(letter,)) for letter in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lines = screen.close().split()
+    assert len(lines) == 800
+    assert all(len(set(line)) == 1 for line in lines)
+
+
+def test_text_that_cannot_be_encoded_is_escaped() -> None:
+    screen = Screen()
+    screen.look()
+    screen.terminal.line("half \ud800, whole \U0001f600")
+    assert screen.close().decode() == "half \\ud800, whole \U0001f600\n"
+
+
+def test_a_terminal_that_nobody_reads_blocks_no_writer_and_says_when_there_is_room() -> None:
+    screen = Screen()
+    assert not screen.terminal.when_drained(lambda: None)
+    data = b"x" * 99 + b"\n"
+    for _ in range(2 * HIGH_WATER // len(data)):
+        screen.terminal.write(data)
+    drained = threading.Event()
+    waiting: list[int] = []
+
+    def now() -> None:
+        waiting.append(screen.terminal._waiting)
+        drained.set()
+
+    assert screen.terminal.when_drained(now)
+    assert not drained.is_set()
+    screen.look()
+    assert drained.wait(DEADLINE)
+    assert waiting[0] < LOW_WATER
+    assert len(screen.close()) == 2 * HIGH_WATER // len(data) * len(data)
+    assert len(waiting) == 1
+
+
+def test_a_terminal_that_was_closed_costs_only_its_output() -> None:
+    screen = Screen()
+    screen.turn_off()
+    drained = threading.Event()
+    for _ in range(3):
+        screen.terminal.write(b"x" * HIGH_WATER + b"\n")
+    if screen.terminal.when_drained(drained.set):
+        assert drained.wait(DEADLINE)
+    screen.close()
+
+
+def test_a_terminal_that_somebody_made_non_blocking_loses_nothing() -> None:
+    screen = Screen()
+    os.set_blocking(screen.fd, False)
+    data = b"y" * 99 + b"\n"
+    for _ in range(5000):
+        screen.terminal.write(data)
+    screen.look()
+    assert screen.close() == data * 5000
+
+
+def test_closing_writes_what_waits() -> None:
+    reader, writer = os.pipe()
+    terminal = Terminal(writer, colour=False)
+    terminal.line("last words")
+    terminal.close()
+    os.close(writer)
+    assert os.read(reader, 100) == b"last words\n"
+    os.close(reader)
+
+
+@pytest.mark.parametrize("look", [Style.bold, Style.dim, Style.good, Style.bad, Style.warn])
+def test_colours_are_added_only_where_they_are_wanted(look: object) -> None:
+    assert callable(look)
+    assert look(Style(False), "text") == "text"
+    coloured = look(Style(True), "text")
+    assert coloured.startswith("\x1b[")
+    assert coloured.endswith("mtext\x1b[0m")
