@@ -30,6 +30,9 @@ _CHUNK: Final = 64 * 1024
 _OVERLAP: Final = 256
 
 
+Callback = Callable[[], None]
+
+
 class Failed(Exception):
     """A measure could not be made."""
 
@@ -208,6 +211,11 @@ class Watched:
                 found.set_exception(Failed(f"it ended before it said {text!r}: {self.head}"))
 
 
+def now() -> int:
+    """Nanoseconds since the epoch: a clock that all processes share."""
+    return time.time_ns()
+
+
 async def soon(found: asyncio.Future[int]) -> int:
     """Wait for an expected text, at most `DEADLINE` seconds."""
     return await asyncio.wait_for(found, DEADLINE)
@@ -216,7 +224,9 @@ async def soon(found: asyncio.Future[int]) -> int:
 def clean_environment() -> dict[str, str]:
     """This process's environment without any AWS or devbridge setting."""
     return {
-        key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "DEVBRIDGE_"))
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("AWS_", "DEVBRIDGE_"))
     }
 
 
@@ -264,10 +274,14 @@ class Client:
         endpoint = Endpoint(HOST, REGION, ("127.0.0.1", port))
         self._echo = f"{TOPICS.prefix}/bench/{self._stub_id}"
         self._transport = MqttTransport(
-            endpoint, TOPICS.stub_client_id(self._stub_id), lambda: None, clean=True, session_expiry=0
+            endpoint,
+            TOPICS.stub_client_id(self._stub_id),
+            lambda: None,
+            clean=True,
+            session_expiry=0,
         )
-        self.on_echo: Callable[[], None] = lambda: None
-        self.on_accepted: Callable[[], None] = lambda: None
+        self.on_echo: Callback = lambda: None
+        self.on_accepted: Callback = lambda: None
 
     async def connect(self) -> None:
         await self._transport.connect(

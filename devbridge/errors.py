@@ -31,7 +31,12 @@
     │   └── ConnectionLost
     ├── InterpreterError                11  the app's Python environment is missing or broken
     ├── InvokeError                     12  the invoker was reached and could not start the job
-    └── AlreadyRunning                  13  another `devbridge dev` runs this stage here
+    ├── AlreadyRunning                  13  another `devbridge dev` runs this stage here
+    ├── JobFailed                       20  the run that was asked about FAILED
+    │   ├── JobCancelled                21
+    │   ├── JobTimedOut                 22
+    │   └── JobCrashed                  23
+    └── JobNotFinished                  24  the run that was asked about has not ended
 
 An error has *what* happened, *where* (a file, a resource, a value) and a *remedy*: what to do now.
 """
@@ -54,6 +59,11 @@ EXIT_BRIDGE: Final = 10
 EXIT_INTERPRETER: Final = 11
 EXIT_INVOKE: Final = 12
 EXIT_ALREADY_RUNNING: Final = 13
+EXIT_JOB_FAILED: Final = 20
+EXIT_JOB_CANCELLED: Final = 21
+EXIT_JOB_TIMED_OUT: Final = 22
+EXIT_JOB_CRASHED: Final = 23
+EXIT_JOB_NOT_FINISHED: Final = 24
 EXIT_INTERRUPTED: Final = 130
 """128 + SIGINT, the shell's convention."""
 
@@ -214,3 +224,49 @@ class AlreadyRunning(DevbridgeError):
     """Another `devbridge dev` runs this stage in this folder: stop it first."""
 
     exit_code = EXIT_ALREADY_RUNNING
+
+
+class JobFailed(DevbridgeError):
+    """The run has no result, because its handler failed: see its log.
+
+    `error_type` and `error_message` are those of the handler's exception, where there was one.
+    """
+
+    exit_code = EXIT_JOB_FAILED
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        remedy: str | None = None,
+        error_type: str | None = None,
+        error_message: str | None = None,
+    ) -> None:
+        super().__init__(what, where=where, remedy=remedy)
+        self.error_type = error_type
+        self.error_message = error_message
+
+
+class JobCancelled(JobFailed):
+    """The run has no result, because it was cancelled."""
+
+    exit_code = EXIT_JOB_CANCELLED
+
+
+class JobTimedOut(JobFailed):
+    """The run has no result, because it took longer than the job's timeout."""
+
+    exit_code = EXIT_JOB_TIMED_OUT
+
+
+class JobCrashed(JobFailed):
+    """The run has no result, because its process ended without an answer."""
+
+    exit_code = EXIT_JOB_CRASHED
+
+
+class JobNotFinished(DevbridgeError):
+    """The run has not ended yet: ask again later."""
+
+    exit_code = EXIT_JOB_NOT_FINISHED

@@ -1,10 +1,13 @@
-"""What user code imports at run time: start jobs, and handle them.
+"""What user code imports at run time: start jobs, ask about and cancel them, and handle them.
 
 ::
 
     from devbridge.job import Job, job_handler
 
     run = Job.factorial.run(payload={"num": 100})      # in a function that binds the job
+    Job.factorial.status(run.job_id).state             # "RUNNING"
+    Job.factorial.result(run.job_id)                   # what the handler returned
+    Job.factorial.cancel(run.job_id)
 
     @job_handler("factorial")                          # in the job's own file
     def handler(payload: Factorial) -> int: ...
@@ -19,22 +22,45 @@ import functools
 import inspect
 import json
 import os
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from devbridge.errors import InvokeError, UnknownJob
+from devbridge.errors import (
+    DevbridgeError,
+    InvokeError,
+    JobCancelled,
+    JobCrashed,
+    JobFailed,
+    JobNotFinished,
+    JobTimedOut,
+    UnknownJob,
+    UnknownRun,
+)
 from devbridge.payloads import Decoder, checked_size, decoder, dump, payload_type
 from devbridge.resources import bound
 
 JOB_NAME: Final = "DEVBRIDGE_JOB_NAME"
 """The environment variable that tells a worker which job it runs."""
 
+ENDED: Final[Mapping[str, type[JobFailed] | None]] = {
+    "SUCCEEDED": None,
+    "FAILED": JobFailed,
+    "CANCELLED": JobCancelled,
+    "TIMED_OUT": JobTimedOut,
+    "CRASHED": JobCrashed,
+}
+"""The final states, and what `result` raises in each."""
+
+_REFUSALS: Final[Mapping[object, type[DevbridgeError]]] = {"UnknownRun": UnknownRun}
+"""The invoker's refusals that have a class of their own."""
+
 
 @dataclass(frozen=True, slots=True)
 class JobRun:
-    """A run that was started, or asked about."""
+    """A run that was started."""
 
     job_id: str
     state: str
@@ -44,14 +70,34 @@ class JobRun:
 
 
 @dataclass(frozen=True, slots=True)
-class JobStatus:
-    """A run's state and, when it has ended, its result or error."""
+class JobCancellation:
+    """What a call to `cancel` met, and what came of it."""
 
     job_id: str
+    was: str
+    """The state before: QUEUED is never started, RUNNING is told to stop; in a final one there
+    was nothing left to cancel."""
     state: str
-    result: Any = None
+    """The state now. A run that was RUNNING still is, until its process has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """A run's state and, when it has failed, its error."""
+
+    job_id: str
+    job: str
+    state: str
+    """QUEUED, STARTING, RUNNING, SUCCEEDED, FAILED, CANCELLED, TIMED_OUT or CRASHED."""
+    attempt: int = 1
+    max_attempts: int = 1
     error_type: str | None = None
     error_message: str | None = None
+
+    @property
+    def final(self) -> bool:
+        """Whether the run has ended."""
+        return self.state in ENDED
 
 
 class BoundJob:
@@ -76,31 +122,63 @@ class BoundJob:
         key = str(uuid.uuid4()) if idempotency_key is None else idempotency_key
         return _run(self._ask("run", dump(payload), idempotencyKey=key))
 
-    def cancel(self, job_id: str) -> JobRun:
-        """Cancel a run, whatever state it is in.
+    def cancel(self, job_id: str) -> JobCancellation:
+        """Cancel a run, whatever state it is in; return when the cancellation is taken.
+
+        A run that is QUEUED never starts. To one that is RUNNING, and all processes that it has
+        started, SIGTERM is sent, and SIGKILL after the grace period.
 
         Raises:
             NotFound: the job is not bound here.
-            InvokeError: nobody took the cancellation, or no such run is known.
+            UnknownRun: no such run is known.
+            InvokeError: nobody took the cancellation; the message says who was expected where.
         """
-        return _run(self._ask("cancel", jobId=job_id))
+        answer = self._ask("cancel", jobId=job_id)
+        return JobCancellation(answer["jobId"], answer["was"], answer["state"])
 
     def status(self, job_id: str) -> JobStatus:
-        """A run's state, with its result or error when it has ended.
+        """A run's state, with its error when it has failed.
 
         Raises:
             NotFound: the job is not bound here.
-            InvokeError: nobody answered, or no such run is known.
+            UnknownRun: no such run is known.
+            InvokeError: nobody answered; the message says who was expected where.
         """
-        answer = self._ask("status", jobId=job_id)
-        failure = answer.get("failure", {})
-        return JobStatus(
-            answer["jobId"],
-            answer["state"],
-            answer.get("result"),
-            failure.get("type"),
-            failure.get("message"),
-        )
+        return job_status(self._ask("status", jobId=job_id))
+
+    def result(self, job_id: str) -> Any:
+        """What the handler of a run returned.
+
+        Raises:
+            JobNotFinished: the run has not ended.
+            JobFailed: it has ended without a result; of the classes JobCancelled, JobTimedOut and
+                JobCrashed, or with the type and message of what the handler raised.
+            NotFound, UnknownRun, InvokeError: as `status`.
+        """
+        answer = self._ask("result", jobId=job_id)
+        raise_unless_succeeded(job_status(answer))
+        return answer.get("result")
+
+    def wait(self, job_id: str, *, timeout: float | None = None, poll: float = 1.0) -> JobStatus:
+        """Ask for a run's state again and again, until it has ended.
+
+        Args:
+            timeout: seconds to wait at most; without, for ever.
+            poll: seconds between two questions.
+
+        Raises:
+            JobNotFinished: the run has not ended in time.
+            NotFound, UnknownRun, InvokeError: as `status`.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        while not (status := self.status(job_id)).final:
+            if until is not None and time.monotonic() + poll > until:
+                raise JobNotFinished(
+                    f"the run is {status.state} after {timeout:g} s",
+                    where=f"job {status.job!r}, run {job_id}",
+                )
+            time.sleep(poll)
+        return status
 
     def _ask(self, action: str, payload: str = "null", **fields: str) -> dict[str, Any]:
         function = bound("Job", "functionName", self._name)
@@ -181,6 +259,7 @@ def ask(
 
     Raises:
         PayloadTooLarge: the event would be over Lambda's 6 MB.
+        UnknownRun: no such run is known.
         InvokeError: the invoker failed, or refused.
     """
     head = json.dumps({"devbridge": 1, "action": action, **fields})
@@ -194,10 +273,47 @@ def ask(
         raise InvokeError(f"the invoker failed: {kind}: {message}", where=where)
     if not isinstance(answer, dict) or "error" in answer or "jobId" not in answer:
         error = answer.get("error", {}) if isinstance(answer, dict) else {}
+        if refusal := _REFUSALS.get(error.get("code")):
+            raise refusal(str(error.get("message")), where=where)
         raise InvokeError(
             f"{error.get('code', 'BadAnswer')}: {error.get('message', answer)}", where=where
         )
     return answer
+
+
+def job_status(answer: Mapping[str, Any]) -> JobStatus:
+    """The status in the invoker's answer."""
+    failure = answer.get("failure", {})
+    return JobStatus(
+        answer["jobId"],
+        answer["job"],
+        answer["state"],
+        answer["attempt"],
+        answer["maxAttempts"],
+        failure.get("type"),
+        failure.get("message"),
+    )
+
+
+def raise_unless_succeeded(status: JobStatus) -> None:
+    """
+    Raises:
+        JobNotFinished: the run has not ended.
+        JobFailed: it has ended without a result.
+    """
+    where = f"job {status.job!r}, run {status.job_id}"
+    if not status.final:
+        raise JobNotFinished(f"the run is {status.state}: it has no result yet", where=where)
+    error = ENDED[status.state]
+    if error is None:
+        return
+    why = f": {status.error_type}: {status.error_message}" if status.error_type else ""
+    raise error(
+        f"the run has ended {status.state}{why}",
+        where=where,
+        error_type=status.error_type,
+        error_message=status.error_message,
+    )
 
 
 def _run(answer: dict[str, Any]) -> JobRun:
@@ -214,4 +330,4 @@ def _client() -> Any:
     return botocore.session.get_session().create_client("lambda", config=config)
 
 
-__all__ = ["Job", "JobRun", "JobStatus", "job_handler"]
+__all__ = ["Job", "JobCancellation", "JobRun", "JobStatus", "job_handler"]

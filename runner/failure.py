@@ -64,7 +64,7 @@ def _frames(error: BaseException, root: str) -> list[str]:
         f'File "{os.path.relpath(frame.filename, root)}", line {frame.lineno}, in {frame.name}'
         + (f"\n    {frame.line}" if frame.line else "")
         for frame in traceback.extract_tb(error.__traceback__)
-        if is_users(os.path.abspath(frame.filename), root)
+        if is_users(frame.filename, root)
     ]
     if isinstance(error, SyntaxError) and error.filename:
         frames.append(_syntax_frame(error, root))

@@ -1,8 +1,9 @@
 """The Lambda handler of a job's invoker while `devbridge dev` runs the stage.
 
-The event is ``{"devbridge": 1, "action": "run" | "cancel" | "status", "payload": any, "jobId":
-text, "idempotencyKey": text}``, the answer ``{"jobId", "state", ...}`` or ``{"error": {"code",
-"message"}}``. It never waits for the job, only for the daemon to have it in its ledger.
+The event is ``{"devbridge": 1, "action": "run" | "cancel" | "status" | "result", "payload": any,
+"jobId": text, "idempotencyKey": text}``, the answer ``{"jobId", "state", ...}`` or ``{"error":
+{"code", "message"}}``. It never waits for the job, only for the daemon to have it in its ledger.
+`result` is `status` with the job's result, which may be large.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from devbridge.protocol import codec
 from devbridge.protocol.errors import TooLarge
 from devbridge.protocol.messages import (
     REJECT_TOO_LARGE,
+    REJECT_UNKNOWN_RUN,
     Accepted,
     Cancel,
     Cancelled,
@@ -50,7 +52,7 @@ class Context(Protocol):
         """Until Lambda ends the function."""
 
 
-class _Refused(Exception):  # noqa: N818
+class _Refused(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
@@ -105,7 +107,7 @@ def _reply(reply: Reply) -> dict[str, Any]:
     if isinstance(reply, Accepted):
         return {"jobId": reply.job_id, "state": reply.state, "duplicate": reply.duplicate}
     if isinstance(reply, Cancelled):
-        return {"jobId": reply.job_id, "state": reply.state}
+        return {"jobId": reply.job_id, "state": reply.state, "was": reply.was}
     answer: dict[str, Any] = {
         "jobId": reply.job_id,
         "job": reply.job,
@@ -144,12 +146,16 @@ def _request(event: Any, context: Context, settings: Settings, stub_id: str) -> 
             payload=payload,
             idempotency_key=key,
         )
-    if action not in ("cancel", "status"):
-        raise _Refused(BAD_EVENT, f'unknown action {action!r}: use "run", "cancel" or "status"')
+    if action not in ("cancel", "status", "result"):
+        raise _Refused(
+            BAD_EVENT, f'unknown action {action!r}: use "run", "cancel", "status" or "result"'
+        )
     job_id = event.get("jobId")
     if not isinstance(job_id, str) or not codec.is_id(job_id):
-        raise _Refused(BAD_EVENT, f"{job_id!r} is not the id of a job")
-    return (Cancel if action == "cancel" else Status)(**ids, job_id=job_id)
+        raise _Refused(REJECT_UNKNOWN_RUN, f"{job_id!r} is not the id of a run")
+    if action == "cancel":
+        return Cancel(**ids, job_id=job_id)
+    return Status(**ids, job_id=job_id, with_result=action == "result")
 
 
 def _start_in_the_cloud(settings: Settings, run: Run) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -72,8 +73,9 @@ def function_asset(
     return Asset(str(function), make_zip(files))
 
 
+@functools.cache
 def stub_asset() -> Asset:
-    """The zip of the stub: the same for every app, stage and job."""
+    """The zip of the stub: the same for every app, stage and job; packed once per process."""
     sources = reachable(OWN_ROOT, STUB, only=frozenset({"devbridge", "stub_lambda"}))
     found = installed(sources.third_party, Path(sys.executable))
     files = {arc: path for d in found for arc, path in d.files if path.suffix == ".py"}

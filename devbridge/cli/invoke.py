@@ -46,22 +46,24 @@ def find_job(app: App, name: str) -> Job:
     )
 
 
-def start(there: Cloud, job: Job, stage: str, payload: str, key: str | None) -> dict[str, Any]:
-    """Ask the job's invoker for a run; returns its answer: ``jobId``, ``state``, ``duplicate``.
+def ask_invoker(
+    there: Cloud, job: Job, stage: str, action: str, payload: str = "null", **fields: str
+) -> dict[str, Any]:
+    """Send one question to the job's invoker and return its answer.
 
     Raises:
         NotDeployed: the stage has no such invoker.
         PayloadTooLarge: the payload is over Lambda's limit.
-        InvokeError: the invoker was reached and could not start the job.
+        UnknownRun: no such run is known.
+        InvokeError: the invoker was reached, and failed or refused.
     """
     from devbridge.deploy import names  # noqa: PLC0415
     from devbridge.job import ask  # noqa: PLC0415
 
     function = names.invoker(job, stage)
-    fields = {} if key is None else {"idempotencyKey": key}
     client = there.client("lambda")
     try:
-        return ask(client, function, job.name, "run", payload, **fields)
+        return ask(client, function, job.name, action, payload, **fields)
     except client.exceptions.ResourceNotFoundException as error:
         raise NotDeployed(
             f"the job {job.name!r} is not deployed at stage {stage!r}",
@@ -121,8 +123,9 @@ def invoke(
                 where=str(config.ledger),
                 remedy="start `devbridge dev` here, or leave --wait out",
             )
+        key = {} if idempotency_key is None else {"idempotencyKey": idempotency_key}
         with cloud(config) as there:
-            answer = start(there, job, config.stage, text, idempotency_key)
+            answer = ask_invoker(there, job, config.stage, "run", text, **key)
         job_id, state = str(answer["jobId"]), State(answer["state"])
         duplicate = bool(answer.get("duplicate"))
         if not (wait and json_):

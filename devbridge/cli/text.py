@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import click
 
+from devbridge.constructs.values import duration
 from devbridge.daemon.model import State
 
 _COLOURS: Final = {
@@ -53,3 +54,28 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         ).rstrip()
         for line in lines
     )
+
+
+def duration_within(
+    least: datetime.timedelta, most: datetime.timedelta
+) -> Callable[[str], datetime.timedelta]:
+    """The type of an option that is a time as app.py writes it: ``"90 seconds"``, ``"14 days"``."""
+
+    def parse(value: str) -> datetime.timedelta:
+        found = duration(value, (least, most))
+        if found is None:
+            raise click.BadParameter(
+                f"{value!r} is not a time from {least} to {most}, such as '90 seconds', '2 hours'"
+                " or '14 days'"
+            )
+        return found
+
+    return parse
+
+
+def size(count: int) -> str:
+    """A number of bytes as people say it: ``3.4 MB``."""
+    for unit, scale in (("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10)):
+        if count >= scale:
+            return f"{count / scale:.1f} {unit}"
+    return f"{count} bytes"

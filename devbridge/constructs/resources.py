@@ -137,7 +137,8 @@ class Function(_Code):
 
     Args:
         handler: ``folder/file.function``, relative to the app's folder.
-        timeout: 1 second to 15 minutes.
+        timeout: 1 second to 15 minutes. The default leaves an invoker its 10 seconds, and stays
+            below the 30 that an HTTP API waits.
         memory_size: "128 MB" to "10240 MB".
         bind, permissions, environment, architecture: as for Job.
 
@@ -151,7 +152,7 @@ class Function(_Code):
         name: str,
         *,
         handler: str,
-        timeout: Duration = "10 seconds",
+        timeout: Duration = "20 seconds",
         memory_size: str = "512 MB",
         bind: Sequence[Bindable] = (),
         permissions: Sequence[Permission] = (),

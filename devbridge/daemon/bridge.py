@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, cast
 
-from devbridge.errors import BrokerRefused, BrokerUnreachable
+from devbridge.errors import BrokerRefused, BrokerUnreachable, CredentialsError
 from devbridge.protocol import codec
 from devbridge.protocol.errors import ProtocolError
 from devbridge.protocol.fragments import Complete, Reassembler
@@ -69,13 +69,14 @@ class Bridge:
         Raises:
             BrokerUnreachable: the very first connection could not be made.
             BrokerRefused: the broker refused the very first connection.
+            CredentialsError: there were none to sign the very first connection with.
         """
         attempt, lost_at = 0, 0.0
         try:
             while True:
                 try:
                     await self._connect()
-                except (BrokerUnreachable, BrokerRefused) as error:
+                except (BrokerUnreachable, BrokerRefused, CredentialsError) as error:
                     if not lost_at:
                         raise
                     wait = pause(attempt)
@@ -139,8 +140,7 @@ class Bridge:
         finally:
             self.connected.clear()
             ticking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await ticking
+            await asyncio.wait([ticking])  # a cancellation of our own must pass, so no suppress
 
     def _announce(self, *, online: bool) -> None:
         presence = _announcement(replace(self._presence, online=online))
@@ -184,7 +184,7 @@ class Bridge:
         try:
             await onlooker.connect(subscriptions=[self._topics.presence], on_delivery=look)
             return await asyncio.wait_for(found, TAKEOVER_LOOKUP)
-        except (BrokerUnreachable, BrokerRefused, TimeoutError):
+        except (BrokerUnreachable, BrokerRefused, CredentialsError, TimeoutError):
             return None
         finally:
             await onlooker.close()

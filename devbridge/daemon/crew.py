@@ -18,7 +18,7 @@ from typing import Final
 
 from devbridge.daemon import report
 from devbridge.daemon.model import Exit, Failure, Invocation, JobSpec
-from devbridge.daemon.output import Capture, LogFile
+from devbridge.daemon.output import Capture
 from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
 from devbridge.daemon.supervisor import Event, Exited, Give, StandbyFailed
 from devbridge.daemon.terminal import Style, Terminal
@@ -87,11 +87,11 @@ class Crew:
             self._live(worker_id, spec, member, writer), name=f"worker-{worker_id}"
         )
 
-    def give(self, give: Give, spec: JobSpec, payload: bytes, log: LogFile) -> None:
-        """Hand over the run, then show that it began."""
+    def give(self, give: Give, spec: JobSpec, payload: bytes) -> None:
+        """Hand over the run. What its worker prints from now on belongs to it."""
         member = self._members[give.worker_id]
         member.job_id = give.job_id
-        member.capture.begin(report.bar(give.job_id, self._style), log)
+        member.capture.begin(report.bar(give.job_id, self._style))
         self._runtime_api.invoke(
             give.worker_id,
             Invocation(

@@ -243,11 +243,16 @@ class Daemon:
             if not self._failed.done():
                 self._failed.set_exception(error)
             return
+        # Whoever waits comes first: workers for their runs, stubs for answers; then new processes.
+        launches = [effect for effect in effects if isinstance(effect, Launch)]
         for effect in effects:
-            self._perform(effect)
+            if not isinstance(effect, Launch):
+                self._perform(effect)
         for deliver, reply in replies:
             self.bridge.ack(deliver)
             self.bridge.reply(deliver.message.stub_id, reply)
+        for launch in launches:
+            self._perform(launch)
         self._set_timer(now)
 
     def submit(self, job: str, payload: bytes) -> str:
@@ -316,9 +321,10 @@ class Daemon:
         if member is None:
             return
         capture = member.capture
-        log = LogFile(path, lambda problem: capture.say(self._style.bad(problem)))
         self._given.add(give.job_id)
-        self._crew.give(give, spec, payload, log)
+        self._crew.give(give, spec, payload)
+        # While the worker wakes up; its output is not read before this has returned.
+        capture.keep(LogFile(path, lambda problem: capture.say(self._style.bad(problem))))
         capture.say(report.invoked(give.job, payload, give.attempt, spec.max_attempts, self._style))
         capture.say(report.log_line(path, self._settings.root, self._style))
 

@@ -13,7 +13,9 @@ from typing import Final
 from devbridge.daemon.ledger import Ledger, NewRun
 from devbridge.daemon.model import JobSpec, State
 from devbridge.daemon.supervisor import CancelRequested, Event, Requested
+from devbridge.protocol.codec import MAX_BODY
 from devbridge.protocol.messages import (
+    REJECT_TOO_LARGE,
     REJECT_UNKNOWN_JOB,
     REJECT_UNKNOWN_RUN,
     Accepted,
@@ -102,6 +104,7 @@ class Dispatcher:
                 request_id=request.request_id,
                 job_id=request.job_id,
                 state=self._state(request.job_id),
+                was=entry.state.value,
             )
 
         return Taken(() if entry.state.final else (CancelRequested(request.job_id),), cancelled)
@@ -110,6 +113,14 @@ class Dispatcher:
         entry = self._ledger.get(request.job_id)
         if entry is None:
             return _unknown_run(request)
+        result = entry.result if request.with_result else None
+        if result is not None and len(result) > MAX_BODY:
+            return Rejected(
+                request_id=request.request_id,
+                code=REJECT_TOO_LARGE,
+                message=f"the result has {len(result):,} bytes, which AWS Lambda does not return:"
+                " put it in S3 and return the key",
+            )
         return StatusReply(
             request_id=request.request_id,
             job_id=entry.job_id,
@@ -117,7 +128,7 @@ class Dispatcher:
             state=entry.state.value,
             attempt=entry.attempt,
             max_attempts=entry.max_attempts,
-            result=entry.result,
+            result=result,
             error_type=shorten(entry.failure.type) if entry.failure else None,
             error_message=shorten(entry.failure.message) if entry.failure else None,
         )

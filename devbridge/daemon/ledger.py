@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -81,7 +81,7 @@ class NewRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One change of a run's state. None leaves what the ledger has."""
+    """One change of a run's state, and what is known of the attempt that it ends."""
 
     job_id: str
     state: State
@@ -216,8 +216,8 @@ class Ledger:
             "UPDATE runs SET state=:state, attempt=:attempt,"
             " started_at=CASE WHEN :state='RUNNING' THEN :at ELSE started_at END,"
             " ended_at=CASE WHEN :final THEN :at ELSE NULL END,"
-            " exit_code=COALESCE(:code, exit_code), exit_signal=COALESCE(:signal, exit_signal),"
-            " result=COALESCE(:result, result), failure=COALESCE(:failure, failure)"
+            " exit_code=:code, exit_signal=:signal, result=:result,"
+            " failure=CASE WHEN :state='RUNNING' THEN failure ELSE :failure END"
             " WHERE job_id=:job_id",
             {
                 "state": change.state.value,
@@ -267,6 +267,60 @@ class Ledger:
         return self._select(
             "WHERE state IN ('QUEUED','STARTING','RUNNING') ORDER BY created_at, rowid", ()
         )
+
+    def ended_before(self, at: float, *, limit: int = -1) -> list[tuple[str, str]]:
+        """The id and the log's path of the runs that ended before then, the oldest first."""
+        return self._read(
+            "SELECT job_id, log_path FROM runs WHERE ended_at < ?"
+            " AND state NOT IN ('QUEUED','STARTING','RUNNING') ORDER BY ended_at LIMIT ?",
+            (at, limit),
+        )
+
+    def prune(
+        self, before: float, *, delete_log: Callable[[Path], object], batch: int = 200
+    ) -> int:
+        """Forget the runs that ended before then, and delete their logs; returns how many.
+
+        A request with the idempotency key of a forgotten run starts a new one. Runs that have not
+        ended are never touched. It works in short transactions, so that a daemon need not wait;
+        what an interruption leaves, the next call finds.
+
+        Args:
+            delete_log: is given the path of each log, before its run is forgotten.
+
+        Raises:
+            LedgerError: the ledger cannot be written.
+        """
+        pruned = 0
+        while old := self.ended_before(before, limit=batch):
+            for _, log in old:
+                delete_log(Path(log))
+            ids = [(job_id,) for job_id, _ in old]
+            with self.transaction():
+                self._db.executemany("DELETE FROM transitions WHERE job_id=?", ids)
+                self._db.executemany("DELETE FROM runs WHERE job_id=?", ids)
+            pruned += len(old)
+        return pruned
+
+    def free(self) -> tuple[int, int]:
+        """The bytes of the file that hold nothing, and all its bytes."""
+        (page,), (unused,), (count,) = (
+            self._read(f"PRAGMA {name}", ())[0]
+            for name in ("page_size", "freelist_count", "page_count")
+        )
+        return page * unused, page * count
+
+    def compact(self) -> None:
+        """Give the space of what was forgotten back to the disk. Nobody else may be writing.
+
+        Raises:
+            LedgerError: somebody is, or the disk has no room for the copy that this makes.
+        """
+        try:
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            raise LedgerError(f"the ledger cannot be made smaller: {error}") from error
 
     def payload(self, job_id: str) -> bytes:
         rows = self._read("SELECT payload FROM runs WHERE job_id=?", (job_id,))

@@ -45,6 +45,10 @@ class JobSpec:
     project_arn: str = ""
     """The CodeBuild project that runs the job when it is deployed."""
     max_attempts: int = 1
+    retry_delay: float = 1.0
+    """Seconds before the second attempt; it doubles with each further one."""
+    concurrency: int | None = None
+    """Runs of this job at the same time, at most; None: only the daemon's own limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,8 @@ class Modules:
     user_files: frozenset[Path]
     """Files below the app's folder: these are watched."""
     third_party: tuple[str, ...]
-    """Top-level importable names outside it and outside the standard library, in import order:
-    a zygote imports these before it forks."""
+    """Installed modules by their full names, in import order, and what botocore read of its data
+    (``botocore.data:PATH``): a zygote imports these before it forks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,11 +121,15 @@ class Capture:
         """Set when everything that was printed is in the log and on its way to the terminal."""
         self._loop.add_reader(fd, self._readable)
 
-    def begin(self, bar: str, log: LogFile) -> None:
+    def begin(self, bar: str) -> None:
         """From now on the output belongs to a run."""
         self._read_available()
         self._flush()
-        self._bar, self._log, self._began = bar, log, time.monotonic()
+        self._bar, self._began = bar, time.monotonic()
+
+    def keep(self, log: LogFile) -> None:
+        """From now on the output goes to a log file, too."""
+        self._log = log
 
     def say(self, text: str) -> None:
         """A line of devbridge's own among the output, behind the same bar."""

@@ -15,7 +15,6 @@ import hmac
 import json
 import logging
 import secrets
-import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -313,7 +312,7 @@ def _failure(body: bytes) -> Failure:
 def _lines(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         return ()
-    return tuple(textwrap.dedent(str(line)).strip("\n") for line in value)
+    return tuple(str(line).strip() for line in value)
 
 
 def _modules(body: bytes) -> Modules:

@@ -13,15 +13,24 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Final
 
 from devbridge.daemon.ledger import Change
 from devbridge.daemon.model import Exit, Failure, JobSpec, State
 
-IDLE_DEATHS_UNTIL_BROKEN = 3
+IDLE_DEATHS_UNTIL_BROKEN: Final = 3
 """A standby that dies this often in a row without having been used is not started again."""
 
-KILL_AGAIN = 5.0
+KILL_AGAIN: Final = 5.0
 """Seconds after which a worker that is still there is killed once more."""
+LINGER: Final = 10.0
+"""Seconds that a worker gets to go by itself when nothing of value depends on it any more: it has
+answered, or it was never used."""
+SHUTDOWN_GRACE: Final = 10.0
+"""The longest that Ctrl-C waits for running jobs, however long the grace period is."""
+LONGEST_RETRY_DELAY: Final = 3600.0
+
+_RETRIED: Final = frozenset({State.FAILED, State.CRASHED, State.TIMED_OUT})
 
 
 class Why(enum.Enum):
@@ -161,6 +170,8 @@ class Signal:
 
     worker_id: str
     number: signal.Signals
+    grace: float = 0.0
+    """Seconds until the worker is killed, if it does not end by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +229,9 @@ class _Run:
     job: str
     attempt: int
     order: int
-    worker_id: str | None = None
-    deadline: float | None = None
+    worker_id: str = ""
+    deadline: float = 0.0
     stopping: Why | None = None
-    answered: bool = False
 
 
 class Supervisor:
@@ -243,6 +253,11 @@ class Supervisor:
         self._standbys = standbys
         self._workers: dict[str, _Worker] = {}
         self._runs: dict[str, _Run] = {}
+        """What is queued, waits for its next attempt, or runs."""
+        self._active: dict[str, _Run] = {}
+        """The part of them that runs."""
+        self._delayed: dict[str, float] = {}
+        """The part that waits for its next attempt, and until when."""
         self._names = count(1)
         self._order = count(1)
         self._closing = False
@@ -257,11 +272,9 @@ class Supervisor:
     def next_wakeup(self) -> float | None:
         """When to send a `Tick`, if nothing happens before."""
         times = [w.kill_at for w in self._workers.values() if w.kill_at is not None]
-        times += [
-            run.deadline
-            for run in self._runs.values()
-            if run.deadline is not None and run.stopping is None and not run.answered
-        ]
+        times += [run.deadline for run in self._active.values() if run.stopping is None]
+        if not self._closing:
+            times += self._delayed.values()
         return min(times, default=None)
 
     @property
@@ -272,7 +285,7 @@ class Supervisor:
     @property
     def running(self) -> Sequence[str]:
         """The job ids that are running now."""
-        return [job_id for job_id, run in self._runs.items() if run.worker_id is not None]
+        return list(self._active)
 
     def knows(self, job: str) -> bool:
         return job in self._jobs
@@ -319,24 +332,25 @@ class Supervisor:
         run = self._runs.get(job_id)
         if run is None:
             return []
-        if run.worker_id is None:
+        if job_id in self._active:
+            return self._stop_run(run, Why.CANCELLED, now, self._grace)
+        if self._delayed.pop(job_id, None) is None:
             self._jobs[run.job].queue.remove(job_id)
-            del self._runs[job_id]
-            return [_record(job_id, State.CANCELLED, now, run.attempt, detail="before it started")]
-        return self._stop_run(run, Why.CANCELLED, now)
+        del self._runs[job_id]
+        return [_record(job_id, State.CANCELLED, now, run.attempt, detail="before it started")]
 
-    def _stop_run(self, run: _Run, why: Why, now: float) -> list[Effect]:
-        if run.stopping is not None or run.worker_id is None:
+    def _stop_run(self, run: _Run, why: Why, now: float, grace: float) -> list[Effect]:
+        if run.stopping is not None:
             return []
         run.stopping = why
-        return self._terminate(run.worker_id, now)
+        return self._terminate(run.worker_id, now, grace)
 
-    def _terminate(self, worker_id: str, now: float) -> list[Effect]:
+    def _terminate(self, worker_id: str, now: float, grace: float) -> list[Effect]:
         worker = self._workers[worker_id]
         if worker.kill_at is not None:
             return []
-        worker.kill_at = now + self._grace
-        return [Signal(worker_id, signal.SIGTERM)]
+        worker.kill_at = now + grace
+        return [Signal(worker_id, signal.SIGTERM, grace)]
 
     # --- workers ----------------------------------------------------------------------------
 
@@ -373,7 +387,7 @@ class Supervisor:
         effects: list[Effect] = []
         for worker_id in job.waiting:
             self._workers[worker_id].retired = True
-            effects += self._terminate(worker_id, now)
+            effects += self._terminate(worker_id, now, LINGER)
         job.waiting = []
         return effects
 
@@ -417,40 +431,69 @@ class Supervisor:
         result: bytes | None = None,
         failure: Failure | None = None,
     ) -> list[Effect]:
-        """The handler answered. The worker gets the grace period to go by itself."""
-        run = self._runs.get(job_id)
-        if run is None or run.worker_id != worker_id or run.answered:
+        """The handler answered. Its worker gets a moment to go by itself."""
+        run = self._active.get(job_id)
+        if run is None or run.worker_id != worker_id:
             return []
-        run.answered = True
         worker = self._workers[worker_id]
+        worker.retired = True
         if worker.kill_at is None:
-            worker.kill_at = now + self._grace
-        if run.stopping is not None:
-            state, detail = run.stopping.state, run.stopping.detail
-        else:
-            state, detail = (State.FAILED if failure else State.SUCCEEDED), None
-        return [
-            _record(job_id, state, now, run.attempt, result=result, failure=failure, detail=detail)
-        ]
+            worker.kill_at = now + LINGER
+        state = State.FAILED if failure else State.SUCCEEDED
+        return [self._settle(job_id, run, state, now, result=result, failure=failure)]
 
     def _exited(self, worker_id: str, exit_: Exit, now: float) -> list[Effect]:
         worker = self._workers.pop(worker_id, None)
-        if worker is None:
+        if worker is None or worker.retired:
             return []
         if worker.job_id is None:
             return self._standby_exited(worker_id, worker, exit_, now)
-        run = self._runs.pop(worker.job_id)
-        if run.answered:
-            return []
+        run = self._active[worker.job_id]
+        failure = None if run.stopping else crash(exit_)
+        return [self._settle(worker.job_id, run, State.CRASHED, now, exit=exit_, failure=failure)]
+
+    def _settle(
+        self,
+        job_id: str,
+        run: _Run,
+        state: State,
+        now: float,
+        *,
+        exit: Exit | None = None,
+        result: bytes | None = None,
+        failure: Failure | None = None,
+    ) -> Record:
+        """An attempt is over: the run ends with it, or waits for the next one."""
+        del self._active[job_id]
+        detail = None
         if run.stopping is not None:
-            why = run.stopping
-            return [
-                _record(worker.job_id, why.state, now, run.attempt, exit=exit_, detail=why.detail)
-            ]
-        failure = crash(exit_)
-        return [
-            _record(worker.job_id, State.CRASHED, now, run.attempt, exit=exit_, failure=failure)
-        ]
+            state, detail = run.stopping.state, run.stopping.detail
+        spec = self._jobs[run.job].spec if run.job in self._jobs else None
+        last = self._closing or spec is None or run.attempt >= spec.max_attempts
+        if last or spec is None or state not in _RETRIED:
+            del self._runs[job_id]
+            return _record(
+                job_id,
+                state,
+                now,
+                run.attempt,
+                exit=exit,
+                result=result,
+                failure=failure,
+                detail=detail,
+            )
+        delay = retry_delay(spec, run.attempt)
+        self._runs[job_id] = _Run(run.job, run.attempt + 1, run.order)
+        self._delayed[job_id] = now + delay
+        return _record(
+            job_id,
+            State.QUEUED,
+            now,
+            run.attempt + 1,
+            exit=exit,
+            failure=failure,
+            detail=f"attempt {run.attempt} of {spec.max_attempts} {state}, again in {delay:g} s",
+        )
 
     def _standby_exited(
         self, worker_id: str, worker: _Worker, exit_: Exit, now: float
@@ -471,14 +514,13 @@ class Supervisor:
 
     def _tick(self, now: float) -> list[Effect]:
         effects: list[Effect] = []
-        for run in self._runs.values():
-            if (
-                run.deadline is not None
-                and now >= run.deadline
-                and run.stopping is None
-                and not run.answered
-            ):
-                effects += self._stop_run(run, Why.TIMED_OUT, now)
+        for run in self._active.values():
+            if now >= run.deadline:
+                effects += self._stop_run(run, Why.TIMED_OUT, now, self._grace)
+        for job_id in [job_id for job_id, at in self._delayed.items() if now >= at]:
+            del self._delayed[job_id]
+            run = self._runs.pop(job_id)
+            effects += self._requested(Requested(job_id, run.job, run.attempt), now)
         for worker_id, worker in self._workers.items():
             if worker.kill_at is not None and now >= worker.kill_at:
                 worker.kill_at = now + KILL_AGAIN  # should the first one get lost
@@ -490,8 +532,9 @@ class Supervisor:
         effects: list[Effect] = []
         for job in self._jobs.values():
             effects += self._retire(job, now)
-        for run in self._runs.values():
-            effects += self._stop_run(run, Why.SHUTDOWN, now)
+        grace = min(self._grace, SHUTDOWN_GRACE)
+        for run in self._active.values():
+            effects += self._stop_run(run, Why.SHUTDOWN, now, grace)
         return effects
 
     # --- what can start now -----------------------------------------------------------------
@@ -500,9 +543,7 @@ class Supervisor:
         if self._closing:
             return []
         effects: list[Effect] = []
-        free = self._concurrency - sum(
-            1 for run in self._runs.values() if run.worker_id is not None and not run.answered
-        )
+        free = self._concurrency - len(self._active)
         while free > 0 and (found := self._next()) is not None:
             name, worker_id = found
             effects += self._give(name, worker_id, now)
@@ -522,7 +563,7 @@ class Supervisor:
         """The longest-waiting run whose job has a ready standby."""
         best: tuple[int, str, str] | None = None
         for name, job in self._jobs.items():
-            if not job.queue:
+            if not job.queue or self._full(name, job.spec):
                 continue
             ready = next((w for w in job.waiting if self._workers[w].ready), None)
             if ready is None:
@@ -532,12 +573,17 @@ class Supervisor:
                 best = (order, name, ready)
         return None if best is None else best[1:]
 
+    def _full(self, name: str, spec: JobSpec) -> bool:
+        if spec.concurrency is None:
+            return False
+        return sum(run.job == name for run in self._active.values()) >= spec.concurrency
+
     def _give(self, name: str, worker_id: str, now: float) -> list[Effect]:
         job = self._jobs[name]
         job_id = job.queue.popleft()
         job.waiting.remove(worker_id)
         job.idle_deaths = 0
-        run = self._runs[job_id]
+        run = self._active[job_id] = self._runs[job_id]
         run.worker_id = worker_id
         run.deadline = now + job.spec.timeout
         self._workers[worker_id].job_id = job_id
@@ -545,6 +591,11 @@ class Supervisor:
             _record(job_id, State.RUNNING, now, run.attempt),
             Give(worker_id, name, job_id, run.attempt, run.deadline),
         ]
+
+
+def retry_delay(spec: JobSpec, attempt: int) -> float:
+    """Seconds between the end of attempt number `attempt` (from 1) and the next: doubling."""
+    return min(LONGEST_RETRY_DELAY, spec.retry_delay * 2.0 ** min(attempt - 1, 16))
 
 
 def crash(exit_: Exit) -> Failure:

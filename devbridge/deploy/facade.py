@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from devbridge.build.environment import Target
 from devbridge.build.python import function_asset, stub_asset
+from devbridge.cloud.install import cache_dir
 from devbridge.constructs import App, Function, Job, Table
 from devbridge.daemon.model import JobSpec
 from devbridge.deploy import execute, names
@@ -43,7 +42,6 @@ def deploy(
     *,
     stage: str,
     on_progress: OnProgress,
-    dev: Literal[True] = True,  # noqa: ARG001
     python: Path | None = None,
     offline: str = "queue",
     pace: execute.Pace = execute.patient,
@@ -53,7 +51,6 @@ def deploy(
     Blocks until the stack is complete; costs one question to CloudFormation if nothing changed.
 
     Args:
-        dev: it is a stage of `devbridge dev`; there is no other kind yet.
         python: the app's interpreter, whose packages its functions get; default: this one.
         offline: what the stubs do when no daemon is connected: queue, error or cloud.
         pace: the pauses between questions to CloudFormation.
@@ -68,7 +65,7 @@ def deploy(
     stack = names.stack(app.name, stage)
     version = _version(python)
     functions = app.of_type(Function)
-    cache = _cache()
+    cache = cache_dir() / "wheels"
     stub = stub_asset()
     assets = {
         function.name: function_asset(
@@ -205,8 +202,3 @@ def _version(python: Path) -> str:
     if python == Path(sys.executable):
         return f"{sys.version_info.major}.{sys.version_info.minor}"
     return verify_interpreter(python).minor
-
-
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "devbridge" / "wheels"

@@ -38,12 +38,14 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """Ask for a job's state and, when it has ended, its result or error."""
+    """Ask for a job's state and, when it has ended, its error or (as it may be large, only
+    `with_result`) its result."""
 
     request_id: str
     stub_id: str
     sent_at: float
     job_id: str
+    with_result: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +69,12 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancelled:
-    """The cancellation was taken. `state` is the job's state when it was."""
+    """The cancellation was taken. `was` is the job's state before it, `state` the one after it."""
 
     request_id: str
     job_id: str
     state: str
+    was: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

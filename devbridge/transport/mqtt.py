@@ -180,7 +180,8 @@ class _Connection(asyncio.Protocol):
 
     async def close(self) -> None:
         self._link.goodbye()
-        await self._lost
+        if self._transport is not None:
+            await self._lost
 
     def abort(self) -> None:
         self.ready.cancel()

@@ -28,6 +28,7 @@ _DEADLINE = 20.0
 class Broker:
     """A running broker: its process, and the port of its WebSocket listener."""
 
+    name: str
     process: subprocess.Popen[bytes]
     port: int
 
@@ -102,7 +103,7 @@ def start_mosquitto(directory: Path, *, port: int | None = None, extra: str = ""
         process.kill()
         process.wait()
         raise
-    return Broker(process, port)
+    return Broker("mosquitto", process, port)
 
 
 def start_ministack(directory: Path, *, port: int | None = None) -> Broker:
@@ -120,6 +121,7 @@ def start_ministack(directory: Path, *, port: int | None = None) -> Broker:
         "MINISTACK_HOST": "localhost",
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
+        "IOT_RETRANSMIT_SECONDS": "1",
         "AUTH": "true",
         "STATE_DIR": str(directory / "state"),
         "TMPDIR": str(directory / "tmp"),
@@ -141,7 +143,7 @@ def start_ministack(directory: Path, *, port: int | None = None) -> Broker:
         process.kill()
         process.wait()
         raise
-    return Broker(process, port)
+    return Broker("ministack", process, port)
 
 
 def _wait_until_healthy(port: int) -> None:

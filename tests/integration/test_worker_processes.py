@@ -37,9 +37,7 @@ class Credentials:
 @pytest.fixture(params=_LAUNCHERS)
 async def workbench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
     def launcher() -> Launcher:
-        return (
-            FreshLauncher() if request.param == "fresh" else ZygoteLauncher(PYTHON, developer())
-        )
+        return FreshLauncher() if request.param == "fresh" else ZygoteLauncher(PYTHON, developer())
 
     async with bench(tmp_path, launcher, Credentials()) as one:
         yield one
@@ -134,7 +132,7 @@ async def test_an_exception_is_reported_with_the_users_frames(workbench: Bench) 
         ("return handler(payload)", "RecursionError", "maximum recursion depth"),
         ("return {'a': [1, {2, 3}]}", "ResultNotJson", "result['a'][1] is a set"),
         ("return float('nan')", "ResultNotJson", "result is nan"),
-        ("return 'x' * 7_000_000", "ResultTooLarge", "over 6357"),
+        ("return 'x' * 7_000_000", "ResultTooLarge", "over 6356992 bytes"),
     ],
 )
 async def test_other_ends_are_reported_as_what_they_are(

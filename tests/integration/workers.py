@@ -133,13 +133,18 @@ class Bench:
         self.launcher = launcher
         self.api = api
         self.said = said
+        self.environment = developer()
+        """What the developer's shell has."""
         self._count = 0
         self._fds: list[int] = []
 
     def write(self, path: str, code: str) -> Path:
         file = self.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(textwrap.dedent(code))
+        text = textwrap.dedent(code)
+        # An earlier worker may be reading it.
+        if not file.exists() or file.read_text() != text:
+            file.write_text(text)
         return file
 
     async def launch(
@@ -162,7 +167,7 @@ class Bench:
             handler=handler,
             python=PYTHON,
             environment=worker_environment(
-                developer() if environment is None else environment,
+                self.environment if environment is None else environment,
                 job,
                 address,
                 root=self.root,

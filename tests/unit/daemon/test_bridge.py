@@ -3,16 +3,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from devbridge.daemon import bridge as bridge_module
 from devbridge.daemon.bridge import FIRST_PAUSE, LONGEST_PAUSE, Bridge, pause
-from devbridge.errors import BrokerRefused, BrokerUnreachable
+from devbridge.errors import BrokerRefused, BrokerUnreachable, CredentialsError
 from devbridge.protocol import codec, fragments
+from devbridge.protocol.fragments import Complete, Reassembler
 from devbridge.protocol.messages import Accepted, Presence, Run, Topics
 from devbridge.protocol.session import MAX_REQUEST_AGE, Deliver, StubSession, frames
 from devbridge.testing import MemoryBroker, MemoryTransport
+from devbridge.transport.base import Connected
 
 DEADLINE = 30.0
 TOPICS = Topics("shop", "ada")
@@ -135,7 +138,10 @@ async def settle() -> None:
 
 
 def announced(broker: MemoryBroker) -> Presence:
-    message = codec.decode(broker.retained[TOPICS.presence])
+    reassembler = Reassembler(max_messages=1, max_bytes=10_000, max_age=1.0, max_frames=1)
+    (event,) = reassembler.add(broker.retained[TOPICS.presence], None, 0.0)
+    assert isinstance(event, Complete)
+    message = codec.decode(event.body)
     assert isinstance(message, Presence)
     return message
 
@@ -235,17 +241,16 @@ async def test_a_request_whose_frames_never_all_come_is_given_up(
     side: Side, broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     big = replace(a_run(), payload=b"".join(codec.new_id().encode() for _ in range(20_000)))
-    broker.publish(TOPICS.requests, frames(big)[0])
-    await settle()
-    assert side.bridge.discarded == 0
     monkeypatch.setattr(bridge_module, "TICK", 0.0)
-    monkeypatch.setattr(bridge_module.time, "time", lambda: 1e13)
+    monkeypatch.setattr("devbridge.protocol.session.MAX_PARTIAL_AGE", 0.0)
     broker.drop(CLIENT)
     await settle()
     await side.until_connected()
-    broker.drop(CLIENT)
-    await settle()
-    assert broker.unacknowledged(CLIENT) <= 1
+    broker.publish(TOPICS.requests, frames(big)[0])
+    async with asyncio.timeout(DEADLINE):
+        while not side.bridge.discarded:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    assert (side.batches, broker.unacknowledged(CLIENT)) == ([], 0)
 
 
 # --- replies ------------------------------------------------------------------------------------
@@ -342,18 +347,46 @@ async def test_attempts_go_on_with_longer_pauses_until_the_broker_is_back(
     broker.refusal = BrokerUnreachable("no route to host")
     broker.drop(CLIENT)
     async with asyncio.timeout(DEADLINE):
-        while len(pauses) < 5:
+        while len(pauses) < 5:  # noqa: ASYNC110
             await asyncio.sleep(0)
     assert not side.bridge.connected.is_set()
     broker.refusal = BrokerRefused("not yet")
     async with asyncio.timeout(DEADLINE):
-        while len(pauses) < 8:
+        while len(pauses) < 8:  # noqa: ASYNC110
             await asyncio.sleep(0)
     broker.refusal = None
     await side.until_connected()
     assert pauses[1:8] == list(range(pauses[1], pauses[1] + 7))
     assert any("no route to host" in line for line in side.said)
     assert any("not yet" in line for line in side.said)
+
+
+async def test_a_cancellation_at_the_moment_the_connection_is_lost_is_obeyed(
+    side: Side, broker: MemoryBroker
+) -> None:
+    for spins in range(4):
+        broker.drop(CLIENT)
+        for _ in range(spins):
+            await asyncio.sleep(0)
+        await asyncio.wait_for(side.stop(), DEADLINE)
+        await side.start()
+
+
+async def test_credentials_that_have_run_out_are_told_and_waited_for(
+    side: Side, broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, tries = side.transports[0].connect, iter(range(3))
+
+    async def without_credentials(**options: Any) -> Connected:
+        if next(tries, None) is None:
+            return await connect(**options)
+        raise CredentialsError("the AWS credentials have expired")
+
+    monkeypatch.setattr(side.transports[0], "connect", without_credentials)
+    broker.drop(CLIENT)
+    await settle()
+    await side.until_connected()
+    assert sum("have expired" in line for line in side.said) == 3
 
 
 def test_pauses_double_up_to_a_limit_and_are_never_the_same_for_all() -> None:

@@ -159,7 +159,9 @@ def test_a_cancellation_of_a_live_run_is_passed_on(ledger: Ledger, dispatcher: D
     ended = Change(job_id=run.job_id, state=State.CANCELLED, at=101.0)
     events, reply = take(ledger, dispatcher, request, ended)
     assert events == (CancelRequested(run.job_id),)
-    assert reply == Cancelled(request_id=request.request_id, job_id=run.job_id, state="CANCELLED")
+    assert reply == Cancelled(
+        request_id=request.request_id, job_id=run.job_id, state="CANCELLED", was="QUEUED"
+    )
 
 
 def test_a_cancellation_of_a_run_that_has_ended_tells_how_it_ended(
@@ -170,7 +172,7 @@ def test_a_cancellation_of_a_run_that_has_ended_tells_how_it_ended(
     events, reply = take(ledger, dispatcher, a_cancel(run.job_id))
     assert events == ()
     assert isinstance(reply, Cancelled)
-    assert reply.state == "SUCCEEDED"
+    assert (reply.was, reply.state) == ("SUCCEEDED", "SUCCEEDED")
 
 
 @pytest.mark.parametrize("ask", [a_cancel, a_status])
@@ -218,3 +220,12 @@ def test_the_status_of_a_failure_can_be_sent_however_long_its_message_is(
     assert reply.error_message is not None
     assert reply.error_message.startswith("\U0001f600" * 1000)
     assert codec.decode(codec.encode(reply)) == reply
+
+
+def test_a_result_is_sent_only_to_whom_it_matters(ledger: Ledger, dispatcher: Dispatcher) -> None:
+    run = a_run()
+    done = Change(job_id=run.job_id, state=State.SUCCEEDED, at=101.0, result=b"1")
+    take(ledger, dispatcher, run, done)
+    _, reply = take(ledger, dispatcher, replace(a_status(run.job_id), with_result=False))
+    assert isinstance(reply, StatusReply)
+    assert (reply.state, reply.result) == ("SUCCEEDED", None)

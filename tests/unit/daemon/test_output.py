@@ -40,7 +40,8 @@ class Job:
         return full
 
     def begin(self) -> None:
-        self.capture.begin("run| ", LogFile(self.log_path, self.problems.append))
+        self.capture.begin("run| ")
+        self.capture.keep(LogFile(self.log_path, self.problems.append))
 
     def print(self, data: bytes) -> None:
         """Little enough for the pipe to take it."""

@@ -293,7 +293,7 @@ def test_a_queued_run_is_cancelled_at_once() -> None:
 def test_a_running_job_is_asked_to_stop_then_killed() -> None:
     desk = Desk()
     worker = desk.running()
-    assert desk(CancelRequested("r1")) == [Signal(worker, signal.SIGTERM)]
+    assert desk(CancelRequested("r1")) == [Signal(worker, signal.SIGTERM, GRACE)]
     assert desk(CancelRequested("r1")) == []
     assert desk(Tick(), after=GRACE - 0.1) == []
     assert desk(Tick(), after=0.1) == [Signal(worker, signal.SIGKILL)]
@@ -321,7 +321,7 @@ def test_a_run_that_takes_too_long_is_timed_out() -> None:
     worker = desk.running()
     assert desk.supervisor.next_wakeup() == START + TIMEOUT
     assert desk(Tick(), after=TIMEOUT - 0.1) == []
-    assert desk(Tick(), after=0.1) == [Signal(worker, signal.SIGTERM)]
+    assert desk(Tick(), after=0.1) == [Signal(worker, signal.SIGTERM, GRACE)]
     assert last_change(desk(Exited(worker, Exit(signal=15)))).state is State.TIMED_OUT
 
 
@@ -349,7 +349,7 @@ def test_a_save_replaces_the_standby_and_leaves_the_running_job_alone() -> None:
     running = desk.running()
     standby = desk.standby()
     effects = desk(SourcesChanged(frozenset({"a"})))
-    assert only(effects, Signal) == [Signal(standby, signal.SIGTERM)]
+    assert only(effects, Signal) == [Signal(standby, signal.SIGTERM, GRACE)]
     assert len(only(effects, Launch)) == 1
     assert last_change(desk(Responded(running, "r1", b"1"))).state is State.SUCCEEDED
 
@@ -454,7 +454,7 @@ def test_a_changed_job_gets_a_new_standby() -> None:
     desk = Desk()
     old = desk.standby()
     effects = desk(JobsChanged({"a": replace(spec("a"), environment={"NEW": "1"})}))
-    assert only(effects, Signal) == [Signal(old, signal.SIGTERM)]
+    assert only(effects, Signal) == [Signal(old, signal.SIGTERM, GRACE)]
     assert len(only(effects, Launch)) == 1
 
 

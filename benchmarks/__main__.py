@@ -1,0 +1,72 @@
+"""`python -m benchmarks [--json FILE] [--quick] [NAME...]`: measure, and print one table."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from benchmarks import bridge, burst, cloud, harness, idle, output, reload, workers
+from benchmarks.harness import Bench
+from benchmarks.report import Row, document, table
+
+MEASURES: Final[Mapping[str, Callable[[Bench], Awaitable[list[Row]]]]] = {
+    "bridge": bridge.invoke,
+    "first": bridge.first,
+    "cloud": cloud.cloud,
+    "reload": reload.save,
+    "workers": workers.cold,
+    "output": output.lines,
+    "burst": burst.burst,
+    "idle": idle.idle,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns 0 however the numbers are: they are for reading, not for passing."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MEASURES))
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there, too")
+    parser.add_argument("--quick", action="store_true", help="few repetitions: does it work?")
+    options = parser.parse_args(arguments)
+    unknown = set(options.names) - MEASURES.keys()
+    if unknown:
+        parser.error(f"no such measure: {', '.join(sorted(unknown))}")
+    rows = []
+    for name in options.names or MEASURES:
+        print(f"measuring {name} ...", file=sys.stderr, flush=True)
+        rows += measure(name, quick=options.quick)
+    print(table(rows))
+    if options.json:
+        options.json.write_text(json.dumps(document(rows, machine()), indent=2) + "\n")
+    return 0
+
+
+def measure(name: str, *, quick: bool) -> list[Row]:
+    """Make one measure."""
+    with harness.scratch() as directory:
+        return asyncio.run(_measure(MEASURES[name], Bench(quick, directory)))
+
+
+async def _measure(make: Callable[[Bench], Awaitable[list[Row]]], bench: Bench) -> list[Row]:
+    return await make(bench)
+
+
+def machine() -> dict[str, object]:
+    """On what the numbers were measured."""
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+        "cores": os.cpu_count(),
+        "load": os.getloadavg()[0],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devbridge.job import job_handler
+from runner.failure import HandlerNotFound, describe, is_users
+from runner.loading import load, takes_context
+
+
+@pytest.fixture(autouse=True)
+def clean_imports() -> Iterator[None]:
+    path, modules = list(sys.path), set(sys.modules)
+    yield
+    sys.path[:] = path
+    for name in set(sys.modules) - modules:
+        del sys.modules[name]
+
+
+def one(payload: Any) -> None: ...
+def two(payload: Any, context: Any) -> None: ...
+def starred(*arguments: Any) -> None: ...
+def keyword(payload: Any, *, verbose: bool = False) -> None: ...
+async def coroutine(payload: Any, context: Any) -> None: ...
+
+
+class Callable:
+    def __call__(self, payload: Any) -> None: ...
+    def method(self, payload: Any, context: Any) -> None: ...
+
+
+@functools.wraps(one)
+def wrapper(*arguments: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("handler", "expected"),
+    [
+        (one, False),
+        (two, True),
+        (starred, True),
+        (keyword, False),
+        (coroutine, True),
+        (Callable(), False),
+        (Callable().method, True),
+        (wrapper, False),
+        (functools.partial(two, 1), False),
+        (job_handler("x")(one), True),
+        (lambda payload: payload, False),
+    ],
+)
+def test_the_context_is_for_who_takes_a_second_positional_argument(
+    handler: Any, expected: bool
+) -> None:
+    assert takes_context(handler) is expected
+
+
+def test_a_handler_is_imported_under_its_modules_name(tmp_path: Path) -> None:
+    (tmp_path / "some_jobs").mkdir()
+    (tmp_path / "some_jobs/a.py").write_text("def handler(payload): ...")
+    handler = load("some_jobs/a.handler", str(tmp_path))
+    assert handler.__module__ == "some_jobs.a"
+    assert sys.path[0] == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("handler", "message"),
+    [
+        ("handler", "is not of the form"),
+        ("a/missing.handler", "there is no file a/missing.py"),
+        ("some_job.missing", 'some_job.py has no function "missing"; it has: handler'),
+        ("some_job.NUMBER", 'no function "NUMBER"'),
+        ("json/tool.main", "json/tool.py is hidden by another module"),
+    ],
+)
+def test_a_wrong_path_says_what_there_is(tmp_path: Path, handler: str, message: str) -> None:
+    (tmp_path / "some_job.py").write_text("NUMBER = 1\ndef handler(payload): ...")
+    (tmp_path / "json").mkdir()
+    (tmp_path / "json/tool.py").write_text("def main(payload): ...")
+    with pytest.raises(HandlerNotFound) as raised:
+        load(handler, str(tmp_path))
+    assert message in str(raised.value)
+
+
+def test_the_users_files_are_those_of_the_app_and_not_of_its_environment() -> None:
+    assert is_users("/app/jobs/a.py", "/app")
+    for other in ("/app/.venv/lib/a.py", "/app/x/site-packages/a.py", "/apple/a.py", "<string>"):
+        assert not is_users(other, "/app")
+
+
+def test_a_failure_in_a_chain_shows_the_whole_chain_in_its_trace(tmp_path: Path) -> None:
+    (tmp_path / "chained.py").write_text(
+        "def handler(payload):\n"
+        "    try:\n        1 / 0\n"
+        "    except ZeroDivisionError as error:\n        raise ValueError('\\ud800') from error\n"
+    )
+    handler = load("chained.handler", str(tmp_path))
+    with pytest.raises(ValueError) as raised:  # noqa: PT011
+        handler(None)
+    failure = describe(raised.value, str(tmp_path))
+    assert failure["stackTrace"] == [
+        "File \"chained.py\", line 5, in handler\n    raise ValueError('\\ud800') from error"
+    ]
+    assert "ZeroDivisionError: division by zero" in failure["trace"]
+    assert not [line for line in failure["trace"] if "runner/worker.py" in line]
+
+
+def test_an_error_whose_text_cannot_be_had_is_still_reported(tmp_path: Path) -> None:
+    class Rude(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    assert describe(Rude(), str(tmp_path))["errorMessage"] == "<its __str__ raised RuntimeError>"

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import datetime
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.failure import ResultNotJson
+from runner.results import encode
+
+LEAVES = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+)
+TEXT = st.text(st.characters())
+
+
+@given(st.recursive(LEAVES | TEXT, lambda s: st.lists(s) | st.dictionaries(TEXT, s)))
+def test_every_json_value_is_encoded_as_itself(value: Any) -> None:
+    assert json.loads(encode(value).decode()) == value
+
+
+def test_a_lone_surrogate_survives_as_an_escape() -> None:
+    assert encode("\ud800€") == b'"\\ud800\\u20ac"'
+
+
+def test_text_is_not_escaped_without_need() -> None:
+    assert encode({"a": "€\u2028"}) == '{"a":"€\u2028"}'.encode()
+
+
+def circular() -> Any:
+    one: dict[str, Any] = {}
+    one["me"] = [one]
+    return one
+
+
+def deep() -> Any:
+    value: list[Any] = []
+    for _ in range(100_000):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (datetime.date(2024, 1, 1), "result is a datetime.date, which JSON does not have"),
+        ({"a": [1, {"b": {2}}]}, "result['a'][1]['b'] is a set, which JSON does not have"),
+        (b"x", "result is a bytes, which JSON does not have"),
+        ([Decimal(1)], "result[0] is a decimal.Decimal, which JSON does not have"),
+        ({"a": float("nan")}, "result['a'] is nan, which JSON does not have"),
+        ((1, float("-inf")), "result[1] is -inf, which JSON does not have"),
+        ({(1, 2): 3}, "result has the key (1, 2), a tuple; keys must be text"),
+        (circular(), "result['me'][0] contains itself"),
+        (deep(), "the result is nested too deeply for JSON"),
+    ],
+)
+def test_a_value_that_json_does_not_have_is_named_with_its_place(value: Any, message: str) -> None:
+    with pytest.raises(ResultNotJson) as raised:
+        encode(value)
+    assert str(raised.value) == message
