@@ -116,8 +116,9 @@ def _deploy(app: App, cloud: Cloud, config: Config) -> Deployed:
 def _progress(progress: Progress) -> str:
     if progress.step != "resource":
         return f"  {progress.step:<8} {progress.text}"
+    status = progress.status.lower().replace("_", " ")
     reason = f": {progress.reason}" if progress.failed and progress.reason else ""
-    return f"  {progress.status.lower().replace('_', ' '):<18} {progress.type:<32} {progress.text}{reason}"
+    return f"  {status:<18} {progress.type:<32} {progress.text}{reason}"
 
 
 async def _live(config: Config, cloud: Cloud, app: App, deployed: Deployed, began: float) -> int:
@@ -197,6 +198,7 @@ def _compose(
         ),
         jobs={job.name: job for job in deployed.jobs},
         app_files=app.files,
+        app_loaded=app.loaded_at,
         ledger=Ledger.open(config.ledger),
         launcher=_launcher(config),
         make_transport=make_transport,
@@ -269,7 +271,7 @@ def _stop_on_signals(daemon: Daemon, stop: asyncio.Event, terminal: Terminal) ->
 def _interruptible() -> Iterator[None]:
     """While things start, SIGTERM and SIGHUP end devbridge as Ctrl-C does: it cleans up."""
 
-    def interrupt(number: int, frame: object) -> None:
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     before = {n: signal.signal(n, interrupt) for n in (signal.SIGTERM, signal.SIGHUP)}

@@ -85,6 +85,8 @@ class App:
         self.constructs: list[Construct] = []
         self.files: frozenset[Path] = frozenset()
         """app.py and what it imported below its folder; known when it was loaded by devbridge."""
+        self.loaded_at = 0.0
+        """When devbridge began to load it, in seconds since the epoch."""
         if not isinstance(name, str) or not APP_NAME.fullmatch(name):
             raise InvalidValue(
                 f"the app's name {name!r} is not allowed",

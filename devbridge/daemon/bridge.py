@@ -59,6 +59,7 @@ class Bridge:
         self._session = DaemonSession()
         self._batch: list[Deliver] = []
         self.connected = asyncio.Event()
+        self._leaving = False
         self.taken_over = False
         self.taken_over_by: Presence | None = None
         self.discarded = 0
@@ -89,6 +90,8 @@ class Bridge:
                 attempt = 0
                 ended = await self._until_closed()
                 lost_at = time.time()
+                if self._leaving:
+                    return
                 if ended.taken_over:
                     self.taken_over = True
                     self.taken_over_by = await self._who_took_over()
@@ -111,6 +114,7 @@ class Bridge:
 
     async def leave(self) -> None:
         """Say goodbye: from now on stubs know that nobody is here."""
+        self._leaving = True
         if self.connected.is_set():
             self.connected.clear()
             self._announce(online=False)

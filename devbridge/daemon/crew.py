@@ -11,7 +11,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -40,6 +40,11 @@ class Member:
     process: Process | None = None
     pending: signal.Signals | None = None
     job_id: str | None = None
+    last_words: Sequence[str] = ()
+    """What to say of its run when all its output has been taken."""
+    trace: bytes = b""
+    """The traceback of its run's error, for the log."""
+    countdown: asyncio.TimerHandle | None = None
     task: asyncio.Task[None] | None = field(default=None, repr=False)
 
 
@@ -107,14 +112,25 @@ class Crew:
             ),
         )
 
-    def signal(self, worker_id: str, number: signal.Signals) -> None:
+    def signal(self, worker_id: str, number: signal.Signals, grace: float = 0.0) -> None:
+        """Signal the worker's process group; `grace` is how long it has until the next signal."""
         member = self._members.get(worker_id)
         if member is None:
             return
+        if member.job_id is not None and grace > 0:
+            self._count_down(member, grace, [grace, *report.countdown(grace)])
         if member.process is None:
             member.pending = number
         else:
             member.process.signal_group(number)
+
+    def _count_down(self, member: Member, left: float, marks: Sequence[float]) -> None:
+        """Say how much time is left, now and at each further mark."""
+        member.capture.say(report.stopping(left, self._style))
+        if len(marks) > 1:
+            member.countdown = asyncio.get_running_loop().call_later(
+                left - marks[1], self._count_down, member, marks[1], marks[1:]
+            )
 
     def kill(self) -> None:
         """SIGKILL to every worker's process group."""
@@ -134,8 +150,10 @@ class Crew:
         finally:
             member.capture.finish()
             self._runtime_api.remove_worker(worker_id)
-            del self._members[worker_id]
+            if member.countdown is not None:
+                member.countdown.cancel()
         self._post(Exited(worker_id, exit_))
+        del self._members[worker_id]
         if member.job_id is not None:
             self._ended(member.job_id, member)
         member.capture.release()

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -99,7 +100,9 @@ class Daemon:
         environment: Callable[[JobSpec, WorkerAddress], Mapping[str, str]],
         redeploy: Callable[[], Awaitable[tuple[Mapping[str, JobSpec], Iterable[Path]]]],
         terminal: Terminal,
+        app_loaded: float = math.inf,
     ) -> None:
+        """`app_loaded` is when app.py began to be loaded, in seconds since the epoch."""
         self._settings = settings
         self._jobs = dict(jobs)
         self._ledger = ledger
@@ -110,12 +113,11 @@ class Daemon:
         self._loop = asyncio.get_running_loop()
         self._failed: asyncio.Future[None] = self._loop.create_future()
         self._timer: asyncio.TimerHandle | None = None
-        self._given: set[str] = set()
-        self._undecided = set(jobs)
+        self._undecided = set(jobs) if settings.standbys else set()
         self._ready = asyncio.Event()
         self._saved_at: dict[str, float] = {}
         self._preloaded: list[str] = _read_preload(settings.preload)
-        self._sources = Sources(settings.root, app_files)
+        self._sources = Sources(settings.root, app_files, app_loaded)
         self._watcher = Watcher()
         self._app_saved = asyncio.Event()
         self._dispatcher = Dispatcher(ledger, self._jobs, settings.logs)
@@ -136,7 +138,7 @@ class Daemon:
             terminal=terminal,
             style=self._style,
             post=lambda event: self.handle([event]),
-            ended=self._run_ended,
+            ended=self._worker_gone,
         )
         self.bridge = Bridge(
             make_transport,
@@ -183,7 +185,8 @@ class Daemon:
     async def wait_until_ready(self) -> None:
         """Return when requests are taken and each job has a standby, or is known to be broken."""
         await self.bridge.connected.wait()
-        await self._ready.wait()
+        if self._undecided:
+            await self._ready.wait()
 
     async def _shut_down(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
         with contextlib.suppress(TimeoutError):
@@ -202,28 +205,34 @@ class Daemon:
         self._ledger.close()
 
     def _recover(self) -> list[Event]:
-        """What an earlier daemon left: its queue is taken on, what ran is said to have crashed."""
+        """What an earlier daemon left: its queue is taken on, and what ran gets its next attempt,
+        or is said to have crashed. The workers themselves died with that daemon."""
         events: list[Event] = []
         lost = Failure("DaemonEnded", "devbridge dev ended while the job was running")
         with self._ledger.transaction():
             for entry in self._ledger.live():
-                if entry.state is State.QUEUED:
-                    events.append(Requested(entry.job_id, entry.job, entry.attempt))
-                    continue
-                self._ledger.record(
-                    Change(
+                attempt, crashed = entry.attempt, entry.state is not State.QUEUED
+                again = attempt < entry.max_attempts
+                if crashed:
+                    change = Change(
                         job_id=entry.job_id,
-                        state=State.CRASHED,
+                        state=State.QUEUED if again else State.CRASHED,
                         at=time.time(),
-                        attempt=entry.attempt,
+                        attempt=attempt + again,
                         failure=lost,
+                        detail=lost.message,
                     )
-                )
-                self._ledger.closed(entry.job_id)
-                self._terminal.line(
-                    self._style.warn(f"{entry.job} {entry.job_id[: report.SHORT_ID]} crashed: ")
-                    + lost.message
-                )
+                    self._ledger.record(change)
+                    self._terminal.line(
+                        report.bar(entry.job_id, self._style)
+                        + f"{self._style.bad('Crashed')} {entry.job}: {lost.message}"
+                    )
+                if again or not crashed:
+                    events.append(Requested(entry.job_id, entry.job, attempt + (crashed and again)))
+                else:
+                    self._ledger.closed(entry.job_id)
+        if events:
+            self._terminal.line(f"{len(events)} runs were waiting")
         return events
 
     def _explain_takeover(self) -> None:
@@ -240,8 +249,7 @@ class Daemon:
         try:
             effects, replies = self._decide(events, requests, now)
         except LedgerError as error:
-            if not self._failed.done():
-                self._failed.set_exception(error)
+            self._fail(error)
             return
         # Whoever waits comes first: workers for their runs, stubs for answers; then new processes.
         launches = [effect for effect in effects if isinstance(effect, Launch)]
@@ -298,10 +306,12 @@ class Daemon:
             case Launch(worker_id, job):
                 self._sources.launched(job, time.time())
                 self._crew.launch(worker_id, self._jobs[job])
-            case Signal(worker_id, number):
-                self._crew.signal(worker_id, number)
-            case Record(change):
-                if change.state.final and change.job_id not in self._given:
+            case Signal(worker_id, number, grace):
+                self._crew.signal(worker_id, number, grace)
+            case Record(change, worker_id):
+                if worker_id:
+                    self._attempt_ended(change, worker_id)
+                elif change.state.final:
                     self._never_started(change)
             case Broken(job, failure):
                 self._job_decided(job)
@@ -321,7 +331,6 @@ class Daemon:
         if member is None:
             return
         capture = member.capture
-        self._given.add(give.job_id)
         self._crew.give(give, spec, payload)
         # While the worker wakes up; its output is not read before this has returned.
         capture.keep(LogFile(path, lambda problem: capture.say(self._style.bad(problem))))
@@ -337,21 +346,39 @@ class Daemon:
         invoked = report.invoked(entry.job, payload, entry.attempt, entry.max_attempts, self._style)
         for line in [invoked, *report.ended(entry, self._style)]:
             self._terminal.line(bar + line)
-        with self._ledger.transaction():
-            self._ledger.closed(change.job_id)
+        self._close_run(change.job_id)
 
-    def _run_ended(self, job_id: str, member: Member) -> None:
-        entry = self._ledger.get(job_id)
-        if entry is None or not entry.state.final:
+    def _attempt_ended(self, change: Change, worker_id: str) -> None:
+        """Remember what to say when the worker's output has all been taken."""
+        member, entry = self._crew.member(worker_id), self._ledger.get(change.job_id)
+        if member is None or entry is None:
             return
-        if entry.failure is not None:
-            trace = entry.failure.trace or (f"{entry.failure.type}: {entry.failure.message}",)
-            member.capture.log(("\n".join(trace) + "\n").encode("utf-8", "backslashreplace"))
-        for line in report.ended(entry, self._style):
+        again = None if change.state.final else change.detail
+        member.last_words = report.ended(entry, self._style, at=change.at, again=again)
+        if change.failure is not None:
+            name_and_message = f"{change.failure.type}: {change.failure.message}"
+            trace = change.failure.trace or (name_and_message,)
+            member.trace = ("\n".join(trace) + "\n").encode("utf-8", "backslashreplace")
+
+    def _worker_gone(self, job_id: str, member: Member) -> None:
+        member.capture.log(member.trace)
+        for line in member.last_words:
             member.capture.say(line)
-        self._given.discard(job_id)
-        with self._ledger.transaction():
-            self._ledger.closed(job_id)
+        entry = self._ledger.get(job_id)
+        if entry is not None and entry.state.final:
+            self._close_run(job_id)
+
+    def _close_run(self, job_id: str) -> None:
+        try:
+            with self._ledger.transaction():
+                self._ledger.closed(job_id)
+        except LedgerError as error:
+            self._fail(error)
+
+    def _fail(self, error: DevbridgeError) -> None:
+        """End the daemon with this error."""
+        if not self._failed.done():
+            self._failed.set_exception(error)
 
     def _set_timer(self, now: float) -> None:
         if self._timer is not None:
@@ -412,12 +439,16 @@ class Daemon:
     # --- hot reload -------------------------------------------------------------------------
 
     async def _watch(self) -> None:
-        async for paths in self._watcher.bursts():
-            saved = self._sources.saved(paths)
-            if saved.app:
-                self._app_saved.set()
-            if saved.jobs:
-                self._save(saved.jobs)
+        try:
+            async for paths in self._watcher.bursts():
+                saved = self._sources.saved(paths)
+                if saved.app:
+                    self._app_saved.set()
+                if saved.jobs:
+                    self._save(saved.jobs)
+        except OSError as error:  # e.g. no more inotify watches
+            self._terminal.line(self._style.bad(f"hot reload is off: {error}"))
+            await asyncio.Event().wait()
 
     def _save(self, jobs: frozenset[str]) -> None:
         now = time.monotonic()
@@ -448,16 +479,20 @@ class Daemon:
         while True:
             await self._app_saved.wait()
             self._app_saved.clear()
+            loaded = time.time()
             try:
                 jobs, files = await self._redeploy()
             except DevbridgeError as error:
                 self._terminal.line(f"{self._style.bad('Error')}  {error}")
                 continue
-            self._sources.app_loaded(files)
-            self._sources.forget(self._jobs.keys() - jobs.keys())
+            self._sources.app_loaded(files, loaded)
+            gone = self._jobs.keys() - jobs.keys()
+            self._sources.forget(gone)
             self._jobs.clear()
             self._jobs.update(jobs)
             self.handle([JobsChanged(dict(jobs))])
+            for job in gone:
+                self._job_decided(job)
 
     def _handler_file(self, job: str) -> Path:
         file, _, _ = self._jobs[job].handler.rpartition(".")

@@ -148,6 +148,8 @@ class Ledger:
                     db.executescript(
                         f"BEGIN; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
                     )
+                # The first write syncs the log's header to the disk: now, not while a stub waits.
+                db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         except (sqlite3.Error, OSError) as error:
             raise LedgerError(
                 f"the ledger cannot be opened: {error}",

@@ -39,14 +39,15 @@ class Saved:
 class Sources:
     """Knows which files each job and the app itself consist of."""
 
-    def __init__(self, root: Path, app_files: Iterable[Path]) -> None:
+    def __init__(self, root: Path, app_files: Iterable[Path], loaded: float = math.inf) -> None:
+        """The app was loaded from `app_files` at `loaded` (seconds since the epoch)."""
         self._root = root
         self._app_files: frozenset[Path] = frozenset()
         self._files: dict[str, frozenset[Path]] = {}
         self._broken: set[str] = set()
         self._launched: dict[str, float] = {}
         self._seen: dict[Path, Signature | None] = {}
-        self.app_loaded(app_files)
+        self.app_loaded(app_files, loaded)
 
     def directories(self) -> frozenset[Path]:
         """What must be watched, not recursively."""
@@ -55,11 +56,14 @@ class Sources:
             directories |= set(_code_directories(self._root))
         return frozenset(directories)
 
-    def app_loaded(self, files: Iterable[Path]) -> None:
-        """app.py was loaded and read these files."""
+    def app_loaded(self, files: Iterable[Path], loaded: float = math.inf) -> None:
+        """app.py began to be loaded then, and read these files. One that was saved since is found
+        by the next `saved`."""
         before, self._app_files = self._watched(), frozenset(files)
         for file in self._app_files - before:
-            self._seen[file] = sign(file)
+            signature = sign(file)
+            if signature is None or _modified(signature) <= loaded:
+                self._seen[file] = signature
 
     def launched(self, job: str, at: float) -> None:
         """A worker begins to import the job's handler, `at` seconds since the epoch."""

@@ -42,9 +42,14 @@ def log_line(path: Path, root: Path, style: Style) -> str:
     return style.dim(f"log     {shown}")
 
 
-def ended(entry: Entry, style: Style) -> Sequence[str]:
-    """The last lines of a run."""
-    took = _took(entry)
+def ended(
+    entry: Entry, style: Style, *, at: float | None = None, again: str | None = None
+) -> Sequence[str]:
+    """The last lines of a run. When only an attempt has ended, `at` is when (seconds since the
+    epoch), and `again` says what will follow."""
+    at = entry.ended_at if at is None else at
+    took = duration(at - entry.started_at if at and entry.started_at else 0)
+    last = [f"{style.warn('Again')}   {again}"] if again else []
     match entry.state:
         case State.SUCCEEDED:
             result = "" if entry.result in (None, b"null") else f", result {_text(entry.result)}"
@@ -53,12 +58,24 @@ def ended(entry: Entry, style: Style) -> Sequence[str]:
             return [f"{style.warn('Cancelled')} after {took}"]
         case State.TIMED_OUT:
             return [f"{style.bad('Timed out')} after {took}"]
+    if entry.failure is None and again:
+        return last
     failure = entry.failure or Failure("Failed", "no more is known")
     word = "Crashed" if entry.state is State.CRASHED else "Error"
     return [
         f"{style.bad(word)}{' ' * (8 - len(word))}{line}" if index == 0 else f"        {line}"
         for index, line in enumerate(f"{failure.type}: {failure.message}".splitlines())
-    ] + [*frames(failure), style.dim(f"        after {took}")]
+    ] + [*frames(failure), style.dim(f"        after {took}"), *last]
+
+
+def stopping(seconds: float, style: Style) -> str:
+    """A run was asked to stop."""
+    return f"{style.warn('Stopping')} SIGTERM was sent, SIGKILL in {duration(seconds)}"
+
+
+def countdown(grace: float) -> Sequence[float]:
+    """When to say again how long a stopping run has left: seconds that are left, the most first."""
+    return [mark for mark in (600, 300, 120, 60, 30, 10, 5) if mark < grace]
 
 
 def broken(job: str, failure: Failure, style: Style) -> Sequence[str]:
@@ -100,9 +117,3 @@ def shorten(json_text: bytes) -> str:
 
 def _text(result: bytes | None) -> str:
     return shorten(result or b"")
-
-
-def _took(entry: Entry) -> str:
-    if entry.started_at is None or entry.ended_at is None:
-        return duration(0)
-    return duration(entry.ended_at - entry.started_at)

@@ -179,6 +179,8 @@ class Record:
     """Write a change of state to the ledger, then show it."""
 
     change: Change
+    worker_id: str = ""
+    """Whose attempt it ends, if it ends one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -481,6 +483,7 @@ class Supervisor:
                 result=result,
                 failure=failure,
                 detail=detail,
+                worker_id=run.worker_id,
             )
         delay = retry_delay(spec, run.attempt)
         self._runs[job_id] = _Run(run.job, run.attempt + 1, run.order)
@@ -493,6 +496,7 @@ class Supervisor:
             exit=exit,
             failure=failure,
             detail=f"attempt {run.attempt} of {spec.max_attempts} {state}, again in {delay:g} s",
+            worker_id=run.worker_id,
         )
 
     def _standby_exited(
@@ -620,6 +624,7 @@ def _record(
     result: bytes | None = None,
     failure: Failure | None = None,
     detail: str | None = None,
+    worker_id: str = "",
 ) -> Record:
     return Record(
         Change(
@@ -631,5 +636,6 @@ def _record(
             result=result,
             failure=failure,
             detail=detail,
-        )
+        ),
+        worker_id,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ def load_app(root: Path) -> App:
         AppFailed: it does not parse, it raised, or it made no App or more than one.
         AppError: a construct was given something that is not allowed.
     """
-    root = root.resolve()
+    root, began = root.resolve(), time.time()
     path = root / APP_FILE
     if not path.is_file():
         raise AppNotFound(
@@ -46,7 +47,7 @@ def load_app(root: Path) -> App:
             remedy='write exactly one: app = App("name")',
         )
     app = state.apps[0]
-    app.files = frozenset(files)
+    app.files, app.loaded_at = frozenset(files), began
     return app
 
 

@@ -7,7 +7,7 @@ there is no thread and no second event loop between the network and the daemon.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -99,6 +99,9 @@ class LinkOptions:
     session_expiry: int
     keep_alive: int
     subscriptions: Sequence[str]
+    granted: Collection[str] = ()
+    """Topics that the session has, if the broker still has it: they are not subscribed to again.
+    The embedded cloud's broker would deliver twice (MQTT 5, 3.8.4 says replace), then thrice."""
     will: Will | None = None
 
 
@@ -280,8 +283,11 @@ class Link:
             return
         self._accepted = True
         self._session_present = flags.session_present
-        if self._options.subscriptions:
-            self._client.subscribe([(topic, 1) for topic in self._options.subscriptions])
+        topics = self._options.subscriptions
+        if flags.session_present and set(topics) <= set(self._options.granted):
+            topics = []
+        if topics:
+            self._client.subscribe([(topic, 1) for topic in topics])
         else:
             self._ready()
 

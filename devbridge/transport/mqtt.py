@@ -57,6 +57,7 @@ class MqttTransport:
         self._keep_alive = keep_alive
         self._connect_timeout = connect_timeout
         self._connection: _Connection | None = None
+        self._granted: frozenset[str] = frozenset()
 
     async def connect(
         self,
@@ -88,13 +89,14 @@ class MqttTransport:
                     session_expiry=self._session_expiry,
                     keep_alive=self._keep_alive,
                     subscriptions=subscriptions,
+                    granted=self._granted,
                     will=will,
                 )
                 loop = asyncio.get_running_loop()
                 connection = self._connection = _Connection(loop, options, on_delivery)
                 try:
                     await loop.create_connection(lambda: connection, host, port, ssl=context)
-                    return await connection.ready
+                    connected = await connection.ready
                 except BaseException:
                     connection.abort()
                     raise
@@ -102,6 +104,8 @@ class MqttTransport:
             raise _unreachable(f"no answer in {self._connect_timeout:g} s", host, port) from None
         except OSError as error:
             raise _unreachable(str(error), host, port) from error
+        self._granted = frozenset(subscriptions)
+        return connected
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """See `base.Transport.publish`. Without a connection the message is lost."""

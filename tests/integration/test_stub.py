@@ -271,6 +271,7 @@ def test_a_job_can_be_cancelled_and_asked_for(daemon: Daemon) -> None:
     assert handler.handler({**ask, "action": "cancel"}, Context()) == {
         "jobId": job_id,
         "state": "RUNNING",
+        "was": "RUNNING",
     }
     assert handler.handler({**ask, "action": "status"}, Context()) == {
         "jobId": job_id,

@@ -118,6 +118,19 @@ def test_it_is_connected_when_the_subscriptions_are_granted() -> None:
     assert peer.link.connected == Connected(session_present=True)
 
 
+def test_a_session_that_has_the_subscriptions_is_not_asked_for_them_again() -> None:
+    peer = Peer(granted=["a", "b"])
+    peer.upgrade()
+    peer.says(CONNACK_SESSION_PRESENT)
+    assert peer.take() == b""
+    assert peer.link.connected == Connected(session_present=True)
+    for granted, connack in ((["a", "b"], CONNACK), (["a"], CONNACK_SESSION_PRESENT)):
+        other = Peer(granted=granted)
+        other.upgrade()
+        other.says(connack)
+        assert other.take()[0] == 0x82
+
+
 def test_a_refused_connection_says_why() -> None:
     peer = Peer()
     peer.upgrade()
