@@ -43,7 +43,7 @@ class Config:
     verbose: bool = False
     concurrency: int = 1
     """Runs at the same time, at most."""
-    grace: float = 10.0
+    grace: float = 120.0
     """Seconds between SIGTERM and SIGKILL when a run is stopped."""
     on_broken: str = "fail"
     """What an invocation does while the saved code is broken: ``fail`` or ``wait``."""

@@ -29,7 +29,6 @@ def what_happened(was: State, state: State) -> str:
     epilog="""\b
 Examples:
   devbridge cancel 3f2a              # the beginning of the id is enough
-  devbridge cancel 3f2a && devbridge wait 3f2a
   devbridge cancel 3f2a1d52-9a38-4c0e-8d5f-2f1f3a0c7b11 --job factorial
 """
 )

@@ -41,15 +41,17 @@ Examples:
   devbridge dev --local              everything on this machine, no AWS account
   devbridge dev --profile sandbox    jobs here, the rest of the app in that AWS account
 
-Ctrl-C stops in order: no more requests are taken, running jobs get SIGTERM and --grace seconds,
-then everything is ended. A second Ctrl-C ends everything at once.
+Ctrl-C stops in order: no more requests are taken, running jobs get SIGTERM and at most
+10 seconds, then everything is ended. A second Ctrl-C ends everything at once.
 """
 )
 @app_options
 @click.option("--port", type=int, help="With --local: the embedded cloud's port (default: free).")
 @click.option("--python", metavar="PATH", help="The app's interpreter (default: the active venv).")
 @click.option("--concurrency", type=int, help="Runs at the same time (default: the cores).")
-@click.option("--grace", type=float, help="Seconds from SIGTERM to SIGKILL (default: 10).")
+@click.option(
+    "--grace", type=float, help="Seconds from SIGTERM to SIGKILL of a cancelled run (default: 120)."
+)
 @click.option(
     "--on-broken",
     type=click.Choice(["fail", "wait"]),

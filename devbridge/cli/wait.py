@@ -84,7 +84,7 @@ def wait_remote(ask: Callable[[str], dict[str, Any]], clock: Clock) -> dict[str,
     epilog="""\b
 Examples:
   devbridge wait 3f2a                # the beginning of the id is enough
-  devbridge wait 3f2a --timeout "10 minutes" && echo it worked
+  devbridge wait 3f2a --timeout "10 minutes"
 """
 )
 @run_options

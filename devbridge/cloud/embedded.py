@@ -243,6 +243,8 @@ def cloud_environment(environ: Mapping[str, str], cloud_dir: Path, port: int) ->
         "MINISTACK_HOST": "localhost",
         "IOT_MTLS_ENABLED": "0",  # without it: 0.0.0.0:8883
         "SFTP_ENABLED": "0",
+        # Seconds after which a request that an ended daemon had not acknowledged comes again.
+        "IOT_RETRANSMIT_SECONDS": "5",
         "AUTH": "true",
         "PERSIST_STATE": "1",
         "S3_PERSIST": "1",

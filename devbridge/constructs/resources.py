@@ -95,7 +95,10 @@ class Job(_Code):
         permissions: IAM actions and resources beyond those of `bind`.
         environment: further environment variables, 4096 bytes at most.
         architecture: of the CodeBuild machine.
-        retries: how often a crashed or failed run is tried again, 0 to 10.
+        retries: how often a run that failed, crashed or timed out is tried again, 0 to 10.
+        retry_delay: the time before the first retry, up to 1 hour; it doubles with each further
+            one.
+        concurrency: how many runs of this job there may be at the same time; the rest wait.
 
     Raises:
         InvalidValue, DuplicateName, UnknownBindTarget, HandlerNotFound.
@@ -114,6 +117,8 @@ class Job(_Code):
         environment: Mapping[str, str] = {},
         architecture: Architecture = "x86_64",
         retries: int = 0,
+        retry_delay: Duration = "1 second",
+        concurrency: int | None = None,
     ) -> None:
         super().__init__(app, name)
         self._set_code(handler, bind, permissions, environment, architecture)
@@ -126,9 +131,17 @@ class Job(_Code):
             raise self.invalid("memory_size", memory_size, f"{sizes} on {architecture}")
         if type(retries) is not int or not 0 <= retries <= 10:
             raise self.invalid("retries", retries, "a whole number from 0 to 10")
+        if (delay := values.duration(retry_delay, values.RETRY_DELAY)) is None:
+            raise self.invalid("retry_delay", retry_delay, "0 seconds to 1 hour")
+        if concurrency is not None and (
+            type(concurrency) is not int or not 0 < concurrency <= 1000
+        ):
+            raise self.invalid("concurrency", concurrency, "a whole number from 1 to 1000, or None")
         self.timeout = limit
         self.memory_mb = memory
         self.retries = retries
+        self.retry_delay = delay
+        self.concurrency = concurrency
         self.register()
 
 

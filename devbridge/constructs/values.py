@@ -27,6 +27,7 @@ ARM_MEMORY: Final = ("3 GB", "15 GB")
 ARCHITECTURES: Final = ("x86_64", "arm64")
 
 JOB_TIMEOUT: Final = (timedelta(minutes=5), timedelta(hours=36))
+RETRY_DELAY: Final = (timedelta(), timedelta(hours=1))
 FUNCTION_TIMEOUT: Final = (timedelta(seconds=1), timedelta(minutes=15))
 FUNCTION_MEMORY_MB: Final = (128, 10_240)
 ENVIRONMENT_LIMIT: Final = 4096

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import time
@@ -20,11 +21,16 @@ from devbridge.daemon import report
 from devbridge.daemon.model import Exit, Failure, Invocation, JobSpec
 from devbridge.daemon.output import Capture
 from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
-from devbridge.daemon.supervisor import Event, Exited, Give, StandbyFailed
+from devbridge.daemon.supervisor import Event, Exited, Give, Raised, StandbyFailed
 from devbridge.daemon.terminal import Style, Terminal
 from devbridge.daemon.workers import Launcher, Process, WorkerSpec
 from devbridge.errors import DevbridgeError
 
+log = logging.getLogger(__name__)
+
+IMPORT_NOTICE: Final = 10.0
+"""Seconds after which the terminal says that a handler is still being imported. It may take as
+long as it wants."""
 OUTPUT_AFTER_EXIT: Final = 1.0
 """Seconds that the pipe of an ended worker is read for; a process that left the group may hold it
 for ever."""
@@ -143,20 +149,48 @@ class Crew:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _live(self, worker_id: str, spec: JobSpec, member: Member, output_fd: int) -> None:
+        notice = asyncio.get_running_loop().call_later(
+            IMPORT_NOTICE, self._still_importing, worker_id, member
+        )
         try:
             exit_ = await self._run(worker_id, spec, member, output_fd)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(member.capture.ended.wait(), OUTPUT_AFTER_EXIT)
+        except Exception as error:
+            exit_ = self._lost(worker_id, member, error)
         finally:
+            notice.cancel()
             member.capture.finish()
             self._runtime_api.remove_worker(worker_id)
-            if member.countdown is not None:
-                member.countdown.cancel()
-        self._post(Exited(worker_id, exit_))
-        del self._members[worker_id]
+            del self._members[worker_id]
+        try:
+            self._post(Exited(worker_id, exit_))
+            if member.job_id is not None:
+                self._ended(member.job_id, member)
+        finally:
+            member.capture.release()
+
+    def _lost(self, worker_id: str, member: Member, error: Exception) -> Exit:
+        """A defect of ours: nobody watches the worker any more, so end it and say why."""
+        log.error("worker %s is lost", worker_id, exc_info=error)
+        if member.process is not None:
+            with contextlib.suppress(Exception):
+                member.process.signal_group(signal.SIGKILL)
+        what = f"devbridge lost the worker: {type(error).__name__}: {error}"
+        member.capture.say(self._style.bad(what))
+        failure = Failure("InternalError", what)
         if member.job_id is not None:
-            self._ended(member.job_id, member)
-        member.capture.release()
+            self._post(Raised(worker_id, member.job_id, failure))
+        elif not self._runtime_api.is_ready(worker_id):
+            self._post(StandbyFailed(worker_id, failure))
+        return Exit(signal=signal.SIGKILL)
+
+    def _still_importing(self, worker_id: str, member: Member) -> None:
+        if member.process is not None and not self._runtime_api.is_ready(worker_id):
+            took = report.duration(IMPORT_NOTICE)
+            member.capture.say(
+                self._style.warn(f"the handler is still being imported after {took}")
+            )
 
     async def _run(self, worker_id: str, spec: JobSpec, member: Member, output_fd: int) -> Exit:
         try:

@@ -4,7 +4,7 @@ Everything happens in one thread: events come in, the ledger is written in one t
 then is anything done or answered. Shutting down has five phases, each with a deadline:
 
 1. leave the bridge: stubs are told that nobody is here; requests wait in the broker
-2. ask what runs to stop (SIGTERM), for at most the grace period
+2. ask what runs to stop (SIGTERM), for at most 10 seconds
 3. end what is left (SIGKILL) and wait for every worker's end
 4. end the zygote, the Runtime API and the watcher
 5. close the ledger
@@ -34,6 +34,7 @@ from devbridge.daemon.output import LogFile
 from devbridge.daemon.reload import Sources, Watcher
 from devbridge.daemon.runtime_api import CredentialsProvider, RuntimeApi, WorkerAddress
 from devbridge.daemon.supervisor import (
+    SHUTDOWN_GRACE,
     Broken,
     CancelRequested,
     Effect,
@@ -194,7 +195,7 @@ class Daemon:
         self._failed.cancel()
         self.handle([Shutdown()])
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._crew.close(), self._settings.grace + KILL_DEADLINE)
+            await asyncio.wait_for(self._crew.close(), SHUTDOWN_GRACE + KILL_DEADLINE)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,7 +1,8 @@
 """A small HTTP/1.1 server on 127.0.0.1: h11's protocol over asyncio's transports.
 
 One request at a time on each connection, whole bodies, and an answer that may come much later.
-A peer that breaks the protocol gets a 4xx and is hung up on; it never raises into the daemon.
+A peer that breaks the protocol gets a 4xx and is hung up on; it never raises into the daemon. Who
+may not be here is refused when the head of the request has come, before any of its body is kept.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ MAX_HEAD: Final = 16 * 1024
 """Bytes that a request's first line and headers may have."""
 MAX_DISCARDED: Final = 256 * 1024 * 1024
 """Bytes of an oversized body that are read away, so that the peer is able to hear the answer."""
+REQUEST_TIMEOUT: Final = 60.0
+"""Seconds in which a request must have come, from its first byte, or from the connection's start,
+to its last byte. A connection that rests after an answer may rest for ever: a job takes hours."""
+MAX_STRANGERS: Final = 64
+"""Connections that have not made a whole request yet; with one more, the oldest is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +71,22 @@ class Exchange:
 
 
 Handler = Callable[[Request, Exchange], None]
+Gate = Callable[[Request], bytes | None]
 
 
 class HttpServer:
-    """Calls `handler` for each request, in the event loop's thread."""
+    """Calls `gate` with each request's head, and `handler` with each whole request that it lets
+    in, both in the event loop's thread. What `gate` returns is the body of a 403, after which the
+    connection is closed."""
 
-    def __init__(self, handler: Handler, *, max_body: int) -> None:
+    def __init__(self, gate: Gate, handler: Handler, *, max_body: int) -> None:
+        self.gate = gate
         self.handler = handler
         self.max_body = max_body
         self.port = 0
         self.connections: set[_Connection] = set()
+        self.strangers: dict[_Connection, None] = {}
+        """Those that have not made a whole request yet, the oldest first."""
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -101,24 +113,47 @@ class _Connection(asyncio.Protocol):
         self._request: h11.Request | None = None
         self._body = bytearray()
         self._size = 0
+        self._patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - narrows the type
         self._transport = transport
         self._server.connections.add(self)
+        self._server.strangers[self] = None
+        if len(self._server.strangers) > MAX_STRANGERS:
+            next(iter(self._server.strangers)).abort()
+        self._expect()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._server.connections.discard(self)
+        self._server.strangers.pop(self, None)
+        self._expect_no_more()
         self._transport = None
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.disconnected()
 
     def abort(self) -> None:
+        self._server.strangers.pop(self, None)
         if self._transport is not None:
             self._transport.abort()
 
+    def _expect(self) -> None:
+        """From now on a request must come, whole, in time."""
+        if self._patience is None:
+            loop = asyncio.get_running_loop()
+            self._patience = loop.call_later(REQUEST_TIMEOUT, self.abort)
+
+    def _expect_no_more(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
     def data_received(self, data: bytes) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._exchange is None:
+            self._expect()
         try:
             self._http.receive_data(data)
         except h11.RemoteProtocolError as error:
@@ -142,7 +177,8 @@ class _Connection(asyncio.Protocol):
                 case h11.Request():
                     self._request, self._size = event, 0
                     self._body.clear()
-                    self._begin()
+                    if not self._begin():
+                        return
                 case h11.Data():
                     self._size += len(event.data)
                     if self._size <= self._server.max_body:
@@ -157,22 +193,34 @@ class _Connection(asyncio.Protocol):
                 case _:  # NEED_DATA, PAUSED
                     return
 
-    def _begin(self) -> None:
+    def _begin(self) -> bool:
+        """Whether the request may go on."""
+        refusal = self._server.gate(self._read_request(b"", too_large=False))
+        if refusal is not None:
+            self._hang_up_with(HTTPStatus.FORBIDDEN, refusal)
+            return False
         if self._transport is not None and self._http.they_are_waiting_for_100_continue:
             going_on = h11.InformationalResponse(status_code=100, headers=[])
             self._transport.write(self._http.send(going_on) or b"")
+        return True
 
-    def _dispatch(self) -> None:
+    def _read_request(self, body: bytes, *, too_large: bool) -> Request:
         head = self._request
         assert head is not None  # noqa: S101 - h11 gives a Request before its end
-        too_large = self._size > self._server.max_body
-        request = Request(
+        return Request(
             method=head.method.decode("ascii"),
             path=head.target.decode("ascii").partition("?")[0],
             headers={name.decode("ascii"): value.decode("latin-1") for name, value in head.headers},
-            body=b"" if too_large else bytes(self._body),
+            body=body,
             too_large=too_large,
         )
+
+    def _dispatch(self) -> None:
+        self._expect_no_more()
+        self._server.strangers.pop(self, None)
+        too_large = self._size > self._server.max_body
+        body = b"" if too_large else bytes(self._body)
+        request = self._read_request(body, too_large=too_large)
         self._body.clear()
         exchange = self._exchange = Exchange(self)
         try:
@@ -198,19 +246,27 @@ class _Connection(asyncio.Protocol):
         elif self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
             if self._http.trailing_data[0]:
+                self._expect()
                 asyncio.get_running_loop().call_soon(self._advance)
 
     def _refuse(self, error: h11.RemoteProtocolError) -> None:
-        log.info("malformed request to the runtime api: %s", error)
-        status = HTTPStatus(error.error_status_hint or 400)
+        # Not its text: that quotes the request, and the path has the worker's token in it.
+        hint = error.error_status_hint
+        log.info("malformed request to the runtime api (%d)", hint)
+        status = HTTPStatus(hint) if 400 <= hint < 500 else HTTPStatus.BAD_REQUEST
+        self._hang_up_with(status, b'{"errorType":"InvalidRequest"}')
+
+    def _hang_up_with(self, status: HTTPStatus, body: bytes) -> None:
         if self._transport is None:
             return
         if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            body = b'{"errorType":"InvalidRequest"}'
+            fields = [
+                ("Content-Type", "application/json"),
+                ("Content-Length", str(len(body))),
+                ("Connection", "close"),
+            ]
             response = h11.Response(
-                status_code=status,
-                headers=[("Content-Length", str(len(body))), ("Connection", "close")],
-                reason=status.phrase.encode(),
+                status_code=status, headers=fields, reason=status.phrase.encode()
             )
             parts = (response, h11.Data(data=body), h11.EndOfMessage())
             self._transport.write(b"".join(self._http.send(part) or b"" for part in parts))

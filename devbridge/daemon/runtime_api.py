@@ -76,6 +76,8 @@ class _Worker:
     pending: Invocation | None = None
     job_id: str | None = None
     """The invocation that was handed over and has no answer yet."""
+    without_credentials: bool = False
+    """It was refused them, which was said; not again before it got some."""
 
 
 class RuntimeApi:
@@ -86,7 +88,7 @@ class RuntimeApi:
     ) -> None:
         self._listener = listener
         self._credentials = credentials
-        self._server = HttpServer(self._handle, max_body=MAX_BODY)
+        self._server = HttpServer(self._gate, self._handle, max_body=MAX_BODY)
         self._workers: dict[str, _Worker] = {}
         self._by_token: dict[str, _Worker] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -137,6 +139,11 @@ class RuntimeApi:
             if worker.waiting is not None:
                 worker.waiting.hang_up()
 
+    def is_ready(self, worker_id: str) -> bool:
+        """Whether the worker has loaded its handler and asked for an invocation."""
+        worker = self._workers.get(worker_id)
+        return worker is not None and worker.ready
+
     def invoke(self, worker_id: str, invocation: Invocation) -> None:
         """Answer the worker's waiting `next`, or the one that it will make.
 
@@ -152,20 +159,33 @@ class RuntimeApi:
 
     # --- requests ---------------------------------------------------------------------------
 
-    def _handle(self, request: Request, exchange: Exchange) -> None:
+    def _gate(self, request: Request) -> bytes | None:
+        """Why a request is refused, seen from its head; None when it is a worker's."""
         hosts = (f"127.0.0.1:{self.port}", f"localhost:{self.port}")
         if request.headers.get("host") not in hosts or "origin" in request.headers:
-            exchange.answer(HTTPStatus.FORBIDDEN, _error("Forbidden", "not for browsers"))
+            return _error("Forbidden", "not for browsers")
+        return None if self._worker(request) is not None else _NOBODY
+
+    def _worker(self, request: Request) -> _Worker | None:
+        """The worker whose token a request has: in its path, or as its authorization."""
+        first, _, rest = request.path.removeprefix("/").partition("/")
+        if first != "credentials":
+            return self._by_token.get(first)
+        worker = self._workers.get(unquote(rest))
+        given = request.headers.get("authorization", "").encode()
+        expected = worker.token if worker is not None else secrets.token_urlsafe(32)
+        return worker if hmac.compare_digest(given, expected.encode()) else None
+
+    def _handle(self, request: Request, exchange: Exchange) -> None:
+        worker = self._worker(request)
+        if worker is None:  # it was removed while its request was coming
+            exchange.answer(HTTPStatus.FORBIDDEN, _NOBODY)
             return
-        first, _, rest = request.path.lstrip("/").partition("/")
+        first, _, rest = request.path.removeprefix("/").partition("/")
         if first == "credentials":
-            self._serve_credentials(unquote(rest), request, exchange)
-            return
-        worker = self._by_token.get(first)
-        if worker is None:
-            exchange.answer(HTTPStatus.FORBIDDEN, _error("Forbidden", "no such worker"))
-            return
-        self._serve_runtime(worker, rest, request, exchange)
+            self._serve_credentials(worker, request, exchange)
+        else:
+            self._serve_runtime(worker, rest, request, exchange)
 
     def _serve_runtime(
         self, worker: _Worker, path: str, request: Request, exchange: Exchange
@@ -243,38 +263,33 @@ class RuntimeApi:
 
     # --- credentials ------------------------------------------------------------------------
 
-    def _serve_credentials(self, worker_id: str, request: Request, exchange: Exchange) -> None:
-        worker = self._workers.get(worker_id)
-        given = request.headers.get("authorization", "").encode()
-        expected = worker.token if worker is not None else secrets.token_urlsafe(32)
-        if not hmac.compare_digest(given, expected.encode()) or worker is None:
-            exchange.answer(HTTPStatus.FORBIDDEN, _error("Forbidden", "wrong worker or token"))
-        elif request.method != "GET":
+    def _serve_credentials(self, worker: _Worker, request: Request, exchange: Exchange) -> None:
+        if request.method != "GET":
             exchange.answer(HTTPStatus.METHOD_NOT_ALLOWED, _error("NotAllowed", "GET only"))
         elif self._credentials is None or worker.role_arn is None:
             missing = _error("NoRole", "this worker has no role")
             exchange.answer(HTTPStatus.NOT_FOUND, missing)
         else:
-            fetch = self._fetch(self._credentials.get, worker.id, worker.role_arn, exchange)
+            fetch = self._fetch(self._credentials.get, worker, worker.role_arn, exchange)
             task = asyncio.create_task(fetch, name=f"credentials-{worker.id}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def _fetch(
-        self,
-        get: Callable[[str], Any],
-        worker_id: str,
-        role_arn: str,
-        exchange: Exchange,
+        self, get: Callable[[str], Any], worker: _Worker, role_arn: str, exchange: Exchange
     ) -> None:
         try:
             document = await get(role_arn)
         except Exception as error:
-            log.info("no credentials of %s for worker %s: %s", role_arn, worker_id, error)
-            self._listener.credentials_failed(worker_id, str(error))
+            log.info("no credentials of %s for worker %s: %s", role_arn, worker.id, error)
+            # The SDKs try again after a 500.
             failed = _error("CredentialsUnavailable", str(error))
             exchange.answer(HTTPStatus.INTERNAL_SERVER_ERROR, failed)
+            if not worker.without_credentials:
+                worker.without_credentials = True
+                self._listener.credentials_failed(worker.id, str(error))
         else:
+            worker.without_credentials = False
             exchange.answer(HTTPStatus.OK, json.dumps(dict(document)).encode())
 
 
@@ -283,13 +298,14 @@ def _stop_waiting(worker: _Worker, exchange: Exchange) -> None:
         worker.waiting = None
 
 
-_OK: Final = b'{"status":"OK"}'
-
-
 def _error(code: str, message: str) -> bytes:
     # `code` and `message` are what the AWS SDKs show; the Runtime API says errorType/errorMessage.
     document = {"errorType": code, "errorMessage": message, "code": code, "message": message}
     return json.dumps(document).encode()
+
+
+_OK: Final = b'{"status":"OK"}'
+_NOBODY: Final = _error("Forbidden", "no such worker, or not its token")
 
 
 def _failure(body: bytes) -> Failure:
@@ -302,8 +318,8 @@ def _failure(body: bytes) -> Failure:
         return Failure("Unknown", body[:2000].decode("utf-8", "replace"))
     frames = _lines(document.get("stackTrace"))
     return Failure(
-        type=str(document.get("errorType") or "Unknown"),
-        message=str(document.get("errorMessage") or ""),
+        type=_text(document.get("errorType")) or "Unknown",
+        message=_text(document.get("errorMessage")),
         frames=frames,
         trace=_lines(document.get("trace")) or frames,
     )
@@ -312,12 +328,20 @@ def _failure(body: bytes) -> Failure:
 def _lines(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         return ()
-    return tuple(str(line).strip() for line in value)
+    return tuple(_text(line).strip() for line in value)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, bool | int | float) else ""
 
 
 def _modules(body: bytes) -> Modules:
     document = json.loads(body)
-    return Modules(
-        user_files=frozenset(Path(file) for file in document["userFiles"]),
-        third_party=tuple(str(name) for name in document["thirdParty"]),
-    )
+    files, names = document["userFiles"], document["thirdParty"]
+    if not isinstance(files, list) or not isinstance(names, list):
+        raise TypeError("userFiles and thirdParty must be lists")
+    if not all(isinstance(text, str) and "\0" not in text for text in (*files, *names)):
+        raise TypeError("userFiles and thirdParty must be lists of texts")
+    return Modules(user_files=frozenset(map(Path, files)), third_party=tuple(names))

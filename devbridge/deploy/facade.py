@@ -176,6 +176,8 @@ def _spec(job: Job, stage: str, values: Mapping[str, str]) -> JobSpec:
         environment=environment,
         project_arn=values[names.output(job, "Project")],
         max_attempts=job.retries + 1,
+        retry_delay=job.retry_delay.total_seconds(),
+        concurrency=job.concurrency,
     )
 
 

@@ -27,7 +27,7 @@ class ChaosJob:
 
 JOBS: Final = (
     ChaosJob("quick"),
-    ChaosJob("retried", options={"timeout": 300.0, "max_attempts": 3}),
+    ChaosJob("retried", options={"timeout": 300.0, "max_attempts": 3, "retry_delay": 0.2}),
     ChaosJob("brief", options={"timeout": BRIEF}),
     ChaosJob("strict", offline="error"),
     ChaosJob("edited", handler="jobs/edited.handler"),

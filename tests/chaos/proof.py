@@ -248,8 +248,10 @@ def _is_dead_when_it_is_said_to_be(run: Run, evidence: Evidence) -> Iterator[str
     over: dict[int, float] = {}
     for change in run.history:
         state = State(change["state"])
-        if state.final or (state is State.QUEUED and change["number"] != run.history[0]["number"]):
+        if state.final:
             over.setdefault(change["attempt"], change["at"])
+        elif state is State.QUEUED and change["attempt"] > 1:  # this one waits
+            over.setdefault(change["attempt"] - 1, change["at"])
     for effect in run.effects:
         end = over.get(effect["attempt"])
         if end is None:
@@ -300,12 +302,9 @@ def _ends_as_what_it_was(run: Run, evidence: Evidence) -> Iterator[str]:
         case State.TIMED_OUT:
             if run.order.job != "brief":
                 yield "it had time enough"
-    if attempt < len(run.order.payload["do"]) and _may_have_another_attempt(run):
+    again = run.state in (State.FAILED, State.CRASHED) and 0 < attempt < run.row["max_attempts"]
+    if again:
         yield f"there was no attempt after {attempt}"
-
-
-def _may_have_another_attempt(run: Run) -> bool:
-    return False
 
 
 def _intended(run: Run, attempt: int) -> State:

@@ -117,10 +117,11 @@ async def _settle(stage: Stage, say: Callable[[str], None]) -> list[str]:
     last, since = "", time.monotonic()
     while True:
         counts = await asyncio.to_thread(stage.counts)
+        missing = await asyncio.to_thread(stage.missing)
         live = sum(counts.get(state, 0) for state in ("QUEUED", "STARTING", "RUNNING"))
         callers = len(stage.callers())
-        if not live and not callers:
-            # What was told QUEUED may still be in the broker: let it come.
+        if not live and not callers and not missing:
+            # What callers were told to have failed may still be in the broker: let it come.
             await asyncio.sleep(2)
             if stage.counts() == counts:
                 say("nothing is live any more")
@@ -130,7 +131,10 @@ async def _settle(stage: Stage, say: Callable[[str], None]) -> list[str]:
         if now != last:
             last, since = now, time.monotonic()
         elif time.monotonic() - since > NO_PROGRESS:
-            return [f"{live} live runs, {callers} callers, and nothing has changed for long"]
+            return [
+                f"{live} live runs, {missing} that never came, {callers} callers,"
+                f" and nothing has changed for {NO_PROGRESS:g} s"
+            ]
         await asyncio.sleep(0.5)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import getpass
 import json
 import os
 import random
@@ -16,7 +17,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psutil
 
@@ -135,7 +136,8 @@ class Stage:
         self.broker: Broker = start_mosquitto(
             folder,
             port=self.broker_port,
-            extra=f"persistence true\npersistence_location {folder}/\nautosave_interval 0",
+            # Without `user`, mosquitto gives up root's rights and cannot write there.
+            extra=f"persistence true\npersistence_location {folder}/\nuser {getpass.getuser()}",
         )
 
     async def restart_broker(self, pause: float) -> None:
@@ -310,17 +312,30 @@ class Stage:
         with self.files.faults.open("a") as file:
             file.write(json.dumps(asdict(fault)) + "\n")
 
+    def missing(self) -> int:
+        """How many jobs that callers were told to be accepted the ledger does not have yet."""
+        told = set()
+        with self.files.answers.open() as answers:
+            for line in answers:
+                answer = json.loads(line)
+                if answer["action"] == "run" and "error" not in answer["answer"]:
+                    told.add(answer["id"])
+        return len(told - {row[0] for row in self._query("SELECT job_id FROM runs")})
+
     def counts(self) -> dict[str, int]:
         """Runs by state; nothing while there is no ledger."""
+        return dict(self._query("SELECT state, count(*) FROM runs GROUP BY state"))
+
+    def _query(self, query: str) -> list[tuple[Any, ...]]:
         if not self.files.ledger.exists():
-            return {}
-        query = "SELECT state, count(*) FROM runs GROUP BY state"
+            return []
         uri = f"{self.files.ledger.as_uri()}?mode=ro"
-        with contextlib.suppress(sqlite3.Error), contextlib.closing(
-            sqlite3.connect(uri, uri=True, timeout=5)
-        ) as db:
-            return dict(db.execute(query).fetchall())
-        return {}
+        with (
+            contextlib.suppress(sqlite3.Error),
+            contextlib.closing(sqlite3.connect(uri, uri=True, timeout=5)) as db,
+        ):
+            return db.execute(query).fetchall()
+        return []
 
 
 def _environment() -> dict[str, str]:

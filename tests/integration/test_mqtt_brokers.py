@@ -371,7 +371,9 @@ async def test_it_connects_again_after_the_connection_was_cut(
         await within(client.transport.wait_closed())
         sender.transport.publish(topic, b"%d" % number)
         assert (await client.connect(topic)).session_present
-        assert await client.payloads(1) == [b"%d" % number]
+        # What came before may come again: its acknowledgement was perhaps cut off.
+        while (await client.next()).payload != b"%d" % number:
+            pass
 
 
 async def test_a_receiver_that_fails_does_not_harm_the_connection(

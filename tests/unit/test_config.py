@@ -39,7 +39,7 @@ def test_the_defaults(app: Path) -> None:
     )
     assert not config.local
     assert config.port is None
-    assert (config.grace, config.on_broken, config.offline) == (10.0, "fail", "queue")
+    assert (config.grace, config.on_broken, config.offline) == (120.0, "fail", "queue")
 
 
 def test_a_flag_beats_the_environment_beats_devbridge_toml_beats_pyproject(app: Path) -> None:

@@ -22,13 +22,19 @@ from botocore.stub import ANY, Stubber
 from devbridge import job as module
 from devbridge.errors import (
     InvokeError,
+    JobCancelled,
+    JobCrashed,
+    JobFailed,
+    JobNotFinished,
+    JobTimedOut,
     NotFound,
     PayloadInvalid,
     PayloadNotJson,
     PayloadTooLarge,
     UnknownJob,
+    UnknownRun,
 )
-from devbridge.job import Job, JobRun, JobStatus, job_handler
+from devbridge.job import Job, JobCancellation, JobRun, JobStatus, job_handler
 from devbridge.payloads import dump
 
 FUNCTION = "demo-dev-factorial-invoker"
@@ -147,20 +153,92 @@ def test_an_idempotency_key_is_sent_and_a_duplicate_told(invoker: Lambda) -> Non
     assert invoker.events[0]["idempotencyKey"] == "k"
 
 
-def test_cancel_and_status_name_the_run(invoker: Lambda) -> None:
-    invoker.answer({"jobId": "j", "state": "RUNNING"})
-    assert Job.factorial.cancel("j").state == "RUNNING"
-    invoker.answer({"jobId": "j", "state": "SUCCEEDED", "result": 0})
-    assert Job.factorial.status("j") == JobStatus("j", "SUCCEEDED", 0)
-    invoker.answer(
-        {"jobId": "j", "state": "FAILED", "failure": {"type": "KeyError", "message": "'x'"}}
-    )
-    assert Job.factorial.status("j").error_type == "KeyError"
-    assert [(e["action"], e["jobId"]) for e in invoker.events] == [
-        ("cancel", "j"),
-        ("status", "j"),
-        ("status", "j"),
-    ]
+def status(state: str, **more: Any) -> dict[str, Any]:
+    """The invoker's answer to a question about a run."""
+    known = {"jobId": "j", "job": "factorial", "state": state, "attempt": 2, "maxAttempts": 3}
+    return {**known, **more}
+
+
+FAILURE = {"failure": {"type": "KeyError", "message": "'x'"}}
+
+
+def test_a_cancellation_tells_what_it_met_and_what_came_of_it(invoker: Lambda) -> None:
+    invoker.answer({"jobId": "j", "state": "CANCELLED", "was": "QUEUED"})
+    assert Job.factorial.cancel("j") == JobCancellation("j", was="QUEUED", state="CANCELLED")
+    assert [(e["action"], e["jobId"]) for e in invoker.events] == [("cancel", "j")]
+
+
+def test_a_status_has_the_attempts_and_the_error_and_does_not_fetch_the_result(
+    invoker: Lambda,
+) -> None:
+    invoker.answer(status("RUNNING"))
+    running = Job.factorial.status("j")
+    assert running == JobStatus("j", "factorial", "RUNNING", 2, 3)
+    assert not running.final
+    invoker.answer(status("FAILED", **FAILURE))
+    failed = Job.factorial.status("j")
+    assert (failed.final, failed.error_type, failed.error_message) == (True, "KeyError", "'x'")
+    assert {event["action"] for event in invoker.events} == {"status"}
+
+
+@pytest.mark.parametrize("value", [0, False, "", None, [], {"a": 1}])
+def test_a_result_is_what_the_handler_returned(invoker: Lambda, value: Any) -> None:
+    invoker.answer(status("SUCCEEDED", result=value))
+    assert Job.factorial.result("j") == value
+    assert invoker.events[0]["action"] == "result"
+
+
+@pytest.mark.parametrize("state", ["QUEUED", "STARTING", "RUNNING"])
+def test_a_run_that_has_not_ended_has_no_result_yet(invoker: Lambda, state: str) -> None:
+    invoker.answer(status(state))
+    with pytest.raises(JobNotFinished, match=f"the run is {state}"):
+        Job.factorial.result("j")
+
+
+@pytest.mark.parametrize(
+    ("state", "error"),
+    [
+        ("FAILED", JobFailed),
+        ("CANCELLED", JobCancelled),
+        ("TIMED_OUT", JobTimedOut),
+        ("CRASHED", JobCrashed),
+    ],
+)
+def test_a_run_that_did_not_succeed_raises_how_it_ended(
+    invoker: Lambda, state: str, error: type[JobFailed]
+) -> None:
+    invoker.answer(status(state, **FAILURE))
+    with pytest.raises(JobFailed, match=f"{state}: KeyError: 'x'") as caught:
+        Job.factorial.result("j")
+    assert type(caught.value) is error
+    assert (caught.value.error_type, caught.value.error_message) == ("KeyError", "'x'")
+
+
+def test_a_cancelled_run_has_no_error_of_its_own(invoker: Lambda) -> None:
+    invoker.answer(status("CANCELLED"))
+    with pytest.raises(JobCancelled, match="the run has ended CANCELLED") as caught:
+        Job.factorial.result("j")
+    assert caught.value.what == "the run has ended CANCELLED"
+    assert caught.value.error_type is None
+
+
+def test_waiting_asks_until_the_run_has_ended(invoker: Lambda) -> None:
+    for state in ("QUEUED", "RUNNING", "FAILED"):
+        invoker.answer(status(state))
+    assert Job.factorial.wait("j", poll=0).state == "FAILED"
+
+
+def test_waiting_ends_when_its_time_is_over(invoker: Lambda) -> None:
+    invoker.answer(status("RUNNING"))
+    with pytest.raises(JobNotFinished, match="RUNNING after 5 s"):
+        Job.factorial.wait("j", timeout=5, poll=10)
+
+
+@pytest.mark.parametrize("ask", ["cancel", "status", "result", "wait"])
+def test_a_run_that_nobody_knows_is_an_error_of_its_own(invoker: Lambda, ask: str) -> None:
+    invoker.answer({"error": {"code": "UnknownRun", "message": "nothing is known of a run 'j'"}})
+    with pytest.raises(UnknownRun, match="nothing is known of a run 'j'"):
+        getattr(Job.factorial, ask)("j")
 
 
 def test_a_payload_over_6_mb_is_refused_before_it_is_sent(invoker: Lambda) -> None:

@@ -180,6 +180,71 @@ def test_an_idempotency_key_with_half_a_surrogate_pair_does_no_harm(ledger: Ledg
     assert add(ledger, replace(a_run(), idempotency_key="k\ud800")) == [True]
 
 
+def ended(ledger: Ledger, job_id: str, at: float, state: State = State.SUCCEEDED) -> None:
+    add(ledger, a_run(job_id, at=at - 10))
+    record(ledger, Change(job_id=job_id, state=state, at=at, result=b"1"))
+
+
+def test_pruning_forgets_what_ended_before_and_nothing_else(ledger: Ledger) -> None:
+    for number, state in enumerate(s for s in State if s.final):
+        ended(ledger, f"old{number}", 100.0 + number, state)
+    ended(ledger, "new", 500.0)
+    for state in (s for s in State if not s.final):
+        add(ledger, a_run(state.value, at=1.0))
+        record(ledger, Change(job_id=state.value, state=state, at=1.0))
+    deleted: list[Path] = []
+
+    assert ledger.prune(500.0, delete_log=deleted.append, batch=2) == 5
+
+    assert deleted == [Path(f"/logs/old{number}") for number in range(5)]
+    assert set(ids(ledger)) == {"new", "QUEUED", "STARTING", "RUNNING"}
+    assert ledger.history("old0") == []
+    assert len(ledger.history("new")) == 2
+
+
+def test_a_run_that_waits_for_another_attempt_is_not_pruned(ledger: Ledger) -> None:
+    ended(ledger, "r1", 100.0, State.FAILED)
+    record(ledger, Change(job_id="r1", state=State.QUEUED, at=101.0, attempt=2))
+    assert ledger.prune(1000.0, delete_log=lambda _: None) == 0
+
+
+def test_a_log_that_cannot_be_deleted_keeps_its_run_for_the_next_time(ledger: Ledger) -> None:
+    ended(ledger, "r1", 100.0)
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(path)
+
+    with pytest.raises(PermissionError):
+        ledger.prune(1000.0, delete_log=refuse)
+    assert ids(ledger) == ["r1"]
+    assert ledger.prune(1000.0, delete_log=lambda _: None) == 1
+
+
+def test_a_daemon_goes_on_writing_while_another_process_prunes(path: Path) -> None:
+    with Ledger.open(path) as daemon, Ledger.open(path) as pruner:
+        for number in range(5):
+            ended(daemon, f"old{number}", 100.0 + number)
+        new = (a_run(f"new{number}") for number in range(5))
+        pruner.prune(1000.0, delete_log=lambda _: add(daemon, next(new)), batch=1)
+        assert sorted(ids(daemon)) == [f"new{number}" for number in range(5)]
+
+
+def test_space_that_was_pruned_is_given_back(ledger: Ledger, path: Path) -> None:
+    add(ledger, replace(a_run(), payload=b"x" * 5_000_000))
+    record(ledger, Change(job_id="r1", state=State.SUCCEEDED, at=1.0))
+    ended(ledger, "new", 500.0)
+    ledger.prune(100.0, delete_log=lambda _: None)
+    unused, all_ = ledger.free()
+    assert unused > 4_900_000
+    assert all_ > unused
+
+    ledger.compact()
+
+    assert ledger.free()[0] == 0
+    assert sum(file.stat().st_size for file in path.parent.iterdir()) < 200_000
+    assert ids(ledger) == ["new"]
+
+
 def test_the_file_is_for_its_owner_only(ledger: Ledger, path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 

@@ -822,3 +822,82 @@ class AnyOrder(RuleBasedStateMachine):
 
 AnyOrder.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestWhateverHappens = AnyOrder.TestCase
+
+
+# --- attempts and limits ------------------------------------------------------------------------
+
+
+def retried(desk: Desk, attempts: int = 3, delay: float = 2.0) -> None:
+    desk(JobsChanged({"a": replace(spec("a"), max_attempts=attempts, retry_delay=delay)}))
+
+
+def test_a_failed_attempt_is_followed_by_the_next_after_a_delay_that_doubles() -> None:
+    desk = Desk()
+    retried(desk)
+    first = desk.running()
+    effects = desk(Raised(first, "r1", OOPS))
+    change = last_change(effects)
+    assert (change.state, change.attempt, change.failure) == (State.QUEUED, 2, OOPS)
+    assert change.detail == "attempt 1 of 3 FAILED, again in 2 s"
+    second = desk.standby()
+    assert only(desk(Tick(), after=1.9), Give) == []
+    assert desk.supervisor.next_wakeup() == desk.now + 0.1
+    assert [(g.worker_id, g.attempt) for g in only(desk(Tick(), after=0.1), Give)] == [(second, 2)]
+    assert last_change(desk(Exited(second, Exit(code=1)))).detail == (
+        "attempt 2 of 3 CRASHED, again in 4 s"
+    )
+    third = desk.standby()
+    assert [g.attempt for g in only(desk(Tick(), after=4.0), Give)] == [3]
+    assert changes(desk(Raised(third, "r1", OOPS))) == [("r1", State.FAILED)]
+
+
+def test_a_later_attempt_that_succeeds_ends_the_run() -> None:
+    desk = Desk()
+    retried(desk)
+    desk(Raised(desk.running(), "r1", OOPS))
+    second = desk.standby()
+    desk(Tick(), after=2.0)
+    assert changes(desk(Responded(second, "r1", b"1"))) == [("r1", State.SUCCEEDED)]
+    assert desk.supervisor.running == []
+
+
+def test_a_cancelled_run_has_no_next_attempt() -> None:
+    desk = Desk()
+    retried(desk)
+    worker = desk.running()
+    desk(CancelRequested("r1"))
+    assert changes(desk(Exited(worker, Exit(signal=15)))) == [("r1", State.CANCELLED)]
+    assert changes(desk(Tick(), after=3600.0)) == []
+
+
+def test_a_run_that_waits_for_its_next_attempt_can_be_cancelled() -> None:
+    desk = Desk()
+    retried(desk)
+    desk(Raised(desk.running(), "r1", OOPS))
+    assert changes(desk(CancelRequested("r1"))) == [("r1", State.CANCELLED)]
+    desk.standby()
+    assert only(desk(Tick(), after=3600.0), Give) == []
+
+
+def test_a_handler_that_cannot_be_loaded_is_not_tried_again() -> None:
+    desk = Desk()
+    retried(desk)
+    desk(Requested("r1", "a"))
+    effects = desk(StandbyFailed(desk.launched()[-1], OOPS))
+    assert changes(effects) == [("r1", State.FAILED)]
+
+
+def test_a_job_with_its_own_limit_leaves_the_other_slots_to_other_jobs() -> None:
+    desk = Desk("a", "b", concurrency=3)
+    desk(JobsChanged({"a": replace(spec("a"), concurrency=1), "b": spec("b")}))
+    first = desk.running("a1", "a")
+    desk.standby("a")
+    assert only(desk(Requested("a2", "a")), Give) == []
+    desk.running("b1", "b")
+    assert [g.job_id for g in only(desk(Responded(first, "a1", b"0")), Give)] == ["a2"]
+
+
+def test_after_a_restart_a_run_goes_on_with_its_attempt() -> None:
+    desk = Desk()
+    desk.standby()
+    assert [g.attempt for g in only(desk(Requested("r1", "a", 2)), Give)] == [2]

@@ -16,7 +16,7 @@ from devbridge.protocol.fragments import MAX_FRAME, Complete, Dropped, Reassembl
 
 Events = list[Complete | Dropped]
 CHUNK = MAX_FRAME - 30
-BIG = random.Random(1).randbytes(6 * CHUNK)
+BIG = random.Random(1).randbytes(6 * CHUNK)  # noqa: S311
 
 
 def an_id() -> bytes:
@@ -188,7 +188,7 @@ def test_what_compresses_needs_fewer_frames() -> None:
 
 
 def test_the_largest_message_stays_below_the_unacknowledged_limit() -> None:
-    body = random.Random(2).randbytes(MAX_MESSAGE)
+    body = random.Random(2).randbytes(MAX_MESSAGE)  # noqa: S311
     frames = split(body, an_id())
     assert len(frames) == fragments.MAX_FRAMES_PER_MESSAGE <= 90
     events = feed(reassembler(), frames)

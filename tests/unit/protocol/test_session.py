@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ from devbridge.protocol.session import (
 )
 
 NOW = 1_800_000_000.0
-NOISE = random.Random(3).randbytes(4 * fragments.MAX_FRAME)
+NOISE = random.Random(3).randbytes(4 * fragments.MAX_FRAME)  # noqa: S311
 
 
 def a_run(payload: bytes = b"{}") -> Run:
@@ -69,7 +70,11 @@ def test_interleaved_requests_are_delivered_whole_and_every_token_comes_back_onc
 
 
 def test_all_three_kinds_of_request_are_delivered() -> None:
-    ids = {"request_id": codec.new_id(), "stub_id": codec.new_id(), "job_id": codec.new_id()}
+    ids: dict[str, Any] = {
+        "request_id": codec.new_id(),
+        "stub_id": codec.new_id(),
+        "job_id": codec.new_id(),
+    }
     for request in (a_run(), Cancel(**ids, sent_at=NOW), Status(**ids, sent_at=NOW)):
         (frame,) = frames(request)
         assert DaemonSession().receive(frame, 1, NOW) == [Deliver(request, (1,))]
