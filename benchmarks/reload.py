@@ -90,7 +90,9 @@ async def _fresh(setup: Setup, stamps: Stamps, kind: str) -> float:
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": os.devnull,
     }
-    shutil.rmtree(Path(setup.root, "jobs", "__pycache__"))  # it has just been saved, here too
+    shutil.rmtree(
+        Path(setup.root, "jobs", "__pycache__"), ignore_errors=True
+    )  # it has just been saved, here too
     began = harness.now()
     with subprocess.Popen(  # noqa: ASYNC220 - its start is a part of what is measured
         [sys.executable, "-c", f"import jobs.{kind}"], cwd=setup.root, env=environment

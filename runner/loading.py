@@ -68,11 +68,14 @@ def takes_context(handler: Handler) -> bool:
 
 
 def modules(root: str) -> dict[str, list[str]]:
-    """The files of the app that are imported, and the third-party modules in import order."""
+    """The files of the app that are imported, and the third-party modules in import order.
+
+    In a fork, without those that its zygote has imported already.
+    """
     files: list[str] = []
     third_party: list[str] = []
-    for name, module in list(sys.modules.items()):
-        filename = getattr(module, "__file__", None)
+    for name in warm.new_modules():
+        filename = getattr(sys.modules.get(name), "__file__", None)
         if not isinstance(filename, str):
             continue
         filename = os.path.abspath(filename)

@@ -19,6 +19,7 @@ PREFIX = "botocore.data:"
 _files: dict[str, Any] = {}
 _services: dict[tuple[tuple[str, ...], str], list[str]] = {}
 _inherited: set[str] = set()
+_modules: set[str] = set()
 
 
 def install() -> None:
@@ -62,8 +63,17 @@ def read(name: str) -> None:
 
 
 def keep() -> None:
-    """From now on what is read is news, for the zygote that comes next."""
+    """From now on what is read or imported is news, for the zygote that comes next."""
     _inherited.update(_files)
+    _modules.update(sys.modules)
+
+
+def new_modules() -> list[str]:
+    """The names of the modules that this process did not inherit, in import order.
+
+    The others are known to the daemon, and looking at each in a fork copies its memory.
+    """
+    return [name for name in sys.modules if name not in _modules]
 
 
 def news() -> list[str]:

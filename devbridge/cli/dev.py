@@ -96,6 +96,7 @@ def dev(config: Config) -> None:
         cloud = connect(config, endpoint)
         deployed = _deploy(app, cloud, config)
         code = asyncio.run(_live(config, cloud, app, deployed, began))
+    _say("Stopped")
     sys.exit(code)
 
 

@@ -153,7 +153,7 @@ def _run(command: list[str], on_progress: Progress, started: float) -> None:
                     break
                 except subprocess.TimeoutExpired:
                     at = (_last_lines(output, 1) or [""])[0]
-                    on_progress(f"still installing ({time.monotonic() - started:.0f} s): {at}")
+                    on_progress(f"still installing ({time.monotonic() - started:.0f} s): {at[:60]}")
         except BaseException:
             process.kill()
             process.wait()

@@ -190,6 +190,9 @@ class Daemon:
             await self._ready.wait()
 
     async def _shut_down(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
+        running = len(self._supervisor.running)
+        waiting = f"{running} running jobs get at most {SHUTDOWN_GRACE:g} s; " if running else ""
+        self._terminal.line(f"Stopping: {waiting}Ctrl-C again ends everything at once")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.bridge.leave(), 2)
         self._failed.cancel()

@@ -20,7 +20,7 @@ from devbridge.daemon.model import Failure, State
 from devbridge.daemon.terminal import COLOURS, Style
 
 SHORT_ID: Final = 8
-PAYLOAD_SHOWN: Final = 120
+PAYLOAD_SHOWN: Final = 80
 """Characters of a payload or result that a line shows."""
 _ELAPSED_WIDTH: Final = 8
 _ONE_LINE: Final = {ord(space): " " for space in "\t\n\r"}

@@ -12,6 +12,7 @@ from devbridge.daemon.model import Failure, JobSpec, State
 from devbridge.daemon.supervisor import CancelRequested, Requested
 from devbridge.protocol import codec
 from devbridge.protocol.messages import (
+    REJECT_TOO_LARGE,
     REJECT_UNKNOWN_JOB,
     REJECT_UNKNOWN_RUN,
     Accepted,
@@ -229,3 +230,17 @@ def test_a_result_is_sent_only_to_whom_it_matters(ledger: Ledger, dispatcher: Di
     _, reply = take(ledger, dispatcher, replace(a_status(run.job_id), with_result=False))
     assert isinstance(reply, StatusReply)
     assert (reply.state, reply.result) == ("SUCCEEDED", None)
+
+
+def test_a_result_that_is_too_large_to_be_sent_is_refused_and_its_state_is_not(
+    ledger: Ledger, dispatcher: Dispatcher
+) -> None:
+    run = a_run()
+    large = b'"' + b"x" * codec.MAX_BODY + b'"'
+    done = Change(job_id=run.job_id, state=State.SUCCEEDED, at=101.0, result=large)
+    take(ledger, dispatcher, run, done)
+    _, reply = take(ledger, dispatcher, a_status(run.job_id))
+    assert isinstance(reply, Rejected)
+    assert reply.code == REJECT_TOO_LARGE
+    _, reply = take(ledger, dispatcher, replace(a_status(run.job_id), with_result=False))
+    assert isinstance(reply, StatusReply)

@@ -315,8 +315,11 @@ async def test_credentials_are_for_who_has_the_workers_token(
         {"Authorization": peer.token, "Host": "evil.example"},
         {"Authorization": peer.token, "Origin": "http://127.0.0.1"},
     ):
-        peer.send("GET", path, b"", **headers)
-        assert (await peer.receive())[0] == 403
+        stranger = await Peer(api, address).connect()
+        stranger.send("GET", path, b"", **headers)
+        assert (await stranger.receive())[0] == 403
+        assert await stranger.closed()
+        stranger.writer.close()
     assert credentials.asked == []
     peer.send("GET", path, Authorization=peer.token)
     status, _, body = await peer.receive()
@@ -332,7 +335,23 @@ async def test_credentials_that_cannot_be_had_are_said_on_both_sides(
     status, _, body = await peer.receive()
     assert status == 500
     assert "log in again" in json.loads(body)["message"]
-    assert "log in again" in said.of("credentials_failed", "w1")[0]
+    assert "log in again" in await said.wait("credentials_failed", "w1")
+
+
+async def test_a_worker_without_credentials_is_said_once_until_it_has_some(
+    peer: Peer, said: Said, credentials: Credentials
+) -> None:
+    async def ask(error: Exception | None) -> int:
+        credentials.error = error
+        peer.send("GET", "/credentials/w1", Authorization=peer.token)
+        return (await peer.receive())[0]
+
+    refused = CredentialsError("expired")
+    assert [await ask(refused), await ask(refused), await ask(None)] == [500, 500, 200]
+    assert len(said.of("credentials_failed", "w1")) == 1
+    assert await ask(refused) == 500
+    while len(said.of("credentials_failed", "w1")) < 2:  # noqa: ASYNC110 - the next turn
+        await asyncio.sleep(0)
 
 
 async def test_a_worker_without_a_role_has_no_credentials(api: RuntimeApi) -> None:
