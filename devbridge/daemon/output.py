@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import codecs
 import contextlib
+import fcntl
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -107,6 +109,10 @@ class Capture:
 
     def __init__(self, fd: int, terminal: Terminal, bar: str) -> None:
         os.set_blocking(fd, False)
+        if sys.platform == "linux":
+            # Four times as much for each switch between the worker and this process.
+            with contextlib.suppress(OSError):  # the user's pipes may be many
+                fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, CHUNK)
         self._fd = fd
         self._terminal = terminal
         self._loop = asyncio.get_running_loop()

@@ -1,0 +1,144 @@
+"""A daemon that is killed, and the one that comes after it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.e2e.dev_process import DevProcess, run
+
+HANDLER = """\
+import os, subprocess, sys, time
+from pathlib import Path
+
+def handler(payload, context):
+    folder = Path(payload["folder"])
+    with open(folder / "attempts", "a") as file:
+        file.write(f"{context.aws_request_id} {context.attempt} of {context.max_attempts}\\n")
+    if payload.get("long") and context.attempt == 1:
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        print("began, with a child", flush=True)
+        (folder / f"pids-{context.aws_request_id}").write_text(f"{os.getpid()} {child.pid}")
+        time.sleep(600)
+    return context.attempt
+"""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    root = tmp_path / "app"
+    (root / "jobs").mkdir(parents=True)
+    (root / "app.py").write_text(
+        dedent("""\
+            from devbridge import App, Job
+
+            app = App("recovery")
+            Job(app, "once", handler="jobs/work.handler")
+            Job(app, "again", handler="jobs/work.handler", retries=1, retry_delay="0 seconds")
+            """)
+    )
+    (root / "jobs" / "work.py").write_text(HANDLER)
+    return root
+
+
+@pytest.fixture
+def endpoint(app: Path) -> Iterator[str]:
+    """An embedded cloud that outlives the daemons of the test: another stage's."""
+    with DevProcess(app, "--local", "--stage", "host") as host:
+        host.wait_for(r"^Ready")
+        state = json.loads((app / ".devbridge" / "cloud" / "state.json").read_text())
+        yield f"http://127.0.0.1:{state['port']}"
+
+
+def invoke(app: Path, endpoint: str, job: str, payload: object) -> dict[str, Any]:
+    done = run(
+        app, "invoke", job, "--payload", json.dumps(payload), "--json", "--stage", "work",
+        "--endpoint", endpoint,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def rows(app: Path) -> dict[str, dict[str, Any]]:
+    listed = run(app, "jobs", "--stage", "work", "--json", "--limit", "100")
+    return {row["id"]: row for row in json.loads(listed.stdout)}
+
+
+def gone(pid: int, deadline: float = 20.0) -> bool:
+    until = time.monotonic() + deadline
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def pids(folder: Path, job_id: str) -> list[int]:
+    file = folder / f"pids-{job_id}"
+    until = time.monotonic() + 20
+    while not file.exists() or not file.read_text():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return [int(pid) for pid in file.read_text().split()]
+
+
+def test_after_a_kill_what_ran_is_crashed_or_tried_again_and_what_was_queued_runs(
+    app: Path, endpoint: str, tmp_path: Path
+) -> None:
+    long = {"folder": str(tmp_path), "long": True}
+    options = ("--endpoint", endpoint, "--stage", "work", "--concurrency", "2")
+    with DevProcess(app, *options) as first:
+        first.wait_for(r"^Ready")
+        once = invoke(app, endpoint, "once", long)["id"]
+        again = invoke(app, endpoint, "again", long)["id"]
+        queued = [invoke(app, endpoint, "once", {"folder": str(tmp_path)}) for _ in range(3)]
+        assert {answer["state"] for answer in queued} == {"QUEUED"}
+        left_behind = pids(tmp_path, once) + pids(tmp_path, again)
+        first.send(signal.SIGKILL)
+        first.wait()
+    assert all(gone(pid) for pid in left_behind), "a worker, or its child, outlived the daemon"
+
+    with DevProcess(app, *options) as second:
+        second.wait_for(rf"^\|  {once[:8]}  Crashed")
+        second.wait_for(rf"^\|  {again[:8]}  Done")
+        for answer in queued:
+            second.wait_for(rf"^\|  {answer['id'][:8]}  Done")
+        listed = rows(app)
+        assert second.interrupt() == 0
+
+    assert listed[once]["state"] == "CRASHED"
+    assert (listed[again]["state"], listed[again]["result"]) == ("SUCCEEDED", 2)
+    attempts = (tmp_path / "attempts").read_text().splitlines()
+    expected = [f"{once} 1 of 1", f"{again} 1 of 2", f"{again} 2 of 2"]
+    assert sorted(attempts) == sorted(expected + [f"{answer['id']} 1 of 1" for answer in queued])
+    log = app / ".devbridge" / "work" / "logs" / f"once-{once}.log"
+    assert b"began, with a child" in log.read_bytes()
+
+
+def test_requests_of_a_burst_while_the_daemon_sleeps_all_run_once_when_it_wakes(
+    app: Path, endpoint: str, tmp_path: Path
+) -> None:
+    options = ("--endpoint", endpoint, "--stage", "work")
+    with DevProcess(app, *options) as dev:
+        dev.wait_for(r"^Ready")
+        os.kill(dev.pid, signal.SIGSTOP)
+        try:
+            answers = [invoke(app, endpoint, "once", {"folder": str(tmp_path)}) for _ in range(2)]
+        finally:
+            os.kill(dev.pid, signal.SIGCONT)
+        for answer in answers:
+            dev.wait_for(rf"^\|  {answer['id'][:8]}  Done")
+        assert dev.interrupt() == 0
+
+    attempts = (tmp_path / "attempts").read_text().splitlines()
+    assert sorted(attempts) == sorted(f"{answer['id']} 1 of 1" for answer in answers)
