@@ -102,9 +102,10 @@ def _row(entry: Entry, now: float) -> tuple[str, ...]:
     from devbridge.daemon import report  # noqa: PLC0415
 
     seconds = run_time(entry, now)
+    attempts = f" {entry.attempt}/{entry.max_attempts}" if entry.max_attempts > 1 else ""
     return (
         entry.job,
-        coloured(entry.state),
+        coloured(entry.state) + attempts,
         ago(now - entry.created_at),
         "-" if seconds is None else report.duration(seconds),
         entry.failure.type if entry.failure else "",

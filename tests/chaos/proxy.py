@@ -1,16 +1,29 @@
-"""A TCP proxy that does to connections what networks do."""
+"""A proxy that does to connections what networks do, and ends their WebSocket.
+
+mosquitto's own WebSocket listener sends 50 KB a second when a message is larger than its buffer,
+which would be the only thing that a run measures; its TCP listener is fast.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import hashlib
 import random
+import re
 import socket
 import struct
+from typing import Final
+
+from devbridge.transport import websocket
+
+_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class Proxy:
-    """In front of a broker. Lives in one event loop; the broker may come and go."""
+    """WebSocket in front of a broker's TCP port. Lives in one event loop; the broker may come and
+    go."""
 
     def __init__(self, target: int, rng: random.Random) -> None:
         self._target = target
@@ -67,11 +80,12 @@ class Proxy:
                 pair.reset()
                 return
             pair.writers.append(forth)
+            await _upgrade(reader, writer)
             up = asyncio.create_task(self._pump(reader, forth, pair, upwards=True))
             down = asyncio.create_task(self._pump(back, writer, pair, upwards=False))
             pair.tasks += [up, down]
             await asyncio.wait([up, down])
-        except (OSError, asyncio.CancelledError):
+        except (OSError, EOFError, asyncio.CancelledError):
             pass
         finally:
             self._pairs.discard(pair)
@@ -85,18 +99,55 @@ class Proxy:
         *,
         upwards: bool,
     ) -> None:
-        with contextlib.suppress(OSError):
-            while data := await source.read(65536):
+        with contextlib.suppress(OSError, EOFError):
+            while data := await (_unframed(source) if upwards else source.read(65535)):
                 if self.delay:
                     await asyncio.sleep(self._rng.uniform(0, self.delay))
                 if pair.up if upwards else pair.down:
-                    sink.write(data)
+                    sink.write(data if upwards else _framed(data))
                     await sink.drain()
         if pair.up and pair.down:  # one that has stalled does not tell of an end either
             with contextlib.suppress(OSError):
                 sink.close()
         else:
             pair.other_end_gone(upwards)
+
+
+async def _upgrade(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    request = await reader.readuntil(b"\r\n\r\n")
+    key = re.search(rb"(?i)sec-websocket-key: (\S+)", request)
+    assert key is not None
+    accept = base64.b64encode(hashlib.sha1(key[1] + _GUID, usedforsecurity=False).digest())
+    writer.write(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+    )
+
+
+async def _unframed(source: asyncio.StreamReader) -> bytes:
+    """What the client's next frame holds; nothing at its end."""
+    while True:
+        first, second = await source.readexactly(2)
+        size = second & 0x7F
+        if size == 126:
+            (size,) = struct.unpack("!H", await source.readexactly(2))
+        elif size == 127:
+            (size,) = struct.unpack("!Q", await source.readexactly(8))
+        mask = await source.readexactly(4)
+        data = await source.readexactly(size)
+        if first & 0x0F == websocket.CLOSE:
+            return b""
+        if size:
+            key = (mask * (size // 4 + 1))[:size]
+            plain = int.from_bytes(data, "big") ^ int.from_bytes(key, "big")
+            return plain.to_bytes(size, "big")
+
+
+def _framed(data: bytes) -> bytes:
+    head = struct.pack("!BB", 0x80 | websocket.BINARY, len(data))
+    if len(data) > 125:
+        head = struct.pack("!BBH", 0x80 | websocket.BINARY, 126, len(data))
+    return head + data
 
 
 class _Pair:

@@ -20,13 +20,16 @@ class Book:
     def __post_init__(self) -> None:
         self.ledger = Ledger.open(self.config.ledger)
 
-    def queue(self, job_id: str, job: str = "factorial", *, age: float = 0.0) -> None:
+    def queue(
+        self, job_id: str, job: str = "factorial", *, age: float = 0.0, max_attempts: int = 1
+    ) -> None:
         run = NewRun(
             job_id=job_id,
             job=job,
             payload=b"{}",
             created_at=self.began - age,
             log_path=str(self.config.logs_dir / f"{job_id}.log"),
+            max_attempts=max_attempts,
         )
         with self.ledger.transaction():
             self.ledger.add(run)

@@ -59,6 +59,11 @@ def test_a_filter_for_job_state_and_number(book: Book) -> None:
     assert jobs("--job", "nothing") == [["no", "run", "matches"]]
 
 
+def test_a_job_with_retries_shows_which_attempt_it_is(book: Book) -> None:
+    book.queue("aaaaaaaa-1", max_attempts=3)
+    assert ["QUEUED", "1/3"] in [row[2:4] for row in jobs()]
+
+
 def test_an_id_is_shown_as_long_as_it_must_be_to_be_unique(book: Book) -> None:
     book.queue("33333333-0000-4000-9000-000000000004", age=-1)
     ids = [row[0] for row in jobs()[1:]]
