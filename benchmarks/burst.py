@@ -44,8 +44,8 @@ async def burst(bench: Bench) -> list[Row]:
         Row(
             measure=f"burst of {count:,}: accepted",
             unit="1/s",
-            ours=figures(accepted),
-            floor=figures(floor),
+            ours=figures(accepted, more_is_better=True),
+            floor=figures(floor, more_is_better=True),
             floor_is="as many bare QoS 1 round trips, pipelined",
             goals=(Goal("ours", ">=", 2000),),
         ),

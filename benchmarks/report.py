@@ -28,12 +28,13 @@ class Figures:
     count: int = 1
 
 
-def figures(values: Sequence[float]) -> Figures:
+def figures(values: Sequence[float], *, more_is_better: bool = False) -> Figures:
     """Median and 99th percentile (nearest rank: with less than 100 values, the worst)."""
     if len(values) == 1:
         return Figures(values[0])
     rank = math.ceil(len(values) * 0.99) - 1
-    return Figures(statistics.median(values), sorted(values)[rank], len(values))
+    worst_last = sorted(values, reverse=more_is_better)
+    return Figures(statistics.median(values), worst_last[rank], len(values))
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,11 @@ class Config:
     offline: str = "queue"
     """What the stub does when no daemon is connected: ``queue``, ``error`` or ``cloud``."""
 
+    max_log_size: int = 64 << 20
+    """Bytes of one run's log; the newest are kept."""
+    memory_limit: int | str | None = None
+    """Bytes of memory that a job's process may have; ``job``: the job's memory_size; None: any."""
+
     @property
     def state_dir(self) -> Path:
         return self.root / STATE_DIR
@@ -78,6 +83,11 @@ class Config:
         ignore = self.state_dir / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
+
+
+def rotated_log(path: Path) -> Path:
+    """Where the part of a run's log is that came before the file at `path`, if it was rotated."""
+    return path.with_name(f"{path.name}.1")
 
 
 def private_dir(path: Path) -> Path:
@@ -158,6 +168,27 @@ def _one_of(*choices: str) -> Callable[[object], str]:
     return check
 
 
+_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT])i?B", re.IGNORECASE)
+_UNITS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def _size(low: int, allowed: str) -> Callable[[object], int]:
+    def check(value: object) -> int:
+        match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+        count = int(float(match[1]) * _UNITS[match[2].upper()]) if match else 0
+        if count < low:
+            raise _NotAllowedError(allowed)
+        return count
+
+    return check
+
+
+def _memory_limit(value: object) -> int | str | None:
+    if value in ("job", "off"):
+        return None if value == "off" else "job"
+    return _size(64 << 20, '"job" (its memory_size), a size from "64 MB" on, or "off"')(value)
+
+
 _STAGE: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 
@@ -193,6 +224,8 @@ _CHECKS: Final[Mapping[str, Callable[[object], Any]]] = {
     "on_broken": _one_of("fail", "wait"),
     "rerun_on_save": _flag,
     "offline": _one_of("queue", "error", "cloud"),
+    "max_log_size": _size(1 << 20, 'a size from "1 MB" on, such as "64 MB"'),
+    "memory_limit": _memory_limit,
 }
 SETTINGS: Final = frozenset(_CHECKS)
 """The keys that flags, environment and files may set."""

@@ -53,12 +53,13 @@ class _Session:
 class MemoryBroker:
     """An MQTT broker in memory: persistent sessions, retained messages, wills, takeover.
 
-    Topics are matched exactly. Set `refusal` and nobody can connect any more; `published` has all
-    messages, in order.
+    Topics are matched exactly. Set `refusal` and nobody can connect any more, `silent` and pings
+    are not answered; `published` has all messages, in order.
     """
 
     def __init__(self) -> None:
         self.refusal: BridgeError | None = None
+        self.silent = False
         self.published: list[tuple[str, bytes]] = []
         self.retained: dict[str, bytes] = {}
         self._sessions: dict[str, _Session] = {}
@@ -73,11 +74,14 @@ class MemoryBroker:
             if topic in session.subscriptions:
                 self._send(session, topic, payload)
 
-    def drop(self, client_id: str, reason: str = "the connection was reset") -> None:
-        """Let a client's connection die without a goodbye."""
+    def drop(
+        self, client_id: str, reason: str = "the connection was reset", *, orderly: bool = False
+    ) -> None:
+        """Let a client's connection die without a goodbye of the client's."""
         session = self._sessions[client_id]
         if session.client is not None:
-            self._end(client_id, session, Disconnected(reason), goodbye=False)
+            ended = Disconnected(reason, orderly=orderly)
+            self._end(client_id, session, ended, goodbye=False)
 
     def unacknowledged(self, client_id: str) -> int:
         """How many messages are kept for this client."""
@@ -140,6 +144,7 @@ class MemoryTransport:
         self.clean = clean
         self.session_expiry = session_expiry
         self.acked: list[Delivery] = []
+        self.probes = 0
         self._broker = broker
         self._will: Will | None = None
         self._on_delivery: Callable[[Delivery], None] | None = None
@@ -171,9 +176,17 @@ class MemoryTransport:
         if self.connected:
             self._broker.publish(topic, payload, retain=retain)
 
-    async def drain(self) -> None:
+    async def drain(self) -> bool:
         """See `Transport.drain`."""
         await asyncio.sleep(0)
+        return self.connected
+
+    async def probe(self, timeout: float) -> None:  # noqa: ASYNC109
+        """See `Transport.probe`: the broker answers unless it is `silent`."""
+        await asyncio.sleep(0)
+        self.probes += 1
+        if self.connected and self._broker.silent:
+            self._broker.drop(self.client_id, f"no answer to a ping in {timeout:g} s")
 
     def ack(self, delivery: Delivery) -> None:
         """See `Transport.ack`."""

@@ -19,7 +19,7 @@ import sys
 from types import CoroutineType
 from typing import Any
 
-from runner import failure, loading, results
+from runner import failure, limits, loading, results
 from runner.client import RuntimeApiGone, RuntimeClient
 from runner.context import Context
 
@@ -32,6 +32,7 @@ def main() -> int:
     root = os.path.abspath(os.environ["LAMBDA_TASK_ROOT"])
     client = RuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
     _prepare_streams()
+    limits.set_memory()
     try:
         return _run(client, root)
     except RuntimeApiGone as error:
@@ -45,8 +46,9 @@ def _run(client: RuntimeClient, root: str) -> int:
         handler = loading.load(os.environ["_HANDLER"], root)
         with_context = loading.takes_context(handler)
     except BaseException as error:
+        limits.lift_memory()
         _flush()
-        client.fail_init(failure.describe(error, root))
+        client.fail_init(limits.explain(error, failure.describe(error, root)))
         return _exit_code(error) or EXIT_FAILED
     client.report_modules(loading.modules(root))
     headers, body = client.next()
@@ -59,10 +61,12 @@ def _run(client: RuntimeClient, root: str) -> int:
         result = results.encode(_call(handler, arguments))
     except BaseException as error:
         _leave_if_forked(pid)
+        limits.lift_memory()
         _flush()
-        client.fail(request_id, failure.describe(error, root))
+        client.fail(request_id, limits.explain(error, failure.describe(error, root)))
         return _exit_code(error)
     _leave_if_forked(pid)
+    limits.lift_memory()
     _flush()
     client.respond(request_id, result)
     return 0

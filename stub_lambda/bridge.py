@@ -14,9 +14,9 @@ from typing import Final
 
 from devbridge.errors import BridgeError, BrokerUnreachable
 from devbridge.protocol import codec
-from devbridge.protocol.errors import ProtocolError
+from devbridge.protocol.errors import ProtocolError, TooLarge
 from devbridge.protocol.fragments import Complete, Reassembler
-from devbridge.protocol.messages import Presence, Reply, Request, Run
+from devbridge.protocol.messages import Presence, Reply, Request, Run, is_unknown_run
 from devbridge.protocol.session import StubSession
 from devbridge.transport.base import Delivery
 from devbridge.transport.link import NO_MATCHING_SUBSCRIBERS
@@ -34,6 +34,9 @@ _AGAIN: Final = 3.0
 """Seconds without a reply after which a request is published once more."""
 _STORE: Final = 3.0
 """Seconds for the broker to acknowledge a request to a daemon that is offline."""
+_BETTER: Final = 0.5
+"""Seconds that a daemon which the stage was taken over from has for its answer, after the newer one
+has said that it knows nothing of a run."""
 _CONNECTIONS: Final = 3
 """How often one request is sent over another connection because one has died."""
 _FAILURE: Final = 0x80
@@ -148,7 +151,8 @@ class Bridge:
     def _deliver(self, delivery: Delivery) -> None:
         if delivery.topic != self._topics.presence:
             reply = self._session.receive(delivery.payload, time.monotonic())
-            self._reply = self._reply or reply
+            if reply is not None and (self._reply is None or is_unknown_run(self._reply)):
+                self._reply = reply
             return
         for event in self._presence_frames.add(delivery.payload, None, time.monotonic()):
             if isinstance(event, Complete):
@@ -170,6 +174,8 @@ class _Exchange:
         self._sent: list[int] = []
         self._published = 0.0
         self._repeated = False
+        self._doubted = 0.0
+        """When a reply came that a better one may still follow."""
 
     def run(self) -> Answer | NoAnswer:
         for _ in range(_CONNECTIONS):
@@ -192,8 +198,8 @@ class _Exchange:
             return NoAnswer(Silence.NEVER_CONNECTED) if mqtt.ended is None else None
         self._publish(mqtt)
         while mqtt.ended is None:
-            if self._bridge.reply is not None:
-                return Answer(self._bridge.reply)
+            if (answer := self._answer()) is not None:
+                return answer
             outcome = self._outcome(mqtt)
             if outcome is not None:
                 return outcome
@@ -208,6 +214,16 @@ class _Exchange:
                 return self._silence(Silence.NO_ANSWER, mqtt)
             mqtt.poll(min(0.25, self._deadline - now))
         return None
+
+    def _answer(self) -> Answer | None:
+        reply, now = self._bridge.reply, time.monotonic()
+        if reply is None:
+            return None
+        if is_unknown_run(reply) and now < self._deadline:
+            self._doubted = self._doubted or now
+            if now - self._doubted < _BETTER:
+                return None
+        return Answer(reply)
 
     def _outcome(self, mqtt: SyncMqtt) -> NoAnswer | None:
         """What the broker's acknowledgements and the daemon's presence already say."""
@@ -238,9 +254,12 @@ class _Exchange:
         presence = self._bridge.presence
         if presence is not None and not presence.online and not self._queue:
             return  # nobody is there to answer, and nothing shall wait
-        self._sent = [
-            mqtt.publish(self._bridge.topic, frame, expiry=self._expiry) for frame in self._frames
-        ]
+        self._sent = []
+        for frame in self._frames:
+            if time.monotonic() >= self._deadline:
+                size = sum(map(len, self._frames))
+                raise TooLarge(f"the request has {size} bytes, more than can be sent in time")
+            self._sent.append(mqtt.publish(self._bridge.topic, frame, expiry=self._expiry))
         self._published = time.monotonic()
 
     def _acknowledged(self, mqtt: SyncMqtt) -> bool:

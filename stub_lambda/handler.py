@@ -94,11 +94,15 @@ def _answer(bridge: Bridge, event: Any, context: Context) -> dict[str, Any]:
     if isinstance(request, Run):
         if settings.offline == OFFLINE_QUEUE and answer.stored:
             return {"jobId": request.job_id, "state": "QUEUED", "duplicate": False}
-        if settings.offline == OFFLINE_CLOUD:
+        if settings.offline == OFFLINE_CLOUD and answer.silence is Silence.OFFLINE:
             return _start_in_the_cloud(settings, request)
     if answer.silence is Silence.OFFLINE:
         raise _Refused(OFFLINE, f"{who} is not running for {where}: start `devbridge dev` there")
-    raise _Refused(NO_ANSWER, f"{who} did not answer for {where} in {wait:g} s: is it suspended?")
+    # It may have got the request, which nobody can take back: no build may run it, too.
+    maybe = ", and the run may start when it wakes up" if isinstance(request, Run) else ""
+    raise _Refused(
+        NO_ANSWER, f"{who} did not answer for {where} in {wait:g} s: is it suspended{maybe}?"
+    )
 
 
 def _reply(reply: Reply) -> dict[str, Any]:

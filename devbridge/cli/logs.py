@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -65,38 +66,71 @@ def copy(log: int, write: Callable[[bytes], object]) -> int:
     return copied
 
 
+def open_parts(path: Path, *, after: int | None = None) -> list[int]:
+    """The files of a log, the oldest part first, open for reading: one, or two when the daemon has
+    rotated it. With `after`, a file that was one of them, only those that came after it.
+
+    Nothing is missed or there twice when the daemon rotates just now: the newer file is opened
+    first, and an open file keeps its identity.
+    """
+    from devbridge.config import rotated_log  # noqa: PLC0415
+
+    parts: list[int] = []
+    for file in (path, rotated_log(path)):
+        try:
+            part = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        known = [*parts, *([] if after is None else [after])]
+        if any(os.path.sameopenfile(part, one) for one in known):
+            os.close(part)
+            break
+        parts.insert(0, part)
+    return parts
+
+
 def follow(path: Path, current: Callable[[], Entry], write: Callable[[bytes], object]) -> Entry:
     """Copy a log while it grows, until its run has ended and all of it is written."""
-    from watchfiles import watch  # noqa: PLC0415 - only --follow needs it
-
     log: int | None = None
+    newer: list[int] = []
+    changes: Iterator[object] = iter(())
     ended: float | None = None
     try:
         while True:
             entry = current()  # before the copy: what a closed log has, the copy will find
-            if log is None and path.exists():
-                log = os.open(path, os.O_RDONLY)
-                changes = watch(
-                    path,
-                    watch_filter=None,
-                    debounce=50,
-                    step=5,
-                    rust_timeout=int(POLL * 1000),
-                    yield_on_timeout=True,
-                )
-            if log is not None:
+            newer = open_parts(path, after=log)
+            if log is not None:  # only now: a file that has a successor does not grow any more
                 copy(log, write)
+            for part in [*newer]:
+                if log is not None:
+                    os.close(log)
+                log = newer.pop(0)
+                copy(part, write)
+                changes = _changes(path)
             if entry.state.final:
                 ended = ended or time.monotonic()
                 if entry.closed or time.monotonic() - ended > LATE:
                     return entry
-            if log is None:
+            if next(changes, None) is None:
                 time.sleep(POLL)
-            else:
-                next(changes)
     finally:
-        if log is not None:
-            os.close(log)
+        for part in (*newer, *([] if log is None else [log])):
+            os.close(part)
+
+
+def _changes(path: Path) -> Iterator[object]:
+    """Something each time that the file has grown, and every `POLL` seconds."""
+    from watchfiles import watch  # noqa: PLC0415 - only --follow needs it
+
+    with contextlib.suppress(FileNotFoundError):  # rotated just now
+        yield from watch(
+            path,
+            watch_filter=None,
+            debounce=50,
+            step=5,
+            rust_timeout=int(POLL * 1000),
+            yield_on_timeout=True,
+        )
 
 
 @click.command(
@@ -133,16 +167,14 @@ def logs(config: Config, job_id: str, follow_: bool) -> None:
                 click.echo(NOBODY.format(entry.state), err=True)
             follow(path, lambda: book.get(entry.job_id) or entry, write)
             return
-    try:
-        log = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        if entry.state.final:
-            raise UnknownRun(
-                "the run's log file is gone", where=str(path), remedy="run the job again"
-            ) from None
+    parts = open_parts(path)
+    if not parts and entry.state.final:
+        raise UnknownRun("the run's log file is gone", where=str(path), remedy="run the job again")
+    if not parts:
         click.echo(f"{entry.job} is {entry.state}: nothing printed yet", err=True)
-        return
     try:
-        copy(log, write)
+        for part in parts:
+            copy(part, write)
     finally:
-        os.close(log)
+        for part in parts:
+            os.close(part)

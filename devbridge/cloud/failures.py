@@ -69,6 +69,10 @@ def explain(  # noqa: PLR0911 - one for each kind
         )
     if isinstance(error, botocore.ClientError):
         return _refused(error, profile, where)
+    if isinstance(error, RuntimeError) and "still expired" in str(error):  # botocore has no class
+        return CredentialsError(
+            "the AWS credentials have expired", where=where, remedy=renewal(profile)
+        )
     if isinstance(
         error,
         botocore.CredentialRetrievalError
@@ -102,18 +106,18 @@ def _refused(error: Exception, profile: str | None, where: str) -> CredentialsEr
         return CredentialsError(
             f"the AWS credentials have expired ({code})",
             where=where,
-            remedy=_renewal(profile),
+            remedy=renewal(profile),
         )
     if code in _INVALID:
         return CredentialsError(
             f"AWS does not accept the credentials ({code}): {message}",
             where=where,
-            remedy=_renewal(profile),
+            remedy=renewal(profile),
         )
     return None
 
 
-def _renewal(profile: str | None) -> str:
+def renewal(profile: str | None) -> str:
     """The command that renews the credentials, by where they come from."""
     if profile is None and os.environ.get("AWS_ACCESS_KEY_ID"):
         return "export AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN anew"

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from devbridge.cloud.failures import explain
+from devbridge.cloud.failures import explain, renewal
 from devbridge.config import Config
-from devbridge.errors import CloudError, CredentialsError
+from devbridge.errors import CloudError, CredentialsError, DevbridgeError
 from devbridge.transport.base import AwsCredentials, Endpoint
 
 if TYPE_CHECKING:
@@ -78,6 +78,13 @@ class Clients:
         frozen = found.get_frozen_credentials()
         return AwsCredentials(frozen.access_key, frozen.secret_key, frozen.token)
 
+    def expire_at(self) -> float | None:
+        with self._lock:
+            found = self._session.get_credentials()
+        # botocore has no public name for it; without it, a refusal is what tells.
+        moment = getattr(found, "_expiry_time", None)
+        return None if moment is None else float(moment.timestamp())
+
     def renew(self) -> None:
         with self._lock:
             self._session = self._make_session()
@@ -132,6 +139,18 @@ class Cloud:
         """
         with self.explained():
             return self.clients.credentials()
+
+    def credentials_expire_at(self) -> float | None:
+        """When the developer's credentials expire, in seconds since the epoch; None: not known."""
+        return self.clients.expire_at()
+
+    def how_to_renew(self) -> str:
+        """What the developer has to do when the credentials have expired: the command."""
+        return renewal(self.profile)
+
+    def explain(self, error: Exception) -> DevbridgeError | None:
+        """Our error for one of botocore's about credentials or the connection; None for others."""
+        return explain(error, profile=self.profile, endpoint_url=self.endpoint_url)
 
     def iot_endpoint(self) -> Endpoint:
         """Where this account's MQTT broker is.
@@ -249,7 +268,7 @@ def _explained(profile: str | None, endpoint_url: str | None) -> Iterator[None]:
 
     try:
         yield
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, RuntimeError) as error:
         explanation = explain(error, profile=profile, endpoint_url=endpoint_url)
         if explanation is None:
             raise

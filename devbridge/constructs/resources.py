@@ -19,6 +19,7 @@ from devbridge.errors import HandlerNotFound, UnknownBindTarget
 
 Architecture = Literal["x86_64", "arm64"]
 JobMemory = Literal["3 GB", "7 GB", "15 GB", "145 GB"]
+Offline = Literal["queue", "error", "cloud"]
 Duration = str | timedelta
 
 
@@ -99,6 +100,9 @@ class Job(_Code):
         retry_delay: the time before the first retry, up to 1 hour; it doubles with each further
             one.
         concurrency: how many runs of this job there may be at the same time; the rest wait.
+        offline: what happens to a run that is asked for while nobody runs `devbridge dev`: "queue"
+            keeps it until somebody does, "error" refuses it, "cloud" starts the CodeBuild project.
+            The default is what the stage says (`devbridge dev --offline`).
 
     Raises:
         InvalidValue, DuplicateName, UnknownBindTarget, HandlerNotFound.
@@ -119,6 +123,7 @@ class Job(_Code):
         retries: int = 0,
         retry_delay: Duration = "1 second",
         concurrency: int | None = None,
+        offline: Offline | None = None,
     ) -> None:
         super().__init__(app, name)
         self._set_code(handler, bind, permissions, environment, architecture)
@@ -137,8 +142,11 @@ class Job(_Code):
             type(concurrency) is not int or not 0 < concurrency <= 1000
         ):
             raise self.invalid("concurrency", concurrency, "a whole number from 1 to 1000, or None")
+        if offline is not None and offline not in values.OFFLINE:
+            raise self.invalid("offline", offline, f"{_listed(values.OFFLINE)}, or None")
         self.timeout = limit
         self.memory_mb = memory
+        self.offline = offline
         self.retries = retries
         self.retry_delay = delay
         self.concurrency = concurrency

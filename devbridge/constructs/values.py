@@ -25,6 +25,7 @@ MEMORY_MB: Final[Mapping[str, int]] = {
 }
 ARM_MEMORY: Final = ("3 GB", "15 GB")
 ARCHITECTURES: Final = ("x86_64", "arm64")
+OFFLINE: Final = ("queue", "error", "cloud")
 
 JOB_TIMEOUT: Final = (timedelta(minutes=5), timedelta(hours=36))
 RETRY_DELAY: Final = (timedelta(), timedelta(hours=1))

@@ -1,40 +1,64 @@
 """The bridge: keeps one MQTT connection to the stage's stubs, through every kind of failure.
 
-It connects again for ever, with growing and jittered pauses, and says so. It ends only when it is
-cancelled or when a newer daemon has taken the stage over. What arrives is handed on in batches, so
-that a burst costs one ledger transaction; nothing is acknowledged here.
+It connects again for ever, with growing and jittered pauses, and says so. What arrives is handed on
+in batches, so that a burst costs one ledger transaction; nothing is acknowledged here.
+
+When a newer daemon takes the stage over, it *steps aside*: under another client id it goes on
+answering for its own runs, while everything else is the newer daemon's. It ends only when it is
+cancelled or has left.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, cast
 
+from devbridge.daemon.lifeline import (
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    Arrivals,
+    Slumber,
+    Warnings,
+    is_renewal,
+    length,
+    pause,
+    started_after,
+)
 from devbridge.errors import BrokerRefused, BrokerUnreachable, CredentialsError
 from devbridge.protocol import codec
 from devbridge.protocol.errors import ProtocolError
 from devbridge.protocol.fragments import Complete, Reassembler
-from devbridge.protocol.messages import Presence, Reply, Topics
+from devbridge.protocol.messages import (
+    NOBODY,
+    Presence,
+    Reply,
+    Run,
+    Topics,
+    is_unknown_run,
+)
 from devbridge.protocol.session import DaemonSession, Deliver, Discard, Effect, frames
 from devbridge.transport.base import Delivery, Disconnected, Transport, Will
 
-FIRST_PAUSE: Final = 1.0
-LONGEST_PAUSE: Final = 30.0
+__all__ = ["FIRST_PAUSE", "LONGEST_PAUSE", "Bridge", "pause"]
+
 TAKEOVER_LOOKUP: Final = 3.0
 """Seconds to find out who has taken over."""
-TICK: Final = 5.0
-"""Seconds between looks for requests whose fragments never came."""
+STAGE_LOOKUP: Final = 1.0
+"""Seconds to find out, before connecting again, whether somebody has meanwhile."""
+TICK: Final = 2.0
+"""Seconds between looks at the clocks and for requests whose fragments never came."""
+PROBE: Final = 5.0
+"""Seconds that the broker has for a sign of life after this machine has slept."""
+_WORTH_TELLING: Final = 10.0
+"""Seconds of sleep."""
 
-
-def pause(attempt: int, jitter: Callable[[], float] = random.random) -> float:
-    """Seconds before the reconnect number `attempt` (from 0): doubling, between half and full."""
-    most = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempt, 16))
-    return most / 2 + most / 2 * jitter()
+_FAILURES: Final = (BrokerUnreachable, BrokerRefused, CredentialsError)
+_log = logging.getLogger(__name__)
 
 
 class Bridge:
@@ -48,6 +72,8 @@ class Bridge:
         *,
         on_requests: Callable[[Sequence[Deliver]], None],
         say: Callable[[str], None],
+        wall: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`make_transport(client id, clean)` makes a client that is not connected yet."""
         self._make_transport = make_transport
@@ -55,55 +81,59 @@ class Bridge:
         self._presence = presence
         self._on_requests = on_requests
         self._say = say
+        self._wall = wall
+        self._monotonic = monotonic
         self._transport = make_transport(topics.daemon_client_id, False)
         self._session = DaemonSession()
         self._batch: list[Deliver] = []
+        self._arrivals: Arrivals | None = None
+        self._back = ""
+        """What is still to be said of the connection's return."""
+        self._slumber = Slumber(wall(), monotonic())
+        self._asleep_since: float | None = None
+        self._warnings = Warnings()
         self.connected = asyncio.Event()
         self._leaving = False
-        self.taken_over = False
+        self._aside = False
+        self.taken_over = asyncio.Event()
+        """A newer daemon has the stage; `taken_over_by` says who, if that could be found out."""
         self.taken_over_by: Presence | None = None
         self.discarded = 0
 
     async def run(self) -> None:
-        """Connect and stay connected until cancelled or taken over.
+        """Connect and stay connected until cancelled.
 
         Raises:
             BrokerUnreachable: the very first connection could not be made.
             BrokerRefused: the broker refused the very first connection.
             CredentialsError: there were none to sign the very first connection with.
         """
-        attempt, lost_at = 0, 0.0
         try:
+            await self._connect()
             while True:
-                try:
-                    await self._connect()
-                except (BrokerUnreachable, BrokerRefused, CredentialsError) as error:
-                    if not lost_at:
-                        raise
-                    wait = pause(attempt)
-                    attempt += 1
-                    self._say(f"still no connection: {error.what}; trying again in {wait:.0f} s")
-                    await asyncio.sleep(wait)
-                    continue
-                if lost_at:
-                    self._say(f"connected again after {time.time() - lost_at:.0f} s")
-                attempt = 0
+                began = self._monotonic()
                 ended = await self._until_closed()
-                lost_at = time.time()
                 if self._leaving:
                     return
-                if ended.taken_over:
-                    self.taken_over = True
-                    self.taken_over_by = await self._who_took_over()
-                    return
-                wait = pause(attempt)
-                self._say(f"connection lost: {ended.reason}; trying again in {wait:.0f} s")
-                await asyncio.sleep(wait)
+                lost_at = self._wall() if self._asleep_since is None else self._asleep_since
+                quiet, wait = True, 0.0
+                if ended.taken_over and not self._aside:
+                    await self._find_out_who()
+                elif is_renewal(ended, self._monotonic() - began):
+                    _log.info("the connection is renewed: %s", ended.reason)
+                else:
+                    quiet, wait = False, pause(0)
+                    self._say(f"connection lost: {ended.reason}; {_again(wait)}")
+                failures = await self._connect_again(wait)
+                if failures or not quiet:
+                    self._back = f"back after {length(self._wall() - lost_at)}"
         finally:
             await self._transport.close()
 
     def reply(self, stub_id: str, reply: Reply) -> None:
         """Answer a stub. Lost when there is no connection: the stub asks again."""
+        if stub_id == NOBODY or (self._aside and is_unknown_run(reply)):
+            return  # nobody waits for it, or the newer daemon answers
         for frame in frames(reply):
             self._transport.publish(self._topics.replies(stub_id), frame)
 
@@ -112,57 +142,148 @@ class Bridge:
         for token in deliver.tokens:
             self._ack(token)
 
+    async def hand_over(self, runs: Sequence[Run]) -> bool:
+        """Give runs back to the requests' topic, for the daemon that has the stage now; True when
+        the broker has them all. When it is not known to, do it again: they run once all the same.
+        """
+        await self.connected.wait()
+        for run in runs:
+            for frame in frames(run):
+                self._transport.publish(self._topics.requests, frame)
+        return await self._transport.drain()
+
     async def leave(self) -> None:
         """Say goodbye: from now on stubs know that nobody is here."""
         self._leaving = True
         if self.connected.is_set():
             self.connected.clear()
-            self._announce(online=False)
+            if not self._aside:
+                self._announce(online=False)
             await self._transport.drain()
+
+    # --- the connection ---------------------------------------------------------------------
 
     async def _connect(self) -> None:
         self._session = DaemonSession()  # the broker delivers all unacknowledged frames again
-        gone = _announcement(replace(self._presence, online=False))
+        self._arrivals = None if self._aside else Arrivals(self._wall())
+        will = None
+        if not self._aside:
+            gone = _announcement(replace(self._presence, online=False))
+            will = Will(self._topics.presence, gone)
         await self._transport.connect(
-            subscriptions=[self._topics.requests],
-            on_delivery=self._delivered,
-            will=Will(self._topics.presence, gone),
+            subscriptions=[self._topics.requests], on_delivery=self._delivered, will=will
         )
-        self._announce(online=True)
-        await self._transport.drain()  # whoever is told that we are ready finds us announced
+        if not self._aside:
+            self._announce(online=True)
+            await self._transport.drain()  # whoever is told that we are ready finds us announced
         self.connected.set()
 
-    async def _until_closed(self) -> Disconnected:
-        async def tick() -> None:
-            while True:
-                await asyncio.sleep(TICK)
-                self._perform(self._session.tick(time.time()))
+    async def _connect_again(self, wait: float) -> int:
+        """Returns when it has succeeded, with how often it has failed before."""
+        failures = 0
+        while True:
+            await self._rest(wait)
+            try:
+                if not self._aside:
+                    await self._look_for_a_newer_daemon()
+                await self._connect()
+            except _FAILURES as error:
+                failures += 1
+                wait = pause(failures)
+                self._say(f"still no connection: {error.what}; {_again(wait)}")
+            else:
+                return failures
 
-        ticking = asyncio.create_task(tick(), name="bridge-tick")
+    async def _rest(self, seconds: float) -> None:
+        """Wait so long, but not after the machine has slept: then try at once."""
+        self._slumber.restart(self._wall(), self._monotonic())
+        while seconds > 0:
+            part = min(TICK, seconds)
+            await asyncio.sleep(part)
+            if self._slumber.noticed(self._wall(), self._monotonic(), part):
+                return
+            seconds -= part
+
+    async def _until_closed(self) -> Disconnected:
+        closed = asyncio.create_task(self._transport.wait_closed(), name="bridge-closed")
+        self._slumber.restart(self._wall(), self._monotonic())
+        self._asleep_since = None
         try:
-            return await self._transport.wait_closed()
+            while True:
+                wait = self._until_next_look()
+                await asyncio.wait([closed], timeout=wait)
+                slept = self._slumber.noticed(self._wall(), self._monotonic(), wait)
+                if slept:
+                    self._asleep_since = self._wall() - slept
+                if closed.done():
+                    return closed.result()
+                self._look_after(self._wall())
+                if slept:
+                    await self._wake_up(slept)
+                else:
+                    self._asleep_since = None
         finally:
+            self._tell_of_return()
             self.connected.clear()
-            ticking.cancel()
-            await asyncio.wait([ticking])  # a cancellation of our own must pass, so no suppress
+            closed.cancel()
+            await asyncio.wait([closed])  # a cancellation of our own must pass, so no suppress
+
+    def _until_next_look(self) -> float:
+        if self._arrivals is None:
+            return TICK
+        return max(0.0, min(TICK, self._arrivals.due() - self._wall()))
+
+    def _look_after(self, now: float) -> None:
+        if self._arrivals is not None and now >= self._arrivals.due():
+            self._tell_of_return()
+        self._perform(self._session.tick(now))
+        for line in self._warnings.tick(now):
+            self._say(line)
+
+    def _tell_of_return(self) -> None:
+        waited = "" if self._arrivals is None else self._arrivals.text(self._wall())
+        if text := ", ".join(part for part in (self._back, waited) if part):
+            self._say(text)
+        self._back, self._arrivals = "", None
+
+    async def _wake_up(self, slept: float) -> None:
+        """A connection rarely outlives the sleep, and nobody says so: ask."""
+        if slept >= _WORTH_TELLING:
+            self._say(f"this machine was asleep for {length(slept)}")
+        await self._transport.probe(PROBE)
+        self._slumber.restart(self._wall(), self._monotonic())
 
     def _announce(self, *, online: bool) -> None:
         presence = _announcement(replace(self._presence, online=online))
         self._transport.publish(self._topics.presence, presence, retain=True)
 
+    # --- what arrives -----------------------------------------------------------------------
+
     def _delivered(self, delivery: Delivery) -> None:
-        self._perform(self._session.receive(delivery.payload, delivery, time.time()))
+        now = self._wall()
+        if delivery.topic == self._topics.requests:
+            self._perform(self._session.receive(delivery.payload, delivery, now))
+        else:
+            self._perform([Discard((delivery,), f"for another stage: {delivery.topic}")])
 
     def _perform(self, effects: Sequence[Effect]) -> None:
+        now = self._wall()
         for effect in effects:
             match effect:
-                case Deliver():
+                case Deliver(message):
+                    if self._aside and isinstance(message, Run):
+                        self.ack(effect)  # the newer daemon's
+                        continue
+                    if self._arrivals is not None:
+                        self._arrivals.arrived(message.request_id, message.sent_at, now)
                     if not self._batch:
                         asyncio.get_running_loop().call_soon(self._flush)
                     self._batch.append(effect)
                 case Discard(tokens, reason):
                     self.discarded += 1
-                    self._say(f"a message from the bridge was dropped: {reason}")
+                    line = None if self._aside else self._warnings.add(reason, now)
+                    if line is not None:
+                        self._say(line)
                     for token in tokens:
                         self._ack(token)
 
@@ -173,25 +294,58 @@ class Bridge:
         batch, self._batch = self._batch, []
         self._on_requests(batch)
 
-    async def _who_took_over(self) -> Presence | None:
-        """Read the newcomer's announcement, with a client id that disturbs nobody."""
+    # --- other daemons ----------------------------------------------------------------------
+
+    async def _find_out_who(self) -> None:
+        """The broker says that we have been replaced."""
+
+        def is_other(presence: Presence) -> bool:
+            return presence.online and presence.daemon_id != self._presence.daemon_id
+
+        who = None
+        with contextlib.suppress(*_FAILURES):
+            who = await self._announced(is_other, TAKEOVER_LOOKUP)
+        await self._step_aside(who)
+
+    async def _look_for_a_newer_daemon(self) -> None:
+        """Whoever started while we were away keeps the stage."""
+        there = await self._announced(lambda _: True, STAGE_LOOKUP)
+        if there is not None and started_after(self._presence, there):
+            await self._step_aside(there)
+
+    async def _step_aside(self, who: Presence | None) -> None:
+        await self._transport.close()
+        self._aside = True
+        self._transport = self._make_transport(self._another_client_id(), True)
+        self.taken_over_by = who
+        self.taken_over.set()
+
+    async def _announced(
+        self, wanted: Callable[[Presence], bool], seconds: float
+    ) -> Presence | None:
+        """The stage's announcement, with a client id that disturbs nobody."""
         found: asyncio.Future[Presence] = asyncio.get_running_loop().create_future()
 
         def look(delivery: Delivery) -> None:
-            presence = _announced(delivery.payload)
-            if presence is None or found.done():
-                return
-            if presence.online and presence.daemon_id != self._presence.daemon_id:
+            presence = _presence(delivery.payload)
+            if presence is not None and not found.done() and wanted(presence):
                 found.set_result(presence)
 
-        onlooker = self._make_transport(f"{self._topics.daemon_client_id}-{codec.new_id()}", True)
+        onlooker = self._make_transport(self._another_client_id(), True)
         try:
             await onlooker.connect(subscriptions=[self._topics.presence], on_delivery=look)
-            return await asyncio.wait_for(found, TAKEOVER_LOOKUP)
-        except (BrokerUnreachable, BrokerRefused, CredentialsError, TimeoutError):
+            return await asyncio.wait_for(found, seconds)
+        except TimeoutError:
             return None
         finally:
             await onlooker.close()
+
+    def _another_client_id(self) -> str:
+        return f"{self._topics.daemon_client_id}-{codec.new_id()}"
+
+
+def _again(wait: float) -> str:
+    return f"trying again in {length(max(1.0, wait))}"
 
 
 def _announcement(presence: Presence) -> bytes:
@@ -199,7 +353,7 @@ def _announcement(presence: Presence) -> bytes:
     return frame
 
 
-def _announced(frame: bytes) -> Presence | None:
+def _presence(frame: bytes) -> Presence | None:
     reassembler = Reassembler(max_messages=1, max_bytes=len(frame), max_age=1.0, max_frames=1)
     for event in reassembler.add(frame, None, 0.0):
         if isinstance(event, Complete):

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from devbridge.errors import CredentialsError
+from devbridge.errors import CredentialsError, DevbridgeError
 
 log = logging.getLogger(__name__)
 
@@ -56,12 +56,20 @@ class RoleCredentials:
         self,
         sts: Callable[[], StsClient],
         *,
+        explain: Callable[[Exception], DevbridgeError | None] | None = None,
+        renew: Callable[[CredentialsError], None] | None = None,
         session_name: str = "devbridge",
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`sts` is called, in a thread, for each renewal: a client with the developer's
-        credentials as they are then."""
+        credentials as they are then.
+
+        When `explain` says that these are what is wrong, `renew` is called, in that thread: it
+        reads them again, or raises CredentialsError; then the role is assumed once more.
+        """
         self._sts = sts
+        self._explain = explain
+        self._renew_developers = renew
         self._session_name = session_name
         self._clock = clock
         self._sessions: dict[str, _Session] = {}
@@ -92,10 +100,7 @@ class RoleCredentials:
 
     async def _renew(self, role_arn: str) -> _Session:
         now = self._clock()
-        try:
-            answer = await asyncio.to_thread(self._assume, role_arn)
-        except (ClientError, BotoCoreError) as error:
-            raise _explained(error, role_arn) from error
+        answer = await asyncio.to_thread(self._assume_or_explain, role_arn)
         given = answer["Credentials"]
         expires_at = given["Expiration"].timestamp()
         session = _Session(
@@ -112,6 +117,26 @@ class RoleCredentials:
         self._sessions[role_arn] = session
         return session
 
+    def _assume_or_explain(self, role_arn: str) -> Any:
+        try:
+            return self._assume(role_arn)
+        except (ClientError, BotoCoreError, RuntimeError) as error:
+            problem = self._problem(error, role_arn)
+            if problem is None or self._renew_developers is None:
+                raise problem or _explained(error, role_arn) from error
+        self._renew_developers(problem)
+        try:
+            return self._assume(role_arn)
+        except (ClientError, BotoCoreError, RuntimeError) as error:
+            raise self._problem(error, role_arn) or _explained(error, role_arn) from error
+
+    def _problem(self, error: Exception, role_arn: str) -> CredentialsError | None:
+        """What is wrong with the developer's own credentials, if they are what is wrong."""
+        problem = None if self._explain is None else self._explain(error)
+        if not isinstance(problem, CredentialsError):
+            return None
+        return CredentialsError(problem.what, where=role_arn, remedy=problem.remedy)
+
     def _assume(self, role_arn: str) -> Any:
         return self._sts().assume_role(
             RoleArn=role_arn, RoleSessionName=self._session_name, DurationSeconds=DURATION
@@ -122,7 +147,7 @@ def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _explained(error: ClientError | BotoCoreError, role_arn: str) -> CredentialsError:
+def _explained(error: Exception, role_arn: str) -> CredentialsError:
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "")
         if code in _EXPIRED:

@@ -18,10 +18,16 @@ from pathlib import Path
 from typing import Final
 
 from devbridge.daemon import report
+from devbridge.daemon.events import (
+    Event,
+    Exited,
+    Give,
+    Raised,
+    StandbyFailed,
+)
 from devbridge.daemon.model import Exit, Failure, Invocation, JobSpec
 from devbridge.daemon.output import Capture
 from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
-from devbridge.daemon.supervisor import Event, Exited, Give, Raised, StandbyFailed
 from devbridge.daemon.terminal import Style, Terminal
 from devbridge.daemon.workers import Launcher, Process, WorkerSpec
 from devbridge.errors import DevbridgeError
@@ -187,10 +193,8 @@ class Crew:
 
     def _still_importing(self, worker_id: str, member: Member) -> None:
         if member.process is not None and not self._runtime_api.is_ready(worker_id):
-            took = report.duration(IMPORT_NOTICE)
-            member.capture.say(
-                self._style.warn(f"the handler is still being imported after {took}")
-            )
+            what = f"the handler is still being imported after {IMPORT_NOTICE:g} s"
+            member.capture.say(self._style.warn(what))
 
     async def _run(self, worker_id: str, spec: JobSpec, member: Member, output_fd: int) -> Exit:
         try:

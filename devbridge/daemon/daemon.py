@@ -24,17 +24,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from devbridge.config import private_file
-from devbridge.daemon import report
+from devbridge.daemon import report, succession
 from devbridge.daemon.bridge import Bridge
 from devbridge.daemon.crew import Crew, Member
 from devbridge.daemon.dispatch import Dispatcher
-from devbridge.daemon.ledger import Change, Ledger, LedgerError
-from devbridge.daemon.model import Failure, JobSpec, Modules, State
-from devbridge.daemon.output import LogFile
-from devbridge.daemon.reload import Sources, Watcher
-from devbridge.daemon.runtime_api import CredentialsProvider, RuntimeApi, WorkerAddress
-from devbridge.daemon.supervisor import (
-    SHUTDOWN_GRACE,
+from devbridge.daemon.events import (
     Broken,
     CancelRequested,
     Effect,
@@ -52,9 +46,16 @@ from devbridge.daemon.supervisor import (
     SourcesChanged,
     StandbyFailed,
     StandbyReady,
-    Supervisor,
     Tick,
+    Withdrawn,
 )
+from devbridge.daemon.ledger import Change, Ledger, LedgerError
+from devbridge.daemon.model import Failure, JobSpec, Modules, State
+from devbridge.daemon.output import LogFile
+from devbridge.daemon.reload import Sources, Watcher
+from devbridge.daemon.runtime_api import CredentialsProvider, RuntimeApi, WorkerAddress
+from devbridge.daemon.succession import LAST_QUESTIONS
+from devbridge.daemon.supervisor import SHUTDOWN_GRACE, Supervisor
 from devbridge.daemon.terminal import Style, Terminal
 from devbridge.daemon.workers import Launcher
 from devbridge.errors import DevbridgeError
@@ -116,6 +117,7 @@ class Daemon:
         self._timer: asyncio.TimerHandle | None = None
         self._undecided = set(jobs) if settings.standbys else set()
         self._ready = asyncio.Event()
+        self._idle = asyncio.Event()
         self._saved_at: dict[str, float] = {}
         self._preloaded: list[str] = _read_preload(settings.preload)
         self._sources = Sources(settings.root, app_files, app_loaded)
@@ -152,7 +154,8 @@ class Daemon:
     # --- life -------------------------------------------------------------------------------
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Serve until `stop` is set or a newer daemon has taken over; then shut down in order.
+        """Serve until `stop` is set, or until a newer daemon has taken over and the runs that had
+        started have ended; then shut down in order.
 
         Raises:
             BridgeError: the first connection to the broker failed.
@@ -167,6 +170,7 @@ class Daemon:
             asyncio.create_task(self.bridge.run(), name="bridge"),
             asyncio.create_task(self._watch(), name="watch"),
             asyncio.create_task(self._redeploy_on_save(), name="redeploy"),
+            asyncio.create_task(self._make_way(), name="make-way"),
         ]
         stopping = asyncio.create_task(stop.wait(), name="stop")
         try:
@@ -175,7 +179,6 @@ class Daemon:
             )
             for finished in done:
                 await finished
-            self._explain_takeover()
         finally:
             await self._shut_down([*background, stopping])
 
@@ -233,17 +236,30 @@ class Daemon:
                     )
                 if again or not crashed:
                     events.append(Requested(entry.job_id, entry.job, attempt + (crashed and again)))
-                else:
-                    self._ledger.closed(entry.job_id)
+            self._ledger.close_ended()
         if events:
             self._terminal.line(f"{len(events)} runs were waiting")
         return events
 
-    def _explain_takeover(self) -> None:
-        newer = self.bridge.taken_over_by
-        if self.bridge.taken_over:
-            who = f"{newer.user}@{newer.host} (pid {newer.pid})" if newer else "another daemon"
-            self._terminal.line(self._style.bold(f"{who} has taken this stage over"))
+    async def _make_way(self) -> None:
+        """Once a newer daemon has the stage: hand over what has not started, and return when all
+        that has started is over and nobody asks for it any more."""
+        await self.bridge.taken_over.wait()
+        newer = succession.who(self.bridge.taken_over_by)
+        waiting = self._supervisor.unstarted
+        self.handle([Withdrawn(frozenset(waiting))])
+        busy = not self._supervisor.idle
+        rest = "; the runs that have started end here" if busy else ""
+        self._terminal.line(self._style.bold(f"{newer} has taken this stage over{rest}"))
+        await succession.hand_over(self.bridge, self._ledger, waiting, newer)
+        if waiting:
+            self._terminal.line(f"{len(waiting)} waiting runs were handed over")
+        if busy:
+            await self._idle.wait()
+            self._terminal.line(
+                f"all runs have ended; their results can be asked for {LAST_QUESTIONS:g} s more"
+            )
+            await asyncio.sleep(LAST_QUESTIONS)
 
     # --- events in, effects out -------------------------------------------------------------
 
@@ -266,6 +282,10 @@ class Daemon:
         for launch in launches:
             self._perform(launch)
         self._set_timer(now)
+        if self._supervisor.idle:
+            self._idle.set()
+        else:
+            self._idle.clear()
 
     def submit(self, job: str, payload: bytes) -> str:
         """Run a job from here; returns its id."""
@@ -483,6 +503,8 @@ class Daemon:
         while True:
             await self._app_saved.wait()
             self._app_saved.clear()
+            if self.bridge.taken_over.is_set():
+                continue  # the stage is the newer daemon's
             loaded = time.time()
             try:
                 jobs, files = await self._redeploy()

@@ -10,11 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from devbridge.daemon.ledger import Ledger, NewRun
+from devbridge.daemon.events import (
+    CancelRequested,
+    Event,
+    Requested,
+)
+from devbridge.daemon.ledger import Change, Entry, Ledger, NewRun
 from devbridge.daemon.model import JobSpec, State
-from devbridge.daemon.supervisor import CancelRequested, Event, Requested
+from devbridge.daemon.succession import is_handed_over
 from devbridge.protocol.codec import MAX_BODY
 from devbridge.protocol.messages import (
+    NOBODY,
     REJECT_TOO_LARGE,
     REJECT_UNKNOWN_JOB,
     REJECT_UNKNOWN_RUN,
@@ -82,7 +88,7 @@ class Dispatcher:
                     message=shorten(f"the app has no job {run.job!r}; it has: {there}"),
                 )
             )
-        new = self.enter(run, now)
+        new = self.enter(run, now) or self._taken_back(run, now)
 
         def accepted() -> Reply:
             return Accepted(
@@ -94,8 +100,19 @@ class Dispatcher:
 
         return Taken((Requested(run.job_id, run.job),) if new else (), accepted)
 
+    def _taken_back(self, run: Run, now: float) -> bool:
+        """Whether this run had been handed over, and now is handed back. What a stub repeats, runs
+        at the daemon that it was handed to."""
+        entry = self._ledger.get(run.job_id)
+        if run.stub_id != NOBODY or entry is None or not is_handed_over(entry):
+            return False
+        self._ledger.record(
+            Change(job_id=run.job_id, state=State.QUEUED, at=now, detail="handed back")
+        )
+        return True
+
     def _cancel(self, request: Cancel) -> Taken:
-        entry = self._ledger.get(request.job_id)
+        entry = self._own(request.job_id)
         if entry is None:
             return _answer(_unknown_run(request))
 
@@ -109,8 +126,13 @@ class Dispatcher:
 
         return Taken(() if entry.state.final else (CancelRequested(request.job_id),), cancelled)
 
+    def _own(self, job_id: str) -> Entry | None:
+        """A run that this daemon answers for."""
+        entry = self._ledger.get(job_id)
+        return None if entry is None or is_handed_over(entry) else entry
+
     def _status(self, request: Status) -> Reply:
-        entry = self._ledger.get(request.job_id)
+        entry = self._own(request.job_id)
         if entry is None:
             return _unknown_run(request)
         result = entry.result if request.with_result else None

@@ -195,6 +195,10 @@ class _Connection(asyncio.Protocol):
 
     def _begin(self) -> bool:
         """Whether the request may go on."""
+        assert self._request is not None  # noqa: S101 - it has just been set
+        if self._request.method not in (b"GET", b"POST"):
+            self._hang_up_with(HTTPStatus.METHOD_NOT_ALLOWED, b"")  # HEAD allows no body
+            return False
         refusal = self._server.gate(self._read_request(b"", too_large=False))
         if refusal is not None:
             self._hang_up_with(HTTPStatus.FORBIDDEN, refusal)

@@ -218,6 +218,7 @@ class Ledger:
             "UPDATE runs SET state=:state, attempt=:attempt,"
             " started_at=CASE WHEN :state='RUNNING' THEN :at ELSE started_at END,"
             " ended_at=CASE WHEN :final THEN :at ELSE NULL END,"
+            " closed=CASE WHEN :final THEN closed ELSE 0 END,"
             " exit_code=:code, exit_signal=:signal, result=:result,"
             " failure=CASE WHEN :state='RUNNING' THEN failure ELSE :failure END"
             " WHERE job_id=:job_id",
@@ -242,6 +243,12 @@ class Ledger:
     def closed(self, job_id: str) -> None:
         """The worker is gone and the log is complete."""
         self._db.execute("UPDATE runs SET closed=1 WHERE job_id=?", (job_id,))
+
+    def close_ended(self) -> None:
+        """No worker is left, so every run that has ended is closed. In a transaction."""
+        self._db.execute(
+            "UPDATE runs SET closed=1 WHERE closed=0 AND state NOT IN ('QUEUED','STARTING','RUNNING')"
+        )
 
     def get(self, job_id: str) -> Entry | None:
         rows = self._select("WHERE job_id=?", (job_id,))

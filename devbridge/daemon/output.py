@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import codecs
 import contextlib
-import fcntl
 import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from devbridge.config import rotated_log
 from devbridge.daemon import report
 from devbridge.daemon.terminal import Terminal
 
@@ -28,18 +27,37 @@ PARTIAL_DELAY: Final = 0.25
 """Seconds of silence after which a line that has not ended is shown."""
 LONGEST_PARTIAL: Final = 2.0
 """Seconds after which it is shown though it still grows, as a progress bar does."""
+MAX_LOG: Final = 64 * 1024 * 1024
+"""Bytes of one run's log, by default; the oldest are given up."""
 LEFT_OVER: Final = 1024 * 1024
 """Bytes that a pipe may hold at most (Linux's pipe-max-size)."""
 
 
 class LogFile:
-    """A run's log, mode 0600. A full disk is reported once; the run goes on."""
+    """A run's log, mode 0600, and the part before it, `rotated_log(path)`, when it has grown large.
 
-    def __init__(self, path: Path, on_error: Callable[[str], None]) -> None:
+    Together they never have more than `limit` bytes: the newest are kept. A full disk is reported
+    once; the run goes on.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        on_error: Callable[[str], None],
+        *,
+        limit: int = MAX_LOG,
+        on_rotate: Callable[[str], None] | None = None,
+    ) -> None:
+        """`on_error` and `on_rotate` are each told once, in words for the terminal."""
+        self._path = path
         self._on_error = on_error
+        self._on_rotate = on_rotate
+        self._limit = limit
+        self._half = max(limit // 2, 1024)
+        self._size = 0
         self._fd: int | None = None
         try:
-            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            self._open()
         except OSError as error:
             self._fail(error)
 
@@ -48,8 +66,15 @@ class LogFile:
             return
         try:
             view = memoryview(data)
-            while view:
-                view = view[os.write(self._fd, view) :]
+            while len(view) > self._half - self._size:
+                room = max(0, self._half - self._size)
+                cut = bytes(view[:room]).rfind(b"\n") + 1
+                if cut == 0 and self._size <= len(self._seam()):
+                    cut = room  # a line that is longer than a file
+                self._append(view[:cut])
+                view = view[cut:]
+                self._rotate()
+            self._append(view)
         except OSError as error:
             self._fail(error)
 
@@ -59,9 +84,41 @@ class LogFile:
             with contextlib.suppress(OSError):  # a network file system may say now that it is full
                 os.close(fd)
 
+    def _open(self) -> None:
+        self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._size = os.fstat(self._fd).st_size  # an earlier attempt has written to it
+
+    def _append(self, view: memoryview) -> None:
+        assert self._fd is not None  # noqa: S101 - narrows the type
+        while view:
+            count = os.write(self._fd, view)
+            self._size += count
+            view = view[count:]
+
+    def _rotate(self) -> None:
+        self.close()
+        self._path.replace(rotated_log(self._path))
+        self._open()
+        self._append(memoryview(self._seam()))
+        if self._on_rotate is not None:
+            tell, self._on_rotate = self._on_rotate, None
+            tell(
+                f"the log is over {_mib(self._half)}: what came before is in"
+                f" {rotated_log(self._path).name}, and only the newest {_mib(self._limit)} are kept"
+            )
+
+    def _seam(self) -> bytes:
+        return (
+            f"--- devbridge: rotated here; of this log the newest {_mib(self._limit)} are kept\n"
+        ).encode()
+
     def _fail(self, error: OSError) -> None:
         self.close()
         self._on_error(f"the log file cannot be written: {error.strerror}; the run goes on without")
+
+
+def _mib(count: int) -> str:
+    return f"{count / (1 << 20):g} MiB"
 
 
 class Lines:
@@ -98,10 +155,12 @@ class Lines:
 def _tagged(text: str, tag: str) -> str:
     if not text:
         return ""
-    body = text.removesuffix("\n")
-    if "\r" in body:
-        body = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in body.split("\n"))
-    return f"{tag}{body.replace(chr(10), chr(10) + tag)}\n"
+    if "\r" in text:
+        text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    if not text.endswith("\n"):
+        text += "\n"
+    # All but the last newline begin another line; each copy of the text counts here.
+    return tag + text.replace("\n", "\n" + tag, text.count("\n") - 1)
 
 
 class Capture:
@@ -109,10 +168,6 @@ class Capture:
 
     def __init__(self, fd: int, terminal: Terminal, bar: str) -> None:
         os.set_blocking(fd, False)
-        if sys.platform == "linux":
-            # Four times as much for each switch between the worker and this process.
-            with contextlib.suppress(OSError):  # the user's pipes may be many
-                fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, CHUNK)
         self._fd = fd
         self._terminal = terminal
         self._loop = asyncio.get_running_loop()

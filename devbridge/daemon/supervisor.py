@@ -15,6 +15,28 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
+from devbridge.daemon.events import (
+    Broken,
+    CancelRequested,
+    Effect,
+    Event,
+    Exited,
+    Give,
+    JobsChanged,
+    Launch,
+    Raised,
+    Ready,
+    Record,
+    Requested,
+    Responded,
+    Shutdown,
+    Signal,
+    SourcesChanged,
+    StandbyFailed,
+    StandbyReady,
+    Tick,
+    Withdrawn,
+)
 from devbridge.daemon.ledger import Change
 from devbridge.daemon.model import Exit, Failure, JobSpec, State
 
@@ -47,158 +69,6 @@ class Why(enum.Enum):
     @property
     def detail(self) -> str | None:
         return "devbridge dev was stopped" if self is Why.SHUTDOWN else None
-
-
-# --- events -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Requested:
-    """A job is in the ledger, QUEUED."""
-
-    job_id: str
-    job: str
-    attempt: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class StandbyReady:
-    worker_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class StandbyFailed:
-    """The handler could not be imported."""
-
-    worker_id: str
-    failure: Failure
-
-
-@dataclass(frozen=True, slots=True)
-class Responded:
-    worker_id: str
-    job_id: str
-    result: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """The handler ended with an error."""
-
-    worker_id: str
-    job_id: str
-    failure: Failure
-
-
-@dataclass(frozen=True, slots=True)
-class Exited:
-    """A worker's process is gone."""
-
-    worker_id: str
-    exit: Exit
-
-
-@dataclass(frozen=True, slots=True)
-class CancelRequested:
-    job_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class SourcesChanged:
-    """What these jobs imported was saved: their standbys are out of date."""
-
-    jobs: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class JobsChanged:
-    """The app was deployed: these are the jobs there are now."""
-
-    jobs: Mapping[str, JobSpec]
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Time has passed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shutdown:
-    """Start nothing more; what runs is told to stop."""
-
-
-Event = (
-    Requested
-    | StandbyReady
-    | StandbyFailed
-    | Responded
-    | Raised
-    | Exited
-    | CancelRequested
-    | SourcesChanged
-    | JobsChanged
-    | Tick
-    | Shutdown
-)
-
-
-# --- effects ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """Start a worker that imports the job's handler and waits."""
-
-    worker_id: str
-    job: str
-
-
-@dataclass(frozen=True, slots=True)
-class Give:
-    """Hand the run to this waiting worker."""
-
-    worker_id: str
-    job: str
-    job_id: str
-    attempt: int
-    deadline: float
-
-
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """Send a signal to the worker's process group."""
-
-    worker_id: str
-    number: signal.Signals
-    grace: float = 0.0
-    """Seconds until the worker is killed, if it does not end by itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """Write a change of state to the ledger, then show it."""
-
-    change: Change
-    worker_id: str = ""
-    """Whose attempt it ends, if it ends one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A job's handler cannot be loaded: show the error at once."""
-
-    job: str
-    failure: Failure
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A job has a standby again after a start, a save or a deployment."""
-
-    job: str
-
-
-Effect = Launch | Give | Signal | Record | Broken | Ready
 
 
 # --- state --------------------------------------------------------------------------------------
@@ -289,6 +159,22 @@ class Supervisor:
         """The job ids that are running now."""
         return list(self._active)
 
+    @property
+    def unstarted(self) -> Sequence[str]:
+        """The job ids that wait for their first attempt, in order."""
+        queued = [
+            (run.order, job_id)
+            for job in self._jobs.values()
+            for job_id in job.queue
+            if (run := self._runs[job_id]).attempt == 1
+        ]
+        return [job_id for _, job_id in sorted(queued)]
+
+    @property
+    def idle(self) -> bool:
+        """Nothing runs, waits or will be tried again."""
+        return not self._runs
+
     def knows(self, job: str) -> bool:
         return job in self._jobs
 
@@ -314,6 +200,8 @@ class Supervisor:
                 return self._jobs_changed(jobs, now)
             case Tick():
                 return self._tick(now)
+            case Withdrawn(job_ids):
+                return self._withdrawn(job_ids)
             case Shutdown():
                 return self._shutdown(now)
 
@@ -328,6 +216,11 @@ class Supervisor:
             return [_record(event.job_id, State.FAILED, now, event.attempt, failure=job.broken)]
         self._runs[event.job_id] = _Run(event.job, event.attempt, next(self._order))
         job.queue.append(event.job_id)
+        return []
+
+    def _withdrawn(self, job_ids: frozenset[str]) -> list[Effect]:
+        for job_id in job_ids.intersection(self.unstarted):
+            self._jobs[self._runs.pop(job_id).job].queue.remove(job_id)
         return []
 
     def _cancel(self, job_id: str, now: float) -> list[Effect]:

@@ -78,12 +78,13 @@ def worker_environment(
     root: Path,
     region: str,
     endpoint_url: str | None = None,
+    memory_limit: int | None = None,
 ) -> dict[str, str]:
     """The whole environment of a worker of `job`.
 
     The developer's own, without anything that would let an AWS SDK find the developer's
     credentials or configuration; then the job's; then what the worker must have.
-    `endpoint_url` is the embedded cloud's, None on AWS.
+    `endpoint_url` is the embedded cloud's, None on AWS. `memory_limit` is in bytes.
     """
     environment = {k: v for k, v in developer.items() if not k.startswith(_SCRUBBED)}
     environment.update(job.environment)
@@ -107,6 +108,8 @@ def worker_environment(
     )
     if endpoint_url is not None:
         environment["AWS_ENDPOINT_URL"] = endpoint_url
+    if memory_limit is not None:
+        environment["DEVBRIDGE_MEMORY_LIMIT"] = str(memory_limit)
     return environment
 
 

@@ -96,7 +96,7 @@ def synth(
         iot_host: name of the account's IoT endpoint, without a port.
         python: version of the functions' runtime, e.g. ``3.11``.
         stub, functions: the zips, those of the functions by the construct's name.
-        offline: what the stubs do when no daemon is connected.
+        offline: what the stubs do when no daemon is connected, unless the job says otherwise.
 
     Raises:
         InvalidValue: a name is too long, or an environment is over 4 KB.
@@ -105,12 +105,17 @@ def synth(
     for table in app.of_type(Table):
         made.table(table)
     if jobs := app.of_type(Job):
-        made.stub_role()
+        policies = {job.name: job.offline or offline for job in jobs}
+        made.stub_role([job for job in jobs if policies[job.name] == "cloud"])
         for job in jobs:
             made.job(job)
-            made.invoker(
-                job, stub, {"DEVBRIDGE_IOT_ENDPOINT": iot_host, "DEVBRIDGE_OFFLINE": offline}
-            )
+            environment = {
+                "DEVBRIDGE_IOT_ENDPOINT": iot_host,
+                "DEVBRIDGE_OFFLINE": policies[job.name],
+            }
+            if policies[job.name] == "cloud":
+                environment["DEVBRIDGE_PROJECT"] = names.project(job, stage)
+            made.invoker(job, stub, environment)
     for function in app.of_type(Function):
         made.function(function, functions[function.name])
     for api in app.of_type(Api):
@@ -218,13 +223,19 @@ class _Synth:
         self.output(job, "Project", arn_of(title))
         self.output(job, "Role", arn_of(role))
 
-    def stub_role(self) -> None:
+    def stub_role(self, started_in_the_cloud: Sequence[Job]) -> None:
         def arn(kind: str, resource: str) -> Any:
             base = "arn:${AWS::Partition}:iot:${AWS::Region}:${AWS::AccountId}"
             return sub(f"{base}:{kind}/{resource}")
 
         incoming = (self.topics.replies("*"), self.topics.presence)
         logs = [names.logical(job, "InvokerLogs") for job in self.app.of_type(Job)]
+        # By name: by reference, a job that binds a job would depend on itself.
+        account = "arn:${AWS::Partition}:codebuild:${AWS::Region}:${AWS::AccountId}"
+        projects = [
+            sub(f"{account}:project/{names.project(job, self.stage)}")
+            for job in started_in_the_cloud
+        ]
         self.role(
             "the stubs",
             "StubRole",
@@ -235,6 +246,7 @@ class _Synth:
                 allow(["iot:Subscribe"], [arn("topicfilter", topic) for topic in incoming]),
                 allow(["iot:Receive"], [arn("topic", topic) for topic in incoming]),
                 logs_of(*logs),
+                *([allow(["codebuild:StartBuild"], projects)] if projects else []),
             ],
         )
 

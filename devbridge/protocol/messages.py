@@ -110,6 +110,9 @@ Request = Run | Cancel | Status
 Reply = Accepted | Rejected | Cancelled | StatusReply
 Message = Request | Reply | Presence
 
+NOBODY: Final = "00000000-0000-0000-0000-000000000000"
+"""The stub id of a request that no stub waits for: a run that one daemon hands over to another."""
+
 REJECT_UNKNOWN_JOB: Final = "UnknownJob"
 REJECT_UNKNOWN_RUN: Final = "UnknownRun"
 REJECT_TOO_LARGE: Final = "PayloadTooLarge"
@@ -117,6 +120,12 @@ REJECT_MALFORMED: Final = "Malformed"
 REJECT_TAKEN_OVER: Final = "TakenOver"
 REJECT_BUSY: Final = "Busy"
 REJECT_SHUTTING_DOWN: Final = "ShuttingDown"
+
+
+def is_unknown_run(reply: Reply) -> bool:
+    """Whether the daemon knows nothing of the run. Another one, which it has taken the stage over
+    from, may: wait a moment for its answer."""
+    return isinstance(reply, Rejected) and reply.code == REJECT_UNKNOWN_RUN
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Final
 from devbridge.protocol import codec, fragments
 from devbridge.protocol.errors import ProtocolError
 from devbridge.protocol.fragments import Complete, Dropped, Reassembler
-from devbridge.protocol.messages import Message, Reply, Request
+from devbridge.protocol.messages import Message, Reply, Request, is_unknown_run
 
 MAX_REQUEST_AGE: Final = 7 * 24 * 3600.0
 """Seconds: the longest that AWS IoT keeps a session, and a request in it."""
@@ -96,7 +96,8 @@ class DaemonSession:
 
 
 class StubSession:
-    """The stub's end: one request is under way at a time, and only its own reply counts."""
+    """The stub's end: one request is under way at a time, and only its own reply counts. After a
+    reply that knows nothing of the run, a better one may still come."""
 
     def __init__(self) -> None:
         self._reassembler = _reassembler()
@@ -120,7 +121,8 @@ class StubSession:
             if isinstance(event, Complete):
                 reply = _reply(event.body)
                 if reply is not None and reply.request_id == self._waiting_for:
-                    self._waiting_for = None
+                    if not is_unknown_run(reply):
+                        self._waiting_for = None
                     return reply
         return None
 

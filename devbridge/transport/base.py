@@ -58,10 +58,13 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Disconnected:
-    """Why a connection ended. `taken_over`: another client connected with our client id."""
+    """Why a connection ended."""
 
     reason: str
     taken_over: bool = False
+    """Another client connected with our client id."""
+    orderly: bool = False
+    """The broker closed it: it was neither cut nor silent."""
 
 
 class Transport(Protocol):
@@ -86,8 +89,13 @@ class Transport(Protocol):
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Send with QoS 1 as soon as possible; what is not acknowledged is lost on disconnect."""
 
-    async def drain(self) -> None:
-        """Return when the broker has acknowledged all that was published, or on disconnect."""
+    async def drain(self) -> bool:
+        """Return when the broker has acknowledged all that was published (True), or when the
+        connection has ended and nobody knows (False)."""
+
+    async def probe(self, timeout: float) -> None:  # noqa: ASYNC109
+        """Ask the broker for a sign of life, and end the connection when none comes within so
+        many seconds. Does nothing without a connection."""
 
     def ack(self, delivery: Delivery) -> None:
         """Acknowledge: the broker forgets the message. Silently ignored after a disconnect."""

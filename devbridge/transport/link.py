@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -27,6 +27,7 @@ RECEIVE_MAXIMUM: Final = 100
 NO_MATCHING_SUBSCRIBERS: Final = 0x10
 SESSION_TAKEN_OVER: Final = 0x8E
 _FAILURE: Final = 0x80
+_PINGREQ: Final = b"\xc0\x00"
 
 _CREDENTIALS_REMEDY: Final = (
     "check that the credentials are valid and may connect to AWS IoT in this region"
@@ -71,7 +72,7 @@ class _MemorySocket:
 class _Paho(Client):
     """paho's client on a socket in memory."""
 
-    def __init__(self, socket: _MemorySocket, client_id: str) -> None:
+    def __init__(self, socket: _MemorySocket, client_id: str, on_pong: Callable[[], None]) -> None:
         super().__init__(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
@@ -80,11 +81,17 @@ class _Paho(Client):
             reconnect_on_failure=False,
         )
         self._memory_socket = socket
+        self._on_pong = on_pong
+
+    # The private methods of paho that are replaced; unit tests guard that they still are what
+    # paho calls.
 
     def _create_socket(self) -> Any:
-        # The one private method of paho that is replaced; a unit test guards that it still is
-        # what paho calls.
         return self._memory_socket
+
+    def _handle_pingresp(self) -> MQTTErrorCode:
+        self._on_pong()
+        return super()._handle_pingresp()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +116,7 @@ class Link:
     """Give it the bytes that come (`feed`), send those that it wants sent (`write`).
 
     `connected`, `failure` (it could not be set up) and `ended` say where it stands; `on_change`
-    is called when one of them, or what is unacknowledged, has changed.
+    is called when one of them has changed, and when nothing is unacknowledged any more.
     """
 
     def __init__(
@@ -120,6 +127,7 @@ class Link:
         on_delivery: Callable[[str, bytes, int | None], None],
         on_acknowledged: Callable[[int, int], None] = lambda _mid, _reason: None,
         on_change: Callable[[], None] = lambda: None,
+        on_pong: Callable[[], None] = lambda: None,
     ) -> None:
         self.connected: Connected | None = None
         self.failure: BridgeError | None = None
@@ -135,7 +143,7 @@ class Link:
         self._accepted = False
         self._session_present = False
         self._socket = _MemorySocket()
-        self._client = client = _Paho(self._socket, options.client_id)
+        self._client = client = _Paho(self._socket, options.client_id, on_pong)
         client.on_connect = self._connack
         client.on_subscribe = self._suback
         client.on_message = self._message
@@ -172,7 +180,7 @@ class Link:
                     self._socket.sent.append(websocket.frame(websocket.PONG, payload))
                 elif opcode == websocket.CLOSE:
                     self._read()
-                    self.end("the broker closed the connection")
+                    self.closed_by_broker()
         except HandshakeRefused as error:
             self._handshake_refused(error)
         except WebSocketError as error:
@@ -182,6 +190,17 @@ class Link:
     def end(self, reason: str) -> None:
         """The socket has ended, or is of no more use."""
         self._end(Disconnected(reason))
+
+    def closed_by_broker(self) -> None:
+        """The broker has closed the socket, in good order."""
+        self._end(Disconnected("the broker closed the connection", orderly=True))
+
+    def ping(self) -> None:
+        """Ask for a sign of life: `on_pong` is called when it comes. Beside paho's own pings,
+        which only come after the keep-alive time."""
+        if self.open:
+            self._socket.sent.append(websocket.frame(websocket.BINARY, _PINGREQ))
+            self._flush()
 
     def tick(self) -> None:
         """Time has passed: keep the connection alive. Call it every few seconds."""
@@ -331,6 +350,8 @@ class Link:
         _properties: Any,
     ) -> None:
         text = str(reason).lower()
-        if flags.is_disconnect_packet_from_server:
+        orderly = flags.is_disconnect_packet_from_server
+        if orderly:
             text = f"the broker ended the connection: {text}"
-        self._end(Disconnected(text, taken_over=reason.value == SESSION_TAKEN_OVER))
+        taken_over = reason.value == SESSION_TAKEN_OVER
+        self._end(Disconnected(text, taken_over=taken_over, orderly=orderly))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -22,6 +23,7 @@ from devbridge.transport.base import (
     Will,
 )
 from devbridge.transport.link import Link, LinkOptions
+from devbridge.transport.pacer import Pacer, pacer_for, published_size
 
 _PORT: Final = 443
 _TICKS: Final = 4
@@ -77,7 +79,7 @@ class MqttTransport:
         endpoint = self._endpoint
         host, port = endpoint.dial or (endpoint.host, _PORT)
         try:
-            async with asyncio.timeout(self._connect_timeout):
+            async with asyncio.timeout(self._connect_timeout) as limit:
                 path, context = sigv4.PATH, None
                 if endpoint.dial is None:
                     path, context = await asyncio.to_thread(self._secure)
@@ -93,7 +95,15 @@ class MqttTransport:
                     will=will,
                 )
                 loop = asyncio.get_running_loop()
-                connection = self._connection = _Connection(loop, options, on_delivery)
+
+                def heard() -> None:
+                    # What has waited comes first, and may take long on a slow line.
+                    if not limit.expired():
+                        limit.reschedule(loop.time() + self._connect_timeout)
+
+                connection = self._connection = _Connection(
+                    loop, options, on_delivery, heard, pacer_for(endpoint)
+                )
                 try:
                     await loop.create_connection(lambda: connection, host, port, ssl=context)
                     connected = await connection.ready
@@ -108,14 +118,19 @@ class MqttTransport:
         return connected
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        """See `base.Transport.publish`. Without a connection the message is lost."""
+        """See `base.Transport.publish`. Without a connection the message is lost. On AWS, what
+        would exceed the connection's quotas waits for its turn."""
         if self._connection is not None:
             self._connection.publish(topic, payload, retain)
 
-    async def drain(self) -> None:
+    async def drain(self) -> bool:
         """See `base.Transport.drain`."""
+        return self._connection is not None and await self._connection.drain()
+
+    async def probe(self, timeout: float) -> None:  # noqa: ASYNC109
+        """See `base.Transport.probe`."""
         if self._connection is not None:
-            await self._connection.drain()
+            await self._connection.probe(timeout)
 
     def ack(self, delivery: Delivery) -> None:
         """See `base.Transport.ack`."""
@@ -150,24 +165,52 @@ class _Connection(asyncio.Protocol):
         loop: asyncio.AbstractEventLoop,
         options: LinkOptions,
         on_delivery: Callable[[Delivery], None],
+        heard: Callable[[], None],
+        pacer: Pacer | None,
     ) -> None:
+        """`heard` is called for all that comes until the connection is ready."""
         self.ready: asyncio.Future[Connected] = loop.create_future()
         self.ended: asyncio.Future[Disconnected] = loop.create_future()
         self._loop = loop
         self._interval = options.keep_alive / _TICKS
         self._on_delivery = on_delivery
+        self._heard = heard
         self._lost: asyncio.Future[None] = loop.create_future()
         self._transport: asyncio.Transport | None = None
         self._unsent: list[bytes] = []
         self._flushing = False
         self._drained: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._pacer = pacer
+        self._waiting: deque[tuple[str, bytes, bool]] = deque()
+        self._turn: asyncio.TimerHandle | None = None
+        self._pong: asyncio.Future[None] | None = None
         self._link = Link(
-            options, write=self._write, on_delivery=self._deliver, on_change=self._change
+            options,
+            write=self._write,
+            on_delivery=self._deliver,
+            on_change=self._change,
+            on_pong=self._ponged,
         )
 
     def publish(self, topic: str, payload: bytes, retain: bool) -> None:
-        if self._link.open:
+        if not self._link.open:
+            return
+        self._waiting.append((topic, payload, retain))
+        if self._turn is None:
+            self._publish()
+
+    def _publish(self) -> None:
+        """Send what waits, as far as the pacer allows."""
+        self._turn = None
+        while self._waiting:
+            topic, payload, retain = self._waiting[0]
+            if self._pacer is not None:
+                wait = self._pacer.wait(published_size(topic, payload), self._loop.time())
+                if wait > 0:
+                    self._turn = self._loop.call_later(wait, self._publish)
+                    return
+            self._waiting.popleft()
             self._link.publish(topic, payload, retain=retain)
 
     def ack(self, delivery: Delivery) -> None:
@@ -176,11 +219,21 @@ class _Connection(asyncio.Protocol):
             if link is self._link and number is not None:
                 self._link.ack(number)
 
-    async def drain(self) -> None:
-        while self._link.unacknowledged:
+    async def drain(self) -> bool:
+        while self._waiting or self._link.unacknowledged:
             if self._drained is None or self._drained.done():
                 self._drained = self._loop.create_future()
             await asyncio.shield(self._drained)
+        return self._link.ended is None
+
+    async def probe(self, timeout: float) -> None:  # noqa: ASYNC109
+        if not self._link.open:
+            return
+        pong = self._pong = self._loop.create_future()
+        self._link.ping()
+        await asyncio.wait([pong, self.ended], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        if not pong.done():
+            self._link.end(f"no answer to a ping in {timeout:g} s")
 
     async def close(self) -> None:
         self._link.goodbye()
@@ -204,11 +257,16 @@ class _Connection(asyncio.Protocol):
         self._tick()
 
     def data_received(self, data: bytes) -> None:
+        if not self.ready.done():
+            self._heard()
         self._link.feed(data)
         self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._link.end(str(exc) if exc else "the broker closed the connection")
+        if exc is None:
+            self._link.closed_by_broker()
+        else:
+            self._link.end(str(exc))
         if self._timer is not None:
             self._timer.cancel()
         self._lost.set_result(None)
@@ -217,6 +275,10 @@ class _Connection(asyncio.Protocol):
         self._link.tick()
         if self._link.ended is None:  # not ended by the tick itself
             self._timer = self._loop.call_later(self._interval, self._tick)
+
+    def _ponged(self) -> None:
+        if self._pong is not None and not self._pong.done():
+            self._pong.set_result(None)
 
     def _deliver(self, topic: str, payload: bytes, number: int | None) -> None:
         try:
@@ -245,7 +307,12 @@ class _Connection(asyncio.Protocol):
         link = self._link
         if link.connected is not None and not self.ready.done():
             self.ready.set_result(link.connected)
-        if self._drained is not None and not self._drained.done() and not link.unacknowledged:
+        if link.ended is not None:
+            self._waiting.clear()
+            if self._turn is not None:
+                self._turn.cancel()
+        drained = not self._waiting and not link.unacknowledged
+        if drained and self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
         if link.ended is not None and not self.ended.done():
             self.ended.set_result(link.ended)

@@ -18,6 +18,7 @@ from devbridge.errors import BrokerUnreachable, CredentialsError
 from devbridge.transport import sigv4
 from devbridge.transport.base import AwsCredentials, Delivery, Disconnected, Endpoint
 from devbridge.transport.link import Link, LinkOptions
+from devbridge.transport.pacer import pacer_for, published_size
 
 _PORT: Final = 443
 _READ: Final = 256 * 1024
@@ -53,6 +54,7 @@ class SyncMqtt:
         self._on_delivery = on_delivery
         self._unsent = b""
         self._reasons: dict[int, int] = {}
+        self._pacer = pacer_for(endpoint)
         self._where = endpoint.dial or (endpoint.host, _PORT)
         deadline = time.monotonic() + timeout
         path = sigv4.PATH
@@ -95,8 +97,13 @@ class SyncMqtt:
         return self._link.ended
 
     def publish(self, topic: str, payload: bytes, *, expiry: int | None = None) -> int:
-        """Send with QoS 1; the result is what `reason` and `acknowledged` take. After `expiry`
-        seconds the broker no longer delivers the message."""
+        """Send with QoS 1; the result is what `reason` takes. After `expiry` seconds the broker no
+        longer delivers the message. On AWS it waits (and receives) until the connection's quotas
+        allow one more message: less than a second."""
+        if self._pacer is not None:
+            size = published_size(topic, payload)
+            while (wait := self._pacer.wait(size, time.monotonic())) > 0 and self.ended is None:
+                self.poll(wait)
         return self._link.publish(topic, payload, expiry=expiry)
 
     def reason(self, number: int) -> int | None:
@@ -168,7 +175,7 @@ class SyncMqtt:
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return
             if not data:
-                self._link.end("the broker closed the connection")
+                self._link.closed_by_broker()
                 return
             self.heard = time.monotonic()
             self._link.feed(data)

@@ -390,3 +390,54 @@ async def main():
 
 asyncio.run(main())
 """
+
+
+LIMIT = {"DEVBRIDGE_MEMORY_LIMIT": str(512 << 20)}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="linux only")
+async def test_memory_over_the_limit_is_a_memory_error_with_a_traceback(workbench: Bench) -> None:
+    worker = await workbench.launch(
+        """
+        def handler(payload):
+            kept = []
+            while True:
+                kept.append(bytearray(16 << 20))
+        """,
+        **LIMIT,
+    )
+    await worker.run()
+    failure = await worker.failure()
+    assert failure.type == "MemoryError"
+    assert failure.message == "the process reached its memory_limit of 512 MiB"
+    assert "in handler" in failure.frames[0]
+    assert await worker.exit() == Exit(code=0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="linux only")
+async def test_a_handler_below_its_memory_limit_is_not_disturbed(workbench: Bench) -> None:
+    worker = await workbench.launch(
+        """
+        import mmap, subprocess, sys, threading
+        def handler(payload):
+            kept = bytearray(200 << 20)
+            reserved = mmap.mmap(-1, 8 << 30)  # shared, and never touched
+            thread = threading.Thread(target=print, args=("thread",))
+            thread.start(), thread.join()
+            child = subprocess.run([sys.executable, "-c", "print('child')"])
+            return [len(kept), child.returncode]
+        """,
+        **LIMIT,
+    )
+    await worker.run()
+    assert json.loads(await worker.result()) == [200 << 20, 0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="linux only")
+async def test_an_import_over_the_memory_limit_is_reported(workbench: Bench) -> None:
+    worker = await workbench.launch(
+        "TABLE = bytearray(1 << 30)\ndef handler(payload): ...", **LIMIT
+    )
+    failure = await worker.init_failure()
+    assert failure.type == "MemoryError"
+    assert "memory_limit of 512 MiB" in failure.message

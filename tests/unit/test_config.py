@@ -67,6 +67,11 @@ def test_an_empty_variable_counts_as_not_set(app: Path) -> None:
         ("CONCURRENCY", "3", 3),
         ("ENDPOINT", "http://127.0.0.1:4566/", "http://127.0.0.1:4566"),
         ("ON_BROKEN", "wait", "wait"),
+        ("MAX_LOG_SIZE", "1.5 GB", 3 << 29),
+        ("MAX_LOG_SIZE", "64MiB", 64 << 20),
+        ("MEMORY_LIMIT", "job", "job"),
+        ("MEMORY_LIMIT", "2 GB", 2 << 30),
+        ("MEMORY_LIMIT", "off", None),
     ],
 )
 def test_the_environment_s_texts_are_converted(
@@ -99,6 +104,10 @@ def test_the_environment_s_texts_are_converted(
         ("endpoint = 'http://h:99999'", "http://127.0.0.1:4566"),
         ("profile = ''", "a text"),
         ("on_broken = 'ignore'", '"fail" or "wait"'),
+        ("max_log_size = '10 KB'", 'from "1 MB" on'),
+        ("max_log_size = 5", 'from "1 MB" on'),
+        ("memory_limit = 'some'", '"job" (its memory_size)'),
+        ("memory_limit = '1 MB'", '"job" (its memory_size)'),
         ("offline = 'drop'", '"queue" or "error" or "cloud"'),
     ],
 )

@@ -3,13 +3,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from devbridge.cli import logs, main
 from devbridge.cli.logs import follow
-from devbridge.config import Config
+from devbridge.config import Config, rotated_log
 from devbridge.daemon.ledger import Entry, Ledger
 from devbridge.daemon.model import State
 from devbridge.errors import EXIT_NOT_FOUND
@@ -164,3 +165,78 @@ def test_following_leaves_no_file_open(book: Book) -> None:
     book.end(ONE)
     assert CliRunner().invoke(main, ["logs", ONE, "--follow"]).stdout_bytes == b"x"
     assert len(os.listdir("/dev/fd")) <= before + 1  # noqa: PTH208
+
+
+# --- rotated logs -------------------------------------------------------------------------------
+
+
+class Rotated:
+    """A run's log, rotated as the daemon does it."""
+
+    def __init__(self, book: Book, job_id: str) -> None:
+        self.path = book.config.logs_dir / f"{job_id}.log"
+
+    def rotate(self) -> None:
+        self.path.replace(rotated_log(self.path))
+
+
+def test_a_rotated_log_is_printed_from_its_oldest_part_on(book: Book) -> None:
+    book.log(ONE, b"older\n")
+    Rotated(book, ONE).rotate()
+    book.log(ONE, b"newer\n")
+    assert CliRunner().invoke(main, ["logs", ONE]).stdout_bytes == b"older\nnewer\n"
+
+
+def test_a_log_is_printed_while_it_is_just_being_rotated(book: Book) -> None:
+    book.log(ONE, b"all there is\n")
+    Rotated(book, ONE).rotate()
+    assert CliRunner().invoke(main, ["logs", ONE]).stdout_bytes == b"all there is\n"
+
+
+def test_following_goes_on_across_rotations_and_misses_nothing(book: Book) -> None:
+    log = Rotated(book, ONE)
+    book.log(ONE, b"one ")
+    following = Following(book.config, ONE)
+    assert following.saw(b"one ")
+    book.log(ONE, b"two ")
+    log.rotate()
+    book.log(ONE, b"three ")
+    assert following.saw(b"three ")
+    log.rotate()
+    book.log(ONE, b"four ")
+    log.rotate()
+    book.log(ONE, b"five")
+    book.end(ONE)
+    assert following.ended()
+    assert following.data.startswith(b"one two three ")
+    assert following.data.endswith(b"four five")
+
+
+def test_following_begins_with_the_rotated_part(book: Book) -> None:
+    book.log(ONE, b"older ")
+    Rotated(book, ONE).rotate()
+    book.log(ONE, b"newer")
+    book.end(ONE)
+    before = len(os.listdir("/dev/fd"))  # noqa: PTH208
+    assert CliRunner().invoke(main, ["logs", ONE, "--follow"]).stdout_bytes == b"older newer"
+    assert len(os.listdir("/dev/fd")) <= before + 1  # noqa: PTH208
+
+
+def test_parts_that_a_rotation_moves_meanwhile_are_neither_missed_nor_read_twice(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Rotated(book, ONE)
+    book.log(ONE, b"all")
+    really_open = os.open
+
+    def rotate_after_the_first(*arguments: Any, **more: Any) -> int:
+        monkeypatch.setattr(os, "open", really_open)
+        opened = really_open(*arguments, **more)
+        log.rotate()
+        return opened
+
+    monkeypatch.setattr(os, "open", rotate_after_the_first)
+    parts = logs.open_parts(log.path)
+    assert [os.read(part, 100) for part in parts] == [b"all"]
+    for part in parts:
+        os.close(part)

@@ -1,20 +1,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from devbridge.daemon import bridge as bridge_module
-from devbridge.daemon.bridge import FIRST_PAUSE, LONGEST_PAUSE, Bridge, pause
+from devbridge.daemon import lifeline
+from devbridge.daemon.bridge import Bridge
 from devbridge.errors import BrokerRefused, BrokerUnreachable, CredentialsError
 from devbridge.protocol import codec, fragments
 from devbridge.protocol.fragments import Complete, Reassembler
-from devbridge.protocol.messages import Accepted, Presence, Run, Topics
-from devbridge.protocol.session import MAX_REQUEST_AGE, Deliver, StubSession, frames
-from devbridge.testing import MemoryBroker, MemoryTransport
+from devbridge.protocol.messages import (
+    NOBODY,
+    REJECT_UNKNOWN_RUN,
+    Accepted,
+    Cancelled,
+    Presence,
+    Rejected,
+    Run,
+    Status,
+    Topics,
+)
+from devbridge.protocol.session import (
+    MAX_PARTIAL_AGE,
+    MAX_REQUEST_AGE,
+    Deliver,
+    StubSession,
+    frames,
+)
+from devbridge.testing import FakeClock, MemoryBroker, MemoryTransport
 from devbridge.transport.base import Connected
 
 DEADLINE = 30.0
@@ -22,14 +39,14 @@ TOPICS = Topics("shop", "ada")
 CLIENT = TOPICS.daemon_client_id
 
 
-def presence(host: str = "here", *, online: bool = True) -> Presence:
+def presence(host: str = "here", since: float = 1.0) -> Presence:
     return Presence(
-        online=online,
+        online=True,
         daemon_id=codec.new_id(),
         host=host,
         user="ada",
         pid=1,
-        since=1.0,
+        since=since,
         session_expiry=3600,
     )
 
@@ -48,9 +65,11 @@ def a_run(payload: bytes = b"0", sent_at: float = 1e12) -> Run:
 class Side:
     """A daemon's bridge with what it was told and what it said."""
 
-    def __init__(self, broker: MemoryBroker, host: str = "here") -> None:
+    def __init__(self, broker: MemoryBroker, host: str = "here", since: float = 1.0) -> None:
         self.broker = broker
-        self.presence = presence(host)
+        self.presence = presence(host, since)
+        self.wall = FakeClock()
+        self.monotonic = FakeClock()
         self.said: list[str] = []
         self.batches: list[list[Deliver]] = []
         self.transports: list[MemoryTransport] = []
@@ -61,6 +80,8 @@ class Side:
             self.presence,
             on_requests=self._take,
             say=self.said.append,
+            wall=self.wall,
+            monotonic=self.monotonic,
         )
         self.task: asyncio.Task[None] | None = None
 
@@ -79,9 +100,17 @@ class Side:
     async def until_connected(self) -> None:
         await asyncio.wait_for(self.bridge.connected.wait(), DEADLINE)
 
-    async def ended(self) -> None:
-        assert self.task is not None
-        await asyncio.wait_for(self.task, DEADLINE)
+    async def until_aside(self) -> None:
+        await asyncio.wait_for(self.bridge.taken_over.wait(), DEADLINE)
+        await self.until_connected()
+
+    async def until_said(self, part: str) -> str:
+        async with asyncio.timeout(DEADLINE):
+            while True:
+                for line in self.said:
+                    if part in line:
+                        return line
+                await asyncio.sleep(0)
 
     async def stop(self) -> None:
         if self.task is not None:
@@ -114,6 +143,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return 0.0
 
     monkeypatch.setattr(bridge_module, "pause", no_pause)
+    monkeypatch.setattr(bridge_module, "TICK", 0.0)
     return made
 
 
@@ -133,7 +163,7 @@ def send(broker: MemoryBroker, *requests: Run) -> None:
 
 async def settle() -> None:
     """Let everything that is on its way arrive: the fakes take no time."""
-    for _ in range(20):
+    for _ in range(60):
         await asyncio.sleep(0)
 
 
@@ -237,16 +267,38 @@ async def test_a_message_of_no_use_is_dropped_counted_and_told(
     assert broker.unacknowledged(CLIENT) == 0
 
 
+async def test_useless_messages_in_a_flood_make_two_lines(side: Side, broker: MemoryBroker) -> None:
+    for _ in range(1000):
+        broker.publish(TOPICS.requests, b"noise")
+    await settle()
+    side.wall.advance(lifeline.WARNING_INTERVAL)
+    assert "999 more messages" in await side.until_said("more messages")
+    assert sum("dropped" in line for line in side.said) == 2
+    assert side.bridge.discarded == 1000
+    assert broker.unacknowledged(CLIENT) == 0
+
+
+async def test_a_message_for_another_stage_is_dropped(side: Side, broker: MemoryBroker) -> None:
+    other = Topics("shop", "bob").requests
+    stray = MemoryTransport(broker, CLIENT)
+    await stray.connect(subscriptions=[other], on_delivery=lambda delivery: None)
+    await stray.close()
+    await side.stop()
+    later = Side(broker)
+    await later.start()
+    broker.publish(other, frames(a_run())[0])
+    assert other in await later.until_said("for another stage")
+    assert (later.batches, broker.unacknowledged(CLIENT)) == ([], 0)
+    await later.stop()
+
+
 async def test_a_request_whose_frames_never_all_come_is_given_up(
-    side: Side, broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
+    side: Side, broker: MemoryBroker
 ) -> None:
     big = replace(a_run(), payload=b"".join(codec.new_id().encode() for _ in range(20_000)))
-    monkeypatch.setattr(bridge_module, "TICK", 0.0)
-    monkeypatch.setattr("devbridge.protocol.session.MAX_PARTIAL_AGE", 0.0)
-    broker.drop(CLIENT)
-    await settle()
-    await side.until_connected()
     broker.publish(TOPICS.requests, frames(big)[0])
+    await settle()
+    side.wall.advance(MAX_PARTIAL_AGE)
     async with asyncio.timeout(DEADLINE):
         while not side.bridge.discarded:  # noqa: ASYNC110
             await asyncio.sleep(0)
@@ -332,8 +384,9 @@ async def test_a_lost_connection_is_made_again_and_both_are_told(
     broker.drop(CLIENT, "the network went away")
     await settle()
     await side.until_connected()
-    assert "connection lost: the network went away" in side.said[0]
-    assert "connected again" in side.said[1]
+    assert side.said == ["connection lost: the network went away; trying again in 1 s"]
+    side.wall.advance(lifeline.SETTLED)
+    assert await side.until_said("back") == "back after 0 s"
     assert pauses == [0]
     run = a_run()
     send(broker, run)
@@ -356,7 +409,7 @@ async def test_attempts_go_on_with_longer_pauses_until_the_broker_is_back(
             await asyncio.sleep(0)
     broker.refusal = None
     await side.until_connected()
-    assert pauses[1:8] == list(range(pauses[1], pauses[1] + 7))
+    assert pauses == list(range(len(pauses)))
     assert any("no route to host" in line for line in side.said)
     assert any("not yet" in line for line in side.said)
 
@@ -389,26 +442,120 @@ async def test_credentials_that_have_run_out_are_told_and_waited_for(
     assert sum("have expired" in line for line in side.said) == 3
 
 
-def test_pauses_double_up_to_a_limit_and_are_never_the_same_for_all() -> None:
-    assert [pause(n, lambda: 1.0) for n in range(4)] == [1.0, 2.0, 4.0, 8.0]
-    assert pause(0, lambda: 0.0) == FIRST_PAUSE / 2
-    assert pause(10_000, lambda: 1.0) == LONGEST_PAUSE
-    assert pause(10_000, lambda: 0.0) == LONGEST_PAUSE / 2
+async def test_the_lines_say_how_long_it_took_and_how_many_requests_were_waiting(
+    side: Side, broker: MemoryBroker
+) -> None:
+    broker.refusal = BrokerUnreachable("no route to host")
+    broker.drop(CLIENT)
+    await side.until_said("still no connection: no route to host; trying again in 1 s")
+    send(broker, *[a_run(sent_at=side.wall()) for _ in range(3)])
+    side.wall.advance(31)
+    broker.refusal = None
+    await side.until_connected()
+    send(broker, a_run(sent_at=side.wall()))
+    await settle()
+    side.wall.advance(lifeline.SETTLED)
+    assert await side.until_said("back") == "back after 31 s, 3 requests were waiting"
+    assert len(side.requests) == 4
+
+
+async def test_a_daemon_that_starts_says_what_was_waiting(side: Side, broker: MemoryBroker) -> None:
+    await side.stop()
+    later = Side(broker)
+    send(broker, a_run(sent_at=later.wall() - 60))
+    await later.start()
+    await settle()
+    later.wall.advance(lifeline.SETTLED)
+    await later.until_said("1 request was waiting")
+    assert later.said == ["1 request was waiting"]
+    await later.stop()
+
+
+async def test_a_connection_that_is_lost_at_once_again_was_back_all_the_same(
+    side: Side, broker: MemoryBroker
+) -> None:
+    for _ in range(2):
+        broker.drop(CLIENT)
+        await settle()
+        await side.until_connected()
+    assert [line.split()[0] for line in side.said] == ["connection", "back", "connection"]
+
+
+async def test_the_brokers_daily_limit_is_passed_over_in_silence(
+    side: Side, broker: MemoryBroker, pauses: list[int]
+) -> None:
+    side.wall.advance(24 * 3600)
+    side.monotonic.advance(24 * 3600)
+    await settle()
+    side.said.clear()
+    broker.drop(CLIENT, orderly=True)
+    await settle()
+    await side.until_connected()
+    side.wall.advance(lifeline.SETTLED)
+    await settle()
+    assert (side.said, pauses) == ([], [])
+    assert announced(broker) == side.presence
+
+
+# --- sleep --------------------------------------------------------------------------------------
+
+
+async def test_after_sleep_a_connection_that_lives_is_kept(
+    side: Side, broker: MemoryBroker
+) -> None:
+    side.wall.advance(3600)
+    assert await side.until_said("asleep") == "this machine was asleep for 60 min"
+    await settle()
+    assert side.transports[0].probes == 1
+    assert side.said == ["this machine was asleep for 60 min"]
+    assert side.bridge.connected.is_set()
+
+
+async def test_after_sleep_a_dead_connection_is_found_out_and_made_again(
+    side: Side, broker: MemoryBroker
+) -> None:
+    broker.silent = True
+    side.wall.advance(725)
+    await side.until_said("connection lost: no answer to a ping in 5 s")
+    broker.silent = False
+    await side.until_connected()
+    await settle()
+    side.wall.advance(lifeline.SETTLED)
+    assert await side.until_said("back") == "back after 12 min"
+
+
+async def test_a_short_stop_of_the_process_is_probed_without_a_word(
+    side: Side, broker: MemoryBroker
+) -> None:
+    side.monotonic.advance(lifeline.NAP)
+    async with asyncio.timeout(DEADLINE):
+        while not side.transports[0].probes:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    assert side.said == []
+
+
+async def test_a_pause_between_attempts_ends_when_the_machine_wakes_up(
+    side: Side, broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge_module, "pause", lambda attempt: 1e9)
+    monkeypatch.setattr(bridge_module, "TICK", 0.001)
+    broker.drop(CLIENT)
+    await side.until_said("connection lost")
+    side.wall.advance(3600)
+    await side.until_connected()
 
 
 # --- takeover -----------------------------------------------------------------------------------
 
 
-async def test_the_older_of_two_daemons_learns_who_has_taken_over_and_ends(
+async def test_the_older_of_two_daemons_learns_who_has_taken_over(
     side: Side, broker: MemoryBroker
 ) -> None:
     newer = Side(broker, "there")
     await newer.start()
-    await side.ended()
-    assert side.bridge.taken_over
+    await side.until_aside()
     assert side.bridge.taken_over_by == newer.presence
-    assert not side.bridge.connected.is_set()
-    assert not newer.bridge.taken_over
+    assert not newer.bridge.taken_over.is_set()
     await side.bridge.leave()
     assert announced(broker) == newer.presence
     run = a_run()
@@ -418,16 +565,15 @@ async def test_the_older_of_two_daemons_learns_who_has_taken_over_and_ends(
     await newer.stop()
 
 
-async def test_a_takeover_by_somebody_who_does_not_say_who_ends_it_too(
+async def test_a_takeover_by_somebody_who_does_not_say_who_is_one_too(
     side: Side, broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bridge_module, "TAKEOVER_LOOKUP", 0.01)
     silent = MemoryTransport(broker, CLIENT)
     await silent.connect(subscriptions=[], on_delivery=lambda delivery: None)
-    await side.ended()
-    assert side.bridge.taken_over
+    await side.until_aside()
     assert side.bridge.taken_over_by is None
-    assert not any(transport.connected for transport in side.transports)
+    assert not side.transports[0].connected
     await silent.close()
 
 
@@ -442,3 +588,129 @@ async def test_requests_that_the_older_daemon_did_not_acknowledge_go_to_the_newe
     await settle()
     assert newer.requests == [run]
     await newer.stop()
+
+
+@pytest.fixture
+def away(side: Side, broker: MemoryBroker, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """`side` has lost its connection; call it to let it try again."""
+    monkeypatch.setattr(bridge_module, "pause", lambda attempt: 1e9)
+    broker.drop(CLIENT)
+    return lambda: side.wall.advance(3600)
+
+
+async def test_a_daemon_that_comes_back_leaves_the_stage_to_one_that_started_meanwhile(
+    side: Side, broker: MemoryBroker, away: Callable[[], None]
+) -> None:
+    await side.until_said("connection lost")
+    newer = Side(broker, "there", since=2.0)
+    await newer.start()
+    away()
+    await side.until_aside()
+    assert side.bridge.taken_over_by == newer.presence
+    assert newer.bridge.connected.is_set()
+    assert announced(broker) == newer.presence
+    await newer.stop()
+
+
+async def test_a_daemon_that_comes_back_takes_the_stage_from_an_older_one(
+    side: Side, broker: MemoryBroker, away: Callable[[], None]
+) -> None:
+    await side.until_said("connection lost")
+    older = Side(broker, "there", since=0.5)
+    await older.start()
+    away()
+    await older.until_aside()
+    await side.until_connected()
+    assert older.bridge.taken_over_by == side.presence
+    assert not side.bridge.taken_over.is_set()
+    await older.stop()
+
+
+# --- stepped aside ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def newer(side: Side, broker: MemoryBroker) -> AsyncIterator[Side]:
+    """A daemon that has taken the stage over from `side`."""
+    made = Side(broker, "there")
+    await made.start()
+    await side.until_aside()
+    yield made
+    await made.stop()
+
+
+def a_status() -> Status:
+    return Status(
+        request_id=codec.new_id(), stub_id=codec.new_id(), sent_at=1e12, job_id=codec.new_id()
+    )
+
+
+async def test_both_daemons_get_questions_and_only_the_newer_gets_runs(
+    side: Side, newer: Side, broker: MemoryBroker
+) -> None:
+    run, status = a_run(), a_status()
+    for request in (run, status):
+        broker.publish(TOPICS.requests, frames(request)[0])
+    await settle()
+    assert side.requests == [status]
+    assert newer.requests == [run, status]
+
+
+async def test_the_older_answers_for_what_it_knows_and_is_silent_otherwise(
+    side: Side, newer: Side, broker: MemoryBroker
+) -> None:
+    status, before = a_status(), len(broker.published)
+    unknown = Rejected(request_id=status.request_id, code=REJECT_UNKNOWN_RUN, message="?")
+    side.bridge.reply(status.stub_id, unknown)
+    assert len(broker.published) == before
+    known = Cancelled(
+        request_id=status.request_id, job_id=status.job_id, state="RUNNING", was="RUNNING"
+    )
+    side.bridge.reply(status.stub_id, known)
+    newer.bridge.reply(status.stub_id, unknown)
+    assert [topic for topic, _ in broker.published[before:]] == [TOPICS.replies(status.stub_id)] * 2
+
+
+async def test_runs_are_handed_over_and_come_back_to_nobody_else(
+    side: Side, newer: Side, broker: MemoryBroker
+) -> None:
+    runs = [replace(a_run(), stub_id=NOBODY) for _ in range(3)]
+    assert await side.bridge.hand_over(runs)
+    await settle()
+    assert (side.requests, newer.requests) == ([], runs)
+    before = len(broker.published)
+    newer.bridge.reply(NOBODY, Accepted(request_id="x", job_id="y", state="QUEUED"))
+    assert len(broker.published) == before
+
+
+async def test_a_hand_over_waits_for_the_connection(
+    side: Side, newer: Side, broker: MemoryBroker
+) -> None:
+    broker.refusal = BrokerUnreachable("no route to host")
+    broker.drop(side.transports[-1].client_id)
+    await side.until_said("still no connection")
+    run = replace(a_run(), stub_id=NOBODY)
+    handing = asyncio.create_task(side.bridge.hand_over([run]))
+    await settle()
+    assert not handing.done()
+    broker.refusal = None
+    assert await asyncio.wait_for(handing, DEADLINE)
+    await settle()
+    assert newer.requests == [run]
+
+
+async def test_an_older_daemon_that_leaves_says_nothing_of_the_newer_one(
+    side: Side, newer: Side, broker: MemoryBroker
+) -> None:
+    await side.bridge.leave()
+    await side.stop()
+    assert announced(broker) == newer.presence
+
+
+async def test_useless_messages_are_the_newer_daemons_to_warn_of(
+    side: Side, newer: Side, broker: MemoryBroker
+) -> None:
+    broker.publish(TOPICS.requests, b"noise")
+    await settle()
+    assert side.said == []
+    assert len(newer.said) == 1

@@ -152,3 +152,75 @@ async def test_a_refused_renewal_leaves_the_old_session_until_it_expires(
     sts.now += 1
     with pytest.raises(CredentialsError):
         await credentials.get(ROLE)
+
+
+async def test_a_job_of_eight_hours_is_never_without_a_session_of_at_most_one_hour(
+    credentials: RoleCredentials, sts: Sts
+) -> None:
+    """Role chaining allows one hour, and the SDKs want 15 minutes at least to be left."""
+    for _ in range(8 * 60):
+        document = await credentials.get(ROLE)
+        left = datetime.fromisoformat(document["Expiration"]).timestamp() - sts.now
+        assert 15 * 60 < left <= 3600
+        sts.now += 60
+    assert {call["DurationSeconds"] for call in sts.calls} == {3600}
+    assert 8 <= len(sts.calls) <= 12
+
+
+async def test_sessions_of_fifteen_minutes_are_renewed_hundreds_of_times(
+    credentials: RoleCredentials, sts: Sts
+) -> None:
+    sts.lasts = 900
+    for _ in range(24 * 60):
+        document = await credentials.get(ROLE)
+        assert datetime.fromisoformat(document["Expiration"]).timestamp() > sts.now
+        sts.now += 60
+    assert len(sts.calls) > 100
+
+
+class Developer:
+    """The developer's own credentials: expired, until they are renewed elsewhere."""
+
+    def __init__(self, sts: Sts) -> None:
+        self.sts = sts
+        self.renewed = False
+        self.asked: list[CredentialsError] = []
+
+    def explain(self, error: Exception) -> CredentialsError | None:
+        return (
+            CredentialsError("expired", remedy="run aws sso login")
+            if "Expired" in str(error)
+            else None
+        )
+
+    def renew(self, problem: CredentialsError) -> None:
+        self.asked.append(problem)
+        if not self.renewed:
+            raise problem
+        self.sts.error = None
+
+
+async def test_renewed_developer_credentials_are_used_in_the_same_request(sts: Sts) -> None:
+    developer = Developer(sts)
+    credentials = RoleCredentials(
+        sts, explain=developer.explain, renew=developer.renew, clock=sts.clock
+    )
+    sts.error = client_error("ExpiredToken")
+    with pytest.raises(CredentialsError) as raised:
+        await credentials.get(ROLE)
+    assert (raised.value.remedy, raised.value.where) == ("run aws sso login", ROLE)
+
+    developer.renewed = True
+    assert (await credentials.get(ROLE))["AccessKeyId"] == "ASIA3"
+    assert len(developer.asked) == 2
+
+
+async def test_what_is_no_matter_of_credentials_does_not_renew_them(sts: Sts) -> None:
+    developer = Developer(sts)
+    credentials = RoleCredentials(
+        sts, explain=developer.explain, renew=developer.renew, clock=sts.clock
+    )
+    sts.error = client_error("AccessDenied")
+    with pytest.raises(CredentialsError, match="may not assume"):
+        await credentials.get(ROLE)
+    assert developer.asked == []

@@ -11,9 +11,15 @@ import pytest
 
 from devbridge.daemon import crew as crew_module
 from devbridge.daemon.crew import Crew, Member
+from devbridge.daemon.events import (
+    Event,
+    Exited,
+    Give,
+    Raised,
+    StandbyFailed,
+)
 from devbridge.daemon.model import Exit, Failure, JobSpec
 from devbridge.daemon.runtime_api import RuntimeApi
-from devbridge.daemon.supervisor import Event, Exited, Give, Raised, StandbyFailed
 from devbridge.daemon.terminal import Style
 from devbridge.daemon.workers import WorkerSpec
 from tests.integration.workers import DEADLINE, Said
@@ -103,6 +109,9 @@ async def stage(tmp_path: Path, screen: Screen) -> AsyncIterator[Stage]:
     await api.start()
     made = Stage(tmp_path, screen, api)
     yield made
+    process = made.launcher.process
+    if process is not None and not process.end.done():
+        process.end.set_result(Exit(code=0))
     await made.crew.close()
     await api.close()
 

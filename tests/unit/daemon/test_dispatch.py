@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from devbridge.daemon.dispatch import Dispatcher
+from devbridge.daemon.events import CancelRequested, Requested
 from devbridge.daemon.ledger import Change, Ledger
 from devbridge.daemon.model import Failure, JobSpec, State
-from devbridge.daemon.supervisor import CancelRequested, Requested
 from devbridge.protocol import codec
 from devbridge.protocol.messages import (
     REJECT_TOO_LARGE,

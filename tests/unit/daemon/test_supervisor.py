@@ -16,10 +16,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from devbridge.daemon.ledger import Change
-from devbridge.daemon.model import Exit, Failure, JobSpec, State
-from devbridge.daemon.supervisor import (
-    IDLE_DEATHS_UNTIL_BROKEN,
+from devbridge.daemon.events import (
     Broken,
     CancelRequested,
     Effect,
@@ -38,8 +35,13 @@ from devbridge.daemon.supervisor import (
     SourcesChanged,
     StandbyFailed,
     StandbyReady,
-    Supervisor,
     Tick,
+)
+from devbridge.daemon.ledger import Change
+from devbridge.daemon.model import Exit, Failure, JobSpec, State
+from devbridge.daemon.supervisor import (
+    IDLE_DEATHS_UNTIL_BROKEN,
+    Supervisor,
     crash,
 )
 

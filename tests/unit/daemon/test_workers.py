@@ -55,6 +55,20 @@ def test_a_job_cannot_replace_its_credentials_or_its_handler() -> None:
     )
 
 
+def test_a_memory_limit_is_told_to_the_runner() -> None:
+    spec = JobSpec("factorial", "jobs/f.handler", 60, 3072, "arn", {})
+    made = worker_environment(
+        {"DEVBRIDGE_MEMORY_LIMIT": "1"},
+        spec,
+        ADDRESS,
+        root=Path("/app"),
+        region="eu-west-1",
+        memory_limit=2 << 30,
+    )
+    assert made["DEVBRIDGE_MEMORY_LIMIT"] == str(2 << 30)
+    assert "DEVBRIDGE_MEMORY_LIMIT" not in environment({"DEVBRIDGE_MEMORY_LIMIT": "1"})
+
+
 def test_the_embedded_cloud_is_an_endpoint() -> None:
     spec = JobSpec("factorial", "jobs/f.handler", 60, 3072, "arn", {})
     made = worker_environment(

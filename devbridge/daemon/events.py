@@ -1,0 +1,172 @@
+"""What the supervisor is told and what it answers: events and effects, plain values.
+
+Times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from devbridge.daemon.ledger import Change
+from devbridge.daemon.model import Exit, Failure, JobSpec
+
+# --- events -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A job is in the ledger, QUEUED."""
+
+    job_id: str
+    job: str
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StandbyReady:
+    worker_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StandbyFailed:
+    """The handler could not be imported."""
+
+    worker_id: str
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Responded:
+    worker_id: str
+    job_id: str
+    result: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The handler ended with an error."""
+
+    worker_id: str
+    job_id: str
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """A worker's process is gone."""
+
+    worker_id: str
+    exit: Exit
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesChanged:
+    """What these jobs imported was saved: their standbys are out of date."""
+
+    jobs: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class JobsChanged:
+    """The app was deployed: these are the jobs there are now."""
+
+    jobs: Mapping[str, JobSpec]
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """These runs, which have not started, are somebody else's now."""
+
+    job_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """Start nothing more; what runs is told to stop."""
+
+
+Event = (
+    Requested
+    | StandbyReady
+    | StandbyFailed
+    | Responded
+    | Raised
+    | Exited
+    | CancelRequested
+    | SourcesChanged
+    | JobsChanged
+    | Tick
+    | Withdrawn
+    | Shutdown
+)
+
+
+# --- effects ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Start a worker that imports the job's handler and waits."""
+
+    worker_id: str
+    job: str
+
+
+@dataclass(frozen=True, slots=True)
+class Give:
+    """Hand the run to this waiting worker."""
+
+    worker_id: str
+    job: str
+    job_id: str
+    attempt: int
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Send a signal to the worker's process group."""
+
+    worker_id: str
+    number: signal.Signals
+    grace: float = 0.0
+    """Seconds until the worker is killed, if it does not end by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Write a change of state to the ledger, then show it."""
+
+    change: Change
+    worker_id: str = ""
+    """Whose attempt it ends, if it ends one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A job's handler cannot be loaded: show the error at once."""
+
+    job: str
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A job has a standby again after a start, a save or a deployment."""
+
+    job: str
+
+
+Effect = Launch | Give | Signal | Record | Broken | Ready
