@@ -199,6 +199,11 @@ class _Connection(asyncio.Protocol):
         if self._request.method not in (b"GET", b"POST"):
             self._hang_up_with(HTTPStatus.METHOD_NOT_ALLOWED, b"")  # HEAD allows no body
             return False
+        # h11 looks at the size of a head only while it is not whole.
+        fields = sum(len(name) + len(value) for name, value in self._request.headers)
+        if len(self._request.target) + fields > MAX_HEAD:
+            self._hang_up_with(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, b"{}")
+            return False
         refusal = self._server.gate(self._read_request(b"", too_large=False))
         if refusal is not None:
             self._hang_up_with(HTTPStatus.FORBIDDEN, refusal)
