@@ -29,7 +29,7 @@ MEASURES: Final[Mapping[str, Callable[[Bench], Awaitable[list[Row]]]]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns 0 however the numbers are: they are for reading, not for passing."""
+    """Returns 0 however the numbers are: they are for reading; 1 when one could not be measured."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MEASURES))
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there, too")
@@ -38,14 +38,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = set(options.names) - MEASURES.keys()
     if unknown:
         parser.error(f"no such measure: {', '.join(sorted(unknown))}")
-    rows = []
+    rows: list[Row] = []
+    code = 0
     for name in options.names or MEASURES:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
-        rows += measure(name, quick=options.quick)
+        try:
+            rows += measure(name, quick=options.quick)
+        except (harness.Failed, TimeoutError) as error:
+            print(f"{name} could not be measured: {error or 'it took too long'}", file=sys.stderr)
+            code = 1
     print(table(rows))
     if options.json:
         options.json.write_text(json.dumps(document(rows, machine()), indent=2) + "\n")
-    return 0
+    return code
 
 
 def measure(name: str, *, quick: bool) -> list[Row]:

@@ -53,6 +53,11 @@ Ctrl-C stops in order: no more requests are taken, running jobs get SIGTERM and 
     "--grace", type=float, help="Seconds from SIGTERM to SIGKILL of a cancelled run (default: 120)."
 )
 @click.option(
+    "--memory-limit",
+    metavar="SIZE",
+    help='What each process of a run may have: "job" (its memory_size), "2 GB", "off" (default).',
+)
+@click.option(
     "--on-broken",
     type=click.Choice(["fail", "wait"]),
     help="What invocations do while the saved code cannot be loaded (default: fail).",
@@ -154,7 +159,10 @@ def _compose(
 
     from devbridge.daemon.credentials import RoleCredentials  # noqa: PLC0415
     from devbridge.daemon.daemon import Daemon, Settings  # noqa: PLC0415
+    from devbridge.daemon.developer import DeveloperCredentials, Health  # noqa: PLC0415
     from devbridge.daemon.ledger import Ledger  # noqa: PLC0415
+    from devbridge.daemon.memory import limit_of  # noqa: PLC0415
+    from devbridge.daemon.terminal import Style  # noqa: PLC0415
     from devbridge.daemon.workers import worker_environment  # noqa: PLC0415
     from devbridge.deploy import load_app  # noqa: PLC0415
     from devbridge.protocol import codec  # noqa: PLC0415
@@ -177,6 +185,11 @@ def _compose(
         done = await asyncio.to_thread(_deploy, changed, cloud, config)
         return {job.name: job for job in done.jobs}, changed.files
 
+    def say_of_credentials(health: Health, text: str) -> None:
+        terminal.line(style.good(text) if health is Health.GOOD else style.bad(text))
+
+    style = Style(terminal.colour)
+    developer = DeveloperCredentials(cloud, say_of_credentials)
     settings = Settings(
         root=config.root,
         python=config.python,
@@ -186,6 +199,7 @@ def _compose(
         grace=config.grace,
         fail_when_broken=config.on_broken == "fail",
         rerun_on_save=config.rerun_on_save,
+        max_log_size=config.max_log_size,
     )
     return Daemon(
         settings,
@@ -205,7 +219,9 @@ def _compose(
         ledger=Ledger.open(config.ledger),
         launcher=_launcher(config),
         make_transport=make_transport,
-        credentials=RoleCredentials(lambda: cloud.client("sts")),
+        credentials=RoleCredentials(
+            lambda: cloud.client("sts"), explain=cloud.explain, renew=developer.refused
+        ),
         environment=lambda spec, address: worker_environment(
             os.environ,
             spec,
@@ -213,8 +229,10 @@ def _compose(
             root=config.root,
             region=cloud.region,
             endpoint_url=cloud.endpoint_url,
+            memory_limit=limit_of(spec, config.memory_limit),
         ),
         redeploy=redeploy,
+        watch_credentials=None if config.local else developer.run,
         terminal=terminal,
     )
 

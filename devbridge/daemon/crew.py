@@ -25,6 +25,7 @@ from devbridge.daemon.events import (
     Raised,
     StandbyFailed,
 )
+from devbridge.daemon.memory import OomKills
 from devbridge.daemon.model import Exit, Failure, Invocation, JobSpec
 from devbridge.daemon.output import Capture
 from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
@@ -54,6 +55,8 @@ class Member:
     job_id: str | None = None
     last_words: Sequence[str] = ()
     """What to say of its run when all its output has been taken."""
+    killed: bool = False
+    """We have sent it SIGKILL."""
     trace: bytes = b""
     """The traceback of its run's error, for the log."""
     countdown: asyncio.TimerHandle | None = None
@@ -88,6 +91,7 @@ class Crew:
         self._post = post
         self._ended = ended
         self._members: dict[str, Member] = {}
+        self._oom_kills = OomKills()
 
     def __len__(self) -> int:
         return len(self._members)
@@ -123,6 +127,7 @@ class Crew:
                 },
             ),
         )
+        self._oom_kills.forget()
 
     def signal(self, worker_id: str, number: signal.Signals, grace: float = 0.0) -> None:
         """Signal the worker's process group; `grace` is how long it has until the next signal."""
@@ -134,6 +139,7 @@ class Crew:
         if member.process is None:
             member.pending = number
         else:
+            member.killed = member.killed or number == signal.SIGKILL
             member.process.signal_group(number)
 
     def _count_down(self, member: Member, left: float, marks: Sequence[float]) -> None:
@@ -168,13 +174,21 @@ class Crew:
             notice.cancel()
             member.capture.finish()
             self._runtime_api.remove_worker(worker_id)
-            del self._members[worker_id]
+            if member.countdown is not None:
+                member.countdown.cancel()
         try:
-            self._post(Exited(worker_id, exit_))
+            try:
+                self._post(Exited(worker_id, exit_, self._was_out_of_memory(member, exit_)))
+            finally:
+                del self._members[worker_id]
             if member.job_id is not None:
                 self._ended(member.job_id, member)
         finally:
             member.capture.release()
+
+    def _was_out_of_memory(self, member: Member, exit_: Exit) -> bool:
+        killed_by_others = exit_.signal == signal.SIGKILL and not member.killed
+        return killed_by_others and self._oom_kills.claim()
 
     def _lost(self, worker_id: str, member: Member, error: Exception) -> Exit:
         """A defect of ours: nobody watches the worker any more, so end it and say why."""

@@ -18,7 +18,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -51,7 +51,7 @@ from devbridge.daemon.events import (
 )
 from devbridge.daemon.ledger import Change, Ledger, LedgerError
 from devbridge.daemon.model import Failure, JobSpec, Modules, State
-from devbridge.daemon.output import LogFile
+from devbridge.daemon.output import MAX_LOG, LogFile
 from devbridge.daemon.reload import Sources, Watcher
 from devbridge.daemon.runtime_api import CredentialsProvider, RuntimeApi, WorkerAddress
 from devbridge.daemon.succession import LAST_QUESTIONS
@@ -82,6 +82,8 @@ class Settings:
     fail_when_broken: bool = True
     rerun_on_save: bool = False
     standbys: bool = True
+    max_log_size: int = MAX_LOG
+    """Bytes that one run's log may take."""
 
 
 class Daemon:
@@ -103,13 +105,16 @@ class Daemon:
         redeploy: Callable[[], Awaitable[tuple[Mapping[str, JobSpec], Iterable[Path]]]],
         terminal: Terminal,
         app_loaded: float = math.inf,
+        watch_credentials: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
-        """`app_loaded` is when app.py began to be loaded, in seconds since the epoch."""
+        """`app_loaded` is when app.py began to be loaded, in seconds since the epoch;
+        `watch_credentials` runs beside all else until it is cancelled."""
         self._settings = settings
         self._jobs = dict(jobs)
         self._ledger = ledger
         self._launcher = launcher
         self._redeploy = redeploy
+        self._watch_credentials = watch_credentials
         self._terminal = terminal
         self._style = Style(terminal.colour)
         self._loop = asyncio.get_running_loop()
@@ -172,6 +177,8 @@ class Daemon:
             asyncio.create_task(self._redeploy_on_save(), name="redeploy"),
             asyncio.create_task(self._make_way(), name="make-way"),
         ]
+        if self._watch_credentials is not None:
+            background.append(asyncio.create_task(self._watch_credentials(), name="credentials"))
         stopping = asyncio.create_task(stop.wait(), name="stop")
         try:
             done, _ = await asyncio.wait(
@@ -357,7 +364,14 @@ class Daemon:
         capture = member.capture
         self._crew.give(give, spec, payload)
         # While the worker wakes up; its output is not read before this has returned.
-        capture.keep(LogFile(path, lambda problem: capture.say(self._style.bad(problem))))
+        capture.keep(
+            LogFile(
+                path,
+                lambda problem: capture.say(self._style.bad(problem)),
+                limit=self._settings.max_log_size,
+                on_rotate=lambda text: capture.say(self._style.warn(text)),
+            )
+        )
         capture.say(report.invoked(give.job, payload, give.attempt, spec.max_attempts, self._style))
         capture.say(report.log_line(path, self._settings.root, self._style))
 

@@ -59,6 +59,8 @@ class Exited:
 
     worker_id: str
     exit: Exit
+    out_of_memory: bool = False
+    """The kernel has killed it because memory ran out."""
 
 
 @dataclass(frozen=True, slots=True)

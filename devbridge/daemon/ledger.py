@@ -247,7 +247,8 @@ class Ledger:
     def close_ended(self) -> None:
         """No worker is left, so every run that has ended is closed. In a transaction."""
         self._db.execute(
-            "UPDATE runs SET closed=1 WHERE closed=0 AND state NOT IN ('QUEUED','STARTING','RUNNING')"
+            "UPDATE runs SET closed=1 WHERE closed=0"
+            " AND state NOT IN ('QUEUED','STARTING','RUNNING')"
         )
 
     def get(self, job_id: str) -> Entry | None:

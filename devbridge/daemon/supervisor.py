@@ -38,10 +38,11 @@ from devbridge.daemon.events import (
     Withdrawn,
 )
 from devbridge.daemon.ledger import Change
+from devbridge.daemon.memory import crash
 from devbridge.daemon.model import Exit, Failure, JobSpec, State
 
 IDLE_DEATHS_UNTIL_BROKEN: Final = 3
-"""A standby that dies this often in a row without having been used is not started again."""
+"""Standbys that die this often in a row, without having been used, are not started again."""
 
 KILL_AGAIN: Final = 5.0
 """Seconds after which a worker that is still there is killed once more."""
@@ -78,6 +79,8 @@ class Why(enum.Enum):
 class _Worker:
     job: str
     generation: int
+    deaths: int
+    """The job's `idle_deaths` when it was launched."""
     ready: bool = False
     job_id: str | None = None
     retired: bool = False
@@ -190,8 +193,8 @@ class Supervisor:
                 return self._ended(worker_id, job_id, now, result=result)
             case Raised(worker_id, job_id, failure):
                 return self._ended(worker_id, job_id, now, failure=failure)
-            case Exited(worker_id, exit_):
-                return self._exited(worker_id, exit_, now)
+            case Exited():
+                return self._exited(event, now)
             case CancelRequested(job_id):
                 return self._cancel(job_id, now)
             case SourcesChanged(jobs):
@@ -337,15 +340,17 @@ class Supervisor:
         state = State.FAILED if failure else State.SUCCEEDED
         return [self._settle(job_id, run, state, now, result=result, failure=failure)]
 
-    def _exited(self, worker_id: str, exit_: Exit, now: float) -> list[Effect]:
-        worker = self._workers.pop(worker_id, None)
+    def _exited(self, event: Exited, now: float) -> list[Effect]:
+        worker = self._workers.pop(event.worker_id, None)
         if worker is None or worker.retired:
             return []
         if worker.job_id is None:
-            return self._standby_exited(worker_id, worker, exit_, now)
+            return self._standby_exited(event, worker, now)
         run = self._active[worker.job_id]
-        failure = None if run.stopping else crash(exit_)
-        return [self._settle(worker.job_id, run, State.CRASHED, now, exit=exit_, failure=failure)]
+        failure = None if run.stopping else crash(event.exit, out_of_memory=event.out_of_memory)
+        return [
+            self._settle(worker.job_id, run, State.CRASHED, now, exit=event.exit, failure=failure)
+        ]
 
     def _settle(
         self,
@@ -392,19 +397,19 @@ class Supervisor:
             worker_id=run.worker_id,
         )
 
-    def _standby_exited(
-        self, worker_id: str, worker: _Worker, exit_: Exit, now: float
-    ) -> list[Effect]:
+    def _standby_exited(self, event: Exited, worker: _Worker, now: float) -> list[Effect]:
         job = self._jobs.get(worker.job)
         if worker.retired or job is None or self._closing:
             return []
-        job.waiting.remove(worker_id)
-        if worker.ready:
-            job.idle_deaths += 1
+        job.waiting.remove(event.worker_id)
+        # SIGKILL comes from outside (a short of memory, a zygote that ended), not from the code.
+        if worker.ready or event.exit.signal == signal.SIGKILL:
+            if worker.deaths == job.idle_deaths:  # those that die together count once
+                job.idle_deaths += 1
             if job.idle_deaths < IDLE_DEATHS_UNTIL_BROKEN:
                 return []
         what = "while it waited" if worker.ready else "while the handler was imported"
-        died = crash(exit_)
+        died = crash(event.exit, out_of_memory=event.out_of_memory)
         return self._break(worker.job, Failure(died.type, f"{died.message} {what}"), now)
 
     # --- time -------------------------------------------------------------------------------
@@ -451,7 +456,7 @@ class Supervisor:
                 wanted = max(1 if self._standbys else 0, min(len(job.queue), self._concurrency))
             for _ in range(wanted - len(job.waiting)):
                 worker_id = f"{name}-{next(self._names)}"
-                self._workers[worker_id] = _Worker(name, job.generation)
+                self._workers[worker_id] = _Worker(name, job.generation, job.idle_deaths)
                 job.waiting.append(worker_id)
                 effects.append(Launch(worker_id, name))
         return effects
@@ -493,18 +498,6 @@ class Supervisor:
 def retry_delay(spec: JobSpec, attempt: int) -> float:
     """Seconds between the end of attempt number `attempt` (from 1) and the next: doubling."""
     return min(LONGEST_RETRY_DELAY, spec.retry_delay * 2.0 ** min(attempt - 1, 16))
-
-
-def crash(exit_: Exit) -> Failure:
-    """What to say of a process that went without an answer."""
-    if exit_.signal is None:
-        return Failure("Exited", f"the worker exited with code {exit_.code} without an answer")
-    try:
-        name = signal.Signals(exit_.signal).name
-    except ValueError:
-        name = f"signal {exit_.signal}"
-    hint = " (the kernel does that when memory runs out)" if name == "SIGKILL" else ""
-    return Failure("Killed", f"the worker was ended by {name}{hint}")
 
 
 def _record(

@@ -107,9 +107,7 @@ class Faults:
         return Fault("", 0.0, 0.0, pid=pid or 0, detail=f"ended in {took:.2f} s")
 
     async def _daemon_asleep(self) -> Fault | None:
-        return await self._asleep(
-            self._stage.daemon_pid, self._rng.choice([1.0, 2.0, 5.0, 12.0])
-        )
+        return await self._asleep(self._stage.daemon_pid, self._rng.choice([1.0, 2.0, 5.0, 12.0]))
 
     async def _worker_killed(self) -> Fault | None:
         _, workers = self._stage.workers()
@@ -208,8 +206,12 @@ class Faults:
 
     def _save_version(self) -> None:
         self._version += 1
-        text = re.sub(r"^VERSION = \d+$", f"VERSION = {self._version}", self._handler.read_text(),
-                      flags=re.MULTILINE)
+        text = re.sub(
+            r"^VERSION = \d+$",
+            f"VERSION = {self._version}",
+            self._handler.read_text(),
+            flags=re.MULTILINE,
+        )
         _save(self._handler, text)
 
     async def _caller_frozen(self) -> Fault | None:

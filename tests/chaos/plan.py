@@ -97,7 +97,7 @@ KINDS: Final[Mapping[str, _Kind]] = {
 
 def orders(seed: int, jobs: int, seconds: float) -> list[Order]:
     """`jobs` orders, spread over `seconds`, some of them in bursts."""
-    rng = random.Random(f"orders {seed}")
+    rng = random.Random(f"orders {seed}")  # noqa: S311 - to be repeated
     names = list(KINDS)
     weights = [KINDS[name].weight for name in names]
     times = sorted(

@@ -79,19 +79,30 @@ class Run:
 
     def story(self) -> list[str]:
         """Everything that happened to it, by time."""
-        lines = [(h["at"], f"ledger   {h['state']} #{h['attempt']} {h['detail'] or ''}")
-                 for h in self.history]
-        lines += [(e["at"], f"effect   {e['what']} #{e['attempt']} pid {e['pid']}")
-                  for e in self.effects if e["what"] not in ("tick", "child")]
+        lines = [
+            (h["at"], f"ledger   {h['state']} #{h['attempt']} {h['detail'] or ''}")
+            for h in self.history
+        ]
+        lines += [
+            (e["at"], f"effect   {e['what']} #{e['attempt']} pid {e['pid']}")
+            for e in self.effects
+            if e["what"] not in ("tick", "child")
+        ]
         for what in ("tick", "child"):
             if ticks := self.of(what):
-                lines.append((ticks[-1]["at"], f"effect   last {what} of {len(ticks)}"
-                                               f" #{ticks[-1]['attempt']} pid {ticks[-1]['pid']}"))
+                lines.append(
+                    (
+                        ticks[-1]["at"],
+                        f"effect   last {what} of {len(ticks)}"
+                        f" #{ticks[-1]['attempt']} pid {ticks[-1]['pid']}",
+                    )
+                )
         for a in self.answers:
             lines.append((a["began"], f"caller   {a['action']} sent by {a['caller']}"))
-            lines.append((a["ended"], f"answer   to {a['action']}: {json.dumps(a['answer'])[:200]}"))
-        head = f"{self.job_id} {self.order.job} #{self.order.number}" \
-               f" ({self.order.payload['kind']})"
+            lines.append(
+                (a["ended"], f"answer   to {a['action']}: {json.dumps(a['answer'])[:200]}")
+            )
+        head = f"{self.job_id} {self.order.job} #{self.order.number} ({self.order.payload['kind']})"
         if self.row is not None:
             head += f": {self.row['state']} {json.dumps(self.failure)[:300]}"
         return [head, *(f"    {at:.3f} {text.rstrip()}" for at, text in sorted(lines))]
@@ -204,7 +215,7 @@ def _refused_does_not_run(run: Run, evidence: Evidence) -> Iterator[str]:
 
 def _surely_not_sent(answer: dict[str, Any]) -> bool:
     error = answer.get("error", {})
-    return error.get("code") == "NoDaemon"
+    return bool(error.get("code") == "NoDaemon")
 
 
 def _ends(run: Run, evidence: Evidence) -> Iterator[str]:

@@ -144,10 +144,10 @@ async def _unframed(source: asyncio.StreamReader) -> bytes:
 
 
 def _framed(data: bytes) -> bytes:
-    head = struct.pack("!BB", 0x80 | websocket.BINARY, len(data))
+    first = 0x80 | websocket.BINARY
     if len(data) > 125:
-        head = struct.pack("!BBH", 0x80 | websocket.BINARY, 126, len(data))
-    return head + data
+        return struct.pack("!BBH", first, 126, len(data)) + data
+    return struct.pack("!BB", first, len(data)) + data
 
 
 class _Pair:

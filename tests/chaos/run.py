@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +17,15 @@ from tests.chaos.plan import Order, dealt, orders
 from tests.chaos.stage import Files, Sample, Stage
 from tests.e2e.dev_process import processes_of
 
-NO_PROGRESS: Final = 120.0
+NO_PROGRESS: Final = 60.0
 """Seconds without any change after everything was healed: then something hangs."""
 FAULT_EVERY: Final = 4.0
 """Seconds, about, from one fault's end to the next."""
 MORE_DESCRIPTORS: Final = 4
 MORE_MB: Final = 12.0
 STEADY_JOBS: Final = 300
+SHOWN: Final = 10
+"""Histories printed for each promise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +43,7 @@ class Plan:
 
 async def chaos(plan: Plan, folder: Path) -> int:
     """Run it, print the table, and return how many promises were broken."""
-    rng = random.Random(f"faults {plan.seed}")
+    rng = random.Random(f"faults {plan.seed}")  # noqa: S311 - to be repeated
     files = Files(folder)
     stage = Stage(files, rng, plan.concurrency)
     began = time.monotonic()
@@ -80,7 +83,9 @@ async def chaos(plan: Plan, folder: Path) -> int:
     left = await asyncio.to_thread(_left_behind, folder)
     evidence = proof.gather(files, wanted, stage.faults)
     broken = [proof.Broken("nothing hangs", what) for what in hung]
-    broken += [proof.Broken("the daemon lives until it is told to end", w) for w in stage.unexpected]
+    broken += [
+        proof.Broken("the daemon lives until it is told to end", w) for w in stage.unexpected
+    ]
     broken += [proof.Broken("nothing leaks", what) for what in leaks]
     broken += [proof.Broken("no process is left behind", what) for what in left]
     broken += proof.prove(evidence)
@@ -223,11 +228,15 @@ def _table(groups: Mapping[str, Mapping[str, int]], stage: Stage) -> None:
 
 
 def _explain(broken: Sequence[proof.Broken], folder: Path) -> None:
-    for each in broken[:50]:
+    shown: Counter[str] = Counter()
+    for each in broken:
+        shown[each.promise] += 1
+        if shown[each.promise] > SHOWN:
+            continue
         print(f"BROKEN: {each.promise}: {each.what}")
         if each.run is not None:
             print("\n".join(f"    {line}" for line in each.run.story()))
-    if len(broken) > 50:
-        print(f"... and {len(broken) - 50} more")
+    for promise, times in shown.items():
+        print(f"BROKEN {times} times: {promise}")
     if broken:
         print(f"everything is kept in {folder}")

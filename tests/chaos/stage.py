@@ -136,7 +136,8 @@ class Stage:
         self.broker: Broker = start_mosquitto(
             folder,
             # Without `user`, mosquitto gives up root's rights and cannot write there.
-            extra=f"listener {self.broker_port} 127.0.0.1\npersistence true\npersistence_location {folder}/\nuser {getpass.getuser()}",
+            extra=f"listener {self.broker_port} 127.0.0.1\npersistence true\n"
+            f"persistence_location {folder}/\nuser {getpass.getuser()}",
         )
 
     async def restart_broker(self, pause: float) -> None:
@@ -195,7 +196,7 @@ class Stage:
             return 0
         daemon.send_signal(signal.SIGINT)
         until = time.monotonic() + STOP_DEADLINE
-        while daemon.poll() is None and time.monotonic() < until:
+        while daemon.poll() is None and time.monotonic() < until:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         if daemon.poll() is None:
             self.unexpected.append(f"the daemon did not end in {STOP_DEADLINE:g} s after Ctrl-C")

@@ -21,9 +21,7 @@ from tests.integration.workers import Bench, bench
 TRUST = json.dumps(
     {
         "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
-        ],
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
     }
 )
 CALLS = 12
@@ -45,10 +43,10 @@ PATIENT = """
     from botocore.exceptions import BotoCoreError
 
     def handler(payload):
-        sts = boto3.client("sts")
         failures = 0
         while True:
             try:
+                sts = boto3.client("sts")
                 return [failures > 0, sts.get_caller_identity()["Account"]]
             except BotoCoreError as error:
                 print("no credentials", flush=True)
@@ -59,8 +57,9 @@ PATIENT = """
 class Sts:
     """The cloud's STS, with sessions that expire in `lasts` seconds."""
 
-    def __init__(self, cloud: Cloud, lasts: float) -> None:
+    def __init__(self, cloud: Cloud, role_arn: str, lasts: float) -> None:
         self.cloud = cloud
+        self.role_arn = role_arn
         self.lasts = lasts
         self.calls = 0
         self.expired = False
@@ -72,6 +71,7 @@ class Sts:
         self.calls += 1
         if self.expired:
             raise ClientError({"Error": {"Code": "ExpiredToken", "Message": "m"}}, "AssumeRole")
+        arguments["RoleArn"] = self.role_arn
         answer = self.cloud.client("sts").assume_role(**arguments)
         expires = datetime.fromtimestamp(time.time() + self.lasts, UTC)
         answer["Credentials"]["Expiration"] = expires
@@ -80,8 +80,9 @@ class Sts:
 
 @pytest.fixture
 def role(local_cloud: Cloud) -> str:
-    local_cloud.client("iam").create_role(RoleName="job", AssumeRolePolicyDocument=TRUST)
-    return "arn:aws:iam::1:role/job"  # the one that the workbench's jobs have
+    iam = local_cloud.client("iam")
+    answer = iam.create_role(RoleName="job", AssumeRolePolicyDocument=TRUST)
+    return str(answer["Role"]["Arn"])
 
 
 async def launched(workbench: Bench, cloud: Cloud, code: str) -> Any:
@@ -93,7 +94,7 @@ async def launched(workbench: Bench, cloud: Cloud, code: str) -> Any:
 async def test_a_workers_calls_go_on_across_many_sessions(
     tmp_path: Path, local_cloud: Cloud, role: str
 ) -> None:
-    sts = Sts(local_cloud, lasts=60)
+    sts = Sts(local_cloud, role, lasts=60)
     hours = 0
 
     def clock() -> float:
@@ -112,7 +113,7 @@ async def test_a_workers_calls_go_on_across_many_sessions(
 async def test_a_worker_goes_on_when_the_developer_has_logged_in_again(
     tmp_path: Path, local_cloud: Cloud, role: str
 ) -> None:
-    sts = Sts(local_cloud, lasts=3600)
+    sts = Sts(local_cloud, role, lasts=3600)
     sts.expired = True
     said: list[tuple[Health, str]] = []
     developer = DeveloperCredentials(

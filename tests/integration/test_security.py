@@ -176,9 +176,7 @@ async def test_tricks_with_paths_are_refused(api: Api, path: str) -> None:
         "X-Forwarded-Host: {host}\r\nHost: evil.example",
     ],
 )
-async def test_a_foreign_host_and_any_origin_are_refused(
-    api: Api, path: str, headers: str
-) -> None:
+async def test_a_foreign_host_and_any_origin_are_refused(api: Api, path: str, headers: str) -> None:
     lines = headers.format(host=api.host, port=api.api.port)
     request = f"GET {path} HTTP/1.1\r\n{lines}\r\nAuthorization: {TOKEN}\r\n\r\n"
     assert refused(await api.send(request.encode()))
@@ -249,11 +247,14 @@ async def test_a_request_that_trickles_is_hung_up_on(
 ) -> None:
     monkeypatch.setattr(http, "REQUEST_TIMEOUT", 0.2)
     reader, writer = await asyncio.open_connection("127.0.0.1", api.api.port)
-    closed = asyncio.create_task(reader.read())
-    async with asyncio.timeout(DEADLINE):
-        while not closed.done():
+
+    async def trickle() -> None:
+        while not reader.at_eof() and reader.exception() is None:
             writer.write(b"G")
             await asyncio.sleep(0.01)
+
+    async with asyncio.timeout(DEADLINE):
+        await asyncio.gather(reader.read(), trickle(), return_exceptions=True)
     writer.close()
 
 
@@ -270,9 +271,7 @@ async def test_a_worker_that_waits_or_works_is_never_hung_up_on(
         await reader.readuntil(b"\r\n\r\n1")
     await api.send(b"", eof=False)
     path = f"/{TOKEN}/2018-06-01/runtime/invocation/job-1/response"
-    writer.write(
-        f"POST {path} HTTP/1.1\r\nHost: {api.host}\r\nContent-Length: 1\r\n\r\n2".encode()
-    )
+    writer.write(f"POST {path} HTTP/1.1\r\nHost: {api.host}\r\nContent-Length: 1\r\n\r\n2".encode())
     assert await api.said.wait("responded", "one") == ("job-1", b"2")
     writer.close()
 
@@ -310,12 +309,14 @@ paths = st.one_of(
 )
 json_values = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=10),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(
-        st.sampled_from(
-            ["errorType", "errorMessage", "stackTrace", "trace", "userFiles", "thirdParty"]
-        ),
-        inner,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["errorType", "errorMessage", "stackTrace", "trace", "userFiles", "thirdParty"]
+            ),
+            inner,
+        )
     ),
     max_leaves=10,
 )

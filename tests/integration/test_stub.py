@@ -27,8 +27,10 @@ from devbridge.protocol.messages import (
     Topics,
 )
 from devbridge.protocol.session import DaemonSession, Deliver, frames
+from devbridge.transport import mqtt_sync
 from devbridge.transport.base import Delivery, Endpoint, Will
 from devbridge.transport.mqtt import MqttTransport
+from devbridge.transport.pacer import Pacer
 from stub_lambda import bridge, handler
 from tests.integration.brokers import (
     HOST,
@@ -406,3 +408,38 @@ def test_a_broker_that_cannot_be_reached_is_an_error(
 ) -> None:
     proxy.close()
     assert run()["error"]["code"] == "BrokerUnreachable"
+
+
+def test_a_daemon_that_may_still_wake_up_gets_no_build_beside_it(
+    daemon: Daemon, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("DEVBRIDGE_OFFLINE", "cloud")
+    environment.setenv("DEVBRIDGE_PROJECT", "project")
+    environment.setattr(handler, "_WAIT", 0.5)
+    daemon.script = lambda request: None
+    answer = run()
+    assert answer["error"]["code"] == "NoAnswer"
+    assert "the run may start when it wakes up" in answer["error"]["message"]
+
+
+def test_the_cloud_policy_answers_with_the_id_of_the_build(
+    daemon: Daemon, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("DEVBRIDGE_OFFLINE", "cloud")
+    environment.setenv("DEVBRIDGE_PROJECT", "project")
+    environment.setattr("stub_lambda.cloud.start_build", lambda settings, run: "project:1")
+    daemon.stop()
+    assert run() == {"jobId": "project:1", "state": "QUEUED", "duplicate": False}
+    daemon.start()
+    assert daemon.requests == []
+
+
+def test_what_cannot_be_sent_in_time_is_refused(
+    daemon: Daemon, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setattr(mqtt_sync, "pacer_for", lambda endpoint: Pacer(rate=1, burst=1))
+    environment.setattr(handler, "_WAIT", 1.5)
+    answer = run(random.Random(1).randbytes(600_000).hex())  # noqa: S311
+    assert answer["error"]["code"] == "PayloadTooLarge"
+    assert "more than can be sent in time" in answer["error"]["message"]
+    assert daemon.requests == []

@@ -392,7 +392,7 @@ asyncio.run(main())
 """
 
 
-LIMIT = {"DEVBRIDGE_MEMORY_LIMIT": str(512 << 20)}
+LIMIT = str(512 << 20)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="linux only")
@@ -404,7 +404,7 @@ async def test_memory_over_the_limit_is_a_memory_error_with_a_traceback(workbenc
             while True:
                 kept.append(bytearray(16 << 20))
         """,
-        **LIMIT,
+        DEVBRIDGE_MEMORY_LIMIT=LIMIT,
     )
     await worker.run()
     failure = await worker.failure()
@@ -427,7 +427,7 @@ async def test_a_handler_below_its_memory_limit_is_not_disturbed(workbench: Benc
             child = subprocess.run([sys.executable, "-c", "print('child')"])
             return [len(kept), child.returncode]
         """,
-        **LIMIT,
+        DEVBRIDGE_MEMORY_LIMIT=LIMIT,
     )
     await worker.run()
     assert json.loads(await worker.result()) == [200 << 20, 0]
@@ -436,7 +436,7 @@ async def test_a_handler_below_its_memory_limit_is_not_disturbed(workbench: Benc
 @pytest.mark.skipif(sys.platform != "linux", reason="linux only")
 async def test_an_import_over_the_memory_limit_is_reported(workbench: Bench) -> None:
     worker = await workbench.launch(
-        "TABLE = bytearray(1 << 30)\ndef handler(payload): ...", **LIMIT
+        "TABLE = bytearray(1 << 30)\ndef handler(payload): ...", DEVBRIDGE_MEMORY_LIMIT=LIMIT
     )
     failure = await worker.init_failure()
     assert failure.type == "MemoryError"

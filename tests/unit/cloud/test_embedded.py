@@ -42,6 +42,7 @@ def test_the_cloud_sees_nothing_of_the_developer_s_environment() -> None:
         "TMPDIR": "/app/.devbridge/cloud/tmp",
         "AWS_CONFIG_FILE": "/dev/null",
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "IOT_RETRANSMIT_SECONDS": "5",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
 

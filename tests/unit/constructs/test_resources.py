@@ -48,6 +48,8 @@ def test_an_error_names_the_line_the_resource_the_value_and_what_is_allowed(app:
         {"retry_delay": "2 hours"},
         {"concurrency": 0},
         {"concurrency": True},
+        {"offline": "later"},
+        {"offline": ["queue"]},
         {"environment": {"AWS_REGION": "x"}},
         {"handler": "jobs/a.py"[:-3]},
         {"permissions": ["s3:*"]},

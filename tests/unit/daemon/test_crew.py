@@ -67,6 +67,8 @@ class Stage:
     def __init__(self, root: Path, screen: Screen, api: RuntimeApi) -> None:
         self.events: list[Event] = []
         self.ended: list[str] = []
+        self.known = False
+        """Whether the worker was still known when the last event was posted."""
         self.launcher = FakeLauncher()
         self.api = api
         self.crew = Crew(
@@ -77,9 +79,13 @@ class Stage:
             environment=lambda spec, address: {},
             terminal=screen.terminal,
             style=Style(False),
-            post=self.events.append,
+            post=self._post,
             ended=self._ended,
         )
+
+    def _post(self, event: Event) -> None:
+        self.events.append(event)
+        self.known = self.crew.member("w1") is not None
 
     def _ended(self, job_id: str, member: Member) -> None:
         self.ended.append(job_id)
@@ -133,6 +139,22 @@ async def test_a_run_whose_process_cannot_be_watched_any_more_is_ended_and_says_
     assert stage.ended == ["job-1"]
     assert len(stage.crew) == 0
     await asyncio.to_thread(screen.wait_for, what.encode())
+
+
+async def test_the_end_of_a_worker_is_posted_before_it_is_forgotten(stage: Stage) -> None:
+    process = await stage.launch()
+    stage.give()
+    stage.crew.signal("w1", signal.SIGTERM, 60.0)
+    member = stage.crew.member("w1")
+    assert member is not None
+    process.end.set_result(Exit(code=7))
+    await stage.crew.close()
+
+    assert stage.events == [Exited("w1", Exit(code=7))]
+    assert stage.known
+    assert stage.crew.member("w1") is None
+    assert member.countdown is not None
+    assert member.countdown.cancelled()
 
 
 async def test_a_launcher_that_breaks_fails_the_standby(stage: Stage) -> None:

@@ -10,8 +10,10 @@ from devbridge.daemon.dispatch import Dispatcher
 from devbridge.daemon.events import CancelRequested, Requested
 from devbridge.daemon.ledger import Change, Ledger
 from devbridge.daemon.model import Failure, JobSpec, State
+from devbridge.daemon.succession import HANDED_OVER
 from devbridge.protocol import codec
 from devbridge.protocol.messages import (
+    NOBODY,
     REJECT_TOO_LARGE,
     REJECT_UNKNOWN_JOB,
     REJECT_UNKNOWN_RUN,
@@ -244,3 +246,57 @@ def test_a_result_that_is_too_large_to_be_sent_is_refused_and_its_state_is_not(
     assert reply.code == REJECT_TOO_LARGE
     _, reply = take(ledger, dispatcher, replace(a_status(run.job_id), with_result=False))
     assert isinstance(reply, StatusReply)
+
+
+# --- runs that were handed over -----------------------------------------------------------------
+
+
+@pytest.fixture
+def handed_over(ledger: Ledger, dispatcher: Dispatcher) -> Run:
+    """A run that this daemon has given to another one."""
+    run = a_run()
+    failure = Failure(HANDED_OVER, "handed over to bob@there")
+    change = Change(job_id=run.job_id, state=State.CANCELLED, at=101.0, failure=failure)
+    take(ledger, dispatcher, run, change)
+    return run
+
+
+def test_nothing_is_said_of_a_run_that_was_handed_over(
+    ledger: Ledger, dispatcher: Dispatcher, handed_over: Run
+) -> None:
+    for request in (a_status(handed_over.job_id), a_cancel(handed_over.job_id)):
+        events, reply = take(ledger, dispatcher, request)
+        assert events == ()
+        assert isinstance(reply, Rejected)
+        assert reply.code == REJECT_UNKNOWN_RUN
+
+
+def test_a_run_that_is_handed_back_is_queued_again(
+    ledger: Ledger, dispatcher: Dispatcher, handed_over: Run
+) -> None:
+    back = replace(handed_over, request_id=codec.new_id(), stub_id=NOBODY)
+    events, reply = take(ledger, dispatcher, back)
+    assert events == (Requested(handed_over.job_id, "factorial"),)
+    assert isinstance(reply, Accepted)
+    assert (reply.state, reply.duplicate) == ("QUEUED", False)
+    entry = ledger.get(handed_over.job_id)
+    assert entry is not None
+    assert (entry.failure, entry.ended_at, entry.closed) == (None, None, False)
+    assert take(ledger, dispatcher, replace(back, request_id=codec.new_id()))[0] == ()
+
+
+def test_a_stub_that_repeats_itself_does_not_bring_a_run_back(
+    ledger: Ledger, dispatcher: Dispatcher, handed_over: Run
+) -> None:
+    events, reply = take(ledger, dispatcher, handed_over)
+    assert events == ()
+    assert isinstance(reply, Accepted)
+    assert reply.duplicate
+
+
+def test_a_run_that_was_handed_over_by_another_daemon_is_a_run(
+    ledger: Ledger, dispatcher: Dispatcher
+) -> None:
+    run = replace(a_run(), stub_id=NOBODY)
+    events, _ = take(ledger, dispatcher, run)
+    assert events == (Requested(run.job_id, "factorial"),)

@@ -36,13 +36,14 @@ from devbridge.daemon.events import (
     StandbyFailed,
     StandbyReady,
     Tick,
+    Withdrawn,
 )
 from devbridge.daemon.ledger import Change
+from devbridge.daemon.memory import crash
 from devbridge.daemon.model import Exit, Failure, JobSpec, State
 from devbridge.daemon.supervisor import (
     IDLE_DEATHS_UNTIL_BROKEN,
     Supervisor,
-    crash,
 )
 
 START = 1_000.0
@@ -182,6 +183,21 @@ def test_standbys_that_keep_dying_are_not_started_for_ever() -> None:
     assert not only(effects, Launch)
     (broken,) = only(effects, Broken)
     assert "while it waited" in broken.failure.message
+
+
+def test_a_worker_that_is_killed_while_it_imports_is_replaced() -> None:
+    desk = Desk()
+    for _ in range(IDLE_DEATHS_UNTIL_BROKEN - 1):
+        assert only(desk(Exited(desk.launched()[-1], Exit(signal=9))), Launch)
+    assert only(desk(Exited(desk.launched()[-1], Exit(signal=9))), Broken)
+
+
+def test_standbys_that_die_together_count_once() -> None:
+    desk = Desk(concurrency=IDLE_DEATHS_UNTIL_BROKEN + 1)
+    desk(*(Requested(f"r{n}", "a") for n in range(IDLE_DEATHS_UNTIL_BROKEN + 1)))
+    effects = desk(*(Exited(worker, Exit(signal=9)) for worker in desk.launched()))
+    assert len(only(effects, Launch)) == IDLE_DEATHS_UNTIL_BROKEN + 1
+    assert not only(effects, Broken)
 
 
 def test_deaths_with_work_in_between_are_not_in_a_row() -> None:
@@ -903,3 +919,28 @@ def test_after_a_restart_a_run_goes_on_with_its_attempt() -> None:
     desk = Desk()
     desk.standby()
     assert [g.attempt for g in only(desk(Requested("r1", "a", 2)), Give)] == [2]
+
+
+# --- runs that are handed over ------------------------------------------------------------------
+
+
+def test_what_has_not_started_can_be_withdrawn_without_a_trace() -> None:
+    desk = Desk(concurrency=1)
+    desk.running("r1")
+    desk(Requested("r2", "a"), Requested("again", "a", 2), Requested("r3", "a"))
+    assert desk.supervisor.unstarted == ["r2", "r3"]
+    assert desk(Withdrawn(frozenset({"r1", "r2", "again", "r3", "unknown"}))) == []
+    assert desk.supervisor.unstarted == []
+    assert desk.supervisor.running == ["r1"]
+    assert only(desk(CancelRequested("r2")), Record) == []
+
+
+def test_a_supervisor_is_idle_when_nothing_runs_or_will() -> None:
+    desk = Desk(concurrency=1)
+    assert desk.supervisor.idle
+    worker = desk.running("r1")
+    desk(Requested("r2", "a"))
+    desk(Responded(worker, "r1", b"1"))
+    assert not desk.supervisor.idle
+    desk(Withdrawn(frozenset({"r2"})))
+    assert desk.supervisor.idle

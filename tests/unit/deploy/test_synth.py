@@ -12,6 +12,7 @@ from devbridge.constructs.app import loading
 from devbridge.deploy.synth import Code, Template, synth
 from devbridge.errors import InvalidValue
 
+POLICIES = ("None", "Queue", "Error", "Cloud")
 DEVELOPER = "arn:aws:iam::123456789012:user/ann"
 
 
@@ -191,3 +192,47 @@ def test_an_environment_that_outgrows_lambda_names_the_function(root: Path) -> N
         Function(app, "f", handler="api/start.handler", bind=tables)
     with pytest.raises(InvalidValue, match="Function 'f'"):
         made(app)
+
+
+def test_a_jobs_own_offline_policy_comes_before_the_stages(root: Path) -> None:
+    with loading(root):
+        app = App("policies")
+        for policy in (None, "queue", "error", "cloud"):
+            Job(app, f"x-{policy}".lower(), handler="jobs/a.handler", offline=policy)
+    template = made(app, offline="error")
+    found = {
+        name: resource["Properties"]["Environment"]["Variables"]
+        for name, resource in resources(template).items()
+        if resource["Type"] == "AWS::Lambda::Function"
+    }
+    assert [found[f"X{name}JobInvoker"]["DEVBRIDGE_OFFLINE"] for name in POLICIES] == [
+        "error",
+        "queue",
+        "error",
+        "cloud",
+    ]
+    projects = [found[f"X{name}JobInvoker"].get("DEVBRIDGE_PROJECT") for name in POLICIES]
+    assert projects == [None, None, None, "policies-dev-x-cloud"]
+
+
+def test_the_stub_may_start_the_builds_of_jobs_with_the_policy_cloud_only(root: Path) -> None:
+    def builds(**changes: Any) -> list[Any]:
+        template = made(app, **changes)
+        assert lint(template) == []
+        return [
+            statement["Resource"]
+            for statement in statements(template, "StubRole")
+            if "codebuild:StartBuild" in statement["Action"]
+        ]
+
+    with loading(root):
+        app = App("policies")
+        first = Job(app, "one", handler="jobs/a.handler")
+        Job(app, "two", handler="jobs/a.handler", bind=[first], offline="queue")
+        Job(app, "three", handler="jobs/a.handler", bind=[first])
+    assert builds() == []
+    (allowed,) = builds(offline="cloud")
+    assert [arn["Fn::Sub"].rpartition(":")[2] for arn in allowed] == [
+        "project/policies-dev-one",
+        "project/policies-dev-three",
+    ]

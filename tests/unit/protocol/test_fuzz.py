@@ -24,7 +24,9 @@ from devbridge.protocol.session import (
 
 NOW = 1_800_000_000.0
 ID = st.uuids().map(str)
-RANDOM = zlib.compress(b"".join(struct.pack("!Q", n * 0x9E3779B97F4A7C15 % 2**64) for n in range(2**16)))
+RANDOM = zlib.compress(
+    b"".join(struct.pack("!Q", n * 0x9E3779B97F4A7C15 % 2**64) for n in range(2**16))
+)
 
 runs = st.builds(
     Run,
@@ -53,9 +55,11 @@ bodies = (
     st.binary(max_size=200)
     | st.recursive(
         st.none() | st.booleans() | st.floats() | st.text(max_size=5),
-        lambda inner: st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["v", "type", "job", "job_id", "request_id", "sent_at"]), inner
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["v", "type", "job", "job_id", "request_id", "sent_at"]), inner
+            )
         ),
         max_leaves=8,
     ).map(lambda value: json.dumps(value).encode() + b"\n")

@@ -8,7 +8,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devbridge.protocol import codec, fragments
-from devbridge.protocol.messages import Accepted, Cancel, Presence, Rejected, Run, Status
+from devbridge.protocol.messages import (
+    REJECT_UNKNOWN_RUN,
+    Accepted,
+    Cancel,
+    Presence,
+    Rejected,
+    Run,
+    Status,
+)
 from devbridge.protocol.session import (
     MAX_PARTIAL_AGE,
     MAX_REQUEST_AGE,
@@ -178,3 +186,12 @@ def test_a_stub_passes_over_what_is_not_a_reply(frame: bytes) -> None:
     assert session.receive(request, NOW) is None
     garbage = fragments.split(frame, b"i" * 16)[0]
     assert session.receive(garbage, NOW) is None
+
+
+def test_after_a_reply_that_knows_nothing_of_the_run_a_better_one_counts() -> None:
+    session, run = StubSession(), a_run()
+    session.start(run)
+    unknown = Rejected(request_id=run.request_id, code=REJECT_UNKNOWN_RUN, message="?")
+    better = accepted(run)
+    replies = [session.receive(frames(reply)[0], NOW) for reply in (unknown, better, unknown)]
+    assert replies == [unknown, better, None]

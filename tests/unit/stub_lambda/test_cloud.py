@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 from unittest import mock
 
@@ -7,7 +8,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from devbridge.errors import PayloadTooLarge
+from devbridge.errors import CloudError, PayloadTooLarge
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Run
 from devbridge.transport.base import Endpoint
@@ -48,3 +49,25 @@ def test_a_build_is_started_once_for_a_run() -> None:
 def test_a_payload_that_a_build_cannot_take_is_refused() -> None:
     with pytest.raises(PayloadTooLarge, match="a build takes 8192"):
         cloud.start_build(SETTINGS, a_run(b"x" * 8193))
+
+
+def test_what_is_json_and_no_text_is_escaped() -> None:
+    run = a_run(codec.dump_json({"half": "\ud800", "face": "\U0001f642"}))
+    client = mock.Mock()
+    client.start_build.return_value = {"build": {"id": "project:1"}}
+    with mock.patch("boto3.client", return_value=client):
+        cloud.start_build(SETTINGS, run)
+    (variable,) = client.start_build.call_args.kwargs["environmentVariablesOverride"]
+    assert variable["value"] == '{"half":"\\ud800","face":"\U0001f642"}'
+    assert json.loads(variable["value"]) == {"half": "\ud800", "face": "\U0001f642"}
+
+
+def test_a_build_that_is_refused_is_an_error_that_names_the_project() -> None:
+    client = boto3.client(
+        "codebuild", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b"
+    )
+    with Stubber(client) as stub, mock.patch("boto3.client", return_value=client):
+        stub.add_client_error("start_build", "AccessDeniedException", "not you")
+        with pytest.raises(CloudError, match="not you") as caught:
+            cloud.start_build(SETTINGS, a_run(b"0"))
+    assert caught.value.where == "project"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import struct
+from collections.abc import Callable
 
 from paho.mqtt.client import Client
 
@@ -17,6 +18,7 @@ CONNACK_SESSION_PRESENT = b"\x20\x03\x01\x00\x00"
 CONNACK_NOT_AUTHORIZED = b"\x20\x03\x00\x87\x00"
 SUBACK_BOTH = b"\x90\x05\x00\x01\x00\x01\x01"
 SUBACK_ONE = b"\x90\x05\x00\x01\x00\x01\x87"
+PINGRESP = b"\xd0\x00"
 DISCONNECT_TAKEN_OVER = b"\xe0\x02\x8e\x00"
 
 
@@ -40,6 +42,7 @@ class Peer:
         self.written = b""
         self.delivered: list[tuple[str, bytes, int | None]] = []
         self.acknowledged: list[tuple[int, int]] = []
+        self.pongs = 0
         values: dict[str, object] = {
             "host": "broker.example",
             "path": "/mqtt",
@@ -55,7 +58,11 @@ class Peer:
             write=self._write,
             on_delivery=lambda *delivery: self.delivered.append(delivery),
             on_acknowledged=lambda *number: self.acknowledged.append(number),
+            on_pong=self._ponged,
         )
+
+    def _ponged(self) -> None:
+        self.pongs += 1
 
     def _write(self, data: bytes) -> None:
         self.written += data
@@ -233,3 +240,43 @@ def test_a_goodbye_is_a_disconnect_without_will() -> None:
     assert peer.take().startswith(b"\xe0\x00")
     assert peer.link.ended is not None
     assert peer.link.ended.reason == "closed"
+
+
+def test_paho_still_calls_what_is_replaced_when_a_pong_comes() -> None:
+    peer = Peer().ready()
+    peer.link.ping()
+    assert peer.take() == b"\xc0\x00"
+    peer.says(PINGRESP)
+    assert peer.pongs == 1
+    assert peer.link.ended is None
+
+
+def test_nothing_is_asked_of_a_connection_that_is_not_there() -> None:
+    peer = Peer()
+    peer.link.ping()
+    peer.link.end("gone")
+    peer.link.ping()
+    assert peer.pongs == 0
+
+
+def test_an_end_by_the_broker_is_told_from_an_accident() -> None:
+    ends = {}
+    ways: dict[str, Callable[[Peer], None]] = {
+        "close frame": lambda peer: peer.link.feed(b"\x88\x02\x03\xe8"),
+        "disconnect": lambda peer: peer.says(b"\xe0\x02\x8b\x00"),
+        "end of stream": lambda peer: peer.link.closed_by_broker(),
+        "reset": lambda peer: peer.link.end("connection reset"),
+        "nonsense": lambda peer: peer.link.feed(b"\x82\xff"),
+    }
+    for name, end in ways.items():
+        peer = Peer().ready()
+        end(peer)
+        assert peer.link.ended is not None
+        ends[name] = peer.link.ended.orderly
+    assert ends == {
+        "close frame": True,
+        "disconnect": True,
+        "end of stream": True,
+        "reset": False,
+        "nonsense": False,
+    }

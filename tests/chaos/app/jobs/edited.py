@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs import effects
+from jobs import effects  # type: ignore[import-not-found]
 
 VERSION = 0
 

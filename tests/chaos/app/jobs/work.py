@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import Any
 
-from jobs import effects
+from jobs import effects  # type: ignore[import-not-found]
 
 
 class ChaosError(Exception):
