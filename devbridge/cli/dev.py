@@ -157,6 +157,7 @@ def _compose(
     import getpass  # noqa: PLC0415
     import socket  # noqa: PLC0415
 
+    from devbridge.cli.prune import forget_old_runs  # noqa: PLC0415
     from devbridge.daemon.credentials import RoleCredentials  # noqa: PLC0415
     from devbridge.daemon.daemon import Daemon, Settings  # noqa: PLC0415
     from devbridge.daemon.developer import DeveloperCredentials, Health  # noqa: PLC0415
@@ -190,6 +191,8 @@ def _compose(
 
     style = Style(terminal.colour)
     developer = DeveloperCredentials(cloud, say_of_credentials)
+    ledger = Ledger.open(config.ledger)
+    forget_old_runs(config, ledger)
     settings = Settings(
         root=config.root,
         python=config.python,
@@ -216,7 +219,7 @@ def _compose(
         jobs={job.name: job for job in deployed.jobs},
         app_files=app.files,
         app_loaded=app.loaded_at,
-        ledger=Ledger.open(config.ledger),
+        ledger=ledger,
         launcher=_launcher(config),
         make_transport=make_transport,
         credentials=RoleCredentials(

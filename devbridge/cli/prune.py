@@ -108,6 +108,12 @@ def prune(config: Config, *, older_than: timedelta, dry_run: bool, json_: bool) 
         )
 
 
+def forget_old_runs(config: Config, book: Ledger) -> None:
+    """What `devbridge dev` does by itself when it starts: keep what must be kept, and no more."""
+    logs = Logs(config.logs_dir, dry_run=False)
+    book.prune(time.time() - KEPT.total_seconds(), delete_log=logs.delete)
+
+
 def _compact(config: Config, book: Ledger) -> None:
     """Make the file smaller when that pays, and no daemon could be kept from writing by it."""
     unused, all_ = book.free()

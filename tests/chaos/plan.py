@@ -118,13 +118,14 @@ def _order(rng: random.Random, number: int, at: float, name: str) -> Order:
         payload["lines"] = kind.lines
     if kind.padding:
         payload["padding"] = rng.randbytes(kind.padding // 2).hex()
+    request_id = str(uuid.UUID(bytes=rng.randbytes(16), version=4))
     return Order(
         number=number,
         at=round(at, 3),
         job=kind.job,
-        request_id=str(uuid.UUID(bytes=rng.randbytes(16), version=4)),
+        request_id=request_id,
         payload=payload,
-        key=f"key {number}" if kind.key else None,
+        key=f"key of {request_id}" if kind.key else None,
         twice=kind.twice,
         tries=kind.tries,
         cancel_after=round(rng.uniform(*kind.cancel), 3) if kind.cancel else None,

@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from devbridge import errors
 from devbridge.cli import main
+from devbridge.cli.prune import forget_old_runs
 from devbridge.config import Config
 from devbridge.daemon.ledger import Change
 from devbridge.daemon.lock import only_one
@@ -122,6 +123,12 @@ def test_the_ledger_is_not_written_anew_while_a_daemon_uses_it(book: Book) -> No
     with only_one(book.config.stage_dir / "daemon.lock", "ann"):
         assert json.loads(prune("--json").stdout)["ledgerBytes"] > 4_000_000
     assert json.loads(prune("--json").stdout)["ledgerBytes"] < 200_000
+
+
+def test_a_daemon_that_starts_forgets_what_ended_two_weeks_ago_and_nothing_else(book: Book) -> None:
+    forget_old_runs(book.config, book.ledger)
+    assert ids(book) == {NEW, LIVE}
+    assert not any(OLD in name for name in logs(book.config))
 
 
 def test_before_the_first_run_there_is_nothing_to_prune(config: Config) -> None:
