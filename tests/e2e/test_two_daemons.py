@@ -66,7 +66,7 @@ def ask(url: str, call: str, **arguments: Any) -> Any:
     parts = urlsplit(url)  # its name is only resolved where there is a resolver for it
     body = json.dumps({"call": call, "arguments": arguments}).encode()
     address = f"http://127.0.0.1:{parts.port}{parts.path}/ask"
-    request = urllib.request.Request(  # noqa: S310
+    request = urllib.request.Request(
         address, body, {"Host": parts.netloc, "Content-Type": "application/json"}, method="POST"
     )
     with urllib.request.urlopen(request, timeout=DEADLINE) as response:  # noqa: S310
