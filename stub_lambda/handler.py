@@ -158,8 +158,8 @@ def _request(event: Any, context: Context, settings: Settings, stub_id: str) -> 
     if not isinstance(job_id, str) or not codec.is_id(job_id):
         raise _Refused(REJECT_UNKNOWN_RUN, f"{job_id!r} is not the id of a run")
     if action == "cancel":
-        return Cancel(**ids, job_id=job_id)
-    return Status(**ids, job_id=job_id, with_result=action == "result")
+        return Cancel(**ids, job_id=job_id, job=settings.job)
+    return Status(**ids, job_id=job_id, job=settings.job, with_result=action == "result")
 
 
 def _start_in_the_cloud(settings: Settings, run: Run) -> dict[str, Any]:

@@ -112,7 +112,7 @@ class Dispatcher:
         return True
 
     def _cancel(self, request: Cancel) -> Taken:
-        entry = self._own(request.job_id)
+        entry = self._own(request)
         if entry is None:
             return _answer(_unknown_run(request))
 
@@ -126,13 +126,15 @@ class Dispatcher:
 
         return Taken(() if entry.state.final else (CancelRequested(request.job_id),), cancelled)
 
-    def _own(self, job_id: str) -> Entry | None:
-        """A run that this daemon answers for."""
-        entry = self._ledger.get(job_id)
-        return None if entry is None or is_handed_over(entry) else entry
+    def _own(self, request: Cancel | Status) -> Entry | None:
+        """A run that this daemon answers for, to the invoker of that run's job."""
+        entry = self._ledger.get(request.job_id)
+        if entry is None or is_handed_over(entry):
+            return None
+        return entry if request.job in ("", entry.job) else None
 
     def _status(self, request: Status) -> Reply:
-        entry = self._own(request.job_id)
+        entry = self._own(request)
         if entry is None:
             return _unknown_run(request)
         result = entry.result if request.with_result else None

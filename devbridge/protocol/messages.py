@@ -34,6 +34,8 @@ class Cancel:
     stub_id: str
     sent_at: float
     job_id: str
+    job: str = ""
+    """Whose invoker is asking: it may only speak of its own job's runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,7 @@ class Status:
     stub_id: str
     sent_at: float
     job_id: str
+    job: str = ""
     with_result: bool = True
 
 

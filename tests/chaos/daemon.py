@@ -38,6 +38,9 @@ class BrokerOnly:
     def aws_credentials(self) -> None:
         return None
 
+    def explain(self, error: Exception) -> Exception:
+        return error
+
     def client(self, service: str) -> Any:
         raise RuntimeError(f"there is no {service} here")
 
@@ -56,6 +59,7 @@ def main(settings_file: str) -> int:
     config = Config(
         root=root,
         stage=STAGE,
+        local=True,  # nobody's credentials are watched
         python=Path(sys.executable),
         concurrency=settings["concurrency"],
         grace=settings["grace"],

@@ -179,6 +179,19 @@ def test_a_cancellation_of_a_run_that_has_ended_tells_how_it_ended(
 
 
 @pytest.mark.parametrize("ask", [a_cancel, a_status])
+def test_the_invoker_of_another_job_may_not_speak_of_a_run(
+    ledger: Ledger, dispatcher: Dispatcher, ask: Callable[[str], Cancel | Status]
+) -> None:
+    run = a_run()
+    take(ledger, dispatcher, run)
+    request = ask(run.job_id)
+    for job, allowed in (("other", False), ("factorial", True)):
+        events, reply = take(ledger, dispatcher, replace(request, job=job))
+        assert isinstance(reply, Rejected) is not allowed
+        assert allowed or events == ()
+
+
+@pytest.mark.parametrize("ask", [a_cancel, a_status])
 def test_a_question_about_a_run_that_is_not_known_is_rejected(
     ledger: Ledger, dispatcher: Dispatcher, ask: Callable[[str], Request]
 ) -> None:

@@ -71,7 +71,9 @@ def ask(action: str, job_id: object = JOB_ID) -> dict[str, Any]:
 def test_a_cancellation_is_answered_with_the_states_before_and_after(daemon: Daemon) -> None:
     daemon.replies(Cancelled, job_id=JOB_ID, state="CANCELLED", was="QUEUED")
     assert ask("cancel") == {"jobId": JOB_ID, "state": "CANCELLED", "was": "QUEUED"}
-    assert [type(request) for request in daemon.requests] == [Cancel]
+    (request,) = daemon.requests
+    assert isinstance(request, Cancel)
+    assert request.job == "factorial"
 
 
 @pytest.mark.parametrize(("action", "with_result"), [("status", False), ("result", True)])
