@@ -12,7 +12,18 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks import bridge, burst, cloud, harness, idle, output, reload, workers
+from benchmarks import (
+    bridge,
+    burst,
+    cloud,
+    harness,
+    idle,
+    memory,
+    output,
+    recovery,
+    reload,
+    workers,
+)
 from benchmarks.harness import Bench
 from benchmarks.report import Row, document, table
 
@@ -25,6 +36,8 @@ MEASURES: Final[Mapping[str, Callable[[Bench], Awaitable[list[Row]]]]] = {
     "output": output.lines,
     "burst": burst.burst,
     "idle": idle.idle,
+    "recovery": recovery.recovery,
+    "memory": memory.memory,
 }
 
 

@@ -22,6 +22,8 @@ async def burst(bench: Bench) -> list[Row]:
     count = bench.times(2000, 100)
     floor: list[float] = []
     accepted: list[float] = []
+    echo_times: list[float] = []
+    reply_times: list[float] = []
     ran: list[float] = []
     lost = 0
     with (
@@ -33,9 +35,13 @@ async def burst(bench: Bench) -> list[Row]:
         setup = Setup(root=str(root), port=broker.port, jobs={JOB: "jobs/plain.handler"})
         async with harness.daemon(setup), harness.client(broker.port) as client:
             for turn in range(1, bench.times(3, 1) + 1):
-                floor.append(count / await _echoes(client, count))
+                echoes = await _echoes(client, count)
+                floor.append(count / echoes[-1])
+                echo_times += echoes
                 began = time.perf_counter()
-                accepted.append(count / await _accepts(client, count))
+                replies = await _accepts(client, count)
+                accepted.append(count / replies[-1])
+                reply_times += replies
                 for _ in range(count):
                     await stamps.next("run")
                 ran.append(time.perf_counter() - began)
@@ -50,6 +56,13 @@ async def burst(bench: Bench) -> list[Row]:
             goals=(Goal("ours", ">=", 2000),),
         ),
         Row(
+            measure=f"burst of {count:,}: request -> accepted",
+            unit="ms",
+            ours=figures([seconds * 1000 for seconds in reply_times]),
+            floor=figures([seconds * 1000 for seconds in echo_times]),
+            floor_is="a message among as many bare QoS 1 round trips",
+        ),
+        Row(
             measure=f"burst of {count:,}: lost",
             unit="jobs",
             ours=Figures(lost),
@@ -59,36 +72,35 @@ async def burst(bench: Bench) -> list[Row]:
     ]
 
 
-async def _echoes(client: Client, count: int) -> float:
+async def _echoes(client: Client, count: int) -> list[float]:
     published = [client.run(JOB, None) for _ in range(count)]
-    done, client.on_echo = _counter(count)
-    began = time.perf_counter()
+    times, client.on_echo = _clock(count)
     for one in published:
         client.echo(one)
-    await asyncio.wait_for(done, harness.DEADLINE)
-    return time.perf_counter() - began
+    return await asyncio.wait_for(times, harness.DEADLINE)
 
 
-async def _accepts(client: Client, count: int) -> float:
+async def _accepts(client: Client, count: int) -> list[float]:
     published = [client.run(JOB, None) for _ in range(count)]
-    done, client.on_accepted = _counter(count)
-    began = time.perf_counter()
+    times, client.on_accepted = _clock(count)
     for one in published:
         client.request(one)
-    await asyncio.wait_for(done, harness.DEADLINE)
-    return time.perf_counter() - began
+    return await asyncio.wait_for(times, harness.DEADLINE)
 
 
-def _counter(count: int) -> tuple[asyncio.Future[None], harness.Callback]:
-    """Something to wait for, and what is to be called `count` times until then."""
-    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    left = count
+def _clock(count: int) -> tuple[asyncio.Future[list[float]], harness.Callback]:
+    """Something to call `count` times; then there are the seconds until each of the calls.
+
+    As all is published at once, these are the times that the messages took.
+    """
+    done: asyncio.Future[list[float]] = asyncio.get_running_loop().create_future()
+    times: list[float] = []
+    began = time.perf_counter()
 
     def one() -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            done.set_result(None)
+        times.append(time.perf_counter() - began)
+        if len(times) == count:
+            done.set_result(times)
 
     return done, one
 

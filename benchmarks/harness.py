@@ -230,10 +230,15 @@ def clean_environment() -> dict[str, str]:
     }
 
 
+def start(setup: Setup) -> Watched:
+    """The daemon under test, just started; to be stopped."""
+    return Watched([sys.executable, "-m", "benchmarks.daemon", setup.dump()])
+
+
 @contextlib.asynccontextmanager
 async def daemon(setup: Setup) -> AsyncIterator[Watched]:
     """The daemon under test, ready for requests."""
-    process = Watched([sys.executable, "-m", "benchmarks.daemon", setup.dump()])
+    process = start(setup)
     try:
         await soon(process.expecting(READY))
         yield process
@@ -365,6 +370,11 @@ def pss(pids: Sequence[int]) -> float:
 def rss(pid: int) -> float:
     """Megabytes that are resident."""
     return _field(pid, "status", "VmRSS:") / 1000
+
+
+def descriptors(pid: int) -> int:
+    """How many files a process has open."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def cpu_seconds(pid: int) -> float:

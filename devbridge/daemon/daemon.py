@@ -14,16 +14,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import math
-import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from devbridge.config import private_file
 from devbridge.daemon import report, succession
 from devbridge.daemon.bridge import Bridge
 from devbridge.daemon.crew import Crew, Member
@@ -50,8 +47,10 @@ from devbridge.daemon.events import (
     Withdrawn,
 )
 from devbridge.daemon.ledger import Change, Ledger, LedgerError
-from devbridge.daemon.model import Failure, JobSpec, Modules, State
+from devbridge.daemon.model import Failure, JobSpec, Modules
 from devbridge.daemon.output import MAX_LOG, LogFile
+from devbridge.daemon.preload import Preload
+from devbridge.daemon.recovery import recover
 from devbridge.daemon.reload import Sources, Watcher
 from devbridge.daemon.runtime_api import CredentialsProvider, RuntimeApi, WorkerAddress
 from devbridge.daemon.succession import LAST_QUESTIONS
@@ -124,7 +123,7 @@ class Daemon:
         self._ready = asyncio.Event()
         self._idle = asyncio.Event()
         self._saved_at: dict[str, float] = {}
-        self._preloaded: list[str] = _read_preload(settings.preload)
+        self._preload = Preload(settings.preload)
         self._sources = Sources(settings.root, app_files, app_loaded)
         self._watcher = Watcher()
         self._app_saved = asyncio.Event()
@@ -167,8 +166,8 @@ class Daemon:
             LedgerError: the ledger could not be written; nothing unwritten was acknowledged.
         """
         await self._runtime_api.start()
-        if self._preloaded:
-            await self._launcher.preload(self._preloaded)
+        if self._preload.names:
+            await self._launcher.preload(self._preload.names)
         self._watcher.watch(self._sources.directories())
         self.handle(self._recover())
         background: list[asyncio.Task[Any]] = [
@@ -218,35 +217,18 @@ class Daemon:
         await self._runtime_api.close()
         self._ledger.close()
 
-    def _recover(self) -> list[Event]:
-        """What an earlier daemon left: its queue is taken on, and what ran gets its next attempt,
-        or is said to have crashed. The workers themselves died with that daemon."""
-        events: list[Event] = []
-        lost = Failure("DaemonEnded", "devbridge dev ended while the job was running")
+    def _recover(self) -> list[Requested]:
         with self._ledger.transaction():
-            for entry in self._ledger.live():
-                attempt, crashed = entry.attempt, entry.state is not State.QUEUED
-                again = attempt < entry.max_attempts
-                if crashed:
-                    change = Change(
-                        job_id=entry.job_id,
-                        state=State.QUEUED if again else State.CRASHED,
-                        at=time.time(),
-                        attempt=attempt + again,
-                        failure=lost,
-                        detail=lost.message,
-                    )
-                    self._ledger.record(change)
-                    self._terminal.line(
-                        report.bar(entry.job_id, self._style)
-                        + f"{self._style.bad('Crashed')} {entry.job}: {lost.message}"
-                    )
-                if again or not crashed:
-                    events.append(Requested(entry.job_id, entry.job, attempt + (crashed and again)))
+            found = recover(self._ledger.live(), time.time())
+            for change in found.changes:
+                self._ledger.record(change)
             self._ledger.close_ended()
-        if events:
-            self._terminal.line(f"{len(events)} runs were waiting")
-        return events
+        for change in found.changes:
+            bar = report.bar(change.job_id, self._style)
+            self._terminal.line(f"{bar}{self._style.bad('Crashed')} {change.detail}")
+        if found.runs:
+            self._terminal.line(f"{len(found.runs)} runs were waiting")
+        return found.runs
 
     async def _make_way(self) -> None:
         """Once a newer daemon has the stage: hand over what has not started, and return when all
@@ -458,16 +440,9 @@ class Daemon:
             member.capture.say(self._style.bad(f"no credentials for the worker: {message}"))
 
     def _learn(self, third_party: Sequence[str]) -> None:
-        new = [name for name in third_party if name not in self._preloaded]
-        if not new:
+        if not self._preload.learn(third_party):
             return
-        self._preloaded += new
-        with (
-            contextlib.suppress(OSError),
-            os.fdopen(private_file(self._settings.preload), "w") as file,
-        ):
-            json.dump(self._preloaded, file)
-        preloading = self._loop.create_task(self._launcher.preload(self._preloaded))
+        preloading = self._loop.create_task(self._launcher.preload(self._preload.names))
         preloading.add_done_callback(self._preload_done)
 
     def _preload_done(self, task: asyncio.Task[None]) -> None:
@@ -542,11 +517,3 @@ class Daemon:
         self._undecided.discard(job)
         if not self._undecided:
             self._ready.set()
-
-
-def _read_preload(path: Path) -> list[str]:
-    try:
-        names = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return []
-    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []

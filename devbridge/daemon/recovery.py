@@ -1,0 +1,45 @@
+"""What an earlier daemon left in the ledger, and what is to become of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from devbridge.daemon.events import Requested
+from devbridge.daemon.ledger import Change, Entry
+from devbridge.daemon.model import Failure, State
+
+LOST = Failure("DaemonEnded", "devbridge dev ended while the job was running")
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Write `changes`, then request `runs`, in order."""
+
+    changes: list[Change] = field(default_factory=list)
+    runs: list[Requested] = field(default_factory=list)
+
+
+def recover(live: Iterable[Entry], now: float) -> Recovery:
+    """What was queued is taken on; what ran gets its next attempt if its job has one left, else it
+    has crashed. The workers themselves died with their daemon."""
+    recovery = Recovery()
+    for entry in live:
+        attempt = entry.attempt
+        if entry.state is not State.QUEUED:
+            again = attempt < entry.max_attempts
+            attempt += again
+            recovery.changes.append(
+                Change(
+                    job_id=entry.job_id,
+                    state=State.QUEUED if again else State.CRASHED,
+                    at=now,
+                    attempt=attempt,
+                    failure=LOST,
+                    detail=LOST.message,
+                )
+            )
+            if not again:
+                continue
+        recovery.runs.append(Requested(entry.job_id, entry.job, attempt))
+    return recovery
