@@ -16,11 +16,12 @@ import click
 
 from devbridge import __version__
 from devbridge.cli.common import app_options
-from devbridge.errors import EXIT_INTERRUPTED, EXIT_OK
+from devbridge.errors import EXIT_INTERRUPTED, EXIT_OK, DevbridgeError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from devbridge.cloud.embedded import EmbeddedCloud
     from devbridge.cloud.session import Cloud
     from devbridge.config import Config
     from devbridge.constructs import App
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from devbridge.daemon.model import JobSpec
     from devbridge.daemon.terminal import Style, Terminal
     from devbridge.daemon.workers import Launcher
-    from devbridge.deploy import Deployed, Progress
+    from devbridge.deploy import Deployed
 
 SESSION_EXPIRY: Final = 7 * 24 * 3600
 """Seconds for which the broker keeps requests for a daemon that is away: the most that AWS IoT
@@ -95,12 +96,12 @@ def dev(config: Config) -> None:
         stack.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage))
         stack.enter_context(_debug_log(config))
         stack.enter_context(_interruptible())
-        endpoint = config.endpoint
-        if config.local and endpoint is None:
-            endpoint = stack.enter_context(embedded_cloud(config, _say)).running.endpoint_url
-        cloud = connect(config, endpoint)
+        embedded = None
+        if config.local and config.endpoint is None:
+            embedded = stack.enter_context(embedded_cloud(config, _say))
+        cloud = connect(config, embedded.running.endpoint_url if embedded else config.endpoint)
         deployed = _deploy(app, cloud, config)
-        code = asyncio.run(_live(config, cloud, app, deployed, began))
+        code = asyncio.run(_live(config, cloud, app, deployed, began, embedded))
     _say("Stopped")
     sys.exit(code)
 
@@ -114,22 +115,21 @@ def _deploy(app: App, cloud: Cloud, config: Config) -> Deployed:
         stage=config.stage,
         python=config.python,
         offline=config.offline,
-        on_progress=lambda progress: _say(_progress(progress)),
+        on_progress=lambda progress: _say(f"  {progress}"),
     )
     if not deployed.changed:
         _say("nothing to deploy: the stage is up to date")
     return deployed
 
 
-def _progress(progress: Progress) -> str:
-    if progress.step != "resource":
-        return f"  {progress.step:<8} {progress.text}"
-    status = progress.status.lower().replace("_", " ")
-    reason = f": {progress.reason}" if progress.failed and progress.reason else ""
-    return f"  {status:<18} {progress.type:<32} {progress.text}{reason}"
-
-
-async def _live(config: Config, cloud: Cloud, app: App, deployed: Deployed, began: float) -> int:
+async def _live(
+    config: Config,
+    cloud: Cloud,
+    app: App,
+    deployed: Deployed,
+    began: float,
+    embedded: EmbeddedCloud | None = None,
+) -> int:
     from devbridge.daemon.terminal import Style, Terminal  # noqa: PLC0415
 
     terminal = Terminal(sys.stdout.fileno(), colour=_colour())
@@ -140,15 +140,28 @@ async def _live(config: Config, cloud: Cloud, app: App, deployed: Deployed, bega
         _stop_on_signals(daemon, stop, terminal)
         running = asyncio.create_task(daemon.run(stop), name="daemon")
         ready = asyncio.create_task(daemon.wait_until_ready(), name="ready")
-        await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED)
+        ended = asyncio.create_task(_ended(embedded), name="embedded-cloud")
+        await asyncio.wait([running, ready, ended], return_when=asyncio.FIRST_COMPLETED)
         if ready.done() and not running.done():
             for line in _ready(app, deployed, style, time.monotonic() - began):
                 terminal.line(line)
+        await asyncio.wait([running, ended], return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
         ready.cancel()
         await running
+        if ended.done():
+            raise ended.result()
+        ended.cancel()
     finally:
         terminal.close()
     return EXIT_OK
+
+
+async def _ended(embedded: EmbeddedCloud | None) -> DevbridgeError:
+    """Return when the embedded cloud that we have started is no more, with the reason."""
+    while embedded is None or (failure := embedded.failure()) is None:  # noqa: ASYNC110
+        await asyncio.sleep(1)  # a process ends without an event
+    return failure
 
 
 def _compose(

@@ -27,8 +27,7 @@ def resources(there: Cloud, stack: str) -> list[tuple[str, str]]:
 
 
 def _say(progress: Progress) -> None:
-    words = (progress.status, progress.type, progress.text, progress.reason)
-    click.echo("  " + "  ".join(word for word in words if word))
+    click.echo(f"  {progress}")
 
 
 @click.command(

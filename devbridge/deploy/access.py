@@ -59,8 +59,11 @@ class Progress:
         return self.status.endswith("FAILED")
 
     def __str__(self) -> str:
-        said = " ".join(filter(None, [self.step, self.text, self.type, self.status]))
-        return f"{said}: {self.reason}" if self.reason else said
+        if self.step != "resource":
+            return f"{self.step:<8} {self.text}"
+        status = self.status.lower().replace("_", " ")
+        reason = f": {self.reason}" if self.failed and self.reason else ""
+        return f"{status:<18} {self.type:<32} {self.text}{reason}"
 
 
 OnProgress = Callable[[Progress], None]

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from devbridge.errors import EXIT_CLOUD
 from tests.e2e.dev_process import DevProcess, run
 
 HANDLER = """\
@@ -123,6 +124,15 @@ def test_after_a_kill_what_ran_is_crashed_or_tried_again_and_what_was_queued_run
     assert sorted(attempts) == sorted(expected + [f"{answer['id']} 1 of 1" for answer in queued])
     log = app / ".devbridge" / "work" / "logs" / f"once-{once}.log"
     assert b"began, with a child" in log.read_bytes()
+
+
+def test_when_the_embedded_cloud_dies_devbridge_says_so_and_ends(app: Path) -> None:
+    with DevProcess(app, "--local", "--stage", "host") as dev:
+        dev.wait_for(r"^Ready")
+        state = json.loads((app / ".devbridge" / "cloud" / "state.json").read_text())
+        os.kill(state["pid"], signal.SIGKILL)
+        assert dev.wait() == EXIT_CLOUD
+        assert "error: the embedded cloud has ended by itself" in dev.text
 
 
 def test_requests_of_a_burst_while_the_daemon_sleeps_all_run_once_when_it_wakes(
