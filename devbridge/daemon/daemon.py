@@ -47,7 +47,7 @@ from devbridge.daemon.events import (
     Withdrawn,
 )
 from devbridge.daemon.ledger import Change, Ledger, LedgerError
-from devbridge.daemon.model import Failure, JobSpec, Modules
+from devbridge.daemon.model import Failure, JobSpec, Modules, State
 from devbridge.daemon.output import MAX_LOG, LogFile
 from devbridge.daemon.preload import Preload
 from devbridge.daemon.recovery import recover
@@ -225,7 +225,8 @@ class Daemon:
             self._ledger.close_ended()
         for change in found.changes:
             bar = report.bar(change.job_id, self._style)
-            self._terminal.line(f"{bar}{self._style.bad('Crashed')} {change.detail}")
+            word = "Cancelled" if change.state is State.CANCELLED else "Crashed"
+            self._terminal.line(f"{bar}{self._style.bad(word)} {change.detail}")
         if found.runs:
             self._terminal.line(f"{len(found.runs)} runs were waiting")
         return found.runs

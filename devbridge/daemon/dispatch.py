@@ -124,7 +124,10 @@ class Dispatcher:
                 was=entry.state.value,
             )
 
-        return Taken(() if entry.state.final else (CancelRequested(request.job_id),), cancelled)
+        if entry.state.final:
+            return Taken((), cancelled)
+        self._ledger.cancelled(request.job_id)
+        return Taken((CancelRequested(request.job_id),), cancelled)
 
     def _own(self, request: Cancel | Status) -> Entry | None:
         """A run that this daemon answers for, to the invoker of that run's job."""

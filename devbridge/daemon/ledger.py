@@ -33,7 +33,7 @@ CREATE TABLE runs (
     started_at      REAL,
     ended_at        REAL,
     closed          INTEGER NOT NULL DEFAULT 0,
-    pid             INTEGER,
+    cancelled       INTEGER NOT NULL DEFAULT 0,
     exit_code       INTEGER,
     exit_signal     INTEGER,
     result          BLOB,
@@ -55,7 +55,7 @@ CREATE INDEX transitions_by_run ON transitions (job_id);
 
 _COLUMNS: Final = (
     "job_id, job, state, created_at, started_at, ended_at, closed, attempt, max_attempts,"
-    " exit_code, exit_signal, result, failure, log_path"
+    " exit_code, exit_signal, result, failure, log_path, cancelled"
 )
 
 
@@ -112,6 +112,8 @@ class Entry:
     """A JSON text, when the run succeeded."""
     failure: Failure | None
     log_path: str
+    cancelled: bool = False
+    """Its end was asked for, whether it has come or not."""
 
 
 class Ledger:
@@ -236,13 +238,14 @@ class Ledger:
         )
         self._note(change.job_id, change.at, change.state, change.attempt, change.detail)
 
-    def started(self, job_id: str, pid: int) -> None:
-        """Remember which process runs a job, so that a later daemon can end it."""
-        self._db.execute("UPDATE runs SET pid=? WHERE job_id=?", (pid, job_id))
-
     def closed(self, job_id: str) -> None:
         """The worker is gone and the log is complete."""
         self._db.execute("UPDATE runs SET closed=1 WHERE job_id=?", (job_id,))
+
+    def cancelled(self, job_id: str) -> None:
+        """Remember that somebody wants this run to end: it must not run again after a recovery.
+        In a transaction."""
+        self._db.execute("UPDATE runs SET cancelled=1 WHERE job_id=?", (job_id,))
 
     def close_ended(self) -> None:
         """No worker is left, so every run that has ended is closed. In a transaction."""
@@ -368,7 +371,7 @@ def _storable(text: str | None) -> str | None:
 
 def _entry(row: tuple[Any, ...]) -> Entry:
     (job_id, job, state, created, started, ended, closed, attempt, most, code, signal, *rest) = row
-    result, failure, log_path = rest
+    result, failure, log_path, cancelled = rest
     ended_how = None
     if code is not None or signal is not None:
         ended_how = Exit(code=code, signal=signal)
@@ -386,6 +389,7 @@ def _entry(row: tuple[Any, ...]) -> Entry:
         result=result,
         failure=_failure(failure),
         log_path=log_path,
+        cancelled=bool(cancelled),
     )
 
 

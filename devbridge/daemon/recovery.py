@@ -22,20 +22,21 @@ class Recovery:
 
 def recover(live: Iterable[Entry], now: float) -> Recovery:
     """What was queued is taken on; what ran gets its next attempt if its job has one left, else it
-    has crashed. The workers themselves died with their daemon."""
+    has crashed; what was being cancelled is. The workers themselves died with their daemon."""
     recovery = Recovery()
     for entry in live:
         attempt = entry.attempt
         if entry.state is not State.QUEUED:
-            again = attempt < entry.max_attempts
+            again = attempt < entry.max_attempts and not entry.cancelled
+            over = State.CANCELLED if entry.cancelled else State.CRASHED
             attempt += again
             recovery.changes.append(
                 Change(
                     job_id=entry.job_id,
-                    state=State.QUEUED if again else State.CRASHED,
+                    state=State.QUEUED if again else over,
                     at=now,
                     attempt=attempt,
-                    failure=LOST,
+                    failure=None if entry.cancelled else LOST,
                     detail=LOST.message,
                 )
             )

@@ -84,7 +84,7 @@ def main(settings_file: str) -> int:
         stack.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage))
         stack.enter_context(dev._interruptible())
         deployed = Deployed(outputs={}, jobs=jobs, changed=False)
-        return asyncio.run(dev._live(config, cloud, app, deployed, began))
+        return asyncio.run(dev._live(config, cloud, app, deployed, began, None))
 
 
 if __name__ == "__main__":

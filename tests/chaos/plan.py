@@ -88,6 +88,9 @@ KINDS: Final[Mapping[str, _Kind]] = {
     "retried": _Kind(3, "retried", ("crash", "raise", "ok")),
     "retried in vain": _Kind(1, "retried", ("crash", "kill", "crash")),
     "retried long": _Kind(1, "retried", seconds=(0.5, 3.0)),
+    "retried stubborn": _Kind(
+        0.3, "retried", ("stubborn",), seconds=(20.0, 20.0), cancel=(0.2, 2.0)
+    ),
     "retried cancelled": _Kind(0.5, "retried", seconds=(2.0, 6.0), cancel=(0.0, 2.0)),
     "strict": _Kind(3, "strict", tries=1),
     "edited": _Kind(5, "edited"),

@@ -342,7 +342,7 @@ def _cancelled_stays_cancelled(run: Run, evidence: Evidence) -> Iterator[str]:
         state = State(told["answer"]["state"])
         if state.final and state is not run.state:
             yield f"told {state}, and ended {run.state}"
-        if not state.final and run.state not in (State.CANCELLED, State.CRASHED, State.TIMED_OUT):
+        if not state.final and run.state not in (State.CANCELLED, State.TIMED_OUT):
             yield f"the cancellation was taken, and it ended {run.state}"
         for start in run.starts():
             if start["at"] > told["ended"]:

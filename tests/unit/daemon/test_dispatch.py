@@ -162,6 +162,9 @@ def test_a_cancellation_of_a_live_run_is_passed_on(ledger: Ledger, dispatcher: D
     ended = Change(job_id=run.job_id, state=State.CANCELLED, at=101.0)
     events, reply = take(ledger, dispatcher, request, ended)
     assert events == (CancelRequested(run.job_id),)
+    entry = ledger.get(run.job_id)
+    assert entry is not None
+    assert entry.cancelled  # a daemon that is killed before the run has ended must know
     assert reply == Cancelled(
         request_id=request.request_id, job_id=run.job_id, state="CANCELLED", was="QUEUED"
     )

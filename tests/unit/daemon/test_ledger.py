@@ -128,7 +128,6 @@ def test_each_change_is_in_the_history_in_order(ledger: Ledger) -> None:
 def test_a_run_is_closed_when_its_log_is_complete(ledger: Ledger) -> None:
     add(ledger, a_run())
     with ledger.transaction():
-        ledger.started("r1", 4711)
         ledger.closed("r1")
     entry = ledger.get("r1")
     assert entry is not None
@@ -314,6 +313,18 @@ def test_a_file_that_is_no_ledger_is_refused_and_left_alone(path: Path) -> None:
     with pytest.raises(LedgerError, match="cannot be opened"):
         Ledger.open(path)
     assert path.read_bytes() == b"something else entirely\n" * 100
+
+
+def test_a_ledger_of_version_1_is_brought_up_to_date(path: Path) -> None:
+    with Ledger.open(path) as new:
+        add(new, a_run())
+    db = sqlite3.connect(path)
+    db.executescript("ALTER TABLE runs DROP COLUMN cancelled; PRAGMA user_version=1;")
+    db.close()
+    with Ledger.open(path) as old:
+        entry = old.get("r1")
+        assert entry is not None
+        assert not entry.cancelled
 
 
 def test_a_ledger_of_a_newer_devbridge_is_refused(path: Path) -> None:

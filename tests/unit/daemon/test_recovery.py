@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from devbridge.daemon.events import Requested
 from devbridge.daemon.ledger import Entry
 from devbridge.daemon.model import State
@@ -38,6 +40,12 @@ def test_what_ran_has_crashed_and_is_not_started_again() -> None:
         ("a", State.CRASHED, 1, LOST),
         ("b", State.CRASHED, 2, LOST),
     ]
+    assert found.runs == []
+
+
+def test_what_was_being_cancelled_is_cancelled_and_gets_no_other_attempt() -> None:
+    found = recover([replace(entry("a", State.RUNNING, 1, 3), cancelled=True)], NOW)
+    assert [(c.state, c.attempt, c.failure) for c in found.changes] == [(State.CANCELLED, 1, None)]
     assert found.runs == []
 
 
