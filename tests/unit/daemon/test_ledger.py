@@ -315,18 +315,6 @@ def test_a_file_that_is_no_ledger_is_refused_and_left_alone(path: Path) -> None:
     assert path.read_bytes() == b"something else entirely\n" * 100
 
 
-def test_a_ledger_of_version_1_is_brought_up_to_date(path: Path) -> None:
-    with Ledger.open(path) as new:
-        add(new, a_run())
-    db = sqlite3.connect(path)
-    db.executescript("ALTER TABLE runs DROP COLUMN cancelled; PRAGMA user_version=1;")
-    db.close()
-    with Ledger.open(path) as old:
-        entry = old.get("r1")
-        assert entry is not None
-        assert not entry.cancelled
-
-
 def test_a_ledger_of_a_newer_devbridge_is_refused(path: Path) -> None:
     db = sqlite3.connect(path)
     db.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
