@@ -166,8 +166,9 @@ class _Exchange:
         self._bridge = bridge
         self._deadline = time.monotonic() + wait
         self._frames = bridge.start(request)
-        # What the caller is told has failed must not run later: the broker forgets it when the
-        # wait is over. Only where the policy is to queue, it keeps it as long as it can.
+        # What the caller is told has failed should not run later: the broker forgets it when the
+        # wait is over (a daemon that has it already may still run it). Only where the policy is to
+        # queue, the broker keeps it as long as it can.
         queue = bridge.settings.offline == OFFLINE_QUEUE and isinstance(request, Run)
         self._expiry = None if queue else max(1, int(wait))
         self._queue = queue
