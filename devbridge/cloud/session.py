@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -230,8 +231,16 @@ def connect(config: Config, endpoint_url: str | None = None) -> Cloud:
 
 def _session(profile: str | None) -> boto3.Session:
     import boto3  # noqa: PLC0415
+    import botocore.session  # noqa: PLC0415
+    from botocore.utils import JSONFileCache  # noqa: PLC0415
 
-    return boto3.Session(profile_name=profile)
+    session = botocore.session.Session(profile=profile)
+    # The AWS CLI's own cache: who has given an MFA code, here or there, is not asked for it again
+    # until that role's session ends.
+    providers = session.get_component("credential_provider")
+    cache = JSONFileCache(str(Path.home() / ".aws" / "cli" / "cache"))
+    providers.get_provider("assume-role").cache = cache
+    return boto3.Session(botocore_session=session)
 
 
 def _region(session: boto3.Session) -> str | None:

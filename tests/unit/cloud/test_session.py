@@ -246,3 +246,37 @@ def test_credentials_of_another_account_are_refused_when_renewing(
     other = replace(cloud, account="210987654321")
     with pytest.raises(CredentialsError, match="no longer 210987654321"):
         other.renew()
+
+
+@mock_aws
+def test_a_profile_with_mfa_asks_for_one_code_however_many_sessions_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / ".aws" / "config"))
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "config").write_text(
+        "[profile base]\naws_access_key_id = AKIA\naws_secret_access_key = s\n"
+        "[profile mfa]\nregion = eu-west-1\nsource_profile = base\n"
+        "role_arn = arn:aws:iam::123456789012:role/dev\n"
+        "mfa_serial = arn:aws:iam::123456789012:mfa/ann\n"
+    )
+    asked = []
+
+    def code(prompt: str) -> str:
+        asked.append(prompt)
+        return "123456"
+
+    keys = set()
+    for _ in range(3):
+        session = module._session("mfa")
+        providers = session._session.get_component("credential_provider")
+        providers.get_provider("assume-role")._prompter = code
+        credentials = session.get_credentials()
+        assert credentials is not None
+        keys.add(credentials.get_frozen_credentials().access_key)
+
+    assert len(asked) == 1
+    assert len(keys) == 1
+    cached = list((tmp_path / ".aws" / "cli" / "cache").iterdir())
+    assert [file.stat().st_mode & 0o777 for file in cached] == [0o600]
