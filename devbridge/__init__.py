@@ -11,12 +11,42 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from devbridge.constructs import Api as Api
     from devbridge.constructs import App as App
+    from devbridge.constructs import Bucket as Bucket
+    from devbridge.constructs import Config as Config
+    from devbridge.constructs import Container as Container
+    from devbridge.constructs import Cors as Cors
     from devbridge.constructs import Function as Function
     from devbridge.constructs import Job as Job
+    from devbridge.constructs import JwtAuthorizer as JwtAuthorizer
+    from devbridge.constructs import LambdaAuthorizer as LambdaAuthorizer
+    from devbridge.constructs import Permission as Permission
+    from devbridge.constructs import Queue as Queue
+    from devbridge.constructs import RouteTo as RouteTo
+    from devbridge.constructs import Secret as Secret
     from devbridge.constructs import Table as Table
+    from devbridge.constructs import Topic as Topic
+    from devbridge.constructs import Vpc as Vpc
 
 __version__ = "0.1.0"
-__all__ = ["Api", "App", "Function", "Job", "Table"]
+__all__ = [
+    "Api",
+    "App",
+    "Bucket",
+    "Config",
+    "Container",
+    "Cors",
+    "Function",
+    "Job",
+    "JwtAuthorizer",
+    "LambdaAuthorizer",
+    "Permission",
+    "Queue",
+    "RouteTo",
+    "Secret",
+    "Table",
+    "Topic",
+    "Vpc",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -32,11 +32,13 @@
     ├── InterpreterError                11  the app's Python environment is missing or broken
     ├── InvokeError                     12  the invoker was reached and could not start the job
     ├── AlreadyRunning                  13  another `devbridge dev` runs this stage here
+    ├── NotConfirmed                    14  a question had no terminal to be asked on
     ├── JobFailed                       20  the run that was asked about FAILED
     │   ├── JobCancelled                21
     │   ├── JobTimedOut                 22
     │   └── JobCrashed                  23
-    └── JobNotFinished                  24  the run that was asked about has not ended
+    ├── JobNotFinished                  24  the run that was asked about has not ended
+    └── CommandNotFound                 127 the command that was to be run cannot be
 
 An error has *what* happened, *where* (a file, a resource, a value) and a *remedy*: what to do now.
 """
@@ -59,11 +61,14 @@ EXIT_BRIDGE: Final = 10
 EXIT_INTERPRETER: Final = 11
 EXIT_INVOKE: Final = 12
 EXIT_ALREADY_RUNNING: Final = 13
+EXIT_NOT_CONFIRMED: Final = 14
 EXIT_JOB_FAILED: Final = 20
 EXIT_JOB_CANCELLED: Final = 21
 EXIT_JOB_TIMED_OUT: Final = 22
 EXIT_JOB_CRASHED: Final = 23
 EXIT_JOB_NOT_FINISHED: Final = 24
+EXIT_COMMAND_NOT_FOUND: Final = 127
+"""The shell's convention."""
 EXIT_INTERRUPTED: Final = 130
 """128 + SIGINT, the shell's convention."""
 
@@ -226,6 +231,12 @@ class AlreadyRunning(DevbridgeError):
     exit_code = EXIT_ALREADY_RUNNING
 
 
+class NotConfirmed(DevbridgeError):
+    """A question must be answered, and there is no terminal to ask on: give --yes."""
+
+    exit_code = EXIT_NOT_CONFIRMED
+
+
 class JobFailed(DevbridgeError):
     """The run has no result, because its handler failed: see its log.
 
@@ -270,3 +281,9 @@ class JobNotFinished(DevbridgeError):
     """The run has not ended yet: ask again later."""
 
     exit_code = EXIT_JOB_NOT_FINISHED
+
+
+class CommandNotFound(DevbridgeError):
+    """The command does not exist or may not be run: check its name and PATH."""
+
+    exit_code = EXIT_COMMAND_NOT_FOUND

@@ -40,7 +40,8 @@ from devbridge.errors import (
     UnknownRun,
 )
 from devbridge.payloads import Decoder, checked_size, decoder, dump, payload_type
-from devbridge.resources import bound
+from devbridge.resources import bound, fetch_secrets
+from devbridge.schemas import check
 
 JOB_NAME: Final = "DEVBRIDGE_JOB_NAME"
 """The environment variable that tells a worker which job it runs."""
@@ -111,16 +112,22 @@ class BoundJob:
 
         Args:
             payload: any JSON value, dataclass, TypedDict, msgspec.Struct or pydantic model.
-            idempotency_key: runs with the same key are the same run.
+            idempotency_key: runs with the same key are the same run; of a deployed job, for 30
+                days.
 
         Raises:
             NotFound: the job is not bound here.
             PayloadNotJson, PayloadTooLarge: the payload cannot be sent.
+            PayloadInvalid: it is not what the job's handler declares; the path inside it is named.
             InvokeError: nobody accepted it; the message says who was expected where.
         """
+        text = dump(payload)
+        check(self._name, json.loads(text))
+        if idempotency_key is not None:
+            return _run(self._ask("run", text, idempotencyKey=idempotency_key))
         # Without a key, a retry of the call by botocore would start the job twice.
-        key = str(uuid.uuid4()) if idempotency_key is None else idempotency_key
-        return _run(self._ask("run", dump(payload), idempotencyKey=key))
+        key = str(uuid.uuid4())
+        return _run(self._ask("run", text, idempotencyKey=key, generatedKey=True))
 
     def cancel(self, job_id: str) -> JobCancellation:
         """Cancel a run, whatever state it is in; return when the cancellation is taken.
@@ -180,7 +187,7 @@ class BoundJob:
             time.sleep(poll)
         return status
 
-    def _ask(self, action: str, payload: str = "null", **fields: str) -> dict[str, Any]:
+    def _ask(self, action: str, payload: str = "null", **fields: str | bool) -> dict[str, Any]:
         function = bound("Job", "functionName", self._name)
         return ask(_client(), function, self._name, action, payload, **fields)
 
@@ -206,6 +213,7 @@ def job_handler(name: str) -> Callable[[Callable[..., Any]], Callable[[Any, Any]
     Raises (when the handler is called):
         PayloadInvalid: the payload is not of that type; the path inside it is named.
         UnknownJob: the handler was called for another job.
+        NotFound: a secret that the job binds is not set.
     """
 
     def decorate(handler: Callable[..., Any]) -> Callable[[Any, Any], Any]:
@@ -228,10 +236,12 @@ def job_handler(name: str) -> Callable[[Callable[..., Any]], Callable[[Any, Any]
                 )
             convert = decode or decoder(kind)
             value = payload if convert is None else convert(payload)
+            fetch_secrets()
             return handler(*(value, context)[:arguments])
 
         # Whoever looks at the signature must see both parameters, not the wrapped function's.
         del call.__wrapped__
+        call.__devbridge_handler__ = handler  # type: ignore[attr-defined]  # for devbridge.types
         return call
 
     return decorate
@@ -249,7 +259,7 @@ def _positional(handler: Callable[..., Any]) -> int:
 
 
 def ask(
-    client: Any, function: str, job: str, action: str, payload: str = "null", **fields: str
+    client: Any, function: str, job: str, action: str, payload: str = "null", **fields: str | bool
 ) -> dict[str, Any]:
     """Send one question to the invoker Lambda `function` and return its answer.
 

@@ -17,7 +17,7 @@ import sys
 import types
 import typing
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from devbridge.errors import PayloadInvalid, PayloadNotJson, PayloadTooLarge
@@ -37,7 +37,7 @@ def dump(value: Any) -> str:
     """
     try:
         return json.dumps(
-            value, default=_builtins, allow_nan=False, ensure_ascii=False, separators=(",", ":")
+            value, default=to_builtins, allow_nan=False, ensure_ascii=False, separators=(",", ":")
         )
     except (TypeError, ValueError, RecursionError) as error:
         raise PayloadNotJson(
@@ -66,13 +66,17 @@ def checked_size(text: str) -> bytes:
     return body
 
 
-def _builtins(value: Any) -> Any:  # noqa: PLR0911
-    """JSON's types for one object that json.dumps does not know."""
+def to_builtins(value: Any) -> Any:  # noqa: PLR0911
+    """JSON's types for one object that json.dumps does not know, payload or result.
+
+    Raises:
+        TypeError: it has no JSON form.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
     pydantic = sys.modules.get("pydantic")
     if pydantic and isinstance(value, pydantic.BaseModel):
-        return value.model_dump(mode="json")
+        return value.model_dump(mode="json", by_alias=True)
     msgspec = sys.modules.get("msgspec")
     if msgspec and isinstance(value, msgspec.Struct):
         return msgspec.to_builtins(value)
@@ -111,23 +115,36 @@ def decoder(kind: Any) -> Decoder | None:
     if kind in (Any, object, dict) or kind == dict[str, Any]:
         return None
     pydantic = sys.modules.get("pydantic")
-    if pydantic and isinstance(kind, type) and issubclass(kind, pydantic.BaseModel):
-        return lambda value: _by_pydantic(pydantic, kind, value)
+    if pydantic and any(_is_model(pydantic, part) for part in _parts(kind)):
+        adapter = pydantic.TypeAdapter(kind)
+        return lambda value: _by_pydantic(pydantic, adapter, kind, value)
     import msgspec  # noqa: PLC0415
 
     def convert(value: Any) -> Any:
         try:
-            return msgspec.convert(value, kind)
+            # JSON has no keys but text: of dict[int, str] they are converted
+            return msgspec.convert(value, kind, str_keys=True)
         except msgspec.ValidationError as error:
             what, _, path = str(error).partition(" - at ")
-            raise _invalid(kind, what, path.strip("`") or "$") from error
+            raise _invalid(kind, what, path.replace("`", "") or "$") from error
 
     return convert
 
 
-def _by_pydantic(pydantic: Any, kind: Any, value: Any) -> Any:
+def _is_model(pydantic: Any, kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, pydantic.BaseModel)
+
+
+def _parts(kind: Any) -> Iterator[Any]:
+    """A type, and the types that it has as arguments: ``list[Order] | None`` has Order."""
+    yield kind
+    for argument in typing.get_args(kind):
+        yield from _parts(argument)
+
+
+def _by_pydantic(pydantic: Any, adapter: Any, kind: Any, value: Any) -> Any:
     try:
-        return kind.model_validate(value)
+        return adapter.validate_python(value)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in first["loc"])

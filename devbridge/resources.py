@@ -1,13 +1,20 @@
-"""What `bind` gave, read back at run time: ``Table.notes.table_name``.
+"""What `bind` gave, read back at run time: ``Table.notes.table_name``, ``Secret.api_key.value``.
 
-Standard library only: it is part of every function's zip.
+The names are those of app.py, with '_' for '-'. Standard library only, and botocore for secrets:
+it is part of every function's zip.
 """
 
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterable
+from typing import Any, Final, Generic, TypeVar
 
-from devbridge.errors import NotFound
+from devbridge.errors import CloudError, NotFound
+
+_SSM_NAMES: Final = 10
+"""SSM's GetParameters takes no more at once."""
 
 
 def variable(kind: str, prop: str, name: str) -> str:
@@ -22,22 +29,51 @@ def bound(kind: str, prop: str, name: str) -> str:
         NotFound: this function or job does not bind that resource.
     """
     value = os.environ.get(variable(kind, prop, name))
-    if value:
+    if value is not None:
         return value
-    known = variable(kind, prop, "")
-    names = sorted(key[len(known) :] for key in os.environ if key.startswith(known))
     raise NotFound(
         f"{kind} {name!r} is not bound here",
         where=f"environment variable {variable(kind, prop, name)}",
-        remedy=f"add it to `bind` in app.py; bound are: {', '.join(names) or 'none'}",
+        remedy="add it to `bind` in app.py; bound are: "
+        + (", ".join(sorted(_values(kind, prop))) or "none"),
     )
 
 
-class BoundTable:
-    """A bound DynamoDB table."""
+def fetch_secrets() -> None:
+    """Fetch all secrets that are bound here, so that none is found missing later.
+
+    What was fetched is kept until the process ends; only what is not known yet is asked for.
+
+    Raises:
+        NotFound: some are not set.
+        CloudError: SSM did not answer, or refused.
+    """
+    parameters = _values("Secret", "parameterName").values()
+    _fetch(parameters)
+    if missing := [name for name in parameters if name not in _secrets]:
+        raise _not_set(missing)
+
+
+class _Bound:
+    """One bound resource."""
+
+    KIND = ""
+    PROPERTY = ""
 
     def __init__(self, name: str) -> None:
         self._name = name
+
+    def _read(self) -> str:
+        return bound(self.KIND, self.PROPERTY, self._name)
+
+    def __repr__(self) -> str:
+        return f"{self.KIND}.{self._name}"
+
+
+class BoundTable(_Bound):
+    """A bound DynamoDB table."""
+
+    KIND, PROPERTY = "Table", "tableName"
 
     @property
     def table_name(self) -> str:
@@ -46,15 +82,208 @@ class BoundTable:
         Raises:
             NotFound: the table is not bound here.
         """
-        return bound("Table", "tableName", self._name)
+        return self._read()
 
 
-class _Tables(type):
-    def __getattr__(cls, name: str) -> BoundTable:
-        if name.startswith("__"):
+class BoundBucket(_Bound):
+    """A bound S3 bucket."""
+
+    KIND, PROPERTY = "Bucket", "bucketName"
+
+    @property
+    def bucket_name(self) -> str:
+        """The deployed bucket's name.
+
+        Raises:
+            NotFound: the bucket is not bound here.
+        """
+        return self._read()
+
+
+class BoundQueue(_Bound):
+    """A bound SQS queue."""
+
+    KIND, PROPERTY = "Queue", "queueUrl"
+
+    @property
+    def queue_url(self) -> str:
+        """The deployed queue's URL.
+
+        Raises:
+            NotFound: the queue is not bound here.
+        """
+        return self._read()
+
+
+class BoundTopic(_Bound):
+    """A bound SNS topic."""
+
+    KIND, PROPERTY = "Topic", "topicArn"
+
+    @property
+    def topic_arn(self) -> str:
+        """The deployed topic's ARN.
+
+        Raises:
+            NotFound: the topic is not bound here.
+        """
+        return self._read()
+
+
+class BoundSecret(_Bound):
+    """A bound secret."""
+
+    KIND, PROPERTY = "Secret", "parameterName"
+
+    @property
+    def value(self) -> str:
+        """The secret's value; the first one that is read fetches all that are bound.
+
+        Raises:
+            NotFound: the secret is not bound here, or not set.
+            CloudError: SSM did not answer, or refused.
+        """
+        parameter = self._read()
+        if parameter not in _secrets:
+            _fetch(_values(self.KIND, self.PROPERTY).values())
+        if parameter not in _secrets:
+            raise _not_set([parameter])
+        return _secrets[parameter]
+
+
+class BoundConfig(_Bound):
+    """A bound value that is no secret."""
+
+    KIND, PROPERTY = "Config", "value"
+
+    @property
+    def value(self) -> str:
+        """The value.
+
+        Raises:
+            NotFound: the value is not bound here.
+        """
+        return self._read()
+
+
+class BoundFunction(_Bound):
+    """A bound Lambda function."""
+
+    KIND, PROPERTY = "Function", "functionName"
+
+    @property
+    def function_name(self) -> str:
+        """The deployed function's name.
+
+        Raises:
+            NotFound: the function is not bound here.
+        """
+        return self._read()
+
+
+class BoundApi(_Bound):
+    """A bound HTTP API."""
+
+    KIND, PROPERTY = "Api", "url"
+
+    @property
+    def url(self) -> str:
+        """The API's URL, without a slash at its end.
+
+        Raises:
+            NotFound: the API is not bound here.
+        """
+        return self._read()
+
+
+B = TypeVar("B", bound=_Bound)
+
+
+class _Bindings(Generic[B]):
+    """The bound resources of one kind by name. Its own attributes start with '_', no name does."""
+
+    def __init__(self, kind: type[B]) -> None:
+        self._kind = kind
+
+    def __getattr__(self, name: str) -> B:
+        if name.startswith("_"):
             raise AttributeError(name)
-        return BoundTable(name)
+        return self._kind(name)
+
+    def __dir__(self) -> list[str]:
+        return sorted(_values(self._kind.KIND, self._kind.PROPERTY))
 
 
-class Table(metaclass=_Tables):
-    """The bound tables by name, with '_' for '-': ``Table.notes.table_name``."""
+Table: Final = _Bindings(BoundTable)
+Bucket: Final = _Bindings(BoundBucket)
+Queue: Final = _Bindings(BoundQueue)
+Topic: Final = _Bindings(BoundTopic)
+Secret: Final = _Bindings(BoundSecret)
+Config: Final = _Bindings(BoundConfig)
+Function: Final = _Bindings(BoundFunction)
+Api: Final = _Bindings(BoundApi)
+
+_secrets: dict[str, str] = {}
+"""Parameter's name -> the value that SSM gave."""
+_fetching = threading.Lock()
+
+
+def _values(kind: str, prop: str) -> dict[str, str]:
+    """What is bound of one kind: name (with '_' for '-') -> the property's value."""
+    prefix = variable(kind, prop, "")
+    return {
+        key[len(prefix) :]: value for key, value in os.environ.items() if key.startswith(prefix)
+    }
+
+
+def _fetch(parameters: Iterable[str]) -> None:
+    with _fetching:
+        wanted = sorted({name for name in parameters if name not in _secrets})
+        if not wanted:
+            return
+        client, failures = _ssm()
+        for start in range(0, len(wanted), _SSM_NAMES):
+            names = wanted[start : start + _SSM_NAMES]
+            try:
+                answer = client.get_parameters(Names=names, WithDecryption=True)
+            except failures as error:
+                raise CloudError(
+                    f"the bound secrets could not be fetched: {error}",
+                    where=f"SSM, {', '.join(names)}",
+                ) from error
+            for parameter in answer["Parameters"]:
+                _secrets[parameter["Name"]] = parameter["Value"]
+
+
+def _ssm() -> tuple[Any, tuple[type[Exception], ...]]:
+    """A client of the environment's region and credentials, and how its calls can fail."""
+    import botocore.session  # noqa: PLC0415
+    from botocore.config import Config as ClientConfig  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    # A function in a VPC without a way to SSM must say so before its own time is up.
+    config = ClientConfig(connect_timeout=3, read_timeout=10, retries={"max_attempts": 2})
+    session = botocore.session.get_session()
+    region = os.environ.get("AWS_REGION")
+    return session.create_client("ssm", region_name=region, config=config), (
+        BotoCoreError,
+        ClientError,
+    )
+
+
+def _not_set(parameters: Iterable[str]) -> NotFound:
+    """The error for secrets whose parameter ``/devbridge/APP/STAGE/secrets/NAME`` is missing."""
+    # Only the embedded cloud is found by an endpoint.
+    local = " --local" if os.environ.get("AWS_ENDPOINT_URL") else ""
+    commands, names = [], []
+    for parameter in sorted(parameters):
+        *_, stage, _, name = ("", "", "", *parameter.split("/"))
+        names.append(repr(name))
+        commands.append(f"`devbridge secrets set {name} --stage {stage}{local}`")
+    return NotFound(
+        f"secret {', '.join(names)} is bound and has no value"
+        if len(names) == 1
+        else f"secrets {', '.join(names)} are bound and have no value",
+        where=", ".join(sorted(parameters)),
+        remedy=f"run {', '.join(commands)}",
+    )

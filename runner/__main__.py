@@ -1,7 +1,8 @@
 """``python -m runner``, or ``python path/to/runner`` where the package is not on the path.
 
 Without arguments it runs one invocation as the environment says. ``die-with PID`` in front ends the
-process when its parent, PID, is gone; ``zygote FD`` serves forked workers on that socket instead.
+process when its parent, PID, is gone; ``zygote FD`` serves forked workers on that socket instead;
+``build`` runs a whole job, as AWS CodeBuild does.
 """
 
 from __future__ import annotations
@@ -36,6 +37,12 @@ def main() -> int:
         from runner.zygote import main as zygote  # noqa: PLC0415
 
         return zygote(int(arguments[1]))
+    if arguments[:1] == ["build"]:
+        # `-m` has put the app's folder there, whose files may have names of the standard library.
+        sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != os.getcwd()]
+        from runner.build import main as build  # noqa: PLC0415
+
+        return build()
     from runner.worker import main as worker  # noqa: PLC0415
 
     return worker()

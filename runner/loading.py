@@ -13,6 +13,8 @@ from runner import warm
 from runner.failure import HandlerNotFound, is_users
 
 Handler = Callable[..., Any]
+EXTRA_PATH = "DEVBRIDGE_PATH"
+"""The environment variable with folders to import from after all others."""
 _CO_VARARGS = 0x04
 _CO_COROUTINE = 0x80
 
@@ -35,6 +37,9 @@ def load(handler: str, root: str) -> Handler:
         raise HandlerNotFound(f"there is no file {shown} in {root}")
     if root not in sys.path[:1]:
         sys.path.insert(0, root)
+    for entry in filter(None, os.environ.get(EXTRA_PATH, "").split(os.pathsep)):
+        if entry not in sys.path:
+            sys.path.append(entry)
     module = importlib.import_module(name)
     origin = os.path.realpath(module.__file__ or "")
     if not origin.startswith(os.path.realpath(root) + os.sep):

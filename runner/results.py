@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+from collections.abc import Callable
 from typing import Any
 
 from runner.failure import ResultNotJson
@@ -12,11 +14,16 @@ from runner.failure import ResultNotJson
 def encode(result: object) -> bytes:
     """The result as compact JSON in UTF-8.
 
+    A handler that uses `devbridge.job` may return what a payload may be: dataclasses, models.
+
     Raises:
         ResultNotJson: naming the type of the value and its path inside the result.
     """
+    default = _default()
     try:
-        text = json.dumps(result, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = json.dumps(
+            result, default=default, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        )
     except RecursionError:
         raise ResultNotJson("the result is nested too deeply for JSON") from None
     except (TypeError, ValueError) as error:
@@ -24,7 +31,12 @@ def encode(result: object) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:  # a lone surrogate: valid in JSON only as an escape
-        return json.dumps(result, allow_nan=False, separators=(",", ":")).encode()
+        return json.dumps(result, default=default, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _default() -> Callable[[Any], Any] | None:
+    # Nothing of devbridge is imported here, only used where the handler has imported it.
+    return getattr(sys.modules.get("devbridge.payloads"), "to_builtins", None)
 
 
 def _explain(  # noqa: PLR0911
@@ -35,6 +47,11 @@ def _explain(  # noqa: PLR0911
     if isinstance(value, float):
         return None if math.isfinite(value) else f"{path} is {value}, which JSON does not have"
     if not isinstance(value, (dict, list, tuple)):
+        if (default := _default()) is not None:
+            try:
+                return _explain(default(value), path, above)
+            except TypeError:
+                pass
         kind = type(value)
         name = (
             kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"

@@ -43,7 +43,7 @@ def main() -> int:
 
 def _run(client: RuntimeClient, root: str) -> int:
     try:
-        handler = loading.load(os.environ["_HANDLER"], root)
+        handler = _load(root)
         with_context = loading.takes_context(handler)
     except BaseException as error:
         limits.lift_memory()
@@ -70,6 +70,14 @@ def _run(client: RuntimeClient, root: str) -> int:
     _flush()
     client.respond(request_id, result)
     return 0
+
+
+def _load(root: str) -> loading.Handler:
+    if "DEVBRIDGE_COMMAND" in os.environ:
+        from runner import command  # noqa: PLC0415 - only container jobs have one
+
+        return command.handler
+    return loading.load(os.environ["_HANDLER"], root)
 
 
 def _call(handler: loading.Handler, arguments: tuple[Any, ...]) -> Any:

@@ -198,16 +198,16 @@ class Zygote:
                 break
             if pid in self._workers:
                 self._workers.discard(pid)
-                if _group_is_left(pid):
+                if process.group_is_left(pid):
                     self._lingering[pid] = time.monotonic() + LINGER
-                    _kill_group(pid, signal.SIGTERM)
+                    process.signal_group(pid, signal.SIGTERM)
                 self._send({"exited": pid, "status": status})
         now = time.monotonic()
         for pid, deadline in list(self._lingering.items()):
-            if not _group_is_left(pid):
+            if not process.group_is_left(pid):
                 del self._lingering[pid]
             elif now >= deadline:
-                _kill_group(pid, signal.SIGKILL)
+                process.signal_group(pid, signal.SIGKILL)
 
     def _patience(self) -> float | None:
         if not self._lingering:
@@ -217,16 +217,8 @@ class Zygote:
     def _kill_all(self) -> None:
         """Kill the workers, and whoever they left to us, until there is nobody."""
         for pid in [*self._workers, *self._lingering]:
-            _kill_group(pid, signal.SIGKILL)
-        listing = f"/proc/self/task/{self._pid}/children"
-        while True:
-            try:
-                with open(listing) as children:
-                    for child in children.read().split():
-                        os.kill(int(child), signal.SIGKILL)
-                os.waitpid(-1, 0)
-            except OSError:
-                return
+            process.signal_group(pid, signal.SIGKILL)
+        process.kill_children()
 
     # --- the socket -------------------------------------------------------------------------
 
@@ -265,18 +257,3 @@ def become_worker(request: Request) -> None:
     # Python's own generator reseeds itself after a fork; numpy's global one does not.
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
-
-
-def _group_is_left(pid: int) -> bool:
-    """Whether a child of ours (an adopted orphan) is in the group; dead ones are reaped."""
-    try:
-        while os.waitpid(-pid, os.WNOHANG)[0] != 0:
-            pass
-    except ChildProcessError:
-        return False
-    return True
-
-
-def _kill_group(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)

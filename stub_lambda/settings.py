@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from devbridge.errors import DevbridgeError
 from devbridge.protocol.messages import Topics
 from devbridge.transport.base import AwsCredentials, Endpoint
+from stub_lambda.environment import Project, required
 
 OFFLINE_QUEUE: Final = "queue"
 OFFLINE_ERROR: Final = "error"
@@ -26,8 +27,8 @@ class Settings:
     job: str
     endpoint: Endpoint
     offline: str = OFFLINE_QUEUE
-    project: str = ""
-    """The CodeBuild project, when the job is deployed."""
+    project: Project | None = None
+    """When the job is deployed, too."""
 
     @property
     def topics(self) -> Topics:
@@ -50,12 +51,12 @@ class Settings:
             parts = urlsplit(url)
             dial = (parts.hostname or "127.0.0.1", parts.port or 80)
         return Settings(
-            app=_required("DEVBRIDGE_APP"),
-            stage=_required("DEVBRIDGE_STAGE"),
-            job=_required("DEVBRIDGE_JOB"),
-            endpoint=Endpoint(_required("DEVBRIDGE_IOT_ENDPOINT"), _required("AWS_REGION"), dial),
+            app=required("DEVBRIDGE_APP"),
+            stage=required("DEVBRIDGE_STAGE"),
+            job=required("DEVBRIDGE_JOB"),
+            endpoint=Endpoint(required("DEVBRIDGE_IOT_ENDPOINT"), required("AWS_REGION"), dial),
             offline=offline,
-            project=os.environ.get("DEVBRIDGE_PROJECT", ""),
+            project=Project.from_environment(),
         )
 
 
@@ -66,12 +67,3 @@ def credentials() -> AwsCredentials | None:
     if not access_key or not secret_key:
         return None
     return AwsCredentials(access_key, secret_key, os.environ.get("AWS_SESSION_TOKEN"))
-
-
-def _required(name: str) -> str:
-    value = os.environ.get(name)
-    if not value:
-        raise DevbridgeError(
-            f"the environment variable {name} is missing", remedy="deploy the stage again"
-        )
-    return value

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from devbridge.build import scan
+from devbridge.build import pip, scan
+from devbridge.build.pip import Target
 from devbridge.errors import BuildError
 
 RUNTIME_DISTRIBUTIONS: Final = (
@@ -52,28 +49,24 @@ class Distribution:
         return any(path.suffix in _BINARY for _, path in self.files)
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a zip must run on."""
-
-    python: str
-    """``3.11``"""
-    architecture: str = "x86_64"
-
-
-def installed(names: Iterable[str], python: Path) -> list[Distribution]:
+def installed(
+    names: Iterable[str], python: Path, optional: Iterable[str] = ()
+) -> list[Distribution]:
     """The distributions that let `python` import `names`, with all that they require.
+
+    Args:
+        optional: names too, but what is not installed is left out.
 
     Raises:
         BuildError: one is not installed, or requires one that is not; or `python` failed.
     """
-    wanted = sorted(names)
-    if not wanted:
+    wanted, wished = sorted(names), sorted(optional)
+    if not wanted and not wished:
         return []
     if python == Path(sys.executable):
-        answer = scan.scan(wanted, list(RUNTIME_DISTRIBUTIONS))
+        answer = scan.scan(wanted, list(RUNTIME_DISTRIBUTIONS), wished)
     else:
-        answer = _ask(python, wanted)
+        answer = _ask(python, wanted, wished)
     for name in answer["missing"]:
         raise BuildError(
             f"{name!r} is imported, and is not installed",
@@ -92,8 +85,10 @@ def installed(names: Iterable[str], python: Path) -> list[Distribution]:
     ]
 
 
-def _ask(python: Path, names: Sequence[str]) -> dict[str, list[dict[str, str]]]:
-    arguments = [",".join(names), ",".join(RUNTIME_DISTRIBUTIONS)]
+def _ask(
+    python: Path, names: Sequence[str], optional: Sequence[str]
+) -> dict[str, list[dict[str, str]]]:
+    arguments = [" ".join(words) for words in (names, RUNTIME_DISTRIBUTIONS, optional)]
     done = subprocess.run(
         [python, "-I", Path(scan.__file__), *arguments],
         capture_output=True,
@@ -118,7 +113,7 @@ def files_for(
     """The files to pack, by their names in the zip.
 
     Args:
-        target: None for the embedded cloud, which runs functions on this very machine. Otherwise
+        target: None for code that runs in the app's interpreter on this very machine. Otherwise
             compiled distributions are resolved as wheels for the target, in the versions that are
             installed here.
         cache: folder that keeps resolved wheels, by the set of pins.
@@ -129,53 +124,6 @@ def files_for(
     foreign = [d for d in distributions if target and d.binary and d.version]
     files = {arc: path for d in distributions if d not in foreign for arc, path in d.files}
     if foreign and target:
-        folder = _wheels([d.pin for d in foreign], target, cache)
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts and path.name != "RECORD":
-                files[path.relative_to(folder).as_posix()] = path
+        folder = pip.wheels([d.pin for d in foreign], target, cache)
+        files.update(pip.files_in(folder))
     return files
-
-
-def _wheels(pins: Sequence[str], target: Target, cache: Path) -> Path:
-    machine = "aarch64" if target.architecture == "arm64" else "x86_64"
-    platforms = [f"manylinux2014_{machine}"]
-    if tuple(map(int, target.python.split("."))) >= (3, 12):
-        # Amazon Linux 2023, whose C library is newer.
-        platforms.append(f"manylinux_2_28_{machine}")
-    digest = hashlib.sha256("\n".join([*sorted(pins), target.python, machine]).encode())
-    folder = cache / digest.hexdigest()[:24]
-    if folder.is_dir():
-        return folder
-    cache.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=cache))
-    try:
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "pip", "install", "--quiet", "--target", temporary),
-                *(option for p in platforms for option in ("--platform", p)),
-                *("--python-version", target.python, "--implementation", "cp"),
-                *("--only-binary=:all:", "--no-deps", "--no-compile", "--no-input"),
-                *("--disable-pip-version-check", *sorted(pins)),
-            ],
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-            raise BuildError(
-                f"pip found no wheels for {machine}, Python {target.python}: "
-                + (errors[-1] if errors else done.stderr.strip()),
-                where=", ".join(sorted(pins)),
-                remedy="use versions that have wheels for that platform",
-            )
-        shutil.rmtree(temporary / "bin", ignore_errors=True)
-        try:
-            os.replace(temporary, folder)  # noqa: PTH105
-        except OSError:
-            if not folder.is_dir():  # Otherwise another process was faster.
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -25,7 +26,8 @@ class Import:
         return self.module.partition(".")[0]
 
 
-def imports_of(source: bytes, *, filename: str, package: str) -> list[Import]:
+@functools.lru_cache(maxsize=4096)
+def imports_of(source: bytes, *, filename: str, package: str) -> tuple[Import, ...]:
     """The imports of one module, also those in functions; not those only for type checkers.
 
     Args:
@@ -37,7 +39,7 @@ def imports_of(source: bytes, *, filename: str, package: str) -> list[Import]:
     """
     visitor = _Imports(package)
     visitor.visit(ast.parse(source, filename=filename))
-    return visitor.found
+    return tuple(visitor.found)
 
 
 class _Imports(ast.NodeVisitor):

@@ -1,29 +1,29 @@
-"""The zip of a Python function: its handler, and what that imports, and nothing else."""
+"""The zips of Python functions and jobs: the handler, and what that imports, and nothing else."""
 
 from __future__ import annotations
 
 import functools
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from devbridge.build.environment import (
-    RUNTIME_IMPORTS,
-    Distribution,
-    Target,
-    files_for,
-    installed,
-)
+from devbridge.build.environment import RUNTIME_IMPORTS, Distribution, files_for, installed
 from devbridge.build.imports import Import, imports_of
-from devbridge.build.zips import Asset, make_zip
-from devbridge.constructs import Function
+from devbridge.build.pip import Target, files_in, importable, requirements_path
+from devbridge.build.zips import Asset, Content, Parts, make_zip, zip_asset
+from devbridge.constructs import Function, Job, copied_files
 from devbridge.errors import BuildError
 
 OWN_ROOT: Final = Path(__file__).resolve().parents[2]
 """The folder that the packages devbridge and stub_lambda are in."""
 STUB: Final = "stub_lambda/handler.py"
+INVOKER: Final = "stub_lambda/deployed.py"
+_OWN_PACKAGES: Final = frozenset({"devbridge", "stub_lambda", "runner"})
+SCHEMAS: Final = "devbridge-schemas.json"
+"""The file with the schemas of the payloads of bound jobs."""
 UNZIPPED_LIMIT: Final = 250 * 1024 * 1024
 """AWS Lambda's limit, in bytes."""
 _LAZY: Final = "devbridge/__init__.py"
@@ -41,55 +41,157 @@ class Sources:
     """The same for imports whose failure is caught."""
 
 
-def function_asset(
-    function: Function, *, python: Path, target: Target | None, cache: Path
-) -> Asset:
-    """The zip of a function of the app.
+class Builder:
+    """Packs the code of one deployment, for one cloud.
+
+    It remembers what the app's interpreter has told, so it must not outlive the deployment.
 
     Args:
         python: the app's interpreter, whose packages are packed.
-        target: see `files_for`.
-        cache: see `files_for`.
-
-    Raises:
-        BuildError: an import cannot be resolved, a file does not parse, or it is too large.
+        version: its version, e.g. ``3.11``.
+        cache: folder that keeps resolved wheels, and the keys of zips.
+        local: for the embedded cloud, which runs what it is given on this very machine: functions
+            in the app's Python, jobs in that of their runtime.
+        schemas: JSON Schemas of the jobs' payloads, by the job's name, for those who bind them.
     """
-    sources = reachable(function.app.root, function.handler.file)
-    try:
-        found = installed(sources.third_party, python)
-    except BuildError as error:
-        lines = [line for name, line in sources.third_party.items() if f"'{name}'" in error.what]
-        where = ", ".join([*lines, error.where or ""])
-        raise BuildError(error.what, where=where, remedy=error.remedy) from error
-    found += _optional(sources, python, found)
-    files = {**files_for(found, target, cache), **sources.files}
-    size = sum(path.stat().st_size for path in files.values())
-    if size > UNZIPPED_LIMIT:
-        raise BuildError(
-            f"{function}: its files have {size:,} bytes; AWS Lambda takes {UNZIPPED_LIMIT:,}",
-            where=", ".join(sorted(d.name for d in found)),
-            remedy="import less in this function, or make it a job",
-        )
-    return Asset(str(function), make_zip(files))
+
+    def __init__(
+        self,
+        python: Path,
+        version: str,
+        cache: Path,
+        *,
+        local: bool = False,
+        schemas: Mapping[str, Any] = {},
+    ) -> None:
+        self.python = python
+        self.version = version
+        self.cache = cache
+        self.local = local
+        self.schemas = schemas
+        self._known: dict[tuple[tuple[str, ...], tuple[str, ...]], list[Distribution]] = {}
+
+    def function_asset(self, function: Function) -> Asset:
+        """The zip of a function: what its handler reaches, and what its options add.
+
+        Raises:
+            BuildError: an import or a requirement cannot be resolved, a file does not parse, or it
+                is too large.
+        """
+        sources = reachable(function.app.root, function.handler.file)
+        parts = self._parts(function, sources, self._target(function))
+        if (size := parts.size) > UNZIPPED_LIMIT:
+            raise BuildError(
+                f"{function}: its files have {size:,} bytes; AWS Lambda takes {UNZIPPED_LIMIT:,}",
+                where=", ".join(sorted({name.partition("/")[0] for name in parts.installed})),
+                remedy="import less in this function, or make it a job",
+            )
+        return zip_asset(str(function), parts, self.cache / "zips")
+
+    def job_asset(self, job: Job) -> Asset:
+        """The zip that a job's build starts from: as a function's, and the runner.
+
+        Raises:
+            BuildError: an import or a requirement cannot be resolved, or a file does not parse.
+        """
+        assert job.handler  # noqa: S101 - a container job has an image instead
+        sources = reachable(job.app.root, job.handler.file)
+        if "devbridge/payloads.py" in sources.files:
+            # It decodes payloads to dataclasses and the like with it.
+            sources.optional.setdefault("msgspec", "devbridge/payloads.py")
+        parts = self._parts(job, sources, self._target(job))
+        if taken := [name for name in parts.files if name.partition("/")[0] == "runner"]:
+            raise BuildError(
+                f"{job}: the name 'runner' is taken by what runs jobs",
+                where=", ".join(sorted(taken)[:3]),
+                remedy="rename that package of yours",
+            )
+        own = {**parts.own, **_runner()}
+        return zip_asset(str(job), Parts(parts.installed, own), self.cache / "zips")
+
+    def _target(self, code: Function | Job) -> Target | None:
+        version = (code.runtime or f"python{self.version}").removeprefix("python")
+        if not self.local:
+            return Target(version, code.architecture)
+        if isinstance(code, Function) or version == self.version:
+            return None
+        return Target(version, None)
+
+    def _parts(self, code: Function | Job, sources: Sources, target: Target | None) -> Parts:
+        root, extra = code.app.root, self._required(code, target)
+        here = importable(extra) if extra else set()
+        needed = sources.third_party.keys() - here
+        wished = (sources.optional.keys() | (sources.third_party.keys() & here)) - needed
+        found = self._distributions(needed, wished, sources)
+        # As on the laptop, what the app's interpreter has comes before what `install` adds.
+        files = files_in(extra, without=[d.name for d in found]) if extra else {}
+        files |= files_for(found, target, self.cache)
+        files |= {name: root / name for name in copied_files(root, code.copy_files)}
+        schemas = {
+            bound.name: self.schemas[bound.name]
+            for bound in code.bind
+            if isinstance(bound, Job) and bound.name in self.schemas
+        }
+        own: dict[str, Content] = {**sources.files}
+        if schemas:
+            files |= {arc: path for d in _validator() for arc, path in d.files}
+            own[SCHEMAS] = json.dumps(schemas, sort_keys=True).encode()
+        return Parts(files, own)
+
+    def _required(self, code: Function | Job, target: Target | None) -> Path | None:
+        """The folder with what `install` names."""
+        if not code.install:
+            return None
+        try:
+            return requirements_path(code.install, target, self.python, self.version, self.cache)
+        except BuildError as error:
+            raise BuildError(
+                f"{code}: {error.what}", where=str(code.where), remedy=error.remedy
+            ) from error
+
+    def _distributions(
+        self, needed: Iterable[str], wished: Iterable[str], sources: Sources
+    ) -> list[Distribution]:
+        key = tuple(sorted(needed)), tuple(sorted(wished))
+        if key not in self._known:
+            try:
+                self._known[key] = installed(key[0], self.python, key[1])
+            except BuildError as error:
+                lines = [
+                    line for name, line in sources.third_party.items() if f"'{name}'" in error.what
+                ]
+                where = ", ".join([*lines, error.where or ""])
+                raise BuildError(error.what, where=where, remedy=error.remedy) from error
+        return self._known[key]
 
 
 @functools.cache
 def stub_asset() -> Asset:
     """The zip of the stub: the same for every app, stage and job; packed once per process."""
-    sources = reachable(OWN_ROOT, STUB, only=frozenset({"devbridge", "stub_lambda"}))
+    sources = reachable(OWN_ROOT, STUB, only=_OWN_PACKAGES)
     found = installed(sources.third_party, Path(sys.executable))
     files = {arc: path for d in found for arc, path in d.files if path.suffix == ".py"}
-    return Asset("the stubs", make_zip({**files, **sources.files}))
+    return Asset.of("the stubs", make_zip({**files, **sources.files}))
 
 
-def _optional(sources: Sources, python: Path, found: list[Distribution]) -> list[Distribution]:
-    more: list[Distribution] = []
-    for name in sources.optional.keys() - sources.third_party.keys():
-        try:
-            more += [d for d in installed([name], python) if d not in (*found, *more)]
-        except BuildError:
-            continue
-    return more
+@functools.cache
+def invoker_asset() -> Asset:
+    """The zip of the invoker of deployed jobs: the same for every app, stage and job."""
+    sources = reachable(OWN_ROOT, INVOKER, only=_OWN_PACKAGES)
+    return Asset.of("the invokers", make_zip(sources.files))
+
+
+@functools.cache
+def _runner() -> dict[str, Path]:
+    """The package that runs a handler."""
+    folder = OWN_ROOT / "runner"
+    return {path.relative_to(OWN_ROOT).as_posix(): path for path in sorted(folder.rglob("*.py"))}
+
+
+@functools.cache
+def _validator() -> list[Distribution]:
+    """What checks payloads against schemas; devbridge brings it along."""
+    return installed(["fastjsonschema"], Path(sys.executable))
 
 
 def reachable(root: Path, entry: str, *, only: frozenset[str] | None = None) -> Sources:
@@ -111,6 +213,11 @@ def reachable(root: Path, entry: str, *, only: frozenset[str] | None = None) -> 
         if name == _LAZY:
             continue
         for item in _imports(base, name):
+            if only is None and base == OWN_ROOT:
+                # What else devbridge imports for the user's types, those types bring along.
+                if item.top in _OWN_PACKAGES:
+                    queue += [(OWN_ROOT, file) for file in _own(item)]
+                continue
             place = f"{name}:{item.line}"
             if only is None or item.top in only:
                 local = list(_local(root, item))
@@ -120,7 +227,7 @@ def reachable(root: Path, entry: str, *, only: frozenset[str] | None = None) -> 
             if item.top in sys.stdlib_module_names or item.top in RUNTIME_IMPORTS:
                 continue
             if item.top == "devbridge":
-                own = list(_local(OWN_ROOT, item))
+                own = _own(item)
                 if set(own) <= {_LAZY} and item.names:
                     raise BuildError(
                         f"{item.module!r} has nothing to import at run time",
@@ -129,14 +236,12 @@ def reachable(root: Path, entry: str, *, only: frozenset[str] | None = None) -> 
                     )
                 queue += [(OWN_ROOT, file) for file in own]
                 continue
-            if only is None and base == OWN_ROOT:
-                continue  # What devbridge imports for the user's types, those types bring along.
             into = sources.optional if item.optional else sources.third_party
             into.setdefault(item.top, place)
     return sources
 
 
-def _imports(base: Path, name: str) -> list[Import]:
+def _imports(base: Path, name: str) -> Sequence[Import]:
     parts = Path(name).with_suffix("").parts
     try:
         return imports_of((base / name).read_bytes(), filename=name, package=".".join(parts[:-1]))
@@ -158,6 +263,12 @@ def _local(root: Path, item: Import) -> Iterator[str]:
             if (root / file).is_file():
                 yield from _with_packages(root, file)
                 break
+
+
+@functools.cache
+def _own(item: Import) -> tuple[str, ...]:
+    """The same for devbridge's own packages, which do not change."""
+    return tuple(_local(OWN_ROOT, item))
 
 
 def _with_packages(root: Path, file: str) -> Iterator[str]:

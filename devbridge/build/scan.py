@@ -6,10 +6,12 @@ are its arguments, the answer is JSON on stdout.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import re
 import sys
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -24,7 +26,7 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def scan(names: list[str], excluded: list[str]) -> dict[str, Any]:
+def scan(names: list[str], excluded: list[str], optional: list[str]) -> dict[str, Any]:
     """The distributions that provide the importable `names`, with all that they require.
 
     A requirement with an environment marker is taken if it is installed: then it was meant for
@@ -32,7 +34,19 @@ def scan(names: list[str], excluded: list[str]) -> dict[str, Any]:
 
     Args:
         excluded: canonical names of distributions that are there anyway.
+        optional: importable names too, but those that are not there, or not whole, are left out.
     """
+    _providers.cache_clear()
+    answer = _scan(names, excluded)
+    found = {item["name"]: item for item in answer["distributions"]}
+    for name in optional:
+        more = _scan([name], excluded)
+        if not more["missing"] and not more["required"]:
+            found.update((item["name"], item) for item in more["distributions"])
+    return {**answer, "distributions": [found[name] for name in sorted(found)]}
+
+
+def _scan(names: list[str], excluded: list[str]) -> dict[str, Any]:
     found: dict[str, dict[str, Any]] = {}
     missing: list[str] = []
     required: list[list[str]] = []
@@ -86,7 +100,12 @@ def _owners(top: str) -> list[str]:
         files = ()
     if any(file.parts[0] in (top, f"{top}.py") for file in files):
         return [canonical(top)]
-    return sorted({canonical(name) for name in metadata.packages_distributions().get(top, ())})
+    return sorted({canonical(name) for name in _providers().get(top, ())})
+
+
+@functools.cache
+def _providers() -> Mapping[str, list[str]]:
+    return metadata.packages_distributions()
 
 
 def _editable(name: str) -> bool:
@@ -131,4 +150,4 @@ def _tree(top: str) -> list[list[str]]:
 
 
 if __name__ == "__main__":
-    json.dump(scan(sys.argv[1].split(","), sys.argv[2].split(",")), sys.stdout)
+    json.dump(scan(*(argument.split() for argument in sys.argv[1:])), sys.stdout)

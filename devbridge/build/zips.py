@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
+import tempfile
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip can hold."""
 _UNIX: Final = 3
+_LEVEL: Final = 4
+"""Of compression: twice as fast as zlib's default of 6, for 4 % more bytes."""
+_IN_MEMORY: Final = 1024 * 1024
+"""Bytes of a zip that is not written to a file before it is uploaded."""
 _MODE: Final = 0o100644
+_EXECUTABLE: Final = 0o100755
+
+Content = Path | bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,22 +32,112 @@ class Asset:
 
     label: str
     """What it is for, e.g. ``Function 'api-start'``."""
-    body: bytes
+    key: str
+    """Its key in the asset bucket."""
+    size: int
+    """Bytes."""
+    open: Callable[[], IO[bytes]] = field(repr=False, compare=False)
+    """Its content, for the caller to close; packed again where it is not at hand."""
+
+    @staticmethod
+    def of(label: str, body: bytes) -> Asset:
+        """A zip that is in memory."""
+        key = f"{hashlib.sha256(body).hexdigest()}.zip"
+        return Asset(label, key, len(body), lambda: io.BytesIO(body))
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The files of a zip by their names inside it, the later ones of the same name winning."""
+
+    installed: Mapping[str, Path] = field(default_factory=dict)
+    """Known by their size and times: of installed distributions, and other large ones."""
+    own: Mapping[str, Content] = field(default_factory=dict)
+    """Known by their content."""
 
     @property
-    def key(self) -> str:
-        """Its key in the asset bucket."""
-        return f"{hashlib.sha256(self.body).hexdigest()}.zip"
+    def files(self) -> dict[str, Content]:
+        return {**self.installed, **self.own}
+
+    @property
+    def size(self) -> int:
+        """Bytes, unpacked."""
+        return sum(
+            len(item) if isinstance(item, bytes) else item.stat().st_size
+            for item in self.files.values()
+        )
+
+    def signature(self) -> str:
+        """The same for the same files; far cheaper than to pack them."""
+        digest = hashlib.sha256(f"{_LEVEL} {zlib.ZLIB_RUNTIME_VERSION}\n".encode())
+        for name, item in sorted(self.files.items()):
+            if name in self.own:
+                data = item if isinstance(item, bytes) else item.read_bytes()
+                mark = f"{hashlib.sha256(data).hexdigest()} {_mode(item)}"
+            else:
+                assert isinstance(item, Path)  # noqa: S101
+                found = item.stat()
+                # The time of change cannot be set back, as that of modification can.
+                mark = f"{item} {found.st_ino} {found.st_size} {found.st_mtime_ns}"
+                mark += f" {found.st_ctime_ns} {found.st_mode}"
+            digest.update(f"{name}\0{mark}\n".encode())
+        return digest.hexdigest()
 
 
-def make_zip(files: Mapping[str, Path]) -> bytes:
+def zip_asset(label: str, parts: Parts, cache: Path) -> Asset:
+    """The zip of these files; packed only if that is not known to have been done before.
+
+    Args:
+        cache: folder that remembers the keys of zips by what they were made from; not the zips.
+    """
+    memory = cache / parts.signature()[:40]
+    held: list[IO[bytes]] = []
+
+    def packed() -> tempfile.SpooledTemporaryFile[bytes]:
+        file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
+        write_zip(file, parts.files)
+        file.seek(0)
+        return file
+
+    def opened() -> IO[bytes]:
+        return held.pop() if held else packed()
+
+    try:
+        key, size = memory.read_text().split()
+        return Asset(label, key, int(size), opened)
+    except (OSError, ValueError):
+        pass
+    file = packed()
+    key, size = f"{hashlib.file_digest(file, 'sha256').hexdigest()}.zip", str(file.tell())
+    file.seek(0)
+    held.append(file)
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=cache, delete=False) as new:
+        new.write(f"{key} {size}")
+    os.replace(new.name, memory)  # noqa: PTH105
+    return Asset(label, key, int(size), opened)
+
+
+def make_zip(files: Mapping[str, Content]) -> bytes:
     """A zip of files, by their names inside it: sorted, with fixed times and modes."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+    write_zip(buffer, files)
+    return buffer.getvalue()
+
+
+def write_zip(file: IO[bytes], files: Mapping[str, Content]) -> None:
+    """Write such a zip."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(files):
+            item = files[name]
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.create_system = _UNIX
-            entry.external_attr = _MODE << 16
+            entry.external_attr = _mode(item) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, files[name].read_bytes())
-    return buffer.getvalue()
+            data = item if isinstance(item, bytes) else item.read_bytes()
+            archive.writestr(entry, data, compresslevel=_LEVEL)
+
+
+def _mode(item: Content) -> int:
+    executable = isinstance(item, Path) and os.access(item, os.X_OK)
+    return _EXECUTABLE if executable else _MODE

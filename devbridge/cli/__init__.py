@@ -24,9 +24,15 @@ COMMANDS: Final = {
     "status": "Show all that is known of one run.",
     "wait": "Wait until a run has ended; the exit code tells how.",
     "cancel": "Cancel a run, whatever state it is in.",
+    "deploy": "Deploy the stage: its jobs run in CodeBuild.",
+    "diff": "Show what `devbridge deploy` would change.",
     "prune": "Forget the runs that ended long ago, and delete their logs.",
     "outputs": "Print what the stage has deployed, the API's URL first.",
-    "remove": "Remove the stage from the cloud, its tables and their data too.",
+    "secrets": "Set, list and remove the values of the stage's secrets.",
+    "bind": "Run a command with the stage's environment and credentials.",
+    "types": "Make type checkers and editors know the app's jobs, payloads, results and resources.",
+    "cloud": "Start, stop, and look at the embedded cloud of this folder.",
+    "remove": "Remove the stage from the cloud; data is kept unless told.",
     "doctor": "Check what devbridge needs: installed, reachable, permitted.",
 }
 """Each command and its line in `devbridge --help`, which is printed without importing any."""

@@ -1,4 +1,4 @@
-"""`devbridge cancel`: stop a run through its job's invoker, so that it works from anywhere."""
+"""`devbridge cancel`: stop a run through CodeBuild or its invoker: it works from anywhere."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def cancel(config: Config, *, job_id: str, job: str | None, json_: bool) -> None
     unambiguous beginning of it.
     """
     with found_run(config, job_id, job) as (run, _):
-        if run.entry is not None and run.entry.state.final:
+        if run.build is not None:
+            was, state = run.build.cancel()
+        elif run.entry is not None and run.entry.state.final:
             was = state = run.entry.state
         else:
             with invoker(config, run) as ask:

@@ -173,5 +173,5 @@ def _endpoint(config: Config, *, start: bool) -> Iterator[str | None]:
         raise CloudNotRunning(
             "the embedded cloud of this app does not run",
             where=str(config.cloud_dir),
-            remedy="start it in another terminal: devbridge dev --local",
+            remedy="start it: devbridge dev --local in another terminal, or devbridge cloud start",
         )

@@ -10,15 +10,17 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from devbridge import __version__
 from devbridge.cli.common import app_options
+from devbridge.cli.deploying import confirm, interruptible, job_types, ready
 from devbridge.errors import EXIT_INTERRUPTED, EXIT_OK, DevbridgeError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
     from pathlib import Path
 
     from devbridge.cloud.embedded import EmbeddedCloud
@@ -27,9 +29,12 @@ if TYPE_CHECKING:
     from devbridge.constructs import App
     from devbridge.daemon.daemon import Daemon
     from devbridge.daemon.model import JobSpec
-    from devbridge.daemon.terminal import Style, Terminal
+    from devbridge.daemon.terminal import Terminal
     from devbridge.daemon.workers import Launcher
     from devbridge.deploy import Deployed
+
+Schemas = Mapping[str, Any]
+"""JSON Schemas of the jobs' payloads, by the job's name."""
 
 SESSION_EXPIRY: Final = 7 * 24 * 3600
 """Seconds for which the broker keeps requests for a daemon that is away: the most that AWS IoT
@@ -74,12 +79,14 @@ Ctrl-C stops in order: no more requests are taken, running jobs get SIGTERM and 
     default=None,
     help="After a save, run the job's last payload again.",
 )
-def dev(config: Config) -> None:
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before a deployed stage is taken.")
+def dev(config: Config, *, yes: bool) -> None:
     """Deploy stubs in place of the jobs, and run the jobs live on this machine.
 
     Call the deployed API as usual; what the job prints appears here. Save the handler, and the next
     call runs the new code. Running jobs are never touched by a save.
     """
+    from devbridge.cli.runs import mark_dev  # noqa: PLC0415
     from devbridge.cloud.embedded import embedded_cloud  # noqa: PLC0415
     from devbridge.cloud.session import connect  # noqa: PLC0415
     from devbridge.daemon.lock import only_one  # noqa: PLC0415
@@ -87,7 +94,7 @@ def dev(config: Config) -> None:
     from devbridge.interpreter import verify_interpreter  # noqa: PLC0415
 
     began = time.monotonic()
-    app = load_app(config.root)
+    app = load_app(config.root, config.stage)
     verify_interpreter(config.python)
     config.make_dirs()
     where = "the embedded cloud" if config.local else config.endpoint or "AWS"
@@ -95,18 +102,52 @@ def dev(config: Config) -> None:
     with contextlib.ExitStack() as stack:
         stack.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage))
         stack.enter_context(_debug_log(config))
-        stack.enter_context(_interruptible())
+        stack.enter_context(interruptible())
+        types = stack.enter_context(_known_types(app, config))
         embedded = None
         if config.local and config.endpoint is None:
             embedded = stack.enter_context(embedded_cloud(config, _say))
         cloud = connect(config, embedded.running.endpoint_url if embedded else config.endpoint)
-        deployed = _deploy(app, cloud, config)
-        code = asyncio.run(_live(config, cloud, app, deployed, began, embedded))
+        _ask_first(app, cloud, config, yes=yes)
+        schemas = types.result()
+        deployed = _deploy(app, cloud, config, schemas)
+        mark_dev(config)
+        code = asyncio.run(_live(config, cloud, app, deployed, began, embedded, schemas))
     _say("Stopped")
     sys.exit(code)
 
 
-def _deploy(app: App, cloud: Cloud, config: Config) -> Deployed:
+@contextlib.contextmanager
+def _known_types(app: App, config: Config) -> Iterator[Future[Schemas]]:
+    """What the jobs take, asked of the app's interpreter while the cloud is being started."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
+    with ThreadPoolExecutor(1, "types") as pool:
+        yield pool.submit(_payload_schemas, app, config)
+
+
+def _payload_schemas(app: App, config: Config) -> Schemas:
+    """What is checked before a payload is sent; the stubs for type checkers are written, too."""
+    from devbridge.types import schemas, write  # noqa: PLC0415
+
+    types = job_types(app, config)
+    write(app, types)
+    return schemas(types)
+
+
+def _ask_first(app: App, cloud: Cloud, config: Config, *, yes: bool) -> None:
+    """
+    Raises:
+        NotConfirmed: the stage is a deployed one, and there is no terminal to ask on.
+    """
+    from devbridge.deploy import stage_mode  # noqa: PLC0415
+
+    if stage_mode(cloud, app.name, config.stage) == "deployed" and not yes:
+        _say(f"stage {config.stage} was deployed: its jobs run in CodeBuild, and would run here")
+        confirm("run its jobs on this machine?", "devbridge dev takes over a deployed stage")
+
+
+def _deploy(app: App, cloud: Cloud, config: Config, schemas: Schemas) -> Deployed:
     from devbridge.deploy import deploy  # noqa: PLC0415
 
     deployed = deploy(
@@ -115,6 +156,7 @@ def _deploy(app: App, cloud: Cloud, config: Config) -> Deployed:
         stage=config.stage,
         python=config.python,
         offline=config.offline,
+        schemas=schemas,
         on_progress=lambda progress: _say(f"  {progress}"),
     )
     if not deployed.changed:
@@ -128,7 +170,8 @@ async def _live(
     app: App,
     deployed: Deployed,
     began: float,
-    embedded: EmbeddedCloud | None = None,
+    embedded: EmbeddedCloud | None,
+    schemas: Schemas,
 ) -> int:
     from devbridge.daemon.terminal import Style, Terminal  # noqa: PLC0415
 
@@ -136,18 +179,21 @@ async def _live(
     style = Style(terminal.colour)
     stop = asyncio.Event()
     try:
-        daemon = _compose(config, cloud, app, deployed, terminal)
+        daemon = _compose(config, cloud, app, deployed, terminal, schemas)
         _stop_on_signals(daemon, stop, terminal)
         running = asyncio.create_task(daemon.run(stop), name="daemon")
-        ready = asyncio.create_task(daemon.wait_until_ready(), name="ready")
+        is_ready = asyncio.create_task(daemon.wait_until_ready(), name="ready")
         ended = asyncio.create_task(_ended(embedded), name="embedded-cloud")
-        await asyncio.wait([running, ready, ended], return_when=asyncio.FIRST_COMPLETED)
-        if ready.done() and not running.done():
-            for line in _ready(app, deployed, style, time.monotonic() - began):
+        await asyncio.wait([running, is_ready, ended], return_when=asyncio.FIRST_COMPLETED)
+        if is_ready.done() and not running.done():
+            jobs = ", ".join(job.name for job in deployed.jobs) or "no jobs yet"
+            took = time.monotonic() - began
+            said = f"{style.good('Ready')} in {took:.1f}s: {jobs}."
+            for line in ready(app, deployed.outputs, said, bold=style.bold):
                 terminal.line(line)
         await asyncio.wait([running, ended], return_when=asyncio.FIRST_COMPLETED)
         stop.set()
-        ready.cancel()
+        is_ready.cancel()
         await running
         if ended.done():
             raise ended.result()
@@ -165,7 +211,12 @@ async def _ended(embedded: EmbeddedCloud | None) -> DevbridgeError:
 
 
 def _compose(
-    config: Config, cloud: Cloud, app: App, deployed: Deployed, terminal: Terminal
+    config: Config,
+    cloud: Cloud,
+    app: App,
+    deployed: Deployed,
+    terminal: Terminal,
+    schemas: Schemas,
 ) -> Daemon:
     import getpass  # noqa: PLC0415
     import socket  # noqa: PLC0415
@@ -194,10 +245,18 @@ def _compose(
             session_expiry=0 if clean else SESSION_EXPIRY,
         )
 
+    now = (app, schemas)
+
     async def redeploy() -> tuple[Mapping[str, JobSpec], Iterable[Path]]:
-        changed = await asyncio.to_thread(load_app, config.root)
-        done = await asyncio.to_thread(_deploy, changed, cloud, config)
+        nonlocal now
+        changed = await asyncio.to_thread(load_app, config.root, config.stage)
+        wanted = await asyncio.to_thread(_payload_schemas, changed, config)
+        done = await asyncio.to_thread(_deploy, changed, cloud, config, wanted)
+        now = (changed, wanted)
         return {job.name: job for job in done.jobs}, changed.files
+
+    async def outdated() -> bool:
+        return await asyncio.to_thread(_payload_schemas, now[0], config) != now[1]
 
     def say_of_credentials(health: Health, text: str) -> None:
         terminal.line(style.good(text) if health is Health.GOOD else style.bad(text))
@@ -248,6 +307,7 @@ def _compose(
             memory_limit=limit_of(spec, config.memory_limit),
         ),
         redeploy=redeploy,
+        outdated=outdated,
         watch_credentials=None if config.local else developer.run,
         terminal=terminal,
     )
@@ -265,28 +325,6 @@ def _launcher(config: Config) -> Launcher:
     return ZygoteLauncher(config.python, environment)
 
 
-def _ready(app: App, deployed: Deployed, style: Style, took: float) -> Iterator[str]:
-    """What was deployed, and what to do next."""
-    from devbridge.constructs import Api  # noqa: PLC0415
-    from devbridge.deploy import names  # noqa: PLC0415
-
-    for key, value in deployed.outputs.items():
-        if key.endswith("Url"):
-            yield f"{key:<12} {style.bold(value)}"
-    jobs = ", ".join(job.name for job in deployed.jobs) or "no jobs yet"
-    yield f"{style.good('Ready')} in {took:.1f}s: {jobs}. Try:"
-    routes = [
-        (*route.key.split(" ", 1), deployed.outputs[names.output(api, "Url")])
-        for api in app.of_type(Api)
-        for route in api.routes
-    ]
-    for method, path, url in routes:
-        yield f"  curl -X {method} '{url}{path}'"
-    if not routes:
-        for job in deployed.jobs[:1]:
-            yield f"  devbridge invoke {job.name} --payload '{{}}'"
-
-
 def _stop_on_signals(daemon: Daemon, stop: asyncio.Event, terminal: Terminal) -> None:
     """The first signal stops in order, the second at once."""
 
@@ -302,21 +340,6 @@ def _stop_on_signals(daemon: Daemon, stop: asyncio.Event, terminal: Terminal) ->
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, signalled)
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """While things start, SIGTERM and SIGHUP end devbridge as Ctrl-C does: it cleans up."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = {n: signal.signal(n, interrupt) for n in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

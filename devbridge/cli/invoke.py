@@ -2,83 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
-import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 import click
 
-from devbridge.cli.common import app_options, cloud, daemon_runs, ledger, print_json
-from devbridge.cli.logs import NOBODY
+from devbridge.cli.common import app_options, cloud, ledger, print_json
 from devbridge.cli.payload import check_json, read_payload
+from devbridge.cli.runs import Found, ask_invoker, find_job
 from devbridge.cli.text import coloured
+from devbridge.cli.wait import Clock, until_ended
 from devbridge.daemon.model import State
-from devbridge.errors import EXIT_ERROR, DevbridgeError, NotDeployed, UnknownJob
+from devbridge.errors import EXIT_ERROR
 
 if TYPE_CHECKING:
-    from devbridge.cloud.session import Cloud
     from devbridge.config import Config
-    from devbridge.constructs import App, Job
-    from devbridge.daemon.ledger import Entry, Ledger
-
-POLL: Final = 0.1
-"""Seconds between two looks at the ledger while `--wait` waits."""
-
-
-def find_job(app: App, name: str) -> Job:
-    """The app's job of that name.
-
-    Raises:
-        UnknownJob: there is none; the error lists those there are.
-    """
-    from devbridge.constructs import Job  # noqa: PLC0415
-
-    jobs = {job.name: job for job in app.of_type(Job)}
-    if name in jobs:
-        return jobs[name]
-    close = difflib.get_close_matches(name, jobs, n=1)
-    raise UnknownJob(
-        f"the app {app.name!r} has no job {name!r}"
-        + (f"; did you mean {close[0]!r}?" if close else ""),
-        where=str(app.where),
-        remedy=f"use one of its jobs: {', '.join(sorted(jobs)) or 'it has none'}",
-    )
-
-
-def ask_invoker(
-    there: Cloud, job: Job, stage: str, action: str, payload: str = "null", **fields: str
-) -> dict[str, Any]:
-    """Send one question to the job's invoker and return its answer.
-
-    Raises:
-        NotDeployed: the stage has no such invoker.
-        PayloadTooLarge: the payload is over Lambda's limit.
-        UnknownRun: no such run is known.
-        InvokeError: the invoker was reached, and failed or refused.
-    """
-    from devbridge.deploy import names  # noqa: PLC0415
-    from devbridge.job import ask  # noqa: PLC0415
-
-    function = names.invoker(job, stage)
-    client = there.client("lambda")
-    try:
-        return ask(client, function, job.name, action, payload, **fields)
-    except client.exceptions.ResourceNotFoundException as error:
-        raise NotDeployed(
-            f"the job {job.name!r} is not deployed at stage {stage!r}",
-            where=f"function {function}",
-            remedy="deploy it: devbridge dev, or name the right --stage",
-        ) from error
-
-
-def wait_for(book: Ledger, job_id: str) -> Entry:
-    """Return the run's entry when it has ended."""
-    while True:
-        entry = book.get(job_id)
-        if entry is not None and entry.state.final:
-            return entry
-        time.sleep(POLL)
 
 
 @click.command(
@@ -87,6 +25,7 @@ Examples:
   devbridge invoke factorial --payload '{"num": 5}'
   devbridge invoke factorial --payload @payload.json --wait
   echo '{"num": 5}' | devbridge invoke factorial --payload -
+  devbridge invoke factorial --payload '{"num": 5}' --stage prod --wait
 """
 )
 @click.argument("name")
@@ -112,50 +51,40 @@ def invoke(
     NAME is the job's name in app.py. The run is started as the app's own code starts it, and its
     id printed.
     """
+    from devbridge.builds import is_build_id  # noqa: PLC0415
+    from devbridge.cli.deployed import DeployedStage  # noqa: PLC0415
     from devbridge.deploy.load import load_app  # noqa: PLC0415
 
     text = check_json(*read_payload(payload))
-    job = find_job(load_app(config.root), name)
-    with ledger(config) as book:
-        if wait and book is None:
-            raise DevbridgeError(
-                "--wait follows a run in the ledger, and there is none here",
-                where=str(config.ledger),
-                remedy="start `devbridge dev` here, or leave --wait out",
-            )
-        key = {} if idempotency_key is None else {"idempotencyKey": idempotency_key}
-        with cloud(config) as there:
-            answer = ask_invoker(there, job, config.stage, "run", text, **key)
+    app = load_app(config.root, config.stage)
+    job = find_job(app, name)
+    key = {} if idempotency_key is None else {"idempotencyKey": idempotency_key}
+    with cloud(config) as there:
+        answer = ask_invoker(there, job, config.stage, "run", text, **key)
         job_id, state = str(answer["jobId"]), State(answer["state"])
         duplicate = bool(answer.get("duplicate"))
         if not (wait and json_):
             _print_started(job_id, name, state, duplicate=duplicate, json_=json_)
-        if wait and book is not None:
-            if not daemon_runs(config):
-                click.echo(NOBODY.format(state), err=True)
-            _print_ended(wait_for(book, job_id), json_=json_)
+        if not wait:
+            return
+        run = Found(job_id, name)
+        if is_build_id(job_id):
+            build = DeployedStage(there, app, config.stage).run_of(job, job_id)
+            run = Found(job_id, name, build=build)
+        with ledger(config) as book:
+            state = until_ended(config, run, book, Clock(run, None), json_=json_)
+    if state is not State.SUCCEEDED:
+        click.get_current_context().exit(EXIT_ERROR)
 
 
 def _print_started(job_id: str, job: str, state: State, *, duplicate: bool, json_: bool) -> None:
     if json_:
         print_json({"id": job_id, "job": job, "state": state, "duplicate": duplicate})
         return
+    from devbridge.builds import is_build_id  # noqa: PLC0415
+
     before = "  (the key was used before: this is its run)" if duplicate else ""
     click.echo(f"{job_id}  {job}  {coloured(state)}{before}")
-    click.echo(f"see its output: devbridge logs {job_id[:8]} --follow", err=True)
+    short = job_id if is_build_id(job_id) else job_id[:8]
+    click.echo(f"see its output: devbridge logs {short} --follow", err=True)
     sys.stdout.flush()
-
-
-def _print_ended(entry: Entry, *, json_: bool) -> None:
-    if json_:
-        from devbridge.cli.jobs import as_json  # noqa: PLC0415
-
-        print_json(as_json(entry))
-    else:
-        from devbridge.daemon import report  # noqa: PLC0415
-        from devbridge.daemon.terminal import Style  # noqa: PLC0415
-
-        for line in report.ended(entry, Style(True)):
-            click.echo(line)
-    if entry.state is not State.SUCCEEDED:
-        click.get_current_context().exit(EXIT_ERROR)

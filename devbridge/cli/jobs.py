@@ -1,18 +1,22 @@
-"""`devbridge jobs`: the runs that the ledger knows."""
+"""`devbridge jobs`: the runs that the ledger knows, or CodeBuild where the stage is deployed."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from devbridge.cli.common import app_options, ledger, print_json
+from devbridge.cli.runs import is_deployed
 from devbridge.cli.text import ago, coloured, iso, table
 from devbridge.daemon.model import State
+from devbridge.errors import CloudError
 
 if TYPE_CHECKING:
+    from devbridge.cli.deployed import DeployedRun
     from devbridge.config import Config
     from devbridge.daemon.ledger import Entry, Ledger
 
@@ -23,11 +27,18 @@ NOTHING_YET: Final = (
     "no job has been run here yet: start `devbridge dev --local`, then"
     " `devbridge invoke NAME --payload JSON`"
 )
+NOTHING_DEPLOYED_YET: Final = (
+    "no job has been run at stage {0} yet: devbridge invoke NAME --payload JSON --stage {0}"
+)
 
 
 def short_id(book: Ledger, job_id: str) -> str:
     """The shortest beginning of an id, of 8 characters or more, that no other run's id has."""
-    others = [entry.job_id for entry in book.find(job_id[:SHORT]) if entry.job_id != job_id]
+    return _shortened(job_id, [entry.job_id for entry in book.find(job_id[:SHORT])])
+
+
+def _shortened(job_id: str, all_ids: Sequence[str]) -> str:
+    others = [other for other in all_ids if other != job_id]
     length = SHORT
     while any(other.startswith(job_id[:length]) for other in others):
         length += 1
@@ -60,7 +71,7 @@ def as_json(entry: Entry) -> dict[str, Any]:
         "signal": entry.exit.signal if entry.exit else None,
         "result": None if entry.result is None else json.loads(entry.result),
         "error": None if failure is None else {"type": failure.type, "message": failure.message},
-        "log": entry.log_path,
+        "log": entry.log_path or None,
     }
 
 
@@ -81,21 +92,65 @@ Examples:
     type=click.Choice([state.value for state in State], case_sensitive=False),
     help="Only the runs in this state.",
 )
+@click.option(
+    "--deployed",
+    is_flag=True,
+    help="The runs in CodeBuild, though `devbridge dev` was the last to deploy this stage.",
+)
 @click.option("--json", "json_", is_flag=True, help="Print JSON: a list of runs, times in UTC.")
 @app_options
-def jobs(config: Config, limit: int, job: str | None, state: str | None, json_: bool) -> None:
-    """List the runs of this stage, the newest first."""
-    with ledger(config) as book:
-        wanted = State(state) if state else None
-        entries = book.recent(limit=limit, job=job, state=wanted) if book else []
-        if json_:
-            print_json([as_json(entry) for entry in entries])
-        elif book and entries:
-            now = time.time()
-            rows = [(short_id(book, entry.job_id), *_row(entry, now)) for entry in entries]
-            click.echo(table(("ID", "JOB", "STATE", "WHEN", "TOOK", "ERROR"), rows))
-        else:
-            click.echo("no run matches" if job or state else NOTHING_YET)
+def jobs(
+    config: Config,
+    *,
+    limit: int,
+    job: str | None,
+    state: str | None,
+    deployed: bool,
+    json_: bool,
+) -> None:
+    """List the runs of this stage, the newest first.
+
+    They are those of `devbridge dev` in this folder; where the stage was deployed last, or dev has
+    never run it here, those in CodeBuild.
+    """
+    wanted = State(state) if state else None
+    if deployed or is_deployed(config):
+        from devbridge.cli.deployed import deployed_stage  # noqa: PLC0415
+
+        with deployed_stage(config) as stage:
+            runs = stage.recent(limit=limit, job=job, state=wanted)
+            entries = [_whole(run) if json_ else run.entry for run in runs]
+        uuids = [_uuid(entry) for entry in entries]
+        ids = [_shortened(uuid, uuids) for uuid in uuids]
+        nothing = NOTHING_DEPLOYED_YET.format(config.stage)
+    else:
+        with ledger(config) as book:
+            assert book is not None  # noqa: S101 - without a ledger the stage counts as deployed
+            entries = book.recent(limit=limit, job=job, state=wanted)
+            ids = [short_id(book, entry.job_id) for entry in entries]
+        nothing = NOTHING_YET
+    if json_:
+        print_json([as_json(entry) for entry in entries])
+    elif entries:
+        now = time.time()
+        rows = [(id_, *_row(entry, now)) for id_, entry in zip(ids, entries, strict=True)]
+        click.echo(table(("ID", "JOB", "STATE", "WHEN", "TOOK", "ERROR"), rows))
+    else:
+        click.echo("no run matches" if job or state else nothing)
+
+
+def _whole(run: DeployedRun) -> Entry:
+    """A run with its result, unless that was a large one that S3 does not have any more."""
+    try:
+        return run.whole()
+    except CloudError as error:
+        click.echo(f"{run.entry.job_id}: {error.what}", err=True)
+        return run.entry
+
+
+def _uuid(build: Entry) -> str:
+    """The part of a build's id that is its own."""
+    return build.job_id.rpartition(":")[2]
 
 
 def _row(entry: Entry, now: float) -> tuple[str, ...]:

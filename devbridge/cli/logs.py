@@ -12,44 +12,21 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from devbridge.cli.common import app_options, daemon_runs, ledger
-from devbridge.cli.text import iso
+from devbridge.cli.common import app_options, daemon_runs
+from devbridge.cli.runs import NOBODY, found_run
 from devbridge.errors import UnknownRun
 
 if TYPE_CHECKING:
+    from devbridge.cli.build_logs import Stream
+    from devbridge.cli.deployed import DeployedRun
     from devbridge.config import Config
-    from devbridge.daemon.ledger import Entry, Ledger
+    from devbridge.daemon.ledger import Entry
 
 CHUNK: Final = 1 << 16
 POLL: Final = 0.2
 """Seconds between two looks at the ledger; growth of the file is noticed at once."""
 LATE: Final = 15.0
 """Seconds after a run's end for which its last output is waited for."""
-
-NOBODY: Final = "the run is {}, and no `devbridge dev` is here to go on with it: waiting for one"
-
-
-def find_run(book: Ledger, prefix: str) -> Entry:
-    """The one run whose id begins so, as git finds a commit.
-
-    Raises:
-        UnknownRun: there is none, or more than one.
-    """
-    found = book.find(prefix.lower()) if prefix else []
-    if not found:
-        raise UnknownRun(
-            f"no run has an id that begins with {prefix!r}", remedy="see `devbridge jobs`"
-        )
-    if len(found) > 1:
-        listed = "\n".join(
-            f"    {entry.job_id}  {entry.job}  {entry.state}  {iso(entry.created_at)}"
-            for entry in found
-        )
-        raise UnknownRun(
-            f"{len(found)} runs have an id that begins with {prefix!r}:\n{listed}",
-            remedy="give more of the id",
-        )
-    return found[0]
 
 
 def log_file(config: Config, entry: Entry) -> Path:
@@ -142,25 +119,28 @@ Examples:
 )
 @click.argument("job_id")
 @click.option("-f", "--follow", "follow_", is_flag=True, help="Go on until the run has ended.")
+@click.option(
+    "--all", "all_", is_flag=True, help="Of a deployed run: what CodeBuild has printed, too."
+)
 @app_options
-def logs(config: Config, job_id: str, follow_: bool) -> None:
+def logs(config: Config, *, job_id: str, follow_: bool, all_: bool) -> None:
     """Print what a run has printed, byte for byte.
 
-    JOB_ID is a run's id or an unambiguous beginning of it, as `devbridge jobs` shows it.
+    JOB_ID is a run's id or an unambiguous beginning of it, as `devbridge jobs` shows it. What a
+    deployed run prints comes from CloudWatch Logs.
     """
 
     def write(chunk: bytes) -> None:
         sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
 
-    with ledger(config) as book:
-        if book is None:
-            raise UnknownRun(
-                "no job has been run here yet",
-                where=str(config.ledger),
-                remedy="start `devbridge dev`, then `devbridge invoke NAME`",
-            )
-        entry = find_run(book, job_id)
+    with found_run(config, job_id) as (run, book):
+        if run.build is not None:
+            _print_build(run.build, write, follow_=follow_, all_=all_)
+            return
+        assert run.entry is not None  # noqa: S101 - not without --job
+        assert book is not None  # noqa: S101 - it has the entry
+        entry = run.entry
         path = log_file(config, entry)
         if follow_:
             if not entry.state.final and not daemon_runs(config):
@@ -178,3 +158,28 @@ def logs(config: Config, job_id: str, follow_: bool) -> None:
     finally:
         for part in parts:
             os.close(part)
+
+
+def _print_build(
+    run: DeployedRun, write: Callable[[bytes], object], *, follow_: bool, all_: bool
+) -> None:
+    """Print what a build has printed so far, or until it has ended."""
+    from devbridge.cli import build_logs  # noqa: PLC0415
+
+    output = build_logs.Output(run.build.job_id, everything=all_, runner=run.job.container is None)
+
+    def stream() -> Stream | None:
+        build = run.build
+        if build.log_group is None or build.log_stream is None:
+            return None
+        return build_logs.Stream(run.there.client("logs"), build.log_group, build.log_stream)
+
+    if follow_:
+        settle = build_logs.SETTLE_LOCAL if run.there.endpoint_url else build_logs.SETTLE
+        build_logs.follow(run.refresh, stream, output, write, poll=run.poll, settle=settle)
+    else:
+        build_logs.copy(stream(), output, write)
+    if not output.begun:
+        state = run.entry.state
+        why = ": see what CodeBuild says with --all" if state.final else ""
+        click.echo(f"{run.job.name} is {state}: nothing printed{why or ' yet'}", err=True)

@@ -26,7 +26,7 @@ def outputs(config: Config, *, json_: bool) -> None:
     from devbridge.deploy import load_app  # noqa: PLC0415
     from devbridge.deploy import outputs as deployed  # noqa: PLC0415
 
-    app = load_app(config.root)
+    app = load_app(config.root, config.stage)
     with cloud(config) as there:
         values = deployed(there, app.name, config.stage)
     if json_:

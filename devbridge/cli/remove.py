@@ -1,4 +1,4 @@
-"""`devbridge remove`: delete the stage's stack with everything in it."""
+"""`devbridge remove`: delete the stage; what it retains stays, unless that shall go, too."""
 
 from __future__ import annotations
 
@@ -7,27 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from devbridge.cli.common import app_options, cloud
-from devbridge.errors import EXIT_ERROR
+from devbridge.cli.deploying import confirm, interruptible, say_progress
 
 if TYPE_CHECKING:
-    from devbridge.cloud.session import Cloud
+    from collections.abc import Iterable
+
     from devbridge.config import Config
-    from devbridge.deploy import Progress
-
-
-def resources(there: Cloud, stack: str) -> list[tuple[str, str]]:
-    """The type and the name of each resource that the stack has."""
-    pages = there.client("cloudformation").get_paginator("list_stack_resources")
-    return sorted(
-        (resource["ResourceType"], resource.get("PhysicalResourceId", ""))
-        for page in pages.paginate(StackName=stack)
-        for resource in page["StackResourceSummaries"]
-        if resource["ResourceStatus"] != "DELETE_COMPLETE"
-    )
-
-
-def _say(progress: Progress) -> None:
-    click.echo(f"  {progress}")
+    from devbridge.deploy.remove import Inventory, Resource
 
 
 @click.command(
@@ -35,34 +21,74 @@ def _say(progress: Progress) -> None:
 Examples:
   devbridge remove --local
   devbridge remove --profile sandbox --stage try --yes
+  devbridge remove --stage prod --delete-data     what the stage retains goes, too
 """
+)
+@click.option(
+    "--delete-data",
+    is_flag=True,
+    help="Also delete what the stage retains: tables, buckets, queues, the values of secrets.",
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @app_options
-def remove(config: Config, *, yes: bool) -> None:
-    """Remove the stage from the cloud, its tables and their data too.
+def remove(config: Config, *, delete_data: bool, yes: bool) -> None:
+    """Remove the stage from the cloud; data is kept unless told.
 
-    Says what it will remove, and asks. The ledger and the logs of the runs stay in .devbridge/.
+    Says what it will remove and what it will keep, and asks. A stage of `devbridge dev` retains
+    nothing but the values of its secrets. The ledger and the logs of the runs stay in .devbridge/.
     """
+    from devbridge.build.container import delete_repository  # noqa: PLC0415
+    from devbridge.cli.runs import mark_dev  # noqa: PLC0415
+    from devbridge.constructs import Job  # noqa: PLC0415
     from devbridge.daemon.lock import only_one  # noqa: PLC0415
-    from devbridge.deploy import load_app, names, outputs  # noqa: PLC0415
-    from devbridge.deploy import remove as delete  # noqa: PLC0415
+    from devbridge.deploy import load_app, outputs  # noqa: PLC0415
+    from devbridge.deploy.remove import inventory  # noqa: PLC0415
+    from devbridge.deploy.remove import remove as delete  # noqa: PLC0415
 
-    app = load_app(config.root)
-    stack = names.stack(app.name, config.stage)
+    app = load_app(config.root, config.stage)
     config.make_dirs()
     with (
         only_one(config.stage_dir / "daemon.lock", config.stage),
+        interruptible(),
         cloud(config, start=True) as there,
     ):
-        outputs(there, app.name, config.stage)  # raises where nothing is deployed
+        found = inventory(there, app.name, config.stage, left=delete_data)
+        if not (found.stack_id or (found and delete_data)):
+            outputs(there, app.name, config.stage)  # raises: nothing is deployed
         place = there.endpoint_url or f"account {there.account}, region {there.region}"
-        click.echo(f"to be removed: stack {stack} in {place}, with")
-        for kind, name in resources(there, stack):
-            kept = " and all that is in it" if kind == "AWS::DynamoDB::Table" else ""
-            click.echo(f"  {kind}  {name}{kept}")
-        if not yes and not click.confirm("remove all of this for good?"):
-            click.echo("nothing was removed", err=True)
-            click.get_current_context().exit(EXIT_ERROR)
-        delete(there, app.name, config.stage, _say)
+        _announce(found, place, delete_data=delete_data)
+        if not yes:
+            confirm(
+                "remove all of this for good?", f"app {app.name}, stage {config.stage} is to go"
+            )
+        removed = delete(there, app.name, config.stage, say_progress, delete_data=delete_data)
+        if any(job.container for job in app.of_type(Job)):
+            delete_repository(there, app.name, config.stage)
+        mark_dev(config)
         click.echo(f"removed: app {app.name}, stage {config.stage}")
+        if removed and (removed.kept or removed.secrets):
+            click.echo(f"kept in {place}:")
+            _list(removed.kept, removed.secrets)
+            if not delete_data:
+                local = " --local" if config.local else ""
+                click.echo(
+                    f"to delete it: devbridge remove --stage {config.stage}{local} --delete-data"
+                )
+
+
+def _announce(found: Inventory, place: str, *, delete_data: bool) -> None:
+    going = [each for each in found.resources if delete_data or not each.kept]
+    stack = f"stack {found.stack_id.split('/')[1]}" if found.stack_id else "what was retained"
+    click.echo(f"to be removed: {stack} in {place}, with")
+    _list(going, found.secrets if delete_data else (), note="  and all that is in it")
+    if not delete_data and (found.kept or found.secrets):
+        click.echo("to be kept:")
+        _list(found.kept, found.secrets)
+
+
+def _list(resources: Iterable[Resource], secrets: Iterable[str], note: str = "") -> None:
+    for each in resources:
+        label = "" if each.label == each.name else f"  {each.label}"
+        click.echo(f"  {each.type}  {each.name}{label}{note if each.data else ''}")
+    for name in secrets:
+        click.echo(f"  AWS::SSM::Parameter  the value of secret {name!r}")

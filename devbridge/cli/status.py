@@ -19,7 +19,7 @@ from devbridge.daemon.model import Exit, State
 
 if TYPE_CHECKING:
     from devbridge.config import Config
-    from devbridge.daemon.ledger import Entry, Ledger
+    from devbridge.daemon.ledger import Entry
 
 RESULT_SHOWN: Final = 10_000
 """Characters of a result that are shown; `--json` shows all."""
@@ -66,7 +66,8 @@ def lines(entry: Entry, history: History, log: str, now: float) -> Iterator[str]
         yield from (f"          {line}" for line in report.frames(entry.failure))
     if entry.result is not None:
         yield _result(entry.result.decode("utf-8", "replace"))
-    yield f"log       {log}"
+    if log:
+        yield f"log       {log}"
     for index, (at, state, attempt, detail) in enumerate(history):
         again = f"  attempt {attempt}" if attempt > 1 else ""
         why = f"  {detail}" if detail else ""
@@ -113,27 +114,41 @@ def status(config: Config, *, job_id: str, job: str | None, json_: bool) -> None
     that this folder's ledger does not have is asked for through the job's invoker.
     """
     with found_run(config, job_id, job) as (run, book):
-        if run.entry is None or book is None:
+        if run.build is not None:
+            entry = run.build.whole()
+            _print(entry, build_history(entry), entry.log_path, json_=json_)
+        elif run.entry is None or book is None:
             with invoker(config, run) as ask:
                 answer = answer_as_json(ask("result"))
             if json_:
                 print_json(answer)
             else:
                 click.echo("\n".join(remote_lines(answer)))
-            return
-        _print(config, run.entry, book, json_=json_)
+        else:
+            log = str(log_file(config, run.entry))
+            _print(run.entry, book.history(run.job_id), log, json_=json_)
+            if not run.entry.state.final and not daemon_runs(config):
+                click.echo(NOBODY, err=True)
 
 
-def _print(config: Config, entry: Entry, book: Ledger, *, json_: bool) -> None:
-    history = book.history(entry.job_id)
-    log = str(log_file(config, entry))
+def build_history(entry: Entry) -> History:
+    """The changes of state that a build's times tell."""
+    history: list[tuple[float, State, int, str | None]] = [
+        (entry.created_at, State.QUEUED, 1, None)
+    ]
+    if entry.started_at is not None:
+        history.append((entry.started_at, State.RUNNING, 1, None))
+    if entry.ended_at is not None:
+        history.append((entry.ended_at, entry.state, entry.attempt, None))
+    return history
+
+
+def _print(entry: Entry, history: History, log: str, *, json_: bool) -> None:
     if json_:
         changes = [
             {"at": iso(at), "state": state, "attempt": attempt, "detail": detail}
             for at, state, attempt, detail in history
         ]
-        print_json({**as_json(entry), "log": log, "history": changes})
+        print_json({**as_json(entry), "log": log or None, "history": changes})
     else:
         click.echo("\n".join(lines(entry, history, log, time.time())))
-    if not entry.state.final and not daemon_runs(config):
-        click.echo(NOBODY, err=True)

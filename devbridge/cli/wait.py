@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,14 +12,22 @@ import click
 from devbridge import errors
 from devbridge.cli.common import app_options, daemon_runs, print_json
 from devbridge.cli.jobs import as_json
-from devbridge.cli.logs import NOBODY
-from devbridge.cli.runs import Found, answer_as_json, found_run, invoker, run_options
+from devbridge.cli.runs import (
+    NOBODY,
+    Ask,
+    Found,
+    answer_as_json,
+    found_run,
+    invoker,
+    run_options,
+)
 from devbridge.cli.status import remote_lines
 from devbridge.cli.text import duration_within
 from devbridge.daemon.model import State
 from devbridge.errors import JobNotFinished
 
 if TYPE_CHECKING:
+    from devbridge.cli.deployed import DeployedRun
     from devbridge.config import Config
     from devbridge.daemon.ledger import Entry, Ledger
 
@@ -65,19 +73,54 @@ class Clock:
         time.sleep(seconds)
 
 
-def wait_local(book: Ledger, entry: Entry, clock: Clock) -> Entry:
-    """The run's entry when it has ended."""
-    while not entry.state.final:
-        clock.pause(entry.state, POLL)
-        entry = book.get(entry.job_id) or entry
+def wait_local(book: Ledger, job_id: str, clock: Clock) -> Entry:
+    """The run's entry when it has ended. It need not be there yet."""
+    while (entry := book.get(job_id)) is None or not entry.state.final:
+        clock.pause(State.QUEUED if entry is None else entry.state, POLL)
     return entry
 
 
-def wait_remote(ask: Callable[[str], dict[str, Any]], clock: Clock) -> dict[str, Any]:
+def wait_build(build: DeployedRun, clock: Clock) -> Entry:
+    """The run as CodeBuild knows it when it has ended."""
+    entry = build.entry
+    while not entry.state.final:
+        clock.pause(entry.state, build.poll)
+        entry = build.refresh()
+    return build.whole()
+
+
+def wait_remote(ask: Ask, clock: Clock) -> dict[str, Any]:
     """The invoker's answer when the run has ended."""
     while not (state := State(ask("status")["state"])).final:
         clock.pause(state, POLL_INVOKER)
     return ask("result")
+
+
+def until_ended(
+    config: Config, run: Found, book: Ledger | None, clock: Clock, *, json_: bool
+) -> State:
+    """Wait until a run has ended, print how, and return its last state.
+
+    Args:
+        book: the ledger that has the run, or will; None: its build or its invoker is asked.
+    """
+    if run.build is not None:
+        entry = wait_build(run.build, clock)
+    elif book is not None:
+        state = run.entry.state if run.entry else State.QUEUED
+        if not state.final and not daemon_runs(config):
+            click.echo(NOBODY.format(state), err=True)
+        entry = wait_local(book, run.job_id, clock)
+    else:
+        with invoker(config, run) as ask:
+            answer = answer_as_json(wait_remote(ask, clock))
+        if json_:
+            print_json(answer)
+        else:
+            click.echo("\n".join(remote_lines(answer)))
+        return State(answer["state"])
+    _print(entry, json_=json_)
+    return entry.state
 
 
 @click.command(
@@ -105,21 +148,8 @@ def wait(
     timeout came first. JOB_ID is a run's id or an unambiguous beginning of it.
     """
     with found_run(config, job_id, job) as (run, book):
-        clock = Clock(run, timeout)
-        if run.entry is None or book is None:
-            with invoker(config, run) as ask:
-                answer = answer_as_json(wait_remote(ask, clock))
-            state = State(answer["state"])
-            if json_:
-                print_json(answer)
-            else:
-                click.echo("\n".join(remote_lines(answer)))
-        else:
-            if not run.entry.state.final and not daemon_runs(config):
-                click.echo(NOBODY.format(run.entry.state), err=True)
-            entry = wait_local(book, run.entry, clock)
-            state = entry.state
-            _print(entry, json_=json_)
+        known = book if run.entry is not None else None
+        state = until_ended(config, run, known, Clock(run, timeout), json_=json_)
     click.get_current_context().exit(EXIT_CODES[state])
 
 

@@ -1,15 +1,17 @@
 """Runs inside the embedded cloud's own process: ministack, tied to the life of its parent.
 
 Started as a file by the embedded cloud's interpreter, which has no devbridge: standard library and
-ministack only. Standard input is a pipe that the parent never writes to: its end means that the
-parent is gone, however it went, and then the cloud saves its state and stops. (A death signal of
-the kernel would do this on Linux alone, and goes with the *thread* that started the process.)
+ministack only. Standard input is a pipe: its end means that the parent is gone, however it went,
+and then the cloud saves its state and stops. (A death signal of the kernel would do this on Linux
+alone, and goes with the *thread* that started the process.) `DETACH` on it means that the cloud is
+to stay; then SIGTERM to its process group stops it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import os
 import shutil
 import signal
@@ -18,8 +20,10 @@ import threading
 import time
 import traceback
 
-STOP_SECONDS = 5.0
-"""How long the cloud may take to save its state before it is killed."""
+DETACH = b"d"
+STOP_SECONDS = 20.0
+"""How long the cloud may take to save its state before it is killed: a second for each 100,000
+lines that its builds have printed, at most."""
 
 
 async def _do_not_wait(_server: object) -> None:
@@ -27,8 +31,8 @@ async def _do_not_wait(_server: object) -> None:
 
 
 def _watch_parent(state_file: str, temp_dir: str) -> None:
-    while os.read(0, 4096):
-        pass
+    if os.read(0, 1) == DETACH:
+        return
     with contextlib.suppress(OSError):
         os.unlink(state_file)  # noqa: PTH108 - nobody attaches to a cloud that is stopping
     # To the functions too: a request that waits for one would hold up the saving of the state.
@@ -61,6 +65,8 @@ def _serve() -> None:
     from hypercorn.config import Config  # type: ignore[import-not-found] # noqa: PLC0415
     from ministack.app import main as ministack  # type: ignore[import-not-found] # noqa: PLC0415
 
+    sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+    importlib.import_module("codebuild.plug").plug_in()
     # Since Python 3.12 it waits for every connection to end, an MQTT client's too, which hypercorn
     # only tells to end afterwards: the cloud would never come to saving its state.
     asyncio.Server.wait_closed = _do_not_wait  # type: ignore[assignment,method-assign]

@@ -3,6 +3,9 @@
 In ``.devbridge/cloud``: ``lock`` (held by the cloud's process as long as it lives: who can take it
 knows that none runs), ``state.json`` (where it answers, for other commands), ``port`` (the last
 one, used again so that URLs stay), ``ministack.log``, and the directories of its data.
+
+It ends with the process that started it, unless that has detached it (`start_detached`); then
+`stop_running` ends it.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -39,6 +42,8 @@ class Running:
     pid: int
     started_at: float
     """Seconds since the epoch."""
+    detached: bool = False
+    """Whether it stays until it is stopped (`stop_running`), or ends with who started it."""
 
     @property
     def endpoint_url(self) -> str:
@@ -58,8 +63,12 @@ class EmbeddedCloud:
         return self.process is not None
 
     def failure(self) -> EmbeddedCloudFailed | None:
-        """Why the cloud that this process started is not running any more; None while it is."""
-        if self.process is None or self.process.poll() is None:
+        """Why the cloud is not running any more; None while it is."""
+        if self.process is None:
+            if not _ended_meanwhile(self.cloud_dir):
+                return None
+            return _ended(self.cloud_dir, "the embedded cloud was stopped, or has ended")
+        if self.process.poll() is None:
             return None
         return _ended(self.cloud_dir, "the embedded cloud has ended by itself")
 
@@ -84,18 +93,28 @@ class EmbeddedCloud:
             shutil.rmtree(self.cloud_dir / "tmp", ignore_errors=True)
         return True
 
+    def detach(self) -> Running:
+        """Let it run on when this process ends; it is nobody's from now on."""
+        process, self.process = self.process, None
+        if process is None:
+            return self.running
+        self.running = replace(self.running, detached=True)
+        _write_state(self.cloud_dir, self.running)
+        assert process.stdin  # noqa: S101 - a pipe, see `_start`
+        process.stdin.write(child.DETACH)
+        process.stdin.flush()
+        _hang_up(process)
+        return self.running
+
 
 def attach(config: Config) -> Running | None:
     """The embedded cloud of this app's folder if one runs and answers. Removes a stale state."""
-    state_file = config.cloud_dir / "state.json"
-    try:
-        state = json.loads(state_file.read_text(encoding="utf-8"))
-        running = Running(state["port"], state["pid"], state["started_at"])
-    except (OSError, ValueError, KeyError, TypeError):
+    running = _state(config.cloud_dir)
+    if running is None:
         return None
     lock = _lock(config.cloud_dir, fcntl.LOCK_SH)
     if lock is not None:
-        state_file.unlink(missing_ok=True)
+        (config.cloud_dir / "state.json").unlink(missing_ok=True)
         os.close(lock)
         return None
     return running if healthy(running.port) else None
@@ -168,6 +187,69 @@ def open_cloud(config: Config, on_progress: Progress) -> EmbeddedCloud:
         os.close(lock)  # the cloud's process has it now
 
 
+def start_detached(config: Config, on_progress: Progress) -> Running:
+    """The running embedded cloud of this folder, or a new one that stays after this process.
+
+    Raises:
+        as `open_cloud`.
+    """
+    return open_cloud(config, on_progress).detach()
+
+
+def stop_running(config: Config, timeout: float = STOP_SECONDS) -> bool:
+    """Stop the detached cloud of this folder, its state saved; False when none runs.
+
+    Raises:
+        EmbeddedCloudFailed: it belongs to a command that still runs, or it had to be killed after
+            `timeout` seconds, and so lost its state.
+    """
+    if _ended_meanwhile(config.cloud_dir) or (running := _state(config.cloud_dir)) is None:
+        return False
+    if not running.detached:
+        raise EmbeddedCloudFailed(
+            "the embedded cloud belongs to the command that started it, and ends with that",
+            where=f"{running.endpoint_url}, pid {running.pid}",
+            remedy="press Ctrl-C where `devbridge dev` runs",
+        )
+    # Nobody shall attach to a cloud that is stopping.
+    (config.cloud_dir / "state.json").unlink(missing_ok=True)
+    with suppress(ProcessLookupError):
+        os.killpg(running.pid, signal.SIGTERM)
+    deadline = time.monotonic() + timeout
+    while not _ended_meanwhile(config.cloud_dir):
+        if time.monotonic() > deadline:
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
+            shutil.rmtree(config.cloud_dir / "tmp", ignore_errors=True)
+            raise EmbeddedCloudFailed(
+                f"the embedded cloud did not stop within {timeout:g} s and was killed:"
+                " what was deployed since it started is lost",
+                where=str(config.cloud_dir),
+                remedy="start it again, and deploy again",
+            )
+        time.sleep(0.02)
+    return True
+
+
+def _state(cloud_dir: Path) -> Running | None:
+    """What the state file says, true or not."""
+    try:
+        state = json.loads((cloud_dir / "state.json").read_text(encoding="utf-8"))
+        return Running(**state)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _ended_meanwhile(cloud_dir: Path) -> bool:
+    """Whether no cloud has the lock. A folder that never had one has none."""
+    if not (cloud_dir / "lock").exists():
+        return True
+    lock = _lock(cloud_dir, fcntl.LOCK_SH)
+    if lock is not None:
+        os.close(lock)
+    return lock is not None
+
+
 def _lock(cloud_dir: Path, kind: int) -> int | None:
     lock = os.open(cloud_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -200,10 +282,7 @@ def _start(config: Config, python: Path, lock: int) -> EmbeddedCloud:
         _wait_until_healthy(process, port, cloud_dir)
         running = Running(port, process.pid, time.time())
         _write(cloud_dir / "port", str(port))
-        _write(
-            state_file,
-            json.dumps({"port": port, "pid": process.pid, "started_at": running.started_at}),
-        )
+        _write_state(cloud_dir, running)
     except BaseException:
         _kill(process)
         raise
@@ -234,7 +313,9 @@ def choose_port(cloud_dir: Path, asked: int | None) -> int:
 
 def cloud_environment(environ: Mapping[str, str], cloud_dir: Path, port: int) -> dict[str, str]:
     """The whole environment of the cloud's process, which its functions inherit."""
-    return {
+    # For tests: how many seconds a minute of CodeBuild's timeouts has.
+    minute = {key: environ[key] for key in ("DEVBRIDGE_CODEBUILD_MINUTE",) if key in environ}
+    return minute | {
         "PATH": environ.get("PATH", os.defpath),
         "HOME": environ.get("HOME", "/"),
         "LANG": environ.get("LANG", "C.UTF-8"),
@@ -294,6 +375,10 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     _hang_up(process)
+
+
+def _write_state(cloud_dir: Path, running: Running) -> None:
+    _write(cloud_dir / "state.json", json.dumps(asdict(running)))
 
 
 def _write(path: Path, text: str) -> None:

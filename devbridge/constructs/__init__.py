@@ -1,4 +1,4 @@
-"""What an app is made of: App, Job, Function, Api, Table.
+"""What an app is made of: App, Job, Function, Api, and what they bind.
 
 Constructs are plain data, validated while the app is loaded; they know nothing of CloudFormation.
 An error names the line of app.py that made the construct, the value, and what is allowed.
@@ -6,18 +6,44 @@ An error names the line of app.py that made the construct, the value, and what i
 
 from __future__ import annotations
 
+from devbridge.constructs.api import Api, Route, RouteTo
 from devbridge.constructs.app import App, Construct, Where
-from devbridge.constructs.resources import Api, Bindable, Function, Job, Permission, Route, Table
+from devbridge.constructs.authorizers import FunctionAuthorizer, JwtAuthorizer, LambdaAuthorizer
+from devbridge.constructs.bindable import Bindable
+from devbridge.constructs.code import Code, Permission
+from devbridge.constructs.container import Container
+from devbridge.constructs.cors import Cors
+from devbridge.constructs.files import copied_files
+from devbridge.constructs.function import Function
+from devbridge.constructs.job import Job
+from devbridge.constructs.messaging import Queue, Topic
+from devbridge.constructs.network import Vpc
+from devbridge.constructs.parameters import Config, Secret
+from devbridge.constructs.storage import Bucket, Table
 
 __all__ = [
     "Api",
     "App",
     "Bindable",
+    "Bucket",
+    "Code",
+    "Config",
     "Construct",
+    "Container",
+    "Cors",
     "Function",
+    "FunctionAuthorizer",
     "Job",
+    "JwtAuthorizer",
+    "LambdaAuthorizer",
     "Permission",
+    "Queue",
     "Route",
+    "RouteTo",
+    "Secret",
     "Table",
+    "Topic",
+    "Vpc",
     "Where",
+    "copied_files",
 ]

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
+from devbridge.constructs import values
 from devbridge.constructs.values import APP_NAME, APP_NAME_ALLOWED, NAME, NAME_ALLOWED
 from devbridge.errors import DuplicateName, InvalidValue
 
-_PACKAGE: Final = str(Path(__file__).resolve().parents[1])
+_PACKAGE: Final = str(Path(__file__).resolve().parents[1]) + os.sep
 
 C = TypeVar("C", bound="Construct")
+R = TypeVar("R")
+Transform = Callable[[Any], None]
+"""Changes a construct's main troposphere resource in place, just before it is deployed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +37,10 @@ class Where:
 
 @dataclass
 class Loading:
-    """The app that is being loaded: where it is, and the App objects that it has made."""
+    """The app that is being loaded: where it is, for which stage, and the Apps it has made."""
 
     root: Path
+    stage: str = ""
     apps: list[App] = field(default_factory=list)
 
 
@@ -42,9 +48,9 @@ _loading: ContextVar[Loading | None] = ContextVar("devbridge_loading", default=N
 
 
 @contextmanager
-def loading(root: Path) -> Iterator[Loading]:
-    """Within this block, every `App` that is made belongs to the folder `root`."""
-    state = Loading(root)
+def loading(root: Path, stage: str = "") -> Iterator[Loading]:
+    """Within this block, every `App` that is made belongs to the folder `root` and that stage."""
+    state = Loading(root, stage)
     token = _loading.set(state)
     try:
         yield state
@@ -72,29 +78,75 @@ class App:
     Args:
         name: lower-case letters, digits and hyphens, at most 32; it starts the name of everything
             that is deployed.
+        tags: of everything that is deployed; 40 at most, together with a construct's own.
+        permissions_boundary: the ARN of a managed policy that no role of the app can exceed.
 
     Raises:
-        InvalidValue: the name is not allowed.
+        InvalidValue: a value is not allowed.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        tags: Mapping[str, str] = {},
+        permissions_boundary: str | None = None,
+    ) -> None:
         current = _loading.get()
         self.root = current.root if current else _caller()[0].parent
+        self.stage = current.stage if current else ""
+        """The stage that the app is loaded for; empty outside of devbridge."""
         self.where = _place(self.root)
         self.name = name
         self.constructs: list[Construct] = []
+        self.resources: list[Any] = []
+        """The troposphere resources given to `add`."""
         self.files: frozenset[Path] = frozenset()
         """app.py and what it imported below its folder; known when it was loaded by devbridge."""
         self.loaded_at = 0.0
         """When devbridge began to load it, in seconds since the epoch."""
         if not isinstance(name, str) or not APP_NAME.fullmatch(name):
-            raise InvalidValue(
-                f"the app's name {name!r} is not allowed",
-                where=f"{self.where}, App",
-                remedy=f"allowed: {APP_NAME_ALLOWED}",
+            raise self._invalid(f"the app's name {name!r}", APP_NAME_ALLOWED)
+        if problem := values.tags_problem(tags):
+            raise self._invalid(f"{self!r}: tags {problem[0]}", problem[1])
+        if not values.boundary(permissions_boundary):
+            raise self._invalid(
+                f"{self!r}: permissions_boundary {permissions_boundary!r}", values.BOUNDARY_ALLOWED
             )
+        self.tags = dict(tags)
+        self.permissions_boundary = permissions_boundary
         if current:
             current.apps.append(self)
+
+    def add(self, resource: R) -> R:
+        """Add any troposphere resource to the stack, and return it.
+
+        Raises:
+            InvalidValue: it is no troposphere resource.
+            DuplicateName: one with that title was added before.
+        """
+        title = getattr(resource, "title", None)
+        if not isinstance(title, str) or not hasattr(resource, "resource_type"):
+            raise self._invalid(
+                f"{self!r}: add({resource!r})",
+                "a troposphere resource with a title, e.g. troposphere.sns.Topic('Alarms')",
+                _place(self.root),
+            )
+        if any(other.title == title for other in self.resources):
+            raise DuplicateName(
+                f"{self!r}: a resource {title!r} was added before",
+                where=str(_place(self.root)),
+                remedy="give it another title",
+            )
+        self.resources.append(resource)
+        return resource
+
+    def _invalid(self, what: str, allowed: str, where: Where | None = None) -> InvalidValue:
+        return InvalidValue(
+            f"{what} is not allowed",
+            where=f"{where or self.where}, App",
+            remedy=f"allowed: {allowed}",
+        )
 
     def __repr__(self) -> str:
         return f"App({self.name!r})"
@@ -107,13 +159,18 @@ class App:
 class Construct:
     """One part of an app.
 
+    Args:
+        name: letters, digits and single '-' or '_', starting with a letter, at most 40 characters.
+        transform: called with the construct's main troposphere resource just before it is
+            deployed: the way to every property that devbridge has no option for.
+
     Raises:
-        InvalidValue: the scope is not an App, or the name is not allowed.
+        InvalidValue: the scope is not an App, or a value is not allowed.
         DuplicateName: the app has a construct of this type with that name, or one so like it that
             their environment variables or CloudFormation ids would be the same.
     """
 
-    def __init__(self, app: App, name: str) -> None:
+    def __init__(self, app: App, name: str, *, transform: Transform | None = None) -> None:
         if not isinstance(app, App):
             file, line = _caller()
             raise InvalidValue(
@@ -135,6 +192,9 @@ class Construct:
                     where=f"{self.where}; the other is at {other.where}",
                     remedy="rename one of them",
                 )
+        if transform is not None and not callable(transform):
+            raise self.invalid("transform", transform, "a function of the troposphere resource")
+        self.transform = transform
 
     def register(self) -> None:
         """Add this to its app: the last step of a constructor, once all values are valid."""
@@ -158,8 +218,23 @@ class Construct:
 
     def invalid(self, what: str, value: object, allowed: str) -> InvalidValue:
         """The error for a value of this construct that is not allowed."""
+        return self.refused(what, (repr(value), allowed))
+
+    def refused(self, what: str, problem: values.Problem) -> InvalidValue:
+        """The error for a part of a value that is not allowed."""
         return InvalidValue(
-            f"{self}: {what} {value!r} is not allowed",
+            f"{self}: {what} {problem[0]} is not allowed",
             where=str(self.where),
-            remedy=f"allowed: {allowed}",
+            remedy=f"allowed: {problem[1]}",
         )
+
+    def flag(self, what: str, value: object) -> bool:
+        """`value` if it is a bool; anything else is refused rather than taken for true."""
+        if not isinstance(value, bool):
+            raise self.invalid(what, value, "True or False")
+        return value
+
+    def choice(self, what: str, value: object, allowed: Sequence[str]) -> None:
+        """Refuse a value that is neither None nor one of those."""
+        if value is not None and value not in allowed:
+            raise self.invalid(what, value, f"{', '.join(map(repr, allowed))}, or None")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -24,6 +24,9 @@ MEMORY_MB: Final[Mapping[str, int]] = {
     "145 GB": 145 * 1024,
 }
 ARM_MEMORY: Final = ("3 GB", "15 GB")
+Duration = str | timedelta
+"""``"30 minutes"``, ``"1.5 hours"``, or a timedelta."""
+
 ARCHITECTURES: Final = ("x86_64", "arm64")
 OFFLINE: Final = ("queue", "error", "cloud")
 
@@ -31,8 +34,32 @@ JOB_TIMEOUT: Final = (timedelta(minutes=5), timedelta(hours=36))
 RETRY_DELAY: Final = (timedelta(), timedelta(hours=1))
 FUNCTION_TIMEOUT: Final = (timedelta(seconds=1), timedelta(minutes=15))
 FUNCTION_MEMORY_MB: Final = (128, 10_240)
+VISIBILITY_TIMEOUT: Final = (timedelta(), timedelta(hours=12))
+"""Of SQS."""
+RETENTION: Final = (timedelta(seconds=60), timedelta(days=14))
+"""Of SQS messages."""
+AUTHORIZER_TTL: Final = (timedelta(), timedelta(hours=1))
+"""Of API Gateway."""
+CORS_AGE: Final = (timedelta(), timedelta(days=1))
+"""Of API Gateway."""
 ENVIRONMENT_LIMIT: Final = 4096
 """Bytes that AWS Lambda allows for all names and values together."""
+CONFIG_LIMIT: Final = 1024
+"""Bytes of one Config value: a quarter of what a function's environment may take."""
+RUNTIMES: Final = ("python3.11", "python3.12", "python3.13")
+REMOVALS: Final = ("retain", "delete")
+LOG_DAYS: Final = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096),
+    *(1827, 2192, 2557, 2922, 3288, 3653),
+)
+"""What CloudWatch Logs allows (PutRetentionPolicy)."""
+LOG_DAYS_ALLOWED: Final = f"'forever' or one of {', '.join(map(str, LOG_DAYS))} days, e.g. '7 days'"
+TAGS_LIMIT: Final = 40
+"""AWS allows 50 a resource; the rest is for devbridge's own and those of CloudFormation."""
+LAMBDA_VARIABLE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
+LAMBDA_VARIABLE_ALLOWED: Final = "names of two or more letters, digits and '_', a letter first"
+"""By AWS Lambda (API, Environment)."""
+BOUNDARY_ALLOWED: Final = "the ARN of a managed policy: 'arn:aws:iam::123456789012:policy/name'"
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?) ?(second|minute|hour|day)s?")
 _SIZE = re.compile(r"(\d+) ?(MB|GB)", re.IGNORECASE)
@@ -49,13 +76,41 @@ ROUTE_ALLOWED: Final = (
 )
 
 
+Problem = tuple[str, str]
+"""What is not allowed, as an error shows it, and what is."""
+
+# CodeBuild's bounds, the tightest among the services that are tagged.
+_TAG_KEY = re.compile(r"[\w .:/=+@-]{1,127}")
+_TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,255}")
+_BOUNDARY = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]{1,512}", re.ASCII)
+
+
 def duration(value: object, limits: tuple[timedelta, timedelta]) -> timedelta | None:
     """`value` ("1 hour", "30 minutes", a timedelta) if it is a duration within `limits`."""
     if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
-        value = timedelta(**{f"{match[2]}s": float(match[1])})
+        try:
+            value = timedelta(**{f"{match[2]}s": float(match[1])})
+        except OverflowError:
+            return None
     if not isinstance(value, timedelta) or not limits[0] <= value <= limits[1]:
         return None
     return value
+
+
+def whole_seconds(value: object, limits: tuple[timedelta, timedelta]) -> timedelta | None:
+    """The same for a duration that AWS takes as a whole number of seconds."""
+    found = duration(value, limits)
+    return None if found is None or found.microseconds else found
+
+
+def log_days(value: object) -> tuple[int | None] | None:
+    """The days that logs are kept, in a tuple: (None,) for "forever"; None if not allowed."""
+    if value == "forever":
+        return (None,)
+    days = duration(value, (timedelta(days=LOG_DAYS[0]), timedelta(days=LOG_DAYS[-1])))
+    if days is None or days != timedelta(days=days.days) or days.days not in LOG_DAYS:
+        return None
+    return (days.days,)
 
 
 def job_memory(value: object, architecture: str) -> int | None:
@@ -80,17 +135,17 @@ def function_memory(value: object) -> int | None:
     return megabytes if low <= megabytes <= high else None
 
 
-def environment_problem(environment: object) -> tuple[object, str] | None:
+def environment_problem(environment: object) -> Problem | None:
     """The first entry of an environment that is not allowed, and what is."""
     if not isinstance(environment, Mapping):
-        return environment, "a dict of strings"
+        return repr(environment), "a dict of strings"
     for key, value in environment.items():
         if not isinstance(key, str) or not _VARIABLE.fullmatch(key):
-            return key, "names of letters, digits and '_', not starting with a digit"
+            return repr(key), "names of letters, digits and '_', not starting with a digit"
         if key.startswith(_RESERVED):
-            return key, f"names that do not start with {', '.join(_RESERVED)}"
-        if not isinstance(value, str):
-            return {key: value}, "strings as values"
+            return repr(key), f"names that do not start with {', '.join(_RESERVED)}"
+        if not isinstance(value, str) or "\0" in value:
+            return repr({key: value}), "strings without NUL as values"
     size = sum(len(k.encode()) + len(v.encode()) for k, v in environment.items())
     if size > ENVIRONMENT_LIMIT:
         return f"of {size} bytes", f"at most {ENVIRONMENT_LIMIT} bytes for all names and values"
@@ -110,3 +165,34 @@ def action(value: object) -> bool:
 def resource(value: object) -> bool:
     """Whether this is an ARN, or ``*``."""
     return isinstance(value, str) and (value == "*" or value.startswith("arn:"))
+
+
+def tags_problem(tags: object) -> Problem | None:
+    """The first tag that AWS does not allow, and what it does."""
+    if not isinstance(tags, Mapping):
+        return repr(tags), "a dict of strings"
+    for key, value in tags.items():
+        if not isinstance(key, str) or not _TAG_KEY.fullmatch(key):
+            return repr(key), "keys of 1 to 127 letters, digits, spaces and + - = . _ : / @"
+        if key.lower().startswith("aws:"):
+            return repr(key), "keys that do not start with 'aws:', which is AWS's own"
+        if not isinstance(value, str) or not _TAG_VALUE.fullmatch(value):
+            return repr(
+                {key: value}
+            ), "values of 0 to 255 letters, digits, spaces and + - = . _ : / @"
+    if len(tags) > TAGS_LIMIT:
+        return f"of {len(tags)} keys", f"at most {TAGS_LIMIT}, the app's included"
+    twice = len({key.lower() for key in tags}) < len(tags)
+    return ("with a key twice", "keys that differ in more than case, by IAM") if twice else None
+
+
+def boundary(value: object) -> bool:
+    """Whether this is None, or the ARN of a managed policy."""
+    return value is None or (isinstance(value, str) and bool(_BOUNDARY.fullmatch(value)))
+
+
+def strings(value: object) -> tuple[str, ...] | None:
+    """A list of non-empty strings as a tuple, or None if it is something else."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return None
+    return tuple(value) if all(isinstance(item, str) and item for item in value) else None

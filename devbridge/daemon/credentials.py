@@ -155,11 +155,10 @@ def _explained(error: Exception, role_arn: str) -> CredentialsError:
             return CredentialsError(what, where=role_arn, remedy=_RENEW)
         if code == "AccessDenied":
             return CredentialsError(
-                "you may not assume the job's role",
+                "you may not assume the role",
                 where=role_arn,
-                remedy="the dev stage admits the principal that deployed it: start `devbridge dev` "
-                "again as the one that you are now",
+                remedy="a dev stage admits the principal that deployed it: start `devbridge dev` "
+                "again as the one that you are now; a deployed stage admits who has the permission "
+                "sts:AssumeRole on it",
             )
-    return CredentialsError(
-        f"the job's role cannot be assumed: {error}", where=role_arn, remedy=_RENEW
-    )
+    return CredentialsError(f"the role cannot be assumed: {error}", where=role_arn, remedy=_RENEW)

@@ -63,6 +63,9 @@ from devbridge.protocol.messages import Presence, Reply, Run, Topics
 from devbridge.protocol.session import Deliver
 from devbridge.transport.base import Transport
 
+SETTLED: Final = 1.0
+"""Seconds after a reload before it is asked whether the stage must be deployed again."""
+
 KILL_DEADLINE: Final = 5.0
 """Seconds after the grace period in which every worker must be gone."""
 
@@ -103,16 +106,19 @@ class Daemon:
         environment: Callable[[JobSpec, WorkerAddress], Mapping[str, str]],
         redeploy: Callable[[], Awaitable[tuple[Mapping[str, JobSpec], Iterable[Path]]]],
         terminal: Terminal,
+        outdated: Callable[[], Awaitable[bool]] | None = None,
         app_loaded: float = math.inf,
         watch_credentials: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
-        """`app_loaded` is when app.py began to be loaded, in seconds since the epoch;
+        """`outdated` is asked after a reload whether what is deployed no longer goes with the code;
+        `app_loaded` is when app.py began to be loaded, in seconds since the epoch;
         `watch_credentials` runs beside all else until it is cancelled."""
         self._settings = settings
         self._jobs = dict(jobs)
         self._ledger = ledger
         self._launcher = launcher
         self._redeploy = redeploy
+        self._outdated = outdated
         self._watch_credentials = watch_credentials
         self._terminal = terminal
         self._style = Style(terminal.colour)
@@ -127,6 +133,7 @@ class Daemon:
         self._sources = Sources(settings.root, app_files, app_loaded)
         self._watcher = Watcher()
         self._app_saved = asyncio.Event()
+        self._code_saved = asyncio.Event()
         self._dispatcher = Dispatcher(ledger, self._jobs, settings.logs)
         self._supervisor = Supervisor(
             self._jobs,
@@ -174,6 +181,7 @@ class Daemon:
             asyncio.create_task(self.bridge.run(), name="bridge"),
             asyncio.create_task(self._watch(), name="watch"),
             asyncio.create_task(self._redeploy_on_save(), name="redeploy"),
+            asyncio.create_task(self._redeploy_on_reload(), name="outdated"),
             asyncio.create_task(self._make_way(), name="make-way"),
         ]
         if self._watch_credentials is not None:
@@ -485,6 +493,7 @@ class Daemon:
             return
         took = report.duration(time.monotonic() - saved_at)
         self._terminal.line(f"{self._style.good('Reloaded')} {job} in {took}")
+        self._code_saved.set()
         if self._settings.rerun_on_save:
             for entry in self._ledger.recent(limit=1, job=job):
                 self._loop.call_soon(self.submit, job, self._ledger.payload(entry.job_id))
@@ -509,6 +518,17 @@ class Daemon:
             self.handle([JobsChanged(dict(jobs))])
             for job in gone:
                 self._job_decided(job)
+
+    async def _redeploy_on_reload(self) -> None:
+        while self._outdated is not None:
+            await self._code_saved.wait()
+            await asyncio.sleep(SETTLED)  # the run that follows a save comes first
+            self._code_saved.clear()
+            try:
+                if await self._outdated():
+                    self._app_saved.set()
+            except DevbridgeError as error:
+                self._terminal.line(f"{self._style.bad('Error')}  {error}")
 
     def _handler_file(self, job: str) -> Path:
         file, _, _ = self._jobs[job].handler.rpartition(".")

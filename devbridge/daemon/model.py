@@ -49,6 +49,10 @@ class JobSpec:
     """Seconds before the second attempt; it doubles with each further one."""
     concurrency: int | None = None
     """Runs of this job at the same time, at most; None: only the daemon's own limit."""
+    command: tuple[str, ...] = ()
+    """What a container job runs in place of a handler."""
+    command_dir: str = ""
+    """The folder that it runs in, relative to the app's: that of the Dockerfile."""
 
 
 @dataclass(frozen=True, slots=True)

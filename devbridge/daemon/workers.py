@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import select
 import signal
@@ -97,19 +98,35 @@ def worker_environment(
             "_HANDLER": job.handler,
             "LAMBDA_TASK_ROOT": str(root),
             "DEVBRIDGE_JOB_NAME": job.name,
-            "AWS_REGION": region,
-            "AWS_DEFAULT_REGION": region,
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": address.credentials_uri,
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN": address.credentials_token,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
+            **sdk_environment(address, region=region, endpoint_url=endpoint_url),
         }
     )
-    if endpoint_url is not None:
-        environment["AWS_ENDPOINT_URL"] = endpoint_url
+    if job.command:
+        environment["DEVBRIDGE_COMMAND"] = json.dumps(job.command)
+        environment["DEVBRIDGE_COMMAND_DIR"] = str(root / job.command_dir)
     if memory_limit is not None:
         environment["DEVBRIDGE_MEMORY_LIMIT"] = str(memory_limit)
+    return environment
+
+
+def sdk_environment(
+    address: WorkerAddress, *, region: str, endpoint_url: str | None = None
+) -> dict[str, str]:
+    """What makes an AWS SDK use a role's credentials, and nothing else that it might find.
+
+    `endpoint_url` is the embedded cloud's, None on AWS.
+    """
+    environment = {
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": address.credentials_uri,
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": address.credentials_token,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    if endpoint_url is not None:
+        environment["AWS_ENDPOINT_URL"] = endpoint_url
     return environment
 
 

@@ -1,21 +1,35 @@
 """synth -> package -> plan -> execute: an app becomes a CloudFormation stack.
 
-The only place that creates AWS resources. `deploy` does it all; `outputs` and `remove` go with it.
+The only place that creates AWS resources. `deploy` does it all; what is there afterwards is asked
+for with the others; `devbridge.deploy.remove` takes it away.
 """
 
 from __future__ import annotations
 
 from devbridge.deploy.access import Access, OnProgress, Progress
-from devbridge.deploy.facade import Deployed, deploy, outputs, remove
+from devbridge.deploy.facade import (
+    Deployed,
+    deploy,
+    diff,
+    environment,
+    outputs,
+    stack_values,
+    stage_mode,
+)
 from devbridge.deploy.load import load_app
+from devbridge.deploy.names import Mode
 
 __all__ = [
     "Access",
     "Deployed",
+    "Mode",
     "OnProgress",
     "Progress",
     "deploy",
+    "diff",
+    "environment",
     "load_app",
     "outputs",
-    "remove",
+    "stack_values",
+    "stage_mode",
 ]

@@ -1,13 +1,20 @@
-"""Execute: carry a change set out, and watch every resource until the stack has settled."""
+"""Execute: carry a change set out, and watch every resource until the stack has settled.
+
+Ctrl-C during an update cancels it and watches the roll-back: who stops a deployment wants it not to
+have happened, and a stack can only go on or go back. Another Ctrl-C leaves it to CloudFormation. A
+creation cannot be cancelled, so it goes on without us, and the next deployment waits for it.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from devbridge.deploy import names
+from devbridge.deploy import buckets, causes, names
 from devbridge.deploy.access import Access, OnProgress, Progress
+from devbridge.deploy.changes import BUCKET
 from devbridge.errors import DeployError
 
 if TYPE_CHECKING:
@@ -18,6 +25,7 @@ Pace = Callable[[], Iterator[float]]
 
 _STACK: Final = "AWS::CloudFormation::Stack"
 _GOOD: Final = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+_ROLLS_BACK: Final = ("ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS")
 _FOLLOW_UP: Final = ("cancelled", "canceled")
 """CloudFormation says so of what it stopped because something else had failed."""
 
@@ -40,50 +48,114 @@ def execute(
 
     Raises:
         DeployError: a resource failed; the first cause is named, and the stack is as it was.
+        KeyboardInterrupt: Ctrl-C; see above for what becomes of the stack.
     """
     cloudformation = cloud.client("cloudformation")
-    seen = _event_ids(cloudformation, plan.stack)
-    cloudformation.execute_change_set(ChangeSetName=plan.change_set)
     # A stack that is gone has no name any more, but keeps its id.
     stack_id = cloudformation.describe_stacks(StackName=plan.stack)["Stacks"][0]["StackId"]
-    planned = {change.logical_id for change in plan.changes}
+    seen = event_ids(cloudformation, stack_id)
+    planned = {change.logical_id: change.label for change in plan.changes}
+    labels = {**planned, **labels}
 
     def planned_only(progress: Progress) -> None:
         # The embedded cloud also tells of what it did not touch.
-        if progress.logical_id in planned:
+        if progress.step != "resource" or progress.logical_id in planned:
             on_progress(progress)
 
-    status, cause = watch(cloud, stack_id, seen, planned_only, pace=pace, labels=labels)
+    try:
+        _start(cloudformation, plan)
+        status, cause = watch(cloud, stack_id, seen, planned_only, pace=pace, labels=labels)
+    except KeyboardInterrupt:
+        if plan.creates:
+            on_progress(
+                Progress("wait", f"CloudFormation goes on creating {plan.stack} by itself;")
+            )
+            on_progress(Progress("wait", "the next deployment waits for it"))
+        else:
+            _cancel(cloud, stack_id, seen, planned_only, pace, labels)
+        raise
     if status in _GOOD:
+        _delete_left_buckets(cloud, plan, on_progress)
         return
+    where = f"stack {plan.stack}, which is now {status}"
     if cause is None:
-        raise DeployError(f"the stack is {status}", where=f"stack {plan.stack}")
-    rolled_back = status.endswith("ROLLBACK_COMPLETE")
+        reason = _reason_of(cloudformation, stack_id)
+        raise DeployError(f"the stack is {status}{reason}", where=where)
     raise DeployError(
         f"{cause.text}: {cause.type} {cause.status}: {cause.reason}",
-        where=f"stack {plan.stack}, which is now {status}",
-        remedy="correct it in app.py and deploy again"
-        + ("; everything is as it was before" if rolled_back else ""),
+        where=where,
+        remedy=causes.remedy(cause.type, cause.reason) + _afterwards(status),
     )
 
 
-def remove(cloud: Access, stack_id: str, on_progress: OnProgress, pace: Pace) -> None:
-    """Delete a stack and return when it is gone.
+def not_deleted(status: str, cause: Progress | None, stack_id: str) -> DeployError:
+    """The error of a stack that could not be deleted."""
+    first = f"{cause.text}: {cause.reason}" if cause else "no reason is given"
+    again = "remove what stands in the way, then run `devbridge remove` again"
+    return DeployError(
+        f"the stack is {status}: {first}",
+        where=stack_id,
+        remedy=causes.remedy(cause.type, cause.reason, again) if cause else again,
+    )
 
-    Raises:
-        DeployError: a resource could not be deleted; the first cause is named.
+
+def _delete_left_buckets(cloud: Access, plan: Plan, on_progress: OnProgress) -> None:
+    """Delete the buckets that CloudFormation could not, for they were not empty.
+
+    Not before: a deployment that fails must not have cost any data.
     """
-    cloudformation = cloud.client("cloudformation")
-    seen = _event_ids(cloudformation, stack_id)
-    cloudformation.delete_stack(StackName=stack_id)
-    status, cause = watch(cloud, stack_id, seen, on_progress, pace=pace)
-    if status != "DELETE_COMPLETE":
-        reason = f"{cause.text}: {cause.reason}" if cause else "no reason is given"
+    for change in plan.changes:
+        if change.type == BUCKET and change.data and not change.kept and change.physical_id:
+            s3 = cloud.client("s3")
+            try:
+                s3.head_bucket(Bucket=change.physical_id, ExpectedBucketOwner=cloud.account)
+            except s3.exceptions.ClientError:
+                continue
+            buckets.delete(cloud, change.physical_id, change.label, on_progress)
+
+
+def _start(cloudformation: Any, plan: Plan) -> None:
+    try:
+        cloudformation.execute_change_set(ChangeSetName=plan.change_set)
+    except cloudformation.exceptions.InvalidChangeSetStatusException as error:
         raise DeployError(
-            f"the stack is {status}: {reason}",
-            where=stack_id,
-            remedy="remove what stands in the way, then run `devbridge remove` again",
-        )
+            "another deployment has changed the stack meanwhile",
+            where=f"stack {plan.stack}",
+            remedy="deploy again: what is to change is worked out anew",
+        ) from error
+
+
+def _cancel(
+    cloud: Access,
+    stack_id: str,
+    seen: set[str],
+    on_progress: OnProgress,
+    pace: Pace,
+    labels: Mapping[str, str],
+) -> None:
+    """Cancel an update, and watch until everything is as it was."""
+    cloudformation = cloud.client("cloudformation")
+    try:
+        cloudformation.cancel_update_stack(StackName=stack_id)
+    except cloudformation.exceptions.ClientError as error:
+        on_progress(Progress("wait", f"the update cannot be cancelled: {message_of(error)}"))
+    else:
+        on_progress(Progress("wait", "the update is cancelled; Ctrl-C again does not wait for it"))
+    status, _ = watch(cloud, stack_id, seen, on_progress, pace=pace, labels=labels)
+    on_progress(Progress("wait", f"the stack is {status}{_afterwards(status)}"))
+
+
+def _afterwards(status: str) -> str:
+    """What a failed deployment has left."""
+    if status.endswith("ROLLBACK_FAILED"):
+        return "; the roll-back failed, too: continue it in the AWS console"
+    return "; everything is as it was before" if status.endswith("ROLLBACK_COMPLETE") else ""
+
+
+def _reason_of(cloudformation: Any, stack_id: str) -> str:
+    """Why the stack is what it is, where no resource was the cause."""
+    found = cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]
+    return f": {found['StackStatusReason']}" if found.get("StackStatusReason") else ""
 
 
 def watch(
@@ -118,6 +190,26 @@ def watch(
     raise AssertionError("a pace never ends")
 
 
+@contextmanager
+def asking(cloud: Access) -> Iterator[None]:
+    """Failures of credentials and connection as the cloud explains them, others as ours.
+
+    Raises:
+        DeployError: AWS refused a call; its name and who asked are said.
+    """
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    try:
+        with cloud.explained():
+            yield
+    except ClientError as error:
+        raise DeployError(
+            f"AWS refuses {error.operation_name}: {message_of(error)}",
+            where=f"{cloud.principal_arn}, region {cloud.region}",
+            remedy="the developer needs that permission to deploy",
+        ) from error
+
+
 def wait_until_gone(cloud: Access, stack_id: str, pace: Pace) -> None:
     """Return when a stack that is being deleted is gone.
 
@@ -126,11 +218,7 @@ def wait_until_gone(cloud: Access, stack_id: str, pace: Pace) -> None:
     """
     status, cause = watch(cloud, stack_id, set(), lambda _: None, pace=pace)
     if status != "DELETE_COMPLETE":
-        raise DeployError(
-            f"the stack is {status}: {cause.reason if cause else 'no reason is given'}",
-            where=stack_id,
-            remedy="delete it in the AWS console",
-        )
+        raise not_deleted(status, cause, stack_id)
 
 
 def status_of(cloudformation: Any, stack_id: str) -> str:
@@ -149,7 +237,8 @@ def message_of(error: Exception) -> str:
     return str(answer.get("Message") or error)
 
 
-def _event_ids(cloudformation: Any, stack: str) -> set[str]:
+def event_ids(cloudformation: Any, stack: str) -> set[str]:
+    """The events that there are already: what `watch` need not report."""
     seen: set[str] = set()
     _new_events(cloudformation, stack, seen)
     return seen
@@ -177,8 +266,10 @@ def _new_events(cloudformation: Any, stack: str, seen: set[str]) -> list[dict[st
 
 
 def _progress(event: Mapping[str, Any], labels: Mapping[str, str]) -> Progress | None:
-    """The progress that an event means, if a resource has settled. Pure."""
+    """The progress that an event means: a resource has settled, a roll-back begins. Pure."""
     status = event["ResourceStatus"]
+    if event["ResourceType"] == _STACK and status in _ROLLS_BACK:
+        return Progress("wait", "rolling back: what was changed becomes as it was")
     if event["ResourceType"] in (_STACK, names.STAMP) or status.endswith("_IN_PROGRESS"):
         return None
     logical_id = event["LogicalResourceId"]

@@ -1,28 +1,42 @@
-"""The one call that `devbridge dev` makes, and its counterparts."""
+"""What the commands call: deploy a stage, ask what that would change, ask what is deployed."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from devbridge.build.environment import Target
-from devbridge.build.python import function_asset, stub_asset
+from devbridge.build.container import build_image, image_uri
+from devbridge.build.pip import installed_path
+from devbridge.build.python import Builder, invoker_asset, stub_asset
+from devbridge.build.zips import Asset
 from devbridge.cloud.install import cache_dir
-from devbridge.constructs import App, Function, Job, Table
+from devbridge.constructs import App, Bindable, Function, Job
 from devbridge.daemon.model import JobSpec
-from devbridge.deploy import execute, names
+from devbridge.deploy import execute, names, secrets
 from devbridge.deploy.access import Access, OnProgress, Progress
-from devbridge.deploy.package import upload
-from devbridge.deploy.plan import describe, is_current, outputs_of, plan
+from devbridge.deploy.names import Mode
+from devbridge.deploy.package import is_tls, upload
+from devbridge.deploy.plan import Plan, describe, discard, is_current, outputs_of, plan
 from devbridge.deploy.principal import trusted_principal
-from devbridge.deploy.synth import Code, job_environment, synth
+from devbridge.deploy.synth import (
+    Assets,
+    Settings,
+    Template,
+    bound_variables,
+    has_invoker,
+    has_project,
+    job_variables,
+    synth,
+)
 from devbridge.errors import DeployError, NotDeployed
 from devbridge.interpreter import verify_interpreter
-from devbridge.resources import variable
+
+_OWN_OUTPUTS: Final = frozenset({names.TEMPLATE_HASH, names.MODE, names.BIND_ROLE})
+"""Those that are not for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +46,19 @@ class Deployed:
     outputs: dict[str, str]
     """What the user wants to see, the APIs' URLs first."""
     jobs: list[JobSpec]
+    """The jobs that run on the laptop: none on a deployed stage."""
     changed: bool
     """False: everything was there already."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What a deployment would deploy."""
+
+    template: Template
+    assets: list[Asset]
+    images: list[Job]
+    """The jobs whose images must be there."""
 
 
 def deploy(
@@ -42,162 +67,308 @@ def deploy(
     *,
     stage: str,
     on_progress: OnProgress,
+    mode: Mode = "dev",
     python: Path | None = None,
     offline: str = "queue",
     pace: execute.Pace = execute.patient,
+    schemas: Mapping[str, Any] = {},
+    approve: Callable[[Plan], None] | None = None,
 ) -> Deployed:
-    """Make the stage what app.py says: for `devbridge dev`, with stubs for the jobs.
+    """Make the stage what app.py says, and return when the stack is complete.
 
-    Blocks until the stack is complete; costs one question to CloudFormation if nothing changed.
+    If nothing changed, it costs one question to CloudFormation, and one to SSM if there are
+    secrets.
 
     Args:
-        python: the app's interpreter, whose packages its functions get; default: this one.
+        mode: "dev": with stubs, for `devbridge dev`; "deployed": all jobs in CodeBuild.
+        python: the app's interpreter, whose packages its code gets; default: this one.
         offline: what the stubs do when no daemon is connected: queue, error or cloud.
         pace: the pauses between questions to CloudFormation.
+        schemas: JSON Schemas of the jobs' payloads by the job's name, for those who bind them.
+        approve: is shown the plan before it is carried out; what it raises stops the deployment.
 
     Raises:
         InvalidValue: a name is too long, or an environment is over 4 KB.
-        BuildError: a function could not be packaged.
-        DeployError: CloudFormation refused the change or rolled it back.
+        AppFailed: a `transform` raised.
+        BuildError: code could not be packaged, or an image not built.
+        DeployError: a secret has no value (not in "dev"), or CloudFormation refused the change or
+            rolled it back.
         CredentialsError, CloudError: the cloud could not be asked.
     """
     python = python or Path(sys.executable)
-    stack = names.stack(app.name, stage)
-    version = _version(python)
-    functions = app.of_type(Function)
-    cache = cache_dir() / "wheels"
-    stub = stub_asset()
-    assets = {
-        function.name: function_asset(
-            function,
-            python=python,
-            target=None if cloud.endpoint_url else Target(version, function.architecture),
-            cache=cache,
-        )
-        for function in functions
-    }
-    bucket = names.asset_bucket(cloud.account, cloud.region)
-    with _asking(cloud):
-        template = synth(
-            app,
-            stage=stage,
-            principal_arn=trusted_principal(cloud.principal_arn, cloud.client("iam")),
-            iot_host=cloud.iot_endpoint().host.partition(":")[0],
-            python=version,
-            stub=Code(bucket, stub.key),
-            functions={name: Code(bucket, asset.key) for name, asset in assets.items()},
-            offline=offline,
-        )
+    stack, version = names.stack(app.name, stage), _version(python)
+    with execute.asking(cloud):
+        _check_secrets(cloud, app, stage, mode, on_progress)
+        settings = _settings(cloud, stage, mode, version, offline)
+        made = _make(app, cloud, settings, python, schemas)
         found = describe(cloud, stack)
-        changed = not is_current(found, template)
+        changed = not is_current(found, made.template)
         if changed:
-            upload(cloud, [stub, *assets.values()], on_progress)
-            tags = {"devbridge:app": app.name, "devbridge:stage": stage}
-            planned = plan(cloud, stack, template, tags=tags, on_progress=on_progress, pace=pace)
+            _build_images(cloud, made.images, stage, on_progress)
+            upload(cloud, made.assets, on_progress)
+            tags = _tags(app, stage)
+            planned = plan(
+                cloud, stack, made.template, tags=tags, on_progress=on_progress, pace=pace
+            )
             on_progress(Progress("plan", f"{len(planned.changes)} changes to stack {stack}"))
             if planned:
-                execute.execute(cloud, planned, template.labels, on_progress, pace)
+                _approve(cloud, planned, approve)
+                execute.execute(cloud, planned, made.template.labels, on_progress, pace)
             found = describe(cloud, stack)
-        values = outputs_of(found) if found else {}
-    jobs = [_spec(job, stage, values) for job in app.of_type(Job)]
-    return Deployed(_shown(values, cloud.endpoint_url), jobs, changed)
+        values = _values(cloud, found)
+    jobs = [job for job in app.of_type(Job) if mode == "dev" and job.live]
+    specs = [_spec(job, cloud, stage, values, python, version) for job in jobs]
+    return Deployed(_shown(values), specs, changed)
+
+
+def diff(
+    app: App,
+    cloud: Access,
+    *,
+    stage: str,
+    mode: Mode = "deployed",
+    python: Path | None = None,
+    offline: str = "queue",
+    pace: execute.Pace = execute.patient,
+    schemas: Mapping[str, Any] = {},
+    on_progress: OnProgress = lambda _: None,
+) -> Plan:
+    """What `deploy` would change; nothing is changed, and only a large template is uploaded.
+
+    Raises:
+        as `deploy`.
+    """
+    python = python or Path(sys.executable)
+    stack, version = names.stack(app.name, stage), _version(python)
+    with execute.asking(cloud):
+        settings = _settings(cloud, stage, mode, version, offline)
+        template = _make(app, cloud, settings, python, schemas).template
+        if is_current(describe(cloud, stack), template):
+            return Plan(stack, "", False, ())
+        planned = plan(
+            cloud,
+            stack,
+            template,
+            tags=_tags(app, stage),
+            on_progress=on_progress,
+            pace=pace,
+            clear=False,
+        )
+        discard(cloud, planned)
+        return planned
 
 
 def outputs(cloud: Access, app: str, stage: str) -> dict[str, str]:
-    """The outputs of a deployed stage, the APIs' URLs first.
+    """The outputs of a deployed stage that are for the user, the APIs' URLs first.
 
     Raises:
         NotDeployed: there is no such stack.
         CredentialsError, CloudError: the cloud could not be asked.
     """
-    with _asking(cloud):
-        found = describe(cloud, names.stack(app, stage))
-    if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS":
+    return _shown(stack_values(cloud, app, stage))
+
+
+def stack_values(cloud: Access, app: str, stage: str) -> dict[str, str]:
+    """All outputs of a deployed stage, by the names that `names` gives them.
+
+    Raises:
+        NotDeployed: there is no such stack.
+        CredentialsError, CloudError: the cloud could not be asked.
+    """
+    found = _deployed(cloud, app, stage)
+    if found is None:
         raise NotDeployed(
             f"app {app!r} is not deployed to stage {stage!r}",
             where=f"account {cloud.account}, region {cloud.region}",
-            remedy="run `devbridge dev` first, or name another stage with --stage",
+            remedy="run `devbridge dev` or `devbridge deploy` first, or name another stage with "
+            "--stage",
         )
-    return _shown(outputs_of(found), cloud.endpoint_url)
+    return _values(cloud, found)
 
 
-def remove(
-    cloud: Access,
-    app: str,
-    stage: str,
-    on_progress: OnProgress,
-    pace: execute.Pace = execute.patient,
-) -> bool:
-    """Delete the stage with everything in it, tables too; False if there was nothing.
+def stage_mode(cloud: Access, app: str, stage: str) -> Mode | None:
+    """Whether a stage is one of `devbridge dev` or of `devbridge deploy`; None: it is not there.
 
     Raises:
-        DeployError: something could not be deleted.
         CredentialsError, CloudError: the cloud could not be asked.
     """
-    with _asking(cloud):
+    found = _deployed(cloud, app, stage)
+    if found is None:
+        return None
+    return "deployed" if outputs_of(found).get(names.MODE) == "deployed" else "dev"
+
+
+def environment(app: App, stage: str, outputs: Mapping[str, str]) -> dict[str, str]:
+    """The variables that binding everything in the app gives.
+
+    Args:
+        outputs: of the stack: `stack_values`.
+    """
+    return _bound((c for c in app.constructs if isinstance(c, Bindable)), stage, outputs)
+
+
+def _bound(bind: Iterable[Bindable], stage: str, values: Mapping[str, str]) -> dict[str, str]:
+    return bound_variables(bind, stage, lambda target, what: values[names.output(target, what)])
+
+
+def _deployed(cloud: Access, app: str, stage: str) -> dict[str, Any] | None:
+    with execute.asking(cloud):
         found = describe(cloud, names.stack(app, stage))
-        if found is None:
-            return False
-        execute.remove(cloud, found["StackId"], on_progress, pace)
-        return True
+    return None if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS" else found
 
 
-@contextmanager
-def _asking(cloud: Access) -> Iterator[None]:
-    """Failures of credentials and connection as the cloud explains them, others as ours."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415
-
-    try:
-        with cloud.explained():
-            yield
-    except ClientError as error:
-        raise DeployError(
-            f"AWS refuses {error.operation_name}: {execute.message_of(error)}",
-            where=f"{cloud.principal_arn}, region {cloud.region}",
-            remedy="the developer needs that permission to deploy",
-        ) from error
-
-
-def _spec(job: Job, stage: str, values: Mapping[str, str]) -> JobSpec:
-    environment = {**job_environment(job, stage), **job.environment}
-    for target in job.bind:
-        if isinstance(target, Table):
-            key = variable("Table", "tableName", target.name)
-            environment[key] = values[names.output(target, "Table")]
-        else:
-            key = variable("Job", "functionName", target.name)
-            environment[key] = names.invoker(target, stage)
-    return JobSpec(
-        name=job.name,
-        handler=str(job.handler),
-        timeout=job.timeout.total_seconds(),
-        memory_mb=job.memory_mb,
-        role_arn=values[names.output(job, "Role")],
-        environment=environment,
-        project_arn=values[names.output(job, "Project")],
-        max_attempts=job.retries + 1,
-        retry_delay=job.retry_delay.total_seconds(),
-        concurrency=job.concurrency,
+def _settings(cloud: Access, stage: str, mode: Mode, version: str, offline: str) -> Settings:
+    dev = mode == "dev"
+    return Settings(
+        stage=stage,
+        principal_arn=trusted_principal(cloud.principal_arn, cloud.client("iam")) if dev else "",
+        iot_host=cloud.iot_endpoint().host.partition(":")[0] if dev else "",
+        python=version,
+        mode=mode,
+        offline=offline,
+        tls=is_tls(cloud.endpoint_url),
     )
 
 
-def _shown(values: Mapping[str, str], endpoint_url: str | None) -> dict[str, str]:
-    """Outputs for the user: URLs first, reachable ones."""
-    shown = {key: value for key, value in values.items() if key != names.TEMPLATE_HASH}
-    ordered = sorted(shown, key=lambda key: (not key.endswith("Url"), key))
-    return {
-        key: _reachable(shown[key], endpoint_url) if key.endswith("Url") else shown[key]
-        for key in ordered
+def _make(
+    app: App, cloud: Access, settings: Settings, python: Path, schemas: Mapping[str, Any]
+) -> _Made:
+    """Pack the code, and make the template that refers to it."""
+    builder = Builder(
+        python,
+        settings.python,
+        _cache(),
+        local=cloud.endpoint_url is not None,
+        schemas=schemas,
+    )
+    jobs = app.of_type(Job)
+    in_cloud = [job for job in jobs if has_project(job, settings)]
+    contained = [job for job in in_cloud if job.container]
+    functions = {each.name: builder.function_asset(each) for each in app.of_type(Function)}
+    sources = {job.name: builder.job_asset(job) for job in in_cloud if not job.container}
+    invoked = [has_invoker(job, settings) for job in jobs]
+    stub = stub_asset() if not all(invoked) else None
+    invoker = invoker_asset() if any(invoked) else None
+    assets = Assets(
+        bucket=names.asset_bucket(cloud.account, cloud.region),
+        stub=stub.key if stub else "",
+        invoker=invoker.key if invoker else "",
+        functions={name: asset.key for name, asset in functions.items()},
+        jobs={name: asset.key for name, asset in sources.items()},
+        images={
+            job.name: image_uri(job, cloud, settings.stage) for job in in_cloud if job.container
+        },
+    )
+    packed = [stub, invoker, *functions.values(), *sources.values()]
+    return _Made(
+        synth(app, settings, assets),
+        [asset for asset in packed if asset],
+        contained,
+    )
+
+
+def _check_secrets(
+    cloud: Access, app: App, stage: str, mode: Mode, on_progress: OnProgress
+) -> None:
+    """
+    Raises:
+        DeployError: a secret has no value, and nobody could set it before it is needed.
+    """
+    missing = secrets.missing(cloud, app, stage)
+    if missing and mode == "deployed":
+        raise DeployError(
+            f"secrets without a value: {', '.join(missing)}",
+            where=names.stack(app.name, stage),
+            remedy="set them first:"
+            + "".join(f"\n    devbridge secrets set {name} --stage {stage}" for name in missing),
+        )
+    for name in missing:
+        on_progress(
+            Progress(
+                "plan",
+                f"secret {name!r} has no value: devbridge secrets set {name} --stage {stage}",
+            )
+        )
+
+
+def _build_images(cloud: Access, jobs: list[Job], stage: str, on_progress: OnProgress) -> None:
+    for job in jobs:
+        if cloud.endpoint_url is None:
+            build_image(job, cloud, lambda text: on_progress(Progress("build", text)), stage=stage)
+        else:
+            on_progress(
+                Progress("build", f"{job}: no image, the embedded cloud runs no containers")
+            )
+
+
+def _approve(cloud: Access, planned: Plan, approve: Callable[[Plan], None] | None) -> None:
+    if approve is None:
+        return
+    try:
+        approve(planned)
+    except BaseException:
+        discard(cloud, planned)
+        raise
+
+
+def _tags(app: App, stage: str) -> dict[str, str]:
+    return {"devbridge:app": app.name, "devbridge:stage": stage}
+
+
+def _spec(
+    job: Job, cloud: Access, stage: str, values: Mapping[str, str], python: Path, version: str
+) -> JobSpec:
+    environment = {
+        **job_variables(job, stage),
+        **job.environment,
+        **_bound(job.bind, stage, values),
     }
+    if job.install:
+        folder = installed_path(job.install, python, _cache(), version=version)
+        environment["DEVBRIDGE_PATH"] = str(folder)
+    role_arn = values[names.output(job, "Role")]
+    partition, place = role_arn.split(":")[1], f"{cloud.region}:{cloud.account}"
+    return JobSpec(
+        name=job.name,
+        handler=str(job.handler or ""),
+        timeout=job.timeout.total_seconds(),
+        memory_mb=job.memory_mb,
+        role_arn=role_arn,
+        environment=environment,
+        project_arn=f"arn:{partition}:codebuild:{place}:project/{names.project(job, stage)}",
+        max_attempts=job.retries + 1,
+        retry_delay=job.retry_delay.total_seconds(),
+        concurrency=job.concurrency,
+        command=tuple(job.container.cmd) if job.container else (),
+        command_dir=job.container.directory if job.container else "",
+    )
 
 
-def _reachable(url: str, endpoint_url: str | None) -> str:
-    """An API's URL on the embedded cloud's port of today, which may not be that of its creation."""
+def _values(cloud: Access, stack: Mapping[str, Any] | None) -> dict[str, str]:
+    """A stack's outputs, with URLs that can be reached."""
+    found = outputs_of(stack) if stack else {}
+    return {key: _reachable(value, cloud.endpoint_url) for key, value in found.items()}
+
+
+def _shown(values: Mapping[str, str]) -> dict[str, str]:
+    """Outputs for the user: URLs first."""
+    shown = [key for key in values if key not in _OWN_OUTPUTS]
+    return {key: values[key] for key in sorted(shown, key=lambda k: (not k.endswith("Url"), k))}
+
+
+def _reachable(value: str, endpoint_url: str | None) -> str:
+    """A URL on the embedded cloud's port of today, which may not be that of its creation."""
     port = urlsplit(endpoint_url).port if endpoint_url else None
-    parts = urlsplit(url)
-    if port is None or parts.port is None:
-        return url
+    if port is None or not value.startswith("http:"):
+        return value
+    parts = urlsplit(value)
+    if parts.port is None:
+        return value
     return urlunsplit(parts._replace(netloc=f"{parts.hostname}:{port}"))
+
+
+def _cache() -> Path:
+    return cache_dir() / "build"
 
 
 def _version(python: Path) -> str:

@@ -21,8 +21,11 @@ _MODULE: Final = "app"
 _OWN: Final = ("__main__", "devbridge", "runner", "stub_lambda")
 
 
-def load_app(root: Path) -> App:
+def load_app(root: Path, stage: str = "") -> App:
     """The app that `root`/app.py defines, freshly run with everything it imports below `root`.
+
+    Args:
+        stage: what app.py sees as `App.stage`.
 
     Raises:
         AppNotFound: there is no app.py in `root`.
@@ -36,7 +39,7 @@ def load_app(root: Path) -> App:
             f"there is no {APP_FILE} in {root}",
             remedy="go to the app's folder, or run `devbridge init` to make an app",
         )
-    with _fresh_modules(root), loading(root) as state:
+    with _fresh_modules(root), loading(root, stage) as state:
         _run(path, root)
         files = {path, *_own_files(root).values()}
     if len(state.apps) != 1:

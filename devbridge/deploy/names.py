@@ -12,12 +12,21 @@ from devbridge.errors import InvalidValue
 TEMPLATE_HASH: Final = "DevbridgeTemplate"
 """The output that holds the hash of the template that the stack was made from."""
 
+MODE: Final = "DevbridgeMode"
+"""The output that says whether the stage is one of `devbridge dev` or of `devbridge deploy`."""
+
+BIND_ROLE: Final = "DevbridgeBindRole"
+"""The output with the ARN of the role that `devbridge bind` assumes."""
+
 STAMP: Final = "AWS::CloudFormation::WaitConditionHandle"
 """The type of the resource whose name has that hash. It is nothing, and costs nothing."""
 
 _LAMBDA_LIMIT: Final = 64
 
-Output = Literal["Url", "Table", "Invoker", "Project", "Role"]
+Mode = Literal["dev", "deployed"]
+"""Of a stage: its jobs run on the laptop of a developer, or in CodeBuild."""
+
+Output = Literal["Url", "Table", "Bucket", "Queue", "Topic", "Function", "Role"]
 
 
 def stack(app: str, stage: str) -> str:
@@ -41,7 +50,7 @@ def logical(construct: Construct, suffix: str = "") -> str:
 
 
 def output(construct: Construct, what: Output) -> str:
-    """The name of one of the stack's outputs, e.g. ``FactorialInvoker``, ``ApiUrl``."""
+    """The name of one of the stack's outputs, e.g. ``NotesTable``, ``ApiUrl``."""
     return _camel(construct) + what
 
 
@@ -58,6 +67,11 @@ def function(construct: Construct, stage: str) -> str:
 def project(job: Construct, stage: str) -> str:
     """The name of a job's CodeBuild project."""
     return f"{job.app.name}-{stage}-{job.name}"
+
+
+def invoker_log_group(app: str, stage: str) -> str:
+    """The log group of all invokers."""
+    return f"/aws/lambda/{app}-{stage}-invokers"
 
 
 def asset_bucket(account: str, region: str) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from devbridge.deploy import names, package
 from devbridge.deploy.access import Access, OnProgress, Progress
+from devbridge.deploy.changes import LABELS, QUEUE, TABLE, Action, Change, all_added, changes_of
 from devbridge.deploy.execute import Pace, message_of, wait_until_gone, watch
 from devbridge.deploy.synth import Template
 from devbridge.errors import DeployError
@@ -29,28 +32,94 @@ _UNUSABLE: Final = (
 _NO_CHANGES: Final = ("didn't contain changes", "No updates are to be performed")
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What will happen to one resource."""
-
-    action: Literal["add", "change", "replace", "remove"]
-    logical_id: str
-    type: str
-    label: str
-    """The construct, as the user knows it."""
+MARKS: Final[Mapping[Action, str]] = {"add": "+", "change": "~", "replace": "!", "remove": "-"}
+"""The first character of a change's line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A change set that waits to be executed; `change_set` is empty if there is nothing to do."""
+    """What would change; false if there is nothing to do."""
 
     stack: str
     change_set: str
+    """The one that waits to be executed; "" if there is none."""
     creates: bool
+    """Whether the stack does not exist yet."""
     changes: tuple[Change, ...]
 
     def __bool__(self) -> bool:
-        return bool(self.change_set)
+        return bool(self.change_set or self.changes)
+
+    @property
+    def dangerous(self) -> tuple[Change, ...]:
+        """The changes that take data away from the app."""
+        return tuple(change for change in self.changes if change.data)
+
+
+def lines(plan: Plan) -> Iterator[str]:
+    """The plan for people: one line a change, who may do what apart from the rest.
+
+    A line begins with ``+`` (added), ``~`` (changed), ``!`` (replaced) or ``-`` (removed).
+    """
+    counts = Counter(change.action for change in plan.changes)
+    said: Mapping[Action, str] = {
+        "add": "added",
+        "change": "changed",
+        "replace": "replaced",
+        "remove": "removed",
+    }
+    text = ", ".join(f"{counts[key]} {word}" for key, word in said.items() if counts[key])
+    yield f"stack {plan.stack}{' (new)' if plan.creates else ''}: {text or 'only its outputs'}"
+    order = list(MARKS)
+    changes = sorted(plan.changes, key=lambda c: (order.index(c.action), c.label, c.logical_id))
+    width = max((len(change.label) for change in changes), default=0)
+    for change in changes:
+        if not change.iam:
+            yield _line(change, width)
+    if any(change.iam for change in changes):
+        yield "who may do what:"
+    for change in changes:
+        if change.iam:
+            yield _line(change, width)
+            yield from (f"+   {change.logical_id} {text}" for text in change.granted)
+            yield from (f"-   {change.logical_id} {text}" for text in change.revoked)
+
+
+def _line(change: Change, width: int) -> str:
+    what = f"{MARKS[change.action]} {change.label:<{width}}  {change.type}  {change.logical_id}"
+    notes = []
+    if change.action == "change":
+        notes.append(", ".join(change.properties) or change.reason)
+    if change.action == "replace":
+        notes.append(f"replaced: {change.reason}")
+    if change.data:
+        notes.append("its data is kept, outside of the app" if change.kept else "ITS DATA IS LOST")
+    return "  ".join([what, *filter(None, notes)])
+
+
+def as_json(plan: Plan) -> dict[str, Any]:
+    """The plan for programs."""
+    return {
+        "stack": plan.stack,
+        "creates": plan.creates,
+        "changes": [
+            {
+                "action": change.action,
+                "construct": change.label,
+                "logicalId": change.logical_id,
+                "type": change.type,
+                "physicalId": change.physical_id or None,
+                "reason": change.reason or None,
+                "properties": list(change.properties),
+                "iam": change.iam,
+                "granted": list(change.granted),
+                "revoked": list(change.revoked),
+                "data": change.data,
+                "kept": change.kept,
+            }
+            for change in plan.changes
+        ],
+    }
 
 
 def describe(cloud: Access, stack: str) -> dict[str, Any] | None:
@@ -85,19 +154,26 @@ def plan(
     tags: Mapping[str, str],
     on_progress: OnProgress,
     pace: Pace,
+    clear: bool = True,
 ) -> Plan:
-    """A change set that turns the stack into the template.
+    """A change set that turns the stack into the template. Execute it, or `discard` it.
 
-    What stands in the way is cleared first: another deployment is waited for, and a stack whose
-    first creation failed is deleted (it can be nothing else).
+    Another deployment is waited for. A stack whose first creation failed, which can only be
+    deleted, is deleted first.
+
+    Args:
+        clear: False: leave such a stack alone; the plan then has no change set.
 
     Raises:
         DeployError: CloudFormation refuses the template, the stack is another app's, or it is
             stuck in a failed roll-back.
     """
+    new = json.loads(template.body)
+    if not clear and _is_unusable(describe(cloud, stack)):
+        return Plan(stack, "", True, all_added(new, template.labels))
     found = _settled(cloud, stack, on_progress, pace)
     if found:
-        _check_owner(found, tags)
+        check_owner(found, tags)
     cloudformation = cloud.client("cloudformation")
     try:
         change_set = cloudformation.create_change_set(
@@ -119,12 +195,62 @@ def plan(
         if any(text in reason for text in _NO_CHANGES):
             return Plan(stack, "", False, ())
         raise DeployError(f"CloudFormation refuses the change: {reason}", where=f"stack {stack}")
-    changes = tuple(
-        _change(item["ResourceChange"], template.labels)
-        for item in described["Changes"]
-        if item.get("ResourceChange", {}).get("ResourceType") not in (None, names.STAMP)
+    items = [item["ResourceChange"] for item in described["Changes"] if "ResourceChange" in item]
+    old = deployed_template(cloud, stack) if found else {}
+    changes = changes_of(items, old, new, template.labels)
+    return Plan(stack, change_set, not found, tuple(_as_it_is(cloud, changes)))
+
+
+def discard(cloud: Access, plan: Plan) -> None:
+    """Delete the plan's change set, and the empty stack that was made for it."""
+    if not plan.change_set:
+        return
+    cloudformation = cloud.client("cloudformation")
+    cloudformation.delete_change_set(ChangeSetName=plan.change_set)
+    found = describe(cloud, plan.stack)
+    if plan.creates and found and found["StackStatus"] == "REVIEW_IN_PROGRESS":
+        cloudformation.delete_stack(StackName=found["StackId"])
+
+
+def deployed_template(cloud: Access, stack: str) -> Mapping[str, Any]:
+    """The template that a stack was made from.
+
+    Raises:
+        DeployError: it is not JSON, so it is not ours.
+    """
+    cloudformation = cloud.client("cloudformation")
+    body = cloudformation.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
+    if not isinstance(body, Mapping):
+        raise DeployError("the stack's template is not JSON", where=f"stack {stack}")
+    return body
+
+
+def _as_it_is(cloud: Access, changes: tuple[Change, ...]) -> Iterator[Change]:
+    """The changes, corrected by what templates do not tell."""
+    for change in changes:
+        if change.data and change.type == QUEUE and _is_empty(cloud, change.physical_id):
+            yield replace(change, data=False)
+        elif change.action == "replace" and change.type == TABLE and cloud.endpoint_url:
+            # The embedded cloud makes the new table in place of the old one, whatever its policy.
+            yield replace(change, kept=False)
+        else:
+            yield change
+
+
+def _is_empty(cloud: Access, url: str) -> bool:
+    sqs = cloud.client("sqs")
+    try:
+        counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    except sqs.exceptions.ClientError:
+        return False  # nobody knows
+    return not any(
+        int(counts.get(f"ApproximateNumberOfMessages{which}", 0))
+        for which in ("", "NotVisible", "Delayed")
     )
-    return Plan(stack, change_set, not found, changes)
+
+
+def _is_unusable(found: Mapping[str, Any] | None) -> bool:
+    return found is not None and found["StackStatus"] in _UNUSABLE
 
 
 def _settled(
@@ -136,7 +262,7 @@ def _settled(
         on_progress(Progress("wait", f"stack {stack} is being removed"))
         wait_until_gone(cloud, found["StackId"], pace)
         return None
-    if found and found["StackStatus"] in _UNUSABLE:
+    if found and _is_unusable(found):
         on_progress(Progress("wait", f"stack {stack} is {found['StackStatus']}: made again"))
         cloud.client("cloudformation").delete_stack(StackName=found["StackId"])
         wait_until_gone(cloud, found["StackId"], pace)
@@ -154,7 +280,8 @@ def _settled(
     return found
 
 
-def _check_owner(found: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+def check_owner(found: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+    """Raise DeployError if a described stack has other tags: it is of another app or stage."""
     # Names are joined with hyphens: app "a-b", stage "c" and app "a", stage "b-c" are one stack.
     theirs = {tag["Key"]: tag["Value"] for tag in found.get("Tags", ())}
     if any(theirs.get(key) != value for key, value in tags.items()):
@@ -167,9 +294,13 @@ def _check_owner(found: Mapping[str, Any], tags: Mapping[str, str]) -> None:
 
 
 def _template_argument(cloud: Access, template: Template) -> dict[str, str]:
-    body = template.body.encode()
+    # With the constructs, so that what is removed some day can be called by its name.
+    content = json.loads(template.body)
+    content["Metadata"] = {**content.get("Metadata", {}), LABELS: dict(template.labels)}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    body = text.encode()
     if len(body) <= INLINE_LIMIT:
-        return {"TemplateBody": template.body}
+        return {"TemplateBody": text}
     s3, bucket = cloud.client("s3"), package.ensure_bucket(cloud)
     key = f"{hashlib.sha256(body).hexdigest()}.template"
     s3.put_object(Bucket=bucket, Key=key, Body=body, ExpectedBucketOwner=cloud.account)
@@ -189,16 +320,3 @@ def _described(cloudformation: Any, change_set: str, pace: Pace) -> dict[str, An
         described["Changes"] += page["Changes"]
         token = page.get("NextToken")
     return described
-
-
-def _change(change: Mapping[str, Any], labels: Mapping[str, str]) -> Change:
-    action: Literal["add", "change", "replace", "remove"]
-    match change["Action"]:
-        case "Add":
-            action = "add"
-        case "Remove":
-            action = "remove"
-        case _:
-            action = "replace" if change.get("Replacement") == "True" else "change"
-    logical_id = change["LogicalResourceId"]
-    return Change(action, logical_id, change["ResourceType"], labels.get(logical_id, logical_id))

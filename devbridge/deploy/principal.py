@@ -40,3 +40,11 @@ def trust(principal: str) -> dict[str, Any]:
         # As a principal this ARN means the whole account: only the condition means the root user.
         statement["Condition"] = {"ArnEquals": {"aws:PrincipalArn": principal}}
     return {**statement, "Principal": {"AWS": principal}}
+
+
+def trust_account() -> dict[str, Any]:
+    """The trust policy statement that admits who is allowed to by a policy of their own."""
+    import troposphere  # noqa: PLC0415
+
+    root = troposphere.Sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")
+    return {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": root}}

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, cast
 
-from devbridge.cli import dev
+from devbridge.cli import deploying, dev
 from devbridge.cloud.session import Cloud
 from devbridge.config import Config
 from devbridge.daemon.lock import only_one
@@ -82,9 +82,9 @@ def main(settings_file: str) -> int:
     cloud = cast(Cloud, BrokerOnly(settings["port"]))
     with contextlib.ExitStack() as stack:
         stack.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage))
-        stack.enter_context(dev._interruptible())
+        stack.enter_context(deploying.interruptible())
         deployed = Deployed(outputs={}, jobs=jobs, changed=False)
-        return asyncio.run(dev._live(config, cloud, app, deployed, began, None))
+        return asyncio.run(dev._live(config, cloud, app, deployed, began, None, {}))
 
 
 if __name__ == "__main__":

@@ -32,10 +32,11 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def devbridge(app: Path, embedded: Running) -> Devbridge:
+def devbridge(app: Path, embedded: Running, monkeypatch: pytest.MonkeyPatch) -> Devbridge:
     """Runs a command on the embedded cloud, at stage `test`."""
 
     def run(*arguments: str, answer: str | None = None) -> Result:
+        monkeypatch.setattr("devbridge.cli.deploying.has_terminal", lambda: answer is not None)
         there = ("--stage", "test", "--endpoint", embedded.endpoint_url)
         return CliRunner().invoke(main, [*arguments, *there], input=answer)
 
@@ -76,7 +77,7 @@ def test_remove_says_what_it_removes_asks_and_removes_it(
     declined = devbridge("remove", answer="n\n")
     assert declined.exit_code == errors.EXIT_ERROR
     assert "AWS::DynamoDB::Table" in declined.stdout
-    assert "nothing was removed" in declined.stderr
+    assert "nothing was changed" in declined.stderr
     assert local_cloud.client("dynamodb").list_tables()["TableNames"]
 
     removed = devbridge("remove", answer="y\n")

@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,13 @@ from botocore.exceptions import ClientError
 
 from devbridge import deploy as deployment
 from devbridge.cloud.session import Cloud
-from devbridge.deploy import Deployed, Progress, load_app
+from devbridge.deploy import Deployed, Progress, load_app, secrets
 from devbridge.deploy.package import ensure_bucket
+from devbridge.deploy.plan import Plan
+from devbridge.deploy.remove import remove
 from devbridge.errors import DeployError, NotDeployed
 
+PYTHON = Path(sys.executable)
 APP = """\
 from devbridge import Api, App, Job, Table
 
@@ -49,13 +53,16 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def deploy(root: Path, cloud: Cloud, told: list[Progress] | None = None) -> Deployed:
+def deploy(
+    root: Path, cloud: Cloud, told: list[Progress] | None = None, **options: Any
+) -> Deployed:
     return deployment.deploy(
-        load_app(root),
+        load_app(root, "test"),
         cloud,
         stage="test",
         on_progress=(told if told is not None else []).append,
-        python=Path(sys.executable),
+        python=PYTHON,
+        **options,
     )
 
 
@@ -79,7 +86,7 @@ def test_an_app_is_deployed_answers_and_is_removed(root: Path, local_cloud: Clou
     done = deploy(root, local_cloud, told)
     assert done.changed
     assert next(iter(done.outputs)) == "ApiUrl"
-    assert len(resources(told)) == len(set(resources(told))) == 16
+    assert len(resources(told)) == len(set(resources(told))) == 17
     assert call(done.outputs["ApiUrl"]) == (200, "demo-test-report-invoker")
     (job,) = done.jobs
     assert (job.name, job.handler, job.max_attempts) == ("report", "jobs/report.handler", 3)
@@ -94,9 +101,9 @@ def test_an_app_is_deployed_answers_and_is_removed(root: Path, local_cloud: Clou
     assert deployment.outputs(local_cloud, "demo", "test") == done.outputs
 
     told.clear()
-    assert deployment.remove(local_cloud, "demo", "test", told.append)
-    assert len(resources(told)) == 16
-    assert not deployment.remove(local_cloud, "demo", "test", told.append)
+    assert remove(local_cloud, "demo", "test", told.append)
+    assert len(resources(told)) == 17
+    assert not remove(local_cloud, "demo", "test", told.append)
     with pytest.raises(NotDeployed, match="'demo' is not deployed to stage 'test'"):
         deployment.outputs(local_cloud, "demo", "test")
     assert local_cloud.client("lambda").list_functions()["Functions"] == []
@@ -237,9 +244,9 @@ def test_the_stubs_role_ends_at_its_prefix(
 def test_the_stub_runs_in_the_cloud_and_says_that_no_daemon_is_there(
     root: Path, local_cloud: Cloud
 ) -> None:
-    done = deploy(root, local_cloud)
+    deploy(root, local_cloud)
     answer = local_cloud.client("lambda").invoke(
-        FunctionName=done.outputs["ReportInvoker"],
+        FunctionName="demo-test-report-invoker",
         Payload=json.dumps({"devbridge": 1, "action": "run", "payload": 0}),
     )
     body = json.loads(answer["Payload"].read())
@@ -253,6 +260,202 @@ def test_the_asset_bucket_is_made_as_it_must_be(local_cloud: Cloud) -> None:
     assert all(access.values())
     assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
     assert ensure_bucket(local_cloud) == bucket
+
+
+EVERYTHING = """\
+from devbridge import Api, App, Bucket, Config, Function, Job, Queue, Secret, Table, Topic
+
+app = App("demo", tags={"team": "data"})
+notes = Table(app, "notes", partition_key="id")
+files = Bucket(app, "files", versioned=True, removal="delete")
+dead = Queue(app, "dead", fifo=True)
+work = Queue(app, "work", fifo=True, dead_letter=dead)
+news = Topic(app, "news", fifo=True)
+key = Secret(app, "key")
+colour = Config(app, "colour", value="blue")
+helper = Function(app, "helper", handler="api/start.handler")
+site = Api(app, "site", routes={"$default": helper}, cors=True)
+bind = [notes, files, work, news, key, colour, helper, site]
+report = Job(
+    app, "report", handler="jobs/report.handler", bind=bind, copy_files=["words.txt"]
+)
+Api(app, "api", routes={"POST /report": "api/start.handler"}, bind=[*bind, report])
+"""
+REPORT = """\
+import os
+from pathlib import Path
+from devbridge.job import job_handler
+from devbridge.resources import Bucket, Config, Secret, Table
+
+
+@job_handler("report")
+def handler(payload, context):
+    import boto3
+
+    boto3.client("dynamodb").put_item(
+        TableName=Table.notes.table_name, Item={"id": {"S": payload["id"]}}
+    )
+    boto3.client("s3").put_object(Bucket=Bucket.files.bucket_name, Key="x", Body=b"1")
+    return [Secret.key.value, Config.colour.value, Path("words.txt").read_text()]
+"""
+
+
+@pytest.fixture
+def whole(root: Path, local_cloud: Cloud) -> Path:
+    """An app with one of everything, whose secret has a value."""
+    (root / "app.py").write_text(EVERYTHING)
+    (root / "jobs" / "report.py").write_text(REPORT)
+    (root / "words.txt").write_text("words")
+    secrets.set_secret(local_cloud, "demo", "test", "key", "s3cret")
+    return root
+
+
+def ask(cloud: Cloud, action: str, **fields: Any) -> dict[str, Any]:
+    answer = cloud.client("lambda").invoke(
+        FunctionName="demo-test-report-invoker",
+        Payload=json.dumps({"devbridge": 1, "action": action, **fields}),
+    )
+    body: dict[str, Any] = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, body
+    return body
+
+
+def result_of(cloud: Cloud, payload: Any) -> Any:
+    """Run the deployed job to its end."""
+    started = ask(cloud, "run", payload=payload)
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        answer = ask(cloud, "result", jobId=started["jobId"])
+        if answer["state"] not in ("QUEUED", "STARTING", "RUNNING"):
+            assert answer["state"] == "SUCCEEDED", answer
+            return answer["result"]
+        time.sleep(0.1)
+    raise AssertionError("the run has not ended")
+
+
+def test_a_deployed_app_runs_its_job_changes_and_goes(whole: Path, local_cloud: Cloud) -> None:
+    done = deploy(whole, local_cloud, mode="deployed")
+    assert (done.changed, done.jobs) == (True, [])
+    assert deployment.stage_mode(local_cloud, "demo", "test") == "deployed"
+    assert result_of(local_cloud, {"id": "1"}) == ["s3cret", "blue", "words"]
+
+    assert not deploy(whole, local_cloud, mode="deployed").changed
+    (whole / "words.txt").write_text("other")
+    told: list[Progress] = []
+    deploy(whole, local_cloud, told, mode="deployed")
+    assert "ReportJobProject" in resources(told)
+    assert not [name for name in resources(told) if "Table" in name or "Bucket" in name]
+    assert result_of(local_cloud, {"id": "2"}) == ["s3cret", "blue", "other"]
+
+    table = done.outputs["NotesTable"]
+    removed = remove(local_cloud, "demo", "test", lambda _: None)
+    assert removed
+    assert table in {resource.name for resource in removed.kept}
+    assert done.outputs["FilesBucket"] not in {
+        bucket["Name"] for bucket in local_cloud.client("s3").list_buckets()["Buckets"]
+    }
+    remove(local_cloud, "demo", "test", lambda _: None, delete_data=True)
+    assert local_cloud.client("dynamodb").list_tables()["TableNames"] == []
+
+
+def test_a_dev_stage_that_is_deployed_loses_its_stub_and_keeps_its_data(
+    whole: Path, local_cloud: Cloud
+) -> None:
+    first = deploy(whole, local_cloud)
+    assert [job.name for job in first.jobs] == ["report"]
+    told: list[Progress] = []
+    second = deploy(whole, local_cloud, told, mode="deployed")
+    assert second.outputs["NotesTable"] == first.outputs["NotesTable"]
+    invoker = local_cloud.client("lambda").get_function_configuration(
+        FunctionName="demo-test-report-invoker"
+    )
+    assert invoker["Handler"] == "stub_lambda/deployed.handler"
+    assert result_of(local_cloud, {"id": "1"}) == ["s3cret", "blue", "words"]
+    roles = [role["RoleName"] for role in local_cloud.client("iam").list_roles()["Roles"]]
+    assert not [name for name in roles if "StubRole" in name]
+
+
+def test_a_stage_binds_the_same_in_the_template_and_by_its_outputs(
+    whole: Path, local_cloud: Cloud
+) -> None:
+    done = deploy(whole, local_cloud)
+    app = load_app(whole, "test")
+    values = deployment.stack_values(local_cloud, "demo", "test")
+    found = deployment.environment(app, "test", values)
+    project = local_cloud.client("codebuild").batch_get_projects(names=["demo-test-report"])
+    variables = project["projects"][0]["environment"]["environmentVariables"]
+    given = {v["name"]: v["value"] for v in variables}
+    bound = {name for name in found if "_Job_" not in name and "_api" not in name}
+    bound -= {"DEVBRIDGE_Queue_queueUrl_dead"}
+    assert bound == {name for name in given if name.count("_") > 2}
+    assert {name: found[name] for name in bound} == {name: given[name] for name in bound}
+    (job,) = done.jobs
+    assert {name: job.environment[name] for name in bound} == {n: found[n] for n in bound}
+
+
+def test_a_diff_tells_what_a_deployment_would_do_and_leaves_nothing(
+    root: Path, local_cloud: Cloud
+) -> None:
+    def diff() -> Plan:
+        return deployment.diff(
+            load_app(root, "test"), local_cloud, stage="test", mode="dev", python=PYTHON
+        )
+
+    new = diff()
+    assert new.creates
+    assert {change.action for change in new.changes} == {"add"}
+    assert deployment.stage_mode(local_cloud, "demo", "test") is None
+    assert local_cloud.client("s3").list_buckets()["Buckets"] == []
+    deploy(root, local_cloud)
+    assert not diff()
+    (root / "app.py").write_text(APP.replace('Table(app, "other", partition_key="id")\n', ""))
+    planned = diff()
+    assert [c.logical_id for c in planned.changes if c.action == "remove"] == ["OtherTable"]
+    sets = local_cloud.client("cloudformation").list_change_sets(StackName="devbridge-demo-test")
+    assert planned.change_set not in {each["ChangeSetId"] for each in sets["Summaries"]}
+
+
+def test_a_plan_that_is_not_approved_is_not_carried_out(root: Path, local_cloud: Cloud) -> None:
+    seen: list[Plan] = []
+
+    def refuse(plan: Plan) -> None:
+        seen.append(plan)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        deploy(root, local_cloud, approve=refuse)
+    assert seen[0].creates
+    assert deployment.stage_mode(local_cloud, "demo", "test") is None
+    deploy(root, local_cloud, approve=seen.append)
+    assert len(seen) == 2
+    deploy(root, local_cloud, approve=seen.append)
+    assert len(seen) == 2
+
+
+def test_a_dev_stage_says_which_secrets_have_no_value(root: Path, local_cloud: Cloud) -> None:
+    (root / "app.py").write_text(APP + 'from devbridge import Secret\nSecret(app, "key")\n')
+    told: list[Progress] = []
+    deploy(root, local_cloud, told)
+    assert "secret 'key' has no value: devbridge secrets set key --stage test" in told[0].text
+    with pytest.raises(DeployError, match="secrets without a value: key"):
+        deploy(root, local_cloud, mode="deployed")
+
+
+def test_a_preflight_is_answered_as_the_apis_cors_says(root: Path, local_cloud: Cloud) -> None:
+    cors = 'cors=Cors(allow_origins=["https://a.example"]), bind=[report])'
+    text = APP.replace("import Api,", "import Api, Cors,").replace("bind=[report])", cors)
+    for allowed in ("https://a.example", "https://b.example"):
+        (root / "app.py").write_text(text.replace("https://a.example", allowed))
+        parts = urlsplit(deploy(root, local_cloud).outputs["ApiUrl"])
+        for origin in ("https://a.example", "https://b.example"):
+            connection = http.client.HTTPConnection("127.0.0.1", parts.port or 80, timeout=30)
+            headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+            connection.request("OPTIONS", "/report", headers={"Host": parts.netloc, **headers})
+            answer = connection.getresponse()
+            answer.read()
+            connection.close()
+            told = answer.getheader("access-control-allow-origin")
+            assert told == (allowed if origin == allowed else None)
 
 
 def as_role(cloud: Cloud, role_arn: str, service: str) -> Any:

@@ -26,7 +26,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from devbridge.cloud import embedded as module
 from devbridge.cloud import install as installation
 from devbridge.cloud import ports
-from devbridge.cloud.embedded import EmbeddedCloud, attach, healthy, open_cloud
+from devbridge.cloud.embedded import (
+    EmbeddedCloud,
+    Running,
+    attach,
+    healthy,
+    open_cloud,
+    start_detached,
+    stop_running,
+)
 from devbridge.cloud.session import connect
 from devbridge.config import Config
 from devbridge.errors import EmbeddedCloudFailed, PortTaken
@@ -390,3 +398,109 @@ def test_a_broken_environment_is_made_again_and_then_it_starts(
 
     monkeypatch.setattr(module, "install", install_)
     assert opened().owned
+
+
+# detached
+
+
+@pytest.fixture
+def detached(make_config: MakeConfig) -> Iterator[Callable[..., Running]]:
+    """Starts the detached cloud of the test's folder, which is stopped when the test ends."""
+
+    def start(**settings: Any) -> Running:
+        return start_detached(make_config(**settings), silent)
+
+    yield start
+    with suppress(EmbeddedCloudFailed):
+        stop_running(make_config())
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from devbridge.cloud.embedded import start_detached
+from devbridge.config import Config
+config = Config(root=Path(sys.argv[1]), stage="test", python=Path(sys.executable))
+print(start_detached(config, lambda line: None).pid, flush=True)
+"""
+
+
+def test_a_detached_cloud_stays_when_its_starter_ends_and_is_stopped_with_its_state_saved(
+    detached: Callable[..., Running], make_config: MakeConfig, tmp_path: Path
+) -> None:
+    config = make_config()
+    started = subprocess.run(
+        [sys.executable, "-c", SCRIPT, tmp_path], capture_output=True, text=True, check=True
+    )
+    running = attach(config)
+    assert running
+    assert running.detached
+    assert running.pid == int(started.stdout)
+    cloud = EmbeddedCloud(running, config.cloud_dir)
+    assert invoke(make_function(cloud, config, IDLE)) == 1
+    processes = family(running.pid)
+    assert detached() == running  # a second start attaches
+    assert cloud.stop()  # who has attached cannot stop it
+    assert cloud.failure() is None
+    assert healthy(running.port)
+    assert stop_running(config)
+    assert eventually(lambda: gone(processes))
+    assert not (config.cloud_dir / "tmp").exists()
+    assert attach(config) is None
+    assert cloud.failure() is not None
+    assert not stop_running(config)
+    again = detached()
+    assert again.port == running.port
+    functions = connect(config, again.endpoint_url).client("lambda")
+    assert invoke(functions) == 1
+
+
+def test_of_two_starts_at_once_there_is_one_detached_cloud(
+    detached: Callable[..., Running],
+) -> None:
+    found: list[Running] = []
+    threads = [threading.Thread(target=lambda: found.append(detached())) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found[0].pid == found[1].pid
+
+
+def test_a_cloud_that_a_command_uses_is_not_stopped_by_another(
+    opened: Callable[..., EmbeddedCloud], detached: Callable[..., Running], make_config: MakeConfig
+) -> None:
+    cloud = opened()
+    assert detached() == cloud.running
+    with pytest.raises(EmbeddedCloudFailed, match="belongs to the command that started it"):
+        stop_running(make_config())
+    assert healthy(cloud.running.port)
+
+
+def test_the_state_of_a_detached_cloud_that_was_killed_is_stale(
+    detached: Callable[..., Running], make_config: MakeConfig
+) -> None:
+    config = make_config()
+    running = detached()
+    os.kill(running.pid, signal.SIGKILL)
+    state = config.cloud_dir / "state.json"
+    assert eventually(lambda: attach(config) is None and not state.exists())
+    assert not stop_running(config)
+    assert detached().pid != running.pid
+
+
+def test_a_detached_cloud_that_hangs_is_killed_and_that_is_said(
+    detached: Callable[..., Running], make_config: MakeConfig
+) -> None:
+    config = make_config()
+    running = detached()
+    processes = family(running.pid)
+    os.kill(running.pid, signal.SIGSTOP)
+    with pytest.raises(EmbeddedCloudFailed, match="did not stop within"):
+        stop_running(config, timeout=0.2)
+    assert eventually(lambda: gone(processes))
+    assert detached().pid != running.pid
+
+
+def test_nothing_is_stopped_in_a_folder_that_never_had_a_cloud(make_config: MakeConfig) -> None:
+    assert not stop_running(make_config())

@@ -31,7 +31,7 @@ from devbridge.transport import mqtt_sync
 from devbridge.transport.base import Delivery, Endpoint, Will
 from devbridge.transport.mqtt import MqttTransport
 from devbridge.transport.pacer import Pacer
-from stub_lambda import bridge, handler
+from stub_lambda import bridge, deployed, handler
 from tests.integration.brokers import (
     HOST,
     Broker,
@@ -41,6 +41,7 @@ from tests.integration.brokers import (
     start_ministack,
     start_mosquitto,
 )
+from tests.unit.codebuild import PROJECT, FakeCodeBuild
 
 STARTS: dict[str, Callable[[Path], Broker]] = {
     "mosquitto": start_mosquitto,
@@ -414,7 +415,8 @@ def test_a_daemon_that_may_still_wake_up_gets_no_build_beside_it(
     daemon: Daemon, environment: pytest.MonkeyPatch
 ) -> None:
     environment.setenv("DEVBRIDGE_OFFLINE", "cloud")
-    environment.setenv("DEVBRIDGE_PROJECT", "project")
+    environment.setenv("DEVBRIDGE_PROJECT", PROJECT)
+    environment.setenv("DEVBRIDGE_BUCKET", "bucket")
     environment.setattr(handler, "_WAIT", 0.5)
     daemon.script = lambda request: None
     answer = run()
@@ -426,10 +428,15 @@ def test_the_cloud_policy_answers_with_the_id_of_the_build(
     daemon: Daemon, environment: pytest.MonkeyPatch
 ) -> None:
     environment.setenv("DEVBRIDGE_OFFLINE", "cloud")
-    environment.setenv("DEVBRIDGE_PROJECT", "project")
-    environment.setattr("stub_lambda.cloud.start_build", lambda settings, run: "project:1")
+    environment.setenv("DEVBRIDGE_PROJECT", PROJECT)
+    environment.setenv("DEVBRIDGE_BUCKET", "bucket")
+    codebuild = FakeCodeBuild()
+    environment.setattr(deployed, "_client", lambda service: codebuild.client)
     daemon.stop()
-    assert run() == {"jobId": "project:1", "state": "QUEUED", "duplicate": False}
+    answer = run()
+    assert answer == {"jobId": next(iter(codebuild.builds)), "state": "QUEUED", "duplicate": False}
+    question = {"devbridge": 1, "action": "status", "jobId": answer["jobId"]}
+    assert handler.handler(question, Context())["state"] == "QUEUED"
     daemon.start()
     assert daemon.requests == []
 

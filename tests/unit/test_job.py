@@ -145,12 +145,29 @@ def test_a_run_without_a_key_gets_one_so_that_a_retried_call_starts_one_run(
         Job.factorial.run()
     first, second = (event["idempotencyKey"] for event in invoker.events)
     assert uuid.UUID(first) != uuid.UUID(second)
+    assert [event["generatedKey"] for event in invoker.events] == [True, True]
 
 
 def test_an_idempotency_key_is_sent_and_a_duplicate_told(invoker: Lambda) -> None:
     invoker.answer({"jobId": "j", "state": "RUNNING", "duplicate": True})
     assert Job.factorial.run({"num": 1}, idempotency_key="k").duplicate
     assert invoker.events[0]["idempotencyKey"] == "k"
+    assert "generatedKey" not in invoker.events[0]
+
+
+def test_a_payload_is_checked_against_the_jobs_schema_before_it_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checked = []
+
+    def check(job: str, value: Any) -> None:
+        checked.append((job, value))
+        raise PayloadInvalid("the payload is wrong", where="$.num")
+
+    monkeypatch.setattr(module, "check", check)
+    with pytest.raises(PayloadInvalid, match="wrong"):
+        Job.factorial.run(Order(1, [Inner(datetime.date(2024, 1, 2))]))
+    assert checked == [("factorial", {"num": 1, "inner": [{"when": "2024-01-02"}]})]
 
 
 def status(state: str, **more: Any) -> dict[str, Any]:
@@ -386,6 +403,19 @@ def test_a_handler_called_for_another_job_says_so(monkeypatch: pytest.MonkeyPatc
     assert handler(1, None) == 1
     monkeypatch.setenv("DEVBRIDGE_JOB_NAME", "b")
     with pytest.raises(UnknownJob, match="for job 'a', and was called for job 'b'"):
+        handler(1, None)
+
+
+def test_the_secrets_are_fetched_before_the_handler_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch() -> None:
+        raise NotFound("the secret is not set")
+
+    @job_handler("a")
+    def handler(payload: Any) -> None:
+        raise AssertionError("must not run")
+
+    monkeypatch.setattr(module, "fetch_secrets", fetch)
+    with pytest.raises(NotFound, match="the secret is not set"):
         handler(1, None)
 
 

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from devbridge.build.environment import Target, files_for, installed
-from devbridge.build.python import function_asset, reachable, stub_asset
-from devbridge.constructs import App, Function
+from devbridge.build.python import Builder, invoker_asset, reachable, stub_asset
+from devbridge.constructs import App, Function, Job
 from devbridge.constructs.app import loading
 from devbridge.errors import BuildError
 from tests.unit.build.conftest import MakePackage
@@ -25,19 +26,24 @@ def write(root: Path, files: Mapping[str, str]) -> Path:
     return root
 
 
-def packed(root: Path, python: Path, target: Target | None = None) -> set[str]:
-    body = zipped(root, python, target)
-    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+def packed(root: Path, python: Path, **options: Any) -> set[str]:
+    with zipfile.ZipFile(io.BytesIO(zipped(root, python, **options))) as archive:
         return set(archive.namelist())
 
 
-def zipped(root: Path, python: Path, target: Target | None = None) -> bytes:
+def zipped(root: Path, python: Path, **options: Any) -> bytes:
+    """The zip of the function api/start.handler, for the embedded cloud."""
     with loading(root):
-        function = Function(App("demo"), "f", handler="api/start.handler")
-    asset = function_asset(function, python=python, target=target, cache=root / "cache")
-    return asset.body
+        app = App("demo")
+        bind = [Job(app, name, handler="api/start.handler") for name in options.pop("jobs", ())]
+        schemas = options.pop("schemas", {})
+        function = Function(app, "f", handler="api/start.handler", bind=bind, **options)
+    builder = Builder(python, VERSION, root / "cache", local=True, schemas=schemas)
+    with builder.function_asset(function).open() as file:
+        return file.read()
 
 
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 HANDLER = "def handler(event, context): ...\n"
 
 
@@ -152,12 +158,14 @@ def test_the_slice_of_devbridge_works_without_any_other_package(
 
 def test_the_stubs_zip_is_small_and_imports_alone(tmp_path: Path) -> None:
     asset = stub_asset()
-    assert len(asset.body) < 120_000
-    archive = zipfile.ZipFile(io.BytesIO(asset.body))
+    assert asset.size < 120_000
+    with asset.open() as file:
+        archive = zipfile.ZipFile(io.BytesIO(file.read()))
     packages = {tuple(name.split("/"))[:2] for name in archive.namelist()}
-    allowed = {"__init__.py", "errors.py", "protocol", "transport"}
+    allowed = {"__init__.py", "builds.py", "errors.py", "protocol", "transport"}
     assert {second for first, second in packages if first == "devbridge"} <= allowed
-    assert {first for first, _ in packages} == {"devbridge", "stub_lambda", "paho"}
+    assert {first for first, _ in packages} == {"devbridge", "stub_lambda", "runner", "paho"}
+    assert {second for first, second in packages if first == "runner"} == {"__init__.py", "turn.py"}
     archive.extractall(tmp_path)
     import_alone(tmp_path, "stub_lambda.handler")
 
@@ -176,32 +184,35 @@ def test_a_local_module_that_is_only_reached_by_the_stub_stays_out(tmp_path: Pat
     assert set(reachable(tmp_path, "a.py").files) == {"a.py", "b/c.py"}
 
 
-def test_compiled_distributions_are_resolved_for_the_target_and_cached(
-    tmp_path: Path, python: Path, install: MakePackage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    install("compiled", {"compiled/__init__.py": "", "compiled/fast.so": "here"})
-    wheels = tmp_path / "wheels"
-    wheels.mkdir()
-    tag = "cp311-cp311-manylinux2014_aarch64"
-    wheel = wheels / f"compiled-1.0-{tag}.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("compiled/__init__.py", "")
-        archive.writestr("compiled/fast.so", "there")
-        info = "compiled-1.0.dist-info"
-        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: compiled\nVersion: 1.0")
-        archive.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: {tag}")
-        archive.writestr(f"{info}/RECORD", "")
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
-    found = installed(["compiled"], python)
-    cache = tmp_path / "cache"
+def test_the_invokers_zip_is_small_and_imports_alone(tmp_path: Path) -> None:
+    asset = invoker_asset()
+    assert asset.size < 80_000
+    with asset.open() as file:
+        zipfile.ZipFile(file).extractall(tmp_path)
+    import_alone(tmp_path, "stub_lambda.deployed")
+    assert not (tmp_path / "devbridge" / "transport").exists()
 
-    here = files_for(found, None, cache)
-    assert here["compiled/fast.so"].read_text() == "here"
-    for _ in range(2):
-        there = files_for(found, Target("3.11", "arm64"), cache)
-        assert there["compiled/fast.so"].read_text() == "there"
-        wheel.unlink(missing_ok=True)  # The second time it must come from the cache.
-    with pytest.raises(BuildError, match="no wheels for x86_64"):
-        files_for(found, Target("3.11", "x86_64"), cache)
-    assert len(list(cache.iterdir())) == 1
+
+def test_the_schemas_of_bound_jobs_come_with_what_checks_them(tmp_path: Path, python: Path) -> None:
+    write(tmp_path, {"api/start.py": HANDLER})
+    schemas = {"a": {"type": "integer"}, "other": {}}
+    body = zipped(tmp_path, python, jobs=["a", "b"], schemas=schemas)
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        assert json.loads(archive.read("devbridge-schemas.json")) == {"a": {"type": "integer"}}
+        assert "fastjsonschema/__init__.py" in archive.namelist()
+    assert packed(tmp_path, python, jobs=["b"], schemas=schemas) == {"api/start.py"}
+
+
+def test_copied_files_are_packed_at_their_own_path(tmp_path: Path, python: Path) -> None:
+    write(tmp_path, {"api/start.py": HANDLER, "data/a.txt": "a", "data/deep/b.bin": "b"})
+    files = packed(tmp_path, python, copy_files=["data"])
+    assert files == {"api/start.py", "data/a.txt", "data/deep/b.bin"}
+
+
+def test_a_function_over_lambdas_limit_is_refused(
+    tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devbridge.build.python.UNZIPPED_LIMIT", 100)
+    write(tmp_path, {"api/start.py": HANDLER, "data.bin": "x" * 200})
+    with pytest.raises(BuildError, match=r"Function 'f'(.|\n)*make it a job"):
+        packed(tmp_path, python, copy_files=["data.bin"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -22,30 +23,52 @@ def command(name: str) -> click.Command:
     return found
 
 
+def with_subcommands(name: str) -> Iterator[tuple[str, click.Command]]:
+    """A command and, of a group, its commands; each by what is typed."""
+    found = command(name)
+    yield name, found
+    if isinstance(found, click.Group):
+        for each in found.list_commands(click.Context(found)):
+            yield f"{name} {each}", found.commands[each]
+
+
+EVERY = dict(pair for name in COMMANDS for pair in with_subcommands(name))
+
+
 def command_lines(text: str) -> set[str]:
     """What follows `devbridge` in each line of a shell example, without its comment."""
-    lines = re.findall(r"^ *(?:echo [^|]*\| )?devbridge (.+)$", text, re.MULTILINE)
+    lines = re.findall(r"^ *(?:\w[^|`]*\| )?devbridge (.+)$", text, re.MULTILINE)
     return {re.split(r" {2,}| \| | # ", line)[0].strip() for line in lines}
 
 
-def epilogs() -> str:
-    return "\n".join(command(name).epilog or "" for name in COMMANDS)
+def examples() -> set[str]:
+    blocks = re.findall(r"^```console\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    epilogs = [found.epilog or "" for found in EVERY.values()]
+    return set().union(*map(command_lines, [*blocks, *epilogs]))
 
 
-@pytest.mark.parametrize("line", sorted(command_lines(PAGE) | command_lines(epilogs())))
-def test_every_example_is_a_command_line_that_is_understood(line: str) -> None:
-    name, *arguments = shlex.split(line)
-    command(name).make_context(name, arguments)
+@pytest.mark.parametrize("line", sorted(examples()))
+def test_every_example_is_a_command_line_that_is_understood(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "key.pem").touch()
+    words = shlex.split(line)
+    size = 2 if " ".join(words[:2]) in EVERY else 1
+    name = " ".join(words[:size])
+    EVERY[name].make_context(name, words[size:])
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_is_documented(name: str) -> None:
+def test_every_command_and_option_is_documented(name: str) -> None:
     section = PAGE.split(f"\n## devbridge {name}\n")[1].split("\n## ")[0]
     shared = PAGE.split("\n## Options that all commands have\n")[1].split("\n## ")[0]
-    for parameter in command(name).params:
-        for option in parameter.opts:
-            if option.startswith("--") and option != "--json":
-                assert option in section + shared
+    for typed, found in with_subcommands(name):
+        assert f"devbridge {typed}" in section
+        for parameter in found.params:
+            for option in parameter.opts:
+                if option.startswith("--") and option != "--json":
+                    assert option in section + shared
 
 
 def test_every_exit_code_is_documented() -> None:

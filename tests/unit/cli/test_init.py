@@ -11,7 +11,7 @@ from devbridge.cli.init import TEMPLATE_NAME, create, default_name, template_fil
 from devbridge.errors import EXIT_APP, EXIT_ERROR, DevbridgeError
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "factorial"
-NOT_THE_APP = {"__pycache__", ".devbridge", ".venv", ".mypy_cache", ".ruff_cache"}
+NOT_THE_APP = {"__pycache__", ".devbridge", ".venv", ".mypy_cache", ".ruff_cache", "typings"}
 
 
 def files_below(folder: Path) -> dict[PurePosixPath, str]:

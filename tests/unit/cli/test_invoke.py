@@ -17,6 +17,8 @@ from click.testing import CliRunner, Result
 from devbridge import errors
 from devbridge.cli import invoke as invoke_module
 from devbridge.cli import main
+from devbridge.cli import runs as runs_module
+from devbridge.cli import wait as wait_module
 from devbridge.config import Config
 from devbridge.daemon.model import Failure, State
 
@@ -70,7 +72,8 @@ def there(config: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCloud
         assert used.stage == "ann"
         yield fake
 
-    monkeypatch.setattr(invoke_module, "cloud", cloud)
+    for module in (invoke_module, runs_module):
+        monkeypatch.setattr(module, "cloud", cloud)
     with fake.stub:
         yield fake
 
@@ -172,7 +175,7 @@ def test_an_invoker_that_could_not_start_the_job_has_its_own_exit_code(
 
 @pytest.fixture
 def book(config: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[Book]:
-    monkeypatch.setattr(invoke_module, "POLL", 0.01)
+    monkeypatch.setattr(wait_module, "POLL", 0.01)
     book = Book(config)
     book.queue(JOB_ID)
     yield book
@@ -221,8 +224,15 @@ def test_waiting_without_a_daemon_says_so(there: FakeCloud, book: Book) -> None:
     assert "no `devbridge dev` is here" in invoke("factorial", "--wait").stderr
 
 
-def test_waiting_without_a_ledger_starts_nothing(there: FakeCloud) -> None:
+def test_waiting_without_a_ledger_asks_the_invoker(
+    there: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wait_module, "POLL_INVOKER", 0.0)
+    known = {"jobId": JOB_ID, "job": "factorial", "attempt": 1, "maxAttempts": 1}
+    there.answers(accepted())
+    for state in ("RUNNING", "SUCCEEDED", "SUCCEEDED"):
+        there.answers({**known, "state": state, "result": 120})
     result = invoke("factorial", "--wait")
-    assert result.exit_code == errors.EXIT_ERROR
-    assert "--wait follows a run in the ledger" in result.stderr
-    assert there.events == []
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1] == "result    120"
+    assert [event["action"] for event in there.events] == ["run", "status", "status", "result"]

@@ -8,8 +8,9 @@ from click.testing import CliRunner
 
 from devbridge.cli import main
 from devbridge.config import Config
+from devbridge.daemon.ledger import Ledger
 from devbridge.daemon.model import Failure, State
-from devbridge.errors import EXIT_APP, EXIT_USAGE
+from devbridge.errors import EXIT_APP, EXIT_CLOUD, EXIT_USAGE
 
 from .runs import Book
 
@@ -88,7 +89,14 @@ def test_a_result_may_be_a_number_of_any_length(book: Book) -> None:
     assert "9" * 5000 in result.output
 
 
-def test_before_the_first_run_a_line_says_how_to_start(config: Config) -> None:
+def test_before_the_first_run_of_dev_the_cloud_is_asked(config: Config) -> None:
+    result = CliRunner().invoke(main, ["jobs", "--local"])
+    assert result.exit_code == EXIT_CLOUD
+    assert "devbridge dev --local" in result.stderr
+
+
+def test_an_empty_ledger_says_how_to_start(config: Config) -> None:
+    Ledger.open(config.ledger).close()
     result = CliRunner().invoke(main, ["jobs"])
     assert result.exit_code == 0
     assert "start `devbridge dev --local`" in result.output

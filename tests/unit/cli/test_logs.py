@@ -13,7 +13,7 @@ from devbridge.cli.logs import follow
 from devbridge.config import Config, rotated_log
 from devbridge.daemon.ledger import Entry, Ledger
 from devbridge.daemon.model import State
-from devbridge.errors import EXIT_NOT_FOUND
+from devbridge.errors import EXIT_CLOUD, EXIT_NOT_FOUND
 
 from .runs import Book
 
@@ -59,10 +59,10 @@ def test_an_unknown_id_says_where_ids_are_listed(book: Book, given: str) -> None
     assert "see `devbridge jobs`" in result.stderr
 
 
-def test_before_the_first_run_logs_say_how_to_start(config: Config) -> None:
-    result = CliRunner().invoke(main, ["logs", "aaaa"])
-    assert result.exit_code == EXIT_NOT_FOUND
-    assert "start `devbridge dev`" in result.stderr
+def test_before_the_first_run_of_dev_the_cloud_is_asked(config: Config) -> None:
+    result = CliRunner().invoke(main, ["logs", "aaaa", "--local"])
+    assert result.exit_code == EXIT_CLOUD
+    assert "devbridge dev --local" in result.stderr
 
 
 def test_a_run_that_has_not_printed_yet_is_no_error(book: Book) -> None:

@@ -16,13 +16,14 @@ from botocore.stub import Stubber
 from click.testing import CliRunner, Result
 
 from devbridge import errors
-from devbridge.cli import main, wait
+from devbridge.cli import deployed, main, wait
 from devbridge.cli import runs as runs_module
 from devbridge.cli.cancel import what_happened
 from devbridge.cli.wait import EXIT_CODES
 from devbridge.config import Config
 from devbridge.daemon.model import Failure, State
 
+from .builds import CodeBuild
 from .runs import Book
 
 ONE = "aaaa1111-0000-4000-8000-000000000001"
@@ -40,7 +41,11 @@ def book(config: Config) -> Iterator[Book]:
 
 
 class Invoker:
-    """The invoker's answers, put into botocore's own Lambda client."""
+    """The invoker's answers, put into botocore's own Lambda client, in a cloud without builds."""
+
+    account = "123456789012"
+    region = "eu-west-1"
+    endpoint_url = None
 
     def __init__(self) -> None:
         self.client_ = boto3.client(
@@ -67,8 +72,7 @@ class Invoker:
         self.answers(job="factorial", state=state, attempt=2, maxAttempts=3, **more)
 
     def client(self, service: str) -> Any:
-        assert service == "lambda"
-        return self.client_
+        return {"lambda": self.client_, "codebuild": CodeBuild()}[service]
 
 
 @pytest.fixture
@@ -86,7 +90,8 @@ def invoker(config: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[Invoker
         assert used.stage == "ann"
         yield fake
 
-    monkeypatch.setattr(runs_module, "cloud", cloud)
+    for module in (deployed, runs_module):
+        monkeypatch.setattr(module, "cloud", cloud)
     monkeypatch.setattr(wait, "POLL_INVOKER", 0.0)
     with fake.stub:
         yield fake

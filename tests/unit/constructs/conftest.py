@@ -11,10 +11,15 @@ from devbridge.constructs.app import loading
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    (tmp_path / "jobs").mkdir()
-    (tmp_path / "jobs" / "a.py").write_text("def handler(payload): ...\n")
-    (tmp_path / "api").mkdir()
-    (tmp_path / "api" / "start.py").write_text("def handler(event, context): ...\nget = handler\n")
+    for file, text in {
+        "jobs/a.py": "def handler(payload): ...\n",
+        "api/start.py": "def handler(event, context): ...\nget = handler\n",
+        "api/auth.py": "def handler(event, context): ...\n",
+        "image/Dockerfile": "FROM scratch\n",
+    }.items():
+        path = tmp_path / file
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
     return tmp_path
 
 

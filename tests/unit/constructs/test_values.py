@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from typing import Any
 
+import botocore.session
 import pytest
 
 from devbridge.constructs import values
@@ -87,3 +90,92 @@ def test_environments_that_are_not_allowed_are_named(environment: object) -> Non
 def test_an_environment_may_take_4096_bytes_and_no_more() -> None:
     assert values.environment_problem({"A": "x" * 4095}) is None
     assert values.environment_problem({"A": "x" * 4096})
+
+
+def test_a_duration_too_long_for_a_timedelta_is_refused() -> None:
+    assert values.duration("9" * 400 + " days", values.JOB_TIMEOUT) is None
+
+
+def test_durations_that_aws_takes_in_seconds_are_whole() -> None:
+    limits = values.VISIBILITY_TIMEOUT
+    assert values.whole_seconds("1.5 minutes", limits) == timedelta(seconds=90)
+    assert values.whole_seconds("1.5 seconds", limits) is None
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {},
+        {"Team": "data"},
+        {"a" * 127: "b" * 255},
+        {"a b.:/=+@-_1": "ä"},
+        {"k": ""},
+        {f"k{n}": "" for n in range(40)},
+    ],
+)
+def test_tags_are_those_of_aws(tags: object) -> None:
+    assert values.tags_problem(tags) is None
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        [],
+        None,
+        {"": "x"},
+        {"a" * 128: "x"},
+        {"a": "b" * 256},
+        {"a": 1},
+        {1: "a"},
+        {"a\n": "x"},
+        {"a*": "x"},
+        {"aws:a": "x"},
+        {"AWS:a": "x"},
+        {f"k{n}": "" for n in range(41)},
+    ],
+)
+def test_other_tags_are_refused(tags: object) -> None:
+    assert values.tags_problem(tags)
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        None,
+        "arn:aws:iam::123456789012:policy/devs",
+        "arn:aws:iam::aws:policy/PowerUserAccess",
+        "arn:aws-cn:iam::123456789012:policy/a/b/c",
+        "arn:aws-us-gov:iam::123456789012:policy/a+=,.@-_",
+    ],
+)
+def test_boundaries_are_managed_policies(arn: object) -> None:
+    assert values.boundary(arn)
+
+
+@pytest.mark.parametrize(
+    "arn", ["", "devs", "arn:aws:iam::1:policy/x", "arn:aws:iam::123456789012:role/x", 3]
+)
+def test_what_is_no_policy_is_no_boundary(arn: object) -> None:
+    assert not values.boundary(arn)
+
+
+def test_the_bounds_are_those_of_aws() -> None:
+    session = botocore.session.get_session()
+
+    def shape(service: str, name: str) -> dict[str, Any]:
+        metadata: dict[str, Any] = session.get_service_model(service).shape_for(name).metadata
+        return metadata
+
+    assert shape("codebuild", "Subnets")["max"] == shape("lambda", "SubnetIds")["max"] == 16
+    assert shape("codebuild", "SecurityGroupIds")["max"] == 5
+    assert shape("lambda", "SecurityGroupIds")["max"] == 5
+    assert (shape("codebuild", "KeyInput")["max"], shape("codebuild", "ValueInput")["max"]) == (
+        127,
+        255,
+    )
+    assert shape("apigatewayv2", "IntegerWithLengthBetween0And3600")["max"] == 3600
+    assert shape("apigatewayv2", "IntegerWithLengthBetweenMinus1And86400")["max"] == 86400
+    assert shape("dynamodb", "KeySchemaAttributeName")["max"] == 255
+    days = session.get_service_model("logs").shape_for("Days").documentation
+    listed = days.partition("Possible values are:")[2].partition("</p>")[0]
+    assert tuple(map(int, re.findall(r"\d+", listed))) == values.LOG_DAYS

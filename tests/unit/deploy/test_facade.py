@@ -8,7 +8,8 @@ import pytest
 from botocore.stub import Stubber
 
 from devbridge import deploy as deployment
-from devbridge.constructs import App
+from devbridge.constructs import App, Container, Job, Secret
+from devbridge.constructs.app import loading
 from devbridge.deploy import facade, names
 from devbridge.errors import DeployError, InvalidValue, NotDeployed
 from tests.unit.deploy.conftest import FakeCloud
@@ -30,7 +31,8 @@ def outputs(**values: str) -> list[dict[str, str]]:
 def test_outputs_have_the_urls_first_and_hide_the_hash(
     aws: FakeCloud, cloudformation: Stubber
 ) -> None:
-    given = outputs(ATable="t", ApiUrl="https://x", **{names.TEMPLATE_HASH: "h"})
+    own = {names.TEMPLATE_HASH: "h", names.MODE: "dev", names.BIND_ROLE: "arn:r"}
+    given = outputs(ATable="t", ApiUrl="https://x", **own)
     cloudformation.add_response("describe_stacks", {"Stacks": [stack(Outputs=given)]})
     found = deployment.outputs(aws, "demo", "dev")
     assert list(found.items()) == [("ApiUrl", "https://x"), ("ATable", "t")]
@@ -39,11 +41,86 @@ def test_outputs_have_the_urls_first_and_hide_the_hash(
 def test_a_url_of_the_embedded_cloud_has_its_port_of_today(
     aws: FakeCloud, cloudformation: Stubber
 ) -> None:
-    given = outputs(ApiUrl="http://a1.execute-api.localhost:4000")
+    given = outputs(
+        ApiUrl="http://a1.execute-api.localhost:4000",
+        WorkQueue="http://localhost:4000/000000000000/work",
+        NewsTopic="arn:aws:sns:us-east-1:000000000000:news",
+        OtherUrl="http://example.com/x",
+    )
     cloudformation.add_response("describe_stacks", {"Stacks": [stack(Outputs=given)]})
     aws.endpoint_url = LOCAL
     found = deployment.outputs(aws, "demo", "dev")
-    assert found == {"ApiUrl": "http://a1.execute-api.localhost:5000"}
+    assert found == {
+        "ApiUrl": "http://a1.execute-api.localhost:5000",
+        "WorkQueue": "http://localhost:5000/000000000000/work",
+        "NewsTopic": "arn:aws:sns:us-east-1:000000000000:news",
+        "OtherUrl": "http://example.com/x",
+    }
+
+
+@pytest.mark.parametrize(
+    ("found", "mode"),
+    [
+        ({names.MODE: "deployed"}, "deployed"),
+        ({names.MODE: "dev"}, "dev"),
+        ({names.TEMPLATE_HASH: "of an earlier version"}, "dev"),
+    ],
+)
+def test_a_stage_says_what_it_is(
+    found: dict[str, str], mode: str, aws: FakeCloud, cloudformation: Stubber
+) -> None:
+    cloudformation.add_response("describe_stacks", {"Stacks": [stack(Outputs=outputs(**found))]})
+    assert deployment.stage_mode(aws, "demo", "dev") == mode
+
+
+def test_a_stage_that_is_not_there_has_no_mode(aws: FakeCloud, cloudformation: Stubber) -> None:
+    cloudformation.add_client_error("describe_stacks", "ValidationError", "... does not exist")
+    assert deployment.stage_mode(aws, "demo", "dev") is None
+    half = stack(StackStatus="REVIEW_IN_PROGRESS")
+    cloudformation.add_response("describe_stacks", {"Stacks": [half]})
+    assert deployment.stage_mode(aws, "demo", "dev") is None
+
+
+def test_a_deployment_without_a_secrets_value_is_refused_before_anything_else(
+    app: App, aws: FakeCloud
+) -> None:
+    Secret(app, "api-key")
+    with pytest.raises(DeployError) as caught:
+        deployment.deploy(app, aws, stage="prod", mode="deployed", on_progress=lambda _: None)
+    assert "secrets without a value: api-key" in str(caught.value)
+    assert "devbridge secrets set api-key --stage prod" in str(caught.value)
+    assert aws.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_a_container_job_tells_the_daemon_its_command(root: Path) -> None:
+    (root / "render").mkdir()
+    (root / "render" / "Dockerfile").touch()
+    with loading(root):
+        app = App("demo")
+        container = Container("render", cmd=["./run", "x"])
+        job = Job(app, "a", runtime="container", container=container)
+    values = {"ARole": "arn:aws-cn:iam::123456789012:role/x"}
+    spec = facade._spec(job, FakeCloud(), "dev", values, Path(sys.executable), "3.11")
+    assert (spec.command, spec.command_dir) == (("./run", "x"), "render")
+    assert spec.project_arn == "arn:aws-cn:codebuild:eu-west-1:123456789012:project/demo-dev-a"
+
+
+def test_on_a_laptop_install_is_a_folder_on_the_path(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def installed_path(requirements: object, *rest: object, **_: object) -> Path:
+        asked.append(requirements)
+        return Path("/installed")
+
+    monkeypatch.setattr(facade, "installed_path", installed_path)
+    with loading(root):
+        job = Job(App("demo"), "a", handler="jobs/a.handler", install=["polars"])
+    values = {"ARole": "arn:aws:iam::123456789012:role/x"}
+    spec = facade._spec(job, FakeCloud(), "dev", values, Path(sys.executable), "3.11")
+    assert spec.environment["DEVBRIDGE_PATH"] == "/installed"
+    assert asked == [("polars",)]
 
 
 def test_a_stage_that_is_not_there_says_what_to_do(aws: FakeCloud, cloudformation: Stubber) -> None:
@@ -57,7 +134,7 @@ def test_what_aws_refuses_names_the_call_and_who_asked(
 ) -> None:
     cloudformation.add_client_error("describe_stacks", "AccessDenied", "not authorized")
     with pytest.raises(DeployError) as caught:
-        deployment.remove(aws, "demo", "dev", lambda _: None)
+        deployment.outputs(aws, "demo", "dev")
     assert "AWS refuses DescribeStacks: not authorized" in str(caught.value)
     assert "user/ann, region eu-west-1" in str(caught.value)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,8 +10,11 @@ from botocore.stub import ANY, Stubber
 
 from devbridge.deploy import names
 from devbridge.deploy.access import Progress
-from devbridge.deploy.execute import execute, patient, remove
-from devbridge.deploy.plan import Change, Plan, describe, is_current, plan
+from devbridge.deploy.changes import LABELS as LABELS_KEY
+from devbridge.deploy.changes import Change
+from devbridge.deploy.execute import execute, patient
+from devbridge.deploy.package import ensure_bucket
+from devbridge.deploy.plan import Plan, as_json, describe, discard, is_current, lines, plan
 from devbridge.deploy.synth import Template
 from devbridge.errors import DeployError
 from tests.unit.deploy.conftest import FakeCloud
@@ -18,7 +22,8 @@ from tests.unit.deploy.conftest import FakeCloud
 STACK = "devbridge-demo-dev"
 STACK_ID = f"arn:aws:cloudformation:eu-west-1:123456789012:stack/{STACK}/1"
 TAGS = {"devbridge:app": "demo", "devbridge:stage": "dev"}
-TEMPLATE = Template("{}", "hash", {"NotesTable": "Table 'notes'"})
+TEMPLATE = Template('{"Resources":{}}', "hash", {"NotesTable": "Table 'notes'"})
+SENT = '{"Metadata":{"DevbridgeLabels":{"NotesTable":"Table \'notes\'"}},"Resources":{}}'
 CHANGE_SET = "arn:aws:cloudformation:eu-west-1:123456789012:changeSet/c/1"
 
 
@@ -61,6 +66,11 @@ class Script:
         answer = {"StackEvents": list(events)[::-1]}
         self.stub.add_response("describe_stack_events", answer)
 
+    def template(self, **resources: Any) -> None:
+        body = json.dumps({"Resources": resources, "Metadata": {LABELS_KEY: {"D": "Job 'd'"}}})
+        expected = {"StackName": STACK, "TemplateStage": "Original"}
+        self.stub.add_response("get_template", {"TemplateBody": body}, expected)
+
     def change_set(self, kind: str, status: str, reason: str, *changes: dict[str, Any]) -> None:
         expected = {
             "StackName": STACK,
@@ -68,7 +78,7 @@ class Script:
             "ChangeSetType": kind,
             "Capabilities": ["CAPABILITY_IAM"],
             "Tags": ANY,
-            "TemplateBody": TEMPLATE.body,
+            "TemplateBody": SENT,
         }
         self.stub.add_response("create_change_set", {"Id": CHANGE_SET}, expected)
         answer: dict[str, Any] = {"Status": "CREATE_IN_PROGRESS"}
@@ -111,8 +121,7 @@ def test_a_stack_that_is_not_there_or_deleted_is_none(aws: FakeCloud, script: Sc
 def test_a_plan_tells_what_is_added_changed_replaced_and_removed(
     aws: FakeCloud, script: Script
 ) -> None:
-    def change(action: str, name: str, **fields: str) -> dict[str, Any]:
-        kind = names.STAMP if name == "Stamp" else "AWS::X::Y"
+    def change(action: str, name: str, kind: str = "AWS::X::Y", **fields: str) -> dict[str, Any]:
         return {"Action": action, "LogicalResourceId": name, "ResourceType": kind, **fields}
 
     script.stacks(stack())
@@ -123,17 +132,49 @@ def test_a_plan_tells_what_is_added_changed_replaced_and_removed(
         change("Add", "NotesTable"),
         change("Modify", "B", Replacement="False"),
         change("Modify", "C", Replacement="True"),
-        change("Remove", "D"),
-        change("Add", "Stamp"),
+        change("Remove", "D", PhysicalResourceId="d-1"),
+        change("Add", "Stamp", names.STAMP),
     )
+    script.template()
     made = planned(aws)
     assert bool(made)
     assert made.changes == (
         Change("add", "NotesTable", "AWS::X::Y", "Table 'notes'"),
         Change("change", "B", "AWS::X::Y", "B"),
-        Change("replace", "C", "AWS::X::Y", "C"),
-        Change("remove", "D", "AWS::X::Y", "D"),
+        Change("replace", "C", "AWS::X::Y", "C", "CloudFormation does not say which property"),
+        Change("remove", "D", "AWS::X::Y", "Job 'd'", physical_id="d-1"),
     )
+
+
+@pytest.mark.parametrize(
+    ("attributes", "data"),
+    [
+        ({"ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0"}, False),
+        ({"ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "1"}, True),
+        (None, True),
+    ],
+)
+def test_a_queue_holds_data_if_it_has_messages_or_nobody_knows(
+    aws: FakeCloud, script: Script, attributes: dict[str, str] | None, data: bool
+) -> None:
+    url = "https://sqs.eu-west-1.amazonaws.com/1/q"
+    gone = {
+        "Action": "Remove",
+        "LogicalResourceId": "Q",
+        "ResourceType": "AWS::SQS::Queue",
+        "PhysicalResourceId": url,
+    }
+    script.stacks(stack())
+    script.change_set("UPDATE", "CREATE_COMPLETE", "", gone)
+    script.template(Q={"Type": "AWS::SQS::Queue"})
+    with Stubber(aws.client("sqs")) as sqs:
+        if attributes is None:
+            sqs.add_client_error("get_queue_attributes", "AccessDenied")
+        else:
+            sqs.add_response("get_queue_attributes", {"Attributes": attributes})
+        made = planned(aws)
+    assert made.changes[0].data is data
+    assert bool(made.dangerous) is data
 
 
 def test_a_change_set_without_changes_is_an_empty_plan(aws: FakeCloud, script: Script) -> None:
@@ -162,6 +203,34 @@ def test_a_refused_template_is_an_error_with_what_cloudformation_said(
         planned(aws)
 
 
+@pytest.mark.parametrize("creates", [True, False])
+def test_a_plan_that_is_not_wanted_leaves_nothing(
+    aws: FakeCloud, script: Script, creates: bool
+) -> None:
+    script.stub.add_response("delete_change_set", {}, {"ChangeSetName": CHANGE_SET})
+    script.stacks(stack("REVIEW_IN_PROGRESS" if creates else "CREATE_COMPLETE"))
+    if creates:
+        script.stub.add_response("delete_stack", {}, {"StackName": STACK_ID})
+    discard(aws, Plan(STACK, CHANGE_SET, creates, ()))
+
+
+def test_a_plan_without_a_change_set_has_nothing_to_discard(aws: FakeCloud, script: Script) -> None:
+    discard(aws, Plan(STACK, "", True, ()))
+
+
+def test_a_look_at_what_a_failed_creation_left_changes_nothing(
+    aws: FakeCloud, script: Script
+) -> None:
+    script.stacks(stack("ROLLBACK_COMPLETE"))
+    body = json.dumps({"Resources": {"NotesTable": {"Type": "AWS::X::Y"}}})
+    template = Template(body, "hash", TEMPLATE.labels)
+    made = plan(
+        aws, STACK, template, tags=TAGS, on_progress=lambda _: None, pace=at_once, clear=False
+    )
+    assert (bool(made), made.creates, made.change_set) == (True, True, "")
+    assert made.changes == (Change("add", "NotesTable", "AWS::X::Y", "Table 'notes'"),)
+
+
 @pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS", "DELETE_FAILED"])
 def test_what_a_failed_first_creation_left_is_deleted_and_made_again(
     aws: FakeCloud, script: Script, status: str
@@ -184,6 +253,7 @@ def test_another_deployment_is_waited_for(aws: FakeCloud, script: Script) -> Non
         script.events()
     script.stacks(stack("UPDATE_COMPLETE"))
     script.change_set("UPDATE", "CREATE_COMPLETE", "")
+    script.template()
     assert not planned(aws).creates
 
 
@@ -206,7 +276,11 @@ def test_a_stack_of_another_app_with_the_same_name_is_left_alone(
 
 
 def test_a_template_over_51200_bytes_goes_through_s3(aws: FakeCloud, script: Script) -> None:
-    large = Template("x" * 51_201, "hash", {})
+    body = json.dumps({"Description": "x" * 51_201, "Resources": {}})
+    large = Template(body, "hash", {"A": "Job 'a'"})
+    aws.endpoint_url = "http://127.0.0.1:1"  # moto does not know the condition for TLS
+    ensure_bucket(aws)
+    aws.endpoint_url = None
     script.stacks()
     url = f"https://s3.eu-west-1.amazonaws.com/devbridge-assets-{aws.account}-eu-west-1/"
     seen: list[str] = []
@@ -220,8 +294,74 @@ def test_a_template_over_51200_bytes_goes_through_s3(aws: FakeCloud, script: Scr
         plan(aws, STACK, large, tags=TAGS, on_progress=lambda _: None, pace=at_once)
     key = seen[0].removeprefix(url)
     bucket = f"devbridge-assets-{aws.account}-eu-west-1"
-    body = aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-    assert body.decode() == large.body
+    sent = json.loads(aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+    assert sent.pop("Metadata") == {LABELS_KEY: {"A": "Job 'a'"}}
+    assert sent == json.loads(body)
+
+
+PLAN = Plan(
+    STACK,
+    CHANGE_SET,
+    False,
+    (
+        Change("remove", "OldTable", "AWS::DynamoDB::Table", "Table 'old'", data=True, kept=True),
+        Change("add", "NewTable", "AWS::DynamoDB::Table", "Table 'new'"),
+        Change("replace", "T", "AWS::DynamoDB::Table", "Table 't'", reason="KeySchema", data=True),
+        Change("change", "P", "AWS::CodeBuild::Project", "Job 'p'", properties=("Environment",)),
+        Change(
+            "change",
+            "PRole",
+            "AWS::IAM::Role",
+            "Job 'p'",
+            properties=("Policies",),
+            iam=True,
+            granted=("may a:B on NewTable",),
+            revoked=("may a:B on OldTable",),
+        ),
+        Change("change", "I", "AWS::X::Y", "Api 'i'", reason="follows Job 'p'"),
+    ),
+)
+
+
+def test_a_plan_for_people_has_a_line_a_change_and_who_may_do_what_apart() -> None:
+    assert list(lines(PLAN)) == [
+        f"stack {STACK}: 1 added, 3 changed, 1 replaced, 1 removed",
+        "+ Table 'new'  AWS::DynamoDB::Table  NewTable",
+        "~ Api 'i'      AWS::X::Y  I  follows Job 'p'",
+        "~ Job 'p'      AWS::CodeBuild::Project  P  Environment",
+        "! Table 't'    AWS::DynamoDB::Table  T  replaced: KeySchema  ITS DATA IS LOST",
+        "- Table 'old'  AWS::DynamoDB::Table  OldTable  its data is kept, outside of the app",
+        "who may do what:",
+        "~ Job 'p'      AWS::IAM::Role  PRole  Policies",
+        "+   PRole may a:B on NewTable",
+        "-   PRole may a:B on OldTable",
+    ]
+
+
+def test_a_plan_of_outputs_alone_says_so() -> None:
+    assert list(lines(Plan(STACK, CHANGE_SET, True, ()))) == [
+        f"stack {STACK} (new): only its outputs"
+    ]
+
+
+def test_a_plan_for_programs_has_the_same() -> None:
+    made = as_json(PLAN)
+    assert (made["stack"], made["creates"], len(made["changes"])) == (STACK, False, 6)
+    assert json.loads(json.dumps(made)) == made
+    assert made["changes"][2] == {
+        "action": "replace",
+        "construct": "Table 't'",
+        "logicalId": "T",
+        "type": "AWS::DynamoDB::Table",
+        "physicalId": None,
+        "reason": "KeySchema",
+        "properties": [],
+        "iam": False,
+        "granted": [],
+        "revoked": [],
+        "data": True,
+        "kept": False,
+    }
 
 
 CHANGES = (
@@ -231,19 +371,30 @@ CHANGES = (
 LABELS = {"A": "Job 'a'", "B": "Job 'b'"}
 
 
-def run(aws: FakeCloud) -> list[Progress]:
-    told: list[Progress] = []
-    execute(aws, Plan(STACK, CHANGE_SET, True, CHANGES), LABELS, told.append, at_once)
+def run(
+    aws: FakeCloud,
+    told: list[Progress] | None = None,
+    *,
+    creates: bool = True,
+    changes: tuple[Change, ...] = CHANGES,
+) -> list[Progress]:
+    told = [] if told is None else told
+    execute(aws, Plan(STACK, CHANGE_SET, creates, changes), LABELS, told.append, at_once)
     return told
+
+
+def begun(script: Script, *old: dict[str, Any], status: str = "REVIEW_IN_PROGRESS") -> None:
+    """What is asked until the change set is executed."""
+    script.stacks(stack(status))
+    script.events(*old)
+    script.stub.add_response("execute_change_set", {}, {"ChangeSetName": CHANGE_SET})
 
 
 def test_each_planned_resource_is_reported_once_when_it_has_settled(
     aws: FakeCloud, script: Script
 ) -> None:
     old = event(0, "A", "CREATE_COMPLETE")
-    script.events(old)
-    script.stub.add_response("execute_change_set", {}, {"ChangeSetName": CHANGE_SET})
-    script.stacks(stack("CREATE_IN_PROGRESS"))
+    begun(script, old)
     script.stacks(stack("CREATE_IN_PROGRESS"))
     first = (old, event(1, "A", "CREATE_IN_PROGRESS"), event(2, "A", "CREATE_COMPLETE"))
     script.events(*first)
@@ -259,27 +410,62 @@ def test_each_planned_resource_is_reported_once_when_it_has_settled(
 def test_the_first_cause_of_a_failure_is_named_and_the_roll_back_watched(
     aws: FakeCloud, script: Script
 ) -> None:
-    script.events()
-    script.stub.add_response("execute_change_set", {})
-    script.stacks(stack("CREATE_IN_PROGRESS"))
+    begun(script)
     script.stacks(stack("ROLLBACK_IN_PROGRESS"))
     first = (
         event(1, "B", "CREATE_FAILED", "Resource creation cancelled"),
-        event(2, "A", "CREATE_FAILED", "the role is wrong"),
+        event(2, "A", "CREATE_FAILED", "Value at 'timeoutInMinutes' failed"),
+        event(3, STACK, "ROLLBACK_IN_PROGRESS"),
     )
     script.events(*first)
     script.stacks(stack("ROLLBACK_COMPLETE"))
-    script.events(*first, event(3, "B", "DELETE_COMPLETE"))
+    script.events(*first, event(4, "B", "DELETE_COMPLETE"))
+    told: list[Progress] = []
     with pytest.raises(DeployError) as caught:
-        run(aws)
-    assert "Job 'a': AWS::X::Y CREATE_FAILED: the role is wrong" in str(caught.value)
+        run(aws, told)
+    assert "Job 'a': AWS::X::Y CREATE_FAILED: Value at" in str(caught.value)
     assert "which is now ROLLBACK_COMPLETE" in str(caught.value)
+    assert caught.value.remedy is not None
+    assert "the option 'timeout'" in caught.value.remedy
+    assert "everything is as it was before" in caught.value.remedy
+    said = [(p.step, p.text, p.status) for p in told]
+    assert said[2:] == [
+        ("wait", "rolling back: what was changed becomes as it was", ""),
+        ("resource", "Job 'b'", "DELETE_COMPLETE"),
+    ]
+
+
+def test_a_failure_that_no_resource_has_caused_has_the_stacks_reason(
+    aws: FakeCloud, script: Script
+) -> None:
+    begun(script)
+    script.stacks(stack("ROLLBACK_COMPLETE"))
+    script.events()
+    script.stacks(stack("ROLLBACK_COMPLETE", StackStatusReason="an output has no value"))
+    with pytest.raises(DeployError, match="ROLLBACK_COMPLETE: an output has no value"):
+        run(aws)
+
+
+def test_a_roll_back_that_fails_too_says_what_to_do(aws: FakeCloud, script: Script) -> None:
+    begun(script)
+    script.stacks(stack("UPDATE_ROLLBACK_FAILED"))
+    script.events(event(1, "A", "UPDATE_FAILED", "no"))
+    with pytest.raises(DeployError, match="continue it in the AWS console"):
+        run(aws)
+
+
+def test_a_change_set_that_another_deployment_has_overtaken_says_deploy_again(
+    aws: FakeCloud, script: Script
+) -> None:
+    script.stacks(stack())
+    script.events()
+    script.stub.add_client_error("execute_change_set", "InvalidChangeSetStatus")
+    with pytest.raises(DeployError, match="another deployment has changed the stack"):
+        run(aws)
 
 
 def test_events_are_read_over_as_many_pages_as_are_new(aws: FakeCloud, script: Script) -> None:
-    script.events()
-    script.stub.add_response("execute_change_set", {})
-    script.stacks(stack("CREATE_COMPLETE"))
+    begun(script)
     script.stacks(stack("CREATE_COMPLETE"))
     page = {"StackEvents": [event(2, "B", "CREATE_COMPLETE")], "NextToken": "more"}
     script.stub.add_response("describe_stack_events", page, {"StackName": STACK_ID})
@@ -287,13 +473,108 @@ def test_events_are_read_over_as_many_pages_as_are_new(aws: FakeCloud, script: S
     assert [p.logical_id for p in run(aws)] == ["A", "B"]
 
 
-def test_a_removal_that_fails_says_what_stands_in_the_way(aws: FakeCloud, script: Script) -> None:
+@pytest.fixture
+def interrupt(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Ctrl-C comes in as many pauses as are in the list."""
+    left: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        if left:
+            left.pop()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("devbridge.deploy.execute.time.sleep", sleep)
+    return left
+
+
+def test_ctrl_c_cancels_an_update_and_watches_the_roll_back(
+    aws: FakeCloud, script: Script, interrupt: list[float]
+) -> None:
+    interrupt.append(1)
+    begun(script, status="UPDATE_COMPLETE")
+    script.stacks(stack("UPDATE_IN_PROGRESS"))
     script.events()
-    script.stub.add_response("delete_stack", {}, {"StackName": STACK_ID})
-    script.stacks(stack("DELETE_FAILED"))
-    script.events(event(1, "A", "DELETE_FAILED", "the bucket is not empty"))
-    with pytest.raises(DeployError, match="A: the bucket is not empty"):
-        remove(aws, STACK_ID, lambda _: None, at_once)
+    script.stub.add_response("cancel_update_stack", {}, {"StackName": STACK_ID})
+    script.stacks(stack("UPDATE_ROLLBACK_COMPLETE"))
+    script.events(event(1, "A", "UPDATE_COMPLETE"))
+    told: list[Progress] = []
+    with pytest.raises(KeyboardInterrupt):
+        run(aws, told, creates=False)
+    assert [p.text for p in told] == [
+        "the update is cancelled; Ctrl-C again does not wait for it",
+        "Job 'a'",
+        "the stack is UPDATE_ROLLBACK_COMPLETE; everything is as it was before",
+    ]
+
+
+def test_ctrl_c_again_leaves_the_roll_back_to_cloudformation(
+    aws: FakeCloud, script: Script, interrupt: list[float]
+) -> None:
+    interrupt += [1, 1]
+    begun(script, status="UPDATE_COMPLETE")
+    script.stacks(stack("UPDATE_IN_PROGRESS"))
+    script.events()
+    script.stub.add_response("cancel_update_stack", {}, {"StackName": STACK_ID})
+    script.stacks(stack("UPDATE_ROLLBACK_IN_PROGRESS"))
+    script.events()
+    with pytest.raises(KeyboardInterrupt):
+        run(aws, creates=False)
+
+
+def test_an_update_that_is_too_far_to_be_cancelled_is_watched_to_its_end(
+    aws: FakeCloud, script: Script, interrupt: list[float]
+) -> None:
+    interrupt.append(1)
+    begun(script, status="UPDATE_COMPLETE")
+    script.stacks(stack("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"))
+    script.events()
+    script.stub.add_client_error("cancel_update_stack", "ValidationError", "too late")
+    script.stacks(stack("UPDATE_COMPLETE"))
+    script.events()
+    told: list[Progress] = []
+    with pytest.raises(KeyboardInterrupt):
+        run(aws, told, creates=False)
+    assert [p.text for p in told] == [
+        "the update cannot be cancelled: too late",
+        "the stack is UPDATE_COMPLETE",
+    ]
+
+
+def test_ctrl_c_during_a_creation_says_that_cloudformation_goes_on(
+    aws: FakeCloud, script: Script, interrupt: list[float]
+) -> None:
+    interrupt.append(1)
+    begun(script)
+    script.stacks(stack("CREATE_IN_PROGRESS"))
+    script.events()
+    told: list[Progress] = []
+    with pytest.raises(KeyboardInterrupt):
+        run(aws, told)
+    assert "goes on creating" in told[0].text
+
+
+def test_a_removed_bucket_that_cloudformation_could_not_delete_is_emptied_and_deleted(
+    aws: FakeCloud, script: Script
+) -> None:
+    s3 = aws.client("s3")
+    where = {"LocationConstraint": aws.region}
+    for name in ("going", "kept"):
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration=where)
+        s3.put_object(Bucket=name, Key="a", Body=b"")
+
+    def gone(name: str, *, kept: bool = False) -> Change:
+        kind = "AWS::S3::Bucket"
+        return Change(
+            "remove", name, kind, f"Bucket {name!r}", data=True, kept=kept, physical_id=name
+        )
+
+    begun(script, status="UPDATE_COMPLETE")
+    script.stacks(stack("UPDATE_COMPLETE"))
+    script.events(event(1, "going", "DELETE_FAILED", "The bucket is not empty"))
+    changes = (gone("going"), gone("kept", kept=True), gone("gone-already"))
+    told = run(aws, creates=False, changes=changes)
+    assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["kept"]
+    assert [p.status for p in told] == ["DELETE_FAILED", "", "DELETE_COMPLETE"]
 
 
 def test_pauses_grow_to_two_seconds() -> None:

@@ -5,43 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.api import lint as cfn_lint
 
 from devbridge.constructs import Api, App, Function, Job, Table
 from devbridge.constructs.app import loading
-from devbridge.deploy.synth import Code, Template, synth
-from devbridge.errors import InvalidValue
+from devbridge.errors import AppFailed, InvalidValue
+from tests.unit.deploy.templates import (
+    DEVELOPER,
+    lint,
+    made,
+    of_type,
+    properties,
+    resources,
+    statements,
+    variables,
+)
 
 POLICIES = ("None", "Queue", "Error", "Cloud")
-DEVELOPER = "arn:aws:iam::123456789012:user/ann"
-
-
-def made(app: App, **changes: Any) -> Template:
-    settings: dict[str, Any] = {
-        "stage": "dev",
-        "principal_arn": DEVELOPER,
-        "iot_host": "a1-ats.iot.eu-west-1.amazonaws.com",
-        "python": "3.11",
-        "stub": Code("assets", "stub.zip"),
-        "functions": {f.name: Code("assets", f"{f.name}.zip") for f in app.of_type(Function)},
-        **changes,
-    }
-    return synth(app, **settings)
-
-
-def resources(template: Template) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(template.body)["Resources"]
-    return found
-
-
-def statements(template: Template, role: str) -> list[dict[str, Any]]:
-    properties = resources(template)[role]["Properties"]
-    found: list[dict[str, Any]] = properties["Policies"][0]["PolicyDocument"]["Statement"]
-    return found
-
-
-def lint(template: Template) -> list[str]:
-    return [str(match) for match in cfn_lint(template.body, regions=["eu-west-1"])]
 
 
 def test_cfn_lint_finds_nothing_wrong_with_a_whole_app(app: App) -> None:
@@ -79,21 +58,22 @@ def test_the_same_app_makes_the_same_template(app: App) -> None:
 
 
 def test_another_zip_makes_another_hash(app: App) -> None:
-    assert made(app).hash != made(app, stub=Code("assets", "other.zip")).hash
+    assert made(app).hash != made(app, stub="other.zip").hash
 
 
 def test_a_job_is_a_codebuild_project_with_its_size_timeout_and_environment(app: App) -> None:
-    project = resources(made(app))["MyJobJobProject"]["Properties"]
+    template = made(app)
+    project = properties(template, "MyJobJobProject")
     assert project["Name"] == "demo-dev-my-job"
-    assert project["TimeoutInMinutes"] == 90
+    assert project["TimeoutInMinutes"] == 95
     assert project["Environment"]["ComputeType"] == "BUILD_GENERAL1_MEDIUM"
-    assert project["Environment"]["EnvironmentVariables"] == [
-        {"Name": "DEVBRIDGE_APP", "Value": "demo"},
-        {"Name": "DEVBRIDGE_STAGE", "Value": "dev"},
-        {"Name": "DEVBRIDGE_JOB_NAME", "Value": "my-job"},
-        {"Name": "COLOUR", "Value": "red"},
-        {"Name": "DEVBRIDGE_Table_tableName_notes", "Value": {"Ref": "NotesTable"}},
-    ]
+    assert variables(template, "MyJobJobProject") == {
+        "DEVBRIDGE_APP": "demo",
+        "DEVBRIDGE_STAGE": "dev",
+        "DEVBRIDGE_JOB_NAME": "my-job",
+        "COLOUR": "red",
+        "DEVBRIDGE_Table_tableName_notes": {"Ref": "NotesTable"},
+    }
 
 
 def test_the_jobs_role_trusts_codebuild_and_the_developer_and_nobody_else(app: App) -> None:
@@ -188,7 +168,7 @@ def test_a_name_that_gets_too_long_names_the_resource(root: Path) -> None:
 def test_an_environment_that_outgrows_lambda_names_the_function(root: Path) -> None:
     with loading(root):
         app = App("demo")
-        tables = [Table(app, f"t{i}", partition_key="id") for i in range(20)]
+        tables = [Table(app, f"t{i}", partition_key="id") for i in range(30)]
         Function(app, "f", handler="api/start.handler", bind=tables)
     with pytest.raises(InvalidValue, match="Function 'f'"):
         made(app)
@@ -236,3 +216,109 @@ def test_the_stub_may_start_the_builds_of_jobs_with_the_policy_cloud_only(root: 
         "project/policies-dev-one",
         "project/policies-dev-three",
     ]
+
+
+def test_tags_of_the_app_and_of_a_construct_are_on_its_resources(root: Path) -> None:
+    with loading(root):
+        app = App("demo", tags={"team": "data", "cost": "1"})
+        table = Table(app, "t", partition_key="id")
+        Job(app, "a", handler="jobs/a.handler", tags={"team": "etl"}, bind=[table])
+        Api(app, "api", routes={"$default": "api/start.handler"})
+    template = made(app)
+    assert lint(template) == []
+    of_app = [{"Key": "cost", "Value": "1"}, {"Key": "team", "Value": "data"}]
+    of_job = [{"Key": "cost", "Value": "1"}, {"Key": "team", "Value": "etl"}]
+    assert properties(template, "TTable")["Tags"] == of_app
+    assert properties(template, "StubRole")["Tags"] == of_app
+    assert properties(template, "ApiApi")["Tags"] == {"team": "data", "cost": "1"}
+    for title in ("AJobProject", "AJobRole", "AJobLogs", "AJobInvoker"):
+        assert properties(template, title)["Tags"] == of_job
+
+
+def test_no_role_exceeds_the_permissions_boundary(root: Path) -> None:
+    boundary = "arn:aws:iam::123456789012:policy/limits"
+    own = "arn:aws:iam::123456789012:policy/own"
+    with loading(root):
+        app = App("demo", permissions_boundary=boundary)
+        Job(app, "a", handler="jobs/a.handler")
+        Function(app, "f", handler="api/start.handler", permissions_boundary=own)
+    for mode in ("dev", "deployed"):
+        template = made(app, mode=mode)
+        assert lint(template) == []
+        roles = of_type(template, "AWS::IAM::Role")
+        found = {t: role["Properties"]["PermissionsBoundary"] for t, role in roles.items()}
+        assert found.pop("FFunctionRole") == own
+        assert set(found.values()) == {boundary}
+        assert len(found) == 3
+
+
+def test_transform_changes_the_main_resource_of_each_construct(root: Path) -> None:
+    def describe(project: Any) -> None:
+        project.Description = "mine"
+
+    with loading(root):
+        app = App("demo")
+        Job(app, "a", handler="jobs/a.handler", transform=describe)
+        Function(
+            app,
+            "f",
+            handler="api/start.handler",
+            transform=lambda function: setattr(function, "ReservedConcurrentExecutions", 2),
+        )
+        Table(app, "t", partition_key="id", transform=lambda t: setattr(t, "TableName", "mine"))
+    template = made(app)
+    assert lint(template) == []
+    assert properties(template, "AJobProject")["Description"] == "mine"
+    assert properties(template, "FFunction")["ReservedConcurrentExecutions"] == 2
+    assert properties(template, "TTable")["TableName"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("transform", "message"),
+    [
+        (lambda table: 1 / 0, "ZeroDivisionError"),
+        (lambda table: setattr(table, "Nonsense", 1), "Nonsense"),
+        (lambda table: table.properties.pop("KeySchema"), "KeySchema"),
+    ],
+)
+def test_a_transform_that_fails_names_its_construct(
+    transform: Any, message: str, root: Path
+) -> None:
+    with loading(root):
+        app = App("demo")
+        Table(app, "t", partition_key="id", transform=transform)
+    with pytest.raises(AppFailed, match=f"Table 't': transform raised(.|\n)*{message}"):
+        made(app)
+
+
+def test_any_resource_can_be_added(root: Path) -> None:
+    from troposphere import Ref, sns  # noqa: PLC0415
+
+    with loading(root):
+        app = App("demo")
+        Table(app, "t", partition_key="id")
+        app.add(sns.Topic("Alarms", DisplayName=Ref("TTable")))
+    template = made(app)
+    assert lint(template) == []
+    assert properties(template, "Alarms") == {"DisplayName": {"Ref": "TTable"}}
+    assert template.labels["Alarms"] == "AWS::SNS::Topic 'Alarms'"
+
+
+def test_an_added_resource_must_have_a_title_of_its_own_and_be_whole(root: Path) -> None:
+    from troposphere import dynamodb, sns  # noqa: PLC0415
+
+    with loading(root):
+        app = App("demo")
+        Table(app, "t", partition_key="id")
+        app.add(sns.Topic("TTable"))
+    with pytest.raises(InvalidValue, match="Table 't'"):
+        made(app)
+    app.resources[:] = [dynamodb.Table("Other")]
+    with pytest.raises(AppFailed, match="KeySchema"):
+        made(app)
+
+
+def test_the_mode_is_an_output(app: App) -> None:
+    for mode in ("dev", "deployed"):
+        outputs = json.loads(made(app, mode=mode).body)["Outputs"]
+        assert outputs["DevbridgeMode"]["Value"] == mode

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,6 +86,20 @@ def test_a_wrong_path_says_what_there_is(tmp_path: Path, handler: str, message: 
     with pytest.raises(HandlerNotFound) as raised:
         load(handler, str(tmp_path))
     assert message in str(raised.value)
+
+
+def test_extra_folders_come_after_all_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "extra").mkdir()
+    (tmp_path / "extra/only_there.py").write_text("WHERE = 'extra'")
+    (tmp_path / "extra/json.py").write_text("raise AssertionError")
+    (tmp_path / "job_with_extra.py").write_text(
+        "import json, only_there\ndef handler(payload): return only_there.WHERE"
+    )
+    monkeypatch.setenv("DEVBRIDGE_PATH", f"/nowhere{os.pathsep}{tmp_path / 'extra'}")
+    assert load("job_with_extra.handler", str(tmp_path))(None) == "extra"
+    assert sys.path[-2:] == ["/nowhere", str(tmp_path / "extra")]
 
 
 def test_the_users_files_are_those_of_the_app_and_not_of_its_environment() -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
+import sys
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +13,13 @@ from hypothesis import strategies as st
 
 from runner.failure import ResultNotJson
 from runner.results import encode
+
+
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process whose handler does not import devbridge."""
+    monkeypatch.delitem(sys.modules, "devbridge.payloads", raising=False)
+
 
 LEAVES = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -58,7 +67,32 @@ def deep() -> Any:
         (deep(), "the result is nested too deeply for JSON"),
     ],
 )
+@pytest.mark.usefixtures("plain")
 def test_a_value_that_json_does_not_have_is_named_with_its_place(value: Any, message: str) -> None:
     with pytest.raises(ResultNotJson) as raised:
         encode(value)
     assert str(raised.value) == message
+
+
+@dataclasses.dataclass
+class Item:
+    due: datetime.date
+
+
+def test_a_handler_that_uses_devbridge_may_return_what_a_payload_may_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from devbridge import payloads  # noqa: PLC0415
+
+    monkeypatch.setitem(sys.modules, "devbridge.payloads", payloads)
+    assert (
+        encode([Item(datetime.date(2026, 1, 2)), {"a": {3}}]) == b'[{"due":"2026-01-02"},{"a":[3]}]'
+    )
+    with pytest.raises(ResultNotJson, match=r"result\[0\]\['due'\] is a object"):
+        encode([Item(object())])  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("plain")
+def test_a_plain_handler_returns_json_only() -> None:
+    with pytest.raises(ResultNotJson, match="Item"):
+        encode(Item(datetime.date(2026, 1, 2)))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from stub_lambda import handler
+from stub_lambda.events import BAD_EVENT
 
 
 class Context:
@@ -53,7 +54,7 @@ def nested(depth: int) -> list[Any]:
 )
 def test_a_bad_event_is_answered_with_what_is_wrong(event: object, message: str) -> None:
     answer = handler.handler(event, Context())
-    assert answer["error"]["code"] == handler.BAD_EVENT
+    assert answer["error"]["code"] == BAD_EVENT
     assert message in answer["error"]["message"]
 
 

@@ -1,0 +1,131 @@
+"""What a build has printed, from CloudWatch Logs: all of it, or only what the run itself printed.
+
+The runner's own lines name the build, and CodeBuild's begin with a time::
+
+    [Container] 2026/01/31 12:00:00.000000 Running command python3 -m runner build
+    |  Invoke factorial demo-prod-factorial:3f2a...
+    what the handler prints
+    |  Done    demo-prod-factorial:3f2a... took 1.20s
+    {"devbridge": {"state": "SUCCEEDED", "attempt": 1, "result": 120}}
+
+A container job has no runner: there, all but CodeBuild's lines is the run's.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from devbridge.daemon.ledger import Entry
+
+SETTLE: Final = 15.0
+"""Seconds without anything new after which a build that has ended has printed all: CloudWatch Logs
+gets lines some seconds after they were printed."""
+SETTLE_LOCAL: Final = 1.0
+"""The same on the embedded cloud, which has a build's lines before its end."""
+
+_FULL: Final = 256 * 1024 - 64
+"""Bytes of an event, or a little fewer, that has no room for more: its line goes on in the next."""
+_LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
+_CODEBUILDS: Final = re.compile(r"\[Container\] \d{4}/\d\d/\d\d \d\d:\d\d:\d\d(\.\d+)? ")
+
+
+class Output:
+    """Chooses what of a build's log is shown. Pure: text in, text out."""
+
+    def __init__(self, job_id: str, *, everything: bool = False, runner: bool = True) -> None:
+        """`runner` is False for a container job."""
+        name = re.escape(job_id)
+        self._first = re.compile(rf"\|  Invoke \S+ {name}\s")
+        self._own = re.compile(rf"\|  (?:Waiting|Warning|Again|(Done|Error)) +{name} ")
+        self._everything = everything
+        self._runner = runner
+        self.begun = everything or not runner
+        """The run's own output, if it has any, was reached."""
+        self.complete = False
+        """All that the run has printed was seen. Never known with `everything`, nor of a container
+        job."""
+
+    def shown(self, message: str) -> str:
+        """What is shown of an event of the log, one line or more."""
+        if not message.endswith("\n") and len(message.encode()) < _FULL:
+            message += "\n"
+        if self._everything:
+            return message
+        return "".join(line for line in _LINES.findall(message) if self._is_shown(line))
+
+    def _is_shown(self, line: str) -> bool:
+        if self.complete or _CODEBUILDS.match(line):
+            return False
+        if not self._runner:
+            return True
+        if self._first.match(line):
+            self.begun = True
+            return False
+        own = self._own.match(line)
+        self.complete = self.begun and own is not None and own[1] is not None
+        return self.begun and own is None
+
+
+class Stream:
+    """One stream of CloudWatch Logs, read from its beginning on."""
+
+    def __init__(self, client: Any, group: str, stream: str) -> None:
+        self._client = client
+        self._names = {"logGroupName": group, "logStreamName": stream}
+        self._token: str | None = None
+
+    def read(self) -> Iterator[str]:
+        """The messages that have come since the last call."""
+        while True:
+            more = {} if self._token is None else {"nextToken": self._token}
+            try:
+                page = self._client.get_log_events(startFromHead=True, **self._names, **more)
+            except self._client.exceptions.ResourceNotFoundException:
+                return  # it is made with its first line
+            for event in page["events"]:
+                yield event["message"]
+            # A page may be empty though more follow: the end is where the token stays the same.
+            if page["nextForwardToken"] == self._token:
+                return
+            self._token = page["nextForwardToken"]
+
+
+def copy(stream: Stream | None, output: Output, write: Callable[[bytes], object]) -> bool:
+    """Write what is new and shown; whether anything was new."""
+    new = False
+    for message in stream.read() if stream is not None else ():
+        new = True
+        if text := output.shown(message):
+            write(text.encode("utf-8", "replace"))
+    return new
+
+
+def follow(
+    current: Callable[[], Entry],
+    stream: Callable[[], Stream | None],
+    output: Output,
+    write: Callable[[bytes], object],
+    *,
+    poll: float,
+    settle: float = SETTLE,
+) -> Entry:
+    """Copy a build's log while it grows, until the build has ended and all of it is written.
+
+    `stream` gives None as long as the build has none. `poll` and `settle` are in seconds.
+    """
+    found: Stream | None = None
+    quiet_since: float | None = None
+    while True:
+        entry = current()
+        found = found or stream()
+        new = copy(found, output, write)
+        if entry.state.final:
+            now = time.monotonic()
+            if new or quiet_since is None:
+                quiet_since = now
+            if output.complete or now - quiet_since >= settle:
+                return entry
+        time.sleep(poll)

@@ -1,0 +1,104 @@
+"""`devbridge cloud`: the embedded cloud of this folder on its own, without `devbridge dev`."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from devbridge.cli.common import app_options, print_json
+from devbridge.cli.text import ago, iso
+from devbridge.errors import EXIT_CLOUD
+
+if TYPE_CHECKING:
+    from devbridge.config import Config
+
+
+@click.group(
+    epilog="""\b
+Examples:
+  devbridge cloud start
+  devbridge cloud status --json
+  devbridge cloud stop
+"""
+)
+def cloud() -> None:
+    """Start, stop, and look at the embedded cloud of this folder.
+
+    `devbridge dev --local` starts it by itself and stops it again. Started here, it stays, with all
+    that is deployed in it: for `devbridge deploy --local`, for tests, for the API that others call.
+    """
+
+
+@cloud.command(
+    epilog="""\b
+Examples:
+  devbridge cloud start
+  devbridge cloud start --port 4566
+"""
+)
+@app_options
+@click.option("--port", type=int, help="Its port (default: the last one, or a free one).")
+@click.option("--python", metavar="PATH", help="The app's interpreter (default: the active venv).")
+def start(config: Config) -> None:
+    """Start the embedded cloud, which then stays until it is stopped. Does nothing if it runs."""
+    from devbridge.cloud.embedded import start_detached  # noqa: PLC0415
+
+    running = start_detached(config, lambda line: click.echo(line, err=True))
+    click.echo(f"the embedded cloud runs at {running.endpoint_url}")
+    if not running.detached:
+        click.echo("it ends with the `devbridge dev` that has started it", err=True)
+
+
+@cloud.command(
+    epilog="""\b
+Examples:
+  devbridge cloud stop
+"""
+)
+@app_options
+def stop(config: Config) -> None:
+    """Stop the embedded cloud. What is deployed in it is there again when it is started again."""
+    from devbridge.cloud.embedded import stop_running  # noqa: PLC0415
+
+    stopped = stop_running(config)
+    click.echo("the embedded cloud has stopped" if stopped else "the embedded cloud does not run")
+
+
+@cloud.command(
+    epilog="""\b
+Examples:
+  devbridge cloud status
+  devbridge cloud status --json | jq -r .endpoint
+"""
+)
+@click.option("--json", "json_", is_flag=True, help="Print JSON, times in UTC.")
+@app_options
+def status(config: Config, *, json_: bool) -> None:
+    """Say whether the embedded cloud runs, and where; exit code 6 when it does not."""
+    from devbridge.cloud.embedded import attach  # noqa: PLC0415
+
+    running = attach(config)
+    log = config.cloud_dir / "ministack.log"
+    if json_:
+        known = running and {
+            "endpoint": running.endpoint_url,
+            "pid": running.pid,
+            "startedAt": iso(running.started_at),
+            "detached": running.detached,
+        }
+        print_json({"running": running is not None, "log": str(log), **(known or {})})
+    elif running:
+        click.echo(f"endpoint  {running.endpoint_url}")
+        click.echo(f"pid       {running.pid}")
+        click.echo(f"started   {iso(running.started_at)}  {ago(time.time() - running.started_at)}")
+        click.echo(f"stops     with {_END[running.detached]}")
+        click.echo(f"log       {log}")
+    else:
+        click.echo("the embedded cloud does not run")
+    if running is None:
+        click.get_current_context().exit(EXIT_CLOUD)
+
+
+_END = {True: "`devbridge cloud stop`", False: "the `devbridge dev` that has started it"}

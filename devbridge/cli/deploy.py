@@ -1,0 +1,112 @@
+"""`devbridge deploy`: the whole app in the cloud, its jobs in CodeBuild."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from devbridge.cli.common import app_options
+from devbridge.cli.deploying import (
+    confirm,
+    interruptible,
+    payload_schemas,
+    ready,
+    say_progress,
+    show_plan,
+)
+
+if TYPE_CHECKING:
+    from devbridge.config import Config
+    from devbridge.deploy.plan import Plan
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  devbridge deploy --local                     on this machine, no AWS account
+  devbridge deploy --profile work --stage prod
+  devbridge deploy --stage prod --yes          in CI: does not ask
+  devbridge diff --stage prod                  only say what it would change
+
+It prints each change: + added, ~ changed, ! replaced, - removed. A change that fails is
+rolled back, and the first cause is named. Ctrl-C cancels an update, and waits until everything
+is as it was; the creation of a new stage goes on without devbridge.
+"""
+)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--python", metavar="PATH", help="The app's interpreter (default: the active venv).")
+@app_options
+def deploy(config: Config, *, yes: bool) -> None:
+    """Deploy the stage: its jobs run in CodeBuild.
+
+    Asks before it replaces or removes what holds data, and before it makes a stage of
+    `devbridge dev` a deployed one.
+    """
+    from devbridge.cli.runs import mark_deployed  # noqa: PLC0415
+    from devbridge.cloud.embedded import start_detached  # noqa: PLC0415
+    from devbridge.cloud.session import connect  # noqa: PLC0415
+    from devbridge.constructs import Job  # noqa: PLC0415
+    from devbridge.daemon.lock import only_one  # noqa: PLC0415
+    from devbridge.deploy import deploy as make  # noqa: PLC0415
+    from devbridge.deploy import load_app, stage_mode  # noqa: PLC0415
+    from devbridge.interpreter import verify_interpreter  # noqa: PLC0415
+
+    began = time.monotonic()
+    app = load_app(config.root, config.stage)
+    verify_interpreter(config.python)
+    config.make_dirs()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage))
+        stack.enter_context(interruptible())
+        schemas = stack.enter_context(payload_schemas(app, config))
+        endpoint = config.endpoint
+        if config.local and endpoint is None:
+            endpoint = start_detached(config, click.echo).endpoint_url
+        there = connect(config, endpoint)
+        place = there.endpoint_url or f"account {there.account}, region {there.region}"
+        click.echo(f"app {app.name}, stage {config.stage}, to {place}")
+        was_dev = stage_mode(there, app.name, config.stage) == "dev"
+        done = make(
+            app,
+            there,
+            stage=config.stage,
+            mode="deployed",
+            python=config.python,
+            schemas=schemas.result(),
+            on_progress=say_progress,
+            approve=_approval(config.stage, was_dev=was_dev, yes=yes),
+        )
+        mark_deployed(config)
+    jobs = ", ".join(job.name for job in app.of_type(Job)) or "no jobs yet"
+    took = f" in {time.monotonic() - began:.1f}s" if done.changed else ""
+    if not done.changed:
+        click.echo("nothing to deploy: the stage is up to date")
+    options = f"--stage {config.stage}{' --local' if config.local else ''}"
+    for line in ready(app, done.outputs, f"Deployed{took}: {jobs}.", options=options):
+        click.echo(line)
+    if config.local and config.endpoint is None:
+        click.echo("the embedded cloud goes on; stop it with: devbridge cloud stop")
+
+
+def _approval(stage: str, *, was_dev: bool, yes: bool) -> Callable[[Plan], None]:
+    """Shows the plan, and raises unless it may be carried out."""
+
+    def approve(plan: Plan) -> None:
+        show_plan(plan)
+        doubts = []
+        if was_dev:
+            click.echo(
+                f"stage {stage} is one of `devbridge dev`: its stubs go, and jobs run in CodeBuild"
+            )
+            doubts.append("makes a stage of `devbridge dev` a deployed one")
+        if plan.dangerous:
+            named = ", ".join(sorted({change.label for change in plan.dangerous}))
+            doubts.append(f"replaces or removes what holds data: {named}")
+        if doubts and not yes:
+            confirm("deploy this?", f"the deployment {' and '.join(doubts)}")
+
+    return approve

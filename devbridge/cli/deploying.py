@@ -1,0 +1,166 @@
+"""What deploy, diff, remove and dev share: what they ask, and what they print."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from devbridge.errors import EXIT_ERROR, NotConfirmed
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from devbridge.cloud.session import Cloud
+    from devbridge.config import Config
+    from devbridge.constructs import App
+    from devbridge.deploy import Progress
+    from devbridge.deploy.plan import Plan
+    from devbridge.types import JobTypes
+
+_COLOURS: Final = {"+": "green", "~": "yellow", "!": "magenta", "-": "red"}
+
+Emphasis = Callable[[str], str]
+
+
+@contextlib.contextmanager
+def target(config: Config) -> Iterator[Cloud]:
+    """The cloud that a deployment means: an embedded one only with `--local`.
+
+    If none runs then, one is started and stopped again.
+    """
+    from devbridge.cli.common import cloud  # noqa: PLC0415
+    from devbridge.cloud.session import connect  # noqa: PLC0415
+
+    if config.local:
+        with cloud(config, start=True) as there:
+            yield there
+    else:
+        yield connect(config, config.endpoint)
+
+
+def say_progress(progress: Progress) -> None:
+    """One step of a deployment."""
+    line = f"  {progress}"
+    click.echo(click.style(line, fg="red") if progress.failed else line)
+
+
+def show_plan(plan: Plan) -> None:
+    """Print the plan, one line a change, coloured by what happens."""
+    from devbridge.deploy.plan import lines  # noqa: PLC0415
+
+    for line in lines(plan):
+        click.secho(line, fg=_COLOURS.get(line[0]))
+
+
+def has_terminal() -> bool:
+    """Whether somebody is there to answer."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def confirm(question: str, what: str) -> None:
+    """Return if the answer is yes.
+
+    Args:
+        what: what is not done without an answer, for the error: ``the deployment replaces data``.
+
+    Raises:
+        NotConfirmed: there is no terminal to ask on.
+        click.exceptions.Exit: the answer is no.
+    """
+    if not has_terminal():
+        raise NotConfirmed(
+            f"{what}, and there is no terminal to ask on",
+            remedy="nothing was changed; if it is meant so, give --yes",
+        )
+    if not click.confirm(question):
+        click.echo("nothing was changed", err=True)
+        raise click.exceptions.Exit(EXIT_ERROR)
+
+
+def job_types(app: App, config: Config) -> Mapping[str, JobTypes]:
+    """What each job takes and returns.
+
+    A handler that cannot be imported here is a warning: it may need what only CodeBuild has.
+    """
+    from devbridge.types import probe  # noqa: PLC0415
+
+    types = probe(app, config.python)
+    for name, each in types.items():
+        if each.warning:
+            warning = click.style("warning:", fg="yellow", bold=True)
+            click.echo(f"{warning} job {name}: {each.warning}", err=True)
+    return types
+
+
+@contextlib.contextmanager
+def payload_schemas(app: App, config: Config) -> Iterator[Future[Mapping[str, Any]]]:
+    """What is checked before a payload is sent; the stubs for type checkers are written, too.
+
+    The app's interpreter is asked for it while the block prepares what does not depend on it.
+    """
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
+    from devbridge.types import schemas, write  # noqa: PLC0415
+
+    def ask() -> Mapping[str, Any]:
+        types = job_types(app, config)
+        write(app, types)
+        return schemas(types)
+
+    with ThreadPoolExecutor(1, "types") as pool:
+        yield pool.submit(ask)
+
+
+def ready(
+    app: App,
+    outputs: Mapping[str, str],
+    said: str,
+    *,
+    options: str = "",
+    bold: Emphasis = str,
+) -> Iterator[str]:
+    """What was deployed, and what to do next.
+
+    Args:
+        said: the line between the two: ``Ready in 1.2s: factorial.``
+        options: those that a devbridge command needs to mean this stage, e.g. ``--stage prod``.
+    """
+    from devbridge.constructs import Api, Job  # noqa: PLC0415
+    from devbridge.deploy import names  # noqa: PLC0415
+
+    for key, value in outputs.items():
+        if key.endswith("Url"):
+            yield f"{key:<12} {bold(value)}"
+    calls = []
+    for api in app.of_type(Api):
+        for route in api.routes:
+            method, _, path = route.key.rpartition(" ")
+            url = f"{outputs[names.output(api, 'Url')]}{path if path != '$default' else '/'}"
+            calls.append(f"  curl {f'-X {method} ' if method not in ('', 'ANY') else ''}'{url}'")
+    if not calls:
+        given = f"{options} " if options else ""
+        calls = [
+            f"  devbridge invoke {job.name} {given}--payload '{{}}'" for job in app.of_type(Job)[:1]
+        ]
+    yield f"{said} Try:" if calls else said
+    yield from calls
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGTERM and SIGHUP end devbridge as Ctrl-C does: it cleans up."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {n: signal.signal(n, interrupt) for n in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,60 @@
+"""`devbridge diff`: what a deployment would change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from devbridge.cli.common import app_options, print_json
+from devbridge.cli.deploying import job_types, show_plan, target
+from devbridge.errors import EXIT_ERROR, EXIT_OK
+
+if TYPE_CHECKING:
+    from devbridge.config import Config
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  devbridge diff --stage prod
+  devbridge diff --stage prod --json | jq -r '.changes[] | select(.data) | .construct'
+  devbridge diff --local --exit-code      in scripts: 1 if there is something to deploy
+
+Each line is a change: + added, ~ changed, ! replaced, - removed; who may do what comes last.
+"""
+)
+@click.option("--json", "json_", is_flag=True, help="Print JSON: the stack and its changes.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if there are changes.")
+@click.option("--python", metavar="PATH", help="The app's interpreter (default: the active venv).")
+@app_options
+def diff(config: Config, *, json_: bool, exit_code: bool) -> None:
+    """Show what `devbridge deploy` would change.
+
+    Nothing is changed. The jobs' handlers are imported to know their payloads.
+    """
+    from devbridge.deploy import diff as compare  # noqa: PLC0415
+    from devbridge.deploy import load_app  # noqa: PLC0415
+    from devbridge.deploy.plan import as_json  # noqa: PLC0415
+    from devbridge.interpreter import verify_interpreter  # noqa: PLC0415
+    from devbridge.types import schemas  # noqa: PLC0415
+
+    app = load_app(config.root, config.stage)
+    verify_interpreter(config.python)
+    types = job_types(app, config)
+    with target(config) as there:
+        plan = compare(
+            app,
+            there,
+            stage=config.stage,
+            mode="deployed",
+            python=config.python,
+            schemas=schemas(types),
+        )
+    if json_:
+        print_json(as_json(plan))
+    elif plan:
+        show_plan(plan)
+    else:
+        click.echo("nothing to deploy: the stage is up to date")
+    click.get_current_context().exit(EXIT_ERROR if exit_code and plan else EXIT_OK)

@@ -1,0 +1,163 @@
+"""The service role of a build: assumed by CodeBuild, and served to the build's processes.
+
+The container-credentials protocol, as CodeBuild has it: SDKs ask again before a session ends.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from .failure import Failure
+from .host import ministack
+
+SERVICE: Final = "codebuild.amazonaws.com"
+PATH: Final = "/_devbridge/credentials"
+DURATION: Final = 3600
+"""Seconds that a session of a build's processes lasts."""
+LONGEST: Final = 48 * 3600
+"""Seconds that no build outlasts: 36 hours, and 8 in the queue."""
+MARGIN: Final = 16 * 60
+"""Seconds before its end at which a session is replaced: SDKs ask when 15 minutes are left."""
+
+
+class Role:
+    """One build's sessions of its service role."""
+
+    def __init__(
+        self,
+        role_arn: str,
+        session_name: str,
+        *,
+        source_arn: str,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Assume the role.
+
+        Raises:
+            Failure: there is no such role, or its trust policy does not admit CodeBuild.
+        """
+        self.token = secrets.token_urlsafe(32)
+        """What a process must show to be given credentials."""
+        self._arn = role_arn
+        self._name = session_name
+        self._now = now
+        self._lock = threading.Lock()
+        self._document: dict[str, str] = {}
+        self._fresh_until = 0.0
+        if not _admits(_trust(role_arn), role_arn, source_arn):
+            raise Failure(
+                "ACCESS_DENIED",
+                "CodeBuild is not authorized to perform: sts:AssumeRole on service role"
+                f" {role_arn}: verify that the role exists, and that its trust policy admits"
+                f" {SERVICE}",
+            )
+        self.keys = self._session(now() + LONGEST)
+        """CodeBuild's own, for as long as the build lasts: ``access``, ``secret``, ``token``."""
+
+    def document(self) -> Mapping[str, str]:
+        """What the credential endpoint answers now."""
+        with self._lock:
+            now = self._now()
+            if now >= self._fresh_until:
+                ends = now + DURATION
+                keys = self._session(ends)
+                self._fresh_until = ends - MARGIN
+                self._document = {
+                    "RoleArn": self._arn,
+                    "AccessKeyId": keys["access"],
+                    "SecretAccessKey": keys["secret"],
+                    "Token": keys["token"],
+                    "Expiration": datetime.fromtimestamp(ends, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                }
+            return dict(self._document)
+
+    def close(self) -> None:
+        """End CodeBuild's own session."""
+        ministack("services.sts")._sessions.pop(self.keys["access"], None)
+
+    def _session(self, ends: float) -> dict[str, str]:
+        iam, sts = ministack("services.iam"), ministack("services.sts")
+        keys = {
+            "access": iam._gen_session_access_key(),
+            "secret": iam._gen_secret(),
+            "token": iam._gen_session_token(),
+        }
+        account, role = self._arn.split(":")[4], self._arn.rpartition("/")[2]
+        session = {
+            "Arn": f"arn:aws:sts::{account}:assumed-role/{role}/{self._name}",
+            "UserId": f"{sts._role_id(self._arn)}:{self._name}",
+            "SecretAccessKey": keys["secret"],
+            "SessionToken": keys["token"],
+            "AccountId": account,
+            "PrincipalType": "AssumedRole",
+            "Expiration": ends,
+        }
+        sts.register_session(keys["access"], session)
+        return keys
+
+
+def _trust(role_arn: str) -> Any:
+    parts = role_arn.split(":")
+    if len(parts) != 6 or not parts[5].startswith("role/"):
+        return None
+    role = ministack("services.iam")._roles.get_scoped(parts[4], None, parts[5].rpartition("/")[2])
+    document = role and role.get("AssumeRolePolicyDocument")
+    return json.loads(document) if isinstance(document, str) else document
+
+
+def _admits(trust: Any, role_arn: str, source_arn: str) -> bool:
+    """Whether the trust policy lets CodeBuild itself in: ministack's own check cannot tell."""
+    iam = ministack("core.iam_evaluator")
+    statements = (trust or {}).get("Statement", [])
+    own = [
+        {**statement, "Principal": "*"}
+        for statement in (statements if isinstance(statements, list) else [statements])
+        if iam._service_principal_matches(statement.get("Principal"), SERVICE)
+    ]
+    account = role_arn.split(":")[4] if role_arn.count(":") > 4 else ""
+    context = iam.EvalContext(
+        principal_arn=SERVICE,
+        principal_type="Service",
+        principal_account=account,
+        action="sts:AssumeRole",
+        resource_arn=role_arn,
+        region="",
+        service_context={
+            "aws:sourcearn": source_arn,
+            "aws:sourceaccount": source_arn.split(":")[4],
+        },
+    )
+    return bool(iam.evaluate_trust_policy({"Statement": own}, SERVICE, context))
+
+
+App = Callable[[Mapping[str, Any], Any, Any], Any]
+
+
+def served_by(app: App, find: Callable[[str], Role | None]) -> App:
+    """The ASGI app with the credential endpoint in front. `find` gives the role of a token."""
+
+    async def with_credentials(scope: Mapping[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or scope["path"] != PATH:
+            await app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        role = find(headers.get(b"authorization", b"").decode("latin-1"))
+        body = json.dumps(role.document() if role else {"message": "no such build"}).encode()
+        start = {
+            "type": "http.response.start",
+            "status": 200 if role else 403,
+            "headers": [
+                (b"content-type", b"application/json"),
+                (b"content-length", str(len(body)).encode()),
+            ],
+        }
+        await send(start)
+        await send({"type": "http.response.body", "body": body})
+
+    return with_credentials

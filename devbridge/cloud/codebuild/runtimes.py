@@ -1,0 +1,164 @@
+"""Which Python a build's image means on this machine, and that Python as the image has it.
+
+AWS's base images have boto3 installed and nothing else; so a build gets an environment of its own
+with just that in its ``site-packages``. What the app's own environment has stays unseen: a
+dependency that was not packed is missed here as it would be on AWS.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from .failure import Failure
+
+_PYTHON_IMAGE: Final = re.compile(r"public\.ecr\.aws/lambda/python:(3\.\d+)(?:[-.][\w.-]+)?")
+_STANDARD_IMAGE: Final = re.compile(r"aws/codebuild/[\w.:/-]+")
+_BROUGHT_ALONG: Final = (
+    "boto3",
+    "botocore",
+    "s3transfer",
+    "jmespath",
+    "dateutil",
+    "six",
+    "urllib3",
+)
+_PROBE: Final = (
+    "import sys; print('%d.%d' % sys.version_info[:2], getattr(sys, '_base_executable', '')"
+    " or sys.executable, sep='\\n')"
+)
+_OWN: Final = f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def python_of(image: str) -> Path:
+    """The interpreter that stands for the image.
+
+    Raises:
+        Failure: the image is one that only a container engine can run, or its Python is not here.
+    """
+    if _STANDARD_IMAGE.fullmatch(image):
+        return Path(getattr(sys, "_base_executable", "") or sys.executable)
+    found = _PYTHON_IMAGE.fullmatch(image)
+    if not found:
+        raise Failure(
+            "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE",
+            f"containers do not run on the embedded cloud: it has no {image!r}, only AWS's base"
+            " images for Python (public.ecr.aws/lambda/python:3.x) and aws/codebuild/*, for which"
+            " it runs the commands as processes of this machine",
+        )
+    python = interpreter(found[1])
+    if python is None:
+        raise Failure(
+            "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE",
+            f"there is no Python {found[1]} on this machine, which {image!r} means: install it"
+            f" (for example: uv python install {found[1]}, or pyenv install {found[1]})",
+        )
+    return python
+
+
+def interpreter(minor: str) -> Path | None:
+    """An interpreter of that version (``3.12``), outside of any virtual environment."""
+    if minor == _OWN:  # the app's own: the embedded cloud's environment was made with it
+        return Path(getattr(sys, "_base_executable", "") or sys.executable)
+    found = _search(minor, os.environ.get("PATH", os.defpath), os.environ.get("HOME", "/"))
+    if found is None:
+        _search.cache_clear()  # it may be installed by the next time
+    return found
+
+
+@cache
+def _search(minor: str, path: str, home: str) -> Path | None:
+    for candidate in _candidates(minor, path, Path(home)):
+        if candidate.is_file() and (base := _base(candidate, minor)):
+            return base
+    return None
+
+
+def _candidates(minor: str, path: str, home: Path) -> Iterator[Path]:
+    name = f"python{minor}"
+    for folder in path.split(os.pathsep):
+        yield Path(folder or ".", name)
+    for root, pattern in (
+        (home / ".pyenv" / "versions", f"{minor}.*/bin/{name}"),
+        (home / ".local" / "share" / "uv" / "python", f"cpython-{minor}.*/bin/{name}"),
+        (home / ".local" / "bin", name),
+        (Path("/usr/local/bin"), name),
+        (Path("/usr/bin"), name),
+        (Path("/opt/homebrew/bin"), name),
+        (Path("/Library/Frameworks/Python.framework/Versions"), f"{minor}/bin/{name}"),
+    ):
+        yield from sorted(root.glob(pattern), reverse=True)
+
+
+def _base(candidate: Path, minor: str) -> Path | None:
+    """The interpreter itself, if it is one: pyenv's shims are there for versions that are not."""
+    try:
+        done = subprocess.run(
+            [str(candidate), "-I", "-c", _PROBE],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    version, _, base = done.stdout.strip().partition("\n")
+    return Path(base) if done.returncode == 0 and version == minor and base else None
+
+
+def make_environment(python: Path, directory: Path, minor: str | None = None) -> Path:
+    """Make the environment in the new `directory`; the folder to put first on PATH.
+
+    It is a virtual environment, made by hand because ``venv`` takes a hundred times as long.
+    """
+    minor = minor or _minor(python)
+    binaries = directory / "bin"
+    packages = directory / "lib" / f"python{minor}" / "site-packages"
+    for folder in (binaries, packages):
+        folder.mkdir(parents=True)
+    for name in ("python", "python3", f"python{minor}"):
+        (binaries / name).symlink_to(python)
+    (directory / "pyvenv.cfg").write_text(
+        f"home = {python.parent}\ninclude-system-site-packages = false\n", encoding="utf-8"
+    )
+    for origin in _brought_along():
+        (packages / origin.name).symlink_to(origin)
+    return binaries
+
+
+@cache
+def _minor(python: Path) -> str:
+    done = subprocess.run(
+        [str(python), "-I", "-c", _PROBE],
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    return done.stdout.partition("\n")[0]
+
+
+@cache
+def _brought_along() -> tuple[Path, ...]:
+    """boto3 and what it needs, with their metadata, from the embedded cloud's own environment."""
+    found = []
+    for name in _BROUGHT_ALONG:
+        spec = find_spec(name)
+        if spec and spec.origin:
+            origin = Path(spec.origin)
+            found.append(origin.parent if origin.name == "__init__.py" else origin)
+    names = {"python_dateutil" if name == "dateutil" else name for name in _BROUGHT_ALONG}
+    for folder in {path.parent for path in found}:
+        found += [
+            path for path in folder.glob("*.dist-info") if path.name.partition("-")[0] in names
+        ]
+    return tuple(found)

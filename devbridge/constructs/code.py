@@ -1,0 +1,177 @@
+"""What Job and Function share: code that runs with a role, an environment and a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+from devbridge.constructs import values
+from devbridge.constructs.app import App, Construct, Transform
+from devbridge.constructs.files import copy_problem
+from devbridge.constructs.handlers import HANDLER_ALLOWED, Handler, missing_handler, parse_handler
+from devbridge.constructs.network import Vpc, vpc_problem
+from devbridge.constructs.values import Duration
+from devbridge.errors import HandlerNotFound, UnknownBindTarget
+
+if TYPE_CHECKING:
+    from devbridge.constructs.bindable import Bindable
+
+Architecture = Literal["x86_64", "arm64"]
+PythonRuntime = Literal["python3.11", "python3.12", "python3.13"]
+
+
+class Permission(TypedDict):
+    """What a job or function may do beyond its binds: IAM actions on ARNs."""
+
+    actions: Sequence[str]
+    resources: Sequence[str]
+
+
+class Code(Construct):
+    """A job or a function: everything but its handler, timeout and memory.
+
+    Raises:
+        InvalidValue, DuplicateName, UnknownBindTarget.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        name: str,
+        *,
+        runtime: str | None,
+        runtimes: Sequence[str],
+        architecture: Architecture,
+        environment: Mapping[str, str],
+        bind: Sequence[Bindable],
+        permissions: Sequence[Permission],
+        copy_files: Sequence[str],
+        install: Sequence[str],
+        log_retention: Duration,
+        vpc: Vpc | None,
+        tags: Mapping[str, str],
+        permissions_boundary: str | None,
+        transform: Transform | None,
+    ) -> None:
+        super().__init__(app, name, transform=transform)
+        self.choice("runtime", runtime, runtimes)
+        if architecture not in values.ARCHITECTURES:
+            raise self.invalid("architecture", architecture, listed(values.ARCHITECTURES))
+        if problem := values.environment_problem(environment):
+            raise self.refused("environment", problem)
+        if problem := copy_problem(app.root, copy_files):
+            raise self.refused("copy_files", problem)
+        if problem := install_problem(install):
+            raise self.refused("install", problem)
+        if (days := values.log_days(log_retention)) is None:
+            raise self.invalid("log_retention", log_retention, values.LOG_DAYS_ALLOWED)
+        if problem := vpc_problem(vpc):
+            raise self.refused("vpc", problem)
+        if problem := values.tags_problem(tags) or values.tags_problem({**app.tags, **tags}):
+            raise self.refused("tags", problem)
+        if not values.boundary(permissions_boundary):
+            raise self.invalid(
+                "permissions_boundary", permissions_boundary, values.BOUNDARY_ALLOWED
+            )
+        self.bind = bound(self, bind)
+        self.permissions = _permissions(self, permissions)
+        self.runtime = runtime
+        """As the user wrote it; None is the version of the app's interpreter."""
+        self.architecture: Architecture = architecture
+        self.environment: Mapping[str, str] = dict(environment)
+        self.copy_files = tuple(copy_files)
+        self.install = tuple(install)
+        self.log_days = days[0]
+        """How long CloudWatch keeps the logs; None is for ever."""
+        self.vpc = vpc
+        self.tags = {**app.tags, **tags}
+        """With those of the app."""
+        self.permissions_boundary = permissions_boundary or app.permissions_boundary
+        """Its own, else the app's."""
+
+
+def parsed_handler(construct: Construct, value: object) -> Handler:
+    """The handler that a construct names.
+
+    Raises:
+        InvalidValue: it is no handler path.
+        HandlerNotFound: its file or function does not exist.
+    """
+    handler = parse_handler(value)
+    if handler is None:
+        raise construct.invalid("handler", value, HANDLER_ALLOWED)
+    if missing := missing_handler(construct.app.root, handler):
+        raise HandlerNotFound(
+            f"{construct}: handler {str(handler)!r}: {missing.what}",
+            where=str(construct.where),
+            remedy=missing.allowed,
+        )
+    return handler
+
+
+def bound(construct: Construct, bind: Sequence[Bindable]) -> tuple[Bindable, ...]:
+    """What a construct binds, checked.
+
+    Raises:
+        InvalidValue: it is not a list, or has something twice.
+        UnknownBindTarget: something in it is not a construct of the same app.
+    """
+    if not isinstance(bind, Sequence) or isinstance(bind, str):
+        raise construct.invalid("bind", bind, "a list of constructs, e.g. [notes, factorial]")
+    for index, target in enumerate(bind):
+        if not isinstance(target, Construct) or target.app is not construct.app:
+            raise _unknown_target(construct, target)
+        if target in bind[:index]:
+            raise construct.invalid("bind", target, "each construct once")
+    return tuple(bind)
+
+
+def _unknown_target(construct: Construct, target: object) -> UnknownBindTarget:
+    known = [str(other) for other in construct.app.constructs]
+    what = f"{target} of another App" if isinstance(target, Construct) else repr(target)
+    return UnknownBindTarget(
+        f"{construct}: bind {what} is not a construct of this app",
+        where=str(construct.where),
+        remedy=f"bind objects, not names; there are: {', '.join(known)}"
+        if known
+        else "create a Table, Bucket, Job ... first and bind the object, not its name",
+    )
+
+
+def install_problem(install: object) -> values.Problem | None:
+    """The first requirement that pip would not understand, and what it would."""
+    allowed = "a list of requirements, e.g. ['polars>=1', 'boto3==1.40.*']"
+    requirements = values.strings(install)
+    if requirements is None:
+        return repr(install), allowed
+    if requirements:
+        from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415
+
+        for requirement in requirements:
+            try:
+                Requirement(requirement)
+            except InvalidRequirement as error:
+                reason = str(error).partition("\n")[0]
+                return repr(requirement), f"{allowed} ({reason})"
+    return None
+
+
+def _permissions(construct: Construct, permissions: Sequence[Permission]) -> tuple[Permission, ...]:
+    allowed = '{"actions": ["s3:GetObject"], "resources": ["arn:aws:s3:::bucket/*"]}'
+    if not isinstance(permissions, Sequence) or isinstance(permissions, str):
+        raise construct.invalid("permissions", permissions, f"a list of {allowed}")
+    checked: list[Permission] = []
+    for permission in permissions:
+        if not isinstance(permission, Mapping) or set(permission) != {"actions", "resources"}:
+            raise construct.invalid("permission", permission, allowed)
+        actions, resources = permission["actions"], permission["resources"]
+        for items, valid in ((actions, values.action), (resources, values.resource)):
+            if values.strings(items) in (None, ()) or not all(map(valid, items)):
+                raise construct.invalid("permission", items, allowed)
+        checked.append({"actions": list(actions), "resources": list(resources)})
+    return tuple(checked)
+
+
+def listed(allowed: Iterable[str]) -> str:
+    """The allowed values as an error shows them."""
+    return ", ".join(map(repr, allowed))

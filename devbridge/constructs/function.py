@@ -1,0 +1,89 @@
+"""The Function construct."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from devbridge.constructs import values
+from devbridge.constructs.app import App, Transform
+from devbridge.constructs.code import (
+    Architecture,
+    Code,
+    Permission,
+    PythonRuntime,
+    parsed_handler,
+)
+from devbridge.constructs.network import Vpc
+from devbridge.constructs.values import Duration
+
+if TYPE_CHECKING:
+    from devbridge.constructs.bindable import Bindable
+
+
+class Function(Code):
+    """An AWS Lambda function.
+
+    Args:
+        handler: ``folder/file.function``, relative to the app's folder.
+        timeout: 1 second to 15 minutes. The default leaves an invoker its 10 seconds, and stays
+            below the 30 that an HTTP API waits.
+        memory_size: "128 MB" to "10240 MB".
+        runtime: the Python it runs on, by default that of the app's interpreter.
+        architecture, environment, bind, permissions, copy_files, install, log_retention, vpc, tags,
+            permissions_boundary: as for Job.
+        transform: called with its `troposphere.awslambda.Function`.
+
+    Raises:
+        InvalidValue, DuplicateName, UnknownBindTarget, HandlerNotFound.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        name: str,
+        *,
+        handler: str,
+        timeout: Duration = "20 seconds",
+        memory_size: str = "512 MB",
+        runtime: PythonRuntime | None = None,
+        architecture: Architecture = "x86_64",
+        environment: Mapping[str, str] = {},
+        bind: Sequence[Bindable] = (),
+        permissions: Sequence[Permission] = (),
+        copy_files: Sequence[str] = (),
+        install: Sequence[str] = (),
+        log_retention: Duration = "14 days",
+        vpc: Vpc | None = None,
+        tags: Mapping[str, str] = {},
+        permissions_boundary: str | None = None,
+        transform: Transform | None = None,
+    ) -> None:
+        super().__init__(
+            app,
+            name,
+            runtime=runtime,
+            runtimes=values.RUNTIMES,
+            architecture=architecture,
+            environment=environment,
+            bind=bind,
+            permissions=permissions,
+            copy_files=copy_files,
+            install=install,
+            log_retention=log_retention,
+            vpc=vpc,
+            tags=tags,
+            permissions_boundary=permissions_boundary,
+            transform=transform,
+        )
+        for key in environment:
+            if not values.LAMBDA_VARIABLE.fullmatch(key):
+                raise self.invalid("environment", key, values.LAMBDA_VARIABLE_ALLOWED)
+        if (limit := values.duration(timeout, values.FUNCTION_TIMEOUT)) is None:
+            raise self.invalid("timeout", timeout, "1 second to 15 minutes, e.g. '30 seconds'")
+        if (memory := values.function_memory(memory_size)) is None:
+            raise self.invalid("memory_size", memory_size, "'128 MB' to '10240 MB'")
+        self.handler = parsed_handler(self, handler)
+        self.timeout = limit
+        self.memory_mb = memory
+        self.register()

@@ -1,0 +1,160 @@
+"""The Job construct."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final, Literal
+
+from devbridge.constructs import values
+from devbridge.constructs.app import App, Transform
+from devbridge.constructs.code import (
+    Architecture,
+    Code,
+    Permission,
+    PythonRuntime,
+    listed,
+    parsed_handler,
+)
+from devbridge.constructs.container import Container, container_problem
+from devbridge.constructs.network import Vpc
+from devbridge.constructs.values import Duration
+
+if TYPE_CHECKING:
+    from devbridge.constructs.bindable import Bindable
+
+JobMemory = Literal["3 GB", "7 GB", "15 GB", "145 GB"]
+JobRuntime = PythonRuntime | Literal["container"]
+Offline = Literal["queue", "error", "cloud"]
+_CONTAINER: Final = "container"
+
+
+class Job(Code):
+    """A long-running job: CodeBuild when deployed, a local worker under `devbridge dev`.
+
+    Args:
+        handler: ``folder/file.function``, relative to the app's folder.
+        runtime: the Python it runs on, by default that of the app's interpreter; or "container":
+            then `container` says what is run, and there is no handler.
+        architecture: of the CodeBuild machine.
+        memory_size: 3, 7, 15 or 145 GB; on arm64 only 3 or 15.
+        timeout: how long one attempt may take, from 5 minutes to 36 hours. CodeBuild allows 36
+            hours for all attempts together with their delays.
+        retries: how often a run that failed, crashed or timed out is tried again, 0 to 10.
+        retry_delay: the time before the first retry, up to 1 hour; it doubles with each further
+            one.
+        concurrency: how many runs of this job there may be at the same time, 1 to 1000; the rest
+            wait.
+        offline: what happens to a run that is asked for while nobody runs `devbridge dev`: "queue"
+            keeps it until somebody does, "error" refuses it, "cloud" starts the CodeBuild project.
+            The default is what the stage says (`devbridge dev --offline`).
+        enable_live_dev: False runs it in CodeBuild on dev stages too, never on the laptop.
+        environment: further environment variables, 4096 bytes at most.
+        bind: constructs that it may use; gives permission and environment variables.
+        permissions: IAM actions and resources beyond those of `bind`.
+        copy_files: files or globs, relative to the app's folder, that it finds at the same path;
+            a folder stands for all files below it.
+        install: requirements beyond those that the code's imports need, as pip writes them.
+        log_retention: how long CloudWatch keeps the logs: "forever", or 1, 3, 5, 7, 14, 30, 60,
+            90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 days.
+        vpc: the subnets that it runs in, with 1 to 5 security groups.
+        tags: of its resources, besides those of the app; 40 at most, without "aws:".
+        permissions_boundary: the ARN of a managed policy that its role cannot exceed; by default
+            the app's.
+        container: the image's folder and the command; for runtime "container", and only for it.
+        transform: called with its `troposphere.codebuild.Project`.
+
+    Raises:
+        InvalidValue, DuplicateName, UnknownBindTarget, HandlerNotFound.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        name: str,
+        *,
+        handler: str | None = None,
+        runtime: JobRuntime | None = None,
+        architecture: Architecture = "x86_64",
+        memory_size: JobMemory = "3 GB",
+        timeout: Duration = "8 hours",
+        retries: int = 0,
+        retry_delay: Duration = "1 second",
+        concurrency: int | None = None,
+        offline: Offline | None = None,
+        enable_live_dev: bool = True,
+        environment: Mapping[str, str] = {},
+        bind: Sequence[Bindable] = (),
+        permissions: Sequence[Permission] = (),
+        copy_files: Sequence[str] = (),
+        install: Sequence[str] = (),
+        log_retention: Duration = "14 days",
+        vpc: Vpc | None = None,
+        tags: Mapping[str, str] = {},
+        permissions_boundary: str | None = None,
+        container: Container | None = None,
+        transform: Transform | None = None,
+    ) -> None:
+        super().__init__(
+            app,
+            name,
+            runtime=runtime,
+            runtimes=(*values.RUNTIMES, _CONTAINER),
+            architecture=architecture,
+            environment=environment,
+            bind=bind,
+            permissions=permissions,
+            copy_files=copy_files,
+            install=install,
+            log_retention=log_retention,
+            vpc=vpc,
+            tags=tags,
+            permissions_boundary=permissions_boundary,
+            transform=transform,
+        )
+        if (limit := values.duration(timeout, values.JOB_TIMEOUT)) is None:
+            raise self.invalid(
+                "timeout", timeout, "5 minutes to 36 hours, e.g. '30 minutes', '1 hour', '1 day'"
+            )
+        if (memory := values.job_memory(memory_size, architecture)) is None:
+            sizes = listed(values.job_memory_sizes(architecture))
+            raise self.invalid("memory_size", memory_size, f"{sizes} on {architecture}")
+        if type(retries) is not int or not 0 <= retries <= 10:
+            raise self.invalid("retries", retries, "a whole number from 0 to 10")
+        if (delay := values.duration(retry_delay, values.RETRY_DELAY)) is None:
+            raise self.invalid("retry_delay", retry_delay, "0 seconds to 1 hour")
+        if concurrency is not None and (
+            type(concurrency) is not int or not 0 < concurrency <= 1000
+        ):
+            raise self.invalid("concurrency", concurrency, "a whole number from 1 to 1000, or None")
+        self.choice("offline", offline, values.OFFLINE)
+        self.live = self.flag("enable_live_dev", enable_live_dev)
+        """Whether `devbridge dev` runs it on the laptop."""
+        if runtime == _CONTAINER:
+            self._check_container(handler, container)
+            if concurrency is not None:
+                # Its build is the user's own image, where nothing could wait for its turn.
+                raise self.invalid("concurrency", concurrency, "not with runtime='container'")
+        elif container is not None:
+            raise self.invalid("container", container, "only with runtime='container'")
+        self.handler = None if runtime == _CONTAINER else parsed_handler(self, handler)
+        """None when its runtime is "container"."""
+        self.container = container
+        self.timeout = limit
+        self.memory_mb = memory
+        self.offline = offline
+        self.retries = retries
+        self.retry_delay = delay
+        self.concurrency = concurrency
+        self.register()
+
+    def _check_container(self, handler: str | None, container: Container | None) -> None:
+        if problem := container_problem(self.app.root, container):
+            raise self.refused("container", problem)
+        for what, value in (
+            ("handler", handler),
+            ("copy_files", self.copy_files),
+            ("install", self.install),
+        ):
+            if value:
+                allowed = "not with runtime='container': what runs is what the Dockerfile says"
+                raise self.invalid(what, value, allowed)

@@ -1,0 +1,85 @@
+"""What carries messages: Queue and Topic."""
+
+from __future__ import annotations
+
+from devbridge.constructs import values
+from devbridge.constructs.app import App, Construct, Transform
+from devbridge.constructs.storage import Removal
+from devbridge.constructs.values import Duration
+
+
+class Queue(Construct):
+    """An SQS queue, encrypted.
+
+    Args:
+        fifo: in order and exactly once, at a lower rate.
+        visibility_timeout: how long a received message is hidden from others, 0 seconds to 12
+            hours.
+        retention: how long a message is kept, 60 seconds to 14 days.
+        dead_letter: the queue for messages that were received `max_receives` times and not
+            deleted; a FIFO queue needs a FIFO one, a standard queue a standard one.
+        max_receives: 1 to 1000.
+        removal: as for Table.
+        transform: called with its `troposphere.sqs.Queue`.
+
+    Raises:
+        InvalidValue, DuplicateName: see Construct.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        name: str,
+        *,
+        fifo: bool = False,
+        visibility_timeout: Duration = "30 seconds",
+        retention: Duration = "4 days",
+        dead_letter: Queue | None = None,
+        max_receives: int = 3,
+        removal: Removal | None = None,
+        transform: Transform | None = None,
+    ) -> None:
+        super().__init__(app, name, transform=transform)
+        self.fifo = self.flag("fifo", fifo)
+        hidden = values.whole_seconds(visibility_timeout, values.VISIBILITY_TIMEOUT)
+        if hidden is None:
+            raise self.invalid(
+                "visibility_timeout", visibility_timeout, "0 seconds to 12 hours, whole seconds"
+            )
+        kept = values.whole_seconds(retention, values.RETENTION)
+        if kept is None:
+            raise self.invalid("retention", retention, "60 seconds to 14 days, whole seconds")
+        if dead_letter is not None and (
+            not isinstance(dead_letter, Queue) or dead_letter.app is not app
+        ):
+            raise self.invalid("dead_letter", dead_letter, "a Queue of this app, or None")
+        if dead_letter is not None and dead_letter.fifo != fifo:
+            raise self.invalid("dead_letter", dead_letter, f"a Queue with fifo={fifo}, as its own")
+        if type(max_receives) is not int or not 1 <= max_receives <= 1000:
+            raise self.invalid("max_receives", max_receives, "a whole number from 1 to 1000")
+        self.choice("removal", removal, values.REMOVALS)
+        self.visibility_timeout = hidden
+        self.retention = kept
+        self.dead_letter = dead_letter
+        self.max_receives = max_receives
+        self.removal = removal
+        self.register()
+
+
+class Topic(Construct):
+    """An SNS topic.
+
+    Args:
+        fifo: in order and exactly once; only SQS queues can subscribe.
+        transform: called with its `troposphere.sns.Topic`.
+
+    Raises:
+        InvalidValue, DuplicateName: see Construct.
+    """
+
+    def __init__(
+        self, app: App, name: str, *, fifo: bool = False, transform: Transform | None = None
+    ) -> None:
+        super().__init__(app, name, transform=transform)
+        self.fifo = self.flag("fifo", fifo)
+        self.register()

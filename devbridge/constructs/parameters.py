@@ -1,0 +1,39 @@
+"""Values that code reads at run time: Secret and Config."""
+
+from __future__ import annotations
+
+from devbridge.constructs import values
+from devbridge.constructs.app import App, Construct
+
+
+class Secret(Construct):
+    """A secret value: an SSM SecureString, set with `devbridge secrets set`.
+
+    It is in no template and in no environment variable; who binds it fetches it when it starts.
+
+    Raises:
+        InvalidValue, DuplicateName: see Construct.
+    """
+
+    def __init__(self, app: App, name: str) -> None:
+        super().__init__(app, name)
+        self.register()
+
+
+class Config(Construct):
+    """A value that is no secret: it is in the environment of who binds it.
+
+    Args:
+        value: at most 1024 bytes.
+
+    Raises:
+        InvalidValue, DuplicateName: see Construct.
+    """
+
+    def __init__(self, app: App, name: str, *, value: str) -> None:
+        super().__init__(app, name)
+        if not isinstance(value, str) or "\0" in value or len(value.encode()) > values.CONFIG_LIMIT:
+            allowed = f"a string of at most {values.CONFIG_LIMIT} bytes, without NUL"
+            raise self.invalid("value", value, allowed)
+        self.value = value
+        self.register()

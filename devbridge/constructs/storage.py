@@ -1,0 +1,77 @@
+"""What keeps data: Table and Bucket."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from devbridge.constructs import values
+from devbridge.constructs.app import App, Construct, Transform
+
+Removal = Literal["retain", "delete"]
+
+
+class Table(Construct):
+    """A DynamoDB table, billed per request, with string keys.
+
+    Args:
+        partition_key: name of the partition key's attribute, 1 to 255 bytes.
+        sort_key: name of the sort key's attribute, if there is one.
+        removal: what becomes of it when it is taken out of the app or the stage is removed:
+            "retain" or "delete". By default a dev stage deletes and a deployed one retains.
+        transform: called with its `troposphere.dynamodb.Table`.
+
+    Raises:
+        InvalidValue, DuplicateName: see Construct.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        name: str,
+        *,
+        partition_key: str,
+        sort_key: str | None = None,
+        removal: Removal | None = None,
+        transform: Transform | None = None,
+    ) -> None:
+        super().__init__(app, name, transform=transform)
+        for what, key in (("partition_key", partition_key), ("sort_key", sort_key)):
+            if what == "sort_key" and key is None:
+                continue
+            if not isinstance(key, str) or not 0 < len(key.encode()) <= 255:
+                raise self.invalid(what, key, "an attribute's name of 1 to 255 bytes")
+        if partition_key == sort_key:
+            raise self.invalid("sort_key", sort_key, "a name other than the partition key's")
+        self.choice("removal", removal, values.REMOVALS)
+        self.partition_key = partition_key
+        self.sort_key = sort_key
+        self.removal = removal
+        self.register()
+
+
+class Bucket(Construct):
+    """An S3 bucket: private, encrypted, and closed to what is not TLS.
+
+    Args:
+        versioned: keep what was overwritten or deleted.
+        removal: as for Table; a bucket that is deleted is emptied first.
+        transform: called with its `troposphere.s3.Bucket`.
+
+    Raises:
+        InvalidValue, DuplicateName: see Construct.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        name: str,
+        *,
+        versioned: bool = False,
+        removal: Removal | None = None,
+        transform: Transform | None = None,
+    ) -> None:
+        super().__init__(app, name, transform=transform)
+        self.choice("removal", removal, values.REMOVALS)
+        self.versioned = self.flag("versioned", versioned)
+        self.removal = removal
+        self.register()

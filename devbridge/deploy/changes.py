@@ -1,0 +1,295 @@
+"""Changes: what becomes of each resource, worked out from a change set and two templates. Pure.
+
+CloudFormation tells which resources change, not always whether that replaces them: what depends on
+a value that is not known yet is "Conditional", and the embedded cloud says so of most types. So the
+templates are compared here, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from devbridge.deploy import names, statements
+
+Action = Literal["add", "change", "replace", "remove"]
+
+LABELS: Final = "DevbridgeLabels"
+"""Where a deployed template's Metadata has the constructs of its resources."""
+
+REPLACING: Final[Mapping[str, frozenset[str]]] = {
+    "AWS::ApiGatewayV2::Api": frozenset({"ProtocolType"}),
+    "AWS::ApiGatewayV2::Authorizer": frozenset({"ApiId"}),
+    "AWS::ApiGatewayV2::Integration": frozenset({"ApiId"}),
+    "AWS::ApiGatewayV2::Route": frozenset({"ApiId"}),
+    "AWS::ApiGatewayV2::Stage": frozenset({"ApiId", "StageName"}),
+    "AWS::CodeBuild::Project": frozenset({"Name"}),
+    "AWS::DynamoDB::Table": frozenset(
+        {"ImportSourceSpecification", "KeySchema", "LocalSecondaryIndexes", "TableName"}
+    ),
+    "AWS::IAM::ManagedPolicy": frozenset({"Description", "ManagedPolicyName", "Path"}),
+    "AWS::IAM::Policy": frozenset(),
+    "AWS::IAM::Role": frozenset({"Path", "RoleName"}),
+    "AWS::Lambda::Function": frozenset({"FunctionName", "PackageType", "TenancyConfig"}),
+    "AWS::Lambda::Permission": frozenset(
+        {
+            "Action",
+            "EventSourceToken",
+            "FunctionName",
+            "FunctionUrlAuthType",
+            "InvokedViaFunctionUrl",
+            "Principal",
+            "PrincipalOrgID",
+            "SourceAccount",
+            "SourceArn",
+        }
+    ),
+    "AWS::Logs::LogGroup": frozenset({"LogGroupName"}),
+    "AWS::S3::Bucket": frozenset({"BucketName", "BucketNamePrefix", "BucketNamespace"}),
+    "AWS::S3::BucketPolicy": frozenset({"Bucket"}),
+    "AWS::SNS::Topic": frozenset({"FifoTopic", "TopicName"}),
+    "AWS::SNS::TopicPolicy": frozenset(),
+    "AWS::SQS::Queue": frozenset({"FifoQueue", "QueueName"}),
+    "AWS::SQS::QueuePolicy": frozenset(),
+    "AWS::SSM::Parameter": frozenset({"Name"}),
+}
+"""Per type that we create: the properties whose change makes CloudFormation create another one.
+Source: "Update requires: Replacement" in the CloudFormation template reference, which is
+``createOnlyProperties`` in the resource types' schemas, and a table's keys and local indexes."""
+
+BUCKET: Final = "AWS::S3::Bucket"
+QUEUE: Final = "AWS::SQS::Queue"
+TABLE: Final = "AWS::DynamoDB::Table"
+HOLDS_DATA: Final = frozenset(
+    {
+        BUCKET,
+        QUEUE,
+        TABLE,
+        "AWS::Cognito::UserPool",
+        "AWS::DynamoDB::GlobalTable",
+        "AWS::EC2::Volume",
+        "AWS::ECR::Repository",
+        "AWS::EFS::FileSystem",
+        "AWS::ElastiCache::CacheCluster",
+        "AWS::Kinesis::Stream",
+        "AWS::OpenSearchService::Domain",
+        "AWS::RDS::DBCluster",
+        "AWS::RDS::DBInstance",
+        "AWS::SecretsManager::Secret",
+    }
+)
+"""The types whose content cannot be made again. An app can have any through `App.add`."""
+
+_KEEPS: Final = ("Retain", "RetainExceptOnCreate")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What will happen to one resource."""
+
+    action: Action
+    logical_id: str
+    type: str
+    label: str
+    """The construct, as the user knows it."""
+    reason: str = ""
+    """Why it is replaced: the properties that force it; or what it follows, if nothing of its own
+    changes."""
+    properties: tuple[str, ...] = ()
+    """Those of its own that change."""
+    iam: bool = False
+    """Whether it says who may do what."""
+    granted: tuple[str, ...] = ()
+    """What is allowed from now on, in words."""
+    revoked: tuple[str, ...] = ()
+    """What is not allowed any more."""
+    data: bool = False
+    """Whether it holds data and is replaced or removed."""
+    kept: bool = False
+    """Whether the one that is replaced or removed goes on existing outside of the stack."""
+    physical_id: str = ""
+    """Its name in the cloud, if it exists."""
+
+
+def labels_of(template: Mapping[str, Any]) -> Mapping[str, str]:
+    """The constructs of a deployed template's resources: logical id -> construct."""
+    found = (template.get("Metadata") or {}).get(LABELS)
+    return found if isinstance(found, Mapping) else {}
+
+
+def is_kept(resource: Mapping[str, Any], policy: str = "DeletionPolicy") -> bool:
+    """Whether a template's resource stays when the stack does not have it any more."""
+    return resource.get(policy) in _KEEPS
+
+
+def all_added(new: Mapping[str, Any], labels: Mapping[str, str]) -> tuple[Change, ...]:
+    """The changes that make a whole template."""
+    added = [
+        {"Action": "Add", "LogicalResourceId": name, "ResourceType": resource["Type"]}
+        for name, resource in new["Resources"].items()
+    ]
+    return changes_of(added, {}, new, labels)
+
+
+def changes_of(
+    items: Sequence[Mapping[str, Any]],
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    labels: Mapping[str, str],
+) -> tuple[Change, ...]:
+    """The changes of a change set.
+
+    Args:
+        items: its ``ResourceChange`` s.
+        old, new: the deployed template ({}: none) and the one that it becomes.
+        labels: logical id -> construct, of the new template.
+    """
+    before, after = old.get("Resources") or {}, new.get("Resources") or {}
+    replaced = _replaced(items, before, after)
+    labels = {**labels_of(old), **labels}
+    found = []
+    for item in items:
+        if item["ResourceType"] == names.STAMP:
+            continue
+        name, kind = item["LogicalResourceId"], item["ResourceType"]
+        was, will_be = before.get(name), after.get(name)
+        action: Action
+        reason = ""
+        properties: tuple[str, ...] = ()
+        match item["Action"]:
+            case "Add":
+                action = "add"
+            case "Remove":
+                action = "remove"
+            case _:
+                action = "replace" if name in replaced else "change"
+                properties = changed_properties(was or {}, will_be or {})
+                reason = replaced.get(name) or ("" if properties else _cause(item, labels))
+        goes = action in ("replace", "remove")
+        granted: tuple[str, ...] = ()
+        revoked: tuple[str, ...] = ()
+        if iam := kind in statements.IAM_TYPES:
+            granted, revoked = statements.compare(
+                None if action == "add" else was, None if action == "remove" else will_be
+            )
+        policy = "DeletionPolicy" if action == "remove" else "UpdateReplacePolicy"
+        judge = was if action == "remove" else will_be
+        found.append(
+            Change(
+                action,
+                name,
+                kind,
+                labels.get(name, name),
+                reason=reason,
+                properties=properties,
+                iam=iam,
+                granted=granted,
+                revoked=revoked,
+                data=goes and kind in HOLDS_DATA,
+                kept=goes and is_kept(judge or {}, policy),
+                physical_id=item.get("PhysicalResourceId", ""),
+            )
+        )
+    return tuple(found)
+
+
+def changed_properties(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of what differs between two resources of templates, sorted."""
+    was, will_be = old.get("Properties") or {}, new.get("Properties") or {}
+    differing = {name for name in {*was, *will_be} if was.get(name) != will_be.get(name)}
+    for attribute in ("Type", "DeletionPolicy", "UpdateReplacePolicy"):
+        if old.get(attribute) != new.get(attribute):
+            differing.add(attribute)
+    return tuple(sorted(differing))
+
+
+def _replaced(
+    items: Iterable[Mapping[str, Any]],
+    before: Mapping[str, Mapping[str, Any]],
+    after: Mapping[str, Mapping[str, Any]],
+) -> dict[str, str]:
+    """The resources that are replaced, each with the reason; those that follow from others, too."""
+    modified = {item["LogicalResourceId"]: item for item in items if item["Action"] == "Modify"}
+    replaced: dict[str, str] = {}
+    while True:
+        found = {
+            name: reason
+            for name, item in modified.items()
+            if (reason := _why(item, before.get(name, {}), after.get(name, {}), replaced))
+        }
+        if found == replaced:
+            return found
+        replaced = found
+
+
+def _why(
+    item: Mapping[str, Any],
+    was: Mapping[str, Any],
+    will_be: Mapping[str, Any],
+    replaced: Mapping[str, str],
+) -> str:
+    """Why a resource is replaced; "" if it is not."""
+    told = item.get("Replacement")
+    kind = item["ResourceType"]
+    own = changed_properties(was, will_be)
+    if kind not in REPLACING:
+        if told not in ("True", "Conditional"):
+            return ""
+        forcing = [name for name in _forcing(item) if name in own] or _forcing(item)
+        perhaps = "perhaps: " if told == "Conditional" else ""
+        return perhaps + (", ".join(forcing) or "CloudFormation does not say which property")
+    reasons = [name for name in own if name in REPLACING[kind] or name == "Type"]
+    properties = will_be.get("Properties") or {}
+    for name in sorted(REPLACING[kind] - set(reasons)):
+        followed = sorted({ref for ref in _references(properties.get(name)) if ref in replaced})
+        if followed:
+            reasons.append(f"{name} (of {', '.join(followed)}, which is replaced)")
+    if not reasons and told == "True":
+        reasons = _forcing(item) or ["CloudFormation does not say which property"]
+    return ", ".join(reasons)
+
+
+def _forcing(item: Mapping[str, Any]) -> list[str]:
+    """The properties that force a replacement, as the change set tells."""
+    targets = [detail.get("Target", {}) for detail in item.get("Details", ())]
+    found = {
+        requires: sorted(
+            {
+                str(target.get("Name") or target.get("Attribute"))
+                for target in targets
+                if target.get("RequiresRecreation") == requires
+            }
+        )
+        for requires in ("Always", "Conditionally")
+    }
+    return found["Always"] or found["Conditionally"]
+
+
+def _cause(item: Mapping[str, Any], labels: Mapping[str, str]) -> str:
+    """What a resource follows that has no change of its own."""
+    causes = {
+        str(detail.get("CausingEntity", "")).partition(".")[0] for detail in item.get("Details", ())
+    }
+    named = {labels.get(cause, cause) for cause in causes if cause}
+    return f"follows {', '.join(sorted(named))}" if named else ""
+
+
+def _references(value: object) -> Iterator[str]:
+    """The logical ids that a property refers to."""
+    match value:
+        case {"Ref": str(name)}:
+            yield name
+        case {"Fn::GetAtt": [str(name), *_]}:
+            yield name
+        case {"Fn::GetAtt": str(text)}:
+            yield text.partition(".")[0]
+        case {"Fn::Sub": str(text)}:
+            for part in text.split("${")[1:]:
+                yield part.partition("}")[0].partition(".")[0]
+        case Mapping():
+            for inner in value.values():
+                yield from _references(inner)
+        case list():
+            for inner in value:
+                yield from _references(inner)

@@ -1,0 +1,279 @@
+"""Remove: delete a stage, say what of it stays, and delete that too if it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from devbridge.deploy import buckets, execute, names, secrets
+from devbridge.deploy.access import Access, OnProgress, Progress
+from devbridge.deploy.changes import BUCKET, HOLDS_DATA, QUEUE, TABLE, is_kept, labels_of
+from devbridge.deploy.plan import check_owner, deployed_template, describe
+from devbridge.errors import DeployError
+
+LOG_GROUP: Final = "AWS::Logs::LogGroup"
+_TAGGED: Final = {"dynamodb": TABLE, "logs": LOG_GROUP, "s3": BUCKET, "sqs": QUEUE}
+"""The services whose resources are found by tags."""
+_CANNOT_BE_DELETED: Final = (
+    "UPDATE_IN_PROGRESS",
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+    "UPDATE_ROLLBACK_IN_PROGRESS",
+    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+    "ROLLBACK_IN_PROGRESS",
+)
+_ATTEMPTS: Final = 3
+"""To delete a stack whose bucket is written to meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Something that a stage has, or has left."""
+
+    type: str
+    name: str
+    """Its physical id: a name, a queue's URL."""
+    label: str
+    """The construct, as the user knows it."""
+    kept: bool = False
+    """Whether it outlives the stack."""
+
+    @property
+    def data(self) -> bool:
+        return self.type in HOLDS_DATA
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What a stage has."""
+
+    stack_id: str
+    """"": there is no stack (any more)."""
+    resources: tuple[Resource, ...]
+    """Those of the stack, and what earlier deployments of the stage have left."""
+    secrets: tuple[str, ...]
+    """The names of the secrets that have a value."""
+    labels: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Logical id -> construct, of the stack."""
+
+    @property
+    def kept(self) -> tuple[Resource, ...]:
+        return tuple(resource for resource in self.resources if resource.kept)
+
+    def __bool__(self) -> bool:
+        return bool(self.stack_id or self.resources or self.secrets)
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What became of a stage."""
+
+    kept: tuple[Resource, ...]
+    """What goes on existing."""
+    secrets: tuple[str, ...]
+    """The names of the secrets that still have a value."""
+
+
+def inventory(cloud: Access, app: str, stage: str, *, left: bool = False) -> Inventory:
+    """What there is to remove; nothing is changed.
+
+    Args:
+        left: also find what earlier deployments of the stage have left, by its tags.
+
+    Raises:
+        DeployError: AWS refuses to tell, the stack is another app's, or it may not be deleted.
+        CredentialsError, CloudError: the cloud could not be asked.
+    """
+    with execute.asking(cloud):
+        stack = describe(cloud, names.stack(app, stage))
+        if stack:
+            _check(stack, app, stage)
+        # A stack that is only planned has no template yet.
+        made = stack is not None and stack["StackStatus"] != "REVIEW_IN_PROGRESS"
+        template = deployed_template(cloud, stack["StackId"]) if stack and made else {}
+        resources = list(_of_stack(cloud, stack["StackId"], template)) if stack else []
+        if left:
+            known = {_key(resource) for resource in resources}
+            resources += [each for each in _left(cloud, app, stage) if _key(each) not in known]
+        stored = secrets.stored(cloud, app, stage)
+    stack_id = stack["StackId"] if stack else ""
+    ordered = sorted(resources, key=lambda each: (each.type, each.name))
+    return Inventory(stack_id, tuple(ordered), tuple(stored), labels_of(template))
+
+
+def remove(
+    cloud: Access,
+    app: str,
+    stage: str,
+    on_progress: OnProgress,
+    pace: execute.Pace = execute.patient,
+    *,
+    delete_data: bool = False,
+) -> Removed | None:
+    """Delete the stage's stack; return what stays of the stage, or None if there was nothing.
+
+    What has the removal policy "retain" stays, and so do the values of secrets, unless
+    `delete_data`: then that is deleted too, when the stack is gone, and so is what earlier
+    deployments of the stage have left.
+
+    Raises:
+        DeployError: something could not be deleted; the first cause is named.
+        CredentialsError, CloudError: the cloud could not be asked.
+    """
+    there = inventory(cloud, app, stage, left=delete_data)
+    if not there:
+        return None
+    with execute.asking(cloud):
+        if there.stack_id:
+            _delete_stack(cloud, there, on_progress, pace)
+        kept, stored = there.kept, there.secrets
+        if delete_data:
+            kept = tuple(each for each in kept if not _delete(cloud, each, on_progress))
+            for each in there.resources:
+                if (
+                    each.type == LOG_GROUP
+                    and not each.kept
+                    and _exists(cloud, LOG_GROUP, each.name)
+                ):
+                    _delete(cloud, each, on_progress)  # a late line has made it again
+            for name in secrets.remove_all(cloud, app, stage):
+                on_progress(_done("AWS::SSM::Parameter", f"Secret {name!r}"))
+            stored = ()
+            for kind in ("payloads", "results", "runs"):
+                prefix = f"{kind}/{app}/{stage}/"
+                assets = names.asset_bucket(cloud.account, cloud.region)
+                buckets.empty(cloud, assets, f"{kind} of the stage", on_progress, prefix)
+    return Removed(kept, stored) if there.stack_id or delete_data else None
+
+
+def _delete_stack(
+    cloud: Access, there: Inventory, on_progress: OnProgress, pace: execute.Pace
+) -> None:
+    cloudformation = cloud.client("cloudformation")
+    if execute.status_of(cloudformation, there.stack_id) in _CANNOT_BE_DELETED:
+        on_progress(Progress("wait", "another deployment is under way"))
+        execute.watch(cloud, there.stack_id, set(), lambda _: None, pace=pace)
+    going = [each for each in there.resources if each.type == BUCKET and not each.kept]
+    for _ in range(_ATTEMPTS):
+        for bucket in going:
+            buckets.empty(cloud, bucket.name, bucket.label, on_progress)
+        seen = execute.event_ids(cloudformation, there.stack_id)
+        cloudformation.delete_stack(StackName=there.stack_id)
+        try:
+            status, cause = execute.watch(
+                cloud, there.stack_id, seen, on_progress, pace=pace, labels=there.labels
+            )
+        except KeyboardInterrupt:
+            on_progress(Progress("wait", "CloudFormation goes on deleting the stack by itself"))
+            raise
+        if status == "DELETE_COMPLETE":
+            return
+        # A job that still runs may have written to a bucket that was empty.
+        if cause is None or "not empty" not in cause.reason:
+            break
+    raise execute.not_deleted(status, cause, there.stack_id)
+
+
+def _check(stack: Mapping[str, Any], app: str, stage: str) -> None:
+    check_owner(stack, {"devbridge:app": app, "devbridge:stage": stage})
+    if stack.get("EnableTerminationProtection"):
+        raise DeployError(
+            "the stack is protected from being deleted",
+            where=stack["StackId"],
+            remedy="aws cloudformation update-termination-protection"
+            f" --no-enable-termination-protection --stack-name {stack['StackName']}",
+        )
+
+
+def _of_stack(cloud: Access, stack_id: str, template: Mapping[str, Any]) -> Iterator[Resource]:
+    labels, defined = labels_of(template), template.get("Resources") or {}
+    pages = cloud.client("cloudformation").get_paginator("list_stack_resources")
+    for page in pages.paginate(StackName=stack_id):
+        for item in page["StackResourceSummaries"]:
+            logical_id, kind = item["LogicalResourceId"], item["ResourceType"]
+            if item["ResourceStatus"] == "DELETE_COMPLETE" or kind == names.STAMP:
+                continue
+            kept = is_kept(defined.get(logical_id, {}))
+            label = labels.get(logical_id, logical_id)
+            yield Resource(kind, item.get("PhysicalResourceId", ""), label, kept)
+
+
+def _left(cloud: Access, app: str, stage: str) -> Iterator[Resource]:
+    """What has the stage's tags, whether the stack still has it or not."""
+    tags = {"devbridge:app": app, "devbridge:stage": stage}
+    pages = cloud.client("resourcegroupstaggingapi").get_paginator("get_resources")
+    for page in pages.paginate(
+        TagFilters=[{"Key": key, "Values": [value]} for key, value in tags.items()],
+        ResourceTypeFilters=["dynamodb:table", "logs:log-group", "s3", "sqs"],
+    ):
+        for item in page["ResourceTagMappingList"]:
+            _, _, service, _, _, resource = item["ResourceARN"].split(":", 5)
+            kind = _TAGGED.get(service)
+            if kind is None:
+                continue
+            name = resource.removeprefix("table/").removeprefix("log-group:").removesuffix(":*")
+            # Tags outlive their resources for a while.
+            if _exists(cloud, kind, name):
+                if kind == QUEUE:
+                    name = cloud.client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
+                yield Resource(kind, name, name, kept=True)
+
+
+def _key(resource: Resource) -> tuple[str, str]:
+    # A queue's URL has several forms.
+    name = resource.name.rpartition("/")[2] if resource.type == QUEUE else resource.name
+    return resource.type, name
+
+
+def _exists(cloud: Access, kind: str, name: str) -> bool:
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    try:
+        if kind == TABLE:
+            cloud.client("dynamodb").describe_table(TableName=name)
+        elif kind == BUCKET:
+            cloud.client("s3").head_bucket(Bucket=name, ExpectedBucketOwner=cloud.account)
+        elif kind == QUEUE:
+            cloud.client("sqs").get_queue_url(QueueName=name)
+        else:
+            found = cloud.client("logs").describe_log_groups(logGroupNamePrefix=name, limit=50)
+            return any(each["logGroupName"] == name for each in found["logGroups"])
+    except ClientError as error:
+        if not _is_gone(error):
+            raise
+        return False
+    return True
+
+
+def _delete(cloud: Access, resource: Resource, on_progress: OnProgress) -> bool:
+    """Delete what CloudFormation has left; False if we do not know how."""
+    if resource.type == BUCKET:
+        buckets.delete(cloud, resource.name, resource.label, on_progress)
+        return True
+    deleters: dict[str, Callable[[], Any]] = {
+        TABLE: lambda: cloud.client("dynamodb").delete_table(TableName=resource.name),
+        QUEUE: lambda: cloud.client("sqs").delete_queue(QueueUrl=resource.name),
+        LOG_GROUP: lambda: cloud.client("logs").delete_log_group(logGroupName=resource.name),
+    }
+    if resource.type not in deleters:
+        return False
+    from botocore.exceptions import ClientError  # noqa: PLC0415
+
+    try:
+        deleters[resource.type]()
+    except ClientError as error:
+        if not _is_gone(error):
+            raise
+    on_progress(_done(resource.type, resource.label))
+    return True
+
+
+def _is_gone(error: Any) -> bool:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    return code in ("404", "NoSuchBucket") or any(
+        text in code for text in ("NotFound", "NonExistentQueue", "DoesNotExist")
+    )
+
+
+def _done(kind: str, label: str) -> Progress:
+    return Progress("resource", label, type=kind, status="DELETE_COMPLETE", logical_id=label)

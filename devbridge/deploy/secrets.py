@@ -1,0 +1,120 @@
+"""The values of an app's secrets: SSM parameters of type SecureString, in no template.
+
+Each is ``/devbridge/<app>/<stage>/secrets/<name>``, encrypted with the account's key for SSM.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Final
+
+from devbridge.constructs import App
+from devbridge.deploy.access import Access
+from devbridge.errors import InvalidValue, NotFound
+
+MAX_BYTES: Final = 4096
+"""Bytes that a value of SSM's standard tier may have."""
+_AT_ONCE: Final = 10
+"""Names that DeleteParameters takes."""
+
+
+def parameter(app_name: str, stage: str, name: str) -> str:
+    """The name of the SSM parameter that holds a secret."""
+    return f"{_folder(app_name, stage)}{name}"
+
+
+def set_secret(cloud: Access, app_name: str, stage: str, name: str, value: str) -> None:
+    """Store a secret's value, in place of the one that it may have.
+
+    Raises:
+        InvalidValue: the value is empty, or over 4096 bytes: SSM's standard tier allows no more.
+    """
+    size = len(value.encode("utf-8", "surrogatepass"))
+    if not 1 <= size <= MAX_BYTES:
+        raise InvalidValue(
+            f"the secret's value has {size} bytes",
+            where=f"secret {name!r}",
+            remedy=f"allowed are 1 to {MAX_BYTES} bytes (SSM); put larger things into a bucket",
+        )
+    ssm = cloud.client("ssm")
+    parameter_name = parameter(app_name, stage, name)
+    ssm.put_parameter(Name=parameter_name, Value=value, Type="SecureString", Overwrite=True)
+    # PutParameter refuses tags together with Overwrite.
+    tags = {"devbridge:app": app_name, "devbridge:stage": stage}
+    ssm.add_tags_to_resource(
+        ResourceType="Parameter",
+        ResourceId=parameter_name,
+        Tags=[{"Key": key, "Value": tag} for key, tag in tags.items()],
+    )
+
+
+def get_secret(cloud: Access, app_name: str, stage: str, name: str) -> str:
+    """A secret's value.
+
+    Raises:
+        NotFound: it is not set.
+    """
+    ssm = cloud.client("ssm")
+    try:
+        found = ssm.get_parameter(Name=parameter(app_name, stage, name), WithDecryption=True)
+    except ssm.exceptions.ParameterNotFound as error:
+        raise NotFound(
+            f"the secret {name!r} is not set at stage {stage!r}",
+            where=parameter(app_name, stage, name),
+            remedy=f"set it: devbridge secrets set {name} --stage {stage}",
+        ) from error
+    return str(found["Parameter"]["Value"])
+
+
+def remove_secret(cloud: Access, app_name: str, stage: str, name: str) -> bool:
+    """Delete a secret's value; False if there was none."""
+    ssm = cloud.client("ssm")
+    try:
+        ssm.delete_parameter(Name=parameter(app_name, stage, name))
+    except ssm.exceptions.ParameterNotFound:
+        return False
+    return True
+
+
+def remove_all(cloud: Access, app_name: str, stage: str) -> list[str]:
+    """Delete the values of all of a stage's secrets, those too that app.py has no more.
+
+    Returns the secrets' names.
+    """
+    names = stored(cloud, app_name, stage)
+    ssm = cloud.client("ssm")
+    for start in range(0, len(names), _AT_ONCE):
+        batch = names[start : start + _AT_ONCE]
+        ssm.delete_parameters(Names=[parameter(app_name, stage, name) for name in batch])
+    return names
+
+
+def stored(cloud: Access, app_name: str, stage: str) -> list[str]:
+    """The names of the secrets that have a value, sorted. Their values are not asked for."""
+    folder = _folder(app_name, stage)
+    pages = cloud.client("ssm").get_paginator("get_parameters_by_path")
+    found = itertools.chain.from_iterable(
+        page["Parameters"] for page in pages.paginate(Path=folder, WithDecryption=False)
+    )
+    return sorted(str(each["Name"]).removeprefix(folder) for each in found)
+
+
+def listed(cloud: Access, app: App, stage: str) -> dict[str, bool]:
+    """The app's secrets by name, and whether each has a value at that stage.
+
+    Costs nothing for an app without secrets.
+    """
+    names = [construct.name for construct in app.constructs if construct.type == "Secret"]
+    if not names:
+        return {}
+    known = set(stored(cloud, app.name, stage))
+    return {name: name in known for name in names}
+
+
+def missing(cloud: Access, app: App, stage: str) -> list[str]:
+    """The names of the app's secrets that have no value at that stage."""
+    return [name for name, is_set in listed(cloud, app, stage).items() if not is_set]
+
+
+def _folder(app_name: str, stage: str) -> str:
+    return f"/devbridge/{app_name}/{stage}/secrets/"

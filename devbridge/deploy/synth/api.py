@@ -1,0 +1,140 @@
+"""HTTP APIs: routes, integrations, authorizers."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from devbridge.constructs import Api, Cors, Function, JwtAuthorizer
+from devbridge.deploy import names
+from devbridge.deploy.policies import arn, arn_of, attribute, ref, sub
+from devbridge.deploy.synth.stack import Stack
+
+
+def add_api(stack: Stack, api: Api) -> None:
+    from troposphere import apigatewayv2  # noqa: PLC0415
+
+    label = str(api)
+    resource = apigatewayv2.Api(
+        names.logical(api),
+        Name=f"{api.app.name}-{stack.stage}-{api.name}",
+        ProtocolType="HTTP",
+    )
+    if api.cors:
+        resource.CorsConfiguration = _cors(api.cors)
+    title = stack.add_main(api, resource)
+    authorizers = {name: _add_authorizer(stack, api, name) for name in api.authorizers}
+    for function in _functions(api):
+        _add_permission(stack, api, function)
+    integrations = {
+        function: _add_integration(stack, api, function)
+        for function in dict.fromkeys(route.function for route in api.routes)
+    }
+    for route in api.routes:
+        # The id must not depend on the order of the routes, nor hold what ids may not.
+        digest = hashlib.sha256(route.key.encode()).hexdigest()[:8]
+        made = apigatewayv2.Route(
+            f"{title}Route{digest}",
+            ApiId=ref(title),
+            RouteKey=route.key,
+            Target=sub(f"integrations/${{{integrations[route.function]}}}"),
+        )
+        if route.authorizer:
+            authorizer = api.authorizers[route.authorizer]
+            made.AuthorizerId = ref(authorizers[route.authorizer])
+            made.AuthorizationType = "CUSTOM"
+            if isinstance(authorizer, JwtAuthorizer):
+                made.AuthorizationType = "JWT"
+                if authorizer.scopes:
+                    made.AuthorizationScopes = list(authorizer.scopes)
+        else:
+            made.AuthorizationType = "NONE"
+        stack.add(f"{label}, route {route.key!r}", made)
+    stage = apigatewayv2.Stage(
+        f"{title}Stage", ApiId=ref(title), StageName="$default", AutoDeploy=True
+    )
+    stack.add(label, stage)
+    stack.output(api, "Url", attribute(title, "ApiEndpoint"))
+
+
+def _functions(api: Api) -> list[Function]:
+    """All that the API calls, once each."""
+    routed = [route.function for route in api.routes]
+    asked = [
+        authorizer.function
+        for authorizer in api.authorizers.values()
+        if not isinstance(authorizer, JwtAuthorizer)
+    ]
+    return list(dict.fromkeys([*routed, *asked]))
+
+
+def _add_permission(stack: Stack, api: Api, function: Function) -> None:
+    from troposphere import awslambda  # noqa: PLC0415
+
+    title, target = names.logical(api), names.logical(function)
+    permission = awslambda.Permission(
+        f"{title}May{target}",
+        Action="lambda:InvokeFunction",
+        FunctionName=ref(target),
+        Principal="apigateway.amazonaws.com",
+        SourceArn=arn("execute-api", f"${{{title}}}/*"),
+    )
+    stack.add(str(api), permission)
+
+
+def _add_integration(stack: Stack, api: Api, function: Function) -> str:
+    from troposphere import apigatewayv2  # noqa: PLC0415
+
+    title, target = names.logical(api), names.logical(function)
+    integration = apigatewayv2.Integration(
+        f"{title}To{target}",
+        ApiId=ref(title),
+        IntegrationType="AWS_PROXY",
+        IntegrationUri=arn_of(target),
+        PayloadFormatVersion="2.0",
+    )
+    return stack.add(str(api), integration)
+
+
+def _add_authorizer(stack: Stack, api: Api, name: str) -> str:
+    from troposphere import apigatewayv2  # noqa: PLC0415
+
+    title, authorizer = names.logical(api), api.authorizers[name]
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    resource = apigatewayv2.Authorizer(f"{title}Authorizer{digest}", ApiId=ref(title), Name=name)
+    if isinstance(authorizer, JwtAuthorizer):
+        resource.AuthorizerType = "JWT"
+        resource.IdentitySource = [authorizer.identity_source]
+        resource.JwtConfiguration = apigatewayv2.JWTConfiguration(
+            Issuer=authorizer.issuer, Audience=list(authorizer.audience)
+        )
+    else:
+        function = names.logical(authorizer.function)
+        path = "lambda:path/2015-03-31/functions"
+        resource.AuthorizerType = "REQUEST"
+        resource.AuthorizerUri = sub(
+            f"arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:{path}/${{{function}.Arn}}"
+            "/invocations"
+        )
+        resource.AuthorizerPayloadFormatVersion = "2.0"
+        resource.EnableSimpleResponses = True
+        resource.AuthorizerResultTtlInSeconds = authorizer.ttl_seconds
+        resource.IdentitySource = list(authorizer.identity_sources)
+    return stack.add(f"{api}, authorizer {name!r}", resource)
+
+
+def _cors(cors: Cors) -> Any:
+    from troposphere import apigatewayv2  # noqa: PLC0415
+
+    made = apigatewayv2.Cors(
+        AllowOrigins=list(cors.allow_origins),
+        AllowMethods=list(cors.allow_methods),
+        AllowHeaders=list(cors.allow_headers),
+    )
+    if cors.expose_headers:
+        made.ExposeHeaders = list(cors.expose_headers)
+    if cors.allow_credentials:
+        made.AllowCredentials = True
+    if cors.max_age_seconds is not None:
+        made.MaxAge = cors.max_age_seconds
+    return made

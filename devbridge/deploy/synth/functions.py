@@ -1,0 +1,67 @@
+"""Lambda functions of the app."""
+
+from __future__ import annotations
+
+import math
+
+from devbridge.constructs import Function
+from devbridge.deploy import names
+from devbridge.deploy.policies import Json, allow, arn_of, grants, logs_of, permitted, ref
+from devbridge.deploy.principal import trust
+from devbridge.deploy.synth.stack import Stack, checked_environment
+
+
+def add_function(stack: Stack, function: Function) -> None:
+    from troposphere import awslambda  # noqa: PLC0415
+
+    name = names.function(function, stack.stage)
+    log_group = stack.log_group(function, f"/aws/lambda/{name}")
+    role = stack.role(
+        str(function),
+        names.logical(function, "Role"),
+        [trust("lambda.amazonaws.com")],
+        [
+            *_network(function),
+            *grants(function.bind, stack.stage),
+            *permitted(function.permissions),
+            logs_of(log_group),
+        ],
+        function,
+    )
+    resource = awslambda.Function(
+        names.logical(function),
+        FunctionName=name,
+        Runtime=stack.runtime(function),
+        Handler=str(function.handler),
+        Code=awslambda.Code(
+            S3Bucket=stack.assets.bucket, S3Key=stack.assets.functions[function.name]
+        ),
+        Role=arn_of(role),
+        Timeout=math.ceil(function.timeout.total_seconds()),
+        MemorySize=function.memory_mb,
+        Architectures=[function.architecture],
+        DependsOn=log_group,
+        Environment=checked_environment(function, stack.environment(function)),
+    )
+    if function.vpc:
+        resource.VpcConfig = awslambda.VPCConfig(
+            SubnetIds=list(function.vpc.subnets),
+            SecurityGroupIds=list(function.vpc.security_groups),
+        )
+    title = stack.add_main(function, resource, function.tags)
+    stack.output(function, "Function", ref(title))
+
+
+def _network(function: Function) -> list[Json]:
+    """What Lambda needs to put a function into a VPC, from its documentation."""
+    if not function.vpc:
+        return []
+    actions = [
+        "ec2:CreateNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:DeleteNetworkInterface",
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:UnassignPrivateIpAddresses",
+    ]
+    return [allow(actions, ["*"])]

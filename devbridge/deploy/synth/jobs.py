@@ -1,0 +1,330 @@
+"""Jobs: the CodeBuild project with its role, and the invoker in front of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+from devbridge.constructs import Job
+from devbridge.deploy import names
+from devbridge.deploy.policies import (
+    Json,
+    allow,
+    arn,
+    arn_of,
+    grants,
+    logs_of,
+    permitted,
+    ref,
+)
+from devbridge.deploy.principal import trust
+from devbridge.deploy.synth.buildspecs import (
+    BUILDSPEC,
+    PLACEHOLDER,
+    container_buildspec,
+    number,
+)
+from devbridge.deploy.synth.stack import Settings, Stack, checked_environment
+from devbridge.deploy.synth.variables import job_variables
+from devbridge.protocol.messages import Topics
+from runner.ends import retry_delay
+
+LOG_DAYS: Final = 14
+"""Of the invokers, which log little."""
+STUB_HANDLER: Final = "stub_lambda/handler.handler"
+INVOKER_HANDLER: Final = "stub_lambda/deployed.handler"
+TIMEOUT: Final = 10
+"""Seconds, of an invoker."""
+MAX_MINUTES: Final = 36 * 60
+"""The longest timeout that CodeBuild has."""
+QUEUED_MINUTES: Final = 8 * 60
+"""The longest time that CodeBuild keeps a build waiting for a machine."""
+_SPARE_SECONDS: Final = 5 * 60
+"""For what a build does beside the attempts of its job."""
+
+_COMPUTE: Final = {
+    3 * 1024: "BUILD_GENERAL1_SMALL",
+    7 * 1024: "BUILD_GENERAL1_MEDIUM",
+    15 * 1024: "BUILD_GENERAL1_LARGE",
+    145 * 1024: "BUILD_GENERAL1_2XLARGE",
+}
+_MACHINE: Final = {
+    "x86_64": ("LINUX_CONTAINER", "aws/codebuild/amazonlinux-x86_64-standard:5.0"),
+    "arm64": ("ARM_CONTAINER", "aws/codebuild/amazonlinux-aarch64-standard:3.0"),
+}
+
+
+def has_project(job: Job, settings: Settings) -> bool:
+    """Whether the job's project can run it: on a deployed stage, or where the laptop may not."""
+    return has_invoker(job, settings) or policy(job, settings) == "cloud"
+
+
+def has_invoker(job: Job, settings: Settings) -> bool:
+    """Whether the job is invoked in the cloud, and never through the stub."""
+    return settings.mode == "deployed" or not job.live
+
+
+def policy(job: Job, settings: Settings) -> str:
+    """What the job's stub does when no daemon is connected: queue, error or cloud."""
+    return job.offline or settings.offline
+
+
+def add_jobs(stack: Stack, jobs: Sequence[Job]) -> None:
+    """Add every job, and the roles that the invokers share."""
+    if not jobs:
+        return
+    logs = stack.add_log_group(
+        "the invokers",
+        "InvokerLogs",
+        names.invoker_log_group(stack.app.name, stack.stage),
+        LOG_DAYS,
+    )
+    stubs = [job for job in jobs if not has_invoker(job, stack.settings)]
+    if stubs:
+        real = [job for job in stubs if has_project(job, stack.settings)]
+        statements = [*_bridge(stack), logs_of(logs), *_builds(stack, real)]
+        stack.role("the stubs", "StubRole", [trust("lambda.amazonaws.com")], statements)
+    if invoked := [job for job in jobs if job not in stubs]:
+        statements = [logs_of(logs), *_builds(stack, invoked)]
+        stack.role("the invokers", "InvokerRole", [trust("lambda.amazonaws.com")], statements)
+    for job in jobs:
+        _add_project(stack, job)
+        _add_invoker(stack, job)
+
+
+def _add_project(stack: Stack, job: Job) -> None:
+    from troposphere import codebuild  # noqa: PLC0415
+
+    settings, name = stack.settings, names.project(job, stack.stage)
+    real = has_project(job, settings)
+    log_group = stack.log_group(job, f"/aws/codebuild/{name}")
+    trusted = [trust("codebuild.amazonaws.com")]
+    if settings.mode == "dev":
+        trusted.append(trust(settings.principal_arn))
+    role = stack.role(
+        str(job),
+        names.logical(job, "Role"),
+        trusted,
+        [
+            *_network(job),
+            *grants(job.bind, stack.stage),
+            *permitted(job.permissions),
+            logs_of(log_group),
+            *(_run_in_build(stack, job) if real else []),
+        ],
+        job,
+    )
+    machine, image = _MACHINE[job.architecture]
+    environment = codebuild.Environment(
+        Type=machine,
+        Image=image,
+        ComputeType=_COMPUTE[job.memory_mb],
+        EnvironmentVariables=[
+            codebuild.EnvironmentVariable(Name=key, Value=value, Type="PLAINTEXT")
+            for key, value in _project_environment(stack, job, real).items()
+        ],
+    )
+    source = codebuild.Source(Type="NO_SOURCE", BuildSpec=PLACEHOLDER)
+    if real:
+        environment.Image = _image(stack, job)
+        environment.ImagePullCredentialsType = "SERVICE_ROLE"
+        if job.container:
+            source.BuildSpec = container_buildspec(job.container.cmd, _delays(job))
+        else:
+            location = f"{stack.assets.bucket}/{stack.assets.jobs[job.name]}"
+            source = codebuild.Source(Type="S3", Location=location, BuildSpec=BUILDSPEC)
+    project = codebuild.Project(
+        names.logical(job, "Project"),
+        Name=name,
+        Description=f"devbridge job {job.name}",
+        Artifacts=codebuild.Artifacts(Type="NO_ARTIFACTS"),
+        Source=source,
+        Environment=environment,
+        LogsConfig=codebuild.LogsConfig(
+            CloudWatchLogs=codebuild.CloudWatchLogs(Status="ENABLED", GroupName=ref(log_group))
+        ),
+        ServiceRole=arn_of(role),
+        TimeoutInMinutes=timeout_minutes(job),
+        QueuedTimeoutInMinutes=QUEUED_MINUTES,
+    )
+    if job.vpc:
+        project.VpcConfig = codebuild.VpcConfig(
+            VpcId=job.vpc.id,
+            Subnets=list(job.vpc.subnets),
+            SecurityGroupIds=list(job.vpc.security_groups),
+        )
+    stack.add_main(job, project, job.tags)
+    stack.output(job, "Role", arn_of(role))
+
+
+def timeout_minutes(job: Job) -> int:
+    """How long a build may take: all attempts with the delays between them. Pure."""
+    if job.concurrency and not job.container:
+        return MAX_MINUTES  # A run waits for its turn within its build.
+    seconds = job.timeout.total_seconds() * (job.retries + 1) + sum(_delays(job))
+    if not job.container:
+        seconds += _SPARE_SECONDS
+    return min(MAX_MINUTES, math.ceil(seconds / 60))
+
+
+def _delays(job: Job) -> list[float]:
+    """The seconds before each further attempt."""
+    delay = job.retry_delay.total_seconds()
+    return [retry_delay(delay, attempt) for attempt in range(1, job.retries + 1)]
+
+
+def _image(stack: Stack, job: Job) -> str:
+    if job.container:
+        return stack.assets.images[job.name]
+    tag = stack.runtime(job).removeprefix("python")
+    suffix = "-arm64" if job.architecture == "arm64" else ""
+    return f"public.ecr.aws/lambda/python:{tag}{suffix}"
+
+
+def _project_environment(stack: Stack, job: Job, real: bool) -> Json:
+    return {
+        **job_variables(job, stack.stage),
+        **(_runner_variables(stack, job) if real else {}),
+        **stack.environment(job),
+    }
+
+
+def _runner_variables(stack: Stack, job: Job) -> dict[str, str]:
+    """What the runner is told of its job."""
+    attempts = {"DEVBRIDGE_ATTEMPTS": str(job.retries + 1)}
+    if job.container:
+        return attempts
+    found = {
+        **attempts,
+        "DEVBRIDGE_HANDLER": str(job.handler),
+        "DEVBRIDGE_TIMEOUT": number(job.timeout.total_seconds()),
+        "DEVBRIDGE_RETRY_DELAY": number(job.retry_delay.total_seconds()),
+        "DEVBRIDGE_MEMORY_MB": str(job.memory_mb),
+        "DEVBRIDGE_BUCKET": stack.assets.bucket,
+    }
+    if job.concurrency:
+        found["DEVBRIDGE_CONCURRENCY"] = str(job.concurrency)
+    return found
+
+
+def _run_in_build(stack: Stack, job: Job) -> list[Json]:
+    """What a build needs beside what its job does."""
+    if job.container:
+        repository = stack.assets.images[job.name].partition("/")[2].rpartition(":")[0]
+        pull = ["BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer"]
+        return [
+            allow(["ecr:GetAuthorizationToken"], ["*"]),
+            allow([f"ecr:{action}" for action in pull], [arn("ecr", f"repository/{repository}")]),
+        ]
+    bucket = stack.assets.bucket
+    own = f"{job.app.name}/{stack.stage}/{job.name}/*"
+    statements = [
+        allow(["s3:GetBucketLocation"], [arn("s3", bucket)]),
+        allow(
+            ["s3:GetObject", "s3:GetObjectVersion"],
+            [arn("s3", f"{bucket}/{stack.assets.jobs[job.name]}")],
+        ),
+        allow(["s3:GetObject", "s3:DeleteObject"], [arn("s3", f"{bucket}/payloads/{own}")]),
+        allow(["s3:PutObject"], [arn("s3", f"{bucket}/results/{own}")]),
+    ]
+    if job.concurrency:
+        actions = ["codebuild:ListBuildsForProject", "codebuild:BatchGetBuilds"]
+        statements.append(allow(actions, [_project_arn(stack, job)]))
+    return statements
+
+
+def _network(job: Job) -> list[Json]:
+    """What CodeBuild needs to run a project in a VPC, from its documentation."""
+    if not job.vpc:
+        return []
+    actions = [
+        "CreateNetworkInterface",
+        "DeleteNetworkInterface",
+        "DescribeDhcpOptions",
+        "DescribeNetworkInterfaces",
+        "DescribeSecurityGroups",
+        "DescribeSubnets",
+        "DescribeVpcs",
+    ]
+    subnets = [arn("ec2", f"subnet/{subnet}") for subnet in job.vpc.subnets]
+    return [
+        allow([f"ec2:{action}" for action in actions], ["*"]),
+        allow(
+            ["ec2:CreateNetworkInterfacePermission"],
+            [arn("ec2", "network-interface/*")],
+            {
+                "StringEquals": {"ec2:AuthorizedService": "codebuild.amazonaws.com"},
+                "ArnEquals": {"ec2:Subnet": subnets},
+            },
+        ),
+    ]
+
+
+def _project_arn(stack: Stack, job: Job) -> Any:
+    # By name: by reference, a job that binds a job would depend on itself.
+    return arn("codebuild", f"project/{names.project(job, stack.stage)}")
+
+
+def _bridge(stack: Stack) -> list[Json]:
+    """What the stubs need of the bridge to the daemon."""
+    topics = Topics(stack.app.name, stack.stage)
+    incoming = (topics.replies("*"), topics.presence)
+    return [
+        allow(["iot:Connect"], [arn("iot", f"client/{topics.stub_client_id('*')}")]),
+        allow(["iot:Publish"], [arn("iot", f"topic/{topics.requests}")]),
+        allow(["iot:Subscribe"], [arn("iot", f"topicfilter/{topic}") for topic in incoming]),
+        allow(["iot:Receive"], [arn("iot", f"topic/{topic}") for topic in incoming]),
+    ]
+
+
+def _builds(stack: Stack, jobs: Sequence[Job]) -> list[Json]:
+    """What an invoker needs to start the builds of these jobs, to tell of them and to stop them."""
+    if not jobs:
+        return []
+    bucket, own = stack.assets.bucket, f"{stack.app.name}/{stack.stage}/*"
+    actions = ["StartBuild", "StopBuild", "BatchGetBuilds", "ListBuildsForProject"]
+    return [
+        allow(
+            [f"codebuild:{action}" for action in actions],
+            [_project_arn(stack, job) for job in jobs],
+        ),
+        allow(["s3:PutObject"], [arn("s3", f"{bucket}/payloads/{own}")]),
+        allow(["s3:GetObject", "s3:PutObject"], [arn("s3", f"{bucket}/runs/{own}")]),
+        allow(["s3:GetObject"], [arn("s3", f"{bucket}/results/{own}")]),
+    ]
+
+
+def _add_invoker(stack: Stack, job: Job) -> None:
+    from troposphere import awslambda  # noqa: PLC0415
+
+    settings, deployed = stack.settings, has_invoker(job, stack.settings)
+    environment: dict[str, str] = {
+        "DEVBRIDGE_APP": stack.app.name,
+        "DEVBRIDGE_STAGE": stack.stage,
+        "DEVBRIDGE_JOB": job.name,
+    }
+    if not deployed:
+        environment["DEVBRIDGE_IOT_ENDPOINT"] = settings.iot_host
+        environment["DEVBRIDGE_OFFLINE"] = policy(job, settings)
+    if has_project(job, settings):
+        environment["DEVBRIDGE_PROJECT"] = names.project(job, stack.stage)
+        environment["DEVBRIDGE_BUCKET"] = stack.assets.bucket
+        if job.container:
+            environment["DEVBRIDGE_CONTAINER"] = "1"
+    key = stack.assets.invoker if deployed else stack.assets.stub
+    what = "starts builds of" if deployed else "forwards to devbridge dev"
+    resource = awslambda.Function(
+        names.logical(job, "Invoker"),
+        FunctionName=names.invoker(job, stack.stage),
+        Description=f"{what} job {job.name}",
+        Runtime=f"python{settings.python}",
+        Handler=INVOKER_HANDLER if deployed else STUB_HANDLER,
+        Code=awslambda.Code(S3Bucket=stack.assets.bucket, S3Key=key),
+        Role=arn_of("InvokerRole" if deployed else "StubRole"),
+        Timeout=TIMEOUT,
+        MemorySize=256,
+        LoggingConfig=awslambda.LoggingConfig(LogGroup=ref("InvokerLogs")),
+        Environment=checked_environment(job, environment),
+    )
+    stack.add(str(job), resource, job.tags)

@@ -1,0 +1,278 @@
+"""A template in the making: what all rooms of `synth` add to, and how."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from devbridge.constructs import App, Bindable, Construct, Function, Job
+from devbridge.constructs.values import ENVIRONMENT_LIMIT
+from devbridge.deploy import names
+from devbridge.deploy.policies import Json, arn_of, document, dump, grants, ref, split
+from devbridge.deploy.principal import trust, trust_account
+from devbridge.deploy.synth.variables import bound_variables
+from devbridge.errors import AppFailed, InvalidValue
+
+MAX_RESOURCES: Final = 500
+MAX_OUTPUTS: Final = 200
+"""Quotas of CloudFormation for one template."""
+MAX_POLICIES: Final = 10
+"""Managed policies of one role, by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assets:
+    """What the template refers to: zips in the asset bucket, and images."""
+
+    bucket: str
+    """The asset bucket's name."""
+    stub: str
+    """The key of the stubs' zip; so with the others."""
+    invoker: str
+    functions: Mapping[str, str]
+    """By the construct's name."""
+    jobs: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, str] = field(default_factory=dict)
+    """The URIs of container jobs' images, by the job's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a template depends on beside the app."""
+
+    stage: str
+    principal_arn: str
+    """The developer, as the roles' trust policies name them (see `principal`)."""
+    iot_host: str
+    """Name of the account's IoT endpoint, without a port."""
+    python: str
+    """Version of the runtime where the construct names none, e.g. ``3.11``."""
+    mode: names.Mode = "dev"
+    offline: str = "queue"
+    """What the stubs do when no daemon is connected, unless the job says otherwise."""
+    tls: bool = True
+    """Buckets refuse what is not TLS. The embedded cloud has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A CloudFormation template, and who in app.py each of its resources belongs to."""
+
+    body: str
+    hash: str
+    """Of the template; also one of the stack's outputs."""
+    labels: Mapping[str, str]
+    """Logical id -> construct as the user knows it, e.g. ``Job 'factorial'``."""
+
+
+class Stack:
+    """A template in the making."""
+
+    def __init__(self, app: App, settings: Settings, assets: Assets) -> None:
+        import troposphere  # noqa: PLC0415
+
+        self.app = app
+        self.settings = settings
+        self.stage = settings.stage
+        self.assets = assets
+        self.labels: dict[str, str] = {}
+        description = f"devbridge app {app.name}, stage {settings.stage}"
+        self.made = troposphere.Template(Description=description)
+
+    def add(self, label: str, resource: Any, tags: Mapping[str, str] | None = None) -> str:
+        """Add a troposphere resource with its tags, the app's by default; return its title.
+
+        Raises:
+            InvalidValue: its id is taken, or there are too many.
+        """
+        if other := self.labels.get(resource.title):
+            raise self._taken(label, f"the id {resource.title!r}", other)
+        self._check_room("resources", self.made.resources, MAX_RESOURCES)
+        self._tag(resource, self.app.tags if tags is None else tags)
+        self.made.add_resource(resource)
+        self.labels[resource.title] = label
+        return str(resource.title)
+
+    def _taken(self, label: str, what: str, other: str) -> InvalidValue:
+        return InvalidValue(
+            f"{label}: {what} is that of {other}",
+            where=str(self.app.where),
+            remedy="rename one of them",
+        )
+
+    def add_main(
+        self, construct: Construct, resource: Any, tags: Mapping[str, str] | None = None
+    ) -> str:
+        """Add the resource that a construct's `transform` is for, transformed."""
+        title = self.add(str(construct), resource, tags)
+        if construct.transform:
+            try:
+                construct.transform(resource)
+                resource.to_dict()
+            except Exception as error:
+                raise AppFailed(
+                    f"{construct}: transform raised {type(error).__name__}: {error}",
+                    where=str(construct.where),
+                    remedy=f"correct what it does with the {resource.resource_type}",
+                ) from error
+        return title
+
+    def add_foreign(self, resource: Any) -> None:
+        """Add a resource of the user's own, as it is."""
+        label = f"{resource.resource_type} {resource.title!r}"
+        try:
+            resource.to_dict()
+        except Exception as error:
+            raise AppFailed(f"{label}: {error}", where="App.add", remedy="correct it") from error
+        self.add(label, resource, tags={})
+
+    def _tag(self, resource: Any, tags: Mapping[str, str]) -> None:
+        import troposphere  # noqa: PLC0415
+
+        if not tags or "Tags" not in resource.props:
+            return
+        as_map = resource.props["Tags"][0] is dict
+        resource.Tags = dict(tags) if as_map else troposphere.Tags(**tags)
+
+    def output(self, construct: Construct, what: names.Output, value: Any) -> None:
+        name, text = names.output(construct, what), f"{what} of {construct}"
+        self._output(name, text, value)
+
+    def _output(self, name: str, description: str, value: Any) -> None:
+        import troposphere  # noqa: PLC0415
+
+        if other := self.made.outputs.get(name):
+            raise self._taken(description, f"the output {name!r}", other.Description)
+        self._check_room("outputs", self.made.outputs, MAX_OUTPUTS)
+        self.made.add_output(troposphere.Output(name, Description=description, Value=value))
+
+    def template(self) -> Template:
+        """The finished template."""
+        self._output(names.MODE, "mode of the stage", self.settings.mode)
+        body = {"Resources": {}, **self.made.to_dict()}
+        digest = hashlib.sha256(dump(body).encode()).hexdigest()
+        # Something must change whenever the template does: outputs alone may be no change. It also
+        # keeps the template of an empty app valid.
+        body["Resources"][f"Template{digest[:16]}"] = {"Type": names.STAMP}
+        body["Outputs"][names.TEMPLATE_HASH] = {
+            "Description": "hash of the template",
+            "Value": digest,
+        }
+        return Template(dump(body), digest, self.labels)
+
+    def _check_room(self, what: str, made: Mapping[str, Any], quota: int) -> None:
+        # One more is made at the end: the stamp, and the hash.
+        if len(made) + 1 >= quota:
+            raise InvalidValue(
+                f"{self.app!r} makes more {what} than the {quota} that CloudFormation allows",
+                where=str(self.app.where),
+                remedy="divide it into several apps",
+            )
+
+    def role(
+        self,
+        label: str,
+        title: str,
+        trusted: Sequence[Json],
+        statements: Sequence[Json],
+        code: Job | Function | None = None,
+    ) -> str:
+        """Add a role; with the tags and the permissions boundary of `code`, or the app's.
+
+        What does not fit into it goes into policies of their own.
+        """
+        from troposphere import iam  # noqa: PLC0415
+
+        role = iam.Role(title, AssumeRolePolicyDocument=document(trusted))
+        within, *more = split(statements)
+        if len(more) > MAX_POLICIES:
+            raise InvalidValue(
+                f"{label}: its role takes {len(more)} policies, and IAM allows {MAX_POLICIES}",
+                where=str(code.where if code else self.app.where),
+                remedy="bind less, or use wildcards in `permissions`",
+            )
+        if within:
+            inline = iam.Policy(PolicyName="devbridge", PolicyDocument=document(within))
+            role.Policies = [inline]
+        if boundary := (code or self.app).permissions_boundary:
+            role.PermissionsBoundary = boundary
+        self.add(label, role, code.tags if code else None)
+        for number, portion in enumerate(more, 2):
+            policy = document(portion)
+            self.add(
+                label,
+                iam.ManagedPolicy(
+                    f"{title}Part{number}", PolicyDocument=policy, Roles=[ref(title)]
+                ),
+            )
+        return title
+
+    def bind_role(self) -> None:
+        """The role of `devbridge bind`: it may do what binding everything gives."""
+        bindable = [c for c in self.app.constructs if isinstance(c, Bindable)]
+        if not bindable:
+            return
+        trusted = (
+            trust(self.settings.principal_arn) if self.settings.mode == "dev" else trust_account()
+        )
+        title = self.role("devbridge bind", "BindRole", [trusted], grants(bindable, self.stage))
+        self._output(names.BIND_ROLE, "role of devbridge bind", arn_of(title))
+
+    def log_group(self, code: Job | Function, name: str) -> str:
+        """The log group of a job or function."""
+        title = names.logical(code, "Logs")
+        return self.add_log_group(str(code), title, name, code.log_days, code.tags)
+
+    def add_log_group(
+        self,
+        label: str,
+        title: str,
+        name: str,
+        days: int | None,
+        tags: Mapping[str, str] | None = None,
+    ) -> str:
+        """Add a log group; `days` is how long it keeps logs, None is for ever."""
+        from troposphere import logs  # noqa: PLC0415
+
+        group = logs.LogGroup(title, LogGroupName=name)
+        if days is not None:
+            group.RetentionInDays = days
+        return self.add(label, group, tags)
+
+    def runtime(self, code: Job | Function) -> str:
+        """``python3.11``"""
+        return code.runtime or f"python{self.settings.python}"
+
+    def environment(self, code: Job | Function) -> Json:
+        """What `bind` and `environment` put into a process, with references to what is bound."""
+        return {**code.environment, **bound_variables(code.bind, self.stage)}
+
+
+def checked_environment(construct: Construct, environment: Mapping[str, Any]) -> Any:
+    """The environment of a Lambda function.
+
+    Raises:
+        InvalidValue: it is over 4 KB.
+    """
+    from troposphere import awslambda  # noqa: PLC0415
+
+    # What a reference becomes is not known; few are longer than this.
+    size = sum(
+        len(key) + (len(value.encode()) if isinstance(value, str) else 128)
+        for key, value in environment.items()
+    )
+    if size > ENVIRONMENT_LIMIT:
+        raise InvalidValue(
+            f"{construct}: environment and binds take about {size} bytes",
+            where=str(construct.where),
+            remedy=f"AWS Lambda allows {ENVIRONMENT_LIMIT}: bind or set less",
+        )
+    return awslambda.Environment(Variables=dict(environment))
+
+
+def keep(resource: Any, removal: Literal["retain", "delete"] | None, mode: names.Mode) -> None:
+    """Set what becomes of a resource that is taken out; by default a dev stage deletes it."""
+    policy = removal or ("delete" if mode == "dev" else "retain")
+    resource.DeletionPolicy = resource.UpdateReplacePolicy = policy.capitalize()

@@ -1,0 +1,12 @@
+"""What jobs take and return, told by their handlers and made known to type checkers and editors.
+
+`probe` asks the app's interpreter, `write` makes the stub files, `schemas` what is checked before a
+payload is sent.
+"""
+
+from __future__ import annotations
+
+from devbridge.types.asking import JobTypes, probe, schemas
+from devbridge.types.files import outdated, write
+
+__all__ = ["JobTypes", "outdated", "probe", "schemas", "write"]

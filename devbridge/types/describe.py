@@ -1,0 +1,284 @@
+"""Tell what handlers take and return, as JSON Schema. Runs as a script in the app's interpreter.
+
+``python -P describe.py PLACE ROOT`` reads from stdin a JSON object of job names and handlers,
+imports each handler as a worker does, and writes one line of JSON for each job to stdout as soon as
+it is known. PLACE is the folder of the package `runner`. Standard library, and msgspec or pydantic
+where the app has them: what is missing is named in ``warning``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import json
+import os
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterator
+from typing import Any
+
+Json = dict[str, Any]
+_SIMPLE: dict[Any, str] = {int: "integer", float: "number", str: "string", bool: "boolean"}
+_NAMES = {kind: kind.__name__ for kind in _SIMPLE}
+_CHANGES_INPUT = (
+    "coerce_numbers_to_str",
+    "populate_by_name",
+    "validate_by_name",
+    "str_strip_whitespace",
+    "str_to_lower",
+    "str_to_upper",
+    "strip_whitespace",
+    "to_lower",
+    "to_upper",
+)
+"""What makes pydantic accept more than its JSON Schema says."""
+
+
+class _Unknown(Exception):
+    """Nothing can be said; the text says why."""
+
+
+def describe(found: Callable[..., Any]) -> Json:
+    """What one handler takes and returns, with a warning where that cannot be told."""
+    decorated = getattr(found, "__devbridge_handler__", None)
+    handler = decorated or inspect.unwrap(found)
+    answer: Json = {"payload": None, "result": None, "instances": [], "checked": None}
+    warnings = []
+    try:
+        kind = _annotation(handler, _first(handler))
+        answer["payload"] = _schema(kind)
+        answer["instances"] = [shape for shape in map(_shape, _members(kind)) if shape]
+        # A plain handler gets the payload as it is: nobody would refuse it.
+        if decorated and answer["payload"] is not None:
+            answer["checked"] = _checked_by(kind)
+    except _Unknown as error:
+        warnings.append(f"its payload can be anything: {error}")
+    try:
+        answer["result"] = _schema(_annotation(handler, "return"), result=True)
+    except _Unknown as error:
+        warnings.append(f"its result can be anything: {error}")
+    answer["warning"] = "; ".join(warnings)
+    return answer
+
+
+def _first(handler: Callable[..., Any]) -> str:
+    """The name of the parameter that gets the payload, or nothing."""
+    parameter = next(iter(inspect.signature(handler).parameters.values()), None)
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return parameter.name if parameter and parameter.kind in positional else ""
+
+
+def _annotation(handler: Any, name: str) -> Any:
+    """One annotation, resolved alone: others may name what only a type checker imports."""
+    if not inspect.isroutine(handler):
+        handler = type(handler).__call__
+    try:
+        written = getattr(handler, "__annotations__", {})
+        if name not in written:
+            return Any
+        alone = types.SimpleNamespace(__annotations__={name: written[name]})
+        names = getattr(handler, "__globals__", {})
+        return typing.get_type_hints(alone, globalns=names, include_extras=True)[name]
+    except Exception as error:
+        raise _Unknown(f"its annotation cannot be resolved: {error}") from None
+
+
+def _schema(kind: Any, *, result: bool = False) -> Json | None:
+    """The JSON Schema of a type; None for anything.
+
+    What a handler returns has all its fields, with or without a default.
+    """
+    if kind in (Any, object, dict) or kind == dict[str, Any]:
+        return None
+    if kind in (None, type(None)):
+        return {"type": "null"}
+    if kind in _SIMPLE:
+        return {"type": _SIMPLE[kind]}
+    try:
+        if adapter := _adapter(kind):
+            return _model_schema(adapter, result)
+        msgspec = importlib.import_module("msgspec")
+        schema: Json = msgspec.json.schema(kind)
+        if result:
+            for name in _complete(kind):
+                if found := schema.get("$defs", {}).get(name, {}).get("properties"):
+                    schema["$defs"][name]["required"] = list(found)
+        return schema
+    except ImportError:
+        raise _Unknown("msgspec is not installed in the app's environment") from None
+    except Exception as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise _Unknown(f"{_name(kind)} has no JSON Schema: {reason[-1]}") from None
+
+
+def _adapter(kind: Any) -> Any:
+    """Pydantic's validator of a type that is, or has in its arguments, a pydantic model."""
+    pydantic = sys.modules.get("pydantic")
+    if pydantic is None or not any(_is_model(pydantic, part) for part in _parts(kind)):
+        return None
+    return pydantic.TypeAdapter(kind)
+
+
+def _is_model(pydantic: Any, kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, pydantic.BaseModel)
+
+
+def _parts(kind: Any) -> Iterator[Any]:
+    yield kind
+    for argument in typing.get_args(kind):
+        yield from _parts(argument)
+
+
+def _members(kind: Any) -> tuple[Any, ...]:
+    """The members of a union, or the type itself."""
+    if typing.get_origin(kind) is typing.Annotated:
+        return _members(typing.get_args(kind)[0])
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return tuple(m for member in typing.get_args(kind) for m in _members(member))
+    return (kind,)
+
+
+def _shape(kind: Any) -> Json | None:
+    """A class of the user's own, by which its instances are known to a type checker."""
+    if not isinstance(kind, type) or typing.get_origin(kind) is not None:
+        return None
+    form = next(
+        (
+            form
+            for form, mark in (
+                ("dataclass", "__dataclass_fields__"),
+                ("struct", "__struct_fields__"),
+                ("pydantic", "__pydantic_core_schema__"),
+            )
+            if hasattr(kind, mark)
+        ),
+        None,
+    )
+    if form is None:
+        return None
+    try:
+        hints = typing.get_type_hints(kind)
+    except Exception:
+        hints = {}
+    if form == "dataclass":
+        fields = [field.name for field in dataclasses.fields(kind)]
+    elif form == "struct":
+        fields = list(kind.__struct_fields__)  # type: ignore[attr-defined]
+    else:
+        fields = list(kind.model_fields)  # type: ignore[attr-defined]
+    return {
+        "class": f"{kind.__module__}.{kind.__qualname__}",
+        "form": form,
+        "fields": {name: _NAMES.get(hints.get(name), "object") for name in fields},
+    }
+
+
+def _checked_by(kind: Any) -> str | None:
+    """Whose rules decide what the handler accepts, if its JSON Schema tells them all."""
+    if adapter := _adapter(kind):
+        return None if _accepts_more(adapter.core_schema) else "pydantic"
+    return None if any(map(_has_missing, _inspected(kind))) else "msgspec"
+
+
+def _accepts_more(core: Any) -> bool:
+    if isinstance(core, dict):
+        kind = core.get("type")
+        if isinstance(kind, str) and kind.startswith(
+            ("function-before", "function-wrap", "function-plain", "generator", "complex")
+        ):
+            return True
+        if any(core.get(key) is True for key in _CHANGES_INPUT):
+            return True
+        if isinstance(core.get("validation_alias"), list) or core.get("missing"):
+            return True
+        return any(_accepts_more(v) for k, v in core.items() if k not in ("metadata", "default"))
+    return isinstance(core, (list, tuple)) and any(map(_accepts_more, core))
+
+
+def _infos(info: Any, seen: set[int]) -> Iterator[Any]:
+    """What msgspec knows of a type and of all that it is made of."""
+    if isinstance(info, (list, tuple)):
+        for item in info:
+            yield from _infos(item, seen)
+    elif hasattr(info, "__struct_fields__") and id(info) not in seen:
+        seen.add(id(info))
+        yield info
+        for name in info.__struct_fields__:
+            if name not in ("cls", "default", "default_factory"):
+                yield from _infos(getattr(info, name), seen)
+
+
+def _inspected(kind: Any) -> Iterator[Any]:
+    return _infos(importlib.import_module("msgspec.inspect").type_info(kind), set())
+
+
+def _complete(kind: Any) -> list[str]:
+    """The classes of which every instance is written with all its fields."""
+    return [
+        info.cls.__name__
+        for info in _inspected(kind)
+        if type(info).__name__ == "DataclassType"
+        or (type(info).__name__ == "StructType" and not info.cls.__struct_config__.omit_defaults)
+    ]
+
+
+def _has_missing(info: Any) -> bool:
+    """Whether it is an enum that makes members of values that it does not list."""
+    return type(info).__name__ == "EnumType" and any(
+        "_missing_" in cls.__dict__ for cls in info.cls.__mro__ if cls.__module__ != "enum"
+    )
+
+
+def _model_schema(adapter: Any, result: bool) -> Json:
+    generator = importlib.import_module("pydantic.json_schema").GenerateJsonSchema
+    if not result:
+        return adapter.json_schema()  # type: ignore[no-any-return]
+
+    class Complete(generator):  # type: ignore[misc, valid-type]
+        def field_is_required(self, field: Any, total: bool) -> bool:
+            of_a_class = field["type"] in ("model-field", "dataclass-field")
+            return of_a_class or bool(super().field_is_required(field, total))
+
+    return adapter.json_schema(  # type: ignore[no-any-return]
+        mode="serialization", schema_generator=Complete
+    )
+
+
+def _name(kind: Any) -> str:
+    return getattr(kind, "__name__", None) or str(kind)
+
+
+def _line(described: Json) -> str:
+    """An import's failure in one line, with the user's own line."""
+    what = f"{described['errorType']}: {described['errorMessage']}".splitlines()[0]
+    own = described["stackTrace"][-1:]
+    where = " ".join(own[0].split("\n")[0].split(", in ")[0].split()) if own else ""
+    return f"{where}: {what}" if where else what
+
+
+def main() -> int:
+    place, root = sys.argv[1:]
+    # What handlers print, now or while Python ends, must not be taken for an answer.
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    handlers: dict[str, str] = json.loads(sys.stdin.read())
+    # Only `runner` may come from there: see runner.__main__.
+    sys.path.insert(0, place)
+    loading, failure = importlib.import_module("runner.loading"), sys.modules["runner.failure"]
+    sys.path.remove(place)
+    for job, handler in handlers.items():
+        os.environ["DEVBRIDGE_JOB_NAME"] = job
+        try:
+            answer = describe(loading.load(handler, root))
+        except BaseException as error:  # whatever the user's module raises
+            answer = {"warning": _line(failure.describe(error, root))}
+        out.write(json.dumps({"job": job, **answer}) + "\n")
+        out.flush()
+    # Threads that handlers started at import may never end.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""The stub files on disk, written only when they change."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from devbridge.constructs import App
+from devbridge.errors import DevbridgeError
+from devbridge.types.asking import JobTypes
+from devbridge.types.stubs import FOLDER, MARK, stubs
+
+
+def write(app: App, types: Mapping[str, JobTypes]) -> Path:
+    """Write the app's stubs and return their folder. Files that are right already are left alone.
+
+    Raises:
+        DevbridgeError: a file in the way was written by somebody else, or the folder is read-only.
+    """
+    for path, text in _wrong(app, types).items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # A type checker that runs must never see half a file.
+            temporary = path.with_name(f".{path.name}.{os.getpid()}")
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(path)
+        except OSError as error:
+            raise DevbridgeError(
+                f"the stubs cannot be written: {error.strerror or error}",
+                where=str(path),
+                remedy="check the folder's permissions and the disk's free space",
+            ) from error
+    return app.root / FOLDER
+
+
+def outdated(app: App, types: Mapping[str, JobTypes]) -> list[Path]:
+    """The stub files that are missing, or are not what `write` would make.
+
+    Raises:
+        DevbridgeError: a file in the way was written by somebody else.
+    """
+    return list(_wrong(app, types))
+
+
+def _wrong(app: App, types: Mapping[str, JobTypes]) -> dict[Path, str]:
+    found = {}
+    for name, text in stubs(app, types).items():
+        path = app.root / name
+        there = path.read_text(encoding="utf-8") if path.exists() else ""
+        if there and not there.startswith(MARK):
+            raise DevbridgeError(
+                "a stub file that devbridge did not write is in the way",
+                where=str(path),
+                remedy=f"move it, or let it begin with {MARK!r} to have it replaced",
+            )
+        if there != text:
+            found[path] = text
+    return found

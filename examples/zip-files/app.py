@@ -1,0 +1,39 @@
+"""An API that takes orders for zip files, and the job that packs them and mails a link."""
+
+from typing import Any
+
+from devbridge import Api, App, Bucket, Config, Job, Table
+
+
+def keep_a_week(bucket: Any) -> None:
+    """The bucket's own troposphere resource: whatever CloudFormation knows can be set on it."""
+    from troposphere import s3  # noqa: PLC0415 - slow, and app.py is loaded often
+
+    week = s3.LifecycleRule(Status="Enabled", ExpirationInDays=7)
+    bucket.LifecycleConfiguration = s3.LifecycleConfiguration(Rules=[week])
+
+
+app = App("zip-files-demo")
+
+files = Bucket(app, "files")
+zips = Bucket(app, "zips", transform=keep_a_week)
+orders = Table(app, "orders", partition_key="id")
+sender = Config(app, "sender", value="zips@example.com")
+
+zip_files = Job(
+    app,
+    "zip-files",
+    handler="jobs/zip_files.handler",
+    timeout="1 hour",
+    bind=[files, zips, orders, sender],
+    # What no `bind` gives. In an account, name the sender's identity instead of "*".
+    permissions=[{"actions": ["ses:SendEmail"], "resources": ["*"]}],
+)
+
+Api(
+    app,
+    "api",
+    routes={"POST /zips": "api/order.handler", "GET /zips/{id}": "api/show.handler"},
+    bind=[zips, orders, zip_files],
+    cors=True,
+)

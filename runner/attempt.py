@@ -1,0 +1,215 @@
+"""One attempt of a run: a worker process, from its start to the end of its process group.
+
+The rules, and the words, are those of the daemon's supervisor. Times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from queue import Empty, SimpleQueue
+from types import FrameType
+
+from runner import ends, process
+from runner.ends import CANCELLED, CRASHED, FAILED, SUCCEEDED, TIMED_OUT, End
+from runner.runtime_api import Event, InitFailed, Invocation, Responded, RuntimeApi, Started
+
+LINGER = 10.0
+"""Seconds that a worker gets to go by itself once it has answered, and then what it has started."""
+_KILL_AGAIN = 5.0
+_OUTPUT_AFTER_EXIT = 1.0
+"""Seconds that an ended worker's output is read for; a process that left the group may hold it."""
+_IMPORTS = 3
+"""How often the import may be killed from outside before the run fails."""
+
+
+class Inbox:
+    """What happens to the build, in order; that it was told to stop (SIGTERM) is remembered."""
+
+    def __init__(self) -> None:
+        self.terminated = False
+        self._queue: SimpleQueue[tuple[object, Event | int] | None] = SimpleQueue()
+
+    def listen(self) -> None:
+        """Take SIGTERM from now on. In the main thread only."""
+        signal.signal(signal.SIGTERM, self._terminate)
+
+    def put(self, attempt: object, event: Event | int) -> None:
+        self._queue.put((attempt, event))
+
+    def get(self, attempt: object, timeout: float | None) -> Event | int | None:
+        """The next event of an attempt; None when there is something else to look at."""
+        try:
+            item = self._queue.get(timeout=timeout)
+        except Empty:
+            return None
+        return item[1] if item is not None and item[0] is attempt else None
+
+    def pause(self, seconds: float) -> bool:
+        """Sleep; False when the build is to stop."""
+        until = time.monotonic() + seconds
+        while not self.terminated and (left := until - time.monotonic()) > 0:
+            self.get(None, left)
+        return not self.terminated
+
+    def _terminate(self, _number: int, _frame: FrameType | None) -> None:
+        self.terminated = True
+        self._queue.put(None)
+
+
+class Output:
+    """Standard output, shared line by line by the workers and the runner's own words."""
+
+    def __init__(self, descriptor: int = 1) -> None:
+        self._descriptor = descriptor
+        self._lock = threading.Lock()
+        self._at_start = True
+
+    def line(self, text: str) -> None:
+        """Write a line of its own."""
+        data = f"{text}\n".encode("utf-8", "backslashreplace")
+        self._write(data, new_line=True)
+
+    def copy(self, source: int) -> None:
+        """Write all that comes out of a pipe, and close it."""
+        with contextlib.closing(os.fdopen(source, "rb", buffering=0)) as pipe:
+            while data := pipe.read(1 << 16):
+                self._write(data)
+
+    def _write(self, data: bytes, *, new_line: bool = False) -> None:
+        with self._lock:
+            if new_line and not self._at_start:
+                data = b"\n" + data
+            self._at_start = data.endswith(b"\n")
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+
+
+def run(
+    api: RuntimeApi,
+    invocation: Invocation,
+    environment: Mapping[str, str],
+    *,
+    root: str,
+    inbox: Inbox,
+    output: Output,
+    grace: float,
+) -> End:
+    """Run the handler once; return when all that it has started in its process group is gone.
+
+    Args:
+        environment: the worker's; the address of the Runtime API is added.
+        grace: seconds between SIGTERM and SIGKILL.
+    """
+    for _ in range(_IMPORTS):
+        attempt = _Attempt(invocation, inbox, output, grace)
+        end = attempt.run(api, environment, root)
+        # SIGKILL comes from outside (a short of memory), not from the code.
+        if attempt.started or attempt.status != -signal.SIGKILL or end.state == CANCELLED:
+            break
+    return end
+
+
+class _Attempt:
+    def __init__(self, invocation: Invocation, inbox: Inbox, output: Output, grace: float) -> None:
+        self._invocation = invocation
+        self._inbox = inbox
+        self._output = output
+        self._grace = grace
+        self._answer: End | None = None
+        self._answered_at = 0.0
+        self._stopping: str | None = None
+        self._kill_at: float | None = None
+        self._killed = False
+        self.started: float | None = None
+        self.status: int | None = None
+        """How the process ended: its exit code, or the negative number of a signal."""
+
+    def run(self, api: RuntimeApi, environment: Mapping[str, str], root: str) -> End:
+        address = api.expect(self._invocation, lambda event: self._inbox.put(self, event))
+        oom_kills, began = ends.oom_kills(), time.time()
+        reader, writer = os.pipe()
+        with open(writer, "wb", buffering=0) as end_of_worker:
+            worker = subprocess.Popen(
+                [sys.executable, os.path.dirname(__file__), "die-with", str(os.getpid())],
+                stdin=subprocess.DEVNULL,
+                stdout=end_of_worker,
+                stderr=end_of_worker,
+                cwd=root,
+                env={**environment, "AWS_LAMBDA_RUNTIME_API": address},
+                start_new_session=True,
+            )
+        copy = _thread(lambda: self._output.copy(reader))
+        _thread(lambda: self._inbox.put(self, worker.wait()))
+        while self.status is None:
+            event = self._inbox.get(self, self._patience())
+            if event is not None:
+                self._take(event)
+            if self.status is None:
+                self._tick(worker.pid)
+        ended = self._answered_at or time.time()
+        process.end_group(worker.pid, LINGER)
+        copy.join(_OUTPUT_AFTER_EXIT)
+        out_of_memory = not self._killed and ends.oom_kills() > oom_kills
+        return self._end(out_of_memory, ended - (self.started or began))
+
+    def _take(self, event: Event | int) -> None:
+        if isinstance(event, int):
+            self.status = event
+        elif isinstance(event, Started):
+            self.started = event.at
+        elif self._answer is None:
+            self._answered_at = time.time()
+            if isinstance(event, Responded):
+                self._answer = End(SUCCEEDED, event.result)
+            else:
+                init = isinstance(event, InitFailed)
+                self._answer = End(FAILED, failure=event.failure, final=init)
+            self._kill_at = self._kill_at or time.time() + LINGER
+
+    def _tick(self, pid: int) -> None:
+        now = time.time()
+        if self._stopping is None and self._answer is None:
+            if self._inbox.terminated:
+                self._stopping = CANCELLED
+            elif self.started is not None and now >= self.started + self._invocation.timeout:
+                self._stopping = TIMED_OUT
+            if self._stopping:
+                self._kill_at = now + self._grace
+                process.signal_group(pid, signal.SIGTERM)
+        if self._kill_at is not None and now >= self._kill_at:
+            self._kill_at = now + _KILL_AGAIN  # should the first one get lost
+            self._killed = True
+            process.signal_group(pid, signal.SIGKILL)
+
+    def _patience(self) -> float | None:
+        """Seconds until something is to be done, if nothing happens before."""
+        at = self._kill_at
+        if at is None and self.started is not None:
+            at = self.started + self._invocation.timeout
+        return None if at is None else max(0.0, at - time.time())
+
+    def _end(self, out_of_memory: bool, took: float) -> End:
+        answer, state, status = self._answer, self._stopping, self.status or 0
+        if answer is None and state is None:
+            if self.started is None:
+                where = "while the handler was imported"
+                failure = ends.crash(status, out_of_memory=out_of_memory, where=where)
+                return End(FAILED, failure=failure, final=True, took=took)
+            failure = ends.crash(status, out_of_memory=out_of_memory)
+            return End(CRASHED, failure=failure, took=took)
+        answer = answer or End(FAILED)
+        final = answer.final and state is None
+        return End(state or answer.state, answer.result, answer.failure, final, took)
+
+
+def _thread(target: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=target, daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,116 @@
+"""How an attempt ends, in words: those of the daemon, which runs the same workers on a laptop."""
+
+from __future__ import annotations
+
+import re
+import signal
+from dataclasses import dataclass, field
+
+SUCCEEDED = "SUCCEEDED"
+FAILED = "FAILED"
+TIMED_OUT = "TIMED_OUT"
+CRASHED = "CRASHED"
+CANCELLED = "CANCELLED"
+_RETRIED = frozenset({FAILED, TIMED_OUT, CRASHED})
+
+LONGEST_RETRY_DELAY = 3600.0
+"""Seconds."""
+_COUNT = re.compile(rb"^oom_kill (\d+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error; `trace` has the lines of its traceback."""
+
+    type: str
+    message: str
+    trace: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class End:
+    """How an attempt, or a whole run, ended."""
+
+    state: str
+    result: bytes | None = None
+    failure: Failure | None = None
+    final: bool = False
+    """Another attempt would end in the same way: the handler cannot be loaded."""
+    took: float = field(default=0.0, compare=False)
+    """Seconds since the handler was given its payload."""
+
+    def again(self, attempt: int, attempts: int) -> bool:
+        """Whether there is to be another attempt, this having been number `attempt`."""
+        return attempt < attempts and not self.final and self.state in _RETRIED
+
+
+def retry_delay(delay: float, attempt: int) -> float:
+    """Seconds between the end of attempt number `attempt` (from 1) and the next: doubling."""
+    return min(LONGEST_RETRY_DELAY, delay * 2.0 ** min(attempt - 1, 16))
+
+
+def crash(status: int, *, out_of_memory: bool = False, where: str = "") -> Failure:
+    """What to say of a worker that went without an answer.
+
+    Args:
+        status: its exit code, or the negative number of the signal that ended it.
+        out_of_memory: the kernel has killed a process because memory ran out.
+        where: what it was doing, if not the run itself.
+    """
+    failure = _crash(status, out_of_memory)
+    return Failure(failure.type, f"{failure.message} {where}") if where else failure
+
+
+def _crash(status: int, out_of_memory: bool) -> Failure:
+    if status >= 0:
+        return Failure("Exited", f"the worker exited with code {status} without an answer")
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    if name != "SIGKILL":
+        return Failure("Killed", f"the worker was ended by {name}")
+    if out_of_memory:
+        return Failure(
+            "OutOfMemory",
+            "memory ran out, and the kernel killed the worker: give the job more memory_size",
+        )
+    hint = " (the kernel does that when memory runs out)"
+    return Failure("Killed", f"the worker was ended by SIGKILL{hint}")
+
+
+def oom_kills() -> int:
+    """How many processes the kernel has killed so far because memory ran out.
+
+    Of this control group where it has one of its own (cgroup v2), else of the machine. Where the
+    kernel does not tell (macOS), 0.
+    """
+    for path in ("/sys/fs/cgroup/memory.events", "/proc/vmstat"):
+        try:
+            with open(path, "rb") as file:
+                found = _COUNT.search(file.read())
+        except OSError:
+            continue
+        if found:
+            return int(found[1])
+    return 0
+
+
+def duration(seconds: float) -> str:
+    """A length of time as people say it."""
+    if seconds < 0.9995:
+        return f"{max(0, seconds) * 1000:.0f}ms"
+    if seconds < 59.995:
+        return f"{seconds:.2f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m{rest:02}s" if hours else f"{minutes}m{rest:02}s"
+
+
+def summary(end: End) -> str:
+    """How it ended, in one line: ``FAILED after 1.20s: KeyError: 'x'``."""
+    took = f"{end.state} after {duration(end.took)}"
+    if end.failure is None:
+        return took
+    error = f"{end.failure.type}: {end.failure.message}".splitlines()
+    return f"{took}: {error[0]}"

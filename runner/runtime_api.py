@@ -1,0 +1,184 @@
+"""The Lambda Runtime API for one worker at a time, on loopback, below an unguessable path.
+
+What a worker says is put into a queue; `devbridge.daemon.runtime_api` is the laptop's counterpart.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from runner.ends import Failure
+
+VERSION = "2018-06-01"
+MAX_BODY = 6 * 1024 * 1024 + 64 * 1024
+"""Bytes of a result: Lambda's 6 MB, and room for what surrounds it."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """The worker has loaded its handler and was given the payload."""
+
+    at: float
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True)
+class Responded:
+    result: bytes
+
+
+@dataclass(frozen=True)
+class Raised:
+    """The handler ended with an error."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True)
+class InitFailed:
+    """The handler could not be loaded."""
+
+    failure: Failure
+
+
+Event = Started | Responded | Raised | InitFailed
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One attempt, as a worker gets it."""
+
+    request_id: str
+    payload: bytes
+    timeout: float
+    """Seconds that the handler has from when it gets the payload."""
+    function_arn: str
+    context: Mapping[str, str]
+    """The client context's `custom` entries: job, attempt, max_attempts."""
+
+
+class RuntimeApi:
+    """Serves until the process ends."""
+
+    def __init__(self) -> None:
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def expect(self, invocation: Invocation, tell: Callable[[Event], None]) -> str:
+        """Expect a new worker, and only that one: its AWS_LAMBDA_RUNTIME_API."""
+        token = secrets.token_urlsafe(32)
+        self._server.worker = _Worker(token, invocation, tell)
+        return f"127.0.0.1:{self._server.server_port}/{token}"
+
+
+class _Worker:
+    def __init__(self, token: str, invocation: Invocation, tell: Callable[[Event], None]) -> None:
+        self.token = token
+        self.invocation = invocation
+        self.tell = tell
+        self.running = False
+        self.asked = False
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    worker: _Worker | None = None
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A worker that went away in the middle of a request is told by its exit."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def do_GET(self) -> None:
+        worker = self._worker()
+        if worker is None:
+            return
+        if self.path != f"/{worker.token}/{VERSION}/runtime/invocation/next":
+            self._answer(404, b"{}")
+        elif worker.asked:
+            self._answer(403, b"{}")
+        else:
+            worker.asked = worker.running = True
+            invocation, now = worker.invocation, time.time()
+            worker.tell(Started(now))
+            context = {"client": {}, "env": {}, "custom": dict(invocation.context)}
+            self._answer(
+                200,
+                invocation.payload,
+                {
+                    "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
+                    "Lambda-Runtime-Deadline-Ms": str(int((now + invocation.timeout) * 1000)),
+                    "Lambda-Runtime-Invoked-Function-Arn": invocation.function_arn,
+                    "Lambda-Runtime-Client-Context": json.dumps(context),
+                },
+            )
+
+    def do_POST(self) -> None:
+        worker = self._worker()
+        if worker is None:
+            return
+        own = f"/{worker.token}/{VERSION}"
+        run = f"{own}/runtime/invocation/{worker.invocation.request_id}"
+        size = int(self.headers.get("Content-Length") or 0)
+        if self.path in (f"{run}/response", f"{run}/error") and worker.running:
+            worker.running = False
+            if size > MAX_BODY:
+                self.close_connection = True
+                what = f"the result is over {MAX_BODY} bytes"
+                worker.tell(Raised(Failure("ResultTooLarge", what)))
+                self._answer(413, b"{}")
+                return
+            body = self.rfile.read(size)
+            response = self.path.endswith("/response")
+            worker.tell(Responded(body) if response else Raised(_failure(body)))
+            self._answer(202, b"{}")
+            return
+        body = self.rfile.read(min(size, MAX_BODY))
+        if self.path == f"{own}/runtime/init/error":
+            worker.tell(InitFailed(_failure(body)))
+            self._answer(202, b"{}")
+        else:
+            self._answer(404, b"{}")
+
+    def _worker(self) -> _Worker | None:
+        """The worker whose token is in the path; anybody else is refused."""
+        worker = self.server.worker
+        given = self.path[1:].partition("/")[0].encode()
+        if worker is not None and hmac.compare_digest(given, worker.token.encode()):
+            return worker
+        self.close_connection = True
+        self._answer(403, b"{}")
+        return None
+
+    def _answer(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        self.send_response_only(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: the path is a secret."""
+
+
+def _failure(body: bytes) -> Failure:
+    document = json.loads(body)
+    return Failure(
+        str(document["errorType"]),
+        str(document["errorMessage"]),
+        tuple(document.get("trace") or ()),
+    )

@@ -1,0 +1,124 @@
+"""The Lambda handler of a deployed job's invoker: each run is a build of AWS CodeBuild.
+
+The stub of `devbridge dev` asks it, too, about runs that are builds. See `stub_lambda.events`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from devbridge.errors import CloudError, DevbridgeError
+from devbridge.protocol import codec
+from devbridge.protocol.messages import REJECT_TOO_LARGE
+from stub_lambda import events
+from stub_lambda.environment import Project, required
+from stub_lambda.events import Question, Refused, Start
+
+if TYPE_CHECKING:
+    from devbridge.builds import Builds
+
+
+def handler(event: Any, context: events.Context) -> dict[str, Any]:
+    """Lambda's entry. Errors that the caller can act on are answers, not exceptions."""
+    try:
+        project = Project.from_environment() or Project(required("DEVBRIDGE_PROJECT"), "")
+        names = [required(f"DEVBRIDGE_{name}") for name in ("APP", "STAGE", "JOB")]
+        request = events.parse(event)
+        builds = builds_of(*names, project)
+        if isinstance(request, Start):
+            return start(builds, request, context.aws_request_id)
+        return ask(builds, request)
+    except Refused as refused:
+        return events.error(refused.code, str(refused))
+    except DevbridgeError as error:
+        return events.error(type(error).__name__, str(error))
+
+
+@functools.cache
+def builds_of(app: str, stage: str, job: str, project: Project) -> Builds:
+    """The runs of a deployed job, as this function's role may see them."""
+    from devbridge.builds import Builds  # noqa: PLC0415
+
+    return Builds(
+        _client("codebuild"),
+        lambda: _client("s3"),
+        app=app,
+        stage=stage,
+        job=job,
+        project=project.name,
+        bucket=project.bucket,
+        container=project.container,
+    )
+
+
+def start(builds: Builds, request: Start, request_id: str) -> dict[str, Any]:
+    """Start a run. `request_id` is its key when the caller has given none.
+
+    Raises:
+        PayloadTooLarge, CloudError: it could not be started.
+    """
+    key = request.key or request_id
+    with _calls("the run could not be started"):
+        job_id, state, duplicate = builds.start(request.payload, key=key, remember=request.remember)
+    return {"jobId": job_id, "state": state, "duplicate": duplicate}
+
+
+def ask(builds: Builds, question: Question) -> dict[str, Any]:
+    """Answer a question about a run.
+
+    Raises:
+        UnknownRun: this job has no such run.
+        CloudError: CodeBuild or S3 refused.
+    """
+    with _calls("the run could not be asked about"):
+        if question.action == "cancel":
+            was, state = builds.cancel(question.job_id)
+            return {"jobId": question.job_id, "state": state, "was": was}
+        run = builds.get(question.job_id)
+        answer: dict[str, Any] = {
+            "jobId": run.job_id,
+            "job": run.job,
+            "state": run.state,
+            "attempt": run.attempt,
+            "maxAttempts": run.max_attempts,
+        }
+        if run.error_type is not None:
+            answer["failure"] = {"type": run.error_type, "message": run.error_message or ""}
+        if question.action == "result" and run.result is not None:
+            result = builds.result(run).encode()
+            if len(result) > codec.MAX_BODY:
+                raise Refused(
+                    REJECT_TOO_LARGE,
+                    f"the result has {len(result):,} bytes, which AWS Lambda does not return:"
+                    " put it in S3 and return the key",
+                )
+            answer["result"] = codec.load_json(result)
+        return answer
+
+
+@contextlib.contextmanager
+def _calls(what: str) -> Iterator[None]:
+    """
+    Raises:
+        CloudError: in place of botocore's errors.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise CloudError(
+            f"{what}: {error}", remedy="deploy the stage again: its invoker may do that"
+        ) from error
+
+
+@functools.cache
+def _client(service: str) -> Any:
+    import boto3  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
+
+    # The caller waits 20 seconds at most.
+    return boto3.client(service, config=Config(connect_timeout=3, read_timeout=8))  # type: ignore[call-overload]

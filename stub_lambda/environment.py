@@ -1,0 +1,45 @@
+"""What an invoker is told by its environment of the job that it starts."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from devbridge.errors import DevbridgeError
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The CodeBuild project of a deployed job."""
+
+    name: str
+    bucket: str
+    """The asset bucket: large payloads and results are there."""
+    container: bool = False
+    """The job is a container's command, which gets its payload in its environment only."""
+
+    @staticmethod
+    def from_environment() -> Project | None:
+        """None when the job is not deployed.
+
+        Raises:
+            DevbridgeError: a variable is missing.
+        """
+        name = os.environ.get("DEVBRIDGE_PROJECT")
+        if not name:
+            return None
+        container = bool(os.environ.get("DEVBRIDGE_CONTAINER"))
+        return Project(name, required("DEVBRIDGE_BUCKET"), container)
+
+
+def required(name: str) -> str:
+    """
+    Raises:
+        DevbridgeError: there is no such variable.
+    """
+    value = os.environ.get(name)
+    if not value:
+        raise DevbridgeError(
+            f"the environment variable {name} is missing", remedy="deploy the stage again"
+        )
+    return value

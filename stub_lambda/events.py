@@ -1,0 +1,104 @@
+"""What callers send to an invoker, and the answers that they get.
+
+The event is ``{"devbridge": 1, "action": "run" | "cancel" | "status" | "result", "payload": any,
+"jobId": text, "idempotencyKey": text, "generatedKey": bool}``, the answer ``{"jobId", "state",
+...}`` or ``{"error": {"code", "message"}}``. An invoker never waits for the job. `result` is
+`status` with the job's result, which may be large.
+
+A key that the caller's library has generated is for its own retries: it need not be remembered
+for longer than those take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from devbridge.protocol import codec
+from devbridge.protocol.messages import REJECT_UNKNOWN_RUN
+
+BAD_EVENT: Final = "BadEvent"
+_VERSION: Final = 1
+_MAX_KEY: Final = 1024
+
+
+class Context(Protocol):
+    """What is used of Lambda's context."""
+
+    aws_request_id: str
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Until Lambda ends the function."""
+
+
+class Refused(Exception):
+    """The caller gets this instead of an answer."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Run the job."""
+
+    payload: bytes
+    """A JSON text."""
+    key: str | None
+    """The caller's idempotency key."""
+    remember: bool
+    """The user has given that key: it is not only for retries of this call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Ask about a run, or cancel it."""
+
+    action: str
+    """``cancel``, ``status`` or ``result``."""
+    job_id: str
+
+
+def parse(event: Any) -> Start | Question:
+    """
+    Raises:
+        Refused: it is not an event of devbridge.
+    """
+    if not isinstance(event, Mapping) or event.get("devbridge") != _VERSION:
+        raise Refused(
+            BAD_EVENT, 'not an event of devbridge: send {"devbridge": 1, "action": "run", ...}'
+        )
+    action = event.get("action")
+    if action == "run":
+        return _start(event)
+    if action not in ("cancel", "status", "result"):
+        raise Refused(
+            BAD_EVENT, f'unknown action {action!r}: use "run", "cancel", "status" or "result"'
+        )
+    job_id = event.get("jobId")
+    if not isinstance(job_id, str):
+        raise unknown_run(job_id)
+    return Question(action, job_id)
+
+
+def _start(event: Mapping[str, Any]) -> Start:
+    key = event.get("idempotencyKey")
+    if key is not None and (not isinstance(key, str) or not 0 < len(key) <= _MAX_KEY):
+        what = f"the idempotencyKey is not a text of 1 to {_MAX_KEY} characters"
+        raise Refused(BAD_EVENT, what)
+    try:
+        payload = codec.dump_json(event.get("payload"))
+    except ValueError as error:
+        raise Refused(BAD_EVENT, f"the payload is not JSON: {error}") from None
+    return Start(payload, key, key is not None and not event.get("generatedKey"))
+
+
+def unknown_run(job_id: object) -> Refused:
+    return Refused(REJECT_UNKNOWN_RUN, f"{job_id!r} is not the id of a run")
+
+
+def error(code: str, message: str) -> dict[str, Any]:
+    """An answer that refuses."""
+    return {"error": {"code": code, "message": message}}

@@ -1,0 +1,39 @@
+"""Every option of a job that can be observed from inside or outside of a run."""
+
+from datetime import timedelta
+
+from devbridge import App, Bucket, Config, Function, Job, Queue, Secret, Table, Topic
+
+app = App("options", tags={"team": "blue"})
+
+notes = Table(app, "notes", partition_key="id")
+other = Table(app, "other", partition_key="id")
+files = Bucket(app, "files")
+work = Queue(app, "work")
+news = Topic(app, "news")
+token = Secret(app, "api-token")
+greeting = Config(app, "greeting", value="hello, 'world'\u2028 \"$HOME\"")
+echo = Function(app, "echo", handler="functions/echo.handler")
+second = Job(app, "second", handler="jobs/second.handler", bind=[notes])
+
+probe = Job(
+    app,
+    "probe",
+    handler="jobs/probe.handler",
+    timeout="20 minutes",
+    memory_size="7 GB",
+    bind=[notes, files, work, news, token, greeting, echo, second],
+    permissions=[{"actions": ["sqs:ListQueues"], "resources": ["*"]}],
+    environment={"COLOUR": 'gr\u00fcn \'n "blue" $HOME', "EMPTY": ""},
+    copy_files=["data/*.txt"],
+    install=["cowsay==6.1"],
+    log_retention="3 days",
+)
+typed = Job(app, "typed", handler="jobs/typed.handler")
+retried = Job(app, "retried", handler="jobs/retried.handler", retries=2, retry_delay="0 seconds")
+single = Job(app, "single", handler="jobs/single.handler", concurrency=1, bind=[notes])
+short = Job(app, "short", handler="jobs/short.handler")
+short.timeout = timedelta(seconds=3)  # below what an app may ask for, so that the test is short
+broken = Job(app, "broken", handler="jobs/broken.handler")
+remote = Job(app, "remote", handler="jobs/second.handler", enable_live_dev=False, bind=[notes])
+ask = Function(app, "ask", handler="functions/ask.handler", bind=[typed])

@@ -1,0 +1,6 @@
+import json
+
+VALUE = json.loads("not json")
+
+
+def handler(payload): ...

@@ -1,0 +1,83 @@
+"""`devbridge dev` keeps what callers check, and what type checkers see, true to the saved code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import boto3
+
+from tests.e2e.dev_process import DevProcess
+
+APP = """\
+from devbridge import App, Function, Job
+
+app = App("typed-app")
+order = Job(app, "order", handler="jobs/order.handler")
+Function(app, "ask", handler="functions/ask.handler", bind=[order])
+"""
+JOB = """\
+from dataclasses import dataclass
+
+from devbridge.job import job_handler
+
+
+@dataclass
+class Order:
+    sku: str
+
+
+@job_handler("order")
+def handler(payload: Order) -> str:
+    return payload.sku
+"""
+ASK = """\
+from devbridge.errors import PayloadInvalid
+from devbridge.job import Job
+
+
+def handler(event, context):
+    try:
+        return Job.order.run(payload=event).state
+    except PayloadInvalid as error:
+        return error.where
+"""
+
+
+def test_a_saved_payload_type_reaches_the_callers_and_the_stubs(tmp_path: Path) -> None:
+    root = tmp_path / "app"
+    for name, text in (
+        ("app.py", APP), ("jobs/order.py", JOB), ("functions/ask.py", ASK)
+    ):  # fmt: skip
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    with DevProcess(root, "--local", "--stage", "types") as dev:
+        dev.wait_for("^Ready")
+        state = json.loads((root / ".devbridge" / "cloud" / "state.json").read_text())
+        client = boto3.client(
+            "lambda",
+            endpoint_url=f"http://127.0.0.1:{state['port']}",
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+        def ask(payload: object) -> object:
+            answer = client.invoke(
+                FunctionName="typed-app-types-ask-fn", Payload=json.dumps(payload)
+            )
+            return json.loads(answer["Payload"].read())
+
+        stub = root / "typings" / "devbridge" / "job.pyi"
+        assert "sku" in stub.read_text()
+        assert "count" not in stub.read_text()
+        assert ask({"sku": 5}) == "$.sku"
+        assert ask({"sku": "a"}) in ("QUEUED", "RUNNING")
+
+        mark = dev.mark
+        (root / "jobs" / "order.py").write_text(JOB.replace("sku: str", "sku: str\n    count: int"))
+        dev.wait_for("^Reloaded order", after=mark)
+        dev.wait_for(r"update complete .*Function 'ask'", after=mark)
+        assert "count" in stub.read_text()
+        assert ask({"sku": "a"}) == "$"
+        assert dev.interrupt() == 0

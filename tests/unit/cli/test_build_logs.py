@@ -1,0 +1,192 @@
+"""What `devbridge logs` shows of a build's log."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+from click.testing import CliRunner
+
+from devbridge.builds import interpret
+from devbridge.cli import main
+from devbridge.cli.build_logs import Output, Stream, copy, follow
+from devbridge.cli.deployed import entry_of
+
+from .builds import BuildCloud, Logs
+from .test_deployed import ONE, there
+
+__all__ = ["there"]
+
+BEFORE = [
+    "[Container] 2026/01/31 12:00:00.000000 Running on CodeBuild On-demand\n",
+    "[Container] 2026/01/31 12:00:01.000000 Running command python3 -m runner build\n",
+    f"|  Invoke factorial {ONE}\n",
+]
+DONE = f"|  Done    {ONE} took 1.20s\n"
+AFTER = [
+    '{"devbridge": {"state": "SUCCEEDED", "attempt": 1, "result": 120}}\n',
+    "[Container] 2026/01/31 12:00:03.000000 Phase complete: BUILD State: SUCCEEDED\n",
+    "[Container] 2026/01/31 12:00:03.000000 Phase context status code:  Message: \n",
+]
+OWN = ["first\n", "|  Done    took 1s\n", "\n", "|  a | table |  \n", "[Container] I\n", "last\n"]
+
+
+def shown(events: Sequence[str], **options: bool) -> str:
+    output = Output(ONE, **options)
+    return "".join(map(output.shown, events))
+
+
+@pytest.mark.parametrize("last", [DONE, f"|  Error   {ONE} FAILED after 1.20s: KeyError: 'x'\n"])
+def test_only_what_is_between_the_runners_lines_is_shown(last: str) -> None:
+    assert shown([*BEFORE, *OWN, last, *AFTER]) == "".join(OWN)
+
+
+def test_the_runners_lines_in_between_are_not_shown() -> None:
+    waiting = f"|  Waiting {ONE} 2 runs are ahead, 1 may run at the same time\n"
+    again = [
+        f"|  Again   {ONE} FAILED after 1.20s: KeyError: 'x', again in 1 s\n",
+        f"|  Invoke factorial {ONE} (attempt 2 of 2)\n",
+    ]
+    events = [*BEFORE, waiting, "one\n", *again, "two\n", DONE, *AFTER]
+    assert shown(events) == "one\ntwo\n"
+
+
+def test_an_event_of_many_lines_and_one_without_an_end_are_lines() -> None:
+    events = ["".join(BEFORE) + "a\u2028b\x0c\rc\nd", "e", DONE[:-1], "".join(AFTER)]
+    assert shown(events) == "a\u2028b\x0c\rc\nd\ne\n"
+
+
+def test_a_line_that_is_longer_than_an_event_stays_one() -> None:
+    long = "x" * (256 * 1024 - 26)
+    assert shown([*BEFORE, long, "end\n", DONE]) == f"{long}end\n"
+
+
+def test_a_run_that_was_killed_shows_all_it_has_printed() -> None:
+    killed = "[Container] 2026/01/31 12:00:03.000000 Phase complete: BUILD State: STOPPED\n"
+    assert shown([*BEFORE, "x\n", killed]) == "x\n"
+
+
+def test_everything_is_everything() -> None:
+    events = [*BEFORE, "x\n", DONE, *AFTER]
+    assert shown(events, everything=True) == "".join(events)
+
+
+def test_a_container_job_shows_all_but_codebuilds_lines() -> None:
+    assert shown([*BEFORE[:2], "x\n", DONE, *AFTER[1:]], runner=False) == f"x\n{DONE}"
+
+
+def test_the_banner_of_another_run_is_no_banner() -> None:
+    other = BEFORE[-1].replace("aaaa1111", "ffff1111")
+    assert shown([other, "x\n", DONE, *AFTER]) == ""
+
+
+# --- CloudWatch Logs ----------------------------------------------------------------------------
+
+
+def stream_of(logs: Logs) -> Stream:
+    return Stream(logs, "/aws/codebuild/demo-ann-factorial", ONE[-12:])
+
+
+def test_a_stream_is_read_page_by_page_and_on_from_where_it_was() -> None:
+    logs = Logs()
+    stream = stream_of(logs)
+    assert list(stream.read()) == []
+    logs.say(ONE, *"abcde")
+    assert list(stream.read()) == [*"abcde"]
+    assert list(stream.read()) == []
+    logs.say(ONE, "f")
+    assert list(stream.read()) == ["f"]
+
+
+class Following:
+    """`follow` in a thread, with a build whose state and lines come when the test says."""
+
+    def __init__(self, *, everything: bool = False, settle: float = 20) -> None:
+        self.cloud = BuildCloud()
+        self.cloud.codebuild.add(ONE, "IN_PROGRESS", phase="BUILD")
+        self._grew = threading.Condition()
+        self.data = b""
+        output = Output(ONE, everything=everything)
+        self._thread = threading.Thread(
+            target=lambda: follow(
+                lambda: entry_of(
+                    interpret(self.cloud.codebuild.batch_get_builds(ids=[ONE])["builds"][0])
+                ),
+                lambda: stream_of(self.cloud.logs),
+                output,
+                self._write,
+                poll=0.005,
+                settle=settle,
+            ),
+            daemon=True,
+        )
+        self._thread.start()
+
+    def _write(self, chunk: bytes) -> None:
+        with self._grew:
+            self.data += chunk
+            self._grew.notify_all()
+
+    def saw(self, text: bytes) -> bool:
+        with self._grew:
+            return self._grew.wait_for(lambda: text in self.data, timeout=20)
+
+    def ended(self) -> bool:
+        self._thread.join(10)
+        return not self._thread.is_alive()
+
+
+def test_following_waits_for_the_lines_that_come_after_the_builds_end() -> None:
+    following = Following()
+    following.cloud.logs.say(ONE, *BEFORE, "first\n")
+    assert following.saw(b"first\n")
+    following.cloud.codebuild.ends(ONE, "SUCCEEDED")
+    following.cloud.logs.say(ONE, "late\n", DONE)
+    assert following.saw(b"late\n")
+    following.cloud.logs.say(ONE, *AFTER)
+    assert following.ended()
+    assert following.data == b"first\nlate\n"
+
+
+def test_following_a_build_that_says_nothing_more_ends_after_a_while() -> None:
+    following = Following(settle=0.05)
+    following.cloud.logs.say(ONE, *BEFORE, "first\n", "more\n")
+    assert following.saw(b"first\n")
+    following.cloud.codebuild.ends(ONE, "STOPPED")
+    assert following.ended()
+    assert following.data == b"first\nmore\n"
+
+
+def test_nothing_is_copied_of_a_build_that_has_no_log_yet() -> None:
+    assert not copy(None, Output(ONE), lambda data: pytest.fail("nothing to write"))
+
+
+# --- the command --------------------------------------------------------------------------------
+
+
+def test_logs_prints_what_a_build_has_printed(there: BuildCloud) -> None:
+    there.codebuild.add(ONE)
+    there.logs.say(ONE, *BEFORE, "п\n", "x\n", DONE, *AFTER)
+    for options in ([], ["--follow"]):
+        result = CliRunner().invoke(main, ["logs", "aaaa1", *options])
+        assert (result.exit_code, result.stdout, result.stderr) == (0, "п\nx\n", "")
+    everything = CliRunner().invoke(main, ["logs", ONE, "--all", "--follow"])
+    assert everything.stdout == "".join([*BEFORE, "п\n", "x\n", DONE, *AFTER])
+
+
+def test_logs_of_a_build_that_has_not_come_to_its_handler_say_so(there: BuildCloud) -> None:
+    there.codebuild.add(ONE, "IN_PROGRESS", phase="QUEUED")["logs"] = {}
+    result = CliRunner().invoke(main, ["logs", ONE])
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "factorial is QUEUED: nothing printed yet\n"
+
+
+def test_logs_of_a_build_that_failed_before_its_handler_say_where_to_look(
+    there: BuildCloud,
+) -> None:
+    there.codebuild.add(ONE, "FAILED")
+    there.logs.say(ONE, *BEFORE[:1])
+    result = CliRunner().invoke(main, ["logs", ONE])
+    assert result.stdout == ""
+    assert "--all" in result.stderr

@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from devbridge import errors
+from devbridge.cli import LazyGroup, runs
+from devbridge.cli.deploy import deploy as command
+from devbridge.cli.deploying import ready
+from devbridge.config import Config
+from devbridge.constructs import Api, App, Job
+from devbridge.constructs.app import loading
+from devbridge.daemon.lock import only_one
+from devbridge.deploy.changes import Change
+from devbridge.deploy.facade import Deployed
+from devbridge.deploy.plan import Plan
+
+HARMLESS = Plan("s", "c", False, (Change("add", "A", "AWS::X::Y", "Job 'a'"),))
+REPLACES = Change(
+    "replace", "T", "AWS::DynamoDB::Table", "Table 'notes'", reason="KeySchema", data=True
+)
+DANGEROUS = Plan("s", "c", False, (REPLACES,))
+
+
+@dataclass
+class Stage:
+    """What the deployment is asked for, and what it does."""
+
+    plan: Plan = HARMLESS
+    mode: str | None = "deployed"
+    changed: bool = True
+    asked: dict[str, Any] = field(default_factory=dict)
+    executed: bool = False
+    warning: str = ""
+    started: bool = False
+
+    def deploy(self, app: App, cloud: object, **asked: Any) -> Deployed:
+        self.asked = {"app": app.name, **asked}
+        if self.changed:
+            asked["approve"](self.plan)
+        self.executed = True
+        return Deployed({"ApiUrl": "http://x"}, [], self.changed)
+
+
+@pytest.fixture
+def stage(config: Config, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    stage = Stage()
+    there = SimpleNamespace(endpoint_url=None, account="123456789012", region="eu-west-1")
+
+    def start_detached(*_: object) -> SimpleNamespace:
+        stage.started = True
+        return SimpleNamespace(endpoint_url="http://127.0.0.1:1")
+
+    def types(*_: object) -> dict[str, Any]:
+        return {"a": SimpleNamespace(warning=stage.warning)}
+
+    monkeypatch.setattr("devbridge.cloud.session.connect", lambda *_: there)
+    monkeypatch.setattr("devbridge.cloud.embedded.start_detached", start_detached)
+    monkeypatch.setattr("devbridge.deploy.deploy", stage.deploy)
+    monkeypatch.setattr("devbridge.deploy.stage_mode", lambda *_: stage.mode)
+    monkeypatch.setattr("devbridge.types.probe", types)
+    monkeypatch.setattr("devbridge.types.write", lambda *_: None)
+    monkeypatch.setattr("devbridge.types.schemas", lambda _: {"a": {"type": "integer"}})
+    return stage
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devbridge.cli.deploying.has_terminal", lambda: True)
+
+
+class OneCommand(LazyGroup):
+    """devbridge's group with this command only."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        return command
+
+
+def run(*arguments: str, answer: str | None = None) -> Result:
+    return CliRunner().invoke(OneCommand("devbridge"), ["deploy", *arguments], input=answer)
+
+
+def test_it_deploys_the_jobs_to_codebuild_and_says_what_there_is(
+    stage: Stage, config: Config
+) -> None:
+    result = run("--stage", "prod")
+    assert result.exit_code == 0, result.output
+    assert (stage.asked["stage"], stage.asked["mode"]) == ("prod", "deployed")
+    assert stage.asked["schemas"] == {"a": {"type": "integer"}}
+    assert stage.asked["python"] == config.python
+    assert "app demo, stage prod, to account 123456789012, region eu-west-1\n" in result.stdout
+    assert "+ Job 'a'  AWS::X::Y  A\n" in result.stdout
+    assert "ApiUrl       http://x\nDeployed in " in result.stdout
+
+
+def test_the_stage_is_known_as_deployed_afterwards(stage: Stage, config: Config) -> None:
+    assert run("--stage", "ann").exit_code == 0
+    config.ledger.touch()
+    assert runs.is_deployed(config)
+
+
+def test_if_nothing_changed_it_says_so(stage: Stage) -> None:
+    stage.changed = False
+    assert "nothing to deploy: the stage is up to date" in run("--stage", "prod").stdout
+
+
+def test_it_needs_no_answer_for_what_takes_no_data_away(stage: Stage) -> None:
+    assert run("--stage", "prod").exit_code == 0
+    assert stage.executed
+
+
+@pytest.mark.parametrize(
+    ("plan", "mode", "said"),
+    [
+        (DANGEROUS, "deployed", "replaces or removes what holds data: Table 'notes'"),
+        (HARMLESS, "dev", "makes a stage of `devbridge dev` a deployed one"),
+    ],
+)
+def test_without_a_terminal_it_refuses_and_changes_nothing(
+    stage: Stage, plan: Plan, mode: str, said: str
+) -> None:
+    stage.plan, stage.mode = plan, mode
+    result = run("--stage", "prod", answer="y\n")
+    assert result.exit_code == errors.EXIT_NOT_CONFIRMED
+    assert result.stderr.count("error:") == 1
+    assert said in result.stderr
+    assert "--yes" in result.stderr
+    assert not stage.executed
+
+
+@pytest.mark.parametrize(("plan", "mode"), [(DANGEROUS, "deployed"), (HARMLESS, "dev")])
+@pytest.mark.usefixtures("terminal")
+def test_on_a_terminal_it_asks(stage: Stage, plan: Plan, mode: str) -> None:
+    stage.plan, stage.mode = plan, mode
+    declined = run("--stage", "prod", answer="n\n")
+    assert declined.exit_code == errors.EXIT_ERROR
+    assert "nothing was changed" in declined.stderr
+    assert not stage.executed
+    assert run("--stage", "prod", answer="y\n").exit_code == 0
+    assert stage.executed
+
+
+def test_with_yes_it_does_not_ask(stage: Stage) -> None:
+    stage.plan, stage.mode = DANGEROUS, "dev"
+    result = run("--stage", "prod", "--yes")
+    assert result.exit_code == 0, result.output
+    assert "its stubs go" in result.stdout
+    assert "! Table 'notes'" in result.stdout
+    assert "ITS DATA IS LOST" in result.stdout
+
+
+def test_it_refuses_while_devbridge_dev_runs_the_stage(stage: Stage, config: Config) -> None:
+    with only_one(config.stage_dir / "daemon.lock", config.stage):
+        result = run("--stage", config.stage)
+    assert result.exit_code == errors.EXIT_ALREADY_RUNNING
+    assert stage.asked == {}
+
+
+def test_on_this_machine_the_cloud_stays_and_it_says_how_to_stop_it(stage: Stage) -> None:
+    result = run("--local")
+    assert result.exit_code == 0, result.output
+    assert stage.started
+    assert "devbridge cloud stop" in result.stdout
+    assert "devbridge invoke" not in result.stdout  # the app has no job
+
+
+def test_a_handler_that_cannot_be_imported_is_a_warning(stage: Stage) -> None:
+    stage.warning = "no module named torch"
+    result = run("--stage", "prod")
+    assert result.exit_code == 0
+    assert "warning: job a: no module named torch" in result.stderr
+
+
+def test_an_interpreter_that_is_not_there_is_an_error_before_anything(stage: Stage) -> None:
+    result = run("--python", "/no/such/python")
+    assert result.exit_code == errors.EXIT_INTERPRETER
+    assert stage.asked == {}
+
+
+@pytest.fixture
+def make_app(tmp_path: Any) -> Callable[..., App]:
+    (tmp_path / "a.py").write_text("def handler(payload): ...\n")
+
+    def make(*routes: str) -> App:
+        with loading(tmp_path):
+            app = App("demo")
+            Job(app, "report", handler="a.handler")
+            if routes:
+                Api(app, "main", routes=dict.fromkeys(routes, "a.handler"))
+        return app
+
+    return make
+
+
+def test_what_to_do_next_is_to_call_the_apis(make_app: Callable[..., App]) -> None:
+    outputs = {"MainUrl": "http://x", "ReportJob": "r"}
+    app = make_app("POST /report", "ANY /all")
+    assert list(ready(app, outputs, "Ready in 1.0s.", bold=str.upper)) == [
+        "MainUrl      HTTP://X",
+        "Ready in 1.0s. Try:",
+        "  curl -X POST 'http://x/report'",
+        "  curl 'http://x/all'",
+    ]
+
+
+def test_without_an_api_it_is_to_invoke_a_job(make_app: Callable[..., App]) -> None:
+    assert list(ready(make_app(), {}, "Deployed.", options="--stage prod")) == [
+        "Deployed. Try:",
+        "  devbridge invoke report --stage prod --payload '{}'",
+    ]

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from troposphere import sns
+
+import devbridge
+from devbridge import constructs
+from devbridge.constructs import App, Bucket, Config, Job, Queue, Secret, Table, Topic
+from devbridge.constructs.app import loading
+from devbridge.errors import AppError, DuplicateName, InvalidValue
+
+HANDLER = "jobs/a.handler"
+BOUNDARY = "arn:aws:iam::123456789012:policy/limits/devs"
+
+
+def test_an_app_knows_the_stage_that_it_is_loaded_for(root: Path) -> None:
+    with loading(root, "prod"):
+        assert App("demo").stage == "prod"
+    assert App("demo").stage == ""
+
+
+def test_an_app_has_no_tags_and_no_boundary_by_default(app: App) -> None:
+    assert (app.tags, app.permissions_boundary, app.resources) == ({}, None, [])
+
+
+def test_an_apps_tags_and_boundary_are_kept() -> None:
+    app = App("demo", tags={"Team": "data & ml"[:4]}, permissions_boundary=BOUNDARY)
+    assert (app.tags, app.permissions_boundary) == ({"Team": "data"}, BOUNDARY)
+
+
+@pytest.mark.parametrize("name", ["Demo", "", "a_b", None])
+def test_an_apps_name_is_checked(name: Any) -> None:
+    with pytest.raises(InvalidValue, match="lower-case"):
+        App(name)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"tags": {"aws:x": "y"}}, {"tags": ["x"]}, {"permissions_boundary": "devs"}]
+)
+def test_an_apps_options_are_checked(wrong: dict[str, Any]) -> None:
+    line = sys._getframe().f_lineno + 2
+    with pytest.raises(InvalidValue) as caught:
+        App("demo", **wrong)
+    assert f"test_app.py:{line}, App" in str(caught.value)
+    assert f"App('demo'): {next(iter(wrong))}" in str(caught.value)
+
+
+def test_an_app_that_is_refused_is_not_the_loaded_one(root: Path) -> None:
+    with loading(root) as state, pytest.raises(InvalidValue):
+        App("demo", permissions_boundary="x")
+    assert state.apps == []
+
+
+def test_any_troposphere_resource_can_be_added(app: App) -> None:
+    alarms = app.add(sns.Topic("Alarms"))
+    assert app.resources == [alarms]
+
+
+@pytest.mark.parametrize("resource", [None, "Alarms", {"Type": "AWS::SNS::Topic"}, sns.Topic])
+def test_what_is_no_troposphere_resource_cannot_be_added(app: App, resource: Any) -> None:
+    line = sys._getframe().f_lineno + 2
+    with pytest.raises(InvalidValue, match="a troposphere resource with a title") as caught:
+        app.add(resource)
+    assert f"test_app.py:{line}" in str(caught.value)
+
+
+def test_added_resources_have_different_titles(app: App) -> None:
+    app.add(sns.Topic("Alarms"))
+    with pytest.raises(DuplicateName, match="'Alarms' was added before"):
+        app.add(sns.Topic("Alarms"))
+
+
+@pytest.mark.parametrize("name", ["", "1a", "a b", "a--b", "ä", "x" * 41, None])
+def test_names_that_are_not_allowed_are_refused(app: App, name: Any) -> None:
+    with pytest.raises(InvalidValue, match="name"):
+        Table(app, name, partition_key="id")
+
+
+def test_names_are_unique_among_constructs_of_a_type(app: App) -> None:
+    Table(app, "notes", partition_key="id")
+    Job(app, "notes", handler=HANDLER)
+    with pytest.raises(DuplicateName, match="the same name"):
+        Table(app, "notes", partition_key="id")
+
+
+def test_names_that_would_share_an_environment_variable_are_duplicates(app: App) -> None:
+    Table(app, "my-notes", partition_key="id")
+    with pytest.raises(DuplicateName, match="differ only in"):
+        Table(app, "my_notes", partition_key="id")
+
+
+def test_the_first_argument_must_be_the_app() -> None:
+    scope: Any = "demo"
+    with pytest.raises(AppError, match="must be the App"):
+        Table(scope, "notes", partition_key="id")
+
+
+def test_a_transform_is_kept(app: App) -> None:
+    def transform(resource: Any) -> None: ...
+
+    assert Bucket(app, "b", transform=transform).transform is transform
+    assert Bucket(app, "c").transform is None
+    assert Secret(app, "s").transform is None
+
+
+@pytest.mark.parametrize("transform", ["x", {}, 3])
+def test_a_transform_is_a_function(app: App, transform: Any) -> None:
+    for kind in (Bucket, Queue, Topic):
+        with pytest.raises(InvalidValue, match="transform"):
+            kind(app, "x", transform=transform)
+
+
+@pytest.mark.parametrize("kind", [Secret, Config])
+def test_what_makes_no_resource_has_no_transform(app: App, kind: Any) -> None:
+    with pytest.raises(TypeError, match="transform"):
+        kind(app, "x", transform=print)
+
+
+def test_everything_can_be_imported_from_devbridge_itself() -> None:
+    for name in devbridge.__all__:
+        assert getattr(devbridge, name) is getattr(constructs, name)
+    public = {
+        name
+        for name, value in vars(constructs).items()
+        if isinstance(value, type) and name in constructs.__all__
+    }
+    inner = {"Code", "Construct", "FunctionAuthorizer", "Route", "Where"}
+    assert set(devbridge.__all__) == public - inner
+    with pytest.raises(AttributeError):
+        getattr(devbridge, "Lambda")  # noqa: B009
+
+
+def test_an_app_beside_the_package_with_a_name_like_it_is_the_users() -> None:
+    package = Path(constructs.__file__).parents[1]
+    file = package.with_name("devbridge-demo") / "app.py"
+    made: dict[str, Any] = {"App": App}
+    exec(compile("app = App('demo')", str(file), "exec"), made)  # noqa: S102
+    assert made["app"].root == file.parent

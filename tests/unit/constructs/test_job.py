@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devbridge.constructs import App, Container, Job
+from devbridge.errors import InvalidValue
+
+HANDLER = "jobs/a.handler"
+IMAGE = Container("image", cmd=["python", "main.py"])
+
+
+def test_a_job_has_sensible_defaults(app: App) -> None:
+    job = Job(app, "a", handler=HANDLER)
+    assert (job.timeout, job.memory_mb, job.retries) == (timedelta(hours=8), 3072, 0)
+    assert (job.retry_delay, job.concurrency, job.offline) == (timedelta(seconds=1), None, None)
+    assert job.live
+    assert job.container is None
+    assert app.of_type(Job) == [job]
+
+
+def test_an_error_names_the_line_the_resource_the_value_and_what_is_allowed(app: App) -> None:
+    line = sys._getframe().f_lineno + 2
+    with pytest.raises(InvalidValue) as caught:
+        Job(app, "a", handler=HANDLER, timeout="4 minutes")
+    text = str(caught.value)
+    assert f"test_job.py:{line}" in text
+    assert "Job 'a': timeout '4 minutes' is not allowed" in text
+    assert "5 minutes to 36 hours" in text
+    assert app.constructs == []
+
+
+@pytest.mark.parametrize(
+    ("options", "attribute", "value"),
+    [
+        ({"timeout": "5 minutes"}, "timeout", timedelta(minutes=5)),
+        ({"timeout": "36 hours"}, "timeout", timedelta(hours=36)),
+        ({"timeout": timedelta(hours=1)}, "timeout", timedelta(hours=1)),
+        ({"memory_size": "145 GB"}, "memory_mb", 145 * 1024),
+        ({"memory_size": "15 GB", "architecture": "arm64"}, "memory_mb", 15 * 1024),
+        ({"retries": 10}, "retries", 10),
+        ({"retry_delay": "0 seconds"}, "retry_delay", timedelta()),
+        ({"retry_delay": "1 hour"}, "retry_delay", timedelta(hours=1)),
+        ({"concurrency": 1}, "concurrency", 1),
+        ({"concurrency": 1000}, "concurrency", 1000),
+        ({"offline": "cloud"}, "offline", "cloud"),
+        ({"enable_live_dev": False}, "live", False),
+        ({"runtime": "python3.13"}, "runtime", "python3.13"),
+    ],
+    ids=str,
+)
+def test_values_that_are_allowed_are_kept(
+    app: App, options: dict[str, Any], attribute: str, value: object
+) -> None:
+    assert getattr(Job(app, "a", handler=HANDLER, **options), attribute) == value
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"timeout": "37 hours"},
+        {"timeout": "299 seconds"},
+        {"timeout": 3600},
+        {"memory_size": "4 GB"},
+        {"memory_size": "7 GB", "architecture": "arm64"},
+        {"memory_size": "145 GB", "architecture": "arm64"},
+        {"retries": -1},
+        {"retries": 11},
+        {"retries": True},
+        {"retry_delay": "2 hours"},
+        {"concurrency": 0},
+        {"concurrency": 1001},
+        {"concurrency": True},
+        {"offline": "later"},
+        {"offline": ["queue"]},
+        {"enable_live_dev": 0},
+        {"enable_live_dev": None},
+        {"handler": "jobs/a.py"[:-3]},
+        {"handler": None},
+        {"container": IMAGE},
+    ],
+    ids=str,
+)
+def test_values_that_are_not_allowed_are_refused(app: App, wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidValue, match=f"Job 'a': {next(iter(wrong))} "):
+        Job(app, "a", **{"handler": HANDLER, **wrong})
+    assert app.constructs == []
+
+
+# Containers
+
+
+def test_a_container_job_has_a_folder_and_a_command(app: App) -> None:
+    job = Job(app, "a", runtime="container", container=IMAGE)
+    assert (job.runtime, job.handler, job.container) == ("container", None, IMAGE)
+
+
+def test_its_dockerfile_and_arguments_can_be_said(app: App, root: Path) -> None:
+    (root / "image" / "docker").mkdir()
+    (root / "image" / "docker" / "Dev").touch()
+    container = Container("./image", ["run"], file="docker/Dev", build_args={"V": "1", "_x": ""})
+    assert Job(app, "a", runtime="container", container=container).container == container
+
+
+def test_the_apps_folder_itself_can_be_an_image(app: App, root: Path) -> None:
+    (root / "Dockerfile").touch()
+    assert Job(app, "a", runtime="container", container=Container(".", ["run"])).container
+
+
+WRONG_CONTAINERS: list[tuple[Any, str]] = [
+    (None, "None"),
+    ("image", "'image'"),
+    (Container("other", ["run"]), "directory 'other'"),
+    (Container("jobs/a.py", ["run"]), "directory 'jobs/a.py'"),
+    (Container("../image", ["run"]), "directory '../image'"),
+    (Container("/tmp", ["run"]), "directory '/tmp'"),
+    (Container("", ["run"]), "directory ''"),
+    (Container("image", ["run"], file="Other"), "file 'Other'"),
+    (Container("image", ["run"], file="../image/Dockerfile"), "file '../image/Dockerfile'"),
+    (Container("image", []), "cmd []"),
+    (Container("image", "run"), "cmd 'run'"),
+    (Container("image", ["run", ""]), "cmd ['run', '']"),
+    (Container("image", ["run"], build_args={"a-b": "1"}), "build_args"),
+    (Container("image", ["run"], build_args={"a": 1}), "build_args"),  # type: ignore[dict-item]
+    (Container("image", ["run"], build_args=["a=1"]), "build_args"),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize(("container", "named"), WRONG_CONTAINERS, ids=str)
+def test_containers_that_are_not_allowed_are_refused(app: App, container: Any, named: str) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        Job(app, "a", runtime="container", container=container)
+    assert caught.value.what.startswith(f"Job 'a': container {named}")
+
+
+@pytest.mark.parametrize(
+    "extra", [{"handler": HANDLER}, {"copy_files": ["jobs"]}, {"install": ["polars"]}]
+)
+def test_what_a_dockerfile_says_is_said_there_alone(app: App, extra: dict[str, Any]) -> None:
+    with pytest.raises(InvalidValue, match=rf"Job 'a': {next(iter(extra))}(.|\n)*the Dockerfile"):
+        Job(app, "a", runtime="container", container=IMAGE, **extra)

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from devbridge.constructs import App, Queue, Topic
+from devbridge.errors import InvalidValue
+
+
+def test_a_queue_has_the_defaults_of_sqs(app: App) -> None:
+    queue = Queue(app, "q")
+    assert (queue.visibility_timeout, queue.retention) == (timedelta(seconds=30), timedelta(days=4))
+    assert (queue.fifo, queue.dead_letter, queue.max_receives) == (False, None, 3)
+    assert queue.removal is None
+
+
+@pytest.mark.parametrize(
+    ("options", "attribute", "value"),
+    [
+        ({"visibility_timeout": "0 seconds"}, "visibility_timeout", timedelta()),
+        ({"visibility_timeout": "12 hours"}, "visibility_timeout", timedelta(hours=12)),
+        ({"retention": "60 seconds"}, "retention", timedelta(minutes=1)),
+        ({"retention": "14 days"}, "retention", timedelta(days=14)),
+        ({"max_receives": 1}, "max_receives", 1),
+        ({"max_receives": 1000}, "max_receives", 1000),
+        ({"fifo": True}, "fifo", True),
+        ({"removal": "retain"}, "removal", "retain"),
+    ],
+)
+def test_values_that_are_allowed_are_kept(
+    app: App, options: dict[str, Any], attribute: str, value: object
+) -> None:
+    assert getattr(Queue(app, "q", **options), attribute) == value
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"visibility_timeout": "13 hours"},
+        {"visibility_timeout": "1.5 seconds"},
+        {"visibility_timeout": 30},
+        {"retention": "59 seconds"},
+        {"retention": "15 days"},
+        {"max_receives": 0},
+        {"max_receives": 1001},
+        {"max_receives": True},
+        {"fifo": "yes"},
+        {"removal": "no"},
+        {"dead_letter": "dlq"},
+    ],
+)
+def test_values_that_are_not_allowed_are_refused(app: App, wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidValue, match=f"Queue 'q': {next(iter(wrong))}"):
+        Queue(app, "q", **wrong)
+
+
+@pytest.mark.parametrize("fifo", [True, False])
+def test_a_dead_letter_queue_is_of_the_same_kind(app: App, fifo: bool) -> None:
+    dead = Queue(app, "dead", fifo=fifo)
+    assert Queue(app, "q", fifo=fifo, dead_letter=dead).dead_letter is dead
+    with pytest.raises(InvalidValue, match=f"fifo={not fifo}"):
+        Queue(app, "r", fifo=not fifo, dead_letter=dead)
+
+
+def test_another_apps_queue_is_no_dead_letter_queue(app: App) -> None:
+    dead = Queue(App("other"), "dead")
+    with pytest.raises(InvalidValue, match="a Queue of this app"):
+        Queue(app, "q", dead_letter=dead)
+
+
+def test_a_topic_may_be_fifo(app: App) -> None:
+    assert not Topic(app, "a").fifo
+    assert Topic(app, "b", fifo=True).fifo
+    wrong: Any = 1
+    with pytest.raises(InvalidValue, match="Topic 'c': fifo 1"):
+        Topic(app, "c", fifo=wrong)

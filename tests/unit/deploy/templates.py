@@ -1,0 +1,77 @@
+"""Templates for the tests of synth, and what is in them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cfnlint.api import lint as cfn_lint
+
+from devbridge.constructs import App, Function, Job
+from devbridge.deploy.synth import Assets, Settings, Template, synth
+
+DEVELOPER = "arn:aws:iam::123456789012:user/ann"
+IMAGES = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+
+
+def made(app: App, *, stub: str = "stub.zip", **changes: Any) -> Template:
+    values: dict[str, Any] = {
+        "stage": "dev",
+        "principal_arn": DEVELOPER,
+        "iot_host": "a1-ats.iot.eu-west-1.amazonaws.com",
+        "python": "3.11",
+        **changes,
+    }
+    jobs = app.of_type(Job)
+    assets = Assets(
+        bucket="assets",
+        stub=stub,
+        invoker="invoker.zip",
+        functions={f.name: f"{f.name}.zip" for f in app.of_type(Function)},
+        jobs={job.name: f"{job.name}.zip" for job in jobs if not job.container},
+        images={job.name: f"{IMAGES}/devbridge-demo-dev:{job.name}-1" for job in jobs},
+    )
+    return synth(app, Settings(**values), assets)
+
+
+def resources(template: Template) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(template.body)["Resources"]
+    return found
+
+
+def statements(template: Template, role: str) -> list[dict[str, Any]]:
+    properties = resources(template)[role]["Properties"]
+    found: list[dict[str, Any]] = properties["Policies"][0]["PolicyDocument"]["Statement"]
+    return found
+
+
+def lint(template: Template) -> list[str]:
+    return [str(match) for match in cfn_lint(template.body, regions=["eu-west-1"])]
+
+
+def properties(template: Template, title: str) -> dict[str, Any]:
+    found: dict[str, Any] = resources(template)[title]["Properties"]
+    return found
+
+
+def of_type(template: Template, kind: str) -> dict[str, dict[str, Any]]:
+    return {
+        title: resource
+        for title, resource in resources(template).items()
+        if resource["Type"] == kind
+    }
+
+
+def allowed(template: Template, role: str) -> dict[str, list[Any]]:
+    """Action -> the resources that a role may do it on."""
+    return {
+        action: statement["Resource"]
+        for statement in statements(template, role)
+        for action in statement["Action"]
+    }
+
+
+def variables(template: Template, project: str) -> dict[str, Any]:
+    """The environment of a CodeBuild project."""
+    given = properties(template, project)["Environment"]["EnvironmentVariables"]
+    return {item["Name"]: item["Value"] for item in given}

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
+
+from devbridge.deploy.changes import (
+    LABELS,
+    REPLACING,
+    Change,
+    all_added,
+    changed_properties,
+    changes_of,
+)
+
+TABLE = "AWS::DynamoDB::Table"
+
+
+def modify(name: str, kind: str, told: str = "Conditional", **fields: Any) -> dict[str, Any]:
+    changed = {"Action": "Modify", "LogicalResourceId": name, "ResourceType": kind}
+    return {**changed, "Replacement": told, **fields}
+
+
+def detail(name: str, requires: str, **fields: str) -> dict[str, Any]:
+    target = {"Attribute": "Properties", "Name": name, "RequiresRecreation": requires}
+    return {"Target": target, "Evaluation": "Static", **fields}
+
+
+def resource(kind: str, **properties: Any) -> dict[str, Any]:
+    return {"Type": kind, "Properties": properties}
+
+
+def template(**resources: dict[str, Any]) -> dict[str, Any]:
+    return {"Resources": resources}
+
+
+def one(item: dict[str, Any], old: dict[str, Any] | None, new: dict[str, Any] | None) -> Change:
+    name = item["LogicalResourceId"]
+    before = template(**{name: old}) if old else {}
+    after = template(**{name: new}) if new else {"Resources": {}}
+    (change,) = changes_of([item], before, after, {})
+    return change
+
+
+@pytest.mark.parametrize("kind", sorted(REPLACING))
+def test_what_replaces_is_what_the_resource_types_schema_says(kind: str) -> None:
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
+    paths = schema.get("createOnlyProperties") or []
+    expected = {path.removeprefix("/properties/") for path in paths}
+    if kind == TABLE:
+        # The schema calls the one conditional; the reference says of the other: "Replacement".
+        expected |= {"KeySchema", "LocalSecondaryIndexes"}
+    assert REPLACING[kind] == expected
+
+
+def test_changed_properties_are_named() -> None:
+    old = resource("A", Same=1, Other={"a": [1]}, Gone=1)
+    new = {**resource("A", Same=1, Other={"a": [2]}, New=0), "DeletionPolicy": "Retain"}
+    assert changed_properties(old, new) == ("DeletionPolicy", "Gone", "New", "Other")
+    assert changed_properties(old, old) == ()
+    assert changed_properties({"Type": "A"}, {"Type": "B"}) == ("Type",)
+
+
+def test_what_is_not_known_to_cloudformation_is_worked_out_from_the_templates() -> None:
+    old = resource(TABLE, KeySchema=[1], BillingMode="x")
+    change = one(modify("T", TABLE), old, resource(TABLE, KeySchema=[2], BillingMode="x"))
+    assert (change.action, change.reason, change.data) == ("replace", "KeySchema", True)
+    change = one(modify("T", TABLE), old, resource(TABLE, KeySchema=[1], BillingMode="y"))
+    assert (change.action, change.properties, change.data) == ("change", ("BillingMode",), False)
+
+
+def test_of_a_type_that_we_do_not_know_the_change_set_tells() -> None:
+    old, new = resource("AWS::X::Y", Name="a", Size=1), resource("AWS::X::Y", Name="b", Size=2)
+    details = [detail("Name", "Always"), detail("Size", "Never")]
+    change = one(modify("X", "AWS::X::Y", "True", Details=details), old, new)
+    assert (change.action, change.reason) == ("replace", "Name")
+    details = [detail("Name", "Conditionally"), detail("Size", "Never")]
+    change = one(modify("X", "AWS::X::Y", "Conditional", Details=details), old, new)
+    assert (change.action, change.reason) == ("replace", "perhaps: Name")
+    change = one(modify("X", "AWS::X::Y", "False", Details=details), old, new)
+    assert (change.action, change.properties) == ("change", ("Name", "Size"))
+
+
+def test_another_type_replaces() -> None:
+    change = one(modify("T", TABLE, "True"), resource("AWS::X::Y"), resource(TABLE))
+    assert (change.action, change.reason) == ("replace", "Type")
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        {"Ref": "Api"},
+        {"Fn::GetAtt": ["Api", "Id"]},
+        {"Fn::GetAtt": "Api.Id"},
+        {"Fn::Sub": "x/${Api}/${AWS::Region}"},
+        {"Fn::Join": ["", ["a", {"Ref": "Api"}]]},
+    ],
+)
+def test_what_refers_to_a_replaced_resource_by_such_a_property_is_replaced_too(
+    reference: object,
+) -> None:
+    api, route = "AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Route"
+    same = resource(route, ApiId=reference)
+    changes = changes_of(
+        [modify("Api", api), modify("R", route), modify("S", "AWS::ApiGatewayV2::Stage")],
+        template(Api=resource(api, ProtocolType="HTTP"), R=same),
+        template(Api=resource(api, ProtocolType="WEBSOCKET"), R=same),
+        {},
+    )
+    assert [(change.action, change.reason) for change in changes] == [
+        ("replace", "ProtocolType"),
+        ("replace", "ApiId (of Api, which is replaced)"),
+        ("change", ""),
+    ]
+
+
+def test_what_changes_only_by_a_reference_says_whom_it_follows() -> None:
+    kind = "AWS::ApiGatewayV2::Integration"
+    same = resource(kind, IntegrationUri={"Fn::GetAtt": ["F", "Arn"]})
+    caused = detail("IntegrationUri", "Never", CausingEntity="F.Arn")
+    item = modify("I", kind, Details=[caused])
+    (change,) = changes_of([item], template(I=same), template(I=same), {"F": "Function 'f'"})
+    assert (change.action, change.properties) == ("change", ())
+    assert change.reason == "follows Function 'f'"
+
+
+@pytest.mark.parametrize(
+    ("policy", "kept"), [("Retain", True), ("RetainExceptOnCreate", True), ("Delete", False)]
+)
+def test_what_is_removed_is_kept_if_the_deployed_template_says_so(policy: str, kept: bool) -> None:
+    item = {"Action": "Remove", "LogicalResourceId": "T", "ResourceType": TABLE}
+    change = one(item, {"Type": TABLE, "DeletionPolicy": policy}, None)
+    assert (change.data, change.kept) == (True, kept)
+
+
+def test_what_is_replaced_is_kept_if_the_new_template_says_so() -> None:
+    old = resource(TABLE, KeySchema=[1])
+    new = {**resource(TABLE, KeySchema=[2]), "UpdateReplacePolicy": "Retain"}
+    assert one(modify("T", TABLE), old, new).kept
+    assert not one(modify("T", TABLE), old, {**new, "UpdateReplacePolicy": "Delete"}).kept
+
+
+def test_a_removed_resource_has_the_name_of_its_construct_from_the_deployed_template() -> None:
+    item = {"Action": "Remove", "LogicalResourceId": "T", "ResourceType": TABLE}
+    old = {**template(T=resource(TABLE)), "Metadata": {LABELS: {"T": "Table 't'"}}}
+    (change,) = changes_of([item], old, {"Resources": {}}, {})
+    assert change.label == "Table 't'"
+
+
+def test_the_changes_of_a_role_are_told_in_words() -> None:
+    def role(*actions: str) -> dict[str, Any]:
+        statement = {"Effect": "Allow", "Action": list(actions), "Resource": {"Ref": "T"}}
+        policy = {"PolicyName": "p", "PolicyDocument": {"Statement": [statement]}}
+        return resource("AWS::IAM::Role", Policies=[policy])
+
+    item = modify("R", "AWS::IAM::Role", "False")
+    change = one(item, role("a:Old", "a:Same"), role("a:Same", "a:New"))
+    assert change.iam
+    assert (change.granted, change.revoked) == (("may a:New on T",), ("may a:Old on T",))
+    assert one({**item, "Action": "Add"}, None, role("a:X")).granted == ("may a:X on T",)
+    assert one({**item, "Action": "Remove"}, role("a:X"), None).revoked == ("may a:X on T",)
+
+
+def test_a_new_stack_adds_everything_but_the_stamp() -> None:
+    stamp = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
+    changes = all_added(template(T=resource(TABLE), Stamp=stamp), {"T": "Table 't'"})
+    assert changes == (Change("add", "T", TABLE, "Table 't'"),)

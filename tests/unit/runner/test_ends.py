@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from devbridge.daemon import memory, report
+from devbridge.daemon.model import Exit, JobSpec
+from devbridge.daemon.supervisor import retry_delay as daemons_delay
+from runner import ends
+from runner.ends import CANCELLED, CRASHED, FAILED, SUCCEEDED, TIMED_OUT, End, Failure
+
+
+@pytest.mark.parametrize("status", [0, 1, 137, -signal.SIGKILL, -signal.SIGSEGV, -64, -50])
+def test_a_crash_has_the_daemons_words(status: int) -> None:
+    exit_ = Exit(code=status) if status >= 0 else Exit(signal=-status)
+    ours, theirs = ends.crash(status), memory.crash(exit_)
+    assert (ours.type, ours.message) == (theirs.type, theirs.message)
+
+
+def test_memory_that_ran_out_is_told_by_the_daemons_name() -> None:
+    theirs = memory.crash(Exit(signal=signal.SIGKILL), out_of_memory=True)
+    ours = ends.crash(-signal.SIGKILL, out_of_memory=True)
+    assert ours.type == theirs.type == "OutOfMemory"
+    assert "memory_size" in ours.message
+
+
+@pytest.mark.parametrize("attempt", [1, 2, 5, 40])
+def test_attempts_are_as_far_apart_as_the_daemons(attempt: int) -> None:
+    spec = JobSpec("a", "a.handler", 1, 1, "", {}, retry_delay=7.5)
+    assert ends.retry_delay(7.5, attempt) == daemons_delay(spec, attempt)
+
+
+@pytest.mark.parametrize("seconds", [0, 0.01, 0.9995, 1, 59.99, 60, 3599.6, 7265])
+def test_durations_are_the_daemons(seconds: float) -> None:
+    assert ends.duration(seconds) == report.duration(seconds)
+
+
+@pytest.mark.parametrize(
+    ("end", "again"),
+    [
+        (End(SUCCEEDED), False),
+        (End(CANCELLED), False),
+        (End(FAILED), True),
+        (End(CRASHED), True),
+        (End(TIMED_OUT), True),
+        (End(FAILED, final=True), False),
+    ],
+)
+def test_only_what_may_end_better_is_tried_again(end: End, again: bool) -> None:
+    assert end.again(1, 2) is again
+    assert not end.again(2, 2)
+
+
+def test_a_summary_has_one_line() -> None:
+    end = End(FAILED, failure=Failure("KeyError", "a\nb"), took=1.2)
+    assert ends.summary(end) == "FAILED after 1.20s: KeyError: a"
+    assert ends.summary(End(TIMED_OUT, took=61)) == "TIMED_OUT after 1m01s"
+
+
+def test_out_of_memory_kills_are_counted_where_the_kernel_tells() -> None:
+    assert ends.oom_kills() >= 0

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from stub_lambda import deployed, handler
+from stub_lambda.events import BAD_EVENT
+from tests.unit.codebuild import PROJECT, FakeCodeBuild, client
+
+BUCKET = "devbridge-assets-111122223333-eu-west-1"
+ENVIRONMENT = {
+    "DEVBRIDGE_APP": "demo",
+    "DEVBRIDGE_STAGE": "prod",
+    "DEVBRIDGE_JOB": "factorial",
+    "DEVBRIDGE_PROJECT": PROJECT,
+    "DEVBRIDGE_BUCKET": BUCKET,
+}
+
+
+class Context:
+    aws_request_id = "request-1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 10_000
+
+
+@pytest.fixture
+def codebuild(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCodeBuild]:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        fake, s3 = FakeCodeBuild(), client("s3")
+        s3.create_bucket(
+            Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+        )
+        monkeypatch.setattr(deployed, "_client", {"codebuild": fake.client, "s3": s3}.get)
+        deployed.builds_of.cache_clear()
+        yield fake
+        deployed.builds_of.cache_clear()
+
+
+def ask(action: str, **fields: Any) -> dict[str, Any]:
+    return deployed.handler({"devbridge": 1, "action": action, **fields}, Context())
+
+
+def test_a_run_is_a_build(codebuild: FakeCodeBuild) -> None:
+    answer = ask("run", payload={"num": 5})
+    assert answer == {"jobId": next(iter(codebuild.builds)), "state": "QUEUED", "duplicate": False}
+    assert ask("run", payload={"num": 5}) == answer  # Lambda has tried again
+
+
+def test_a_users_key_is_remembered_and_a_generated_one_is_not(codebuild: FakeCodeBuild) -> None:
+    first = ask("run", payload=1, idempotencyKey="k")
+    generated = ask("run", payload=1, idempotencyKey="g", generatedKey=True)
+    codebuild.tokens.clear()
+    assert ask("run", payload=1, idempotencyKey="k") == {**first, "duplicate": True}
+    again = ask("run", payload=1, idempotencyKey="g", generatedKey=True)
+    assert again["jobId"] != generated["jobId"]
+
+
+def test_a_status_has_the_words_of_the_stub(codebuild: FakeCodeBuild) -> None:
+    running = codebuild.add()
+    assert ask("status", jobId=running["id"]) == {
+        "jobId": running["id"],
+        "job": "factorial",
+        "state": "RUNNING",
+        "attempt": 1,
+        "maxAttempts": 1,
+    }
+    error = json.dumps({"type": "KeyError", "message": "'x'"})
+    variables = {"DEVBRIDGE_STATE": "FAILED", "DEVBRIDGE_ERROR": error}
+    running["buildStatus"] = "FAILED"
+    running["exportedEnvironmentVariables"] = named(variables)
+    failed = ask("status", jobId=running["id"])
+    assert (failed["state"], failed["failure"]) == (
+        "FAILED",
+        {"type": "KeyError", "message": "'x'"},
+    )
+
+
+@pytest.mark.parametrize("value", [0, None, "ü", {"a": [1]}])
+def test_only_who_asks_for_the_result_gets_it(codebuild: FakeCodeBuild, value: object) -> None:
+    variables = {"DEVBRIDGE_STATE": "SUCCEEDED", "DEVBRIDGE_RESULT": json.dumps(value)}
+    build = codebuild.add("SUCCEEDED", exportedEnvironmentVariables=named(variables))
+    assert ask("result", jobId=build["id"])["result"] == value
+    assert "result" not in ask("status", jobId=build["id"])
+
+
+def test_a_result_that_lambda_does_not_return_is_told(codebuild: FakeCodeBuild) -> None:
+    deployed._client("s3").put_object(Bucket=BUCKET, Key="results/r", Body=b"1" * 6_291_457)
+    variables = {"DEVBRIDGE_STATE": "SUCCEEDED", "DEVBRIDGE_RESULT": "@results/r"}
+    build = codebuild.add("SUCCEEDED", exportedEnvironmentVariables=named(variables))
+    error = ask("result", jobId=build["id"])["error"]
+    assert error["code"] == "PayloadTooLarge"
+    assert "6,291,457 bytes" in error["message"]
+
+
+def test_a_cancellation_stops_the_build(codebuild: FakeCodeBuild) -> None:
+    build = codebuild.add()
+    answer = {"jobId": build["id"], "state": "CANCELLED", "was": "RUNNING"}
+    assert ask("cancel", jobId=build["id"]) == answer
+
+
+@pytest.mark.parametrize("action", ["cancel", "status", "result"])
+@pytest.mark.parametrize(
+    "job_id", [None, "", "none", "0b1c2d3e-0000-4000-8000-000000000001", "p:0b1c2d3e"]
+)
+def test_a_run_that_nobody_knows_is_told(
+    codebuild: FakeCodeBuild, action: str, job_id: object
+) -> None:
+    assert ask(action, jobId=job_id)["error"]["code"] == "UnknownRun"
+
+
+def test_what_codebuild_refuses_is_an_answer(
+    codebuild: FakeCodeBuild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEVBRIDGE_PROJECT", "gone")
+    monkeypatch.setattr(
+        FakeCodeBuild, "_StartBuild", lambda *_: {"__type": "ResourceNotFoundException"}
+    )
+    error = ask("run")["error"]
+    assert error["code"] == "CloudError"
+    assert "the run could not be started" in error["message"]
+
+
+def test_a_container_takes_small_payloads_only(
+    codebuild: FakeCodeBuild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEVBRIDGE_CONTAINER", "1")
+    assert ask("run", payload="x" * 8192)["error"]["code"] == "PayloadTooLarge"
+
+
+@pytest.mark.parametrize("event", [None, {}, {"devbridge": 1, "action": "rm"}])
+def test_a_bad_event_is_told(codebuild: FakeCodeBuild, event: object) -> None:
+    assert deployed.handler(event, Context())["error"]["code"] == BAD_EVENT
+
+
+def test_a_missing_variable_is_told(
+    codebuild: FakeCodeBuild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DEVBRIDGE_PROJECT")
+    assert "DEVBRIDGE_PROJECT is missing" in ask("run")["error"]["message"]
+
+
+# --- the stub's runs in the cloud ---------------------------------------------------------------
+
+
+@pytest.fixture
+def stub(codebuild: FakeCodeBuild, monkeypatch: pytest.MonkeyPatch) -> FakeCodeBuild:
+    monkeypatch.setenv("DEVBRIDGE_IOT_ENDPOINT", "iot.example")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setattr(handler, "_bridge", None)
+    return codebuild
+
+
+@pytest.mark.parametrize("action", ["status", "result", "cancel"])
+def test_the_stub_asks_codebuild_about_builds(stub: FakeCodeBuild, action: str) -> None:
+    build = stub.add()
+    event = {"devbridge": 1, "action": action, "jobId": build["id"]}
+    assert (
+        handler.handler(event, Context()) == deployed.handler(event, Context())
+        or action == "cancel"
+    )
+    assert build["buildStatus"] == ("STOPPED" if action == "cancel" else "IN_PROGRESS")
+
+
+def test_the_stub_of_a_job_that_is_not_deployed_knows_no_builds(
+    stub: FakeCodeBuild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DEVBRIDGE_PROJECT")
+    event = {"devbridge": 1, "action": "status", "jobId": stub.add()["id"]}
+    assert handler.handler(event, Context())["error"]["code"] == "UnknownRun"
+    assert stub.calls == []
+
+
+def test_it_imports_nothing_but_the_standard_library_and_its_own_rooms() -> None:
+    code = (
+        "import sys; before = set(sys.modules); import stub_lambda.deployed, devbridge.builds\n"
+        "for name in set(sys.modules) - before: print(name)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    loaded = set(done.stdout.split())
+    tops = {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names
+    assert tops == {"devbridge", "runner", "stub_lambda"}
+    assert "devbridge.transport" not in loaded
+
+
+def named(variables: dict[str, str]) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in variables.items()]

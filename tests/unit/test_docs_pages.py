@@ -1,0 +1,491 @@
+"""The pages in docs/ say what is so: examples load, commands exist, tables are the code's."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import shlex
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+import devbridge
+from devbridge.cli.wait import EXIT_CODES
+from devbridge.constructs import App, Construct, Job, Queue, values
+from devbridge.constructs.app import loading
+from devbridge.deploy import package
+from devbridge.deploy.changes import all_added
+from devbridge.deploy.load import load_app
+from devbridge.deploy.policies import grants
+from devbridge.deploy.statements import compare
+from devbridge.deploy.synth.jobs import _COMPUTE
+from devbridge.errors import InvalidValue
+from devbridge.types import probe
+from tests.integration.test_aws_calls import permissions
+from tests.unit.cli.test_docs import EVERY
+from tests.unit.deploy.templates import lint, made
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = {page.name: page.read_text("utf-8") for page in sorted(DOCS.glob("*.md"))}
+JOB, BINDING, DEPLOYING, CI = (
+    PAGES[name] for name in ("jobs.md", "binding.md", "deploying.md", "ci.md")
+)
+HANDLER = re.compile(r'"((?:[\w-]+/)*[\w-]+)\.(\w+)"')
+ARN = "arn:aws:iam::123456789012:policy/limit"
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+
+def rows(page: str, *head: str) -> list[list[str]]:
+    """The cells of the tables that begin with this row."""
+    found: list[list[str]] = []
+    title = "| " + " | ".join(head) + " |\n"
+    for part in page.split(title)[1:]:
+        for line in part.splitlines()[1:]:
+            if not line.startswith("|"):
+                break
+            found.append([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
+    assert found, f"no table {title}"
+    return found
+
+
+def quoted(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+# --- examples -----------------------------------------------------------------------------------
+
+PYTHON = [(name, code) for name, page in PAGES.items() for code in blocks(page, "python")]
+APPS = [(name, code) for name, code in PYTHON if code.startswith("# app.py")]
+
+
+@pytest.mark.parametrize(("name", "code"), PYTHON)
+def test_every_example_in_python_is_a_file_that_parses(name: str, code: str) -> None:
+    assert re.match(r"# [\w/]+\.py\b", code), f"{name}: begin with the file's name"
+    ast.parse(code)
+
+
+def write(root: Path, code: str, page: str = "") -> Path:
+    """An app.py, with the files of its page, and small ones for what that has not."""
+    for other in blocks(page, "python"):
+        path = root / other.split()[1]
+        if path.name != "app.py":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(other)
+    (root / "app.py").write_text(code)
+    for module, function in HANDLER.findall(code):
+        path = root / f"{module}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or f"def {function}(" not in path.read_text():
+            with path.open("a") as file:
+                file.write(f"def {function}(event, context=None): ...\n")
+    for folder in re.findall(r'Container\(\s*"(\w+)"', code):
+        (root / folder).mkdir()
+        (root / folder / "Dockerfile").write_text("FROM scratch\n")
+    return root
+
+
+@pytest.mark.parametrize(("name", "code"), APPS)
+@pytest.mark.parametrize("mode", ["dev", "deployed"])
+def test_every_app_loads_and_becomes_a_template_without_complaints(
+    name: str, code: str, mode: str, tmp_path: Path
+) -> None:
+    app = load_app(write(tmp_path, code), "prod")
+    template = made(app, stage="prod", mode=mode)
+    assert lint(template) == [], name
+
+
+@pytest.mark.parametrize(("name", "code"), APPS)
+def test_the_handlers_of_a_page_are_those_of_its_app(name: str, code: str, tmp_path: Path) -> None:
+    """They can be imported, and handle the jobs that they say."""
+    root = write(tmp_path, code, PAGES[name])
+    app = load_app(root, "prod")
+    assert {job: known.warning for job, known in probe(app, Path(sys.executable)).items()} == {
+        job.name: "" for job in app.of_type(Job)
+    }
+    for job in app.of_type(Job):
+        text = (root / job.handler.file).read_text() if job.handler else ""
+        assert not (named := re.findall(r'@job_handler\("([\w-]+)"\)', text)) or job.name in named
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_json_yaml_and_toml_parse(name: str) -> None:
+    for text in blocks(PAGES[name], "json"):
+        json.loads(text)
+    for text in blocks(PAGES[name], "yaml"):
+        yaml.safe_load(text)
+    for text in blocks(PAGES[name], "toml"):
+        tomllib.loads(text)
+
+
+# --- commands -----------------------------------------------------------------------------------
+
+
+def command_lines(texts: list[str]) -> set[str]:
+    """What follows `devbridge` in shell commands."""
+    parts = [
+        part.strip()
+        for line in "\n".join(texts).splitlines()
+        for part in re.split(r"&&|\\?\||;", line.partition(" #")[0])
+    ]
+    return {part.partition(" ")[2] for part in parts if part.startswith("devbridge ")}
+
+
+def steps(page: str) -> list[str]:
+    """The commands of a workflow."""
+    jobs = [job for text in blocks(page, "yaml") for job in yaml.safe_load(text)["jobs"].values()]
+    return [step["run"] for job in jobs for step in job["steps"] if "run" in step]
+
+
+def command_of(line: str) -> tuple[str, list[str]]:
+    words = shlex.split(line)
+    size = 2 if " ".join(words[:2]) in EVERY else 1
+    return " ".join(words[:size]), words[size:]
+
+
+SHELL = [
+    (name, line)
+    for name, page in PAGES.items()
+    for line in sorted(command_lines([*blocks(page, "console"), *steps(page)]) - {"--version"})
+]
+INLINE = [
+    (name, line)
+    for name, page in PAGES.items()
+    for line in sorted(command_lines(re.findall(r"`(devbridge [a-z]+ [^`]*)`", page)))
+]
+
+
+@pytest.mark.parametrize(("page", "line"), SHELL)
+def test_every_command_is_understood(
+    page: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name, arguments = command_of(line)
+    assert name in EVERY, page
+    EVERY[name].make_context(name, arguments)
+
+
+@pytest.mark.parametrize(("page", "line"), INLINE)
+def test_every_command_in_a_sentence_exists_with_these_options(page: str, line: str) -> None:
+    name, arguments = command_of(line)
+    assert name in EVERY, page
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    known = {option for parameter in EVERY[name].params for option in parameter.opts}
+    assert {word for word in arguments[:end] if word.startswith("--")} <= known, page
+
+
+# --- links --------------------------------------------------------------------------------------
+
+
+def anchors(page: str) -> set[str]:
+    heads = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", page, flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_into_a_page_finds_its_heading(name: str) -> None:
+    for target, anchor in re.findall(r"\]\(([\w-]*(?:\.md)?)#([\w-]+)\)", PAGES[name]):
+        assert anchor in anchors(PAGES[target or name]), f"{target}#{anchor}"
+
+
+def test_the_index_names_every_page() -> None:
+    listed = {cell for row in rows(PAGES["README.md"], "page", "what it answers") for cell in row}
+    assert all(f"[{name}]({name})" in listed for name in PAGES if name != "README.md")
+
+
+# --- options ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Option:
+    default: str
+    allowed: str
+
+
+def documented() -> Iterator[tuple[str, dict[str, Option]]]:
+    table = rows(JOB, "option", "default", "allowed", "in CodeBuild", "in `devbridge dev`")
+    yield "Job", {quoted(row[0])[0]: Option(row[1], row[2]) for row in table}
+    for section in BINDING.split("\n### ")[1:]:
+        if "| option | default |" in section:
+            table = rows(section, "option", "default", "allowed")
+            name = section.partition("\n")[0]
+            yield name, {quoted(row[0])[0]: Option(row[1], row[2]) for row in table}
+
+
+OPTIONS = dict(documented())
+
+
+def defaults(name: str) -> Mapping[str, str]:
+    """The options of a construct as Python has them."""
+    kind = getattr(devbridge, name)
+    if is_dataclass(kind):
+        found = {f.name: f.default for f in fields(kind)}
+    else:
+        parameters = inspect.signature(kind).parameters.values()
+        found = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    missing = (MISSING, inspect.Parameter.empty)
+    return {
+        key: "required" if value in missing else f"`{shown(value)}`" for key, value in found.items()
+    }
+
+
+def shown(value: object) -> str:
+    return json.dumps(value) if isinstance(value, str) else repr(value).replace("'", '"')
+
+
+def test_every_construct_with_options_has_a_table_of_them() -> None:
+    without = {"App", "Container", "Permission", "Secret"}
+    assert OPTIONS.keys() == set(devbridge.__all__) - without
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_option_and_its_default_is_as_the_code_has_it(name: str) -> None:
+    said = {key: option.default for key, option in OPTIONS[name].items()}
+    if name == "Job":
+        assert (said.pop("handler"), said.pop("runtime")) == (
+            "required",
+            "the app's interpreter's",
+        )
+        assert said == {k: v for k, v in defaults(name).items() if k not in ("handler", "runtime")}
+    else:
+        assert said == defaults(name)
+
+
+def option(name: str, key: str, value: object) -> Construct | None:
+    """A construct with this one option; None where it is refused."""
+    root = DOCS.parent / "examples" / "factorial"
+    more: dict[str, Any] = {}
+    if name in ("Job", "Function"):
+        more["handler"] = "jobs/factorial.handler"
+    with loading(root):
+        try:
+            return getattr(devbridge, name)(App("bounds"), "x", **more, **{key: value})  # type: ignore[no-any-return]
+        except InvalidValue:
+            return None
+
+
+def bounds() -> Iterator[tuple[str, str, str, str]]:
+    """Each range of the tables: ``5 minutes to 36 hours``, ``0 to 10``."""
+    for name in ("Job", "Function", "Queue"):
+        for key, found in OPTIONS[name].items():
+            if match := re.match(r"(\d+(?: \w+)?) to (\d+(?: \w+)?)", found.allowed):
+                yield name, key, match[1], match[2]
+
+
+@pytest.mark.parametrize(("name", "key", "low", "high"), [*bounds()])
+def test_a_range_is_allowed_to_its_ends_and_no_further(
+    name: str, key: str, low: str, high: str
+) -> None:
+    ends: tuple[Any, Any]
+    if low.isdigit():
+        ends = int(low), int(high)
+        outside: list[Any] = [int(low) - 1, int(high) + 1]
+    else:
+        wide = (timedelta(), timedelta(days=10_000))
+        first, last = values.duration(low, wide), values.duration(high, wide)
+        assert first is not None
+        assert last is not None
+        ends, second = (low, high), timedelta(seconds=1)
+        outside = [first - second, last + second]
+    assert all(option(name, key, end) for end in ends)
+    assert not any(option(name, key, value) for value in outside)
+
+
+def test_there_are_ranges_in_the_tables() -> None:
+    assert {key for name, key, *_ in bounds() if name == "Job"} == {
+        *("timeout", "retries", "retry_delay", "concurrency"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        *(("Job", key) for key in ("runtime", "architecture", "memory_size", "offline")),
+        *(("Function", key) for key in ("runtime", "architecture")),
+        *((name, "removal") for name in ("Table", "Bucket", "Queue")),
+    ],
+)
+def test_every_value_of_a_choice_is_named(name: str, key: str) -> None:
+    said = {ast.literal_eval(text) for text in quoted(OPTIONS[name][key].allowed) if text[0] == '"'}
+    allowed = {
+        "runtime": {*values.RUNTIMES, *(("container",) if name == "Job" else ())},
+        "architecture": {*values.ARCHITECTURES},
+        "memory_size": {*values.MEMORY_MB},
+        "offline": {*values.OFFLINE},
+        "removal": {*values.REMOVALS},
+    }
+    assert said == allowed[key]
+
+
+def test_the_other_bounds_of_a_job_are_the_codes() -> None:
+    said = {key: found.allowed for key, found in OPTIONS["Job"].items()}
+    assert said["log_retention"].startswith('`"forever"`, or ')
+    assert [int(day) for day in re.findall(r"\d+", said["log_retention"])] == [*values.LOG_DAYS]
+    small = [ast.literal_eval(size) for size in quoted(said["memory_size"].partition("arm64")[2])]
+    assert small == [*values.ARM_MEMORY]
+    assert said["environment"].startswith(f"{values.ENVIRONMENT_LIMIT} bytes")
+    assert said["tags"].startswith(f"{values.TAGS_LIMIT} with")
+    assert values.environment_problem({"AWS_X": ""}) is not None
+    assert OPTIONS["Config"]["value"].allowed == f"a string of at most {values.CONFIG_LIMIT} bytes"
+
+
+def test_the_machines_are_those_of_codebuild() -> None:
+    machines = [name.removeprefix("BUILD_GENERAL1_") for name in _COMPUTE.values()]
+    table = rows(JOB, "option", "default", "allowed", "in CodeBuild", "in `devbridge dev`")
+    assert next(row[3] for row in table if row[0] == "`memory_size`") == ", ".join(machines)
+    costs = rows(DEPLOYING, "`memory_size`", "CodeBuild", "about, per minute")
+    names = {f"{size // 1024} GB": name for size, name in _COMPUTE.items()}
+    for size, machine, _ in costs:
+        assert f"BUILD_{machine.replace('.', '_').upper()}" == names[size]
+
+
+def test_the_example_of_what_waiting_costs_is_calculated_right() -> None:
+    costs = rows(DEPLOYING, "`memory_size`", "CodeBuild", "about, per minute")
+    price = next(float(row[2].removeprefix("$")) for row in costs if row[0] == "7 GB")
+    assert f"for 10 hours (${10 * 60 * price:.0f})" in " ".join(JOB.split())
+    assert f"{sum(range(10))} hours (${sum(range(10)) * 60 * price:.0f})" in " ".join(JOB.split())
+
+
+def test_states_and_exit_codes_are_those_of_wait() -> None:
+    table = rows(JOB, "state", "meaning", "`devbridge wait` exits with")
+    assert {row[0].strip("`"): row[2] for row in table if row[2]} == {
+        state.value: str(code) for state, code in EXIT_CODES.items()
+    }
+
+
+# --- permissions --------------------------------------------------------------------------------
+
+EVERYTHING = """\
+from devbridge import Api, App, Bucket, Config, Function, Job, Queue, Secret, Table, Topic
+
+app = App("demo")
+all_of_it = [
+    Table(app, "notes", partition_key="id"),
+    Bucket(app, "files"),
+    Queue(app, "work"),
+    Topic(app, "news"),
+    Secret(app, "api-token"),
+    Config(app, "level", value="info"),
+    Function(app, "hello", handler="api/hello.handler"),
+    Api(app, "web", routes={"GET /": "api/hello.handler"}),
+    Job(app, "report", handler="jobs/report.handler"),
+]
+Job(app, "binds", handler="jobs/report.handler", bind=all_of_it)
+"""
+
+
+@pytest.fixture
+def everything(tmp_path: Path) -> App:
+    return load_app(write(tmp_path, EVERYTHING), "prod")
+
+
+def test_the_table_of_permissions_is_what_bind_gives(everything: App) -> None:
+    said: dict[str, set[str]] = {}
+    for bound, actions, on in rows(BINDING, "bound", "allowed actions", "on"):
+        what = f"may {', '.join(quoted(actions))} on {', '.join(quoted(on))}"
+        said.setdefault(bound, set()).update([what] if quoted(actions) else [])
+    given = {}
+    bindable: Any = everything.of_type(Job)[-1].bind
+    for each in bindable:
+        statements = json.loads(json.dumps(grants([each], "prod"), default=plain))
+        document = {"PolicyDocument": {"Statement": statements}}
+        granted, _ = compare(None, {"Properties": document})
+        given[f"{each.type} `{each.name}`"] = set(granted)
+    assert said == given
+
+
+def plain(value: Any) -> Any:
+    return value.to_dict()
+
+
+def test_the_table_of_names_is_what_a_process_gets(everything: App) -> None:
+    from devbridge.deploy.synth import bound_variables  # noqa: PLC0415
+
+    job = next(job for job in everything.of_type(Job) if job.name == "binds")
+    table = rows(BINDING, "bound", "at run time (`devbridge.resources`)", "environment variable")
+    assert [quoted(row[2])[0] for row in table] == [*bound_variables(job.bind, "prod")]
+    assert [row[0].partition("(")[0].strip("`") for row in table] == [c.type for c in job.bind]
+
+
+@pytest.mark.parametrize(("number", "mode"), [(0, "deployed"), (1, "dev")])
+def test_the_roles_are_those_of_the_app_above_them(number: int, mode: str, tmp_path: Path) -> None:
+    code = next(c for c in blocks(BINDING, "python") if c.startswith("# app.py (its roles"))
+    template = made(load_app(write(tmp_path, code), "prod"), stage="prod", mode=mode)
+    changes = all_added(json.loads(template.body), template.labels)
+    granted = [f"{c.logical_id} {text}" for c in changes for text in c.granted if "Role" in c.type]
+    said = blocks(BINDING, "text")[number].splitlines()
+    if mode == "deployed":
+        assert said == granted
+        return
+    assert set(said) <= set(granted)
+    # Beyond that, the same as deployed.
+    rest = set(granted) - set(said)
+    assert rest <= set(blocks(BINDING, "text")[0].splitlines())
+
+
+def test_the_policy_allows_every_action_that_a_deployment_needs() -> None:
+    policy = json.loads(next(text for text in blocks(DEPLOYING, "json") if "Stacks" in text))
+    allowed = [
+        action.lower()
+        for statement in policy["Statement"]
+        for action in (
+            [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+        )
+    ]
+    needed = {action.lower() for actions in permissions().values() for action in actions}
+    missing = {a for a in needed if not any(fnmatchcase(a, pattern) for pattern in allowed)}
+    sentence = re.search(
+        r"name further actions of (.+?), for properties", " ".join(DEPLOYING.split())
+    )
+    assert sentence
+    assert {action.partition(":")[0] for action in missing} == set(quoted(sentence[1]))
+
+
+def test_what_the_asset_bucket_keeps_is_its_lifecycle() -> None:
+    said = {
+        quoted(row[0])[0]: row[1] for row in rows(DEPLOYING, "below", "kept for") if "`" in row[0]
+    }
+    for rule in package.RULES:
+        if prefix := rule["Filter"]["Prefix"]:
+            assert said[prefix].startswith(f"{rule['Expiration']['Days']} days")
+    assert said["*.zip"].startswith("ever")
+
+
+def test_the_removal_policies_are_those_of_each_mode(tmp_path: Path) -> None:
+    table = rows(DEPLOYING, "what", "a stage of `devbridge dev`", "a deployed stage")
+    words = {"Delete": "deleted", "Retain": "kept"}
+    for removal, row in zip((None, "retain", "delete"), table, strict=False):
+        code = f"from devbridge import App, Queue\nQueue(App('a'), 'q', removal={removal!r})\n"
+        app = load_app(write(tmp_path, code), "prod")
+        assert app.of_type(Queue)
+        for cell, mode in zip(row[1:], ("dev", "deployed"), strict=True):
+            body = json.loads(made(app, stage="prod", mode=mode).body)
+            assert cell.strip("*") == words[body["Resources"]["QQueue"]["DeletionPolicy"]]
+
+
+# --- SST ----------------------------------------------------------------------------------------
+
+
+def test_the_options_that_a_migration_names_exist() -> None:
+    page = PAGES["coming-from-sst.md"]
+    table = rows(page, "SST v2", "devbridge", "different, and better")
+    names = {f"{name}(" for name in devbridge.__all__}
+    options = {*inspect.signature(Job).parameters, *inspect.signature(devbridge.App).parameters}
+    for _, ours, _ in table:
+        for word in quoted(ours):
+            if re.fullmatch(r"[a-z_]+", word):
+                assert word in options, word
+            if re.match(r"[A-Z]\w+\(", word):
+                assert word.partition("(")[0] + "(" in names, word

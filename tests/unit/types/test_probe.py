@@ -1,0 +1,320 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devbridge.constructs import App, Container, Job, Table
+from devbridge.types import JobTypes, probe, schemas
+from tests.unit.types.conftest import AddJob
+
+PYTHON = Path(sys.executable)
+FACTORIAL = """
+    from dataclasses import dataclass
+    from devbridge.job import job_handler
+
+    @dataclass
+    class Factorial:
+        num: int
+
+    @job_handler("factorial")
+    def handler(payload: Factorial) -> int: ...
+"""
+
+
+def one(app: App, python: Path = PYTHON) -> JobTypes:
+    (types,) = probe(app, python).values()
+    return types
+
+
+def test_a_payload_and_a_result_are_what_the_handler_declares(app: App, add_job: AddJob) -> None:
+    add_job("factorial", FACTORIAL)
+    types = one(app)
+    assert types.warning == ""
+    assert types.payload is not None
+    assert types.payload["$defs"]["Factorial"]["properties"] == {"num": {"type": "integer"}}
+    assert types.result == {"type": "integer"}
+    (instance,) = types.instances
+    assert (instance.name, instance.form) == ("jobs.factorial.Factorial", "dataclass")
+    assert instance.fields == {"num": "int"}
+    assert schemas({"factorial": types}).keys() == {"factorial"}
+
+
+@pytest.mark.parametrize(
+    ("signature", "payload", "result"),
+    [
+        ("()", None, None),
+        ("(event, context)", None, None),
+        ("(event: Any) -> Any", None, None),
+        ("(event: dict[str, Any]) -> dict", None, None),
+        ("(event: object) -> None", None, {"type": "null"}),
+        ("(event: str, context: 'Nowhere') -> bool", {"type": "string"}, {"type": "boolean"}),
+        (
+            "(event: list[int]) -> float",
+            {"type": "array", "items": {"type": "integer"}},
+            {"type": "number"},
+        ),
+        ("(*, event: int)", None, None),
+    ],
+)
+def test_signatures(signature: str, payload: Any, result: Any, app: App, add_job: AddJob) -> None:
+    kind = "async def" if "float" in signature else "def"
+    add_job(
+        "plain",
+        f"""
+        from __future__ import annotations
+        from typing import Any
+        {kind} handler{signature}: ...
+        """,
+    )
+    types = one(app)
+    assert (types.payload, types.result, types.warning) == (payload, result, "")
+
+
+def test_a_plain_handler_takes_what_comes_so_nothing_is_checked(app: App, add_job: AddJob) -> None:
+    add_job("plain", "def handler(event: int) -> int: ...")
+    types = one(app)
+    assert types.payload == {"type": "integer"}
+    assert schemas({"plain": types}) == {}
+
+
+def test_what_a_handler_returns_has_all_its_fields(app: App, add_job: AddJob) -> None:
+    add_job(
+        "done",
+        """
+        from dataclasses import dataclass, field
+        import msgspec
+
+        class Sparse(msgspec.Struct, omit_defaults=True):
+            a: int = 0
+
+        @dataclass
+        class Done:
+            sparse: Sparse
+            errors: list[str] = field(default_factory=list)
+
+        def handler(event: Done) -> Done: ...
+        """,
+    )
+    types = one(app)
+    assert types.payload
+    assert types.result
+    assert types.payload["$defs"]["Done"]["required"] == ["sparse"]
+    assert types.result["$defs"]["Done"]["required"] == ["sparse", "errors"]
+    assert types.result["$defs"]["Sparse"]["required"] == []
+
+
+def test_pydantic_models_are_known_by_their_aliases_and_checked(app: App, add_job: AddJob) -> None:
+    add_job(
+        "order",
+        """
+        from pydantic import BaseModel, Field
+        from devbridge.job import job_handler
+
+        class Order(BaseModel):
+            order_id: int = Field(alias="orderId")
+            lines: list[str] = Field(default_factory=list)
+
+        @job_handler("order")
+        def handler(payload: list[Order] | Order) -> Order: ...
+        """,
+    )
+    types = one(app)
+    assert types.payload
+    assert types.result
+    assert types.accepted
+    assert types.payload["$defs"]["Order"]["required"] == ["orderId"]
+    assert types.result["required"] == ["orderId", "lines"]
+    assert [(i.name, i.form, i.fields["order_id"]) for i in types.instances] == [
+        ("jobs.order.Order", "pydantic", "int")
+    ]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "@field_validator('num', mode='before')\n    def parse(cls, value): return 1",
+        "model_config = ConfigDict(validate_by_name=True)",
+        "model_config = ConfigDict(str_to_lower=True)",
+        "more: int = Field(0, validation_alias=AliasChoices('a', 'b'))",
+        "@model_validator(mode='before')\n    @classmethod\n    def parse(cls, value): return {}",
+    ],
+)
+def test_a_model_that_accepts_more_than_its_schema_says_is_not_checked(
+    model: str, app: App, add_job: AddJob
+) -> None:
+    lines = [
+        "from pydantic import *",
+        "from devbridge.job import job_handler",
+        "class Order(BaseModel):",
+        "    num: int = Field(1, alias='number')",
+        f"    {model}",
+        "@job_handler('order')",
+        "def handler(payload: Order): ...",
+    ]
+    add_job("order", "\n".join(lines))
+    types = one(app)
+    assert types.warning == ""
+    assert types.payload is not None
+    assert types.accepted is None
+
+
+def test_an_enum_that_makes_members_by_itself_is_not_checked(app: App, add_job: AddJob) -> None:
+    add_job(
+        "e",
+        """
+        import enum
+        from devbridge.job import job_handler
+
+        class Mode(enum.Enum):
+            FIT = "fit"
+
+            @classmethod
+            def _missing_(cls, value):
+                return cls.FIT
+
+        @job_handler("e")
+        def handler(payload: list[Mode]): ...
+        """,
+    )
+    types = one(app)
+    assert types.payload is not None
+    assert types.accepted is None
+
+
+def test_a_module_that_cannot_be_imported_is_named_with_its_line(app: App, add_job: AddJob) -> None:
+    add_job("broken", "import os\n\nimport not_there\n\ndef handler(event): ...")
+    add_job("factorial", FACTORIAL)
+    types = probe(app, PYTHON)
+    assert types["broken"] == JobTypes(
+        warning="File \"jobs/broken.py\", line 3: ModuleNotFoundError: No module named 'not_there'"
+    )
+    assert types["factorial"].payload is not None
+
+
+def test_a_module_that_ends_python_takes_no_other_job_with_it(app: App, add_job: AddJob) -> None:
+    add_job("first", "def handler(event: int): ...")
+    add_job("ends", "import os\nos._exit(3)\ndef handler(event): ...")
+    add_job("exits", "import sys\nsys.exit(4)\ndef handler(event): ...")
+    add_job("last", "def handler(event: int): ...")
+    types = probe(app, PYTHON)
+    assert list(types) == ["first", "ends", "exits", "last"]
+    assert types["first"].payload == types["last"].payload == {"type": "integer"}
+    assert types["ends"].warning == "importing it ended Python with exit code 3"
+    assert types["exits"].warning == 'File "jobs/exits.py", line 2: SystemExit: sys.exit(4)'
+
+
+def test_a_module_that_does_not_come_to_an_end_is_given_up(app: App, add_job: AddJob) -> None:
+    add_job("endless", "import time\nwhile True: time.sleep(1)\ndef handler(event): ...")
+    types = probe(app, PYTHON, timeout=1)
+    assert types["endless"].warning == "importing it takes longer than 1 s"
+
+
+def test_what_a_module_prints_and_starts_disturbs_nothing(app: App, add_job: AddJob) -> None:
+    add_job(
+        "noisy",
+        """
+        import os, sys, threading, time
+        print("{}")
+        os.write(1, b"{}\\n")
+        print("error", file=sys.stderr)
+        threading.Thread(target=time.sleep, args=(1000,)).start()
+        def handler(event: int): ...
+        """,
+    )
+    assert one(app) == JobTypes(payload={"type": "integer"})
+
+
+def test_a_module_finds_what_its_job_binds_and_its_environment(app: App, add_job: AddJob) -> None:
+    notes = Table(app, "my-notes", partition_key="id")
+    add_job(
+        "reads",
+        """
+        import os
+        from devbridge.resources import Table
+        NAME = Table.my_notes.table_name
+        LEVEL = os.environ["LEVEL"]
+        assert os.environ["DEVBRIDGE_JOB_NAME"] == "reads"
+        assert os.getcwd() == os.path.dirname(os.path.dirname(__file__))
+        def handler(event: int): ...
+        """,
+        bind=[notes],
+        environment={"LEVEL": "info"},
+    )
+    assert one(app).warning == ""
+
+
+def test_the_developers_credentials_are_not_there(
+    app: App, add_job: AddJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_PROFILE", "x")
+    add_job(
+        "looks",
+        """
+        import os
+        assert "AWS_ACCESS_KEY_ID" not in os.environ
+        assert "AWS_PROFILE" not in os.environ
+        def handler(event: int): ...
+        """,
+    )
+    assert one(app).warning == ""
+
+
+def test_a_container_job_takes_anything_and_returns_nothing(app: App, tmp_path: Path) -> None:
+    (tmp_path / "image").mkdir()
+    (tmp_path / "image" / "Dockerfile").write_text("FROM scratch\n")
+    Job(app, "video", runtime="container", container=Container("image", cmd=["run"]))
+    assert one(app) == JobTypes(result={"type": "null"})
+
+
+def test_a_type_without_a_schema_can_be_anything_and_is_named(app: App, add_job: AddJob) -> None:
+    add_job("odd", "class Odd: ...\ndef handler(event: Odd) -> 'Nowhere': ...")
+    types = one(app)
+    assert (types.payload, types.result) == (None, None)
+    assert types.warning == (
+        "its payload can be anything: Odd has no JSON Schema: type <class 'jobs.odd.Odd'> is not "
+        "supported; its result can be anything: its annotation cannot be resolved: "
+        "name 'Nowhere' is not defined"
+    )
+
+
+def test_an_interpreter_without_packages_is_told_of(
+    app: App, add_job: AddJob, tmp_path: Path
+) -> None:
+    bare = tmp_path / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
+    add_job("factorial", FACTORIAL)
+    add_job(
+        "plain",
+        """
+        from dataclasses import dataclass
+        @dataclass
+        class Thing:
+            a: int
+        def handler(event: Thing) -> int: ...
+        """,
+    )
+    types = probe(app, bare / "bin" / "python")
+    assert types["factorial"].warning == (
+        "File \"jobs/factorial.py\", line 3: ModuleNotFoundError: No module named 'devbridge'"
+    )
+    assert types["plain"] == JobTypes(
+        result={"type": "integer"},
+        instances=(),
+        warning="its payload can be anything: msgspec is not installed in the app's environment",
+    )
+
+
+def test_an_interpreter_that_is_not_there_is_told_of(app: App, add_job: AddJob) -> None:
+    add_job("factorial", FACTORIAL)
+    assert one(app, Path("/nowhere/python")).warning == (
+        "/nowhere/python does not start: No such file or directory"
+    )
+
+
+def test_an_app_without_jobs_needs_no_interpreter(app: App) -> None:
+    assert probe(app, Path("/nowhere/python")) == {}
