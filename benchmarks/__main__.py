@@ -16,10 +16,12 @@ from benchmarks import (
     bridge,
     burst,
     cloud,
+    deploying,
     harness,
     idle,
     memory,
     output,
+    packaging,
     recovery,
     reload,
     workers,
@@ -38,6 +40,10 @@ MEASURES: Final[Mapping[str, Callable[[Bench], Awaitable[list[Row]]]]] = {
     "idle": idle.idle,
     "recovery": recovery.recovery,
     "memory": memory.memory,
+    "package": packaging.package,
+    "unchanged": deploying.unchanged,
+    "scale": deploying.scale,
+    "deployed": deploying.run,
 }
 
 

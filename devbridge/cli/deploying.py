@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _COLOURS: Final = {"+": "green", "~": "yellow", "!": "magenta", "-": "red"}
 
 Emphasis = Callable[[str], str]
+Schemas = Mapping[str, Any]
+"""JSON Schemas of the jobs' payloads, by the job's name."""
 
 
 @contextlib.contextmanager
@@ -97,23 +99,22 @@ def job_types(app: App, config: Config) -> Mapping[str, JobTypes]:
     return types
 
 
-@contextlib.contextmanager
-def payload_schemas(app: App, config: Config) -> Iterator[Future[Mapping[str, Any]]]:
-    """What is checked before a payload is sent; the stubs for type checkers are written, too.
-
-    The app's interpreter is asked for it while the block prepares what does not depend on it.
-    """
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
-
+def known_schemas(app: App, config: Config) -> Schemas:
+    """What is checked before a payload is sent; the stubs for type checkers are written, too."""
     from devbridge.types import schemas, write  # noqa: PLC0415
 
-    def ask() -> Mapping[str, Any]:
-        types = job_types(app, config)
-        write(app, types)
-        return schemas(types)
+    types = job_types(app, config)
+    write(app, types)
+    return schemas(types)
+
+
+@contextlib.contextmanager
+def payload_schemas(app: App, config: Config) -> Iterator[Future[Schemas]]:
+    """`known_schemas`, asked for while the block prepares what does not depend on it."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
     with ThreadPoolExecutor(1, "types") as pool:
-        yield pool.submit(ask)
+        yield pool.submit(known_schemas, app, config)
 
 
 def ready(

@@ -10,17 +10,23 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from devbridge import __version__
 from devbridge.cli.common import app_options
-from devbridge.cli.deploying import confirm, interruptible, job_types, ready
+from devbridge.cli.deploying import (
+    Schemas,
+    confirm,
+    interruptible,
+    known_schemas,
+    payload_schemas,
+    ready,
+)
 from devbridge.errors import EXIT_INTERRUPTED, EXIT_OK, DevbridgeError
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
     from pathlib import Path
 
     from devbridge.cloud.embedded import EmbeddedCloud
@@ -32,9 +38,6 @@ if TYPE_CHECKING:
     from devbridge.daemon.terminal import Terminal
     from devbridge.daemon.workers import Launcher
     from devbridge.deploy import Deployed
-
-Schemas = Mapping[str, Any]
-"""JSON Schemas of the jobs' payloads, by the job's name."""
 
 SESSION_EXPIRY: Final = 7 * 24 * 3600
 """Seconds for which the broker keeps requests for a daemon that is away: the most that AWS IoT
@@ -103,7 +106,7 @@ def dev(config: Config, *, yes: bool) -> None:
         stack.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage))
         stack.enter_context(_debug_log(config))
         stack.enter_context(interruptible())
-        types = stack.enter_context(_known_types(app, config))
+        types = stack.enter_context(payload_schemas(app, config))
         embedded = None
         if config.local and config.endpoint is None:
             embedded = stack.enter_context(embedded_cloud(config, _say))
@@ -117,24 +120,6 @@ def dev(config: Config, *, yes: bool) -> None:
     sys.exit(code)
 
 
-@contextlib.contextmanager
-def _known_types(app: App, config: Config) -> Iterator[Future[Schemas]]:
-    """What the jobs take, asked of the app's interpreter while the cloud is being started."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
-
-    with ThreadPoolExecutor(1, "types") as pool:
-        yield pool.submit(_payload_schemas, app, config)
-
-
-def _payload_schemas(app: App, config: Config) -> Schemas:
-    """What is checked before a payload is sent; the stubs for type checkers are written, too."""
-    from devbridge.types import schemas, write  # noqa: PLC0415
-
-    types = job_types(app, config)
-    write(app, types)
-    return schemas(types)
-
-
 def _ask_first(app: App, cloud: Cloud, config: Config, *, yes: bool) -> None:
     """
     Raises:
@@ -143,7 +128,10 @@ def _ask_first(app: App, cloud: Cloud, config: Config, *, yes: bool) -> None:
     from devbridge.deploy import stage_mode  # noqa: PLC0415
 
     if stage_mode(cloud, app.name, config.stage) == "deployed" and not yes:
-        _say(f"stage {config.stage} was deployed: its jobs run in CodeBuild, and would run here")
+        _say(
+            f"stage {config.stage} was deployed: its jobs run in CodeBuild, and would run here;\n"
+            "what it keeps when it is removed would then go with it, as on any stage of dev"
+        )
         confirm("run its jobs on this machine?", "devbridge dev takes over a deployed stage")
 
 
@@ -250,13 +238,13 @@ def _compose(
     async def redeploy() -> tuple[Mapping[str, JobSpec], Iterable[Path]]:
         nonlocal now
         changed = await asyncio.to_thread(load_app, config.root, config.stage)
-        wanted = await asyncio.to_thread(_payload_schemas, changed, config)
+        wanted = await asyncio.to_thread(known_schemas, changed, config)
         done = await asyncio.to_thread(_deploy, changed, cloud, config, wanted)
         now = (changed, wanted)
         return {job.name: job for job in done.jobs}, changed.files
 
     async def outdated() -> bool:
-        return await asyncio.to_thread(_payload_schemas, now[0], config) != now[1]
+        return await asyncio.to_thread(known_schemas, now[0], config) != now[1]
 
     def say_of_credentials(health: Health, text: str) -> None:
         terminal.line(style.good(text) if health is Health.GOOD else style.bad(text))

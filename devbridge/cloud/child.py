@@ -9,7 +9,6 @@ to stay; then SIGTERM to its process group stops it.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import importlib
 import os
@@ -62,11 +61,14 @@ def main(state_file: str, temp_dir: str) -> None:
 
 
 def _serve() -> None:
+    import asyncio  # noqa: PLC0415 - slow; who starts this imports the file for its constants
+
     from hypercorn.config import Config  # type: ignore[import-not-found] # noqa: PLC0415
     from ministack.app import main as ministack  # type: ignore[import-not-found] # noqa: PLC0415
 
     sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
     importlib.import_module("codebuild.plug").plug_in()
+
     # Since Python 3.12 it waits for every connection to end, an MQTT client's too, which hypercorn
     # only tells to end afterwards: the cloud would never come to saving its state.
     asyncio.Server.wait_closed = _do_not_wait  # type: ignore[assignment,method-assign]

@@ -26,7 +26,8 @@ from devbridge.interpreter import verify_interpreter
 MINISTACK: Final = "1.5.33"
 BOTO3: Final = "1.43.106"
 """Functions find boto3 as they do on AWS; this one goes with the botocore that ministack pins."""
-REQUIREMENTS: Final = (f"ministack=={MINISTACK}", f"boto3=={BOTO3}")
+REQUIREMENTS: Final = (f"ministack=={MINISTACK}", f"boto3=={BOTO3}", "cryptography>=43")
+"""Without cryptography ministack refuses every token at a JWT authorizer."""
 _IMPORTS: Final = "import boto3, hypercorn.asyncio, ministack.app"
 
 Progress = Callable[[str], None]

@@ -181,9 +181,11 @@ class Daemon:
             asyncio.create_task(self.bridge.run(), name="bridge"),
             asyncio.create_task(self._watch(), name="watch"),
             asyncio.create_task(self._redeploy_on_save(), name="redeploy"),
-            asyncio.create_task(self._redeploy_on_reload(), name="outdated"),
             asyncio.create_task(self._make_way(), name="make-way"),
         ]
+        if self._outdated is not None:
+            outdated = self._redeploy_on_reload(self._outdated)
+            background.append(asyncio.create_task(outdated, name="outdated"))
         if self._watch_credentials is not None:
             background.append(asyncio.create_task(self._watch_credentials(), name="credentials"))
         stopping = asyncio.create_task(stop.wait(), name="stop")
@@ -519,13 +521,13 @@ class Daemon:
             for job in gone:
                 self._job_decided(job)
 
-    async def _redeploy_on_reload(self) -> None:
-        while self._outdated is not None:
+    async def _redeploy_on_reload(self, outdated: Callable[[], Awaitable[bool]]) -> None:
+        while True:
             await self._code_saved.wait()
             await asyncio.sleep(SETTLED)  # the run that follows a save comes first
             self._code_saved.clear()
             try:
-                if await self._outdated():
+                if await outdated():
                     self._app_saved.set()
             except DevbridgeError as error:
                 self._terminal.line(f"{self._style.bad('Error')}  {error}")

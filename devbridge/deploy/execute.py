@@ -116,7 +116,7 @@ def _delete_left_buckets(cloud: Access, plan: Plan, on_progress: OnProgress) -> 
 
 def _start(cloudformation: Any, plan: Plan) -> None:
     try:
-        cloudformation.execute_change_set(ChangeSetName=plan.change_set)
+        cloudformation.execute_change_set(StackName=plan.stack, ChangeSetName=plan.change_set)
     except cloudformation.exceptions.InvalidChangeSetStatusException as error:
         raise DeployError(
             "another deployment has changed the stack meanwhile",

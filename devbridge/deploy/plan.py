@@ -188,10 +188,10 @@ def plan(
         raise DeployError(
             f"CloudFormation refuses the change: {message_of(error)}", where=f"stack {stack}"
         ) from error
-    described = _described(cloudformation, change_set, pace)
+    described = _described(cloudformation, stack, change_set, pace)
     if described["Status"] == "FAILED":
         reason = described.get("StatusReason", "")
-        cloudformation.delete_change_set(ChangeSetName=change_set)
+        cloudformation.delete_change_set(StackName=stack, ChangeSetName=change_set)
         if any(text in reason for text in _NO_CHANGES):
             return Plan(stack, "", False, ())
         raise DeployError(f"CloudFormation refuses the change: {reason}", where=f"stack {stack}")
@@ -206,7 +206,7 @@ def discard(cloud: Access, plan: Plan) -> None:
     if not plan.change_set:
         return
     cloudformation = cloud.client("cloudformation")
-    cloudformation.delete_change_set(ChangeSetName=plan.change_set)
+    cloudformation.delete_change_set(StackName=plan.stack, ChangeSetName=plan.change_set)
     found = describe(cloud, plan.stack)
     if plan.creates and found and found["StackStatus"] == "REVIEW_IN_PROGRESS":
         cloudformation.delete_stack(StackName=found["StackId"])
@@ -307,16 +307,18 @@ def _template_argument(cloud: Access, template: Template) -> dict[str, str]:
     return {"TemplateURL": f"{s3.meta.endpoint_url}/{bucket}/{key}"}
 
 
-def _described(cloudformation: Any, change_set: str, pace: Pace) -> dict[str, Any]:
+def _described(cloudformation: Any, stack: str, change_set: str, pace: Pace) -> dict[str, Any]:
     """The change set once it is ready or has failed, with all of its changes."""
+    # With the stack's name too, because that is what a policy can name.
+    named = {"StackName": stack, "ChangeSetName": change_set}
     for seconds in pace():
-        described: dict[str, Any] = cloudformation.describe_change_set(ChangeSetName=change_set)
+        described: dict[str, Any] = cloudformation.describe_change_set(**named)
         if described["Status"] in ("CREATE_COMPLETE", "FAILED"):
             break
         time.sleep(seconds)
     token = described.get("NextToken")
     while token:
-        page = cloudformation.describe_change_set(ChangeSetName=change_set, NextToken=token)
+        page = cloudformation.describe_change_set(**named, NextToken=token)
         described["Changes"] += page["Changes"]
         token = page.get("NextToken")
     return described

@@ -27,7 +27,7 @@ from botocore.validate import ParamValidator
 
 from devbridge import deploy as deployment
 from devbridge import job
-from devbridge.build.container import build_image
+from devbridge.build.container import build_image, delete_repository
 from devbridge.builds import Builds
 from devbridge.cli.build_logs import Stream
 from devbridge.cli.doctor import check_permissions
@@ -71,6 +71,7 @@ OPERATIONS: Final = {
     "ecr": (
         "BatchGetImage",
         "CreateRepository",
+        "DeleteRepository",
         "DescribeRepositories",
         "GetAuthorizationToken",
         "PutLifecyclePolicy",
@@ -288,7 +289,10 @@ class Developer:
         assert builds.start(b"1", key="k", remember=True)[0] == started
         builds.list(5)
         builds.find(started)
-        builds.cancel(started)
+        for again in range(20):  # it must be cancelled before it has ended by itself
+            short, _, _ = builds.start(b"1", key=f"short-{again}", remember=False)
+            if builds.cancel(short)[1] == "CANCELLED":
+                break
         record = f"@runs/all/test/first/{key_id('all', 'test', 'first', 'k')}"
         assert builds.result(replace(builds.get(started), result=record)) == started
         list(Stream(self.cloud.client("logs"), "/aws/codebuild/all-test-first", "x").read())
@@ -312,6 +316,7 @@ class Developer:
             "Job(app, 'j', runtime='container', container=Container('image', ['run']))\n"
         )
         build_image(app.of_type(Job)[0], self.cloud, lambda _: None, stage="test")
+        assert delete_repository(self.cloud, app.name, "test")
 
     def remove(self, recorder: Recorder) -> None:
         """With data in a bucket, and a line of a log that comes late."""

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 import pytest
-from cfnlint.api import lint as cfn_lint
 from hypothesis import HealthCheck, Phase, given, settings
 
 from devbridge.constructs import App, Function, Job
@@ -24,6 +23,7 @@ from devbridge.deploy import names
 from devbridge.deploy.synth import Assets, Settings, Template, synth
 from devbridge.errors import AppError
 from tests.apps import ACCOUNT, EVERYTHING, IMPORTS, Recipe, apps, load
+from tests.unit.deploy.templates import lint
 
 # The environment of the tests themselves is clean: it is read before that.
 MANY: Final = int(os.environ.get("DEVBRIDGE_TEST_APPS", "0"))
@@ -68,12 +68,6 @@ def made(app: App, mode: names.Mode, stage: str | None = None, **changes: Any) -
         images={job.name: image for job in jobs if job.container},
     )
     return synth(app, Settings(**values), assets)
-
-
-def lint(template: Template) -> list[str]:
-    # cfn-lint reads JSON as YAML, which knows no surrogate pairs.
-    text = json.dumps(json.loads(template.body), ensure_ascii=False)
-    return [str(match) for match in cfn_lint(text, regions=["eu-west-1"])]
 
 
 class Resolved:
@@ -310,7 +304,7 @@ def refused(error: AppError) -> None:
     assert error.remedy, error
 
 
-@settings(few, max_examples=MANY or 40)
+@settings(few, max_examples=MANY or 25)
 @given(apps())
 def test_any_app_makes_a_template_within_awss_quotas_or_is_refused(
     folder: Path, recipe: Recipe

@@ -180,7 +180,9 @@ def test_a_queue_holds_data_if_it_has_messages_or_nobody_knows(
 def test_a_change_set_without_changes_is_an_empty_plan(aws: FakeCloud, script: Script) -> None:
     script.stacks(stack())
     script.change_set("UPDATE", "FAILED", "The submitted information didn't contain changes.")
-    script.stub.add_response("delete_change_set", {}, {"ChangeSetName": CHANGE_SET})
+    script.stub.add_response(
+        "delete_change_set", {}, {"StackName": STACK, "ChangeSetName": CHANGE_SET}
+    )
     assert not planned(aws)
 
 
@@ -189,7 +191,9 @@ def test_a_change_set_that_fails_is_an_error_with_its_reason(
 ) -> None:
     script.stacks()
     script.change_set("CREATE", "FAILED", "circular dependency")
-    script.stub.add_response("delete_change_set", {}, {"ChangeSetName": CHANGE_SET})
+    script.stub.add_response(
+        "delete_change_set", {}, {"StackName": STACK, "ChangeSetName": CHANGE_SET}
+    )
     with pytest.raises(DeployError, match="circular dependency"):
         planned(aws)
 
@@ -207,7 +211,9 @@ def test_a_refused_template_is_an_error_with_what_cloudformation_said(
 def test_a_plan_that_is_not_wanted_leaves_nothing(
     aws: FakeCloud, script: Script, creates: bool
 ) -> None:
-    script.stub.add_response("delete_change_set", {}, {"ChangeSetName": CHANGE_SET})
+    script.stub.add_response(
+        "delete_change_set", {}, {"StackName": STACK, "ChangeSetName": CHANGE_SET}
+    )
     script.stacks(stack("REVIEW_IN_PROGRESS" if creates else "CREATE_COMPLETE"))
     if creates:
         script.stub.add_response("delete_stack", {}, {"StackName": STACK_ID})
@@ -387,7 +393,9 @@ def begun(script: Script, *old: dict[str, Any], status: str = "REVIEW_IN_PROGRES
     """What is asked until the change set is executed."""
     script.stacks(stack(status))
     script.events(*old)
-    script.stub.add_response("execute_change_set", {}, {"ChangeSetName": CHANGE_SET})
+    script.stub.add_response(
+        "execute_change_set", {}, {"StackName": STACK, "ChangeSetName": CHANGE_SET}
+    )
 
 
 def test_each_planned_resource_is_reported_once_when_it_has_settled(

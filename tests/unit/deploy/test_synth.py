@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -322,3 +323,10 @@ def test_the_mode_is_an_output(app: App) -> None:
     for mode in ("dev", "deployed"):
         outputs = json.loads(made(app, mode=mode).body)["Outputs"]
         assert outputs["DevbridgeMode"]["Value"] == mode
+
+
+def test_what_the_tests_lint_with_does_find_what_is_wrong(app: App) -> None:
+    good = made(app)
+    body = json.loads(good.body)
+    body["Resources"]["Wrong"] = {"Type": "AWS::SQS::Queue", "Properties": {"Colour": "red"}}
+    assert "Colour" in "".join(lint(replace(good, body=json.dumps(body))))

@@ -1,0 +1,152 @@
+"""APIs on the embedded cloud: routes, payload format 2.0, authorizers."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from devbridge import deploy as deployment
+from devbridge.cloud.session import Cloud
+from devbridge.deploy import load_app
+
+APP = """\
+from devbridge import Api, App, JwtAuthorizer, LambdaAuthorizer, RouteTo
+
+app = App("apis")
+Api(
+    app,
+    "api",
+    routes={
+        "GET /things/{id}": RouteTo("api/echo.handler", authorizer="none"),
+        "POST /things": RouteTo("api/echo.handler", authorizer="none"),
+        "GET /gated": RouteTo("api/echo.handler", authorizer="gate"),
+        "GET /private": "api/echo.handler",
+    },
+    authorizers={
+        "gate": LambdaAuthorizer("api/gate.handler"),
+        "login": JwtAuthorizer("ISSUER", audience=["shop"]),
+    },
+    authorizer="login",
+)
+"""
+ECHO = """\
+import json
+
+
+def handler(event, context):
+    wanted = ("version", "routeKey", "rawPath", "rawQueryString", "pathParameters", "body")
+    found = {key: event.get(key) for key in wanted}
+    found["authorizer"] = event["requestContext"].get("authorizer")
+    return {"statusCode": 200, "body": json.dumps(found)}
+"""
+GATE = """\
+def handler(event, context):
+    who = event["headers"].get("authorization")
+    return {"isAuthorized": who == "let me in", "context": {"who": "me"}}
+"""
+
+
+@pytest.fixture(scope="module")
+def key() -> RSAKey:
+    return RSAKey.generate_key(2048, parameters={"kid": "one", "use": "sig", "alg": "RS256"})
+
+
+@pytest.fixture(scope="module")
+def issuer(key: RSAKey) -> Iterator[str]:
+    """An OpenID Connect provider, as far as an authorizer asks it."""
+
+    class Provider(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            jwks = {"keys": [key.as_dict(private=False)]}
+            about = {"issuer": url, "jwks_uri": f"{url}/.well-known/jwks.json"}
+            body = json.dumps(jwks if self.path.endswith("jwks.json") else about).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
+    url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield url
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def url(tmp_path: Path, local_cloud: Cloud, issuer: str) -> str:
+    root = tmp_path / "app"
+    (root / "api").mkdir(parents=True)
+    (root / "app.py").write_text(APP.replace("ISSUER", issuer))
+    (root / "api" / "echo.py").write_text(ECHO)
+    (root / "api" / "gate.py").write_text(GATE)
+    done = deployment.deploy(
+        load_app(root),
+        local_cloud,
+        stage="test",
+        mode="deployed",
+        on_progress=lambda _: None,
+        python=Path(sys.executable),
+    )
+    return done.outputs["ApiUrl"]
+
+
+def call(
+    url: str, route: str, authorization: str | None = None, body: str | None = None
+) -> tuple[int, Any]:
+    parts, (method, path) = urlsplit(url), route.split(" ")
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port or 80, timeout=30)
+    headers = {"Host": parts.netloc, "Content-Type": "text/plain"}
+    if authorization is not None:
+        headers["Authorization"] = authorization
+    connection.request(method, path, body.encode() if body else None, headers)
+    response = connection.getresponse()
+    answer = json.loads(response.read() or b"null")
+    connection.close()
+    return response.status, answer
+
+
+def test_an_open_route_gets_the_request_in_payload_format_2(url: str) -> None:
+    status, event = call(url, "GET /things/a%20b?x=1&x=2")
+    assert (status, event["version"], event["routeKey"]) == (200, "2.0", "GET /things/{id}")
+    assert (event["pathParameters"], event["rawQueryString"]) == ({"id": "a b"}, "x=1&x=2")
+    assert call(url, "POST /things", body="ü")[1]["body"] == "ü"
+    assert call(url, "DELETE /things")[0] == 404
+
+
+def test_a_lambda_authorizer_decides_and_tells_the_handler_who_it_is(url: str) -> None:
+    assert call(url, "GET /gated")[0] == 401
+    assert call(url, "GET /gated", "let them in")[0] == 403
+    status, event = call(url, "GET /gated", "let me in")
+    assert (status, event["authorizer"]["lambda"]) == (200, {"who": "me"})
+
+
+def test_a_jwt_authorizer_admits_a_token_of_its_issuer_for_its_audience(
+    url: str, key: RSAKey, issuer: str
+) -> None:
+    def token(**changed: Any) -> str:
+        claims = {"iss": issuer, "aud": "shop", "sub": "ann", "exp": int(time.time()) + 60}
+        return "Bearer " + jwt.encode({"alg": "RS256", "kid": "one"}, {**claims, **changed}, key)
+
+    assert call(url, "GET /private")[0] == 401
+    assert call(url, "GET /private", "Bearer nonsense")[0] == 401
+    assert call(url, "GET /private", token(aud="other"))[0] in (401, 403)
+    assert call(url, "GET /private", token(exp=int(time.time()) - 600))[0] == 401
+    status, event = call(url, "GET /private", token())
+    assert (status, event["authorizer"]["jwt"]["claims"]["sub"]) == (200, "ann")
