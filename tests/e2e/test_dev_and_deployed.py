@@ -124,9 +124,9 @@ def test_a_payload_arrives_as_it_was_sent_and_its_result_comes_back(stage: Stage
     payloads = [0, False, "", None, [], {}, "\u2028 ü \U0001f600", 1.5, [{}]]
     probe = stage.job("probe")
     runs = [probe.run(payload) for payload in payloads]
-    for run, payload in zip(runs, payloads, strict=True):
-        probe.wait(run.job_id, timeout=DEADLINE, poll=0.2)
-        result = probe.result(run.job_id)
+    for started, payload in zip(runs, payloads, strict=True):
+        probe.wait(started.job_id, timeout=DEADLINE, poll=0.2)
+        result = probe.result(started.job_id)
         assert (result, type(result)) == (payload, type(payload))
 
 
