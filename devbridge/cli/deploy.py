@@ -63,10 +63,10 @@ def deploy(config: Config, *, yes: bool) -> None:
         stack.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage))
         stack.enter_context(interruptible())
         schemas = stack.enter_context(payload_schemas(app, config))
-        endpoint = config.endpoint
-        if config.local and endpoint is None:
-            endpoint = start_detached(config, click.echo).endpoint_url
-        there = connect(config, endpoint)
+        embedded = None
+        if config.local and config.endpoint is None:
+            embedded = start_detached(config, click.echo)
+        there = connect(config, embedded.endpoint_url if embedded else config.endpoint)
         place = there.endpoint_url or f"account {there.account}, region {there.region}"
         click.echo(f"app {app.name}, stage {config.stage}, to {place}")
         was_dev = stage_mode(there, app.name, config.stage) == "dev"
@@ -88,8 +88,10 @@ def deploy(config: Config, *, yes: bool) -> None:
     options = f"--stage {config.stage}{' --local' if config.local else ''}"
     for line in ready(app, done.outputs, f"Deployed{took}: {jobs}.", options=options):
         click.echo(line)
-    if config.local and config.endpoint is None:
+    if embedded and embedded.detached:
         click.echo("the embedded cloud goes on; stop it with: devbridge cloud stop")
+    elif embedded:
+        click.echo("the embedded cloud is that of `devbridge dev`, and stops with it")
 
 
 def _approval(stage: str, *, was_dev: bool, yes: bool) -> Callable[[Plan], None]:

@@ -39,6 +39,7 @@ class Stage:
     executed: bool = False
     warning: str = ""
     started: bool = False
+    detached: bool = True
 
     def deploy(self, app: App, cloud: object, **asked: Any) -> Deployed:
         self.asked = {"app": app.name, **asked}
@@ -55,7 +56,7 @@ def stage(config: Config, monkeypatch: pytest.MonkeyPatch) -> Stage:
 
     def start_detached(*_: object) -> SimpleNamespace:
         stage.started = True
-        return SimpleNamespace(endpoint_url="http://127.0.0.1:1")
+        return SimpleNamespace(endpoint_url="http://127.0.0.1:1", detached=stage.detached)
 
     def types(*_: object) -> dict[str, Any]:
         return {"a": SimpleNamespace(warning=stage.warning)}
@@ -168,6 +169,13 @@ def test_on_this_machine_the_cloud_stays_and_it_says_how_to_stop_it(stage: Stage
     assert stage.started
     assert "devbridge cloud stop" in result.stdout
     assert "devbridge invoke" not in result.stdout  # the app has no job
+
+
+def test_the_cloud_of_a_running_devbridge_dev_is_said_to_stop_with_it(stage: Stage) -> None:
+    stage.detached = False
+    result = run("--local")
+    assert "stops with it" in result.stdout
+    assert "devbridge cloud stop" not in result.stdout
 
 
 def test_a_handler_that_cannot_be_imported_is_a_warning(stage: Stage) -> None:
