@@ -18,6 +18,21 @@ from typing import Final
 from devbridge.daemon.ledger import Entry
 from devbridge.daemon.model import Failure, State
 from devbridge.daemon.terminal import COLOURS, Style
+from runner.ends import duration
+
+__all__ = [
+    "bar",
+    "broken",
+    "countdown",
+    "duration",
+    "elapsed",
+    "ended",
+    "frames",
+    "invoked",
+    "log_line",
+    "shorten",
+    "stopping",
+]
 
 SHORT_ID: Final = 8
 PAYLOAD_SHOWN: Final = 80
@@ -97,17 +112,6 @@ def frames(failure: Failure) -> Sequence[str]:
 def elapsed(seconds: float) -> str:
     """``+12ms``, ``+3.41s``, ``+2m05s``: the time since the run began, padded to a column."""
     return f"+{duration(seconds)}".ljust(_ELAPSED_WIDTH)
-
-
-def duration(seconds: float) -> str:
-    """A length of time as people say it."""
-    if seconds < 0.9995:
-        return f"{max(0, seconds) * 1000:.0f}ms"
-    if seconds < 59.995:
-        return f"{seconds:.2f}s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes:02}m{rest:02}s" if hours else f"{minutes}m{rest:02}s"
 
 
 def shorten(json_text: bytes) -> str:

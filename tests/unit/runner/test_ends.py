@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from devbridge.daemon import memory, report
+from devbridge.daemon import memory
 from devbridge.daemon.model import Exit, JobSpec
 from devbridge.daemon.supervisor import retry_delay as daemons_delay
 from runner import ends
@@ -29,11 +29,6 @@ def test_memory_that_ran_out_is_told_by_the_daemons_name() -> None:
 def test_attempts_are_as_far_apart_as_the_daemons(attempt: int) -> None:
     spec = JobSpec("a", "a.handler", 1, 1, "", {}, retry_delay=7.5)
     assert ends.retry_delay(7.5, attempt) == daemons_delay(spec, attempt)
-
-
-@pytest.mark.parametrize("seconds", [0, 0.01, 0.9995, 1, 59.99, 60, 3599.6, 7265])
-def test_durations_are_the_daemons(seconds: float) -> None:
-    assert ends.duration(seconds) == report.duration(seconds)
 
 
 @pytest.mark.parametrize(
