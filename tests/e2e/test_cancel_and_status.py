@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,7 +15,8 @@ import psutil
 import pytest
 
 from devbridge import errors
-from tests.e2e.dev_process import DEADLINE, DevProcess, run
+from tests.e2e.dev_process import DevProcess, run
+from tests.waiting import eventually, gone
 
 APP = """\
 from devbridge import Api, App, Job
@@ -122,14 +122,6 @@ class Probe:
         eventually(self.started.exists)
 
 
-def eventually(true: Callable[[], bool]) -> None:
-    """Return when it is true; fail if that takes too long."""
-    until = time.monotonic() + DEADLINE
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.02)
-
-
 def devbridge(app: Path, *arguments: str, code: int = 0) -> Any:
     """The JSON that a command prints."""
     done = run(app, *arguments, "--json", *STAGE)
@@ -174,7 +166,7 @@ def test_cancelling_a_running_job_ends_its_whole_process_group(
     probe.says("Cancelled")
     ended = devbridge(app, "wait", probe.id, code=errors.EXIT_JOB_CANCELLED)
     assert (ended["state"], ended["signal"]) == ("CANCELLED", signal.SIGTERM)
-    eventually(lambda: not any(psutil.pid_exists(pid) for pid in family))
+    eventually(lambda: gone(*family))
 
 
 def test_a_handler_that_ignores_sigterm_is_killed_after_the_grace_period(

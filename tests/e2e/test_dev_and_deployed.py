@@ -9,8 +9,7 @@ import json
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ import pytest
 from devbridge import errors, job
 from devbridge.job import BoundJob, JobStatus
 from tests.e2e.dev_process import DEADLINE, DevProcess, clean_environment, run
+from tests.waiting import eventually
 
 APP = Path(__file__).parent / "options_app"
 SECRET = "s3cr3t 'with' \"quotes\" and ü"
@@ -281,7 +281,7 @@ def test_a_running_job_can_be_cancelled_and_its_process_is_gone(
 ) -> None:
     probe, started = stage.job("probe"), tmp_path / "started"
     run = probe.run({"do": "wait", "started": str(started)})
-    until(started.exists)
+    eventually(started.exists)
     assert probe.status(run.job_id).state == "RUNNING"
     assert probe.cancel(run.job_id).was == "RUNNING"
     assert probe.wait(run.job_id, timeout=DEADLINE, poll=0.2).state == "CANCELLED"
@@ -355,7 +355,7 @@ def test_a_run_is_found_by_the_beginning_of_its_id(stage: Stage) -> None:
 def test_the_cli_cancels_a_run(stage: Stage, tmp_path: Path) -> None:
     started = tmp_path / "started"
     run = stage.job("probe").run({"do": "wait", "started": str(started)})
-    until(started.exists)
+    eventually(started.exists)
     ok(stage.cli("cancel", run.job_id))
     assert stage.cli("wait", run.job_id).returncode == 21
 
@@ -370,10 +370,3 @@ def test_tags_and_log_retention_are_those_of_the_app(stage: Stage) -> None:
     )["projects"]
     assert {"key": "team", "value": "blue"} in project["tags"]
     assert project["environment"]["computeType"] == "BUILD_GENERAL1_MEDIUM"
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.02)

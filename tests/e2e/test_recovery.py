@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-import psutil
 import pytest
 
 from devbridge.errors import EXIT_CLOUD
 from tests.e2e.dev_process import DevProcess, run
+from tests.waiting import eventually, gone, text_of
 
 HANDLER = """\
 import os, subprocess, sys, time
@@ -75,22 +74,8 @@ def rows(app: Path) -> dict[str, dict[str, Any]]:
     return {row["id"]: row for row in json.loads(listed.stdout)}
 
 
-def gone(pid: int, deadline: float = 20.0) -> bool:
-    until = time.monotonic() + deadline
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.02)
-    return True
-
-
 def pids(folder: Path, job_id: str) -> list[int]:
-    file = folder / f"pids-{job_id}"
-    until = time.monotonic() + 20
-    while not file.exists() or not file.read_text():
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    return [int(pid) for pid in file.read_text().split()]
+    return [int(pid) for pid in text_of(folder / f"pids-{job_id}").split()]
 
 
 def test_after_a_kill_what_ran_is_crashed_or_tried_again_and_what_was_queued_runs(
@@ -107,7 +92,7 @@ def test_after_a_kill_what_ran_is_crashed_or_tried_again_and_what_was_queued_run
         left_behind = pids(tmp_path, once) + pids(tmp_path, again)
         first.send(signal.SIGKILL)
         first.wait()
-    assert all(gone(pid) for pid in left_behind), "a worker, or its child, outlived the daemon"
+    eventually(lambda: gone(*left_behind))  # no worker, and no child of one, outlives the daemon
 
     with DevProcess(app, *options) as second:
         second.wait_for(rf"^\|  {once[:8]}  Crashed")

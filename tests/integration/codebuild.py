@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import time
 import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from devbridge.cloud.session import Cloud
+from tests.waiting import eventually
 
 ROLE = "builder"
 PROJECT = "project"
@@ -120,11 +120,8 @@ class CodeBuild:
 
     def ended(self, build_id: str, seconds: float = 30) -> Any:
         """The build, when it has ended."""
-        deadline = time.monotonic() + seconds
-        while not (build := self.get(build_id))["buildComplete"]:
-            assert time.monotonic() < deadline, build
-            time.sleep(0.02)
-        return build
+        eventually(lambda: self.get(build_id)["buildComplete"], seconds)
+        return self.get(build_id)
 
     def run(self, spec: str | None = None, **overrides: Any) -> Any:
         """Run a build of the project, with that buildspec if there is one; its record."""

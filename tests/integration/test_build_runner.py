@@ -11,19 +11,18 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import boto3
-import psutil
 import pytest
 from moto.server import ThreadedMotoServer
 
 import runner
+from tests.waiting import eventually, gone
 
 PROJECT = "demo-prod-factorial"
 UUID = "0b1c2d3e-0000-4000-8000-000000000001"
@@ -439,7 +438,7 @@ def test_an_attempt_that_takes_too_long_is_stopped_with_all_that_it_started(
     assert ended.told == {"state": "TIMED_OUT", "attempt": 1}
     assert "DEVBRIDGE_ERROR" not in ended.exports
     assert ended.code == 1
-    assert gone(pids(ended.output))
+    none_is_left(pids(ended.output))
 
 
 def test_what_a_handler_leaves_behind_is_ended_with_the_build(source: Source) -> None:
@@ -456,7 +455,7 @@ def test_what_a_handler_leaves_behind_is_ended_with_the_build(source: Source) ->
         """
     ended = source.run(code, "1")
     assert ended.told["result"] == "done"
-    assert gone(pids(ended.output))
+    none_is_left(pids(ended.output))
 
 
 def test_a_build_that_is_stopped_stops_its_handler_gracefully(source: Source) -> None:
@@ -475,7 +474,7 @@ def test_a_build_that_is_stopped_stops_its_handler_gracefully(source: Source) ->
     assert ended.told["state"] == "CANCELLED"
     assert ended.code == 1
     assert ended.exports == {}
-    assert gone(pids(ended.output))
+    none_is_left(pids(ended.output))
 
 
 def test_a_runner_that_is_killed_takes_its_worker_along(source: Source) -> None:
@@ -488,7 +487,7 @@ def test_a_runner_that_is_killed_takes_its_worker_along(source: Source) -> None:
     process = source.start(code, "1")
     before = read_until(process, "pids")
     process.kill()
-    assert gone(pids(before))
+    none_is_left(pids(before))
     source.end(process)
 
 
@@ -585,22 +584,6 @@ def pids(output: str) -> list[int]:
     return [int(word) for line in found for word in line.split()[1:]]
 
 
-def gone(numbers: list[int]) -> bool:
-    """Whether all these processes end (a moment may pass until they are reaped)."""
+def none_is_left(numbers: list[int]) -> None:
     assert numbers
-    return until(
-        lambda: all(
-            not psutil.pid_exists(n) or psutil.Process(n).status() == psutil.STATUS_ZOMBIE
-            for n in numbers
-        )
-    )
-
-
-def until(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + DEADLINE
-    while time.monotonic() < deadline:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if condition():
-                return True
-        time.sleep(0.02)
-    return False
+    eventually(lambda: gone(*numbers))

@@ -7,14 +7,12 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import boto3
-import psutil
 import pytest
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import ClientError
@@ -22,6 +20,7 @@ from botocore.exceptions import ClientError
 from devbridge.cloud.embedded import Running, open_cloud
 from devbridge.cloud.session import Cloud, connect
 from devbridge.config import Config
+from tests.waiting import eventually, gone, text_of
 
 from .codebuild import (
     GROUP,
@@ -43,14 +42,6 @@ ALL += ["POST_BUILD", "UPLOAD_ARTIFACTS", "FINALIZING"]
 @pytest.fixture
 def codebuild(local_cloud: Cloud) -> CodeBuild:
     return CodeBuild(local_cloud)
-
-
-def eventually(condition: Callable[[], Any], seconds: float = 20) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, found
-        time.sleep(0.02)
-    return found
 
 
 def as_(codebuild: CodeBuild, **settings: Any) -> Any:
@@ -613,12 +604,12 @@ def test_a_stopped_build_s_processes_get_sigterm_and_nothing_else_runs(
         buildspec(f'sh -c "{script}"', phases={"post_build": {"commands": ["echo never"]}})
     )
     build_id = codebuild.start()
-    eventually(lambda: pids.exists() and pids.read_text())
+    text_of(pids)
     answer = codebuild.client.stop_build(id=build_id)["build"]
     assert answer["buildStatus"] == "STOPPED"
     assert answer["buildComplete"]
     eventually(ended.exists)
-    eventually(lambda: not psutil.pid_exists(int(pids.read_text())))
+    eventually(lambda: gone(int(pids.read_text())))
     build = codebuild.get(build_id)
     assert phase(build, "BUILD")["phaseStatus"] == "STOPPED"
     assert list(statuses(build))[-2:] == ["BUILD", "COMPLETED"]
@@ -632,7 +623,7 @@ def test_nothing_that_a_build_leaves_running_survives_it(
     codebuild.make_project(buildspec(f"sleep 1000 & echo $! > {tmp_path}/pid"))
     assert codebuild.run()["buildStatus"] == "SUCCEEDED"
     pid = int((tmp_path / "pid").read_text())
-    eventually(lambda: not psutil.pid_exists(pid))
+    eventually(lambda: gone(pid))
 
 
 def test_of_more_builds_than_there_are_cores_the_last_ones_wait(
@@ -764,12 +755,12 @@ def test_a_reset_forgets_builds_and_kills_those_that_run(
     pids = tmp_path / "pids"
     codebuild.make_project(buildspec(f"trap '' TERM; echo $$ > {pids}; sleep 1000"))
     codebuild.start()
-    eventually(lambda: pids.exists() and pids.read_text())
+    text_of(pids)
     connection = http.client.HTTPConnection("127.0.0.1", embedded.port, timeout=30)
     connection.request("POST", "/_ministack/reset")
     assert connection.getresponse().status == 200
     connection.close()
-    eventually(lambda: not psutil.pid_exists(int(pids.read_text())))
+    eventually(lambda: gone(int(pids.read_text())))
     assert codebuild.client.list_builds()["ids"] == []
 
 
@@ -820,12 +811,12 @@ def test_running_builds_end_with_the_cloud_and_records_outlast_a_restart(
         running = codebuild.start(
             buildspecOverride=buildspec(f"trap '' TERM; echo $$ > {pids}; sleep 1000")
         )
-        eventually(lambda: pids.exists() and pids.read_text())
+        text_of(pids)
         if how == "killed":
             os.kill(cloud.running.pid, signal.SIGKILL)
         else:
             assert cloud.stop()
-        eventually(lambda: not psutil.pid_exists(int(pids.read_text())))
+        eventually(lambda: gone(int(pids.read_text())))
     finally:
         cloud.stop()
     if how == "killed":

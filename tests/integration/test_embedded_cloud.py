@@ -12,7 +12,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -38,6 +37,7 @@ from devbridge.cloud.embedded import (
 from devbridge.cloud.session import connect
 from devbridge.config import Config
 from devbridge.errors import EmbeddedCloudFailed, PortTaken
+from tests.waiting import eventually, gone
 
 MakeConfig = Callable[..., Config]
 ROLE = {
@@ -54,19 +54,6 @@ ROLE = {
 
 def silent(line: str) -> None:
     pass
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-def gone(processes: list[psutil.Process]) -> bool:
-    return not [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
 
 def family(pid: int) -> list[psutil.Process]:
@@ -171,7 +158,7 @@ def test_stopping_leaves_no_function_no_temporary_file_and_no_state_file(
     assert len(processes) > 1
     assert list((config.cloud_dir / "tmp").iterdir())
     assert cloud.stop()
-    assert eventually(lambda: gone(processes))
+    eventually(lambda: gone(*processes))
     assert not (config.cloud_dir / "tmp").exists()
     assert not (config.cloud_dir / "state.json").exists()
     assert attach(config) is None
@@ -196,10 +183,10 @@ def test_a_function_that_is_busy_and_ignores_sigterm_neither_delays_the_stop_nor
         """,
     )
     functions.invoke(FunctionName="f", InvocationType="Event", Payload=b"{}")
-    assert eventually(started.exists)
+    eventually(started.exists)
     processes = family(cloud.running.pid)
     assert cloud.stop()  # not killed: the state is saved
-    assert eventually(lambda: gone(processes))
+    eventually(lambda: gone(*processes))
     again = opened()
     functions = connect(config, again.running.endpoint_url).client("lambda")
     assert [f["FunctionName"] for f in functions.list_functions()["Functions"]] == ["f"]
@@ -227,7 +214,7 @@ def test_a_request_that_waits_for_a_function_does_not_delay_the_stop(
 
     waiting = threading.Thread(target=request)
     waiting.start()
-    assert eventually(started.exists)
+    eventually(started.exists)
     assert cloud.stop()
     waiting.join(20)
     assert not waiting.is_alive()
@@ -287,7 +274,7 @@ def test_its_death_is_noticed_with_the_log_s_last_lines(
     cloud = opened()
     assert cloud.failure() is None
     os.kill(cloud.running.pid, signal.SIGKILL)
-    assert eventually(lambda: cloud.failure() is not None)
+    eventually(lambda: cloud.failure() is not None)
     failure = cloud.failure()
     assert failure is not None
     assert "has ended by itself, after:" in failure.what
@@ -321,7 +308,7 @@ signal.pause()
         processes = family(running.pid)
         assert len(processes) > 1
         parent.kill()
-    assert eventually(lambda: gone(processes))
+    eventually(lambda: gone(*processes))
     assert not (config.cloud_dir / "tmp").exists()
     assert attach(config) is None
     again = opened()
@@ -350,7 +337,7 @@ def test_an_interrupt_while_it_stops_kills_at_once(
     monkeypatch.setattr(process, "wait", wait_once)
     with pytest.raises(KeyboardInterrupt):
         cloud.stop()
-    assert eventually(lambda: gone(processes))
+    eventually(lambda: gone(*processes))
 
 
 def test_a_port_that_is_taken_is_refused_and_nothing_is_left(
@@ -444,7 +431,7 @@ def test_a_detached_cloud_stays_when_its_starter_ends_and_is_stopped_with_its_st
     assert cloud.failure() is None
     assert healthy(running.port)
     assert stop_running(config)
-    assert eventually(lambda: gone(processes))
+    eventually(lambda: gone(*processes))
     assert not (config.cloud_dir / "tmp").exists()
     assert attach(config) is None
     assert cloud.failure() is not None
@@ -484,7 +471,7 @@ def test_the_state_of_a_detached_cloud_that_was_killed_is_stale(
     running = detached()
     os.kill(running.pid, signal.SIGKILL)
     state = config.cloud_dir / "state.json"
-    assert eventually(lambda: attach(config) is None and not state.exists())
+    eventually(lambda: attach(config) is None and not state.exists())
     assert not stop_running(config)
     assert detached().pid != running.pid
 
@@ -498,7 +485,7 @@ def test_a_detached_cloud_that_hangs_is_killed_and_that_is_said(
     os.kill(running.pid, signal.SIGSTOP)
     with pytest.raises(EmbeddedCloudFailed, match="did not stop within"):
         stop_running(config, timeout=0.2)
-    assert eventually(lambda: gone(processes))
+    eventually(lambda: gone(*processes))
     assert detached().pid != running.pid
 
 

@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from devbridge.cloud.codebuild.shell import Shell, how
+from tests.waiting import eventually, gone, text_of
 
 
 @pytest.fixture
@@ -28,20 +27,12 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     os.close(output)
 
 
-def gone(pid: int) -> bool:
-    deadline = time.monotonic() + 20
-    while psutil.pid_exists(pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not psutil.pid_exists(pid)
-
-
 def started(shell: Shell, command: str, mark: Path) -> tuple[threading.Thread, list[int]]:
     """Run the command in a thread, until it has made the mark."""
     codes: list[int] = []
     thread = threading.Thread(target=lambda: codes.append(shell.run(command)))
     thread.start()
-    while not (mark.exists() and mark.read_text()):
-        time.sleep(0.01)
+    text_of(mark)
     return thread, codes
 
 
@@ -76,7 +67,7 @@ def test_a_process_that_ignores_sigterm_is_killed_after_the_grace(
     assert codes == [-9]
     assert shell.run("true") < 0  # nothing runs any more
     shell.close()
-    assert gone(int(mark.read_text()))
+    eventually(lambda: gone(int(mark.read_text())))
 
 
 def test_the_grace_is_for_the_whole_group_not_for_its_first_process(
@@ -110,5 +101,5 @@ def test_what_runs_in_the_background_ends_with_close(shell: Shell, tmp_path: Pat
     pid = tmp_path / "pid"
     assert shell.run(f"sleep 1000 & echo $! > '{pid}'") == 0
     shell.close()
-    assert gone(int(pid.read_text()))
+    eventually(lambda: gone(int(pid.read_text())))
     shell.close()
