@@ -102,7 +102,7 @@ def _packed(app: Path, kind: str, name: str, cache: Path) -> float:
     if kind == "function":
         builder.function_asset(loaded.of_type(Function)[0])
     else:
-        builder.job_asset(next(job for job in loaded.of_type(Job) if job.name == name))
+        builder.job_assets(next(job for job in loaded.of_type(Job) if job.name == name))
     return (time.perf_counter() - began) * 1000
 
 

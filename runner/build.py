@@ -36,6 +36,8 @@ GRACE = 30.0
 FIRST_POLL = 0.5
 LONGEST_POLL = 5.0
 """Seconds between two looks at whether it is this run's turn."""
+PACKAGES = "CODEBUILD_SRC_DIR_packages"
+"""The variable with the folder of the project's source "packages": what the job imports."""
 _PAYLOAD = ("DEVBRIDGE_PAYLOAD", "DEVBRIDGE_PAYLOAD_KEY")
 
 
@@ -241,8 +243,13 @@ class Build:
 
 def worker_environment(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
     """The worker's environment: the build's, and what the laptop's workers have, too."""
+    own = {key: value for key, value in environment.items() if key not in _PAYLOAD}
+    if packages := environment.get(PACKAGES):
+        # So the handler's own child processes find them, too.
+        paths = (environment.get("PYTHONPATH"), packages)
+        own["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     return {
-        **{key: value for key, value in environment.items() if key not in _PAYLOAD},
+        **own,
         "AWS_LAMBDA_FUNCTION_NAME": settings.job,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": environment.get("DEVBRIDGE_MEMORY_MB", ""),
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/codebuild/{settings.project}",

@@ -41,6 +41,16 @@ class Sources:
     """The same for imports whose failure is caught."""
 
 
+@dataclass(frozen=True, slots=True)
+class JobAssets:
+    """The two zips that a job's build starts from. What others have written changes seldom, and may
+    be a hundred megabytes; so it need not be packed and uploaded with each change of the code."""
+
+    code: Asset
+    packages: Asset | None
+    """The distributions that it imports; None if there are none."""
+
+
 class Builder:
     """Packs the code of one deployment, for one cloud.
 
@@ -79,7 +89,8 @@ class Builder:
                 is too large.
         """
         sources = reachable(function.app.root, function.handler.file)
-        parts = self._parts(function, sources, self._target(function))
+        packages, code = self._parts(function, sources, self._target(function))
+        parts = Parts({**packages, **code.installed}, code.own)
         if (size := parts.size) > UNZIPPED_LIMIT:
             raise BuildError(
                 f"{function}: its files have {size:,} bytes; AWS Lambda takes {UNZIPPED_LIMIT:,}",
@@ -88,8 +99,8 @@ class Builder:
             )
         return zip_asset(str(function), parts, self.cache / "zips")
 
-    def job_asset(self, job: Job) -> Asset:
-        """The zip that a job's build starts from: as a function's, and the runner.
+    def job_assets(self, job: Job) -> JobAssets:
+        """What a job's build starts from: as a function, and the runner.
 
         Raises:
             BuildError: an import or a requirement cannot be resolved, or a file does not parse.
@@ -99,15 +110,19 @@ class Builder:
         if "devbridge/payloads.py" in sources.files:
             # It decodes payloads to dataclasses and the like with it.
             sources.optional.setdefault("msgspec", "devbridge/payloads.py")
-        parts = self._parts(job, sources, self._target(job))
-        if taken := [name for name in parts.files if name.partition("/")[0] == "runner"]:
+        packages, code = self._parts(job, sources, self._target(job))
+        taken = [n for n in (*packages, *code.files) if n.partition("/")[0] == "runner"]
+        if taken:
             raise BuildError(
                 f"{job}: the name 'runner' is taken by what runs jobs",
                 where=", ".join(sorted(taken)[:3]),
                 remedy="rename that package of yours",
             )
-        own = {**parts.own, **_runner()}
-        return zip_asset(str(job), Parts(parts.installed, own), self.cache / "zips")
+        parts, known = Parts(code.installed, {**code.own, **_runner()}), self.cache / "zips"
+        return JobAssets(
+            zip_asset(str(job), parts, known),
+            zip_asset(f"packages of {job}", Parts(packages), known) if packages else None,
+        )
 
     def _target(self, code: Function | Job) -> Target | None:
         version = (code.runtime or f"python{self.version}").removeprefix("python")
@@ -117,16 +132,19 @@ class Builder:
             return None
         return Target(version, None)
 
-    def _parts(self, code: Function | Job, sources: Sources, target: Target | None) -> Parts:
+    def _parts(
+        self, code: Function | Job, sources: Sources, target: Target | None
+    ) -> tuple[dict[str, Path], Parts]:
+        """The files of distributions, and the others."""
         root, extra = code.app.root, self._required(code, target)
         here = importable(extra) if extra else set()
         needed = sources.third_party.keys() - here
         wished = (sources.optional.keys() | (sources.third_party.keys() & here)) - needed
         found = self._distributions(needed, wished, sources)
         # As on the laptop, what the app's interpreter has comes before what `install` adds.
-        files = files_in(extra, without=[d.name for d in found]) if extra else {}
-        files |= files_for(found, target, self.cache)
-        files |= {name: root / name for name in copied_files(root, code.copy_files)}
+        packages = files_in(extra, without=[d.name for d in found]) if extra else {}
+        packages |= files_for(found, target, self.cache)
+        copied = {name: root / name for name in copied_files(root, code.copy_files)}
         schemas = {
             bound.name: self.schemas[bound.name]
             for bound in code.bind
@@ -134,9 +152,9 @@ class Builder:
         }
         own: dict[str, Content] = {**sources.files}
         if schemas:
-            files |= {arc: path for d in _validator() for arc, path in d.files}
+            packages |= {arc: path for d in _validator() for arc, path in d.files}
             own[SCHEMAS] = json.dumps(schemas, sort_keys=True).encode()
-        return Parts(files, own)
+        return packages, Parts(copied, own)
 
     def _required(self, code: Function | Job, target: Target | None) -> Path | None:
         """The folder with what `install` names."""

@@ -245,7 +245,7 @@ def _make(
     in_cloud = [job for job in jobs if has_project(job, settings)]
     contained = [job for job in in_cloud if job.container]
     functions = {each.name: builder.function_asset(each) for each in app.of_type(Function)}
-    sources = {job.name: builder.job_asset(job) for job in in_cloud if not job.container}
+    sources = {job.name: builder.job_assets(job) for job in in_cloud if not job.container}
     invoked = [has_invoker(job, settings) for job in jobs]
     stub = stub_asset() if not all(invoked) else None
     invoker = invoker_asset() if any(invoked) else None
@@ -254,12 +254,14 @@ def _make(
         stub=stub.key if stub else "",
         invoker=invoker.key if invoker else "",
         functions={name: asset.key for name, asset in functions.items()},
-        jobs={name: asset.key for name, asset in sources.items()},
+        jobs={name: made.code.key for name, made in sources.items()},
+        packages={name: made.packages.key for name, made in sources.items() if made.packages},
         images={
             job.name: image_uri(job, cloud, settings.stage) for job in in_cloud if job.container
         },
     )
-    packed = [stub, invoker, *functions.values(), *sources.values()]
+    packed = [stub, invoker, *functions.values()]
+    packed += [asset for made in sources.values() for asset in (made.packages, made.code)]
     return _Made(
         synth(app, settings, assets),
         [asset for asset in packed if asset],

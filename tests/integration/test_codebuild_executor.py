@@ -480,6 +480,29 @@ def test_a_source_that_cannot_be_read_fails_the_build(codebuild: CodeBuild, allo
     assert build["buildStatus"] == "FAILED"
 
 
+def test_further_sources_are_in_folders_of_their_own(codebuild: CodeBuild) -> None:
+    location, *others = (
+        put_zip(codebuild.cloud, {"x.txt": name}, f"source-{name}")
+        for name in ("one", "two", "three")
+    )
+    codebuild.make_role("builder", allow("s3:GetObject", "*"))
+    spec = buildspec("cat x.txt $CODEBUILD_SRC_DIR_two/x.txt $CODEBUILD_SRC_DIR_three/x.txt; ls")
+    codebuild.make_project(
+        source={"type": "S3", "location": location, "buildspec": spec},
+        secondarySources=[
+            {"type": "S3", "location": other, "sourceIdentifier": name}
+            for name, other in zip(("two", "three"), others, strict=True)
+        ],
+    )
+    build = codebuild.run()
+    assert codebuild.lines(build) == ["onetwothreex.txt"]
+    assert [each["sourceIdentifier"] for each in build["secondarySources"]] == ["two", "three"]
+
+    gone = [{"type": "S3", "location": f"{location}x", "sourceIdentifier": "two"}]
+    failed = codebuild.run(secondarySourcesOverride=gone)
+    assert context(failed, "DOWNLOAD_SOURCE")[0] == "CLIENT_ERROR"
+
+
 def test_the_source_can_be_overridden(codebuild: CodeBuild) -> None:
     location = put_zip(codebuild.cloud, {"other.yml": buildspec("echo from S3")})
     codebuild.make_role("builder", allow("s3:GetObject", f"arn:aws:s3:::{location}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import shutil
@@ -150,12 +151,16 @@ class _Run:
         folder = self._directory / "src"
         self._say("Waiting for agent ping")
         self._say("Phase is DOWNLOAD_SOURCE")
-        s3 = self._client("s3") if self._record["source"].get("type") == "S3" else None
-        version = source.fetch(self._record, s3, folder, self._directory)
+        s3 = functools.cache(lambda: self._client("s3"))
+        version = source.fetch(
+            self._record["source"], self._record.get("sourceVersion"), s3, folder
+        )
         with self._build.changing() as record:
             if version:
                 record["resolvedSourceVersion"] = version
-        self._say(f"CODEBUILD_SRC_DIR={folder}")
+        folders = {"CODEBUILD_SRC_DIR": folder, **self._secondary(s3)}
+        for name, path in folders.items():
+            self._say(f"{name}={path}")
         spec = self._buildspec(folder)
         values = variables.resolved(variables.declared(self._record, spec), self._client, self._say)
         for part in spec.ignored:
@@ -166,7 +171,7 @@ class _Run:
         shell = Shell(
             self._directory / "shell",
             cwd=folder,
-            environment=self._environment(folder) | values,
+            environment=self._environment() | {n: str(p) for n, p in folders.items()} | values,
             output=self._log.output if self._log else _devnull(self._stack),
             program=spec.shell,
             exported=spec.exported,
@@ -174,6 +179,21 @@ class _Run:
         self._stack.callback(shell.close)
         self._build.on_end(lambda: shell.terminate(self._build.grace))
         return spec, shell
+
+    def _secondary(self, s3: Callable[[], Any]) -> dict[str, Path]:
+        """Fetch the other sources; their folders, by the variables that tell of them."""
+        versions = {
+            each["sourceIdentifier"]: each["sourceVersion"]
+            for each in self._record.get("secondarySourceVersions", ())
+        }
+        folders = {}
+        for each in self._record.get("secondarySources", ()):
+            name = each["sourceIdentifier"]
+            folder = self._directory / f"src-{name}"
+            folder.mkdir()
+            source.fetch(each, versions.get(name), s3, folder)
+            folders[f"CODEBUILD_SRC_DIR_{name}"] = folder
+        return folders
 
     def _buildspec(self, folder: Path) -> Buildspec:
         text = self._record["source"].get("buildspec") or ""
@@ -187,7 +207,7 @@ class _Run:
                 raise Failure("YAML_FILE_ERROR", f"stat {path}: {why.lower()}") from None
         return buildspec.parse(text)
 
-    def _environment(self, folder: Path) -> dict[str, str]:
+    def _environment(self) -> dict[str, str]:
         record, path = self._record, os.environ.get("PATH", os.defpath)
         stream = records.stream_of(record)
         return {
@@ -211,7 +231,6 @@ class _Run:
             "CODEBUILD_LOG_PATH": stream[1] if stream else "",
             "CODEBUILD_RESOLVED_SOURCE_VERSION": record.get("resolvedSourceVersion", ""),
             "CODEBUILD_SOURCE_VERSION": record.get("sourceVersion", ""),
-            "CODEBUILD_SRC_DIR": str(folder),
             "CODEBUILD_START_TIME": str(int(record["startTime"] * 1000)),
         }
 

@@ -1,24 +1,28 @@
-"""A build's source: a zip object of S3 to files."""
+"""A build's sources: zip objects of S3 to files."""
 
 from __future__ import annotations
 
 import shutil
 import stat
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from .failure import Failure
 
 
-def fetch(record: Mapping[str, Any], s3: Any, directory: Path, scratch: Path) -> str | None:
-    """Put the build's source into `directory`; the version of the object, where it has one.
+def fetch(
+    source: Mapping[str, Any], version: str | None, s3: Callable[[], Any], directory: Path
+) -> str | None:
+    """Put a source into `directory`; the version of the object, where it has one.
+
+    Args:
+        version: of the object, if it is not to be the latest.
 
     Raises:
         Failure: it is of a type that is not supported here, or is not there, or no zip.
     """
-    source = record["source"]
     kind = source.get("type", "NO_SOURCE")
     if kind == "NO_SOURCE":
         return None
@@ -34,10 +38,9 @@ def fetch(record: Mapping[str, Any], s3: Any, directory: Path, scratch: Path) ->
             f"source location {location!r} is not supported on the embedded cloud, only the zip"
             " object <bucket>/<key>",
         )
-    version = record.get("sourceVersion")
-    archive = scratch / "source.zip"
+    archive = directory.with_name(f"{directory.name}.zip")
     try:
-        answer = s3.get_object(
+        answer = s3().get_object(
             Bucket=bucket, Key=key, **({"VersionId": version} if version else {})
         )
         with archive.open("wb") as file:

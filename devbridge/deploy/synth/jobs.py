@@ -30,6 +30,8 @@ from devbridge.deploy.synth.variables import job_variables
 from devbridge.protocol.messages import Topics
 from runner.ends import retry_delay
 
+PACKAGES: Final = "packages"
+"""The identifier of the source with what a job imports: the runner looks for it."""
 LOG_DAYS: Final = 14
 """Of the invokers, which log little."""
 STUB_HANDLER: Final = "stub_lambda/handler.handler"
@@ -126,14 +128,19 @@ def _add_project(stack: Stack, job: Job) -> None:
         ],
     )
     source = codebuild.Source(Type="NO_SOURCE", BuildSpec=PLACEHOLDER)
+    secondary: list[Any] = []
     if real:
         environment.Image = _image(stack, job)
         environment.ImagePullCredentialsType = "SERVICE_ROLE"
         if job.container:
             source.BuildSpec = container_buildspec(job.container.cmd, _delays(job))
         else:
-            location = f"{stack.assets.bucket}/{stack.assets.jobs[job.name]}"
-            source = codebuild.Source(Type="S3", Location=location, BuildSpec=BUILDSPEC)
+            code, *packages = (f"{stack.assets.bucket}/{key}" for key in _zips(stack, job))
+            source = codebuild.Source(Type="S3", Location=code, BuildSpec=BUILDSPEC)
+            secondary = [
+                codebuild.Source(Type="S3", Location=location, SourceIdentifier=PACKAGES)
+                for location in packages
+            ]
     project = codebuild.Project(
         names.logical(job, "Project"),
         Name=name,
@@ -148,6 +155,8 @@ def _add_project(stack: Stack, job: Job) -> None:
         TimeoutInMinutes=timeout_minutes(job),
         QueuedTimeoutInMinutes=QUEUED_MINUTES,
     )
+    if secondary:
+        project.SecondarySources = secondary
     if job.vpc:
         project.VpcConfig = codebuild.VpcConfig(
             VpcId=job.vpc.id,
@@ -156,6 +165,12 @@ def _add_project(stack: Stack, job: Job) -> None:
         )
     stack.add_main(job, project, job.tags)
     stack.output(job, "Role", arn_of(role))
+
+
+def _zips(stack: Stack, job: Job) -> list[str]:
+    """The keys of what its builds start from: its code, and its packages if it has any."""
+    keys = (stack.assets.jobs[job.name], stack.assets.packages.get(job.name))
+    return [key for key in keys if key]
 
 
 def timeout_minutes(job: Job) -> int:
@@ -223,7 +238,7 @@ def _run_in_build(stack: Stack, job: Job) -> list[Json]:
         allow(["s3:GetBucketLocation"], [arn("s3", bucket)]),
         allow(
             ["s3:GetObject", "s3:GetObjectVersion"],
-            [arn("s3", f"{bucket}/{stack.assets.jobs[job.name]}")],
+            [arn("s3", f"{bucket}/{key}") for key in _zips(stack, job)],
         ),
         allow(["s3:GetObject", "s3:DeleteObject"], [arn("s3", f"{bucket}/payloads/{own}")]),
         allow(["s3:PutObject"], [arn("s3", f"{bucket}/results/{own}")]),

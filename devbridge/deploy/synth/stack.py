@@ -34,6 +34,8 @@ class Assets:
     functions: Mapping[str, str]
     """By the construct's name."""
     jobs: Mapping[str, str] = field(default_factory=dict)
+    packages: Mapping[str, str] = field(default_factory=dict)
+    """Of the jobs that import any; by the job's name."""
     images: Mapping[str, str] = field(default_factory=dict)
     """The URIs of container jobs' images, by the job's name."""
 

@@ -48,7 +48,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def made(app: App, mode: names.Mode, stage: str | None = None, **changes: Any) -> Template:
     """The template of an app with zips and images of the lengths that they have."""
-    zips = {kind: f"{kind[0] * 64}.zip" for kind in ("stub", "invoker", "function", "job")}
+    zips = {
+        kind: f"{kind[0] * 64}.zip" for kind in ("stub", "invoker", "function", "job", "packages")
+    }
     image = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/devbridge/{app.name}:{'a' * 64}"
     jobs = app.of_type(Job)
     values = {
@@ -65,6 +67,7 @@ def made(app: App, mode: names.Mode, stage: str | None = None, **changes: Any) -
         invoker=zips["invoker"],
         functions={function.name: zips["function"] for function in app.of_type(Function)},
         jobs={job.name: zips["job"] for job in jobs if not job.container},
+        packages={job.name: zips["packages"] for job in jobs if not job.container},
         images={job.name: image for job in jobs if job.container},
     )
     return synth(app, Settings(**values), assets)

@@ -106,6 +106,21 @@ def test_a_deployed_job_starts_from_its_zip_in_the_base_image_of_its_python(
     assert made["Environment"]["Type"] == "LINUX_CONTAINER"
     assert made["QueuedTimeoutInMinutes"] == 480
     assert "ConcurrentBuildLimit" not in made
+    assert "SecondarySources" not in made
+
+
+def test_what_a_job_imports_is_a_source_of_its_own_that_only_its_role_may_read(
+    synthed: MakeJob,
+) -> None:
+    template = synthed(install=["polars"])
+    assert project(template)["SecondarySources"] == [
+        {"Type": "S3", "Location": "assets/packages.zip", "SourceIdentifier": "packages"}
+    ]
+    bucket = "arn:${AWS::Partition}:s3:::assets"
+    assert allowed(template, "AJobRole")["s3:GetObjectVersion"] == [
+        *sub(f"{bucket}/a.zip"),
+        *sub(f"{bucket}/packages.zip"),
+    ]
 
 
 @pytest.mark.parametrize("runtime", ["python3.11", "python3.12", "python3.13"])

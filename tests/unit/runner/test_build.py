@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,17 @@ def test_a_worker_does_not_get_the_payload_twice() -> None:
     assert not [name for name in environment if "PAYLOAD" in name]
     assert environment["LAMBDA_TASK_ROOT"] == "/src"
     assert environment["DEVBRIDGE_JOB_NAME"] == "factorial"
+
+
+def test_a_worker_imports_what_is_in_the_source_with_the_packages() -> None:
+    def made(**more: str) -> str | None:
+        environment = ENVIRONMENT | more
+        return worker_environment(Settings.read(environment), environment).get("PYTHONPATH")
+
+    packages = {"CODEBUILD_SRC_DIR_packages": "/packages"}
+    assert made() is None
+    assert made(**packages) == "/packages"
+    assert made(**packages, PYTHONPATH="/own") == f"/own{os.pathsep}/packages"
 
 
 @pytest.mark.parametrize("module", ["build", "worker", "command", "zygote"])
