@@ -51,6 +51,8 @@ async def package(bench: Bench) -> list[Row]:
         ("job", "pure"): (f"job with {PURE}", [PURE]),
         ("job", "native"): (f"job with {native[0]}", list(native)),
     }
+    if bench.quick:
+        del kinds["job", "pure"]
     rows = []
     for (kind, name), (title, distributions) in kinds.items():
         cold: list[float] = []

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-
-from tests.e2e.readme import Terminal, outputs
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -29,15 +26,3 @@ def modules_of(example: Path) -> Iterator[Callable[[str], ModuleType]]:
             path += getattr(sys.modules[name], "__path__", [])
             if any(Path(file).is_relative_to(example) for file in path if file):
                 del sys.modules[name]
-
-
-def check_types(example: Path, to: Path) -> list[str]:
-    """What mypy and pyright say of a copy of an example, called as its README says."""
-    folder = to / example.name
-    shutil.copytree(example, folder, ignore=shutil.ignore_patterns(".*", "typings", "__pycache__"))
-    stubs, mypy, pyright = outputs(Terminal(folder, replaced={}).follow("Check its types"))
-    assert "wrote " in stubs
-    return [mypy.splitlines()[-1].partition(" in ")[0], pyright.splitlines()[-1]]
-
-
-PASSED = ["Success: no issues found", "0 errors, 0 warnings, 0 informations"]

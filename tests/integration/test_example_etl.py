@@ -24,7 +24,7 @@ from devbridge.constructs import Api, Function, Job
 from devbridge.deploy import load_app
 from devbridge.errors import PayloadInvalid, UnknownRun
 from devbridge.job import BoundJob, JobRun, JobStatus
-from tests.integration.example import EXAMPLES, PASSED, check_types, modules_of
+from tests.integration.example import EXAMPLES, modules_of
 
 EXAMPLE = EXAMPLES / "etl"
 HEAD = "order_id,ordered_at,country,currency,amount\n"
@@ -246,7 +246,3 @@ def test_the_apis_functions_do_not_get_polars(tmp_path: Path) -> None:
     sizes = [builder.function_asset(each).size for each in load_app(EXAMPLE).of_type(Function)]
     assert len(sizes) == 3
     assert max(sizes) < 500_000
-
-
-def test_its_types_are_right(tmp_path: Path) -> None:
-    assert check_types(EXAMPLE, tmp_path) == PASSED

@@ -18,7 +18,6 @@ from devbridge.constructs import Api, Job, Table
 from devbridge.deploy import load_app
 from devbridge.errors import PayloadInvalid
 from devbridge.job import BoundJob, JobRun
-from tests.integration.example import PASSED, check_types
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "factorial"
 
@@ -132,7 +131,3 @@ def test_the_api_answers_400_to_what_is_not_a_whole_number(
 ) -> None:
     assert load("api/start.py").handler(event, None)["statusCode"] == 400
     assert started == []
-
-
-def test_its_types_are_right(tmp_path: Path) -> None:
-    assert check_types(EXAMPLE, tmp_path) == PASSED

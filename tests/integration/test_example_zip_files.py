@@ -9,7 +9,6 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import IO, Any
 
@@ -23,7 +22,7 @@ from moto.ses.models import ses_backends
 from devbridge.constructs import Api, Bucket, Job
 from devbridge.deploy import load_app
 from devbridge.job import BoundJob, JobRun
-from tests.integration.example import EXAMPLES, PASSED, check_types, modules_of
+from tests.integration.example import EXAMPLES, modules_of
 
 EXAMPLE = EXAMPLES / "zip-files"
 SENDER, ORDERER = "zips@example.com", "jane@example.com"
@@ -270,7 +269,3 @@ def test_the_api_shows_an_order_with_its_link_once_it_is_packed(load: Load, clou
     code, shown = answered(load, "api.show", pathParameters={"id": "order-1"})
     assert (code, shown["state"], shown["missing"]) == (200, "packed", ["b"])
     assert "/order-1.zip?X-Amz-" in shown["link"]
-
-
-def test_its_types_are_right(tmp_path: Path) -> None:
-    assert check_types(EXAMPLE, tmp_path) == PASSED
