@@ -14,10 +14,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from devbridge.daemon.daemon import Daemon, Settings
+from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.ledger import Ledger
 from devbridge.daemon.model import JobSpec
 from devbridge.daemon.terminal import Terminal
-from devbridge.daemon.workers import FreshLauncher, Launcher, worker_environment
+from devbridge.daemon.workers import FreshLauncher, Launcher
 from devbridge.daemon.zygote import ZygoteLauncher
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Topics

@@ -15,7 +15,8 @@ _RETRIED = frozenset({FAILED, TIMED_OUT, CRASHED})
 
 LONGEST_RETRY_DELAY = 3600.0
 """Seconds."""
-_COUNT = re.compile(rb"^oom_kill (\d+)$", re.MULTILINE)
+OOM_KILLS = re.compile(rb"^oom_kill (\d+)$", re.MULTILINE)
+"""Where the kernel tells how many processes it has killed because memory ran out."""
 
 
 @dataclass(frozen=True)
@@ -49,19 +50,26 @@ def retry_delay(delay: float, attempt: int) -> float:
     return min(LONGEST_RETRY_DELAY, delay * 2.0 ** min(attempt - 1, 16))
 
 
-def crash(status: int, *, out_of_memory: bool = False, where: str = "") -> Failure:
+def crash(
+    status: int,
+    *,
+    out_of_memory: bool = False,
+    where: str = "",
+    remedy: str = "give the job more memory_size",
+) -> Failure:
     """What to say of a worker that went without an answer.
 
     Args:
         status: its exit code, or the negative number of the signal that ended it.
         out_of_memory: the kernel has killed a process because memory ran out.
         where: what it was doing, if not the run itself.
+        remedy: what helps when memory runs out.
     """
-    failure = _crash(status, out_of_memory)
+    failure = _crash(status, remedy if out_of_memory else "")
     return Failure(failure.type, f"{failure.message} {where}") if where else failure
 
 
-def _crash(status: int, out_of_memory: bool) -> Failure:
+def _crash(status: int, more_memory: str) -> Failure:
     if status >= 0:
         return Failure("Exited", f"the worker exited with code {status} without an answer")
     try:
@@ -70,11 +78,9 @@ def _crash(status: int, out_of_memory: bool) -> Failure:
         name = f"signal {-status}"
     if name != "SIGKILL":
         return Failure("Killed", f"the worker was ended by {name}")
-    if out_of_memory:
-        return Failure(
-            "OutOfMemory",
-            "memory ran out, and the kernel killed the worker: give the job more memory_size",
-        )
+    if more_memory:
+        text = f"memory ran out, and the kernel killed the worker: {more_memory}"
+        return Failure("OutOfMemory", text)
     hint = " (the kernel does that when memory runs out)"
     return Failure("Killed", f"the worker was ended by SIGKILL{hint}")
 
@@ -88,7 +94,7 @@ def oom_kills() -> int:
     for path in ("/sys/fs/cgroup/memory.events", "/proc/vmstat"):
         try:
             with open(path, "rb") as file:
-                found = _COUNT.search(file.read())
+                found = OOM_KILLS.search(file.read())
         except OSError:
             continue
         if found:

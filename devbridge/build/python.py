@@ -16,14 +16,13 @@ from devbridge.build.pip import Target, files_in, importable, requirements_path
 from devbridge.build.zips import Asset, Content, Parts, make_zip, zip_asset
 from devbridge.constructs import Function, Job, copied_files
 from devbridge.errors import BuildError
+from devbridge.schemas import FILE as SCHEMAS
 
 OWN_ROOT: Final = Path(__file__).resolve().parents[2]
 """The folder that the packages devbridge and stub_lambda are in."""
 STUB: Final = "stub_lambda/handler.py"
 INVOKER: Final = "stub_lambda/deployed.py"
 _OWN_PACKAGES: Final = frozenset({"devbridge", "stub_lambda", "runner"})
-SCHEMAS: Final = "devbridge-schemas.json"
-"""The file with the schemas of the payloads of bound jobs."""
 UNZIPPED_LIMIT: Final = 250 * 1024 * 1024
 """AWS Lambda's limit, in bytes."""
 _LAZY: Final = "devbridge/__init__.py"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from devbridge.cli.common import app_options, cloud
+from devbridge.daemon.environment import without_own
 from devbridge.errors import CommandNotFound, NotDeployed
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from devbridge.daemon.model import Failure, Modules
     from devbridge.daemon.runtime_api import CredentialsProvider
 
-_SCRUBBED: Final = ("AWS_", "DEVBRIDGE_", "BOTO_CONFIG")
-"""What begins so in the developer's environment is not passed on."""
 _PASSED_ON: Final = (
     signal.SIGINT,
     signal.SIGTERM,
@@ -67,11 +66,6 @@ def bind(config: Config, *, command: tuple[str, ...]) -> None:
             ) from None
         code = asyncio.run(_run(command, {**without_own(os.environ), **bound}, there, role_arn))
     click.get_current_context().exit(code)
-
-
-def without_own(developer: Mapping[str, str]) -> dict[str, str]:
-    """The developer's environment without what an AWS SDK, or devbridge, would find there."""
-    return {key: value for key, value in developer.items() if not key.startswith(_SCRUBBED)}
 
 
 class _Listener:
@@ -122,8 +116,8 @@ async def run_with_credentials(
     Raises:
         CommandNotFound: it cannot be started.
     """
+    from devbridge.daemon.environment import sdk_environment  # noqa: PLC0415
     from devbridge.daemon.runtime_api import RuntimeApi  # noqa: PLC0415
-    from devbridge.daemon.workers import sdk_environment  # noqa: PLC0415
 
     api = RuntimeApi(_Listener(), credentials)
     await api.start()

@@ -213,10 +213,10 @@ def _compose(
     from devbridge.daemon.credentials import RoleCredentials  # noqa: PLC0415
     from devbridge.daemon.daemon import Daemon, Settings  # noqa: PLC0415
     from devbridge.daemon.developer import DeveloperCredentials, Health  # noqa: PLC0415
+    from devbridge.daemon.environment import worker_environment  # noqa: PLC0415
     from devbridge.daemon.ledger import Ledger  # noqa: PLC0415
     from devbridge.daemon.memory import limit_of  # noqa: PLC0415
     from devbridge.daemon.terminal import Style  # noqa: PLC0415
-    from devbridge.daemon.workers import worker_environment  # noqa: PLC0415
     from devbridge.deploy import load_app  # noqa: PLC0415
     from devbridge.protocol import codec  # noqa: PLC0415
     from devbridge.protocol.messages import Presence, Topics  # noqa: PLC0415

@@ -10,17 +10,19 @@ which anybody may read the number: when it rose, the run CRASHED with OutOfMemor
 
 from __future__ import annotations
 
-import re
-import signal
 from pathlib import Path
 from typing import Final
 
 from devbridge.daemon.model import Exit, Failure, JobSpec
+from runner import ends
 
 _VMSTAT: Final = Path("/proc/vmstat")
 _OWN_GROUP: Final = Path("/proc/self/cgroup")
 _GROUPS: Final = Path("/sys/fs/cgroup")
-_COUNT: Final = re.compile(rb"^oom_kill (\d+)$", re.MULTILINE)
+_REMEDY: Final = (
+    "give the machine more, or set memory_limit, so that the handler gets a MemoryError with a"
+    " traceback instead"
+)
 
 
 def limit_of(job: JobSpec, setting: int | str | None) -> int | None:
@@ -57,7 +59,7 @@ class OomKills:
 
     def _count(self) -> int:
         try:
-            found = _COUNT.search(self._source.read_bytes())
+            found = ends.OOM_KILLS.search(self._source.read_bytes())
         except OSError:
             return 0
         return int(found[1]) if found else 0
@@ -80,19 +82,6 @@ def crash(exit_: Exit, *, out_of_memory: bool = False) -> Failure:
 
     `out_of_memory`: the kernel has killed a process because memory ran out.
     """
-    if exit_.signal is None:
-        return Failure("Exited", f"the worker exited with code {exit_.code} without an answer")
-    try:
-        name = signal.Signals(exit_.signal).name
-    except ValueError:
-        name = f"signal {exit_.signal}"
-    if name != "SIGKILL":
-        return Failure("Killed", f"the worker was ended by {name}")
-    if out_of_memory:
-        return Failure(
-            "OutOfMemory",
-            "memory ran out, and the kernel killed the worker: give the machine more, or set"
-            " memory_limit, so that the handler gets a MemoryError with a traceback instead",
-        )
-    hint = " (the kernel does that when memory runs out)"
-    return Failure("Killed", f"the worker was ended by SIGKILL{hint}")
+    status = (exit_.code or 0) if exit_.signal is None else -exit_.signal
+    told = ends.crash(status, out_of_memory=out_of_memory, remedy=_REMEDY)
+    return Failure(told.type, told.message)

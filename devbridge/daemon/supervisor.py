@@ -40,6 +40,7 @@ from devbridge.daemon.events import (
 from devbridge.daemon.ledger import Change
 from devbridge.daemon.memory import crash
 from devbridge.daemon.model import Exit, Failure, JobSpec, State
+from runner.ends import retry_delay
 
 IDLE_DEATHS_UNTIL_BROKEN: Final = 3
 """Standbys that die this often in a row, without having been used, are not started again."""
@@ -51,7 +52,6 @@ LINGER: Final = 10.0
 answered, or it was never used."""
 SHUTDOWN_GRACE: Final = 10.0
 """The longest that Ctrl-C waits for running jobs, however long the grace period is."""
-LONGEST_RETRY_DELAY: Final = 3600.0
 
 _RETRIED: Final = frozenset({State.FAILED, State.CRASHED, State.TIMED_OUT})
 
@@ -383,7 +383,7 @@ class Supervisor:
                 detail=detail,
                 worker_id=run.worker_id,
             )
-        delay = retry_delay(spec, run.attempt)
+        delay = retry_delay(spec.retry_delay, run.attempt)
         self._runs[job_id] = _Run(run.job, run.attempt + 1, run.order)
         self._delayed[job_id] = now + delay
         return _record(
@@ -493,11 +493,6 @@ class Supervisor:
             _record(job_id, State.RUNNING, now, run.attempt),
             Give(worker_id, name, job_id, run.attempt, run.deadline),
         ]
-
-
-def retry_delay(spec: JobSpec, attempt: int) -> float:
-    """Seconds between the end of attempt number `attempt` (from 1) and the next: doubling."""
-    return min(LONGEST_RETRY_DELAY, spec.retry_delay * 2.0 ** min(attempt - 1, 16))
 
 
 def _record(

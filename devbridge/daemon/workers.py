@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import select
 import signal
@@ -16,15 +15,11 @@ from pathlib import Path
 from typing import Final, Protocol
 
 import runner
-from devbridge.daemon.model import Exit, JobSpec
-from devbridge.daemon.runtime_api import WorkerAddress
+from devbridge.daemon.model import Exit
 from devbridge.errors import InterpreterError
 
 RUNNER: Final = Path(runner.__file__).parent
 """The runner's folder: any interpreter can run it, without devbridge in its environment."""
-
-_FROM_DEVELOPER: Final = ("PATH", "HOME", "VIRTUAL_ENV")
-_SCRUBBED: Final = ("AWS_", "DEVBRIDGE_", "LAMBDA_", "BOTO_CONFIG", "_HANDLER", "PYTHONHOME")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,65 +64,6 @@ class Launcher(Protocol):
 
     async def close(self) -> None:
         """End every worker that is left. Idempotent."""
-
-
-def worker_environment(
-    developer: Mapping[str, str],
-    job: JobSpec,
-    address: WorkerAddress,
-    *,
-    root: Path,
-    region: str,
-    endpoint_url: str | None = None,
-    memory_limit: int | None = None,
-) -> dict[str, str]:
-    """The whole environment of a worker of `job`.
-
-    The developer's own, without anything that would let an AWS SDK find the developer's
-    credentials or configuration; then the job's; then what the worker must have.
-    `endpoint_url` is the embedded cloud's, None on AWS. `memory_limit` is in bytes.
-    """
-    environment = {k: v for k, v in developer.items() if not k.startswith(_SCRUBBED)}
-    environment.update(job.environment)
-    environment.update({k: developer[k] for k in _FROM_DEVELOPER if k in developer})
-    environment.update(
-        {
-            "AWS_LAMBDA_RUNTIME_API": address.runtime_api,
-            "AWS_LAMBDA_FUNCTION_NAME": job.name,
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(job.memory_mb),
-            "_HANDLER": job.handler,
-            "LAMBDA_TASK_ROOT": str(root),
-            "DEVBRIDGE_JOB_NAME": job.name,
-            **sdk_environment(address, region=region, endpoint_url=endpoint_url),
-        }
-    )
-    if job.command:
-        environment["DEVBRIDGE_COMMAND"] = json.dumps(job.command)
-        environment["DEVBRIDGE_COMMAND_DIR"] = str(root / job.command_dir)
-    if memory_limit is not None:
-        environment["DEVBRIDGE_MEMORY_LIMIT"] = str(memory_limit)
-    return environment
-
-
-def sdk_environment(
-    address: WorkerAddress, *, region: str, endpoint_url: str | None = None
-) -> dict[str, str]:
-    """What makes an AWS SDK use a role's credentials, and nothing else that it might find.
-
-    `endpoint_url` is the embedded cloud's, None on AWS.
-    """
-    environment = {
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI": address.credentials_uri,
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN": address.credentials_token,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    if endpoint_url is not None:
-        environment["AWS_ENDPOINT_URL"] = endpoint_url
-    return environment
 
 
 def exit_of(status: int) -> Exit:

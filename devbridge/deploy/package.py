@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from devbridge.build.zips import Asset
+from devbridge.builds import RESULT_DAYS
 from devbridge.deploy import names
 from devbridge.deploy.access import Access, OnProgress, Progress
 from devbridge.deploy.policies import document, dump, tls_only
@@ -35,13 +36,13 @@ RULES: Final[list[dict[str, Any]]] = [
         "ID": "results",
         "Status": "Enabled",
         "Filter": {"Prefix": "results/"},
-        "Expiration": {"Days": 30},
+        "Expiration": {"Days": RESULT_DAYS},
     },
     {
         "ID": "runs",
         "Status": "Enabled",
         "Filter": {"Prefix": "runs/"},
-        "Expiration": {"Days": 30},
+        "Expiration": {"Days": RESULT_DAYS},
     },
 ]
 """How long the asset bucket keeps what: zips for ever, as builds start from them."""

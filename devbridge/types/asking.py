@@ -9,16 +9,16 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import runner
 from devbridge.constructs import App, Job
+from devbridge.daemon.environment import isolated, scrubbed
 from devbridge.types import describe
 from devbridge.types.accepted import accepted
 from devbridge.types.resources import placeholders
 
 Json = dict[str, Any]
-_SCRUBBED: Final = ("AWS_", "DEVBRIDGE_", "LAMBDA_", "BOTO_CONFIG", "_HANDLER", "PYTHONHOME")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +94,10 @@ def _types(answer: Json) -> JobTypes:
 
 def _environment(app: App) -> dict[str, str]:
     """A worker's environment without credentials; what is bound has names that stand for none."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(_SCRUBBED)}
     return {
-        **environment,
+        **scrubbed(os.environ),
         **placeholders(app),
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
+        **isolated("us-east-1"),
         "LAMBDA_TASK_ROOT": str(app.root),
     }
 

@@ -100,18 +100,24 @@ def _candidates(minor: str, path: str, home: Path) -> Iterator[Path]:
 def _base(candidate: Path, minor: str) -> Path | None:
     """The interpreter itself, if it is one: pyenv's shims are there for versions that are not."""
     try:
-        done = subprocess.run(
-            [str(candidate), "-I", "-c", _PROBE],
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            timeout=20,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        version, base = _told(candidate)
+    except (OSError, subprocess.SubprocessError):
         return None
+    return Path(base) if version == minor and base else None
+
+
+def _told(python: Path) -> tuple[str, str]:
+    """An interpreter's version (``3.12``), and the path that it has outside of environments."""
+    done = subprocess.run(
+        [str(python), "-I", "-c", _PROBE],
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        timeout=20,
+        check=True,
+    )
     version, _, base = done.stdout.strip().partition("\n")
-    return Path(base) if done.returncode == 0 and version == minor and base else None
+    return version, base
 
 
 def make_environment(python: Path, directory: Path, minor: str | None = None) -> Path:
@@ -136,15 +142,7 @@ def make_environment(python: Path, directory: Path, minor: str | None = None) ->
 
 @cache
 def _minor(python: Path) -> str:
-    done = subprocess.run(
-        [str(python), "-I", "-c", _PROBE],
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        timeout=20,
-        check=True,
-    )
-    return done.stdout.partition("\n")[0]
+    return _told(python)[0]
 
 
 @cache

@@ -5,8 +5,7 @@ import signal
 import pytest
 
 from devbridge.daemon import memory
-from devbridge.daemon.model import Exit, JobSpec
-from devbridge.daemon.supervisor import retry_delay as daemons_delay
+from devbridge.daemon.model import Exit
 from runner import ends
 from runner.ends import CANCELLED, CRASHED, FAILED, SUCCEEDED, TIMED_OUT, End, Failure
 
@@ -25,10 +24,9 @@ def test_memory_that_ran_out_is_told_by_the_daemons_name() -> None:
     assert "memory_size" in ours.message
 
 
-@pytest.mark.parametrize("attempt", [1, 2, 5, 40])
-def test_attempts_are_as_far_apart_as_the_daemons(attempt: int) -> None:
-    spec = JobSpec("a", "a.handler", 1, 1, "", {}, retry_delay=7.5)
-    assert ends.retry_delay(7.5, attempt) == daemons_delay(spec, attempt)
+def test_attempts_get_further_apart_and_no_more_than_an_hour() -> None:
+    assert [ends.retry_delay(7.5, attempt) for attempt in (1, 2, 5)] == [7.5, 15, 120]
+    assert ends.retry_delay(7.5, 40) == 3600
 
 
 @pytest.mark.parametrize(
