@@ -21,9 +21,10 @@ from typing import Any, Final
 
 import psutil
 
+from devbridge.cloud.ports import free_port
 from tests.chaos.plan import GRACE, STAGE, Order
 from tests.chaos.proxy import Proxy
-from tests.integration.brokers import Broker, free_port, start_mosquitto
+from tests.integration.brokers import Broker, start_mosquitto
 
 REPOSITORY: Final = Path(__file__).parents[2]
 APP: Final = Path(__file__).parent / "app"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import shutil
 import signal
 import socket
@@ -18,7 +17,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from devbridge.cloud.install import install
+from devbridge.cloud.ports import free_port
 
 HOST = "a1b2c3-ats.iot.us-east-1.amazonaws.com"
 _DEADLINE = 20.0
@@ -45,18 +47,6 @@ class Broker:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
             self.kill()
-
-
-def free_port() -> int:
-    """A port on the loopback interface that nobody listens on now.
-
-    Below the range from which the system takes the ports of outgoing connections: a client that
-    dials such a port before its server listens can be connected to itself.
-    """
-    while True:
-        port = random.randrange(10_000, 32_000)  # noqa: S311
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
 
 
 def mosquitto_executable() -> str | None:
@@ -229,3 +219,12 @@ class Proxy:
         if source not in self._stalled:
             with contextlib.suppress(OSError):
                 sink.shutdown(socket.SHUT_WR)
+
+
+STARTS: dict[str, Callable[..., Broker]] = {
+    "mosquitto": start_mosquitto,
+    "ministack": start_ministack,
+}
+needs_mosquitto = pytest.mark.skipif(mosquitto_executable() is None, reason="no mosquitto here")
+BOTH = [pytest.param("mosquitto", marks=needs_mosquitto), "ministack"]
+"""What a fixture or a test is parametrized with to see both brokers."""

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from devbridge.cloud.ports import free_port
 from devbridge.daemon import bridge as bridge_module
 from devbridge.daemon import lifeline, succession
 from devbridge.daemon.bridge import Bridge
@@ -36,21 +37,14 @@ from devbridge.transport.mqtt_sync import SyncMqtt
 from stub_lambda import handler
 from tests.integration.brokers import (
     HOST,
+    STARTS,
     Broker,
     Proxy,
-    free_port,
-    mosquitto_executable,
+    needs_mosquitto,
     running,
-    start_ministack,
     start_mosquitto,
 )
 
-STARTS: dict[str, Callable[..., Broker]] = {
-    "mosquitto": start_mosquitto,
-    "ministack": start_ministack,
-}
-needs_mosquitto = pytest.mark.skipif(mosquitto_executable() is None, reason="no mosquitto here")
-BOTH = [pytest.param("mosquitto", marks=needs_mosquitto), "ministack"]
 PERSISTENT = "user root\npersistence true\npersistence_location {}/\nautosave_interval 1\n"
 DEADLINE = 30.0
 SPEC = JobSpec(
@@ -61,21 +55,6 @@ SPEC = JobSpec(
     role_arn="arn:aws:iam::000000000000:role/r",
     environment={},
 )
-
-
-@pytest.fixture(scope="module", params=BOTH)
-def broker(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Broker]:
-    with running(STARTS[request.param](tmp_path_factory.mktemp(request.param))) as started:
-        yield started
-
-
-@pytest.fixture
-def proxy(broker: Broker) -> Iterator[Proxy]:
-    started = Proxy(broker.port)
-    yield started
-    started.close()
 
 
 @pytest.fixture

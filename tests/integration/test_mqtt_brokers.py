@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import pytest
 
+from devbridge.cloud.ports import free_port
 from devbridge.errors import BrokerRefused, BrokerUnreachable, CredentialsError
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Run
@@ -29,35 +30,18 @@ from devbridge.transport.base import (
 )
 from devbridge.transport.mqtt import MqttTransport
 from tests.integration.brokers import (
+    BOTH,
     HOST,
+    STARTS,
     Broker,
     Proxy,
-    free_port,
-    mosquitto_executable,
+    needs_mosquitto,
     running,
-    start_ministack,
     start_mosquitto,
 )
 
-Start = Callable[..., Broker]
-STARTS: dict[str, Start] = {"mosquitto": start_mosquitto, "ministack": start_ministack}
-BOTH = [
-    pytest.param(
-        "mosquitto",
-        marks=pytest.mark.skipif(mosquitto_executable() is None, reason="no mosquitto here"),
-    ),
-    "ministack",
-]
 DEADLINE = 20.0
 T = TypeVar("T")
-
-
-@pytest.fixture(scope="module", params=BOTH)
-def broker(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Broker]:
-    with running(STARTS[request.param](tmp_path_factory.mktemp(request.param))) as started:
-        yield started
 
 
 @pytest.fixture(params=BOTH)
@@ -65,13 +49,6 @@ def own_broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broke
     """One that the test may kill."""
     with running(STARTS[request.param](tmp_path / "broker")) as started:
         yield started
-
-
-@pytest.fixture
-def proxy(broker: Broker) -> Iterator[Proxy]:
-    started = Proxy(broker.port)
-    yield started
-    started.close()
 
 
 def endpoint(port: int) -> Endpoint:
@@ -397,7 +374,7 @@ async def test_a_receiver_that_fails_does_not_harm_the_connection(
     assert [str(each["exception"]) for each in seen] == ["bad"]
 
 
-@pytest.mark.skipif(mosquitto_executable() is None, reason="no mosquitto here")
+@needs_mosquitto
 async def test_a_broker_that_refuses_says_why(tmp_path: Path, make: Callable[..., Client]) -> None:
     with running(start_mosquitto(tmp_path, extra="allow_anonymous false")) as refusing:
         before = open_files()

@@ -8,7 +8,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,24 +35,9 @@ from tests.integration.brokers import (
     HOST,
     Broker,
     Proxy,
-    mosquitto_executable,
-    running,
-    start_ministack,
-    start_mosquitto,
 )
 from tests.unit.codebuild import PROJECT, FakeCodeBuild
 
-STARTS: dict[str, Callable[[Path], Broker]] = {
-    "mosquitto": start_mosquitto,
-    "ministack": start_ministack,
-}
-BOTH = [
-    pytest.param(
-        "mosquitto",
-        marks=pytest.mark.skipif(mosquitto_executable() is None, reason="no mosquitto here"),
-    ),
-    "ministack",
-]
 Script = Callable[[Request], Reply | None]
 
 
@@ -167,21 +151,6 @@ def accept(request: Request) -> Reply:
         max_attempts=2,
         result=b'{"n": "\xf0\x9f\x99\x82"}',
     )
-
-
-@pytest.fixture(scope="module", params=BOTH)
-def broker(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Broker]:
-    with running(STARTS[request.param](tmp_path_factory.mktemp(request.param))) as started:
-        yield started
-
-
-@pytest.fixture
-def proxy(broker: Broker) -> Iterator[Proxy]:
-    started = Proxy(broker.port)
-    yield started
-    started.close()
 
 
 @pytest.fixture
