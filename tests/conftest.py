@@ -7,12 +7,29 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.loaders import Loader
 
 from devbridge.cloud.embedded import Running, embedded_cloud
 from devbridge.cloud.session import Cloud, connect
 from devbridge.config import Config
+
+
+@pytest.fixture(scope="session", autouse=True)
+def service_models_are_read_once() -> Iterator[None]:
+    """botocore reads its models once for each session, which would be in nearly every test."""
+    with pytest.MonkeyPatch.context() as patch:
+        models: dict[object, object] = {}
+        begin = Loader.__init__
+
+        def init(loader: Loader, *arguments: Any, **options: Any) -> None:
+            begin(loader, *arguments, **options)
+            loader._cache = models
+
+        patch.setattr(Loader, "__init__", init)
+        yield
 
 
 @pytest.fixture(autouse=True)
