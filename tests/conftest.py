@@ -26,7 +26,7 @@ def service_models_are_read_once() -> Iterator[None]:
 
         def init(loader: Loader, *arguments: Any, **options: Any) -> None:
             begin(loader, *arguments, **options)
-            loader._cache = models
+            vars(loader)["_cache"] = models
 
         patch.setattr(Loader, "__init__", init)
         yield
