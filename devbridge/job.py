@@ -39,7 +39,7 @@ from devbridge.errors import (
     UnknownJob,
     UnknownRun,
 )
-from devbridge.payloads import Decoder, checked_size, decoder, dump, payload_type
+from devbridge.payloads import Decoder, checked_size, decoder, dump, payload_type, unwrapped
 from devbridge.resources import bound, fetch_secrets
 from devbridge.schemas import check
 
@@ -210,6 +210,9 @@ def job_handler(name: str) -> Callable[[Callable[..., Any]], Callable[[Any, Any]
     msgspec.Struct, pydantic model or any type that msgspec knows); without one, or with Any or
     dict, it comes as it is. A second parameter gets the context.
 
+    Raises:
+        InvalidValue: no JSON value can be turned into that type.
+
     Raises (when the handler is called):
         PayloadInvalid: the payload is not of that type; the path inside it is named.
         UnknownJob: the handler was called for another job.
@@ -217,24 +220,29 @@ def job_handler(name: str) -> Callable[[Callable[..., Any]], Callable[[Any, Any]
     """
 
     def decorate(handler: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-        kind = payload_type(handler)
         arguments = _positional(handler)
-        decode: Decoder | None = None
-        # A function that imports this module for its types alone has no msgspec and needs none.
-        with contextlib.suppress(ImportError):
-            decode = decoder(kind)
+
+        @functools.cache
+        def decode() -> Decoder | None:
+            return decoder(payload_type(handler))
+
+        # A function that imports this module for its types alone has no msgspec and needs none;
+        # a class that stands below the handler is not there yet.
+        with contextlib.suppress(ImportError, NameError):
+            decode()
 
         @functools.wraps(handler)
         def call(payload: Any = None, context: Any = None) -> Any:
             running = os.environ.get(JOB_NAME, name)
             if running != name:
+                function = unwrapped(handler)
                 raise UnknownJob(
                     f"this handler is for job {name!r}, and was called for job {running!r}",
-                    where=f"{handler.__module__}.{handler.__qualname__}",
+                    where=f"{function.__module__}.{function.__qualname__}",
                     remedy=f"write @job_handler({running!r}), or correct the job's handler in "
                     "app.py",
                 )
-            convert = decode or decoder(kind)
+            convert = decode()
             value = payload if convert is None else convert(payload)
             fetch_secrets()
             return handler(*(value, context)[:arguments])

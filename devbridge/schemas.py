@@ -23,6 +23,8 @@ VARIABLE: Final = "DEVBRIDGE_SCHEMAS"
 Check = Callable[[Any], None]
 _DRAFT: Final = "http://json-schema.org/draft-04/schema#"
 """Of all drafts the one where 5.0 is no integer, as it is none for msgspec."""
+LINE_END: Final = r"\n?\Z"
+"""What '$' at the end of a pattern means; fastjsonschema takes it for the very end."""
 _NAMES: Final = {
     "string": "str",
     "integer": "int",
@@ -173,6 +175,10 @@ def _explain(error: Any, root: Mapping[str, Any]) -> str:
         return f"Object contains unknown field `{extra}`"
     if error.rule == "enum" and _json_type(value) in _types(definition):
         return f"Invalid value {value!r}, expected one of {definition['enum']!r}"
+    if error.rule == "pattern":
+        pattern = definition["pattern"]
+        end = pattern.removesuffix(LINE_END)
+        return f"Expected `str` matching regex {end + '$' if end != pattern else pattern!r}"
     if error.rule in ("type", "enum", "anyOf"):
         members = definition["anyOf"] if error.rule == "anyOf" else [definition]
         kinds = [kind for m in members for kind in _expected(_resolved(m, root))]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from runner.failure import ResultNotJson
@@ -19,11 +21,8 @@ def encode(result: object) -> bytes:
     Raises:
         ResultNotJson: naming the type of the value and its path inside the result.
     """
-    default = _default()
     try:
-        text = json.dumps(
-            result, default=default, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-        )
+        text = _dumps(result, ensure_ascii=False)
     except RecursionError:
         raise ResultNotJson("the result is nested too deeply for JSON") from None
     except (TypeError, ValueError) as error:
@@ -31,12 +30,29 @@ def encode(result: object) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:  # a lone surrogate: valid in JSON only as an escape
-        return json.dumps(result, default=default, allow_nan=False, separators=(",", ":")).encode()
+        return _dumps(result, ensure_ascii=True).encode()
+
+
+def _dumps(result: object, *, ensure_ascii: bool) -> str:
+    # An older devbridge in the app's environment has none.
+    if dumps := getattr(_payloads(), "dumps", None):
+        return str(dumps(result, ensure_ascii=ensure_ascii))
+    return json.dumps(
+        result,
+        default=_default(),
+        ensure_ascii=ensure_ascii,
+        allow_nan=False,
+        separators=(",", ":"),
+    )
+
+
+def _payloads() -> ModuleType | None:
+    # Nothing of devbridge is imported here, only used where the handler has imported it.
+    return sys.modules.get("devbridge.payloads")
 
 
 def _default() -> Callable[[Any], Any] | None:
-    # Nothing of devbridge is imported here, only used where the handler has imported it.
-    return getattr(sys.modules.get("devbridge.payloads"), "to_builtins", None)
+    return getattr(_payloads(), "to_builtins", None)
 
 
 def _explain(  # noqa: PLR0911
@@ -64,8 +80,15 @@ def _explain(  # noqa: PLR0911
         items = ((f"{path}[{index}]", item) for index, item in enumerate(value))
         return next(filter(None, (_explain(item, where, above) for where, item in items)), None)
     for key, item in value.items():
-        if not isinstance(key, (str, int, float, bool, type(None))):
+        if not isinstance(_key(key), (str, int, float, bool, type(None))):
             return f"{path} has the key {key!r}, a {type(key).__name__}; keys must be text"
         if explained := _explain(item, f"{path}[{key!r}]", above):
             return explained
     return None
+
+
+def _key(key: object) -> object:
+    default = _default()
+    with contextlib.suppress(TypeError):
+        return default(key) if default else key
+    return key

@@ -27,8 +27,8 @@ Examples:
   devbridge types --schema factorial            # JSON Schema of its payload and result
   devbridge types --schema | jq .factorial.payload
 
-pyright and Pylance find the stubs by themselves, and so does `mypy .`; for other calls of mypy,
-write mypy_path = "typings" below [tool.mypy] in pyproject.toml.
+pyright and Pylance find the stubs by themselves; for mypy, write mypy_path = "typings" and
+explicit_package_bases = true below [tool.mypy] in pyproject.toml.
 """
 )
 @click.option(

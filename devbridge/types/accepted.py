@@ -8,7 +8,10 @@ as msgspec's have none.
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Any, Final
+
+from devbridge.schemas import LINE_END
 
 Json = dict[str, Any]
 
@@ -112,11 +115,14 @@ def _pattern(pattern: str) -> Json:
     body = pattern.removesuffix("$")
     escapes = len(body) - len(body.rstrip("\\"))
     if body != pattern and escapes % 2 == 0:
-        pattern = body + r"\n?\Z"
+        pattern = body + LINE_END
     if "$" in pattern:
         return {}
     try:
-        re.compile(pattern)
-    except re.error:
+        # Rust's syntax, which pydantic uses, has [[:alpha:]] and [a-z--b]: to re they are a mistake
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)
+            re.compile(pattern)
+    except (re.error, FutureWarning):
         return {}
     return {"pattern": pattern}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import keyword
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any, Final
 
 Json = dict[str, Any]
@@ -40,8 +42,8 @@ class Annotations:
         Args:
             prefix: begins the names of its TypedDicts.
             name: the rest of the name of its own.
-            sent: it is given by the caller, so a tuple is as good as a list; otherwise it was read
-                from JSON.
+            sent: it is given by the caller and changed by nobody: a tuple is as good as a list,
+                and a narrower type of an item as the type itself. Otherwise it was read from JSON.
         """
         return _One(self, schema.get("$defs", {}), prefix, sent).root(schema, name)
 
@@ -121,7 +123,7 @@ class _One:
         fields = {}
         for key, value in schema["properties"].items():
             of = self._of(value, f"{name.removeprefix(self._prefix)}{pascal(key)}")
-            fields[key] = of if key in required else f"NotRequired[{of}]"
+            fields[key] = _Field(of, required=key in required, constant=self._sent)
         self._file.definitions.insert(
             at, _typed_dict(name, fields, str(schema.get("description", "")))
         )
@@ -134,16 +136,21 @@ class _One:
             if schema.get("maxItems") != len(parts) or schema.get("minItems") != len(parts):
                 parts = ["Any"]
             elif self._sent:
-                return _union([f"tuple[{', '.join(parts)}]", f"list[{_union(parts)}]"])
+                return _union([f"tuple[{', '.join(parts)}]", f"_List[{_union(parts)}]"])
             return f"list[{_union(parts)}]"
         item = self._of(items, f"{name}Item") if isinstance(items, dict) else "Any"
-        return f"list[{item}] | tuple[{item}, ...]" if self._sent else f"list[{item}]"
+        return f"_Array[{item}]" if self._sent else f"list[{item}]"
 
 
 def pascal(name: str) -> str:
     """``resize-images`` as the beginning of a class's name: ``ResizeImages``."""
     words = "".join(c if c.isalnum() and c.isascii() else " " for c in name).split()
     return "".join(word[0].upper() + word[1:] for word in words)
+
+
+def names(annotation: str) -> set[str]:
+    """The names that an annotation is made of."""
+    return {node.id for node in ast.walk(ast.parse(annotation)) if isinstance(node, ast.Name)}
 
 
 def docstring(text: str, indent: str = "    ") -> str:
@@ -167,12 +174,37 @@ def _is_record(schema: Any) -> bool:
     )
 
 
-def _typed_dict(name: str, fields: dict[str, str], description: str) -> str:
-    if all(k.isidentifier() and not keyword.iskeyword(k) and k[:2] != "__" for k in fields):
-        body = docstring(description) + "".join(f"    {k}: {of}\n" for k, of in fields.items())
-        return f"class {name}(TypedDict):\n{body or '    pass' + chr(10)}"
-    items = "".join(f"        {json.dumps(k)}: {of},\n" for k, of in fields.items())
+@dataclass(frozen=True)
+class _Field:
+    """What a TypedDict has for one key."""
+
+    of: str
+    required: bool
+    constant: bool
+    """Nobody changes it, so a narrower type fits."""
+
+    def annotation(self, *, by_class: bool = True) -> str:
+        # mypy 1 breaks off at NotRequired[ReadOnly[...]] in the other form
+        constant = self.constant and (self.required or by_class)
+        of = f"ReadOnly[{self.of}]" if constant else self.of
+        return of if self.required else f"NotRequired[{of}]"
+
+
+def _typed_dict(name: str, fields: dict[str, _Field], description: str) -> str:
+    used = set().union(*(names(field.of) for field in fields.values()))
+    if all(map(_is_attribute, fields)) and used.isdisjoint(fields):
+        lines = [f"    {key}: {field.annotation()}\n" for key, field in fields.items()]
+        body = docstring(description) + "".join(lines)
+        return f"class {name}(TypedDict):\n" + (body or "    pass\n")
+    items = "".join(
+        f"        {json.dumps(key)}: {field.annotation(by_class=False)},\n"
+        for key, field in fields.items()
+    )
     return f'{name} = TypedDict(\n    "{name}",\n    {{\n{items}    }},\n)\n'
+
+
+def _is_attribute(key: str) -> bool:
+    return key.isidentifier() and not keyword.iskeyword(key) and not key.startswith("__")
 
 
 def _literal(values: list[Any]) -> str:

@@ -28,7 +28,7 @@ class Instance:
     name: str
     """``jobs.factorial.Factorial``"""
     form: str
-    """``dataclass``, ``struct`` or ``pydantic``."""
+    """``dataclass``, ``attrs``, ``struct`` or ``pydantic``."""
     fields: Mapping[str, str]
     """Each field's type as Python writes it: one of JSON's scalars, or ``object``."""
 
@@ -56,14 +56,13 @@ def probe(app: App, python: Path, *, timeout: float = 120.0) -> dict[str, JobTyp
     returns anything.
     """
     found: dict[str, JobTypes] = {}
-    handlers: dict[str, str] = {}
+    handlers: dict[str, tuple[str, Mapping[str, str]]] = {}
     environment = _environment(app)
     for job in app.of_type(Job):
         if job.handler is None:
             found[job.name] = JobTypes(result={"type": "null"})
         else:
-            handlers[job.name] = str(job.handler)
-            environment.update(job.environment)
+            handlers[job.name] = (str(job.handler), dict(job.environment))
     while handlers:
         answers, problem = _ask(app.root, python, handlers, environment, timeout)
         # The first one without an answer ended the process; those behind it get another.
@@ -105,7 +104,7 @@ def _environment(app: App) -> dict[str, str]:
 def _ask(
     root: Path,
     python: Path,
-    handlers: Mapping[str, str],
+    handlers: Mapping[str, tuple[str, Mapping[str, str]]],
     environment: Mapping[str, str],
     timeout: float,
 ) -> tuple[dict[str, Json], str]:

@@ -8,7 +8,10 @@ where the app has them: what is missing is named in ``warning``.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import enum
+import functools
 import importlib
 import inspect
 import json
@@ -22,6 +25,7 @@ from typing import Any
 Json = dict[str, Any]
 _SIMPLE: dict[Any, str] = {int: "integer", float: "number", str: "string", bool: "boolean"}
 _NAMES = {kind: kind.__name__ for kind in _SIMPLE}
+_ANYTHING = (Any, object, dict, dict[str, Any], dict[str, object])
 _CHANGES_INPUT = (
     "coerce_numbers_to_str",
     "populate_by_name",
@@ -54,11 +58,11 @@ def describe(found: Callable[..., Any]) -> Json:
         if decorated and answer["payload"] is not None:
             answer["checked"] = _checked_by(kind)
     except _Unknown as error:
-        warnings.append(f"its payload can be anything: {error}")
+        warnings.append(f"callers do not know its payload: {error}")
     try:
         answer["result"] = _schema(_annotation(handler, "return"), result=True)
     except _Unknown as error:
-        warnings.append(f"its result can be anything: {error}")
+        warnings.append(f"callers do not know its result: {error}")
     answer["warning"] = "; ".join(warnings)
     return answer
 
@@ -72,25 +76,33 @@ def _first(handler: Callable[..., Any]) -> str:
 
 def _annotation(handler: Any, name: str) -> Any:
     """One annotation, resolved alone: others may name what only a type checker imports."""
-    if not inspect.isroutine(handler):
-        handler = type(handler).__call__
+    function = _unwrapped(handler)
     try:
-        written = getattr(handler, "__annotations__", {})
+        written = getattr(function, "__annotations__", {})
         if name not in written:
             return Any
         alone = types.SimpleNamespace(__annotations__={name: written[name]})
-        names = getattr(handler, "__globals__", {})
+        names = getattr(function, "__globals__", {})
         return typing.get_type_hints(alone, globalns=names, include_extras=True)[name]
     except Exception as error:
         raise _Unknown(f"its annotation cannot be resolved: {error}") from None
 
 
+def _unwrapped(handler: Any) -> Any:
+    """The function behind a handler's decorators, behind a partial or an object to be called."""
+    handler = inspect.unwrap(handler)
+    if isinstance(handler, functools.partial):
+        return _unwrapped(handler.func)
+    return handler if inspect.isroutine(handler) else _unwrapped(type(handler).__call__)
+
+
 def _schema(kind: Any, *, result: bool = False) -> Json | None:
     """The JSON Schema of a type; None for anything.
 
-    What a handler returns has all its fields, with or without a default.
+    What a handler returns has all its fields, with or without a default. What it takes may lack the
+    tag of a Struct that is in no union.
     """
-    if kind in (Any, object, dict) or kind == dict[str, Any]:
+    if kind in _ANYTHING:
         return None
     if kind in (None, type(None)):
         return {"type": "null"}
@@ -101,10 +113,13 @@ def _schema(kind: Any, *, result: bool = False) -> Json | None:
             return _model_schema(adapter, result)
         msgspec = importlib.import_module("msgspec")
         schema: Json = msgspec.json.schema(kind)
-        if result:
-            for name in _complete(kind):
-                if found := schema.get("$defs", {}).get(name, {}).get("properties"):
-                    schema["$defs"][name]["required"] = list(found)
+        alone = set(_alone(schema))
+        for info, name in _named(kind, schema.get("$defs", {})):
+            definition = schema["$defs"][name]
+            if result:
+                definition["required"] = _written(info)
+            elif name in alone:
+                definition["required"] = [f for f in definition["required"] if f != _tag(info)]
         return schema
     except ImportError:
         raise _Unknown("msgspec is not installed in the app's environment") from None
@@ -114,27 +129,45 @@ def _schema(kind: Any, *, result: bool = False) -> Json | None:
 
 
 def _adapter(kind: Any) -> Any:
-    """Pydantic's validator of a type that is, or has in its arguments, a pydantic model."""
-    pydantic = sys.modules.get("pydantic")
-    if pydantic is None or not any(_is_model(pydantic, part) for part in _parts(kind)):
+    """Pydantic's validator of a type that is, or is made of, what only pydantic knows."""
+    if not any(map(_is_model, _parts(kind))):
         return None
-    return pydantic.TypeAdapter(kind)
+    return importlib.import_module("pydantic").TypeAdapter(kind)
 
 
-def _is_model(pydantic: Any, kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, pydantic.BaseModel)
+def _is_model(kind: Any) -> bool:
+    """Whether pydantic alone knows how to make it: a model, or a dataclass of pydantic's own."""
+    return isinstance(kind, type) and hasattr(kind, "__pydantic_validator__")
 
 
-def _parts(kind: Any) -> Iterator[Any]:
-    yield kind
-    for argument in typing.get_args(kind):
-        yield from _parts(argument)
+def _parts(kind: Any) -> list[Any]:
+    """A type and all that it is made of: ``list[Order] | None`` has Order."""
+    found = [kind]
+    for part in found:  # it grows while it is walked
+        found += [inner for inner in _inside(part) if inner not in found]
+    return found
+
+
+def _inside(kind: Any) -> list[Any]:
+    """A type's arguments, what it is another name for, and the types of its fields."""
+    inside = [*typing.get_args(kind), typing.get_origin(kind), _renamed(kind)]
+    if dataclasses.is_dataclass(kind) or hasattr(kind, "__required_keys__"):
+        with contextlib.suppress(NameError):
+            inside += typing.get_type_hints(kind).values()
+    return inside
+
+
+def _renamed(kind: Any) -> Any:
+    """The type that a NewType or a ``type`` statement gives another name; None for others."""
+    return getattr(kind, "__supertype__", None) or getattr(kind, "__value__", None)
 
 
 def _members(kind: Any) -> tuple[Any, ...]:
     """The members of a union, or the type itself."""
     if typing.get_origin(kind) is typing.Annotated:
         return _members(typing.get_args(kind)[0])
+    if (renamed := _renamed(kind)) is not None:
+        return _members(renamed)
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         return tuple(m for member in typing.get_args(kind) for m in _members(member))
     return (kind,)
@@ -142,13 +175,15 @@ def _members(kind: Any) -> tuple[Any, ...]:
 
 def _shape(kind: Any) -> Json | None:
     """A class of the user's own, by which its instances are known to a type checker."""
-    if not isinstance(kind, type) or typing.get_origin(kind) is not None:
+    kind = typing.get_origin(kind) or kind
+    if not isinstance(kind, type):
         return None
     form = next(
         (
             form
             for form, mark in (
                 ("dataclass", "__dataclass_fields__"),
+                ("attrs", "__attrs_attrs__"),
                 ("struct", "__struct_fields__"),
                 ("pydantic", "__pydantic_core_schema__"),
             )
@@ -164,6 +199,8 @@ def _shape(kind: Any) -> Json | None:
         hints = {}
     if form == "dataclass":
         fields = [field.name for field in dataclasses.fields(kind)]
+    elif form == "attrs":
+        fields = [field.name for field in kind.__attrs_attrs__]  # type: ignore[attr-defined]
     elif form == "struct":
         fields = list(kind.__struct_fields__)  # type: ignore[attr-defined]
     else:
@@ -214,21 +251,60 @@ def _inspected(kind: Any) -> Iterator[Any]:
     return _infos(importlib.import_module("msgspec.inspect").type_info(kind), set())
 
 
-def _complete(kind: Any) -> list[str]:
-    """The classes of which every instance is written with all its fields."""
-    return [
-        info.cls.__name__
-        for info in _inspected(kind)
-        if type(info).__name__ == "DataclassType"
-        or (type(info).__name__ == "StructType" and not info.cls.__struct_config__.omit_defaults)
-    ]
+def _named(kind: Any, definitions: Json) -> Iterator[tuple[Any, str]]:
+    """What msgspec knows of the classes with named fields, and the definitions of their schemas."""
+    schema = importlib.import_module("msgspec.json").schema
+    for info in _inspected(kind):
+        if type(info).__name__ in ("DataclassType", "StructType") and not _is_array(info):
+            cls = typing.get_origin(info.cls) or info.cls
+            short = schema(info.cls)["$ref"].removeprefix("#/$defs/")
+            # of two with one name, both have their module's before it
+            names = (short, f"{cls.__module__}.{short}")
+            yield from ((info, name) for name in names if name in definitions)
+
+
+def _is_array(info: Any) -> bool:
+    return bool(getattr(info, "array_like", False))
+
+
+def _tag(info: Any) -> str | None:
+    return getattr(info, "tag_field", None)
+
+
+def _written(info: Any) -> list[str]:
+    """The fields that every instance is written with."""
+    cls = typing.get_origin(info.cls) or info.cls
+    omits = hasattr(cls, "__struct_config__") and cls.__struct_config__.omit_defaults
+    fields = [f.encode_name for f in info.fields if f.required or not (omits or _is_unset(f))]
+    return [*filter(None, [_tag(info)]), *fields]
+
+
+def _is_unset(field: Any) -> bool:
+    """Whether its default is UNSET, which is not written: msgspec tells of no default then."""
+    nothing = importlib.import_module("msgspec").NODEFAULT
+    return not field.required and field.default is field.default_factory is nothing
+
+
+def _alone(schema: Any) -> Iterator[str]:
+    """The definitions that are referred to elsewhere than in unions that a tag decides."""
+    if isinstance(schema, list):
+        for item in schema:
+            yield from _alone(item)
+    elif isinstance(schema, dict):
+        if isinstance(ref := schema.get("$ref"), str):
+            yield ref.removeprefix("#/$defs/")
+        decided = ("anyOf", "discriminator") if "discriminator" in schema else ()
+        for key, value in schema.items():
+            if key not in decided:
+                yield from _alone(value)
 
 
 def _has_missing(info: Any) -> bool:
     """Whether it is an enum that makes members of values that it does not list."""
-    return type(info).__name__ == "EnumType" and any(
-        "_missing_" in cls.__dict__ for cls in info.cls.__mro__ if cls.__module__ != "enum"
-    )
+    if type(info).__name__ != "EnumType":
+        return False
+    own = [cls for cls in info.cls.__mro__ if cls.__module__ != "enum"]
+    return issubclass(info.cls, enum.Flag) or any("_missing_" in cls.__dict__ for cls in own)
 
 
 def _model_schema(adapter: Any, result: bool) -> Json:
@@ -258,18 +334,31 @@ def _line(described: Json) -> str:
     return f"{where}: {what}" if where else what
 
 
+def _give_secrets() -> None:
+    """Let secrets that a module reads when it is imported have values that stand for none."""
+    prefix = "DEVBRIDGE_Secret_parameterName_"
+    parameters = [value for key, value in os.environ.items() if key.startswith(prefix)]
+    if parameters:
+        with contextlib.suppress(ImportError):
+            resources: Any = importlib.import_module("devbridge.resources")
+            resources._secrets.update(dict.fromkeys(parameters, "secret"))
+
+
 def main() -> int:
     place, root = sys.argv[1:]
     # What handlers print, now or while Python ends, must not be taken for an answer.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    handlers: dict[str, str] = json.loads(sys.stdin.read())
+    handlers: dict[str, tuple[str, dict[str, str]]] = json.loads(sys.stdin.read())
+    common = dict(os.environ)
     # Only `runner` may come from there: see runner.__main__.
     sys.path.insert(0, place)
     loading, failure = importlib.import_module("runner.loading"), sys.modules["runner.failure"]
     sys.path.remove(place)
-    for job, handler in handlers.items():
-        os.environ["DEVBRIDGE_JOB_NAME"] = job
+    _give_secrets()
+    for job, (handler, environment) in handlers.items():
+        os.environ.clear()
+        os.environ.update({**common, **environment, "DEVBRIDGE_JOB_NAME": job})
         try:
             answer = describe(loading.load(handler, root))
         except BaseException as error:  # whatever the user's module raises

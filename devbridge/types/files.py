@@ -38,7 +38,7 @@ def outdated(app: App, types: Mapping[str, JobTypes]) -> list[Path]:
     """The stub files that are missing, or are not what `write` would make.
 
     Raises:
-        DevbridgeError: a file in the way was written by somebody else.
+        DevbridgeError: a file in the way was written by somebody else, or cannot be read.
     """
     return list(_wrong(app, types))
 
@@ -47,7 +47,7 @@ def _wrong(app: App, types: Mapping[str, JobTypes]) -> dict[Path, str]:
     found = {}
     for name, text in stubs(app, types).items():
         path = app.root / name
-        there = path.read_text(encoding="utf-8") if path.exists() else ""
+        there = _text(path)
         if there and not there.startswith(MARK):
             raise DevbridgeError(
                 "a stub file that devbridge did not write is in the way",
@@ -57,3 +57,16 @@ def _wrong(app: App, types: Mapping[str, JobTypes]) -> dict[Path, str]:
         if there != text:
             found[path] = text
     return found
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise DevbridgeError(
+            f"a stub cannot be read: {error.strerror or error}",
+            where=str(path),
+            remedy="move what is there, or correct its permissions",
+        ) from error

@@ -7,10 +7,11 @@ mypy as soon as it is given the folder; every module but these two is then found
 from __future__ import annotations
 
 import ast
+import builtins
 import copy
 import inspect
 import keyword
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import ModuleType
 from typing import Final
 
@@ -18,7 +19,7 @@ import devbridge
 from devbridge import job as job_module
 from devbridge import resources as resources_module
 from devbridge.constructs import App, Job
-from devbridge.types.annotations import Annotations, docstring, pascal
+from devbridge.types.annotations import Annotations, docstring, names, pascal
 from devbridge.types.asking import Instance, JobTypes
 from devbridge.types.resources import KINDS, bound_class, bound_names
 
@@ -31,9 +32,18 @@ _JOB_HEAD: Final = """\
 _P = TypeVar("_P")
 _R = TypeVar("_R")
 _R_co = TypeVar("_R_co", covariant=True)
+_T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
 
 class _Handler(Protocol[_R_co]):
     def __call__(self, payload: Any = None, context: Any = None) -> _R_co: ...
+
+class _List(Protocol[_T_co]):
+    '''A list that is only read. No str, bytes or set is one.'''
+    def __iter__(self) -> Iterator[_T_co]: ...
+    def reverse(self) -> None: ...
+
+_Array: TypeAlias = _List[_T] | tuple[_T, ...]
 """
 _HANDLERS: Final = "Callable[[], _R] | Callable[[Any], _R] | Callable[[Any, Any], _R]"
 _TYPING: Final = (
@@ -44,12 +54,15 @@ _TYPING: Final = (
     "Never",
     "NotRequired",
     "Protocol",
+    "TypeAlias",
     "TypedDict",
     "TypeVar",
 )
-_ABC: Final = ("Callable", "Mapping")
+_ABC: Final = ("Callable", "Iterator", "Mapping")
+_EXTENSIONS: Final = ("ReadOnly",)
 _FORMS: Final = {
     "dataclass": "    __dataclass_fields__: ClassVar[dict[str, Any]]\n",
+    "attrs": "",
     "struct": "    __struct_fields__: ClassVar[tuple[str, ...]]\n",
     "pydantic": "    @property\n    def model_fields_set(self) -> set[str]: ...\n",
 }
@@ -76,8 +89,10 @@ def _package() -> str:
 
 def _job(app: App, types: Mapping[str, JobTypes]) -> str:
     public = [name for name in job_module.__all__ if name not in ("Job", "job_handler")]
-    file = Annotations(taken=[*public, "Job", "BoundJob", *_TYPING, *_ABC])
-    attributes, instances = [], []
+    file = Annotations(taken=[*public, "Job", "BoundJob", *_TYPING, *_ABC, *_EXTENSIONS])
+    attributes: dict[str, str] = {}
+    docs: dict[str, str] = {}
+    instances = []
     for job in app.of_type(Job):
         known = types.get(job.name, JobTypes())
         begin = pascal(job.name)
@@ -85,19 +100,25 @@ def _job(app: App, types: Mapping[str, JobTypes]) -> str:
             payload = "Any"
         else:
             payload = file.of(known.payload, begin, "Payload", sent=True)
+        optional = payload in ("Any", "None") or payload.endswith(" | None")
+        if payload != "Any":
             for instance in known.instances:
-                name = file.unique(pascal(instance.name.rpartition(".")[2]))
+                own = pascal(instance.name.rpartition(".")[2]) or "Instance"
+                name = file.unique(begin + own)
                 payload += f" | {name}"
                 instances.append(_protocol(name, instance))
         result = file.of(known.result, begin, "Result", sent=False) if known.result else "Any"
         if (attribute := _identifier(job.name)) is None:
             continue
-        optional = payload == "Any" or "None" in payload.split(" | ")
         bound = f"_BoundJob{'WithDefault' if optional else ''}[{payload}, {result}]"
         runs = str(job.handler) if job.handler else "a container"
-        attributes.append(f"    {attribute}: ClassVar[{bound}]\n" + docstring(f"Runs {runs}."))
-    names = [repr(job.name) for job in app.of_type(Job)]
-    literal = f"Literal[{', '.join(names)}]" if names else "Never"
+        attributes[attribute] = f"ClassVar[{bound}]"
+        docs[attribute] = docstring(f"Runs {runs}.")
+    jobs = [repr(job.name) for job in app.of_type(Job)]
+    literal = f"Literal[{', '.join(jobs)}]" if jobs else "Never"
+    lines = [
+        f"    {name}: {_outside(attributes, of)}\n{docs[name]}" for name, of in attributes.items()
+    ]
     source = _Source(job_module)
     parts = [
         _JOB_HEAD,
@@ -107,7 +128,7 @@ def _job(app: App, types: Mapping[str, JobTypes]) -> str:
         source.stub("BoundJob", rename="_BoundJobWithDefault", edit=_run_with("_P", "None")),
         *file.definitions,
         *instances,
-        _namespace("Job", source, attributes),
+        _namespace("Job", source, lines),
         source.stub("job_handler", edit=_decorator(literal)),
         f"__all__ = {sorted(job_module.__all__)!r}\n",
     ]
@@ -117,8 +138,9 @@ def _job(app: App, types: Mapping[str, JobTypes]) -> str:
 def _protocol(name: str, instance: Instance) -> str:
     """What an instance of a class has. Importing the class instead would make every caller's check
     read the job's module, and under a name that mypy may not give to it."""
+    own = instance.fields
     fields = "".join(
-        f"    @property\n    def {field}(self) -> {of}: ...\n"
+        f"    @{_outside(own, 'property')}\n    def {field}(self) -> {_outside(own, of)}: ...\n"
         for field, of in instance.fields.items()
         if not field.startswith("__")
     )
@@ -126,6 +148,18 @@ def _protocol(name: str, instance: Instance) -> str:
         f"class {name}(Protocol):\n{docstring(f'An instance of {instance.name}.')}"
         f"{_FORMS[instance.form]}{fields}"
     )
+
+
+def _outside(attributes: Collection[str], annotation: str) -> str:
+    """The annotation inside a class whose attributes hide builtins: ``builtins.list[str]``."""
+    hidden = names(annotation).intersection(attributes, dir(builtins))
+    if not hidden:
+        return annotation
+    tree = ast.parse(annotation)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id in hidden:
+            node.id = f"builtins.{node.id}"
+    return ast.unparse(tree)
 
 
 def _common(node: ast.ClassDef) -> None:
@@ -163,13 +197,13 @@ def _decorator(literal: str) -> Callable[[ast.FunctionDef], None]:
 
 def _resources(app: App) -> str:
     source = _Source(resources_module)
-    names = bound_names(app)
+    bound = bound_names(app)
     parts = [source.stub(name) for name in source.public if name not in KINDS]
     for kind in KINDS:
         of = bound_class(kind).__name__
         attributes = [
             f"    {attribute}: ClassVar[{of}]\n"
-            for attribute in map(_identifier, names[kind])
+            for attribute in map(_identifier, bound[kind])
             if attribute
         ]
         parts.append(_namespace(kind, source, attributes))
@@ -194,9 +228,14 @@ def _file(parts: Iterable[str], source: _Source) -> str:
     body = "\n".join(parts)
     used = {node.id for node in ast.walk(ast.parse(body)) if isinstance(node, ast.Name)}
     imports = source.imports(used)
-    for module, names in (("collections.abc", _ABC), ("typing", _TYPING)):
-        imports.setdefault(module, set()).update(used.intersection(names))
-    lines = [f"from {m} import {', '.join(sorted(n))}" for m, n in sorted(imports.items()) if n]
+    for module, exported in (
+        ("collections.abc", _ABC),
+        ("typing", _TYPING),
+        ("typing_extensions", _EXTENSIONS),
+    ):
+        imports.setdefault(module, set()).update(used.intersection(exported))
+    lines = ["import builtins"] if "builtins" in used else []
+    lines += [f"from {m} import {', '.join(sorted(n))}" for m, n in sorted(imports.items()) if n]
     return "\n".join([_HEAD, "", *lines, "", body])
 
 

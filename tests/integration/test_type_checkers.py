@@ -32,11 +32,13 @@ FILES = {
         key = Secret(app, "api-key")
         level = Config(app, "level", value="info")
         names = ["factorial", "resize-images", "order", "tagged", "plain", "broken"]
+        names += ["album", "box", "list", "int"]
+        handlers = {"list": "jobs/box.houses", "int": "jobs/box.tents"}
         jobs = [
             Job(
                 app,
                 name,
-                handler=f"jobs/{name.replace('-', '_')}.handler",
+                handler=handlers.get(name, f"jobs/{name.replace('-', '_')}.handler"),
                 bind=[notes, uploads, work, news, key, level],
             )
             for name in names
@@ -129,6 +131,61 @@ FILES = {
         def handler(event: Any, context: Any) -> Any:
             return event
         """,
+    "jobs/album.py": """
+        from typing import NotRequired, TypedDict
+
+        from devbridge.job import job_handler
+
+        class Photo(TypedDict):
+            key: str
+            tags: list[str]
+
+        class Album(TypedDict):
+            name: str
+            photos: list[Photo]
+            counts: NotRequired[dict[str, int]]
+
+        @job_handler("album")
+        def handler(payload: Album) -> Album:
+            return payload
+        """,
+    "jobs/box.py": """
+        from dataclasses import dataclass
+        from typing import Generic, NewType, TypeVar
+
+        import attrs
+
+        from devbridge.job import job_handler
+
+        T = TypeVar("T")
+
+        @dataclass
+        class Box(Generic[T]):
+            item: T
+
+        @dataclass
+        class House:
+            property: str
+            object: int
+
+        Home = NewType("Home", House)
+
+        @attrs.define
+        class Tent:
+            size: int
+
+        @job_handler("box")
+        def handler(payload: Box[int]) -> None:
+            return None
+
+        @job_handler("list")
+        def houses(payload: Home) -> list[int]:
+            return []
+
+        @job_handler("int")
+        def tents(payload: Tent | None) -> int:
+            return 1
+        """,
     "jobs/broken.py": """
         import not_there  # type: ignore  # pyright: ignore
 
@@ -147,6 +204,8 @@ FILES = {
         from devbridge.resources import (
             Bucket, Config, Queue, Secret, Table, Topic, fetch_secrets
         )
+        from jobs.album import Album, Photo
+        from jobs.box import Box, Home, House, Tent
         from jobs.factorial import Factorial
         from jobs.order import Order
         from jobs.tagged import Circle
@@ -173,6 +232,19 @@ FILES = {
             Job.tagged.run({"type": "Circle", "radius": 1})
             Job.tagged.run({"type": "Square", "side-length": 1.5})
             Job.tagged.run(Circle(radius=1))
+            photos = [Photo(key=name, tags=names) for name in names]
+            album: Album = {"name": "a", "photos": photos}
+            Job.album.run(album)
+            Job.album.run(Album(name="a", photos=[], counts={"a": 1}))
+            Job.album.run({"name": "a", "photos": [{"key": "a", "tags": ("b",)}]})
+            Job.album.run({"name": "a", "photos": ({"key": "a", "tags": names},)})
+            Job.box.run(Box(1))
+            Job.box.run({"item": 1})
+            Job.list.run(Home(House("a", 1)))
+            Job.list.run(House("a", 1))
+            Job.list.run({"property": "a", "object": 1})
+            Job.int.run(Tent(1))
+            Job.int.run()
             Job.plain.run()
             Job.plain.run(["anything"])
             return Job.broken.run({"any": "thing"})
@@ -186,6 +258,9 @@ FILES = {
                 width: int = image["sizes"][0]["width"]
                 print(image["key"].upper(), width)
             nothing: None = Job.tagged.result(job_id)
+            print(sum(Job.list.result(job_id)), Job.int.result(job_id) + 1)
+            album: Album = Job.album.result(job_id)
+            print(album)
             print(nothing, Job.order.result(job_id).get("anything"))
             return Job.factorial.result(job_id)
 
@@ -244,6 +319,12 @@ FILES = {
                 {"key": "a", "sizes": [], "tags": {"a": 1}}  # E: arg-type | reportArgumentType
             )
             Job.order.run({"order_id": 1})  # E: arg-type | reportArgumentType
+            Job.album.run({"name": "a"})  # E: typeddict-item | reportArgumentType
+            Job.album.run({"name": "a", "photos": {}})  # E: typeddict-item | reportArgumentType
+            photo = {"key": "a", "tags": "b"}
+            Job.album.run({"name": "a", "photos": [photo]})  # E: list-item | reportArgumentType
+            Job.list.run({"property": 1, "object": 1})  # E: arg-type | reportArgumentType
+            Job.list.run(1)  # E: arg-type | reportArgumentType
             Job.tagged.run({"type": "Circle"})  # E: arg-type | reportArgumentType
             Job.tagged.run({"type": "Round", "radius": 1})  # E: arg-type | reportArgumentType
 
@@ -369,7 +450,15 @@ def regular(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     packages = next(home.glob("lib/python3*/site-packages"))
     shutil.copytree(Path(devbridge.__file__).parent, packages / "devbridge")
     here = Path(sysconfig.get_path("purelib"))
-    for name in ("msgspec", "pydantic", "pydantic_core", "annotated_types", "typing_inspection"):
+    for name in (
+        "attr",
+        "attrs",
+        "msgspec",
+        "pydantic",
+        "pydantic_core",
+        "annotated_types",
+        "typing_inspection",
+    ):
         (packages / name).symlink_to(here / name)
     return Project(root, home / "bin" / "python")
 

@@ -429,3 +429,45 @@ def test_a_module_with_a_handler_can_be_imported_without_msgspec(
 
     with pytest.raises(ImportError):
         handler({"num": 1}, None)
+
+
+@job_handler("a")
+def early(payload: Below) -> int:
+    return payload.num
+
+
+@dataclasses.dataclass
+class Below:
+    num: int
+
+
+def test_a_type_may_be_defined_below_the_handler() -> None:
+    assert early({"num": 5}, None) == 5
+    with pytest.raises(PayloadInvalid):
+        early({"num": "x"}, None)
+
+
+class CallableObject:
+    def __call__(self, payload: Order, context: Any = None) -> int:
+        return payload.num
+
+
+def times(factor: int, payload: Order) -> int:
+    return factor * payload.num
+
+
+@pytest.mark.parametrize(
+    ("handler", "result"),
+    [(CallableObject(), 5), (functools.partial(times, 2), 10), (CallableObject().__call__, 5)],
+)
+def test_whatever_can_be_called_can_be_a_handler(
+    handler: Any, result: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decorated = job_handler("a")(handler)
+    assert decorated({"num": 5}, None) == result
+    with pytest.raises(PayloadInvalid):
+        decorated({"num": "x"}, None)
+    monkeypatch.setenv("DEVBRIDGE_JOB_NAME", "b")
+    with pytest.raises(UnknownJob) as caught:
+        decorated({"num": 5}, None)
+    assert str(caught.value.where).startswith(__name__)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from devbridge.constructs import App, Container, Job, Table
+from devbridge.constructs import App, Container, Job, Secret, Table
 from devbridge.types import JobTypes, probe, schemas
 from tests.unit.types.conftest import AddJob
 
@@ -50,6 +50,7 @@ def test_a_payload_and_a_result_are_what_the_handler_declares(app: App, add_job:
         ("(event, context)", None, None),
         ("(event: Any) -> Any", None, None),
         ("(event: dict[str, Any]) -> dict", None, None),
+        ("(event: dict[str, object]) -> object", None, None),
         ("(event: object) -> None", None, {"type": "null"}),
         ("(event: str, context: 'Nowhere') -> bool", {"type": "string"}, {"type": "boolean"}),
         (
@@ -107,6 +108,224 @@ def test_what_a_handler_returns_has_all_its_fields(app: App, add_job: AddJob) ->
     assert types.result["$defs"]["Sparse"]["required"] == []
 
 
+def test_a_result_may_lack_what_is_unset(app: App, add_job: AddJob) -> None:
+    add_job(
+        "done",
+        """
+        from dataclasses import dataclass
+        from typing import Generic, TypeVar
+        import msgspec
+        from msgspec import UNSET, UnsetType
+
+        T = TypeVar("T")
+
+        class Page(msgspec.Struct, Generic[T], tag="page"):
+            items: list[T] = []
+            next: str | UnsetType = UNSET
+
+        @dataclass
+        class Box(Generic[T]):
+            item: T | None = None
+            note: int | UnsetType = UNSET
+
+        @dataclass
+        class Done:
+            page: Page[int]
+            box: Box[int]
+
+        def handler(event) -> Done: ...
+        """,
+    )
+    types = one(app)
+    assert types.warning == ""
+    assert types.result
+    required = {name: of["required"] for name, of in types.result["$defs"].items()}
+    assert required == {
+        "Done": ["page", "box"],
+        "Page_int_": ["type", "items"],
+        "Box_int_": ["item"],
+    }
+
+
+def test_results_of_classes_with_one_name_have_all_their_fields(app: App, add_job: AddJob) -> None:
+    (app.root / "other.py").write_text(
+        "from dataclasses import dataclass\n\n@dataclass\nclass Done:\n    b: int = 0\n"
+    )
+    add_job(
+        "done",
+        """
+        from dataclasses import dataclass
+        import other
+
+        @dataclass
+        class Done:
+            first: other.Done | None = None
+
+        def handler(event) -> Done: ...
+        """,
+    )
+    types = one(app)
+    assert types.result
+    assert {name: of["required"] for name, of in types.result["$defs"].items()} == {
+        "jobs.done.Done": ["first"],
+        "other.Done": ["b"],
+    }
+
+
+def test_the_tag_of_a_struct_outside_of_unions_may_be_missing(app: App, add_job: AddJob) -> None:
+    add_job(
+        "tagged",
+        """
+        import msgspec
+        from devbridge.job import job_handler
+
+        class Alone(msgspec.Struct, tag=True):
+            a: int
+
+        class Left(msgspec.Struct, tag=True):
+            alone: list[Alone]
+
+        class Right(msgspec.Struct, tag=True):
+            a: int
+
+        @job_handler("tagged")
+        def handler(payload: Left | Right | None) -> Left | Right: ...
+        """,
+    )
+    types = one(app)
+    assert types.payload
+    assert types.result
+    assert {name: of["required"] for name, of in types.payload["$defs"].items()} == {
+        "Alone": ["a"],
+        "Left": ["type", "alone"],
+        "Right": ["type", "a"],
+    }
+    assert types.result["$defs"]["Alone"]["required"] == ["type", "a"]
+
+
+def test_a_dataclass_of_pydantic_and_what_holds_models_is_told_by_pydantic(
+    app: App, add_job: AddJob
+) -> None:
+    add_job(
+        "order",
+        """
+        from dataclasses import dataclass
+        import pydantic
+        from devbridge.job import job_handler
+
+        @pydantic.dataclasses.dataclass
+        class Line:
+            count: int = pydantic.Field(gt=0)
+
+        @dataclass
+        class Order:
+            line: Line
+
+        @job_handler("order")
+        def handler(payload: Order) -> Line: ...
+        """,
+    )
+    types = one(app)
+    assert types.warning == ""
+    assert types.payload
+    assert types.payload["$defs"]["Line"]["properties"]["count"]["exclusiveMinimum"] == 0
+    assert types.result
+    assert types.result["required"] == ["count"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "fields"),
+    [
+        ("Box[int]", "jobs.shapes.Box", {"item": "object"}),
+        ("NewType('New', Order)", "jobs.shapes.Order", {"num": "int"}),
+        ("TypeAliasType('Alias', Model | None)", "jobs.shapes.Model", {"num": "int"}),
+        ("Point", "jobs.shapes.Point", {"x": "int"}),
+    ],
+)
+def test_the_instances_of_a_payload_are_known(
+    kind: str, name: str, fields: dict[str, str], app: App, add_job: AddJob
+) -> None:
+    add_job(
+        "shapes",
+        f"""
+        from dataclasses import dataclass
+        from typing import Generic, NewType, TypeVar
+        from typing_extensions import TypeAliasType
+        import attrs
+        import pydantic
+
+        class Model(pydantic.BaseModel):
+            num: int
+
+        T = TypeVar("T")
+
+        @dataclass
+        class Box(Generic[T]):
+            item: T
+
+        @dataclass
+        class Order:
+            num: int
+
+        @attrs.define
+        class Point:
+            x: int
+
+        Payload = {kind}
+        def handler(event: Payload) -> None: ...
+        """,
+    )
+    (instance,) = one(app).instances
+    assert (instance.name, instance.fields) == (name, fields)
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        "timed(plain)",
+        "functools.partial(timed(plain), more=1)",
+        "Callable()",
+        "Callable().method",
+        "job_handler('calls')(timed(plain))",
+        "job_handler('calls')(functools.partial(plain, more=1))",
+    ],
+)
+def test_a_handler_is_found_behind_what_calls_it(handler: str, app: App, add_job: AddJob) -> None:
+    (app.root / "deco.py").write_text(
+        "import functools\n\n"
+        "def timed(function):\n"
+        "    @functools.wraps(function)\n"
+        "    def inner(*args, **kwargs): ...\n"
+        "    return inner\n"
+    )
+    add_job(
+        "calls",
+        f"""
+        from __future__ import annotations
+        import functools
+        from dataclasses import dataclass
+        from deco import timed
+        from devbridge.job import job_handler
+
+        @dataclass
+        class Order:
+            num: int
+
+        class Callable:
+            def __call__(self, payload: Order) -> int: ...
+            def method(self, payload: Order) -> int: ...
+
+        def plain(payload: Order, context=None, more=0) -> int: ...
+
+        handler = {handler}
+        """,
+    )
+    types = one(app)
+    assert types.warning == ""
+    assert types.payload is not None
+    assert types.result == {"type": "integer"}
+
+
 def test_pydantic_models_are_known_by_their_aliases_and_checked(app: App, add_job: AddJob) -> None:
     add_job(
         "order",
@@ -162,19 +381,24 @@ def test_a_model_that_accepts_more_than_its_schema_says_is_not_checked(
     assert types.accepted is None
 
 
-def test_an_enum_that_makes_members_by_itself_is_not_checked(app: App, add_job: AddJob) -> None:
-    add_job(
-        "e",
-        """
-        import enum
-        from devbridge.job import job_handler
-
-        class Mode(enum.Enum):
-            FIT = "fit"
-
+@pytest.mark.parametrize("kind", ["Enum", "IntFlag", "Flag"])
+def test_an_enum_that_makes_members_by_itself_is_not_checked(
+    kind: str, app: App, add_job: AddJob
+) -> None:
+    missing = """
             @classmethod
             def _missing_(cls, value):
                 return cls.FIT
+    """
+    add_job(
+        "e",
+        f"""
+        import enum
+        from devbridge.job import job_handler
+
+        class Mode(enum.{kind}):
+            FIT = 1
+            {missing if kind == "Enum" else ""}
 
         @job_handler("e")
         def handler(payload: list[Mode]): ...
@@ -247,6 +471,59 @@ def test_a_module_finds_what_its_job_binds_and_its_environment(app: App, add_job
     assert one(app).warning == ""
 
 
+def test_a_module_finds_the_environment_of_its_own_job(app: App, add_job: AddJob) -> None:
+    for name in ("one", "two"):
+        add_job(
+            name,
+            f"""
+            import os
+            assert os.environ["LEVEL"] == "{name}"
+            assert ("ONLY_ONE" in os.environ) == ({name!r} == "one")
+            def handler(event: int): ...
+            """,
+            environment={"LEVEL": name} | ({"ONLY_ONE": "1"} if name == "one" else {}),
+        )
+    assert [known.warning for known in probe(app, PYTHON).values()] == ["", ""]
+
+
+def test_a_module_may_read_its_secrets_when_it_is_imported(app: App, add_job: AddJob) -> None:
+    token = Secret(app, "api-token")
+    add_job(
+        "reads",
+        """
+        from devbridge.resources import Secret
+        TOKEN = Secret.api_token.value
+        assert isinstance(TOKEN, str)
+        def handler(event: int): ...
+        """,
+        bind=[token],
+    )
+    assert one(app).warning == ""
+
+
+def test_a_payload_type_that_cannot_be_decoded_is_named_with_its_line(
+    app: App, add_job: AddJob
+) -> None:
+    add_job(
+        "wrong",
+        """
+        from dataclasses import InitVar, dataclass
+        from devbridge.job import job_handler
+
+        @dataclass
+        class Order:
+            num: InitVar[int]
+
+        @job_handler("wrong")
+        def handler(payload: Order): ...
+        """,
+    )
+    assert one(app).warning == (
+        'File "jobs/wrong.py", line 9: InvalidValue: Order cannot be the type of a payload: '
+        "dataclasses with `InitVar` fields are not supported"
+    )
+
+
 def test_the_developers_credentials_are_not_there(
     app: App, add_job: AddJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,8 +553,8 @@ def test_a_type_without_a_schema_can_be_anything_and_is_named(app: App, add_job:
     types = one(app)
     assert (types.payload, types.result) == (None, None)
     assert types.warning == (
-        "its payload can be anything: Odd has no JSON Schema: type <class 'jobs.odd.Odd'> is not "
-        "supported; its result can be anything: its annotation cannot be resolved: "
+        "callers do not know its payload: Odd has no JSON Schema: type <class 'jobs.odd.Odd'> is "
+        "not supported; callers do not know its result: its annotation cannot be resolved: "
         "name 'Nowhere' is not defined"
     )
 
@@ -305,7 +582,8 @@ def test_an_interpreter_without_packages_is_told_of(
     assert types["plain"] == JobTypes(
         result={"type": "integer"},
         instances=(),
-        warning="its payload can be anything: msgspec is not installed in the app's environment",
+        warning="callers do not know its payload: msgspec is not installed in the app's "
+        "environment",
     )
 
 

@@ -230,6 +230,7 @@ ALONE: list[Any] = [
     Annotated[set[int], msgspec.Meta(min_length=2, max_length=2)],
     Annotated[bytes, msgspec.Meta(min_length=2, max_length=2)],
     Annotated[dict[str, int], msgspec.Meta(min_length=1)],
+    *(Circle, list[Circle], dict[str, Circle | None]),
 ]
 FIELDS: list[Any] = [
     *(int, float, bool, str, bytes, decimal.Decimal, uuid.UUID, Mode, Level, Literal["a", 3]),
@@ -237,6 +238,8 @@ FIELDS: list[Any] = [
     *(set[int], list[int], tuple[int, ...], tuple[int, str], dict[int, float], dict[str, bool]),
     *(Pair, Item, Line, int | str, int | None, pydantic.JsonValue, pydantic.StrictInt),
     pydantic.Json,
+    Annotated[str, pydantic.Field(pattern="^[[:alpha:]]+$")],
+    Annotated[str, pydantic.Field(pattern="^[a-z--[b]]+$")],
     Annotated[int, pydantic.Field(gt=1, lt=11, multiple_of=2)],
     Annotated[float, pydantic.Field(gt=0, le=2)],
     Annotated[str, pydantic.Field(min_length=2, max_length=2)],
@@ -255,6 +258,7 @@ SAMPLES: list[Any] = [
     *SCALARS, *([v] for v in SCALARS), *({"a": v} for v in SCALARS), [], {}, {"1": 1},
     {"1.5": "x"}, {"size": 1}, [1, 1, 1], ["a", "b"], [1, "a"], [1.0, 1], [1, 2, 3],
     {"type": "Circle", "radius": 1}, {"type": "Square", "side-length": 1, "more": 1},
+    {"radius": 1}, [{"radius": 1}], {"a": {"radius": 1}},
     {"count": "1", "more": 1}, {"count": True, "price": 1.5}, {"count": 1.0, "done": "yes"},
     {"fast": True, "more": 1}, {"fast": 1}, {"items": [], "options": {"fast": True}, "more": 1},
 ]
@@ -356,6 +360,17 @@ def test_an_error_names_the_path_and_says_what_the_handlers_side_would_say(
     assert error is not None
     assert error.where == where
     assert error.what == f"the payload is not what job 'job' takes: {what}"
+
+
+@pytest.mark.parametrize("pattern", ["^[a-c]+$", "^[a-c]+"])
+def test_a_pattern_is_told_as_it_was_written(pattern: str) -> None:
+    by_msgspec, check_payload, _ = both(Annotated[str, msgspec.Meta(pattern=pattern)])
+    error, other = refusal(check_payload, "?"), refusal(by_msgspec, "?")
+    assert error is not None
+    assert other is not None
+    what = f"Expected `str` matching regex {pattern!r}"
+    assert error.what == f"the payload is not what job 'job' takes: {what}"
+    assert other.what.endswith(what)
 
 
 def test_the_file_of_the_zip_is_read_once_and_found_by_both_names(

@@ -28,11 +28,11 @@ ITEM = {"type": "object", "properties": {"a": INT}, "required": ["a"]}
         ({"type": "null"}, "None", "None"),
         ({"type": "number"}, "float", "float"),
         ({"type": "string", "format": "date-time"}, "str", "str"),
-        ({"type": "array"}, "list[Any] | tuple[Any, ...]", "list[Any]"),
-        ({"type": "array", "items": INT}, "list[int] | tuple[int, ...]", "list[int]"),
+        ({"type": "array"}, "_Array[Any]", "list[Any]"),
+        ({"type": "array", "items": INT}, "_Array[int]", "list[int]"),
         (
             {"type": "array", "prefixItems": [INT, {}], "minItems": 2, "maxItems": 2},
-            "tuple[int, Any] | Any",
+            "tuple[int, Any] | _List[Any]",
             "list[Any]",
         ),
         ({"type": "object"}, "Mapping[str, Any]", "dict[str, Any]"),
@@ -52,8 +52,7 @@ ITEM = {"type": "object", "properties": {"a": INT}, "required": ["a"]}
 )
 def test_annotations(schema: dict[str, Any], sent: str, received: str) -> None:
     assert Annotations().of(schema, "J", "P", sent=False) == received
-    if "Any" not in sent.split(" | "):
-        assert Annotations().of(schema, "J", "P", sent=True) == sent
+    assert Annotations().of(schema, "J", "P", sent=True) == sent
 
 
 def test_an_object_is_a_typed_dict_and_names_are_used_once() -> None:
@@ -72,7 +71,11 @@ def test_an_object_is_a_typed_dict_and_names_are_used_once() -> None:
                     },
                     "required": ["item"],
                 },
-                "Item": {"type": "object", "properties": {"a-b": INT, "class": INT}},
+                "Item": {
+                    "type": "object",
+                    "properties": {"a-b": INT, "class": INT},
+                    "required": ["a-b"],
+                },
             },
         },
         "J",
@@ -83,15 +86,25 @@ def test_an_object_is_a_typed_dict_and_names_are_used_once() -> None:
     assert "\n".join(file.definitions) == (
         "class JPayload_(TypedDict):\n"
         '    """What "it" is"""\n'
-        "    item: JItem\n"
-        "    again: NotRequired[JPayload_]\n"
-        "    other: NotRequired[JPayload_Other]\n"
+        "    item: ReadOnly[JItem]\n"
+        "    again: NotRequired[ReadOnly[JPayload_]]\n"
+        "    other: NotRequired[ReadOnly[JPayload_Other]]\n"
         "\n"
         'JItem = TypedDict(\n    "JItem",\n    {\n'
-        '        "a-b": NotRequired[int],\n        "class": NotRequired[int],\n    },\n)\n'
+        '        "a-b": ReadOnly[int],\n        "class": NotRequired[int],\n    },\n)\n'
         "\n"
-        "class JPayload_Other(TypedDict):\n    a: int\n"
+        "class JPayload_Other(TypedDict):\n    a: ReadOnly[int]\n"
     )
+
+
+def test_a_key_that_is_the_name_of_a_type_hides_none() -> None:
+    file = Annotations()
+    properties = {"int": INT, "other": INT}
+    file.of({"type": "object", "properties": properties, "required": []}, "J", "P", sent=False)
+    assert file.definitions == [
+        'JP = TypedDict(\n    "JP",\n    {\n        "int": NotRequired[int],\n'
+        '        "other": NotRequired[int],\n    },\n)\n'
+    ]
 
 
 def test_a_list_of_itself_ends(app: App) -> None:
@@ -165,11 +178,59 @@ def test_every_job_has_an_attribute_and_its_name_in_job_handler(app: App, add_jo
     }
     made = stubs(app, types)["typings/devbridge/job.pyi"]
     assert attributes(made, "Job") == {
-        "a_b": "ClassVar[_BoundJob[ABPayload | JobRun_, int]]",
+        "a_b": "ClassVar[_BoundJob[ABPayload | ABJobRun, int]]",
         "other": "ClassVar[_BoundJobWithDefault[int | None, Any]]",
     }
     assert "def job_handler(name: Literal['a-b', 'lambda', 'other'])" in made
-    assert "class JobRun_(Protocol):\n" in made
+    assert "class ABJobRun(Protocol):\n" in made
+
+
+@pytest.mark.parametrize(
+    ("schema", "optional"),
+    [
+        ({"type": "null"}, True),
+        ({"anyOf": [{"type": "null"}, INT]}, True),
+        ({"enum": ["x | None | y", "z"]}, False),
+        ({"type": "array", "items": {"anyOf": [INT, {"type": "null"}]}}, False),
+        (INT, False),
+    ],
+)
+def test_a_payload_is_left_out_where_it_may_be_none(
+    schema: dict[str, Any], optional: bool, app: App, add_job: AddJob
+) -> None:
+    add_job("a", "def handler(event): ...")
+    instances = (Instance("m.Order", "dataclass", {}),)
+    made = stubs(app, {"a": JobTypes(payload=schema, instances=instances)})
+    (of,) = attributes(made["typings/devbridge/job.pyi"], "Job").values()
+    assert of.startswith("ClassVar[_BoundJobWithDefault[") == optional
+
+
+def test_names_of_jobs_and_fields_hide_no_builtins(app: App, add_job: AddJob) -> None:
+    for name in ("list", "int", "other"):
+        add_job(name, "def handler(event): ...")
+    house = Instance("m.House", "dataclass", {"property": "str", "object": "object", "a": "int"})
+    types = {
+        "list": JobTypes(payload={**ITEM, "additionalProperties": False}, instances=(house,)),
+        "int": JobTypes(payload=INT, result={"type": "array", "items": {"type": "string"}}),
+        "other": JobTypes(payload=INT),
+    }
+    made = stubs(app, types)["typings/devbridge/job.pyi"]
+    assert attributes(made, "Job") == {
+        "list": "ClassVar[_BoundJob[ListPayload | ListHouse, Any]]",
+        "int": "ClassVar[_BoundJob[builtins.int, builtins.list[str]]]",
+        "other": "ClassVar[_BoundJob[builtins.int, Any]]",
+    }
+    assert "    @builtins.property\n    def object(self) -> builtins.object: ...\n" in made
+    assert "    @builtins.property\n    def a(self) -> int: ...\n" in made
+    assert "\nimport builtins\n" in made
+
+
+def test_a_class_without_ascii_letters_has_a_name_of_its_job(app: App, add_job: AddJob) -> None:
+    add_job("a", "def handler(event): ...")
+    types = {"a": JobTypes(payload=INT, instances=(Instance("m.Ж", "dataclass", {}),))}
+    made = stubs(app, types)["typings/devbridge/job.pyi"]
+    assert attributes(made, "Job") == {"a": "ClassVar[_BoundJob[int | AInstance, Any]]"}
+    assert "class AInstance(Protocol):\n" in made
 
 
 def test_an_app_without_jobs_has_no_name_for_a_handler(app: App) -> None:
@@ -198,6 +259,24 @@ def test_a_stub_of_somebody_else_is_not_overwritten(app: App) -> None:
         write(app, {})
     assert own.read_text() == "mine = 1\n"
     assert [p.name for p in own.parent.iterdir()] == ["job.pyi"]
+
+
+def test_a_stub_that_is_no_text_is_not_overwritten(app: App) -> None:
+    own = app.root / "typings" / "devbridge" / "job.pyi"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"\xff")
+    with pytest.raises(DevbridgeError, match="did not write"):
+        write(app, {})
+    assert own.read_bytes() == b"\xff"
+
+
+def test_a_folder_in_the_place_of_a_stub_is_named(app: App) -> None:
+    folder = app.root / "typings" / "devbridge" / "job.pyi"
+    folder.mkdir(parents=True)
+    for use in (outdated, write):
+        with pytest.raises(DevbridgeError, match="cannot be read: Is a directory") as caught:
+            use(app, {})
+        assert caught.value.where == str(folder)
 
 
 def test_a_folder_that_cannot_be_made_is_named(app: App) -> None:
