@@ -52,7 +52,8 @@ class Build:
     state: str
     """QUEUED, STARTING, RUNNING, SUCCEEDED, FAILED, CANCELLED, TIMED_OUT or CRASHED."""
     attempt: int = 1
-    """The last one's number; known when the run has ended."""
+    """The last one's number, known when the run has ended; 0 when it was not told, as by a build
+    that was stopped."""
     max_attempts: int = 1
     created_at: float | None = None
     started_at: float | None = None
@@ -92,14 +93,19 @@ def interpret(build: Mapping[str, Any], waiting: bool = False) -> Build:
     phases = {phase["phaseType"]: phase for phase in build.get("phases") or ()}
     logs = build.get("logs") or {}
     waited = state in ("QUEUED", "STARTING")
+    attempts = int(given.get("DEVBRIDGE_ATTEMPTS") or 1)
+    # A build that was stopped exports nothing.
+    untold = 0 if state in _ENDED and attempts > 1 else 1
+    # The phase begins before the run's turn has come.
+    began = told.get("DEVBRIDGE_STARTED") or phases.get(_HANDLER_PHASE, {}).get("startTime")
     return Build(
         job_id=build["id"],
         job=given.get("DEVBRIDGE_JOB_NAME", ""),
         state=state,
-        attempt=int(told.get("DEVBRIDGE_ATTEMPT") or 1),
-        max_attempts=int(given.get("DEVBRIDGE_ATTEMPTS") or 1),
+        attempt=int(told.get("DEVBRIDGE_ATTEMPT") or untold),
+        max_attempts=attempts,
         created_at=_epoch(build.get("startTime")),
-        started_at=None if waited else _epoch(phases.get(_HANDLER_PHASE, {}).get("startTime")),
+        started_at=None if waited else _epoch(began),
         ended_at=_epoch(build.get("endTime")) if state in _ENDED else None,
         result=told.get("DEVBRIDGE_RESULT") or "null" if state == "SUCCEEDED" else None,
         error_type=error_type,

@@ -23,6 +23,8 @@ from devbridge.errors import AppNotFound, InvalidValue
 
 APP_FILE: Final = "app.py"
 STATE_DIR: Final = ".devbridge"
+STAGE: Final = re.compile(r"(?=.{1,32}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+STAGE_ALLOWED: Final = "1 to 32 of a-z, 0-9 and single '-', starting with a letter, the last no '-'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,12 +191,9 @@ def _memory_limit(value: object) -> int | str | None:
     return _size(64 << 20, '"job" (its memory_size), a size from "64 MB" on, or "off"')(value)
 
 
-_STAGE: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
-
-
 def _stage(value: object) -> str:
-    if not isinstance(value, str) or not _STAGE.fullmatch(value):
-        raise _NotAllowedError("1 to 32 of a-z, 0-9 and '-', neither first nor last a '-'")
+    if not isinstance(value, str) or not STAGE.fullmatch(value):
+        raise _NotAllowedError(STAGE_ALLOWED)
     return value
 
 
@@ -330,7 +329,7 @@ def default_stage() -> str:
         user = getpass.getuser()
     except (KeyError, OSError, ImportError):  # no such user: a bare container
         user = ""
-    safe = re.sub(r"[^a-z0-9]+", "-", user.lower()).strip("-")[:32].strip("-")
+    safe = re.sub(r"[^a-z0-9]+", "-", user.lower()).lstrip("-0123456789")[:32].strip("-")
     return safe or "dev"
 
 

@@ -67,6 +67,8 @@ EXIT_JOB_CANCELLED: Final = 21
 EXIT_JOB_TIMED_OUT: Final = 22
 EXIT_JOB_CRASHED: Final = 23
 EXIT_JOB_NOT_FINISHED: Final = 24
+EXIT_NOT_WRITTEN: Final = 74
+"""EX_IOERR of sysexits.h."""
 EXIT_COMMAND_NOT_FOUND: Final = 127
 """The shell's convention."""
 EXIT_INTERRUPTED: Final = 130

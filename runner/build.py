@@ -6,8 +6,9 @@ DEVBRIDGE_MEMORY_MB, DEVBRIDGE_BUCKET), the payload from the build's: DEVBRIDGE_
 DEVBRIDGE_PAYLOAD_KEY when it is in S3; with neither it is null.
 
 How it ended is told thrice: as ``export`` lines in ``.devbridge-exports``, which the build's last
-phase reads (DEVBRIDGE_STATE, DEVBRIDGE_RESULT, DEVBRIDGE_ERROR, DEVBRIDGE_ATTEMPT); as the last
-line of the output, ``{"devbridge": {...}}``; and by the exit code, 0 or 1.
+phase reads (DEVBRIDGE_STATE, DEVBRIDGE_RESULT, DEVBRIDGE_ERROR, DEVBRIDGE_ATTEMPT, and
+DEVBRIDGE_STARTED: when the first attempt began, in seconds since the epoch); as the last line of
+the output, ``{"devbridge": {...}}``; and by the exit code, 0 or 1.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ LONGEST_POLL = 5.0
 """Seconds between two looks at whether it is this run's turn."""
 PACKAGES = "CODEBUILD_SRC_DIR_packages"
 """The variable with the folder of the project's source "packages": what the job imports."""
+_TERMINATED = Failure("Terminated", "the run was told to stop by SIGTERM")
 _PAYLOAD = ("DEVBRIDGE_PAYLOAD", "DEVBRIDGE_PAYLOAD_KEY")
 
 
@@ -115,6 +117,7 @@ class Build:
         self._inbox = inbox
         self._output = output
         self._attempt = 1
+        self._started: float | None = None
 
     def run(self, environment: Mapping[str, str]) -> tuple[End, str | None]:
         """Run the job; how it ended, and its result as `stored` has it."""
@@ -175,6 +178,7 @@ class Build:
         while True:
             end = End(CANCELLED)
             if not self._inbox.terminated:
+                self._started = self._started or time.time()
                 end = attempt.run(
                     api,
                     self._invocation(payload),
@@ -208,24 +212,24 @@ class Build:
     def tell(self, end: End, result: str | None) -> None:
         """Say how the run has ended: to people, to the build's last phase, and to programs."""
         if end.state == SUCCEEDED:
-            self._say("Done", f"took {ends.duration(end.took)}")
+            last = self._line("Done", f"took {ends.duration(end.took)}")
         else:
-            self._say("Error", ends.summary(end))
+            last = self._line("Error", ends.summary(end))
         told = f'"state": "{end.state}", "attempt": {self._attempt}'
         exports = {"DEVBRIDGE_STATE": end.state, "DEVBRIDGE_ATTEMPT": str(self._attempt)}
+        if self._started is not None:
+            exports["DEVBRIDGE_STARTED"] = f"{self._started:.3f}"
         if result is not None:
             exports["DEVBRIDGE_RESULT"] = result
             told += f', "result": {json.dumps(result) if result[0] == "@" else result}'
-        if end.failure is not None:
-            error = exports["DEVBRIDGE_ERROR"] = error_json(end.failure)
+        if failure := end.failure or (_TERMINATED if end.state == CANCELLED else None):
+            error = exports["DEVBRIDGE_ERROR"] = error_json(failure)
             told += f', "error": {error}'
-        self._output.line(f'{{"devbridge": {{{told}}}}}')
-        # Who stopped the build knows it from there.
-        if end.state != CANCELLED:
-            path = os.path.join(self._settings.root, EXPORTS)
-            with open(path, "w", encoding="ascii") as file:
-                for name, value in exports.items():
-                    file.write(f"export {name}={shlex.quote(value)}\n")
+        # In one piece: whoever reads the log knows the runner's last words by both lines.
+        self._output.line(f'{last}\n{{"devbridge": {{{told}}}}}')
+        with open(os.path.join(self._settings.root, EXPORTS), "w", encoding="ascii") as file:
+            for name, value in exports.items():
+                file.write(f"export {name}={shlex.quote(value)}\n")
 
     def _invoke(self) -> None:
         attempts = self._settings.attempts
@@ -238,7 +242,10 @@ class Build:
                 self._output.line(line)
 
     def _say(self, word: str, text: str) -> None:
-        self._output.line(f"|  {word:7} {self._settings.build_id} {text}")
+        self._output.line(self._line(word, text))
+
+    def _line(self, word: str, text: str) -> str:
+        return f"|  {word:7} {self._settings.build_id} {text}"
 
 
 def worker_environment(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 ``stackTrace`` has the frames of files below the app's folder, outermost first, with paths relative
 to it; ``trace`` has the whole traceback's lines for the log file. The runner's own frames, and the
-import system's, are in neither.
+import system's, are in neither. Both, and the message, are cut to what any reader can take.
 """
 
 from __future__ import annotations
@@ -13,8 +13,12 @@ from types import TracebackType
 from typing import Any
 
 MAX_FRAMES = 40
+MAX_TEXT = 64 * 1024
+"""Characters of the message, and of the traceback."""
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _IMPORTLIB = os.path.join(os.path.dirname(os.__file__), "importlib", "__init__.py")
+_PACKED = ("runner", "devbridge")
+"""What a build has beside the app's own files."""
 _DECORATOR = os.path.join("devbridge", "job.py")
 
 
@@ -28,7 +32,7 @@ class ResultNotJson(Exception):
 
 def describe(error: BaseException, root: str) -> dict[str, Any]:
     """The Runtime API's error document for `error`, which came from an app in folder `root`."""
-    message, trace = _message(error), []
+    message, trace = _cut(_message(error)), []
     frames = [] if isinstance(error, (HandlerNotFound, ResultNotJson)) else _frames(error, root)
     if frames:
         trace = _trace(error)
@@ -41,11 +45,23 @@ def describe(error: BaseException, root: str) -> dict[str, Any]:
 
 
 def is_users(filename: str, root: str) -> bool:
-    """Whether a file is the app's own: below its folder, and not in an environment there."""
+    """Whether a file is the app's own: below its folder, not in an environment there, and not of
+    what was packed with it."""
     if not filename.startswith(root + os.sep):
         return False
     parts = filename[len(root) + 1 :].split(os.sep)
+    if parts[0] in _PACKED and os.path.realpath(root) == os.path.realpath(os.path.dirname(_HERE)):
+        return False
     return not {"site-packages", "dist-packages", ".venv", "venv", "node_modules"} & set(parts)
+
+
+def _cut(text: str) -> str:
+    """The text's beginning and end, if it is too long."""
+    left_out = len(text) - MAX_TEXT
+    if left_out <= 0:
+        return text
+    half = MAX_TEXT // 2
+    return f"{text[:half]}\n... {left_out} more characters ...\n{text[-half:]}"
 
 
 def _message(error: BaseException) -> str:
@@ -93,8 +109,8 @@ def _trace(error: BaseException) -> list[str]:
     tb = error.__traceback__
     while tb is not None and tb.tb_next is not None and _is_machinery(tb):
         tb = tb.tb_next
-    lines = traceback.format_exception(type(error), error, tb)
-    return "".join(lines).encode("utf-8", "backslashreplace").decode().splitlines()
+    text = _cut("".join(traceback.format_exception(type(error), error, tb)))
+    return text.encode("utf-8", "backslashreplace").decode().splitlines()
 
 
 def _is_machinery(tb: TracebackType) -> bool:

@@ -135,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path in (f"{run}/response", f"{run}/error") and worker.running:
             worker.running = False
             if size > MAX_BODY:
-                self.close_connection = True
+                self._drain(size)
                 what = f"the result is over {MAX_BODY} bytes"
                 worker.tell(Raised(Failure("ResultTooLarge", what)))
                 self._answer(413, b"{}")
@@ -151,6 +151,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(202, b"{}")
         else:
             self._answer(404, b"{}")
+
+    def _drain(self, size: int) -> None:
+        """Read a body away: a worker that is still sending would not hear the answer."""
+        while size > 0 and (data := self.rfile.read(min(size, 1 << 16))):
+            size -= len(data)
 
     def _worker(self) -> _Worker | None:
         """The worker whose token is in the path; anybody else is refused."""

@@ -39,6 +39,8 @@ def main() -> int:
         with contextlib.suppress(OSError, ValueError):
             print(f"runner: {error}", file=sys.stderr)
         return EXIT_FAILED
+    finally:
+        client.close()
 
 
 def _run(client: RuntimeClient, root: str) -> int:

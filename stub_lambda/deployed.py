@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from devbridge.errors import CloudError, DevbridgeError
-from devbridge.protocol import codec
-from devbridge.protocol.messages import REJECT_TOO_LARGE
 from stub_lambda import events
 from stub_lambda.environment import Project, required
 from stub_lambda.events import Question, Refused, Start
@@ -88,14 +86,7 @@ def ask(builds: Builds, question: Question) -> dict[str, Any]:
         if run.error_type is not None:
             answer["failure"] = {"type": run.error_type, "message": run.error_message or ""}
         if question.action == "result" and run.result is not None:
-            result = builds.result(run).encode()
-            if len(result) > codec.MAX_BODY:
-                raise Refused(
-                    REJECT_TOO_LARGE,
-                    f"the result has {len(result):,} bytes, which AWS Lambda does not return:"
-                    " put it in S3 and return the key",
-                )
-            answer["result"] = codec.load_json(result)
+            return events.with_result(answer, builds.result(run).encode())
         return answer
 
 
@@ -110,9 +101,10 @@ def _calls(what: str) -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        raise CloudError(
-            f"{what}: {error}", remedy="deploy the stage again: its invoker may do that"
-        ) from error
+        remedy = "deploy the stage again: its invoker may do that"
+        if "mismatch" in str(error).lower():
+            remedy = "send the payload that this idempotency key came with, or another key"
+        raise CloudError(f"{what}: {error}", remedy=remedy) from error
 
 
 @functools.cache

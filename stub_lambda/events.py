@@ -3,7 +3,8 @@
 The event is ``{"devbridge": 1, "action": "run" | "cancel" | "status" | "result", "payload": any,
 "jobId": text, "idempotencyKey": text, "generatedKey": bool}``, the answer ``{"jobId", "state",
 ...}`` or ``{"error": {"code", "message"}}``. An invoker never waits for the job. `result` is
-`status` with the job's result, which may be large.
+`status` with the job's result, which may be large. Of a run that has ended, `attempt` is 0 when
+nobody has told which was the last.
 
 A key that the caller's library has generated is for its own retries: it need not be remembered
 for longer than those take.
@@ -11,16 +12,20 @@ for longer than those take.
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from devbridge.protocol import codec
-from devbridge.protocol.messages import REJECT_UNKNOWN_RUN
+from devbridge.protocol.messages import REJECT_TOO_LARGE, REJECT_UNKNOWN_RUN
 
 BAD_EVENT: Final = "BadEvent"
 _VERSION: Final = 1
 _MAX_KEY: Final = 1024
+_ASCII: Final = sys.version_info < (3, 12)
+"""Whether Lambda escapes other characters in answers: its runtimes before Python 3.12 do."""
 
 
 class Context(Protocol):
@@ -93,6 +98,26 @@ def _start(event: Mapping[str, Any]) -> Start:
     except ValueError as error:
         raise Refused(BAD_EVENT, f"the payload is not JSON: {error}") from None
     return Start(payload, key, key is not None and not event.get("generatedKey"))
+
+
+def with_result(answer: dict[str, Any], result: bytes) -> dict[str, Any]:
+    """An answer with the job's result, a JSON text.
+
+    Raises:
+        Refused: Lambda, which writes answers with blanks after commas, would not return it.
+    """
+    size = len(result)
+    if size <= codec.MAX_BODY:
+        whole = {**answer, "result": codec.load_json(result)}
+        written = json.dumps(whole, ensure_ascii=_ASCII).encode("utf-8", "surrogatepass")
+        size = len(written)
+        if size <= codec.MAX_BODY:
+            return whole
+    raise Refused(
+        REJECT_TOO_LARGE,
+        f"the result has {size:,} bytes as AWS Lambda writes it, which it does not return:"
+        " put it in S3 and return the key",
+    )
 
 
 def unknown_run(job_id: object) -> Refused:

@@ -97,11 +97,9 @@ def _reply(reply: Reply) -> dict[str, Any]:
         "attempt": reply.attempt,
         "maxAttempts": reply.max_attempts,
     }
-    if reply.result is not None:
-        answer["result"] = codec.load_json(reply.result)
     if reply.error_type is not None:
         answer["failure"] = {"type": reply.error_type, "message": reply.error_message or ""}
-    return answer
+    return answer if reply.result is None else events.with_result(answer, reply.result)
 
 
 def _request(

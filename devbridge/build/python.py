@@ -25,6 +25,7 @@ INVOKER: Final = "stub_lambda/deployed.py"
 _OWN_PACKAGES: Final = frozenset({"devbridge", "stub_lambda", "runner"})
 UNZIPPED_LIMIT: Final = 250 * 1024 * 1024
 """AWS Lambda's limit, in bytes."""
+_OF_PYTHON: Final = sys.stdlib_module_names | {"__main__"}
 _LAZY: Final = "devbridge/__init__.py"
 """It imports the constructs when asked for them: never in a function."""
 
@@ -144,6 +145,14 @@ class Builder:
         packages = files_in(extra, without=[d.name for d in found]) if extra else {}
         packages |= files_for(found, target, self.cache)
         copied = {name: root / name for name in copied_files(root, code.copy_files)}
+        for name, path in copied.items():
+            # To open a named pipe would wait for ever.
+            if not path.is_file():
+                raise BuildError(
+                    f"{code}: copy_files: {name!r} is no file, and no link to one",
+                    where=str(path),
+                    remedy="delete it, or name the files that are to be copied",
+                )
         schemas = {
             bound.name: self.schemas[bound.name]
             for bound in code.bind
@@ -241,7 +250,7 @@ def reachable(root: Path, entry: str, *, only: frozenset[str] | None = None) -> 
                 if local:
                     queue += [(root, file) for file in local]
                     continue
-            if item.top in sys.stdlib_module_names or item.top in RUNTIME_IMPORTS:
+            if item.top in _OF_PYTHON or item.top in RUNTIME_IMPORTS:
                 continue
             if item.top == "devbridge":
                 own = _own(item)

@@ -6,6 +6,7 @@ A command lives in the module of its name and is that module's attribute of the 
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from typing import Any, Final
@@ -59,8 +60,12 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         if "NO_COLOR" in os.environ:
             ctx.color = False
-        # A job's result may be a number of more digits than Python reads by default.
+        # A job's result may be a number of more digits than Python reads by default, or have half
+        # of a surrogate pair, which JSON allows and no encoding has.
         sys.set_int_max_str_digits(0)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         with errors_reported(ctx):
             return super().invoke(ctx)
 

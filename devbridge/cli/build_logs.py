@@ -1,6 +1,7 @@
 """What a build has printed, from CloudWatch Logs: all of it, or only what the run itself printed.
 
-The runner's own lines name the build, and CodeBuild's begin with a time::
+The runner's own lines name the build, the last of them come together, and CodeBuild's begin with
+a time::
 
     [Container] 2026/01/31 12:00:00.000000 Running command python3 -m runner build
     |  Invoke factorial demo-prod-factorial:3f2a...
@@ -29,7 +30,13 @@ SETTLE_LOCAL: Final = 1.0
 _FULL: Final = 256 * 1024 - 64
 """Bytes of an event, or a little fewer, that has no room for more: its line goes on in the next."""
 _LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
-_CODEBUILDS: Final = re.compile(r"\[Container\] \d{4}/\d\d/\d\d \d\d:\d\d:\d\d(\.\d+)? ")
+_CODEBUILDS: Final = re.compile(r"\[Container\] \d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:\.\d+)? ")
+_AFTERWARDS: Final = re.compile(
+    _CODEBUILDS.pattern + r"(?:Phase complete: |Phase context status code: |Entering phase "
+    r"|Command did not exit successfully |Running command |Expanding |Assembling )"
+)
+"""What CodeBuild says once the runner has begun; any other line is the handler's."""
+_LAST: Final = '{"devbridge": {"state": "'
 
 
 class Output:
@@ -44,6 +51,8 @@ class Output:
         self._runner = runner
         self.begun = everything or not runner
         """The run's own output, if it has any, was reached."""
+        self._held = ""
+        """A line that is the runner's if `_LAST` follows it, and else the handler's."""
         self.complete = False
         """All that the run has printed was seen. Never known with `everything`, nor of a container
         job."""
@@ -54,19 +63,25 @@ class Output:
             message += "\n"
         if self._everything:
             return message
-        return "".join(line for line in _LINES.findall(message) if self._is_shown(line))
+        return "".join(map(self._shown, _LINES.findall(message)))
 
-    def _is_shown(self, line: str) -> bool:
-        if self.complete or _CODEBUILDS.match(line):
-            return False
+    def _shown(self, line: str) -> str:
+        """What is shown now that this line has come."""
         if not self._runner:
-            return True
+            return "" if _CODEBUILDS.match(line) else line
+        held, self._held = self._held, ""
+        if self.complete or (held and line.startswith(_LAST)):
+            self.complete = True
+            return ""
         if self._first.match(line):
             self.begun = True
-            return False
+            return held
+        if not self.begun or _AFTERWARDS.match(line):
+            return held
         own = self._own.match(line)
-        self.complete = self.begun and own is not None and own[1] is not None
-        return self.begun and own is None
+        if own and own[1]:
+            self._held = line
+        return held if own else held + line
 
 
 class Stream:

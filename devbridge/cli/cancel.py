@@ -19,7 +19,7 @@ def what_happened(was: State, state: State) -> str:
     if was.final:
         return f"already {was}"
     if state is State.CANCELLED:
-        return f"was {was}: it will not start"
+        return f"was {was}: {'stopped' if was is State.RUNNING else 'it will not start'}"
     if state.final:
         return f"was {was}, and is {state} now"
     return "cancelling: SIGTERM now, SIGKILL after the grace period"

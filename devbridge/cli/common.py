@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import json
 import logging
@@ -16,7 +17,13 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 import click
 
-from devbridge.errors import EXIT_INTERRUPTED, CloudError, CloudNotRunning, DevbridgeError
+from devbridge.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_NOT_WRITTEN,
+    CloudError,
+    CloudNotRunning,
+    DevbridgeError,
+)
 
 if TYPE_CHECKING:
     from devbridge.cloud.session import Cloud
@@ -28,6 +35,7 @@ R = TypeVar("R")
 
 EXIT_BROKEN_PIPE: Final = 128 + signal.SIGPIPE
 """What the shell makes of a program whose reader went away (`devbridge jobs | head -1`)."""
+_NOT_WRITTEN: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _OPTIONS: Final = (
     click.option(
@@ -85,19 +93,34 @@ def errors_reported(ctx: click.Context) -> Iterator[None]:
     """Turn what ends a command early into one message on stderr and its exit code."""
     try:
         yield
-        sys.stdout.flush()
+        print(end="", flush=True)  # there need not be a stdout
     except DevbridgeError as error:
-        if ctx.find_root().meta.get(_VERBOSE):
-            click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+        _report(ctx, error, str(error))
         ctx.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         ctx.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
-        # the interpreter flushes stdout once more when it ends, and would complain
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         ctx.exit(EXIT_BROKEN_PIPE)
+    except OSError as error:
+        if error.errno not in _NOT_WRITTEN:
+            raise
+        _discard_output()
+        where = error.filename or "the output"
+        _report(ctx, error, f"{where} cannot be written: {error.strerror}")
+        ctx.exit(EXIT_NOT_WRITTEN)
+
+
+def _report(ctx: click.Context, error: Exception, text: str) -> None:
+    if ctx.find_root().meta.get(_VERBOSE):
+        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {text}", err=True)
+
+
+def _discard_output() -> None:
+    # the interpreter flushes stdout once more when it ends, and would complain
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def daemon_runs(config: Config) -> bool:

@@ -13,6 +13,7 @@ from devbridge.cli.common import app_options
 from devbridge.cli.deploying import (
     confirm,
     interruptible,
+    only_this,
     payload_schemas,
     ready,
     say_progress,
@@ -50,7 +51,6 @@ def deploy(config: Config, *, yes: bool) -> None:
     from devbridge.cloud.embedded import start_detached  # noqa: PLC0415
     from devbridge.cloud.session import connect  # noqa: PLC0415
     from devbridge.constructs import Job  # noqa: PLC0415
-    from devbridge.daemon.lock import only_one  # noqa: PLC0415
     from devbridge.deploy import deploy as make  # noqa: PLC0415
     from devbridge.deploy import load_app, stage_mode  # noqa: PLC0415
     from devbridge.interpreter import verify_interpreter  # noqa: PLC0415
@@ -60,8 +60,8 @@ def deploy(config: Config, *, yes: bool) -> None:
     verify_interpreter(config.python)
     config.make_dirs()
     with contextlib.ExitStack() as stack:
-        stack.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage))
         stack.enter_context(interruptible())
+        stack.enter_context(only_this(config, "deploy"))
         schemas = stack.enter_context(payload_schemas(app, config))
         embedded = None
         if config.local and config.endpoint is None:

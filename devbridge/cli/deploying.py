@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,6 +45,22 @@ def target(config: Config) -> Iterator[Cloud]:
             yield there
     else:
         yield connect(config, config.endpoint)
+
+
+@contextlib.contextmanager
+def only_this(config: Config, command: str) -> Iterator[None]:
+    """While the block runs, no other command of this folder changes or runs the stage.
+
+    A deployment or removal that is under way is waited for.
+
+    Raises:
+        AlreadyRunning: `devbridge dev` runs it.
+    """
+    from devbridge.daemon.lock import only_one  # noqa: PLC0415
+
+    lock = config.stage_dir / "daemon.lock"
+    with only_one(lock, config.stage, command, lambda text: click.echo(f"  wait     {text}")):
+        yield
 
 
 def say_progress(progress: Progress) -> None:
@@ -84,27 +102,38 @@ def confirm(question: str, what: str) -> None:
         raise click.exceptions.Exit(EXIT_ERROR)
 
 
-def job_types(app: App, config: Config) -> Mapping[str, JobTypes]:
+def job_types(
+    app: App, config: Config, stopped: Callable[[], bool] = lambda: False
+) -> Mapping[str, JobTypes]:
     """What each job takes and returns.
 
     A handler that cannot be imported here is a warning: it may need what only CodeBuild has.
+
+    Args:
+        stopped: whether Ctrl-C has ended the command, and the imports, too.
     """
     from devbridge.types import probe  # noqa: PLC0415
 
     types = probe(app, config.python)
     for name, each in types.items():
-        if each.warning:
-            warning = click.style("warning:", fg="yellow", bold=True)
-            click.echo(f"{warning} job {name}: {each.warning}", err=True)
+        if each.warning and not stopped():
+            _warn(name, each.warning)
     return types
 
 
-def known_schemas(app: App, config: Config) -> Schemas:
+@functools.cache  # `dev` asks after each save: what is known is not said again
+def _warn(job: str, text: str) -> None:
+    warning = click.style("warning:", fg="yellow", bold=True)
+    click.echo(f"{warning} job {job}: {text}", err=True)
+
+
+def known_schemas(app: App, config: Config, stopped: Callable[[], bool] = lambda: False) -> Schemas:
     """What is checked before a payload is sent; the stubs for type checkers are written, too."""
     from devbridge.types import schemas, write  # noqa: PLC0415
 
-    types = job_types(app, config)
-    write(app, types)
+    types = job_types(app, config, stopped)
+    if not stopped():
+        write(app, types)
     return schemas(types)
 
 
@@ -113,8 +142,13 @@ def payload_schemas(app: App, config: Config) -> Iterator[Future[Schemas]]:
     """`known_schemas`, asked for while the block prepares what does not depend on it."""
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
+    stopped = threading.Event()
     with ThreadPoolExecutor(1, "types") as pool:
-        yield pool.submit(known_schemas, app, config)
+        try:
+            yield pool.submit(known_schemas, app, config, stopped.is_set)
+        except KeyboardInterrupt:
+            stopped.set()
+            raise
 
 
 def ready(

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -244,7 +244,11 @@ def _compose(
         return {job.name: job for job in done.jobs}, changed.files
 
     async def outdated() -> bool:
-        return await asyncio.to_thread(known_schemas, now[0], config) != now[1]
+        wanted = await asyncio.to_thread(known_schemas, now[0], config)
+        if changed := retyped(now[1], wanted):
+            callers = f"redeploying those who call {', '.join(changed)}"
+            terminal.line(f"payload types changed: {callers}")
+        return bool(changed)
 
     def say_of_credentials(health: Health, text: str) -> None:
         terminal.line(style.good(text) if health is Health.GOOD else style.bad(text))
@@ -299,6 +303,12 @@ def _compose(
         watch_credentials=None if config.local else developer.run,
         terminal=terminal,
     )
+
+
+def retyped(before: Schemas, after: Schemas) -> Sequence[str]:
+    """The jobs whose payloads are not what they were."""
+    jobs = before.keys() | after.keys()
+    return sorted(job for job in jobs if before.get(job) != after.get(job))
 
 
 def _launcher(config: Config) -> Launcher:

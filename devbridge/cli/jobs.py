@@ -65,7 +65,7 @@ def as_json(entry: Entry) -> dict[str, Any]:
         "duration": None
         if entry.started_at is None or entry.ended_at is None
         else round(entry.ended_at - entry.started_at, 3),
-        "attempt": entry.attempt,
+        "attempt": entry.attempt or None,
         "maxAttempts": entry.max_attempts,
         "exitCode": entry.exit.code if entry.exit else None,
         "signal": entry.exit.signal if entry.exit else None,
@@ -120,8 +120,7 @@ def jobs(
         with deployed_stage(config) as stage:
             runs = stage.recent(limit=limit, job=job, state=wanted)
             entries = [_whole(run) if json_ else run.entry for run in runs]
-        uuids = [_uuid(entry) for entry in entries]
-        ids = [_shortened(uuid, uuids) for uuid in uuids]
+        ids = _build_ids(entries, short=is_deployed(config))
         nothing = NOTHING_DEPLOYED_YET.format(config.stage)
     else:
         with ledger(config) as book:
@@ -148,16 +147,23 @@ def _whole(run: DeployedRun) -> Entry:
         return run.entry
 
 
-def _uuid(build: Entry) -> str:
-    """The part of a build's id that is its own."""
-    return build.job_id.rpartition(":")[2]
+def _build_ids(builds: Sequence[Entry], *, short: bool) -> list[str]:
+    """What names each build. Unless `short`, with its project: where `devbridge dev` was last, an
+    id without one is a run's of the ledger."""
+    parts = [build.job_id.rpartition(":") for build in builds]
+    uuids = [uuid for _, _, uuid in parts]
+    return [
+        _shortened(uuid, uuids) if short else f"{project}:{_shortened(uuid, uuids)}"
+        for project, _, uuid in parts
+    ]
 
 
 def _row(entry: Entry, now: float) -> tuple[str, ...]:
     from devbridge.daemon import report  # noqa: PLC0415
 
     seconds = run_time(entry, now)
-    attempts = f" {entry.attempt}/{entry.max_attempts}" if entry.max_attempts > 1 else ""
+    several = entry.attempt and entry.max_attempts > 1
+    attempts = f" {entry.attempt}/{entry.max_attempts}" if several else ""
     return (
         entry.job,
         coloured(entry.state) + attempts,

@@ -134,6 +134,8 @@ def logs(config: Config, *, job_id: str, follow_: bool, all_: bool) -> None:
         sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
 
+    from devbridge.config import rotated_log  # noqa: PLC0415
+
     with found_run(config, job_id) as (run, book):
         if run.build is not None:
             _print_build(run.build, write, follow_=follow_, all_=all_)
@@ -145,19 +147,34 @@ def logs(config: Config, *, job_id: str, follow_: bool, all_: bool) -> None:
         if follow_:
             if not entry.state.final and not daemon_runs(config):
                 click.echo(NOBODY.format(entry.state), err=True)
-            follow(path, lambda: book.get(entry.job_id) or entry, write)
-            return
+            entry = follow(path, lambda: book.get(run.job_id) or entry, write)
+        else:
+            _copy_all(path, write)
+    if not any(part.exists() for part in (path, rotated_log(path))):
+        if entry.state.final and entry.started_at is not None:
+            where = str(path)
+            raise UnknownRun("the run's log file is gone", where=where, remedy="run the job again")
+        _say_why_nothing(entry)
+
+
+def _copy_all(path: Path, write: Callable[[bytes], object]) -> None:
     parts = open_parts(path)
-    if not parts and entry.state.final:
-        raise UnknownRun("the run's log file is gone", where=str(path), remedy="run the job again")
-    if not parts:
-        click.echo(f"{entry.job} is {entry.state}: nothing printed yet", err=True)
     try:
         for part in parts:
             copy(part, write)
     finally:
         for part in parts:
             os.close(part)
+
+
+def _say_why_nothing(entry: Entry) -> None:
+    """Say why a run has no log."""
+    if not entry.state.final:
+        click.echo(f"{entry.job} is {entry.state}: nothing printed yet", err=True)
+        return
+    click.echo(f"{entry.job} {entry.state} before it started: it printed nothing", err=True)
+    if entry.failure:
+        click.echo(f"{entry.failure.type}: {entry.failure.message}", err=True)
 
 
 def _print_build(
@@ -179,7 +196,9 @@ def _print_build(
         build_logs.follow(run.refresh, stream, output, write, poll=run.poll, settle=settle)
     else:
         build_logs.copy(stream(), output, write)
-    if not output.begun:
-        state = run.entry.state
-        why = ": see what CodeBuild says with --all" if state.final else ""
-        click.echo(f"{run.job.name} is {state}: nothing printed{why or ' yet'}", err=True)
+    entry = run.entry
+    if stream() is None or (not output.begun and not entry.state.final):
+        _say_why_nothing(entry)
+    elif not output.begun:
+        what = f"{entry.job} is {entry.state}: nothing printed"
+        click.echo(f"{what}: see what CodeBuild says with --all", err=True)

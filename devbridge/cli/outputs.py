@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   devbridge outputs
-  curl -X POST "$(devbridge outputs --json | jq -r .ApiApiUrl)/factorial"
+  curl -X POST "$(devbridge outputs --json | jq -r .ApiUrl)/factorial"
 """
 )
 @click.option("--json", "json_", is_flag=True, help="Print JSON: an object of names and values.")

@@ -121,6 +121,6 @@ def _compact(config: Config, book: Ledger) -> None:
         return
     with (
         contextlib.suppress(AlreadyRunning),
-        only_one(config.stage_dir / "daemon.lock", config.stage),
+        only_one(config.stage_dir / "daemon.lock", config.stage, "prune"),
     ):
         book.compact()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from devbridge.cli.common import app_options, cloud
-from devbridge.cli.deploying import confirm, interruptible, say_progress
+from devbridge.cli.deploying import confirm, interruptible, only_this, say_progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,13 +34,13 @@ Examples:
 def remove(config: Config, *, delete_data: bool, yes: bool) -> None:
     """Remove the stage from the cloud; data is kept unless told.
 
-    Says what it will remove and what it will keep, and asks. A stage of `devbridge dev` retains
-    nothing but the values of its secrets. The ledger and the logs of the runs stay in .devbridge/.
+    Says what it will remove and what it will keep, and asks. A stage of `devbridge dev` keeps
+    the values of its secrets and what has removal="retain"; a deployed one its tables, buckets and
+    queues, too. The ledger and the logs of the runs stay in .devbridge/.
     """
     from devbridge.build.container import delete_repository  # noqa: PLC0415
     from devbridge.cli.runs import mark_dev  # noqa: PLC0415
     from devbridge.constructs import Job  # noqa: PLC0415
-    from devbridge.daemon.lock import only_one  # noqa: PLC0415
     from devbridge.deploy import load_app, outputs  # noqa: PLC0415
     from devbridge.deploy.remove import inventory  # noqa: PLC0415
     from devbridge.deploy.remove import remove as delete  # noqa: PLC0415
@@ -48,8 +48,8 @@ def remove(config: Config, *, delete_data: bool, yes: bool) -> None:
     app = load_app(config.root, config.stage)
     config.make_dirs()
     with (
-        only_one(config.stage_dir / "daemon.lock", config.stage),
         interruptible(),
+        only_this(config, "remove"),
         cloud(config, start=True) as there,
     ):
         found = inventory(there, app.name, config.stage, left=delete_data)

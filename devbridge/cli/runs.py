@@ -240,7 +240,7 @@ def answer_as_json(answer: dict[str, Any]) -> dict[str, Any]:
         "id": answer["jobId"],
         "job": answer["job"],
         "state": answer["state"],
-        "attempt": answer["attempt"],
+        "attempt": answer["attempt"] or None,
         "maxAttempts": answer["maxAttempts"],
         "result": answer.get("result"),
         "error": answer.get("failure"),

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from devbridge.cli.common import app_options, cloud, print_json
+from devbridge.cli.deploying import confirm
 from devbridge.cli.text import table
-from devbridge.errors import EXIT_ERROR, InvalidValue, NotFound
+from devbridge.errors import InvalidValue, NotFound
 
 if TYPE_CHECKING:
     from devbridge.config import Config
@@ -100,7 +101,12 @@ def get(config: Config, *, name: str) -> None:
 
     app = load_app(config.root, config.stage)
     with cloud(config) as there:
-        click.echo(get_secret(there, app.name, config.stage, name))
+        try:
+            value = get_secret(there, app.name, config.stage, name)
+        except NotFound:
+            _must_be_defined(app, name)
+            raise
+    click.echo(value)
 
 
 @secrets.command("remove")
@@ -115,9 +121,8 @@ def remove(config: Config, *, name: str, yes: bool) -> None:
     app = load_app(config.root, config.stage)
     where = parameter(app.name, config.stage, name)
     with cloud(config) as there:
-        if not yes and not click.confirm(f"remove the value of {where} for good?"):
-            click.echo("nothing was removed", err=True)
-            click.get_current_context().exit(EXIT_ERROR)
+        if not yes:
+            confirm(f"remove the value of {where} for good?", f"the value of {where} is to go")
         if not remove_secret(there, app.name, config.stage, name):
             raise NotFound(
                 f"the secret {name!r} is not set at stage {config.stage!r}",

@@ -48,7 +48,8 @@ def lines(entry: Entry, history: History, log: str, now: float) -> Iterator[str]
     yield f"id        {entry.job_id}"
     yield f"job       {entry.job}"
     yield f"state     {coloured(entry.state)}"
-    yield f"attempt   {entry.attempt} of {entry.max_attempts}"
+    if entry.attempt:
+        yield f"attempt   {entry.attempt} of {entry.max_attempts}"
     for word, at in (
         ("asked", entry.created_at),
         ("started", entry.started_at),
@@ -79,7 +80,8 @@ def remote_lines(run: dict[str, Any]) -> Iterator[str]:
     yield f"id        {run['id']}"
     yield f"job       {run['job']}"
     yield f"state     {coloured(State(run['state']))}"
-    yield f"attempt   {run['attempt']} of {run['maxAttempts']}"
+    if run["attempt"]:
+        yield f"attempt   {run['attempt']} of {run['maxAttempts']}"
     if run["error"]:
         yield from _labelled("error", f"{run['error']['type']}: {run['error']['message']}")
     if run["state"] == State.SUCCEEDED:
@@ -146,7 +148,7 @@ def build_history(entry: Entry) -> History:
 def _print(entry: Entry, history: History, log: str, *, json_: bool) -> None:
     if json_:
         changes = [
-            {"at": iso(at), "state": state, "attempt": attempt, "detail": detail}
+            {"at": iso(at), "state": state, "attempt": attempt or None, "detail": detail}
             for at, state, attempt, detail in history
         ]
         print_json({**as_json(entry), "log": log or None, "history": changes})

@@ -120,6 +120,11 @@ def attach(config: Config) -> Running | None:
     return running if healthy(running.port) else None
 
 
+def has_run(config: Config) -> bool:
+    """Whether this folder ever had an embedded cloud, running now or not."""
+    return (config.cloud_dir / "port").exists()
+
+
 def healthy(port: int, timeout: float = 2.0) -> bool:
     """Whether an embedded cloud answers on that port within `timeout` seconds."""
     connection = http.client.HTTPConnection(_HOST, port, timeout=timeout)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from devbridge.cloud.embedded import has_run
 from devbridge.cloud.failures import explain, renewal
 from devbridge.config import Config
 from devbridge.errors import CloudError, CredentialsError, DevbridgeError
@@ -207,7 +208,7 @@ def connect(config: Config, endpoint_url: str | None = None) -> Cloud:
     endpoint_url = endpoint_url or config.endpoint
     local = endpoint_url is not None and is_loopback(endpoint_url)
     profile = None if local else config.profile or os.environ.get("AWS_PROFILE") or None
-    with _explained(profile, endpoint_url):
+    with _or_locally(config, endpoint_url), _explained(profile, endpoint_url):
         make_session = _local_session if local else lambda: _session(config.profile)
         region = config.region or (LOCAL_REGION if local else _region(make_session()))
         if region is None:
@@ -269,6 +270,20 @@ def _local_session() -> boto3.Session:
 
 def _source(profile: str | None) -> str:
     return f"profile {profile}" if profile else "the environment and the default profile"
+
+
+@contextmanager
+def _or_locally(config: Config, endpoint_url: str | None) -> Iterator[None]:
+    """Where AWS is only the default, and does not answer: the app may be on an embedded cloud."""
+    try:
+        yield
+    except (CloudError, CredentialsError) as error:
+        if endpoint_url is None and config.profile is None and has_run(config):
+            error.remedy = (
+                f"{error.remedy}; or, if the app's embedded cloud is meant, give --local"
+                " (devbridge cloud start starts it)"
+            )
+        raise
 
 
 @contextmanager

@@ -80,9 +80,13 @@ class Api(Construct):
         super().__init__(app, name, transform=transform)
         if not isinstance(routes, Mapping) or not routes:
             raise self.invalid("routes", routes, "a dict of at least one route")
+        first: dict[str, str] = {}
         for key in routes:
             if not values.route(key):
                 raise self.invalid("route", key, values.ROUTE_ALLOWED)
+            other = first.setdefault(values.same_requests(key), key)
+            if other != key:
+                raise self.invalid("route", key, f"one route for the same requests as {other!r}")
         if problem := cors_problem(cors):
             raise self.refused("cors", problem)
         self._bound = bound(self, bind)

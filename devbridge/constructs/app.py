@@ -101,6 +101,8 @@ class App:
         self.constructs: list[Construct] = []
         self.resources: list[Any] = []
         """The troposphere resources given to `add`."""
+        self.added_at: dict[str, Where] = {}
+        """Where each of those was added, by its title."""
         self.files: frozenset[Path] = frozenset()
         """app.py and what it imported below its folder; known when it was loaded by devbridge."""
         self.loaded_at = 0.0
@@ -139,6 +141,7 @@ class App:
                 remedy="give it another title",
             )
         self.resources.append(resource)
+        self.added_at[title] = _place(self.root)
         return resource
 
     def _invalid(self, what: str, allowed: str, where: Where | None = None) -> InvalidValue:

@@ -76,6 +76,8 @@ class Function(Code):
             permissions_boundary=permissions_boundary,
             transform=transform,
         )
+        if "PATH" in environment:
+            raise self.invalid("environment", "PATH", values.MACHINE_ALLOWED)
         for key in environment:
             if not values.LAMBDA_VARIABLE.fullmatch(key):
                 raise self.invalid("environment", key, values.LAMBDA_VARIABLE_ALLOWED)

@@ -48,7 +48,8 @@ class Job(Code):
             keeps it until somebody does, "error" refuses it, "cloud" starts the CodeBuild project.
             The default is what the stage says (`devbridge dev --offline`).
         enable_live_dev: False runs it in CodeBuild on dev stages too, never on the laptop.
-        environment: further environment variables, 4096 bytes at most.
+        environment: further environment variables, 4096 bytes at most; not PATH and HOME, which
+            are the machine's.
         bind: constructs that it may use; gives permission and environment variables.
         permissions: IAM actions and resources beyond those of `bind`.
         copy_files: files or globs, relative to the app's folder, that it finds at the same path;
@@ -111,6 +112,9 @@ class Job(Code):
             permissions_boundary=permissions_boundary,
             transform=transform,
         )
+        for key in ("PATH", "HOME"):
+            if key in environment:
+                raise self.invalid("environment", key, values.MACHINE_ALLOWED)
         if (limit := values.duration(timeout, values.JOB_TIMEOUT)) is None:
             raise self.invalid(
                 "timeout", timeout, "5 minutes to 36 hours, e.g. '30 minutes', '1 hour', '1 day'"

@@ -32,8 +32,9 @@ class Config(Construct):
 
     def __init__(self, app: App, name: str, *, value: str) -> None:
         super().__init__(app, name)
-        if not isinstance(value, str) or "\0" in value or len(value.encode()) > values.CONFIG_LIMIT:
-            allowed = f"a string of at most {values.CONFIG_LIMIT} bytes, without NUL"
+        fits = isinstance(value, str) and len(value.encode()) <= values.CONFIG_LIMIT
+        if not fits or not values.plain(value):
+            allowed = f"{values.PLAIN}, of at most {values.CONFIG_LIMIT} bytes"
             raise self.invalid("value", value, allowed)
         self.value = value
         self.register()

@@ -15,7 +15,6 @@ NAME: Final = re.compile(r"(?=.{1,40}\Z)[A-Za-z][A-Za-z0-9]*(?:[-_][A-Za-z0-9]+)
 NAME_ALLOWED: Final = (
     "letters, digits and single '-' or '_', starting with a letter, at most 40 characters"
 )
-STAGE_ALLOWED: Final = APP_NAME_ALLOWED
 
 MEMORY_MB: Final[Mapping[str, int]] = {
     "3 GB": 3 * 1024,
@@ -56,6 +55,10 @@ LOG_DAYS: Final = (
 LOG_DAYS_ALLOWED: Final = f"'forever' or one of {', '.join(map(str, LOG_DAYS))} days, e.g. '7 days'"
 TAGS_LIMIT: Final = 40
 """AWS allows 50 a resource; the rest is for devbridge's own and those of CloudFormation."""
+MACHINE_ALLOWED: Final = (
+    "names other than this, which is the machine's own: what runs the code starts with it;"
+    " set it in the handler for the processes that it starts"
+)
 LAMBDA_VARIABLE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 LAMBDA_VARIABLE_ALLOWED: Final = "names of two or more letters, digits and '_', a letter first"
 """By AWS Lambda (API, Environment)."""
@@ -71,10 +74,12 @@ _ROUTE = re.compile(
     rf"(?P<method>{_HTTP_METHODS.replace(' ', '|')}) (?P<path>/|(?:/(?:[\w.~%-]+|{{\w+\+?}}))+)",
     re.ASCII,
 )
+_PATH_VARIABLE = re.compile(r"(?<={)\w+")
 ROUTE_ALLOWED: Final = (
-    f"a method, a space and a path, such as 'POST /orders/{{id}}' (methods: {_HTTP_METHODS})"
+    f"a method, a space and a path, such as 'POST /orders/{{id}}' (methods: {_HTTP_METHODS};"
+    " names in braces once each; '{name+}' at the end only)"
 )
-
+PLAIN: Final = "strings without NUL, and without '{{resolve:', which CloudFormation would replace"
 
 Problem = tuple[str, str]
 """What is not allowed, as an error shows it, and what is."""
@@ -144,17 +149,33 @@ def environment_problem(environment: object) -> Problem | None:
             return repr(key), "names of letters, digits and '_', not starting with a digit"
         if key.startswith(_RESERVED):
             return repr(key), f"names that do not start with {', '.join(_RESERVED)}"
-        if not isinstance(value, str) or "\0" in value:
-            return repr({key: value}), "strings without NUL as values"
+        if not isinstance(value, str) or not plain(value):
+            return repr({key: value}), f"as values, {PLAIN}"
     size = sum(len(k.encode()) + len(v.encode()) for k, v in environment.items())
     if size > ENVIRONMENT_LIMIT:
         return f"of {size} bytes", f"at most {ENVIRONMENT_LIMIT} bytes for all names and values"
     return None
 
 
+def plain(text: str) -> bool:
+    """Whether a text reaches a process as it is."""
+    return "\0" not in text and "{{resolve:" not in text
+
+
 def route(value: object) -> bool:
     """Whether this is a route key of an HTTP API."""
-    return value == "$default" or (isinstance(value, str) and bool(_ROUTE.fullmatch(value)))
+    if value == "$default":
+        return True
+    if not isinstance(value, str) or not _ROUTE.fullmatch(value):
+        return False
+    variables = _PATH_VARIABLE.findall(value)
+    greedy_before_the_end = "+}/" in value
+    return len(set(variables)) == len(variables) and not greedy_before_the_end
+
+
+def same_requests(route: str) -> str:
+    """What is equal for routes that match the same requests: variables without their names."""
+    return _PATH_VARIABLE.sub("", route)
 
 
 def action(value: object) -> bool:

@@ -44,6 +44,7 @@ from devbridge.daemon.events import (
     StandbyFailed,
     StandbyReady,
     Tick,
+    Waits,
     Withdrawn,
 )
 from devbridge.daemon.ledger import Change, Ledger, LedgerError
@@ -129,6 +130,8 @@ class Daemon:
         self._ready = asyncio.Event()
         self._idle = asyncio.Event()
         self._saved_at: dict[str, float] = {}
+        self._load_output: dict[str, tuple[Failure, bytes]] = {}
+        """Of the jobs that cannot be loaded: why, and what was printed meanwhile."""
         self._preload = Preload(settings.preload)
         self._sources = Sources(settings.root, app_files, app_loaded)
         self._watcher = Watcher()
@@ -237,6 +240,7 @@ class Daemon:
             bar = report.bar(change.job_id, self._style)
             word = "Cancelled" if change.state is State.CANCELLED else "Crashed"
             self._terminal.line(f"{bar}{self._style.bad(word)} {change.detail}")
+            self._log_end(change)
         if found.runs:
             self._terminal.line(f"{len(found.runs)} runs were waiting")
         return found.runs
@@ -251,7 +255,8 @@ class Daemon:
         busy = not self._supervisor.idle
         rest = "; the runs that have started end here" if busy else ""
         self._terminal.line(self._style.bold(f"{newer} has taken this stage over{rest}"))
-        await succession.hand_over(self.bridge, self._ledger, waiting, newer)
+        for change in await succession.hand_over(self.bridge, self._ledger, waiting, newer):
+            self._log_end(change)
         if waiting:
             self._terminal.line(f"{len(waiting)} waiting runs were handed over")
         if busy:
@@ -337,34 +342,33 @@ class Daemon:
                     self._attempt_ended(change, worker_id)
                 elif change.state.final:
                     self._never_started(change)
-            case Broken(job, failure):
+            case Broken(job, failure, worker_id):
                 self._job_decided(job)
+                if member := self._crew.member(worker_id):
+                    self._load_output[job] = failure, member.capture.printed()
                 self._sources.broke(job, self._handler_file(job))
                 self._watcher.watch(self._sources.directories())
                 for line in report.broken(job, failure, self._style):
                     self._terminal.line(line)
             case Ready(job):
+                self._load_output.pop(job, None)
                 self._job_decided(job)
                 self._reloaded(job)
+            case Waits(job_id):
+                bar = report.bar(job_id, self._style)
+                self._terminal.line(bar + report.waits(effect, self._style))
 
     def _give(self, give: Give) -> None:
         spec = self._jobs[give.job]
         payload = self._ledger.payload(give.job_id)
-        path = self._settings.logs / f"{give.job}-{give.job_id}.log"
         member = self._crew.member(give.worker_id)
         if member is None:
             return
         capture = member.capture
         self._crew.give(give, spec, payload)
         # While the worker wakes up; its output is not read before this has returned.
-        capture.keep(
-            LogFile(
-                path,
-                lambda problem: capture.say(self._style.bad(problem)),
-                limit=self._settings.max_log_size,
-                on_rotate=lambda text: capture.say(self._style.warn(text)),
-            )
-        )
+        path = self._log_path(give.job, give.job_id)
+        capture.keep(self._log_file(path, capture.say))
         capture.say(report.invoked(give.job, payload, give.attempt, spec.max_attempts, self._style))
         capture.say(report.log_line(path, self._settings.root, self._style))
 
@@ -372,12 +376,37 @@ class Daemon:
         entry = self._ledger.get(change.job_id)
         if entry is None:
             return
+        lines = report.ended(entry, self._style)
+        if entry.started_at is None:
+            payload, attempts = self._ledger.payload(change.job_id), entry.max_attempts
+            invoked = report.invoked(entry.job, payload, entry.attempt, attempts, self._style)
+            lines = [invoked, *lines]
         bar = report.bar(change.job_id, self._style)
-        payload = self._ledger.payload(change.job_id)
-        invoked = report.invoked(entry.job, payload, entry.attempt, entry.max_attempts, self._style)
-        for line in [invoked, *report.ended(entry, self._style)]:
+        for line in lines:
             self._terminal.line(bar + line)
+        failure, output = self._load_output.get(entry.job, (None, b""))
+        self._log_end(change, output if failure is change.failure else b"")
         self._close_run(change.job_id)
+
+    def _log_path(self, job: str, job_id: str) -> Path:
+        return self._settings.logs / f"{job}-{job_id}.log"
+
+    def _log_file(self, path: Path, say: Callable[[str], None]) -> LogFile:
+        return LogFile(
+            path,
+            lambda problem: say(self._style.bad(problem)),
+            limit=self._settings.max_log_size,
+            on_rotate=lambda text: say(self._style.warn(text)),
+        )
+
+    def _log_end(self, change: Change, output: bytes = b"") -> None:
+        """Complete the log of a run, or of an attempt, that no worker's output tells the end of."""
+        entry = self._ledger.get(change.job_id)
+        if entry is None:
+            return
+        log = self._log_file(self._log_path(entry.job, entry.job_id), self._terminal.line)
+        log.write(output + report.log_end(change))
+        log.close()
 
     def _attempt_ended(self, change: Change, worker_id: str) -> None:
         """Remember what to say when the worker's output has all been taken."""
@@ -387,9 +416,7 @@ class Daemon:
         again = None if change.state.final else change.detail
         member.last_words = report.ended(entry, self._style, at=change.at, again=again)
         if change.failure is not None:
-            name_and_message = f"{change.failure.type}: {change.failure.message}"
-            trace = change.failure.trace or (name_and_message,)
-            member.trace = ("\n".join(trace) + "\n").encode("utf-8", "backslashreplace")
+            member.trace = report.log_end(change)
 
     def _worker_gone(self, job_id: str, member: Member) -> None:
         member.capture.log(member.trace)

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from devbridge.daemon.model import JobSpec
     from devbridge.daemon.runtime_api import WorkerAddress
 
-_FROM_DEVELOPER: Final = ("PATH", "HOME", "VIRTUAL_ENV")
 _OF_SDKS: Final = ("AWS_", "DEVBRIDGE_", "BOTO_CONFIG")
 _OF_WORKERS: Final = ("LAMBDA_", "_HANDLER", "PYTHONHOME")
 
@@ -57,7 +56,6 @@ def worker_environment(
     """
     environment = scrubbed(developer)
     environment.update(job.environment)
-    environment.update({k: developer[k] for k in _FROM_DEVELOPER if k in developer})
     environment.update(
         {
             "AWS_LAMBDA_RUNTIME_API": address.runtime_api,

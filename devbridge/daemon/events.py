@@ -162,6 +162,8 @@ class Broken:
 
     job: str
     failure: Failure
+    worker_id: str
+    """Who has found out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,4 +173,15 @@ class Ready:
     job: str
 
 
-Effect = Launch | Give | Signal | Record | Broken | Ready
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """A limit keeps a run from starting. Said once of each attempt."""
+
+    job_id: str
+    job: str
+    limit: int
+    own: bool
+    """The limit is the job's own, not the daemon's."""
+
+
+Effect = Launch | Give | Signal | Record | Broken | Ready | Waits

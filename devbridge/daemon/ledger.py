@@ -53,9 +53,12 @@ CREATE TABLE transitions (
 CREATE INDEX transitions_by_run ON transitions (job_id);
 """
 
+_RETRY: Final = "state='QUEUED' AND attempt>1"
+"""A run that waits for its next attempt, as it is stored: for everybody else it is RUNNING."""
+_STATE: Final = f"CASE WHEN {_RETRY} THEN 'RUNNING' ELSE state END"
 _COLUMNS: Final = (
-    "job_id, job, state, created_at, started_at, ended_at, closed, attempt, max_attempts,"
-    " exit_code, exit_signal, result, failure, log_path, cancelled"
+    f"job_id, job, {_STATE}, created_at, started_at, ended_at, closed, attempt, max_attempts,"
+    f" exit_code, exit_signal, result, failure, log_path, cancelled, {_RETRY}"
 )
 
 
@@ -81,7 +84,8 @@ class NewRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One change of a run's state, and what is known of the attempt that it ends."""
+    """One change of a run's state, and what is known of the attempt that it ends. QUEUED with a
+    further attempt: the run waits for that."""
 
     job_id: str
     state: State
@@ -114,6 +118,8 @@ class Entry:
     log_path: str
     cancelled: bool = False
     """Its end was asked for, whether it has come or not."""
+    waits_for_attempt: bool = False
+    """It is RUNNING, and `attempt`, its next one, has not started."""
 
 
 class Ledger:
@@ -270,7 +276,7 @@ class Ledger:
     ) -> list[Entry]:
         """The newest runs first."""
         return self._select(
-            "WHERE (:job IS NULL OR job=:job) AND (:state IS NULL OR state=:state)"
+            f"WHERE (:job IS NULL OR job=:job) AND (:state IS NULL OR {_STATE}=:state)"
             " ORDER BY created_at DESC, rowid DESC LIMIT :limit",
             {"job": job, "state": state.value if state else None, "limit": limit},
         )
@@ -342,7 +348,8 @@ class Ledger:
     def history(self, job_id: str) -> Sequence[tuple[float, State, int, str | None]]:
         """Each change of a run: time, state, attempt, detail."""
         rows = self._read(
-            "SELECT at, state, attempt, detail FROM transitions WHERE job_id=? ORDER BY rowid",
+            f"SELECT at, {_STATE}, attempt, detail FROM transitions"  # noqa: S608
+            " WHERE job_id=? ORDER BY rowid",
             (job_id,),
         )
         return [(at, State(state), attempt, detail) for at, state, attempt, detail in rows]
@@ -371,7 +378,7 @@ def _storable(text: str | None) -> str | None:
 
 def _entry(row: tuple[Any, ...]) -> Entry:
     (job_id, job, state, created, started, ended, closed, attempt, most, code, signal, *rest) = row
-    result, failure, log_path, cancelled = rest
+    result, failure, log_path, cancelled, waits_for_attempt = rest
     ended_how = None
     if code is not None or signal is not None:
         ended_how = Exit(code=code, signal=signal)
@@ -390,6 +397,7 @@ def _entry(row: tuple[Any, ...]) -> Entry:
         failure=_failure(failure),
         log_path=log_path,
         cancelled=bool(cancelled),
+        waits_for_attempt=bool(waits_for_attempt),
     )
 
 

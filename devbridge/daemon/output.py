@@ -29,6 +29,8 @@ LONGEST_PARTIAL: Final = 2.0
 """Seconds after which it is shown though it still grows, as a progress bar does."""
 MAX_LOG: Final = 64 * 1024 * 1024
 """Bytes of one run's log, by default; the oldest are given up."""
+KEPT: Final = 64 * 1024
+"""Bytes of what is printed before a run begins that are kept, the newest."""
 LEFT_OVER: Final = 1024 * 1024
 """Bytes that a pipe may hold at most (Linux's pipe-max-size)."""
 
@@ -174,6 +176,7 @@ class Capture:
         self._lines = Lines()
         self._bar = bar
         self._log: LogFile | None = None
+        self._printed = b""
         self._began: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._show_by: float | None = None
@@ -190,7 +193,12 @@ class Capture:
 
     def keep(self, log: LogFile) -> None:
         """From now on the output goes to a log file, too."""
-        self._log = log
+        self._log, self._printed = log, b""
+
+    def printed(self) -> bytes:
+        """What was printed before a run began: of a load that failed, its log."""
+        self._read_available()
+        return self._printed
 
     def say(self, text: str) -> None:
         """A line of devbridge's own among the output, behind the same bar."""
@@ -226,6 +234,8 @@ class Capture:
     def _take(self, data: bytes) -> None:
         if self._log is not None:
             self._log.write(data)
+        else:
+            self._printed = (self._printed + data)[-KEPT:]
         lines = self._lines.feed(data, self._tag())
         self._show(lines)
         if self._timer is not None:
@@ -240,7 +250,7 @@ class Capture:
 
     def _read_available(self) -> None:
         """Take what the pipe holds now, and no more: somebody may print for ever."""
-        left = LEFT_OVER
+        left = 0 if self._closed else LEFT_OVER
         with contextlib.suppress(OSError):
             while left > 0 and (data := os.read(self._fd, min(CHUNK, left))):
                 left -= len(data)

@@ -26,7 +26,7 @@ def recover(live: Iterable[Entry], now: float) -> Recovery:
     recovery = Recovery()
     for entry in live:
         attempt = entry.attempt
-        if entry.state is not State.QUEUED:
+        if entry.state is not State.QUEUED and not entry.waits_for_attempt:
             again = attempt < entry.max_attempts and not entry.cancelled
             over = State.CANCELLED if entry.cancelled else State.CRASHED
             attempt += again

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from devbridge.daemon.ledger import Entry
+from devbridge.daemon.events import Waits
+from devbridge.daemon.ledger import Change, Entry
 from devbridge.daemon.model import Failure, State
 from devbridge.daemon.terminal import COLOURS, Style
 from runner.ends import duration
@@ -29,9 +30,11 @@ __all__ = [
     "ended",
     "frames",
     "invoked",
+    "log_end",
     "log_line",
     "shorten",
     "stopping",
+    "waits",
 ]
 
 SHORT_ID: Final = 8
@@ -52,9 +55,24 @@ def invoked(job: str, payload: bytes, attempt: int, max_attempts: int, style: St
     return f"{style.bold('Invoke')} {job}{again} {style.dim(shorten(payload))}"
 
 
+def waits(wait: Waits, style: Style) -> str:
+    """A limit keeps a run from starting."""
+    limit = "the job's own concurrency" if wait.own else "--concurrency"
+    taken = f"{wait.limit} of {wait.limit} slots are taken"
+    return f"{style.warn('Waiting')} {wait.job}: {taken} ({limit})"
+
+
 def log_line(path: Path, root: Path, style: Style) -> str:
     shown = path.relative_to(root) if path.is_relative_to(root) else path
     return style.dim(f"log     {shown}")
+
+
+def log_end(change: Change) -> bytes:
+    """What the log file gets of an end that the handler did not see: the traceback, or a line."""
+    lines: Sequence[str] = [f"--- devbridge: {change.state} ({change.detail})"]
+    if failure := change.failure:
+        lines = failure.trace or [f"{failure.type}: {failure.message}"]
+    return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
 
 
 def ended(

@@ -316,7 +316,7 @@ def _failure(body: bytes) -> Failure:
         document = None
     if not isinstance(document, dict):
         return Failure("Unknown", body[:2000].decode("utf-8", "replace"))
-    frames = _lines(document.get("stackTrace"))
+    frames = tuple(map(str.strip, _lines(document.get("stackTrace"))))
     return Failure(
         type=_text(document.get("errorType")) or "Unknown",
         message=_text(document.get("errorMessage")),
@@ -328,7 +328,7 @@ def _failure(body: bytes) -> Failure:
 def _lines(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         return ()
-    return tuple(_text(line).strip() for line in value)
+    return tuple(_text(line).rstrip() for line in value)
 
 
 def _text(value: object) -> str:

@@ -34,30 +34,35 @@ def is_handed_over(entry: Entry) -> bool:
     return entry.failure is not None and entry.failure.type == HANDED_OVER
 
 
-async def hand_over(bridge: Bridge, ledger: Ledger, job_ids: Sequence[str], to: str) -> None:
-    """Returns when the broker has all these runs and the ledger says so.
+async def hand_over(
+    bridge: Bridge, ledger: Ledger, job_ids: Sequence[str], to: str
+) -> Sequence[Change]:
+    """Returns what the ledger says of these runs once the broker has them all.
 
     Raises:
         LedgerError: the ledger cannot be written.
     """
     runs = [run for job_id in job_ids if (run := _request(ledger, job_id)) is not None]
     if not runs:
-        return
+        return []
     while not await bridge.hand_over(runs):
         pass  # the bridge waits for the connection to come back
     now, failure = time.time(), Failure(HANDED_OVER, f"handed over to {to}")
+    changes = [
+        Change(
+            job_id=run.job_id,
+            state=State.CANCELLED,
+            at=now,
+            failure=failure,
+            detail=failure.message,
+        )
+        for run in runs
+    ]
     with ledger.transaction():
-        for run in runs:
-            ledger.record(
-                Change(
-                    job_id=run.job_id,
-                    state=State.CANCELLED,
-                    at=now,
-                    failure=failure,
-                    detail=failure.message,
-                )
-            )
-            ledger.closed(run.job_id)
+        for change in changes:
+            ledger.record(change)
+            ledger.closed(change.job_id)
+    return changes
 
 
 def _request(ledger: Ledger, job_id: str) -> Run | None:

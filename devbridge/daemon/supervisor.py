@@ -12,7 +12,7 @@ import signal
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, takewhile
 from typing import Final
 
 from devbridge.daemon.events import (
@@ -35,6 +35,7 @@ from devbridge.daemon.events import (
     StandbyFailed,
     StandbyReady,
     Tick,
+    Waits,
     Withdrawn,
 )
 from devbridge.daemon.ledger import Change
@@ -107,6 +108,8 @@ class _Run:
     worker_id: str = ""
     deadline: float = 0.0
     stopping: Why | None = None
+    told: bool = False
+    """It was said which limit it waits for."""
 
 
 class Supervisor:
@@ -149,7 +152,7 @@ class Supervisor:
         times = [w.kill_at for w in self._workers.values() if w.kill_at is not None]
         times += [run.deadline for run in self._active.values() if run.stopping is None]
         if not self._closing:
-            times += self._delayed.values()
+            times += self._retries().values()
         return min(times, default=None)
 
     @property
@@ -235,7 +238,8 @@ class Supervisor:
         if self._delayed.pop(job_id, None) is None:
             self._jobs[run.job].queue.remove(job_id)
         del self._runs[job_id]
-        return [_record(job_id, State.CANCELLED, now, run.attempt, detail="before it started")]
+        what = "it started" if run.attempt == 1 else f"attempt {run.attempt} started"
+        return [_record(job_id, State.CANCELLED, now, run.attempt, detail=f"before {what}")]
 
     def _stop_run(self, run: _Run, why: Why, now: float, grace: float) -> list[Effect]:
         if run.stopping is not None:
@@ -267,14 +271,14 @@ class Supervisor:
         worker = self._workers.get(worker_id)
         if worker is None or worker.retired:
             return []
-        return self._break(worker.job, failure, now)
+        return self._break(worker_id, worker.job, failure, now)
 
-    def _break(self, name: str, failure: Failure, now: float) -> list[Effect]:
+    def _break(self, worker_id: str, name: str, failure: Failure, now: float) -> list[Effect]:
         job = self._jobs[name]
         if job.broken is not None:
             return []
         job.broken = failure
-        effects: list[Effect] = [Broken(name, failure)]
+        effects: list[Effect] = [Broken(name, failure, worker_id)]
         effects += self._retire(job, now)
         if self._fail_when_broken:
             effects += self._fail_queue(job, failure, now)
@@ -410,7 +414,8 @@ class Supervisor:
                 return []
         what = "while it waited" if worker.ready else "while the handler was imported"
         died = crash(event.exit, out_of_memory=event.out_of_memory)
-        return self._break(worker.job, Failure(died.type, f"{died.message} {what}"), now)
+        failure = Failure(died.type, f"{died.message} {what}")
+        return self._break(event.worker_id, worker.job, failure, now)
 
     # --- time -------------------------------------------------------------------------------
 
@@ -419,7 +424,7 @@ class Supervisor:
         for run in self._active.values():
             if now >= run.deadline:
                 effects += self._stop_run(run, Why.TIMED_OUT, now, self._grace)
-        for job_id in [job_id for job_id, at in self._delayed.items() if now >= at]:
+        for job_id in [job_id for job_id, at in self._retries().items() if now >= at]:
             del self._delayed[job_id]
             run = self._runs.pop(job_id)
             effects += self._requested(Requested(job_id, run.job, run.attempt), now)
@@ -428,6 +433,12 @@ class Supervisor:
                 worker.kill_at = now + KILL_AGAIN  # should the first one get lost
                 effects.append(Signal(worker_id, signal.SIGKILL))
         return effects
+
+    def _retries(self) -> Mapping[str, float]:
+        """When the delayed runs may go on. One whose last attempt's process is still there may not:
+        attempts never overlap."""
+        held = {worker.job_id for worker in self._workers.values()}
+        return {job_id: at for job_id, at in self._delayed.items() if job_id not in held}
 
     def _shutdown(self, now: float) -> list[Effect]:
         self._closing = True
@@ -451,6 +462,7 @@ class Supervisor:
             effects += self._give(name, worker_id, now)
             free -= 1
         for name, job in self._jobs.items():
+            effects += self._waits(name, job, free)
             wanted = 0
             if job.broken is None:
                 wanted = max(1 if self._standbys else 0, min(len(job.queue), self._concurrency))
@@ -476,9 +488,23 @@ class Supervisor:
         return None if best is None else best[1:]
 
     def _full(self, name: str, spec: JobSpec) -> bool:
+        """Whether its own limit is reached. A run counts until its process has ended, which may
+        go on after the answer; for the slots of all jobs, until the answer."""
         if spec.concurrency is None:
             return False
-        return sum(run.job == name for run in self._active.values()) >= spec.concurrency
+        given = (w.job == name and w.job_id is not None for w in self._workers.values())
+        return sum(given) >= spec.concurrency
+
+    def _waits(self, name: str, job: _Job, free: int) -> list[Effect]:
+        own = job.spec.concurrency if self._full(name, job.spec) else None
+        if job.broken is not None or (own is None and free > 0):
+            return []
+        limit = self._concurrency if own is None else own
+        # Those of which nothing was said are the end of the queue.
+        new = list(takewhile(lambda job_id: not self._runs[job_id].told, reversed(job.queue)))
+        for job_id in new:
+            self._runs[job_id].told = True
+        return [Waits(job_id, name, limit, own is not None) for job_id in reversed(new)]
 
     def _give(self, name: str, worker_id: str, now: float) -> list[Effect]:
         job = self._jobs[name]

@@ -242,7 +242,7 @@ def _why(
     reasons = [name for name in own if name in REPLACING[kind] or name == "Type"]
     properties = will_be.get("Properties") or {}
     for name in sorted(REPLACING[kind] - set(reasons)):
-        followed = sorted({ref for ref in _references(properties.get(name)) if ref in replaced})
+        followed = sorted({ref for ref in references(properties.get(name)) if ref in replaced})
         if followed:
             reasons.append(f"{name} (of {', '.join(followed)}, which is replaced)")
     if not reasons and told == "True":
@@ -275,7 +275,7 @@ def _cause(item: Mapping[str, Any], labels: Mapping[str, str]) -> str:
     return f"follows {', '.join(sorted(named))}" if named else ""
 
 
-def _references(value: object) -> Iterator[str]:
+def references(value: object) -> Iterator[str]:
     """The logical ids that a property refers to."""
     match value:
         case {"Ref": str(name)}:
@@ -289,7 +289,7 @@ def _references(value: object) -> Iterator[str]:
                 yield part.partition("}")[0].partition(".")[0]
         case Mapping():
             for inner in value.values():
-                yield from _references(inner)
+                yield from references(inner)
         case list():
             for inner in value:
-                yield from _references(inner)
+                yield from references(inner)

@@ -7,6 +7,7 @@ creation cannot be cancelled, so it goes on without us, and the next deployment 
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +29,12 @@ _GOOD: Final = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 _ROLLS_BACK: Final = ("ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS")
 _FOLLOW_UP: Final = ("cancelled", "canceled")
 """CloudFormation says so of what it stopped because something else had failed."""
+_OVERTAKEN: Final = ("AlreadyExistsException", "ChangeSetNotFound", "InvalidChangeSetStatus")
+_NOT_AS_IT_WAS: Final = re.compile(r"Stack.*(does not exist|_IN_PROGRESS state)")
+
+
+class Overtaken(DeployError):
+    """Another deployment came in between: what is to change must be worked out anew."""
 
 
 def patient() -> Iterator[float]:
@@ -63,7 +70,7 @@ def execute(
             on_progress(progress)
 
     try:
-        _start(cloudformation, plan)
+        cloudformation.execute_change_set(StackName=plan.stack, ChangeSetName=plan.change_set)
         status, cause = watch(cloud, stack_id, seen, planned_only, pace=pace, labels=labels)
     except KeyboardInterrupt:
         if plan.creates:
@@ -112,17 +119,6 @@ def _delete_left_buckets(cloud: Access, plan: Plan, on_progress: OnProgress) -> 
             except s3.exceptions.ClientError:
                 continue
             buckets.delete(cloud, change.physical_id, change.label, on_progress)
-
-
-def _start(cloudformation: Any, plan: Plan) -> None:
-    try:
-        cloudformation.execute_change_set(StackName=plan.stack, ChangeSetName=plan.change_set)
-    except cloudformation.exceptions.InvalidChangeSetStatusException as error:
-        raise DeployError(
-            "another deployment has changed the stack meanwhile",
-            where=f"stack {plan.stack}",
-            remedy="deploy again: what is to change is worked out anew",
-        ) from error
 
 
 def _cancel(
@@ -196,6 +192,7 @@ def asking(cloud: Access) -> Iterator[None]:
 
     Raises:
         DeployError: AWS refused a call; its name and who asked are said.
+        Overtaken: because another deployment has changed or removed the stack.
     """
     from botocore.exceptions import ClientError  # noqa: PLC0415
 
@@ -203,11 +200,26 @@ def asking(cloud: Access) -> Iterator[None]:
         with cloud.explained():
             yield
     except ClientError as error:
+        if is_overtaken(error):
+            raise Overtaken(
+                "another deployment has changed the stack meanwhile",
+                where=f"{error.operation_name}: {message_of(error)}",
+                remedy="try again: what is to change is worked out anew",
+            ) from error
         raise DeployError(
             f"AWS refuses {error.operation_name}: {message_of(error)}",
             where=f"{cloud.principal_arn}, region {cloud.region}",
-            remedy="the developer needs that permission to deploy",
+            remedy="the developer needs that permission to deploy"
+            if "AccessDenied" in _code(error)
+            else None,
         ) from error
+
+
+def is_overtaken(error: Exception) -> bool:
+    """Whether CloudFormation refuses because the stack is not any more what it was."""
+    if _code(error) in _OVERTAKEN:
+        return True
+    return _code(error) == "ValidationError" and bool(_NOT_AS_IT_WAS.search(message_of(error)))
 
 
 def wait_until_gone(cloud: Access, stack_id: str, pace: Pace) -> None:
@@ -235,6 +247,10 @@ def message_of(error: Exception) -> str:
     """What AWS says, without botocore's preface."""
     answer = getattr(error, "response", {}).get("Error", {})
     return str(answer.get("Message") or error)
+
+
+def _code(error: Exception) -> str:
+    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
 
 
 def event_ids(cloudformation: Any, stack: str) -> set[str]:

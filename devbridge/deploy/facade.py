@@ -20,7 +20,15 @@ from devbridge.deploy import execute, names, secrets
 from devbridge.deploy.access import Access, OnProgress, Progress
 from devbridge.deploy.names import Mode
 from devbridge.deploy.package import is_tls, upload
-from devbridge.deploy.plan import Plan, describe, discard, is_current, outputs_of, plan
+from devbridge.deploy.plan import (
+    Plan,
+    describe,
+    discard,
+    is_current,
+    is_unusable,
+    outputs_of,
+    plan,
+)
 from devbridge.deploy.principal import trusted_principal
 from devbridge.deploy.synth import (
     Assets,
@@ -37,6 +45,8 @@ from devbridge.interpreter import verify_interpreter
 
 _OWN_OUTPUTS: Final = frozenset({names.TEMPLATE_HASH, names.MODE, names.BIND_ROLE})
 """Those that are not for the user."""
+_ATTEMPTS: Final = 5
+"""To deploy while others deploy the same stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +114,11 @@ def deploy(
         found = describe(cloud, stack)
         changed = not is_current(found, made.template)
         if changed:
+            _say_what_is_unbounded(cloud, app, on_progress)
             _build_images(cloud, made.images, stage, on_progress)
             upload(cloud, made.assets, on_progress)
             tags = _tags(app, stage)
-            planned = plan(
-                cloud, stack, made.template, tags=tags, on_progress=on_progress, pace=pace
-            )
-            on_progress(Progress("plan", f"{len(planned.changes)} changes to stack {stack}"))
-            if planned:
-                _approve(cloud, planned, approve)
-                execute.execute(cloud, planned, made.template.labels, on_progress, pace)
+            _change(cloud, stack, made.template, tags, on_progress, pace, approve)
             found = describe(cloud, stack)
         values = _values(cloud, found)
     jobs = [job for job in app.of_type(Job) if mode == "dev" and job.live]
@@ -181,7 +186,7 @@ def stack_values(cloud: Access, app: str, stage: str) -> dict[str, str]:
             f"app {app!r} is not deployed to stage {stage!r}",
             where=f"account {cloud.account}, region {cloud.region}",
             remedy="run `devbridge dev` or `devbridge deploy` first, or name another stage with "
-            "--stage",
+            "--stage" + (", or the embedded cloud with --local" if not cloud.endpoint_url else ""),
         )
     return _values(cloud, found)
 
@@ -214,7 +219,7 @@ def _bound(bind: Iterable[Bindable], stage: str, values: Mapping[str, str]) -> d
 def _deployed(cloud: Access, app: str, stage: str) -> dict[str, Any] | None:
     with execute.asking(cloud):
         found = describe(cloud, names.stack(app, stage))
-    return None if found is None or found["StackStatus"] == "REVIEW_IN_PROGRESS" else found
+    return None if is_unusable(found) else found
 
 
 def _settings(cloud: Access, stage: str, mode: Mode, version: str, offline: str) -> Settings:
@@ -293,6 +298,19 @@ def _check_secrets(
         )
 
 
+def _say_what_is_unbounded(cloud: Access, app: App, on_progress: OnProgress) -> None:
+    # AWS refuses a role whose boundary does not exist; the embedded cloud does not bound it.
+    if not cloud.endpoint_url:
+        return
+    iam = cloud.client("iam")
+    bounded: list[App | Job | Function] = [app, *app.of_type(Job), *app.of_type(Function)]
+    for arn in sorted(filter(None, {each.permissions_boundary for each in bounded})):
+        try:
+            iam.get_policy(PolicyArn=arn)
+        except iam.exceptions.NoSuchEntityException:
+            on_progress(Progress("plan", f"no policy {arn} here: its roles are not bounded"))
+
+
 def _build_images(cloud: Access, jobs: list[Job], stage: str, on_progress: OnProgress) -> None:
     for job in jobs:
         if cloud.endpoint_url is None:
@@ -301,6 +319,31 @@ def _build_images(cloud: Access, jobs: list[Job], stage: str, on_progress: OnPro
             on_progress(
                 Progress("build", f"{job}: no image, the embedded cloud runs no containers")
             )
+
+
+def _change(
+    cloud: Access,
+    stack: str,
+    template: Template,
+    tags: Mapping[str, str],
+    on_progress: OnProgress,
+    pace: execute.Pace,
+    approve: Callable[[Plan], None] | None,
+) -> None:
+    """Plan and execute; once more when another deployment has come in between."""
+    for left in reversed(range(_ATTEMPTS)):
+        try:
+            with execute.asking(cloud):
+                made = plan(cloud, stack, template, tags=tags, on_progress=on_progress, pace=pace)
+                on_progress(Progress("plan", f"{len(made.changes)} changes to stack {stack}"))
+                if made:
+                    _approve(cloud, made, approve)
+                    execute.execute(cloud, made, template.labels, on_progress, pace)
+            return
+        except execute.Overtaken as error:
+            if not left:
+                raise
+            on_progress(Progress("wait", f"{error.what}: what is to change is worked out anew"))
 
 
 def _approve(cloud: Access, planned: Plan, approve: Callable[[Plan], None] | None) -> None:

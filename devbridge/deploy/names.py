@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final, Literal
 
+from devbridge.config import STAGE, STAGE_ALLOWED
 from devbridge.constructs import Construct
-from devbridge.constructs.values import APP_NAME, STAGE_ALLOWED
 from devbridge.errors import InvalidValue
 
 TEMPLATE_HASH: Final = "DevbridgeTemplate"
@@ -35,7 +35,7 @@ def stack(app: str, stage: str) -> str:
     Raises:
         InvalidValue: the stage's name is not allowed.
     """
-    if not APP_NAME.fullmatch(stage):
+    if not STAGE.fullmatch(stage):
         raise InvalidValue(
             f"the stage's name {stage!r} is not allowed",
             where=f"app {app!r}",

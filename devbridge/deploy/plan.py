@@ -14,7 +14,7 @@ from typing import Any, Final
 from devbridge.deploy import names, package
 from devbridge.deploy.access import Access, OnProgress, Progress
 from devbridge.deploy.changes import LABELS, QUEUE, TABLE, Action, Change, all_added, changes_of
-from devbridge.deploy.execute import Pace, message_of, wait_until_gone, watch
+from devbridge.deploy.execute import Pace, is_overtaken, message_of, wait_until_gone, watch
 from devbridge.deploy.synth import Template
 from devbridge.errors import DeployError
 
@@ -78,11 +78,21 @@ def lines(plan: Plan) -> Iterator[str]:
             yield _line(change, width)
     if any(change.iam for change in changes):
         yield "who may do what:"
+    same = 0
     for change in changes:
-        if change.iam:
+        if change.iam and _says_the_same(change):
+            same += 1
+        elif change.iam:
             yield _line(change, width)
             yield from (f"+   {change.logical_id} {text}" for text in change.granted)
             yield from (f"-   {change.logical_id} {text}" for text in change.revoked)
+    if same:
+        yield f"~ {same} more that follow what they refer to; who may do what stays the same"
+
+
+def _says_the_same(change: Change) -> bool:
+    """Whether it only follows what it refers to."""
+    return change.action == "change" and not (change.properties or change.granted or change.revoked)
 
 
 def _line(change: Change, width: int) -> str:
@@ -94,6 +104,8 @@ def _line(change: Change, width: int) -> str:
         notes.append(f"replaced: {change.reason}")
     if change.data:
         notes.append("its data is kept, outside of the app" if change.kept else "ITS DATA IS LOST")
+    elif change.kept:
+        notes.append("kept, outside of the app")
     return "  ".join([what, *filter(None, notes)])
 
 
@@ -169,7 +181,7 @@ def plan(
             stuck in a failed roll-back.
     """
     new = json.loads(template.body)
-    if not clear and _is_unusable(describe(cloud, stack)):
+    if not clear and is_unusable(describe(cloud, stack)):
         return Plan(stack, "", True, all_added(new, template.labels))
     found = _settled(cloud, stack, on_progress, pace)
     if found:
@@ -185,6 +197,8 @@ def plan(
             **_template_argument(cloud, template),
         )["Id"]
     except cloudformation.exceptions.ClientError as error:
+        if is_overtaken(error):
+            raise
         raise DeployError(
             f"CloudFormation refuses the change: {message_of(error)}", where=f"stack {stack}"
         ) from error
@@ -249,7 +263,8 @@ def _is_empty(cloud: Access, url: str) -> bool:
     )
 
 
-def _is_unusable(found: Mapping[str, Any] | None) -> bool:
+def is_unusable(found: Mapping[str, Any] | None) -> bool:
+    """Whether a stack can only be made anew: its creation failed, or its removal. Pure."""
     return found is not None and found["StackStatus"] in _UNUSABLE
 
 
@@ -262,7 +277,7 @@ def _settled(
         on_progress(Progress("wait", f"stack {stack} is being removed"))
         wait_until_gone(cloud, found["StackId"], pace)
         return None
-    if found and _is_unusable(found):
+    if found and is_unusable(found):
         on_progress(Progress("wait", f"stack {stack} is {found['StackStatus']}: made again"))
         cloud.client("cloudformation").delete_stack(StackName=found["StackId"])
         wait_until_gone(cloud, found["StackId"], pace)

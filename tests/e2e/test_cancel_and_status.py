@@ -23,10 +23,13 @@ from devbridge import Api, App, Job
 
 app = App("cancel-app")
 probe = Job(app, "probe", handler="jobs/probe.handler")
+Job(app, "again", handler="jobs/probe.handler", retries=1, retry_delay="0 seconds")
+Job(app, "later", handler="jobs/probe.handler", retries=1, retry_delay="1 hour")
+Job(app, "broken", handler="jobs/broken.handler")
 Api(app, "api", routes={"POST /ask": "api/ask.handler"}, bind=[probe])
 """
 PROBE = """\
-import os, signal, subprocess, sys, time
+import os, signal, subprocess, sys, threading, time
 from pathlib import Path
 
 def tell(path, text):
@@ -61,12 +64,33 @@ def handler(payload, context):
             deaf.stdout.readline()
             print("family", os.getpid(), mild.pid, deaf.pid, flush=True)
             return hold(payload)
+        case "linger":
+            def left():
+                hold(payload)
+                note("left")
+            def note(text):
+                with open(payload["notes"], "a") as file:
+                    file.write(f"{text} {context.attempt}\\n")
+            note("began")
+            if context.attempt == 1:
+                threading.Thread(target=left).start()
+                raise ValueError("again, please")
         case "raise":
             raise ValueError("num is 9")
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         case "echo":
             return payload["value"]
+"""
+BROKEN = """\
+print("connecting")
+
+def connect():
+    raise RuntimeError("no licence")
+
+connect()
+
+def handler(payload): ...
 """
 ASK = """\
 import json
@@ -91,7 +115,8 @@ STAGE = ("--stage", "cancel", "--local")
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("cancel") / "app"
-    for file, text in {"app.py": APP, "jobs/probe.py": PROBE, "api/ask.py": ASK}.items():
+    files = {"app.py": APP, "jobs/probe.py": PROBE, "jobs/broken.py": BROKEN, "api/ask.py": ASK}
+    for file, text in files.items():
         (root / file).parent.mkdir(parents=True, exist_ok=True)
         (root / file).write_text(text)
     return root
@@ -107,12 +132,14 @@ def dev(app: Path) -> Iterator[DevProcess]:
 class Probe:
     """One run of the job, that is told to end by the file `until`."""
 
-    def __init__(self, dev: DevProcess, app: Path, folder: Path, do: str, **more: Any) -> None:
+    def __init__(
+        self, dev: DevProcess, app: Path, folder: Path, do: str, job: str = "probe", **more: Any
+    ) -> None:
         self.started, self.until = folder / "started" / do, folder / "until"
         self.started.parent.mkdir(exist_ok=True)
         payload = {"do": do, "started": str(self.started), "until": str(self.until), **more}
         self._dev = dev
-        self.id = devbridge(app, "invoke", "probe", "--payload", json.dumps(payload))["id"]
+        self.id = devbridge(app, "invoke", job, "--payload", json.dumps(payload))["id"]
 
     def says(self, pattern: str) -> str:
         return self._dev.wait_for(rf"^\|  {self.id[:8]}  .*{pattern}").group(0)
@@ -201,6 +228,7 @@ def test_a_queued_run_that_is_cancelled_never_starts(
     first.wait_until_it_runs()
     queued = Probe(dev, app, tmp_path, "stubborn")
     assert devbridge(app, "status", queued.id)["state"] == "QUEUED"
+    queued.says(r"Waiting probe: 1 of 1 slots are taken \(--concurrency\)")
 
     said = run(app, "cancel", queued.id, *STAGE)
 
@@ -212,6 +240,50 @@ def test_a_queued_run_that_is_cancelled_never_starts(
     status = devbridge(app, "status", queued.id)
     assert [change["state"] for change in status["history"]] == ["QUEUED", "CANCELLED"]
     assert not queued.started.exists()
+    logged = run(app, "logs", queued.id, *STAGE)
+    assert logged.stdout == "--- devbridge: CANCELLED (before it started)\n"
+
+
+def test_a_run_that_waits_for_its_next_attempt_is_running_until_it_is_cancelled(
+    dev: DevProcess, app: Path, tmp_path: Path
+) -> None:
+    probe = Probe(dev, app, tmp_path, "raise", job="later")
+    probe.says("Again")
+    assert devbridge(app, "status", probe.id)["state"] == "RUNNING"
+    assert [run["id"] for run in devbridge(app, "jobs", "--state", "RUNNING")] == [probe.id]
+
+    answer = devbridge(app, "cancel", probe.id)
+
+    assert (answer["was"], answer["state"]) == ("RUNNING", "CANCELLED")
+    history = devbridge(app, "status", probe.id)["history"]
+    assert [change["state"] for change in history] == ["QUEUED", "RUNNING", "RUNNING", "CANCELLED"]
+    assert history[-1]["detail"] == "before attempt 2 started"
+    logged = run(app, "logs", probe.id, *STAGE).stdout
+    assert 'raise ValueError("num is 9")\nValueError: num is 9\n---' in logged
+
+
+def test_the_next_attempt_starts_when_the_process_of_the_one_before_has_ended(
+    dev: DevProcess, app: Path, tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes"
+    probe = Probe(dev, app, tmp_path, "linger", job="again", notes=str(notes))
+    eventually(lambda: devbridge(app, "status", probe.id)["attempt"] == 2)
+    probe.until.touch()
+
+    assert devbridge(app, "wait", probe.id)["state"] == "SUCCEEDED"
+    assert notes.read_text().splitlines() == ["began 1", "left 1", "began 2"]
+
+
+def test_the_log_of_a_handler_that_cannot_be_loaded_has_its_output_and_traceback(
+    dev: DevProcess, app: Path
+) -> None:
+    for _ in range(2):
+        job_id = devbridge(app, "invoke", "broken", "--payload", "null")["id"]
+        devbridge(app, "wait", job_id, code=errors.EXIT_JOB_FAILED)
+        logged = run(app, "logs", job_id, *STAGE)
+        assert logged.stdout.startswith("connecting\nTraceback (most recent call last):\n  File ")
+        assert "\n    connect()\n" in logged.stdout
+        assert logged.stdout.endswith("RuntimeError: no licence\n")
 
 
 def test_cancelling_what_has_ended_says_so_and_changes_nothing(
@@ -308,7 +380,7 @@ def test_another_folder_without_the_ledger_can_ask_wait_and_cancel_by_the_jobs_n
     dev: DevProcess, app: Path, tmp_path: Path
 ) -> None:
     elsewhere = tmp_path / "elsewhere"
-    for file in ("app.py", "jobs/probe.py", "api/ask.py"):
+    for file in ("app.py", "jobs/probe.py", "jobs/broken.py", "api/ask.py"):
         (elsewhere / file).parent.mkdir(parents=True, exist_ok=True)
         (elsewhere / file).write_text((app / file).read_text())
     state = json.loads((app / ".devbridge" / "cloud" / "state.json").read_text())

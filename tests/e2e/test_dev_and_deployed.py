@@ -147,6 +147,9 @@ def test_a_payload_of_another_type_is_refused_by_the_handler_with_the_path(stage
     status = stage.ended("typed", {"lines": [{"sku": "a"}, {"sku": 5}], "kind": "normal"})
     assert (status.state, status.error_type) == ("FAILED", "PayloadInvalid")
     assert "$.lines[1].sku" in str(status.error_message)
+    logs = stage.cli("logs", status.job_id)
+    assert "$.lines[1].sku" in ok(logs).stdout
+    assert "Traceback" not in logs.stdout
 
 
 @pytest.mark.parametrize(

@@ -547,7 +547,7 @@ OPTIONS: dict[str, tuple[str, str, str, Look, Any]] = {
         "",
         ", transform=lambda t: setattr(t, 'DeletionProtectionEnabled', False)",
         policy("TTable"),
-        "Retain",
+        "RetainExceptOnCreate",
     ),
     "bucket versioned": (
         B,

@@ -33,6 +33,7 @@ Api(
         "POST /things": RouteTo("api/echo.handler", authorizer="none"),
         "GET /gated": RouteTo("api/echo.handler", authorizer="gate"),
         "GET /private": "api/echo.handler",
+        "$default": RouteTo("api/echo.handler", authorizer="none"),
     },
     authorizers={
         "gate": LambdaAuthorizer("api/gate.handler"),
@@ -127,7 +128,24 @@ def test_an_open_route_gets_the_request_in_payload_format_2(url: str) -> None:
     assert (status, event["version"], event["routeKey"]) == (200, "2.0", "GET /things/{id}")
     assert (event["pathParameters"], event["rawQueryString"]) == ({"id": "a b"}, "x=1&x=2")
     assert call(url, "POST /things", body="ü")[1]["body"] == "ü"
-    assert call(url, "DELETE /things")[0] == 404
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        "GET /health",
+        "POST /login",
+        "POST /oauth2/token",
+        "GET /logout",
+        "GET /v2/a/tags/list",
+        "GET /iceberg",
+        "GET /_ministack/health",
+        "GET /_devbridge/credentials",
+    ],
+)
+def test_a_path_that_the_embedded_cloud_has_itself_is_the_apis(url: str, route: str) -> None:
+    status, event = call(url, route)
+    assert (status, event["rawPath"]) == (200, route.partition(" ")[2])
 
 
 def test_a_lambda_authorizer_decides_and_tells_the_handler_who_it_is(url: str) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -206,7 +207,7 @@ class Source:
 
     def exports(self) -> dict[str, str]:
         """What the shell of the build's last phase has."""
-        names = ("STATE", "RESULT", "ERROR", "ATTEMPT")
+        names = ("STATE", "RESULT", "ERROR", "ATTEMPT", "STARTED")
         show = "".join(f'printf "%s\\0" "${{DEVBRIDGE_{name}-}}";' for name in names)
         script = f"if [ -f .devbridge-exports ]; then . ./.devbridge-exports; fi; {show}"
         values = subprocess.check_output(["sh", "-c", script], cwd=self.root, env={}, text=True)
@@ -332,6 +333,11 @@ def test_the_handler_sees_what_it_sees_on_the_laptop(source: Source) -> None:
             {"type": "ResultTooLarge", "message": "the result is over 6356992 bytes"},
         ),
         (
+            "def handler(p):\n    raise ValueError('x' * 7_000_000)",
+            "FAILED",
+            {"type": "ValueError", "message": "x" * 1021 + "…"},
+        ),
+        (
             "1 / 0",
             "FAILED",
             {"type": "ZeroDivisionError", "message": "division by zero"},
@@ -363,6 +369,7 @@ def test_the_handler_sees_what_it_sees_on_the_laptop(source: Source) -> None:
         "SIGKILL",
         "not JSON",
         "too large",
+        "a message that is too large",
         "cannot be imported",
         "exits while imported",
         "killed while imported",
@@ -376,6 +383,7 @@ def test_every_kind_of_end_is_told_as_what_it_is(
     assert ended.exports["DEVBRIDGE_STATE"] == ended.told["state"] == state
     assert ended.error == error
     assert "DEVBRIDGE_RESULT" not in ended.exports
+    assert "runner: " not in ended.output
     *_, last, _ = ended.output.splitlines()
     assert last.startswith(f"|  Error   {BUILD} {state} after ")
 
@@ -384,6 +392,21 @@ def test_an_error_shows_the_users_frames_and_none_of_the_runners(source: Source)
     ended = source.run("def handler(p):\n    inner()\n\ndef inner():\n    1 / 0", "1")
     assert 'factorial.py", line 5, in inner' in ended.output
     assert "runner" not in ended.output
+
+
+def test_the_library_that_was_packed_with_the_app_is_not_the_users(source: Source) -> None:
+    source.write("devbridge/__init__.py", "")
+    source.write("devbridge/job.py", "def handler(payload):\n    raise ValueError('not that')")
+    ended = source.run("from devbridge.job import handler", "1")
+    assert ended.error == {"type": "ValueError", "message": "not that"}
+    assert "Traceback" not in ended.output
+    assert "ValueError: not that" in ended.output
+
+
+def test_a_run_leaves_no_warning_of_an_open_socket(source: Source) -> None:
+    ended = source.run(ECHO, "1", PYTHONWARNINGS="error")
+    assert ended.told["state"] == "SUCCEEDED"
+    assert "Warning" not in ended.output
 
 
 def test_a_message_of_any_length_is_cut(source: Source) -> None:
@@ -473,8 +496,21 @@ def test_a_build_that_is_stopped_stops_its_handler_gracefully(source: Source) ->
     assert "cleaning up" in ended.output
     assert ended.told["state"] == "CANCELLED"
     assert ended.code == 1
-    assert ended.exports == {}
     none_is_left(pids(ended.output))
+
+
+def test_a_run_that_is_terminated_in_a_build_that_goes_on_tells_its_state_and_error(
+    source: Source,
+) -> None:
+    code = """\
+        import os, signal, time
+        def handler(payload):
+            os.kill(os.getppid(), signal.SIGTERM)
+            time.sleep(600)
+        """
+    ended = source.run(code, "1")
+    assert ended.exports["DEVBRIDGE_STATE"] == "CANCELLED"
+    assert ended.error == {"type": "Terminated", "message": "the run was told to stop by SIGTERM"}
 
 
 def test_a_runner_that_is_killed_takes_its_worker_along(source: Source) -> None:
@@ -530,9 +566,11 @@ def test_a_run_waits_until_it_is_its_turn(source: Source) -> None:
     process = source.start(ECHO, "1", DEVBRIDGE_CONCURRENCY=1)
     source.aws.wait_until_asked(2)
     assert process.poll() is None
+    waited_until = time.time()
     earlier["buildStatus"] = "SUCCEEDED"
     ended = source.end(process)
     assert ended.told["state"] == "SUCCEEDED"
+    assert float(ended.exports["DEVBRIDGE_STARTED"]) >= waited_until - 0.001
     assert ended.output.count("1 runs are ahead, 1 may run at the same time") == 1
 
 
@@ -547,6 +585,7 @@ def test_a_run_that_waits_for_its_turn_can_be_stopped(source: Source) -> None:
     ended = source.end(process)
     assert ended.told["state"] == "CANCELLED"
     assert "imported" not in ended.output
+    assert "DEVBRIDGE_STARTED" not in ended.exports
 
 
 def test_files_of_the_app_with_names_of_the_standard_library_do_not_disturb(

@@ -171,6 +171,34 @@ def test_a_failure_is_rolled_back_and_names_the_construct_and_the_first_cause(
     assert told[-1].status == "CREATE_COMPLETE"
 
 
+def test_a_creation_that_failed_has_left_nothing_and_is_no_stage_of_dev(
+    root: Path, local_cloud: Cloud
+) -> None:
+    in_the_way(local_cloud, "demo-test-report")
+    with pytest.raises(DeployError, match="everything is as it was before"):
+        deploy(root, local_cloud, mode="deployed")
+    assert local_cloud.client("dynamodb").list_tables()["TableNames"] == []
+    assert deployment.stage_mode(local_cloud, "demo", "test") is None
+
+
+def test_two_deployments_at_the_same_time_are_made_one_after_the_other(
+    root: Path, local_cloud: Cloud
+) -> None:
+    deploy(root, local_cloud)
+    told: list[Progress] = []
+
+    def approve(_: Plan) -> None:
+        if not told:  # between the first one's plan and its execution
+            (root / "app.py").write_text(APP + 'Table(app, "theirs", partition_key="id")\n')
+            deploy(root, local_cloud, told)
+
+    (root / "app.py").write_text(APP + 'Table(app, "mine", partition_key="id")\n')
+    done = deploy(root, local_cloud, approve=approve)
+    assert "TheirsTable" in resources(told)
+    assert "MineTable" in done.outputs
+    assert "TheirsTable" not in done.outputs
+
+
 def test_a_failed_update_leaves_the_stage_as_it_was(root: Path, local_cloud: Cloud) -> None:
     before = deploy(root, local_cloud)
     in_the_way(local_cloud, "demo-test-more")

@@ -277,6 +277,7 @@ def test_a_removal_empties_keeps_and_later_deletes_what_it_kept(local_cloud: Clo
         Old=table(),
         Files=resource(BUCKET, VersioningConfiguration={"Status": "Enabled"}),
         Orders=resource(QUEUE, "Retain"),
+        Kept=resource(BUCKET, "Retain"),
     )
     secrets.set_secret(local_cloud, "demo", "prod", "token", "x")
     names = {each.label: each.name for each in inventory(local_cloud, "demo", "prod").resources}
@@ -289,12 +290,13 @@ def test_a_removal_empties_keeps_and_later_deletes_what_it_kept(local_cloud: Clo
     told: list[Progress] = []
     done = remove(local_cloud, "demo", "prod", told.append, at_once)
     assert done is not None
-    assert {each.name for each in done.kept} == {names["the Notes"], names["the Orders"]}
+    kept = {names[name] for name in ("the Notes", "the Orders", "the Kept")}
+    assert {each.name for each in done.kept} == kept
     assert done.secrets == ("token",)
     said = {p.text: p.status for p in told}
     assert said["the Files: 3 objects deleted"] == ""
     assert (said["the Old"], said["the Notes"]) == ("DELETE_COMPLETE", "DELETE_SKIPPED")
-    assert s3.list_buckets()["Buckets"] == []
+    assert [each["Name"] for each in s3.list_buckets()["Buckets"]] == [names["the Kept"]]
     assert local_cloud.client("dynamodb").list_tables()["TableNames"] == [names["the Notes"]]
 
     assert remove(local_cloud, "demo", "prod", told.append, at_once) is None
@@ -302,6 +304,7 @@ def test_a_removal_empties_keeps_and_later_deletes_what_it_kept(local_cloud: Clo
     assert again == Removed((), ())
     assert local_cloud.client("dynamodb").list_tables()["TableNames"] == []
     assert not local_cloud.client("sqs").list_queues().get("QueueUrls")
+    assert s3.list_buckets()["Buckets"] == []
     assert not inventory(local_cloud, "demo", "prod", left=True)
 
 

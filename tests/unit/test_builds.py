@@ -150,6 +150,30 @@ def test_how_the_handler_has_ended_is_in_the_exported_variables(state: str) -> N
     assert (run.attempt, run.result) == (3, None)
 
 
+def test_a_run_begins_with_its_first_attempt_not_with_its_wait_for_its_turn() -> None:
+    told = exported(STATE="FAILED", STARTED="7.250")
+    phases = [a_phase("BUILD", "FAILED")]
+    assert interpret(
+        a_build("FAILED", phases=phases, exportedEnvironmentVariables=told)
+    ).started_at == pytest.approx(7.25)
+    assert interpret(a_build("FAILED", phases=phases)).started_at == pytest.approx(5)
+
+
+def test_a_stopped_build_does_not_say_which_attempt_was_the_last() -> None:
+    assert interpret(a_build("STOPPED")).attempt == 0
+    assert interpret(a_build()).attempt == 1
+    only = a_build("STOPPED")
+    only["environment"]["environmentVariables"].pop()  # DEVBRIDGE_ATTEMPTS
+    assert interpret(only).attempt == 1
+
+
+def test_a_run_that_was_terminated_in_a_build_that_nobody_stopped_says_so() -> None:
+    error = json.dumps({"type": "Terminated", "message": "SIGTERM"})
+    told = exported(STATE="CANCELLED", ERROR=error)
+    run = interpret(a_build("FAILED", exportedEnvironmentVariables=told))
+    assert (run.state, run.error_type) == ("CANCELLED", "Terminated")
+
+
 def test_a_run_that_took_too_long_need_not_have_an_error() -> None:
     variables = exported(STATE="TIMED_OUT", ATTEMPT="1")
     run = interpret(a_build("FAILED", exportedEnvironmentVariables=variables))

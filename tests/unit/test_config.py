@@ -86,6 +86,8 @@ def test_the_environment_s_texts_are_converted(
     [
         ("stage = 'Prod'", "a-z, 0-9"),
         ("stage = '-a'", "a-z, 0-9"),
+        ("stage = '1x'", "starting with a letter"),
+        ("stage = 'a--b'", "single '-'"),
         (f"stage = '{'a' * 33}'", "1 to 32"),
         ("stage = 1", "a-z, 0-9"),
         ("port = 0", "1 to 65535"),
@@ -193,6 +195,8 @@ def test_without_an_app_the_remedy_is_init(tmp_path: Path) -> None:
         ("ACME\\jane_d", "acme-jane-d"),
         ("__", "dev"),
         ("é", "dev"),
+        ("7jane", "jane"),
+        ("42", "dev"),
         ("a" * 40, "a" * 32),
         ("a" * 31 + ".b", "a" * 31),
     ],

@@ -338,7 +338,10 @@ def test_the_other_bounds_of_a_job_are_the_codes() -> None:
     assert said["environment"].startswith(f"{values.ENVIRONMENT_LIMIT} bytes")
     assert said["tags"].startswith(f"{values.TAGS_LIMIT} with")
     assert values.environment_problem({"AWS_X": ""}) is not None
-    assert OPTIONS["Config"]["value"].allowed == f"a string of at most {values.CONFIG_LIMIT} bytes"
+    config = OPTIONS["Config"]["value"].allowed
+    assert config.startswith(
+        f"a string of at most {values.CONFIG_LIMIT} bytes, without `{{{{resolve:`"
+    )
 
 
 def test_the_machines_are_those_of_codebuild() -> None:
@@ -465,7 +468,7 @@ def test_what_the_asset_bucket_keeps_is_its_lifecycle() -> None:
 
 def test_the_removal_policies_are_those_of_each_mode(tmp_path: Path) -> None:
     table = rows(DEPLOYING, "what", "a stage of `devbridge dev`", "a deployed stage")
-    words = {"Delete": "deleted", "Retain": "kept"}
+    words = {"Delete": "deleted", "RetainExceptOnCreate": "kept"}
     for removal, row in zip((None, "retain", "delete"), table, strict=False):
         code = f"from devbridge import App, Queue\nQueue(App('a'), 'q', removal={removal!r})\n"
         app = load_app(write(tmp_path, code), "prod")

@@ -17,6 +17,7 @@ PAGE: Final = 100
 """Ids that a list has at most, and that a batch operation takes."""
 TOKEN_MINUTES: Final = 5
 """How long an idempotency token is remembered."""
+_VARIABLES: Final = ("PLAINTEXT", "PARAMETER_STORE", "SECRETS_MANAGER")
 _RANGES: Final = {
     "timeoutInMinutesOverride": (5, 2160),
     "queuedTimeoutInMinutesOverride": (5, 480),
@@ -89,12 +90,7 @@ class Api:
 
     def start_build(self, world: World, request: Json) -> Json:
         project = self._project(world, request)
-        for name, (low, high) in _RANGES.items():
-            value = request.get(name)
-            if value is not None and not low <= value <= high:
-                raise Refused(
-                    "InvalidInputException", f"Invalid {name}: it must be from {low} to {high}"
-                )
+        _check(request)
         with self._starting:
             token = request.get("idempotencyToken")
             key = (world.account, world.region, project["name"], str(token))
@@ -179,6 +175,24 @@ class Api:
             arn = f"arn:aws:codebuild:{world.region}:{world.account}:project/{name}"
             raise Refused("ResourceNotFoundException", f"Project cannot be found: {arn}")
         return project
+
+
+def _check(request: Json) -> None:
+    """Raises Refused: a value is none that CodeBuild takes."""
+    for name, (low, high) in _RANGES.items():
+        value = request.get(name)
+        if value is not None and not (type(value) is int and low <= value <= high):
+            raise Refused(
+                "InvalidInputException", f"Invalid {name}: it must be from {low} to {high}"
+            )
+    for each in request.get("environmentVariablesOverride") or ():
+        name, kind = each.get("name"), each.get("type", "PLAINTEXT")
+        if not name or not isinstance(each.get("value"), str) or kind not in _VARIABLES:
+            raise Refused(
+                "InvalidInputException",
+                f"Invalid environment variable {name!r}: it must have a name, a value, and one of"
+                f" the types {', '.join(_VARIABLES)}",
+            )
 
 
 def _record(world: World, build_id: str) -> Json:

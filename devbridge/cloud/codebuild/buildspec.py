@@ -85,8 +85,9 @@ def parse(text: str) -> Buildspec:
         + tuple(
             f"{name}: {key}"
             for name, phase in asked.items()
-            for key in phase or ()
+            for key, value in (phase or {}).items()
             if key not in ("commands", "finally", "on-failure")
+            or (key == "on-failure" and value not in ("ABORT", "CONTINUE"))
         ),
     )
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextvars
 import json
 import logging
-import os
 import pickle
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, Final, TextIO
 
-from . import authorization, roles
+from . import apis, authorization, buckets, roles
 from .api import Api, Refused, Tokens
 from .builds import Build, Queue
 from .host import ministack
@@ -23,6 +22,9 @@ log = logging.getLogger("codebuild")
 Answer = tuple[int, dict[str, str], bytes]
 """Status, headers and body."""
 
+CONCURRENT_BUILDS: Final = 60
+"""Builds that run at the same time, whatever this machine has: AWS's quota of an account. With
+fewer, builds that wait for builds which they have started would wait for ever."""
 _NUMBERS: Final = ("queuedTimeoutInMinutes", "concurrentBuildLimit")
 _KEPT: Final = {
     "ConcurrentBuildLimit": "concurrentBuildLimit",
@@ -65,7 +67,7 @@ class Service:
 
     def __init__(self) -> None:
         self._roles: dict[str, roles.Role] = {}
-        self.queue = Queue(lambda build: run(build, self._register), os.cpu_count() or 1)
+        self.queue = Queue(lambda build: run(build, self._register), CONCURRENT_BUILDS)
         self.tokens = Tokens()
         self._api = Api(self.tokens)
 
@@ -120,7 +122,7 @@ def plug_in() -> None:
     """Put this package in the place of ministack's own builds."""
     app, service = ministack("app"), Service()
     app.SERVICE_HANDLERS["codebuild"] = service.handle_request
-    app.app = roles.served_by(app.app, service.role)
+    app.app = apis.served_by(roles.served_by(app.app, service.role))
     authorization.correct()
     _save_faster()
     # Each is imported by ministack when it is needed first, and not before: it starts faster so.
@@ -173,6 +175,7 @@ def _correct_cloudformation() -> None:
     provisioners = ministack("services.cloudformation.provisioners")
     _keep_properties(provisioners)
     _spell_cors(provisioners)
+    buckets.keep_tags(provisioners)
 
 
 def _spell_cors(provisioners: Any) -> None:

@@ -136,6 +136,11 @@ def complete(record: Json, status: str, now: float) -> None:
     record["endTime"] = now
 
 
+def project_arn(record: Mapping[str, Any]) -> str:
+    """The ARN of the build's project."""
+    return str(record["arn"]).replace(":build/", ":project/").rpartition(":")[0]
+
+
 def stream_of(record: Mapping[str, Any]) -> tuple[str, str] | None:
     """The log group and stream that the build's output goes to; None when it goes nowhere."""
     wanted = record["logs"]["cloudWatchLogs"]

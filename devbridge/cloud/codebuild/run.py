@@ -86,7 +86,7 @@ class _Run:
         self._role = Role(
             self._record.get("serviceRole", ""),
             f"AWSCodeBuild-{self._uuid}",
-            source_arn=self._record["arn"].replace(":build/", ":project/").rpartition(":")[0],
+            source_arn=records.project_arn(self._record),
         )
         self._stack.callback(self._role.close)
         self._stack.callback(register(self._role))
@@ -208,7 +208,8 @@ class _Run:
         return buildspec.parse(text)
 
     def _environment(self) -> dict[str, str]:
-        record, path = self._record, os.environ.get("PATH", os.defpath)
+        record = self._record
+        path = runtimes.without_environments(os.environ.get("PATH", os.defpath))
         stream = records.stream_of(record)
         return {
             "PATH": f"{self._binaries}{os.pathsep}{path}",
@@ -229,7 +230,9 @@ class _Run:
             "CODEBUILD_INITIATOR": record["initiator"],
             "CODEBUILD_KMS_KEY_ID": record.get("encryptionKey", ""),
             "CODEBUILD_LOG_PATH": stream[1] if stream else "",
+            "CODEBUILD_PROJECT_ARN": records.project_arn(record),
             "CODEBUILD_RESOLVED_SOURCE_VERSION": record.get("resolvedSourceVersion", ""),
+            "CODEBUILD_SOURCE_REPO_URL": source.url(record["source"]),
             "CODEBUILD_SOURCE_VERSION": record.get("sourceVersion", ""),
             "CODEBUILD_START_TIME": str(int(record["startTime"] * 1000)),
         }

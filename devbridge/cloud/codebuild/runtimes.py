@@ -120,6 +120,14 @@ def _told(python: Path) -> tuple[str, str]:
     return version, base
 
 
+def without_environments(path: str) -> str:
+    """A PATH without the programs of virtual environments: the image has none of the app's."""
+    folders = path.split(os.pathsep)
+    return os.pathsep.join(
+        folder for folder in folders if not Path(folder).parent.joinpath("pyvenv.cfg").exists()
+    )
+
+
 def make_environment(python: Path, directory: Path, minor: str | None = None) -> Path:
     """Make the environment in the new `directory`; the folder to put first on PATH.
 

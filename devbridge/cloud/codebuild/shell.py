@@ -42,7 +42,7 @@ class Shell:
         self.exported: dict[str, str] = {}
         """The values that the variables named as `exported` had after the last command."""
         self._directory = directory
-        self._cwd = str(cwd)
+        self._cwd = self._first_cwd = str(cwd)
         self._output = output
         self._program = program
         self._lock = threading.Lock()
@@ -78,14 +78,22 @@ class Shell:
             file.write(_assignment((name, value)))
 
     def run(self, command: str) -> int:
-        """Run the command to its end; its exit code, or the negative number of a signal."""
+        """Run the command to its end; its exit code, or the negative number of a signal.
+
+        In the directory that the one before has left, or the first one when that is gone.
+        """
+        if not Path(self._cwd).is_dir():
+            self._cwd = self._first_cwd
         inside = shlex.quote(str(self._directory))
         script = self._directory / "script.sh"
+        leave = f"(pwd > {inside}/cwd.new; cd {inside}; . ./leave.sh)"
+        (self._directory / "command.sh").write_text(f"{command}\n", encoding="utf-8")
+        # The trap is for a command that exits, what follows it for one that has a trap of its own.
         script.write_text(
-            f"trap {shlex.quote(f'pwd > {inside}/cwd.new; cd {inside}; . ./leave.sh')} EXIT\n"
+            f"trap {shlex.quote(leave)} EXIT\n"
             f". {inside}/env.sh\n"
             f"cd -- {shlex.quote(self._cwd)} || exit\n"
-            f"set -a\n{command}\n",
+            f"set -a\n. {inside}/command.sh\nset -- $?\n{leave}\nexit $1\n",
             encoding="utf-8",
         )
         with self._lock:
@@ -96,7 +104,7 @@ class Shell:
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=self._output,
-                cwd=self._cwd if Path(self._cwd).is_dir() else self._directory,
+                cwd=self._cwd,
                 env={"PATH": os.defpath},
                 process_group=self._guard.pid,
                 umask=0o022,

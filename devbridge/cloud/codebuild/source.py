@@ -30,7 +30,7 @@ def fetch(
         raise Failure(
             "CLIENT_ERROR", f"source type {kind} is not supported on the embedded cloud, only S3"
         )
-    location = str(source.get("location", "")).removeprefix("arn:aws:s3:::")
+    location = _location(source)
     bucket, _, key = location.partition("/")
     if not bucket or not key or key.endswith("/"):
         raise Failure(
@@ -61,6 +61,15 @@ def fetch(
     archive.unlink()
     found: str | None = answer.get("VersionId")
     return found
+
+
+def url(source: Mapping[str, Any]) -> str:
+    """Where a source is, as builds are told; empty without one."""
+    return f"s3://{_location(source)}" if source.get("type") == "S3" else ""
+
+
+def _location(source: Mapping[str, Any]) -> str:
+    return str(source.get("location", "")).removeprefix("arn:aws:s3:::")
 
 
 def words(error: Exception) -> str:

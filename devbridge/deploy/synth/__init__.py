@@ -55,5 +55,5 @@ def synth(app: App, settings: Settings, assets: Assets) -> Template:
         add_api(stack, api)
     stack.bind_role()
     for resource in app.resources:
-        stack.add_foreign(resource)
+        stack.add_foreign(resource, app.added_at.get(resource.title, app.where))
     return stack.template()

@@ -15,6 +15,7 @@ env:
     - DEVBRIDGE_RESULT
     - DEVBRIDGE_ERROR
     - DEVBRIDGE_ATTEMPT
+    - DEVBRIDGE_STARTED
 phases:
   build:
     commands:

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from devbridge.constructs import App, Bindable, Construct, Function, Job
+from devbridge.constructs import App, Bindable, Construct, Function, Job, Where
 from devbridge.constructs.values import ENVIRONMENT_LIMIT
 from devbridge.deploy import names
+from devbridge.deploy.changes import references
 from devbridge.deploy.policies import Json, arn_of, document, dump, grants, ref, split
 from devbridge.deploy.principal import trust, trust_account
 from devbridge.deploy.synth.variables import bound_variables
@@ -83,24 +84,33 @@ class Stack:
         description = f"devbridge app {app.name}, stage {settings.stage}"
         self.made = troposphere.Template(Description=description)
 
-    def add(self, label: str, resource: Any, tags: Mapping[str, str] | None = None) -> str:
+    def add(
+        self,
+        label: str,
+        resource: Any,
+        tags: Mapping[str, str] | None = None,
+        where: Where | None = None,
+    ) -> str:
         """Add a troposphere resource with its tags, the app's by default; return its title.
+
+        Args:
+            where: the line that an error names; by default the app's.
 
         Raises:
             InvalidValue: its id is taken, or there are too many.
         """
         if other := self.labels.get(resource.title):
-            raise self._taken(label, f"the id {resource.title!r}", other)
+            raise self._taken(label, f"the id {resource.title!r}", other, where)
         self._check_room("resources", self.made.resources, MAX_RESOURCES)
         self._tag(resource, self.app.tags if tags is None else tags)
         self.made.add_resource(resource)
         self.labels[resource.title] = label
         return str(resource.title)
 
-    def _taken(self, label: str, what: str, other: str) -> InvalidValue:
+    def _taken(self, label: str, what: str, other: str, where: Where | None = None) -> InvalidValue:
         return InvalidValue(
             f"{label}: {what} is that of {other}",
-            where=str(self.app.where),
+            where=str(where or self.app.where),
             remedy="rename one of them",
         )
 
@@ -121,14 +131,14 @@ class Stack:
                 ) from error
         return title
 
-    def add_foreign(self, resource: Any) -> None:
+    def add_foreign(self, resource: Any, where: Where) -> None:
         """Add a resource of the user's own, as it is."""
         label = f"{resource.resource_type} {resource.title!r}"
         try:
             resource.to_dict()
         except Exception as error:
-            raise AppFailed(f"{label}: {error}", where="App.add", remedy="correct it") from error
-        self.add(label, resource, tags={})
+            raise AppFailed(f"{label}: {error}", where=str(where), remedy="correct it") from error
+        self.add(label, resource, tags={}, where=where)
 
     def _tag(self, resource: Any, tags: Mapping[str, str]) -> None:
         import troposphere  # noqa: PLC0415
@@ -151,9 +161,14 @@ class Stack:
         self.made.add_output(troposphere.Output(name, Description=description, Value=value))
 
     def template(self) -> Template:
-        """The finished template."""
+        """The finished template.
+
+        Raises:
+            InvalidValue: a resource refers to one that is not there.
+        """
         self._output(names.MODE, "mode of the stage", self.settings.mode)
         body = {"Resources": {}, **self.made.to_dict()}
+        self._check_references(body["Resources"])
         digest = hashlib.sha256(dump(body).encode()).hexdigest()
         # Something must change whenever the template does: outputs alone may be no change. It also
         # keeps the template of an empty app valid.
@@ -163,6 +178,17 @@ class Stack:
             "Value": digest,
         }
         return Template(dump(body), digest, self.labels)
+
+    def _check_references(self, made: Mapping[str, Any]) -> None:
+        # The embedded cloud takes the name for the value.
+        for title, resource in made.items():
+            for name in references(resource):
+                if name not in made and not name.startswith(("AWS::", "!")):
+                    raise InvalidValue(
+                        f"{self.labels[title]} refers to {name!r}, and there is no such resource",
+                        where=str(self.app.added_at.get(title, self.app.where)),
+                        remedy="refer to the title of a resource of this app",
+                    )
 
     def _check_room(self, what: str, made: Mapping[str, Any], quota: int) -> None:
         # One more is made at the end: the stamp, and the hash.
@@ -277,4 +303,6 @@ def checked_environment(construct: Construct, environment: Mapping[str, Any]) ->
 def keep(resource: Any, removal: Literal["retain", "delete"] | None, mode: names.Mode) -> None:
     """Set what becomes of a resource that is taken out; by default a dev stage deletes it."""
     policy = removal or ("delete" if mode == "dev" else "retain")
-    resource.DeletionPolicy = resource.UpdateReplacePolicy = policy.capitalize()
+    resource.UpdateReplacePolicy = policy.capitalize()
+    # What a creation that fails has made holds nothing yet, and must not stand in the way.
+    resource.DeletionPolicy = "RetainExceptOnCreate" if policy == "retain" else "Delete"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -216,3 +217,20 @@ def test_a_function_over_lambdas_limit_is_refused(
     write(tmp_path, {"api/start.py": HANDLER, "data.bin": "x" * 200})
     with pytest.raises(BuildError, match=r"Function 'f'(.|\n)*make it a job"):
         packed(tmp_path, python, copy_files=["data.bin"])
+
+
+def test_the_main_module_is_no_package(tmp_path: Path, python: Path) -> None:
+    write(tmp_path, {"api/start.py": "import __main__\n" + HANDLER})
+    assert packed(tmp_path, python) == {"api/start.py"}
+
+
+@pytest.mark.parametrize("kind", ["a link to nothing", "a named pipe"])
+def test_what_cannot_be_copied_is_named(tmp_path: Path, python: Path, kind: str) -> None:
+    write(tmp_path, {"api/start.py": HANDLER, "data/a.txt": "a"})
+    odd = tmp_path / "data" / "odd"
+    if kind == "a link to nothing":
+        odd.symlink_to("nowhere")
+    else:
+        os.mkfifo(odd)
+    with pytest.raises(BuildError, match=r"Function 'f': copy_files: 'data/odd'"):
+        packed(tmp_path, python, copy_files=["data"])

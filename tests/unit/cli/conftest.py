@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from devbridge.cli import deploying
 from devbridge.config import Config, load_config
 
 
@@ -18,3 +19,8 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     config = load_config()
     config.make_dirs()
     return config
+
+
+@pytest.fixture(autouse=True)
+def nothing_was_said_before() -> None:
+    deploying._warn.cache_clear()

@@ -42,6 +42,19 @@ def test_only_what_is_between_the_runners_lines_is_shown(last: str) -> None:
     assert shown([*BEFORE, *OWN, last, *AFTER]) == "".join(OWN)
 
 
+@pytest.mark.parametrize(
+    "printed",
+    [
+        [DONE, "more\n"],
+        [DONE, DONE, "more\n"],
+        ["[Container] 2026/01/31 12:00:02.000000 of the handler\n", "more\n"],
+        ['{"devbridge": {"state": "SUCCEEDED"}}\n', "more\n"],
+    ],
+)
+def test_what_only_looks_like_the_runners_lines_is_shown(printed: list[str]) -> None:
+    assert shown([*BEFORE, *printed, DONE, *AFTER]) == "".join(printed)
+
+
 def test_the_runners_lines_in_between_are_not_shown() -> None:
     waiting = f"|  Waiting {ONE} 2 runs are ahead, 1 may run at the same time\n"
     again = [
@@ -142,9 +155,9 @@ def test_following_waits_for_the_lines_that_come_after_the_builds_end() -> None:
     following.cloud.logs.say(ONE, *BEFORE, "first\n")
     assert following.saw(b"first\n")
     following.cloud.codebuild.ends(ONE, "SUCCEEDED")
-    following.cloud.logs.say(ONE, "late\n", DONE)
+    following.cloud.logs.say(ONE, "late\n")
     assert following.saw(b"late\n")
-    following.cloud.logs.say(ONE, *AFTER)
+    following.cloud.logs.say(ONE, DONE, *AFTER)
     assert following.ended()
     assert following.data == b"first\nlate\n"
 
@@ -180,6 +193,16 @@ def test_logs_of_a_build_that_has_not_come_to_its_handler_say_so(there: BuildClo
     result = CliRunner().invoke(main, ["logs", ONE])
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == "factorial is QUEUED: nothing printed yet\n"
+
+
+@pytest.mark.parametrize("options", [[], ["--all"], ["--follow"]])
+def test_logs_of_a_build_that_ended_without_any_log_say_how(
+    there: BuildCloud, options: list[str]
+) -> None:
+    there.codebuild.add(ONE, "STOPPED")["logs"] = {}
+    result = CliRunner().invoke(main, ["logs", ONE, *options])
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "factorial CANCELLED before it started: it printed nothing\n"
 
 
 def test_logs_of_a_build_that_failed_before_its_handler_say_where_to_look(

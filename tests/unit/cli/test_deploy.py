@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -12,11 +15,12 @@ from click.testing import CliRunner, Result
 from devbridge import errors
 from devbridge.cli import LazyGroup, runs
 from devbridge.cli.deploy import deploy as command
-from devbridge.cli.deploying import ready
+from devbridge.cli.deploying import payload_schemas, ready
 from devbridge.config import Config
 from devbridge.constructs import Api, App, Job
 from devbridge.constructs.app import loading
 from devbridge.daemon.lock import only_one
+from devbridge.deploy import load_app
 from devbridge.deploy.changes import Change
 from devbridge.deploy.facade import Deployed
 from devbridge.deploy.plan import Plan
@@ -161,6 +165,38 @@ def test_it_refuses_while_devbridge_dev_runs_the_stage(stage: Stage, config: Con
         result = run("--stage", config.stage)
     assert result.exit_code == errors.EXIT_ALREADY_RUNNING
     assert stage.asked == {}
+
+
+def test_it_waits_for_another_deployment_of_the_stage(
+    stage: Stage, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = contextlib.ExitStack()
+    other.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage, "deploy"))
+    monkeypatch.setattr("devbridge.daemon.lock.sleep", lambda _: other.close())
+    result = run("--stage", config.stage)
+    assert result.exit_code == 0, result.output
+    assert "  wait     `devbridge deploy` changes the stage ann now" in result.stdout
+    assert stage.executed
+
+
+def test_a_handler_whose_import_ctrl_c_has_ended_is_no_warning(
+    stage: Stage, config: Config, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ended, shutdown = threading.Event(), ThreadPoolExecutor.shutdown
+
+    def probe(*_: object) -> dict[str, Any]:
+        ended.wait()
+        return {"a": SimpleNamespace(warning="KeyboardInterrupt:")}
+
+    def shut_down(pool: ThreadPoolExecutor, *arguments: Any, **options: Any) -> None:
+        ended.set()
+        shutdown(pool, *arguments, **options)
+
+    monkeypatch.setattr("devbridge.types.probe", probe)
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", shut_down)
+    with pytest.raises(KeyboardInterrupt), payload_schemas(load_app(config.root), config):
+        raise KeyboardInterrupt
+    assert capfd.readouterr().err == ""
 
 
 def test_on_this_machine_the_cloud_stays_and_it_says_how_to_stop_it(stage: Stage) -> None:

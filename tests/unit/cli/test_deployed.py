@@ -163,7 +163,7 @@ def test_jobs_lists_the_builds_of_all_jobs_the_newest_first(there: BuildCloud) -
     status, told = ENDS[State.FAILED]
     there.codebuild.add(ONE, status, told=told, age=180, took=0.25)
     there.codebuild.add(TWO, "IN_PROGRESS", phase="QUEUED", age=1.5)
-    there.codebuild.add(THREE, age=60, attempts=3)
+    there.codebuild.add(THREE, age=60, attempts=3, told={"attempt": "1"})
     assert devbridge("jobs").stdout.splitlines() == [
         "ID        JOB         STATE          WHEN       TOOK   ERROR",
         "aaaa2222  factorial   QUEUED         1 s ago    -",
@@ -191,6 +191,37 @@ def test_ids_that_begin_alike_are_shown_longer(there: BuildCloud) -> None:
     there.codebuild.add(ONE.replace("1111-0", "1111-1"), age=1)
     lines = devbridge("jobs").stdout.splitlines()[1:]
     assert [line.split()[0] for line in lines] == ["aaaa1111-1", "aaaa1111-0"]
+
+
+def test_on_a_stage_of_dev_the_ids_shown_are_those_that_other_commands_understand(
+    there: BuildCloud, config: Config
+) -> None:
+    there.codebuild.add(ONE)
+    book = Book(config)
+    book.queue(LIVE)  # begins like the build
+    book.ledger.close()
+    mark_dev(config)
+    shown = devbridge("jobs", "--deployed").stdout.splitlines()[1].split()[0]
+    assert shown == "demo-ann-factorial:aaaa1111"
+    assert devbridge("status", shown).stdout.splitlines()[0] == f"id        {ONE}"
+
+
+def test_no_attempt_is_shown_of_a_build_that_did_not_tell(there: BuildCloud) -> None:
+    there.codebuild.add(ONE, "STOPPED", attempts=3)
+    assert "attempt" not in devbridge("status", ONE).stdout
+    run = json.loads(devbridge("status", ONE, "--json").stdout)
+    assert (run["attempt"], run["maxAttempts"]) == (None, 3)
+    assert run["history"][-1]["attempt"] is None
+    assert devbridge("jobs").stdout.splitlines()[1].split()[2:4] == ["CANCELLED", "1"]
+
+
+def test_half_of_a_surrogate_pair_in_one_run_does_not_hide_the_others(there: BuildCloud) -> None:
+    there.codebuild.add(ONE, told={"result": r'"half \ud800"'}, age=20)
+    there.codebuild.add(TWO, "FAILED", told={"state": "FAILED", "error": error("E", "\udc00")})
+    for arguments in (["jobs"], ["status", ONE], ["status", TWO], ["wait", ONE], ["wait", TWO]):
+        assert isinstance(devbridge(*arguments).exception, SystemExit | None)
+    runs = json.loads(devbridge("jobs", "--json").stdout)
+    assert {run["id"]: run["result"] for run in runs} == {ONE: "half \ud800", TWO: None}
 
 
 def test_json_has_the_keys_of_dev_and_large_results(there: BuildCloud, config: Config) -> None:
@@ -300,6 +331,11 @@ def test_cancel_stops_the_build(there: BuildCloud) -> None:
         "was": "CANCELLED",
         "state": "CANCELLED",
     }
+
+
+def test_cancelling_a_build_that_runs_says_that_it_was_stopped(there: BuildCloud) -> None:
+    there.codebuild.add(ONE, "IN_PROGRESS", phase="BUILD")
+    assert devbridge("cancel", ONE).stdout == f"{ONE}  factorial  was RUNNING: stopped\n"
 
 
 # --- invoke -------------------------------------------------------------------------------------

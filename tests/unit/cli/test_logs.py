@@ -12,7 +12,7 @@ from devbridge.cli import logs, main
 from devbridge.cli.logs import follow
 from devbridge.config import Config, rotated_log
 from devbridge.daemon.ledger import Entry, Ledger
-from devbridge.daemon.model import State
+from devbridge.daemon.model import Failure, State
 from devbridge.errors import EXIT_CLOUD, EXIT_NOT_FOUND
 
 from .runs import Book
@@ -72,10 +72,35 @@ def test_a_run_that_has_not_printed_yet_is_no_error(book: Book) -> None:
 
 
 def test_a_log_that_was_deleted_is_said_to_be_gone(book: Book) -> None:
+    book.start(ONE)
     book.end(ONE)
-    result = CliRunner().invoke(main, ["logs", ONE])
-    assert result.exit_code == EXIT_NOT_FOUND
-    assert "the run's log file is gone" in result.stderr
+    for options in ([], ["--follow"]):
+        result = CliRunner().invoke(main, ["logs", ONE, *options])
+        assert result.exit_code == EXIT_NOT_FOUND
+        assert "the run's log file is gone" in result.stderr
+
+
+@pytest.mark.parametrize("options", [[], ["--follow"]])
+def test_a_run_that_never_started_and_has_no_log_says_how_it_ended(
+    book: Book, options: list[str]
+) -> None:
+    book.end(ONE, State.CANCELLED)
+    result = CliRunner().invoke(main, ["logs", ONE, *options])
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "factorial CANCELLED before it started: it printed nothing\n"
+    book.end(TWO, State.FAILED, failure=Failure("SyntaxError", "line 1"))
+    result = CliRunner().invoke(main, ["logs", TWO, *options])
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (0, "SyntaxError: line 1")
+
+
+@pytest.mark.parametrize("options", [[], ["--follow"]])
+def test_of_a_run_that_never_started_what_its_log_has_is_all(
+    book: Book, options: list[str]
+) -> None:
+    book.log(ONE, b"Traceback\n")
+    book.end(ONE, State.FAILED)
+    result = CliRunner().invoke(main, ["logs", ONE, *options])
+    assert (result.stdout, result.stderr) == ("Traceback\n", "")
 
 
 class Following:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -10,6 +12,7 @@ from click.testing import CliRunner
 from devbridge import __version__, errors
 from devbridge.cli import COMMANDS, LazyGroup, main
 from devbridge.cli.common import EXIT_BROKEN_PIPE
+from devbridge.errors import EXIT_NOT_WRITTEN
 
 
 def group_with(body: object) -> LazyGroup:
@@ -85,16 +88,45 @@ def test_an_interrupt_has_its_own_exit_code() -> None:
     assert result.stderr.strip() == "interrupted"
 
 
+TALKATIVE = (
+    "import click; from devbridge.cli import LazyGroup\n"
+    "class One(LazyGroup):\n"
+    "    def get_command(self, ctx, name):\n"
+    "        return click.Command(name, callback=lambda: print('x\\n' * 99999))\n"
+    "One('devbridge')(['any'])\n"
+)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+def test_output_that_cannot_be_written_is_one_error_with_its_exit_code() -> None:
+    with Path("/dev/full").open("wb") as full:
+        run = subprocess.run(
+            [sys.executable, "-c", TALKATIVE],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert run.stderr == "error: the output cannot be written: No space left on device\n"
+    assert run.returncode == EXIT_NOT_WRITTEN
+
+
+def test_a_program_without_any_output_runs_all_the_same() -> None:
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-c", TALKATIVE]
+    run = subprocess.run(closed, stderr=subprocess.PIPE, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_another_error_of_the_system_is_not_taken_for_one_of_the_output() -> None:
+    def fail() -> None:
+        raise PermissionError(errno.EACCES, "no")
+
+    assert isinstance(CliRunner().invoke(group_with(fail), ["any"]).exception, PermissionError)
+
+
 def test_a_reader_that_goes_away_is_no_error_message() -> None:
-    code = (
-        "import click; from devbridge.cli import LazyGroup\n"
-        "class One(LazyGroup):\n"
-        "    def get_command(self, ctx, name):\n"
-        "        return click.Command(name, callback=lambda: print('x\\n' * 99999))\n"
-        "One('devbridge')(['any'])\n"
-    )
     run = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-c", TALKATIVE], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert run.stdout is not None
     assert run.stderr is not None

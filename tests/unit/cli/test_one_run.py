@@ -262,6 +262,8 @@ def test_wait_for_a_run_elsewhere_asks_the_invoker_until_it_has_ended(invoker: I
     ("was", "state", "said"),
     [
         (State.QUEUED, State.CANCELLED, "was QUEUED: it will not start"),
+        (State.RUNNING, State.CANCELLED, "was RUNNING: stopped"),
+        (State.STARTING, State.CANCELLED, "was STARTING: it will not start"),
         (State.RUNNING, State.RUNNING, "cancelling: SIGTERM now, SIGKILL after the grace period"),
         (State.STARTING, State.STARTING, "cancelling: SIGTERM now, SIGKILL after the grace period"),
         (State.SUCCEEDED, State.SUCCEEDED, "already SUCCEEDED"),

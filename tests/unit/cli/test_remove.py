@@ -142,6 +142,18 @@ def test_it_refuses_while_devbridge_dev_runs_the_stage(stage: Stage, config: Con
     assert stage.removed == []
 
 
+def test_it_waits_for_a_deployment_of_the_stage(
+    stage: Stage, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = contextlib.ExitStack()
+    other.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage, "deploy"))
+    monkeypatch.setattr("devbridge.daemon.lock.sleep", lambda _: other.close())
+    result = run("--yes", "--stage", config.stage)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("  wait     `devbridge deploy` changes the stage ann now")
+    assert stage.removed == [False]
+
+
 def test_a_removed_stage_is_no_deployed_one_any_more(stage: Stage, config: Config) -> None:
     config.ledger.touch()
     runs.mark_deployed(config)

@@ -205,7 +205,22 @@ def test_get_prints_the_value_and_says_what_to_do_without_one(there: FakeCloud) 
     assert "devbridge secrets set signing-key --stage ann" in result.stderr
 
 
-def test_remove_asks(there: FakeCloud) -> None:
+def test_get_of_what_the_app_does_not_have_says_what_it_has(there: FakeCloud) -> None:
+    result = secrets("get", "nope")
+    assert result.exit_code == errors.EXIT_NOT_FOUND
+    assert "use one of its secrets: signing-key, stripe-key" in result.stderr
+    there.ssm.values = {parameter("demo", "ann", "old"): "x"}
+    assert secrets("get", "old").stdout == "x\n"
+
+
+def test_remove_without_a_terminal_refuses(there: FakeCloud) -> None:
+    there.ssm.values = {KEY: "sk_live_1"}
+    assert secrets("remove", "stripe-key", stdin=b"y\n").exit_code == errors.EXIT_NOT_CONFIRMED
+    assert there.ssm.values
+
+
+def test_remove_asks(there: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devbridge.cli.deploying.has_terminal", lambda: True)
     there.ssm.values = {KEY: "sk_live_1"}
     assert secrets("remove", "stripe-key", stdin=b"n\n").exit_code == errors.EXIT_ERROR
     assert there.ssm.values

@@ -115,6 +115,21 @@ def test_no_credentials_is_an_error_with_the_command_that_sets_them(
     assert "aws configure" in str(caught.value.remedy)
 
 
+def test_an_app_with_an_embedded_cloud_is_told_of_it_where_aws_does_not_answer(
+    make_config: MakeConfig,
+) -> None:
+    config = make_config(local=False)
+    config.make_dirs()
+    (config.cloud_dir / "port").write_text("4566")
+    with pytest.raises(CloudError, match=r"no AWS region(.|\n)*devbridge cloud start"):
+        connect(config)
+    with pytest.raises(CredentialsError, match=r"no AWS credentials(.|\n)*--local"):
+        connect(replace(config, region="eu-west-1"))
+    with pytest.raises(CredentialsError) as caught:
+        connect(replace(config, profile="work"))
+    assert "--local" not in str(caught.value)
+
+
 @pytest.mark.parametrize("through", ["flag", "environment"])
 def test_an_unknown_profile_is_an_error(
     make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch, through: str

@@ -54,6 +54,7 @@ def test_an_api_makes_one_function_for_each_handler(app: App) -> None:
         {"GET /a": "start"},
         {"GET /a": None},
         {"GET /a": RouteTo("start")},
+        {"GET /{a}/x": START, "GET /{b}/x": START},
         {"GET /a": RouteTo(RouteTo(START))},  # type: ignore[arg-type]
     ],
     ids=str,
@@ -61,6 +62,11 @@ def test_an_api_makes_one_function_for_each_handler(app: App) -> None:
 def test_routes_that_are_not_allowed_are_refused(app: App, routes: Any) -> None:
     with pytest.raises(InvalidValue, match="Api 'api'"):
         Api(app, "api", routes=routes)
+
+
+def test_routes_that_match_other_requests_may_look_alike(app: App) -> None:
+    routes = ["GET /{a}", "GET /{a+}", "GET /{a}/x", "POST /{b}", "ANY /{c}"]
+    assert len(Api(app, "api", routes=dict.fromkeys(routes, START)).routes) == 5
 
 
 def test_another_apps_function_is_no_target(app: App) -> None:

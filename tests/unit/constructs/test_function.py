@@ -42,6 +42,7 @@ def test_values_that_are_allowed_are_kept(
         {"memory_size": "11 GB"},
         {"runtime": "container"},
         {"handler": None},
+        {"environment": {"PATH": "/opt/tools/bin"}},
     ],
 )
 def test_values_that_are_not_allowed_are_refused(app: App, wrong: dict[str, Any]) -> None:

@@ -79,6 +79,8 @@ def test_values_that_are_allowed_are_kept(
         {"offline": ["queue"]},
         {"enable_live_dev": 0},
         {"enable_live_dev": None},
+        {"environment": {"PATH": "/opt/tools/bin"}},
+        {"environment": {"HOME": "/opt"}},
         {"handler": "jobs/a.py"[:-3]},
         {"handler": None},
         {"container": IMAGE},
@@ -89,6 +91,15 @@ def test_values_that_are_not_allowed_are_refused(app: App, wrong: dict[str, Any]
     with pytest.raises(InvalidValue, match=f"Job 'a': {next(iter(wrong))} "):
         Job(app, "a", **{"handler": HANDLER, **wrong})
     assert app.constructs == []
+
+
+def test_a_variable_of_the_machine_is_refused_with_the_reason_and_the_way_out(app: App) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        Job(app, "a", handler=HANDLER, environment={"PATH": "/opt/tools/bin"})
+    text = str(caught.value)
+    assert "Job 'a': environment 'PATH' is not allowed" in text
+    assert "the machine's own" in text
+    assert "set it in the handler" in text
 
 
 # Containers

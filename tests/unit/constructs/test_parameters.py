@@ -21,7 +21,9 @@ def test_a_config_has_a_value(app: App, value: str) -> None:
     assert Config(app, "c", value=value).value == value
 
 
-@pytest.mark.parametrize("value", ["x" * 1025, "ü" * 513, "a\0b", None, 3, b"x"])
+@pytest.mark.parametrize(
+    "value", ["x" * 1025, "ü" * 513, "a\0b", "{{resolve:ssm:x}}", None, 3, b"x"]
+)
 def test_config_values_that_are_not_allowed_are_refused(app: App, value: Any) -> None:
     with pytest.raises(InvalidValue, match=r"Config 'c': value(.|\n)*at most 1024 bytes"):
         Config(app, "c", value=value)

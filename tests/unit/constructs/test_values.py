@@ -58,13 +58,20 @@ def test_function_memory_out_of_range_is_refused(size: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["POST /factorial", "GET /", "ANY /{proxy+}", "GET /a/{id}/b-c", "$default"]
+    "key",
+    ["POST /factorial", "GET /", "ANY /{proxy+}", "GET /a/{id}/b-c", "GET /{a}/{b+}", "$default"],
 )
 def test_routes_are_recognised(key: str) -> None:
     assert values.route(key)
 
 
-@pytest.mark.parametrize("key", ["/x", "FETCH /x", "GET x", "GET /a//b", "GET  /a", "", None, 1])
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("/x", "FETCH /x", "GET x", "GET /a//b", "GET  /a", "", None, 1),
+        *("GET /{a}/{a}", "GET /{a}/b/{a+}", "GET /{a+}/b"),
+    ],
+)
 def test_what_is_no_route_is_refused(key: object) -> None:
     assert not values.route(key)
 
@@ -81,7 +88,11 @@ def test_other_app_names_are_refused(name: str) -> None:
 
 @pytest.mark.parametrize(
     "environment",
-    [{"1A": "x"}, {"A-B": "x"}, {"AWS_REGION": "x"}, {"DEVBRIDGE_X": ""}, {"A": 1}, {1: "a"}, []],
+    [
+        *({"1A": "x"}, {"A-B": "x"}, {"AWS_REGION": "x"}, {"DEVBRIDGE_X": ""}, {"A": 1}, {1: "a"}),
+        {"A": "x{{resolve:ssm:y}}"},
+        [],
+    ],
 )
 def test_environments_that_are_not_allowed_are_named(environment: object) -> None:
     assert values.environment_problem(environment)

@@ -201,6 +201,23 @@ def test_pruning_forgets_what_ended_before_and_nothing_else(ledger: Ledger) -> N
     assert len(ledger.history("new")) == 2
 
 
+def test_a_run_that_waits_for_its_next_attempt_is_running(ledger: Ledger) -> None:
+    add(ledger, a_run())
+    record(ledger, Change(job_id="r1", state=State.RUNNING, at=100.0))
+    again = Change(job_id="r1", state=State.QUEUED, at=101.0, attempt=2, detail="again")
+    record(ledger, again)
+
+    (entry,) = ledger.recent(state=State.RUNNING)
+    assert (entry.state, entry.attempt, entry.started_at) == (State.RUNNING, 2, 100.0)
+    assert entry.waits_for_attempt
+    assert ledger.recent(state=State.QUEUED) == []
+    assert ledger.history("r1")[-1] == (101.0, State.RUNNING, 2, "again")
+    assert ledger.live() == [entry]
+
+    record(ledger, Change(job_id="r1", state=State.RUNNING, at=102.0, attempt=2))
+    assert not ledger.live()[0].waits_for_attempt
+
+
 def test_a_run_that_waits_for_another_attempt_is_not_pruned(ledger: Ledger) -> None:
     ended(ledger, "r1", 100.0, State.FAILED)
     record(ledger, Change(job_id="r1", state=State.QUEUED, at=101.0, attempt=2))

@@ -240,6 +240,27 @@ async def test_what_is_printed_before_the_run_is_not_in_its_log(job: Job, screen
     assert job.log == b"running\n"
 
 
+async def test_what_was_printed_before_a_run_is_kept_up_to_a_bound(job: Job) -> None:
+    job.print(b"x" * output.KEPT)
+    assert job.capture.printed() == b"x" * output.KEPT
+    job.print(b"importing")
+    assert job.capture.printed() == b"x" * (output.KEPT - 9) + b"importing"
+    job.begin()
+    assert job.capture.printed() == b""
+
+
+async def test_what_was_printed_is_known_when_the_worker_has_gone(job: Job) -> None:
+    job.print(b"importing")
+    job.end()
+    await job.ended()
+    reader, writer = os.pipe()  # it may get the number of the pipe that was closed
+    os.write(writer, b"somebody else's")
+    assert job.capture.printed() == b"importing"
+    assert os.read(reader, 100) == b"somebody else's"
+    os.close(reader)
+    os.close(writer)
+
+
 async def test_a_line_of_our_own_does_not_break_into_an_unfinished_one(
     job: Job, screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:

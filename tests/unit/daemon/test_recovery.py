@@ -29,7 +29,8 @@ def entry(job_id: str, state: State, attempt: int = 1, max_attempts: int = 1) ->
 
 
 def test_what_was_queued_is_taken_on_in_order_with_its_attempt() -> None:
-    found = recover([entry("a", State.QUEUED), entry("b", State.QUEUED, 2, 3)], NOW)
+    waiting = replace(entry("b", State.RUNNING, 2, 2), waits_for_attempt=True)
+    found = recover([entry("a", State.QUEUED), waiting], NOW)
     assert found.changes == []
     assert found.runs == [Requested("a", "factorial", 1), Requested("b", "factorial", 2)]
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devbridge.daemon import report
-from devbridge.daemon.ledger import Entry
+from devbridge.daemon.events import Waits
+from devbridge.daemon.ledger import Change, Entry
 from devbridge.daemon.model import Exit, Failure, State
 from devbridge.daemon.terminal import Style
 
@@ -152,6 +153,24 @@ def test_a_run_that_was_stopped_says_after_how_long(state: State, word: str) -> 
     assert report.ended(replace(ENTRY, state=state), PLAIN) == [f"{word} after 1.20s"]
     never = replace(ENTRY, state=state, started_at=None)
     assert report.ended(never, PLAIN) == [f"{word} after 0ms"]
+
+
+@pytest.mark.parametrize(
+    ("own", "limit"), [(False, "--concurrency"), (True, "the job's own concurrency")]
+)
+def test_a_run_that_waits_says_for_which_limit(own: bool, limit: str) -> None:
+    said = report.waits(Waits(ENTRY.job_id, "factorial", 2, own), PLAIN)
+    assert said == f"Waiting factorial: 2 of 2 slots are taken ({limit})"
+
+
+def test_the_log_has_the_traceback_else_the_error_else_how_the_run_ended() -> None:
+    traced = replace(FAILURE, trace=("Traceback:", "    1 / 0", "    ~~^~~"))
+    change = Change(job_id="r1", state=State.FAILED, at=1.0, failure=traced)
+    assert report.log_end(change) == b"Traceback:\n    1 / 0\n    ~~^~~\n"
+    bare = replace(change, failure=Failure("UnknownJob", "the app has no job 'a' \udcff"))
+    assert report.log_end(bare) == b"UnknownJob: the app has no job 'a' \\udcff\n"
+    cancelled = replace(change, state=State.CANCELLED, failure=None, detail="before it started")
+    assert report.log_end(cancelled) == b"--- devbridge: CANCELLED (before it started)\n"
 
 
 def test_a_failure_of_which_nothing_is_known_is_still_shown() -> None:

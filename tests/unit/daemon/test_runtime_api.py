@@ -176,6 +176,10 @@ async def test_errors_of_every_runtime_are_understood(peer: Peer, said: Said) ->
             Failure("E", "m", ("f\n    c",), ("t",)),
         ),
         (b'{"errorType":"E","errorMessage":"m","trace":["t"]}', Failure("E", "m", (), ("t",))),
+        (
+            b'{"errorType":"E","errorMessage":"m","trace":["    f(x)\\n","      ^\\n"]}',
+            Failure("E", "m", (), ("    f(x)", "      ^")),
+        ),
         (b'{"errorType":null,"stackTrace":7}', Failure("Unknown", "")),
         (b"not json", Failure("Unknown", "not json")),
         (b"[" * 100_000, Failure("Unknown", "[" * 2000)),

@@ -36,6 +36,7 @@ from devbridge.daemon.events import (
     StandbyFailed,
     StandbyReady,
     Tick,
+    Waits,
     Withdrawn,
 )
 from devbridge.daemon.ledger import Change
@@ -407,7 +408,7 @@ def test_a_handler_that_cannot_be_loaded_is_shown_once_and_not_tried_for_ever() 
     desk = Desk()
     worker = desk.launched()[0]
     effects = desk(StandbyFailed(worker, OOPS))
-    assert only(effects, Broken) == [Broken("a", OOPS)]
+    assert only(effects, Broken) == [Broken("a", OOPS, worker)]
     assert only(effects, Launch) == []
     assert desk(Exited(worker, Exit(code=1))) == []
 
@@ -533,6 +534,13 @@ def test_what_is_queued_at_a_shutdown_stays_queued() -> None:
 JOBS = ("a", "b", "c")
 
 
+LIMITED = "c"
+
+
+def in_any_order(name: str, handler: str = "jobs/a.handler") -> JobSpec:
+    return replace(spec(name, handler), concurrency=1 if name == LIMITED else None)
+
+
 @dataclass(slots=True)
 class Worker:
     job: str
@@ -562,10 +570,11 @@ class AnyOrder(RuleBasedStateMachine):
         concurrency=st.integers(1, 3), fail_when_broken=st.booleans(), standbys=st.booleans()
     )
     def begin(self, concurrency: int, fail_when_broken: bool, standbys: bool) -> None:
+        self.told: set[str] = set()
         self.now = START
         self.concurrency = concurrency
         self.fail_when_broken = fail_when_broken
-        self.specs: dict[str, JobSpec] = {name: spec(name) for name in JOBS}
+        self.specs = {name: in_any_order(name) for name in JOBS}
         self.supervisor = Supervisor(
             self.specs,
             concurrency=concurrency,
@@ -614,6 +623,9 @@ class AnyOrder(RuleBasedStateMachine):
                     self.broken.add(job)
                 case Ready(job):
                     assert job not in self.broken
+                case Waits(job_id):
+                    assert job_id not in self.told, "it is said once"
+                    self.told.add(job_id)
 
     def check_give(self, give: Give) -> None:
         worker, run = self.workers[give.worker_id], self.asked[give.job_id]
@@ -760,7 +772,7 @@ class AnyOrder(RuleBasedStateMachine):
         )
     )
     def the_app_is_deployed(self, handlers: Mapping[str, str]) -> None:
-        specs = {name: spec(name, handler) for name, handler in handlers.items()}
+        specs = {name: in_any_order(name, handler) for name, handler in handlers.items()}
         self.broken -= {name for name in JOBS if specs.get(name) != self.specs.get(name)}
         self.specs = specs
         self.saving = True
@@ -793,6 +805,13 @@ class AnyOrder(RuleBasedStateMachine):
         assert len(self.those(given=True)) <= self.concurrency
 
     @invariant()
+    def runs_of_a_job_with_a_limit_of_one_never_overlap(self) -> None:
+        assert len(self.given(LIMITED)) <= 1
+
+    def given(self, job: str) -> list[Worker]:
+        return [w for w in self.workers.values() if w.job == job and w.job_id is not None]
+
+    @invariant()
     def every_worker_is_known(self) -> None:
         assert self.supervisor.workers == len(self.workers)
 
@@ -806,7 +825,7 @@ class AnyOrder(RuleBasedStateMachine):
             free = [w for w in self.workers.values() if w.job == job and w.job_id is None]
             coming = [w for w in free if w.term_at is None]
             assert coming, "a queued run has a worker on its way"
-            if any(w.ready for w in coming):
+            if any(w.ready for w in coming) and not (job == LIMITED and self.given(job)):
                 assert len(self.those(given=True)) == self.concurrency
 
     @invariant()
@@ -853,12 +872,12 @@ def test_a_failed_attempt_is_followed_by_the_next_after_a_delay_that_doubles() -
     desk = Desk()
     retried(desk)
     first = desk.running()
-    effects = desk(Raised(first, "r1", OOPS))
-    change = last_change(effects)
+    change = last_change(desk(Raised(first, "r1", OOPS)))
     assert (change.state, change.attempt, change.failure) == (State.QUEUED, 2, OOPS)
     assert change.detail == "attempt 1 of 3 FAILED, again in 2 s"
     second = desk.standby()
     assert only(desk(Tick(), after=1.9), Give) == []
+    assert desk(Exited(first, Exit(code=0))) == []
     assert desk.supervisor.next_wakeup() == desk.now + 0.1
     assert [(g.worker_id, g.attempt) for g in only(desk(Tick(), after=0.1), Give)] == [(second, 2)]
     assert last_change(desk(Exited(second, Exit(code=1)))).detail == (
@@ -872,11 +891,34 @@ def test_a_failed_attempt_is_followed_by_the_next_after_a_delay_that_doubles() -
 def test_a_later_attempt_that_succeeds_ends_the_run() -> None:
     desk = Desk()
     retried(desk)
-    desk(Raised(desk.running(), "r1", OOPS))
+    first = desk.running()
+    desk(Raised(first, "r1", OOPS), Exited(first, Exit(code=0)))
     second = desk.standby()
     desk(Tick(), after=2.0)
     assert changes(desk(Responded(second, "r1", b"1"))) == [("r1", State.SUCCEEDED)]
     assert desk.supervisor.running == []
+
+
+def test_the_next_attempt_waits_until_the_process_of_the_one_before_has_ended() -> None:
+    desk = Desk()
+    retried(desk)
+    lingering = desk.running()
+    desk(Raised(lingering, "r1", OOPS))
+    desk.standby()
+    assert only(desk(Tick(), after=5.0), Give) == []
+    assert desk.supervisor.next_wakeup() == desk.now + 5.0, "it is killed then"
+    assert Signal(lingering, signal.SIGKILL) in desk(Tick(), after=5.0)
+    desk(Exited(lingering, Exit(signal=9)))
+    assert desk.supervisor.next_wakeup() == START + 2.0, "the delay is over long since"
+    assert [g.attempt for g in only(desk(Tick()), Give)] == [2]
+
+
+def test_a_run_whose_last_attempt_lingers_holds_up_no_other_run() -> None:
+    desk = Desk(concurrency=1)
+    retried(desk)
+    desk(Raised(desk.running("r1"), "r1", OOPS))
+    desk(Tick(), after=5.0)
+    desk.running("r2")
 
 
 def test_a_cancelled_run_has_no_next_attempt() -> None:
@@ -892,7 +934,8 @@ def test_a_run_that_waits_for_its_next_attempt_can_be_cancelled() -> None:
     desk = Desk()
     retried(desk)
     desk(Raised(desk.running(), "r1", OOPS))
-    assert changes(desk(CancelRequested("r1"))) == [("r1", State.CANCELLED)]
+    change = last_change(desk(CancelRequested("r1")))
+    assert (change.state, change.detail) == (State.CANCELLED, "before attempt 2 started")
     desk.standby()
     assert only(desk(Tick(), after=3600.0), Give) == []
 
@@ -912,7 +955,41 @@ def test_a_job_with_its_own_limit_leaves_the_other_slots_to_other_jobs() -> None
     desk.standby("a")
     assert only(desk(Requested("a2", "a")), Give) == []
     desk.running("b1", "b")
-    assert [g.job_id for g in only(desk(Responded(first, "a1", b"0")), Give)] == ["a2"]
+    desk(Responded(first, "a1", b"0"))
+    assert [g.job_id for g in only(desk(Exited(first, Exit(code=0))), Give)] == ["a2"]
+
+
+def test_under_its_jobs_own_limit_a_run_counts_until_its_process_has_ended() -> None:
+    desk = Desk()
+    desk(JobsChanged({"a": replace(spec("a"), concurrency=1)}))
+    lingering = desk.running("r1")
+    desk.standby()
+    desk(Responded(lingering, "r1", b"1"))
+    assert only(desk(Requested("r2", "a")), Give) == []
+    assert [g.job_id for g in only(desk(Exited(lingering, Exit(code=0))), Give)] == ["r2"]
+
+
+def test_a_slot_of_all_jobs_is_free_as_soon_as_a_run_has_answered() -> None:
+    desk = Desk(concurrency=1)
+    lingering = desk.running("r1")
+    desk(Responded(lingering, "r1", b"1"))
+    desk.running("r2")
+
+
+def test_it_is_said_once_of_each_run_which_limit_it_waits_for() -> None:
+    desk = Desk("a", "b", concurrency=2)
+    desk(JobsChanged({"a": replace(spec("a"), concurrency=1), "b": spec("b")}))
+    desk.running("a1", "a")
+    assert only(desk(Requested("a2", "a")), Waits) == [Waits("a2", "a", 1, own=True)]
+    assert only(desk(Requested("b1", "b")), Waits) == [], "only its standby is not ready yet"
+    desk.standby("b")
+    told = only(desk(Requested("b2", "b"), Requested("b3", "b"), Requested("a3", "a")), Waits)
+    assert told == [
+        Waits("a3", "a", 1, own=True),
+        Waits("b2", "b", 2, own=False),
+        Waits("b3", "b", 2, own=False),
+    ]
+    assert desk(Tick(), after=1.0) == []
 
 
 def test_after_a_restart_a_run_goes_on_with_its_attempt() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,13 @@ from devbridge import deploy as deployment
 from devbridge.constructs import App, Container, Job, Secret
 from devbridge.constructs.app import loading
 from devbridge.deploy import facade, names
+from devbridge.deploy.access import Progress
+from devbridge.deploy.execute import Overtaken
+from devbridge.deploy.plan import Plan
+from devbridge.deploy.synth import Template
 from devbridge.errors import DeployError, InvalidValue, NotDeployed
 from tests.unit.deploy.conftest import FakeCloud
-from tests.unit.deploy.test_plan import stack
+from tests.unit.deploy.test_plan import at_once, stack
 
 LOCAL = "http://127.0.0.1:5000"
 
@@ -76,9 +81,64 @@ def test_a_stage_says_what_it_is(
 def test_a_stage_that_is_not_there_has_no_mode(aws: FakeCloud, cloudformation: Stubber) -> None:
     cloudformation.add_client_error("describe_stacks", "ValidationError", "... does not exist")
     assert deployment.stage_mode(aws, "demo", "dev") is None
-    half = stack(StackStatus="REVIEW_IN_PROGRESS")
-    cloudformation.add_response("describe_stacks", {"Stacks": [half]})
-    assert deployment.stage_mode(aws, "demo", "dev") is None
+    for status in ("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"):
+        half = stack(StackStatus=status)
+        cloudformation.add_response("describe_stacks", {"Stacks": [half]})
+        assert deployment.stage_mode(aws, "demo", "dev") is None
+
+
+def change(aws: FakeCloud, told: list[Progress]) -> None:
+    template = Template("{}", "hash", {})
+    facade._change(aws, "s", template, {}, told.append, at_once, approve=None)
+
+
+def test_what_another_deployment_has_overtaken_is_planned_anew(
+    aws: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = iter([Plan("s", "first", False, ()), Plan("s", "second", False, ())])
+    executed: list[str] = []
+
+    def execute(_: object, made: Plan, *rest: object) -> None:
+        executed.append(made.change_set)
+        if made.change_set == "first":
+            raise Overtaken("another deployment has changed the stack meanwhile")
+
+    monkeypatch.setattr(facade, "plan", lambda *_, **__: next(plans))
+    monkeypatch.setattr("devbridge.deploy.execute.execute", execute)
+    told: list[Progress] = []
+    change(aws, told)
+    assert executed == ["first", "second"]
+    assert [p.step for p in told] == ["plan", "wait", "plan"]
+
+
+def test_who_is_overtaken_all_the_time_gives_up(
+    aws: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken(*_: object, **__: object) -> Plan:
+        raise Overtaken("another deployment has changed the stack meanwhile")
+
+    monkeypatch.setattr(facade, "plan", overtaken)
+    with pytest.raises(Overtaken):
+        change(aws, [])
+
+
+def test_a_boundary_that_the_embedded_cloud_does_not_have_is_said_not_to_bound(
+    root: Path, aws: FakeCloud
+) -> None:
+    statement = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam = aws.client("iam")
+    there = iam.create_policy(PolicyName="there", PolicyDocument=document)["Policy"]["Arn"]
+    missing = there.replace("there", "missing")
+    with loading(root):
+        app = App("demo", permissions_boundary=missing)
+        Job(app, "a", handler="jobs/a.handler", permissions_boundary=there)
+    told: list[Progress] = []
+    facade._say_what_is_unbounded(aws, app, told.append)
+    assert told == []  # AWS refuses it by itself
+    aws.endpoint_url = LOCAL
+    facade._say_what_is_unbounded(aws, app, told.append)
+    assert [p.text for p in told] == [f"no policy {missing} here: its roles are not bounded"]
 
 
 def test_a_deployment_without_a_secrets_value_is_refused_before_anything_else(
@@ -139,7 +199,7 @@ def test_what_aws_refuses_names_the_call_and_who_asked(
     assert "user/ann, region eu-west-1" in str(caught.value)
 
 
-@pytest.mark.parametrize("stage", ["", "Dev", "a_b", "x" * 33])
+@pytest.mark.parametrize("stage", ["", "Dev", "a_b", "1x", "a--b", "x" * 33])
 def test_a_stages_name_is_checked_before_anything_is_asked(app: App, stage: str) -> None:
     with pytest.raises(InvalidValue, match="the stage's name"):
         deployment.deploy(app, FakeCloud(), stage=stage, on_progress=lambda _: None)

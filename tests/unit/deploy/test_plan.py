@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
 from devbridge.deploy import names
 from devbridge.deploy.access import Progress
 from devbridge.deploy.changes import LABELS as LABELS_KEY
 from devbridge.deploy.changes import Change
-from devbridge.deploy.execute import execute, patient
+from devbridge.deploy.execute import Overtaken, asking, execute, patient
 from devbridge.deploy.package import ensure_bucket
 from devbridge.deploy.plan import Plan, as_json, describe, discard, is_current, lines, plan
 from devbridge.deploy.synth import Template
@@ -344,6 +345,23 @@ def test_a_plan_for_people_has_a_line_a_change_and_who_may_do_what_apart() -> No
     ]
 
 
+def test_permissions_that_only_follow_other_changes_are_one_line() -> None:
+    follows = [
+        Change("change", f"R{n}", "AWS::IAM::Role", "Job 'a'", reason="follows Job 'p'", iam=True)
+        for n in range(3)
+    ]
+    assert list(lines(Plan(STACK, CHANGE_SET, False, tuple(follows))))[1:] == [
+        "who may do what:",
+        "~ 3 more that follow what they refer to; who may do what stays the same",
+    ]
+
+
+def test_a_queue_without_messages_that_is_kept_is_said_to_be_kept() -> None:
+    queue = Change("remove", "Q", "AWS::SQS::Queue", "Queue 'q'", kept=True)
+    *_, line = lines(Plan(STACK, CHANGE_SET, False, (queue,)))
+    assert line == "- Queue 'q'  AWS::SQS::Queue  Q  kept, outside of the app"
+
+
 def test_a_plan_of_outputs_alone_says_so() -> None:
     assert list(lines(Plan(STACK, CHANGE_SET, True, ()))) == [
         f"stack {STACK} (new): only its outputs"
@@ -462,14 +480,38 @@ def test_a_roll_back_that_fails_too_says_what_to_do(aws: FakeCloud, script: Scri
         run(aws)
 
 
-def test_a_change_set_that_another_deployment_has_overtaken_says_deploy_again(
-    aws: FakeCloud, script: Script
+@pytest.mark.parametrize(
+    ("operation", "code", "message"),
+    [
+        ("execute_change_set", "InvalidChangeSetStatus", "... is in EXECUTE_COMPLETE status"),
+        ("execute_change_set", "ChangeSetNotFound", "ChangeSet [c] does not exist"),
+        ("describe_change_set", "ChangeSetNotFound", "ChangeSet [c] does not exist"),
+        ("create_change_set", "AlreadyExistsException", "Stack [s] already exists"),
+        (
+            "create_change_set",
+            "ValidationError",
+            "Stack:arn:aws:1 is in UPDATE_IN_PROGRESS state and can not be updated.",
+        ),
+        ("describe_stacks", "ValidationError", "Stack with id s does not exist"),
+    ],
+)
+def test_what_cloudformation_refuses_because_of_another_deployment_is_told_apart(
+    aws: FakeCloud, operation: str, code: str, message: str
 ) -> None:
-    script.stacks(stack())
-    script.events()
-    script.stub.add_client_error("execute_change_set", "InvalidChangeSetStatus")
-    with pytest.raises(DeployError, match="another deployment has changed the stack"):
-        run(aws)
+    refused = ClientError({"Error": {"Code": code, "Message": message}}, operation)
+    with pytest.raises(Overtaken, match="another deployment has changed the stack"), asking(aws):
+        raise refused
+
+
+@pytest.mark.parametrize(
+    ("code", "advised"), [("AccessDenied", True), ("AccessDeniedException", True), ("Boo", False)]
+)
+def test_a_permission_is_advised_only_where_one_is_missing(
+    aws: FakeCloud, code: str, advised: bool
+) -> None:
+    with pytest.raises(DeployError, match="AWS refuses PutObject: no") as caught, asking(aws):
+        raise ClientError({"Error": {"Code": code, "Message": "no"}}, "PutObject")
+    assert ("needs that permission" in str(caught.value)) == advised
 
 
 def test_events_are_read_over_as_many_pages_as_are_new(aws: FakeCloud, script: Script) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from troposphere import GetAtt, Ref, Sub, dynamodb, sns
 
 from devbridge.constructs import Api, App, Function, Job, Table
 from devbridge.constructs.app import loading
@@ -293,8 +295,6 @@ def test_a_transform_that_fails_names_its_construct(
 
 
 def test_any_resource_can_be_added(root: Path) -> None:
-    from troposphere import Ref, sns  # noqa: PLC0415
-
     with loading(root):
         app = App("demo")
         Table(app, "t", partition_key="id")
@@ -306,17 +306,30 @@ def test_any_resource_can_be_added(root: Path) -> None:
 
 
 def test_an_added_resource_must_have_a_title_of_its_own_and_be_whole(root: Path) -> None:
-    from troposphere import dynamodb, sns  # noqa: PLC0415
-
     with loading(root):
         app = App("demo")
         Table(app, "t", partition_key="id")
+        line = sys._getframe().f_lineno + 1
         app.add(sns.Topic("TTable"))
-    with pytest.raises(InvalidValue, match="Table 't'"):
+    with pytest.raises(InvalidValue, match="Table 't'") as caught:
         made(app)
+    assert str(caught.value.where).endswith(f"test_synth.py:{line}")
     app.resources[:] = [dynamodb.Table("Other")]
     with pytest.raises(AppFailed, match="KeySchema"):
         made(app)
+
+
+@pytest.mark.parametrize(
+    "value", [Ref("Nothing"), GetAtt("Nothing", "Arn"), Sub("x ${Nothing.Arn} ${AWS::Region}")]
+)
+def test_an_added_resource_refers_to_what_is_there(root: Path, value: Any) -> None:
+    with loading(root):
+        app = App("demo")
+        app.add(sns.Topic("Alarms", DisplayName=value))
+    with pytest.raises(InvalidValue, match=r"'Alarms' refers to 'Nothing'(.|\n)*test_synth.py"):
+        made(app)
+    app.resources[:] = [sns.Topic("Alarms", DisplayName=Sub("${AWS::Region} ${!Literal}"))]
+    made(app)
 
 
 def test_the_mode_is_an_output(app: App) -> None:

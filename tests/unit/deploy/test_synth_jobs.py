@@ -198,7 +198,8 @@ def test_the_build_exports_how_the_run_has_ended() -> None:
     spec = yaml.safe_load(BUILDSPEC)
     assert spec["version"] == 0.2
     assert spec["env"]["exported-variables"] == [
-        *("DEVBRIDGE_STATE", "DEVBRIDGE_RESULT", "DEVBRIDGE_ERROR", "DEVBRIDGE_ATTEMPT")
+        *("DEVBRIDGE_STATE", "DEVBRIDGE_RESULT", "DEVBRIDGE_ERROR", "DEVBRIDGE_ATTEMPT"),
+        "DEVBRIDGE_STARTED",
     ]
     assert spec["phases"]["build"]["commands"] == ["python3 -m runner build"]
 

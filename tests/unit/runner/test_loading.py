@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from devbridge.job import job_handler
+from runner import failure
 from runner.failure import HandlerNotFound, describe, is_users
 from runner.loading import load, takes_context
 
@@ -106,6 +107,15 @@ def test_the_users_files_are_those_of_the_app_and_not_of_its_environment() -> No
     assert is_users("/app/jobs/a.py", "/app")
     for other in ("/app/.venv/lib/a.py", "/app/x/site-packages/a.py", "/apple/a.py", "<string>"):
         assert not is_users(other, "/app")
+    assert not is_users("/output/src-packages/msgspec/__init__.py", "/output/src")
+
+
+@pytest.mark.parametrize("package", ["runner", "devbridge"])
+def test_what_a_build_has_beside_the_handler_is_not_the_users(package: str) -> None:
+    root = Path(failure.__file__).parents[1]  # as in a build: the runner lies in it
+    assert not is_users(f"{root}/{package}/a.py", str(root))
+    assert is_users(f"{root}/jobs/{package}/a.py", str(root))
+    assert is_users(f"/app/{package}/a.py", "/app")
 
 
 def test_a_failure_in_a_chain_shows_the_whole_chain_in_its_trace(tmp_path: Path) -> None:
@@ -117,12 +127,27 @@ def test_a_failure_in_a_chain_shows_the_whole_chain_in_its_trace(tmp_path: Path)
     handler = load("chained.handler", str(tmp_path))
     with pytest.raises(ValueError) as raised:  # noqa: PT011
         handler(None)
-    failure = describe(raised.value, str(tmp_path))
-    assert failure["stackTrace"] == [
+    described = describe(raised.value, str(tmp_path))
+    assert described["stackTrace"] == [
         "File \"chained.py\", line 5, in handler\n    raise ValueError('\\ud800') from error"
     ]
-    assert "ZeroDivisionError: division by zero" in failure["trace"]
-    assert not [line for line in failure["trace"] if "runner/worker.py" in line]
+    assert "ZeroDivisionError: division by zero" in described["trace"]
+    assert not [line for line in described["trace"] if "runner/worker.py" in line]
+
+
+def test_a_message_and_a_traceback_of_any_length_are_cut_in_the_middle(tmp_path: Path) -> None:
+    (tmp_path / "talkative.py").write_text("def handler(p):\n    raise ValueError('a' + p + 'z')\n")
+    handler = load("talkative.handler", str(tmp_path))
+    with pytest.raises(ValueError) as raised:  # noqa: PT011
+        handler("\n" * 7_000_000)
+    described = describe(raised.value, str(tmp_path))
+    message, trace = described["errorMessage"], described["trace"]
+    assert described["errorType"] == "ValueError"
+    assert (message[0], message[-1]) == ("a", "z")
+    assert "more characters" in message
+    assert (trace[0], trace[-1]) == ("Traceback (most recent call last):", "z")
+    assert len(message) < failure.MAX_TEXT + 100
+    assert sum(map(len, trace)) < failure.MAX_TEXT + 100
 
 
 def test_an_error_whose_text_cannot_be_had_is_still_reported(tmp_path: Path) -> None:

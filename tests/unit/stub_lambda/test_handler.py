@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from devbridge.protocol.messages import StatusReply
 from stub_lambda import handler
-from stub_lambda.events import BAD_EVENT
+from stub_lambda.events import BAD_EVENT, Refused
 
 
 class Context:
@@ -64,6 +65,21 @@ def test_a_missing_variable_is_an_error_that_the_caller_sees(
     environment.delenv("DEVBRIDGE_APP")
     answer = handler.handler({"devbridge": 1, "action": "run"}, Context())
     assert "DEVBRIDGE_APP is missing" in answer["error"]["message"]
+
+
+def test_a_result_that_lambda_does_not_return_is_refused() -> None:
+    zeros = b"[" + b"0," * 2_500_000 + b"0]"
+    reply = StatusReply(
+        request_id="r",
+        job_id="j",
+        job="factorial",
+        state="SUCCEEDED",
+        attempt=1,
+        max_attempts=1,
+        result=zeros,
+    )
+    with pytest.raises(Refused, match="put it in S3 and return the key"):
+        handler._reply(reply)
 
 
 def test_it_imports_nothing_but_the_standard_library_paho_and_its_own_rooms() -> None:

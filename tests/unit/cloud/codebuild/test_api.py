@@ -84,6 +84,26 @@ def test_a_token_is_forgotten_after_five_minutes(world: World) -> None:
     assert api.start_build(world, request)["build"]["id"] != first
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"environmentVariablesOverride": [{"name": "A", "value": "a", "type": "BOGUS"}]},
+        {"environmentVariablesOverride": [{"value": "a"}]},
+        {"environmentVariablesOverride": [{"name": "", "value": "a"}]},
+        {"environmentVariablesOverride": [{"name": "A"}]},
+        {"timeoutInMinutesOverride": "10"},
+        {"queuedTimeoutInMinutesOverride": 10.5},
+    ],
+)
+def test_what_codebuild_does_not_take_is_refused(
+    api: Api, world: World, request_: dict[str, Any]
+) -> None:
+    with pytest.raises(Refused) as caught:
+        api.start_build(world, {"projectName": "p", **request_})
+    assert caught.value.code == "InvalidInputException"
+    assert world.builds == {}
+
+
 def test_a_build_ends_only_once(api: Api, world: World) -> None:
     api.start_build(world, {"projectName": "p"})
     (build,) = world.started.values()

@@ -38,6 +38,11 @@ artifacts: {files: ['**/*']}
     assert spec.ignored == ("artifacts", "install: runtime-versions")
 
 
+def test_that_a_phase_is_not_tried_again_is_said() -> None:
+    spec = parse("version: 0.2\nphases: {build: {commands: x, on-failure: RETRY-2}}")
+    assert spec.ignored == ("build: on-failure",)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,12 @@ def test_another_version_is_looked_for_and_pyenv_s_shims_do_not_count(
 def test_other_images_are_refused(image: str) -> None:
     with pytest.raises(Failure, match="containers do not run on the embedded cloud"):
         runtimes.python_of(image)
+
+
+def test_a_path_has_no_programs_of_virtual_environments(tmp_path: Path) -> None:
+    (tmp_path / "pyvenv.cfg").touch()
+    path = os.pathsep.join(["/usr/bin", str(tmp_path / "bin"), "/bin"])
+    assert runtimes.without_environments(path) == os.pathsep.join(["/usr/bin", "/bin"])
 
 
 def test_an_environment_has_boto3_last_and_nothing_else(tmp_path: Path) -> None:

@@ -47,9 +47,21 @@ def test_variables_and_the_directory_are_taken_over(
     assert (tmp_path / "out").read_text() == f"{tmp_path}/sub\nit's2\n"
 
 
-def test_a_directory_that_is_deleted_fails_the_next_command(shell: Shell) -> None:
+def test_after_a_directory_that_was_deleted_commands_run_in_the_first_one(
+    shell: Shell, tmp_path: Path
+) -> None:
     assert shell.run("mkdir d; cd d; rmdir ../d") == 0
-    assert shell.run("true") != 0
+    assert shell.run("pwd") == 0
+    assert (tmp_path / "out").read_text() == f"{tmp_path}\n"
+
+
+def test_a_command_with_a_trap_of_its_own_is_taken_over_as_any_other(
+    shell: Shell, tmp_path: Path
+) -> None:
+    assert shell.run("trap 'echo bye' EXIT; export B=2; cd /; (exit 3)") == 3
+    assert shell.exported["B"] == "2"
+    assert shell.run("pwd") == 0
+    assert (tmp_path / "out").read_text() == "bye\n/\n"
 
 
 def test_exit_codes_and_signals_are_told() -> None:

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import devbridge.cli
+from devbridge.cli.outputs import outputs
+from devbridge.constructs import Api
+from devbridge.deploy import load_app, names
+
+TEMPLATE = Path(devbridge.cli.__file__).parent / "templates" / "factorial"
+
+
+def test_the_example_of_the_help_names_an_output_that_there_is() -> None:
+    (api,) = load_app(TEMPLATE).of_type(Api)
+    assert f"jq -r .{names.output(api, 'Url')})" in str(outputs.epilog)

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from devbridge.daemon.lock import only_one
+from devbridge.errors import AlreadyRunning
+
+
+def held(path: Path, command: str) -> contextlib.ExitStack:
+    """Another holder of the lock, until it is closed."""
+    holder = contextlib.ExitStack()
+    holder.enter_context(only_one(path, "ann", command))
+    return holder
+
+
+def test_a_deployment_under_way_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, told = tmp_path / "lock", list[str]()
+    holder = held(path, "deploy")
+    monkeypatch.setattr("devbridge.daemon.lock.sleep", lambda _: holder.close())
+    with only_one(path, "ann", "remove", told.append):
+        assert "remove" in path.read_text()
+    (text,) = told
+    assert text.startswith("`devbridge deploy` changes the stage ann now, as process")
+
+
+def test_devbridge_dev_that_takes_it_meanwhile_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, told = tmp_path / "lock", list[str]()
+    holder = held(path, "deploy")
+
+    def dev_is_faster(_: float) -> None:
+        holder.close()
+        holder.push(held(path, "dev"))
+
+    monkeypatch.setattr("devbridge.daemon.lock.sleep", dev_is_faster)
+    with (
+        holder,
+        pytest.raises(AlreadyRunning, match=r"`devbridge dev` runs the stage ann(.|\n)*or kill"),
+        only_one(path, "ann", "deploy", told.append),
+    ):
+        pass
+
+
+def test_nobody_is_told_to_kill_a_deployment(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with held(path, "deploy"), pytest.raises(AlreadyRunning) as caught, only_one(path, "ann"):
+        pass
+    assert "`devbridge deploy` changes the stage ann now" in str(caught.value)
+    assert caught.value.remedy == "try again when it has ended, or choose another --stage"
+
+
+def test_who_has_the_lock_is_known_although_it_has_not_written_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "lock"
+    with held(path, "dev"):
+        path.write_text("")
+        monkeypatch.setattr("devbridge.daemon.lock.sleep", lambda _: path.write_text("7 deploy"))
+        with pytest.raises(AlreadyRunning, match="devbridge deploy"), only_one(path, "ann"):
+            pass
+
+
+def test_who_had_the_lock_is_not_taken_for_who_has_it(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with only_one(path, "ann"):
+        pass
+    assert path.read_text() == ""
