@@ -249,7 +249,8 @@ def job_handler(name: str) -> Callable[[Callable[..., Any]], Callable[[Any, Any]
 
         # Whoever looks at the signature must see both parameters, not the wrapped function's.
         del call.__wrapped__
-        call.__devbridge_handler__ = handler  # type: ignore[attr-defined]  # for devbridge.types
+        # For devbridge.types.
+        call.__devbridge_handler__, call.__devbridge_job__ = handler, name  # type: ignore[attr-defined]
         return call
 
     return decorate

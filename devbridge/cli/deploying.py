@@ -124,7 +124,7 @@ def job_types(
 @functools.cache  # `dev` asks after each save: what is known is not said again
 def _warn(job: str, text: str) -> None:
     warning = click.style("warning:", fg="yellow", bold=True)
-    click.echo(f"{warning} job {job}: {text}", err=True)
+    click.echo(f"{warning} job {job!r}: {text}", err=True)
 
 
 def known_schemas(app: App, config: Config, stopped: Callable[[], bool] = lambda: False) -> Schemas:

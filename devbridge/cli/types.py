@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from devbridge.cli.common import app_options, print_json
+from devbridge.cli.deploying import job_types
 from devbridge.errors import EXIT_ERROR, UnknownJob
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ explicit_package_bases = true below [tool.mypy] in pyproject.toml.
     flag_value=_ALL,
     help="Print the JSON Schema of the payload and result of JOB, or of all jobs; write nothing.",
 )
+@click.option("--python", metavar="PATH", help="The app's interpreter (default: the active venv).")
 @app_options
 def types(config: Config, *, check: bool, schema: str | None) -> None:
     """Make type checkers and editors know the app's jobs, payloads, results and resources.
@@ -53,14 +55,11 @@ def types(config: Config, *, check: bool, schema: str | None) -> None:
     """
     from devbridge.deploy.load import load_app  # noqa: PLC0415
     from devbridge.interpreter import verify_interpreter  # noqa: PLC0415
-    from devbridge.types import outdated, probe, write  # noqa: PLC0415
+    from devbridge.types import outdated, write  # noqa: PLC0415
 
     app = load_app(config.root, config.stage)
     verify_interpreter(config.python)
-    found = probe(app, config.python)
-    for job, known in found.items():
-        if known.warning:
-            click.echo(f"warning: job {job!r}: {known.warning}", err=True)
+    found = job_types(app, config)
     if schema is not None:
         print_json(_schemas(found, schema))
         return

@@ -44,12 +44,14 @@ class _Unknown(Exception):
     """Nothing can be said; the text says why."""
 
 
-def describe(found: Callable[..., Any]) -> Json:
-    """What one handler takes and returns, with a warning where that cannot be told."""
+def describe(found: Callable[..., Any], job: str) -> Json:
+    """What a job's handler takes and returns, with a warning where that cannot be told."""
     decorated = getattr(found, "__devbridge_handler__", None)
     handler = decorated or inspect.unwrap(found)
     answer: Json = {"payload": None, "result": None, "instances": [], "checked": None}
     warnings = []
+    if (named := getattr(found, "__devbridge_job__", job)) != job:
+        warnings.append(f"each of its runs fails: its handler is for job {named!r}")
     try:
         kind = _annotation(handler, _first(handler))
         answer["payload"] = _schema(kind)
@@ -360,7 +362,7 @@ def main() -> int:
         os.environ.clear()
         os.environ.update({**common, **environment, "DEVBRIDGE_JOB_NAME": job})
         try:
-            answer = describe(loading.load(handler, root))
+            answer = describe(loading.load(handler, root), job)
         except BaseException as error:  # whatever the user's module raises
             answer = {"warning": _line(failure.describe(error, root))}
         out.write(json.dumps({"job": job, **answer}) + "\n")

@@ -218,7 +218,7 @@ def test_a_handler_that_cannot_be_imported_is_a_warning(stage: Stage) -> None:
     stage.warning = "no module named torch"
     result = run("--stage", "prod")
     assert result.exit_code == 0
-    assert "warning: job a: no module named torch" in result.stderr
+    assert "warning: job 'a': no module named torch" in result.stderr
 
 
 def test_an_interpreter_that_is_not_there_is_an_error_before_anything(stage: Stage) -> None:

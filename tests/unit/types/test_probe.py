@@ -419,6 +419,11 @@ def test_a_module_that_cannot_be_imported_is_named_with_its_line(app: App, add_j
     assert types["factorial"].payload is not None
 
 
+def test_a_handler_that_is_written_for_another_job_is_told(app: App, add_job: AddJob) -> None:
+    add_job("double", FACTORIAL)
+    assert one(app).warning == "each of its runs fails: its handler is for job 'factorial'"
+
+
 def test_a_module_that_ends_python_takes_no_other_job_with_it(app: App, add_job: AddJob) -> None:
     add_job("first", "def handler(event: int): ...")
     add_job("ends", "import os\nos._exit(3)\ndef handler(event): ...")

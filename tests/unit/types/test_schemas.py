@@ -201,7 +201,7 @@ def both(kind: Any) -> tuple[Any, Any, st.SearchStrategy[Any]]:
 
     handler.__annotations__["payload"] = kind
     handler.__devbridge_handler__ = handler  # type: ignore[attr-defined]
-    described = describe(handler)
+    described = describe(handler, "job")
     assert described["checked"], described
     schema = described["payload"]
     check_payload = compiled("job", accepted(schema, described["checked"]))
