@@ -48,12 +48,13 @@ from devbridge.daemon.events import (
     Withdrawn,
 )
 from devbridge.daemon.ledger import Change, Ledger, LedgerError
-from devbridge.daemon.model import Failure, JobSpec, Modules, State
-from devbridge.daemon.output import MAX_LOG, LogFile
+from devbridge.daemon.model import Failure, JobSpec, Modules
+from devbridge.daemon.output import MAX_LOG
 from devbridge.daemon.preload import Preload
 from devbridge.daemon.recovery import recover
 from devbridge.daemon.reload import Sources, Watcher
 from devbridge.daemon.runtime_api import CredentialsProvider, RuntimeApi, WorkerAddress
+from devbridge.daemon.story import Story
 from devbridge.daemon.succession import LAST_QUESTIONS
 from devbridge.daemon.supervisor import SHUTDOWN_GRACE, Supervisor
 from devbridge.daemon.terminal import Style, Terminal
@@ -123,6 +124,7 @@ class Daemon:
         self._watch_credentials = watch_credentials
         self._terminal = terminal
         self._style = Style(terminal.colour)
+        self._story = Story(settings.root, settings.logs, settings.max_log_size, terminal)
         self._loop = asyncio.get_running_loop()
         self._failed: asyncio.Future[None] = self._loop.create_future()
         self._timer: asyncio.TimerHandle | None = None
@@ -130,8 +132,6 @@ class Daemon:
         self._ready = asyncio.Event()
         self._idle = asyncio.Event()
         self._saved_at: dict[str, float] = {}
-        self._load_output: dict[str, tuple[Failure, bytes]] = {}
-        """Of the jobs that cannot be loaded: why, and what was printed meanwhile."""
         self._preload = Preload(settings.preload)
         self._sources = Sources(settings.root, app_files, app_loaded)
         self._watcher = Watcher()
@@ -237,10 +237,8 @@ class Daemon:
                 self._ledger.record(change)
             self._ledger.close_ended()
         for change in found.changes:
-            bar = report.bar(change.job_id, self._style)
-            word = "Cancelled" if change.state is State.CANCELLED else "Crashed"
-            self._terminal.line(f"{bar}{self._style.bad(word)} {change.detail}")
-            self._log_end(change)
+            if entry := self._ledger.get(change.job_id):
+                self._story.lost(change, entry)
         if found.runs:
             self._terminal.line(f"{len(found.runs)} runs were waiting")
         return found.runs
@@ -256,7 +254,8 @@ class Daemon:
         rest = "; the runs that have started end here" if busy else ""
         self._terminal.line(self._style.bold(f"{newer} has taken this stage over{rest}"))
         for change in await succession.hand_over(self.bridge, self._ledger, waiting, newer):
-            self._log_end(change)
+            if entry := self._ledger.get(change.job_id):
+                self._story.log_end(change, entry)
         if waiting:
             self._terminal.line(f"{len(waiting)} waiting runs were handed over")
         if busy:
@@ -338,90 +337,40 @@ class Daemon:
             case Signal(worker_id, number, grace):
                 self._crew.signal(worker_id, number, grace)
             case Record(change, worker_id):
-                if worker_id:
-                    self._attempt_ended(change, worker_id)
-                elif change.state.final:
-                    self._never_started(change)
+                self._record(change, worker_id)
             case Broken(job, failure, worker_id):
                 self._job_decided(job)
-                if member := self._crew.member(worker_id):
-                    self._load_output[job] = failure, member.capture.printed()
                 self._sources.broke(job, self._handler_file(job))
                 self._watcher.watch(self._sources.directories())
-                for line in report.broken(job, failure, self._style):
-                    self._terminal.line(line)
+                self._story.broken(job, failure, self._crew.member(worker_id))
             case Ready(job):
-                self._load_output.pop(job, None)
                 self._job_decided(job)
                 self._reloaded(job)
-            case Waits(job_id):
-                bar = report.bar(job_id, self._style)
-                self._terminal.line(bar + report.waits(effect, self._style))
+            case Waits():
+                self._story.waits(effect)
 
     def _give(self, give: Give) -> None:
-        spec = self._jobs[give.job]
-        payload = self._ledger.payload(give.job_id)
         member = self._crew.member(give.worker_id)
         if member is None:
             return
-        capture = member.capture
+        spec, payload = self._jobs[give.job], self._ledger.payload(give.job_id)
         self._crew.give(give, spec, payload)
         # While the worker wakes up; its output is not read before this has returned.
-        path = self._log_path(give.job, give.job_id)
-        capture.keep(self._log_file(path, capture.say))
-        capture.say(report.invoked(give.job, payload, give.attempt, spec.max_attempts, self._style))
-        capture.say(report.log_line(path, self._settings.root, self._style))
+        self._story.began(give, spec.max_attempts, payload, member.capture)
 
-    def _never_started(self, change: Change) -> None:
+    def _record(self, change: Change, worker_id: str) -> None:
         entry = self._ledger.get(change.job_id)
         if entry is None:
             return
-        lines = report.ended(entry, self._style)
-        if entry.started_at is None:
-            payload, attempts = self._ledger.payload(change.job_id), entry.max_attempts
-            invoked = report.invoked(entry.job, payload, entry.attempt, attempts, self._style)
-            lines = [invoked, *lines]
-        bar = report.bar(change.job_id, self._style)
-        for line in lines:
-            self._terminal.line(bar + line)
-        failure, output = self._load_output.get(entry.job, (None, b""))
-        self._log_end(change, output if failure is change.failure else b"")
-        self._close_run(change.job_id)
-
-    def _log_path(self, job: str, job_id: str) -> Path:
-        return self._settings.logs / f"{job}-{job_id}.log"
-
-    def _log_file(self, path: Path, say: Callable[[str], None]) -> LogFile:
-        return LogFile(
-            path,
-            lambda problem: say(self._style.bad(problem)),
-            limit=self._settings.max_log_size,
-            on_rotate=lambda text: say(self._style.warn(text)),
-        )
-
-    def _log_end(self, change: Change, output: bytes = b"") -> None:
-        """Complete the log of a run, or of an attempt, that no worker's output tells the end of."""
-        entry = self._ledger.get(change.job_id)
-        if entry is None:
-            return
-        log = self._log_file(self._log_path(entry.job, entry.job_id), self._terminal.line)
-        log.write(output + report.log_end(change))
-        log.close()
-
-    def _attempt_ended(self, change: Change, worker_id: str) -> None:
-        """Remember what to say when the worker's output has all been taken."""
-        member, entry = self._crew.member(worker_id), self._ledger.get(change.job_id)
-        if member is None or entry is None:
-            return
-        again = None if change.state.final else change.detail
-        member.last_words = report.ended(entry, self._style, at=change.at, again=again)
-        if change.failure is not None:
-            member.trace = report.log_end(change)
+        if worker_id:
+            if member := self._crew.member(worker_id):
+                self._story.attempt_ended(change, entry, member)
+        elif change.state.final:
+            self._story.never_started(change, entry, self._ledger.payload(change.job_id))
+            self._close_run(change.job_id)
 
     def _worker_gone(self, job_id: str, member: Member) -> None:
-        member.capture.log(member.trace)
-        for line in member.last_words:
-            member.capture.say(line)
+        self._story.told(member)
         entry = self._ledger.get(job_id)
         if entry is not None and entry.state.final:
             self._close_run(job_id)

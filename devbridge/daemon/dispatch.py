@@ -17,6 +17,7 @@ from devbridge.daemon.events import (
 )
 from devbridge.daemon.ledger import Change, Entry, Ledger, NewRun
 from devbridge.daemon.model import JobSpec, State
+from devbridge.daemon.output import log_path
 from devbridge.daemon.succession import is_handed_over
 from devbridge.protocol.codec import MAX_BODY
 from devbridge.protocol.messages import (
@@ -72,7 +73,7 @@ class Dispatcher:
                 job=run.job,
                 payload=run.payload,
                 created_at=now,
-                log_path=str(self._logs / f"{run.job}-{run.job_id}.log"),
+                log_path=str(log_path(self._logs, run.job, run.job_id)),
                 idempotency_key=run.idempotency_key,
                 max_attempts=self.jobs[run.job].max_attempts,
             )

@@ -35,6 +35,11 @@ LEFT_OVER: Final = 1024 * 1024
 """Bytes that a pipe may hold at most (Linux's pipe-max-size)."""
 
 
+def log_path(folder: Path, job: str, job_id: str) -> Path:
+    """Where a run's output is kept."""
+    return folder / f"{job}-{job_id}.log"
+
+
 class LogFile:
     """A run's log, mode 0600, and the part before it, `rotated_log(path)`, when it has grown large.
 
