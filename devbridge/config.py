@@ -67,6 +67,12 @@ class Config:
         return self.state_dir / self.stage
 
     @property
+    def schemas(self) -> Path:
+        """What payloads of the stage's jobs are checked with where no zip has it: live jobs and
+        `devbridge bind`."""
+        return self.stage_dir / "schemas.json"
+
+    @property
     def ledger(self) -> Path:
         return self.stage_dir / "ledger.sqlite"
 

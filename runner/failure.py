@@ -107,7 +107,7 @@ def _syntax_frame(error: SyntaxError, root: str) -> str:
 
 def _trace(error: BaseException) -> list[str]:
     tb = error.__traceback__
-    while tb is not None and tb.tb_next is not None and _is_machinery(tb):
+    while tb is not None and _is_machinery(tb):
         tb = tb.tb_next
     text = _cut("".join(traceback.format_exception(type(error), error, tb)))
     return text.encode("utf-8", "backslashreplace").decode().splitlines()

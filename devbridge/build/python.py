@@ -191,6 +191,17 @@ class Builder:
         return self._known[key]
 
 
+def app_files(function: Function) -> set[Path]:
+    """The files of the app that a function is made of, as far as they parse."""
+    root, entry = function.app.root, function.handler.file
+    try:
+        found = reachable(root, entry).files
+        names = {name for name, path in found.items() if root in path.parents}
+    except BuildError:
+        names = {entry}
+    return {root / name for name in (*names, *copied_files(root, function.copy_files))}
+
+
 @functools.cache
 def stub_asset() -> Asset:
     """The zip of the stub: the same for every app, stage and job; packed once per process."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from devbridge import schemas
 from devbridge.cli.common import app_options, cloud
 from devbridge.daemon.environment import without_own
 from devbridge.errors import CommandNotFound, NotDeployed
@@ -64,7 +65,10 @@ def bind(config: Config, *, command: tuple[str, ...]) -> None:
                 where=names.stack(app.name, config.stage),
                 remedy="deploy the stage again: devbridge dev or devbridge deploy",
             ) from None
-        code = asyncio.run(_run(command, {**without_own(os.environ), **bound}, there, role_arn))
+        environ = {**without_own(os.environ), **bound}
+        if config.schemas.exists():
+            environ[schemas.VARIABLE] = str(config.schemas)
+        code = asyncio.run(_run(command, environ, there, role_arn))
     click.get_current_context().exit(code)
 
 

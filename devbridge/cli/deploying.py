@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import signal
 import sys
 import threading
@@ -128,13 +129,19 @@ def _warn(job: str, text: str) -> None:
 
 
 def known_schemas(app: App, config: Config, stopped: Callable[[], bool] = lambda: False) -> Schemas:
-    """What is checked before a payload is sent; the stubs for type checkers are written, too."""
+    """What is checked before a payload is sent. It is kept for live jobs, and the stubs for type
+    checkers are written, too."""
     from devbridge.types import schemas, write  # noqa: PLC0415
 
     types = job_types(app, config, stopped)
+    found = schemas(types)
     if not stopped():
         write(app, types)
-    return schemas(types)
+        config.make_dirs()
+        new = config.schemas.with_suffix(".new")
+        new.write_text(json.dumps(found), encoding="utf-8")
+        new.replace(config.schemas)
+    return found
 
 
 @contextlib.contextmanager

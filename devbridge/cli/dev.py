@@ -233,15 +233,22 @@ def _compose(
             session_expiry=0 if clean else SESSION_EXPIRY,
         )
 
-    now = (app, schemas)
+    now = (app, schemas, deployed.outputs)
 
     async def redeploy() -> tuple[Mapping[str, JobSpec], Iterable[Path]]:
         nonlocal now
+        began = time.monotonic()
         changed = await asyncio.to_thread(load_app, config.root, config.stage)
         wanted = await asyncio.to_thread(known_schemas, changed, config)
         done = await asyncio.to_thread(_deploy, changed, cloud, config, wanted)
-        now = (changed, wanted)
-        return {job.name: job for job in done.jobs}, changed.files
+        if done.changed:
+            said = f"{style.good('Deployed')} in {time.monotonic() - began:.1f}s."
+            known = set(ready(now[0], now[2], said, bold=style.bold))
+            news = list(ready(changed, done.outputs, said, bold=style.bold))
+            for line in news if set(news) - known else [said]:
+                terminal.line(line)
+        now = (changed, wanted, done.outputs)
+        return {job.name: job for job in done.jobs}, _files(changed)
 
     async def outdated() -> bool:
         wanted = await asyncio.to_thread(known_schemas, now[0], config)
@@ -281,7 +288,7 @@ def _compose(
             session_expiry=SESSION_EXPIRY,
         ),
         jobs={job.name: job for job in deployed.jobs},
-        app_files=app.files,
+        app_files=_files(app),
         app_loaded=app.loaded_at,
         ledger=ledger,
         launcher=_launcher(config),
@@ -297,12 +304,21 @@ def _compose(
             region=cloud.region,
             endpoint_url=cloud.endpoint_url,
             memory_limit=limit_of(spec, config.memory_limit),
+            schemas=config.schemas,
         ),
         redeploy=redeploy,
         outdated=outdated,
         watch_credentials=None if config.local else developer.run,
         terminal=terminal,
     )
+
+
+def _files(app: App) -> frozenset[Path]:
+    """What is deployed again when it is saved: app.py, and the code of the functions."""
+    from devbridge.build.python import app_files  # noqa: PLC0415
+    from devbridge.constructs import Function  # noqa: PLC0415
+
+    return app.files.union(*map(app_files, app.of_type(Function)))
 
 
 def retyped(before: Schemas, after: Schemas) -> Sequence[str]:

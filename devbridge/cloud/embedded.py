@@ -11,6 +11,7 @@ It ends with the process that started it, unless that has detached it (`start_de
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import http.client
 import json
 import os
@@ -44,6 +45,8 @@ class Running:
     """Seconds since the epoch."""
     detached: bool = False
     """Whether it stays until it is stopped (`stop_running`), or ends with who started it."""
+    code: str = ""
+    """Which code of devbridge runs in it: see `_code`."""
 
     @property
     def endpoint_url(self) -> str:
@@ -172,6 +175,7 @@ def open_cloud(config: Config, on_progress: Progress) -> EmbeddedCloud:
     while (lock := _lock(config.cloud_dir, fcntl.LOCK_EX)) is None:
         # Another one runs, or is just starting or stopping.
         if running := attach(config):
+            _check_code(running, config)
             on_progress(f"using the embedded cloud that runs on port {running.port}")
             return EmbeddedCloud(running, config.cloud_dir)
         if time.monotonic() > deadline:
@@ -285,7 +289,7 @@ def _start(config: Config, python: Path, lock: int) -> EmbeddedCloud:
         )
     try:
         _wait_until_healthy(process, port, cloud_dir)
-        running = Running(port, process.pid, time.time())
+        running = Running(port, process.pid, time.time(), code=_code())
         _write(cloud_dir / "port", str(port))
         _write_state(cloud_dir, running)
     except BaseException:
@@ -380,6 +384,25 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     _hang_up(process)
+
+
+def _check_code(running: Running, config: Config) -> None:
+    if running.code != _code():
+        raise EmbeddedCloudFailed(
+            "the embedded cloud that runs was started by another version of devbridge",
+            where=f"{config.cloud_dir}, process {running.pid}",
+            remedy="stop it: end the `devbridge dev` that started it, or `devbridge cloud stop`;"
+            " what is deployed stays",
+        )
+
+
+def _code() -> str:
+    """The same for the same code of what runs inside of ministack's process."""
+    digest = hashlib.sha256()
+    folder = Path(child.__file__).parent
+    for path in sorted([folder / "child.py", *(folder / "codebuild").glob("*.py")]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _write_state(cloud_dir: Path, running: Running) -> None:

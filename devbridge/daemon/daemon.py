@@ -340,6 +340,7 @@ class Daemon:
                 self._record(change, worker_id)
             case Broken(job, failure, worker_id):
                 self._job_decided(job)
+                self._saved_at.pop(job, None)  # what mends it is another save
                 self._sources.broke(job, self._handler_file(job))
                 self._watcher.watch(self._sources.directories())
                 self._story.broken(job, failure, self._crew.member(worker_id))
@@ -491,6 +492,7 @@ class Daemon:
             self._sources.app_loaded(files, loaded)
             gone = self._jobs.keys() - jobs.keys()
             self._sources.forget(gone)
+            self._watcher.watch(self._sources.directories())
             self._jobs.clear()
             self._jobs.update(jobs)
             self.handle([JobsChanged(dict(jobs))])

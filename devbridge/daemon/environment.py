@@ -47,12 +47,14 @@ def worker_environment(
     region: str,
     endpoint_url: str | None = None,
     memory_limit: int | None = None,
+    schemas: Path | None = None,
 ) -> dict[str, str]:
     """The whole environment of a worker of `job`.
 
     The developer's own, without anything that would let an AWS SDK find the developer's
     credentials or configuration; then the job's; then what the worker must have.
-    `endpoint_url` is the embedded cloud's, None on AWS. `memory_limit` is in bytes.
+    `endpoint_url` is the embedded cloud's, None on AWS. `memory_limit` is in bytes. `schemas` is
+    the file with what payloads for other jobs are checked with.
     """
     environment = scrubbed(developer)
     environment.update(job.environment)
@@ -72,6 +74,8 @@ def worker_environment(
         environment["DEVBRIDGE_COMMAND_DIR"] = str(root / job.command_dir)
     if memory_limit is not None:
         environment["DEVBRIDGE_MEMORY_LIMIT"] = str(memory_limit)
+    if schemas is not None:
+        environment["DEVBRIDGE_SCHEMAS"] = str(schemas)
     return environment
 
 

@@ -239,7 +239,12 @@ class Supervisor:
             self._jobs[run.job].queue.remove(job_id)
         del self._runs[job_id]
         what = "it started" if run.attempt == 1 else f"attempt {run.attempt} started"
-        return [_record(job_id, State.CANCELLED, now, run.attempt, detail=f"before {what}")]
+        # The process of the last attempt may still be there: it has answered, and lingers.
+        last = next((w for w, worker in self._workers.items() if worker.job_id == job_id), "")
+        cancelled = _record(
+            job_id, State.CANCELLED, now, run.attempt, detail=f"before {what}", worker_id=last
+        )
+        return [cancelled, Signal(last, signal.SIGTERM)] if last else [cancelled]
 
     def _stop_run(self, run: _Run, why: Why, now: float, grace: float) -> list[Effect]:
         if run.stopping is not None:

@@ -185,6 +185,7 @@ def test_a_wrong_payload_is_refused_where_it_is_sent(
         ("config", "hello, 'world'\u2028 \"$HOME\""),
         ("function", '{"echo": {"x": 1}}'),
         ("job", "SUCCEEDED"),
+        ("wrong-payload", "$.kind"),
         ("permissions", [True, "AccessDenied"]),
         ("environment", ['grün \'n "blue" $HOME', "", "options", []]),
         ("who", True),

@@ -1,4 +1,4 @@
-"""`devbridge dev` keeps what callers check, and what type checkers see, true to the saved code."""
+"""`devbridge dev` keeps what is deployed, and what type checkers see, true to the saved code."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def handler(event, context):
 """
 
 
-def test_a_saved_payload_type_reaches_the_callers_and_the_stubs(tmp_path: Path) -> None:
+def test_a_save_reaches_functions_callers_and_stubs(tmp_path: Path) -> None:
     root = tmp_path / "app"
     for name, text in (
         ("app.py", APP), ("jobs/order.py", JOB), ("functions/ask.py", ASK)
@@ -77,7 +77,13 @@ def test_a_saved_payload_type_reaches_the_callers_and_the_stubs(tmp_path: Path) 
         mark = dev.mark
         (root / "jobs" / "order.py").write_text(JOB.replace("sku: str", "sku: str\n    count: int"))
         dev.wait_for("^Reloaded order", after=mark)
+        dev.wait_for("^payload types changed: .*order", after=mark)
         dev.wait_for(r"update complete .*Function 'ask'", after=mark)
         assert "count" in stub.read_text()
         assert ask({"sku": "a"}) == "$"
+
+        mark = dev.mark
+        (root / "functions" / "ask.py").write_text(ASK.replace("error.where", "'mended'"))
+        dev.wait_for(r"^Deployed in", after=mark)
+        assert ask({"sku": "a"}) == "mended"
         assert dev.interrupt() == 0

@@ -248,6 +248,18 @@ def test_a_second_command_attaches_and_cannot_stop_it(
     assert second.failure() is None
 
 
+def test_a_cloud_that_an_older_devbridge_has_started_is_not_used(
+    opened: Callable[..., EmbeddedCloud], make_config: MakeConfig
+) -> None:
+    opened()
+    state = make_config().cloud_dir / "state.json"
+    older = json.loads(state.read_text())
+    del older["code"]
+    state.write_text(json.dumps(older))
+    with pytest.raises(EmbeddedCloudFailed, match="another version of devbridge"):
+        opened()
+
+
 def test_of_two_that_start_at_once_one_starts_it(make_config: MakeConfig) -> None:
     clouds: list[EmbeddedCloud] = []
     config = make_config()

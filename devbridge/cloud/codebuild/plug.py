@@ -6,6 +6,7 @@ import contextvars
 import json
 import logging
 import pickle
+import uuid
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, Final, TextIO
@@ -176,6 +177,25 @@ def _correct_cloudformation() -> None:
     _keep_properties(provisioners)
     _spell_cors(provisioners)
     buckets.keep_tags(provisioners)
+    _name_anew(provisioners)
+
+
+def _name_anew(provisioners: Any) -> None:
+    """Give each new table and queue a name that none has had, as AWS does and ministack does for
+    buckets: one that an earlier stack has left must not be taken over, and emptied."""
+    seed = provisioners._NAME_SEED
+
+    def anew(create: Callable[..., Any]) -> Callable[..., Any]:
+        def created(*arguments: Any) -> Any:
+            if not seed.get():
+                seed.set(uuid.uuid4().hex[:8])
+            return create(*arguments)
+
+        return created
+
+    for kind in ("AWS::DynamoDB::Table", "AWS::SQS::Queue"):
+        handlers = provisioners._RESOURCE_HANDLERS[kind]
+        handlers["create"] = anew(handlers["create"])
 
 
 def _spell_cors(provisioners: Any) -> None:

@@ -15,6 +15,7 @@ token = Secret(app, "api-token")
 greeting = Config(app, "greeting", value="hello, 'world'\u2028 \"$HOME\"")
 echo = Function(app, "echo", handler="functions/echo.handler")
 second = Job(app, "second", handler="jobs/second.handler", bind=[notes])
+typed = Job(app, "typed", handler="jobs/typed.handler")
 
 probe = Job(
     app,
@@ -22,14 +23,13 @@ probe = Job(
     handler="jobs/probe.handler",
     timeout="20 minutes",
     memory_size="7 GB",
-    bind=[notes, files, work, news, token, greeting, echo, second],
+    bind=[notes, files, work, news, token, greeting, echo, second, typed],
     permissions=[{"actions": ["sqs:ListQueues"], "resources": ["*"]}],
     environment={"COLOUR": 'gr\u00fcn \'n "blue" $HOME', "EMPTY": ""},
     copy_files=["data/*.txt"],
     install=["cowsay==6.1"],
     log_retention="3 days",
 )
-typed = Job(app, "typed", handler="jobs/typed.handler")
 retried = Job(app, "retried", handler="jobs/retried.handler", retries=2, retry_delay="0 seconds")
 single = Job(app, "single", handler="jobs/single.handler", concurrency=1, bind=[notes])
 short = Job(app, "short", handler="jobs/short.handler")

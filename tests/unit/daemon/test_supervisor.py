@@ -940,6 +940,19 @@ def test_a_run_that_waits_for_its_next_attempt_can_be_cancelled() -> None:
     assert only(desk(Tick(), after=3600.0), Give) == []
 
 
+def test_a_run_that_is_cancelled_while_its_last_attempt_lingers_ends_that_too() -> None:
+    desk = Desk()
+    retried(desk)
+    worker = desk.running()
+    desk(Raised(worker, "r1", OOPS))
+    effects = desk(CancelRequested("r1"))
+    assert Signal(worker, signal.SIGTERM) in effects
+    (record,) = only(effects, Record)
+    assert (record.change.state, record.worker_id) == (State.CANCELLED, worker)
+    desk(Exited(worker, Exit(signal=15)))
+    assert changes(desk(Tick(), after=3600.0)) == []
+
+
 def test_a_handler_that_cannot_be_loaded_is_not_tried_again() -> None:
     desk = Desk()
     retried(desk)

@@ -150,6 +150,17 @@ def test_a_message_and_a_traceback_of_any_length_are_cut_in_the_middle(tmp_path:
     assert sum(map(len, trace)) < failure.MAX_TEXT + 100
 
 
+def test_a_module_that_does_not_parse_has_no_frames_of_the_import_system(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("def handler(:\n")
+    with pytest.raises(SyntaxError) as raised:
+        load("broken.handler", str(tmp_path))
+    error = raised.value.with_traceback(raised.tb.tb_next)  # without this test's own frame
+    trace = describe(error, str(tmp_path))["trace"]
+    assert trace[0].startswith("  File ")
+    assert trace[-1].startswith("SyntaxError")
+    assert not [line for line in trace if "importlib" in line]
+
+
 def test_an_error_whose_text_cannot_be_had_is_still_reported(tmp_path: Path) -> None:
     class Rude(Exception):
         def __str__(self) -> str:

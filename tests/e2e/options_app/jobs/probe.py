@@ -9,6 +9,7 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import ClientError
 
+from devbridge.errors import PayloadInvalid
 from devbridge.job import Job, job_handler
 from devbridge.resources import Bucket, Config, Function, Queue, Secret, Table, Topic
 
@@ -80,6 +81,13 @@ def function(payload, context):
 def job(payload, context):
     run = Job.second.run(payload={"id": "from-probe"})
     return Job.second.wait(run.job_id, poll=0.2).state
+
+
+def wrong_payload(payload, context):
+    try:
+        return Job.typed.run(payload={"lines": [], "kind": "slow"}).state
+    except PayloadInvalid as error:
+        return error.where
 
 
 def permissions(payload, context):
