@@ -28,6 +28,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from devbridge.decoding import Decoder, decoder, payload_type, unwrapped
 from devbridge.errors import (
     DevbridgeError,
     InvokeError,
@@ -39,7 +40,7 @@ from devbridge.errors import (
     UnknownJob,
     UnknownRun,
 )
-from devbridge.payloads import Decoder, checked_size, decoder, dump, payload_type, unwrapped
+from devbridge.payloads import checked_size, dump
 from devbridge.resources import bound, fetch_secrets
 from devbridge.schemas import check
 

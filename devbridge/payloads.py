@@ -1,36 +1,39 @@
-"""Typed payloads: from the user's objects to JSON, and from JSON to the type a handler declares.
+"""Payloads and results written: from the user's objects to JSON.
 
 Only the standard library is imported here; msgspec and pydantic are used where the user's own
-types need them.
+types have brought them along.
 """
 
 from __future__ import annotations
 
 import base64
-import contextlib
 import dataclasses
 import datetime
 import decimal
 import enum
 import functools
-import inspect
 import json
 import sys
-import types
-import typing
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from devbridge.errors import InvalidValue, PayloadInvalid, PayloadNotJson, PayloadTooLarge
+from devbridge.decoding import is_model, model_fields, parts
+from devbridge.errors import PayloadNotJson, PayloadTooLarge
 
 MAX_BYTES: Final = 6 * 1024 * 1024
 """AWS Lambda's limit for a synchronous request."""
 
-Decoder = Callable[[Any], Any]
-_ANYTHING: Final = (Any, object, dict, dict[str, Any], dict[str, object])
 _MASK: Final = "**********"
 """What pydantic writes for a secret."""
+
+
+class _NotSent(TypeError):
+    """Something in a payload that would not arrive as it is."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(what)
+        self.remedy = remedy
 
 
 def dump(value: Any) -> str:
@@ -46,7 +49,8 @@ def dump(value: Any) -> str:
         raise PayloadNotJson(
             f"the payload cannot be written as JSON: {error}",
             where=f"payload of type {type(value).__name__}",
-            remedy="send dicts, lists, strings, numbers, booleans, None, dataclasses, "
+            remedy=getattr(error, "remedy", None)
+            or "send dicts, lists, strings, numbers, booleans, None, dataclasses, "
             "msgspec.Struct or pydantic models",
         ) from error
 
@@ -114,7 +118,7 @@ def to_builtins(value: Any) -> Any:  # noqa: PLR0911
         TypeError: it has no JSON form.
     """
     kind = type(value)
-    if _is_model(kind):
+    if is_model(kind):
         return kind.__pydantic_serializer__.to_python(value, mode="json", by_alias=True)
     if dataclasses.is_dataclass(kind):
         return _fields(value, dataclasses.fields(kind))
@@ -144,7 +148,21 @@ def to_builtins(value: Any) -> Any:  # noqa: PLR0911
 def _fields(value: Any, fields: Iterable[Any]) -> dict[str, Any]:
     unset = getattr(sys.modules.get("msgspec"), "UNSET", dataclasses.MISSING)
     found = {field.name: getattr(value, field.name) for field in fields}
-    return {name: item for name, item in found.items() if item is not unset}
+    return {name: _with_base64(item) for name, item in found.items() if item is not unset}
+
+
+def _with_base64(value: Any) -> Any:
+    """What a field holds, with its bytes as whoever decodes the field's class reads them."""
+    match value:
+        case bytes() | bytearray():
+            return to_builtins(value)
+        case dict():
+            return {_with_base64(key): _with_base64(item) for key, item in value.items()}
+        case list() | set() | frozenset():
+            return [_with_base64(item) for item in value]
+        case tuple():  # a key stays one
+            return tuple(_with_base64(item) for item in value)
+    return value
 
 
 def _duration(value: datetime.timedelta) -> str:
@@ -157,32 +175,47 @@ def _duration(value: datetime.timedelta) -> str:
 def _sent(value: Any) -> Any:
     """`to_builtins` for payloads: of a model all that it is read from, and nothing else."""
     kind: Any = type(value)
-    if not _is_model(kind):
+    if isinstance(value, bytes | bytearray):
+        raise _NotSent(
+            "bytes in a dict, in a list or alone: models read UTF-8 where other types read base64",
+            "send the text that the handler's type reads, or an instance that holds the bytes",
+        )
+    if not is_model(kind):
         return to_builtins(value)
     if field := _unreadable(kind):
-        raise TypeError(
-            f"{field} is not written, or under another name than it is read from: send a dict"
+        raise _NotSent(
+            f"{field} is not written, or under another name than it is read from",
+            f"send a dict of what {kind.__name__} reads",
         )
     found = kind.__pydantic_serializer__.to_python(
         value, mode="json", by_alias=True, round_trip=True
     )
     if _has_secret(kind) and _is_masked(found):
-        raise TypeError(f"{kind.__name__} writes {_MASK} for a secret: send a dict")
+        raise _NotSent(
+            f"{kind.__name__} writes {_MASK} for a secret",
+            f"send a dict of what {kind.__name__} reads",
+        )
     return found
 
 
 @functools.cache
 def _unreadable(kind: Any) -> str:
     """The first field that a model writes and reads by different names, or does not write."""
-    for model in filter(_is_model, _parts(kind)):
-        own = model.__pydantic_decorators__
-        if own.model_serializers or own.model_validators:
-            continue  # they may give and take any names
-        for name, field in _model_fields(model).items():
+    for model in filter(is_model, parts(kind)):
+        if _renames(model.__pydantic_decorators__):
+            continue
+        for name, field in model_fields(model).items():
             written = field.serialization_alias or name
-            if field.exclude or written not in _read_names(model, name, field):
+            excluded = field.exclude or getattr(field, "exclude_if", None)
+            if excluded or written not in _read_names(model, name, field):
                 return f"{model.__name__}.{name}"
     return ""
+
+
+def _renames(own: Any) -> bool:
+    """Whether a model's decorators may give or take any names."""
+    modes = [validator.info.mode for validator in own.model_validators.values()]
+    return bool(own.model_serializers) or any(mode in ("before", "wrap") for mode in modes)
 
 
 def _read_names(model: Any, name: str, field: Any) -> list[Any]:
@@ -199,7 +232,7 @@ def _read_names(model: Any, name: str, field: Any) -> list[Any]:
 
 @functools.cache
 def _has_secret(kind: Any) -> bool:
-    return any(hasattr(part, "get_secret_value") for part in _parts(kind))
+    return any(hasattr(part, "get_secret_value") for part in parts(kind))
 
 
 def _is_masked(value: Any) -> bool:
@@ -209,123 +242,3 @@ def _is_masked(value: Any) -> bool:
         case list():
             return any(map(_is_masked, value))
     return bool(value == _MASK)
-
-
-def payload_type(handler: Callable[..., Any]) -> Any:
-    """The annotated type of a handler's first parameter; Any without an annotation."""
-    first = next(iter(inspect.signature(handler).parameters.values()), None)
-    if first is None or first.annotation is inspect.Parameter.empty:
-        return Any
-    # Only this one annotation is resolved: the others may name what only a type checker imports.
-    alone = types.SimpleNamespace(__annotations__={first.name: first.annotation})
-    names = getattr(unwrapped(handler), "__globals__", {})
-    return typing.get_type_hints(alone, globalns=names, include_extras=True)[first.name]
-
-
-def unwrapped(handler: Any) -> Any:
-    """The function behind a handler's decorators, behind a partial or an object to be called."""
-    handler = inspect.unwrap(handler)
-    if isinstance(handler, functools.partial):
-        return unwrapped(handler.func)
-    return handler if inspect.isroutine(handler) else unwrapped(type(handler).__call__)
-
-
-def decoder(kind: Any) -> Decoder | None:
-    """What turns JSON values into `kind`; None when they are to stay as they are.
-
-    A decoder raises PayloadInvalid, naming the path inside the payload.
-
-    Raises:
-        InvalidValue: no JSON value can be turned into that type.
-    """
-    if kind in _ANYTHING:
-        return None
-    if any(map(_is_model, _parts(kind))):
-        import pydantic  # noqa: PLC0415
-
-        adapter = pydantic.TypeAdapter(kind)
-        return lambda value: _by_pydantic(pydantic, adapter, kind, value)
-    import msgspec  # noqa: PLC0415
-
-    try:
-        msgspec.json.Decoder(kind)
-    except (TypeError, RecursionError) as error:
-        raise InvalidValue(
-            f"{_name(kind)} cannot be the type of a payload: {error}",
-            where="the annotation of a job's handler",
-            remedy="declare a type that msgspec or pydantic decodes",
-        ) from error
-
-    def convert(value: Any) -> Any:
-        try:
-            # JSON has no keys but text: of dict[int, str] they are converted
-            return msgspec.convert(value, kind, str_keys=True)
-        except msgspec.ValidationError as error:
-            what, _, path = str(error).partition(" - at ")
-            raise _invalid(kind, what, path.replace("`", "") or "$") from error
-
-    return convert
-
-
-def _is_model(kind: Any) -> bool:
-    """Whether pydantic alone knows how to make it: a model, or a dataclass of pydantic's own."""
-    return isinstance(kind, type) and hasattr(kind, "__pydantic_validator__")
-
-
-def _model_fields(model: Any) -> Mapping[str, Any]:
-    """The fields of a model, or of a dataclass of pydantic's own."""
-    fields: Mapping[str, Any] = getattr(model, "model_fields", None) or getattr(
-        model, "__pydantic_fields__", {}
-    )
-    return fields
-
-
-def _parts(kind: Any) -> list[Any]:
-    """A type and all that it is made of: ``list[Order] | None`` has Order."""
-    found = [kind]
-    for part in found:  # it grows while it is walked
-        found += [inner for inner in _inside(part) if inner not in found]
-    return found
-
-
-def _inside(kind: Any) -> list[Any]:
-    """A type's arguments, what it is another name for, and the types of its fields."""
-    inside = [*typing.get_args(kind), typing.get_origin(kind)]
-    inside += [getattr(kind, "__value__", None), getattr(kind, "__supertype__", None)]
-    if _is_model(kind):
-        inside += [field.annotation for field in _model_fields(kind).values()]
-    elif dataclasses.is_dataclass(kind) or hasattr(kind, "__required_keys__"):
-        with contextlib.suppress(NameError):
-            inside += typing.get_type_hints(kind).values()
-    return inside
-
-
-def _by_pydantic(pydantic: Any, adapter: Any, kind: Any, value: Any) -> Any:
-    try:
-        return _validated(adapter, value)
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in first["loc"])
-        raise _invalid(kind, first["msg"], f"${path}") from error
-
-
-def _validated(adapter: Any, value: Any) -> Any:
-    try:
-        text = json.dumps(value)
-    except (TypeError, ValueError):  # a test calls the handler with an instance
-        return adapter.validate_python(value)
-    # Strict models make no date of a str, and yet of a string in JSON.
-    return adapter.validate_json(text)
-
-
-def _invalid(kind: Any, what: str, path: str) -> PayloadInvalid:
-    name = _name(kind)
-    return PayloadInvalid(
-        f"the payload is not a {name}: {what}",
-        where=path,
-        remedy=f"send what {name} declares ($ is the payload itself)",
-    )
-
-
-def _name(kind: Any) -> str:
-    return getattr(kind, "__name__", str(kind))

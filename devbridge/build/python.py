@@ -107,9 +107,9 @@ class Builder:
         """
         assert job.handler  # noqa: S101 - a container job has an image instead
         sources = reachable(job.app.root, job.handler.file)
-        if "devbridge/payloads.py" in sources.files:
+        if "devbridge/decoding.py" in sources.files:
             # It decodes payloads to dataclasses and the like with it.
-            sources.optional.setdefault("msgspec", "devbridge/payloads.py")
+            sources.optional.setdefault("msgspec", "devbridge/decoding.py")
         packages, code = self._parts(job, sources, self._target(job))
         taken = [n for n in (*packages, *code.files) if n.partition("/")[0] == "runner"]
         if taken:

@@ -24,7 +24,7 @@ _ALL: Final = "*"
     epilog="""\b
 Examples:
   devbridge types
-  devbridge types --check                       # in CI: fails where `devbridge types` was forgotten
+  devbridge types --check                       # writes nothing: 1 where a stub is out of date
   devbridge types --schema factorial            # JSON Schema of its payload and result
   devbridge types --schema | jq .factorial.payload
 

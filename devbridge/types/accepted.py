@@ -55,7 +55,7 @@ def _lengths(schema: Json) -> Json:
     if "maxItems" in schema and not schema.get("uniqueItems"):
         made["maxItems"] = schema["maxItems"]
     # of bytes, pydantic counts the bytes and not the characters
-    if schema.get("format") != "binary":
+    if schema.get("format") not in ("binary", "base64url"):
         made |= {key: schema[key] for key in ("minLength", "maxLength") if key in schema}
     pattern = schema.get("pattern")
     return made | _pattern(pattern) if isinstance(pattern, str) else made

@@ -134,8 +134,8 @@ class _One:
         if several:
             parts = [self._of(item, f"{name}{i}") for i, item in _numbered(several)]
             if schema.get("maxItems") != len(parts) or schema.get("minItems") != len(parts):
-                parts = ["Any"]
-            elif self._sent:
+                return "_Array[Any]" if self._sent else "list[Any]"
+            if self._sent:
                 return _union([f"tuple[{', '.join(parts)}]", f"_List[{_union(parts)}]"])
             return f"list[{_union(parts)}]"
         item = self._of(items, f"{name}Item") if isinstance(items, dict) else "Any"

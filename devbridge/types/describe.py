@@ -134,7 +134,10 @@ def _adapter(kind: Any) -> Any:
     """Pydantic's validator of a type that is, or is made of, what only pydantic knows."""
     if not any(map(_is_model, _parts(kind))):
         return None
-    return importlib.import_module("pydantic").TypeAdapter(kind)
+    # As devbridge.decoding decodes it: what is no model has bytes in base64.
+    config = {"val_json_bytes": "base64", "ser_json_bytes": "base64"}
+    Payload = typing.NewType("Payload", kind)  # type: ignore[valid-newtype]
+    return importlib.import_module("pydantic").TypeAdapter(Payload, config=config)
 
 
 def _is_model(kind: Any) -> bool:
@@ -295,10 +298,16 @@ def _alone(schema: Any) -> Iterator[str]:
     elif isinstance(schema, dict):
         if isinstance(ref := schema.get("$ref"), str):
             yield ref.removeprefix("#/$defs/")
-        decided = ("anyOf", "discriminator") if "discriminator" in schema else ()
+        decided = ("anyOf", "oneOf", "discriminator") if _decided_by(schema) else ()
         for key, value in schema.items():
             if key not in decided:
                 yield from _alone(value)
+
+
+def _decided_by(schema: Json) -> str | None:
+    """The property that decides which member of a union is meant."""
+    decides = schema.get("discriminator")
+    return decides.get("propertyName") if isinstance(decides, dict) else None
 
 
 def _has_missing(info: Any) -> bool:
@@ -312,7 +321,9 @@ def _has_missing(info: Any) -> bool:
 def _model_schema(adapter: Any, result: bool) -> Json:
     generator = importlib.import_module("pydantic.json_schema").GenerateJsonSchema
     if not result:
-        return adapter.json_schema()  # type: ignore[no-any-return]
+        schema: Json = adapter.json_schema()
+        _require_tags(schema, schema.get("$defs", {}), set(_alone(schema)))
+        return schema
 
     class Complete(generator):  # type: ignore[misc, valid-type]
         def field_is_required(self, field: Any, total: bool) -> bool:
@@ -322,6 +333,21 @@ def _model_schema(adapter: Any, result: bool) -> Json:
     return adapter.json_schema(  # type: ignore[no-any-return]
         mode="serialization", schema_generator=Complete
     )
+
+
+def _require_tags(schema: Any, definitions: Json, alone: set[str]) -> None:
+    """Make the tags that decide unions required: pydantic does not use their defaults there."""
+    if isinstance(schema, list):
+        for item in schema:
+            _require_tags(item, definitions, alone)
+    elif isinstance(schema, dict):
+        if tag := _decided_by(schema):
+            for name in {m.get("$ref", "").removeprefix("#/$defs/") for m in schema["oneOf"]}:
+                if name in definitions and name not in alone:
+                    required = definitions[name].setdefault("required", [])
+                    required += [tag] if tag not in required else []
+        for value in schema.values():
+            _require_tags(value, definitions, alone)
 
 
 def _name(kind: Any) -> str:

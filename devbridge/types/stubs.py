@@ -60,12 +60,11 @@ _TYPING: Final = (
 )
 _ABC: Final = ("Callable", "Iterator", "Mapping")
 _EXTENSIONS: Final = ("ReadOnly",)
-_FORMS: Final = {
-    "dataclass": "    __dataclass_fields__: ClassVar[dict[str, Any]]\n",
-    "attrs": "",
-    "struct": "    __struct_fields__: ClassVar[tuple[str, ...]]\n",
-    "pydantic": "    @property\n    def model_fields_set(self) -> set[str]: ...\n",
+_MARKS: Final = {
+    "dataclass": ("__dataclass_fields__", "dict[str, Any]"),
+    "struct": ("__struct_fields__", "tuple[str, ...]"),
 }
+"""By what the instances of a form are known: an attribute of the class, and its type."""
 
 
 def stubs(app: App, types: Mapping[str, JobTypes]) -> dict[str, str]:
@@ -138,16 +137,19 @@ def _job(app: App, types: Mapping[str, JobTypes]) -> str:
 def _protocol(name: str, instance: Instance) -> str:
     """What an instance of a class has. Importing the class instead would make every caller's check
     read the job's module, and under a name that mypy may not give to it."""
-    own = instance.fields
+    own = dict(instance.fields)
+    mark = ""
+    if instance.form == "pydantic":
+        own["model_fields_set"] = "set[str]"
+    elif instance.form in _MARKS:
+        attribute, of = _MARKS[instance.form]
+        mark = f"    {attribute}: ClassVar[{_outside(own, of)}]\n"
     fields = "".join(
         f"    @{_outside(own, 'property')}\n    def {field}(self) -> {_outside(own, of)}: ...\n"
-        for field, of in instance.fields.items()
+        for field, of in own.items()
         if not field.startswith("__")
     )
-    return (
-        f"class {name}(Protocol):\n{docstring(f'An instance of {instance.name}.')}"
-        f"{_FORMS[instance.form]}{fields}"
-    )
+    return f"class {name}(Protocol):\n{docstring(f'An instance of {instance.name}.')}{mark}{fields}"
 
 
 def _outside(attributes: Collection[str], annotation: str) -> str:

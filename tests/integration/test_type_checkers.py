@@ -32,8 +32,13 @@ FILES = {
         key = Secret(app, "api-key")
         level = Config(app, "level", value="info")
         names = ["factorial", "resize-images", "order", "tagged", "plain", "broken"]
-        names += ["album", "box", "list", "int"]
-        handlers = {"list": "jobs/box.houses", "int": "jobs/box.tents"}
+        names += ["album", "box", "list", "int", "home", "points"]
+        handlers = {
+            "list": "jobs/box.houses",
+            "int": "jobs/box.tents",
+            "home": "jobs/pets.handler",
+            "points": "jobs/pets.points",
+        }
         jobs = [
             Job(
                 app,
@@ -186,6 +191,36 @@ FILES = {
         def tents(payload: Tent | None) -> int:
             return 1
         """,
+    "jobs/pets.py": """
+        from typing import Annotated, Literal, NamedTuple
+
+        from pydantic import BaseModel, Field
+
+        from devbridge.job import job_handler
+
+        class Cat(BaseModel):
+            kind: Literal["cat"] = "cat"
+            lives: int = 9
+
+        class Dog(BaseModel):
+            kind: Literal["dog"] = "dog"
+
+        class Home(BaseModel):
+            property: str
+            pet: Annotated[Cat | Dog, Field(discriminator="kind")]
+
+        class Point(NamedTuple):
+            x: int
+            y: int = 0
+
+        @job_handler("home")
+        def handler(payload: Home) -> None:
+            return None
+
+        @job_handler("points")
+        def points(payload: list[Point]) -> list[Point]:
+            return payload
+        """,
     "jobs/broken.py": """
         import not_there  # type: ignore  # pyright: ignore
 
@@ -208,6 +243,8 @@ FILES = {
         from jobs.box import Box, Home, House, Tent
         from jobs.factorial import Factorial
         from jobs.order import Order
+        from jobs.pets import Cat, Point
+        from jobs.pets import Home as Household
         from jobs.tagged import Circle
 
 
@@ -245,6 +282,10 @@ FILES = {
             Job.list.run({"property": "a", "object": 1})
             Job.int.run(Tent(1))
             Job.int.run()
+            Job.home.run(Household(property="a", pet=Cat()))
+            Job.home.run({"property": "a", "pet": {"kind": "cat"}})
+            Job.points.run([Point(1), Point(1, 2)])
+            Job.points.run([(1,), [1, 2]])
             Job.plain.run()
             Job.plain.run(["anything"])
             return Job.broken.run({"any": "thing"})
@@ -325,6 +366,7 @@ FILES = {
             Job.album.run({"name": "a", "photos": [photo]})  # E: list-item | reportArgumentType
             Job.list.run({"property": 1, "object": 1})  # E: arg-type | reportArgumentType
             Job.list.run(1)  # E: arg-type | reportArgumentType
+            Job.home.run({"property": "a", "pet": {}})  # E: arg-type | reportArgumentType
             Job.tagged.run({"type": "Circle"})  # E: arg-type | reportArgumentType
             Job.tagged.run({"type": "Round", "radius": 1})  # E: arg-type | reportArgumentType
 

@@ -303,8 +303,8 @@ def test_an_answer_of_no_sense_is_an_error(invoker: Lambda, answer: Any) -> None
         (OrderStruct(2), {"num": 2, "theLabel": "x"}),
         (OrderModel(num=3), {"num": 3, "when": None}),
         (
-            {"a": [Colour.RED, Decimal("1.10"), (1, 2), b"x"]},
-            {"a": ["red", "1.10", [1, 2], "eA=="]},
+            {"a": [Colour.RED, Decimal("1.10"), (1, 2)]},
+            {"a": ["red", "1.10", [1, 2]]},
         ),
         ({"u": uuid.UUID(int=1)}, {"u": "00000000-0000-0000-0000-000000000001"}),
     ],

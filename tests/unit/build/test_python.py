@@ -152,7 +152,7 @@ def test_the_slice_of_devbridge_works_without_any_other_package(
         },
     )
     body = zipped(tmp_path / "app", python)
-    assert len(body) < 20_000
+    assert len(body) < 24_000
     zipfile.ZipFile(io.BytesIO(body)).extractall(tmp_path / "out")
     import_alone(tmp_path / "out", "api.start")
 

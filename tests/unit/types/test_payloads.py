@@ -10,6 +10,7 @@ import json
 import math
 import pathlib
 import uuid
+from collections.abc import Iterable
 from typing import Annotated, Any, Never, NewType
 
 import attrs
@@ -20,8 +21,9 @@ import typing_extensions
 from hypothesis import given
 from hypothesis import strategies as st
 
+from devbridge.decoding import decoder
 from devbridge.errors import InvalidValue, PayloadInvalid, PayloadNotJson
-from devbridge.payloads import decoder, dump
+from devbridge.payloads import dump
 from runner.failure import ResultNotJson
 from runner.results import encode
 
@@ -164,6 +166,131 @@ def test_a_type_that_no_json_can_be_turned_into_is_refused_at_once(kind: Any) ->
         decoder(kind)
 
 
+class Foreign:
+    """A class that nothing but its own code makes instances of."""
+
+
+@attrs.define
+class WithModel:
+    order: Order
+
+
+@attrs.define
+class WithForeign:
+    foreign: Foreign
+
+
+class StructWithModel(msgspec.Struct):
+    orders: list[Order] = []
+
+
+@dataclasses.dataclass
+class Deep:
+    inner: dict[str, WithModel | None]
+
+
+@dataclasses.dataclass
+class Both:
+    order: Order
+    point: WithForeign
+
+
+@dataclasses.dataclass
+class Recursive:
+    foreign: list[Foreign]
+    again: Recursive | None = None
+
+
+@pytest.mark.parametrize(
+    "kind", [Foreign, WithModel, WithForeign, StructWithModel, Deep, Both, Recursive]
+)
+def test_a_class_that_only_its_own_code_makes_is_refused_wherever_it_is(kind: Any) -> None:
+    with pytest.raises(InvalidValue, match="cannot be the type of a payload"):
+        decoder(kind)
+
+
+@dataclasses.dataclass
+class WithDefaults:
+    anything: object
+    lines: Iterable[int]
+    more: Any = None
+    foreign: Foreign | None = None
+    made: Foreign = dataclasses.field(init=False, default_factory=Foreign)
+    again: WithDefaults | None = None
+
+
+def test_a_class_that_a_payload_need_not_have_is_no_reason_to_refuse_it() -> None:
+    found = decode(WithDefaults, {"anything": 1, "lines": [2], "again": None})
+    assert (found.anything, found.lines, type(found.made)) == (1, [2], Foreign)
+
+
+# --- bytes --------------------------------------------------------------------------------------
+
+BYTES = b"\xff\xfe\xfb"
+
+
+class Blob(pydantic.BaseModel):
+    data: bytes
+
+
+class Blob64(Blob):
+    model_config = pydantic.ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
+
+@pydantic.dataclasses.dataclass
+class CheckedBlob:
+    data: bytes
+
+
+@dataclasses.dataclass
+class Mixed:
+    data: bytes
+    blob: Blob
+    blob64: Blob64
+    checked: CheckedBlob
+    by_name: dict[str, list[bytes]] = dataclasses.field(default_factory=dict)
+    inner: list[Mixed] = dataclasses.field(default_factory=list)
+
+
+class MixedDict(typing_extensions.TypedDict):
+    data: bytes
+    blob: Blob
+
+
+@attrs.define
+class RawAttrs:
+    data: bytes
+    pairs: tuple[bytes, ...] = ()
+
+
+class RawStruct(msgspec.Struct):
+    data: bytes
+
+
+def test_bytes_arrive_whoever_writes_and_reads_them() -> None:
+    leaf = Mixed(BYTES, Blob(data=b"abcd"), Blob64(data=BYTES), CheckedBlob(data=b"abcd"))
+    mixed = dataclasses.replace(leaf, by_name={"a": [BYTES]}, inner=[leaf])
+    assert decode(Mixed, json.loads(dump(mixed))) == mixed
+    assert decode(list[Mixed], json.loads(dump([mixed]))) == [mixed]
+    for value in (Blob64(data=BYTES), RawAttrs(BYTES, (BYTES,)), RawStruct(BYTES)):
+        assert decode(type(value), json.loads(dump(value))) == value
+    assert decode(MixedDict, {"data": "_wAA", "blob": {"data": "_wAA"}}) == {
+        "data": b"\xff\x00\x00",
+        "blob": Blob(data=b"_wAA"),
+    }
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [{"data": b"abcd"}, [b"abcd"], {"a": {b"abcd"}}, {b"abcd": 1}, b"abcd", bytearray(b"abcd")],
+)
+def test_bytes_of_which_no_type_says_how_they_are_read_are_not_sent(payload: Any) -> None:
+    with pytest.raises(PayloadNotJson, match="models read UTF-8 where") as caught:
+        dump(payload)
+    assert "send the text that the handler's type reads" in str(caught.value.remedy)
+    assert encode(payload)
+
+
 # --- from objects to JSON -----------------------------------------------------------------------
 
 
@@ -194,14 +321,16 @@ def test_a_model_is_sent_as_it_is_read() -> None:
         pydantic.Field(5, validation_alias="x"),
         pydantic.Field(5, validation_alias=pydantic.AliasChoices("x", "y")),
         pydantic.Field(5, exclude=True),
+        pydantic.Field(5, exclude_if=lambda value: value == 0),
     ],
 )
 def test_a_model_of_which_a_field_would_not_arrive_is_not_sent(field: Any) -> None:
     model: Any = pydantic.create_model("Model", a=(int, field))
     outer: Any = pydantic.create_model("Outer", inner=(list[model], ...))
     for payload in (model(), [outer(inner=[model()])]):
-        with pytest.raises(PayloadNotJson, match=r"Model\.a is not written.*send a dict"):
+        with pytest.raises(PayloadNotJson, match=r"Model\.a is not written") as caught:
             dump(payload)
+        assert str(caught.value.remedy).startswith("send a dict of what")
     assert encode(model())
 
 
@@ -220,6 +349,30 @@ def test_a_model_is_sent_under_any_name_that_it_is_read_from(field: Any, config:
     assert decode(model, json.loads(dump(sent))) == sent
 
 
+class After(pydantic.BaseModel):
+    a: int = pydantic.Field(5, exclude=True)
+
+    @pydantic.model_validator(mode="after")
+    def check(self) -> After:
+        return self
+
+
+class Before(pydantic.BaseModel):
+    a: int = pydantic.Field(5, validation_alias="x")
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def rename(cls, value: Any) -> Any:
+        return {"x": value["a"]} if "a" in value else value
+
+
+def test_only_a_validator_that_gets_the_names_excuses_those_that_are_not_read() -> None:
+    with pytest.raises(PayloadNotJson, match=r"After\.a is not written"):
+        dump(After(a=9))
+    sent = Before.model_validate({"a": 9})
+    assert decode(Before, json.loads(dump(sent))) == sent
+
+
 class Login(pydantic.BaseModel):
     password: pydantic.SecretStr
 
@@ -231,8 +384,9 @@ class OpenLogin(Login):
 
 
 def test_a_secret_is_not_sent_as_asterisks() -> None:
-    with pytest.raises(PayloadNotJson, match=r"Login writes .* for a secret"):
+    with pytest.raises(PayloadNotJson, match=r"Login writes .* for a secret") as caught:
         dump({"logins": [Login(password=pydantic.SecretStr("hunter2"))]})
+    assert caught.value.remedy == "send a dict of what Login reads"
     assert dump(OpenLogin(password=pydantic.SecretStr("hunter2"))) == '{"password":"hunter2"}'
 
 

@@ -381,6 +381,50 @@ def test_a_model_that_accepts_more_than_its_schema_says_is_not_checked(
     assert types.accepted is None
 
 
+def test_the_tag_of_a_model_is_required_in_unions_that_it_decides(
+    app: App, add_job: AddJob
+) -> None:
+    add_job(
+        "home",
+        """
+        from dataclasses import dataclass
+        from typing import Annotated, Literal
+        from pydantic import BaseModel, Field
+        from devbridge.job import job_handler
+
+        class Cat(BaseModel):
+            kind: Literal["cat"] = Field("cat", alias="theKind")
+
+        class Dog(BaseModel):
+            kind: Literal["dog"] = Field("dog", alias="theKind")
+            size: int
+
+        class Cow(BaseModel):
+            kind: Literal["cow"] = Field("cow", alias="theKind")
+
+        Pet = Annotated[Cat | Dog | Cow, Field(discriminator="kind")]
+
+        class Home(BaseModel):
+            pet: Pet
+            pets: list[Pet] = []
+            alone: Cow | None = None
+
+        @job_handler("home")
+        def handler(payload: Home) -> Cat: ...
+        """,
+    )
+    types = one(app)
+    assert types.warning == ""
+    assert types.payload
+    assert types.accepted
+    for schema in (types.payload, types.accepted):
+        assert {name: of.get("required", []) for name, of in schema["$defs"].items()} == {
+            "Cat": ["theKind"],
+            "Dog": ["size", "theKind"],
+            "Cow": [],
+        }
+
+
 @pytest.mark.parametrize("kind", ["Enum", "IntFlag", "Flag"])
 def test_an_enum_that_makes_members_by_itself_is_not_checked(
     kind: str, app: App, add_job: AddJob

@@ -19,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devbridge import schemas
+from devbridge.decoding import decoder
 from devbridge.errors import PayloadInvalid
-from devbridge.payloads import decoder
 from devbridge.schemas import check, checker, compiled
 from devbridge.types.accepted import accepted
 from devbridge.types.describe import describe
@@ -114,6 +114,25 @@ class Order(pydantic.BaseModel):
     either: int | str | None = None
 
 
+class Cat(pydantic.BaseModel):
+    kind: Literal["cat"] = "cat"
+    lives: int = 9
+
+
+class Dog(pydantic.BaseModel):
+    kind: Literal["dog"] = "dog"
+
+
+class Home(pydantic.BaseModel):
+    pet: Annotated[Cat | Dog, pydantic.Field(discriminator="kind")]
+
+
+@dataclasses.dataclass
+class Keeper:
+    line: Line
+    data: Annotated[bytes, pydantic.Field(min_length=2, max_length=2)] = b"hi"
+
+
 MSGSPEC: list[Any] = [
     Everything,
     list[Item] | None,
@@ -121,7 +140,7 @@ MSGSPEC: list[Any] = [
     int,
     tuple[int, str, Row],
 ]
-PYDANTIC: list[Any] = [Order, list[Line], Order | None, dict[str, Line]]
+PYDANTIC: list[Any] = [Order, list[Line], Order | None, dict[str, Line], Home, Keeper]
 
 scalars = (
     st.none()
@@ -219,6 +238,22 @@ def test_nothing_is_refused_that_the_handlers_side_accepts(kind: Any) -> None:
             assert refusal(check_payload, value) is None
 
     agree()
+
+
+def test_a_tag_that_decides_a_union_is_missed_by_both_whatever_its_default() -> None:
+    decode, check_payload, _ = both(Home)
+    missing, there = {"pet": {"lives": 1}}, {"pet": {"kind": "cat"}}
+    for by in (decode, check_payload):
+        assert refusal(by, missing)
+        assert refusal(by, there) is None
+
+
+@pytest.mark.parametrize(("data", "fits"), [("aGk=", True), ("hi", False)])
+def test_the_length_of_bytes_is_not_that_of_their_base64(data: str, fits: bool) -> None:
+    decode, check_payload, _ = both(Keeper)
+    value = {"line": {"count": 1}, "data": data}
+    assert (refusal(decode, value) is None) == fits
+    assert refusal(check_payload, value) is None
 
 
 ALONE: list[Any] = [

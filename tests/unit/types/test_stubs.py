@@ -35,6 +35,11 @@ ITEM = {"type": "object", "properties": {"a": INT}, "required": ["a"]}
             "tuple[int, Any] | _List[Any]",
             "list[Any]",
         ),
+        (
+            {"type": "array", "prefixItems": [INT, INT], "minItems": 1, "maxItems": 2},
+            "_Array[Any]",
+            "list[Any]",
+        ),
         ({"type": "object"}, "Mapping[str, Any]", "dict[str, Any]"),
         (
             {"type": "object", "additionalProperties": INT},
@@ -223,6 +228,23 @@ def test_names_of_jobs_and_fields_hide_no_builtins(app: App, add_job: AddJob) ->
     assert "    @builtins.property\n    def object(self) -> builtins.object: ...\n" in made
     assert "    @builtins.property\n    def a(self) -> int: ...\n" in made
     assert "\nimport builtins\n" in made
+
+
+@pytest.mark.parametrize(
+    ("form", "field", "line"),
+    [
+        ("pydantic", "property", "@builtins.property\n    def model_fields_set(self) -> set[str]"),
+        ("pydantic", "set", "@property\n    def model_fields_set(self) -> builtins.set[str]"),
+        ("dataclass", "dict", "__dataclass_fields__: ClassVar[builtins.dict[str, Any]]"),
+        ("struct", "str", "__struct_fields__: ClassVar[tuple[builtins.str, ...]]"),
+    ],
+)
+def test_fields_hide_no_builtins_from_what_instances_are_known_by(
+    form: str, field: str, line: str, app: App, add_job: AddJob
+) -> None:
+    add_job("a", "def handler(event): ...")
+    types = {"a": JobTypes(payload=INT, instances=(Instance("m.M", form, {field: "object"}),))}
+    assert f"    {line}" in stubs(app, types)["typings/devbridge/job.pyi"]
 
 
 def test_a_class_without_ascii_letters_has_a_name_of_its_job(app: App, add_job: AddJob) -> None:
