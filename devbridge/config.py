@@ -113,6 +113,14 @@ def private_file(path: Path) -> int:
     return file
 
 
+def write_private(path: Path, text: str) -> None:
+    """Write a private file so that a reader sees all of it or nothing."""
+    new = path.with_name(f"{path.name}.new")
+    with os.fdopen(private_file(new), "w", encoding="utf-8") as file:
+        file.write(text)
+    new.replace(path)
+
+
 class _NotAllowedError(Exception):
     """A value that is not allowed; the text says what is."""
 

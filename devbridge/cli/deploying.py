@@ -131,6 +131,7 @@ def _warn(job: str, text: str) -> None:
 def known_schemas(app: App, config: Config, stopped: Callable[[], bool] = lambda: False) -> Schemas:
     """What is checked before a payload is sent. It is kept for live jobs, and the stubs for type
     checkers are written, too."""
+    from devbridge.config import write_private  # noqa: PLC0415
     from devbridge.types import schemas, write  # noqa: PLC0415
 
     types = job_types(app, config, stopped)
@@ -138,9 +139,7 @@ def known_schemas(app: App, config: Config, stopped: Callable[[], bool] = lambda
     if not stopped():
         write(app, types)
         config.make_dirs()
-        new = config.schemas.with_suffix(".new")
-        new.write_text(json.dumps(found), encoding="utf-8")
-        new.replace(config.schemas)
+        write_private(config.schemas, json.dumps(found))
     return found
 
 

@@ -27,7 +27,7 @@ from typing import Final
 
 from devbridge.cloud import child, ports
 from devbridge.cloud.install import Progress, install
-from devbridge.config import Config, private_dir, private_file
+from devbridge.config import Config, private_dir, private_file, write_private
 from devbridge.errors import EmbeddedCloudFailed, PortTaken
 
 START_SECONDS: Final = 30.0
@@ -290,7 +290,7 @@ def _start(config: Config, python: Path, lock: int) -> EmbeddedCloud:
     try:
         _wait_until_healthy(process, port, cloud_dir)
         running = Running(port, process.pid, time.time(), code=_code())
-        _write(cloud_dir / "port", str(port))
+        write_private(cloud_dir / "port", str(port))
         _write_state(cloud_dir, running)
     except BaseException:
         _kill(process)
@@ -406,12 +406,4 @@ def _code() -> str:
 
 
 def _write_state(cloud_dir: Path, running: Running) -> None:
-    _write(cloud_dir / "state.json", json.dumps(asdict(running)))
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a private file so that a reader sees all of it or nothing."""
-    new = path.with_name(f"{path.name}.new")
-    with os.fdopen(private_file(new), "w", encoding="utf-8") as file:
-        file.write(text)
-    new.replace(path)
+    write_private(cloud_dir / "state.json", json.dumps(asdict(running)))
