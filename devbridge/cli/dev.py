@@ -234,8 +234,14 @@ def _compose(
         )
 
     now = (app, schemas, deployed.outputs)
+    asking = asyncio.Lock()
+    """A save may ask for both of these at once; the second is to see what the first has done."""
 
     async def redeploy() -> tuple[Mapping[str, JobSpec], Iterable[Path]]:
+        async with asking:
+            return await redeployed()
+
+    async def redeployed() -> tuple[Mapping[str, JobSpec], Iterable[Path]]:
         nonlocal now
         began = time.monotonic()
         changed = await asyncio.to_thread(load_app, config.root, config.stage)
@@ -251,7 +257,8 @@ def _compose(
         return {job.name: job for job in done.jobs}, _files(changed)
 
     async def outdated() -> bool:
-        wanted = await asyncio.to_thread(known_schemas, now[0], config)
+        async with asking:
+            wanted = await asyncio.to_thread(known_schemas, now[0], config)
         if changed := retyped(now[1], wanted):
             callers = f"redeploying those who call {', '.join(changed)}"
             terminal.line(f"payload types changed: {callers}")

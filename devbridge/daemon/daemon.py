@@ -360,13 +360,15 @@ class Daemon:
         self._story.began(give, spec.max_attempts, payload, member.capture)
 
     def _record(self, change: Change, worker_id: str) -> None:
+        if not worker_id and not change.state.final:
+            return
         entry = self._ledger.get(change.job_id)
         if entry is None:
             return
         if worker_id:
             if member := self._crew.member(worker_id):
                 self._story.attempt_ended(change, entry, member)
-        elif change.state.final:
+        else:
             self._story.never_started(change, entry, self._ledger.payload(change.job_id))
             self._close_run(change.job_id)
 
