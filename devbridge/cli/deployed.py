@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from devbridge.cli.common import cloud
-from devbridge.constructs.values import APP_NAME as STAGE
+from devbridge.config import STAGE
 from devbridge.daemon.ledger import Entry
 from devbridge.daemon.model import Failure, State
 from devbridge.errors import UnknownRun

@@ -210,16 +210,16 @@ def asking(cloud: Access) -> Iterator[None]:
             f"AWS refuses {error.operation_name}: {message_of(error)}",
             where=f"{cloud.principal_arn}, region {cloud.region}",
             remedy="the developer needs that permission to deploy"
-            if "AccessDenied" in _code(error)
+            if "AccessDenied" in code_of(error)
             else None,
         ) from error
 
 
 def is_overtaken(error: Exception) -> bool:
     """Whether CloudFormation refuses because the stack is not any more what it was."""
-    if _code(error) in _OVERTAKEN:
+    if code_of(error) in _OVERTAKEN:
         return True
-    return _code(error) == "ValidationError" and bool(_NOT_AS_IT_WAS.search(message_of(error)))
+    return code_of(error) == "ValidationError" and bool(_NOT_AS_IT_WAS.search(message_of(error)))
 
 
 def wait_until_gone(cloud: Access, stack_id: str, pace: Pace) -> None:
@@ -249,7 +249,8 @@ def message_of(error: Exception) -> str:
     return str(answer.get("Message") or error)
 
 
-def _code(error: Exception) -> str:
+def code_of(error: Exception) -> str:
+    """AWS's code of an error; empty for any other."""
     return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
 
 

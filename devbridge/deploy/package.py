@@ -11,6 +11,7 @@ from devbridge.build.zips import Asset
 from devbridge.builds import RESULT_DAYS
 from devbridge.deploy import names
 from devbridge.deploy.access import Access, OnProgress, Progress
+from devbridge.deploy.execute import code_of
 from devbridge.deploy.policies import document, dump, tls_only
 from devbridge.errors import DeployError
 
@@ -72,7 +73,7 @@ def _put(cloud: Access, bucket: str, asset: Asset) -> bool:
     try:
         s3.head_object(**place)
     except s3.exceptions.ClientError as error:
-        if _code(error) not in ("404", "NoSuchKey", "NotFound"):
+        if code_of(error) not in ("404", "NoSuchKey", "NotFound"):
             raise
     else:
         return False
@@ -93,15 +94,15 @@ def ensure_bucket(cloud: Access) -> str:
     try:
         found = s3.get_bucket_lifecycle_configuration(**place)["Rules"]
     except s3.exceptions.ClientError as error:
-        if _code(error) in ("403", "AccessDenied"):
+        if code_of(error) in ("403", "AccessDenied"):
             raise DeployError(
                 f"the bucket {bucket} is not ours to use",
                 where=f"account {cloud.account}, region {cloud.region}",
                 remedy="ask for s3 permissions on it; if another account owns it, AWS support",
             ) from error
-        if _code(error) not in ("404", "NoSuchBucket", "NoSuchLifecycleConfiguration"):
+        if code_of(error) not in ("404", "NoSuchBucket", "NoSuchLifecycleConfiguration"):
             raise
-        if _code(error) != "NoSuchLifecycleConfiguration":
+        if code_of(error) != "NoSuchLifecycleConfiguration":
             _create(s3, bucket, cloud.region)
         found = []
     # The rules are written last: with them, all the rest is there.
@@ -154,7 +155,3 @@ def _configure(
         arn = f"arn:{partition}:s3:::{place['Bucket']}"
         s3.put_bucket_policy(**place, Policy=dump(document([tls_only(arn, f"{arn}/*")])))
     s3.put_bucket_lifecycle_configuration(**place, LifecycleConfiguration={"Rules": rules})
-
-
-def _code(error: Exception) -> str:
-    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))

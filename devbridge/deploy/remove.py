@@ -269,7 +269,7 @@ def _delete(cloud: Access, resource: Resource, on_progress: OnProgress) -> bool:
 
 
 def _is_gone(error: Any) -> bool:
-    code = str(error.response.get("Error", {}).get("Code", ""))
+    code = execute.code_of(error)
     return code in ("404", "NoSuchBucket") or any(
         text in code for text in ("NotFound", "NonExistentQueue", "DoesNotExist")
     )
