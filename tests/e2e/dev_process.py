@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -12,10 +13,19 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+import boto3
 
 DEADLINE = 60.0
 """Seconds to wait for a line; generous, because the machine may be busy with other tests."""
+
+
+def client(app: Path, service: str) -> Any:
+    """An AWS client, for the embedded cloud that runs in the app's folder."""
+    state = json.loads((app / ".devbridge" / "cloud" / "state.json").read_text())
+    session: Any = boto3.Session("test", "test", region_name="us-east-1")
+    return session.client(service, endpoint_url=f"http://127.0.0.1:{state['port']}")
 
 
 class DevProcess:

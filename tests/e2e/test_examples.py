@@ -11,13 +11,11 @@ import zipfile
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
 
 from devbridge.cloud.ports import free_port
-from tests.e2e.dev_process import DevProcess, processes_of, run
+from tests.e2e.dev_process import DevProcess, client, processes_of, run
 from tests.e2e.readme import Step, Terminal, outputs
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -43,12 +41,6 @@ def live(terminal: Terminal) -> DevProcess:
     dev = DevProcess(terminal.folder, *DEV.split()[2:])
     dev.wait_for(r"^Ready", deadline=120)
     return dev
-
-
-def client(terminal: Terminal, service: str) -> Any:
-    state = json.loads((terminal.folder / ".devbridge" / "cloud" / "state.json").read_text())
-    session: Any = boto3.Session("test", "test", region_name="us-east-1")
-    return session.client(service, endpoint_url=f"http://127.0.0.1:{state['port']}")
 
 
 def resources(terminal: Terminal, *stage: str) -> dict[str, str]:
@@ -79,7 +71,7 @@ def test_etl_imports_a_file_live_and_deployed(terminal: Terminal) -> None:
             {"month": "2026-02", "orders": 1, "euros": 10.5},
         ]
         table = resources(terminal, *stage)["TotalsTable"]
-        rows = client(terminal, "dynamodb").scan(TableName=table)["Items"]
+        rows = client(terminal.folder, "dynamodb").scan(TableName=table)["Items"]
         euros = {(row["country"]["S"], row["month"]["S"]): row["euros"]["N"] for row in rows}
         assert {key: Decimal(value) for key, value in euros.items()} == {
             ("DE", "2026-01"): Decimal("200.5"),
@@ -128,9 +120,9 @@ def test_zip_files_packs_an_order_and_mails_a_link_live_and_deployed(terminal: T
                 assert archive.read(name) == (terminal.folder / "data" / name).read_bytes()
             assert archive.namelist() == ["first.txt", "table.csv"]
         names = resources(terminal, *stage)
-        kept = client(terminal, "s3").list_objects_v2(Bucket=names["ZipsBucket"])["Contents"]
+        kept = client(terminal.folder, "s3").list_objects_v2(Bucket=names["ZipsBucket"])["Contents"]
         assert [entry["Key"] for entry in kept] == [f"{order}.zip"]
-        rows = client(terminal, "dynamodb").scan(TableName=names["OrdersTable"])["Items"]
+        rows = client(terminal.folder, "dynamodb").scan(TableName=names["OrdersTable"])["Items"]
         assert [row["id"]["S"] for row in rows] == [order]
 
     outputs(terminal.follow(LIVE, until=DEV))
@@ -167,7 +159,7 @@ def test_factorial_computes_live_and_deployed(terminal: Terminal) -> None:
         assert "SUCCEEDED" in listed
         for stage, values in (("", {"100!", "5!"}), ("prod", {"5!"})):
             table = resources(terminal, *(("--stage", stage) if stage else ()))["NotesTable"]
-            rows = client(terminal, "dynamodb").scan(TableName=table)["Items"]
+            rows = client(terminal.folder, "dynamodb").scan(TableName=table)["Items"]
             assert {row["id"]["S"] for row in rows} == values
         assert dev.interrupt() == 0
     outputs(terminal.follow(END))

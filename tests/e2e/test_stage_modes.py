@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from devbridge.errors import EXIT_ALREADY_RUNNING, EXIT_NOT_CONFIRMED
-from tests.e2e.dev_process import DevProcess, run
+from tests.e2e.dev_process import DevProcess, client, run
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "factorial"
 STAGE = ("--stage", "both", "--local")
@@ -36,18 +35,6 @@ def answered(done: subprocess.CompletedProcess[str]) -> Any:
 def invoke(app: Path) -> Any:
     payload = ("--payload", '{"num": 5}', "--wait", "--json")
     return answered(run(app, "invoke", "factorial", *payload, *STAGE))
-
-
-def items(app: Path, table: str) -> int:
-    state = json.loads((app / ".devbridge" / "cloud" / "state.json").read_text())
-    client = boto3.client(
-        "dynamodb",
-        endpoint_url=f"http://127.0.0.1:{state['port']}",
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    return int(client.scan(TableName=table)["Count"])
 
 
 def test_dev_and_deploy_take_over_each_others_stage_only_with_consent(app: Path) -> None:
@@ -93,7 +80,7 @@ def test_a_deployed_stage_keeps_its_data_when_it_is_removed_unless_told(app: Pat
     assert f"AWS::DynamoDB::Table  {table}" in removed.stdout.partition("kept in")[2]
     assert run(app, "deploy", "--yes", *STAGE).returncode == 0
     assert answered(run(app, "outputs", "--json", *STAGE))["NotesTable"] != table
-    assert items(app, table) == 1
+    assert client(app, "dynamodb").scan(TableName=table)["Count"] == 1
     gone = run(app, "remove", "--yes", "--delete-data", *STAGE)
     assert gone.returncode == 0, gone.stderr
     assert "kept in" not in gone.stdout

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import boto3
-
-from tests.e2e.dev_process import DevProcess
+from tests.e2e.dev_process import DevProcess, client
 
 APP = """\
 from devbridge import App, Function, Job
@@ -53,17 +51,10 @@ def test_a_save_reaches_functions_callers_and_stubs(tmp_path: Path) -> None:
         (root / name).write_text(text)
     with DevProcess(root, "--local", "--stage", "types") as dev:
         dev.wait_for("^Ready")
-        state = json.loads((root / ".devbridge" / "cloud" / "state.json").read_text())
-        client = boto3.client(
-            "lambda",
-            endpoint_url=f"http://127.0.0.1:{state['port']}",
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
+        functions = client(root, "lambda")
 
         def ask(payload: object) -> object:
-            answer = client.invoke(
+            answer = functions.invoke(
                 FunctionName="typed-app-types-ask-fn", Payload=json.dumps(payload)
             )
             return json.loads(answer["Payload"].read())
