@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "cancel": "Cancel a run, whatever state it is in.",
     "deploy": "Deploy the stage: its jobs run in CodeBuild.",
     "diff": "Show what `devbridge deploy` would change.",
+    "synth": "Write the template and the zips to files, for scanners and reviewers.",
     "prune": "Forget the runs that ended long ago, and delete their logs.",
     "outputs": "Print what the stage has deployed, the API's URL first.",
     "secrets": "Set, list and remove the values of the stage's secrets.",

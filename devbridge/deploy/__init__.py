@@ -15,6 +15,7 @@ from devbridge.deploy.facade import (
     outputs,
     stack_values,
     stage_mode,
+    synthesize,
 )
 from devbridge.deploy.load import load_app
 from devbridge.deploy.names import Mode
@@ -32,4 +33,5 @@ __all__ = [
     "outputs",
     "stack_values",
     "stage_mode",
+    "synthesize",
 ]

@@ -163,6 +163,27 @@ def diff(
         return planned
 
 
+def synthesize(
+    app: App,
+    cloud: Access,
+    *,
+    stage: str,
+    mode: Mode = "deployed",
+    python: Path | None = None,
+    offline: str = "queue",
+    schemas: Mapping[str, Any] = {},
+) -> tuple[Template, list[Asset]]:
+    """The template and the zips that `deploy` would deploy.
+
+    Raises:
+        InvalidValue, AppFailed, BuildError: as `deploy`.
+    """
+    python = python or Path(sys.executable)
+    settings = _settings(cloud, stage, mode, _version(python), offline)
+    made = _make(app, cloud, settings, python, schemas)
+    return made.template, made.assets
+
+
 def outputs(cloud: Access, app: str, stage: str) -> dict[str, str]:
     """The outputs of a deployed stage that are for the user, the APIs' URLs first.
 

@@ -1,0 +1,173 @@
+"""The template and the zips of a stage as files, without credentials and without a cloud."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import zipfile
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from devbridge.build.container import image_uri
+from devbridge.build.zips import Asset
+from devbridge.constructs import App, Function, Job
+from devbridge.deploy import names
+from devbridge.deploy.access import Access
+from devbridge.deploy.package import is_tls
+from devbridge.deploy.synth import Assets, Settings, Template, synth
+from devbridge.errors import DevbridgeError, InvalidValue
+from devbridge.transport.base import Endpoint
+
+ACCOUNT: Final = "123456789012"
+"""Stands for the account's number, as in AWS's documentation."""
+REGION: Final = "us-east-1"
+TEMPLATE: Final = "template.json"
+MANIFEST: Final = "manifest.json"
+ZIPS: Final = "zips"
+"""The folder with one folder a zip."""
+_PLAIN_HTTP: Final = "http://127.0.0.1"
+_UNSAFE = re.compile(r"[^\w.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Nowhere:
+    """An account that nobody asks: what a template needs to know of one, made up."""
+
+    region: str = REGION
+    account: str = ACCOUNT
+    local: bool = False
+    """Made for the embedded cloud: plain HTTP, and code for this very machine."""
+
+    @property
+    def endpoint_url(self) -> str | None:
+        return _PLAIN_HTTP if self.local else None
+
+    @property
+    def principal_arn(self) -> str:
+        return f"arn:aws:iam::{self.account}:user/developer"
+
+    def client(self, service: str) -> Any:
+        return _Unasked(service)
+
+    def iot_endpoint(self) -> Endpoint:
+        return Endpoint(f"example-ats.iot.{self.region}.amazonaws.com", self.region)
+
+    def explained(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+@dataclass(frozen=True, slots=True)
+class _Unasked:
+    service: str
+
+    def __getattr__(self, operation: str) -> NoReturn:
+        raise DevbridgeError(f"{self.service}: there is no cloud to ask for {operation}")
+
+
+def template_only(
+    app: App, cloud: Access, *, stage: str, mode: names.Mode, python: str, offline: str = "queue"
+) -> Template:
+    """The template without its zips: each has its construct's name instead of its hash.
+
+    Args:
+        python: version of the app's interpreter, e.g. ``3.11``.
+
+    Raises:
+        InvalidValue, AppFailed: as `synth`.
+    """
+    names.stack(app.name, stage)
+    jobs = app.of_type(Job)
+    settings = Settings(
+        stage=stage,
+        principal_arn=cloud.principal_arn,
+        iot_host=cloud.iot_endpoint().host,
+        python=python,
+        mode=mode,
+        offline=offline,
+        tls=is_tls(cloud.endpoint_url),
+    )
+    assets = Assets(
+        bucket=names.asset_bucket(cloud.account, cloud.region),
+        stub=_key("the stubs"),
+        invoker=_key("the invokers"),
+        functions={each.name: _key(str(each)) for each in app.of_type(Function)},
+        jobs={job.name: _key(str(job)) for job in jobs if not job.container},
+        packages={job.name: _key(f"packages of {job}") for job in jobs if not job.container},
+        images={job.name: image_uri(job, cloud, stage) for job in jobs if job.container},
+    )
+    return synth(app, settings, assets)
+
+
+def _key(label: str) -> str:
+    return f"{folder_name(label)}.zip"
+
+
+def folder_name(label: str) -> str:
+    """``Function 'api-start'`` -> ``Function-api-start``"""
+    return _UNSAFE.sub("-", label).strip("-")
+
+
+def pretty(template: Template) -> str:
+    """The template's text, for people and `diff`."""
+    return json.dumps(json.loads(template.body), indent=2, sort_keys=True) + "\n"
+
+
+def write(out: Path, template: Template, assets: Sequence[Asset] | None) -> None:
+    """Write the template, a list of the zips, and their contents, to a folder.
+
+    What an earlier call has written there is replaced; other files are left alone.
+
+    Args:
+        assets: None when the zips were not packed.
+
+    Raises:
+        InvalidValue: the folder is something else, or cannot be written.
+    """
+    try:
+        _clear(out)
+        listed = {
+            folder_name(asset.label): {"label": asset.label, "key": asset.key, "bytes": asset.size}
+            for asset in assets or ()
+        }
+        manifest = {"template": TEMPLATE, "hash": template.hash, "zips": listed}
+        (out / MANIFEST).write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+        (out / TEMPLATE).write_text(pretty(template))
+        for asset in assets or ():
+            _unpack(asset, out / ZIPS / folder_name(asset.label))
+    except OSError as error:
+        raise InvalidValue(
+            f"{error.filename or out} cannot be written: {error.strerror}",
+            where="--out",
+            remedy="name a folder of yours",
+        ) from error
+
+
+def _clear(out: Path) -> None:
+    """Make the folder ready.
+
+    Raises:
+        InvalidValue: it has files, and none that tells of an earlier call.
+    """
+    there = out.exists() or out.is_symlink()
+    if there and not (out.is_dir() and ((out / MANIFEST).is_file() or not any(out.iterdir()))):
+        raise InvalidValue(
+            f"{out} is not empty, and not made by devbridge synth",
+            where="--out",
+            remedy="name a new or an empty folder; nothing was written",
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    if (out / ZIPS).exists():
+        shutil.rmtree(out / ZIPS)
+    (out / TEMPLATE).unlink(missing_ok=True)
+
+
+def _unpack(asset: Asset, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    with asset.open() as body, zipfile.ZipFile(body) as archive:
+        for entry in archive.infolist():
+            path = Path(archive.extract(entry, folder))
+            path.chmod(entry.external_attr >> 16 & 0o777)
