@@ -20,9 +20,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from devbridge.errors import AppNotFound, InvalidValue
+from devbridge.folders import STATE_DIR, refuse_foreign
 
 APP_FILE: Final = "app.py"
-STATE_DIR: Final = ".devbridge"
 STAGE: Final = re.compile(r"(?=.{1,32}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 STAGE_ALLOWED: Final = "1 to 32 of a-z, 0-9 and single '-', starting with a letter, the last no '-'"
 
@@ -84,9 +84,27 @@ class Config:
     def cloud_dir(self) -> Path:
         return self.state_dir / "cloud"
 
+    @property
+    def _dirs(self) -> tuple[Path, ...]:
+        return (self.state_dir, self.stage_dir, self.logs_dir, self.cloud_dir)
+
+    def check_dirs(self) -> None:
+        """
+        Raises:
+            FolderError: one of the state directories is a link, or another user's, or no folder.
+        """
+        for directory in self._dirs:
+            refuse_foreign(directory)
+
     def make_dirs(self) -> None:
-        """Create the state directories, open to this user only and ignored by git."""
-        for directory in (self.state_dir, self.stage_dir, self.logs_dir, self.cloud_dir):
+        """Create the state directories, open to this user only and ignored by git.
+
+        Raises:
+            FolderError: one of them is a link, or another user's, or no folder.
+            OSError: one cannot be made; the command line explains it (`devbridge.folders`).
+        """
+        for directory in self._dirs:
+            refuse_foreign(directory)
             private_dir(directory)
         ignore = self.state_dir / ".gitignore"
         if not ignore.exists():
@@ -257,8 +275,11 @@ def load_config(
     Raises:
         AppNotFound: there is no app.py there, nor in a folder above.
         InvalidValue: an unknown key or a value that is not allowed; the error lists all of them.
+        FolderError: the app's `.devbridge` is a link, or another user's, or no folder.
     """
-    return config_of(find_root(app), flags or {}, os.environ if environ is None else environ)
+    config = config_of(find_root(app), flags or {}, os.environ if environ is None else environ)
+    config.check_dirs()
+    return config
 
 
 def config_of(root: Path, flags: Mapping[str, object], environ: Mapping[str, str]) -> Config:

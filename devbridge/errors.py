@@ -38,6 +38,7 @@
     │   ├── JobTimedOut                 22
     │   └── JobCrashed                  23
     ├── JobNotFinished                  24  the run that was asked about has not ended
+    ├── FolderError                     74  a folder of devbridge's own cannot be made or written
     └── CommandNotFound                 127 the command that was to be run cannot be
 
 An error has *what* happened, *where* (a file, a resource, a value) and a *remedy*: what to do now.
@@ -283,6 +284,12 @@ class JobNotFinished(DevbridgeError):
     """The run has not ended yet: ask again later."""
 
     exit_code = EXIT_JOB_NOT_FINISHED
+
+
+class FolderError(DevbridgeError):
+    """A folder or file that devbridge needs cannot be used: free it, or choose another."""
+
+    exit_code = EXIT_NOT_WRITTEN
 
 
 class CommandNotFound(DevbridgeError):

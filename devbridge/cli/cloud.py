@@ -47,8 +47,6 @@ def start(config: Config) -> None:
 
     running = start_detached(config, lambda line: click.echo(line, err=True))
     click.echo(f"the embedded cloud runs at {running.endpoint_url}")
-    if not running.detached:
-        click.echo("it ends with the `devbridge dev` that has started it", err=True)
 
 
 @cloud.command(
@@ -59,7 +57,10 @@ Examples:
 )
 @app_options
 def stop(config: Config) -> None:
-    """Stop the embedded cloud. What is deployed in it is there again when it is started again."""
+    """Stop the embedded cloud. What is deployed in it is there again when it is started again.
+
+    It is not stopped while a command uses it: the error says which.
+    """
     from devbridge.cloud.embedded import stop_running  # noqa: PLC0415
 
     stopped = stop_running(config)
@@ -78,8 +79,10 @@ Examples:
 def status(config: Config, *, json_: bool) -> None:
     """Say whether the embedded cloud runs, and where; exit code 6 when it does not."""
     from devbridge.cloud.embedded import attach  # noqa: PLC0415
+    from devbridge.cloud.users import users_of  # noqa: PLC0415
 
     running = attach(config)
+    users = users_of(config.cloud_dir)
     log = config.cloud_dir / "ministack.log"
     if json_:
         known = running and {
@@ -87,6 +90,7 @@ def status(config: Config, *, json_: bool) -> None:
             "pid": running.pid,
             "startedAt": iso(running.started_at),
             "detached": running.detached,
+            "usedBy": users,
         }
         print_json({"running": running is not None, "log": str(log), **(known or {})})
     elif running:
@@ -94,6 +98,8 @@ def status(config: Config, *, json_: bool) -> None:
         click.echo(f"pid       {running.pid}")
         click.echo(f"started   {iso(running.started_at)}  {ago(time.time() - running.started_at)}")
         click.echo(f"stops     with {_END[running.detached]}")
+        for user in users:
+            click.echo(f"used by   {user}")
         click.echo(f"log       {log}")
     else:
         click.echo("the embedded cloud does not run")
@@ -101,4 +107,4 @@ def status(config: Config, *, json_: bool) -> None:
         click.get_current_context().exit(EXIT_CLOUD)
 
 
-_END = {True: "`devbridge cloud stop`", False: "the `devbridge dev` that has started it"}
+_END = {True: "`devbridge cloud stop`", False: "the last command that uses it"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import json
 import logging
@@ -19,7 +18,6 @@ import click
 
 from devbridge.errors import (
     EXIT_INTERRUPTED,
-    EXIT_NOT_WRITTEN,
     CloudError,
     CloudNotRunning,
     DevbridgeError,
@@ -35,7 +33,6 @@ R = TypeVar("R")
 
 EXIT_BROKEN_PIPE: Final = 128 + signal.SIGPIPE
 """What the shell makes of a program whose reader went away (`devbridge jobs | head -1`)."""
-_NOT_WRITTEN: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _OPTIONS: Final = (
     click.option(
@@ -104,12 +101,14 @@ def errors_reported(ctx: click.Context) -> Iterator[None]:
         _discard_output()
         ctx.exit(EXIT_BROKEN_PIPE)
     except OSError as error:
-        if error.errno not in _NOT_WRITTEN:
+        from devbridge.folders import explained  # noqa: PLC0415
+
+        if (told := explained(error)) is None:
             raise
-        _discard_output()
-        where = error.filename or "the output"
-        _report(ctx, error, f"{where} cannot be written: {error.strerror}")
-        ctx.exit(EXIT_NOT_WRITTEN)
+        if error.filename is None:
+            _discard_output()
+        _report(ctx, error, str(told))
+        ctx.exit(told.exit_code)
 
 
 def _report(ctx: click.Context, error: Exception, text: str) -> None:
@@ -156,10 +155,11 @@ def cloud(config: Config, *, start: bool = False) -> Iterator[Cloud]:
     """The cloud that the options mean; what it refuses inside the block is an error of ours.
 
     That is the endpoint; else, unless there is a profile, the app's embedded cloud if it runs; else
-    AWS. With `start`, an embedded cloud that does not run is started and stopped again.
+    AWS, unless the stage was last on the embedded cloud. With `start`, an embedded cloud that does
+    not run is started and stopped again.
 
     Raises:
-        CloudNotRunning: `--local`, and the embedded cloud does not run.
+        CloudNotRunning: `--local`, or the stage was local, and the embedded cloud does not run.
         CredentialsError, CloudError: as `devbridge.cloud.session.connect`.
     """
     from botocore.exceptions import ClientError  # noqa: PLC0415
@@ -179,22 +179,31 @@ def cloud(config: Config, *, start: bool = False) -> Iterator[Cloud]:
             ) from error
 
 
+def _command() -> str:
+    """How others are told which command this is."""
+    current = click.get_current_context(silent=True)
+    return current.command_path if current else "devbridge"
+
+
 @contextlib.contextmanager
 def _endpoint(config: Config, *, start: bool) -> Iterator[str | None]:
     from devbridge.cloud.embedded import attach, embedded_cloud  # noqa: PLC0415
+    from devbridge.cloud.last import was_local  # noqa: PLC0415
 
     embedded = config.endpoint is None and (config.local or config.profile is None)
     running = attach(config) if embedded else None
     if running:
         yield running.endpoint_url
-    elif not (embedded and config.local):
+    elif not embedded or not (config.local or was_local(config)):
         yield config.endpoint
-    elif start:
-        with embedded_cloud(config, lambda line: click.echo(line, err=True)) as own:
+    elif config.local and start:
+        with embedded_cloud(config, lambda line: click.echo(line, err=True), _command()) as own:
             yield own.running.endpoint_url
     else:
+        aws = "" if config.local else "; for AWS, where this stage was not before, give --profile"
         raise CloudNotRunning(
             "the embedded cloud of this app does not run",
             where=str(config.cloud_dir),
-            remedy="start it: devbridge dev --local in another terminal, or devbridge cloud start",
+            remedy="start it: devbridge dev --local in another terminal, or devbridge cloud start"
+            f"{aws}",
         )

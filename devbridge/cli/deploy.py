@@ -48,7 +48,8 @@ def deploy(config: Config, *, yes: bool) -> None:
     `devbridge dev` a deployed one.
     """
     from devbridge.cli.runs import mark_deployed  # noqa: PLC0415
-    from devbridge.cloud.embedded import start_detached  # noqa: PLC0415
+    from devbridge.cloud.embedded import embedded_cloud  # noqa: PLC0415
+    from devbridge.cloud.last import remember  # noqa: PLC0415
     from devbridge.cloud.session import connect  # noqa: PLC0415
     from devbridge.constructs import Job  # noqa: PLC0415
     from devbridge.deploy import deploy as make  # noqa: PLC0415
@@ -65,8 +66,9 @@ def deploy(config: Config, *, yes: bool) -> None:
         schemas = stack.enter_context(payload_schemas(app, config))
         embedded = None
         if config.local and config.endpoint is None:
-            embedded = start_detached(config, click.echo)
-        there = connect(config, embedded.endpoint_url if embedded else config.endpoint)
+            embedded = stack.enter_context(embedded_cloud(config, click.echo, "devbridge deploy"))
+            embedded.stay()
+        there = connect(config, embedded.running.endpoint_url if embedded else config.endpoint)
         place = there.endpoint_url or f"account {there.account}, region {there.region}"
         click.echo(f"app {app.name}, stage {config.stage}, to {place}")
         was_dev = stage_mode(there, app.name, config.stage) == "dev"
@@ -81,6 +83,7 @@ def deploy(config: Config, *, yes: bool) -> None:
             approve=_approval(config.stage, was_dev=was_dev, yes=yes),
         )
         mark_deployed(config)
+        remember(config, local=embedded is not None)
     jobs = ", ".join(job.name for job in app.of_type(Job)) or "no jobs yet"
     took = f" in {time.monotonic() - began:.1f}s" if done.changed else ""
     if not done.changed:
@@ -88,10 +91,8 @@ def deploy(config: Config, *, yes: bool) -> None:
     options = f"--stage {config.stage}{' --local' if config.local else ''}"
     for line in ready(app, done.outputs, f"Deployed{took}: {jobs}.", options=options):
         click.echo(line)
-    if embedded and embedded.detached:
+    if embedded:
         click.echo("the embedded cloud goes on; stop it with: devbridge cloud stop")
-    elif embedded:
-        click.echo("the embedded cloud is that of `devbridge dev`, and stops with it")
 
 
 def _approval(stage: str, *, was_dev: bool, yes: bool) -> Callable[[Plan], None]:

@@ -91,6 +91,7 @@ def dev(config: Config, *, yes: bool) -> None:
     """
     from devbridge.cli.runs import mark_dev  # noqa: PLC0415
     from devbridge.cloud.embedded import embedded_cloud  # noqa: PLC0415
+    from devbridge.cloud.last import remember  # noqa: PLC0415
     from devbridge.cloud.session import connect  # noqa: PLC0415
     from devbridge.daemon.lock import only_one  # noqa: PLC0415
     from devbridge.deploy import load_app  # noqa: PLC0415
@@ -109,12 +110,13 @@ def dev(config: Config, *, yes: bool) -> None:
         types = stack.enter_context(payload_schemas(app, config))
         embedded = None
         if config.local and config.endpoint is None:
-            embedded = stack.enter_context(embedded_cloud(config, _say))
+            embedded = stack.enter_context(embedded_cloud(config, _say, "devbridge dev"))
         cloud = connect(config, embedded.running.endpoint_url if embedded else config.endpoint)
         _ask_first(app, cloud, config, yes=yes)
         schemas = types.result()
         deployed = _deploy(app, cloud, config, schemas)
         mark_dev(config)
+        remember(config, local=embedded is not None)
         code = asyncio.run(_live(config, cloud, app, deployed, began, embedded, schemas))
     _say("Stopped")
     sys.exit(code)

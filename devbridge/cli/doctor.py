@@ -76,6 +76,10 @@ def check_import(interpreter: Interpreter) -> Check:
 def check_state_dir(config: Config) -> Check:
     """Can the state be written, and read by nobody else?"""
     directory = config.state_dir
+    try:
+        config.check_dirs()
+    except DevbridgeError as error:
+        return _failed("state", error)
     if not directory.exists():
         if os.access(config.root, os.W_OK):
             return Check("state", None, f"{directory} is made by the first devbridge dev")

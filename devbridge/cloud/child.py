@@ -1,16 +1,17 @@
-"""Runs inside the embedded cloud's own process: ministack, tied to the life of its parent.
+"""Runs inside the embedded cloud's own process: ministack, tied to the life of its users.
 
 Started as a file by the embedded cloud's interpreter, which has no devbridge: standard library and
-ministack only. Standard input is a pipe: its end means that the parent is gone, however it went,
-and then the cloud saves its state and stops. (A death signal of the kernel would do this on Linux
-alone, and goes with the *thread* that started the process.) `DETACH` on it means that the cloud is
-to stay; then SIGTERM to its process group stops it.
+ministack only. Each user holds a shared lock on a file, see `users`; the exclusive one, for which
+this waits, comes when the last of them is gone, however it went. Then the cloud saves its state and
+stops; unless it was told to stay, in its state file: then SIGTERM to its process group stops it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib
+import json
 import os
 import shutil
 import signal
@@ -19,7 +20,6 @@ import threading
 import time
 import traceback
 
-DETACH = b"d"
 STOP_SECONDS = 20.0
 """How long the cloud may take to save its state before it is killed: a second for each 100,000
 lines that its builds have printed, at most."""
@@ -29,15 +29,27 @@ async def _do_not_wait(_server: object) -> None:
     """Instead of `asyncio.Server.wait_closed`, see `_serve`."""
 
 
-def _watch_parent(state_file: str, temp_dir: str) -> None:
-    if os.read(0, 1) == DETACH:
-        return
-    with contextlib.suppress(OSError):
-        os.unlink(state_file)  # noqa: PTH108 - nobody attaches to a cloud that is stopping
-    # To the functions too: a request that waits for one would hold up the saving of the state.
-    os.killpg(0, signal.SIGTERM)
-    time.sleep(STOP_SECONDS)
-    _end(temp_dir)
+def _watch_users(state_file: str, users_file: str, temp_dir: str) -> None:
+    with open(users_file, "r+b") as users:  # noqa: PTH123
+        fcntl.flock(users, fcntl.LOCK_EX)
+        if _stays(state_file):
+            return
+        with contextlib.suppress(OSError):
+            os.unlink(state_file)  # noqa: PTH108 - nobody attaches to a cloud that is stopping
+        # To the functions too: a request that waits for one would hold up the saving of the state.
+        os.killpg(0, signal.SIGTERM)
+        time.sleep(STOP_SECONDS)
+        _end(temp_dir)
+
+
+def _stays(state_file: str) -> bool:
+    """Whether somebody has said that it shall run on without users."""
+    try:
+        with open(state_file, "rb") as file:  # noqa: PTH123
+            state = json.load(file)
+        return bool(state["detached"]) and state["pid"] == os.getpid()
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _end(temp_dir: str) -> None:
@@ -48,10 +60,11 @@ def _end(temp_dir: str) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def main(state_file: str, temp_dir: str) -> None:
+def main(state_file: str, users_file: str, temp_dir: str) -> None:
     """Run ministack until it is told to stop; then end with all that it has started."""
     os.umask(0o077)
-    threading.Thread(target=_watch_parent, args=(state_file, temp_dir), daemon=True).start()
+    watched = (state_file, users_file, temp_dir)
+    threading.Thread(target=_watch_users, args=watched, daemon=True).start()
     try:
         _serve()
     except BaseException:  # the group is killed, this process with it: say why before that

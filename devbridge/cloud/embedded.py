@@ -4,8 +4,8 @@ In ``.devbridge/cloud``: ``lock`` (held by the cloud's process as long as it liv
 knows that none runs), ``state.json`` (where it answers, for other commands), ``port`` (the last
 one, used again so that URLs stay), ``ministack.log``, and the directories of its data.
 
-It ends with the process that started it, unless that has detached it (`start_detached`); then
-`stop_running` ends it.
+It lives as long as somebody uses it (`users`), whoever started it; or, once a command has said that
+it shall stay (`start_detached`), until `stop_running` ends it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from typing import Final
 
 from devbridge.cloud import child, ports
 from devbridge.cloud.install import Progress, install
+from devbridge.cloud.users import User, unused, users_of
 from devbridge.config import Config, private_dir, private_file, write_private
 from devbridge.errors import EmbeddedCloudFailed, PortTaken
 
@@ -44,7 +45,7 @@ class Running:
     started_at: float
     """Seconds since the epoch."""
     detached: bool = False
-    """Whether it stays until it is stopped (`stop_running`), or ends with who started it."""
+    """Whether it stays until it is stopped (`stop_running`), or ends with its last user."""
     code: str = ""
     """Which code of devbridge runs in it: see `_code`."""
 
@@ -60,6 +61,7 @@ class EmbeddedCloud:
     running: Running
     cloud_dir: Path
     process: subprocess.Popen[bytes] | None = None
+    user: User | None = None
 
     @property
     def owned(self) -> bool:
@@ -76,38 +78,26 @@ class EmbeddedCloud:
         return _ended(self.cloud_dir, "the embedded cloud has ended by itself")
 
     def stop(self, timeout: float = STOP_SECONDS) -> bool:
-        """Stop it, its functions, and delete its temporary files; another's is left alone.
+        """Use it no longer; the last user stops it, its functions, and deletes its temporary files.
 
         Returns False when it had to be killed after `timeout` seconds, and so lost its state.
         Interrupted while it waits, it kills at once. Idempotent.
         """
+        user, self.user = self.user, None
         process, self.process = self.process, None
-        if process is None:
+        if user is None:
             return True
-        # Nobody shall attach to a cloud that is stopping.
-        (self.cloud_dir / "state.json").unlink(missing_ok=True)
         try:
-            _hang_up(process)
-            process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            return False
+            if not user.is_last() or _stays(self.cloud_dir, self.running.pid):
+                return True
+            return _stop(self.cloud_dir, self.running.pid, process, timeout)
         finally:
-            _kill(process)
-            shutil.rmtree(self.cloud_dir / "tmp", ignore_errors=True)
-        return True
+            user.leave()
 
-    def detach(self) -> Running:
-        """Let it run on when this process ends; it is nobody's from now on."""
-        process, self.process = self.process, None
-        if process is None:
-            return self.running
+    def stay(self) -> None:
+        """Let it run on when nobody uses it, until `stop_running`."""
         self.running = replace(self.running, detached=True)
         _write_state(self.cloud_dir, self.running)
-        assert process.stdin  # noqa: S101 - a pipe, see `_start`
-        process.stdin.write(child.DETACH)
-        process.stdin.flush()
-        _hang_up(process)
-        return self.running
 
 
 def attach(config: Config) -> Running | None:
@@ -142,13 +132,15 @@ def healthy(port: int, timeout: float = 2.0) -> bool:
 
 
 @contextmanager
-def embedded_cloud(config: Config, on_progress: Progress) -> Iterator[EmbeddedCloud]:
-    """Use the embedded cloud of this folder: the running one, or one of our own until the end.
+def embedded_cloud(
+    config: Config, on_progress: Progress, command: str = "devbridge"
+) -> Iterator[EmbeddedCloud]:
+    """Use the embedded cloud of this folder: the running one, or one that is started.
 
     Raises:
         as `open_cloud`.
     """
-    cloud = open_cloud(config, on_progress)
+    cloud = open_cloud(config, on_progress, command)
     try:
         yield cloud
     finally:
@@ -157,12 +149,17 @@ def embedded_cloud(config: Config, on_progress: Progress) -> Iterator[EmbeddedCl
                 f"the embedded cloud did not stop within {STOP_SECONDS:g} s and was killed:"
                 " what was deployed since it started is lost"
             )
+        elif others := users_of(config.cloud_dir):
+            on_progress(f"the embedded cloud goes on for {'; '.join(others)}")
 
 
-def open_cloud(config: Config, on_progress: Progress) -> EmbeddedCloud:
+def open_cloud(config: Config, on_progress: Progress, command: str = "devbridge") -> EmbeddedCloud:
     """Attach to the running embedded cloud of this folder, or install (once) and start one.
 
-    What is started ends with `EmbeddedCloud.stop`, or with this process, however that ends.
+    It is used until `EmbeddedCloud.stop`, or the end of this process, however that ends.
+
+    Args:
+        command: how others are told who uses it.
 
     Raises:
         EmbeddedCloudFailed: it could not be installed, or ended at once, or did not answer.
@@ -171,73 +168,120 @@ def open_cloud(config: Config, on_progress: Progress) -> EmbeddedCloud:
     """
     config.make_dirs()
     python = install(config.python, on_progress)
+    who = f"{command} of stage {config.stage}"
     deadline = time.monotonic() + START_SECONDS
-    while (lock := _lock(config.cloud_dir, fcntl.LOCK_EX)) is None:
-        # Another one runs, or is just starting or stopping.
-        if running := attach(config):
-            _check_code(running, config)
-            on_progress(f"using the embedded cloud that runs on port {running.port}")
-            return EmbeddedCloud(running, config.cloud_dir)
-        if time.monotonic() > deadline:
-            raise EmbeddedCloudFailed(
-                "an embedded cloud of this folder runs but does not answer",
-                where=str(config.cloud_dir),
-                remedy="end the devbridge that started it, then try again",
-            )
-        time.sleep(0.05)
+    user: User | None = None
+    try:
+        while True:
+            # Before the lock: a cloud that is started has a user. While one stops, nobody joins.
+            user = user or User.join(config.cloud_dir, who)
+            if user and (lock := _lock(config.cloud_dir, fcntl.LOCK_EX)) is not None:
+                return _start_or_repair(config, python, lock, user, on_progress)
+            if user and (running := attach(config)):
+                _check_code(running, config)
+                on_progress(f"using the embedded cloud that runs on port {running.port}")
+                return EmbeddedCloud(running, config.cloud_dir, user=user)
+            if time.monotonic() > deadline:
+                raise EmbeddedCloudFailed(
+                    "an embedded cloud of this folder runs but does not answer",
+                    where=str(config.cloud_dir),
+                    remedy="end the devbridge that started it, then try again",
+                )
+            time.sleep(0.05)
+    except BaseException:
+        if user:
+            user.leave()
+        raise
+
+
+def _start_or_repair(
+    config: Config, python: Path, lock: int, user: User, on_progress: Progress
+) -> EmbeddedCloud:
     try:
         try:
-            return _start(config, python, lock)
+            started = _start(config, python, lock)
         except EmbeddedCloudFailed:
             # Not asked before every start: it takes as long as the start itself.
             python = install(config.python, on_progress, again=True)
-            return _start(config, python, lock)
+            started = _start(config, python, lock)
     finally:
         os.close(lock)  # the cloud's process has it now
+    started.user = user
+    return started
 
 
 def start_detached(config: Config, on_progress: Progress) -> Running:
-    """The running embedded cloud of this folder, or a new one that stays after this process.
+    """The running embedded cloud of this folder, or a new one; it stays after this process.
 
     Raises:
         as `open_cloud`.
     """
-    return open_cloud(config, on_progress).detach()
+    cloud = open_cloud(config, on_progress, "devbridge cloud start")
+    cloud.stay()
+    cloud.stop()
+    return cloud.running
 
 
 def stop_running(config: Config, timeout: float = STOP_SECONDS) -> bool:
-    """Stop the detached cloud of this folder, its state saved; False when none runs.
+    """Stop the cloud of this folder, its state saved; False when none runs.
 
     Raises:
-        EmbeddedCloudFailed: it belongs to a command that still runs, or it had to be killed after
+        EmbeddedCloudFailed: a command that still runs uses it, or it had to be killed after
             `timeout` seconds, and so lost its state.
     """
     if _ended_meanwhile(config.cloud_dir) or (running := _state(config.cloud_dir)) is None:
         return False
-    if not running.detached:
+    if (lock := unused(config.cloud_dir)) is None:
         raise EmbeddedCloudFailed(
-            "the embedded cloud belongs to the command that started it, and ends with that",
-            where=f"{running.endpoint_url}, pid {running.pid}",
-            remedy="press Ctrl-C where `devbridge dev` runs",
+            "the embedded cloud is in use",
+            where=f"{running.endpoint_url}, used by "
+            + ("; ".join(users_of(config.cloud_dir)) or "another command"),
+            remedy="end what uses it first: press Ctrl-C where `devbridge dev` runs",
         )
-    # Nobody shall attach to a cloud that is stopping.
-    (config.cloud_dir / "state.json").unlink(missing_ok=True)
-    with suppress(ProcessLookupError):
-        os.killpg(running.pid, signal.SIGTERM)
-    deadline = time.monotonic() + timeout
-    while not _ended_meanwhile(config.cloud_dir):
-        if time.monotonic() > deadline:
-            with suppress(ProcessLookupError):
-                os.killpg(running.pid, signal.SIGKILL)
-            shutil.rmtree(config.cloud_dir / "tmp", ignore_errors=True)
+    try:
+        if not _stop(config.cloud_dir, running.pid, None, timeout):
             raise EmbeddedCloudFailed(
                 f"the embedded cloud did not stop within {timeout:g} s and was killed:"
                 " what was deployed since it started is lost",
                 where=str(config.cloud_dir),
                 remedy="start it again, and deploy again",
             )
-        time.sleep(0.02)
+    finally:
+        os.close(lock)
     return True
+
+
+def _stays(cloud_dir: Path, pid: int) -> bool:
+    state = _state(cloud_dir)
+    return state is not None and state.detached and state.pid == pid
+
+
+def _stop(
+    cloud_dir: Path, pid: int, process: subprocess.Popen[bytes] | None, timeout: float
+) -> bool:
+    """Let it save its state and end, or kill it after `timeout` seconds; False: it was killed."""
+    # Nobody shall attach to a cloud that is stopping.
+    (cloud_dir / "state.json").unlink(missing_ok=True)
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGTERM)  # its functions, too: a request may wait for one
+    deadline = time.monotonic() + timeout
+    ended = False
+    try:
+        if process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout)
+                ended = True
+        while process is None and not ended and time.monotonic() < deadline:
+            ended = _ended_meanwhile(cloud_dir)
+            time.sleep(0 if ended else 0.02)
+    finally:
+        if process is not None:
+            _kill(process)
+        elif not ended:
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+        shutil.rmtree(cloud_dir / "tmp", ignore_errors=True)
+    return ended
 
 
 def _state(cloud_dir: Path) -> Running | None:
@@ -275,11 +319,11 @@ def _start(config: Config, python: Path, lock: int) -> EmbeddedCloud:
     shutil.rmtree(cloud_dir / "tmp", ignore_errors=True)  # of one that was killed
     for name in ("tmp", "state", "s3"):
         private_dir(cloud_dir / name)
-    state_file = cloud_dir / "state.json"
+    files = (cloud_dir / "state.json", cloud_dir / "users", cloud_dir / "tmp")
     with os.fdopen(private_file(cloud_dir / "ministack.log"), "wb") as log:
         process = subprocess.Popen(
-            [str(python), "-I", "-u", child.__file__, str(state_file), str(cloud_dir / "tmp")],
-            stdin=subprocess.PIPE,
+            [str(python), "-I", "-u", child.__file__, *map(str, files)],
+            stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=cloud_dir,
@@ -372,18 +416,11 @@ def _ended(cloud_dir: Path, what: str) -> EmbeddedCloudFailed:
     )
 
 
-def _hang_up(process: subprocess.Popen[bytes]) -> None:
-    """Close the pipe: to the cloud this says that it shall stop, see `child`."""
-    if process.stdin:
-        process.stdin.close()
-
-
 def _kill(process: subprocess.Popen[bytes]) -> None:
     """Kill the whole group, whether its leader is alive or not, and reap the leader."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    _hang_up(process)
 
 
 def _check_code(running: Running, config: Config) -> None:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from devbridge import folders
 from devbridge.errors import CloudError, CredentialsError, DevbridgeError
 
 _EXPIRED: Final = frozenset(
@@ -138,7 +139,7 @@ def _profiles() -> dict[str, dict[str, object]]:
     from botocore.configloader import load_config, raw_config_parse  # noqa: PLC0415
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
-    home = Path.home() / ".aws"
+    home = (folders.home() or Path("/")) / ".aws"
     config = os.environ.get("AWS_CONFIG_FILE") or str(home / "config")
     credentials = os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or str(home / "credentials")
     found: dict[str, dict[str, object]] = {}

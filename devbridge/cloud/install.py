@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import IO, Final
 
 from devbridge.config import private_dir
-from devbridge.errors import EmbeddedCloudFailed
+from devbridge.errors import EmbeddedCloudFailed, FolderError
+from devbridge.folders import home
 from devbridge.interpreter import verify_interpreter
 
 MINISTACK: Final = "1.5.33"
@@ -34,14 +35,23 @@ Progress = Callable[[str], None]
 
 
 def cache_dir() -> Path:
-    """DEVBRIDGE_CACHE_DIR, or ``devbridge`` in the platform's directory for caches."""
+    """DEVBRIDGE_CACHE_DIR, or ``devbridge`` in the platform's directory for caches.
+
+    Raises:
+        FolderError: there is no home folder to find it in.
+    """
     if own := os.environ.get("DEVBRIDGE_CACHE_DIR"):
-        return Path(own).expanduser().absolute()
+        return Path(os.path.expanduser(own)).absolute()  # noqa: PTH111 - that one raises
     if base := os.environ.get("XDG_CACHE_HOME"):
         return Path(base) / "devbridge"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "devbridge"
-    return Path.home() / ".cache" / "devbridge"
+    if (own_home := home()) is None:
+        raise FolderError(
+            "this user has no home folder for a cache",
+            where="HOME",
+            remedy="set DEVBRIDGE_CACHE_DIR",
+        )
+    caches = own_home / "Library" / "Caches" if sys.platform == "darwin" else own_home / ".cache"
+    return caches / "devbridge"
 
 
 def environment_dir(minor: str) -> Path:

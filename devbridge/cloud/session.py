@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from devbridge import folders
 from devbridge.cloud.embedded import has_run
 from devbridge.cloud.failures import explain, renewal
 from devbridge.config import Config
@@ -239,7 +240,7 @@ def _session(profile: str | None) -> boto3.Session:
     # The AWS CLI's own cache: who has given an MFA code, here or there, is not asked for it again
     # until that role's session ends.
     providers = session.get_component("credential_provider")
-    cache = JSONFileCache(str(Path.home() / ".aws" / "cli" / "cache"))
+    cache = JSONFileCache(str((folders.home() or Path("/")) / ".aws" / "cli" / "cache"))
     providers.get_provider("assume-role").cache = cache
     return boto3.Session(botocore_session=session)
 

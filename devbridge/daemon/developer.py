@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
+from devbridge import folders
 from devbridge.errors import CloudError, CredentialsError
 
 log = logging.getLogger(__name__)
@@ -164,7 +165,7 @@ class DeveloperCredentials:
 
 def credential_files() -> Files:
     """What the commands that renew credentials write, as it is now."""
-    home = Path.home() / ".aws"
+    home = (folders.home() or Path("/")) / ".aws"
     files = [
         Path(os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or home / "credentials"),
         Path(os.environ.get("AWS_CONFIG_FILE") or home / "config"),

@@ -47,6 +47,7 @@ def test_it_is_started_looked_at_and_stopped(
         "pid": running.pid,
         "startedAt": json.loads(run("status", "--json").stdout)["startedAt"],
         "detached": True,
+        "usedBy": [],
         "log": str(make_config().cloud_dir / "ministack.log"),
     }
     assert f"endpoint  {running.endpoint_url}\n" in run("status").output

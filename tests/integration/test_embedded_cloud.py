@@ -14,7 +14,7 @@ import textwrap
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from devbridge.cloud.embedded import (
     stop_running,
 )
 from devbridge.cloud.session import connect
+from devbridge.cloud.users import users_of
 from devbridge.config import Config
 from devbridge.errors import EmbeddedCloudFailed, PortTaken
 from tests.waiting import eventually, gone
@@ -236,16 +237,103 @@ def test_an_open_connection_does_not_delay_the_stop(
         assert cloud.stop()
 
 
-def test_a_second_command_attaches_and_cannot_stop_it(
+def test_it_lives_as_long_as_one_uses_it_whoever_started_it(
     opened: Callable[..., EmbeddedCloud], make_config: MakeConfig
 ) -> None:
     first, second = opened(), opened()
     assert first.owned
     assert not second.owned
     assert second.running == first.running == attach(make_config())
-    assert second.stop()
+    assert first.stop()
     assert healthy(first.running.port)
     assert second.failure() is None
+    third = opened()
+    assert third.running == first.running
+    assert second.stop()
+    assert healthy(first.running.port)
+    assert third.stop()
+    assert not healthy(first.running.port)
+    assert not (make_config().cloud_dir / "tmp").exists()
+    assert attach(make_config()) is None
+
+
+def test_each_user_is_named_until_it_has_gone(
+    opened: Callable[..., EmbeddedCloud], make_config: MakeConfig
+) -> None:
+    folder = make_config().cloud_dir
+    first = opened(stage="one")
+    assert users_of(folder) == [f"devbridge of stage one, pid {os.getpid()}"]
+    second = opened(stage="two")
+    assert len(users_of(folder)) == 2
+    assert first.stop()
+    assert users_of(folder) == [f"devbridge of stage two, pid {os.getpid()}"]
+    assert second.stop()
+    assert users_of(folder) == []
+    (folder / "user-999999999-7").write_text("one that was killed")
+    assert users_of(folder) == []
+
+
+USER = """
+import signal, sys
+from pathlib import Path
+from devbridge.cloud.embedded import open_cloud
+from devbridge.config import Config
+config = Config(root=Path(sys.argv[1]), stage="test", python=Path(sys.executable))
+cloud = open_cloud(config, lambda line: None)
+print("in use", flush=True)
+signal.pause()
+"""
+
+
+@contextmanager
+def user(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Another process that uses the cloud of a folder until it is killed."""
+    with subprocess.Popen([sys.executable, "-c", USER, folder], stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == b"in use\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def test_whichever_user_is_killed_it_ends_with_the_last_and_not_before(
+    make_config: MakeConfig, tmp_path: Path
+) -> None:
+    with user(tmp_path) as first, user(tmp_path) as second, user(tmp_path) as third:
+        running = attach(make_config())
+        assert running
+        for killed in (first, third):
+            killed.kill()
+            killed.wait()
+            assert healthy(running.port)
+        processes = family(running.pid)
+        second.kill()
+        eventually(lambda: gone(*processes))
+    assert attach(make_config()) is None
+
+
+def test_users_that_come_and_go_at_once_always_find_a_cloud_and_leave_none(
+    make_config: MakeConfig,
+) -> None:
+    config, problems = make_config(), []
+
+    def use() -> None:
+        for _ in range(3):
+            cloud = open_cloud(config, silent)
+            if not healthy(cloud.running.port):
+                problems.append(f"{cloud.running} does not answer")
+            if not cloud.stop():
+                problems.append(f"{cloud.running} was killed")
+
+    threads = [threading.Thread(target=use) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    assert attach(config) is None
+    assert not (config.cloud_dir / "tmp").exists()
 
 
 def test_a_cloud_that_an_older_devbridge_has_started_is_not_used(
@@ -439,7 +527,8 @@ def test_a_detached_cloud_stays_when_its_starter_ends_and_is_stopped_with_its_st
     assert invoke(make_function(cloud, config, IDLE)) == 1
     processes = family(running.pid)
     assert detached() == running  # a second start attaches
-    assert cloud.stop()  # who has attached cannot stop it
+    opened = open_cloud(config, silent)
+    assert opened.stop()  # who has attached does not stop it
     assert cloud.failure() is None
     assert healthy(running.port)
     assert stop_running(config)
@@ -470,10 +559,14 @@ def test_a_cloud_that_a_command_uses_is_not_stopped_by_another(
     opened: Callable[..., EmbeddedCloud], detached: Callable[..., Running], make_config: MakeConfig
 ) -> None:
     cloud = opened()
-    assert detached() == cloud.running
-    with pytest.raises(EmbeddedCloudFailed, match="belongs to the command that started it"):
+    assert detached().pid == cloud.running.pid
+    with pytest.raises(EmbeddedCloudFailed, match="is in use") as caught:
         stop_running(make_config())
+    assert f"devbridge of stage test, pid {os.getpid()}" in str(caught.value.where)
     assert healthy(cloud.running.port)
+    assert cloud.stop()
+    assert healthy(cloud.running.port)  # it was told to stay
+    assert stop_running(make_config())
 
 
 def test_the_state_of_a_detached_cloud_that_was_killed_is_stale(

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +14,7 @@ from botocore.exceptions import ClientError
 from devbridge.cli import common
 from devbridge.cloud import embedded, session
 from devbridge.cloud.embedded import Running
+from devbridge.cloud.last import remember
 from devbridge.config import Config
 from devbridge.errors import CloudError, CloudNotRunning
 
@@ -32,7 +35,7 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
         )
 
     @contextmanager
-    def start(config: Config, on_progress: object) -> Iterator[object]:
+    def start(config: Config, on_progress: object, command: str) -> Iterator[object]:
         yield SimpleNamespace(running=Running(4800, 1, 0.0))
 
     monkeypatch.setattr(session, "connect", connect)
@@ -67,6 +70,25 @@ def test_a_running_embedded_cloud_is_used_unless_another_is_named(
 def test_without_an_embedded_cloud_it_is_aws(connected: list[str | None], config: Config) -> None:
     with common.cloud(config):
         assert connected == [None]
+
+
+def test_a_stage_that_was_local_never_turns_to_aws_by_itself(
+    connected: list[str | None], config: Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DEVBRIDGE_CACHE_DIR", str(tmp_path / "cache"))
+    remember(config, local=True)
+    shutil.rmtree(config.state_dir)  # as `git clean -xfd` does
+    for start in (False, True):
+        with pytest.raises(CloudNotRunning) as caught, common.cloud(config, start=start):
+            pass
+        assert "devbridge dev --local" in str(caught.value.remedy)
+        assert "--profile" in str(caught.value.remedy)
+    assert connected == []
+    with common.cloud(replace(config, profile="work")), common.cloud(replace(config, stage="b")):
+        assert connected == [None, None]
+    remember(config, local=False)  # it was deployed to AWS since
+    with common.cloud(config):
+        assert connected == [None, None, None]
 
 
 def test_local_needs_a_running_embedded_cloud(connected: list[str | None], config: Config) -> None:

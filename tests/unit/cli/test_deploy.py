@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -43,7 +43,6 @@ class Stage:
     executed: bool = False
     warning: str = ""
     started: bool = False
-    detached: bool = True
 
     def deploy(self, app: App, cloud: object, **asked: Any) -> Deployed:
         self.asked = {"app": app.name, **asked}
@@ -58,15 +57,16 @@ def stage(config: Config, monkeypatch: pytest.MonkeyPatch) -> Stage:
     stage = Stage()
     there = SimpleNamespace(endpoint_url=None, account="123456789012", region="eu-west-1")
 
-    def start_detached(*_: object) -> SimpleNamespace:
-        stage.started = True
-        return SimpleNamespace(endpoint_url="http://127.0.0.1:1", detached=stage.detached)
+    @contextlib.contextmanager
+    def embedded_cloud(*_: object) -> Iterator[SimpleNamespace]:
+        running = SimpleNamespace(endpoint_url="http://127.0.0.1:1")
+        yield SimpleNamespace(running=running, stay=lambda: setattr(stage, "started", True))
 
     def types(*_: object) -> dict[str, Any]:
         return {"a": SimpleNamespace(warning=stage.warning)}
 
     monkeypatch.setattr("devbridge.cloud.session.connect", lambda *_: there)
-    monkeypatch.setattr("devbridge.cloud.embedded.start_detached", start_detached)
+    monkeypatch.setattr("devbridge.cloud.embedded.embedded_cloud", embedded_cloud)
     monkeypatch.setattr("devbridge.deploy.deploy", stage.deploy)
     monkeypatch.setattr("devbridge.deploy.stage_mode", lambda *_: stage.mode)
     monkeypatch.setattr("devbridge.types.probe", types)
@@ -205,13 +205,6 @@ def test_on_this_machine_the_cloud_stays_and_it_says_how_to_stop_it(stage: Stage
     assert stage.started
     assert "devbridge cloud stop" in result.stdout
     assert "devbridge invoke" not in result.stdout  # the app has no job
-
-
-def test_the_cloud_of_a_running_devbridge_dev_is_said_to_stop_with_it(stage: Stage) -> None:
-    stage.detached = False
-    result = run("--local")
-    assert "stops with it" in result.stdout
-    assert "devbridge cloud stop" not in result.stdout
 
 
 def test_a_handler_that_cannot_be_imported_is_a_warning(stage: Stage) -> None:

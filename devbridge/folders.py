@@ -1,0 +1,104 @@
+"""The folders that devbridge writes to: whose they may be, and what to do when one cannot be used.
+
+Any `OSError` that ends a command is explained here, in one place: what the system says, the path,
+and the setting that chooses another one.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from devbridge.errors import FolderError
+
+STATE_DIR: Final = ".devbridge"
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_SHORT: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
+
+
+def home() -> Path | None:
+    """This user's home folder; None: there is none, in a bare container."""
+    found = os.path.expanduser("~")  # noqa: PTH111 - that one raises
+    return None if found == "~" else Path(found)
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Return if the folder is this user's own, or is not there.
+
+    A link, or a folder of somebody else, could be a trap: what is written would go, and what is
+    read would come from, where its owner wants.
+
+    Raises:
+        FolderError: it is a link, no folder, or belongs to another user.
+    """
+    try:
+        found = folder.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise explained(error) or error from error
+    if stat.S_ISLNK(found.st_mode):
+        what = f"is a symbolic link, to {folder.readlink()}"
+    elif not stat.S_ISDIR(found.st_mode):
+        what = "is no folder"
+    elif found.st_uid != os.geteuid():
+        what = f"belongs to another user (uid {found.st_uid}), you are uid {os.geteuid()}"
+    else:
+        return
+    raise FolderError(
+        f"devbridge's own folder {what}",
+        where=str(folder),
+        remedy="move it away or delete it; devbridge makes a folder of yours there",
+    )
+
+
+def explained(error: OSError) -> FolderError | None:
+    """The error in words: what, where, and how to choose another place; None: it is of no file."""
+    reason = error.strerror or str(error)
+    if error.filename is None:
+        return _nameless(error, reason)
+    path = None if isinstance(error.filename, int) else Path(os.fsdecode(error.filename))
+    return FolderError(
+        f"{path or 'a file'} cannot be used: {reason}",
+        where=str(path) if path else None,
+        remedy=_remedy(error, path),
+    )
+
+
+def _nameless(error: OSError, reason: str) -> FolderError | None:
+    if reason.startswith("No usable temporary directory"):
+        return FolderError(
+            "there is no folder for temporary files",
+            where=os.environ.get("TMPDIR", "TMPDIR is not set"),
+            remedy="name a folder that can be written: TMPDIR",
+        )
+    if error.errno in _SHORT:
+        return FolderError(reason, remedy=_remedy(error, None))
+    if error.errno in (*_FULL, errno.EIO):
+        return FolderError(f"the output cannot be written: {reason}")
+    return None
+
+
+def _remedy(error: OSError, path: Path | None) -> str:
+    if error.errno in _FULL:
+        return "make room on that disk, then try again"
+    if error.errno in _SHORT:
+        return "end other programs, or raise the limit of the shell (ulimit -n, ulimit -u)"
+    if path is not None:
+        from devbridge.cloud.install import cache_dir  # noqa: PLC0415 - imports this
+
+        if STATE_DIR in path.parts:
+            return "devbridge keeps its state there: let this user make and write that folder"
+        if _below(path, cache_dir()):
+            return "name a folder that can be written: DEVBRIDGE_CACHE_DIR"
+        if _below(path, Path(os.environ.get("TMPDIR") or "/tmp")):  # noqa: S108 - the default
+            return "name a folder that can be written: TMPDIR"
+    return "let this user make, read and write it, then try again"
+
+
+def _below(path: Path, folder: Path) -> bool:
+    """Whether it is in that folder, or is one that the folder needs."""
+    return path.is_relative_to(folder) or folder.is_relative_to(path)
