@@ -1,0 +1,87 @@
+"""Two stages of one folder, and the embedded cloud that they share."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from devbridge.cloud.embedded import attach, healthy
+from devbridge.config import Config
+from devbridge.errors import EXIT_CLOUD
+from tests.e2e.dev_process import DevProcess, run
+from tests.waiting import eventually
+
+HANDLER = """\
+import time
+from pathlib import Path
+
+def handler(payload):
+    print("began", flush=True)
+    while not Path(payload).exists():
+        time.sleep(0.02)
+    return "unharmed"
+"""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    root = tmp_path / "app"
+    (root / "jobs").mkdir(parents=True)
+    (root / "app.py").write_text(
+        "from devbridge import App, Job\n\napp = App('two')\n"
+        "Job(app, 'slow', handler='jobs/slow.handler')\n"
+    )
+    (root / "jobs" / "slow.py").write_text(HANDLER)
+    return root
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_the_end_of_the_stage_that_started_the_cloud_leaves_the_others_job_unharmed(
+    app: Path, tmp_path: Path, make_config: Callable[..., Config], number: signal.Signals
+) -> None:
+    with (
+        DevProcess(app, "--local", "--stage", "one") as one,
+        DevProcess(app, "--local", "--stage", "two") as two,
+    ):
+        one.wait_for(r"^Ready")
+        two.wait_for(r"^Ready")
+        payload = json.dumps(str(tmp_path / "go"))
+        done = run(app, "invoke", "slow", "--stage", "two", "--payload", payload, "--json")
+        job_id = json.loads(done.stdout)["id"]
+        two.wait_for(r"began$")
+        one.send(number)
+        one.wait()
+        if number is signal.SIGINT:
+            assert "the embedded cloud goes on for devbridge dev of stage two" in one.text
+        running = attach(make_config(app))
+        assert running is not None
+        (tmp_path / "go").touch()
+        two.wait_for(rf"^\|  {job_id[:8]}  Done .*unharmed")
+        stopped = run(app, "cloud", "stop")
+        assert stopped.returncode == EXIT_CLOUD
+        assert f"devbridge dev of stage two, pid {two.pid}" in stopped.stderr
+        assert two.interrupt() == 0
+        assert "connection lost" not in two.text
+    eventually(lambda: not healthy(running.port))
+
+
+def test_a_stage_that_is_deployed_beside_dev_keeps_the_cloud_until_it_is_stopped(
+    app: Path, make_config: Callable[..., Config]
+) -> None:
+    with DevProcess(app, "--local", "--stage", "one") as dev:
+        dev.wait_for(r"^Ready")
+        deployed = run(app, "deploy", "--local", "--stage", "prod", "--yes")
+        assert deployed.returncode == 0, deployed.stderr
+        assert "devbridge cloud stop" in deployed.stdout
+        assert dev.interrupt() == 0
+    try:
+        assert attach(make_config(app)) is not None
+        outputs = run(app, "outputs", "--stage", "prod", "--local")
+        assert outputs.returncode == 0, outputs.stderr
+    finally:
+        stopped = run(app, "cloud", "stop")
+    assert stopped.stdout == "the embedded cloud has stopped\n"
