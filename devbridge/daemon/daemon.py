@@ -44,6 +44,7 @@ from devbridge.daemon.events import (
     StandbyFailed,
     StandbyReady,
     Tick,
+    TriedAgain,
     Waits,
     Withdrawn,
 )
@@ -132,6 +133,9 @@ class Daemon:
         self._ready = asyncio.Event()
         self._idle = asyncio.Event()
         self._saved_at: dict[str, float] = {}
+        self._tried_at: dict[str, float] = {}
+        """When those that were shown as broken were tried again, if they were."""
+        self._shown_broken: set[str] = set()
         self._preload = Preload(settings.preload)
         self._sources = Sources(settings.root, app_files, app_loaded)
         self._watcher = Watcher()
@@ -333,20 +337,25 @@ class Daemon:
                 self._give(effect)
             case Launch(worker_id, job):
                 self._sources.launched(job, time.time())
+                if job in self._shown_broken:
+                    self._tried_at[job] = time.monotonic()
                 self._crew.launch(worker_id, self._jobs[job])
             case Signal(worker_id, number, grace):
                 self._crew.signal(worker_id, number, grace)
             case Record(change, worker_id):
                 self._record(change, worker_id)
-            case Broken(job, failure, worker_id):
+            case Broken(job, failure, worker_id, new):
                 self._job_decided(job)
-                self._saved_at.pop(job, None)  # what mends it is another save
+                self._saved_at.pop(job, None)  # what mends it is another save, or another try
                 self._sources.broke(job, self._handler_file(job))
                 self._watcher.watch(self._sources.directories())
-                self._story.broken(job, failure, self._crew.member(worker_id))
+                self._story.broken(job, failure, self._crew.member(worker_id), new=new)
+                self._shown_broken |= {job}
             case Ready(job):
                 self._job_decided(job)
                 self._reloaded(job)
+            case TriedAgain(job, pause):
+                self._terminal.line(report.tried_again(job, pause, self._style))
             case Waits():
                 self._story.waits(effect)
 
@@ -470,12 +479,15 @@ class Daemon:
 
     def _reloaded(self, job: str) -> None:
         saved_at = self._saved_at.pop(job, None)
-        if saved_at is None:
+        tried_at = self._tried_at.pop(job, None)
+        self._shown_broken.discard(job)
+        since = saved_at or tried_at
+        if since is None:
             return
-        took = report.duration(time.monotonic() - saved_at)
+        took = report.duration(time.monotonic() - since)
         self._terminal.line(f"{self._style.good('Reloaded')} {job} in {took}")
         self._code_saved.set()
-        if self._settings.rerun_on_save:
+        if saved_at is not None and self._settings.rerun_on_save:
             for entry in self._ledger.recent(limit=1, job=job):
                 self._loop.call_soon(self.submit, job, self._ledger.payload(entry.job_id))
 

@@ -158,19 +158,30 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A job's handler cannot be loaded: show the error at once."""
+    """A job's handler cannot be loaded: show the error at once, once."""
 
     job: str
     failure: Failure
     worker_id: str
     """Who has found out."""
+    new: bool = True
+    """This error was not shown since the last save."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A job has a standby again after a start, a save or a deployment."""
+    """A job has a standby again after a start, a save, a deployment or an error that was shown."""
 
     job: str
+
+
+@dataclass(frozen=True, slots=True)
+class TriedAgain:
+    """Runs wait for a job that cannot be loaded: they cause another try after some seconds, and
+    further ones with pauses that grow. Said once until the job is loaded or saved."""
+
+    job: str
+    pause: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,4 +195,4 @@ class Waits:
     """The limit is the job's own, not the daemon's."""
 
 
-Effect = Launch | Give | Signal | Record | Broken | Ready | Waits
+Effect = Launch | Give | Signal | Record | Broken | Ready | TriedAgain | Waits

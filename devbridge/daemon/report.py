@@ -34,6 +34,7 @@ __all__ = [
     "log_line",
     "shorten",
     "stopping",
+    "tried_again",
     "waits",
 ]
 
@@ -116,6 +117,12 @@ def broken(job: str, failure: Failure, style: Style) -> Sequence[str]:
     head = f"{style.bad('Error')}  {job} cannot be loaded: "
     lines = f"{failure.type}: {failure.message}".splitlines()
     return [head + lines[0], *(f"       {line}" for line in lines[1:]), *frames(failure)]
+
+
+def tried_again(job: str, pause: float, style: Style) -> str:
+    """Runs wait for a job that cannot be loaded."""
+    when = f"tried again in {duration(pause)}, then with longer pauses, and when it is saved"
+    return f"{style.warn('Waiting')} {job}: it cannot be loaded; {when}"
 
 
 def frames(failure: Failure) -> Sequence[str]:

@@ -32,10 +32,10 @@ class Story:
         self._loads: dict[str, tuple[Failure, bytes]] = {}
         """The last failure to load each job, and what was printed meanwhile."""
 
-    def broken(self, job: str, failure: Failure, member: Member | None) -> None:
-        """A job cannot be loaded; `member` is the worker that tried."""
+    def broken(self, job: str, failure: Failure, member: Member | None, *, new: bool) -> None:
+        """A job cannot be loaded; `member` is the worker that tried. Shown when it is `new`."""
         self._loads[job] = failure, member.capture.printed() if member else b""
-        for line in report.broken(job, failure, self._style):
+        for line in report.broken(job, failure, self._style) if new else ():
             self._terminal.line(line)
 
     def waits(self, wait: Waits) -> None:

@@ -7,11 +7,8 @@ Times are seconds since the epoch.
 
 from __future__ import annotations
 
-import enum
 import signal
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import count, takewhile
 from typing import Final
 
@@ -35,12 +32,13 @@ from devbridge.daemon.events import (
     StandbyFailed,
     StandbyReady,
     Tick,
+    TriedAgain,
     Waits,
     Withdrawn,
 )
-from devbridge.daemon.ledger import Change
 from devbridge.daemon.memory import crash
 from devbridge.daemon.model import Exit, Failure, JobSpec, State
+from devbridge.daemon.state import JobState, RunState, Why, WorkerState, record
 from runner.ends import retry_delay
 
 IDLE_DEATHS_UNTIL_BROKEN: Final = 3
@@ -51,65 +49,13 @@ KILL_AGAIN: Final = 5.0
 LINGER: Final = 10.0
 """Seconds that a worker gets to go by itself when nothing of value depends on it any more: it has
 answered, or it was never used."""
+MAX_AGE: Final = 600.0
+"""Seconds for which a standby waits before another takes its place: what its import has made of the
+time, of connections and of what nobody can watch must not be of any age."""
 SHUTDOWN_GRACE: Final = 10.0
 """The longest that Ctrl-C waits for running jobs, however long the grace period is."""
 
 _RETRIED: Final = frozenset({State.FAILED, State.CRASHED, State.TIMED_OUT})
-
-
-class Why(enum.Enum):
-    """Why a running job is being stopped."""
-
-    CANCELLED = enum.auto()
-    TIMED_OUT = enum.auto()
-    SHUTDOWN = enum.auto()
-
-    @property
-    def state(self) -> State:
-        return State.TIMED_OUT if self is Why.TIMED_OUT else State.CANCELLED
-
-    @property
-    def detail(self) -> str | None:
-        return "devbridge dev was stopped" if self is Why.SHUTDOWN else None
-
-
-# --- state --------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _Worker:
-    job: str
-    generation: int
-    deaths: int
-    """The job's `idle_deaths` when it was launched."""
-    ready: bool = False
-    job_id: str | None = None
-    retired: bool = False
-    kill_at: float | None = None
-
-
-@dataclass(slots=True)
-class _Job:
-    spec: JobSpec
-    generation: int = 1
-    announced: int = 0
-    broken: Failure | None = None
-    idle_deaths: int = 0
-    queue: deque[str] = field(default_factory=deque)
-    waiting: list[str] = field(default_factory=list)
-    """Workers of this generation that are not taken yet, ready or not."""
-
-
-@dataclass(slots=True)
-class _Run:
-    job: str
-    attempt: int
-    order: int
-    worker_id: str = ""
-    deadline: float = 0.0
-    stopping: Why | None = None
-    told: bool = False
-    """It was said which limit it waits for."""
 
 
 class Supervisor:
@@ -124,15 +70,15 @@ class Supervisor:
         fail_when_broken: bool = True,
         standbys: bool = True,
     ) -> None:
-        self._jobs = {name: _Job(spec) for name, spec in jobs.items()}
+        self._jobs = {name: JobState(spec) for name, spec in jobs.items()}
         self._concurrency = concurrency
         self._grace = grace
         self._fail_when_broken = fail_when_broken
         self._standbys = standbys
-        self._workers: dict[str, _Worker] = {}
-        self._runs: dict[str, _Run] = {}
+        self._workers: dict[str, WorkerState] = {}
+        self._runs: dict[str, RunState] = {}
         """What is queued, waits for its next attempt, or runs."""
-        self._active: dict[str, _Run] = {}
+        self._active: dict[str, RunState] = {}
         """The part of them that runs."""
         self._delayed: dict[str, float] = {}
         """The part that waits for its next attempt, and until when."""
@@ -153,6 +99,9 @@ class Supervisor:
         times += [run.deadline for run in self._active.values() if run.stopping is None]
         if not self._closing:
             times += self._retries().values()
+            times += [ready_at + MAX_AGE for ready_at in self._ages().values()]
+            tries = (job.mending.again_at for job in self._jobs.values() if job.queue)
+            times += [at for at in tries if at is not None]
         return min(times, default=None)
 
     @property
@@ -189,7 +138,7 @@ class Supervisor:
             case Requested():
                 return self._requested(event, now)
             case StandbyReady(worker_id):
-                return self._standby_ready(worker_id)
+                return self._standby_ready(worker_id, now)
             case StandbyFailed(worker_id, failure):
                 return self._standby_failed(worker_id, failure, now)
             case Responded(worker_id, job_id, result):
@@ -217,10 +166,9 @@ class Supervisor:
         job = self._jobs.get(event.job)
         if job is None:
             failure = Failure("UnknownJob", f"the app has no job {event.job!r} any more")
-            return [_record(event.job_id, State.FAILED, now, event.attempt, failure=failure)]
-        if job.broken is not None and self._fail_when_broken:
-            return [_record(event.job_id, State.FAILED, now, event.attempt, failure=job.broken)]
-        self._runs[event.job_id] = _Run(event.job, event.attempt, next(self._order))
+            return [record(event.job_id, State.FAILED, now, event.attempt, failure=failure)]
+        job.mending.asked()
+        self._runs[event.job_id] = RunState(event.job, event.attempt, next(self._order))
         job.queue.append(event.job_id)
         return []
 
@@ -241,12 +189,12 @@ class Supervisor:
         what = "it started" if run.attempt == 1 else f"attempt {run.attempt} started"
         # The process of the last attempt may still be there: it has answered, and lingers.
         last = next((w for w, worker in self._workers.items() if worker.job_id == job_id), "")
-        cancelled = _record(
+        cancelled = record(
             job_id, State.CANCELLED, now, run.attempt, detail=f"before {what}", worker_id=last
         )
         return [cancelled, Signal(last, signal.SIGTERM)] if last else [cancelled]
 
-    def _stop_run(self, run: _Run, why: Why, now: float, grace: float) -> list[Effect]:
+    def _stop_run(self, run: RunState, why: Why, now: float, grace: float) -> list[Effect]:
         if run.stopping is not None:
             return []
         run.stopping = why
@@ -261,71 +209,78 @@ class Supervisor:
 
     # --- workers ----------------------------------------------------------------------------
 
-    def _standby_ready(self, worker_id: str) -> list[Effect]:
+    def _standby_ready(self, worker_id: str, now: float) -> list[Effect]:
         worker = self._workers.get(worker_id)
         if worker is None or worker.retired or worker.ready:
             return []
-        worker.ready = True
+        worker.ready_at = now
         job = self._jobs[worker.job]
-        if job.announced == job.generation:
-            return []
-        job.announced = job.generation
-        return [Ready(worker.job)]
+        job.mending.loaded()
+        effects = self._retire(job, now, [w for w in job.waiting if self._workers[w].aged])
+        if not job.announced:
+            job.announced = True
+            effects.append(Ready(worker.job))
+        return effects
 
     def _standby_failed(self, worker_id: str, failure: Failure, now: float) -> list[Effect]:
         worker = self._workers.get(worker_id)
         if worker is None or worker.retired:
             return []
-        return self._break(worker_id, worker.job, failure, now)
+        return self._break(worker_id, worker, failure, now)
 
-    def _break(self, worker_id: str, name: str, failure: Failure, now: float) -> list[Effect]:
+    def _break(
+        self, worker_id: str, worker: WorkerState, failure: Failure, now: float
+    ) -> list[Effect]:
+        name = worker.job
         job = self._jobs[name]
-        if job.broken is not None:
-            return []
-        job.broken = failure
-        effects: list[Effect] = [Broken(name, failure, worker_id)]
-        effects += self._retire(job, now)
+        beside = worker.beside
+        new = job.mending.failed(failure, beside, now)
+        job.announced = job.announced and not new
+        effects: list[Effect] = [Broken(name, failure, worker_id, new)]
+        effects += self._retire(job, now, job.waiting)
         if self._fail_when_broken:
             effects += self._fail_queue(job, failure, now)
+        for gone in beside - self._workers.keys():
+            job.mending.ended(gone)
         return effects
 
-    def _retire(self, job: _Job, now: float) -> list[Effect]:
-        """Its standbys get no run any more and are told to go."""
+    def _retire(self, job: JobState, now: float, standbys: Iterable[str]) -> list[Effect]:
+        """These standbys get no run any more and are told to go."""
         effects: list[Effect] = []
-        for worker_id in job.waiting:
+        for worker_id in list(standbys):
             self._workers[worker_id].retired = True
             effects += self._terminate(worker_id, now, LINGER)
-        job.waiting = []
+            job.waiting.remove(worker_id)
         return effects
 
     def _renew(self, name: str, now: float) -> list[Effect]:
         job = self._jobs.get(name)
         if job is None:
             return []
-        job.generation += 1
-        job.broken = None
+        job.announced = False
+        job.mending.renewed()
         job.idle_deaths = 0
-        return self._retire(job, now)
+        return self._retire(job, now, job.waiting)
 
     def _jobs_changed(self, jobs: Mapping[str, JobSpec], now: float) -> list[Effect]:
         effects: list[Effect] = []
         for name in sorted(self._jobs.keys() - jobs.keys()):
             gone = Failure("UnknownJob", f"the job {name!r} was removed from the app")
             job = self._jobs.pop(name)
-            effects += self._retire(job, now) + self._fail_queue(job, gone, now)
+            effects += self._retire(job, now, job.waiting) + self._fail_queue(job, gone, now)
         for name, spec in jobs.items():
             if name not in self._jobs:
-                self._jobs[name] = _Job(spec)
+                self._jobs[name] = JobState(spec)
             elif self._jobs[name].spec != spec:
                 self._jobs[name].spec = spec
                 effects += self._renew(name, now)
         return effects
 
-    def _fail_queue(self, job: _Job, failure: Failure, now: float) -> list[Effect]:
+    def _fail_queue(self, job: JobState, failure: Failure, now: float) -> list[Effect]:
         failed = [(job_id, self._runs.pop(job_id)) for job_id in job.queue]
         job.queue.clear()
         return [
-            _record(job_id, State.FAILED, now, run.attempt, failure=failure)
+            record(job_id, State.FAILED, now, run.attempt, failure=failure)
             for job_id, run in failed
         ]
 
@@ -351,7 +306,11 @@ class Supervisor:
 
     def _exited(self, event: Exited, now: float) -> list[Effect]:
         worker = self._workers.pop(event.worker_id, None)
-        if worker is None or worker.retired:
+        if worker is None:
+            return []
+        if worker.job in self._jobs:
+            self._jobs[worker.job].mending.ended(event.worker_id)
+        if worker.retired:
             return []
         if worker.job_id is None:
             return self._standby_exited(event, worker, now)
@@ -364,7 +323,7 @@ class Supervisor:
     def _settle(
         self,
         job_id: str,
-        run: _Run,
+        run: RunState,
         state: State,
         now: float,
         *,
@@ -381,7 +340,7 @@ class Supervisor:
         last = self._closing or spec is None or run.attempt >= spec.max_attempts
         if last or spec is None or state not in _RETRIED:
             del self._runs[job_id]
-            return _record(
+            return record(
                 job_id,
                 state,
                 now,
@@ -393,9 +352,9 @@ class Supervisor:
                 worker_id=run.worker_id,
             )
         delay = retry_delay(spec.retry_delay, run.attempt)
-        self._runs[job_id] = _Run(run.job, run.attempt + 1, run.order)
+        self._runs[job_id] = RunState(run.job, run.attempt + 1, run.order)
         self._delayed[job_id] = now + delay
-        return _record(
+        return record(
             job_id,
             State.QUEUED,
             now,
@@ -406,7 +365,7 @@ class Supervisor:
             worker_id=run.worker_id,
         )
 
-    def _standby_exited(self, event: Exited, worker: _Worker, now: float) -> list[Effect]:
+    def _standby_exited(self, event: Exited, worker: WorkerState, now: float) -> list[Effect]:
         job = self._jobs.get(worker.job)
         if worker.retired or job is None or self._closing:
             return []
@@ -420,7 +379,7 @@ class Supervisor:
         what = "while it waited" if worker.ready else "while the handler was imported"
         died = crash(event.exit, out_of_memory=event.out_of_memory)
         failure = Failure(died.type, f"{died.message} {what}")
-        return self._break(event.worker_id, worker.job, failure, now)
+        return self._break(event.worker_id, worker, failure, now)
 
     # --- time -------------------------------------------------------------------------------
 
@@ -433,6 +392,11 @@ class Supervisor:
             del self._delayed[job_id]
             run = self._runs.pop(job_id)
             effects += self._requested(Requested(job_id, run.job, run.attempt), now)
+        for worker_id in [w for w, ready_at in self._ages().items() if now >= ready_at + MAX_AGE]:
+            self._workers[worker_id].aged = True
+        for job in self._jobs.values():
+            if job.queue:
+                job.mending.due(now)
         for worker_id, worker in self._workers.items():
             if worker.kill_at is not None and now >= worker.kill_at:
                 worker.kill_at = now + KILL_AGAIN  # should the first one get lost
@@ -445,11 +409,16 @@ class Supervisor:
         held = {worker.job_id for worker in self._workers.values()}
         return {job_id: at for job_id, at in self._delayed.items() if job_id not in held}
 
+    def _ages(self) -> Mapping[str, float]:
+        """Since when the standbys wait that have not aged."""
+        standbys = ((w, self._workers[w]) for job in self._jobs.values() for w in job.waiting)
+        return {w: each.ready_at for w, each in standbys if each.ready_at and not each.aged}
+
     def _shutdown(self, now: float) -> list[Effect]:
         self._closing = True
         effects: list[Effect] = []
         for job in self._jobs.values():
-            effects += self._retire(job, now)
+            effects += self._retire(job, now, job.waiting)
         grace = min(self._grace, SHUTDOWN_GRACE)
         for run in self._active.values():
             effects += self._stop_run(run, Why.SHUTDOWN, now, grace)
@@ -468,15 +437,26 @@ class Supervisor:
             free -= 1
         for name, job in self._jobs.items():
             effects += self._waits(name, job, free)
-            wanted = 0
-            if job.broken is None:
-                wanted = max(1 if self._standbys else 0, min(len(job.queue), self._concurrency))
-            for _ in range(wanted - len(job.waiting)):
-                worker_id = f"{name}-{next(self._names)}"
-                self._workers[worker_id] = _Worker(name, job.generation, job.idle_deaths)
-                job.waiting.append(worker_id)
-                effects.append(Launch(worker_id, name))
+            fresh = sum(not self._workers[w].aged for w in job.waiting)
+            for _ in range(self._wanted(job) - fresh):
+                effects.append(self._launch(name, job))
+            if job.mending.hopeless and job.queue and not job.mending.told:
+                job.mending.told = True
+                effects.append(TriedAgain(name, (job.mending.again_at or now) - now))
         return effects
+
+    def _wanted(self, job: JobState) -> int:
+        """How many standbys the job should have."""
+        if job.mending.broken:
+            return 0 if job.mending.hopeless else 1
+        return max(1 if self._standbys else 0, min(len(job.queue), self._concurrency))
+
+    def _launch(self, name: str, job: JobState) -> Launch:
+        worker_id = f"{name}-{next(self._names)}"
+        beside = (w for w, worker in self._workers.items() if worker.job == name and worker.ready)
+        self._workers[worker_id] = WorkerState(name, job.idle_deaths, frozenset(beside))
+        job.waiting.append(worker_id)
+        return Launch(worker_id, name)
 
     def _next(self) -> tuple[str, str] | None:
         """The longest-waiting run whose job has a ready standby."""
@@ -484,7 +464,8 @@ class Supervisor:
         for name, job in self._jobs.items():
             if not job.queue or self._full(name, job.spec):
                 continue
-            ready = next((w for w in job.waiting if self._workers[w].ready), None)
+            standbys = [w for w in job.waiting if self._workers[w].ready]
+            ready = min(standbys, key=lambda w: self._workers[w].aged, default=None)
             if ready is None:
                 continue
             order = self._runs[job.queue[0]].order
@@ -500,9 +481,9 @@ class Supervisor:
         given = (w.job == name and w.job_id is not None for w in self._workers.values())
         return sum(given) >= spec.concurrency
 
-    def _waits(self, name: str, job: _Job, free: int) -> list[Effect]:
+    def _waits(self, name: str, job: JobState, free: int) -> list[Effect]:
         own = job.spec.concurrency if self._full(name, job.spec) else None
-        if job.broken is not None or (own is None and free > 0):
+        if job.mending.broken or (own is None and free > 0):
             return []
         limit = self._concurrency if own is None else own
         # Those of which nothing was said are the end of the queue.
@@ -521,33 +502,6 @@ class Supervisor:
         run.deadline = now + job.spec.timeout
         self._workers[worker_id].job_id = job_id
         return [
-            _record(job_id, State.RUNNING, now, run.attempt),
+            record(job_id, State.RUNNING, now, run.attempt),
             Give(worker_id, name, job_id, run.attempt, run.deadline),
         ]
-
-
-def _record(
-    job_id: str,
-    state: State,
-    now: float,
-    attempt: int,
-    *,
-    exit: Exit | None = None,
-    result: bytes | None = None,
-    failure: Failure | None = None,
-    detail: str | None = None,
-    worker_id: str = "",
-) -> Record:
-    return Record(
-        Change(
-            job_id=job_id,
-            state=state,
-            at=now,
-            attempt=attempt,
-            exit=exit,
-            result=result,
-            failure=failure,
-            detail=detail,
-        ),
-        worker_id,
-    )

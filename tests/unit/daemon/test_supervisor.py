@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -36,14 +36,17 @@ from devbridge.daemon.events import (
     StandbyFailed,
     StandbyReady,
     Tick,
+    TriedAgain,
     Waits,
     Withdrawn,
 )
 from devbridge.daemon.ledger import Change
 from devbridge.daemon.memory import crash
+from devbridge.daemon.mending import FIRST_PAUSE, LONGEST_PAUSE
 from devbridge.daemon.model import Exit, Failure, JobSpec, State
 from devbridge.daemon.supervisor import (
     IDLE_DEATHS_UNTIL_BROKEN,
+    MAX_AGE,
     Supervisor,
 )
 
@@ -420,22 +423,123 @@ def test_a_worker_that_dies_while_it_imports_breaks_the_job() -> None:
     assert "while the handler was imported" in broken.failure.message
 
 
-def test_requests_for_a_broken_job_fail_with_its_error() -> None:
+def test_a_run_that_waits_for_a_load_fails_with_its_error() -> None:
     desk = Desk()
     desk(Requested("r1", "a"))
-    effects = desk(StandbyFailed(desk.launched()[0], OOPS))
-    assert changes(effects) == [("r1", State.FAILED)]
-    change = last_change(desk(Requested("r2", "a")))
-    assert (change.job_id, change.state, change.failure) == ("r2", State.FAILED, OOPS)
+    assert changes(desk(StandbyFailed(desk.launched()[0], OOPS))) == [("r1", State.FAILED)]
+
+
+def test_a_request_for_a_broken_job_tries_again_and_fails_with_the_newest_error() -> None:
+    desk = Desk()
+    desk(StandbyFailed(desk.launched()[0], OOPS))
+    (launch,) = desk(Requested("r1", "a"))
+    assert isinstance(launch, Launch)
+    other = Failure("ModuleNotFoundError", "No module named 'late'")
+    effects = desk(StandbyFailed(launch.worker_id, other))
+    change = last_change(effects)
+    assert (change.job_id, change.state, change.failure) == ("r1", State.FAILED, other)
+    assert only(effects, Broken) == [Broken("a", other, launch.worker_id, new=True)]
+    assert only(effects, Launch) == []
+
+
+def test_a_request_for_a_job_that_was_mended_elsewhere_runs() -> None:
+    desk = Desk()
+    desk(StandbyFailed(desk.launched()[0], OOPS))
+    (launch,) = only(desk(Requested("r1", "a")), Launch)
+    effects = desk(StandbyReady(launch.worker_id))
+    assert [g.job_id for g in only(effects, Give)] == ["r1"]
+    assert only(effects, Ready) == [Ready("a")], "the error was shown, so its end is, too"
+    assert len(only(effects, Launch)) == 1, "a standby for the next one"
+
+
+def test_requests_that_come_while_a_broken_job_is_tried_share_that_try() -> None:
+    desk = Desk()
+    desk(StandbyFailed(desk.launched()[0], OOPS))
+    (launch,) = only(desk(Requested("r1", "a"), Requested("r2", "a")), Launch)
+    assert desk(Requested("r3", "a")) == []
+    effects = desk(StandbyFailed(launch.worker_id, OOPS))
+    assert [job_id for job_id, _ in changes(effects)] == ["r1", "r2", "r3"]
+    assert only(effects, Launch) == []
+
+
+def test_an_error_that_was_shown_is_not_shown_again_before_a_save() -> None:
+    desk = Desk()
+    desk(StandbyFailed(desk.launched()[0], OOPS))
+    for number in range(3):
+        desk(Requested(f"r{number}", "a"))
+        (broken,) = only(desk(StandbyFailed(desk.launched()[-1], OOPS)), Broken)
+        assert not broken.new
+    desk(SourcesChanged(frozenset({"a"})))
+    (broken,) = only(desk(StandbyFailed(desk.launched()[-1], OOPS)), Broken)
+    assert broken.new
+
+
+def test_nothing_tries_a_broken_job_that_nobody_asks_for() -> None:
+    desk = Desk()
+    desk(StandbyFailed(desk.launched()[0], OOPS), Exited(desk.launched()[0], Exit(code=1)))
+    assert desk(Tick(), after=10 * LONGEST_PAUSE) == []
+    assert desk.supervisor.next_wakeup() is None
 
 
 def test_requests_for_a_broken_job_wait_when_so_configured() -> None:
     desk = Desk(fail_when_broken=False)
     desk(Requested("r1", "a"))
-    assert changes(desk(StandbyFailed(desk.launched()[0], OOPS))) == []
-    assert desk(Requested("r2", "a")) == []
+    effects = desk(StandbyFailed(desk.launched()[0], OOPS))
+    assert changes(effects) == []
+    assert only(effects, TriedAgain) == [TriedAgain("a", FIRST_PAUSE)]
     desk(SourcesChanged(frozenset({"a"})))
     assert [g.job_id for g in only(desk(StandbyReady(desk.launched()[-1])), Give)] == ["r1"]
+
+
+def test_waiting_runs_cause_tries_with_a_pause_that_grows_and_is_told_once() -> None:
+    desk = Desk(fail_when_broken=False)
+    worker = desk.launched()[0]
+    desk(Requested("r1", "a"), StandbyFailed(worker, OOPS), Exited(worker, Exit(code=1)))
+    pauses = []
+    for _ in range(9):
+        wakeup = desk.supervisor.next_wakeup()
+        assert wakeup is not None
+        pauses.append(wakeup - desk.now)
+        (launch,) = only(desk(Tick(), after=pauses[-1]), Launch)
+        assert desk(Tick(), after=0.5) == [], "one try at a time"
+        desk(StandbyFailed(launch.worker_id, OOPS), Exited(launch.worker_id, Exit(code=1)))
+    assert pauses == [1, 2, 4, 8, 16, 32, LONGEST_PAUSE, LONGEST_PAUSE, LONGEST_PAUSE]
+    assert len(only(desk.seen, TriedAgain)) == 1
+    assert len([broken for broken in only(desk.seen, Broken) if broken.new]) == 1
+
+
+def test_a_request_does_not_wait_for_the_pause_of_those_that_wait_already() -> None:
+    desk = Desk(fail_when_broken=False)
+    desk(Requested("r1", "a"), StandbyFailed(desk.launched()[0], OOPS))
+    assert len(only(desk(Requested("r2", "a")), Launch)) == 1
+
+
+def test_a_broken_job_without_waiting_runs_is_not_tried_whatever_is_configured() -> None:
+    desk = Desk(fail_when_broken=False)
+    desk(Requested("r1", "a"), StandbyFailed(desk.launched()[0], OOPS))
+    desk(CancelRequested("r1"), Exited(desk.launched()[0], Exit(code=1)))
+    assert desk(Tick(), after=10 * LONGEST_PAUSE) == []
+
+
+def test_a_load_that_failed_beside_a_run_is_tried_again_when_that_has_ended() -> None:
+    """The run may have held a port, or a lock, that the module takes when it is imported."""
+    desk = Desk()
+    running = desk.running()
+    desk(StandbyFailed(desk.launched()[-1], OOPS), Exited(desk.launched()[-1], Exit(code=1)))
+    assert only(desk(Responded(running, "r1", b"1")), Launch) == []
+    (launch,) = only(desk(Exited(running, Exit(code=0))), Launch)
+    assert desk(StandbyReady(launch.worker_id)) == [Ready("a")]
+
+
+def test_a_load_whose_neighbour_has_gone_meanwhile_is_tried_again_once() -> None:
+    desk = Desk()
+    old = desk.standby()
+    (launch,) = only(desk(SourcesChanged(frozenset({"a"}))), Launch)
+    desk(Exited(old, Exit(signal=15)))
+    effects = desk(StandbyFailed(launch.worker_id, OOPS))
+    (again,) = only(effects, Launch)
+    assert only(desk(StandbyFailed(again.worker_id, OOPS)), Launch) == []
+    assert only(desk(Exited(launch.worker_id, Exit(code=1))), Launch) == []
 
 
 def test_a_broken_job_leaves_what_already_runs_alone() -> None:
@@ -451,6 +555,38 @@ def test_a_save_mends_a_broken_job() -> None:
     desk(StandbyFailed(desk.launched()[0], OOPS))
     assert only(desk(SourcesChanged(frozenset({"a"}))), Launch)
     assert desk(StandbyReady(desk.launched()[-1])) == [Ready("a")]
+
+
+# --- age ----------------------------------------------------------------------------------------
+
+
+def test_a_standby_that_has_waited_for_long_is_replaced_and_serves_until_then() -> None:
+    desk = Desk()
+    old = desk.standby()
+    assert desk.supervisor.next_wakeup() == desk.now + MAX_AGE
+    assert desk(Tick(), after=MAX_AGE - 1) == []
+    (launch,) = desk(Tick(), after=1)
+    assert isinstance(launch, Launch)
+    assert desk.supervisor.next_wakeup() is None
+    assert desk(StandbyReady(launch.worker_id)) == [Signal(old, signal.SIGTERM, GRACE)]
+    assert [g.worker_id for g in only(desk(Requested("r1", "a")), Give)] == [launch.worker_id]
+
+
+def test_a_run_that_comes_while_a_standby_is_replaced_does_not_wait() -> None:
+    desk = Desk()
+    old = desk.standby()
+    desk(Tick(), after=MAX_AGE)
+    assert [g.worker_id for g in only(desk(Requested("r1", "a")), Give)] == [old]
+    assert len(desk.launched()) == 2
+
+
+def test_a_standby_is_not_kept_when_what_is_to_replace_it_cannot_be_loaded() -> None:
+    desk = Desk()
+    old = desk.standby()
+    desk(Tick(), after=MAX_AGE)
+    effects = desk(StandbyFailed(desk.launched()[-1], OOPS))
+    assert Signal(old, signal.SIGTERM, GRACE) in effects
+    assert len(only(desk(Exited(old, Exit(signal=15))), Launch)) == 1, "it may have held a port"
 
 
 # --- deployments --------------------------------------------------------------------------------
@@ -544,13 +680,17 @@ def in_any_order(name: str, handler: str = "jobs/a.handler") -> JobSpec:
 @dataclass(slots=True)
 class Worker:
     job: str
-    ready: bool = False
+    ready_at: float | None = None
     job_id: str | None = None
     answered: bool = False
     term_at: float | None = None
     kill_from: float | None = None
     """The earliest time at which a SIGKILL is in order."""
     killed: bool = False
+
+    @property
+    def ready(self) -> bool:
+        return self.ready_at is not None
 
 
 @dataclass(slots=True)
@@ -571,7 +711,7 @@ class AnyOrder(RuleBasedStateMachine):
     )
     def begin(self, concurrency: int, fail_when_broken: bool, standbys: bool) -> None:
         self.told: set[str] = set()
-        self.now = START
+        self.now = self.ticked = START
         self.concurrency = concurrency
         self.fail_when_broken = fail_when_broken
         self.specs = {name: in_any_order(name) for name in JOBS}
@@ -587,6 +727,9 @@ class AnyOrder(RuleBasedStateMachine):
         self.asked: dict[str, Asked] = {}
         self.queues: dict[str, list[str]] = {name: [] for name in JOBS}
         self.broken: set[str] = set()
+        self.shown: set[tuple[str, Failure]] = set()
+        self.reasons = dict.fromkeys(JOBS, 0)
+        """How often something has happened that may mend a broken job."""
         self.closing = False
         self.saving = False
         self.apply(self.supervisor.handle([], self.now))
@@ -603,7 +746,10 @@ class AnyOrder(RuleBasedStateMachine):
                     assert not self.closing
                     assert worker_id not in self.ever
                     assert job in self.specs
-                    assert job not in self.broken
+                    if job in self.broken:
+                        assert not self.coming(job), "a broken job is tried by one worker"
+                        assert self.reasons[job] > 0, "no try without a reason"
+                        self.reasons[job] -= 1
                     self.ever.add(worker_id)
                     self.workers[worker_id] = Worker(job)
                 case Give():
@@ -618,8 +764,9 @@ class AnyOrder(RuleBasedStateMachine):
                     self.check_signal(effect)
                 case Record(change):
                     self.check_record(change)
-                case Broken(job):
-                    assert job not in self.broken
+                case Broken(job, failure, _, new):
+                    assert new == ((job, failure) not in self.shown), "an error is shown once"
+                    self.shown.add((job, failure))
                     self.broken.add(job)
                 case Ready(job):
                     assert job not in self.broken
@@ -675,8 +822,9 @@ class AnyOrder(RuleBasedStateMachine):
     def a_job_is_asked_for(self, job: str) -> None:
         job_id = f"r{len(self.asked) + 1}"
         self.asked[job_id] = Asked(job)
-        refused = job not in self.specs or (job in self.broken and self.fail_when_broken)
+        refused = job not in self.specs
         self.queues[job].append(job_id)
+        self.reasons[job] += 1
         self.send(Requested(job_id, job))
         assert (self.asked[job_id].final is State.FAILED) == refused
 
@@ -695,7 +843,10 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(data=st.data())
     def a_worker_is_ready(self, data: st.DataObject) -> None:
         worker_id = self.pick(data, ready=False, given=None)
-        self.workers[worker_id].ready = True
+        worker = self.workers[worker_id]
+        worker.ready_at = self.now
+        if worker.term_at is None and worker.job_id is None:
+            self.broken.discard(worker.job)
         self.send(StandbyReady(worker_id))
 
     @precondition(lambda self: self.those(ready=False))
@@ -727,6 +878,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def exit(self, worker_id: str, exit_: Exit) -> None:
         worker = self.workers.pop(worker_id)
+        self.reasons[worker.job] += worker.ready
         self.send(Exited(worker_id, exit_))
         if worker.job_id is not None:
             run = self.asked[worker.job_id]
@@ -761,10 +913,14 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(jobs=st.frozensets(st.sampled_from(JOBS), min_size=1))
     def files_are_saved(self, jobs: frozenset[str]) -> None:
-        self.broken -= jobs
+        self.forget(jobs)
         self.saving = True
         self.send(SourcesChanged(jobs))
         self.saving = False
+
+    def forget(self, jobs: Set[str]) -> None:
+        self.broken -= jobs
+        self.shown = {(job, failure) for job, failure in self.shown if job not in jobs}
 
     @rule(
         handlers=st.dictionaries(
@@ -773,16 +929,20 @@ class AnyOrder(RuleBasedStateMachine):
     )
     def the_app_is_deployed(self, handlers: Mapping[str, str]) -> None:
         specs = {name: in_any_order(name, handler) for name, handler in handlers.items()}
-        self.broken -= {name for name in JOBS if specs.get(name) != self.specs.get(name)}
+        self.forget({name for name in JOBS if specs.get(name) != self.specs.get(name)})
         self.specs = specs
         self.saving = True
         self.send(JobsChanged(specs))
         self.saving = False
 
-    @rule(seconds=st.sampled_from([0.0, 1.0, GRACE, TIMEOUT]))
+    @rule(seconds=st.sampled_from([0.0, 1.0, GRACE, TIMEOUT, MAX_AGE]))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
+        if not self.fail_when_broken:
+            for job, queue in self.queues.items():
+                self.reasons[job] += bool(queue)
         self.send(Tick())
+        self.ticked = self.now
         wakeup = self.supervisor.next_wakeup()
         assert wakeup is None or wakeup > self.now, "the timer must not spin"
         for worker in self.workers.values():
@@ -799,6 +959,13 @@ class AnyOrder(RuleBasedStateMachine):
         assert all(worker.kill_from is not None for worker in self.workers.values())
 
     # what holds at all times
+
+    @invariant()
+    def an_old_standby_has_a_successor(self) -> None:
+        for job in () if self.closing else self.specs:
+            old = [self.is_old(w) for w in self.coming(job) if w.ready]
+            if any(old) and self.ticked == self.now:
+                assert any(not self.is_old(w) for w in self.coming(job))
 
     @invariant()
     def no_more_run_than_allowed(self) -> None:
@@ -820,10 +987,13 @@ class AnyOrder(RuleBasedStateMachine):
         if self.closing:
             return
         for job, queue in self.queues.items():
-            if not queue or job in self.broken:
+            if not queue:
                 continue
-            free = [w for w in self.workers.values() if w.job == job and w.job_id is None]
-            coming = [w for w in free if w.term_at is None]
+            coming = self.coming(job)
+            if job in self.broken and not coming:
+                assert not self.fail_when_broken
+                assert self.supervisor.next_wakeup() is not None, "it will be tried again"
+                continue
             assert coming, "a queued run has a worker on its way"
             if any(w.ready for w in coming) and not (job == LIMITED and self.given(job)):
                 assert len(self.those(given=True)) == self.concurrency
@@ -831,12 +1001,17 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def there_are_not_more_workers_than_are_of_use(self) -> None:
         for job in JOBS:
-            unused = [
-                w
-                for w in self.workers.values()
-                if w.job == job and w.job_id is None and w.term_at is None
-            ]
-            assert len(unused) <= self.concurrency
+            old = [w for w in self.coming(job) if self.is_old(w)]
+            assert len(self.coming(job)) - len(old) <= self.concurrency
+            assert len(old) <= self.concurrency
+
+    def coming(self, job: str) -> list[Worker]:
+        """The workers that may still get a run."""
+        free = [w for w in self.workers.values() if w.job == job and w.job_id is None]
+        return [w for w in free if w.term_at is None]
+
+    def is_old(self, worker: Worker) -> bool:
+        return worker.ready_at is not None and self.now >= worker.ready_at + MAX_AGE
 
     def teardown(self) -> None:
         if not hasattr(self, "supervisor"):

@@ -1,0 +1,108 @@
+"""What the supervisor remembers of jobs, their runs and their workers.
+
+Times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from dataclasses import dataclass, field
+
+from devbridge.daemon.events import Record
+from devbridge.daemon.ledger import Change
+from devbridge.daemon.mending import Mending
+from devbridge.daemon.model import Exit, Failure, JobSpec, State
+
+
+class Why(enum.Enum):
+    """Why a running job is being stopped."""
+
+    CANCELLED = enum.auto()
+    TIMED_OUT = enum.auto()
+    SHUTDOWN = enum.auto()
+
+    @property
+    def state(self) -> State:
+        return State.TIMED_OUT if self is Why.TIMED_OUT else State.CANCELLED
+
+    @property
+    def detail(self) -> str | None:
+        return "devbridge dev was stopped" if self is Why.SHUTDOWN else None
+
+
+@dataclass(slots=True)
+class WorkerState:
+    """One worker process."""
+
+    job: str
+    deaths: int
+    """The job's `idle_deaths` when it was launched."""
+    beside: frozenset[str] = frozenset()
+    """The workers of the job that had loaded the handler then, and were still there."""
+    ready_at: float | None = None
+    """When it had loaded the handler; None: not yet."""
+    aged: bool = False
+    """It has waited for so long that another is to take its place."""
+    job_id: str | None = None
+    retired: bool = False
+    kill_at: float | None = None
+
+    @property
+    def ready(self) -> bool:
+        return self.ready_at is not None
+
+
+@dataclass(slots=True)
+class JobState:
+    """One job of the app."""
+
+    spec: JobSpec
+    announced: bool = False
+    """It was said that it is ready, and nothing else since."""
+    mending: Mending = field(default_factory=Mending)
+    idle_deaths: int = 0
+    queue: deque[str] = field(default_factory=deque)
+    waiting: list[str] = field(default_factory=list)
+    """Workers that are not taken yet, ready or not, without those that are retired."""
+
+
+@dataclass(slots=True)
+class RunState:
+    """What is queued, waits for its next attempt, or runs."""
+
+    job: str
+    attempt: int
+    order: int
+    worker_id: str = ""
+    deadline: float = 0.0
+    stopping: Why | None = None
+    told: bool = False
+    """It was said which limit it waits for."""
+
+
+def record(
+    job_id: str,
+    state: State,
+    now: float,
+    attempt: int,
+    *,
+    exit: Exit | None = None,
+    result: bytes | None = None,
+    failure: Failure | None = None,
+    detail: str | None = None,
+    worker_id: str = "",
+) -> Record:
+    return Record(
+        Change(
+            job_id=job_id,
+            state=state,
+            at=now,
+            attempt=attempt,
+            exit=exit,
+            result=result,
+            failure=failure,
+            detail=detail,
+        ),
+        worker_id,
+    )
