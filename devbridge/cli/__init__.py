@@ -15,13 +15,15 @@ import click
 
 from devbridge import __version__
 from devbridge.cli.common import errors_reported
+from devbridge.printable import Printer
+from devbridge.redaction import redacted
 
 COMMANDS: Final = {
     "init": "Create a working app in an empty folder.",
     "dev": "Deploy stubs in place of the jobs, and run the jobs live on this machine.",
     "invoke": "Start a job through the deployed invoker.",
     "jobs": "List the runs of this stage, the newest first.",
-    "logs": "Print what a run has printed, byte for byte.",
+    "logs": "Print what a run has printed.",
     "status": "Show all that is known of one run.",
     "wait": "Wait until a run has ended; the exit code tells how.",
     "cancel": "Cancel a run, whatever state it is in.",
@@ -59,16 +61,27 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
-        if "NO_COLOR" in os.environ:
-            ctx.color = False
+        ctx.color = True  # not click, but the `Printer` takes colours away
         # A job's result may be a number of more digits than Python reads by default, or have half
         # of a surrogate pair, which JSON allows and no encoding has.
         sys.set_int_max_str_digits(0)
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="backslashreplace")
-        with errors_reported(ctx):
-            return super().invoke(ctx)
+        streams = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = map(_printer, streams)
+        try:
+            with errors_reported(ctx):
+                return super().invoke(ctx)
+        finally:
+            sys.stdout, sys.stderr = streams
+
+
+def _printer(stream: Any) -> Any:
+    """What commands print to: fit for a terminal, and without credentials."""
+    if stream is None:  # closed by who started us
+        return None
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+    colour = stream.isatty() and "NO_COLOR" not in os.environ
+    return Printer(stream, colour=colour, redact=redacted)
 
 
 @click.group(

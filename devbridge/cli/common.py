@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 import click
 
+from devbridge import printable
 from devbridge.errors import (
     EXIT_INTERRUPTED,
     CloudError,
@@ -114,7 +115,9 @@ def errors_reported(ctx: click.Context) -> Iterator[None]:
 def _report(ctx: click.Context, error: Exception, text: str) -> None:
     if ctx.find_root().meta.get(_VERBOSE):
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {text}", err=True)
+    click.echo(
+        f"{click.style('error:', fg='red', bold=True)} {printable.continued(text)}", err=True
+    )
 
 
 def _discard_output() -> None:
@@ -135,7 +138,7 @@ def daemon_runs(config: Config) -> bool:
 
 def print_json(value: object) -> None:
     """Print JSON for programs, indented for people."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(printable.in_json(json.dumps(value, indent=2, ensure_ascii=False)))
 
 
 @contextlib.contextmanager

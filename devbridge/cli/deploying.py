@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from devbridge.errors import EXIT_ERROR, NotConfirmed
+from devbridge.printable import continued
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -66,7 +67,7 @@ def only_this(config: Config, command: str) -> Iterator[None]:
 
 def say_progress(progress: Progress) -> None:
     """One step of a deployment."""
-    line = f"  {progress}"
+    line = continued(f"  {progress}")
     click.echo(click.style(line, fg="red") if progress.failed else line)
 
 

@@ -25,6 +25,7 @@ from devbridge.cli.deploying import (
     ready,
 )
 from devbridge.errors import EXIT_INTERRUPTED, EXIT_OK, DevbridgeError
+from devbridge.printable import continued
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -390,4 +391,4 @@ def _colour() -> bool:
 
 
 def _say(text: str) -> None:
-    click.echo(text)
+    click.echo(continued(text))

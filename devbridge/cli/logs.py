@@ -1,4 +1,4 @@
-"""`devbridge logs`: what a run has printed, byte for byte."""
+"""`devbridge logs`: what a run has printed."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import click
 from devbridge.cli.common import app_options, daemon_runs
 from devbridge.cli.runs import NOBODY, found_run
 from devbridge.errors import UnknownRun
+from devbridge.printable import Cleaner, continued
 
 if TYPE_CHECKING:
     from devbridge.cli.build_logs import Stream
@@ -115,6 +116,7 @@ def _changes(path: Path) -> Iterator[object]:
 Examples:
   devbridge logs 3f2a                # the beginning of the id is enough
   devbridge logs 3f2a --follow       # until the run ends
+  devbridge logs 3f2a --raw          # the bytes, whatever they are
 """
 )
 @click.argument("job_id")
@@ -122,21 +124,21 @@ Examples:
 @click.option(
     "--all", "all_", is_flag=True, help="Of a deployed run: what CodeBuild has printed, too."
 )
+@click.option("--raw", is_flag=True, help="Byte for byte, what a terminal obeys included.")
 @app_options
-def logs(config: Config, *, job_id: str, follow_: bool, all_: bool) -> None:
-    """Print what a run has printed, byte for byte.
+def logs(config: Config, *, job_id: str, follow_: bool, all_: bool, raw: bool) -> None:
+    """Print what a run has printed.
+
+    Colours pass; other escape sequences and control characters, which could forge lines or take the
+    terminal over, are shown as text, like \\x1b. With --raw nothing is changed.
 
     JOB_ID is a run's id or an unambiguous beginning of it, as `devbridge jobs` shows it. What a
     deployed run prints comes from CloudWatch Logs.
     """
 
-    def write(chunk: bytes) -> None:
-        sys.stdout.buffer.write(chunk)
-        sys.stdout.buffer.flush()
-
     from devbridge.config import rotated_log  # noqa: PLC0415
 
-    with found_run(config, job_id) as (run, book):
+    with _writer(raw=raw) as write, found_run(config, job_id) as (run, book):
         if run.build is not None:
             _print_build(run.build, write, follow_=follow_, all_=all_)
             return
@@ -157,6 +159,24 @@ def logs(config: Config, *, job_id: str, follow_: bool, all_: bool) -> None:
         _say_why_nothing(entry)
 
 
+@contextlib.contextmanager
+def _writer(*, raw: bool) -> Iterator[Callable[[bytes], object]]:
+    """What the output goes through to stdout."""
+
+    def write(chunk: bytes) -> None:
+        sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+
+    if raw:
+        yield write
+        return
+    cleaner = Cleaner(write)
+    try:
+        yield cleaner
+    finally:
+        cleaner.end()
+
+
 def _copy_all(path: Path, write: Callable[[bytes], object]) -> None:
     parts = open_parts(path)
     try:
@@ -174,7 +194,7 @@ def _say_why_nothing(entry: Entry) -> None:
         return
     click.echo(f"{entry.job} {entry.state} before it started: it printed nothing", err=True)
     if entry.failure:
-        click.echo(f"{entry.failure.type}: {entry.failure.message}", err=True)
+        click.echo(continued(f"{entry.failure.type}: {entry.failure.message}"), err=True)
 
 
 def _print_build(

@@ -106,7 +106,8 @@ def get(config: Config, *, name: str) -> None:
         except NotFound:
             _must_be_defined(app, name)
             raise
-    click.echo(value)
+    # Programs get it as it is; a terminal does not obey it.
+    click.echo(value if sys.stdout.isatty() else value.encode("utf-8", "surrogatepass"))
 
 
 @secrets.command("remove")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from devbridge import printable
 from devbridge.cli.common import app_options, daemon_runs, print_json
 from devbridge.cli.jobs import as_json, run_time
 from devbridge.cli.logs import log_file
@@ -71,7 +72,7 @@ def lines(entry: Entry, history: History, log: str, now: float) -> Iterator[str]
         yield f"log       {log}"
     for index, (at, state, attempt, detail) in enumerate(history):
         again = f"  attempt {attempt}" if attempt > 1 else ""
-        why = f"  {detail}" if detail else ""
+        why = f"  {printable.one_line(detail)}" if detail else ""
         yield f"{'' if index else 'history':<9} {iso(at)}  {coloured(state)}{again}{why}"
 
 
@@ -89,12 +90,14 @@ def remote_lines(run: dict[str, Any]) -> Iterator[str]:
 
 
 def _labelled(label: str, text: str) -> Iterator[str]:
-    for index, line in enumerate(text.splitlines()):
+    for index, line in enumerate(printable.lines(text)):
         yield f"{'' if index else label:<9} {line}"
 
 
 def _result(text: str) -> str:
-    return f"result    {text[:RESULT_SHOWN]}" + ("…" if len(text) > RESULT_SHOWN else "")
+    return f"result    {printable.shown(text[:RESULT_SHOWN])}" + (
+        "…" if len(text) > RESULT_SHOWN else ""
+    )
 
 
 @click.command(

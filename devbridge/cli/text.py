@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from devbridge import printable
 from devbridge.constructs.values import duration
 from devbridge.daemon.model import State
 
@@ -42,8 +43,9 @@ def ago(seconds: float) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns apart by two blanks, nothing drawn; colours do not count as width."""
-    lines = [list(head), *map(list, rows)]
+    """Columns apart by two blanks, nothing drawn; colours do not count as width. A row is a line,
+    whatever is in its cells."""
+    lines = [list(head), *([printable.one_line(cell) for cell in row] for row in rows)]
     widths = [
         max(len(click.unstyle(line[column])) for line in lines) for column in range(len(head))
     ]

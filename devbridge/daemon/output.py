@@ -1,8 +1,8 @@
 """What workers print: one pipe each, read to the run's log file as it came and to the terminal.
 
 The log file gets the bytes unchanged. The terminal gets whole lines with the run's bar and the
-time: undecodable bytes as ``\\xff``, the last state of a progress bar, and a line without an end
-after a moment.
+time: colours, but nothing else that a terminal obeys (see `devbridge.printable`), undecodable bytes
+as ``\\xff``, the last state of a progress bar, and a line without an end after a moment.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from devbridge import printable
 from devbridge.config import rotated_log
 from devbridge.daemon import report
 from devbridge.daemon.terminal import Terminal
@@ -134,6 +135,8 @@ class Lines:
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
         self._partial = ""
+        self._suspicious = False
+        """Something came, not shown yet, that is not shown as it is."""
 
     @property
     def pending(self) -> bool:
@@ -141,29 +144,35 @@ class Lines:
 
     def feed(self, data: bytes, tag: str) -> str:
         """The lines that `data` completes, each behind `tag`, with newlines; or nothing."""
+        suspicious = self._suspicious or printable.suspicious(data)
         text = self._partial + self._decoder.decode(data)
         cut = text.rfind("\n") + 1
         if len(text) - cut > LONGEST_LINE:
             cut = len(text)
         self._partial = text[cut:]
-        return _tagged(text[:cut], tag)
+        # The decoder may hold the beginning of a character.
+        self._suspicious = suspicious and bool(self._partial or self._decoder.getstate()[0])
+        return _tagged(text[:cut], tag, suspicious=suspicious)
 
     def flush(self, tag: str) -> str:
-        """What has no end yet, as a line."""
-        text, self._partial = self._partial, ""
-        return _tagged(text, tag)
+        """What has no end yet, as a line. A colour of which only a part has come is kept back."""
+        cut = printable.cut_colour(self._partial)
+        text, self._partial = self._partial[:cut], self._partial[cut:]
+        return _tagged(text, tag, suspicious=self._suspicious)
 
     def end(self, tag: str) -> str:
         """What is left when nothing more will come, though it may end within a character."""
-        self._partial += self._decoder.decode(b"", final=True)
-        return self.flush(tag)
+        text, self._partial = self._partial + self._decoder.decode(b"", final=True), ""
+        return _tagged(text, tag, suspicious=self._suspicious)
 
 
-def _tagged(text: str, tag: str) -> str:
+def _tagged(text: str, tag: str, *, suspicious: bool) -> str:
     if not text:
         return ""
     if "\r" in text:
         text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    if suspicious:
+        text = printable.shown(text)
     if not text.endswith("\n"):
         text += "\n"
     # All but the last newline begin another line; each copy of the text counts here.

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from devbridge import printable
 from devbridge.daemon.events import Waits
 from devbridge.daemon.ledger import Change, Entry
 from devbridge.daemon.model import Failure, State
@@ -98,7 +99,7 @@ def ended(
     word = "Crashed" if entry.state is State.CRASHED else "Error"
     return [
         f"{style.bad(word)}{' ' * (8 - len(word))}{line}" if index == 0 else f"        {line}"
-        for index, line in enumerate(f"{failure.type}: {failure.message}".splitlines())
+        for index, line in enumerate(printable.lines(f"{failure.type}: {failure.message}"))
     ] + [*frames(failure), style.dim(f"        after {took}"), *last]
 
 
@@ -115,7 +116,7 @@ def countdown(grace: float) -> Sequence[float]:
 def broken(job: str, failure: Failure, style: Style) -> Sequence[str]:
     """A handler that cannot be loaded."""
     head = f"{style.bad('Error')}  {job} cannot be loaded: "
-    lines = f"{failure.type}: {failure.message}".splitlines()
+    lines = printable.lines(f"{failure.type}: {failure.message}")
     return [head + lines[0], *(f"       {line}" for line in lines[1:]), *frames(failure)]
 
 
@@ -130,7 +131,7 @@ def frames(failure: Failure) -> Sequence[str]:
     return [
         f"↳ {line}" if index == 0 else f"  {line}"
         for frame in failure.frames
-        for index, line in enumerate(frame.splitlines())
+        for index, line in enumerate(printable.lines(frame))
     ]
 
 
@@ -141,7 +142,8 @@ def elapsed(seconds: float) -> str:
 
 def shorten(json_text: bytes) -> str:
     text = json_text[: PAYLOAD_SHOWN * 4 + 4].decode("utf-8", "replace").translate(_ONE_LINE)
-    return text if len(text) <= PAYLOAD_SHOWN else text[:PAYLOAD_SHOWN] + "…"
+    # JSON has no escape sequences in it; DEL and what is not ASCII it may have.
+    return printable.shown(text if len(text) <= PAYLOAD_SHOWN else text[:PAYLOAD_SHOWN] + "…")
 
 
 def _text(result: bytes | None) -> str:

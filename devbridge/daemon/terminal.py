@@ -14,6 +14,9 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from devbridge.printable import continued
+from devbridge.redaction import redacted
+
 HIGH_WATER: Final = 1024 * 1024
 LOW_WATER: Final = 256 * 1024
 CLOSE_TIMEOUT: Final = 2.0
@@ -36,11 +39,11 @@ class Terminal:
         self._thread.start()
 
     def line(self, text: str = "") -> None:
-        """One line of devbridge's own."""
-        self.write(text.encode("utf-8", "backslashreplace") + b"\n")
+        """One line of devbridge's own. What it quotes may have more: they are indented."""
+        self.write(continued(redacted(text)).encode("utf-8", "backslashreplace") + b"\n")
 
     def write(self, data: bytes) -> None:
-        """Bytes that end with a newline."""
+        """Bytes that end with a newline, as they may be shown."""
         with self._lock:
             self._waiting += len(data)
         self._queue.put(data)

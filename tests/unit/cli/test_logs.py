@@ -31,11 +31,26 @@ def book(config: Config) -> Iterator[Book]:
     book.ledger.close()
 
 
-def test_a_log_is_printed_byte_for_byte(book: Book) -> None:
+def test_a_log_is_printed_byte_for_byte_for_who_wants_it(book: Book) -> None:
     book.log(ONE, RAW * 5000)
-    result = CliRunner().invoke(main, ["logs", ONE])
+    result = CliRunner().invoke(main, ["logs", ONE, "--raw"])
     assert result.exit_code == 0
     assert result.stdout_bytes == RAW * 5000
+
+
+@pytest.mark.parametrize("follow", [[], ["--follow"]])
+def test_a_log_is_printed_as_a_terminal_may_have_it(book: Book, follow: list[str]) -> None:
+    book.log(ONE, b"\x1b[31mred\n10%\r20%\n\x1b]52;c;QUFB\x07\x9b2J \xe2\x80\xae \xff\n\x1b[1mend")
+    book.start(ONE)
+    book.end(ONE, State.SUCCEEDED)
+    result = CliRunner().invoke(main, ["logs", ONE, *follow])
+    assert result.exit_code == 0
+    assert result.stdout_bytes.split(b"\n") == [
+        b"\x1b[31mred\x1b[0m",
+        b"10%\r20%",
+        b"\\x1b]52;c;QUFB\\x07\\x9b2J \\u202e \\xff",
+        b"\x1b[1mend\x1b[0m",
+    ]
 
 
 @pytest.mark.parametrize("given", ["aaaa1", "AAAA1", ONE[:-1]])

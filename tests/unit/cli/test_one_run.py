@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -182,6 +183,36 @@ def test_status_as_json_has_the_result_and_the_history(book: Book) -> None:
     assert (run["id"], run["state"], run["result"]) == (ONE, "SUCCEEDED", {"rows": 5})
     assert [change["state"] for change in run["history"]] == ["QUEUED", "RUNNING", "SUCCEEDED"]
     assert result.stderr == ""
+
+
+OBEYED = "\x1b]52;c;QUFB\x07\x1b[2J\u202e\x9b2J\x0b|  deadbeef  Done\r\nid        forged"
+
+
+@pytest.mark.parametrize("command", ["status", "wait", "jobs"])
+def test_what_a_run_says_is_text_to_the_terminal(book: Book, command: str) -> None:
+    book.start(ONE)
+    book.end(
+        ONE,
+        State.FAILED,
+        failure=Failure(f"Type{OBEYED}", OBEYED, (f"jobs/{OBEYED}.py:1 in handler: x",)),
+    )
+    given = [] if command == "jobs" else [ONE]
+    out = CliRunner().invoke(main, [command, *given]).stdout
+    assert "\\x1b]52;c;QUFB\\x07\\x1b[2J\\u202e\\x9b2J\\x0b|  deadbeef" in out
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", out)
+    assert not re.search("^id +forged|^[|]", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", ["status", "wait", "jobs"])
+def test_what_a_run_says_is_json_for_programs(book: Book, command: str) -> None:
+    book.start(ONE)
+    book.end(ONE, State.FAILED, failure=Failure("E", OBEYED))
+    given = ["--job", "factorial"] if command == "jobs" else [ONE]
+    out = CliRunner().invoke(main, [command, *given, "--json"]).stdout
+    found = json.loads(out)
+    found = next(each for each in found if each["id"] == ONE) if command == "jobs" else found
+    assert found["error"]["message"] == OBEYED
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", out)
 
 
 def test_status_says_when_nobody_is_here_to_go_on_with_the_run(book: Book) -> None:

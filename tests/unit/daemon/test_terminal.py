@@ -102,3 +102,12 @@ def test_colours_are_added_only_where_they_are_wanted(look: object) -> None:
     coloured = look(Style(True), "text")
     assert coloured.startswith("\x1b[")
     assert coloured.endswith("mtext\x1b[0m")
+
+
+def test_a_line_of_our_own_is_one_whatever_it_quotes() -> None:
+    screen = Screen()
+    screen.look()
+    screen.terminal.line("connection lost: \x1b[2Jgone\n|  deadbeef  Done    took 1ms")
+    screen.wait_for(b"1ms\n")
+    assert screen.shows == b"connection lost: \\x1b[2Jgone\n  |  deadbeef  Done    took 1ms\n"
+    screen.close()

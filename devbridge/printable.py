@@ -1,0 +1,165 @@
+"""What others wrote, made fit for a terminal: the one place that decides what may reach it.
+
+Colours pass (SGR, ``ESC [ ... m``: ECMA-48, 8.3.117) and are closed at the end of their line. What
+else a terminal obeys, and what reorders text, is shown as text: ``\\x1b``, ``\\u202e``. Pure.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable
+from typing import Any, Final, TextIO
+
+RESET: Final = "\x1b[0m"
+
+_SGR: Final = "\x1b\\[[0-9;:]{0,64}m"
+_BIDI: Final = "\u202a-\u202e\u2066-\u2069"
+"""Embeddings, overrides and isolates: they reorder what is read."""
+_SEPARATORS: Final = "\u2028\u2029"
+"""Of lines and paragraphs: they forge lines."""
+_C0: Final = "\x00-\x08\x0b\x0c\x0e-\x1f"
+"""Without tab, newline and carriage return."""
+_DEL_AND_C1: Final = "\x7f-\x9f"
+_BUT_RETURNS: Final = re.compile(f"({_SGR})|[{_C0}{_DEL_AND_C1}{_SEPARATORS}{_BIDI}]")
+_OBEYED: Final = re.compile(f"({_SGR})|[\r{_C0}{_DEL_AND_C1}{_SEPARATORS}{_BIDI}]")
+_COLOUR: Final = re.compile(_SGR)
+_RESETS: Final = (RESET, "\x1b[m")
+_BEGUN: Final = re.compile(r"\x1b(?:\[[0-9;:]{0,64})?\Z")
+_IN_JSON: Final = re.compile(f"[{_DEL_AND_C1}{_SEPARATORS}{_BIDI}]")
+
+_PLAIN: Final = bytes(
+    byte
+    for byte in range(256)
+    if byte in b"\t\n\r" or (byte >= 0x20 and byte not in (0x7F, 0xC2, 0xE2))
+)
+
+
+def suspicious(data: bytes) -> bool:
+    """Whether UTF-8 may have something that is not shown as it is; fast, for what is printed much.
+
+    C1 controls begin with the byte C2; separators and bidirectional controls with E2. A carriage
+    return is the caller's to decide.
+    """
+    return bool(data.translate(None, _PLAIN))
+
+
+def shown(text: str) -> str:
+    """One or more lines as they may be shown."""
+    return _closed(_OBEYED.sub(_escaped, text))
+
+
+def one_line(text: str) -> str:
+    """The same, newlines shown as ``\\n``."""
+    return shown(text.replace("\n", "\\n"))
+
+
+def lines(text: str) -> list[str]:
+    """The lines of a text as they may be shown; one at least."""
+    return shown(text.replace("\r\n", "\n").rstrip("\n")).split("\n")
+
+
+def continued(text: str) -> str:
+    """The same as one text, whose lines after the first are indented: none looks like another's."""
+    first, *others = lines(text)
+    return "\n".join(
+        [first, *(line if line[:1] in ("", " ", "\t") else f"  {line}" for line in others)]
+    )
+
+
+def in_json(text: str) -> str:
+    """JSON, with escapes of JSON's own for what `shown` would make unreadable to programs."""
+    return _IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def without_colours(text: str) -> str:
+    return _COLOUR.sub("", text)
+
+
+def cut_colour(text: str) -> int:
+    """Where a colour begins that the text's end cuts in two; the text's length if none does."""
+    begun = _BEGUN.search(text[-70:])
+    return len(text) - (len(begun[0]) if begun else 0)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    if found[1] is not None:
+        return found[1]
+    number = ord(found[0])
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
+
+
+def _closed(text: str) -> str:
+    if "\x1b" not in text:
+        return text
+    return "\n".join(map(_closed_line, text.split("\n")))
+
+
+def _closed_line(line: str) -> str:
+    colours = _COLOUR.findall(line)
+    return line + RESET if colours and colours[-1] not in _RESETS else line
+
+
+class Cleaner:
+    """Makes a stream of bytes fit for a terminal, as it comes. Carriage returns pass: they are what
+    progress bars are made of, and never leave their line."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+        self._held = ""
+        """A colour that has begun."""
+        self._open = False
+        """A colour of the line that has begun is not closed."""
+
+    def __call__(self, data: bytes) -> None:
+        self._take(self._decoder.decode(data))
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        self._take(self._decoder.decode(b"", final=True), end=True)
+
+    def _take(self, text: str, *, end: bool = False) -> None:
+        text = self._held + text
+        cut = len(text) if end else cut_colour(text)
+        text, self._held = text[:cut], text[cut:]
+        text = _BUT_RETURNS.sub(_escaped, text)
+        if "\x1b" in text or self._open:
+            parts = text.split("\n")
+            text = "\n".join([*map(self._ended, parts[:-1]), self._begun(parts[-1])])
+            if end and self._open:
+                text += RESET
+        if text:
+            self._write(text.encode("utf-8", "backslashreplace"))
+
+    def _ended(self, line: str) -> str:
+        line = self._begun(line)
+        closed, self._open = (line + RESET if self._open else line), False
+        return closed
+
+    def _begun(self, line: str) -> str:
+        if colours := _COLOUR.findall(line):
+            self._open = colours[-1] not in _RESETS
+        return line
+
+
+class Printer:
+    """Stands before a text stream: what is written to it is `shown`, and where the stream is no
+    terminal, or colours are not wanted, without colours."""
+
+    def __init__(self, stream: TextIO, *, colour: bool, redact: Callable[[str], str]) -> None:
+        self._stream = stream
+        self._colour = colour
+        self._redact = redact
+
+    def write(self, text: str) -> int:
+        cleaned = self._redact(shown(text))
+        self._stream.write(cleaned if self._colour else without_colours(cleaned))
+        return len(text)
+
+    def writelines(self, texts: Any) -> None:
+        for text in texts:
+            self.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
