@@ -19,7 +19,7 @@ from devbridge.protocol.codec import job_id as key_id
 from runner import turn
 
 MAX_INLINE: Final = 8 * 1024
-"""Bytes of a payload that a build's environment holds. A larger one is put into S3."""
+"""Bytes of a payload that a build's environment holds, where it may. All others are put into S3."""
 BATCH: Final = 100
 """CodeBuild's BatchGetBuilds takes no more ids at once."""
 RESULT_DAYS: Final = 30
@@ -33,6 +33,7 @@ _QUEUED_PHASES: Final = ("SUBMITTED", "QUEUED")
 _STARTING_PHASES: Final = ("PROVISIONING", "DOWNLOAD_SOURCE", "INSTALL", "PRE_BUILD")
 _HANDLER_PHASE: Final = "BUILD"
 _WITHOUT_ERROR: Final = {"SUCCEEDED": "SUCCEEDED", "STOPPED": "CANCELLED"}
+_ELSEWHERE: Final = "its message is in S3, `devbridge status` shows it"
 _EXIT_STATUS: Final = re.compile(r"exit status (\d+)")
 _MISSING: Final = ("NoSuchKey", "404", "AccessDenied", "403")
 """What S3 says of a key that does not exist; without the right to list, that access is denied."""
@@ -65,6 +66,8 @@ class Build:
     phase: str = ""
     log_group: str | None = None
     log_stream: str | None = None
+    error_at: str = ""
+    """The key of the error in the asset bucket, if its message is not here."""
 
     @property
     def final(self) -> bool:
@@ -113,6 +116,7 @@ def interpret(build: Mapping[str, Any], waiting: bool = False) -> Build:
         phase=build.get("currentPhase") or "",
         log_group=logs.get("groupName"),
         log_stream=logs.get("streamName"),
+        error_at=json.loads(told.get("DEVBRIDGE_ERROR") or "{}").get("at", ""),
     )
 
 
@@ -132,7 +136,7 @@ def _end(
         return _WITHOUT_ERROR[status], None, None
     if status == "FAILED" and (state := told.get("DEVBRIDGE_STATE")) in _ENDED:
         error = json.loads(told.get("DEVBRIDGE_ERROR") or "{}")
-        return str(state), error.get("type"), error.get("message")
+        return str(state), error.get("type"), error.get("message", _ELSEWHERE)
     where, why = _failed_phase(build)
     if status == "TIMED_OUT":
         if where in (_HANDLER_PHASE, ""):
@@ -176,6 +180,7 @@ class Builds:
         project: str,
         bucket: str,
         container: bool = False,
+        inline: bool = False,
     ) -> None:
         """
         Args:
@@ -184,6 +189,8 @@ class Builds:
             project: the job's CodeBuild project.
             bucket: the asset bucket.
             container: the job has no runner that could read a payload from S3.
+            inline: a small payload may be in the build's environment, which CodeBuild shows for a
+                year to all who may read builds.
         """
         self._codebuild = codebuild
         self._s3 = s3
@@ -192,6 +199,7 @@ class Builds:
         self._project = project
         self._bucket = bucket
         self._container = container
+        self._inline = inline or container
 
     def start(self, payload: bytes, *, key: str, remember: bool) -> tuple[str, str, bool]:
         """Start a run: its id, its state, and whether the key had started it before.
@@ -205,18 +213,31 @@ class Builds:
             PayloadTooLarge: a container job takes 8 KiB.
             ClientError: CodeBuild or S3 refused.
         """
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
         token = key_id(self._app, self._stage, self._job, key)
         if remember and (known := self._remembered(token)):
             return known.job_id, known.state, True
-        build = self._codebuild.start_build(
-            projectName=self._project,
-            idempotencyToken=token,
-            environmentVariablesOverride=[self._payload(payload, token)],
-        )["build"]
+        name, value, made = self._payload(payload, token)
+        variable = {"name": name, "value": value, "type": "PLAINTEXT"}
+        try:
+            build = self._codebuild.start_build(
+                projectName=self._project,
+                idempotencyToken=token,
+                environmentVariablesOverride=[variable],
+            )["build"]
+        except ClientError as error:
+            if made and error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
+                self._delete(value)
+            raise
+        state = interpret(build).state
+        if made and state not in ("QUEUED", "STARTING"):
+            # This token has started a run before, which has read and deleted its payload.
+            self._delete(value)
         if remember:
             record = {"Key": self._record(token), "Body": build["id"].encode()}
             self._s3().put_object(Bucket=self._bucket, ContentType="text/plain", **record)
-        return build["id"], interpret(build).state, False
+        return build["id"], state, False
 
     def get(self, job_id: str) -> Build:
         """
@@ -228,7 +249,7 @@ class Builds:
             raise UnknownRun(
                 f"nothing is known of a run {job_id!r}", where=f"project {self._project}"
             )
-        return found
+        return self._with_message(found)
 
     def cancel(self, job_id: str) -> tuple[str, str]:
         """Stop a run: the state that it was in, and the one that it is in now.
@@ -244,7 +265,8 @@ class Builds:
         return was.state, "CANCELLED" if was.state == "QUEUED" else stopped
 
     def list(self, limit: int, state: str | None = None) -> Runs:
-        """The newest runs, the newest first; with `state`, those that are in it."""
+        """The newest runs, the newest first; with `state`, those that are in it. Messages of errors
+        that are in S3 are left there."""
         found: list[Build] = []
         for ids in self._pages():
             some = ids[:limit] if state is None else ids
@@ -261,7 +283,7 @@ class Builds:
             for job_id in page
             if job_id.startswith(prefix) or job_id.partition(":")[2].startswith(prefix)
         ]
-        return list(self._interpreted(ids))
+        return [self._with_message(run) for run in self._interpreted(ids)]
 
     def result(self, build: Build) -> str:
         """What a run that has SUCCEEDED returned, a JSON text.
@@ -281,27 +303,53 @@ class Builds:
             )
         return body.decode()
 
+    def _with_message(self, build: Build) -> Build:
+        """The run with its error's message, if S3 still has it."""
+        if not build.error_at:
+            return build
+        body = self._read(build.error_at)
+        message = f"its message is not in S3: it is kept for {RESULT_DAYS} days"
+        if body is not None:
+            message = json.loads(body)["message"]
+        return replace(build, error_message=message)
+
     # --- payloads and keys ------------------------------------------------------------------
 
-    def _payload(self, payload: bytes, token: str) -> dict[str, str]:
-        """The variable that gives the payload to the build."""
+    def _payload(self, payload: bytes, token: str) -> tuple[str, str, bool]:
+        """The variable that gives the payload to the build, its value, and whether it names an
+        object of S3 that was made for it."""
         # A lone surrogate, which JSON allows, is no text for AWS; escaped, it is the same JSON.
         payload = payload.decode("utf-8", "surrogatepass").encode("utf-8", "backslashreplace")
-        if len(payload) <= MAX_INLINE:
-            name, value = "DEVBRIDGE_PAYLOAD", payload.decode()
-        elif self._container:
+        if self._inline and len(payload) <= MAX_INLINE:
+            return "DEVBRIDGE_PAYLOAD", payload.decode(), False
+        if self._container:
             raise PayloadTooLarge(
                 f"the payload has {len(payload):,} bytes; a container job takes {MAX_INLINE:,}",
                 where=f"job {self._job!r}",
                 remedy="put it in S3 and send the key",
             )
-        else:
-            # The same token must come with the same parameters.
-            name, value = "DEVBRIDGE_PAYLOAD_KEY", f"payloads/{self._place}/{token}.json"
+        # The same token must come with the same parameters.
+        key = f"payloads/{self._place}/{token}.json"
+        return "DEVBRIDGE_PAYLOAD_KEY", key, self._put_new(key, payload)
+
+    def _put_new(self, key: str, payload: bytes) -> bool:
+        """Store a payload unless one of the same token waits there: that is the one that counts."""
+        from botocore.exceptions import ClientError  # noqa: PLC0415
+
+        place = {"Bucket": self._bucket, "Key": key}
+        try:
             self._s3().put_object(
-                Bucket=self._bucket, Key=value, Body=payload, ContentType="application/json"
+                **place, Body=payload, ContentType="application/json", IfNoneMatch="*"
             )
-        return {"name": name, "value": value, "type": "PLAINTEXT"}
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "PreconditionFailed":
+                return False
+            raise
+        return True
+
+    def _delete(self, key: str) -> None:
+        # Unlike DeleteObject it does not raise if it may not: then the object expires.
+        self._s3().delete_objects(Bucket=self._bucket, Delete={"Objects": [{"Key": key}]})
 
     def _remembered(self, token: str) -> Build | None:
         """The run that this key has started, if it is still known."""

@@ -2,13 +2,17 @@
 
 What to run comes from the project's environment (DEVBRIDGE_JOB_NAME, DEVBRIDGE_HANDLER,
 DEVBRIDGE_TIMEOUT, DEVBRIDGE_ATTEMPTS, DEVBRIDGE_RETRY_DELAY, DEVBRIDGE_CONCURRENCY,
-DEVBRIDGE_MEMORY_MB, DEVBRIDGE_BUCKET), the payload from the build's: DEVBRIDGE_PAYLOAD, or
-DEVBRIDGE_PAYLOAD_KEY when it is in S3; with neither it is null.
+DEVBRIDGE_MEMORY_MB, DEVBRIDGE_BUCKET, DEVBRIDGE_INLINE), the payload from the build's:
+DEVBRIDGE_PAYLOAD, or DEVBRIDGE_PAYLOAD_KEY when it is in S3; with neither it is null.
 
 How it ended is told thrice: as ``export`` lines in ``.devbridge-exports``, which the build's last
 phase reads (DEVBRIDGE_STATE, DEVBRIDGE_RESULT, DEVBRIDGE_ERROR, DEVBRIDGE_ATTEMPT, and
 DEVBRIDGE_STARTED: when the first attempt began, in seconds since the epoch); as the last line of
 the output, ``{"devbridge": {...}}``; and by the exit code, 0 or 1.
+
+CodeBuild shows a build's environment and exported variables for a year to all who may read builds.
+Unless DEVBRIDGE_INLINE is set, what a run returns and what its error says is therefore put into S3,
+and the variables say where: ``@KEY``, ``{"type": ..., "at": KEY}``.
 """
 
 from __future__ import annotations
@@ -59,6 +63,8 @@ class Settings:
     concurrency: int
     """Runs of the job at the same time, at most; 0: any number."""
     bucket: str
+    inline: bool
+    """Results and messages may be in the build's variables, if they are small."""
     build_id: str
     build_arn: str
     root: str
@@ -79,6 +85,7 @@ class Settings:
             retry_delay=number("DEVBRIDGE_RETRY_DELAY", 1),
             concurrency=int(number("DEVBRIDGE_CONCURRENCY", 0)),
             bucket=environment.get("DEVBRIDGE_BUCKET", ""),
+            inline=bool(environment.get("DEVBRIDGE_INLINE")),
             build_id=environment.get("CODEBUILD_BUILD_ID", "local:0"),
             build_arn=environment.get("CODEBUILD_BUILD_ARN", ""),
             root=os.path.abspath(environment.get("CODEBUILD_SRC_DIR") or os.getcwd()),
@@ -91,7 +98,15 @@ class Settings:
 
     @property
     def result_key(self) -> str:
-        return f"results/{self.app}/{self.stage}/{self.job}/{self.build_id.partition(':')[2]}.json"
+        return self._key("json")
+
+    @property
+    def error_key(self) -> str:
+        return self._key("error.json")
+
+    def _key(self, suffix: str) -> str:
+        place = f"results/{self.app}/{self.stage}/{self.job}"
+        return f"{place}/{self.build_id.partition(':')[2]}.{suffix}"
 
 
 def main() -> int:
@@ -116,6 +131,7 @@ class Build:
         self._settings = settings
         self._inbox = inbox
         self._output = output
+        self._inline = settings.inline
         self._attempt = 1
         self._started: float | None = None
 
@@ -128,6 +144,7 @@ class Build:
             end = self._attempts(payload, worker_environment(self._settings, environment))
             return end, stored(self._settings, end)
         except aws.AwsError as error:
+            self._inline = True  # It says nothing of the payload.
             return End(FAILED, failure=Failure(type(error).__name__, str(error))), None
 
     # --- before the handler -----------------------------------------------------------------
@@ -223,13 +240,28 @@ class Build:
             exports["DEVBRIDGE_RESULT"] = result
             told += f', "result": {json.dumps(result) if result[0] == "@" else result}'
         if failure := end.failure or (_TERMINATED if end.state == CANCELLED else None):
-            error = exports["DEVBRIDGE_ERROR"] = error_json(failure)
+            # The log has the traceback anyway.
+            error = error_json(failure)
             told += f', "error": {error}'
+            exports["DEVBRIDGE_ERROR"] = self._stored_error(failure, error)
         # In one piece: whoever reads the log knows the runner's last words by both lines.
         self._output.line(f'{last}\n{{"devbridge": {{{told}}}}}')
         with open(os.path.join(self._settings.root, EXPORTS), "w", encoding="ascii") as file:
             for name, value in exports.items():
                 file.write(f"export {name}={shlex.quote(value)}\n")
+
+    def _stored_error(self, failure: Failure, error: str) -> str:
+        """The error as the build's record may show it."""
+        if self._inline:
+            return error
+        key = self._settings.error_key
+        try:
+            aws.put_object(self._settings.bucket, key, error.encode())
+        except aws.AwsError as refusal:
+            self._say("Warning", f"the error's message is only in this log: {refusal}")
+            message = "its message is in the log of the build, S3 did not take it"
+            return json.dumps({"type": _cut(failure.type), "message": message})
+        return json.dumps({"type": _cut(failure.type), "at": key})
 
     def _invoke(self) -> None:
         attempts = self._settings.attempts
@@ -268,7 +300,7 @@ def worker_environment(settings: Settings, environment: Mapping[str, str]) -> di
 
 def stored(settings: Settings, end: End) -> str | None:
     """The result as a variable can hold it: a JSON text of ASCII characters, or ``@KEY`` when it
-    is large and was put into S3.
+    is large, or not for all who may read builds, and was put into S3.
 
     Raises:
         AwsError: it cannot be stored.
@@ -276,7 +308,7 @@ def stored(settings: Settings, end: End) -> str | None:
     if end.state != SUCCEEDED or end.result is None:
         return None
     text = ascii_json(end.result.decode())
-    if len(text) <= MAX_INLINE:
+    if text == "null" or (settings.inline and len(text) <= MAX_INLINE):
         return text
     aws.put_object(settings.bucket, settings.result_key, end.result)
     return f"@{settings.result_key}"

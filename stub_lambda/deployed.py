@@ -49,6 +49,7 @@ def builds_of(app: str, stage: str, job: str, project: Project) -> Builds:
         project=project.name,
         bucket=project.bucket,
         container=project.container,
+        inline=project.inline,
     )
 
 

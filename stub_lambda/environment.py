@@ -17,6 +17,8 @@ class Project:
     """The asset bucket: large payloads and results are there."""
     container: bool = False
     """The job is a container's command, which gets its payload in its environment only."""
+    inline: bool = False
+    """A small payload may be in the build's environment."""
 
     @staticmethod
     def from_environment() -> Project | None:
@@ -28,8 +30,10 @@ class Project:
         name = os.environ.get("DEVBRIDGE_PROJECT")
         if not name:
             return None
-        container = bool(os.environ.get("DEVBRIDGE_CONTAINER"))
-        return Project(name, required("DEVBRIDGE_BUCKET"), container)
+        container, inline = (
+            bool(os.environ.get(f"DEVBRIDGE_{what}")) for what in ("CONTAINER", "INLINE")
+        )
+        return Project(name, required("DEVBRIDGE_BUCKET"), container, inline)
 
 
 def required(name: str) -> str:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from devbridge.constructs import values
 from devbridge.constructs.values import APP_NAME, APP_NAME_ALLOWED, NAME, NAME_ALLOWED
@@ -19,6 +19,7 @@ _PACKAGE: Final = str(Path(__file__).resolve().parents[1]) + os.sep
 
 C = TypeVar("C", bound="Construct")
 R = TypeVar("R")
+PayloadPlace = Literal["s3", "inline"]
 Transform = Callable[[Any], None]
 """Changes a construct's main troposphere resource in place, just before it is deployed."""
 
@@ -80,6 +81,9 @@ class App:
             that is deployed.
         tags: of everything that is deployed; 40 at most, together with a construct's own.
         permissions_boundary: the ARN of a managed policy that no role of the app can exceed.
+        payload: where payloads, results and messages of errors of runs in CodeBuild are, unless a
+            job says otherwise: "s3", or "inline" for small ones in the build's environment, which
+            CodeBuild shows for a year to all who may read builds.
 
     Raises:
         InvalidValue: a value is not allowed.
@@ -91,6 +95,7 @@ class App:
         *,
         tags: Mapping[str, str] = {},
         permissions_boundary: str | None = None,
+        payload: PayloadPlace = "s3",
     ) -> None:
         current = _loading.get()
         self.root = current.root if current else _caller()[0].parent
@@ -115,6 +120,10 @@ class App:
             raise self._invalid(
                 f"{self!r}: permissions_boundary {permissions_boundary!r}", values.BOUNDARY_ALLOWED
             )
+        if payload not in values.PAYLOAD:
+            allowed = " or ".join(map(repr, values.PAYLOAD))
+            raise self._invalid(f"{self!r}: payload {payload!r}", allowed)
+        self.payload: PayloadPlace = payload
         self.tags = dict(tags)
         self.permissions_boundary = permissions_boundary
         if current:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
 from devbridge.constructs import values
-from devbridge.constructs.app import App, Transform
+from devbridge.constructs.app import App, PayloadPlace, Transform
 from devbridge.constructs.code import (
     Architecture,
     Code,
@@ -47,6 +47,10 @@ class Job(Code):
         offline: what happens to a run that is asked for while nobody runs `devbridge dev`: "queue"
             keeps it until somebody does, "error" refuses it, "cloud" starts the CodeBuild project.
             The default is what the stage says (`devbridge dev --offline`).
+        payload: where payload, result and error message of a run in CodeBuild are: "s3", where only
+            the roles of this job and its invoker read them and they expire; or "inline", in the
+            build's own record as far as they are small. By default as the app says; a container
+            job's is inline.
         enable_live_dev: False runs it in CodeBuild on dev stages too, never on the laptop.
         environment: further environment variables, 4096 bytes at most; not PATH and HOME, which
             are the machine's.
@@ -82,6 +86,7 @@ class Job(Code):
         retry_delay: Duration = "1 second",
         concurrency: int | None = None,
         offline: Offline | None = None,
+        payload: PayloadPlace | None = None,
         enable_live_dev: bool = True,
         environment: Mapping[str, str] = {},
         bind: Sequence[Bindable] = (),
@@ -131,6 +136,7 @@ class Job(Code):
         ):
             raise self.invalid("concurrency", concurrency, "a whole number from 1 to 1000, or None")
         self.choice("offline", offline, values.OFFLINE)
+        self.choice("payload", payload, values.PAYLOAD)
         self.live = self.flag("enable_live_dev", enable_live_dev)
         """Whether `devbridge dev` runs it on the laptop."""
         if runtime == _CONTAINER:
@@ -138,6 +144,9 @@ class Job(Code):
             if concurrency is not None:
                 # Its build is the user's own image, where nothing could wait for its turn.
                 raise self.invalid("concurrency", concurrency, "not with runtime='container'")
+            if payload == "s3":
+                allowed = "'inline' with runtime='container': its image reads the environment only"
+                raise self.invalid("payload", payload, allowed)
         elif container is not None:
             raise self.invalid("container", container, "only with runtime='container'")
         self.handler = None if runtime == _CONTAINER else parsed_handler(self, handler)
@@ -146,6 +155,8 @@ class Job(Code):
         self.timeout = limit
         self.memory_mb = memory
         self.offline = offline
+        self.inline = runtime == _CONTAINER or (payload or app.payload) == "inline"
+        """Whether CodeBuild's record of a run may have its payload, result and error."""
         self.retries = retries
         self.retry_delay = delay
         self.concurrency = concurrency

@@ -28,6 +28,7 @@ Duration = str | timedelta
 
 ARCHITECTURES: Final = ("x86_64", "arm64")
 OFFLINE: Final = ("queue", "error", "cloud")
+PAYLOAD: Final = ("s3", "inline")
 
 JOB_TIMEOUT: Final = (timedelta(minutes=5), timedelta(hours=36))
 RETRY_DELAY: Final = (timedelta(), timedelta(hours=1))

@@ -112,7 +112,10 @@ def stage(
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
-    for name in ("probe", "typed", "retried", "single", "short", "broken", "second", "remote"):
+    for name in (
+        *("probe", "typed", "retried", "single", "short", "broken", "second", "remote"),
+        *("shown", "hidden"),
+    ):
         settings[f"DEVBRIDGE_Job_functionName_{name}"] = f"options-{chosen.name}-{name}-invoker"
     for key, value in settings.items():
         monkeypatch.setenv(key, value)
@@ -133,6 +136,30 @@ def test_a_payload_arrives_as_it_was_sent_and_its_result_comes_back(stage: Stage
 def test_a_large_payload_and_a_large_result_arrive_whole(stage: Stage) -> None:
     assert stage.does("size", text="ü" * 100_000) == 100_000
     assert stage.does("big", size=100_000) == "x" * 100_000
+
+
+@pytest.mark.parametrize("fail", [False, True])
+@pytest.mark.parametrize("name", ["hidden", "shown"])
+def test_payload_result_and_message_are_told_and_a_builds_record_has_them_only_if_it_may(
+    stage: Stage, name: str, fail: bool
+) -> None:
+    card = f"card-4111-{name}-{fail}"
+    status = stage.ended(name, {"card": card, "fail": fail})
+    told = json.loads(ok(stage.cli("status", status.job_id, "--json")).stdout)
+    if fail:
+        assert (status.error_type, status.error_message) == ("ValueError", card)
+        assert (told["error"]["type"], told["error"]["message"]) == ("ValueError", card)
+        assert card in ok(stage.cli("logs", status.job_id)).stdout
+    else:
+        assert stage.job(name).result(status.job_id) == told["result"] == card
+    if stage.name == "deployed":
+        builds = boto3.client("codebuild").batch_get_builds(ids=[status.job_id])["builds"]
+        assert [build["id"] for build in builds] == [status.job_id]
+        assert (card in str(builds)) == (name == "shown")
+        s3 = boto3.client("s3")
+        (bucket,) = [b["Name"] for b in s3.list_buckets()["Buckets"] if "assets" in b["Name"]]
+        left = s3.list_objects_v2(Bucket=bucket, Prefix=f"payloads/options/deployed/{name}/")
+        assert left["KeyCount"] == 0
 
 
 def test_a_payload_is_decoded_to_the_handlers_type_and_its_result_is_json(stage: Stage) -> None:

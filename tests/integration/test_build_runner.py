@@ -181,6 +181,7 @@ class Source:
             "DEVBRIDGE_TIMEOUT": "60",
             "DEVBRIDGE_MEMORY_MB": "3072",
             "DEVBRIDGE_BUCKET": BUCKET,
+            "DEVBRIDGE_INLINE": "1",
             **self.aws.environment(),
             **({} if payload is None else {"DEVBRIDGE_PAYLOAD": payload}),
             **{key: str(value) for key, value in more.items()},
@@ -556,6 +557,46 @@ def test_a_result_that_cannot_be_stored_fails_the_run(source: Source) -> None:
     ended = source.run(code, "1", DEVBRIDGE_BUCKET="no-such-bucket-anywhere")
     assert ended.told["state"] == "FAILED"
     assert "NoSuchBucket" in ended.error["message"]
+
+
+@pytest.mark.parametrize("value", ["4111", ["a" * 5000], "", False])
+def test_unless_results_are_inline_the_builds_variables_only_say_where_they_are(
+    source: Source, value: object
+) -> None:
+    ended = source.run(ECHO, json.dumps(value), DEVBRIDGE_INLINE="")
+    key = f"results/{PLACE}/{UUID}.json"
+    assert ended.exports["DEVBRIDGE_RESULT"] == ended.told["result"] == f"@{key}"
+    body = source.aws.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    assert json.loads(body) == value
+
+
+def test_unless_messages_are_inline_the_builds_variables_only_say_where_they_are(
+    source: Source,
+) -> None:
+    code = "def handler(payload):\n    raise ValueError(payload)"
+    ended = source.run(code, '"4111"', DEVBRIDGE_INLINE="")
+    key = f"results/{PLACE}/{UUID}.error.json"
+    assert json.loads(ended.exports["DEVBRIDGE_ERROR"]) == {"type": "ValueError", "at": key}
+    assert "4111" not in json.dumps(ended.exports)
+    body = source.aws.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    assert json.loads(body) == {"type": "ValueError", "message": "4111"}
+
+
+def test_a_message_that_s3_does_not_take_is_in_the_log(source: Source) -> None:
+    code = "def handler(payload):\n    raise ValueError(payload)"
+    more = {"DEVBRIDGE_INLINE": "", "DEVBRIDGE_BUCKET": "no-such-bucket-anywhere"}
+    ended = source.run(code, '"4111"', **more)
+    assert json.loads(ended.exports["DEVBRIDGE_ERROR"]) == {
+        "type": "ValueError",
+        "message": "its message is in the log of the build, S3 did not take it",
+    }
+    assert "ValueError: 4111" in ended.output
+
+
+def test_a_payload_that_cannot_be_read_is_told_at_once(source: Source) -> None:
+    more = {"DEVBRIDGE_INLINE": "", "DEVBRIDGE_PAYLOAD_KEY": f"payloads/{PLACE}/gone.json"}
+    ended = source.run(ECHO, **more)
+    assert "NoSuchKey" in ended.error["message"]
 
 
 def test_a_run_waits_until_it_is_its_turn(source: Source) -> None:

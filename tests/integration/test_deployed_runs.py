@@ -69,6 +69,7 @@ class Stage:
             "PYTHONPATH": str(ROOT),
             "DEVBRIDGE_JOB_NAME": "factorial",
             "DEVBRIDGE_HANDLER": "job.handler",
+            "DEVBRIDGE_INLINE": "1",
         }
         minor = f"{sys.version_info.major}.{sys.version_info.minor}"
         self.codebuild.make_project(

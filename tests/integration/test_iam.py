@@ -148,6 +148,7 @@ NOBODY_MAY: Final = (
     ("s3:GetObject", "s3 {assets}/payloads/shop/elsewhere/worker/x.json"),
     ("s3:GetObject", "s3 {assets}/results/shop-2/{stage}/worker/x.json"),
     ("s3:PutObject", "s3 {assets}/payloads/shop/elsewhere/worker/x.json"),
+    ("s3:DeleteObject", "s3 {assets}/payloads/shop/elsewhere/worker/x.json"),
     ("s3:PutObject", "s3 {assets}/runs/shop/elsewhere/worker/x"),
     ("sqs:DeleteQueue", "sqs {OrdersQueue}"),
     ("sqs:PurgeQueue", "sqs {OrdersQueue}"),
@@ -246,6 +247,10 @@ def logs(group: str) -> tuple[Row, ...]:
 
 INVOKERS: Final[tuple[Row, ...]] = (
     ("s3:PutObject", "s3 {assets}/payloads/shop/{stage}/worker/x.json"),
+    *(
+        ("s3:DeleteObject", f"s3 {{assets}}/payloads/shop/{{stage}}/{job}/x.json")
+        for job in ("worker", "plain", "plain-2")
+    ),
     ("s3:PutObject", "s3 {assets}/runs/shop/{stage}/worker/x"),
     ("s3:GetObject", "s3 {assets}/runs/shop/{stage}/worker/x"),
     ("s3:GetObject", "s3 {assets}/results/shop/{stage}/worker/x.json"),

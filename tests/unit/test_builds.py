@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 
 from devbridge.builds import Build, Builds, interpret, is_build_id
@@ -28,7 +29,9 @@ class There:
         )
         self.builds = self.runs_of()
 
-    def runs_of(self, *, container: bool = False, project: str = PROJECT) -> Builds:
+    def runs_of(
+        self, *, container: bool = False, inline: bool = False, project: str = PROJECT
+    ) -> Builds:
         return Builds(
             self.codebuild.client,
             lambda: self.s3,
@@ -38,10 +41,15 @@ class There:
             project=project,
             bucket=BUCKET,
             container=container,
+            inline=inline,
         )
 
     def keys(self) -> list[str]:
         return [o["Key"] for o in self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+
+    def object(self, key: str) -> bytes:
+        body: bytes = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        return body
 
     def given(self, job_id: str) -> dict[str, str]:
         """What a build's environment has of its payload."""
@@ -241,16 +249,69 @@ def test_an_end_without_the_runners_word_is_told_as_what_it_was(
 # --- starting -----------------------------------------------------------------------------------
 
 
+TOKEN = codec.job_id("demo", "prod", "factorial", "k")
+PAYLOAD = f"payloads/demo/prod/factorial/{TOKEN}.json"
+RECORD = f"runs/demo/prod/factorial/{TOKEN}"
+
+
+@pytest.mark.parametrize("inline", [False, True])
 @pytest.mark.parametrize("remember", [False, True])
-def test_a_key_starts_one_run(remember: bool) -> None:
+def test_a_key_starts_one_run(remember: bool, inline: bool) -> None:
     there = There()
-    first = there.builds.start(b'{"num":5}', key="k", remember=remember)
-    again = there.builds.start(b'{"num":5}', key="k", remember=remember)
-    other = there.builds.start(b'{"num":5}', key="other", remember=remember)
+    runs = there.runs_of(inline=inline)
+    first = runs.start(b'{"num":5}', key="k", remember=remember)
+    again = runs.start(b'{"num":5}', key="k", remember=remember)
+    other = runs.start(b'{"num":5}', key="other", remember=remember)
     assert first == (next(iter(there.codebuild.builds)), "QUEUED", False)
     assert again == (first[0], "QUEUED", remember)
     assert other[0] != first[0]
-    assert there.given(first[0]) == {"DEVBRIDGE_PAYLOAD": '{"num":5}'}
+
+
+def test_a_builds_record_has_a_pointer_to_its_payload_and_nothing_of_it() -> None:
+    there = There()
+    job_id, *_ = there.builds.start(b'{"card":4111}', key="k", remember=False)
+    assert there.given(job_id) == {"DEVBRIDGE_PAYLOAD_KEY": PAYLOAD}
+    assert "4111" not in json.dumps(there.codebuild.builds[job_id])
+    assert there.keys() == [PAYLOAD]
+    assert there.object(PAYLOAD) == b'{"card":4111}'
+
+
+def test_of_two_payloads_with_one_key_the_first_counts_as_in_devbridge_dev() -> None:
+    there = There()
+    first, *_ = there.builds.start(b"1", key="k", remember=False)
+    assert there.builds.start(b"2", key="k", remember=False)[0] == first
+    assert there.object(PAYLOAD) == b"1"
+
+
+def test_a_call_that_comes_again_when_the_run_has_read_its_payload_leaves_none() -> None:
+    there = There()
+    job_id, *_ = there.builds.start(b"1", key="k", remember=False)
+    there.s3.delete_object(Bucket=BUCKET, Key=PAYLOAD)
+    there.codebuild.builds[job_id]["currentPhase"] = "BUILD"
+    assert there.builds.start(b"1", key="k", remember=False)[:2] == (job_id, "RUNNING")
+    assert there.keys() == []
+
+
+def test_a_run_that_codebuild_refuses_leaves_no_payload() -> None:
+    there = There()
+    there.runs_of(inline=True).start(b"1", key="k", remember=False)
+    with pytest.raises(ClientError, match="mismatch"):
+        there.builds.start(b"1", key="k", remember=False)
+    assert there.keys() == []
+
+
+def test_a_payload_stays_when_nobody_knows_whether_the_run_was_started() -> None:
+    there = There()
+    there.codebuild.client.meta.events.register_first(
+        "before-send.codebuild", lambda **_: raise_(ReadTimeoutError(endpoint_url="u"))
+    )
+    with pytest.raises(ReadTimeoutError):
+        there.builds.start(b"1", key="k", remember=False)
+    assert there.keys() == [PAYLOAD]
+
+
+def raise_(error: Exception) -> NoReturn:
+    raise error
 
 
 def test_a_users_key_is_known_when_codebuild_has_forgotten_it() -> None:
@@ -259,8 +320,8 @@ def test_a_users_key_is_known_when_codebuild_has_forgotten_it() -> None:
     there.codebuild.tokens.clear()
     there.codebuild.builds[job_id]["buildStatus"] = "SUCCEEDED"
     assert there.builds.start(b"2", key="k", remember=True) == (job_id, "SUCCEEDED", True)
-    token = codec.job_id("demo", "prod", "factorial", "k")
-    assert there.keys() == [f"runs/demo/prod/factorial/{token}"]
+    assert there.keys() == [PAYLOAD, RECORD]
+    assert there.object(PAYLOAD) == b"1"
 
 
 def test_a_users_key_whose_run_is_forgotten_starts_another() -> None:
@@ -275,23 +336,22 @@ def test_a_users_key_whose_run_is_forgotten_starts_another() -> None:
 
 def test_a_generated_key_leaves_nothing_behind() -> None:
     there = There()
-    there.builds.start(b"1", key="k", remember=False)
+    there.runs_of(inline=True).start(b"1", key="k", remember=False)
     assert there.keys() == []
 
 
 @pytest.mark.parametrize(("size", "inline"), [(8192, True), (8193, False)])
-def test_a_large_payload_goes_through_s3(size: int, inline: bool) -> None:
+def test_of_a_job_that_says_inline_a_large_payload_goes_through_s3(size: int, inline: bool) -> None:
     there, payload = There(), b'"' + b"x" * (size - 2) + b'"'
-    job_id, *_ = there.builds.start(payload, key="k", remember=False)
-    there.builds.start(payload, key="k", remember=False)  # the same parameters again
+    runs = there.runs_of(inline=True)
+    job_id, *_ = runs.start(payload, key="k", remember=False)
+    runs.start(payload, key="k", remember=False)  # the same parameters again
     if inline:
         assert there.given(job_id) == {"DEVBRIDGE_PAYLOAD": payload.decode()}
         assert there.keys() == []
     else:
-        (key,) = there.keys()
-        assert key.startswith("payloads/demo/prod/factorial/")
-        assert there.given(job_id) == {"DEVBRIDGE_PAYLOAD_KEY": key}
-        assert there.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == payload
+        assert there.given(job_id) == {"DEVBRIDGE_PAYLOAD_KEY": PAYLOAD}
+        assert there.object(PAYLOAD) == payload
 
 
 def test_a_container_takes_small_payloads_only() -> None:
@@ -305,9 +365,11 @@ def test_a_container_takes_small_payloads_only() -> None:
 def test_what_is_json_and_no_text_is_escaped() -> None:
     there = There()
     payload = codec.dump_json({"half": "\ud800", "face": "\U0001f642"})
-    job_id, *_ = there.builds.start(payload, key="k", remember=False)
+    job_id, *_ = there.runs_of(inline=True).start(payload, key="k", remember=False)
     value = there.given(job_id)["DEVBRIDGE_PAYLOAD"]
-    assert value == '{"half":"\\ud800","face":"\U0001f642"}'
+    there.builds.start(payload, key="other", remember=False)
+    (key,) = there.keys()
+    assert value == there.object(key).decode() == '{"half":"\\ud800","face":"\U0001f642"}'
     assert json.loads(value) == {"half": "\ud800", "face": "\U0001f642"}
 
 
@@ -390,3 +452,22 @@ def test_a_result_that_s3_has_deleted_is_told() -> None:
     gone = Build(BUILD, "factorial", "SUCCEEDED", result="@results/x.json")
     with pytest.raises(CloudError, match="large results are kept for 30 days"):
         There().builds.result(gone)
+
+
+def test_a_message_that_is_in_s3_is_read_for_who_asks_about_that_run_only() -> None:
+    there, at = There(), "results/demo/prod/factorial/u.error.json"
+    error = json.dumps({"type": "KeyError", "at": at})
+    told = exported(STATE="FAILED", ERROR=error)
+    build = there.codebuild.add("FAILED", exportedEnvironmentVariables=told)
+    body = json.dumps({"type": "KeyError", "message": "'card'"}).encode()
+    there.s3.put_object(Bucket=BUCKET, Key=at, Body=body)
+    (listed,) = there.builds.list(1)
+    assert (listed.error_type, listed.error_message) == (
+        "KeyError",
+        "its message is in S3, `devbridge status` shows it",
+    )
+    assert there.builds.get(build["id"]).error_message == "'card'"
+    assert [run.error_message for run in there.builds.find(build["id"])] == ["'card'"]
+    there.s3.delete_object(Bucket=BUCKET, Key=at)
+    gone = there.builds.get(build["id"])
+    assert gone.error_message == "its message is not in S3: it is kept for 30 days"

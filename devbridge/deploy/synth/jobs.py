@@ -218,6 +218,8 @@ def _runner_variables(stack: Stack, job: Job) -> dict[str, str]:
         "DEVBRIDGE_MEMORY_MB": str(job.memory_mb),
         "DEVBRIDGE_BUCKET": stack.assets.bucket,
     }
+    if job.inline:
+        found["DEVBRIDGE_INLINE"] = "1"
     if job.concurrency:
         found["DEVBRIDGE_CONCURRENCY"] = str(job.concurrency)
     return found
@@ -304,7 +306,7 @@ def _builds(stack: Stack, jobs: Sequence[Job]) -> list[Json]:
             [f"codebuild:{action}" for action in actions],
             [_project_arn(stack, job) for job in jobs],
         ),
-        allow(["s3:PutObject"], [arn("s3", f"{bucket}/payloads/{own}")]),
+        allow(["s3:DeleteObject", "s3:PutObject"], [arn("s3", f"{bucket}/payloads/{own}")]),
         allow(["s3:GetObject", "s3:PutObject"], [arn("s3", f"{bucket}/runs/{own}")]),
         allow(["s3:GetObject"], [arn("s3", f"{bucket}/results/{own}")]),
     ]
@@ -327,6 +329,8 @@ def _add_invoker(stack: Stack, job: Job) -> None:
         environment["DEVBRIDGE_BUCKET"] = stack.assets.bucket
         if job.container:
             environment["DEVBRIDGE_CONTAINER"] = "1"
+        if job.inline:
+            environment["DEVBRIDGE_INLINE"] = "1"
     key = stack.assets.invoker if deployed else stack.assets.stub
     what = "starts builds of" if deployed else "forwards to devbridge dev"
     resource = awslambda.Function(

@@ -30,6 +30,8 @@ probe = Job(
     install=["cowsay==6.1"],
     log_retention="3 days",
 )
+shown = Job(app, "shown", handler="jobs/shown.handler", payload="inline")
+hidden = Job(app, "hidden", handler="jobs/shown.handler")
 retried = Job(app, "retried", handler="jobs/retried.handler", retries=2, retry_delay="0 seconds")
 single = Job(app, "single", handler="jobs/single.handler", concurrency=1, bind=[notes])
 short = Job(app, "short", handler="jobs/short.handler")

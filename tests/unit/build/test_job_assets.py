@@ -116,6 +116,7 @@ def test_the_zips_run_the_job_in_a_bare_interpreter(
             "DEVBRIDGE_JOB_NAME": "a",
             "DEVBRIDGE_HANDLER": "jobs/a.handler",
             "DEVBRIDGE_PAYLOAD": '{"n": 21}',
+            "DEVBRIDGE_INLINE": "1",
             "AWS_REGION": "eu-west-1",
         },
         capture_output=True,

@@ -302,10 +302,33 @@ def test_the_invokers_role_may_start_those_builds_and_pass_their_payloads(
         if statement["Action"][0].startswith("s3:")
     ]
     assert granted == [
-        (["s3:PutObject"], sub(f"{bucket}/payloads/demo/dev/*")),
+        (["s3:DeleteObject", "s3:PutObject"], sub(f"{bucket}/payloads/demo/dev/*")),
         (["s3:GetObject", "s3:PutObject"], sub(f"{bucket}/runs/demo/dev/*")),
         (["s3:GetObject"], sub(f"{bucket}/results/demo/dev/*")),
     ]
+
+
+@pytest.mark.parametrize(
+    ("of_app", "of_job", "inline"),
+    [
+        ({}, {}, False),
+        ({"payload": "inline"}, {}, True),
+        ({"payload": "inline"}, {"payload": "s3"}, False),
+        ({"payload": "s3"}, {"payload": "inline"}, True),
+    ],
+)
+def test_runner_and_invoker_are_told_that_payloads_may_be_inline(
+    root: Path, of_app: Any, of_job: Any, inline: bool
+) -> None:
+    with loading(root):
+        app = App("demo", **of_app)
+        Job(app, "a", handler="jobs/a.handler", **of_job)
+    template = made(app, mode="deployed")
+    for found in (
+        variables(template, "AJobProject"),
+        properties(template, "AJobInvoker")["Environment"]["Variables"],
+    ):
+        assert found.get("DEVBRIDGE_INLINE") == ("1" if inline else None)
 
 
 def test_a_deployed_stage_has_no_permission_for_iot_anywhere(synthed: MakeJob) -> None:

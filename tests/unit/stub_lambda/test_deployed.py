@@ -111,8 +111,10 @@ def test_the_size_of_a_result_is_that_of_the_answer_that_lambda_writes() -> None
 
 
 def test_a_key_that_came_with_another_payload_before_is_told_as_that(
-    codebuild: FakeCodeBuild,
+    codebuild: FakeCodeBuild, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """As far as CodeBuild sees payloads: where the job's are inline."""
+    monkeypatch.setenv("DEVBRIDGE_INLINE", "1")
     ask("run", payload=1, idempotencyKey="g", generatedKey=True)
     error = ask("run", payload=2, idempotencyKey="g", generatedKey=True)["error"]
     assert error["code"] == "CloudError"

@@ -1,0 +1,4 @@
+def handler(payload):
+    if payload["fail"]:
+        raise ValueError(payload["card"])
+    return payload["card"]
