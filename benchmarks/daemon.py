@@ -97,7 +97,6 @@ async def _main(setup: Setup) -> None:
             root=root,
             python=python,
             logs=logs,
-            preload=root / ".devbridge" / "preload.json",
             concurrency=setup.concurrency,
             grace=5.0,
         ),

@@ -31,7 +31,7 @@ async def save(bench: Bench) -> list[Row]:
     ):
         setup = prepare(bench, broker.port, stamps)
         async with harness.daemon(setup) as daemon:
-            await settle_preload(setup)
+            await settle_preload(daemon)
             for turn in range(bench.times(60, 2) + 2):
                 for kind in KINDS:
                     took = await _save(setup, stamps, daemon, kind, turn)
@@ -60,14 +60,14 @@ def prepare(bench: Bench, port: int, stamps: Stamps) -> Setup:
     return Setup(root=str(root), port=port, jobs=jobs)
 
 
-async def settle_preload(setup: Setup) -> None:
-    """Wait until the daemon has learned what to preload, and its zygote has done so."""
-    learned = setup.ledger.with_name("preload.json")
-    seen, since = -1, time.monotonic()
+async def settle_preload(daemon: Watched) -> None:
+    """Wait until the daemon has learned what to preload, and its zygote has done so: its processes
+    are the same for a while."""
+    seen, since = harness.descendants(daemon.pid), time.monotonic()
     while time.monotonic() - since < 1.5:
-        size = learned.stat().st_size if learned.exists() else -1
-        if size != seen:
-            seen, since = size, time.monotonic()
+        now = harness.descendants(daemon.pid)
+        if now != seen:
+            seen, since = now, time.monotonic()
         await asyncio.sleep(0.05)
 
 

@@ -64,7 +64,7 @@ async def _measure(
     bench: Bench, setup: Setup, stamps: harness.Stamps, count: int
 ) -> tuple[float, float]:
     async with harness.daemon(setup) as daemon, harness.client(setup.port) as client:
-        await settle_preload(setup)
+        await settle_preload(daemon)
         stamps.forget("loaded")
         stamps.forget("run")
         published = [client.run("sdk", None) for _ in range(count)]
@@ -77,5 +77,5 @@ async def _measure(
         done = daemon.expecting(b"Done ")
         os.close(os.open(bench.scratch / "gate", os.O_WRONLY))
         await harness.soon(done)
-        await settle_preload(setup)
+        await settle_preload(daemon)
     return (last - began) / 1e9, memory

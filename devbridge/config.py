@@ -73,6 +73,11 @@ class Config:
         return self.stage_dir / "schemas.json"
 
     @property
+    def fresh_jobs(self) -> Path:
+        """Which live jobs get fresh interpreters, and why, since the last `devbridge dev` began."""
+        return self.stage_dir / "fresh_jobs.json"
+
+    @property
     def ledger(self) -> Path:
         return self.stage_dir / "ledger.sqlite"
 

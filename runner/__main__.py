@@ -2,7 +2,7 @@
 
 Without arguments it runs one invocation as the environment says. ``die-with PID`` in front ends the
 process when its parent, PID, is gone; ``zygote FD`` serves forked workers on that socket instead;
-``build`` runs a whole job, as AWS CodeBuild does.
+``build`` runs a whole job, as AWS CodeBuild does. A worker ends as `runner.ending` says.
 """
 
 from __future__ import annotations
@@ -34,18 +34,32 @@ def main() -> int:
         die_with_parent(int(arguments[1]))
         arguments = arguments[2:]
     if arguments[:1] == ["zygote"]:
-        from runner.zygote import main as zygote  # noqa: PLC0415
-
-        return zygote(int(arguments[1]))
+        return _zygote(int(arguments[1]))
     if arguments[:1] == ["build"]:
         # `-m` has put the app's folder there, whose files may have names of the standard library.
         sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != os.getcwd()]
         from runner.build import main as build  # noqa: PLC0415
 
         return build()
+    from runner import ending  # noqa: PLC0415
     from runner.worker import main as worker  # noqa: PLC0415
 
-    return worker()
+    return ending.leave(worker())
+
+
+def _zygote(descriptor: int) -> int:
+    # What is imported first is what a worker that is no fork has at its beginning.
+    from runner import ending  # noqa: PLC0415
+    from runner.worker import main as worker  # noqa: PLC0415
+
+    base = frozenset(sys.modules)
+    from runner.preloading import Notes  # noqa: PLC0415
+
+    notes = Notes(base)
+    notes.begin()
+    from runner.zygote import main as zygote  # noqa: PLC0415
+
+    return ending.leave(worker()) if zygote(descriptor, notes) else 0
 
 
 if __name__ == "__main__":

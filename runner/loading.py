@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
-from runner import warm
+from runner import preloaded, warm
 from runner.failure import HandlerNotFound, is_users
 
 Handler = Callable[..., Any]
@@ -72,15 +72,23 @@ def takes_context(handler: Handler) -> bool:
     return len(positional) >= 2 or any(p.kind is p.VAR_POSITIONAL for p in parameters)
 
 
-def modules(root: str) -> dict[str, list[str]]:
-    """The files of the app that are imported, and the third-party modules in import order.
+def modules(root: str) -> dict[str, Any]:
+    """What is imported: the app's files, and the third-party modules in import order.
 
-    In a fork, without those that its zygote has imported already.
+    In a fork also why the preloaded modules are not used, if they are not: ``problem`` is what the
+    import found changed, ``stale`` an installed file that is not the one that was preloaded.
     """
     files: list[str] = []
     third_party: list[str] = []
-    for name in warm.new_modules():
-        filename = getattr(sys.modules.get(name), "__file__", None)
+    shelf = preloaded.shelf()
+    known = shelf.notes if shelf is not None else {}
+    for name, module in list(sys.modules.items()):
+        note = known.get(name)
+        if note is not None and note.module is module:  # looking at it would copy its memory
+            if note.file is not None:
+                third_party.append(name)
+            continue
+        filename = getattr(module, "__file__", None)
         if not isinstance(filename, str):
             continue
         filename = os.path.abspath(filename)
@@ -88,7 +96,10 @@ def modules(root: str) -> dict[str, list[str]]:
             files.append(filename)
         elif _is_third_party(name, filename):
             third_party.append(name)
-    return {"userFiles": files, "thirdParty": third_party + warm.news()}
+    found: dict[str, Any] = {"userFiles": files, "thirdParty": third_party + warm.news()}
+    if shelf is not None:
+        found.update(zygote=os.getppid(), problem=shelf.problem, stale=shelf.stale)
+    return found
 
 
 def _is_third_party(name: str, filename: str) -> bool:
@@ -97,9 +108,7 @@ def _is_third_party(name: str, filename: str) -> bool:
     top = name.partition(".")[0]
     if top in ("devbridge", "runner", "__main__"):
         return top == "devbridge"
-    return f"{os.sep}site-packages{os.sep}" in filename or (
-        f"{os.sep}dist-packages{os.sep}" in filename
-    )
+    return preloaded.is_installed(filename)
 
 
 def _is_candidate(value: object, module: str) -> bool:

@@ -1,14 +1,15 @@
 """Keeps what botocore reads from its own data files across sessions, so that forks inherit it.
 
-A client costs 50 to 100 ms, most of it parsing JSON that is installed with botocore and never
-changes; botocore keeps it for one session only. In the zygote, and so in the workers that it forks,
-it is kept for the process: the files' contents, and which services there are. Only files of the
-installed packages are kept. What a worker read and its zygote had not is reported as a module named
-``botocore.data:PATH``, so that the next zygote reads it before it forks.
+A client costs 50 to 100 ms, most of it parsing JSON that is installed with botocore; botocore keeps
+it for one session only. The workers of a zygote inherit the files' contents, each for the first
+session that asks, and which services there are. Only files of the installed packages are kept, and
+only as long as they do not change. What a worker read and its zygote had not is reported as a
+module named ``botocore.data:PATH``, so that the next zygote reads it before it forks.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import sys
@@ -16,10 +17,10 @@ from typing import Any
 
 PREFIX = "botocore.data:"
 
-_files: dict[str, Any] = {}
-_services: dict[tuple[tuple[str, ...], str], list[str]] = {}
-_inherited: set[str] = set()
-_modules: set[str] = set()
+_files: dict[str, tuple[tuple[int, int] | None, Any]] = {}
+_services: dict[tuple[tuple[tuple[str, int], ...], str], list[str]] = {}
+_news: dict[str, None] = {}
+_forked = False
 
 
 def install() -> None:
@@ -30,21 +31,29 @@ def install() -> None:
     loaders: Any = importlib.import_module("botocore.loaders")
     load, list_services = loaders.JSONFileLoader.load_file, loaders.Loader.list_available_services
 
+    @functools.wraps(load)
     def load_file(self: Any, file_path: str) -> Any:
-        if file_path in _files:
-            return _files[file_path]
+        # A session may change what it has read, so each kept content is handed out once.
+        kept = _files.pop(file_path, None) if _forked else None
+        if kept is not None and kept[0] == _sign(file_path):
+            return kept[1]
         content = load(self, file_path)
-        if content is not None and _is_installed(file_path):
-            _files[file_path] = content
+        if content is not None and kept is None and _is_installed(file_path):
+            if _forked:
+                _news[PREFIX + file_path] = None
+            else:
+                _files[file_path] = (_sign(file_path), content)
         return content
 
+    @functools.wraps(list_services)
     def list_available_services(self: Any, type_name: str) -> list[str]:
         paths = tuple(path for path in self.search_paths if os.path.isdir(path))
         if not all(map(_is_installed, paths)):  # the developer has models in ~/.aws/models
             return list(list_services(self, type_name))
-        if (paths, type_name) not in _services:
-            _services[paths, type_name] = list_services(self, type_name)
-        return list(_services[paths, type_name])
+        key = (tuple((path, os.stat(path).st_mtime_ns) for path in paths), type_name)
+        if key not in _services:
+            _services[key] = list_services(self, type_name)
+        return list(_services[key])
 
     loaders.JSONFileLoader.load_file = load_file
     loaders.Loader.list_available_services = list_available_services
@@ -63,22 +72,25 @@ def read(name: str) -> None:
 
 
 def keep() -> None:
-    """From now on what is read or imported is news, for the zygote that comes next."""
-    _inherited.update(_files)
-    _modules.update(sys.modules)
-
-
-def new_modules() -> list[str]:
-    """The names of the modules that this process did not inherit, in import order.
-
-    The others are known to the daemon, and looking at each in a fork copies its memory.
-    """
-    return [name for name in sys.modules if name not in _modules]
+    """From now on what is read is news, for the zygote that comes next."""
+    global _forked  # noqa: PLW0603 - one for the process
+    _forked = True
 
 
 def news() -> list[str]:
     """What this worker has read and its zygote had not, under the names for `read`."""
-    return [PREFIX + path for path in _files if path not in _inherited]
+    return list(_news)
+
+
+def _sign(path: str) -> tuple[int, int] | None:
+    """By what a change of the file is seen that botocore finds under `path`."""
+    for ending in (".json", ".json.gz"):
+        try:
+            status = os.stat(path + ending)
+        except OSError:
+            continue
+        return status.st_mtime_ns, status.st_size
+    return None
 
 
 def _is_installed(path: str) -> bool:

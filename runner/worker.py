@@ -5,9 +5,9 @@ the Runtime API went away; a handler's ``sys.exit(n)`` is reported and its code 
 KeyboardInterrupt. Anything else is the handler's own doing (``os._exit``, a signal), and leaves the
 invocation without an answer, which is how the daemon recognises a crash.
 
-After the answer the process ends as any Python program does: non-daemon threads are waited for,
-``atexit`` functions run, open files are flushed. (Lambda would freeze it instead.) How long it may
-take is bounded by who started it, not here.
+After the answer the process ends as any Python program does (see `runner.ending`): non-daemon
+threads are waited for, ``atexit`` functions run, open files are flushed. (Lambda would freeze it
+instead.) How long it may take is bounded by who started it, not here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import sys
 from types import CoroutineType
 from typing import Any
 
-from runner import failure, limits, loading, results
+from runner import failure, limits, loading, preloaded, results
 from runner.client import RuntimeApiGone, RuntimeClient
 from runner.context import Context
 
@@ -50,9 +50,11 @@ def _run(client: RuntimeClient, root: str) -> int:
     except BaseException as error:
         limits.lift_memory()
         _flush()
+        _report(client, root)
         client.fail_init(limits.explain(error, failure.describe(error, root)))
         return _exit_code(error) or EXIT_FAILED
     client.report_modules(loading.modules(root))
+    known = preloaded.trouble()
     headers, body = client.next()
 
     request_id = headers["lambda-runtime-aws-request-id"]
@@ -65,13 +67,21 @@ def _run(client: RuntimeClient, root: str) -> int:
         _leave_if_forked(pid)
         limits.lift_memory()
         _flush()
+        _report(client, root, known)
         client.fail(request_id, limits.explain(error, failure.describe(error, root)))
         return _exit_code(error)
     _leave_if_forked(pid)
     limits.lift_memory()
     _flush()
+    _report(client, root, known)
     client.respond(request_id, result)
     return 0
+
+
+def _report(client: RuntimeClient, root: str, known: object = None) -> None:
+    """Tell that what was preloaded is not what this process would have imported, if that is new."""
+    if preloaded.trouble() != known:
+        client.report_modules(loading.modules(root))
 
 
 def _load(root: str) -> loading.Handler:

@@ -1,7 +1,8 @@
-"""The zygote: imports the app's third-party modules once, then forks each worker from itself.
+"""The zygote: imports the AWS SDK, and what the app vouches for, once; then forks each worker.
 
-It never imports the app's own code, so a saved file is always read anew. It serves one daemon over
-a Unix stream socket, a JSON document a line. From the daemon, in this order:
+Nothing else is imported before the fork, and a worker sees what is only when it imports it itself:
+see `runner.preloaded`. It serves one daemon over a Unix stream socket, a JSON document a line. From
+the daemon, in this order:
 
 ``{"preload": [NAMES]}``   first, once; answered by ``{"ready": {"failed": {NAME: WHY}}}``, or, when
                            an import left a thread running, ``{"unsafe": NAME}`` and the end: a
@@ -36,30 +37,29 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from runner import process, warm
+from runner import preloaded, process, warm
+from runner.preloading import Notes
 
 LINGER = 10.0
 """Seconds that a worker's own children may take to end once it is gone."""
 
 
-def main(descriptor: int) -> int:
-    """Serve the daemon at the other end of `descriptor`; in a forked worker, run that worker."""
+def main(descriptor: int, notes: Notes) -> bool:
+    """Serve the daemon at the other end of `descriptor`. True in a fork, which is a worker now."""
     # What is collected leaves holes, and filling them in a fork copies pages: see `gc.freeze`.
     gc.disable()
     control = socket.socket(fileno=descriptor)
     control.set_inheritable(False)
-    zygote = Zygote(control)
+    zygote = Zygote(control, notes)
     if not zygote.preload():
-        return 0
+        return False
     process.adopt_orphans()
     process.outlive_parent()  # from here on, the closed socket says it, and there is time to clean
     request = zygote.serve()
     if request is None:
-        return 0
-    from runner.worker import main as worker  # noqa: PLC0415 - preloaded; only named here
-
+        return False
     become_worker(request)
-    return worker()
+    return True
 
 
 class Request:
@@ -74,8 +74,9 @@ class Request:
 class Zygote:
     """The parent's side; `serve` returns a request in each forked child, and None at the end."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, notes: Notes) -> None:
         self._control = control
+        self._notes = notes
         self._pid = os.getpid()
         self._buffer = b""
         self._descriptors: list[int] = []
@@ -89,9 +90,7 @@ class Zygote:
         failed: dict[str, str] = {}
         data = [name for name in names if name.startswith(warm.PREFIX)]
         steps: list[tuple[str, Callable[[str], object]]] = [
-            (name, importlib.import_module)
-            for name in ("runner.worker", *names)
-            if name not in data
+            (name, importlib.import_module) for name in names if name not in data
         ]
         if any(name.partition(".")[0] in ("botocore", "boto3") for name in names):
             steps += [
@@ -107,6 +106,7 @@ class Zygote:
                 self._send({"unsafe": name})
                 return False
         warm.keep()
+        preloaded.use(self._notes.end())
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         gc.freeze()
@@ -170,6 +170,8 @@ class Zygote:
             # The session comes first: a signal to the group must reach this worker.
             os.setsid()
             process.die_with_parent(self._pid)
+            for others in self._descriptors:
+                os.close(others)
             return Request(message["root"], message["environment"], output)
         os.close(output)
         self._workers.add(pid)
@@ -254,6 +256,4 @@ def become_worker(request: Request) -> None:
     os.environ.update(request.environment)
     time.tzset()
     os.chdir(request.root)
-    # Python's own generator reseeds itself after a fork; numpy's global one does not.
-    if "numpy.random" in sys.modules:
-        sys.modules["numpy.random"].seed()
+    del sys.orig_argv[-2:]

@@ -257,6 +257,7 @@ def _compose(
             for line in news if set(news) - known else [said]:
                 terminal.line(line)
         now = (changed, wanted, done.outputs)
+        await launcher.preload(changed.preload)
         return {job.name: job for job in done.jobs}, _files(changed)
 
     async def outdated() -> bool:
@@ -271,6 +272,7 @@ def _compose(
         terminal.line(style.good(text) if health is Health.GOOD else style.bad(text))
 
     style = Style(terminal.colour)
+    launcher = _launcher(config, terminal)
     developer = DeveloperCredentials(cloud, say_of_credentials)
     ledger = Ledger.open(config.ledger)
     forget_old_runs(config, ledger)
@@ -278,7 +280,7 @@ def _compose(
         root=config.root,
         python=config.python,
         logs=config.logs_dir,
-        preload=config.stage_dir / "preload.json",
+        preload=app.preload,
         concurrency=config.concurrency,
         grace=config.grace,
         fail_when_broken=config.on_broken == "fail",
@@ -301,7 +303,7 @@ def _compose(
         app_files=_files(app),
         app_loaded=app.loaded_at,
         ledger=ledger,
-        launcher=_launcher(config),
+        launcher=launcher,
         make_transport=make_transport,
         credentials=RoleCredentials(
             lambda: cloud.client("sts"), explain=cloud.explain, renew=developer.refused
@@ -337,16 +339,23 @@ def retyped(before: Schemas, after: Schemas) -> Sequence[str]:
     return sorted(job for job in jobs if before.get(job) != after.get(job))
 
 
-def _launcher(config: Config) -> Launcher:
+def _launcher(config: Config, terminal: Terminal) -> Launcher:
     """Forks of a zygote on Linux; elsewhere, where forking is not safe, fresh processes."""
+    from devbridge.daemon.environment import scrubbed  # noqa: PLC0415
     from devbridge.daemon.workers import FreshLauncher  # noqa: PLC0415
     from devbridge.daemon.zygote import ZygoteLauncher  # noqa: PLC0415
 
     if sys.platform != "linux":
         return FreshLauncher()
-    own = ("AWS_", "DEVBRIDGE_")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(own)}
-    return ZygoteLauncher(config.python, environment)
+    log = logging.getLogger("devbridge.preload")
+    return ZygoteLauncher(
+        config.python,
+        scrubbed(os.environ),
+        root=config.root,
+        say=terminal.line,
+        details=terminal.line if config.verbose else log.info,
+        record=config.fresh_jobs,
+    )
 
 
 def _stop_on_signals(daemon: Daemon, stop: asyncio.Event, terminal: Terminal) -> None:

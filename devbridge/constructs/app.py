@@ -84,6 +84,8 @@ class App:
         payload: where payloads, results and messages of errors of runs in CodeBuild are, unless a
             job says otherwise: "s3", or "inline" for small ones in the build's environment, which
             CodeBuild shows for a year to all who may read builds.
+        preload: modules that live runs need not import each time. Whoever names one vouches that
+            it may be imported once for all runs, before their processes exist.
 
     Raises:
         InvalidValue: a value is not allowed.
@@ -96,6 +98,7 @@ class App:
         tags: Mapping[str, str] = {},
         permissions_boundary: str | None = None,
         payload: PayloadPlace = "s3",
+        preload: Sequence[str] = (),
     ) -> None:
         current = _loading.get()
         self.root = current.root if current else _caller()[0].parent
@@ -124,6 +127,9 @@ class App:
             allowed = " or ".join(map(repr, values.PAYLOAD))
             raise self._invalid(f"{self!r}: payload {payload!r}", allowed)
         self.payload: PayloadPlace = payload
+        if problem := values.preload_problem(preload):
+            raise self._invalid(f"{self!r}: preload {problem[0]}", problem[1])
+        self.preload = tuple(preload)
         self.tags = dict(tags)
         self.permissions_boundary = permissions_boundary
         if current:

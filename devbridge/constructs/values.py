@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from keyword import iskeyword
 from typing import Final
 
 APP_NAME: Final = re.compile(r"(?=.{1,32}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
@@ -206,6 +207,17 @@ def tags_problem(tags: object) -> Problem | None:
         return f"of {len(tags)} keys", f"at most {TAGS_LIMIT}, the app's included"
     twice = len({key.lower() for key in tags}) < len(tags)
     return ("with a key twice", "keys that differ in more than case, by IAM") if twice else None
+
+
+def preload_problem(modules: object) -> Problem | None:
+    """The first of `preload` that cannot be a module's name."""
+    if isinstance(modules, str) or not isinstance(modules, Sequence):
+        return repr(modules), "a list of names of modules"
+    for name in modules:
+        parts = name.split(".") if isinstance(name, str) else ()
+        if not parts or any(not part.isidentifier() or iskeyword(part) for part in parts):
+            return repr(name), "names of modules, e.g. 'pandas' or 'google.cloud.storage'"
+    return None
 
 
 def boundary(value: object) -> bool:

@@ -220,6 +220,7 @@ class Crew:
                     handler=spec.handler,
                     python=self._python,
                     environment=self._environment(spec, address),
+                    job=spec.name,
                 ),
                 output_fd,
             )

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from devbridge.daemon import report, succession
+from devbridge.daemon import preload, report, succession
 from devbridge.daemon.bridge import Bridge
 from devbridge.daemon.crew import Crew, Member
 from devbridge.daemon.dispatch import Dispatcher
@@ -51,7 +51,6 @@ from devbridge.daemon.events import (
 from devbridge.daemon.ledger import Change, Ledger, LedgerError
 from devbridge.daemon.model import Failure, JobSpec, Modules
 from devbridge.daemon.output import MAX_LOG
-from devbridge.daemon.preload import Preload
 from devbridge.daemon.recovery import recover
 from devbridge.daemon.reload import Sources, Watcher
 from devbridge.daemon.runtime_api import CredentialsProvider, RuntimeApi, WorkerAddress
@@ -80,8 +79,8 @@ class Settings:
     root: Path
     python: Path
     logs: Path
-    preload: Path
-    """A file that remembers which third-party modules the zygote imports."""
+    preload: Sequence[str] = ()
+    """What the app vouches for: modules that workers find imported already."""
     concurrency: int
     grace: float
     fail_when_broken: bool = True
@@ -136,7 +135,6 @@ class Daemon:
         self._tried_at: dict[str, float] = {}
         """When those that were shown as broken were tried again, if they were."""
         self._shown_broken: set[str] = set()
-        self._preload = Preload(settings.preload)
         self._sources = Sources(settings.root, app_files, app_loaded)
         self._watcher = Watcher()
         self._app_saved = asyncio.Event()
@@ -180,8 +178,9 @@ class Daemon:
             LedgerError: the ledger could not be written; nothing unwritten was acknowledged.
         """
         await self._runtime_api.start()
-        if self._preload.names:
-            await self._launcher.preload(self._preload.names)
+        handlers = [job.handler for job in self._jobs.values()]
+        names = preload.names(self._settings.root, handlers, self._settings.preload)
+        await self._launcher.preload(names)
         self._watcher.watch(self._sources.directories())
         self.handle(self._recover())
         background: list[asyncio.Task[Any]] = [
@@ -429,24 +428,13 @@ class Daemon:
             return
         stale = self._sources.imported(member.job, modules.user_files, member.launched_at)
         self._watcher.watch(self._sources.directories())
-        if stale:
+        if self._launcher.reported(member.job, modules) or stale:
             self.handle([SourcesChanged(frozenset({member.job}))])
-        self._learn(modules.third_party)
 
     def credentials_failed(self, worker_id: str, message: str) -> None:
         member = self._crew.member(worker_id)
         if member is not None:
             member.capture.say(self._style.bad(f"no credentials for the worker: {message}"))
-
-    def _learn(self, third_party: Sequence[str]) -> None:
-        if not self._preload.learn(third_party):
-            return
-        preloading = self._loop.create_task(self._launcher.preload(self._preload.names))
-        preloading.add_done_callback(self._preload_done)
-
-    def _preload_done(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._terminal.line(self._style.warn(f"workers start without a zygote: {error}"))
 
     # --- hot reload -------------------------------------------------------------------------
 

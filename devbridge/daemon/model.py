@@ -75,7 +75,14 @@ class Modules:
     """Files below the app's folder: these are watched."""
     third_party: tuple[str, ...]
     """Installed modules by their full names, in import order, and what botocore read of its data
-    (``botocore.data:PATH``): a zygote imports these before it forks."""
+    (``botocore.data:PATH``): a zygote reads that before it forks."""
+    zygote: int | None = None
+    """Whose fork the worker is; None: it is a fresh interpreter."""
+    problem: str | None = None
+    """What the worker found changed, so that its zygote's modules are not what it would have
+    imported."""
+    stale: str | None = None
+    """The same, when it is an installed file."""
 
 
 @dataclass(frozen=True, slots=True)

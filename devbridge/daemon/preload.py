@@ -1,37 +1,33 @@
-"""The third-party modules that handlers import, remembered so that the next start is warm."""
+"""What is imported before workers exist: the AWS SDK, if used, and what the app vouches for.
+
+Which of it a job sees, and when, is decided in its worker: see `runner.preloaded`. Here it is only
+a question of speed.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
-from devbridge.config import private_file
-
-
-class Preload:
-    """A list of module names, in import order, and the file that keeps it."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.names: list[str] = _read(path)
-
-    def learn(self, names: Iterable[str]) -> bool:
-        """Add what is new; False when nothing is."""
-        new = [name for name in names if name not in self.names]
-        if not new:
-            return False
-        self.names += new
-        with contextlib.suppress(OSError), os.fdopen(private_file(self._path), "w") as file:
-            json.dump(self.names, file)
-        return True
+SDK: Final = "boto3"
+_PARTS_OF_IT: Final = (b"boto3", b"botocore")
 
 
-def _read(path: Path) -> list[str]:
+def names(root: Path, handlers: Iterable[str], vouched: Iterable[str]) -> list[str]:
+    """What to preload at the start, in this order.
+
+    Without a handler whose own file speaks of the SDK, that costs 30 MB and half a second that
+    nobody may need; should a handler turn out to import it, the zygote is told then.
+    """
+    files = {root / f"{handler.rpartition('.')[0]}.py" for handler in handlers}
+    sdk = [SDK] if any(map(_speaks_of_sdk, files)) else []
+    return [*sdk, *(name for name in vouched if name not in sdk)]
+
+
+def _speaks_of_sdk(file: Path) -> bool:
     try:
-        names = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+        text = file.read_bytes()
+    except OSError:
+        return False
+    return any(part in text for part in _PARTS_OF_IT)

@@ -344,4 +344,11 @@ def _modules(body: bytes) -> Modules:
         raise TypeError("userFiles and thirdParty must be lists")
     if not all(isinstance(text, str) and "\0" not in text for text in (*files, *names)):
         raise TypeError("userFiles and thirdParty must be lists of texts")
-    return Modules(user_files=frozenset(map(Path, files)), third_party=tuple(names))
+    zygote = document.get("zygote")
+    return Modules(
+        user_files=frozenset(map(Path, files)),
+        third_party=tuple(names),
+        zygote=zygote if isinstance(zygote, int) else None,
+        problem=_text(document.get("problem")) or None,
+        stale=_text(document.get("stale")) or None,
+    )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 import runner
-from devbridge.daemon.model import Exit
+from devbridge.daemon.model import Exit, Modules
 from devbridge.errors import InterpreterError
 
 RUNNER: Final = Path(runner.__file__).parent
@@ -33,6 +33,7 @@ class WorkerSpec:
     python: Path
     environment: Mapping[str, str] = field(repr=False)
     """The whole environment: nothing else is passed on."""
+    job: str = ""
 
 
 class Process(Protocol):
@@ -60,7 +61,11 @@ class Launcher(Protocol):
         """
 
     async def preload(self, names: Iterable[str]) -> None:
-        """Have these third-party modules imported in workers to come, where that is possible."""
+        """Have these modules ready in workers to come, where that is possible."""
+
+    def reported(self, job: str, modules: Modules) -> bool:
+        """A worker of `job` tells what it has imported. True when it is not to be used: another
+        one, launched now, will be right."""
 
     async def close(self) -> None:
         """End every worker that is left. Idempotent."""
@@ -102,6 +107,9 @@ class FreshLauncher:
 
     async def preload(self, names: Iterable[str]) -> None:
         """Nothing can be preloaded in a process that does not exist yet."""
+
+    def reported(self, job: str, modules: Modules) -> bool:  # noqa: ARG002
+        return False
 
     async def close(self) -> None:
         live = list(self._live)

@@ -1,8 +1,9 @@
-"""Workers forked from a zygote: an interpreter that has the third-party modules imported already.
+"""Workers forked from a zygote: an interpreter that has the AWS SDK imported already.
 
-Linux only. One zygote serves; when more is to be preloaded, a new one takes over and the old one
-ends with its last worker. Whatever a fork cannot do (another interpreter, an environment that only
-a fresh interpreter reads, a zygote that does not start), a fresh process does.
+Linux only. One zygote serves; when more is to be preloaded, or what was has changed on the disk, a
+new one takes over and the old one ends with its last worker. Whatever a fork cannot do (another
+interpreter, an environment that only a fresh interpreter reads, a job whose imports change what was
+preloaded, a zygote that does not start), a fresh process does.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from devbridge.daemon.model import Exit
+from devbridge.config import private_file
+from devbridge.daemon.model import Exit, Modules
+from devbridge.daemon.preload import SDK
 from devbridge.daemon.workers import (
     RUNNER,
     FreshLauncher,
@@ -30,6 +33,7 @@ from devbridge.daemon.workers import (
     interpreter_error,
 )
 from devbridge.errors import InterpreterError
+from runner.warm import PREFIX as DATA
 
 log = logging.getLogger(__name__)
 
@@ -38,24 +42,52 @@ MAX_UNSAFE: Final = 8
 CLOSE_DEADLINE: Final = 5.0
 """Seconds in which a zygote must have ended its workers and itself."""
 
-_AT_START: Final = ("PYTHON", "LD_", "DYLD_", "MALLOC_", "GLIBC_", "LANG", "LC_")
-"""Variables that an interpreter, or the C library, reads only when it starts."""
+_AT_START: Final = (
+    *("PYTHON", "HOME", "LD_", "DYLD_", "MALLOC_", "GLIBC_", "LANG", "LC_"),
+    *("OPENSSL_", "SSL_"),
+)
+"""Variables that an interpreter, or a library that it is linked with, reads when it starts."""
 
 
 class ZygoteLauncher:
     """A Launcher whose workers are forks. Use it from one event loop, in a thread that stays."""
 
-    def __init__(self, python: Path, environment: Mapping[str, str]) -> None:
-        """`environment` is what the zygote itself gets: the developer's, without credentials."""
+    def __init__(
+        self,
+        python: Path,
+        environment: Mapping[str, str],
+        *,
+        root: Path = Path("/"),
+        say: Callable[[str], None] = log.info,
+        details: Callable[[str], None] = log.info,
+        record: Path | None = None,
+    ) -> None:
+        """
+        Args:
+            environment: what the zygote itself gets: what all jobs have, without credentials.
+            root: the app's folder.
+            say: takes a line for the developer.
+            details: takes a line for a developer who wants to know more.
+            record: where to keep, as JSON, which jobs get fresh interpreters, and why.
+        """
         self._python = python
         self._environment = dict(environment)
+        self._root = root
+        self._say = say
+        self._details = details
+        self._record = record
         self._fresh = FreshLauncher()
         self._current: Zygote | None = None
         self._zygotes: set[Zygote] = set()
         self._names: list[str] = []
         self._unsafe: list[str] = []
+        self._told: set[str] = set()
+        self._distrusted: dict[str, str] = {}
+        self._imports: dict[str, frozenset[str]] = {}
         self._renewing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._keep_record()
 
     @property
     def unsafe(self) -> tuple[str, ...]:
@@ -63,12 +95,21 @@ class ZygoteLauncher:
         return tuple(self._unsafe)
 
     @property
+    def distrusted(self) -> Mapping[str, str]:
+        """The jobs that get fresh interpreters, and why."""
+        return dict(self._distrusted)
+
+    @property
     def pid(self) -> int | None:
         """The pid of the zygote that serves now."""
         return self._current.pid if self._current is not None else None
 
     async def launch(self, spec: WorkerSpec, output_fd: int) -> Process:
-        if spec.python != self._python or self._differs_at_start(spec.environment):
+        if (
+            spec.python != self._python
+            or spec.job in self._distrusted
+            or self._differs_at_start(spec.environment)
+        ):
             return await self._fresh.launch(spec, output_fd)
         try:
             if self._current is None or self._current.ended.done():
@@ -82,9 +123,10 @@ class ZygoteLauncher:
     async def preload(self, names: Iterable[str]) -> None:
         """Import `names` and what was asked for before in a zygote; returns when it serves.
 
-        Names that cannot be imported are left out. Running workers are not touched.
+        Names that cannot be imported, or leave a thread running, are left out, which is said once.
+        Running workers are not touched.
         """
-        new = [name for name in names if name not in self._names]
+        new = [name for name in dict.fromkeys(names) if name not in self._names]
         self._names += new
         if not new and self._current is not None:
             return
@@ -93,6 +135,51 @@ class ZygoteLauncher:
             await self._renew(lambda: self._current is None or self._current.loaded < wanted)
         except (ZygoteEnded, InterpreterError) as error:
             log.warning("nothing can be preloaded: %s", error)
+
+    def reported(self, job: str, modules: Modules) -> bool:
+        if modules.problem is not None and job not in self._distrusted:
+            self._distrusted[job] = modules.problem
+            self._imports.pop(job, None)
+            self._keep_record()
+            self._details(f"{job} gets a fresh interpreter for each run: {modules.problem}")
+            return True
+        if modules.zygote is None and job in self._distrusted:
+            self._reconsider(job, modules)
+        zygote, imported = self._current, modules.third_party
+        if zygote is not None and modules.zygote == zygote.pid:
+            if modules.stale is not None:
+                self._say(f"{modules.stale} has changed: what is preloaded is imported again")
+                self._later(self._renew(lambda: self._current is zygote))
+            elif not zygote.failed.keys().isdisjoint(imported):  # it can be imported now
+                self._later(self._renew(lambda: self._current is zygote))
+        if job not in self._distrusted:
+            news = [SDK for name in imported if name == "botocore"]
+            news += [name for name in imported if name.startswith(DATA)]
+            if not set(news) <= set(self._names):
+                self._later(self.preload(news))
+        return False
+
+    def _reconsider(self, job: str, modules: Modules) -> None:
+        """A fresh worker imports something else than it did: it may go well with a fork again."""
+        imports = frozenset(modules.third_party)
+        if self._imports.setdefault(job, imports) != imports:
+            del self._distrusted[job], self._imports[job]
+            self._keep_record()
+
+    def _keep_record(self) -> None:
+        if self._record is not None:
+            with contextlib.suppress(OSError), os.fdopen(private_file(self._record), "w") as file:
+                json.dump(self._distrusted, file)
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work, name="preload")
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._say(f"workers start without a zygote: {error}")
 
     async def close(self) -> None:
         self._closed = True
@@ -120,7 +207,7 @@ class ZygoteLauncher:
         while True:
             loaded = len(self._names)
             names = [name for name in self._names if not self._is_unsafe(name)]
-            zygote = Zygote(self._python, self._environment, loaded)
+            zygote = Zygote(self._python, self._environment, loaded, self._root)
             self._zygotes.add(zygote)
             zygote.ended.add_done_callback(functools.partial(self._forget, zygote))
             try:
@@ -129,10 +216,17 @@ class ZygoteLauncher:
                 await zygote.close()
                 raise
             if unsafe is None:
+                for name, why in zygote.failed.items():
+                    self._tell(name, f"not preloaded: {name}: {why}")
                 return zygote
-            log.info("not preloading %s: it starts threads when it is imported", unsafe)
             self._unsafe.append(unsafe)
+            self._tell(unsafe, f"not preloaded: {unsafe}: its import leaves a thread running")
             await zygote.close()
+
+    def _tell(self, name: str, text: str) -> None:
+        if name not in self._told:
+            self._told.add(name)
+            (self._details if name == SDK or name.startswith(DATA) else self._say)(text)
 
     def _forget(self, zygote: Zygote, _: object) -> None:
         self._zygotes.discard(zygote)
@@ -148,7 +242,9 @@ class ZygoteEnded(Exception):
 class Zygote:
     """One zygote process and the conversation with it; see `runner.zygote` for the protocol."""
 
-    def __init__(self, python: Path, environment: Mapping[str, str], loaded: int) -> None:
+    def __init__(
+        self, python: Path, environment: Mapping[str, str], loaded: int, root: Path
+    ) -> None:
         """Start it, from the thread whose end shall be its end.
 
         Raises:
@@ -156,6 +252,8 @@ class Zygote:
         """
         self.loaded = loaded
         """How many of the launcher's names this zygote was started for."""
+        self.failed: Mapping[str, str] = {}
+        """What it could not import, and why."""
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[None] = self._loop.create_future()
         # A pipe, not a file: Python's streams find out what they write to when they are made, and
@@ -172,7 +270,7 @@ class Zygote:
                     stdin=subprocess.DEVNULL,
                     stdout=errors,
                     stderr=errors,
-                    cwd="/",
+                    cwd=root,  # for a relative PYTHONPATH
                     env=dict(environment),
                     pass_fds=(theirs.fileno(),),
                     start_new_session=True,
@@ -206,8 +304,7 @@ class Zygote:
         """
         self._send({"preload": list(names)})
         answer = await self._ready
-        for name, why in answer.get("ready", {}).get("failed", {}).items():
-            log.info("not preloaded: %s: %s", name, why)
+        self.failed = answer.get("ready", {}).get("failed", {})
         return answer.get("unsafe")
 
     async def fork(self, spec: WorkerSpec, output_fd: int) -> ForkedProcess:

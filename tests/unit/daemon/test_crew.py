@@ -18,7 +18,7 @@ from devbridge.daemon.events import (
     Raised,
     StandbyFailed,
 )
-from devbridge.daemon.model import Exit, Failure, JobSpec
+from devbridge.daemon.model import Exit, Failure, JobSpec, Modules
 from devbridge.daemon.runtime_api import RuntimeApi
 from devbridge.daemon.terminal import Style
 from devbridge.daemon.workers import WorkerSpec
@@ -57,6 +57,9 @@ class FakeLauncher:
         return self.process
 
     async def preload(self, names: Iterable[str]) -> None: ...
+
+    def reported(self, job: str, modules: Modules) -> bool:
+        return False
 
     async def close(self) -> None: ...
 

@@ -1,0 +1,411 @@
+"""What a zygote has imported, out of its forks' sight until they import it themselves.
+
+An import is a function of what it finds: the modules that it uses, the environment, the hooks and
+filters of the process, the files. While the zygote preloads, `runner.preloading` writes down for
+each module what its code has used and what it has done beyond its own namespace. Then everything
+that a fresh worker would not have at its beginning is taken out of ``sys.modules``.
+
+In a fork, `Shelf` is the first finder. When the job's code imports such a module and all that the
+module found in the zygote is as it was, it is handed out with what it needs, and what it did is
+done: the logger's clock starts, ``atexit`` functions are registered. When anything differs (a
+function of `socket` was replaced, ``OPENSSL_CONF`` was set, the app has a ``queue.py``), the shelf
+closes: from then on this process imports everything from its files, as a fresh one does, and
+`problem` says what differed.
+
+What compiled code reads cannot be watched: of the environment it is what `_NATIVE` names.
+"""
+
+from __future__ import annotations
+
+import _thread
+import builtins
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+_NATIVE = ("OPENSSL_",)
+_NATIVE_OF_OTHERS = ("OMP_", "OPENBLAS_", "GOTO_", "MKL_", "KMP_", "BLIS_", "NUMEXPR_", "CUDA_")
+"""Variables that compiled code reads when it is loaded: Python's own, that of packages."""
+_UNTOLD = object()
+_SIMPLE = (str, bytes, int, float, bool, tuple, frozenset)
+_IGNORED = frozenset(("__spec__", "__loader__", "__warningregistry__", "__cached__", "__doc__"))
+
+
+class Note:
+    """One module: what it is, what it was made from, and what making it did."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.module: Any = None
+        self.base = False
+        """A fresh worker has it at its beginning."""
+        self.visible = False
+        """It is among the process's modules."""
+        self.needs: dict[str, None] = {}
+        self.read: dict[str, str | None] = {}
+        """The environment's variables that its import has looked at, and what it saw."""
+        self.read_all = False
+        self.warned = False
+        self.at_exit: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
+        self.filters: list[tuple[tuple[Any, ...], bool]] = []
+        self.loggers: dict[str, Any] = {}
+        self.file: tuple[str, int, int] | None = None
+        """Of an installed module: its file, and the time and size by which a change is seen."""
+        self.bound = False
+        """Its parent has it as an attribute."""
+        self.seen: dict[str, Any] = {}
+        self.classes: list[tuple[type, dict[str, Any]]] = []
+
+
+class Shelf:
+    """The finder of a fork: hands out the preloaded modules as long as that is an import's work."""
+
+    def __init__(
+        self, notes: Iterable[Note], environment: Mapping[str, str], path: Sequence[str]
+    ) -> None:
+        """`environment` and `path` are the zygote's, before it imported anything."""
+        self.notes = {note.name: note for note in notes if note.module is not None}
+        self.problem: str | None = None
+        """Why no module is handed out any more: something is not as it was in the zygote."""
+        self.stale: str | None = None
+        """The same, when it is an installed file that has changed since: no fault of the job's."""
+        self._environment = environment
+        self._library = frozenset(entry for entry in path if _is_librarys(entry))
+        self._finders: list[Any] = []
+        self._lock = _thread.RLock()
+
+    def open(self) -> None:
+        """Become the first finder. In the zygote, so that a fork has nothing to do."""
+        sys.meta_path.insert(0, self)
+        self._finders = list(sys.meta_path)
+        self._hooks = list(sys.path_hooks)
+        self._import = builtins.__import__
+        self._filters = list(_warning_filters())
+
+    def find_spec(self, name: str, _path: Any = None, target: Any = None) -> Any:
+        note = self.notes.get(name)
+        if note is None or target is not None:
+            return None
+        with self._lock:
+            if self.problem or self.stale or (note.visible and name not in sys.modules):
+                return None  # in the last case the job wants it anew
+            if not note.visible and not self._may(name):
+                return None
+        real = note.module.__spec__
+        if real is None:
+            return None
+        spec = object.__new__(type(real))
+        vars(spec).update(vars(real))
+        spec.loader = _Handed(self, note)
+        return spec
+
+    def hand_out(self, note: Note) -> None:
+        """Put a module, and what its import brings, where an import would have put it."""
+        with self._lock:
+            if note.visible:
+                return
+            brought = [other for other in self._closure(note.name) if not other.visible]
+            for other in brought:
+                sys.modules[other.name] = other.module
+                other.visible = True
+            for other in brought:
+                parent, _, child = other.name.rpartition(".")
+                if other.bound:
+                    setattr(self.notes[parent].module, child, other.module)
+            for other in brought:
+                _redo(other)
+            self._filters = list(_warning_filters())
+
+    # --- is an import's result what the shelf has? ------------------------------------------
+
+    def _closure(self, name: str) -> list[Note]:
+        """A module and all that its import needs, in the order in which that is complete."""
+        found: dict[str, Note] = {}
+        begun = set()
+        todo = [(name, False)]
+        while todo:
+            name, complete = todo.pop()
+            note = self.notes.get(name)
+            if note is None:
+                continue
+            if complete:
+                found[name] = note
+            elif name not in begun:
+                begun.add(name)
+                todo.append((name, True))
+                todo += [(need, False) for need in reversed(note.needs)]
+        return list(found.values())
+
+    def _may(self, name: str) -> bool:
+        closure = self._closure(name)
+        hidden = [note for note in closure if not note.visible]
+        seen = [note for note in closure if note.visible and not note.base]
+        seen += [note for note in self.notes.values() if note.base]
+        self.stale = _stale(hidden)
+        if self.stale is None:
+            what = (
+                self._hooked()
+                or self._surroundings(hidden)
+                or self._hiding(hidden)
+                or _touched(seen)
+            )
+            if what is not None:
+                self.problem = f"{what} before {name} was imported"
+        return self.stale is None and self.problem is None
+
+    def _hooked(self) -> str | None:
+        for what, now, then in (
+            ("sys.meta_path", sys.meta_path, self._finders),
+            ("sys.path_hooks", sys.path_hooks, self._hooks),
+        ):
+            # What comes after them is asked for what they do not find.
+            if len(now) < len(then) or any(a is not b for a, b in zip(now, then, strict=False)):
+                return f"{what} was changed"
+        return "__import__ was replaced" if builtins.__import__ is not self._import else None
+
+    def _surroundings(self, hidden: Sequence[Note]) -> str | None:
+        compiled = [n.file[0] for n in hidden if n.file is not None and _is_compiled(n.file[0])]
+        prefixes: tuple[str, ...] = _NATIVE + _NATIVE_OF_OTHERS if compiled else _NATIVE
+        if not compiled and not any(note.name in ("_ssl", "_hashlib") for note in hidden):
+            prefixes = ()
+        then = self._environment
+        for key in sorted(os.environ.keys() | then.keys()) if prefixes else ():
+            if key.startswith(prefixes) and os.environ.get(key) != then.get(key):
+                return f"the environment's {key} was set or changed"
+        for note in hidden:
+            if note.read_all:
+                return f"{note.name} reads the whole environment"
+            for key, value in note.read.items():
+                if os.environ.get(key) != value:
+                    return f"the environment's {key}, which {note.name} reads, was set or changed"
+        if any(note.warned for note in hidden):
+            known = [id(item) for item in self._filters]
+            for item in _warning_filters():
+                if id(item) not in known and item[0] != "ignore":
+                    return "the warnings' filters were changed"
+        return None
+
+    def _hiding(self, hidden: Iterable[Note]) -> str | None:
+        """Whether an import would find something else by one of the names."""
+        names: dict[str, dict[str, None]] = {}
+        for note in hidden:
+            entry = None if "." in note.name else _entry(note)
+            if entry is not None:
+                names.setdefault(entry, {})[note.name] = None
+        for entry, wanted in names.items():
+            if entry not in sys.path:
+                return f"{entry} was taken out of sys.path"
+            for earlier in sys.path[: sys.path.index(entry)]:
+                if earlier in self._library:
+                    continue
+                for name in _stems(earlier):
+                    if name in wanted:
+                        return f"{name} is hidden by a file in {earlier or '.'}"
+        return None
+
+
+class _Handed:
+    """The loader of a module that is there already."""
+
+    def __init__(self, shelf: Shelf, note: Note) -> None:
+        self._shelf = shelf
+        self._note = note
+        self._spec = note.module.__spec__
+
+    def create_module(self, spec: Any) -> Any:  # noqa: ARG002 - the import system's signature
+        return self._note.module
+
+    def exec_module(self, module: Any) -> None:
+        module.__spec__ = self._spec
+        self._shelf.hand_out(self._note)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._spec.loader, name)
+
+
+# --- what is compared, and what is done again ---------------------------------------------------
+
+
+def _is_compiled(file: str) -> bool:
+    return not file.endswith((".py", ".pyc"))
+
+
+def remember(note: Note) -> None:
+    if type(note.module) is not ModuleType:
+        return
+    note.seen = {key: value for key, value in vars(note.module).items() if key not in _IGNORED}
+    for value in note.seen.values():
+        if isinstance(value, type) and value.__module__ == note.name and _is_mutable(value):
+            note.classes.append((value, dict(vars(value))))
+
+
+def _is_mutable(cls: type) -> bool:
+    return bool(cls.__flags__ & (1 << 9)) and not (cls.__flags__ & (1 << 8))  # heap, not immutable
+
+
+def _touched(notes: Iterable[Note]) -> str | None:
+    """The first thing that somebody has replaced in modules that were there already."""
+    for note in notes:
+        if sys.modules.get(note.name) is not note.module:
+            return f"{note.name} was replaced in sys.modules"
+        if not note.seen:
+            continue
+        name = _difference(vars(note.module), note.seen, note.name)
+        if name is not None:
+            return f"{note.name}.{name} was replaced"
+        for cls, then in note.classes:
+            name = _difference(vars(cls), then, note.name)
+            if name is not None:
+                return f"{note.name}.{cls.__qualname__}.{name} was replaced"
+    return None
+
+
+def _difference(now: Mapping[str, Any], then: Mapping[str, Any], owner: str) -> str | None:
+    for key, value in then.items():
+        other = now.get(key, _UNTOLD)
+        if other is value or value is None:  # what was not there yet: a cache, a default session
+            continue
+        if isinstance(value, _SIMPLE) and type(other) is type(value) and other == value:
+            continue
+        if key.startswith("_") and not callable(value):  # counters, clocks and locks
+            continue
+        if f"{owner}.{key}" in _STATE:
+            continue
+        return key
+    return None
+
+
+_STATE = frozenset(("builtins._", "mimetypes.inited", "threading.ThreadError"))
+"""Names whose values are the modules' own state, not their behaviour."""
+
+
+def _stale(notes: Iterable[Note]) -> str | None:
+    for note in notes:
+        if note.file is not None and _sign(note.file[0]) != note.file[1:]:
+            return note.file[0]
+    return None
+
+
+def installed_file(module: Any) -> tuple[str, int, int] | None:
+    file = getattr(module, "__file__", None)
+    if not isinstance(file, str) or not is_installed(file):
+        return None
+    signature = _sign(file)
+    return (file, *signature) if signature else None
+
+
+def _sign(file: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(file)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def is_installed(file: str) -> bool:
+    """Whether a file belongs to an installed package."""
+    return f"{os.sep}site-packages{os.sep}" in file or f"{os.sep}dist-packages{os.sep}" in file
+
+
+def _entry(note: Note) -> str | None:
+    """The entry of sys.path that a top-level module was found in; None: in the interpreter."""
+    file = getattr(note.module, "__file__", None)
+    spec = getattr(note.module, "__spec__", None)
+    if not isinstance(file, str) or spec is None or spec.name != note.name:
+        return None
+    folder, name = os.path.split(file)
+    return os.path.dirname(folder) if name.startswith("__init__.") else folder
+
+
+def _is_librarys(entry: str) -> bool:
+    return entry.startswith((sys.base_prefix, sys.base_exec_prefix)) and not is_installed(
+        f"{entry}/"
+    )
+
+
+def _stems(folder: str) -> set[str]:
+    try:
+        return {name.partition(".")[0] for name in os.listdir(folder or ".")}
+    except OSError:
+        return set()
+
+
+def loggers() -> dict[str, Any]:
+    manager = getattr(getattr(sys.modules.get("logging"), "root", None), "manager", None)
+    found: dict[str, Any] = getattr(manager, "loggerDict", {})
+    return found
+
+
+def _give_logger(name: str, logger: Any) -> None:
+    """Have `getLogger` find a module's logger; one that it has given already is the same one."""
+    manager = sys.modules["logging"].root.manager
+    there = manager.loggerDict.get(name)
+    if hasattr(there, "handlers"):
+        there.handlers += logger.handlers
+        logger.__dict__ = vars(there)
+        return
+    manager.loggerDict[name] = logger
+    if there is not None:  # a place holder: it knows the loggers below
+        manager._fixupChildren(there, logger)
+    manager._fixupParents(logger)
+    manager._clear_cache()
+
+
+def _warning_filters() -> Sequence[Any]:
+    return sys.modules["warnings"].filters if "warnings" in sys.modules else ()
+
+
+def _redo(note: Note) -> None:
+    """Do what the module's import did beyond its own namespace, and what a fork must not share."""
+    import atexit  # noqa: PLC0415 - built in
+
+    for function, args, kwargs in note.at_exit:
+        atexit.register(function, *args, **kwargs)
+    for item, append in note.filters:
+        sys.modules["warnings"]._add_filter(*item, append=append)
+    for name, logger in note.loggers.items():
+        _give_logger(name, logger)
+    if (again := _AGAIN.get(note.name)) is not None:
+        again(note.module)
+
+
+def _start_clock(logging: Any) -> None:
+    import time  # noqa: PLC0415 - built in
+
+    whole = isinstance(logging._startTime, int)
+    logging._startTime = time.time_ns() if whole else time.time()
+
+
+def _new_key(process: Any) -> None:
+    key = process.AuthenticationString(os.urandom(32))
+    process.current_process()._config["authkey"] = key
+
+
+_AGAIN: Mapping[str, Callable[[Any], object]] = {
+    "logging": _start_clock,
+    "multiprocessing.process": _new_key,
+    # Python's own generator seeds itself anew after a fork; numpy's global one does not.
+    "numpy.random": lambda module: module.seed(),
+}
+
+
+_shelf: Shelf | None = None
+
+
+def use(shelf: Shelf) -> None:
+    """Hand out modules from it, in this process and in its forks."""
+    global _shelf  # noqa: PLW0603 - as the import system, one for the process
+    _shelf = shelf
+    shelf.open()
+
+
+def shelf() -> Shelf | None:
+    """Whose fork this process is; None in a fresh interpreter."""
+    return _shelf
+
+
+def trouble() -> str | None:
+    """Why modules are not handed out (any more), if there is a reason."""
+    return (_shelf.problem or _shelf.stale) if _shelf is not None else None
