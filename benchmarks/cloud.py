@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
-
 from benchmarks import harness
 from benchmarks.harness import Bench, Stamps, Watched
 from benchmarks.report import Row, figures
+from tests.clients import endpoint_of, root_client
 
 APP = """\
 from devbridge import Api, App, Function, Job
@@ -87,14 +86,7 @@ async def cloud(bench: Bench) -> list[Row]:
 
 def lambda_client(app: Path) -> Any:
     """A client of the embedded cloud that runs in this folder, as root."""
-    state = json.loads((app / ".devbridge" / "cloud" / "state.json").read_text())
-    return boto3.client(
-        "lambda",
-        endpoint_url=f"http://127.0.0.1:{state['port']}",
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
+    return root_client(endpoint_of(app), "lambda")
 
 
 def _row(measure: str, ours: Sequence[float], floor: Sequence[float], floor_is: str) -> Row:

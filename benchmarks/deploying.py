@@ -15,11 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-import boto3
-
 from benchmarks import harness
 from benchmarks.harness import Bench, Stamps, Watched
 from benchmarks.report import Figures, Goal, Row, figures
+from devbridge.cloud import keys
+from tests.clients import endpoint_of, root_client
 
 SIZES: Final = (1, 20, 100)
 """Jobs of an app."""
@@ -29,11 +29,6 @@ FLOOR_IS: Final = "python: import boto3, one DescribeStacks"
 
 _DEVBRIDGE: Final = (sys.executable, "-m", "devbridge")
 _OPTIONS: Final = ("--local", "--stage", STAGE)
-_KEYS: Final = {
-    "region_name": "us-east-1",
-    "aws_access_key_id": "test",
-    "aws_secret_access_key": "test",
-}
 _WITHOUT_TYPES: Final = """\
 import devbridge.types as types
 from devbridge.constructs import Job
@@ -161,12 +156,7 @@ async def devbridge(app: Path, *arguments: str) -> tuple[float, str]:
 
 def client(app: Path, service: str) -> Any:
     """A client of the embedded cloud that runs in this folder, as root."""
-    return boto3.Session(**_KEYS).client(service, endpoint_url=_endpoint(app))  # type: ignore[call-overload,arg-type]
-
-
-def _endpoint(app: Path) -> str:
-    state = json.loads((app / ".devbridge" / "cloud" / "state.json").read_text())
-    return f"http://127.0.0.1:{state['port']}"
+    return root_client(endpoint_of(app), service)
 
 
 async def _command(app: Path, command: Sequence[str]) -> tuple[float, str]:
@@ -193,9 +183,16 @@ async def _command(app: Path, command: Sequence[str]) -> tuple[float, str]:
 
 async def _asks(app: Path) -> float:
     """Seconds that a process takes which only imports boto3 and asks for the stack's state."""
+    key = keys.of_endpoint(endpoint_of(app))
+    session = {
+        "region_name": "us-east-1",
+        "aws_access_key_id": key.access_key,
+        "aws_secret_access_key": key.secret_key,
+        "endpoint_url": endpoint_of(app),
+    }
     text = (
         "import boto3\n"
-        f"made = boto3.client('cloudformation', endpoint_url={_endpoint(app)!r}, **{_KEYS!r})\n"
+        f"made = boto3.client('cloudformation', **{session!r})\n"
         f"made.describe_stacks(StackName={STACK!r})\n"
     )
     return (await _command(app, [sys.executable, "-c", text]))[0]
@@ -223,7 +220,7 @@ def _bare(app: Path) -> float:
     began = time.perf_counter()
     cloudformation.create_stack(
         StackName=STACK,
-        TemplateURL=f"{_endpoint(app)}/templates/bare",
+        TemplateURL=f"{endpoint_of(app)}/templates/bare",
         Capabilities=["CAPABILITY_IAM"],
     )
     _until(cloudformation, "CREATE_COMPLETE")

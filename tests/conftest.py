@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from botocore.loaders import Loader
 from devbridge.cloud.embedded import Running, embedded_cloud
 from devbridge.cloud.session import Cloud, connect
 from devbridge.config import Config
+from tests.clients import reset
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -74,12 +74,7 @@ def shared_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture
 def embedded(shared_cloud: Running) -> Running:
     """A running embedded cloud with nothing in it."""
-    connection = http.client.HTTPConnection("127.0.0.1", shared_cloud.port, timeout=30)
-    connection.request("POST", "/_ministack/reset")
-    response = connection.getresponse()
-    response.read()
-    connection.close()
-    assert response.status == 200
+    reset(shared_cloud.endpoint_url)
     return shared_cloud
 
 

@@ -60,27 +60,29 @@ def _end(temp_dir: str) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def main(state_file: str, users_file: str, temp_dir: str) -> None:
+def main(state_file: str, users_file: str, temp_dir: str, key_file: str) -> None:
     """Run ministack until it is told to stop; then end with all that it has started."""
     os.umask(0o077)
     watched = (state_file, users_file, temp_dir)
     threading.Thread(target=_watch_users, args=watched, daemon=True).start()
     try:
-        _serve()
+        with open(key_file, encoding="utf-8") as keys:  # noqa: PTH123 - no pathlib here
+            root = json.load(keys)
+        _serve(root["access_key"], root["secret_key"])
     except BaseException:  # the group is killed, this process with it: say why before that
         traceback.print_exc()
     finally:
         _end(temp_dir)
 
 
-def _serve() -> None:
+def _serve(access_key: str, secret_key: str) -> None:
     import asyncio  # noqa: PLC0415 - slow; who starts this imports the file for its constants
 
     from hypercorn.config import Config  # type: ignore[import-not-found] # noqa: PLC0415
     from ministack.app import main as ministack  # type: ignore[import-not-found] # noqa: PLC0415
 
     sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
-    importlib.import_module("codebuild.plug").plug_in()
+    importlib.import_module("codebuild.plug").plug_in(access_key, secret_key)
 
     # Since Python 3.12 it waits for every connection to end, an MQTT client's too, which hypercorn
     # only tells to end afterwards: the cloud would never come to saving its state.

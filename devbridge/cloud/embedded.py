@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from devbridge.cloud import child, ports
+from devbridge.cloud import child, keys, ports
 from devbridge.cloud.install import Progress, install
 from devbridge.cloud.users import User, unused, users_of
 from devbridge.config import Config, private_dir, private_file, write_private
@@ -33,6 +33,8 @@ from devbridge.errors import EmbeddedCloudFailed, PortTaken
 
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = child.STOP_SECONDS
+HEALTH: Final = "/_devbridge/health"
+"""`codebuild.gate`'s."""
 _HOST: Final = "127.0.0.1"
 
 
@@ -122,10 +124,10 @@ def healthy(port: int, timeout: float = 2.0) -> bool:
     """Whether an embedded cloud answers on that port within `timeout` seconds."""
     connection = http.client.HTTPConnection(_HOST, port, timeout=timeout)
     try:
-        connection.request("GET", "/_ministack/health")
+        connection.request("GET", HEALTH)
         response = connection.getresponse()
-        return response.status == 200 and b'"services"' in response.read()
-    except (OSError, http.client.HTTPException):
+        return response.status == 200 and json.load(response) == {"status": "ok"}
+    except (OSError, ValueError, http.client.HTTPException):
         return False
     finally:
         connection.close()
@@ -319,7 +321,7 @@ def _start(config: Config, python: Path, lock: int) -> EmbeddedCloud:
     shutil.rmtree(cloud_dir / "tmp", ignore_errors=True)  # of one that was killed
     for name in ("tmp", "state", "s3"):
         private_dir(cloud_dir / name)
-    files = (cloud_dir / "state.json", cloud_dir / "users", cloud_dir / "tmp")
+    files = (cloud_dir / "state.json", cloud_dir / "users", cloud_dir / "tmp", keys.make(cloud_dir))
     with os.fdopen(private_file(cloud_dir / "ministack.log"), "wb") as log:
         process = subprocess.Popen(
             [str(python), "-I", "-u", child.__file__, *map(str, files)],
@@ -335,6 +337,7 @@ def _start(config: Config, python: Path, lock: int) -> EmbeddedCloud:
         _wait_until_healthy(process, port, cloud_dir)
         running = Running(port, process.pid, time.time(), code=_code())
         write_private(cloud_dir / "port", str(port))
+        keys.remember(port, cloud_dir)
         _write_state(cloud_dir, running)
     except BaseException:
         _kill(process)

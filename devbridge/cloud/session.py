@@ -11,11 +11,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from devbridge import folders
+from devbridge.cloud import keys
 from devbridge.cloud.embedded import has_run
 from devbridge.cloud.failures import explain, renewal
 from devbridge.config import Config
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     import boto3
 
 LOCAL_REGION: Final = "us-east-1"
-_LOCAL_KEY: Final = "test"
-"""The embedded cloud's root user, key and secret."""
 
 
 def is_loopback(url: str) -> bool:
@@ -210,7 +210,11 @@ def connect(config: Config, endpoint_url: str | None = None) -> Cloud:
     local = endpoint_url is not None and is_loopback(endpoint_url)
     profile = None if local else config.profile or os.environ.get("AWS_PROFILE") or None
     with _or_locally(config, endpoint_url), _explained(profile, endpoint_url):
-        make_session = _local_session if local else lambda: _session(config.profile)
+        if endpoint_url is not None and local:
+            key = keys.of_endpoint(endpoint_url, config.cloud_dir)
+            make_session = partial(local_session, key)
+        else:
+            make_session = partial(_session, config.profile)
         region = config.region or (LOCAL_REGION if local else _region(make_session()))
         if region is None:
             raise CloudError(
@@ -250,7 +254,8 @@ def _region(session: boto3.Session) -> str | None:
     return os.environ.get("AWS_REGION") or session.region_name
 
 
-def _local_session() -> boto3.Session:
+def local_session(key: AwsCredentials) -> boto3.Session:
+    """A session with that key of an embedded cloud, and nothing of the developer's own."""
     import boto3  # noqa: PLC0415
     import botocore.session  # noqa: PLC0415
 
@@ -263,8 +268,8 @@ def _local_session() -> boto3.Session:
         }
     )
     return boto3.Session(
-        aws_access_key_id=_LOCAL_KEY,
-        aws_secret_access_key=_LOCAL_KEY,
+        aws_access_key_id=key.access_key,
+        aws_secret_access_key=key.secret_key,
         botocore_session=isolated,
     )
 

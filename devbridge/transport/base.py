@@ -16,7 +16,7 @@ class Endpoint:
     and, on AWS, what TLS and the signature are made for."""
     region: str
     dial: tuple[str, int] | None = None
-    """Connect here instead, without TLS and without a signature (the embedded cloud)."""
+    """Connect here instead, without TLS (the embedded cloud)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ _GOODBYE: Final = 1.0
 class MqttTransport:
     """`base.Transport` over MQTT 5. One object outlives many connections.
 
-    `credentials` is asked before each connection to AWS, in a thread, as it may refresh them.
+    `credentials` is asked before each connection, in a thread, as it may refresh them.
     `clean` starts without the broker's memory of us; `session_expiry` is how many seconds it
     remembers us (and keeps our messages) after a disconnect.
     """
@@ -80,9 +80,7 @@ class MqttTransport:
         host, port = endpoint.dial or (endpoint.host, _PORT)
         try:
             async with asyncio.timeout(self._connect_timeout) as limit:
-                path, context = sigv4.PATH, None
-                if endpoint.dial is None:
-                    path, context = await asyncio.to_thread(self._secure)
+                path, context = await asyncio.to_thread(self._secure)
                 options = LinkOptions(
                     host=endpoint.host,
                     path=path,
@@ -148,15 +146,19 @@ class MqttTransport:
         if self._connection is not None:
             await self._connection.close()
 
-    def _secure(self) -> tuple[str, ssl.SSLContext]:
+    def _secure(self) -> tuple[str, ssl.SSLContext | None]:
         credentials = self._credentials()
-        if credentials is None:
+        if credentials is not None:
+            path = sigv4.signed_path(self._endpoint, credentials)
+        elif self._endpoint.dial is not None:  # a broker of one's own may ask for none
+            path = sigv4.PATH
+        else:
             raise CredentialsError(
                 "no AWS credentials to sign the connection to AWS IoT with",
                 where=self._endpoint.host,
                 remedy="log in again, e.g. with `aws sso login`",
             )
-        return sigv4.signed_path(self._endpoint, credentials), ssl.create_default_context()
+        return path, None if self._endpoint.dial else ssl.create_default_context()
 
 
 class _Connection(asyncio.Protocol):

@@ -57,13 +57,10 @@ class SyncMqtt:
         self._pacer = pacer_for(endpoint)
         self._where = endpoint.dial or (endpoint.host, _PORT)
         deadline = time.monotonic() + timeout
-        path = sigv4.PATH
-        if endpoint.dial is None:
-            path = sigv4.signed_path(endpoint, _required(credentials(), endpoint))
         self._link = Link(
             LinkOptions(
                 host=endpoint.host,
-                path=path,
+                path=_path(endpoint, credentials()),
                 client_id=client_id,
                 clean=True,
                 session_expiry=0,
@@ -186,9 +183,11 @@ class SyncMqtt:
         self._on_delivery(Delivery(topic, payload, number))
 
 
-def _required(credentials: AwsCredentials | None, endpoint: Endpoint) -> AwsCredentials:
-    if credentials is None:
+def _path(endpoint: Endpoint, credentials: AwsCredentials | None) -> str:
+    if credentials is not None:
+        return sigv4.signed_path(endpoint, credentials)
+    if endpoint.dial is None:
         raise CredentialsError(
             "no AWS credentials to sign the connection to AWS IoT with", where=endpoint.host
         )
-    return credentials
+    return sigv4.PATH  # a broker of one's own may ask for none

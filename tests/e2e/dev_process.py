@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -15,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import boto3
+from tests.clients import endpoint_of, root_client
 
 DEADLINE = 60.0
 """Seconds to wait for a line; generous, because the machine may be busy with other tests."""
@@ -23,9 +22,7 @@ DEADLINE = 60.0
 
 def client(app: Path, service: str) -> Any:
     """An AWS client, for the embedded cloud that runs in the app's folder."""
-    state = json.loads((app / ".devbridge" / "cloud" / "state.json").read_text())
-    session: Any = boto3.Session("test", "test", region_name="us-east-1")
-    return session.client(service, endpoint_url=f"http://127.0.0.1:{state['port']}")
+    return root_client(endpoint_of(app), service)
 
 
 class DevProcess:

@@ -19,7 +19,9 @@ import boto3
 import pytest
 
 from devbridge import errors, job
+from devbridge.cloud import keys
 from devbridge.job import BoundJob, JobStatus
+from tests.clients import endpoint_of
 from tests.e2e.dev_process import DEADLINE, DevProcess, clean_environment, run
 from tests.waiting import eventually
 
@@ -105,11 +107,12 @@ def stage(
 ) -> Stage:
     """Each test runs once in each stage, as code that binds all jobs."""
     chosen = stages[request.param]
-    state = json.loads((chosen.app / ".devbridge" / "cloud" / "state.json").read_text())
+    endpoint = endpoint_of(chosen.app)
+    root = keys.of_endpoint(endpoint)
     settings = {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{state['port']}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": root.access_key,
+        "AWS_SECRET_ACCESS_KEY": root.secret_key,
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     for name in (

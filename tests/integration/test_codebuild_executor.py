@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import signal
@@ -12,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import ClientError
@@ -20,6 +18,7 @@ from botocore.exceptions import ClientError
 from devbridge.cloud.embedded import Running, open_cloud
 from devbridge.cloud.session import Cloud, connect
 from devbridge.config import Config
+from tests.clients import reset, root_client
 from tests.waiting import eventually, gone, text_of
 
 from .codebuild import (
@@ -46,13 +45,7 @@ def codebuild(local_cloud: Cloud) -> CodeBuild:
 
 def as_(codebuild: CodeBuild, **settings: Any) -> Any:
     """Another client."""
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    return boto3.client(
-        "codebuild",
-        region_name="us-east-1",
-        endpoint_url=codebuild.cloud.endpoint_url,
-        **{**keys, **settings},
-    )
+    return root_client(str(codebuild.cloud.endpoint_url), "codebuild", **settings)
 
 
 def refusal(call: Callable[[], object]) -> tuple[str, str]:
@@ -778,10 +771,7 @@ def test_a_reset_forgets_builds_and_kills_those_that_run(
     codebuild.make_project(buildspec(f"trap '' TERM; echo $$ > {pids}; sleep 1000"))
     codebuild.start()
     text_of(pids)
-    connection = http.client.HTTPConnection("127.0.0.1", embedded.port, timeout=30)
-    connection.request("POST", "/_ministack/reset")
-    assert connection.getresponse().status == 200
-    connection.close()
+    reset(embedded.endpoint_url)
     eventually(lambda: gone(int(pids.read_text())))
     assert codebuild.client.list_builds()["ids"] == []
 

@@ -38,6 +38,7 @@ from devbridge.cloud.session import connect
 from devbridge.cloud.users import users_of
 from devbridge.config import Config
 from devbridge.errors import EmbeddedCloudFailed, PortTaken
+from devbridge.transport import sigv4
 from tests.waiting import eventually, gone
 
 MakeConfig = Callable[..., Config]
@@ -225,11 +226,13 @@ def test_an_open_connection_does_not_delay_the_stop(
     opened: Callable[..., EmbeddedCloud], make_config: MakeConfig
 ) -> None:
     cloud = opened()
-    endpoint = connect(make_config(), cloud.running.endpoint_url).iot_endpoint()
+    root = connect(make_config(), cloud.running.endpoint_url)
+    endpoint = root.iot_endpoint()
     assert endpoint.dial
+    path = sigv4.signed_path(endpoint, root.aws_credentials())
     with socket.create_connection(endpoint.dial, timeout=10) as client:
         client.sendall(
-            f"GET /mqtt HTTP/1.1\r\nHost: {endpoint.host}\r\nConnection: Upgrade\r\n"
+            f"GET {path} HTTP/1.1\r\nHost: {endpoint.host}\r\nConnection: Upgrade\r\n"
             "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt\r\n"
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import sys
 from collections.abc import Iterable
@@ -22,6 +21,7 @@ from devbridge.config import Config
 from devbridge.deploy import Mode, names, secrets
 from devbridge.deploy.remove import remove
 from tests.apps import IMPORTS, load
+from tests.clients import reset
 from tests.integration.test_any_app_deploys import fast
 from tests.integration.test_aws_calls import ann
 
@@ -91,10 +91,7 @@ class Deployed:
 
 @pytest.fixture(scope="module")
 def shop(shared_cloud: Running, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
-    connection = http.client.HTTPConnection("127.0.0.1", shared_cloud.port, timeout=30)
-    connection.request("POST", "/_ministack/reset")
-    connection.getresponse().read()
-    connection.close()
+    reset(shared_cloud.endpoint_url)
     folder = tmp_path_factory.mktemp("shop")
     load(folder, APP, "dev")
     config = Config(root=folder, stage="dev", python=Path(sys.executable), local=True)

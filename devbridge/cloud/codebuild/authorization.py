@@ -85,6 +85,8 @@ def correct() -> None:
         return several
 
     def enforce_all(*args: Any, resource_arn: str = "*", **options: Any) -> Any:
+        if len(args) > 4:  # so ministack's MQTT broker calls it
+            *args, resource_arn = args  # type: ignore[assignment]
         for arn in (resource_arn, *getattr(resource_arn, "others", ())):
             denied = enforce(*args, resource_arn=arn, **options)
             if denied:

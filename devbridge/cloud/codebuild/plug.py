@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, Final, TextIO
 
-from . import apis, authorization, buckets, roles
+from . import access, apis, authorization, buckets, gate, roles
 from .api import Api, Refused, Tokens
 from .builds import Build, Queue
 from .host import ministack
@@ -119,12 +119,16 @@ class Service:
             return _answer(400, {"__type": "SerializationException", "message": str(error)})
 
 
-def plug_in() -> None:
-    """Put this package in the place of ministack's own builds."""
-    app, service = ministack("app"), Service()
+def plug_in(access_key: str, secret_key: str) -> None:
+    """Put this package in the place of ministack's own builds, and a gate before all; the keys are
+    root's."""
+    app, service, root = ministack("app"), Service(), access.Root(access_key, secret_key)
     app.SERVICE_HANDLERS["codebuild"] = service.handle_request
-    app.app = apis.served_by(roles.served_by(app.app, service.role))
+    own = gate.with_health(roles.served_by(app.app, service.role))
+    app.app = gate.served_by(apis.served_by(own), root)
+    app._H11Protocol._check_protocol = _http_1_alone
     authorization.correct()
+    access.believe_only_signatures(root)
     _save_faster()
     # Each is imported by ministack when it is needed first, and not before: it starts faster so.
     changes = {
@@ -141,6 +145,10 @@ def plug_in() -> None:
         return module
 
     app._get_module = get_changed_module
+
+
+async def _http_1_alone(_protocol: object, _request: object) -> None:
+    """No change to HTTP/2, which its server offers before the gate is asked."""
 
 
 def _save_faster() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,14 @@ from moto import mock_aws
 
 from devbridge.cloud import session as module
 from devbridge.cloud.ports import free_port
-from devbridge.cloud.session import Clients, Cloud, client_config, connect, is_loopback
+from devbridge.cloud.session import (
+    Clients,
+    Cloud,
+    client_config,
+    connect,
+    is_loopback,
+    local_session,
+)
 from devbridge.config import Config
 from devbridge.errors import CloudError, CredentialsError
 from devbridge.transport.base import AwsCredentials, Endpoint
@@ -194,8 +202,9 @@ def test_on_loopback_nothing_of_the_developer_s_configuration_counts(
         "HTTP_PROXY": "http://proxy.example",
     }.items():
         monkeypatch.setenv(name, value)
-    clients = Clients(module._local_session, "http://127.0.0.1:4566", "us-east-1")
-    assert clients.credentials() == AwsCredentials("test", "test", None)
+    key = AwsCredentials("AKIAROOT", "secret")
+    clients = Clients(partial(local_session, key), "http://127.0.0.1:4566", "us-east-1")
+    assert clients.credentials() == key
     client = clients.get("s3")
     assert client.meta.endpoint_url == "http://127.0.0.1:4566"
     assert client.meta.config.proxies == {}
