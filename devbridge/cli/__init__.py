@@ -35,7 +35,7 @@ COMMANDS: Final = {
     "secrets": "Set, list and remove the values of the stage's secrets.",
     "bind": "Run a command with the stage's environment and credentials.",
     "types": "Make type checkers and editors know the app's jobs, payloads, results and resources.",
-    "cloud": "Start, stop, and look at the embedded cloud of this folder.",
+    "cloud": "Start, stop, look at, and use the embedded cloud of this folder.",
     "remove": "Remove the stage from the cloud; data is kept unless told.",
     "doctor": "Check what devbridge needs: installed, reachable, permitted.",
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
 
-from devbridge.cli.common import app_options, print_json
+from devbridge.cli.common import app_options, not_running, print_json
 from devbridge.cli.text import ago, iso
 from devbridge.errors import EXIT_CLOUD
 
@@ -24,7 +26,7 @@ Examples:
 """
 )
 def cloud() -> None:
-    """Start, stop, and look at the embedded cloud of this folder.
+    """Start, stop, look at, and use the embedded cloud of this folder.
 
     `devbridge dev --local` starts it by itself and stops it again. Started here, it stays, with all
     that is deployed in it: for `devbridge deploy --local`, for tests, for the API that others call.
@@ -105,6 +107,81 @@ def status(config: Config, *, json_: bool) -> None:
         click.echo("the embedded cloud does not run")
     if running is None:
         click.get_current_context().exit(EXIT_CLOUD)
+
+
+@cloud.command(
+    epilog="""\b
+Examples:
+  eval "$(devbridge cloud env)"
+"""
+)
+@app_options
+def env(config: Config) -> None:
+    """Print the endpoint, the region and the root key of the embedded cloud, for a shell's eval.
+
+    From then on the AWS CLI and SDKs speak to it as root, in that shell. The key is this cloud's
+    alone: whoever has it may do everything there, and runs code as you.
+    """
+    import shlex  # noqa: PLC0415
+
+    variables = _variables(config)
+    for name in sorted(_of_sdks(os.environ) - variables.keys()):
+        click.echo(f"unset {name}")
+    for name, value in variables.items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+@cloud.command(
+    "exec",
+    context_settings={"allow_interspersed_args": False},
+    epilog="""\b
+Examples:
+  devbridge cloud exec -- aws s3 ls
+  devbridge cloud exec -- python fill.py
+""",
+)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@app_options
+def exec_(config: Config, *, command: tuple[str, ...]) -> None:
+    """Run a command as the root user of the embedded cloud.
+
+    It has the terminal and gets the signals; its exit code is this command's.
+    """
+    import asyncio  # noqa: PLC0415
+
+    from devbridge.cli.bind import run_child  # noqa: PLC0415
+
+    variables, others = _variables(config), os.environ.keys() - _of_sdks(os.environ)
+    environ = {name: os.environ[name] for name in others} | variables
+    click.get_current_context().exit(asyncio.run(run_child(command, environ)))
+
+
+def _of_sdks(environ: Mapping[str, str]) -> set[str]:
+    """The variables that lead an AWS SDK somewhere else."""
+    return {name for name in environ if name.startswith("AWS_")}
+
+
+def _variables(config: Config) -> dict[str, str]:
+    """What makes an AWS SDK use this folder's embedded cloud, as root.
+
+    Raises:
+        CloudNotRunning: it does not run.
+    """
+    from devbridge.cloud import keys  # noqa: PLC0415
+    from devbridge.cloud.embedded import attach  # noqa: PLC0415
+    from devbridge.cloud.session import LOCAL_REGION  # noqa: PLC0415
+    from devbridge.daemon.environment import isolated  # noqa: PLC0415
+
+    running = attach(config)
+    if running is None:
+        raise not_running(config)
+    key = keys.of_endpoint(running.endpoint_url, config.cloud_dir)
+    return {
+        **isolated(config.region or LOCAL_REGION),
+        "AWS_ENDPOINT_URL": running.endpoint_url,
+        "AWS_ACCESS_KEY_ID": key.access_key,
+        "AWS_SECRET_ACCESS_KEY": key.secret_key,
+    }
 
 
 _END = {True: "`devbridge cloud stop`", False: "the last command that uses it"}

@@ -204,9 +204,15 @@ def _endpoint(config: Config, *, start: bool) -> Iterator[str | None]:
             yield own.running.endpoint_url
     else:
         aws = "" if config.local else "; for AWS, where this stage was not before, give --profile"
-        raise CloudNotRunning(
-            "the embedded cloud of this app does not run",
-            where=str(config.cloud_dir),
-            remedy="start it: devbridge dev --local in another terminal, or devbridge cloud start"
-            f"{aws}",
-        )
+        raise not_running(config, aws)
+
+
+def not_running(config: Config, otherwise: str = "") -> CloudNotRunning:
+    """The error of a command that needs the folder's embedded cloud to run. `otherwise` is what
+    else helps."""
+    return CloudNotRunning(
+        "the embedded cloud of this app does not run",
+        where=str(config.cloud_dir),
+        remedy="start it: devbridge dev --local in another terminal, or devbridge cloud start"
+        f"{otherwise}",
+    )

@@ -107,7 +107,7 @@ def test_zip_files_packs_an_order_and_mails_a_link_live_and_deployed(terminal: T
     def packed(steps: list[Step], order: str, *stage: str) -> None:
         shown = json.loads(only(steps, f"/zips/{order}").output)
         assert (shown["state"], shown["missing"]) == ("packed", ["none.txt"])
-        sent = json.loads(only(steps, "/ses/messages").output)["messages"]
+        sent = json.loads(only(steps, "mails.py").output)["messages"]
         mails = [mail for account in sent.values() for mail in account]
         (mail,) = (mail for mail in mails if f"/{order}.zip?" in mail["BodyText"])
         assert (mail["Source"], mail["To"]) == ("zips@example.com", ["jane@example.com"])

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
+import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,9 +15,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from devbridge.cli.cloud import cloud
+from devbridge.cloud import keys
 from devbridge.cloud.embedded import attach, healthy, stop_running
 from devbridge.config import Config
-from devbridge.errors import EXIT_CLOUD, EmbeddedCloudFailed
+from devbridge.errors import EXIT_CLOUD, CloudNotRunning, EmbeddedCloudFailed
 
 
 @pytest.fixture
@@ -55,3 +60,52 @@ def test_it_is_started_looked_at_and_stopped(
     assert not healthy(running.port)
     assert run("stop").output == "the embedded cloud does not run\n"
     assert json.loads(run("status", "--json").stdout)["running"] is False
+
+
+SHOW = """\
+import os, sys, botocore.session
+made = botocore.session.get_session().create_client("sts")
+print(made.get_caller_identity()["Arn"], os.environ.get("AWS_PROFILE"), os.environ["MINE"])
+sys.exit(7)
+"""
+
+
+def test_a_shell_and_a_command_use_it_as_root(
+    run: Callable[..., Result],
+    make_config: Callable[..., Config],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert isinstance(run("env").exception, CloudNotRunning)
+    assert run("start").exit_code == 0
+    for name, value in {
+        "AWS_PROFILE": "prod",
+        "AWS_SESSION_TOKEN": "theirs",
+        "AWS_ENDPOINT_URL_STS": "https://prod.example",
+        "MINE": "kept",
+    }.items():
+        monkeypatch.setenv(name, value)
+    shown = "arn:aws:iam::000000000000:root None kept\n"
+    program = (sys.executable, "-c", SHOW)
+    devbridge = (sys.executable, "-m", "devbridge", "cloud")
+
+    def output(*command: str) -> tuple[int, str]:
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout
+
+    assert output(*devbridge, "exec", "--", *program) == (7, shown)
+    shell = f'eval "$({shlex.join(devbridge)} env)"; {shlex.join(program)}'
+    assert output("sh", "-c", shell) == (7, shown)
+    secret = keys.of_endpoint("http://127.0.0.1:1", make_config().cloud_dir).secret_key
+    assert secret == "test"  # of a cloud that is not ours
+    own = keys.root_key(make_config().cloud_dir)
+    assert own
+    folder = make_config().state_dir
+    holding = [
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.is_file() and own.secret_key.encode() in path.read_bytes()
+    ]
+    assert holding == ["cloud/root-key.json"]
+    assert stat.S_IMODE((folder / holding[0]).stat().st_mode) == 0o600
+    assert own.secret_key not in repr(own)
