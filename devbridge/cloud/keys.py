@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from devbridge.cloud.install import cache_dir
 from devbridge.config import private_dir, write_private
+from devbridge.redaction import secret
 from devbridge.transport.base import AwsCredentials
 
 _FOREIGN: Final = AwsCredentials("test", "test")
@@ -44,6 +45,7 @@ def root_key(cloud_dir: Path) -> AwsCredentials | None:
     """The root key of the cloud in that folder; None: it has none yet."""
     try:
         key = json.loads(key_file(cloud_dir).read_text(encoding="utf-8"))
+        secret(key["secret_key"])
         return AwsCredentials(str(key["access_key"]), str(key["secret_key"]))
     except (OSError, ValueError, TypeError, KeyError):
         return None
