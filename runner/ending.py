@@ -10,6 +10,7 @@ registered with the C library's ``atexit``).
 
 from __future__ import annotations
 
+import _io
 import atexit
 import contextlib
 import gc
@@ -59,7 +60,6 @@ _STREAM, _WRITER, _TEXT, _BYTES = range(4)
 
 def _close_writers() -> None:
     """Close what the end of the interpreter would: open files and archives, the outermost first."""
-    io: Any = sys.modules["io"]
     standard = {
         id(getattr(sys, name, None))
         for stream in ("stdin", "stdout", "stderr")
@@ -72,7 +72,7 @@ def _close_writers() -> None:
     for thing in gc.get_objects():
         cls = type(thing)
         if cls not in ranks:
-            ranks[cls] = _rank(cls, io)
+            ranks[cls] = _rank(cls)
         rank = ranks[cls]
         if rank is not None and id(thing) not in standard:
             found[rank].append(thing)
@@ -83,16 +83,16 @@ def _close_writers() -> None:
             _ignored(error, f"while closing {type(thing).__name__}")
 
 
-def _rank(cls: type, io: Any) -> int | None:
+def _rank(cls: type) -> int | None:
     """When it is closed: streams written in Python (gzip) first, buffers last; None: never."""
     bases = cls.__mro__
     if any((base.__module__, base.__qualname__) in _WRITERS for base in bases):
         return _WRITER
-    if io.IOBase not in bases or io.FileIO in bases or io.BufferedReader in bases:
+    if _io._IOBase not in bases or _io.FileIO in bases or _io.BufferedReader in bases:
         return None
-    if io.TextIOWrapper in bases:
+    if _io.TextIOWrapper in bases:
         return _TEXT
-    if io.BufferedWriter in bases or io.BufferedRandom in bases:
+    if _io.BufferedWriter in bases or _io.BufferedRandom in bases:
         return _BYTES
     return None if cls.__module__ in ("_io", "io", "socket") else _STREAM
 
