@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from devbridge.daemon.daemon import Daemon, Settings
-from devbridge.daemon.environment import worker_environment
+from devbridge.daemon.environment import inherited, worker_environment
 from devbridge.daemon.ledger import Ledger
 from devbridge.daemon.model import JobSpec
 from devbridge.daemon.terminal import Terminal
@@ -90,7 +90,7 @@ async def _main(setup: Setup) -> None:
         return jobs, ()
 
     launcher: Launcher = (
-        FreshLauncher() if setup.fresh else ZygoteLauncher(python, dict(os.environ))
+        FreshLauncher() if setup.fresh else ZygoteLauncher(python, inherited(os.environ))
     )
     daemon = Daemon(
         Settings(

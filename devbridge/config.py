@@ -13,10 +13,10 @@ import re
 import shutil
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from devbridge.errors import AppNotFound, InvalidValue
@@ -55,6 +55,8 @@ class Config:
 
     max_log_size: int = 64 << 20
     """Bytes of one run's log; the newest are kept."""
+    env: tuple[str, ...] = ()
+    """What live jobs get besides: ``NAME`` of the shell's variables, or ``NAME=VALUE``."""
     memory_limit: int | str | None = None
     """Bytes of memory that a job's process may have; ``job``: the job's memory_size; None: any."""
 
@@ -246,6 +248,14 @@ def _url(value: object) -> str:
     return str(value).rstrip("/")
 
 
+def _variables(value: object) -> tuple[str, ...]:
+    from devbridge.constructs.values import inherit_problem  # noqa: PLC0415
+
+    if problem := inherit_problem(value, values=True):
+        raise _NotAllowedError(problem[1])
+    return tuple(cast(Sequence[str], value))
+
+
 _CHECKS: Final[Mapping[str, Callable[[object], Any]]] = {
     "stage": _stage,
     "local": _flag,
@@ -262,6 +272,7 @@ _CHECKS: Final[Mapping[str, Callable[[object], Any]]] = {
     "offline": _one_of("queue", "error", "cloud"),
     "max_log_size": _size(1 << 20, 'a size from "1 MB" on, such as "64 MB"'),
     "memory_limit": _memory_limit,
+    "env": _variables,
 }
 SETTINGS: Final = frozenset(_CHECKS)
 """The keys that flags, environment and files may set."""
@@ -374,7 +385,7 @@ def default_stage() -> str:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
-    names = {key: f"DEVBRIDGE_{key.upper()}" for key in _CHECKS}
+    names = {key: f"DEVBRIDGE_{key.upper()}" for key in _CHECKS if key != "env"}
     return {key: environ[name] for key, name in names.items() if environ.get(name)}
 
 

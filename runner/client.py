@@ -56,6 +56,10 @@ class RuntimeClient:
         """Tell devbridge's daemon what the handler imported; others answer 404, which is fine."""
         return self._post("/devbridge/modules", json.dumps(modules).encode())
 
+    def report_lookup(self, name: str) -> int:
+        """Tell devbridge's daemon that the app's code looked for a variable which it has not."""
+        return self._post("/devbridge/lookup", json.dumps(name).encode())
+
     def close(self) -> None:
         if self._socket is not None:
             self._socket.close()

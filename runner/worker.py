@@ -19,7 +19,7 @@ import sys
 from types import CoroutineType
 from typing import Any
 
-from runner import failure, limits, loading, preloaded, results
+from runner import failure, limits, loading, lookups, preloaded, results
 from runner.client import RuntimeApiGone, RuntimeClient
 from runner.context import Context
 
@@ -31,6 +31,7 @@ def main() -> int:
     """Run the one invocation that the environment describes; the process's exit code."""
     root = os.path.abspath(os.environ["LAMBDA_TASK_ROOT"])
     client = RuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    lookups.watch(root, os.environ["AWS_LAMBDA_RUNTIME_API"])
     _prepare_streams()
     limits.set_memory()
     try:
@@ -51,6 +52,7 @@ def _run(client: RuntimeClient, root: str) -> int:
         limits.lift_memory()
         _flush()
         _report(client, root)
+        lookups.missed_import(error)
         client.fail_init(limits.explain(error, failure.describe(error, root)))
         return _exit_code(error) or EXIT_FAILED
     client.report_modules(loading.modules(root))

@@ -80,6 +80,7 @@ class _Listener:
 
     def worker_ready(self, worker_id: str) -> None: ...
     def worker_modules(self, worker_id: str, modules: Modules) -> None: ...
+    def worker_missed(self, worker_id: str, name: str) -> None: ...
     def worker_responded(self, worker_id: str, job_id: str, body: bytes) -> None: ...
     def worker_failed(self, worker_id: str, job_id: str, failure: Failure) -> None: ...
     def worker_init_failed(self, worker_id: str, failure: Failure) -> None: ...
@@ -120,7 +121,7 @@ async def run_with_credentials(
     Raises:
         CommandNotFound: it cannot be started.
     """
-    from devbridge.daemon.environment import sdk_environment  # noqa: PLC0415
+    from devbridge.daemon.environment import past_proxies, sdk_environment  # noqa: PLC0415
     from devbridge.daemon.runtime_api import RuntimeApi  # noqa: PLC0415
 
     api = RuntimeApi(_Listener(), credentials)
@@ -128,7 +129,8 @@ async def run_with_credentials(
     try:
         address = api.add_worker("bind", role_arn)
         sdk = sdk_environment(address, region=region, endpoint_url=endpoint_url)
-        return await run_child(command, {**environment, **sdk})
+        past = past_proxies(environment, endpoint_url)
+        return await run_child(command, {**environment, **sdk, **past})
     finally:
         await api.close()
 

@@ -116,7 +116,7 @@ def job_types(
     """
     from devbridge.types import probe  # noqa: PLC0415
 
-    types = probe(app, config.python)
+    types = probe(app, config.python, config.env)
     for name, each in types.items():
         if each.warning and not stopped():
             _warn(name, each.warning)

@@ -83,12 +83,22 @@ Ctrl-C stops in order: no more requests are taken, running jobs get SIGTERM and 
     default=None,
     help="After a save, run the job's last payload again.",
 )
+@click.option(
+    "--env",
+    multiple=True,
+    callback=lambda _ctx, _option, given: given or None,
+    metavar="NAME[=VALUE]",
+    help="A variable of the shell, or this value, that jobs get besides those that all get.",
+)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before a deployed stage is taken.")
 def dev(config: Config, *, yes: bool) -> None:
     """Deploy stubs in place of the jobs, and run the jobs live on this machine.
 
     Call the deployed API as usual; what the job prints appears here. Save the handler, and the next
     call runs the new code. Running jobs are never touched by a save.
+
+    Of the shell's variables jobs get PATH, HOME, USER, LANG, LC_*, TERM, TZ, TMPDIR, those of
+    proxies and CA bundles, VIRTUAL_ENV, CUDA_* and DISPLAY; others with --env, or App(inherit=...).
     """
     from devbridge.cli.runs import mark_dev  # noqa: PLC0415
     from devbridge.cloud.embedded import embedded_cloud  # noqa: PLC0415
@@ -104,6 +114,7 @@ def dev(config: Config, *, yes: bool) -> None:
     config.make_dirs()
     where = "the embedded cloud" if config.local else config.endpoint or "AWS"
     _say(f"devbridge {__version__}: app {app.name}, stage {config.stage}, on {where}")
+    _say_what_is_not_there(config)
     with contextlib.ExitStack() as stack:
         stack.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage))
         stack.enter_context(_debug_log(config))
@@ -121,6 +132,15 @@ def dev(config: Config, *, yes: bool) -> None:
         code = asyncio.run(_live(config, cloud, app, deployed, began, embedded, schemas))
     _say("Stopped")
     sys.exit(code)
+
+
+def _say_what_is_not_there(config: Config) -> None:
+    """Of what --env names."""
+    from devbridge.daemon.environment import matching  # noqa: PLC0415
+
+    for name in config.env:
+        if "=" not in name and not matching(os.environ, [name]):
+            _say(f"{click.style('warning:', fg='yellow')} --env {name}: your shell has no {name}")
 
 
 def _ask_first(app: App, cloud: Cloud, config: Config, *, yes: bool) -> None:
@@ -272,7 +292,7 @@ def _compose(
         terminal.line(style.good(text) if health is Health.GOOD else style.bad(text))
 
     style = Style(terminal.colour)
-    launcher = _launcher(config, terminal)
+    launcher = _launcher(config, app, terminal)
     developer = DeveloperCredentials(cloud, say_of_credentials)
     ledger = Ledger.open(config.ledger)
     forget_old_runs(config, ledger)
@@ -317,6 +337,7 @@ def _compose(
             endpoint_url=cloud.endpoint_url,
             memory_limit=limit_of(spec, config.memory_limit),
             schemas=config.schemas,
+            given=config.env,
         ),
         redeploy=redeploy,
         outdated=outdated,
@@ -339,9 +360,9 @@ def retyped(before: Schemas, after: Schemas) -> Sequence[str]:
     return sorted(job for job in jobs if before.get(job) != after.get(job))
 
 
-def _launcher(config: Config, terminal: Terminal) -> Launcher:
+def _launcher(config: Config, app: App, terminal: Terminal) -> Launcher:
     """Forks of a zygote on Linux; elsewhere, where forking is not safe, fresh processes."""
-    from devbridge.daemon.environment import scrubbed  # noqa: PLC0415
+    from devbridge.daemon.environment import inherited  # noqa: PLC0415
     from devbridge.daemon.workers import FreshLauncher  # noqa: PLC0415
     from devbridge.daemon.zygote import ZygoteLauncher  # noqa: PLC0415
 
@@ -350,7 +371,7 @@ def _launcher(config: Config, terminal: Terminal) -> Launcher:
     log = logging.getLogger("devbridge.preload")
     return ZygoteLauncher(
         config.python,
-        scrubbed(os.environ),
+        inherited(os.environ, app.shell, config.env),
         root=config.root,
         say=terminal.line,
         details=terminal.line if config.verbose else log.info,

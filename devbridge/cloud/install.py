@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from devbridge.config import private_dir
+from devbridge.daemon.environment import of_pip
 from devbridge.errors import EmbeddedCloudFailed, FolderError
 from devbridge.folders import home
 from devbridge.interpreter import verify_interpreter
@@ -141,21 +142,13 @@ def _make(base: Path, directory: Path, on_progress: Progress) -> None:
 
 def _run(command: list[str], on_progress: Progress, started: float) -> None:
     """Run to the end, telling every five seconds what it is at."""
-    # The user's own index, proxy and certificates count; where packages go does not.
-    unwanted = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIRE_VIRTUALENV")
-    environ = {
-        key: value
-        for key, value in os.environ.items()
-        if key not in (*unwanted, "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
-        and not key.startswith("PYTHON")
-    }
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+            env=of_pip(os.environ),
         )
         try:
             while True:

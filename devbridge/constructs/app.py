@@ -86,6 +86,10 @@ class App:
             CodeBuild shows for a year to all who may read builds.
         preload: modules that live runs need not import each time. Whoever names one vouches that
             it may be imported once for all runs, before their processes exist.
+        inherit: variables of the developer's shell that live jobs get besides those that all get
+            (see `devbridge dev --help`): names, or beginnings of names such as "MYAPP_*". Deployed
+            jobs have no shell: what they need is in `environment`. What app.py itself sets (with
+            python-dotenv, say) counts as the shell's.
 
     Raises:
         InvalidValue: a value is not allowed.
@@ -99,6 +103,7 @@ class App:
         permissions_boundary: str | None = None,
         payload: PayloadPlace = "s3",
         preload: Sequence[str] = (),
+        inherit: Sequence[str] = (),
     ) -> None:
         current = _loading.get()
         self.root = current.root if current else _caller()[0].parent
@@ -130,6 +135,11 @@ class App:
         if problem := values.preload_problem(preload):
             raise self._invalid(f"{self!r}: preload {problem[0]}", problem[1])
         self.preload = tuple(preload)
+        if problem := values.inherit_problem(inherit):
+            raise self._invalid(f"{self!r}: inherit {problem[0]}", problem[1])
+        self.inherit = tuple(inherit)
+        self.shell: Mapping[str, str] = {}
+        """Of what `inherit` names, what was set when app.py ended."""
         self.tags = dict(tags)
         self.permissions_boundary = permissions_boundary
         if current:

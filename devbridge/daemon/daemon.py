@@ -124,6 +124,8 @@ class Daemon:
         self._watch_credentials = watch_credentials
         self._terminal = terminal
         self._style = Style(terminal.colour)
+        self._missed: set[str] = set()
+        """Variables of the shell that jobs have looked for, and of which that was said."""
         self._story = Story(settings.root, settings.logs, settings.max_log_size, terminal)
         self._loop = asyncio.get_running_loop()
         self._failed: asyncio.Future[None] = self._loop.create_future()
@@ -430,6 +432,12 @@ class Daemon:
         self._watcher.watch(self._sources.directories())
         if self._launcher.reported(member.job, modules) or stale:
             self.handle([SourcesChanged(frozenset({member.job}))])
+
+    def worker_missed(self, worker_id: str, name: str) -> None:
+        member = self._crew.member(worker_id)
+        if member is not None and name not in self._missed:
+            self._missed.add(name)
+            member.capture.say(self._style.warn(report.missed(member.job, name)))
 
     def credentials_failed(self, worker_id: str, message: str) -> None:
         member = self._crew.member(worker_id)

@@ -42,6 +42,8 @@ class JobSpec:
     """The CodeBuild role whose credentials the workers get."""
     environment: Mapping[str, str]
     """What `bind` and `environment` put into the job's environment."""
+    shell: Mapping[str, str] = field(default_factory=dict)
+    """What the app lets its live jobs have of the developer's shell. See `App(inherit=...)`."""
     project_arn: str = ""
     """The CodeBuild project that runs the job when it is deployed."""
     max_attempts: int = 1

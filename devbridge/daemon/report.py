@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from devbridge import printable
+from devbridge.daemon.environment import how_to_pass
 from devbridge.daemon.events import Waits
 from devbridge.daemon.ledger import Change, Entry
 from devbridge.daemon.model import Failure, State
@@ -33,6 +34,7 @@ __all__ = [
     "invoked",
     "log_end",
     "log_line",
+    "missed",
     "shorten",
     "stopping",
     "tried_again",
@@ -62,6 +64,11 @@ def waits(wait: Waits, style: Style) -> str:
     limit = "the job's own concurrency" if wait.own else "--concurrency"
     taken = f"{wait.limit} of {wait.limit} slots are taken"
     return f"{style.warn('Waiting')} {wait.job}: {taken} ({limit})"
+
+
+def missed(job: str, name: str) -> str:
+    """A job's code looked up a variable that the shell has and live jobs do not get."""
+    return f"{job} looks for {name}, which your shell has and jobs do not get: {how_to_pass(name)}"
 
 
 def log_line(path: Path, root: Path, style: Style) -> str:

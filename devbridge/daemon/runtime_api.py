@@ -40,6 +40,9 @@ class WorkerListener(Protocol):
 
     def worker_modules(self, worker_id: str, modules: Modules) -> None: ...
 
+    def worker_missed(self, worker_id: str, name: str) -> None:
+        """The job's code looked up a variable that the shell has and the job does not get."""
+
     def worker_responded(self, worker_id: str, job_id: str, body: bytes) -> None: ...
 
     def worker_failed(self, worker_id: str, job_id: str, failure: Failure) -> None: ...
@@ -228,6 +231,11 @@ class RuntimeApi:
                     exchange.answer(HTTPStatus.BAD_REQUEST, bad)
                     return
                 self._listener.worker_modules(worker.id, modules)
+                exchange.answer(HTTPStatus.ACCEPTED, _OK)
+            case ("POST", "2018-06-01", "devbridge", "lookup"):
+                name = request.body[:256].decode("ascii", "replace").strip('"')
+                if name.isidentifier():
+                    self._listener.worker_missed(worker.id, name)
                 exchange.answer(HTTPStatus.ACCEPTED, _OK)
             case _:
                 exchange.answer(HTTPStatus.NOT_FOUND, _error("NotFound", "no such operation"))

@@ -401,6 +401,7 @@ def _spec(
         memory_mb=job.memory_mb,
         role_arn=role_arn,
         environment=environment,
+        shell=job.app.shell,
         project_arn=f"arn:{partition}:codebuild:{place}:project/{names.project(job, stage)}",
         max_attempts=job.retries + 1,
         retry_delay=job.retry_delay.total_seconds(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import time
 import traceback
@@ -14,6 +15,7 @@ from typing import Final
 
 from devbridge.constructs import App
 from devbridge.constructs.app import loading
+from devbridge.daemon.environment import matching
 from devbridge.errors import AppFailed, AppNotFound, DevbridgeError
 
 APP_FILE: Final = "app.py"
@@ -42,6 +44,8 @@ def load_app(root: Path, stage: str = "") -> App:
     with _fresh_modules(root), loading(root, stage) as state:
         _run(path, root)
         files = {path, *_own_files(root).values()}
+        for app in state.apps:
+            app.shell = matching(os.environ, app.inherit)
     if len(state.apps) != 1:
         found = "no App" if not state.apps else f"{len(state.apps)} Apps"
         raise AppFailed(

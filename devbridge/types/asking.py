@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import runner
 from devbridge.constructs import App, Job
-from devbridge.daemon.environment import isolated, scrubbed
+from devbridge.daemon.environment import how_to_pass, inherited, isolated, withheld
 from devbridge.types import describe
 from devbridge.types.accepted import accepted
 from devbridge.types.resources import placeholders
@@ -48,16 +49,21 @@ class JobTypes:
     """Why something could not be told."""
 
 
-def probe(app: App, python: Path, *, timeout: float = 120.0) -> dict[str, JobTypes]:
+def probe(
+    app: App, python: Path, given: Sequence[str] = (), *, timeout: float = 120.0
+) -> dict[str, JobTypes]:
     """What each job takes and returns, told by its handler's annotations.
 
     The handlers' modules are imported by `python` as a worker imports them, in processes of their
     own. What cannot be imported, or not within `timeout` seconds, gives a warning, and takes and
     returns anything.
+
+    Args:
+        given: with `--env`.
     """
     found: dict[str, JobTypes] = {}
     handlers: dict[str, tuple[str, Mapping[str, str]]] = {}
-    environment = _environment(app)
+    environment = _environment(app, given)
     for job in app.of_type(Job):
         if job.handler is None:
             found[job.name] = JobTypes(result={"type": "null"})
@@ -70,7 +76,7 @@ def probe(app: App, python: Path, *, timeout: float = 120.0) -> dict[str, JobTyp
         if ended is not None:
             answers[ended] = {"warning": problem}
         for name, answer in answers.items():
-            found[name] = _types(answer)
+            found[name] = _types({**answer, "warning": _explained(answer["warning"], environment)})
             del handlers[name]
     return {job.name: found[job.name] for job in app.of_type(Job)}
 
@@ -78,6 +84,14 @@ def probe(app: App, python: Path, *, timeout: float = 120.0) -> dict[str, JobTyp
 def schemas(types: Mapping[str, JobTypes]) -> dict[str, Json]:
     """What `devbridge.schemas` reads: job name -> the schema that a payload is checked with."""
     return {job: known.accepted for job, known in types.items() if known.accepted is not None}
+
+
+def _explained(warning: str, environment: Mapping[str, str]) -> str:
+    """A warning with the way to give a variable that was looked up, where the shell has it."""
+    missing = re.search(r"\bKeyError: '(\w+)'$", warning)
+    if missing and missing[1] in withheld(os.environ, environment):
+        return f"{warning}; your shell has it, and jobs do not get it: {how_to_pass(missing[1])}"
+    return warning
 
 
 def _types(answer: Json) -> JobTypes:
@@ -91,10 +105,10 @@ def _types(answer: Json) -> JobTypes:
     )
 
 
-def _environment(app: App) -> dict[str, str]:
+def _environment(app: App, given: Sequence[str]) -> dict[str, str]:
     """A worker's environment without credentials; what is bound has names that stand for none."""
     return {
-        **scrubbed(os.environ),
+        **inherited(os.environ, app.shell, given),
         **placeholders(app),
         **isolated("us-east-1"),
         "LAMBDA_TASK_ROOT": str(app.root),

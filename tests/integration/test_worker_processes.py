@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from devbridge.daemon.environment import inherited
 from devbridge.daemon.model import Exit
 from devbridge.daemon.workers import FreshLauncher, Launcher
 from devbridge.daemon.zygote import ZygoteLauncher
@@ -37,7 +38,9 @@ class Credentials:
 @pytest.fixture(params=_LAUNCHERS)
 async def workbench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
     def launcher() -> Launcher:
-        return FreshLauncher() if request.param == "fresh" else ZygoteLauncher(PYTHON, developer())
+        if request.param == "fresh":
+            return FreshLauncher()
+        return ZygoteLauncher(PYTHON, inherited(developer()))
 
     async with bench(tmp_path, launcher, Credentials()) as one:
         yield one
@@ -277,6 +280,61 @@ async def test_a_worker_is_alone_in_its_session_with_its_own_environment(workben
     assert descriptors <= 5  # 0, 1, 2, the Runtime API, and the listing itself
 
 
+async def test_what_the_shell_has_and_the_job_looks_for_in_vain_is_told_once(
+    workbench: Bench,
+) -> None:
+    workbench.environment.update(DB_URL="x", AT_LOAD="x", LISTED="x", IN_LIBRARY="x", ASKED="x")
+    workbench.write("site-packages/library.py", "import os; FOUND = os.environ.get('IN_LIBRARY')")
+    workbench.write("site-packages/called.py", "import os\ndef ask(): return os.getenv('ASKED')")
+    worker = await workbench.launch("""
+        import os, sys
+        sys.path.append(os.path.join(os.getcwd(), "site-packages"))
+        import called, library
+        at_load = os.getenv("AT_LOAD"), os.getenv("AT_LOAD"), os.getenv("NOBODY_HAS_IT")
+        def handler(payload):
+            assert "DB_URL" not in os.environ and "DEVBRIDGE_WITHHELD" not in os.environ
+            called.ask()
+            return os.environ["DB_URL"]
+    """)
+    await worker.run()
+    failure = await worker.failure()
+    assert (failure.type, failure.message) == ("KeyError", "'DB_URL'")
+    assert not any("runner" in line for line in failure.frames)
+    assert workbench.said.of("missed", worker.id) == ["AT_LOAD", "DB_URL", "ASKED"]
+
+
+async def test_a_module_that_is_found_with_the_shells_pythonpath_only_is_told(
+    workbench: Bench,
+) -> None:
+    workbench.write("lib/mine.py", "")
+    workbench.environment["PYTHONPATH"] = str(workbench.root / "lib")
+    worker = await workbench.launch("import mine")
+    assert (await worker.init_failure()).type == "ModuleNotFoundError"
+    assert workbench.said.of("missed", worker.id) == ["PYTHONPATH"]
+
+
+async def test_what_is_not_withheld_is_looked_up_as_ever(workbench: Bench) -> None:
+    workbench.environment["DB_URL"] = "x"
+    worker = await workbench.launch("""
+        import os, subprocess, sys
+        def handler(payload):
+            os.environ["DB_URL"] = "mine"
+            child = "import os; print(os.environ['DB_URL'], 'DEVBRIDGE_WITHHELD' in os.environ)"
+            out = subprocess.check_output([sys.executable, "-c", child], text=True)
+            copy = os.environ.copy()
+            del os.environ["DB_URL"]
+            try:
+                os.environ["NOT_THERE"]
+            except KeyError as error:
+                found = error.args
+            return [out, copy["DB_URL"], os.getenv("DB_URL"), found, os.environb.get(b"DB_URL")]
+    """)
+    await worker.run()
+    assert json.loads(await worker.result()) == [
+        "mine False\n", "mine", None, ["NOT_THERE"], None,
+    ]  # fmt: skip
+
+
 async def test_a_signal_reaches_what_the_handler_started(workbench: Bench) -> None:
     worker = await workbench.launch("""
         import subprocess, sys
@@ -373,6 +431,7 @@ async def test_workers_end_when_the_daemon_is_killed(tmp_path: Path) -> None:
 _DAEMON = """
 import asyncio, os, sys
 from pathlib import Path
+from devbridge.daemon.environment import inherited
 from devbridge.daemon.workers import FreshLauncher
 from devbridge.daemon.zygote import ZygoteLauncher
 from tests.integration.workers import bench, developer, PYTHON
@@ -380,7 +439,7 @@ from tests.integration.workers import bench, developer, PYTHON
 async def main():
     root = Path(sys.argv[1])
     async with bench(root, FreshLauncher) as a, bench(
-        root, lambda: ZygoteLauncher(PYTHON, developer())
+        root, lambda: ZygoteLauncher(PYTHON, inherited(developer()))
     ) as b:
         workers = [(one, await one.launch(handler="a.handler")) for one in (a, b)]
         for one, worker in workers:

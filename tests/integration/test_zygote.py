@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from devbridge.daemon.environment import inherited
 from devbridge.daemon.model import Exit
 from devbridge.daemon.zygote import ZygoteLauncher
 from tests.integration.test_worker_processes import Credentials
@@ -32,8 +33,9 @@ async def workbench(tmp_path: Path, packages: Path) -> AsyncIterator[Bench]:
     root = tmp_path / "app"
     root.mkdir()
     environment = {**developer(), "PYTHONPATH": str(packages)}
-    async with bench(root, lambda: ZygoteLauncher(PYTHON, environment), Credentials()) as one:
-        one.environment = environment
+    shell = inherited(environment, given=["PYTHONPATH"])
+    async with bench(root, lambda: ZygoteLauncher(PYTHON, shell), Credentials()) as one:
+        one.environment, one.given = environment, ("PYTHONPATH",)
         yield one
 
 

@@ -8,7 +8,7 @@ import os
 import sys
 import textwrap
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,9 @@ class Said:
 
     def worker_init_failed(self, worker_id: str, failure: Failure) -> None:
         self._add("init_failed", worker_id, failure)
+
+    def worker_missed(self, worker_id: str, name: str) -> None:
+        self._add("missed", worker_id, name)
 
     def credentials_failed(self, worker_id: str, message: str) -> None:
         self._add("credentials_failed", worker_id, message)
@@ -136,6 +139,8 @@ class Bench:
         self.said = said
         self.environment = developer()
         """What the developer's shell has."""
+        self.given: Sequence[str] = ()
+        """What jobs get of it with `--env`."""
         self._count = 0
         self._fds: list[int] = []
 
@@ -173,6 +178,7 @@ class Bench:
                 address,
                 root=self.root,
                 region="eu-west-1",
+                given=self.given,
             ),
         )
         reader, writer = os.pipe()

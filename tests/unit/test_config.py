@@ -81,6 +81,16 @@ def test_the_environment_s_texts_are_converted(
     assert getattr(config, name.lower()) == value
 
 
+def test_what_jobs_are_given_of_the_shell_comes_from_flags_or_files(app: Path) -> None:
+    (app / "devbridge.toml").write_text("env = ['DB_URL', 'MODE=a=b', 'MY_*']")
+    assert load_config(app=app, environ={"DEVBRIDGE_ENV": "x"}).env == (
+        "DB_URL",
+        "MODE=a=b",
+        "MY_*",
+    )
+    assert load_config({"env": ("A",)}, app=app, environ={}).env == ("A",)
+
+
 @pytest.mark.parametrize(
     ("line", "allowed"),
     [
@@ -110,6 +120,10 @@ def test_the_environment_s_texts_are_converted(
         ("max_log_size = 5", 'from "1 MB" on'),
         ("memory_limit = 'some'", '"job" (its memory_size)'),
         ("memory_limit = '1 MB'", '"job" (its memory_size)'),
+        ("env = 'DB_URL'", "a list of names"),
+        ("env = ['1X']", "NAME, NAME=VALUE"),
+        ("env = ['AWS_PROFILE=x']", "do not start with AWS_"),
+        ("env = ['DEVBRIDGE_*']", "do not start with AWS_"),
         ("offline = 'drop'", '"queue" or "error" or "cloud"'),
     ],
 )

@@ -39,7 +39,23 @@ def test_an_apps_name_is_checked(name: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"tags": {"aws:x": "y"}}, {"tags": ["x"]}, {"permissions_boundary": "devs"}]
+    "wrong",
+    [
+        {"tags": {"aws:x": "y"}},
+        {"tags": ["x"]},
+        {"permissions_boundary": "devs"},
+        {"inherit": "DB_URL"},
+        {"inherit": ["1X"]},
+        {"inherit": ["*"]},
+        {"inherit": ["A*B"]},
+        {"inherit": ["A=1"]},
+        {"inherit": [1]},
+        {"inherit": ["AWS_SECRET_ACCESS_KEY"]},
+        {"inherit": ["AWS_*"]},
+        {"inherit": ["DEVBRIDGE_STAGE"]},
+        {"inherit": ["BOTO_CONFIG"]},
+        {"inherit": ["PYTHONHOME"]},
+    ],
 )
 def test_an_apps_options_are_checked(wrong: dict[str, Any]) -> None:
     line = sys._getframe().f_lineno + 2
@@ -47,6 +63,11 @@ def test_an_apps_options_are_checked(wrong: dict[str, Any]) -> None:
         App("demo", **wrong)
     assert f"test_app.py:{line}, App" in str(caught.value)
     assert f"App('demo'): {next(iter(wrong))}" in str(caught.value)
+
+
+def test_what_live_jobs_inherit_is_kept() -> None:
+    names = ("DB_URL", "MYAPP_*", "PYTHONPATH")
+    assert App("demo", inherit=list(names)).inherit == names
 
 
 def test_an_app_that_is_refused_is_not_the_loaded_one(root: Path) -> None:

@@ -42,7 +42,7 @@ def test_an_sdk_finds_the_roles_credentials_and_nothing_else() -> None:
 
 
 def test_the_jobs_environment_comes_before_the_developers() -> None:
-    developer = {"PATH": "/mine", "HOME": "/home/me", "VIRTUAL_ENV": "/venv", "EDITOR": "vi"}
+    developer = {"PATH": "/mine", "HOME": "/home/me", "VIRTUAL_ENV": "/venv"}
     made = environment(developer, VIRTUAL_ENV="/other", TABLE="notes")
     assert {**made, **developer, "VIRTUAL_ENV": "/other", "TABLE": "notes"} == made
 
