@@ -7,11 +7,15 @@ peer is the daemon, or AWS's own runtime interface emulator, so a strict reader 
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Mapping
 from typing import Any
 
+from runner.wire import Wire
+
 VERSION = "/2018-06-01"
+_CONNECTIONS = 3
+"""That are made for one request: somebody here may close them."""
+_dumps = json.dumps  # the user's code may replace it
 
 
 class RuntimeApiGone(OSError):
@@ -24,10 +28,9 @@ class RuntimeClient:
     def __init__(self, address: str) -> None:
         authority, _, prefix = address.partition("/")
         host, _, port = authority.rpartition(":")
-        self._peer = (host or authority, int(port) if host else 80)
+        self._wire = Wire((host or authority, int(port) if host else 80))
         self._authority = authority
         self._prefix = f"/{prefix}" if prefix else ""
-        self._socket: socket.socket | None = None
 
     def next(self) -> tuple[Mapping[str, str], bytes]:
         """Wait for an invocation; its headers (lower-case names) and its payload.
@@ -54,22 +57,20 @@ class RuntimeClient:
 
     def report_modules(self, modules: Mapping[str, Any]) -> int:
         """Tell devbridge's daemon what the handler imported; others answer 404, which is fine."""
-        return self._post("/devbridge/modules", json.dumps(modules).encode())
+        return self._post("/devbridge/modules", _dumps(modules).encode())
 
     def report_lookup(self, name: str) -> int:
         """Tell devbridge's daemon that the app's code looked for a variable which it has not."""
-        return self._post("/devbridge/lookup", json.dumps(name).encode())
+        return self._post("/devbridge/lookup", _dumps(name).encode())
 
     def close(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        self._wire.close()
 
     def _post_failure(self, path: str, failure: Mapping[str, Any]) -> int:
         error_type = str(failure["errorType"]).encode("ascii", "replace").decode()
         return self._post(
             path,
-            json.dumps(failure).encode(),
+            _dumps(failure).encode(),
             f"Lambda-Runtime-Function-Error-Type: {' '.join(error_type.split())}\r\n",
         )
 
@@ -83,24 +84,29 @@ class RuntimeClient:
         if method == "POST":
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         message = head.encode("ascii") + b"\r\n" + body
+        connections = 0
         while True:
-            reused = self._socket is not None
+            try:
+                if not self._wire.connected:
+                    connections += 1
+                    self._wire.connect()
+            except OSError as error:
+                raise self._gone(error) from None
             try:
                 return self._exchange(message)
             except OSError as error:
                 self.close()
-                # A kept connection may have died hours ago, while the handler ran.
-                if not reused:
-                    raise RuntimeApiGone(f"the runtime api at {self._authority}: {error}") from None
+                # A kept connection may have died hours ago, while the handler ran, or was closed.
+                if connections == _CONNECTIONS:
+                    raise self._gone(error) from None
+
+    def _gone(self, error: OSError) -> RuntimeApiGone:
+        self.close()
+        return RuntimeApiGone(f"the runtime api at {self._authority}: {error}")
 
     def _exchange(self, message: bytes) -> tuple[int, dict[str, str], bytes]:
-        if self._socket is None:
-            # `create_connection` asks getaddrinfo, which imports the IDNA codec: 5 ms.
-            self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            self._socket.connect(self._peer)
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket.sendall(message)
-        reader = _Reader(self._socket)
+        self._wire.send(message)
+        reader = _Reader(self._wire)
         status = int(reader.line().split(b" ", 2)[1])
         headers: dict[str, str] = {}
         while line := reader.line():
@@ -120,28 +126,22 @@ class RuntimeClient:
 
 
 class _Reader:
-    """Lines and counted bytes from a socket that has exactly one response under way."""
+    """Lines and counted bytes from a connection that has exactly one response under way."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self._socket = connection
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
         self._buffer = bytearray()
 
     def line(self) -> bytes:
         while (end := self._buffer.find(b"\r\n")) < 0:
-            self._fill()
+            self._buffer += self._wire.receive()
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 2]
         return line
 
     def exactly(self, size: int) -> bytes:
         while len(self._buffer) < size:
-            self._fill()
+            self._buffer += self._wire.receive()
         data = bytes(self._buffer[:size])
         del self._buffer[:size]
         return data
-
-    def _fill(self) -> None:
-        data = self._socket.recv(1 << 18)
-        if not data:
-            raise ConnectionResetError("connection closed by the peer")
-        self._buffer += data

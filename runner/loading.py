@@ -6,7 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any
 
 from runner import preloaded, warm
@@ -40,12 +40,7 @@ def load(handler: str, root: str) -> Handler:
     for entry in filter(None, os.environ.get(EXTRA_PATH, "").split(os.pathsep)):
         if entry not in sys.path:
             sys.path.append(entry)
-    module = importlib.import_module(name)
-    origin = os.path.realpath(module.__file__ or "")
-    if not origin.startswith(os.path.realpath(root) + os.sep):
-        raise HandlerNotFound(
-            f"{shown} is hidden by another module of the same name, {origin}: rename its folder"
-        )
+    module = _imported(name, os.path.join(root, path), shown)
     found = getattr(module, function, None)
     if not callable(found):
         own = [key for key, value in vars(module).items() if _is_candidate(value, name)]
@@ -54,6 +49,43 @@ def load(handler: str, root: str) -> Handler:
     if _code(found) and _code(found).co_flags & _CO_COROUTINE:  # type: ignore[union-attr]
         importlib.import_module("asyncio")  # now, not when an invocation waits
     return found  # type: ignore[no-any-return]
+
+
+def _imported(name: str, base: str, shown: str) -> ModuleType:
+    """The module, which must be the one at `base`, as must be the packages that it is in.
+
+    Files are compared, not paths: a folder, or the file, may be a symbolic link.
+    """
+    packages = name.split(".")[:-1]
+    folder = base
+    for _ in name.split("."):
+        folder = os.path.dirname(folder)
+    for count in range(1, len(packages) + 1):
+        package = importlib.import_module(".".join(packages[:count]))
+        folder = os.path.join(folder, packages[count - 1])
+        if not any(_same(entry, folder) for entry in getattr(package, "__path__", ())):
+            raise _hidden(shown, package, "its folder" if count == 1 else f"the folder {folder}")
+    module = importlib.import_module(name)
+    file = getattr(module, "__file__", None)
+    ends = (".py", ".pyc", f"{os.sep}__init__.py", f"{os.sep}__init__.pyc")
+    if file and not any(_same(file, base + end) for end in ends):
+        raise _hidden(shown, module, "its folder" if packages else "it")
+    return module
+
+
+def _hidden(shown: str, by: ModuleType, what: str) -> HandlerNotFound:
+    places = [*getattr(by, "__path__", ()), "the standard library"]
+    origin = getattr(by, "__file__", None) or places[0]
+    return HandlerNotFound(
+        f"{shown} is hidden by another module of the same name, {origin}: rename {what}"
+    )
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except (OSError, TypeError, ValueError):
+        return False
 
 
 def takes_context(handler: Handler) -> bool:

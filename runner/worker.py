@@ -22,6 +22,7 @@ from typing import Any
 from runner import failure, limits, loading, lookups, preloaded, results
 from runner.client import RuntimeApiGone, RuntimeClient
 from runner.context import Context
+from runner.reads import Reads
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
@@ -45,17 +46,19 @@ def main() -> int:
 
 
 def _run(client: RuntimeClient, root: str) -> int:
+    reads = Reads(record=os.environ.pop("DEVBRIDGE_RECORD", "") != "")
     try:
-        handler = _load(root)
+        with reads:
+            handler = _load(root)
         with_context = loading.takes_context(handler)
     except BaseException as error:
         limits.lift_memory()
         _flush()
-        _report(client, root)
+        client.report_modules({**loading.modules(root), **reads.report()})
         lookups.missed_import(error)
         client.fail_init(limits.explain(error, failure.describe(error, root)))
         return _exit_code(error) or EXIT_FAILED
-    client.report_modules(loading.modules(root))
+    client.report_modules({**loading.modules(root), **reads.report()})
     known = preloaded.trouble()
     headers, body = client.next()
 

@@ -99,13 +99,14 @@ class Crew:
     def member(self, worker_id: str) -> Member | None:
         return self._members.get(worker_id)
 
-    def launch(self, worker_id: str, spec: JobSpec) -> None:
+    def launch(self, worker_id: str, spec: JobSpec, *, record: bool = False) -> None:
+        """Start a worker; it is to `record` what it reads: see `runner.reads`."""
         reader, writer = os.pipe()
         bar = self._style.dim(f"|  {spec.name}") + "  "
         member = Member(spec.name, time.time(), Capture(reader, self._terminal, bar))
         self._members[worker_id] = member
         member.task = asyncio.create_task(
-            self._live(worker_id, spec, member, writer), name=f"worker-{worker_id}"
+            self._live(worker_id, spec, member, writer, record), name=f"worker-{worker_id}"
         )
 
     def give(self, give: Give, spec: JobSpec, payload: bytes) -> None:
@@ -160,12 +161,14 @@ class Crew:
         tasks = [member.task for member in self._members.values() if member.task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _live(self, worker_id: str, spec: JobSpec, member: Member, output_fd: int) -> None:
+    async def _live(
+        self, worker_id: str, spec: JobSpec, member: Member, output_fd: int, record: bool
+    ) -> None:
         notice = asyncio.get_running_loop().call_later(
             IMPORT_NOTICE, self._still_importing, worker_id, member
         )
         try:
-            exit_ = await self._run(worker_id, spec, member, output_fd)
+            exit_ = await self._run(worker_id, spec, member, output_fd, record)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(member.capture.ended.wait(), OUTPUT_AFTER_EXIT)
         except Exception as error:
@@ -210,7 +213,9 @@ class Crew:
             what = f"the handler is still being imported after {IMPORT_NOTICE:g} s"
             member.capture.say(self._style.warn(what))
 
-    async def _run(self, worker_id: str, spec: JobSpec, member: Member, output_fd: int) -> Exit:
+    async def _run(
+        self, worker_id: str, spec: JobSpec, member: Member, output_fd: int, record: bool
+    ) -> Exit:
         try:
             address = self._runtime_api.add_worker(worker_id, spec.role_arn)
             member.process = await self._launcher.launch(
@@ -219,7 +224,10 @@ class Crew:
                     root=self._root,
                     handler=spec.handler,
                     python=self._python,
-                    environment=self._environment(spec, address),
+                    environment={
+                        **self._environment(spec, address),
+                        **({"DEVBRIDGE_RECORD": "1"} if record else {}),
+                    },
                     job=spec.name,
                 ),
                 output_fd,

@@ -52,7 +52,7 @@ from devbridge.daemon.ledger import Change, Ledger, LedgerError
 from devbridge.daemon.model import Failure, JobSpec, Modules
 from devbridge.daemon.output import MAX_LOG
 from devbridge.daemon.recovery import recover
-from devbridge.daemon.reload import Sources, Watcher
+from devbridge.daemon.reload import Saved, Sources, Watcher
 from devbridge.daemon.runtime_api import CredentialsProvider, RuntimeApi, WorkerAddress
 from devbridge.daemon.story import Story
 from devbridge.daemon.succession import LAST_QUESTIONS
@@ -67,6 +67,10 @@ from devbridge.transport.base import Transport
 
 SETTLED: Final = 1.0
 """Seconds after a reload before it is asked whether the stage must be deployed again."""
+
+INSTALLED: Final = 0.5
+"""Seconds without further changes of installed packages after which workers import them anew: while
+pip is at work they are in pieces. A run that is asked for does not wait for that."""
 
 KILL_DEADLINE: Final = 5.0
 """Seconds after the grace period in which every worker must be gone."""
@@ -134,12 +138,17 @@ class Daemon:
         self._ready = asyncio.Event()
         self._idle = asyncio.Event()
         self._saved_at: dict[str, float] = {}
+        self._settling: set[str] = set()
+        """Jobs whose installed packages are changing."""
+        self._settled: asyncio.TimerHandle | None = None
         self._tried_at: dict[str, float] = {}
         """When those that were shown as broken were tried again, if they were."""
         self._shown_broken: set[str] = set()
         self._sources = Sources(settings.root, app_files, app_loaded)
         self._watcher = Watcher()
         self._app_saved = asyncio.Event()
+        self._app_error = ""
+        """What was said of the app that cannot be loaded or deployed."""
         self._code_saved = asyncio.Event()
         self._dispatcher = Dispatcher(ledger, self._jobs, settings.logs)
         self._supervisor = Supervisor(
@@ -229,8 +238,9 @@ class Daemon:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._settled):
+            if timer is not None:
+                timer.cancel()
         await self._launcher.close()
         await self._runtime_api.close()
         self._ledger.close()
@@ -315,7 +325,7 @@ class Daemon:
         self, events: Sequence[Event], requests: Sequence[Deliver], now: float
     ) -> tuple[Sequence[Effect], list[tuple[Deliver, Reply]]]:
         if not requests:
-            effects = self._supervisor.handle(events, now)
+            effects = self._supervisor.handle([*self._freshened(events), *events], now)
             records = [effect.change for effect in effects if isinstance(effect, Record)]
             if records:
                 with self._ledger.transaction():
@@ -325,12 +335,19 @@ class Daemon:
         with self._ledger.transaction():
             taken = [self._dispatcher.take(deliver.message, now) for deliver in requests]
             asked = [event for one in taken for event in one.events]
-            effects = self._supervisor.handle([*events, *asked], now)
+            fresh = self._freshened([*events, *asked])
+            effects = self._supervisor.handle([*fresh, *events, *asked], now)
             for effect in effects:
                 if isinstance(effect, Record):
                     self._ledger.record(effect.change)
             replies = [one.reply() for one in taken]
         return effects, list(zip(requests, replies, strict=True))
+
+    def _freshened(self, events: Iterable[Event]) -> list[Event]:
+        """What has to be known first when runs are asked for: what their workers have read, and
+        nobody has told of a change yet, may be another now."""
+        jobs = {event.job for event in events if isinstance(event, Requested)}
+        return self._news(self._sources.look(jobs)) if jobs else []
 
     def _perform(self, effect: Effect) -> None:
         match effect:
@@ -340,7 +357,8 @@ class Daemon:
                 self._sources.launched(job, time.time())
                 if job in self._shown_broken:
                     self._tried_at[job] = time.monotonic()
-                self._crew.launch(worker_id, self._jobs[job])
+                record = self._sources.wants_record(job)
+                self._crew.launch(worker_id, self._jobs[job], record=record)
             case Signal(worker_id, number, grace):
                 self._crew.signal(worker_id, number, grace)
             case Record(change, worker_id):
@@ -428,9 +446,18 @@ class Daemon:
         member = self._crew.member(worker_id)
         if member is None:
             return
-        stale = self._sources.imported(member.job, modules.user_files, member.launched_at)
-        self._watcher.watch(self._sources.directories())
+        stale = False
+        if member.job_id is None:  # else it is about what its run has imported: that is over
+            stale = self._sources.imported(
+                member.job,
+                modules.watched,
+                member.launched_at,
+                installed=modules.installed,
+                recorded=modules.recorded,
+            )
+            self._watcher.watch(self._sources.directories())
         if self._launcher.reported(member.job, modules) or stale:
+            self._sources.renewed({member.job})
             self.handle([SourcesChanged(frozenset({member.job}))])
 
     def worker_missed(self, worker_id: str, name: str) -> None:
@@ -449,19 +476,39 @@ class Daemon:
     async def _watch(self) -> None:
         try:
             async for paths in self._watcher.bursts():
-                saved = self._sources.saved(paths)
-                if saved.app:
-                    self._app_saved.set()
-                if saved.jobs:
-                    self._save(saved.jobs)
+                self._took(self._sources.saved(paths))
         except OSError as error:  # e.g. no more inotify watches
             self._terminal.line(self._style.bad(f"hot reload is off: {error}"))
             await asyncio.Event().wait()
 
-    def _save(self, jobs: frozenset[str]) -> None:
+    def _took(self, saved: Saved) -> None:
+        if events := self._news(saved):
+            self.handle(events)
+
+    def _news(self, saved: Saved) -> list[Event]:
+        """What a look at the sources has found, as events."""
+        if saved.app:
+            self._app_saved.set()
+        for job, path in saved.restless:
+            self._terminal.line(report.restless(job, path, self._settings.root, self._style))
+        self._settling |= saved.settling
+        if saved.settling:
+            if self._settled is not None:
+                self._settled.cancel()
+            self._settled = self._loop.call_later(INSTALLED, self._has_settled)
+        return self._saved(saved.jobs) if saved.jobs else []
+
+    def _has_settled(self) -> None:
+        jobs = frozenset(self._settling & self._jobs.keys())
+        if jobs:
+            self.handle(self._saved(jobs))
+
+    def _saved(self, jobs: frozenset[str]) -> list[Event]:
         now = time.monotonic()
         for job in jobs:
             self._saved_at.setdefault(job, now)
+        self._settling -= jobs
+        self._sources.renewed(jobs)
         events: list[Event] = [SourcesChanged(jobs)]
         if self._settings.rerun_on_save:
             running = set(self._supervisor.running)
@@ -471,7 +518,7 @@ class Daemon:
                 for entry in self._ledger.recent(limit=1, job=job)
                 if entry.job_id in running
             ]
-        self.handle(events)
+        return events
 
     def _reloaded(self, job: str) -> None:
         saved_at = self._saved_at.pop(job, None)
@@ -497,8 +544,9 @@ class Daemon:
             try:
                 jobs, files = await self._redeploy()
             except DevbridgeError as error:
-                self._terminal.line(f"{self._style.bad('Error')}  {error}")
+                self._app_broke(error)
                 continue
+            self._app_error = ""
             self._sources.app_loaded(files, loaded)
             gone = self._jobs.keys() - jobs.keys()
             self._sources.forget(gone)
@@ -508,6 +556,14 @@ class Daemon:
             self.handle([JobsChanged(dict(jobs))])
             for job in gone:
                 self._job_decided(job)
+
+    def _app_broke(self, error: DevbridgeError) -> None:
+        """Say so once, and wait for whatever may mend it."""
+        if str(error) != self._app_error:
+            self._app_error = str(error)
+            self._terminal.line(f"{self._style.bad('Error')}  {error}")
+        self._sources.app_broke()
+        self._watcher.watch(self._sources.directories())
 
     async def _redeploy_on_reload(self, outdated: Callable[[], Awaitable[bool]]) -> None:
         while True:

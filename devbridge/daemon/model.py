@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from devbridge.daemon.signatures import Entries, Watched
+
 
 class State(enum.StrEnum):
     """A job's life. The last five are final."""
@@ -85,6 +87,23 @@ class Modules:
     imported."""
     stale: str | None = None
     """The same, when it is an installed file."""
+    own: frozenset[Path] = frozenset()
+    """What else was read or imported, wherever it is: data files, libraries beside the app."""
+    installed: frozenset[Path] = frozenset()
+    """Files of installed packages that were read or imported."""
+    listed: frozenset[Path] = frozenset()
+    """Folders whose entries were asked for."""
+    lookups: Mapping[Path, frozenset[str]] = field(default_factory=dict)
+    """Folder -> modules that were looked for there, found or not."""
+    recorded: bool = False
+    """Whether more than the modules was recorded: see `runner.reads`."""
+
+    @property
+    def watched(self) -> frozenset[Watched]:
+        """What makes the worker out of date at once, besides installed packages."""
+        listed = {Entries(folder) for folder in self.listed}
+        lookups = {Entries(folder, names) for folder, names in self.lookups.items()}
+        return self.user_files | self.own | listed | lookups
 
 
 @dataclass(frozen=True, slots=True)

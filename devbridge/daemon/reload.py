@@ -2,8 +2,10 @@
 
 `Sources` decides and is pure but for what it remembers; `Watcher` is the shell around inotify, or
 around watchfiles where there is none.
-What is watched is what the handlers really imported. While a handler cannot be imported at all,
-every Python file of the app counts: any of them may be the one that mends it.
+What is watched is what the handlers really read when they were imported: modules of the app and of
+libraries beside it, data files, installed packages, and the folders in which a new file would
+satisfy or shadow an import. While a handler cannot be imported at all, every Python file of the app
+counts: any of them may be the one that mends it.
 """
 
 from __future__ import annotations
@@ -13,12 +15,16 @@ import contextlib
 import math
 import os
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from devbridge.daemon import inotify
+from devbridge.daemon.signatures import Entries, Looker, Signature, Watched, modified, sign
 
 QUIET: Final = 0.002
 """Seconds of silence that end a burst of file events."""
@@ -31,7 +37,12 @@ LOOK: Final = 5.0
 LOOK_AGAIN: Final = 1.0
 """Seconds between looks for a directory when none exists."""
 
-Signature = tuple[int, int]
+RESTLESS: Final = 10
+"""Changes of one file within `CALM` seconds after which it makes no new workers by itself, but only
+when a run needs one: whoever imports it may be the one who changes it."""
+RESTLESS_CODE: Final = 60
+"""The same for Python files: editors that save by themselves do so every second."""
+CALM: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +50,12 @@ class Saved:
     """What a burst of saves means."""
 
     jobs: frozenset[str]
+    """Their workers are out of date."""
     app: bool
+    settling: frozenset[str] = frozenset()
+    """So are theirs, as installed packages have changed; more is likely to follow."""
+    restless: tuple[tuple[str, Path], ...] = ()
+    """Jobs, and what they read and somebody changes again and again: found just now."""
 
 
 class Sources:
@@ -49,56 +65,100 @@ class Sources:
         """The app was loaded from `app_files` at `loaded` (seconds since the epoch)."""
         self._root = root
         self._app_files: frozenset[Path] = frozenset()
-        self._files: dict[str, frozenset[Path]] = {}
+        self._app_broken = False
+        self._files: dict[str, frozenset[Watched]] = {}
+        self._installed: dict[str, frozenset[Path]] = {}
+        self._recorded: set[str] = set()
+        self._overdue: set[str] = set()
+        """Jobs whose workers are out of date, and have not been replaced yet."""
         self._broken: set[str] = set()
         self._launched: dict[str, float] = {}
-        self._seen: dict[Path, Signature | None] = {}
+        self._seen: dict[Watched, Signature | None] = {}
+        self._changes: dict[Watched, deque[float]] = {}
+        """When the latest changes were found."""
+        self._sign = Looker()
         self.app_loaded(app_files, loaded)
 
     def directories(self) -> frozenset[Path]:
-        """What must be watched, not recursively."""
-        directories = {file.parent for file in self._watched() if file.parent.is_dir()}
-        if self._broken:
+        """What must be watched, not recursively. The rest is looked at now and then."""
+        directories = set()
+        for item in self._watched() | self._packages():
+            if isinstance(item, Entries):
+                directories.add(item.folder)
+            elif item.suffix == ".py" or item.is_relative_to(self._root) or _is_installed(item):
+                directories |= {item.parent, Path(os.path.realpath(item)).parent}
+        directories = {directory for directory in directories if directory.is_dir()}
+        if self._broken or self._app_broken:
             directories |= set(_code_directories(self._root))
         return frozenset(directories)
 
     def app_loaded(self, files: Iterable[Path], loaded: float = math.inf) -> None:
         """app.py began to be loaded then, and read these files. One that was saved since is found
         by the next `saved`."""
+        self._app_broken = False
         before, self._app_files = self._watched(), frozenset(files)
         for file in self._app_files - before:
             signature = sign(file)
-            if signature is None or _modified(signature) <= loaded:
+            if signature is None or modified(signature) <= loaded:
                 self._seen[file] = signature
+
+    def app_broke(self) -> None:
+        """The app could not be loaded, or not be deployed. Any file of it may be what mends it,
+        also one that does not exist yet."""
+        self._app_broken = True
 
     def launched(self, job: str, at: float) -> None:
         """A worker begins to import the job's handler, `at` seconds since the epoch."""
         self._launched[job] = at
 
-    def imported(self, job: str, files: frozenset[Path], started: float) -> bool:
-        """A worker that was started at `started` (seconds since the epoch) has imported `files`.
+    def wants_record(self, job: str) -> bool:
+        """Whether the next worker must record what it reads: none has since the last change."""
+        return job not in self._recorded
+
+    def imported(
+        self,
+        job: str,
+        files: frozenset[Watched],
+        started: float,
+        *,
+        installed: frozenset[Path] = frozenset(),
+        recorded: bool = True,
+    ) -> bool:
+        """A worker that was started at `started` (seconds since the epoch) has read `files`, and
+        `installed` of other people's packages. If it has not `recorded` all, what the one before
+        it has read is kept.
 
         True when one of them was saved since, before anybody watched it: the worker may hold
         either version, so it must be replaced.
         """
         self._broken.discard(job)
-        before = self._watched()
+        before = self._watched() | self._packages()
+        files = frozenset(item for item in files if not _is_internal(item))
         fresh = files - self._files.get(job, frozenset())
-        self._files[job] = files
+        fresh |= installed - self._installed.get(job, frozenset())
+        if recorded:
+            self._recorded.add(job)
+        else:
+            files |= self._files.get(job, frozenset())
+            installed |= self._installed.get(job, frozenset())
+        self._files[job], self._installed[job] = files, installed
         stale = False
-        for file in fresh:
-            signature = sign(file)
-            if file not in before:  # else a save that `saved` has not been told of would get lost
-                self._seen[file] = signature
-            stale = stale or (signature is not None and _modified(signature) > started)
+        for item in fresh:
+            signature = self._sign(item)
+            if item not in before:  # else a save that `saved` has not been told of would get lost
+                self._seen[item] = signature
+            if modified(signature) > started and not self._is_restless(item, started):
+                self._has_changed(item, started)
+                stale = True
         return stale
 
     def broke(self, job: str, handler_file: Path) -> None:
         """The job's handler could not be imported."""
         self._broken.add(job)
+        self._recorded.discard(job)
         signature = sign(handler_file)
         if handler_file not in self._watched() and (
-            signature is None or _modified(signature) <= self._launched.get(job, math.inf)
+            signature is None or modified(signature) <= self._launched.get(job, math.inf)
         ):
             self._seen[handler_file] = signature
         self._files[job] = self._files.get(job, frozenset()) | {handler_file}
@@ -106,57 +166,115 @@ class Sources:
     def forget(self, jobs: Iterable[str]) -> None:
         for job in jobs:
             self._files.pop(job, None)
+            self._installed.pop(job, None)
             self._launched.pop(job, None)
-            self._broken.discard(job)
+            for each in (self._broken, self._recorded, self._overdue):
+                each.discard(job)
 
-    def saved(self, paths: Iterable[Path]) -> Saved:
-        """Which jobs a burst of file events concerns.
+    def saved(self, paths: Iterable[Path], now: float | None = None) -> Saved:
+        """Which jobs a burst of file events concerns; `now` is in seconds since the epoch.
 
         Events without a change are left out, and changes without an event are found: a watcher
         that starts anew, or a file system that tells nothing, must not lose a save.
         """
-        changed = set()
-        python_files = {path for path in paths if path.suffix == ".py"}
-        for path in self._watched() | python_files:
-            signature = sign(path)
-            if self._seen.get(path) != signature:
-                changed.add(path)
-                self._seen[path] = signature
-        python = any(path.suffix == ".py" for path in changed)
-        jobs = {job for job, files in self._files.items() if files & changed}
-        if python:
-            jobs |= self._broken
-        return Saved(frozenset(jobs), bool(self._app_files & changed))
+        told = frozenset(paths)
+        looked: set[Watched] = {path for path in told if path.suffix == ".py" or self._app_broken}
+        packages = self._packages()
+        return self._look(
+            looked | self._watched() | (packages & told if told else packages), now or time.time()
+        )
 
-    def _watched(self) -> frozenset[Path]:
-        return self._app_files.union(*self._files.values())
+    def look(self, jobs: Iterable[str], now: float | None = None) -> Saved:
+        """The same for what these jobs have read, whoever else has, because they are about to
+        run: here nothing is put off."""
+        items = frozenset[Watched]().union(*(self._files.get(job, ()) for job in jobs))
+        saved = self._look(items, now or time.time())
+        return replace(saved, jobs=saved.jobs | self._overdue.intersection(jobs))
+
+    def renewed(self, jobs: Iterable[str]) -> None:
+        """Their workers are being replaced."""
+        self._overdue.difference_update(jobs)
+        self._recorded.difference_update(jobs)
+
+    def _look(self, items: Iterable[Watched], now: float) -> Saved:
+        changed: set[Watched] = set()
+        for item in items:
+            signature = self._sign(item)
+            if self._seen.get(item) != signature:
+                changed.add(item)
+                self._seen[item] = signature
+        if not changed:
+            return Saved(frozenset(), False)
+        restless = {item for item in changed if self._is_restless(item, now)}
+        found = {item for item in changed - restless if self._has_changed(item, now)}
+        jobs = self._concerned(self._files, changed - restless - found)
+        settling = self._concerned(self._installed, changed) - jobs
+        if any(isinstance(item, Path) and item.suffix == ".py" for item in changed):
+            jobs |= self._broken
+        self._overdue |= (self._concerned(self._files, changed) | settling) - jobs
+        return Saved(
+            frozenset(jobs),
+            bool(self._app_files & changed) or (self._app_broken and _has_file(changed)),
+            frozenset(settling),
+            tuple(
+                (job, item if isinstance(item, Path) else item.folder)
+                for item in found
+                for job in sorted(self._concerned(self._files, {item}))
+            ),
+        )
+
+    def _has_changed(self, item: Watched, now: float) -> bool:
+        """Remember it; whether that makes it restless."""
+        code = isinstance(item, Path) and item.suffix == ".py"
+        limit = RESTLESS_CODE if code else RESTLESS
+        self._changes.setdefault(item, deque(maxlen=limit)).append(now)
+        return self._is_restless(item, now)
+
+    def _is_restless(self, item: Watched, now: float) -> bool:
+        times = self._changes.get(item)
+        return times is not None and len(times) == times.maxlen and times[0] > now - CALM
+
+    def _concerned(
+        self, files: Mapping[str, AbstractSet[Watched]], changed: AbstractSet[Watched]
+    ) -> set[str]:
+        return {job for job, read in files.items() if not changed.isdisjoint(read)}
+
+    def _watched(self) -> frozenset[Watched]:
+        return frozenset[Watched](self._app_files).union(*self._files.values())
+
+    def _packages(self) -> frozenset[Path]:
+        return frozenset[Path]().union(*self._installed.values())
+
+
+def _has_file(changed: Iterable[Watched]) -> bool:
+    return any(isinstance(item, Path) for item in changed)
+
+
+def _is_installed(file: Path) -> bool:
+    return not {"site-packages", "dist-packages"}.isdisjoint(file.parts)
+
+
+def _is_internal(item: Watched) -> bool:
+    return ".devbridge" in (item if isinstance(item, Path) else item.folder).parts
 
 
 def _code_directories(root: Path) -> Iterator[Path]:
-    """The app's own folders: without hidden ones, environments and installed packages."""
-    for folder, below, _ in os.walk(root):
+    """The app's own folders, linked ones too: without hidden ones, environments and installed
+    packages."""
+    known = set()
+    for folder, below, _ in os.walk(root, followlinks=True):
         path = Path(folder)
+        real = os.path.realpath(path)
         below[:] = [
             name
             for name in below
-            if not name.startswith((".", "__"))
+            if real not in known
+            and not name.startswith((".", "__"))
             and name not in ("node_modules", "site-packages")
             and not (path / name / "pyvenv.cfg").exists()
         ]
+        known.add(real)
         yield path
-
-
-def sign(file: Path) -> Signature | None:
-    """What tells one version of a file from another: modification time in ns, and size."""
-    try:
-        stat = file.stat()
-    except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_size
-
-
-def _modified(signature: Signature) -> float:
-    return signature[0] / 1e9
 
 
 class Watcher:

@@ -35,6 +35,7 @@ __all__ = [
     "log_end",
     "log_line",
     "missed",
+    "restless",
     "shorten",
     "stopping",
     "tried_again",
@@ -131,6 +132,13 @@ def tried_again(job: str, pause: float, style: Style) -> str:
     """Runs wait for a job that cannot be loaded."""
     when = f"tried again in {duration(pause)}, then with longer pauses, and when it is saved"
     return f"{style.warn('Waiting')} {job}: it cannot be loaded; {when}"
+
+
+def restless(job: str, path: Path, root: Path, style: Style) -> str:
+    """Something that a job reads when it is imported changes again and again."""
+    shown = path.relative_to(root) if path.is_relative_to(root) else path
+    what = f"{shown}, which its import reads, changes again and again"
+    return f"{style.warn('Notice')}  {job}: {what}; from now on it is loaded anew when it is run"
 
 
 def frames(failure: Failure) -> Sequence[str]:

@@ -226,7 +226,13 @@ class RuntimeApi:
             case ("POST", "2018-06-01", "devbridge", "modules"):
                 try:
                     modules = _modules(request.body)
-                except (ValueError, TypeError, KeyError, RecursionError) as error:
+                except (
+                    ValueError,
+                    TypeError,
+                    LookupError,
+                    AttributeError,
+                    RecursionError,
+                ) as error:
                     bad = _error("InvalidRequest", f"not a report of modules: {error}")
                     exchange.answer(HTTPStatus.BAD_REQUEST, bad)
                     return
@@ -347,16 +353,28 @@ def _text(value: object) -> str:
 
 def _modules(body: bytes) -> Modules:
     document = json.loads(body)
-    files, names = document["userFiles"], document["thirdParty"]
-    if not isinstance(files, list) or not isinstance(names, list):
-        raise TypeError("userFiles and thirdParty must be lists")
-    if not all(isinstance(text, str) and "\0" not in text for text in (*files, *names)):
-        raise TypeError("userFiles and thirdParty must be lists of texts")
-    zygote = document.get("zygote")
+    lookups, zygote = document.get("lookups", {}), document.get("zygote")
     return Modules(
-        user_files=frozenset(map(Path, files)),
-        third_party=tuple(names),
+        user_files=_paths(document["userFiles"]),
+        third_party=tuple(_texts(document["thirdParty"])),
+        own=_paths(document.get("own", [])),
+        installed=_paths(document.get("installed", [])),
+        listed=_paths(document.get("listed", [])),
+        lookups={Path(folder): frozenset(_texts(lookups[folder])) for folder in _texts([*lookups])},
         zygote=zygote if isinstance(zygote, int) else None,
         problem=_text(document.get("problem")) or None,
         stale=_text(document.get("stale")) or None,
+        recorded=document.get("recorded") is True,
     )
+
+
+def _paths(value: object) -> frozenset[Path]:
+    return frozenset(map(Path, _texts(value)))
+
+
+def _texts(value: object) -> list[str]:
+    if not isinstance(value, list):
+        raise TypeError("a list is needed")
+    if not all(isinstance(text, str) and "\0" not in text for text in value):
+        raise TypeError("a list of texts is needed")
+    return value

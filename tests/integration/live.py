@@ -1,0 +1,175 @@
+"""A daemon with everything real below it, in this process: ledger, watcher, workers. Runs are asked
+for in Python, so a case takes milliseconds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import textwrap
+import time
+import venv
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from devbridge.daemon.daemon import Daemon, Settings
+from devbridge.daemon.environment import worker_environment
+from devbridge.daemon.ledger import Entry, Ledger
+from devbridge.daemon.model import JobSpec
+from devbridge.daemon.terminal import Terminal
+from devbridge.daemon.workers import FreshLauncher, Launcher
+from devbridge.daemon.zygote import ZygoteLauncher
+from devbridge.protocol import codec
+from devbridge.protocol.messages import Presence, Topics
+from devbridge.testing import MemoryBroker, MemoryTransport
+
+DEADLINE = 30.0
+T = TypeVar("T")
+
+
+def job(name: str, handler: str, **options: Any) -> JobSpec:
+    given: dict[str, Any] = {"environment": {}, **options}
+    return JobSpec(name, handler, 60, 3072, "arn:aws:iam::1:role/job", **given)
+
+
+class App:
+    """An app's folder, and an environment of its own whose packages can be changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "app"
+        self.root.mkdir()
+        self.outside = folder
+        venv.create(folder / "venv", with_pip=False, symlinks=True)
+        self.python = folder / "venv" / "bin" / "python"
+        (self.site,) = (folder / "venv" / "lib").glob("python*/site-packages")
+
+    def write(self, path: str | Path, text: str) -> Path:
+        """Write a file below the app's folder, or wherever `path` is, as an editor does."""
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft = file.with_name(f".{file.name}.draft")
+        draft.write_text(textwrap.dedent(text))
+        draft.replace(file)
+        return file
+
+
+async def _eventually(condition: Callable[[], T | None]) -> T:
+    async with asyncio.timeout(DEADLINE):
+        while (found := condition()) is None:  # noqa: ASYNC110 - of files that others write
+            await asyncio.sleep(0.002)
+    return found
+
+
+class Live:
+    """A daemon that runs."""
+
+    def __init__(self, daemon: Daemon, ledger: Ledger, screen: Path) -> None:
+        self.daemon = daemon
+        self._ledger = ledger
+        self._screen = screen
+
+    async def ready(self) -> None:
+        await asyncio.wait_for(self.daemon.wait_until_ready(), DEADLINE)
+
+    def start(self, name: str, payload: bytes = b"1") -> str:
+        return self.daemon.submit(name, payload)
+
+    async def end(self, job_id: str) -> Entry:
+        def ended() -> Entry | None:
+            entry = self._ledger.get(job_id)
+            return entry if entry is not None and entry.state.final else None
+
+        return await _eventually(ended)
+
+    async def run(self, name: str, payload: bytes = b"1") -> Entry:
+        return await self.end(self.start(name, payload))
+
+    async def result(self, name: str, payload: bytes = b"1") -> str:
+        """What a run returns, as JSON; or its error, as one line."""
+        entry = await self.run(name, payload)
+        if entry.failure is not None:
+            return f"{entry.failure.type}: {entry.failure.message}"
+        return (entry.result or b"").decode()
+
+    def said(self) -> str:
+        return self._screen.read_text()
+
+    @property
+    def mark(self) -> int:
+        return len(self.said())
+
+    async def line(self, pattern: str, after: int = 0) -> re.Match[str]:
+        return await _eventually(lambda: re.search(pattern, self.said()[after:], re.MULTILINE))
+
+
+def launcher(kind: str, app: App) -> Launcher:
+    own = ("AWS_", "DEVBRIDGE_")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(own)}
+    return FreshLauncher() if kind == "fresh" else ZygoteLauncher(app.python, environment)
+
+
+async def _no_redeployment() -> tuple[Mapping[str, JobSpec], Iterable[Path]]:
+    raise NotImplementedError
+
+
+@contextlib.asynccontextmanager
+async def live(
+    app: App,
+    kind: str,
+    *jobs: JobSpec,
+    redeploy: Callable[[], Awaitable[tuple[Mapping[str, JobSpec], Iterable[Path]]]] = (
+        _no_redeployment
+    ),
+    app_files: Iterable[Path] = (),
+    **settings: Any,
+) -> AsyncIterator[Live]:
+    """A daemon with these jobs, from its start to its end; `kind`: "fresh" or "zygote"."""
+    state = app.outside / "state"
+    state.mkdir(exist_ok=True)
+    ledger = Ledger.open(state / "ledger.sqlite")
+    screen = state / "screen"
+    descriptor = os.open(screen, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    terminal = Terminal(descriptor, colour=False)
+    broker = MemoryBroker()
+    daemon = Daemon(
+        Settings(
+            root=app.root,
+            python=app.python,
+            logs=state / "logs",
+            **{"concurrency": 4, "grace": 1.0, **settings},
+        ),
+        topics=Topics("app", "stage"),
+        presence=Presence(
+            online=True,
+            daemon_id=codec.new_id(),
+            host="here",
+            user="me",
+            pid=os.getpid(),
+            since=time.time(),
+            session_expiry=60,
+        ),
+        jobs={each.name: each for each in jobs},
+        app_files=app_files,
+        ledger=ledger,
+        launcher=launcher(kind, app),
+        make_transport=lambda client_id, clean: MemoryTransport(broker, client_id, clean=clean),
+        credentials=None,
+        environment=lambda spec, address: worker_environment(
+            os.environ, spec, address, root=app.root, region="eu-west-1"
+        ),
+        redeploy=redeploy,
+        terminal=terminal,
+    )
+    stop = asyncio.Event()
+    running = asyncio.create_task(daemon.run(stop))
+    one = Live(daemon, ledger, screen)
+    try:
+        await one.ready()
+        yield one
+    finally:
+        stop.set()
+        await asyncio.wait_for(running, DEADLINE)
+        terminal.close()
+        os.close(descriptor)
