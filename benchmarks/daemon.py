@@ -15,7 +15,7 @@ from pathlib import Path
 
 from devbridge.daemon.daemon import Daemon, Settings
 from devbridge.daemon.environment import inherited, worker_environment
-from devbridge.daemon.ledger import Ledger
+from devbridge.daemon.keeper import Keeper
 from devbridge.daemon.model import JobSpec
 from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.workers import FreshLauncher, Launcher
@@ -112,7 +112,7 @@ async def _main(setup: Setup) -> None:
         ),
         jobs=jobs,
         app_files=(),
-        ledger=Ledger.open(setup.ledger),
+        ledger=Keeper.open(setup.ledger),
         launcher=launcher,
         make_transport=lambda client_id, clean: MqttTransport(
             endpoint, client_id, lambda: None, clean=clean, session_expiry=0 if clean else 3600

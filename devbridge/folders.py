@@ -68,6 +68,11 @@ def explained(error: OSError) -> FolderError | None:
     )
 
 
+def in_words(error: Exception) -> str:
+    """Any error for the terminal: one of the system's is explained where it can be."""
+    return str((explained(error) if isinstance(error, OSError) else None) or error)
+
+
 def _nameless(error: OSError, reason: str) -> FolderError | None:
     if reason.startswith("No usable temporary directory"):
         return FolderError(

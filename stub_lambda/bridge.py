@@ -40,6 +40,7 @@ has said that it knows nothing of a run."""
 _CONNECTIONS: Final = 3
 """How often one request is sent over another connection because one has died."""
 _FAILURE: Final = 0x80
+_QUOTA_EXCEEDED: Final = 0x97
 
 
 class Silence(enum.Enum):
@@ -232,6 +233,12 @@ class _Exchange:
         if NO_MATCHING_SUBSCRIBERS in reasons:
             return NoAnswer(Silence.NEVER_CONNECTED)
         refused = next((reason for reason in reasons if reason and reason >= _FAILURE), None)
+        if refused == _QUOTA_EXCEEDED:
+            raise BridgeError(
+                "the broker has no room to keep the request",
+                where=self._bridge.topic,
+                remedy="start `devbridge dev`, which takes what waits; or make room on its disk",
+            )
         if refused is not None:
             raise BridgeError(
                 f"the broker refused the request (reason 0x{refused:02X})",

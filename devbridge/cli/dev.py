@@ -237,7 +237,7 @@ def _compose(
     from devbridge.daemon.daemon import Daemon, Settings  # noqa: PLC0415
     from devbridge.daemon.developer import DeveloperCredentials, Health  # noqa: PLC0415
     from devbridge.daemon.environment import worker_environment  # noqa: PLC0415
-    from devbridge.daemon.ledger import Ledger  # noqa: PLC0415
+    from devbridge.daemon.keeper import keep  # noqa: PLC0415
     from devbridge.daemon.memory import limit_of  # noqa: PLC0415
     from devbridge.daemon.terminal import Style  # noqa: PLC0415
     from devbridge.deploy import load_app  # noqa: PLC0415
@@ -294,7 +294,9 @@ def _compose(
     style = Style(terminal.colour)
     launcher = _launcher(config, app, terminal)
     developer = DeveloperCredentials(cloud, say_of_credentials)
-    ledger = Ledger.open(config.ledger)
+    ledger, damaged = keep(config.ledger)
+    if damaged:
+        terminal.line(style.bad(damaged))
     forget_old_runs(config, ledger)
     settings = Settings(
         root=config.root,

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -93,6 +94,8 @@ class Bridge:
         self._asleep_since: float | None = None
         self._warnings = Warnings()
         self.connected = asyncio.Event()
+        self.connected_since = math.inf
+        """When the connection was made, in seconds since the epoch."""
         self._leaving = False
         self._aside = False
         self.taken_over = asyncio.Event()
@@ -164,6 +167,7 @@ class Bridge:
     # --- the connection ---------------------------------------------------------------------
 
     async def _connect(self) -> None:
+        self.connected_since = self._wall()
         self._session = DaemonSession()  # the broker delivers all unacknowledged frames again
         self._arrivals = None if self._aside else Arrivals(self._wall())
         will = None

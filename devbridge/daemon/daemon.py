@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,10 +46,12 @@ from devbridge.daemon.events import (
     StandbyReady,
     Tick,
     TriedAgain,
+    Unentered,
     Waits,
     Withdrawn,
 )
-from devbridge.daemon.ledger import Change, Ledger, LedgerError
+from devbridge.daemon.keeper import Keeper
+from devbridge.daemon.ledger import Change, LedgerError
 from devbridge.daemon.model import Failure, JobSpec, Modules
 from devbridge.daemon.output import MAX_LOG
 from devbridge.daemon.recovery import recover
@@ -58,8 +61,10 @@ from devbridge.daemon.story import Story
 from devbridge.daemon.succession import LAST_QUESTIONS
 from devbridge.daemon.supervisor import SHUTDOWN_GRACE, Supervisor
 from devbridge.daemon.terminal import Style, Terminal
+from devbridge.daemon.weather import Weather, without
 from devbridge.daemon.workers import Launcher
 from devbridge.errors import DevbridgeError
+from devbridge.folders import in_words
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Reply, Run, Topics
 from devbridge.protocol.session import Deliver
@@ -105,7 +110,7 @@ class Daemon:
         presence: Presence,
         jobs: Mapping[str, JobSpec],
         app_files: Iterable[Path],
-        ledger: Ledger,
+        ledger: Keeper,
         launcher: Launcher,
         make_transport: Callable[[str, bool], Transport],
         credentials: CredentialsProvider | None,
@@ -132,7 +137,6 @@ class Daemon:
         """Variables of the shell that jobs have looked for, and of which that was said."""
         self._story = Story(settings.root, settings.logs, settings.max_log_size, terminal)
         self._loop = asyncio.get_running_loop()
-        self._failed: asyncio.Future[None] = self._loop.create_future()
         self._timer: asyncio.TimerHandle | None = None
         self._undecided = set(jobs) if settings.standbys else set()
         self._ready = asyncio.Event()
@@ -178,6 +182,13 @@ class Daemon:
             say=lambda text: terminal.line(self._style.warn(text)),
         )
 
+        self._weather = Weather(
+            ledger,
+            connected_since=lambda: self.bridge.connected_since,
+            take=lambda held: self.handle((), held),
+        )
+        ledger.say = self._say_of_ledger
+
     # --- life -------------------------------------------------------------------------------
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -186,7 +197,7 @@ class Daemon:
 
         Raises:
             BridgeError: the first connection to the broker failed.
-            LedgerError: the ledger could not be written; nothing unwritten was acknowledged.
+            FolderError: the stage's folder has gone meanwhile.
         """
         await self._runtime_api.start()
         handlers = [job.handler for job in self._jobs.values()]
@@ -199,6 +210,7 @@ class Daemon:
             asyncio.create_task(self._watch(), name="watch"),
             asyncio.create_task(self._redeploy_on_save(), name="redeploy"),
             asyncio.create_task(self._make_way(), name="make-way"),
+            asyncio.create_task(self._weather.watch(), name="weather"),
         ]
         if self._outdated is not None:
             outdated = self._redeploy_on_reload(self._outdated)
@@ -208,7 +220,7 @@ class Daemon:
         stopping = asyncio.create_task(stop.wait(), name="stop")
         try:
             done, _ = await asyncio.wait(
-                [*background, stopping, self._failed], return_when=asyncio.FIRST_COMPLETED
+                [*background, stopping], return_when=asyncio.FIRST_COMPLETED
             )
             for finished in done:
                 await finished
@@ -231,7 +243,6 @@ class Daemon:
         self._terminal.line(f"Stopping: {waiting}Ctrl-C again ends everything at once")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.bridge.leave(), 2)
-        self._failed.cancel()
         self.handle([Shutdown()])
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._crew.close(), SHUTDOWN_GRACE + KILL_DEADLINE)
@@ -287,8 +298,9 @@ class Daemon:
         now = time.time()
         try:
             effects, replies = self._decide(events, requests, now)
-        except LedgerError as error:
-            self._fail(error)
+        except LedgerError as error:  # what was asked for could not even be looked up
+            self._terminal.line(self._style.bad(f"{error.what}: requests stay in the broker"))
+            self._weather.hold(requests)
             return
         # Whoever waits comes first: workers for their runs, stubs for answers; then new processes.
         launches = [effect for effect in effects if isinstance(effect, Launch)]
@@ -316,9 +328,10 @@ class Daemon:
             job_id=codec.new_id(),
             payload=payload,
         )
-        with self._ledger.transaction():
+        with self._ledger.transaction() as written:
             self._dispatcher.enter(run, run.sent_at)
-        self.handle([Requested(run.job_id, job)])
+        if not written.refused:
+            self.handle([Requested(run.job_id, job)])
         return run.job_id
 
     def _decide(
@@ -332,7 +345,7 @@ class Daemon:
                     for change in records:
                         self._ledger.record(change)
             return effects, []
-        with self._ledger.transaction():
+        with self._ledger.transaction() as written:
             taken = [self._dispatcher.take(deliver.message, now) for deliver in requests]
             asked = [event for one in taken for event in one.events]
             fresh = self._freshened([*events, *asked])
@@ -340,8 +353,16 @@ class Daemon:
             for effect in effects:
                 if isinstance(effect, Record):
                     self._ledger.record(effect.change)
-            replies = [one.reply() for one in taken]
-        return effects, list(zip(requests, replies, strict=True))
+            replies = list(zip(requests, [one.reply() for one in taken], strict=True))
+        if not written.refused:
+            return effects, replies
+        instead = self._supervisor.handle([Unentered(written.refused)], now)
+        with self._ledger.transaction():
+            for effect in instead:
+                if isinstance(effect, Record):
+                    self._ledger.record(effect.change)
+        left = [*without(written.refused, effects), *instead]
+        return left, self._weather.refuse(written.refused, replies, now)
 
     def _freshened(self, events: Iterable[Event]) -> list[Event]:
         """What has to be known first when runs are asked for: what their workers have read, and
@@ -382,10 +403,21 @@ class Daemon:
         member = self._crew.member(give.worker_id)
         if member is None:
             return
-        spec, payload = self._jobs[give.job], self._ledger.payload(give.job_id)
+        spec, payload = self._jobs[give.job], self._payload(give.job_id)
+        if not payload:  # no JSON is empty: it went with a damaged ledger
+            member.job_id = give.job_id
+            lost = Failure("PayloadLost", "the run's payload was lost with a damaged ledger")
+            self._loop.call_soon(self.handle, [Raised(give.worker_id, give.job_id, lost)])
+            self._loop.call_soon(self._crew.signal, give.worker_id, signal.SIGKILL)
+            return
         self._crew.give(give, spec, payload)
         # While the worker wakes up; its output is not read before this has returned.
         self._story.began(give, spec.max_attempts, payload, member.capture)
+
+    def _payload(self, job_id: str) -> bytes:
+        with contextlib.suppress(LedgerError):
+            return self._ledger.payload(job_id)
+        return b""
 
     def _record(self, change: Change, worker_id: str) -> None:
         if not worker_id and not change.state.final:
@@ -397,7 +429,7 @@ class Daemon:
             if member := self._crew.member(worker_id):
                 self._story.attempt_ended(change, entry, member)
         else:
-            self._story.never_started(change, entry, self._ledger.payload(change.job_id))
+            self._story.never_started(change, entry, self._payload(change.job_id))
             self._close_run(change.job_id)
 
     def _worker_gone(self, job_id: str, member: Member) -> None:
@@ -407,16 +439,11 @@ class Daemon:
             self._close_run(job_id)
 
     def _close_run(self, job_id: str) -> None:
-        try:
-            with self._ledger.transaction():
-                self._ledger.closed(job_id)
-        except LedgerError as error:
-            self._fail(error)
+        with self._ledger.transaction():
+            self._ledger.closed(job_id)
 
-    def _fail(self, error: DevbridgeError) -> None:
-        """End the daemon with this error."""
-        if not self._failed.done():
-            self._failed.set_exception(error)
+    def _say_of_ledger(self, line: str, good: bool) -> None:
+        self._terminal.line(self._style.good(line) if good else self._style.bad(line))
 
     def _set_timer(self, now: float) -> None:
         if self._timer is not None:
@@ -532,7 +559,7 @@ class Daemon:
         self._code_saved.set()
         if saved_at is not None and self._settings.rerun_on_save:
             for entry in self._ledger.recent(limit=1, job=job):
-                self._loop.call_soon(self.submit, job, self._ledger.payload(entry.job_id))
+                self._loop.call_soon(self.submit, job, self._payload(entry.job_id))
 
     async def _redeploy_on_save(self) -> None:
         while True:
@@ -543,8 +570,8 @@ class Daemon:
             loaded = time.time()
             try:
                 jobs, files = await self._redeploy()
-            except DevbridgeError as error:
-                self._app_broke(error)
+            except (DevbridgeError, OSError) as error:
+                self._app_broke(in_words(error))
                 continue
             self._app_error = ""
             self._sources.app_loaded(files, loaded)
@@ -557,10 +584,10 @@ class Daemon:
             for job in gone:
                 self._job_decided(job)
 
-    def _app_broke(self, error: DevbridgeError) -> None:
+    def _app_broke(self, error: str) -> None:
         """Say so once, and wait for whatever may mend it."""
-        if str(error) != self._app_error:
-            self._app_error = str(error)
+        if error != self._app_error:
+            self._app_error = error
             self._terminal.line(f"{self._style.bad('Error')}  {error}")
         self._sources.app_broke()
         self._watcher.watch(self._sources.directories())
@@ -573,8 +600,8 @@ class Daemon:
             try:
                 if await outdated():
                     self._app_saved.set()
-            except DevbridgeError as error:
-                self._terminal.line(f"{self._style.bad('Error')}  {error}")
+            except (DevbridgeError, OSError) as error:
+                self._terminal.line(f"{self._style.bad('Error')}  {in_words(error)}")
 
     def _handler_file(self, job: str) -> Path:
         file, _, _ = self._jobs[job].handler.rpartition(".")

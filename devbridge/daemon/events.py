@@ -95,6 +95,14 @@ class Withdrawn:
 
 
 @dataclass(frozen=True, slots=True)
+class Unentered:
+    """These runs, which were requested just now, could not be entered in the ledger: what was
+    decided for them since is not performed, and they are forgotten."""
+
+    job_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Shutdown:
     """Start nothing more; what runs is told to stop."""
 
@@ -111,6 +119,7 @@ Event = (
     | JobsChanged
     | Tick
     | Withdrawn
+    | Unentered
     | Shutdown
 )
 

@@ -11,13 +11,14 @@ import contextlib
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
 from devbridge.daemon.model import Exit, Failure, State
-from devbridge.errors import DevbridgeError
+from devbridge.errors import EXIT_NOT_WRITTEN, DevbridgeError
 
 SCHEMA_VERSION: Final = 1
 
@@ -62,11 +63,41 @@ _COLUMNS: Final = (
 )
 
 
+_SIZES: Final = ("page_count", "page_size")
+_CHECKED: Final = 16 << 20
+"""Bytes of a ledger up to which all of it is checked when it is opened; takes 3 ms for each MB."""
+
 _Values = tuple[object, ...] | dict[str, object]
+
+
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
+"""SQLite's primary result codes that say that the file is no ledger; SQLITE_ERROR: no such table or
+column."""
+_NO_ROOM: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
 
 
 class LedgerError(DevbridgeError):
     """The ledger's file cannot be read or written: see the cause; nothing was acknowledged."""
+
+    exit_code = EXIT_NOT_WRITTEN
+    damaged = False
+    """The file is no ledger, or is none any more: it is of no use to try again."""
+
+    @classmethod
+    def of(
+        cls, what: str, error: sqlite3.Error | OSError, where: Path | None = None
+    ) -> LedgerError:
+        """The error for one of SQLite's or the system's."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        made = cls(f"{what}: {error}", where=str(where) if where else None)
+        made.damaged = code in _DAMAGED or isinstance(error, IsADirectoryError)
+        if made.damaged:
+            made.remedy = "`devbridge dev` sets it aside when it starts; or move it away"
+        elif code in _NO_ROOM:
+            made.remedy = "make room on its disk"
+        else:
+            made.remedy = "check the file's permissions, and that its disk can be written"
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,11 +153,21 @@ class Entry:
     """It is RUNNING, and `attempt`, its next one, has not started."""
 
 
+@dataclass(slots=True)
+class Written:
+    """What became of a transaction."""
+
+    refused: frozenset[str] = frozenset()
+    """New runs that could not be entered: as if they had never been asked for. Only a `Keeper`
+    refuses; a plain ledger raises."""
+
+
 class Ledger:
     """Use `Ledger.open`. One object belongs to one thread."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._db = connection
+        self.path = path
 
     @classmethod
     def open(cls, path: Path, *, readonly: bool = False) -> Self:
@@ -135,6 +176,7 @@ class Ledger:
         Raises:
             LedgerError: the file is not a ledger, is from a newer devbridge, or cannot be written.
         """
+        db = None
         try:
             if readonly:
                 db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
@@ -150,6 +192,8 @@ class Ledger:
                     remedy="upgrade devbridge",
                 )
             if not readonly:
+                if version == 0 and db.execute("SELECT 1 FROM sqlite_master").fetchone():
+                    raise _damaged("it is a database of something else")
                 db.execute("PRAGMA journal_mode=WAL")
                 db.execute("PRAGMA synchronous=NORMAL")
                 if version == 0:
@@ -158,13 +202,12 @@ class Ledger:
                     )
                 # The first write syncs the log's header to the disk: now, not while a stub waits.
                 db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+                check(db)
         except (sqlite3.Error, OSError) as error:
-            raise LedgerError(
-                f"the ledger cannot be opened: {error}",
-                where=str(path),
-                remedy="check the file's permissions and the disk's free space",
-            ) from error
-        return cls(db)
+            if db is not None:
+                db.close()
+            raise LedgerError.of("the ledger cannot be opened", error, path) from error
+        return cls(db, path)
 
     def close(self) -> None:
         self._db.close()
@@ -176,27 +219,30 @@ class Ledger:
         self.close()
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[Written]:
         """All that is written inside becomes durable together, or not at all.
 
         Raises:
             LedgerError: it could not be committed.
         """
+        with self._committed():
+            yield Written()
+
+    @contextlib.contextmanager
+    def _committed(self) -> Iterator[None]:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
             except BaseException:
-                self._db.execute("ROLLBACK")
+                with contextlib.suppress(sqlite3.Error):  # a full disk has rolled it back already
+                    self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             with contextlib.suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
-            raise LedgerError(
-                f"the ledger cannot be written: {error}",
-                remedy="free some disk space; the request stays in the broker",
-            ) from error
+            raise LedgerError.of("the ledger cannot be written", error, self.path) from error
 
     def add(self, run: NewRun) -> bool:
         """Enter a run as QUEUED; False when the ledger has its id already. In a transaction."""
@@ -217,6 +263,35 @@ class Ledger:
         if inserted:
             self._note(run.job_id, run.created_at, State.QUEUED, 1, None)
         return bool(inserted)
+
+    def enter_again(self, entry: Entry, payload: bytes) -> None:
+        """Enter a run as it is, in a ledger that does not know it. In a transaction."""
+        state = State.QUEUED if entry.waits_for_attempt else entry.state
+        outcome = entry.exit or Exit()
+        self._db.execute(
+            "INSERT OR IGNORE INTO runs (job_id, job, state, attempt, max_attempts, created_at,"
+            " started_at, ended_at, closed, cancelled, exit_code, exit_signal, result, failure,"
+            " log_path, payload) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                entry.job_id,
+                entry.job,
+                state.value,
+                entry.attempt,
+                entry.max_attempts,
+                entry.created_at,
+                entry.started_at,
+                entry.ended_at,
+                entry.closed,
+                entry.cancelled,
+                outcome.code,
+                outcome.signal,
+                entry.result,
+                entry.failure and json.dumps(asdict(entry.failure)),
+                entry.log_path,
+                payload,
+            ),
+        )
+        self._note(entry.job_id, time.time(), state, entry.attempt, "entered in a fresh ledger")
 
     def record(self, change: Change) -> None:
         """Enter one change of state. In a transaction."""
@@ -315,7 +390,7 @@ class Ledger:
             for _, log in old:
                 delete_log(Path(log))
             ids = [(job_id,) for job_id, _ in old]
-            with self.transaction():
+            with self._committed():
                 self._db.executemany("DELETE FROM transitions WHERE job_id=?", ids)
                 self._db.executemany("DELETE FROM runs WHERE job_id=?", ids)
             pruned += len(old)
@@ -339,7 +414,7 @@ class Ledger:
             self._db.execute("VACUUM")
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except sqlite3.Error as error:
-            raise LedgerError(f"the ledger cannot be made smaller: {error}") from error
+            raise LedgerError.of("the ledger cannot be made smaller", error, self.path) from error
 
     def payload(self, job_id: str) -> bytes:
         rows = self._read("SELECT payload FROM runs WHERE job_id=?", (job_id,))
@@ -368,7 +443,30 @@ class Ledger:
         try:
             return self._db.execute(query, values).fetchall()
         except sqlite3.Error as error:
-            raise LedgerError(f"the ledger cannot be read: {error}") from error
+            raise LedgerError.of("the ledger cannot be read", error, self.path) from error
+
+
+def check(db: sqlite3.Connection) -> None:
+    """
+    Raises:
+        sqlite3.DatabaseError: it has other tables, or its pages do not make sense.
+    """
+    try:
+        db.execute(f"SELECT {_COLUMNS}, payload, idempotency_key FROM runs LIMIT 0")  # noqa: S608
+        db.execute("SELECT job_id, at, state, attempt, detail FROM transitions LIMIT 0")
+    except sqlite3.OperationalError as error:
+        raise _damaged(f"it has not the tables of a ledger ({error})") from error
+    (pages,), (size,) = (db.execute(f"PRAGMA {name}").fetchone() for name in _SIZES)
+    if pages * size <= _CHECKED and (found := db.execute("PRAGMA quick_check(1)").fetchone()) != (
+        "ok",
+    ):
+        raise _damaged(found[0])
+
+
+def _damaged(what: str) -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError(what)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
 
 
 def _storable(text: str | None) -> str | None:

@@ -33,6 +33,7 @@ from devbridge.daemon.events import (
     StandbyReady,
     Tick,
     TriedAgain,
+    Unentered,
     Waits,
     Withdrawn,
 )
@@ -133,7 +134,7 @@ class Supervisor:
     def knows(self, job: str) -> bool:
         return job in self._jobs
 
-    def _take(self, event: Event, now: float) -> list[Effect]:  # noqa: PLR0911
+    def _take(self, event: Event, now: float) -> list[Effect]:  # noqa: PLR0911, PLR0912
         match event:
             case Requested():
                 return self._requested(event, now)
@@ -157,6 +158,8 @@ class Supervisor:
                 return self._tick(now)
             case Withdrawn(job_ids):
                 return self._withdrawn(job_ids)
+            case Unentered(job_ids):
+                return self._unentered(job_ids)
             case Shutdown():
                 return self._shutdown(now)
 
@@ -175,6 +178,17 @@ class Supervisor:
     def _withdrawn(self, job_ids: frozenset[str]) -> list[Effect]:
         for job_id in job_ids.intersection(self.unstarted):
             self._jobs[self._runs.pop(job_id).job].queue.remove(job_id)
+        return []
+
+    def _unentered(self, job_ids: frozenset[str]) -> list[Effect]:
+        for job_id in job_ids & self._runs.keys():
+            run = self._runs.pop(job_id)
+            job = self._jobs[run.job]
+            if self._active.pop(job_id, None) is None:
+                job.queue.remove(job_id)
+            else:  # the worker knows nothing of it yet
+                self._workers[run.worker_id].job_id = None
+                job.waiting.insert(0, run.worker_id)
         return []
 
     def _cancel(self, job_id: str, now: float) -> list[Effect]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, Final, TextIO
 
-from . import access, apis, authorization, buckets, gate, roles
+from . import access, apis, authorization, buckets, durable, gate, roles
 from .api import Api, Refused, Tokens
 from .builds import Build, Queue
 from .host import ministack
@@ -130,10 +130,12 @@ def plug_in(access_key: str, secret_key: str) -> None:
     authorization.correct()
     access.believe_only_signatures(root)
     _save_faster()
+    durable.keep_room(app)
     # Each is imported by ministack when it is needed first, and not before: it starts faster so.
     changes = {
         "codebuild": service.end_with_ministack,
         "cloudformation": _correct_cloudformation,
+        "iot": durable.refuse_what_cannot_be_kept,
         "cloudwatch_logs": _copy_logs_faster,
     }
     get_module = app._get_module

@@ -1,0 +1,413 @@
+"""The daemon's ledger, which goes on when its file does not.
+
+What is written in a transaction is written when that ends. If it cannot be (no room, a disk that
+fails, one that became read-only), new runs are *refused*, and all else is *owed*: kept in memory,
+where this object answers from, and written with the next transaction that succeeds. A file that is
+damaged is set aside, and what runs and waits is entered in a fresh one; one that was deleted, moved
+or replaced is made again from the file that is still open here, with its whole history.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Final, Self
+
+from devbridge.daemon.ledger import Change, Entry, Ledger, LedgerError, NewRun, Written, check
+from devbridge.daemon.model import State
+
+RESERVE: Final = 256 * 1024
+"""Bytes beside the ledger that are given up for the last ends when the daemon stops on a full
+disk."""
+
+ROOM: Final = 64 * 1024
+"""Bytes that there must be room for, after there was none, before new runs are taken."""
+
+_HEADER: Final = b"SQLite format 3\0"
+
+Say = Callable[[str, bool], None]
+"""Takes a line for the terminal, and whether it is good news."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    job_id: str
+    perform: Callable[[Ledger], object]
+    entered: NewRun | None = None
+
+
+def _silent(_line: str, _good: bool) -> None:
+    """Nobody listens yet."""
+
+
+class Keeper(Ledger):
+    """Use `keep`."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        super().__init__(connection, path)
+        self.say: Say = _silent
+        self.trouble: LedgerError | None = None
+        """Why nothing can be written now."""
+        self._since = 0.0
+        self._owed: list[_Write] = []
+        self._pending: list[_Write] | None = None
+        self._runs: dict[str, Entry] = {entry.job_id: entry for entry in super().live()}
+        """The runs whose log is not complete, and those whose end is owed, as they are."""
+        self._undo: dict[str, Entry | None] = {}
+        self._file = _Identity.of(path)
+        self._reserve = path.with_name(f"{path.name}.reserve")
+        with contextlib.suppress(OSError):
+            _fill(self._reserve, RESERVE)
+
+    @property
+    def owed(self) -> int:
+        """How many changes are kept in memory only."""
+        return len(self._owed)
+
+    # --- writing ----------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Written]:
+        """All that is written inside becomes durable together, when it ends.
+
+        Raises:
+            LedgerError: what the block itself has read could not be; nothing was written.
+        """
+        written, ops = Written(), list[_Write]()
+        self._pending, self._undo = ops, {}
+        try:
+            yield written
+        except BaseException:
+            for job_id, entry in self._undo.items():
+                self._set(job_id, entry)
+            raise
+        finally:
+            self._pending = None
+        written.refused = self._write(ops)
+
+    def flush(self) -> bool:
+        """Try to write what is owed; whether nothing is any more."""
+        if self._owed or self.trouble:
+            self._write([])
+        return self.trouble is None
+
+    def add(self, run: NewRun) -> bool:
+        if self.get(run.job_id) is not None:
+            return False
+        entry = Entry(
+            job_id=run.job_id,
+            job=run.job,
+            state=State.QUEUED,
+            created_at=run.created_at,
+            started_at=None,
+            ended_at=None,
+            closed=False,
+            attempt=1,
+            max_attempts=run.max_attempts,
+            exit=None,
+            result=None,
+            failure=None,
+            log_path=run.log_path,
+        )
+        self._do(run.job_id, entry, lambda book: Ledger.add(book, run), run)
+        return True
+
+    def record(self, change: Change) -> None:
+        entry = self._known(change.job_id)
+        after = entry and changed(entry, change)
+        self._do(change.job_id, after, lambda book: Ledger.record(book, change))
+
+    def closed(self, job_id: str) -> None:
+        entry = self._known(job_id)
+        after = entry and replace(entry, closed=True)
+        self._do(job_id, after, lambda book: Ledger.closed(book, job_id))
+
+    def cancelled(self, job_id: str) -> None:
+        entry = self._known(job_id)
+        after = entry and replace(entry, cancelled=True)
+        self._do(job_id, after, lambda book: Ledger.cancelled(book, job_id))
+
+    def close_ended(self) -> None:
+        self._do("", None, Ledger.close_ended)
+
+    def get(self, job_id: str) -> Entry | None:
+        return self._runs.get(job_id) or super().get(job_id)
+
+    def close(self) -> None:
+        """Close it. What is still owed is written first, if need be in the room of the reserve."""
+        if not self.flush():
+            self._reserve.unlink(missing_ok=True)
+            if not self.flush():
+                self.say(f"{self.owed} changes of runs could not be written, and are lost", False)
+        super().close()
+
+    def _known(self, job_id: str) -> Entry | None:
+        with contextlib.suppress(LedgerError):
+            return self.get(job_id)
+        return None
+
+    def _do(
+        self,
+        job_id: str,
+        after: Entry | None,
+        perform: Callable[[Ledger], object],
+        entered: NewRun | None = None,
+    ) -> None:
+        write = _Write(job_id, perform, entered)
+        if self._pending is None:
+            raise AssertionError("a ledger is written in a transaction")
+        self._pending.append(write)
+        if after is not None:
+            self._undo.setdefault(job_id, self._runs.get(job_id))
+            self._runs[job_id] = after
+
+    def _set(self, job_id: str, entry: Entry | None) -> None:
+        if entry is None:
+            self._runs.pop(job_id, None)
+        else:
+            self._runs[job_id] = entry
+
+    def _write(self, ops: list[_Write]) -> frozenset[str]:
+        """Returns the new runs that could not be entered."""
+        writes = [*self._owed, *ops]
+        if not writes and self.trouble is None:
+            return frozenset()
+        try:
+            self._perform(writes)
+        except LedgerError as error:
+            refused = frozenset(each.job_id for each in ops if each.entered)
+            if error.damaged and self.renew(error.what, without=refused):
+                with contextlib.suppress(LedgerError):
+                    self._perform([*self._owed, *ops])
+                    self._written(writes)
+                    return frozenset()
+            for job_id in refused:
+                self._runs.pop(job_id, None)
+            self._owed += [each for each in ops if each.job_id not in refused]
+            self._in_trouble(error)
+            return refused
+        self._written(writes)
+        return frozenset()
+
+    def _perform(self, writes: list[_Write]) -> None:
+        if self.trouble is not None:
+            _try_room(self.path)
+        with self._committed():
+            for write in writes:
+                write.perform(self)
+
+    def _written(self, writes: list[_Write]) -> None:
+        self._owed.clear()
+        for write in writes:
+            entry = self._runs.get(write.job_id)
+            if entry is not None and entry.closed and entry.state.final:
+                del self._runs[write.job_id]
+        if self.trouble is not None:
+            self.trouble = None
+            with contextlib.suppress(OSError):
+                _fill(self._reserve, RESERVE)
+            lasted = time.monotonic() - self._since
+            self.say(f"the ledger can be written again, after {lasted:.0f} s", True)
+
+    def _in_trouble(self, error: LedgerError) -> None:
+        if self.trouble is None:
+            self._since = time.monotonic()
+            self.say(
+                f"{error.what}: new runs are refused until it can; what runs goes on, and how it"
+                f" ended is kept in memory ({error.where}: {error.remedy})",
+                False,
+            )
+        self.trouble = error
+
+    # --- the file ---------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Notice that the file was deleted, moved, replaced or damaged, and go on with another."""
+        now = _Identity.of(self.path)
+        if now.numbers == self._file.numbers:
+            suspect = self.trouble is not None or now.size < self._file.size
+            if not now.is_database or (suspect and self._is_damaged()):
+                self.renew("the ledger was damaged")
+            else:
+                self._file = now
+            return
+        gone = now.numbers[0] is None
+        self.renew("the ledger was deleted or moved" if gone else "the ledger was replaced")
+
+    def renew(self, why: str, *, without: frozenset[str] = frozenset()) -> bool:
+        """Go on with a fresh file; whether that could be made.
+
+        Args:
+            without: runs that are about to be entered.
+        """
+        aside = set_aside(self.path)
+        try:
+            fresh, lost = self._made_again(without)
+        except LedgerError as error:
+            self._in_trouble(error)
+            return False
+        with contextlib.suppress(sqlite3.Error):
+            self._db.close()
+        self._db, self._file = fresh._db, _Identity.of(self.path)
+        history = "with all that was in it" if lost is None else f"without its history{lost}"
+        where = f"; what was there is now {aside}" if aside else ""
+        self.say(f"{why}: a fresh one is used, {history}{where}", lost is None)
+        return True
+
+    def _made_again(self, without: frozenset[str]) -> tuple[Ledger, str | None]:
+        """A fresh file, and what is lost; None: nothing is, for the old one could be copied."""
+        fresh = Ledger.open(self.path)
+        try:
+            self._db.backup(fresh._db)
+            check(fresh._db)
+        except sqlite3.Error:
+            fresh.close()
+            for end in ("", "-wal", "-shm"):
+                self.path.with_name(self.path.name + end).unlink(missing_ok=True)
+            fresh = Ledger.open(self.path)
+            return fresh, self._enter_again(fresh, without)
+        return fresh, None
+
+    def _enter_again(self, fresh: Ledger, without: frozenset[str]) -> str:
+        """Enter what runs and waits; returns what is lost."""
+        lost = 0
+        with fresh.transaction():
+            for entry in self._runs.values():
+                if entry.job_id in without:
+                    continue
+                payload = b""
+                try:
+                    payload = self.payload(entry.job_id)
+                except LedgerError:
+                    lost += entry.state is State.QUEUED
+                fresh.enter_again(entry, payload)
+        self._owed.clear()
+        return f", and without the payloads of {lost} runs that wait" if lost else ""
+
+    def _is_damaged(self) -> bool:
+        try:
+            check(self._db)
+        except sqlite3.Error as error:
+            return LedgerError.of("", error).damaged
+        return False
+
+
+def keep(path: Path) -> tuple[Keeper, str]:
+    """The ledger at `path`, and what is to be said of it: one that is damaged is set aside.
+
+    Raises:
+        LedgerError: it is from a newer devbridge, or cannot be written.
+    """
+    try:
+        return Keeper.open(path), ""
+    except LedgerError as error:
+        if not error.damaged:
+            raise
+        saved = _what_waits(path)
+        aside = set_aside(path)
+        keeper = Keeper.open(path)
+        with keeper._committed():
+            for entry, payload in saved:
+                keeper.enter_again(entry, payload)
+                keeper._runs[entry.job_id] = entry
+        kept = f" {len(saved)} runs that had not ended were found in it;" if saved else ""
+        return keeper, f"{error.what}:{kept} it is set aside as {aside}, and a fresh one is used"
+
+
+def _what_waits(path: Path) -> list[tuple[Entry, bytes]]:
+    """What can still be read of the runs that had not ended."""
+    with contextlib.suppress(LedgerError), Ledger.open(path, readonly=True) as old:
+        return [(entry, old.payload(entry.job_id)) for entry in old.live()]
+    return []
+
+
+def set_aside(path: Path) -> Path | None:
+    """Give what is at `path`, and SQLite's files beside it, another name; None: nothing is."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    names = (path.with_name(f"{path.stem}-{stamp}{more}.set-aside") for more in _numbers())
+    aside = next(name for name in names if not name.exists())
+    found = path.exists()
+    for end in ("", "-wal", "-shm"):
+        with contextlib.suppress(OSError):
+            path.with_name(path.name + end).rename(aside.with_name(aside.name + end))
+    return aside if found else None
+
+
+def _numbers() -> Iterator[str]:
+    yield ""
+    yield from (f"-{number}" for number in count(2))
+
+
+def changed(entry: Entry, change: Change) -> Entry:
+    """An entry as the ledger has it after a change. Pure."""
+    waits = change.state is State.QUEUED and change.attempt > 1
+    running = change.state is State.RUNNING
+    return replace(
+        entry,
+        state=State.RUNNING if waits else change.state,
+        attempt=change.attempt,
+        started_at=change.at if running else entry.started_at,
+        ended_at=change.at if change.state.final else None,
+        closed=entry.closed and change.state.final,
+        exit=change.exit,
+        result=change.result,
+        failure=entry.failure if running else change.failure,
+        waits_for_attempt=waits,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    numbers: tuple[int | None, int | None]
+    """The file's inode, and that of its log."""
+    size: int
+    is_database: bool
+    """Whether it begins as SQLite's files do."""
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        main, log = _stat(path), _stat(path.with_name(f"{path.name}-wal"))
+        numbers = (main and main.st_ino, log and log.st_ino)
+        return cls(numbers, main.st_size if main else 0, _begins_well(path))
+
+
+def _begins_well(path: Path) -> bool:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        return file.read(len(_HEADER)) == _HEADER
+    return False
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
+
+
+def _try_room(ledger: Path) -> None:
+    """
+    Raises:
+        LedgerError: there is no room beside the ledger, or nothing can be written there.
+    """
+    probe = ledger.with_name(f"{ledger.name}.room")
+    try:
+        try:
+            _fill(probe, ROOM)
+        finally:
+            probe.unlink(missing_ok=True)
+    except OSError as error:
+        raise LedgerError.of("the ledger cannot be written", error, ledger) from error
+
+
+def _fill(path: Path, size: int) -> None:
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(file, "wb", buffering=0) as stream:
+        rest = memoryview(bytes(size))
+        while rest:
+            rest = rest[stream.write(rest) :]
