@@ -62,9 +62,9 @@ async def cloud(bench: Bench) -> list[Row]:
                 raise harness.Failed(f"no url of the api in: {dev.head}")
             stamps.forget("loaded")
             for turn in range(bench.times(100, 3) + 3):
-                empty = await _timed(_invoke(client, "bench-bench-empty-fn", {}))
+                empty = await _timed(_invoke(client, "bench_bench_empty-fn", {}))
                 stub, line = await _job(
-                    dev, stamps, _invoke(client, "bench-bench-plain-invoker", _run(turn)), turn
+                    dev, stamps, _invoke(client, "bench_bench_plain-invoker", _run(turn)), turn
                 )
                 silent = await _timed(_post(url[1] + "/empty"))
                 api, _ = await _job(dev, stamps, _post(url[1] + "/start"), 1)

@@ -49,7 +49,7 @@ class Registry(Protocol):
 
 def repository(app: str, stage: str) -> str:
     """The name of the ECR repository of an app's stage."""
-    return f"devbridge-{app}-{stage}"
+    return f"devbridge/{app}/{stage}"
 
 
 def image_uri(job: Job, cloud: Registry, stage: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import os
@@ -35,11 +36,16 @@ class Asset:
     label: str
     """What it is for, e.g. ``Function 'api-start'``."""
     key: str
-    """Its key in the asset bucket."""
+    """The SHA-256 of the zip, and ``.zip``: the file's name in the asset bucket."""
     size: int
     """Bytes."""
     open: Callable[[], IO[bytes]] = field(repr=False, compare=False)
     """Its content, for the caller to close; packed again where it is not at hand."""
+
+    @property
+    def checksum(self) -> str:
+        """The SHA-256 as S3 writes it, which computes it from what it stores."""
+        return base64.b64encode(bytes.fromhex(self.key.removesuffix(".zip"))).decode()
 
     @staticmethod
     def of(label: str, body: bytes) -> Asset:

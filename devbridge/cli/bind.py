@@ -52,11 +52,18 @@ def bind(config: Config, *, command: tuple[str, ...]) -> None:
     and credentials of a role that may use them, which refresh for as long as it runs; none of your
     own. It has the terminal and gets the signals; its exit code is this command's.
     """
-    from devbridge.deploy import environment, load_app, names, stack_values  # noqa: PLC0415
+    from devbridge.deploy import (  # noqa: PLC0415
+        environment,
+        load_app,
+        names,
+        require_naming,
+        stack_values,
+    )
 
     app = load_app(config.root, config.stage)
     with cloud(config) as there:
         values = stack_values(there, app.name, config.stage)
+        require_naming(values, app.name, config.stage)
         try:
             role_arn, bound = values[names.BIND_ROLE], environment(app, config.stage, values)
         except KeyError as missing:

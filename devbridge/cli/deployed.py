@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from devbridge.cli.common import cloud
-from devbridge.config import STAGE
 from devbridge.daemon.ledger import Entry
 from devbridge.daemon.model import Failure, State
 from devbridge.errors import UnknownRun
@@ -157,17 +156,22 @@ class DeployedStage:
         """Ask about each job, or the one of that name; one that is not deployed has no runs."""
         not_there = self._there.client("codebuild").exceptions.ResourceNotFoundException
 
-        def of(job: Job) -> list[DeployedRun]:
+        def of(job: Job) -> list[DeployedRun] | None:
             builds = self._builds(job, self._stage)
             try:
                 found = ask(builds)
             except not_there:
-                return []
+                return None
             return [DeployedRun(self._there, job, builds, build) for build in found]
 
         jobs = [job for job in self._jobs if name in (None, job.name)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return [run for runs in pool.map(of, jobs) for run in runs]
+            found = list(pool.map(of, jobs))
+        if all(runs is None for runs in found):
+            from devbridge.deploy import check_naming  # noqa: PLC0415
+
+            check_naming(self._there, self._app.name, self._stage)
+        return [run for runs in found for run in runs or ()]
 
     def _owner(self, project: str) -> tuple[Job, str]:
         """The job and the stage of a project."""
@@ -176,13 +180,11 @@ class DeployedStage:
         for job in self._jobs:
             if names.project(job, self._stage) == project:
                 return job, self._stage
-        head, owners = f"{self._app.name}-", []
+        _, _, rest = project.partition("_")
+        stage, _, _ = rest.partition("_")
         for job in self._jobs:
-            stage = project.removeprefix(head).removesuffix(f"-{job.name}")
-            if STAGE.fullmatch(stage) and names.project(job, stage) == project:
-                owners.append((job, stage))
-        if len(owners) == 1:
-            return owners[0]
+            if names.project(job, stage) == project:
+                return job, stage
         raise UnknownRun(
             f"the project {project!r} is not that of one job of app {self._app.name!r}",
             where=f"stage {self._stage!r}",

@@ -212,6 +212,9 @@ def ask_invoker(
     try:
         return ask(client, function, job.name, action, payload, **fields)
     except client.exceptions.ResourceNotFoundException as error:
+        from devbridge.deploy import check_naming  # noqa: PLC0415
+
+        check_naming(there, job.app.name, stage)
         raise NotDeployed(
             f"the job {job.name!r} is not deployed at stage {stage!r}",
             where=f"function {function}",

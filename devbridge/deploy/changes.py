@@ -81,6 +81,8 @@ HOLDS_DATA: Final = frozenset(
 )
 """The types whose content cannot be made again. An app can have any through `App.add`."""
 
+UNKNOWN: Final = "Unknown"
+"""The Replacement of a change that no change set has judged."""
 _KEEPS: Final = ("Retain", "RetainExceptOnCreate")
 
 
@@ -194,6 +196,52 @@ def changes_of(
     return tuple(found)
 
 
+def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The ``ResourceChange`` s that a change set would have, as far as two templates tell.
+
+    Whether another is made of a type that devbridge does not make is not known: its Replacement
+    is `UNKNOWN`.
+    """
+    before, after = old.get("Resources") or {}, new.get("Resources") or {}
+    items = [_item("Add", name, after[name]) for name in after.keys() - before.keys()]
+    items += [_item("Remove", name, before[name]) for name in before.keys() - after.keys()]
+    items += [
+        _item("Modify", name, after[name], changed_properties(before[name], after[name]))
+        for name in before.keys() & after.keys()
+        if changed_properties(before[name], after[name])
+    ]
+    while True:
+        replaced = _replaced(items, before, after)
+        listed = {item["LogicalResourceId"] for item in items}
+        followers = [
+            {
+                **_item("Modify", name, after[name]),
+                "Details": [{"CausingEntity": cause} for cause in sorted(causes)],
+            }
+            for name in (before.keys() & after.keys()) - listed
+            if (causes := replaced.keys() & set(references(after[name].get("Properties"))))
+        ]
+        if not followers:
+            return sorted(items, key=lambda item: str(item["LogicalResourceId"]))
+        items += followers
+
+
+def _item(
+    action: str, name: str, resource: Mapping[str, Any], properties: Iterable[str] = ()
+) -> dict[str, Any]:
+    """A change as a change set has it."""
+    details = [
+        {"Target": {"Name": each, "RequiresRecreation": "Conditionally"}} for each in properties
+    ]
+    return {
+        "Action": action,
+        "LogicalResourceId": name,
+        "ResourceType": resource["Type"],
+        "Replacement": UNKNOWN,
+        "Details": details,
+    }
+
+
 def changed_properties(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of what differs between two resources of templates, sorted."""
     was, will_be = old.get("Properties") or {}, new.get("Properties") or {}
@@ -234,9 +282,11 @@ def _why(
     kind = item["ResourceType"]
     own = changed_properties(was, will_be)
     if kind not in REPLACING:
-        if told not in ("True", "Conditional"):
+        if told not in ("True", "Conditional", UNKNOWN) or (told == UNKNOWN and not own):
             return ""
         forcing = [name for name in _forcing(item) if name in own] or _forcing(item)
+        if told == UNKNOWN:
+            return f"perhaps, only CloudFormation knows: {', '.join(forcing)}"
         perhaps = "perhaps: " if told == "Conditional" else ""
         return perhaps + (", ".join(forcing) or "CloudFormation does not say which property")
     reasons = [name for name in own if name in REPLACING[kind] or name == "Type"]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from devbridge.deploy import buckets, causes, names
 from devbridge.deploy.access import Access, OnProgress, Progress
 from devbridge.deploy.changes import BUCKET
+from devbridge.deploy.validation import failed_validations, refusal
 from devbridge.errors import DeployError
 
 if TYPE_CHECKING:
@@ -31,6 +32,12 @@ _FOLLOW_UP: Final = ("cancelled", "canceled")
 """CloudFormation says so of what it stopped because something else had failed."""
 _OVERTAKEN: Final = ("AlreadyExistsException", "ChangeSetNotFound", "InvalidChangeSetStatus")
 _NOT_AS_IT_WAS: Final = re.compile(r"Stack.*(does not exist|_IN_PROGRESS state)")
+
+
+_NEEDED: Final = (
+    "the developer needs that permission: docs/deploying.md has the policies, and names of roles,"
+    " functions and stacks that may differ from those of an older devbridge"
+)
 
 
 class Overtaken(DeployError):
@@ -61,6 +68,7 @@ def execute(
     # A stack that is gone has no name any more, but keeps its id.
     stack_id = cloudformation.describe_stacks(StackName=plan.stack)["Stacks"][0]["StackId"]
     seen = event_ids(cloudformation, stack_id)
+    before = set(seen)
     planned = {change.logical_id: change.label for change in plan.changes}
     labels = {**planned, **labels}
 
@@ -87,7 +95,13 @@ def execute(
     where = f"stack {plan.stack}, which is now {status}"
     if cause is None:
         reason = _reason_of(cloudformation, stack_id)
-        raise DeployError(f"the stack is {status}{reason}", where=where)
+        raise refusal(
+            f"the stack is {status}{reason}",
+            failed_validations(cloud, stack_id) if _is_invalid(cloud, stack_id, before) else (),
+            labels,
+            where=where,
+            afterwards=_afterwards(status),
+        )
     raise DeployError(
         f"{cause.text}: {cause.type} {cause.status}: {cause.reason}",
         where=where,
@@ -154,6 +168,12 @@ def _reason_of(cloudformation: Any, stack_id: str) -> str:
     return f": {found['StackStatusReason']}" if found.get("StackStatusReason") else ""
 
 
+def _is_invalid(cloud: Access, stack_id: str, before: set[str]) -> bool:
+    """Whether validation refused the deployment that came after these events."""
+    news = _new_events(cloud.client("cloudformation"), stack_id, set(before))
+    return any(event.get("DetailedStatus") == "VALIDATION_FAILED" for event in news)
+
+
 def watch(
     cloud: Access,
     stack_id: str,
@@ -209,10 +229,14 @@ def asking(cloud: Access) -> Iterator[None]:
         raise DeployError(
             f"AWS refuses {error.operation_name}: {message_of(error)}",
             where=f"{cloud.principal_arn}, region {cloud.region}",
-            remedy="the developer needs that permission to deploy"
-            if "AccessDenied" in code_of(error)
-            else None,
+            remedy=_NEEDED if is_denied(error) else None,
         ) from error
+
+
+def is_denied(error: Exception) -> bool:
+    """Whether AWS refuses because who asks may not."""
+    code = code_of(error)
+    return code in ("403", "Forbidden", "UnauthorizedOperation") or "AccessDenied" in code
 
 
 def is_overtaken(error: Exception) -> bool:

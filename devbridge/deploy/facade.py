@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -18,16 +19,20 @@ from devbridge.constructs import App, Bindable, Function, Job
 from devbridge.daemon.model import JobSpec
 from devbridge.deploy import execute, names, secrets
 from devbridge.deploy.access import Access, OnProgress, Progress
+from devbridge.deploy.compare import compare, pins
 from devbridge.deploy.names import Mode
 from devbridge.deploy.package import is_tls, upload
 from devbridge.deploy.plan import (
     Plan,
-    describe,
+    check_owner,
+    deployed_template,
     discard,
+    find,
     is_current,
     is_unusable,
     outputs_of,
     plan,
+    settled,
 )
 from devbridge.deploy.principal import trusted_principal
 from devbridge.deploy.synth import (
@@ -43,7 +48,7 @@ from devbridge.deploy.synth import (
 from devbridge.errors import DeployError, NotDeployed
 from devbridge.interpreter import verify_interpreter
 
-_OWN_OUTPUTS: Final = frozenset({names.TEMPLATE_HASH, names.MODE, names.BIND_ROLE})
+_OWN_OUTPUTS: Final = frozenset({names.TEMPLATE_HASH, names.MODE, names.BIND_ROLE, names.NAMING})
 """Those that are not for the user."""
 _ATTEMPTS: Final = 5
 """To deploy while others deploy the same stage."""
@@ -62,11 +67,12 @@ class Deployed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
+class _Packed:
     """What a deployment would deploy."""
 
-    template: Template
-    assets: list[Asset]
+    assets: Assets
+    """What the template refers to; without versions as yet."""
+    zips: list[Asset]
     images: list[Job]
     """The jobs whose images must be there."""
 
@@ -86,8 +92,8 @@ def deploy(
 ) -> Deployed:
     """Make the stage what app.py says, and return when the stack is complete.
 
-    If nothing changed, it costs one question to CloudFormation, and one to SSM if there are
-    secrets.
+    If nothing changed, it costs one question to CloudFormation, one to S3 for each zip, and one to
+    SSM if there are secrets. What somebody has changed in the asset bucket is repaired.
 
     Args:
         mode: "dev": with stubs, for `devbridge dev`; "deployed": all jobs in CodeBuild.
@@ -106,20 +112,24 @@ def deploy(
         CredentialsError, CloudError: the cloud could not be asked.
     """
     python = python or Path(sys.executable)
-    stack, version = names.stack(app.name, stage), _version(python)
+    version, tags = _version(python), _tags(app, stage)
     with execute.asking(cloud):
         _check_secrets(cloud, app, stage, mode, on_progress)
         settings = _settings(cloud, stage, mode, version, offline)
-        made = _make(app, cloud, settings, python, schemas)
-        found = describe(cloud, stack)
-        changed = not is_current(found, made.template)
+        packed = _pack(app, cloud, settings, python, schemas)
+        synth(app, settings, packed.assets)  # what is wrong with it is said before the upload
+        stack, found = find(cloud, app.name, stage)
+        if found and not is_unusable(found):
+            check_owner(found, tags)
+            _say_what_is_old(stack, app, stage, on_progress)
+        versions = upload(cloud, packed.zips, app.name, on_progress)
+        template = synth(app, settings, replace(packed.assets, versions=versions))
+        changed = not is_current(found, template)
         if changed:
             _say_what_is_unbounded(cloud, app, on_progress)
-            _build_images(cloud, made.images, stage, on_progress)
-            upload(cloud, made.assets, on_progress)
-            tags = _tags(app, stage)
-            _change(cloud, stack, made.template, tags, on_progress, pace, approve)
-            found = describe(cloud, stack)
+            _build_images(cloud, packed.images, stage, on_progress)
+            _change(cloud, stack, template, tags, on_progress, pace, approve)
+            stack, found = find(cloud, app.name, stage)
         values = _values(cloud, found)
     jobs = [job for job in app.of_type(Job) if mode == "dev" and job.live]
     specs = [_spec(job, cloud, stage, values, python, version) for job in jobs]
@@ -138,29 +148,23 @@ def diff(
     schemas: Mapping[str, Any] = {},
     on_progress: OnProgress = lambda _: None,
 ) -> Plan:
-    """What `deploy` would change; nothing is changed, and only a large template is uploaded.
+    """What `deploy` would change; nothing is changed. See `compare` for what it may need.
 
     Raises:
         as `deploy`.
     """
     python = python or Path(sys.executable)
-    stack, version = names.stack(app.name, stage), _version(python)
     with execute.asking(cloud):
-        settings = _settings(cloud, stage, mode, version, offline)
-        template = _make(app, cloud, settings, python, schemas).template
-        if is_current(describe(cloud, stack), template):
+        settings = _settings(cloud, stage, mode, _version(python), offline)
+        assets = _pack(app, cloud, settings, python, schemas).assets
+        stack, found = find(cloud, app.name, stage)
+        found = None if is_unusable(found) else settled(cloud, stack, on_progress, pace)
+        old = deployed_template(cloud, stack) if found else {}
+        # What is stored in place of a zip of that name, only `deploy` verifies.
+        template = synth(app, settings, replace(assets, versions=pins(old)))
+        if is_current(found, template):
             return Plan(stack, "", False, ())
-        planned = plan(
-            cloud,
-            stack,
-            template,
-            tags=_tags(app, stage),
-            on_progress=on_progress,
-            pace=pace,
-            clear=False,
-        )
-        discard(cloud, planned)
-        return planned
+        return compare(cloud, stack, found, old, template, tags=_tags(app, stage), pace=pace)
 
 
 def synthesize(
@@ -239,8 +243,33 @@ def _bound(bind: Iterable[Bindable], stage: str, values: Mapping[str, str]) -> d
 
 def _deployed(cloud: Access, app: str, stage: str) -> dict[str, Any] | None:
     with execute.asking(cloud):
-        found = describe(cloud, names.stack(app, stage))
+        _, found = find(cloud, app, stage)
     return None if is_unusable(found) else found
+
+
+def check_naming(cloud: Access, app: str, stage: str) -> None:
+    """
+    Raises:
+        NotDeployed: the stage is there, but was deployed by a devbridge that gave functions and
+            projects other names than this one looks for. Who may not ask, is not told.
+        CredentialsError, CloudError: the cloud could not be asked.
+    """
+    found = None
+    with suppress(DeployError):
+        found = _deployed(cloud, app, stage)
+    if found:
+        require_naming(outputs_of(found), app, stage)
+
+
+def require_naming(values: Mapping[str, str], app: str, stage: str) -> None:
+    """`check_naming`, of a stage whose outputs are known: `stack_values`."""
+    if values.get(names.NAMING) != names.NAMING_VERSION:
+        raise NotDeployed(
+            f"stage {stage!r} was deployed by another version of devbridge, which names functions"
+            " and projects differently",
+            where=f"app {app!r}",
+            remedy=f"deploy it once more: devbridge deploy --stage {stage}, or devbridge dev",
+        )
 
 
 def _settings(cloud: Access, stage: str, mode: Mode, version: str, offline: str) -> Settings:
@@ -256,10 +285,14 @@ def _settings(cloud: Access, stage: str, mode: Mode, version: str, offline: str)
     )
 
 
-def _make(
+def _pack(
     app: App, cloud: Access, settings: Settings, python: Path, schemas: Mapping[str, Any]
-) -> _Made:
-    """Pack the code, and make the template that refers to it."""
+) -> _Packed:
+    """Pack the code."""
+
+    def key(asset: Asset | None) -> str:
+        return names.asset(app.name, asset.key) if asset else ""
+
     builder = Builder(
         python,
         settings.python,
@@ -277,22 +310,18 @@ def _make(
     invoker = invoker_asset() if any(invoked) else None
     assets = Assets(
         bucket=names.asset_bucket(cloud.account, cloud.region),
-        stub=stub.key if stub else "",
-        invoker=invoker.key if invoker else "",
-        functions={name: asset.key for name, asset in functions.items()},
-        jobs={name: made.code.key for name, made in sources.items()},
-        packages={name: made.packages.key for name, made in sources.items() if made.packages},
+        stub=key(stub),
+        invoker=key(invoker),
+        functions={name: key(asset) for name, asset in functions.items()},
+        jobs={name: key(made.code) for name, made in sources.items()},
+        packages={name: key(made.packages) for name, made in sources.items() if made.packages},
         images={
             job.name: image_uri(job, cloud, settings.stage) for job in in_cloud if job.container
         },
     )
     packed = [stub, invoker, *functions.values()]
     packed += [asset for made in sources.values() for asset in (made.packages, made.code)]
-    return _Made(
-        synth(app, settings, assets),
-        [asset for asset in packed if asset],
-        contained,
-    )
+    return _Packed(assets, [asset for asset in packed if asset], contained)
 
 
 def _check_secrets(
@@ -315,6 +344,17 @@ def _check_secrets(
             Progress(
                 "plan",
                 f"secret {name!r} has no value: devbridge secrets set {name} --stage {stage}",
+            )
+        )
+
+
+def _say_what_is_old(stack: str, app: App, stage: str, on_progress: OnProgress) -> None:
+    if stack != names.stack(app.name, stage):
+        on_progress(
+            Progress(
+                "plan",
+                f"stack {stack} keeps its old name, which policies for one app do not cover;"
+                " see docs/deploying.md",
             )
         )
 

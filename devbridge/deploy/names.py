@@ -1,4 +1,10 @@
-"""What things are called in the cloud: one place, so that nobody guesses. Pure."""
+"""What things are called in the cloud: one place, so that nobody guesses. Pure.
+
+An IAM policy can name what belongs to one app, or to one of its stages, and nothing else: names of
+apps and stages have single hyphens only, so ``--`` ends them in a stack's name (and in all that
+CloudFormation names after it), ``_`` ends them in those of functions, projects and log groups, and
+``/`` wherever paths are allowed. ``devbridge-hello--*`` is not ``devbridge-hello-world--*``.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +20,10 @@ TEMPLATE_HASH: Final = "DevbridgeTemplate"
 
 MODE: Final = "DevbridgeMode"
 """The output that says whether the stage is one of `devbridge dev` or of `devbridge deploy`."""
+
+NAMING: Final = "DevbridgeNaming"
+"""The output with the version of this module's rules that the stage was deployed with."""
+NAMING_VERSION: Final = "2"
 
 BIND_ROLE: Final = "DevbridgeBindRole"
 """The output with the ARN of the role that `devbridge bind` assumes."""
@@ -35,13 +45,34 @@ def stack(app: str, stage: str) -> str:
     Raises:
         InvalidValue: the stage's name is not allowed.
     """
+    _check_stage(app, stage)
+    return f"devbridge-{app}--{stage}-"
+
+
+def old_stack(app: str, stage: str) -> str:
+    """The stack's name before it could be told apart from other apps': stages that have it keep it.
+
+    ``a`` with stage ``b-c`` and ``a-b`` with stage ``c`` have the same one; tags tell whose it is.
+
+    Raises:
+        InvalidValue: the stage's name is not allowed.
+    """
+    _check_stage(app, stage)
+    return f"devbridge-{app}-{stage}"
+
+
+def _check_stage(app: str, stage: str) -> None:
     if not STAGE.fullmatch(stage):
         raise InvalidValue(
             f"the stage's name {stage!r} is not allowed",
             where=f"app {app!r}",
             remedy=f"allowed: {STAGE_ALLOWED}",
         )
-    return f"devbridge-{app}-{stage}"
+
+
+def path(app: str, stage: str) -> str:
+    """The path of the roles and policies of one app and stage."""
+    return f"/devbridge/{app}/{stage}/"
 
 
 def logical(construct: Construct, suffix: str = "") -> str:
@@ -56,27 +87,42 @@ def output(construct: Construct, what: Output) -> str:
 
 def invoker(job: Construct, stage: str) -> str:
     """The name of a job's invoker function."""
-    return _limited(job, f"{job.app.name}-{stage}-{job.name}-invoker")
+    return _limited(job, f"{job.app.name}_{stage}_{job.name}-invoker")
 
 
 def function(construct: Construct, stage: str) -> str:
     """The name of a Function's Lambda."""
-    return _limited(construct, f"{construct.app.name}-{stage}-{construct.name}-fn")
+    return _limited(construct, f"{construct.app.name}_{stage}_{construct.name}-fn")
 
 
 def project(job: Construct, stage: str) -> str:
     """The name of a job's CodeBuild project."""
-    return f"{job.app.name}-{stage}-{job.name}"
+    return f"{job.app.name}_{stage}_{job.name}"
 
 
 def invoker_log_group(app: str, stage: str) -> str:
     """The log group of all invokers."""
-    return f"/aws/lambda/{app}-{stage}-invokers"
+    return f"/aws/lambda/{app}_{stage}_invokers"
 
 
 def asset_bucket(account: str, region: str) -> str:
     """The bucket that holds the zips of every app in one account and region."""
     return f"devbridge-assets-{account}-{region}"
+
+
+def asset(app: str, file: str) -> str:
+    """The key of a zip in that bucket; who may write it, decides what the app runs."""
+    return f"assets/{app}/{file}"
+
+
+def template(app: str, file: str) -> str:
+    """The key of a template that is deployed."""
+    return f"templates/{app}/{file}"
+
+
+def compared(app: str, file: str) -> str:
+    """The key of a template that `diff` asks CloudFormation about; nothing runs from there."""
+    return f"diffs/{app}/{file}"
 
 
 def _camel(construct: Construct) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from devbridge.build.zips import Asset
 from devbridge.builds import RESULT_DAYS
@@ -17,100 +19,190 @@ from devbridge.errors import DeployError
 
 _AT_ONCE: Final = 8
 """Uploads."""
+_ATTEMPTS: Final = 5
+"""To store a zip that others store at the same time."""
+_RETIRED: Final = frozenset({"devbridge"})
+"""Rules of earlier versions of devbridge."""
+
+
+def _rule(name: str, prefix: str, days: int | None, old: int | None) -> dict[str, Any]:
+    """A rule for what is below a prefix.
+
+    Args:
+        days, old: when objects go, and versions that are not the latest any more; None: never.
+    """
+    rule: dict[str, Any] = {"ID": name, "Status": "Enabled", "Filter": {"Prefix": prefix}}
+    if days:
+        rule["Expiration"] = {"Days": days}
+    if old:
+        rule["NoncurrentVersionExpiration"] = {"NoncurrentDays": old}
+    return rule
+
+
 RULES: Final[list[dict[str, Any]]] = [
     {
-        "ID": "devbridge",
-        "Status": "Enabled",
-        "Filter": {"Prefix": ""},
-        "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
+        **_rule("uploads", "", None, None),
         "Expiration": {"ExpiredObjectDeleteMarker": True},
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
     },
-    {
-        "ID": "payloads",
-        "Status": "Enabled",
-        "Filter": {"Prefix": "payloads/"},
-        "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
-        "Expiration": {"Days": 3},
-    },
-    {
-        "ID": "results",
-        "Status": "Enabled",
-        "Filter": {"Prefix": "results/"},
-        "Expiration": {"Days": RESULT_DAYS},
-    },
-    {
-        "ID": "runs",
-        "Status": "Enabled",
-        "Filter": {"Prefix": "runs/"},
-        "Expiration": {"Days": RESULT_DAYS},
-    },
+    _rule("payloads", "payloads/", 3, 1),
+    _rule("results", "results/", RESULT_DAYS, 30),
+    _rule("runs", "runs/", RESULT_DAYS, 30),
+    _rule("templates", "templates/", 30, 30),
+    _rule("diffs", "diffs/", 1, 1),
 ]
-"""How long the asset bucket keeps what: zips for ever, as builds start from them."""
+"""How long the asset bucket keeps what: zips for ever, in all versions: builds start from them."""
 
 
-def upload(cloud: Access, assets: Iterable[Asset], on_progress: OnProgress) -> None:
-    """Upload the assets that the bucket lacks; make the bucket if there is none.
+def upload(
+    cloud: Access, assets: Iterable[Asset], app: str, on_progress: OnProgress
+) -> dict[str, str]:
+    """Upload the assets that the bucket lacks or has with another content; make the bucket if
+    there is none. Say what was done.
+
+    Returns:
+        The version of each asset whose content S3 has verified, by its key in the bucket.
 
     Raises:
-        DeployError: the bucket cannot be made, or belongs to another account.
+        DeployError: the bucket cannot be made, belongs to another account, or keeps no versions.
     """
-    bucket = ensure_bucket(cloud)
-    different = {asset.key: asset for asset in assets}.values()
+    bucket = ensure_bucket(cloud, on_progress)
+    different = {names.asset(app, asset.key): asset for asset in assets}
+    versions = {}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for asset, uploaded in zip(
-            different, pool.map(lambda asset: _put(cloud, bucket, asset), different), strict=True
-        ):
-            if uploaded:
-                on_progress(Progress("upload", f"{asset.label}, {asset.size:,} bytes"))
+        stored = pool.map(lambda item: _store(cloud, bucket, *item), different.items())
+        for (key, asset), (version, done) in zip(different.items(), stored, strict=True):
+            versions[key] = version
+            if done is not None:
+                on_progress(Progress("upload", f"{asset.label}, {asset.size:,} bytes{done}"))
+    return versions
 
 
-def _put(cloud: Access, bucket: str, asset: Asset) -> bool:
-    """Whether the asset had to be uploaded."""
+def _store(cloud: Access, bucket: str, key: str, asset: Asset) -> tuple[str, str | None]:
+    """The version that has the asset's content; and what to add to that it was uploaded."""
     s3 = cloud.client("s3")
     # Its name can be guessed: never write to a bucket that another account made first.
-    place = {"Bucket": bucket, "Key": asset.key, "ExpectedBucketOwner": cloud.account}
+    place = {"Bucket": bucket, "Key": key, "ExpectedBucketOwner": cloud.account}
+    for _ in range(_ATTEMPTS):
+        found = _head(s3, place)
+        if found and found.get("ChecksumSHA256") == asset.checksum:
+            return _version(found, bucket), None
+        # What is not there may only be made: of two at the same time one version would be in vain.
+        condition = {} if found else {"IfNoneMatch": "*"}
+        try:
+            with asset.open() as body:
+                made = s3.put_object(
+                    **place,
+                    **condition,
+                    Body=body,
+                    ContentType="application/zip",
+                    ChecksumAlgorithm="SHA256",
+                    ChecksumSHA256=asset.checksum,
+                )
+        except s3.exceptions.ClientError as error:
+            if code_of(error) in _CHANGED:
+                raise DeployError(
+                    f"{asset.label}: its files changed while they were packed",
+                    where=f"s3://{bucket}/{key}",
+                    remedy="deploy again",
+                ) from error
+            if code_of(error) not in _CONFLICTS:
+                raise
+            continue
+        return _version(made, bucket), _REPAIRED if found else ""
+    raise DeployError(
+        f"{asset.label}: its zip can be neither read nor written",
+        where=f"s3://{bucket}/{key}",
+        remedy="who deploys needs s3:GetObject on it, see the policy in docs/deploying.md",
+    )
+
+
+_REPAIRED: Final = ": what was stored in its place was something else, and is not run"
+_CONFLICTS: Final = ("412", "PreconditionFailed", "409", "ConditionalRequestConflict")
+_CHANGED: Final = ("BadDigest", "XAmzContentChecksumMismatch")
+
+
+def _head(s3: Any, place: Mapping[str, str]) -> Mapping[str, Any] | None:
+    """What is stored there, if anything. S3 says 403 of what is not there to who may not list."""
     try:
-        s3.head_object(**place)
+        found: Mapping[str, Any] = s3.head_object(**place, ChecksumMode="ENABLED")
     except s3.exceptions.ClientError as error:
-        if code_of(error) not in ("404", "NoSuchKey", "NotFound"):
+        if code_of(error) not in ("403", "AccessDenied", "404", "NoSuchKey", "NotFound"):
             raise
-    else:
-        return False
-    with asset.open() as body:
-        s3.put_object(**place, Body=body, ContentType="application/zip")
-    return True
+        return None
+    return found
 
 
-def ensure_bucket(cloud: Access) -> str:
-    """The asset bucket's name. It is made if there is none, and brought up to date if it is old:
-    private, encrypted, versioned, with rules for what is kept how long, and for TLS only.
+def _version(answer: Mapping[str, Any], bucket: str) -> str:
+    version = answer.get("VersionId", "null")
+    if version == "null":
+        raise DeployError(
+            f"the bucket {bucket} keeps no versions, so what builds run could be replaced",
+            where=f"s3://{bucket}",
+            remedy=f"aws s3api put-bucket-versioning --bucket {bucket}"
+            " --versioning-configuration Status=Enabled",
+        )
+    return str(version)
+
+
+def put_template(cloud: Access, key: str, body: bytes) -> str:
+    """Store a template in the asset bucket; the URL of this very version of it."""
+    s3, bucket = cloud.client("s3"), names.asset_bucket(cloud.account, cloud.region)
+    checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
+    made = s3.put_object(
+        Bucket=bucket,
+        Key=key,
+        Body=body,
+        ChecksumAlgorithm="SHA256",
+        ChecksumSHA256=checksum,
+        ExpectedBucketOwner=cloud.account,
+    )
+    url = f"{s3.meta.endpoint_url}/{bucket}/{key}"
+    return f"{url}?{urlencode({'versionId': _version(made, bucket)})}"
+
+
+def ensure_bucket(cloud: Access, on_progress: OnProgress = lambda _: None) -> str:
+    """The asset bucket's name. It is made if there is none, and brought up to date if it is old
+    (or that it is old is said, if we may not): private, encrypted, versioned, with rules for what
+    is kept how long, and for TLS only.
 
     Raises:
         DeployError: the bucket belongs to another account, or we may not use it.
     """
     s3, bucket = cloud.client("s3"), names.asset_bucket(cloud.account, cloud.region)
     place = {"Bucket": bucket, "ExpectedBucketOwner": cloud.account}
+    made = False
     try:
         found = s3.get_bucket_lifecycle_configuration(**place)["Rules"]
     except s3.exceptions.ClientError as error:
         if code_of(error) in ("403", "AccessDenied"):
-            raise DeployError(
-                f"the bucket {bucket} is not ours to use",
-                where=f"account {cloud.account}, region {cloud.region}",
-                remedy="ask for s3 permissions on it; if another account owns it, AWS support",
-            ) from error
+            raise _not_ours(cloud, bucket) from error
         if code_of(error) not in ("404", "NoSuchBucket", "NoSuchLifecycleConfiguration"):
             raise
-        if code_of(error) != "NoSuchLifecycleConfiguration":
-            _create(s3, bucket, cloud.region)
+        if made := code_of(error) != "NoSuchLifecycleConfiguration":
+            _create(cloud, s3, bucket)
         found = []
     # The rules are written last: with them, all the rest is there.
     wanted = {rule["ID"] for rule in RULES}
     if not wanted <= {rule.get("ID") for rule in found}:
-        others = [rule for rule in found if rule.get("ID") not in wanted]
-        _configure(s3, place, [*RULES, *others], tls=is_tls(cloud.endpoint_url))
+        gone = wanted | _RETIRED
+        others = [rule for rule in found if rule.get("ID") not in gone]
+        try:
+            _configure(s3, place, [*RULES, *others], tls=is_tls(cloud.endpoint_url))
+        except s3.exceptions.ClientError as error:
+            if made or code_of(error) not in ("403", "AccessDenied"):
+                raise
+            text = f"the bucket {bucket} is set up as by an older devbridge; who deploys may not"
+            on_progress(Progress("upload", f"{text} change that: see docs/deploying.md"))
     return bucket
+
+
+def _not_ours(cloud: Access, bucket: str) -> DeployError:
+    return DeployError(
+        f"the bucket {bucket} is not ours to use",
+        where=f"account {cloud.account}, region {cloud.region}",
+        remedy="ask for s3 permissions on it; if another account owns it, AWS support",
+    )
 
 
 def is_tls(endpoint_url: str | None) -> bool:
@@ -118,16 +210,20 @@ def is_tls(endpoint_url: str | None) -> bool:
     return endpoint_url is None or endpoint_url.startswith("https:")
 
 
-def _create(s3: Any, bucket: str, region: str) -> None:
+def _create(cloud: Access, s3: Any, bucket: str) -> None:
+    region = cloud.region
     # us-east-1 is the one region that may not be named.
     where: dict[str, Any] = (
         {}
         if region == "us-east-1"
         else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     )
-    # Another deployment may have been faster.
-    with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+    try:
         s3.create_bucket(Bucket=bucket, **where)
+    except s3.exceptions.BucketAlreadyOwnedByYou:
+        return  # Another deployment was faster.
+    except s3.exceptions.BucketAlreadyExists as error:
+        raise _not_ours(cloud, bucket) from error
 
 
 def _configure(

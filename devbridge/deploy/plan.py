@@ -13,9 +13,17 @@ from typing import Any, Final
 
 from devbridge.deploy import names, package
 from devbridge.deploy.access import Access, OnProgress, Progress
-from devbridge.deploy.changes import LABELS, QUEUE, TABLE, Action, Change, all_added, changes_of
-from devbridge.deploy.execute import Pace, is_overtaken, message_of, wait_until_gone, watch
+from devbridge.deploy.changes import LABELS, QUEUE, TABLE, Action, Change, changes_of
+from devbridge.deploy.execute import (
+    Pace,
+    is_denied,
+    is_overtaken,
+    message_of,
+    wait_until_gone,
+    watch,
+)
 from devbridge.deploy.synth import Template
+from devbridge.deploy.validation import failed_validations, refusal
 from devbridge.errors import DeployError
 
 INLINE_LIMIT: Final = 51_200
@@ -146,6 +154,26 @@ def describe(cloud: Access, stack: str) -> dict[str, Any] | None:
     return None if found["StackStatus"] == "DELETE_COMPLETE" else found
 
 
+def find(cloud: Access, app: str, stage: str) -> tuple[str, dict[str, Any] | None]:
+    """The name of a stage's stack, and the stack as CloudFormation describes it, or None.
+
+    A stage that was deployed when stacks had other names keeps its own.
+    """
+    name = names.stack(app, stage)
+    if found := describe(cloud, name):
+        return name, found
+    old = names.old_stack(app, stage)
+    try:
+        found = describe(cloud, old)
+    except cloud.client("cloudformation").exceptions.ClientError as error:
+        if not is_denied(error):
+            raise
+        return name, None  # who may use the new names only has no stage of an old one
+    if found is None or is_unusable(found) or found["StackStatus"] == "DELETE_IN_PROGRESS":
+        return name, None
+    return (old, found) if _owner(found) == (app, stage) else (name, None)
+
+
 def is_current(stack: Mapping[str, Any] | None, template: Template) -> bool:
     """Whether the stack was made from this very template, and completely. Pure."""
     if stack is None or stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
@@ -166,26 +194,42 @@ def plan(
     tags: Mapping[str, str],
     on_progress: OnProgress,
     pace: Pace,
-    clear: bool = True,
 ) -> Plan:
     """A change set that turns the stack into the template. Execute it, or `discard` it.
 
     Another deployment is waited for. A stack whose first creation failed, which can only be
     deleted, is deleted first.
 
-    Args:
-        clear: False: leave such a stack alone; the plan then has no change set.
-
     Raises:
         DeployError: CloudFormation refuses the template, the stack is another app's, or it is
             stuck in a failed roll-back.
     """
-    new = json.loads(template.body)
-    if not clear and is_unusable(describe(cloud, stack)):
-        return Plan(stack, "", True, all_added(new, template.labels))
-    found = _settled(cloud, stack, on_progress, pace)
+    found = settled(cloud, stack, on_progress, pace)
     if found:
         check_owner(found, tags)
+    key = names.template(tags["devbridge:app"], file_of(template))
+    return changed(cloud, stack, found, template, key, tags, pace)
+
+
+def changed(
+    cloud: Access,
+    stack: str,
+    found: Mapping[str, Any] | None,
+    template: Template,
+    key: str,
+    tags: Mapping[str, str],
+    pace: Pace,
+) -> Plan:
+    """The plan of a new change set.
+
+    Args:
+        found: the stack, described; None if it is to be created.
+        key: of the template in the asset bucket, if it must be put there.
+
+    Raises:
+        DeployError: CloudFormation refuses the template.
+    """
+    new = json.loads(template.body)
     cloudformation = cloud.client("cloudformation")
     try:
         change_set = cloudformation.create_change_set(
@@ -194,10 +238,10 @@ def plan(
             ChangeSetType="UPDATE" if found else "CREATE",
             Capabilities=["CAPABILITY_IAM"],
             Tags=[{"Key": key, "Value": value} for key, value in sorted(tags.items())],
-            **_template_argument(cloud, template),
+            **_template_argument(cloud, template, key),
         )["Id"]
     except cloudformation.exceptions.ClientError as error:
-        if is_overtaken(error):
+        if is_overtaken(error) or is_denied(error):
             raise
         raise DeployError(
             f"CloudFormation refuses the change: {message_of(error)}", where=f"stack {stack}"
@@ -205,14 +249,26 @@ def plan(
     described = _described(cloudformation, stack, change_set, pace)
     if described["Status"] == "FAILED":
         reason = described.get("StatusReason", "")
+        told_elsewhere = "validation" in reason.lower() or "DescribeEvents" in reason
+        refused = failed_validations(cloud, stack, change_set) if told_elsewhere else ()
         cloudformation.delete_change_set(StackName=stack, ChangeSetName=change_set)
-        if any(text in reason for text in _NO_CHANGES):
+        if _is_none(reason):
             return Plan(stack, "", False, ())
-        raise DeployError(f"CloudFormation refuses the change: {reason}", where=f"stack {stack}")
+        raise refusal(
+            f"CloudFormation refuses the change: {reason}",
+            refused,
+            template.labels,
+            where=f"stack {stack}",
+        )
     items = [item["ResourceChange"] for item in described["Changes"] if "ResourceChange" in item]
     old = deployed_template(cloud, stack) if found else {}
     changes = changes_of(items, old, new, template.labels)
-    return Plan(stack, change_set, not found, tuple(_as_it_is(cloud, changes)))
+    return Plan(stack, change_set, not found, tuple(as_it_is(cloud, changes)))
+
+
+def _is_none(reason: str) -> bool:
+    """Whether a change set has failed because there is nothing to change."""
+    return any(text in reason for text in _NO_CHANGES)
 
 
 def discard(cloud: Access, plan: Plan) -> None:
@@ -239,7 +295,7 @@ def deployed_template(cloud: Access, stack: str) -> Mapping[str, Any]:
     return body
 
 
-def _as_it_is(cloud: Access, changes: tuple[Change, ...]) -> Iterator[Change]:
+def as_it_is(cloud: Access, changes: tuple[Change, ...]) -> Iterator[Change]:
     """The changes, corrected by what templates do not tell."""
     for change in changes:
         if change.data and change.type == QUEUE and _is_empty(cloud, change.physical_id):
@@ -268,7 +324,7 @@ def is_unusable(found: Mapping[str, Any] | None) -> bool:
     return found is not None and found["StackStatus"] in _UNUSABLE
 
 
-def _settled(
+def settled(
     cloud: Access, stack: str, on_progress: OnProgress, pace: Pace
 ) -> dict[str, Any] | None:
     """The stack once it can be changed; None if it is to be created."""
@@ -285,7 +341,7 @@ def _settled(
     if found and found["StackStatus"].endswith("_IN_PROGRESS"):
         on_progress(Progress("wait", f"stack {stack}: another deployment is under way"))
         watch(cloud, found["StackId"], set(), lambda _: None, pace=pace)
-        return _settled(cloud, stack, on_progress, pace)
+        return settled(cloud, stack, on_progress, pace)
     if found and found["StackStatus"] not in _DONE:
         raise DeployError(
             f"the stack is {found['StackStatus']}",
@@ -297,7 +353,6 @@ def _settled(
 
 def check_owner(found: Mapping[str, Any], tags: Mapping[str, str]) -> None:
     """Raise DeployError if a described stack has other tags: it is of another app or stage."""
-    # Names are joined with hyphens: app "a-b", stage "c" and app "a", stage "b-c" are one stack.
     theirs = {tag["Key"]: tag["Value"] for tag in found.get("Tags", ())}
     if any(theirs.get(key) != value for key, value in tags.items()):
         owner = ", ".join(f"{key.partition(':')[2]} {theirs.get(key, '?')!r}" for key in tags)
@@ -308,7 +363,18 @@ def check_owner(found: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         )
 
 
-def _template_argument(cloud: Access, template: Template) -> dict[str, str]:
+def _owner(found: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """The app and the stage of a described stack, as its tags say."""
+    tags = {tag["Key"]: tag["Value"] for tag in found.get("Tags", ())}
+    return tags.get("devbridge:app"), tags.get("devbridge:stage")
+
+
+def file_of(template: Template) -> str:
+    """The name of a template's file in the asset bucket."""
+    return f"{hashlib.sha256(template.body.encode()).hexdigest()}.template"
+
+
+def _template_argument(cloud: Access, template: Template, key: str) -> dict[str, str]:
     # With the constructs, so that what is removed some day can be called by its name.
     content = json.loads(template.body)
     content["Metadata"] = {**content.get("Metadata", {}), LABELS: dict(template.labels)}
@@ -316,10 +382,7 @@ def _template_argument(cloud: Access, template: Template) -> dict[str, str]:
     body = text.encode()
     if len(body) <= INLINE_LIMIT:
         return {"TemplateBody": text}
-    s3, bucket = cloud.client("s3"), package.ensure_bucket(cloud)
-    key = f"{hashlib.sha256(body).hexdigest()}.template"
-    s3.put_object(Bucket=bucket, Key=key, Body=body, ExpectedBucketOwner=cloud.account)
-    return {"TemplateURL": f"{s3.meta.endpoint_url}/{bucket}/{key}"}
+    return {"TemplateURL": package.put_template(cloud, key, body)}
 
 
 def _described(cloudformation: Any, stack: str, change_set: str, pace: Pace) -> dict[str, Any]:

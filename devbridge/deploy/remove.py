@@ -9,7 +9,7 @@ from typing import Any, Final
 from devbridge.deploy import buckets, execute, names, secrets
 from devbridge.deploy.access import Access, OnProgress, Progress
 from devbridge.deploy.changes import BUCKET, HOLDS_DATA, QUEUE, TABLE, is_kept, labels_of
-from devbridge.deploy.plan import check_owner, deployed_template, describe
+from devbridge.deploy.plan import check_owner, deployed_template, find
 from devbridge.errors import DeployError
 
 LOG_GROUP: Final = "AWS::Logs::LogGroup"
@@ -85,7 +85,7 @@ def inventory(cloud: Access, app: str, stage: str, *, left: bool = False) -> Inv
         CredentialsError, CloudError: the cloud could not be asked.
     """
     with execute.asking(cloud):
-        stack = describe(cloud, names.stack(app, stage))
+        _, stack = find(cloud, app, stage)
         if stack:
             _check(stack, app, stage)
         # A stack that is only planned has no template yet.

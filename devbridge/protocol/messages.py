@@ -155,7 +155,7 @@ class Topics:
 
     @property
     def daemon_client_id(self) -> str:
-        return f"devbridge-{self.app}-{self.stage}-daemon"
+        return f"devbridge-{self.app}--{self.stage}--daemon"
 
     def stub_client_id(self, stub_id: str) -> str:
-        return f"devbridge-{self.app}-{self.stage}-stub-{stub_id}"
+        return f"devbridge-{self.app}--{self.stage}--stub-{stub_id}"

@@ -195,7 +195,7 @@ def test_a_wrong_payload_is_refused_where_it_is_sent(
     stage: Stage, payload: object, where: str | None
 ) -> None:
     client = boto3.client("lambda")
-    answer = client.invoke(FunctionName=f"options-{stage.name}-ask-fn", Payload=json.dumps(payload))
+    answer = client.invoke(FunctionName=f"options_{stage.name}_ask-fn", Payload=json.dumps(payload))
     told = json.loads(answer["Payload"].read())
     if where is None:
         status = stage.job("typed").wait(told["jobId"], timeout=DEADLINE, poll=0.2)
@@ -294,7 +294,7 @@ def test_a_job_without_live_development_runs_in_codebuild_in_both(stage: Stage) 
     status = stage.ended("remote", {"id": f"remote-{stage.name}"})
     assert (status.state, status.job_id.split(":")[0]) == (
         "SUCCEEDED",
-        f"options-{stage.name}-remote",
+        f"options_{stage.name}_remote",
     )
 
 
@@ -396,11 +396,11 @@ def test_the_cli_cancels_a_run(stage: Stage, tmp_path: Path) -> None:
 
 def test_tags_and_log_retention_are_those_of_the_app(stage: Stage) -> None:
     groups = boto3.client("logs").describe_log_groups(
-        logGroupNamePrefix=f"/aws/codebuild/options-{stage.name}-probe"
+        logGroupNamePrefix=f"/aws/codebuild/options_{stage.name}_probe"
     )["logGroups"]
     assert [group["retentionInDays"] for group in groups] == [3]
     (project,) = boto3.client("codebuild").batch_get_projects(
-        names=[f"options-{stage.name}-probe"]
+        names=[f"options_{stage.name}_probe"]
     )["projects"]
     assert {"key": "team", "value": "blue"} in project["tags"]
     assert project["environment"]["computeType"] == "BUILD_GENERAL1_MEDIUM"

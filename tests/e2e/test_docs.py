@@ -175,7 +175,7 @@ def test_the_policy_of_the_deploying_page_is_enough_on_the_embedded_cloud(
     deployment.deploy(app, ann, stage="prod", mode="deployed", **options)
     assert not deployment.diff(app, ann, stage="prod", pace=fast)
     answer = ann.client("lambda").invoke(
-        FunctionName="hello-prod-factorial-invoker",
+        FunctionName="hello_prod_factorial-invoker",
         Payload=json.dumps({"devbridge": 1, "action": "run", "payload": {"num": 5}}),
     )
     build = json.loads(answer["Payload"].read())["jobId"]

@@ -55,7 +55,7 @@ def test_a_save_reaches_functions_callers_and_stubs(tmp_path: Path) -> None:
 
         def ask(payload: object) -> object:
             answer = functions.invoke(
-                FunctionName="typed-app-types-ask-fn", Payload=json.dumps(payload)
+                FunctionName="typed-app_types_ask-fn", Payload=json.dumps(payload)
             )
             return json.loads(answer["Payload"].read())
 

@@ -87,7 +87,7 @@ def project(*path: str | int) -> Look:
     """A part of job j's project."""
 
     def look(cloud: Cloud) -> Any:
-        (found,) = cloud.client("codebuild").batch_get_projects(names=["opt-test-j"])["projects"]
+        (found,) = cloud.client("codebuild").batch_get_projects(names=["opt_test_j"])["projects"]
         return within(found, path)
 
     return look
@@ -103,7 +103,7 @@ def variable(name: str) -> Look:
     return look
 
 
-def function(*path: str | int, name: str = "opt-test-f-fn") -> Look:
+def function(*path: str | int, name: str = "opt_test_f-fn") -> Look:
     """A part of function f."""
 
     def look(cloud: Cloud) -> Any:
@@ -115,7 +115,7 @@ def function(*path: str | int, name: str = "opt-test-f-fn") -> Look:
 
 def invoker(*path: str) -> Look:
     """A part of job j's invoker."""
-    return function("Configuration", *path, name="opt-test-j-invoker")
+    return function("Configuration", *path, name="opt_test_j-invoker")
 
 
 def within(value: Any, path: tuple[str | int, ...]) -> Any:
@@ -206,7 +206,7 @@ def asked(title: str, *path: str) -> Look:
     """What the stack's template has: for what the embedded cloud's CloudFormation does not do."""
 
     def look(cloud: Cloud) -> Any:
-        body = cloud.client("cloudformation").get_template(StackName="devbridge-opt-test")
+        body = cloud.client("cloudformation").get_template(StackName="devbridge-opt--test-")
         template = body["TemplateBody"]
         parsed = json.loads(template) if isinstance(template, str) else template
         return within(parsed["Resources"][title], path)
@@ -309,7 +309,7 @@ OPTIONS: dict[str, tuple[str, str, str, Look, Any]] = {
         J,
         "",
         ", log_retention='1 day'",
-        retention("/aws/codebuild/opt-test-j"),
+        retention("/aws/codebuild/opt_test_j"),
         1,
     ),
     "job vpc": (
@@ -428,7 +428,7 @@ OPTIONS: dict[str, tuple[str, str, str, Look, Any]] = {
         F,
         "",
         ", log_retention='forever'",
-        retention("/aws/lambda/opt-test-f-fn"),
+        retention("/aws/lambda/opt_test_f-fn"),
         None,
     ),
     "function vpc": (
@@ -513,7 +513,7 @@ OPTIONS: dict[str, tuple[str, str, str, Look, Any]] = {
             "Environment",
             "Variables",
             "DEVBRIDGE_Config_value_c",
-            name="opt-test-a-api-start-other-fn",
+            name="opt_test_a-api-start-other-fn",
         ),
         "1",
     ),

@@ -284,7 +284,7 @@ class Developer:
             app="all",
             stage="test",
             job="first",
-            project="all-test-first",
+            project="all_test_first",
             bucket=names.asset_bucket(self.cloud.account, self.cloud.region),
         )
         started, _, _ = builds.start(b'"' + b"x" * 10_000 + b'"', key="k", remember=True)
@@ -297,10 +297,10 @@ class Developer:
                 break
         record = f"@runs/all/test/first/{key_id('all', 'test', 'first', 'k')}"
         assert builds.result(replace(builds.get(started), result=record)) == started
-        list(Stream(self.cloud.client("logs"), "/aws/codebuild/all-test-first", "x").read())
+        list(Stream(self.cloud.client("logs"), "/aws/codebuild/all_test_first", "x").read())
 
     def invoke(self) -> None:
-        job.ask(self.cloud.client("lambda"), "all-test-third-invoker", "third", "run")
+        job.ask(self.cloud.client("lambda"), "all_test_third-invoker", "third", "run")
 
     def bind(self) -> None:
         role = deployment.stack_values(self.cloud, "all", "test")[names.BIND_ROLE]
@@ -322,7 +322,7 @@ class Developer:
 
     def remove(self, recorder: Recorder) -> None:
         """With data in a bucket, and a line of a log that comes late."""
-        group = {"logGroupName": "/aws/codebuild/all-test-first"}
+        group = {"logGroupName": "/aws/codebuild/all_test_first"}
 
         def late(told: deployment.Progress) -> None:
             if told.type == "AWS::Logs::LogGroup" and told.text == "Job 'first'":

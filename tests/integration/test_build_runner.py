@@ -25,7 +25,7 @@ from moto.server import ThreadedMotoServer
 import runner
 from tests.waiting import eventually, gone
 
-PROJECT = "demo-prod-factorial"
+PROJECT = "demo_prod_factorial"
 UUID = "0b1c2d3e-0000-4000-8000-000000000001"
 BUILD = f"{PROJECT}:{UUID}"
 BUCKET = "devbridge-assets-111122223333-eu-west-1"

@@ -20,7 +20,7 @@ from devbridge.deploy import secrets
 from .codebuild import CodeBuild, allow
 
 ROOT = Path(__file__).parents[2]
-PROJECT = "demo-test-factorial"
+PROJECT = "demo_test_factorial"
 EXPORTED = ["DEVBRIDGE_STATE", "DEVBRIDGE_RESULT", "DEVBRIDGE_ERROR", "DEVBRIDGE_ATTEMPT"]
 SPEC = json.dumps(
     {

@@ -71,7 +71,7 @@ class Deployed:
 
     def role(self, stage: str, title: str) -> dict[str, Any]:
         roles = self.root.client("iam").list_roles()["Roles"]
-        (found,) = [r for r in roles if f"shop-{stage}-{title}" in r["RoleName"]]
+        (found,) = [r for r in roles if f"shop--{stage}--{title}" in r["RoleName"]]
         return dict(found)
 
     def arn(self, stage: str, resource: str) -> str:
@@ -121,12 +121,12 @@ def shop(shared_cloud: Running, tmp_path_factory: pytest.TempPathFactory) -> Dep
 SECRET: Final = "ssm parameter/devbridge/shop/{stage}/secrets/token"
 NOBODY_MAY: Final = (
     ("iam:CreateRole", "iam role/x"),
-    ("iam:PutRolePolicy", "iam role/devbridge-shop-{stage}-WorkerJobRole"),
-    ("iam:PassRole", "iam role/devbridge-shop-{stage}-WorkerJobRole"),
-    ("sts:AssumeRole", "iam role/devbridge-shop-{stage}-BindRole"),
+    ("iam:PutRolePolicy", "iam role/devbridge/shop/{stage}/devbridge-shop--{stage}--WorkerJobRole"),
+    ("iam:PassRole", "iam role/devbridge/shop/{stage}/devbridge-shop--{stage}--WorkerJobRole"),
+    ("sts:AssumeRole", "iam role/devbridge/shop/{stage}/devbridge-shop--{stage}--BindRole"),
     ("sts:AssumeRole", "*"),
-    ("cloudformation:UpdateStack", "cloudformation stack/devbridge-shop-{stage}/*"),
-    ("cloudformation:DeleteStack", "cloudformation stack/devbridge-shop-{stage}/*"),
+    ("cloudformation:UpdateStack", "cloudformation stack/devbridge-shop--{stage}-/*"),
+    ("cloudformation:DeleteStack", "cloudformation stack/devbridge-shop--{stage}-/*"),
     ("dynamodb:DeleteTable", "dynamodb table/{NotesTable}"),
     ("dynamodb:UpdateTable", "dynamodb table/{NotesTable}"),
     ("dynamodb:GetItem", "dynamodb table/elsewhere"),
@@ -162,20 +162,20 @@ NOBODY_MAY: Final = (
     ("ssm:GetParameters", "ssm parameter/devbridge/shop-2/{stage}/secrets/token"),
     ("secretsmanager:GetSecretValue", "*"),
     ("kms:Decrypt", "*"),
-    ("lambda:UpdateFunctionCode", "lambda function:shop-{stage}-hello-fn"),
-    ("lambda:UpdateFunctionConfiguration", "lambda function:shop-{stage}-worker-invoker"),
-    ("lambda:GetFunction", "lambda function:shop-{stage}-hello-fn"),
-    ("lambda:InvokeFunction", "lambda function:shop-elsewhere-hello-fn"),
-    ("codebuild:UpdateProject", "codebuild project/shop-{stage}-worker"),
-    ("codebuild:DeleteProject", "codebuild project/shop-{stage}-worker"),
-    ("codebuild:StartBuild", "codebuild project/shop-elsewhere-worker"),
-    ("codebuild:StartBuild", "codebuild project/shop-{stage}-worker-2"),
-    ("logs:DeleteLogGroup", "logs log-group:/aws/codebuild/shop-{stage}-worker:*"),
-    ("logs:PutLogEvents", "logs log-group:/aws/codebuild/shop-elsewhere-worker:log-stream:x"),
-    ("logs:GetLogEvents", "logs log-group:/aws/codebuild/shop-{stage}-worker:log-stream:x"),
+    ("lambda:UpdateFunctionCode", "lambda function:shop_{stage}_hello-fn"),
+    ("lambda:UpdateFunctionConfiguration", "lambda function:shop_{stage}_worker-invoker"),
+    ("lambda:GetFunction", "lambda function:shop_{stage}_hello-fn"),
+    ("lambda:InvokeFunction", "lambda function:shop_elsewhere_hello-fn"),
+    ("codebuild:UpdateProject", "codebuild project/shop_{stage}_worker"),
+    ("codebuild:DeleteProject", "codebuild project/shop_{stage}_worker"),
+    ("codebuild:StartBuild", "codebuild project/shop_elsewhere_worker"),
+    ("codebuild:StartBuild", "codebuild project/shop_{stage}_worker-2"),
+    ("logs:DeleteLogGroup", "logs log-group:/aws/codebuild/shop_{stage}_worker:*"),
+    ("logs:PutLogEvents", "logs log-group:/aws/codebuild/shop_elsewhere_worker:log-stream:x"),
+    ("logs:GetLogEvents", "logs log-group:/aws/codebuild/shop_{stage}_worker:log-stream:x"),
     ("iot:Publish", "iot topic/devbridge/shop/elsewhere/requests"),
     ("iot:Publish", "iot topic/devbridge/shop/{stage}/presence"),
-    ("iot:Connect", "iot client/devbridge-shop-{stage}-daemon"),
+    ("iot:Connect", "iot client/devbridge-shop--{stage}--daemon"),
     ("iot:Subscribe", "iot topicfilter/devbridge/shop/{stage}/requests"),
 )
 
@@ -203,7 +203,7 @@ STORED: Final[tuple[Row, ...]] = (
     ("sns:Publish", "sns {NewsTopic}"),
     ("ssm:GetParameter", SECRET),
     ("ssm:GetParameters", SECRET),
-    ("lambda:InvokeFunction", "lambda function:shop-{stage}-hello-fn"),
+    ("lambda:InvokeFunction", "lambda function:shop_{stage}_hello-fn"),
 )
 """What binding gives to job worker: and what nobody has who does not bind it."""
 UNBOUND: Final[tuple[Row, ...]] = (
@@ -213,11 +213,11 @@ UNBOUND: Final[tuple[Row, ...]] = (
     ("sqs:SendMessage", "sqs {ClosedQueue}"),
     ("sns:Publish", "sns {QuietTopic}"),
     ("ssm:GetParameters", "ssm parameter/devbridge/shop/{stage}/secrets/token-2"),
-    ("lambda:InvokeFunction", "lambda function:shop-{stage}-plain-invoker"),
-    ("lambda:InvokeFunction", "lambda function:shop-{stage}-caller-fn"),
+    ("lambda:InvokeFunction", "lambda function:shop_{stage}_plain-invoker"),
+    ("lambda:InvokeFunction", "lambda function:shop_{stage}_caller-fn"),
 )
 """What the app has and job worker does not bind."""
-INVOKE: Final = ("lambda:InvokeFunction", "lambda function:shop-{stage}-worker-invoker")
+INVOKE: Final = ("lambda:InvokeFunction", "lambda function:shop_{stage}_worker-invoker")
 BUILDS: Final = tuple(
     f"codebuild:{action}"
     for action in ("StartBuild", "StopBuild", "BatchGetBuilds", "ListBuildsForProject")
@@ -225,7 +225,7 @@ BUILDS: Final = tuple(
 
 
 def builds(job: str) -> tuple[Row, ...]:
-    return tuple((action, f"codebuild project/shop-{{stage}}-{job}") for action in BUILDS)
+    return tuple((action, f"codebuild project/shop_{{stage}}_{job}") for action in BUILDS)
 
 
 def bucket(job: str) -> tuple[Row, ...]:
@@ -254,7 +254,7 @@ INVOKERS: Final[tuple[Row, ...]] = (
 )
 """What an invoker needs of the asset bucket."""
 BRIDGE: Final[tuple[Row, ...]] = (
-    ("iot:Connect", "iot client/devbridge-shop-{stage}-stub-1"),
+    ("iot:Connect", "iot client/devbridge-shop--{stage}--stub-1"),
     ("iot:Publish", "iot topic/devbridge/shop/{stage}/requests"),
     ("iot:Subscribe", "iot topicfilter/devbridge/shop/{stage}/replies/1"),
     ("iot:Receive", "iot topic/devbridge/shop/{stage}/replies/1"),
@@ -262,13 +262,13 @@ BRIDGE: Final[tuple[Row, ...]] = (
     ("iot:Receive", "iot topic/devbridge/shop/{stage}/presence"),
 )
 TURN: Final = tuple(
-    (f"codebuild:{action}", "codebuild project/shop-{stage}-worker")
+    (f"codebuild:{action}", "codebuild project/shop_{stage}_worker")
     for action in ("ListBuildsForProject", "BatchGetBuilds")
 )
 PULL: Final[tuple[Row, ...]] = (
     ("ecr:GetAuthorizationToken", "*"),
-    ("ecr:BatchGetImage", "ecr repository/devbridge-shop-{stage}"),
-    ("ecr:GetDownloadUrlForLayer", "ecr repository/devbridge-shop-{stage}"),
+    ("ecr:BatchGetImage", "ecr repository/devbridge/shop/{stage}"),
+    ("ecr:GetDownloadUrlForLayer", "ecr repository/devbridge/shop/{stage}"),
 )
 ALL: Final[tuple[Row, ...]] = (
     *STORED,
@@ -279,57 +279,57 @@ ALL: Final[tuple[Row, ...]] = (
     *INVOKERS,
     *BRIDGE,
     *PULL,
-    *logs("/aws/codebuild/shop-{stage}-worker"),
-    *logs("/aws/codebuild/shop-{stage}-plain"),
-    *logs("/aws/lambda/shop-{stage}-hello-fn"),
-    *logs("/aws/lambda/shop-{stage}-invokers"),
+    *logs("/aws/codebuild/shop_{stage}_worker"),
+    *logs("/aws/codebuild/shop_{stage}_plain"),
+    *logs("/aws/lambda/shop_{stage}_hello-fn"),
+    *logs("/aws/lambda/shop_{stage}_invokers"),
     ("ses:SendEmail", "*"),
     ("ec2:CreateNetworkInterface", "*"),
-    ("ecr:PutImage", "ecr repository/devbridge-shop-{stage}"),
-    ("ecr:BatchGetImage", "ecr repository/devbridge-shop-elsewhere"),
+    ("ecr:PutImage", "ecr repository/devbridge/shop/{stage}"),
+    ("ecr:BatchGetImage", "ecr repository/devbridge/shop/elsewhere"),
 )
 """What anybody may do; who may not, must not."""
 
 MAY: Final[dict[tuple[str, str], tuple[Row, ...]]] = {
     ("dev", "WorkerJobRole"): (
         *STORED,
-        *logs("/aws/codebuild/shop-{stage}-worker"),
+        *logs("/aws/codebuild/shop_{stage}_worker"),
         ("ses:SendEmail", "*"),
     ),
     ("live", "WorkerJobRole"): (
         *STORED,
         *bucket("worker"),
         *TURN,
-        *logs("/aws/codebuild/shop-{stage}-worker"),
+        *logs("/aws/codebuild/shop_{stage}_worker"),
         ("ses:SendEmail", "*"),
     ),
-    ("dev", "PlainJobRole"): logs("/aws/codebuild/shop-{stage}-plain"),
-    ("live", "PlainJobRole"): (*bucket("plain"), *logs("/aws/codebuild/shop-{stage}-plain")),
+    ("dev", "PlainJobRole"): logs("/aws/codebuild/shop_{stage}_plain"),
+    ("live", "PlainJobRole"): (*bucket("plain"), *logs("/aws/codebuild/shop_{stage}_plain")),
     ("dev", "CloudyJobRole"): (UNBOUND[6],),
     ("live", "CloudyJobRole"): (UNBOUND[6],),
     ("dev", "FixedJobRole"): (),
     ("live", "FixedJobRole"): (),
     ("dev", "BoxedJobRole"): (*PULL, ("ec2:CreateNetworkInterface", "*")),
     ("live", "BoxedJobRole"): (*PULL, ("ec2:CreateNetworkInterface", "*")),
-    ("dev", "HelloFunctionRole"): logs("/aws/lambda/shop-{stage}-hello-fn"),
-    ("live", "HelloFunctionRole"): logs("/aws/lambda/shop-{stage}-hello-fn"),
+    ("dev", "HelloFunctionRole"): logs("/aws/lambda/shop_{stage}_hello-fn"),
+    ("live", "HelloFunctionRole"): logs("/aws/lambda/shop_{stage}_hello-fn"),
     ("dev", "CallerFunctionRole"): (INVOKE,),
     ("live", "CallerFunctionRole"): (INVOKE,),
     ("dev", "StubRole"): (
         *BRIDGE,
         *builds("cloudy"),
         *INVOKERS,
-        *logs("/aws/lambda/shop-{stage}-invokers"),
+        *logs("/aws/lambda/shop_{stage}_invokers"),
     ),
     ("dev", "InvokerRole"): (
         *builds("fixed"),
         *INVOKERS,
-        *logs("/aws/lambda/shop-{stage}-invokers"),
+        *logs("/aws/lambda/shop_{stage}_invokers"),
     ),
     ("live", "InvokerRole"): (
         *(row for job in ("worker", "plain", "cloudy", "fixed") for row in builds(job)),
         *INVOKERS,
-        *logs("/aws/lambda/shop-{stage}-invokers"),
+        *logs("/aws/lambda/shop_{stage}_invokers"),
     ),
     ("dev", "BindRole"): (*STORED, *UNBOUND, INVOKE),
     ("live", "BindRole"): (*STORED, *UNBOUND, INVOKE),
@@ -351,7 +351,9 @@ def simulated(shop: Deployed, stage: str, role: str, rows: Iterable[Row]) -> dic
     asked: dict[str, list[str]] = {}
     for action, resource in rows:
         asked.setdefault(resource, []).append(action)
-    iam, arn = shop.root.client("iam"), shop.role(stage, role)["Arn"]
+    iam = shop.root.client("iam")
+    # The embedded cloud's simulation takes a role's path for a part of its name.
+    arn = f"arn:aws:iam::{shop.root.account}:role/{shop.role(stage, role)['RoleName']}"
     found = {}
     for resource, actions in asked.items():
         results = iam.simulate_principal_policy(

@@ -27,7 +27,7 @@ from devbridge.deploy.remove import Removed, inventory, remove
 from devbridge.deploy.synth import Template
 from devbridge.errors import EXIT_ERROR, EXIT_NOT_CONFIRMED, DeployError
 
-STACK = "devbridge-demo-prod"
+STACK = "devbridge-demo--prod-"
 TAGS = {"devbridge:app": "demo", "devbridge:stage": "prod"}
 TABLE, BUCKET, QUEUE = "AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue"
 
@@ -330,11 +330,11 @@ def test_a_stage_of_dev_becomes_a_deployed_one_only_if_it_is_meant(
         return CliRunner().invoke(Both("devbridge"), [*arguments, *there])
 
     deploy(load_app(root), local_cloud, stage="test", on_progress=lambda _: None)
-    stack = describe(local_cloud, "devbridge-factorial-demo-test")
+    stack = describe(local_cloud, "devbridge-factorial-demo--test-")
     assert stack is not None
     refused = devbridge("deploy")
     assert refused.exit_code == EXIT_NOT_CONFIRMED, refused.output
-    assert describe(local_cloud, "devbridge-factorial-demo-test") == stack
+    assert describe(local_cloud, "devbridge-factorial-demo--test-") == stack
     change_sets = local_cloud.client("cloudformation").list_change_sets(StackName=stack["StackId"])
     assert change_sets["Summaries"] == []
 

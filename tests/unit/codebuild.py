@@ -11,7 +11,7 @@ import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-PROJECT = "demo-prod-factorial"
+PROJECT = "demo_prod_factorial"
 PAGE = 100
 """Ids in a page of the list."""
 _BEGIN = 1_800_000_000

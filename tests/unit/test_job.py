@@ -37,7 +37,7 @@ from devbridge.errors import (
 from devbridge.job import Job, JobCancellation, JobRun, JobStatus, job_handler
 from devbridge.payloads import dump
 
-FUNCTION = "demo-dev-factorial-invoker"
+FUNCTION = "demo_dev_factorial-invoker"
 
 
 class Colour(enum.Enum):

@@ -36,6 +36,7 @@ _KEPT: Final = {
     "SecondaryArtifacts": "secondaryArtifacts",
     "SecondarySources": "secondarySources",
     "SecondarySourceVersions": "secondarySourceVersions",
+    "SourceVersion": "sourceVersion",
     "VpcConfig": "vpcConfig",
 }
 """Properties of a project, in templates and in the API, that ministack would forget."""

@@ -33,9 +33,7 @@ def add_function(stack: Stack, function: Function) -> None:
         FunctionName=name,
         Runtime=stack.runtime(function),
         Handler=str(function.handler),
-        Code=awslambda.Code(
-            S3Bucket=stack.assets.bucket, S3Key=stack.assets.functions[function.name]
-        ),
+        Code=stack.assets.code(stack.assets.functions[function.name]),
         Role=arn_of(role),
         Timeout=math.ceil(function.timeout.total_seconds()),
         MemorySize=function.memory_mb,

@@ -157,6 +157,7 @@ def _add_project(stack: Stack, job: Job) -> None:
     )
     if secondary:
         project.SecondarySources = secondary
+    _pin(stack, job, project)
     if job.vpc:
         project.VpcConfig = codebuild.VpcConfig(
             VpcId=job.vpc.id,
@@ -165,6 +166,22 @@ def _add_project(stack: Stack, job: Job) -> None:
         )
     stack.add_main(job, project, job.tags)
     stack.output(job, "Role", arn_of(role))
+
+
+def _pin(stack: Stack, job: Job, project: Any) -> None:
+    """Have builds start from the verified versions, whatever is written over the zips later."""
+    from troposphere import codebuild  # noqa: PLC0415
+
+    if job.container or not has_project(job, stack.settings):
+        return
+    code, *packages = (stack.assets.versions.get(key) for key in _zips(stack, job))
+    if code:
+        project.SourceVersion = code
+    if versions := [version for version in packages if version]:
+        project.SecondarySourceVersions = [
+            codebuild.ProjectSourceVersion(SourceIdentifier=PACKAGES, SourceVersion=version)
+            for version in versions
+        ]
 
 
 def _zips(stack: Stack, job: Job) -> list[str]:
@@ -339,7 +356,7 @@ def _add_invoker(stack: Stack, job: Job) -> None:
         Description=f"{what} job {job.name}",
         Runtime=f"python{settings.python}",
         Handler=INVOKER_HANDLER if deployed else STUB_HANDLER,
-        Code=awslambda.Code(S3Bucket=stack.assets.bucket, S3Key=key),
+        Code=stack.assets.code(key),
         Role=arn_of("InvokerRole" if deployed else "StubRole"),
         Timeout=TIMEOUT,
         MemorySize=256,

@@ -39,6 +39,18 @@ class Assets:
     """Of the jobs that import any; by the job's name."""
     images: Mapping[str, str] = field(default_factory=dict)
     """The URIs of container jobs' images, by the job's name."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """The S3 versions whose content was verified, by key: nothing else is run. A zip that is not
+    uploaded yet has none."""
+
+    def code(self, key: str) -> Any:
+        """The code of a Lambda function."""
+        from troposphere import awslambda  # noqa: PLC0415
+
+        code = awslambda.Code(S3Bucket=self.bucket, S3Key=key)
+        if version := self.versions.get(key):
+            code.S3ObjectVersion = version
+        return code
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +179,7 @@ class Stack:
             InvalidValue: a resource refers to one that is not there.
         """
         self._output(names.MODE, "mode of the stage", self.settings.mode)
+        self._output(names.NAMING, "version of the rules of names", names.NAMING_VERSION)
         body = {"Resources": {}, **self.made.to_dict()}
         self._check_references(body["Resources"])
         digest = hashlib.sha256(dump(body).encode()).hexdigest()
@@ -213,7 +226,8 @@ class Stack:
         """
         from troposphere import iam  # noqa: PLC0415
 
-        role = iam.Role(title, AssumeRolePolicyDocument=document(trusted))
+        path = names.path(self.app.name, self.stage)
+        role = iam.Role(title, AssumeRolePolicyDocument=document(trusted), Path=path)
         within, *more = split(statements)
         if len(more) > MAX_POLICIES:
             raise InvalidValue(
@@ -232,7 +246,7 @@ class Stack:
             self.add(
                 label,
                 iam.ManagedPolicy(
-                    f"{title}Part{number}", PolicyDocument=policy, Roles=[ref(title)]
+                    f"{title}Part{number}", PolicyDocument=policy, Path=path, Roles=[ref(title)]
                 ),
             )
         return title

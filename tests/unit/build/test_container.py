@@ -17,7 +17,7 @@ from devbridge.constructs.app import loading
 from devbridge.errors import BuildError
 
 ACCOUNT = "123456789012"
-REPOSITORY = "devbridge-demo-prod"
+REPOSITORY = "devbridge/demo/prod"
 
 DOCKER = """\
 #!/bin/sh

@@ -7,6 +7,7 @@ import io
 import json
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,7 +45,7 @@ class CodeBuild:
     ) -> dict[str, Any]:
         """A build that was asked for `age` seconds ago; it ran one second after."""
         project = job_id.partition(":")[0]
-        job = project.removeprefix("demo-").partition("-")[2]
+        job = project.split("_", 2)[2]
         began = datetime.datetime.fromtimestamp(time.time() - age, tz=datetime.UTC)
         second = datetime.timedelta(seconds=1)
         variables = {"DEVBRIDGE_JOB_NAME": job, "DEVBRIDGE_ATTEMPTS": str(attempts)}
@@ -131,6 +132,22 @@ class S3:
         return {"Body": io.BytesIO(self.objects[given["Key"]])}
 
 
+class CloudFormation:
+    """One that has no stack, or the one that a test puts in."""
+
+    class exceptions:  # noqa: N801 - boto3
+        ClientError = ClientError
+
+    def __init__(self) -> None:
+        self.stacks: dict[str, dict[str, Any]] = {}
+
+    def describe_stacks(self, *, StackName: str) -> Any:  # noqa: N803 - boto3
+        if StackName not in self.stacks:
+            error: Any = {"Error": {"Code": "ValidationError", "Message": "... does not exist"}}
+            raise ClientError(error, "DescribeStacks")
+        return {"Stacks": [self.stacks[StackName]]}
+
+
 class BuildCloud:
     """A cloud that has builds."""
 
@@ -140,7 +157,9 @@ class BuildCloud:
 
     def __init__(self) -> None:
         self.codebuild, self.logs, self.s3 = CodeBuild(), Logs(), S3()
+        self.cloudformation = CloudFormation()
         self.clients: dict[str, Any] = {
+            "cloudformation": self.cloudformation,
             "codebuild": self.codebuild,
             "logs": self.logs,
             "s3": self.s3,
@@ -148,6 +167,9 @@ class BuildCloud:
 
     def client(self, service: str) -> Any:
         return self.clients[service]
+
+    def explained(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 def error(kind: str, message: str) -> str:

@@ -25,6 +25,7 @@ from devbridge.cli import main
 from devbridge.cli.bind import run_child, run_with_credentials
 from devbridge.config import Config
 from devbridge.daemon.environment import without_own
+from devbridge.deploy import names
 
 ROLE = "arn:aws:iam::000000000000:role/demo-ann-BindRole"
 PATH = {"PATH": os.environ["PATH"]}
@@ -250,7 +251,11 @@ class Sts:
 
 @pytest.fixture
 def outputs(config: Config, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    outputs = {"DevbridgeBindRole": ROLE, "NotesTable": "notes-1"}
+    outputs = {
+        "DevbridgeBindRole": ROLE,
+        "DevbridgeNaming": names.NAMING_VERSION,
+        "NotesTable": "notes-1",
+    }
     there = SimpleNamespace(
         region="eu-west-1",
         endpoint_url=None,
@@ -313,6 +318,16 @@ def test_a_stage_that_lacks_what_the_app_has_is_to_be_deployed_again(
     assert code == errors.EXIT_NOT_FOUND
     assert output in said
     assert "devbridge deploy" in said
+
+
+def test_a_stage_whose_functions_have_other_names_is_to_be_deployed_again(
+    outputs: dict[str, str],
+) -> None:
+    del outputs["DevbridgeNaming"]
+    code, said = bind("--", "true")
+    assert code == errors.EXIT_NOT_FOUND
+    assert "another version of devbridge" in said
+    assert "devbridge deploy --stage ann" in said
 
 
 def test_a_command_that_is_not_found_ends_with_127(outputs: dict[str, str]) -> None:

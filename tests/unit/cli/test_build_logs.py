@@ -98,7 +98,7 @@ def test_the_banner_of_another_run_is_no_banner() -> None:
 
 
 def stream_of(logs: Logs) -> Stream:
-    return Stream(logs, "/aws/codebuild/demo-ann-factorial", ONE[-12:])
+    return Stream(logs, "/aws/codebuild/demo_ann_factorial", ONE[-12:])
 
 
 def test_a_stream_is_read_page_by_page_and_on_from_where_it_was() -> None:

@@ -28,10 +28,10 @@ from devbridge.daemon.model import State
 from .builds import BuildCloud, error
 from .runs import Book
 
-ONE = "demo-ann-factorial:aaaa1111-0000-4000-8000-000000000001"
-TWO = "demo-ann-factorial:aaaa2222-0000-4000-8000-000000000002"
-THREE = "demo-ann-import-all:bbbb3333-0000-4000-8000-000000000003"
-PROD = "demo-prod-factorial:cccc4444-0000-4000-8000-000000000004"
+ONE = "demo_ann_factorial:aaaa1111-0000-4000-8000-000000000001"
+TWO = "demo_ann_factorial:aaaa2222-0000-4000-8000-000000000002"
+THREE = "demo_ann_import-all:bbbb3333-0000-4000-8000-000000000003"
+PROD = "demo_prod_factorial:cccc4444-0000-4000-8000-000000000004"
 LIVE = "aaaa1111-5555-4000-8000-000000000005"
 
 ENDS: dict[State, tuple[str, dict[str, str]]] = {
@@ -108,7 +108,7 @@ def test_on_a_stage_of_dev_only_what_looks_like_a_build_is_asked_of_codebuild(
 
 
 @pytest.mark.parametrize(
-    "given", [ONE, "aaaa1", ONE.rpartition(":")[2], "demo-ann-factorial:aaaa1", "AAAA1"]
+    "given", [ONE, "aaaa1", ONE.rpartition(":")[2], "demo_ann_factorial:aaaa1", "AAAA1"]
 )
 def test_a_build_is_found_by_its_id_or_the_beginning_of_any_part(
     there: BuildCloud, given: str
@@ -146,7 +146,7 @@ def test_the_id_of_a_build_tells_its_stage(there: BuildCloud) -> None:
 def test_a_build_of_another_app_says_where_to_go(there: BuildCloud) -> None:
     result = devbridge("status", PROD.replace("demo", "shop"))
     assert result.exit_code == errors.EXIT_NOT_FOUND
-    assert "'shop-prod-factorial'" in result.stderr
+    assert "'shop_prod_factorial'" in result.stderr
 
 
 def test_a_wrong_jobs_name_is_refused(there: BuildCloud) -> None:
@@ -202,7 +202,7 @@ def test_on_a_stage_of_dev_the_ids_shown_are_those_that_other_commands_understan
     book.ledger.close()
     mark_dev(config)
     shown = devbridge("jobs", "--deployed").stdout.splitlines()[1].split()[0]
-    assert shown == "demo-ann-factorial:aaaa1111"
+    assert shown == "demo_ann_factorial:aaaa1111"
     assert devbridge("status", shown).stdout.splitlines()[0] == f"id        {ONE}"
 
 
@@ -229,7 +229,7 @@ def test_json_has_the_keys_of_dev_and_large_results(there: BuildCloud, config: C
     there.s3.objects["results/demo/ann/factorial/x.json"] = b'{"rows": 5}'
     (run,) = json.loads(devbridge("jobs", "--json").stdout)
     assert (run["state"], run["result"], run["duration"]) == ("SUCCEEDED", {"rows": 5}, 1.5)
-    assert run["log"] == f"/aws/codebuild/demo-ann-factorial/{ONE[-12:]}"
+    assert run["log"] == f"/aws/codebuild/demo_ann_factorial/{ONE[-12:]}"
     book = Book(config)
     book.queue(LIVE)
     book.end(LIVE)
@@ -273,7 +273,7 @@ def test_status_shows_a_build_as_it_shows_a_run_of_dev(there: BuildCloud) -> Non
     assert lines[7:10] == [
         "took      1.50s",
         "error     KeyError: 'x'",
-        f"log       /aws/codebuild/demo-ann-factorial/{ONE[-12:]}",
+        f"log       /aws/codebuild/demo_ann_factorial/{ONE[-12:]}",
     ]
     changes = [line.removeprefix("history  ").split()[1:] for line in lines[10:]]
     assert changes == [["QUEUED"], ["RUNNING"], ["FAILED", "attempt", "2"]]

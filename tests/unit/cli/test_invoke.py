@@ -4,7 +4,7 @@ import io
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,12 @@ from devbridge.cli import runs as runs_module
 from devbridge.cli import wait as wait_module
 from devbridge.config import Config
 from devbridge.daemon.model import Failure, State
+from tests.unit.cli.builds import CloudFormation
 
 from .runs import Book
 
 JOB_ID = "44444444-0000-4000-8000-000000000004"
-INVOKER = "demo-ann-factorial-invoker"
+INVOKER = "demo_ann_factorial-invoker"
 
 
 class FakeCloud:
@@ -39,6 +40,7 @@ class FakeCloud:
             aws_secret_access_key="s",
         )
         self.stub = Stubber(self.lambda_)
+        self.cloudformation = CloudFormation()
         self.events: list[Any] = []
         self.lambda_.meta.events.register("provide-client-params.lambda.Invoke", self._note)
 
@@ -51,8 +53,10 @@ class FakeCloud:
         self.stub.add_response("invoke", {"StatusCode": 200, "Payload": payload, **more})
 
     def client(self, service: str) -> Any:
-        assert service == "lambda"
-        return self.lambda_
+        return {"lambda": self.lambda_, "cloudformation": self.cloudformation}[service]
+
+    def explained(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 @pytest.fixture
@@ -155,6 +159,21 @@ def test_a_stage_that_is_not_deployed_says_what_to_do(there: FakeCloud) -> None:
     assert "not deployed at stage 'ann'" in result.stderr
     assert INVOKER in result.stderr
     assert "devbridge dev" in result.stderr
+
+
+def test_a_stage_whose_functions_have_other_names_is_to_be_deployed_again(there: FakeCloud) -> None:
+    tags = {"devbridge:app": "demo", "devbridge:stage": "ann"}
+    there.cloudformation.stacks["devbridge-demo-ann"] = {
+        "StackName": "devbridge-demo-ann",
+        "StackStatus": "CREATE_COMPLETE",
+        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+        "Outputs": [{"OutputKey": "DevbridgeMode", "OutputValue": "deployed"}],
+    }
+    there.stub.add_client_error("invoke", "ResourceNotFoundException", "Function not found")
+    result = invoke("factorial")
+    assert result.exit_code == errors.EXIT_NOT_FOUND
+    assert "another version of devbridge" in result.stderr
+    assert "devbridge deploy --stage ann" in result.stderr
 
 
 @pytest.mark.parametrize(

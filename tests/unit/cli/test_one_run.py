@@ -57,7 +57,7 @@ class Invoker:
         self.client_.meta.events.register("provide-client-params.lambda.Invoke", self._note)
 
     def _note(self, params: dict[str, Any], **_: object) -> None:
-        assert params["FunctionName"] == "demo-ann-factorial-invoker"
+        assert params["FunctionName"] == "demo_ann_factorial-invoker"
         self.events.append(json.loads(params["Payload"]))
 
     @property

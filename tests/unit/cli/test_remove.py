@@ -18,7 +18,7 @@ from devbridge.daemon.lock import only_one
 from devbridge.deploy.remove import Inventory, Removed, Resource
 from devbridge.errors import NotDeployed
 
-STACK_ID = "arn:aws:cloudformation:eu-west-1:1:stack/devbridge-demo-prod/1"
+STACK_ID = "arn:aws:cloudformation:eu-west-1:1:stack/devbridge-demo--prod-/1"
 NOTES = Resource("AWS::DynamoDB::Table", "notes-1", "Table 'notes'", kept=True)
 FILES = Resource("AWS::S3::Bucket", "files-1", "Bucket 'files'")
 ROLE = Resource("AWS::IAM::Role", "role-1", "Job 'a'")
@@ -81,7 +81,7 @@ def test_it_says_what_goes_and_what_is_kept_and_asks(stage: Stage) -> None:
     result = run(answer="n\n")
     assert result.exit_code == errors.EXIT_ERROR
     assert result.stdout.startswith(
-        "to be removed: stack devbridge-demo-prod in account 1, region eu-west-1, with\n"
+        "to be removed: stack devbridge-demo--prod- in account 1, region eu-west-1, with\n"
         "  AWS::S3::Bucket  files-1  Bucket 'files'  and all that is in it\n"
         "  AWS::IAM::Role  role-1  Job 'a'\n"
         "to be kept:\n"

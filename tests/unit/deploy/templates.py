@@ -32,7 +32,7 @@ def made(app: App, *, stub: str = "stub.zip", **changes: Any) -> Template:
         functions={f.name: f"{f.name}.zip" for f in app.of_type(Function)},
         jobs={job.name: f"{job.name}.zip" for job in jobs if not job.container},
         packages={job.name: "packages.zip" for job in jobs if job.install},
-        images={job.name: f"{IMAGES}/devbridge-demo-dev:{job.name}-1" for job in jobs},
+        images={job.name: f"{IMAGES}/devbridge/demo/dev:{job.name}-1" for job in jobs},
     )
     return synth(app, Settings(**values), assets)
 

@@ -79,7 +79,8 @@ def test_a_stage_says_what_it_is(
 
 
 def test_a_stage_that_is_not_there_has_no_mode(aws: FakeCloud, cloudformation: Stubber) -> None:
-    cloudformation.add_client_error("describe_stacks", "ValidationError", "... does not exist")
+    for _ in ("its name", "the one that an older devbridge gave it"):
+        cloudformation.add_client_error("describe_stacks", "ValidationError", "... does not exist")
     assert deployment.stage_mode(aws, "demo", "dev") is None
     for status in ("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"):
         half = stack(StackStatus=status)
@@ -162,7 +163,7 @@ def test_a_container_job_tells_the_daemon_its_command(root: Path) -> None:
     values = {"ARole": "arn:aws-cn:iam::123456789012:role/x"}
     spec = facade._spec(job, FakeCloud(), "dev", values, Path(sys.executable), "3.11")
     assert (spec.command, spec.command_dir) == (("./run", "x"), "render")
-    assert spec.project_arn == "arn:aws-cn:codebuild:eu-west-1:123456789012:project/demo-dev-a"
+    assert spec.project_arn == "arn:aws-cn:codebuild:eu-west-1:123456789012:project/demo_dev_a"
 
 
 def test_on_a_laptop_install_is_a_folder_on_the_path(
@@ -184,7 +185,8 @@ def test_on_a_laptop_install_is_a_folder_on_the_path(
 
 
 def test_a_stage_that_is_not_there_says_what_to_do(aws: FakeCloud, cloudformation: Stubber) -> None:
-    cloudformation.add_client_error("describe_stacks", "ValidationError", "... does not exist")
+    for _ in ("its name", "the one that an older devbridge gave it"):
+        cloudformation.add_client_error("describe_stacks", "ValidationError", "... does not exist")
     with pytest.raises(NotDeployed, match="devbridge dev"):
         deployment.outputs(aws, "demo", "dev")
 

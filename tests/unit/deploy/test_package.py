@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import io
 import json
+from dataclasses import replace
 
 import pytest
-from botocore.stub import Stubber
+from botocore.stub import ANY, Stubber
 
 from devbridge.build.zips import Asset
+from devbridge.deploy import names
 from devbridge.deploy.access import Progress
-from devbridge.deploy.package import ensure_bucket, upload
+from devbridge.deploy.package import RULES, ensure_bucket, upload
 from devbridge.errors import DeployError
 from tests.unit.deploy.conftest import FakeCloud
 
@@ -35,10 +38,12 @@ def check_bucket(aws: FakeCloud) -> None:
     assert (
         days.items()
         >= {
-            "devbridge": (None, 30),
+            "uploads": (None, None),
             "payloads": (3, 1),
-            "results": (30, None),
-            "runs": (30, None),
+            "results": (30, 30),
+            "runs": (30, 30),
+            "templates": (30, 30),
+            "diffs": (1, 1),
         }.items()
     )
 
@@ -67,6 +72,7 @@ def test_a_bucket_of_an_earlier_version_is_brought_up_to_date(
     check_bucket(aws)
     found = s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]
     assert ("mine" in {rule["ID"] for rule in found}) == ("mine" in rules)
+    assert "devbridge" not in {rule["ID"] for rule in found}
 
 
 def test_a_bucket_that_is_up_to_date_costs_one_question(aws: FakeCloud) -> None:
@@ -84,24 +90,139 @@ def test_the_bucket_of_us_east_1_is_made_without_naming_the_region(aws: FakeClou
     assert ensure_bucket(aws) == "devbridge-assets-123456789012-us-east-1"
 
 
-def test_only_missing_assets_are_uploaded(aws: FakeCloud) -> None:
+def test_no_version_of_a_zip_is_ever_deleted_for_builds_start_from_it() -> None:
+    rules = [r for r in RULES if names.asset("demo", "x.zip").startswith(r["Filter"]["Prefix"])]
+    assert rules
+    assert all("NoncurrentVersionExpiration" not in rule for rule in rules)
+    assert all("Days" not in rule["Expiration"] for rule in rules)
+
+
+@pytest.fixture
+def open_bucket(aws: FakeCloud) -> FakeCloud:
     # moto takes no notice of a policy's conditions: without TLS, the bucket has none.
     aws.endpoint_url = "http://127.0.0.1"
+    return aws
+
+
+FIRST, SECOND = Asset.of("first", b"1"), Asset.of("second", b"2")
+
+
+def key_of(asset: Asset) -> str:
+    return f"assets/demo/{asset.key}"
+
+
+def stored(aws: FakeCloud, asset: Asset, version: str) -> bytes:
+    answer = aws.client("s3").get_object(Bucket=BUCKET, Key=key_of(asset), VersionId=version)
+    return bytes(answer["Body"].read())
+
+
+def test_only_missing_assets_are_uploaded(open_bucket: FakeCloud) -> None:
     told: list[Progress] = []
-    first, second = Asset.of("first", b"1"), Asset.of("second", b"2")
-    upload(aws, [first, first], told.append)
-    upload(aws, [first, second], told.append)
+    before = upload(open_bucket, [FIRST, FIRST], "demo", told.append)
+    versions = upload(open_bucket, [FIRST, SECOND], "demo", told.append)
     assert [p.text for p in told] == ["first, 1 bytes", "second, 1 bytes"]
-    body = aws.client("s3").get_object(Bucket=BUCKET, Key=second.key)["Body"].read()
-    assert body == b"2"
+    assert versions.keys() == {key_of(FIRST), key_of(SECOND)}
+    assert versions[key_of(FIRST)] == before[key_of(FIRST)]
+    assert stored(open_bucket, SECOND, versions[key_of(SECOND)]) == b"2"
 
 
-def test_a_bucket_of_another_account_is_never_written_to(aws: FakeCloud) -> None:
-    s3 = aws.client("s3")
-    with Stubber(s3) as stub:
-        place = {"Bucket": BUCKET, "ExpectedBucketOwner": "123456789012"}
-        stub.add_client_error(
-            "get_bucket_lifecycle_configuration", "AccessDenied", expected_params=place
-        )
+def test_each_app_has_its_own_zips_below_a_prefix_that_is_no_other_apps(
+    open_bucket: FakeCloud,
+) -> None:
+    ours = upload(open_bucket, [FIRST], "hello", lambda _: None)
+    theirs = upload(open_bucket, [FIRST], "hello-world", lambda _: None)
+    assert [*ours, *theirs] == [f"assets/{app}/{FIRST.key}" for app in ("hello", "hello-world")]
+    assert not any(key.startswith("assets/hello/") for key in theirs)
+
+
+@pytest.mark.parametrize("sum_too", [False, True])
+def test_what_was_overwritten_is_uploaded_again_and_said(
+    open_bucket: FakeCloud, sum_too: bool
+) -> None:
+    told: list[Progress] = []
+    first = upload(open_bucket, [FIRST], "demo", lambda _: None)[key_of(FIRST)]
+    theirs = {"ChecksumAlgorithm": "SHA256"} if sum_too else {}
+    open_bucket.client("s3").put_object(Bucket=BUCKET, Key=key_of(FIRST), Body=b"!", **theirs)
+    again = upload(open_bucket, [FIRST], "demo", told.append)[key_of(FIRST)]
+    assert [stored(open_bucket, FIRST, version) for version in (first, again)] == [b"1", b"1"]
+    said = "first, 1 bytes: what was stored in its place was something else, and is not run"
+    assert [p.text for p in told] == [said]
+
+
+def test_what_was_deleted_is_uploaded_again(open_bucket: FakeCloud) -> None:
+    told: list[Progress] = []
+    first = upload(open_bucket, [FIRST], "demo", lambda _: None)[key_of(FIRST)]
+    open_bucket.client("s3").delete_object(Bucket=BUCKET, Key=key_of(FIRST))
+    again = upload(open_bucket, [FIRST], "demo", told.append)[key_of(FIRST)]
+    assert again != first
+    assert [p.text for p in told] == ["first, 1 bytes"]
+
+
+def test_of_two_who_upload_the_same_zip_one_version_is_left(aws: FakeCloud) -> None:
+    told: list[Progress] = []
+    place = {"Bucket": BUCKET, "Key": key_of(FIRST), "ExpectedBucketOwner": "123456789012"}
+    look = {**place, "ChecksumMode": "ENABLED"}
+    put = {**place, "IfNoneMatch": "*", "Body": ANY, "ChecksumSHA256": FIRST.checksum}
+    theirs = {"VersionId": "theirs", "ChecksumSHA256": FIRST.checksum}
+    with Stubber(aws.client("s3")) as stub:
+        stub.add_response("get_bucket_lifecycle_configuration", {"Rules": RULES})
+        stub.add_client_error("head_object", "404", expected_params=look)
+        put |= {"ContentType": "application/zip", "ChecksumAlgorithm": "SHA256"}
+        stub.add_client_error("put_object", "PreconditionFailed", expected_params=put)
+        stub.add_response("head_object", theirs, look)
+        assert upload(aws, [FIRST], "demo", told.append) == {key_of(FIRST): "theirs"}
+    assert told == []
+
+
+def test_files_that_change_while_they_are_packed_are_not_deployed(open_bucket: FakeCloud) -> None:
+    ensure_bucket(open_bucket)
+    changed = replace(FIRST, open=lambda: io.BytesIO(b"other"))
+    with Stubber(open_bucket.client("s3")) as stub:
+        stub.add_response("get_bucket_lifecycle_configuration", {"Rules": RULES})
+        stub.add_client_error("head_object", "404")
+        stub.add_client_error("put_object", "BadDigest")
+        with pytest.raises(DeployError, match="its files changed while they were packed"):
+            upload(open_bucket, [changed], "demo", lambda _: None)
+
+
+def test_a_bucket_that_keeps_no_versions_is_not_deployed_from(open_bucket: FakeCloud) -> None:
+    ensure_bucket(open_bucket)
+    off = {"Status": "Suspended"}
+    open_bucket.client("s3").put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration=off)
+    with pytest.raises(DeployError, match="keeps no versions"):
+        upload(open_bucket, [FIRST], "demo", lambda _: None)
+
+
+def test_what_can_be_neither_read_nor_written_says_what_is_needed(aws: FakeCloud) -> None:
+    with Stubber(aws.client("s3")) as stub:
+        stub.add_response("get_bucket_lifecycle_configuration", {"Rules": RULES})
+        for _ in range(5):
+            stub.add_client_error("head_object", "403")
+            stub.add_client_error("put_object", "PreconditionFailed")
+        with pytest.raises(DeployError, match="s3:GetObject"):
+            upload(aws, [FIRST], "demo", lambda _: None)
+
+
+def test_a_bucket_that_who_deploys_may_not_set_up_is_used_as_it_is_and_that_is_said(
+    aws: FakeCloud,
+) -> None:
+    told: list[Progress] = []
+    with Stubber(aws.client("s3")) as stub:
+        stub.add_response("get_bucket_lifecycle_configuration", {"Rules": []})
+        stub.add_client_error("put_public_access_block", "AccessDenied")
+        assert ensure_bucket(aws, told.append) == BUCKET
+    assert "is set up as by an older devbridge" in told[0].text
+
+
+@pytest.mark.parametrize("refused", [["AccessDenied"], ["NoSuchBucket", "BucketAlreadyExists"]])
+def test_a_bucket_of_another_account_is_never_written_to(
+    aws: FakeCloud, refused: list[str]
+) -> None:
+    place = {"Bucket": BUCKET, "ExpectedBucketOwner": "123456789012"}
+    look, *make = refused
+    with Stubber(aws.client("s3")) as stub:
+        stub.add_client_error("get_bucket_lifecycle_configuration", look, expected_params=place)
+        for code in make:
+            stub.add_client_error("create_bucket", code)
         with pytest.raises(DeployError, match="is not ours to use"):
-            upload(aws, [Asset.of("first", b"1")], lambda _: None)
+            upload(aws, [FIRST], "demo", lambda _: None)

@@ -88,9 +88,9 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "XTopic": {"DEVBRIDGE_Topic_topicArn_x": {"Ref": "XTopic"}},
     "KeySecret": {"DEVBRIDGE_Secret_parameterName_key": "/devbridge/demo/dev/secrets/key"},
     "XConfig": {"DEVBRIDGE_Config_value_x": "blue"},
-    "XFunction": {"DEVBRIDGE_Function_functionName_x": "demo-dev-x-fn"},
+    "XFunction": {"DEVBRIDGE_Function_functionName_x": "demo_dev_x-fn"},
     "XApi": {"DEVBRIDGE_Api_url_x": {"Fn::GetAtt": ["XApi", "ApiEndpoint"]}},
-    "XJob": {"DEVBRIDGE_Job_functionName_x": "demo-dev-x-invoker"},
+    "XJob": {"DEVBRIDGE_Job_functionName_x": "demo_dev_x-invoker"},
 }
 
 
@@ -198,7 +198,7 @@ def test_the_environment_of_a_stage_has_the_variables_of_everything(
         "DEVBRIDGE_Topic_topicArn_x": "arn:topic",
         "DEVBRIDGE_Secret_parameterName_key": "/devbridge/demo/dev/secrets/key",
         "DEVBRIDGE_Config_value_x": "blue",
-        "DEVBRIDGE_Function_functionName_x": "demo-dev-x-fn",
+        "DEVBRIDGE_Function_functionName_x": "demo_dev_x-fn",
         "DEVBRIDGE_Api_url_x": "https://api",
-        "DEVBRIDGE_Job_functionName_x": "demo-dev-x-invoker",
+        "DEVBRIDGE_Job_functionName_x": "demo_dev_x-invoker",
     }

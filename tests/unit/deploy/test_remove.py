@@ -16,7 +16,7 @@ from devbridge.deploy.remove import Removed, Resource, inventory, remove
 from devbridge.errors import DeployError
 from tests.unit.deploy.conftest import FakeCloud
 
-STACK = "devbridge-demo-prod"
+STACK = "devbridge-demo--prod-"
 STACK_ID = f"arn:aws:cloudformation:eu-west-1:123456789012:stack/{STACK}/1"
 TABLE, BUCKET, QUEUE = "AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue"
 LOGS = "AWS::Logs::LogGroup"
@@ -46,7 +46,9 @@ class Script:
         self.stub.add_response("describe_stacks", {"Stacks": [found]})
 
     def no_stack(self) -> None:
-        self.stub.add_client_error("describe_stacks", "ValidationError", "... does not exist")
+        """Neither one of its name, nor of that which an older devbridge gave it."""
+        for _ in range(2):
+            self.stub.add_client_error("describe_stacks", "ValidationError", "... does not exist")
 
     def has(self, logical_id: str, kind: str, name: str, policy: str = "Delete") -> None:
         self.resources[logical_id] = (kind, name, policy)
@@ -283,12 +285,12 @@ def test_with_delete_data_what_was_retained_is_deleted_after_the_stack(
     s3 = bucket(aws, "kept-1", "a", "b")
     queue = aws.client("sqs").create_queue(QueueName="orders")["QueueUrl"]
     logs = aws.client("logs")
-    logs.create_log_group(logGroupName="/aws/codebuild/demo-prod-a")
-    logs.create_log_group(logGroupName="/aws/codebuild/demo-prod-a-b")
+    logs.create_log_group(logGroupName="/aws/codebuild/demo_prod_a")
+    logs.create_log_group(logGroupName="/aws/codebuild/demo_prod_a-b")
     script.has("Notes", TABLE, "notes-1", "Retain")
     script.has("Kept", BUCKET, "kept-1", "Retain")
     script.has("Orders", QUEUE, queue, "Retain")
-    script.has("Logs", LOGS, "/aws/codebuild/demo-prod-a")
+    script.has("Logs", LOGS, "/aws/codebuild/demo_prod_a")
     script.has("Mine", "AWS::RDS::DBInstance", "db-1", "Retain")
     for number in range(12):
         secrets.set_secret(aws, "demo", "prod", f"s{number}", "x")
@@ -303,7 +305,7 @@ def test_with_delete_data_what_was_retained_is_deleted_after_the_stack(
     assert s3.list_buckets()["Buckets"] == []
     assert "QueueUrls" not in aws.client("sqs").list_queues()
     left = [each["logGroupName"] for each in logs.describe_log_groups()["logGroups"]]
-    assert left == ["/aws/codebuild/demo-prod-a-b"]
+    assert left == ["/aws/codebuild/demo_prod_a-b"]
     assert secrets.stored(aws, "demo", "prod") == []
     assert secrets.stored(aws, "demo", "dev") == ["other"]
     assert "the Notes" in [p.text for p in told]

@@ -67,7 +67,7 @@ def test_another_zip_makes_another_hash(app: App) -> None:
 def test_a_job_is_a_codebuild_project_with_its_size_timeout_and_environment(app: App) -> None:
     template = made(app)
     project = properties(template, "MyJobJobProject")
-    assert project["Name"] == "demo-dev-my-job"
+    assert project["Name"] == "demo_dev_my-job"
     assert project["TimeoutInMinutes"] == 95
     assert project["Environment"]["ComputeType"] == "BUILD_GENERAL1_MEDIUM"
     assert variables(template, "MyJobJobProject") == {
@@ -112,7 +112,7 @@ def test_the_stub_may_connect_publish_and_subscribe_below_its_prefix_only(app: A
     }
     incoming = ["devbridge/demo/dev/replies/*", "devbridge/demo/dev/presence"]
     assert granted == {
-        "iot:Connect": ["client/devbridge-demo-dev-stub-*"],
+        "iot:Connect": ["client/devbridge-demo--dev--stub-*"],
         "iot:Publish": ["topic/devbridge/demo/dev/requests"],
         "iot:Subscribe": [f"topicfilter/{topic}" for topic in incoming],
         "iot:Receive": [f"topic/{topic}" for topic in incoming],
@@ -137,7 +137,7 @@ def test_no_policy_of_devbridges_own_has_a_wildcard_for_actions_or_resources(app
 
 def test_the_stub_has_the_environment_that_it_reads(app: App) -> None:
     invoker = resources(made(app, offline="error"))["MyJobJobInvoker"]["Properties"]
-    assert invoker["FunctionName"] == "demo-dev-my-job-invoker"
+    assert invoker["FunctionName"] == "demo_dev_my-job-invoker"
     assert invoker["Handler"] == "stub_lambda/handler.handler"
     assert invoker["Environment"]["Variables"] == {
         "DEVBRIDGE_APP": "demo",
@@ -195,7 +195,7 @@ def test_a_jobs_own_offline_policy_comes_before_the_stages(root: Path) -> None:
         "cloud",
     ]
     projects = [found[f"X{name}JobInvoker"].get("DEVBRIDGE_PROJECT") for name in POLICIES]
-    assert projects == [None, None, None, "policies-dev-x-cloud"]
+    assert projects == [None, None, None, "policies_dev_x-cloud"]
 
 
 def test_the_stub_may_start_the_builds_of_jobs_with_the_policy_cloud_only(root: Path) -> None:
@@ -216,8 +216,8 @@ def test_the_stub_may_start_the_builds_of_jobs_with_the_policy_cloud_only(root: 
     assert builds() == []
     (allowed,) = builds(offline="cloud")
     assert [arn["Fn::Sub"].rpartition(":")[2] for arn in allowed] == [
-        "project/policies-dev-one",
-        "project/policies-dev-three",
+        "project/policies_dev_one",
+        "project/policies_dev_three",
     ]
 
 

@@ -212,7 +212,7 @@ def test_logs_are_kept_as_long_as_the_job_says(
 ) -> None:
     logs = properties(synthed(log_retention=retention), "AJobLogs")
     assert logs.get("RetentionInDays") == days
-    assert logs["LogGroupName"] == "/aws/codebuild/demo-dev-a"
+    assert logs["LogGroupName"] == "/aws/codebuild/demo_dev_a"
 
 
 def test_a_job_in_a_vpc_may_make_its_network_interface_there_and_only_there(
@@ -265,7 +265,7 @@ def test_a_deployed_jobs_role_may_what_its_build_needs_and_no_more(synthed: Make
 
 
 def test_with_a_limit_the_role_may_look_at_its_own_builds(synthed: MakeJob) -> None:
-    own = "arn:${AWS::Partition}:codebuild:${AWS::Region}:${AWS::AccountId}:project/demo-dev-a"
+    own = "arn:${AWS::Partition}:codebuild:${AWS::Region}:${AWS::AccountId}:project/demo_dev_a"
     found = allowed(synthed(concurrency=1), "AJobRole")
     assert found["codebuild:ListBuildsForProject"] == found["codebuild:BatchGetBuilds"] == sub(own)
     assert "codebuild:StartBuild" not in found
@@ -280,7 +280,7 @@ def test_a_deployed_jobs_invoker_starts_builds(synthed: MakeJob) -> None:
         "DEVBRIDGE_APP": "demo",
         "DEVBRIDGE_STAGE": "dev",
         "DEVBRIDGE_JOB": "a",
-        "DEVBRIDGE_PROJECT": "demo-dev-a",
+        "DEVBRIDGE_PROJECT": "demo_dev_a",
         "DEVBRIDGE_BUCKET": "assets",
     }
     assert made["Role"] == {"Fn::GetAtt": ["InvokerRole", "Arn"]}
@@ -291,7 +291,7 @@ def test_the_invokers_role_may_start_those_builds_and_pass_their_payloads(
     synthed: MakeJob,
 ) -> None:
     bucket = "arn:${AWS::Partition}:s3:::assets"
-    own = "arn:${AWS::Partition}:codebuild:${AWS::Region}:${AWS::AccountId}:project/demo-dev-a"
+    own = "arn:${AWS::Partition}:codebuild:${AWS::Region}:${AWS::AccountId}:project/demo_dev_a"
     template = synthed()
     found = allowed(template, "InvokerRole")
     for action in ("StartBuild", "StopBuild", "BatchGetBuilds", "ListBuildsForProject"):
@@ -363,7 +363,7 @@ def test_a_job_with_the_offline_policy_cloud_has_a_stub_that_may_start_builds(
     assert project(template)["Source"]["Location"] == "assets/a.zip"
     made = invoker(template)
     assert made["Handler"] == "stub_lambda/handler.handler"
-    assert made["Environment"]["Variables"]["DEVBRIDGE_PROJECT"] == "demo-dev-a"
+    assert made["Environment"]["Variables"]["DEVBRIDGE_PROJECT"] == "demo_dev_a"
     assert made["Environment"]["Variables"]["DEVBRIDGE_BUCKET"] == "assets"
     found = allowed(template, "StubRole")
     assert "codebuild:StartBuild" in found
@@ -385,7 +385,7 @@ def contained(root: Path, synthed: MakeJob) -> MakeJob:
 def test_a_container_job_runs_its_command_in_its_image(contained: MakeJob) -> None:
     template = contained()
     made = project(template)
-    assert made["Environment"]["Image"] == f"{IMAGES}/devbridge-demo-dev:a-1"
+    assert made["Environment"]["Image"] == f"{IMAGES}/devbridge/demo/dev:a-1"
     assert made["Source"]["Type"] == "NO_SOURCE"
     assert made["TimeoutInMinutes"] == 480
     assert variables(template, "AJobProject")["DEVBRIDGE_ATTEMPTS"] == "1"
@@ -396,7 +396,7 @@ def test_a_container_job_runs_its_command_in_its_image(contained: MakeJob) -> No
 def test_a_container_jobs_role_may_pull_its_image_and_read_no_asset(contained: MakeJob) -> None:
     found = allowed(contained(), "AJobRole")
     arn = "arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}"
-    assert found["ecr:BatchGetImage"] == sub(f"{arn}:repository/devbridge-demo-dev")
+    assert found["ecr:BatchGetImage"] == sub(f"{arn}:repository/devbridge/demo/dev")
     assert found["ecr:GetAuthorizationToken"] == ["*"]
     assert not [action for action in found if action.startswith("s3:")]
 

@@ -22,7 +22,7 @@ ENVIRONMENT = {
     "DEVBRIDGE_HANDLER": "jobs/factorial.handler",
     "DEVBRIDGE_PAYLOAD": "{}",
     "DEVBRIDGE_PAYLOAD_KEY": "k",
-    "CODEBUILD_BUILD_ID": "demo-prod-factorial:1",
+    "CODEBUILD_BUILD_ID": "demo_prod_factorial:1",
     "CODEBUILD_SRC_DIR": "/src",
 }
 LEAVES = st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
@@ -47,7 +47,7 @@ def test_an_errors_message_is_cut_to_what_a_variable_holds(message: str) -> None
 def test_settings_have_defaults_for_what_a_project_may_leave_out() -> None:
     settings = Settings.read(ENVIRONMENT)
     assert (settings.attempts, settings.retry_delay, settings.concurrency) == (1, 1, 0)
-    assert settings.project == "demo-prod-factorial"
+    assert settings.project == "demo_prod_factorial"
     assert settings.result_key == "results/demo/prod/factorial/1.json"
 
 
