@@ -88,7 +88,7 @@ def synth(config: Config, *, out: Path | None, zips: bool, dev: bool, account: s
     if out is None:
         click.echo(offline.pretty(template), nl=False)
         return
-    offline.write(out, template, assets)
+    offline.write(out, app.name, template, assets)
     click.echo(f"app {app.name}, stage {config.stage}, as devbridge {_MAKES[mode]} makes it")
     click.echo(f"wrote {out / offline.TEMPLATE}")
     if assets is not None:

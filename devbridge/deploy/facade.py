@@ -184,8 +184,8 @@ def synthesize(
     """
     python = python or Path(sys.executable)
     settings = _settings(cloud, stage, mode, _version(python), offline)
-    made = _make(app, cloud, settings, python, schemas)
-    return made.template, made.assets
+    packed = _pack(app, cloud, settings, python, schemas)
+    return synth(app, settings, packed.assets), packed.zips
 
 
 def outputs(cloud: Access, app: str, stage: str) -> dict[str, str]:

@@ -116,12 +116,13 @@ def pretty(template: Template) -> str:
     return json.dumps(json.loads(template.body), indent=2, sort_keys=True) + "\n"
 
 
-def write(out: Path, template: Template, assets: Sequence[Asset] | None) -> None:
+def write(out: Path, app: str, template: Template, assets: Sequence[Asset] | None) -> None:
     """Write the template, a list of the zips, and their contents, to a folder.
 
     What an earlier call has written there is replaced; other files are left alone.
 
     Args:
+        app: its name, which the zips' keys begin with.
         assets: None when the zips were not packed.
 
     Raises:
@@ -130,7 +131,11 @@ def write(out: Path, template: Template, assets: Sequence[Asset] | None) -> None
     try:
         _clear(out)
         listed = {
-            folder_name(asset.label): {"label": asset.label, "key": asset.key, "bytes": asset.size}
+            folder_name(asset.label): {
+                "label": asset.label,
+                "key": names.asset(app, asset.key),
+                "bytes": asset.size,
+            }
             for asset in assets or ()
         }
         manifest = {"template": TEMPLATE, "hash": template.hash, "zips": listed}

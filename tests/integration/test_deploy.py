@@ -110,9 +110,7 @@ def test_an_app_is_deployed_answers_and_is_removed(root: Path, local_cloud: Clou
     assert local_cloud.client("dynamodb").list_tables()["TableNames"] == []
 
 
-def test_a_second_deployment_looks_and_changes_nothing(
-    root: Path, local_cloud: Cloud
-) -> None:
+def test_a_second_deployment_looks_and_changes_nothing(root: Path, local_cloud: Cloud) -> None:
     first = deploy(root, local_cloud)
     calls: Counter[str] = Counter()
     for service in ("cloudformation", "s3", "lambda"):

@@ -462,8 +462,9 @@ def test_what_the_asset_bucket_keeps_is_its_lifecycle() -> None:
     }
     for rule in package.RULES:
         if prefix := rule["Filter"]["Prefix"]:
-            assert said[prefix].startswith(f"{rule['Expiration']['Days']} days")
-    assert said["*.zip"].startswith("ever")
+            days = rule["Expiration"]["Days"]
+            assert said[prefix].startswith(f"{days} day{'s' * (days > 1)}")
+    assert said["assets/APP/*.zip"].startswith("ever, all versions")
 
 
 def test_the_removal_policies_are_those_of_each_mode(tmp_path: Path) -> None:
