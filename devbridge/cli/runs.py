@@ -60,7 +60,7 @@ def run_options(command: F) -> F:
 def mark_deployed(config: Config) -> None:
     """Note that the stage's jobs run in CodeBuild now: `devbridge deploy` has deployed them."""
     config.make_dirs()
-    _marker(config).touch()
+    _marker(config).touch(mode=0o600)
 
 
 def mark_dev(config: Config) -> None:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from devbridge.config import private_file
+
 _FILE: Final = "users"
 _NAMED: Final = "user-"
 
@@ -33,8 +35,8 @@ class User:
         if (fd := _locked(cloud_dir, fcntl.LOCK_SH)) is None:
             return None
         name = cloud_dir / f"{_NAMED}{os.getpid()}-{fd}"
-        with suppress(OSError):  # for people only
-            name.write_text(who, encoding="utf-8")
+        with suppress(OSError), os.fdopen(private_file(name), "w", encoding="utf-8") as file:
+            file.write(who)  # for people only
         return cls(cloud_dir, fd, name)
 
     def is_last(self) -> bool:

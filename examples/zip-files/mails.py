@@ -2,12 +2,13 @@
 
 import os
 
-import boto3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.httpsession import URLLib3Session
 
 url = f"{os.environ['AWS_ENDPOINT_URL']}/_ministack/ses/messages"
 request = AWSRequest("GET", url)
-SigV4Auth(boto3.Session().get_credentials(), "ses", "us-east-1").add_auth(request)
+key = Credentials(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
+SigV4Auth(key, "ses", "us-east-1").add_auth(request)
 print(URLLib3Session().send(request.prepare()).text)

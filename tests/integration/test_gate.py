@@ -324,7 +324,6 @@ def test_a_presigned_put_copies_nothing_that_was_not_signed(world: World) -> Non
 @pytest.mark.parametrize("version", ["s3v4", "s3"])
 def test_a_presigned_url_ends(world: World, version: str) -> None:
     path = presigned(world, version, ExpiresIn=1)
-    assert world.send(Ask("GET", path)).status == 200
     eventually(lambda: world.send(Ask("GET", path)).refused)
 
 
