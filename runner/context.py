@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Mapping
+from json import loads
 from typing import Any
 
 
@@ -27,7 +27,7 @@ class Context:
         self.aws_request_id = headers["lambda-runtime-aws-request-id"]
         self.invoked_function_arn = headers.get("lambda-runtime-invoked-function-arn", "")
         self.client_context = ClientContext(
-            json.loads(headers.get("lambda-runtime-client-context") or "{}")
+            loads(headers.get("lambda-runtime-client-context") or "{}")
         )
         custom = self.client_context.custom
         self.job_name = str(custom.get("job", ""))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import sys
 from collections.abc import Callable
+from json import dumps as to_json
 from types import ModuleType
 from typing import Any
 
@@ -37,7 +37,7 @@ def _dumps(result: object, *, ensure_ascii: bool) -> str:
     # An older devbridge in the app's environment has none.
     if dumps := getattr(_payloads(), "dumps", None):
         return str(dumps(result, ensure_ascii=ensure_ascii))
-    return json.dumps(
+    return to_json(
         result,
         default=_default(),
         ensure_ascii=ensure_ascii,

@@ -13,9 +13,9 @@ instead.) How long it may take is bounded by who started it, not here.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
+from json import loads
 from types import CoroutineType
 from typing import Any
 
@@ -65,7 +65,7 @@ def _run(client: RuntimeClient, root: str) -> int:
     request_id = headers["lambda-runtime-aws-request-id"]
     pid = os.getpid()
     try:
-        payload = json.loads(body) if body else None
+        payload = loads(body) if body else None
         arguments = (payload, Context(headers, os.environ)) if with_context else (payload,)
         result = results.encode(_call(handler, arguments))
     except BaseException as error:
@@ -138,6 +138,6 @@ def _flush() -> None:
     for name in ("stdout", "stderr"):
         try:
             getattr(sys, name).flush()
-        except (AttributeError, OSError, ValueError):
+        except Exception:  # it may be the user's own, or closed
             # Python would try again when it ends, and turn the failure into exit code 120.
             setattr(sys, name, None)

@@ -24,7 +24,15 @@ from pathlib import Path
 from typing import Final
 
 from devbridge.daemon import inotify
-from devbridge.daemon.signatures import Entries, Looker, Signature, Watched, modified, sign
+from devbridge.daemon.signatures import (
+    Entries,
+    Looker,
+    Signature,
+    Watched,
+    drop_bytecode,
+    modified,
+    sign,
+)
 
 QUIET: Final = 0.002
 """Seconds of silence that end a burst of file events."""
@@ -149,6 +157,8 @@ class Sources:
                 self._seen[item] = signature
             if modified(signature) > started and not self._is_restless(item, started):
                 self._has_changed(item, started)
+                if isinstance(item, Path) and item.suffix == ".py":
+                    drop_bytecode(item)
                 stale = True
         return stale
 
@@ -203,6 +213,8 @@ class Sources:
             if self._seen.get(item) != signature:
                 changed.add(item)
                 self._seen[item] = signature
+                if isinstance(item, Path) and item.suffix == ".py":
+                    drop_bytecode(item)
         if not changed:
             return Saved(frozenset(), False)
         restless = {item for item in changed if self._is_restless(item, now)}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +45,16 @@ def modified(signature: Signature | None) -> float:
     """When the file was changed, in seconds since the epoch; 0 if that is not known."""
     first = signature[0] if signature else 0
     return first / 1e9 if isinstance(first, int) else 0.0
+
+
+def drop_bytecode(source: Path) -> None:
+    """Take away what Python has kept of a file that is another one now. Its own check compares size
+    and whole seconds: of two saves within one, it would take the first for the second."""
+    real = Path(os.path.realpath(source))
+    for folder in {source.parent, real.parent}:
+        for cached in (folder / "__pycache__").glob(f"{glob.escape(source.stem)}.*.pyc"):
+            with contextlib.suppress(OSError):
+                cached.unlink()
 
 
 class Looker:

@@ -93,6 +93,14 @@ class Live:
             return f"{entry.failure.type}: {entry.failure.message}"
         return (entry.result or b"").decode()
 
+    async def standby(self, name: str) -> None:
+        """Return when a worker of the job has loaded it and waits."""
+        jobs, workers = self.daemon._supervisor._jobs, self.daemon._supervisor._workers
+        await _eventually(lambda: any(workers[w].ready for w in jobs[name].waiting) or None)
+
+    async def exists(self, file: Path) -> None:
+        await _eventually(lambda: file.exists() or None)
+
     def said(self) -> str:
         return self._screen.read_text()
 

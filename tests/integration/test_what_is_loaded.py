@@ -247,6 +247,16 @@ async def test_a_link_that_points_elsewhere_now_is_followed(app: App, kind: str)
         assert [await desk.result("j") for _ in range(3)] == ["2"] * 3
 
 
+async def test_every_save_counts_however_fast_they_follow(app: App, kind: str) -> None:
+    """Python takes a file of the same second and size for the one that it has compiled."""
+    app.write("lib/value.py", "VALUE = 0\n")
+    app.write("jobs/j.py", f"from lib.value import VALUE\n{RETURNS_VALUE}")
+    async with live(app, kind, J) as desk:
+        for value in range(1, 10):
+            app.write("lib/value.py", f"VALUE = {value}\n")
+            assert await desk.result("j") == str(value)
+
+
 # --- what the import itself changes -------------------------------------------------------------
 
 
