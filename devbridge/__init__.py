@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from devbridge.constructs import RouteTo as RouteTo
     from devbridge.constructs import Secret as Secret
     from devbridge.constructs import Table as Table
+    from devbridge.constructs import Throttle as Throttle
     from devbridge.constructs import Topic as Topic
     from devbridge.constructs import Vpc as Vpc
 
@@ -44,6 +45,7 @@ __all__ = [
     "RouteTo",
     "Secret",
     "Table",
+    "Throttle",
     "Topic",
     "Vpc",
 ]

@@ -181,6 +181,7 @@ class Builds:
         bucket: str,
         container: bool = False,
         inline: bool = False,
+        encryption_key: str | None = None,
     ) -> None:
         """
         Args:
@@ -191,6 +192,7 @@ class Builds:
             container: the job has no runner that could read a payload from S3.
             inline: a small payload may be in the build's environment, which CodeBuild shows for a
                 year to all who may read builds.
+            encryption_key: the ARN of the KMS key for payloads; None for the bucket's own.
         """
         self._codebuild = codebuild
         self._s3 = s3
@@ -200,6 +202,11 @@ class Builds:
         self._bucket = bucket
         self._container = container
         self._inline = inline or container
+        self._encrypted = (
+            {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": encryption_key}
+            if encryption_key
+            else {}
+        )
 
     def start(self, payload: bytes, *, key: str, remember: bool) -> tuple[str, str, bool]:
         """Start a run: its id, its state, and whether the key had started it before.
@@ -339,7 +346,11 @@ class Builds:
         place = {"Bucket": self._bucket, "Key": key}
         try:
             self._s3().put_object(
-                **place, Body=payload, ContentType="application/json", IfNoneMatch="*"
+                **place,
+                **self._encrypted,
+                Body=payload,
+                ContentType="application/json",
+                IfNoneMatch="*",
             )
         except ClientError as error:
             if error.response["Error"]["Code"] == "PreconditionFailed":

@@ -54,14 +54,18 @@ def get_object(bucket: str, key: str) -> bytes:
     return _s3("GET", bucket, key)
 
 
-def put_object(bucket: str, key: str, body: bytes) -> None:
-    """Store a JSON text.
+def put_object(bucket: str, key: str, body: bytes, *, encryption_key: str = "") -> None:
+    """Store a JSON text, encrypted with that KMS key, or as the bucket says.
 
     Raises:
         AwsError: it may not be written.
     """
     # Left to urllib, it would be a form.
-    _s3("PUT", bucket, key, body, {"content-type": "application/json"})
+    headers = {"content-type": "application/json"}
+    if encryption_key:
+        headers["x-amz-server-side-encryption"] = "aws:kms"
+        headers["x-amz-server-side-encryption-aws-kms-key-id"] = encryption_key
+    _s3("PUT", bucket, key, body, headers)
 
 
 def delete_object(bucket: str, key: str) -> None:

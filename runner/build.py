@@ -2,8 +2,8 @@
 
 What to run comes from the project's environment (DEVBRIDGE_JOB_NAME, DEVBRIDGE_HANDLER,
 DEVBRIDGE_TIMEOUT, DEVBRIDGE_ATTEMPTS, DEVBRIDGE_RETRY_DELAY, DEVBRIDGE_CONCURRENCY,
-DEVBRIDGE_MEMORY_MB, DEVBRIDGE_BUCKET, DEVBRIDGE_INLINE), the payload from the build's:
-DEVBRIDGE_PAYLOAD, or DEVBRIDGE_PAYLOAD_KEY when it is in S3; with neither it is null.
+DEVBRIDGE_MEMORY_MB, DEVBRIDGE_BUCKET, DEVBRIDGE_KEY, DEVBRIDGE_INLINE), the payload from the
+build's: DEVBRIDGE_PAYLOAD, or DEVBRIDGE_PAYLOAD_KEY when it is in S3; with neither it is null.
 
 How it ended is told thrice: as ``export`` lines in ``.devbridge-exports``, which the build's last
 phase reads (DEVBRIDGE_STATE, DEVBRIDGE_RESULT, DEVBRIDGE_ERROR, DEVBRIDGE_ATTEMPT, and
@@ -65,6 +65,8 @@ class Settings:
     bucket: str
     inline: bool
     """Results and messages may be in the build's variables, if they are small."""
+    key: str
+    """The KMS key for what is put into S3; "" for the bucket's own."""
     build_id: str
     build_arn: str
     root: str
@@ -86,6 +88,7 @@ class Settings:
             concurrency=int(number("DEVBRIDGE_CONCURRENCY", 0)),
             bucket=environment.get("DEVBRIDGE_BUCKET", ""),
             inline=bool(environment.get("DEVBRIDGE_INLINE")),
+            key=environment.get("DEVBRIDGE_KEY", ""),
             build_id=environment.get("CODEBUILD_BUILD_ID", "local:0"),
             build_arn=environment.get("CODEBUILD_BUILD_ARN", ""),
             root=os.path.abspath(environment.get("CODEBUILD_SRC_DIR") or os.getcwd()),
@@ -256,7 +259,9 @@ class Build:
             return error
         key = self._settings.error_key
         try:
-            aws.put_object(self._settings.bucket, key, error.encode())
+            aws.put_object(
+                self._settings.bucket, key, error.encode(), encryption_key=self._settings.key
+            )
         except aws.AwsError as refusal:
             self._say("Warning", f"the error's message is only in this log: {refusal}")
             message = "its message is in the log of the build, S3 did not take it"
@@ -310,7 +315,7 @@ def stored(settings: Settings, end: End) -> str | None:
     text = ascii_json(end.result.decode())
     if text == "null" or (settings.inline and len(text) <= MAX_INLINE):
         return text
-    aws.put_object(settings.bucket, settings.result_key, end.result)
+    aws.put_object(settings.bucket, settings.result_key, end.result, encryption_key=settings.key)
     return f"@{settings.result_key}"
 
 

@@ -50,6 +50,7 @@ def builds_of(app: str, stage: str, job: str, project: Project) -> Builds:
         bucket=project.bucket,
         container=project.container,
         inline=project.inline,
+        encryption_key=project.key,
     )
 
 

@@ -19,6 +19,8 @@ class Project:
     """The job is a container's command, which gets its payload in its environment only."""
     inline: bool = False
     """A small payload may be in the build's environment."""
+    key: str | None = None
+    """The KMS key that encrypts payloads and results; None for S3's own."""
 
     @staticmethod
     def from_environment() -> Project | None:
@@ -33,7 +35,8 @@ class Project:
         container, inline = (
             bool(os.environ.get(f"DEVBRIDGE_{what}")) for what in ("CONTAINER", "INLINE")
         )
-        return Project(name, required("DEVBRIDGE_BUCKET"), container, inline)
+        key = os.environ.get("DEVBRIDGE_KEY") or None
+        return Project(name, required("DEVBRIDGE_BUCKET"), container, inline, key)
 
 
 def required(name: str) -> str:

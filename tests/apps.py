@@ -16,6 +16,8 @@ from devbridge.constructs import App, values
 from devbridge.deploy.load import load_app
 
 ACCOUNT: Final = "123456789012"
+KEY: Final = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/01234567-89ab-cdef-0123-456789abcdef"
+IMAGE: Final = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/base/python@sha256:{'0123' * 16}"
 HANDLERS: Final = ("jobs/work.handler", "api/start.handler", "api/start.other", "deep/er/a-b.run")
 COPIED: Final = ("data/*.csv", "data", "data/a.csv", "**/*.txt")
 INSTALLED: Final = ("six", "six>=1.16", "six==1.17.0; python_version < '4'")
@@ -76,21 +78,25 @@ class Recipe:
 
 EVERYTHING: Final = f"""{IMPORTS}\
 app = App("all", tags={{"team": "data"}})
-notes = Table(app, "notes", partition_key="id", sort_key="when")
-kept = Table(app, "kept", partition_key="id", removal="delete")
-files = Bucket(app, "files", versioned=True)
+notes = Table(app, "notes", partition_key="id", sort_key="when", deletion_protection=True)
+kept = Table(
+    app, "kept", partition_key="id", removal="delete", encryption_key="{KEY}",
+    point_in_time_recovery=True,
+)
+files = Bucket(app, "files", versioned=True, encryption_key="{KEY}")
 scratch = Bucket(app, "scratch", removal="delete")
 dead = Queue(app, "dead", fifo=True, retention="14 days")
 orders = Queue(app, "orders", fifo=True, dead_letter=dead, visibility_timeout="1 minute")
-plain = Queue(app, "plain", removal="retain")
-news = Topic(app, "news")
+plain = Queue(app, "plain", removal="retain", encryption_key="{KEY}")
+news = Topic(app, "news", encryption_key="{KEY}")
 ordered = Topic(app, "ordered", fifo=True)
-token = Secret(app, "token")
+token = Secret(app, "token", encryption_key="{KEY}")
 colour = Config(app, "colour", value="red\\n'\\"$ \\u00e9")
 hello = Function(
     app, "hello", handler="api/start.handler", timeout="1 minute", memory_size="1 GB",
     log_retention="forever", copy_files=["data"], environment={{"A1": "b"}}, bind=[notes, token],
-    tags={{"team": "web"}}, permissions=[{{"actions": ["ses:SendEmail"], "resources": ["*"]}}],
+    tags={{"team": "web"}}, encryption_key="{KEY}",
+    permissions=[{{"actions": ["ses:SendEmail"], "resources": ["*"]}}],
 )
 first = Job(
     app, "first", handler="jobs/work.handler", retries=2, retry_delay="1 minute", concurrency=2,
@@ -99,7 +105,10 @@ first = Job(
     permissions=[{{"actions": ["s3:GetObject"], "resources": ["arn:aws:s3:::some/*"]}}],
 )
 second = Job(app, "second", handler="jobs/work.handler", bind=[first], offline="cloud")
-Job(app, "third", handler="jobs/work.handler", enable_live_dev=False, log_retention="1 day")
+Job(
+    app, "third", handler="jobs/work.handler", enable_live_dev=False, log_retention="1 day",
+    encryption_key="{KEY}", image="{IMAGE}", payload="inline",
+)
 web = Api(
     app, "web", bind=[second],
     routes={{
@@ -112,7 +121,8 @@ web = Api(
         "users": JwtAuthorizer("https://issuer.example/pool", ["web"], ["read"]),
         "keys": LambdaAuthorizer("deep/er/a-b.run", ttl="1 minute"),
     }},
-    authorizer="users",
+    authorizer="users", access_log=True, log_retention="1 day", encryption_key="{KEY}",
+    throttle=Throttle(rate_limit=0.5, burst_limit=5000),
 )
 Job(app, "last", handler="jobs/work.handler", bind=[web, second], timeout="36 hours")
 app.add(troposphere.sns.Topic("Alarms"))
@@ -195,6 +205,7 @@ _permissions = st.lists(
     max_size=2,
 )
 _removal = st.sampled_from(["retain", "delete", None])
+_encrypted = {"encryption_key": st.sampled_from([KEY, None])}
 
 
 def _ids(prefix: str, most: int) -> st.SearchStrategy[list[str]]:
@@ -232,6 +243,7 @@ def _code(recipe: Recipe) -> dict[str, st.SearchStrategy[Any]]:
         "vpc": st.one_of(st.none(), _vpc),
         "tags": _tags,
         "permissions_boundary": _boundary,
+        **_encrypted,
     }
 
 
@@ -267,6 +279,8 @@ def _job_options(recipe: Recipe) -> st.SearchStrategy[dict[str, Any]]:
         optional={
             **shared,
             **_python(recipe),
+            "payload": st.sampled_from([*values.PAYLOAD, None]),
+            "image": st.sampled_from([IMAGE, None]),
             "concurrency": st.one_of(st.none(), st.sampled_from([1, 7, 1000])),
         },
     )
@@ -307,6 +321,7 @@ _queue_options = {
     "retention": _durations(*values.RETENTION),
     "removal": _removal,
     "transform": _transform("DelaySeconds", 5),
+    **_encrypted,
 }
 _key = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"]), min_size=1, max_size=60)
 _table_options = st.fixed_dictionaries(
@@ -315,10 +330,18 @@ _table_options = st.fixed_dictionaries(
         "sort_key": _key.map(lambda key: f"{key}2"),
         "removal": _removal,
         "transform": _transform("DeletionProtectionEnabled", True),
+        "point_in_time_recovery": st.booleans(),
+        "deletion_protection": st.booleans(),
+        **_encrypted,
     },
-).filter(lambda options: options["partition_key"] != options.get("sort_key"))
+).filter(
+    lambda options: (
+        options["partition_key"] != options.get("sort_key")
+        and (options.get("removal") != "delete" or not options.get("deletion_protection"))
+    )
+)
 _bucket_options = st.fixed_dictionaries(
-    {}, optional={"versioned": st.booleans(), "removal": _removal}
+    {}, optional={"versioned": st.booleans(), "removal": _removal, **_encrypted}
 )
 _header = st.sampled_from(["content-type", "x-a", "authorization"])
 _cors = st.one_of(
@@ -374,6 +397,8 @@ def _api_options(draw: st.DrawFn, recipe: Recipe, paths: bool) -> dict[str, Any]
         "cors": draw(_cors),
         "authorizers": authorizers,
         "authorizer": draw(who),
+        "access_log": draw(st.booleans()),
+        "throttle": draw(st.sampled_from([None, call("Throttle", 100, 5)])),
         **({"bind": draw(_some(recipe))} if paths else {}),
     }
 
@@ -388,7 +413,15 @@ def apps(draw: st.DrawFn) -> Recipe:
         )
     )
     stage = draw(st.from_regex(r"[a-z][a-z0-9]{0,3}(-[a-z0-9]{1,3})?", fullmatch=True))
-    options = st.fixed_dictionaries({}, optional={"tags": _tags, "permissions_boundary": _boundary})
+    options = st.fixed_dictionaries(
+        {},
+        optional={
+            "tags": _tags,
+            "permissions_boundary": _boundary,
+            "payload": st.sampled_from(values.PAYLOAD),
+            **_encrypted,
+        },
+    )
     recipe = Recipe(name, stage, draw(options))
     for name_ in draw(_unique_names(40)):
         recipe.add("Table", name_, **draw(_table_options))

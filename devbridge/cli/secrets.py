@@ -15,7 +15,7 @@ from devbridge.errors import InvalidValue, NotFound
 
 if TYPE_CHECKING:
     from devbridge.config import Config
-    from devbridge.constructs import App
+    from devbridge.constructs import App, Secret
 
 
 @click.group(
@@ -60,10 +60,10 @@ def set_(config: Config, *, name: str, file: Path | None) -> None:
     from devbridge.deploy.secrets import parameter, set_secret  # noqa: PLC0415
 
     app = load_app(config.root, config.stage)
-    _must_be_defined(app, name)
+    secret = _must_be_defined(app, name)
     value = read_value(name, file)
     with cloud(config) as there:
-        set_secret(there, app.name, config.stage, name, value)
+        set_secret(there, app.name, config.stage, name, value, secret.encryption_key)
     click.echo(f"set: {parameter(app.name, config.stage, name)}")
 
 
@@ -159,16 +159,19 @@ def _names(app: App) -> list[str]:
     return [secret.name for secret in app.of_type(Secret)]
 
 
-def _must_be_defined(app: App, name: str) -> None:
-    names = _names(app)
-    if name not in names:
+def _must_be_defined(app: App, name: str) -> Secret:
+    from devbridge.constructs import Secret  # noqa: PLC0415
+
+    found = {secret.name: secret for secret in app.of_type(Secret)}
+    if name not in found:
         raise NotFound(
             f"the app {app.name!r} has no secret {name!r}",
             where=str(app.where),
-            remedy=f"use one of its secrets: {', '.join(sorted(names))}"
-            if names
+            remedy=f"use one of its secrets: {', '.join(sorted(found))}"
+            if found
             else f"define it in app.py: Secret(app, {name!r})",
         )
+    return found[name]
 
 
 def _word(name: str, defined: set[str], known: set[str]) -> str:

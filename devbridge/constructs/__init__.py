@@ -20,6 +20,7 @@ from devbridge.constructs.messaging import Queue, Topic
 from devbridge.constructs.network import Vpc
 from devbridge.constructs.parameters import Config, Secret
 from devbridge.constructs.storage import Bucket, Table
+from devbridge.constructs.throttle import Throttle
 
 __all__ = [
     "Api",
@@ -42,6 +43,7 @@ __all__ = [
     "RouteTo",
     "Secret",
     "Table",
+    "Throttle",
     "Topic",
     "Vpc",
     "Where",

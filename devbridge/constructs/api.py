@@ -19,6 +19,8 @@ from devbridge.constructs.code import bound, parsed_handler
 from devbridge.constructs.cors import Cors, cors_problem
 from devbridge.constructs.function import Function
 from devbridge.constructs.handlers import Handler
+from devbridge.constructs.throttle import Throttle, throttle_problem
+from devbridge.constructs.values import Duration
 
 if TYPE_CHECKING:
     from devbridge.constructs.bindable import Bindable
@@ -59,6 +61,11 @@ class Api(Construct):
         cors: True lets every web page call it; a `Cors` says which.
         authorizers: by name; who may call a route. AWS allows 10 an API, and more when asked.
         authorizer: the name of the one that all routes have which do not say otherwise.
+        access_log: log each request, with the caller's address, to the log group
+            `/aws/vendedlogs/APP-STAGE-API`; CloudWatch bills it by its size.
+        log_retention: how long that is kept; as for Job.
+        throttle: the most requests that it takes; by default the account's quota.
+        encryption_key: the ARN of a KMS key for the access log; by default the app's.
         transform: called with its `troposphere.apigatewayv2.Api`.
 
     Raises:
@@ -75,6 +82,10 @@ class Api(Construct):
         cors: bool | Cors = False,
         authorizers: Mapping[str, JwtAuthorizer | LambdaAuthorizer] = {},
         authorizer: str | None = None,
+        access_log: bool = False,
+        log_retention: Duration = "14 days",
+        throttle: Throttle | None = None,
+        encryption_key: str | None = None,
         transform: Transform | None = None,
     ) -> None:
         super().__init__(app, name, transform=transform)
@@ -89,6 +100,15 @@ class Api(Construct):
                 raise self.invalid("route", key, f"one route for the same requests as {other!r}")
         if problem := cors_problem(cors):
             raise self.refused("cors", problem)
+        self.access_log = self.flag("access_log", access_log)
+        if (days := values.log_days(log_retention)) is None:
+            raise self.invalid("log_retention", log_retention, values.LOG_DAYS_ALLOWED)
+        if problem := throttle_problem(throttle):
+            raise self.refused("throttle", problem)
+        self.log_days = days[0]
+        """How long CloudWatch keeps the access log; None is for ever."""
+        self.throttle = throttle
+        self.encryption_key = self.key_of(encryption_key)
         self._bound = bound(self, bind)
         self._made: dict[str, Function] = {}
         self.cors = (Cors() if cors else None) if isinstance(cors, bool) else cors

@@ -81,6 +81,9 @@ class App:
             that is deployed.
         tags: of everything that is deployed; 40 at most, together with a construct's own.
         permissions_boundary: the ARN of a managed policy that no role of the app can exceed.
+        encryption_key: the ARN of a KMS key that encrypts tables, buckets, queues, topics, logs,
+            secrets, environments of functions, and payloads and results of jobs, unless a
+            construct says otherwise. By default AWS's own keys do.
         payload: where payloads, results and messages of errors of runs in CodeBuild are, unless a
             job says otherwise: "s3", or "inline" for small ones in the build's environment, which
             CodeBuild shows for a year to all who may read builds.
@@ -101,6 +104,7 @@ class App:
         *,
         tags: Mapping[str, str] = {},
         permissions_boundary: str | None = None,
+        encryption_key: str | None = None,
         payload: PayloadPlace = "s3",
         preload: Sequence[str] = (),
         inherit: Sequence[str] = (),
@@ -128,6 +132,9 @@ class App:
             raise self._invalid(
                 f"{self!r}: permissions_boundary {permissions_boundary!r}", values.BOUNDARY_ALLOWED
             )
+        if not values.key_arn(encryption_key):
+            raise self._invalid(f"{self!r}: encryption_key {encryption_key!r}", values.KEY_ALLOWED)
+        self.encryption_key = encryption_key
         if payload not in values.PAYLOAD:
             allowed = " or ".join(map(repr, values.PAYLOAD))
             raise self._invalid(f"{self!r}: payload {payload!r}", allowed)
@@ -261,6 +268,12 @@ class Construct:
         if not isinstance(value, bool):
             raise self.invalid(what, value, "True or False")
         return value
+
+    def key_of(self, encryption_key: str | None) -> str | None:
+        """The KMS key that encrypts this: its own, else the app's; None for AWS's."""
+        if not values.key_arn(encryption_key):
+            raise self.invalid("encryption_key", encryption_key, values.KEY_ALLOWED)
+        return encryption_key or self.app.encryption_key
 
     def choice(self, what: str, value: object, allowed: Sequence[str]) -> None:
         """Refuse a value that is neither None nor one of those."""

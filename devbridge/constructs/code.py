@@ -51,6 +51,7 @@ class Code(Construct):
         vpc: Vpc | None,
         tags: Mapping[str, str],
         permissions_boundary: str | None,
+        encryption_key: str | None,
         transform: Transform | None,
     ) -> None:
         super().__init__(app, name, transform=transform)
@@ -73,6 +74,7 @@ class Code(Construct):
             raise self.invalid(
                 "permissions_boundary", permissions_boundary, values.BOUNDARY_ALLOWED
             )
+        self.encryption_key = self.key_of(encryption_key)
         self.bind = bound(self, bind)
         self.permissions = _permissions(self, permissions)
         self.runtime = runtime

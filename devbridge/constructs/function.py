@@ -32,6 +32,7 @@ class Function(Code):
         runtime: the Python it runs on, by default that of the app's interpreter.
         architecture, environment, bind, permissions, copy_files, install, log_retention, vpc, tags,
             permissions_boundary: as for Job.
+        encryption_key: the ARN of a KMS key for its logs and its environment; by default the app's.
         transform: called with its `troposphere.awslambda.Function`.
 
     Raises:
@@ -57,6 +58,7 @@ class Function(Code):
         vpc: Vpc | None = None,
         tags: Mapping[str, str] = {},
         permissions_boundary: str | None = None,
+        encryption_key: str | None = None,
         transform: Transform | None = None,
     ) -> None:
         super().__init__(
@@ -74,6 +76,7 @@ class Function(Code):
             vpc=vpc,
             tags=tags,
             permissions_boundary=permissions_boundary,
+            encryption_key=encryption_key,
             transform=transform,
         )
         if "PATH" in environment:

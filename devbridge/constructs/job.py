@@ -65,6 +65,10 @@ class Job(Code):
         tags: of its resources, besides those of the app; 40 at most, without "aws:".
         permissions_boundary: the ARN of a managed policy that its role cannot exceed; by default
             the app's.
+        encryption_key: the ARN of a KMS key for its logs, payloads and results; by default the
+            app's.
+        image: what its builds run in, by its digest, in place of AWS's base image for its Python:
+            that image as it was reviewed, or a mirror of it.
         container: the image's folder and the command; for runtime "container", and only for it.
         transform: called with its `troposphere.codebuild.Project`.
 
@@ -97,6 +101,8 @@ class Job(Code):
         vpc: Vpc | None = None,
         tags: Mapping[str, str] = {},
         permissions_boundary: str | None = None,
+        encryption_key: str | None = None,
+        image: str | None = None,
         container: Container | None = None,
         transform: Transform | None = None,
     ) -> None:
@@ -115,6 +121,7 @@ class Job(Code):
             vpc=vpc,
             tags=tags,
             permissions_boundary=permissions_boundary,
+            encryption_key=encryption_key,
             transform=transform,
         )
         for key in ("PATH", "HOME"):
@@ -136,7 +143,10 @@ class Job(Code):
         ):
             raise self.invalid("concurrency", concurrency, "a whole number from 1 to 1000, or None")
         self.choice("offline", offline, values.OFFLINE)
+        if not values.image(image):
+            raise self.invalid("image", image, values.IMAGE_ALLOWED)
         self.choice("payload", payload, values.PAYLOAD)
+        self.image = image
         self.live = self.flag("enable_live_dev", enable_live_dev)
         """Whether `devbridge dev` runs it on the laptop."""
         if runtime == _CONTAINER:
@@ -169,6 +179,7 @@ class Job(Code):
             ("handler", handler),
             ("copy_files", self.copy_files),
             ("install", self.install),
+            ("image", self.image),
         ):
             if value:
                 allowed = "not with runtime='container': what runs is what the Dockerfile says"

@@ -9,7 +9,7 @@ from devbridge.constructs.values import Duration
 
 
 class Queue(Construct):
-    """An SQS queue, encrypted.
+    """An SQS queue, encrypted, and closed to what is not TLS.
 
     Args:
         fifo: in order and exactly once, at a lower rate.
@@ -20,6 +20,7 @@ class Queue(Construct):
             deleted; a FIFO queue needs a FIFO one, a standard queue a standard one.
         max_receives: 1 to 1000.
         removal: as for Table.
+        encryption_key: as for Table.
         transform: called with its `troposphere.sqs.Queue`.
 
     Raises:
@@ -37,6 +38,7 @@ class Queue(Construct):
         dead_letter: Queue | None = None,
         max_receives: int = 3,
         removal: Removal | None = None,
+        encryption_key: str | None = None,
         transform: Transform | None = None,
     ) -> None:
         super().__init__(app, name, transform=transform)
@@ -58,6 +60,7 @@ class Queue(Construct):
         if type(max_receives) is not int or not 1 <= max_receives <= 1000:
             raise self.invalid("max_receives", max_receives, "a whole number from 1 to 1000")
         self.choice("removal", removal, values.REMOVALS)
+        self.encryption_key = self.key_of(encryption_key)
         self.visibility_timeout = hidden
         self.retention = kept
         self.dead_letter = dead_letter
@@ -67,10 +70,12 @@ class Queue(Construct):
 
 
 class Topic(Construct):
-    """An SNS topic.
+    """An SNS topic, to which is published over TLS only.
 
     Args:
         fifo: in order and exactly once; only SQS queues can subscribe.
+        encryption_key: as for Table. AWS's own services publish to it only if the key's policy
+            admits them.
         transform: called with its `troposphere.sns.Topic`.
 
     Raises:
@@ -78,8 +83,15 @@ class Topic(Construct):
     """
 
     def __init__(
-        self, app: App, name: str, *, fifo: bool = False, transform: Transform | None = None
+        self,
+        app: App,
+        name: str,
+        *,
+        fifo: bool = False,
+        encryption_key: str | None = None,
+        transform: Transform | None = None,
     ) -> None:
         super().__init__(app, name, transform=transform)
+        self.encryption_key = self.key_of(encryption_key)
         self.fifo = self.flag("fifo", fifo)
         self.register()

@@ -11,12 +11,16 @@ class Secret(Construct):
 
     It is in no template and in no environment variable; who binds it fetches it when it starts.
 
+    Args:
+        encryption_key: as for Table; it counts from the next `devbridge secrets set` on.
+
     Raises:
         InvalidValue, DuplicateName: see Construct.
     """
 
-    def __init__(self, app: App, name: str) -> None:
+    def __init__(self, app: App, name: str, *, encryption_key: str | None = None) -> None:
         super().__init__(app, name)
+        self.encryption_key = self.key_of(encryption_key)
         self.register()
 
 

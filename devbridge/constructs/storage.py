@@ -18,6 +18,10 @@ class Table(Construct):
         sort_key: name of the sort key's attribute, if there is one.
         removal: what becomes of it when it is taken out of the app or the stage is removed:
             "retain" or "delete". By default a dev stage deletes and a deployed one retains.
+        encryption_key: the ARN of a KMS key; by default the app's, else one of AWS's.
+        point_in_time_recovery: keep what the table was for 35 days; AWS bills it by its size.
+        deletion_protection: nobody can delete it before that is taken off, as `devbridge remove
+            --delete-data` does; on stages where it is retained.
         transform: called with its `troposphere.dynamodb.Table`.
 
     Raises:
@@ -32,6 +36,9 @@ class Table(Construct):
         partition_key: str,
         sort_key: str | None = None,
         removal: Removal | None = None,
+        encryption_key: str | None = None,
+        point_in_time_recovery: bool = False,
+        deletion_protection: bool = False,
         transform: Transform | None = None,
     ) -> None:
         super().__init__(app, name, transform=transform)
@@ -43,6 +50,11 @@ class Table(Construct):
         if partition_key == sort_key:
             raise self.invalid("sort_key", sort_key, "a name other than the partition key's")
         self.choice("removal", removal, values.REMOVALS)
+        self.encryption_key = self.key_of(encryption_key)
+        self.point_in_time_recovery = self.flag("point_in_time_recovery", point_in_time_recovery)
+        self.deletion_protection = self.flag("deletion_protection", deletion_protection)
+        if deletion_protection and removal == "delete":
+            raise self.invalid("deletion_protection", True, "not with removal='delete'")
         self.partition_key = partition_key
         self.sort_key = sort_key
         self.removal = removal
@@ -55,6 +67,7 @@ class Bucket(Construct):
     Args:
         versioned: keep what was overwritten or deleted.
         removal: as for Table; a bucket that is deleted is emptied first.
+        encryption_key: as for Table.
         transform: called with its `troposphere.s3.Bucket`.
 
     Raises:
@@ -68,10 +81,12 @@ class Bucket(Construct):
         *,
         versioned: bool = False,
         removal: Removal | None = None,
+        encryption_key: str | None = None,
         transform: Transform | None = None,
     ) -> None:
         super().__init__(app, name, transform=transform)
         self.choice("removal", removal, values.REMOVALS)
+        self.encryption_key = self.key_of(encryption_key)
         self.versioned = self.flag("versioned", versioned)
         self.removal = removal
         self.register()

@@ -85,6 +85,12 @@ ROUTE_ALLOWED: Final = (
     f"a method, a space and a path, such as 'POST /orders/{{id}}' (methods: {_HTTP_METHODS};"
     " names in braces once each; '{name+}' at the end only)"
 )
+KEY_ALLOWED: Final = (
+    "the ARN of a KMS key: 'arn:aws:kms:eu-west-1:123456789012:key/...' (of an alias: its key's)"
+)
+IMAGE_ALLOWED: Final = "an image by its digest: 'public.ecr.aws/lambda/python@sha256:...'"
+RATE: Final = (0, 1_000_000)
+"""Requests a second, and at once, that a throttle may name; AWS's own quotas are lower."""
 PLAIN: Final = "strings without NUL, and without '{{resolve:', which CloudFormation would replace"
 
 Problem = tuple[str, str]
@@ -93,6 +99,8 @@ Problem = tuple[str, str]
 # CodeBuild's bounds, the tightest among the services that are tagged.
 _TAG_KEY = re.compile(r"[\w .:/=+@-]{1,127}")
 _TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,255}")
+_KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+", re.ASCII)
+_IMAGE = re.compile(r"[a-z0-9.-]+(?::\d+)?(?:/[a-z0-9._-]+)+@sha256:[0-9a-f]{64}", re.ASCII)
 _BOUNDARY = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]{1,512}", re.ASCII)
 
 
@@ -245,6 +253,16 @@ def preload_problem(modules: object) -> Problem | None:
 def boundary(value: object) -> bool:
     """Whether this is None, or the ARN of a managed policy."""
     return value is None or (isinstance(value, str) and bool(_BOUNDARY.fullmatch(value)))
+
+
+def key_arn(value: object) -> bool:
+    """Whether this is None, or the ARN of a KMS key."""
+    return value is None or (isinstance(value, str) and bool(_KEY.fullmatch(value)))
+
+
+def image(value: object) -> bool:
+    """Whether this is None, or an image by its digest."""
+    return value is None or (isinstance(value, str) and bool(_IMAGE.fullmatch(value)))
 
 
 def strings(value: object) -> tuple[str, ...] | None:

@@ -9,6 +9,7 @@ What binding gives, and nothing beyond it:
 - Secret: read its own SSM parameter.
 - Function: invoke it. Job: invoke its invoker, which starts, cancels and tells of runs.
 - Config, Api: nothing; a value and a URL are all that there is.
+- What has an `encryption_key`: encrypt and decrypt with that key.
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ _QUEUE: Final = _of(
     "GetQueueAttributes",
     "GetQueueUrl",
 )
+KEY_USE: Final = _of("kms", "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey")
 _INVOKE: Final = ("lambda:InvokeFunction",)
 
 INLINE_LIMIT: Final = 10_000
@@ -88,8 +90,9 @@ def grants(bind: Iterable[Bindable], stage: str) -> list[Json]:
     """The statements that binding gives: one for each kind of access, to keep policies small."""
     merged: dict[tuple[str, ...], list[Any]] = {}
     for target in bind:
-        for actions, resources in _granted(target, stage):
-            merged.setdefault(actions, []).extend(resources)
+        for actions, resources in (*_granted(target, stage), *_decrypting(target)):
+            known = merged.setdefault(actions, [])
+            known.extend(each for each in resources if each not in known)
     return [allow(actions, resources) for actions, resources in merged.items()]
 
 
@@ -114,6 +117,14 @@ def _granted(target: Bindable, stage: str) -> Iterator[Grant]:
             yield _INVOKE, [arn_of(names.logical(target, "Invoker"))]
 
 
+def _decrypting(target: Bindable) -> Iterator[Grant]:
+    """What its data is encrypted with, as AWS's services ask of who uses them."""
+    match target:
+        case Table() | Bucket() | Queue() | Topic() | Secret():
+            if target.encryption_key:
+                yield KEY_USE, [target.encryption_key]
+
+
 def permitted(permissions: Sequence[Permission]) -> list[Json]:
     """The statements that `permissions` give."""
     return [allow(item["actions"], item["resources"]) for item in permissions]
@@ -135,12 +146,12 @@ def logs_of(*log_groups: str) -> Json:
     )
 
 
-def tls_only(*resources: Any) -> Json:
-    """The statement of a bucket's policy that refuses everybody who does not use TLS."""
+def tls_only(*resources: Any, action: str = "s3:*") -> Json:
+    """The statement of a resource's policy that refuses everybody who does not use TLS."""
     return {
         "Effect": "Deny",
         "Principal": "*",
-        "Action": "s3:*",
+        "Action": action,
         "Resource": list(resources),
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }

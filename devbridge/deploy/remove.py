@@ -251,7 +251,7 @@ def _delete(cloud: Access, resource: Resource, on_progress: OnProgress) -> bool:
         buckets.delete(cloud, resource.name, resource.label, on_progress)
         return True
     deleters: dict[str, Callable[[], Any]] = {
-        TABLE: lambda: cloud.client("dynamodb").delete_table(TableName=resource.name),
+        TABLE: lambda: _delete_table(cloud, resource.name),
         QUEUE: lambda: cloud.client("sqs").delete_queue(QueueUrl=resource.name),
         LOG_GROUP: lambda: cloud.client("logs").delete_log_group(logGroupName=resource.name),
     }
@@ -266,6 +266,14 @@ def _delete(cloud: Access, resource: Resource, on_progress: OnProgress) -> bool:
             raise
     on_progress(_done(resource.type, resource.label))
     return True
+
+
+def _delete_table(cloud: Access, name: str) -> None:
+    dynamodb = cloud.client("dynamodb")
+    if dynamodb.describe_table(TableName=name)["Table"].get("DeletionProtectionEnabled"):
+        dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+        dynamodb.get_waiter("table_exists").wait(TableName=name)  # until it is ACTIVE again
+    dynamodb.delete_table(TableName=name)
 
 
 def _is_gone(error: Any) -> bool:

@@ -1,6 +1,7 @@
 """The values of an app's secrets: SSM parameters of type SecureString, in no template.
 
-Each is ``/devbridge/<app>/<stage>/secrets/<name>``, encrypted with the account's key for SSM.
+Each is ``/devbridge/<app>/<stage>/secrets/<name>``, encrypted with the secret's key, or with the
+account's for SSM.
 """
 
 from __future__ import annotations
@@ -23,8 +24,18 @@ def parameter(app_name: str, stage: str, name: str) -> str:
     return f"{_folder(app_name, stage)}{name}"
 
 
-def set_secret(cloud: Access, app_name: str, stage: str, name: str, value: str) -> None:
+def set_secret(
+    cloud: Access,
+    app_name: str,
+    stage: str,
+    name: str,
+    value: str,
+    encryption_key: str | None = None,
+) -> None:
     """Store a secret's value, in place of the one that it may have.
+
+    Args:
+        encryption_key: the ARN of a KMS key; None for the account's key for SSM.
 
     Raises:
         InvalidValue: the value is empty, or over 4096 bytes: SSM's standard tier allows no more.
@@ -38,7 +49,8 @@ def set_secret(cloud: Access, app_name: str, stage: str, name: str, value: str) 
         )
     ssm = cloud.client("ssm")
     parameter_name = parameter(app_name, stage, name)
-    ssm.put_parameter(Name=parameter_name, Value=value, Type="SecureString", Overwrite=True)
+    key = {"KeyId": encryption_key} if encryption_key else {}
+    ssm.put_parameter(Name=parameter_name, Value=value, Type="SecureString", Overwrite=True, **key)
     # PutParameter refuses tags together with Overwrite.
     tags = {"devbridge:app": app_name, "devbridge:stage": stage}
     ssm.add_tags_to_resource(

@@ -67,6 +67,7 @@ OPERATIONS: Final = {
     "dynamodb": (
         "DeleteTable",
         "DescribeTable",
+        "UpdateTable",
     ),
     "ecr": (
         "BatchGetImage",

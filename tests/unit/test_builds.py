@@ -30,7 +30,12 @@ class There:
         self.builds = self.runs_of()
 
     def runs_of(
-        self, *, container: bool = False, inline: bool = False, project: str = PROJECT
+        self,
+        *,
+        container: bool = False,
+        inline: bool = False,
+        project: str = PROJECT,
+        encryption_key: str | None = None,
     ) -> Builds:
         return Builds(
             self.codebuild.client,
@@ -42,6 +47,7 @@ class There:
             bucket=BUCKET,
             container=container,
             inline=inline,
+            encryption_key=encryption_key,
         )
 
     def keys(self) -> list[str]:
@@ -274,6 +280,13 @@ def test_a_builds_record_has_a_pointer_to_its_payload_and_nothing_of_it() -> Non
     assert "4111" not in json.dumps(there.codebuild.builds[job_id])
     assert there.keys() == [PAYLOAD]
     assert there.object(PAYLOAD) == b'{"card":4111}'
+
+
+def test_a_payload_is_encrypted_with_the_key_that_is_named() -> None:
+    there, key = There(), "arn:aws:kms:eu-west-1:123456789012:key/1"
+    there.runs_of(encryption_key=key).start(b"1", key="k", remember=False)
+    head = there.s3.head_object(Bucket=BUCKET, Key=PAYLOAD)
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key)
 
 
 def test_of_two_payloads_with_one_key_the_first_counts_as_in_devbridge_dev() -> None:

@@ -246,7 +246,7 @@ def shown(value: object) -> str:
 
 
 def test_every_construct_with_options_has_a_table_of_them() -> None:
-    without = {"App", "Container", "Permission", "Secret"}
+    without = {"App", "Container", "Permission"}
     assert OPTIONS.keys() == set(devbridge.__all__) - without
 
 

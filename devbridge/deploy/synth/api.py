@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+import json
+from typing import Any, Final
 
 from devbridge.constructs import Api, Cors, Function, JwtAuthorizer
 from devbridge.deploy import names
 from devbridge.deploy.policies import arn, arn_of, attribute, ref, sub
 from devbridge.deploy.synth.stack import Stack
+
+_ACCESS_LOG: Final = json.dumps(
+    {
+        name: f"$context.{value}"
+        for name, value in {
+            "requestId": "requestId",
+            "time": "requestTime",
+            "ip": "identity.sourceIp",
+            "route": "routeKey",
+            "path": "path",
+            "status": "status",
+            "responseLength": "responseLength",
+            "latency": "responseLatency",
+            "error": "error.messageString",
+            "integrationError": "integrationErrorMessage",
+            "authorizerError": "authorizer.error",
+        }.items()
+    }
+).replace('"$context.error.messageString"', "$context.error.messageString")
+"""A line of JSON a request; `error` is quoted by API Gateway. No body, no header, no query."""
 
 
 def add_api(stack: Stack, api: Api) -> None:
@@ -53,6 +74,22 @@ def add_api(stack: Stack, api: Api) -> None:
     stage = apigatewayv2.Stage(
         f"{title}Stage", ApiId=ref(title), StageName="$default", AutoDeploy=True
     )
+    if api.throttle:
+        stage.DefaultRouteSettings = apigatewayv2.RouteSettings(
+            ThrottlingRateLimit=api.throttle.rate_limit,
+            ThrottlingBurstLimit=api.throttle.burst_limit,
+        )
+    if api.access_log:
+        group = stack.add_log_group(
+            label,
+            f"{title}Logs",
+            f"/aws/vendedlogs/{api.app.name}-{stack.stage}-{api.name}",
+            api.log_days,
+            api.encryption_key,
+        )
+        stage.AccessLogSettings = apigatewayv2.AccessLogSettings(
+            DestinationArn=arn_of(group), Format=_ACCESS_LOG
+        )
     stack.add(label, stage)
     stack.output(api, "Url", attribute(title, "ApiEndpoint"))
 

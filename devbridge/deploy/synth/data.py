@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Final
+
 from devbridge.constructs import Bucket, Queue, Table, Topic
 from devbridge.deploy import names
-from devbridge.deploy.policies import arn_of, document, ref, sub, tls_only
-from devbridge.deploy.synth.stack import Stack, keep
+from devbridge.deploy.changes import references
+from devbridge.deploy.policies import Json, arn_of, document, ref, sub, tls_only
+from devbridge.deploy.synth.stack import Stack, is_kept, keep
+
+_OWNER_MAY: Final = (
+    "AddPermission",
+    "DeleteTopic",
+    "GetTopicAttributes",
+    "ListSubscriptionsByTopic",
+    "Publish",
+    "RemovePermission",
+    "SetTopicAttributes",
+    "Subscribe",
+)
+"""Of the policy that SNS gives a topic which is made without one (SNS, access control)."""
 
 
 def add_table(stack: Stack, table: Table) -> None:
@@ -23,6 +39,17 @@ def add_table(stack: Stack, table: Table) -> None:
         ],
         BillingMode="PAY_PER_REQUEST",
     )
+    if table.encryption_key:
+        resource.SSESpecification = dynamodb.SSESpecification(
+            SSEEnabled=True, SSEType="KMS", KMSMasterKeyId=table.encryption_key
+        )
+    if table.point_in_time_recovery:
+        resource.PointInTimeRecoverySpecification = dynamodb.PointInTimeRecoverySpecification(
+            PointInTimeRecoveryEnabled=True
+        )
+    # What is to go could not.
+    if table.deletion_protection and is_kept(table.removal, stack.settings.mode):
+        resource.DeletionProtectionEnabled = True
     keep(resource, table.removal, stack.settings.mode)
     title = stack.add_main(table, resource)
     stack.output(table, "Table", ref(title))
@@ -43,13 +70,7 @@ def add_bucket(stack: Stack, bucket: Bucket) -> None:
             Rules=[s3.OwnershipControlsRule(ObjectOwnership="BucketOwnerEnforced")]
         ),
         BucketEncryption=s3.BucketEncryption(
-            ServerSideEncryptionConfiguration=[
-                s3.ServerSideEncryptionRule(
-                    ServerSideEncryptionByDefault=s3.ServerSideEncryptionByDefault(
-                        SSEAlgorithm="AES256"
-                    )
-                )
-            ]
+            ServerSideEncryptionConfiguration=[_encryption(bucket.encryption_key)]
         ),
     )
     if bucket.versioned:
@@ -57,7 +78,7 @@ def add_bucket(stack: Stack, bucket: Bucket) -> None:
     keep(resource, bucket.removal, stack.settings.mode)
     title = stack.add_main(bucket, resource)
     stack.output(bucket, "Bucket", ref(title))
-    if stack.settings.tls:
+    if stack.settings.tls and not _has_policy(stack, title, "AWS::S3::BucketPolicy"):
         statement = tls_only(arn_of(title), sub(f"${{{title}.Arn}}/*"))
         policy = s3.BucketPolicy(
             names.logical(bucket, "Policy"), Bucket=ref(title), PolicyDocument=document([statement])
@@ -67,6 +88,25 @@ def add_bucket(stack: Stack, bucket: Bucket) -> None:
         stack.add(str(bucket), policy)
 
 
+def _encryption(key: str | None) -> Any:
+    from troposphere import s3  # noqa: PLC0415
+
+    if key is None:
+        default = s3.ServerSideEncryptionByDefault(SSEAlgorithm="AES256")
+        return s3.ServerSideEncryptionRule(ServerSideEncryptionByDefault=default)
+    default = s3.ServerSideEncryptionByDefault(SSEAlgorithm="aws:kms", KMSMasterKeyID=key)
+    # One key a bucket, not one request to KMS an object: it is cheaper.
+    return s3.ServerSideEncryptionRule(ServerSideEncryptionByDefault=default, BucketKeyEnabled=True)
+
+
+def _has_policy(stack: Stack, title: str, *kinds: str) -> bool:
+    """Whether the user has added a policy for this resource, which then is the only one."""
+    return any(
+        resource.resource_type in kinds and title in references(resource.to_dict())
+        for resource in stack.app.resources
+    )
+
+
 def add_queue(stack: Stack, queue: Queue) -> None:
     from troposphere import sqs  # noqa: PLC0415
 
@@ -74,8 +114,11 @@ def add_queue(stack: Stack, queue: Queue) -> None:
         names.logical(queue),
         VisibilityTimeout=int(queue.visibility_timeout.total_seconds()),
         MessageRetentionPeriod=int(queue.retention.total_seconds()),
-        SqsManagedSseEnabled=True,
     )
+    if queue.encryption_key:
+        resource.KmsMasterKeyId = queue.encryption_key
+    else:
+        resource.SqsManagedSseEnabled = True
     if queue.fifo:
         resource.FifoQueue = True
     if queue.dead_letter:
@@ -86,6 +129,15 @@ def add_queue(stack: Stack, queue: Queue) -> None:
     keep(resource, queue.removal, stack.settings.mode)
     title = stack.add_main(queue, resource)
     stack.output(queue, "Queue", ref(title))
+    kinds = ("AWS::SQS::QueuePolicy", "AWS::SQS::QueueInlinePolicy")
+    if stack.settings.tls and not _has_policy(stack, title, *kinds):
+        policy = sqs.QueuePolicy(
+            names.logical(queue, "Policy"),
+            Queues=[ref(title)],
+            PolicyDocument=document([tls_only(arn_of(title), action="sqs:*")]),
+        )
+        keep(policy, queue.removal, stack.settings.mode)
+        stack.add(str(queue), policy)
 
 
 def add_topic(stack: Stack, topic: Topic) -> None:
@@ -96,5 +148,29 @@ def add_topic(stack: Stack, topic: Topic) -> None:
         resource.FifoTopic = True
         # The names that CloudFormation makes have no ".fifo" at their end, which SNS wants.
         resource.TopicName = f"{topic.app.name}-{stack.stage}-{topic.name}.fifo"
+    if topic.encryption_key:
+        resource.KmsMasterKeyId = topic.encryption_key
     title = stack.add_main(topic, resource)
     stack.output(topic, "Topic", ref(title))
+    kinds = ("AWS::SNS::TopicPolicy", "AWS::SNS::TopicInlinePolicy")
+    if stack.settings.tls and not _has_policy(stack, title, *kinds):
+        policy = sns.TopicPolicy(
+            names.logical(topic, "Policy"),
+            Topics=[ref(title)],
+            PolicyDocument=document(_topic_statements(title)),
+        )
+        stack.add(str(topic), policy)
+
+
+def _topic_statements(title: str) -> Sequence[Json]:
+    """What a topic without a policy allows, which a policy replaces, and nothing without TLS."""
+    owner = {
+        "Sid": "__default_statement_ID",
+        "Effect": "Allow",
+        "Principal": {"AWS": "*"},
+        "Action": [f"sns:{action}" for action in _OWNER_MAY],
+        "Resource": ref(title),
+        "Condition": {"StringEquals": {"AWS:SourceOwner": ref("AWS::AccountId")}},
+    }
+    # A topic's policy takes no wildcards that mean more than SNS has for topics.
+    return [owner, tls_only(ref(title), action="sns:Publish")]

@@ -25,6 +25,7 @@ def add_function(stack: Stack, function: Function) -> None:
             *grants(function.bind, stack.stage),
             *permitted(function.permissions),
             logs_of(log_group),
+            *decrypting(function.encryption_key),
         ],
         function,
     )
@@ -41,6 +42,8 @@ def add_function(stack: Stack, function: Function) -> None:
         DependsOn=log_group,
         Environment=checked_environment(function, stack.environment(function)),
     )
+    if function.encryption_key:
+        resource.KmsKeyArn = function.encryption_key
     if function.vpc:
         resource.VpcConfig = awslambda.VPCConfig(
             SubnetIds=list(function.vpc.subnets),
@@ -48,6 +51,12 @@ def add_function(stack: Stack, function: Function) -> None:
         )
     title = stack.add_main(function, resource, function.tags)
     stack.output(function, "Function", ref(title))
+
+
+def decrypting(*keys: str | None) -> list[Json]:
+    """What Lambda needs to give a function its environment, if that is encrypted with keys."""
+    found = sorted({key for key in keys if key})
+    return [allow(["kms:Decrypt"], found)] if found else []
 
 
 def _network(function: Function) -> list[Json]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
 from devbridge.constructs import Job
 from devbridge.deploy import names
 from devbridge.deploy.policies import (
+    KEY_USE,
     Json,
     allow,
     arn,
@@ -17,6 +19,7 @@ from devbridge.deploy.policies import (
     logs_of,
     permitted,
     ref,
+    sub,
 )
 from devbridge.deploy.principal import trust
 from devbridge.deploy.synth.buildspecs import (
@@ -57,6 +60,10 @@ _MACHINE: Final = {
 }
 
 
+_PRIVATE = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.[a-z.]+/([^@:]+)")
+"""An image of ECR: its account, region and repository."""
+
+
 def has_project(job: Job, settings: Settings) -> bool:
     """Whether the job's project can run it: on a deployed stage, or where the laptop may not."""
     return has_invoker(job, settings) or policy(job, settings) == "cloud"
@@ -81,14 +88,15 @@ def add_jobs(stack: Stack, jobs: Sequence[Job]) -> None:
         "InvokerLogs",
         names.invoker_log_group(stack.app.name, stack.stage),
         LOG_DAYS,
+        stack.app.encryption_key,
     )
     stubs = [job for job in jobs if not has_invoker(job, stack.settings)]
     if stubs:
         real = [job for job in stubs if has_project(job, stack.settings)]
-        statements = [*_bridge(stack), logs_of(logs), *_builds(stack, real)]
+        statements = [*_bridge(stack), logs_of(logs), *_builds(stack, real), *_keys(stubs)]
         stack.role("the stubs", "StubRole", [trust("lambda.amazonaws.com")], statements)
     if invoked := [job for job in jobs if job not in stubs]:
-        statements = [logs_of(logs), *_builds(stack, invoked)]
+        statements = [logs_of(logs), *_builds(stack, invoked), *_keys(invoked)]
         stack.role("the invokers", "InvokerRole", [trust("lambda.amazonaws.com")], statements)
     for job in jobs:
         _add_project(stack, job)
@@ -209,6 +217,9 @@ def _delays(job: Job) -> list[float]:
 def _image(stack: Stack, job: Job) -> str:
     if job.container:
         return stack.assets.images[job.name]
+    # The embedded cloud runs no images, and knows Pythons by their tags.
+    if job.image and stack.settings.tls:
+        return job.image
     tag = stack.runtime(job).removeprefix("python")
     suffix = "-arm64" if job.architecture == "arm64" else ""
     return f"public.ecr.aws/lambda/python:{tag}{suffix}"
@@ -237,6 +248,8 @@ def _runner_variables(stack: Stack, job: Job) -> dict[str, str]:
     }
     if job.inline:
         found["DEVBRIDGE_INLINE"] = "1"
+    if job.encryption_key:
+        found["DEVBRIDGE_KEY"] = job.encryption_key
     if job.concurrency:
         found["DEVBRIDGE_CONCURRENCY"] = str(job.concurrency)
     return found
@@ -246,11 +259,7 @@ def _run_in_build(stack: Stack, job: Job) -> list[Json]:
     """What a build needs beside what its job does."""
     if job.container:
         repository = stack.assets.images[job.name].partition("/")[2].rpartition(":")[0]
-        pull = ["BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer"]
-        return [
-            allow(["ecr:GetAuthorizationToken"], ["*"]),
-            allow([f"ecr:{action}" for action in pull], [arn("ecr", f"repository/{repository}")]),
-        ]
+        return _pull(arn("ecr", f"repository/{repository}"))
     bucket = stack.assets.bucket
     own = f"{job.app.name}/{stack.stage}/{job.name}/*"
     statements = [
@@ -265,7 +274,22 @@ def _run_in_build(stack: Stack, job: Job) -> list[Json]:
     if job.concurrency:
         actions = ["codebuild:ListBuildsForProject", "codebuild:BatchGetBuilds"]
         statements.append(allow(actions, [_project_arn(stack, job)]))
+    if job.encryption_key:
+        statements.append(allow(KEY_USE, [job.encryption_key]))
+    if found := _PRIVATE.match(_image(stack, job)):
+        account, region, repository = found.groups()
+        place = f"arn:${{AWS::Partition}}:ecr:{region}:{account}:repository/{repository}"
+        statements += _pull(sub(place))
     return statements
+
+
+def _pull(repository: Any) -> list[Json]:
+    """What CodeBuild needs to run an image of an ECR repository."""
+    pull = ["BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer"]
+    return [
+        allow(["ecr:GetAuthorizationToken"], ["*"]),
+        allow([f"ecr:{action}" for action in pull], [repository]),
+    ]
 
 
 def _network(job: Job) -> list[Json]:
@@ -329,6 +353,12 @@ def _builds(stack: Stack, jobs: Sequence[Job]) -> list[Json]:
     ]
 
 
+def _keys(jobs: Sequence[Job]) -> list[Json]:
+    """What an invoker needs for its environment, and for payloads and results."""
+    keys = sorted({job.encryption_key for job in jobs if job.encryption_key})
+    return [allow(KEY_USE, keys)] if keys else []
+
+
 def _add_invoker(stack: Stack, job: Job) -> None:
     from troposphere import awslambda  # noqa: PLC0415
 
@@ -348,6 +378,8 @@ def _add_invoker(stack: Stack, job: Job) -> None:
             environment["DEVBRIDGE_CONTAINER"] = "1"
         if job.inline:
             environment["DEVBRIDGE_INLINE"] = "1"
+        if job.encryption_key:
+            environment["DEVBRIDGE_KEY"] = job.encryption_key
     key = stack.assets.invoker if deployed else stack.assets.stub
     what = "starts builds of" if deployed else "forwards to devbridge dev"
     resource = awslambda.Function(
@@ -363,4 +395,6 @@ def _add_invoker(stack: Stack, job: Job) -> None:
         LoggingConfig=awslambda.LoggingConfig(LogGroup=ref("InvokerLogs")),
         Environment=checked_environment(job, environment),
     )
+    if job.encryption_key:
+        resource.KmsKeyArn = job.encryption_key
     stack.add(str(job), resource, job.tags)

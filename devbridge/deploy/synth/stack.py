@@ -265,7 +265,9 @@ class Stack:
     def log_group(self, code: Job | Function, name: str) -> str:
         """The log group of a job or function."""
         title = names.logical(code, "Logs")
-        return self.add_log_group(str(code), title, name, code.log_days, code.tags)
+        return self.add_log_group(
+            str(code), title, name, code.log_days, code.encryption_key, code.tags
+        )
 
     def add_log_group(
         self,
@@ -273,14 +275,17 @@ class Stack:
         title: str,
         name: str,
         days: int | None,
+        key: str | None,
         tags: Mapping[str, str] | None = None,
     ) -> str:
-        """Add a log group; `days` is how long it keeps logs, None is for ever."""
+        """Add a log group; `days` is how long it keeps logs, None is for ever; `key` encrypts."""
         from troposphere import logs  # noqa: PLC0415
 
         group = logs.LogGroup(title, LogGroupName=name)
         if days is not None:
             group.RetentionInDays = days
+        if key is not None:
+            group.KmsKeyId = key
         return self.add(label, group, tags)
 
     def runtime(self, code: Job | Function) -> str:
@@ -314,9 +319,17 @@ def checked_environment(construct: Construct, environment: Mapping[str, Any]) ->
     return awslambda.Environment(Variables=dict(environment))
 
 
-def keep(resource: Any, removal: Literal["retain", "delete"] | None, mode: names.Mode) -> None:
-    """Set what becomes of a resource that is taken out; by default a dev stage deletes it."""
-    policy = removal or ("delete" if mode == "dev" else "retain")
+Removal = Literal["retain", "delete"] | None
+
+
+def is_kept(removal: Removal, mode: names.Mode) -> bool:
+    """Whether a resource that is taken out is retained; by default a dev stage deletes it."""
+    return removal == "retain" or (removal is None and mode == "deployed")
+
+
+def keep(resource: Any, removal: Removal, mode: names.Mode) -> None:
+    """Set what becomes of a resource that is taken out."""
+    policy = "retain" if is_kept(removal, mode) else "delete"
     resource.UpdateReplacePolicy = policy.capitalize()
     # What a creation that fails has made holds nothing yet, and must not stand in the way.
     resource.DeletionPolicy = "RetainExceptOnCreate" if policy == "retain" else "Delete"

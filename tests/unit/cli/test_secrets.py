@@ -38,6 +38,7 @@ class Ssm:
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
         self.tags: dict[str, dict[str, str]] = {}
+        self.keys: dict[str, str | None] = {}
         self.calls = 0
 
     def put_parameter(self, **given: Any) -> None:
@@ -45,6 +46,7 @@ class Ssm:
         assert given["Overwrite"]
         assert "Tags" not in given, "AWS refuses tags with Overwrite"
         self.values[given["Name"]] = given["Value"]
+        self.keys[given["Name"]] = given.get("KeyId")
 
     def add_tags_to_resource(self, **given: Any) -> None:
         assert given["ResourceType"] == "Parameter"
@@ -116,6 +118,18 @@ def test_a_value_from_standard_input_is_stored_encrypted_and_tagged(there: FakeC
     assert there.ssm.tags == {KEY: {"devbridge:app": "demo", "devbridge:stage": "ann"}}
     secrets("set", "stripe-key", stdin="ключ\n\n".encode())
     assert there.ssm.values == {KEY: "ключ\n"}
+
+
+def test_a_value_is_encrypted_with_the_key_that_app_py_names(
+    there: FakeCloud, config: Config
+) -> None:
+    secrets("set", "stripe-key", stdin=b"x")
+    assert there.ssm.keys == {KEY: None}
+    arn = "arn:aws:kms:eu-west-1:123456789012:key/1"
+    app = config.root / "app.py"
+    app.write_text(app.read_text().replace('App("demo")', f'App("demo", encryption_key="{arn}")'))
+    secrets("set", "stripe-key", stdin=b"x")
+    assert there.ssm.keys == {KEY: arn}
 
 
 def test_a_value_from_a_file_is_stored_as_it_is(there: FakeCloud, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -161,3 +162,60 @@ def test_an_app_beside_the_package_with_a_name_like_it_is_the_users() -> None:
     made: dict[str, Any] = {"App": App}
     exec(compile("app = App('demo')", str(file), "exec"), made)  # noqa: S102
     assert made["app"].root == file.parent
+
+
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
+OTHER = "arn:aws-cn:kms:cn-north-1:123456789012:key/mrk-0123"
+MAKE: dict[str, Callable[..., Any]] = {
+    "Table": lambda app, **options: constructs.Table(app, "x", partition_key="id", **options),
+    "Bucket": lambda app, **options: constructs.Bucket(app, "x", **options),
+    "Queue": lambda app, **options: constructs.Queue(app, "x", **options),
+    "Topic": lambda app, **options: constructs.Topic(app, "x", **options),
+    "Secret": lambda app, **options: constructs.Secret(app, "x", **options),
+    "Function": lambda app, **options: constructs.Function(
+        app, "x", handler="api/start.handler", **options
+    ),
+    "Job": lambda app, **options: constructs.Job(app, "x", handler="jobs/a.handler", **options),
+    "Api": lambda app, **options: constructs.Api(
+        app, "x", routes={"GET /": "api/start.handler"}, **options
+    ),
+}
+WRONG_KEYS = [
+    "alias/mine",
+    "arn:aws:kms:eu-west-1:123456789012:alias/mine",
+    "01234567-89ab-cdef-0123-456789abcdef",
+    "arn:aws:s3:::bucket",
+    "",
+    f"{KEY} ",
+    1,
+]
+
+
+@pytest.mark.parametrize("kind", MAKE)
+def test_a_key_is_the_apps_unless_a_construct_has_its_own(root: Path, kind: str) -> None:
+    with loading(root):
+        plain, app = App("plain"), App("demo", encryption_key=KEY)
+    assert MAKE[kind](plain).encryption_key is None
+    assert MAKE[kind](app).encryption_key == KEY
+    with loading(root):
+        app = App("demo", encryption_key=KEY)
+    assert MAKE[kind](app, encryption_key=OTHER).encryption_key == OTHER
+
+
+@pytest.mark.parametrize("key", WRONG_KEYS)
+@pytest.mark.parametrize("kind", MAKE)
+def test_a_key_of_no_sense_is_refused(root: Path, kind: str, key: Any) -> None:
+    with loading(root):
+        app = App("demo")
+    with pytest.raises(InvalidValue) as caught:
+        MAKE[kind](app, encryption_key=key)
+    assert caught.value.what == f"{kind} 'x': encryption_key {key!r} is not allowed"
+    assert "arn:aws:kms:" in str(caught.value.remedy)
+
+
+@pytest.mark.parametrize("wrong", [{"encryption_key": "alias/mine"}, {"payload": "S3"}])
+def test_what_an_app_does_not_take_is_refused(root: Path, wrong: dict[str, Any]) -> None:
+    name, value = next(iter(wrong.items()))
+    with loading(root), pytest.raises(InvalidValue) as caught:
+        App("demo", **wrong)
+    assert caught.value.what == f"App('demo'): {name} {value!r} is not allowed"

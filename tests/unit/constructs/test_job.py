@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from devbridge.constructs import App, Container, Job
+from devbridge.constructs.app import loading
 from devbridge.errors import InvalidValue
 
 HANDLER = "jobs/a.handler"
@@ -72,6 +73,11 @@ def test_values_that_are_allowed_are_kept(
         {"retries": 11},
         {"retries": True},
         {"retry_delay": "2 hours"},
+        {"payload": "S3"},
+        {"image": "public.ecr.aws/lambda/python:3.11"},
+        {"image": f"public.ecr.aws/lambda/python:3.11@sha256:{'0' * 64}"},
+        {"image": f"python@sha256:{'0' * 63}"},
+        {"image": f"sha256:{'0' * 64}"},
         {"concurrency": 0},
         {"concurrency": 1001},
         {"concurrency": True},
@@ -149,8 +155,32 @@ def test_containers_that_are_not_allowed_are_refused(app: App, container: Any, n
 
 
 @pytest.mark.parametrize(
-    "extra", [{"handler": HANDLER}, {"copy_files": ["jobs"]}, {"install": ["polars"]}]
+    "extra",
+    [
+        {"handler": HANDLER},
+        {"copy_files": ["jobs"]},
+        {"install": ["polars"]},
+        {"image": f"a.b/c@sha256:{'0' * 64}"},
+    ],
 )
 def test_what_a_dockerfile_says_is_said_there_alone(app: App, extra: dict[str, Any]) -> None:
     with pytest.raises(InvalidValue, match=rf"Job 'a': {next(iter(extra))}(.|\n)*the Dockerfile"):
         Job(app, "a", runtime="container", container=IMAGE, **extra)
+
+
+@pytest.mark.parametrize(
+    ("of_app", "of_job", "inline"),
+    [(None, None, False), ("inline", None, True), ("inline", "s3", False), ("s3", "inline", True)],
+)
+def test_payloads_are_in_s3_unless_the_job_or_its_app_says_inline(
+    root: Path, of_app: Any, of_job: Any, inline: bool
+) -> None:
+    with loading(root):
+        app = App("demo", **({"payload": of_app} if of_app else {}))
+    assert Job(app, "a", handler=HANDLER, payload=of_job).inline is inline
+
+
+def test_a_containers_payload_is_in_its_environment(app: App) -> None:
+    assert Job(app, "a", runtime="container", container=IMAGE).inline
+    with pytest.raises(InvalidValue, match="its image reads the environment only"):
+        Job(app, "b", runtime="container", container=IMAGE, payload="s3")

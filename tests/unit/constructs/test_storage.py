@@ -41,3 +41,14 @@ def test_a_bucket_is_not_versioned_unless_told(app: App) -> None:
 def test_bucket_options_that_are_not_allowed_are_refused(app: App, wrong: Any) -> None:
     with pytest.raises(InvalidValue, match=f"Bucket 'b': {next(iter(wrong))}"):
         Bucket(app, "b", **wrong)
+
+
+def test_a_table_that_is_to_be_deleted_cannot_be_protected(app: App) -> None:
+    with pytest.raises(InvalidValue, match="not with removal='delete'"):
+        Table(app, "x", partition_key="id", removal="delete", deletion_protection=True)
+
+
+@pytest.mark.parametrize("name", ["point_in_time_recovery", "deletion_protection"])
+def test_a_tables_flags_are_true_or_false(app: App, name: str) -> None:
+    with pytest.raises(InvalidValue, match=f"{name} 1 is not allowed"):
+        Table(app, "x", partition_key="id", **{name: 1})  # type: ignore[arg-type]

@@ -322,6 +322,19 @@ def test_with_delete_data_what_an_earlier_removal_has_kept_is_deleted(
     assert tables(aws) == ["notes-2"]
 
 
+def test_with_delete_data_a_table_that_is_protected_is_deleted(
+    aws: FakeCloud, script: Script
+) -> None:
+    table(aws, "notes-1", app="demo", stage="prod")
+    dynamodb = aws.client("dynamodb")
+    dynamodb.update_table(TableName="notes-1", DeletionProtectionEnabled=True)
+    with pytest.raises(ClientError, match="DeletionProtectionEnabled"):
+        dynamodb.delete_table(TableName="notes-1")
+    script.no_stack()
+    removed(aws, delete_data=True)
+    assert tables(aws) == []
+
+
 def test_with_delete_data_the_stages_payloads_and_results_are_deleted(
     aws: FakeCloud, script: Script
 ) -> None:

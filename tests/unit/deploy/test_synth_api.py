@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from devbridge.constructs import (
     JwtAuthorizer,
     LambdaAuthorizer,
     RouteTo,
+    Throttle,
     Vpc,
 )
 from devbridge.constructs.app import loading
@@ -159,3 +161,31 @@ def test_a_function_without_a_runtime_has_the_apps_python(root: Path) -> None:
         Function(app, "f", handler="api/start.handler")
     assert properties(made(app, python="3.12"), "FFunction")["Runtime"] == "python3.12"
     assert "VpcConfig" not in resources(made(app))["FFunction"]["Properties"]
+
+
+def test_an_api_has_its_throttle_and_its_access_log(handlers: Path) -> None:
+    key = "arn:aws:kms:eu-west-1:123456789012:key/1"
+    throttle = Throttle(rate_limit=10.5, burst_limit=20)
+    template = template_of(
+        handlers, throttle=throttle, access_log=True, log_retention="1 day", encryption_key=key
+    )
+    stage = properties(template, "ApiApiStage")
+    assert stage["DefaultRouteSettings"] == {
+        "ThrottlingRateLimit": 10.5,
+        "ThrottlingBurstLimit": 20,
+    }
+    log = stage["AccessLogSettings"]
+    assert log["DestinationArn"] == {"Fn::GetAtt": ["ApiApiLogs", "Arn"]}
+    assert properties(template, "ApiApiLogs") == {
+        "LogGroupName": "/aws/vendedlogs/demo-dev-api",
+        "RetentionInDays": 1,
+        "KmsKeyId": key,
+    }
+    # API Gateway puts in a number or a quoted text.
+    line = json.loads(log["Format"].replace("$context.error.messageString", "null"))
+    assert line["ip"] == "$context.identity.sourceIp"
+
+
+def test_without_those_options_an_api_is_as_it_was(handlers: Path) -> None:
+    stage = properties(template_of(handlers), "ApiApiStage")
+    assert not {"DefaultRouteSettings", "AccessLogSettings"} & stage.keys()

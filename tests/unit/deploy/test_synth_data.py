@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from troposphere import Ref, s3, sns, sqs
 
-from devbridge.constructs import App, Bucket, Queue, Table, Topic
+from devbridge.constructs import App, Bucket, Function, Job, Queue, Secret, Table, Topic
 from devbridge.constructs.app import loading
 from devbridge.deploy.synth import Template
-from tests.unit.deploy.templates import lint, made, properties, resources
+from tests.unit.deploy.templates import allowed, lint, made, of_type, properties, resources
 
 Make = Callable[..., Template]
 
@@ -110,3 +111,164 @@ def test_a_queue_gives_up_to_its_dead_letter_queue(fifo: bool, synthed: Make) ->
 def test_a_topic_may_be_in_order(fifo: bool, synthed: Make) -> None:
     topic = resources(synthed(lambda app: Topic(app, "news", fifo=fifo)))["NewsTopic"]
     assert topic.get("Properties", {}).get("FifoTopic", False) is fifo
+
+
+# --- what a reviewer asks for -------------------------------------------------------------------
+
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/mrk-0123"
+TLS = {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def denied_without_tls(template: Template, title: str) -> list[str]:
+    """The actions that a policy refuses to everybody who does not use TLS."""
+    statements = properties(template, title)["PolicyDocument"]["Statement"]
+    return [
+        statement["Action"]
+        for statement in statements
+        if (statement["Effect"], statement["Principal"]) == ("Deny", "*")
+        and statement["Condition"] == TLS
+    ]
+
+
+def test_queues_and_topics_refuse_what_is_not_tls(synthed: Make) -> None:
+    def define(app: App) -> None:
+        Queue(app, "work", removal="retain")
+        Topic(app, "news")
+
+    template = synthed(define)
+    assert denied_without_tls(template, "WorkQueuePolicy") == ["sqs:*"]
+    assert denied_without_tls(template, "NewsTopicPolicy") == ["sns:Publish"]
+    assert resources(template)["WorkQueuePolicy"]["UpdateReplacePolicy"] == "Retain"
+    plain = synthed(define, tls=False)
+    assert not {"WorkQueuePolicy", "NewsTopicPolicy"} & resources(plain).keys()
+
+
+def test_a_topics_policy_still_lets_the_accounts_own_services_publish(synthed: Make) -> None:
+    template = synthed(lambda app: Topic(app, "news"))
+    owner, _ = properties(template, "NewsTopicPolicy")["PolicyDocument"]["Statement"]
+    assert owner["Condition"] == {"StringEquals": {"AWS:SourceOwner": {"Ref": "AWS::AccountId"}}}
+    assert "sns:Publish" in owner["Action"]
+
+
+def test_a_policy_of_the_users_own_is_the_only_one(synthed: Make) -> None:
+    def define(app: App) -> None:
+        document = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "s3.amazonaws.com"},
+                    "Action": "*:*",
+                    "Resource": "*",
+                }
+            ],
+        }
+        for name in ("a", "b"):
+            Queue(app, name)
+            Topic(app, name)
+            Bucket(app, name)
+        app.add(sqs.QueuePolicy("Q", Queues=[Ref("AQueue")], PolicyDocument=document))
+        app.add(sns.TopicPolicy("T", Topics=[Ref("ATopic")], PolicyDocument=document))
+        app.add(s3.BucketPolicy("B", Bucket=Ref("ABucket"), PolicyDocument=document))
+
+    found = resources(made(app_of(define)))
+    for kind in ("Queue", "Topic", "Bucket"):
+        assert f"A{kind}Policy" not in found
+        assert f"B{kind}Policy" in found
+
+
+def app_of(define: Callable[[App], object]) -> App:
+    with loading(Path("/nowhere")):
+        app = App("demo")
+        define(app)
+    return app
+
+
+ENCRYPTED = {
+    "XTable": (
+        "SSESpecification",
+        {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY},
+    ),
+    "XBucket": (
+        "BucketEncryption",
+        {
+            "ServerSideEncryptionConfiguration": [
+                {
+                    "BucketKeyEnabled": True,
+                    "ServerSideEncryptionByDefault": {
+                        "KMSMasterKeyID": KEY,
+                        "SSEAlgorithm": "aws:kms",
+                    },
+                }
+            ]
+        },
+    ),
+    "XQueue": ("KmsMasterKeyId", KEY),
+    "XTopic": ("KmsMasterKeyId", KEY),
+}
+MAKERS = {**DATA, "XTopic": lambda app, **options: Topic(app, "x", **options)}
+
+
+@pytest.mark.parametrize("title", ENCRYPTED)
+@pytest.mark.parametrize("of_app", [True, False])
+def test_a_key_of_the_app_or_its_own_encrypts_and_who_binds_may_use_it(
+    title: str, of_app: bool, root: Path
+) -> None:
+    with loading(root):
+        app = App("demo", encryption_key=KEY if of_app else None)
+        made_of = MAKERS[title](app, **({} if of_app else {"encryption_key": KEY}))
+        assert isinstance(made_of, Table | Bucket | Queue | Topic)
+        Function(app, "f", handler="api/start.handler", bind=[made_of])
+    template = made(app)
+    assert lint(template) == []
+    name, value = ENCRYPTED[title]
+    assert properties(template, title)[name] == value
+    assert "SqsManagedSseEnabled" not in properties(template, title)
+    may = allowed(template, "FFunctionRole")
+    for action in ("kms:Decrypt", "kms:GenerateDataKey"):
+        assert may[action] == [KEY]
+
+
+def test_without_a_key_nobody_may_use_any(root: Path) -> None:
+    with loading(root):
+        app = App("demo")
+        bound = [make(app) for make in MAKERS.values()]
+        Function(app, "f", handler="api/start.handler", bind=bound)  # type: ignore[arg-type]
+    assert "kms" not in made(app).body.lower()
+
+
+def test_logs_and_environments_have_the_key_of_the_app(root: Path) -> None:
+    with loading(root):
+        app = App("demo", encryption_key=KEY)
+        job = Job(app, "j", handler="jobs/a.handler", bind=[Secret(app, "token")])
+        Function(app, "f", handler="api/start.handler", bind=[job])
+    template = made(app, mode="deployed")
+    assert lint(template) == []
+    groups = of_type(template, "AWS::Logs::LogGroup").values()
+    assert [group["Properties"]["KmsKeyId"] for group in groups] == [KEY] * 3
+    functions = of_type(template, "AWS::Lambda::Function").values()
+    assert [function["Properties"]["KmsKeyArn"] for function in functions] == [KEY] * 2
+    for role in ("JJobRole", "FFunctionRole", "InvokerRole"):
+        assert allowed(template, role)["kms:Decrypt"] == [KEY]
+    variables = properties(template, "JJobInvoker")["Environment"]["Variables"]
+    assert variables["DEVBRIDGE_KEY"] == KEY
+
+
+@pytest.mark.parametrize(
+    ("removal", "mode", "protected"),
+    [(None, "deployed", True), (None, "dev", False), ("retain", "dev", True)],
+)
+def test_a_table_is_protected_where_it_is_retained(
+    removal: str | None, mode: str, protected: bool, synthed: Make
+) -> None:
+    def define(app: App) -> None:
+        options: Any = {"removal": removal, "deletion_protection": True}
+        Table(app, "x", partition_key="id", point_in_time_recovery=True, **options)
+        Table(app, "y", partition_key="id", removal=removal)  # type: ignore[arg-type]
+
+    template = synthed(define, mode=mode)
+    found = properties(template, "XTable")
+    assert found.get("DeletionProtectionEnabled", False) is protected
+    assert found["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    other = properties(template, "YTable")
+    assert not {"DeletionProtectionEnabled", "PointInTimeRecoverySpecification"} & other.keys()

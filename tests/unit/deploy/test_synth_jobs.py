@@ -493,3 +493,33 @@ def resolved_size(document: object) -> int:
     ):
         text = text.replace(f"${{{name}}}", value)
     return len(text)
+
+
+DIGEST = "sha256:" + "0f" * 32
+
+
+@pytest.mark.parametrize(
+    ("image", "pulled"),
+    [
+        (f"public.ecr.aws/lambda/python@{DIGEST}", None),
+        (
+            f"111122223333.dkr.ecr.eu-north-1.amazonaws.com/base/python@{DIGEST}",
+            "arn:${AWS::Partition}:ecr:eu-north-1:111122223333:repository/base/python",
+        ),
+    ],
+)
+def test_builds_run_in_the_image_of_that_digest_and_may_pull_it(
+    image: str, pulled: str | None, synthed: MakeJob
+) -> None:
+    template = synthed(image=image)
+    assert project(template)["Environment"]["Image"] == image
+    may = allowed(template, "AJobRole")
+    assert may.get("ecr:BatchGetImage") == (sub(pulled) if pulled else None)
+
+
+def test_a_cloud_that_runs_no_images_gets_the_tag_that_it_knows(root: Path) -> None:
+    with loading(root):
+        app = App("demo")
+        Job(app, "a", handler="jobs/a.handler", image=f"public.ecr.aws/lambda/python@{DIGEST}")
+    image = properties(made(app, mode="deployed", tls=False), "AJobProject")["Environment"]["Image"]
+    assert image == "public.ecr.aws/lambda/python:3.11"

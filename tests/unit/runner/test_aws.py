@@ -211,6 +211,22 @@ def test_codebuilds_own_credentials_are_at_a_relative_address(
     assert exchange.call_args.args[2] == "http://169.254.170.2/v2/credentials/x"
 
 
+def test_an_object_is_encrypted_with_the_key_that_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    with mock.patch("runner.aws._send", return_value=b"") as send:
+        aws.put_object("b", "k", b"1")
+        aws.put_object("b", "k", b"1", encryption_key="arn:key")
+    plain, encrypted = (call.args[3] for call in send.call_args_list)
+    assert plain == {"content-type": "application/json"}
+    assert encrypted == {
+        **plain,
+        "x-amz-server-side-encryption": "aws:kms",
+        "x-amz-server-side-encryption-aws-kms-key-id": "arn:key",
+    }
+
+
 def test_no_credentials_at_all_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(AwsError, match="the build has no credentials of a role"):
         aws.credentials()
