@@ -466,7 +466,9 @@ TYPES: Final[dict[str, tuple[str, ...]]] = {
     "AWS::S3::Bucket": (),
     "AWS::S3::BucketPolicy": (),
     "AWS::SNS::Topic": (),
+    "AWS::SNS::TopicPolicy": (),
     "AWS::SQS::Queue": (),
+    "AWS::SQS::QueuePolicy": (),
 }
 """The types of resources that devbridge's templates have; with what their schemas do not say."""
 
