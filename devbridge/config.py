@@ -80,6 +80,11 @@ class Config:
         return self.stage_dir / "fresh_jobs.json"
 
     @property
+    def secrets_mark(self) -> Path:
+        """A file that is touched when a secret of the stage has got another value."""
+        return self.stage_dir / "marks" / "secrets"
+
+    @property
     def ledger(self) -> Path:
         return self.stage_dir / "ledger.sqlite"
 

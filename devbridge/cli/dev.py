@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -307,6 +307,7 @@ def _compose(
         grace=config.grace,
         fail_when_broken=config.on_broken == "fail",
         rerun_on_save=config.rerun_on_save,
+        secrets_mark=config.secrets_mark,
         max_log_size=config.max_log_size,
     )
     return Daemon(
@@ -343,9 +344,18 @@ def _compose(
         ),
         redeploy=redeploy,
         outdated=outdated,
+        secret_versions=_secret_versions(config, cloud, app),
         watch_credentials=None if config.local else developer.run,
         terminal=terminal,
     )
+
+
+def _secret_versions(
+    config: Config, cloud: Cloud, app: App
+) -> Callable[[], Awaitable[Mapping[str, object]]]:
+    from devbridge.deploy.secrets import versions  # noqa: PLC0415
+
+    return lambda: asyncio.to_thread(versions, cloud, app.name, config.stage)
 
 
 def _files(app: App) -> frozenset[Path]:

@@ -56,6 +56,7 @@ def set_(config: Config, *, name: str, file: Path | None) -> None:
     without its last line end; or from a file. It is never an argument, which other users of the
     machine could see. At most 4096 bytes.
     """
+    from devbridge.daemon.secrets import touch  # noqa: PLC0415
     from devbridge.deploy.load import load_app  # noqa: PLC0415
     from devbridge.deploy.secrets import parameter, set_secret  # noqa: PLC0415
 
@@ -64,6 +65,7 @@ def set_(config: Config, *, name: str, file: Path | None) -> None:
     value = read_value(name, file)
     with cloud(config) as there:
         set_secret(there, app.name, config.stage, name, value, secret.encryption_key)
+    touch(config.secrets_mark)
     click.echo(f"set: {parameter(app.name, config.stage, name)}")
 
 
@@ -116,6 +118,7 @@ def get(config: Config, *, name: str) -> None:
 @app_options
 def remove(config: Config, *, name: str, yes: bool) -> None:
     """Remove a secret's value for good. Asks."""
+    from devbridge.daemon.secrets import touch  # noqa: PLC0415
     from devbridge.deploy.load import load_app  # noqa: PLC0415
     from devbridge.deploy.secrets import parameter, remove_secret  # noqa: PLC0415
 
@@ -130,6 +133,7 @@ def remove(config: Config, *, name: str, yes: bool) -> None:
                 where=where,
                 remedy="see `devbridge secrets list`",
             )
+    touch(config.secrets_mark)
     click.echo(f"removed: {where}")
 
 

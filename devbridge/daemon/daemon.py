@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from devbridge.daemon import preload, report, succession
+from devbridge.daemon import preload, report, secrets, succession
 from devbridge.daemon.bridge import Bridge
 from devbridge.daemon.crew import Crew, Member
 from devbridge.daemon.dispatch import Dispatcher
@@ -95,6 +95,8 @@ class Settings:
     fail_when_broken: bool = True
     rerun_on_save: bool = False
     standbys: bool = True
+    secrets_mark: Path | None = None
+    """A file that is touched when a secret has got another value."""
     max_log_size: int = MAX_LOG
     """Bytes that one run's log may take."""
 
@@ -120,10 +122,12 @@ class Daemon:
         outdated: Callable[[], Awaitable[bool]] | None = None,
         app_loaded: float = math.inf,
         watch_credentials: Callable[[], Coroutine[Any, Any, None]] | None = None,
+        secret_versions: Callable[[], Awaitable[secrets.Versions]] | None = None,
     ) -> None:
         """`outdated` is asked after a reload whether what is deployed no longer goes with the code;
         `app_loaded` is when app.py began to be loaded, in seconds since the epoch;
-        `watch_credentials` runs beside all else until it is cancelled."""
+        `watch_credentials` runs beside all else until it is cancelled; `secret_versions` is asked
+        now and then, while a job binds a secret."""
         self._settings = settings
         self._jobs = dict(jobs)
         self._ledger = ledger
@@ -131,6 +135,7 @@ class Daemon:
         self._redeploy = redeploy
         self._outdated = outdated
         self._watch_credentials = watch_credentials
+        self._secret_versions = secret_versions
         self._terminal = terminal
         self._style = Style(terminal.colour)
         self._missed: set[str] = set()
@@ -200,6 +205,7 @@ class Daemon:
             FolderError: the stage's folder has gone meanwhile.
         """
         await self._runtime_api.start()
+        self._touch_secrets()
         handlers = [job.handler for job in self._jobs.values()]
         names = preload.names(self._settings.root, handlers, self._settings.preload)
         await self._launcher.preload(names)
@@ -217,6 +223,9 @@ class Daemon:
             background.append(asyncio.create_task(outdated, name="outdated"))
         if self._watch_credentials is not None:
             background.append(asyncio.create_task(self._watch_credentials(), name="credentials"))
+        if self._secret_versions is not None:
+            watching = secrets.watch(self._versions, self._touch_secrets)
+            background.append(asyncio.create_task(watching, name="secrets"))
         stopping = asyncio.create_task(stop.wait(), name="stop")
         try:
             done, _ = await asyncio.wait(
@@ -473,6 +482,9 @@ class Daemon:
         member = self._crew.member(worker_id)
         if member is None:
             return
+        spec, mark = self._jobs.get(member.job), self._settings.secrets_mark
+        if spec is not None and mark is not None:
+            self._sources.also(member.job, [mark] if secrets.binds(spec) else [])
         stale = False
         if member.job_id is None:  # else it is about what its run has imported: that is over
             stale = self._sources.imported(
@@ -606,6 +618,15 @@ class Daemon:
     def _handler_file(self, job: str) -> Path:
         file, _, _ = self._jobs[job].handler.rpartition(".")
         return self._settings.root / f"{file}.py"
+
+    def _touch_secrets(self) -> None:
+        if self._settings.secrets_mark is not None:
+            secrets.touch(self._settings.secrets_mark)
+
+    async def _versions(self) -> secrets.Versions:
+        if self._secret_versions is None or not any(map(secrets.binds, self._jobs.values())):
+            return {}
+        return await self._secret_versions()
 
     def _job_decided(self, job: str) -> None:
         self._undecided.discard(job)

@@ -72,6 +72,7 @@ class Sources:
     def __init__(self, root: Path, app_files: Iterable[Path], loaded: float = math.inf) -> None:
         """The app was loaded from `app_files` at `loaded` (seconds since the epoch)."""
         self._root = root
+        self._extra: dict[str, frozenset[Path]] = {}
         self._app_files: frozenset[Path] = frozenset()
         self._app_broken = False
         self._files: dict[str, frozenset[Watched]] = {}
@@ -115,6 +116,10 @@ class Sources:
         also one that does not exist yet."""
         self._app_broken = True
 
+    def also(self, job: str, files: Iterable[Path]) -> None:
+        """What the job reads in a way that its workers do not report."""
+        self._extra[job] = frozenset(files)
+
     def launched(self, job: str, at: float) -> None:
         """A worker begins to import the job's handler, `at` seconds since the epoch."""
         self._launched[job] = at
@@ -142,6 +147,7 @@ class Sources:
         self._broken.discard(job)
         before = self._watched() | self._packages()
         files = frozenset(item for item in files if not _is_internal(item))
+        files |= self._extra.get(job, frozenset())
         fresh = files - self._files.get(job, frozenset())
         fresh |= installed - self._installed.get(job, frozenset())
         if recorded:

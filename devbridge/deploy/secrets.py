@@ -11,6 +11,7 @@ from typing import Final
 
 from devbridge.constructs import App
 from devbridge.deploy.access import Access
+from devbridge.deploy.execute import asking
 from devbridge.errors import InvalidValue, NotFound
 
 MAX_BYTES: Final = 4096
@@ -109,6 +110,22 @@ def stored(cloud: Access, app_name: str, stage: str) -> list[str]:
         page["Parameters"] for page in pages.paginate(Path=folder, WithDecryption=False)
     )
     return sorted(str(each["Name"]).removeprefix(folder) for each in found)
+
+
+def versions(cloud: Access, app_name: str, stage: str) -> dict[str, object]:
+    """What tells one value of each secret from another. The values are not asked for.
+
+    Raises:
+        CredentialsError, CloudError: SSM could not be asked.
+    """
+    folder = _folder(app_name, stage)
+    with asking(cloud):
+        pages = cloud.client("ssm").get_paginator("get_parameters_by_path")
+        return {
+            str(each["Name"]): (each.get("Version"), each.get("LastModifiedDate"))
+            for page in pages.paginate(Path=folder, WithDecryption=False)
+            for each in page["Parameters"]
+        }
 
 
 def listed(cloud: Access, app: App, stage: str) -> dict[str, bool]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from devbridge.daemon.secrets import touch
 from tests.integration.live import App, job, live
 
 KINDS = [
@@ -255,6 +256,29 @@ async def test_every_save_counts_however_fast_they_follow(app: App, kind: str) -
         for value in range(1, 10):
             app.write("lib/value.py", f"VALUE = {value}\n")
             assert await desk.result("j") == str(value)
+
+
+async def test_a_secret_that_got_another_value_concerns_those_who_bind_it(
+    app: App, kind: str
+) -> None:
+    """What SSM has is a file here; the rest is the real thing."""
+    value = app.outside / "value"
+    bound = {"DEVBRIDGE_Secret_parameterName_token": str(value)}
+    app.write(
+        "jobs/j.py",
+        f"import os, subprocess\nVALUE = subprocess.run(['cat', {str(value)!r}], check=True, "
+        f"capture_output=True, text=True).stdout\n{RETURNS_VALUE}",
+    )
+    mark = app.outside / "state" / "marks" / "secrets"
+    bound_j, other = job("j", "jobs/j.handler", environment=bound), job("o", "jobs/j.handler")
+    async with live(app, kind, bound_j, other, secrets_mark=mark) as desk:
+        assert (await desk.result("j")).startswith("CalledProcessError")
+        for new in ("one", "two", "three"):
+            value.write_text(new)
+            touch(mark)
+            assert [await desk.result("j") for _ in range(2)] == [f'"{new}"'] * 2
+        assert "Reloaded j" in desk.said()
+        assert desk.said().count("Reloaded o") == 0
 
 
 # --- what the import itself changes -------------------------------------------------------------
