@@ -16,9 +16,9 @@ import click
 
 from devbridge import __version__
 from devbridge.cli.common import app_options
+from devbridge.cli.consent import Consent, Undecided, ask_first
 from devbridge.cli.deploying import (
     Schemas,
-    confirm,
     interruptible,
     known_schemas,
     payload_schemas,
@@ -90,7 +90,9 @@ Ctrl-C stops in order: no more requests are taken, running jobs get SIGTERM and 
     metavar="NAME[=VALUE]",
     help="A variable of the shell, or this value, that jobs get besides those that all get.",
 )
-@click.option("-y", "--yes", is_flag=True, help="Do not ask before a deployed stage is taken.")
+@click.option(
+    "-y", "--yes", is_flag=True, help="Do not ask before a deployed stage is taken, or data goes."
+)
 def dev(config: Config, *, yes: bool) -> None:
     """Deploy stubs in place of the jobs, and run the jobs live on this machine.
 
@@ -124,12 +126,15 @@ def dev(config: Config, *, yes: bool) -> None:
         if config.local and config.endpoint is None:
             embedded = stack.enter_context(embedded_cloud(config, _say, "devbridge dev"))
         cloud = connect(config, embedded.running.endpoint_url if embedded else config.endpoint)
-        _ask_first(app, cloud, config, yes=yes)
+        ask_first(app, cloud, config, yes=yes, say=_say)
         schemas = types.result()
-        deployed = _deploy(app, cloud, config, schemas)
+        consent = Consent(cloud, yes=yes, say=_say)
+        deployed = _deploy(app, cloud, config, schemas, consent)
+        consent.running = True
         mark_dev(config)
         remember(config, local=embedded is not None)
-        code = asyncio.run(_live(config, cloud, app, deployed, began, embedded, schemas))
+        live = _live(config, cloud, app, deployed, began, embedded, schemas, consent)
+        code = asyncio.run(live)
     _say("Stopped")
     sys.exit(code)
 
@@ -143,22 +148,7 @@ def _say_what_is_not_there(config: Config) -> None:
             _say(f"{click.style('warning:', fg='yellow')} --env {name}: your shell has no {name}")
 
 
-def _ask_first(app: App, cloud: Cloud, config: Config, *, yes: bool) -> None:
-    """
-    Raises:
-        NotConfirmed: the stage is a deployed one, and there is no terminal to ask on.
-    """
-    from devbridge.deploy import stage_mode  # noqa: PLC0415
-
-    if stage_mode(cloud, app.name, config.stage) == "deployed" and not yes:
-        _say(
-            f"stage {config.stage} was deployed: its jobs run in CodeBuild, and would run here;\n"
-            "what it keeps when it is removed would then go with it, as on any stage of dev"
-        )
-        confirm("run its jobs on this machine?", "devbridge dev takes over a deployed stage")
-
-
-def _deploy(app: App, cloud: Cloud, config: Config, schemas: Schemas) -> Deployed:
+def _deploy(app: App, cloud: Cloud, config: Config, schemas: Schemas, consent: Consent) -> Deployed:
     from devbridge.deploy import deploy  # noqa: PLC0415
 
     deployed = deploy(
@@ -169,7 +159,9 @@ def _deploy(app: App, cloud: Cloud, config: Config, schemas: Schemas) -> Deploye
         offline=config.offline,
         schemas=schemas,
         on_progress=lambda progress: _say(f"  {progress}"),
+        approve=consent.approve,
     )
+    consent.settled()
     if not deployed.changed:
         _say("nothing to deploy: the stage is up to date")
     return deployed
@@ -183,6 +175,7 @@ async def _live(
     began: float,
     embedded: EmbeddedCloud | None,
     schemas: Schemas,
+    consent: Consent,
 ) -> int:
     from devbridge.daemon.terminal import Style, Terminal  # noqa: PLC0415
 
@@ -190,7 +183,7 @@ async def _live(
     style = Style(terminal.colour)
     stop = asyncio.Event()
     try:
-        daemon = _compose(config, cloud, app, deployed, terminal, schemas)
+        daemon = _compose(config, cloud, app, deployed, terminal, schemas, consent)
         _stop_on_signals(daemon, stop, terminal)
         running = asyncio.create_task(daemon.run(stop), name="daemon")
         is_ready = asyncio.create_task(daemon.wait_until_ready(), name="ready")
@@ -221,13 +214,14 @@ async def _ended(embedded: EmbeddedCloud | None) -> DevbridgeError:
     return failure
 
 
-def _compose(
+def _compose(  # noqa: PLR0915
     config: Config,
     cloud: Cloud,
     app: App,
     deployed: Deployed,
     terminal: Terminal,
     schemas: Schemas,
+    consent: Consent,
 ) -> Daemon:
     import getpass  # noqa: PLC0415
     import socket  # noqa: PLC0415
@@ -256,7 +250,7 @@ def _compose(
             session_expiry=0 if clean else SESSION_EXPIRY,
         )
 
-    now = (app, schemas, deployed.outputs)
+    now = (app, schemas, deployed)
     asking = asyncio.Lock()
     """A save may ask for both of these at once; the second is to see what the first has done."""
 
@@ -269,14 +263,18 @@ def _compose(
         began = time.monotonic()
         changed = await asyncio.to_thread(load_app, config.root, config.stage)
         wanted = await asyncio.to_thread(known_schemas, changed, config)
-        done = await asyncio.to_thread(_deploy, changed, cloud, config, wanted)
+        try:
+            done = await asyncio.to_thread(_deploy, changed, cloud, config, wanted, consent)
+        except Undecided:  # all that is deployed stays, and so do the jobs
+            consent.listen(lambda: daemon.redeploy())  # noqa: PLW0108 - not made yet
+            return {job.name: job for job in now[2].jobs}, _files(changed)
         if done.changed:
             said = f"{style.good('Deployed')} in {time.monotonic() - began:.1f}s."
-            known = set(ready(now[0], now[2], said, bold=style.bold))
+            known = set(ready(now[0], now[2].outputs, said, bold=style.bold))
             news = list(ready(changed, done.outputs, said, bold=style.bold))
             for line in news if set(news) - known else [said]:
                 terminal.line(line)
-        now = (changed, wanted, done.outputs)
+        now = (changed, wanted, done)
         await launcher.preload(changed.preload)
         return {job.name: job for job in done.jobs}, _files(changed)
 
@@ -310,7 +308,7 @@ def _compose(
         secrets_mark=config.secrets_mark,
         max_log_size=config.max_log_size,
     )
-    return Daemon(
+    daemon = Daemon(
         settings,
         topics=Topics(app.name, config.stage),
         presence=Presence(
@@ -348,6 +346,7 @@ def _compose(
         watch_credentials=None if config.local else developer.run,
         terminal=terminal,
     )
+    return daemon
 
 
 def _secret_versions(

@@ -236,6 +236,10 @@ class Daemon:
         finally:
             await self._shut_down([*background, stopping])
 
+    def redeploy(self) -> None:
+        """Deploy the app's changes, as if app.py had been saved."""
+        self._app_saved.set()
+
     def kill(self) -> None:
         """End every worker now; the process may exit right after."""
         self._crew.kill()
