@@ -62,7 +62,7 @@ class Api(Construct):
         authorizers: by name; who may call a route. AWS allows 10 an API, and more when asked.
         authorizer: the name of the one that all routes have which do not say otherwise.
         access_log: log each request, with the caller's address, to the log group
-            `/aws/vendedlogs/APP-STAGE-API`; CloudWatch bills it by its size.
+            `/aws/vendedlogs/APP_STAGE_API`; CloudWatch bills it by its size.
         log_retention: how long that is kept; as for Job.
         throttle: the most requests that it takes; by default the account's quota.
         encryption_key: the ARN of a KMS key for the access log; by default the app's.

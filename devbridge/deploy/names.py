@@ -105,6 +105,11 @@ def invoker_log_group(app: str, stage: str) -> str:
     return f"/aws/lambda/{app}_{stage}_invokers"
 
 
+def api_log_group(api: Construct, stage: str) -> str:
+    """The log group of an API's access log; "vendedlogs" has room in CloudWatch's own policy."""
+    return f"/aws/vendedlogs/{api.app.name}_{stage}_{api.name}"
+
+
 def asset_bucket(account: str, region: str) -> str:
     """The bucket that holds the zips of every app in one account and region."""
     return f"devbridge-assets-{account}-{region}"

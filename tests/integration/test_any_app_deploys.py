@@ -14,7 +14,7 @@ from devbridge import deploy as deployment
 from devbridge.cloud.session import Cloud
 from devbridge.deploy import Deployed, Mode, Progress, names, secrets
 from devbridge.deploy.remove import remove
-from tests.apps import EVERYTHING, IMPORTS, load
+from tests.apps import EVERYTHING, IMPORTS, KEY, load
 
 Look = Callable[[Cloud], Any]
 """What of the real resource is looked at."""
@@ -202,7 +202,7 @@ def topic(cloud: Cloud) -> Any:
     return sns.get_topic_attributes(TopicArn=found["TopicArn"])["Attributes"]
 
 
-def asked(title: str, *path: str) -> Look:
+def asked(title: str, *path: str | int) -> Look:
     """What the stack's template has: for what the embedded cloud's CloudFormation does not do."""
 
     def look(cloud: Cloud) -> Any:
@@ -219,6 +219,10 @@ def policy(title: str) -> Look:
     return asked(title, "DeletionPolicy")
 
 
+SSE: tuple[str | int, ...] = (
+    *("BBucket", "Properties", "BucketEncryption", "ServerSideEncryptionConfiguration"),
+    *(0, "ServerSideEncryptionByDefault"),
+)
 J = "Job(app, 'j', handler='jobs/work.handler'{})"
 F = "Function(app, 'f', handler='api/start.handler'{})"
 A = "f = Function(app, 'f', handler='api/start.handler'); Api(app, 'a'{})"
@@ -325,6 +329,79 @@ OPTIONS: dict[str, tuple[str, str, str, Look, Any]] = {
         ", tags={'a': 'c'}",
         lambda c: {"key": "a", "value": "c"} in project("tags")(c),
         True,
+    ),
+    "job payload": (J, "", ", payload='inline'", variable("DEVBRIDGE_INLINE"), "1"),
+    "job encryption_key": (
+        J,
+        "",
+        f", encryption_key='{KEY}'",
+        lambda c: [
+            variable("DEVBRIDGE_KEY")(c),
+            invoker("Environment", "Variables", "DEVBRIDGE_KEY")(c),
+            asked("JJobInvoker", "Properties", "KmsKeyArn")(c),
+            asked("JJobLogs", "Properties", "KmsKeyId")(c),
+            "kms:Decrypt" in actions("JJobRole")(c),
+        ],
+        [KEY, KEY, KEY, KEY, True],
+    ),
+    "table encryption_key": (
+        T,
+        "",
+        f", encryption_key='{KEY}'",
+        asked("TTable", "Properties", "SSESpecification", "KMSMasterKeyId"),
+        KEY,
+    ),
+    "table point_in_time_recovery": (
+        T,
+        "",
+        ", point_in_time_recovery=True",
+        asked("TTable", "Properties", "PointInTimeRecoverySpecification"),
+        {"PointInTimeRecoveryEnabled": True},
+    ),
+    "table deletion_protection": (
+        T,
+        "",
+        ", deletion_protection=True",
+        table("DeletionProtectionEnabled"),
+        True,
+    ),
+    "bucket encryption_key": (
+        B,
+        "",
+        f", encryption_key='{KEY}'",
+        asked(*SSE, "KMSMasterKeyID"),
+        KEY,
+    ),
+    "queue encryption_key": (
+        Q,
+        "",
+        f", encryption_key='{KEY}'",
+        queue("KmsMasterKeyId"),
+        KEY,
+    ),
+    "topic encryption_key": (
+        "Topic(app, 't'{})",
+        "",
+        f", encryption_key='{KEY}'",
+        asked("TTopic", "Properties", "KmsMasterKeyId"),
+        KEY,
+    ),
+    "api throttle": (
+        A,
+        GET,
+        f"{GET}, throttle=Throttle(rate_limit=5, burst_limit=7)",
+        asked("AApiStage", "Properties", "DefaultRouteSettings", "ThrottlingBurstLimit"),
+        7,
+    ),
+    "api access_log": (
+        A,
+        GET,
+        f"{GET}, access_log=True, log_retention='1 day'",
+        lambda c: [
+            asked("AApiStage", "Properties", "AccessLogSettings", "DestinationArn")(c),
+            retention("/aws/vendedlogs/opt_test_a")(c),
+        ],
+        [{"Fn::GetAtt": ["AApiLogs", "Arn"]}, 1],
     ),
     "job permissions_boundary": (
         J,

@@ -83,7 +83,7 @@ def add_api(stack: Stack, api: Api) -> None:
         group = stack.add_log_group(
             label,
             f"{title}Logs",
-            f"/aws/vendedlogs/{api.app.name}-{stack.stage}-{api.name}",
+            names.api_log_group(api, stack.stage),
             api.log_days,
             api.encryption_key,
         )

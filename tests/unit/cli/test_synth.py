@@ -15,6 +15,7 @@ from devbridge import errors
 from devbridge.build.zips import make_zip
 from devbridge.cli.synth import synth as command
 from devbridge.config import Config
+from devbridge.deploy import names
 from devbridge.deploy.load import load_app
 from tests.unit.deploy.conftest import FakeCloud
 
@@ -133,7 +134,8 @@ def test_it_is_what_deploy_would_upload(root: Path, tmp_path: Path) -> None:
     template, assets = synthesize(load_app(root, "prod"), FakeCloud(), stage="prod")
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["hash"] == template.hash
-    assert {asset.key for asset in assets} == {each["key"] for each in manifest["zips"].values()}
+    keys = {names.asset("demo", asset.key) for asset in assets}
+    assert keys == {each["key"] for each in manifest["zips"].values()}
     assert json.loads((out / "template.json").read_text()) == json.loads(template.body)
 
 

@@ -177,7 +177,7 @@ def test_an_api_has_its_throttle_and_its_access_log(handlers: Path) -> None:
     log = stage["AccessLogSettings"]
     assert log["DestinationArn"] == {"Fn::GetAtt": ["ApiApiLogs", "Arn"]}
     assert properties(template, "ApiApiLogs") == {
-        "LogGroupName": "/aws/vendedlogs/demo-dev-api",
+        "LogGroupName": "/aws/vendedlogs/demo_dev_api",
         "RetentionInDays": 1,
         "KmsKeyId": key,
     }
