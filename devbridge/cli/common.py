@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 import click
 
-from devbridge import printable
+from devbridge import printable, redaction
 from devbridge.errors import (
     EXIT_INTERRUPTED,
     CloudError,
@@ -73,8 +73,9 @@ def app_options(function: Callable[Concatenate[Config, P], R]) -> Callable[..., 
         config = load_config(flags, app=app)
         if config.verbose:
             click.get_current_context().find_root().meta[_VERBOSE] = True
-            logging.basicConfig(format="%(asctime)s %(name)s %(message)s")
-            logging.getLogger("devbridge").setLevel(logging.DEBUG)
+            logger = logging.getLogger("devbridge")
+            logger.addHandler(_ON_STDERR)
+            logger.setLevel(logging.DEBUG)
         return function(config, *args, **values)
 
     command: Callable[..., R] = with_config
@@ -84,6 +85,21 @@ def app_options(function: Callable[Concatenate[Config, P], R]) -> Callable[..., 
 
 
 _VERBOSE: Final = "devbridge.cli.verbose"
+
+
+class _StderrHandler(logging.StreamHandler[Any]):
+    """Writes to what stderr is at that moment."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.stderr)
+        self.setFormatter(redaction.Formatter("%(asctime)s %(name)s %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
+_ON_STDERR: Final = _StderrHandler()
 
 
 @contextlib.contextmanager

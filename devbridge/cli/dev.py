@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from devbridge import __version__
+from devbridge import __version__, redaction
 from devbridge.cli.common import app_options
 from devbridge.cli.consent import Consent, Undecided, ask_first
 from devbridge.cli.deploying import (
@@ -416,7 +416,7 @@ def _debug_log(config: Config) -> Iterator[None]:
     path = config.stage_dir / "debug.log"
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
     handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handler.setFormatter(redaction.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logger = logging.getLogger("devbridge")
     logger.addHandler(handler)
     _say(f"debug log: {path}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from devbridge import redaction
 from devbridge.cli.common import app_options, cloud, print_json
 from devbridge.cli.deploying import confirm
 from devbridge.cli.text import table
@@ -63,6 +64,7 @@ def set_(config: Config, *, name: str, file: Path | None) -> None:
     app = load_app(config.root, config.stage)
     secret = _must_be_defined(app, name)
     value = read_value(name, file)
+    redaction.secret(value)
     with cloud(config) as there:
         set_secret(there, app.name, config.stage, name, value, secret.encryption_key)
     touch(config.secrets_mark)

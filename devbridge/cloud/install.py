@@ -2,6 +2,9 @@
 
 ministack pins a botocore, and its functions can import whatever its environment has; so it gets
 one of its own. It is complete when its marker is there; the marker is written last.
+
+What is installed is in `requirements.lock`, every file by its hash, for all platforms and Pythons;
+`devbridge.cloud.lock` makes it. An index that rebuilds packages has other files: see `UNHASHED`.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,8 +32,19 @@ from devbridge.interpreter import verify_interpreter
 MINISTACK: Final = "1.5.33"
 BOTO3: Final = "1.43.106"
 """Functions find boto3 as they do on AWS; this one goes with the botocore that ministack pins."""
-REQUIREMENTS: Final = (f"ministack=={MINISTACK}", f"boto3=={BOTO3}", "cryptography>=43")
-"""Without cryptography ministack refuses every token at a JWT authorizer."""
+LOCK: Final = Path(__file__).with_name("requirements.lock")
+UNHASHED: Final = "DEVBRIDGE_CLOUD_UNHASHED"
+"""Set to 1 where the package index rebuilds what it serves: the lock's versions are then installed
+whatever their hashes are."""
+_INTEL_MAC: Final = "sys_platform == 'darwin' and platform_machine == 'x86_64'"
+REQUIREMENTS: Final = (
+    f"ministack=={MINISTACK}",
+    f"boto3=={BOTO3}",
+    "cryptography>=43; sys_platform != 'darwin' or platform_machine != 'x86_64'",
+    f"cryptography>=43,<49; {_INTEL_MAC}",
+)
+"""What the lock is made of. Without cryptography ministack refuses every token at a JWT
+authorizer; from 49 on it has no wheels for Intel's Macs."""
 _IMPORTS: Final = "import boto3, hypercorn.asyncio, ministack.app"
 
 Progress = Callable[[str], None]
@@ -57,8 +72,18 @@ def cache_dir() -> Path:
 
 def environment_dir(minor: str) -> Path:
     """Where the environment for that Python (``3.11``) is, or would be."""
-    key = hashlib.sha256(" ".join(REQUIREMENTS).encode()).hexdigest()[:8]
-    return cache_dir() / f"ministack-{MINISTACK}-py{minor}-{key}"
+    key = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:8]
+    return cache_dir() / f"ministack-{MINISTACK}-py{minor}-{key}{'-unhashed' * _unhashed()}"
+
+
+def _unhashed() -> bool:
+    return os.environ.get(UNHASHED, "") not in ("", "0")
+
+
+def pinned() -> list[str]:
+    """The lock's requirements without their hashes: ``six==1.17.0``, some with markers."""
+    lines = LOCK.read_text(encoding="utf-8").splitlines()
+    return [line.rstrip(" \\") for line in lines if line and line[0] not in "# "]
 
 
 def installed(minor: str) -> Path | None:
@@ -129,8 +154,12 @@ def _make(base: Path, directory: Path, on_progress: Progress) -> None:
             shutil.rmtree(directory)
         _run([str(base), "-m", "venv", str(directory)], on_progress, started)
         python = str(directory / "bin" / "python")
-        _run([python, "-m", "pip", "install", "--no-input", *REQUIREMENTS], on_progress, started)
-        (directory / "complete").write_text("\n".join(REQUIREMENTS) + "\n")
+        pip = [python, "-m", "pip", "install", "--no-user", "--no-deps", "--only-binary=:all:"]
+        if _unhashed():
+            _run([*pip, *pinned()], on_progress, started)
+        else:
+            _run([*pip, "--require-hashes", "-r", str(LOCK)], on_progress, started)
+        (directory / "complete").write_text("\n".join(pinned()) + "\n")
     except OSError as error:
         raise EmbeddedCloudFailed(
             f"the embedded cloud could not be installed: {error.strerror or error}",
@@ -165,6 +194,8 @@ def _run(command: list[str], on_progress: Progress, started: float) -> None:
         if code == 0:
             return
         lines = _last_lines(output, 12)
+        if refused := _refused(_last_lines(output, 400)):
+            raise refused
     venv = "venv" in command
     raise EmbeddedCloudFailed(
         "\n".join([f"the embedded cloud could not be installed (exit code {code}):", *lines]),
@@ -175,9 +206,23 @@ def _run(command: list[str], on_progress: Progress, started: float) -> None:
     )
 
 
+def _refused(lines: list[str]) -> EmbeddedCloudFailed | None:
+    """The error for a file that is not the locked one, if pip says so."""
+    if not any("DO NOT MATCH THE HASHES" in line for line in lines):
+        return None
+    # pip: `six==1.17.0 from https://host/six-1.17.0-py2.py3-none-any.whl (from -r lock (line 9)):`
+    whose = [line.split(" (from")[0].strip() for line in lines if re.search(r"==\S+ from \S", line)]
+    return EmbeddedCloudFailed(
+        "a package is not the file that this devbridge was released with: its hash is another",
+        where="; ".join(whose) or "the package index",
+        remedy="do not use it, unless your package index rebuilds what it serves and you trust it:"
+        f" then set {UNHASHED}=1",
+    )
+
+
 def _last_lines(output: IO[bytes], count: int) -> list[str]:
     size = os.fstat(output.fileno()).st_size
-    length = min(size, 8192)
+    length = min(size, 32768)
     # pread: the file's position is the child's too.
     text = os.pread(output.fileno(), length, size - length).decode(errors="replace")
     return [line.rstrip() for line in text.splitlines() if line.strip()][-count:]

@@ -22,6 +22,7 @@ from devbridge.cloud.embedded import has_run
 from devbridge.cloud.failures import explain, renewal
 from devbridge.config import Config
 from devbridge.errors import CloudError, CredentialsError, DevbridgeError
+from devbridge.redaction import secret
 from devbridge.transport.base import AwsCredentials, Endpoint
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Clients:
         if found is None:
             raise NoCredentialsError
         frozen = found.get_frozen_credentials()
+        secret(frozen.secret_key, frozen.token)
         return AwsCredentials(frozen.access_key, frozen.secret_key, frozen.token)
 
     def expire_at(self) -> float | None:
@@ -225,6 +227,7 @@ def connect(config: Config, endpoint_url: str | None = None) -> Cloud:
             )
         clients = Clients(make_session, endpoint_url, region)
         identity = clients.get("sts").get_caller_identity()
+        clients.credentials()  # from now on they are redacted
     return Cloud(
         region=region,
         endpoint_url=endpoint_url,

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from devbridge.errors import CredentialsError, DevbridgeError
+from devbridge.redaction import secret
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +103,7 @@ class RoleCredentials:
         now = self._clock()
         answer = await asyncio.to_thread(self._assume_or_explain, role_arn)
         given = answer["Credentials"]
+        secret(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
         expires_at = given["Expiration"].timestamp()
         session = _Session(
             document={

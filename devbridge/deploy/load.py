@@ -16,6 +16,7 @@ from typing import Final
 from devbridge.constructs import App
 from devbridge.constructs.app import loading
 from devbridge.daemon.environment import matching
+from devbridge.deploy.isolation import apart
 from devbridge.errors import AppFailed, AppNotFound, DevbridgeError
 
 APP_FILE: Final = "app.py"
@@ -41,7 +42,7 @@ def load_app(root: Path, stage: str = "") -> App:
             f"there is no {APP_FILE} in {root}",
             remedy="go to the app's folder, or run `devbridge init` to make an app",
         )
-    with _fresh_modules(root), loading(root, stage) as state:
+    with apart(), _fresh_modules(root), loading(root, stage) as state:
         _run(path, root)
         files = {path, *_own_files(root).values()}
         for app in state.apps:
