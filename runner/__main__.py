@@ -1,6 +1,7 @@
 """``python -m runner``, or ``python path/to/runner`` where the package is not on the path.
 
-Without arguments it runs one invocation as the environment says. ``die-with PID`` in front ends the
+Without arguments it runs one invocation as the environment says. In front, ``files N`` lets this
+process open so many files, as its daemon's shell does; then ``die-with PID`` ends the
 process when its parent, PID, is gone; ``zygote FD`` serves forked workers on that socket instead;
 ``build`` runs a whole job, as AWS CodeBuild does. A worker ends as `runner.ending` says.
 """
@@ -28,6 +29,9 @@ def main() -> int:
         _find_package()
     arguments = sys.argv[1:]
     sys.argv[:] = ["runner"]
+    if arguments[:1] == ["files"]:
+        _limit_files(int(arguments[1]))
+        arguments = arguments[2:]
     if arguments[:1] == ["die-with"]:
         from runner.process import die_with_parent  # noqa: PLC0415
 
@@ -45,6 +49,13 @@ def main() -> int:
     from runner.worker import main as worker  # noqa: PLC0415
 
     return ending.leave(worker())
+
+
+def _limit_files(soft: int) -> None:
+    import resource  # noqa: PLC0415
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def _zygote(descriptor: int) -> int:

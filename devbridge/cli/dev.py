@@ -177,8 +177,10 @@ async def _live(
     schemas: Schemas,
     consent: Consent,
 ) -> int:
+    from devbridge.daemon.limits import raise_files  # noqa: PLC0415
     from devbridge.daemon.terminal import Style, Terminal  # noqa: PLC0415
 
+    raise_files()  # not before: the embedded cloud has what the shell has
     terminal = Terminal(sys.stdout.fileno(), colour=_colour())
     style = Style(terminal.colour)
     stop = asyncio.Event()

@@ -22,9 +22,11 @@ from devbridge.daemon.events import (
     Event,
     Exited,
     Give,
+    NotStarted,
     Raised,
     StandbyFailed,
 )
+from devbridge.daemon.limits import is_short, require_room
 from devbridge.daemon.memory import OomKills
 from devbridge.daemon.model import Exit, Failure, Invocation, JobSpec
 from devbridge.daemon.output import Capture
@@ -101,13 +103,32 @@ class Crew:
 
     def launch(self, worker_id: str, spec: JobSpec, *, record: bool = False) -> None:
         """Start a worker; it is to `record` what it reads: see `runner.reads`."""
-        reader, writer = os.pipe()
+        try:
+            reader, writer = self._pipe()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            asyncio.get_running_loop().call_soon(self._post, NotStarted(worker_id, reason))
+            return
         bar = self._style.dim(f"|  {spec.name}") + "  "
         member = Member(spec.name, time.time(), Capture(reader, self._terminal, bar))
         self._members[worker_id] = member
         member.task = asyncio.create_task(
             self._live(worker_id, spec, member, writer, record), name=f"worker-{worker_id}"
         )
+
+    def _pipe(self) -> tuple[int, int]:
+        """
+        Raises:
+            OSError: there are too few descriptors for another worker.
+        """
+        reader, writer = os.pipe()
+        try:
+            require_room(writer, sum(member.job_id is None for member in self._members.values()))
+        except OSError:
+            os.close(reader)
+            os.close(writer)
+            raise
+        return reader, writer
 
     def give(self, give: Give, spec: JobSpec, payload: bytes) -> None:
         """Hand over the run. What its worker prints from now on belongs to it."""
@@ -233,6 +254,9 @@ class Crew:
                 output_fd,
             )
         except (OSError, DevbridgeError) as error:
+            if is_short(error):
+                self._post(NotStarted(worker_id, getattr(error, "strerror", "") or str(error)))
+                return Exit(code=1)
             self._post(StandbyFailed(worker_id, Failure(type(error).__name__, str(error))))
             return Exit(code=1)
         finally:

@@ -39,6 +39,7 @@ from devbridge.daemon.events import (
     Record,
     Requested,
     Responded,
+    Short,
     Shutdown,
     Signal,
     SourcesChanged,
@@ -52,6 +53,7 @@ from devbridge.daemon.events import (
 )
 from devbridge.daemon.keeper import Keeper
 from devbridge.daemon.ledger import Change, LedgerError
+from devbridge.daemon.limits import is_short
 from devbridge.daemon.model import Failure, JobSpec, Modules
 from devbridge.daemon.output import MAX_LOG
 from devbridge.daemon.recovery import recover
@@ -204,6 +206,7 @@ class Daemon:
             BridgeError: the first connection to the broker failed.
             FolderError: the stage's folder has gone meanwhile.
         """
+        self._loop.set_exception_handler(self._on_loop_error)
         await self._runtime_api.start()
         self._touch_secrets()
         handlers = [job.handler for job in self._jobs.values()]
@@ -411,6 +414,8 @@ class Daemon:
                 self._terminal.line(report.tried_again(job, pause, self._style))
             case Waits():
                 self._story.waits(effect)
+            case Short(reason):
+                self._say_of_shortage(reason)
 
     def _give(self, give: Give) -> None:
         member = self._crew.member(give.worker_id)
@@ -454,6 +459,18 @@ class Daemon:
     def _close_run(self, job_id: str) -> None:
         with self._ledger.transaction():
             self._ledger.closed(job_id)
+
+    def _say_of_shortage(self, reason: str) -> None:
+        if reason:
+            line = f"no worker can be started now: {reason}; what is asked for waits"
+            self._terminal.line(self._style.bad(line))
+        else:
+            self._terminal.line(self._style.good("workers can be started again"))
+
+    def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A connection that there was no descriptor for is taken a second later."""
+        if not is_short(context.get("exception")):
+            loop.default_exception_handler(context)
 
     def _say_of_ledger(self, line: str, good: bool) -> None:
         self._terminal.line(self._style.good(line) if good else self._style.bad(line))

@@ -38,6 +38,14 @@ class StandbyFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class NotStarted:
+    """The system had no descriptor, process or memory for this worker now: it may have later."""
+
+    worker_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Responded:
     worker_id: str
     job_id: str
@@ -111,6 +119,7 @@ Event = (
     Requested
     | StandbyReady
     | StandbyFailed
+    | NotStarted
     | Responded
     | Raised
     | Exited
@@ -204,4 +213,11 @@ class Waits:
     """The limit is the job's own, not the daemon's."""
 
 
-Effect = Launch | Give | Signal | Record | Broken | Ready | TriedAgain | Waits
+@dataclass(frozen=True, slots=True)
+class Short:
+    """Workers cannot be started, and what waits goes on waiting; or (no reason) they can again."""
+
+    reason: str = ""
+
+
+Effect = Launch | Give | Signal | Record | Broken | Ready | TriedAgain | Waits | Short

@@ -21,11 +21,13 @@ from devbridge.daemon.events import (
     Give,
     JobsChanged,
     Launch,
+    NotStarted,
     Raised,
     Ready,
     Record,
     Requested,
     Responded,
+    Short,
     Shutdown,
     Signal,
     SourcesChanged,
@@ -55,6 +57,10 @@ MAX_AGE: Final = 600.0
 time, of connections and of what nobody can watch must not be of any age."""
 SHUTDOWN_GRACE: Final = 10.0
 """The longest that Ctrl-C waits for running jobs, however long the grace period is."""
+
+SHORT_PAUSE: Final = 1.0
+"""Seconds after which a worker is started again that the system had no descriptor, process or
+memory for."""
 
 _RETRIED: Final = frozenset({State.FAILED, State.CRASHED, State.TIMED_OUT})
 
@@ -86,6 +92,8 @@ class Supervisor:
         self._names = count(1)
         self._order = count(1)
         self._closing = False
+        self._short_until: float | None = None
+        """Until when no worker is started, for the system has none to give; None: it has."""
 
     def handle(self, events: Iterable[Event], now: float) -> list[Effect]:
         """Take the events in order, then start whatever can be started."""
@@ -100,6 +108,7 @@ class Supervisor:
         times += [run.deadline for run in self._active.values() if run.stopping is None]
         if not self._closing:
             times += self._retries().values()
+            times += [] if self._short_until is None else [self._short_until]
             times += [ready_at + MAX_AGE for ready_at in self._ages().values()]
             tries = (job.mending.again_at for job in self._jobs.values() if job.queue)
             times += [at for at in tries if at is not None]
@@ -142,6 +151,8 @@ class Supervisor:
                 return self._standby_ready(worker_id, now)
             case StandbyFailed(worker_id, failure):
                 return self._standby_failed(worker_id, failure, now)
+            case NotStarted(worker_id, reason):
+                return self._not_started(worker_id, reason, now)
             case Responded(worker_id, job_id, result):
                 return self._ended(worker_id, job_id, now, result=result)
             case Raised(worker_id, job_id, failure):
@@ -230,11 +241,22 @@ class Supervisor:
         worker.ready_at = now
         job = self._jobs[worker.job]
         job.mending.loaded()
-        effects = self._retire(job, now, [w for w in job.waiting if self._workers[w].aged])
+        relief: list[Effect] = [] if self._short_until is None else [Short()]
+        self._short_until = None
+        effects = relief + self._retire(job, now, [w for w in job.waiting if self._workers[w].aged])
         if not job.announced:
             job.announced = True
             effects.append(Ready(worker.job))
         return effects
+
+    def _not_started(self, worker_id: str, reason: str, now: float) -> list[Effect]:
+        """It is no failure of the job's: its runs wait until there is a worker for them."""
+        worker = self._workers.pop(worker_id, None)
+        if worker is not None and not worker.retired and worker.job in self._jobs:
+            self._jobs[worker.job].waiting.remove(worker_id)
+        told = self._short_until is not None
+        self._short_until = now + SHORT_PAUSE
+        return [] if told else [Short(reason)]
 
     def _standby_failed(self, worker_id: str, failure: Failure, now: float) -> list[Effect]:
         worker = self._workers.get(worker_id)
@@ -452,11 +474,16 @@ class Supervisor:
         for name, job in self._jobs.items():
             effects += self._waits(name, job, free)
             fresh = sum(not self._workers[w].aged for w in job.waiting)
-            for _ in range(self._wanted(job) - fresh):
+            wanted = self._wanted(job) - fresh
+            if self._short_until is not None:  # one at a time, to see whether there is room again
+                wanted = min(wanted, int(now >= self._short_until))
+            for _ in range(wanted):
                 effects.append(self._launch(name, job))
             if job.mending.hopeless and job.queue and not job.mending.told:
                 job.mending.told = True
                 effects.append(TriedAgain(name, (job.mending.again_at or now) - now))
+        if self._short_until is not None and now >= self._short_until:
+            self._short_until = now + SHORT_PAUSE
         return effects
 
     def _wanted(self, job: JobState) -> int:

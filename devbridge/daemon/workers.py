@@ -12,14 +12,11 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
-import runner
+from devbridge.daemon.limits import runner_command
 from devbridge.daemon.model import Exit, Modules
 from devbridge.errors import InterpreterError
-
-RUNNER: Final = Path(runner.__file__).parent
-"""The runner's folder: any interpreter can run it, without devbridge in its environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +84,7 @@ class FreshLauncher:
         self._live: set[FreshProcess] = set()
 
     async def launch(self, spec: WorkerSpec, output_fd: int) -> Process:
-        command = [os.fspath(spec.python), os.fspath(RUNNER), "die-with", str(os.getpid())]
+        command = runner_command(spec.python)
         try:
             started = subprocess.Popen(  # noqa: ASYNC220 - returns once the program runs, in 1 ms
                 command,

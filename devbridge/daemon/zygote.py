@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from devbridge.config import private_file
+from devbridge.daemon.limits import runner_command
 from devbridge.daemon.model import Exit, Modules
 from devbridge.daemon.preload import SDK
 from devbridge.daemon.workers import (
-    RUNNER,
     FreshLauncher,
     Process,
     WorkerSpec,
@@ -263,7 +263,7 @@ class Zygote:
         self._control, theirs = socket.socketpair()
         with theirs, os.fdopen(errors, "wb", buffering=0):
             number = str(theirs.fileno())
-            command = [os.fspath(python), os.fspath(RUNNER), "die-with", str(os.getpid())]
+            command = runner_command(python)
             try:
                 self._process = subprocess.Popen(
                     [*command, "zygote", number],
@@ -311,6 +311,7 @@ class Zygote:
         """Raises ZygoteEnded when there is no process to be had from it."""
         if self.ended.done():
             raise ZygoteEnded("it has ended")
+        output = os.dup(output_fd)
         self._count += 1
         answer = self._forks[self._count] = self._loop.create_future()
         message = {
@@ -318,7 +319,7 @@ class Zygote:
             "root": os.fspath(spec.root),
             "environment": dict(spec.environment),
         }
-        self._send(message, os.dup(output_fd))
+        self._send(message, output)
         pid = await answer
         return self._workers[pid]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -34,7 +35,9 @@ class DevProcess:
         *arguments: str,
         environment: Mapping[str, str] | None = None,
         python: str = sys.executable,
+        files: tuple[int, int] | None = None,
     ) -> None:
+        """`files`: how many it may open, soft and hard limit."""
         self.app = app
         self.lines: list[str] = []
         self._news = threading.Condition()
@@ -47,6 +50,8 @@ class DevProcess:
             env={**clean_environment(), **(environment or {})},
             start_new_session=True,
         )
+        if files is not None:
+            resource.prlimit(self._process.pid, resource.RLIMIT_NOFILE, files)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 

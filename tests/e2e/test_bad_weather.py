@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -193,3 +194,43 @@ def test_when_its_folder_is_removed_dev_says_so_and_ends_and_nothing_turns_to_aw
         pid = again.pid
         assert again.interrupt() == 0
     assert gone(pid)
+
+
+ENV = {"forked": {}, "fresh": {"PYTHONHASHSEED": "1"}}
+"""A job's environment; of some variables only a fresh interpreter takes notice."""
+LIMITS = "import resource; print('limits', resource.getrlimit(resource.RLIMIT_NOFILE))\n"
+
+
+@pytest.mark.skipif(not shutil.which("prlimit"), reason="needs prlimit, of util-linux")
+def test_with_too_few_descriptors_runs_wait_and_none_fails(app: Path, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    with DevProcess(app, "--local", "--concurrency", "100") as dev:
+        dev.wait_for(r"^Ready")
+        used = len(list(Path(f"/proc/{dev.pid}/fd").iterdir()))
+        limit = f"--nofile={used + 24}:{used + 24}"
+        subprocess.run(["prlimit", "--pid", str(dev.pid), limit], check=True)
+        asked = [json.loads(invoke(app, "slow", str(go)).stdout)["id"] for _ in range(12)]
+        dev.wait_for("no worker can be started now: Too many open files; what is asked for waits")
+        go.touch()
+        for job_id in asked:
+            dev.wait_for(rf"^\|  {job_id[:8]}  Done .*unharmed")
+        dev.wait_for("workers can be started again")
+        assert dev.interrupt() == 0
+    assert "Failed" not in dev.text
+    assert "goes on without" not in dev.text
+    assert "never retrieved" not in dev.text
+    assert "Traceback" not in dev.text
+
+
+@pytest.mark.parametrize("job", ["forked", "fresh"])
+def test_a_run_has_the_limits_of_the_shell_whatever_devbridge_has(app: Path, job: str) -> None:
+    with (app / "app.py").open("a") as file:
+        file.write(f"Job(app, 'limits', handler='jobs/limits.handler', environment={ENV[job]})\n")
+    (app / "jobs" / "limits.py").write_text(f"def handler(payload):\n    {LIMITS}    return 0\n")
+    soft, hard = 512, resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with DevProcess(app, "--local", files=(soft, hard)) as dev:
+        dev.wait_for(r"^Ready")
+        assert resource.prlimit(dev.pid, resource.RLIMIT_NOFILE)[0] > soft
+        assert invoke(app, "limits", None).returncode == 0
+        dev.wait_for(rf"limits \({soft}, {hard}\)")
+        assert dev.interrupt() == 0

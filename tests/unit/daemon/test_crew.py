@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -15,9 +17,11 @@ from devbridge.daemon.events import (
     Event,
     Exited,
     Give,
+    NotStarted,
     Raised,
     StandbyFailed,
 )
+from devbridge.daemon.limits import HEADROOM
 from devbridge.daemon.model import Exit, Failure, JobSpec, Modules
 from devbridge.daemon.runtime_api import RuntimeApi
 from devbridge.daemon.terminal import Style
@@ -210,3 +214,29 @@ async def test_a_quick_import_is_not_spoken_of(
     process.end.set_result(Exit(code=0))
     await stage.crew.close()
     assert b"imported" not in await asyncio.to_thread(screen.close)
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE])
+async def test_a_worker_that_the_system_cannot_start_now_is_no_failure_of_its_job(
+    stage: Stage, number: int
+) -> None:
+    stage.launcher.error = OSError(number, os.strerror(number))
+    stage.crew.launch("w1", SPEC)
+    await stage.crew.close()
+    assert stage.events == [NotStarted("w1", os.strerror(number)), Exited("w1", Exit(code=1))]
+
+
+async def test_a_worker_is_not_started_with_the_last_descriptors(
+    stage: Stage,
+) -> None:
+    before = len(os.listdir("/dev/fd"))  # noqa: PTH208
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before + HEADROOM // 2, hard))
+    try:
+        stage.crew.launch("w1", SPEC)
+        await asyncio.sleep(0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert stage.events == [NotStarted("w1", os.strerror(errno.EMFILE))]
+    assert stage.crew.member("w1") is None
+    assert len(os.listdir("/dev/fd")) == before  # noqa: PTH208
