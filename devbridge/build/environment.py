@@ -1,17 +1,25 @@
-"""The third-party distributions of the app's own interpreter, and their files for a target."""
+"""Asks the app's own interpreter what code imports, and which files that takes."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import hashlib
 import json
+import os
 import subprocess
-import sys
-from collections.abc import Iterable, Sequence
+import tempfile
+import time
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from devbridge.build import pip, scan
+from devbridge.build import pip
 from devbridge.build.pip import Target
+from devbridge.build.probe import __main__ as script
+from devbridge.daemon.environment import scrubbed
 from devbridge.errors import BuildError
 
 RUNTIME_DISTRIBUTIONS: Final = (
@@ -27,7 +35,16 @@ RUNTIME_DISTRIBUTIONS: Final = (
 RUNTIME_IMPORTS: Final = frozenset(
     {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3"}
 )
+OWN_ROOT: Final = Path(__file__).resolve().parents[2]
+"""The folder that the packages devbridge and stub_lambda are in."""
+EXCLUDED: Final = frozenset({*RUNTIME_DISTRIBUTIONS, "devbridge"})
+"""What a requirement of others never adds: of devbridge itself, a part is packed."""
+_CLOCK: Final = 10_000_000
+"""Nanoseconds that the time of a file may be behind."""
 _BINARY: Final = (".so", ".pyd", ".dylib")
+_PROBE: Final = Path(script.__file__)
+
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +53,7 @@ class Distribution:
 
     name: str
     version: str
-    """Empty for a package that no distribution owns."""
+    """Empty for files that no distribution owns."""
     files: tuple[tuple[str, Path], ...]
 
     @property
@@ -49,51 +66,34 @@ class Distribution:
         return any(path.suffix in _BINARY for _, path in self.files)
 
 
-def installed(
-    names: Iterable[str], python: Path, optional: Iterable[str] = ()
-) -> list[Distribution]:
-    """The distributions that let `python` import `names`, with all that they require.
+def ask(python: Path, question: Json, cache: Path) -> Json:
+    """The answer of `devbridge.build.probe`, by the app's interpreter.
+
+    An answer is kept, and given again while the files and folders that it was read from are as
+    they were: so code that has not changed costs no process.
 
     Args:
-        optional: names too, but what is not installed is left out.
+        cache: the folder that answers are kept in.
 
     Raises:
-        BuildError: one is not installed, or requires one that is not; or `python` failed.
+        BuildError: `python` failed.
     """
-    wanted, wished = sorted(names), sorted(optional)
-    if not wanted and not wished:
-        return []
-    if python == Path(sys.executable):
-        answer = scan.scan(wanted, list(RUNTIME_DISTRIBUTIONS), wished)
-    else:
-        answer = _ask(python, wanted, wished)
-    for name in answer["missing"]:
-        raise BuildError(
-            f"{name!r} is imported, and is not installed",
-            where=str(python),
-            remedy=f"install what provides it, e.g. {python} -m pip install {name}",
-        )
-    for name, requirement in answer["required"]:
-        raise BuildError(
-            f"{name!r} requires {requirement!r}, which is not installed",
-            where=str(python),
-            remedy=f"{python} -m pip install {requirement}",
-        )
-    return [
-        Distribution(d["name"], d["version"], tuple((a, Path(f)) for a, f in d["files"]))
-        for d in answer["distributions"]
-    ]
-
-
-def _ask(
-    python: Path, names: Sequence[str], optional: Sequence[str]
-) -> dict[str, list[dict[str, str]]]:
-    arguments = [" ".join(words) for words in (names, RUNTIME_DISTRIBUTIONS, optional)]
+    text = json.dumps(question, sort_keys=True)
+    environment = _environment()
+    key = f"{_probe_digest()}\n{python}\n{environment.get('PYTHONPATH')}\n{text}"
+    kept = cache / f"{hashlib.sha256(key.encode()).hexdigest()[:40]}.json"
+    with contextlib.suppress(OSError, ValueError):
+        known = json.loads(kept.read_bytes())
+        if known["stamps"] == _stamps(known["answer"]["depends"], python):
+            return known["answer"]  # type: ignore[no-any-return]
+    began = time.time_ns()
     done = subprocess.run(
-        [python, "-I", Path(scan.__file__), *arguments],
+        [python, "-P", _PROBE, OWN_ROOT],
+        input=text,
         capture_output=True,
-        stdin=subprocess.DEVNULL,
         text=True,
+        cwd=question["root"],
+        env=environment,
         check=False,
     )
     if done.returncode != 0:
@@ -103,8 +103,64 @@ def _ask(
             where=str(python),
             remedy="create its environment again",
         )
-    answer: dict[str, list[dict[str, str]]] = json.loads(done.stdout)
+    answer: Json = json.loads(done.stdout)
+    stamps = _stamps(answer["depends"], python)
+    if any(stamp[1:] and stamp[0] >= began - _CLOCK for stamp in stamps):
+        return answer  # saved meanwhile: whether before it was read, nobody knows
+    known = {"stamps": stamps, "answer": answer}
+    with contextlib.suppress(OSError):
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=cache, delete=False) as new:
+            json.dump(known, new)
+        os.replace(new.name, kept)  # noqa: PTH105
     return answer
+
+
+def _environment() -> dict[str, str]:
+    """That of a handler's process, as far as it says what can be imported."""
+    return {**scrubbed(os.environ), "PYTHONIOENCODING": "utf-8"}
+
+
+@functools.cache
+def _probe_digest() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(_PROBE.parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _stamps(places: Iterable[str], python: Path) -> list[list[int]]:
+    """What changes when one of these files, or what a folder has, does."""
+    return [_stamp(place) for place in (str(python), *places)]
+
+
+def _stamp(place: str) -> list[int]:
+    try:
+        names = os.listdir(place)  # noqa: PTH208 - thousands of times
+    except NotADirectoryError:
+        found = os.stat(place)  # noqa: PTH116
+        return [found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino]
+    except OSError:
+        return []
+    # Hidden files and caches come and go.
+    shown = sorted(name for name in names if name[0] != "." and name != "__pycache__")
+    return [zlib.crc32("\0".join(shown).encode(errors="surrogateescape"))]
+
+
+@functools.cache
+def own(names: tuple[str, ...]) -> tuple[Distribution, ...]:
+    """The distributions that let this very Python import `names`, with all that they require:
+    what devbridge itself brings along."""
+    from devbridge.build.probe import distributions as installed  # noqa: PLC0415
+
+    owners = installed.owners(names)
+    told = [installed.described(top, owners[top], EXCLUDED, "") for top in names]
+    found = {name for each in told for name in each["dists"]}
+    made = [each for name in sorted(found) if (each := installed.by_name(name))]
+    return tuple(
+        Distribution(each.name, each.version, tuple((a, Path(f)) for a, f in each.files))
+        for each in made
+    )
 
 
 def files_for(
@@ -127,3 +183,22 @@ def files_for(
         folder = pip.wheels([d.pin for d in foreign], target, cache)
         files.update(pip.files_in(folder))
     return files
+
+
+def unmet(tops: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """(distribution, requirement) for what is required and not installed."""
+    return list(dict.fromkeys((d, r) for top in tops for d, r in top["unmet"]))
+
+
+__all__ = [
+    "EXCLUDED",
+    "OWN_ROOT",
+    "RUNTIME_DISTRIBUTIONS",
+    "RUNTIME_IMPORTS",
+    "Distribution",
+    "Target",
+    "ask",
+    "files_for",
+    "own",
+    "unmet",
+]

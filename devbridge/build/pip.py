@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from devbridge.build.scan import canonical
+from devbridge.build.probe.distributions import canonical
 from devbridge.errors import BuildError
 
 _PIP: Final = (

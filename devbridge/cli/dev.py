@@ -158,7 +158,7 @@ def _deploy(app: App, cloud: Cloud, config: Config, schemas: Schemas, consent: C
         python=config.python,
         offline=config.offline,
         schemas=schemas,
-        on_progress=lambda progress: _say(f"  {progress}"),
+        on_progress=lambda progress: _say_once(f"  {progress}", progress.step == "warning"),
         approve=consent.approve,
     )
     consent.settled()
@@ -278,7 +278,7 @@ def _compose(  # noqa: PLR0915
                 terminal.line(line)
         now = (changed, wanted, done)
         await launcher.preload(changed.preload)
-        return {job.name: job for job in done.jobs}, _files(changed)
+        return {job.name: job for job in done.jobs}, changed.files | done.files
 
     async def outdated() -> bool:
         async with asking:
@@ -323,7 +323,7 @@ def _compose(  # noqa: PLR0915
             session_expiry=SESSION_EXPIRY,
         ),
         jobs={job.name: job for job in deployed.jobs},
-        app_files=_files(app),
+        app_files=app.files | deployed.files,
         app_loaded=app.loaded_at,
         ledger=ledger,
         launcher=launcher,
@@ -357,14 +357,6 @@ def _secret_versions(
     from devbridge.deploy.secrets import versions  # noqa: PLC0415
 
     return lambda: asyncio.to_thread(versions, cloud, app.name, config.stage)
-
-
-def _files(app: App) -> frozenset[Path]:
-    """What is deployed again when it is saved: app.py, and the code of the functions."""
-    from devbridge.build.python import app_files  # noqa: PLC0415
-    from devbridge.constructs import Function  # noqa: PLC0415
-
-    return app.files.union(*map(app_files, app.of_type(Function)))
 
 
 def retyped(before: Schemas, after: Schemas) -> Sequence[str]:
@@ -435,3 +427,14 @@ def _colour() -> bool:
 
 def _say(text: str) -> None:
     click.echo(continued(text))
+
+
+def _say_once(text: str, once: bool) -> None:
+    """Say it; what is said of each deployment only when it is new."""
+    if not once or text not in _said:
+        _say(text)
+    if once:
+        _said.add(text)
+
+
+_said: set[str] = set()

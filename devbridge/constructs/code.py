@@ -81,6 +81,8 @@ class Code(Construct):
         """As the user wrote it; None is the version of the app's interpreter."""
         self.architecture: Architecture = architecture
         self.environment: Mapping[str, str] = dict(environment)
+        self.python_path = values.python_path(environment)
+        """The folders of the app that PYTHONPATH names: modules are found in them, too."""
         self.copy_files = tuple(copy_files)
         self.install = tuple(install)
         self.log_days = days[0]

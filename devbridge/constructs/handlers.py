@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from devbridge.build.probe.imports import top_level_names
 
 _HANDLER = re.compile(r"(?P<module>(?:[\w-]+/)*[\w-]+)\.(?P<function>[A-Za-z_]\w*)", re.ASCII)
 HANDLER_ALLOWED: Final = (
@@ -52,7 +54,8 @@ class Missing:
 def missing_handler(root: Path, handler: Handler) -> Missing | None:
     """Why this handler cannot be there, or None.
 
-    A file that does not parse is let through: the worker and the builder show its syntax error.
+    A file that does not parse is let through: it may be of a newer Python than this one. The worker
+    and the builder show its syntax error.
     """
     path = root / handler.file
     if not path.is_file():
@@ -65,7 +68,8 @@ def missing_handler(root: Path, handler: Handler) -> Missing | None:
             else "create it, or correct the path",
         )
     try:
-        names = top_level_names(ast.parse(path.read_bytes(), filename=str(path)))
+        with warnings.catch_warnings(action="ignore"):
+            names = top_level_names(ast.parse(path.read_bytes(), filename=str(path)))
     except (SyntaxError, ValueError):
         return None
     if names is None or handler.function in names:
@@ -74,41 +78,3 @@ def missing_handler(root: Path, handler: Handler) -> Missing | None:
         f"{handler.file!r} has no function {handler.function!r}",
         f"it has: {', '.join(sorted(names))}" if names else "it defines nothing",
     )
-
-
-def top_level_names(module: ast.Module) -> frozenset[str] | None:
-    """The names that a module binds which could be handlers; None with an ``import *``."""
-    names: set[str] = set()
-    for statement in _flat(module.body):
-        match statement:
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-                names.add(name)
-            case ast.ImportFrom(names=aliases) | ast.Import(names=aliases):
-                if any(alias.name == "*" for alias in aliases):
-                    return None
-                names.update((a.asname or a.name).split(".")[0] for a in aliases)
-            case ast.ClassDef(name=name):
-                names.add(name)
-            case ast.Assign(targets=targets):
-                names.update(_targets(targets))
-            case ast.AnnAssign(target=target, value=value) if value is not None:
-                names.update(_targets([target]))
-    return frozenset(names)
-
-
-def _flat(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """A module's statements, with those inside if, try, with and loops."""
-    for statement in body:
-        yield statement
-        if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            for name in ("body", "orelse", "finalbody"):
-                yield from _flat(getattr(statement, name, ()))
-            for handler in getattr(statement, "handlers", ()):
-                yield from _flat(handler.body)
-
-
-def _targets(targets: Iterable[ast.expr]) -> Iterator[str]:
-    for target in targets:
-        for node in ast.walk(target):
-            if isinstance(node, ast.Name):
-                yield node.id

@@ -35,7 +35,7 @@ class Access(Protocol):
         """Turns failures of credentials and connection into errors of devbridge."""
 
 
-Step = Literal["build", "upload", "plan", "wait", "resource"]
+Step = Literal["build", "upload", "plan", "wait", "resource", "warning"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,8 @@ class Deployed:
     """The jobs that run on the laptop: none on a deployed stage."""
     changed: bool
     """False: everything was there already."""
+    files: frozenset[Path] = frozenset()
+    """Those that its functions are made of, without what is installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,10 @@ class _Packed:
     zips: list[Asset]
     images: list[Job]
     """The jobs whose images must be there."""
+    warnings: list[str]
+    """What the deployed code may lack."""
+    files: frozenset[Path]
+    """Those that its functions are made of, without what is installed."""
 
 
 def deploy(
@@ -117,6 +123,7 @@ def deploy(
         _check_secrets(cloud, app, stage, mode, on_progress)
         settings = _settings(cloud, stage, mode, version, offline)
         packed = _pack(app, cloud, settings, python, schemas)
+        _warn(packed, on_progress)
         synth(app, settings, packed.assets)  # what is wrong with it is said before the upload
         stack, found = find(cloud, app.name, stage)
         if found and not is_unusable(found):
@@ -133,7 +140,7 @@ def deploy(
         values = _values(cloud, found)
     jobs = [job for job in app.of_type(Job) if mode == "dev" and job.live]
     specs = [_spec(job, cloud, stage, values, python, version) for job in jobs]
-    return Deployed(_shown(values), specs, changed)
+    return Deployed(_shown(values), specs, changed, packed.files)
 
 
 def diff(
@@ -156,12 +163,13 @@ def diff(
     python = python or Path(sys.executable)
     with execute.asking(cloud):
         settings = _settings(cloud, stage, mode, _version(python), offline)
-        assets = _pack(app, cloud, settings, python, schemas).assets
+        packed = _pack(app, cloud, settings, python, schemas)
+        _warn(packed, on_progress)
         stack, found = find(cloud, app.name, stage)
         found = None if is_unusable(found) else settled(cloud, stack, on_progress, pace)
         old = deployed_template(cloud, stack) if found else {}
         # What is stored in place of a zip of that name, only `deploy` verifies.
-        template = synth(app, settings, replace(assets, versions=pins(old)))
+        template = synth(app, settings, replace(packed.assets, versions=pins(old)))
         if is_current(found, template):
             return Plan(stack, "", False, ())
         return compare(cloud, stack, found, old, template, tags=_tags(app, stage), pace=pace)
@@ -293,16 +301,11 @@ def _pack(
     def key(asset: Asset | None) -> str:
         return names.asset(app.name, asset.key) if asset else ""
 
-    builder = Builder(
-        python,
-        settings.python,
-        _cache(),
-        local=cloud.endpoint_url is not None,
-        schemas=schemas,
-    )
+    builder = _builder(cloud, python, settings.python, schemas)
     jobs = app.of_type(Job)
     in_cloud = [job for job in jobs if has_project(job, settings)]
     contained = [job for job in in_cloud if job.container]
+    builder.analyse([*app.of_type(Function), *(job for job in in_cloud if not job.container)])
     functions = {each.name: builder.function_asset(each) for each in app.of_type(Function)}
     sources = {job.name: builder.job_assets(job) for job in in_cloud if not job.container}
     invoked = [has_invoker(job, settings) for job in jobs]
@@ -321,7 +324,23 @@ def _pack(
     )
     packed = [stub, invoker, *functions.values()]
     packed += [asset for made in sources.values() for asset in (made.packages, made.code)]
-    return _Packed(assets, [asset for asset in packed if asset], contained)
+    return _Packed(
+        assets,
+        [asset for asset in packed if asset],
+        contained,
+        builder.warnings,
+        frozenset(file for each in app.of_type(Function) for file in builder.app_files(each)),
+    )
+
+
+def _builder(cloud: Access, python: Path, version: str, schemas: Mapping[str, Any]) -> Builder:
+    local = cloud.endpoint_url is not None
+    return Builder(python, version, _cache(), local=local, schemas=schemas)
+
+
+def _warn(packed: _Packed, on_progress: OnProgress) -> None:
+    for text in packed.warnings:
+        on_progress(Progress("warning", text))
 
 
 def _check_secrets(

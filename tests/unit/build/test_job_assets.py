@@ -210,17 +210,25 @@ def test_the_interpreter_is_asked_once_for_the_same_imports(
         app = App("demo")
         jobs = [Job(app, f"job{i}", handler="jobs/a.handler") for i in range(3)]
     asked: list[object] = []
-    real = environment._ask
+    real = subprocess.run
 
-    def ask(*arguments: Any) -> Any:
+    def run(*arguments: Any, **options: Any) -> Any:
         asked.append(arguments)
-        return real(*arguments)
+        return real(*arguments, **options)
 
-    monkeypatch.setattr(environment, "_ask", ask)
-    builder = Builder(python, VERSION, tmp_path / "cache", local=True)
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(environment, "_CLOCK", 0)
+    cache = tmp_path / ".cache"
+    builder = Builder(python, VERSION, cache, local=True)
+    builder.analyse(jobs)
     made = [builder.job_assets(job) for job in jobs]
     assert len({(each.code.key, each.packages and each.packages.key) for each in made}) == 1
     assert len(asked) == 1
+    Builder(python, VERSION, cache, local=True).analyse(jobs)
+    assert len(asked) == 1, "nothing has changed"
+    write(tmp_path, {"jobs/a.py": "import shared, json\n" + HANDLER})
+    Builder(python, VERSION, cache, local=True).analyse(jobs)
+    assert len(asked) == 2
 
 
 def test_a_job_that_was_packed_before_is_not_packed_again(

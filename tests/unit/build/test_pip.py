@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.build.environment import files_for, installed
+from devbridge.build.environment import Distribution, files_for
 from devbridge.build.pip import (
     Target,
     files_in,
@@ -15,6 +15,7 @@ from devbridge.build.pip import (
     installed_path,
     requirements_path,
 )
+from devbridge.build.reached import Asked, ask
 from devbridge.errors import BuildError
 from tests.unit.build.conftest import MakePackage, MakeWheel
 
@@ -23,13 +24,23 @@ PLATFORM = sysconfig.get_platform().replace("-", "_").replace(".", "_")
 ARM = "cp311-cp311-manylinux2014_aarch64"
 
 
+def installed(name: str, python: Path, folder: Path) -> list[Distribution]:
+    """What an import of `name` needs."""
+    (folder / "a.py").write_text(f"import {name}\ndef handler(): ...\n")
+    asked = Asked("a", "a.py", "handler", (), None)
+    found = ask(
+        [asked], root=folder, python=python, version=VERSION, cache=folder / "known", warn=print
+    )
+    return found["a"].distributions((), python)
+
+
 def test_compiled_distributions_are_resolved_for_the_target_and_cached(
     tmp_path: Path, python: Path, install: MakePackage, wheel: MakeWheel
 ) -> None:
     install("compiled", {"compiled/__init__.py": "", "compiled/fast.so": "here"})
     files = {"compiled/__init__.py": "", "compiled/fast.so": "there"}
     made = wheel("compiled", files, tag=ARM)
-    found = installed(["compiled"], python)
+    found = installed("compiled", python, tmp_path)
     cache = tmp_path / "cache"
 
     here = files_for(found, None, cache)
@@ -47,7 +58,9 @@ def test_a_pure_distribution_is_taken_as_it_is_installed(
     tmp_path: Path, python: Path, install: MakePackage, wheel: MakeWheel
 ) -> None:
     install("pure", {"pure.py": "here"})
-    files = files_for(installed(["pure"], python), Target("3.13", "arm64"), tmp_path / "cache")
+    files = files_for(
+        installed("pure", python, tmp_path), Target("3.13", "arm64"), tmp_path / "cache"
+    )
     assert files["pure.py"].read_text() == "here"
 
 

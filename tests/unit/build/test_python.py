@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from devbridge.build.python import Builder, invoker_asset, reachable, stub_asset
+from devbridge.build.python import Builder, invoker_asset, stub_asset
 from devbridge.constructs import App, Function, Job
 from devbridge.constructs.app import loading
 from devbridge.errors import BuildError
@@ -116,13 +116,18 @@ def test_an_optional_import_may_be_missing(tmp_path: Path, python: Path) -> None
     assert packed(tmp_path, python) == {"api/start.py"}
 
 
-def test_a_missing_requirement_of_a_distribution_is_an_error(
+def test_a_requirement_that_was_left_out_is_a_warning_with_the_line_that_adds_it(
     tmp_path: Path, python: Path, install: MakePackage
 ) -> None:
     install("half", {"half.py": ""}, requires=("other-half",))
     write(tmp_path, {"api/start.py": "import half\n" + HANDLER})
-    with pytest.raises(BuildError, match="'half' requires 'other-half'"):
-        packed(tmp_path, python)
+    with loading(tmp_path):
+        function = Function(App("demo"), "f", handler="api/start.handler")
+    builder = Builder(python, VERSION, tmp_path / "cache", local=True)
+    builder.function_asset(function)
+    (warning,) = builder.warnings
+    assert "'half' requires 'other-half', which is not installed" in warning
+    assert 'install=["other-half"]' in warning
 
 
 def test_a_syntax_error_in_what_is_packed_names_file_and_line(tmp_path: Path, python: Path) -> None:
@@ -178,11 +183,6 @@ def import_alone(folder: Path, module: str) -> None:
         [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-
-
-def test_a_local_module_that_is_only_reached_by_the_stub_stays_out(tmp_path: Path) -> None:
-    write(tmp_path, {"a.py": "import b.c\n", "b/c.py": "", "b/d.py": ""})
-    assert set(reachable(tmp_path, "a.py").files) == {"a.py", "b/c.py"}
 
 
 def test_the_invokers_zip_is_small_and_imports_alone(tmp_path: Path) -> None:
