@@ -19,7 +19,7 @@ from typing import Any, Final
 from devbridge.build import pip
 from devbridge.build.pip import Target
 from devbridge.build.probe import __main__ as script
-from devbridge.daemon.environment import scrubbed
+from devbridge.daemon.environment import inherited
 from devbridge.errors import BuildError
 
 RUNTIME_DISTRIBUTIONS: Final = (
@@ -118,7 +118,7 @@ def ask(python: Path, question: Json, cache: Path) -> Json:
 
 def _environment() -> dict[str, str]:
     """That of a handler's process, as far as it says what can be imported."""
-    return {**scrubbed(os.environ), "PYTHONIOENCODING": "utf-8"}
+    return {**inherited(os.environ), "PYTHONIOENCODING": "utf-8"}
 
 
 @functools.cache

@@ -165,6 +165,8 @@ def _installed(requirements: Sequence[str], options: Sequence[str], key: str, ca
             [*command, *requirements],
             capture_output=True,
             stdin=subprocess.DEVNULL,
+            # Habits of the developer's that make no sense for a folder.
+            env={**os.environ, "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"},
             text=True,
             check=False,
         )
