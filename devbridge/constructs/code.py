@@ -34,6 +34,9 @@ class Code(Construct):
         InvalidValue, DuplicateName, UnknownBindTarget.
     """
 
+    paths: tuple[str, ...] = ()
+    """Absolute folders that PYTHONPATH may name: they are there where it runs."""
+
     def __init__(
         self,
         app: App,
@@ -59,6 +62,10 @@ class Code(Construct):
         if architecture not in values.ARCHITECTURES:
             raise self.invalid("architecture", architecture, listed(values.ARCHITECTURES))
         if problem := values.environment_problem(environment):
+            raise self.refused("environment", problem)
+        if runtime != "container" and (
+            problem := values.python_path_problem(app.root, environment, self.paths)
+        ):
             raise self.refused("environment", problem)
         if problem := copy_problem(app.root, copy_files):
             raise self.refused("copy_files", problem)

@@ -39,6 +39,8 @@ class Function(Code):
         InvalidValue, DuplicateName, UnknownBindTarget, HandlerNotFound.
     """
 
+    paths = values.LAMBDA_PATHS
+
     def __init__(
         self,
         app: App,
@@ -81,8 +83,6 @@ class Function(Code):
         )
         if "PATH" in environment:
             raise self.invalid("environment", "PATH", values.MACHINE_ALLOWED)
-        if problem := values.python_path_problem(app.root, environment, values.LAMBDA_PATHS):
-            raise self.refused("environment", problem)
         for key in environment:
             if not values.LAMBDA_VARIABLE.fullmatch(key):
                 raise self.invalid("environment", key, values.LAMBDA_VARIABLE_ALLOWED)

@@ -127,9 +127,6 @@ class Job(Code):
         for key in ("PATH", "HOME"):
             if key in environment:
                 raise self.invalid("environment", key, values.MACHINE_ALLOWED)
-        path_problem = values.python_path_problem(app.root, environment, ())
-        if path_problem and runtime != _CONTAINER:
-            raise self.refused("environment", path_problem)
         if (limit := values.duration(timeout, values.JOB_TIMEOUT)) is None:
             raise self.invalid(
                 "timeout", timeout, "5 minutes to 36 hours, e.g. '30 minutes', '1 hour', '1 day'"
