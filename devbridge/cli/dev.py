@@ -269,7 +269,7 @@ def _compose(  # noqa: PLR0915
             done = await asyncio.to_thread(_deploy, changed, cloud, config, wanted, consent)
         except Undecided:  # all that is deployed stays, and so do the jobs
             consent.listen(lambda: daemon.redeploy())  # noqa: PLW0108 - not made yet
-            return {job.name: job for job in now[2].jobs}, _files(changed)
+            return {job.name: job for job in now[2].jobs}, changed.files | now[2].files
         if done.changed:
             said = f"{style.good('Deployed')} in {time.monotonic() - began:.1f}s."
             known = set(ready(now[0], now[2].outputs, said, bold=style.bold))
