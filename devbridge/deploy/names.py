@@ -110,6 +110,11 @@ def api_log_group(api: Construct, stage: str) -> str:
     return f"/aws/vendedlogs/{api.app.name}_{stage}_{api.name}"
 
 
+def fifo_topic(topic: Construct, stage: str) -> str:
+    """The name of a FIFO topic, as CloudFormation would make it, if its names ended right."""
+    return f"{stack(topic.app.name, stage)}-{topic.name}.fifo"
+
+
 def asset_bucket(account: str, region: str) -> str:
     """The bucket that holds the zips of every app in one account and region."""
     return f"devbridge-assets-{account}-{region}"

@@ -1,4 +1,4 @@
-"""The pages in docs/, done for real: the first steps, who may deploy, what type checkers print."""
+"""The pages in docs/, done for real: the first steps, what type checkers print."""
 
 from __future__ import annotations
 
@@ -7,21 +7,12 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
 
-from devbridge import deploy as deployment
-from devbridge.cloud.session import Clients, Cloud
-from devbridge.deploy import load_app
-from devbridge.deploy.remove import remove
-from devbridge.errors import CloudError, DeployError
 from tests.e2e.dev_process import DEADLINE, DevProcess, clean_environment, processes_of, run
-from tests.integration.test_any_app_deploys import fast
 from tests.unit.test_docs_pages import APPS, PAGES, blocks, write
 
 pytestmark = pytest.mark.timeout(240)
@@ -128,76 +119,6 @@ def test_the_test_of_the_ci_page_passes_on_a_deployed_stage(hello: Path) -> None
     for step in steps:
         done = ok(hello, step.replace("pytest", "pytest -p no:cacheprovider"))
     assert "2 passed" in done
-
-
-# --- who may deploy -----------------------------------------------------------------------------
-
-
-def policy(page: str, word: str, *more: str) -> str:
-    """A policy of a page, for the account of the embedded cloud.
-
-    Args:
-        more: actions that are allowed on everything: for some calls the embedded cloud does not
-            work out what they are about, such as those that name a folder of parameters.
-    """
-    text = next(text for text in blocks(PAGES[page], "json") if word in text)
-    found = json.loads(text.replace("123456789012", "000000000000"))
-    if more:
-        found["Statement"].append({"Effect": "Allow", "Action": more, "Resource": "*"})
-    return json.dumps(found)
-
-
-def user(cloud: Cloud, document: str) -> Cloud:
-    """The cloud as somebody sees it who has this policy and no other."""
-    iam = cloud.client("iam")
-    iam.create_user(UserName="ann")
-    iam.put_user_policy(UserName="ann", PolicyName="own", PolicyDocument=document)
-    key = iam.create_access_key(UserName="ann")["AccessKey"]
-
-    def session() -> boto3.Session:
-        return boto3.Session(key["AccessKeyId"], key["SecretAccessKey"])
-
-    return replace(
-        cloud,
-        principal_arn=f"arn:aws:iam::{cloud.account}:user/ann",
-        clients=Clients(session, cloud.endpoint_url, cloud.region),
-    )
-
-
-def test_the_policy_of_the_deploying_page_is_enough_on_the_embedded_cloud(
-    local_cloud: Cloud, hello: Path
-) -> None:
-    calls = ("ssm:GetParametersByPath",)
-    ann = user(local_cloud, policy("deploying.md", "Stacks", *calls))
-    options: Mapping[str, Any] = {"on_progress": lambda _: None, "pace": fast}
-    app = load_app(hello, "prod")
-    deployment.deploy(app, ann, stage="dev", **options)
-    deployment.deploy(app, ann, stage="prod", mode="deployed", **options)
-    assert not deployment.diff(app, ann, stage="prod", pace=fast)
-    answer = ann.client("lambda").invoke(
-        FunctionName="hello_prod_factorial-invoker",
-        Payload=json.dumps({"devbridge": 1, "action": "run", "payload": {"num": 5}}),
-    )
-    build = json.loads(answer["Payload"].read())["jobId"]
-    assert ann.client("codebuild").batch_get_builds(ids=[build])["builds"]
-    role = deployment.stack_values(ann, "hello", "prod")["DevbridgeBindRole"]
-    ann.client("sts").assume_role(RoleArn=role, RoleSessionName="ann")
-    for stage in ("dev", "prod"):
-        removed = remove(ann, "hello", stage, lambda _: None, fast, delete_data=True)
-        assert removed
-        assert not removed.kept
-
-
-def test_the_policy_of_pull_requests_can_diff_and_not_deploy(
-    local_cloud: Cloud, hello: Path
-) -> None:
-    ann = user(local_cloud, policy("ci.md", "CreateChangeSet"))
-    app = load_app(hello, "prod")
-    assert deployment.diff(app, ann, stage="prod", pace=fast).creates
-    with pytest.raises((DeployError, CloudError)):
-        deployment.deploy(
-            app, ann, stage="prod", mode="deployed", on_progress=lambda _: None, pace=fast
-        )
 
 
 # --- type checkers ------------------------------------------------------------------------------

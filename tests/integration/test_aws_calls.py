@@ -35,9 +35,10 @@ from devbridge.cloud.session import Clients, Cloud, connect
 from devbridge.config import Config
 from devbridge.constructs import App, Job
 from devbridge.daemon.credentials import RoleCredentials
-from devbridge.deploy import Mode, names, package, secrets
+from devbridge.deploy import Mode, compare, names, package, secrets
 from devbridge.deploy.principal import trusted_principal
 from devbridge.deploy.remove import remove
+from devbridge.deploy.validation import failed_validations
 from devbridge.protocol.codec import job_id as key_id
 from tests.apps import EVERYTHING, IMPORTS, load
 from tests.integration.test_any_app_deploys import fast
@@ -52,7 +53,9 @@ OPERATIONS: Final = {
         "DeleteChangeSet",
         "DeleteStack",
         "DescribeChangeSet",
+        "DescribeEvents",
         "DescribeStackEvents",
+        "DescribeStackResource",
         "DescribeStacks",
         "ExecuteChangeSet",
         "GetTemplate",
@@ -263,6 +266,9 @@ class Developer:
     def diff(self, text: str) -> None:
         app = self.app(text, "fresh")
         deployment.diff(app, self.cloud, stage="fresh", python=Path(sys.executable), pace=fast)
+        stack = names.stack("all", "test")
+        assert compare._physical_id(self.cloud, stack, "NotesTable")  # of who may only look
+        assert failed_validations(self.cloud, stack) == ()
 
     def interrupt(self, text: str) -> None:
         """Ctrl-C in an update."""
@@ -426,7 +432,8 @@ def permissions() -> dict[str, list[str]]:
         action
         for call in CALLS
         for action in ACTIONS.get(call, (call.replace(" ", ":"),))
-        if call not in ("iot DescribeEndpoint", "sts AssumeRole")
+        # AWS lets everybody ask who they are.
+        if call not in ("iot DescribeEndpoint", "sts AssumeRole", "sts GetCallerIdentity")
     }
     needed = {
         "devbridge itself": sorted(own),

@@ -147,7 +147,7 @@ def add_topic(stack: Stack, topic: Topic) -> None:
     if topic.fifo:
         resource.FifoTopic = True
         # The names that CloudFormation makes have no ".fifo" at their end, which SNS wants.
-        resource.TopicName = f"{topic.app.name}-{stack.stage}-{topic.name}.fifo"
+        resource.TopicName = names.fifo_topic(topic, stack.stage)
     if topic.encryption_key:
         resource.KmsMasterKeyId = topic.encryption_key
     title = stack.add_main(topic, resource)
