@@ -231,6 +231,7 @@ def changed(
     """
     new = json.loads(template.body)
     cloudformation = cloud.client("cloudformation")
+    body = _template_argument(cloud, template, key)
     try:
         change_set = cloudformation.create_change_set(
             StackName=stack,
@@ -238,7 +239,7 @@ def changed(
             ChangeSetType="UPDATE" if found else "CREATE",
             Capabilities=["CAPABILITY_IAM"],
             Tags=[{"Key": key, "Value": value} for key, value in sorted(tags.items())],
-            **_template_argument(cloud, template, key),
+            **body,
         )["Id"]
     except cloudformation.exceptions.ClientError as error:
         if is_overtaken(error) or is_denied(error):

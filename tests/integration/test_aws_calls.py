@@ -264,8 +264,10 @@ class Developer:
         secrets.remove_secret(self.cloud, "all", "test", "other")
 
     def diff(self, text: str) -> None:
-        app = self.app(text, "fresh")
-        deployment.diff(app, self.cloud, stage="fresh", python=Path(sys.executable), pace=fast)
+        for stage in ("fresh", "test"):
+            app = self.app(text, stage)
+            python = Path(sys.executable)
+            assert deployment.diff(app, self.cloud, stage=stage, python=python, pace=fast)
         stack = names.stack("all", "test")
         assert compare._physical_id(self.cloud, stack, "NotesTable")  # of who may only look
         assert failed_validations(self.cloud, stack) == ()
