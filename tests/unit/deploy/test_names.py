@@ -5,25 +5,20 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from fnmatch import fnmatchcase
-from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from devbridge.build.container import repository
-from devbridge.config import STAGE
-from devbridge.constructs import App, Function
-from devbridge.constructs.app import loading
-from devbridge.constructs.values import APP_NAME
 from devbridge.deploy import names
 from devbridge.errors import InvalidValue
+from devbridge.protocol.codec import new_id
 from devbridge.protocol.messages import Topics
 
 
-def construct(app: str) -> Function:
-    with loading(Path(__file__).parent):
-        return Function(App(app), "x", handler="test_names.test_names")
+def construct(app: str) -> Any:
+    return SimpleNamespace(app=SimpleNamespace(name=app), name="x", where="app.py:1")
 
 
 NAMED: dict[str, tuple[Callable[[str, str], str], str]] = {
@@ -42,7 +37,7 @@ NAMED: dict[str, tuple[Callable[[str, str], str], str]] = {
     "project": (lambda a, s: names.project(construct(a), s), "{app}_{stage}_*"),
     "logs": (names.invoker_log_group, "/aws/lambda/{app}_{stage}_*"),
     "access logs": (
-        lambda a, s: names.access_log_group(construct(a), s),
+        lambda a, s: names.api_log_group(construct(a), s),
         "/aws/vendedlogs/{app}_{stage}_*",
     ),
     "topic": (lambda a, s: names.fifo_topic(construct(a), s), "devbridge-{app}--{stage}--*"),
@@ -77,12 +72,14 @@ def test_a_prefix_of_one_app_has_nothing_of_another(kind: str) -> None:
         assert made[other].startswith(key(app, "")) == (app == other)
 
 
-@given(st.from_regex(APP_NAME, fullmatch=True), st.from_regex(STAGE, fullmatch=True))
-def test_a_stacks_name_is_one_and_its_parts_are_known(app: str, stage: str) -> None:
+@pytest.mark.parametrize("app", [*WORDS, "a" * 32])
+@pytest.mark.parametrize("stage", [*WORDS, "a" * 32])
+def test_a_stacks_name_tells_app_and_stage_and_no_name_is_too_long(app: str, stage: str) -> None:
     name = names.stack(app, stage)
     assert len(name) <= 128
     assert name.removeprefix("devbridge-").removesuffix("-").split("--") == [app, stage]
-    assert len(Topics(app, stage).daemon_client_id) <= 128
+    assert len(f"{Topics(app, stage).daemon_client_id}-{new_id()}") <= 128
+    assert len(Topics(app, stage).stub_client_id(new_id())) <= 128
 
 
 @pytest.mark.parametrize("make", [names.stack, names.old_stack])
