@@ -233,11 +233,13 @@ def _is_compiled(file: str) -> bool:
 
 
 def remember(note: Note) -> None:
-    if type(note.module) is not ModuleType:
+    if type(note.module) is not ModuleType or note.name in _STATE:
         return
     note.seen = {key: value for key, value in vars(note.module).items() if key not in _IGNORED}
     for value in note.seen.values():
         if isinstance(value, type) and value.__module__ == note.name and _is_mutable(value):
+            if issubclass(value, ModuleType):  # lazy: `six.moves`
+                continue
             note.classes.append((value, dict(vars(value))))
 
 
@@ -252,17 +254,17 @@ def _touched(notes: Iterable[Note]) -> str | None:
             return f"{note.name} was replaced in sys.modules"
         if not note.seen:
             continue
-        name = _difference(vars(note.module), note.seen, note.name)
+        name = _difference(vars(note.module), note.seen)
         if name is not None:
             return f"{note.name}.{name} was replaced"
         for cls, then in note.classes:
-            name = _difference(vars(cls), then, note.name)
+            name = _difference(vars(cls), then)
             if name is not None:
                 return f"{note.name}.{cls.__qualname__}.{name} was replaced"
     return None
 
 
-def _difference(now: Mapping[str, Any], then: Mapping[str, Any], owner: str) -> str | None:
+def _difference(now: Mapping[str, Any], then: Mapping[str, Any]) -> str | None:
     for key, value in then.items():
         other = now.get(key, _UNTOLD)
         if other is value or value is None:  # what was not there yet: a cache, a default session
@@ -271,14 +273,13 @@ def _difference(now: Mapping[str, Any], then: Mapping[str, Any], owner: str) -> 
             continue
         if key.startswith("_") and not callable(value):  # counters, clocks and locks
             continue
-        if f"{owner}.{key}" in _STATE:
-            continue
         return key
     return None
 
 
-_STATE = frozenset(("builtins._", "mimetypes.inited", "threading.ThreadError"))
-"""Names whose values are the modules' own state, not their behaviour."""
+_STATE = frozenset(("sys", "mimetypes", "typing"))
+"""Modules whose names are the process's state: what of it concerns imports is compared apart, and
+typing_extensions replaces parts of `typing` by what does the same."""
 
 
 def _stale(notes: Iterable[Note]) -> str | None:

@@ -27,6 +27,7 @@ class Notes:
         self.path = list(sys.path)
         self._running: list[str] = []
         self._undo: list[Callable[[], None]] = []
+        self._watched: dict[int, tuple[Any, Any]] = {}
 
     # --- watching ---------------------------------------------------------------------------
 
@@ -56,7 +57,9 @@ class Notes:
         if not hasattr(owner, name):
             return
         real = getattr(owner, name)
-        setattr(owner, name, by(real))
+        watched = by(real)
+        setattr(owner, name, watched)
+        self._watched[id(watched)] = watched, real
         self._undo.append(lambda: setattr(owner, name, real))
 
     def note(self, name: str) -> Note:
@@ -186,6 +189,7 @@ class Notes:
             note.module = module
             note.base = note.visible = name in self.base
             note.file = installed_file(module)
+            self._give_real(module)
         for note in self.notes.values():
             if note.module is not None and not note.visible:
                 self._hide(note)
@@ -193,6 +197,12 @@ class Notes:
             remember(note)
         sys.path_importer_cache.clear()
         return Shelf(self.notes.values(), self.environment, self.path)
+
+    def _give_real(self, module: Any) -> None:
+        # `from warnings import warn` has taken ours.
+        for key, value in list(getattr(module, "__dict__", {}).items()):
+            if id(value) in self._watched and module.__name__ != __name__:
+                setattr(module, key, self._watched[id(value)][1])
 
     def _hide(self, note: Note) -> None:
         del sys.modules[note.name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -98,6 +99,16 @@ def check_state_dir(config: Config) -> Check:
             "state", False, f"others can read {directory}", f"run chmod -R go-rwx {directory}"
         )
     return Check("state", True, f"{directory} is yours alone")
+
+
+def check_fresh_jobs(config: Config) -> Iterator[Check]:
+    """Which jobs of the last `devbridge dev` are started anew for each run, and why?"""
+    try:
+        found = json.loads(config.fresh_jobs.read_bytes())
+    except (OSError, ValueError):
+        return
+    for job, why in sorted(found.items()) if isinstance(found, dict) else ():
+        yield Check("slow start", None, f"{job} gets a fresh interpreter for each run: {why}")
 
 
 def check_disk(path: Path) -> Check:
@@ -213,6 +224,7 @@ def examine(root: Path, flags: dict[str, object], *, has_app: bool) -> Iterator[
     if has_app:
         yield check_state_dir(config)
         yield check_disk(config.root)
+        yield from check_fresh_jobs(config)
     yield from _examine_python(config)
     yield from _examine_cloud(config)
 

@@ -176,6 +176,11 @@ class ZygoteLauncher:
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
+    async def settled(self) -> None:
+        """Return when what workers have reported is preloaded."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -183,6 +188,7 @@ class ZygoteLauncher:
 
     async def close(self) -> None:
         self._closed = True
+        await self.settled()
         async with self._renewing:
             await asyncio.gather(*(zygote.close() for zygote in list(self._zygotes)))
         await self._fresh.close()

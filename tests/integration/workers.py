@@ -58,6 +58,15 @@ class Said:
     def of(self, kind: str, worker_id: str) -> list[Any]:
         return [what for one, who, what in self.events if (one, who) == (kind, worker_id)]
 
+    async def loaded(self, worker_id: str) -> Modules | None:
+        """What a worker says that it has imported, once it is ready or has failed to load."""
+        async with asyncio.timeout(DEADLINE):
+            while not (self.of("ready", worker_id) or self.of("init_failed", worker_id)):
+                self._changed.clear()
+                await self._changed.wait()
+        told: list[Modules] = self.of("modules", worker_id)
+        return told[-1] if told else None
+
     async def wait(self, kind: str, worker_id: str) -> Any:
         """The first event of a kind from a worker."""
         async with asyncio.timeout(DEADLINE):
@@ -141,6 +150,7 @@ class Bench:
         """What the developer's shell has."""
         self.given: Sequence[str] = ()
         """What jobs get of it with `--env`."""
+        self.python = PYTHON
         self._count = 0
         self._fds: list[int] = []
 
@@ -158,6 +168,8 @@ class Bench:
         code: str | None = None,
         handler: str = "jobs/factorial.handler",
         environment: Mapping[str, str] | None = None,
+        *,
+        job_name: str = "factorial",
         **job_environment: str,
     ) -> Worker:
         """Start a worker; `code` is written into jobs/factorial.py first."""
@@ -165,13 +177,14 @@ class Bench:
             self.write("jobs/factorial.py", code)
         self._count += 1
         worker_id = f"w{self._count}"
-        job = JobSpec("factorial", handler, 60, 3072, "arn:aws:iam::1:role/job", job_environment)
+        job = JobSpec(job_name, handler, 60, 3072, "arn:aws:iam::1:role/job", job_environment)
         address = self.api.add_worker(worker_id, job.role_arn)
         spec = WorkerSpec(
             worker_id=worker_id,
             root=self.root,
             handler=handler,
-            python=PYTHON,
+            python=self.python,
+            job=job.name,
             environment=worker_environment(
                 self.environment if environment is None else environment,
                 job,
