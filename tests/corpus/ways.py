@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from devbridge.daemon.environment import inherited
 from devbridge.daemon.workers import RUNNER, FreshLauncher, Launcher
 from devbridge.daemon.zygote import ZygoteLauncher
 from runner.build import EXPORTS
@@ -79,7 +80,9 @@ async def live(root: Path, library: Library, python: Path, *, fork: bool) -> lis
 
     Without `fork` there are only those, and the last one is that of a build.
     """
-    launcher: Launcher = ZygoteLauncher(python, developer(), root=root) if fork else FreshLauncher()
+    launcher: Launcher = (
+        ZygoteLauncher(python, inherited(developer()), root=root) if fork else FreshLauncher()
+    )
     async with bench(root, lambda: launcher, Credentials()) as one:
         one.python = python
         await launcher.preload(["boto3"])

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from devbridge.daemon.environment import inherited
 from devbridge.daemon.workers import FreshLauncher, Launcher
 from devbridge.daemon.zygote import ZygoteLauncher
 from tests.integration.test_worker_processes import Credentials
@@ -55,6 +56,7 @@ class Forks:
         return path
 
 
+GIVEN = ("PYTHONPATH",)
 HANDLER = "def handler(payload): return result()"
 
 
@@ -65,16 +67,15 @@ async def forks(tmp_path: Path) -> AsyncIterator[Forks]:
     root = tmp_path / "app"
     root.mkdir()
     environment = {**developer(), "PYTHONPATH": str(packages)}
+    of_all = inherited(environment, given=GIVEN)
     said: list[str] = []
     details: list[str] = []
 
     def launcher() -> Launcher:
-        return ZygoteLauncher(
-            PYTHON, environment, root=root, say=said.append, details=details.append
-        )
+        return ZygoteLauncher(PYTHON, of_all, root=root, say=said.append, details=details.append)
 
     async with bench(root, launcher, Credentials()) as one:
-        one.environment = environment
+        one.environment, one.given = environment, GIVEN
         yield Forks(one, packages, said, details)
 
 
@@ -219,8 +220,9 @@ async def test_a_relative_pythonpath_is_the_apps(tmp_path: Path) -> None:
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib/near.py").write_text("HERE = True")
     environment = {**developer(), "PYTHONPATH": "lib"}
-    async with bench(tmp_path, lambda: ZygoteLauncher(PYTHON, environment, root=tmp_path)) as one:
-        one.environment = environment
+    of_all = inherited(environment, given=GIVEN)
+    async with bench(tmp_path, lambda: ZygoteLauncher(PYTHON, of_all, root=tmp_path)) as one:
+        one.environment, one.given = environment, GIVEN
         worker = await one.launch("import near\ndef handler(payload): return near.HERE")
         await worker.run()
         assert await worker.result() == b"true"
