@@ -21,10 +21,15 @@ _SEPARATORS: Final = "\u2028\u2029"
 _C0: Final = "\x00-\x08\x0b\x0c\x0e-\x1f"
 """Without tab, newline and carriage return."""
 _DEL_AND_C1: Final = "\x7f-\x9f"
-_BUT_RETURNS: Final = re.compile(f"({_SGR})|[{_C0}{_DEL_AND_C1}{_SEPARATORS}{_BIDI}]")
-_OBEYED: Final = re.compile(f"({_SGR})|[\r{_C0}{_DEL_AND_C1}{_SEPARATORS}{_BIDI}]")
+_ALL: Final = f"{_C0}{_DEL_AND_C1}{_SEPARATORS}{_BIDI}"
+# One class, as this is searched for in all of a job's output; then whether it begins a colour.
+_UNLESS_COLOUR: Final = r"(?:(?<!\x1b)|(?!\[[0-9;:]{0,64}m))"
+_BUT_RETURNS: Final = re.compile(f"[{_ALL}]{_UNLESS_COLOUR}")
+_OBEYED: Final = re.compile(f"[\r{_ALL}]{_UNLESS_COLOUR}")
 _COLOUR: Final = re.compile(_SGR)
 _RESETS: Final = (RESET, "\x1b[m")
+_OPEN: Final = re.compile(r"(\x1b\[(?!0?m)[0-9;:]{0,64}m[^\x1b\n]*)(?=\n|\Z)")
+"""The last colour of a line that is not closed, and the rest of the line."""
 _BEGUN: Final = re.compile(r"\x1b(?:\[[0-9;:]{0,64})?\Z")
 _IN_JSON: Final = re.compile(f"[{_DEL_AND_C1}{_SEPARATORS}{_BIDI}]")
 
@@ -34,14 +39,22 @@ _PLAIN: Final = bytes(
     if byte in b"\t\n\r" or (byte >= 0x20 and byte not in (0x7F, 0xC2, 0xE2))
 )
 
+_SUSPICIOUS: Final = tuple(
+    chr(number).encode()
+    for number in (*range(0x80, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+)
+"""C1 controls begin with the byte C2; separators and bidirectional controls with E2."""
+
 
 def suspicious(data: bytes) -> bool:
     """Whether UTF-8 may have something that is not shown as it is; fast, for what is printed much.
 
-    C1 controls begin with the byte C2; separators and bidirectional controls with E2. A carriage
-    return is the caller's to decide.
+    A carriage return is the caller's to decide, and so is a character that `data` cuts in two.
     """
-    return bool(data.translate(None, _PLAIN))
+    left = set(data.translate(None, _PLAIN))
+    if left <= {0xC2, 0xE2}:
+        return bool(left) and any(each in data for each in _SUSPICIOUS if each[0] in left)
+    return True
 
 
 def shown(text: str) -> str:
@@ -83,21 +96,12 @@ def cut_colour(text: str) -> int:
 
 
 def _escaped(found: re.Match[str]) -> str:
-    if found[1] is not None:
-        return found[1]
     number = ord(found[0])
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
 
 
 def _closed(text: str) -> str:
-    if "\x1b" not in text:
-        return text
-    return "\n".join(map(_closed_line, text.split("\n")))
-
-
-def _closed_line(line: str) -> str:
-    colours = _COLOUR.findall(line)
-    return line + RESET if colours and colours[-1] not in _RESETS else line
+    return _OPEN.sub(rf"\1{RESET}", text) if "\x1b" in text else text
 
 
 class Cleaner:

@@ -50,7 +50,8 @@ def bind(config: Config, *, command: tuple[str, ...]) -> None:
 
     It gets what a function that binds every resource of app.py gets: their environment variables,
     and credentials of a role that may use them, which refresh for as long as it runs; none of your
-    own. It has the terminal and gets the signals; its exit code is this command's.
+    own. The rest of your shell's environment it keeps, as it is your own command. It has the
+    terminal and gets the signals; its exit code is this command's.
     """
     from devbridge.deploy import (  # noqa: PLC0415
         environment,
@@ -72,7 +73,7 @@ def bind(config: Config, *, command: tuple[str, ...]) -> None:
                 where=names.stack(app.name, config.stage),
                 remedy="deploy the stage again: devbridge dev or devbridge deploy",
             ) from None
-        environ = {**without_own(os.environ), **bound}
+        environ = {**without_own(os.environ), **app.shell, **bound}
         if config.schemas.exists():
             environ[schemas.VARIABLE] = str(config.schemas)
         code = asyncio.run(_run(command, environ, there, role_arn))

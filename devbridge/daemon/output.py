@@ -151,7 +151,8 @@ class Lines:
             cut = len(text)
         self._partial = text[cut:]
         # The decoder may hold the beginning of a character.
-        self._suspicious = suspicious and bool(self._partial or self._decoder.getstate()[0])
+        held = bool(self._decoder.getstate()[0])
+        self._suspicious = held or (suspicious and bool(self._partial))
         return _tagged(text[:cut], tag, suspicious=suspicious)
 
     def flush(self, tag: str) -> str:

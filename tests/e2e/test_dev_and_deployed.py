@@ -342,9 +342,9 @@ def test_a_run_that_nobody_knows_is_an_error(stage: Stage, job_id: str) -> None:
 
 def test_the_log_has_what_the_run_has_printed(stage: Stage) -> None:
     status = stage.ended("probe", {"do": "output"})
-    logs = (sys.executable, "-m", "devbridge", "logs", status.job_id, "--local", "--stage")
+    logs = (sys.executable, "-m", "devbridge", "logs", status.job_id, "--raw", "--local")
     done = subprocess.run(
-        [*logs, stage.name],
+        [*logs, "--stage", stage.name],
         cwd=stage.app,
         capture_output=True,
         timeout=DEADLINE,
