@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from devbridge.daemon.environment import inherited
-from devbridge.daemon.workers import RUNNER, FreshLauncher, Launcher
+from devbridge.daemon.limits import RUNNER
+from devbridge.daemon.workers import FreshLauncher, Launcher
 from devbridge.daemon.zygote import ZygoteLauncher
 from runner.build import EXPORTS
 from tests.corpus import facts
