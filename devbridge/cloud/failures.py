@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from devbridge import folders
+from devbridge.cloud import keys
 from devbridge.errors import CloudError, CredentialsError, DevbridgeError
 
 _EXPIRED: Final = frozenset(
@@ -69,7 +70,7 @@ def explain(  # noqa: PLR0911 - one for each kind
             remedy=_command("aws login", profile),
         )
     if isinstance(error, botocore.ClientError):
-        return _refused(error, profile, where)
+        return _refused(error, profile, where, endpoint_url)
     if isinstance(error, RuntimeError) and "still expired" in str(error):  # botocore has no class
         return CredentialsError(
             "the AWS credentials have expired", where=where, remedy=renewal(profile)
@@ -100,7 +101,9 @@ def explain(  # noqa: PLR0911 - one for each kind
     return None
 
 
-def _refused(error: Exception, profile: str | None, where: str) -> CredentialsError | None:
+def _refused(
+    error: Exception, profile: str | None, where: str, endpoint_url: str | None
+) -> CredentialsError | None:
     answer = getattr(error, "response", {}).get("Error", {})
     code, message = answer.get("Code", ""), answer.get("Message", "")
     if code in _EXPIRED:
@@ -108,6 +111,13 @@ def _refused(error: Exception, profile: str | None, where: str) -> CredentialsEr
             f"the AWS credentials have expired ({code})",
             where=where,
             remedy=renewal(profile),
+        )
+    if code in _INVALID and endpoint_url and keys.is_loopback(endpoint_url):
+        return CredentialsError(
+            f"the cloud there does not accept our key ({code}): {message}",
+            where=endpoint_url,
+            remedy="is it another user's, or was its folder deleted? stop it,"
+            " or start one of your own: devbridge dev --local",
         )
     if code in _INVALID:
         return CredentialsError(

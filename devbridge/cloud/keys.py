@@ -7,6 +7,7 @@ a file in the user's cache says whose folder it belongs to.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import secrets
 from contextlib import suppress
@@ -21,6 +22,15 @@ from devbridge.transport.base import AwsCredentials
 
 _FOREIGN: Final = AwsCredentials("test", "test")
 """What emulators that are not ours believe."""
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the URL is one of this machine only: 127.0.0.0/8, [::1] or localhost."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def key_file(cloud_dir: Path) -> Path:

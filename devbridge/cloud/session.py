@@ -5,7 +5,6 @@ botocore takes a third of a second to import, so it is imported when a cloud is 
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -29,15 +28,6 @@ if TYPE_CHECKING:
     import boto3
 
 LOCAL_REGION: Final = "us-east-1"
-
-
-def is_loopback(url: str) -> bool:
-    """Whether the URL is one of this machine only: 127.0.0.0/8, [::1] or localhost."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 class Clients:
@@ -100,7 +90,7 @@ def client_config(endpoint_url: str | None) -> Any:
     """botocore's `Config`: patient with AWS, brief with loopback, whatever the environment says."""
     from botocore.config import Config as ClientConfig  # noqa: PLC0415
 
-    if endpoint_url is None or not is_loopback(endpoint_url):
+    if endpoint_url is None or not keys.is_loopback(endpoint_url):
         return ClientConfig(
             connect_timeout=5,
             read_timeout=60,
@@ -209,7 +199,7 @@ def connect(config: Config, endpoint_url: str | None = None) -> Cloud:
         CloudError: no region, or the cloud could not be reached.
     """
     endpoint_url = endpoint_url or config.endpoint
-    local = endpoint_url is not None and is_loopback(endpoint_url)
+    local = endpoint_url is not None and keys.is_loopback(endpoint_url)
     profile = None if local else config.profile or os.environ.get("AWS_PROFILE") or None
     with _or_locally(config, endpoint_url), _explained(profile, endpoint_url):
         if endpoint_url is not None and local:

@@ -332,3 +332,9 @@ def test_what_the_state_has_is_closed_to_others_by_itself(everything: Everything
     unpacked = {path for path in open_ if path.startswith("cloud/tmp/")}
     assert open_ - unpacked <= {".gitignore"}
     assert stat.S_IMODE((state / "cloud" / "tmp").stat().st_mode) == 0o700
+    key = keys.root_key(state / "cloud")
+    assert key
+    holding = [
+        path for path in ours if path.is_file() and key.secret_key.encode() in path.read_bytes()
+    ]
+    assert holding == [state / "cloud" / "root-key.json"]

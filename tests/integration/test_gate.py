@@ -8,23 +8,29 @@ import http.client
 import io
 import json
 import socket
+import sys
 import time
 import uuid
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+import psutil
 import pytest
 from botocore.auth import S3SigV4Auth, SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config as ClientConfig
 from botocore.credentials import Credentials
 
-from devbridge.cloud import keys
-from devbridge.cloud.embedded import Running
+from devbridge.cloud import embedded, keys
+from devbridge.cloud.embedded import Running, embedded_cloud
+from devbridge.cloud.ports import free_port
+from devbridge.config import Config
 from devbridge.transport import sigv4
 from devbridge.transport.base import AwsCredentials, Endpoint
 from tests.clients import administer, reset, root_client, signed_headers
@@ -791,3 +797,79 @@ def test_keys_are_not_in_what_functions_inherit(world: World) -> None:
     assert "AWS_SECRET_ACCESS_KEY" in shown
     assert own.secret_key not in shown
     assert own.access_key not in shown
+
+
+# --- what else would listen -----------------------------------------------------------------------
+
+BOOTSTRAP = """\
+#!{python}
+import os, sys, time, urllib.request
+from pathlib import Path
+api = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/invocation/"
+with urllib.request.urlopen(api + "next") as answer:
+    run, event = answer.headers["Lambda-Runtime-Aws-Request-Id"], answer.read()
+Path("{started}").touch()
+while not Path("{until}").exists():
+    time.sleep(0.02)
+urllib.request.urlopen(api + run + "/response", event).read()
+"""
+
+
+def listening(pid: int) -> set[tuple[str, int]]:
+    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    return {
+        (connection.laddr.ip, connection.laddr.port)
+        for process in family
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+
+
+def test_the_runtime_api_of_a_custom_runtime_is_for_its_function_alone(
+    world: World, shared_cloud: Running, tmp_path: Path
+) -> None:
+    places = {name: tmp_path / name for name in ("started", "until")}
+    archive, entry = io.BytesIO(), zipfile.ZipInfo("bootstrap")
+    entry.external_attr = 0o755 << 16
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr(entry, BOOTSTRAP.format(python=sys.executable, **places))
+    functions = world.client("lambda")
+    functions.create_function(
+        FunctionName="custom",
+        Runtime="provided.al2023",
+        Role=ROLE,
+        Handler="bootstrap",
+        Code={"ZipFile": archive.getvalue()},
+    )
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(functions.invoke, FunctionName="custom", Payload=b'{"a": 1}')
+        eventually(places["started"].exists)
+        others = {each for each in listening(shared_cloud.pid) if each[1] != world.port}
+        try:
+            assert {address for address, _ in others} == {"127.0.0.1"}
+            for _, port in others:
+                stranger = World(f"http://127.0.0.1:{port}")
+                for path in ("", "/x", "/"):
+                    ask = Ask("GET", f"{path}/2018-06-01/runtime/invocation/next")
+                    assert stranger.send(ask).status == 403
+                forged = Ask("POST", "/2018-06-01/runtime/init/error", b"{}")
+                assert stranger.send(forged).status == 403
+        finally:
+            places["until"].touch()
+        assert json.load(call.result()["Payload"]) == {"a": 1}
+
+
+def test_what_would_listen_on_all_interfaces_listens_on_loopback(
+    make_config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mtls = free_port()
+    made = embedded.cloud_environment
+
+    def with_mtls(*arguments: Any) -> dict[str, str]:
+        return {**made(*arguments), "IOT_MTLS_ENABLED": "1", "IOT_MTLS_PORT": str(mtls)}
+
+    monkeypatch.setattr(embedded, "cloud_environment", with_mtls)
+    with embedded_cloud(make_config(), lambda _: None) as cloud:
+        pid, port = cloud.running.pid, cloud.running.port
+        eventually(lambda: len(listening(pid)) == 2)
+        assert listening(pid) == {("127.0.0.1", port), ("127.0.0.1", mtls)}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, Final, TextIO
 
-from . import access, apis, authorization, buckets, durable, gate, roles
+from . import access, apis, authorization, buckets, durable, gate, listeners, roles
 from .api import Api, Refused, Tokens
 from .builds import Build, Queue
 from .host import ministack
@@ -129,6 +129,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
     app.app = gate.served_by(apis.served_by(own), root)
     app._H11Protocol._check_protocol = _http_1_alone
     authorization.correct()
+    listeners.stay_on_loopback()
     access.believe_only_signatures(root)
     _save_faster()
     durable.keep_room(app)
@@ -136,6 +137,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
     changes = {
         "codebuild": service.end_with_ministack,
         "cloudformation": _correct_cloudformation,
+        "lambda_svc": listeners.hide_runtime_apis,
         "iot": durable.refuse_what_cannot_be_kept,
         "cloudwatch_logs": _copy_logs_faster,
     }

@@ -62,6 +62,14 @@ def test_a_credential_failure_names_the_command_that_renews(
     assert explanation.exit_code == EXIT_CREDENTIALS
 
 
+def test_an_emulator_that_refuses_our_key_is_not_mended_with_aws_s_commands() -> None:
+    url = "http://127.0.0.1:4566"
+    explanation = explained(refused("InvalidClientTokenId"), endpoint_url=url)
+    assert (explanation.where, explanation.exit_code) == (url, EXIT_CREDENTIALS)
+    assert "aws configure" not in str(explanation)
+    assert "devbridge dev --local" in str(explanation.remedy)
+
+
 def test_without_a_profile_the_command_names_none() -> None:
     assert explained(botocore.UnauthorizedSSOTokenError()).remedy == "run aws sso login"
 

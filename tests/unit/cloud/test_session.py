@@ -12,6 +12,7 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
+from devbridge.cloud import keys
 from devbridge.cloud import session as module
 from devbridge.cloud.ports import free_port
 from devbridge.cloud.session import (
@@ -19,7 +20,6 @@ from devbridge.cloud.session import (
     Cloud,
     client_config,
     connect,
-    is_loopback,
     local_session,
 )
 from devbridge.config import Config
@@ -73,7 +73,7 @@ def cloud() -> Cloud:
     ],
 )
 def test_only_this_machine_is_loopback(url: str, loopback: bool) -> None:
-    assert is_loopback(url) is loopback
+    assert keys.is_loopback(url) is loopback
 
 
 @mock_aws(config={"core": {"mock_credentials": False}})
