@@ -638,6 +638,49 @@ def trusted(world: World) -> str:
     return arn
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/_aws/execute-api/{api}/$default/open",
+        "/restapis/{api}/$default/_user_request_/open",
+        "/_aws/lambda-url/{url}/",
+    ],
+)
+def test_an_api_has_one_address_where_nobody_signs(world: World, path: str) -> None:
+    known = {"api": world.api.partition(".")[0], "url": world.open_url.partition(".")[0]}
+    for way, ask in ways(world, Ask("GET", path.format(**known))):
+        assert world.send(ask).refused, way
+        assert world.send(ask, {"Origin": EVIL}).refused, way
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        "AWS4-HMAC-SHA256",
+        "AWS4-HMAC-SHA256 Credential=",
+        "AWS4-HMAC-SHA256 Credential=KEY/x/us-east-1/s3/aws4_request, SignedHeaders=host, "
+        "Signature=\xfc",
+        "AWS4-HMAC-SHA256 Credential=KEY/////, SignedHeaders=;;;, Signature=",
+        "AWS4-ECDSA-P256-SHA256 Credential=KEY/20261125/s3/aws4_request, "
+        "SignedHeaders=host;x-amz-region-set, Signature=zz",
+        "AWS KEY:\xfc",
+        "AWS",
+    ],
+)
+def test_what_is_no_signature_at_all_is_an_answer_not_a_crash(
+    world: World, authorization: str
+) -> None:
+    sent = authorization.replace("KEY", str(root(world).access_key))
+    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    sent = sent.replace("/x/", f"/{moment[:8]}/")
+    headers = {"X-Amz-Date": moment, "X-Amz-Region-Set": "*"}
+    request = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    line = world.raw(
+        f"GET /shown/x HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\n{request}Authorization: {sent}\r\n\r\n"
+    )
+    assert line.split()[1][:1] == b"4", line
+
+
 def test_ministacks_own_paths_are_for_root_alone(world: World) -> None:
     assert administer(world.endpoint, "GET", "/_ministack/health")[0] == 200
     given = world.client("sts").assume_role(RoleArn=trusted(world), RoleSessionName="me")

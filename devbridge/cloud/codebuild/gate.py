@@ -37,12 +37,14 @@ def served_by(app: App, root: access.Root) -> App:
         asked = Asked(scope)
         try:
             receive = await _admitted(asked, receive, port, root)
-        except Refused as refused:
-            await _refuse(asked, scope, receive, send, refused)
-            return
-        if receive is None:
-            return
-        await app(scope, receive, send)
+        except Refused as error:
+            await _refuse(asked, scope, receive, send, error)
+        except (TypeError, ValueError):  # ministack's, where a part of a signature is none at all
+            none = Refused("IncompleteSignature", "the signature is none of AWS's")
+            await _refuse(asked, scope, receive, send, none)
+        else:
+            if receive is not None:
+                await app(scope, receive, send)
 
     return gate
 
