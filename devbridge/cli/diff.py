@@ -50,6 +50,7 @@ def diff(config: Config, *, json_: bool, exit_code: bool) -> None:
             mode="deployed",
             python=config.python,
             schemas=schemas(types),
+            on_progress=lambda told: click.echo(told.text, err=True),
         )
     if json_:
         print_json(as_json(plan))

@@ -125,7 +125,7 @@ def deploy(
         packed = _pack(app, cloud, settings, python, schemas)
         _warn(packed, on_progress)
         synth(app, settings, packed.assets)  # what is wrong with it is said before the upload
-        stack, found = find(cloud, app.name, stage)
+        stack, found = find(cloud, app.name, stage, on_progress)
         if found and not is_unusable(found):
             check_owner(found, tags)
             _say_what_is_old(stack, app, stage, on_progress)
@@ -165,7 +165,7 @@ def diff(
         settings = _settings(cloud, stage, mode, _version(python), offline)
         packed = _pack(app, cloud, settings, python, schemas)
         _warn(packed, on_progress)
-        stack, found = find(cloud, app.name, stage)
+        stack, found = find(cloud, app.name, stage, on_progress)
         found = None if is_unusable(found) else settled(cloud, stack, on_progress, pace)
         old = deployed_template(cloud, stack) if found else {}
         # What is stored in place of a zip of that name, only `deploy` verifies.

@@ -154,10 +154,13 @@ def describe(cloud: Access, stack: str) -> dict[str, Any] | None:
     return None if found["StackStatus"] == "DELETE_COMPLETE" else found
 
 
-def find(cloud: Access, app: str, stage: str) -> tuple[str, dict[str, Any] | None]:
+def find(
+    cloud: Access, app: str, stage: str, on_progress: OnProgress = lambda _: None
+) -> tuple[str, dict[str, Any] | None]:
     """The name of a stage's stack, and the stack as CloudFormation describes it, or None.
 
-    A stage that was deployed when stacks had other names keeps its own.
+    A stage that was deployed when stacks had other names keeps its own. Who may not ask for that
+    one is told so.
     """
     name = names.stack(app, stage)
     if found := describe(cloud, name):
@@ -168,7 +171,9 @@ def find(cloud: Access, app: str, stage: str) -> tuple[str, dict[str, Any] | Non
     except cloud.client("cloudformation").exceptions.ClientError as error:
         if not is_denied(error):
             raise
-        return name, None  # who may use the new names only has no stage of an old one
+        text = f"there is no stack {name}; whether an older devbridge has deployed the stage as"
+        on_progress(Progress("plan", f"{text} {old}, CloudFormation does not tell you"))
+        return name, None
     if found is None or is_unusable(found) or found["StackStatus"] == "DELETE_IN_PROGRESS":
         return name, None
     return (old, found) if _owner(found) == (app, stage) else (name, None)

@@ -18,9 +18,9 @@ from botocore.exceptions import ClientError
 
 from devbridge import deploy as deployment
 from devbridge.cloud.session import Cloud
-from devbridge.deploy import Deployed, Progress, load_app, secrets
+from devbridge.deploy import Deployed, Progress, load_app, names, secrets
 from devbridge.deploy.package import ensure_bucket
-from devbridge.deploy.plan import Plan
+from devbridge.deploy.plan import Plan, describe
 from devbridge.deploy.remove import remove
 from devbridge.errors import DeployError, NotDeployed
 
@@ -520,3 +520,45 @@ def in_the_way(cloud: Cloud, project: str) -> None:
         },
         serviceRole=f"arn:aws:iam::{cloud.account}:role/x",
     )
+
+
+def named_as_before(names_: pytest.MonkeyPatch) -> None:
+    """Let names be those of a devbridge that did not end them where an app or a stage ends."""
+    names_.setattr(names, "stack", names.old_stack)
+    names_.setattr(names, "NAMING", "Unknown")
+    names_.setattr(names, "path", lambda app, stage: "/")
+    for which, end in (("project", ""), ("invoker", "-invoker"), ("function", "-fn")):
+        made = {"end": end}
+        names_.setattr(
+            names, which, lambda c, stage, made=made: f"{c.app.name}-{stage}-{c.name}{made['end']}"
+        )
+
+
+def test_a_stage_of_an_older_devbridge_keeps_its_stack_and_data_and_that_is_said(
+    root: Path, local_cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as old:
+        named_as_before(old)
+        before = deploy(root, local_cloud)
+        assert call(before.outputs["ApiUrl"]) == (200, "demo-test-report-invoker")
+    notes = {"TableName": before.outputs["NotesTable"]}
+    dynamodb = local_cloud.client("dynamodb")
+    dynamodb.put_item(**notes, Item={"id": {"S": "1"}})
+    with pytest.raises(NotDeployed, match="another version of devbridge"):
+        deployment.check_naming(local_cloud, "demo", "test")
+    seen = deployment.diff(
+        load_app(root, "test"), local_cloud, stage="test", mode="dev", python=PYTHON
+    )
+    assert (seen.stack, seen.creates) == ("devbridge-demo-test", False)
+    assert {c.label for c in seen.changes if c.reason == "Name"} == {"Job 'report'"}
+    assert not seen.dangerous
+
+    told: list[Progress] = []
+    after = deploy(root, local_cloud, told)
+    assert [p.text for p in told if "keeps its old name" in p.text]
+    assert call(after.outputs["ApiUrl"]) == (200, "demo_test_report-invoker")
+    assert after.outputs["NotesTable"] == before.outputs["NotesTable"]
+    assert dynamodb.scan(**notes)["Count"] == 1
+    deployment.check_naming(local_cloud, "demo", "test")
+    assert remove(local_cloud, "demo", "test", told.append)
+    assert describe(local_cloud, "devbridge-demo-test") is None

@@ -16,7 +16,7 @@ from devbridge.deploy.changes import LABELS as LABELS_KEY
 from devbridge.deploy.changes import Change
 from devbridge.deploy.execute import Overtaken, asking, execute, patient
 from devbridge.deploy.package import ensure_bucket
-from devbridge.deploy.plan import Plan, as_json, describe, discard, is_current, lines, plan
+from devbridge.deploy.plan import Plan, as_json, describe, discard, find, is_current, lines, plan
 from devbridge.deploy.synth import Template
 from devbridge.errors import DeployError
 from tests.unit.deploy.conftest import FakeCloud
@@ -623,3 +623,33 @@ def test_pauses_grow_to_two_seconds() -> None:
     assert pauses[0] == 0.05
     assert pauses == sorted(pauses)
     assert pauses[-1] == 2.0
+
+
+def test_who_may_not_ask_for_the_stack_of_an_older_devbridge_is_told_so(
+    aws: FakeCloud, script: Script
+) -> None:
+    told: list[Progress] = []
+    script.stub.add_client_error("describe_stacks", "ValidationError", "... does not exist")
+    script.stub.add_client_error("describe_stacks", "AccessDenied")
+    assert find(aws, "demo", "dev", told.append) == (STACK, None)
+    assert "whether an older devbridge has deployed the stage as devbridge-demo-dev" in told[0].text
+
+
+@pytest.mark.parametrize(
+    ("tags", "status", "ours"),
+    [
+        ({"devbridge:app": "demo", "devbridge:stage": "dev"}, "UPDATE_COMPLETE", True),
+        ({"devbridge:app": "demo", "devbridge:stage": "dev"}, "ROLLBACK_COMPLETE", False),
+        ({"devbridge:app": "demo", "devbridge:stage": "dev"}, "DELETE_IN_PROGRESS", False),
+        ({"devbridge:app": "demo-dev", "devbridge:stage": "x"}, "UPDATE_COMPLETE", False),
+        ({}, "UPDATE_COMPLETE", False),
+    ],
+)
+def test_a_stack_of_the_old_name_is_taken_if_it_says_that_it_is_ours(
+    aws: FakeCloud, script: Script, tags: dict[str, str], status: str, ours: bool
+) -> None:
+    script.stub.add_client_error("describe_stacks", "ValidationError", "... does not exist")
+    listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+    script.stacks(stack(status, StackName="devbridge-demo-dev", Tags=listed))
+    name, found = find(aws, "demo", "dev")
+    assert (name, bool(found)) == (("devbridge-demo-dev", True) if ours else (STACK, False))
