@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,9 +18,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from devbridge import deploy as deployment
+from devbridge.build.zips import Asset
 from devbridge.cloud.session import Cloud
 from devbridge.deploy import Deployed, Progress, load_app, names, secrets
-from devbridge.deploy.package import ensure_bucket
+from devbridge.deploy.package import ensure_bucket, upload
 from devbridge.deploy.plan import Plan, describe
 from devbridge.deploy.remove import remove
 from devbridge.errors import DeployError, NotDeployed
@@ -562,3 +564,12 @@ def test_a_stage_of_an_older_devbridge_keeps_its_stack_and_data_and_that_is_said
     deployment.check_naming(local_cloud, "demo", "test")
     assert remove(local_cloud, "demo", "test", told.append)
     assert describe(local_cloud, "devbridge-demo-test") is None
+
+
+def test_of_many_who_upload_the_same_zip_at_once_one_version_is_left(local_cloud: Cloud) -> None:
+    bucket, asset = ensure_bucket(local_cloud), Asset.of("the code", b"code")
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: upload(local_cloud, [asset], "demo", print), range(8)))
+    stored = local_cloud.client("s3").list_object_versions(Bucket=bucket)["Versions"]
+    assert [made[0]] * 8 == made
+    assert [{each["Key"]: each["VersionId"]} for each in stored] == [made[0]]
