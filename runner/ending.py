@@ -55,7 +55,7 @@ _WRITERS = frozenset(
     )
 )
 """What the standard library completes in a ``__del__`` and is no stream."""
-_STREAM, _WRITER, _TEXT, _BYTES = range(4)
+_TEXT, _STREAM, _WRITER, _BYTES = range(4)
 
 
 def _close_writers() -> None:
@@ -84,7 +84,7 @@ def _close_writers() -> None:
 
 
 def _rank(cls: type) -> int | None:
-    """When it is closed: streams written in Python (gzip) first, buffers last; None: never."""
+    """When it is closed: text first, then what compresses it, buffers last; None: never."""
     bases = cls.__mro__
     if any((base.__module__, base.__qualname__) in _WRITERS for base in bases):
         return _WRITER

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from devbridge.daemon.environment import inherited
-from devbridge.daemon.workers import RUNNER, FreshLauncher, Launcher
+from devbridge.daemon.limits import RUNNER
+from devbridge.daemon.workers import FreshLauncher, Launcher
 from devbridge.daemon.zygote import ZygoteLauncher
 from tests.integration.test_worker_processes import Credentials
 from tests.integration.workers import PYTHON, bench, developer
@@ -31,7 +32,6 @@ packed = gzip.open("packed.gz", "wt"); packed.write("x" * 1000)
 bzipped = bz2.open("packed.bz2", "wb"); bzipped.write(b"x" * 1000)
 xzipped = lzma.open("packed.xz", "wb"); xzipped.write(b"x" * 1000)
 archive = zipfile.ZipFile("archive.zip", "w"); archive.writestr("name", "content")
-member = zipfile.ZipFile("member.zip", "w"); part = member.open("part", "w"); part.write(b"part")
 kept = shelve.open("kept"); kept["key"] = 1
 sound = wave.open("sound.wav", "wb")
 sound.setnchannels(1); sound.setsampwidth(1); sound.setframerate(8000); sound.writeframes(b"12")
@@ -51,14 +51,15 @@ LIVES = """
 import atexit, concurrent.futures, ctypes, multiprocessing, sys, threading, time, weakref
 
 gate = threading.Event()
+def say(text): sys.stdout.write(text + "\\n")
 def late(name):
     gate.wait()
-    print("ends", name)
+    say("ends " + name)
 def broken(): raise ValueError("in atexit")
 class Thing: ...
 thing = Thing()
-weakref.finalize(thing, print, "finalized")
-atexit.register(print, "atexit")
+weakref.finalize(thing, say, "finalized")
+atexit.register(say, "atexit")
 atexit.register(broken)
 atexit.register(gate.set)
 threading.Thread(target=late, args=["daemon"], daemon=True).start()
@@ -69,10 +70,10 @@ def handler(payload):
     threading.Thread(target=late, args=["thread"]).start()
     def later(): time.sleep(0.05); gate.set()
     threading.Thread(target=later).start()
-    multiprocessing.get_context("fork").Process(target=print, args=["child"]).start()
+    multiprocessing.get_context("fork").Process(target=say, args=["child"]).start()
     def fails(): raise KeyError("in a thread")
-    threading.Thread(target=fails).start()
-    ctypes.CDLL(None).printf(b"from C")
+    failing = threading.Thread(target=fails); failing.start(); failing.join()
+    ctypes.CDLL(None).printf(b"from C\\n")
     return 1
 """
 FORGOTTEN = """
@@ -89,7 +90,7 @@ ENDS = {
     "sys.exit('no')": 1,
     "raise KeyboardInterrupt": 130,
     "atexit.register(os._exit, 7)": 7,
-    "atexit.register(sys.exit, 7)": 0,
+    "atexit.register(sys.exit, 77)": 0,
     "sys.stdout.close()": 0,
 }
 
