@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import json
 import os
@@ -100,18 +101,27 @@ class Distribution:
                 extras = frozenset(e.strip() for e in (match[2] or "").split(",") if e.strip())
                 yield canonical(match[1]), extras, marker.strip(), match[1]
 
-    @property
+    @functools.cached_property
     def tops(self) -> list[str]:
         """What an editable one lets one import, as far as it says so."""
         names = (self._found.read_text("top_level.txt") or "").split()
         for file in self._found.files or ():
             path = self.path.parent / file.as_posix()
-            if path.suffix == ".py" and path.name.startswith("__editable__") and path.is_file():
-                names += _mapped(path.read_text(encoding="utf-8"))
-            elif path.suffix == ".pth" and path.is_file():
+            if path.suffix == ".pth" and path.is_file():
                 for line in path.read_text(encoding="utf-8").splitlines():
                     names += _in_folder(line.strip(), self.name)
+        names += [name.partition(".")[0] for name in self.mapped]
         return list(dict.fromkeys(names))
+
+    @functools.cached_property
+    def mapped(self) -> dict[str, str]:
+        """The modules that a finder of its own finds, and where (setuptools)."""
+        found: dict[str, str] = {}
+        for file in self._found.files or ():
+            path = self.path.parent / file.as_posix()
+            if path.suffix == ".py" and path.name.startswith("__editable__") and path.is_file():
+                found |= _mapping(path.read_text(encoding="utf-8"))
+        return found
 
 
 def _wanted(file: PurePosixPath) -> bool:
@@ -134,16 +144,12 @@ def _develop_root(folder: Path) -> Path:
     return folder
 
 
-def _mapped(finder: str) -> list[str]:
+def _mapping(finder: str) -> dict[str, str]:
     found = _MAPPING.search(finder)
-    if not found:
-        return []
-    import ast  # noqa: PLC0415
-
     try:
-        return [name.partition(".")[0] for name in ast.literal_eval(found[1])]
-    except (SyntaxError, ValueError):
-        return []
+        return dict(ast.literal_eval(found[1])) if found else {}
+    except (SyntaxError, TypeError, ValueError):
+        return {}
 
 
 def _in_folder(line: str, name: str) -> list[str]:
@@ -291,10 +297,16 @@ def described(
     """What to pack for a top-level name: distributions, and trees of files that none of them lists:
     (name in a zip, folder or file, project that links may not leave, distribution)."""
     module = installed(top)
-    owned = list(owned)
+    owned = [*owned, *(each for each in editables() if top in each.tops)]
     trees = _unlisted(top, module, owned) if module is not None and not module.odd else []
     together, unmet = required(owned, excluded, app)
     for each in together:
+        for name, place in each.mapped.items():
+            path = name.replace(".", "/")
+            if os.path.isdir(place):
+                trees.append([path, place, each.project, ""])
+            elif os.path.isfile(f"{place}.py"):
+                trees.append([f"{path}.py", f"{place}.py", each.project, ""])
         if each not in owned and each.listed is None:
             for name in each.tops:
                 if (other := installed(name)) is not None and not other.odd:

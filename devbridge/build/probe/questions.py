@@ -80,7 +80,7 @@ def answer(question: Json) -> Json:
             found[name] = {"version": made.version, "files": made.files}
             depends |= {str(made.path), str(made.path / "RECORD"), str(made.path / "METADATA")}
     for top in tops.values():
-        depends |= {place for _, place, _ in top["trees"]}
+        depends |= {tree[1] for tree in top["trees"]}
     return {
         "codes": codes,
         "tops": tops,
