@@ -119,7 +119,7 @@ def stage(
         *("probe", "typed", "retried", "single", "short", "broken", "second", "remote"),
         *("shown", "hidden"),
     ):
-        settings[f"DEVBRIDGE_Job_functionName_{name}"] = f"options-{chosen.name}-{name}-invoker"
+        settings[f"DEVBRIDGE_Job_functionName_{name}"] = f"options_{chosen.name}_{name}-invoker"
     for key, value in settings.items():
         monkeypatch.setenv(key, value)
     job._client.cache_clear()

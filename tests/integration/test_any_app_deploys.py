@@ -220,7 +220,7 @@ def policy(title: str) -> Look:
 
 
 SSE: tuple[str | int, ...] = (
-    *("BBucket", "Properties", "BucketEncryption", "ServerSideEncryptionConfiguration"),
+    *("Properties", "BucketEncryption", "ServerSideEncryptionConfiguration"),
     *(0, "ServerSideEncryptionByDefault"),
 )
 J = "Job(app, 'j', handler='jobs/work.handler'{})"
@@ -369,7 +369,7 @@ OPTIONS: dict[str, tuple[str, str, str, Look, Any]] = {
         B,
         "",
         f", encryption_key='{KEY}'",
-        asked(*SSE, "KMSMasterKeyID"),
+        asked("BBucket", *SSE, "KMSMasterKeyID"),
         KEY,
     ),
     "queue encryption_key": (
