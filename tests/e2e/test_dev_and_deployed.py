@@ -163,6 +163,12 @@ def test_payload_result_and_message_are_told_and_a_builds_record_has_them_only_i
         (bucket,) = [b["Name"] for b in s3.list_buckets()["Buckets"] if "assets" in b["Name"]]
         left = s3.list_objects_v2(Bucket=bucket, Prefix=f"payloads/options/deployed/{name}/")
         assert left["KeyCount"] == 0
+        made = s3.list_objects_v2(Bucket=bucket, Prefix=f"results/options/deployed/{name}/")
+        keys = [each["Key"] for each in made.get("Contents", ())]
+        assert bool(keys) == (name == "hidden")
+        for key in keys:
+            head = s3.head_object(Bucket=bucket, Key=key)
+            assert head["SSEKMSKeyId"].endswith("-0123-456789abcdef")
 
 
 def test_a_payload_is_decoded_to_the_handlers_type_and_its_result_is_json(stage: Stage) -> None:

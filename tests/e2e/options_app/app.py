@@ -31,7 +31,12 @@ probe = Job(
     log_retention="3 days",
 )
 shown = Job(app, "shown", handler="jobs/shown.handler", payload="inline")
-hidden = Job(app, "hidden", handler="jobs/shown.handler")
+hidden = Job(
+    app,
+    "hidden",
+    handler="jobs/shown.handler",
+    encryption_key="arn:aws:kms:us-east-1:000000000000:key/01234567-89ab-cdef-0123-456789abcdef",
+)
 retried = Job(app, "retried", handler="jobs/retried.handler", retries=2, retry_delay="0 seconds")
 single = Job(app, "single", handler="jobs/single.handler", concurrency=1, bind=[notes])
 short = Job(app, "short", handler="jobs/short.handler")
