@@ -55,6 +55,8 @@ class Note:
         """Of an installed module: its file, and the time and size by which a change is seen."""
         self.bound = False
         """Its parent has it as an attribute."""
+        self.entry: str | None = None
+        """The entry of sys.path where a top-level module was found."""
         self.seen: dict[str, Any] = {}
         self.classes: list[tuple[type, dict[str, Any]]] = []
 
@@ -74,6 +76,8 @@ class Shelf:
         self._environment = environment
         self._library = frozenset(entry for entry in path if _is_librarys(entry))
         self._finders: list[Any] = []
+        # Found in the zygote: following the notes in a fork would copy their memory.
+        self._closures = {name: self._closure(name) for name in self.notes if "." not in name}
         self._lock = _thread.RLock()
 
     def open(self) -> None:
@@ -106,7 +110,7 @@ class Shelf:
         with self._lock:
             if note.visible:
                 return
-            brought = [other for other in self._closure(note.name) if not other.visible]
+            brought = [other for other in self._closure_of(note.name) if not other.visible]
             for other in brought:
                 sys.modules[other.name] = other.module
                 other.visible = True
@@ -119,6 +123,9 @@ class Shelf:
             self._filters = list(_warning_filters())
 
     # --- is an import's result what the shelf has? ------------------------------------------
+
+    def _closure_of(self, name: str) -> list[Note]:
+        return self._closures.get(name) or self._closure(name)
 
     def _closure(self, name: str) -> list[Note]:
         """A module and all that its import needs, in the order in which that is complete."""
@@ -139,7 +146,7 @@ class Shelf:
         return list(found.values())
 
     def _may(self, name: str) -> bool:
-        closure = self._closure(name)
+        closure = self._closure_of(name)
         hidden = [note for note in closure if not note.visible]
         seen = [note for note in closure if note.visible and not note.base]
         seen += [note for note in self.notes.values() if note.base]
@@ -191,9 +198,8 @@ class Shelf:
         """Whether an import would find something else by one of the names."""
         names: dict[str, dict[str, None]] = {}
         for note in hidden:
-            entry = None if "." in note.name else _entry(note)
-            if entry is not None:
-                names.setdefault(entry, {})[note.name] = None
+            if note.entry is not None:
+                names.setdefault(note.entry, {})[note.name] = None
         for entry, wanted in names.items():
             if entry not in sys.path:
                 return f"{entry} was taken out of sys.path"
@@ -233,6 +239,9 @@ def _is_compiled(file: str) -> bool:
 
 
 def remember(note: Note) -> None:
+    """What a module is like before anybody can have changed it."""
+    if "." not in note.name:
+        note.entry = _entry(note)
     if type(note.module) is not ModuleType or note.name in _STATE:
         return
     note.seen = {key: value for key, value in vars(note.module).items() if key not in _IGNORED}

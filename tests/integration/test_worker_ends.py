@@ -139,7 +139,10 @@ def plain(root: Path, code: str) -> tuple[int, str]:
     """The same of a program that calls the handler."""
     (root / "jobs").mkdir()
     (root / "jobs/factorial.py").write_text(code)
-    program = "import sys; sys.path.insert(0, ''); from jobs.factorial import handler; handler(1)"
+    program = (
+        "import sys; sys.stdout.reconfigure(line_buffering=True); sys.path.insert(0, '');"
+        "from jobs.factorial import handler; handler(1)"
+    )
     done = subprocess.run(
         [sys.executable, "-P", "-c", program],
         cwd=root,
@@ -223,7 +226,7 @@ async def test_exit_codes_are_those_of_python(tmp_path: Path, kind: str) -> None
 
 @pytest.mark.parametrize("kind", ["fresh", "fork"])
 async def test_what_still_exists_at_the_end_is_not_finalized(tmp_path: Path, kind: str) -> None:
-    # The one exception, which docs/jobs.md names.
+    # The one exception, which docs/how-it-works.md names.
     code, _ = await live(kind, tmp_path, FORGOTTEN.replace("    Thing()\n", ""))
     assert (code, (tmp_path / "deleted").exists()) == (0, False)
     await live(kind, tmp_path, FORGOTTEN)

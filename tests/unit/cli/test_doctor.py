@@ -252,3 +252,15 @@ def test_a_line_has_its_mark_and_its_remedy_below(ok: bool | None, mark: str) ->
     first, second = text.splitlines()
     assert first.split() == [mark, "disk", "1", "GB", "free"]
     assert second.strip() == "to do: make room"
+
+
+def test_jobs_that_get_fresh_interpreters_are_named(app: Path) -> None:
+    folder = app / ".devbridge" / "s"
+    folder.mkdir(parents=True)
+    why = "socket.socket was replaced before ssl was imported"
+    (folder / "fresh_jobs.json").write_text(json.dumps({"crawl": why}))
+    found = checks("--local", "--app", app, "--stage", "s", "--python", sys.executable)
+    assert found["slow start"]["detail"] == f"crawl gets a fresh interpreter for each run: {why}"
+    (folder / "fresh_jobs.json").write_text("[broken")
+    found = checks("--local", "--app", app, "--stage", "s", "--python", sys.executable)
+    assert "slow start" not in found

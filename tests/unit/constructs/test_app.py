@@ -219,3 +219,19 @@ def test_what_an_app_does_not_take_is_refused(root: Path, wrong: dict[str, Any])
     with loading(root), pytest.raises(InvalidValue) as caught:
         App("demo", **wrong)
     assert caught.value.what == f"App('demo'): {name} {value!r} is not allowed"
+
+
+def test_what_an_app_vouches_for_is_kept() -> None:
+    assert App("demo").preload == ()
+    assert App("demo", preload=["pandas", "google.cloud.storage"]).preload == (
+        "pandas",
+        "google.cloud.storage",
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong", ["pandas", None, 3, {"pandas"}, ["a-b"], ["a..b"], [""], [".a"], ["a b"], [1], ["if"]]
+)
+def test_what_an_app_vouches_for_are_names_of_modules(wrong: Any) -> None:
+    with pytest.raises(InvalidValue, match=r"App\('demo'\): preload .* is not allowed"):
+        App("demo", preload=wrong)
