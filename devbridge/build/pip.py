@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from devbridge.build.probe.distributions import canonical
+from devbridge.daemon.environment import of_pip
 from devbridge.errors import BuildError
 
 _PIP: Final = (
@@ -166,7 +167,7 @@ def _installed(requirements: Sequence[str], options: Sequence[str], key: str, ca
             capture_output=True,
             stdin=subprocess.DEVNULL,
             # Habits of the developer's that make no sense for a folder.
-            env={**os.environ, "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"},
+            env={**of_pip(os.environ), "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"},
             text=True,
             check=False,
         )

@@ -70,6 +70,10 @@ class LazyGroup(click.Group):
         try:
             with errors_reported(ctx):
                 return super().invoke(ctx)
+        except Exception as error:
+            if not isinstance(error, (click.ClickException, click.Abort, click.exceptions.Exit)):
+                streams = sys.stdout, sys.stderr  # a defect of ours: for its traceback, too
+            raise
         finally:
             sys.stdout, sys.stderr = streams
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -176,6 +177,18 @@ def test_a_variable_that_only_the_shell_has_is_said_once_with_the_line_that_adds
             f' {name}, or App(..., inherit=["{name}"])'
         )
         assert dev.text.count(line) == 1, dev.text
+
+
+def test_a_bound_command_keeps_the_shell_and_nothing_of_ours_is_logged(
+    dev: DevProcess, app: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", "shells")
+    code = "import os; print(*map(os.environ.get, ('GITHUB_TOKEN', 'FROM_APP_PY', 'AWS_PROFILE')))"
+    done = run(app, "bind", "--stage", "s", "--local", "--", sys.executable, "-c", code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "shells dotenv None\n"
+    assert "app.py is loaded" in done.stderr
+    assert not {name for name in ("botocore", "urllib3", "s3transfer") if name in done.stderr}
 
 
 def test_no_credential_is_printed_or_logged_whatever_app_py_does_to_logging(

@@ -135,3 +135,30 @@ def test_a_reader_that_goes_away_is_no_error_message() -> None:
     assert run.stderr.read() == b""
     run.stderr.close()
     assert run.wait() == EXIT_BROKEN_PIPE
+
+
+DEFECT = """
+import sys, types
+import click
+from devbridge import cli, redaction
+
+@click.command()
+def x():
+    redaction.secret("wJalrXUtnFEMI-K7MDENG")
+    print("out \\x1b[2J wJalrXUtnFEMI-K7MDENG", click.style("red", fg="red"))
+    raise RuntimeError("\\x1b]52;c;QUFB\\x07 wJalrXUtnFEMI-K7MDENG")
+
+module = types.ModuleType("devbridge.cli.x")
+module.x, cli.COMMANDS["x"] = x, "x"
+sys.modules["devbridge.cli.x"] = module
+cli.main(["x"])
+"""
+
+
+def test_whatever_is_printed_is_fit_for_a_terminal_and_has_no_secret() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", DEFECT], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stdout == "out \\x1b[2J [redacted] red\n"
+    assert done.stderr.endswith("RuntimeError: \\x1b]52;c;QUFB\\x07 [redacted]\n")

@@ -453,6 +453,20 @@ def test_an_enum_that_makes_members_by_itself_is_not_checked(
     assert types.accepted is None
 
 
+def test_a_variable_that_only_the_shell_has_is_named_with_the_line_that_adds_it(
+    app: App, add_job: AddJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "shells")
+    add_job("reads", "import os\nURL = os.environ['DATABASE_URL']\ndef handler(payload): ...")
+    assert one(app).warning == (
+        "File \"jobs/reads.py\", line 2: KeyError: 'DATABASE_URL'; your shell has it, and jobs do"
+        ' not get it: devbridge dev --env DATABASE_URL, or App(..., inherit=["DATABASE_URL"])'
+    )
+    assert probe(app, PYTHON, ("DATABASE_URL",))["reads"].warning == ""
+    monkeypatch.delenv("DATABASE_URL")
+    assert one(app).warning.endswith("KeyError: 'DATABASE_URL'")
+
+
 def test_a_module_that_cannot_be_imported_is_named_with_its_line(app: App, add_job: AddJob) -> None:
     add_job("broken", "import os\n\nimport not_there\n\ndef handler(event): ...")
     add_job("factorial", FACTORIAL)
