@@ -59,7 +59,7 @@ def _run(client: RuntimeClient, root: str) -> int:
         client.fail_init(limits.explain(error, failure.describe(error, root)))
         return _exit_code(error) or EXIT_FAILED
     client.report_modules({**loading.modules(root), **reads.report()})
-    known = preloaded.trouble()
+    known = preloaded.trouble(), frozenset(sys.modules)
     headers, body = client.next()
 
     request_id = headers["lambda-runtime-aws-request-id"]
@@ -83,9 +83,12 @@ def _run(client: RuntimeClient, root: str) -> int:
     return 0
 
 
-def _report(client: RuntimeClient, root: str, known: object = None) -> None:
-    """Tell that what was preloaded is not what this process would have imported, if that is new."""
-    if preloaded.trouble() != known:
+def _report(client: RuntimeClient, root: str, known: tuple[object, frozenset[str]]) -> None:
+    """Tell that what was preloaded is not what this process would have imported, or that the run
+    has imported more than Python's own modules, if that is new."""
+    trouble, before = known
+    imported = {name.partition(".")[0] for name in sys.modules.keys() - before}
+    if preloaded.trouble() != trouble or imported - sys.stdlib_module_names:
         client.report_modules(loading.modules(root))
 
 

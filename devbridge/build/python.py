@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from devbridge import files
-from devbridge.build import environment, reached
+from devbridge.build import environment, lacking, reached
 from devbridge.build.environment import OWN_ROOT, files_for
 from devbridge.build.pip import Target, files_in, importable, requirements_path
 from devbridge.build.reached import LAZY, Asked, Reached
 from devbridge.build.zips import Asset, Content, Parts, make_zip, zip_asset
 from devbridge.constructs import Function, Job
 from devbridge.constructs.files import selected
+from devbridge.daemon.imports import Live
 from devbridge.errors import BuildError
 from devbridge.schemas import FILE as SCHEMAS
 
@@ -48,6 +49,7 @@ class Builder:
         local: for the embedded cloud, which runs what it is given on this very machine: functions
             in the app's Python, jobs in that of their runtime.
         schemas: JSON Schemas of the jobs' payloads, by the job's name, for those who bind them.
+        live: what the live runs of jobs have imported, by the job's name.
     """
 
     def __init__(
@@ -58,12 +60,14 @@ class Builder:
         *,
         local: bool = False,
         schemas: Mapping[str, Any] = {},
+        live: Mapping[str, Live] = {},
     ) -> None:
         self.python = python
         self.version = version
         self.cache = cache
         self.local = local
         self.schemas = schemas
+        self._live = live
         self.warnings: list[str] = []
         """What may be wrong and is no error, each said once."""
         self._reached: dict[str, Reached] = {}
@@ -83,6 +87,7 @@ class Builder:
                 version=self.version,
                 cache=self.cache,
                 warn=lambda key, text: self._warn(f"{key}: {text}"),
+                names=lacking.tops(self._live.values()),
             )
 
     def app_files(self, function: Function) -> set[Path]:
@@ -102,7 +107,7 @@ class Builder:
             BuildError: an import or a requirement cannot be resolved, a file does not parse, or it
                 is too large.
         """
-        packages, code = self._parts(function)
+        packages, code = self._parts(function, self._target(function))
         parts = Parts({**packages, **code.installed}, code.own)
         if (size := parts.size) > UNZIPPED_LIMIT:
             raise BuildError(
@@ -118,7 +123,7 @@ class Builder:
         Raises:
             BuildError: an import or a requirement cannot be resolved, or a file does not parse.
         """
-        packages, code = self._parts(job)
+        packages, code = self._parts(job, self._target(job))
         taken = [n for n in (*packages, *code.files) if n.partition("/")[0] == "runner"]
         if taken:
             raise BuildError(
@@ -126,11 +131,28 @@ class Builder:
                 where=", ".join(sorted(taken)[:3]),
                 remedy="rename that package of yours",
             )
+        self._compare(job, [*packages, *code.files])
         parts, known = Parts(code.installed, {**code.own, **_runner()}), self.cache / "zips"
         return JobAssets(
             zip_asset(str(job), parts, known),
             zip_asset(f"packages of {job}", Parts(packages), known) if packages else None,
         )
+
+    def compare(self, job: Job) -> None:
+        """Warn of what the job's live runs have imported and a deployed one would not have.
+
+        Raises:
+            BuildError: as `job_assets`.
+        """
+        # The names are those of this machine's packages: nothing is downloaded for that.
+        packages, code = self._parts(job, None)
+        self._compare(job, [*packages, *code.files])
+
+    def _compare(self, job: Job, packed: Sequence[str]) -> None:
+        if job.name in self._live:
+            known = self._reach(job).tops
+            for line in lacking.lacking(self._live[job.name], packed, known):
+                self._warn(f"{job}: {line}")
 
     def _warn(self, text: str) -> None:
         if text not in self.warnings:
@@ -149,9 +171,9 @@ class Builder:
             return None
         return Target(version, None)
 
-    def _parts(self, code: Function | Job) -> tuple[dict[str, Path], Parts]:
+    def _parts(self, code: Function | Job, target: Target | None) -> tuple[dict[str, Path], Parts]:
         """The files of distributions, and the others."""
-        target, found = self._target(code), self._reach(code)
+        found = self._reach(code)
         found.check()
         sources = {**self._devbridge(found), **found.files}
         extra = self._required(code, target)

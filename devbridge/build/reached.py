@@ -92,6 +92,11 @@ class Reached:
         """What it imports of devbridge: (module, names, place)."""
         return [(module, tuple(names), place) for module, names, place in self._told["own"]]
 
+    @property
+    def tops(self) -> Mapping[str, Any]:
+        """What was told of top-level names."""
+        return self._all["tops"]  # type: ignore[no-any-return]
+
     def check(self) -> None:
         """
         Raises:

@@ -230,13 +230,13 @@ def _compose(  # noqa: PLR0915
 
     from devbridge.cli.prune import forget_old_runs  # noqa: PLC0415
     from devbridge.daemon.credentials import RoleCredentials  # noqa: PLC0415
-    from devbridge.daemon.daemon import Daemon, Settings  # noqa: PLC0415
+    from devbridge.daemon.daemon import SETTLED, Daemon, Settings  # noqa: PLC0415
     from devbridge.daemon.developer import DeveloperCredentials, Health  # noqa: PLC0415
     from devbridge.daemon.environment import worker_environment  # noqa: PLC0415
     from devbridge.daemon.keeper import keep  # noqa: PLC0415
     from devbridge.daemon.memory import limit_of  # noqa: PLC0415
     from devbridge.daemon.terminal import Style  # noqa: PLC0415
-    from devbridge.deploy import load_app  # noqa: PLC0415
+    from devbridge.deploy import lacking, load_app  # noqa: PLC0415
     from devbridge.protocol import codec  # noqa: PLC0415
     from devbridge.protocol.messages import Presence, Topics  # noqa: PLC0415
     from devbridge.transport.mqtt import MqttTransport  # noqa: PLC0415
@@ -287,6 +287,27 @@ def _compose(  # noqa: PLR0915
             callers = f"redeploying those who call {', '.join(changed)}"
             terminal.line(f"payload types changed: {callers}")
         return bool(changed)
+
+    fresh: set[str] = set()
+    """Jobs whose workers have imported something new."""
+    comparing: asyncio.Task[None] | None = None
+
+    def imported(job: str) -> None:
+        nonlocal comparing
+        fresh.add(job)
+        if comparing is None or comparing.done():
+            comparing = asyncio.create_task(compare(), name="imports")
+
+    async def compare() -> None:
+        while fresh:
+            await asyncio.sleep(SETTLED)  # the run that imports it comes first
+            jobs = set(fresh)
+            fresh.clear()
+            with contextlib.suppress(DevbridgeError):  # `deploy` says it
+                for text in await asyncio.to_thread(lacking, now[0], cloud, config.python, jobs):
+                    if text not in _said:
+                        _said.add(text)
+                        terminal.line(style.warn(text))
 
     def say_of_credentials(health: Health, text: str) -> None:
         terminal.line(style.good(text) if health is Health.GOOD else style.bad(text))
@@ -344,6 +365,7 @@ def _compose(  # noqa: PLR0915
         ),
         redeploy=redeploy,
         outdated=outdated,
+        imported=imported,
         secret_versions=_secret_versions(config, cloud, app),
         watch_credentials=None if config.local else developer.run,
         terminal=terminal,

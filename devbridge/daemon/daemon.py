@@ -51,6 +51,7 @@ from devbridge.daemon.events import (
     Waits,
     Withdrawn,
 )
+from devbridge.daemon.imports import Imports
 from devbridge.daemon.keeper import Keeper
 from devbridge.daemon.ledger import Change, LedgerError
 from devbridge.daemon.limits import is_short
@@ -66,7 +67,7 @@ from devbridge.daemon.terminal import Style, Terminal
 from devbridge.daemon.weather import Weather, without
 from devbridge.daemon.workers import Launcher
 from devbridge.errors import DevbridgeError
-from devbridge.folders import in_words
+from devbridge.folders import STATE_DIR, in_words
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Reply, Run, Topics
 from devbridge.protocol.session import Deliver
@@ -125,17 +126,21 @@ class Daemon:
         app_loaded: float = math.inf,
         watch_credentials: Callable[[], Coroutine[Any, Any, None]] | None = None,
         secret_versions: Callable[[], Awaitable[secrets.Versions]] | None = None,
+        imported: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`outdated` is asked after a reload whether what is deployed no longer goes with the code;
         `app_loaded` is when app.py began to be loaded, in seconds since the epoch;
         `watch_credentials` runs beside all else until it is cancelled; `secret_versions` is asked
-        now and then, while a job binds a secret."""
+        now and then, while a job binds a secret; `imported` is told of a job whose workers have
+        imported something new."""
         self._settings = settings
         self._jobs = dict(jobs)
         self._ledger = ledger
         self._launcher = launcher
         self._redeploy = redeploy
         self._outdated = outdated
+        self._imported = imported
+        self._imports = Imports(settings.root / STATE_DIR, settings.root)
         self._watch_credentials = watch_credentials
         self._secret_versions = secret_versions
         self._terminal = terminal
@@ -516,6 +521,11 @@ class Daemon:
                 recorded=modules.recorded,
             )
             self._watcher.watch(self._sources.directories())
+        new = self._imports.record(
+            member.job, modules.user_files, modules.third_party, member.launched_at
+        )
+        if new:
+            self._imported(member.job)
         if self._launcher.reported(member.job, modules) or stale:
             self._sources.renewed({member.job})
             self.handle([SourcesChanged(frozenset({member.job}))])

@@ -16,6 +16,7 @@ from devbridge.build.python import Builder, invoker_asset, stub_asset
 from devbridge.build.zips import Asset
 from devbridge.cloud.install import cache_dir
 from devbridge.constructs import App, Bindable, Function, Job
+from devbridge.daemon.imports import live
 from devbridge.daemon.model import JobSpec
 from devbridge.deploy import execute, names, secrets
 from devbridge.deploy.access import Access, OnProgress, Progress
@@ -46,6 +47,7 @@ from devbridge.deploy.synth import (
     synth,
 )
 from devbridge.errors import DeployError, NotDeployed
+from devbridge.folders import STATE_DIR
 from devbridge.interpreter import verify_interpreter
 
 _OWN_OUTPUTS: Final = frozenset({names.TEMPLATE_HASH, names.MODE, names.BIND_ROLE, names.NAMING})
@@ -301,7 +303,7 @@ def _pack(
     def key(asset: Asset | None) -> str:
         return names.asset(app.name, asset.key) if asset else ""
 
-    builder = _builder(cloud, python, settings.python, schemas)
+    builder = _builder(app, cloud, python, settings.python, schemas)
     jobs = app.of_type(Job)
     in_cloud = [job for job in jobs if has_project(job, settings)]
     contained = [job for job in in_cloud if job.container]
@@ -333,9 +335,25 @@ def _pack(
     )
 
 
-def _builder(cloud: Access, python: Path, version: str, schemas: Mapping[str, Any]) -> Builder:
+def _builder(
+    app: App, cloud: Access, python: Path, version: str, schemas: Mapping[str, Any]
+) -> Builder:
     local = cloud.endpoint_url is not None
-    return Builder(python, version, _cache(), local=local, schemas=schemas)
+    imported = live(app.root / STATE_DIR, app.root)
+    return Builder(python, version, _cache(), local=local, schemas=schemas, live=imported)
+
+
+def lacking(app: App, cloud: Access, python: Path, jobs: Iterable[str]) -> list[str]:
+    """What live runs of these jobs have imported, and deployed ones would not have, in words.
+
+    Raises:
+        BuildError: it cannot be told what would be packed.
+    """
+    builder = _builder(app, cloud, python, _version(python), {})
+    for job in app.of_type(Job):
+        if job.name in set(jobs) and not job.container:
+            builder.compare(job)
+    return [text for text in builder.warnings if "live runs have imported" in text]
 
 
 def _warn(packed: _Packed, on_progress: OnProgress) -> None:
