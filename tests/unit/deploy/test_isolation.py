@@ -170,7 +170,8 @@ import gc; gc.disable()
     )
     assert before == after
     assert isolation._umask() != 0
-    warnings.warn("is no error", UserWarning, stacklevel=1)
+    with pytest.warns(UserWarning):
+        warnings.warn("is no error", UserWarning, stacklevel=1)
 
 
 def test_it_is_put_back_though_app_py_raises(tmp_path: Path) -> None:
