@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, Final, TextIO
 
-from . import access, apis, authorization, buckets, durable, gate, listeners, roles
+from . import access, apis, authorization, buckets, durable, gate, listeners, refusals, roles
 from .api import Api, Refused, Tokens
 from .builds import Build, Queue
 from .host import ministack
@@ -191,6 +191,7 @@ def _correct_cloudformation() -> None:
     _spell_cors(provisioners)
     buckets.keep_tags(provisioners)
     _name_anew(provisioners)
+    refusals.refuse(provisioners, roles.admits)
 
 
 def _name_anew(provisioners: Any) -> None:

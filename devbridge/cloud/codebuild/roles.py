@@ -50,7 +50,7 @@ class Role:
         self._lock = threading.Lock()
         self._document: dict[str, str] = {}
         self._fresh_until = 0.0
-        if not _admits(_trust(role_arn), role_arn, source_arn):
+        if not admits(role_arn, SERVICE, source_arn):
             raise Failure(
                 "ACCESS_DENIED",
                 "CodeBuild is not authorized to perform: sts:AssumeRole on service role"
@@ -111,29 +111,30 @@ def _trust(role_arn: str) -> Any:
     return json.loads(document) if isinstance(document, str) else document
 
 
-def _admits(trust: Any, role_arn: str, source_arn: str) -> bool:
-    """Whether the trust policy lets CodeBuild itself in: ministack's own check cannot tell."""
-    iam = ministack("core.iam_evaluator")
+def admits(role_arn: str, service: str, source_arn: str | None = None) -> bool:
+    """Whether there is that role, and its trust policy lets a service itself in, such as CodeBuild:
+    ministack's own check cannot tell. Without a source, whatever the policy's conditions are."""
+    iam, trust = ministack("core.iam_evaluator"), _trust(role_arn)
     statements = (trust or {}).get("Statement", [])
     own = [
-        {**statement, "Principal": "*"}
+        {**statement, "Principal": "*", **({} if source_arn else {"Condition": {}})}
         for statement in (statements if isinstance(statements, list) else [statements])
-        if iam._service_principal_matches(statement.get("Principal"), SERVICE)
+        if iam._service_principal_matches(statement.get("Principal"), service)
     ]
     account = role_arn.split(":")[4] if role_arn.count(":") > 4 else ""
     context = iam.EvalContext(
-        principal_arn=SERVICE,
+        principal_arn=service,
         principal_type="Service",
         principal_account=account,
         action="sts:AssumeRole",
         resource_arn=role_arn,
         region="",
         service_context={
-            "aws:sourcearn": source_arn,
-            "aws:sourceaccount": source_arn.split(":")[4],
+            "aws:sourcearn": source_arn or "",
+            "aws:sourceaccount": source_arn.split(":")[4] if source_arn else account,
         },
     )
-    return bool(iam.evaluate_trust_policy({"Statement": own}, SERVICE, context))
+    return bool(iam.evaluate_trust_policy({"Statement": own}, service, context))
 
 
 App = Callable[[Mapping[str, Any], Any, Any], Any]

@@ -23,7 +23,7 @@ def sessions(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         _role_id=lambda arn: "AROA", register_session=made.__setitem__, _sessions=made
     )
     monkeypatch.setattr(roles, "_trust", lambda arn: None)
-    monkeypatch.setattr(roles, "_admits", lambda *_: True)
+    monkeypatch.setattr(roles, "admits", lambda *_: True)
     monkeypatch.setattr(roles, "ministack", {"services.iam": iam, "services.sts": sts}.__getitem__)
     return made
 
