@@ -140,6 +140,30 @@ def test_what_has_ended_on_a_full_disk_is_known_after_devbridge_was_stopped_ther
         assert "nothing to deploy: the stage is up to date" in again.text
 
 
+def test_on_a_full_disk_what_was_queued_survives_and_what_could_not_be_kept_is_not_queued(
+    app: Path, small_disk: Path
+) -> None:
+    assert run(app, "cloud", "start").returncode == 0
+    try:
+        with DevProcess(app, "--local") as dev:
+            dev.wait_for(r"^Ready")
+            assert invoke(app, "echo", "warm").returncode == 0
+            assert dev.interrupt() == 0
+        queued = json.loads(invoke(app, "echo", "abc").stdout)
+        assert queued["state"] == "QUEUED"
+        filler = fill(small_disk)
+        refused = invoke(app, "echo", "defg")
+        assert refused.returncode == EXIT_INVOKE, refused.stdout
+        assert "no room to keep" in refused.stderr
+    finally:
+        run(app, "cloud", "stop")
+    filler.unlink()
+    with DevProcess(app, "--local") as again:
+        again.wait_for(rf"^\|  {queued['id'][:8]}  Done .*result 3")
+        assert again.interrupt() == 0
+    assert "result 4" not in again.text
+
+
 def test_a_ledger_that_is_deleted_while_dev_runs_is_made_again_with_what_runs_and_waits(
     app: Path, tmp_path: Path
 ) -> None:

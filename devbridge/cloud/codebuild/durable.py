@@ -1,5 +1,5 @@
 """That what the broker has acknowledged is there again after a restart: ministack keeps its state
-in memory, and writes it when it stops, if there is room then.
+in memory, and writes it when it stops, if there is room then; of sessions it writes nothing.
 
 A reserve beside the state is given up for that. A request for a client that is away is refused when
 there is no room to save it, or when it would push an older one out.
@@ -27,6 +27,8 @@ QUOTA_EXCEEDED: Final = 0x97
 _LARGE: Final = ("cloudwatch_logs",)
 """Services whose state may be of any size, and matters least: saved last."""
 
+_SESSIONS: Final = "devbridge_sessions"
+
 _refused: contextvars.ContextVar[bool] = contextvars.ContextVar("refused", default=False)
 
 
@@ -43,9 +45,53 @@ def keep_room(app: Any) -> None:
     app.save_all = save_in_the_reserve
 
 
-def refuse_what_cannot_be_kept() -> None:
-    """Let the broker acknowledge no request that waits for a client, if it might be lost."""
+def keep_what_waits() -> None:
+    """Let the broker save its sessions, and acknowledge no request that it could not keep."""
     iot = ministack("services.iot")
+    _save_sessions(iot)
+    _refuse_what_cannot_be_kept(iot)
+
+
+def _save_sessions(iot: Any) -> None:
+    get_state, load = iot.get_state, iot.load_persisted_state
+
+    def get_state_with_sessions() -> Any:
+        sessions = [
+            [*key, *_kept(session)]
+            for key, session in iot._persistent_sessions.items()
+            if not iot._is_session_expired(session)
+        ]
+        return {**get_state(), _SESSIONS: sessions}
+
+    def load_with_sessions(data: Any) -> None:
+        load(data)
+        for account, region, client, filters, since, expiry, name, waiting in (
+            data.get(_SESSIONS) or ()
+        ):
+            session = iot._PersistentSessionState(filters, since, expiry, name)
+            session.queued_messages = [tuple(message) for message in waiting]
+            iot._persistent_sessions[account, region, client] = session
+
+    iot.get_state, iot.load_persisted_state = get_state_with_sessions, load_with_sessions
+
+
+def _kept(session: Any) -> list[Any]:
+    """What is kept of a session; what had been sent, and was not acknowledged, waits again."""
+    again = [
+        (each.topic, each.payload, 1, each.properties, session.created_at)
+        for each in session.in_flight.values()
+    ]
+    waiting = [list(message) for message in (*again, *session.queued_messages)]
+    return [
+        session.subscriptions,
+        session.created_at,
+        session.expiry_interval,
+        session.session_identifier,
+        waiting,
+    ]
+
+
+def _refuse_what_cannot_be_kept(iot: Any) -> None:
     publish, puback = iot.broker_publish, iot._make_puback
 
     async def publish_if_kept(

@@ -138,7 +138,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
         "codebuild": service.end_with_ministack,
         "cloudformation": _correct_cloudformation,
         "lambda_svc": listeners.hide_runtime_apis,
-        "iot": durable.refuse_what_cannot_be_kept,
+        "iot": durable.keep_what_waits,
         "cloudwatch_logs": _copy_logs_faster,
     }
     get_module = app._get_module
