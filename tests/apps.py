@@ -13,6 +13,7 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from devbridge.constructs import App, values
+from devbridge.constructs.runtimes import JOBS
 from devbridge.deploy.load import load_app
 
 ACCOUNT: Final = "123456789012"
@@ -250,7 +251,7 @@ def _code(recipe: Recipe) -> dict[str, st.SearchStrategy[Any]]:
 def _python(recipe: Recipe) -> dict[str, st.SearchStrategy[Any]]:
     """The options of what has a handler."""
     return {
-        "runtime": st.sampled_from([*values.RUNTIMES, None]),
+        "runtime": st.sampled_from([*JOBS[:3], None]),
         "copy_files": st.lists(st.sampled_from(COPIED), max_size=2),
         "install": st.lists(st.sampled_from(INSTALLED), max_size=2),
     }

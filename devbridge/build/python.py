@@ -17,6 +17,7 @@ from devbridge.build.reached import LAZY, Asked, Reached
 from devbridge.build.zips import Asset, Content, Parts, make_zip, zip_asset
 from devbridge.constructs import Function, Job
 from devbridge.constructs.files import selected
+from devbridge.constructs.runtimes import FUNCTIONS, JOBS
 from devbridge.daemon.imports import Live
 from devbridge.errors import BuildError
 from devbridge.schemas import FILE as SCHEMAS
@@ -166,6 +167,13 @@ class Builder:
     def _target(self, code: Function | Job) -> Target | None:
         version = (code.runtime or f"python{self.version}").removeprefix("python")
         if not self.local:
+            known = JOBS if isinstance(code, Job) else FUNCTIONS
+            if f"python{version}" not in known:
+                raise BuildError(
+                    f"{code}: AWS has no Python {version}, the version of the app's interpreter",
+                    where=str(self.python),
+                    remedy=f"name one with runtime=: {', '.join(known)}",
+                )
             return Target(version, code.architecture)
         if isinstance(code, Function) or version == self.version:
             return None

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from devbridge.constructs.bindable import Bindable
 
 Architecture = Literal["x86_64", "arm64"]
-PythonRuntime = Literal["python3.11", "python3.12", "python3.13"]
 
 
 class Permission(TypedDict):

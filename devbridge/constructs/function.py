@@ -11,10 +11,10 @@ from devbridge.constructs.code import (
     Architecture,
     Code,
     Permission,
-    PythonRuntime,
     parsed_handler,
 )
 from devbridge.constructs.network import Vpc
+from devbridge.constructs.runtimes import FUNCTIONS, PythonRuntime
 from devbridge.constructs.values import Duration
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Function(Code):
             app,
             name,
             runtime=runtime,
-            runtimes=values.RUNTIMES,
+            runtimes=FUNCTIONS,
             architecture=architecture,
             environment=environment,
             bind=bind,

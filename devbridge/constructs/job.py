@@ -11,19 +11,19 @@ from devbridge.constructs.code import (
     Architecture,
     Code,
     Permission,
-    PythonRuntime,
     listed,
     parsed_handler,
 )
 from devbridge.constructs.container import Container, container_problem
 from devbridge.constructs.network import Vpc
+from devbridge.constructs.runtimes import JOBS, JobPythonRuntime
 from devbridge.constructs.values import Duration
 
 if TYPE_CHECKING:
     from devbridge.constructs.bindable import Bindable
 
 JobMemory = Literal["3 GB", "7 GB", "15 GB", "145 GB"]
-JobRuntime = PythonRuntime | Literal["container"]
+JobRuntime = JobPythonRuntime | Literal["container"]
 Offline = Literal["queue", "error", "cloud"]
 _CONTAINER: Final = "container"
 
@@ -110,7 +110,7 @@ class Job(Code):
             app,
             name,
             runtime=runtime,
-            runtimes=(*values.RUNTIMES, _CONTAINER),
+            runtimes=(*JOBS, _CONTAINER),
             architecture=architecture,
             environment=environment,
             bind=bind,

@@ -50,7 +50,6 @@ ENVIRONMENT_LIMIT: Final = 4096
 """Bytes that AWS Lambda allows for all names and values together."""
 CONFIG_LIMIT: Final = 1024
 """Bytes of one Config value: a quarter of what a function's environment may take."""
-RUNTIMES: Final = ("python3.11", "python3.12", "python3.13")
 REMOVALS: Final = ("retain", "delete")
 LOG_DAYS: Final = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096),

@@ -23,6 +23,7 @@ import devbridge
 from devbridge.cli.wait import EXIT_CODES
 from devbridge.constructs import App, Construct, Job, Queue, values
 from devbridge.constructs.app import loading
+from devbridge.constructs.runtimes import FUNCTIONS, JOBS
 from devbridge.deploy import package
 from devbridge.deploy.changes import all_added
 from devbridge.deploy.load import load_app
@@ -320,7 +321,7 @@ def test_there_are_ranges_in_the_tables() -> None:
 def test_every_value_of_a_choice_is_named(name: str, key: str) -> None:
     said = {ast.literal_eval(text) for text in quoted(OPTIONS[name][key].allowed) if text[0] == '"'}
     allowed = {
-        "runtime": {*values.RUNTIMES, *(("container",) if name == "Job" else ())},
+        "runtime": {*JOBS, "container"} if name == "Job" else {*FUNCTIONS},
         "architecture": {*values.ARCHITECTURES},
         "memory_size": {*values.MEMORY_MB},
         "offline": {*values.OFFLINE},
