@@ -70,9 +70,13 @@ def probe(
         else:
             handlers[job.name] = (str(job.handler), dict(job.environment))
     while handlers:
-        answers, problem = _ask(app.root, python, handlers, environment, timeout)
+        # Python reads it when it starts: one process for each value.
+        path = next(iter(handlers.values()))[1].get("PYTHONPATH", "")
+        asked = {name: h for name, h in handlers.items() if h[1].get("PYTHONPATH", "") == path}
+        there = {**environment, **({"PYTHONPATH": path} if path else {})}
+        answers, problem = _ask(app.root, python, asked, there, timeout)
         # The first one without an answer ended the process; those behind it get another.
-        ended = next((name for name in handlers if name not in answers), None)
+        ended = next((name for name in asked if name not in answers), None)
         if ended is not None:
             answers[ended] = {"warning": problem}
         for name, answer in answers.items():

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from devbridge.constructs.files import copied_files, copy_problem
+from devbridge.constructs.files import copied_files, copy_problem, selected
 
 
 @pytest.fixture
@@ -64,3 +66,97 @@ def test_a_pattern_must_match_below_the_folder(folder: Path, pattern: str) -> No
 def test_a_link_that_is_broken_is_no_file(folder: Path) -> None:
     (folder / "link").symlink_to(folder / "nowhere")
     assert copy_problem(folder, ["link"])
+
+
+def write(root: Path, *names: str) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+
+
+PRIVATE = (
+    *(".env", ".env.prod", "prod.env", ".npmrc", ".aws/credentials", "server.pem", "tls.key"),
+    *("id_rsa", "deep/id_ed25519", "store.p12", "terraform.tfstate"),
+)
+
+
+def test_a_glob_and_a_folder_take_nothing_that_is_private(tmp_path: Path) -> None:
+    write(tmp_path, "a.txt", "deep/b.txt", "node_modules/x.js", ".git/config", *PRIVATE)
+    write(tmp_path, "env/pyvenv.cfg", "env/lib/x.py")
+    for pattern in ("**/*", "*", ".", "**"):
+        taken = selected(tmp_path, [pattern])
+        assert set(taken.files) == {"a.txt", "deep/b.txt"}
+        left = {each.name for each in taken.left}
+        assert left == {*PRIVATE, ".aws/", "node_modules/"} - {".aws/credentials"}
+
+
+@pytest.mark.parametrize("name", PRIVATE)
+def test_a_path_that_names_a_private_file_takes_it(tmp_path: Path, name: str) -> None:
+    write(tmp_path, name, "a.txt")
+    taken = selected(tmp_path, ["*", name])
+    assert set(taken.files) == {"a.txt", name}
+    assert not [each for each in taken.left if each.name == name]
+
+
+def test_a_certificate_is_no_key(tmp_path: Path) -> None:
+    write(tmp_path, "a.txt")
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\nMII\n")
+    (tmp_path / "both.pem").write_text("-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----")
+    assert set(selected(tmp_path, ["*"]).files) == {"a.txt", "ca.pem"}
+
+
+def test_links_that_lead_out_are_left_and_those_within_are_followed(tmp_path: Path) -> None:
+    app = tmp_path / "app"
+    write(tmp_path, "outside/secret.txt", "passwd")
+    write(app, "data/a.txt")
+    (app / "data" / "passwd").symlink_to(tmp_path / "passwd")
+    (app / "data" / "out").symlink_to("../../outside")
+    (app / "data" / "loop").symlink_to(".")
+    (app / "data" / "again").symlink_to(app / "data" / "a.txt")
+    taken = selected(app, ["data"])
+    assert set(taken.files) == {"data/a.txt", "data/again"}
+    assert {each.name for each in taken.left} == {"data/passwd", "data/out/"}
+    for pattern in ("data/passwd", "data/out", "data/out/secret.txt", "data/out/*"):
+        assert copy_problem(app, [pattern]) is not None
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    write(tmp_path, "data/a.csv", "data/b.bin", "models/m.bin", "gen.py")
+    (tmp_path / ".gitignore").write_text("*.bin\n/gen.py\n/models/\n")
+    return tmp_path
+
+
+def test_what_git_ignores_is_taken_only_where_it_is_named(repository: Path) -> None:
+    assert set(selected(repository, ["**/*"]).files) == {"data/a.csv"}
+    assert set(selected(repository, ["data"]).files) == {"data/a.csv"}
+    assert set(selected(repository, ["data/b.bin"]).files) == {"data/b.bin"}
+    assert set(selected(repository, ["models"]).files) == {"models/m.bin"}
+    kept = selected(repository, ["*.py"], imported=[repository / "gen.py"])
+    assert set(kept.files) == {"gen.py"}
+
+
+def test_nested_repositories_have_their_own_rules(repository: Path) -> None:
+    subprocess.run(["git", "init", "-q", repository / "sub"], check=True)
+    write(repository, "sub/x.txt", "sub/y.log")
+    (repository / "sub" / ".gitignore").write_text("*.log\n")
+    assert set(selected(repository, ["sub/*"]).files) == {"sub/x.txt"}
+
+
+def test_a_folder_that_git_ignores_as_a_whole_is_as_one_without_git(repository: Path) -> None:
+    app = repository / "models" / "app"
+    write(app, "a.bin")
+    assert set(selected(app, ["*"]).files) == {"a.bin"}
+
+
+def test_without_git_it_is_said_that_ignored_files_may_be_taken(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    taken = selected(repository, ["data"])
+    assert set(taken.files) == {"data/a.csv", "data/b.bin"}
+    assert "git does not start" in taken.problem
