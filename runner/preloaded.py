@@ -244,7 +244,8 @@ def remember(note: Note) -> None:
         note.entry = _entry(note)
     if type(note.module) is not ModuleType or note.name in _STATE:
         return
-    note.seen = {key: value for key, value in vars(note.module).items() if key not in _IGNORED}
+    ignored = _IGNORED | _FILTERS if note.name == "warnings" else _IGNORED
+    note.seen = {key: value for key, value in vars(note.module).items() if key not in ignored}
     for value in note.seen.values():
         if isinstance(value, type) and value.__module__ == note.name and _is_mutable(value):
             if issubclass(value, ModuleType):  # lazy: `six.moves`
@@ -286,6 +287,8 @@ def _difference(now: Mapping[str, Any], then: Mapping[str, Any]) -> str | None:
     return None
 
 
+_FILTERS = frozenset(("filters", "showwarning", "formatwarning", "_showwarnmsg_impl"))
+"""What `warnings.catch_warnings` replaces for a while; filters are compared apart."""
 _STATE = frozenset(("sys", "mimetypes", "typing"))
 """Modules whose names are the process's state: what of it concerns imports is compared apart, and
 typing_extensions replaces parts of `typing` by what does the same."""

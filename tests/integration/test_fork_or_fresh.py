@@ -297,6 +297,7 @@ HARMLESS = [
     "import threading\nthreading.Thread(target=print, daemon=True).start()",
     "import platform, tempfile, uuid\nplatform.uname()\ntempfile.gettempdir()\nuuid.uuid1()",
     "import mimetypes\nmimetypes.init()",
+    "import warnings\nwith warnings.catch_warnings(record=True): import boto3",
     "import sys\nclass Late:\n    def find_spec(self, *_): return None\n"
     "sys.meta_path.append(Late())",
 ]
