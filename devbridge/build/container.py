@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from devbridge import files
 from devbridge.constructs import Container, Job
 from devbridge.errors import BuildError
+from devbridge.files import Taken
 
 _UNTAGGED_DAYS: Final = 14
 _LIFECYCLE: Final = {
@@ -70,15 +74,13 @@ def _tag(job: Job) -> str:
         BuildError: a file cannot be read.
     """
     container = _container(job)
-    folder = job.app.root / container.directory
     digest = hashlib.sha256(
         json.dumps(
             [job.architecture, container.file, sorted(container.build_args.items())]
         ).encode()
     )
     try:
-        for path in sorted(folder.rglob("*")):
-            name = path.relative_to(folder).as_posix()
+        for name, path in context(job).files.items():
             if path.is_symlink():
                 digest.update(f"{name}\0link {path.readlink()}\n".encode())
             elif path.is_file():
@@ -115,7 +117,13 @@ def build_image(
         return uri
     docker = _docker(job)
     on_progress(f"{job}: docker build")
-    _run(job, build_command(docker, job, uri), "docker could not build the image")
+    taken = context(job)
+    for line in files.said(taken.left, adds=""):
+        on_progress(f"{job}: {line}; what COPY names as it is, is sent")
+    with tempfile.TemporaryDirectory(prefix="devbridge-") as place:
+        lay_out(taken, Path(place))
+        command = build_command(docker, job, uri, Path(place))
+        _run(job, command, "docker could not build the image")
     on_progress(f"{job}: docker push")
     login = ecr.get_authorization_token()["authorizationData"][0]
     user, _, password = base64.b64decode(login["authorizationToken"]).decode().partition(":")
@@ -129,10 +137,64 @@ def build_image(
     return uri
 
 
-def build_command(docker: str, job: Job, uri: str) -> list[str]:
-    """The command that builds a job's image. Pure."""
+def context(job: Job) -> Taken:
+    """What docker is given of the image's folder: nothing private, and nothing that git ignores,
+    but what COPY and ADD name as it is.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
     container = _container(job)
     folder = job.app.root / container.directory
+    taken = files.take(folder)
+    limit = os.path.realpath(folder)
+    own = (container.file, ".dockerignore", f"{container.file}.dockerignore")
+    for name in (*own, *_copied(folder / container.file)):
+        path = folder / name
+        if not path.exists() or files.leaves(path, limit) or ".." in Path(name).parts:
+            continue
+        if path.is_dir():
+            taken.files |= files.walk(folder, name).files
+        else:
+            taken.files[name] = path
+    taken.files = dict(sorted(taken.files.items()))
+    taken.left = [
+        each for each in taken.left if not any(name.startswith(each.name) for name in taken.files)
+    ]
+    return taken
+
+
+def _copied(dockerfile: Path) -> list[str]:
+    """The paths that a Dockerfile copies by their names."""
+    found = []
+    text = dockerfile.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ")
+    for line in text.splitlines():
+        word, *rest = line.split() or [""]
+        if word.upper() in ("COPY", "ADD"):
+            paths = [each.strip('[]",') for each in rest if not each.startswith("--")]
+            found += [path.removeprefix("./").strip("/") for path in paths[:-1]]
+    return [path for path in found if path not in ("", ".") and not set(path) & set("*?$:")]
+
+
+def lay_out(taken: Taken, place: Path) -> None:
+    """Put the files into an empty folder, without a copy where that is possible."""
+    for name, path in taken.files.items():
+        target = place / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not path.is_symlink():
+            with contextlib.suppress(OSError):
+                target.hardlink_to(path)
+                continue
+        shutil.copy2(path, target, follow_symlinks=False)
+
+
+def build_command(docker: str, job: Job, uri: str, folder: Path) -> list[str]:
+    """The command that builds a job's image. Pure.
+
+    Args:
+        folder: with all that it is built from.
+    """
+    container = _container(job)
     arguments = [docker, "build", "--platform", _PLATFORM[job.architecture]]
     for key, value in container.build_args.items():
         arguments += ["--build-arg", f"{key}={value}"]

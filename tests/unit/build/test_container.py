@@ -11,7 +11,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from devbridge.build.container import build_image, image_uri
+from devbridge.build.container import build_image, context, image_uri, lay_out
 from devbridge.constructs import App, Container, Job
 from devbridge.constructs.app import loading
 from devbridge.errors import BuildError
@@ -119,7 +119,8 @@ def test_an_image_is_built_for_its_platform_and_pushed(
     assert uri.startswith(f"{host}/{REPOSITORY}:render-")
     version, build, login, push = docker.calls
     assert version[0] == "version"
-    folder = str(root / "render")
+    folder = build[-1]
+    assert not Path(folder).exists(), "the folder that docker is given is gone"
     assert build == [
         *("build", "--platform", "linux/arm64", "--build-arg", "VERSION=3"),
         *("-f", f"{folder}/Dockerfile.gpu", "-t", uri, folder),
@@ -172,6 +173,26 @@ def test_whatever_the_image_is_built_from_makes_another_tag(cloud: Registry, roo
     (root / "render" / "src" / "link").symlink_to("main.sh")
     uris.append(image_uri(job(root), cloud, "prod"))
     assert len(set(uris)) == len(uris)
+
+
+def test_docker_is_given_nothing_private_but_what_is_named(root: Path, tmp_path: Path) -> None:
+    folder = root / "render"
+    for name in (".env", "tls.key", ".npmrc", "node_modules/a.js", ".git/config", ".dockerignore"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("x")
+    (folder / "passwd").symlink_to("/etc/passwd")
+    with (folder / "Dockerfile.gpu").open("a") as file:
+        file.write("\nCOPY --chown=1 .npmrc ./\nCOPY . .\n")
+    taken = context(job(root))
+    assert {".npmrc", ".dockerignore", "Dockerfile.gpu", "src/main.sh"} <= set(taken.files)
+    assert not {".env", "tls.key", "passwd"} & set(taken.files)
+    assert not [name for name in taken.files if name.startswith((".git/", "node_modules/"))]
+    assert {each.name for each in taken.left} == {".env", "tls.key", "node_modules/", "passwd"}
+    lay_out(taken, tmp_path / "place")
+    laid = (tmp_path / "place").rglob("*")
+    assert {p.relative_to(tmp_path / "place").as_posix() for p in laid if p.is_file()} == set(
+        taken.files
+    )
 
 
 def test_without_docker_the_error_says_what_to_do(
