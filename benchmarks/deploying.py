@@ -19,12 +19,13 @@ from benchmarks import harness
 from benchmarks.harness import Bench, Stamps, Watched
 from benchmarks.report import Figures, Goal, Row, figures
 from devbridge.cloud import keys
+from devbridge.deploy import names
 from tests.clients import endpoint_of, root_client
 
 SIZES: Final = (1, 20, 100)
 """Jobs of an app."""
 STAGE: Final = "bench"
-STACK: Final = f"devbridge-bench-{STAGE}"
+STACK: Final = names.stack("bench", STAGE)
 FLOOR_IS: Final = "python: import boto3, one DescribeStacks"
 
 _DEVBRIDGE: Final = (sys.executable, "-m", "devbridge")
