@@ -35,13 +35,14 @@ esac
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     root = tmp_path_factory.mktemp("containers") / "app"
     (root / "render").mkdir(parents=True)
     (root / "app.py").write_text(APP)
     (root / "render" / "main.sh").write_text(MAIN)
     (root / "render" / "Dockerfile").write_text("FROM alpine\nCOPY main.sh .\n")
-    return root
+    yield root
+    run(root, "cloud", "stop")  # `deploy --local` leaves it running
 
 
 @pytest.fixture(scope="module")
