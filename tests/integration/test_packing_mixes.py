@@ -19,6 +19,7 @@ import pytest
 
 import runner
 from devbridge.build.python import Builder
+from devbridge.cloud.codebuild.runtimes import interpreter
 from devbridge.constructs import App, Job
 from devbridge.constructs.app import loading
 
@@ -294,15 +295,43 @@ PyMODINIT_FUNC PyInit_fastmod(void) { return PyModule_Create(&module); }
     app = write(tmp_path / "app", {"fastmod.c": source, "jobs/j.py": body})
     made = app / f"fastmod{sysconfig.get_config_var('EXT_SUFFIX')}"
     command = [gcc, "-shared", "-fPIC", f"-I{include}", "-o", made, app / "fastmod.c"]
-    subprocess.run(command, check=True)
+    subprocess.run([os.fspath(each) for each in command], check=True)
     check(Case({}, 42), app, mixed, tmp_path)
 
 
-def check(case: Case, app: Path, python: Path, folder: Path) -> None:
+def test_the_apps_python_may_be_newer_than_devbridges(tmp_path: Path) -> None:
+    """Its syntax, and what its standard library has no more."""
+    base = interpreter("3.13")
+    if base is None or sys.version_info >= (3, 13):
+        pytest.skip("there is no newer Python 3.13 here")
+    subprocess.run([base, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    info = "legacy_cgi-2.6.dist-info"
+    site = tmp_path / "venv" / "lib" / "python3.13" / "site-packages"
+    record = f"cgi.py,,\n{info}/METADATA,,\n{info}/RECORD,,\n"
+    metadata = "Metadata-Version: 2.1\nName: legacy-cgi\nVersion: 2.6\n"
+    files = {"cgi.py": "N = 1\n", f"{info}/METADATA": metadata, f"{info}/RECORD": record}
+    write(site, files)
+    body = "import cgi\ntype Row = dict[str, int]\ndef handler(payload):\n"
+    app = write(
+        tmp_path / "app", {"jobs/j.py": f"{body}    row: Row = {{'a': cgi.N}}\n    return row\n"}
+    )
+    python = tmp_path / "venv" / "bin" / "python"
+    check(Case({}, {"a": 1}), app, python, tmp_path, version="3.13", bare=base)
+
+
+def check(
+    case: Case,
+    app: Path,
+    python: Path,
+    folder: Path,
+    *,
+    version: str = VERSION,
+    bare: Path = BARE,
+) -> None:
     options = dict(case.options)
     with loading(app):
         job = Job(App("mix"), "j", handler="jobs/j.handler", **options)
-    builder = Builder(python, VERSION, folder / "cache", local=True)
+    builder = Builder(python, version, folder / "cache", local=True)
     made = builder.job_assets(job)
     variables: Mapping[str, str] = options.get("environment", {})
     assert result([python, RUNNER, "build"], app, variables) == case.result, "live"
@@ -314,7 +343,7 @@ def check(case: Case, app: Path, python: Path, folder: Path) -> None:
     names = {path.relative_to(folder).as_posix() for path in files(code, packages)}
     assert not [name for name in names for absent in case.absent if absent in name]
     there = {**variables, "CODEBUILD_SRC_DIR_packages": os.fspath(packages)}
-    assert result([BARE, "-m", "runner", "build"], code, there) == case.result, "deployed"
+    assert result([bare, "-m", "runner", "build"], code, there) == case.result, "deployed"
     said = "\n".join(builder.warnings)
     assert case.warned in said
     assert bool(case.warned) == bool(said), said
