@@ -66,6 +66,9 @@ def remember(port: int, cloud_dir: Path) -> None:
     with suppress(OSError):  # they would be refused, and say so
         folder = private_dir(private_dir(cache_dir()) / "clouds")
         write_private(folder / str(port), str(cloud_dir.absolute()))
+        for each in folder.iterdir():
+            if each.name.isdigit() and not Path(each.read_text(encoding="utf-8")).is_dir():
+                each.unlink(missing_ok=True)  # of a folder that was deleted
 
 
 def of_endpoint(endpoint_url: str, cloud_dir: Path | None = None) -> AwsCredentials:

@@ -66,6 +66,15 @@ def test_an_emulator_that_is_not_ours_gets_no_key_of_ours(cloud_dir: Path) -> No
     assert keys.of_endpoint(URL, cloud_dir).secret_key == "test"
 
 
+def test_clouds_whose_folder_was_deleted_are_forgotten(cloud_dir: Path, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    keys.remember(5000, gone)
+    gone.rmdir()
+    keys.remember(4566, cloud_dir)
+    assert [path.name for path in (tmp_path / "cache" / "clouds").iterdir()] == ["4566"]
+
+
 def test_a_cache_that_cannot_be_written_is_no_obstacle(
     cloud_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
