@@ -8,6 +8,7 @@ process when its parent, PID, is gone; ``zygote FD`` serves forked workers on th
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -62,6 +63,9 @@ def _zygote(descriptor: int) -> int:
     # What is imported first is what a worker that is no fork has at its beginning.
     from runner import ending  # noqa: PLC0415
     from runner.worker import main as worker  # noqa: PLC0415
+
+    with contextlib.suppress(ImportError):
+        import faulthandler  # noqa: F401, PLC0415 - a worker's first import
 
     base = frozenset(sys.modules)
     from runner.preloading import Notes  # noqa: PLC0415
