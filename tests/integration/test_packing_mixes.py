@@ -294,8 +294,16 @@ PyMODINIT_FUNC PyInit_fastmod(void) { return PyModule_Create(&module); }
     body = "import fastmod\n" + RETURN + "fastmod.answer()"
     app = write(tmp_path / "app", {"fastmod.c": source, "jobs/j.py": body})
     made = app / f"fastmod{sysconfig.get_config_var('EXT_SUFFIX')}"
-    command = [gcc, "-shared", "-fPIC", f"-I{include}", "-o", made, app / "fastmod.c"]
-    subprocess.run([os.fspath(each) for each in command], check=True)
+    command: list[str | Path] = [
+        gcc,
+        "-shared",
+        "-fPIC",
+        f"-I{include}",
+        "-o",
+        made,
+        app / "fastmod.c",
+    ]
+    subprocess.run(command, check=True)
     check(Case({}, 42), app, mixed, tmp_path)
 
 
