@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from devbridge import __version__, redaction
+from devbridge.cli.broken import Broken
 from devbridge.cli.common import app_options
 from devbridge.cli.consent import Consent, Undecided, ask_first
 from devbridge.cli.deploying import (
@@ -111,7 +112,7 @@ def dev(config: Config, *, yes: bool) -> None:
     from devbridge.interpreter import verify_interpreter  # noqa: PLC0415
 
     began = time.monotonic()
-    app = load_app(config.root, config.stage)
+    app = load_app(config.root, config.stage, lenient=True)
     verify_interpreter(config.python)
     config.make_dirs()
     where = "the embedded cloud" if config.local else config.endpoint or "AWS"
@@ -129,11 +130,12 @@ def dev(config: Config, *, yes: bool) -> None:
         ask_first(app, cloud, config, yes=yes, say=_say)
         schemas = types.result()
         consent = Consent(cloud, yes=yes, say=_say)
-        deployed = _deploy(app, cloud, config, schemas, consent)
+        broken = Broken(_say, colour=_colour())
+        deployed = _deploy(app, cloud, config, schemas, consent, broken)
         consent.running = True
         mark_dev(config)
         remember(config, local=embedded is not None)
-        live = _live(config, cloud, app, deployed, began, embedded, schemas, consent)
+        live = _live(config, cloud, app, deployed, began, embedded, schemas, consent, broken)
         code = asyncio.run(live)
     _say("Stopped")
     sys.exit(code)
@@ -148,9 +150,17 @@ def _say_what_is_not_there(config: Config) -> None:
             _say(f"{click.style('warning:', fg='yellow')} --env {name}: your shell has no {name}")
 
 
-def _deploy(app: App, cloud: Cloud, config: Config, schemas: Schemas, consent: Consent) -> Deployed:
+def _deploy(
+    app: App,
+    cloud: Cloud,
+    config: Config,
+    schemas: Schemas,
+    consent: Consent,
+    broken: Broken,
+) -> Deployed:
     from devbridge.deploy import deploy  # noqa: PLC0415
 
+    broken.begin()
     deployed = deploy(
         app,
         cloud,
@@ -160,9 +170,10 @@ def _deploy(app: App, cloud: Cloud, config: Config, schemas: Schemas, consent: C
         schemas=schemas,
         on_progress=lambda progress: _say_once(f"  {progress}", progress.step == "warning"),
         approve=consent.approve,
+        broken=broken,
     )
     consent.settled()
-    if not deployed.changed:
+    if not deployed.changed and not broken:
         _say("nothing to deploy: the stage is up to date")
     return deployed
 
@@ -176,6 +187,7 @@ async def _live(
     embedded: EmbeddedCloud | None,
     schemas: Schemas,
     consent: Consent,
+    broken: Broken,
 ) -> int:
     from devbridge.daemon.limits import raise_files  # noqa: PLC0415
     from devbridge.daemon.terminal import Style, Terminal  # noqa: PLC0415
@@ -185,7 +197,7 @@ async def _live(
     style = Style(terminal.colour)
     stop = asyncio.Event()
     try:
-        daemon = _compose(config, cloud, app, deployed, terminal, schemas, consent)
+        daemon = _compose(config, cloud, app, deployed, terminal, schemas, consent, broken)
         _stop_on_signals(daemon, stop, terminal)
         running = asyncio.create_task(daemon.run(stop), name="daemon")
         is_ready = asyncio.create_task(daemon.wait_until_ready(), name="ready")
@@ -224,6 +236,7 @@ def _compose(  # noqa: PLR0915
     terminal: Terminal,
     schemas: Schemas,
     consent: Consent,
+    broken: Broken,
 ) -> Daemon:
     import getpass  # noqa: PLC0415
     import socket  # noqa: PLC0415
@@ -241,7 +254,7 @@ def _compose(  # noqa: PLR0915
     from devbridge.protocol.messages import Presence, Topics  # noqa: PLC0415
     from devbridge.transport.mqtt import MqttTransport  # noqa: PLC0415
 
-    iot = cloud.iot_endpoint()
+    iot, broken.say = cloud.iot_endpoint(), terminal.line
 
     def make_transport(client_id: str, clean: bool) -> MqttTransport:
         return MqttTransport(
@@ -263,10 +276,10 @@ def _compose(  # noqa: PLR0915
     async def redeployed() -> tuple[Mapping[str, JobSpec], Iterable[Path]]:
         nonlocal now
         began = time.monotonic()
-        changed = await asyncio.to_thread(load_app, config.root, config.stage)
+        changed = await asyncio.to_thread(load_app, config.root, config.stage, lenient=True)
         wanted = await asyncio.to_thread(known_schemas, changed, config)
         try:
-            done = await asyncio.to_thread(_deploy, changed, cloud, config, wanted, consent)
+            done = await asyncio.to_thread(_deploy, changed, cloud, config, wanted, consent, broken)
         except Undecided:  # all that is deployed stays, and so do the jobs
             consent.listen(lambda: daemon.redeploy())  # noqa: PLW0108 - not made yet
             return {job.name: job for job in now[2].jobs}, changed.files | now[2].files
@@ -364,6 +377,7 @@ def _compose(  # noqa: PLR0915
             given=config.env,
         ),
         redeploy=redeploy,
+        is_whole=lambda: not broken,
         outdated=outdated,
         imported=imported,
         secret_versions=_secret_versions(config, cloud, app),

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from devbridge.constructs import values
 from devbridge.constructs.values import APP_NAME, APP_NAME_ALLOWED, NAME, NAME_ALLOWED
-from devbridge.errors import DuplicateName, InvalidValue
+from devbridge.errors import DuplicateName, HandlerNotFound, InvalidValue
 
 _PACKAGE: Final = str(Path(__file__).resolve().parents[1]) + os.sep
 
@@ -42,6 +42,8 @@ class Loading:
 
     root: Path
     stage: str = ""
+    lenient: bool = False
+    """A handler that is not there is noted, not refused: it may be the next file to be saved."""
     apps: list[App] = field(default_factory=list)
 
 
@@ -49,9 +51,9 @@ _loading: ContextVar[Loading | None] = ContextVar("devbridge_loading", default=N
 
 
 @contextmanager
-def loading(root: Path, stage: str = "") -> Iterator[Loading]:
+def loading(root: Path, stage: str = "", *, lenient: bool = False) -> Iterator[Loading]:
     """Within this block, every `App` that is made belongs to the folder `root` and that stage."""
-    state = Loading(root, stage)
+    state = Loading(root, stage, lenient)
     token = _loading.set(state)
     try:
         yield state
@@ -113,6 +115,9 @@ class App:
         self.root = current.root if current else _caller()[0].parent
         self.stage = current.stage if current else ""
         """The stage that the app is loaded for; empty outside of devbridge."""
+        self.lenient = current.lenient if current else False
+        self.missing: dict[str, HandlerNotFound] = {}
+        """What was noted of handlers that are not there, by their paths."""
         self.where = _place(self.root)
         self.name = name
         self.constructs: list[Construct] = []

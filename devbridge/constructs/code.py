@@ -105,17 +105,21 @@ def parsed_handler(construct: Construct, value: object) -> Handler:
 
     Raises:
         InvalidValue: it is no handler path.
-        HandlerNotFound: its file or function does not exist.
+        HandlerNotFound: its file or function does not exist. Noted only, while a lenient app is
+            loaded.
     """
     handler = parse_handler(value)
     if handler is None:
         raise construct.invalid("handler", value, HANDLER_ALLOWED)
     if missing := missing_handler(construct.app.root, handler):
-        raise HandlerNotFound(
+        error = HandlerNotFound(
             f"{construct}: handler {str(handler)!r}: {missing.what}",
             where=str(construct.where),
             remedy=missing.allowed,
         )
+        if not construct.app.lenient:
+            raise error
+        construct.app.missing.setdefault(str(handler), error)
     return handler
 
 

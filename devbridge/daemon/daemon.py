@@ -127,12 +127,14 @@ class Daemon:
         watch_credentials: Callable[[], Coroutine[Any, Any, None]] | None = None,
         secret_versions: Callable[[], Awaitable[secrets.Versions]] | None = None,
         imported: Callable[[str], None] = lambda _: None,
+        is_whole: Callable[[], bool] = lambda: True,
     ) -> None:
         """`outdated` is asked after a reload whether what is deployed no longer goes with the code;
         `app_loaded` is when app.py began to be loaded, in seconds since the epoch;
         `watch_credentials` runs beside all else until it is cancelled; `secret_versions` is asked
         now and then, while a job binds a secret; `imported` is told of a job whose workers have
-        imported something new."""
+        imported something new; `is_whole` tells whether the last deployment has left nothing out:
+        else any file of the app may be what mends it."""
         self._settings = settings
         self._jobs = dict(jobs)
         self._ledger = ledger
@@ -161,6 +163,9 @@ class Daemon:
         """When those that were shown as broken were tried again, if they were."""
         self._shown_broken: set[str] = set()
         self._sources = Sources(settings.root, app_files, app_loaded)
+        self._is_whole = is_whole
+        if not is_whole():
+            self._sources.app_broke()
         self._watcher = Watcher()
         self._app_saved = asyncio.Event()
         self._app_error = ""
@@ -618,6 +623,8 @@ class Daemon:
                 continue
             self._app_error = ""
             self._sources.app_loaded(files, loaded)
+            if not self._is_whole():
+                self._sources.app_broke()
             gone = self._jobs.keys() - jobs.keys()
             self._sources.forget(gone)
             self._watcher.watch(self._sources.directories())

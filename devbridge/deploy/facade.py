@@ -21,6 +21,7 @@ from devbridge.daemon.model import JobSpec
 from devbridge.deploy import execute, names, secrets
 from devbridge.deploy.access import Access, OnProgress, Progress
 from devbridge.deploy.compare import compare, pins
+from devbridge.deploy.functions import Broken, pack_functions
 from devbridge.deploy.names import Mode
 from devbridge.deploy.package import is_tls, upload
 from devbridge.deploy.plan import (
@@ -97,6 +98,7 @@ def deploy(
     pace: execute.Pace = execute.patient,
     schemas: Mapping[str, Any] = {},
     approve: Callable[[Plan], None] | None = None,
+    broken: Broken | None = None,
 ) -> Deployed:
     """Make the stage what app.py says, and return when the stack is complete.
 
@@ -110,6 +112,8 @@ def deploy(
         pace: the pauses between questions to CloudFormation.
         schemas: JSON Schemas of the jobs' payloads by the job's name, for those who bind them.
         approve: is shown the plan before it is carried out; what it raises stops the deployment.
+        broken: is told of each function that cannot be packed, and whether a version of it is
+            deployed, which then stays; else calls are answered with the error. None: they raise.
 
     Raises:
         InvalidValue: a name is too long, or an environment is over 4 KB.
@@ -124,7 +128,7 @@ def deploy(
     with execute.asking(cloud):
         _check_secrets(cloud, app, stage, mode, on_progress)
         settings = _settings(cloud, stage, mode, version, offline)
-        packed = _pack(app, cloud, settings, python, schemas)
+        packed = _pack(app, cloud, settings, python, schemas, broken)
         _warn(packed, on_progress)
         synth(app, settings, packed.assets)  # what is wrong with it is said before the upload
         stack, found = find(cloud, app.name, stage, on_progress)
@@ -132,6 +136,7 @@ def deploy(
             check_owner(found, tags)
             _say_what_is_old(stack, app, stage, on_progress)
         versions = upload(cloud, packed.zips, app.name, on_progress)
+        versions = {**packed.assets.versions, **versions}
         template = synth(app, settings, replace(packed.assets, versions=versions))
         changed = not is_current(found, template)
         if changed:
@@ -296,7 +301,12 @@ def _settings(cloud: Access, stage: str, mode: Mode, version: str, offline: str)
 
 
 def _pack(
-    app: App, cloud: Access, settings: Settings, python: Path, schemas: Mapping[str, Any]
+    app: App,
+    cloud: Access,
+    settings: Settings,
+    python: Path,
+    schemas: Mapping[str, Any],
+    broken: Broken | None = None,
 ) -> _Packed:
     """Pack the code."""
 
@@ -307,8 +317,12 @@ def _pack(
     jobs = app.of_type(Job)
     in_cloud = [job for job in jobs if has_project(job, settings)]
     contained = [job for job in in_cloud if job.container]
-    builder.analyse([*app.of_type(Function), *(job for job in in_cloud if not job.container)])
-    functions = {each.name: builder.function_asset(each) for each in app.of_type(Function)}
+    for job in in_cloud:
+        if missing := app.missing.get(str(job.handler)):
+            raise missing
+    there = [each for each in app.of_type(Function) if str(each.handler) not in app.missing]
+    builder.analyse([*there, *(job for job in in_cloud if not job.container)])
+    functions, kept = pack_functions(app, cloud, settings.stage, builder, broken)
     sources = {job.name: builder.job_assets(job) for job in in_cloud if not job.container}
     invoked = [has_invoker(job, settings) for job in jobs]
     stub = stub_asset() if not all(invoked) else None
@@ -317,12 +331,13 @@ def _pack(
         bucket=names.asset_bucket(cloud.account, cloud.region),
         stub=key(stub),
         invoker=key(invoker),
-        functions={name: key(asset) for name, asset in functions.items()},
+        functions={**kept.keys, **{name: key(asset) for name, asset in functions.items()}},
         jobs={name: key(made.code) for name, made in sources.items()},
         packages={name: key(made.packages) for name, made in sources.items() if made.packages},
         images={
             job.name: image_uri(job, cloud, settings.stage) for job in in_cloud if job.container
         },
+        versions=kept.versions,
     )
     packed = [stub, invoker, *functions.values()]
     packed += [asset for made in sources.values() for asset in (made.packages, made.code)]
@@ -331,7 +346,7 @@ def _pack(
         [asset for asset in packed if asset],
         contained,
         builder.warnings,
-        frozenset(file for each in app.of_type(Function) for file in builder.app_files(each)),
+        frozenset(file for each in there for file in builder.app_files(each)),
     )
 
 

@@ -24,11 +24,12 @@ _MODULE: Final = "app"
 _OWN: Final = ("__main__", "devbridge", "runner", "stub_lambda")
 
 
-def load_app(root: Path, stage: str = "") -> App:
+def load_app(root: Path, stage: str = "", *, lenient: bool = False) -> App:
     """The app that `root`/app.py defines, freshly run with everything it imports below `root`.
 
     Args:
         stage: what app.py sees as `App.stage`.
+        lenient: a handler that does not exist is noted in `App.missing`.
 
     Raises:
         AppNotFound: there is no app.py in `root`.
@@ -42,7 +43,7 @@ def load_app(root: Path, stage: str = "") -> App:
             f"there is no {APP_FILE} in {root}",
             remedy="go to the app's folder, or run `devbridge init` to make an app",
         )
-    with apart(), _fresh_modules(root), loading(root, stage) as state:
+    with apart(), _fresh_modules(root), loading(root, stage, lenient=lenient) as state:
         _run(path, root)
         files = {path, *_own_files(root).values()}
         for app in state.apps:

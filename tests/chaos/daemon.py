@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from devbridge.cli import deploying, dev
+from devbridge.cli.broken import Broken
+from devbridge.cli.consent import Consent
 from devbridge.cloud.session import Cloud
 from devbridge.config import Config
 from devbridge.daemon.lock import only_one
@@ -84,7 +86,9 @@ def main(settings_file: str) -> int:
         stack.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage))
         stack.enter_context(deploying.interruptible())
         deployed = Deployed(outputs={}, jobs=jobs, changed=False)
-        return asyncio.run(dev._live(config, cloud, app, deployed, began, None, {}))
+        consent, broken = Consent(cloud, yes=True, say=print), Broken(print)
+        live = dev._live(config, cloud, app, deployed, began, None, {}, consent, broken)
+        return asyncio.run(live)
 
 
 if __name__ == "__main__":
