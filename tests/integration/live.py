@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 
 from devbridge.daemon.daemon import Daemon, Settings
 from devbridge.daemon.environment import worker_environment
-from devbridge.daemon.ledger import Entry, Ledger
+from devbridge.daemon.keeper import Keeper, keep
+from devbridge.daemon.ledger import Entry
 from devbridge.daemon.model import JobSpec
 from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.workers import FreshLauncher, Launcher
@@ -65,7 +66,7 @@ async def _eventually(condition: Callable[[], T | None]) -> T:
 class Live:
     """A daemon that runs."""
 
-    def __init__(self, daemon: Daemon, ledger: Ledger, screen: Path) -> None:
+    def __init__(self, daemon: Daemon, ledger: Keeper, screen: Path) -> None:
         self.daemon = daemon
         self._ledger = ledger
         self._screen = screen
@@ -136,7 +137,7 @@ async def live(
     """A daemon with these jobs, from its start to its end; `kind`: "fresh" or "zygote"."""
     state = app.outside / "state"
     state.mkdir(exist_ok=True)
-    ledger = Ledger.open(state / "ledger.sqlite")
+    ledger, _ = keep(state / "ledger.sqlite")
     screen = state / "screen"
     descriptor = os.open(screen, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     terminal = Terminal(descriptor, colour=False)
