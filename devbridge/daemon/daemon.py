@@ -165,7 +165,7 @@ class Daemon:
         self._sources = Sources(settings.root, app_files, app_loaded)
         self._is_whole = is_whole
         if not is_whole():
-            self._sources.app_broke()
+            self._sources.app_broke(app_loaded)
         self._watcher = Watcher()
         self._app_saved = asyncio.Event()
         self._app_error = ""
@@ -619,12 +619,12 @@ class Daemon:
             try:
                 jobs, files = await self._redeploy()
             except (DevbridgeError, OSError) as error:
-                self._app_broke(in_words(error))
+                self._app_broke(in_words(error), loaded)
                 continue
             self._app_error = ""
             self._sources.app_loaded(files, loaded)
             if not self._is_whole():
-                self._sources.app_broke()
+                self._sources.app_broke(loaded)
             gone = self._jobs.keys() - jobs.keys()
             self._sources.forget(gone)
             self._watcher.watch(self._sources.directories())
@@ -634,12 +634,12 @@ class Daemon:
             for job in gone:
                 self._job_decided(job)
 
-    def _app_broke(self, error: str) -> None:
+    def _app_broke(self, error: str, loaded: float) -> None:
         """Say so once, and wait for whatever may mend it."""
         if error != self._app_error:
             self._app_error = error
             self._terminal.line(f"{self._style.bad('Error')}  {error}")
-        self._sources.app_broke()
+        self._sources.app_broke(loaded)
         self._watcher.watch(self._sources.directories())
 
     async def _redeploy_on_reload(self, outdated: Callable[[], Awaitable[bool]]) -> None:

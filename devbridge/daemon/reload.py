@@ -111,10 +111,11 @@ class Sources:
             if signature is None or modified(signature) <= loaded:
                 self._seen[file] = signature
 
-    def app_broke(self) -> None:
-        """The app could not be loaded, or not be deployed. Any file of it may be what mends it,
-        also one that does not exist yet."""
+    def app_broke(self, loaded: float = math.inf) -> None:
+        """The app, which began to be loaded then, could not be loaded, or not be deployed. Any file
+        of it may be what mends it, also one that does not exist yet."""
         self._app_broken = True
+        self._know_code(loaded)
 
     def also(self, job: str, files: Iterable[Path]) -> None:
         """What the job reads in a way that its workers do not report."""
@@ -178,6 +179,14 @@ class Sources:
         ):
             self._seen[handler_file] = signature
         self._files[job] = self._files.get(job, frozenset()) | {handler_file}
+        self._know_code(self._launched.get(job, math.inf))
+
+    def _know_code(self, then: float) -> None:
+        """Remember the app's Python files of which nothing is known, as far as they are not newer:
+        a folder that is new is not watched when its first file comes."""
+        for file in _code_files(self._root):
+            if file not in self._seen and modified(signature := sign(file)) <= then:
+                self._seen[file] = signature
 
     def forget(self, jobs: Iterable[str]) -> None:
         for job in jobs:
@@ -195,6 +204,8 @@ class Sources:
         """
         told = frozenset(paths)
         looked: set[Watched] = {path for path in told if path.suffix == ".py" or self._app_broken}
+        if not told and (self._broken or self._app_broken):
+            looked |= set(_code_files(self._root))
         packages = self._packages()
         return self._look(
             looked | self._watched() | (packages & told if told else packages), now or time.time()
@@ -274,6 +285,12 @@ def _is_installed(file: Path) -> bool:
 
 def _is_internal(item: Watched) -> bool:
     return ".devbridge" in (item if isinstance(item, Path) else item.folder).parts
+
+
+def _code_files(root: Path) -> Iterator[Path]:
+    for folder in _code_directories(root):
+        with contextlib.suppress(OSError):
+            yield from folder.glob("*.py")
 
 
 def _code_directories(root: Path) -> Iterator[Path]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.daemon.reload import Saved, Sources, Watcher, sign
+from devbridge.daemon.reload import CALM, RESTLESS, Saved, Sources, Watcher
+from devbridge.daemon.signatures import Entries, sign
 
 DEADLINE = 30.0
 LONG_AGO = 1_000_000_000.0
@@ -352,3 +353,136 @@ async def test_when_every_directory_is_gone_the_watcher_waits_for_one(project: P
         watched.watcher.watch(frozenset({project.root / "jobs", project.root / "nothing"}))
         await watched.another_burst()
         await watched.see(project, "jobs/a.py")
+
+
+# --- what else an import reads ------------------------------------------------------------------
+
+
+def test_a_data_file_counts_as_code_does(project: Project, sources: Sources) -> None:
+    data = project.save("jobs/data.csv")
+    sources.imported("a", frozenset({project.a, data}), project.now + 1)
+    assert sources.saved([project.save("jobs/data.csv")]) == jobs("a")
+
+
+def test_what_a_worker_has_not_recorded_is_kept_until_the_next_change(
+    project: Project, sources: Sources
+) -> None:
+    data = project.save("jobs/data.csv")
+    assert not sources.wants_record("a")
+    sources.imported("a", frozenset({project.a, data}), project.now + 1)
+    sources.imported("a", frozenset({project.a}), project.now + 1, recorded=False)
+    assert sources.saved([project.save("jobs/data.csv")]) == jobs("a")
+    sources.renewed(["a"])
+    assert sources.wants_record("a")
+    sources.imported("a", frozenset({project.a}), project.now + 1)
+    assert sources.saved([project.save("jobs/data.csv")]) == NOTHING
+
+
+def test_installed_packages_that_change_are_waited_for(project: Project, sources: Sources) -> None:
+    package = project.save("venv/site-packages/acme/__init__.py")
+    sources.imported("a", frozenset({project.a}), project.now + 1, installed=frozenset({package}))
+    assert sources.saved(()) == NOTHING
+    found = sources.saved([project.save("venv/site-packages/acme/__init__.py")])
+    assert (found.jobs, found.settling) == (frozenset(), frozenset({"a"}))
+    assert sources.look(["a"]).jobs == frozenset({"a"}), "a run does not wait"
+    sources.renewed(["a"])
+    assert sources.look(["a"]) == NOTHING
+
+
+def test_a_new_module_among_those_that_were_looked_for_is_a_change(
+    project: Project, sources: Sources
+) -> None:
+    looked = Entries(project.root / "jobs", frozenset({"fast"}))
+    sources.imported("a", frozenset({project.a, looked}), project.now + 1)
+    assert sources.saved([project.save("jobs/slow.py")]) == NOTHING
+    assert sources.saved([project.save("jobs/fast.py")]) == jobs("a")
+    (project.root / "jobs" / "fast.py").unlink()
+    assert sources.saved(()) == jobs("a")
+
+
+def test_a_folder_that_was_listed_counts_without_what_editors_leave_there(
+    project: Project, sources: Sources
+) -> None:
+    listed = Entries(project.root / "jobs")
+    sources.imported("a", frozenset({project.a, listed}), project.now + 1)
+    for noise in (".x.swp", "#x#", "x~", "__pycache__/a.pyc"):
+        project.save(f"jobs/{noise}")
+    assert sources.saved(()) == NOTHING
+    project.save("jobs/new.sql")
+    assert sources.saved(()) == jobs("a")
+
+
+def test_a_look_before_a_run_tells_of_others_too_and_only_once(
+    project: Project, sources: Sources
+) -> None:
+    project.save("lib/shared.py")
+    assert sources.look(["a"]) == jobs("a", "b")
+    assert sources.look(["b"]) == NOTHING
+    assert sources.saved(()) == NOTHING
+
+
+def test_what_changes_again_and_again_is_told_once_and_then_concerns_only_who_is_run(
+    project: Project, sources: Sources
+) -> None:
+    cache = project.save("cache.json")
+    sources.imported("a", frozenset({project.a, cache}), project.now + 1)
+    for _ in range(RESTLESS - 1):
+        assert sources.saved([project.save("cache.json")], now=100.0) == jobs("a")
+        sources.renewed(["a"])
+    found = sources.saved([project.save("cache.json")], now=100.0)
+    assert (found.jobs, found.restless) == (frozenset(), (("a", cache),))
+    assert sources.saved([project.save("cache.json")], now=101.0) == NOTHING
+    assert sources.look(["a"], now=101.0) == jobs("a")
+    sources.renewed(["a"])
+    assert sources.look(["a"], now=101.0) == NOTHING
+    later = 100.0 + CALM + 2
+    assert sources.saved([project.save("cache.json")], now=later) == jobs("a")
+
+
+def test_a_file_that_replaces_another_with_its_time_and_size_is_a_change(
+    project: Project, sources: Sources
+) -> None:
+    found = project.a.stat()
+    draft = project.root / "draft"
+    draft.write_text(project.a.read_text())
+    os.utime(draft, ns=(found.st_atime_ns, found.st_mtime_ns))
+    draft.replace(project.a)
+    assert sources.saved(()) == jobs("a")
+
+
+def test_the_byte_code_of_what_was_saved_is_taken_away(project: Project, sources: Sources) -> None:
+    project.save("jobs/__pycache__/a.cpython-311.pyc")
+    kept = project.save("jobs/__pycache__/ab.cpython-311.pyc")
+    sources.saved([project.save("jobs/a.py")])
+    assert list(kept.parent.iterdir()) == [kept]
+
+
+def test_the_folder_behind_a_link_is_watched(project: Project, sources: Sources) -> None:
+    real = project.root.parent / "elsewhere"
+    real.mkdir()
+    (project.root / "jobs" / "a.py").rename(real / "a.py")
+    (project.root / "jobs" / "a.py").symlink_to(real / "a.py")
+    sources.saved(())
+    assert real in sources.directories()
+
+
+# --- an app that is broken ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["new.py", "data.csv", "lib/deep/x.py", "app.py"])
+def test_any_file_may_mend_a_broken_app(project: Project, sources: Sources, name: str) -> None:
+    sources.app_broke(project.now + 1)
+    assert sources.saved(()) == NOTHING
+    assert sources.saved([project.save(name)]).app
+    sources.app_loaded([project.app], project.now + 1)
+    assert not sources.saved([project.save("other.py")]).app
+
+
+def test_a_file_in_a_folder_that_is_new_mends_a_broken_app_without_an_event(
+    project: Project, sources: Sources
+) -> None:
+    loaded = project.now + 1
+    project.save("new/c.py")  # after app.py began to be loaded, before anybody watched the folder
+    sources.app_broke(loaded)
+    assert sources.saved(()).app
+    assert sources.saved(()) == NOTHING
