@@ -164,10 +164,10 @@ class Daemon:
         self._shown_broken: set[str] = set()
         self._sources = Sources(settings.root, app_files, app_loaded)
         self._is_whole = is_whole
-        if not is_whole():
-            self._sources.app_broke(app_loaded)
         self._watcher = Watcher()
         self._app_saved = asyncio.Event()
+        if not is_whole() and self._sources.app_broke(app_loaded):
+            self._app_saved.set()
         self._app_error = ""
         """What was said of the app that cannot be loaded or deployed."""
         self._code_saved = asyncio.Event()
@@ -623,8 +623,8 @@ class Daemon:
                 continue
             self._app_error = ""
             self._sources.app_loaded(files, loaded)
-            if not self._is_whole():
-                self._sources.app_broke(loaded)
+            if not self._is_whole() and self._sources.app_broke(loaded):
+                self._app_saved.set()
             gone = self._jobs.keys() - jobs.keys()
             self._sources.forget(gone)
             self._watcher.watch(self._sources.directories())
@@ -639,7 +639,8 @@ class Daemon:
         if error != self._app_error:
             self._app_error = error
             self._terminal.line(f"{self._style.bad('Error')}  {error}")
-        self._sources.app_broke(loaded)
+        if self._sources.app_broke(loaded):
+            self._app_saved.set()
         self._watcher.watch(self._sources.directories())
 
     async def _redeploy_on_reload(self, outdated: Callable[[], Awaitable[bool]]) -> None:

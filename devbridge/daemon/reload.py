@@ -75,6 +75,8 @@ class Sources:
         self._extra: dict[str, frozenset[Path]] = {}
         self._app_files: frozenset[Path] = frozenset()
         self._app_broken = False
+        self._code: dict[Path, Signature | None] = {}
+        """The app's Python files when it was found broken."""
         self._files: dict[str, frozenset[Watched]] = {}
         self._installed: dict[str, frozenset[Path]] = {}
         self._recorded: set[str] = set()
@@ -111,11 +113,19 @@ class Sources:
             if signature is None or modified(signature) <= loaded:
                 self._seen[file] = signature
 
-    def app_broke(self, loaded: float = math.inf) -> None:
+    def app_broke(self, loaded: float = math.inf) -> bool:
         """The app, which began to be loaded then, could not be loaded, or not be deployed. Any file
-        of it may be what mends it, also one that does not exist yet."""
+        of it may be what mends it, also one that does not exist yet.
+
+        True when one was saved meanwhile.
+        """
         self._app_broken = True
         self._know_code(loaded)
+        before, self._code = self._code, {file: sign(file) for file in _code_files(self._root)}
+        return any(
+            modified(signature) > loaded and before.get(file) != signature
+            for file, signature in self._code.items()
+        )
 
     def also(self, job: str, files: Iterable[Path]) -> None:
         """What the job reads in a way that its workers do not report."""

@@ -107,6 +107,7 @@ def test_an_app_is_completed_piece_by_piece(dev: DevProcess, app: Path) -> None:
     dev.wait_for("the handler's file 'new/c.py' does not exist", after=mark)
     (app / "new").mkdir()
     (app / "new" / "c.py").write_text("def handler(event, context):\n    return 'c'\n")
+    dev.wait_for("^Deployed in", after=mark)
     eventually(lambda: get(dev, "/c") == (200, "c"))
     assert dev.text.count("the handler's file 'new/c.py' does not exist") == 1
 

@@ -483,6 +483,17 @@ def test_a_file_in_a_folder_that_is_new_mends_a_broken_app_without_an_event(
 ) -> None:
     loaded = project.now + 1
     project.save("new/c.py")  # after app.py began to be loaded, before anybody watched the folder
-    sources.app_broke(loaded)
+    assert sources.app_broke(loaded)
+    assert not sources.app_broke(loaded), "the same file is no reason again"
     assert sources.saved(()).app
     assert sources.saved(()) == NOTHING
+
+
+def test_a_file_that_came_while_the_app_was_loaded_counts_though_a_broken_job_has_seen_it(
+    project: Project, sources: Sources
+) -> None:
+    loaded = project.now + 1
+    sources.broke("a", project.a)
+    project.save("new/c.py")
+    assert sources.saved(()) == jobs("a")
+    assert sources.app_broke(loaded)
