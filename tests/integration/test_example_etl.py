@@ -16,9 +16,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from devbridge.build.environment import files_for, installed
+from devbridge.build.environment import files_for
 from devbridge.build.pip import Target
-from devbridge.build.python import Builder, reachable
+from devbridge.build.python import Builder
+from devbridge.build.reached import Asked, ask
 from devbridge.cloud.install import cache_dir
 from devbridge.constructs import Api, Function, Job
 from devbridge.deploy import load_app
@@ -219,10 +220,12 @@ def test_the_api_shows_a_countrys_totals_in_order(load: Load, cloud: tuple[Any, 
 
 
 @pytest.mark.parametrize("architecture", ["x86_64", "arm64"])
-def test_the_job_gets_the_compiled_wheels_of_its_machine(architecture: str) -> None:
-    sources = reachable(EXAMPLE, "jobs/import_orders.py")
-    assert list(sources.third_party) == ["polars"]
-    found = installed(sources.third_party, Path(sys.executable), ["msgspec"])
+def test_the_job_gets_the_compiled_wheels_of_its_machine(architecture: str, tmp_path: Path) -> None:
+    python, version = Path(sys.executable), f"{sys.version_info.major}.{sys.version_info.minor}"
+    job = load_app(EXAMPLE).of_type(Job)[0]
+    asked = [Asked.of(job, Target("3.12", architecture))]
+    reached = ask(asked, root=EXAMPLE, python=python, version=version, cache=tmp_path, warn=print)
+    found = reached[str(job)].distributions((), python)
     here = {each.name: each.version for each in found}
     # The cache of this machine: the wheels are large.
     files = files_for(found, Target("3.12", architecture), cache_dir() / "build")

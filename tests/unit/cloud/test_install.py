@@ -215,7 +215,7 @@ def locked(machine: dict[str, str]) -> dict[str, str]:
     """Each package of the lock on such a machine, and its version."""
     found = [Requirement(line) for line in module.pinned()]
     wanted = [each for each in found if each.marker is None or each.marker.evaluate(machine)]
-    versions = {canonicalize_name(each.name): str(each.specifier)[2:] for each in wanted}
+    versions = {str(canonicalize_name(each.name)): str(each.specifier)[2:] for each in wanted}
     assert len(versions) == len(wanted)
     return versions
 

@@ -20,7 +20,7 @@ async def test_another_version_is_told_once_and_a_failed_question_is_no_change()
         {"a": 2, "b": 1},
         {},
     ]
-    seen = []
+    seen: list[object] = []
 
     async def versions() -> Versions:
         answer = answers[len(seen)]
@@ -34,7 +34,7 @@ async def test_another_version_is_told_once_and_a_failed_question_is_no_change()
         changes += 1
 
     watching = asyncio.create_task(watch(versions, changed, clock.sleep))
-    told = []
+    told: list[object] = []
     for _ in answers:
         while len(seen) == len(told):  # noqa: ASYNC110
             await asyncio.sleep(0)

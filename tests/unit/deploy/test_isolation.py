@@ -170,7 +170,7 @@ import gc; gc.disable()
     )
     assert before == after
     assert isolation._umask() != 0
-    with pytest.warns(UserWarning):
+    with pytest.warns(UserWarning, match="is no error"):
         warnings.warn("is no error", UserWarning, stacklevel=1)
 
 

@@ -51,9 +51,11 @@ def test_the_brokers_name_needs_no_port_in_a_handshake() -> None:
     "name", ["authorization", "origin", "x_amz_target", "x_amz_date", "x_amz_security_token"]
 )
 def test_what_is_decided_by_comes_once(name: str) -> None:
-    check_form(asked(**{name: "a", "accept": ["a", "b"]}), PORT)
+    once: dict[str, str | list[str]] = {name: "a", "accept": ["a", "b"]}
+    check_form(asked("/x", "http", **once), PORT)
+    twice: dict[str, str | list[str]] = {name: ["a", "a"]}
     with pytest.raises(Refused, match="more than once"):
-        check_form(asked(**{name: ["a", "a"]}), PORT)
+        check_form(asked("/x", "http", **twice), PORT)
 
 
 @pytest.mark.parametrize("path", ["*", "http://127.0.0.1/x", ""])
