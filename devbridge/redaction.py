@@ -15,12 +15,16 @@ from urllib.parse import quote
 HIDDEN: Final = "[redacted]"
 SHORTEST: Final = 8
 """Characters below which a value is not looked for: it would be found in ordinary words."""
+WORKER: Final = "dvbw-"
+"""How the token of a worker begins."""
 MOST: Final = 512
 """Values that are remembered, the newest: a long `devbridge dev` sees many sessions."""
 
 _FORMS: Final = re.compile(
+    # what a worker calls the daemon with: each has one, which is known by its beginning
+    rf"({WORKER})[A-Za-z0-9_-]{{20,}}"
     # queries of signed URLs: SigV4, and S3's older form
-    r"((?:X-Amz-(?:Signature|Security-Token|Credential)|[?&](?:Signature|AWSAccessKeyId))=)[^&\s\"'<>]+"
+    r"|((?:X-Amz-(?:Signature|Security-Token|Credential)|[?&](?:Signature|AWSAccessKeyId))=)[^&\s\"'<>]+"
     # the Authorization header, and the tokens beside it
     r"|((?:Signature|Credential)=)[A-Za-z0-9/+=%-]{16,}"
     r"|(X-Amz-Security-Token[\"']?\s*:\s*b?[\"']?)[^\s\"',}<]+"
@@ -50,14 +54,22 @@ def secret(*values: str | None) -> None:
         _values[form] = None
     while len(_values) > MOST:
         _values.popitem(last=False)
-    longest_first = sorted(_values, key=len, reverse=True)
-    _known = re.compile("|".join(map(re.escape, longest_first)))
+    _known = None
+
+
+def _values_pattern() -> re.Pattern[str]:
+    """Made when something is shown, and not each time that something secret is got."""
+    global _known  # noqa: PLW0603 - as above
+    if _known is None:
+        longest_first = sorted(_values, key=len, reverse=True)
+        _known = re.compile("|".join(map(re.escape, longest_first)))
+    return _known
 
 
 def redacted(text: str) -> str:
     """The text without what is secret."""
-    if _known is not None:
-        text = _known.sub(HIDDEN, text)
+    if _values:
+        text = _values_pattern().sub(HIDDEN, text)
     return _FORMS.sub(_form, text)
 
 

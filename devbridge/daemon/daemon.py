@@ -143,6 +143,8 @@ class Daemon:
         self._outdated = outdated
         self._imported = imported
         self._imports = Imports(settings.root / STATE_DIR, settings.root)
+        self._reported: list[tuple[str, Modules, float]] = []
+        """What workers have imported, and when they were launched: not written down yet."""
         self._watch_credentials = watch_credentials
         self._secret_versions = secret_versions
         self._terminal = terminal
@@ -275,6 +277,8 @@ class Daemon:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._imported = lambda _: None
+        self._keep_imports()
         for timer in (self._timer, self._settled):
             if timer is not None:
                 timer.cancel()
@@ -526,14 +530,20 @@ class Daemon:
                 recorded=modules.recorded,
             )
             self._watcher.watch(self._sources.directories())
-        new = self._imports.record(
-            member.job, modules.user_files, modules.third_party, member.launched_at
-        )
-        if new:
-            self._imported(member.job)
+        if not self._reported:
+            self._loop.call_later(SETTLED, self._keep_imports)
+        self._reported.append((member.job, modules, member.launched_at))
         if self._launcher.reported(member.job, modules) or stale:
             self._sources.renewed({member.job})
             self.handle([SourcesChanged(frozenset({member.job}))])
+
+    def _keep_imports(self) -> None:
+        """Write down what workers have told meanwhile: not while somebody waits for a reload."""
+        told, self._reported = self._reported, []
+        for job, modules, launched_at in told:
+            files, others = modules.user_files, modules.third_party
+            if self._imports.record(job, files, others, launched_at):
+                self._imported(job)
 
     def worker_missed(self, worker_id: str, name: str) -> None:
         member = self._crew.member(worker_id)

@@ -87,21 +87,29 @@ class Sources:
         self._seen: dict[Watched, Signature | None] = {}
         self._changes: dict[Watched, deque[float]] = {}
         """When the latest changes were found."""
+        self._folders: dict[Watched, frozenset[Path]] = {}
+        """Where events of it come from, as long as it is the same: links take long to follow."""
         self._sign = Looker()
         self.app_loaded(app_files, loaded)
 
     def directories(self) -> frozenset[Path]:
         """What must be watched, not recursively. The rest is looked at now and then."""
-        directories = set()
-        for item in self._watched() | self._packages():
-            if isinstance(item, Entries):
-                directories.add(item.folder)
-            elif item.suffix == ".py" or item.is_relative_to(self._root) or _is_installed(item):
-                directories |= {item.parent, Path(os.path.realpath(item)).parent}
-        directories = {directory for directory in directories if directory.is_dir()}
+        known = self._folders
+        self._folders = {
+            item: known[item] if item in known else frozenset(self._folders_of(item))
+            for item in self._watched() | self._packages()
+        }
+        told = frozenset[Path]().union(*self._folders.values())
+        directories = {directory for directory in told if directory.is_dir()}
         if self._broken or self._app_broken:
             directories |= set(_code_directories(self._root))
         return frozenset(directories)
+
+    def _folders_of(self, item: Watched) -> Iterator[Path]:
+        if isinstance(item, Entries):
+            yield item.folder
+        elif item.suffix == ".py" or item.is_relative_to(self._root) or _is_installed(item):
+            yield from (item.parent, Path(os.path.realpath(item)).parent)
 
     def app_loaded(self, files: Iterable[Path], loaded: float = math.inf) -> None:
         """app.py began to be loaded then, and read these files. One that was saved since is found
@@ -169,6 +177,7 @@ class Sources:
         self._files[job], self._installed[job] = files, installed
         stale = False
         for item in fresh:
+            self._folders.pop(item, None)
             signature = self._sign(item)
             if item not in before:  # else a save that `saved` has not been told of would get lost
                 self._seen[item] = signature
@@ -239,6 +248,7 @@ class Sources:
             signature = self._sign(item)
             if self._seen.get(item) != signature:
                 changed.add(item)
+                self._folders.pop(item, None)
                 self._seen[item] = signature
                 if isinstance(item, Path) and item.suffix == ".py":
                     drop_bytecode(item)

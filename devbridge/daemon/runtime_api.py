@@ -24,7 +24,7 @@ from urllib.parse import quote, unquote
 
 from devbridge.daemon.http import Exchange, HttpServer, Request
 from devbridge.daemon.model import Failure, Invocation, Modules
-from devbridge.redaction import secret
+from devbridge.redaction import WORKER
 
 log = logging.getLogger(__name__)
 
@@ -125,8 +125,7 @@ class RuntimeApi:
         Raises:
             ValueError: the id or the token is in use.
         """
-        token = token or secrets.token_urlsafe(32)
-        secret(token)
+        token = token or f"{WORKER}{secrets.token_urlsafe(32)}"
         if worker_id in self._workers or token in self._by_token:
             raise ValueError(f"worker {worker_id} is known already")
         self._workers[worker_id] = self._by_token[token] = _Worker(worker_id, token, role_arn)

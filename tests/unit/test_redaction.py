@@ -32,6 +32,7 @@ def test_what_is_too_short_to_be_secret_is_shown(value: str | None) -> None:
         '{"SecretAccessKey": "5up3r53cr3t", "Expiration": "2026"}',
         "{'SessionToken': '5up3r53cr3t'}",
         "AWS_SECRET_ACCESS_KEY=5up3r53cr3t",
+        f"http://127.0.0.1:1/{redaction.WORKER}5up3r53cr3t5up3r53cr3t/2018-06-01",
     ],
 )
 def test_credentials_are_known_by_their_form(text: str) -> None:
