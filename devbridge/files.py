@@ -1,8 +1,8 @@
 """Which files of a folder may leave this machine: in zips, and in what images are built from.
 
-Left out are hidden files, keys, caches, environments, links that lead out of the folder, and what
-git ignores. What an installed distribution lists does not pass here: it is published as it is, its
-hidden folders of libraries (``.libs``, ``.dylibs``) included.
+Left out are hidden files, keys, caches, environments, links that lead out of the folder or to what
+is left out, and what git ignores. What an installed distribution lists does not pass here: it is
+published as it is, its hidden folders of libraries (``.libs``, ``.dylibs``) included.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ CACHES: Final = frozenset(
 NODE: Final = "node_modules"
 _KEYS: Final = (
     *("*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.ppk", "*.kdbx", "*.pkcs8"),
-    *("id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", "*.env", "*.tfstate", "*.tfstate.backup"),
+    *("id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", "ssh_host_*_key", "*.env", "_netrc"),
+    *("credentials", "credentials.json", "*service[-_]account*.json", "client_secret*.json"),
+    *("kubeconfig", "*.kubeconfig", "*.tfstate", "*.tfstate.backup"),
 )
 _PUBLIC: Final = (b"-----BEGIN CERTIFICATE-----", b"-----BEGIN PUBLIC KEY-----")
 _SNIFFED: Final = 1 << 20
@@ -93,7 +95,7 @@ def _walk(folder: Path, prefix: str, limit: str, above: tuple[str, ...], taken: 
             taken.left.append(Left(shown, "a link that leads out", named=False))
         elif entry.name == NODE and is_folder:
             taken.left.append(Left(shown, "never packed", named=False))
-        elif why := private(Path(entry.path)):
+        elif why := private(Path(entry.path)) or _behind(entry, limit):
             taken.left.append(Left(shown, why))
         elif is_folder:
             _walk(Path(entry.path), f"{name}/", limit, (*above, real), taken)
@@ -114,6 +116,20 @@ def leaves(entry: os.DirEntry[str] | Path, limit: str) -> bool:
     if not entry.is_symlink():
         return False
     return not f"{os.path.realpath(entry)}{os.sep}".startswith(f"{limit.rstrip(os.sep)}{os.sep}")
+
+
+def _behind(entry: os.DirEntry[str], limit: str) -> str:
+    """Why what a link leads to is left out where it is itself; empty if it is not."""
+    if not entry.is_symlink():
+        return ""
+    place = Path(limit)
+    for part in Path(os.path.realpath(entry)).relative_to(limit).parts:
+        place /= part
+        if part in CACHES or part == NODE:
+            return f"a link to what is in {part}"
+        if why := private(place):
+            return f"a link to what is {why}"
+    return ""
 
 
 def private(path: Path) -> str:
@@ -162,9 +178,10 @@ def ignored_by_git(folder: Path, files: Mapping[str, Path]) -> tuple[set[str], s
     """
     groups: dict[Path, dict[str, list[str]]] = {}
     for name, path in files.items():
-        real = Path(os.path.realpath(path.parent)) / path.name
-        if (repository := _repository(real.parent)) is not None:
-            groups.setdefault(repository, {}).setdefault(str(real), []).append(name)
+        # A link, and what it leads to: what is packed is the latter.
+        for real in {Path(os.path.realpath(path.parent)) / path.name, Path(os.path.realpath(path))}:
+            if (repository := _repository(real.parent)) is not None:
+                groups.setdefault(repository, {}).setdefault(str(real), []).append(name)
     ignored: set[str] = set()
     problem = ""
     top = Path(os.path.realpath(folder))

@@ -75,6 +75,7 @@ def synth(config: Config, *, out: Path | None, zips: bool, dev: bool, account: s
             python=config.python,
             offline=config.offline,
             schemas=schemas(job_types(app, config)),
+            on_progress=lambda progress: click.echo(f"  {progress}", err=True),
         )
     else:
         template = offline.template_only(

@@ -191,8 +191,9 @@ def synthesize(
     python: Path | None = None,
     offline: str = "queue",
     schemas: Mapping[str, Any] = {},
+    on_progress: OnProgress = lambda _: None,
 ) -> tuple[Template, list[Asset]]:
-    """The template and the zips that `deploy` would deploy.
+    """The template and the zips that `deploy` would deploy; its warnings are told.
 
     Raises:
         InvalidValue, AppFailed, BuildError: as `deploy`.
@@ -200,6 +201,7 @@ def synthesize(
     python = python or Path(sys.executable)
     settings = _settings(cloud, stage, mode, _version(python), offline)
     packed = _pack(app, cloud, settings, python, schemas)
+    _warn(packed, on_progress)
     return synth(app, settings, packed.assets), packed.zips
 
 

@@ -393,9 +393,9 @@ def test_a_form_that_is_not_signed_so_uploads_nothing(
     assert not {each["Key"] for each in listed} & {"forged.txt", "other.txt"}
 
 
-def cognito(operation: str, **request: Any) -> Ask:
+def cognito(operation: str, *, of: str = "IdentityProvider", **request: Any) -> Ask:
     headers = {
-        "X-Amz-Target": f"AWSCognitoIdentityProviderService.{operation}",
+        "X-Amz-Target": f"AWSCognito{of}Service.{operation}",
         "Content-Type": "application/x-amz-json-1.1",
     }
     return Ask("POST", "/", json.dumps(request).encode(), headers, "cognito-idp")
@@ -413,6 +413,40 @@ def test_people_sign_up_and_in_without_a_key(world: World) -> None:
 @pytest.mark.parametrize("operation", ["ListUserPools", "AdminCreateUser", "ListUsers", "No"])
 def test_no_administration_of_people_without_a_key(world: World, operation: str) -> None:
     assert world.send(cognito(operation, UserPoolId=world.pool, MaxResults=1)).refused
+
+
+def test_credentials_are_for_identities_of_a_pool_and_in_its_role_alone(world: World) -> None:
+    def vended(**request: Any) -> Answer:
+        return world.send(cognito("GetCredentialsForIdentity", of="Identity", **request))
+
+    for request in ({"IdentityId": "us-east-1:nobody"}, {}, {"IdentityId": None}):
+        answer = vended(**request)
+        assert answer.status >= 400
+        assert b"SecretKey" not in answer.body
+    pools = world.client("cognito-identity")
+    made = pools.create_identity_pool(
+        IdentityPoolName="guests", AllowUnauthenticatedIdentities=True
+    )
+    pool = made["IdentityPoolId"]
+    found = world.send(cognito("GetId", of="Identity", IdentityPoolId=pool))
+    identity = json.loads(found.body)["IdentityId"]
+    answer = vended(IdentityId=identity)
+    assert b"InvalidIdentityPoolConfiguration" in answer.body
+    role = "arn:aws:iam::000000000000:role/guest"
+    pools.set_identity_pool_roles(IdentityPoolId=pool, Roles={"unauthenticated": role})
+    assert b"SecretKey" in vended(IdentityId=identity).body
+    assert b"SecretKey" not in vended(IdentityId=identity, Logins={"who": "ever"}).body
+
+
+@pytest.mark.parametrize("name", ["abcd.us-east-1.aoss", "shown.s3", "x.appsync-api.us-east-1"])
+def test_the_doors_of_cognito_are_at_this_clouds_own_name_alone(world: World, name: str) -> None:
+    host = f"{name}.localhost:{world.port}"
+    for ask in (
+        cognito("GetId", of="Identity", IdentityPoolId="x"),
+        cognito("SignUp", ClientId=world.client_id, Username="ann", Password="Secret-123"),
+        Ask("GET", f"/{world.pool}/.well-known/jwks.json"),
+    ):
+        assert world.send(ask, host=host).refused
 
 
 def test_a_pools_keys_are_public(world: World) -> None:

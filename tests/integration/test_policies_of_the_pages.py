@@ -12,6 +12,7 @@ import json
 import sys
 import zipfile
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
@@ -432,6 +433,41 @@ def test_simulated_each_may_what_is_theirs_and_no_more(account: Account, who: st
 def test_who_develops_on_one_stage_reaches_no_other(account: Account, stage: str) -> None:
     for row in MAY["ann"]:
         assert not account.may("ann", *moved(row, stage=stage)), (row, stage)
+
+
+@pytest.mark.parametrize("what", ["/apis/a1", "/apis/a1/routes/r1", "/tags/arn"])
+def test_whose_an_api_is_tell_its_tags(what: str) -> None:
+    def denied(statements: list[dict[str, Any]], app: str, stage: str) -> bool:
+        tags = {"devbridge:app": app, "devbridge:stage": stage}
+        return any(
+            _denies(each, f"arn:aws:apigateway:eu-west-1::{what}", tags) for each in statements
+        )
+
+    assert not denied(DEPLOY, "hello", "prod")
+    assert not denied(DEVELOP, "hello", "ann")
+    for stage in ("prod", "ann-2", "an"):
+        assert denied(DEVELOP, "hello", stage)
+    for app in NOT_HELLO:
+        assert denied(DEPLOY, app, "prod")
+        assert denied(DEVELOP, app, "ann")
+
+
+def _denies(statement: dict[str, Any], resource: str, tags: dict[str, str]) -> bool:
+    """As IAM evaluates a denial whose condition is about the resource's tags."""
+    listed = statement["Resource"]
+    patterns = [listed] if isinstance(listed, str) else listed
+    if statement["Effect"] != "Deny" or not any(fnmatchcase(resource, each) for each in patterns):
+        return False
+    found = {f"aws:ResourceTag/{name}": value for name, value in tags.items()}
+    operators = {
+        "StringNotEquals": lambda key, value: found.get(key) != value,
+        "Null": lambda key, value: (key not in found) == (value == "true"),
+    }
+    return all(
+        operators[operator](key, value)
+        for operator, keys in statement["Condition"].items()
+        for key, value in keys.items()
+    )
 
 
 @pytest.mark.parametrize(

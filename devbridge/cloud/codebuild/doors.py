@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,11 +69,17 @@ def _is_signed_form(asked: Asked) -> bool:
     )
 
 
+def _is_plain(asked: Asked) -> bool:
+    """Whether the host is this cloud's own: names below it belong to services that ministack asks
+    before it looks at what is wanted."""
+    return asked.host.partition(":")[0].lower() in ("127.0.0.1", "localhost")
+
+
 def _is_unsigned_cognito(asked: Asked) -> bool:
     service, _, operation = asked.headers.get("x-amz-target", "").partition(".")
     if asked.socket or service not in _COGNITO or (asked.method, asked.path) != ("POST", "/"):
         return False
-    if asked.query_string or asked.signs:
+    if asked.query_string or asked.signs or not _is_plain(asked):
         return False
     unsigned = ministack("core.iam_actions").unsigned_operations(_COGNITO[service])
     return operation in unsigned
@@ -80,7 +87,7 @@ def _is_unsigned_cognito(asked: Asked) -> bool:
 
 def _is_key_set(asked: Asked) -> bool:
     found = _KEY_SET.fullmatch(asked.path)
-    if asked.socket or asked.method != "GET" or not found or asked.signs:
+    if asked.socket or asked.method != "GET" or not found or asked.signs or not _is_plain(asked):
         return False
     pool = ministack("app")._get_module("cognito")._get_pool_unscoped(found[1])
     return pool is not None
@@ -101,12 +108,31 @@ def _check_signed_form(asked: Asked, body: bytes) -> None:
     access.form_signer.set(scope.partition("/")[0])
 
 
+def _check_identity(asked: Asked, body: bytes) -> None:
+    """Credentials are for the identities of a pool, in the role that it has for them; ministack
+    gives some to anybody, in a role that it makes up."""
+    if not asked.headers["x-amz-target"].endswith(".GetCredentialsForIdentity"):
+        return
+    try:
+        request = json.loads(body)
+        identity, logins = str(request["IdentityId"]), request.get("Logins")
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise Refused("InvalidParameterException", "the request names no identity") from error
+    pools = ministack("app")._get_module("cognito")._identity_pools.values()
+    pool = next((each for each in pools if identity in each["_identities"]), None)
+    if pool is None:
+        raise Refused("ResourceNotFoundException", f"Identity {identity!r} not found.")
+    known = logins or pool["_identities"][identity].get("Logins")
+    if not pool.get("_roles", {}).get("authenticated" if known else "unauthenticated"):
+        raise Refused("InvalidIdentityPoolConfigurationException", "the pool has no such role")
+
+
 DOORS: Final = (
     Door("an API's routes", _is_api, cors=True),
     Door("a function's URL", _is_function_url, cors=True),
     Door("a preflight for a bucket", _is_bucket_preflight, cors=True),
     Door("a signed form for a bucket", _is_signed_form, cors=True, reads=_check_signed_form),
-    Door("Cognito's unsigned operations", _is_unsigned_cognito),
+    Door("Cognito's unsigned operations", _is_unsigned_cognito, reads=_check_identity),
     Door("Cognito's keys", _is_key_set),
     Door("the health check", _exactly(HEALTH)),
     Door("the credentials of builds", _exactly(roles.PATH)),  # with the build's token

@@ -126,6 +126,17 @@ def test_the_same_app_makes_the_same_bytes_and_the_real_zips(
         assert len(make_zip(modes)) == asset["bytes"]
 
 
+def test_what_was_left_out_of_the_zips_is_said(root: Path, tmp_path: Path) -> None:
+    (root / "app.py").write_text(APP.replace('"tool.sh"', '"**/*"'))
+    (root / ".env").write_text("TOKEN=1")
+    (root / "env.txt").symlink_to(".env")
+    result = run("--out", str(tmp_path / "out"), "--zips")
+    assert result.exit_code == 0, result.output
+    assert 'left out .env (hidden); to pack it: copy_files=[".env"]' in result.stderr
+    assert "left out env.txt (a link to what is hidden)" in result.stderr
+    assert not {".env", "env.txt"} & {Path(name).name for name in files(tmp_path / "out")}
+
+
 def test_it_is_what_deploy_would_upload(root: Path, tmp_path: Path) -> None:
     from devbridge.deploy import synthesize  # noqa: PLC0415
 

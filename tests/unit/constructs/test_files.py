@@ -77,7 +77,9 @@ def write(root: Path, *names: str) -> None:
 
 PRIVATE = (
     *(".env", ".env.prod", "prod.env", ".npmrc", ".aws/credentials", "server.pem", "tls.key"),
-    *("id_rsa", "deep/id_ed25519", "store.p12", "terraform.tfstate"),
+    *("id_rsa", "deep/id_ed25519", "store.p12", "terraform.tfstate", "ssh_host_rsa_key"),
+    *("config/credentials.json", "config/credentials", "service-account.json", "_netrc"),
+    *("my_service_account_prod.json", "client_secret_12.apps.json", "kubeconfig"),
 )
 
 
@@ -121,6 +123,23 @@ def test_links_that_lead_out_are_left_and_those_within_are_followed(tmp_path: Pa
         assert copy_problem(app, [pattern]) is not None
 
 
+def test_a_link_is_as_private_as_what_it_leads_to(tmp_path: Path) -> None:
+    write(tmp_path, "a.txt", ".env", "tls.key", ".aws/config", "node_modules/x.js", ".git/config")
+    links = {
+        **{"env.txt": ".env", "key.txt": "tls.key", "aws": ".aws", "aws.txt": ".aws/config"},
+        **{"x.js": "node_modules/x.js", "git": ".git", "twice": "data/env.txt", "good": "a.txt"},
+    }
+    (tmp_path / "data").mkdir()
+    for name, target in links.items():
+        (tmp_path / "data" / name).symlink_to(f"../{target}")
+    taken = selected(tmp_path, ["data"])
+    assert set(taken.files) == {"data/good"}
+    left = {each.name.rstrip("/"): each.why for each in taken.left}
+    assert left.keys() == {f"data/{name}" for name in links} - {"data/good"}
+    assert left["data/env.txt"] == left["data/twice"] == "a link to what is hidden"
+    assert set(selected(tmp_path, ["data", "data/key.txt"]).files) == {"data/good", "data/key.txt"}
+
+
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     if shutil.which("git") is None:
@@ -138,6 +157,14 @@ def test_what_git_ignores_is_taken_only_where_it_is_named(repository: Path) -> N
     assert set(selected(repository, ["models"]).files) == {"models/m.bin"}
     kept = selected(repository, ["*.py"], imported=[repository / "gen.py"])
     assert set(kept.files) == {"gen.py"}
+
+
+def test_a_link_to_what_git_ignores_is_ignored_too(repository: Path) -> None:
+    (repository / "data" / "link.csv").symlink_to("b.bin")
+    (repository / "data" / "models").symlink_to("../models")
+    taken = selected(repository, ["data"])
+    assert set(taken.files) == {"data/a.csv"}
+    assert "data/link.csv" in {each.name for each in taken.left}
 
 
 def test_nested_repositories_have_their_own_rules(repository: Path) -> None:
