@@ -44,6 +44,8 @@ class Note:
         self.visible = False
         """It is among the process's modules."""
         self.needs: dict[str, None] = {}
+        self.missing: dict[str, None] = {}
+        """What its import has looked for in vain, and does without."""
         self.read: dict[str, str | None] = {}
         """The environment's variables that its import has looked at, and what it saw."""
         self.read_all = False
@@ -74,6 +76,7 @@ class Shelf:
         self.stale: str | None = None
         """The same, when it is an installed file that has changed since: no fault of the job's."""
         self._environment = environment
+        self._path = frozenset(path)
         self._library = frozenset(entry for entry in path if _is_librarys(entry))
         self._finders: list[Any] = []
         # Found in the zygote: following the notes in a fork would copy their memory.
@@ -154,9 +157,11 @@ class Shelf:
         if self.stale is None:
             what = (
                 self._hooked()
+                or _replaced(hidden)
                 or self._surroundings(hidden)
                 or self._hiding(hidden)
                 or _touched(seen)
+                or self._appeared(hidden)
             )
             if what is not None:
                 self.problem = f"{what} before {name} was imported"
@@ -192,6 +197,31 @@ class Shelf:
             for item in _warning_filters():
                 if id(item) not in known and item[0] != "ignore":
                     return "the warnings' filters were changed"
+        return None
+
+    def _appeared(self, hidden: Iterable[Note]) -> str | None:
+        """Whether there is now what an import does without where it is not. What was installed
+        since, the next zygote finds, too."""
+        for note in hidden:
+            for name in note.missing:
+                spec: Any = None
+                if name not in sys.modules:
+                    package = self.notes.get(name.rpartition(".")[0])
+                    path = getattr(package.module, "__path__", None) if package else None
+                    for finder in sys.meta_path:
+                        if (spec := finder.find_spec(name, path)) is not None:
+                            break
+                    else:
+                        continue
+                file = getattr(spec, "origin", None)
+                if (
+                    isinstance(file, str)
+                    and is_installed(file)
+                    and (path or _folder(file) in self._path)
+                ):
+                    self.stale = file
+                    return None
+                return f"{name}, which {note.name} can do without, was added"
         return None
 
     def _hiding(self, hidden: Iterable[Note]) -> str | None:
@@ -274,6 +304,19 @@ def _touched(notes: Iterable[Note]) -> str | None:
     return None
 
 
+def _replaced(hidden: Iterable[Note]) -> str | None:
+    """What would be imported, were it not that something has been put in its place."""
+    for note in hidden:
+        if sys.modules.get(note.name, note.module) is not note.module:
+            return f"{note.name} was replaced in sys.modules"
+        if note.name == "logging" or not note.loggers:
+            continue
+        manager: Any = getattr(getattr(sys.modules.get("logging"), "root", None), "manager", None)
+        if manager is not None and manager.loggerClass is not None:
+            return "the class of loggers was set"
+    return None
+
+
 def _difference(now: Mapping[str, Any], then: Mapping[str, Any]) -> str | None:
     for key, value in then.items():
         other = now.get(key, _UNTOLD)
@@ -328,6 +371,11 @@ def _entry(note: Note) -> str | None:
     spec = getattr(note.module, "__spec__", None)
     if not isinstance(file, str) or spec is None or spec.name != note.name:
         return None
+    return _folder(file)
+
+
+def _folder(file: str) -> str:
+    """The folder in which a top-level module was found."""
     folder, name = os.path.split(file)
     return os.path.dirname(folder) if name.startswith("__init__.") else folder
 

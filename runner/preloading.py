@@ -149,6 +149,8 @@ class Notes:
             if spec is not None:
                 break
         else:
+            if now is not None:
+                now.missing[name] = None
             return None
         if spec.loader is not None and hasattr(spec.loader, "exec_module"):
             spec.loader = _Watched(spec.loader, self)

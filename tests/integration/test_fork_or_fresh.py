@@ -256,6 +256,20 @@ CHANGES = [
         "sys.path_hooks was changed",
     ),
     ("import os\nos.environ['OPENSSL_CONF'] = '/dev/null'", "the environment's OPENSSL_CONF"),
+    (
+        "import sys, types\nown = types.ModuleType('jmespath')\nown.JMESPathError = Exception\n"
+        "sys.modules['jmespath'] = sys.modules['jmespath.exceptions'] = own",
+        "jmespath",
+    ),
+    (
+        "import sys, types\nown = types.ModuleType('brotli')\nown.error = Exception\n"
+        "own.Decompressor = len\nsys.modules['brotli'] = own",
+        "brotli, which urllib3.",
+    ),
+    (
+        "import logging\nclass Own(logging.Logger): ...\nlogging.root.manager.setLoggerClass(Own)",
+        "the class of loggers was set",
+    ),
 ]
 
 
@@ -378,6 +392,54 @@ async def test_a_preloaded_package_that_is_replaced_is_preloaded_again(forks: Fo
     assert await forks.run(code) == [22, False]
     assert forks.said == [f"{module} has changed: what is preloaded is imported again"]
     assert forks.launcher.distrusted == {}
+
+
+async def test_what_a_preloaded_package_can_do_without_is_found_when_it_is_installed(
+    forks: Forks,
+) -> None:
+    forks.package(
+        "acme",
+        """
+        import os
+        PID = os.getpid()
+        try:
+            import extra
+        except ImportError:
+            extra = None
+        """,
+    )
+    await forks.launcher.preload(["acme"])
+    code = "import acme, os\nresult = lambda: [acme.extra is not None, acme.PID == os.getpid()]"
+    assert await forks.run(code) == [False, False]
+    extra = forks.package("extra", "")
+    assert await forks.run(code) == [True, True]
+    await forks.launcher.settled()
+    assert await forks.run(code) == [True, False]
+    assert forks.said == [f"{extra} has changed: what is preloaded is imported again"]
+    assert forks.launcher.distrusted == {}
+
+
+async def test_what_cannot_be_imported_in_the_zygote_either_renews_it_once(forks: Forks) -> None:
+    forks.package("acme", "try: import extra\nexcept ImportError: extra = None")
+    await forks.launcher.preload(["acme"])
+    forks.package("extra", "raise ImportError")
+    code = "import acme, os\nresult = lambda: os.getppid()"
+    for _ in range(2):
+        await forks.run(code)
+        await forks.launcher.settled()
+    assert await forks.run(code) == forks.launcher.pid
+    assert len(forks.said) == 1
+
+
+async def test_what_the_job_brings_along_for_a_preloaded_package_is_imported(forks: Forks) -> None:
+    forks.package("acme", "try: import extra\nexcept ImportError: extra = None")
+    await forks.launcher.preload(["acme"])
+    forks.one.write("extra.py", "")
+    code = "import acme\nresult = lambda: acme.extra is not None"
+    assert [await forks.run(code) for _ in range(2)] == [True, True]
+    assert forks.launcher.distrusted == {
+        "factorial": "extra, which acme can do without, was added before acme was imported"
+    }
 
 
 async def test_what_could_not_be_preloaded_is_said_once_and_preloaded_when_it_can(
