@@ -10,6 +10,9 @@ from devbridge.daemon.imports import Live
 
 _NOT_MEANT: Final = ("__editable__", "_distutils_hack", "sitecustomize", "usercustomize")
 """What an environment imports by itself when Python starts."""
+_REPLACED: Final = frozenset(("certifi", "typing_extensions"))
+"""What packages take where it is there, and have a replacement for: botocore, its own certificates;
+msgspec and others, `typing`. A package that cannot do without requires it, and so it is packed."""
 
 
 def tops(live: Iterable[Live]) -> set[str]:
@@ -18,7 +21,8 @@ def tops(live: Iterable[Live]) -> set[str]:
     return {
         name
         for name in names
-        if name not in RUNTIME_IMPORTS | {"devbridge", "runner"} and not name.startswith(_NOT_MEANT)
+        if name not in RUNTIME_IMPORTS | _REPLACED | {"devbridge", "runner"}
+        and not name.startswith(_NOT_MEANT)
     }
 
 

@@ -26,6 +26,11 @@ def test_what_is_packed_or_there_anyway_is_not_named() -> None:
     assert tops([Live(frozenset(), frozenset({"_distutils_hack", "__editable___x"}))]) == set()
 
 
+def test_what_packages_have_a_replacement_for_is_not_named() -> None:
+    live = Live(frozenset(), frozenset({"certifi.core", "typing_extensions", "pyarrow"}))
+    assert tops([live]) == {"pyarrow"}
+
+
 def test_a_file_of_the_app_that_no_import_names_is_to_be_copied() -> None:
     (line,) = said(set(), ["jobs/j.py"], {"jobs/j.py", "jobs/three.py"})
     assert line.endswith('copy_files=["jobs/three.py"]')
