@@ -45,6 +45,12 @@ class Left:
     named: bool = True
     """It is taken when it is named."""
 
+    def is_in(self, names: Mapping[str, object]) -> bool:
+        """Whether it, or something in it, is among these."""
+        if self.name.endswith("/"):
+            return any(name.startswith(self.name) for name in names)
+        return self.name in names
+
 
 @dataclass(slots=True)
 class Taken:

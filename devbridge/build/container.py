@@ -154,13 +154,14 @@ def context(job: Job) -> Taken:
         if not path.exists() or files.leaves(path, limit) or ".." in Path(name).parts:
             continue
         if path.is_dir():
-            taken.files |= files.walk(folder, name).files
+            found = files.walk(folder, name)
+            if not files.is_ignored(folder, name):
+                found = files.without_ignored(folder, found)
+            taken.files |= found.files
         else:
             taken.files[name] = path
     taken.files = dict(sorted(taken.files.items()))
-    taken.left = [
-        each for each in taken.left if not any(name.startswith(each.name) for name in taken.files)
-    ]
+    taken.left = [each for each in taken.left if not each.is_in(taken.files)]
     return taken
 
 
@@ -170,7 +171,8 @@ def _copied(dockerfile: Path) -> list[str]:
     text = dockerfile.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ")
     for line in text.splitlines():
         word, *rest = line.split() or [""]
-        if word.upper() in ("COPY", "ADD"):
+        elsewhere = any(each.startswith("--from=") for each in rest)
+        if word.upper() in ("COPY", "ADD") and not elsewhere:
             paths = [each.strip('[]",') for each in rest if not each.startswith("--")]
             found += [path.removeprefix("./").strip("/") for path in paths[:-1]]
     return [path for path in found if path not in ("", ".") and not set(path) & set("*?$:")]

@@ -44,14 +44,8 @@ def selected(root: Path, patterns: Sequence[str], imported: Sequence[Path] = ())
     unnamed = Taken({name: path for name, path in rest.files.items() if name not in named})
     checked = files.without_ignored(root, unnamed, {os.path.realpath(path) for path in imported})
     taken = {**checked.files, **named}
-    left = [each for each in (*rest.left, *checked.left) if not _is_taken(each, taken)]
+    left = [each for each in (*rest.left, *checked.left) if not each.is_in(taken)]
     return Taken(dict(sorted(taken.items())), list(dict.fromkeys(left)), checked.problem)
-
-
-def _is_taken(left: Left, taken: dict[str, Path]) -> bool:
-    if left.name.endswith("/"):
-        return any(name.startswith(left.name) for name in taken)
-    return left.name in taken
 
 
 def copy_problem(root: Path, patterns: object) -> values.Problem | None:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -193,6 +195,23 @@ def test_docker_is_given_nothing_private_but_what_is_named(root: Path, tmp_path:
     assert {p.relative_to(tmp_path / "place").as_posix() for p in laid if p.is_file()} == set(
         taken.files
     )
+
+
+def test_a_folder_that_copy_names_takes_nothing_that_git_ignores(root: Path) -> None:
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    subprocess.run(["git", "init", "-q", root], check=True)
+    (root / ".gitignore").write_text("*.bin\n/render/model/\n")
+    folder = root / "render"
+    for name in ("src/a.bin", "src/b.txt", "model/m.bin", ".env", ".env.example"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x")
+    with (folder / "Dockerfile.gpu").open("a") as file:
+        file.write("\nCOPY src model /\nCOPY .env.example /\nCOPY --from=first .env /\n")
+    taken = context(job(root))
+    assert {"src/b.txt", "model/m.bin", ".env.example"} <= set(taken.files)
+    assert not {"src/a.bin", ".env"} & set(taken.files)
+    assert {"src/a.bin", ".env"} <= {each.name for each in taken.left}
 
 
 def test_without_docker_the_error_says_what_to_do(
