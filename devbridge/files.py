@@ -97,7 +97,9 @@ def _walk(folder: Path, prefix: str, limit: str, above: tuple[str, ...], taken: 
         if _is_cache(entry, is_folder):
             continue
         shown = f"{name}/" if is_folder else name
-        if leaves(entry, limit):
+        if (readable := name.encode(errors="backslashreplace").decode()) != name:
+            taken.left.append(Left(readable, "its name is not UTF-8", named=False))
+        elif leaves(entry, limit):
             taken.left.append(Left(shown, "a link that leads out", named=False))
         elif entry.name == NODE and is_folder:
             taken.left.append(Left(shown, "never packed", named=False))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -138,6 +139,19 @@ def test_a_link_is_as_private_as_what_it_leads_to(tmp_path: Path) -> None:
     assert left.keys() == {f"data/{name}" for name in links} - {"data/good"}
     assert left["data/env.txt"] == left["data/twice"] == "a link to what is hidden"
     assert set(selected(tmp_path, ["data", "data/key.txt"]).files) == {"data/good", "data/key.txt"}
+
+
+def test_a_file_whose_name_is_not_utf_8_is_left_out_and_said(tmp_path: Path) -> None:
+    write(tmp_path, "a.txt")
+    try:
+        (tmp_path / os.fsdecode(b"b\xff.txt")).touch()
+    except OSError:
+        pytest.skip("this file system has UTF-8 names only")
+    taken = selected(tmp_path, ["**/*"])
+    assert set(taken.files) == {"a.txt"}
+    assert [(each.name, each.why) for each in taken.left] == [
+        ("b\\udcff.txt", "its name is not UTF-8")
+    ]
 
 
 @pytest.fixture
