@@ -65,10 +65,10 @@ def only_this(config: Config, command: str) -> Iterator[None]:
         yield
 
 
-def say_progress(progress: Progress) -> None:
-    """One step of a deployment."""
+def say_progress(progress: Progress, *, err: bool = False) -> None:
+    """One step of a deployment; on stderr where stdout is for what was asked for."""
     line = continued(f"  {progress}")
-    click.echo(click.style(line, fg="red") if progress.failed else line)
+    click.echo(click.style(line, fg="red") if progress.failed else line, err=err)
 
 
 def show_plan(plan: Plan) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import click
 
 from devbridge.cli.common import app_options, print_json
-from devbridge.cli.deploying import job_types, show_plan, target
+from devbridge.cli.deploying import job_types, say_progress, show_plan, target
 from devbridge.errors import EXIT_ERROR, EXIT_OK
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def diff(config: Config, *, json_: bool, exit_code: bool) -> None:
             mode="deployed",
             python=config.python,
             schemas=schemas(types),
-            on_progress=lambda told: click.echo(told.text, err=True),
+            on_progress=functools.partial(say_progress, err=True),
         )
     if json_:
         print_json(as_json(plan))

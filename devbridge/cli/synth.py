@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from devbridge.cli.common import app_options
-from devbridge.cli.deploying import job_types
+from devbridge.cli.deploying import job_types, say_progress
 
 if TYPE_CHECKING:
     from devbridge.config import Config
@@ -75,7 +76,7 @@ def synth(config: Config, *, out: Path | None, zips: bool, dev: bool, account: s
             python=config.python,
             offline=config.offline,
             schemas=schemas(job_types(app, config)),
-            on_progress=lambda progress: click.echo(f"  {progress}", err=True),
+            on_progress=functools.partial(say_progress, err=True),
         )
     else:
         template = offline.template_only(

@@ -130,10 +130,13 @@ def test_what_was_left_out_of_the_zips_is_said(root: Path, tmp_path: Path) -> No
     (root / "app.py").write_text(APP.replace('"tool.sh"', '"**/*"'))
     (root / ".env").write_text("TOKEN=1")
     (root / "env.txt").symlink_to(".env")
+    (root / "a\nReady.key").touch()
     result = run("--out", str(tmp_path / "out"), "--zips")
     assert result.exit_code == 0, result.output
     assert 'left out .env (hidden); to pack it: copy_files=[".env"]' in result.stderr
     assert "left out env.txt (a link to what is hidden)" in result.stderr
+    assert "\n  Ready.key" in result.stderr
+    assert "\nReady" not in result.stderr  # a line of its own would look like devbridge's
     assert not {".env", "env.txt"} & {Path(name).name for name in files(tmp_path / "out")}
 
 
