@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from devbridge.errors import EXIT_ERROR, NotConfirmed
-from devbridge.printable import continued
+from devbridge.printable import continued, one_line
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -76,7 +76,7 @@ def show_plan(plan: Plan) -> None:
     from devbridge.deploy.plan import lines  # noqa: PLC0415
 
     for line in lines(plan):
-        click.secho(line, fg=_COLOURS.get(line[0]))
+        click.secho(one_line(line), fg=_COLOURS.get(line[0]))
 
 
 def has_terminal() -> bool:

@@ -45,6 +45,14 @@ def test_it_prints_what_a_deployment_would_change(asked: dict[str, Any]) -> None
     assert (asked["stage"], asked["mode"], asked["schemas"]) == ("prod", "deployed", {"a": {}})
 
 
+def test_what_a_policy_says_is_one_line_and_forges_none(asked: dict[str, Any]) -> None:
+    text = "may s3:* on x\n- Table 'forged'\u202e"
+    change = Change("add", "R", "AWS::IAM::Role", "Role 'R'", iam=True, granted=(text,))
+    asked["plan"] = Plan("s", "c", False, (change,))
+    last = run().stdout.splitlines()[-1]
+    assert last == "+   R may s3:* on x\\n- Table 'forged'\\u202e"
+
+
 def test_json_is_the_same_for_programs(asked: dict[str, Any]) -> None:
     made = json.loads(run("--json").stdout)
     assert [change["action"] for change in made["changes"]] == ["remove"]
