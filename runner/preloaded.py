@@ -452,6 +452,24 @@ _AGAIN: Mapping[str, Callable[[Any], object]] = {
 }
 
 
+_OF_ENVIRONMENTS = ("runner", "devbridge", "_distutils_hack", "__editable__", "_virtualenv")
+
+
+def site(base: Iterable[str]) -> bool:
+    """Whether Python's own start has imported, among `base`, what may have read the environment:
+    ``sitecustomize``, or what a ``.pth`` file names."""
+    for name in base:
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if not isinstance(file, str) or name.startswith(_OF_ENVIRONMENTS):
+            continue
+        if is_installed(file) or (
+            name in ("sitecustomize", "usercustomize")
+            and not _is_librarys(os.path.dirname(os.path.abspath(file)))
+        ):
+            return True
+    return False
+
+
 _shelf: Shelf | None = None
 
 

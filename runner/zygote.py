@@ -4,9 +4,11 @@ Nothing else is imported before the fork, and a worker sees what is only when it
 see `runner.preloaded`. It serves one daemon over a Unix stream socket, a JSON document a line. From
 the daemon, in this order:
 
-``{"preload": [NAMES]}``   first, once; answered by ``{"ready": {"failed": {NAME: WHY}}}``, or, when
-                           an import left a thread running, ``{"unsafe": NAME}`` and the end: a
-                           process with threads cannot be forked safely, so try again without it
+``{"preload": [NAMES]}``   first, once; answered by ``{"ready": {"failed": {NAME: WHY}, "site":
+                           BOOL}}``, where ``site`` tells that Python's own start has imported what
+                           may have read the environment, or, when an import left a thread running,
+                           ``{"unsafe": NAME}`` and the end: a process with threads cannot be
+                           forked safely, so try again without it
 ``{"fork": N, "root": DIR, "environment": {...}}``, with the output's descriptor (SCM_RIGHTS);
                            answered by ``{"forked": N, "pid": PID}``, or with ``"error": WHY``
 ``{"signal": PID, "number": S}``   to the group of that worker, if any of it is left
@@ -110,7 +112,7 @@ class Zygote:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         gc.freeze()
-        self._send({"ready": {"failed": failed}})
+        self._send({"ready": {"failed": failed, "site": preloaded.site(self._notes.base)}})
         return True
 
     def serve(self) -> Request | None:

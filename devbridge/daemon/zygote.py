@@ -47,6 +47,8 @@ _AT_START: Final = (
     *("OPENSSL_", "SSL_"),
 )
 """Variables that an interpreter, or a library that it is linked with, reads when it starts."""
+_OURS: Final = ("AWS_", "DEVBRIDGE_", "LAMBDA_", "_")
+"""Variables of the SDK and the runner, which the zygote has not."""
 
 
 class ZygoteLauncher:
@@ -115,10 +117,11 @@ class ZygoteLauncher:
             if self._current is None or self._current.ended.done():
                 await self._renew(lambda: self._current is None or self._current.ended.done())
             assert self._current is not None  # noqa: S101 - `_renew` raises otherwise
-            return await self._current.fork(spec, output_fd)
+            if not (self._current.site and self._differs_at_start(spec.environment, site=True)):
+                return await self._current.fork(spec, output_fd)
         except (ZygoteEnded, InterpreterError) as error:
             log.warning("starting worker %s without a zygote: %s", spec.worker_id, error)
-            return await self._fresh.launch(spec, output_fd)
+        return await self._fresh.launch(spec, output_fd)
 
     async def preload(self, names: Iterable[str]) -> None:
         """Import `names` and what was asked for before in a zygote; returns when it serves.
@@ -193,9 +196,14 @@ class ZygoteLauncher:
             await asyncio.gather(*(zygote.close() for zygote in list(self._zygotes)))
         await self._fresh.close()
 
-    def _differs_at_start(self, environment: Mapping[str, str]) -> bool:
+    def _differs_at_start(self, environment: Mapping[str, str], *, site: bool = False) -> bool:
+        """Of variables that an interpreter reads; with `site`, of all that an app can set."""
         ours, theirs = (
-            {k: v for k, v in one.items() if k.startswith(_AT_START)}
+            {
+                key: value
+                for key, value in one.items()
+                if key.startswith(_AT_START) or (site and not key.startswith(_OURS))
+            }
             for one in (self._environment, environment)
         )
         return ours != theirs
@@ -259,6 +267,7 @@ class Zygote:
         self.loaded = loaded
         """How many of the launcher's names this zygote was started for."""
         self.failed: Mapping[str, str] = {}
+        self.site = False
         """What it could not import, and why."""
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[None] = self._loop.create_future()
@@ -311,6 +320,7 @@ class Zygote:
         self._send({"preload": list(names)})
         answer = await self._ready
         self.failed = answer.get("ready", {}).get("failed", {})
+        self.site = answer.get("ready", {}).get("site", False)
         return answer.get("unsafe")
 
     async def fork(self, spec: WorkerSpec, output_fd: int) -> ForkedProcess:

@@ -173,6 +173,16 @@ async def test_a_job_sets_the_environment_above_an_import(forks: Forks) -> None:
     assert [await forks.run(code) for _ in range(3)] == ["1"] * 3
 
 
+async def test_what_python_imports_at_its_start_reads_the_jobs_environment(forks: Forks) -> None:
+    forks.package("sitecustomize", "import os\nLEVEL = os.environ.get('LEVEL')")
+    await forks.launcher.preload(["boto3"])
+    code = "import sitecustomize, os\nresult = lambda: [sitecustomize.LEVEL, os.getppid()]"
+    assert await forks.run(code) == [None, forks.launcher.pid]
+    level, parent = await forks.run(code, LEVEL="high")
+    assert level == "high"
+    assert parent != forks.launcher.pid
+
+
 async def test_a_generator_that_a_library_made_is_no_other_runs(forks: Forks) -> None:
     forks.package("draws", "import random\nOWN = random.Random()")
     await forks.launcher.preload(["boto3"])
