@@ -198,7 +198,8 @@ def ignored_by_git(folder: Path, files: Mapping[str, Path]) -> tuple[set[str], s
         inner = repository != top and top in repository.parents
         if not inner and repository != top:
             asked.append(str(top))
-        found, problem = _check_ignore(repository, asked)
+        found, trouble = _check_ignore(repository, asked)
+        problem = problem or trouble
         if str(top) in found:
             continue
         ignored |= {name for path in found for name in paths[path]}

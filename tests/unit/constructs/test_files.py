@@ -188,6 +188,16 @@ def test_nested_repositories_have_their_own_rules(repository: Path) -> None:
     assert set(selected(repository, ["sub/*"]).files) == {"sub/x.txt"}
 
 
+def test_a_repository_that_git_refuses_is_said_though_others_answer(repository: Path) -> None:
+    write(repository, "a/x.txt", "z/y.txt")
+    for name in ("a", "z"):
+        subprocess.run(["git", "init", "-q", repository / name], check=True)
+    (repository / "a" / ".git" / "config").write_text("[core\n")
+    taken = selected(repository, ["a/*", "z/*"])
+    assert set(taken.files) == {"a/x.txt", "z/y.txt"}
+    assert "git check-ignore" in taken.problem
+
+
 def test_a_folder_that_git_ignores_as_a_whole_is_as_one_without_git(repository: Path) -> None:
     app = repository / "models" / "app"
     write(app, "a.bin")
