@@ -11,6 +11,7 @@ from typing import Any
 
 from runner import preloaded, warm
 from runner.failure import HandlerNotFound, is_users
+from runner.reads import is_standard
 
 Handler = Callable[..., Any]
 EXTRA_PATH = "DEVBRIDGE_PATH"
@@ -105,7 +106,7 @@ def takes_context(handler: Handler) -> bool:
 
 
 def modules(root: str) -> dict[str, Any]:
-    """What is imported: the app's files, and the third-party modules in import order.
+    """What is imported: the app's files, and all other modules but Python's own.
 
     In a fork also why the preloaded modules are not used, if they are not: ``problem`` is what the
     import found changed, ``stale`` an installed file that is not the one that was preloaded.
@@ -135,12 +136,11 @@ def modules(root: str) -> dict[str, Any]:
 
 
 def _is_third_party(name: str, filename: str) -> bool:
-    # Only installed packages, and devbridge itself however it is installed: a library that the
-    # user is working on beside the app (PYTHONPATH, an editable install) must stay fresh.
+    # However it is installed: what lies beside the app (an editable install) must be packed, too.
     top = name.partition(".")[0]
     if top in ("devbridge", "runner", "__main__"):
         return top == "devbridge"
-    return preloaded.is_installed(filename)
+    return not is_standard(filename)
 
 
 def _is_candidate(value: object, module: str) -> bool:

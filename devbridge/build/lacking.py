@@ -36,7 +36,16 @@ def lacking(live: Live, packed: Iterable[str], known: Mapping[str, Any]) -> Iter
     names = set(packed)
     there = {name.partition("/")[0].partition(".")[0] for name in names}
     missing = sorted(tops([live]) - there)
-    installed = {top: known[top]["dists"] for top in missing if known.get(top, {}).get("dists")}
+    owned = {top: known[top] for top in missing if known.get(top, {}).get("dists")}
+    editable = [top for top, each in owned.items() if any(t[2] for t in each.get("trees", ()))]
+    if editable:
+        yield (
+            f"live runs have imported {', '.join(editable)}, installed editable, and deployed ones"
+            f" will not have {'it' if len(editable) == 1 else 'them'}; to have"
+            f" {'it' if len(editable) == 1 else 'them'} there: import {', '.join(editable)}"
+            " in the handler"
+        )
+    installed = {top: each["dists"] for top, each in owned.items() if top not in editable}
     if installed:
         wanted = ", ".join(f'"{each}"' for each in sorted({d[0] for d in installed.values()}))
         yield (

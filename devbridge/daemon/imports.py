@@ -27,7 +27,7 @@ class Live:
     files: frozenset[str]
     """Of the app, relative to its folder."""
     modules: frozenset[str]
-    """Installed ones, by their full names."""
+    """Those of packages and of libraries beside the app, by their full names."""
 
 
 class Imports:

@@ -91,19 +91,23 @@ async def test_an_asynchronous_handler_is_run(workbench: Bench) -> None:
     assert await worker.result() == b"2"
 
 
-async def test_the_modules_that_it_imported_are_reported(workbench: Bench) -> None:
+async def test_the_modules_that_it_imported_are_reported(
+    workbench: Bench, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     helper = workbench.write("lib/maths.py", "ONE = 1")
     installed = workbench.write(".venv/lib/python3/site-packages/thing.py", "")
+    beside = tmp_path_factory.mktemp("libraries") / "beside.py"
+    beside.write_text("")
     worker = await workbench.launch(f"""
         import sys
-        sys.path.append({str(installed.parent)!r})
-        import thing, msgspec, lib.maths
+        sys.path += [{str(installed.parent)!r}, {str(beside.parent)!r}]
+        import thing, msgspec, lib.maths, beside
         def handler(payload): ...
     """)
     modules = await workbench.said.wait("modules", worker.id)
     assert modules.user_files == {helper, workbench.root / "jobs/factorial.py"}
     assert "msgspec" in modules.third_party
-    assert "thing" in modules.third_party
+    assert {"thing", "beside"} <= set(modules.third_party)
     assert not [name for name in modules.third_party if name.split(".")[0] in ("json", "runner")]
 
 

@@ -7,6 +7,7 @@ KNOWN = {
     "pyarrow": {"dists": ["pyarrow", "numpy"]},
     "PIL": {"dists": ["pillow"]},
     "gone": {"dists": []},
+    "plugged": {"dists": ["plugged-dist"], "trees": [["plugged", "/src/plugged", "/src", ""]]},
 }
 
 
@@ -18,6 +19,12 @@ def test_a_module_that_is_not_packed_is_named_with_the_line_that_adds_it() -> No
     (line,) = said({"pandas", "pyarrow.lib", "PIL.Image"}, ["pandas/__init__.py"])
     assert "live runs have imported PIL, pyarrow" in line
     assert 'install=["pillow", "pyarrow"]' in line
+
+
+def test_what_is_installed_editable_is_to_be_imported() -> None:
+    (line,) = said({"plugged.steps"}, ["jobs/j.py"])
+    assert line.endswith("to have it there: import plugged in the handler")
+    assert said({"plugged.steps"}, ["plugged/steps.py"]) == []
 
 
 def test_what_is_packed_or_there_anyway_is_not_named() -> None:
