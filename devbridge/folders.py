@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from devbridge.errors import FolderError
+from devbridge.printable import OutputError
 
 STATE_DIR: Final = ".devbridge"
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -82,8 +83,13 @@ def _nameless(error: OSError, reason: str) -> FolderError | None:
         )
     if error.errno in _SHORT:
         return FolderError(reason, remedy=_remedy(error, None))
-    if error.errno in (*_FULL, errno.EIO):
+    if isinstance(error, OutputError):
         return FolderError(f"the output cannot be written: {reason}")
+    if error.errno in (*_FULL, errno.EIO):
+        return FolderError(
+            f"a file cannot be written: {reason}",
+            remedy=f"make room on the disks of {STATE_DIR}, of TMPDIR and of the cache folder",
+        )
     return None
 
 

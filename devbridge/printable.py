@@ -7,8 +7,9 @@ else a terminal obeys, and what reorders text, is shown as text: ``\\x1b``, ``\\
 from __future__ import annotations
 
 import codecs
+import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, TextIO
 
 RESET: Final = "\x1b[0m"
@@ -147,6 +148,10 @@ class Cleaner:
         return line
 
 
+class OutputError(OSError):
+    """What a command prints cannot be written, e.g. to a file on a full disk."""
+
+
 class Printer:
     """Stands before a text stream: what is written to it is `shown`, and where the stream is no
     terminal, or colours are not wanted, without colours."""
@@ -158,8 +163,13 @@ class Printer:
 
     def write(self, text: str) -> int:
         cleaned = self._redact(shown(text))
-        self._stream.write(cleaned if self._colour else without_colours(cleaned))
+        with _of_output():
+            self._stream.write(cleaned if self._colour else without_colours(cleaned))
         return len(text)
+
+    def flush(self) -> None:
+        with _of_output():
+            self._stream.flush()
 
     def writelines(self, texts: Any) -> None:
         for text in texts:
@@ -167,3 +177,14 @@ class Printer:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def _of_output() -> Iterator[None]:
+    """Such an error names no file: who reports it could not tell whose it is."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(error.errno, error.strerror) from error

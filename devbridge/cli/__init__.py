@@ -9,6 +9,7 @@ import importlib
 import io
 import os
 import sys
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -65,6 +66,7 @@ class LazyGroup(click.Group):
         # A job's result may be a number of more digits than Python reads by default, or have half
         # of a surrogate pair, which JSON allows and no encoding has.
         sys.set_int_max_str_digits(0)
+        _open_what_is_closed()
         streams = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = map(_printer, streams)
         try:
@@ -78,10 +80,17 @@ class LazyGroup(click.Group):
             sys.stdout, sys.stderr = streams
 
 
+def _open_what_is_closed() -> None:
+    """Who started us may have closed some of the three: what is opened next, the ledger above all,
+    would be written to in their place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            opened = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - until we end
+            setattr(sys, name, opened)
+
+
 def _printer(stream: Any) -> Any:
     """What commands print to: fit for a terminal, and without credentials."""
-    if stream is None:  # closed by who started us
-        return None
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
     colour = stream.isatty() and "NO_COLOR" not in os.environ

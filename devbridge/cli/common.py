@@ -122,7 +122,7 @@ def errors_reported(ctx: click.Context) -> Iterator[None]:
 
         if (told := explained(error)) is None:
             raise
-        if error.filename is None:
+        if isinstance(error, printable.OutputError):
             _discard_output()
         _report(ctx, error, str(told))
         ctx.exit(told.exit_code)

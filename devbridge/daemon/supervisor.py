@@ -94,6 +94,8 @@ class Supervisor:
         self._closing = False
         self._short_until: float | None = None
         """Until when no worker is started, for the system has none to give; None: it has."""
+        self._short_told = False
+        """That was said, and not yet that it is over."""
 
     def handle(self, events: Iterable[Event], now: float) -> list[Effect]:
         """Take the events in order, then start whatever can be started."""
@@ -241,9 +243,8 @@ class Supervisor:
         worker.ready_at = now
         job = self._jobs[worker.job]
         job.mending.loaded()
-        relief: list[Effect] = [] if self._short_until is None else [Short()]
         self._short_until = None
-        effects = relief + self._retire(job, now, [w for w in job.waiting if self._workers[w].aged])
+        effects = self._retire(job, now, [w for w in job.waiting if self._workers[w].aged])
         if not job.announced:
             job.announced = True
             effects.append(Ready(worker.job))
@@ -254,7 +255,7 @@ class Supervisor:
         worker = self._workers.pop(worker_id, None)
         if worker is not None and not worker.retired and worker.job in self._jobs:
             self._jobs[worker.job].waiting.remove(worker_id)
-        told = self._short_until is not None
+        told, self._short_told = self._short_told, True
         self._short_until = now + SHORT_PAUSE
         return [] if told else [Short(reason)]
 
@@ -484,6 +485,14 @@ class Supervisor:
                 effects.append(TriedAgain(name, (job.mending.again_at or now) - now))
         if self._short_until is not None and now >= self._short_until:
             self._short_until = now + SHORT_PAUSE
+        # One shortage, not one each time that a descriptor is free.
+        if (
+            self._short_told
+            and self._short_until is None
+            and not any(job.queue for job in self._jobs.values())
+        ):
+            self._short_told = False
+            effects.append(Short())
         return effects
 
     def _wanted(self, job: JobState) -> int:

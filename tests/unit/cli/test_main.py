@@ -117,6 +117,37 @@ def test_a_program_without_any_output_runs_all_the_same() -> None:
     assert (run.returncode, run.stderr) == (0, "")
 
 
+THREE = (
+    "import click, os, sys; from devbridge.cli import LazyGroup\n"
+    "def ours():\n"
+    "    assert [s.fileno() for s in (sys.stdin, sys.stdout, sys.stderr)] == [0, 1, 2]\n"
+    "    assert not sys.stdout.isatty()\n"
+    "    assert os.open(os.devnull, os.O_RDONLY) > 2\n"
+    "    sys.exit(7)\n"
+    "class One(LazyGroup):\n"
+    "    def get_command(self, ctx, name):\n"
+    "        return click.Command(name, callback=ours)\n"
+    "One('devbridge')(['any'])\n"
+)
+
+
+@pytest.mark.parametrize("which", [">&-", "<&-", "<&- >&- 2>&-"])
+def test_nothing_that_is_opened_takes_the_place_of_a_closed_stream(which: str) -> None:
+    closed = ["sh", "-c", f'exec "$@" {which}', "sh", sys.executable, "-c", THREE]
+    run = subprocess.run(closed, stdout=subprocess.DEVNULL, check=False)
+    assert run.returncode == 7
+
+
+def test_a_full_disk_is_not_taken_for_output_that_cannot_be_written() -> None:
+    def fail() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    result = CliRunner().invoke(group_with(fail), ["any"])
+    assert result.exit_code == EXIT_NOT_WRITTEN
+    assert result.stderr.startswith("error: a file cannot be written: No space left on device\n")
+    assert "make room" in result.stderr
+
+
 def test_another_error_of_the_system_is_not_taken_for_one_of_the_output() -> None:
     def fail() -> None:
         raise PermissionError(errno.EACCES, "no")

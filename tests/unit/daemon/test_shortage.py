@@ -51,6 +51,20 @@ def test_during_a_shortage_one_worker_at_a_time_is_tried() -> None:
     assert len(only(relieved, Launch)) == 4
 
 
+def test_a_descriptor_that_is_free_now_and_then_does_not_end_a_shortage() -> None:
+    daemon = Desk("a", concurrency=5)
+    (worker,) = daemon.launched()
+    daemon(NotStarted(worker, "no"), *(Requested(f"r{n}", "a") for n in range(3)))
+    for _ in range(2):
+        (launch,) = only(daemon(Tick(), after=SHORT_PAUSE), Launch)
+        relieved = daemon(StandbyReady(launch.worker_id))
+        daemon(*(NotStarted(each.worker_id, "no") for each in only(relieved, Launch)))
+    assert only(daemon.seen, Short) == [Short("no")]
+    (launch,) = only(daemon(Tick(), after=SHORT_PAUSE), Launch)
+    daemon(StandbyReady(launch.worker_id))
+    assert only(daemon.seen, Short) == [Short("no"), Short()]
+
+
 def test_the_end_of_a_worker_that_never_started_adds_nothing() -> None:
     daemon = Desk("a")
     (worker,) = daemon.launched()
