@@ -249,7 +249,7 @@ async def _invoked(invoker: Any, stamps: Stamps, turn: int) -> float:
     stamps.forget("loaded")
     began = harness.now()
     await asyncio.to_thread(
-        invoker.invoke, FunctionName=f"bench-{STAGE}-job0-invoker", Payload=json.dumps(event)
+        invoker.invoke, FunctionName=f"bench_{STAGE}_job0-invoker", Payload=json.dumps(event)
     )
     return (await stamps.next(f"run {turn}") - began) / 1e9
 

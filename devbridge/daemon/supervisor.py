@@ -474,8 +474,11 @@ class Supervisor:
             free -= 1
         for name, job in self._jobs.items():
             effects += self._waits(name, job, free)
-            fresh = sum(not self._workers[w].aged for w in job.waiting)
-            wanted = self._wanted(job) - fresh
+            aged = [w for w in job.waiting if self._workers[w].aged]
+            wanted = self._wanted(job)
+            if not wanted:  # nobody will take the place of these
+                effects += self._retire(job, now, aged)
+            wanted -= len(job.waiting) - len(aged)
             if self._short_until is not None:  # one at a time, to see whether there is room again
                 wanted = min(wanted, int(now >= self._short_until))
             for _ in range(wanted):

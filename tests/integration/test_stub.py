@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import threading
 import time
@@ -393,16 +394,28 @@ def test_a_daemon_that_may_still_wake_up_gets_no_build_beside_it(
     assert "the run may start when it wakes up" in answer["error"]["message"]
 
 
+class Stored:
+    """What the stub puts into S3."""
+
+    def __init__(self) -> None:
+        self.objects: list[dict[str, Any]] = []
+
+    def put_object(self, **given: Any) -> None:
+        self.objects.append(given)
+
+
 def test_the_cloud_policy_answers_with_the_id_of_the_build(
     daemon: Daemon, environment: pytest.MonkeyPatch
 ) -> None:
     environment.setenv("DEVBRIDGE_OFFLINE", "cloud")
     environment.setenv("DEVBRIDGE_PROJECT", PROJECT)
     environment.setenv("DEVBRIDGE_BUCKET", "bucket")
-    codebuild = FakeCodeBuild()
-    environment.setattr(deployed, "_client", lambda service: codebuild.client)
+    codebuild, stored = FakeCodeBuild(), Stored()
+    clients = {"codebuild": codebuild.client, "s3": stored}
+    environment.setattr(deployed, "_client", clients.get)
     daemon.stop()
-    answer = run()
+    answer = run({"num": 5})
+    assert [json.loads(each["Body"]) for each in stored.objects] == [{"num": 5}]
     assert answer == {"jobId": next(iter(codebuild.builds)), "state": "QUEUED", "duplicate": False}
     question = {"devbridge": 1, "action": "status", "jobId": answer["jobId"]}
     assert handler.handler(question, Context())["state"] == "QUEUED"

@@ -161,14 +161,14 @@ def test_a_wrong_jobs_name_is_refused(there: BuildCloud) -> None:
 
 def test_jobs_lists_the_builds_of_all_jobs_the_newest_first(there: BuildCloud) -> None:
     status, told = ENDS[State.FAILED]
-    there.codebuild.add(ONE, status, told=told, age=180, took=0.25)
-    there.codebuild.add(TWO, "IN_PROGRESS", phase="QUEUED", age=1.5)
-    there.codebuild.add(THREE, age=60, attempts=3, told={"attempt": "1"})
+    there.codebuild.add(ONE, status, told=told, age=270, took=0.25)
+    there.codebuild.add(TWO, "IN_PROGRESS", phase="QUEUED", age=90)
+    there.codebuild.add(THREE, age=150, attempts=3, told={"attempt": "1"})
     assert devbridge("jobs").stdout.splitlines() == [
         "ID        JOB         STATE          WHEN       TOOK   ERROR",
-        "aaaa2222  factorial   QUEUED         1 s ago    -",
-        "bbbb3333  import-all  SUCCEEDED 1/3  1 min ago  1.50s",
-        "aaaa1111  factorial   FAILED         3 min ago  250ms  KeyError",
+        "aaaa2222  factorial   QUEUED         1 min ago  -",
+        "bbbb3333  import-all  SUCCEEDED 1/3  2 min ago  1.50s",
+        "aaaa1111  factorial   FAILED         4 min ago  250ms  KeyError",
     ]
 
 

@@ -878,7 +878,9 @@ class AnyOrder(RuleBasedStateMachine):
 
     def exit(self, worker_id: str, exit_: Exit) -> None:
         worker = self.workers.pop(worker_id)
-        self.reasons[worker.job] += worker.ready
+        # Whoever is killed from outside while it tries has found nothing out.
+        killed = exit_.signal is not None and worker.term_at is None
+        self.reasons[worker.job] += worker.ready or killed
         self.send(Exited(worker_id, exit_))
         if worker.job_id is not None:
             run = self.asked[worker.job_id]

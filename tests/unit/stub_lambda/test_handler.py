@@ -88,7 +88,7 @@ def test_it_imports_nothing_but_the_standard_library_paho_and_its_own_rooms() ->
         "for name in set(sys.modules) - before: print(name)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    loaded = set(done.stdout.split())
+    loaded = set(done.stdout.split()) - {"socks"}  # paho's own, where it is installed
     assert {name.split(".")[0] for name in loaded} - sys.stdlib_module_names == {
         "devbridge",
         "paho",
