@@ -11,6 +11,7 @@ import click
 
 from devbridge.cli.common import app_options
 from devbridge.cli.deploying import (
+    CLOUD_STAYS,
     confirm,
     interruptible,
     only_this,
@@ -67,7 +68,6 @@ def deploy(config: Config, *, yes: bool) -> None:
         embedded = None
         if config.local and config.endpoint is None:
             embedded = stack.enter_context(embedded_cloud(config, click.echo, "devbridge deploy"))
-            embedded.stay()
         there = connect(config, embedded.running.endpoint_url if embedded else config.endpoint)
         place = there.endpoint_url or f"account {there.account}, region {there.region}"
         click.echo(f"app {app.name}, stage {config.stage}, to {place}")
@@ -84,6 +84,8 @@ def deploy(config: Config, *, yes: bool) -> None:
         )
         mark_deployed(config)
         remember(config, local=embedded is not None)
+        if embedded:
+            embedded.stay()
     jobs = ", ".join(job.name for job in app.of_type(Job)) or "no jobs yet"
     took = f" in {time.monotonic() - began:.1f}s" if done.changed else ""
     if not done.changed:
@@ -92,7 +94,7 @@ def deploy(config: Config, *, yes: bool) -> None:
     for line in ready(app, done.outputs, f"Deployed{took}: {jobs}.", options=options):
         click.echo(line)
     if embedded:
-        click.echo("the embedded cloud goes on; stop it with: devbridge cloud stop")
+        click.echo(CLOUD_STAYS)
 
 
 def _approval(stage: str, *, was_dev: bool, yes: bool) -> Callable[[Plan], None]:

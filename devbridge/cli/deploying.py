@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from devbridge.deploy.plan import Plan
     from devbridge.types import JobTypes
 
+CLOUD_STAYS: Final = "the embedded cloud goes on; stop it with: devbridge cloud stop"
+
 _COLOURS: Final = {"+": "green", "~": "yellow", "!": "magenta", "-": "red"}
 
 Emphasis = Callable[[str], str]

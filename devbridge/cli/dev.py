@@ -19,6 +19,7 @@ from devbridge.cli.broken import Broken
 from devbridge.cli.common import app_options
 from devbridge.cli.consent import Consent, Undecided, ask_first
 from devbridge.cli.deploying import (
+    CLOUD_STAYS,
     Schemas,
     interruptible,
     known_schemas,
@@ -125,6 +126,7 @@ def dev(config: Config, *, yes: bool) -> None:
         types = stack.enter_context(payload_schemas(app, config))
         embedded = None
         if config.local and config.endpoint is None:
+            stack.callback(_say_if_the_cloud_stays, config)
             embedded = stack.enter_context(embedded_cloud(config, _say, "devbridge dev"))
         cloud = connect(config, embedded.running.endpoint_url if embedded else config.endpoint)
         ask_first(app, cloud, config, yes=yes, say=_say)
@@ -139,6 +141,13 @@ def dev(config: Config, *, yes: bool) -> None:
         code = asyncio.run(live)
     _say("Stopped")
     sys.exit(code)
+
+
+def _say_if_the_cloud_stays(config: Config) -> None:
+    from devbridge.cloud.embedded import attach  # noqa: PLC0415
+
+    if (running := attach(config)) and running.detached:
+        _say(CLOUD_STAYS)
 
 
 def _say_what_is_not_there(config: Config) -> None:

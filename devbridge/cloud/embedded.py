@@ -414,8 +414,8 @@ def _ended(cloud_dir: Path, what: str) -> EmbeddedCloudFailed:
     return EmbeddedCloudFailed(
         "\n".join([what + (", after:" if lines else ""), *lines]),
         where=str(log),
-        remedy="see the log; to start afresh (what was deployed is lost), delete the folder"
-        f" {cloud_dir}",
+        remedy="start it again; if that ends like this, too, see the log; to start afresh (what was"
+        f" deployed is lost), delete the folder {cloud_dir}",
     )
 
 

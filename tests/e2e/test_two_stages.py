@@ -11,7 +11,7 @@ import pytest
 
 from devbridge.cloud.embedded import attach, healthy
 from devbridge.config import Config
-from devbridge.errors import EXIT_CLOUD
+from devbridge.errors import EXIT_BUILD, EXIT_CLOUD
 from tests.e2e.dev_process import DevProcess, run
 from tests.waiting import eventually
 
@@ -78,6 +78,7 @@ def test_a_stage_that_is_deployed_beside_dev_keeps_the_cloud_until_it_is_stopped
         assert deployed.returncode == 0, deployed.stderr
         assert "devbridge cloud stop" in deployed.stdout
         assert dev.interrupt() == 0
+        assert "the embedded cloud goes on; stop it with: devbridge cloud stop" in dev.text
     try:
         assert attach(make_config(app)) is not None
         outputs = run(app, "outputs", "--stage", "prod", "--local")
@@ -85,3 +86,14 @@ def test_a_stage_that_is_deployed_beside_dev_keeps_the_cloud_until_it_is_stopped
     finally:
         stopped = run(app, "cloud", "stop")
     assert stopped.stdout == "the embedded cloud has stopped\n"
+
+
+def test_a_deployment_that_fails_leaves_no_cloud_behind(
+    app: Path, make_config: Callable[..., Config]
+) -> None:
+    handler = next((app / "jobs").glob("*.py"))
+    handler.write_text(f"import not_installed_anywhere\n{handler.read_text()}")
+    failed = run(app, "deploy", "--local", "--stage", "prod", "--yes")
+    assert failed.returncode == EXIT_BUILD
+    assert "'not_installed_anywhere' is imported, and is not installed" in failed.stderr
+    assert attach(make_config(app)) is None
