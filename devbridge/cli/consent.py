@@ -116,6 +116,8 @@ class Consent:
             text = _typed()
             if yes := self.answer(text):
                 agreed()
+            elif text.strip() and self.open:
+                self.say("nothing is deleted, and nothing is deployed meanwhile")
             if yes or not text:
                 loop.remove_reader(stdin)
                 self._listening = False
