@@ -187,8 +187,8 @@ class Builder:
         extra = self._required(code, target)
         here = importable(extra) if extra else set()
         needed = found.distributions(here, self.python)
-        if "devbridge/decoding.py" in sources:
-            # It decodes payloads to dataclasses and the like with it.
+        if isinstance(code, Job) and "devbridge/decoding.py" in sources:
+            # It decodes payloads to dataclasses and the like with it; a function decodes none.
             needed += [each for each in found.optional("msgspec") if each not in needed]
         # As on the laptop, what the app's interpreter has comes before what `install` adds.
         packages = files_in(extra, without=[d.name for d in needed]) if extra else {}
