@@ -143,8 +143,9 @@ class Daemon:
         self._outdated = outdated
         self._imported = imported
         self._imports = Imports(settings.root / STATE_DIR, settings.root)
-        self._reported: list[tuple[str, Modules, float]] = []
-        """What workers have imported, and when they were launched: not written down yet."""
+        self._reported: dict[tuple[str, frozenset[Path], tuple[str, ...]], float] = {}
+        """What workers of a job have imported, and when the last of them was launched: not written
+        down yet."""
         self._watch_credentials = watch_credentials
         self._secret_versions = secret_versions
         self._terminal = terminal
@@ -532,17 +533,17 @@ class Daemon:
             self._watcher.watch(self._sources.directories())
         if not self._reported:
             self._loop.call_later(SETTLED, self._keep_imports)
-        self._reported.append((member.job, modules, member.launched_at))
+        told = member.job, modules.user_files, modules.third_party
+        self._reported[told] = member.launched_at
         if self._launcher.reported(member.job, modules) or stale:
             self._sources.renewed({member.job})
             self.handle([SourcesChanged(frozenset({member.job}))])
 
     def _keep_imports(self) -> None:
         """Write down what workers have told meanwhile: not while somebody waits for a reload."""
-        told, self._reported = self._reported, []
-        for job, modules, launched_at in told:
-            files, others = modules.user_files, modules.third_party
-            if self._imports.record(job, files, others, launched_at):
+        told, self._reported = self._reported, {}
+        for (job, files, modules), launched_at in told.items():
+            if self._imports.record(job, files, modules, launched_at):
                 self._imported(job)
 
     def worker_missed(self, worker_id: str, name: str) -> None:
