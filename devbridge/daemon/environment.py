@@ -55,7 +55,7 @@ _OF_SDKS: Final = ("AWS_", "DEVBRIDGE_", "BOTO_CONFIG")
 def matching(shell: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
     """The variables of those names, with ``*`` at an end for anything; never what `INHERIT_NEVER`
     begins with, unless it is named."""
-    wanted = tuple(names)
+    wanted = frozenset(names)
     patterns = [name for name in wanted if "*" in name]
     return {
         key: value
