@@ -10,7 +10,7 @@ from benchmarks import harness
 from benchmarks.daemon import Setup
 from benchmarks.harness import Bench, Client
 from benchmarks.report import Figures, Goal, Row, figures
-from devbridge.daemon.ledger import Ledger
+from devbridge.runs.ledger import Ledger
 from tests.integration import brokers
 
 JOB = "plain"

@@ -14,14 +14,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from devbridge.daemon.daemon import Daemon, Settings
-from devbridge.daemon.environment import inherited, worker_environment
 from devbridge.daemon.keeper import Keeper
-from devbridge.daemon.model import JobSpec
 from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.workers import FreshLauncher, Launcher
 from devbridge.daemon.zygote import ZygoteLauncher
+from devbridge.environment import inherited, worker_environment
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Topics
+from devbridge.runs.model import JobSpec
 from devbridge.transport.base import Endpoint
 from devbridge.transport.mqtt import MqttTransport
 from runner.process import die_with_parent

@@ -12,7 +12,7 @@ from benchmarks import harness
 from benchmarks.daemon import Setup
 from benchmarks.harness import Bench, Client, Stamps
 from benchmarks.report import Figures, Goal, Row
-from devbridge.daemon.ledger import Ledger
+from devbridge.runs.ledger import Ledger
 from tests.integration import brokers
 
 JOB: Final = "plain"

@@ -19,10 +19,10 @@ from typing import Final
 from benchmarks import harness
 from benchmarks.harness import Bench
 from benchmarks.report import Row, figures
-from devbridge.build.pip import Target
-from devbridge.build.python import Builder
 from devbridge.constructs import Function, Job
-from devbridge.deploy import load_app
+from devbridge.constructs.load import load_app
+from devbridge.packing.pip import Target
+from devbridge.packing.python import Builder
 
 APP: Final = """\
 from devbridge import App, Function, Job

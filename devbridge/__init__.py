@@ -53,7 +53,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from devbridge import constructs  # noqa: PLC0415
+        from devbridge import constructs
 
         return getattr(constructs, name)
     raise AttributeError(f"module 'devbridge' has no attribute {name!r}")

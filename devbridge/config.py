@@ -254,7 +254,7 @@ def _url(value: object) -> str:
 
 
 def _variables(value: object) -> tuple[str, ...]:
-    from devbridge.constructs.values import inherit_problem  # noqa: PLC0415
+    from devbridge.constructs.values import inherit_problem
 
     if problem := inherit_problem(value, values=True):
         raise _NotAllowedError(problem[1])

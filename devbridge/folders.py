@@ -99,7 +99,7 @@ def _remedy(error: OSError, path: Path | None) -> str:
     if error.errno in _SHORT:
         return "end other programs, or raise the limit of the shell (ulimit -n, ulimit -u)"
     if path is not None:
-        from devbridge.cloud.install import cache_dir  # noqa: PLC0415 - imports this
+        from devbridge.emulator.install import cache_dir  # imports this
 
         if STATE_DIR in path.parts:
             return "devbridge keeps its state there: let this user make and write that folder"

@@ -28,7 +28,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from devbridge.decoding import Decoder, decoder, payload_type, unwrapped
 from devbridge.errors import (
     DevbridgeError,
     InvokeError,
@@ -40,9 +39,10 @@ from devbridge.errors import (
     UnknownJob,
     UnknownRun,
 )
-from devbridge.payloads import checked_size, dump
+from devbridge.payload.check import check
+from devbridge.payload.decode import Decoder, decoder, payload_type, unwrapped
+from devbridge.payload.encode import checked_size, dump
 from devbridge.resources import bound, fetch_secrets
-from devbridge.schemas import check
 
 JOB_NAME: Final = "DEVBRIDGE_JOB_NAME"
 """The environment variable that tells a worker which job it runs."""
@@ -342,8 +342,8 @@ def _run(answer: dict[str, Any]) -> JobRun:
 
 @functools.cache
 def _client() -> Any:
-    import botocore.session  # noqa: PLC0415
-    from botocore.config import Config  # noqa: PLC0415
+    import botocore.session
+    from botocore.config import Config
 
     # The invoker waits for the daemon itself; a retry here would only repeat what it tells.
     config = Config(read_timeout=20, connect_timeout=5, retries={"max_attempts": 2})

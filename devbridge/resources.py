@@ -257,9 +257,9 @@ def _fetch(parameters: Iterable[str]) -> None:
 
 def _ssm() -> tuple[Any, tuple[type[Exception], ...]]:
     """A client of the environment's region and credentials, and how its calls can fail."""
-    import botocore.session  # noqa: PLC0415
-    from botocore.config import Config as ClientConfig  # noqa: PLC0415
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    import botocore.session
+    from botocore.config import Config as ClientConfig
+    from botocore.exceptions import BotoCoreError, ClientError
 
     # A function in a VPC without a way to SSM must say so before its own time is up.
     config = ClientConfig(connect_timeout=3, read_timeout=10, retries={"max_attempts": 2})

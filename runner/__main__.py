@@ -20,7 +20,7 @@ def _find_package() -> None:
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != here]
     above = os.path.dirname(here)
     sys.path.insert(0, above)
-    import runner  # noqa: F401, PLC0415
+    import runner  # noqa: F401
 
     sys.path.remove(above)
 
@@ -34,7 +34,7 @@ def main() -> int:
         _limit_files(int(arguments[1]))
         arguments = arguments[2:]
     if arguments[:1] == ["die-with"]:
-        from runner.process import die_with_parent  # noqa: PLC0415
+        from runner.process import die_with_parent
 
         die_with_parent(int(arguments[1]))
         arguments = arguments[2:]
@@ -43,17 +43,17 @@ def main() -> int:
     if arguments[:1] == ["build"]:
         # `-m` has put the app's folder there, whose files may have names of the standard library.
         sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != os.getcwd()]
-        from runner.build import main as build  # noqa: PLC0415
+        from runner.build import main as build
 
         return build()
-    from runner import ending  # noqa: PLC0415
-    from runner.worker import main as worker  # noqa: PLC0415
+    from runner import ending
+    from runner.worker import main as worker
 
     return ending.leave(worker())
 
 
 def _limit_files(soft: int) -> None:
-    import resource  # noqa: PLC0415
+    import resource
 
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -61,18 +61,18 @@ def _limit_files(soft: int) -> None:
 
 def _zygote(descriptor: int) -> int:
     # What is imported first is what a worker that is no fork has at its beginning.
-    from runner import ending  # noqa: PLC0415
-    from runner.worker import main as worker  # noqa: PLC0415
+    from runner import ending
+    from runner.worker import main as worker
 
     with contextlib.suppress(ImportError):
-        import faulthandler  # noqa: F401, PLC0415 - a worker's first import
+        import faulthandler  # noqa: F401 - a worker's first import
 
     base = frozenset(sys.modules)
-    from runner.preloading import Notes  # noqa: PLC0415
+    from runner.preloading import Notes
 
     notes = Notes(base)
     notes.begin()
-    from runner.zygote import main as zygote  # noqa: PLC0415
+    from runner.zygote import main as zygote
 
     return ending.leave(worker()) if zygote(descriptor, notes) else 0
 

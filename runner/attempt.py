@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
 from types import FrameType
 
-from runner import ends, process
-from runner.ends import CANCELLED, CRASHED, FAILED, SUCCEEDED, TIMED_OUT, End
+from runner import outcome, process
+from runner.outcome import CANCELLED, CRASHED, FAILED, SUCCEEDED, TIMED_OUT, End
 from runner.runtime_api import Event, InitFailed, Invocation, Responded, RuntimeApi, Started
 
 LINGER = 10.0
@@ -133,7 +133,7 @@ class _Attempt:
 
     def run(self, api: RuntimeApi, environment: Mapping[str, str], root: str) -> End:
         address = api.expect(self._invocation, lambda event: self._inbox.put(self, event))
-        oom_kills, began = ends.oom_kills(), time.time()
+        oom_kills, began = outcome.oom_kills(), time.time()
         reader, writer = os.pipe()
         with open(writer, "wb", buffering=0) as end_of_worker:
             worker = subprocess.Popen(
@@ -156,7 +156,7 @@ class _Attempt:
         ended = self._answered_at or time.time()
         process.end_group(worker.pid, LINGER)
         copy.join(_OUTPUT_AFTER_EXIT)
-        out_of_memory = not self._killed and ends.oom_kills() > oom_kills
+        out_of_memory = not self._killed and outcome.oom_kills() > oom_kills
         return self._end(out_of_memory, ended - (self.started or began))
 
     def _take(self, event: Event | int) -> None:
@@ -200,9 +200,9 @@ class _Attempt:
         if answer is None and state is None:
             if self.started is None:
                 where = "while the handler was imported"
-                failure = ends.crash(status, out_of_memory=out_of_memory, where=where)
+                failure = outcome.crash(status, out_of_memory=out_of_memory, where=where)
                 return End(FAILED, failure=failure, final=True, took=took)
-            failure = ends.crash(status, out_of_memory=out_of_memory)
+            failure = outcome.crash(status, out_of_memory=out_of_memory)
             return End(CRASHED, failure=failure, took=took)
         answer = answer or End(FAILED)
         final = answer.final and state is None

@@ -26,9 +26,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from runner import attempt, aws, ends, process, turn
+from runner import attempt, aws, concurrency, outcome, process
 from runner.attempt import Inbox, Output
-from runner.ends import CANCELLED, FAILED, SUCCEEDED, End, Failure
+from runner.outcome import CANCELLED, FAILED, SUCCEEDED, End, Failure
 from runner.runtime_api import Invocation, RuntimeApi
 
 EXPORTS = ".devbridge-exports"
@@ -177,7 +177,7 @@ class Build:
         limit, said, pause = self._settings.concurrency, "", FIRST_POLL
         while limit:
             try:
-                ahead = turn.ahead(_running(self._settings), self._settings.build_id)
+                ahead = concurrency.ahead(_running(self._settings), self._settings.build_id)
                 why = f"{ahead} runs are ahead, {limit} may run at the same time"
             except aws.Unavailable as error:
                 ahead, why = limit, str(error)
@@ -211,8 +211,8 @@ class Build:
             self._trace(end.failure)
             if not end.again(self._attempt, settings.attempts):
                 return end
-            delay = ends.retry_delay(settings.retry_delay, self._attempt)
-            self._say("Again", f"{ends.summary(end)}, again in {delay:g} s")
+            delay = outcome.retry_delay(settings.retry_delay, self._attempt)
+            self._say("Again", f"{outcome.summary(end)}, again in {delay:g} s")
             self._attempt += 1
             if self._inbox.pause(delay):
                 self._invoke()
@@ -232,9 +232,9 @@ class Build:
     def tell(self, end: End, result: str | None) -> None:
         """Say how the run has ended: to people, to the build's last phase, and to programs."""
         if end.state == SUCCEEDED:
-            last = self._line("Done", f"took {ends.duration(end.took)}")
+            last = self._line("Done", f"took {outcome.duration(end.took)}")
         else:
-            last = self._line("Error", ends.summary(end))
+            last = self._line("Error", outcome.summary(end))
         told = f'"state": "{end.state}", "attempt": {self._attempt}'
         exports = {"DEVBRIDGE_STATE": end.state, "DEVBRIDGE_ATTEMPT": str(self._attempt)}
         if self._started is not None:
@@ -336,8 +336,8 @@ def _cut(text: str) -> str:
     return data[: MAX_MESSAGE - 3].decode("utf-8", "ignore") + "…"
 
 
-def _running(settings: Settings) -> list[turn.Build]:
-    return turn.in_progress(
+def _running(settings: Settings) -> list[concurrency.Build]:
+    return concurrency.in_progress(
         aws.codebuild("ListBuildsForProject"),
         aws.codebuild("BatchGetBuilds"),
         settings.project,

@@ -114,7 +114,7 @@ def _flush_streams() -> bool:
 def _flush_c() -> None:
     """What compiled code has printed waits in the C library until `exit`, which is not called."""
     with contextlib.suppress(ImportError, OSError, TypeError, AttributeError):
-        import ctypes  # noqa: PLC0415 - there already, where a worker dies with its parent
+        import ctypes  # there already, where a worker dies with its parent
 
         ctypes.CDLL(None).fflush(None)
 

@@ -21,7 +21,7 @@ def set_memory() -> None:
     _limit = int(os.environ.get(VARIABLE) or 0)
     if not _limit:
         return
-    import resource  # noqa: PLC0415 - most have no limit
+    import resource  # most have no limit
 
     # The hard limit stays, so that the error can be reported.
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
@@ -35,7 +35,7 @@ def lift_memory() -> None:
     """The handler has ended: what it held may still be held while that is reported."""
     if not _limit:
         return
-    import resource  # noqa: PLC0415 - most have no limit
+    import resource  # most have no limit
 
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))

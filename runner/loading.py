@@ -95,7 +95,7 @@ def takes_context(handler: Handler) -> bool:
     if code is not None:
         bound = 1 if hasattr(handler, "__self__") else 0
         return bool(code.co_flags & _CO_VARARGS) or code.co_argcount - bound >= 2
-    import inspect  # noqa: PLC0415 - slow to import, and rarely needed
+    import inspect  # slow to import, and rarely needed
 
     try:
         parameters = inspect.signature(handler).parameters.values()

@@ -420,7 +420,7 @@ def _warning_filters() -> Sequence[Any]:
 
 def _redo(note: Note) -> None:
     """Do what the module's import did beyond its own namespace, and what a fork must not share."""
-    import atexit  # noqa: PLC0415 - built in
+    import atexit  # built in
 
     for function, args, kwargs in note.at_exit:
         atexit.register(function, *args, **kwargs)
@@ -433,7 +433,7 @@ def _redo(note: Note) -> None:
 
 
 def _start_clock(logging: Any) -> None:
-    import time  # noqa: PLC0415 - built in
+    import time  # built in
 
     whole = isinstance(logging._startTime, int)
     logging._startTime = time.time_ns() if whole else time.time()

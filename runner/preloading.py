@@ -33,8 +33,8 @@ class Notes:
 
     def begin(self) -> None:
         """From now on each import is watched."""
-        import atexit  # noqa: PLC0415 - built in
-        import warnings  # noqa: PLC0415 - a part of every interpreter
+        import atexit  # built in
+        import warnings  # a part of every interpreter
 
         self._warnings: Any = warnings
         self._filters = list(warnings.filters)

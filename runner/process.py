@@ -79,7 +79,7 @@ def kill_children() -> None:
 
 
 def _prctl(option: int, value: int) -> None:
-    import ctypes  # noqa: PLC0415 - slow to import, and not needed in a container
+    import ctypes  # slow to import, and not needed in a container
 
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:

@@ -48,7 +48,7 @@ def _dumps(result: object, *, ensure_ascii: bool) -> str:
 
 def _payloads() -> ModuleType | None:
     # Nothing of devbridge is imported here, only used where the handler has imported it.
-    return sys.modules.get("devbridge.payloads")
+    return sys.modules.get("devbridge.payload.encode")
 
 
 def _default() -> Callable[[Any], Any] | None:

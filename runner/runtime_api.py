@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from runner.ends import Failure
+from runner.outcome import Failure
 
 VERSION = "2018-06-01"
 MAX_BODY = 6 * 1024 * 1024 + 64 * 1024

@@ -94,7 +94,7 @@ def _report(client: RuntimeClient, root: str, known: tuple[object, frozenset[str
 
 def _load(root: str) -> loading.Handler:
     if "DEVBRIDGE_COMMAND" in os.environ:
-        from runner import command  # noqa: PLC0415 - only container jobs have one
+        from runner import command  # only container jobs have one
 
         return command.handler
     return loading.load(os.environ["_HANDLER"], root)
@@ -103,7 +103,7 @@ def _load(root: str) -> loading.Handler:
 def _call(handler: loading.Handler, arguments: tuple[Any, ...]) -> Any:
     result = handler(*arguments)
     if isinstance(result, CoroutineType):
-        import asyncio  # noqa: PLC0415 - slow to import, and most handlers are plain functions
+        import asyncio  # slow to import, and most handlers are plain functions
 
         return asyncio.run(result)
     return result
@@ -125,7 +125,7 @@ def _exit_code(error: BaseException) -> int:
 
 
 def _prepare_streams() -> None:
-    import faulthandler  # noqa: PLC0415
+    import faulthandler
 
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):

@@ -16,7 +16,7 @@ from stub_lambda.environment import Project, required
 from stub_lambda.events import Question, Refused, Start
 
 if TYPE_CHECKING:
-    from devbridge.builds import Builds
+    from devbridge.runs.codebuild import Builds
 
 
 def handler(event: Any, context: events.Context) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def handler(event: Any, context: events.Context) -> dict[str, Any]:
 @functools.cache
 def builds_of(app: str, stage: str, job: str, project: Project) -> Builds:
     """The runs of a deployed job, as this function's role may see them."""
-    from devbridge.builds import Builds  # noqa: PLC0415
+    from devbridge.runs.codebuild import Builds
 
     return Builds(
         _client("codebuild"),
@@ -98,7 +98,7 @@ def _calls(what: str) -> Iterator[None]:
     Raises:
         CloudError: in place of botocore's errors.
     """
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
@@ -111,8 +111,8 @@ def _calls(what: str) -> Iterator[None]:
 
 @functools.cache
 def _client(service: str) -> Any:
-    import boto3  # noqa: PLC0415
-    from botocore.config import Config  # noqa: PLC0415
+    import boto3
+    from botocore.config import Config
 
     # The caller waits 20 seconds at most.
     return boto3.client(service, config=Config(connect_timeout=3, read_timeout=8))  # type: ignore[call-overload]

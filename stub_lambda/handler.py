@@ -120,7 +120,7 @@ def _ask_codebuild(settings: Settings, question: Question) -> dict[str, Any]:
     """Answer for a run that is a build: the offline policy `cloud` has started it."""
     if settings.project is None or ":" not in question.job_id:
         raise events.unknown_run(question.job_id)
-    from stub_lambda import deployed  # noqa: PLC0415  (boto3 takes 300 ms to import)
+    from stub_lambda import deployed
 
     builds = deployed.builds_of(settings.app, settings.stage, settings.job, settings.project)
     return deployed.ask(builds, question)
@@ -133,7 +133,7 @@ def _start_in_the_cloud(settings: Settings, start: Start, request_id: str) -> di
             f"the job {settings.job} of {settings.app} is not deployed, so that it cannot run in"
             " the cloud while devbridge is offline: run `devbridge deploy`",
         )
-    from stub_lambda import deployed  # noqa: PLC0415
+    from stub_lambda import deployed
 
     builds = deployed.builds_of(settings.app, settings.stage, settings.job, settings.project)
     return deployed.start(builds, start, request_id)

@@ -13,8 +13,8 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from devbridge.constructs import App, values
+from devbridge.constructs.load import load_app
 from devbridge.constructs.runtimes import JOBS
-from devbridge.deploy.load import load_app
 
 ACCOUNT: Final = "123456789012"
 KEY: Final = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/01234567-89ab-cdef-0123-456789abcdef"

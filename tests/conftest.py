@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from botocore.loaders import Loader
 
-from devbridge.cloud.embedded import Running, embedded_cloud
 from devbridge.cloud.session import Cloud, connect
 from devbridge.config import Config
+from devbridge.emulator.embedded import Running, embedded_cloud
 from tests.clients import reset
 
 

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from devbridge import schemas
 from devbridge.cli.common import app_options, cloud
-from devbridge.daemon.environment import without_own
+from devbridge.environment import without_own
 from devbridge.errors import CommandNotFound, NotDeployed
+from devbridge.payload import check
 
 if TYPE_CHECKING:
     from devbridge.cloud.session import Cloud
     from devbridge.config import Config
-    from devbridge.daemon.model import Failure, Modules
     from devbridge.daemon.runtime_api import CredentialsProvider
+    from devbridge.runs.model import Failure, Modules
 
 _PASSED_ON: Final = (
     signal.SIGINT,
@@ -53,13 +53,9 @@ def bind(config: Config, *, command: tuple[str, ...]) -> None:
     own. The rest of your shell's environment it keeps, as it is your own command. It has the
     terminal and gets the signals; its exit code is this command's.
     """
-    from devbridge.deploy import (  # noqa: PLC0415
-        environment,
-        load_app,
-        names,
-        require_naming,
-        stack_values,
-    )
+    from devbridge import names
+    from devbridge.constructs.load import load_app
+    from devbridge.deploy import environment, require_naming, stack_values
 
     app = load_app(config.root, config.stage)
     with cloud(config) as there:
@@ -75,7 +71,7 @@ def bind(config: Config, *, command: tuple[str, ...]) -> None:
             ) from None
         environ = {**without_own(os.environ), **app.shell, **bound}
         if config.schemas.exists():
-            environ[schemas.VARIABLE] = str(config.schemas)
+            environ[check.VARIABLE] = str(config.schemas)
         code = asyncio.run(_run(command, environ, there, role_arn))
     click.get_current_context().exit(code)
 
@@ -97,7 +93,7 @@ class _Listener:
 async def _run(
     command: Sequence[str], environment: Mapping[str, str], there: Cloud, role_arn: str
 ) -> int:
-    from devbridge.daemon.credentials import RoleCredentials  # noqa: PLC0415
+    from devbridge.daemon.credentials import RoleCredentials
 
     credentials = RoleCredentials(
         lambda: there.client("sts"), explain=there.explain, renew=lambda _: there.renew()
@@ -129,8 +125,8 @@ async def run_with_credentials(
     Raises:
         CommandNotFound: it cannot be started.
     """
-    from devbridge.daemon.environment import past_proxies, sdk_environment  # noqa: PLC0415
-    from devbridge.daemon.runtime_api import RuntimeApi  # noqa: PLC0415
+    from devbridge.daemon.runtime_api import RuntimeApi
+    from devbridge.environment import past_proxies, sdk_environment
 
     api = RuntimeApi(_Listener(), credentials)
     await api.start()

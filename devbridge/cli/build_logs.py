@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from devbridge.daemon.ledger import Entry
+from devbridge.runs.ledger import Entry
 
 SETTLE: Final = 15.0
 """Seconds without anything new after which a build that has ended has printed all: CloudWatch Logs

@@ -8,7 +8,7 @@ import click
 
 from devbridge.cli.common import app_options, print_json
 from devbridge.cli.runs import found_run, invoker, run_options
-from devbridge.daemon.model import State
+from devbridge.runs.model import State
 
 if TYPE_CHECKING:
     from devbridge.config import Config

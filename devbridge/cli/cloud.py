@@ -45,7 +45,7 @@ Examples:
 @click.option("--python", metavar="PATH", help="The app's interpreter (default: the active venv).")
 def start(config: Config) -> None:
     """Start the embedded cloud, which then stays until it is stopped. Does nothing if it runs."""
-    from devbridge.cloud.embedded import start_detached  # noqa: PLC0415
+    from devbridge.emulator.embedded import start_detached
 
     running = start_detached(config, lambda line: click.echo(line, err=True))
     click.echo(f"the embedded cloud runs at {running.endpoint_url}")
@@ -63,7 +63,7 @@ def stop(config: Config) -> None:
 
     It is not stopped while a command uses it: the error says which.
     """
-    from devbridge.cloud.embedded import stop_running  # noqa: PLC0415
+    from devbridge.emulator.embedded import stop_running
 
     stopped = stop_running(config)
     click.echo("the embedded cloud has stopped" if stopped else "the embedded cloud does not run")
@@ -80,8 +80,8 @@ Examples:
 @app_options
 def status(config: Config, *, json_: bool) -> None:
     """Say whether the embedded cloud runs, and where; exit code 6 when it does not."""
-    from devbridge.cloud.embedded import attach  # noqa: PLC0415
-    from devbridge.cloud.users import users_of  # noqa: PLC0415
+    from devbridge.emulator.embedded import attach
+    from devbridge.emulator.users import users_of
 
     running = attach(config)
     users = users_of(config.cloud_dir)
@@ -122,7 +122,7 @@ def env(config: Config) -> None:
     From then on the AWS CLI and SDKs speak to it as root, in that shell. The key is this cloud's
     alone: whoever has it may do everything there, and runs code as you.
     """
-    import shlex  # noqa: PLC0415
+    import shlex
 
     variables = _variables(config)
     lines = [f"unset {name}" for name in sorted(_of_sdks(os.environ) - variables.keys())]
@@ -147,9 +147,9 @@ def exec_(config: Config, *, command: tuple[str, ...]) -> None:
 
     It has the terminal and gets the signals; its exit code is this command's.
     """
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    from devbridge.cli.bind import run_child  # noqa: PLC0415
+    from devbridge.cli.bind import run_child
 
     variables, others = _variables(config), os.environ.keys() - _of_sdks(os.environ)
     environ = {name: os.environ[name] for name in others} | variables
@@ -167,10 +167,10 @@ def _variables(config: Config) -> dict[str, str]:
     Raises:
         CloudNotRunning: it does not run.
     """
-    from devbridge.cloud import keys  # noqa: PLC0415
-    from devbridge.cloud.embedded import attach  # noqa: PLC0415
-    from devbridge.cloud.session import LOCAL_REGION  # noqa: PLC0415
-    from devbridge.daemon.environment import isolated  # noqa: PLC0415
+    from devbridge.cloud.session import LOCAL_REGION
+    from devbridge.emulator import keys
+    from devbridge.emulator.embedded import attach
+    from devbridge.environment import isolated
 
     running = attach(config)
     if running is None:

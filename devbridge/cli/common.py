@@ -27,7 +27,7 @@ from devbridge.errors import (
 if TYPE_CHECKING:
     from devbridge.cloud.session import Cloud
     from devbridge.config import Config
-    from devbridge.daemon.ledger import Ledger
+    from devbridge.runs.ledger import Ledger
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -66,7 +66,7 @@ def app_options(function: Callable[Concatenate[Config, P], R]) -> Callable[..., 
 
     @functools.wraps(function)
     def with_config(*args: Any, **values: Any) -> R:
-        from devbridge.config import SETTINGS, load_config  # noqa: PLC0415
+        from devbridge.config import SETTINGS, load_config
 
         app = values.pop("app")
         flags = {name: values.pop(name) for name in SETTINGS & values.keys()}
@@ -118,7 +118,7 @@ def errors_reported(ctx: click.Context) -> Iterator[None]:
         _discard_output()
         ctx.exit(EXIT_BROKEN_PIPE)
     except OSError as error:
-        from devbridge.folders import explained  # noqa: PLC0415
+        from devbridge.folders import explained
 
         if (told := explained(error)) is None:
             raise
@@ -163,7 +163,7 @@ def ledger(config: Config) -> Iterator[Ledger | None]:
     if not config.ledger.exists():
         yield None
         return
-    from devbridge.daemon.ledger import Ledger  # noqa: PLC0415
+    from devbridge.runs.ledger import Ledger
 
     with Ledger.open(config.ledger, readonly=True) as book:
         yield book
@@ -181,9 +181,9 @@ def cloud(config: Config, *, start: bool = False) -> Iterator[Cloud]:
         CloudNotRunning: `--local`, or the stage was local, and the embedded cloud does not run.
         CredentialsError, CloudError: as `devbridge.cloud.session.connect`.
     """
-    from botocore.exceptions import ClientError  # noqa: PLC0415
+    from botocore.exceptions import ClientError
 
-    from devbridge.cloud.session import connect  # noqa: PLC0415
+    from devbridge.cloud.session import connect
 
     with _endpoint(config, start=start) as endpoint:
         there = connect(config, endpoint)
@@ -206,8 +206,8 @@ def _command() -> str:
 
 @contextlib.contextmanager
 def _endpoint(config: Config, *, start: bool) -> Iterator[str | None]:
-    from devbridge.cloud.embedded import attach, embedded_cloud  # noqa: PLC0415
-    from devbridge.cloud.last import was_local  # noqa: PLC0415
+    from devbridge.cloud.last import was_local
+    from devbridge.emulator.embedded import attach, embedded_cloud
 
     embedded = config.endpoint is None and (config.local or config.profile is None)
     running = attach(config) if embedded else None

@@ -34,7 +34,7 @@ def ask_first(
     Raises:
         NotConfirmed: the stage is a deployed one, and there is no terminal to ask on.
     """
-    from devbridge.deploy import stage_mode  # noqa: PLC0415
+    from devbridge.deploy import stage_mode
 
     if stage_mode(cloud, app.name, config.stage) == "deployed" and not yes:
         say(
@@ -126,7 +126,7 @@ class Consent:
         self._listening = True
 
     def _losses(self, plan: Plan) -> Losses:
-        from devbridge.deploy.contents import lost  # noqa: PLC0415
+        from devbridge.deploy.contents import lost
 
         found = ((change.label, lost(self._cloud, change)) for change in plan.dangerous)
         return tuple((label, what) for label, what in found if what)
@@ -149,7 +149,7 @@ def taken_away(plan: Plan, losses: dict[str, str]) -> Iterator[str]:
 
 
 def _is_shown(change: Change) -> bool:
-    from devbridge.deploy import names  # noqa: PLC0415
+    from devbridge import names
 
     return change.type != names.STAMP
 

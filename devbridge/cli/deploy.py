@@ -48,14 +48,15 @@ def deploy(config: Config, *, yes: bool) -> None:
     Asks before it replaces or removes what holds data, and before it makes a stage of
     `devbridge dev` a deployed one.
     """
-    from devbridge.cli.runs import mark_deployed  # noqa: PLC0415
-    from devbridge.cloud.embedded import embedded_cloud  # noqa: PLC0415
-    from devbridge.cloud.last import remember  # noqa: PLC0415
-    from devbridge.cloud.session import connect  # noqa: PLC0415
-    from devbridge.constructs import Job  # noqa: PLC0415
-    from devbridge.deploy import deploy as make  # noqa: PLC0415
-    from devbridge.deploy import load_app, stage_mode  # noqa: PLC0415
-    from devbridge.interpreter import verify_interpreter  # noqa: PLC0415
+    from devbridge.cli.runs import mark_deployed
+    from devbridge.cloud.last import remember
+    from devbridge.cloud.session import connect
+    from devbridge.constructs import Job
+    from devbridge.constructs.load import load_app
+    from devbridge.deploy import deploy as make
+    from devbridge.deploy import stage_mode
+    from devbridge.emulator.embedded import embedded_cloud
+    from devbridge.interpreter import verify_interpreter
 
     began = time.monotonic()
     app = load_app(config.root, config.stage)

@@ -8,16 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from devbridge.cli.common import cloud
-from devbridge.daemon.ledger import Entry
-from devbridge.daemon.model import Failure, State
 from devbridge.errors import UnknownRun
 from devbridge.protocol.codec import is_id
+from devbridge.runs.ledger import Entry
+from devbridge.runs.model import Failure, State
 
 if TYPE_CHECKING:
-    from devbridge.builds import Build, Builds
     from devbridge.cloud.session import Cloud
     from devbridge.config import Config
     from devbridge.constructs import App, Job
+    from devbridge.runs.codebuild import Build, Builds
 
 POLL: Final = 2.0
 """Seconds between two questions to CodeBuild about one run."""
@@ -88,7 +88,7 @@ class DeployedStage:
     """The deployed jobs of one stage, and those that the id of a build names elsewhere."""
 
     def __init__(self, there: Cloud, app: App, stage: str) -> None:
-        from devbridge.constructs import Job  # noqa: PLC0415
+        from devbridge.constructs import Job
 
         self._there = there
         self._app = app
@@ -129,7 +129,7 @@ class DeployedStage:
 
     def _with_uuid(self, uuid: str, name: str | None) -> list[DeployedRun]:
         """The run of that whole uuid: asked for by name, which is quick however many there are."""
-        from devbridge.deploy import names  # noqa: PLC0415
+        from devbridge import names
 
         found = []
         for job in self._jobs:
@@ -139,8 +139,8 @@ class DeployedStage:
         return found
 
     def _builds(self, job: Job, stage: str) -> Builds:
-        from devbridge.builds import Builds  # noqa: PLC0415
-        from devbridge.deploy import names  # noqa: PLC0415
+        from devbridge import names
+        from devbridge.runs.codebuild import Builds
 
         return Builds(
             self._there.client("codebuild"),
@@ -168,14 +168,14 @@ class DeployedStage:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             found = list(pool.map(of, jobs))
         if all(runs is None for runs in found):
-            from devbridge.deploy import check_naming  # noqa: PLC0415
+            from devbridge.deploy import check_naming
 
             check_naming(self._there, self._app.name, self._stage)
         return [run for runs in found for run in runs or ()]
 
     def _owner(self, project: str) -> tuple[Job, str]:
         """The job and the stage of a project."""
-        from devbridge.deploy import names  # noqa: PLC0415
+        from devbridge import names
 
         for job in self._jobs:
             if names.project(job, self._stage) == project:
@@ -200,7 +200,7 @@ def deployed_stage(config: Config) -> Iterator[DeployedStage]:
         AppError: app.py cannot be loaded.
         CloudNotRunning, CredentialsError, CloudError: as `devbridge.cli.common.cloud`.
     """
-    from devbridge.deploy.load import load_app  # noqa: PLC0415
+    from devbridge.constructs.load import load_app
 
     app = load_app(config.root, config.stage)
     with cloud(config) as there:

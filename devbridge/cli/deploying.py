@@ -41,8 +41,8 @@ def target(config: Config) -> Iterator[Cloud]:
 
     If none runs then, one is started and stopped again.
     """
-    from devbridge.cli.common import cloud  # noqa: PLC0415
-    from devbridge.cloud.session import connect  # noqa: PLC0415
+    from devbridge.cli.common import cloud
+    from devbridge.cloud.session import connect
 
     if config.local:
         with cloud(config, start=True) as there:
@@ -60,7 +60,7 @@ def only_this(config: Config, command: str) -> Iterator[None]:
     Raises:
         AlreadyRunning: `devbridge dev` runs it.
     """
-    from devbridge.daemon.lock import only_one  # noqa: PLC0415
+    from devbridge.daemon.lock import only_one
 
     lock = config.stage_dir / "daemon.lock"
     with only_one(lock, config.stage, command, lambda text: click.echo(f"  wait     {text}")):
@@ -75,7 +75,7 @@ def say_progress(progress: Progress, *, err: bool = False) -> None:
 
 def show_plan(plan: Plan) -> None:
     """Print the plan, one line a change, coloured by what happens."""
-    from devbridge.deploy.plan import lines  # noqa: PLC0415
+    from devbridge.deploy.plan import lines
 
     for line in lines(plan):
         click.secho(one_line(line), fg=_COLOURS.get(line[0]))
@@ -116,7 +116,7 @@ def job_types(
     Args:
         stopped: whether Ctrl-C has ended the command, and the imports, too.
     """
-    from devbridge.types import probe  # noqa: PLC0415
+    from devbridge.types import probe
 
     types = probe(app, config.python, config.env)
     for name, each in types.items():
@@ -134,8 +134,8 @@ def _warn(job: str, text: str) -> None:
 def known_schemas(app: App, config: Config, stopped: Callable[[], bool] = lambda: False) -> Schemas:
     """What is checked before a payload is sent. It is kept for live jobs, and the stubs for type
     checkers are written, too."""
-    from devbridge.config import write_private  # noqa: PLC0415
-    from devbridge.types import schemas, write  # noqa: PLC0415
+    from devbridge.config import write_private
+    from devbridge.types import schemas, write
 
     types = job_types(app, config, stopped)
     found = schemas(types)
@@ -149,7 +149,7 @@ def known_schemas(app: App, config: Config, stopped: Callable[[], bool] = lambda
 @contextlib.contextmanager
 def payload_schemas(app: App, config: Config) -> Iterator[Future[Schemas]]:
     """`known_schemas`, asked for while the block prepares what does not depend on it."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+    from concurrent.futures import ThreadPoolExecutor
 
     stopped = threading.Event()
     with ThreadPoolExecutor(1, "types") as pool:
@@ -174,8 +174,8 @@ def ready(
         said: the line between the two: ``Ready in 1.2s: factorial.``
         options: those that a devbridge command needs to mean this stage, e.g. ``--stage prod``.
     """
-    from devbridge.constructs import Api, Job  # noqa: PLC0415
-    from devbridge.deploy import names  # noqa: PLC0415
+    from devbridge import names
+    from devbridge.constructs import Api, Job
 
     for key, value in outputs.items():
         if key.endswith("Url"):

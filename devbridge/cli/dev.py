@@ -32,15 +32,15 @@ from devbridge.printable import continued
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from devbridge.cloud.embedded import EmbeddedCloud
     from devbridge.cloud.session import Cloud
     from devbridge.config import Config
     from devbridge.constructs import App
     from devbridge.daemon.daemon import Daemon
-    from devbridge.daemon.model import JobSpec
     from devbridge.daemon.terminal import Terminal
     from devbridge.daemon.workers import Launcher
     from devbridge.deploy import Deployed
+    from devbridge.emulator.embedded import EmbeddedCloud
+    from devbridge.runs.model import JobSpec
 
 SESSION_EXPIRY: Final = 7 * 24 * 3600
 """Seconds for which the broker keeps requests for a daemon that is away: the most that AWS IoT
@@ -104,13 +104,13 @@ def dev(config: Config, *, yes: bool) -> None:
     Of the shell's variables jobs get PATH, HOME, USER, LANG, LC_*, TERM, TZ, TMPDIR, those of
     proxies and CA bundles, VIRTUAL_ENV, CUDA_* and DISPLAY; others with --env, or App(inherit=...).
     """
-    from devbridge.cli.runs import mark_dev  # noqa: PLC0415
-    from devbridge.cloud.embedded import embedded_cloud  # noqa: PLC0415
-    from devbridge.cloud.last import remember  # noqa: PLC0415
-    from devbridge.cloud.session import connect  # noqa: PLC0415
-    from devbridge.daemon.lock import only_one  # noqa: PLC0415
-    from devbridge.deploy import load_app  # noqa: PLC0415
-    from devbridge.interpreter import verify_interpreter  # noqa: PLC0415
+    from devbridge.cli.runs import mark_dev
+    from devbridge.cloud.last import remember
+    from devbridge.cloud.session import connect
+    from devbridge.constructs.load import load_app
+    from devbridge.daemon.lock import only_one
+    from devbridge.emulator.embedded import embedded_cloud
+    from devbridge.interpreter import verify_interpreter
 
     began = time.monotonic()
     app = load_app(config.root, config.stage, lenient=True)
@@ -144,7 +144,7 @@ def dev(config: Config, *, yes: bool) -> None:
 
 
 def _say_if_the_cloud_stays(config: Config) -> None:
-    from devbridge.cloud.embedded import attach  # noqa: PLC0415
+    from devbridge.emulator.embedded import attach
 
     if (running := attach(config)) and running.detached:
         _say(CLOUD_STAYS)
@@ -152,7 +152,7 @@ def _say_if_the_cloud_stays(config: Config) -> None:
 
 def _say_what_is_not_there(config: Config) -> None:
     """Of what --env names."""
-    from devbridge.daemon.environment import matching  # noqa: PLC0415
+    from devbridge.environment import matching
 
     for name in config.env:
         if "=" not in name and not matching(os.environ, [name]):
@@ -167,7 +167,7 @@ def _deploy(
     consent: Consent,
     broken: Broken,
 ) -> Deployed:
-    from devbridge.deploy import deploy  # noqa: PLC0415
+    from devbridge.deploy import deploy
 
     broken.begin()
     deployed = deploy(
@@ -198,8 +198,8 @@ async def _live(
     consent: Consent,
     broken: Broken,
 ) -> int:
-    from devbridge.daemon.limits import raise_files  # noqa: PLC0415
-    from devbridge.daemon.terminal import Style, Terminal  # noqa: PLC0415
+    from devbridge.daemon.limits import raise_files
+    from devbridge.daemon.terminal import Style, Terminal
 
     raise_files()  # not before: the embedded cloud has what the shell has
     terminal = Terminal(sys.stdout.fileno(), colour=_colour())
@@ -247,21 +247,22 @@ def _compose(  # noqa: PLR0915
     consent: Consent,
     broken: Broken,
 ) -> Daemon:
-    import getpass  # noqa: PLC0415
-    import socket  # noqa: PLC0415
+    import getpass
+    import socket
 
-    from devbridge.cli.prune import forget_old_runs  # noqa: PLC0415
-    from devbridge.daemon.credentials import RoleCredentials  # noqa: PLC0415
-    from devbridge.daemon.daemon import SETTLED, Daemon, Settings  # noqa: PLC0415
-    from devbridge.daemon.developer import DeveloperCredentials, Health  # noqa: PLC0415
-    from devbridge.daemon.environment import worker_environment  # noqa: PLC0415
-    from devbridge.daemon.keeper import keep  # noqa: PLC0415
-    from devbridge.daemon.memory import limit_of  # noqa: PLC0415
-    from devbridge.daemon.terminal import Style  # noqa: PLC0415
-    from devbridge.deploy import lacking, load_app  # noqa: PLC0415
-    from devbridge.protocol import codec  # noqa: PLC0415
-    from devbridge.protocol.messages import Presence, Topics  # noqa: PLC0415
-    from devbridge.transport.mqtt import MqttTransport  # noqa: PLC0415
+    from devbridge.cli.prune import forget_old_runs
+    from devbridge.constructs.load import load_app
+    from devbridge.daemon.credentials import RoleCredentials
+    from devbridge.daemon.daemon import SETTLED, Daemon, Settings
+    from devbridge.daemon.developer import DeveloperCredentials, Health
+    from devbridge.daemon.keeper import keep
+    from devbridge.daemon.memory import limit_of
+    from devbridge.daemon.terminal import Style
+    from devbridge.deploy import lacking
+    from devbridge.environment import worker_environment
+    from devbridge.protocol import codec
+    from devbridge.protocol.messages import Presence, Topics
+    from devbridge.transport.mqtt import MqttTransport
 
     iot, broken.say = cloud.iot_endpoint(), terminal.line
 
@@ -399,7 +400,7 @@ def _compose(  # noqa: PLR0915
 def _secret_versions(
     config: Config, cloud: Cloud, app: App
 ) -> Callable[[], Awaitable[Mapping[str, object]]]:
-    from devbridge.deploy.secrets import versions  # noqa: PLC0415
+    from devbridge.deploy.secrets import versions
 
     return lambda: asyncio.to_thread(versions, cloud, app.name, config.stage)
 
@@ -412,9 +413,9 @@ def retyped(before: Schemas, after: Schemas) -> Sequence[str]:
 
 def _launcher(config: Config, app: App, terminal: Terminal) -> Launcher:
     """Forks of a zygote on Linux; elsewhere, where forking is not safe, fresh processes."""
-    from devbridge.daemon.environment import inherited  # noqa: PLC0415
-    from devbridge.daemon.workers import FreshLauncher  # noqa: PLC0415
-    from devbridge.daemon.zygote import ZygoteLauncher  # noqa: PLC0415
+    from devbridge.daemon.workers import FreshLauncher
+    from devbridge.daemon.zygote import ZygoteLauncher
+    from devbridge.environment import inherited
 
     if sys.platform != "linux":
         return FreshLauncher()

@@ -34,11 +34,11 @@ def diff(config: Config, *, json_: bool, exit_code: bool) -> None:
 
     Nothing is changed. The jobs' handlers are imported to know their payloads.
     """
-    from devbridge.deploy import diff as compare  # noqa: PLC0415
-    from devbridge.deploy import load_app  # noqa: PLC0415
-    from devbridge.deploy.plan import as_json  # noqa: PLC0415
-    from devbridge.interpreter import verify_interpreter  # noqa: PLC0415
-    from devbridge.types import schemas  # noqa: PLC0415
+    from devbridge.constructs.load import load_app
+    from devbridge.deploy import diff as compare
+    from devbridge.deploy.plan import as_json
+    from devbridge.interpreter import verify_interpreter
+    from devbridge.types import schemas
 
     app = load_app(config.root, config.stage)
     verify_interpreter(config.python)

@@ -56,7 +56,7 @@ class Check:
 
 def check_app(root: Path) -> Check:
     """Does app.py load?"""
-    from devbridge.deploy.load import load_app  # noqa: PLC0415
+    from devbridge.constructs.load import load_app
 
     app = load_app(root)
     return Check("app", True, f"{app.name} ({root / 'app.py'})")
@@ -122,7 +122,7 @@ def check_disk(path: Path) -> Check:
 
 def check_installed(interpreter: Interpreter) -> Check:
     """Is the embedded cloud installed, and does it import?"""
-    from devbridge.cloud import install  # noqa: PLC0415
+    from devbridge.emulator import install
 
     directory = install.environment_dir(interpreter.minor)
     python = install.installed(interpreter.minor)
@@ -153,7 +153,7 @@ def check_iot(cloud: Cloud, timeout: float = 5.0) -> Check:
 
 def check_permissions(cloud: Cloud) -> Check:
     """What would IAM say to the first things that devbridge does? It may refuse to be asked."""
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError
 
     if cloud.principal_arn.endswith(":root"):
         return Check("permissions", True, "the root user may do everything")
@@ -243,8 +243,8 @@ def _examine_python(config: Config) -> Iterator[Check]:
 
 
 def _examine_cloud(config: Config) -> Iterator[Check]:
-    from devbridge.cloud.embedded import attach  # noqa: PLC0415
-    from devbridge.cloud.session import connect  # noqa: PLC0415
+    from devbridge.cloud.session import connect
+    from devbridge.emulator.embedded import attach
 
     endpoint = config.endpoint
     if config.local and endpoint is None:

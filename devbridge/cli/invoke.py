@@ -12,8 +12,8 @@ from devbridge.cli.payload import check_json, read_payload
 from devbridge.cli.runs import Found, ask_invoker, find_job
 from devbridge.cli.text import coloured
 from devbridge.cli.wait import Clock, until_ended
-from devbridge.daemon.model import State
 from devbridge.errors import EXIT_ERROR
+from devbridge.runs.model import State
 
 if TYPE_CHECKING:
     from devbridge.config import Config
@@ -51,9 +51,9 @@ def invoke(
     NAME is the job's name in app.py. The run is started as the app's own code starts it, and its
     id printed.
     """
-    from devbridge.builds import is_build_id  # noqa: PLC0415
-    from devbridge.cli.deployed import DeployedStage  # noqa: PLC0415
-    from devbridge.deploy.load import load_app  # noqa: PLC0415
+    from devbridge.cli.deployed import DeployedStage
+    from devbridge.constructs.load import load_app
+    from devbridge.runs.codebuild import is_build_id
 
     text = check_json(*read_payload(payload))
     app = load_app(config.root, config.stage)
@@ -81,7 +81,7 @@ def _print_started(job_id: str, job: str, state: State, *, duplicate: bool, json
     if json_:
         print_json({"id": job_id, "job": job, "state": state, "duplicate": duplicate})
         return
-    from devbridge.builds import is_build_id  # noqa: PLC0415
+    from devbridge.runs.codebuild import is_build_id
 
     before = "  (the key was used before: this is its run)" if duplicate else ""
     click.echo(f"{job_id}  {job}  {coloured(state)}{before}")

@@ -12,13 +12,13 @@ import click
 from devbridge.cli.common import app_options, ledger, print_json
 from devbridge.cli.runs import is_deployed
 from devbridge.cli.text import ago, coloured, iso, table
-from devbridge.daemon.model import State
 from devbridge.errors import CloudError
+from devbridge.runs.model import State
 
 if TYPE_CHECKING:
     from devbridge.cli.deployed import DeployedRun
     from devbridge.config import Config
-    from devbridge.daemon.ledger import Entry, Ledger
+    from devbridge.runs.ledger import Entry, Ledger
 
 SHORT: Final = 8
 """The characters of an id that are shown, or more where that many would not be unique."""
@@ -115,7 +115,7 @@ def jobs(
     """
     wanted = State(state) if state else None
     if deployed or is_deployed(config):
-        from devbridge.cli.deployed import deployed_stage  # noqa: PLC0415
+        from devbridge.cli.deployed import deployed_stage
 
         with deployed_stage(config) as stage:
             runs = stage.recent(limit=limit, job=job, state=wanted)
@@ -159,7 +159,7 @@ def _build_ids(builds: Sequence[Entry], *, short: bool) -> list[str]:
 
 
 def _row(entry: Entry, now: float) -> tuple[str, ...]:
-    from devbridge.daemon import report  # noqa: PLC0415
+    from devbridge.daemon import lines
 
     seconds = run_time(entry, now)
     several = entry.attempt and entry.max_attempts > 1
@@ -168,6 +168,6 @@ def _row(entry: Entry, now: float) -> tuple[str, ...]:
         entry.job,
         coloured(entry.state) + attempts,
         ago(now - entry.created_at),
-        "-" if seconds is None else report.duration(seconds),
+        "-" if seconds is None else lines.duration(seconds),
         entry.failure.type if entry.failure else "",
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from devbridge.cli.build_logs import Stream
     from devbridge.cli.deployed import DeployedRun
     from devbridge.config import Config
-    from devbridge.daemon.ledger import Entry
+    from devbridge.runs.ledger import Entry
 
 CHUNK: Final = 1 << 16
 POLL: Final = 0.2
@@ -51,7 +51,7 @@ def open_parts(path: Path, *, after: int | None = None) -> list[int]:
     Nothing is missed or there twice when the daemon rotates just now: the newer file is opened
     first, and an open file keeps its identity.
     """
-    from devbridge.config import rotated_log  # noqa: PLC0415
+    from devbridge.config import rotated_log
 
     parts: list[int] = []
     for file in (path, rotated_log(path)):
@@ -98,7 +98,7 @@ def follow(path: Path, current: Callable[[], Entry], write: Callable[[bytes], ob
 
 def _changes(path: Path) -> Iterator[object]:
     """Something each time that the file has grown, and every `POLL` seconds."""
-    from watchfiles import watch  # noqa: PLC0415 - only --follow needs it
+    from watchfiles import watch  # only --follow needs it
 
     with contextlib.suppress(FileNotFoundError):  # rotated just now
         yield from watch(
@@ -136,7 +136,7 @@ def logs(config: Config, *, job_id: str, follow_: bool, all_: bool, raw: bool) -
     deployed run prints comes from CloudWatch Logs.
     """
 
-    from devbridge.config import rotated_log  # noqa: PLC0415
+    from devbridge.config import rotated_log
 
     with _writer(raw=raw) as write, found_run(config, job_id) as (run, book):
         if run.build is not None:
@@ -201,7 +201,7 @@ def _print_build(
     run: DeployedRun, write: Callable[[bytes], object], *, follow_: bool, all_: bool
 ) -> None:
     """Print what a build has printed so far, or until it has ended."""
-    from devbridge.cli import build_logs  # noqa: PLC0415
+    from devbridge.cli import build_logs
 
     output = build_logs.Output(run.build.job_id, everything=all_, runner=run.job.container is None)
 

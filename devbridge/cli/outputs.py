@@ -23,8 +23,8 @@ Examples:
 @app_options
 def outputs(config: Config, *, json_: bool) -> None:
     """Print what the stage has deployed, the API's URL first."""
-    from devbridge.deploy import load_app  # noqa: PLC0415
-    from devbridge.deploy import outputs as deployed  # noqa: PLC0415
+    from devbridge.constructs.load import load_app
+    from devbridge.deploy import outputs as deployed
 
     app = load_app(config.root, config.stage)
     with cloud(config) as there:

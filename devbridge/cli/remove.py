@@ -38,12 +38,13 @@ def remove(config: Config, *, delete_data: bool, yes: bool) -> None:
     the values of its secrets and what has removal="retain"; a deployed one its tables, buckets and
     queues, too. The ledger and the logs of the runs stay in .devbridge/.
     """
-    from devbridge.build.container import delete_repository  # noqa: PLC0415
-    from devbridge.cli.runs import mark_dev  # noqa: PLC0415
-    from devbridge.constructs import Job  # noqa: PLC0415
-    from devbridge.deploy import load_app, outputs  # noqa: PLC0415
-    from devbridge.deploy.remove import inventory  # noqa: PLC0415
-    from devbridge.deploy.remove import remove as delete  # noqa: PLC0415
+    from devbridge.cli.runs import mark_dev
+    from devbridge.constructs import Job
+    from devbridge.constructs.load import load_app
+    from devbridge.deploy import outputs
+    from devbridge.deploy.remove import inventory
+    from devbridge.deploy.remove import remove as delete
+    from devbridge.packing.container import delete_repository
 
     app = load_app(config.root, config.stage)
     config.make_dirs()

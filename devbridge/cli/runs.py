@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from devbridge.cloud.session import Cloud
     from devbridge.config import Config
     from devbridge.constructs import App, Job
-    from devbridge.daemon.ledger import Entry, Ledger
+    from devbridge.runs.ledger import Entry, Ledger
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -94,19 +94,19 @@ def found_run(
         UnknownRun: there is no such run, or there are several.
         NotFound: it is a run of another job.
     """
-    from devbridge.builds import is_build_id  # noqa: PLC0415
+    from devbridge.runs.codebuild import is_build_id
 
     with contextlib.ExitStack() as stack:
         book = stack.enter_context(ledger(config))
         run = None
         if is_build_id(given):
-            from devbridge.cli.deployed import deployed_stage  # noqa: PLC0415
+            from devbridge.cli.deployed import deployed_stage
 
             run = _of_build(stack.enter_context(deployed_stage(config)).named(given))
         elif book is not None:
             run = _in_ledger(book, given)
         if run is None and (":" in given or is_deployed(config)):
-            from devbridge.cli.deployed import deployed_stage  # noqa: PLC0415
+            from devbridge.cli.deployed import deployed_stage
 
             run = _among_builds(stack.enter_context(deployed_stage(config)), given, job)
         if run is None:
@@ -179,7 +179,7 @@ def find_job(app: App, name: str) -> Job:
     Raises:
         UnknownJob: there is none; the error lists those there are.
     """
-    from devbridge.constructs import Job  # noqa: PLC0415
+    from devbridge.constructs import Job
 
     jobs = {job.name: job for job in app.of_type(Job)}
     if name in jobs:
@@ -204,15 +204,15 @@ def ask_invoker(
         UnknownRun: no such run is known.
         InvokeError: the invoker was reached, and failed or refused.
     """
-    from devbridge.deploy import names  # noqa: PLC0415
-    from devbridge.job import ask  # noqa: PLC0415
+    from devbridge import names
+    from devbridge.job import ask
 
     function = names.invoker(job, stage)
     client = there.client("lambda")
     try:
         return ask(client, function, job.name, action, payload, **fields)
     except client.exceptions.ResourceNotFoundException as error:
-        from devbridge.deploy import check_naming  # noqa: PLC0415
+        from devbridge.deploy import check_naming
 
         check_naming(there, job.app.name, stage)
         raise NotDeployed(
@@ -230,7 +230,7 @@ def invoker(config: Config, run: Found) -> Iterator[Ask]:
         UnknownJob: the app has no such job.
         NotDeployed, UnknownRun, InvokeError: as `ask_invoker`.
     """
-    from devbridge.deploy.load import load_app  # noqa: PLC0415
+    from devbridge.constructs.load import load_app
 
     job = find_job(load_app(config.root, config.stage), run.job)
     with cloud(config) as there:

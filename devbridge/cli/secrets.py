@@ -57,9 +57,9 @@ def set_(config: Config, *, name: str, file: Path | None) -> None:
     without its last line end; or from a file. It is never an argument, which other users of the
     machine could see. At most 4096 bytes.
     """
-    from devbridge.daemon.secrets import touch  # noqa: PLC0415
-    from devbridge.deploy.load import load_app  # noqa: PLC0415
-    from devbridge.deploy.secrets import parameter, set_secret  # noqa: PLC0415
+    from devbridge.constructs.load import load_app
+    from devbridge.daemon.secrets import touch
+    from devbridge.deploy.secrets import parameter, set_secret
 
     app = load_app(config.root, config.stage)
     secret = _must_be_defined(app, name)
@@ -79,8 +79,8 @@ def list_(config: Config, *, json_: bool) -> None:
 
     Those that are set, and that app.py has no more, are there too: remove them.
     """
-    from devbridge.deploy.load import load_app  # noqa: PLC0415
-    from devbridge.deploy.secrets import stored  # noqa: PLC0415
+    from devbridge.constructs.load import load_app
+    from devbridge.deploy.secrets import stored
 
     app = load_app(config.root, config.stage)
     with cloud(config) as there:
@@ -100,8 +100,8 @@ def list_(config: Config, *, json_: bool) -> None:
 @app_options
 def get(config: Config, *, name: str) -> None:
     """Print a secret's value."""
-    from devbridge.deploy.load import load_app  # noqa: PLC0415
-    from devbridge.deploy.secrets import get_secret  # noqa: PLC0415
+    from devbridge.constructs.load import load_app
+    from devbridge.deploy.secrets import get_secret
 
     app = load_app(config.root, config.stage)
     with cloud(config) as there:
@@ -120,9 +120,9 @@ def get(config: Config, *, name: str) -> None:
 @app_options
 def remove(config: Config, *, name: str, yes: bool) -> None:
     """Remove a secret's value for good. Asks."""
-    from devbridge.daemon.secrets import touch  # noqa: PLC0415
-    from devbridge.deploy.load import load_app  # noqa: PLC0415
-    from devbridge.deploy.secrets import parameter, remove_secret  # noqa: PLC0415
+    from devbridge.constructs.load import load_app
+    from devbridge.daemon.secrets import touch
+    from devbridge.deploy.secrets import parameter, remove_secret
 
     app = load_app(config.root, config.stage)
     where = parameter(app.name, config.stage, name)
@@ -160,13 +160,13 @@ def read_value(name: str, file: Path | None) -> str:
 
 
 def _names(app: App) -> list[str]:
-    from devbridge.constructs import Secret  # noqa: PLC0415
+    from devbridge.constructs import Secret
 
     return [secret.name for secret in app.of_type(Secret)]
 
 
 def _must_be_defined(app: App, name: str) -> Secret:
-    from devbridge.constructs import Secret  # noqa: PLC0415
+    from devbridge.constructs import Secret
 
     found = {secret.name: secret for secret in app.of_type(Secret)}
     if name not in found:

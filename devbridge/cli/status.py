@@ -16,11 +16,11 @@ from devbridge.cli.jobs import as_json, run_time
 from devbridge.cli.logs import log_file
 from devbridge.cli.runs import answer_as_json, found_run, invoker, run_options
 from devbridge.cli.text import ago, coloured, iso
-from devbridge.daemon.model import Exit, State
+from devbridge.runs.model import Exit, State
 
 if TYPE_CHECKING:
     from devbridge.config import Config
-    from devbridge.daemon.ledger import Entry
+    from devbridge.runs.ledger import Entry
 
 RESULT_SHOWN: Final = 10_000
 """Characters of a result that are shown; `--json` shows all."""
@@ -44,7 +44,7 @@ def exit_text(exit_: Exit) -> str:
 
 def lines(entry: Entry, history: History, log: str, now: float) -> Iterator[str]:
     """A run for people."""
-    from devbridge.daemon import report  # noqa: PLC0415
+    from devbridge.daemon import lines
 
     yield f"id        {entry.job_id}"
     yield f"job       {entry.job}"
@@ -60,12 +60,12 @@ def lines(entry: Entry, history: History, log: str, now: float) -> Iterator[str]
             yield f"{word:<9} {iso(at)}  {ago(now - at)}"
     took = run_time(entry, now)
     if took is not None:
-        yield f"took      {report.duration(took)}" + ("" if entry.ended_at else " so far")
+        yield f"took      {lines.duration(took)}" + ("" if entry.ended_at else " so far")
     if entry.exit:
         yield f"exit      {exit_text(entry.exit)}"
     if entry.failure:
         yield from _labelled("error", f"{entry.failure.type}: {entry.failure.message}")
-        yield from (f"          {line}" for line in report.frames(entry.failure))
+        yield from (f"          {line}" for line in lines.frames(entry.failure))
     if entry.result is not None:
         yield _result(entry.result.decode("utf-8", "replace"))
     if log:

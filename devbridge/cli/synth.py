@@ -52,9 +52,10 @@ def synth(config: Config, *, out: Path | None, zips: bool, dev: bool, account: s
     downloads the wheels of compiled packages for AWS's platform, unless its cache has them or
     --local is given. With --zips the jobs' handlers are imported to know their payloads.
     """
-    from devbridge.deploy import load_app, offline, synthesize  # noqa: PLC0415
-    from devbridge.interpreter import verify_interpreter  # noqa: PLC0415
-    from devbridge.types import schemas  # noqa: PLC0415
+    from devbridge.constructs.load import load_app
+    from devbridge.deploy import offline, synthesize
+    from devbridge.interpreter import verify_interpreter
+    from devbridge.types import schemas
 
     if zips and out is None:
         raise click.UsageError("--zips needs --out DIR: the folder for what is in the zips")

@@ -10,7 +10,7 @@ import click
 
 from devbridge import printable
 from devbridge.constructs.values import duration
-from devbridge.daemon.model import State
+from devbridge.runs.model import State
 
 _COLOURS: Final = {
     State.QUEUED: "yellow",

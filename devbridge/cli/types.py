@@ -53,9 +53,9 @@ def types(config: Config, *, check: bool, schema: str | None) -> None:
     the handlers declare: their modules are imported, in the app's own Python. `devbridge dev` and
     `devbridge deploy` do the same by themselves.
     """
-    from devbridge.deploy.load import load_app  # noqa: PLC0415
-    from devbridge.interpreter import verify_interpreter  # noqa: PLC0415
-    from devbridge.types import outdated, write  # noqa: PLC0415
+    from devbridge.constructs.load import load_app
+    from devbridge.interpreter import verify_interpreter
+    from devbridge.types import outdated, write
 
     app = load_app(config.root, config.stage)
     verify_interpreter(config.python)

@@ -23,13 +23,13 @@ from devbridge.cli.runs import (
 )
 from devbridge.cli.status import remote_lines
 from devbridge.cli.text import duration_within
-from devbridge.daemon.model import State
 from devbridge.errors import JobNotFinished
+from devbridge.runs.model import State
 
 if TYPE_CHECKING:
     from devbridge.cli.deployed import DeployedRun
     from devbridge.config import Config
-    from devbridge.daemon.ledger import Entry, Ledger
+    from devbridge.runs.ledger import Entry, Ledger
 
 POLL: Final = 0.1
 """Seconds between two looks at the ledger."""
@@ -61,9 +61,9 @@ class Clock:
         if self._until is not None:
             left = self._until - time.monotonic()
             if left <= 0:
-                from devbridge.daemon import report  # noqa: PLC0415
+                from devbridge.daemon import lines
 
-                waited = report.duration(self._timeout.total_seconds())
+                waited = lines.duration(self._timeout.total_seconds())
                 raise JobNotFinished(
                     f"the run is {state} after {waited}",
                     where=f"job {self._run.job!r}, run {self._run.job_id}",
@@ -157,8 +157,8 @@ def _print(entry: Entry, *, json_: bool) -> None:
     if json_:
         print_json(as_json(entry))
         return
-    from devbridge.daemon import report  # noqa: PLC0415
-    from devbridge.daemon.terminal import Style  # noqa: PLC0415
+    from devbridge.daemon import lines
+    from devbridge.daemon.terminal import Style
 
-    for line in report.ended(entry, Style(True)):
+    for line in lines.ended(entry, Style(True)):
         click.echo(line)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from devbridge import folders
-from devbridge.cloud import keys
+from devbridge.emulator import keys
 from devbridge.errors import CloudError, CredentialsError, DevbridgeError
 
 _EXPIRED: Final = frozenset(
@@ -34,7 +34,7 @@ def explain(  # noqa: PLR0911 - one for each kind
     None for what is neither: an answer of the service (access denied, not found) is for the
     caller, who knows what it asked.
     """
-    from botocore import exceptions as botocore  # noqa: PLC0415
+    from botocore import exceptions as botocore
 
     where = f"profile {profile}" if profile else "the environment and the default profile"
     if isinstance(error, botocore.ProfileNotFound):
@@ -146,8 +146,8 @@ def _command(command: str, profile: str | None) -> str:
 
 def _profiles() -> dict[str, dict[str, object]]:
     """The profiles of the developer's files, by name, with their settings."""
-    from botocore.configloader import load_config, raw_config_parse  # noqa: PLC0415
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+    from botocore.configloader import load_config, raw_config_parse
+    from botocore.exceptions import BotoCoreError
 
     home = (folders.home() or Path("/")) / ".aws"
     config = os.environ.get("AWS_CONFIG_FILE") or str(home / "config")

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from devbridge import folders
-from devbridge.cloud import keys
-from devbridge.cloud.embedded import has_run
 from devbridge.cloud.failures import explain, renewal
 from devbridge.config import Config
+from devbridge.emulator import keys
+from devbridge.emulator.embedded import has_run
 from devbridge.errors import CloudError, CredentialsError, DevbridgeError
 from devbridge.redaction import secret
 from devbridge.transport.base import AwsCredentials, Endpoint
@@ -63,7 +63,7 @@ class Clients:
             return self._clients[service]
 
     def credentials(self) -> AwsCredentials:
-        from botocore.exceptions import NoCredentialsError  # noqa: PLC0415
+        from botocore.exceptions import NoCredentialsError
 
         with self._lock:
             found = self._session.get_credentials()
@@ -88,7 +88,7 @@ class Clients:
 
 def client_config(endpoint_url: str | None) -> Any:
     """botocore's `Config`: patient with AWS, brief with loopback, whatever the environment says."""
-    from botocore.config import Config as ClientConfig  # noqa: PLC0415
+    from botocore.config import Config as ClientConfig
 
     if endpoint_url is None or not keys.is_loopback(endpoint_url):
         return ClientConfig(
@@ -229,9 +229,9 @@ def connect(config: Config, endpoint_url: str | None = None) -> Cloud:
 
 
 def _session(profile: str | None) -> boto3.Session:
-    import boto3  # noqa: PLC0415
-    import botocore.session  # noqa: PLC0415
-    from botocore.utils import JSONFileCache  # noqa: PLC0415
+    import boto3
+    import botocore.session
+    from botocore.utils import JSONFileCache
 
     session = botocore.session.Session(profile=profile)
     # The AWS CLI's own cache: who has given an MFA code, here or there, is not asked for it again
@@ -249,8 +249,8 @@ def _region(session: boto3.Session) -> str | None:
 
 def local_session(key: AwsCredentials) -> boto3.Session:
     """A session with that key of an embedded cloud, and nothing of the developer's own."""
-    import boto3  # noqa: PLC0415
-    import botocore.session  # noqa: PLC0415
+    import boto3
+    import botocore.session
 
     # A profile that is named in the environment but does not exist would be an error here too.
     isolated = botocore.session.Session(
@@ -287,7 +287,7 @@ def _or_locally(config: Config, endpoint_url: str | None) -> Iterator[None]:
 
 @contextmanager
 def _explained(profile: str | None, endpoint_url: str | None) -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield

@@ -159,7 +159,7 @@ def install_problem(install: object) -> values.Problem | None:
     if requirements is None:
         return repr(install), allowed
     if requirements:
-        from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415
+        from packaging.requirements import InvalidRequirement, Requirement
 
         for requirement in requirements:
             try:

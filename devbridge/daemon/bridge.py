@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, cast
 
-from devbridge.daemon.lifeline import (
+from devbridge.daemon.reconnect import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
     Arrivals,

@@ -22,9 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from devbridge.daemon import preload, report, secrets, succession
+from devbridge.daemon import handover, lines, preload, secrets
 from devbridge.daemon.bridge import Bridge
-from devbridge.daemon.crew import Crew, Member
 from devbridge.daemon.dispatch import Dispatcher
 from devbridge.daemon.events import (
     Broken,
@@ -51,17 +50,16 @@ from devbridge.daemon.events import (
     Waits,
     Withdrawn,
 )
+from devbridge.daemon.handover import LAST_QUESTIONS
 from devbridge.daemon.imports import Imports
 from devbridge.daemon.keeper import Keeper
-from devbridge.daemon.ledger import Change, LedgerError
 from devbridge.daemon.limits import is_short
-from devbridge.daemon.model import Failure, JobSpec, Modules
+from devbridge.daemon.narrator import Story
 from devbridge.daemon.output import MAX_LOG
+from devbridge.daemon.processes import Crew, Member
 from devbridge.daemon.recovery import recover
 from devbridge.daemon.reload import Saved, Sources, Watcher
 from devbridge.daemon.runtime_api import CredentialsProvider, RuntimeApi, WorkerAddress
-from devbridge.daemon.story import Story
-from devbridge.daemon.succession import LAST_QUESTIONS
 from devbridge.daemon.supervisor import SHUTDOWN_GRACE, Supervisor
 from devbridge.daemon.terminal import Style, Terminal
 from devbridge.daemon.weather import Weather, without
@@ -71,6 +69,8 @@ from devbridge.folders import STATE_DIR, in_words
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Reply, Run, Topics
 from devbridge.protocol.session import Deliver
+from devbridge.runs.ledger import Change, LedgerError
+from devbridge.runs.model import Failure, JobSpec, Modules
 from devbridge.transport.base import Transport
 
 SETTLED: Final = 1.0
@@ -304,13 +304,13 @@ class Daemon:
         """Once a newer daemon has the stage: hand over what has not started, and return when all
         that has started is over and nobody asks for it any more."""
         await self.bridge.taken_over.wait()
-        newer = succession.who(self.bridge.taken_over_by)
+        newer = handover.who(self.bridge.taken_over_by)
         waiting = self._supervisor.unstarted
         self.handle([Withdrawn(frozenset(waiting))])
         busy = not self._supervisor.idle
         rest = "; the runs that have started end here" if busy else ""
         self._terminal.line(self._style.bold(f"{newer} has taken this stage over{rest}"))
-        for change in await succession.hand_over(self.bridge, self._ledger, waiting, newer):
+        for change in await handover.hand_over(self.bridge, self._ledger, waiting, newer):
             if entry := self._ledger.get(change.job_id):
                 self._story.log_end(change, entry)
         if waiting:
@@ -426,7 +426,7 @@ class Daemon:
                 self._job_decided(job)
                 self._reloaded(job)
             case TriedAgain(job, pause):
-                self._terminal.line(report.tried_again(job, pause, self._style))
+                self._terminal.line(lines.tried_again(job, pause, self._style))
             case Waits():
                 self._story.waits(effect)
             case Short(reason):
@@ -550,7 +550,7 @@ class Daemon:
         member = self._crew.member(worker_id)
         if member is not None and name not in self._missed:
             self._missed.add(name)
-            member.capture.say(self._style.warn(report.missed(member.job, name)))
+            member.capture.say(self._style.warn(lines.missed(member.job, name)))
 
     def credentials_failed(self, worker_id: str, message: str) -> None:
         member = self._crew.member(worker_id)
@@ -576,7 +576,7 @@ class Daemon:
         if saved.app:
             self._app_saved.set()
         for job, path in saved.restless:
-            self._terminal.line(report.restless(job, path, self._settings.root, self._style))
+            self._terminal.line(lines.restless(job, path, self._settings.root, self._style))
         self._settling |= saved.settling
         if saved.settling:
             if self._settled is not None:
@@ -613,7 +613,7 @@ class Daemon:
         since = saved_at or tried_at
         if since is None:
             return
-        took = report.duration(time.monotonic() - since)
+        took = lines.duration(time.monotonic() - since)
         self._terminal.line(f"{self._style.good('Reloaded')} {job} in {took}")
         self._code_saved.set()
         if saved_at is not None and self._settings.rerun_on_save:

@@ -15,10 +15,8 @@ from devbridge.daemon.events import (
     Event,
     Requested,
 )
-from devbridge.daemon.ledger import Change, Entry, Ledger, NewRun
-from devbridge.daemon.model import JobSpec, State
+from devbridge.daemon.handover import is_handed_over
 from devbridge.daemon.output import log_path
-from devbridge.daemon.succession import is_handed_over
 from devbridge.protocol.codec import MAX_BODY
 from devbridge.protocol.messages import (
     NOBODY,
@@ -35,6 +33,8 @@ from devbridge.protocol.messages import (
     Status,
     StatusReply,
 )
+from devbridge.runs.ledger import Change, Entry, Ledger, NewRun
+from devbridge.runs.model import JobSpec, State
 
 MESSAGE_SHOWN: Final = 4096
 """Characters of an error's type and message that go over the bridge; the ledger has all."""

@@ -9,8 +9,8 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from devbridge.daemon.ledger import Change
-from devbridge.daemon.model import Exit, Failure, JobSpec
+from devbridge.runs.ledger import Change
+from devbridge.runs.model import Exit, Failure, JobSpec
 
 # --- events -------------------------------------------------------------------------------------
 

@@ -19,8 +19,8 @@ from itertools import count
 from pathlib import Path
 from typing import Final, Self
 
-from devbridge.daemon.ledger import Change, Entry, Ledger, LedgerError, NewRun, Written, check
-from devbridge.daemon.model import State
+from devbridge.runs.ledger import Change, Entry, Ledger, LedgerError, NewRun, Written, check
+from devbridge.runs.model import State
 
 RESERVE: Final = 256 * 1024
 """Bytes beside the ledger that are given up for the last ends when the daemon stops on a full

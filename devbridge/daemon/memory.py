@@ -13,8 +13,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from devbridge.daemon.model import Exit, Failure, JobSpec
-from runner import ends
+from devbridge.runs.model import Exit, Failure, JobSpec
+from runner import outcome
 
 _VMSTAT: Final = Path("/proc/vmstat")
 _OWN_GROUP: Final = Path("/proc/self/cgroup")
@@ -59,7 +59,7 @@ class OomKills:
 
     def _count(self) -> int:
         try:
-            found = ends.OOM_KILLS.search(self._source.read_bytes())
+            found = outcome.OOM_KILLS.search(self._source.read_bytes())
         except OSError:
             return 0
         return int(found[1]) if found else 0
@@ -83,5 +83,5 @@ def crash(exit_: Exit, *, out_of_memory: bool = False) -> Failure:
     `out_of_memory`: the kernel has killed a process because memory ran out.
     """
     status = (exit_.code or 0) if exit_.signal is None else -exit_.signal
-    told = ends.crash(status, out_of_memory=out_of_memory, remedy=_REMEDY)
+    told = outcome.crash(status, out_of_memory=out_of_memory, remedy=_REMEDY)
     return Failure(told.type, told.message)

@@ -18,7 +18,7 @@ from typing import Final
 
 from devbridge import printable
 from devbridge.config import rotated_log
-from devbridge.daemon import report
+from devbridge.daemon import lines
 from devbridge.daemon.terminal import Terminal
 
 CHUNK: Final = 256 * 1024
@@ -281,7 +281,7 @@ class Capture:
     def _tag(self) -> str:
         if self._began is None:
             return self._bar
-        return self._bar + report.elapsed(time.monotonic() - self._began)
+        return self._bar + lines.elapsed(time.monotonic() - self._began)
 
     def _show(self, text: str) -> None:
         if text:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from devbridge.daemon.events import Requested
-from devbridge.daemon.ledger import Change, Entry
-from devbridge.daemon.model import Failure, State
+from devbridge.runs.ledger import Change, Entry
+from devbridge.runs.model import Failure, State
 
 LOST = Failure("DaemonEnded", "devbridge dev ended while the job was running")
 

@@ -376,7 +376,7 @@ async def _changes(directories: list[Path], stop: asyncio.Event) -> AsyncIterato
         ):
             yield paths
         return
-    from watchfiles import awatch  # noqa: PLC0415 - needed only here, and it takes memory
+    from watchfiles import awatch  # needed only here, and it takes memory
 
     async for changes in awatch(
         *directories,

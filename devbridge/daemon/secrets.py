@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from devbridge.config import private_dir
-from devbridge.daemon.model import JobSpec
 from devbridge.errors import DevbridgeError
 from devbridge.resources import variable
+from devbridge.runs.model import JobSpec
 
 log = logging.getLogger(__name__)
 

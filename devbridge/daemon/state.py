@@ -10,9 +10,9 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from devbridge.daemon.events import Record
-from devbridge.daemon.ledger import Change
 from devbridge.daemon.mending import Mending
-from devbridge.daemon.model import Exit, Failure, JobSpec, State
+from devbridge.runs.ledger import Change
+from devbridge.runs.model import Exit, Failure, JobSpec, State
 
 
 class Why(enum.Enum):

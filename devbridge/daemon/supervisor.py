@@ -40,9 +40,9 @@ from devbridge.daemon.events import (
     Withdrawn,
 )
 from devbridge.daemon.memory import crash
-from devbridge.daemon.model import Exit, Failure, JobSpec, State
 from devbridge.daemon.state import JobState, RunState, Why, WorkerState, record
-from runner.ends import retry_delay
+from devbridge.runs.model import Exit, Failure, JobSpec, State
+from runner.outcome import retry_delay
 
 IDLE_DEATHS_UNTIL_BROKEN: Final = 3
 """Standbys that die this often in a row, without having been used, are not started again."""

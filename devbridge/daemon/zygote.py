@@ -23,7 +23,6 @@ from typing import Any, Final
 
 from devbridge.config import private_file
 from devbridge.daemon.limits import runner_command
-from devbridge.daemon.model import Exit, Modules
 from devbridge.daemon.preload import SDK
 from devbridge.daemon.workers import (
     FreshLauncher,
@@ -33,6 +32,7 @@ from devbridge.daemon.workers import (
     interpreter_error,
 )
 from devbridge.errors import InterpreterError
+from devbridge.runs.model import Exit, Modules
 from runner.warm import PREFIX as DATA
 
 log = logging.getLogger(__name__)

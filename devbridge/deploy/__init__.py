@@ -7,7 +7,7 @@ for with the others; `devbridge.deploy.remove` takes it away.
 from __future__ import annotations
 
 from devbridge.deploy.access import Access, OnProgress, Progress
-from devbridge.deploy.facade import (
+from devbridge.deploy.stage import (
     Deployed,
     check_naming,
     deploy,
@@ -20,8 +20,7 @@ from devbridge.deploy.facade import (
     stage_mode,
     synthesize,
 )
-from devbridge.deploy.load import load_app
-from devbridge.deploy.names import Mode
+from devbridge.names import Mode
 
 __all__ = [
     "Access",
@@ -34,7 +33,6 @@ __all__ = [
     "diff",
     "environment",
     "lacking",
-    "load_app",
     "outputs",
     "require_naming",
     "stack_values",

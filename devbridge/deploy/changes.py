@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from devbridge.deploy import names, statements
+from devbridge import names
+from devbridge.deploy import iam_diff
 
 Action = Literal["add", "change", "replace", "remove"]
 
@@ -171,8 +172,8 @@ def changes_of(
         goes = action in ("replace", "remove")
         granted: tuple[str, ...] = ()
         revoked: tuple[str, ...] = ()
-        if iam := kind in statements.IAM_TYPES:
-            granted, revoked = statements.compare(
+        if iam := kind in iam_diff.IAM_TYPES:
+            granted, revoked = iam_diff.compare(
                 None if action == "add" else was, None if action == "remove" else will_be
             )
         policy = "DeletionPolicy" if action == "remove" else "UpdateReplacePolicy"

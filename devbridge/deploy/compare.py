@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from devbridge.deploy import names
+from devbridge import names
 from devbridge.deploy.access import Access
 from devbridge.deploy.changes import Change, all_added, changes_of, difference
 from devbridge.deploy.execute import Pace, code_of, is_denied
@@ -47,7 +47,7 @@ def compare(
     if found is None:
         return Plan(stack, "", True, all_added(new, template.labels))
     check_owner(found, tags)
-    from botocore.exceptions import ClientError  # noqa: PLC0415
+    from botocore.exceptions import ClientError
 
     try:
         key = names.compared(tags["devbridge:app"], file_of(template))

@@ -18,7 +18,7 @@ def lost(cloud: Access, change: Change) -> str:
 
     What cannot be looked into is taken to have something.
     """
-    from botocore.exceptions import ClientError  # noqa: PLC0415
+    from botocore.exceptions import ClientError
 
     if not change.data or change.kept:
         return ""

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from devbridge.deploy import buckets, causes, names
+from devbridge import names
+from devbridge.deploy import buckets, remedies
 from devbridge.deploy.access import Access, OnProgress, Progress
 from devbridge.deploy.changes import BUCKET
 from devbridge.deploy.validation import failed_validations, refusal
@@ -105,7 +106,7 @@ def execute(
     raise DeployError(
         f"{cause.text}: {cause.type} {cause.status}: {cause.reason}",
         where=where,
-        remedy=causes.remedy(cause.type, cause.reason) + _afterwards(status),
+        remedy=remedies.remedy(cause.type, cause.reason) + _afterwards(status),
     )
 
 
@@ -116,7 +117,7 @@ def not_deleted(status: str, cause: Progress | None, stack_id: str) -> DeployErr
     return DeployError(
         f"the stack is {status}: {first}",
         where=stack_id,
-        remedy=causes.remedy(cause.type, cause.reason, again) if cause else again,
+        remedy=remedies.remedy(cause.type, cause.reason, again) if cause else again,
     )
 
 
@@ -214,7 +215,7 @@ def asking(cloud: Access) -> Iterator[None]:
         DeployError: AWS refused a call; its name and who asked are said.
         Overtaken: because another deployment has changed or removed the stack.
     """
-    from botocore.exceptions import ClientError  # noqa: PLC0415
+    from botocore.exceptions import ClientError
 
     try:
         with cloud.explained():

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from devbridge.build.broken import broken_asset
-from devbridge.build.python import Builder
-from devbridge.build.zips import Asset
+from devbridge import names
 from devbridge.constructs import App, Function
-from devbridge.deploy import names
 from devbridge.deploy.access import Access
 from devbridge.deploy.plan import find, is_unusable
 from devbridge.errors import BuildError, DevbridgeError, HandlerNotFound
+from devbridge.packing.broken import broken_asset
+from devbridge.packing.python import Builder
+from devbridge.packing.zips import Asset
 
 Broken = Callable[[Function, DevbridgeError, bool], None]
 """Told of a function, why it cannot be packed, and whether a version of it is deployed."""

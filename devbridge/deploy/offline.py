@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from devbridge.build.container import image_uri
-from devbridge.build.zips import Asset
+from devbridge import names
 from devbridge.constructs import App, Function, Job
-from devbridge.deploy import names
 from devbridge.deploy.access import Access
 from devbridge.deploy.package import is_tls
 from devbridge.deploy.synth import Assets, Settings, Template, synth
 from devbridge.errors import DevbridgeError, InvalidValue
+from devbridge.packing.container import image_uri
+from devbridge.packing.zips import Asset
 from devbridge.transport.base import Endpoint
 
 ACCOUNT: Final = "123456789012"

@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from devbridge.build.zips import Asset
-from devbridge.builds import RESULT_DAYS
-from devbridge.deploy import names
+from devbridge import names
 from devbridge.deploy.access import Access, OnProgress, Progress
 from devbridge.deploy.execute import code_of
 from devbridge.deploy.policies import document, dump, tls_only
 from devbridge.errors import DeployError
+from devbridge.packing.zips import Asset
+from devbridge.runs.codebuild import RESULT_DAYS
 
 _AT_ONCE: Final = 8
 """Uploads."""

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from devbridge.deploy import names, package
+from devbridge import names
+from devbridge.deploy import package
 from devbridge.deploy.access import Access, OnProgress, Progress
 from devbridge.deploy.changes import LABELS, QUEUE, TABLE, Action, Change, changes_of
 from devbridge.deploy.execute import (

@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from devbridge import names
 from devbridge.constructs import (
     Bindable,
     Bucket,
@@ -30,7 +31,6 @@ from devbridge.constructs import (
     Table,
     Topic,
 )
-from devbridge.deploy import names
 from devbridge.deploy.secrets import parameter
 
 Json = dict[str, Any]
@@ -209,14 +209,14 @@ def _resolved(found: re.Match[str]) -> str:
 
 def ref(title: str) -> Any:
     """A reference to a resource."""
-    import troposphere  # noqa: PLC0415
+    import troposphere
 
     return troposphere.Ref(title)
 
 
 def attribute(title: str, name: str) -> Any:
     """A reference to a resource's attribute."""
-    import troposphere  # noqa: PLC0415
+    import troposphere
 
     return troposphere.GetAtt(title, name)
 
@@ -228,7 +228,7 @@ def arn_of(title: str) -> Any:
 
 def sub(text: str) -> Any:
     """Text with ``${references}``."""
-    import troposphere  # noqa: PLC0415
+    import troposphere
 
     return troposphere.Sub(text)
 

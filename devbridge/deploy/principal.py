@@ -44,7 +44,7 @@ def trust(principal: str) -> dict[str, Any]:
 
 def trust_account() -> dict[str, Any]:
     """The trust policy statement that admits who is allowed to by a policy of their own."""
-    import troposphere  # noqa: PLC0415
+    import troposphere
 
     root = troposphere.Sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")
     return {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": root}}

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from devbridge.deploy import buckets, execute, names, secrets
+from devbridge import names
+from devbridge.deploy import buckets, execute, secrets
 from devbridge.deploy.access import Access, OnProgress, Progress
 from devbridge.deploy.changes import BUCKET, HOLDS_DATA, QUEUE, TABLE, is_kept, labels_of
 from devbridge.deploy.plan import check_owner, deployed_template, find
@@ -226,7 +227,7 @@ def _key(resource: Resource) -> tuple[str, str]:
 
 
 def _exists(cloud: Access, kind: str, name: str) -> bool:
-    from botocore.exceptions import ClientError  # noqa: PLC0415
+    from botocore.exceptions import ClientError
 
     try:
         if kind == TABLE:
@@ -257,7 +258,7 @@ def _delete(cloud: Access, resource: Resource, on_progress: OnProgress) -> bool:
     }
     if resource.type not in deleters:
         return False
-    from botocore.exceptions import ClientError  # noqa: PLC0415
+    from botocore.exceptions import ClientError
 
     try:
         deleters[resource.type]()

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from devbridge.deploy import causes
+from devbridge.deploy import remedies
 from devbridge.deploy.access import Access
 from devbridge.errors import DeployError
 
@@ -41,7 +41,7 @@ def failed_validations(
 
     None: CloudFormation does not tell who asks.
     """
-    from botocore.exceptions import ClientError  # noqa: PLC0415
+    from botocore.exceptions import ClientError
 
     client = cloud.client("cloudformation")
     if not hasattr(client, "describe_events"):  # an older boto3
@@ -104,7 +104,9 @@ def refusal(
         return DeployError(what, where=where, remedy=remedy)
     said = [_said(each, labels) for each in found]
     first = found[0]
-    remedy = causes.remedy(first.type, f"{first.reason} {first.path.rpartition('/Properties/')[2]}")
+    remedy = remedies.remedy(
+        first.type, f"{first.reason} {first.path.rpartition('/Properties/')[2]}"
+    )
     return DeployError("; ".join(said), where=where, remedy=remedy + afterwards)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from devbridge.constructs import App
 from devbridge.errors import DevbridgeError
-from devbridge.types.asking import JobTypes
+from devbridge.types.probe import JobTypes
 from devbridge.types.stubs import FOLDER, MARK, stubs
 
 

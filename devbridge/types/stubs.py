@@ -20,7 +20,7 @@ from devbridge import job as job_module
 from devbridge import resources as resources_module
 from devbridge.constructs import App, Job
 from devbridge.types.annotations import Annotations, docstring, names, pascal
-from devbridge.types.asking import Instance, JobTypes
+from devbridge.types.probe import Instance, JobTypes
 from devbridge.types.resources import KINDS, bound_class, bound_names
 
 FOLDER: Final = "typings"

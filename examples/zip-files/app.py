@@ -7,7 +7,7 @@ from devbridge import Api, App, Bucket, Config, Job, Table
 
 def keep_a_week(bucket: Any) -> None:
     """The bucket's own troposphere resource: whatever CloudFormation knows can be set on it."""
-    from troposphere import s3  # noqa: PLC0415 - slow, and app.py is loaded often
+    from troposphere import s3  # slow, and app.py is loaded often
 
     week = s3.LifecycleRule(Status="Enabled", ExpirationInDays=7)
     bucket.LifecycleConfiguration = s3.LifecycleConfiguration(Rules=[week])

@@ -16,9 +16,10 @@ from devbridge.cli.broken import Broken
 from devbridge.cli.consent import Consent
 from devbridge.cloud.session import Cloud
 from devbridge.config import Config
+from devbridge.constructs.load import load_app
 from devbridge.daemon.lock import only_one
-from devbridge.daemon.model import JobSpec
-from devbridge.deploy import Deployed, load_app
+from devbridge.deploy import Deployed
+from devbridge.runs.model import JobSpec
 from devbridge.transport import mqtt
 from devbridge.transport.base import Endpoint
 from tests.chaos.plan import JOBS, KEEP_ALIVE, STAGE

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from devbridge.daemon.model import State
 from devbridge.protocol import codec
+from devbridge.runs.model import State
 from tests.chaos.plan import APP, JOBS, STAGE, Order
 from tests.chaos.stage import Fault, Files
 

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import psutil
 
-from devbridge.cloud.ports import free_port
+from devbridge.emulator.ports import free_port
 from tests.chaos.plan import GRACE, STAGE, Order
 from tests.chaos.proxy import Proxy
 from tests.integration.brokers import Broker, start_mosquitto

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from devbridge.daemon.environment import inherited
 from devbridge.daemon.limits import RUNNER
 from devbridge.daemon.workers import FreshLauncher, Launcher
 from devbridge.daemon.zygote import ZygoteLauncher
+from devbridge.environment import inherited
 from runner.build import EXPORTS
 from tests.corpus import facts
 from tests.corpus.libraries import Library

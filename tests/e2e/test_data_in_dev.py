@@ -59,7 +59,7 @@ def save(app: Path, text: str) -> None:
 
 def items(app: Path) -> int:
     """In all tables that there are. Asked as the embedded cloud's root."""
-    from tests.e2e.dev_process import client  # noqa: PLC0415
+    from tests.e2e.dev_process import client
 
     dynamodb = client(app, "dynamodb")
     names = dynamodb.list_tables()["TableNames"]

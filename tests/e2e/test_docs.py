@@ -185,7 +185,7 @@ def test_the_error_of_the_page_is_the_one_that_run_raises(photos: Path) -> None:
     call = next(line for line in TYPED.splitlines() if line.startswith("`Job.resize.run("))
     code = (
         "from pathlib import Path; import json, sys\n"
-        "from devbridge.deploy import load_app\n"
+        "from devbridge.constructs.load import load_app\n"
         "from devbridge.types import probe, schemas\n"
         "found = schemas(probe(load_app(Path()), Path(sys.executable)))\n"
         f"Path({str(schemas)!r}).write_text(json.dumps(found))\n"

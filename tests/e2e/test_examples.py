@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.cloud.ports import free_port
+from devbridge.emulator.ports import free_port
 from tests.e2e.dev_process import DevProcess, client, processes_of, run
 from tests.e2e.readme import Step, Terminal, outputs
 

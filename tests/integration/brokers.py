@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.cloud.install import install
-from devbridge.cloud.ports import free_port
+from devbridge.emulator.install import install
+from devbridge.emulator.ports import free_port
 
 HOST = "a1b2c3-ats.iot.us-east-1.amazonaws.com"
 _DEADLINE = 20.0

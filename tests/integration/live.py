@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from devbridge.daemon.daemon import Daemon, Settings
-from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.keeper import Keeper, keep
-from devbridge.daemon.ledger import Entry
-from devbridge.daemon.model import JobSpec
 from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.workers import FreshLauncher, Launcher
 from devbridge.daemon.zygote import ZygoteLauncher
+from devbridge.environment import worker_environment
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Topics
+from devbridge.runs.ledger import Entry
+from devbridge.runs.model import JobSpec
 from devbridge.testing import MemoryBroker, MemoryTransport
 
 DEADLINE = 30.0

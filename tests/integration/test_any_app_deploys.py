@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from devbridge import deploy as deployment
+from devbridge import names
 from devbridge.cloud.session import Cloud
-from devbridge.deploy import Deployed, Mode, Progress, names, secrets
+from devbridge.deploy import Deployed, Mode, Progress, secrets
 from devbridge.deploy.remove import remove
 from tests.apps import EVERYTHING, IMPORTS, KEY, load
 
@@ -703,8 +704,8 @@ OPTIONS: dict[str, tuple[str, str, str, Look, Any]] = {
 
 def source(cloud: Cloud) -> list[str]:
     """The files of job j's source."""
-    import io  # noqa: PLC0415
-    import zipfile  # noqa: PLC0415
+    import io
+    import zipfile
 
     where, _, key = project("source", "location")(cloud).partition("/")
     body = cloud.client("s3").get_object(Bucket=where, Key=key)["Body"].read()

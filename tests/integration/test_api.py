@@ -19,7 +19,7 @@ from joserfc.jwk import RSAKey
 
 from devbridge import deploy as deployment
 from devbridge.cloud.session import Cloud
-from devbridge.deploy import load_app
+from devbridge.constructs.load import load_app
 
 APP = """\
 from devbridge import Api, App, JwtAuthorizer, LambdaAuthorizer, RouteTo

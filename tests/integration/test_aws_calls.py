@@ -26,20 +26,20 @@ from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
 from devbridge import deploy as deployment
-from devbridge import job
-from devbridge.build.container import build_image, delete_repository
-from devbridge.builds import Builds
+from devbridge import job, names
 from devbridge.cli.build_logs import Stream
 from devbridge.cli.doctor import check_permissions
 from devbridge.cloud.session import Clients, Cloud, connect
 from devbridge.config import Config
 from devbridge.constructs import App, Job
 from devbridge.daemon.credentials import RoleCredentials
-from devbridge.deploy import Mode, compare, names, package, secrets
+from devbridge.deploy import Mode, compare, package, secrets
 from devbridge.deploy.principal import trusted_principal
 from devbridge.deploy.remove import remove
 from devbridge.deploy.validation import failed_validations
+from devbridge.packing.container import build_image, delete_repository
 from devbridge.protocol.codec import job_id as key_id
+from devbridge.runs.codebuild import Builds
 from tests.apps import EVERYTHING, IMPORTS, load
 from tests.integration.test_any_app_deploys import fast
 from tests.unit.deploy.test_any_app import made
@@ -411,7 +411,7 @@ def test_no_call_is_in_the_code_that_is_not_in_the_list() -> None:
         if xform_name(operation) not in ("publish", "scan")  # words of other things as well
     }
     for path in sorted((ROOT / "devbridge").rglob("*.py")):
-        if "cloud/codebuild" in path.as_posix() or "templates" in path.parts:
+        if "emulator/codebuild" in path.as_posix() or "templates" in path.parts:
             continue  # it stands in for AWS; it is an app's
         for node in ast.walk(ast.parse(path.read_text())):
             name = ""
@@ -428,7 +428,7 @@ def permissions() -> dict[str, list[str]]:
     CloudFormation acts with the developer's credentials: what it needs for each resource is in the
     schemas of its registry, as far as they say it.
     """
-    from cfnlint.schema import PROVIDER_SCHEMA_MANAGER as SCHEMAS  # noqa: PLC0415
+    from cfnlint.schema import PROVIDER_SCHEMA_MANAGER as SCHEMAS
 
     own = {
         action

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from devbridge.cli import main
 from devbridge.cloud.session import Cloud
 from devbridge.config import Config
-from devbridge.deploy import deploy, load_app
+from devbridge.constructs.load import load_app
+from devbridge.deploy import deploy
 from devbridge.deploy.secrets import set_secret
 
 APP = """

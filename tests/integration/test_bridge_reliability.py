@@ -20,16 +20,16 @@ from typing import Any
 
 import pytest
 
-from devbridge.cloud.ports import free_port
 from devbridge.daemon import bridge as bridge_module
-from devbridge.daemon import lifeline, succession
+from devbridge.daemon import handover, reconnect
 from devbridge.daemon.bridge import Bridge
 from devbridge.daemon.dispatch import Dispatcher
-from devbridge.daemon.ledger import Change, Ledger
-from devbridge.daemon.model import JobSpec, State
+from devbridge.emulator.ports import free_port
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Run, Topics
 from devbridge.protocol.session import Deliver, frames
+from devbridge.runs.ledger import Change, Ledger
+from devbridge.runs.model import JobSpec, State
 from devbridge.transport import mqtt, mqtt_sync
 from devbridge.transport.base import Delivery, Endpoint
 from devbridge.transport.mqtt import MqttTransport
@@ -408,7 +408,7 @@ async def test_a_process_that_was_stopped_and_goes_on_finds_its_dead_connection(
         proxy.stall()
         run = a_run()
         await send(broker.port, topics, run)
-        await asyncio.sleep(lifeline.NAP + bridge_module.PROBE / 2)  # this is how long it sleeps
+        await asyncio.sleep(reconnect.NAP + bridge_module.PROBE / 2)  # this is how long it sleeps
         process.send_signal(signal.SIGCONT)
         await read_until("connection lost: no answer to a ping in 5 s")
         await read_until(f"request {run.job_id}")
@@ -433,10 +433,10 @@ async def test_the_newer_of_two_daemons_gets_the_stage_and_what_had_not_started(
         older.ledger.record(Change(job_id=started, state=State.RUNNING, at=time.time()))
     newer = await make(broker.port, "newer", user="bob").start()
     await asyncio.wait_for(older.bridge.taken_over.wait(), DEADLINE)
-    who = succession.who(older.bridge.taken_over_by)
+    who = handover.who(older.bridge.taken_over_by)
     assert who == "bob@laptop (pid 1)"
     await asyncio.wait_for(
-        succession.hand_over(older.bridge, older.ledger, older.arrived[1:], who), DEADLINE
+        handover.hand_over(older.bridge, older.ledger, older.arrived[1:], who), DEADLINE
     )
     assert await newer.entered(2) == older.arrived[1:]
     assert newer.ledger.payload(runs[1].job_id) == runs[1].payload
@@ -444,7 +444,7 @@ async def test_the_newer_of_two_daemons_gets_the_stage_and_what_had_not_started(
     given = older.ledger.get(runs[1].job_id)
     assert given is not None
     assert given.state is State.CANCELLED
-    assert succession.is_handed_over(given)
+    assert handover.is_handed_over(given)
     await send(broker.port, topics, last := a_run())
     await newer.until(lambda: last.job_id in newer.arrived)
     assert last.job_id not in older.arrived

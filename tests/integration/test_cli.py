@@ -12,11 +12,12 @@ from click.testing import CliRunner, Result
 
 from devbridge import errors
 from devbridge.cli import main
-from devbridge.cloud.embedded import Running, attach
 from devbridge.cloud.session import Cloud
 from devbridge.config import Config
+from devbridge.constructs.load import load_app
 from devbridge.daemon.lock import only_one
-from devbridge.deploy import deploy, load_app
+from devbridge.deploy import deploy
+from devbridge.emulator.embedded import Running, attach
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "factorial"
 

@@ -15,9 +15,9 @@ import pytest
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import ClientError
 
-from devbridge.cloud.embedded import Running, open_cloud
 from devbridge.cloud.session import Cloud, connect
 from devbridge.config import Config
+from devbridge.emulator.embedded import Running, open_cloud
 from tests.clients import reset, root_client
 from tests.waiting import eventually, gone, text_of
 

@@ -147,7 +147,7 @@ class Expired:
         return "run aws sso login"
 
     def renew(self) -> None:
-        from devbridge.errors import CredentialsError  # noqa: PLC0415
+        from devbridge.errors import CredentialsError
 
         if self.sts.expired:
             raise CredentialsError("expired", remedy=self.how_to_renew())

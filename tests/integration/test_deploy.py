@@ -18,13 +18,15 @@ import pytest
 from botocore.exceptions import ClientError
 
 from devbridge import deploy as deployment
-from devbridge.build.zips import Asset
+from devbridge import names
 from devbridge.cloud.session import Cloud
-from devbridge.deploy import Deployed, Progress, load_app, names, secrets
+from devbridge.constructs.load import load_app
+from devbridge.deploy import Deployed, Progress, secrets
 from devbridge.deploy.package import ensure_bucket, upload
 from devbridge.deploy.plan import Plan, describe
 from devbridge.deploy.remove import remove
 from devbridge.errors import DeployError, NotDeployed
+from devbridge.packing.zips import Asset
 
 PYTHON = Path(sys.executable)
 APP = """\

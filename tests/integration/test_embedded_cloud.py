@@ -22,10 +22,12 @@ import psutil
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from devbridge.cloud import embedded as module
-from devbridge.cloud import install as installation
-from devbridge.cloud import ports
-from devbridge.cloud.embedded import (
+from devbridge.cloud.session import connect
+from devbridge.config import Config
+from devbridge.emulator import embedded as module
+from devbridge.emulator import install as installation
+from devbridge.emulator import ports
+from devbridge.emulator.embedded import (
     EmbeddedCloud,
     Running,
     attach,
@@ -34,9 +36,7 @@ from devbridge.cloud.embedded import (
     start_detached,
     stop_running,
 )
-from devbridge.cloud.session import connect
-from devbridge.cloud.users import users_of
-from devbridge.config import Config
+from devbridge.emulator.users import users_of
 from devbridge.errors import EmbeddedCloudFailed, PortTaken
 from devbridge.transport import sigv4
 from tests.waiting import eventually, gone
@@ -279,7 +279,7 @@ def test_each_user_is_named_until_it_has_gone(
 USER = """
 import signal, sys
 from pathlib import Path
-from devbridge.cloud.embedded import open_cloud
+from devbridge.emulator.embedded import open_cloud
 from devbridge.config import Config
 config = Config(root=Path(sys.argv[1]), stage="test", python=Path(sys.executable))
 cloud = open_cloud(config, lambda line: None)
@@ -393,7 +393,7 @@ def test_it_does_not_outlive_a_parent_that_is_killed_and_saves_its_state(
     script = f"""
 import signal, sys
 from pathlib import Path
-from devbridge.cloud.embedded import open_cloud
+from devbridge.emulator.embedded import open_cloud
 from devbridge.config import Config
 config = Config(root=Path({str(tmp_path)!r}), stage="test", python=Path(sys.executable))
 cloud = open_cloud(config, lambda line: None)
@@ -508,7 +508,7 @@ def detached(make_config: MakeConfig) -> Iterator[Callable[..., Running]]:
 SCRIPT = """
 import sys
 from pathlib import Path
-from devbridge.cloud.embedded import start_detached
+from devbridge.emulator.embedded import start_detached
 from devbridge.config import Config
 config = Config(root=Path(sys.argv[1]), stage="test", python=Path(sys.executable))
 print(start_detached(config, lambda line: None).pid, flush=True)

@@ -16,15 +16,15 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from devbridge.build.environment import files_for, own
-from devbridge.build.pip import Target
-from devbridge.build.python import Builder
-from devbridge.build.reached import Asked, ask
-from devbridge.cloud.install import cache_dir
 from devbridge.constructs import Api, Function, Job
-from devbridge.deploy import load_app
+from devbridge.constructs.load import load_app
+from devbridge.emulator.install import cache_dir
 from devbridge.errors import PayloadInvalid, UnknownRun
 from devbridge.job import BoundJob, JobRun, JobStatus
+from devbridge.packing.environment import files_for, own
+from devbridge.packing.pip import Target
+from devbridge.packing.python import Builder
+from devbridge.packing.reached import Asked, ask
 from tests.integration.example import EXAMPLES, modules_of
 
 EXAMPLE = EXAMPLES / "etl"

@@ -15,7 +15,7 @@ import pytest
 from moto import mock_aws
 
 from devbridge.constructs import Api, Job, Table
-from devbridge.deploy import load_app
+from devbridge.constructs.load import load_app
 from devbridge.errors import PayloadInvalid
 from devbridge.job import BoundJob, JobRun
 

@@ -20,7 +20,7 @@ from moto import mock_aws
 from moto.ses.models import ses_backends
 
 from devbridge.constructs import Api, Bucket, Job
-from devbridge.deploy import load_app
+from devbridge.constructs.load import load_app
 from devbridge.job import BoundJob, JobRun
 from tests.integration.example import EXAMPLES, modules_of
 
@@ -92,7 +92,7 @@ def test_the_app_lets_only_its_job_send_mail_and_pages_call_its_api() -> None:
 
 
 def test_the_escape_hatch_has_the_zips_deleted_after_a_week() -> None:
-    from troposphere import s3  # noqa: PLC0415
+    from troposphere import s3
 
     (zips,) = (each for each in load_app(EXAMPLE).of_type(Bucket) if each.transform)
     resource = s3.Bucket("Zips")

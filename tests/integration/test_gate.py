@@ -27,10 +27,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config as ClientConfig
 from botocore.credentials import Credentials
 
-from devbridge.cloud import embedded, keys
-from devbridge.cloud.embedded import Running, embedded_cloud
-from devbridge.cloud.ports import free_port
 from devbridge.config import Config
+from devbridge.emulator import embedded, keys
+from devbridge.emulator.embedded import Running, embedded_cloud
+from devbridge.emulator.ports import free_port
 from devbridge.transport import sigv4
 from devbridge.transport.base import AwsCredentials, Endpoint
 from tests.clients import administer, reset, root_client, signed_headers

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import pytest
 
-from devbridge.cloud.ports import free_port
+from devbridge.emulator.ports import free_port
 from devbridge.errors import BrokerRefused, BrokerUnreachable, CredentialsError
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Run

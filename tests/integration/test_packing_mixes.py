@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 
 import runner
-from devbridge.build.python import Builder
-from devbridge.cloud.codebuild.runtimes import interpreter
 from devbridge.constructs import App, Job
 from devbridge.constructs.app import loading
+from devbridge.emulator.codebuild.runtimes import interpreter
+from devbridge.packing.python import Builder
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 BARE = Path(getattr(sys, "_base_executable", sys.executable))

@@ -16,15 +16,16 @@ from click.testing import CliRunner, Result
 from devbridge.cli import LazyGroup
 from devbridge.cli.deploy import deploy as deploy_command
 from devbridge.cli.diff import diff as diff_command
-from devbridge.cloud.embedded import Running
 from devbridge.cloud.session import Cloud
-from devbridge.deploy import deploy, load_app, secrets
+from devbridge.constructs.load import load_app
+from devbridge.deploy import deploy, secrets
 from devbridge.deploy.access import Progress
 from devbridge.deploy.changes import Change
 from devbridge.deploy.execute import execute
 from devbridge.deploy.plan import Plan, describe, discard, lines, plan
 from devbridge.deploy.remove import Removed, inventory, remove
 from devbridge.deploy.synth import Template
+from devbridge.emulator.embedded import Running
 from devbridge.errors import EXIT_ERROR, EXIT_NOT_CONFIRMED, DeployError
 
 STACK = "devbridge-demo--prod-"

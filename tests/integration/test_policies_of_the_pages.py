@@ -21,17 +21,17 @@ import pytest
 from botocore.exceptions import ClientError
 
 from devbridge import deploy as deployment
-from devbridge import job
-from devbridge.builds import Builds
-from devbridge.cloud.embedded import Running
+from devbridge import job, names
 from devbridge.cloud.session import Clients, Cloud, connect
 from devbridge.config import Config
-from devbridge.deploy import Progress, names, secrets
+from devbridge.deploy import Progress, secrets
 from devbridge.deploy import plan as planning
 from devbridge.deploy.plan import Plan
 from devbridge.deploy.remove import remove
+from devbridge.emulator.embedded import Running
 from devbridge.errors import DeployError
 from devbridge.protocol.messages import Topics
+from devbridge.runs.codebuild import Builds
 from tests.apps import IMPORTS, load
 from tests.clients import reset
 from tests.integration.test_any_app_deploys import fast

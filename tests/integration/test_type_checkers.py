@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import devbridge
-from devbridge.deploy.load import load_app
+from devbridge.constructs.load import load_app
 from devbridge.types import probe, write
 
 FILES = {

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from devbridge.daemon.environment import inherited
 from devbridge.daemon.limits import RUNNER
 from devbridge.daemon.workers import FreshLauncher, Launcher
 from devbridge.daemon.zygote import ZygoteLauncher
+from devbridge.environment import inherited
 from tests.integration.test_worker_processes import Credentials
 from tests.integration.workers import PYTHON, bench, developer
 

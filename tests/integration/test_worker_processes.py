@@ -13,10 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from devbridge.daemon.environment import inherited
-from devbridge.daemon.model import Exit
 from devbridge.daemon.workers import FreshLauncher, Launcher
 from devbridge.daemon.zygote import ZygoteLauncher
+from devbridge.environment import inherited
+from devbridge.runs.model import Exit
 from tests.integration.workers import PYTHON, Bench, bench, developer
 
 _LAUNCHERS = [
@@ -435,7 +435,7 @@ async def test_workers_end_when_the_daemon_is_killed(tmp_path: Path) -> None:
 _DAEMON = """
 import asyncio, os, sys
 from pathlib import Path
-from devbridge.daemon.environment import inherited
+from devbridge.environment import inherited
 from devbridge.daemon.workers import FreshLauncher
 from devbridge.daemon.zygote import ZygoteLauncher
 from tests.integration.workers import bench, developer, PYTHON

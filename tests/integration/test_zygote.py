@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from devbridge.daemon.environment import inherited
-from devbridge.daemon.model import Exit
 from devbridge.daemon.zygote import ZygoteLauncher
+from devbridge.environment import inherited
+from devbridge.runs.model import Exit
 from tests.integration.test_worker_processes import Credentials
 from tests.integration.workers import PYTHON, Bench, bench, developer
 

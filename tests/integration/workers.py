@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from devbridge.daemon.environment import worker_environment
-from devbridge.daemon.model import Exit, Failure, Invocation, JobSpec, Modules
 from devbridge.daemon.runtime_api import RuntimeApi
 from devbridge.daemon.workers import Launcher, Process, WorkerSpec
+from devbridge.environment import worker_environment
+from devbridge.runs.model import Exit, Failure, Invocation, JobSpec, Modules
 
 PYTHON = Path(sys.executable)
 DEADLINE = 30.0

@@ -23,12 +23,12 @@ import devbridge
 from devbridge.cli.wait import EXIT_CODES
 from devbridge.constructs import App, Construct, Job, Queue, values
 from devbridge.constructs.app import loading
+from devbridge.constructs.load import load_app
 from devbridge.constructs.runtimes import FUNCTIONS, JOBS
 from devbridge.deploy import package
 from devbridge.deploy.changes import all_added
-from devbridge.deploy.load import load_app
+from devbridge.deploy.iam_diff import compare
 from devbridge.deploy.policies import grants
-from devbridge.deploy.statements import compare
 from devbridge.deploy.synth.jobs import _COMPUTE
 from devbridge.errors import InvalidValue
 from devbridge.types import probe
@@ -415,7 +415,7 @@ def plain(value: Any) -> Any:
 
 
 def test_the_table_of_names_is_what_a_process_gets(everything: App) -> None:
-    from devbridge.deploy.synth import bound_variables  # noqa: PLC0415
+    from devbridge.deploy.synth import bound_variables
 
     job = next(job for job in everything.of_type(Job) if job.name == "binds")
     table = rows(BINDING, "bound", "at run time (`devbridge.resources`)", "environment variable")

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from devbridge import errors
 from devbridge.cli import COMMANDS, main
-from devbridge.cloud.install import cache_dir
 from devbridge.config import load_config
+from devbridge.emulator.install import cache_dir
 from devbridge.errors import EXIT_NOT_WRITTEN, FolderError
 from devbridge.folders import explained, home, refuse_foreign
 

@@ -35,7 +35,7 @@ from devbridge.errors import (
     UnknownRun,
 )
 from devbridge.job import Job, JobCancellation, JobRun, JobStatus, job_handler
-from devbridge.payloads import dump
+from devbridge.payload.encode import dump
 
 FUNCTION = "demo_dev_factorial-invoker"
 

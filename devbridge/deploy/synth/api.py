@@ -6,8 +6,8 @@ import hashlib
 import json
 from typing import Any, Final
 
+from devbridge import names
 from devbridge.constructs import Api, Cors, Function, JwtAuthorizer
-from devbridge.deploy import names
 from devbridge.deploy.policies import arn, arn_of, attribute, ref, sub
 from devbridge.deploy.synth.stack import Stack
 
@@ -33,7 +33,7 @@ _ACCESS_LOG: Final = json.dumps(
 
 
 def add_api(stack: Stack, api: Api) -> None:
-    from troposphere import apigatewayv2  # noqa: PLC0415
+    from troposphere import apigatewayv2
 
     label = str(api)
     resource = apigatewayv2.Api(
@@ -106,7 +106,7 @@ def _functions(api: Api) -> list[Function]:
 
 
 def _add_permission(stack: Stack, api: Api, function: Function) -> None:
-    from troposphere import awslambda  # noqa: PLC0415
+    from troposphere import awslambda
 
     title, target = names.logical(api), names.logical(function)
     permission = awslambda.Permission(
@@ -120,7 +120,7 @@ def _add_permission(stack: Stack, api: Api, function: Function) -> None:
 
 
 def _add_integration(stack: Stack, api: Api, function: Function) -> str:
-    from troposphere import apigatewayv2  # noqa: PLC0415
+    from troposphere import apigatewayv2
 
     title, target = names.logical(api), names.logical(function)
     integration = apigatewayv2.Integration(
@@ -134,7 +134,7 @@ def _add_integration(stack: Stack, api: Api, function: Function) -> str:
 
 
 def _add_authorizer(stack: Stack, api: Api, name: str) -> str:
-    from troposphere import apigatewayv2  # noqa: PLC0415
+    from troposphere import apigatewayv2
 
     title, authorizer = names.logical(api), api.authorizers[name]
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
@@ -161,7 +161,7 @@ def _add_authorizer(stack: Stack, api: Api, name: str) -> str:
 
 
 def _cors(cors: Cors) -> Any:
-    from troposphere import apigatewayv2  # noqa: PLC0415
+    from troposphere import apigatewayv2
 
     made = apigatewayv2.Cors(
         AllowOrigins=list(cors.allow_origins),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from devbridge import names
 from devbridge.constructs import Bucket, Queue, Table, Topic
-from devbridge.deploy import names
 from devbridge.deploy.changes import references
 from devbridge.deploy.policies import Json, arn_of, document, ref, sub, tls_only
 from devbridge.deploy.synth.stack import Stack, is_kept, keep
@@ -25,7 +25,7 @@ _OWNER_MAY: Final = (
 
 
 def add_table(stack: Stack, table: Table) -> None:
-    from troposphere import dynamodb  # noqa: PLC0415
+    from troposphere import dynamodb
 
     keys = [key for key in (table.partition_key, table.sort_key) if key]
     resource = dynamodb.Table(
@@ -56,7 +56,7 @@ def add_table(stack: Stack, table: Table) -> None:
 
 
 def add_bucket(stack: Stack, bucket: Bucket) -> None:
-    from troposphere import s3  # noqa: PLC0415
+    from troposphere import s3
 
     resource = s3.Bucket(
         names.logical(bucket),
@@ -89,7 +89,7 @@ def add_bucket(stack: Stack, bucket: Bucket) -> None:
 
 
 def _encryption(key: str | None) -> Any:
-    from troposphere import s3  # noqa: PLC0415
+    from troposphere import s3
 
     if key is None:
         default = s3.ServerSideEncryptionByDefault(SSEAlgorithm="AES256")
@@ -108,7 +108,7 @@ def _has_policy(stack: Stack, title: str, *kinds: str) -> bool:
 
 
 def add_queue(stack: Stack, queue: Queue) -> None:
-    from troposphere import sqs  # noqa: PLC0415
+    from troposphere import sqs
 
     resource = sqs.Queue(
         names.logical(queue),
@@ -141,7 +141,7 @@ def add_queue(stack: Stack, queue: Queue) -> None:
 
 
 def add_topic(stack: Stack, topic: Topic) -> None:
-    from troposphere import sns  # noqa: PLC0415
+    from troposphere import sns
 
     resource = sns.Topic(names.logical(topic))
     if topic.fifo:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 
+from devbridge import names
 from devbridge.constructs import Function
-from devbridge.deploy import names
 from devbridge.deploy.policies import Json, allow, arn_of, grants, logs_of, permitted, ref
 from devbridge.deploy.principal import trust
 from devbridge.deploy.synth.stack import Stack, checked_environment
 
 
 def add_function(stack: Stack, function: Function) -> None:
-    from troposphere import awslambda  # noqa: PLC0415
+    from troposphere import awslambda
 
     name = names.function(function, stack.stage)
     log_group = stack.log_group(function, f"/aws/lambda/{name}")

@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from devbridge import names
 from devbridge.constructs import Job
-from devbridge.deploy import names
 from devbridge.deploy.policies import (
     KEY_USE,
     Json,
@@ -31,7 +31,7 @@ from devbridge.deploy.synth.buildspecs import (
 from devbridge.deploy.synth.stack import Settings, Stack, checked_environment
 from devbridge.deploy.synth.variables import job_variables
 from devbridge.protocol.messages import Topics
-from runner.ends import retry_delay
+from runner.outcome import retry_delay
 
 PACKAGES: Final = "packages"
 """The identifier of the source with what a job imports: the runner looks for it."""
@@ -104,7 +104,7 @@ def add_jobs(stack: Stack, jobs: Sequence[Job]) -> None:
 
 
 def _add_project(stack: Stack, job: Job) -> None:
-    from troposphere import codebuild  # noqa: PLC0415
+    from troposphere import codebuild
 
     settings, name = stack.settings, names.project(job, stack.stage)
     real = has_project(job, settings)
@@ -178,7 +178,7 @@ def _add_project(stack: Stack, job: Job) -> None:
 
 def _pin(stack: Stack, job: Job, project: Any) -> None:
     """Have builds start from the verified versions, whatever is written over the zips later."""
-    from troposphere import codebuild  # noqa: PLC0415
+    from troposphere import codebuild
 
     if job.container or not has_project(job, stack.settings):
         return
@@ -360,7 +360,7 @@ def _keys(jobs: Sequence[Job]) -> list[Json]:
 
 
 def _add_invoker(stack: Stack, job: Job) -> None:
-    from troposphere import awslambda  # noqa: PLC0415
+    from troposphere import awslambda
 
     settings, deployed = stack.settings, has_invoker(job, stack.settings)
     environment: dict[str, str] = {

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from devbridge import names
 from devbridge.constructs import App, Bindable, Construct, Function, Job, Where
 from devbridge.constructs.values import ENVIRONMENT_LIMIT
-from devbridge.deploy import names
 from devbridge.deploy.changes import references
 from devbridge.deploy.policies import Json, arn_of, document, dump, grants, ref, split
 from devbridge.deploy.principal import trust, trust_account
@@ -45,7 +45,7 @@ class Assets:
 
     def code(self, key: str) -> Any:
         """The code of a Lambda function."""
-        from troposphere import awslambda  # noqa: PLC0415
+        from troposphere import awslambda
 
         code = awslambda.Code(S3Bucket=self.bucket, S3Key=key)
         if version := self.versions.get(key):
@@ -86,7 +86,7 @@ class Stack:
     """A template in the making."""
 
     def __init__(self, app: App, settings: Settings, assets: Assets) -> None:
-        import troposphere  # noqa: PLC0415
+        import troposphere
 
         self.app = app
         self.settings = settings
@@ -153,7 +153,7 @@ class Stack:
         self.add(label, resource, tags={}, where=where)
 
     def _tag(self, resource: Any, tags: Mapping[str, str]) -> None:
-        import troposphere  # noqa: PLC0415
+        import troposphere
 
         if not tags or "Tags" not in resource.props:
             return
@@ -165,7 +165,7 @@ class Stack:
         self._output(name, text, value)
 
     def _output(self, name: str, description: str, value: Any) -> None:
-        import troposphere  # noqa: PLC0415
+        import troposphere
 
         if other := self.made.outputs.get(name):
             raise self._taken(description, f"the output {name!r}", other.Description)
@@ -224,7 +224,7 @@ class Stack:
 
         What does not fit into it goes into policies of their own.
         """
-        from troposphere import iam  # noqa: PLC0415
+        from troposphere import iam
 
         path = names.path(self.app.name, self.stage)
         role = iam.Role(title, AssumeRolePolicyDocument=document(trusted), Path=path)
@@ -279,7 +279,7 @@ class Stack:
         tags: Mapping[str, str] | None = None,
     ) -> str:
         """Add a log group; `days` is how long it keeps logs, None is for ever; `key` encrypts."""
-        from troposphere import logs  # noqa: PLC0415
+        from troposphere import logs
 
         group = logs.LogGroup(title, LogGroupName=name)
         if days is not None:
@@ -303,7 +303,7 @@ def checked_environment(construct: Construct, environment: Mapping[str, Any]) ->
     Raises:
         InvalidValue: it is over 4 KB.
     """
-    from troposphere import awslambda  # noqa: PLC0415
+    from troposphere import awslambda
 
     # What a reference becomes is not known; few are longer than this.
     size = sum(

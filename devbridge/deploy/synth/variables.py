@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from devbridge import names
 from devbridge.constructs import (
     Api,
     Bindable,
@@ -17,7 +18,6 @@ from devbridge.constructs import (
     Table,
     Topic,
 )
-from devbridge.deploy import names
 from devbridge.deploy.policies import attribute, ref
 from devbridge.deploy.secrets import parameter
 from devbridge.job import JOB_NAME

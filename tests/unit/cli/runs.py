@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass, field, replace
 
 from devbridge.config import Config
-from devbridge.daemon.ledger import Change, Ledger, NewRun
-from devbridge.daemon.model import Exit, Failure, State
+from devbridge.runs.ledger import Change, Ledger, NewRun
+from devbridge.runs.model import Exit, Failure, State
 
 
 @dataclass

@@ -19,13 +19,12 @@ from typing import IO, Any
 import pytest
 from click.testing import CliRunner
 
-from devbridge import deploy, errors
+from devbridge import deploy, errors, names
 from devbridge.cli import bind as module
 from devbridge.cli import main
 from devbridge.cli.bind import run_child, run_with_credentials
 from devbridge.config import Config
-from devbridge.daemon.environment import without_own
-from devbridge.deploy import names
+from devbridge.environment import without_own
 
 ROLE = "arn:aws:iam::000000000000:role/demo-ann-BindRole"
 PATH = {"PATH": os.environ["PATH"]}

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import pytest
 from click.testing import CliRunner
 
-from devbridge.builds import interpret
 from devbridge.cli import main
 from devbridge.cli.build_logs import Output, Stream, copy, follow
 from devbridge.cli.deployed import entry_of
+from devbridge.runs.codebuild import interpret
 
 from .builds import BuildCloud, Logs
 from .test_deployed import ONE, there

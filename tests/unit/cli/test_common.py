@@ -12,10 +12,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from devbridge.cli import common
-from devbridge.cloud import embedded, session
-from devbridge.cloud.embedded import Running
+from devbridge.cloud import session
 from devbridge.cloud.last import remember
 from devbridge.config import Config
+from devbridge.emulator import embedded
+from devbridge.emulator.embedded import Running
 from devbridge.errors import CloudError, CloudNotRunning
 
 RUNNING = "http://127.0.0.1:4700"

@@ -19,11 +19,11 @@ from devbridge.cli.deploying import payload_schemas, ready
 from devbridge.config import Config
 from devbridge.constructs import Api, App, Job
 from devbridge.constructs.app import loading
+from devbridge.constructs.load import load_app
 from devbridge.daemon.lock import only_one
-from devbridge.deploy import load_app
 from devbridge.deploy.changes import Change
-from devbridge.deploy.facade import Deployed
 from devbridge.deploy.plan import Plan
+from devbridge.deploy.stage import Deployed
 
 HARMLESS = Plan("s", "c", False, (Change("add", "A", "AWS::X::Y", "Job 'a'"),))
 REPLACES = Change(
@@ -66,7 +66,7 @@ def stage(config: Config, monkeypatch: pytest.MonkeyPatch) -> Stage:
         return {"a": SimpleNamespace(warning=stage.warning)}
 
     monkeypatch.setattr("devbridge.cloud.session.connect", lambda *_: there)
-    monkeypatch.setattr("devbridge.cloud.embedded.embedded_cloud", embedded_cloud)
+    monkeypatch.setattr("devbridge.emulator.embedded.embedded_cloud", embedded_cloud)
     monkeypatch.setattr("devbridge.deploy.deploy", stage.deploy)
     monkeypatch.setattr("devbridge.deploy.stage_mode", lambda *_: stage.mode)
     monkeypatch.setattr("devbridge.types.probe", types)

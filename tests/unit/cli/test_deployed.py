@@ -22,8 +22,8 @@ from devbridge.cli import runs as runs_module
 from devbridge.cli.runs import is_deployed, mark_deployed, mark_dev
 from devbridge.cli.wait import EXIT_CODES
 from devbridge.config import Config
-from devbridge.daemon.ledger import Ledger
-from devbridge.daemon.model import State
+from devbridge.runs.ledger import Ledger
+from devbridge.runs.model import State
 
 from .builds import BuildCloud, error
 from .runs import Book

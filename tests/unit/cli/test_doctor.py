@@ -26,9 +26,9 @@ from devbridge.cli.doctor import (
     check_state_dir,
     line,
 )
-from devbridge.cloud.ports import free_port
 from devbridge.cloud.session import Clients, Cloud
 from devbridge.config import Config
+from devbridge.emulator.ports import free_port
 from devbridge.errors import EXIT_ERROR, EXIT_OK
 from devbridge.interpreter import Interpreter
 from devbridge.transport.base import Endpoint
@@ -173,10 +173,10 @@ def test_a_broken_embedded_cloud_is_told_how_to_remove_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert check_installed(interpreter()).ok is None
-    monkeypatch.setattr("devbridge.cloud.install.installed", lambda minor: Path("/v/bin/python"))
-    monkeypatch.setattr("devbridge.cloud.install.works", lambda python: True)
+    monkeypatch.setattr("devbridge.emulator.install.installed", lambda minor: Path("/v/bin/python"))
+    monkeypatch.setattr("devbridge.emulator.install.works", lambda python: True)
     assert check_installed(interpreter()).ok is True
-    monkeypatch.setattr("devbridge.cloud.install.works", lambda python: False)
+    monkeypatch.setattr("devbridge.emulator.install.works", lambda python: False)
     check = check_installed(interpreter())
     assert check.ok is False
     assert str(check.remedy).startswith("run rm -r ")

@@ -8,9 +8,9 @@ from click.testing import CliRunner
 
 from devbridge.cli import main
 from devbridge.config import Config
-from devbridge.daemon.ledger import Ledger
-from devbridge.daemon.model import Failure, State
 from devbridge.errors import EXIT_APP, EXIT_CLOUD, EXIT_USAGE
+from devbridge.runs.ledger import Ledger
+from devbridge.runs.model import Failure, State
 
 from .runs import Book
 

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from devbridge.cli import logs, main
 from devbridge.cli.logs import follow
 from devbridge.config import Config, rotated_log
-from devbridge.daemon.ledger import Entry, Ledger
-from devbridge.daemon.model import Failure, State
 from devbridge.errors import EXIT_CLOUD, EXIT_NOT_FOUND
+from devbridge.runs.ledger import Entry, Ledger
+from devbridge.runs.model import Failure, State
 
 from .runs import Book
 

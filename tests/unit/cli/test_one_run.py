@@ -22,7 +22,7 @@ from devbridge.cli import runs as runs_module
 from devbridge.cli.cancel import what_happened
 from devbridge.cli.wait import EXIT_CODES
 from devbridge.config import Config
-from devbridge.daemon.model import Failure, State
+from devbridge.runs.model import Failure, State
 
 from .builds import CodeBuild
 from .runs import Book

@@ -3,9 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import devbridge.cli
+from devbridge import names
 from devbridge.cli.outputs import outputs
 from devbridge.constructs import Api
-from devbridge.deploy import load_app, names
+from devbridge.constructs.load import load_app
 
 TEMPLATE = Path(devbridge.cli.__file__).parent / "templates" / "factorial"
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from devbridge.cli.payload import check_json, read_payload
 from devbridge.errors import PayloadError, PayloadNotJson
-from devbridge.payloads import dump
+from devbridge.payload.encode import dump
 
 
 def refusal(data: bytes) -> tuple[str, list[str]]:

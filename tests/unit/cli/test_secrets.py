@@ -19,7 +19,7 @@ from devbridge import errors
 from devbridge.cli import main
 from devbridge.cli import secrets as module
 from devbridge.config import Config
-from devbridge.deploy.load import load_app
+from devbridge.constructs.load import load_app
 from devbridge.deploy.secrets import listed, missing, parameter, remove_all
 
 KEY = "/devbridge/demo/ann/secrets/stripe-key"

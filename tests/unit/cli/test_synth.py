@@ -11,12 +11,11 @@ from typing import Any, NoReturn
 import pytest
 from click.testing import CliRunner, Result
 
-from devbridge import errors
-from devbridge.build.zips import make_zip
+from devbridge import errors, names
 from devbridge.cli.synth import synth as command
 from devbridge.config import Config
-from devbridge.deploy import names
-from devbridge.deploy.load import load_app
+from devbridge.constructs.load import load_app
+from devbridge.packing.zips import make_zip
 from tests.unit.deploy.conftest import FakeCloud
 
 APP = """\
@@ -141,7 +140,7 @@ def test_what_was_left_out_of_the_zips_is_said(root: Path, tmp_path: Path) -> No
 
 
 def test_it_is_what_deploy_would_upload(root: Path, tmp_path: Path) -> None:
-    from devbridge.deploy import synthesize  # noqa: PLC0415
+    from devbridge.deploy import synthesize
 
     out = tmp_path / "out"
     assert run("--out", str(out), "--zips", "--region", "eu-west-1").exit_code == 0

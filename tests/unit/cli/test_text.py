@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from devbridge.cli.text import ago, coloured, iso, table
-from devbridge.daemon.model import State
+from devbridge.runs.model import State
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from devbridge.daemon import bridge as bridge_module
-from devbridge.daemon import lifeline
+from devbridge.daemon import reconnect
 from devbridge.daemon.bridge import Bridge
 from devbridge.errors import BrokerRefused, BrokerUnreachable, CredentialsError
 from devbridge.protocol import codec, fragments
@@ -271,7 +271,7 @@ async def test_useless_messages_in_a_flood_make_two_lines(side: Side, broker: Me
     for _ in range(1000):
         broker.publish(TOPICS.requests, b"noise")
     await settle()
-    side.wall.advance(lifeline.WARNING_INTERVAL)
+    side.wall.advance(reconnect.WARNING_INTERVAL)
     assert "999 more messages" in await side.until_said("more messages")
     assert sum("dropped" in line for line in side.said) == 2
     assert side.bridge.discarded == 1000
@@ -385,7 +385,7 @@ async def test_a_lost_connection_is_made_again_and_both_are_told(
     await settle()
     await side.until_connected()
     assert side.said == ["connection lost: the network went away; trying again in 1 s"]
-    side.wall.advance(lifeline.SETTLED)
+    side.wall.advance(reconnect.SETTLED)
     assert await side.until_said("back") == "back after 0 s"
     assert pauses == [0]
     run = a_run()
@@ -454,7 +454,7 @@ async def test_the_lines_say_how_long_it_took_and_how_many_requests_were_waiting
     await side.until_connected()
     send(broker, a_run(sent_at=side.wall()))
     await settle()
-    side.wall.advance(lifeline.SETTLED)
+    side.wall.advance(reconnect.SETTLED)
     assert await side.until_said("back") == "back after 31 s, 3 requests were waiting"
     assert len(side.requests) == 4
 
@@ -465,7 +465,7 @@ async def test_a_daemon_that_starts_says_what_was_waiting(side: Side, broker: Me
     send(broker, a_run(sent_at=later.wall() - 60))
     await later.start()
     await settle()
-    later.wall.advance(lifeline.SETTLED)
+    later.wall.advance(reconnect.SETTLED)
     await later.until_said("1 request was waiting")
     assert later.said == ["1 request was waiting"]
     await later.stop()
@@ -491,7 +491,7 @@ async def test_the_brokers_daily_limit_is_passed_over_in_silence(
     broker.drop(CLIENT, orderly=True)
     await settle()
     await side.until_connected()
-    side.wall.advance(lifeline.SETTLED)
+    side.wall.advance(reconnect.SETTLED)
     await settle()
     assert (side.said, pauses) == ([], [])
     assert announced(broker) == side.presence
@@ -520,14 +520,14 @@ async def test_after_sleep_a_dead_connection_is_found_out_and_made_again(
     broker.silent = False
     await side.until_connected()
     await settle()
-    side.wall.advance(lifeline.SETTLED)
+    side.wall.advance(reconnect.SETTLED)
     assert await side.until_said("back") == "back after 12 min"
 
 
 async def test_a_short_stop_of_the_process_is_probed_without_a_word(
     side: Side, broker: MemoryBroker
 ) -> None:
-    side.monotonic.advance(lifeline.NAP)
+    side.monotonic.advance(reconnect.NAP)
     async with asyncio.timeout(DEADLINE):
         while not side.transports[0].probes:  # noqa: ASYNC110
             await asyncio.sleep(0)

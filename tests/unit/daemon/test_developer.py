@@ -214,7 +214,7 @@ def test_the_last_minute_is_not_called_none() -> None:
 async def test_watching_goes_on_when_a_provider_breaks(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
     monkeypatch.setattr(developer_module, "LOOK", 0.0)
     looks = 0

@@ -8,9 +8,7 @@ import pytest
 
 from devbridge.daemon.dispatch import Dispatcher
 from devbridge.daemon.events import CancelRequested, Requested
-from devbridge.daemon.ledger import Change, Ledger
-from devbridge.daemon.model import Failure, JobSpec, State
-from devbridge.daemon.succession import HANDED_OVER
+from devbridge.daemon.handover import HANDED_OVER
 from devbridge.protocol import codec
 from devbridge.protocol.messages import (
     NOBODY,
@@ -27,6 +25,8 @@ from devbridge.protocol.messages import (
     Status,
     StatusReply,
 )
+from devbridge.runs.ledger import Change, Ledger
+from devbridge.runs.model import Failure, JobSpec, State
 
 SPEC = JobSpec(
     name="factorial",

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from devbridge.daemon.keeper import Keeper, changed, keep
-from devbridge.daemon.ledger import Change, Ledger, LedgerError, NewRun
-from devbridge.daemon.model import Exit, Failure, State
+from devbridge.runs.ledger import Change, Ledger, LedgerError, NewRun
+from devbridge.runs.model import Exit, Failure, State
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from devbridge.daemon.memory import OomKills, crash, limit_of
-from devbridge.daemon.model import Exit, JobSpec
+from devbridge.runs.model import Exit, JobSpec
 
 KILLED = Exit(signal=signal.SIGKILL)
 JOB = JobSpec("factorial", "jobs/f.handler", 60, 3072, "arn", {})

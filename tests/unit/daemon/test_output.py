@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from devbridge import printable
 from devbridge.config import rotated_log
-from devbridge.daemon import output, report
+from devbridge.daemon import lines, output
 from devbridge.daemon.output import LONGEST_LINE, Capture, Lines, LogFile
 from devbridge.daemon.terminal import HIGH_WATER
 from tests.unit.daemon.screens import DEADLINE, Screen
@@ -80,7 +80,7 @@ class Job:
 
 @pytest.fixture(autouse=True)
 def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "elapsed", lambda seconds: "+ ")
+    monkeypatch.setattr(lines, "elapsed", lambda seconds: "+ ")
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from devbridge.daemon.events import Requested
-from devbridge.daemon.ledger import Entry
-from devbridge.daemon.model import State
 from devbridge.daemon.recovery import LOST, recover
+from devbridge.runs.ledger import Entry
+from devbridge.runs.model import State
 
 NOW = 2_000.0
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from devbridge.daemon.model import JobSpec
 from devbridge.daemon.secrets import INTERVAL, Versions, binds, touch, watch
 from devbridge.errors import CloudError
+from devbridge.runs.model import JobSpec
 from devbridge.testing import FakeClock
 
 

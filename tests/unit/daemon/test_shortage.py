@@ -15,8 +15,8 @@ from devbridge.daemon.events import (
     Tick,
     Unentered,
 )
-from devbridge.daemon.model import Exit
 from devbridge.daemon.supervisor import SHORT_PAUSE
+from devbridge.runs.model import Exit
 from tests.unit.daemon.test_supervisor import Desk, only
 
 

@@ -40,15 +40,15 @@ from devbridge.daemon.events import (
     Waits,
     Withdrawn,
 )
-from devbridge.daemon.ledger import Change
 from devbridge.daemon.memory import crash
 from devbridge.daemon.mending import FIRST_PAUSE, LONGEST_PAUSE
-from devbridge.daemon.model import Exit, Failure, JobSpec, State
 from devbridge.daemon.supervisor import (
     IDLE_DEATHS_UNTIL_BROKEN,
     MAX_AGE,
     Supervisor,
 )
+from devbridge.runs.ledger import Change
+from devbridge.runs.model import Exit, Failure, JobSpec, State
 
 START = 1_000.0
 GRACE = 10.0

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.daemon.environment import worker_environment
-from devbridge.daemon.model import Exit, JobSpec
 from devbridge.daemon.runtime_api import WorkerAddress
 from devbridge.daemon.workers import FreshLauncher, WorkerSpec, exit_of
+from devbridge.environment import worker_environment
 from devbridge.errors import InterpreterError
+from devbridge.runs.model import Exit, JobSpec
 
 ADDRESS = WorkerAddress("127.0.0.1:5/token", "http://127.0.0.1:5/credentials/w1", "token")
 

@@ -18,8 +18,8 @@ from typing import Any, Final, get_args
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
+from devbridge import names
 from devbridge.constructs import App, Function, Job
-from devbridge.deploy import names
 from devbridge.deploy.policies import KEY_USE
 from devbridge.deploy.synth import Assets, Settings, Template, synth
 from devbridge.errors import AppError
@@ -353,7 +353,7 @@ def test_cfn_lint_finds_nothing_wrong_with_an_app_of_everything(
 SYNTH = """
 import sys
 from pathlib import Path
-from devbridge.deploy import load_app
+from devbridge.constructs.load import load_app
 from tests.unit.deploy.test_any_app import MODES, made
 
 app = load_app(Path(sys.argv[1]), "test")

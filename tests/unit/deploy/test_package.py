@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 from botocore.stub import ANY, Stubber
 
-from devbridge.build.zips import Asset
-from devbridge.deploy import names
+from devbridge import names
 from devbridge.deploy.access import Progress
 from devbridge.deploy.package import RULES, ensure_bucket, upload
 from devbridge.errors import DeployError
+from devbridge.packing.zips import Asset
 from tests.unit.deploy.conftest import FakeCloud
 
 BUCKET = "devbridge-assets-123456789012-eu-west-1"

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
-from devbridge.deploy import names
+from devbridge import names
 from devbridge.deploy.access import Progress
 from devbridge.deploy.changes import LABELS as LABELS_KEY
 from devbridge.deploy.changes import Change

@@ -22,8 +22,8 @@ from devbridge.constructs import (
 )
 from devbridge.constructs.app import loading
 from devbridge.deploy import environment
-from devbridge.deploy.names import Mode
 from devbridge.deploy.synth import Template
+from devbridge.names import Mode
 from tests.unit.deploy.templates import (
     DEVELOPER,
     allowed,

@@ -15,9 +15,9 @@ import yaml  # type: ignore[import-untyped]
 
 from devbridge.constructs import App, Container, Job, Vpc
 from devbridge.constructs.app import loading
-from devbridge.deploy.names import Mode
 from devbridge.deploy.synth import Template
 from devbridge.deploy.synth.buildspecs import BUILDSPEC, PLACEHOLDER, container_buildspec
+from devbridge.names import Mode
 from tests.unit.deploy.templates import (
     DEVELOPER,
     IMAGES,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.build import MAX_MESSAGE, Settings, ascii_json, error_json, worker_environment
-from runner.ends import Failure
+from runner.outcome import Failure
 from runner.results import encode
 
 ENVIRONMENT = {

@@ -18,7 +18,7 @@ from runner.results import encode
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process whose handler does not import devbridge."""
-    monkeypatch.delitem(sys.modules, "devbridge.payloads", raising=False)
+    monkeypatch.delitem(sys.modules, "devbridge.payload.encode", raising=False)
 
 
 LEAVES = (
@@ -82,9 +82,9 @@ class Item:
 def test_a_handler_that_uses_devbridge_may_return_what_a_payload_may_be(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from devbridge import payloads  # noqa: PLC0415
+    from devbridge.payload import encode as payloads
 
-    monkeypatch.setitem(sys.modules, "devbridge.payloads", payloads)
+    monkeypatch.setitem(sys.modules, "devbridge.payload.encode", payloads)
     assert (
         encode([Item(datetime.date(2026, 1, 2)), {"a": {3}}]) == b'[{"due":"2026-01-02"},{"a":[3]}]'
     )

@@ -12,7 +12,7 @@ from devbridge.constructs import App, Bucket, Function, Table
 from devbridge.errors import DevbridgeError
 from devbridge.types import JobTypes, outdated, write
 from devbridge.types.annotations import Annotations
-from devbridge.types.asking import Instance
+from devbridge.types.probe import Instance
 from devbridge.types.resources import KINDS
 from devbridge.types.stubs import stubs
 from tests.unit.types.conftest import AddJob

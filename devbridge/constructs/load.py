@@ -1,0 +1,139 @@
+"""Load app.py: run it once, in this process, and take the App that it makes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+from devbridge.constructs import App
+from devbridge.constructs.app import loading
+from devbridge.constructs.isolation import apart
+from devbridge.environment import matching
+from devbridge.errors import AppFailed, AppNotFound, DevbridgeError
+
+APP_FILE: Final = "app.py"
+_MODULE: Final = "app"
+_OWN: Final = ("__main__", "devbridge", "runner", "stub_lambda")
+
+
+def load_app(root: Path, stage: str = "", *, lenient: bool = False) -> App:
+    """The app that `root`/app.py defines, freshly run with everything it imports below `root`.
+
+    Args:
+        stage: what app.py sees as `App.stage`.
+        lenient: a handler that does not exist is noted in `App.missing`.
+
+    Raises:
+        AppNotFound: there is no app.py in `root`.
+        AppFailed: it does not parse, it raised, or it made no App or more than one.
+        AppError: a construct was given something that is not allowed.
+    """
+    root, began = root.resolve(), time.time()
+    path = root / APP_FILE
+    if not path.is_file():
+        raise AppNotFound(
+            f"there is no {APP_FILE} in {root}",
+            remedy="go to the app's folder, or run `devbridge init` to make an app",
+        )
+    with apart(), _fresh_modules(root), loading(root, stage, lenient=lenient) as state:
+        _run(path, root)
+        files = {path, *_own_files(root).values()}
+        for app in state.apps:
+            app.shell = matching(os.environ, app.inherit)
+    if len(state.apps) != 1:
+        found = "no App" if not state.apps else f"{len(state.apps)} Apps"
+        raise AppFailed(
+            f"{APP_FILE} makes {found}",
+            where=", ".join(str(app.where) for app in state.apps) or APP_FILE,
+            remedy='write exactly one: app = App("name")',
+        )
+    app = state.apps[0]
+    app.files, app.loaded_at = frozenset(files), began
+    return app
+
+
+def _run(path: Path, root: Path) -> None:
+    module = ModuleType(_MODULE)
+    module.__file__ = str(path)
+    sys.modules[_MODULE] = module
+    try:
+        exec(compile(path.read_bytes(), path, "exec"), module.__dict__)  # noqa: S102
+    except DevbridgeError:
+        raise
+    except SyntaxError as error:
+        file = _relative(error.filename or str(path), root)
+        caret = " " * ((error.offset or 1) - 1) + "^"
+        line = (error.text or "").rstrip("\n")
+        raise AppFailed(
+            f"SyntaxError: {error.msg}" + (f"\n    {line}\n    {caret}" if line else ""),
+            where=f"{file}:{error.lineno}",
+            remedy="correct that line",
+        ) from error
+    except (Exception, SystemExit) as error:
+        raise AppFailed(
+            f"{APP_FILE} raised {type(error).__name__}: {error}",
+            where=_user_line(error, root),
+            remedy="correct that line",
+        ) from error
+
+
+def _user_line(error: BaseException, root: Path) -> str:
+    """The innermost line of the traceback that is in the app's folder, with its text."""
+    where = APP_FILE
+    for frame in traceback.extract_tb(error.__traceback__):
+        if _below(frame.filename, root):
+            where = f"{_relative(frame.filename, root)}:{frame.lineno}"
+            where += f": {frame.line}" if frame.line else ""
+    return where
+
+
+@contextmanager
+def _fresh_modules(root: Path) -> Iterator[None]:
+    """Import what is below `root` anew, and leave no trace of it in this process."""
+    path, bytecode = list(sys.path), sys.dont_write_bytecode
+    _forget(root)
+    importlib.invalidate_caches()
+    sys.path.insert(0, str(root))
+    # A cached file is taken for current if its source has the same size and second.
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        sys.dont_write_bytecode = bytecode
+        _forget(root)
+
+
+def _forget(root: Path) -> None:
+    for name in _own_files(root):
+        del sys.modules[name]
+
+
+def _own_files(root: Path) -> dict[str, Path]:
+    """The imported modules whose files are below the app's folder."""
+    found = {}
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file and name.partition(".")[0] not in _OWN and _below(file, root):
+            found[name] = Path(file)
+    return found
+
+
+def _below(file: str, root: Path) -> bool:
+    path = Path(file)
+    return path.is_relative_to(root) and not {"site-packages", ".venv"} & set(
+        path.relative_to(root).parts
+    )
+
+
+def _relative(file: str, root: Path) -> str:
+    path = Path(file)
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else file

@@ -1,0 +1,79 @@
+"""What becomes of an older daemon's runs when a newer one has taken the stage over.
+
+Runs that have started stay and end where they are. Those that have not are *handed over*: asked for
+once more, under the same ids, on the topic that the newer daemon reads. Only when the broker has
+them are they marked in the older ledger: CANCELLED, with a failure of the type `HANDED_OVER`. Until
+then they are QUEUED there, so that a crash loses none. A daemon does not answer for runs that it
+has handed over, and takes one up again when it is handed back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from devbridge.daemon.bridge import Bridge
+from devbridge.protocol import codec
+from devbridge.protocol.messages import NOBODY, Presence, Run
+from devbridge.runs.ledger import Change, Entry, Ledger
+from devbridge.runs.model import Failure, State
+
+HANDED_OVER: Final = "HandedOver"
+LAST_QUESTIONS: Final = 30.0
+"""Seconds for which the older daemon still answers for its runs after the last one has ended: who
+waits for a result asks every few seconds."""
+
+
+def who(newer: Presence | None) -> str:
+    """How the terminal and the ledger name the newer daemon."""
+    return f"{newer.user}@{newer.host} (pid {newer.pid})" if newer else "another daemon"
+
+
+def is_handed_over(entry: Entry) -> bool:
+    return entry.failure is not None and entry.failure.type == HANDED_OVER
+
+
+async def hand_over(
+    bridge: Bridge, ledger: Ledger, job_ids: Sequence[str], to: str
+) -> Sequence[Change]:
+    """Returns what the ledger says of these runs once the broker has them all.
+
+    Raises:
+        LedgerError: the ledger cannot be written.
+    """
+    runs = [run for job_id in job_ids if (run := _request(ledger, job_id)) is not None]
+    if not runs:
+        return []
+    while not await bridge.hand_over(runs):
+        pass  # the bridge waits for the connection to come back
+    now, failure = time.time(), Failure(HANDED_OVER, f"handed over to {to}")
+    changes = [
+        Change(
+            job_id=run.job_id,
+            state=State.CANCELLED,
+            at=now,
+            failure=failure,
+            detail=failure.message,
+        )
+        for run in runs
+    ]
+    with ledger.transaction():
+        for change in changes:
+            ledger.record(change)
+            ledger.closed(change.job_id)
+    return changes
+
+
+def _request(ledger: Ledger, job_id: str) -> Run | None:
+    entry = ledger.get(job_id)
+    if entry is None or entry.state is not State.QUEUED:
+        return None
+    return Run(
+        request_id=codec.new_id(),
+        stub_id=NOBODY,
+        sent_at=time.time(),
+        job=entry.job,
+        job_id=job_id,
+        payload=ledger.payload(job_id),
+    )

@@ -1,0 +1,165 @@
+"""How runs look on the terminal: pure functions from what happened to lines.
+
+::
+
+    |  8f14e45f  Invoke factorial {"num": 5}
+    |  8f14e45f  +12ms   what the handler printed
+    |  8f14e45f  Done    took 1.2s
+    |  8f14e45f  Error   ZeroDivisionError: division by zero
+    |  8f14e45f  ↳ jobs/factorial.py:12 in handler: return 1 / 0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from devbridge import printable
+from devbridge.daemon.events import Waits
+from devbridge.daemon.terminal import COLOURS, Style
+from devbridge.environment import how_to_pass
+from devbridge.runs.ledger import Change, Entry
+from devbridge.runs.model import Failure, State
+from runner.outcome import duration
+
+__all__ = [
+    "bar",
+    "broken",
+    "countdown",
+    "duration",
+    "elapsed",
+    "ended",
+    "frames",
+    "invoked",
+    "log_end",
+    "log_line",
+    "missed",
+    "restless",
+    "shorten",
+    "stopping",
+    "tried_again",
+    "waits",
+]
+
+SHORT_ID: Final = 8
+PAYLOAD_SHOWN: Final = 80
+"""Characters of a payload or result that a line shows."""
+_ELAPSED_WIDTH: Final = 8
+_ONE_LINE: Final = {ord(space): " " for space in "\t\n\r"}
+
+
+def bar(job_id: str, style: Style) -> str:
+    """What every line of a run begins with; its colour is the run's own."""
+    colour = COLOURS[sum(job_id.encode()) % len(COLOURS)]
+    return style(f"|  {job_id[:SHORT_ID]}", colour) + "  "
+
+
+def invoked(job: str, payload: bytes, attempt: int, max_attempts: int, style: Style) -> str:
+    again = f" (attempt {attempt} of {max_attempts})" if max_attempts > 1 else ""
+    return f"{style.bold('Invoke')} {job}{again} {style.dim(shorten(payload))}"
+
+
+def waits(wait: Waits, style: Style) -> str:
+    """A limit keeps a run from starting."""
+    limit = "the job's own concurrency" if wait.own else "--concurrency"
+    taken = f"{wait.limit} of {wait.limit} slots are taken"
+    return f"{style.warn('Waiting')} {wait.job}: {taken} ({limit})"
+
+
+def missed(job: str, name: str) -> str:
+    """A job's code looked up a variable that the shell has and live jobs do not get."""
+    return f"{job} looks for {name}, which your shell has and jobs do not get: {how_to_pass(name)}"
+
+
+def log_line(path: Path, root: Path, style: Style) -> str:
+    shown = path.relative_to(root) if path.is_relative_to(root) else path
+    return style.dim(f"log     {shown}")
+
+
+def log_end(change: Change) -> bytes:
+    """What the log file gets of an end that the handler did not see: the traceback, or a line."""
+    lines: Sequence[str] = [f"--- devbridge: {change.state} ({change.detail})"]
+    if failure := change.failure:
+        lines = failure.trace or [f"{failure.type}: {failure.message}"]
+    return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
+
+
+def ended(
+    entry: Entry, style: Style, *, at: float | None = None, again: str | None = None
+) -> Sequence[str]:
+    """The last lines of a run. When only an attempt has ended, `at` is when (seconds since the
+    epoch), and `again` says what will follow."""
+    at = entry.ended_at if at is None else at
+    took = duration(at - entry.started_at if at and entry.started_at else 0)
+    last = [f"{style.warn('Again')}   {again}"] if again else []
+    match entry.state:
+        case State.SUCCEEDED:
+            result = "" if entry.result in (None, b"null") else f", result {_text(entry.result)}"
+            return [f"{style.good('Done')}    took {took}{style.dim(result)}"]
+        case State.CANCELLED:
+            return [f"{style.warn('Cancelled')} after {took}"]
+        case State.TIMED_OUT:
+            return [f"{style.bad('Timed out')} after {took}"]
+    if entry.failure is None and again:
+        return last
+    failure = entry.failure or Failure("Failed", "no more is known")
+    word = "Crashed" if entry.state is State.CRASHED else "Error"
+    return [
+        f"{style.bad(word)}{' ' * (8 - len(word))}{line}" if index == 0 else f"        {line}"
+        for index, line in enumerate(printable.lines(f"{failure.type}: {failure.message}"))
+    ] + [*frames(failure), style.dim(f"        after {took}"), *last]
+
+
+def stopping(seconds: float, style: Style) -> str:
+    """A run was asked to stop."""
+    return f"{style.warn('Stopping')} SIGTERM was sent, SIGKILL in {duration(seconds)}"
+
+
+def countdown(grace: float) -> Sequence[float]:
+    """When to say again how long a stopping run has left: seconds that are left, the most first."""
+    return [mark for mark in (600, 300, 120, 60, 30, 10, 5) if mark < grace]
+
+
+def broken(job: str, failure: Failure, style: Style) -> Sequence[str]:
+    """A handler that cannot be loaded."""
+    head = f"{style.bad('Error')}  {job} cannot be loaded: "
+    lines = printable.lines(f"{failure.type}: {failure.message}")
+    return [head + lines[0], *(f"       {line}" for line in lines[1:]), *frames(failure)]
+
+
+def tried_again(job: str, pause: float, style: Style) -> str:
+    """Runs wait for a job that cannot be loaded."""
+    when = f"tried again in {duration(pause)}, then with longer pauses, and when it is saved"
+    return f"{style.warn('Waiting')} {job}: it cannot be loaded; {when}"
+
+
+def restless(job: str, path: Path, root: Path, style: Style) -> str:
+    """Something that a job reads when it is imported changes again and again."""
+    shown = path.relative_to(root) if path.is_relative_to(root) else path
+    what = f"{shown}, which its import reads, changes again and again"
+    return f"{style.warn('Notice')}  {job}: {what}; from now on it is loaded anew when it is run"
+
+
+def frames(failure: Failure) -> Sequence[str]:
+    """The user's own frames, the innermost last."""
+    return [
+        f"↳ {line}" if index == 0 else f"  {line}"
+        for frame in failure.frames
+        for index, line in enumerate(printable.lines(frame))
+    ]
+
+
+def elapsed(seconds: float) -> str:
+    """``+12ms``, ``+3.41s``, ``+2m05s``: the time since the run began, padded to a column."""
+    return f"+{duration(seconds)}".ljust(_ELAPSED_WIDTH)
+
+
+def shorten(json_text: bytes) -> str:
+    text = json_text[: PAYLOAD_SHOWN * 4 + 4].decode("utf-8", "replace").translate(_ONE_LINE)
+    # JSON has no escape sequences in it; DEL and what is not ASCII it may have.
+    return printable.shown(text if len(text) <= PAYLOAD_SHOWN else text[:PAYLOAD_SHOWN] + "…")
+
+
+def _text(result: bytes | None) -> str:
+    return shorten(result or b"")

@@ -1,0 +1,228 @@
+"""The embedded cloud's own virtual environment, in the user's cache, shared by all apps.
+
+ministack pins a botocore, and its functions can import whatever its environment has; so it gets
+one of its own. It is complete when its marker is there; the marker is written last.
+
+What is installed is in `requirements.lock`, every file by its hash, for all platforms and Pythons;
+`devbridge.emulator.lock` makes it. An index that rebuilds packages has other files: see `UNHASHED`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Final
+
+from devbridge.config import private_dir
+from devbridge.environment import of_pip
+from devbridge.errors import EmbeddedCloudFailed, FolderError
+from devbridge.folders import home
+from devbridge.interpreter import verify_interpreter
+
+MINISTACK: Final = "1.5.33"
+BOTO3: Final = "1.43.106"
+"""Functions find boto3 as they do on AWS; this one goes with the botocore that ministack pins."""
+LOCK: Final = Path(__file__).with_name("requirements.lock")
+UNHASHED: Final = "DEVBRIDGE_CLOUD_UNHASHED"
+"""Set to 1 where the package index rebuilds what it serves: the lock's versions are then installed
+whatever their hashes are."""
+_INTEL_MAC: Final = "sys_platform == 'darwin' and platform_machine == 'x86_64'"
+REQUIREMENTS: Final = (
+    f"ministack=={MINISTACK}",
+    f"boto3=={BOTO3}",
+    "cryptography>=43; sys_platform != 'darwin' or platform_machine != 'x86_64'",
+    f"cryptography>=43,<49; {_INTEL_MAC}",
+)
+"""What the lock is made of. Without cryptography ministack refuses every token at a JWT
+authorizer; from 49 on it has no wheels for Intel's Macs."""
+_IMPORTS: Final = "import boto3, hypercorn.asyncio, ministack.app"
+
+Progress = Callable[[str], None]
+
+
+def cache_dir() -> Path:
+    """DEVBRIDGE_CACHE_DIR, or ``devbridge`` in the platform's directory for caches.
+
+    Raises:
+        FolderError: there is no home folder to find it in.
+    """
+    if own := os.environ.get("DEVBRIDGE_CACHE_DIR"):
+        return Path(os.path.expanduser(own)).absolute()  # noqa: PTH111 - that one raises
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "devbridge"
+    if (own_home := home()) is None:
+        raise FolderError(
+            "this user has no home folder for a cache",
+            where="HOME",
+            remedy="set DEVBRIDGE_CACHE_DIR",
+        )
+    caches = own_home / "Library" / "Caches" if sys.platform == "darwin" else own_home / ".cache"
+    return caches / "devbridge"
+
+
+def environment_dir(minor: str) -> Path:
+    """Where the environment for that Python (``3.11``) is, or would be."""
+    key = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:8]
+    return cache_dir() / f"ministack-{MINISTACK}-py{minor}-{key}{'-unhashed' * _unhashed()}"
+
+
+def _unhashed() -> bool:
+    return os.environ.get(UNHASHED, "") not in ("", "0")
+
+
+def pinned() -> list[str]:
+    """The lock's requirements without their hashes: ``six==1.17.0``, some with markers."""
+    lines = LOCK.read_text(encoding="utf-8").splitlines()
+    return [line.rstrip(" \\") for line in lines if line and line[0] not in "# "]
+
+
+def installed(minor: str) -> Path | None:
+    """The environment's interpreter if the installation was completed, without running it."""
+    directory = environment_dir(minor)
+    python = directory / "bin" / "python"
+    return python if (directory / "complete").is_file() and os.access(python, os.X_OK) else None
+
+
+def works(python: Path) -> bool:
+    """Whether what the embedded cloud needs can be imported. Takes about a second."""
+    try:
+        done = subprocess.run(
+            [str(python), "-I", "-c", _IMPORTS],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def install(base: Path, on_progress: Progress, *, again: bool = False) -> Path:
+    """The interpreter of an environment with the embedded cloud in it, made if it is not there.
+
+    `base` is the Python that it is made with, so that functions run in the same version as the
+    app's own code. Only one process installs at a time; others wait for it. `again` makes it anew
+    unless it works.
+
+    Raises:
+        InterpreterError: `base` does not work.
+        EmbeddedCloudFailed: pip or venv failed; the error has their last lines.
+    """
+    minor = verify_interpreter(base).minor
+    if not again and (ready := installed(minor)):
+        return ready
+    directory = environment_dir(minor)
+    private_dir(directory.parent)
+    with _locked(directory.with_name(f"{directory.name}.lock"), on_progress):
+        ready = installed(minor)
+        if ready and (not again or works(ready)):
+            return ready  # another process was faster
+        _make(base, directory, on_progress)
+    return directory / "bin" / "python"
+
+
+@contextmanager
+def _locked(path: Path, on_progress: Progress) -> Iterator[None]:
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            on_progress("waiting for another devbridge that installs the embedded cloud")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _make(base: Path, directory: Path, on_progress: Progress) -> None:
+    started = time.monotonic()
+    on_progress(
+        f"installing the embedded cloud (once): ministack {MINISTACK} and boto3 {BOTO3}"
+        f" into {directory}"
+    )
+    try:
+        if directory.exists():
+            shutil.rmtree(directory)
+        _run([str(base), "-m", "venv", str(directory)], on_progress, started)
+        python = str(directory / "bin" / "python")
+        pip = [python, "-m", "pip", "install", "--no-user", "--no-deps", "--only-binary=:all:"]
+        if _unhashed():
+            _run([*pip, *pinned()], on_progress, started)
+        else:
+            _run([*pip, "--require-hashes", "-r", str(LOCK)], on_progress, started)
+        (directory / "complete").write_text("\n".join(pinned()) + "\n")
+    except OSError as error:
+        raise EmbeddedCloudFailed(
+            f"the embedded cloud could not be installed: {error.strerror or error}",
+            where=str(directory),
+            remedy="make room there, or choose another place with DEVBRIDGE_CACHE_DIR",
+        ) from error
+    on_progress(f"installed the embedded cloud in {time.monotonic() - started:.1f} s")
+
+
+def _run(command: list[str], on_progress: Progress, started: float) -> None:
+    """Run to the end, telling every five seconds what it is at."""
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=of_pip(os.environ),
+        )
+        try:
+            while True:
+                try:
+                    code = process.wait(timeout=5)
+                    break
+                except subprocess.TimeoutExpired:
+                    at = (_last_lines(output, 1) or [""])[0]
+                    on_progress(f"still installing ({time.monotonic() - started:.0f} s): {at[:60]}")
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        if code == 0:
+            return
+        lines = _last_lines(output, 12)
+        if refused := _refused(_last_lines(output, 400)):
+            raise refused
+    venv = "venv" in command
+    raise EmbeddedCloudFailed(
+        "\n".join([f"the embedded cloud could not be installed (exit code {code}):", *lines]),
+        where=" ".join(command),
+        remedy="install Python's venv module (Debian: apt install python3-venv)"
+        if venv
+        else "check the network and pip's index settings (pip config list), then try again",
+    )
+
+
+def _refused(lines: list[str]) -> EmbeddedCloudFailed | None:
+    """The error for a file that is not the locked one, if pip says so."""
+    if not any("DO NOT MATCH THE HASHES" in line for line in lines):
+        return None
+    # pip: `six==1.17.0 from https://host/six-1.17.0-py2.py3-none-any.whl (from -r lock (line 9)):`
+    whose = [line.split(" (from")[0].strip() for line in lines if re.search(r"==\S+ from \S", line)]
+    return EmbeddedCloudFailed(
+        "a package is not the file that this devbridge was released with: its hash is another",
+        where="; ".join(whose) or "the package index",
+        remedy="do not use it, unless your package index rebuilds what it serves and you trust it:"
+        f" then set {UNHASHED}=1",
+    )
+
+
+def _last_lines(output: IO[bytes], count: int) -> list[str]:
+    size = os.fstat(output.fileno()).st_size
+    length = min(size, 32768)
+    # pread: the file's position is the child's too.
+    text = os.pread(output.fileno(), length, size - length).decode(errors="replace")
+    return [line.rstrip() for line in text.splitlines() if line.strip()][-count:]

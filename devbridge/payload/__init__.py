@@ -1,0 +1,1 @@
+"""Payloads and results: to JSON, from JSON, and checked against a schema."""

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from devbridge.config import Config
+from devbridge.emulator.embedded import attach, choose_port, cloud_environment, healthy
+from devbridge.emulator.ports import free_port
+from devbridge.errors import EXIT_CLOUD, PortTaken
+
+
+def test_the_cloud_sees_nothing_of_the_developer_s_environment() -> None:
+    environ = {
+        "PATH": "/bin",
+        "HOME": "/home/jane",
+        "AWS_ACCESS_KEY_ID": "AKIA",
+        "AWS_PROFILE": "prod",
+        "PYTHONPATH": "/x",
+        "DOCKER_HOST": "tcp://x",
+        "HTTPS_PROXY": "http://x",
+        "LAMBDA_EXECUTOR": "docker",
+    }
+    made = cloud_environment(environ, Path("/app/.devbridge/cloud"), 4566)
+    assert made == {
+        "PATH": "/bin",
+        "HOME": "/home/jane",
+        "LANG": "C.UTF-8",
+        "GATEWAY_PORT": "4566",
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "localhost",
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "AUTH": "true",
+        "PERSIST_STATE": "1",
+        "S3_PERSIST": "1",
+        "STATE_DIR": "/app/.devbridge/cloud/state",
+        "S3_DATA_DIR": "/app/.devbridge/cloud/s3",
+        "TMPDIR": "/app/.devbridge/cloud/tmp",
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "IOT_RETRANSMIT_SECONDS": "5",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def test_the_last_port_is_used_again(tmp_path: Path) -> None:
+    last = free_port()
+    (tmp_path / "port").write_text(str(last))
+    assert choose_port(tmp_path, None) == last
+
+
+def test_another_port_is_found_when_the_last_one_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = server.getsockname()[1]
+        (tmp_path / "port").write_text(str(taken))
+        assert choose_port(tmp_path, None) != taken
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "99999999", "0"])
+def test_a_damaged_port_file_counts_as_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "port").write_text(text)
+    assert 0 < choose_port(tmp_path, None) < 65536
+
+
+def test_a_taken_port_that_was_asked_for_is_an_error_that_names_who_has_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(PortTaken) as caught:
+            choose_port(tmp_path, port)
+    assert f"port {port} is used by" in caught.value.what
+    assert caught.value.exit_code == EXIT_CLOUD
+
+
+def test_a_port_that_was_asked_for_and_is_free_is_taken(tmp_path: Path) -> None:
+    port = free_port()
+    assert choose_port(tmp_path, port) == port
+
+
+def test_nothing_answers_on_a_free_port() -> None:
+    assert not healthy(free_port())
+
+
+def test_a_listener_that_never_answers_is_not_healthy() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert not healthy(server.getsockname()[1], timeout=0.05)
+
+
+def test_there_is_nothing_to_attach_to_in_a_new_folder(make_config: Callable[..., Config]) -> None:
+    config = make_config()
+    assert attach(config) is None
+    assert not config.cloud_dir.exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"port": 1}'])
+def test_a_damaged_state_file_is_no_running_cloud(
+    make_config: Callable[..., Config], text: str
+) -> None:
+    config = make_config()
+    config.make_dirs()
+    (config.cloud_dir / "state.json").write_text(text)
+    assert attach(config) is None
+
+
+def test_the_state_of_a_cloud_that_is_gone_is_removed(make_config: Callable[..., Config]) -> None:
+    config = make_config()
+    config.make_dirs()
+    state = config.cloud_dir / "state.json"
+    state.write_text(json.dumps({"port": free_port(), "pid": 1, "started_at": 0.0}))
+    assert attach(config) is None
+    assert not state.exists()
