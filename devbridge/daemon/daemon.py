@@ -1,4 +1,4 @@
-"""The daemon: wires bridge, ledger, supervisor, crew and watcher together and performs effects.
+"""The daemon: wires bridge, ledger, supervisor, processes and watcher together and performs effects.
 
 Everything happens in one thread: events come in, the ledger is written in one transaction, and only
 then is anything done or answered. Shutting down has five phases, each with a deadline:
@@ -54,9 +54,9 @@ from devbridge.daemon.handover import LAST_QUESTIONS
 from devbridge.daemon.imports import Imports
 from devbridge.daemon.keeper import Keeper
 from devbridge.daemon.limits import is_short
-from devbridge.daemon.narrator import Story
+from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.output import MAX_LOG
-from devbridge.daemon.processes import Crew, Member
+from devbridge.daemon.processes import Processes, Member
 from devbridge.daemon.recovery import recover
 from devbridge.daemon.reload import Saved, Sources, Watcher
 from devbridge.daemon.runtime_api import CredentialsProvider, RuntimeApi, WorkerAddress
@@ -152,7 +152,7 @@ class Daemon:
         self._style = Style(terminal.colour)
         self._missed: set[str] = set()
         """Variables of the shell that jobs have looked for, and of which that was said."""
-        self._story = Story(settings.root, settings.logs, settings.max_log_size, terminal)
+        self._narrator = Narrator(settings.root, settings.logs, settings.max_log_size, terminal)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._undecided = set(jobs) if settings.standbys else set()
@@ -183,7 +183,7 @@ class Daemon:
             standbys=settings.standbys,
         )
         self._runtime_api = RuntimeApi(self, credentials)
-        self._crew = Crew(
+        self._processes = Processes(
             root=settings.root,
             python=settings.python,
             launcher=launcher,
@@ -258,7 +258,7 @@ class Daemon:
 
     def kill(self) -> None:
         """End every worker now; the process may exit right after."""
-        self._crew.kill()
+        self._processes.kill()
 
     async def wait_until_ready(self) -> None:
         """Return when requests are taken and each job has a standby, or is known to be broken."""
@@ -274,7 +274,7 @@ class Daemon:
             await asyncio.wait_for(self.bridge.leave(), 2)
         self.handle([Shutdown()])
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._crew.close(), SHUTDOWN_GRACE + KILL_DEADLINE)
+            await asyncio.wait_for(self._processes.close(), SHUTDOWN_GRACE + KILL_DEADLINE)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -295,7 +295,7 @@ class Daemon:
             self._ledger.close_ended()
         for change in found.changes:
             if entry := self._ledger.get(change.job_id):
-                self._story.lost(change, entry)
+                self._narrator.lost(change, entry)
         if found.runs:
             self._terminal.line(f"{len(found.runs)} runs were waiting")
         return found.runs
@@ -312,7 +312,7 @@ class Daemon:
         self._terminal.line(self._style.bold(f"{newer} has taken this stage over{rest}"))
         for change in await handover.hand_over(self.bridge, self._ledger, waiting, newer):
             if entry := self._ledger.get(change.job_id):
-                self._story.log_end(change, entry)
+                self._narrator.log_end(change, entry)
         if waiting:
             self._terminal.line(f"{len(waiting)} waiting runs were handed over")
         if busy:
@@ -410,9 +410,9 @@ class Daemon:
                 if job in self._shown_broken:
                     self._tried_at[job] = time.monotonic()
                 record = self._sources.wants_record(job)
-                self._crew.launch(worker_id, self._jobs[job], record=record)
+                self._processes.launch(worker_id, self._jobs[job], record=record)
             case Signal(worker_id, number, grace):
-                self._crew.signal(worker_id, number, grace)
+                self._processes.signal(worker_id, number, grace)
             case Record(change, worker_id):
                 self._record(change, worker_id)
             case Broken(job, failure, worker_id, new):
@@ -420,7 +420,7 @@ class Daemon:
                 self._saved_at.pop(job, None)  # what mends it is another save, or another try
                 self._sources.broke(job, self._handler_file(job))
                 self._watcher.watch(self._sources.directories())
-                self._story.broken(job, failure, self._crew.member(worker_id), new=new)
+                self._narrator.broken(job, failure, self._processes.member(worker_id), new=new)
                 self._shown_broken |= {job}
             case Ready(job):
                 self._job_decided(job)
@@ -428,12 +428,12 @@ class Daemon:
             case TriedAgain(job, pause):
                 self._terminal.line(lines.tried_again(job, pause, self._style))
             case Waits():
-                self._story.waits(effect)
+                self._narrator.waits(effect)
             case Short(reason):
                 self._say_of_shortage(reason)
 
     def _give(self, give: Give) -> None:
-        member = self._crew.member(give.worker_id)
+        member = self._processes.member(give.worker_id)
         if member is None:
             return
         spec, payload = self._jobs[give.job], self._payload(give.job_id)
@@ -441,11 +441,11 @@ class Daemon:
             member.job_id = give.job_id
             lost = Failure("PayloadLost", "the run's payload was lost with a damaged ledger")
             self._loop.call_soon(self.handle, [Raised(give.worker_id, give.job_id, lost)])
-            self._loop.call_soon(self._crew.signal, give.worker_id, signal.SIGKILL)
+            self._loop.call_soon(self._processes.signal, give.worker_id, signal.SIGKILL)
             return
-        self._crew.give(give, spec, payload)
+        self._processes.give(give, spec, payload)
         # While the worker wakes up; its output is not read before this has returned.
-        self._story.began(give, spec.max_attempts, payload, member.capture)
+        self._narrator.began(give, spec.max_attempts, payload, member.capture)
 
     def _payload(self, job_id: str) -> bytes:
         with contextlib.suppress(LedgerError):
@@ -459,14 +459,14 @@ class Daemon:
         if entry is None:
             return
         if worker_id:
-            if member := self._crew.member(worker_id):
-                self._story.attempt_ended(change, entry, member)
+            if member := self._processes.member(worker_id):
+                self._narrator.attempt_ended(change, entry, member)
         else:
-            self._story.never_started(change, entry, self._payload(change.job_id))
+            self._narrator.never_started(change, entry, self._payload(change.job_id))
             self._close_run(change.job_id)
 
     def _worker_gone(self, job_id: str, member: Member) -> None:
-        self._story.told(member)
+        self._narrator.told(member)
         entry = self._ledger.get(job_id)
         if entry is not None and entry.state.final:
             self._close_run(job_id)
@@ -515,7 +515,7 @@ class Daemon:
         self.handle([StandbyFailed(worker_id, failure)])
 
     def worker_modules(self, worker_id: str, modules: Modules) -> None:
-        member = self._crew.member(worker_id)
+        member = self._processes.member(worker_id)
         if member is None:
             return
         spec, mark = self._jobs.get(member.job), self._settings.secrets_mark
@@ -547,13 +547,13 @@ class Daemon:
                 self._imported(job)
 
     def worker_missed(self, worker_id: str, name: str) -> None:
-        member = self._crew.member(worker_id)
+        member = self._processes.member(worker_id)
         if member is not None and name not in self._missed:
             self._missed.add(name)
             member.capture.say(self._style.warn(lines.missed(member.job, name)))
 
     def credentials_failed(self, worker_id: str, message: str) -> None:
-        member = self._crew.member(worker_id)
+        member = self._processes.member(worker_id)
         if member is not None:
             member.capture.say(self._style.bad(f"no credentials for the worker: {message}"))
 

@@ -14,7 +14,7 @@ from devbridge.runs.ledger import Change, Entry
 from devbridge.runs.model import Failure, State
 
 
-class Story:
+class Narrator:
     """Tells it as it happens.
 
     Args:

@@ -1,4 +1,4 @@
-"""The crew: the processes and pipes behind the supervisor's worker ids.
+"""The processes and pipes behind the supervisor's worker ids.
 
 One task a worker: start it, read its output, wait for its end, tell the daemon. Everything that a
 worker holds (process, pipe, token, log file) is released at the end of its task.
@@ -65,7 +65,7 @@ class Member:
     task: asyncio.Task[None] | None = field(default=None, repr=False)
 
 
-class Crew:
+class Processes:
     """Performs what the supervisor decided about workers."""
 
     def __init__(

@@ -21,7 +21,7 @@ from devbridge.daemon.events import (
     StandbyFailed,
 )
 from devbridge.daemon.limits import HEADROOM
-from devbridge.daemon.processes import Crew, Member
+from devbridge.daemon.processes import Processes, Member
 from devbridge.daemon.runtime_api import RuntimeApi
 from devbridge.daemon.terminal import Style
 from devbridge.daemon.workers import WorkerSpec
@@ -69,7 +69,7 @@ class FakeLauncher:
 
 
 class Stage:
-    """A crew with one worker, `w1`, and what it told the daemon."""
+    """The processes, with one worker, `w1`, and what it told the daemon."""
 
     def __init__(self, root: Path, screen: Screen, api: RuntimeApi) -> None:
         self.events: list[Event] = []
@@ -78,7 +78,7 @@ class Stage:
         """Whether the worker was still known when the last event was posted."""
         self.launcher = FakeLauncher()
         self.api = api
-        self.crew = Crew(
+        self.processes = Processes(
             root=root,
             python=Path(sys.executable),
             launcher=self.launcher,
@@ -92,20 +92,20 @@ class Stage:
 
     def _post(self, event: Event) -> None:
         self.events.append(event)
-        self.known = self.crew.member("w1") is not None
+        self.known = self.processes.member("w1") is not None
 
     def _ended(self, job_id: str, member: Member) -> None:
         self.ended.append(job_id)
 
     async def launch(self) -> FakeProcess:
-        self.crew.launch("w1", SPEC)
+        self.processes.launch("w1", SPEC)
         async with asyncio.timeout(DEADLINE):
             await self.launcher.launched.wait()
         assert self.launcher.process is not None
         return self.launcher.process
 
     def give(self) -> None:
-        self.crew.give(Give("w1", "factorial", "job-1", 1, 2e9), SPEC, b"null")
+        self.processes.give(Give("w1", "factorial", "job-1", 1, 2e9), SPEC, b"null")
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ async def stage(tmp_path: Path, screen: Screen) -> AsyncIterator[Stage]:
     process = made.launcher.process
     if process is not None and not process.end.done():
         process.end.set_result(Exit(code=0))
-    await made.crew.close()
+    await made.processes.close()
     await api.close()
 
 
@@ -135,7 +135,7 @@ async def test_a_run_whose_process_cannot_be_watched_any_more_is_ended_and_says_
     process = await stage.launch()
     stage.give()
     process.end.set_exception(RuntimeError("the watch broke"))
-    await stage.crew.close()
+    await stage.processes.close()
 
     assert process.signals == [signal.SIGKILL]
     what = "devbridge lost the worker: RuntimeError: the watch broke"
@@ -144,33 +144,33 @@ async def test_a_run_whose_process_cannot_be_watched_any_more_is_ended_and_says_
         Exited("w1", Exit(signal=signal.SIGKILL)),
     ]
     assert stage.ended == ["job-1"]
-    assert len(stage.crew) == 0
+    assert len(stage.processes) == 0
     await asyncio.to_thread(screen.wait_for, what.encode())
 
 
 async def test_the_end_of_a_worker_is_posted_before_it_is_forgotten(stage: Stage) -> None:
     process = await stage.launch()
     stage.give()
-    stage.crew.signal("w1", signal.SIGTERM, 60.0)
-    member = stage.crew.member("w1")
+    stage.processes.signal("w1", signal.SIGTERM, 60.0)
+    member = stage.processes.member("w1")
     assert member is not None
     process.end.set_result(Exit(code=7))
-    await stage.crew.close()
+    await stage.processes.close()
 
     assert stage.events == [Exited("w1", Exit(code=7))]
     assert stage.known
-    assert stage.crew.member("w1") is None
+    assert stage.processes.member("w1") is None
     assert member.countdown is not None
     assert member.countdown.cancelled()
 
 
 async def test_a_launcher_that_breaks_fails_the_standby(stage: Stage) -> None:
     stage.launcher.error = RuntimeError("no zygote")
-    stage.crew.launch("w1", SPEC)
-    await stage.crew.close()
+    stage.processes.launch("w1", SPEC)
+    await stage.processes.close()
 
     assert [type(event) for event in stage.events] == [StandbyFailed, Exited]
-    assert len(stage.crew) == 0
+    assert len(stage.processes) == 0
 
 
 async def test_a_process_that_cannot_even_be_signalled_still_ends_its_run(
@@ -180,7 +180,7 @@ async def test_a_process_that_cannot_even_be_signalled_still_ends_its_run(
     stage.give()
     monkeypatch.delattr(FakeProcess, "signal_group")
     process.end.set_exception(RuntimeError("broken"))
-    await stage.crew.close()
+    await stage.processes.close()
 
     assert stage.events[-1] == Exited("w1", Exit(signal=signal.SIGKILL))
     assert stage.ended == ["job-1"]
@@ -190,8 +190,8 @@ async def test_a_worker_holds_no_descriptor_after_a_defect(stage: Stage) -> None
     stage.launcher.error = RuntimeError("no zygote")
     before = len(os.listdir("/dev/fd"))  # noqa: PTH208
     for _ in range(5):
-        stage.crew.launch("w1", SPEC)
-        await stage.crew.close()
+        stage.processes.launch("w1", SPEC)
+        await stage.processes.close()
     assert len(os.listdir("/dev/fd")) == before  # noqa: PTH208
 
 
@@ -203,7 +203,7 @@ async def test_a_slow_import_is_said_once(
     said = b"the handler is still being imported after 0.01 s"
     await asyncio.to_thread(screen.wait_for, said)
     process.end.set_result(Exit(code=0))
-    await stage.crew.close()
+    await stage.processes.close()
     assert (await asyncio.to_thread(screen.close)).count(said) == 1
 
 
@@ -212,7 +212,7 @@ async def test_a_quick_import_is_not_spoken_of(
 ) -> None:
     process = await stage.launch()
     process.end.set_result(Exit(code=0))
-    await stage.crew.close()
+    await stage.processes.close()
     assert b"imported" not in await asyncio.to_thread(screen.close)
 
 
@@ -221,8 +221,8 @@ async def test_a_worker_that_the_system_cannot_start_now_is_no_failure_of_its_jo
     stage: Stage, number: int
 ) -> None:
     stage.launcher.error = OSError(number, os.strerror(number))
-    stage.crew.launch("w1", SPEC)
-    await stage.crew.close()
+    stage.processes.launch("w1", SPEC)
+    await stage.processes.close()
     assert stage.events == [NotStarted("w1", os.strerror(number)), Exited("w1", Exit(code=1))]
 
 
@@ -233,10 +233,10 @@ async def test_a_worker_is_not_started_with_the_last_descriptors(
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (before + HEADROOM // 2, hard))
     try:
-        stage.crew.launch("w1", SPEC)
+        stage.processes.launch("w1", SPEC)
         await asyncio.sleep(0)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert stage.events == [NotStarted("w1", os.strerror(errno.EMFILE))]
-    assert stage.crew.member("w1") is None
+    assert stage.processes.member("w1") is None
     assert len(os.listdir("/dev/fd")) == before  # noqa: PTH208
