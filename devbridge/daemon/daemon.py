@@ -1,4 +1,4 @@
-"""The daemon: wires bridge, ledger, supervisor, processes and watcher together and performs effects.
+"""The daemon: wires bridge, ledger, supervisor, processes and watcher together; performs effects.
 
 Everything happens in one thread: events come in, the ledger is written in one transaction, and only
 then is anything done or answered. Shutting down has five phases, each with a deadline:
@@ -56,7 +56,7 @@ from devbridge.daemon.keeper import Keeper
 from devbridge.daemon.limits import is_short
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.output import MAX_LOG
-from devbridge.daemon.processes import Processes, Member
+from devbridge.daemon.processes import Member, Processes
 from devbridge.daemon.recovery import recover
 from devbridge.daemon.reload import Saved, Sources, Watcher
 from devbridge.daemon.runtime_api import CredentialsProvider, RuntimeApi, WorkerAddress

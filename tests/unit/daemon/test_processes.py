@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.daemon import processes as crew_module
+from devbridge.daemon import processes as processes_module
 from devbridge.daemon.events import (
     Event,
     Exited,
@@ -21,7 +21,7 @@ from devbridge.daemon.events import (
     StandbyFailed,
 )
 from devbridge.daemon.limits import HEADROOM
-from devbridge.daemon.processes import Processes, Member
+from devbridge.daemon.processes import Member, Processes
 from devbridge.daemon.runtime_api import RuntimeApi
 from devbridge.daemon.terminal import Style
 from devbridge.daemon.workers import WorkerSpec
@@ -198,7 +198,7 @@ async def test_a_worker_holds_no_descriptor_after_a_defect(stage: Stage) -> None
 async def test_a_slow_import_is_said_once(
     stage: Stage, screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crew_module, "IMPORT_NOTICE", 0.01)
+    monkeypatch.setattr(processes_module, "IMPORT_NOTICE", 0.01)
     process = await stage.launch()
     said = b"the handler is still being imported after 0.01 s"
     await asyncio.to_thread(screen.wait_for, said)
