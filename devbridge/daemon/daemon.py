@@ -51,7 +51,6 @@ from devbridge.daemon.events import (
     Withdrawn,
 )
 from devbridge.daemon.handover import LAST_QUESTIONS
-from devbridge.daemon.imports import Imports
 from devbridge.daemon.keeper import Keeper
 from devbridge.daemon.limits import is_short
 from devbridge.daemon.narrator import Narrator
@@ -66,6 +65,7 @@ from devbridge.daemon.weather import Weather, without
 from devbridge.daemon.workers import Launcher
 from devbridge.errors import DevbridgeError
 from devbridge.folders import STATE_DIR, in_words
+from devbridge.packing.imported import Imports
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Reply, Run, Topics
 from devbridge.protocol.session import Deliver

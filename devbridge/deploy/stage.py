@@ -12,7 +12,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 from devbridge import names
 from devbridge.constructs import App, Bindable, Function, Job
-from devbridge.daemon.imports import live
 from devbridge.deploy import execute, secrets
 from devbridge.deploy.access import Access, OnProgress, Progress
 from devbridge.deploy.compare import compare, pins
@@ -47,6 +46,7 @@ from devbridge.folders import STATE_DIR
 from devbridge.interpreter import verify_interpreter
 from devbridge.names import Mode
 from devbridge.packing.container import build_image, image_uri
+from devbridge.packing.imported import live
 from devbridge.packing.pip import installed_path
 from devbridge.packing.python import Builder, invoker_asset, stub_asset
 from devbridge.packing.zips import Asset

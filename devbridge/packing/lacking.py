@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from devbridge.daemon.imports import Live
 from devbridge.packing.environment import RUNTIME_IMPORTS
+from devbridge.packing.imported import Live
 
 _NOT_MEANT: Final = ("__editable__", "_distutils_hack", "sitecustomize", "usercustomize")
 """What an environment imports by itself when Python starts."""

@@ -13,10 +13,10 @@ from devbridge import files
 from devbridge.constructs import Function, Job
 from devbridge.constructs.files import selected
 from devbridge.constructs.runtimes import FUNCTIONS, JOBS
-from devbridge.daemon.imports import Live
 from devbridge.errors import BuildError
 from devbridge.packing import environment, lacking, reached
 from devbridge.packing.environment import OWN_ROOT, files_for
+from devbridge.packing.imported import Live
 from devbridge.packing.pip import Target, files_in, importable, requirements_path
 from devbridge.packing.reached import LAZY, Asked, Reached
 from devbridge.packing.zips import Asset, Content, Parts, make_zip, zip_asset

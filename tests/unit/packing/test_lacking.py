@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from devbridge.daemon.imports import Live
+from devbridge.packing.imported import Live
 from devbridge.packing.lacking import lacking, tops
 
 KNOWN = {

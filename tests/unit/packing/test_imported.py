@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.daemon import imports
-from devbridge.daemon.imports import FILE, Imports, Live, live
+from devbridge.packing.imported import FILE, Imports, Live, live
 
 
 @pytest.fixture
@@ -54,7 +53,7 @@ def test_what_was_imported_before_a_save_is_forgotten(app: Path) -> None:
 
 def test_what_is_old_is_forgotten(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record(app, "pandas")
-    monkeypatch.setattr(imports, "OLDEST", -1.0)
+    monkeypatch.setattr(imported, "OLDEST", -1.0)
     assert known(app) == {}
 
 
