@@ -17,8 +17,9 @@ from queue import Empty, SimpleQueue
 from types import FrameType
 
 from runner import outcome, process
+from runner.invocation import Invocation
 from runner.outcome import CANCELLED, CRASHED, FAILED, SUCCEEDED, TIMED_OUT, End
-from runner.runtime_api import Event, InitFailed, Invocation, Responded, RuntimeApi, Started
+from runner.runtime_api import Event, InitFailed, Responded, RuntimeApi, Started
 
 LINGER = 10.0
 """Seconds that a worker gets to go by itself once it has answered, and then what it has started."""
@@ -99,16 +100,19 @@ def run(
     root: str,
     inbox: Inbox,
     output: Output,
+    timeout: float,
     grace: float,
 ) -> End:
     """Run the handler once; return when all that it has started in its process group is gone.
 
     Args:
         environment: the worker's; the address of the Runtime API is added.
+        root: the app's folder, in which the worker runs.
+        timeout: seconds that the handler has, from when it gets the payload.
         grace: seconds between SIGTERM and SIGKILL.
     """
     for _ in range(_IMPORTS):
-        attempt = _Attempt(invocation, inbox, output, grace)
+        attempt = _Attempt(invocation, inbox, output, timeout, grace)
         end = attempt.run(api, environment, root)
         # SIGKILL comes from outside (a short of memory), not from the code.
         if attempt.started or attempt.status != -signal.SIGKILL or end.state == CANCELLED:
@@ -117,10 +121,13 @@ def run(
 
 
 class _Attempt:
-    def __init__(self, invocation: Invocation, inbox: Inbox, output: Output, grace: float) -> None:
+    def __init__(
+        self, invocation: Invocation, inbox: Inbox, output: Output, timeout: float, grace: float
+    ) -> None:
         self._invocation = invocation
         self._inbox = inbox
         self._output = output
+        self._timeout = timeout
         self._grace = grace
         self._answer: End | None = None
         self._answered_at = 0.0
@@ -132,7 +139,9 @@ class _Attempt:
         """How the process ended: its exit code, or the negative number of a signal."""
 
     def run(self, api: RuntimeApi, environment: Mapping[str, str], root: str) -> End:
-        address = api.expect(self._invocation, lambda event: self._inbox.put(self, event))
+        address = api.expect(
+            self._invocation, self._timeout, lambda event: self._inbox.put(self, event)
+        )
         oom_kills, began = outcome.oom_kills(), time.time()
         reader, writer = os.pipe()
         with open(writer, "wb", buffering=0) as end_of_worker:
@@ -178,7 +187,7 @@ class _Attempt:
         if self._stopping is None and self._answer is None:
             if self._inbox.terminated:
                 self._stopping = CANCELLED
-            elif self.started is not None and now >= self.started + self._invocation.timeout:
+            elif self.started is not None and now >= self.started + self._timeout:
                 self._stopping = TIMED_OUT
             if self._stopping:
                 self._kill_at = now + self._grace
@@ -192,7 +201,7 @@ class _Attempt:
         """Seconds until something is to be done, if nothing happens before."""
         at = self._kill_at
         if at is None and self.started is not None:
-            at = self.started + self._invocation.timeout
+            at = self.started + self._timeout
         return None if at is None else max(0.0, at - time.time())
 
     def _end(self, out_of_memory: bool, took: float) -> End:

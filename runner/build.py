@@ -28,8 +28,9 @@ from dataclasses import dataclass
 
 from runner import attempt, aws, concurrency, outcome, process
 from runner.attempt import Inbox, Output
+from runner.invocation import Invocation
 from runner.outcome import CANCELLED, FAILED, SUCCEEDED, End, Failure
-from runner.runtime_api import Invocation, RuntimeApi
+from runner.runtime_api import RuntimeApi
 
 EXPORTS = ".devbridge-exports"
 MAX_INLINE = 4 * 1024
@@ -206,6 +207,7 @@ class Build:
                     root=settings.root,
                     inbox=self._inbox,
                     output=self._output,
+                    timeout=settings.timeout,
                     grace=settings.grace,
                 )
             self._trace(end.failure)
@@ -218,6 +220,7 @@ class Build:
                 self._invoke()
 
     def _invocation(self, payload: bytes) -> Invocation:
+        """The deadline is set when a worker gets the payload."""
         settings = self._settings
         project_arn = settings.build_arn.rpartition(":")[0].replace(":build/", ":project/")
         custom = {
@@ -225,7 +228,7 @@ class Build:
             "attempt": str(self._attempt),
             "max_attempts": str(settings.attempts),
         }
-        return Invocation(settings.build_id, payload, settings.timeout, project_arn, custom)
+        return Invocation(settings.build_id, payload, 0.0, project_arn, custom)
 
     # --- what is told -----------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from runner.wire import Wire
 
-VERSION = "/2018-06-01"
+VERSION = "2018-06-01"
 _CONNECTIONS = 3
 """That are made for one request: somebody here may close them."""
 _dumps = json.dumps  # the user's code may replace it
@@ -38,7 +38,7 @@ class RuntimeClient:
         Raises:
             RuntimeApiGone: the API went away, or refused.
         """
-        status, headers, body = self._request("GET", f"{VERSION}/runtime/invocation/next")
+        status, headers, body = self._request("GET", f"/{VERSION}/runtime/invocation/next")
         if status != 200:
             raise RuntimeApiGone(f"the runtime api answered {status} to `next`: {body[:200]!r}")
         return headers, body
@@ -75,7 +75,7 @@ class RuntimeClient:
         )
 
     def _post(self, path: str, body: bytes, extra: str = "") -> int:
-        return self._request("POST", VERSION + path, body, extra)[0]
+        return self._request("POST", f"/{VERSION}{path}", body, extra)[0]
 
     def _request(
         self, method: str, path: str, body: bytes = b"", extra: str = ""

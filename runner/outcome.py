@@ -19,13 +19,16 @@ OOM_KILLS = re.compile(rb"^oom_kill (\d+)$", re.MULTILINE)
 """Where the kernel tells how many processes it has killed because memory ran out."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Failure:
-    """An error; `trace` has the lines of its traceback."""
+    """An error as the user shall see it. `frames` are the user's own, outermost first."""
 
     type: str
     message: str
+    frames: tuple[str, ...] = ()
+    """Each one text like a traceback's: ``File "jobs/a.py", line 3, in f\\n    return 1 / 0``."""
     trace: tuple[str, ...] = ()
+    """The whole traceback's lines, for the log file."""
 
 
 @dataclass(frozen=True)

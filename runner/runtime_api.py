@@ -6,20 +6,17 @@ What a worker says is put into a queue; `devbridge.daemon.runtime_api` is the la
 from __future__ import annotations
 
 import hmac
-import json
 import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from runner.client import VERSION
+from runner.invocation import MAX_BODY, RESULT_TOO_LARGE, Invocation, parse_failure
 from runner.outcome import Failure
-
-VERSION = "2018-06-01"
-MAX_BODY = 6 * 1024 * 1024 + 64 * 1024
-"""Bytes of a result: Lambda's 6 MB, and room for what surrounds it."""
 
 
 @dataclass(frozen=True)
@@ -52,19 +49,6 @@ class InitFailed:
 Event = Started | Responded | Raised | InitFailed
 
 
-@dataclass(frozen=True)
-class Invocation:
-    """One attempt, as a worker gets it."""
-
-    request_id: str
-    payload: bytes
-    timeout: float
-    """Seconds that the handler has from when it gets the payload."""
-    function_arn: str
-    context: Mapping[str, str]
-    """The client context's `custom` entries: job, attempt, max_attempts."""
-
-
 class RuntimeApi:
     """Serves until the process ends."""
 
@@ -72,17 +56,23 @@ class RuntimeApi:
         self._server = _Server(("127.0.0.1", 0), _Handler)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
-    def expect(self, invocation: Invocation, tell: Callable[[Event], None]) -> str:
-        """Expect a new worker, and only that one: its AWS_LAMBDA_RUNTIME_API."""
+    def expect(self, invocation: Invocation, timeout: float, tell: Callable[[Event], None]) -> str:
+        """Expect a new worker, and only that one: its AWS_LAMBDA_RUNTIME_API.
+
+        Its deadline is `timeout` seconds from when it gets the payload.
+        """
         token = secrets.token_urlsafe(32)
-        self._server.worker = _Worker(token, invocation, tell)
+        self._server.worker = _Worker(token, invocation, timeout, tell)
         return f"127.0.0.1:{self._server.server_port}/{token}"
 
 
 class _Worker:
-    def __init__(self, token: str, invocation: Invocation, tell: Callable[[Event], None]) -> None:
+    def __init__(
+        self, token: str, invocation: Invocation, timeout: float, tell: Callable[[Event], None]
+    ) -> None:
         self.token = token
         self.invocation = invocation
+        self.timeout = timeout
         self.tell = tell
         self.running = False
         self.asked = False
@@ -111,43 +101,33 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(403, b"{}")
         else:
             worker.asked = worker.running = True
-            invocation, now = worker.invocation, time.time()
+            now = time.time()
             worker.tell(Started(now))
-            context = {"client": {}, "env": {}, "custom": dict(invocation.context)}
-            self._answer(
-                200,
-                invocation.payload,
-                {
-                    "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
-                    "Lambda-Runtime-Deadline-Ms": str(int((now + invocation.timeout) * 1000)),
-                    "Lambda-Runtime-Invoked-Function-Arn": invocation.function_arn,
-                    "Lambda-Runtime-Client-Context": json.dumps(context),
-                },
-            )
+            invocation = replace(worker.invocation, deadline=now + worker.timeout)
+            self._answer(200, invocation.payload, invocation.headers())
 
     def do_POST(self) -> None:
         worker = self._worker()
         if worker is None:
             return
         own = f"/{worker.token}/{VERSION}"
-        run = f"{own}/runtime/invocation/{worker.invocation.request_id}"
+        run = f"{own}/runtime/invocation/{worker.invocation.job_id}"
         size = int(self.headers.get("Content-Length") or 0)
         if self.path in (f"{run}/response", f"{run}/error") and worker.running:
             worker.running = False
             if size > MAX_BODY:
                 self._drain(size)
-                what = f"the result is over {MAX_BODY} bytes"
-                worker.tell(Raised(Failure("ResultTooLarge", what)))
+                worker.tell(Raised(RESULT_TOO_LARGE))
                 self._answer(413, b"{}")
                 return
             body = self.rfile.read(size)
             response = self.path.endswith("/response")
-            worker.tell(Responded(body) if response else Raised(_failure(body)))
+            worker.tell(Responded(body) if response else Raised(parse_failure(body)))
             self._answer(202, b"{}")
             return
         body = self.rfile.read(min(size, MAX_BODY))
         if self.path == f"{own}/runtime/init/error":
-            worker.tell(InitFailed(_failure(body)))
+            worker.tell(InitFailed(parse_failure(body)))
             self._answer(202, b"{}")
         else:
             self._answer(404, b"{}")
@@ -178,12 +158,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: the path is a secret."""
-
-
-def _failure(body: bytes) -> Failure:
-    document = json.loads(body)
-    return Failure(
-        str(document["errorType"]),
-        str(document["errorMessage"]),
-        tuple(document.get("trace") or ()),
-    )

@@ -1,0 +1,69 @@
+"""What the Lambda Runtime API carries, whoever serves it: one invocation, and the error it ends in.
+
+`runner.runtime_api` serves it to a build's workers, the daemon to those on the laptop.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from runner.outcome import Failure
+
+MAX_BODY = 6 * 1024 * 1024 + 64 * 1024
+"""Bytes of a result: Lambda's 6 MB, and room for what surrounds it."""
+RESULT_TOO_LARGE = Failure("ResultTooLarge", f"the result is over {MAX_BODY} bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One attempt of a run, as a worker gets it."""
+
+    job_id: str
+    payload: bytes
+    deadline: float
+    """Seconds since the epoch."""
+    function_arn: str = ""
+    context: Mapping[str, str] = field(default_factory=dict)
+    """The client context's `custom` entries: job, attempt, max_attempts."""
+
+    def headers(self) -> dict[str, str]:
+        """The headers of the answer to `next`; the payload is its body."""
+        context = {"client": {}, "env": {}, "custom": dict(self.context)}
+        return {
+            "Lambda-Runtime-Aws-Request-Id": self.job_id,
+            "Lambda-Runtime-Deadline-Ms": str(int(self.deadline * 1000)),
+            "Lambda-Runtime-Invoked-Function-Arn": self.function_arn,
+            "Lambda-Runtime-Client-Context": json.dumps(context),
+        }
+
+
+def parse_failure(body: bytes) -> Failure:
+    """The failure in an error document of any runtime: ours, awslambdaric's (``stackTrace``) or
+    Node's (``trace``). What is no such document becomes the message of an unknown failure."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        return Failure("Unknown", body[:2000].decode("utf-8", "replace"))
+    frames = tuple(map(str.strip, _lines(document.get("stackTrace"))))
+    return Failure(
+        type=_text(document.get("errorType")) or "Unknown",
+        message=_text(document.get("errorMessage")),
+        frames=frames,
+        trace=_lines(document.get("trace")) or frames,
+    )
+
+
+def _lines(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        return ()
+    return tuple(_text(line).rstrip() for line in value)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, bool | int | float) else ""
