@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from devbridge.packing import imported
 from devbridge.packing.imported import FILE, Imports, Live, live
 
 
