@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Final
 
 from devbridge.config import Config, private_dir, private_file, write_private
-from devbridge.emulator import child, keys, ports
+from devbridge.emulator import keys, ports
+from devbridge.emulator.inside import child
 from devbridge.emulator.install import Progress, install
 from devbridge.emulator.users import User, unused, users_of
 from devbridge.errors import EmbeddedCloudFailed, PortTaken
@@ -34,7 +35,7 @@ from devbridge.errors import EmbeddedCloudFailed, PortTaken
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = child.STOP_SECONDS
 HEALTH: Final = "/_devbridge/health"
-"""`codebuild.gate`'s."""
+"""`inside.gate.doors`'s."""
 _HOST: Final = "127.0.0.1"
 
 
@@ -440,7 +441,7 @@ def _code() -> str:
     """The same for the same code of what runs inside of ministack's process."""
     digest = hashlib.sha256()
     folder = Path(child.__file__).parent
-    for path in sorted([folder / "child.py", *(folder / "codebuild").glob("*.py")]):
+    for path in sorted(folder.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -81,8 +81,9 @@ def _serve(access_key: str, secret_key: str) -> None:
     from hypercorn.config import Config  # type: ignore[import-not-found]
     from ministack.app import main as ministack  # type: ignore[import-not-found]
 
-    sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
-    importlib.import_module("codebuild.plug").plug_in(access_key, secret_key)
+    here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120
+    sys.path.append(os.path.dirname(here))  # noqa: PTH120
+    importlib.import_module("inside.plug").plug_in(access_key, secret_key)
 
     # Since Python 3.12 it waits for every connection to end, an MQTT client's too, which hypercorn
     # only tells to end afterwards: the cloud would never come to saving its state.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .host import ministack
+from ..host import ministack
 
 
 def keep_tags(provisioners: Any) -> None:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from devbridge.emulator.codebuild.buildspec import Phase, is_inline, parse
-from devbridge.emulator.codebuild.failure import Failure
+from devbridge.emulator.inside.codebuild.buildspec import Phase, is_inline, parse
+from devbridge.emulator.inside.codebuild.failure import Failure
 
 
 def test_everything_that_is_supported_is_read() -> None:

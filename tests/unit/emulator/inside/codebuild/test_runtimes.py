@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.emulator.codebuild import runtimes
-from devbridge.emulator.codebuild.failure import Failure
+from devbridge.emulator.inside.codebuild import runtimes
+from devbridge.emulator.inside.codebuild.failure import Failure
 
 OWN = f"{sys.version_info[0]}.{sys.version_info[1]}"
 

@@ -15,10 +15,10 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from ..host import ministack
 from . import access, signatures
 from .asked import Asked, Refused, check_form
 from .doors import DOORS, HEALTH
-from .host import ministack
 
 _ADMINISTRATION: Final = ("/_ministack", "/_localstack")
 """ministack's own paths: for root alone."""

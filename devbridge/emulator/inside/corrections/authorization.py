@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .host import ministack
+from ..host import ministack
 
 _ACTIONS: Final = {
     "codebuild": {"BatchDeleteBuilds", "BatchGetBuilds", "RetryBuild", "StopBuild"},

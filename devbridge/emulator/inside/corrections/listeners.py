@@ -8,7 +8,7 @@ import http.server
 import secrets
 from typing import Any
 
-from .host import ministack
+from ..host import ministack
 
 
 def stay_on_loopback() -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from devbridge.emulator.codebuild import roles
-from devbridge.emulator.codebuild.roles import DURATION, LONGEST, PATH, Role, served_by
+from devbridge.emulator.inside.codebuild import roles
+from devbridge.emulator.inside.codebuild.roles import DURATION, LONGEST, PATH, Role, served_by
 
 
 @pytest.fixture

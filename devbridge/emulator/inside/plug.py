@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any, Final, TextIO
 
-from . import access, apis, authorization, buckets, durable, gate, listeners, refusals, roles
-from .api import Api, Refused, Tokens
-from .builds import Build, Queue
+from .codebuild import roles
+from .codebuild.api import Api, Refused, Tokens
+from .codebuild.builds import Build, Queue
+from .codebuild.records import STOPPED, Json
+from .codebuild.run import run
+from .corrections import apis, authorization, buckets, durable, listeners, refusals
+from .gate import access, gate
 from .host import ministack
-from .records import STOPPED, Json
-from .run import run
 
 log = logging.getLogger("codebuild")
 

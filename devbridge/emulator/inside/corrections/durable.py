@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from .host import ministack
+from ..host import ministack
 
 log = logging.getLogger("durable")
 

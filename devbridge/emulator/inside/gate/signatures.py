@@ -11,8 +11,8 @@ import re
 import time
 from typing import Any, Final
 
+from ..host import ministack
 from .asked import Asked, Refused
-from .host import ministack
 
 _LONGEST_PRESIGN: Final = 7 * 24 * 3600
 _SKEW: Final = 15 * 60

@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 
-from devbridge.emulator.codebuild.refusals import IDENTITY, RESOURCE, TRUST, is_taken, problem_of
+from devbridge.emulator.inside.corrections.refusals import (
+    IDENTITY,
+    RESOURCE,
+    TRUST,
+    is_taken,
+    problem_of,
+)
 
 ALLOW = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 TRUSTING = {"Effect": "Allow", "Principal": {"Service": "x"}, "Action": "sts:AssumeRole"}

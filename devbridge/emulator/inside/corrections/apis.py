@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from .host import ministack
+from ..host import ministack
 
 _PREFIX: Final = "/_devbridge/api"
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from devbridge.emulator.codebuild.asked import Asked, Refused, check_form
+from devbridge.emulator.inside.gate.asked import Asked, Refused, check_form
 
 PORT = 4566
 OWN = f"127.0.0.1:{PORT}"

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from . import access, apis, roles
+from ..codebuild import roles
+from ..corrections import apis
+from ..host import ministack
+from . import access
 from .asked import Asked, Refused
-from .host import ministack
 
 HEALTH: Final = "/_devbridge/health"
 """Answers whether this cloud runs, and nothing else."""

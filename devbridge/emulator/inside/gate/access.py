@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple
 
-from .host import ministack
+from ..host import ministack
 
 _ANONYMOUS: Final = "anonymous"
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from devbridge.emulator.codebuild import variables
-from devbridge.emulator.codebuild.api import PAGE, Api, Refused, Tokens
-from devbridge.emulator.codebuild.authorization import resources
-from devbridge.emulator.codebuild.builds import Build
-from devbridge.emulator.codebuild.failure import Ended, Failure
-from devbridge.emulator.codebuild.records import Json
+from devbridge.emulator.inside.codebuild import variables
+from devbridge.emulator.inside.codebuild.api import PAGE, Api, Refused, Tokens
+from devbridge.emulator.inside.codebuild.builds import Build
+from devbridge.emulator.inside.codebuild.failure import Ended, Failure
+from devbridge.emulator.inside.codebuild.records import Json
+from devbridge.emulator.inside.corrections.authorization import resources
 
 PROJECT: dict[str, Any] = {
     "name": "p",

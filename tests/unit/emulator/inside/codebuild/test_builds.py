@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from devbridge.emulator.codebuild import records
-from devbridge.emulator.codebuild.builds import Build, Queue
+from devbridge.emulator.inside.codebuild import records
+from devbridge.emulator.inside.codebuild.builds import Build, Queue
 from tests.waiting import eventually
 
 DEADLINE = 20

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from .host import ministack
+from ..host import ministack
 
 Json = Mapping[str, Any]
 

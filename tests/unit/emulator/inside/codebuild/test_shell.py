@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.emulator.codebuild.shell import Shell, how
+from devbridge.emulator.inside.codebuild.shell import Shell, how
 from tests.waiting import eventually, gone, text_of
 
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from ..host import ministack
 from .failure import Failure
-from .host import ministack
 
 SERVICE: Final = "codebuild.amazonaws.com"
 PATH: Final = "/_devbridge/credentials"

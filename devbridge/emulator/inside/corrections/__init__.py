@@ -1,0 +1,1 @@
+"""What ministack does otherwise than AWS, corrected; one module for each subject."""

@@ -1,0 +1,1 @@
+"""Who gets in: each request is judged before ministack sees it."""
