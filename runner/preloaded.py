@@ -22,45 +22,13 @@ import builtins
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import ModuleType
 from typing import Any
+
+from runner.note import Note, folder_of, is_compiled, is_installed, replaced, stale, touched
 
 _NATIVE = ("OPENSSL_",)
 _NATIVE_OF_OTHERS = ("OMP_", "OPENBLAS_", "GOTO_", "MKL_", "KMP_", "BLIS_", "NUMEXPR_", "CUDA_")
 """Variables that compiled code reads when it is loaded: Python's own, that of packages."""
-_UNTOLD = object()
-_SIMPLE = (str, bytes, int, float, bool, tuple, frozenset)
-_IGNORED = frozenset(("__spec__", "__loader__", "__warningregistry__", "__cached__", "__doc__"))
-
-
-class Note:
-    """One module: what it is, what it was made from, and what making it did."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.module: Any = None
-        self.base = False
-        """A fresh worker has it at its beginning."""
-        self.visible = False
-        """It is among the process's modules."""
-        self.needs: dict[str, None] = {}
-        self.missing: dict[str, None] = {}
-        """What its import has looked for in vain, and does without."""
-        self.read: dict[str, str | None] = {}
-        """The environment's variables that its import has looked at, and what it saw."""
-        self.read_all = False
-        self.warned = False
-        self.at_exit: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
-        self.filters: list[tuple[tuple[Any, ...], bool]] = []
-        self.loggers: dict[str, Any] = {}
-        self.file: tuple[str, int, int] | None = None
-        """Of an installed module: its file, and the time and size by which a change is seen."""
-        self.bound = False
-        """Its parent has it as an attribute."""
-        self.entry: str | None = None
-        """The entry of sys.path where a top-level module was found."""
-        self.seen: dict[str, Any] = {}
-        self.classes: list[tuple[type, dict[str, Any]]] = []
 
 
 class Shelf:
@@ -92,6 +60,7 @@ class Shelf:
         self._filters = list(_warning_filters())
 
     def find_spec(self, name: str, _path: Any = None, target: Any = None) -> Any:
+        """The spec of a preloaded module, if an import would make the same one; else None."""
         note = self.notes.get(name)
         if note is None or target is not None:
             return None
@@ -153,14 +122,14 @@ class Shelf:
         hidden = [note for note in closure if not note.visible]
         seen = [note for note in closure if note.visible and not note.base]
         seen += [note for note in self.notes.values() if note.base]
-        self.stale = _stale(hidden)
+        self.stale = stale(hidden)
         if self.stale is None:
             what = (
                 self._hooked()
-                or _replaced(hidden)
+                or replaced(hidden)
                 or self._surroundings(hidden)
                 or self._hiding(hidden)
-                or _touched(seen)
+                or touched(seen)
                 or self._appeared(hidden)
             )
             if what is not None:
@@ -178,7 +147,7 @@ class Shelf:
         return "__import__ was replaced" if builtins.__import__ is not self._import else None
 
     def _surroundings(self, hidden: Sequence[Note]) -> str | None:
-        compiled = [n.file[0] for n in hidden if n.file is not None and _is_compiled(n.file[0])]
+        compiled = [n.file[0] for n in hidden if n.file is not None and is_compiled(n.file[0])]
         prefixes: tuple[str, ...] = _NATIVE + _NATIVE_OF_OTHERS if compiled else _NATIVE
         if not compiled and not any(note.name in ("_ssl", "_hashlib") for note in hidden):
             prefixes = ()
@@ -217,7 +186,7 @@ class Shelf:
                 if (
                     isinstance(file, str)
                     and is_installed(file)
-                    and (path or _folder(file) in self._path)
+                    and (path or folder_of(file) in self._path)
                 ):
                     self.stale = file
                     return None
@@ -261,125 +230,6 @@ class _Handed:
         return getattr(self._spec.loader, name)
 
 
-# --- what is compared, and what is done again ---------------------------------------------------
-
-
-def _is_compiled(file: str) -> bool:
-    return not file.endswith((".py", ".pyc"))
-
-
-def remember(note: Note) -> None:
-    """What a module is like before anybody can have changed it."""
-    if "." not in note.name:
-        note.entry = _entry(note)
-    if type(note.module) is not ModuleType or note.name in _STATE:
-        return
-    ignored = _IGNORED | _FILTERS if note.name == "warnings" else _IGNORED
-    note.seen = {key: value for key, value in vars(note.module).items() if key not in ignored}
-    for value in note.seen.values():
-        if isinstance(value, type) and value.__module__ == note.name and _is_mutable(value):
-            if issubclass(value, ModuleType):  # lazy: `six.moves`
-                continue
-            note.classes.append((value, dict(vars(value))))
-
-
-def _is_mutable(cls: type) -> bool:
-    return bool(cls.__flags__ & (1 << 9)) and not (cls.__flags__ & (1 << 8))  # heap, not immutable
-
-
-def _touched(notes: Iterable[Note]) -> str | None:
-    """The first thing that somebody has replaced in modules that were there already."""
-    for note in notes:
-        if sys.modules.get(note.name) is not note.module:
-            return f"{note.name} was replaced in sys.modules"
-        if not note.seen:
-            continue
-        name = _difference(vars(note.module), note.seen)
-        if name is not None:
-            return f"{note.name}.{name} was replaced"
-        for cls, then in note.classes:
-            name = _difference(vars(cls), then)
-            if name is not None:
-                return f"{note.name}.{cls.__qualname__}.{name} was replaced"
-    return None
-
-
-def _replaced(hidden: Iterable[Note]) -> str | None:
-    """What would be imported, were it not that something has been put in its place."""
-    for note in hidden:
-        if sys.modules.get(note.name, note.module) is not note.module:
-            return f"{note.name} was replaced in sys.modules"
-        if note.name == "logging" or not note.loggers:
-            continue
-        manager: Any = getattr(getattr(sys.modules.get("logging"), "root", None), "manager", None)
-        if manager is not None and manager.loggerClass is not None:
-            return "the class of loggers was set"
-    return None
-
-
-def _difference(now: Mapping[str, Any], then: Mapping[str, Any]) -> str | None:
-    for key, value in then.items():
-        other = now.get(key, _UNTOLD)
-        if other is value or value is None:  # what was not there yet: a cache, a default session
-            continue
-        if isinstance(value, _SIMPLE) and type(other) is type(value) and other == value:
-            continue
-        if key.startswith("_") and not callable(value):  # counters, clocks and locks
-            continue
-        return key
-    return None
-
-
-_FILTERS = frozenset(("filters", "showwarning", "formatwarning", "_showwarnmsg_impl"))
-"""What `warnings.catch_warnings` replaces for a while; filters are compared apart."""
-_STATE = frozenset(("sys", "mimetypes", "typing"))
-"""Modules whose names are the process's state: what of it concerns imports is compared apart, and
-typing_extensions replaces parts of `typing` by what does the same."""
-
-
-def _stale(notes: Iterable[Note]) -> str | None:
-    for note in notes:
-        if note.file is not None and _sign(note.file[0]) != note.file[1:]:
-            return note.file[0]
-    return None
-
-
-def installed_file(module: Any) -> tuple[str, int, int] | None:
-    file = getattr(module, "__file__", None)
-    if not isinstance(file, str) or not is_installed(file):
-        return None
-    signature = _sign(file)
-    return (file, *signature) if signature else None
-
-
-def _sign(file: str) -> tuple[int, int] | None:
-    try:
-        status = os.stat(file)
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size
-
-
-def is_installed(file: str) -> bool:
-    """Whether a file belongs to an installed package."""
-    return f"{os.sep}site-packages{os.sep}" in file or f"{os.sep}dist-packages{os.sep}" in file
-
-
-def _entry(note: Note) -> str | None:
-    """The entry of sys.path that a top-level module was found in; None: in the interpreter."""
-    file = getattr(note.module, "__file__", None)
-    spec = getattr(note.module, "__spec__", None)
-    if not isinstance(file, str) or spec is None or spec.name != note.name:
-        return None
-    return _folder(file)
-
-
-def _folder(file: str) -> str:
-    """The folder in which a top-level module was found."""
-    folder, name = os.path.split(file)
-    return os.path.dirname(folder) if name.startswith("__init__.") else folder
-
-
 def _is_librarys(entry: str) -> bool:
     return entry.startswith((sys.base_prefix, sys.base_exec_prefix)) and not is_installed(
         f"{entry}/"
@@ -394,6 +244,7 @@ def _stems(folder: str) -> set[str]:
 
 
 def loggers() -> dict[str, Any]:
+    """The loggers that there are, and the place holders, by name; logging's own dictionary."""
     manager = getattr(getattr(sys.modules.get("logging"), "root", None), "manager", None)
     found: dict[str, Any] = getattr(manager, "loggerDict", {})
     return found

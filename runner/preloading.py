@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
-from runner.preloaded import Note, Shelf, installed_file, loggers, remember
+from runner.note import Note, installed_file, remember
+from runner.preloaded import Shelf, loggers
 
 
 class Notes:

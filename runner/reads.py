@@ -22,7 +22,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from runner import preloaded
-from runner.preloaded import is_installed
+from runner.note import is_installed
 
 LIMIT = 20_000
 """Entries of each kind."""
