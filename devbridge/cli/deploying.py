@@ -75,7 +75,7 @@ def say_progress(progress: Progress, *, err: bool = False) -> None:
 
 def show_plan(plan: Plan) -> None:
     """Print the plan, one line a change, coloured by what happens."""
-    from devbridge.deploy.plan import lines
+    from devbridge.deploy.plan_text import lines
 
     for line in lines(plan):
         click.secho(one_line(line), fg=_COLOURS.get(line[0]))

@@ -36,7 +36,7 @@ def diff(config: Config, *, json_: bool, exit_code: bool) -> None:
     """
     from devbridge.constructs.load import load_app
     from devbridge.deploy import diff as compare
-    from devbridge.deploy.plan import as_json
+    from devbridge.deploy.plan_text import as_json
     from devbridge.interpreter import verify_interpreter
     from devbridge.types import schemas
 

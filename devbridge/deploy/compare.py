@@ -16,8 +16,9 @@ from typing import Any
 from devbridge import names
 from devbridge.deploy.access import Access
 from devbridge.deploy.changes import Change, all_added, changes_of, difference
-from devbridge.deploy.execute import Pace, code_of, is_denied
-from devbridge.deploy.plan import Plan, as_it_is, changed, check_owner, discard, file_of
+from devbridge.deploy.plan import Plan, as_it_is, changed, discard, file_of
+from devbridge.deploy.refusals import code_of, is_denied
+from devbridge.deploy.stacks import Pace, check_owner
 from devbridge.deploy.synth import Template
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from devbridge import names
 from devbridge.constructs import App, Function
 from devbridge.deploy.access import Access
-from devbridge.deploy.plan import find, is_unusable
+from devbridge.deploy.stacks import find, is_unusable
 from devbridge.errors import BuildError, DevbridgeError, HandlerNotFound
 from devbridge.packing.broken import broken_asset
 from devbridge.packing.python import Builder

@@ -6,22 +6,22 @@ import hashlib
 import json
 import time
 import uuid
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from devbridge import names
 from devbridge.deploy import package
-from devbridge.deploy.access import Access, OnProgress, Progress
-from devbridge.deploy.changes import LABELS, QUEUE, TABLE, Action, Change, changes_of
-from devbridge.deploy.execute import (
+from devbridge.deploy.access import Access, OnProgress
+from devbridge.deploy.changes import LABELS, QUEUE, TABLE, Change, changes_of
+from devbridge.deploy.refusals import is_denied, is_overtaken, message_of
+from devbridge.deploy.stacks import (
     Pace,
-    is_denied,
-    is_overtaken,
-    message_of,
-    wait_until_gone,
-    watch,
+    check_owner,
+    deployed_template,
+    describe,
+    outputs_of,
+    settled,
 )
 from devbridge.deploy.synth import Template
 from devbridge.deploy.validation import failed_validations, refusal
@@ -30,19 +30,7 @@ from devbridge.errors import DeployError
 INLINE_LIMIT: Final = 51_200
 """Bytes that CloudFormation takes in the request; more goes through S3."""
 
-_DONE: Final = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
-_UNUSABLE: Final = (
-    "REVIEW_IN_PROGRESS",
-    "ROLLBACK_COMPLETE",
-    "ROLLBACK_FAILED",
-    "CREATE_FAILED",
-    "DELETE_FAILED",
-)
 _NO_CHANGES: Final = ("didn't contain changes", "No updates are to be performed")
-
-
-MARKS: Final[Mapping[Action, str]] = {"add": "+", "change": "~", "replace": "!", "remove": "-"}
-"""The first character of a change's line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,131 +53,11 @@ class Plan:
         return tuple(change for change in self.changes if change.data)
 
 
-def lines(plan: Plan) -> Iterator[str]:
-    """The plan for people: one line a change, who may do what apart from the rest.
-
-    A line begins with ``+`` (added), ``~`` (changed), ``!`` (replaced) or ``-`` (removed).
-    """
-    counts = Counter(change.action for change in plan.changes)
-    said: Mapping[Action, str] = {
-        "add": "added",
-        "change": "changed",
-        "replace": "replaced",
-        "remove": "removed",
-    }
-    text = ", ".join(f"{counts[key]} {word}" for key, word in said.items() if counts[key])
-    yield f"stack {plan.stack}{' (new)' if plan.creates else ''}: {text or 'only its outputs'}"
-    order = list(MARKS)
-    changes = sorted(plan.changes, key=lambda c: (order.index(c.action), c.label, c.logical_id))
-    width = max((len(change.label) for change in changes), default=0)
-    for change in changes:
-        if not change.iam:
-            yield _line(change, width)
-    if any(change.iam for change in changes):
-        yield "who may do what:"
-    same = 0
-    for change in changes:
-        if change.iam and _says_the_same(change):
-            same += 1
-        elif change.iam:
-            yield _line(change, width)
-            yield from (f"+   {change.logical_id} {text}" for text in change.granted)
-            yield from (f"-   {change.logical_id} {text}" for text in change.revoked)
-    if same:
-        yield f"~ {same} more that follow what they refer to; who may do what stays the same"
-
-
-def _says_the_same(change: Change) -> bool:
-    """Whether it only follows what it refers to."""
-    return change.action == "change" and not (change.properties or change.granted or change.revoked)
-
-
-def _line(change: Change, width: int) -> str:
-    what = f"{MARKS[change.action]} {change.label:<{width}}  {change.type}  {change.logical_id}"
-    notes = []
-    if change.action == "change":
-        notes.append(", ".join(change.properties) or change.reason)
-    if change.action == "replace":
-        notes.append(f"replaced: {change.reason}")
-    if change.data:
-        notes.append("its data is kept, outside of the app" if change.kept else "ITS DATA IS LOST")
-    elif change.kept:
-        notes.append("kept, outside of the app")
-    return "  ".join([what, *filter(None, notes)])
-
-
-def as_json(plan: Plan) -> dict[str, Any]:
-    """The plan for programs."""
-    return {
-        "stack": plan.stack,
-        "creates": plan.creates,
-        "changes": [
-            {
-                "action": change.action,
-                "construct": change.label,
-                "logicalId": change.logical_id,
-                "type": change.type,
-                "physicalId": change.physical_id or None,
-                "reason": change.reason or None,
-                "properties": list(change.properties),
-                "iam": change.iam,
-                "granted": list(change.granted),
-                "revoked": list(change.revoked),
-                "data": change.data,
-                "kept": change.kept,
-            }
-            for change in plan.changes
-        ],
-    }
-
-
-def describe(cloud: Access, stack: str) -> dict[str, Any] | None:
-    """The stack as CloudFormation describes it, or None."""
-    cloudformation = cloud.client("cloudformation")
-    try:
-        found: dict[str, Any] = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
-    except cloudformation.exceptions.ClientError as error:
-        if "does not exist" in str(error):
-            return None
-        raise
-    return None if found["StackStatus"] == "DELETE_COMPLETE" else found
-
-
-def find(
-    cloud: Access, app: str, stage: str, on_progress: OnProgress = lambda _: None
-) -> tuple[str, dict[str, Any] | None]:
-    """The name of a stage's stack, and the stack as CloudFormation describes it, or None.
-
-    A stage that was deployed when stacks had other names keeps its own. Who may not ask for that
-    one is told so.
-    """
-    name = names.stack(app, stage)
-    if found := describe(cloud, name):
-        return name, found
-    old = names.old_stack(app, stage)
-    try:
-        found = describe(cloud, old)
-    except cloud.client("cloudformation").exceptions.ClientError as error:
-        if not is_denied(error):
-            raise
-        text = f"there is no stack {name}; whether an older devbridge has deployed the stage as"
-        on_progress(Progress("plan", f"{text} {old}, CloudFormation does not tell you"))
-        return name, None
-    if found is None or is_unusable(found) or found["StackStatus"] == "DELETE_IN_PROGRESS":
-        return name, None
-    return (old, found) if _owner(found) == (app, stage) else (name, None)
-
-
 def is_current(stack: Mapping[str, Any] | None, template: Template) -> bool:
     """Whether the stack was made from this very template, and completely. Pure."""
     if stack is None or stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
         return False
     return outputs_of(stack).get(names.TEMPLATE_HASH) == template.hash
-
-
-def outputs_of(stack: Mapping[str, Any]) -> dict[str, str]:
-    """A described stack's outputs. Pure."""
-    return {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", ())}
 
 
 def plan(
@@ -289,19 +157,6 @@ def discard(cloud: Access, plan: Plan) -> None:
         cloudformation.delete_stack(StackName=found["StackId"])
 
 
-def deployed_template(cloud: Access, stack: str) -> Mapping[str, Any]:
-    """The template that a stack was made from.
-
-    Raises:
-        DeployError: it is not JSON, so it is not ours.
-    """
-    cloudformation = cloud.client("cloudformation")
-    body = cloudformation.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
-    if not isinstance(body, Mapping):
-        raise DeployError("the stack's template is not JSON", where=f"stack {stack}")
-    return body
-
-
 def as_it_is(cloud: Access, changes: tuple[Change, ...]) -> Iterator[Change]:
     """The changes, corrected by what templates do not tell."""
     for change in changes:
@@ -324,56 +179,6 @@ def _is_empty(cloud: Access, url: str) -> bool:
         int(counts.get(f"ApproximateNumberOfMessages{which}", 0))
         for which in ("", "NotVisible", "Delayed")
     )
-
-
-def is_unusable(found: Mapping[str, Any] | None) -> bool:
-    """Whether a stack can only be made anew: its creation failed, or its removal. Pure."""
-    return found is not None and found["StackStatus"] in _UNUSABLE
-
-
-def settled(
-    cloud: Access, stack: str, on_progress: OnProgress, pace: Pace
-) -> dict[str, Any] | None:
-    """The stack once it can be changed; None if it is to be created."""
-    found = describe(cloud, stack)
-    if found and found["StackStatus"] == "DELETE_IN_PROGRESS":
-        on_progress(Progress("wait", f"stack {stack} is being removed"))
-        wait_until_gone(cloud, found["StackId"], pace)
-        return None
-    if found and is_unusable(found):
-        on_progress(Progress("wait", f"stack {stack} is {found['StackStatus']}: made again"))
-        cloud.client("cloudformation").delete_stack(StackName=found["StackId"])
-        wait_until_gone(cloud, found["StackId"], pace)
-        return None
-    if found and found["StackStatus"].endswith("_IN_PROGRESS"):
-        on_progress(Progress("wait", f"stack {stack}: another deployment is under way"))
-        watch(cloud, found["StackId"], set(), lambda _: None, pace=pace)
-        return settled(cloud, stack, on_progress, pace)
-    if found and found["StackStatus"] not in _DONE:
-        raise DeployError(
-            f"the stack is {found['StackStatus']}",
-            where=f"stack {stack}",
-            remedy="run `devbridge remove`, or continue its roll-back in the AWS console",
-        )
-    return found
-
-
-def check_owner(found: Mapping[str, Any], tags: Mapping[str, str]) -> None:
-    """Raise DeployError if a described stack has other tags: it is of another app or stage."""
-    theirs = {tag["Key"]: tag["Value"] for tag in found.get("Tags", ())}
-    if any(theirs.get(key) != value for key, value in tags.items()):
-        owner = ", ".join(f"{key.partition(':')[2]} {theirs.get(key, '?')!r}" for key in tags)
-        raise DeployError(
-            "the stack is not of this app and stage",
-            where=f"stack {found['StackName']}, of {owner}",
-            remedy="choose another stage with --stage",
-        )
-
-
-def _owner(found: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """The app and the stage of a described stack, as its tags say."""
-    tags = {tag["Key"]: tag["Value"] for tag in found.get("Tags", ())}
-    return tags.get("devbridge:app"), tags.get("devbridge:stage")
 
 
 def file_of(template: Template) -> str:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from devbridge import names
-from devbridge.deploy import buckets, execute, secrets
+from devbridge.deploy import buckets, secrets, stacks
 from devbridge.deploy.access import Access, OnProgress, Progress
 from devbridge.deploy.changes import BUCKET, HOLDS_DATA, QUEUE, TABLE, is_kept, labels_of
-from devbridge.deploy.plan import check_owner, deployed_template, find
+from devbridge.deploy.refusals import code_of, explained
+from devbridge.deploy.stacks import Pace, check_owner, deployed_template, find, patient
 from devbridge.errors import DeployError
 
 LOG_GROUP: Final = "AWS::Logs::LogGroup"
@@ -85,7 +86,7 @@ def inventory(cloud: Access, app: str, stage: str, *, left: bool = False) -> Inv
         DeployError: AWS refuses to tell, the stack is another app's, or it may not be deleted.
         CredentialsError, CloudError: the cloud could not be asked.
     """
-    with execute.asking(cloud):
+    with explained(cloud):
         _, stack = find(cloud, app, stage)
         if stack:
             _check(stack, app, stage)
@@ -107,7 +108,7 @@ def remove(
     app: str,
     stage: str,
     on_progress: OnProgress,
-    pace: execute.Pace = execute.patient,
+    pace: Pace = patient,
     *,
     delete_data: bool = False,
 ) -> Removed | None:
@@ -124,7 +125,7 @@ def remove(
     there = inventory(cloud, app, stage, left=delete_data)
     if not there:
         return None
-    with execute.asking(cloud):
+    with explained(cloud):
         if there.stack_id:
             _delete_stack(cloud, there, on_progress, pace)
         kept, stored = there.kept, there.secrets
@@ -147,21 +148,19 @@ def remove(
     return Removed(kept, stored) if there.stack_id or delete_data else None
 
 
-def _delete_stack(
-    cloud: Access, there: Inventory, on_progress: OnProgress, pace: execute.Pace
-) -> None:
+def _delete_stack(cloud: Access, there: Inventory, on_progress: OnProgress, pace: Pace) -> None:
     cloudformation = cloud.client("cloudformation")
-    if execute.status_of(cloudformation, there.stack_id) in _CANNOT_BE_DELETED:
+    if stacks.status_of(cloudformation, there.stack_id) in _CANNOT_BE_DELETED:
         on_progress(Progress("wait", "another deployment is under way"))
-        execute.watch(cloud, there.stack_id, set(), lambda _: None, pace=pace)
+        stacks.watch(cloud, there.stack_id, set(), lambda _: None, pace=pace)
     going = [each for each in there.resources if each.type == BUCKET and not each.kept]
     for _ in range(_ATTEMPTS):
         for bucket in going:
             buckets.empty(cloud, bucket.name, bucket.label, on_progress)
-        seen = execute.event_ids(cloudformation, there.stack_id)
+        seen = stacks.event_ids(cloudformation, there.stack_id)
         cloudformation.delete_stack(StackName=there.stack_id)
         try:
-            status, cause = execute.watch(
+            status, cause = stacks.watch(
                 cloud, there.stack_id, seen, on_progress, pace=pace, labels=there.labels
             )
         except KeyboardInterrupt:
@@ -172,7 +171,7 @@ def _delete_stack(
         # A job that still runs may have written to a bucket that was empty.
         if cause is None or "not empty" not in cause.reason:
             break
-    raise execute.not_deleted(status, cause, there.stack_id)
+    raise stacks.not_deleted(status, cause, there.stack_id)
 
 
 def _check(stack: Mapping[str, Any], app: str, stage: str) -> None:
@@ -278,7 +277,7 @@ def _delete_table(cloud: Access, name: str) -> None:
 
 
 def _is_gone(error: Any) -> bool:
-    code = execute.code_of(error)
+    code = code_of(error)
     return code in ("404", "NoSuchBucket") or any(
         text in code for text in ("NotFound", "NonExistentQueue", "DoesNotExist")
     )

@@ -11,7 +11,7 @@ from typing import Final
 
 from devbridge.constructs import App
 from devbridge.deploy.access import Access
-from devbridge.deploy.execute import asking
+from devbridge.deploy.refusals import explained
 from devbridge.errors import InvalidValue, NotFound
 
 MAX_BYTES: Final = 4096
@@ -119,7 +119,7 @@ def versions(cloud: Access, app_name: str, stage: str) -> dict[str, object]:
         CredentialsError, CloudError: SSM could not be asked.
     """
     folder = _folder(app_name, stage)
-    with asking(cloud):
+    with explained(cloud):
         pages = cloud.client("ssm").get_paginator("get_parameters_by_path")
         return {
             str(each["Name"]): (each.get("Version"), each.get("LastModifiedDate"))

@@ -12,24 +12,25 @@ from urllib.parse import urlsplit, urlunsplit
 
 from devbridge import names
 from devbridge.constructs import App, Bindable, Function, Job
-from devbridge.deploy import execute, secrets
+from devbridge.deploy import secrets
 from devbridge.deploy.access import Access, OnProgress, Progress
 from devbridge.deploy.compare import compare, pins
+from devbridge.deploy.execute import execute
 from devbridge.deploy.functions import Broken, pack_functions
 from devbridge.deploy.package import is_tls, upload
-from devbridge.deploy.plan import (
-    Plan,
+from devbridge.deploy.plan import Plan, discard, is_current, plan
+from devbridge.deploy.principal import trusted_principal
+from devbridge.deploy.refusals import Overtaken, explained
+from devbridge.deploy.stacks import (
+    Pace,
     check_owner,
     deployed_template,
-    discard,
     find,
-    is_current,
     is_unusable,
     outputs_of,
-    plan,
+    patient,
     settled,
 )
-from devbridge.deploy.principal import trusted_principal
 from devbridge.deploy.synth import (
     Assets,
     Settings,
@@ -96,7 +97,7 @@ def deploy(
     mode: Mode = "dev",
     python: Path | None = None,
     offline: str = "queue",
-    pace: execute.Pace = execute.patient,
+    pace: Pace = patient,
     schemas: Mapping[str, Any] = {},
     approve: Callable[[Plan], None] | None = None,
     broken: Broken | None = None,
@@ -126,7 +127,7 @@ def deploy(
     """
     python = python or Path(sys.executable)
     version, tags = _version(python), _tags(app, stage)
-    with execute.asking(cloud):
+    with explained(cloud):
         _check_secrets(cloud, app, stage, mode, on_progress)
         settings = _settings(cloud, stage, mode, version, offline)
         packed = _pack(app, cloud, settings, python, schemas, broken)
@@ -159,7 +160,7 @@ def diff(
     mode: Mode = "deployed",
     python: Path | None = None,
     offline: str = "queue",
-    pace: execute.Pace = execute.patient,
+    pace: Pace = patient,
     schemas: Mapping[str, Any] = {},
     on_progress: OnProgress = lambda _: None,
 ) -> Plan:
@@ -169,7 +170,7 @@ def diff(
         as `deploy`.
     """
     python = python or Path(sys.executable)
-    with execute.asking(cloud):
+    with explained(cloud):
         settings = _settings(cloud, stage, mode, _version(python), offline)
         packed = _pack(app, cloud, settings, python, schemas)
         _warn(packed, on_progress)
@@ -260,7 +261,7 @@ def _bound(bind: Iterable[Bindable], stage: str, values: Mapping[str, str]) -> d
 
 
 def _deployed(cloud: Access, app: str, stage: str) -> dict[str, Any] | None:
-    with execute.asking(cloud):
+    with explained(cloud):
         _, found = find(cloud, app, stage)
     return None if is_unusable(found) else found
 
@@ -443,20 +444,20 @@ def _change(
     template: Template,
     tags: Mapping[str, str],
     on_progress: OnProgress,
-    pace: execute.Pace,
+    pace: Pace,
     approve: Callable[[Plan], None] | None,
 ) -> None:
     """Plan and execute; once more when another deployment has come in between."""
     for left in reversed(range(_ATTEMPTS)):
         try:
-            with execute.asking(cloud):
+            with explained(cloud):
                 made = plan(cloud, stack, template, tags=tags, on_progress=on_progress, pace=pace)
                 on_progress(Progress("plan", f"{len(made.changes)} changes to stack {stack}"))
                 if made:
                     _approve(cloud, made, approve)
-                    execute.execute(cloud, made, template.labels, on_progress, pace)
+                    execute(cloud, made, template.labels, on_progress, pace)
             return
-        except execute.Overtaken as error:
+        except Overtaken as error:
             if not left:
                 raise
             on_progress(Progress("wait", f"{error.what}: what is to change is worked out anew"))

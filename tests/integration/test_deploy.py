@@ -23,8 +23,9 @@ from devbridge.cloud.session import Cloud
 from devbridge.constructs.load import load_app
 from devbridge.deploy import Deployed, Progress, secrets
 from devbridge.deploy.package import ensure_bucket, upload
-from devbridge.deploy.plan import Plan, describe
+from devbridge.deploy.plan import Plan
 from devbridge.deploy.remove import remove
+from devbridge.deploy.stacks import describe
 from devbridge.errors import DeployError, NotDeployed
 from devbridge.packing.zips import Asset
 

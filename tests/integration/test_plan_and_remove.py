@@ -22,8 +22,10 @@ from devbridge.deploy import deploy, secrets
 from devbridge.deploy.access import Progress
 from devbridge.deploy.changes import Change
 from devbridge.deploy.execute import execute
-from devbridge.deploy.plan import Plan, describe, discard, lines, plan
+from devbridge.deploy.plan import Plan, discard, plan
+from devbridge.deploy.plan_text import lines
 from devbridge.deploy.remove import Removed, inventory, remove
+from devbridge.deploy.stacks import describe
 from devbridge.deploy.synth import Template
 from devbridge.emulator.embedded import Running
 from devbridge.errors import EXIT_ERROR, EXIT_NOT_CONFIRMED, DeployError
@@ -219,7 +221,7 @@ def test_ctrl_c_during_an_update_leaves_everything_as_it_was(
             raise interrupts.pop()
         threading.Event().wait(seconds)
 
-    monkeypatch.setattr("devbridge.deploy.execute.time.sleep", sleep)
+    monkeypatch.setattr("devbridge.deploy.stacks.time.sleep", sleep)
     with pytest.raises(KeyboardInterrupt):
         execute(local_cloud, made, {}, told.append, at_once)
     said = [progress.text for progress in told if progress.step == "wait"]

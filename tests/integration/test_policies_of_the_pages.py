@@ -25,8 +25,8 @@ from devbridge import job, names
 from devbridge.cloud.session import Clients, Cloud, connect
 from devbridge.config import Config
 from devbridge.deploy import Progress, secrets
-from devbridge.deploy import plan as planning
 from devbridge.deploy.plan import Plan
+from devbridge.deploy.plan_text import lines
 from devbridge.deploy.remove import remove
 from devbridge.emulator.embedded import Running
 from devbridge.errors import DeployError
@@ -277,7 +277,7 @@ def test_who_looks_sees_what_root_sees_and_leaves_nothing(
     right = account.diff(account.root, more=more)
     before, sets = account.versions(), account.change_sets()
     seen = account.diff(account.users[who], more=more)
-    assert [*planning.lines(seen)] == [*planning.lines(right)]
+    assert [*lines(seen)] == [*lines(right)]
     assert bool(seen) == bool(more)
     written = {key for key, _ in {*account.versions()} - {*before}}
     assert all(key.startswith("diffs/hello/") for key in written)

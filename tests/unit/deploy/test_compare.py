@@ -12,7 +12,8 @@ from botocore.stub import ANY, Stubber
 
 from devbridge.deploy.changes import difference
 from devbridge.deploy.compare import compare, pins
-from devbridge.deploy.plan import Plan, lines
+from devbridge.deploy.plan import Plan
+from devbridge.deploy.plan_text import lines
 from devbridge.deploy.synth import Template
 from devbridge.errors import DeployError
 from tests.unit.deploy.conftest import FakeCloud

@@ -14,9 +14,12 @@ from devbridge import names
 from devbridge.deploy.access import Progress
 from devbridge.deploy.changes import LABELS as LABELS_KEY
 from devbridge.deploy.changes import Change
-from devbridge.deploy.execute import Overtaken, asking, execute, patient
+from devbridge.deploy.execute import execute
 from devbridge.deploy.package import ensure_bucket
-from devbridge.deploy.plan import Plan, as_json, describe, discard, find, is_current, lines, plan
+from devbridge.deploy.plan import Plan, discard, is_current, plan
+from devbridge.deploy.plan_text import as_json, lines
+from devbridge.deploy.refusals import Overtaken, explained
+from devbridge.deploy.stacks import describe, find, patient
 from devbridge.deploy.synth import Template
 from devbridge.errors import DeployError
 from tests.unit.deploy.conftest import FakeCloud
@@ -490,7 +493,7 @@ def test_what_cloudformation_refuses_because_of_another_deployment_is_told_apart
     aws: FakeCloud, operation: str, code: str, message: str
 ) -> None:
     refused = ClientError({"Error": {"Code": code, "Message": message}}, operation)
-    with pytest.raises(Overtaken, match="another deployment has changed the stack"), asking(aws):
+    with pytest.raises(Overtaken, match="another deployment has changed the stack"), explained(aws):
         raise refused
 
 
@@ -500,7 +503,7 @@ def test_what_cloudformation_refuses_because_of_another_deployment_is_told_apart
 def test_a_permission_is_advised_only_where_one_is_missing(
     aws: FakeCloud, code: str, advised: bool
 ) -> None:
-    with pytest.raises(DeployError, match="AWS refuses PutObject: no") as caught, asking(aws):
+    with pytest.raises(DeployError, match="AWS refuses PutObject: no") as caught, explained(aws):
         raise ClientError({"Error": {"Code": code, "Message": "no"}}, "PutObject")
     assert ("needs that permission" in str(caught.value)) == advised
 
@@ -524,7 +527,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch) -> list[float]:
             left.pop()
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("devbridge.deploy.execute.time.sleep", sleep)
+    monkeypatch.setattr("devbridge.deploy.stacks.time.sleep", sleep)
     return left
 
 

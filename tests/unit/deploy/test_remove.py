@@ -248,7 +248,7 @@ def test_ctrl_c_says_that_cloudformation_goes_on(
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("devbridge.deploy.execute.time.sleep", interrupt)
+    monkeypatch.setattr("devbridge.deploy.stacks.time.sleep", interrupt)
     script.has("Notes", TABLE, "notes-1")
     script.listed()
     script.stack()

@@ -14,8 +14,8 @@ from devbridge.constructs import App, Container, Job, Secret
 from devbridge.constructs.app import loading
 from devbridge.deploy import stage
 from devbridge.deploy.access import Progress
-from devbridge.deploy.execute import Overtaken
 from devbridge.deploy.plan import Plan
+from devbridge.deploy.refusals import Overtaken
 from devbridge.deploy.synth import Template
 from devbridge.errors import DeployError, InvalidValue, NotDeployed
 from tests.unit.deploy.conftest import FakeCloud
@@ -106,7 +106,7 @@ def test_what_another_deployment_has_overtaken_is_planned_anew(
             raise Overtaken("another deployment has changed the stack meanwhile")
 
     monkeypatch.setattr(stage, "plan", lambda *_, **__: next(plans))
-    monkeypatch.setattr("devbridge.deploy.execute.execute", execute)
+    monkeypatch.setattr(stage, "execute", execute)
     told: list[Progress] = []
     change(aws, told)
     assert executed == ["first", "second"]
