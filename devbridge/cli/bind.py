@@ -20,8 +20,9 @@ from devbridge.payload import check
 if TYPE_CHECKING:
     from devbridge.cloud.session import Cloud
     from devbridge.config import Config
+    from devbridge.daemon.model import Modules
     from devbridge.daemon.runtime_api import CredentialsProvider
-    from devbridge.runs.model import Failure, Modules
+    from runner.outcome import Failure
 
 _PASSED_ON: Final = (
     signal.SIGINT,

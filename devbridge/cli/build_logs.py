@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from devbridge.runs.ledger import Entry
+from devbridge.runs.base import RunRecord
 
 SETTLE: Final = 15.0
 """Seconds without anything new after which a build that has ended has printed all: CloudWatch Logs
@@ -119,14 +119,14 @@ def copy(stream: Stream | None, output: Output, write: Callable[[bytes], object]
 
 
 def follow(
-    current: Callable[[], Entry],
+    current: Callable[[], RunRecord],
     stream: Callable[[], Stream | None],
     output: Output,
     write: Callable[[bytes], object],
     *,
     poll: float,
     settle: float = SETTLE,
-) -> Entry:
+) -> RunRecord:
     """Copy a build's log while it grows, until the build has ended and all of it is written.
 
     `stream` gives None as long as the build has none. `poll` and `settle` are in seconds.

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 from devbridge.cli.common import cloud
 from devbridge.errors import UnknownRun
 from devbridge.protocol.codec import is_id
-from devbridge.runs.ledger import Entry
-from devbridge.runs.model import Failure, State
+from devbridge.runs.base import RunRecord
+from devbridge.runs.model import State
+from runner.outcome import Failure
 
 if TYPE_CHECKING:
     from devbridge.cloud.session import Cloud
@@ -38,11 +39,11 @@ class DeployedRun:
         self.poll = POLL_LOCAL if there.endpoint_url else POLL
 
     @property
-    def entry(self) -> Entry:
+    def entry(self) -> RunRecord:
         """The run without its result."""
         return entry_of(self.build)
 
-    def refresh(self) -> Entry:
+    def refresh(self) -> RunRecord:
         """Ask CodeBuild again; the run without its result.
 
         Raises:
@@ -51,7 +52,7 @@ class DeployedRun:
         self.build = self._builds.get(self.build.job_id)
         return self.entry
 
-    def whole(self) -> Entry:
+    def whole(self) -> RunRecord:
         """The run with its result, which is fetched if it is a large one."""
         build = self.build
         return entry_of(build, None if build.result is None else self._builds.result(build))
@@ -62,12 +63,12 @@ class DeployedRun:
         return State(was), State(state)
 
 
-def entry_of(build: Build, result: str | None = None) -> Entry:
+def entry_of(build: Build, result: str | None = None) -> RunRecord:
     """A build as the ledger has runs; `result` is a JSON text. What runs in CodeBuild has neither
     an exit code that is known nor frames of its error."""
     state = State(build.state)
     failure = Failure(build.error_type, build.error_message or "") if build.error_type else None
-    return Entry(
+    return RunRecord(
         job_id=build.job_id,
         job=build.job,
         state=state,
@@ -80,7 +81,7 @@ def entry_of(build: Build, result: str | None = None) -> Entry:
         exit=None,
         result=None if result is None else result.encode(),
         failure=failure,
-        log_path=f"{build.log_group}/{build.log_stream}" if build.log_stream else "",
+        log=f"{build.log_group}/{build.log_stream}" if build.log_stream else "",
     )
 
 

@@ -60,7 +60,7 @@ def only_this(config: Config, command: str) -> Iterator[None]:
     Raises:
         AlreadyRunning: `devbridge dev` runs it.
     """
-    from devbridge.daemon.lock import only_one
+    from devbridge.runs.lock import only_one
 
     lock = config.stage_dir / "daemon.lock"
     with only_one(lock, config.stage, command, lambda text: click.echo(f"  wait     {text}")):

@@ -108,9 +108,9 @@ def dev(config: Config, *, yes: bool) -> None:
     from devbridge.cloud.last import remember
     from devbridge.cloud.session import connect
     from devbridge.constructs.load import load_app
-    from devbridge.daemon.lock import only_one
     from devbridge.emulator.embedded import embedded_cloud
     from devbridge.interpreter import verify_interpreter
+    from devbridge.runs.lock import only_one
 
     began = time.monotonic()
     app = load_app(config.root, config.stage, lenient=True)

@@ -18,7 +18,8 @@ from devbridge.runs.model import State
 if TYPE_CHECKING:
     from devbridge.cli.deployed import DeployedRun
     from devbridge.config import Config
-    from devbridge.runs.ledger import Entry, Ledger
+    from devbridge.runs.base import RunRecord
+    from devbridge.runs.ledger import Ledger
 
 SHORT: Final = 8
 """The characters of an id that are shown, or more where that many would not be unique."""
@@ -45,14 +46,14 @@ def _shortened(job_id: str, all_ids: Sequence[str]) -> str:
     return job_id[:length]
 
 
-def run_time(entry: Entry, now: float) -> float | None:
+def run_time(entry: RunRecord, now: float) -> float | None:
     """The seconds that a run has taken, or has been running for; None when it never started."""
     if entry.started_at is None:
         return None
     return max(0.0, (entry.ended_at or now) - entry.started_at)
 
 
-def as_json(entry: Entry) -> dict[str, Any]:
+def as_json(entry: RunRecord) -> dict[str, Any]:
     """A run as `--json` prints it: times in ISO 8601 (UTC), `duration` in seconds."""
     failure = entry.failure
     return {
@@ -71,7 +72,7 @@ def as_json(entry: Entry) -> dict[str, Any]:
         "signal": entry.exit.signal if entry.exit else None,
         "result": None if entry.result is None else json.loads(entry.result),
         "error": None if failure is None else {"type": failure.type, "message": failure.message},
-        "log": entry.log_path or None,
+        "log": entry.log or None,
     }
 
 
@@ -138,7 +139,7 @@ def jobs(
         click.echo("no run matches" if job or state else nothing)
 
 
-def _whole(run: DeployedRun) -> Entry:
+def _whole(run: DeployedRun) -> RunRecord:
     """A run with its result, unless that was a large one that S3 does not have any more."""
     try:
         return run.whole()
@@ -147,7 +148,7 @@ def _whole(run: DeployedRun) -> Entry:
         return run.entry
 
 
-def _build_ids(builds: Sequence[Entry], *, short: bool) -> list[str]:
+def _build_ids(builds: Sequence[RunRecord], *, short: bool) -> list[str]:
     """What names each build. Unless `short`, with its project: where `devbridge dev` was last, an
     id without one is a run's of the ledger."""
     parts = [build.job_id.rpartition(":") for build in builds]
@@ -158,7 +159,7 @@ def _build_ids(builds: Sequence[Entry], *, short: bool) -> list[str]:
     ]
 
 
-def _row(entry: Entry, now: float) -> tuple[str, ...]:
+def _row(entry: RunRecord, now: float) -> tuple[str, ...]:
     from devbridge.daemon import lines
 
     seconds = run_time(entry, now)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from devbridge.cli.build_logs import Stream
     from devbridge.cli.deployed import DeployedRun
     from devbridge.config import Config
-    from devbridge.runs.ledger import Entry
+    from devbridge.runs.base import RunRecord
 
 CHUNK: Final = 1 << 16
 POLL: Final = 0.2
@@ -30,9 +30,9 @@ LATE: Final = 15.0
 """Seconds after a run's end for which its last output is waited for."""
 
 
-def log_file(config: Config, entry: Entry) -> Path:
+def log_file(config: Config, entry: RunRecord) -> Path:
     """Where a run's output is, also when the app's folder was moved since."""
-    return config.logs_dir / Path(entry.log_path).name
+    return config.logs_dir / Path(entry.log).name
 
 
 def copy(log: int, write: Callable[[bytes], object]) -> int:
@@ -67,7 +67,9 @@ def open_parts(path: Path, *, after: int | None = None) -> list[int]:
     return parts
 
 
-def follow(path: Path, current: Callable[[], Entry], write: Callable[[bytes], object]) -> Entry:
+def follow(
+    path: Path, current: Callable[[], RunRecord], write: Callable[[bytes], object]
+) -> RunRecord:
     """Copy a log while it grows, until its run has ended and all of it is written."""
     log: int | None = None
     newer: list[int] = []
@@ -187,7 +189,7 @@ def _copy_all(path: Path, write: Callable[[bytes], object]) -> None:
             os.close(part)
 
 
-def _say_why_nothing(entry: Entry) -> None:
+def _say_why_nothing(entry: RunRecord) -> None:
     """Say why a run has no log."""
     if not entry.state.final:
         click.echo(f"{entry.job} is {entry.state}: nothing printed yet", err=True)

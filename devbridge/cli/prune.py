@@ -13,9 +13,9 @@ import click
 
 from devbridge.cli.common import app_options, print_json
 from devbridge.cli.text import duration_within, iso, size
-from devbridge.daemon.lock import only_one
 from devbridge.errors import AlreadyRunning
 from devbridge.runs.ledger import Ledger
+from devbridge.runs.lock import only_one
 
 if TYPE_CHECKING:
     from devbridge.config import Config

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from devbridge.cloud.session import Cloud
     from devbridge.config import Config
     from devbridge.constructs import App, Job
-    from devbridge.runs.ledger import Entry, Ledger
+    from devbridge.runs.base import RunRecord
+    from devbridge.runs.ledger import Ledger
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -39,7 +40,7 @@ class Found:
 
     job_id: str
     job: str
-    entry: Entry | None = None
+    entry: RunRecord | None = None
     """What the ledger has of it."""
     build: DeployedRun | None = None
 
@@ -135,7 +136,7 @@ def _of_build(build: DeployedRun) -> Found:
     return Found(build.entry.job_id, build.entry.job, build=build)
 
 
-def _only_one(found: Sequence[Entry], given: str) -> Entry | None:
+def _only_one(found: Sequence[RunRecord], given: str) -> RunRecord | None:
     """As git finds a commit.
 
     Raises:

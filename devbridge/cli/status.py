@@ -20,7 +20,7 @@ from devbridge.runs.model import Exit, State
 
 if TYPE_CHECKING:
     from devbridge.config import Config
-    from devbridge.runs.ledger import Entry
+    from devbridge.runs.base import RunRecord
 
 RESULT_SHOWN: Final = 10_000
 """Characters of a result that are shown; `--json` shows all."""
@@ -42,7 +42,7 @@ def exit_text(exit_: Exit) -> str:
         return f"signal {exit_.signal}"
 
 
-def lines(entry: Entry, history: History, log: str, now: float) -> Iterator[str]:
+def lines(entry: RunRecord, history: History, log: str, now: float) -> Iterator[str]:
     """A run for people."""
     from devbridge.daemon import lines
 
@@ -121,7 +121,7 @@ def status(config: Config, *, job_id: str, job: str | None, json_: bool) -> None
     with found_run(config, job_id, job) as (run, book):
         if run.build is not None:
             entry = run.build.whole()
-            _print(entry, build_history(entry), entry.log_path, json_=json_)
+            _print(entry, build_history(entry), entry.log, json_=json_)
         elif run.entry is None or book is None:
             with invoker(config, run) as ask:
                 answer = answer_as_json(ask("result"))
@@ -136,7 +136,7 @@ def status(config: Config, *, job_id: str, job: str | None, json_: bool) -> None
                 click.echo(NOBODY, err=True)
 
 
-def build_history(entry: Entry) -> History:
+def build_history(entry: RunRecord) -> History:
     """The changes of state that a build's times tell."""
     history: list[tuple[float, State, int, str | None]] = [
         (entry.created_at, State.QUEUED, 1, None)
@@ -148,7 +148,7 @@ def build_history(entry: Entry) -> History:
     return history
 
 
-def _print(entry: Entry, history: History, log: str, *, json_: bool) -> None:
+def _print(entry: RunRecord, history: History, log: str, *, json_: bool) -> None:
     if json_:
         changes = [
             {"at": iso(at), "state": state, "attempt": attempt or None, "detail": detail}

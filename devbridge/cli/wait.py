@@ -29,7 +29,8 @@ from devbridge.runs.model import State
 if TYPE_CHECKING:
     from devbridge.cli.deployed import DeployedRun
     from devbridge.config import Config
-    from devbridge.runs.ledger import Entry, Ledger
+    from devbridge.runs.base import RunRecord
+    from devbridge.runs.ledger import Ledger
 
 POLL: Final = 0.1
 """Seconds between two looks at the ledger."""
@@ -73,14 +74,14 @@ class Clock:
         time.sleep(seconds)
 
 
-def wait_local(book: Ledger, job_id: str, clock: Clock) -> Entry:
+def wait_local(book: Ledger, job_id: str, clock: Clock) -> RunRecord:
     """The run's entry when it has ended. It need not be there yet."""
     while (entry := book.get(job_id)) is None or not entry.state.final:
         clock.pause(State.QUEUED if entry is None else entry.state, POLL)
     return entry
 
 
-def wait_build(build: DeployedRun, clock: Clock) -> Entry:
+def wait_build(build: DeployedRun, clock: Clock) -> RunRecord:
     """The run as CodeBuild knows it when it has ended."""
     entry = build.entry
     while not entry.state.final:
@@ -153,7 +154,7 @@ def wait(
     click.get_current_context().exit(EXIT_CODES[state])
 
 
-def _print(entry: Entry, *, json_: bool) -> None:
+def _print(entry: RunRecord, *, json_: bool) -> None:
     if json_:
         print_json(as_json(entry))
         return

@@ -53,6 +53,7 @@ from devbridge.daemon.events import (
 from devbridge.daemon.handover import LAST_QUESTIONS
 from devbridge.daemon.keeper import Keeper
 from devbridge.daemon.limits import is_short
+from devbridge.daemon.model import Modules
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.output import MAX_LOG
 from devbridge.daemon.processes import Member, Processes
@@ -70,8 +71,9 @@ from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Reply, Run, Topics
 from devbridge.protocol.session import Deliver
 from devbridge.runs.ledger import Change, LedgerError
-from devbridge.runs.model import Failure, JobSpec, Modules
+from devbridge.runs.model import JobSpec
 from devbridge.transport.base import Transport
+from runner.outcome import Failure
 
 SETTLED: Final = 1.0
 """Seconds after a reload before it is asked whether the stage must be deployed again."""

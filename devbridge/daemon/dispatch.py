@@ -33,7 +33,8 @@ from devbridge.protocol.messages import (
     Status,
     StatusReply,
 )
-from devbridge.runs.ledger import Change, Entry, Ledger, NewRun
+from devbridge.runs.base import RunRecord
+from devbridge.runs.ledger import Change, Ledger, NewRun
 from devbridge.runs.model import JobSpec, State
 
 MESSAGE_SHOWN: Final = 4096
@@ -130,7 +131,7 @@ class Dispatcher:
         self._ledger.cancelled(request.job_id)
         return Taken((CancelRequested(request.job_id),), cancelled)
 
-    def _own(self, request: Cancel | Status) -> Entry | None:
+    def _own(self, request: Cancel | Status) -> RunRecord | None:
         """A run that this daemon answers for, to the invoker of that run's job."""
         entry = self._ledger.get(request.job_id)
         if entry is None or is_handed_over(entry):

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from devbridge.runs.ledger import Change
-from devbridge.runs.model import Exit, Failure, JobSpec
+from devbridge.runs.model import Exit, JobSpec
+from runner.outcome import Failure
 
 # --- events -------------------------------------------------------------------------------------
 

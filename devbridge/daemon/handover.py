@@ -16,8 +16,10 @@ from typing import Final
 from devbridge.daemon.bridge import Bridge
 from devbridge.protocol import codec
 from devbridge.protocol.messages import NOBODY, Presence, Run
-from devbridge.runs.ledger import Change, Entry, Ledger
-from devbridge.runs.model import Failure, State
+from devbridge.runs.base import RunRecord
+from devbridge.runs.ledger import Change, Ledger
+from devbridge.runs.model import State
+from runner.outcome import Failure
 
 HANDED_OVER: Final = "HandedOver"
 LAST_QUESTIONS: Final = 30.0
@@ -30,7 +32,7 @@ def who(newer: Presence | None) -> str:
     return f"{newer.user}@{newer.host} (pid {newer.pid})" if newer else "another daemon"
 
 
-def is_handed_over(entry: Entry) -> bool:
+def is_handed_over(entry: RunRecord) -> bool:
     return entry.failure is not None and entry.failure.type == HANDED_OVER
 
 

@@ -19,7 +19,8 @@ from itertools import count
 from pathlib import Path
 from typing import Final, Self
 
-from devbridge.runs.ledger import Change, Entry, Ledger, LedgerError, NewRun, Written, check
+from devbridge.runs.base import RunRecord
+from devbridge.runs.ledger import Change, Ledger, LedgerError, NewRun, Written, check
 from devbridge.runs.model import State
 
 RESERVE: Final = 256 * 1024
@@ -57,9 +58,9 @@ class Keeper(Ledger):
         self._since = 0.0
         self._owed: list[_Write] = []
         self._pending: list[_Write] | None = None
-        self._runs: dict[str, Entry] = {entry.job_id: entry for entry in super().live()}
+        self._runs: dict[str, RunRecord] = {entry.job_id: entry for entry in super().live()}
         """The runs whose log is not complete, and those whose end is owed, as they are."""
-        self._undo: dict[str, Entry | None] = {}
+        self._undo: dict[str, RunRecord | None] = {}
         self._file = _Identity.of(path)
         self._reserve = path.with_name(f"{path.name}.reserve")
         with contextlib.suppress(OSError):
@@ -100,7 +101,7 @@ class Keeper(Ledger):
     def add(self, run: NewRun) -> bool:
         if self.get(run.job_id) is not None:
             return False
-        entry = Entry(
+        entry = RunRecord(
             job_id=run.job_id,
             job=run.job,
             state=State.QUEUED,
@@ -113,7 +114,7 @@ class Keeper(Ledger):
             exit=None,
             result=None,
             failure=None,
-            log_path=run.log_path,
+            log=run.log_path,
         )
         self._do(run.job_id, entry, lambda book: Ledger.add(book, run), run)
         return True
@@ -136,7 +137,7 @@ class Keeper(Ledger):
     def close_ended(self) -> None:
         self._do("", None, Ledger.close_ended)
 
-    def get(self, job_id: str) -> Entry | None:
+    def get(self, job_id: str) -> RunRecord | None:
         return self._runs.get(job_id) or super().get(job_id)
 
     def close(self) -> None:
@@ -147,7 +148,7 @@ class Keeper(Ledger):
                 self.say(f"{self.owed} changes of runs could not be written, and are lost", False)
         super().close()
 
-    def _known(self, job_id: str) -> Entry | None:
+    def _known(self, job_id: str) -> RunRecord | None:
         with contextlib.suppress(LedgerError):
             return self.get(job_id)
         return None
@@ -155,7 +156,7 @@ class Keeper(Ledger):
     def _do(
         self,
         job_id: str,
-        after: Entry | None,
+        after: RunRecord | None,
         perform: Callable[[Ledger], object],
         entered: NewRun | None = None,
     ) -> None:
@@ -167,7 +168,7 @@ class Keeper(Ledger):
             self._undo.setdefault(job_id, self._runs.get(job_id))
             self._runs[job_id] = after
 
-    def _set(self, job_id: str, entry: Entry | None) -> None:
+    def _set(self, job_id: str, entry: RunRecord | None) -> None:
         if entry is None:
             self._runs.pop(job_id, None)
         else:
@@ -320,7 +321,7 @@ def keep(path: Path) -> tuple[Keeper, str]:
         return keeper, f"{error.what}:{kept} it is set aside as {aside}, and a fresh one is used"
 
 
-def _what_waits(path: Path) -> list[tuple[Entry, bytes]]:
+def _what_waits(path: Path) -> list[tuple[RunRecord, bytes]]:
     """What can still be read of the runs that had not ended."""
     with contextlib.suppress(LedgerError), Ledger.open(path, readonly=True) as old:
         return [(entry, old.payload(entry.job_id)) for entry in old.live()]
@@ -344,7 +345,7 @@ def _numbers() -> Iterator[str]:
     yield from (f"-{number}" for number in count(2))
 
 
-def changed(entry: Entry, change: Change) -> Entry:
+def changed(entry: RunRecord, change: Change) -> RunRecord:
     """An entry as the ledger has it after a change. Pure."""
     waits = change.state is State.QUEUED and change.attempt > 1
     running = change.state is State.RUNNING

@@ -19,9 +19,10 @@ from devbridge import printable
 from devbridge.daemon.events import Waits
 from devbridge.daemon.terminal import COLOURS, Style
 from devbridge.environment import how_to_pass
-from devbridge.runs.ledger import Change, Entry
-from devbridge.runs.model import Failure, State
-from runner.outcome import duration
+from devbridge.runs.base import RunRecord
+from devbridge.runs.ledger import Change
+from devbridge.runs.model import State
+from runner.outcome import Failure, duration
 
 __all__ = [
     "bar",
@@ -86,7 +87,7 @@ def log_end(change: Change) -> bytes:
 
 
 def ended(
-    entry: Entry, style: Style, *, at: float | None = None, again: str | None = None
+    entry: RunRecord, style: Style, *, at: float | None = None, again: str | None = None
 ) -> Sequence[str]:
     """The last lines of a run. When only an attempt has ended, `at` is when (seconds since the
     epoch), and `again` says what will follow."""

@@ -13,8 +13,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from devbridge.runs.model import Exit, Failure, JobSpec
+from devbridge.runs.model import Exit, JobSpec
 from runner import outcome
+from runner.outcome import Failure
 
 _VMSTAT: Final = Path("/proc/vmstat")
 _OWN_GROUP: Final = Path("/proc/self/cgroup")
@@ -83,5 +84,4 @@ def crash(exit_: Exit, *, out_of_memory: bool = False) -> Failure:
     `out_of_memory`: the kernel has killed a process because memory ran out.
     """
     status = (exit_.code or 0) if exit_.signal is None else -exit_.signal
-    told = outcome.crash(status, out_of_memory=out_of_memory, remedy=_REMEDY)
-    return Failure(told.type, told.message)
+    return outcome.crash(status, out_of_memory=out_of_memory, remedy=_REMEDY)

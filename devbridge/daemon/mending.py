@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from devbridge.runs.model import Failure
+from runner.outcome import Failure
 
 FIRST_PAUSE: Final = 1.0
 """Before waiting runs cause another try; it doubles with each."""

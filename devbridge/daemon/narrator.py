@@ -10,8 +10,10 @@ from devbridge.daemon.events import Give, Waits
 from devbridge.daemon.output import Capture, LogFile, log_path
 from devbridge.daemon.processes import Member
 from devbridge.daemon.terminal import Style, Terminal
-from devbridge.runs.ledger import Change, Entry
-from devbridge.runs.model import Failure, State
+from devbridge.runs.base import RunRecord
+from devbridge.runs.ledger import Change
+from devbridge.runs.model import State
+from runner.outcome import Failure
 
 
 class Narrator:
@@ -49,7 +51,7 @@ class Narrator:
         capture.say(lines.invoked(give.job, payload, give.attempt, max_attempts, self._style))
         capture.say(lines.log_line(path, self._root, self._style))
 
-    def attempt_ended(self, change: Change, entry: Entry, member: Member) -> None:
+    def attempt_ended(self, change: Change, entry: RunRecord, member: Member) -> None:
         """Remember what to say when all of the worker's output has been taken: see `told`."""
         again = None if change.state.final else change.detail
         member.last_words = lines.ended(entry, self._style, at=change.at, again=again)
@@ -62,7 +64,7 @@ class Narrator:
         for line in member.last_words:
             member.capture.say(line)
 
-    def never_started(self, change: Change, entry: Entry, payload: bytes) -> None:
+    def never_started(self, change: Change, entry: RunRecord, payload: bytes) -> None:
         """A run has ended, and no worker has it."""
         if entry.started_at is None:
             invoked = lines.invoked(
@@ -74,15 +76,15 @@ class Narrator:
         failure, output = self._loads.get(entry.job, (None, b""))
         self.log_end(change, entry, output if failure is change.failure else b"")
 
-    def lost(self, change: Change, entry: Entry) -> None:
+    def lost(self, change: Change, entry: RunRecord) -> None:
         """A run, or an attempt of it, has ended with an earlier daemon."""
         word = "Cancelled" if change.state is State.CANCELLED else "Crashed"
         self._line(change.job_id, f"{self._style.bad(word)} {change.detail}")
         self.log_end(change, entry)
 
-    def log_end(self, change: Change, entry: Entry, output: bytes = b"") -> None:
+    def log_end(self, change: Change, entry: RunRecord, output: bytes = b"") -> None:
         """Complete the log of a run, or of an attempt, that no worker's output tells the end of."""
-        log = self._file(Path(entry.log_path), self._terminal.line)
+        log = self._file(Path(entry.log), self._terminal.line)
         log.write(output + lines.log_end(change))
         log.close()
 

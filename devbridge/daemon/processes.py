@@ -28,12 +28,14 @@ from devbridge.daemon.events import (
 )
 from devbridge.daemon.limits import is_short, require_room
 from devbridge.daemon.memory import OomKills
+from devbridge.daemon.model import Invocation
 from devbridge.daemon.output import Capture
 from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
 from devbridge.daemon.terminal import Style, Terminal
 from devbridge.daemon.workers import Launcher, Process, WorkerSpec
 from devbridge.errors import DevbridgeError
-from devbridge.runs.model import Exit, Failure, Invocation, JobSpec
+from devbridge.runs.model import Exit, JobSpec
+from runner.outcome import Failure
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from devbridge.daemon.events import Requested
-from devbridge.runs.ledger import Change, Entry
-from devbridge.runs.model import Failure, State
+from devbridge.runs.base import RunRecord
+from devbridge.runs.ledger import Change
+from devbridge.runs.model import State
+from runner.outcome import Failure
 
 LOST = Failure("DaemonEnded", "devbridge dev ended while the job was running")
 
@@ -20,7 +22,7 @@ class Recovery:
     runs: list[Requested] = field(default_factory=list)
 
 
-def recover(live: Iterable[Entry], now: float) -> Recovery:
+def recover(live: Iterable[RunRecord], now: float) -> Recovery:
     """What was queued is taken on; what ran gets its next attempt if its job has one left, else it
     has crashed; what was being cancelled is. The workers themselves died with their daemon."""
     recovery = Recovery()

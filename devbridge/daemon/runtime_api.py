@@ -23,8 +23,9 @@ from typing import Any, Final, Protocol
 from urllib.parse import quote, unquote
 
 from devbridge.daemon.http import Exchange, HttpServer, Request
+from devbridge.daemon.model import Invocation, Modules
 from devbridge.redaction import WORKER
-from devbridge.runs.model import Failure, Invocation, Modules
+from runner.outcome import Failure
 
 log = logging.getLogger(__name__)
 

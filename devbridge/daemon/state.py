@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from devbridge.daemon.events import Record
 from devbridge.daemon.mending import Mending
 from devbridge.runs.ledger import Change
-from devbridge.runs.model import Exit, Failure, JobSpec, State
+from devbridge.runs.model import Exit, JobSpec, State
+from runner.outcome import Failure
 
 
 class Why(enum.Enum):

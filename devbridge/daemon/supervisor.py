@@ -41,8 +41,8 @@ from devbridge.daemon.events import (
 )
 from devbridge.daemon.memory import crash
 from devbridge.daemon.state import JobState, RunState, Why, WorkerState, record
-from devbridge.runs.model import Exit, Failure, JobSpec, State
-from runner.outcome import retry_delay
+from devbridge.runs.model import Exit, JobSpec, State
+from runner.outcome import Failure, retry_delay
 
 IDLE_DEATHS_UNTIL_BROKEN: Final = 3
 """Standbys that die this often in a row, without having been used, are not started again."""

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Protocol
 
 from devbridge.daemon.limits import runner_command
+from devbridge.daemon.model import Modules
 from devbridge.errors import InterpreterError
-from devbridge.runs.model import Exit, Modules
+from devbridge.runs.model import Exit
 
 
 @dataclass(frozen=True, slots=True)

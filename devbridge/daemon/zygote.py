@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from devbridge.config import private_file
 from devbridge.daemon.limits import runner_command
+from devbridge.daemon.model import Modules
 from devbridge.daemon.preload import SDK
 from devbridge.daemon.workers import (
     FreshLauncher,
@@ -32,7 +33,7 @@ from devbridge.daemon.workers import (
     interpreter_error,
 )
 from devbridge.errors import InterpreterError
-from devbridge.runs.model import Exit, Modules
+from devbridge.runs.model import Exit
 from runner.warm import PREFIX as DATA
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from devbridge.errors import EXIT_NOT_WRITTEN, DevbridgeError
-from devbridge.runs.model import Exit, Failure, State
+from devbridge.runs.base import RunRecord
+from devbridge.runs.model import Exit, State
+from runner.outcome import Failure
 
 SCHEMA_VERSION: Final = 1
 
@@ -126,31 +128,6 @@ class Change:
     result: bytes | None = None
     failure: Failure | None = None
     detail: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A run as the ledger knows it. Times are seconds since the epoch."""
-
-    job_id: str
-    job: str
-    state: State
-    created_at: float
-    started_at: float | None
-    ended_at: float | None
-    closed: bool
-    """The worker is gone and its log is complete."""
-    attempt: int
-    max_attempts: int
-    exit: Exit | None
-    result: bytes | None
-    """A JSON text, when the run succeeded."""
-    failure: Failure | None
-    log_path: str
-    cancelled: bool = False
-    """Its end was asked for, whether it has come or not."""
-    waits_for_attempt: bool = False
-    """It is RUNNING, and `attempt`, its next one, has not started."""
 
 
 @dataclass(slots=True)
@@ -264,7 +241,7 @@ class Ledger:
             self._note(run.job_id, run.created_at, State.QUEUED, 1, None)
         return bool(inserted)
 
-    def enter_again(self, entry: Entry, payload: bytes) -> None:
+    def enter_again(self, entry: RunRecord, payload: bytes) -> None:
         """Enter a run as it is, in a ledger that does not know it. In a transaction."""
         state = State.QUEUED if entry.waits_for_attempt else entry.state
         outcome = entry.exit or Exit()
@@ -287,7 +264,7 @@ class Ledger:
                 outcome.signal,
                 entry.result,
                 entry.failure and json.dumps(asdict(entry.failure)),
-                entry.log_path,
+                entry.log,
                 payload,
             ),
         )
@@ -335,11 +312,11 @@ class Ledger:
             " AND state NOT IN ('QUEUED','STARTING','RUNNING')"
         )
 
-    def get(self, job_id: str) -> Entry | None:
+    def get(self, job_id: str) -> RunRecord | None:
         rows = self._select("WHERE job_id=?", (job_id,))
         return rows[0] if rows else None
 
-    def find(self, prefix: str) -> list[Entry]:
+    def find(self, prefix: str) -> list[RunRecord]:
         """The runs whose id begins with `prefix`, newest first, at most 20."""
         return self._select(
             "WHERE job_id >= ? AND job_id < ? ORDER BY created_at DESC LIMIT 20",
@@ -348,7 +325,7 @@ class Ledger:
 
     def recent(
         self, *, limit: int = 50, job: str | None = None, state: State | None = None
-    ) -> list[Entry]:
+    ) -> list[RunRecord]:
         """The newest runs first."""
         return self._select(
             f"WHERE (:job IS NULL OR job=:job) AND (:state IS NULL OR {_STATE}=:state)"
@@ -356,7 +333,7 @@ class Ledger:
             {"job": job, "state": state.value if state else None, "limit": limit},
         )
 
-    def live(self) -> list[Entry]:
+    def live(self) -> list[RunRecord]:
         """The runs that have not ended, oldest first."""
         return self._select(
             "WHERE state IN ('QUEUED','STARTING','RUNNING') ORDER BY created_at, rowid", ()
@@ -435,7 +412,7 @@ class Ledger:
             (job_id, at, state.value, attempt, detail),
         )
 
-    def _select(self, where: str, values: _Values) -> list[Entry]:
+    def _select(self, where: str, values: _Values) -> list[RunRecord]:
         rows = self._read(f"SELECT {_COLUMNS} FROM runs {where}", values)  # noqa: S608
         return [_entry(row) for row in rows]
 
@@ -474,13 +451,13 @@ def _storable(text: str | None) -> str | None:
     return None if text is None else text.encode("utf-8", "backslashreplace").decode()
 
 
-def _entry(row: tuple[Any, ...]) -> Entry:
+def _entry(row: tuple[Any, ...]) -> RunRecord:
     (job_id, job, state, created, started, ended, closed, attempt, most, code, signal, *rest) = row
     result, failure, log_path, cancelled, waits_for_attempt = rest
     ended_how = None
     if code is not None or signal is not None:
         ended_how = Exit(code=code, signal=signal)
-    return Entry(
+    return RunRecord(
         job_id=job_id,
         job=job,
         state=State(state),
@@ -493,7 +470,7 @@ def _entry(row: tuple[Any, ...]) -> Entry:
         exit=ended_how,
         result=result,
         failure=_failure(failure),
-        log_path=log_path,
+        log=log_path,
         cancelled=bool(cancelled),
         waits_for_attempt=bool(waits_for_attempt),
     )

@@ -17,8 +17,8 @@ from devbridge.cli.consent import Consent
 from devbridge.cloud.session import Cloud
 from devbridge.config import Config
 from devbridge.constructs.load import load_app
-from devbridge.daemon.lock import only_one
 from devbridge.deploy import Deployed
+from devbridge.runs.lock import only_one
 from devbridge.runs.model import JobSpec
 from devbridge.transport import mqtt
 from devbridge.transport.base import Endpoint

@@ -22,7 +22,7 @@ from devbridge.daemon.zygote import ZygoteLauncher
 from devbridge.environment import worker_environment
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Topics
-from devbridge.runs.ledger import Entry
+from devbridge.runs.base import RunRecord
 from devbridge.runs.model import JobSpec
 from devbridge.testing import MemoryBroker, MemoryTransport
 
@@ -77,14 +77,14 @@ class Live:
     def start(self, name: str, payload: bytes = b"1") -> str:
         return self.daemon.submit(name, payload)
 
-    async def end(self, job_id: str) -> Entry:
-        def ended() -> Entry | None:
+    async def end(self, job_id: str) -> RunRecord:
+        def ended() -> RunRecord | None:
             entry = self._ledger.get(job_id)
             return entry if entry is not None and entry.state.final else None
 
         return await _eventually(ended)
 
-    async def run(self, name: str, payload: bytes = b"1") -> Entry:
+    async def run(self, name: str, payload: bytes = b"1") -> RunRecord:
         return await self.end(self.start(name, payload))
 
     async def result(self, name: str, payload: bytes = b"1") -> str:

@@ -15,9 +15,9 @@ from devbridge.cli import main
 from devbridge.cloud.session import Cloud
 from devbridge.config import Config
 from devbridge.constructs.load import load_app
-from devbridge.daemon.lock import only_one
 from devbridge.deploy import deploy
 from devbridge.emulator.embedded import Running, attach
+from devbridge.runs.lock import only_one
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "factorial"
 

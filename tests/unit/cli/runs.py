@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from devbridge.config import Config
 from devbridge.runs.ledger import Change, Ledger, NewRun
-from devbridge.runs.model import Exit, Failure, State
+from devbridge.runs.model import Exit, State
+from runner.outcome import Failure
 
 
 @dataclass

@@ -20,10 +20,10 @@ from devbridge.config import Config
 from devbridge.constructs import Api, App, Job
 from devbridge.constructs.app import loading
 from devbridge.constructs.load import load_app
-from devbridge.daemon.lock import only_one
 from devbridge.deploy.changes import Change
 from devbridge.deploy.plan import Plan
 from devbridge.deploy.stage import Deployed
+from devbridge.runs.lock import only_one
 
 HARMLESS = Plan("s", "c", False, (Change("add", "A", "AWS::X::Y", "Job 'a'"),))
 REPLACES = Change(
@@ -172,7 +172,7 @@ def test_it_waits_for_another_deployment_of_the_stage(
 ) -> None:
     other = contextlib.ExitStack()
     other.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage, "deploy"))
-    monkeypatch.setattr("devbridge.daemon.lock.sleep", lambda _: other.close())
+    monkeypatch.setattr("devbridge.runs.lock.sleep", lambda _: other.close())
     result = run("--stage", config.stage)
     assert result.exit_code == 0, result.output
     assert "  wait     `devbridge deploy` changes the stage ann now" in result.stdout

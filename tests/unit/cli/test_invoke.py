@@ -20,7 +20,8 @@ from devbridge.cli import main
 from devbridge.cli import runs as runs_module
 from devbridge.cli import wait as wait_module
 from devbridge.config import Config
-from devbridge.runs.model import Failure, State
+from devbridge.runs.model import State
+from runner.outcome import Failure
 from tests.unit.cli.builds import CloudFormation
 
 from .runs import Book

@@ -10,7 +10,8 @@ from devbridge.cli import main
 from devbridge.config import Config
 from devbridge.errors import EXIT_APP, EXIT_CLOUD, EXIT_USAGE
 from devbridge.runs.ledger import Ledger
-from devbridge.runs.model import Failure, State
+from devbridge.runs.model import State
+from runner.outcome import Failure
 
 from .runs import Book
 

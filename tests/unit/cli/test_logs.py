@@ -12,8 +12,10 @@ from devbridge.cli import logs, main
 from devbridge.cli.logs import follow
 from devbridge.config import Config, rotated_log
 from devbridge.errors import EXIT_CLOUD, EXIT_NOT_FOUND
-from devbridge.runs.ledger import Entry, Ledger
-from devbridge.runs.model import Failure, State
+from devbridge.runs.base import RunRecord
+from devbridge.runs.ledger import Ledger
+from devbridge.runs.model import State
+from runner.outcome import Failure
 
 from .runs import Book
 
@@ -125,14 +127,14 @@ class Following:
         self._config, self._job_id = config, job_id
         self._grew = threading.Condition()
         self.data = b""
-        self.entry: Entry | None = None
+        self.entry: RunRecord | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         with Ledger.open(self._config.ledger, readonly=True) as view:
 
-            def current() -> Entry:
+            def current() -> RunRecord:
                 entry = view.get(self._job_id)
                 assert entry is not None
                 return entry

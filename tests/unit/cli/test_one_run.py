@@ -22,7 +22,8 @@ from devbridge.cli import runs as runs_module
 from devbridge.cli.cancel import what_happened
 from devbridge.cli.wait import EXIT_CODES
 from devbridge.config import Config
-from devbridge.runs.model import Failure, State
+from devbridge.runs.model import State
+from runner.outcome import Failure
 
 from .builds import CodeBuild
 from .runs import Book

@@ -11,8 +11,8 @@ from devbridge import errors
 from devbridge.cli import main
 from devbridge.cli.prune import forget_old_runs
 from devbridge.config import Config
-from devbridge.daemon.lock import only_one
 from devbridge.runs.ledger import Change
+from devbridge.runs.lock import only_one
 from devbridge.runs.model import State
 
 from .runs import Book

@@ -14,9 +14,9 @@ from devbridge import errors
 from devbridge.cli import LazyGroup, runs
 from devbridge.cli.remove import remove as command
 from devbridge.config import Config
-from devbridge.daemon.lock import only_one
 from devbridge.deploy.remove import Inventory, Removed, Resource
 from devbridge.errors import NotDeployed
+from devbridge.runs.lock import only_one
 
 STACK_ID = "arn:aws:cloudformation:eu-west-1:1:stack/devbridge-demo--prod-/1"
 NOTES = Resource("AWS::DynamoDB::Table", "notes-1", "Table 'notes'", kept=True)
@@ -147,7 +147,7 @@ def test_it_waits_for_a_deployment_of_the_stage(
 ) -> None:
     other = contextlib.ExitStack()
     other.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage, "deploy"))
-    monkeypatch.setattr("devbridge.daemon.lock.sleep", lambda _: other.close())
+    monkeypatch.setattr("devbridge.runs.lock.sleep", lambda _: other.close())
     result = run("--yes", "--stage", config.stage)
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("  wait     `devbridge deploy` changes the stage ann now")

@@ -26,7 +26,8 @@ from devbridge.protocol.messages import (
     StatusReply,
 )
 from devbridge.runs.ledger import Change, Ledger
-from devbridge.runs.model import Failure, JobSpec, State
+from devbridge.runs.model import JobSpec, State
+from runner.outcome import Failure
 
 SPEC = JobSpec(
     name="factorial",
@@ -90,7 +91,7 @@ def test_a_run_is_entered_and_accepted(
     entry = ledger.get(run.job_id)
     assert entry is not None
     assert (entry.created_at, entry.max_attempts) == (100.0, 3)
-    assert Path(entry.log_path).parent == tmp_path / "logs"
+    assert Path(entry.log).parent == tmp_path / "logs"
     assert ledger.payload(run.job_id) == b"0"
 
 

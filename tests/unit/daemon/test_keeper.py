@@ -10,7 +10,8 @@ import pytest
 
 from devbridge.daemon.keeper import Keeper, changed, keep
 from devbridge.runs.ledger import Change, Ledger, LedgerError, NewRun
-from devbridge.runs.model import Exit, Failure, State
+from devbridge.runs.model import Exit, State
+from runner.outcome import Failure
 
 
 @pytest.fixture

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from devbridge.daemon import lines
 from devbridge.daemon.events import Waits
 from devbridge.daemon.terminal import Style
-from devbridge.runs.ledger import Change, Entry
-from devbridge.runs.model import Exit, Failure, State
+from devbridge.runs.base import RunRecord
+from devbridge.runs.ledger import Change
+from devbridge.runs.model import Exit, State
+from runner.outcome import Failure
 
 PLAIN = Style(False)
-ENTRY = Entry(
+ENTRY = RunRecord(
     job_id="8f14e45f-0000-4000-8000-000000000000",
     job="factorial",
     state=State.SUCCEEDED,
@@ -28,7 +30,7 @@ ENTRY = Entry(
     exit=None,
     result=b"120",
     failure=None,
-    log_path="/app/.devbridge/ada/logs/x.log",
+    log="/app/.devbridge/ada/logs/x.log",
 )
 FAILURE = Failure(
     "ZeroDivisionError",

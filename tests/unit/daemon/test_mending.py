@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devbridge.daemon.mending import FIRST_PAUSE, LONGEST_PAUSE, Mending
-from devbridge.runs.model import Failure
+from runner.outcome import Failure
 
 OOPS = Failure("OSError", "[Errno 98] Address already in use")
 

@@ -21,11 +21,13 @@ from devbridge.daemon.events import (
     StandbyFailed,
 )
 from devbridge.daemon.limits import HEADROOM
+from devbridge.daemon.model import Modules
 from devbridge.daemon.processes import Member, Processes
 from devbridge.daemon.runtime_api import RuntimeApi
 from devbridge.daemon.terminal import Style
 from devbridge.daemon.workers import WorkerSpec
-from devbridge.runs.model import Exit, Failure, JobSpec, Modules
+from devbridge.runs.model import Exit, JobSpec
+from runner.outcome import Failure
 from tests.integration.workers import DEADLINE, Said
 from tests.unit.daemon.screens import Screen
 

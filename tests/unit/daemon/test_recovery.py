@@ -4,14 +4,14 @@ from dataclasses import replace
 
 from devbridge.daemon.events import Requested
 from devbridge.daemon.recovery import LOST, recover
-from devbridge.runs.ledger import Entry
+from devbridge.runs.base import RunRecord
 from devbridge.runs.model import State
 
 NOW = 2_000.0
 
 
-def entry(job_id: str, state: State, attempt: int = 1, max_attempts: int = 1) -> Entry:
-    return Entry(
+def entry(job_id: str, state: State, attempt: int = 1, max_attempts: int = 1) -> RunRecord:
+    return RunRecord(
         job_id=job_id,
         job="factorial",
         state=state,
@@ -24,7 +24,7 @@ def entry(job_id: str, state: State, attempt: int = 1, max_attempts: int = 1) ->
         exit=None,
         result=None,
         failure=None,
-        log_path="",
+        log="",
     )
 
 

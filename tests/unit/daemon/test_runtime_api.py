@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from devbridge.daemon.model import Invocation, Modules
 from devbridge.daemon.runtime_api import MAX_BODY, RuntimeApi, WorkerAddress
 from devbridge.errors import CredentialsError
-from devbridge.runs.model import Failure, Invocation, Modules
+from runner.outcome import Failure
 from tests.integration.workers import Said
 
 RUNTIME = "2018-06-01/runtime"

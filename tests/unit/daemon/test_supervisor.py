@@ -48,7 +48,8 @@ from devbridge.daemon.supervisor import (
     Supervisor,
 )
 from devbridge.runs.ledger import Change
-from devbridge.runs.model import Exit, Failure, JobSpec, State
+from devbridge.runs.model import Exit, JobSpec, State
+from runner.outcome import Failure
 
 START = 1_000.0
 GRACE = 10.0

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from devbridge.runs.ledger import SCHEMA_VERSION, Change, Ledger, LedgerError, NewRun
-from devbridge.runs.model import Exit, Failure, State
+from devbridge.runs.model import Exit, State
+from runner.outcome import Failure
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.daemon.lock import only_one
 from devbridge.errors import AlreadyRunning
+from devbridge.runs.lock import only_one
 
 
 def held(path: Path, command: str) -> contextlib.ExitStack:
@@ -21,7 +21,7 @@ def test_a_deployment_under_way_is_waited_for(
 ) -> None:
     path, told = tmp_path / "lock", list[str]()
     holder = held(path, "deploy")
-    monkeypatch.setattr("devbridge.daemon.lock.sleep", lambda _: holder.close())
+    monkeypatch.setattr("devbridge.runs.lock.sleep", lambda _: holder.close())
     with only_one(path, "ann", "remove", told.append):
         assert "remove" in path.read_text()
     (text,) = told
@@ -38,7 +38,7 @@ def test_devbridge_dev_that_takes_it_meanwhile_is_not_waited_for(
         holder.close()
         holder.push(held(path, "dev"))
 
-    monkeypatch.setattr("devbridge.daemon.lock.sleep", dev_is_faster)
+    monkeypatch.setattr("devbridge.runs.lock.sleep", dev_is_faster)
     with (
         holder,
         pytest.raises(AlreadyRunning, match=r"`devbridge dev` runs the stage ann(.|\n)*or kill"),
@@ -61,7 +61,7 @@ def test_who_has_the_lock_is_known_although_it_has_not_written_yet(
     path = tmp_path / "lock"
     with held(path, "dev"):
         path.write_text("")
-        monkeypatch.setattr("devbridge.daemon.lock.sleep", lambda _: path.write_text("7 deploy"))
+        monkeypatch.setattr("devbridge.runs.lock.sleep", lambda _: path.write_text("7 deploy"))
         with pytest.raises(AlreadyRunning, match="devbridge deploy"), only_one(path, "ann"):
             pass
 
