@@ -115,6 +115,16 @@ def fifo_topic(topic: Construct, stage: str) -> str:
     return f"{stack(topic.app.name, stage)}-{topic.name}.fifo"
 
 
+def secrets(app: str, stage: str) -> str:
+    """The folder of SSM parameters with the values of a stage's secrets; it ends with a slash."""
+    return f"/devbridge/{app}/{stage}/secrets/"
+
+
+def secret(app: str, stage: str, name: str) -> str:
+    """The SSM parameter with the value of one secret."""
+    return f"{secrets(app, stage)}{name}"
+
+
 def asset_bucket(account: str, region: str) -> str:
     """The bucket that holds the zips of every app in one account and region."""
     return f"devbridge-assets-{account}-{region}"

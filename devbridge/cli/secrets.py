@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devbridge import redaction
+from devbridge import names, redaction
 from devbridge.cli.common import app_options, cloud, print_json
 from devbridge.cli.deploying import confirm
 from devbridge.cli.text import table
@@ -59,7 +59,7 @@ def set_(config: Config, *, name: str, file: Path | None) -> None:
     """
     from devbridge.constructs.load import load_app
     from devbridge.daemon.secrets import touch
-    from devbridge.deploy.secrets import parameter, set_secret
+    from devbridge.deploy.secrets import set_secret
 
     app = load_app(config.root, config.stage)
     secret = _must_be_defined(app, name)
@@ -68,7 +68,7 @@ def set_(config: Config, *, name: str, file: Path | None) -> None:
     with cloud(config) as there:
         set_secret(there, app.name, config.stage, name, value, secret.encryption_key)
     touch(config.secrets_mark)
-    click.echo(f"set: {parameter(app.name, config.stage, name)}")
+    click.echo(f"set: {names.secret(app.name, config.stage, name)}")
 
 
 @secrets.command("list")
@@ -86,11 +86,11 @@ def list_(config: Config, *, json_: bool) -> None:
     with cloud(config) as there:
         known = set(stored(there, app.name, config.stage))
     defined = set(_names(app))
-    names = sorted(defined | known)
+    listed = sorted(defined | known)
     if json_:
-        print_json([{"name": name, "set": name in known} for name in names])
-    elif names:
-        click.echo(table(("NAME", "SET"), [(name, _word(name, defined, known)) for name in names]))
+        print_json([{"name": name, "set": name in known} for name in listed])
+    elif listed:
+        click.echo(table(("NAME", "SET"), [(name, _word(name, defined, known)) for name in listed]))
     else:
         click.echo("app.py has no Secret")
 
@@ -122,10 +122,10 @@ def remove(config: Config, *, name: str, yes: bool) -> None:
     """Remove a secret's value for good. Asks."""
     from devbridge.constructs.load import load_app
     from devbridge.daemon.secrets import touch
-    from devbridge.deploy.secrets import parameter, remove_secret
+    from devbridge.deploy.secrets import remove_secret
 
     app = load_app(config.root, config.stage)
-    where = parameter(app.name, config.stage, name)
+    where = names.secret(app.name, config.stage, name)
     with cloud(config) as there:
         if not yes:
             confirm(f"remove the value of {where} for good?", f"the value of {where} is to go")

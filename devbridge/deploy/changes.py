@@ -7,12 +7,13 @@ templates are compared here, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from devbridge import names
 from devbridge.deploy import iam_diff
+from devbridge.deploy.references import references
 
 Action = Literal["add", "change", "replace", "remove"]
 
@@ -324,23 +325,3 @@ def _cause(item: Mapping[str, Any], labels: Mapping[str, str]) -> str:
     }
     named = {labels.get(cause, cause) for cause in causes if cause}
     return f"follows {', '.join(sorted(named))}" if named else ""
-
-
-def references(value: object) -> Iterator[str]:
-    """The logical ids that a property refers to."""
-    match value:
-        case {"Ref": str(name)}:
-            yield name
-        case {"Fn::GetAtt": [str(name), *_]}:
-            yield name
-        case {"Fn::GetAtt": str(text)}:
-            yield text.partition(".")[0]
-        case {"Fn::Sub": str(text)}:
-            for part in text.split("${")[1:]:
-                yield part.partition("}")[0].partition(".")[0]
-        case Mapping():
-            for inner in value.values():
-                yield from references(inner)
-        case list():
-            for inner in value:
-                yield from references(inner)

@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 
 from devbridge import names
 from devbridge.deploy.access import Access, OnProgress, Progress
-from devbridge.deploy.policies import document, dump, tls_only
+from devbridge.deploy.policies import document, tls_only
+from devbridge.deploy.references import dump
 from devbridge.deploy.refusals import code_of
 from devbridge.errors import DeployError
 from devbridge.packing.zips import Asset

@@ -14,7 +14,6 @@ What binding gives, and nothing beyond it:
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -31,7 +30,7 @@ from devbridge.constructs import (
     Table,
     Topic,
 )
-from devbridge.deploy.secrets import parameter
+from devbridge.deploy.references import arn, arn_of, ref, sub
 
 Json = dict[str, Any]
 Grant = tuple[tuple[str, ...], list[Any]]
@@ -109,7 +108,7 @@ def _granted(target: Bindable, stage: str) -> Iterator[Grant]:
         case Topic():
             yield ("sns:Publish",), [ref(title)]
         case Secret():
-            name = parameter(target.app.name, stage, target.name)
+            name = names.secret(target.app.name, stage, target.name)
             yield _of("ssm", "GetParameter", "GetParameters"), [arn("ssm", f"parameter{name}")]
         case Function():
             yield _INVOKE, [arn_of(title)]
@@ -205,42 +204,3 @@ def _size(value: Any) -> int:
 
 def _resolved(found: re.Match[str]) -> str:
     return "x" * _KNOWN.get(found[1], _UNKNOWN)
-
-
-def ref(title: str) -> Any:
-    """A reference to a resource."""
-    import troposphere
-
-    return troposphere.Ref(title)
-
-
-def attribute(title: str, name: str) -> Any:
-    """A reference to a resource's attribute."""
-    import troposphere
-
-    return troposphere.GetAtt(title, name)
-
-
-def arn_of(title: str) -> Any:
-    """A reference to a resource's ARN."""
-    return attribute(title, "Arn")
-
-
-def sub(text: str) -> Any:
-    """Text with ``${references}``."""
-    import troposphere
-
-    return troposphere.Sub(text)
-
-
-def arn(service: str, resource: str) -> Any:
-    """The ARN of a resource of this account and region, by its name."""
-    place = "${AWS::Region}:${AWS::AccountId}"
-    if service == "s3":
-        place = ":"
-    return sub(f"arn:${{AWS::Partition}}:{service}:{place}:{resource}")
-
-
-def dump(value: Any) -> str:
-    """JSON that is the same for the same value."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -9,7 +9,8 @@ from __future__ import annotations
 import itertools
 from typing import Final
 
-from devbridge.constructs import App
+from devbridge import names
+from devbridge.constructs import App, Secret
 from devbridge.deploy.access import Access
 from devbridge.deploy.refusals import explained
 from devbridge.errors import InvalidValue, NotFound
@@ -18,11 +19,6 @@ MAX_BYTES: Final = 4096
 """Bytes that a value of SSM's standard tier may have."""
 _AT_ONCE: Final = 10
 """Names that DeleteParameters takes."""
-
-
-def parameter(app_name: str, stage: str, name: str) -> str:
-    """The name of the SSM parameter that holds a secret."""
-    return f"{_folder(app_name, stage)}{name}"
 
 
 def set_secret(
@@ -49,7 +45,7 @@ def set_secret(
             remedy=f"allowed are 1 to {MAX_BYTES} bytes (SSM); put larger things into a bucket",
         )
     ssm = cloud.client("ssm")
-    parameter_name = parameter(app_name, stage, name)
+    parameter_name = names.secret(app_name, stage, name)
     key = {"KeyId": encryption_key} if encryption_key else {}
     ssm.put_parameter(Name=parameter_name, Value=value, Type="SecureString", Overwrite=True, **key)
     # PutParameter refuses tags together with Overwrite.
@@ -69,11 +65,11 @@ def get_secret(cloud: Access, app_name: str, stage: str, name: str) -> str:
     """
     ssm = cloud.client("ssm")
     try:
-        found = ssm.get_parameter(Name=parameter(app_name, stage, name), WithDecryption=True)
+        found = ssm.get_parameter(Name=names.secret(app_name, stage, name), WithDecryption=True)
     except ssm.exceptions.ParameterNotFound as error:
         raise NotFound(
             f"the secret {name!r} is not set at stage {stage!r}",
-            where=parameter(app_name, stage, name),
+            where=names.secret(app_name, stage, name),
             remedy=f"set it: devbridge secrets set {name} --stage {stage}",
         ) from error
     return str(found["Parameter"]["Value"])
@@ -83,7 +79,7 @@ def remove_secret(cloud: Access, app_name: str, stage: str, name: str) -> bool:
     """Delete a secret's value; False if there was none."""
     ssm = cloud.client("ssm")
     try:
-        ssm.delete_parameter(Name=parameter(app_name, stage, name))
+        ssm.delete_parameter(Name=names.secret(app_name, stage, name))
     except ssm.exceptions.ParameterNotFound:
         return False
     return True
@@ -94,17 +90,17 @@ def remove_all(cloud: Access, app_name: str, stage: str) -> list[str]:
 
     Returns the secrets' names.
     """
-    names = stored(cloud, app_name, stage)
+    found = stored(cloud, app_name, stage)
     ssm = cloud.client("ssm")
-    for start in range(0, len(names), _AT_ONCE):
-        batch = names[start : start + _AT_ONCE]
-        ssm.delete_parameters(Names=[parameter(app_name, stage, name) for name in batch])
-    return names
+    for start in range(0, len(found), _AT_ONCE):
+        batch = found[start : start + _AT_ONCE]
+        ssm.delete_parameters(Names=[names.secret(app_name, stage, name) for name in batch])
+    return found
 
 
 def stored(cloud: Access, app_name: str, stage: str) -> list[str]:
     """The names of the secrets that have a value, sorted. Their values are not asked for."""
-    folder = _folder(app_name, stage)
+    folder = names.secrets(app_name, stage)
     pages = cloud.client("ssm").get_paginator("get_parameters_by_path")
     found = itertools.chain.from_iterable(
         page["Parameters"] for page in pages.paginate(Path=folder, WithDecryption=False)
@@ -118,7 +114,7 @@ def versions(cloud: Access, app_name: str, stage: str) -> dict[str, object]:
     Raises:
         CredentialsError, CloudError: SSM could not be asked.
     """
-    folder = _folder(app_name, stage)
+    folder = names.secrets(app_name, stage)
     with explained(cloud):
         pages = cloud.client("ssm").get_paginator("get_parameters_by_path")
         return {
@@ -133,17 +129,13 @@ def listed(cloud: Access, app: App, stage: str) -> dict[str, bool]:
 
     Costs nothing for an app without secrets.
     """
-    names = [construct.name for construct in app.constructs if construct.type == "Secret"]
-    if not names:
+    defined = [secret.name for secret in app.of_type(Secret)]
+    if not defined:
         return {}
     known = set(stored(cloud, app.name, stage))
-    return {name: name in known for name in names}
+    return {name: name in known for name in defined}
 
 
 def missing(cloud: Access, app: App, stage: str) -> list[str]:
     """The names of the app's secrets that have no value at that stage."""
     return [name for name, is_set in listed(cloud, app, stage).items() if not is_set]
-
-
-def _folder(app_name: str, stage: str) -> str:
-    return f"/devbridge/{app_name}/{stage}/secrets/"

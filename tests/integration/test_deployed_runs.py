@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from devbridge import errors
+from devbridge import errors, names
 from devbridge.cli import main
 from devbridge.cloud.session import Cloud
 from devbridge.config import Config
@@ -135,7 +135,7 @@ def test_secrets_are_kept_by_ssm(stage: Stage) -> None:
     assert stage.devbridge("secrets", "get", "key").stdout == "another\n"
     assert stage.devbridge("secrets", "list").stdout.splitlines()[1] == "key   set"
     ssm = stage.cloud.client("ssm")
-    name = secrets.parameter("demo", "test", "key")
+    name = names.secret("demo", "test", "key")
     assert ssm.get_parameter(Name=name)["Parameter"]["Type"] == "SecureString"
     tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"]
     assert {tag["Key"]: tag["Value"] for tag in tags} == {

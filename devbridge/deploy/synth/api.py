@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import Api, Cors, Function, JwtAuthorizer
-from devbridge.deploy.policies import arn, arn_of, attribute, ref, sub
+from devbridge.deploy.references import arn, arn_of, attribute, ref, sub
 from devbridge.deploy.synth.stack import Stack
 
 _ACCESS_LOG: Final = json.dumps(

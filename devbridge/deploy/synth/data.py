@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import Bucket, Queue, Table, Topic
-from devbridge.deploy.changes import references
-from devbridge.deploy.policies import Json, arn_of, document, ref, sub, tls_only
+from devbridge.deploy.policies import Json, document, tls_only
+from devbridge.deploy.references import arn_of, ref, references, sub
 from devbridge.deploy.synth.stack import Stack, is_kept, keep
 
 _OWNER_MAY: Final = (

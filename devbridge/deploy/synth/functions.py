@@ -6,8 +6,9 @@ import math
 
 from devbridge import names
 from devbridge.constructs import Function
-from devbridge.deploy.policies import Json, allow, arn_of, grants, logs_of, permitted, ref
+from devbridge.deploy.policies import Json, allow, grants, logs_of, permitted
 from devbridge.deploy.principal import trust
+from devbridge.deploy.references import arn_of, ref
 from devbridge.deploy.synth.stack import Stack, checked_environment
 
 

@@ -9,19 +9,9 @@ from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import Job
-from devbridge.deploy.policies import (
-    KEY_USE,
-    Json,
-    allow,
-    arn,
-    arn_of,
-    grants,
-    logs_of,
-    permitted,
-    ref,
-    sub,
-)
+from devbridge.deploy.policies import KEY_USE, Json, allow, grants, logs_of, permitted
 from devbridge.deploy.principal import trust
+from devbridge.deploy.references import arn, arn_of, ref, sub
 from devbridge.deploy.synth.buildspecs import (
     BUILDSPEC,
     PLACEHOLDER,

@@ -10,9 +10,9 @@ from typing import Any, Final, Literal
 from devbridge import names
 from devbridge.constructs import App, Bindable, Construct, Function, Job, Where
 from devbridge.constructs.values import ENVIRONMENT_LIMIT
-from devbridge.deploy.changes import references
-from devbridge.deploy.policies import Json, arn_of, document, dump, grants, ref, split
+from devbridge.deploy.policies import Json, document, grants, split
 from devbridge.deploy.principal import trust, trust_account
+from devbridge.deploy.references import arn_of, dump, ref, references
 from devbridge.deploy.synth.variables import bound_variables
 from devbridge.errors import AppFailed, InvalidValue
 

@@ -18,8 +18,7 @@ from devbridge.constructs import (
     Table,
     Topic,
 )
-from devbridge.deploy.policies import attribute, ref
-from devbridge.deploy.secrets import parameter
+from devbridge.deploy.references import attribute, ref
 from devbridge.job import JOB_NAME
 from devbridge.resources import variable
 
@@ -55,7 +54,7 @@ def _bound(target: Bindable, stage: str, lookup: Lookup) -> tuple[str, Any]:
         case Api():
             prop, value = "url", lookup(target, "Url")
         case Secret():
-            prop, value = "parameterName", parameter(target.app.name, stage, target.name)
+            prop, value = "parameterName", names.secret(target.app.name, stage, target.name)
         case Config():
             prop, value = "value", target.value
         # By name: what binds each other would depend on itself.

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from devbridge import errors
+from devbridge import errors, names
 from devbridge.cli import main
 from devbridge.cli import secrets as module
 from devbridge.config import Config
 from devbridge.constructs.load import load_app
-from devbridge.deploy.secrets import listed, missing, parameter, remove_all
+from devbridge.deploy.secrets import listed, missing, remove_all
 
 KEY = "/devbridge/demo/ann/secrets/stripe-key"
 
@@ -196,7 +196,7 @@ def test_only_a_secret_of_the_app_can_be_set(there: FakeCloud) -> None:
 
 
 def test_the_list_says_what_is_set_and_shows_no_value(there: FakeCloud) -> None:
-    there.ssm.values = {KEY: "sk_live_1", parameter("demo", "ann", "old"): "x"}
+    there.ssm.values = {KEY: "sk_live_1", names.secret("demo", "ann", "old"): "x"}
     result = secrets("list")
     assert result.stdout.splitlines() == [
         "NAME         SET",
@@ -223,7 +223,7 @@ def test_get_of_what_the_app_does_not_have_says_what_it_has(there: FakeCloud) ->
     result = secrets("get", "nope")
     assert result.exit_code == errors.EXIT_NOT_FOUND
     assert "use one of its secrets: signing-key, stripe-key" in result.stderr
-    there.ssm.values = {parameter("demo", "ann", "old"): "x"}
+    there.ssm.values = {names.secret("demo", "ann", "old"): "x"}
     assert secrets("get", "old").stdout == "x\n"
 
 
@@ -247,7 +247,7 @@ def test_what_is_missing_is_what_the_app_has_and_the_stage_has_not(
     there: FakeCloud, config: Config
 ) -> None:
     app = load_app(config.root)
-    there.ssm.values = {KEY: "x", parameter("demo", "prod", "signing-key"): "x"}
+    there.ssm.values = {KEY: "x", names.secret("demo", "prod", "signing-key"): "x"}
     cloud: Any = there
     assert listed(cloud, app, "ann") == {"stripe-key": True, "signing-key": False}
     assert missing(cloud, app, "ann") == ["signing-key"]
@@ -261,8 +261,10 @@ def test_an_app_without_secrets_asks_nobody(there: FakeCloud, config: Config) ->
 
 
 def test_all_of_a_stage_are_removed_and_no_others(there: FakeCloud) -> None:
-    other = parameter("demo", "prod", "k")
-    there.ssm.values = {parameter("demo", "ann", f"k{n:02}"): "x" for n in range(12)} | {other: "x"}
+    other = names.secret("demo", "prod", "k")
+    there.ssm.values = {names.secret("demo", "ann", f"k{n:02}"): "x" for n in range(12)} | {
+        other: "x"
+    }
     cloud: Any = there
     assert remove_all(cloud, "demo", "ann") == [f"k{n:02}" for n in range(12)]
     assert list(there.ssm.values) == [other]
