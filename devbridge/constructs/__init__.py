@@ -7,9 +7,8 @@ An error names the line of app.py that made the construct, the value, and what i
 from __future__ import annotations
 
 from devbridge.constructs.api import Api, Route, RouteTo
-from devbridge.constructs.app import App, Construct, Where
+from devbridge.constructs.app import App, Bindable, Construct, Where
 from devbridge.constructs.authorizers import FunctionAuthorizer, JwtAuthorizer, LambdaAuthorizer
-from devbridge.constructs.bindable import Bindable
 from devbridge.constructs.code import Code, Permission
 from devbridge.constructs.container import Container
 from devbridge.constructs.cors import Cors

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from devbridge.constructs import values
-from devbridge.constructs.app import App, Construct, Transform
+from devbridge.constructs.app import App, Bindable, Transform
 from devbridge.constructs.authorizers import (
     FunctionAuthorizer,
     JwtAuthorizer,
@@ -21,9 +21,6 @@ from devbridge.constructs.function import Function
 from devbridge.constructs.handlers import Handler
 from devbridge.constructs.throttle import Throttle, throttle_problem
 from devbridge.constructs.values import Duration
-
-if TYPE_CHECKING:
-    from devbridge.constructs.bindable import Bindable
 
 NO_AUTHORIZER: Final = "none"
 
@@ -51,7 +48,7 @@ class Route:
     """One of the Api's `authorizers`; None when the route is open to all."""
 
 
-class Api(Construct):
+class Api(Bindable):
     """An HTTP API: routes to functions.
 
     Args:

@@ -284,3 +284,7 @@ class Construct:
         """Refuse a value that is neither None nor one of those."""
         if value is not None and value not in allowed:
             raise self.invalid(what, value, f"{', '.join(map(repr, allowed))}, or None")
+
+
+class Bindable(Construct):
+    """A construct that `bind` takes: its row in `devbridge.deploy.kinds` says what that gives."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from devbridge.constructs import values
+from devbridge.constructs.function import Function
 from devbridge.constructs.values import Duration
-
-if TYPE_CHECKING:
-    from devbridge.constructs.function import Function
 
 _HEADER: Final = "$request.header.Authorization"
 _AUDIENCES: Final = 50

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import Literal, TypedDict
 
 from devbridge.constructs import values
-from devbridge.constructs.app import App, Construct, Transform
+from devbridge.constructs.app import App, Bindable, Construct, Transform
 from devbridge.constructs.files import copy_problem
 from devbridge.constructs.handlers import HANDLER_ALLOWED, Handler, missing_handler, parse_handler
 from devbridge.constructs.network import Vpc, vpc_problem
 from devbridge.constructs.values import Duration
 from devbridge.errors import HandlerNotFound, UnknownBindTarget
-
-if TYPE_CHECKING:
-    from devbridge.constructs.bindable import Bindable
 
 Architecture = Literal["x86_64", "arm64"]
 
@@ -26,7 +23,7 @@ class Permission(TypedDict):
     resources: Sequence[str]
 
 
-class Code(Construct):
+class Code(Bindable):
     """A job or a function: everything but its handler, timeout and memory.
 
     Raises:
@@ -133,7 +130,7 @@ def bound(construct: Construct, bind: Sequence[Bindable]) -> tuple[Bindable, ...
     if not isinstance(bind, Sequence) or isinstance(bind, str):
         raise construct.invalid("bind", bind, "a list of constructs, e.g. [notes, factorial]")
     for index, target in enumerate(bind):
-        if not isinstance(target, Construct) or target.app is not construct.app:
+        if not isinstance(target, Bindable) or target.app is not construct.app:
             raise _unknown_target(construct, target)
         if target in bind[:index]:
             raise construct.invalid("bind", target, "each construct once")

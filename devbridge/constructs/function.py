@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from devbridge.constructs import values
-from devbridge.constructs.app import App, Transform
+from devbridge.constructs.app import App, Bindable, Transform
 from devbridge.constructs.code import (
     Architecture,
     Code,
@@ -16,9 +15,6 @@ from devbridge.constructs.code import (
 from devbridge.constructs.network import Vpc
 from devbridge.constructs.runtimes import FUNCTIONS, PythonRuntime
 from devbridge.constructs.values import Duration
-
-if TYPE_CHECKING:
-    from devbridge.constructs.bindable import Bindable
 
 
 class Function(Code):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from devbridge.constructs import values
-from devbridge.constructs.app import App, PayloadPlace, Transform
+from devbridge.constructs.app import App, Bindable, PayloadPlace, Transform
 from devbridge.constructs.code import (
     Architecture,
     Code,
@@ -18,9 +18,6 @@ from devbridge.constructs.container import Container, container_problem
 from devbridge.constructs.network import Vpc
 from devbridge.constructs.runtimes import JOBS, JobPythonRuntime
 from devbridge.constructs.values import Duration
-
-if TYPE_CHECKING:
-    from devbridge.constructs.bindable import Bindable
 
 JobMemory = Literal["3 GB", "7 GB", "15 GB", "145 GB"]
 JobRuntime = JobPythonRuntime | Literal["container"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from devbridge.constructs import values
-from devbridge.constructs.app import App, Construct, Transform
+from devbridge.constructs.app import App, Bindable, Transform
 from devbridge.constructs.storage import Removal
 from devbridge.constructs.values import Duration
 
 
-class Queue(Construct):
+class Queue(Bindable):
     """An SQS queue, encrypted, and closed to what is not TLS.
 
     Args:
@@ -69,7 +69,7 @@ class Queue(Construct):
         self.register()
 
 
-class Topic(Construct):
+class Topic(Bindable):
     """An SNS topic, to which is published over TLS only.
 
     Args:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from devbridge.constructs import values
-from devbridge.constructs.app import App, Construct
+from devbridge.constructs.app import App, Bindable
 
 
-class Secret(Construct):
+class Secret(Bindable):
     """A secret value: an SSM SecureString, set with `devbridge secrets set`.
 
     It is in no template and in no environment variable; who binds it fetches it when it starts.
@@ -24,7 +24,7 @@ class Secret(Construct):
         self.register()
 
 
-class Config(Construct):
+class Config(Bindable):
     """A value that is no secret: it is in the environment of who binds it.
 
     Args:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 from devbridge.constructs import values
-from devbridge.constructs.app import App, Construct, Transform
+from devbridge.constructs.app import App, Bindable, Transform
 
 Removal = Literal["retain", "delete"]
 
 
-class Table(Construct):
+class Table(Bindable):
     """A DynamoDB table, billed per request, with string keys.
 
     Args:
@@ -61,7 +61,7 @@ class Table(Construct):
         self.register()
 
 
-class Bucket(Construct):
+class Bucket(Bindable):
     """An S3 bucket: private, encrypted, and closed to what is not TLS.
 
     Args:
