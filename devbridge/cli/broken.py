@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import click
+from devbridge.palette import Style
 
 if TYPE_CHECKING:
     from devbridge.constructs import Function
@@ -17,7 +17,7 @@ class Broken:
 
     def __init__(self, say: Callable[[str], None], *, colour: bool = False) -> None:
         self.say = say
-        self._word = click.style("Error", fg="red") if colour else "Error"
+        self._word = Style(colour).bad("Error")
         self._now: dict[str, str] = {}
         self._before: dict[str, str] = {}
 

@@ -23,6 +23,7 @@ from devbridge.errors import (
     CloudNotRunning,
     DevbridgeError,
 )
+from devbridge.palette import ALWAYS
 
 if TYPE_CHECKING:
     from devbridge.cloud.session import Cloud
@@ -131,9 +132,7 @@ def errors_reported(ctx: click.Context) -> Iterator[None]:
 def _report(ctx: click.Context, error: Exception, text: str) -> None:
     if ctx.find_root().meta.get(_VERBOSE):
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
-    click.echo(
-        f"{click.style('error:', fg='red', bold=True)} {printable.continued(text)}", err=True
-    )
+    click.echo(f"{ALWAYS.error('error:')} {printable.continued(text)}", err=True)
 
 
 def _discard_output() -> None:

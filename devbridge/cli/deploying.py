@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from devbridge.errors import EXIT_ERROR, NotConfirmed
+from devbridge.palette import ALWAYS
 from devbridge.printable import continued, one_line
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 CLOUD_STAYS: Final = "the embedded cloud goes on; stop it with: devbridge cloud stop"
 
-_COLOURS: Final = {"+": "green", "~": "yellow", "!": "magenta", "-": "red"}
+_LOOKS: Final = {"+": ALWAYS.good, "~": ALWAYS.warn, "!": ALWAYS.replaced, "-": ALWAYS.bad}
 
 Emphasis = Callable[[str], str]
 Schemas = Mapping[str, Any]
@@ -70,7 +71,7 @@ def only_this(config: Config, command: str) -> Iterator[None]:
 def say_progress(progress: Progress, *, err: bool = False) -> None:
     """One step of a deployment; on stderr where stdout is for what was asked for."""
     line = continued(f"  {progress}")
-    click.echo(click.style(line, fg="red") if progress.failed else line, err=err)
+    click.echo(ALWAYS.bad(line) if progress.failed else line, err=err)
 
 
 def show_plan(plan: Plan) -> None:
@@ -78,7 +79,8 @@ def show_plan(plan: Plan) -> None:
     from devbridge.deploy.plan_text import lines
 
     for line in lines(plan):
-        click.secho(one_line(line), fg=_COLOURS.get(line[0]))
+        look = _LOOKS.get(line[0], str)
+        click.echo(look(one_line(line)))
 
 
 def has_terminal() -> bool:
@@ -127,7 +129,7 @@ def job_types(
 
 @functools.cache  # `dev` asks after each save: what is known is not said again
 def _warn(job: str, text: str) -> None:
-    warning = click.style("warning:", fg="yellow", bold=True)
+    warning = ALWAYS.warning("warning:")
     click.echo(f"{warning} job {job!r}: {text}", err=True)
 
 

@@ -27,6 +27,7 @@ from devbridge.cli.deploying import (
     ready,
 )
 from devbridge.errors import EXIT_INTERRUPTED, EXIT_OK, DevbridgeError
+from devbridge.palette import ALWAYS
 from devbridge.printable import continued
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _say_what_is_not_there(config: Config) -> None:
 
     for name in config.env:
         if "=" not in name and not matching(os.environ, [name]):
-            _say(f"{click.style('warning:', fg='yellow')} --env {name}: your shell has no {name}")
+            _say(f"{ALWAYS.warn('warning:')} --env {name}: your shell has no {name}")
 
 
 def _deploy(
@@ -199,7 +200,8 @@ async def _live(
     broken: Broken,
 ) -> int:
     from devbridge.daemon.limits import raise_files
-    from devbridge.daemon.terminal import Style, Terminal
+    from devbridge.daemon.terminal import Terminal
+    from devbridge.palette import Style
 
     raise_files()  # not before: the embedded cloud has what the shell has
     terminal = Terminal(sys.stdout.fileno(), colour=_colour())
@@ -257,9 +259,9 @@ def _compose(  # noqa: PLR0915
     from devbridge.daemon.developer import DeveloperCredentials, Health
     from devbridge.daemon.keeper import keep
     from devbridge.daemon.memory import limit_of
-    from devbridge.daemon.terminal import Style
     from devbridge.deploy import lacking
     from devbridge.environment import worker_environment
+    from devbridge.palette import Style
     from devbridge.protocol import codec
     from devbridge.protocol.messages import Presence, Topics
     from devbridge.transport.mqtt import MqttTransport

@@ -20,6 +20,7 @@ from devbridge.cli.common import print_json
 from devbridge.config import Config, config_of, find_root
 from devbridge.errors import EXIT_ERROR, AppNotFound, DevbridgeError
 from devbridge.interpreter import Interpreter, verify_interpreter
+from devbridge.palette import ALWAYS
 
 if TYPE_CHECKING:
     from devbridge.cloud.session import Cloud
@@ -267,10 +268,8 @@ def _examine_cloud(config: Config) -> Iterator[Check]:
 
 def line(check: Check) -> str:
     """A check as it is printed, its remedy on a second line."""
-    if check.ok is None:
-        mark = "-   "
-    else:
-        mark = click.style("ok  ", fg="green") if check.ok else click.style("FAIL", fg="red")
+    marks = {True: ALWAYS.good("ok  "), False: ALWAYS.bad("FAIL"), None: "-   "}
+    mark = marks[check.ok]
     text = f"{mark}  {check.name:<16} {check.detail}"
     return text + (f"\n{'':<23}to do: {check.remedy}" if check.remedy else "")
 

@@ -13,6 +13,7 @@ from devbridge.cli.common import app_options, cloud, print_json
 from devbridge.cli.deploying import confirm
 from devbridge.cli.text import table
 from devbridge.errors import InvalidValue, NotFound
+from devbridge.palette import ALWAYS
 
 if TYPE_CHECKING:
     from devbridge.config import Config
@@ -182,5 +183,5 @@ def _must_be_defined(app: App, name: str) -> Secret:
 
 def _word(name: str, defined: set[str], known: set[str]) -> str:
     if name not in known:
-        return click.style("not set", fg="yellow")
+        return ALWAYS.warn("not set")
     return "set" if name in defined else "set, but app.py has no such Secret"

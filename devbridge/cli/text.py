@@ -10,20 +10,21 @@ import click
 
 from devbridge import printable
 from devbridge.constructs.values import duration
+from devbridge.palette import ALWAYS
 from devbridge.runs.model import State
 
-_COLOURS: Final = {
-    State.QUEUED: "yellow",
-    State.STARTING: "cyan",
-    State.RUNNING: "cyan",
-    State.SUCCEEDED: "green",
-    State.CANCELLED: "yellow",
+_LOOKS: Final = {
+    State.QUEUED: ALWAYS.warn,
+    State.STARTING: ALWAYS.active,
+    State.RUNNING: ALWAYS.active,
+    State.SUCCEEDED: ALWAYS.good,
+    State.CANCELLED: ALWAYS.warn,
 }
 
 
 def coloured(state: State) -> str:
     """A state's name in its colour. `click.echo` takes the colour away where there is no tty."""
-    return click.style(state.value, fg=_COLOURS.get(state, "red"))
+    return _LOOKS.get(state, ALWAYS.bad)(state.value)
 
 
 def iso(at: float) -> str:

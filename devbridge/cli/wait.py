@@ -24,6 +24,7 @@ from devbridge.cli.runs import (
 from devbridge.cli.status import remote_lines
 from devbridge.cli.text import duration_within
 from devbridge.errors import JobNotFinished
+from devbridge.palette import ALWAYS
 from devbridge.runs.model import State
 
 if TYPE_CHECKING:
@@ -159,7 +160,6 @@ def _print(entry: RunRecord, *, json_: bool) -> None:
         print_json(as_json(entry))
         return
     from devbridge.daemon import lines
-    from devbridge.daemon.terminal import Style
 
-    for line in lines.ended(entry, Style(True)):
+    for line in lines.ended(entry, ALWAYS):
         click.echo(line)

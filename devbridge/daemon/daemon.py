@@ -61,12 +61,13 @@ from devbridge.daemon.recovery import recover
 from devbridge.daemon.reload import Saved, Sources, Watcher
 from devbridge.daemon.runtime_api import CredentialsProvider, RuntimeApi, WorkerAddress
 from devbridge.daemon.supervisor import SHUTDOWN_GRACE, Supervisor
-from devbridge.daemon.terminal import Style, Terminal
+from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.weather import Weather, without
 from devbridge.daemon.workers import Launcher
 from devbridge.errors import DevbridgeError
 from devbridge.folders import STATE_DIR, in_words
 from devbridge.packing.imported import Imports
+from devbridge.palette import Style
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Reply, Run, Topics
 from devbridge.protocol.session import Deliver

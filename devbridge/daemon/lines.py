@@ -17,8 +17,8 @@ from typing import Final
 
 from devbridge import printable
 from devbridge.daemon.events import Waits
-from devbridge.daemon.terminal import COLOURS, Style
 from devbridge.environment import how_to_pass
+from devbridge.palette import RUNS, Style
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import State
@@ -52,7 +52,7 @@ _ONE_LINE: Final = {ord(space): " " for space in "\t\n\r"}
 
 def bar(job_id: str, style: Style) -> str:
     """What every line of a run begins with; its colour is the run's own."""
-    colour = COLOURS[sum(job_id.encode()) % len(COLOURS)]
+    colour = RUNS[sum(job_id.encode()) % len(RUNS)]
     return style(f"|  {job_id[:SHORT_ID]}", colour) + "  "
 
 

@@ -9,7 +9,8 @@ from devbridge.daemon import lines
 from devbridge.daemon.events import Give, Waits
 from devbridge.daemon.output import Capture, LogFile, log_path
 from devbridge.daemon.processes import Member
-from devbridge.daemon.terminal import Style, Terminal
+from devbridge.daemon.terminal import Terminal
+from devbridge.palette import Style
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import State

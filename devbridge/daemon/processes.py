@@ -31,9 +31,10 @@ from devbridge.daemon.memory import OomKills
 from devbridge.daemon.model import Invocation
 from devbridge.daemon.output import Capture
 from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
-from devbridge.daemon.terminal import Style, Terminal
+from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.workers import Launcher, Process, WorkerSpec
 from devbridge.errors import DevbridgeError
+from devbridge.palette import Style
 from devbridge.runs.model import Exit, JobSpec
 from runner.outcome import Failure
 

@@ -22,8 +22,6 @@ LOW_WATER: Final = 256 * 1024
 CLOSE_TIMEOUT: Final = 2.0
 """Seconds that `close` waits for a terminal that takes nothing."""
 
-COLOURS: Final = (36, 35, 33, 32, 34, 96, 95, 93, 92, 94)
-
 
 class Terminal:
     """Writes to a file descriptor. `write` may be called from any thread and never blocks."""
@@ -80,30 +78,3 @@ class Terminal:
                     view = view[os.write(self._fd, view) :]
                 except BlockingIOError:  # whoever shares the terminal made it non-blocking
                     select.select((), (self._fd,), ())
-
-
-class Style:
-    """How text looks; nothing is added where colours are off."""
-
-    def __init__(self, colour: bool) -> None:
-        self._colour = colour
-
-    def __call__(self, text: str, *codes: int) -> str:
-        if not self._colour or not codes:
-            return text
-        return f"\x1b[{';'.join(map(str, codes))}m{text}\x1b[0m"
-
-    def bold(self, text: str) -> str:
-        return self(text, 1)
-
-    def dim(self, text: str) -> str:
-        return self(text, 2)
-
-    def good(self, text: str) -> str:
-        return self(text, 32)
-
-    def bad(self, text: str) -> str:
-        return self(text, 31)
-
-    def warn(self, text: str) -> str:
-        return self(text, 33)

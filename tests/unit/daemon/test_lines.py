@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from devbridge.daemon import lines
 from devbridge.daemon.events import Waits
-from devbridge.daemon.terminal import Style
+from devbridge.palette import Style
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import Exit, State

@@ -24,8 +24,8 @@ from devbridge.daemon.limits import HEADROOM
 from devbridge.daemon.model import Modules
 from devbridge.daemon.processes import Member, Processes
 from devbridge.daemon.runtime_api import RuntimeApi
-from devbridge.daemon.terminal import Style
 from devbridge.daemon.workers import WorkerSpec
+from devbridge.palette import Style
 from devbridge.runs.model import Exit, JobSpec
 from runner.outcome import Failure
 from tests.integration.workers import DEADLINE, Said

@@ -3,9 +3,7 @@ from __future__ import annotations
 import os
 import threading
 
-import pytest
-
-from devbridge.daemon.terminal import HIGH_WATER, LOW_WATER, Style, Terminal
+from devbridge.daemon.terminal import HIGH_WATER, LOW_WATER, Terminal
 from tests.unit.daemon.screens import DEADLINE, Screen
 
 
@@ -93,15 +91,6 @@ def test_closing_writes_what_waits() -> None:
     os.close(writer)
     assert os.read(reader, 100) == b"last words\n"
     os.close(reader)
-
-
-@pytest.mark.parametrize("look", [Style.bold, Style.dim, Style.good, Style.bad, Style.warn])
-def test_colours_are_added_only_where_they_are_wanted(look: object) -> None:
-    assert callable(look)
-    assert look(Style(False), "text") == "text"
-    coloured = look(Style(True), "text")
-    assert coloured.startswith("\x1b[")
-    assert coloured.endswith("mtext\x1b[0m")
 
 
 def test_a_line_of_our_own_is_one_whatever_it_quotes() -> None:

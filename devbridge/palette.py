@@ -1,0 +1,64 @@
+"""The palette: how devbridge colours what it prints, on the command line and in `devbridge dev`.
+
+ECMA-48 colours (SGR) of the terminal's own palette, so that they go with any background.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+RUNS: Final = (36, 35, 33, 32, 34, 96, 95, 93, 92, 94)
+"""The colours that tell runs apart; none of them is the red of an error."""
+
+
+class Style:
+    """How text looks; nothing is added where colours are off."""
+
+    def __init__(self, colour: bool) -> None:
+        self.colour = colour
+
+    def __call__(self, text: str, *codes: int) -> str:
+        """`text` in these SGR codes."""
+        if not self.colour or not codes:
+            return text
+        return f"\x1b[{';'.join(map(str, codes))}m{text}\x1b[0m"
+
+    def bold(self, text: str) -> str:
+        """What the eye is to find."""
+        return self(text, 1)
+
+    def dim(self, text: str) -> str:
+        """What may be overlooked."""
+        return self(text, 2)
+
+    def good(self, text: str) -> str:
+        """Green: it went well, or is well again; a resource that will be added."""
+        return self(text, 32)
+
+    def bad(self, text: str) -> str:
+        """Red: an error; a resource that will be removed."""
+        return self(text, 31)
+
+    def warn(self, text: str) -> str:
+        """Yellow: it goes on, but should be looked at; a resource that will be changed."""
+        return self(text, 33)
+
+    def error(self, text: str) -> str:
+        """Bold red: the word that an error's message begins with."""
+        return self(text, 31, 1)
+
+    def warning(self, text: str) -> str:
+        """Bold yellow: the word that a warning begins with."""
+        return self(text, 33, 1)
+
+    def active(self, text: str) -> str:
+        """Cyan: it is under way."""
+        return self(text, 36)
+
+    def replaced(self, text: str) -> str:
+        """Magenta: a resource that will be replaced by another."""
+        return self(text, 35)
+
+
+ALWAYS: Final = Style(True)
+"""For `click.echo`, which takes colours away where there is no terminal."""

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+import pytest
+
+from devbridge import palette
+from devbridge.palette import ALWAYS, RUNS, Style
+
+LOOKS = {
+    Style.bold: "1",
+    Style.dim: "2",
+    Style.bad: "31",
+    Style.good: "32",
+    Style.warn: "33",
+    Style.replaced: "35",
+    Style.active: "36",
+    Style.error: "31;1",
+    Style.warning: "33;1",
+}
+
+
+@pytest.mark.parametrize(("look", "codes"), LOOKS.items(), ids=lambda each: str(each)[:20])
+def test_a_look_is_added_where_it_is_wanted_and_ends_with_its_text(
+    look: Callable[[Style, str], str], codes: str
+) -> None:
+    assert look(Style(True), "text") == f"\x1b[{codes}mtext\x1b[0m"
+    assert look(Style(False), "text") == "text"
+
+
+def test_text_without_a_code_stays_as_it_is() -> None:
+    assert Style(True)("text") == "text"
+
+
+def test_the_command_line_can_take_every_look_away_again() -> None:
+    assert {click.unstyle(look(ALWAYS, "text")) for look in LOOKS} == {"text"}
+
+
+def test_no_run_has_the_colour_of_an_error() -> None:
+    assert len(set(RUNS)) == len(RUNS)
+    assert not {31, 91, 37, 30} & set(palette.RUNS)
