@@ -9,11 +9,12 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from devbridge.daemon.daemon import Daemon, Settings
+from devbridge.daemon.jobs import Deployment, Jobs
 from devbridge.daemon.keeper import Keeper
 from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.workers import FreshLauncher, Launcher
@@ -68,14 +69,24 @@ class _FixedCredentials:
         }
 
 
+class _SameApp:
+    """Nothing is deployed here."""
+
+    async def redeploy(self) -> Deployment:
+        raise NotImplementedError
+
+    async def outdated(self) -> bool:
+        return False
+
+
 async def _main(setup: Setup) -> None:
     root, python = Path(setup.root), Path(sys.executable)
     logs = root / ".devbridge" / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     endpoint = Endpoint(HOST, REGION, ("127.0.0.1", setup.port))
     terminal = Terminal(sys.stdout.fileno(), colour=False)
-    jobs = {
-        name: JobSpec(
+    jobs = Jobs(
+        JobSpec(
             name=name,
             handler=handler,
             timeout=3600.0,
@@ -84,11 +95,7 @@ async def _main(setup: Setup) -> None:
             environment={},
         )
         for name, handler in setup.jobs.items()
-    }
-
-    async def redeploy() -> tuple[Mapping[str, JobSpec], Iterable[Path]]:
-        return jobs, ()
-
+    )
     launcher: Launcher = (
         FreshLauncher() if setup.fresh else ZygoteLauncher(python, inherited(os.environ))
     )
@@ -110,8 +117,8 @@ async def _main(setup: Setup) -> None:
             since=time.time(),
             session_expiry=3600,
         ),
-        jobs=jobs,
-        app_files=(),
+        deployment=Deployment(jobs),
+        redeploys=_SameApp(),
         ledger=Keeper.open(setup.ledger),
         launcher=launcher,
         make_transport=lambda client_id, clean: MqttTransport(
@@ -121,7 +128,6 @@ async def _main(setup: Setup) -> None:
         environment=lambda spec, address: worker_environment(
             os.environ, spec, address, root=root, region=REGION
         ),
-        redeploy=redeploy,
         terminal=terminal,
     )
     stop = asyncio.Event()

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -31,8 +31,6 @@ from devbridge.palette import ALWAYS
 from devbridge.printable import continued
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from devbridge.cloud.session import Cloud
     from devbridge.config import Config
     from devbridge.constructs import App
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
     from devbridge.daemon.workers import Launcher
     from devbridge.deploy import Deployed
     from devbridge.emulator.embedded import EmbeddedCloud
-    from devbridge.runs.model import JobSpec
 
 SESSION_EXPIRY: Final = 7 * 24 * 3600
 """Seconds for which the broker keeps requests for a daemon that is away: the most that AWS IoT
@@ -255,10 +252,12 @@ def _compose(  # noqa: PLR0915
     from devbridge.cli.prune import forget_old_runs
     from devbridge.constructs.load import load_app
     from devbridge.daemon.credentials import RoleCredentials
-    from devbridge.daemon.daemon import SETTLED, Daemon, Settings
+    from devbridge.daemon.daemon import Daemon, Settings
     from devbridge.daemon.developer import DeveloperCredentials, Health
+    from devbridge.daemon.jobs import Deployment, Jobs
     from devbridge.daemon.keeper import keep
     from devbridge.daemon.memory import limit_of
+    from devbridge.daemon.reloading import SETTLED
     from devbridge.deploy import lacking
     from devbridge.environment import worker_environment
     from devbridge.palette import Style
@@ -281,11 +280,15 @@ def _compose(  # noqa: PLR0915
     asking = asyncio.Lock()
     """A save may ask for both of these at once; the second is to see what the first has done."""
 
-    async def redeploy() -> tuple[Mapping[str, JobSpec], Iterable[Path]]:
-        async with asking:
-            return await redeployed()
+    class Redeployer:
+        async def redeploy(self) -> Deployment:
+            async with asking:
+                return await redeployed()
 
-    async def redeployed() -> tuple[Mapping[str, JobSpec], Iterable[Path]]:
+        async def outdated(self) -> bool:
+            return await outdated()
+
+    async def redeployed() -> Deployment:
         nonlocal now
         began = time.monotonic()
         changed = await asyncio.to_thread(load_app, config.root, config.stage, lenient=True)
@@ -294,7 +297,8 @@ def _compose(  # noqa: PLR0915
             done = await asyncio.to_thread(_deploy, changed, cloud, config, wanted, consent, broken)
         except Undecided:  # all that is deployed stays, and so do the jobs
             consent.listen(lambda: daemon.redeploy())  # noqa: PLW0108 - not made yet
-            return {job.name: job for job in now[2].jobs}, changed.files | now[2].files
+            files = changed.files | now[2].files
+            return Deployment(Jobs(now[2].jobs), files, changed.loaded_at, whole=not broken)
         if done.changed:
             said = f"{style.good('Deployed')} in {time.monotonic() - began:.1f}s."
             known = set(ready(now[0], now[2].outputs, said, bold=style.bold))
@@ -303,7 +307,11 @@ def _compose(  # noqa: PLR0915
                 terminal.line(line)
         now = (changed, wanted, done)
         await launcher.preload(changed.preload)
-        return {job.name: job for job in done.jobs}, changed.files | done.files
+        return in_daemon(changed, done)
+
+    def in_daemon(app: App, done: Deployed) -> Deployment:
+        files = app.files | done.files
+        return Deployment(Jobs(done.jobs), files, app.loaded_at, whole=not broken)
 
     async def outdated() -> bool:
         async with asking:
@@ -368,9 +376,7 @@ def _compose(  # noqa: PLR0915
             since=time.time(),
             session_expiry=SESSION_EXPIRY,
         ),
-        jobs={job.name: job for job in deployed.jobs},
-        app_files=app.files | deployed.files,
-        app_loaded=app.loaded_at,
+        deployment=in_daemon(app, deployed),
         ledger=ledger,
         launcher=launcher,
         make_transport=make_transport,
@@ -388,9 +394,7 @@ def _compose(  # noqa: PLR0915
             schemas=config.schemas,
             given=config.env,
         ),
-        redeploy=redeploy,
-        is_whole=lambda: not broken,
-        outdated=outdated,
+        redeploys=Redeployer(),
         imported=imported,
         secret_versions=_secret_versions(config, cloud, app),
         watch_credentials=None if config.local else developer.run,

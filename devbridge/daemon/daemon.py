@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import signal
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
@@ -27,7 +26,6 @@ from devbridge.daemon.bridge import Bridge
 from devbridge.daemon.dispatch import Dispatcher
 from devbridge.daemon.events import (
     Broken,
-    CancelRequested,
     Effect,
     Event,
     Give,
@@ -41,7 +39,6 @@ from devbridge.daemon.events import (
     Short,
     Shutdown,
     Signal,
-    SourcesChanged,
     StandbyFailed,
     StandbyReady,
     Tick,
@@ -51,6 +48,7 @@ from devbridge.daemon.events import (
     Withdrawn,
 )
 from devbridge.daemon.handover import LAST_QUESTIONS
+from devbridge.daemon.jobs import Deployment, Jobs, Redeploys
 from devbridge.daemon.keeper import Keeper
 from devbridge.daemon.limits import is_short
 from devbridge.daemon.model import Modules
@@ -58,14 +56,14 @@ from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.output import MAX_LOG
 from devbridge.daemon.processes import Member, Processes
 from devbridge.daemon.recovery import recover
-from devbridge.daemon.reload import Saved, Sources, Watcher
+from devbridge.daemon.reloading import SETTLED, Reloading
+from devbridge.daemon.rerun import Rerun
 from devbridge.daemon.runtime_api import CredentialsProvider, RuntimeApi, WorkerAddress
 from devbridge.daemon.supervisor import SHUTDOWN_GRACE, Supervisor
 from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.weather import Weather, without
 from devbridge.daemon.workers import Launcher
-from devbridge.errors import DevbridgeError
-from devbridge.folders import STATE_DIR, in_words
+from devbridge.folders import STATE_DIR
 from devbridge.packing.imported import Imports
 from devbridge.palette import Style
 from devbridge.protocol import codec
@@ -75,13 +73,6 @@ from devbridge.runs.ledger import Change, LedgerError
 from devbridge.runs.model import JobSpec
 from devbridge.transport.base import Transport
 from runner.outcome import Failure
-
-SETTLED: Final = 1.0
-"""Seconds after a reload before it is asked whether the stage must be deployed again."""
-
-INSTALLED: Final = 0.5
-"""Seconds without further changes of installed packages after which workers import them anew: while
-pip is at work they are in pieces. A run that is asked for does not wait for that."""
 
 KILL_DEADLINE: Final = 5.0
 """Seconds after the grace period in which every worker must be gone."""
@@ -116,34 +107,25 @@ class Daemon:
         *,
         topics: Topics,
         presence: Presence,
-        jobs: Mapping[str, JobSpec],
-        app_files: Iterable[Path],
+        deployment: Deployment,
+        redeploys: Redeploys,
         ledger: Keeper,
         launcher: Launcher,
         make_transport: Callable[[str, bool], Transport],
         credentials: CredentialsProvider | None,
         environment: Callable[[JobSpec, WorkerAddress], Mapping[str, str]],
-        redeploy: Callable[[], Awaitable[tuple[Mapping[str, JobSpec], Iterable[Path]]]],
         terminal: Terminal,
-        outdated: Callable[[], Awaitable[bool]] | None = None,
-        app_loaded: float = math.inf,
         watch_credentials: Callable[[], Coroutine[Any, Any, None]] | None = None,
         secret_versions: Callable[[], Awaitable[secrets.Versions]] | None = None,
         imported: Callable[[str], None] = lambda _: None,
-        is_whole: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`outdated` is asked after a reload whether what is deployed no longer goes with the code;
-        `app_loaded` is when app.py began to be loaded, in seconds since the epoch;
-        `watch_credentials` runs beside all else until it is cancelled; `secret_versions` is asked
-        now and then, while a job binds a secret; `imported` is told of a job whose workers have
-        imported something new; `is_whole` tells whether the last deployment has left nothing out:
-        else any file of the app may be what mends it."""
+        """`watch_credentials` runs beside all else until it is cancelled; `secret_versions` is
+        asked now and then, while a job binds a secret; `imported` is told of a job whose workers
+        have imported something new."""
         self._settings = settings
-        self._jobs = dict(jobs)
+        self._jobs = deployment.jobs
         self._ledger = ledger
         self._launcher = launcher
-        self._redeploy = redeploy
-        self._outdated = outdated
         self._imported = imported
         self._imports = Imports(settings.root / STATE_DIR, settings.root)
         self._reported: dict[tuple[str, frozenset[Path], tuple[str, ...]], float] = {}
@@ -158,25 +140,9 @@ class Daemon:
         self._narrator = Narrator(settings.root, settings.logs, settings.max_log_size, terminal)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._undecided = set(jobs) if settings.standbys else set()
+        self._undecided = set(deployment.jobs) if settings.standbys else set()
         self._ready = asyncio.Event()
         self._idle = asyncio.Event()
-        self._saved_at: dict[str, float] = {}
-        self._settling: set[str] = set()
-        """Jobs whose installed packages are changing."""
-        self._settled: asyncio.TimerHandle | None = None
-        self._tried_at: dict[str, float] = {}
-        """When those that were shown as broken were tried again, if they were."""
-        self._shown_broken: set[str] = set()
-        self._sources = Sources(settings.root, app_files, app_loaded)
-        self._is_whole = is_whole
-        self._watcher = Watcher()
-        self._app_saved = asyncio.Event()
-        if not is_whole() and self._sources.app_broke(app_loaded):
-            self._app_saved.set()
-        self._app_error = ""
-        """What was said of the app that cannot be loaded or deployed."""
-        self._code_saved = asyncio.Event()
         self._dispatcher = Dispatcher(ledger, self._jobs, settings.logs)
         self._supervisor = Supervisor(
             self._jobs,
@@ -210,6 +176,17 @@ class Daemon:
             connected_since=lambda: self.bridge.connected_since,
             take=lambda held: self.handle((), held),
         )
+        rerun = Rerun(ledger, lambda: self._supervisor.running, self.submit)
+        self._reloading = Reloading(
+            settings.root,
+            deployment,
+            redeploys,
+            terminal,
+            post=self.handle,
+            may_deploy=lambda: not self.bridge.taken_over.is_set(),
+            rerun=rerun if settings.rerun_on_save else None,
+            secrets_mark=settings.secrets_mark,
+        )
         ledger.say = self._say_of_ledger
 
     # --- life -------------------------------------------------------------------------------
@@ -228,18 +205,15 @@ class Daemon:
         handlers = [job.handler for job in self._jobs.values()]
         names = preload.names(self._settings.root, handlers, self._settings.preload)
         await self._launcher.preload(names)
-        self._watcher.watch(self._sources.directories())
         self.handle(self._recover())
         background: list[asyncio.Task[Any]] = [
             asyncio.create_task(self.bridge.run(), name="bridge"),
-            asyncio.create_task(self._watch(), name="watch"),
-            asyncio.create_task(self._redeploy_on_save(), name="redeploy"),
+            asyncio.create_task(self._reloading.watch(), name="watch"),
+            asyncio.create_task(self._reloading.redeploy_on_save(), name="redeploy"),
+            asyncio.create_task(self._reloading.redeploy_on_reload(), name="outdated"),
             asyncio.create_task(self._make_way(), name="make-way"),
             asyncio.create_task(self._weather.watch(), name="weather"),
         ]
-        if self._outdated is not None:
-            outdated = self._redeploy_on_reload(self._outdated)
-            background.append(asyncio.create_task(outdated, name="outdated"))
         if self._watch_credentials is not None:
             background.append(asyncio.create_task(self._watch_credentials(), name="credentials"))
         if self._secret_versions is not None:
@@ -257,7 +231,7 @@ class Daemon:
 
     def redeploy(self) -> None:
         """Deploy the app's changes, as if app.py had been saved."""
-        self._app_saved.set()
+        self._reloading.redeploy()
 
     def kill(self) -> None:
         """End every worker now; the process may exit right after."""
@@ -283,9 +257,9 @@ class Daemon:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._imported = lambda _: None
         self._keep_imports()
-        for timer in (self._timer, self._settled):
-            if timer is not None:
-                timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._reloading.close()
         await self._launcher.close()
         await self._runtime_api.close()
         self._ledger.close()
@@ -330,6 +304,9 @@ class Daemon:
     def handle(self, events: Sequence[Event], requests: Sequence[Deliver] = ()) -> None:
         """Decide, commit, then act and answer."""
         now = time.time()
+        for event in events:
+            if isinstance(event, JobsChanged):
+                self._adopt(event.jobs)
         try:
             effects, replies = self._decide(events, requests, now)
         except LedgerError as error:  # what was asked for could not even be looked up
@@ -351,6 +328,12 @@ class Daemon:
             self._idle.set()
         else:
             self._idle.clear()
+
+    def _adopt(self, jobs: Jobs) -> None:
+        gone = self._jobs.keys() - jobs.keys()
+        self._jobs = self._dispatcher.jobs = jobs
+        for job in gone:
+            self._job_decided(job)
 
     def submit(self, job: str, payload: bytes) -> str:
         """Run a job from here; returns its id."""
@@ -402,17 +385,14 @@ class Daemon:
         """What has to be known first when runs are asked for: what their workers have read, and
         nobody has told of a change yet, may be another now."""
         jobs = {event.job for event in events if isinstance(event, Requested)}
-        return self._news(self._sources.look(jobs)) if jobs else []
+        return self._reloading.look(jobs) if jobs else []
 
     def _perform(self, effect: Effect) -> None:
         match effect:
             case Give():
                 self._give(effect)
             case Launch(worker_id, job):
-                self._sources.launched(job, time.time())
-                if job in self._shown_broken:
-                    self._tried_at[job] = time.monotonic()
-                record = self._sources.wants_record(job)
+                record = self._reloading.launched(job)
                 self._processes.launch(worker_id, self._jobs[job], record=record)
             case Signal(worker_id, number, grace):
                 self._processes.signal(worker_id, number, grace)
@@ -420,14 +400,11 @@ class Daemon:
                 self._record(change, worker_id)
             case Broken(job, failure, worker_id, new):
                 self._job_decided(job)
-                self._saved_at.pop(job, None)  # what mends it is another save, or another try
-                self._sources.broke(job, self._handler_file(job))
-                self._watcher.watch(self._sources.directories())
+                self._reloading.broke(job)
                 self._narrator.broken(job, failure, self._processes.member(worker_id), new=new)
-                self._shown_broken |= {job}
             case Ready(job):
                 self._job_decided(job)
-                self._reloaded(job)
+                self._reloading.ready(job)
             case TriedAgain(job, pause):
                 self._terminal.line(lines.tried_again(job, pause, self._style))
             case Waits():
@@ -521,26 +498,15 @@ class Daemon:
         member = self._processes.member(worker_id)
         if member is None:
             return
-        spec, mark = self._jobs.get(member.job), self._settings.secrets_mark
-        if spec is not None and mark is not None:
-            self._sources.also(member.job, [mark] if secrets.binds(spec) else [])
         stale = False
         if member.job_id is None:  # else it is about what its run has imported: that is over
-            stale = self._sources.imported(
-                member.job,
-                modules.watched,
-                member.launched_at,
-                installed=modules.installed,
-                recorded=modules.recorded,
-            )
-            self._watcher.watch(self._sources.directories())
+            stale = self._reloading.imported(member.job, modules, member.launched_at)
         if not self._reported:
             self._loop.call_later(SETTLED, self._keep_imports)
         told = member.job, modules.user_files, modules.third_party
         self._reported[told] = member.launched_at
         if self._launcher.reported(member.job, modules) or stale:
-            self._sources.renewed({member.job})
-            self.handle([SourcesChanged(frozenset({member.job}))])
+            self._reloading.renew(member.job)
 
     def _keep_imports(self) -> None:
         """Write down what workers have told meanwhile: not while somebody waits for a reload."""
@@ -560,117 +526,7 @@ class Daemon:
         if member is not None:
             member.capture.say(self._style.bad(f"no credentials for the worker: {message}"))
 
-    # --- hot reload -------------------------------------------------------------------------
-
-    async def _watch(self) -> None:
-        try:
-            async for paths in self._watcher.bursts():
-                self._took(self._sources.saved(paths))
-        except OSError as error:  # e.g. no more inotify watches
-            self._terminal.line(self._style.bad(f"hot reload is off: {error}"))
-            await asyncio.Event().wait()
-
-    def _took(self, saved: Saved) -> None:
-        if events := self._news(saved):
-            self.handle(events)
-
-    def _news(self, saved: Saved) -> list[Event]:
-        """What a look at the sources has found, as events."""
-        if saved.app:
-            self._app_saved.set()
-        for job, path in saved.restless:
-            self._terminal.line(lines.restless(job, path, self._settings.root, self._style))
-        self._settling |= saved.settling
-        if saved.settling:
-            if self._settled is not None:
-                self._settled.cancel()
-            self._settled = self._loop.call_later(INSTALLED, self._has_settled)
-        return self._saved(saved.jobs) if saved.jobs else []
-
-    def _has_settled(self) -> None:
-        jobs = frozenset(self._settling & self._jobs.keys())
-        if jobs:
-            self.handle(self._saved(jobs))
-
-    def _saved(self, jobs: frozenset[str]) -> list[Event]:
-        now = time.monotonic()
-        for job in jobs:
-            self._saved_at.setdefault(job, now)
-        self._settling -= jobs
-        self._sources.renewed(jobs)
-        events: list[Event] = [SourcesChanged(jobs)]
-        if self._settings.rerun_on_save:
-            running = set(self._supervisor.running)
-            events += [
-                CancelRequested(entry.job_id)
-                for job in jobs
-                for entry in self._ledger.recent(limit=1, job=job)
-                if entry.job_id in running
-            ]
-        return events
-
-    def _reloaded(self, job: str) -> None:
-        saved_at = self._saved_at.pop(job, None)
-        tried_at = self._tried_at.pop(job, None)
-        self._shown_broken.discard(job)
-        since = saved_at or tried_at
-        if since is None:
-            return
-        took = lines.duration(time.monotonic() - since)
-        self._terminal.line(f"{self._style.good('Reloaded')} {job} in {took}")
-        self._code_saved.set()
-        if saved_at is not None and self._settings.rerun_on_save:
-            for entry in self._ledger.recent(limit=1, job=job):
-                self._loop.call_soon(self.submit, job, self._payload(entry.job_id))
-
-    async def _redeploy_on_save(self) -> None:
-        while True:
-            await self._app_saved.wait()
-            self._app_saved.clear()
-            if self.bridge.taken_over.is_set():
-                continue  # the stage is the newer daemon's
-            loaded = time.time()
-            try:
-                jobs, files = await self._redeploy()
-            except (DevbridgeError, OSError) as error:
-                self._app_broke(in_words(error), loaded)
-                continue
-            self._app_error = ""
-            self._sources.app_loaded(files, loaded)
-            if not self._is_whole() and self._sources.app_broke(loaded):
-                self._app_saved.set()
-            gone = self._jobs.keys() - jobs.keys()
-            self._sources.forget(gone)
-            self._watcher.watch(self._sources.directories())
-            self._jobs.clear()
-            self._jobs.update(jobs)
-            self.handle([JobsChanged(dict(jobs))])
-            for job in gone:
-                self._job_decided(job)
-
-    def _app_broke(self, error: str, loaded: float) -> None:
-        """Say so once, and wait for whatever may mend it."""
-        if error != self._app_error:
-            self._app_error = error
-            self._terminal.line(f"{self._style.bad('Error')}  {error}")
-        if self._sources.app_broke(loaded):
-            self._app_saved.set()
-        self._watcher.watch(self._sources.directories())
-
-    async def _redeploy_on_reload(self, outdated: Callable[[], Awaitable[bool]]) -> None:
-        while True:
-            await self._code_saved.wait()
-            await asyncio.sleep(SETTLED)  # the run that follows a save comes first
-            self._code_saved.clear()
-            try:
-                if await outdated():
-                    self._app_saved.set()
-            except (DevbridgeError, OSError) as error:
-                self._terminal.line(f"{self._style.bad('Error')}  {in_words(error)}")
-
-    def _handler_file(self, job: str) -> Path:
-        file, _, _ = self._jobs[job].handler.rpartition(".")
-        return self._settings.root / f"{file}.py"
+    # --- the rest ---
 
     def _touch_secrets(self) -> None:
         if self._settings.secrets_mark is not None:

@@ -5,7 +5,7 @@ Called inside a ledger transaction; what it returns is performed after the commi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,7 @@ from devbridge.daemon.events import (
     Requested,
 )
 from devbridge.daemon.handover import is_handed_over
+from devbridge.daemon.jobs import Jobs
 from devbridge.daemon.output import log_path
 from devbridge.protocol.codec import MAX_BODY
 from devbridge.protocol.messages import (
@@ -35,7 +36,7 @@ from devbridge.protocol.messages import (
 )
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change, Ledger, NewRun
-from devbridge.runs.model import JobSpec, State
+from devbridge.runs.model import State
 
 MESSAGE_SHOWN: Final = 4096
 """Characters of an error's type and message that go over the bridge; the ledger has all."""
@@ -52,7 +53,7 @@ class Taken:
 class Dispatcher:
     """Knows the ledger and which jobs there are."""
 
-    def __init__(self, ledger: Ledger, jobs: Mapping[str, JobSpec], logs: Path) -> None:
+    def __init__(self, ledger: Ledger, jobs: Jobs, logs: Path) -> None:
         self.jobs = jobs
         self._ledger = ledger
         self._logs = logs

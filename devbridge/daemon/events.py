@@ -6,11 +6,11 @@ Times are seconds since the epoch.
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from devbridge.daemon.jobs import Jobs
 from devbridge.runs.ledger import Change
-from devbridge.runs.model import Exit, JobSpec
+from devbridge.runs.model import Exit
 from runner.outcome import Failure
 
 # --- events -------------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ class SourcesChanged:
 class JobsChanged:
     """The app was deployed: these are the jobs there are now."""
 
-    jobs: Mapping[str, JobSpec]
+    jobs: Jobs
 
 
 @dataclass(frozen=True, slots=True)

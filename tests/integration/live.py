@@ -10,11 +10,12 @@ import re
 import textwrap
 import time
 import venv
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from devbridge.daemon.daemon import Daemon, Settings
+from devbridge.daemon.jobs import Deployment, Jobs, Redeploys
 from devbridge.daemon.keeper import Keeper, keep
 from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.workers import FreshLauncher, Launcher
@@ -119,8 +120,14 @@ def launcher(kind: str, app: App) -> Launcher:
     return FreshLauncher() if kind == "fresh" else ZygoteLauncher(app.python, environment)
 
 
-async def _no_redeployment() -> tuple[Mapping[str, JobSpec], Iterable[Path]]:
-    raise NotImplementedError
+class NoRedeployment:
+    """The app stays as it is."""
+
+    async def redeploy(self) -> Deployment:
+        raise NotImplementedError
+
+    async def outdated(self) -> bool:
+        return False
 
 
 @contextlib.asynccontextmanager
@@ -128,9 +135,7 @@ async def live(
     app: App,
     kind: str,
     *jobs: JobSpec,
-    redeploy: Callable[[], Awaitable[tuple[Mapping[str, JobSpec], Iterable[Path]]]] = (
-        _no_redeployment
-    ),
+    redeploys: Redeploys | None = None,
     app_files: Iterable[Path] = (),
     **settings: Any,
 ) -> AsyncIterator[Live]:
@@ -159,8 +164,8 @@ async def live(
             since=time.time(),
             session_expiry=60,
         ),
-        jobs={each.name: each for each in jobs},
-        app_files=app_files,
+        deployment=Deployment(Jobs(jobs), frozenset(app_files)),
+        redeploys=redeploys or NoRedeployment(),
         ledger=ledger,
         launcher=launcher(kind, app),
         make_transport=lambda client_id, clean: MemoryTransport(broker, client_id, clean=clean),
@@ -168,7 +173,6 @@ async def live(
         environment=lambda spec, address: worker_environment(
             os.environ, spec, address, root=app.root, region="eu-west-1"
         ),
-        redeploy=redeploy,
         terminal=terminal,
     )
     stop = asyncio.Event()

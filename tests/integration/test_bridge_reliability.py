@@ -24,6 +24,7 @@ from devbridge.daemon import bridge as bridge_module
 from devbridge.daemon import handover, reconnect
 from devbridge.daemon.bridge import Bridge
 from devbridge.daemon.dispatch import Dispatcher
+from devbridge.daemon.jobs import Jobs
 from devbridge.emulator.ports import free_port
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Run, Topics
@@ -78,7 +79,7 @@ class Desk:
         """Job ids, in the order in which they were entered."""
         self.slept = 0.0
         self._port = port
-        self._dispatcher = Dispatcher(ledger, {"factorial": SPEC}, Path("logs"))
+        self._dispatcher = Dispatcher(ledger, Jobs([SPEC]), Path("logs"))
         self._news = asyncio.Condition()
         self.bridge = Bridge(
             self._transport,

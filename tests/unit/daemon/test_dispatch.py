@@ -9,6 +9,7 @@ import pytest
 from devbridge.daemon.dispatch import Dispatcher
 from devbridge.daemon.events import CancelRequested, Requested
 from devbridge.daemon.handover import HANDED_OVER
+from devbridge.daemon.jobs import Jobs
 from devbridge.protocol import codec
 from devbridge.protocol.messages import (
     NOBODY,
@@ -48,7 +49,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 @pytest.fixture
 def dispatcher(ledger: Ledger, tmp_path: Path) -> Dispatcher:
-    return Dispatcher(ledger, {"factorial": SPEC}, tmp_path / "logs")
+    return Dispatcher(ledger, Jobs([SPEC]), tmp_path / "logs")
 
 
 def a_run(job: str = "factorial") -> Run:
@@ -149,9 +150,8 @@ def test_a_strange_job_name_gets_an_answer_that_can_be_sent(
 
 
 def test_a_job_that_a_deployment_added_is_known_at_once(ledger: Ledger, tmp_path: Path) -> None:
-    jobs: dict[str, JobSpec] = {}
-    dispatcher = Dispatcher(ledger, jobs, tmp_path)
-    jobs["factorial"] = SPEC
+    dispatcher = Dispatcher(ledger, Jobs(), tmp_path)
+    dispatcher.jobs = Jobs([SPEC])
     _, reply = take(ledger, dispatcher, a_run())
     assert isinstance(reply, Accepted)
 

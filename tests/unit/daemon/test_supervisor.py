@@ -40,6 +40,7 @@ from devbridge.daemon.events import (
     Waits,
     Withdrawn,
 )
+from devbridge.daemon.jobs import Jobs
 from devbridge.daemon.memory import crash
 from devbridge.daemon.mending import FIRST_PAUSE, LONGEST_PAUSE
 from devbridge.daemon.supervisor import (
@@ -596,12 +597,12 @@ def test_a_standby_is_not_kept_when_what_is_to_replace_it_cannot_be_loaded() -> 
 def test_a_deployment_that_changes_nothing_disturbs_nothing() -> None:
     desk = Desk()
     desk.standby()
-    assert desk(JobsChanged({"a": spec("a")})) == []
+    assert desk(JobsChanged(Jobs([spec("a")]))) == []
 
 
 def test_a_new_job_gets_a_standby() -> None:
     desk = Desk()
-    effects = desk(JobsChanged({"a": spec("a"), "b": spec("b")}))
+    effects = desk(JobsChanged(Jobs([spec("a"), spec("b")])))
     assert [e.job for e in only(effects, Launch)] == ["b"]
     assert desk.supervisor.knows("b")
 
@@ -609,7 +610,7 @@ def test_a_new_job_gets_a_standby() -> None:
 def test_a_changed_job_gets_a_new_standby() -> None:
     desk = Desk()
     old = desk.standby()
-    effects = desk(JobsChanged({"a": replace(spec("a"), environment={"NEW": "1"})}))
+    effects = desk(JobsChanged(Jobs([replace(spec("a"), environment={"NEW": "1"})])))
     assert only(effects, Signal) == [Signal(old, signal.SIGTERM, GRACE)]
     assert len(only(effects, Launch)) == 1
 
@@ -618,7 +619,7 @@ def test_a_removed_job_fails_what_waits_and_lets_finish_what_runs() -> None:
     desk = Desk("a", "b", concurrency=1)
     running = desk.running("r1", "b")
     desk(Requested("r2", "b"))
-    effects = desk(JobsChanged({"a": spec("a")}))
+    effects = desk(JobsChanged(Jobs([spec("a")])))
     assert changes(effects) == [("r2", State.FAILED)]
     assert running not in [e.worker_id for e in only(effects, Signal)]
     assert last_change(desk(Responded(running, "r1", b"1"))).state is State.SUCCEEDED
@@ -632,8 +633,8 @@ def test_a_request_for_a_job_that_was_removed_fails() -> None:
 def test_a_job_that_was_removed_and_came_back_is_served_by_new_workers_only() -> None:
     desk = Desk()
     old = desk.standby()
-    desk(JobsChanged({}))
-    desk(JobsChanged({"a": spec("a")}))
+    desk(JobsChanged(Jobs()))
+    desk(JobsChanged(Jobs([spec("a")])))
     assert not only(desk(Requested("r1", "a"), StandbyReady(old)), Give)
     assert only(desk(Exited(old, Exit(signal=15))), Broken) == []
     assert only(desk(StandbyReady(desk.launched()[-1])), Give)
@@ -935,7 +936,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.forget({name for name in JOBS if specs.get(name) != self.specs.get(name)})
         self.specs = specs
         self.saving = True
-        self.send(JobsChanged(specs))
+        self.send(JobsChanged(Jobs(specs.values())))
         self.saving = False
 
     @rule(seconds=st.sampled_from([0.0, 1.0, GRACE, TIMEOUT, MAX_AGE]))
@@ -1043,7 +1044,7 @@ TestWhateverHappens = AnyOrder.TestCase
 
 
 def retried(desk: Desk, attempts: int = 3, delay: float = 2.0) -> None:
-    desk(JobsChanged({"a": replace(spec("a"), max_attempts=attempts, retry_delay=delay)}))
+    desk(JobsChanged(Jobs([replace(spec("a"), max_attempts=attempts, retry_delay=delay)])))
 
 
 def test_a_failed_attempt_is_followed_by_the_next_after_a_delay_that_doubles() -> None:
@@ -1141,7 +1142,7 @@ def test_a_handler_that_cannot_be_loaded_is_not_tried_again() -> None:
 
 def test_a_job_with_its_own_limit_leaves_the_other_slots_to_other_jobs() -> None:
     desk = Desk("a", "b", concurrency=3)
-    desk(JobsChanged({"a": replace(spec("a"), concurrency=1), "b": spec("b")}))
+    desk(JobsChanged(Jobs([replace(spec("a"), concurrency=1), spec("b")])))
     first = desk.running("a1", "a")
     desk.standby("a")
     assert only(desk(Requested("a2", "a")), Give) == []
@@ -1152,7 +1153,7 @@ def test_a_job_with_its_own_limit_leaves_the_other_slots_to_other_jobs() -> None
 
 def test_under_its_jobs_own_limit_a_run_counts_until_its_process_has_ended() -> None:
     desk = Desk()
-    desk(JobsChanged({"a": replace(spec("a"), concurrency=1)}))
+    desk(JobsChanged(Jobs([replace(spec("a"), concurrency=1)])))
     lingering = desk.running("r1")
     desk.standby()
     desk(Responded(lingering, "r1", b"1"))
@@ -1169,7 +1170,7 @@ def test_a_slot_of_all_jobs_is_free_as_soon_as_a_run_has_answered() -> None:
 
 def test_it_is_said_once_of_each_run_which_limit_it_waits_for() -> None:
     desk = Desk("a", "b", concurrency=2)
-    desk(JobsChanged({"a": replace(spec("a"), concurrency=1), "b": spec("b")}))
+    desk(JobsChanged(Jobs([replace(spec("a"), concurrency=1), spec("b")])))
     desk.running("a1", "a")
     assert only(desk(Requested("a2", "a")), Waits) == [Waits("a2", "a", 1, own=True)]
     assert only(desk(Requested("b1", "b")), Waits) == [], "only its standby is not ready yet"

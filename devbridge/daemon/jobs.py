@@ -1,0 +1,66 @@
+"""Which jobs there are: values that are handed on, and never changed in place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from devbridge.runs.model import JobSpec
+
+
+class Jobs(Mapping[str, JobSpec]):
+    """The jobs of an app as it was deployed, by name. Immutable."""
+
+    __slots__ = ("_specs",)
+
+    def __init__(self, specs: Iterable[JobSpec] = ()) -> None:
+        self._specs = {spec.name: spec for spec in specs}
+
+    def __getitem__(self, name: str) -> JobSpec:
+        return self._specs[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._specs)
+
+    def __len__(self) -> int:
+        return len(self._specs)
+
+    def __repr__(self) -> str:
+        return f"Jobs({', '.join(self._specs)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """The app as it is deployed now."""
+
+    jobs: Jobs
+    files: frozenset[Path] = frozenset()
+    """What app.py has read, and what its functions are made of."""
+    loaded: float = math.inf
+    """When app.py began to be loaded, in seconds since the epoch."""
+    whole: bool = True
+    """False: something was left out, for it could not be packed."""
+
+
+class Redeploys(Protocol):
+    """Whoever deploys the app while the daemon runs."""
+
+    async def redeploy(self) -> Deployment:
+        """Deploy what has changed in the app, and return what there is then.
+
+        Raises:
+            DevbridgeError: the app cannot be loaded or deployed: what was deployed stays.
+            OSError: likewise, a file could not be read.
+        """
+        ...
+
+    async def outdated(self) -> bool:
+        """Whether what is deployed no longer goes with the code, though app.py is the same.
+
+        Raises:
+            DevbridgeError, OSError: nobody can tell now.
+        """
+        ...
