@@ -21,11 +21,6 @@ from runner.invocation import Invocation
 from runner.outcome import CANCELLED, CRASHED, FAILED, SUCCEEDED, TIMED_OUT, End
 from runner.runtime_api import Event, InitFailed, Responded, RuntimeApi, Started
 
-LINGER = 10.0
-"""Seconds that a worker gets to go by itself once it has answered, and then what it has started."""
-_KILL_AGAIN = 5.0
-_OUTPUT_AFTER_EXIT = 1.0
-"""Seconds that an ended worker's output is read for; a process that left the group may hold it."""
 _IMPORTS = 3
 """How often the import may be killed from outside before the run fails."""
 
@@ -163,8 +158,8 @@ class _Attempt:
             if self.status is None:
                 self._tick(worker.pid)
         ended = self._answered_at or time.time()
-        process.end_group(worker.pid, LINGER)
-        copy.join(_OUTPUT_AFTER_EXIT)
+        process.end_group(worker.pid, outcome.LINGER)
+        copy.join(outcome.OUTPUT_AFTER_EXIT)
         out_of_memory = not self._killed and outcome.oom_kills() > oom_kills
         return self._end(out_of_memory, ended - (self.started or began))
 
@@ -180,7 +175,7 @@ class _Attempt:
             else:
                 init = isinstance(event, InitFailed)
                 self._answer = End(FAILED, failure=event.failure, final=init)
-            self._kill_at = self._kill_at or time.time() + LINGER
+            self._kill_at = self._kill_at or time.time() + outcome.LINGER
 
     def _tick(self, pid: int) -> None:
         now = time.time()
@@ -193,7 +188,7 @@ class _Attempt:
                 self._kill_at = now + self._grace
                 process.signal_group(pid, signal.SIGTERM)
         if self._kill_at is not None and now >= self._kill_at:
-            self._kill_at = now + _KILL_AGAIN  # should the first one get lost
+            self._kill_at = now + outcome.KILL_AGAIN
             self._killed = True
             process.signal_group(pid, signal.SIGKILL)
 

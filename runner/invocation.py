@@ -9,9 +9,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from runner import outcome
 from runner.outcome import Failure
 
-MAX_BODY = 6 * 1024 * 1024 + 64 * 1024
+MAX_BODY = outcome.MAX_BODY + 64 * 1024
 """Bytes of a result: Lambda's 6 MB, and room for what surrounds it."""
 RESULT_TOO_LARGE = Failure("ResultTooLarge", f"the result is over {MAX_BODY} bytes")
 

@@ -1,4 +1,7 @@
-"""How an attempt ends, in words: those of the daemon, which runs the same workers on a laptop."""
+"""The states of a run, what is tried again, how ends are told, and the limits of it all.
+
+For the daemon, which runs attempts on a laptop, as for `runner.build`, which runs them in a build.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,37 @@ import re
 import signal
 from dataclasses import dataclass, field
 
+QUEUED = "QUEUED"
+STARTING = "STARTING"
+RUNNING = "RUNNING"
 SUCCEEDED = "SUCCEEDED"
 FAILED = "FAILED"
+CANCELLED = "CANCELLED"
 TIMED_OUT = "TIMED_OUT"
 CRASHED = "CRASHED"
-CANCELLED = "CANCELLED"
-_RETRIED = frozenset({FAILED, TIMED_OUT, CRASHED})
+
+LIVE = (QUEUED, STARTING, RUNNING)
+"""The states of a run that has not ended."""
+ENDED = (SUCCEEDED, FAILED, CANCELLED, TIMED_OUT, CRASHED)
+"""The states that a run never leaves."""
+RETRIED = frozenset({FAILED, TIMED_OUT, CRASHED})
+"""How an attempt ends that another one may follow."""
 
 LONGEST_RETRY_DELAY = 3600.0
 """Seconds."""
+LINGER = 10.0
+"""Seconds that a worker gets to go by itself when nothing of value depends on it any more: it has
+answered, or it was never used; and then what it has started."""
+KILL_AGAIN = 5.0
+"""Seconds after which a worker that is still there is killed once more, should the first kill have
+got lost."""
+OUTPUT_AFTER_EXIT = 1.0
+"""Seconds that an ended worker's output is read for; a process that left its group may hold it."""
+
+MAX_BODY = 6 * 1024 * 1024
+"""Bytes of a payload or a result: Lambda's limit for a synchronous request and its response."""
+MAX_INLINE = 8 * 1024
+"""Bytes of a payload that a build's environment holds, where it may. All others are put into S3."""
 OOM_KILLS = re.compile(rb"^oom_kill (\d+)$", re.MULTILINE)
 """Where the kernel tells how many processes it has killed because memory ran out."""
 
@@ -45,7 +70,13 @@ class End:
 
     def again(self, attempt: int, attempts: int) -> bool:
         """Whether there is to be another attempt, this having been number `attempt`."""
-        return attempt < attempts and not self.final and self.state in _RETRIED
+        return not self.final and tried_again(self.state, attempt, attempts)
+
+
+def tried_again(state: str, attempt: int, attempts: int) -> bool:
+    """Whether attempt number `attempt` (from 1) of at most `attempts`, having ended in `state`, is
+    followed by another."""
+    return attempt < attempts and state in RETRIED
 
 
 def retry_delay(delay: float, attempt: int) -> float:

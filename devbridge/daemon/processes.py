@@ -36,16 +36,13 @@ from devbridge.daemon.workers import Launcher, Process, WorkerSpec
 from devbridge.errors import DevbridgeError
 from devbridge.palette import Style
 from devbridge.runs.model import Exit, JobSpec
-from runner.outcome import Failure
+from runner.outcome import OUTPUT_AFTER_EXIT, Failure
 
 log = logging.getLogger(__name__)
 
 IMPORT_NOTICE: Final = 10.0
 """Seconds after which the terminal says that a handler is still being imported. It may take as
 long as it wants."""
-OUTPUT_AFTER_EXIT: Final = 1.0
-"""Seconds that the pipe of an ended worker is read for; a process that left the group may hold it
-for ever."""
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from devbridge.daemon.events import Requested
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import State
-from runner.outcome import Failure
+from runner.outcome import CRASHED, Failure, tried_again
 
 LOST = Failure("DaemonEnded", "devbridge dev ended while the job was running")
 
@@ -29,7 +29,7 @@ def recover(live: Iterable[RunRecord], now: float) -> Recovery:
     for entry in live:
         attempt = entry.attempt
         if entry.state is not State.QUEUED and not entry.waits_for_attempt:
-            again = attempt < entry.max_attempts and not entry.cancelled
+            again = not entry.cancelled and tried_again(CRASHED, attempt, entry.max_attempts)
             over = State.CANCELLED if entry.cancelled else State.CRASHED
             attempt += again
             recovery.changes.append(

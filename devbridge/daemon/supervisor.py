@@ -42,16 +42,11 @@ from devbridge.daemon.events import (
 from devbridge.daemon.memory import crash
 from devbridge.daemon.state import JobState, RunState, Why, WorkerState, record
 from devbridge.runs.model import Exit, JobSpec, State
-from runner.outcome import Failure, retry_delay
+from runner.outcome import KILL_AGAIN, LINGER, Failure, retry_delay, tried_again
 
 IDLE_DEATHS_UNTIL_BROKEN: Final = 3
 """Standbys that die this often in a row, without having been used, are not started again."""
 
-KILL_AGAIN: Final = 5.0
-"""Seconds after which a worker that is still there is killed once more."""
-LINGER: Final = 10.0
-"""Seconds that a worker gets to go by itself when nothing of value depends on it any more: it has
-answered, or it was never used."""
 MAX_AGE: Final = 600.0
 """Seconds for which a standby waits before another takes its place: what its import has made of the
 time, of connections and of what nobody can watch must not be of any age."""
@@ -61,8 +56,6 @@ SHUTDOWN_GRACE: Final = 10.0
 SHORT_PAUSE: Final = 1.0
 """Seconds after which a worker is started again that the system had no descriptor, process or
 memory for."""
-
-_RETRIED: Final = frozenset({State.FAILED, State.CRASHED, State.TIMED_OUT})
 
 
 class Supervisor:
@@ -374,8 +367,8 @@ class Supervisor:
         if run.stopping is not None:
             state, detail = run.stopping.state, run.stopping.detail
         spec = self._jobs[run.job].spec if run.job in self._jobs else None
-        last = self._closing or spec is None or run.attempt >= spec.max_attempts
-        if last or spec is None or state not in _RETRIED:
+        attempts = 1 if self._closing or spec is None else spec.max_attempts
+        if spec is None or not tried_again(state, run.attempt, attempts):
             del self._runs[job_id]
             return record(
                 job_id,
@@ -436,7 +429,7 @@ class Supervisor:
                 job.mending.due(now)
         for worker_id, worker in self._workers.items():
             if worker.kill_at is not None and now >= worker.kill_at:
-                worker.kill_at = now + KILL_AGAIN  # should the first one get lost
+                worker.kill_at = now + KILL_AGAIN
                 effects.append(Signal(worker_id, signal.SIGKILL))
         return effects
 

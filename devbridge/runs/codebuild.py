@@ -17,9 +17,8 @@ from typing import Any, Final, TypeAlias
 from devbridge.errors import CloudError, PayloadTooLarge, UnknownRun
 from devbridge.protocol.codec import job_id as key_id
 from runner import concurrency
+from runner.outcome import ENDED, MAX_INLINE
 
-MAX_INLINE: Final = 8 * 1024
-"""Bytes of a payload that a build's environment holds, where it may. All others are put into S3."""
 BATCH: Final = 100
 """CodeBuild's BatchGetBuilds takes no more ids at once."""
 RESULT_DAYS: Final = 30
@@ -28,7 +27,6 @@ RESULT_DAYS: Final = 30
 _ID: Final = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9_-]{1,254}:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 )
-_ENDED: Final = ("SUCCEEDED", "FAILED", "CANCELLED", "TIMED_OUT", "CRASHED")
 _QUEUED_PHASES: Final = ("SUBMITTED", "QUEUED")
 _STARTING_PHASES: Final = ("PROVISIONING", "DOWNLOAD_SOURCE", "INSTALL", "PRE_BUILD")
 _HANDLER_PHASE: Final = "BUILD"
@@ -72,7 +70,7 @@ class Build:
     @property
     def final(self) -> bool:
         """Whether the run has ended."""
-        return self.state in _ENDED
+        return self.state in ENDED
 
 
 Runs: TypeAlias = list[Build]
@@ -98,7 +96,7 @@ def interpret(build: Mapping[str, Any], waiting: bool = False) -> Build:
     waited = state in ("QUEUED", "STARTING")
     attempts = int(given.get("DEVBRIDGE_ATTEMPTS") or 1)
     # A build that was stopped exports nothing.
-    untold = 0 if state in _ENDED and attempts > 1 else 1
+    untold = 0 if state in ENDED and attempts > 1 else 1
     # The phase begins before the run's turn has come.
     began = told.get("DEVBRIDGE_STARTED") or phases.get(_HANDLER_PHASE, {}).get("startTime")
     return Build(
@@ -109,7 +107,7 @@ def interpret(build: Mapping[str, Any], waiting: bool = False) -> Build:
         max_attempts=attempts,
         created_at=_epoch(build.get("startTime")),
         started_at=None if waited else _epoch(began),
-        ended_at=_epoch(build.get("endTime")) if state in _ENDED else None,
+        ended_at=_epoch(build.get("endTime")) if state in ENDED else None,
         result=told.get("DEVBRIDGE_RESULT") or "null" if state == "SUCCEEDED" else None,
         error_type=error_type,
         error_message=error_message,
@@ -134,7 +132,7 @@ def _end(
     status = build["buildStatus"]
     if status in _WITHOUT_ERROR:
         return _WITHOUT_ERROR[status], None, None
-    if status == "FAILED" and (state := told.get("DEVBRIDGE_STATE")) in _ENDED:
+    if status == "FAILED" and (state := told.get("DEVBRIDGE_STATE")) in ENDED:
         error = json.loads(told.get("DEVBRIDGE_ERROR") or "{}")
         return str(state), error.get("type"), error.get("message", _ELSEWHERE)
     where, why = _failed_phase(build)

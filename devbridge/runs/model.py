@@ -6,25 +6,25 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from runner import outcome
+
 
 class State(enum.StrEnum):
-    """A job's life. The last five are final."""
+    """A run's life: the states that `runner.outcome` lists."""
 
-    QUEUED = "QUEUED"
-    STARTING = "STARTING"
-    RUNNING = "RUNNING"
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-    TIMED_OUT = "TIMED_OUT"
-    CRASHED = "CRASHED"
+    QUEUED = outcome.QUEUED
+    STARTING = outcome.STARTING
+    RUNNING = outcome.RUNNING
+    SUCCEEDED = outcome.SUCCEEDED
+    FAILED = outcome.FAILED
+    CANCELLED = outcome.CANCELLED
+    TIMED_OUT = outcome.TIMED_OUT
+    CRASHED = outcome.CRASHED
 
     @property
     def final(self) -> bool:
-        return self not in _LIVE
-
-
-_LIVE = frozenset({State.QUEUED, State.STARTING, State.RUNNING})
+        """Whether the run has ended: it never leaves this state."""
+        return self in outcome.ENDED
 
 
 @dataclass(frozen=True, slots=True)

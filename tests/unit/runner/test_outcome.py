@@ -4,10 +4,42 @@ import signal
 
 import pytest
 
+from devbridge import job
 from devbridge.daemon import memory
-from devbridge.runs.model import Exit
-from runner import outcome
+from devbridge.payload import encode
+from devbridge.protocol import codec
+from devbridge.runs.model import Exit, State
+from runner import outcome, zygote
 from runner.outcome import CANCELLED, CRASHED, FAILED, SUCCEEDED, TIMED_OUT, End, Failure
+
+
+def test_a_run_is_live_or_has_ended_and_the_daemon_knows_the_same_states() -> None:
+    assert [state.value for state in State] == [*outcome.LIVE, *outcome.ENDED]
+    assert [state.value for state in State if state.final] == [*outcome.ENDED]
+    assert set(outcome.ENDED) > outcome.RETRIED == {FAILED, TIMED_OUT, CRASHED}
+    assert job.ENDED.keys() == set(outcome.ENDED)
+
+
+def test_a_last_attempt_and_what_would_not_end_better_are_not_tried_again() -> None:
+    assert outcome.tried_again(CRASHED, 1, 2)
+    assert not outcome.tried_again(CRASHED, 2, 2)
+    assert not outcome.tried_again(SUCCEEDED, 1, 2)
+    assert not outcome.tried_again(CANCELLED, 1, 2)
+
+
+def test_each_limit_is_the_same_wherever_it_is_kept() -> None:
+    assert encode.MAX_BYTES == codec.MAX_BODY == outcome.MAX_BODY == 6_291_456
+    assert zygote.LINGER == outcome.LINGER == 10
+    assert (outcome.KILL_AGAIN, outcome.OUTPUT_AFTER_EXIT, outcome.MAX_INLINE) == (5, 1, 8192)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(-1, "0ms"), (0.9994, "999ms"), (0.9996, "1.00s"), (59.994, "59.99s"), (59.996, "1m00s"),
+     (3599.4, "59m59s"), (3600, "1h00m00s"), (37 * 3600 + 61, "37h01m01s")],
+)  # fmt: skip
+def test_a_length_of_time_is_said_in_the_unit_that_fits(seconds: float, said: str) -> None:
+    assert outcome.duration(seconds) == said
 
 
 @pytest.mark.parametrize("status", [0, 1, 137, -signal.SIGKILL, -signal.SIGSEGV, -64, -50])
