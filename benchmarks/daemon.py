@@ -14,12 +14,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from devbridge.daemon.daemon import Daemon, Settings
+from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.jobs import Deployment, Jobs
 from devbridge.daemon.keeper import Keeper
 from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.workers import FreshLauncher, Launcher
 from devbridge.daemon.zygote import ZygoteLauncher
-from devbridge.environment import inherited, worker_environment
+from devbridge.environment import inherited
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Topics
 from devbridge.runs.model import JobSpec

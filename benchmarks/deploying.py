@@ -19,7 +19,7 @@ from benchmarks import harness
 from benchmarks.harness import Bench, Stamps, Watched
 from benchmarks.report import Figures, Goal, Row, figures
 from devbridge import names
-from devbridge.emulator import keys
+from devbridge.cloud import keys
 from tests.clients import endpoint_of, root_client
 
 SIZES: Final = (1, 20, 100)

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
+from devbridge.environment import inherit_problem
 from devbridge.errors import AppNotFound, InvalidValue
-from devbridge.folders import STATE_DIR, refuse_foreign
+from devbridge.folders import STATE_DIR, private_dir, refuse_foreign
 
 APP_FILE: Final = "app.py"
 STAGE: Final = re.compile(r"(?=.{1,32}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
@@ -121,34 +122,6 @@ class Config:
         ignore = self.state_dir / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
-
-
-def rotated_log(path: Path) -> Path:
-    """Where the part of a run's log is that came before the file at `path`, if it was rotated."""
-    return path.with_name(f"{path.name}.1")
-
-
-def private_dir(path: Path) -> Path:
-    """Create the directory if it is missing, and close it to everybody else. Returns it."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if path.stat().st_mode & 0o077:
-        path.chmod(0o700)
-    return path
-
-
-def private_file(path: Path) -> int:
-    """A file descriptor to write the file anew, closed to everybody else."""
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    os.fchmod(file, 0o600)
-    return file
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a private file so that a reader sees all of it or nothing."""
-    new = path.with_name(f"{path.name}.new")
-    with os.fdopen(private_file(new), "w", encoding="utf-8") as file:
-        file.write(text)
-    new.replace(path)
 
 
 class _NotAllowedError(Exception):
@@ -254,8 +227,6 @@ def _url(value: object) -> str:
 
 
 def _variables(value: object) -> tuple[str, ...]:
-    from devbridge.constructs.values import inherit_problem
-
     if problem := inherit_problem(value, values=True):
         raise _NotAllowedError(problem[1])
     return tuple(cast(Sequence[str], value))

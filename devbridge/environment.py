@@ -8,20 +8,13 @@ command and keeps the shell's, pip and venv keep the user's index, proxy and cer
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit
-
-from devbridge.constructs.values import INHERIT_NEVER
-
-if TYPE_CHECKING:
-    from devbridge.daemon.runtime_api import WorkerAddress
-    from devbridge.runs.model import JobSpec
 
 _PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY")
 PASSED: Final = (
@@ -47,8 +40,18 @@ _NOBODYS: Final = (
     *("LS_COLORS", "PAGER", "EDITOR", "VISUAL", "LESS*", "TERM_*", "XDG_*", "SSH_*", "DBUS_*"),
 )
 """A shell's and a terminal's own: a program that looks for them does without."""
+INHERIT_NEVER: Final = ("AWS_", "BOTO_", "LAMBDA_", "DEVBRIDGE_", "_HANDLER", "PYTHONHOME")
+"""Beginnings of what no live job gets of the developer's shell: it has its role's credentials, and
+starts as devbridge says."""
+_INHERITED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
 WITHHELD: Final = "DEVBRIDGE_WITHHELD"
 """Tells the runner the names of what the shell has and the job does not get. See runner.lookups."""
+NOTHING_FOUND: Final[Mapping[str, str]] = {
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+"""An AWS SDK finds no credentials or settings in files, and none of EC2's metadata."""
 _OF_SDKS: Final = ("AWS_", "DEVBRIDGE_", "BOTO_CONFIG")
 
 
@@ -66,6 +69,24 @@ def matching(shell: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
             and any(fnmatchcase(key, pattern) for pattern in patterns)
         )
     }
+
+
+def inherit_problem(names: object, *, values: bool = False) -> tuple[str, str] | None:
+    """The first variable of the shell that live jobs cannot get, and what is allowed.
+
+    Args:
+        values: ``NAME=VALUE`` is allowed, too.
+    """
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        return repr(names), "a list of names of variables"
+    for each in names:
+        name, given, _ = each.partition("=") if isinstance(each, str) else ("", "", "")
+        if not _INHERITED.fullmatch(name) or (given and (not values or "*" in name)):
+            form = "NAME, NAME=VALUE" if values else "NAME"
+            return repr(each), f"{form} or a beginning of names, such as 'MYAPP_*'"
+        if name.startswith(INHERIT_NEVER):
+            return repr(each), f"names that do not start with {', '.join(INHERIT_NEVER)}"
+    return None
 
 
 def given_values(shell: Mapping[str, str], given: Iterable[str]) -> dict[str, str]:
@@ -127,14 +148,9 @@ def of_pip(developer: Mapping[str, str]) -> dict[str, str]:
 
 
 def isolated(region: str) -> dict[str, str]:
-    """What keeps an AWS SDK from finding credentials or settings in files and in EC2's metadata."""
-    return {
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
+    """What keeps an AWS SDK from finding credentials or settings anywhere but in its environment,
+    and has it work in `region`."""
+    return {"AWS_REGION": region, "AWS_DEFAULT_REGION": region, **NOTHING_FOUND}
 
 
 def past_proxies(environment: Mapping[str, str], endpoint_url: str | None) -> dict[str, str]:
@@ -147,65 +163,3 @@ def past_proxies(environment: Mapping[str, str], endpoint_url: str | None) -> di
     past = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
     value = ",".join(filter(None, (past, "127.0.0.1,localhost,.localhost")))
     return {"NO_PROXY": value, "no_proxy": value}
-
-
-def worker_environment(
-    developer: Mapping[str, str],
-    job: JobSpec,
-    address: WorkerAddress,
-    *,
-    root: Path,
-    region: str,
-    endpoint_url: str | None = None,
-    memory_limit: int | None = None,
-    schemas: Path | None = None,
-    given: Sequence[str] = (),
-) -> dict[str, str]:
-    """The whole environment of a worker of `job`.
-
-    What jobs get of the developer's shell; then the job's own; then what `--env` gives; then what
-    the worker must have. `endpoint_url` is the embedded cloud's, None on AWS. `memory_limit` is in
-    bytes. `schemas` is the file with what payloads for other jobs are checked with.
-    """
-    environment = inherited(developer, job.shell)
-    environment.update(job.environment)
-    environment.update(given_values(developer, given))
-    environment.update(
-        {
-            "AWS_LAMBDA_RUNTIME_API": address.runtime_api,
-            "AWS_LAMBDA_FUNCTION_NAME": job.name,
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(job.memory_mb),
-            "_HANDLER": job.handler,
-            "LAMBDA_TASK_ROOT": str(root),
-            "DEVBRIDGE_JOB_NAME": job.name,
-            **sdk_environment(address, region=region, endpoint_url=endpoint_url),
-            **past_proxies(environment, endpoint_url),
-        }
-    )
-    if job.command:
-        environment["DEVBRIDGE_COMMAND"] = json.dumps(job.command)
-        environment["DEVBRIDGE_COMMAND_DIR"] = str(root / job.command_dir)
-    if memory_limit is not None:
-        environment["DEVBRIDGE_MEMORY_LIMIT"] = str(memory_limit)
-    if schemas is not None:
-        environment["DEVBRIDGE_SCHEMAS"] = str(schemas)
-    if names := withheld(developer, environment):
-        environment[WITHHELD] = " ".join(names)
-    return environment
-
-
-def sdk_environment(
-    address: WorkerAddress, *, region: str, endpoint_url: str | None = None
-) -> dict[str, str]:
-    """What makes an AWS SDK use a role's credentials, and nothing else that it might find.
-
-    `endpoint_url` is the embedded cloud's, None on AWS.
-    """
-    environment = {
-        **isolated(region),
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI": address.credentials_uri,
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN": address.credentials_token,
-    }
-    if endpoint_url is not None:
-        environment["AWS_ENDPOINT_URL"] = endpoint_url
-    return environment

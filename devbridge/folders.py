@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,54 @@ def home() -> Path | None:
     """This user's home folder; None: there is none, in a bare container."""
     found = os.path.expanduser("~")  # noqa: PTH111 - that one raises
     return None if found == "~" else Path(found)
+
+
+def cache_dir() -> Path:
+    """DEVBRIDGE_CACHE_DIR, or ``devbridge`` in the platform's directory for caches.
+
+    Raises:
+        FolderError: there is no home folder to find it in.
+    """
+    if own := os.environ.get("DEVBRIDGE_CACHE_DIR"):
+        return Path(os.path.expanduser(own)).absolute()  # noqa: PTH111 - that one raises
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "devbridge"
+    if (own_home := home()) is None:
+        raise FolderError(
+            "this user has no home folder for a cache",
+            where="HOME",
+            remedy="set DEVBRIDGE_CACHE_DIR",
+        )
+    caches = own_home / "Library" / "Caches" if sys.platform == "darwin" else own_home / ".cache"
+    return caches / "devbridge"
+
+
+def rotated_log(path: Path) -> Path:
+    """Where the part of a run's log is that came before the file at `path`, if it was rotated."""
+    return path.with_name(f"{path.name}.1")
+
+
+def private_dir(path: Path) -> Path:
+    """Create the directory if it is missing, and close it to everybody else. Returns it."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o700)
+    return path
+
+
+def private_file(path: Path) -> int:
+    """A file descriptor to write the file anew, closed to everybody else."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    os.fchmod(file, 0o600)
+    return file
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a private file so that a reader sees all of it or nothing."""
+    new = path.with_name(f"{path.name}.new")
+    with os.fdopen(private_file(new), "w", encoding="utf-8") as file:
+        file.write(text)
+    new.replace(path)
 
 
 def refuse_foreign(folder: Path) -> None:
@@ -99,8 +148,6 @@ def _remedy(error: OSError, path: Path | None) -> str:
     if error.errno in _SHORT:
         return "end other programs, or raise the limit of the shell (ulimit -n, ulimit -u)"
     if path is not None:
-        from devbridge.emulator.install import cache_dir  # imports this
-
         if STATE_DIR in path.parts:
             return "devbridge keeps its state there: let this user make and write that folder"
         if _below(path, cache_dir()):

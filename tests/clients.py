@@ -12,8 +12,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from devbridge.cloud import keys
 from devbridge.cloud.session import LOCAL_REGION, local_session
-from devbridge.emulator import keys
 
 
 def endpoint_of(app: Path) -> str:

@@ -126,8 +126,9 @@ async def run_with_credentials(
     Raises:
         CommandNotFound: it cannot be started.
     """
+    from devbridge.daemon.environment import sdk_environment
     from devbridge.daemon.runtime_api import RuntimeApi
-    from devbridge.environment import past_proxies, sdk_environment
+    from devbridge.environment import past_proxies
 
     api = RuntimeApi(_Listener(), credentials)
     await api.start()

@@ -167,8 +167,8 @@ def _variables(config: Config) -> dict[str, str]:
     Raises:
         CloudNotRunning: it does not run.
     """
+    from devbridge.cloud import keys
     from devbridge.cloud.session import LOCAL_REGION
-    from devbridge.emulator import keys
     from devbridge.emulator.embedded import attach
     from devbridge.environment import isolated
 

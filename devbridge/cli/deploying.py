@@ -136,7 +136,7 @@ def _warn(job: str, text: str) -> None:
 def known_schemas(app: App, config: Config, stopped: Callable[[], bool] = lambda: False) -> Schemas:
     """What is checked before a payload is sent. It is kept for live jobs, and the stubs for type
     checkers are written, too."""
-    from devbridge.config import write_private
+    from devbridge.folders import write_private
     from devbridge.types import schemas, write
 
     types = job_types(app, config, stopped)

@@ -254,12 +254,12 @@ def _compose(  # noqa: PLR0915
     from devbridge.daemon.credentials import RoleCredentials
     from devbridge.daemon.daemon import Daemon, Settings
     from devbridge.daemon.developer import DeveloperCredentials, Health
+    from devbridge.daemon.environment import worker_environment
     from devbridge.daemon.jobs import Deployment, Jobs
     from devbridge.daemon.keeper import keep
     from devbridge.daemon.memory import limit_of
     from devbridge.daemon.reloading import SETTLED
     from devbridge.deploy import lacking
-    from devbridge.environment import worker_environment
     from devbridge.palette import Style
     from devbridge.protocol import codec
     from devbridge.protocol.messages import Presence, Topics

@@ -51,7 +51,7 @@ def open_parts(path: Path, *, after: int | None = None) -> list[int]:
     Nothing is missed or there twice when the daemon rotates just now: the newer file is opened
     first, and an open file keeps its identity.
     """
-    from devbridge.config import rotated_log
+    from devbridge.folders import rotated_log
 
     parts: list[int] = []
     for file in (path, rotated_log(path)):
@@ -138,7 +138,7 @@ def logs(config: Config, *, job_id: str, follow_: bool, all_: bool, raw: bool) -
     deployed run prints comes from CloudWatch Logs.
     """
 
-    from devbridge.config import rotated_log
+    from devbridge.folders import rotated_log
 
     with _writer(raw=raw) as write, found_run(config, job_id) as (run, book):
         if run.build is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from devbridge import folders
-from devbridge.emulator import keys
+from devbridge.cloud import keys
 from devbridge.errors import CloudError, CredentialsError, DevbridgeError
 
 _EXPIRED: Final = frozenset(

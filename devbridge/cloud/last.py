@@ -10,8 +10,8 @@ import contextlib
 import hashlib
 from pathlib import Path
 
-from devbridge.config import Config, private_dir, write_private
-from devbridge.emulator.install import cache_dir
+from devbridge.config import Config
+from devbridge.folders import cache_dir, private_dir, write_private
 
 
 def remember(config: Config, *, local: bool) -> None:

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from devbridge import folders
+from devbridge.cloud import keys
 from devbridge.cloud.failures import explain, renewal
 from devbridge.config import Config
-from devbridge.emulator import keys
-from devbridge.emulator.embedded import has_run
 from devbridge.errors import CloudError, CredentialsError, DevbridgeError
 from devbridge.redaction import secret
 from devbridge.transport.base import AwsCredentials, Endpoint
@@ -277,7 +276,7 @@ def _or_locally(config: Config, endpoint_url: str | None) -> Iterator[None]:
     try:
         yield
     except (CloudError, CredentialsError) as error:
-        if endpoint_url is None and config.profile is None and has_run(config):
+        if endpoint_url is None and config.profile is None and keys.has_run(config.cloud_dir):
             error.remedy = (
                 f"{error.remedy}; or, if the app's embedded cloud is meant, give --local"
                 " (devbridge cloud start starts it)"

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from devbridge.constructs import values
 from devbridge.constructs.values import APP_NAME, APP_NAME_ALLOWED, NAME, NAME_ALLOWED
+from devbridge.environment import inherit_problem
 from devbridge.errors import DuplicateName, HandlerNotFound, InvalidValue
 
 _PACKAGE: Final = str(Path(__file__).resolve().parents[1]) + os.sep
@@ -147,7 +148,7 @@ class App:
         if problem := values.preload_problem(preload):
             raise self._invalid(f"{self!r}: preload {problem[0]}", problem[1])
         self.preload = tuple(preload)
-        if problem := values.inherit_problem(inherit):
+        if problem := inherit_problem(inherit):
             raise self._invalid(f"{self!r}: inherit {problem[0]}", problem[1])
         self.inherit = tuple(inherit)
         self.shell: Mapping[str, str] = {}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from devbridge.packing.probe.imports import top_level_names
+from devbridge.definitions import top_level_names
 
 _HANDLER = re.compile(r"(?P<module>(?:[\w-]+/)*[\w-]+)\.(?P<function>[A-Za-z_]\w*)", re.ASCII)
 HANDLER_ALLOWED: Final = (

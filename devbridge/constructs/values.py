@@ -72,10 +72,6 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?) ?(second|minute|hour|day)s?")
 _SIZE = re.compile(r"(\d+) ?(MB|GB)", re.IGNORECASE)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = ("AWS_", "LAMBDA_", "CODEBUILD_", "DEVBRIDGE_")
-INHERIT_NEVER: Final = ("AWS_", "BOTO_", "LAMBDA_", "DEVBRIDGE_", "_HANDLER", "PYTHONHOME")
-"""Beginnings of what no live job gets of the developer's shell: it has its role's credentials, and
-starts as devbridge says."""
-_INHERITED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
 _ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9*?]+")
 _HTTP_METHODS = "GET POST PUT PATCH DELETE HEAD OPTIONS ANY"
 _ROUTE = re.compile(
@@ -174,24 +170,6 @@ def environment_problem(environment: object) -> Problem | None:
     size = sum(len(k.encode()) + len(v.encode()) for k, v in environment.items())
     if size > ENVIRONMENT_LIMIT:
         return f"of {size} bytes", f"at most {ENVIRONMENT_LIMIT} bytes for all names and values"
-    return None
-
-
-def inherit_problem(names: object, *, values: bool = False) -> Problem | None:
-    """The first variable of the shell that live jobs cannot get, and what is allowed.
-
-    Args:
-        values: ``NAME=VALUE`` is allowed, too.
-    """
-    if isinstance(names, str) or not isinstance(names, Sequence):
-        return repr(names), "a list of names of variables"
-    for each in names:
-        name, given, _ = each.partition("=") if isinstance(each, str) else ("", "", "")
-        if not _INHERITED.fullmatch(name) or (given and (not values or "*" in name)):
-            form = "NAME, NAME=VALUE" if values else "NAME"
-            return repr(each), f"{form} or a beginning of names, such as 'MYAPP_*'"
-        if name.startswith(INHERIT_NEVER):
-            return repr(each), f"names that do not start with {', '.join(INHERIT_NEVER)}"
     return None
 
 

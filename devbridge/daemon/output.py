@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Final
 
 from devbridge import printable
-from devbridge.config import rotated_log
 from devbridge.daemon import lines
 from devbridge.daemon.terminal import Terminal
+from devbridge.folders import rotated_log
 
 CHUNK: Final = 256 * 1024
 LONGEST_LINE: Final = 64 * 1024

@@ -14,8 +14,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from devbridge.config import private_dir
 from devbridge.errors import DevbridgeError
+from devbridge.folders import private_dir
 from devbridge.resources import variable
 from devbridge.runs.model import JobSpec
 

@@ -21,7 +21,6 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from devbridge.config import private_file
 from devbridge.daemon.limits import runner_command
 from devbridge.daemon.model import Modules
 from devbridge.daemon.preload import SDK
@@ -33,6 +32,7 @@ from devbridge.daemon.workers import (
     interpreter_error,
 )
 from devbridge.errors import InterpreterError
+from devbridge.folders import private_file
 from devbridge.runs.model import Exit
 from runner.warm import PREFIX as DATA
 

@@ -41,9 +41,8 @@ from devbridge.deploy.synth import (
     job_variables,
     synth,
 )
-from devbridge.emulator.install import cache_dir
 from devbridge.errors import DeployError, NotDeployed
-from devbridge.folders import STATE_DIR
+from devbridge.folders import STATE_DIR, cache_dir
 from devbridge.interpreter import verify_interpreter
 from devbridge.names import Mode
 from devbridge.packing.container import build_image, image_uri

@@ -25,12 +25,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from devbridge.config import Config, private_dir, private_file, write_private
-from devbridge.emulator import keys, ports
+from devbridge.cloud import keys
+from devbridge.config import Config
+from devbridge.emulator import ports
 from devbridge.emulator.inside import child
 from devbridge.emulator.install import Progress, install
 from devbridge.emulator.users import User, unused, users_of
+from devbridge.environment import NOTHING_FOUND
 from devbridge.errors import EmbeddedCloudFailed, PortTaken
+from devbridge.folders import private_dir, private_file, write_private
 
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = child.STOP_SECONDS
@@ -114,11 +117,6 @@ def attach(config: Config) -> Running | None:
         os.close(lock)
         return None
     return running if healthy(running.port) else None
-
-
-def has_run(config: Config) -> bool:
-    """Whether this folder ever had an embedded cloud, running now or not."""
-    return (config.cloud_dir / "port").exists()
 
 
 def healthy(port: int, timeout: float = 2.0) -> bool:
@@ -390,9 +388,7 @@ def cloud_environment(environ: Mapping[str, str], cloud_dir: Path, port: int) ->
         "S3_DATA_DIR": str(cloud_dir / "s3"),
         "TMPDIR": str(cloud_dir / "tmp"),
         # A function has its role, never what it finds in the developer's home.
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
+        **NOTHING_FOUND,
     }
 
 

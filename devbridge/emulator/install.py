@@ -15,7 +15,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -23,10 +22,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from devbridge.config import private_dir
 from devbridge.environment import of_pip
-from devbridge.errors import EmbeddedCloudFailed, FolderError
-from devbridge.folders import home
+from devbridge.errors import EmbeddedCloudFailed
+from devbridge.folders import cache_dir, private_dir
 from devbridge.interpreter import verify_interpreter
 
 MINISTACK: Final = "1.5.33"
@@ -48,26 +46,6 @@ authorizer; from 49 on it has no wheels for Intel's Macs."""
 _IMPORTS: Final = "import boto3, hypercorn.asyncio, ministack.app"
 
 Progress = Callable[[str], None]
-
-
-def cache_dir() -> Path:
-    """DEVBRIDGE_CACHE_DIR, or ``devbridge`` in the platform's directory for caches.
-
-    Raises:
-        FolderError: there is no home folder to find it in.
-    """
-    if own := os.environ.get("DEVBRIDGE_CACHE_DIR"):
-        return Path(os.path.expanduser(own)).absolute()  # noqa: PTH111 - that one raises
-    if base := os.environ.get("XDG_CACHE_HOME"):
-        return Path(base) / "devbridge"
-    if (own_home := home()) is None:
-        raise FolderError(
-            "this user has no home folder for a cache",
-            where="HOME",
-            remedy="set DEVBRIDGE_CACHE_DIR",
-        )
-    caches = own_home / "Library" / "Caches" if sys.platform == "darwin" else own_home / ".cache"
-    return caches / "devbridge"
 
 
 def environment_dir(minor: str) -> Path:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from devbridge.config import private_file
+from devbridge.folders import private_file
 
 _FILE: Final = "users"
 _NAMED: Final = "user-"

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from devbridge import definitions
 from devbridge.environment import inherited
 from devbridge.errors import BuildError
 from devbridge.packing import pip
@@ -124,7 +125,7 @@ def _environment() -> dict[str, str]:
 @functools.cache
 def _probe_digest() -> str:
     digest = hashlib.sha256()
-    for path in sorted(_PROBE.parent.glob("*.py")):
+    for path in (*sorted(_PROBE.parent.glob("*.py")), Path(definitions.__file__)):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

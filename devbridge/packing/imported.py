@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from devbridge.config import write_private
 from devbridge.errors import DevbridgeError
+from devbridge.folders import write_private
 
 FILE: Final = "imports.json"
 """Below the app's ``.devbridge``: for the `deploy` of any stage."""

@@ -19,7 +19,7 @@ import boto3
 import pytest
 
 from devbridge import errors, job
-from devbridge.emulator import keys
+from devbridge.cloud import keys
 from devbridge.job import BoundJob, JobStatus
 from tests.clients import endpoint_of
 from tests.e2e.dev_process import DEADLINE, DevProcess, clean_environment, run

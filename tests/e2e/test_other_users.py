@@ -26,7 +26,7 @@ from typing import Any
 import psutil
 import pytest
 
-from devbridge.emulator import keys
+from devbridge.cloud import keys
 from tests.clients import endpoint_of, root_client
 from tests.e2e.dev_process import DevProcess, clean_environment, processes_of
 from tests.waiting import eventually

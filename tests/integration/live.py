@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from devbridge.daemon.daemon import Daemon, Settings
+from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.jobs import Deployment, Jobs, Redeploys
 from devbridge.daemon.keeper import Keeper, keep
 from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.workers import FreshLauncher, Launcher
 from devbridge.daemon.zygote import ZygoteLauncher
-from devbridge.environment import worker_environment
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Topics
 from devbridge.runs.base import RunRecord

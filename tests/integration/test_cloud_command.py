@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from devbridge.cli.cloud import cloud
+from devbridge.cloud import keys
 from devbridge.config import Config
-from devbridge.emulator import keys
 from devbridge.emulator.embedded import attach, healthy, stop_running
 from devbridge.errors import EXIT_CLOUD, CloudNotRunning, EmbeddedCloudFailed
 

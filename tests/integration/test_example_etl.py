@@ -18,8 +18,8 @@ from moto import mock_aws
 
 from devbridge.constructs import Api, Function, Job
 from devbridge.constructs.load import load_app
-from devbridge.emulator.install import cache_dir
 from devbridge.errors import PayloadInvalid, UnknownRun
+from devbridge.folders import cache_dir
 from devbridge.job import BoundJob, JobRun, JobStatus
 from devbridge.packing.environment import files_for, own
 from devbridge.packing.pip import Target

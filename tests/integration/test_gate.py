@@ -27,8 +27,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config as ClientConfig
 from botocore.credentials import Credentials
 
+from devbridge.cloud import keys
 from devbridge.config import Config
-from devbridge.emulator import embedded, keys
+from devbridge.emulator import embedded
 from devbridge.emulator.embedded import Running, embedded_cloud
 from devbridge.emulator.ports import free_port
 from devbridge.transport import sigv4

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 from moto.server import ThreadedMotoServer
 
 from devbridge.cli.doctor import doctor
+from devbridge.cloud import keys
 from devbridge.cloud.session import Cloud, connect
 from devbridge.config import Config
-from devbridge.emulator import keys
 from devbridge.emulator.embedded import Running
 
 

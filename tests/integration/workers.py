@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.model import Invocation, Modules
 from devbridge.daemon.runtime_api import RuntimeApi
 from devbridge.daemon.workers import Launcher, Process, WorkerSpec
-from devbridge.environment import worker_environment
 from devbridge.runs.model import Exit, JobSpec
 from runner.outcome import Failure
 

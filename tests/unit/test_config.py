@@ -13,8 +13,6 @@ from devbridge.config import (
     find_python,
     find_root,
     load_config,
-    private_dir,
-    private_file,
 )
 from devbridge.errors import EXIT_APP, AppNotFound, InvalidValue
 
@@ -267,18 +265,3 @@ def test_the_state_directories_are_private_and_ignored_by_git(app: Path) -> None
         assert mode(directory) == 0o700
     assert (config.state_dir / ".gitignore").read_text() == "*\n"
     assert config.ledger == app / ".devbridge/s/ledger.sqlite"
-
-
-def test_a_directory_that_was_open_to_others_is_closed(tmp_path: Path) -> None:
-    directory = tmp_path / "d"
-    directory.mkdir(mode=0o755)
-    assert mode(private_dir(directory)) == 0o700
-
-
-def test_a_file_that_was_open_to_others_is_closed_and_emptied(tmp_path: Path) -> None:
-    file = tmp_path / "f"
-    file.write_text("old")
-    file.chmod(0o644)
-    with os.fdopen(private_file(file), "w") as writing:
-        writing.write("n")
-    assert (mode(file), file.read_text()) == (0o600, "n")

@@ -1,110 +1,27 @@
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 import pytest
 
-from devbridge.daemon.runtime_api import WorkerAddress
 from devbridge.environment import (
-    WITHHELD,
     given_values,
+    inherit_problem,
     inherited,
+    isolated,
+    matching,
     of_pip,
     past_proxies,
     withheld,
     without_own,
-    worker_environment,
 )
-from devbridge.runs.model import JobSpec
-
-ADDRESS = WorkerAddress("127.0.0.1:5/token", "http://127.0.0.1:5/credentials/w1", "token")
-_PASSED = """
-    PATH HOME USER LOGNAME LANG LC_ALL LC_CTYPE TERM TZ TMPDIR
-    HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy
-    AWS_CA_BUNDLE REQUESTS_CA_BUNDLE SSL_CERT_FILE CURL_CA_BUNDLE VIRTUAL_ENV
-    CUDA_VISIBLE_DEVICES CUDA_HOME DISPLAY WAYLAND_DISPLAY XDG_RUNTIME_DIR
-"""
-_KEPT_BACK = """
-    GITHUB_TOKEN NPM_TOKEN DATABASE_URL OPENAI_API_KEY SSH_AUTH_SOCK EDITOR
-    AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_PROFILE AWS_ENDPOINT_URL_S3
-    BOTO_CONFIG DEVBRIDGE_STAGE LAMBDA_TASK_ROOT _HANDLER
-    PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONWARNINGS LD_PRELOAD MYCUDA_X
-"""
-PASSED = dict.fromkeys(_PASSED.split(), "theirs")
-KEPT_BACK = dict.fromkeys(_KEPT_BACK.split(), "theirs")
-
-
-def environment(
-    shell: dict[str, str],
-    *given: str,
-    of_app: dict[str, str] | None = None,
-    endpoint_url: str | None = None,
-    **job: str,
-) -> dict[str, str]:
-    spec = JobSpec("factorial", "jobs/f.handler", 60, 3072, "arn", job, of_app or {})
-    return worker_environment(
-        shell,
-        spec,
-        ADDRESS,
-        root=Path("/app"),
-        region="eu-west-1",
-        endpoint_url=endpoint_url,
-        given=given,
-    )
-
-
-def test_a_job_gets_a_list_of_the_shells_variables_and_no_other() -> None:
-    made = environment({**PASSED, **KEPT_BACK})
-    assert {key for key, value in made.items() if value == "theirs"} == PASSED.keys()
-    assert inherited({**PASSED, **KEPT_BACK}) == PASSED
-
-
-def test_others_are_given_by_name_or_with_a_value() -> None:
-    made = environment(KEPT_BACK, "DATABASE_URL", "PYTHONPATH", "MODE=fast=1", "NOT_THERE")
-    assert (made["DATABASE_URL"], made["PYTHONPATH"], made["MODE"]) == (
-        "theirs",
-        "theirs",
-        "fast=1",
-    )
-    assert not {"NOT_THERE", "GITHUB_TOKEN", "PYTHONHOME"} & made.keys()
-
-
-def test_what_is_given_counts_more_than_the_jobs_own_and_that_more_than_the_shells() -> None:
-    made = environment(
-        {"A": "shell", "HOME": "shell"},
-        "A=given",
-        of_app={"A": "shell", "B": "shell"},
-        A="job",
-        B="job",
-        HOME="job",
-    )
-    assert (made["A"], made["B"], made["HOME"]) == ("given", "job", "job")
+from tests.unit.shell import KEPT_BACK, PASSED
 
 
 def test_a_beginning_of_names_never_takes_what_sdks_and_devbridge_read() -> None:
     assert given_values(KEPT_BACK, ["A*", "B*", "D*", "PYTHON*"]).keys() == {
         *("DATABASE_URL", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONWARNINGS")
     }
-
-
-def test_the_runner_is_told_the_names_that_a_job_might_miss_and_no_value() -> None:
-    made = environment({**PASSED, **KEPT_BACK, "odd name": "x"}, "GITHUB_TOKEN")
-    told = made[WITHHELD].split()
-    assert {"DATABASE_URL", "NPM_TOKEN", "PYTHONPATH", "LD_PRELOAD"} <= set(told)
-    no_use = {"GITHUB_TOKEN", "PATH", "EDITOR", "SSH_AUTH_SOCK", "PYTHONHOME", "AWS_PROFILE", "odd"}
-    assert not no_use & set(told)
-    assert "theirs" not in made[WITHHELD]
-    assert WITHHELD not in environment(PASSED)
-    assert withheld({"A": "1"}, ["A"]) == []
-
-
-@pytest.mark.parametrize("name", ["HTTP_PROXY", "https_proxy", "ALL_PROXY"])
-def test_the_embedded_cloud_is_reached_past_a_proxy(name: str) -> None:
-    shell = {name: "http://proxy:1", "no_proxy": "intra"}
-    made = environment(shell, endpoint_url="http://127.0.0.1:5")
-    assert made["NO_PROXY"] == made["no_proxy"] == "intra,127.0.0.1,localhost,.localhost"
-    assert past_proxies({"HTTP_PROXY": ""}, "http://127.0.0.1:5") == {}
-    assert past_proxies(shell, None) == past_proxies(shell, "https://aws.example") == {}
 
 
 def test_a_command_of_the_users_own_keeps_the_shells_variables() -> None:
@@ -118,3 +35,80 @@ def test_pip_keeps_the_users_index_and_nothing_that_says_where_packages_go() -> 
     assert made["PIP_INDEX_URL"] == "i"
     assert made["HTTPS_PROXY"] == "x"
     assert not {"PIP_USER", "PYTHONPATH"} & made.keys()
+
+
+def test_a_live_job_gets_a_list_of_the_shells_variables_and_no_other() -> None:
+    assert inherited({**PASSED, **KEPT_BACK}) == PASSED
+
+
+def test_what_the_app_names_and_what_is_given_come_on_top_in_this_order() -> None:
+    shell = {"HOME": "shell", "A": "shell", "B": "shell"}
+    of_app = {"HOME": "app", "A": "app"}
+    assert inherited(shell, of_app, ["A=given", "B"]) == {"HOME": "app", "A": "given", "B": "shell"}
+
+
+def test_a_name_without_a_star_may_be_any_variable() -> None:
+    assert matching(KEPT_BACK, ["AWS_PROFILE", "NOT_THERE"]) == {"AWS_PROFILE": "theirs"}
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "https_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize("host", ["127.0.0.1:5", "127.9.9.9:5", "[::1]:5", "localhost:5"])
+def test_an_endpoint_on_loopback_is_reached_past_any_proxy(name: str, host: str) -> None:
+    made = past_proxies({name: "http://proxy:1"}, f"http://{host}")
+    assert made == dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost,.localhost")
+
+
+def test_hosts_that_need_no_proxy_already_still_need_none() -> None:
+    shell = {"HTTP_PROXY": "http://proxy:1", "NO_PROXY": "intra"}
+    made = past_proxies(shell, "http://127.0.0.1:5")
+    assert made["NO_PROXY"] == made["no_proxy"] == "intra,127.0.0.1,localhost,.localhost"
+
+
+def test_without_a_proxy_or_on_aws_nothing_is_said_about_proxies() -> None:
+    shell = {"HTTP_PROXY": "http://proxy:1"}
+    assert past_proxies({"HTTP_PROXY": ""}, "http://127.0.0.1:5") == {}
+    assert past_proxies(shell, None) == past_proxies(shell, "https://aws.example") == {}
+
+
+def test_an_sdk_is_kept_from_the_developers_files_and_from_the_machines_role() -> None:
+    made = isolated("eu-west-1")
+    assert made["AWS_REGION"] == made["AWS_DEFAULT_REGION"] == "eu-west-1"
+    assert made["AWS_SHARED_CREDENTIALS_FILE"] == made["AWS_CONFIG_FILE"] == os.devnull
+    assert made["AWS_EC2_METADATA_DISABLED"] == "true"
+
+
+def test_names_that_a_job_might_miss_are_told_in_order_and_no_others() -> None:
+    shell = {**PASSED, **KEPT_BACK, "odd name": "x"}
+    assert withheld(shell, [*PASSED, "GITHUB_TOKEN"]) == [
+        *("DATABASE_URL", "LD_PRELOAD", "MYCUDA_X", "NPM_TOKEN", "OPENAI_API_KEY"),
+        *("PYTHONPATH", "PYTHONSTARTUP", "PYTHONWARNINGS"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "shown", "allowed"),
+    [
+        ("DB_URL", "'DB_URL'", "a list of names of variables"),
+        (3, "3", "a list of names of variables"),
+        (["A", "1X"], "'1X'", "NAME or a beginning of names, such as 'MYAPP_*'"),
+        ([1], "1", "NAME or a beginning of names, such as 'MYAPP_*'"),
+        (["A=1"], "'A=1'", "NAME or a beginning of names, such as 'MYAPP_*'"),
+        (
+            ["BOTO_CONFIG"],
+            "'BOTO_CONFIG'",
+            "names that do not start with AWS_, BOTO_, LAMBDA_, DEVBRIDGE_, _HANDLER, PYTHONHOME",
+        ),
+    ],
+)
+def test_what_no_live_job_can_get_is_named_with_what_is_allowed(
+    names: object, shown: str, allowed: str
+) -> None:
+    assert inherit_problem(names) == (shown, allowed)
+
+
+def test_a_value_is_allowed_for_one_name_where_values_are() -> None:
+    assert inherit_problem(["A=1", "B", "C_*"], values=True) is None
+    assert inherit_problem(["C_*=1"], values=True) == (
+        "'C_*=1'",
+        "NAME, NAME=VALUE or a beginning of names, such as 'MYAPP_*'",
+    )

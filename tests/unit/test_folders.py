@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,9 +15,17 @@ from click.testing import CliRunner
 from devbridge import errors
 from devbridge.cli import COMMANDS, main
 from devbridge.config import load_config
-from devbridge.emulator.install import cache_dir
 from devbridge.errors import EXIT_NOT_WRITTEN, FolderError
-from devbridge.folders import explained, home, refuse_foreign
+from devbridge.folders import (
+    cache_dir,
+    explained,
+    home,
+    private_dir,
+    private_file,
+    refuse_foreign,
+    rotated_log,
+    write_private,
+)
 
 ARGUMENTS = {
     "init": ("new",),
@@ -231,3 +240,52 @@ def test_an_error_of_the_system_says_what_and_what_to_do(
 
 def test_an_error_that_is_of_no_file_is_not_explained() -> None:
     assert explained(ConnectionRefusedError(errno.ECONNREFUSED, "refused")) is None
+
+
+def test_the_cache_is_where_the_platform_keeps_caches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DEVBRIDGE_CACHE_DIR", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/home/jane")
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert cache_dir() == Path("/home/jane/.cache/devbridge")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert cache_dir() == Path("/home/jane/Library/Caches/devbridge")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
+    assert cache_dir() == Path("/caches/devbridge")
+    monkeypatch.setenv("DEVBRIDGE_CACHE_DIR", "~/own")
+    assert cache_dir() == Path("/home/jane/own")
+
+
+def test_a_directory_that_was_open_to_others_is_closed(tmp_path: Path) -> None:
+    directory = tmp_path / "d"
+    directory.mkdir(mode=0o755)
+    assert _mode(private_dir(directory)) == 0o700
+
+
+def test_a_file_that_was_open_to_others_is_closed_and_emptied(tmp_path: Path) -> None:
+    file = tmp_path / "f"
+    file.write_text("old")
+    file.chmod(0o644)
+    with os.fdopen(private_file(file), "w") as writing:
+        writing.write("n")
+    assert (_mode(file), file.read_text()) == (0o600, "n")
+
+
+def test_a_reader_of_a_private_file_sees_the_old_text_or_the_new_and_no_others_do(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "f"
+    write_private(file, "old")
+    with file.open() as reading:
+        write_private(file, "new")
+        assert reading.read() == "old"
+    assert (_mode(file), file.read_text()) == (0o600, "new")
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_the_older_part_of_a_log_is_beside_it() -> None:
+    assert rotated_log(Path("/logs/a.log")) == Path("/logs/a.log.1")
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)

@@ -10,8 +10,9 @@ from click.testing import CliRunner
 
 from devbridge.cli import logs, main
 from devbridge.cli.logs import follow
-from devbridge.config import Config, rotated_log
+from devbridge.config import Config
 from devbridge.errors import EXIT_CLOUD, EXIT_NOT_FOUND
+from devbridge.folders import rotated_log
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Ledger
 from devbridge.runs.model import State

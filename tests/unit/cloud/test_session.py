@@ -12,6 +12,7 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
+from devbridge.cloud import keys
 from devbridge.cloud import session as module
 from devbridge.cloud.session import (
     Clients,
@@ -21,7 +22,6 @@ from devbridge.cloud.session import (
     local_session,
 )
 from devbridge.config import Config
-from devbridge.emulator import keys
 from devbridge.emulator.ports import free_port
 from devbridge.errors import CloudError, CredentialsError
 from devbridge.transport.base import AwsCredentials, Endpoint

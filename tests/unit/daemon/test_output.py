@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devbridge import printable
-from devbridge.config import rotated_log
 from devbridge.daemon import lines, output
 from devbridge.daemon.output import LONGEST_LINE, Capture, Lines, LogFile
 from devbridge.daemon.terminal import HIGH_WATER
+from devbridge.folders import rotated_log
 from tests.unit.daemon.screens import DEADLINE, Screen
 
 NEVER = 3600.0

@@ -9,7 +9,6 @@ import threading
 import zipfile
 from importlib import metadata
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from packaging.requirements import Requirement
@@ -18,7 +17,6 @@ from packaging.utils import canonicalize_name
 from devbridge.emulator import install as module
 from devbridge.emulator.install import (
     MINISTACK,
-    cache_dir,
     environment_dir,
     install,
     installed,
@@ -52,20 +50,6 @@ def commands(monkeypatch: pytest.MonkeyPatch, cache: Path) -> list[list[str]]:
 
 def silent(line: str) -> None:
     pass
-
-
-def test_the_cache_is_where_the_platform_keeps_caches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("DEVBRIDGE_CACHE_DIR", raising=False)
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setenv("HOME", "/home/jane")
-    monkeypatch.setattr(module, "sys", SimpleNamespace(platform="linux"))
-    assert cache_dir() == Path("/home/jane/.cache/devbridge")
-    monkeypatch.setattr(module, "sys", SimpleNamespace(platform="darwin"))
-    assert cache_dir() == Path("/home/jane/Library/Caches/devbridge")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
-    assert cache_dir() == Path("/caches/devbridge")
-    monkeypatch.setenv("DEVBRIDGE_CACHE_DIR", "~/own")
-    assert cache_dir() == Path("/home/jane/own")
 
 
 def test_each_python_and_each_version_has_its_own_environment(

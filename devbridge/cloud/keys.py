@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from devbridge.config import private_dir, write_private
-from devbridge.emulator.install import cache_dir
+from devbridge.folders import cache_dir, private_dir, write_private
 from devbridge.redaction import secret
 from devbridge.transport.base import AwsCredentials
 
@@ -79,6 +78,11 @@ def of_endpoint(endpoint_url: str, cloud_dir: Path | None = None) -> AwsCredenti
         if folder is not None and _last_port(folder) == port and (key := root_key(folder)):
             return key
     return _FOREIGN
+
+
+def has_run(cloud_dir: Path) -> bool:
+    """Whether that folder ever had an embedded cloud, running now or not."""
+    return (cloud_dir / "port").exists()
 
 
 def _remembered(port: int | None) -> Path | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.emulator import keys
+from devbridge.cloud import keys
 from devbridge.redaction import redacted
 
 URL = "http://127.0.0.1:4566"
