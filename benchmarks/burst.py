@@ -10,7 +10,7 @@ from benchmarks import harness
 from benchmarks.daemon import Setup
 from benchmarks.harness import Bench, Client
 from benchmarks.report import Figures, Goal, Row, figures
-from devbridge.runs.ledger import Ledger
+from devbridge.runs.ledger_reader import LedgerReader
 from tests.integration import brokers
 
 JOB = "plain"
@@ -109,7 +109,7 @@ async def _lost(setup: Setup, expected: int) -> int:
     """How many of all requests until now the ledger does not have as succeeded once."""
     until = time.monotonic() + harness.DEADLINE
     while True:
-        with Ledger.open(setup.ledger, readonly=True) as ledger:
+        with LedgerReader.open(setup.ledger) as ledger:
             states = Counter(entry.state for entry in ledger.recent(limit=expected + 1))
             succeeded = states["SUCCEEDED"]  # type: ignore[index]
         if succeeded == expected or time.monotonic() > until:

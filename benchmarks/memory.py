@@ -12,7 +12,7 @@ from benchmarks import harness
 from benchmarks.daemon import Setup
 from benchmarks.harness import Bench, Client, Stamps
 from benchmarks.report import Figures, Goal, Row
-from devbridge.runs.ledger import Ledger
+from devbridge.runs.ledger_reader import LedgerReader
 from tests.integration import brokers
 
 JOB: Final = "plain"
@@ -81,7 +81,7 @@ async def _run(client: Client, stamps: Stamps, count: int) -> None:
 async def _held(setup: Setup, pid: int, expected: int) -> Held:
     """Once all runs have ended."""
     until = time.monotonic() + harness.DEADLINE
-    with Ledger.open(setup.ledger, readonly=True) as ledger:
+    with LedgerReader.open(setup.ledger) as ledger:
         while ledger.live():
             if time.monotonic() > until:
                 raise harness.Failed("some runs did not end")

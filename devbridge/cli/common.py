@@ -28,7 +28,7 @@ from devbridge.palette import ALWAYS
 if TYPE_CHECKING:
     from devbridge.cloud.session import Cloud
     from devbridge.config import Config
-    from devbridge.runs.ledger import Ledger
+    from devbridge.runs.ledger_reader import LedgerReader
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -157,14 +157,14 @@ def print_json(value: object) -> None:
 
 
 @contextlib.contextmanager
-def ledger(config: Config) -> Iterator[Ledger | None]:
+def ledger(config: Config) -> Iterator[LedgerReader | None]:
     """The stage's ledger for reading, or None when no daemon has made one yet."""
     if not config.ledger.exists():
         yield None
         return
-    from devbridge.runs.ledger import Ledger
+    from devbridge.runs.ledger_reader import LedgerReader
 
-    with Ledger.open(config.ledger, readonly=True) as book:
+    with LedgerReader.open(config.ledger) as book:
         yield book
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from devbridge.cli.deployed import DeployedRun
     from devbridge.config import Config
     from devbridge.runs.base import RunRecord
-    from devbridge.runs.ledger import Ledger
+    from devbridge.runs.ledger_reader import LedgerReader
 
 SHORT: Final = 8
 """The characters of an id that are shown, or more where that many would not be unique."""
@@ -33,7 +33,7 @@ NOTHING_DEPLOYED_YET: Final = (
 )
 
 
-def short_id(book: Ledger, job_id: str) -> str:
+def short_id(book: LedgerReader, job_id: str) -> str:
     """The shortest beginning of an id, of 8 characters or more, that no other run's id has."""
     return _shortened(job_id, [entry.job_id for entry in book.find(job_id[:SHORT])])
 

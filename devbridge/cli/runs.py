@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from devbridge.config import Config
     from devbridge.constructs import App, Job
     from devbridge.runs.base import RunRecord
-    from devbridge.runs.ledger import Ledger
+    from devbridge.runs.ledger_reader import LedgerReader
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -85,7 +85,7 @@ def _marker(config: Config) -> Path:
 @contextlib.contextmanager
 def found_run(
     config: Config, given: str, job: str | None = None
-) -> Iterator[tuple[Found, Ledger | None]]:
+) -> Iterator[tuple[Found, LedgerReader | None]]:
     """The run that was named by its id or the beginning of it, and the ledger to go on reading.
 
     The id of a build is always a build's. Any other is the ledger's, if that has it; else, where
@@ -120,7 +120,7 @@ def found_run(
         yield run, book
 
 
-def _in_ledger(book: Ledger, given: str) -> Found | None:
+def _in_ledger(book: LedgerReader, given: str) -> Found | None:
     entry = _only_one(book.find(given.lower()) if given else [], given)
     return None if entry is None else Found(entry.job_id, entry.job, entry)
 

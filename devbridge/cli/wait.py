@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from devbridge.cli.deployed import DeployedRun
     from devbridge.config import Config
     from devbridge.runs.base import RunRecord
-    from devbridge.runs.ledger import Ledger
+    from devbridge.runs.ledger_reader import LedgerReader
 
 POLL: Final = 0.1
 """Seconds between two looks at the ledger."""
@@ -75,7 +75,7 @@ class Clock:
         time.sleep(seconds)
 
 
-def wait_local(book: Ledger, job_id: str, clock: Clock) -> RunRecord:
+def wait_local(book: LedgerReader, job_id: str, clock: Clock) -> RunRecord:
     """The run's entry when it has ended. It need not be there yet."""
     while (entry := book.get(job_id)) is None or not entry.state.final:
         clock.pause(State.QUEUED if entry is None else entry.state, POLL)
@@ -99,7 +99,7 @@ def wait_remote(ask: Ask, clock: Clock) -> dict[str, Any]:
 
 
 def until_ended(
-    config: Config, run: Found, book: Ledger | None, clock: Clock, *, json_: bool
+    config: Config, run: Found, book: LedgerReader | None, clock: Clock, *, json_: bool
 ) -> State:
     """Wait until a run has ended, print how, and return its last state.
 

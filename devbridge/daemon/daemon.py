@@ -69,7 +69,8 @@ from devbridge.palette import Style
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Reply, Run, Topics
 from devbridge.protocol.session import Deliver
-from devbridge.runs.ledger import Change, LedgerError
+from devbridge.runs.ledger import Change
+from devbridge.runs.ledger_file import LedgerError
 from devbridge.runs.model import JobSpec
 from devbridge.transport.base import Transport
 from runner.outcome import Failure

@@ -76,7 +76,6 @@ class Dispatcher:
                 payload=run.payload,
                 created_at=now,
                 log_path=str(log_path(self._logs, run.job, run.job_id)),
-                idempotency_key=run.idempotency_key,
                 max_attempts=self.jobs[run.job].max_attempts,
             )
         )

@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Final, Self
 
 from devbridge.runs.base import RunRecord
-from devbridge.runs.ledger import Change, Ledger, LedgerError, NewRun, Written, check
+from devbridge.runs.ledger import Change, Ledger, NewRun, Written
+from devbridge.runs.ledger_file import LedgerError, check
+from devbridge.runs.ledger_reader import LedgerReader
 from devbridge.runs.model import State
 
 RESERVE: Final = 256 * 1024
@@ -323,7 +325,7 @@ def keep(path: Path) -> tuple[Keeper, str]:
 
 def _what_waits(path: Path) -> list[tuple[RunRecord, bytes]]:
     """What can still be read of the runs that had not ended."""
-    with contextlib.suppress(LedgerError), Ledger.open(path, readonly=True) as old:
+    with contextlib.suppress(LedgerError), LedgerReader.open(path) as old:
         return [(entry, old.payload(entry.job_id)) for entry in old.live()]
     return []
 

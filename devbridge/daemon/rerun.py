@@ -8,7 +8,8 @@ import contextlib
 from collections.abc import Callable, Collection, Iterable
 
 from devbridge.daemon.events import CancelRequested, Event
-from devbridge.runs.ledger import Ledger, LedgerError
+from devbridge.runs.ledger import Ledger
+from devbridge.runs.ledger_file import LedgerError
 
 
 class Rerun:

@@ -14,7 +14,7 @@ from devbridge.config import Config
 from devbridge.errors import EXIT_CLOUD, EXIT_NOT_FOUND
 from devbridge.folders import rotated_log
 from devbridge.runs.base import RunRecord
-from devbridge.runs.ledger import Ledger
+from devbridge.runs.ledger_reader import LedgerReader
 from devbridge.runs.model import State
 from runner.outcome import Failure
 
@@ -133,7 +133,7 @@ class Following:
         self._thread.start()
 
     def _run(self) -> None:
-        with Ledger.open(self._config.ledger, readonly=True) as view:
+        with LedgerReader.open(self._config.ledger) as view:
 
             def current() -> RunRecord:
                 entry = view.get(self._job_id)

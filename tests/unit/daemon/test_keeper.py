@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from devbridge.daemon.keeper import Keeper, changed, keep
-from devbridge.runs.ledger import Change, Ledger, LedgerError, NewRun
+from devbridge.runs.ledger import Change, Ledger, NewRun
+from devbridge.runs.ledger_file import LedgerError
+from devbridge.runs.ledger_reader import LedgerReader
 from devbridge.runs.model import Exit, State
 from runner.outcome import Failure
 
@@ -49,7 +51,7 @@ class Book:
 
     def states(self) -> dict[str, str]:
         """What another process sees."""
-        with Ledger.open(self.keeper.path, readonly=True) as reader:
+        with LedgerReader.open(self.keeper.path) as reader:
             return {entry.job_id: entry.state.value for entry in reader.recent()}
 
 
@@ -203,7 +205,7 @@ def test_what_is_remembered_is_what_the_file_has(
     known = book.keeper.get("r")
     assert known is not None
     book.record(change)
-    with Ledger.open(book.keeper.path, readonly=True) as reader:
+    with LedgerReader.open(book.keeper.path) as reader:
         assert book.keeper.get("r") == reader.get("r") == changed(known, change)
 
 

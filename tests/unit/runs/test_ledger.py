@@ -1,52 +1,25 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
-import stat
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from devbridge.runs.ledger import SCHEMA_VERSION, Change, Ledger, LedgerError, NewRun
+from devbridge.runs.ledger import Change, Ledger
+from devbridge.runs.ledger_file import LedgerError
 from devbridge.runs.model import Exit, State
 from runner.outcome import Failure
 
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "ledger.sqlite"
+from .ledgers import a_run, add, ids, record
 
 
-@pytest.fixture
-def ledger(path: Path) -> Iterator[Ledger]:
-    with Ledger.open(path) as opened:
-        yield opened
-
-
-def a_run(job_id: str = "r1", job: str = "factorial", at: float = 100.0) -> NewRun:
-    return NewRun(
-        job_id=job_id, job=job, payload=b'{"num": 5}', created_at=at, log_path=f"/logs/{job_id}"
-    )
-
-
-def add(ledger: Ledger, *runs: NewRun) -> list[bool]:
-    with ledger.transaction():
-        return [ledger.add(run) for run in runs]
-
-
-def record(ledger: Ledger, *changes: Change) -> None:
-    with ledger.transaction():
-        for change in changes:
-            ledger.record(change)
-
-
-def ids(ledger: Ledger) -> list[str]:
-    return [entry.job_id for entry in ledger.recent()]
+def ended(ledger: Ledger, job_id: str, at: float, state: State = State.SUCCEEDED) -> None:
+    add(ledger, a_run(job_id, at=at - 10))
+    record(ledger, Change(job_id=job_id, state=state, at=at, result=b"1"))
 
 
 def test_a_run_is_entered_as_queued(ledger: Ledger) -> None:
@@ -68,12 +41,6 @@ def test_a_run_that_is_there_already_is_left_as_it_is(ledger: Ledger) -> None:
     assert entry is not None
     assert (entry.state, entry.created_at) == (State.RUNNING, 100.0)
     assert ledger.payload("r1") == b'{"num": 5}'
-
-
-def test_nothing_is_known_of_a_run_that_was_never_entered(ledger: Ledger) -> None:
-    assert ledger.get("r1") is None
-    assert ledger.payload("r1") == b""
-    assert ledger.history("r1") == []
 
 
 @pytest.mark.parametrize("payload", [b"", b"null", b"0", b"\xff\x00\n", b"x" * 6_000_000])
@@ -143,48 +110,6 @@ def test_a_transaction_that_fails_leaves_nothing_behind(ledger: Ledger) -> None:
     assert add(ledger, a_run()) == [True]
 
 
-def test_the_live_runs_of_one_burst_come_back_in_the_order_they_were_asked_for(
-    ledger: Ledger,
-) -> None:
-    burst = ["zz", "aa", "mm", "bb"]
-    add(ledger, *(a_run(job_id) for job_id in burst))
-    assert [entry.job_id for entry in ledger.live()] == burst
-    assert ids(ledger) == burst[::-1]
-
-
-def test_only_runs_that_have_not_ended_are_live(ledger: Ledger) -> None:
-    for state in State:
-        add(ledger, a_run(state.value))
-        record(ledger, Change(job_id=state.value, state=state, at=1.0))
-    assert {entry.state for entry in ledger.live()} == {s for s in State if not s.final}
-
-
-def test_recent_runs_can_be_narrowed_down(ledger: Ledger) -> None:
-    add(ledger, a_run("r1", at=1.0), a_run("r2", "other", at=2.0), a_run("r3", at=3.0))
-    record(ledger, Change(job_id="r3", state=State.RUNNING, at=4.0))
-    assert ids(ledger) == ["r3", "r2", "r1"]
-    assert [e.job_id for e in ledger.recent(limit=1)] == ["r3"]
-    assert [e.job_id for e in ledger.recent(job="factorial")] == ["r3", "r1"]
-    assert [e.job_id for e in ledger.recent(job="factorial", state=State.QUEUED)] == ["r1"]
-
-
-def test_a_run_is_found_by_the_beginning_of_its_id(ledger: Ledger) -> None:
-    add(ledger, a_run("abc1"), a_run("abd2"), a_run("a%3"))
-    assert [e.job_id for e in ledger.find("abc")] == ["abc1"]
-    assert {e.job_id for e in ledger.find("ab")} == {"abc1", "abd2"}
-    assert [e.job_id for e in ledger.find("a%")] == ["a%3"]
-    assert ledger.find("a_") == []
-
-
-def test_an_idempotency_key_with_half_a_surrogate_pair_does_no_harm(ledger: Ledger) -> None:
-    assert add(ledger, replace(a_run(), idempotency_key="k\ud800")) == [True]
-
-
-def ended(ledger: Ledger, job_id: str, at: float, state: State = State.SUCCEEDED) -> None:
-    add(ledger, a_run(job_id, at=at - 10))
-    record(ledger, Change(job_id=job_id, state=state, at=at, result=b"1"))
-
-
 def test_pruning_forgets_what_ended_before_and_nothing_else(ledger: Ledger) -> None:
     for number, state in enumerate(s for s in State if s.final):
         ended(ledger, f"old{number}", 100.0 + number, state)
@@ -200,23 +125,6 @@ def test_pruning_forgets_what_ended_before_and_nothing_else(ledger: Ledger) -> N
     assert set(ids(ledger)) == {"new", "QUEUED", "STARTING", "RUNNING"}
     assert ledger.history("old0") == []
     assert len(ledger.history("new")) == 2
-
-
-def test_a_run_that_waits_for_its_next_attempt_is_running(ledger: Ledger) -> None:
-    add(ledger, a_run())
-    record(ledger, Change(job_id="r1", state=State.RUNNING, at=100.0))
-    again = Change(job_id="r1", state=State.QUEUED, at=101.0, attempt=2, detail="again")
-    record(ledger, again)
-
-    (entry,) = ledger.recent(state=State.RUNNING)
-    assert (entry.state, entry.attempt, entry.started_at) == (State.RUNNING, 2, 100.0)
-    assert entry.waits_for_attempt
-    assert ledger.recent(state=State.QUEUED) == []
-    assert ledger.history("r1")[-1] == (101.0, State.RUNNING, 2, "again")
-    assert ledger.live() == [entry]
-
-    record(ledger, Change(job_id="r1", state=State.RUNNING, at=102.0, attempt=2))
-    assert not ledger.live()[0].waits_for_attempt
 
 
 def test_a_run_that_waits_for_another_attempt_is_not_pruned(ledger: Ledger) -> None:
@@ -262,10 +170,6 @@ def test_space_that_was_pruned_is_given_back(ledger: Ledger, path: Path) -> None
     assert ids(ledger) == ["new"]
 
 
-def test_the_file_is_for_its_owner_only(ledger: Ledger, path: Path) -> None:
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
 def test_what_was_committed_is_there_after_opening_again(path: Path) -> None:
     with Ledger.open(path) as ledger:
         add(ledger, a_run())
@@ -291,56 +195,6 @@ def test_what_was_committed_survives_the_sudden_death_of_the_daemon(path: Path) 
         assert ids(ledger) == ["committed"]
 
 
-@pytest.mark.parametrize("folder", ["plain", "with space", "with#hash", "100%25", "what?"])
-def test_a_reader_sees_each_commit_of_the_daemon_whatever_the_folder_is_called(
-    tmp_path: Path, folder: str
-) -> None:
-    path = tmp_path / folder / "ledger.sqlite"
-    path.parent.mkdir()
-    with Ledger.open(path) as writer, Ledger.open(path, readonly=True) as reader:
-        assert ids(reader) == []
-        add(writer, a_run())
-        assert ids(reader) == ["r1"]
-    with Ledger.open(path, readonly=True) as reader:
-        assert ids(reader) == ["r1"]
-
-
-def test_a_reader_cannot_write(path: Path) -> None:
-    with Ledger.open(path) as writer, Ledger.open(path, readonly=True) as reader:
-        add(writer, a_run())
-        with pytest.raises(LedgerError), reader.transaction():
-            reader.closed("r1")
-
-
-def test_a_reader_is_not_kept_waiting_by_an_open_transaction(path: Path) -> None:
-    with Ledger.open(path) as writer, Ledger.open(path, readonly=True) as reader:
-        with writer.transaction():
-            writer.add(a_run())
-            assert ids(reader) == []
-        assert ids(reader) == ["r1"]
-
-
-def test_a_reader_of_a_ledger_that_does_not_exist_is_told_so(path: Path) -> None:
-    with pytest.raises(LedgerError, match="cannot be opened"):
-        Ledger.open(path, readonly=True)
-    assert not path.exists()
-
-
-def test_a_file_that_is_no_ledger_is_refused_and_left_alone(path: Path) -> None:
-    path.write_bytes(b"something else entirely\n" * 100)
-    with pytest.raises(LedgerError, match="cannot be opened"):
-        Ledger.open(path)
-    assert path.read_bytes() == b"something else entirely\n" * 100
-
-
-def test_a_ledger_of_a_newer_devbridge_is_refused(path: Path) -> None:
-    db = sqlite3.connect(path)
-    db.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
-    db.close()
-    with pytest.raises(LedgerError, match="version"):
-        Ledger.open(path)
-
-
 def test_a_full_disk_is_told_and_the_ledger_goes_on_when_there_is_room_again(
     ledger: Ledger,
 ) -> None:
@@ -352,11 +206,3 @@ def test_a_full_disk_is_told_and_the_ledger_goes_on_when_there_is_room_again(
     assert ids(ledger) == ["r1"]
     ledger._db.execute("PRAGMA max_page_count=1000000")
     assert add(ledger, a_run("r3")) == [True]
-
-
-def test_reading_a_closed_ledger_is_an_error_of_ours(path: Path) -> None:
-    ledger = Ledger.open(path)
-    ledger.close()
-    for read in (ledger.live, lambda: ledger.payload("r1"), lambda: ledger.history("r1")):
-        with pytest.raises(LedgerError, match="cannot be read"):
-            read()

@@ -1,0 +1,143 @@
+"""What the ledger tells: the runs, and each change of their states."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from devbridge.runs.base import RunRecord
+from devbridge.runs.ledger_file import COLUMNS, LIVE, STATE, LedgerError, connect
+from devbridge.runs.model import Exit, State
+from runner.outcome import Failure
+
+_Values = tuple[object, ...] | dict[str, object]
+
+
+class LedgerReader:
+    """Use `LedgerReader.open`. One object belongs to one thread."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._db = connection
+        self.path = path
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open a ledger that is there, for reading.
+
+        Raises:
+            LedgerError: the file is not a ledger, is from a newer devbridge, or is not there.
+        """
+        return cls(connect(path, readonly=True), path)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def get(self, job_id: str) -> RunRecord | None:
+        rows = self._select("WHERE job_id=?", (job_id,))
+        return rows[0] if rows else None
+
+    def find(self, prefix: str) -> list[RunRecord]:
+        """The runs whose id begins with `prefix`, newest first, at most 20."""
+        return self._select(
+            "WHERE job_id >= ? AND job_id < ? ORDER BY created_at DESC LIMIT 20",
+            (prefix, prefix + "\U0010ffff"),
+        )
+
+    def recent(
+        self, *, limit: int = 50, job: str | None = None, state: State | None = None
+    ) -> list[RunRecord]:
+        """The newest runs first."""
+        return self._select(
+            f"WHERE (:job IS NULL OR job=:job) AND (:state IS NULL OR {STATE}=:state)"
+            " ORDER BY created_at DESC, rowid DESC LIMIT :limit",
+            {"job": job, "state": state.value if state else None, "limit": limit},
+        )
+
+    def live(self) -> list[RunRecord]:
+        """The runs that have not ended, oldest first."""
+        return self._select(f"WHERE {LIVE} ORDER BY created_at, rowid", ())
+
+    def ended_before(self, at: float, *, limit: int = -1) -> list[tuple[str, str]]:
+        """The id and the log's path of the runs that ended before then, the oldest first."""
+        return self._read(
+            f"SELECT job_id, log_path FROM runs WHERE ended_at < ? AND NOT {LIVE}"  # noqa: S608
+            " ORDER BY ended_at LIMIT ?",
+            (at, limit),
+        )
+
+    def free(self) -> tuple[int, int]:
+        """The bytes of the file that hold nothing, and all its bytes."""
+        (page,), (unused,), (count,) = (
+            self._read(f"PRAGMA {name}", ())[0]
+            for name in ("page_size", "freelist_count", "page_count")
+        )
+        return page * unused, page * count
+
+    def payload(self, job_id: str) -> bytes:
+        rows = self._read("SELECT payload FROM runs WHERE job_id=?", (job_id,))
+        return bytes(rows[0][0]) if rows else b""
+
+    def history(self, job_id: str) -> Sequence[tuple[float, State, int, str | None]]:
+        """Each change of a run: time, state, attempt, detail."""
+        rows = self._read(
+            f"SELECT at, {STATE}, attempt, detail FROM transitions"  # noqa: S608
+            " WHERE job_id=? ORDER BY rowid",
+            (job_id,),
+        )
+        return [(at, State(state), attempt, detail) for at, state, attempt, detail in rows]
+
+    def _select(self, where: str, values: _Values) -> list[RunRecord]:
+        rows = self._read(f"SELECT {COLUMNS} FROM runs {where}", values)  # noqa: S608
+        return [_entry(row) for row in rows]
+
+    def _read(self, query: str, values: _Values) -> list[tuple[Any, ...]]:
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise LedgerError.of("the ledger cannot be read", error, self.path) from error
+
+
+def _entry(row: tuple[Any, ...]) -> RunRecord:
+    (job_id, job, state, created, started, ended, closed, attempt, most, code, signal, *rest) = row
+    result, failure, log_path, cancelled, waits_for_attempt = rest
+    ended_how = None
+    if code is not None or signal is not None:
+        ended_how = Exit(code=code, signal=signal)
+    return RunRecord(
+        job_id=job_id,
+        job=job,
+        state=State(state),
+        created_at=created,
+        started_at=started,
+        ended_at=ended,
+        closed=bool(closed),
+        attempt=attempt,
+        max_attempts=most,
+        exit=ended_how,
+        result=result,
+        failure=_failure(failure),
+        log=log_path,
+        cancelled=bool(cancelled),
+        waits_for_attempt=bool(waits_for_attempt),
+    )
+
+
+def _failure(text: str | None) -> Failure | None:
+    if text is None:
+        return None
+    stored = json.loads(text)
+    return Failure(
+        type=stored["type"],
+        message=stored["message"],
+        frames=tuple(stored["frames"]),
+        trace=tuple(stored["trace"]),
+    )
