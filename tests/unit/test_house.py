@@ -1,0 +1,263 @@
+"""The house stays simple to change: sizes, cycles, contracts, and a test file for each module."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import grimp
+import pytest
+from importlinter import cli as import_linter
+
+ROOT = Path(__file__).parent.parent.parent
+PACKAGES = ("devbridge", "runner", "stub_lambda")
+MODULE_LINES = 400
+FUNCTION_LINES = 60
+
+# What is not yet so. A test fails, too, when one of these is no longer needed.
+TOO_LONG: set[str] = {
+    "devbridge/cli/dev.py",
+    "devbridge/daemon/daemon.py",
+    "devbridge/daemon/keeper.py",
+    "devbridge/daemon/reload.py",
+    "devbridge/daemon/supervisor.py",
+    "devbridge/daemon/zygote.py",
+    "devbridge/deploy/stage.py",
+    "devbridge/emulator/embedded.py",
+    "devbridge/runs/codebuild.py",
+    "devbridge/runs/ledger.py",
+    "devbridge/types/probe_script.py",
+}
+TOO_LONG_FUNCTIONS: set[str] = {
+    "devbridge/cli/dev.py: _compose",
+    "devbridge/cloud/failures.py: explain",
+    "devbridge/constructs/code.py: __init__",
+    "devbridge/constructs/job.py: __init__",
+    "devbridge/daemon/daemon.py: __init__",
+    "devbridge/deploy/stage.py: deploy",
+    "devbridge/deploy/synth/jobs.py: _add_project",
+    "devbridge/packing/probe/questions.py: answer",
+}
+IN_CYCLES: set[str] = set()
+WITHOUT_TESTS: set[str] = {
+    "devbridge/cli/broken.py",
+    "devbridge/cli/cancel.py",
+    "devbridge/cli/cloud.py",
+    "devbridge/cli/deploying.py",
+    "devbridge/cli/runs.py",
+    "devbridge/cli/status.py",
+    "devbridge/cli/wait.py",
+    "devbridge/cloud/last.py",
+    "devbridge/constructs/authorizers.py",
+    "devbridge/constructs/container.py",
+    "devbridge/constructs/cors.py",
+    "devbridge/constructs/network.py",
+    "devbridge/daemon/daemon.py",
+    "devbridge/daemon/events.py",
+    "devbridge/daemon/handover.py",
+    "devbridge/daemon/http.py",
+    "devbridge/daemon/jobs.py",
+    "devbridge/daemon/limits.py",
+    "devbridge/daemon/model.py",
+    "devbridge/daemon/narrator.py",
+    "devbridge/daemon/reloading.py",
+    "devbridge/daemon/rerun.py",
+    "devbridge/daemon/signatures.py",
+    "devbridge/daemon/state.py",
+    "devbridge/daemon/weather.py",
+    "devbridge/daemon/zygote.py",
+    "devbridge/definitions.py",
+    "devbridge/deploy/access.py",
+    "devbridge/deploy/buckets.py",
+    "devbridge/deploy/contents.py",
+    "devbridge/deploy/execute.py",
+    "devbridge/deploy/functions.py",
+    "devbridge/deploy/offline.py",
+    "devbridge/deploy/plan_text.py",
+    "devbridge/deploy/references.py",
+    "devbridge/deploy/refusals.py",
+    "devbridge/deploy/secrets.py",
+    "devbridge/deploy/stacks.py",
+    "devbridge/deploy/synth/api.py",
+    "devbridge/deploy/synth/buildspecs.py",
+    "devbridge/deploy/synth/data.py",
+    "devbridge/deploy/synth/functions.py",
+    "devbridge/deploy/synth/jobs.py",
+    "devbridge/deploy/synth/stack.py",
+    "devbridge/deploy/synth/variables.py",
+    "devbridge/emulator/inside/child.py",
+    "devbridge/emulator/inside/codebuild/clients.py",
+    "devbridge/emulator/inside/codebuild/failure.py",
+    "devbridge/emulator/inside/codebuild/records.py",
+    "devbridge/emulator/inside/codebuild/run.py",
+    "devbridge/emulator/inside/codebuild/source.py",
+    "devbridge/emulator/inside/codebuild/variables.py",
+    "devbridge/emulator/inside/corrections/apis.py",
+    "devbridge/emulator/inside/corrections/authorization.py",
+    "devbridge/emulator/inside/corrections/buckets.py",
+    "devbridge/emulator/inside/corrections/durable.py",
+    "devbridge/emulator/inside/corrections/listeners.py",
+    "devbridge/emulator/inside/gate/access.py",
+    "devbridge/emulator/inside/gate/doors.py",
+    "devbridge/emulator/inside/gate/gate.py",
+    "devbridge/emulator/inside/gate/signatures.py",
+    "devbridge/emulator/inside/host.py",
+    "devbridge/emulator/inside/plug.py",
+    "devbridge/emulator/lock.py",
+    "devbridge/emulator/users.py",
+    "devbridge/errors.py",
+    "devbridge/files.py",
+    "devbridge/packing/broken.py",
+    "devbridge/packing/environment.py",
+    "devbridge/packing/probe/conditions.py",
+    "devbridge/packing/probe/distributions.py",
+    "devbridge/packing/probe/places.py",
+    "devbridge/packing/probe/questions.py",
+    "devbridge/packing/probe/reach.py",
+    "devbridge/packing/reached.py",
+    "devbridge/payload/decode.py",
+    "devbridge/protocol/errors.py",
+    "devbridge/protocol/messages.py",
+    "devbridge/runs/base.py",
+    "devbridge/runs/model.py",
+    "devbridge/transport/base.py",
+    "devbridge/transport/mqtt.py",
+    "devbridge/transport/mqtt_sync.py",
+    "devbridge/types/annotations.py",
+    "devbridge/types/files.py",
+    "devbridge/types/probe_script.py",
+    "devbridge/types/resources.py",
+    "devbridge/types/sender_schema.py",
+    "runner/attempt.py",
+    "runner/client.py",
+    "runner/command.py",
+    "runner/context.py",
+    "runner/ending.py",
+    "runner/failure.py",
+    "runner/invocation.py",
+    "runner/limits.py",
+    "runner/lookups.py",
+    "runner/note.py",
+    "runner/preloaded.py",
+    "runner/preloading.py",
+    "runner/process.py",
+    "runner/reads.py",
+    "runner/runtime_api.py",
+    "runner/warm.py",
+    "runner/worker.py",
+    "runner/zygote.py",
+    "stub_lambda/bridge.py",
+    "stub_lambda/environment.py",
+    "stub_lambda/events.py",
+}
+
+FILES = [
+    path.relative_to(ROOT)
+    for package in PACKAGES
+    for path in sorted((ROOT / package).rglob("*.py"))
+    if "templates" not in path.parts
+]
+
+
+@cache
+def imports() -> grimp.ImportGraph:
+    """Who imports whom; what is imported for type checkers only, too."""
+    return grimp.build_graph(*PACKAGES, cache_dir=None, include_external_packages=True)
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse((ROOT / path).read_text("utf-8"))
+
+
+def test_no_module_is_longer_than_a_head_can_hold() -> None:
+    lines = {str(path): (ROOT / path).read_text("utf-8").count("\n") for path in FILES}
+    assert {path for path, number in lines.items() if number > MODULE_LINES} == TOO_LONG
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    long = {
+        f"{path}: {node.name}"
+        for path in FILES
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if (node.end_lineno or 0) - node.lineno >= FUNCTION_LINES
+    }
+    assert long == TOO_LONG_FUNCTIONS
+
+
+def edges(graph: grimp.ImportGraph) -> Iterator[tuple[str, str]]:
+    for module in graph.modules:
+        for imported in graph.find_modules_directly_imported_by(module):
+            if imported != module:
+                yield module, imported
+
+
+def cycles(graph: grimp.ImportGraph) -> set[str]:
+    """The imports of our own modules that lead back to where they are."""
+    return {
+        f"{module} -> {imported}"
+        for module, imported in edges(graph)
+        if imported.startswith(PACKAGES)
+        if graph.find_shortest_chain(importer=imported, imported=module)
+    }
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    assert cycles(imports()) == IN_CYCLES
+
+
+def test_no_room_imports_itself_by_way_of_others() -> None:
+    graph = grimp.build_graph(*PACKAGES, cache_dir=None)
+    for constructs in graph.find_modules_directly_imported_by("devbridge"):
+        graph.remove_import(importer="devbridge", imported=constructs)  # they are for users
+    for room in {module for module in graph.modules if module.count(".") == 1}:
+        if graph.find_descendants(room):
+            graph.squash_module(room)
+    assert cycles(graph) == IN_CYCLES
+
+
+def test_the_contracts_between_rooms_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    """They stand in pyproject.toml."""
+    code = import_linter.lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
+    assert code == import_linter.EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+def test_the_runner_takes_nothing_but_the_standard_library() -> None:
+    """It runs in the user's own interpreter, and in containers where nothing is installed."""
+    taken = {
+        imported.partition(".")[0]
+        for module, imported in edges(imports())
+        if module.partition(".")[0] == "runner"
+    }
+    assert taken - sys.stdlib_module_names == {"runner"}
+
+
+def test_what_runs_inside_the_embedded_cloud_has_no_devbridge() -> None:
+    inside = "devbridge.emulator.inside"
+    taken = {
+        imported
+        for module, imported in edges(imports())
+        if module.startswith(inside) and imported.partition(".")[0] in PACKAGES
+    }
+    assert {imported for imported in taken if not imported.startswith(inside)} == set()
+
+
+def has_tests(path: Path) -> bool:
+    place = path.relative_to("devbridge") if path.parts[0] == "devbridge" else path
+    name = place.with_name(f"test_{place.name}")
+    return any((ROOT / "tests" / kind / name).exists() for kind in ("unit", "integration"))
+
+
+def test_each_module_has_a_test_file_of_its_name() -> None:
+    """In tests/unit, or in tests/integration where it only shows in the real thing."""
+
+    modules = [path for path in FILES if path.name not in ("__init__.py", "__main__.py")]
+    assert {str(path) for path in modules if not has_tests(path)} == WITHOUT_TESTS
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.name == "__init__.py"], ids=str)
+def test_each_room_says_what_it_is_for(path: Path) -> None:
+    assert len((ast.get_docstring(parsed(path)) or "").split()) >= 8
