@@ -252,8 +252,15 @@ def stub_asset() -> Asset:
     """The zip of the stub: the same for every app, stage and job; packed once per process."""
     sources, names = reached.slice_of(STUB)
     found = environment.own(names)
-    others = {arc: path for d in found for arc, path in d.files if path.suffix == ".py"}
+    others = {arc: path for d in found for arc, path in d.files if _in_stub(arc)}
     return Asset.of("the stubs", make_zip({**others, **sources}))
+
+
+def _in_stub(name: str) -> bool:
+    """Of `websockets`, the protocol without I/O is needed: not its clients and servers."""
+    folder = name.rpartition("/")[0]
+    used = not folder.startswith("websockets/") or folder == "websockets/extensions"
+    return used and name.endswith(".py")
 
 
 @functools.cache

@@ -1,6 +1,6 @@
 """One MQTT 5 connection over WebSocket, without I/O: bytes in, bytes and events out.
 
-paho-mqtt speaks MQTT here, `websocket` frames it, and whoever owns the socket (asynchronous in
+paho-mqtt speaks MQTT here, `websocket` carries it, and whoever owns the socket (asynchronous in
 `mqtt`, synchronous in `mqtt_sync`) moves the bytes. paho sees a socket that lives in memory, so
 there is no thread and no second event loop between the network and the daemon.
 """
@@ -18,9 +18,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from devbridge.errors import BridgeError, BrokerRefused, BrokerUnreachable
-from devbridge.transport import websocket
 from devbridge.transport.base import Connected, Disconnected, Will
-from devbridge.transport.websocket import Decoder, Handshake, HandshakeRefused, WebSocketError
+from devbridge.transport.websocket import HandshakeRefused, WebSocket, WebSocketError
 
 RECEIVE_MAXIMUM: Final = 100
 """Messages that the broker may send before it wants an acknowledgement; AWS IoT's own limit."""
@@ -37,8 +36,8 @@ _CREDENTIALS_REMEDY: Final = (
 class _MemorySocket:
     """What paho takes for its socket."""
 
-    def __init__(self) -> None:
-        self.sent: list[bytes] = []
+    def __init__(self, send: Callable[[bytes | bytearray], None]) -> None:
+        self._send = send
         self._data = b""
         self._position = 0
 
@@ -58,7 +57,7 @@ class _MemorySocket:
         return self._data[start : self._position]
 
     def send(self, data: bytes | bytearray) -> int:
-        self.sent.append(websocket.frame(websocket.BINARY, data))
+        self._send(data)
         return len(data)
 
     def close(self) -> None: ...
@@ -138,11 +137,11 @@ class Link:
         self._on_delivery = on_delivery
         self._on_acknowledged = on_acknowledged
         self._on_change = on_change
-        self._handshake: Handshake | None = Handshake(options.host, options.path)
-        self._decoder = Decoder()
+        self._websocket = WebSocket(options.host, options.path)
+        self._asked = False
         self._accepted = False
         self._session_present = False
-        self._socket = _MemorySocket()
+        self._socket = _MemorySocket(self._websocket.send)
         self._client = client = _Paho(self._socket, options.client_id, on_pong)
         client.on_connect = self._connack
         client.on_subscribe = self._suback
@@ -160,30 +159,24 @@ class Link:
 
     def start(self) -> None:
         """The socket is open: begin."""
-        assert self._handshake is not None  # noqa: S101
-        self._write(self._handshake.request)
+        self._flush()
 
     def feed(self, data: bytes) -> None:
         """Bytes have come."""
         try:
-            if self._handshake is not None:
-                rest = self._handshake.feed(data)
-                if rest is None:
-                    return
-                self._handshake = None
+            pieces = self._websocket.feed(data)
+            if self._websocket.upgraded and not self._asked:
+                self._asked = True
                 self._connect()
-                data = rest
-            for opcode, payload in self._decoder.feed(data):
-                if opcode in (websocket.BINARY, websocket.CONTINUATION):
-                    self._socket.push(payload)
-                elif opcode == websocket.PING:
-                    self._socket.sent.append(websocket.frame(websocket.PONG, payload))
-                elif opcode == websocket.CLOSE:
-                    self._read()
-                    self.closed_by_broker()
+            for piece in pieces:
+                self._socket.push(piece)
+            if self._websocket.close_code is not None:
+                self._read()
+                self.closed_by_broker()
         except HandshakeRefused as error:
             self._handshake_refused(error)
         except WebSocketError as error:
+            self._flush()  # it says why, too, before the socket is closed
             self.end(str(error))
         self._read()
 
@@ -193,18 +186,24 @@ class Link:
 
     def closed_by_broker(self) -> None:
         """The broker has closed the socket, in good order."""
+        try:
+            self._websocket.end()
+        except HandshakeRefused as error:
+            self._handshake_refused(error)
+        except WebSocketError:
+            pass  # of an answer that was cut, or none, that is all there is to say
         self._end(Disconnected("the broker closed the connection", orderly=True))
 
     def ping(self) -> None:
         """Ask for a sign of life: `on_pong` is called when it comes. Beside paho's own pings,
         which only come after the keep-alive time."""
         if self.open:
-            self._socket.sent.append(websocket.frame(websocket.BINARY, _PINGREQ))
+            self._websocket.send(_PINGREQ)
             self._flush()
 
     def tick(self) -> None:
         """Time has passed: keep the connection alive. Call it every few seconds."""
-        if self.ended is None and self._handshake is None:
+        if self.ended is None and self._asked:
             self._client.loop_misc()
             self._flush()
 
@@ -232,10 +231,10 @@ class Link:
 
     def goodbye(self) -> None:
         """Disconnect in good order: the broker publishes no will."""
-        if self.ended is None and self._handshake is None:
+        if self.ended is None and self._asked:
             self._client.on_disconnect = None
             self._client.disconnect()
-            self._socket.sent.append(websocket.frame(websocket.CLOSE, b"\x03\xe8"))
+            self._websocket.close()
             self._flush()
         self.end("closed")
 
@@ -259,10 +258,7 @@ class Link:
         self._flush()
 
     def _flush(self) -> None:
-        sent = self._socket.sent
-        if sent:
-            data = sent[0] if len(sent) == 1 else b"".join(sent)
-            sent.clear()
+        if data := self._websocket.take():
             self._write(data)
 
     def _fail(self, failure: BridgeError) -> None:

@@ -16,7 +16,7 @@ import socket
 import struct
 from typing import Final
 
-from devbridge.transport import websocket
+from websockets.frames import Opcode
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -135,7 +135,7 @@ async def _unframed(source: asyncio.StreamReader) -> bytes:
             (size,) = struct.unpack("!Q", await source.readexactly(8))
         mask = await source.readexactly(4)
         data = await source.readexactly(size)
-        if first & 0x0F == websocket.CLOSE:
+        if first & 0x0F == Opcode.CLOSE:
             return b""
         if size:
             key = (mask * (size // 4 + 1))[:size]
@@ -144,7 +144,7 @@ async def _unframed(source: asyncio.StreamReader) -> bytes:
 
 
 def _framed(data: bytes) -> bytes:
-    first = 0x80 | websocket.BINARY
+    first = 0x80 | Opcode.BINARY
     if len(data) > 125:
         return struct.pack("!BBH", first, 126, len(data)) + data
     return struct.pack("!BB", first, len(data)) + data

@@ -82,7 +82,7 @@ def test_a_result_that_lambda_does_not_return_is_refused() -> None:
         handler._reply(reply)
 
 
-def test_it_imports_nothing_but_the_standard_library_paho_and_its_own_rooms() -> None:
+def test_it_imports_nothing_but_the_standard_library_its_two_protocols_and_its_own_rooms() -> None:
     code = (
         "import sys; before = set(sys.modules); import stub_lambda.handler\n"
         "for name in set(sys.modules) - before: print(name)"
@@ -93,6 +93,7 @@ def test_it_imports_nothing_but_the_standard_library_paho_and_its_own_rooms() ->
         "devbridge",
         "paho",
         "stub_lambda",
+        "websockets",
     }
     ours = {".".join(name.split(".")[:2]) for name in loaded if name.startswith("devbridge.")}
     assert ours == {"devbridge.errors", "devbridge.protocol", "devbridge.transport"}

@@ -86,7 +86,14 @@ class Peer:
         key = request.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0]
         guid = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
         accept = base64.b64encode(hashlib.sha1(key + guid).digest())  # noqa: S324
-        self.link.feed(b"HTTP/1.1 101 Ok\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+        lines = (
+            b"HTTP/1.1 101 Ok",
+            b"Upgrade: websocket",
+            b"Connection: Upgrade",
+            b"Sec-WebSocket-Protocol: mqtt",
+            b"Sec-WebSocket-Accept: " + accept,
+        )
+        self.link.feed(b"\r\n".join(lines) + b"\r\n\r\n")
         return self.take()
 
     def says(self, *packets: bytes) -> None:
