@@ -15,7 +15,7 @@ from devbridge.cli.deploying import job_types, say_progress
 
 if TYPE_CHECKING:
     from devbridge.config import Config
-    from devbridge.deploy import Mode
+    from devbridge.names import Mode
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _MAKES: Final[Mapping[str, str]] = {"dev": "dev", "deployed": "deploy"}

@@ -6,27 +6,20 @@ for with the others; `devbridge.deploy.remove` takes it away.
 
 from __future__ import annotations
 
-from devbridge.deploy.access import Access, OnProgress, Progress
-from devbridge.deploy.stage import (
-    Deployed,
+from devbridge.deploy.access import Progress
+from devbridge.deploy.assets import lacking
+from devbridge.deploy.deployed import (
     check_naming,
-    deploy,
-    diff,
-    environment,
-    lacking,
     outputs,
     require_naming,
     stack_values,
     stage_mode,
-    synthesize,
 )
-from devbridge.names import Mode
+from devbridge.deploy.specs import environment
+from devbridge.deploy.stage import Deployed, deploy, diff, synthesize
 
 __all__ = [
-    "Access",
     "Deployed",
-    "Mode",
-    "OnProgress",
     "Progress",
     "check_naming",
     "deploy",

@@ -15,8 +15,8 @@ from typing import Any, Final, NoReturn
 from devbridge import names
 from devbridge.constructs import App, Function, Job
 from devbridge.deploy.access import Access
-from devbridge.deploy.package import is_tls
-from devbridge.deploy.synth import Assets, Settings, Template, synth
+from devbridge.deploy.settings import settings_of
+from devbridge.deploy.synth import Assets, Template, synth
 from devbridge.errors import DevbridgeError, InvalidValue
 from devbridge.packing.container import image_uri
 from devbridge.packing.zips import Asset
@@ -81,15 +81,7 @@ def template_only(
     """
     names.stack(app.name, stage)
     jobs = app.of_type(Job)
-    settings = Settings(
-        stage=stage,
-        principal_arn=cloud.principal_arn,
-        iot_host=cloud.iot_endpoint().host,
-        python=python,
-        mode=mode,
-        offline=offline,
-        tls=is_tls(cloud.endpoint_url),
-    )
+    settings = settings_of(cloud, stage=stage, mode=mode, python=python, offline=offline)
     assets = Assets(
         bucket=names.asset_bucket(cloud.account, cloud.region),
         stub=_key("the stubs"),

@@ -13,8 +13,9 @@ import pytest
 from devbridge import deploy as deployment
 from devbridge import names
 from devbridge.cloud.session import Cloud
-from devbridge.deploy import Deployed, Mode, Progress, secrets
+from devbridge.deploy import Deployed, Progress, secrets
 from devbridge.deploy.remove import remove
+from devbridge.names import Mode
 from tests.apps import EVERYTHING, IMPORTS, KEY, load
 
 Look = Callable[[Cloud], Any]

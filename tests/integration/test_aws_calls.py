@@ -33,10 +33,11 @@ from devbridge.cloud.session import Clients, Cloud, connect
 from devbridge.config import Config
 from devbridge.constructs import App, Job
 from devbridge.daemon.credentials import RoleCredentials
-from devbridge.deploy import Mode, compare, package, secrets
+from devbridge.deploy import compare, package, secrets
 from devbridge.deploy.principal import trusted_principal
 from devbridge.deploy.remove import remove
 from devbridge.deploy.validation import failed_validations
+from devbridge.names import Mode
 from devbridge.packing.container import build_image, delete_repository
 from devbridge.protocol.codec import job_id as key_id
 from devbridge.runs.codebuild import Builds

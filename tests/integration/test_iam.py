@@ -18,9 +18,10 @@ from devbridge import deploy as deployment
 from devbridge import names
 from devbridge.cloud.session import Cloud, connect
 from devbridge.config import Config
-from devbridge.deploy import Mode, secrets
+from devbridge.deploy import secrets
 from devbridge.deploy.remove import remove
 from devbridge.emulator.embedded import Running
+from devbridge.names import Mode
 from tests.apps import IMPORTS, load
 from tests.clients import reset
 from tests.integration.test_any_app_deploys import fast

@@ -13,6 +13,7 @@ from moto import mock_aws
 from devbridge.constructs import Api, App, Job, Table
 from devbridge.constructs.app import loading
 from devbridge.transport.base import Endpoint
+from tests.unit.deploy.cloudformation import Script
 
 ACCOUNT = "123456789012"
 
@@ -49,6 +50,15 @@ def aws() -> Iterator[FakeCloud]:
     """An empty account of moto's."""
     with mock_aws():
         yield FakeCloud()
+
+
+@pytest.fixture
+def script(aws: FakeCloud) -> Iterator[Script]:
+    """What CloudFormation will be asked; all of it must be."""
+    script = Script(aws.client("cloudformation"))
+    with script.stub:
+        yield script
+    script.stub.assert_no_pending_responses()
 
 
 @pytest.fixture

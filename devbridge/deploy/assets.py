@@ -1,0 +1,160 @@
+"""Assets: the zips and images that an app's code becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from devbridge import names
+from devbridge.constructs import App, Function, Job
+from devbridge.deploy.access import Access, OnProgress, Progress
+from devbridge.deploy.functions import Broken, Kept, pack_functions
+from devbridge.deploy.settings import version_of
+from devbridge.deploy.synth import Assets, Settings, has_invoker, has_project
+from devbridge.folders import STATE_DIR, cache_dir
+from devbridge.packing.container import build_image, image_uri
+from devbridge.packing.imported import live
+from devbridge.packing.python import Builder, JobAssets, invoker_asset, stub_asset
+from devbridge.packing.zips import Asset
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """What a deployment would deploy."""
+
+    assets: Assets
+    """What the template refers to. Only code that stays as it is deployed has a version as yet."""
+    zips: list[Asset]
+    images: list[Job]
+    """The jobs whose images must be there."""
+    files: frozenset[Path]
+    """Those that its functions are made of, without what is installed."""
+
+    def pinned(self, versions: Mapping[str, str]) -> Assets:
+        """What the template refers to, in these S3 versions, by key."""
+        return replace(self.assets, versions={**self.assets.versions, **versions})
+
+
+def pack(
+    app: App,
+    cloud: Access,
+    settings: Settings,
+    python: Path,
+    schemas: Mapping[str, Any],
+    on_progress: OnProgress,
+    broken: Broken | None = None,
+) -> Packed:
+    """Pack the app's code. What the deployed code may lack is told as warnings.
+
+    Args:
+        python: the app's interpreter, whose packages are packed.
+        schemas: JSON Schemas of the jobs' payloads, by the job's name.
+        broken: see `pack_functions`.
+
+    Raises:
+        BuildError, HandlerNotFound: code cannot be packed.
+    """
+    builder = _builder(app, cloud, python, settings.python, schemas)
+    jobs = app.of_type(Job)
+    in_cloud = [job for job in jobs if has_project(job, settings)]
+    for job in in_cloud:
+        if missing := app.missing.get(str(job.handler)):
+            raise missing
+    there = [each for each in app.of_type(Function) if str(each.handler) not in app.missing]
+    zipped = [job for job in in_cloud if not job.container]
+    builder.analyse([*there, *zipped])
+    functions, kept = pack_functions(app, cloud, settings.stage, builder, broken)
+    invoked = [has_invoker(job, settings) for job in jobs]
+    zips = _Zips(
+        stub=None if all(invoked) else stub_asset(),
+        invoker=invoker_asset() if any(invoked) else None,
+        functions=functions,
+        jobs={job.name: builder.job_assets(job) for job in zipped},
+    )
+    for text in builder.warnings:
+        on_progress(Progress("warning", text))
+    images = [job for job in in_cloud if job.container]
+    return Packed(
+        replace(
+            zips.named(app.name, names.asset_bucket(cloud.account, cloud.region), kept),
+            images={job.name: image_uri(job, cloud, settings.stage) for job in images},
+        ),
+        list(zips),
+        images,
+        frozenset(file for each in there for file in builder.app_files(each)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Zips:
+    """The zips of a deployment by what they are for."""
+
+    stub: Asset | None
+    invoker: Asset | None
+    functions: Mapping[str, Asset]
+    """By the construct's name."""
+    jobs: Mapping[str, JobAssets]
+
+    def __iter__(self) -> Iterator[Asset]:
+        jobs = (asset for job in self.jobs.values() for asset in (job.packages, job.code))
+        every = (self.stub, self.invoker, *self.functions.values(), *jobs)
+        return (asset for asset in every if asset)
+
+    def named(self, app: str, bucket: str, kept: Kept) -> Assets:
+        """Where the template finds them."""
+
+        def key(asset: Asset | None) -> str:
+            return names.asset(app, asset.key) if asset else ""
+
+        return Assets(
+            bucket=bucket,
+            stub=key(self.stub),
+            invoker=key(self.invoker),
+            functions={**kept.keys, **{name: key(each) for name, each in self.functions.items()}},
+            jobs={name: key(made.code) for name, made in self.jobs.items()},
+            packages={n: key(made.packages) for n, made in self.jobs.items() if made.packages},
+            versions=kept.versions,
+        )
+
+
+def _builder(
+    app: App, cloud: Access, python: Path, version: str, schemas: Mapping[str, Any]
+) -> Builder:
+    local = cloud.endpoint_url is not None
+    imported = live(app.root / STATE_DIR, app.root)
+    return Builder(python, version, cache(), local=local, schemas=schemas, live=imported)
+
+
+def lacking(app: App, cloud: Access, python: Path, jobs: Iterable[str]) -> list[str]:
+    """What live runs of these jobs have imported, and deployed ones would not have, in words.
+
+    Raises:
+        BuildError: it cannot be told what would be packed.
+    """
+    builder = _builder(app, cloud, python, version_of(python), {})
+    for job in app.of_type(Job):
+        if job.name in set(jobs) and not job.container:
+            builder.compare(job)
+    return [text for text in builder.warnings if "live runs have imported" in text]
+
+
+def build_images(cloud: Access, jobs: Sequence[Job], stage: str, on_progress: OnProgress) -> None:
+    """Build and push the images of container jobs; the embedded cloud needs none.
+
+    Raises:
+        BuildError: an image cannot be built or pushed.
+    """
+    for job in jobs:
+        if cloud.endpoint_url is None:
+            build_image(job, cloud, lambda text: on_progress(Progress("build", text)), stage=stage)
+        else:
+            on_progress(
+                Progress("build", f"{job}: no image, the embedded cloud runs no containers")
+            )
+
+
+def cache() -> Path:
+    """The folder that keeps what was packed, resolved and installed."""
+    return cache_dir() / "build"

@@ -1,0 +1,74 @@
+"""Specs: what the daemon must know of the jobs it runs, and the variables that binding gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from devbridge import names
+from devbridge.constructs import App, Bindable, Job
+from devbridge.deploy.access import Access
+from devbridge.deploy.assets import cache
+from devbridge.deploy.synth import Settings, bound_variables, job_variables
+from devbridge.packing.pip import installed_path
+from devbridge.runs.model import JobSpec
+
+
+def job_specs(
+    app: App, cloud: Access, settings: Settings, values: Mapping[str, str], python: Path
+) -> list[JobSpec]:
+    """The jobs that run on the laptop: none on a deployed stage.
+
+    Args:
+        values: outputs of the stage's stack: `stack_values`.
+        python: the app's interpreter, for what `install` names.
+    """
+    return [
+        _spec(job, cloud, settings, values, python)
+        for job in app.of_type(Job)
+        if settings.mode == "dev" and job.live
+    ]
+
+
+def _spec(
+    job: Job, cloud: Access, settings: Settings, values: Mapping[str, str], python: Path
+) -> JobSpec:
+    stage = settings.stage
+    environment = {
+        **job_variables(job, stage),
+        **job.environment,
+        **_bound(job.bind, stage, values),
+    }
+    if job.install:
+        folder = installed_path(job.install, python, cache(), version=settings.python)
+        environment["DEVBRIDGE_PATH"] = str(folder)
+    role_arn = values[names.output(job, "Role")]
+    partition, place = role_arn.split(":")[1], f"{cloud.region}:{cloud.account}"
+    return JobSpec(
+        name=job.name,
+        handler=str(job.handler or ""),
+        timeout=job.timeout.total_seconds(),
+        memory_mb=job.memory_mb,
+        role_arn=role_arn,
+        environment=environment,
+        shell=job.app.shell,
+        project_arn=f"arn:{partition}:codebuild:{place}:project/{names.project(job, stage)}",
+        max_attempts=job.retries + 1,
+        retry_delay=job.retry_delay.total_seconds(),
+        concurrency=job.concurrency,
+        command=tuple(job.container.cmd) if job.container else (),
+        command_dir=job.container.directory if job.container else "",
+    )
+
+
+def environment(app: App, stage: str, outputs: Mapping[str, str]) -> dict[str, str]:
+    """The variables that binding everything in the app gives.
+
+    Args:
+        outputs: of the stack: `stack_values`.
+    """
+    return _bound((c for c in app.constructs if isinstance(c, Bindable)), stage, outputs)
+
+
+def _bound(bind: Iterable[Bindable], stage: str, values: Mapping[str, str]) -> dict[str, str]:
+    return bound_variables(bind, stage, lambda target, what: values[names.output(target, what)])

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from botocore.stub import Stubber
+
+from devbridge import deploy as deployment
+from devbridge import names
+from devbridge.errors import DeployError, NotDeployed
+from tests.unit.deploy.cloudformation import stack
+from tests.unit.deploy.conftest import FakeCloud
+
+
+@pytest.fixture
+def cloudformation(aws: FakeCloud) -> Iterator[Stubber]:
+    with Stubber(aws.client("cloudformation")) as stub:
+        yield stub
+
+
+def outputs(**values: str) -> list[dict[str, str]]:
+    return [{"OutputKey": key, "OutputValue": value} for key, value in values.items()]
+
+
+def test_outputs_have_the_urls_first_and_hide_the_hash(
+    aws: FakeCloud, cloudformation: Stubber
+) -> None:
+    own = {names.TEMPLATE_HASH: "h", names.MODE: "dev", names.BIND_ROLE: "arn:r"}
+    given = outputs(ATable="t", ApiUrl="https://x", **own)
+    cloudformation.add_response("describe_stacks", {"Stacks": [stack(Outputs=given)]})
+    found = deployment.outputs(aws, "demo", "dev")
+    assert list(found.items()) == [("ApiUrl", "https://x"), ("ATable", "t")]
+
+
+def test_a_url_of_the_embedded_cloud_has_its_port_of_today(
+    aws: FakeCloud, cloudformation: Stubber
+) -> None:
+    given = outputs(
+        ApiUrl="http://a1.execute-api.localhost:4000",
+        WorkQueue="http://localhost:4000/000000000000/work",
+        NewsTopic="arn:aws:sns:us-east-1:000000000000:news",
+        OtherUrl="http://example.com/x",
+    )
+    cloudformation.add_response("describe_stacks", {"Stacks": [stack(Outputs=given)]})
+    aws.endpoint_url = "http://127.0.0.1:5000"
+    found = deployment.outputs(aws, "demo", "dev")
+    assert found == {
+        "ApiUrl": "http://a1.execute-api.localhost:5000",
+        "WorkQueue": "http://localhost:5000/000000000000/work",
+        "NewsTopic": "arn:aws:sns:us-east-1:000000000000:news",
+        "OtherUrl": "http://example.com/x",
+    }
+
+
+@pytest.mark.parametrize(
+    ("found", "mode"),
+    [
+        ({names.MODE: "deployed"}, "deployed"),
+        ({names.MODE: "dev"}, "dev"),
+        ({names.TEMPLATE_HASH: "of an earlier version"}, "dev"),
+    ],
+)
+def test_a_stage_says_what_it_is(
+    found: dict[str, str], mode: str, aws: FakeCloud, cloudformation: Stubber
+) -> None:
+    cloudformation.add_response("describe_stacks", {"Stacks": [stack(Outputs=outputs(**found))]})
+    assert deployment.stage_mode(aws, "demo", "dev") == mode
+
+
+def test_a_stage_that_is_not_there_has_no_mode(aws: FakeCloud, cloudformation: Stubber) -> None:
+    for _ in ("its name", "the one that an older devbridge gave it"):
+        cloudformation.add_client_error("describe_stacks", "ValidationError", "... does not exist")
+    assert deployment.stage_mode(aws, "demo", "dev") is None
+    for status in ("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"):
+        half = stack(StackStatus=status)
+        cloudformation.add_response("describe_stacks", {"Stacks": [half]})
+        assert deployment.stage_mode(aws, "demo", "dev") is None
+
+
+def test_a_stage_that_is_not_there_says_what_to_do(aws: FakeCloud, cloudformation: Stubber) -> None:
+    for _ in ("its name", "the one that an older devbridge gave it"):
+        cloudformation.add_client_error("describe_stacks", "ValidationError", "... does not exist")
+    with pytest.raises(NotDeployed, match="devbridge dev"):
+        deployment.outputs(aws, "demo", "dev")
+
+
+def test_what_aws_refuses_names_the_call_and_who_asked(
+    aws: FakeCloud, cloudformation: Stubber
+) -> None:
+    cloudformation.add_client_error("describe_stacks", "AccessDenied", "not authorized")
+    with pytest.raises(DeployError) as caught:
+        deployment.outputs(aws, "demo", "dev")
+    assert "AWS refuses DescribeStacks: not authorized" in str(caught.value)
+    assert "user/ann, region eu-west-1" in str(caught.value)
