@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import hmac
 import json
 import os
 import re
@@ -20,11 +19,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from runner.sigv4 import ALGORITHM, Signer
+
 TRIES = 5
 TIMEOUT = 60.0
 """Seconds that a connection may be silent."""
 _CONTAINER = "http://169.254.170.2"
-_ALGORITHM = "AWS4-HMAC-SHA256"
 _CODE = re.compile(r"<Code>([^<]*)</Code>.*?<Message>([^<]*)</Message>", re.DOTALL)
 _VIA_PROXY = urllib.request.build_opener()
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -220,10 +220,9 @@ def sign(
         headers: all are signed; their names are in lower case.
         now: seconds since the epoch.
     """
-    parts, moment = urlsplit(url), time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+    parts, signer = urlsplit(url), Signer.at(now, region, service)
     digest = hashlib.sha256(body).hexdigest()
-    scope = f"{moment[:8]}/{region}/{service}/aws4_request"
-    all_headers = {**headers, "host": parts.netloc, "x-amz-date": moment}
+    all_headers = {**headers, "host": parts.netloc, "x-amz-date": signer.moment}
     if service == "s3":
         all_headers["x-amz-content-sha256"] = digest
     if who.token:
@@ -231,13 +230,8 @@ def sign(
     names = sorted(all_headers)
     lines = "".join(f"{name}:{all_headers[name].strip()}\n" for name in names)
     request = f"{method}\n{parts.path or '/'}\n\n{lines}\n{';'.join(names)}\n{digest}"
-    hashed = hashlib.sha256(request.encode()).hexdigest()
-    key = b"AWS4" + who.secret_key.encode()
-    for part in scope.split("/"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    to_sign = f"{_ALGORITHM}\n{moment}\n{scope}\n{hashed}"
     all_headers["authorization"] = (
-        f"{_ALGORITHM} Credential={who.access_key}/{scope}, SignedHeaders={';'.join(names)},"
-        f" Signature={hmac.digest(key, to_sign.encode(), 'sha256').hex()}"
+        f"{ALGORITHM} Credential={who.access_key}/{signer.scope}, SignedHeaders={';'.join(names)},"
+        f" Signature={signer.sign(who.secret_key, request)}"
     )
     return all_headers

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
-import time
 from typing import Final
 from urllib.parse import quote
 
 from devbridge.transport.base import AwsCredentials, Endpoint
+from runner.sigv4 import ALGORITHM, Signer
 
 PATH: Final = "/mqtt"
 VALID: Final = 300
 """Seconds for which a signed path may be used to connect."""
 _SERVICE: Final = "iotdevicegateway"
-_ALGORITHM: Final = "AWS4-HMAC-SHA256"
 _EMPTY_HASH: Final = hashlib.sha256(b"").hexdigest()
 
 
@@ -26,26 +24,19 @@ def signed_path(
 
     AWS IoT wants the session token outside of the signature, appended after it.
     """
-    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-    scope = f"{moment[:8]}/{endpoint.region}/{_SERVICE}/aws4_request"
+    signer = Signer.at(now, endpoint.region, _SERVICE)
     query = "&".join(
         f"{name}={quote(value, safe='')}"
         for name, value in (
-            ("X-Amz-Algorithm", _ALGORITHM),
-            ("X-Amz-Credential", f"{credentials.access_key}/{scope}"),
-            ("X-Amz-Date", moment),
+            ("X-Amz-Algorithm", ALGORITHM),
+            ("X-Amz-Credential", f"{credentials.access_key}/{signer.scope}"),
+            ("X-Amz-Date", signer.moment),
             ("X-Amz-Expires", str(VALID)),
             ("X-Amz-SignedHeaders", "host"),
         )
     )
     request = f"GET\n{PATH}\n{query}\nhost:{endpoint.host}\n\nhost\n{_EMPTY_HASH}"
-    to_sign = "\n".join(
-        (_ALGORITHM, moment, scope, hashlib.sha256(request.encode()).hexdigest())
-    ).encode()
-    key = b"AWS4" + credentials.secret_key.encode()
-    for part in scope.split("/"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    signature = hmac.digest(key, to_sign, "sha256").hex()
+    signature = signer.sign(credentials.secret_key, request)
     path = f"{PATH}?{query}&X-Amz-Signature={signature}"
     if credentials.token:
         path += f"&X-Amz-Security-Token={quote(credentials.token, safe='')}"

@@ -181,6 +181,7 @@ def test_the_stubs_zip_is_small_and_imports_alone(tmp_path: Path) -> None:
         "__init__.py",
         "concurrency.py",
         "outcome.py",
+        "sigv4.py",
     }
     archive.extractall(tmp_path)
     import_alone(tmp_path, "stub_lambda.handler")

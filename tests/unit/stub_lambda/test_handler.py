@@ -92,9 +92,11 @@ def test_it_imports_nothing_but_the_standard_library_its_two_protocols_and_its_o
     assert {name.split(".")[0] for name in loaded} - sys.stdlib_module_names == {
         "devbridge",
         "paho",
+        "runner",
         "stub_lambda",
         "websockets",
     }
+    assert {name for name in loaded if name.startswith("runner.")} == {"runner.sigv4"}
     ours = {".".join(name.split(".")[:2]) for name in loaded if name.startswith("devbridge.")}
     assert ours == {"devbridge.errors", "devbridge.protocol", "devbridge.transport"}
     assert "asyncio" not in loaded
