@@ -13,7 +13,8 @@ from botocore.loaders import Loader
 
 from devbridge.cloud.session import Cloud, connect
 from devbridge.config import Config
-from devbridge.emulator.embedded import Running, embedded_cloud
+from devbridge.emulator.embedded import embedded_cloud
+from devbridge.emulator.state import Running
 from tests.clients import reset
 
 

@@ -80,7 +80,7 @@ Examples:
 @app_options
 def status(config: Config, *, json_: bool) -> None:
     """Say whether the embedded cloud runs, and where; exit code 6 when it does not."""
-    from devbridge.emulator.embedded import attach
+    from devbridge.emulator.state import attach
     from devbridge.emulator.users import users_of
 
     running = attach(config)
@@ -169,7 +169,7 @@ def _variables(config: Config) -> dict[str, str]:
     """
     from devbridge.cloud import keys
     from devbridge.cloud.session import LOCAL_REGION
-    from devbridge.emulator.embedded import attach
+    from devbridge.emulator.state import attach
     from devbridge.environment import isolated
 
     running = attach(config)

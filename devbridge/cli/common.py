@@ -206,7 +206,8 @@ def _command() -> str:
 @contextlib.contextmanager
 def _endpoint(config: Config, *, start: bool) -> Iterator[str | None]:
     from devbridge.cloud.last import was_local
-    from devbridge.emulator.embedded import attach, embedded_cloud
+    from devbridge.emulator.embedded import embedded_cloud
+    from devbridge.emulator.state import attach
 
     embedded = config.endpoint is None and (config.local or config.profile is None)
     running = attach(config) if embedded else None

@@ -142,7 +142,7 @@ def dev(config: Config, *, yes: bool) -> None:
 
 
 def _say_if_the_cloud_stays(config: Config) -> None:
-    from devbridge.emulator.embedded import attach
+    from devbridge.emulator.state import attach
 
     if (running := attach(config)) and running.detached:
         _say(CLOUD_STAYS)

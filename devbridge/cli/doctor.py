@@ -245,7 +245,7 @@ def _examine_python(config: Config) -> Iterator[Check]:
 
 def _examine_cloud(config: Config) -> Iterator[Check]:
     from devbridge.cloud.session import connect
-    from devbridge.emulator.embedded import attach
+    from devbridge.emulator.state import attach
 
     endpoint = config.endpoint
     if config.local and endpoint is None:

@@ -17,7 +17,8 @@ from typing import Final, Self
 
 from devbridge.folders import private_file
 
-_FILE: Final = "users"
+FILE: Final = "users"
+"""In the cloud's folder: what users lock."""
 _NAMED: Final = "user-"
 
 
@@ -83,7 +84,7 @@ def unused(cloud_dir: Path) -> int | None:
 
 
 def _locked(cloud_dir: Path, kind: int) -> int | None:
-    fd = os.open(cloud_dir / _FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fd = os.open(cloud_dir / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except BlockingIOError:

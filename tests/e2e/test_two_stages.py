@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from devbridge.config import Config
-from devbridge.emulator.embedded import attach, healthy
+from devbridge.emulator.state import attach, healthy
 from devbridge.errors import EXIT_BUILD, EXIT_CLOUD
 from tests.e2e.dev_process import DevProcess, run
 from tests.waiting import eventually

@@ -16,7 +16,7 @@ from devbridge.cloud.session import Cloud
 from devbridge.config import Config
 from devbridge.constructs.load import load_app
 from devbridge.deploy import deploy
-from devbridge.emulator.embedded import Running, attach
+from devbridge.emulator.state import Running, attach
 from devbridge.runs.lock import only_one
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "factorial"

@@ -17,7 +17,8 @@ from click.testing import CliRunner, Result
 from devbridge.cli.cloud import cloud
 from devbridge.cloud import keys
 from devbridge.config import Config
-from devbridge.emulator.embedded import attach, healthy, stop_running
+from devbridge.emulator.embedded import stop_running
+from devbridge.emulator.state import attach, healthy
 from devbridge.errors import EXIT_CLOUD, CloudNotRunning, EmbeddedCloudFailed
 
 

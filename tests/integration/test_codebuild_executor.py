@@ -17,7 +17,8 @@ from botocore.exceptions import ClientError
 
 from devbridge.cloud.session import Cloud, connect
 from devbridge.config import Config
-from devbridge.emulator.embedded import Running, open_cloud
+from devbridge.emulator.embedded import open_cloud
+from devbridge.emulator.state import Running
 from tests.clients import reset, root_client
 from tests.waiting import eventually, gone, text_of
 

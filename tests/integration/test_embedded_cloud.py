@@ -27,15 +27,8 @@ from devbridge.config import Config
 from devbridge.emulator import embedded as module
 from devbridge.emulator import install as installation
 from devbridge.emulator import ports
-from devbridge.emulator.embedded import (
-    EmbeddedCloud,
-    Running,
-    attach,
-    healthy,
-    open_cloud,
-    start_detached,
-    stop_running,
-)
+from devbridge.emulator.embedded import EmbeddedCloud, open_cloud, start_detached, stop_running
+from devbridge.emulator.state import Running, attach, healthy
 from devbridge.emulator.users import users_of
 from devbridge.errors import EmbeddedCloudFailed, PortTaken
 from devbridge.transport import sigv4

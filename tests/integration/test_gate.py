@@ -29,9 +29,10 @@ from botocore.credentials import Credentials
 
 from devbridge.cloud import keys
 from devbridge.config import Config
-from devbridge.emulator import embedded
-from devbridge.emulator.embedded import Running, embedded_cloud
+from devbridge.emulator import process
+from devbridge.emulator.embedded import embedded_cloud
 from devbridge.emulator.ports import free_port
+from devbridge.emulator.state import Running
 from devbridge.transport import sigv4
 from devbridge.transport.base import AwsCredentials, Endpoint
 from tests.clients import administer, reset, root_client, signed_headers
@@ -941,12 +942,12 @@ def test_what_would_listen_on_all_interfaces_listens_on_loopback(
     make_config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mtls = free_port()
-    made = embedded.cloud_environment
+    made = process.cloud_environment
 
     def with_mtls(*arguments: Any) -> dict[str, str]:
         return {**made(*arguments), "IOT_MTLS_ENABLED": "1", "IOT_MTLS_PORT": str(mtls)}
 
-    monkeypatch.setattr(embedded, "cloud_environment", with_mtls)
+    monkeypatch.setattr(process, "cloud_environment", with_mtls)
     with embedded_cloud(make_config(), lambda _: None) as cloud:
         pid, port = cloud.running.pid, cloud.running.port
         eventually(lambda: len(listening(pid)) == 2)

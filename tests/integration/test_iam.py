@@ -20,7 +20,7 @@ from devbridge.cloud.session import Cloud, connect
 from devbridge.config import Config
 from devbridge.deploy import secrets
 from devbridge.deploy.remove import remove
-from devbridge.emulator.embedded import Running
+from devbridge.emulator.state import Running
 from devbridge.names import Mode
 from tests.apps import IMPORTS, load
 from tests.clients import reset

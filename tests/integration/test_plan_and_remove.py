@@ -27,7 +27,7 @@ from devbridge.deploy.plan_text import lines
 from devbridge.deploy.remove import Removed, inventory, remove
 from devbridge.deploy.stacks import describe
 from devbridge.deploy.synth import Template
-from devbridge.emulator.embedded import Running
+from devbridge.emulator.state import Running
 from devbridge.errors import EXIT_ERROR, EXIT_NOT_CONFIRMED, DeployError
 
 STACK = "devbridge-demo--prod-"

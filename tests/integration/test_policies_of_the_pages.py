@@ -28,7 +28,7 @@ from devbridge.deploy import Progress, secrets
 from devbridge.deploy.plan import Plan
 from devbridge.deploy.plan_text import lines
 from devbridge.deploy.remove import remove
-from devbridge.emulator.embedded import Running
+from devbridge.emulator.state import Running
 from devbridge.errors import DeployError
 from devbridge.protocol.messages import Topics
 from devbridge.runs.codebuild import Builds

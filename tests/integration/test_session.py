@@ -13,7 +13,7 @@ from devbridge.cli.doctor import doctor
 from devbridge.cloud import keys
 from devbridge.cloud.session import Cloud, connect
 from devbridge.config import Config
-from devbridge.emulator.embedded import Running
+from devbridge.emulator.state import Running
 
 
 @pytest.fixture

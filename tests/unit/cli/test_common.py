@@ -15,8 +15,8 @@ from devbridge.cli import common
 from devbridge.cloud import session
 from devbridge.cloud.last import remember
 from devbridge.config import Config
-from devbridge.emulator import embedded
-from devbridge.emulator.embedded import Running
+from devbridge.emulator import embedded, state
+from devbridge.emulator.state import Running
 from devbridge.errors import CloudError, CloudNotRunning
 
 RUNNING = "http://127.0.0.1:4700"
@@ -40,7 +40,7 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
         yield SimpleNamespace(running=Running(4800, 1, 0.0))
 
     monkeypatch.setattr(session, "connect", connect)
-    monkeypatch.setattr(embedded, "attach", lambda config: None)
+    monkeypatch.setattr(state, "attach", lambda config: None)
     monkeypatch.setattr(embedded, "embedded_cloud", start)
     return endpoints
 
@@ -63,7 +63,7 @@ def test_a_running_embedded_cloud_is_used_unless_another_is_named(
     settings: Mapping[str, Any],
     endpoint: str | None,
 ) -> None:
-    monkeypatch.setattr(embedded, "attach", lambda config: Running(4700, 1, 0.0))
+    monkeypatch.setattr(state, "attach", lambda config: Running(4700, 1, 0.0))
     with common.cloud(replace(config, **settings)):
         assert connected == [endpoint]
 

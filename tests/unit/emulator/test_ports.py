@@ -1,12 +1,8 @@
 from __future__ import annotations
 
-import os
 import socket
-import sys
 
-import pytest
-
-from devbridge.emulator.ports import free_port, is_free, listener
+from devbridge.emulator.ports import free_port, is_free
 
 
 def test_a_free_port_is_free() -> None:
@@ -32,15 +28,3 @@ def test_a_port_whose_server_has_just_ended_is_free() -> None:
         connection.close()  # the server's side waits in TIME_WAIT from now on
         client.close()
     assert is_free(port)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="lsof may be missing elsewhere")
-def test_the_listener_is_named_with_its_pid() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        who = listener(server.getsockname()[1])
-    assert who is not None
-    assert f"(pid {os.getpid()})" in who
-
-
-def test_nobody_is_named_for_a_free_port() -> None:
-    assert listener(free_port()) is None

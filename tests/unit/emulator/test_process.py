@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-import json
 import socket
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from devbridge.config import Config
-from devbridge.emulator.embedded import attach, choose_port, cloud_environment, healthy
 from devbridge.emulator.ports import free_port
+from devbridge.emulator.process import choose_port, cloud_environment, ended
 from devbridge.errors import EXIT_CLOUD, PortTaken
 
 
@@ -66,12 +63,15 @@ def test_a_damaged_port_file_counts_as_none(tmp_path: Path, text: str) -> None:
     assert 0 < choose_port(tmp_path, None) < 65536
 
 
-def test_a_taken_port_that_was_asked_for_is_an_error_that_names_who_has_it(tmp_path: Path) -> None:
+def test_a_taken_port_that_was_asked_for_is_an_error_that_says_how_to_find_who_has_it(
+    tmp_path: Path,
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with pytest.raises(PortTaken) as caught:
             choose_port(tmp_path, port)
-    assert f"port {port} is used by" in caught.value.what
+    assert caught.value.what == f"port {port} is used by another process"
+    assert f"lsof -nP -iTCP:{port} " in str(caught.value.remedy)
     assert caught.value.exit_code == EXIT_CLOUD
 
 
@@ -80,35 +80,12 @@ def test_a_port_that_was_asked_for_and_is_free_is_taken(tmp_path: Path) -> None:
     assert choose_port(tmp_path, port) == port
 
 
-def test_nothing_answers_on_a_free_port() -> None:
-    assert not healthy(free_port())
+def test_a_cloud_that_has_ended_shows_the_end_of_its_log(tmp_path: Path) -> None:
+    (tmp_path / "ministack.log").write_text("".join(f"line {n}\n" for n in range(20)))
+    error = ended(tmp_path, "it has ended")
+    assert error.what == "\n".join(["it has ended, after:", *(f"line {n}" for n in range(8, 20))])
+    assert error.where == str(tmp_path / "ministack.log")
 
 
-def test_a_listener_that_never_answers_is_not_healthy() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        assert not healthy(server.getsockname()[1], timeout=0.05)
-
-
-def test_there_is_nothing_to_attach_to_in_a_new_folder(make_config: Callable[..., Config]) -> None:
-    config = make_config()
-    assert attach(config) is None
-    assert not config.cloud_dir.exists()
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"port": 1}'])
-def test_a_damaged_state_file_is_no_running_cloud(
-    make_config: Callable[..., Config], text: str
-) -> None:
-    config = make_config()
-    config.make_dirs()
-    (config.cloud_dir / "state.json").write_text(text)
-    assert attach(config) is None
-
-
-def test_the_state_of_a_cloud_that_is_gone_is_removed(make_config: Callable[..., Config]) -> None:
-    config = make_config()
-    config.make_dirs()
-    state = config.cloud_dir / "state.json"
-    state.write_text(json.dumps({"port": free_port(), "pid": 1, "started_at": 0.0}))
-    assert attach(config) is None
-    assert not state.exists()
+def test_a_cloud_that_has_ended_without_a_log_is_an_error_all_the_same(tmp_path: Path) -> None:
+    assert ended(tmp_path, "it has ended").what == "it has ended"
