@@ -36,8 +36,6 @@ _LAMBDA_LIMIT: Final = 64
 Mode = Literal["dev", "deployed"]
 """Of a stage: its jobs run on the laptop of a developer, or in CodeBuild."""
 
-Output = Literal["Url", "Table", "Bucket", "Queue", "Topic", "Function", "Role"]
-
 
 def stack(app: str, stage: str) -> str:
     """The CloudFormation stack of one app and stage.
@@ -80,7 +78,7 @@ def logical(construct: Construct, suffix: str = "") -> str:
     return _camel(construct) + construct.type + suffix
 
 
-def output(construct: Construct, what: Output) -> str:
+def output(construct: Construct, what: str) -> str:
     """The name of one of the stack's outputs, e.g. ``NotesTable``, ``ApiUrl``."""
     return _camel(construct) + what
 

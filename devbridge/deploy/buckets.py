@@ -58,4 +58,3 @@ def delete(cloud: Access, bucket: str, label: str, on_progress: OnProgress) -> N
         s3.delete_bucket(Bucket=bucket, ExpectedBucketOwner=cloud.account)
     except s3.exceptions.NoSuchBucket:
         return
-    on_progress(Progress("resource", label, "AWS::S3::Bucket", "DELETE_COMPLETE", label))

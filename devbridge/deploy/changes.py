@@ -12,76 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from devbridge import names
-from devbridge.deploy import iam_diff
+from devbridge.deploy import iam_diff, kinds
 from devbridge.deploy.references import references
 
 Action = Literal["add", "change", "replace", "remove"]
 
 LABELS: Final = "DevbridgeLabels"
 """Where a deployed template's Metadata has the constructs of its resources."""
-
-REPLACING: Final[Mapping[str, frozenset[str]]] = {
-    "AWS::ApiGatewayV2::Api": frozenset({"ProtocolType"}),
-    "AWS::ApiGatewayV2::Authorizer": frozenset({"ApiId"}),
-    "AWS::ApiGatewayV2::Integration": frozenset({"ApiId"}),
-    "AWS::ApiGatewayV2::Route": frozenset({"ApiId"}),
-    "AWS::ApiGatewayV2::Stage": frozenset({"ApiId", "StageName"}),
-    "AWS::CodeBuild::Project": frozenset({"Name"}),
-    "AWS::DynamoDB::Table": frozenset(
-        {"ImportSourceSpecification", "KeySchema", "LocalSecondaryIndexes", "TableName"}
-    ),
-    "AWS::IAM::ManagedPolicy": frozenset({"Description", "ManagedPolicyName", "Path"}),
-    "AWS::IAM::Policy": frozenset(),
-    "AWS::IAM::Role": frozenset({"Path", "RoleName"}),
-    "AWS::Lambda::Function": frozenset({"FunctionName", "PackageType", "TenancyConfig"}),
-    "AWS::Lambda::Permission": frozenset(
-        {
-            "Action",
-            "EventSourceToken",
-            "FunctionName",
-            "FunctionUrlAuthType",
-            "InvokedViaFunctionUrl",
-            "Principal",
-            "PrincipalOrgID",
-            "SourceAccount",
-            "SourceArn",
-        }
-    ),
-    "AWS::Logs::LogGroup": frozenset({"LogGroupName"}),
-    "AWS::S3::Bucket": frozenset({"BucketName", "BucketNamePrefix", "BucketNamespace"}),
-    "AWS::S3::BucketPolicy": frozenset({"Bucket"}),
-    "AWS::SNS::Topic": frozenset({"FifoTopic", "TopicName"}),
-    "AWS::SNS::TopicPolicy": frozenset(),
-    "AWS::SQS::Queue": frozenset({"FifoQueue", "QueueName"}),
-    "AWS::SQS::QueuePolicy": frozenset(),
-    "AWS::SSM::Parameter": frozenset({"Name"}),
-}
-"""Per type that we create: the properties whose change makes CloudFormation create another one.
-Source: "Update requires: Replacement" in the CloudFormation template reference, which is
-``createOnlyProperties`` in the resource types' schemas, and a table's keys and local indexes."""
-
-BUCKET: Final = "AWS::S3::Bucket"
-QUEUE: Final = "AWS::SQS::Queue"
-TABLE: Final = "AWS::DynamoDB::Table"
-HOLDS_DATA: Final = frozenset(
-    {
-        BUCKET,
-        QUEUE,
-        TABLE,
-        "AWS::Cognito::UserPool",
-        "AWS::DynamoDB::GlobalTable",
-        "AWS::EC2::Volume",
-        "AWS::ECR::Repository",
-        "AWS::EFS::FileSystem",
-        "AWS::ElastiCache::CacheCluster",
-        "AWS::Kinesis::Stream",
-        "AWS::OpenSearchService::Domain",
-        "AWS::RDS::DBCluster",
-        "AWS::RDS::DBInstance",
-        "AWS::SecretsManager::Secret",
-    }
-)
-"""The types whose content cannot be made again. An app can have any through `App.add`."""
 
 UNKNOWN: Final = "Unknown"
 """The Replacement of a change that no change set has judged."""
@@ -190,7 +127,7 @@ def changes_of(
                 iam=iam,
                 granted=granted,
                 revoked=revoked,
-                data=goes and kind in HOLDS_DATA,
+                data=goes and kinds.resource_type(kind).holds_data,
                 kept=goes and is_kept(judge or {}, policy),
                 physical_id=item.get("PhysicalResourceId", ""),
             )
@@ -283,7 +220,8 @@ def _why(
     told = item.get("Replacement")
     kind = item["ResourceType"]
     own = changed_properties(was, will_be)
-    if kind not in REPLACING:
+    replacing = kinds.resource_type(kind).replacing
+    if replacing is None:
         if told not in ("True", "Conditional", UNKNOWN) or (told == UNKNOWN and not own):
             return ""
         forcing = [name for name in _forcing(item) if name in own] or _forcing(item)
@@ -291,9 +229,9 @@ def _why(
             return f"perhaps, only CloudFormation knows: {', '.join(forcing)}"
         perhaps = "perhaps: " if told == "Conditional" else ""
         return perhaps + (", ".join(forcing) or "CloudFormation does not say which property")
-    reasons = [name for name in own if name in REPLACING[kind] or name == "Type"]
+    reasons = [name for name in own if name in replacing or name == "Type"]
     properties = will_be.get("Properties") or {}
-    for name in sorted(REPLACING[kind] - set(reasons)):
+    for name in sorted(replacing - set(reasons)):
         followed = sorted({ref for ref in references(properties.get(name)) if ref in replaced})
         if followed:
             reasons.append(f"{name} (of {', '.join(followed)}, which is replaced)")

@@ -14,8 +14,10 @@ from dataclasses import replace
 from typing import Any
 
 from devbridge import names
+from devbridge.deploy import kinds
 from devbridge.deploy.access import Access
 from devbridge.deploy.changes import Change, all_added, changes_of, difference
+from devbridge.deploy.pins import Pin
 from devbridge.deploy.plan import Plan, as_it_is, changed, discard, file_of
 from devbridge.deploy.refusals import code_of, is_denied
 from devbridge.deploy.stacks import Pace, check_owner
@@ -89,24 +91,10 @@ def pins(template: Mapping[str, Any]) -> dict[str, str]:
     return {
         key: version
         for resource in (template.get("Resources") or {}).values()
-        for key, version in _pins(resource.get("Type"), resource.get("Properties") or {})
+        for key, version in _pins(resource.get("Type", ""), resource.get("Properties") or {})
         if key and version
     }
 
 
-def _pins(kind: object, properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if kind == "AWS::Lambda::Function":
-        code = properties.get("Code") or {}
-        yield code.get("S3Key", ""), code.get("S3ObjectVersion", "")
-    elif kind == "AWS::CodeBuild::Project":
-        yield _key(properties.get("Source")), properties.get("SourceVersion", "")
-        versions = {
-            each.get("SourceIdentifier"): each.get("SourceVersion", "")
-            for each in properties.get("SecondarySourceVersions") or ()
-        }
-        for source in properties.get("SecondarySources") or ():
-            yield _key(source), versions.get(source.get("SourceIdentifier"), "")
-
-
-def _key(source: Mapping[str, Any] | None) -> str:
-    return str((source or {}).get("Location", "")).partition("/")[2]
+def _pins(kind: str, properties: Mapping[str, Any]) -> Iterator[Pin]:
+    return kinds.resource_type(kind).pins(properties)

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from devbridge.deploy import buckets, remedies
+from devbridge.deploy import kinds, remedies
 from devbridge.deploy.access import Access, OnProgress, Progress
-from devbridge.deploy.changes import BUCKET
 from devbridge.deploy.plan import Plan
 from devbridge.deploy.refusals import message_of
 from devbridge.deploy.stacks import Pace, event_ids, new_events, watch
@@ -84,14 +83,20 @@ def _delete_left_buckets(cloud: Access, plan: Plan, on_progress: OnProgress) -> 
 
     Not before: a deployment that fails must not have cost any data.
     """
+    from botocore.exceptions import ClientError
+
     for change in plan.changes:
-        if change.type == BUCKET and change.data and not change.kept and change.physical_id:
-            s3 = cloud.client("s3")
-            try:
-                s3.head_bucket(Bucket=change.physical_id, ExpectedBucketOwner=cloud.account)
-            except s3.exceptions.ClientError:
+        left = kinds.resource_type(change.type).leftover
+        if not left or not left.empty or not change.data or change.kept or not change.physical_id:
+            continue
+        try:
+            if not left.is_there(cloud, change.physical_id):
                 continue
-            buckets.delete(cloud, change.physical_id, change.label, on_progress)
+        except ClientError:  # who may not look, may not delete either
+            continue
+        left.remove(cloud, change.physical_id, change.label, on_progress)
+        label = change.label
+        on_progress(Progress("resource", label, change.type, "DELETE_COMPLETE", label))
 
 
 def _cancel(

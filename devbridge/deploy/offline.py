@@ -16,7 +16,8 @@ from devbridge import names
 from devbridge.constructs import App, Function, Job
 from devbridge.deploy.access import Access
 from devbridge.deploy.settings import settings_of
-from devbridge.deploy.synth import Assets, Template, synth
+from devbridge.deploy.synth import Assets, Template
+from devbridge.deploy.synth.app import synth
 from devbridge.errors import DevbridgeError, InvalidValue
 from devbridge.packing.container import image_uri
 from devbridge.packing.zips import Asset

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from devbridge import names
-from devbridge.deploy import package
+from devbridge.deploy import kinds, package
 from devbridge.deploy.access import Access, OnProgress
-from devbridge.deploy.changes import LABELS, QUEUE, TABLE, Change, changes_of
+from devbridge.deploy.changes import LABELS, Change, changes_of
 from devbridge.deploy.refusals import is_denied, is_overtaken, message_of
 from devbridge.deploy.stacks import (
     Pace,
@@ -160,25 +160,15 @@ def discard(cloud: Access, plan: Plan) -> None:
 def as_it_is(cloud: Access, changes: tuple[Change, ...]) -> Iterator[Change]:
     """The changes, corrected by what templates do not tell."""
     for change in changes:
-        if change.data and change.type == QUEUE and _is_empty(cloud, change.physical_id):
+        left = kinds.resource_type(change.type).leftover
+        if left is None:
+            yield change
+        elif change.data and not left.lost_if_empty and left.is_empty(cloud, change.physical_id):
             yield replace(change, data=False)
-        elif change.action == "replace" and change.type == TABLE and cloud.endpoint_url:
-            # The embedded cloud makes the new table in place of the old one, whatever its policy.
+        elif change.action == "replace" and left.replaced_in_place and cloud.endpoint_url:
             yield replace(change, kept=False)
         else:
             yield change
-
-
-def _is_empty(cloud: Access, url: str) -> bool:
-    sqs = cloud.client("sqs")
-    try:
-        counts = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    except sqs.exceptions.ClientError:
-        return False  # nobody knows
-    return not any(
-        int(counts.get(f"ApproximateNumberOfMessages{which}", 0))
-        for which in ("", "NotVisible", "Delayed")
-    )
 
 
 def file_of(template: Template) -> str:

@@ -1,79 +1,25 @@
-"""IAM policy documents, and what `bind` and `permissions` become in them. Pure.
-
-What binding gives, and nothing beyond it:
-
-- Table: read and write items of the table and query its indexes; not change or delete the table.
-- Bucket: list it, and read, write and delete its objects; not configure it, nor old versions.
-- Queue: send, receive, delete and delay messages, and read its attributes.
-- Topic: publish.
-- Secret: read its own SSM parameter.
-- Function: invoke it. Job: invoke its invoker, which starts, cancels and tells of runs.
-- Config, Api: nothing; a value and a URL are all that there is.
-- What has an `encryption_key`: encrypt and decrypt with that key.
-"""
+"""IAM policy documents: their statements, split where IAM takes no more. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from devbridge import names
 from devbridge.constructs import (
-    Bindable,
-    Bucket,
-    Function,
-    Job,
     Permission,
-    Queue,
-    Secret,
-    Table,
-    Topic,
 )
-from devbridge.deploy.references import arn, arn_of, ref, sub
+from devbridge.deploy.references import arn_of
 
 Json = dict[str, Any]
-Grant = tuple[tuple[str, ...], list[Any]]
-"""Actions, and the resources that they are allowed on."""
 
 
-def _of(service: str, *actions: str) -> tuple[str, ...]:
+def of_service(service: str, *actions: str) -> tuple[str, ...]:
+    """Actions of one service: ``s3:GetObject``."""
     return tuple(f"{service}:{action}" for action in actions)
 
 
-_TABLE: Final = _of(
-    "dynamodb",
-    "BatchGetItem",
-    "BatchWriteItem",
-    "ConditionCheckItem",
-    "DeleteItem",
-    "DescribeTable",
-    "GetItem",
-    "PutItem",
-    "Query",
-    "Scan",
-    "UpdateItem",
-)
-_BUCKET: Final = _of("s3", "ListBucket", "GetBucketLocation")
-_OBJECTS: Final = _of(
-    "s3",
-    "GetObject",
-    "PutObject",
-    "DeleteObject",
-    "AbortMultipartUpload",
-    "ListMultipartUploadParts",
-)
-_QUEUE: Final = _of(
-    "sqs",
-    "SendMessage",
-    "ReceiveMessage",
-    "DeleteMessage",
-    "ChangeMessageVisibility",
-    "GetQueueAttributes",
-    "GetQueueUrl",
-)
-KEY_USE: Final = _of("kms", "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey")
-_INVOKE: Final = ("lambda:InvokeFunction",)
+KEY_USE: Final = of_service("kms", "Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey")
 
 INLINE_LIMIT: Final = 10_000
 """Characters in the policies within a role; AWS allows 10,240."""
@@ -83,45 +29,6 @@ _REFERENCE = re.compile(r"\$\{([^}]+)\}")
 _KNOWN: Final = {"AWS::Partition": 10, "AWS::Region": 14, "AWS::AccountId": 12}
 _UNKNOWN: Final = 120
 """Characters of an ARN: few are longer, and a portion has room to spare."""
-
-
-def grants(bind: Iterable[Bindable], stage: str) -> list[Json]:
-    """The statements that binding gives: one for each kind of access, to keep policies small."""
-    merged: dict[tuple[str, ...], list[Any]] = {}
-    for target in bind:
-        for actions, resources in (*_granted(target, stage), *_decrypting(target)):
-            known = merged.setdefault(actions, [])
-            known.extend(each for each in resources if each not in known)
-    return [allow(actions, resources) for actions, resources in merged.items()]
-
-
-def _granted(target: Bindable, stage: str) -> Iterator[Grant]:
-    title = names.logical(target)
-    match target:
-        case Table():
-            yield _TABLE, [arn_of(title), sub(f"${{{title}.Arn}}/index/*")]
-        case Bucket():
-            yield _BUCKET, [arn_of(title)]
-            yield _OBJECTS, [sub(f"${{{title}.Arn}}/*")]
-        case Queue():
-            yield _QUEUE, [arn_of(title)]
-        case Topic():
-            yield ("sns:Publish",), [ref(title)]
-        case Secret():
-            name = names.secret(target.app.name, stage, target.name)
-            yield _of("ssm", "GetParameter", "GetParameters"), [arn("ssm", f"parameter{name}")]
-        case Function():
-            yield _INVOKE, [arn_of(title)]
-        case Job():
-            yield _INVOKE, [arn_of(names.logical(target, "Invoker"))]
-
-
-def _decrypting(target: Bindable) -> Iterator[Grant]:
-    """What its data is encrypted with, as AWS's services ask of who uses them."""
-    match target:
-        case Table() | Bucket() | Queue() | Topic() | Secret():
-            if target.encryption_key:
-                yield KEY_USE, [target.encryption_key]
 
 
 def permitted(permissions: Sequence[Permission]) -> list[Json]:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from devbridge import names
-from devbridge.deploy import buckets, secrets, stacks
+from devbridge.deploy import buckets, kinds, secrets, stacks
 from devbridge.deploy.access import Access, OnProgress, Progress
-from devbridge.deploy.changes import BUCKET, HOLDS_DATA, QUEUE, TABLE, is_kept, labels_of
-from devbridge.deploy.refusals import code_of, explained
+from devbridge.deploy.changes import is_kept, labels_of
+from devbridge.deploy.leftovers import Leftover
+from devbridge.deploy.refusals import explained
 from devbridge.deploy.stacks import Pace, check_owner, deployed_template, find, patient
 from devbridge.errors import DeployError
 
-LOG_GROUP: Final = "AWS::Logs::LogGroup"
-_TAGGED: Final = {"dynamodb": TABLE, "logs": LOG_GROUP, "s3": BUCKET, "sqs": QUEUE}
-"""The services whose resources are found by tags."""
 _CANNOT_BE_DELETED: Final = (
     "UPDATE_IN_PROGRESS",
     "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
@@ -42,7 +40,12 @@ class Resource:
 
     @property
     def data(self) -> bool:
-        return self.type in HOLDS_DATA
+        return kinds.resource_type(self.type).holds_data
+
+    @property
+    def leftover(self) -> Leftover | None:
+        """How it is dealt with, once no stack has it."""
+        return kinds.resource_type(self.type).leftover
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +135,8 @@ def remove(
         if delete_data:
             kept = tuple(each for each in kept if not _delete(cloud, each, on_progress))
             for each in there.resources:
-                if (
-                    each.type == LOG_GROUP
-                    and not each.kept
-                    and _exists(cloud, LOG_GROUP, each.name)
-                ):
-                    _delete(cloud, each, on_progress)  # a late line has made it again
+                if not each.kept and _is_back(cloud, each):
+                    _delete(cloud, each, on_progress)
             for name in secrets.remove_all(cloud, app, stage):
                 on_progress(_done("AWS::SSM::Parameter", f"Secret {name!r}"))
             stored = ()
@@ -153,10 +152,11 @@ def _delete_stack(cloud: Access, there: Inventory, on_progress: OnProgress, pace
     if stacks.status_of(cloudformation, there.stack_id) in _CANNOT_BE_DELETED:
         on_progress(Progress("wait", "another deployment is under way"))
         stacks.watch(cloud, there.stack_id, set(), lambda _: None, pace=pace)
-    going = [each for each in there.resources if each.type == BUCKET and not each.kept]
+    going = [each for each in there.resources if each.leftover and not each.kept]
     for _ in range(_ATTEMPTS):
-        for bucket in going:
-            buckets.empty(cloud, bucket.name, bucket.label, on_progress)
+        for each in going:
+            if each.leftover and each.leftover.empty:
+                each.leftover.empty(cloud, each.name, each.label, on_progress)
         seen = stacks.event_ids(cloudformation, there.stack_id)
         cloudformation.delete_stack(StackName=there.stack_id)
         try:
@@ -201,86 +201,44 @@ def _of_stack(cloud: Access, stack_id: str, template: Mapping[str, Any]) -> Iter
 def _left(cloud: Access, app: str, stage: str) -> Iterator[Resource]:
     """What has the stage's tags, whether the stack still has it or not."""
     tags = {"devbridge:app": app, "devbridge:stage": stage}
+    types = kinds.resource_types()
+    known = {each.leftover.service: (each.name, each.leftover) for each in types if each.leftover}
     pages = cloud.client("resourcegroupstaggingapi").get_paginator("get_resources")
     for page in pages.paginate(
         TagFilters=[{"Key": key, "Values": [value]} for key, value in tags.items()],
-        ResourceTypeFilters=["dynamodb:table", "logs:log-group", "s3", "sqs"],
+        ResourceTypeFilters=sorted(left.tagged for _, left in known.values()),
     ):
         for item in page["ResourceTagMappingList"]:
             _, _, service, _, _, resource = item["ResourceARN"].split(":", 5)
-            kind = _TAGGED.get(service)
-            if kind is None:
+            if service not in known:
                 continue
-            name = resource.removeprefix("table/").removeprefix("log-group:").removesuffix(":*")
+            kind, left = known[service]
+            name = left.named(resource)
             # Tags outlive their resources for a while.
-            if _exists(cloud, kind, name):
-                if kind == QUEUE:
-                    name = cloud.client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
+            if left.is_there(cloud, name):
+                name = left.full_name(cloud, name)
                 yield Resource(kind, name, name, kept=True)
 
 
 def _key(resource: Resource) -> tuple[str, str]:
     # A queue's URL has several forms.
-    name = resource.name.rpartition("/")[2] if resource.type == QUEUE else resource.name
-    return resource.type, name
+    left = resource.leftover
+    return resource.type, left.short(resource.name) if left else resource.name
 
 
-def _exists(cloud: Access, kind: str, name: str) -> bool:
-    from botocore.exceptions import ClientError
-
-    try:
-        if kind == TABLE:
-            cloud.client("dynamodb").describe_table(TableName=name)
-        elif kind == BUCKET:
-            cloud.client("s3").head_bucket(Bucket=name, ExpectedBucketOwner=cloud.account)
-        elif kind == QUEUE:
-            cloud.client("sqs").get_queue_url(QueueName=name)
-        else:
-            found = cloud.client("logs").describe_log_groups(logGroupNamePrefix=name, limit=50)
-            return any(each["logGroupName"] == name for each in found["logGroups"])
-    except ClientError as error:
-        if not _is_gone(error):
-            raise
-        return False
-    return True
+def _is_back(cloud: Access, resource: Resource) -> bool:
+    """Whether something was made again by itself: a late line makes a log group."""
+    left = resource.leftover
+    return left is not None and left.comes_back and left.is_there(cloud, resource.name)
 
 
 def _delete(cloud: Access, resource: Resource, on_progress: OnProgress) -> bool:
     """Delete what CloudFormation has left; False if we do not know how."""
-    if resource.type == BUCKET:
-        buckets.delete(cloud, resource.name, resource.label, on_progress)
-        return True
-    deleters: dict[str, Callable[[], Any]] = {
-        TABLE: lambda: _delete_table(cloud, resource.name),
-        QUEUE: lambda: cloud.client("sqs").delete_queue(QueueUrl=resource.name),
-        LOG_GROUP: lambda: cloud.client("logs").delete_log_group(logGroupName=resource.name),
-    }
-    if resource.type not in deleters:
+    if resource.leftover is None:
         return False
-    from botocore.exceptions import ClientError
-
-    try:
-        deleters[resource.type]()
-    except ClientError as error:
-        if not _is_gone(error):
-            raise
+    resource.leftover.remove(cloud, resource.name, resource.label, on_progress)
     on_progress(_done(resource.type, resource.label))
     return True
-
-
-def _delete_table(cloud: Access, name: str) -> None:
-    dynamodb = cloud.client("dynamodb")
-    if dynamodb.describe_table(TableName=name)["Table"].get("DeletionProtectionEnabled"):
-        dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
-        dynamodb.get_waiter("table_exists").wait(TableName=name)  # until it is ACTIVE again
-    dynamodb.delete_table(TableName=name)
-
-
-def _is_gone(error: Any) -> bool:
-    code = code_of(error)
-    return code in ("404", "NoSuchBucket") or any(
-        text in code for text in ("NotFound", "NonExistentQueue", "DoesNotExist")
-    )
 
 
 def _done(kind: str, label: str) -> Progress:

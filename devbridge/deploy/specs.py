@@ -7,9 +7,10 @@ from pathlib import Path
 
 from devbridge import names
 from devbridge.constructs import App, Bindable, Job
+from devbridge.deploy import kinds
 from devbridge.deploy.access import Access
 from devbridge.deploy.assets import cache
-from devbridge.deploy.synth import Settings, bound_variables, job_variables
+from devbridge.deploy.synth import Settings, job_variables
 from devbridge.packing.pip import installed_path
 from devbridge.runs.model import JobSpec
 
@@ -71,4 +72,6 @@ def environment(app: App, stage: str, outputs: Mapping[str, str]) -> dict[str, s
 
 
 def _bound(bind: Iterable[Bindable], stage: str, values: Mapping[str, str]) -> dict[str, str]:
-    return bound_variables(bind, stage, lambda target, what: values[names.output(target, what)])
+    return kinds.bindings().variables(
+        bind, stage, lambda target, output: values[names.output(target, output.name)]
+    )

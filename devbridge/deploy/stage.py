@@ -30,7 +30,8 @@ from devbridge.deploy.stacks import (
     patient,
     settled,
 )
-from devbridge.deploy.synth import Settings, Template, synth
+from devbridge.deploy.synth import Settings, Template
+from devbridge.deploy.synth.app import synth
 from devbridge.names import Mode
 from devbridge.packing.zips import Asset
 from devbridge.runs.model import JobSpec

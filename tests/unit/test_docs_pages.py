@@ -25,11 +25,10 @@ from devbridge.constructs import App, Construct, Job, Queue, values
 from devbridge.constructs.app import loading
 from devbridge.constructs.load import load_app
 from devbridge.constructs.runtimes import FUNCTIONS, JOBS
-from devbridge.deploy import package
+from devbridge.deploy import kinds, package
 from devbridge.deploy.changes import all_added
 from devbridge.deploy.iam_diff import compare
-from devbridge.deploy.policies import grants
-from devbridge.deploy.synth.jobs import _COMPUTE
+from devbridge.deploy.synth.project import _COMPUTE
 from devbridge.errors import InvalidValue
 from devbridge.types import probe
 from tests.integration.test_aws_calls import permissions
@@ -403,7 +402,7 @@ def test_the_table_of_permissions_is_what_bind_gives(everything: App) -> None:
     given = {}
     bindable: Any = everything.of_type(Job)[-1].bind
     for each in bindable:
-        statements = json.loads(json.dumps(grants([each], "prod"), default=plain))
+        statements = json.loads(json.dumps(kinds.bindings().grants([each], "prod"), default=plain))
         document = {"PolicyDocument": {"Statement": statements}}
         granted, _ = compare(None, {"Properties": document})
         given[f"{each.type} `{each.name}`"] = set(granted)
@@ -415,11 +414,10 @@ def plain(value: Any) -> Any:
 
 
 def test_the_table_of_names_is_what_a_process_gets(everything: App) -> None:
-    from devbridge.deploy.synth import bound_variables
 
     job = next(job for job in everything.of_type(Job) if job.name == "binds")
     table = rows(BINDING, "bound", "at run time (`devbridge.resources`)", "environment variable")
-    assert [quoted(row[2])[0] for row in table] == [*bound_variables(job.bind, "prod")]
+    assert [quoted(row[2])[0] for row in table] == [*kinds.bindings().variables(job.bind, "prod")]
     assert [row[0].partition("(")[0].strip("`") for row in table] == [c.type for c in job.bind]
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import Api, Cors, Function, JwtAuthorizer
-from devbridge.deploy.references import arn, arn_of, attribute, ref, sub
+from devbridge.deploy.references import arn, arn_of, ref, sub
 from devbridge.deploy.synth.stack import Stack
 
 _ACCESS_LOG: Final = json.dumps(
@@ -33,6 +33,7 @@ _ACCESS_LOG: Final = json.dumps(
 
 
 def add_api(stack: Stack, api: Api) -> None:
+    """Add an HTTP API with its routes, and its permission to call the functions."""
     from troposphere import apigatewayv2
 
     label = str(api)
@@ -91,7 +92,6 @@ def add_api(stack: Stack, api: Api) -> None:
             DestinationArn=arn_of(group), Format=_ACCESS_LOG
         )
     stack.add(label, stage)
-    stack.output(api, "Url", attribute(title, "ApiEndpoint"))
 
 
 def _functions(api: Api) -> list[Function]:

@@ -25,6 +25,7 @@ _OWNER_MAY: Final = (
 
 
 def add_table(stack: Stack, table: Table) -> None:
+    """Add a table."""
     from troposphere import dynamodb
 
     keys = [key for key in (table.partition_key, table.sort_key) if key]
@@ -51,11 +52,11 @@ def add_table(stack: Stack, table: Table) -> None:
     if table.deletion_protection and is_kept(table.removal, stack.settings.mode):
         resource.DeletionProtectionEnabled = True
     keep(resource, table.removal, stack.settings.mode)
-    title = stack.add_main(table, resource)
-    stack.output(table, "Table", ref(title))
+    stack.add_main(table, resource)
 
 
 def add_bucket(stack: Stack, bucket: Bucket) -> None:
+    """Add a bucket, and the policy that closes it to what is not TLS."""
     from troposphere import s3
 
     resource = s3.Bucket(
@@ -77,7 +78,6 @@ def add_bucket(stack: Stack, bucket: Bucket) -> None:
         resource.VersioningConfiguration = s3.VersioningConfiguration(Status="Enabled")
     keep(resource, bucket.removal, stack.settings.mode)
     title = stack.add_main(bucket, resource)
-    stack.output(bucket, "Bucket", ref(title))
     if stack.settings.tls and not _has_policy(stack, title, "AWS::S3::BucketPolicy"):
         statement = tls_only(arn_of(title), sub(f"${{{title}.Arn}}/*"))
         policy = s3.BucketPolicy(
@@ -108,6 +108,7 @@ def _has_policy(stack: Stack, title: str, *kinds: str) -> bool:
 
 
 def add_queue(stack: Stack, queue: Queue) -> None:
+    """Add a queue, and the policy that closes it to what is not TLS."""
     from troposphere import sqs
 
     resource = sqs.Queue(
@@ -128,7 +129,6 @@ def add_queue(stack: Stack, queue: Queue) -> None:
         )
     keep(resource, queue.removal, stack.settings.mode)
     title = stack.add_main(queue, resource)
-    stack.output(queue, "Queue", ref(title))
     kinds = ("AWS::SQS::QueuePolicy", "AWS::SQS::QueueInlinePolicy")
     if stack.settings.tls and not _has_policy(stack, title, *kinds):
         policy = sqs.QueuePolicy(
@@ -141,6 +141,7 @@ def add_queue(stack: Stack, queue: Queue) -> None:
 
 
 def add_topic(stack: Stack, topic: Topic) -> None:
+    """Add a topic, and the policy that closes it to what is not TLS."""
     from troposphere import sns
 
     resource = sns.Topic(names.logical(topic))
@@ -151,7 +152,6 @@ def add_topic(stack: Stack, topic: Topic) -> None:
     if topic.encryption_key:
         resource.KmsMasterKeyId = topic.encryption_key
     title = stack.add_main(topic, resource)
-    stack.output(topic, "Topic", ref(title))
     kinds = ("AWS::SNS::TopicPolicy", "AWS::SNS::TopicInlinePolicy")
     if stack.settings.tls and not _has_policy(stack, title, *kinds):
         policy = sns.TopicPolicy(

@@ -6,13 +6,14 @@ import math
 
 from devbridge import names
 from devbridge.constructs import Function
-from devbridge.deploy.policies import Json, allow, grants, logs_of, permitted
+from devbridge.deploy.policies import Json, allow, logs_of, permitted
 from devbridge.deploy.principal import trust
-from devbridge.deploy.references import arn_of, ref
+from devbridge.deploy.references import arn_of
 from devbridge.deploy.synth.stack import Stack, checked_environment
 
 
 def add_function(stack: Stack, function: Function) -> None:
+    """Add a function with its role and its log group."""
     from troposphere import awslambda
 
     name = names.function(function, stack.stage)
@@ -23,7 +24,7 @@ def add_function(stack: Stack, function: Function) -> None:
         [trust("lambda.amazonaws.com")],
         [
             *_network(function),
-            *grants(function.bind, stack.stage),
+            *stack.grants(function.bind),
             *permitted(function.permissions),
             logs_of(log_group),
             *decrypting(function.encryption_key),
@@ -50,8 +51,7 @@ def add_function(stack: Stack, function: Function) -> None:
             SubnetIds=list(function.vpc.subnets),
             SecurityGroupIds=list(function.vpc.security_groups),
         )
-    title = stack.add_main(function, resource, function.tags)
-    stack.output(function, "Function", ref(title))
+    stack.add_main(function, resource, function.tags)
 
 
 def decrypting(*keys: str | None) -> list[Json]:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from devbridge import names
 from devbridge.constructs import App, Bindable, Construct, Function, Job, Where
 from devbridge.constructs.values import ENVIRONMENT_LIMIT
-from devbridge.deploy.policies import Json, document, grants, split
+from devbridge.deploy.bindings import Bindings
+from devbridge.deploy.policies import Json, document, split
 from devbridge.deploy.principal import trust, trust_account
 from devbridge.deploy.references import arn_of, dump, ref, references
-from devbridge.deploy.synth.variables import bound_variables
 from devbridge.errors import AppFailed, InvalidValue
 
 MAX_RESOURCES: Final = 500
@@ -85,13 +85,14 @@ class Template:
 class Stack:
     """A template in the making."""
 
-    def __init__(self, app: App, settings: Settings, assets: Assets) -> None:
+    def __init__(self, app: App, settings: Settings, assets: Assets, bindings: Bindings) -> None:
         import troposphere
 
         self.app = app
         self.settings = settings
         self.stage = settings.stage
         self.assets = assets
+        self._bindings = bindings
         self.labels: dict[str, str] = {}
         description = f"devbridge app {app.name}, stage {settings.stage}"
         self.made = troposphere.Template(Description=description)
@@ -160,7 +161,8 @@ class Stack:
         as_map = resource.props["Tags"][0] is dict
         resource.Tags = dict(tags) if as_map else troposphere.Tags(**tags)
 
-    def output(self, construct: Construct, what: names.Output, value: Any) -> None:
+    def output(self, construct: Construct, what: str, value: Any) -> None:
+        """Add an output that tells something of a construct."""
         name, text = names.output(construct, what), f"{what} of {construct}"
         self._output(name, text, value)
 
@@ -259,7 +261,7 @@ class Stack:
         trusted = (
             trust(self.settings.principal_arn) if self.settings.mode == "dev" else trust_account()
         )
-        title = self.role("devbridge bind", "BindRole", [trusted], grants(bindable, self.stage))
+        title = self.role("devbridge bind", "BindRole", [trusted], self.grants(bindable))
         self._output(names.BIND_ROLE, "role of devbridge bind", arn_of(title))
 
     def log_group(self, code: Job | Function, name: str) -> str:
@@ -294,7 +296,11 @@ class Stack:
 
     def environment(self, code: Job | Function) -> Json:
         """What `bind` and `environment` put into a process, with references to what is bound."""
-        return {**code.environment, **bound_variables(code.bind, self.stage)}
+        return {**code.environment, **self._bindings.variables(code.bind, self.stage)}
+
+    def grants(self, bind: Iterable[Bindable]) -> list[Json]:
+        """The statements that binding these gives."""
+        return self._bindings.grants(bind, self.stage)
 
 
 def checked_environment(construct: Construct, environment: Mapping[str, Any]) -> Any:

@@ -10,7 +10,8 @@ from cfnlint.api import lint as cfn_lint
 from cfnlint.core import get_rules
 
 from devbridge.constructs import App, Function, Job
-from devbridge.deploy.synth import Assets, Settings, Template, synth
+from devbridge.deploy.synth import Assets, Settings, Template
+from devbridge.deploy.synth.app import synth
 
 DEVELOPER = "arn:aws:iam::123456789012:user/ann"
 IMAGES = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"

@@ -21,7 +21,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from devbridge import names
 from devbridge.constructs import App, Function, Job
 from devbridge.deploy.policies import KEY_USE
-from devbridge.deploy.synth import Assets, Settings, Template, synth
+from devbridge.deploy.synth import Assets, Settings, Template
+from devbridge.deploy.synth.app import synth
 from devbridge.errors import AppError
 from tests.apps import ACCOUNT, EVERYTHING, IMPORTS, KEY, Recipe, apps, load
 from tests.unit.deploy.templates import lint

@@ -7,14 +7,17 @@ from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 from devbridge.deploy.changes import (
     LABELS,
-    REPLACING,
     Change,
     all_added,
     changed_properties,
     changes_of,
 )
+from devbridge.deploy.kinds import resource_types
 
 TABLE = "AWS::DynamoDB::Table"
+REPLACING = {
+    known.name: known.replacing for known in resource_types() if known.replacing is not None
+}
 
 
 def modify(name: str, kind: str, told: str = "Conditional", **fields: Any) -> dict[str, Any]:

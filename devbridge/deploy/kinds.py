@@ -1,0 +1,240 @@
+"""The types of constructs, a row each: all that deploying, planning and removing ask of one.
+
+A new construct is its class in `devbridge.constructs`, its row here and, if code reads something of
+it at run time, its class in `devbridge.resources`.
+
+What binding gives, and nothing beyond it:
+
+- Table: read and write items of the table and query its indexes; not change or delete the table.
+- Bucket: list it, and read, write and delete its objects; not configure it, nor old versions.
+- Queue: send, receive, delete and delay messages, and read its attributes.
+- Topic: publish.
+- Secret: read its own SSM parameter.
+- Function: invoke it. Job: invoke its invoker, which starts, cancels and tells of runs.
+- Config, Api: nothing; a value and a URL are all that there is.
+- What has an `encryption_key`: encrypt and decrypt with that key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from devbridge import names
+from devbridge.constructs import (
+    Api,
+    Bucket,
+    Config,
+    Construct,
+    Function,
+    Job,
+    Queue,
+    Secret,
+    Table,
+    Topic,
+)
+from devbridge.deploy import resource_types as types
+from devbridge.deploy.bindings import Binding, Bindings, Grant, Output, Property
+from devbridge.deploy.policies import KEY_USE, of_service
+from devbridge.deploy.references import arn, arn_of, attribute, ref, sub
+from devbridge.deploy.resource_types import ResourceType
+from devbridge.deploy.synth.api import add_api
+from devbridge.deploy.synth.data import add_bucket, add_queue, add_table, add_topic
+from devbridge.deploy.synth.functions import add_function
+from devbridge.deploy.synth.invoker import add_roles
+from devbridge.deploy.synth.jobs import add_job
+from devbridge.deploy.synth.stack import Stack
+
+C = TypeVar("C", bound=Construct)
+
+
+def _nothing(_stack: Stack, _what: object) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[C]):
+    """A type of construct."""
+
+    construct: type[C]
+    add: Callable[[Stack, C], None] = _nothing
+    """Adds one to the template."""
+    add_shared: Callable[[Stack, Sequence[C]], None] = _nothing
+    """Adds what all of an app's have together, before the first of them."""
+    makes: tuple[ResourceType, ...] = ()
+    """The types of the resources that are added, its own first."""
+    outputs: tuple[Output, ...] = ()
+    """The stack's outputs, for each of them."""
+    binding: Binding[Any] | None = None
+    """What who binds one gets; None if it cannot be bound."""
+
+
+# --- what binding permits -------------------------------------------------------------------------
+
+_TABLE_ACTIONS: Final = of_service(
+    "dynamodb",
+    *("BatchGetItem", "BatchWriteItem", "ConditionCheckItem", "DeleteItem", "DescribeTable"),
+    *("GetItem", "PutItem", "Query", "Scan", "UpdateItem"),
+)
+_BUCKET_ACTIONS: Final = of_service("s3", "ListBucket", "GetBucketLocation")
+_OBJECT_ACTIONS: Final = of_service(
+    "s3",
+    *("GetObject", "PutObject", "DeleteObject"),
+    *("AbortMultipartUpload", "ListMultipartUploadParts"),
+)
+_QUEUE_ACTIONS: Final = of_service(
+    "sqs",
+    *("SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"),
+    *("GetQueueAttributes", "GetQueueUrl"),
+)
+_SECRET_ACTIONS: Final = of_service("ssm", "GetParameter", "GetParameters")
+_INVOKE: Final = ("lambda:InvokeFunction",)
+
+
+def _table(table: Table, _stage: str) -> Iterator[Grant]:
+    title = names.logical(table)
+    yield _TABLE_ACTIONS, [arn_of(title), sub(f"${{{title}.Arn}}/index/*")]
+    yield from key_use(table.encryption_key)
+
+
+def _bucket(bucket: Bucket, _stage: str) -> Iterator[Grant]:
+    title = names.logical(bucket)
+    yield _BUCKET_ACTIONS, [arn_of(title)]
+    yield _OBJECT_ACTIONS, [sub(f"${{{title}.Arn}}/*")]
+    yield from key_use(bucket.encryption_key)
+
+
+def _queue(queue: Queue, _stage: str) -> Iterator[Grant]:
+    yield _QUEUE_ACTIONS, [arn_of(names.logical(queue))]
+    yield from key_use(queue.encryption_key)
+
+
+def _topic(topic: Topic, _stage: str) -> Iterator[Grant]:
+    yield ("sns:Publish",), [ref(names.logical(topic))]
+    yield from key_use(topic.encryption_key)
+
+
+def _secret(secret: Secret, stage: str) -> Iterator[Grant]:
+    parameter = names.secret(secret.app.name, stage, secret.name)
+    yield _SECRET_ACTIONS, [arn("ssm", f"parameter{parameter}")]
+    yield from key_use(secret.encryption_key)
+
+
+def _function(function: Function, _stage: str) -> Iterator[Grant]:
+    yield _INVOKE, [arn_of(names.logical(function))]
+
+
+def _job(job: Job, _stage: str) -> Iterator[Grant]:
+    yield _INVOKE, [arn_of(names.logical(job, "Invoker"))]
+
+
+def key_use(key: str | None) -> Iterator[Grant]:
+    """What AWS's services ask of who uses data that is encrypted with a KMS key of the user's."""
+    if key:
+        yield KEY_USE, [key]
+
+
+# --- the rows -------------------------------------------------------------------------------------
+
+_TABLE: Final = Output("Table")
+_BUCKET: Final = Output("Bucket")
+_QUEUE: Final = Output("Queue")
+_TOPIC: Final = Output("Topic")
+_URL: Final = Output("Url", lambda title: attribute(title, "ApiEndpoint"))
+
+KINDS: tuple[Kind[Any], ...] = (
+    Kind(
+        Table,
+        add=add_table,
+        makes=(types.TABLE,),
+        outputs=(_TABLE,),
+        binding=Binding((Property("tableName", _TABLE),), _table),
+    ),
+    Kind(
+        Bucket,
+        add=add_bucket,
+        makes=(types.BUCKET, types.BUCKET_POLICY),
+        outputs=(_BUCKET,),
+        binding=Binding((Property("bucketName", _BUCKET),), _bucket),
+    ),
+    Kind(
+        Queue,
+        add=add_queue,
+        makes=(types.QUEUE, types.QUEUE_POLICY),
+        outputs=(_QUEUE,),
+        binding=Binding((Property("queueUrl", _QUEUE),), _queue),
+    ),
+    Kind(
+        Topic,
+        add=add_topic,
+        makes=(types.TOPIC, types.TOPIC_POLICY),
+        outputs=(_TOPIC,),
+        binding=Binding((Property("topicArn", _TOPIC),), _topic),
+    ),
+    Kind(
+        Secret,
+        binding=Binding(
+            (
+                Property(
+                    "parameterName",
+                    lambda secret, stage: names.secret(secret.app.name, stage, secret.name),
+                ),
+            ),
+            _secret,
+        ),
+    ),
+    Kind(
+        Config,
+        binding=Binding((Property("value", lambda config, _stage: str(config.value)),)),
+    ),
+    # Jobs and functions by name: what binds each other would depend on itself.
+    Kind(
+        Job,
+        add=add_job,
+        add_shared=add_roles,
+        makes=(
+            types.PROJECT,
+            types.FUNCTION,
+            types.ROLE,
+            types.MANAGED_POLICY,
+            types.LOG_GROUP,
+        ),
+        outputs=(Output("Role", lambda title: arn_of(f"{title}Role")),),
+        binding=Binding((Property("functionName", names.invoker),), _job),
+    ),
+    Kind(
+        Function,
+        add=add_function,
+        makes=(types.FUNCTION, types.ROLE, types.MANAGED_POLICY, types.LOG_GROUP),
+        outputs=(Output("Function"),),
+        binding=Binding((Property("functionName", names.function),), _function),
+    ),
+    Kind(
+        Api,
+        add=add_api,
+        makes=(types.HTTP_API, *types.API_PARTS, types.PERMISSION, types.LOG_GROUP),
+        outputs=(_URL,),
+        binding=Binding((Property("url", _URL),)),
+    ),
+)
+"""In the order in which they are added to a template."""
+
+
+def bindings() -> Bindings:
+    """What binding gives, for each type of construct that can be bound."""
+    return Bindings((kind.construct, kind.binding) for kind in KINDS if kind.binding)
+
+
+def resource_types() -> Iterable[ResourceType]:
+    """All types of resources of which something is known, each once."""
+    made = dict.fromkeys(made for kind in KINDS for made in kind.makes)
+    return (*made, *(each for each in types.FOREIGN if each.name not in {m.name for m in made}))
+
+
+def resource_type(name: str) -> ResourceType:
+    """What is known of a type of resources; of one that nobody knows, nothing."""
+    for known in resource_types():
+        if known.name == name:
+            return known
+    return ResourceType(name)

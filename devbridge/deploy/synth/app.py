@@ -1,0 +1,31 @@
+"""The template of a whole app: each of its constructs, and what is of no construct."""
+
+from __future__ import annotations
+
+from devbridge import names
+from devbridge.constructs import App
+from devbridge.deploy import kinds
+from devbridge.deploy.synth.stack import Assets, Settings, Stack, Template
+
+
+def synth(app: App, settings: Settings, assets: Assets) -> Template:
+    """The template of a stage.
+
+    Raises:
+        InvalidValue: a name is too long, an environment is over 4 KB, or a resource that was added
+            to the app has the title of one of devbridge's.
+        AppFailed: a `transform` raised, or left a resource that is not valid.
+    """
+    stack = Stack(app, settings, assets, kinds.bindings())
+    for kind in kinds.KINDS:
+        if made := app.of_type(kind.construct):
+            kind.add_shared(stack, made)
+        for construct in made:
+            kind.add(stack, construct)
+            title = names.logical(construct)
+            for output in kind.outputs:
+                stack.output(construct, output.name, output.value(title))
+    stack.bind_role()
+    for resource in app.resources:
+        stack.add_foreign(resource, app.added_at.get(resource.title, app.where))
+    return stack.template()
