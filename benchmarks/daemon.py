@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from devbridge.daemon.daemon import Daemon, Settings
+from devbridge.daemon.daemon import Connection, Daemon, Settings, Workshop
 from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.jobs import Deployment, Jobs
 from devbridge.daemon.keeper import Keeper
@@ -108,27 +108,31 @@ async def _main(setup: Setup) -> None:
             concurrency=setup.concurrency,
             grace=5.0,
         ),
-        topics=TOPICS,
-        presence=Presence(
-            online=True,
-            daemon_id=codec.new_id(),
-            host="bench",
-            user="bench",
-            pid=os.getpid(),
-            since=time.time(),
-            session_expiry=3600,
-        ),
-        deployment=Deployment(jobs),
+        Deployment(jobs),
         redeploys=_SameApp(),
+        connection=Connection(
+            TOPICS,
+            Presence(
+                online=True,
+                daemon_id=codec.new_id(),
+                host="bench",
+                user="bench",
+                pid=os.getpid(),
+                since=time.time(),
+                session_expiry=3600,
+            ),
+            lambda client_id, clean: MqttTransport(
+                endpoint, client_id, lambda: None, clean=clean, session_expiry=0 if clean else 3600
+            ),
+        ),
+        workshop=Workshop(
+            launcher,
+            lambda spec, address: worker_environment(
+                os.environ, spec, address, root=root, region=REGION
+            ),
+            _FixedCredentials(),
+        ),
         ledger=Keeper.open(setup.ledger),
-        launcher=launcher,
-        make_transport=lambda client_id, clean: MqttTransport(
-            endpoint, client_id, lambda: None, clean=clean, session_expiry=0 if clean else 3600
-        ),
-        credentials=_FixedCredentials(),
-        environment=lambda spec, address: worker_environment(
-            os.environ, spec, address, root=root, region=REGION
-        ),
         terminal=terminal,
     )
     stop = asyncio.Event()

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -251,15 +251,18 @@ def _compose(  # noqa: PLR0915
 
     from devbridge.cli.prune import forget_old_runs
     from devbridge.constructs.load import load_app
+    from devbridge.daemon import secrets
     from devbridge.daemon.credentials import RoleCredentials
-    from devbridge.daemon.daemon import Daemon, Settings
+    from devbridge.daemon.daemon import Connection, Daemon, Settings, Workshop
     from devbridge.daemon.developer import DeveloperCredentials, Health
     from devbridge.daemon.environment import worker_environment
     from devbridge.daemon.jobs import Deployment, Jobs
     from devbridge.daemon.keeper import keep
+    from devbridge.daemon.life import Task
     from devbridge.daemon.memory import limit_of
     from devbridge.daemon.reloading import SETTLED
     from devbridge.deploy import lacking
+    from devbridge.deploy.secrets import versions as deployed_versions
     from devbridge.palette import Style
     from devbridge.protocol import codec
     from devbridge.protocol.messages import Presence, Topics
@@ -364,51 +367,55 @@ def _compose(  # noqa: PLR0915
         secrets_mark=config.secrets_mark,
         max_log_size=config.max_log_size,
     )
+    presence = Presence(
+        online=True,
+        daemon_id=codec.new_id(),
+        host=socket.gethostname(),
+        user=getpass.getuser(),
+        pid=os.getpid(),
+        since=time.time(),
+        session_expiry=SESSION_EXPIRY,
+    )
+
+    async def versions() -> secrets.Versions:
+        if not any(map(secrets.binds, now[2].jobs)):
+            return {}
+        return await asyncio.to_thread(deployed_versions, cloud, app.name, config.stage)
+
+    async def watch_secrets() -> None:
+        await secrets.watch(versions, lambda: secrets.touch(config.secrets_mark))
+
+    beside: dict[str, Task] = {"secrets": watch_secrets}
+    if not config.local:
+        beside["credentials"] = developer.run
     daemon = Daemon(
         settings,
-        topics=Topics(app.name, config.stage),
-        presence=Presence(
-            online=True,
-            daemon_id=codec.new_id(),
-            host=socket.gethostname(),
-            user=getpass.getuser(),
-            pid=os.getpid(),
-            since=time.time(),
-            session_expiry=SESSION_EXPIRY,
-        ),
-        deployment=in_daemon(app, deployed),
-        ledger=ledger,
-        launcher=launcher,
-        make_transport=make_transport,
-        credentials=RoleCredentials(
-            lambda: cloud.client("sts"), explain=cloud.explain, renew=developer.refused
-        ),
-        environment=lambda spec, address: worker_environment(
-            os.environ,
-            spec,
-            address,
-            root=config.root,
-            region=cloud.region,
-            endpoint_url=cloud.endpoint_url,
-            memory_limit=limit_of(spec, config.memory_limit),
-            schemas=config.schemas,
-            given=config.env,
-        ),
+        in_daemon(app, deployed),
         redeploys=Redeployer(),
-        imported=imported,
-        secret_versions=_secret_versions(config, cloud, app),
-        watch_credentials=None if config.local else developer.run,
+        connection=Connection(Topics(app.name, config.stage), presence, make_transport),
+        workshop=Workshop(
+            launcher,
+            environment=lambda spec, address: worker_environment(
+                os.environ,
+                spec,
+                address,
+                root=config.root,
+                region=cloud.region,
+                endpoint_url=cloud.endpoint_url,
+                memory_limit=limit_of(spec, config.memory_limit),
+                schemas=config.schemas,
+                given=config.env,
+            ),
+            credentials=RoleCredentials(
+                lambda: cloud.client("sts"), explain=cloud.explain, renew=developer.refused
+            ),
+        ),
+        ledger=ledger,
         terminal=terminal,
+        beside=beside,
+        imported=imported,
     )
     return daemon
-
-
-def _secret_versions(
-    config: Config, cloud: Cloud, app: App
-) -> Callable[[], Awaitable[Mapping[str, object]]]:
-    from devbridge.deploy.secrets import versions
-
-    return lambda: asyncio.to_thread(versions, cloud, app.name, config.stage)
 
 
 def retyped(before: Schemas, after: Schemas) -> Sequence[str]:

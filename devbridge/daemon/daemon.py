@@ -16,12 +16,13 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
-from devbridge.daemon import handover, lines, preload, secrets
+from devbridge.daemon import lines, preload, secrets
 from devbridge.daemon.bridge import Bridge
 from devbridge.daemon.dispatch import Dispatcher
 from devbridge.daemon.events import (
@@ -45,18 +46,19 @@ from devbridge.daemon.events import (
     TriedAgain,
     Unentered,
     Waits,
-    Withdrawn,
 )
-from devbridge.daemon.handover import LAST_QUESTIONS
+from devbridge.daemon.handover import Handover
+from devbridge.daemon.imports import Reports
 from devbridge.daemon.jobs import Deployment, Jobs, Redeploys
 from devbridge.daemon.keeper import Keeper
+from devbridge.daemon.life import Task, live
 from devbridge.daemon.limits import is_short
 from devbridge.daemon.model import Modules
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.output import MAX_LOG
 from devbridge.daemon.processes import Member, Processes
-from devbridge.daemon.recovery import recover
-from devbridge.daemon.reloading import SETTLED, Reloading
+from devbridge.daemon.recovery import take_on
+from devbridge.daemon.reloading import Reloading
 from devbridge.daemon.rerun import Rerun
 from devbridge.daemon.runtime_api import CredentialsProvider, RuntimeApi, WorkerAddress
 from devbridge.daemon.supervisor import SHUTDOWN_GRACE, Supervisor
@@ -99,41 +101,55 @@ class Settings:
     """Bytes that one run's log may take."""
 
 
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How the stage's stubs are reached, and what they are told of this daemon."""
+
+    topics: Topics
+    presence: Presence
+    make_transport: Callable[[str, bool], Transport]
+    """Makes a client that is not connected yet, of a client id and whether its session is clean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What workers are made with."""
+
+    launcher: Launcher
+    environment: Callable[[JobSpec, WorkerAddress], Mapping[str, str]]
+    credentials: CredentialsProvider | None = None
+
+
 class Daemon:
-    """One stage's daemon. Make it in a running event loop; `run` is its life."""
+    """One stage's daemon. Make it in a running event loop; `run` is its life.
+
+    Args:
+        deployment: the app as it is deployed at the start.
+        redeploys: deploys it anew while the daemon runs.
+        beside: what goes on beside all else, by name, until it is cancelled. One that fails ends
+            the daemon, in order.
+        imported: is told of each job whose workers have imported something new.
+    """
 
     def __init__(
         self,
         settings: Settings,
-        *,
-        topics: Topics,
-        presence: Presence,
         deployment: Deployment,
+        *,
         redeploys: Redeploys,
+        connection: Connection,
+        workshop: Workshop,
         ledger: Keeper,
-        launcher: Launcher,
-        make_transport: Callable[[str, bool], Transport],
-        credentials: CredentialsProvider | None,
-        environment: Callable[[JobSpec, WorkerAddress], Mapping[str, str]],
         terminal: Terminal,
-        watch_credentials: Callable[[], Coroutine[Any, Any, None]] | None = None,
-        secret_versions: Callable[[], Awaitable[secrets.Versions]] | None = None,
+        beside: Mapping[str, Task] = MappingProxyType({}),
         imported: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`watch_credentials` runs beside all else until it is cancelled; `secret_versions` is
-        asked now and then, while a job binds a secret; `imported` is told of a job whose workers
-        have imported something new."""
         self._settings = settings
         self._jobs = deployment.jobs
         self._ledger = ledger
-        self._launcher = launcher
-        self._imported = imported
-        self._imports = Imports(settings.root / STATE_DIR, settings.root)
-        self._reported: dict[tuple[str, frozenset[Path], tuple[str, ...]], float] = {}
-        """What workers of a job have imported, and when the last of them was launched: not written
-        down yet."""
-        self._watch_credentials = watch_credentials
-        self._secret_versions = secret_versions
+        self._launcher = workshop.launcher
+        self._beside = beside
+        self._reports = Reports(Imports(settings.root / STATE_DIR, settings.root), imported)
         self._terminal = terminal
         self._style = Style(terminal.colour)
         self._missed: set[str] = set()
@@ -152,30 +168,38 @@ class Daemon:
             fail_when_broken=settings.fail_when_broken,
             standbys=settings.standbys,
         )
-        self._runtime_api = RuntimeApi(self, credentials)
+        self._runtime_api = RuntimeApi(self, workshop.credentials)
         self._processes = Processes(
             root=settings.root,
             python=settings.python,
-            launcher=launcher,
+            launcher=workshop.launcher,
             runtime_api=self._runtime_api,
-            environment=environment,
+            environment=workshop.environment,
             terminal=terminal,
             style=self._style,
             post=lambda event: self.handle([event]),
             ended=self._worker_gone,
         )
         self.bridge = Bridge(
-            make_transport,
-            topics,
-            presence,
+            connection.make_transport,
+            connection.topics,
+            connection.presence,
             on_requests=lambda batch: self.handle((), batch),
             say=lambda text: terminal.line(self._style.warn(text)),
         )
-
         self._weather = Weather(
             ledger,
             connected_since=lambda: self.bridge.connected_since,
             take=lambda held: self.handle((), held),
+        )
+        self._handover = Handover(
+            self.bridge,
+            ledger,
+            self._narrator,
+            terminal,
+            unstarted=lambda: self._supervisor.unstarted,
+            idle=self._idle,
+            post=self.handle,
         )
         rerun = Rerun(ledger, lambda: self._supervisor.running, self.submit)
         self._reloading = Reloading(
@@ -202,33 +226,25 @@ class Daemon:
         """
         self._loop.set_exception_handler(self._on_loop_error)
         await self._runtime_api.start()
-        self._touch_secrets()
+        if self._settings.secrets_mark is not None:
+            secrets.touch(self._settings.secrets_mark)
         handlers = [job.handler for job in self._jobs.values()]
         names = preload.names(self._settings.root, handlers, self._settings.preload)
         await self._launcher.preload(names)
-        self.handle(self._recover())
-        background: list[asyncio.Task[Any]] = [
-            asyncio.create_task(self.bridge.run(), name="bridge"),
-            asyncio.create_task(self._reloading.watch(), name="watch"),
-            asyncio.create_task(self._reloading.redeploy_on_save(), name="redeploy"),
-            asyncio.create_task(self._reloading.redeploy_on_reload(), name="outdated"),
-            asyncio.create_task(self._make_way(), name="make-way"),
-            asyncio.create_task(self._weather.watch(), name="weather"),
-        ]
-        if self._watch_credentials is not None:
-            background.append(asyncio.create_task(self._watch_credentials(), name="credentials"))
-        if self._secret_versions is not None:
-            watching = secrets.watch(self._versions, self._touch_secrets)
-            background.append(asyncio.create_task(watching, name="secrets"))
-        stopping = asyncio.create_task(stop.wait(), name="stop")
+        self._recover()
+        until: dict[str, Task] = {"stop": stop.wait, "make-way": self._handover.make_way}
+        beside: dict[str, Task] = {
+            "bridge": self.bridge.run,
+            "watch": self._reloading.watch,
+            "redeploy": self._reloading.redeploy_on_save,
+            "outdated": self._reloading.redeploy_on_reload,
+            "weather": self._weather.watch,
+            **self._beside,
+        }
         try:
-            done, _ = await asyncio.wait(
-                [*background, stopping], return_when=asyncio.FIRST_COMPLETED
-            )
-            for finished in done:
-                await finished
+            await live(until, beside, self._leave)
         finally:
-            await self._shut_down([*background, stopping])
+            await self._close()
 
     def redeploy(self) -> None:
         """Deploy the app's changes, as if app.py had been saved."""
@@ -244,7 +260,8 @@ class Daemon:
         if self._undecided:
             await self._ready.wait()
 
-    async def _shut_down(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
+    async def _leave(self) -> None:
+        """Phases 1 to 3."""
         running = len(self._supervisor.running)
         waiting = f"{running} running jobs get at most {SHUTDOWN_GRACE:g} s; " if running else ""
         self._terminal.line(f"Stopping: {waiting}Ctrl-C again ends everything at once")
@@ -253,11 +270,10 @@ class Daemon:
         self.handle([Shutdown()])
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._processes.close(), SHUTDOWN_GRACE + KILL_DEADLINE)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._imported = lambda _: None
-        self._keep_imports()
+
+    async def _close(self) -> None:
+        """Phases 4 and 5."""
+        self._reports.close()
         if self._timer is not None:
             self._timer.cancel()
         self._reloading.close()
@@ -265,40 +281,12 @@ class Daemon:
         await self._runtime_api.close()
         self._ledger.close()
 
-    def _recover(self) -> list[Requested]:
-        with self._ledger.transaction():
-            found = recover(self._ledger.live(), time.time())
-            for change in found.changes:
-                self._ledger.record(change)
-            self._ledger.close_ended()
-        for change in found.changes:
-            if entry := self._ledger.get(change.job_id):
-                self._narrator.lost(change, entry)
-        if found.runs:
-            self._terminal.line(f"{len(found.runs)} runs were waiting")
-        return found.runs
-
-    async def _make_way(self) -> None:
-        """Once a newer daemon has the stage: hand over what has not started, and return when all
-        that has started is over and nobody asks for it any more."""
-        await self.bridge.taken_over.wait()
-        newer = handover.who(self.bridge.taken_over_by)
-        waiting = self._supervisor.unstarted
-        self.handle([Withdrawn(frozenset(waiting))])
-        busy = not self._supervisor.idle
-        rest = "; the runs that have started end here" if busy else ""
-        self._terminal.line(self._style.bold(f"{newer} has taken this stage over{rest}"))
-        for change in await handover.hand_over(self.bridge, self._ledger, waiting, newer):
-            if entry := self._ledger.get(change.job_id):
-                self._narrator.log_end(change, entry)
-        if waiting:
-            self._terminal.line(f"{len(waiting)} waiting runs were handed over")
-        if busy:
-            await self._idle.wait()
-            self._terminal.line(
-                f"all runs have ended; their results can be asked for {LAST_QUESTIONS:g} s more"
-            )
-            await asyncio.sleep(LAST_QUESTIONS)
+    def _recover(self) -> None:
+        """Go on with what an earlier daemon has left."""
+        runs = take_on(self._ledger, self._narrator, time.time())
+        if runs:
+            self._terminal.line(f"{len(runs)} runs were waiting")
+        self.handle(runs)
 
     # --- events in, effects out -------------------------------------------------------------
 
@@ -335,6 +323,11 @@ class Daemon:
         self._jobs = self._dispatcher.jobs = jobs
         for job in gone:
             self._job_decided(job)
+
+    def _job_decided(self, job: str) -> None:
+        self._undecided.discard(job)
+        if not self._undecided:
+            self._ready.set()
 
     def submit(self, job: str, payload: bytes) -> str:
         """Run a job from here; returns its id."""
@@ -502,19 +495,9 @@ class Daemon:
         stale = False
         if member.job_id is None:  # else it is about what its run has imported: that is over
             stale = self._reloading.imported(member.job, modules, member.launched_at)
-        if not self._reported:
-            self._loop.call_later(SETTLED, self._keep_imports)
-        told = member.job, modules.user_files, modules.third_party
-        self._reported[told] = member.launched_at
+        self._reports.add(member.job, modules, member.launched_at)
         if self._launcher.reported(member.job, modules) or stale:
             self._reloading.renew(member.job)
-
-    def _keep_imports(self) -> None:
-        """Write down what workers have told meanwhile: not while somebody waits for a reload."""
-        told, self._reported = self._reported, {}
-        for (job, files, modules), launched_at in told.items():
-            if self._imports.record(job, files, modules, launched_at):
-                self._imported(job)
 
     def worker_missed(self, worker_id: str, name: str) -> None:
         member = self._processes.member(worker_id)
@@ -526,19 +509,3 @@ class Daemon:
         member = self._processes.member(worker_id)
         if member is not None:
             member.capture.say(self._style.bad(f"no credentials for the worker: {message}"))
-
-    # --- the rest ---
-
-    def _touch_secrets(self) -> None:
-        if self._settings.secrets_mark is not None:
-            secrets.touch(self._settings.secrets_mark)
-
-    async def _versions(self) -> secrets.Versions:
-        if self._secret_versions is None or not any(map(secrets.binds, self._jobs.values())):
-            return {}
-        return await self._secret_versions()
-
-    def _job_decided(self, job: str) -> None:
-        self._undecided.discard(job)
-        if not self._undecided:
-            self._ready.set()

@@ -9,11 +9,16 @@ has handed over, and takes one up again when it is handed back.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from devbridge.daemon.bridge import Bridge
+from devbridge.daemon.events import Event, Withdrawn
+from devbridge.daemon.narrator import Narrator
+from devbridge.daemon.terminal import Terminal
+from devbridge.palette import Style
 from devbridge.protocol import codec
 from devbridge.protocol.messages import NOBODY, Presence, Run
 from devbridge.runs.base import RunRecord
@@ -34,6 +39,62 @@ def who(newer: Presence | None) -> str:
 
 def is_handed_over(entry: RunRecord) -> bool:
     return entry.failure is not None and entry.failure.type == HANDED_OVER
+
+
+class Handover:
+    """Waits for a newer daemon, and makes way for it.
+
+    Args:
+        unstarted: tells the ids of the runs that wait for their first attempt, in order.
+        idle: set while nothing runs, waits or will be tried again.
+        post: takes events, in order.
+    """
+
+    def __init__(
+        self,
+        bridge: Bridge,
+        ledger: Ledger,
+        narrator: Narrator,
+        terminal: Terminal,
+        *,
+        unstarted: Callable[[], Sequence[str]],
+        idle: asyncio.Event,
+        post: Callable[[Sequence[Event]], None],
+    ) -> None:
+        self._bridge = bridge
+        self._ledger = ledger
+        self._narrator = narrator
+        self._terminal = terminal
+        self._unstarted = unstarted
+        self._idle = idle
+        self._post = post
+
+    async def make_way(self) -> None:
+        """Once a newer daemon has the stage: hand over what has not started, and return when all
+        that has started is over and nobody asks for it any more.
+
+        Raises:
+            LedgerError: the ledger cannot be written.
+        """
+        await self._bridge.taken_over.wait()
+        newer = who(self._bridge.taken_over_by)
+        waiting = self._unstarted()
+        self._post([Withdrawn(frozenset(waiting))])
+        busy = not self._idle.is_set()
+        rest = "; the runs that have started end here" if busy else ""
+        bold = Style(self._terminal.colour).bold
+        self._terminal.line(bold(f"{newer} has taken this stage over{rest}"))
+        for change in await hand_over(self._bridge, self._ledger, waiting, newer):
+            if entry := self._ledger.get(change.job_id):
+                self._narrator.log_end(change, entry)
+        if waiting:
+            self._terminal.line(f"{len(waiting)} waiting runs were handed over")
+        if busy:
+            await self._idle.wait()
+            self._terminal.line(
+                f"all runs have ended; their results can be asked for {LAST_QUESTIONS:g} s more"
+            )
+            await asyncio.sleep(LAST_QUESTIONS)
 
 
 async def hand_over(

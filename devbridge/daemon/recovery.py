@@ -1,4 +1,4 @@
-"""What an earlier daemon left in the ledger, and what is to become of it. Pure."""
+"""What an earlier daemon left in the ledger, and what is to become of it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from devbridge.daemon.events import Requested
+from devbridge.daemon.narrator import Narrator
 from devbridge.runs.base import RunRecord
-from devbridge.runs.ledger import Change
+from devbridge.runs.ledger import Change, Ledger
 from devbridge.runs.model import State
 from runner.outcome import CRASHED, Failure, tried_again
 
@@ -24,7 +25,8 @@ class Recovery:
 
 def recover(live: Iterable[RunRecord], now: float) -> Recovery:
     """What was queued is taken on; what ran gets its next attempt if its job has one left, else it
-    has crashed; what was being cancelled is. The workers themselves died with their daemon."""
+    has crashed; what was being cancelled is. The workers themselves died with their daemon. Pure.
+    """
     recovery = Recovery()
     for entry in live:
         attempt = entry.attempt
@@ -46,3 +48,20 @@ def recover(live: Iterable[RunRecord], now: float) -> Recovery:
                 continue
         recovery.runs.append(Requested(entry.job_id, entry.job, attempt))
     return recovery
+
+
+def take_on(ledger: Ledger, narrator: Narrator, now: float) -> list[Requested]:
+    """Write what has become of an earlier daemon's runs, say so, and return those to go on with.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
+    with ledger.transaction():
+        found = recover(ledger.live(), now)
+        for change in found.changes:
+            ledger.record(change)
+        ledger.close_ended()
+    for change in found.changes:
+        if entry := ledger.get(change.job_id):
+            narrator.lost(change, entry)
+    return found.runs

@@ -100,7 +100,6 @@ class Reloading:
                     self._post(events)
         except OSError as error:  # e.g. no more inotify watches
             self._terminal.line(self._style.bad(f"hot reload is off: {error}"))
-            await asyncio.Event().wait()
 
     async def redeploy_on_save(self) -> None:
         """Deploy the app's changes whenever its files were saved, until cancelled."""

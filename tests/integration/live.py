@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from devbridge.daemon.daemon import Daemon, Settings
+from devbridge.daemon.daemon import Connection, Daemon, Settings, Workshop
 from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.jobs import Deployment, Jobs, Redeploys
 from devbridge.daemon.keeper import Keeper, keep
@@ -154,25 +154,28 @@ async def live(
             logs=state / "logs",
             **{"concurrency": 4, "grace": 1.0, **settings},
         ),
-        topics=Topics("app", "stage"),
-        presence=Presence(
-            online=True,
-            daemon_id=codec.new_id(),
-            host="here",
-            user="me",
-            pid=os.getpid(),
-            since=time.time(),
-            session_expiry=60,
-        ),
-        deployment=Deployment(Jobs(jobs), frozenset(app_files)),
+        Deployment(Jobs(jobs), frozenset(app_files)),
         redeploys=redeploys or NoRedeployment(),
-        ledger=ledger,
-        launcher=launcher(kind, app),
-        make_transport=lambda client_id, clean: MemoryTransport(broker, client_id, clean=clean),
-        credentials=None,
-        environment=lambda spec, address: worker_environment(
-            os.environ, spec, address, root=app.root, region="eu-west-1"
+        connection=Connection(
+            Topics("app", "stage"),
+            Presence(
+                online=True,
+                daemon_id=codec.new_id(),
+                host="here",
+                user="me",
+                pid=os.getpid(),
+                since=time.time(),
+                session_expiry=60,
+            ),
+            lambda client_id, clean: MemoryTransport(broker, client_id, clean=clean),
         ),
+        workshop=Workshop(
+            launcher(kind, app),
+            lambda spec, address: worker_environment(
+                os.environ, spec, address, root=app.root, region="eu-west-1"
+            ),
+        ),
+        ledger=ledger,
         terminal=terminal,
     )
     stop = asyncio.Event()
