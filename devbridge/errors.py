@@ -27,8 +27,7 @@
     ├── BuildError                      9   a function could not be packaged
     ├── BridgeError                     10  the MQTT broker refused, or went away
     │   ├── BrokerUnreachable
-    │   ├── BrokerRefused
-    │   └── ConnectionLost
+    │   └── BrokerRefused
     ├── InterpreterError                11  the app's Python environment is missing or broken
     ├── InvokeError                     12  the invoker was reached and could not start the job
     ├── AlreadyRunning                  13  another `devbridge dev` runs this stage here
@@ -210,10 +209,6 @@ class BrokerUnreachable(BridgeError):
 
 class BrokerRefused(BridgeError):
     """The MQTT broker refused the connection: check the permissions of the credentials."""
-
-
-class ConnectionLost(BridgeError):
-    """The MQTT connection ended: devbridge reconnects by itself."""
 
 
 class InterpreterError(DevbridgeError):

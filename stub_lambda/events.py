@@ -19,7 +19,14 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from devbridge.protocol import codec
-from devbridge.protocol.messages import REJECT_TOO_LARGE, REJECT_UNKNOWN_RUN
+from devbridge.protocol.messages import (
+    REJECT_TOO_LARGE,
+    REJECT_UNKNOWN_RUN,
+    Accepted,
+    Cancelled,
+    Rejected,
+    Reply,
+)
 
 BAD_EVENT: Final = "BadEvent"
 _VERSION: Final = 1
@@ -67,7 +74,8 @@ class Question:
 
 
 def parse(event: Any) -> Start | Question:
-    """
+    """What an event asks for.
+
     Raises:
         Refused: it is not an event of devbridge.
     """
@@ -100,6 +108,30 @@ def _start(event: Mapping[str, Any]) -> Start:
     return Start(payload, key, key is not None and not event.get("generatedKey"))
 
 
+def answer_of(reply: Reply) -> dict[str, Any]:
+    """The answer that a daemon's reply makes.
+
+    Raises:
+        Refused: Lambda would not return the result.
+    """
+    if isinstance(reply, Rejected):
+        return error(reply.code, reply.message)
+    if isinstance(reply, Accepted):
+        return {"jobId": reply.job_id, "state": reply.state, "duplicate": reply.duplicate}
+    if isinstance(reply, Cancelled):
+        return {"jobId": reply.job_id, "state": reply.state, "was": reply.was}
+    answer: dict[str, Any] = {
+        "jobId": reply.job_id,
+        "job": reply.job,
+        "state": reply.state,
+        "attempt": reply.attempt,
+        "maxAttempts": reply.max_attempts,
+    }
+    if reply.error_type is not None:
+        answer["failure"] = {"type": reply.error_type, "message": reply.error_message or ""}
+    return answer if reply.result is None else with_result(answer, reply.result)
+
+
 def with_result(answer: dict[str, Any], result: bytes) -> dict[str, Any]:
     """An answer with the job's result, a JSON text.
 
@@ -121,6 +153,7 @@ def with_result(answer: dict[str, Any], result: bytes) -> dict[str, Any]:
 
 
 def unknown_run(job_id: object) -> Refused:
+    """What is raised for an id that cannot be one of a run, so that nobody need be asked."""
     return Refused(REJECT_UNKNOWN_RUN, f"{job_id!r} is not the id of a run")
 
 

@@ -8,28 +8,18 @@ from __future__ import annotations
 import time
 from typing import Any, Final
 
-from devbridge.errors import DevbridgeError
 from devbridge.protocol import codec
-from devbridge.protocol.errors import TooLarge
-from devbridge.protocol.messages import (
-    REJECT_TOO_LARGE,
-    Accepted,
-    Cancel,
-    Cancelled,
-    Rejected,
-    Reply,
-    Request,
-    Run,
-    Status,
-)
-from stub_lambda import events
-from stub_lambda.bridge import Answer, Bridge, Silence
-from stub_lambda.events import Question, Refused, Start
-from stub_lambda.settings import OFFLINE_CLOUD, OFFLINE_QUEUE, Settings
+from devbridge.protocol.messages import Cancel, Request, Run, Status
+from stub_lambda import events, invoker
+from stub_lambda.bridge import Answer, Bridge, NoAnswer, Silence
+from stub_lambda.events import Context, Question, Refused, Start
+from stub_lambda.invoker import Invoker
+from stub_lambda.settings import OFFLINE_CLOUD, Settings
 
 NO_DAEMON: Final = "NoDaemon"
 OFFLINE: Final = "Offline"
 NO_ANSWER: Final = "NoAnswer"
+NOT_DEPLOYED: Final = "NotDeployed"
 _WAIT: Final = 8.0
 """Seconds that a caller waits for the daemon; the function itself has 10."""
 _MARGIN: Final = 1.0
@@ -38,102 +28,104 @@ _MARGIN: Final = 1.0
 _bridge: Bridge | None = None
 
 
-def handler(event: Any, context: events.Context) -> dict[str, Any]:
-    """Lambda's entry. Errors that the caller can act on are answers, not exceptions."""
-    global _bridge  # noqa: PLW0603  (what Lambda keeps between invocations lives in the module)
-    try:
-        settings = Settings.from_environment()
-        if _bridge is None or _bridge.settings != settings:
-            _bridge = Bridge(settings)
-        return _answer(_bridge, event, context)
-    except Refused as error:
-        return events.error(error.code, str(error))
-    except TooLarge as error:
-        return events.error(REJECT_TOO_LARGE, f"{error}: put it in S3 and send the key")
-    except DevbridgeError as error:
-        return events.error(type(error).__name__, str(error))
+def handler(event: Any, context: Context) -> dict[str, Any]:
+    """Lambda's entry."""
+    return invoker.answer(_live, event, context)
 
 
-def _answer(bridge: Bridge, event: Any, context: events.Context) -> dict[str, Any]:
-    settings, asked = bridge.settings, events.parse(event)
-    if isinstance(asked, Question) and not codec.is_id(asked.job_id):
-        return _ask_codebuild(settings, asked)
-    request = _request(asked, context, settings, bridge.stub_id)
-    wait = min(_WAIT, context.get_remaining_time_in_millis() / 1000 - _MARGIN)
-    answer = bridge.ask(request, wait)
-    if isinstance(answer, Answer):
-        return _reply(answer.reply)
-    where = f"{settings.app} (stage {settings.stage})"
-    if answer.silence is Silence.NEVER_CONNECTED:
-        raise Refused(
-            NO_DAEMON, f"no devbridge is connected to {where}: start `devbridge dev` there"
+def _live() -> Live:
+    """What Lambda keeps between invocations lives in the module: the connection."""
+    global _bridge  # noqa: PLW0603
+    settings = Settings.from_environment()
+    if _bridge is None or _bridge.settings != settings:
+        _bridge = Bridge(settings)
+    return Live(_bridge)
+
+
+class Live:
+    """`Invoker` of a job that the daemon runs. Where the stage's policy is `cloud`, a run that
+    finds no daemon is the deployed invoker's; its id says so."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+        self._settings = settings = bridge.settings
+        self._where = f"{settings.app} (stage {settings.stage})"
+
+    def start(self, start: Start, context: Context) -> dict[str, Any]:
+        """See `Invoker.start`."""
+        settings = self._settings
+        key = start.key or context.aws_request_id
+        run = Run(
+            **self._ids(),
+            job=settings.job,
+            job_id=codec.job_id(settings.app, settings.stage, settings.job, key),
+            payload=start.payload,
+            idempotency_key=start.key,
         )
-    who = f"devbridge of {answer.who}" if answer.who else "devbridge"
-    if isinstance(asked, Start) and isinstance(request, Run):
-        if settings.offline == OFFLINE_QUEUE and answer.stored:
-            return {"jobId": request.job_id, "state": "QUEUED", "duplicate": False}
-        if settings.offline == OFFLINE_CLOUD and answer.silence is Silence.OFFLINE:
-            return _start_in_the_cloud(settings, asked, context.aws_request_id)
-    if answer.silence is Silence.OFFLINE:
-        raise Refused(OFFLINE, f"{who} is not running for {where}: start `devbridge dev` there")
-    # It may have got the request, which nobody can take back: no build may run it, too.
-    maybe = ", and the run may start when it wakes up" if isinstance(request, Run) else ""
-    raise Refused(
-        NO_ANSWER, f"{who} did not answer for {where} in {wait:g} s: is it suspended{maybe}?"
-    )
+        wait = _wait(context)
+        answer = self._bridge.ask(run, wait)
+        if isinstance(answer, Answer):
+            return events.answer_of(answer.reply)
+        if answer.stored:
+            return {"jobId": run.job_id, "state": "QUEUED", "duplicate": False}
+        # Only a daemon that has gone has surely not got the run: no build may run it, too.
+        if answer.silence is Silence.OFFLINE and settings.offline == OFFLINE_CLOUD:
+            return self._deployed().start(start, context)
+        raise self._refusal(answer, wait, ", and the run may start when it wakes up")
+
+    def ask(self, question: Question, context: Context) -> dict[str, Any]:
+        """See `Invoker.ask`."""
+        if not codec.is_id(question.job_id):
+            return self._ask_deployed(question, context)
+        wait = _wait(context)
+        answer = self._bridge.ask(self._request(question), wait)
+        if isinstance(answer, Answer):
+            return events.answer_of(answer.reply)
+        raise self._refusal(answer, wait)
+
+    def _request(self, question: Question) -> Request:
+        job = self._settings.job
+        if question.action == "cancel":
+            return Cancel(**self._ids(), job_id=question.job_id, job=job)
+        with_result = question.action == "result"
+        return Status(**self._ids(), job_id=question.job_id, job=job, with_result=with_result)
+
+    def _ids(self) -> dict[str, Any]:
+        stub_id = self._bridge.stub_id
+        return {"request_id": codec.new_id(), "stub_id": stub_id, "sent_at": time.time()}
+
+    def _refusal(self, answer: NoAnswer, wait: float, maybe: str = "") -> Refused:
+        """`maybe`: what may still become of a request that the daemon may have."""
+        who = f"devbridge of {answer.who}" if answer.who else "devbridge"
+        where, start = self._where, "start `devbridge dev` there"
+        if answer.silence is Silence.NEVER_CONNECTED:
+            return Refused(NO_DAEMON, f"no devbridge is connected to {where}: {start}")
+        if answer.silence is Silence.OFFLINE:
+            return Refused(OFFLINE, f"{who} is not running for {where}: {start}")
+        what = f"{who} did not answer for {where} in {wait:g} s: is it suspended{maybe}?"
+        return Refused(NO_ANSWER, what)
+
+    def _ask_deployed(self, question: Question, context: Context) -> dict[str, Any]:
+        if self._settings.project is None or ":" not in question.job_id:
+            raise events.unknown_run(question.job_id)
+        return self._deployed().ask(question, context)
+
+    def _deployed(self) -> Invoker:
+        """
+        Raises:
+            Refused: there is none.
+        """
+        settings = self._settings
+        if settings.project is None:
+            raise Refused(
+                NOT_DEPLOYED,
+                f"the job {settings.job} of {settings.app} is not deployed, so that it cannot run"
+                " in the cloud while devbridge is offline: run `devbridge deploy`",
+            )
+        from stub_lambda.deployed import Deployed  # few stubs need it
+
+        return Deployed.of(settings.app, settings.stage, settings.job, settings.project)
 
 
-def _reply(reply: Reply) -> dict[str, Any]:
-    if isinstance(reply, Rejected):
-        return events.error(reply.code, reply.message)
-    if isinstance(reply, Accepted):
-        return {"jobId": reply.job_id, "state": reply.state, "duplicate": reply.duplicate}
-    if isinstance(reply, Cancelled):
-        return {"jobId": reply.job_id, "state": reply.state, "was": reply.was}
-    answer: dict[str, Any] = {
-        "jobId": reply.job_id,
-        "job": reply.job,
-        "state": reply.state,
-        "attempt": reply.attempt,
-        "maxAttempts": reply.max_attempts,
-    }
-    if reply.error_type is not None:
-        answer["failure"] = {"type": reply.error_type, "message": reply.error_message or ""}
-    return answer if reply.result is None else events.with_result(answer, reply.result)
-
-
-def _request(
-    asked: Start | Question, context: events.Context, settings: Settings, stub_id: str
-) -> Request:
-    ids: dict[str, Any] = {"request_id": codec.new_id(), "stub_id": stub_id, "sent_at": time.time()}
-    job = settings.job
-    if isinstance(asked, Start):
-        key = asked.key or context.aws_request_id
-        job_id = codec.job_id(settings.app, settings.stage, job, key)
-        return Run(**ids, job=job, job_id=job_id, payload=asked.payload, idempotency_key=asked.key)
-    if asked.action == "cancel":
-        return Cancel(**ids, job_id=asked.job_id, job=job)
-    return Status(**ids, job_id=asked.job_id, job=job, with_result=asked.action == "result")
-
-
-def _ask_codebuild(settings: Settings, question: Question) -> dict[str, Any]:
-    """Answer for a run that is a build: the offline policy `cloud` has started it."""
-    if settings.project is None or ":" not in question.job_id:
-        raise events.unknown_run(question.job_id)
-    from stub_lambda import deployed
-
-    builds = deployed.builds_of(settings.app, settings.stage, settings.job, settings.project)
-    return deployed.ask(builds, question)
-
-
-def _start_in_the_cloud(settings: Settings, start: Start, request_id: str) -> dict[str, Any]:
-    if settings.project is None:
-        raise Refused(
-            "NotDeployed",
-            f"the job {settings.job} of {settings.app} is not deployed, so that it cannot run in"
-            " the cloud while devbridge is offline: run `devbridge deploy`",
-        )
-    from stub_lambda import deployed
-
-    builds = deployed.builds_of(settings.app, settings.stage, settings.job, settings.project)
-    return deployed.start(builds, start, request_id)
+def _wait(context: Context) -> float:
+    return min(_WAIT, context.get_remaining_time_in_millis() / 1000 - _MARGIN)

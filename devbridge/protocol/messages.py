@@ -119,10 +119,7 @@ NOBODY: Final = "00000000-0000-0000-0000-000000000000"
 REJECT_UNKNOWN_JOB: Final = "UnknownJob"
 REJECT_UNKNOWN_RUN: Final = "UnknownRun"
 REJECT_TOO_LARGE: Final = "PayloadTooLarge"
-REJECT_MALFORMED: Final = "Malformed"
-REJECT_TAKEN_OVER: Final = "TakenOver"
 REJECT_BUSY: Final = "Busy"
-REJECT_SHUTTING_DOWN: Final = "ShuttingDown"
 
 
 def is_unknown_run(reply: Reply) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from devbridge.protocol.messages import StatusReply
-from stub_lambda import handler
+from stub_lambda import events, handler
 from stub_lambda.events import BAD_EVENT, Refused
 
 
@@ -79,7 +79,7 @@ def test_a_result_that_lambda_does_not_return_is_refused() -> None:
         result=zeros,
     )
     with pytest.raises(Refused, match="put it in S3 and return the key"):
-        handler._reply(reply)
+        events.answer_of(reply)
 
 
 def test_it_imports_nothing_but_the_standard_library_its_two_protocols_and_its_own_rooms() -> None:
