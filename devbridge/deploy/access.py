@@ -14,16 +14,20 @@ class Access(Protocol):
     """One AWS account and region, real or embedded, and who we are there."""
 
     @property
-    def region(self) -> str: ...
+    def region(self) -> str:
+        """``eu-west-1``"""
 
     @property
-    def endpoint_url(self) -> str | None: ...
+    def endpoint_url(self) -> str | None:
+        """The embedded cloud's URL; None: it is AWS."""
 
     @property
-    def account(self) -> str: ...
+    def account(self) -> str:
+        """The account's number, 12 digits."""
 
     @property
-    def principal_arn(self) -> str: ...
+    def principal_arn(self) -> str:
+        """Who asks, as STS calls them."""
 
     def client(self, service: str) -> Any:
         """The boto3 client of a service."""
@@ -56,6 +60,7 @@ class Progress:
 
     @property
     def failed(self) -> bool:
+        """Whether the resource could not be created, changed or deleted."""
         return self.status.endswith("FAILED")
 
     def __str__(self) -> str:

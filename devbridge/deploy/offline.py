@@ -45,19 +45,24 @@ class Nowhere:
 
     @property
     def endpoint_url(self) -> str | None:
+        """One of plain HTTP for the embedded cloud; None for AWS."""
         return _PLAIN_HTTP if self.local else None
 
     @property
     def principal_arn(self) -> str:
+        """A made-up user."""
         return f"arn:aws:iam::{self.account}:user/developer"
 
     def client(self, service: str) -> Any:
+        """A client whose every operation raises DevbridgeError."""
         return _Unasked(service)
 
     def iot_endpoint(self) -> Endpoint:
+        """A made-up broker."""
         return Endpoint(f"example-ats.iot.{self.region}.amazonaws.com", self.region)
 
     def explained(self) -> AbstractContextManager[None]:
+        """Nothing: who asks nobody is refused nothing."""
         return nullcontext()
 
 

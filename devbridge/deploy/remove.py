@@ -63,6 +63,7 @@ class Inventory:
 
     @property
     def kept(self) -> tuple[Resource, ...]:
+        """Those that outlive the stack."""
         return tuple(resource for resource in self.resources if resource.kept)
 
     def __bool__(self) -> bool:

@@ -45,6 +45,32 @@ class FakeCloud:
         return nullcontext()
 
 
+def bucket(aws: FakeCloud, name: str, *keys: str) -> Any:
+    """Make a bucket that keeps versions, with empty objects of these keys; its client."""
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": aws.region})
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    for key in keys:
+        s3.put_object(Bucket=name, Key=key, Body=b"")
+    return s3
+
+
+def table(aws: FakeCloud, name: str, **tags: str) -> None:
+    """Make a table with these tags of devbridge's."""
+    aws.client("dynamodb").create_table(
+        TableName=name,
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+        Tags=[{"Key": f"devbridge:{key}", "Value": value} for key, value in tags.items()],
+    )
+
+
+def tables(aws: FakeCloud) -> list[str]:
+    """The names of the tables that there are."""
+    return list(aws.client("dynamodb").list_tables()["TableNames"])
+
+
 @pytest.fixture
 def aws() -> Iterator[FakeCloud]:
     """An empty account of moto's."""

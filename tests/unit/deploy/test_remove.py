@@ -9,12 +9,12 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from devbridge.deploy import buckets, secrets
+from devbridge.deploy import secrets
 from devbridge.deploy.access import Progress
 from devbridge.deploy.changes import LABELS
 from devbridge.deploy.remove import Removed, Resource, inventory, remove
 from devbridge.errors import DeployError
-from tests.unit.deploy.conftest import FakeCloud
+from tests.unit.deploy.conftest import FakeCloud, bucket, table, tables
 
 STACK = "devbridge-demo--prod-"
 STACK_ID = f"arn:aws:cloudformation:eu-west-1:123456789012:stack/{STACK}/1"
@@ -104,29 +104,6 @@ def script(aws: FakeCloud) -> Iterator[Script]:
     with script.stub:
         yield script
     script.stub.assert_no_pending_responses()
-
-
-def bucket(aws: FakeCloud, name: str, *keys: str) -> Any:
-    s3 = aws.client("s3")
-    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": aws.region})
-    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-    for key in keys:
-        s3.put_object(Bucket=name, Key=key, Body=b"")
-    return s3
-
-
-def table(aws: FakeCloud, name: str, **tags: str) -> None:
-    aws.client("dynamodb").create_table(
-        TableName=name,
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        BillingMode="PAY_PER_REQUEST",
-        Tags=[{"Key": f"devbridge:{key}", "Value": value} for key, value in tags.items()],
-    )
-
-
-def tables(aws: FakeCloud) -> list[str]:
-    return list(aws.client("dynamodb").list_tables()["TableNames"])
 
 
 def removed(
@@ -361,27 +338,6 @@ def test_what_is_gone_already_is_deleted(aws: FakeCloud, script: Script) -> None
     script.stack()
     script.deletion()
     assert removed(aws, delete_data=True) == Removed((), ())
-
-
-def test_more_than_a_thousand_objects_are_deleted_in_pages(aws: FakeCloud) -> None:
-    s3 = bucket(aws, "big", *(f"{number:04}" for number in range(1003)))
-    told: list[Progress] = []
-    assert buckets.empty(aws, "big", "Bucket 'big'", told.append) == 1003
-    assert [p.text for p in told] == [
-        "Bucket 'big': 1,000 objects deleted",
-        "Bucket 'big': 1,003 objects deleted",
-    ]
-    assert "Versions" not in s3.list_object_versions(Bucket="big")
-
-
-def test_an_object_that_s3_does_not_delete_is_named(aws: FakeCloud) -> None:
-    with Stubber(aws.client("s3")) as s3:
-        version = {"Key": "a", "VersionId": "1"}
-        s3.add_response("list_object_versions", {"Versions": [version], "IsTruncated": False})
-        failed = {"Key": "a", "Code": "AccessDenied", "Message": "object lock"}
-        s3.add_response("delete_objects", {"Errors": [failed]})
-        with pytest.raises(DeployError, match="does not delete 'a': AccessDenied: object lock"):
-            buckets.empty(aws, "b", "Bucket 'b'", lambda _: None)
 
 
 def test_what_aws_refuses_is_our_error(aws: FakeCloud, script: Script) -> None:
