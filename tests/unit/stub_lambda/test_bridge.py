@@ -1,0 +1,550 @@
+"""`Bridge` over a connection and a clock that are made up: what is sent when, and what is made of
+what comes. `tests/integration/test_stub.py` has the same over real brokers."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from devbridge.errors import BridgeError, BrokerUnreachable
+from devbridge.protocol import codec
+from devbridge.protocol.errors import TooLarge
+from devbridge.protocol.messages import (
+    REJECT_UNKNOWN_JOB,
+    REJECT_UNKNOWN_RUN,
+    Accepted,
+    Message,
+    Presence,
+    Rejected,
+    Reply,
+    Request,
+    Run,
+    Status,
+)
+from devbridge.protocol.session import frames
+from devbridge.transport.base import Delivery, Disconnected, Endpoint
+from stub_lambda import bridge as module
+from stub_lambda.bridge import KEEP_ALIVE, Answer, Bridge, NoAnswer, Silence
+from stub_lambda.settings import OFFLINE_ERROR, OFFLINE_QUEUE, Settings
+
+SETTINGS = Settings("demo", "ann", "factorial", Endpoint("iot.example", "eu-west-1"))
+ONLINE = Presence(
+    online=True,
+    daemon_id=codec.new_id(),
+    host="laptop",
+    user="ann",
+    pid=1,
+    since=0.0,
+    session_expiry=60,
+)
+GONE = replace(ONLINE, online=False)
+WHO = "ann@laptop"
+ACKNOWLEDGED, NOBODY_SUBSCRIBES = 0, 0x10
+
+
+class World:
+    """The broker, the daemon and the time. By default the daemon is there and answers at once."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.connections: list[Connection] = []
+        self.presence: Presence | None = ONLINE
+        self.presence_after = 0.01
+        self.acknowledges: int | None = ACKNOWLEDGED
+        """With which reason; None: never."""
+        self.takes = 0.0
+        """Seconds that publishing one frame takes."""
+        self.replies: Callable[[Request], Reply | None] = accepted
+        self.reply_after = 0.05
+        self.refuses_connections: BridgeError | None = None
+        self._coming: list[tuple[float, int, Callable[[], None]]] = []
+        self._count = itertools.count()
+
+    @property
+    def requests(self) -> list[tuple[float, str, int | None]]:
+        """When what was published, and its expiry: over all connections."""
+        return [each for connection in self.connections for each in connection.published]
+
+    @property
+    def time(self) -> SimpleNamespace:
+        return SimpleNamespace(monotonic=lambda: self.now)
+
+    def after(self, seconds: float, what: Callable[[], None]) -> None:
+        heapq.heappush(self._coming, (self.now + seconds, next(self._count), what))
+
+    def pass_time(self, most: float) -> None:
+        """Until something comes, at most."""
+        if self._coming and self._coming[0][0] <= self.now + most:
+            at, _, what = heapq.heappop(self._coming)
+            self.now = max(self.now, at)
+            what()
+        else:
+            self.now += most
+
+
+class Connection:
+    """Stands for `SyncMqtt`."""
+
+    def __init__(
+        self,
+        world: World,
+        endpoint: Endpoint,
+        client_id: str,
+        credentials: Callable[[], object],
+        *,
+        subscriptions: list[str],
+        on_delivery: Callable[[Delivery], None],
+        keep_alive: int,
+        timeout: float,
+    ) -> None:
+        if world.refuses_connections is not None:
+            raise world.refuses_connections
+        assert (endpoint, keep_alive) == (SETTINGS.endpoint, KEEP_ALIVE)
+        self.client_id, self.subscriptions, self.timeout = client_id, subscriptions, timeout
+        self.ended: Disconnected | None = None
+        self.heard = world.now
+        self.dead = False
+        """It was cut without a sign: nothing comes or goes."""
+        self.closed = False
+        self.published: list[tuple[float, str, int | None]] = []
+        self._world = world
+        self._on_delivery = on_delivery
+        self._reasons: dict[int, int] = {}
+        world.connections.append(self)
+        if (presence := world.presence) is not None:
+            world.after(world.presence_after, lambda: self.tell(presence))
+
+    def publish(self, topic: str, payload: bytes, *, expiry: int | None = None) -> int:
+        assert topic == SETTINGS.topics.requests
+        world, number = self._world, len(self.published)
+        world.now += world.takes
+        self.published.append((world.now, topic, expiry))
+        if (reason := world.acknowledges) is not None:
+            world.after(0.02, lambda: self._hear(lambda: self._reasons.update({number: reason})))
+        request = session_of(payload)
+        if request is not None and (reply := world.replies(request)) is not None:
+            world.after(world.reply_after, lambda: self.tell(reply))
+        return number
+
+    def reason(self, number: int) -> int | None:
+        return self._reasons.get(number)
+
+    def poll(self, timeout: float) -> None:
+        assert timeout >= 0
+        self._world.pass_time(timeout)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def tell(self, message: Message) -> None:
+        """Deliver a message of the daemon's."""
+        topic = self.subscriptions[1 if isinstance(message, Presence) else 0]
+        for frame in frames(message):
+            self.deliver(topic, frame)
+
+    def deliver(self, topic: str, frame: bytes) -> None:
+        self._hear(lambda: self._on_delivery(Delivery(topic, frame, None)))
+
+    def end(self) -> None:
+        self.ended = Disconnected("reset")
+
+    def _hear(self, what: Callable[[], object]) -> None:
+        if not self.dead and self.ended is None:
+            self.heard = self._world.now
+            what()
+
+
+def session_of(frame: bytes) -> Request | None:
+    """The request in a frame, if it is alone there."""
+    from devbridge.protocol.session import DaemonSession, Deliver
+
+    (effect,) = DaemonSession().receive(frame, None, 0.0) or [None]
+    return effect.message if isinstance(effect, Deliver) else None
+
+
+def accepted(request: Request) -> Reply:
+    return Accepted(request_id=request.request_id, job_id=request.job_id, state="QUEUED")
+
+
+def rejected(request: Request, code: str = REJECT_UNKNOWN_RUN) -> Rejected:
+    return Rejected(request_id=request.request_id, code=code, message="?")
+
+
+def silent(_request: Request) -> None:
+    return None
+
+
+def a_run(payload: bytes = b"{}") -> Run:
+    return Run(**ids(), job="factorial", payload=payload)
+
+
+def a_question() -> Status:
+    return Status(**ids())
+
+
+def ids() -> dict[str, Any]:
+    names = ("request_id", "stub_id", "job_id")
+    return {name: codec.new_id() for name in names} | {"sent_at": 0.0}
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    made = World()
+    monkeypatch.setattr(module, "time", made.time)
+    monkeypatch.setattr(
+        module, "SyncMqtt", lambda *args, **options: Connection(made, *args, **options)
+    )
+    return made
+
+
+def bridge(offline: str = OFFLINE_QUEUE) -> Bridge:
+    return Bridge(replace(SETTINGS, offline=offline))
+
+
+# --- a daemon that answers ----------------------------------------------------------------------
+
+
+def test_the_reply_is_the_answer_and_comes_without_delay(world: World) -> None:
+    run, began = a_run(), world.now
+    assert bridge().ask(run, 8) == Answer(accepted(run))
+    assert world.now - began == pytest.approx(0.06)
+
+
+def test_the_connection_is_made_for_this_stub_and_the_stages_presence(world: World) -> None:
+    one = bridge()
+    one.ask(a_run(), 8)
+    (connection,) = world.connections
+    assert connection.client_id.endswith(one.stub_id)
+    topics = SETTINGS.topics
+    assert connection.subscriptions == [topics.replies(one.stub_id), topics.presence]
+
+
+def test_the_connection_is_kept_for_the_next_request(world: World) -> None:
+    one = bridge()
+    for _ in range(3):
+        assert isinstance(one.ask(a_run(), 8), Answer)
+    (connection,) = world.connections
+    assert not connection.closed
+    assert len(connection.published) == 3
+
+
+@pytest.mark.parametrize(("wait", "timeout"), [(8, 5.0), (3, 3.0), (0.01, 0.1)])
+def test_connecting_may_take_what_there_is_and_no_more_than_5_seconds(
+    world: World, wait: float, timeout: float
+) -> None:
+    world.presence_after = 0.0
+    bridge().ask(a_run(), wait)
+    assert world.connections[0].timeout == pytest.approx(timeout)
+
+
+def test_a_reply_to_an_earlier_request_is_passed_over(world: World) -> None:
+    one, earlier = bridge(), a_run()
+    world.replies = silent
+    assert isinstance(one.ask(earlier, 1), NoAnswer)
+    run = a_run()
+    world.replies, world.reply_after = accepted, 0.5
+    world.after(0.1, lambda: world.connections[0].tell(accepted(earlier)))
+    assert one.ask(run, 8) == Answer(accepted(run))
+
+
+def test_what_is_damaged_or_a_strangers_is_passed_over(world: World) -> None:
+    one, run = bridge(), a_run()
+    one.ask(a_run(), 8)
+    (connection,) = world.connections
+    for topic in connection.subscriptions:
+        for frame in (b"noise", *frames(a_run()), *frames(accepted(a_run()))):
+            connection.deliver(topic, frame)
+    connection.deliver(connection.subscriptions[0], frames(GONE)[0])
+    assert one.ask(run, 8) == Answer(accepted(run))
+    assert len(world.connections) == 1
+
+
+# --- nobody there -------------------------------------------------------------------------------
+
+
+def test_without_a_presence_nobody_has_ever_been_there_which_takes_a_second_to_know(
+    world: World,
+) -> None:
+    world.presence, began = None, world.now
+    assert bridge().ask(a_run(), 8) == NoAnswer(Silence.NEVER_CONNECTED)
+    assert world.now - began == pytest.approx(1.0)
+    assert world.requests == []
+
+
+def test_a_short_wait_is_not_outstayed_by_the_presence(world: World) -> None:
+    world.presence, began = None, world.now
+    assert bridge().ask(a_run(), 0.3) == NoAnswer(Silence.NEVER_CONNECTED)
+    assert world.now - began == pytest.approx(0.3)
+
+
+def test_a_request_that_nobody_subscribes_to_was_for_nobody(world: World) -> None:
+    world.acknowledges, world.replies = NOBODY_SUBSCRIBES, silent
+    assert bridge().ask(a_run(), 8) == NoAnswer(Silence.NEVER_CONNECTED)
+
+
+def test_a_run_for_a_daemon_that_has_gone_is_queued_once_the_broker_has_it(world: World) -> None:
+    world.presence, world.replies, began = GONE, silent, world.now
+    assert bridge().ask(a_run(), 8) == NoAnswer(Silence.OFFLINE, stored=True, who=WHO)
+    assert world.now - began == pytest.approx(0.03)
+    assert [expiry for _, _, expiry in world.requests] == [None]
+
+
+def test_what_the_broker_does_not_acknowledge_is_not_queued(world: World) -> None:
+    world.presence, world.replies, world.acknowledges = GONE, silent, None
+    began = world.now
+    with pytest.raises(BrokerUnreachable, match="does not acknowledge"):
+        bridge().ask(a_run(), 8)
+    assert 3 <= world.now - began < 3.5
+    assert world.connections[0].closed
+
+
+@pytest.mark.parametrize(
+    ("request_", "offline"), [(a_run(), OFFLINE_ERROR), (a_question(), OFFLINE_QUEUE)]
+)
+def test_a_daemon_that_has_gone_is_not_waited_for_and_nothing_is_left_for_it(
+    world: World, request_: Request, offline: str
+) -> None:
+    world.presence, began = GONE, world.now
+    answer = bridge(offline).ask(request_, 8)
+    assert answer == NoAnswer(Silence.OFFLINE, stored=False, who=WHO)
+    assert world.requests == []
+    assert world.now - began < 0.1
+
+
+def test_a_daemon_that_goes_meanwhile_is_not_waited_for(world: World) -> None:
+    world.replies, began = silent, world.now
+    world.after(1.0, lambda: world.connections[0].tell(GONE))
+    answer = bridge(OFFLINE_ERROR).ask(a_run(), 8)
+    assert answer == NoAnswer(Silence.OFFLINE, who=WHO)
+    assert world.now - began < 1.3
+
+
+# --- a daemon that does not answer --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("offline", "reason", "stored"),
+    [(OFFLINE_QUEUE, 0, True), (OFFLINE_QUEUE, None, False), (OFFLINE_ERROR, 0, False)],
+)
+def test_a_daemon_that_does_not_answer_is_waited_for_until_the_deadline(
+    world: World, offline: str, reason: int | None, stored: bool
+) -> None:
+    world.replies, world.acknowledges, began = silent, reason, world.now
+    answer = bridge(offline).ask(a_run(), 8)
+    assert answer == NoAnswer(Silence.NO_ANSWER, stored=stored, who=WHO)
+    assert world.now - began == pytest.approx(8)
+
+
+def test_after_three_silent_seconds_it_is_sent_once_more_and_only_once(world: World) -> None:
+    world.replies = silent
+    bridge().ask(a_run(), 20)
+    first, second = (at for at, _, _ in world.requests)
+    assert 3 <= second - first < 3.5
+
+
+def test_what_was_not_acknowledged_is_not_sent_again_over_a_fresh_connection(world: World) -> None:
+    world.replies, world.acknowledges = silent, None
+    bridge().ask(a_run(), 8)
+    assert len(world.requests) == 1
+
+
+def test_a_reply_to_what_was_sent_again_is_the_answer(world: World) -> None:
+    answers = iter([None, accepted])
+
+    def second_time(request: Request) -> Reply | None:
+        answer = next(answers)
+        return answer(request) if answer else None
+
+    world.replies, run = second_time, a_run()
+    assert bridge().ask(run, 8) == Answer(accepted(run))
+
+
+@pytest.mark.parametrize(
+    ("request_", "offline", "wait", "expiry"),
+    [
+        (a_run(), OFFLINE_QUEUE, 8, None),
+        (a_run(), OFFLINE_ERROR, 8, 8),
+        (a_run(), OFFLINE_ERROR, 0.5, 1),
+        (a_question(), OFFLINE_QUEUE, 7.9, 7),
+    ],
+)
+def test_only_what_is_to_be_queued_outlives_the_callers_wait(
+    world: World, request_: Request, offline: str, wait: float, expiry: int | None
+) -> None:
+    assert isinstance(bridge(offline).ask(request_, wait), Answer)
+    assert [each for *_, each in world.requests] == [expiry]
+
+
+def test_a_request_that_cannot_be_sent_in_time_is_too_large(world: World) -> None:
+    world.takes = 3.0
+    noise = bytes(index * index % 251 for index in range(400_000))
+    with pytest.raises(TooLarge, match="more than can be sent in time"):
+        bridge().ask(a_run(random_bytes(noise)), 8)
+    assert len(world.requests) == 3
+
+
+def random_bytes(seed: bytes) -> bytes:
+    import random
+
+    return random.Random(seed).randbytes(len(seed))  # noqa: S311
+
+
+# --- connections that die -----------------------------------------------------------------------
+
+
+def test_a_kept_connection_that_died_without_a_sign_is_noticed_in_a_second(world: World) -> None:
+    one, run = bridge(), a_run()
+    one.ask(a_run(), 8)
+    world.connections[0].dead = True
+    world.now += 60
+    began = world.now
+    assert one.ask(run, 8) == Answer(accepted(run))
+    assert 1.0 <= world.now - began < 1.5
+    assert [connection.closed for connection in world.connections] == [True, False]
+
+
+def test_a_fresh_connection_is_not_doubted(world: World) -> None:
+    world.acknowledges, world.reply_after = None, 4.0
+    assert isinstance(bridge().ask(a_run(), 8), Answer)
+    assert len(world.connections) == 1
+
+
+def test_a_kept_connection_over_which_the_request_was_acknowledged_is_not_doubted(
+    world: World,
+) -> None:
+    one = bridge()
+    one.ask(a_run(), 8)
+    world.reply_after = 2.5
+    assert isinstance(one.ask(a_run(), 8), Answer)
+    assert len(world.connections) == 1
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda world: world.connections[0].end(),
+        lambda world: world.connections[0].tell(GONE),
+        lambda world: setattr(world, "now", world.now + KEEP_ALIVE),
+    ],
+    ids=["it has ended", "its daemon had gone", "the broker has given it up"],
+)
+def test_a_connection_that_is_no_good_is_not_used_again(
+    world: World, spoil: Callable[[World], None]
+) -> None:
+    one, run = bridge(), a_run()
+    one.ask(a_run(), 8)
+    spoil(world)
+    assert one.ask(run, 8) == Answer(accepted(run))
+    assert [len(connection.published) for connection in world.connections] == [1, 1]
+    assert world.connections[0].closed
+
+
+def test_a_new_connection_begins_without_the_old_ones_presence(world: World) -> None:
+    one = bridge()
+    one.ask(a_run(), 8)
+    world.connections[0].end()
+    world.presence = None
+    assert one.ask(a_run(), 8) == NoAnswer(Silence.NEVER_CONNECTED)
+
+
+def test_a_request_survives_connections_that_are_cut_but_not_three(world: World) -> None:
+    cuts = [2]
+
+    def cut(request: Request) -> Reply | None:
+        if cuts[0] == 0:
+            return accepted(request)
+        cuts[0] -= 1
+        world.after(0.01, world.connections[-1].end)
+        return None
+
+    world.replies, run = cut, a_run()
+    assert bridge().ask(run, 8) == Answer(accepted(run))
+    cuts[0] = 3
+    with pytest.raises(BrokerUnreachable, match="was lost 3 times"):
+        bridge().ask(run, 8)
+
+
+def test_after_an_error_the_next_request_connects_anew(world: World) -> None:
+    one, run = bridge(), a_run()
+    world.refuses_connections = BridgeError("no")
+    with pytest.raises(BridgeError, match="no"):
+        one.ask(run, 8)
+    world.refuses_connections = None
+    assert one.ask(run, 8) == Answer(accepted(run))
+
+
+def test_closing_is_not_the_end(world: World) -> None:
+    one = bridge()
+    one.close()
+    one.ask(a_run(), 8)
+    one.close()
+    assert isinstance(one.ask(a_run(), 8), Answer)
+    assert [connection.closed for connection in world.connections] == [True, False]
+
+
+# --- what the broker refuses --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reason", "what"),
+    [(0x80, "reason 0x80"), (0x87, "reason 0x87"), (0x97, "has no room to keep the request")],
+)
+def test_a_request_that_the_broker_refuses_is_an_error_at_once(
+    world: World, reason: int, what: str
+) -> None:
+    world.acknowledges, world.replies, began = reason, silent, world.now
+    with pytest.raises(BridgeError, match=what) as caught:
+        bridge().ask(a_run(), 8)
+    assert SETTINGS.topics.requests in str(caught.value)
+    assert world.now - began < 0.1
+
+
+def test_a_reason_that_is_no_refusal_is_none(world: World) -> None:
+    world.acknowledges = 0x7F
+    assert isinstance(bridge().ask(a_run(), 8), Answer)
+
+
+# --- a daemon that knows nothing of the run -----------------------------------------------------
+
+
+def test_another_daemon_has_half_a_second_to_know_better(world: World) -> None:
+    question = a_question()
+    world.replies = rejected
+    world.after(0.3, lambda: world.connections[0].tell(accepted(question)))
+    assert bridge().ask(question, 8) == Answer(accepted(question))
+
+
+def test_after_half_a_second_nobody_knows_the_run(world: World) -> None:
+    question, began = a_question(), world.now
+    world.replies = rejected
+    assert bridge().ask(question, 8) == Answer(rejected(question))
+    assert 0.5 <= world.now - began < 1.0
+
+
+def test_a_second_one_that_knows_nothing_does_not_begin_the_wait_again(world: World) -> None:
+    question, began = a_question(), world.now
+    world.replies = rejected
+    for after in (0.2, 0.4):
+        world.after(after, lambda: world.connections[0].tell(rejected(question)))
+    assert bridge().ask(question, 8) == Answer(rejected(question))
+    assert world.now - began < 1.0
+
+
+def test_at_the_deadline_the_reply_that_there_is_counts(world: World) -> None:
+    question, began = a_question(), world.now
+    world.replies = rejected
+    assert bridge().ask(question, 0.2) == Answer(rejected(question))
+    assert world.now - began == pytest.approx(0.2, abs=0.01)
+
+
+def test_any_other_refusal_counts_at_once(world: World) -> None:
+    run, began = a_run(), world.now
+    world.replies = lambda request: rejected(request, REJECT_UNKNOWN_JOB)
+    assert bridge().ask(run, 8) == Answer(rejected(run, REJECT_UNKNOWN_JOB))
+    assert world.now - began < 0.1
