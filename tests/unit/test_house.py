@@ -140,9 +140,6 @@ WITHOUT_TESTS: set[str] = {
     "runner/warm.py",
     "runner/worker.py",
     "runner/zygote.py",
-    "stub_lambda/bridge.py",
-    "stub_lambda/environment.py",
-    "stub_lambda/events.py",
 }
 
 FILES = [

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from devbridge.protocol import codec
-from stub_lambda import deployed, events, handler
+from stub_lambda import deployed, handler
 from stub_lambda.events import BAD_EVENT
 from tests.unit.codebuild import PROJECT, FakeCodeBuild, client
 
@@ -100,14 +99,6 @@ def test_a_result_that_lambda_does_not_return_is_told(codebuild: FakeCodeBuild) 
     error = ask("result", jobId=build["id"])["error"]
     assert error["code"] == "PayloadTooLarge"
     assert "6,291,457 bytes" in error["message"]
-
-
-def test_the_size_of_a_result_is_that_of_the_answer_that_lambda_writes() -> None:
-    zeros = b"[" + b"0," * 3_000_000 + b"0]"
-    with pytest.raises(events.Refused, match="9,0"):
-        events.with_result({"jobId": "a"}, zeros)
-    text = codec.dump_json("x" * 6_000_000)
-    assert events.with_result({"jobId": "a"}, text) == {"jobId": "a", "result": "x" * 6_000_000}
 
 
 def test_a_key_that_came_with_another_payload_before_is_told_as_that(
