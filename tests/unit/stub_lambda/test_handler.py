@@ -278,7 +278,7 @@ def test_what_cannot_be_an_id_is_an_unknown_run_and_is_not_sent(
     daemon: Daemon, builds: Builds, action: str, job_id: object
 ) -> None:
     assert ask(action, job_id)["error"]["code"] == REJECT_UNKNOWN_RUN
-    assert daemon.requests == builds.asked == []
+    assert (daemon.requests, builds.asked) == ([], [])
 
 
 @pytest.mark.parametrize("action", ["cancel", "status", "result"])
@@ -322,9 +322,12 @@ def test_the_bridge_is_kept_until_the_settings_change(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Daemon] = []
-    monkeypatch.setattr(
-        module, "Bridge", lambda settings: made.append(Daemon(settings)) or made[-1]
-    )
+
+    def bridge(settings: Settings) -> Daemon:
+        made.append(Daemon(settings))
+        return made[-1]
+
+    monkeypatch.setattr(module, "Bridge", bridge)
     run()
     assert (made, len(daemon.requests)) == ([], 1)
     monkeypatch.setenv("DEVBRIDGE_STAGE", "bob")
