@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Never, TypeVar
 
 from devbridge.errors import CloudError, NotFound
 
@@ -48,92 +48,78 @@ def fetch_secrets() -> None:
         NotFound: some are not set.
         CloudError: SSM did not answer, or refused.
     """
-    parameters = _values("Secret", "parameterName").values()
+    parameters = _parameters()
     _fetch(parameters)
     if missing := [name for name in parameters if name not in _secrets]:
         raise _not_set(missing)
 
 
-class _Bound:
-    """One bound resource."""
+class _Property:
+    """A property of a bound resource: what a variable of the environment says.
 
-    KIND = ""
-    PROPERTY = ""
+    Args:
+        name: as the variable's name has it.
+
+    Raises (when it is read):
+        NotFound: the resource is not bound here.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, resource: _Bound, owner: type[_Bound]) -> str:
+        return bound(owner._kind(), self.name, resource._name)
+
+    def __set__(self, resource: _Bound, value: Never) -> None:
+        raise AttributeError(f"{resource}: properties are only read")
+
+
+class _Bound:
+    """A bound resource; a class ``BoundTable`` is that of the kind ``Table``."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def _read(self) -> str:
-        return bound(self.KIND, self.PROPERTY, self._name)
+    @classmethod
+    def _kind(cls) -> str:
+        return cls.__name__.removeprefix("Bound")
 
     def __repr__(self) -> str:
-        return f"{self.KIND}.{self._name}"
+        return f"{self._kind()}.{self._name}"
 
 
 class BoundTable(_Bound):
     """A bound DynamoDB table."""
 
-    KIND, PROPERTY = "Table", "tableName"
-
-    @property
-    def table_name(self) -> str:
-        """The deployed table's name.
-
-        Raises:
-            NotFound: the table is not bound here.
-        """
-        return self._read()
+    table_name = _Property("tableName")
+    """The deployed table's name."""
 
 
 class BoundBucket(_Bound):
     """A bound S3 bucket."""
 
-    KIND, PROPERTY = "Bucket", "bucketName"
-
-    @property
-    def bucket_name(self) -> str:
-        """The deployed bucket's name.
-
-        Raises:
-            NotFound: the bucket is not bound here.
-        """
-        return self._read()
+    bucket_name = _Property("bucketName")
+    """The deployed bucket's name."""
 
 
 class BoundQueue(_Bound):
     """A bound SQS queue."""
 
-    KIND, PROPERTY = "Queue", "queueUrl"
-
-    @property
-    def queue_url(self) -> str:
-        """The deployed queue's URL.
-
-        Raises:
-            NotFound: the queue is not bound here.
-        """
-        return self._read()
+    queue_url = _Property("queueUrl")
+    """The deployed queue's URL."""
 
 
 class BoundTopic(_Bound):
     """A bound SNS topic."""
 
-    KIND, PROPERTY = "Topic", "topicArn"
-
-    @property
-    def topic_arn(self) -> str:
-        """The deployed topic's ARN.
-
-        Raises:
-            NotFound: the topic is not bound here.
-        """
-        return self._read()
+    topic_arn = _Property("topicArn")
+    """The deployed topic's ARN."""
 
 
 class BoundSecret(_Bound):
     """A bound secret."""
 
-    KIND, PROPERTY = "Secret", "parameterName"
+    _parameter = _Property("parameterName")
 
     @property
     def value(self) -> str:
@@ -143,9 +129,9 @@ class BoundSecret(_Bound):
             NotFound: the secret is not bound here, or not set.
             CloudError: SSM did not answer, or refused.
         """
-        parameter = self._read()
+        parameter = self._parameter
         if parameter not in _secrets:
-            _fetch(_values(self.KIND, self.PROPERTY).values())
+            _fetch(_parameters())
         if parameter not in _secrets:
             raise _not_set([parameter])
         return _secrets[parameter]
@@ -154,46 +140,22 @@ class BoundSecret(_Bound):
 class BoundConfig(_Bound):
     """A bound value that is no secret."""
 
-    KIND, PROPERTY = "Config", "value"
-
-    @property
-    def value(self) -> str:
-        """The value.
-
-        Raises:
-            NotFound: the value is not bound here.
-        """
-        return self._read()
+    value = _Property("value")
+    """The value."""
 
 
 class BoundFunction(_Bound):
     """A bound Lambda function."""
 
-    KIND, PROPERTY = "Function", "functionName"
-
-    @property
-    def function_name(self) -> str:
-        """The deployed function's name.
-
-        Raises:
-            NotFound: the function is not bound here.
-        """
-        return self._read()
+    function_name = _Property("functionName")
+    """The deployed function's name."""
 
 
 class BoundApi(_Bound):
     """A bound HTTP API."""
 
-    KIND, PROPERTY = "Api", "url"
-
-    @property
-    def url(self) -> str:
-        """The API's URL, without a slash at its end.
-
-        Raises:
-            NotFound: the API is not bound here.
-        """
-        return self._read()
+    url = _Property("url")
+    """The API's URL, without a slash at its end."""
 
 
 B = TypeVar("B", bound=_Bound)
@@ -202,16 +164,17 @@ B = TypeVar("B", bound=_Bound)
 class _Bindings(Generic[B]):
     """The bound resources of one kind by name. Its own attributes start with '_', no name does."""
 
-    def __init__(self, kind: type[B]) -> None:
-        self._kind = kind
+    def __init__(self, of: type[B]) -> None:
+        self._of = of
 
     def __getattr__(self, name: str) -> B:
         if name.startswith("_"):
             raise AttributeError(name)
-        return self._kind(name)
+        return self._of(name)
 
     def __dir__(self) -> list[str]:
-        return sorted(_values(self._kind.KIND, self._kind.PROPERTY))
+        names = [each.name for each in vars(self._of).values() if isinstance(each, _Property)]
+        return sorted({name for each in names for name in _values(self._of._kind(), each)})
 
 
 Table: Final = _Bindings(BoundTable)
@@ -234,6 +197,11 @@ def _values(kind: str, prop: str) -> dict[str, str]:
     return {
         key[len(prefix) :]: value for key, value in os.environ.items() if key.startswith(prefix)
     }
+
+
+def _parameters() -> list[str]:
+    """The SSM parameters of all secrets that are bound."""
+    return [*_values("Secret", "parameterName").values()]
 
 
 def _fetch(parameters: Iterable[str]) -> None:

@@ -11,7 +11,8 @@ import builtins
 import copy
 import inspect
 import keyword
-from collections.abc import Callable, Collection, Iterable, Mapping
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import Final
 
@@ -21,7 +22,7 @@ from devbridge import resources as resources_module
 from devbridge.constructs import App, Job
 from devbridge.types.annotations import Annotations, docstring, names, pascal
 from devbridge.types.probe import Instance, JobTypes
-from devbridge.types.resources import KINDS, bound_class, bound_names
+from devbridge.types.resources import bound_names, kinds
 
 FOLDER: Final = "typings"
 MARK: Final = "# Made by `devbridge types`"
@@ -200,16 +201,24 @@ def _decorator(literal: str) -> Callable[[ast.FunctionDef], None]:
 def _resources(app: App) -> str:
     source = _Source(resources_module)
     bound = bound_names(app)
-    parts = [source.stub(name) for name in source.public if name not in KINDS]
-    for kind in KINDS:
-        of = bound_class(kind).__name__
+    parts = [source.stub(name) for name in source.functions]
+    parts += [_source_of(of).stub(of.__name__, edit=_without_bases) for of in kinds().values()]
+    for kind, of in kinds().items():
         attributes = [
-            f"    {attribute}: ClassVar[{of}]\n"
+            f"    {attribute}: ClassVar[{of.__name__}]\n"
             for attribute in map(_identifier, bound[kind])
             if attribute
         ]
         parts.append(_namespace(kind, source, attributes))
     return _file(parts, source)
+
+
+def _source_of(of: type) -> _Source:
+    return _Source(sys.modules[of.__module__])
+
+
+def _without_bases(node: ast.ClassDef) -> None:
+    node.bases = []
 
 
 # --- both ---------------------------------------------------------------------------------------
@@ -248,10 +257,9 @@ class _Source:
         self._tree = ast.parse(inspect.getsource(module))
 
     @property
-    def public(self) -> list[str]:
-        """The functions and classes that are no part of the inside."""
-        nodes = self._tree.body
-        defined = [n.name for n in nodes if isinstance(n, ast.ClassDef | ast.FunctionDef)]
+    def functions(self) -> list[str]:
+        """The functions that are no part of the inside."""
+        defined = [node.name for node in self._tree.body if isinstance(node, ast.FunctionDef)]
         return [name for name in defined if not name.startswith("_")]
 
     def doc(self, name: str) -> str:
@@ -276,11 +284,7 @@ class _Source:
         node.name = rename or name
         if isinstance(node, ast.ClassDef):
             node.bases = [b for b in node.bases if not ast.unparse(b).startswith("_")]
-            node.body = [
-                _emptied(item) if isinstance(item, ast.FunctionDef) else item
-                for item in node.body
-                if _is_public(item)
-            ]
+            node.body = list(_public(node.body))
             _shorten(node)
         else:
             node = _emptied(node)
@@ -296,10 +300,35 @@ class _Source:
         return None
 
 
-def _is_public(item: ast.stmt) -> bool:
-    if isinstance(item, ast.FunctionDef):
-        return not item.name.startswith("_")
-    return isinstance(item, ast.AnnAssign | ast.Expr)
+def _public(items: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """What of a class is no part of its inside."""
+    docs: list[ast.stmt | None] = [*items[1:], None]
+    for item, after in zip(items, docs, strict=True):
+        match item:
+            case ast.FunctionDef(name=name):
+                if not name.startswith("_"):
+                    yield _emptied(item)
+            case ast.Assign(targets=[ast.Name(name)], value=ast.Call(func=ast.Name("_Property"))):
+                if not name.startswith("_"):
+                    yield _property(name, after)
+            case ast.Expr() if not _documents(items, item):
+                yield item
+            case ast.AnnAssign():
+                yield item
+
+
+def _documents(items: list[ast.stmt], item: ast.stmt) -> bool:
+    """Whether this is the docstring of a `_Property`, which has become a function's."""
+    at = items.index(item)
+    return at > 0 and isinstance(items[at - 1], ast.Assign)
+
+
+def _property(name: str, doc: ast.stmt | None) -> ast.stmt:
+    """A `_Property` of `devbridge.resources` as type checkers and editors know one."""
+    (made,) = ast.parse(f"@property\ndef {name}(self) -> str: ...").body
+    if isinstance(made, ast.FunctionDef) and isinstance(doc, ast.Expr):
+        made.body.insert(0, doc)
+    return made
 
 
 def _emptied(node: ast.FunctionDef) -> ast.FunctionDef:

@@ -13,7 +13,7 @@ from devbridge.errors import DevbridgeError
 from devbridge.types import JobTypes, outdated, write
 from devbridge.types.annotations import Annotations
 from devbridge.types.probe import Instance
-from devbridge.types.resources import KINDS
+from devbridge.types.resources import kinds
 from devbridge.types.stubs import stubs
 from tests.unit.types.conftest import AddJob
 
@@ -129,7 +129,7 @@ def test_every_name_that_the_modules_export_is_in_their_stubs(app: App) -> None:
         if not name.startswith("_") and getattr(value, "__module__", "") == resources.__name__
     }
     public -= {"B"}
-    assert defined(made["typings/devbridge/resources.pyi"]) >= public | set(KINDS)
+    assert defined(made["typings/devbridge/resources.pyi"]) >= public | set(kinds())
     package = made["typings/devbridge/__init__.pyi"]
     for name in devbridge.__all__:
         assert f"from devbridge.constructs import {name} as {name}\n" in package
