@@ -71,7 +71,6 @@ WITHOUT_TESTS: set[str] = {
     "devbridge/deploy/functions.py",
     "devbridge/deploy/offline.py",
     "devbridge/deploy/references.py",
-    "devbridge/deploy/secrets.py",
     "devbridge/deploy/synth/api.py",
     "devbridge/deploy/synth/buildspecs.py",
     "devbridge/deploy/synth/data.py",

@@ -19,8 +19,6 @@ from devbridge import errors, names
 from devbridge.cli import main
 from devbridge.cli import secrets as module
 from devbridge.config import Config
-from devbridge.constructs.load import load_app
-from devbridge.deploy.secrets import listed, missing, remove_all
 
 KEY = "/devbridge/demo/ann/secrets/stripe-key"
 
@@ -39,7 +37,6 @@ class Ssm:
         self.values: dict[str, str] = {}
         self.tags: dict[str, dict[str, str]] = {}
         self.keys: dict[str, str | None] = {}
-        self.calls = 0
 
     def put_parameter(self, **given: Any) -> None:
         assert given["Type"] == "SecureString"
@@ -62,18 +59,12 @@ class Ssm:
         if self.values.pop(given["Name"], None) is None:
             raise ParameterNotFoundError
 
-    def delete_parameters(self, **given: Any) -> None:
-        assert len(given["Names"]) <= 10
-        for name in given["Names"]:
-            del self.values[name]
-
     def get_paginator(self, operation: str) -> Ssm:
         assert operation == "get_parameters_by_path"
         return self
 
     def paginate(self, **given: Any) -> Iterator[Any]:
         assert not given["WithDecryption"]
-        self.calls += 1
         for name in list(self.values):
             if name.startswith(given["Path"]):
                 yield {"Parameters": [{"Name": name, "Value": "AQICAH..."}]}
@@ -241,30 +232,3 @@ def test_remove_asks(there: FakeCloud, monkeypatch: pytest.MonkeyPatch) -> None:
     assert secrets("remove", "stripe-key", stdin=b"y\n").exit_code == 0
     assert not there.ssm.values
     assert secrets("remove", "stripe-key", "--yes").exit_code == errors.EXIT_NOT_FOUND
-
-
-def test_what_is_missing_is_what_the_app_has_and_the_stage_has_not(
-    there: FakeCloud, config: Config
-) -> None:
-    app = load_app(config.root)
-    there.ssm.values = {KEY: "x", names.secret("demo", "prod", "signing-key"): "x"}
-    cloud: Any = there
-    assert listed(cloud, app, "ann") == {"stripe-key": True, "signing-key": False}
-    assert missing(cloud, app, "ann") == ["signing-key"]
-
-
-def test_an_app_without_secrets_asks_nobody(there: FakeCloud, config: Config) -> None:
-    (config.root / "app.py").write_text('from devbridge import App\n\napp = App("demo")\n')
-    cloud: Any = there
-    assert missing(cloud, load_app(config.root), "ann") == []
-    assert there.ssm.calls == 0
-
-
-def test_all_of_a_stage_are_removed_and_no_others(there: FakeCloud) -> None:
-    other = names.secret("demo", "prod", "k")
-    there.ssm.values = {names.secret("demo", "ann", f"k{n:02}"): "x" for n in range(12)} | {
-        other: "x"
-    }
-    cloud: Any = there
-    assert remove_all(cloud, "demo", "ann") == [f"k{n:02}" for n in range(12)]
-    assert list(there.ssm.values) == [other]

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from devbridge import names
 from devbridge.constructs import App, Config, Secret
-from devbridge.errors import InvalidValue
+from devbridge.errors import DuplicateName, InvalidValue
 
 
 def test_a_secret_is_only_a_name(app: App) -> None:
@@ -30,5 +31,9 @@ def test_config_values_that_are_not_allowed_are_refused(app: App, value: Any) ->
 
 
 def test_a_secret_and_a_config_may_have_the_same_name(app: App) -> None:
-    Secret(app, "x")
-    Config(app, "x", value="")
+    secret, config = Secret(app, "x"), Config(app, "x", value="")
+    assert (app.of_type(Secret), app.of_type(Config)) == ([secret], [config])
+    assert (names.logical(secret), names.logical(config)) == ("XSecret", "XConfig")
+    for again in (lambda: Secret(app, "x"), lambda: Config(app, "x", value="")):
+        with pytest.raises(DuplicateName, match="has the same name"):
+            again()

@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from devbridge import names
@@ -109,7 +110,7 @@ def test_a_change_set_without_changes_is_an_empty_plan(aws: FakeCloud, script: S
     script.stub.add_response(
         "delete_change_set", {}, {"StackName": STACK, "ChangeSetName": CHANGE_SET}
     )
-    assert not planned(aws)
+    assert planned(aws) == Plan(STACK, "", False, ())
 
 
 def test_a_change_set_that_fails_is_an_error_with_its_reason(
@@ -146,8 +147,34 @@ def test_a_plan_that_is_not_wanted_leaves_nothing(
     discard(aws, Plan(STACK, CHANGE_SET, creates, ()))
 
 
-def test_a_plan_without_a_change_set_has_nothing_to_discard(aws: FakeCloud, script: Script) -> None:
-    discard(aws, Plan(STACK, "", True, ()))
+def test_a_plan_without_a_change_set_has_nothing_to_discard() -> None:
+    cloud = FakeCloud()
+    discard(cloud, Plan(STACK, "", True, ()))
+    assert not cloud.clients, "somebody was asked"
+
+
+@pytest.mark.parametrize("refused", ["delete_change_set", "describe_stacks", "delete_stack"])
+def test_a_plan_that_cannot_be_discarded_says_so(
+    aws: FakeCloud, script: Script, refused: str
+) -> None:
+    for operation in ("delete_change_set", "describe_stacks", "delete_stack"):
+        if operation == refused:
+            script.stub.add_client_error(operation, "Throttling", "Rate exceeded")
+            break
+        if operation == "describe_stacks":
+            script.stacks(stack("REVIEW_IN_PROGRESS"))
+        else:
+            script.stub.add_response(operation, {})
+    with pytest.raises(ClientError, match="Rate exceeded"):
+        discard(aws, Plan(STACK, CHANGE_SET, True, ()))
+
+
+def test_a_stack_that_others_have_made_meanwhile_is_not_discarded(
+    aws: FakeCloud, script: Script
+) -> None:
+    script.stub.add_response("delete_change_set", {})
+    script.stacks(stack("CREATE_COMPLETE"))
+    discard(aws, Plan(STACK, CHANGE_SET, True, ()))
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS", "DELETE_FAILED"])

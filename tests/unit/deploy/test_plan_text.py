@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
-from devbridge.deploy.changes import Change
+import pytest
+
+from devbridge.deploy.changes import Action, Change
 from devbridge.deploy.plan import Plan
 from devbridge.deploy.plan_text import as_json, lines
 from tests.unit.deploy.cloudformation import CHANGE_SET, STACK
@@ -55,6 +58,37 @@ def test_permissions_that_only_follow_other_changes_are_one_line() -> None:
         "who may do what:",
         "~ 3 more that follow what they refer to; who may do what stays the same",
     ]
+
+
+ROLE = Change("change", "R", "AWS::IAM::Role", "Job 'a'", iam=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (replace(ROLE, granted=("may a:B on T",)), ["", "+   R may a:B on T"]),
+        (replace(ROLE, revoked=("may a:B on T",)), ["", "-   R may a:B on T"]),
+        (replace(ROLE, properties=("Policies",)), ["  Policies"]),
+    ],
+)
+def test_a_role_that_only_gains_or_only_loses_has_its_own_lines(
+    change: Change, told: list[str]
+) -> None:
+    first, *rest = told
+    assert list(lines(Plan(STACK, CHANGE_SET, False, (change,))))[1:] == [
+        "who may do what:",
+        f"~ Job 'a'  AWS::IAM::Role  R{first}",
+        *rest,
+    ]
+
+
+@pytest.mark.parametrize(("action", "mark"), [("add", "+"), ("replace", "!"), ("remove", "-")])
+def test_a_role_that_comes_or_goes_has_its_own_line_though_it_grants_nothing(
+    action: Action, mark: str
+) -> None:
+    change = replace(ROLE, action=action)
+    *_, line = lines(Plan(STACK, CHANGE_SET, False, (change,)))
+    assert line.startswith(f"{mark} Job 'a'  AWS::IAM::Role  R")
 
 
 def test_a_queue_without_messages_that_is_kept_is_said_to_be_kept() -> None:
