@@ -16,7 +16,8 @@ from stub_lambda.environment import Project, required
 from stub_lambda.events import Context, Question, Start
 
 if TYPE_CHECKING:
-    from devbridge.runs.codebuild import Builds
+    from devbridge.runs.base import Run
+    from devbridge.runs.codebuild import CodeBuildStore
 
 
 def handler(event: Any, context: Context) -> dict[str, Any]:
@@ -33,13 +34,13 @@ def _from_environment() -> Deployed:
 class Deployed:
     """`Invoker` of a deployed job."""
 
-    def __init__(self, builds: Builds) -> None:
-        self._builds = builds
+    def __init__(self, runs: CodeBuildStore) -> None:
+        self._runs = runs
 
     @staticmethod
     def of(app: str, stage: str, job: str, project: Project) -> Deployed:
-        """With the builds that this function's role may see."""
-        return Deployed(builds_of(app, stage, job, project))
+        """With the runs that this function's role may see."""
+        return Deployed(runs_of(app, stage, job, project))
 
     def start(self, start: Start, context: Context) -> dict[str, Any]:
         """See `Invoker.start`.
@@ -47,12 +48,11 @@ class Deployed:
         Raises:
             PayloadTooLarge, CloudError: it could not be started.
         """
-        key = start.key or context.aws_request_id
+        key, job = start.key or context.aws_request_id, self._runs.job
         with _calls("the run could not be started"):
-            job_id, state, duplicate = self._builds.start(
-                start.payload, key=key, remember=start.remember
-            )
-        return {"jobId": job_id, "state": state, "duplicate": duplicate}
+            started = self._runs.start(job, start.payload, key=key, remember=start.remember)
+        record = started.run.record
+        return {"jobId": record.job_id, "state": record.state, "duplicate": started.duplicate}
 
     def ask(self, question: Question, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """See `Invoker.ask`.
@@ -62,34 +62,36 @@ class Deployed:
             CloudError: CodeBuild or S3 refused.
         """
         with _calls("the run could not be asked about"):
-            return _asked(self._builds, question)
+            return _asked(self._runs.get(question.job_id), question.action)
 
 
-def _asked(builds: Builds, question: Question) -> dict[str, Any]:
-    if question.action == "cancel":
-        was, state = builds.cancel(question.job_id)
-        return {"jobId": question.job_id, "state": state, "was": was}
-    run = builds.get(question.job_id)
+def _asked(run: Run, action: str) -> dict[str, Any]:
+    if action == "cancel":
+        done = run.cancel()
+        return {"jobId": done.job_id, "state": done.state, "was": done.was}
+    record, wanted = run.record, action == "result"
+    if wanted and record.state.final:
+        record = run.refresh(result=True)
     answer: dict[str, Any] = {
-        "jobId": run.job_id,
-        "job": run.job,
-        "state": run.state,
-        "attempt": run.attempt,
-        "maxAttempts": run.max_attempts,
+        "jobId": record.job_id,
+        "job": record.job,
+        "state": record.state,
+        "attempt": record.attempt,
+        "maxAttempts": record.max_attempts,
     }
-    if run.error_type is not None:
-        answer["failure"] = {"type": run.error_type, "message": run.error_message or ""}
-    if question.action == "result" and run.result is not None:
-        return events.with_result(answer, builds.result(run).encode())
+    if record.failure is not None:
+        answer["failure"] = {"type": record.failure.type, "message": record.failure.message}
+    if wanted and record.result is not None:
+        return events.with_result(answer, record.result)
     return answer
 
 
 @functools.cache
-def builds_of(app: str, stage: str, job: str, project: Project) -> Builds:
+def runs_of(app: str, stage: str, job: str, project: Project) -> CodeBuildStore:
     """The runs of a deployed job, as this function's role may see them."""
-    from devbridge.runs.codebuild import Builds
+    from devbridge.runs.codebuild import CodeBuildStore
 
-    return Builds(
+    return CodeBuildStore(
         _client("codebuild"),
         lambda: _client("s3"),
         app=app,

@@ -1,4 +1,4 @@
-"""`devbridge cancel`: stop a run through CodeBuild or its invoker: it works from anywhere."""
+"""`devbridge cancel`: stop a run; it works from anywhere."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from devbridge.cli.common import app_options, print_json
-from devbridge.cli.runs import found_run, invoker, run_options
+from devbridge.cli.runs import run_options, stage_runs
 from devbridge.runs.model import State
 
 if TYPE_CHECKING:
@@ -42,16 +42,9 @@ def cancel(config: Config, *, job_id: str, job: str | None, json_: bool) -> None
     has started, and SIGKILL after the grace period of `devbridge dev`. JOB_ID is a run's id or an
     unambiguous beginning of it.
     """
-    with found_run(config, job_id, job) as (run, _):
-        if run.build is not None:
-            was, state = run.build.cancel()
-        elif run.entry is not None and run.entry.state.final:
-            was = state = run.entry.state
-        else:
-            with invoker(config, run) as ask:
-                answer = ask("cancel")
-            was, state = State(answer["was"]), State(answer["state"])
+    with stage_runs(config) as runs:
+        done = runs.find(job_id, job).cancel()
     if json_:
-        print_json({"id": run.job_id, "job": run.job, "was": was, "state": state})
+        print_json({"id": done.job_id, "job": done.job, "was": done.was, "state": done.state})
     else:
-        click.echo(f"{run.job_id}  {run.job}  {what_happened(was, state)}")
+        click.echo(f"{done.job_id}  {done.job}  {what_happened(done.was, done.state)}")

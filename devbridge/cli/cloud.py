@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from devbridge.cli.common import app_options, not_running, print_json
-from devbridge.cli.text import ago, iso
+from devbridge.cli.text import ago
 from devbridge.errors import EXIT_CLOUD
+from devbridge.runs.text import iso
 
 if TYPE_CHECKING:
     from devbridge.config import Config

@@ -28,7 +28,6 @@ from devbridge.palette import ALWAYS
 if TYPE_CHECKING:
     from devbridge.cloud.session import Cloud
     from devbridge.config import Config
-    from devbridge.runs.ledger_reader import LedgerReader
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -140,32 +139,9 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def daemon_runs(config: Config) -> bool:
-    """Whether a `devbridge dev` of this stage and folder seems to run."""
-    try:
-        os.kill(int((config.stage_dir / "daemon.lock").read_text()), 0)
-    except PermissionError:
-        return True
-    except (OSError, ValueError, OverflowError):
-        return False
-    return True
-
-
 def print_json(value: object) -> None:
     """Print JSON for programs, indented for people."""
     click.echo(printable.in_json(json.dumps(value, indent=2, ensure_ascii=False)))
-
-
-@contextlib.contextmanager
-def ledger(config: Config) -> Iterator[LedgerReader | None]:
-    """The stage's ledger for reading, or None when no daemon has made one yet."""
-    if not config.ledger.exists():
-        yield None
-        return
-    from devbridge.runs.ledger_reader import LedgerReader
-
-    with LedgerReader.open(config.ledger) as book:
-        yield book
 
 
 @contextlib.contextmanager

@@ -48,7 +48,6 @@ def deploy(config: Config, *, yes: bool) -> None:
     Asks before it replaces or removes what holds data, and before it makes a stage of
     `devbridge dev` a deployed one.
     """
-    from devbridge.cli.runs import mark_deployed
     from devbridge.cloud.last import remember
     from devbridge.cloud.session import connect
     from devbridge.constructs import Job
@@ -57,6 +56,7 @@ def deploy(config: Config, *, yes: bool) -> None:
     from devbridge.deploy import stage_mode
     from devbridge.emulator.embedded import embedded_cloud
     from devbridge.interpreter import verify_interpreter
+    from devbridge.runs.find import mark_deployed
 
     began = time.monotonic()
     app = load_app(config.root, config.stage)

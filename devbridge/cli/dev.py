@@ -102,12 +102,12 @@ def dev(config: Config, *, yes: bool) -> None:
     Of the shell's variables jobs get PATH, HOME, USER, LANG, LC_*, TERM, TZ, TMPDIR, those of
     proxies and CA bundles, VIRTUAL_ENV, CUDA_* and DISPLAY; others with --env, or App(inherit=...).
     """
-    from devbridge.cli.runs import mark_dev
     from devbridge.cloud.last import remember
     from devbridge.cloud.session import connect
     from devbridge.constructs.load import load_app
     from devbridge.emulator.embedded import embedded_cloud
     from devbridge.interpreter import verify_interpreter
+    from devbridge.runs.find import mark_dev
     from devbridge.runs.lock import only_one
 
     began = time.monotonic()
@@ -249,7 +249,6 @@ def _compose(  # noqa: PLR0915
     import getpass
     import socket
 
-    from devbridge.cli.prune import forget_old_runs
     from devbridge.constructs.load import load_app
     from devbridge.daemon import secrets
     from devbridge.daemon.credentials import RoleCredentials
@@ -266,6 +265,7 @@ def _compose(  # noqa: PLR0915
     from devbridge.palette import Style
     from devbridge.protocol import codec
     from devbridge.protocol.messages import Presence, Topics
+    from devbridge.runs.pruning import forget_old_runs
     from devbridge.transport.mqtt import MqttTransport
 
     iot, broken.say = cloud.iot_endpoint(), terminal.line

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from devbridge.cli.common import app_options, ledger, print_json
-from devbridge.cli.runs import is_deployed
-from devbridge.cli.text import ago, coloured, iso, table
+from devbridge.cli.common import app_options, print_json
+from devbridge.cli.runs import stage_runs
+from devbridge.cli.text import ago, coloured, table
 from devbridge.errors import CloudError
 from devbridge.runs.model import State
+from devbridge.runs.text import as_json, run_time
 
 if TYPE_CHECKING:
-    from devbridge.cli.deployed import DeployedRun
     from devbridge.config import Config
-    from devbridge.runs.base import RunRecord
-    from devbridge.runs.ledger_reader import LedgerReader
-
-SHORT: Final = 8
-"""The characters of an id that are shown, or more where that many would not be unique."""
+    from devbridge.runs.base import Run, RunRecord
 
 NOTHING_YET: Final = (
     "no job has been run here yet: start `devbridge dev --local`, then"
@@ -31,49 +25,6 @@ NOTHING_YET: Final = (
 NOTHING_DEPLOYED_YET: Final = (
     "no job has been run at stage {0} yet: devbridge invoke NAME --payload JSON --stage {0}"
 )
-
-
-def short_id(book: LedgerReader, job_id: str) -> str:
-    """The shortest beginning of an id, of 8 characters or more, that no other run's id has."""
-    return _shortened(job_id, [entry.job_id for entry in book.find(job_id[:SHORT])])
-
-
-def _shortened(job_id: str, all_ids: Sequence[str]) -> str:
-    others = [other for other in all_ids if other != job_id]
-    length = SHORT
-    while any(other.startswith(job_id[:length]) for other in others):
-        length += 1
-    return job_id[:length]
-
-
-def run_time(entry: RunRecord, now: float) -> float | None:
-    """The seconds that a run has taken, or has been running for; None when it never started."""
-    if entry.started_at is None:
-        return None
-    return max(0.0, (entry.ended_at or now) - entry.started_at)
-
-
-def as_json(entry: RunRecord) -> dict[str, Any]:
-    """A run as `--json` prints it: times in ISO 8601 (UTC), `duration` in seconds."""
-    failure = entry.failure
-    return {
-        "id": entry.job_id,
-        "job": entry.job,
-        "state": entry.state.value,
-        "createdAt": iso(entry.created_at),
-        "startedAt": None if entry.started_at is None else iso(entry.started_at),
-        "endedAt": None if entry.ended_at is None else iso(entry.ended_at),
-        "duration": None
-        if entry.started_at is None or entry.ended_at is None
-        else round(entry.ended_at - entry.started_at, 3),
-        "attempt": entry.attempt or None,
-        "maxAttempts": entry.max_attempts,
-        "exitCode": entry.exit.code if entry.exit else None,
-        "signal": entry.exit.signal if entry.exit else None,
-        "result": None if entry.result is None else json.loads(entry.result),
-        "error": None if failure is None else {"type": failure.type, "message": failure.message},
-        "log": entry.log or None,
-    }
 
 
 @click.command(
@@ -115,60 +66,45 @@ def jobs(
     never run it here, those in CodeBuild.
     """
     wanted = State(state) if state else None
-    if deployed or is_deployed(config):
-        from devbridge.cli.deployed import deployed_stage
-
-        with deployed_stage(config) as stage:
-            runs = stage.recent(limit=limit, job=job, state=wanted)
-            entries = [_whole(run) if json_ else run.entry for run in runs]
-        ids = _build_ids(entries, short=is_deployed(config))
-        nothing = NOTHING_DEPLOYED_YET.format(config.stage)
-    else:
-        with ledger(config) as book:
-            assert book is not None  # noqa: S101 - without a ledger the stage counts as deployed
-            entries = book.recent(limit=limit, job=job, state=wanted)
-            ids = [short_id(book, entry.job_id) for entry in entries]
-        nothing = NOTHING_YET
+    with stage_runs(config) as runs:
+        in_builds = deployed or runs.is_deployed
+        found = runs.recent(limit, job, wanted, deployed=in_builds)
+        records = [_with_result(run) if json_ else run.record for _, run in found]
     if json_:
-        print_json([as_json(entry) for entry in entries])
-    elif entries:
+        print_json([as_json(record) for record in records])
+    elif found:
         now = time.time()
-        rows = [(id_, *_row(entry, now)) for id_, entry in zip(ids, entries, strict=True)]
+        shown = zip(found, records, strict=True)
+        rows = [(short, *_row(record, now)) for (short, _), record in shown]
         click.echo(table(("ID", "JOB", "STATE", "WHEN", "TOOK", "ERROR"), rows))
+    elif job or state:
+        click.echo("no run matches")
     else:
-        click.echo("no run matches" if job or state else nothing)
+        click.echo(NOTHING_DEPLOYED_YET.format(config.stage) if in_builds else NOTHING_YET)
 
 
-def _whole(run: DeployedRun) -> RunRecord:
-    """A run with its result, unless that was a large one that S3 does not have any more."""
+def _with_result(run: Run) -> RunRecord:
+    """A run with its result, unless that was a large one that is not kept any more."""
+    record = run.record
+    if record.state is not State.SUCCEEDED or record.result is not None:
+        return record
     try:
-        return run.whole()
+        return run.refresh(result=True)
     except CloudError as error:
-        click.echo(f"{run.entry.job_id}: {error.what}", err=True)
-        return run.entry
+        click.echo(f"{record.job_id}: {error.what}", err=True)
+        return record
 
 
-def _build_ids(builds: Sequence[RunRecord], *, short: bool) -> list[str]:
-    """What names each build. Unless `short`, with its project: where `devbridge dev` was last, an
-    id without one is a run's of the ledger."""
-    parts = [build.job_id.rpartition(":") for build in builds]
-    uuids = [uuid for _, _, uuid in parts]
-    return [
-        _shortened(uuid, uuids) if short else f"{project}:{_shortened(uuid, uuids)}"
-        for project, _, uuid in parts
-    ]
-
-
-def _row(entry: RunRecord, now: float) -> tuple[str, ...]:
+def _row(record: RunRecord, now: float) -> tuple[str, ...]:
     from devbridge.daemon import lines
 
-    seconds = run_time(entry, now)
-    several = entry.attempt and entry.max_attempts > 1
-    attempts = f" {entry.attempt}/{entry.max_attempts}" if several else ""
+    seconds = run_time(record, now)
+    several = record.attempt and record.max_attempts > 1
+    attempts = f" {record.attempt}/{record.max_attempts}" if several else ""
     return (
-        entry.job,
-        coloured(entry.state) + attempts,
-        ago(now - entry.created_at),
+        record.job,
+        coloured(record.state) + attempts,
+        "-" if record.created_at is None else ago(now - record.created_at),
         "-" if seconds is None else lines.duration(seconds),
-        entry.failure.type if entry.failure else "",
+        record.failure.type if record.failure else "",
     )

@@ -2,49 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import glob
-import time
 from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from devbridge.cli.common import app_options, print_json
-from devbridge.cli.text import duration_within, iso, size
-from devbridge.errors import AlreadyRunning
-from devbridge.runs.ledger import Ledger
-from devbridge.runs.lock import only_one
+from devbridge.cli.text import duration_within, size
+from devbridge.runs import pruning
+from devbridge.runs.text import iso
 
 if TYPE_CHECKING:
     from devbridge.config import Config
-
-KEPT: Final = timedelta(days=14)
-"""For this long a run, and with it its idempotency key, is remembered at least."""
-
-WORTH_COMPACTING: Final = 1 << 20
-"""Unused bytes of the ledger for which it is written anew, if they are also a quarter of it."""
-
-
-class Logs:
-    """Deletes the logs of runs, with what their rotation has left, and counts."""
-
-    def __init__(self, folder: Path, *, dry_run: bool) -> None:
-        self._folder = folder
-        self._dry_run = dry_run
-        self.count = 0
-        self.bytes = 0
-
-    def delete(self, path: Path) -> None:
-        """Delete the log that was once written as `path`: the app's folder may have moved."""
-        for file in self._folder.glob(glob.escape(path.name) + "*"):
-            with contextlib.suppress(FileNotFoundError):
-                count = file.stat().st_size
-                if not self._dry_run:
-                    file.unlink()
-                self.count += 1
-                self.bytes += count
 
 
 @click.command(
@@ -70,57 +39,27 @@ def prune(config: Config, *, older_than: timedelta, dry_run: bool, json_: bool) 
 
     Runs that have not ended are never touched. `devbridge dev` may go on meanwhile.
     """
-    before = time.time() - older_than.total_seconds()
-    logs = Logs(config.logs_dir, dry_run=dry_run)
-    runs = left = 0
-    if config.ledger.exists():
-        with Ledger.open(config.ledger) as book:
-            if dry_run:
-                old = book.ended_before(before)
-                for _, log in old:
-                    logs.delete(Path(log))
-                runs = len(old)
-            else:
-                runs = book.prune(before, delete_log=logs.delete)
-                _compact(config, book)
-            left = book.free()[1]
+    done = pruning.prune(config, older_than, dry_run=dry_run)
     if json_:
         print_json(
             {
                 "dryRun": dry_run,
-                "before": iso(before),
-                "runs": runs,
-                "logs": logs.count,
-                "logBytes": logs.bytes,
-                "ledgerBytes": left,
+                "before": iso(done.before),
+                "runs": done.runs,
+                "logs": done.logs,
+                "logBytes": done.log_bytes,
+                "ledgerBytes": done.ledger_bytes,
             }
         )
         return
     click.echo(
-        f"{'would remove' if dry_run else 'removed'} {runs} runs that ended before {iso(before)},"
-        f" and {logs.count} log files of {size(logs.bytes)}; the ledger has {size(left)}"
+        f"{'would remove' if dry_run else 'removed'} {done.runs} runs that ended before"
+        f" {iso(done.before)}, and {done.logs} log files of {size(done.log_bytes)};"
+        f" the ledger has {size(done.ledger_bytes)}"
     )
-    if older_than < KEPT and runs:
+    if older_than < pruning.KEPT and done.runs:
         click.echo(
             f"a request with one of their idempotency keys {'would start' if dry_run else 'starts'}"
             " a new run now",
             err=True,
         )
-
-
-def forget_old_runs(config: Config, book: Ledger) -> None:
-    """What `devbridge dev` does by itself when it starts: keep what must be kept, and no more."""
-    logs = Logs(config.logs_dir, dry_run=False)
-    book.prune(time.time() - KEPT.total_seconds(), delete_log=logs.delete)
-
-
-def _compact(config: Config, book: Ledger) -> None:
-    """Make the file smaller when that pays, and no daemon could be kept from writing by it."""
-    unused, all_ = book.free()
-    if unused < WORTH_COMPACTING or unused * 4 < all_:
-        return
-    with (
-        contextlib.suppress(AlreadyRunning),
-        only_one(config.stage_dir / "daemon.lock", config.stage, "prune"),
-    ):
-        book.compact()

@@ -38,13 +38,13 @@ def remove(config: Config, *, delete_data: bool, yes: bool) -> None:
     the values of its secrets and what has removal="retain"; a deployed one its tables, buckets and
     queues, too. The ledger and the logs of the runs stay in .devbridge/.
     """
-    from devbridge.cli.runs import mark_dev
     from devbridge.constructs import Job
     from devbridge.constructs.load import load_app
     from devbridge.deploy import outputs
     from devbridge.deploy.remove import inventory
     from devbridge.deploy.remove import remove as delete
     from devbridge.packing.container import delete_repository
+    from devbridge.runs.find import mark_dev
 
     app = load_app(config.root, config.stage)
     config.make_dirs()

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from devbridge import printable
-from devbridge.cli.common import app_options, daemon_runs, print_json
-from devbridge.cli.jobs import as_json, run_time
-from devbridge.cli.logs import log_file
-from devbridge.cli.runs import answer_as_json, found_run, invoker, run_options
-from devbridge.cli.text import ago, coloured, iso
-from devbridge.runs.model import Exit, State
+from devbridge.cli.common import app_options, print_json
+from devbridge.cli.runs import run_options, stage_runs
+from devbridge.cli.text import ago, coloured
+from devbridge.runs.model import Exit
+from devbridge.runs.text import as_json, iso, run_time
 
 if TYPE_CHECKING:
     from devbridge.config import Config
-    from devbridge.runs.base import RunRecord
+    from devbridge.runs.base import RunRecord, Step
 
 RESULT_SHOWN: Final = 10_000
 """Characters of a result that are shown; `--json` shows all."""
@@ -28,8 +26,6 @@ RESULT_SHOWN: Final = 10_000
 NOBODY: Final = (
     "no `devbridge dev` of this stage is here: the next one will say what became of the run"
 )
-
-History = Sequence[tuple[float, State, int, str | None]]
 
 
 def exit_text(exit_: Exit) -> str:
@@ -42,51 +38,38 @@ def exit_text(exit_: Exit) -> str:
         return f"signal {exit_.signal}"
 
 
-def lines(entry: RunRecord, history: History, log: str, now: float) -> Iterator[str]:
+def lines(record: RunRecord, history: Sequence[Step], now: float) -> Iterator[str]:
     """A run for people."""
     from devbridge.daemon import lines
 
-    yield f"id        {entry.job_id}"
-    yield f"job       {entry.job}"
-    yield f"state     {coloured(entry.state)}"
-    if entry.attempt:
-        yield f"attempt   {entry.attempt} of {entry.max_attempts}"
+    yield f"id        {record.job_id}"
+    yield f"job       {record.job}"
+    yield f"state     {coloured(record.state)}"
+    if record.attempt:
+        yield f"attempt   {record.attempt} of {record.max_attempts}"
     for word, at in (
-        ("asked", entry.created_at),
-        ("started", entry.started_at),
-        ("ended", entry.ended_at),
+        ("asked", record.created_at),
+        ("started", record.started_at),
+        ("ended", record.ended_at),
     ):
         if at is not None:
             yield f"{word:<9} {iso(at)}  {ago(now - at)}"
-    took = run_time(entry, now)
+    took = run_time(record, now)
     if took is not None:
-        yield f"took      {lines.duration(took)}" + ("" if entry.ended_at else " so far")
-    if entry.exit:
-        yield f"exit      {exit_text(entry.exit)}"
-    if entry.failure:
-        yield from _labelled("error", f"{entry.failure.type}: {entry.failure.message}")
-        yield from (f"          {line}" for line in lines.frames(entry.failure))
-    if entry.result is not None:
-        yield _result(entry.result.decode("utf-8", "replace"))
-    if log:
-        yield f"log       {log}"
-    for index, (at, state, attempt, detail) in enumerate(history):
-        again = f"  attempt {attempt}" if attempt > 1 else ""
-        why = f"  {printable.one_line(detail)}" if detail else ""
-        yield f"{'' if index else 'history':<9} {iso(at)}  {coloured(state)}{again}{why}"
-
-
-def remote_lines(run: dict[str, Any]) -> Iterator[str]:
-    """A run for people, of which only the invoker's answer is known."""
-    yield f"id        {run['id']}"
-    yield f"job       {run['job']}"
-    yield f"state     {coloured(State(run['state']))}"
-    if run["attempt"]:
-        yield f"attempt   {run['attempt']} of {run['maxAttempts']}"
-    if run["error"]:
-        yield from _labelled("error", f"{run['error']['type']}: {run['error']['message']}")
-    if run["state"] == State.SUCCEEDED:
-        yield _result(json.dumps(run["result"], ensure_ascii=False))
+        yield f"took      {lines.duration(took)}" + ("" if record.ended_at else " so far")
+    if record.exit:
+        yield f"exit      {exit_text(record.exit)}"
+    if record.failure:
+        yield from _labelled("error", f"{record.failure.type}: {record.failure.message}")
+        yield from (f"          {line}" for line in lines.frames(record.failure))
+    if record.result is not None:
+        yield _result(record.result.decode("utf-8", "replace"))
+    if record.log:
+        yield f"log       {record.log}"
+    for index, step in enumerate(history):
+        again = f"  attempt {step.attempt}" if step.attempt > 1 else ""
+        why = f"  {printable.one_line(step.detail)}" if step.detail else ""
+        yield f"{'' if index else 'history':<9} {iso(step.at)}  {coloured(step.state)}{again}{why}"
 
 
 def _labelled(label: str, text: str) -> Iterator[str]:
@@ -118,42 +101,22 @@ def status(config: Config, *, job_id: str, job: str | None, json_: bool) -> None
     change of its state. JOB_ID is a run's id or an unambiguous beginning of it. With --job, a run
     that this folder's ledger does not have is asked for through the job's invoker.
     """
-    with found_run(config, job_id, job) as (run, book):
-        if run.build is not None:
-            entry = run.build.whole()
-            _print(entry, build_history(entry), entry.log, json_=json_)
-        elif run.entry is None or book is None:
-            with invoker(config, run) as ask:
-                answer = answer_as_json(ask("result"))
-            if json_:
-                print_json(answer)
-            else:
-                click.echo("\n".join(remote_lines(answer)))
-        else:
-            log = str(log_file(config, run.entry))
-            _print(run.entry, book.history(run.job_id), log, json_=json_)
-            if not run.entry.state.final and not daemon_runs(config):
-                click.echo(NOBODY, err=True)
-
-
-def build_history(entry: RunRecord) -> History:
-    """The changes of state that a build's times tell."""
-    history: list[tuple[float, State, int, str | None]] = [
-        (entry.created_at, State.QUEUED, 1, None)
-    ]
-    if entry.started_at is not None:
-        history.append((entry.started_at, State.RUNNING, 1, None))
-    if entry.ended_at is not None:
-        history.append((entry.ended_at, entry.state, entry.attempt, None))
-    return history
-
-
-def _print(entry: RunRecord, history: History, log: str, *, json_: bool) -> None:
+    with stage_runs(config) as runs:
+        run = runs.find(job_id, job)
+        record, history = run.refresh(result=True), run.history()
+        tended = record.state.final or run.tended()
     if json_:
         changes = [
-            {"at": iso(at), "state": state, "attempt": attempt or None, "detail": detail}
-            for at, state, attempt, detail in history
+            {
+                "at": iso(step.at),
+                "state": step.state,
+                "attempt": step.attempt or None,
+                "detail": step.detail,
+            }
+            for step in history
         ]
-        print_json({**as_json(entry), "log": log or None, "history": changes})
+        print_json({**as_json(record), "history": changes})
     else:
-        click.echo("\n".join(lines(entry, history, log, time.time())))
+        click.echo("\n".join(lines(record, history, time.time())))
+    if not tended:
+        click.echo(NOBODY, err=True)

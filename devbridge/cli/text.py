@@ -27,12 +27,6 @@ def coloured(state: State) -> str:
     return _LOOKS.get(state, ALWAYS.bad)(state.value)
 
 
-def iso(at: float) -> str:
-    """Seconds since the epoch as ISO 8601 in UTC, with milliseconds."""
-    moment = datetime.datetime.fromtimestamp(at, tz=datetime.UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def ago(seconds: float) -> str:
     """How long ago something was, in its largest unit: ``2 min ago``."""
     if seconds < 1:

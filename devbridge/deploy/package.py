@@ -16,7 +16,7 @@ from devbridge.deploy.references import dump
 from devbridge.deploy.refusals import code_of
 from devbridge.errors import DeployError
 from devbridge.packing.zips import Asset
-from devbridge.runs.codebuild import RESULT_DAYS
+from devbridge.runs.kept import RESULT_DAYS
 
 _AT_ONCE: Final = 8
 """Uploads."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from devbridge.runs.base import RunRecord
+from devbridge.runs.base import RunRecord, Step
 from devbridge.runs.ledger_file import COLUMNS, LIVE, STATE, LedgerError, connect
 from devbridge.runs.model import Exit, State
 from runner.outcome import Failure
@@ -86,14 +86,14 @@ class LedgerReader:
         rows = self._read("SELECT payload FROM runs WHERE job_id=?", (job_id,))
         return bytes(rows[0][0]) if rows else b""
 
-    def history(self, job_id: str) -> Sequence[tuple[float, State, int, str | None]]:
-        """Each change of a run: time, state, attempt, detail."""
+    def history(self, job_id: str) -> Sequence[Step]:
+        """Each change of a run's state, the first one first."""
         rows = self._read(
             f"SELECT at, {STATE}, attempt, detail FROM transitions"  # noqa: S608
             " WHERE job_id=? ORDER BY rowid",
             (job_id,),
         )
-        return [(at, State(state), attempt, detail) for at, state, attempt, detail in rows]
+        return [Step(at, State(state), attempt, detail) for at, state, attempt, detail in rows]
 
     def _select(self, where: str, values: _Values) -> list[RunRecord]:
         rows = self._read(f"SELECT {COLUMNS} FROM runs {where}", values)  # noqa: S608

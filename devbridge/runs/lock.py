@@ -60,6 +60,17 @@ def only_one(
         os.close(fd)
 
 
+def daemon_runs(path: Path) -> bool:
+    """Whether a `devbridge dev` seems to have the lock file at `path`."""
+    try:
+        os.kill(int(path.read_text()), 0)
+    except PermissionError:
+        return True
+    except (OSError, ValueError, OverflowError):
+        return False
+    return True
+
+
 def _holder(fd: int) -> tuple[str, str]:
     """The process that has the lock, and its command if that is not `dev`."""
     for _ in range(_LOOKS):

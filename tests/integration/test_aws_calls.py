@@ -27,7 +27,6 @@ from botocore.validate import ParamValidator
 
 from devbridge import deploy as deployment
 from devbridge import job, names
-from devbridge.cli.build_logs import Stream
 from devbridge.cli.doctor import check_permissions
 from devbridge.cloud.session import Clients, Cloud, connect
 from devbridge.config import Config
@@ -40,7 +39,8 @@ from devbridge.deploy.validation import failed_validations
 from devbridge.names import Mode
 from devbridge.packing.container import build_image, delete_repository
 from devbridge.protocol.codec import job_id as key_id
-from devbridge.runs.codebuild import Builds
+from devbridge.runs.cloudwatch import Stream
+from devbridge.runs.codebuild import CodeBuildStore
 from tests.apps import EVERYTHING, IMPORTS, load
 from tests.integration.test_any_app_deploys import fast
 from tests.unit.deploy.test_any_app import made
@@ -288,7 +288,7 @@ class Developer:
 
     def runs(self) -> None:
         """Runs of a deployed job, as `jobs`, `status`, `logs`, `cancel` ask of them."""
-        builds = Builds(
+        store = CodeBuildStore(
             self.cloud.client("codebuild"),
             lambda: self.cloud.client("s3"),
             app="all",
@@ -297,16 +297,17 @@ class Developer:
             project="all_test_first",
             bucket=names.asset_bucket(self.cloud.account, self.cloud.region),
         )
-        started, _, _ = builds.start(b'"' + b"x" * 10_000 + b'"', key="k", remember=True)
-        assert builds.start(b"1", key="k", remember=True)[0] == started
-        builds.list(5)
-        builds.find(started)
-        for again in range(20):  # it must be cancelled before it has ended by itself
-            short, _, _ = builds.start(b"1", key=f"short-{again}", remember=False)
-            if builds.cancel(short)[1] == "CANCELLED":
+        large = b'"' + b"x" * 10_000 + b'"'
+        started = store.start("first", large, key="k", remember=True).run.record.job_id
+        again = store.start("first", b"1", key="k", remember=True)
+        assert again.run.record.job_id == started
+        store.recent(5)
+        store.find(started)
+        for number in range(20):  # it must be cancelled before it has ended by itself
+            short = store.start("first", b"1", key=f"short-{number}", remember=False)
+            if short.run.cancel().state == "CANCELLED":
                 break
-        record = f"@runs/all/test/first/{key_id('all', 'test', 'first', 'k')}"
-        assert builds.result(replace(builds.get(started), result=record)) == started
+        assert store.kept.remembered(key_id("all", "test", "first", "k")) == started
         list(Stream(self.cloud.client("logs"), "/aws/codebuild/all_test_first", "x").read())
 
     def invoke(self) -> None:

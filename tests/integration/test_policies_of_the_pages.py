@@ -31,7 +31,7 @@ from devbridge.deploy.remove import remove
 from devbridge.emulator.state import Running
 from devbridge.errors import DeployError
 from devbridge.protocol.messages import Topics
-from devbridge.runs.codebuild import Builds
+from devbridge.runs.codebuild import CodeBuildStore
 from tests.apps import IMPORTS, load
 from tests.clients import reset
 from tests.integration.test_any_app_deploys import fast
@@ -297,7 +297,7 @@ def run(account: Account, cloud: Cloud, stage: str = "prod") -> object:
     """The result of a run of the deployed job."""
     invoker = f"hello_{stage}_local-invoker"
     started = job.ask(cloud.client("lambda"), invoker, "local", "run")["jobId"]
-    builds = Builds(
+    store = CodeBuildStore(
         cloud.client("codebuild"),
         lambda: cloud.client("s3"),
         app="hello",
@@ -306,9 +306,9 @@ def run(account: Account, cloud: Cloud, stage: str = "prod") -> object:
         project=f"hello_{stage}_local",
         bucket=account.bucket,
     )
-    build = eventually(lambda: found if (found := builds.get(started)).final else None, 60)
-    assert build
-    return json.loads(builds.result(build))
+    found = store.get(started)
+    assert eventually(lambda: found.refresh().state.final, 60)
+    return json.loads(found.refresh(result=True).result or b"")
 
 
 def test_who_deploys_deploys_runs_and_removes_with_the_policy_of_the_page(account: Account) -> None:

@@ -20,7 +20,6 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 import devbridge
-from devbridge.cli.wait import EXIT_CODES
 from devbridge.constructs import App, Construct, Job, Queue, values
 from devbridge.constructs.app import loading
 from devbridge.constructs.load import load_app
@@ -30,6 +29,7 @@ from devbridge.deploy.changes import all_added
 from devbridge.deploy.iam_diff import compare
 from devbridge.deploy.synth.project import _COMPUTE
 from devbridge.errors import InvalidValue
+from devbridge.runs.waiting import EXIT_CODES
 from devbridge.types import probe
 from tests.integration.test_aws_calls import permissions
 from tests.unit.cli.test_docs import EVERY

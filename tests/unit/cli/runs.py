@@ -73,5 +73,6 @@ class Book:
         """`change.at` counts from the time at which the run was asked for."""
         entry = self.ledger.get(change.job_id)
         assert entry is not None
+        assert entry.created_at is not None
         with self.ledger.transaction():
             self.ledger.record(replace(change, at=entry.created_at + change.at))

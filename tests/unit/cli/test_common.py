@@ -108,10 +108,3 @@ def test_what_the_cloud_refuses_is_told_with_who_asked(
         raise ClientError(answer, "DescribeStacks")  # type: ignore[arg-type]
     assert caught.value.what == "the cloud refuses DescribeStacks: not authorized"
     assert caught.value.where == "arn:me, eu-west-1"
-
-
-@pytest.mark.parametrize("text", ["", "not a number", "-", "9" * 40])
-def test_a_lock_file_that_names_no_process_means_no_daemon(config: Config, text: str) -> None:
-    assert not common.daemon_runs(config)
-    (config.stage_dir / "daemon.lock").write_text(text)
-    assert not common.daemon_runs(config)

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from devbridge import errors
-from devbridge.cli import LazyGroup, runs
+from devbridge.cli import LazyGroup
 from devbridge.cli.deploy import deploy as command
 from devbridge.cli.deploying import payload_schemas, ready
 from devbridge.config import Config
@@ -23,6 +23,7 @@ from devbridge.constructs.load import load_app
 from devbridge.deploy.changes import Change
 from devbridge.deploy.plan import Plan
 from devbridge.deploy.stage import Deployed
+from devbridge.runs import find
 from devbridge.runs.lock import only_one
 
 HARMLESS = Plan("s", "c", False, (Change("add", "A", "AWS::X::Y", "Job 'a'"),))
@@ -107,7 +108,7 @@ def test_it_deploys_the_jobs_to_codebuild_and_says_what_there_is(
 def test_the_stage_is_known_as_deployed_afterwards(stage: Stage, config: Config) -> None:
     assert run("--stage", "ann").exit_code == 0
     config.ledger.touch()
-    assert runs.is_deployed(config)
+    assert find.is_deployed(config)
 
 
 def test_if_nothing_changed_it_says_so(stage: Stage) -> None:

@@ -16,14 +16,14 @@ from botocore.stub import Stubber
 from click.testing import CliRunner, Result
 
 from devbridge import errors
-from devbridge.cli import build_logs, deployed, main
-from devbridge.cli import invoke as invoke_module
+from devbridge.cli import main
 from devbridge.cli import runs as runs_module
-from devbridge.cli.runs import is_deployed, mark_deployed, mark_dev
-from devbridge.cli.wait import EXIT_CODES
 from devbridge.config import Config
+from devbridge.runs import cloudwatch, codebuild
+from devbridge.runs.find import is_deployed, mark_deployed, mark_dev
 from devbridge.runs.ledger import Ledger
 from devbridge.runs.model import State
+from devbridge.runs.waiting import EXIT_CODES
 
 from .builds import BuildCloud, error
 from .runs import Book
@@ -61,10 +61,9 @@ def there(config: Config, monkeypatch: pytest.MonkeyPatch) -> BuildCloud:
     def cloud(used: Config) -> Iterator[BuildCloud]:
         yield fake
 
-    for module in (deployed, invoke_module, runs_module):
-        monkeypatch.setattr(module, "cloud", cloud)
-    monkeypatch.setattr(deployed, "POLL", 0.01)
-    monkeypatch.setattr(build_logs, "SETTLE", 0.1)
+    monkeypatch.setattr(runs_module, "cloud", cloud)
+    monkeypatch.setattr(codebuild, "POLL", 0.01)
+    monkeypatch.setattr(cloudwatch, "SETTLE", 0.1)
     return fake
 
 
@@ -369,7 +368,54 @@ def test_invoke_waits_for_the_build(invoker: Stubber, there: BuildCloud, state: 
     status, told = ENDS[state]
     there.codebuild.add(ONE, status, told=told)
     result = devbridge("invoke", "factorial", "--wait")
-    assert result.exit_code == (0 if state is State.SUCCEEDED else errors.EXIT_ERROR)
+    assert result.exit_code == EXIT_CODES[state]
     word = result.stdout.splitlines()[1].split()[0]
     assert word in ("Done", "Error", "Crashed", "Cancelled", "Timed")
     assert "devbridge dev" not in result.stderr
+
+
+# --- logs ---------------------------------------------------------------------------------------
+
+BEFORE = [
+    "[Container] 2026/01/31 12:00:00.000000 Running on CodeBuild On-demand\n",
+    f"|  Invoke factorial {ONE}\n",
+]
+DONE = f"|  Done    {ONE} took 1.20s\n"
+AFTER = ['{"devbridge": {"state": "SUCCEEDED", "attempt": 1, "result": 120}}\n']
+
+
+def test_logs_prints_what_a_build_has_printed(there: BuildCloud) -> None:
+    there.codebuild.add(ONE)
+    there.logs.say(ONE, *BEFORE, "п\n", "x\n", DONE, *AFTER)
+    for options in ([], ["--follow"]):
+        result = CliRunner().invoke(main, ["logs", "aaaa1", *options])
+        assert (result.exit_code, result.stdout, result.stderr) == (0, "п\nx\n", "")
+    everything = CliRunner().invoke(main, ["logs", ONE, "--all", "--follow"])
+    assert everything.stdout == "".join([*BEFORE, "п\n", "x\n", DONE, *AFTER])
+
+
+def test_logs_of_a_build_that_has_not_come_to_its_handler_say_so(there: BuildCloud) -> None:
+    there.codebuild.add(ONE, "IN_PROGRESS", phase="QUEUED")["logs"] = {}
+    result = CliRunner().invoke(main, ["logs", ONE])
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "factorial is QUEUED: nothing printed yet\n"
+
+
+@pytest.mark.parametrize("options", [[], ["--all"], ["--follow"]])
+def test_logs_of_a_build_that_ended_without_any_log_say_how(
+    there: BuildCloud, options: list[str]
+) -> None:
+    there.codebuild.add(ONE, "STOPPED")["logs"] = {}
+    result = CliRunner().invoke(main, ["logs", ONE, *options])
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "factorial CANCELLED before it started: it printed nothing\n"
+
+
+def test_logs_of_a_build_that_failed_before_its_handler_say_where_to_look(
+    there: BuildCloud,
+) -> None:
+    there.codebuild.add(ONE, "FAILED")
+    there.logs.say(ONE, *BEFORE[:1])
+    result = CliRunner().invoke(main, ["logs", ONE])
+    assert result.stdout == ""
+    assert "--all" in result.stderr

@@ -15,11 +15,11 @@ from botocore.stub import Stubber
 from click.testing import CliRunner, Result
 
 from devbridge import errors
-from devbridge.cli import invoke as invoke_module
 from devbridge.cli import main
 from devbridge.cli import runs as runs_module
-from devbridge.cli import wait as wait_module
 from devbridge.config import Config
+from devbridge.runs import invoker as invoker_module
+from devbridge.runs import ledger_store
 from devbridge.runs.model import State
 from runner.outcome import Failure
 from tests.unit.cli.builds import CloudFormation
@@ -77,8 +77,7 @@ def there(config: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCloud
         assert used.stage == "ann"
         yield fake
 
-    for module in (invoke_module, runs_module):
-        monkeypatch.setattr(module, "cloud", cloud)
+    monkeypatch.setattr(runs_module, "cloud", cloud)
     with fake.stub:
         yield fake
 
@@ -195,7 +194,7 @@ def test_an_invoker_that_could_not_start_the_job_has_its_own_exit_code(
 
 @pytest.fixture
 def book(config: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[Book]:
-    monkeypatch.setattr(wait_module, "POLL", 0.01)
+    monkeypatch.setattr(ledger_store, "POLL", 0.01)
     book = Book(config)
     book.queue(JOB_ID)
     yield book
@@ -227,7 +226,7 @@ def test_waiting_for_a_run_that_fails_ends_with_an_error(there: FakeCloud, book:
     failure = Failure("ZeroDivisionError", "division by zero", frames=(frame,))
     book.end(JOB_ID, State.FAILED, failure=failure)
     result = invoke("factorial", "--wait")
-    assert result.exit_code == errors.EXIT_ERROR
+    assert result.exit_code == errors.EXIT_JOB_FAILED
     assert "Error   ZeroDivisionError: division by zero\n↳ File" in result.stdout
 
 
@@ -238,21 +237,15 @@ def test_waiting_with_json_prints_the_ended_run_once(there: FakeCloud, book: Boo
     assert json.loads(result.stdout)["result"] == {"sum": 1}
 
 
-def test_waiting_without_a_daemon_says_so(there: FakeCloud, book: Book) -> None:
-    there.answers(accepted())
-    book.end(JOB_ID)
-    assert "no `devbridge dev` is here" in invoke("factorial", "--wait").stderr
-
-
 def test_waiting_without_a_ledger_asks_the_invoker(
     there: FakeCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wait_module, "POLL_INVOKER", 0.0)
+    monkeypatch.setattr(invoker_module, "POLL", 0.0)
     known = {"jobId": JOB_ID, "job": "factorial", "attempt": 1, "maxAttempts": 1}
     there.answers(accepted())
     for state in ("RUNNING", "SUCCEEDED", "SUCCEEDED"):
         there.answers({**known, "state": state, "result": 120})
     result = invoke("factorial", "--wait")
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[-1] == "result    120"
+    assert result.stdout.splitlines()[-1] == "Done    took 0ms, result 120"
     assert [event["action"] for event in there.events] == ["run", "status", "status", "result"]

@@ -1,20 +1,15 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from devbridge.cli import logs, main
-from devbridge.cli.logs import follow
+from devbridge.cli import main
 from devbridge.config import Config
 from devbridge.errors import EXIT_CLOUD, EXIT_NOT_FOUND
 from devbridge.folders import rotated_log
-from devbridge.runs.base import RunRecord
-from devbridge.runs.ledger_reader import LedgerReader
 from devbridge.runs.model import State
 from runner.outcome import Failure
 
@@ -121,81 +116,6 @@ def test_of_a_run_that_never_started_what_its_log_has_is_all(
     assert (result.stdout, result.stderr) == ("Traceback\n", "")
 
 
-class Following:
-    """`follow` in a thread, with a reader's view of the ledger of its own."""
-
-    def __init__(self, config: Config, job_id: str) -> None:
-        self._config, self._job_id = config, job_id
-        self._grew = threading.Condition()
-        self.data = b""
-        self.entry: RunRecord | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        with LedgerReader.open(self._config.ledger) as view:
-
-            def current() -> RunRecord:
-                entry = view.get(self._job_id)
-                assert entry is not None
-                return entry
-
-            self.entry = follow(self._config.logs_dir / f"{self._job_id}.log", current, self._write)
-
-    def _write(self, chunk: bytes) -> None:
-        with self._grew:
-            self.data += chunk
-            self._grew.notify_all()
-
-    def saw(self, text: bytes) -> bool:
-        with self._grew:
-            return self._grew.wait_for(lambda: text in self.data, timeout=20)
-
-    def ended(self) -> bool:
-        self._thread.join(20)
-        return not self._thread.is_alive()
-
-
-def test_following_prints_what_comes_and_ends_with_the_run(book: Book) -> None:
-    following = Following(book.config, ONE)
-    book.log(ONE, b"first\n")
-    assert following.saw(b"first\n")
-    book.start(ONE)
-    book.log(ONE, b"second, no newline")
-    assert following.saw(b"second, no newline")
-    assert following.entry is None
-    book.log(ONE, b" and the last")
-    book.end(ONE)
-    assert following.ended()
-    assert following.data == b"first\nsecond, no newline and the last"
-    assert following.entry is not None
-    assert following.entry.state is State.SUCCEEDED
-
-
-def test_following_waits_for_output_that_comes_after_the_end(book: Book) -> None:
-    book.log(ONE, b"early ")
-    book.end(ONE, closed=False)
-    following = Following(book.config, ONE)
-    assert following.saw(b"early ")
-    book.log(ONE, b"late")
-    assert following.saw(b"late")
-    assert following.entry is None
-    book.close_log(ONE)
-    assert following.ended()
-    assert following.data == b"early late"
-
-
-def test_following_gives_up_on_a_run_whose_daemon_died_before_it_closed_the_log(
-    book: Book, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logs, "LATE", 0.0)
-    book.log(ONE, b"all there is")
-    book.end(ONE, State.CRASHED, closed=False)
-    following = Following(book.config, ONE)
-    assert following.ended()
-    assert following.data == b"all there is"
-
-
 def test_following_a_run_that_never_started_ends(book: Book) -> None:
     book.end(ONE, State.CANCELLED)
     result = CliRunner().invoke(main, ["logs", ONE, "--follow"])
@@ -236,25 +156,6 @@ def test_a_log_is_printed_while_it_is_just_being_rotated(book: Book) -> None:
     assert CliRunner().invoke(main, ["logs", ONE]).stdout_bytes == b"all there is\n"
 
 
-def test_following_goes_on_across_rotations_and_misses_nothing(book: Book) -> None:
-    log = Rotated(book, ONE)
-    book.log(ONE, b"one ")
-    following = Following(book.config, ONE)
-    assert following.saw(b"one ")
-    book.log(ONE, b"two ")
-    log.rotate()
-    book.log(ONE, b"three ")
-    assert following.saw(b"three ")
-    log.rotate()
-    book.log(ONE, b"four ")
-    log.rotate()
-    book.log(ONE, b"five")
-    book.end(ONE)
-    assert following.ended()
-    assert following.data.startswith(b"one two three ")
-    assert following.data.endswith(b"four five")
-
-
 def test_following_begins_with_the_rotated_part(book: Book) -> None:
     book.log(ONE, b"older ")
     Rotated(book, ONE).rotate()
@@ -263,23 +164,3 @@ def test_following_begins_with_the_rotated_part(book: Book) -> None:
     before = len(os.listdir("/dev/fd"))  # noqa: PTH208
     assert CliRunner().invoke(main, ["logs", ONE, "--follow"]).stdout_bytes == b"older newer"
     assert len(os.listdir("/dev/fd")) <= before + 1  # noqa: PTH208
-
-
-def test_parts_that_a_rotation_moves_meanwhile_are_neither_missed_nor_read_twice(
-    book: Book, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    log = Rotated(book, ONE)
-    book.log(ONE, b"all")
-    really_open = os.open
-
-    def rotate_after_the_first(*arguments: Any, **more: Any) -> int:
-        monkeypatch.setattr(os, "open", really_open)
-        opened = really_open(*arguments, **more)
-        log.rotate()
-        return opened
-
-    monkeypatch.setattr(os, "open", rotate_after_the_first)
-    parts = logs.open_parts(log.path)
-    assert [os.read(part, 100) for part in parts] == [b"all"]
-    for part in parts:
-        os.close(part)

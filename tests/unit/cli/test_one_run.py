@@ -17,12 +17,13 @@ from botocore.stub import Stubber
 from click.testing import CliRunner, Result
 
 from devbridge import errors
-from devbridge.cli import deployed, main, wait
+from devbridge.cli import main
 from devbridge.cli import runs as runs_module
 from devbridge.cli.cancel import what_happened
-from devbridge.cli.wait import EXIT_CODES
 from devbridge.config import Config
+from devbridge.runs import invoker as invoker_module
 from devbridge.runs.model import State
+from devbridge.runs.waiting import EXIT_CODES
 from runner.outcome import Failure
 
 from .builds import CodeBuild
@@ -92,9 +93,8 @@ def invoker(config: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[Invoker
         assert used.stage == "ann"
         yield fake
 
-    for module in (deployed, runs_module):
-        monkeypatch.setattr(module, "cloud", cloud)
-    monkeypatch.setattr(wait, "POLL_INVOKER", 0.0)
+    monkeypatch.setattr(runs_module, "cloud", cloud)
+    monkeypatch.setattr(invoker_module, "POLL", 0.0)
     with fake.stub:
         yield fake
         fake.stub.assert_no_pending_responses()

@@ -9,11 +9,11 @@ from click.testing import CliRunner, Result
 
 from devbridge import errors
 from devbridge.cli import main
-from devbridge.cli.prune import forget_old_runs
 from devbridge.config import Config
 from devbridge.runs.ledger import Change
 from devbridge.runs.lock import only_one
 from devbridge.runs.model import State
+from devbridge.runs.pruning import forget_old_runs
 
 from .runs import Book
 

@@ -11,11 +11,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from devbridge import errors
-from devbridge.cli import LazyGroup, runs
+from devbridge.cli import LazyGroup
 from devbridge.cli.remove import remove as command
 from devbridge.config import Config
 from devbridge.deploy.remove import Inventory, Removed, Resource
 from devbridge.errors import NotDeployed
+from devbridge.runs import find
 from devbridge.runs.lock import only_one
 
 STACK_ID = "arn:aws:cloudformation:eu-west-1:1:stack/devbridge-demo--prod-/1"
@@ -156,6 +157,6 @@ def test_it_waits_for_a_deployment_of_the_stage(
 
 def test_a_removed_stage_is_no_deployed_one_any_more(stage: Stage, config: Config) -> None:
     config.ledger.touch()
-    runs.mark_deployed(config)
+    find.mark_deployed(config)
     assert run("--yes", "--stage", config.stage).exit_code == 0
-    assert not runs.is_deployed(config)
+    assert not find.is_deployed(config)

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from devbridge.cli.text import ago, coloured, iso, table
+from devbridge.cli.text import ago, coloured, table
 from devbridge.runs.model import State
+from devbridge.runs.text import iso
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from devbridge.runs.base import Step
 from devbridge.runs.ledger import Change, Ledger
 from devbridge.runs.ledger_file import LedgerError
 from devbridge.runs.model import Exit, State
@@ -87,9 +88,9 @@ def test_each_change_is_in_the_history_in_order(ledger: Ledger) -> None:
     record(ledger, Change(job_id="r1", state=State.RUNNING, at=101.0))
     record(ledger, Change(job_id="r1", state=State.CANCELLED, at=102.0, detail="asked"))
     assert ledger.history("r1") == [
-        (100.0, State.QUEUED, 1, None),
-        (101.0, State.RUNNING, 1, None),
-        (102.0, State.CANCELLED, 1, "asked"),
+        Step(100.0, State.QUEUED, 1, None),
+        Step(101.0, State.RUNNING, 1, None),
+        Step(102.0, State.CANCELLED, 1, "asked"),
     ]
 
 

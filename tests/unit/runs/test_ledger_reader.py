@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from devbridge.runs.base import Step
 from devbridge.runs.ledger import Change, Ledger
 from devbridge.runs.ledger_file import LedgerError
 from devbridge.runs.ledger_reader import LedgerReader
@@ -61,7 +62,7 @@ def test_a_run_that_waits_for_its_next_attempt_is_running(ledger: Ledger) -> Non
     assert (entry.state, entry.attempt, entry.started_at) == (State.RUNNING, 2, 100.0)
     assert entry.waits_for_attempt
     assert ledger.recent(state=State.QUEUED) == []
-    assert ledger.history("r1")[-1] == (101.0, State.RUNNING, 2, "again")
+    assert ledger.history("r1")[-1] == Step(101.0, State.RUNNING, 2, "again")
     assert ledger.live() == [entry]
 
     record(ledger, Change(job_id="r1", state=State.RUNNING, at=102.0, attempt=2))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from devbridge.errors import AlreadyRunning
-from devbridge.runs.lock import only_one
+from devbridge.runs.lock import daemon_runs, only_one
 
 
 def held(path: Path, command: str) -> contextlib.ExitStack:
@@ -71,3 +71,19 @@ def test_who_had_the_lock_is_not_taken_for_who_has_it(tmp_path: Path) -> None:
     with only_one(path, "ann"):
         pass
     assert path.read_text() == ""
+
+
+@pytest.mark.parametrize("text", ["", "not a number", "-", "9" * 40, "7 deploy"])
+def test_a_lock_file_that_names_no_process_means_no_daemon(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    assert not daemon_runs(path)
+    path.write_text(text)
+    assert not daemon_runs(path)
+
+
+def test_who_has_the_lock_for_dev_is_a_daemon_and_other_commands_are_not(path: Path) -> None:
+    with only_one(path, "ann"):
+        assert daemon_runs(path)
+    assert not daemon_runs(path)
+    with only_one(path, "ann", "deploy"):
+        assert not daemon_runs(path)

@@ -40,9 +40,9 @@ def codebuild(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCodeBuild]:
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
         )
         monkeypatch.setattr(deployed, "_client", {"codebuild": fake.client, "s3": s3}.get)
-        deployed.builds_of.cache_clear()
+        deployed.runs_of.cache_clear()
         yield fake
-        deployed.builds_of.cache_clear()
+        deployed.runs_of.cache_clear()
 
 
 def ask(action: str, **fields: Any) -> dict[str, Any]:

@@ -14,18 +14,18 @@ A container job has no runner: there, all but CodeBuild's lines is the run's.
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from devbridge.runs.base import RunRecord
+from devbridge.runs.base import Run
+from devbridge.runs.codebuild import CodeBuildRun
 
 SETTLE: Final = 15.0
 """Seconds without anything new after which a build that has ended has printed all: CloudWatch Logs
 gets lines some seconds after they were printed."""
-SETTLE_LOCAL: Final = 1.0
-"""The same on the embedded cloud, which has a build's lines before its end."""
 
 _FULL: Final = 256 * 1024 - 64
 """Bytes of an event, or a little fewer, that has no room for more: its line goes on in the next."""
@@ -91,6 +91,8 @@ class Stream:
         self._client = client
         self._names = {"logGroupName": group, "logStreamName": stream}
         self._token: str | None = None
+        self.count = 0
+        """The messages that were read."""
 
     def read(self) -> Iterator[str]:
         """The messages that have come since the last call."""
@@ -101,6 +103,7 @@ class Stream:
             except self._client.exceptions.ResourceNotFoundException:
                 return  # it is made with its first line
             for event in page["events"]:
+                self.count += 1
                 yield event["message"]
             # A page may be empty though more follow: the end is where the token stays the same.
             if page["nextForwardToken"] == self._token:
@@ -108,39 +111,63 @@ class Stream:
             self._token = page["nextForwardToken"]
 
 
-def copy(stream: Stream | None, output: Output, write: Callable[[bytes], object]) -> bool:
-    """Write what is new and shown; whether anything was new."""
-    new = False
-    for message in stream.read() if stream is not None else ():
-        new = True
-        if text := output.shown(message):
-            write(text.encode("utf-8", "replace"))
-    return new
+def reader(
+    client: Callable[[], Any], *, runner: bool, settle: float = SETTLE
+) -> Callable[[CodeBuildRun, bool, bool], Iterator[bytes]]:
+    """What reads the output of a job's builds.
+
+    Args:
+        client: gives botocore's client of CloudWatch Logs, when it is needed.
+        runner: False for a container job.
+        settle: seconds, see `SETTLE`.
+    """
+
+    def output(run: CodeBuildRun, follow: bool, everything: bool) -> Iterator[bytes]:
+        chosen = Output(run.record.job_id, everything=everything, runner=runner)
+        stream = functools.partial(_stream, client, run)
+        if follow:
+            return following(run, stream, chosen, settle=settle)
+        found = stream()
+        return iter(()) if found is None else copy(found, chosen)
+
+    return output
 
 
-def follow(
-    current: Callable[[], RunRecord],
-    stream: Callable[[], Stream | None],
-    output: Output,
-    write: Callable[[bytes], object],
-    *,
-    poll: float,
-    settle: float = SETTLE,
-) -> RunRecord:
-    """Copy a build's log while it grows, until the build has ended and all of it is written.
+def _stream(client: Callable[[], Any], run: CodeBuildRun) -> Stream | None:
+    build = run.build
+    if not build.log_stream:
+        return None
+    return Stream(client(), build.log_group, build.log_stream)
 
-    `stream` gives None as long as the build has none. `poll` and `settle` are in seconds.
+
+def copy(stream: Stream, output: Output) -> Iterator[bytes]:
+    """What is new, and shown."""
+    return (
+        text.encode("utf-8", "replace")
+        for message in stream.read()
+        if (text := output.shown(message))
+    )
+
+
+def following(
+    run: Run, stream: Callable[[], Stream | None], output: Output, *, settle: float
+) -> Iterator[bytes]:
+    """A build's log while it grows, until the build has ended and all of it was read.
+
+    `stream` gives None as long as the build has none. `settle` is in seconds.
     """
     found: Stream | None = None
     quiet_since: float | None = None
     while True:
-        entry = current()
+        record = run.refresh()
         found = found or stream()
-        new = copy(found, output, write)
-        if entry.state.final:
+        before = found.count if found else 0
+        if found:
+            yield from copy(found, output)
+        if record.state.final:
             now = time.monotonic()
-            if new or quiet_since is None:
+            if (found and found.count > before) or quiet_since is None:
                 quiet_since = now
             if output.complete or now - quiet_since >= settle:
-                return entry
-        time.sleep(poll)
+                return
+        time.sleep(run.poll)

@@ -1,4 +1,4 @@
-"""What `devbridge logs` shows of a build's log."""
+"""What is shown of a build's log."""
 
 from __future__ import annotations
 
@@ -6,18 +6,12 @@ import threading
 from collections.abc import Sequence
 
 import pytest
-from click.testing import CliRunner
 
-from devbridge.cli import main
-from devbridge.cli.build_logs import Output, Stream, copy, follow
-from devbridge.cli.deployed import entry_of
-from devbridge.runs.codebuild import interpret
+from devbridge.runs.cloudwatch import Output, Stream, reader
+from devbridge.runs.codebuild import CodeBuildStore
+from tests.unit.cli.builds import BuildCloud, Logs
 
-from .builds import BuildCloud, Logs
-from .test_deployed import ONE, there
-
-__all__ = ["there"]
-
+ONE = "demo_ann_factorial:aaaa1111-0000-4000-8000-000000000001"
 BEFORE = [
     "[Container] 2026/01/31 12:00:00.000000 Running on CodeBuild On-demand\n",
     "[Container] 2026/01/31 12:00:01.000000 Running command python3 -m runner build\n",
@@ -120,21 +114,25 @@ class Following:
         self.cloud.codebuild.add(ONE, "IN_PROGRESS", phase="BUILD")
         self._grew = threading.Condition()
         self.data = b""
-        output = Output(ONE, everything=everything)
-        self._thread = threading.Thread(
-            target=lambda: follow(
-                lambda: entry_of(
-                    interpret(self.cloud.codebuild.batch_get_builds(ids=[ONE])["builds"][0])
-                ),
-                lambda: stream_of(self.cloud.logs),
-                output,
-                self._write,
-                poll=0.005,
-                settle=settle,
-            ),
-            daemon=True,
+        store = CodeBuildStore(
+            self.cloud.codebuild,
+            lambda: self.cloud.s3,
+            app="demo",
+            stage="ann",
+            job="factorial",
+            project="demo_ann_factorial",
+            bucket="b",
+            output=reader(lambda: self.cloud.logs, runner=True, settle=settle),
+            poll=0.005,
         )
+        self.run = store.get(ONE)
+        self._output = self.run.output(follow=True, everything=everything)
+        self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
+
+    def _read(self) -> None:
+        for chunk in self._output:
+            self._write(chunk)
 
     def _write(self, chunk: bytes) -> None:
         with self._grew:
@@ -171,45 +169,7 @@ def test_following_a_build_that_says_nothing_more_ends_after_a_while() -> None:
     assert following.data == b"first\nmore\n"
 
 
-def test_nothing_is_copied_of_a_build_that_has_no_log_yet() -> None:
-    assert not copy(None, Output(ONE), lambda data: pytest.fail("nothing to write"))
-
-
-# --- the command --------------------------------------------------------------------------------
-
-
-def test_logs_prints_what_a_build_has_printed(there: BuildCloud) -> None:
-    there.codebuild.add(ONE)
-    there.logs.say(ONE, *BEFORE, "п\n", "x\n", DONE, *AFTER)
-    for options in ([], ["--follow"]):
-        result = CliRunner().invoke(main, ["logs", "aaaa1", *options])
-        assert (result.exit_code, result.stdout, result.stderr) == (0, "п\nx\n", "")
-    everything = CliRunner().invoke(main, ["logs", ONE, "--all", "--follow"])
-    assert everything.stdout == "".join([*BEFORE, "п\n", "x\n", DONE, *AFTER])
-
-
-def test_logs_of_a_build_that_has_not_come_to_its_handler_say_so(there: BuildCloud) -> None:
-    there.codebuild.add(ONE, "IN_PROGRESS", phase="QUEUED")["logs"] = {}
-    result = CliRunner().invoke(main, ["logs", ONE])
-    assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr == "factorial is QUEUED: nothing printed yet\n"
-
-
-@pytest.mark.parametrize("options", [[], ["--all"], ["--follow"]])
-def test_logs_of_a_build_that_ended_without_any_log_say_how(
-    there: BuildCloud, options: list[str]
-) -> None:
-    there.codebuild.add(ONE, "STOPPED")["logs"] = {}
-    result = CliRunner().invoke(main, ["logs", ONE, *options])
-    assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr == "factorial CANCELLED before it started: it printed nothing\n"
-
-
-def test_logs_of_a_build_that_failed_before_its_handler_say_where_to_look(
-    there: BuildCloud,
-) -> None:
-    there.codebuild.add(ONE, "FAILED")
-    there.logs.say(ONE, *BEFORE[:1])
-    result = CliRunner().invoke(main, ["logs", ONE])
-    assert result.stdout == ""
-    assert "--all" in result.stderr
+def test_nothing_is_there_of_a_build_that_has_no_log_yet() -> None:
+    following = Following()
+    following.cloud.codebuild.projects["demo_ann_factorial"][0]["logs"] = {}
+    assert list(following.run.output(follow=False)) == []

@@ -1,0 +1,156 @@
+"""One stage's runs, wherever they are: which store has the one that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from devbridge.config import Config
+from devbridge.errors import NotFound, UnknownRun
+from devbridge.protocol.codec import is_id
+from devbridge.runs.base import SHORT, Run, RunStore, Started
+from devbridge.runs.invoker import InvokerStore
+from devbridge.runs.ledger_store import LedgerStore
+from devbridge.runs.model import State
+from devbridge.runs.stage import DeployedStore, short_ids
+from devbridge.runs.text import iso
+
+
+def mark_deployed(config: Config) -> None:
+    """Note that the stage's jobs run in CodeBuild now: `devbridge deploy` has deployed them."""
+    config.make_dirs()
+    _marker(config).touch(mode=0o600)
+
+
+def mark_dev(config: Config) -> None:
+    """Note that the stage's jobs run in `devbridge dev` now."""
+    _marker(config).unlink(missing_ok=True)
+
+
+def is_deployed(config: Config) -> bool:
+    """Whether the stage's runs are deployed ones, as far as this folder knows: it was deployed from
+    here last, or no `devbridge dev` has ever run it here."""
+    return _marker(config).exists() or not config.ledger.exists()
+
+
+def _marker(config: Config) -> Path:
+    return config.stage_dir / "deployed"
+
+
+class StageRuns:
+    """All runs of a stage."""
+
+    def __init__(
+        self,
+        *,
+        live: LedgerStore | None,
+        deployed: DeployedStore,
+        invoker: Callable[[str], InvokerStore],
+        is_deployed: bool,
+    ) -> None:
+        """
+        Args:
+            live: the ledger's runs, if there is a ledger.
+            deployed: the deployed jobs' runs.
+            invoker: gives what reaches the runs of the job of that name, wherever they are.
+            is_deployed: a run that is not named for certain may be a deployed one.
+        """
+        self.is_deployed = is_deployed
+        self._live = live
+        self._deployed = deployed
+        self._invoker = invoker
+
+    def find(self, given: str, job: str | None = None) -> Run:
+        """The run that is named by its id or the beginning of it, as git finds a commit.
+
+        A store that owns such an id is the only one that is asked. Else it is the ledger's run, or,
+        where the stage is deployed, a deployed one; or one that only its job's invoker may know.
+
+        Raises:
+            UnknownRun: there is no such run, or there are several.
+            NotFound: it is a run of another job.
+        """
+        if self._deployed.owns(given):
+            stores: list[RunStore | None] = [self._deployed]
+        else:
+            stores = [self._live, self._deployed if self.is_deployed else None]
+        for store in stores:
+            found = store.find(given, job) if store is not None else ()
+            if len(found) > 1:
+                raise _ambiguous(found, given)
+            if found:
+                return _of_job(found[0], job)
+        return self._elsewhere(given, job)
+
+    def recent(
+        self, limit: int, job: str | None, state: State | None, *, deployed: bool
+    ) -> Sequence[tuple[str, Run]]:
+        """The newest runs of `devbridge dev` or, if it is `deployed` ones that are asked for, of
+        the deployed jobs; each with the shortest id that `find` understands."""
+        if deployed or self._live is None:
+            runs = self._deployed.recent(limit, job, state)
+            ids = [run.record.job_id for run in runs]
+            return list(zip(short_ids(ids, alone=self.is_deployed), runs, strict=True))
+        live = self._live
+        return [(live.short_id(run.record.job_id), run) for run in live.recent(limit, job, state)]
+
+    def start(self, job: str, payload: bytes, *, key: str, remember: bool) -> Started:
+        """Start a run through the job's invoker.
+
+        Raises:
+            UnknownJob, NotDeployed, PayloadTooLarge, InvokeError: as `InvokerStore.start`.
+        """
+        return self._invoker(job).start(job, payload, key=key, remember=remember)
+
+    def closest(self, started: Run) -> Run:
+        """A run that was started here, as the store has it that knows most of it.
+
+        Raises:
+            UnknownRun: it is a deployed one that is not known any more.
+        """
+        record = started.record
+        if self._deployed.owns(record.job_id):
+            return self._deployed.get(record.job_id)
+        return started if self._live is None else self._live.expect(record)
+
+    def mentioned(self, run_id: str) -> str:
+        """What to call a run by in a command that somebody is told to type."""
+        return run_id if self._deployed.owns(run_id) else run_id[:SHORT]
+
+    def _elsewhere(self, given: str, job: str | None) -> Run:
+        """A run that is to be asked for with its whole id and its job.
+
+        Raises:
+            UnknownRun: it is not named so.
+        """
+        whole = given.lower()
+        if job is not None and is_id(whole):
+            return self._invoker(job).named(whole)
+        raise UnknownRun(
+            f"no run has an id that begins with {given!r}",
+            remedy="if it runs elsewhere, name its job: --job NAME"
+            if is_id(whole)
+            else "see `devbridge jobs`",
+        )
+
+
+def _of_job(run: Run, job: str | None) -> Run:
+    record = run.record
+    if job not in (None, record.job):
+        raise NotFound(
+            f"the run {record.job_id} is one of job {record.job!r}, not of {job!r}",
+            remedy="leave --job out",
+        )
+    return run
+
+
+def _ambiguous(found: Sequence[Run], given: str) -> UnknownRun:
+    records = [run.record for run in found]
+    listed = "\n".join(
+        f"    {record.job_id}  {record.job}  {record.state}  {iso(record.created_at or 0)}"
+        for record in records
+    )
+    return UnknownRun(
+        f"{len(found)} runs have an id that begins with {given!r}:\n{listed}",
+        remedy="give more of the id",
+    )

@@ -1,0 +1,181 @@
+"""A job's runs as its invoker tells of them: for those who may ask nothing else.
+
+An invoker knows each run by its whole id and lists none.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from devbridge.constructs import App, Job
+from devbridge.errors import NotFound, UnknownJob
+from devbridge.runs.base import Cancellation, RunRecord, Started, Step
+from devbridge.runs.model import State
+from runner.outcome import Failure
+
+POLL: Final = 2.0
+"""Seconds between two questions to the invoker, each of which is an invocation of a Lambda."""
+
+
+class Ask(Protocol):
+    """Asks a job's invoker one thing and returns its answer: see `devbridge.job.ask`."""
+
+    def __call__(
+        self, action: str, payload: str = "null", **fields: str | bool
+    ) -> dict[str, Any]: ...
+
+
+class InvokerStore:
+    """The runs of one job."""
+
+    def __init__(self, ask: Ask, job: str) -> None:
+        self.ask = ask
+        self.job = job
+
+    def owns(self, run_id: str) -> bool:
+        """Never: an invoker tells of what others have."""
+        return False
+
+    def start(self, job: str, payload: bytes, *, key: str, remember: bool) -> Started:
+        """Start a run, as the app's own code does.
+
+        Raises:
+            UnknownJob: it is another job's invoker.
+            NotDeployed: the stage has no such invoker.
+            PayloadTooLarge: the payload is over Lambda's limit.
+            InvokeError: the invoker was reached, and failed or refused.
+        """
+        if job != self.job:
+            raise UnknownJob(f"this is the invoker of job {self.job!r}, not of {job!r}")
+        generated = {} if remember else {"generatedKey": True}
+        text = payload.decode("utf-8", "surrogatepass")
+        answer = self.ask("run", text, idempotencyKey=key, **generated)
+        record = RunRecord(job_id=answer["jobId"], job=job, state=State(answer["state"]))
+        return Started(InvokerRun(self, record.job_id, record), bool(answer.get("duplicate")))
+
+    def get(self, run_id: str) -> InvokerRun:
+        """The run with this whole id.
+
+        Raises:
+            UnknownRun: the invoker knows of none.
+            NotDeployed, InvokeError: as `start`.
+        """
+        run = self.named(run_id)
+        run.refresh()
+        return run
+
+    def named(self, run_id: str) -> InvokerRun:
+        """The run with this whole id, which is not asked for until something must be known."""
+        return InvokerRun(self, run_id)
+
+    def find(self, prefix: str, job: str | None = None) -> Sequence[InvokerRun]:
+        """Nothing: a run must be named by its whole id."""
+        return []
+
+    def recent(
+        self, limit: int, job: str | None = None, state: State | None = None
+    ) -> Sequence[InvokerRun]:
+        """
+        Raises:
+            NotFound: always.
+        """
+        raise NotFound(f"the invoker of job {self.job!r} does not list runs")
+
+
+class InvokerRun:
+    """One run that is asked for through its job's invoker."""
+
+    printers: Final = ""
+
+    def __init__(self, store: InvokerStore, job_id: str, record: RunRecord | None = None) -> None:
+        self.poll = POLL
+        self._store = store
+        self._job_id = job_id
+        self._record = record
+
+    @property
+    def record(self) -> RunRecord:
+        """What was last known of it; it is asked for if nothing is.
+
+        Raises:
+            UnknownRun, NotDeployed, InvokeError: as `InvokerStore.get`.
+        """
+        return self._record or self.refresh()
+
+    def refresh(self, *, result: bool = False) -> RunRecord:
+        """Ask the invoker.
+
+        Raises:
+            UnknownRun, NotDeployed, InvokeError: as `InvokerStore.get`.
+        """
+        answer = self._store.ask("result" if result else "status", jobId=self._job_id)
+        self._record = recorded(answer)
+        return self._record
+
+    def history(self) -> Sequence[Step]:
+        """Nothing: an invoker tells no times."""
+        return ()
+
+    def cancel(self) -> Cancellation:
+        """Cancel it.
+
+        Raises:
+            UnknownRun, NotDeployed, InvokeError: as `InvokerStore.get`.
+        """
+        answer = self._store.ask("cancel", jobId=self._job_id)
+        was, state = State(answer["was"]), State(answer["state"])
+        return Cancellation(self._job_id, self._store.job, was, state)
+
+    def output(self, *, follow: bool, everything: bool = False) -> Iterator[bytes]:
+        """
+        Raises:
+            NotFound: always: an invoker does not have it.
+        """
+        raise NotFound(
+            "the output of a run is not told by its job's invoker",
+            where=f"job {self._store.job!r}, run {self._job_id}",
+            remedy="ask in the folder of the `devbridge dev` that runs it",
+        )
+
+    def tended(self) -> bool:
+        """As far as an invoker knows: it says itself if nobody is there."""
+        return True
+
+
+def recorded(answer: Mapping[str, Any]) -> RunRecord:
+    """What an invoker's answer says of a run."""
+    state, failure = State(answer["state"]), answer.get("failure")
+    result = None
+    if "result" in answer and state is State.SUCCEEDED:
+        result = json.dumps(answer["result"], ensure_ascii=False, separators=(",", ":"))
+    return RunRecord(
+        job_id=answer["jobId"],
+        job=answer["job"],
+        state=state,
+        attempt=answer["attempt"],
+        max_attempts=answer["maxAttempts"],
+        result=None if result is None else result.encode("utf-8", "surrogatepass"),
+        failure=Failure(failure["type"], failure["message"]) if failure else None,
+        closed=state.final,
+    )
+
+
+def find_job(app: App, name: str) -> Job:
+    """The app's job of that name.
+
+    Raises:
+        UnknownJob: there is none; the error lists those there are.
+    """
+    jobs = {job.name: job for job in app.of_type(Job)}
+    if name in jobs:
+        return jobs[name]
+    close = difflib.get_close_matches(name, jobs, n=1)
+    raise UnknownJob(
+        f"the app {app.name!r} has no job {name!r}"
+        + (f"; did you mean {close[0]!r}?" if close else ""),
+        where=str(app.where),
+        remedy=f"use one of its jobs: {', '.join(sorted(jobs)) or 'it has none'}",
+    )

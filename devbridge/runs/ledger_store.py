@@ -1,0 +1,145 @@
+"""The live runs of a stage, as the ledger of this folder's `devbridge dev` has them.
+
+It is read only: runs are started and cancelled through their job's invoker, from wherever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from devbridge.errors import UnknownRun
+from devbridge.protocol.codec import is_id
+from devbridge.runs import logfile
+from devbridge.runs.base import Cancellation, RunRecord, Started, Step, shortened
+from devbridge.runs.invoker import InvokerStore
+from devbridge.runs.ledger_reader import LedgerReader
+from devbridge.runs.model import State
+
+POLL: Final = 0.1
+"""Seconds between two looks at the ledger for one run."""
+
+
+class LedgerStore:
+    """The runs in a ledger."""
+
+    def __init__(
+        self,
+        book: LedgerReader,
+        logs: Path,
+        invoker: Callable[[str], InvokerStore],
+        tended: Callable[[], bool],
+    ) -> None:
+        """
+        Args:
+            logs: the folder of the runs' log files.
+            invoker: gives what reaches the runs of the job of that name.
+            tended: whether a `devbridge dev` goes on with them.
+        """
+        self.book = book
+        self.logs = logs
+        self.invoker = invoker
+        self.tended = tended
+
+    def owns(self, run_id: str) -> bool:
+        """Whether the ledger has a run with this whole id."""
+        return is_id(run_id.lower()) and self.book.get(run_id.lower()) is not None
+
+    def start(self, job: str, payload: bytes, *, key: str, remember: bool) -> Started:
+        """Start a run through the job's invoker: what the daemon has accepted is in the ledger.
+
+        Raises:
+            UnknownJob, PayloadTooLarge, InvokeError: as the invoker's store.
+        """
+        started = self.invoker(job).start(job, payload, key=key, remember=remember)
+        return Started(self.expect(started.run.record), started.duplicate)
+
+    def get(self, run_id: str) -> LedgerRun:
+        """The run with this whole id.
+
+        Raises:
+            UnknownRun: the ledger does not have it.
+        """
+        record = self.book.get(run_id.lower())
+        if record is None:
+            raise UnknownRun(f"nothing is known of a run {run_id!r}", where=str(self.book.path))
+        return LedgerRun(self, record)
+
+    def expect(self, record: RunRecord) -> LedgerRun:
+        """A run that was asked for: a daemon that is not here yet will enter it."""
+        return LedgerRun(self, self.book.get(record.job_id) or record)
+
+    def find(self, prefix: str, job: str | None = None) -> Sequence[LedgerRun]:
+        """The runs whose id begins so, at most 20, the newest first; of any job: an id that names
+        a run of another one is a mistake that can be told."""
+        found = self.book.find(prefix.lower()) if prefix else []
+        return [LedgerRun(self, record) for record in found]
+
+    def recent(
+        self, limit: int, job: str | None = None, state: State | None = None
+    ) -> Sequence[LedgerRun]:
+        """The newest runs, the newest first."""
+        found = self.book.recent(limit=limit, job=job, state=state)
+        return [LedgerRun(self, record) for record in found]
+
+    def short_id(self, run_id: str) -> str:
+        """The shortest beginning of an id, of 8 characters or more, that no other run's id has."""
+        alike = self.book.find(shortened(run_id, []))
+        return shortened(run_id, [record.job_id for record in alike])
+
+
+class LedgerRun:
+    """One run in a ledger, or one that will be."""
+
+    poll = POLL
+    printers: Final = ""
+
+    def __init__(self, store: LedgerStore, record: RunRecord) -> None:
+        self._store = store
+        self.record = self._here(record)
+
+    def refresh(self, *, result: bool = False) -> RunRecord:
+        """Look it up again; the ledger always has the result."""
+        found = self._store.book.get(self.record.job_id)
+        if found is not None:
+            self.record = self._here(found)
+        return self.record
+
+    def history(self) -> Sequence[Step]:
+        """Each change of its state, as the daemon entered it."""
+        return self._store.book.history(self.record.job_id)
+
+    def cancel(self) -> Cancellation:
+        """Cancel it through its job's invoker; one that has ended, nobody need be asked about.
+
+        Raises:
+            UnknownRun, InvokeError: as the invoker's.
+        """
+        record = self.refresh()
+        if record.state.final:
+            return Cancellation(record.job_id, record.job, record.state, record.state)
+        return self._store.invoker(record.job).named(record.job_id).cancel()
+
+    def output(self, *, follow: bool, everything: bool = False) -> Iterator[bytes]:
+        """What its log file has; everything in it is the run's own.
+
+        Raises:
+            UnknownRun: it has run, and its log file is gone.
+        """
+        log = Path(self.record.log)
+        yield from logfile.follow(log, self.refresh) if follow else logfile.read(log)
+        ended = self.record.state.final and self.record.started_at is not None
+        if ended and not logfile.exists(log):
+            where = str(log)
+            raise UnknownRun("the run's log file is gone", where=where, remedy="run the job again")
+
+    def tended(self) -> bool:
+        """Whether a `devbridge dev` of this folder goes on with it."""
+        return self._store.tended()
+
+    def _here(self, record: RunRecord) -> RunRecord:
+        """The record with its log where it is now: the app's folder may have been moved."""
+        name = Path(record.log).name or record.job_id
+        return replace(record, log=str(self._store.logs / name))

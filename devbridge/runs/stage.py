@@ -1,0 +1,166 @@
+"""The runs of a stage's deployed jobs: each job's builds, and those that an id names elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from devbridge import names
+from devbridge.constructs import App, Job
+from devbridge.errors import UnknownRun
+from devbridge.protocol.codec import is_id
+from devbridge.runs import cloudwatch, codebuild
+from devbridge.runs.base import Account, Started, shortened
+from devbridge.runs.builds import is_build_id
+from devbridge.runs.codebuild import CodeBuildRun, CodeBuildStore
+from devbridge.runs.invoker import find_job
+from devbridge.runs.model import State
+
+POLL_LOCAL: Final = 0.2
+"""Seconds between two questions about one run on the embedded cloud, which has no limit of them."""
+SETTLE_LOCAL: Final = 1.0
+"""Seconds of silence that end the output of a build there: it has the lines before the end."""
+_AT_ONCE: Final = 8
+"""Projects that are asked at the same time."""
+
+
+class DeployedStore:
+    """The deployed jobs of one stage."""
+
+    def __init__(
+        self,
+        app: Callable[[], App],
+        there: Callable[[], Account],
+        stage: str,
+        missing: Callable[[], None],
+    ) -> None:
+        """
+        Args:
+            app, there: give the app and the cloud, when they are needed.
+            missing: is called when no job has a project; may say why.
+        """
+        self._app, self._there = app, there
+        self._stage = stage
+        self._missing = missing
+
+    def owns(self, run_id: str) -> bool:
+        """Whether this begins as the id of a build does: with its project's name."""
+        return ":" in run_id
+
+    def start(self, job: str, payload: bytes, *, key: str, remember: bool) -> Started:
+        """Start a build, as the job's invoker does.
+
+        Raises:
+            UnknownJob: the app has no such job.
+            PayloadTooLarge, ClientError: as the job's store.
+        """
+        found = self._store(find_job(self._app(), job), self._stage)
+        return found.start(job, payload, key=key, remember=remember)
+
+    def get(self, run_id: str) -> CodeBuildRun:
+        """The run with this whole id, of whatever stage of the app its project is.
+
+        Raises:
+            UnknownRun: no job of the app has that project, or it has no such build.
+        """
+        job, stage = self._owner(run_id.partition(":")[0])
+        return self._store(job, stage).get(run_id)
+
+    def find(self, prefix: str, job: str | None = None) -> Sequence[CodeBuildRun]:
+        """The runs whose id, or the part of it behind the project's name, begins so.
+
+        Raises:
+            UnknownRun: it is a whole id, and there is no such run.
+        """
+        if is_build_id(prefix):
+            return [self.get(prefix)]
+        # A project's name has upper case where its job's has.
+        prefix = prefix if ":" in prefix else prefix.lower()
+        if is_id(prefix):
+            return self._with_uuid(prefix, job)
+        return self._all(job, lambda store: store.find(prefix)) if prefix else []
+
+    def recent(
+        self, limit: int, job: str | None = None, state: State | None = None
+    ) -> Sequence[CodeBuildRun]:
+        """The newest runs, the newest first."""
+        found = self._all(job, lambda store: store.recent(limit, state=state))
+        newest = sorted(found, key=lambda run: run.record.created_at or 0.0, reverse=True)
+        return newest[:limit]
+
+    def _with_uuid(self, uuid: str, name: str | None) -> Sequence[CodeBuildRun]:
+        """The run of that whole uuid: asked for by name, which is quick however many there are."""
+        found = []
+        for job in self._jobs(name):
+            with contextlib.suppress(UnknownRun):
+                store = self._store(job, self._stage)
+                found.append(store.get(f"{names.project(job, self._stage)}:{uuid}"))
+        return found
+
+    def _jobs(self, name: str | None) -> Sequence[Job]:
+        return [job for job in self._app().of_type(Job) if name in (None, job.name)]
+
+    def _store(self, job: Job, stage: str) -> CodeBuildStore:
+        there = self._there()
+        local = there.endpoint_url is not None
+        return CodeBuildStore(
+            there.client("codebuild"),
+            lambda: there.client("s3"),
+            app=self._app().name,
+            stage=stage,
+            job=job.name,
+            project=names.project(job, stage),
+            bucket=names.asset_bucket(there.account, there.region),
+            container=job.container is not None,
+            output=cloudwatch.reader(
+                lambda: there.client("logs"),
+                runner=job.container is None,
+                settle=SETTLE_LOCAL if local else cloudwatch.SETTLE,
+            ),
+            poll=POLL_LOCAL if local else codebuild.POLL,
+        )
+
+    def _all(
+        self, name: str | None, ask: Callable[[CodeBuildStore], Sequence[CodeBuildRun]]
+    ) -> Sequence[CodeBuildRun]:
+        """Ask about each job, or the one of that name; one that is not deployed has no runs."""
+        jobs = self._jobs(name)
+        not_there = self._there().client("codebuild").exceptions.ResourceNotFoundException
+
+        def of(job: Job) -> Sequence[CodeBuildRun] | None:
+            try:
+                return ask(self._store(job, self._stage))
+            except not_there:
+                return None
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            found = list(pool.map(of, jobs))
+        if all(runs is None for runs in found):
+            self._missing()
+        return [run for runs in found for run in runs or ()]
+
+    def _owner(self, project: str) -> tuple[Job, str]:
+        """The job and the stage of a project."""
+        _, _, rest = project.partition("_")
+        for stage in (self._stage, rest.partition("_")[0]):
+            for job in self._jobs(None):
+                if names.project(job, stage) == project:
+                    return job, stage
+        raise UnknownRun(
+            f"the project {project!r} is not that of one job of app {self._app().name!r}",
+            where=f"stage {self._stage!r}",
+            remedy="go to the folder of the run's app, or name its stage with --stage",
+        )
+
+
+def short_ids(ids: Sequence[str], *, alone: bool) -> list[str]:
+    """What names each of some builds. Unless they are `alone`, with its project: where other runs
+    are too, an id without one may be theirs."""
+    parts = [run_id.rpartition(":") for run_id in ids]
+    uuids = [uuid for _, _, uuid in parts]
+    return [
+        shortened(uuid, uuids) if alone else f"{project}:{shortened(uuid, uuids)}"
+        for project, _, uuid in parts
+    ]
