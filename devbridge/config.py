@@ -63,10 +63,12 @@ class Config:
 
     @property
     def state_dir(self) -> Path:
+        """``.devbridge``, below the app's folder: all that devbridge keeps of the app."""
         return self.root / STATE_DIR
 
     @property
     def stage_dir(self) -> Path:
+        """What is kept of this stage."""
         return self.state_dir / self.stage
 
     @property
@@ -87,14 +89,17 @@ class Config:
 
     @property
     def ledger(self) -> Path:
+        """The SQLite file with the stage's live runs."""
         return self.stage_dir / "ledger.sqlite"
 
     @property
     def logs_dir(self) -> Path:
+        """What live runs have printed, one file a run."""
         return self.stage_dir / "logs"
 
     @property
     def cloud_dir(self) -> Path:
+        """The embedded cloud's files: one cloud for all stages of the folder."""
         return self.state_dir / "cloud"
 
     @property

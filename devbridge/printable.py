@@ -87,6 +87,7 @@ def in_json(text: str) -> str:
 
 
 def without_colours(text: str) -> str:
+    """The text without the escapes that colour a terminal."""
     return _COLOUR.sub("", text)
 
 
@@ -118,6 +119,7 @@ class Cleaner:
         """A colour of the line that has begun is not closed."""
 
     def __call__(self, data: bytes) -> None:
+        """Write what has come, as far as it is whole."""
         self._take(self._decoder.decode(data))
 
     def end(self) -> None:
@@ -162,16 +164,19 @@ class Printer:
         self._redact = redact
 
     def write(self, text: str) -> int:
+        """Write the text as it may be shown. Raises OutputError."""
         cleaned = self._redact(shown(text))
         with _of_output():
             self._stream.write(cleaned if self._colour else without_colours(cleaned))
         return len(text)
 
     def flush(self) -> None:
+        """Raises OutputError."""
         with _of_output():
             self._stream.flush()
 
     def writelines(self, texts: Any) -> None:
+        """`write` each of them."""
         for text in texts:
             self.write(text)
 

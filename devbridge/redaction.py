@@ -81,4 +81,5 @@ class Formatter(logging.Formatter):
     """Of every handler that devbridge has: records and their tracebacks without what is secret."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """As logging does it, without what is secret."""
         return redacted(super().format(record))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import UnionType
 from typing import Final
 
 from devbridge import folders
@@ -26,7 +27,7 @@ _INVALID: Final = frozenset(
 )
 
 
-def explain(  # noqa: PLR0911 - one for each kind
+def explain(
     error: Exception, *, profile: str | None = None, endpoint_url: str | None = None
 ) -> DevbridgeError | None:
     """Our error for one of botocore's: credentials, or a cloud that can't be reached.
@@ -37,57 +38,13 @@ def explain(  # noqa: PLR0911 - one for each kind
     from botocore import exceptions as botocore
 
     where = f"profile {profile}" if profile else "the environment and the default profile"
-    if isinstance(error, botocore.ProfileNotFound):
-        names = ", ".join(_profiles()) or "none"
-        return CredentialsError(
-            f"there is no AWS profile {error.kwargs.get('profile', profile)}",
-            where=f"the profiles are: {names}",
-            remedy="name one of them with --profile, or create it: aws configure --profile NAME",
-        )
-    if isinstance(error, botocore.NoCredentialsError):
-        return CredentialsError(
-            "no AWS credentials were found",
-            where=where,
-            remedy=f"{_command('aws configure', profile)} (or aws configure sso);"
-            " or work without an account: --local",
-        )
-    if isinstance(error, botocore.PartialCredentialsError):
-        return CredentialsError(
-            f"the AWS credentials are incomplete: {error.kwargs.get('cred_var')} is missing",
-            where=where,
-            remedy=_command("aws configure", profile),
-        )
-    if isinstance(error, botocore.SSOError | botocore.TokenRetrievalError):
-        return CredentialsError(
-            "the AWS SSO session has expired or was never started",
-            where=where,
-            remedy=_command("aws sso login", profile),
-        )
-    if isinstance(error, botocore.LoginError):
-        return CredentialsError(
-            "the AWS login session has expired or was never started",
-            where=where,
-            remedy=_command("aws login", profile),
-        )
     if isinstance(error, botocore.ClientError):
         return _refused(error, profile, where, endpoint_url)
-    if isinstance(error, RuntimeError) and "still expired" in str(error):  # botocore has no class
-        return CredentialsError(
-            "the AWS credentials have expired", where=where, remedy=renewal(profile)
-        )
-    if isinstance(
-        error,
-        botocore.CredentialRetrievalError
-        | botocore.InvalidConfigError
-        | botocore.ConfigParseError
-        | botocore.InfiniteLoopConfigError
-        | botocore.UnknownCredentialError,
-    ):
-        return CredentialsError(
-            f"the AWS credentials could not be read: {error}",
-            where=where,
-            remedy="correct what it names in ~/.aws/config or ~/.aws/credentials",
-        )
+    if isinstance(error, botocore.ProfileNotFound):
+        where = f"the profiles are: {', '.join(_profiles()) or 'none'}"
+    if problem := _problem_of_credentials(error, profile):
+        what, remedy = problem
+        return CredentialsError(what, where=where, remedy=remedy)
     if isinstance(error, botocore.NoRegionError):
         return CloudError("no AWS region is set", where=where, remedy="give --region eu-west-1")
     if isinstance(error, botocore.ConnectionError | botocore.HTTPClientError):
@@ -99,6 +56,53 @@ def explain(  # noqa: PLR0911 - one for each kind
             else "check the network, the proxy (HTTPS_PROXY) and --region",
         )
     return None
+
+
+def _problem_of_credentials(error: Exception, profile: str | None) -> tuple[str, str] | None:
+    """What is wrong with the developer's credentials, and what to do; None: it is not them."""
+    from botocore import exceptions as botocore
+
+    told = getattr(error, "kwargs", {})
+    if isinstance(error, RuntimeError) and "still expired" in str(error):  # botocore has no class
+        return "the AWS credentials have expired", renewal(profile)
+    cases: tuple[tuple[type | UnionType, str, str], ...] = (
+        (
+            botocore.ProfileNotFound,
+            f"there is no AWS profile {told.get('profile', profile)}",
+            "name one of them with --profile, or create it: aws configure --profile NAME",
+        ),
+        (
+            botocore.NoCredentialsError,
+            "no AWS credentials were found",
+            f"{_command('aws configure', profile)} (or aws configure sso);"
+            " or work without an account: --local",
+        ),
+        (
+            botocore.PartialCredentialsError,
+            f"the AWS credentials are incomplete: {told.get('cred_var')} is missing",
+            _command("aws configure", profile),
+        ),
+        (
+            botocore.SSOError | botocore.TokenRetrievalError,
+            "the AWS SSO session has expired or was never started",
+            _command("aws sso login", profile),
+        ),
+        (
+            botocore.LoginError,
+            "the AWS login session has expired or was never started",
+            _command("aws login", profile),
+        ),
+        (
+            botocore.CredentialRetrievalError
+            | botocore.InvalidConfigError
+            | botocore.ConfigParseError
+            | botocore.InfiniteLoopConfigError
+            | botocore.UnknownCredentialError,
+            f"the AWS credentials could not be read: {error}",
+            "correct what it names in ~/.aws/config or ~/.aws/credentials",
+        ),
+    )
+    return next(((what, do) for kind, what, do in cases if isinstance(error, kind)), None)
 
 
 def _refused(

@@ -50,6 +50,7 @@ class Clients:
         self._clients: dict[str, Any] = {}
 
     def get(self, service: str) -> Any:
+        """The boto3 client of that service."""
         # Making a client is not thread-safe; using one is.
         with self._lock:
             if service not in self._clients:
@@ -62,6 +63,11 @@ class Clients:
             return self._clients[service]
 
     def credentials(self) -> AwsCredentials:
+        """What the session signs with now, refreshed if it can be.
+
+        Raises:
+            botocore's errors: there are none, or they cannot be refreshed.
+        """
         from botocore.exceptions import NoCredentialsError
 
         with self._lock:
@@ -73,6 +79,7 @@ class Clients:
         return AwsCredentials(frozen.access_key, frozen.secret_key, frozen.token)
 
     def expire_at(self) -> float | None:
+        """When the credentials expire, in seconds since the epoch; None: not known, or never."""
         with self._lock:
             found = self._session.get_credentials()
         # botocore has no public name for it; without it, a refusal is what tells.
@@ -80,6 +87,7 @@ class Clients:
         return None if moment is None else float(moment.timestamp())
 
     def renew(self) -> None:
+        """Forget session and clients, and make them anew."""
         with self._lock:
             self._session = self._make_session()
             self._clients = {}

@@ -42,10 +42,12 @@ class Registry(Protocol):
     """The cloud whose ECR has the images."""
 
     @property
-    def region(self) -> str: ...
+    def region(self) -> str:
+        """Its region, such as ``eu-west-1``."""
 
     @property
-    def account(self) -> str: ...
+    def account(self) -> str:
+        """The 12 digits of its account."""
 
     def client(self, service: str) -> Any:
         """The boto3 client of a service."""

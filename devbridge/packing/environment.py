@@ -59,6 +59,7 @@ class Distribution:
 
     @property
     def pin(self) -> str:
+        """What pip is told to get this very version."""
         return f"{self.name}=={self.version}"
 
     @property

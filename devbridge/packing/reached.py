@@ -41,11 +41,13 @@ class Asked:
 
     @staticmethod
     def of(code: Function | Job, target: Target | None) -> Asked:
+        """That of a function or a job with a handler."""
         assert code.handler  # noqa: S101 - a container job has an image instead
         handler = code.handler
         return Asked(str(code), handler.file, handler.function, code.python_path, target)
 
     def question(self, version: str) -> Json:
+        """As `probe.questions.answer` takes it. `version` is this machine's Python (``3.11``)."""
         there = self.target.python if self.target else version
         aws = self.target is not None and self.target.architecture is not None
         return {

@@ -65,6 +65,7 @@ class Parts:
 
     @property
     def files(self) -> dict[str, Content]:
+        """All of them, by their names in the zip."""
         return {**self.installed, **self.own}
 
     @property

@@ -372,7 +372,8 @@ def _give_secrets() -> None:
             resources._secrets.update(dict.fromkeys(parameters, "secret"))
 
 
-def main() -> int:
+def main() -> None:
+    """Describe the handlers that stdin names (job: handler, environment), a line of JSON each."""
     place, root = sys.argv[1:]
     # What handlers print, now or while Python ends, must not be taken for an answer.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")

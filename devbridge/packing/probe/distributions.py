@@ -73,6 +73,7 @@ class Distribution:
 
     @property
     def metadata_files(self) -> list[list[str]]:
+        """(name in a zip, file) of what `importlib.metadata` reads of it."""
         if self.path.is_file():
             return [[self.path.name, str(self.path)]]
         folder = self.path.name
@@ -219,6 +220,7 @@ def depends() -> set[str]:
 
 @functools.cache
 def editables() -> tuple[Distribution, ...]:
+    """The distributions that are installed as links to their projects (``pip install -e``)."""
     found = []
     for path, name in _all():
         develop = path.suffix == ".egg-info" and not _is_site(path.parent)

@@ -42,6 +42,7 @@ class Import:
 
     @property
     def top(self) -> str:
+        """The first part of the module's name."""
         return self.module.partition(".")[0]
 
 

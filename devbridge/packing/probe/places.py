@@ -31,10 +31,12 @@ class Module:
 
     @property
     def is_source(self) -> bool:
+        """Whether it can be read for what it imports."""
         return self.file.endswith(".py")
 
     @property
     def is_namespace(self) -> bool:
+        """Whether it is a folder without ``__init__``, which other folders may add to."""
         return not self.file and not self.odd
 
 
@@ -56,6 +58,7 @@ class Places:
         return self._known[name]
 
     def is_stdlib(self, top: str) -> bool:
+        """Whether the name means a module of Python's own, and not one of the app's."""
         return top in self._stdlib and self.find(top) is None
 
     def _find(self, name: str) -> Module | None:

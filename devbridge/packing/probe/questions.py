@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from devbridge.packing.probe.imports import GUARDED
@@ -27,52 +28,20 @@ def answer(question: Json) -> Json:
     """
     from devbridge.packing.probe import distributions as dists
 
-    root, excluded = question["root"], frozenset(question["excluded"])
-    known: dict[str, list[Distribution]] = {}
-
-    def owned(top: str) -> list[Distribution]:
-        if top not in known:
-            known.update(dists.owners([top]))
-        return known[top]
-
-    def loose(module: Module) -> bool:
-        return not any(
-            dists.lists(each, module.file) for each in owned(module.name.partition(".")[0])
-        )
-
+    owners = _Owners()
     codes: Json = {}
     depends = dists.depends()
     wanted: set[str] = set(question["names"])
     for code in question["codes"]:
-        reach = Reach(
-            root,
-            paths=code["paths"],
-            platform=code["platform"],
-            version=code["version"],
-            machine=code["machine"],
-            brought=frozenset(question["brought"]),
-            loose=loose,
-        )
-        reach.follow(code["file"], code["handler"])
-        around = _project(reach)
-        for each in around if reach.entry_points else ():
-            for name in each.plugins:
-                reach.follow_module(name, GUARDED, f"{each.name}'s entry points")
-        codes[code["key"]] = {
-            "files": reach.files,
-            "loose": sorted(reach.loose),
-            "needs": reach.needs,
-            "own": reach.own,
-            "missing": reach.missing,
-            "broken": reach.broken,
-            "compiled": reach.compiled,
-            "problem": reach.handler_problem(code["file"], code["handler"]),
-            "metadata": [file for each in around for file in each.metadata_files],
-        }
+        reach, around = _follow(code, question, owners.lack)
+        codes[code["key"]] = _told(code, reach, around)
         wanted |= reach.needs.keys()
         depends |= {*reach.files.values(), *reach.loose, *reach.places.seen}
-    known.update(dists.owners(wanted - known.keys()))
-    tops = {top: dists.described(top, known[top], excluded, root) for top in sorted(wanted)}
+    excluded = frozenset(question["excluded"])
+    known = owners.of(wanted)
+    tops = {
+        top: dists.described(top, known[top], excluded, question["root"]) for top in sorted(wanted)
+    }
     found: Json = {}
     for name in sorted({name for top in tops.values() for name in top["dists"]}):
         made = dists.by_name(name)
@@ -86,6 +55,61 @@ def answer(question: Json) -> Json:
         "tops": tops,
         "distributions": found,
         "depends": sorted(depends),
+    }
+
+
+class _Owners:
+    """Which distributions list files of a module: looked up once for each."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, list[Distribution]] = {}
+
+    def of(self, tops: set[str]) -> dict[str, list[Distribution]]:
+        from devbridge.packing.probe import distributions as dists
+
+        self._known.update(dists.owners(tops - self._known.keys()))
+        return self._known
+
+    def lack(self, module: Module) -> bool:
+        """Whether no distribution lists the module's file."""
+        from devbridge.packing.probe import distributions as dists
+
+        top = module.name.partition(".")[0]
+        return not any(dists.lists(each, module.file) for each in self.of({top})[top])
+
+
+def _follow(
+    code: Json, question: Json, loose: Callable[[Module], bool]
+) -> tuple[Reach, list[Distribution]]:
+    """What a handler reaches, and the editable distributions that it is of."""
+    reach = Reach(
+        question["root"],
+        paths=code["paths"],
+        platform=code["platform"],
+        version=code["version"],
+        machine=code["machine"],
+        brought=frozenset(question["brought"]),
+        loose=loose,
+    )
+    reach.follow(code["file"], code["handler"])
+    around = _project(reach)
+    for each in around if reach.entry_points else ():
+        for name in each.plugins:
+            reach.follow_module(name, GUARDED, f"{each.name}'s entry points")
+    return reach, around
+
+
+def _told(code: Json, reach: Reach, around: list[Distribution]) -> Json:
+    return {
+        "files": reach.files,
+        "loose": sorted(reach.loose),
+        "needs": reach.needs,
+        "own": reach.own,
+        "missing": reach.missing,
+        "broken": reach.broken,
+        "compiled": reach.compiled,
+        "problem": reach.handler_problem(code["file"], code["handler"]),
+        "metadata": [file for each in around for file in each.metadata_files],
     }
 
 

@@ -42,8 +42,11 @@ class World(Protocol):
     projects: MutableMapping[str, Json]
     builds: MutableMapping[str, Json]
 
-    def find(self, build_id: str) -> Build | None: ...
-    def start(self, build: Build) -> None: ...
+    def find(self, build_id: str) -> Build | None:
+        """The build of that id if it has not ended."""
+
+    def start(self, build: Build) -> None:
+        """Let the build wait for its turn, and run."""
 
 
 class Tokens:
@@ -66,9 +69,11 @@ class Tokens:
         return build_id
 
     def remember(self, key: tuple[str, ...], request: str, build_id: str) -> None:
+        """Note which build was started with the token, for `TOKEN_MINUTES`."""
         self._known[key] = (self._now() + TOKEN_MINUTES * minute(), request, build_id)
 
     def clear(self) -> None:
+        """Forget all of them."""
         self._known.clear()
 
 
@@ -89,6 +94,7 @@ class Api:
         }
 
     def start_build(self, world: World, request: Json) -> Json:
+        """StartBuild; the same token gives the same build. Raises Refused."""
         project = self._project(world, request)
         _check(request)
         with self._starting:
@@ -126,6 +132,7 @@ class Api:
         )
 
     def stop_build(self, world: World, request: Json) -> Json:
+        """StopBuild, also of one that has ended. Raises Refused: there is no such build."""
         build_id = _id_of(request.get("id"))
         if build_id not in world.builds:
             raise Refused("ResourceNotFoundException", f"Build {build_id} does not exist")
@@ -135,6 +142,7 @@ class Api:
         return {"build": _record(world, build_id)}
 
     def batch_get_builds(self, world: World, request: Json) -> Json:
+        """BatchGetBuilds, by ids or ARNs. Raises Refused: too many, or none."""
         found, missing = [], []
         for asked in _batch(request):
             build_id = _id_of(asked)
@@ -145,6 +153,7 @@ class Api:
         return {"builds": found, "buildsNotFound": missing}
 
     def batch_delete_builds(self, world: World, request: Json) -> Json:
+        """BatchDeleteBuilds: those that have ended. Raises Refused: too many, or none."""
         deleted, kept = [], []
         for asked in _batch(request):
             record = world.builds.get(_id_of(asked))
@@ -158,9 +167,11 @@ class Api:
         return {"buildsDeleted": deleted, "buildsNotDeleted": kept}
 
     def list_builds(self, world: World, request: Json) -> Json:
+        """ListBuilds, a page of ids. Raises Refused: the token is of no page."""
         return _page(list(world.builds.values()), request)
 
     def list_builds_for_project(self, world: World, request: Json) -> Json:
+        """ListBuildsForProject, as `list_builds`. Raises Refused: there is no such project."""
         name = self._project(world, request)["name"]
         own = [each for each in world.builds.values() if each["projectName"] == name]
         return _page(own, request)

@@ -20,6 +20,8 @@ _IGNORED: Final = ("artifacts", "reports", "cache", "batch", "proxy", "run-as")
 
 @dataclass(frozen=True, slots=True)
 class Phase:
+    """One phase of a build: what it runs, and what follows when that fails."""
+
     commands: tuple[str, ...] = ()
     last: tuple[str, ...] = ()
     """``finally``: run after the commands, however they went."""
@@ -31,6 +33,8 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Buildspec:
+    """A buildspec as far as builds here obey it."""
+
     variables: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     """By variable: the name in the Parameter Store."""

@@ -56,10 +56,12 @@ class Asked:
 
     @cached_property
     def query(self) -> dict[str, list[str]]:
+        """The query's parameters, decoded; one without a value is an empty text."""
         return parse_qs(self.query_string, keep_blank_values=True)
 
     @property
     def host(self) -> str:
+        """The Host header; empty without one."""
         return self.headers.get("host", "")
 
     @property
@@ -80,14 +82,17 @@ class Asked:
 
     @property
     def signs_header(self) -> bool:
+        """Whether its Authorization header is one of AWS's."""
         return self.headers.get("authorization", "").startswith("AWS")
 
     @property
     def signs_query(self) -> bool:
+        """Whether its URL is presigned, or has a part of what makes it so."""
         return not _SIGNATURES.isdisjoint(name.lower() for name in self.query)
 
     @property
     def preflight(self) -> bool:
+        """Whether a browser asks if it may send what follows (CORS)."""
         return self.method == "OPTIONS" and "access-control-request-method" in self.headers
 
 

@@ -145,6 +145,7 @@ def _in_its_protocol(asked: Asked, refused: Refused) -> tuple[int, dict[str, str
 async def answer(
     send: Any, status: int, headers: Mapping[str, str], body: bytes, kind: str = "http.response"
 ) -> None:
+    """Send a whole ASGI response, with the length of `body`."""
     raw = [(name.encode(), str(value).encode()) for name, value in headers.items()]
     raw = [each for each in raw if each[0].lower() != b"content-length"]
     raw.append((b"content-length", str(len(body)).encode()))

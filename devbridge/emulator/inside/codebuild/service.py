@@ -1,0 +1,157 @@
+"""CodeBuild's API in the place of ministack's: its requests, its builds, what its projects keep."""
+
+from __future__ import annotations
+
+import contextvars
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ..host import ministack
+from . import roles
+from .api import Api, Refused, Tokens
+from .builds import Build, Queue
+from .records import STOPPED, Json
+from .run import run
+
+Answer = tuple[int, dict[str, str], bytes]
+"""Status, headers and body."""
+
+CONCURRENT_BUILDS: Final = 60
+"""Builds that run at the same time, whatever this machine has: AWS's quota of an account. With
+fewer, builds that wait for builds which they have started would wait for ever."""
+_NUMBERS: Final = ("queuedTimeoutInMinutes", "concurrentBuildLimit")
+_KEPT: Final = {
+    "ConcurrentBuildLimit": "concurrentBuildLimit",
+    "QueuedTimeoutInMinutes": "queuedTimeoutInMinutes",
+    "Cache": "cache",
+    "FileSystemLocations": "fileSystemLocations",
+    "LogsConfig": "logsConfig",
+    "SecondaryArtifacts": "secondaryArtifacts",
+    "SecondarySources": "secondarySources",
+    "SecondarySourceVersions": "secondarySourceVersions",
+    "SourceVersion": "sourceVersion",
+    "VpcConfig": "vpcConfig",
+}
+"""Properties of a project, in templates and in the API, that ministack would forget."""
+
+
+class Here:
+    """The caller's account and region, for one request."""
+
+    def __init__(self, queue: Queue) -> None:
+        codebuild, responses = ministack("services.codebuild"), ministack("core.responses")
+        self.region: str = responses.get_region()
+        self.account: str = responses.get_account_id()
+        self.projects = codebuild._projects
+        self.builds = codebuild._builds
+        # "root", "<user>", "<role>/<session>"
+        self.initiator = (
+            str(ministack("core.iam_evaluator").caller_arn()).partition("/")[2] or "root"
+        )
+        self._queue = queue
+
+    def find(self, build_id: str) -> Build | None:
+        """The build of that id if it has not ended."""
+        return self._queue.get(build_id)
+
+    def start(self, build: Build) -> None:
+        """Let the build wait for its turn, and run."""
+        self._queue.submit(build, contextvars.copy_context().run)
+
+
+class Service:
+    """Everything of CodeBuild that lives in this process."""
+
+    def __init__(self) -> None:
+        self._roles: dict[str, roles.Role] = {}
+        self.queue = Queue(lambda build: run(build, self._register), CONCURRENT_BUILDS)
+        self.tokens = Tokens()
+        self._api = Api(self.tokens)
+
+    def role(self, token: str) -> roles.Role | None:
+        """The role of the running build whose processes have that token."""
+        return self._roles.get(token)
+
+    def _register(self, role: roles.Role) -> Callable[[], object]:
+        self._roles[role.token] = role
+        return lambda: self._roles.pop(role.token, None)
+
+    def end_with_ministack(self) -> None:
+        """End builds before ministack forgets or saves them, and show what projects keep."""
+        codebuild = ministack("services.codebuild")
+        get_state, reset, shape = codebuild.get_state, codebuild.reset, codebuild._project_shape
+
+        def get_state_after_the_builds() -> Any:
+            self.queue.end_all(STOPPED, "the embedded cloud was stopped")
+            return get_state()
+
+        def reset_builds_too() -> None:
+            self.queue.end_all(STOPPED, "the embedded cloud was reset")
+            self.tokens.clear()
+            reset()
+
+        codebuild.get_state = get_state_after_the_builds
+        codebuild.reset = reset_builds_too
+        codebuild._project_shape = lambda project: {
+            **shape(project),
+            **{key: project[key] for key in _KEPT.values() if key in project},
+        }
+
+    async def handle_request(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query_params: Any
+    ) -> Answer:
+        """Answer what is about builds; the rest is ministack's."""
+        module = ministack("app")._get_module("codebuild")
+        action = headers.get("x-amz-target", "").rpartition(".")[2]
+        operation = self._api.operations.get(action)
+        if operation is None:
+            answer: Answer = await module.handle_request(method, path, headers, body, query_params)
+            return _with_what_is_kept(action, body, answer)
+        try:
+            request = json.loads(body or b"{}")
+            return _answer(200, operation(Here(self.queue), request))
+        except Refused as refused:
+            return _answer(400, {"__type": refused.code, "message": refused.message})
+        except ValueError as error:
+            return _answer(400, {"__type": "SerializationException", "message": str(error)})
+
+
+def keep_properties(provisioners: Any) -> None:
+    """Let CloudFormation give projects the properties that ministack would forget."""
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::CodeBuild::Project"]
+    create, update = handlers["create"], handlers["update"]
+
+    def keep(answer: Any, properties: Mapping[str, Any]) -> Any:
+        project = ministack("services.codebuild")._projects[answer[0]]
+        for name, key in _KEPT.items():
+            project.pop(key, None)
+            if name in properties:
+                value = provisioners._pascal_to_camel(properties[name])
+                project[key] = int(value) if key in _NUMBERS else value
+        return answer
+
+    handlers["create"] = lambda title, properties, stack: keep(
+        create(title, properties, stack), properties
+    )
+    handlers["update"] = lambda physical, old, new, stack: keep(
+        update(physical, old, new, stack), new
+    )
+
+
+def _with_what_is_kept(action: str, body: bytes, answer: Answer) -> Answer:
+    """ministack's answer to a change of a project, with all that was asked for."""
+    if action not in ("CreateProject", "UpdateProject") or answer[0] != 200:
+        return answer
+    request: Json = json.loads(body)
+    codebuild = ministack("services.codebuild")
+    project = codebuild._projects[request["name"]]
+    project |= {key: request[key] for key in _KEPT.values() if key in request}
+    return _answer(200, {"project": codebuild._project_shape(project)})
+
+
+def _answer(status: int, content: Json) -> Answer:
+    headers = {"Content-Type": "application/x-amz-json-1.1"}
+    if status != 200:
+        headers["x-amzn-errortype"] = content["__type"]
+    return status, headers, json.dumps(content).encode()
