@@ -20,9 +20,7 @@ from devbridge.config import Config
 from devbridge.emulator.embedded import open_cloud
 from devbridge.emulator.state import Running
 from tests.clients import reset, root_client
-from tests.waiting import eventually, gone, text_of
-
-from .codebuild import (
+from tests.integration.codebuild import (
     GROUP,
     PROJECT,
     CodeBuild,
@@ -33,6 +31,7 @@ from .codebuild import (
     put_zip,
     statuses,
 )
+from tests.waiting import eventually, gone, text_of
 
 OWN_IMAGE = f"public.ecr.aws/lambda/python:{sys.version_info[0]}.{sys.version_info[1]}"
 ALL = ["SUBMITTED", "QUEUED", "PROVISIONING", "DOWNLOAD_SOURCE", "INSTALL", "PRE_BUILD", "BUILD"]
