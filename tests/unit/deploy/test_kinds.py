@@ -1,0 +1,249 @@
+"""A row for each type of construct, and a construct that nobody knew of, made of a row alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from troposphere import kinesis
+
+from devbridge import constructs, names, resources
+from devbridge.constructs import App, Bindable, Construct, Function, Job
+from devbridge.constructs.app import loading
+from devbridge.deploy import kinds
+from devbridge.deploy.access import Access, OnProgress
+from devbridge.deploy.bindings import Binding, Grant, Output, Property
+from devbridge.deploy.changes import LABELS, all_added, changes_of
+from devbridge.deploy.contents import lost
+from devbridge.deploy.kinds import Kind, key_use, resource_type
+from devbridge.deploy.leftovers import Leftover
+from devbridge.deploy.references import arn_of
+from devbridge.deploy.remove import Resource
+from devbridge.deploy.resource_types import ResourceType
+from devbridge.deploy.specs import environment
+from devbridge.deploy.synth.stack import Stack, keep
+from devbridge.resources import _Bindings, _Bound, _Property
+from devbridge.types.resources import kinds as read_at_run_time
+from devbridge.types.resources import placeholders, properties
+from devbridge.types.stubs import stubs
+from tests.unit.deploy.conftest import FakeCloud
+from tests.unit.deploy.templates import allowed, lint, made, of_type, variables
+
+EXPORTED = [
+    value
+    for name in constructs.__all__
+    if isinstance(value := getattr(constructs, name), type) and issubclass(value, Construct)
+]
+
+
+# --- the rows ---
+
+
+def test_each_construct_that_can_be_made_has_one_row() -> None:
+    bases = {each for one in EXPORTED for each in one.__mro__[1:]}
+    assert {kind.construct for kind in kinds.KINDS} == set(EXPORTED) - bases
+    assert len(kinds.KINDS) == len(set(EXPORTED) - bases)
+
+
+def test_each_construct_that_can_be_bound_says_what_that_gives() -> None:
+    assert all(bool(kind.binding) == issubclass(kind.construct, Bindable) for kind in kinds.KINDS)
+
+
+def test_what_binding_gives_is_what_code_reads_at_run_time() -> None:
+    given = {
+        kind.construct.__name__: {each.name for each in kind.binding.properties}
+        for kind in kinds.KINDS
+        if kind.binding and kind.construct is not Job  # whose class is that of devbridge.job
+    }
+    read = {
+        name: {each.name for each in properties(of).values()}
+        for name, of in read_at_run_time().items()
+    }
+    assert given == read
+
+
+def test_a_resource_type_is_the_same_in_each_row() -> None:
+    known = [each.name for each in kinds.resource_types()]
+    assert len(known) == len(set(known))
+
+
+def test_of_a_type_that_nobody_knows_nothing_is_known() -> None:
+    unknown = resource_type("AWS::X::Y")
+    assert (unknown.replacing, unknown.holds_data, unknown.leftover) == (None, False, None)
+    assert [*unknown.pins({"Code": {"S3Key": "a", "S3ObjectVersion": "1"}})] == []
+
+
+def test_what_an_app_adds_itself_can_hold_data_too() -> None:
+    assert resource_type("AWS::RDS::DBInstance").holds_data
+    assert not resource_type("AWS::IAM::Policy").holds_data
+
+
+# --- a construct that nobody knew of ---
+
+
+class Stream(Bindable):
+    """A Kinesis stream."""
+
+    def __init__(
+        self, app: App, name: str, *, shards: int = 1, encryption_key: str | None = None
+    ) -> None:
+        super().__init__(app, name)
+        self.shards = shards
+        self.encryption_key = self.key_of(encryption_key)
+        self.register()
+
+
+class BoundStream(_Bound):
+    """A bound Kinesis stream."""
+
+    stream_name = _Property("streamName")
+    """The deployed stream's name."""
+    stage = _Property("stage")
+    """Whose stream it is."""
+
+
+def _add(stack: Stack, stream: Stream) -> None:
+    resource = kinesis.Stream(names.logical(stream), ShardCount=stream.shards)
+    keep(resource, None, stack.settings.mode)
+    stack.add_main(stream, resource)
+
+
+def _grants(stream: Stream, _stage: str) -> Iterator[Grant]:
+    yield ("kinesis:PutRecord", "kinesis:GetRecords"), [arn_of(names.logical(stream))]
+    yield from key_use(stream.encryption_key)
+
+
+def _records(_cloud: Access, name: str) -> tuple[int, str]:
+    return len(name), "record"
+
+
+def _delete(_cloud: Access, name: str, label: str, on_progress: OnProgress) -> None:
+    DELETED.append(name)
+
+
+DELETED: list[str] = []
+NAME = Output("Stream")
+TYPE = "AWS::Kinesis::Stream"
+ROW = Kind(
+    Stream,
+    add=_add,
+    makes=(
+        ResourceType(
+            TYPE,
+            replacing=frozenset({"Name"}),
+            holds_data=True,
+            leftover=Leftover(
+                "kinesis:stream", exists=lambda *_: True, delete=_delete, count=_records
+            ),
+        ),
+    ),
+    outputs=(NAME, Output("StreamArn", arn_of)),
+    binding=Binding(
+        (Property("streamName", NAME), Property("stage", lambda _stream, stage: stage)), _grants
+    ),
+)
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch, root: Path) -> App:
+    """An app with a stream, in a devbridge that has one row and one run-time class more."""
+    monkeypatch.setattr(kinds, "KINDS", (*kinds.KINDS, ROW))
+    monkeypatch.setattr(resources, "Stream", _Bindings(BoundStream), raising=False)
+    with loading(root):
+        app = App("demo")
+        clicks = Stream(app, "all-clicks", shards=2)
+        Job(app, "a", handler="jobs/a.handler", bind=[clicks])
+        Function(app, "b", handler="api/start.handler", bind=[clicks])
+    return app
+
+
+def test_it_is_in_the_template_with_its_outputs_and_what_binding_gives(app: App) -> None:
+    template = made(app)
+    assert lint(template) == []
+    (stream,) = of_type(template, TYPE).values()
+    assert stream["Properties"] == {"ShardCount": 2}
+    outputs = json.loads(template.body)["Outputs"]
+    assert outputs["AllClicksStream"]["Value"] == {"Ref": "AllClicksStream"}
+    assert outputs["AllClicksStreamArn"]["Value"] == {"Fn::GetAtt": ["AllClicksStream", "Arn"]}
+    assert template.labels["AllClicksStream"] == "Stream 'all-clicks'"
+    found = variables(template, "AJobProject")
+    assert found["DEVBRIDGE_Stream_streamName_all_clicks"] == {"Ref": "AllClicksStream"}
+    assert found["DEVBRIDGE_Stream_stage_all_clicks"] == "dev"
+    for role in ("AJobRole", "BFunctionRole", "BindRole"):
+        where = allowed(template, role)["kinesis:PutRecord"]
+        assert where == [{"Fn::GetAtt": ["AllClicksStream", "Arn"]}]
+
+
+def test_who_binds_it_may_use_its_key(app: App) -> None:
+    key = (
+        f"arn:aws:kms:eu-west-1:123456789012:key/{'0' * 8}-{'0' * 4}-{'0' * 4}-{'0' * 4}-{'0' * 12}"
+    )
+    Function(
+        app, "c", handler="api/start.handler", bind=[Stream(app, "secret", encryption_key=key)]
+    )
+    assert allowed(made(app), "CFunctionRole")["kms:Decrypt"] == [key]
+
+
+def test_code_finds_it_at_run_time_live_and_with_devbridge_bind(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = environment(app, "dev", {"AllClicksStream": "stream-1"})
+    assert given["DEVBRIDGE_Stream_streamName_all_clicks"] == "stream-1"
+    for key, value in given.items():
+        monkeypatch.setenv(key, value)
+    stream = resources.Stream  # type: ignore[attr-defined]
+    assert stream.all_clicks.stream_name == "stream-1"
+    assert stream.all_clicks.stage == "dev"
+    assert repr(stream.all_clicks) == "Stream.all_clicks"
+    assert dir(stream) == ["all_clicks"]
+
+
+def test_editors_and_type_checkers_know_it(app: App) -> None:
+    text = stubs(app, {})["typings/devbridge/resources.pyi"]
+    assert "class Stream:" in text
+    assert "    all_clicks: ClassVar[BoundStream]" in text
+    assert "def stream_name(self) -> str:" in text
+    assert "The deployed stream's name." in text
+    assert placeholders(app)["DEVBRIDGE_Stream_streamName_all_clicks"] == "all-clicks"
+
+
+def test_plans_know_what_replaces_it_and_that_it_holds_data(app: App) -> None:
+    new = json.loads(made(app).body)
+    (change,) = (each for each in all_added(new, made(app).labels) if each.type == TYPE)
+    assert (change.action, change.label) == ("add", "Stream 'all-clicks'")
+    old = json.loads(json.dumps(new))
+    old["Metadata"] = {LABELS: {"AllClicksStream": "Stream 'all-clicks'"}}
+    old["Resources"]["AllClicksStream"]["Properties"]["Name"] = "other"
+    item = {
+        "Action": "Modify",
+        "LogicalResourceId": "AllClicksStream",
+        "ResourceType": TYPE,
+        "PhysicalResourceId": "12345",
+        "Replacement": "Conditional",
+    }
+    (change,) = changes_of([item], old, new, made(app).labels)
+    assert (change.action, change.reason, change.data) == ("replace", "Name", True)
+    cloud: Access = FakeCloud()
+    assert lost(cloud, change) == "5 records"
+    del new["Resources"]["AllClicksStream"]
+    (change,) = changes_of([{**item, "Action": "Remove"}], old, new, {})
+    assert (change.data, change.kept, change.label) == (True, False, "Stream 'all-clicks'")
+
+
+def test_what_is_left_of_it_can_be_deleted(app: App) -> None:
+    cloud: Access = FakeCloud()
+    resource = Resource(TYPE, "stream-1", "Stream 'all-clicks'", kept=True)
+    assert resource.data
+    assert resource.leftover
+    resource.leftover.remove(cloud, resource.name, resource.label, lambda _: None)
+    assert DELETED == ["stream-1"]
+
+
+def test_a_construct_without_a_row_is_said_to_have_none(root: Path) -> None:
+    with loading(root):
+        app = App("demo")
+        stream = Stream(app, "x")
+    with pytest.raises(LookupError, match="Stream has no row"):
+        kinds.bindings().variables([stream], "dev")
