@@ -17,6 +17,8 @@ from typing import Any, Self
 
 from tests.clients import endpoint_of, root_client
 
+PYTHON = os.environ.get("TESTED_PYTHON", sys.executable)
+"""The interpreter whose devbridge is tested: `.ci/wheel` gives one that has the wheel alone."""
 DEADLINE = 60.0
 """Seconds to wait for a line; generous, because the machine may be busy with other tests."""
 
@@ -34,7 +36,7 @@ class DevProcess:
         app: Path,
         *arguments: str,
         environment: Mapping[str, str] | None = None,
-        python: str = sys.executable,
+        python: str = PYTHON,
         files: tuple[int, int] | None = None,
     ) -> None:
         """`files`: how many it may open, soft and hard limit."""
@@ -131,7 +133,7 @@ class DevProcess:
 def run(app: Path, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run another devbridge command in the app's folder."""
     return subprocess.run(
-        [sys.executable, "-m", "devbridge", *arguments],
+        [PYTHON, "-m", "devbridge", *arguments],
         cwd=app,
         input=stdin,
         capture_output=True,
