@@ -98,12 +98,10 @@ class Api(Bindable):
         if problem := cors_problem(cors):
             raise self.refused("cors", problem)
         self.access_log = self.flag("access_log", access_log)
-        if (days := values.log_days(log_retention)) is None:
-            raise self.invalid("log_retention", log_retention, values.LOG_DAYS_ALLOWED)
+        self.log_days = self.days_of(log_retention)
+        """How long CloudWatch keeps the access log; None is for ever."""
         if problem := throttle_problem(throttle):
             raise self.refused("throttle", problem)
-        self.log_days = days[0]
-        """How long CloudWatch keeps the access log; None is for ever."""
         self.throttle = throttle
         self.encryption_key = self.key_of(encryption_key)
         self._bound = bound(self, bind)

@@ -281,6 +281,12 @@ class Construct:
             raise self.invalid("encryption_key", encryption_key, values.KEY_ALLOWED)
         return encryption_key or self.app.encryption_key
 
+    def days_of(self, log_retention: object) -> int | None:
+        """How many days logs are kept; None for ever."""
+        if (days := values.log_days(log_retention)) is None:
+            raise self.invalid("log_retention", log_retention, values.LOG_DAYS_ALLOWED)
+        return days[0]
+
     def choice(self, what: str, value: object, allowed: Sequence[str]) -> None:
         """Refuse a value that is neither None nor one of those."""
         if value is not None and value not in allowed:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, TypedDict
+from typing import Final, Literal, TypedDict
 
 from devbridge.constructs import values
 from devbridge.constructs.app import App, Bindable, Construct, Transform
@@ -23,10 +24,44 @@ class Permission(TypedDict):
     resources: Sequence[str]
 
 
+class CodeOptions(TypedDict, total=False):
+    """The options that Job and Function share; what they mean stands at Job."""
+
+    architecture: Architecture
+    environment: Mapping[str, str]
+    bind: Sequence[Bindable]
+    permissions: Sequence[Permission]
+    copy_files: Sequence[str]
+    install: Sequence[str]
+    log_retention: Duration
+    vpc: Vpc | None
+    tags: Mapping[str, str]
+    permissions_boundary: str | None
+    encryption_key: str | None
+    transform: Transform | None
+
+
+DEFAULTS: Final[CodeOptions] = {
+    "architecture": "x86_64",
+    "environment": {},
+    "bind": (),
+    "permissions": (),
+    "copy_files": (),
+    "install": (),
+    "log_retention": "14 days",
+    "vpc": None,
+    "tags": {},
+    "permissions_boundary": None,
+    "encryption_key": None,
+    "transform": None,
+}
+
+
 class Code(Bindable):
     """A job or a function: everything but its handler, timeout and memory.
 
     Raises:
+        TypeError: there is no such option.
         InvalidValue, DuplicateName, UnknownBindTarget.
     """
 
@@ -37,64 +72,70 @@ class Code(Bindable):
         self,
         app: App,
         name: str,
+        options: CodeOptions,
         *,
         runtime: str | None,
         runtimes: Sequence[str],
-        architecture: Architecture,
-        environment: Mapping[str, str],
-        bind: Sequence[Bindable],
-        permissions: Sequence[Permission],
-        copy_files: Sequence[str],
-        install: Sequence[str],
-        log_retention: Duration,
-        vpc: Vpc | None,
-        tags: Mapping[str, str],
-        permissions_boundary: str | None,
-        encryption_key: str | None,
-        transform: Transform | None,
     ) -> None:
-        super().__init__(app, name, transform=transform)
+        for unknown in options.keys() - DEFAULTS.keys():
+            what = f"{type(self).__name__}.__init__() got an unexpected keyword argument"
+            raise TypeError(f"{what} {unknown!r}")
+        given = DEFAULTS | options
+        super().__init__(app, name, transform=given["transform"])
         self.choice("runtime", runtime, runtimes)
-        if architecture not in values.ARCHITECTURES:
-            raise self.invalid("architecture", architecture, listed(values.ARCHITECTURES))
+        self._check(given, runtime)
+        self.encryption_key = self.key_of(given["encryption_key"])
+        self.bind = bound(self, given["bind"])
+        self.permissions = _permissions(self, given["permissions"])
+        self.runtime = runtime
+        """As the user wrote it; None is the version of the app's interpreter."""
+        self.architecture: Architecture = given["architecture"]
+        self.environment: Mapping[str, str] = dict(given["environment"])
+        self.python_path = values.python_path(self.environment)
+        """The folders of the app that PYTHONPATH names: modules are found in them, too."""
+        self.copy_files = tuple(given["copy_files"])
+        self.install = tuple(given["install"])
+        self.log_days = self.days_of(given["log_retention"])
+        """How long CloudWatch keeps the logs; None is for ever."""
+        self.vpc = given["vpc"]
+        self.tags = {**app.tags, **given["tags"]}
+        """With those of the app."""
+        self.permissions_boundary = given["permissions_boundary"] or app.permissions_boundary
+        """Its own, else the app's."""
+
+    def _check(self, given: CodeOptions, runtime: str | None) -> None:
+        root, environment = self.app.root, given["environment"]
+        if given["architecture"] not in values.ARCHITECTURES:
+            allowed = listed(values.ARCHITECTURES)
+            raise self.invalid("architecture", given["architecture"], allowed)
         if problem := values.environment_problem(environment):
             raise self.refused("environment", problem)
         if runtime != "container" and (
-            problem := values.python_path_problem(app.root, environment, self.paths)
+            problem := values.python_path_problem(root, environment, self.paths)
         ):
             raise self.refused("environment", problem)
-        if problem := copy_problem(app.root, copy_files):
+        if problem := copy_problem(root, given["copy_files"]):
             raise self.refused("copy_files", problem)
-        if problem := install_problem(install):
+        if problem := install_problem(given["install"]):
             raise self.refused("install", problem)
-        if (days := values.log_days(log_retention)) is None:
-            raise self.invalid("log_retention", log_retention, values.LOG_DAYS_ALLOWED)
-        if problem := vpc_problem(vpc):
+        self.days_of(given["log_retention"])
+        if problem := vpc_problem(given["vpc"]):
             raise self.refused("vpc", problem)
-        if problem := values.tags_problem(tags) or values.tags_problem({**app.tags, **tags}):
+        tags = given["tags"]
+        if problem := values.tags_problem(tags) or values.tags_problem({**self.app.tags, **tags}):
             raise self.refused("tags", problem)
-        if not values.boundary(permissions_boundary):
-            raise self.invalid(
-                "permissions_boundary", permissions_boundary, values.BOUNDARY_ALLOWED
-            )
-        self.encryption_key = self.key_of(encryption_key)
-        self.bind = bound(self, bind)
-        self.permissions = _permissions(self, permissions)
-        self.runtime = runtime
-        """As the user wrote it; None is the version of the app's interpreter."""
-        self.architecture: Architecture = architecture
-        self.environment: Mapping[str, str] = dict(environment)
-        self.python_path = values.python_path(environment)
-        """The folders of the app that PYTHONPATH names: modules are found in them, too."""
-        self.copy_files = tuple(copy_files)
-        self.install = tuple(install)
-        self.log_days = days[0]
-        """How long CloudWatch keeps the logs; None is for ever."""
-        self.vpc = vpc
-        self.tags = {**app.tags, **tags}
-        """With those of the app."""
-        self.permissions_boundary = permissions_boundary or app.permissions_boundary
-        """Its own, else the app's."""
+        if not values.boundary(boundary := given["permissions_boundary"]):
+            raise self.invalid("permissions_boundary", boundary, values.BOUNDARY_ALLOWED)
+
+
+def signature(construct: type[Code]) -> inspect.Signature:
+    """The options of Job or Function, the shared ones after its own: what `help` shows."""
+    *own, _ = list(inspect.signature(construct.__init__).parameters.values())[1:]
+    shared = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+        for name, default in DEFAULTS.items()
+    ]
+    return inspect.Signature([*own, *shared])
 
 
 def parsed_handler(construct: Construct, value: object) -> Handler:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from typing import Unpack
 
 from devbridge.constructs import values
-from devbridge.constructs.app import App, Bindable, Transform
-from devbridge.constructs.code import (
-    Architecture,
-    Code,
-    Permission,
-    parsed_handler,
-)
-from devbridge.constructs.network import Vpc
+from devbridge.constructs.app import App
+from devbridge.constructs.code import Code, CodeOptions, parsed_handler, signature
 from devbridge.constructs.runtimes import FUNCTIONS, PythonRuntime
 from devbridge.constructs.values import Duration
 
@@ -46,40 +40,12 @@ class Function(Code):
         timeout: Duration = "20 seconds",
         memory_size: str = "512 MB",
         runtime: PythonRuntime | None = None,
-        architecture: Architecture = "x86_64",
-        environment: Mapping[str, str] = {},
-        bind: Sequence[Bindable] = (),
-        permissions: Sequence[Permission] = (),
-        copy_files: Sequence[str] = (),
-        install: Sequence[str] = (),
-        log_retention: Duration = "14 days",
-        vpc: Vpc | None = None,
-        tags: Mapping[str, str] = {},
-        permissions_boundary: str | None = None,
-        encryption_key: str | None = None,
-        transform: Transform | None = None,
+        **shared: Unpack[CodeOptions],
     ) -> None:
-        super().__init__(
-            app,
-            name,
-            runtime=runtime,
-            runtimes=FUNCTIONS,
-            architecture=architecture,
-            environment=environment,
-            bind=bind,
-            permissions=permissions,
-            copy_files=copy_files,
-            install=install,
-            log_retention=log_retention,
-            vpc=vpc,
-            tags=tags,
-            permissions_boundary=permissions_boundary,
-            encryption_key=encryption_key,
-            transform=transform,
-        )
-        if "PATH" in environment:
+        super().__init__(app, name, shared, runtime=runtime, runtimes=FUNCTIONS)
+        if "PATH" in self.environment:
             raise self.invalid("environment", "PATH", values.MACHINE_ALLOWED)
-        for key in environment:
+        for key in self.environment:
             if not values.LAMBDA_VARIABLE.fullmatch(key):
                 raise self.invalid("environment", key, values.LAMBDA_VARIABLE_ALLOWED)
         if (limit := values.duration(timeout, values.FUNCTION_TIMEOUT)) is None:
@@ -90,3 +56,6 @@ class Function(Code):
         self.timeout = limit
         self.memory_mb = memory
         self.register()
+
+
+Function.__signature__ = signature(Function)  # type: ignore[attr-defined]

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final, Literal
+from datetime import timedelta
+from typing import Final, Literal, Unpack
 
 from devbridge.constructs import values
-from devbridge.constructs.app import App, Bindable, PayloadPlace, Transform
-from devbridge.constructs.code import (
-    Architecture,
-    Code,
-    Permission,
-    listed,
-    parsed_handler,
-)
+from devbridge.constructs.app import App, PayloadPlace
+from devbridge.constructs.code import Code, CodeOptions, listed, parsed_handler, signature
 from devbridge.constructs.container import Container, container_problem
-from devbridge.constructs.network import Vpc
 from devbridge.constructs.runtimes import JOBS, JobPythonRuntime
 from devbridge.constructs.values import Duration
 
@@ -80,7 +73,6 @@ class Job(Code):
         *,
         handler: str | None = None,
         runtime: JobRuntime | None = None,
-        architecture: Architecture = "x86_64",
         memory_size: JobMemory = "3 GB",
         timeout: Duration = "8 hours",
         retries: int = 0,
@@ -89,87 +81,61 @@ class Job(Code):
         offline: Offline | None = None,
         payload: PayloadPlace | None = None,
         enable_live_dev: bool = True,
-        environment: Mapping[str, str] = {},
-        bind: Sequence[Bindable] = (),
-        permissions: Sequence[Permission] = (),
-        copy_files: Sequence[str] = (),
-        install: Sequence[str] = (),
-        log_retention: Duration = "14 days",
-        vpc: Vpc | None = None,
-        tags: Mapping[str, str] = {},
-        permissions_boundary: str | None = None,
-        encryption_key: str | None = None,
         image: str | None = None,
         container: Container | None = None,
-        transform: Transform | None = None,
+        **shared: Unpack[CodeOptions],
     ) -> None:
-        super().__init__(
-            app,
-            name,
-            runtime=runtime,
-            runtimes=(*JOBS, _CONTAINER),
-            architecture=architecture,
-            environment=environment,
-            bind=bind,
-            permissions=permissions,
-            copy_files=copy_files,
-            install=install,
-            log_retention=log_retention,
-            vpc=vpc,
-            tags=tags,
-            permissions_boundary=permissions_boundary,
-            encryption_key=encryption_key,
-            transform=transform,
-        )
+        super().__init__(app, name, shared, runtime=runtime, runtimes=(*JOBS, _CONTAINER))
         for key in ("PATH", "HOME"):
-            if key in environment:
+            if key in self.environment:
                 raise self.invalid("environment", key, values.MACHINE_ALLOWED)
-        if (limit := values.duration(timeout, values.JOB_TIMEOUT)) is None:
-            raise self.invalid(
-                "timeout", timeout, "5 minutes to 36 hours, e.g. '30 minutes', '1 hour', '1 day'"
-            )
-        if (memory := values.job_memory(memory_size, architecture)) is None:
-            sizes = listed(values.job_memory_sizes(architecture))
-            raise self.invalid("memory_size", memory_size, f"{sizes} on {architecture}")
-        if type(retries) is not int or not 0 <= retries <= 10:
-            raise self.invalid("retries", retries, "a whole number from 0 to 10")
-        if (delay := values.duration(retry_delay, values.RETRY_DELAY)) is None:
-            raise self.invalid("retry_delay", retry_delay, "0 seconds to 1 hour")
+        self.timeout, self.memory_mb = self._attempt(timeout, memory_size)
+        self.retries, self.retry_delay = self._retrying(retries, retry_delay)
         if concurrency is not None and (
             type(concurrency) is not int or not 0 < concurrency <= 1000
         ):
             raise self.invalid("concurrency", concurrency, "a whole number from 1 to 1000, or None")
+        self.concurrency = concurrency
         self.choice("offline", offline, values.OFFLINE)
+        self.offline = offline
         if not values.image(image):
             raise self.invalid("image", image, values.IMAGE_ALLOWED)
-        self.choice("payload", payload, values.PAYLOAD)
         self.image = image
+        self.choice("payload", payload, values.PAYLOAD)
         self.live = self.flag("enable_live_dev", enable_live_dev)
         """Whether `devbridge dev` runs it on the laptop."""
         if runtime == _CONTAINER:
-            self._check_container(handler, container)
-            if concurrency is not None:
-                # Its build is the user's own image, where nothing could wait for its turn.
-                raise self.invalid("concurrency", concurrency, "not with runtime='container'")
-            if payload == "s3":
-                allowed = "'inline' with runtime='container': its image reads the environment only"
-                raise self.invalid("payload", payload, allowed)
+            self._check_container(handler, container, payload)
         elif container is not None:
             raise self.invalid("container", container, "only with runtime='container'")
         self.handler = None if runtime == _CONTAINER else parsed_handler(self, handler)
         """None when its runtime is "container"."""
         self.container = container
-        self.timeout = limit
-        self.memory_mb = memory
-        self.offline = offline
         self.inline = runtime == _CONTAINER or (payload or app.payload) == "inline"
         """Whether CodeBuild's record of a run may have its payload, result and error."""
-        self.retries = retries
-        self.retry_delay = delay
-        self.concurrency = concurrency
         self.register()
 
-    def _check_container(self, handler: str | None, container: Container | None) -> None:
+    def _attempt(self, timeout: Duration, memory_size: JobMemory) -> tuple[timedelta, int]:
+        """How long an attempt may take, and the memory of its machine in MB."""
+        if (limit := values.duration(timeout, values.JOB_TIMEOUT)) is None:
+            allowed = "5 minutes to 36 hours, e.g. '30 minutes', '1 hour', '1 day'"
+            raise self.invalid("timeout", timeout, allowed)
+        if (memory := values.job_memory(memory_size, self.architecture)) is None:
+            sizes = listed(values.job_memory_sizes(self.architecture))
+            raise self.invalid("memory_size", memory_size, f"{sizes} on {self.architecture}")
+        return limit, memory
+
+    def _retrying(self, retries: int, retry_delay: Duration) -> tuple[int, timedelta]:
+        """How often a run is tried again, and the pause before the first time."""
+        if type(retries) is not int or not 0 <= retries <= 10:
+            raise self.invalid("retries", retries, "a whole number from 0 to 10")
+        if (delay := values.duration(retry_delay, values.RETRY_DELAY)) is None:
+            raise self.invalid("retry_delay", retry_delay, "0 seconds to 1 hour")
+        return retries, delay
+
+    def _check_container(
+        self, handler: str | None, container: Container | None, payload: PayloadPlace | None
+    ) -> None:
         if problem := container_problem(self.app.root, container):
             raise self.refused("container", problem)
         for what, value in (
@@ -181,3 +147,12 @@ class Job(Code):
             if value:
                 allowed = "not with runtime='container': what runs is what the Dockerfile says"
                 raise self.invalid(what, value, allowed)
+        if self.concurrency is not None:
+            # Its build is the user's own image, where nothing could wait for its turn.
+            raise self.invalid("concurrency", self.concurrency, "not with runtime='container'")
+        if payload == "s3":
+            allowed = "'inline' with runtime='container': its image reads the environment only"
+            raise self.invalid("payload", payload, allowed)
+
+
+Job.__signature__ = signature(Job)  # type: ignore[attr-defined]

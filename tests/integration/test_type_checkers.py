@@ -332,7 +332,8 @@ FILES = {
     "api/bad.py": """
         from typing import Any
 
-        from devbridge import App
+        from devbridge import App, Function
+        from devbridge import Job as AppJob
         from devbridge.errors import JobFailed
         from devbridge.job import Job, JobRun, job_handler
         from devbridge.resources import Bucket, Table
@@ -394,6 +395,16 @@ FILES = {
             app: int = App("other")  # E: assignment | reportAssignmentType
             failed: int = JobFailed("x")  # E: assignment | reportAssignmentType
             return app + failed
+
+
+        def constructs(app: App) -> None:
+            Function(app, "a", handler="a/b.c", tags={"a": "b"}, install=["six"])
+            Function(app, "b", handler="a/b.c", tag={})  # E: call-arg | reportCallIssue
+            Function(app, "c", handler="a/b.c", tags={"a": 1})  # E: dict-item | reportArgumentType
+            Function(app, "d", handler="a/b.c", bind=["d"])  # E: list-item | reportArgumentType
+            AppJob(app, "e", handler="a/b.c", architecture="arm64", bind=[])
+            AppJob(app, "f", handler="a/b.c", architecture="x")  # E: arg-type | reportArgumentType
+            AppJob(app, "g", handler="a/b.c", vpc="vpc-1")  # E: arg-type | reportArgumentType
 
 
         @job_handler("factorial")  # E: arg-type | reportArgumentType

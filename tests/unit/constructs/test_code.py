@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from devbridge.constructs import (
     Topic,
     Vpc,
 )
+from devbridge.constructs.code import DEFAULTS, CodeOptions
 from devbridge.errors import HandlerNotFound, InvalidValue, UnknownBindTarget
 
 HANDLER = "jobs/a.handler"
@@ -253,3 +255,26 @@ def test_a_handler_that_does_not_exist_is_named_with_what_does(app: App, kind: A
         kind(app, "a", handler="jobs/b.handler")
     with pytest.raises(HandlerNotFound, match=r"no function 'run'(.|\n)*it has: handler"):
         kind(app, "a", handler="jobs/a.run")
+
+
+@pytest.mark.parametrize("kind", [Job, Function])
+def test_an_option_that_does_not_exist_is_refused_as_python_does(
+    kind: type[Job | Function], app: App
+) -> None:
+    wrong: Any = {"handler": "jobs/a.handler", "memroy_size": "7 GB"}
+    with pytest.raises(TypeError) as caught:
+        kind(app, "x", **wrong)
+    expected = f"{kind.__name__}.__init__() got an unexpected keyword argument 'memroy_size'"
+    assert str(caught.value) == expected
+    assert app.constructs == []
+
+
+@pytest.mark.parametrize("kind", [Job, Function])
+def test_help_and_editors_see_the_shared_options_with_their_defaults(
+    kind: type[Job | Function],
+) -> None:
+    parameters = inspect.signature(kind).parameters
+    assert [*parameters][:3] == ["app", "name", "handler"]
+    assert {name: parameters[name].default for name in DEFAULTS} == DEFAULTS
+    assert DEFAULTS.keys() == CodeOptions.__annotations__.keys()
+    assert all(each.kind is not each.VAR_KEYWORD for each in parameters.values())
