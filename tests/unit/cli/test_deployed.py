@@ -24,9 +24,8 @@ from devbridge.runs.find import is_deployed, mark_deployed, mark_dev
 from devbridge.runs.ledger import Ledger
 from devbridge.runs.model import State
 from devbridge.runs.waiting import EXIT_CODES
-
-from .builds import BuildCloud, error
-from .runs import Book
+from tests.unit.runs.books import Book
+from tests.unit.runs.clouds import BuildCloud, error
 
 ONE = "demo_ann_factorial:aaaa1111-0000-4000-8000-000000000001"
 TWO = "demo_ann_factorial:aaaa2222-0000-4000-8000-000000000002"

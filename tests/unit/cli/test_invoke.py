@@ -22,9 +22,8 @@ from devbridge.runs import invoker as invoker_module
 from devbridge.runs import ledger_store
 from devbridge.runs.model import State
 from runner.outcome import Failure
-from tests.unit.cli.builds import CloudFormation
-
-from .runs import Book
+from tests.unit.runs.books import Book
+from tests.unit.runs.clouds import CloudFormation
 
 JOB_ID = "44444444-0000-4000-8000-000000000004"
 INVOKER = "demo_ann_factorial-invoker"

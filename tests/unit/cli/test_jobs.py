@@ -12,8 +12,7 @@ from devbridge.errors import EXIT_APP, EXIT_CLOUD, EXIT_USAGE
 from devbridge.runs.ledger import Ledger
 from devbridge.runs.model import State
 from runner.outcome import Failure
-
-from .runs import Book
+from tests.unit.runs.books import Book
 
 OLD = "11111111-0000-4000-8000-000000000001"
 FAILED = "22222222-0000-4000-8000-000000000002"

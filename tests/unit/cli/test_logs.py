@@ -12,8 +12,7 @@ from devbridge.errors import EXIT_CLOUD, EXIT_NOT_FOUND
 from devbridge.folders import rotated_log
 from devbridge.runs.model import State
 from runner.outcome import Failure
-
-from .runs import Book
+from tests.unit.runs.books import Book
 
 ONE = "aaaa1111-0000-4000-8000-000000000001"
 TWO = "aaaa2222-0000-4000-8000-000000000002"

@@ -25,9 +25,8 @@ from devbridge.runs import invoker as invoker_module
 from devbridge.runs.model import State
 from devbridge.runs.waiting import EXIT_CODES
 from runner.outcome import Failure
-
-from .builds import CodeBuild
-from .runs import Book
+from tests.unit.runs.books import Book
+from tests.unit.runs.clouds import CodeBuild
 
 ONE = "aaaa1111-0000-4000-8000-000000000001"
 TWO = "aaaa2222-0000-4000-8000-000000000002"

@@ -14,8 +14,7 @@ from devbridge.runs.ledger import Change
 from devbridge.runs.lock import only_one
 from devbridge.runs.model import State
 from devbridge.runs.pruning import forget_old_runs
-
-from .runs import Book
+from tests.unit.runs.books import Book
 
 DAY = 24 * 3600.0
 OLD = "11111111-0000-4000-8000-000000000001"

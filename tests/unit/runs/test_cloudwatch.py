@@ -9,7 +9,7 @@ import pytest
 
 from devbridge.runs.cloudwatch import Output, Stream, reader
 from devbridge.runs.codebuild import CodeBuildStore
-from tests.unit.cli.builds import BuildCloud, Logs
+from tests.unit.runs.clouds import BuildCloud, Logs
 
 ONE = "demo_ann_factorial:aaaa1111-0000-4000-8000-000000000001"
 BEFORE = [

@@ -14,7 +14,7 @@ from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger_reader import LedgerReader
 from devbridge.runs.model import State
 from tests.unit.cli.conftest import config
-from tests.unit.cli.runs import Book
+from tests.unit.runs.books import Book
 
 __all__ = ["config"]
 

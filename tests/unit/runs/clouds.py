@@ -123,13 +123,28 @@ class Logs:
 
 @dataclass
 class S3:
-    objects: dict[str, bytes] = field(default_factory=dict)
+    """Objects of the asset bucket."""
 
-    def get_object(self, **given: Any) -> Any:
-        assert given["Bucket"] == RESULTS
-        if given["Key"] not in self.objects:
+    objects: dict[str, bytes] = field(default_factory=dict)
+    bucket: str = RESULTS
+
+    def get_object(self, *, Bucket: str, Key: str) -> Any:  # noqa: N803 - boto3
+        assert Bucket == self.bucket
+        if Key not in self.objects:
             raise ClientError({"Error": {"Code": "NoSuchKey", "Message": "no"}}, "GetObject")
-        return {"Body": io.BytesIO(self.objects[given["Key"]])}
+        return {"Body": io.BytesIO(self.objects[Key])}
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, **more: str) -> None:  # noqa: N803
+        assert Bucket == self.bucket
+        if more.get("IfNoneMatch") == "*" and Key in self.objects:
+            error: Any = {"Error": {"Code": "PreconditionFailed", "Message": "it is there"}}
+            raise ClientError(error, "PutObject")
+        self.objects[Key] = Body
+
+    def delete_objects(self, *, Bucket: str, Delete: Any) -> None:  # noqa: N803
+        assert Bucket == self.bucket
+        for each in Delete["Objects"]:
+            self.objects.pop(each["Key"], None)
 
 
 class CloudFormation:
