@@ -29,10 +29,13 @@ def test_every_file_that_contributing_names_exists(name: str) -> None:
     assert any(place.exists() for place in places) or "NAME" in name
 
 
-def test_each_room_is_in_the_picture() -> None:
+def test_each_room_is_in_the_picture_and_in_the_users_table() -> None:
     picture = GUIDE.partition("\n## The house\n")[2].split("```")[1]
+    page = (ROOT / "docs/how-it-works.md").read_text("utf-8")
+    table = page.partition("\n## Where things are\n")[2]
     rooms = {path.parent.name for path in (ROOT / "devbridge").glob("*/__init__.py")}
-    assert rooms <= {*re.findall(r"\w+", picture)}
+    for listed in (picture, table):
+        assert rooms <= {*re.findall(r"\w+", listed)}
 
 
 def test_the_steps_of_ci_are_those_that_contributing_names() -> None:
