@@ -106,7 +106,6 @@ WITHOUT_TESTS: set[str] = {
     "devbridge/payload/decode.py",
     "devbridge/protocol/errors.py",
     "devbridge/protocol/messages.py",
-    "devbridge/runs/base.py",
     "devbridge/runs/find.py",
     "devbridge/runs/invoker.py",
     "devbridge/runs/kept.py",
