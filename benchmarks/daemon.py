@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -73,7 +73,7 @@ class _FixedCredentials:
 class _SameApp:
     """Nothing is deployed here."""
 
-    async def redeploy(self) -> Deployment:
+    async def redeploy(self, again: Callable[[], None]) -> Deployment:
         raise NotImplementedError
 
     async def outdated(self) -> bool:

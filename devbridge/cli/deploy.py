@@ -11,14 +11,12 @@ import click
 
 from devbridge.cli.common import app_options
 from devbridge.cli.deploying import (
-    CLOUD_STAYS,
     confirm,
     interruptible,
     only_this,
-    payload_schemas,
-    ready,
     say_progress,
     show_plan,
+    warn_once,
 )
 
 if TYPE_CHECKING:
@@ -56,6 +54,8 @@ def deploy(config: Config, *, yes: bool) -> None:
     from devbridge.deploy import stage_mode
     from devbridge.emulator.embedded import embedded_cloud
     from devbridge.interpreter import verify_interpreter
+    from devbridge.live.ready import CLOUD_STAYS, ready
+    from devbridge.live.schemas import payload_schemas
     from devbridge.runs.find import mark_deployed
 
     began = time.monotonic()
@@ -65,7 +65,7 @@ def deploy(config: Config, *, yes: bool) -> None:
     with contextlib.ExitStack() as stack:
         stack.enter_context(interruptible())
         stack.enter_context(only_this(config, "deploy"))
-        schemas = stack.enter_context(payload_schemas(app, config))
+        schemas = stack.enter_context(payload_schemas(app, config, warn_once))
         embedded = None
         if config.local and config.endpoint is None:
             embedded = stack.enter_context(embedded_cloud(config, click.echo, "devbridge deploy"))

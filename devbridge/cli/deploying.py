@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -18,22 +16,12 @@ from devbridge.palette import ALWAYS
 from devbridge.printable import continued, one_line
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from devbridge.cloud.session import Cloud
     from devbridge.config import Config
-    from devbridge.constructs import App
     from devbridge.deploy import Progress
     from devbridge.deploy.plan import Plan
-    from devbridge.types import JobTypes
-
-CLOUD_STAYS: Final = "the embedded cloud goes on; stop it with: devbridge cloud stop"
 
 _LOOKS: Final = {"+": ALWAYS.good, "~": ALWAYS.warn, "!": ALWAYS.replaced, "-": ALWAYS.bad}
-
-Emphasis = Callable[[str], str]
-Schemas = Mapping[str, Any]
-"""JSON Schemas of the jobs' payloads, by the job's name."""
 
 
 @contextlib.contextmanager
@@ -108,93 +96,10 @@ def confirm(question: str, what: str) -> None:
         raise click.exceptions.Exit(EXIT_ERROR)
 
 
-def job_types(
-    app: App, config: Config, stopped: Callable[[], bool] = lambda: False
-) -> Mapping[str, JobTypes]:
-    """What each job takes and returns.
-
-    A handler that cannot be imported here is a warning: it may need what only CodeBuild has.
-
-    Args:
-        stopped: whether Ctrl-C has ended the command, and the imports, too.
-    """
-    from devbridge.types import probe
-
-    types = probe(app, config.python, config.env)
-    for name, each in types.items():
-        if each.warning and not stopped():
-            _warn(name, each.warning)
-    return types
-
-
-@functools.cache  # `dev` asks after each save: what is known is not said again
-def _warn(job: str, text: str) -> None:
-    warning = ALWAYS.warning("warning:")
-    click.echo(f"{warning} job {job!r}: {text}", err=True)
-
-
-def known_schemas(app: App, config: Config, stopped: Callable[[], bool] = lambda: False) -> Schemas:
-    """What is checked before a payload is sent. It is kept for live jobs, and the stubs for type
-    checkers are written, too."""
-    from devbridge.folders import write_private
-    from devbridge.types import schemas, write
-
-    types = job_types(app, config, stopped)
-    found = schemas(types)
-    if not stopped():
-        write(app, types)
-        config.make_dirs()
-        write_private(config.schemas, json.dumps(found))
-    return found
-
-
-@contextlib.contextmanager
-def payload_schemas(app: App, config: Config) -> Iterator[Future[Schemas]]:
-    """`known_schemas`, asked for while the block prepares what does not depend on it."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    stopped = threading.Event()
-    with ThreadPoolExecutor(1, "types") as pool:
-        try:
-            yield pool.submit(known_schemas, app, config, stopped.is_set)
-        except KeyboardInterrupt:
-            stopped.set()
-            raise
-
-
-def ready(
-    app: App,
-    outputs: Mapping[str, str],
-    said: str,
-    *,
-    options: str = "",
-    bold: Emphasis = str,
-) -> Iterator[str]:
-    """What was deployed, and what to do next.
-
-    Args:
-        said: the line between the two: ``Ready in 1.2s: factorial.``
-        options: those that a devbridge command needs to mean this stage, e.g. ``--stage prod``.
-    """
-    from devbridge import names
-    from devbridge.constructs import Api, Job
-
-    for key, value in outputs.items():
-        if key.endswith("Url"):
-            yield f"{key:<12} {bold(value)}"
-    calls = []
-    for api in app.of_type(Api):
-        for route in api.routes:
-            method, _, path = route.key.rpartition(" ")
-            url = f"{outputs[names.output(api, 'Url')]}{path if path != '$default' else '/'}"
-            calls.append(f"  curl {f'-X {method} ' if method not in ('', 'ANY') else ''}'{url}'")
-    if not calls:
-        given = f"{options} " if options else ""
-        calls = [
-            f"  devbridge invoke {job.name} {given}--payload '{{}}'" for job in app.of_type(Job)[:1]
-        ]
-    yield f"{said} Try:" if calls else said
-    yield from calls
+@functools.cache  # who asks again after each save is told again
+def warn_once(text: str) -> None:
+    """Say on stderr what is wrong and goes on; each text once."""
+    click.echo(f"{ALWAYS.warning('warning:')} {text}", err=True)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from devbridge.cli.common import app_options, print_json
-from devbridge.cli.deploying import job_types, say_progress, show_plan, target
+from devbridge.cli.deploying import say_progress, show_plan, target, warn_once
 from devbridge.errors import EXIT_ERROR, EXIT_OK
 
 if TYPE_CHECKING:
@@ -38,11 +38,12 @@ def diff(config: Config, *, json_: bool, exit_code: bool) -> None:
     from devbridge.deploy import diff as compare
     from devbridge.deploy.plan_text import as_json
     from devbridge.interpreter import verify_interpreter
+    from devbridge.live.schemas import job_types
     from devbridge.types import schemas
 
     app = load_app(config.root, config.stage)
     verify_interpreter(config.python)
-    types = job_types(app, config)
+    types = job_types(app, config, warn_once)
     with target(config) as there:
         plan = compare(
             app,

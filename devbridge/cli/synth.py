@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from devbridge.cli.common import app_options
-from devbridge.cli.deploying import job_types, say_progress
+from devbridge.cli.deploying import say_progress, warn_once
 
 if TYPE_CHECKING:
     from devbridge.config import Config
@@ -55,6 +55,7 @@ def synth(config: Config, *, out: Path | None, zips: bool, dev: bool, account: s
     from devbridge.constructs.load import load_app
     from devbridge.deploy import offline, synthesize
     from devbridge.interpreter import verify_interpreter
+    from devbridge.live.schemas import job_types
     from devbridge.types import schemas
 
     if zips and out is None:
@@ -76,7 +77,7 @@ def synth(config: Config, *, out: Path | None, zips: bool, dev: bool, account: s
             mode=mode,
             python=config.python,
             offline=config.offline,
-            schemas=schemas(job_types(app, config)),
+            schemas=schemas(job_types(app, config, warn_once)),
             on_progress=functools.partial(say_progress, err=True),
         )
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from devbridge.cli.common import app_options, print_json
-from devbridge.cli.deploying import job_types
+from devbridge.cli.deploying import warn_once
 from devbridge.errors import EXIT_ERROR, UnknownJob
 
 if TYPE_CHECKING:
@@ -55,11 +55,12 @@ def types(config: Config, *, check: bool, schema: str | None) -> None:
     """
     from devbridge.constructs.load import load_app
     from devbridge.interpreter import verify_interpreter
+    from devbridge.live.schemas import job_types
     from devbridge.types import outdated, write
 
     app = load_app(config.root, config.stage)
     verify_interpreter(config.python)
-    found = job_types(app, config)
+    found = job_types(app, config, warn_once)
     if schema is not None:
         print_json(_schemas(found, schema))
         return

@@ -126,8 +126,6 @@ class Daemon:
     Args:
         deployment: the app as it is deployed at the start.
         redeploys: deploys it anew while the daemon runs.
-        beside: what goes on beside all else, by name, until it is cancelled. One that fails ends
-            the daemon, in order.
         imported: is told of each job whose workers have imported something new.
     """
 
@@ -141,14 +139,12 @@ class Daemon:
         workshop: Workshop,
         ledger: Keeper,
         terminal: Terminal,
-        beside: Mapping[str, Task] = MappingProxyType({}),
         imported: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._jobs = deployment.jobs
         self._ledger = ledger
         self._launcher = workshop.launcher
-        self._beside = beside
         self._reports = Reports(Imports(settings.root / STATE_DIR, settings.root), imported)
         self._terminal = terminal
         self._style = Style(terminal.colour)
@@ -216,11 +212,17 @@ class Daemon:
 
     # --- life -------------------------------------------------------------------------------
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(
+        self, stop: asyncio.Event, beside: Mapping[str, Task] = MappingProxyType({})
+    ) -> None:
         """Serve until `stop` is set, or until a newer daemon has taken over and the runs that had
         started have ended; then shut down in order.
 
+        Args:
+            beside: what else goes on meanwhile, by name; it is cancelled in the end.
+
         Raises:
+            Exception: what one of `beside` has raised: it ends the daemon, in order.
             BridgeError: the first connection to the broker failed.
             FolderError: the stage's folder has gone meanwhile.
         """
@@ -233,22 +235,18 @@ class Daemon:
         await self._launcher.preload(names)
         self._recover()
         until: dict[str, Task] = {"stop": stop.wait, "make-way": self._handover.make_way}
-        beside: dict[str, Task] = {
+        tasks: dict[str, Task] = {
             "bridge": self.bridge.run,
             "watch": self._reloading.watch,
             "redeploy": self._reloading.redeploy_on_save,
             "outdated": self._reloading.redeploy_on_reload,
             "weather": self._weather.watch,
-            **self._beside,
+            **beside,
         }
         try:
-            await live(until, beside, self._leave)
+            await live(until, tasks, self._leave)
         finally:
             await self._close()
-
-    def redeploy(self) -> None:
-        """Deploy the app's changes, as if app.py had been saved."""
-        self._reloading.redeploy()
 
     def kill(self) -> None:
         """End every worker now; the process may exit right after."""

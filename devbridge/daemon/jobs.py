@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -48,8 +48,11 @@ class Deployment:
 class Redeploys(Protocol):
     """Whoever deploys the app while the daemon runs."""
 
-    async def redeploy(self) -> Deployment:
+    async def redeploy(self, again: Callable[[], None]) -> Deployment:
         """Deploy what has changed in the app, and return what there is then.
+
+        Args:
+            again: to be called when it is worth another try, without a save.
 
         Raises:
             DevbridgeError: the app cannot be loaded or deployed: what was deployed stays.

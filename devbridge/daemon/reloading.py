@@ -110,7 +110,7 @@ class Reloading:
                 continue
             began = time.time()
             try:
-                deployment = await self._redeploys.redeploy()
+                deployment = await self._redeploys.redeploy(self._app_saved.set)
             except (DevbridgeError, OSError) as error:
                 self._app_broke(in_words(error), began)
             else:
@@ -129,10 +129,6 @@ class Reloading:
                 self._say_error(in_words(error))
 
     # --- what the daemon tells --------------------------------------------------------------
-
-    def redeploy(self) -> None:
-        """Deploy the app's changes, as if app.py had been saved."""
-        self._app_saved.set()
 
     def look(self, jobs: Iterable[str]) -> list[Event]:
         """What has to be known first when these jobs are about to run: what their workers have

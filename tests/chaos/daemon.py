@@ -11,13 +11,17 @@ import time
 from pathlib import Path
 from typing import Any, cast
 
-from devbridge.cli import deploying, dev
-from devbridge.cli.broken import Broken
-from devbridge.cli.consent import Consent
+from devbridge.cli import deploying
 from devbridge.cloud.session import Cloud
 from devbridge.config import Config
 from devbridge.constructs.load import load_app
 from devbridge.deploy import Deployed
+from devbridge.live.broken import Broken
+from devbridge.live.consent import Consent
+from devbridge.live.deployer import Deployer
+from devbridge.live.develop import serve
+from devbridge.live.redeployer import Good
+from devbridge.live.voice import Voice
 from devbridge.runs.lock import only_one
 from devbridge.runs.model import JobSpec
 from devbridge.transport import mqtt
@@ -87,9 +91,11 @@ def main(settings_file: str) -> int:
         stack.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage))
         stack.enter_context(deploying.interruptible())
         deployed = Deployed(outputs={}, jobs=jobs, changed=False)
-        consent, broken = Consent(cloud, yes=True, say=print), Broken(print)
-        live = dev._live(config, cloud, app, deployed, began, None, {}, consent, broken)
-        return asyncio.run(live)
+        voice = Voice(print, warn=print, confirm=lambda *_: None, colour=False)
+        consent, broken = Consent(cloud, voice, yes=True), Broken(voice)
+        deployer = Deployer(config, cloud, voice, consent, broken)
+        asyncio.run(serve(deployer, Good(app, {}, deployed), began, None))
+    return 0
 
 
 if __name__ == "__main__":

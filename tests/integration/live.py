@@ -123,7 +123,7 @@ def launcher(kind: str, app: App) -> Launcher:
 class NoRedeployment:
     """The app stays as it is."""
 
-    async def redeploy(self) -> Deployment:
+    async def redeploy(self, again: Callable[[], None]) -> Deployment:
         raise NotImplementedError
 
     async def outdated(self) -> bool:

@@ -23,4 +23,4 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
 
 @pytest.fixture(autouse=True)
 def nothing_was_said_before() -> None:
-    deploying._warn.cache_clear()
+    deploying.warn_once.cache_clear()

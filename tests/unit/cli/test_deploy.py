@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -15,11 +13,8 @@ from click.testing import CliRunner, Result
 from devbridge import errors
 from devbridge.cli import LazyGroup
 from devbridge.cli.deploy import deploy as command
-from devbridge.cli.deploying import payload_schemas, ready
 from devbridge.config import Config
-from devbridge.constructs import Api, App, Job
-from devbridge.constructs.app import loading
-from devbridge.constructs.load import load_app
+from devbridge.constructs import App
 from devbridge.deploy.changes import Change
 from devbridge.deploy.plan import Plan
 from devbridge.deploy.stage import Deployed
@@ -180,26 +175,6 @@ def test_it_waits_for_another_deployment_of_the_stage(
     assert stage.executed
 
 
-def test_a_handler_whose_import_ctrl_c_has_ended_is_no_warning(
-    stage: Stage, config: Config, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    ended, shutdown = threading.Event(), ThreadPoolExecutor.shutdown
-
-    def probe(*_: object) -> dict[str, Any]:
-        ended.wait()
-        return {"a": SimpleNamespace(warning="KeyboardInterrupt:")}
-
-    def shut_down(pool: ThreadPoolExecutor, *arguments: Any, **options: Any) -> None:
-        ended.set()
-        shutdown(pool, *arguments, **options)
-
-    monkeypatch.setattr("devbridge.types.probe", probe)
-    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", shut_down)
-    with pytest.raises(KeyboardInterrupt), payload_schemas(load_app(config.root), config):
-        raise KeyboardInterrupt
-    assert capfd.readouterr().err == ""
-
-
 def test_on_this_machine_the_cloud_stays_and_it_says_how_to_stop_it(stage: Stage) -> None:
     result = run("--local")
     assert result.exit_code == 0, result.output
@@ -219,36 +194,3 @@ def test_an_interpreter_that_is_not_there_is_an_error_before_anything(stage: Sta
     result = run("--python", "/no/such/python")
     assert result.exit_code == errors.EXIT_INTERPRETER
     assert stage.asked == {}
-
-
-@pytest.fixture
-def make_app(tmp_path: Any) -> Callable[..., App]:
-    (tmp_path / "a.py").write_text("def handler(payload): ...\n")
-
-    def make(*routes: str) -> App:
-        with loading(tmp_path):
-            app = App("demo")
-            Job(app, "report", handler="a.handler")
-            if routes:
-                Api(app, "main", routes=dict.fromkeys(routes, "a.handler"))
-        return app
-
-    return make
-
-
-def test_what_to_do_next_is_to_call_the_apis(make_app: Callable[..., App]) -> None:
-    outputs = {"MainUrl": "http://x", "ReportJob": "r"}
-    app = make_app("POST /report", "ANY /all")
-    assert list(ready(app, outputs, "Ready in 1.0s.", bold=str.upper)) == [
-        "MainUrl      HTTP://X",
-        "Ready in 1.0s. Try:",
-        "  curl -X POST 'http://x/report'",
-        "  curl 'http://x/all'",
-    ]
-
-
-def test_without_an_api_it_is_to_invoke_a_job(make_app: Callable[..., App]) -> None:
-    assert list(ready(make_app(), {}, "Deployed.", options="--stage prod")) == [
-        "Deployed. Try:",
-        "  devbridge invoke report --stage prod --payload '{}'",
-    ]

@@ -6,17 +6,18 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from devbridge.cli.deploying import confirm, has_terminal
+from devbridge import names
+from devbridge.cloud.session import Cloud
+from devbridge.config import Config
+from devbridge.constructs import App
+from devbridge.deploy import stage_mode
+from devbridge.deploy.changes import Change
+from devbridge.deploy.contents import lost
+from devbridge.deploy.plan import Plan
 from devbridge.errors import DevbridgeError
-
-if TYPE_CHECKING:
-    from devbridge.cloud.session import Cloud
-    from devbridge.config import Config
-    from devbridge.constructs import App
-    from devbridge.deploy.changes import Change
-    from devbridge.deploy.plan import Plan
+from devbridge.live.voice import Voice
 
 Losses = tuple[tuple[str, str], ...]
 """Construct and what is lost with it."""
@@ -26,22 +27,18 @@ _CAUSES: Final = (
 )
 
 
-def ask_first(
-    app: App, cloud: Cloud, config: Config, *, yes: bool, say: Callable[[str], None]
-) -> None:
+def ask_first(app: App, cloud: Cloud, config: Config, voice: Voice, *, yes: bool) -> None:
     """Ask before a deployed stage becomes one of `devbridge dev`.
 
     Raises:
         NotConfirmed: the stage is a deployed one, and there is no terminal to ask on.
     """
-    from devbridge.deploy import stage_mode
-
     if stage_mode(cloud, app.name, config.stage) == "deployed" and not yes:
-        say(
+        voice(
             f"stage {config.stage} was deployed: its jobs run in CodeBuild, and would run here;\n"
             "what it keeps when it is removed would then go with it, as on any stage of dev"
         )
-        confirm("run its jobs on this machine?", "devbridge dev takes over a deployed stage")
+        voice.confirm("run its jobs on this machine?", "devbridge dev takes over a deployed stage")
 
 
 class Undecided(DevbridgeError):
@@ -53,13 +50,12 @@ class Consent:
 
     Args:
         yes: agree to everything.
-        say: takes a line for the terminal.
     """
 
-    def __init__(self, cloud: Cloud, *, yes: bool, say: Callable[[str], None]) -> None:
+    def __init__(self, cloud: Cloud, voice: Voice, *, yes: bool) -> None:
         self._cloud = cloud
         self._yes = yes
-        self.say = say
+        self._voice = voice
         self.running = False
         """Whether the stage is up, so that nothing may wait for an answer."""
         self.open: Losses = ()
@@ -82,16 +78,16 @@ class Consent:
             raise Undecided("the deployment still waits")
         self._told = self.open
         for line in taken_away(plan, dict(losses)):
-            self.say(line)
+            self._voice(line)
         if not self.open:
             return
         named = ", ".join(f"{label} and {what}" for label, what in losses)
         if not self.running:
-            confirm(f"delete {named}?", f"the deployment deletes {named}")
+            self._voice.confirm(f"delete {named}?", f"the deployment deletes {named}")
             return
         how = "press y and Enter" if _listens() else "start devbridge dev again with --yes"
-        self.say(f"nothing is deployed, for that would delete {named}:")
-        self.say(_CAUSES.format(how=how))
+        self._voice(f"nothing is deployed, for that would delete {named}:")
+        self._voice(_CAUSES.format(how=how))
         raise Undecided("the deployment waits")
 
     def settled(self) -> None:
@@ -117,7 +113,7 @@ class Consent:
             if yes := self.answer(text):
                 agreed()
             elif text.strip() and self.open:
-                self.say("nothing is deleted, and nothing is deployed meanwhile")
+                self._voice("nothing is deleted, and nothing is deployed meanwhile")
             if yes or not text:
                 loop.remove_reader(stdin)
                 self._listening = False
@@ -126,8 +122,6 @@ class Consent:
         self._listening = True
 
     def _losses(self, plan: Plan) -> Losses:
-        from devbridge.deploy.contents import lost
-
         found = ((change.label, lost(self._cloud, change)) for change in plan.dangerous)
         return tuple((label, what) for label, what in found if what)
 
@@ -149,16 +143,14 @@ def taken_away(plan: Plan, losses: dict[str, str]) -> Iterator[str]:
 
 
 def _is_shown(change: Change) -> bool:
-    from devbridge import names
-
     return change.type != names.STAMP
 
 
 def _listens() -> bool:
     """Whether what is typed comes to this process, and not to a shell in front of it."""
     try:
-        return has_terminal() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
-    except (OSError, ValueError):
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except (AttributeError, OSError, ValueError):  # no terminal, or not even a stdin
         return False
 
 

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-from devbridge.palette import Style
-
-if TYPE_CHECKING:
-    from devbridge.constructs import Function
-    from devbridge.errors import DevbridgeError
+from devbridge.constructs import Function
+from devbridge.errors import DevbridgeError
+from devbridge.live.voice import Voice
 
 
 class Broken:
     """The functions that the last deployment could not pack. Each error is said once."""
 
-    def __init__(self, say: Callable[[str], None], *, colour: bool = False) -> None:
-        self.say = say
-        self._word = Style(colour).bad("Error")
+    def __init__(self, voice: Voice) -> None:
+        self._voice = voice
         self._now: dict[str, str] = {}
         self._before: dict[str, str] = {}
 
@@ -29,7 +23,9 @@ class Broken:
         self._before, self._now = self._now, {}
 
     def __call__(self, function: Function, error: DevbridgeError, stays: bool) -> None:
+        """This function cannot be packed; `stays`: what is deployed of it goes on."""
         self._now[function.name] = str(error)
         if self._before.get(function.name) != str(error):
+            word = self._voice.style.bad("Error")
             then = "what is deployed of it stays" if stays else "calls are answered with this error"
-            self.say(f"{self._word}  {error}\n  until it is mended: {then} ({function})")
+            self._voice(f"{word}  {error}\n  until it is mended: {then} ({function})")

@@ -1,0 +1,191 @@
+"""Puts a daemon together of what `devbridge dev` was told: config, cloud, and a deployed app."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import logging
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from devbridge.cloud.session import Cloud
+from devbridge.config import Config
+from devbridge.constructs import App
+from devbridge.daemon import secrets
+from devbridge.daemon.credentials import RoleCredentials
+from devbridge.daemon.daemon import Connection, Daemon, Settings, Workshop
+from devbridge.daemon.developer import DeveloperCredentials, Health
+from devbridge.daemon.environment import worker_environment
+from devbridge.daemon.keeper import Keeper, keep
+from devbridge.daemon.life import Task
+from devbridge.daemon.memory import limit_of
+from devbridge.daemon.runtime_api import WorkerAddress
+from devbridge.daemon.terminal import Terminal
+from devbridge.daemon.workers import FreshLauncher, Launcher
+from devbridge.daemon.zygote import ZygoteLauncher
+from devbridge.deploy import lacking
+from devbridge.deploy.secrets import versions
+from devbridge.environment import inherited
+from devbridge.live.deployer import Deployer
+from devbridge.live.lacking import Lacking
+from devbridge.live.redeployer import Good, Redeployer
+from devbridge.live.voice import Voice
+from devbridge.protocol import codec
+from devbridge.protocol.messages import Presence, Topics
+from devbridge.runs.model import JobSpec
+from devbridge.runs.pruning import forget_old_runs
+from devbridge.transport.mqtt import MqttTransport
+
+SESSION_EXPIRY: Final = 7 * 24 * 3600
+"""Seconds for which the broker keeps requests for a daemon that is away: the most that AWS IoT
+allows (MQTT 5 session expiry interval)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A daemon, and what is to go on beside it."""
+
+    daemon: Daemon
+    beside: Mapping[str, Task]
+
+
+def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
+    """The daemon of a stage that was deployed as `good`. Call it in a running event loop.
+
+    Raises:
+        LedgerError: the ledger is of a newer devbridge, or cannot be written.
+    """
+    config, cloud, voice = deployer.config, deployer.cloud, deployer.voice
+    launcher = _launcher(config, good.app, terminal)
+    developer = DeveloperCredentials(cloud, _says_health(voice))
+    redeployer = Redeployer(
+        deployer, good, voice, listen=deployer.consent.listen, preload=launcher.preload
+    )
+    lacks = Lacking(
+        lambda jobs: lacking(redeployer.good.app, cloud, config.python, set(jobs)), voice
+    )
+    daemon = Daemon(
+        _settings(config, good.app),
+        redeployer.deployment,
+        redeploys=redeployer,
+        connection=_connection(config, cloud, good.app),
+        workshop=Workshop(
+            launcher,
+            _environment(config, cloud),
+            RoleCredentials(
+                lambda: cloud.client("sts"), explain=cloud.explain, renew=developer.refused
+            ),
+        ),
+        ledger=_ledger(config, voice),
+        terminal=terminal,
+        imported=lacks.imported,
+    )
+    beside: dict[str, Task] = {
+        "imports": lacks.watch,
+        "secrets": _secrets(config, cloud, redeployer),
+    }
+    if not config.local:
+        beside["credentials"] = developer.run
+    return Composed(daemon, beside)
+
+
+def _settings(config: Config, app: App) -> Settings:
+    return Settings(
+        root=config.root,
+        python=config.python,
+        logs=config.logs_dir,
+        preload=app.preload,
+        concurrency=config.concurrency,
+        grace=config.grace,
+        fail_when_broken=config.on_broken == "fail",
+        rerun_on_save=config.rerun_on_save,
+        secrets_mark=config.secrets_mark,
+        max_log_size=config.max_log_size,
+    )
+
+
+def _connection(config: Config, cloud: Cloud, app: App) -> Connection:
+    iot = cloud.iot_endpoint()
+
+    def make_transport(client_id: str, clean: bool) -> MqttTransport:
+        return MqttTransport(
+            iot,
+            client_id,
+            cloud.aws_credentials,
+            clean=clean,
+            session_expiry=0 if clean else SESSION_EXPIRY,
+        )
+
+    presence = Presence(
+        online=True,
+        daemon_id=codec.new_id(),
+        host=socket.gethostname(),
+        user=getpass.getuser(),
+        pid=os.getpid(),
+        since=time.time(),
+        session_expiry=SESSION_EXPIRY,
+    )
+    return Connection(Topics(app.name, config.stage), presence, make_transport)
+
+
+def _environment(
+    config: Config, cloud: Cloud
+) -> Callable[[JobSpec, WorkerAddress], Mapping[str, str]]:
+    return lambda spec, address: worker_environment(
+        os.environ,
+        spec,
+        address,
+        root=config.root,
+        region=cloud.region,
+        endpoint_url=cloud.endpoint_url,
+        memory_limit=limit_of(spec, config.memory_limit),
+        schemas=config.schemas,
+        given=config.env,
+    )
+
+
+def _ledger(config: Config, voice: Voice) -> Keeper:
+    ledger, damaged = keep(config.ledger)
+    if damaged:
+        voice(voice.style.bad(damaged))
+    forget_old_runs(config, ledger)
+    return ledger
+
+
+def _says_health(voice: Voice) -> Callable[[Health, str], None]:
+    def say(health: Health, text: str) -> None:
+        voice(voice.style.good(text) if health is Health.GOOD else voice.style.bad(text))
+
+    return say
+
+
+def _secrets(config: Config, cloud: Cloud, redeployer: Redeployer) -> Task:
+    """Watches the secrets' values, while a job binds one."""
+
+    async def found() -> secrets.Versions:
+        good = redeployer.good
+        if not any(map(secrets.binds, good.deployed.jobs)):
+            return {}
+        return await asyncio.to_thread(versions, cloud, good.app.name, config.stage)
+
+    return lambda: secrets.watch(found, lambda: secrets.touch(config.secrets_mark))
+
+
+def _launcher(config: Config, app: App, terminal: Terminal) -> Launcher:
+    """Forks of a zygote on Linux; elsewhere, where forking is not safe, fresh processes."""
+    if sys.platform != "linux":
+        return FreshLauncher()
+    log = logging.getLogger("devbridge.preload")
+    return ZygoteLauncher(
+        config.python,
+        inherited(os.environ, app.shell, config.env),
+        root=config.root,
+        say=terminal.line,
+        details=terminal.line if config.verbose else log.info,
+        record=config.fresh_jobs,
+    )

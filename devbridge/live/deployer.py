@@ -1,0 +1,71 @@
+"""The steps of a deployment by `devbridge dev`, on a real cloud."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from devbridge.cloud.session import Cloud
+from devbridge.config import Config
+from devbridge.constructs import App
+from devbridge.constructs.load import load_app
+from devbridge.deploy import Deployed, Progress, deploy
+from devbridge.live.broken import Broken
+from devbridge.live.consent import Consent
+from devbridge.live.schemas import Schemas, known_schemas
+from devbridge.live.voice import Voice
+
+
+@dataclass(frozen=True, slots=True)
+class Deployer:
+    """Deploys one stage's stubs (`devbridge.live.redeployer.Deploys`)."""
+
+    config: Config
+    cloud: Cloud
+    voice: Voice
+    consent: Consent
+    broken: Broken
+
+    @property
+    def whole(self) -> bool:
+        """Whether the last deployment has left no function out."""
+        return not self.broken
+
+    def load(self) -> App:
+        """The app as it is saved now; a handler that is not there yet is no error."""
+        return load_app(self.config.root, self.config.stage, lenient=True)
+
+    def schemas(self, app: App) -> Schemas:
+        """What the app's jobs take; it is written down for live jobs and type checkers, too."""
+        return known_schemas(app, self.config, self.voice.warn)
+
+    def deploy(self, app: App, schemas: Schemas) -> Deployed:
+        """Deploy the difference, and say how it goes. Functions that cannot be packed are left
+        out, and said.
+
+        Raises:
+            Undecided: it would take data away, and nobody has agreed to that yet.
+            DevbridgeError: it cannot be deployed.
+        """
+        self.broken.begin()
+        deployed = deploy(
+            app,
+            self.cloud,
+            stage=self.config.stage,
+            python=self.config.python,
+            offline=self.config.offline,
+            schemas=schemas,
+            on_progress=self._say,
+            approve=self.consent.approve,
+            broken=self.broken,
+        )
+        self.consent.settled()
+        if not deployed.changed and not self.broken:
+            self.voice("nothing to deploy: the stage is up to date")
+        return deployed
+
+    def _say(self, progress: Progress) -> None:
+        """What is warned of with each deployment is said when it is new."""
+        if progress.step == "warning":
+            self.voice.once(f"  {progress}")
+        else:
+            self.voice(f"  {progress}")

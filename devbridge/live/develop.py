@@ -1,0 +1,176 @@
+"""`devbridge dev`, from its first line to its last."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+
+from devbridge import __version__, redaction
+from devbridge.cloud.last import remember
+from devbridge.cloud.session import connect
+from devbridge.config import Config
+from devbridge.constructs.load import load_app
+from devbridge.daemon.daemon import Daemon
+from devbridge.daemon.limits import raise_files
+from devbridge.daemon.terminal import Terminal
+from devbridge.emulator.embedded import EmbeddedCloud, embedded_cloud
+from devbridge.emulator.state import attach
+from devbridge.environment import matching
+from devbridge.errors import EXIT_INTERRUPTED
+from devbridge.interpreter import verify_interpreter
+from devbridge.live.broken import Broken
+from devbridge.live.compose import compose
+from devbridge.live.consent import Consent, ask_first
+from devbridge.live.deployer import Deployer
+from devbridge.live.ready import CLOUD_STAYS, ready
+from devbridge.live.redeployer import Good
+from devbridge.live.schemas import payload_schemas
+from devbridge.live.voice import Voice
+from devbridge.palette import ALWAYS
+from devbridge.runs.find import mark_dev
+from devbridge.runs.lock import only_one
+
+
+def develop(config: Config, voice: Voice, *, yes: bool) -> None:
+    """Deploy the app's stubs, and run its jobs here until Ctrl-C, or until something fails.
+
+    Args:
+        yes: agree to whatever would be asked.
+
+    Raises:
+        DevbridgeError: the app cannot be loaded or deployed, its stage is in use, or the daemon
+            cannot go on.
+    """
+    began = time.monotonic()
+    app = load_app(config.root, config.stage, lenient=True)
+    verify_interpreter(config.python)
+    config.make_dirs()
+    where = "the embedded cloud" if config.local else config.endpoint or "AWS"
+    voice(f"devbridge {__version__}: app {app.name}, stage {config.stage}, on {where}")
+    _say_what_is_not_there(config, voice)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage))
+        stack.enter_context(_debug_log(config, voice))
+        types = stack.enter_context(payload_schemas(app, config, voice.warn))
+        embedded = None
+        if config.local and config.endpoint is None:
+            stack.callback(_say_if_the_cloud_stays, config, voice)
+            embedded = stack.enter_context(embedded_cloud(config, voice, "devbridge dev"))
+        cloud = connect(config, embedded.running.endpoint_url if embedded else config.endpoint)
+        ask_first(app, cloud, config, voice, yes=yes)
+        schemas = types.result()
+        consent = Consent(cloud, voice, yes=yes)
+        deployer = Deployer(config, cloud, voice, consent, Broken(voice))
+        good = Good(app, schemas, deployer.deploy(app, schemas))
+        consent.running = True
+        mark_dev(config)
+        remember(config, local=embedded is not None)
+        asyncio.run(serve(deployer, good, began, embedded))
+    voice("Stopped")
+
+
+async def serve(
+    deployer: Deployer, good: Good, began: float, embedded: EmbeddedCloud | None
+) -> None:
+    """Run the daemon, until a signal or a failure ends it. The voice has its terminal meanwhile.
+
+    Args:
+        began: when `devbridge dev` was started, by the monotonic clock.
+        embedded: the cloud that was started for it: without that, the daemon ends.
+
+    Raises:
+        DevbridgeError: the daemon cannot go on, or the embedded cloud has ended.
+    """
+    raise_files()  # not before: the embedded cloud has what the shell has
+    voice = deployer.voice
+    terminal = Terminal(sys.stdout.fileno(), colour=voice.style.colour)
+    say_before, voice.say = voice.say, terminal.line
+    stop = asyncio.Event()
+    try:
+        composed = compose(deployer, good, terminal)
+        daemon = composed.daemon
+        _stop_on_signals(daemon, stop, terminal)
+
+        async def say_when_ready() -> None:
+            await daemon.wait_until_ready()
+            _say_ready(good, time.monotonic() - began, voice)
+
+        beside = {**composed.beside, "ready": say_when_ready}
+        if embedded is not None:
+            beside["embedded-cloud"] = lambda: _watch_cloud(embedded)
+        await daemon.run(stop, beside)
+    finally:
+        terminal.close()
+        voice.say = say_before
+
+
+def _say_ready(good: Good, took: float, voice: Voice) -> None:
+    jobs = ", ".join(job.name for job in good.deployed.jobs) or "no jobs yet"
+    said = f"{voice.style.good('Ready')} in {took:.1f}s: {jobs}."
+    for line in ready(good.app, good.deployed.outputs, said, bold=voice.style.bold):
+        voice(line)
+
+
+async def _watch_cloud(embedded: EmbeddedCloud) -> None:
+    """
+    Raises:
+        DevbridgeError: the cloud that we have started is no more, and why.
+    """
+    while (failure := embedded.failure()) is None:  # noqa: ASYNC110
+        await asyncio.sleep(1)  # a process ends without an event
+    raise failure
+
+
+def _stop_on_signals(daemon: Daemon, stop: asyncio.Event, terminal: Terminal) -> None:
+    """The first signal stops in order, the second at once."""
+
+    def signalled() -> None:
+        if not stop.is_set():
+            stop.set()
+            return
+        daemon.kill()
+        terminal.line("stopped at once")
+        terminal.close()
+        os._exit(EXIT_INTERRUPTED)
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, signalled)
+
+
+def _say_if_the_cloud_stays(config: Config, voice: Voice) -> None:
+    if (running := attach(config)) and running.detached:
+        voice(CLOUD_STAYS)
+
+
+def _say_what_is_not_there(config: Config, voice: Voice) -> None:
+    """Of what --env names."""
+    for name in config.env:
+        if "=" not in name and not matching(os.environ, [name]):
+            voice(f"{ALWAYS.warn('warning:')} --env {name}: your shell has no {name}")
+
+
+@contextlib.contextmanager
+def _debug_log(config: Config, voice: Voice) -> Iterator[None]:
+    """With --verbose, everything that is logged goes to a file, too."""
+    if not config.verbose:
+        yield
+        return
+    path = config.stage_dir / "debug.log"
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(redaction.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logger = logging.getLogger("devbridge")
+    logger.addHandler(handler)
+    voice(f"debug log: {path}")
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()

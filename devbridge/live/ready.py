@@ -1,0 +1,46 @@
+"""The last words of a deployment: what there is now, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from devbridge import names
+from devbridge.constructs import Api, App, Job
+
+CLOUD_STAYS: Final = "the embedded cloud goes on; stop it with: devbridge cloud stop"
+
+Emphasis = Callable[[str], str]
+
+
+def ready(
+    app: App,
+    outputs: Mapping[str, str],
+    said: str,
+    *,
+    options: str = "",
+    bold: Emphasis = str,
+) -> Iterator[str]:
+    """What was deployed, and what to do next, a line each.
+
+    Args:
+        outputs: the stack's, by name.
+        said: the line between the two: ``Ready in 1.2s: factorial.``
+        options: those that a devbridge command needs to mean this stage, e.g. ``--stage prod``.
+    """
+    for key, value in outputs.items():
+        if key.endswith("Url"):
+            yield f"{key:<12} {bold(value)}"
+    calls = []
+    for api in app.of_type(Api):
+        for route in api.routes:
+            method, _, path = route.key.rpartition(" ")
+            url = f"{outputs[names.output(api, 'Url')]}{path if path != '$default' else '/'}"
+            calls.append(f"  curl {f'-X {method} ' if method not in ('', 'ANY') else ''}'{url}'")
+    if not calls:
+        given = f"{options} " if options else ""
+        calls = [
+            f"  devbridge invoke {job.name} {given}--payload '{{}}'" for job in app.of_type(Job)[:1]
+        ]
+    yield f"{said} Try:" if calls else said
+    yield from calls

@@ -1,0 +1,75 @@
+"""What the jobs' payloads must look like: asked of the handlers, and written down."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from devbridge import types
+from devbridge.config import Config
+from devbridge.constructs import App
+from devbridge.folders import write_private
+from devbridge.types import JobTypes
+
+Schemas = Mapping[str, Any]
+"""JSON Schemas of the jobs' payloads, by the job's name."""
+
+Warn = Callable[[str], None]
+"""Takes a warning. `dev` asks after each save: what was said of a job is told again."""
+
+
+def _never() -> bool:
+    return False
+
+
+def job_types(
+    app: App, config: Config, warn: Warn, stopped: Callable[[], bool] = _never
+) -> Mapping[str, JobTypes]:
+    """What each job takes and returns, by the job's name.
+
+    A handler that cannot be imported here is a warning: it may need what only CodeBuild has.
+
+    Args:
+        stopped: whether Ctrl-C has ended the command, and the imports, too.
+    """
+    found = types.probe(app, config.python, config.env)
+    for name, each in found.items():
+        if each.warning and not stopped():
+            warn(f"job {name!r}: {each.warning}")
+    return found
+
+
+def known_schemas(
+    app: App, config: Config, warn: Warn, stopped: Callable[[], bool] = _never
+) -> Schemas:
+    """What is checked before a payload is sent. It is kept for live jobs, and the stubs for type
+    checkers are written, too."""
+    found = job_types(app, config, warn, stopped)
+    schemas = types.schemas(found)
+    if not stopped():
+        types.write(app, found)
+        config.make_dirs()
+        write_private(config.schemas, json.dumps(schemas))
+    return schemas
+
+
+@contextlib.contextmanager
+def payload_schemas(app: App, config: Config, warn: Warn) -> Iterator[Future[Schemas]]:
+    """`known_schemas`, asked for while the block prepares what does not depend on it."""
+    stopped = threading.Event()
+    with ThreadPoolExecutor(1, "types") as pool:
+        try:
+            yield pool.submit(known_schemas, app, config, warn, stopped.is_set)
+        except KeyboardInterrupt:
+            stopped.set()
+            raise
+
+
+def retyped(before: Schemas, after: Schemas) -> Sequence[str]:
+    """The jobs whose payloads are not what they were, by name."""
+    jobs = before.keys() | after.keys()
+    return sorted(job for job in jobs if before.get(job) != after.get(job))

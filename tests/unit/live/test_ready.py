@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from devbridge.constructs import Api, App, Job
+from devbridge.constructs.app import loading
+from devbridge.live.ready import ready
+
+
+@pytest.fixture
+def make_app(tmp_path: Path) -> Callable[..., App]:
+    (tmp_path / "a.py").write_text("def handler(payload): ...\n")
+
+    def make(*routes: str) -> App:
+        with loading(tmp_path):
+            app = App("demo")
+            Job(app, "report", handler="a.handler")
+            if routes:
+                Api(app, "main", routes=dict.fromkeys(routes, "a.handler"))
+        return app
+
+    return make
+
+
+def test_what_to_do_next_is_to_call_the_apis(make_app: Callable[..., App]) -> None:
+    outputs = {"MainUrl": "http://x", "ReportJob": "r"}
+    app = make_app("POST /report", "ANY /all")
+    assert list(ready(app, outputs, "Ready in 1.0s.", bold=str.upper)) == [
+        "MainUrl      HTTP://X",
+        "Ready in 1.0s. Try:",
+        "  curl -X POST 'http://x/report'",
+        "  curl 'http://x/all'",
+    ]
+
+
+def test_without_an_api_it_is_to_invoke_a_job(make_app: Callable[..., App]) -> None:
+    assert list(ready(make_app(), {}, "Deployed.", options="--stage prod")) == [
+        "Deployed. Try:",
+        "  devbridge invoke report --stage prod --payload '{}'",
+    ]

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from devbridge.config import Config
+from devbridge.constructs.load import load_app
+from devbridge.live.schemas import job_types, known_schemas, payload_schemas, retyped
+
+INTEGER = {"type": "integer"}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    (tmp_path / "app.py").write_text('from devbridge import App\n\napp = App("demo")\n')
+    return Config(root=tmp_path, python=Path(sys.executable), stage="ann")
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the handlers were asked with."""
+    asked: list[Any] = []
+
+    def probe(app: object, *options: Any) -> dict[str, Any]:
+        asked.append(options)
+        return {
+            "a": SimpleNamespace(warning="no module named torch", payload=None),
+            "b": SimpleNamespace(warning="", payload=INTEGER),
+        }
+
+    monkeypatch.setattr("devbridge.types.probe", probe)
+    monkeypatch.setattr("devbridge.types.schemas", lambda _: {"b": INTEGER})
+    return asked
+
+
+def test_a_handler_that_cannot_be_imported_is_a_warning_of_its_job(
+    config: Config, asked: list[Any]
+) -> None:
+    warned: list[str] = []
+    found = job_types(load_app(config.root), config, warned.append)
+    assert list(found) == ["a", "b"]
+    assert warned == ["job 'a': no module named torch"]
+    assert asked == [(config.python, config.env)]
+
+
+def test_schemas_are_kept_for_live_jobs_and_stubs_are_written(
+    config: Config, asked: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    monkeypatch.setattr("devbridge.types.write", lambda app, _: written.append(app.name))
+    assert known_schemas(load_app(config.root), config, lambda _: None) == {"b": INTEGER}
+    assert json.loads(config.schemas.read_text()) == {"b": INTEGER}
+    assert written == ["demo"]
+
+
+def test_what_ctrl_c_has_ended_is_not_written(
+    config: Config, asked: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devbridge.types.write", lambda *_: pytest.fail("half of it is known"))
+    known_schemas(load_app(config.root), config, pytest.fail, lambda: True)
+    assert not config.schemas.exists()
+
+
+def test_schemas_are_asked_for_while_something_else_is_prepared(
+    config: Config, asked: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devbridge.types.write", lambda *_: None)
+    with payload_schemas(load_app(config.root), config, lambda _: None) as schemas:
+        assert schemas.result(30) == {"b": INTEGER}
+
+
+def test_a_handler_whose_import_ctrl_c_has_ended_is_no_warning(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, shutdown = threading.Event(), ThreadPoolExecutor.shutdown
+
+    def probe(*_: object) -> dict[str, Any]:
+        ended.wait()
+        return {"a": SimpleNamespace(warning="KeyboardInterrupt:")}
+
+    def shut_down(pool: ThreadPoolExecutor, *arguments: Any, **options: Any) -> None:
+        ended.set()
+        shutdown(pool, *arguments, **options)
+
+    monkeypatch.setattr("devbridge.types.probe", probe)
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", shut_down)
+    app = load_app(config.root)
+    with pytest.raises(KeyboardInterrupt), payload_schemas(app, config, pytest.fail):
+        raise KeyboardInterrupt
+    assert not config.schemas.exists()
+
+
+def test_the_jobs_whose_payload_types_changed_are_named() -> None:
+    before = {"same": {"type": "object"}, "changed": {"type": "object"}, "untyped": {}}
+    after = {"same": {"type": "object"}, "changed": {"type": "string"}, "typed": {}}
+    assert retyped(before, after) == ["changed", "typed", "untyped"]
