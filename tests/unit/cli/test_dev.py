@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -28,7 +29,7 @@ class Developing:
     def __init__(self) -> None:
         self.config: Config
         self.yes = False
-        self.act = lambda voice: voice("Stopped")
+        self.act: Callable[[Voice], None] = lambda voice: voice("Stopped")
 
     def __call__(self, config: Config, voice: Voice, *, yes: bool) -> None:
         self.config, self.yes = config, yes
