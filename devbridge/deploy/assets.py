@@ -73,6 +73,7 @@ def pack(
         functions=functions,
         jobs={job.name: builder.job_assets(job) for job in zipped},
     )
+    files = frozenset(file for each in there for file in builder.app_files(each))
     for text in builder.warnings:
         on_progress(Progress("warning", text))
     images = [job for job in in_cloud if job.container]
@@ -83,7 +84,7 @@ def pack(
         ),
         list(zips),
         images,
-        frozenset(file for each in there for file in builder.app_files(each)),
+        files,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from devbridge import names
 from devbridge.constructs import App, Function
 from devbridge.deploy.access import Access
-from devbridge.deploy.stacks import find, is_unusable
+from devbridge.deploy.stacks import deployed_template, find, is_unusable
 from devbridge.errors import BuildError, DevbridgeError, HandlerNotFound
 from devbridge.packing.broken import broken_asset
 from devbridge.packing.python import Builder
@@ -72,8 +71,5 @@ def _deployed(cloud: Access, app: App, stage: str) -> Mapping[str, Mapping[str, 
     stack, found = find(cloud, app.name, stage)
     if found is None or is_unusable(found):
         return {}
-    body = cloud.client("cloudformation").get_template(StackName=stack)["TemplateBody"]
-    template = json.loads(body) if isinstance(body, str) else body
-    return {
-        name: resource.get("Properties", {}) for name, resource in template["Resources"].items()
-    }
+    resources = deployed_template(cloud, stack)["Resources"]
+    return {name: resource.get("Properties", {}) for name, resource in resources.items()}

@@ -3,10 +3,54 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from devbridge.deploy.settings import version_of
+import pytest
+
+from devbridge.deploy.settings import settings_of, version_of
+from devbridge.deploy.synth import Settings
+from devbridge.errors import InterpreterError
+from devbridge.transport.base import Endpoint
+from tests.unit.deploy.conftest import FakeCloud
+
+
+def test_a_stage_of_dev_trusts_the_developer_and_knows_the_broker() -> None:
+    found = settings_of(FakeCloud(), stage="ann", mode="dev", python="3.12", offline="error")
+    assert found == Settings(
+        stage="ann",
+        principal_arn="arn:aws:iam::123456789012:user/ann",
+        iot_host="a1-ats.iot.eu-west-1.amazonaws.com",
+        python="3.12",
+        mode="dev",
+        offline="error",
+        tls=True,
+    )
+
+
+def test_a_deployed_stage_trusts_nobody_and_nobody_is_asked() -> None:
+    cloud = FakeCloud(endpoint_url="http://127.0.0.1:1")
+    found = settings_of(cloud, stage="prod", mode="deployed", python="3.12", offline="queue")
+    assert (found.principal_arn, found.iot_host, found.tls) == ("", "", False)
+    assert not cloud.clients
+
+
+def test_the_brokers_host_has_no_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    local = Endpoint("127.0.0.1:1883", "us-east-1")
+    monkeypatch.setattr(FakeCloud, "iot_endpoint", lambda _: local)
+    found = settings_of(FakeCloud(), stage="ann", mode="dev", python="3.12", offline="queue")
+    assert found.iot_host == "127.0.0.1"
 
 
 def test_another_interpreters_version_is_asked_for(tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.symlink_to(sys.executable)
     assert version_of(python) == version_of(Path(sys.executable))
+
+
+def test_this_interpreters_version_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devbridge.deploy.settings.verify_interpreter", None)
+    major, minor, *_ = sys.version_info
+    assert version_of(Path(sys.executable)) == f"{major}.{minor}"
+
+
+def test_an_interpreter_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InterpreterError):
+        version_of(tmp_path / "python")

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from devbridge.constructs import App, Container, Job
+from devbridge.constructs import App, Config, Container, Function, Job, Secret, Table
 from devbridge.constructs.app import loading
 from devbridge.deploy import specs
 from devbridge.deploy.synth import Settings
+from devbridge.runs.model import JobSpec
 from tests.unit.deploy.conftest import FakeCloud
 
 SETTINGS = Settings("dev", "arn:aws:iam::123456789012:user/ann", "iot", "3.11")
@@ -44,3 +46,75 @@ def test_on_a_laptop_install_is_a_folder_on_the_path(
     (spec,) = specs.job_specs(app, FakeCloud(), SETTINGS, values, Path(sys.executable))
     assert spec.environment["DEVBRIDGE_PATH"] == "/installed"
     assert asked == [("polars",)]
+
+
+def test_a_spec_has_all_that_app_py_says_of_the_job(root: Path) -> None:
+    with loading(root):
+        app = App("demo")
+        app.shell = {"EDITOR": "vi"}
+        notes = Table(app, "notes", partition_key="id")
+        Job(
+            app,
+            "a",
+            handler="jobs/a.handler",
+            bind=[notes],
+            timeout="90 minutes",
+            memory_size="7 GB",
+            environment={"COLOUR": "red"},
+            retries=2,
+            retry_delay="10 seconds",
+            concurrency=3,
+        )
+    values = {"ARole": "arn:aws:iam::123456789012:role/x", "NotesTable": "notes-1"}
+    (spec,) = specs.job_specs(app, FakeCloud(), SETTINGS, values, Path(sys.executable))
+    assert spec.environment["DEVBRIDGE_Table_tableName_notes"] == "notes-1"
+    assert spec.environment["COLOUR"] == "red"
+    assert spec == JobSpec(  # noqa: S604 - it is no command's
+        name="a",
+        handler="jobs/a.handler",
+        timeout=5400.0,
+        memory_mb=7 * 1024,
+        role_arn="arn:aws:iam::123456789012:role/x",
+        environment=spec.environment,
+        shell={"EDITOR": "vi"},
+        project_arn="arn:aws:codebuild:eu-west-1:123456789012:project/demo_dev_a",
+        max_attempts=3,
+        retry_delay=10.0,
+        concurrency=3,
+    )
+
+
+def test_only_live_jobs_of_a_dev_stage_run_on_the_laptop(root: Path) -> None:
+    with loading(root):
+        app = App("demo")
+        Job(app, "a", handler="jobs/a.handler")
+        Job(app, "b", handler="jobs/a.handler", enable_live_dev=False)
+    values = {"ARole": "arn:aws:iam::123456789012:role/x"}
+    python = Path(sys.executable)
+    made = specs.job_specs(app, FakeCloud(), SETTINGS, values, python)
+    assert [spec.name for spec in made] == ["a"]
+    deployed = replace(SETTINGS, mode="deployed")
+    assert specs.job_specs(app, FakeCloud(), deployed, values, python) == []
+
+
+def test_binding_everything_gives_the_variables_of_all_that_can_be_bound(root: Path) -> None:
+    with loading(root):
+        app = App("demo")
+        Table(app, "notes", partition_key="id")
+        Secret(app, "x")
+        Config(app, "x", value="red")
+        Function(app, "f", handler="api/start.handler")
+    assert specs.environment(app, "dev", {"NotesTable": "notes-1"}) == {
+        "DEVBRIDGE_Table_tableName_notes": "notes-1",
+        "DEVBRIDGE_Secret_parameterName_x": "/devbridge/demo/dev/secrets/x",
+        "DEVBRIDGE_Config_value_x": "red",
+        "DEVBRIDGE_Function_functionName_f": "demo_dev_f-fn",
+    }
+
+
+def test_an_output_that_the_stack_lacks_is_named(root: Path) -> None:
+    with loading(root):
+        app = App("demo")
+        Table(app, "notes", partition_key="id")
+    with pytest.raises(KeyError, match="NotesTable"):
+        specs.environment(app, "dev", {})

@@ -1,0 +1,51 @@
+"""A builder that packs nothing: each construct's zip has its name in it, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from devbridge.constructs import Function, Job
+from devbridge.errors import BuildError
+from devbridge.packing.python import JobAssets
+from devbridge.packing.zips import Asset
+
+
+@dataclass
+class FakeBuilder:
+    """`Builder`'s arguments and methods, as far as a deployment uses them."""
+
+    python: Path = Path("python")
+    version: str = "3.11"
+    cache: Path = Path()
+    local: bool = False
+    schemas: Any = None
+    live: Any = None
+    warnings: list[str] = field(default_factory=list)
+    analysed: list[str] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)
+    """The names of functions that cannot be packed."""
+    packages: set[str] = field(default_factory=set)
+    """The names of jobs that import any."""
+
+    def analyse(self, codes: Sequence[Function | Job]) -> None:
+        self.analysed += [code.name for code in codes]
+
+    def function_asset(self, function: Function) -> Asset:
+        if function.name in self.broken:
+            raise BuildError(f"{function}: no module 'x'")
+        return Asset.of(str(function), function.name.encode())
+
+    def job_assets(self, job: Job) -> JobAssets:
+        packages = Asset.of(f"packages of {job}", b"packages")
+        code = Asset.of(str(job), job.name.encode())
+        return JobAssets(code, packages if job.name in self.packages else None)
+
+    def app_files(self, function: Function) -> set[Path]:
+        self.warnings.append(f"{function} is odd")
+        return {function.app.root / function.handler.file}
+
+    def compare(self, job: Job) -> None:
+        self.warnings += [f"{job}: live runs have imported x", f"{job}: something else"]

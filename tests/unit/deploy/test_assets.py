@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devbridge.constructs import Api, App, Container, Job
+from devbridge.constructs.app import loading
+from devbridge.deploy import assets
+from devbridge.deploy.access import Progress
+from devbridge.deploy.assets import Packed, build_images, cache, lacking, pack
+from devbridge.deploy.synth import Settings
+from devbridge.errors import HandlerNotFound
+from devbridge.names import Mode
+from tests.unit.deploy.conftest import FakeCloud
+from tests.unit.deploy.packing import FakeBuilder
+
+
+@pytest.fixture
+def builder(monkeypatch: pytest.MonkeyPatch) -> FakeBuilder:
+    """The one that is used, once it is."""
+    made = FakeBuilder()
+
+    def make(python: Path, version: str, folder: Path, **options: Any) -> FakeBuilder:
+        made.python, made.version, made.cache = python, version, folder
+        vars(made).update(options)
+        return made
+
+    monkeypatch.setattr(assets, "Builder", make)
+    return made
+
+
+@pytest.fixture
+def app(root: Path) -> App:
+    (root / "render").mkdir()
+    (root / "render" / "Dockerfile").write_text("FROM scratch\n")
+    with loading(root):
+        app = App("demo")
+        Job(app, "plain", handler="jobs/a.handler")
+        Job(app, "cloud", handler="jobs/a.handler", enable_live_dev=False)
+        Job(app, "box", runtime="container", container=Container("render", cmd=["./run"]))
+        Api(app, "api", routes={"GET /": "api/start.handler"})
+    return app
+
+
+def packed(
+    app: App, mode: Mode = "deployed", told: list[Progress] | None = None, offline: str = "queue"
+) -> Packed:
+    settings = Settings("dev", "arn", "iot", "3.12", mode=mode, offline=offline)
+    tell = ([] if told is None else told).append
+    return pack(app, FakeCloud(), settings, Path("/venv/python"), {"plain": {}}, tell)
+
+
+def labels(made: Packed) -> list[str]:
+    return [asset.label for asset in made.zips]
+
+
+def test_a_deployed_stage_has_the_code_of_all_jobs_and_no_stubs(
+    app: App, builder: FakeBuilder
+) -> None:
+    builder.packages = {"plain"}
+    made = packed(app)
+    assert labels(made) == [
+        "the invokers",
+        "Function 'api-start'",
+        "packages of Job 'plain'",
+        "Job 'plain'",
+        "Job 'cloud'",
+    ]
+    assert made.assets.stub == ""
+    assert made.assets.invoker
+    assert made.assets.packages.keys() == {"plain"}
+    assert made.assets.jobs.keys() == {"plain", "cloud"}
+    assert made.assets.images.keys() == {"box"}
+    assert [job.name for job in made.images] == ["box"]
+    assert sorted(builder.analysed) == ["api-start", "cloud", "plain"]
+
+
+def test_a_stage_of_dev_has_stubs_and_the_code_of_jobs_that_are_not_live(
+    app: App, builder: FakeBuilder
+) -> None:
+    made = packed(app, "dev")
+    assert labels(made) == ["the stubs", "the invokers", "Function 'api-start'", "Job 'cloud'"]
+    assert made.assets.stub
+    assert made.assets.jobs.keys() == {"cloud"}
+    assert made.images == []
+    assert "plain" not in builder.analysed
+
+
+def test_the_template_refers_to_the_zips_by_their_keys_below_the_apps_name(
+    app: App, builder: FakeBuilder
+) -> None:
+    made = packed(app)
+    assert made.assets.bucket == "devbridge-assets-123456789012-eu-west-1"
+    by_label = {asset.label: f"assets/demo/{asset.key}" for asset in made.zips}
+    assert made.assets.functions == {"api-start": by_label["Function 'api-start'"]}
+    assert made.assets.jobs["plain"] == by_label["Job 'plain'"]
+    assert made.assets.invoker == by_label["the invokers"]
+
+
+def test_the_builder_is_told_whose_code_it_packs_and_for_which_cloud(
+    app: App, builder: FakeBuilder
+) -> None:
+    packed(app)
+    assert (builder.python, builder.version) == (Path("/venv/python"), "3.12")
+    assert (builder.local, builder.schemas, builder.live) == (False, {"plain": {}}, {})
+    assert builder.cache == cache()
+
+
+def test_the_files_of_functions_and_all_warnings_are_told(app: App, builder: FakeBuilder) -> None:
+    told: list[Progress] = []
+    builder.warnings.append("left out .env")
+    made = packed(app, told=told)
+    assert made.files == {app.root / "api" / "start.py"}
+    assert [(p.step, p.text) for p in told] == [
+        ("warning", "left out .env"),
+        ("warning", "Function 'api-start' is odd"),
+    ]
+
+
+def test_a_handler_that_is_missing_is_an_error_where_its_code_is_needed(
+    app: App, builder: FakeBuilder
+) -> None:
+    app.missing["jobs/a.handler"] = HandlerNotFound("jobs/a.py is not there")
+    with pytest.raises(HandlerNotFound, match="is not there"):
+        packed(app)
+
+
+def test_the_versions_of_what_was_uploaded_come_to_those_of_what_stays(
+    app: App, builder: FakeBuilder
+) -> None:
+    made = packed(app)
+    made.assets.versions.update({"a": "1", "b": "1"})  # type: ignore[attr-defined]
+    assert made.pinned({"b": "2", "c": "2"}).versions == {"a": "1", "b": "2", "c": "2"}
+
+
+def test_what_only_live_runs_have_is_told_of_the_jobs_that_are_asked_about(
+    app: App, builder: FakeBuilder
+) -> None:
+    python = Path(sys.executable)
+    said = lacking(app, FakeCloud(), python, ["cloud", "box"])
+    assert said == ["Job 'cloud': live runs have imported x"]
+
+
+def test_images_are_built_for_aws_alone(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[tuple[str, str]] = []
+
+    def build_image(job: Job, _: object, say: Any, *, stage: str) -> None:
+        say(f"{job} is built")
+        built.append((job.name, stage))
+
+    monkeypatch.setattr(assets, "build_image", build_image)
+    jobs = [job for job in app.of_type(Job) if job.container]
+    told: list[Progress] = []
+    build_images(FakeCloud(), jobs, "prod", told.append)
+    assert built == [("box", "prod")]
+    build_images(FakeCloud(endpoint_url="http://127.0.0.1:1"), jobs, "prod", told.append)
+    assert built == [("box", "prod")]
+    assert [str(p) for p in told] == [
+        "build    Job 'box' is built",
+        "build    Job 'box': no image, the embedded cloud runs no containers",
+    ]
