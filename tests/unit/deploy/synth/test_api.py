@@ -1,3 +1,5 @@
+"""HTTP APIs: each option in the template."""
+
 from __future__ import annotations
 
 import json
@@ -10,16 +12,14 @@ from devbridge.constructs import (
     Api,
     App,
     Cors,
-    Function,
     JwtAuthorizer,
     LambdaAuthorizer,
     RouteTo,
     Throttle,
-    Vpc,
 )
 from devbridge.constructs.app import loading
 from devbridge.deploy.synth import Template
-from tests.unit.deploy.templates import allowed, lint, made, of_type, properties, resources
+from tests.unit.deploy.templates import lint, made, of_type, properties
 
 JWT = JwtAuthorizer("https://issuer.example.com", audience=["web"], scopes=["read"])
 
@@ -116,51 +116,6 @@ def test_cors_says_which_pages_may_call(handlers: Path) -> None:
     everything = properties(template_of(handlers, cors=True), "ApiApi")["CorsConfiguration"]
     assert everything["AllowOrigins"] == ["*"]
     assert "CorsConfiguration" not in properties(template_of(handlers), "ApiApi")
-
-
-def test_a_function_has_all_of_its_options(root: Path) -> None:
-    vpc = Vpc(
-        "vpc-0123456789abcdef0",
-        subnets=["subnet-0123456789abcdef0"],
-        security_groups=["sg-0123456789abcdef0"],
-    )
-    with loading(root):
-        app = App("demo")
-        Function(
-            app,
-            "f",
-            handler="api/start.handler",
-            runtime="python3.13",
-            architecture="arm64",
-            memory_size="1 GB",
-            timeout="2 minutes",
-            environment={"AB": "c"},
-            log_retention="30 days",
-            vpc=vpc,
-            tags={"team": "web"},
-        )
-    template = made(app)
-    assert lint(template) == []
-    function = properties(template, "FFunction")
-    assert function["Runtime"] == "python3.13"
-    assert function["Architectures"] == ["arm64"]
-    assert (function["MemorySize"], function["Timeout"]) == (1024, 120)
-    assert function["Environment"]["Variables"] == {"AB": "c"}
-    assert function["VpcConfig"] == {
-        "SubnetIds": list(vpc.subnets),
-        "SecurityGroupIds": list(vpc.security_groups),
-    }
-    assert function["Tags"] == [{"Key": "team", "Value": "web"}]
-    assert properties(template, "FFunctionLogs")["RetentionInDays"] == 30
-    assert "ec2:CreateNetworkInterface" in allowed(template, "FFunctionRole")
-
-
-def test_a_function_without_a_runtime_has_the_apps_python(root: Path) -> None:
-    with loading(root):
-        app = App("demo")
-        Function(app, "f", handler="api/start.handler")
-    assert properties(made(app, python="3.12"), "FFunction")["Runtime"] == "python3.12"
-    assert "VpcConfig" not in resources(made(app))["FFunction"]["Properties"]
 
 
 def test_an_api_has_its_throttle_and_its_access_log(handlers: Path) -> None:

@@ -1,0 +1,58 @@
+"""Functions: each option in the template."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from devbridge.constructs import (
+    App,
+    Function,
+    Vpc,
+)
+from devbridge.constructs.app import loading
+from tests.unit.deploy.templates import allowed, lint, made, properties, resources
+
+
+def test_a_function_has_all_of_its_options(root: Path) -> None:
+    vpc = Vpc(
+        "vpc-0123456789abcdef0",
+        subnets=["subnet-0123456789abcdef0"],
+        security_groups=["sg-0123456789abcdef0"],
+    )
+    with loading(root):
+        app = App("demo")
+        Function(
+            app,
+            "f",
+            handler="api/start.handler",
+            runtime="python3.13",
+            architecture="arm64",
+            memory_size="1 GB",
+            timeout="2 minutes",
+            environment={"AB": "c"},
+            log_retention="30 days",
+            vpc=vpc,
+            tags={"team": "web"},
+        )
+    template = made(app)
+    assert lint(template) == []
+    function = properties(template, "FFunction")
+    assert function["Runtime"] == "python3.13"
+    assert function["Architectures"] == ["arm64"]
+    assert (function["MemorySize"], function["Timeout"]) == (1024, 120)
+    assert function["Environment"]["Variables"] == {"AB": "c"}
+    assert function["VpcConfig"] == {
+        "SubnetIds": list(vpc.subnets),
+        "SecurityGroupIds": list(vpc.security_groups),
+    }
+    assert function["Tags"] == [{"Key": "team", "Value": "web"}]
+    assert properties(template, "FFunctionLogs")["RetentionInDays"] == 30
+    assert "ec2:CreateNetworkInterface" in allowed(template, "FFunctionRole")
+
+
+def test_a_function_without_a_runtime_has_the_apps_python(root: Path) -> None:
+    with loading(root):
+        app = App("demo")
+        Function(app, "f", handler="api/start.handler")
+    assert properties(made(app, python="3.12"), "FFunction")["Runtime"] == "python3.12"
+    assert "VpcConfig" not in resources(made(app))["FFunction"]["Properties"]
