@@ -40,8 +40,9 @@ from devbridge.errors import (
     UnknownRun,
 )
 from devbridge.payload.check import check
-from devbridge.payload.decode import Decoder, decoder, payload_type, unwrapped
+from devbridge.payload.decode import Decoder, decoder, payload_type
 from devbridge.payload.encode import checked_size, dump
+from devbridge.payload.kinds import unwrapped
 from devbridge.resources import bound, fetch_secrets
 
 JOB_NAME: Final = "DEVBRIDGE_JOB_NAME"

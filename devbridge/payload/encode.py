@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from devbridge.errors import PayloadNotJson, PayloadTooLarge
-from devbridge.payload.decode import is_model, model_fields, parts
+from devbridge.payload.kinds import is_model, model_fields, parts
 
 MAX_BYTES: Final = 6 * 1024 * 1024
 """AWS Lambda's limit for a synchronous request."""

@@ -1,6 +1,6 @@
 """Tell what handlers take and return, as JSON Schema. Runs as a script in the app's interpreter.
 
-``python -P describe.py PLACE ROOT`` reads from stdin a JSON object of job names and handlers,
+``python -P probe_script.py PLACE ROOT`` reads from stdin a JSON object of job names and handlers,
 imports each handler as a worker does, and writes one line of JSON for each job to stdout as soon as
 it is known. PLACE is the folder of the package `runner`. Standard library, and msgspec or pydantic
 where the app has them: what is missing is named in ``warning``.
@@ -11,8 +11,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import enum
-import functools
-import importlib
+import importlib.util
 import inspect
 import json
 import os
@@ -20,12 +19,21 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from devbridge.payload import kinds
+else:  # as a file: devbridge is not imported here, the app may have another one
+    _spec = importlib.util.spec_from_file_location(
+        "_devbridge_kinds",
+        os.path.join(os.path.dirname(__file__), os.pardir, "payload", "kinds.py"),  # noqa: PTH118, PTH120
+    )
+    kinds = importlib.util.module_from_spec(_spec)
+    _spec.loader.exec_module(kinds)
 
 Json = dict[str, Any]
 _SIMPLE: dict[Any, str] = {int: "integer", float: "number", str: "string", bool: "boolean"}
 _NAMES = {kind: kind.__name__ for kind in _SIMPLE}
-_ANYTHING = (Any, object, dict, dict[str, Any], dict[str, object])
 _CHANGES_INPUT = (
     "coerce_numbers_to_str",
     "populate_by_name",
@@ -78,24 +86,11 @@ def _first(handler: Callable[..., Any]) -> str:
 
 def _annotation(handler: Any, name: str) -> Any:
     """One annotation, resolved alone: others may name what only a type checker imports."""
-    function = _unwrapped(handler)
     try:
-        written = getattr(function, "__annotations__", {})
-        if name not in written:
-            return Any
-        alone = types.SimpleNamespace(__annotations__={name: written[name]})
-        names = getattr(function, "__globals__", {})
-        return typing.get_type_hints(alone, globalns=names, include_extras=True)[name]
+        written = getattr(kinds.unwrapped(handler), "__annotations__", {})
+        return kinds.resolved(handler, name, written[name]) if name in written else Any
     except Exception as error:
         raise _Unknown(f"its annotation cannot be resolved: {error}") from None
-
-
-def _unwrapped(handler: Any) -> Any:
-    """The function behind a handler's decorators, behind a partial or an object to be called."""
-    handler = inspect.unwrap(handler)
-    if isinstance(handler, functools.partial):
-        return _unwrapped(handler.func)
-    return handler if inspect.isroutine(handler) else _unwrapped(type(handler).__call__)
 
 
 def _schema(kind: Any, *, result: bool = False) -> Json | None:
@@ -104,7 +99,7 @@ def _schema(kind: Any, *, result: bool = False) -> Json | None:
     What a handler returns has all its fields, with or without a default. What it takes may lack the
     tag of a Struct that is in no union.
     """
-    if kind in _ANYTHING:
+    if kind in kinds.ANYTHING:
         return None
     if kind in (None, type(None)):
         return {"type": "null"}
@@ -127,51 +122,19 @@ def _schema(kind: Any, *, result: bool = False) -> Json | None:
         raise _Unknown("msgspec is not installed in the app's environment") from None
     except Exception as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise _Unknown(f"{_name(kind)} has no JSON Schema: {reason[-1]}") from None
+        raise _Unknown(f"{kinds.name_of(kind)} has no JSON Schema: {reason[-1]}") from None
 
 
 def _adapter(kind: Any) -> Any:
     """Pydantic's validator of a type that is, or is made of, what only pydantic knows."""
-    if not any(map(_is_model, _parts(kind))):
-        return None
-    # As devbridge.payload.decode decodes it: what is no model has bytes in base64.
-    config = {"val_json_bytes": "base64", "ser_json_bytes": "base64"}
-    Payload = typing.NewType("Payload", kind)  # type: ignore[valid-newtype]
-    return importlib.import_module("pydantic").TypeAdapter(Payload, config=config)
-
-
-def _is_model(kind: Any) -> bool:
-    """Whether pydantic alone knows how to make it: a model, or a dataclass of pydantic's own."""
-    return isinstance(kind, type) and hasattr(kind, "__pydantic_validator__")
-
-
-def _parts(kind: Any) -> list[Any]:
-    """A type and all that it is made of: ``list[Order] | None`` has Order."""
-    found = [kind]
-    for part in found:  # it grows while it is walked
-        found += [inner for inner in _inside(part) if inner not in found]
-    return found
-
-
-def _inside(kind: Any) -> list[Any]:
-    """A type's arguments, what it is another name for, and the types of its fields."""
-    inside = [*typing.get_args(kind), typing.get_origin(kind), _renamed(kind)]
-    if dataclasses.is_dataclass(kind) or hasattr(kind, "__required_keys__"):
-        with contextlib.suppress(NameError):
-            inside += typing.get_type_hints(kind).values()
-    return inside
-
-
-def _renamed(kind: Any) -> Any:
-    """The type that a NewType or a ``type`` statement gives another name; None for others."""
-    return getattr(kind, "__supertype__", None) or getattr(kind, "__value__", None)
+    return kinds.adapter_of(kind) if any(map(kinds.is_model, kinds.parts(kind))) else None
 
 
 def _members(kind: Any) -> tuple[Any, ...]:
     """The members of a union, or the type itself."""
     if typing.get_origin(kind) is typing.Annotated:
         return _members(typing.get_args(kind)[0])
-    if (renamed := _renamed(kind)) is not None:
+    if (renamed := kinds.renamed(kind)) is not None:
         return _members(renamed)
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
         return tuple(m for member in typing.get_args(kind) for m in _members(member))
@@ -348,10 +311,6 @@ def _require_tags(schema: Any, definitions: Json, alone: set[str]) -> None:
                     required += [tag] if tag not in required else []
         for value in schema.values():
             _require_tags(value, definitions, alone)
-
-
-def _name(kind: Any) -> str:
-    return getattr(kind, "__name__", None) or str(kind)
 
 
 def _line(described: Json) -> str:

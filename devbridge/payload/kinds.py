@@ -1,0 +1,101 @@
+"""What handlers' annotations mean: found behind decorators, resolved, and taken apart.
+
+Standard library only, and nothing of devbridge: `devbridge.types.probe_script` loads this file by
+its path into the app's interpreter, so that both sides take an annotation for the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import inspect
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, Final
+
+ANYTHING: Final = (Any, object, dict, dict[str, Any], dict[str, object])
+"""Annotations that take whatever JSON has."""
+_WITH_FIELDS: Final = (
+    "__dataclass_fields__",
+    "__required_keys__",
+    "__attrs_attrs__",
+    "__struct_fields__",
+)
+"""What dataclasses, TypedDicts, attrs classes and Structs are known by."""
+
+
+def unwrapped(handler: Any) -> Any:
+    """The function behind a handler's decorators, behind a partial or an object to be called."""
+    handler = inspect.unwrap(handler)
+    if isinstance(handler, functools.partial):
+        return unwrapped(handler.func)
+    return handler if inspect.isroutine(handler) else unwrapped(type(handler).__call__)
+
+
+def resolved(handler: Any, name: str, written: Any) -> Any:
+    """An annotation of the handler, as a type. Alone: others may name what only a type checker
+    imports.
+
+    Raises:
+        NameError, or whatever else the annotation raises where the handler is.
+    """
+    alone = types.SimpleNamespace(__annotations__={name: written})
+    names = getattr(unwrapped(handler), "__globals__", {})
+    return typing.get_type_hints(alone, globalns=names, include_extras=True)[name]
+
+
+def adapter_of(kind: Any) -> Any:
+    """Pydantic's `TypeAdapter` of a type. Bytes are base64, as `encode.dump` writes them; models
+    have their own rules for reading and writing them.
+
+    Raises:
+        pydantic.errors.PydanticSchemaGenerationError: pydantic does not know such a type.
+    """
+    # TypeAdapter refuses rules for dataclasses and TypedDicts, and takes them for another name.
+    config = {"val_json_bytes": "base64", "ser_json_bytes": "base64"}
+    Payload = typing.NewType("Payload", kind)  # type: ignore[valid-newtype]
+    return importlib.import_module("pydantic").TypeAdapter(Payload, config=config)
+
+
+def is_model(kind: Any) -> bool:
+    """Whether pydantic alone knows how to make it: a model, or a dataclass of pydantic's own."""
+    return isinstance(kind, type) and hasattr(kind, "__pydantic_validator__")
+
+
+def model_fields(model: Any) -> Mapping[str, Any]:
+    """The fields of a model, or of a dataclass of pydantic's own."""
+    fields: Mapping[str, Any] = getattr(model, "model_fields", None) or getattr(
+        model, "__pydantic_fields__", {}
+    )
+    return fields
+
+
+def parts(kind: Any) -> list[Any]:
+    """A type and all that it is made of: ``list[Order] | None`` has Order."""
+    found = [kind]
+    for part in found:  # it grows while it is walked
+        found += [inner for inner in _inside(part) if inner not in found]
+    return found
+
+
+def _inside(kind: Any) -> list[Any]:
+    """A type's arguments, what it is another name for, and the types of its fields."""
+    inside = [*typing.get_args(kind), typing.get_origin(kind), renamed(kind)]
+    if is_model(kind):
+        inside += [field.annotation for field in model_fields(kind).values()]
+    elif any(hasattr(kind, mark) for mark in _WITH_FIELDS):
+        with contextlib.suppress(NameError):
+            inside += typing.get_type_hints(kind).values()
+    return inside
+
+
+def renamed(kind: Any) -> Any:
+    """The type that a NewType or a ``type`` statement gives another name; None for others."""
+    return getattr(kind, "__supertype__", None) or getattr(kind, "__value__", None)
+
+
+def name_of(kind: Any) -> str:
+    """A type's name, for people."""
+    return getattr(kind, "__name__", None) or str(kind)
