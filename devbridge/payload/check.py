@@ -184,7 +184,7 @@ def _explain(error: Any, root: Mapping[str, Any]) -> str:
         kinds = [kind for m in members for kind in _expected(_resolved(m, root))]
         return (
             f"Expected `{' | '.join(dict.fromkeys(kinds))}`, got `{_NAMES[_json_type(value)]}`"
-            if _json_type(value) not in kinds
+            if kinds and _json_type(value) not in kinds
             else f"Invalid value {value!r}"
         )
     return str(error.message).removeprefix(str(error.name)).strip()

@@ -435,3 +435,19 @@ def test_another_file_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_without_a_file_nothing_is_checked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LAMBDA_TASK_ROOT", str(tmp_path))
     check("factorial", object())
+
+
+@pytest.mark.parametrize(
+    ("members", "value", "what"),
+    [
+        ([{"minimum": 5}, {"type": "string"}], 1, "must be bigger than or equal to 5"),
+        ([{"minimum": 5}, {"minimum": 9}], 1, "Invalid value 1"),
+        ([{"minimum": 5}, {"minimum": 9}, {"type": "string"}], 1, "Expected `str`, got `int`"),
+    ],
+)
+def test_a_member_of_a_union_without_a_type_adds_none_to_what_is_expected(
+    members: list[dict[str, Any]], value: Any, what: str
+) -> None:
+    with pytest.raises(PayloadInvalid) as caught:
+        compiled("job", {"anyOf": members})(value)
+    assert caught.value.what == f"the payload is not what job 'job' takes: {what}"

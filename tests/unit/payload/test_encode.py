@@ -1,17 +1,11 @@
-"""Payload types that payloads.py decodes and that stubs and schemas know."""
-
 from __future__ import annotations
 
 import dataclasses
 import datetime
-import decimal
-import enum
 import json
 import math
-import pathlib
 import uuid
-from collections.abc import Iterable
-from typing import Annotated, Any, Never, NewType
+from typing import Any
 
 import attrs
 import msgspec
@@ -21,210 +15,11 @@ import typing_extensions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devbridge.errors import InvalidValue, PayloadInvalid, PayloadNotJson
-from devbridge.payload.decode import decoder
-from devbridge.payload.encode import dump
+from devbridge.errors import PayloadNotJson
+from devbridge.payload.encode import dump, to_builtins
 from runner.failure import ResultNotJson
 from runner.results import encode
-
-
-class Mode(enum.Enum):
-    FIT = "fit"
-
-
-class Order(pydantic.BaseModel):
-    order_id: int = pydantic.Field(alias="orderId")
-
-
-@pydantic.dataclasses.dataclass
-class Checked:
-    count: int = pydantic.Field(gt=0, alias="theCount")
-
-    @pydantic.field_validator("count")
-    @classmethod
-    def lucky(cls, value: int) -> int:
-        if value == 13:
-            raise ValueError("13 brings bad luck")
-        return value
-
-
-@dataclasses.dataclass
-class Holder:
-    order: Order
-
-
-class HolderDict(typing_extensions.TypedDict):
-    order: Order
-
-
-Renamed = NewType("Renamed", Order)
-
-
-class Exact(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(strict=True)
-    when: datetime.datetime
-    day: datetime.date
-    lasts: datetime.timedelta
-    id: uuid.UUID
-    mode: Mode
-    price: decimal.Decimal
-    pair: tuple[int, str]
-    names: set[str]
-    data: bytes
-    path: pathlib.Path
-    by_number: dict[int, str]
-
-
-def decode(kind: Any, value: Any) -> Any:
-    by = decoder(kind)
-    assert by is not None
-    return by(value)
-
-
-def test_keys_that_are_no_text_are_made_of_text() -> None:
-    assert decode(dict[int, str], {"1": "a"}) == {1: "a"}
-    with pytest.raises(PayloadInvalid) as caught:
-        decode(dict[int, str], {"a": "a"})
-    assert caught.value.where == "key in $"
-
-
-@pytest.mark.parametrize("kind", [Any, object, dict, dict[str, Any], dict[str, object]])
-def test_what_can_be_anything_stays_as_it_is(kind: Any) -> None:
-    assert decoder(kind) is None
-
-
-def test_models_are_decoded_inside_of_other_types() -> None:
-    order = Order(orderId=1)
-    assert decode(list[Order], [{"orderId": 1}]) == [order]
-    assert decode(Order | None, None) is None
-    assert decode(Holder, {"order": {"orderId": 1}}) == Holder(order)
-    assert decode(HolderDict, {"order": {"orderId": 1}}) == {"order": order}
-    with pytest.raises(PayloadInvalid) as caught:
-        decode(dict[str, Order], {"a": {"orderId": "x"}})
-    assert caught.value.where == "$.a.orderId"
-
-
-def test_models_are_decoded_under_other_names() -> None:
-    order = Order(orderId=1)
-    alias: Any = typing_extensions.TypeAliasType("alias", Order | None)
-    assert decode(Renamed, {"orderId": 1}) == order
-    assert decode(alias, {"orderId": 1}) == order
-    assert decode(Annotated[alias, "more"], None) is None
-
-
-def test_a_dataclass_of_pydantic_is_validated_by_pydantic() -> None:
-    assert decode(Checked, {"theCount": "5"}) == Checked(theCount=5)
-    for wrong in ({}, {"theCount": -1}, {"theCount": 13}):
-        with pytest.raises(PayloadInvalid) as caught:
-            decode(Checked, wrong)
-        assert caught.value.where == "$.theCount"
-    assert dump(Checked(theCount=5)) == '{"theCount":5}'
-
-
-def test_a_strict_model_takes_what_json_has_for_its_types() -> None:
-    exact = Exact(
-        when=datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC),
-        day=datetime.date(2026, 1, 2),
-        lasts=datetime.timedelta(days=1),
-        id=uuid.UUID(int=1),
-        mode=Mode.FIT,
-        price=decimal.Decimal("1.50"),
-        pair=(1, "a"),
-        names={"a"},
-        data=b"a",
-        path=pathlib.Path("/a"),
-        by_number={1: "a"},
-    )
-    assert decode(Exact, json.loads(dump(exact))) == exact
-    assert decode(Exact, exact) is exact
-    with pytest.raises(PayloadInvalid):
-        decode(Exact, {**json.loads(dump(exact)), "price": []})
-
-
-@dataclasses.dataclass
-class First:
-    a: int
-
-
-@dataclasses.dataclass
-class Second:
-    b: int
-
-
-@dataclasses.dataclass
-class Initial:
-    a: dataclasses.InitVar[int]
-
-
-class Constant(typing_extensions.TypedDict):
-    a: typing_extensions.ReadOnly[int]
-
-
-@pytest.mark.parametrize("kind", [First | Second, Initial, Constant, Never])
-def test_a_type_that_no_json_can_be_turned_into_is_refused_at_once(kind: Any) -> None:
-    with pytest.raises(InvalidValue, match="cannot be the type of a payload"):
-        decoder(kind)
-
-
-class Foreign:
-    """A class that nothing but its own code makes instances of."""
-
-
-@attrs.define
-class WithModel:
-    order: Order
-
-
-@attrs.define
-class WithForeign:
-    foreign: Foreign
-
-
-class StructWithModel(msgspec.Struct):
-    orders: list[Order] = []
-
-
-@dataclasses.dataclass
-class Deep:
-    inner: dict[str, WithModel | None]
-
-
-@dataclasses.dataclass
-class Both:
-    order: Order
-    point: WithForeign
-
-
-@dataclasses.dataclass
-class Recursive:
-    foreign: list[Foreign]
-    again: Recursive | None = None
-
-
-@pytest.mark.parametrize(
-    "kind", [Foreign, WithModel, WithForeign, StructWithModel, Deep, Both, Recursive]
-)
-def test_a_class_that_only_its_own_code_makes_is_refused_wherever_it_is(kind: Any) -> None:
-    with pytest.raises(InvalidValue, match="cannot be the type of a payload"):
-        decoder(kind)
-
-
-@dataclasses.dataclass
-class WithDefaults:
-    anything: object
-    lines: Iterable[int]
-    more: Any = None
-    foreign: Foreign | None = None
-    made: Foreign = dataclasses.field(init=False, default_factory=Foreign)
-    again: WithDefaults | None = None
-
-
-def test_a_class_that_a_payload_need_not_have_is_no_reason_to_refuse_it() -> None:
-    found = decode(WithDefaults, {"anything": 1, "lines": [2], "again": None})
-    assert (found.anything, found.lines, type(found.made)) == (1, [2], Foreign)
-
-
-# --- bytes --------------------------------------------------------------------------------------
+from tests.unit.payload.samples import First, Mode, Order, decode
 
 BYTES = b"\xff\xfe\xfb"
 
@@ -289,9 +84,6 @@ def test_bytes_of_which_no_type_says_how_they_are_read_are_not_sent(payload: Any
         dump(payload)
     assert "send the text that the handler's type reads" in str(caught.value.remedy)
     assert encode(payload)
-
-
-# --- from objects to JSON -----------------------------------------------------------------------
 
 
 class Rect(pydantic.BaseModel):
@@ -408,6 +200,8 @@ class Counts(msgspec.Struct):
 
 
 DAY = datetime.date(2026, 1, 2)
+
+
 WRITTEN: Any = [
     (datetime.timedelta(days=1, seconds=2, microseconds=30), '"P1DT2.000030S"'),
     ({DAY: 1}, '{"2026-01-02":1}'),
@@ -452,3 +246,46 @@ def test_the_place_of_a_value_that_json_does_not_have_is_behind_keys_that_it_tak
         encode({DAY: 1, "a": math.nan})
     with pytest.raises(ResultNotJson, match="is a object"):
         encode({DAY: 1, "a": object()})
+
+
+class Contact(pydantic.BaseModel):
+    site: pydantic.HttpUrl
+    since: datetime.datetime
+    raw: bytes
+
+
+def test_a_model_as_a_result_has_what_json_has_for_its_fields() -> None:
+    contact = Contact(
+        site=pydantic.HttpUrl("https://a.example/x"),
+        since=datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC),
+        raw=b"abcd",
+    )
+    assert to_builtins(contact) == {
+        "site": "https://a.example/x",
+        "since": "2026-01-02T00:00:00Z",
+        "raw": "abcd",
+    }
+    assert json.loads(encode(contact)) == to_builtins(contact)
+
+
+class Seen(msgspec.Struct):
+    by_id: dict[uuid.UUID, int]
+    by_number: dict[int, str]
+
+
+def test_a_struct_as_a_result_has_texts_for_keys() -> None:
+    seen = Seen({uuid.UUID(int=1): 1}, {2: "b"})
+    assert to_builtins(seen) == {
+        "by_id": {"00000000-0000-0000-0000-000000000001": 1},
+        "by_number": {"2": "b"},
+    }
+    assert json.loads(encode(seen)) == to_builtins(seen)
+
+
+class Pairs(msgspec.Struct):
+    by_pair: dict[tuple[int, int], int]
+
+
+def test_a_struct_with_keys_that_are_no_text_in_json_is_no_result() -> None:
+    with pytest.raises(ResultNotJson):
+        encode(Pairs({(1, 2): 3}))
