@@ -106,8 +106,6 @@ WITHOUT_TESTS: set[str] = {
     "devbridge/runs/text.py",
     "devbridge/runs/waiting.py",
     "devbridge/transport/base.py",
-    "devbridge/transport/mqtt.py",
-    "devbridge/transport/mqtt_sync.py",
     "devbridge/types/annotations.py",
     "devbridge/types/files.py",
     "devbridge/types/probe_script.py",

@@ -27,15 +27,15 @@ class Recorder:
         self.error = error
 
     def start(self, start: Start, context: Context) -> dict[str, Any]:
-        return self._said(start, context)
+        return self._said("started", start, context)
 
     def ask(self, question: Question, context: Context) -> dict[str, Any]:
-        return self._said(question, context)
+        return self._said("asked", question, context)
 
-    def _said(self, asked: object, context: Context) -> dict[str, Any]:
+    def _said(self, what: str, asked: object, context: Context) -> dict[str, Any]:
         if self.error is not None:
             raise self.error
-        return {"asked": asked, "context": context}
+        return {what: asked, "context": context}
 
 
 RUN = {"devbridge": 1, "action": "run", "payload": 5}
@@ -44,7 +44,7 @@ STATUS = {"devbridge": 1, "action": "status", "jobId": "a"}
 
 def test_a_run_is_started_and_a_question_is_asked() -> None:
     started = answer(Recorder, RUN, CONTEXT)
-    assert started == {"asked": Start(b"5", None, remember=False), "context": CONTEXT}
+    assert started == {"started": Start(b"5", None, remember=False), "context": CONTEXT}
     assert answer(Recorder, STATUS, CONTEXT)["asked"] == Question("status", "a")
 
 
