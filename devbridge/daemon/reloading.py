@@ -18,9 +18,10 @@ from devbridge.daemon import lines, secrets
 from devbridge.daemon.events import Event, JobsChanged, SourcesChanged
 from devbridge.daemon.jobs import Deployment, Redeploys
 from devbridge.daemon.model import Modules
-from devbridge.daemon.reload import Saved, Sources, Watcher
+from devbridge.daemon.reload import Saved, Sources
 from devbridge.daemon.rerun import Rerun
 from devbridge.daemon.terminal import Terminal
+from devbridge.daemon.watcher import Watcher
 from devbridge.errors import DevbridgeError
 from devbridge.folders import in_words
 from devbridge.palette import Style
