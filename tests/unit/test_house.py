@@ -21,7 +21,6 @@ FUNCTION_LINES = 60
 TOO_LONG: set[str] = {
     "devbridge/daemon/daemon.py",
     "devbridge/daemon/keeper.py",
-    "devbridge/daemon/reload.py",
     "devbridge/daemon/supervisor.py",
     "devbridge/daemon/zygote.py",
 }
