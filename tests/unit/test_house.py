@@ -100,7 +100,6 @@ WITHOUT_TESTS: set[str] = {
     "devbridge/types/probe_script.py",
     "devbridge/types/resources.py",
     "devbridge/types/sender_schema.py",
-    "runner/attempt.py",
     "runner/client.py",
     "runner/command.py",
     "runner/context.py",
@@ -116,7 +115,6 @@ WITHOUT_TESTS: set[str] = {
     "runner/reads.py",
     "runner/runtime_api.py",
     "runner/warm.py",
-    "runner/worker.py",
     "runner/zygote.py",
 }
 
