@@ -270,3 +270,18 @@ def test_the_endpoint_of_the_environment_is_used(
     client, _ = resources._ssm()
     assert client.meta.endpoint_url == "http://127.0.0.1:9"
     assert client.meta.region_name == "eu-west-1"
+
+
+def test_what_is_bound_can_only_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEVBRIDGE_Table_tableName_notes", "x")
+    with pytest.raises(AttributeError, match="only read"):
+        Table.notes.table_name = "y"  # type: ignore[assignment]
+    assert Table.notes.table_name == "x"
+
+
+def test_the_bound_resources_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEVBRIDGE_Table_tableName_notes", "x")
+    monkeypatch.setenv("DEVBRIDGE_Table_tableName_a_b", "x")
+    monkeypatch.setenv("DEVBRIDGE_Queue_queueUrl_work", "x")
+    assert (dir(Table), dir(Queue), dir(Topic)) == (["a_b", "notes"], ["work"], [])
+    assert repr(Table.notes) == "Table.notes"

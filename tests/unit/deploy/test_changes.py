@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 from devbridge.deploy.changes import (
     LABELS,
@@ -12,12 +11,8 @@ from devbridge.deploy.changes import (
     changed_properties,
     changes_of,
 )
-from devbridge.deploy.kinds import resource_types
 
 TABLE = "AWS::DynamoDB::Table"
-REPLACING = {
-    known.name: known.replacing for known in resource_types() if known.replacing is not None
-}
 
 
 def modify(name: str, kind: str, told: str = "Conditional", **fields: Any) -> dict[str, Any]:
@@ -44,17 +39,6 @@ def one(item: dict[str, Any], old: dict[str, Any] | None, new: dict[str, Any] | 
     after = template(**{name: new}) if new else {"Resources": {}}
     (change,) = changes_of([item], before, after, {})
     return change
-
-
-@pytest.mark.parametrize("kind", sorted(REPLACING))
-def test_what_replaces_is_what_the_resource_types_schema_says(kind: str) -> None:
-    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
-    paths = schema.get("createOnlyProperties") or []
-    expected = {path.removeprefix("/properties/") for path in paths}
-    if kind == TABLE:
-        # The schema calls the one conditional; the reference says of the other: "Replacement".
-        expected |= {"KeySchema", "LocalSecondaryIndexes"}
-    assert REPLACING[kind] == expected
 
 
 def test_changed_properties_are_named() -> None:

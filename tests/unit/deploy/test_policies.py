@@ -1,204 +1,161 @@
-"""What binding gives: exactly that, and how it is found at run time."""
+"""Policies: their statements, and how they are split to fit into what IAM takes."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from devbridge.constructs import (
-    Api,
-    App,
-    Bucket,
-    Config,
-    Construct,
-    Function,
-    Job,
-    Queue,
-    Secret,
-    Table,
-    Topic,
+from devbridge.deploy.policies import (
+    INLINE_LIMIT,
+    KEY_USE,
+    MANAGED_LIMIT,
+    allow,
+    document,
+    logs_of,
+    of_service,
+    permitted,
+    split,
+    tls_only,
 )
-from devbridge.constructs.app import loading
-from devbridge.deploy import environment
-from devbridge.deploy.synth import Template
-from devbridge.names import Mode
-from tests.unit.deploy.templates import (
-    DEVELOPER,
-    allowed,
-    lint,
-    made,
-    properties,
-    resources,
-    statements,
-    variables,
-)
+from devbridge.deploy.references import arn, arn_of, ref, sub
 
-ARN = "arn:${AWS::Partition}"
-HERE = "${AWS::Region}:${AWS::AccountId}"
-SECRET = f"{ARN}:ssm:{HERE}:parameter/devbridge/demo/dev/secrets/key"
+ROLE, MANAGED = 10_240, 6_144
+"""Characters that IAM takes: in all policies within a role, and in a policy of its own."""
+LONGEST = {"AWS::Partition": "aws-us-gov", "AWS::Region": "ap-southeast-1"}
+LONGEST |= {"AWS::AccountId": "1" * 12}
 
 
-def arn(title: str) -> dict[str, Any]:
-    return {"Fn::GetAtt": [title, "Arn"]}
+def resolved(value: Any) -> Any:
+    """As CloudFormation fills it in, with ARNs of 120 characters: few are longer."""
+    if hasattr(value, "to_dict"):
+        value = value.to_dict()
+    match value:
+        case {"Fn::Sub": str(text)}:
+            return re.sub(r"\$\{([^}]+)\}", lambda found: LONGEST.get(found[1], "x" * 120), text)
+        case {"Ref": _} | {"Fn::GetAtt": _}:
+            return "x" * 118
+        case dict():
+            return {key: resolved(item) for key, item in value.items()}
+        case list():
+            return [resolved(item) for item in value]
+    return value
 
 
-def sub(text: str) -> dict[str, Any]:
-    return {"Fn::Sub": text}
+def size(portion: list[dict[str, Any]]) -> int:
+    return len(json.dumps(resolved(document(portion)), separators=(",", ":")))
 
 
-GRANTS: dict[str, dict[str, list[Any]]] = {
-    "XTable": {
-        f"dynamodb:{action}": [arn("XTable"), sub("${XTable.Arn}/index/*")]
-        for action in (
-            *("BatchGetItem", "BatchWriteItem", "ConditionCheckItem", "DeleteItem"),
-            *("DescribeTable", "GetItem", "PutItem", "Query", "Scan", "UpdateItem"),
-        )
-    },
-    "XBucket": {
-        "s3:ListBucket": [arn("XBucket")],
-        "s3:GetBucketLocation": [arn("XBucket")],
-        **{
-            f"s3:{action}": [sub("${XBucket.Arn}/*")]
-            for action in (
-                *("GetObject", "PutObject", "DeleteObject"),
-                *("AbortMultipartUpload", "ListMultipartUploadParts"),
-            )
-        },
-    },
-    "XQueue": {
-        f"sqs:{action}": [arn("XQueue")]
-        for action in (
-            *("SendMessage", "ReceiveMessage", "DeleteMessage"),
-            *("ChangeMessageVisibility", "GetQueueAttributes", "GetQueueUrl"),
-        )
-    },
-    "XTopic": {"sns:Publish": [{"Ref": "XTopic"}]},
-    "KeySecret": {"ssm:GetParameter": [sub(SECRET)], "ssm:GetParameters": [sub(SECRET)]},
-    "XConfig": {},
-    "XFunction": {"lambda:InvokeFunction": [arn("XFunction")]},
-    "XApi": {},
-    "XJob": {"lambda:InvokeFunction": [arn("XJobInvoker")]},
-}
-VARIABLES: dict[str, dict[str, Any]] = {
-    "XTable": {"DEVBRIDGE_Table_tableName_x": {"Ref": "XTable"}},
-    "XBucket": {"DEVBRIDGE_Bucket_bucketName_x": {"Ref": "XBucket"}},
-    "XQueue": {"DEVBRIDGE_Queue_queueUrl_x": {"Ref": "XQueue"}},
-    "XTopic": {"DEVBRIDGE_Topic_topicArn_x": {"Ref": "XTopic"}},
-    "KeySecret": {"DEVBRIDGE_Secret_parameterName_key": "/devbridge/demo/dev/secrets/key"},
-    "XConfig": {"DEVBRIDGE_Config_value_x": "blue"},
-    "XFunction": {"DEVBRIDGE_Function_functionName_x": "demo_dev_x-fn"},
-    "XApi": {"DEVBRIDGE_Api_url_x": {"Fn::GetAtt": ["XApi", "ApiEndpoint"]}},
-    "XJob": {"DEVBRIDGE_Job_functionName_x": "demo_dev_x-invoker"},
-}
-
-
-@pytest.fixture
-def everything(root: Path) -> tuple[App, dict[str, Construct]]:
-    """An app with one of each that can be bound."""
-    with loading(root):
-        app = App("demo")
-        made: list[Construct] = [
-            Table(app, "x", partition_key="id"),
-            Bucket(app, "x"),
-            Queue(app, "x"),
-            Topic(app, "x"),
-            Secret(app, "key"),
-            Config(app, "x", value="blue"),
-            function := Function(app, "x", handler="api/start.handler"),
-            Api(app, "x", routes={"$default": function}),
-            Job(app, "x", handler="jobs/a.handler"),
-        ]
-    return app, {f"{each.name.capitalize()}{each.type}": each for each in made}
-
-
-def without_logs(template: Template, role: str) -> dict[str, list[Any]]:
+def allowed(statements: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
     return {
-        action: where
-        for action, where in allowed(template, role).items()
-        if not action.startswith("logs:")
+        (action, json.dumps(resolved(each)), json.dumps(statement.get("Condition")))
+        for statement in statements
+        for action in statement["Action"]
+        for each in statement["Resource"]
     }
 
 
-@pytest.mark.parametrize("title", GRANTS)
-def test_binding_gives_exactly_this(
-    title: str, everything: tuple[App, dict[str, Construct]]
-) -> None:
-    app, made_of = everything
-    target: Any = made_of[title]
-    Job(app, "job", handler="jobs/a.handler", bind=[target])
-    Function(app, "function", handler="api/start.handler", bind=[target])
-    template = made(app)
-    assert lint(template) == []
-    assert without_logs(template, "JobJobRole") == GRANTS[title]
-    assert without_logs(template, "FunctionFunctionRole") == GRANTS[title]
-    found = variables(template, "JobJobProject")
-    bound = found.keys() - {"DEVBRIDGE_APP", "DEVBRIDGE_STAGE", "DEVBRIDGE_JOB_NAME"}
-    assert {key: found[key] for key in bound} == VARIABLES[title]
-    given = properties(template, "FunctionFunction")["Environment"]["Variables"]
-    assert given == VARIABLES[title]
+def fits(statements: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    portions = split(statements)
+    within, *more = portions
+    assert size(within) <= ROLE
+    assert all(size(portion) <= MANAGED for portion in more)
+    assert allowed([each for portion in portions for each in portion]) == allowed(statements)
+    assert all(each["Resource"] for portion in portions for each in portion)
+    return portions
 
 
-def test_every_type_of_construct_is_tried(everything: tuple[App, dict[str, Construct]]) -> None:
-    assert set(everything[1]) == set(GRANTS) == set(VARIABLES)
+def short(count: int) -> list[str]:
+    """So many resources whose names are short: little more than what stands between them."""
+    return [f"arn:aws:s3:::{number:04}" for number in range(count)]
 
 
-def test_no_policy_has_a_wildcard_that_is_not_below_its_own_name(
-    everything: tuple[App, dict[str, Construct]],
-) -> None:
-    app, made_of = everything
-    bind: Any = list(made_of.values())
-    Job(app, "job", handler="jobs/a.handler", bind=bind)
-    for mode in ("dev", "deployed"):
-        template = made(app, mode=mode)
-        for title, resource in resources(template).items():
-            if resource["Type"] != "AWS::IAM::Role":
-                continue
-            for statement in statements(template, title):
-                assert "*" not in "".join(statement["Action"])
-                assert "*" not in statement["Resource"]
+@pytest.mark.parametrize("count", [1, 100, 474, 475, 476, 700, 1000, 2000])
+def test_many_short_arns_fit_into_what_aws_allows(count: int) -> None:
+    portions = fits([allow(["s3:GetObject"], short(count))])
+    # Nor is there room for another policy's worth: the quota of policies is small, too.
+    assert len(portions) <= 2 + (count * 20) // (MANAGED_LIMIT - 200)
 
 
-@pytest.mark.parametrize(
-    ("mode", "trusted"),
-    [
-        ("dev", {"AWS": DEVELOPER}),
-        ("deployed", {"AWS": {"Fn::Sub": f"{ARN}:iam::${{AWS::AccountId}}:root"}}),
-    ],
+def test_what_fits_within_the_role_is_there() -> None:
+    statements = [allow(["a:B"], ["*"]), allow(["c:D"], short(10))]
+    assert split(statements) == [statements]
+    assert split([]) == [[]]
+
+
+def test_a_role_is_filled_before_a_policy_is_made() -> None:
+    (within, *more) = fits([allow(["s3:GetObject"], short(1000))])
+    assert INLINE_LIMIT * 0.97 < size(within) <= ROLE
+    assert [size(portion) > MANAGED_LIMIT * 0.95 for portion in more[:-1]] == [True]
+
+
+def test_a_statement_that_is_divided_keeps_its_effect_and_condition() -> None:
+    condition = {"StringEquals": {"a:B": "c"}}
+    portions = fits([allow(["a:B"], short(1000), condition)])
+    assert len(portions) == 3
+    for portion in portions:
+        (statement,) = portion
+        assert (statement["Effect"], statement["Action"]) == ("Allow", ["a:B"])
+        assert statement["Condition"] == condition
+
+
+def test_a_resource_that_is_too_long_for_any_policy_is_told_by_aws_not_lost() -> None:
+    huge = "arn:aws:s3:::" + "x" * 11_000
+    assert split([allow(["a:B"], [huge, "arn:x"])])[0][0]["Resource"] == [huge]
+
+
+REFERENCES = [
+    arn_of("NotesTable"),
+    ref("NewsTopic"),
+    sub("${NotesTable.Arn}/index/*"),
+    arn("ssm", "parameter/devbridge/demo/prod/secrets/key"),
+    "arn:aws:s3:::bucket/*",
+]
+
+
+@pytest.mark.parametrize("reference", REFERENCES, ids=lambda each: str(resolved(each))[:20])
+def test_references_count_as_what_they_become(reference: Any) -> None:
+    fits([allow(["a:B"], [reference] * 300)])
+
+
+@given(
+    st.lists(
+        st.builds(
+            allow,
+            st.lists(st.sampled_from(("s3:GetObject", "a:B", *KEY_USE)), min_size=1, unique=True),
+            st.lists(st.sampled_from([*REFERENCES, *short(40)]), min_size=1, max_size=120),
+        ),
+        max_size=12,
+    )
 )
-def test_the_role_of_devbridge_bind_may_all_that_binding_gives(
-    mode: Mode, trusted: dict[str, Any], everything: tuple[App, dict[str, Construct]]
-) -> None:
-    template = made(everything[0], mode=mode)
-    assert lint(template) == []
-    expected: dict[str, list[Any]] = {}
-    for grant in GRANTS.values():
-        for action, where in grant.items():
-            expected[action] = expected.get(action, []) + where
-    assert allowed(template, "BindRole") == expected
-    (statement,) = properties(template, "BindRole")["AssumeRolePolicyDocument"]["Statement"]
-    assert statement["Principal"] == trusted
+def test_whatever_is_allowed_is_still_allowed_and_fits(statements: list[dict[str, Any]]) -> None:
+    fits(statements)
 
 
-def test_the_environment_of_a_stage_has_the_variables_of_everything(
-    everything: tuple[App, dict[str, Construct]],
-) -> None:
-    outputs = {
-        "XTable": "table-1",
-        "XBucket": "bucket-1",
-        "XQueue": "https://queue",
-        "XTopic": "arn:topic",
-        "XUrl": "https://api",
-    }
-    assert environment(everything[0], "dev", outputs) == {
-        "DEVBRIDGE_Table_tableName_x": "table-1",
-        "DEVBRIDGE_Bucket_bucketName_x": "bucket-1",
-        "DEVBRIDGE_Queue_queueUrl_x": "https://queue",
-        "DEVBRIDGE_Topic_topicArn_x": "arn:topic",
-        "DEVBRIDGE_Secret_parameterName_key": "/devbridge/demo/dev/secrets/key",
-        "DEVBRIDGE_Config_value_x": "blue",
-        "DEVBRIDGE_Function_functionName_x": "demo_dev_x-fn",
-        "DEVBRIDGE_Api_url_x": "https://api",
-        "DEVBRIDGE_Job_functionName_x": "demo_dev_x-invoker",
-    }
+def test_permissions_are_statements_as_they_are() -> None:
+    assert permitted([{"actions": ("s3:Get*",), "resources": ("*",)}]) == [
+        {"Effect": "Allow", "Action": ["s3:Get*"], "Resource": ["*"]}
+    ]
+
+
+def test_actions_are_of_their_service() -> None:
+    assert of_service("kms", "Decrypt", "Encrypt") == ("kms:Decrypt", "kms:Encrypt")
+    assert KEY_USE == ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey")
+
+
+def test_logs_are_written_to_ones_own_groups_only() -> None:
+    assert resolved(logs_of("A", "B"))["Resource"] == ["x" * 118] * 2
+    assert logs_of("A")["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+
+
+def test_who_does_not_use_tls_is_refused_whoever_it_is() -> None:
+    statement = tls_only("arn:x", action="sqs:*")
+    assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
+    assert (statement["Action"], statement["Resource"]) == ("sqs:*", ["arn:x"])
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert tls_only("arn:x")["Action"] == "s3:*"
+    assert document([statement]) == {"Version": "2012-10-17", "Statement": [statement]}

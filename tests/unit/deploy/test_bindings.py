@@ -1,0 +1,204 @@
+"""What binding gives: exactly that, and how it is found at run time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devbridge.constructs import (
+    Api,
+    App,
+    Bucket,
+    Config,
+    Construct,
+    Function,
+    Job,
+    Queue,
+    Secret,
+    Table,
+    Topic,
+)
+from devbridge.constructs.app import loading
+from devbridge.deploy import environment
+from devbridge.deploy.synth import Template
+from devbridge.names import Mode
+from tests.unit.deploy.templates import (
+    DEVELOPER,
+    allowed,
+    lint,
+    made,
+    properties,
+    resources,
+    statements,
+    variables,
+)
+
+ARN = "arn:${AWS::Partition}"
+HERE = "${AWS::Region}:${AWS::AccountId}"
+SECRET = f"{ARN}:ssm:{HERE}:parameter/devbridge/demo/dev/secrets/key"
+
+
+def arn(title: str) -> dict[str, Any]:
+    return {"Fn::GetAtt": [title, "Arn"]}
+
+
+def sub(text: str) -> dict[str, Any]:
+    return {"Fn::Sub": text}
+
+
+GRANTS: dict[str, dict[str, list[Any]]] = {
+    "XTable": {
+        f"dynamodb:{action}": [arn("XTable"), sub("${XTable.Arn}/index/*")]
+        for action in (
+            *("BatchGetItem", "BatchWriteItem", "ConditionCheckItem", "DeleteItem"),
+            *("DescribeTable", "GetItem", "PutItem", "Query", "Scan", "UpdateItem"),
+        )
+    },
+    "XBucket": {
+        "s3:ListBucket": [arn("XBucket")],
+        "s3:GetBucketLocation": [arn("XBucket")],
+        **{
+            f"s3:{action}": [sub("${XBucket.Arn}/*")]
+            for action in (
+                *("GetObject", "PutObject", "DeleteObject"),
+                *("AbortMultipartUpload", "ListMultipartUploadParts"),
+            )
+        },
+    },
+    "XQueue": {
+        f"sqs:{action}": [arn("XQueue")]
+        for action in (
+            *("SendMessage", "ReceiveMessage", "DeleteMessage"),
+            *("ChangeMessageVisibility", "GetQueueAttributes", "GetQueueUrl"),
+        )
+    },
+    "XTopic": {"sns:Publish": [{"Ref": "XTopic"}]},
+    "KeySecret": {"ssm:GetParameter": [sub(SECRET)], "ssm:GetParameters": [sub(SECRET)]},
+    "XConfig": {},
+    "XFunction": {"lambda:InvokeFunction": [arn("XFunction")]},
+    "XApi": {},
+    "XJob": {"lambda:InvokeFunction": [arn("XJobInvoker")]},
+}
+VARIABLES: dict[str, dict[str, Any]] = {
+    "XTable": {"DEVBRIDGE_Table_tableName_x": {"Ref": "XTable"}},
+    "XBucket": {"DEVBRIDGE_Bucket_bucketName_x": {"Ref": "XBucket"}},
+    "XQueue": {"DEVBRIDGE_Queue_queueUrl_x": {"Ref": "XQueue"}},
+    "XTopic": {"DEVBRIDGE_Topic_topicArn_x": {"Ref": "XTopic"}},
+    "KeySecret": {"DEVBRIDGE_Secret_parameterName_key": "/devbridge/demo/dev/secrets/key"},
+    "XConfig": {"DEVBRIDGE_Config_value_x": "blue"},
+    "XFunction": {"DEVBRIDGE_Function_functionName_x": "demo_dev_x-fn"},
+    "XApi": {"DEVBRIDGE_Api_url_x": {"Fn::GetAtt": ["XApi", "ApiEndpoint"]}},
+    "XJob": {"DEVBRIDGE_Job_functionName_x": "demo_dev_x-invoker"},
+}
+
+
+@pytest.fixture
+def everything(root: Path) -> tuple[App, dict[str, Construct]]:
+    """An app with one of each that can be bound."""
+    with loading(root):
+        app = App("demo")
+        made: list[Construct] = [
+            Table(app, "x", partition_key="id"),
+            Bucket(app, "x"),
+            Queue(app, "x"),
+            Topic(app, "x"),
+            Secret(app, "key"),
+            Config(app, "x", value="blue"),
+            function := Function(app, "x", handler="api/start.handler"),
+            Api(app, "x", routes={"$default": function}),
+            Job(app, "x", handler="jobs/a.handler"),
+        ]
+    return app, {f"{each.name.capitalize()}{each.type}": each for each in made}
+
+
+def without_logs(template: Template, role: str) -> dict[str, list[Any]]:
+    return {
+        action: where
+        for action, where in allowed(template, role).items()
+        if not action.startswith("logs:")
+    }
+
+
+@pytest.mark.parametrize("title", GRANTS)
+def test_binding_gives_exactly_this(
+    title: str, everything: tuple[App, dict[str, Construct]]
+) -> None:
+    app, made_of = everything
+    target: Any = made_of[title]
+    Job(app, "job", handler="jobs/a.handler", bind=[target])
+    Function(app, "function", handler="api/start.handler", bind=[target])
+    template = made(app)
+    assert lint(template) == []
+    assert without_logs(template, "JobJobRole") == GRANTS[title]
+    assert without_logs(template, "FunctionFunctionRole") == GRANTS[title]
+    found = variables(template, "JobJobProject")
+    bound = found.keys() - {"DEVBRIDGE_APP", "DEVBRIDGE_STAGE", "DEVBRIDGE_JOB_NAME"}
+    assert {key: found[key] for key in bound} == VARIABLES[title]
+    given = properties(template, "FunctionFunction")["Environment"]["Variables"]
+    assert given == VARIABLES[title]
+
+
+def test_every_type_of_construct_is_tried(everything: tuple[App, dict[str, Construct]]) -> None:
+    assert set(everything[1]) == set(GRANTS) == set(VARIABLES)
+
+
+def test_no_policy_has_a_wildcard_that_is_not_below_its_own_name(
+    everything: tuple[App, dict[str, Construct]],
+) -> None:
+    app, made_of = everything
+    bind: Any = list(made_of.values())
+    Job(app, "job", handler="jobs/a.handler", bind=bind)
+    for mode in ("dev", "deployed"):
+        template = made(app, mode=mode)
+        for title, resource in resources(template).items():
+            if resource["Type"] != "AWS::IAM::Role":
+                continue
+            for statement in statements(template, title):
+                assert "*" not in "".join(statement["Action"])
+                assert "*" not in statement["Resource"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "trusted"),
+    [
+        ("dev", {"AWS": DEVELOPER}),
+        ("deployed", {"AWS": {"Fn::Sub": f"{ARN}:iam::${{AWS::AccountId}}:root"}}),
+    ],
+)
+def test_the_role_of_devbridge_bind_may_all_that_binding_gives(
+    mode: Mode, trusted: dict[str, Any], everything: tuple[App, dict[str, Construct]]
+) -> None:
+    template = made(everything[0], mode=mode)
+    assert lint(template) == []
+    expected: dict[str, list[Any]] = {}
+    for grant in GRANTS.values():
+        for action, where in grant.items():
+            expected[action] = expected.get(action, []) + where
+    assert allowed(template, "BindRole") == expected
+    (statement,) = properties(template, "BindRole")["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"] == trusted
+
+
+def test_the_environment_of_a_stage_has_the_variables_of_everything(
+    everything: tuple[App, dict[str, Construct]],
+) -> None:
+    outputs = {
+        "XTable": "table-1",
+        "XBucket": "bucket-1",
+        "XQueue": "https://queue",
+        "XTopic": "arn:topic",
+        "XUrl": "https://api",
+    }
+    assert environment(everything[0], "dev", outputs) == {
+        "DEVBRIDGE_Table_tableName_x": "table-1",
+        "DEVBRIDGE_Bucket_bucketName_x": "bucket-1",
+        "DEVBRIDGE_Queue_queueUrl_x": "https://queue",
+        "DEVBRIDGE_Topic_topicArn_x": "arn:topic",
+        "DEVBRIDGE_Secret_parameterName_key": "/devbridge/demo/dev/secrets/key",
+        "DEVBRIDGE_Config_value_x": "blue",
+        "DEVBRIDGE_Function_functionName_x": "demo_dev_x-fn",
+        "DEVBRIDGE_Api_url_x": "https://api",
+        "DEVBRIDGE_Job_functionName_x": "demo_dev_x-invoker",
+    }
