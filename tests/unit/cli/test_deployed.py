@@ -73,17 +73,6 @@ def devbridge(*arguments: str) -> Result:
 # --- where the runs are -------------------------------------------------------------------------
 
 
-def test_a_stage_is_deployed_until_dev_runs_it_and_when_nobody_has_run_it(config: Config) -> None:
-    assert is_deployed(config)
-    Ledger.open(config.ledger).close()
-    assert not is_deployed(config)
-    mark_deployed(config)
-    assert is_deployed(config)
-    mark_dev(config)
-    mark_dev(config)
-    assert not is_deployed(config)
-
-
 def test_the_ledgers_run_comes_before_a_build(there: BuildCloud, config: Config) -> None:
     there.codebuild.add(ONE)
     book = Book(config)

@@ -4,7 +4,6 @@ import pytest
 
 from devbridge.cli.text import ago, coloured, table
 from devbridge.runs.model import State
-from devbridge.runs.text import iso
 
 
 @pytest.mark.parametrize(
@@ -23,10 +22,6 @@ from devbridge.runs.text import iso
 )
 def test_times_past_are_told_in_their_largest_unit(seconds: float, text: str) -> None:
     assert ago(seconds) == text
-
-
-def test_times_are_iso_8601_in_utc() -> None:
-    assert iso(1_700_000_000.5) == "2023-11-14T22:13:20.500Z"
 
 
 def test_a_table_aligns_its_columns_and_leaves_no_blanks_at_the_end() -> None:

@@ -247,10 +247,10 @@ class StageWorld(BuildWorld):
             app = App("demo")
             for name in JOBS:
                 Job(app, name, handler="a.handler")
-        there = SimpleNamespace(
+        self.there = SimpleNamespace(
             account="111122223333", region="eu-west-1", endpoint_url=None, client=self.client
         )
         self.missing: list[str] = []
         self.store = DeployedStore(
-            lambda: app, lambda: there, "prod", lambda: self.missing.append("asked")
+            lambda: app, lambda: self.there, "prod", lambda: self.missing.append("asked")
         )

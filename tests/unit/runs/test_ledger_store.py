@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from devbridge.errors import UnknownRun
+from devbridge.runs.base import RunRecord, Step
+from devbridge.runs.ledger import Change
+from devbridge.runs.ledger_store import LedgerStore
+from devbridge.runs.model import State
+
+from .worlds import LedgerWorld
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[LedgerWorld]:
+    with contextlib.ExitStack() as stack:
+        yield LedgerWorld(tmp_path, stack)
+
+
+@pytest.fixture
+def store(world: LedgerWorld) -> LedgerStore:
+    assert isinstance(world.store, LedgerStore)
+    return world.store
+
+
+def test_it_owns_what_it_has_and_nothing_that_only_begins_so(
+    world: LedgerWorld, store: LedgerStore
+) -> None:
+    run_id = world.add(State.RUNNING)
+    assert store.owns(run_id)
+    assert store.owns(run_id.upper())
+    assert not store.owns(run_id[:-1])
+    assert not store.owns(run_id.replace("0001", "0002"))
+
+
+def test_ids_are_found_in_upper_case(world: LedgerWorld, store: LedgerStore) -> None:
+    run_id = store.start("factorial", b"1", key="k", remember=True).run.record.job_id
+    assert [run.record.job_id for run in store.find(run_id[:9].upper())] == [run_id]
+    assert store.get(run_id.upper()).record.job_id == run_id
+
+
+def test_a_run_of_another_job_is_found_too_so_that_the_mistake_is_told(
+    world: LedgerWorld, store: LedgerStore
+) -> None:
+    run_id = world.add(State.RUNNING, job="other")
+    assert [run.record.job for run in store.find(run_id, "factorial")] == ["other"]
+
+
+def test_the_log_is_where_the_apps_folder_is_now(world: LedgerWorld, store: LedgerStore) -> None:
+    run_id = world.add(State.RUNNING)
+    store.logs = world.logs / "moved"
+    assert store.get(run_id).record.log == str(world.logs / "moved" / f"{run_id}.log")
+
+
+def test_a_run_that_a_daemon_has_not_entered_yet_is_expected(
+    world: LedgerWorld, store: LedgerStore
+) -> None:
+    later = f"0000{0:04}-0000-4000-8000-000000000001"
+    run = store.expect(RunRecord(job_id=later, job="factorial", state=State.QUEUED))
+    states = [run.record.state, run.refresh().state]
+    assert world.add(State.SUCCEEDED) == later
+    assert [*states, run.refresh().state] == [State.QUEUED, State.QUEUED, State.SUCCEEDED]
+
+
+def test_what_is_expected_and_there_already_is_as_it_is(
+    world: LedgerWorld, store: LedgerStore
+) -> None:
+    run_id = world.add(State.FAILED)
+    asked = RunRecord(job_id=run_id, job="factorial", state=State.QUEUED)
+    assert store.expect(asked).record.state is State.FAILED
+
+
+def test_nobody_is_asked_to_cancel_what_has_ended(world: LedgerWorld, store: LedgerStore) -> None:
+    run = store.get(world.add(State.RUNNING))
+    world.end(run.record.job_id, State.CRASHED)
+    assert run.cancel().was is State.CRASHED
+    assert world.lambda_.events == []
+
+
+def test_the_history_is_what_the_daemon_entered(world: LedgerWorld, store: LedgerStore) -> None:
+    run_id = world.add(State.RUNNING)
+    with world.book.transaction():
+        world.book.record(
+            Change(job_id=run_id, state=State.QUEUED, at=5000, attempt=2, detail="again")
+        )
+    assert store.get(run_id).history()[-1] == Step(5000, State.RUNNING, 2, "again")
+
+
+def test_output_is_what_the_log_file_has(world: LedgerWorld, store: LedgerStore) -> None:
+    run_id = world.add(State.SUCCEEDED)
+    (world.logs / f"{run_id}.log").write_bytes(b"\xff\n")
+    for follow in (False, True):
+        assert b"".join(store.get(run_id).output(follow=follow)) == b"\xff\n"
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_output_that_was_deleted_is_told(
+    world: LedgerWorld, store: LedgerStore, follow: bool
+) -> None:
+    run_id = world.add(State.SUCCEEDED)
+    with pytest.raises(UnknownRun, match="the run's log file is gone") as caught:
+        list(store.get(run_id).output(follow=follow))
+    assert caught.value.where == str(world.logs / f"{run_id}.log")
+    assert caught.value.remedy == "run the job again"
+
+
+def test_a_run_that_never_started_has_no_output_to_miss(
+    world: LedgerWorld, store: LedgerStore
+) -> None:
+    for state in (State.QUEUED, State.RUNNING):
+        assert list(store.get(world.add(state)).output(follow=False)) == []
+    run_id = world.add(State.QUEUED)
+    world.end(run_id, State.CANCELLED)
+    assert list(store.get(run_id).output(follow=True)) == []
+
+
+def test_a_daemon_that_is_not_here_does_not_go_on_with_a_run(
+    world: LedgerWorld, store: LedgerStore
+) -> None:
+    run = store.get(world.add(State.RUNNING))
+    assert run.tended()
+    store.tended = lambda: False
+    assert not run.tended()
+
+
+def test_an_id_is_shown_as_long_as_no_other_run_has_it(
+    world: LedgerWorld, store: LedgerStore
+) -> None:
+    alone = world.add(State.QUEUED)
+    assert store.short_id(alone) == "00000000"
+    like_it = alone.replace("0001", "0002")
+    entered = world.book.get(alone)
+    assert entered is not None
+    with world.book.transaction():
+        world.book.enter_again(replace(entered, job_id=like_it), b"1")
+    assert store.short_id(alone) == alone
+    assert store.short_id(world.add(State.QUEUED)) == "00000002"
