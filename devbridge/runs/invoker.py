@@ -25,7 +25,13 @@ class Ask(Protocol):
 
     def __call__(
         self, action: str, payload: str = "null", **fields: str | bool
-    ) -> dict[str, Any]: ...
+    ) -> dict[str, Any]:
+        """
+        Args:
+            action: ``run``, ``cancel``, ``status`` or ``result``.
+            payload: a JSON text.
+            fields: what else the event has.
+        """
 
 
 class InvokerStore:

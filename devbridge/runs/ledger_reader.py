@@ -33,6 +33,7 @@ class LedgerReader:
         return cls(connect(path, readonly=True), path)
 
     def close(self) -> None:
+        """Close the file; nothing can be asked any more."""
         self._db.close()
 
     def __enter__(self) -> Self:
@@ -42,6 +43,11 @@ class LedgerReader:
         self.close()
 
     def get(self, job_id: str) -> RunRecord | None:
+        """The run with this whole id.
+
+        Raises:
+            LedgerError: the ledger cannot be read; so do all that read it.
+        """
         rows = self._select("WHERE job_id=?", (job_id,))
         return rows[0] if rows else None
 
@@ -83,6 +89,7 @@ class LedgerReader:
         return page * unused, page * count
 
     def payload(self, job_id: str) -> bytes:
+        """What a run was given, byte for byte as it came; empty if there is no such run."""
         rows = self._read("SELECT payload FROM runs WHERE job_id=?", (job_id,))
         return bytes(rows[0][0]) if rows else b""
 

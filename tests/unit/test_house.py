@@ -29,11 +29,7 @@ TOO_LONG_FUNCTIONS: set[str] = {
 }
 IN_CYCLES: set[str] = set()
 WITHOUT_TESTS: set[str] = {
-    "devbridge/cli/cancel.py",
     "devbridge/cli/deploying.py",
-    "devbridge/cli/runs.py",
-    "devbridge/cli/status.py",
-    "devbridge/cli/wait.py",
     "devbridge/cloud/last.py",
     "devbridge/daemon/daemon.py",
     "devbridge/daemon/events.py",
@@ -77,15 +73,6 @@ WITHOUT_TESTS: set[str] = {
     "devbridge/packing/reached.py",
     "devbridge/protocol/errors.py",
     "devbridge/protocol/messages.py",
-    "devbridge/runs/find.py",
-    "devbridge/runs/invoker.py",
-    "devbridge/runs/kept.py",
-    "devbridge/runs/ledger_store.py",
-    "devbridge/runs/model.py",
-    "devbridge/runs/pruning.py",
-    "devbridge/runs/stage.py",
-    "devbridge/runs/text.py",
-    "devbridge/runs/waiting.py",
     "devbridge/transport/base.py",
     "devbridge/types/annotations.py",
     "devbridge/types/files.py",

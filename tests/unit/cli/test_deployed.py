@@ -20,7 +20,7 @@ from devbridge.cli import main
 from devbridge.cli import runs as runs_module
 from devbridge.config import Config
 from devbridge.runs import cloudwatch, codebuild
-from devbridge.runs.find import is_deployed, mark_deployed, mark_dev
+from devbridge.runs.find import mark_deployed, mark_dev
 from devbridge.runs.ledger import Ledger
 from devbridge.runs.model import State
 from devbridge.runs.waiting import EXIT_CODES
