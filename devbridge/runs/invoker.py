@@ -23,9 +23,7 @@ POLL: Final = 2.0
 class Ask(Protocol):
     """Asks a job's invoker one thing and returns its answer: see `devbridge.job.ask`."""
 
-    def __call__(
-        self, action: str, payload: str = "null", **fields: str | bool
-    ) -> dict[str, Any]:
+    def __call__(self, action: str, payload: str = "null", **fields: str | bool) -> dict[str, Any]:
         """
         Args:
             action: ``run``, ``cancel``, ``status`` or ``result``.
