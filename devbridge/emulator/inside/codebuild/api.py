@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 import uuid
@@ -128,7 +129,7 @@ class Api:
             arn=f"arn:aws:codebuild:{world.region}:{world.account}:build/{build_id}",
             number=max((each.get("buildNumber", 0) for each in before), default=0) + 1,
             initiator=world.initiator,
-            now=round(self._now(), 3),
+            now=math.floor(self._now() * 1000) / 1000,  # up, it would begin after its first phase
         )
 
     def stop_build(self, world: World, request: Json) -> Json:

@@ -6,12 +6,10 @@ from typing import Any
 
 import pytest
 
-from devbridge.emulator.inside.codebuild import variables
 from devbridge.emulator.inside.codebuild.api import PAGE, Api, Refused, Tokens
 from devbridge.emulator.inside.codebuild.builds import Build
 from devbridge.emulator.inside.codebuild.failure import Ended, Failure
 from devbridge.emulator.inside.codebuild.records import Json
-from devbridge.emulator.inside.corrections.authorization import resources
 
 PROJECT: dict[str, Any] = {
     "name": "p",
@@ -129,52 +127,8 @@ def test_a_failure_is_the_context_of_its_phase(api: Api, world: World) -> None:
     assert phase["contexts"] == [{"statusCode": "CODE", "message": "words"}]
 
 
-@pytest.mark.parametrize(
-    ("reference", "parts"),
-    [
-        ("name", ("name", "", "", "")),
-        ("name:key", ("name", "key", "", "")),
-        ("name::AWSPREVIOUS", ("name", "", "AWSPREVIOUS", "")),
-        (
-            "arn:aws:secretsmanager:r:1:secret:a/b-x1:k:s:v",
-            ("arn:aws:secretsmanager:r:1:secret:a/b-x1", "k", "s", "v"),
-        ),
-    ],
-)
-def test_a_reference_to_a_secret_is_taken_apart(
-    reference: str, parts: tuple[str, str, str, str]
-) -> None:
-    assert variables.secret_parts(reference) == parts
-
-
-@pytest.mark.parametrize(
-    ("service", "action", "body", "arns"),
-    [
-        ("codebuild", "StopBuild", b'{"id": "p:1"}', ["codebuild:r:1:project/p"]),
-        (
-            "codebuild",
-            "BatchGetBuilds",
-            b'{"ids": ["p:1", "q:2", "arn:aws:codebuild:r:1:build/p:3"]}',
-            ["codebuild:r:1:project/p", "codebuild:r:1:project/q"],
-        ),
-        ("codebuild", "StartBuild", b'{"projectName": "p"}', []),
-        (
-            "logs",
-            "PutLogEvents",
-            b'{"logGroupName": "/g", "logStreamName": "s"}',
-            ["logs:r:1:log-group:/g:log-stream:s"],
-        ),
-        (
-            "ssm",
-            "GetParameters",
-            b'{"Names": ["/a/b", "c"]}',
-            ["ssm:r:1:parameter/a/b", "ssm:r:1:parameter/c"],
-        ),
-        ("ssm", "GetParameters", b"{", []),
-        ("s3", "GetObject", b"", []),
-    ],
-)
-def test_iam_is_asked_about_what_the_request_is_about(
-    service: str, action: str, body: bytes, arns: list[str]
-) -> None:
-    assert resources(service, action, body, "r", "1") == [f"arn:aws:{arn}" for arn in arns]
+def test_a_build_begins_before_its_first_phase_ends(world: World) -> None:
+    api = Api(Tokens(), now=lambda: 1000.0009)
+    first = api.start_build(world, {"projectName": "p"})["build"]["phases"][0]
+    assert first["startTime"] <= 1000.0009
+    assert first["startTime"] == 1000.0

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from devbridge.emulator.inside.corrections import authorization
+from devbridge.emulator.inside.corrections.authorization import Several, resources
+from tests.unit.emulator.inside.conftest import MakeModule
+
+
+@pytest.mark.parametrize(
+    ("service", "action", "body", "arns"),
+    [
+        ("codebuild", "StopBuild", b'{"id": "p:1"}', ["codebuild:r:1:project/p"]),
+        (
+            "codebuild",
+            "BatchGetBuilds",
+            b'{"ids": ["p:1", "q:2", "arn:aws:codebuild:r:1:build/p:3"]}',
+            ["codebuild:r:1:project/p", "codebuild:r:1:project/q"],
+        ),
+        ("codebuild", "StartBuild", b'{"projectName": "p"}', []),
+        (
+            "logs",
+            "PutLogEvents",
+            b'{"logGroupName": "/g", "logStreamName": "s"}',
+            ["logs:r:1:log-group:/g:log-stream:s"],
+        ),
+        (
+            "ssm",
+            "GetParameters",
+            b'{"Names": ["/a/b", "c"]}',
+            ["ssm:r:1:parameter/a/b", "ssm:r:1:parameter/c"],
+        ),
+        ("ssm", "GetParameters", b"{", []),
+        ("s3", "GetObject", b"", []),
+    ],
+)
+def test_iam_is_asked_about_what_the_request_is_about(
+    service: str, action: str, body: bytes, arns: list[str]
+) -> None:
+    assert resources(service, action, body, "r", "1") == [f"arn:aws:{arn}" for arn in arns]
+
+
+@pytest.fixture
+def asked(ministack: MakeModule) -> list[str]:
+    """The resources that IAM was asked about; it allows none that ends with "b"."""
+    found: list[str] = []
+
+    def enforce(*_: Any, resource_arn: str = "*", **__: Any) -> str | None:
+        found.append(str(resource_arn))
+        return "denied" if resource_arn.endswith("b") else None
+
+    ministack("core.iam_actions", extract_resource_arn=lambda *_: "ministack's")
+    ministack("core.iam_evaluator", enforce=enforce)
+    authorization.correct()
+    return found
+
+
+def test_each_of_several_resources_must_be_allowed(asked: list[str], ministack: MakeModule) -> None:
+    actions, evaluator = ministack("core.iam_actions"), ministack("core.iam_evaluator")
+    headers = {"x-amz-target": "AmazonSSM.GetParameters"}
+
+    def ask(body: bytes) -> Any:
+        arn = actions.extract_resource_arn("ssm", "POST", "/", headers, body, {}, "r", "1")
+        return evaluator.enforce("key", "ssm:GetParameters", "ssm", resource_arn=arn)
+
+    assert ask(b'{"Names": ["a", "b", "c"]}') == "denied"
+    assert [arn.rpartition("/")[2] for arn in asked] == ["a", "b"]
+    assert ask(b'{"Names": ["a", "c"]}') is None
+
+
+def test_what_needs_no_correction_is_asked_as_ministack_asks(
+    asked: list[str], ministack: MakeModule
+) -> None:
+    actions = ministack("core.iam_actions")
+    assert actions.extract_resource_arn("s3", "GET", "/", {}, b"", {}, "r", "1") == "ministack's"
+
+
+def test_the_brokers_resource_may_come_by_its_place(
+    asked: list[str], ministack: MakeModule
+) -> None:
+    several = Several("arn:a")
+    several.others = ("arn:c",)
+    enforce = ministack("core.iam_evaluator").enforce
+    assert enforce("key", "iot:Publish", "iot", "account", several) is None
+    assert asked == ["arn:a", "arn:c"]

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from devbridge.emulator.inside.corrections import durable
+from tests.unit.emulator.inside.conftest import MakeModule
+
+HERE = ("1", "eu-west-1")
+FREE = durable.MARGIN + 1000
+
+
+@dataclass
+class Session:
+    subscriptions: dict[str, int]
+    created_at: float = 1.0
+    expiry_interval: int = 60
+    session_identifier: str = "s"
+    queued_messages: list[tuple[Any, ...]] = field(default_factory=list)
+    in_flight: dict[int, Any] = field(default_factory=dict)
+    expired: bool = False
+
+
+@dataclass
+class Broker:
+    """ministack's, as far as it is changed."""
+
+    module: Any
+    published: list[str] = field(default_factory=list)
+
+    async def publish(self, topic: str, payload: bytes = b"x", qos: int = 1) -> Any:
+        """The reason in the PUBACK that the sender gets."""
+        await self.module.broker_publish(*HERE, topic, payload, qos=qos)
+        return self.module._make_puback(1, reason_code=self.module.RC5_SUCCESS)
+
+
+@pytest.fixture
+def broker(ministack: MakeModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Broker:
+    made = Broker(None)
+
+    async def publish(account: str, region: str, topic: str, payload: bytes, qos: int) -> None:
+        made.published.append(topic)
+
+    def matches(pattern: str, topic: str) -> bool:
+        return re.fullmatch(pattern.replace("#", ".*"), topic) is not None
+
+    def load(data: Mapping[str, Any]) -> None:
+        made.module.loaded = data
+
+    made.module = ministack(
+        "services.iot",
+        broker_publish=publish,
+        _make_puback=lambda packet_id, reason_code=None: reason_code,
+        get_state=lambda: {"things": 1},
+        load_persisted_state=load,
+        _persistent_sessions={},
+        _connected_clients={},
+        _is_session_expired=lambda session: session.expired,
+        _subscription_matches=matches,
+        _PersistentSessionState=Session,
+        _MAX_QUEUED_MESSAGES=2,
+        RC5_SUCCESS=0,
+    )
+    ministack("core.persistence", STATE_DIR=str(tmp_path))
+    monkeypatch.setattr(durable, "_free", lambda: FREE)
+    durable.keep_what_waits()
+    return made
+
+
+async def test_a_message_for_nobody_who_is_away_is_acknowledged(broker: Broker) -> None:
+    broker.module._persistent_sessions.update(
+        {
+            (*HERE, "there"): Session({"a/#": 1}),
+            (*HERE, "other"): Session({"b/#": 1}),
+            (*HERE, "expired"): Session({"a/#": 1}, expired=True),
+            ("2", "eu-west-1", "elsewhere"): Session({"a/#": 1}),
+        }
+    )
+    broker.module._connected_clients[(*HERE, "there")] = True
+    assert await broker.publish("a/x", bytes(10_000)) == 0
+    assert broker.published == ["a/x"]
+
+
+async def test_a_message_that_would_push_an_older_one_out_is_refused(broker: Broker) -> None:
+    waiting = [("a/x", b"1"), ("a/x", b"2")]
+    broker.module._persistent_sessions[(*HERE, "away")] = Session({"a/#": 1})
+    assert await broker.publish("a/x") == 0
+    broker.module._persistent_sessions[(*HERE, "away")].queued_messages = waiting
+    assert await broker.publish("a/x") == durable.QUOTA_EXCEEDED
+    assert broker.published == ["a/x"]
+
+
+async def test_a_message_that_there_is_no_room_to_save_is_refused(broker: Broker) -> None:
+    session = Session({"a/#": 1}, queued_messages=[("a/x", bytes(300))])
+    broker.module._persistent_sessions[(*HERE, "away")] = session
+    assert await broker.publish("a/x", bytes(200)) == 0  # 2 * (200 + 300) is just free
+    assert await broker.publish("a/x", bytes(201)) == durable.QUOTA_EXCEEDED
+    assert await broker.publish("a/x", bytes(201), qos=0) == 0
+
+
+def test_sessions_are_there_again_with_what_had_not_been_acknowledged(broker: Broker) -> None:
+    sent = SimpleNamespace(topic="a/x", payload=b"1", properties={"p": 1})
+    session = Session({"a/#": 1}, queued_messages=[("a/x", b"2", 1, {}, 1.0)], in_flight={7: sent})
+    broker.module._persistent_sessions.update(
+        {(*HERE, "away"): session, (*HERE, "gone"): Session({}, expired=True)}
+    )
+    state = broker.module.get_state()
+    assert state["things"] == 1
+    broker.module._persistent_sessions.clear()
+    broker.module.load_persisted_state(state)
+    ((key, again),) = broker.module._persistent_sessions.items()
+    assert key == (*HERE, "away")
+    assert again.queued_messages == [("a/x", b"1", 1, {"p": 1}, 1.0), ("a/x", b"2", 1, {}, 1.0)]
+    assert (again.subscriptions, again.expiry_interval) == ({"a/#": 1}, 60)
+    broker.module.load_persisted_state({})
+    assert broker.module.loaded == {}
+
+
+def test_a_reserve_is_given_up_when_the_state_is_saved_large_services_last(
+    ministack: MakeModule, tmp_path: Path
+) -> None:
+    (tmp_path / "s3.json").write_bytes(bytes(1000))
+    reserve, saved = tmp_path / "reserve", []
+
+    def save(services: Mapping[str, Any]) -> None:
+        saved.append((list(services), reserve.exists()))
+
+    app = SimpleNamespace(save_all=save)
+    ministack("core.persistence", STATE_DIR=str(tmp_path))
+    durable.keep_room(app)
+    assert reserve.stat().st_size == durable.RESERVE + 2000
+    app.save_all({"cloudwatch_logs": 1, "iot": 2, "s3": 3})
+    assert saved == [(["iot", "s3", "cloudwatch_logs"], False)]
+
+
+def test_a_disk_that_is_full_already_keeps_no_cloud_from_starting(
+    ministack: MakeModule, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    ministack("core.persistence", STATE_DIR=str(tmp_path / "file"))
+    durable.keep_room(SimpleNamespace(save_all=None))
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
