@@ -23,6 +23,7 @@ from runner.outcome import CANCELLED, CRASHED, FAILED, SUCCEEDED, TIMED_OUT, End
 from runner.runtime_api import Event, InitFailed, Raised, Responded, Started
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.timeout(5)
 INVOCATION = Invocation("p:1", b"{}", 0.0)
 PID = 4321
 FAILURE = Failure("KeyError", "'x'")

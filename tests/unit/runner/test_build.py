@@ -2,17 +2,23 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner import attempt, aws, build, concurrency, process
+from runner.attempt import Inbox, Output
+from runner.aws import AwsError, Unavailable
 from runner.build import MAX_MESSAGE, Settings, ascii_json, error_json, worker_environment
-from runner.outcome import Failure
+from runner.invocation import Invocation
+from runner.outcome import CANCELLED, CRASHED, FAILED, SUCCEEDED, TIMED_OUT, End, Failure
 from runner.results import encode
 
 ENVIRONMENT = {
@@ -67,6 +73,354 @@ def test_a_worker_imports_what_is_in_the_source_with_the_packages() -> None:
     assert made() is None
     assert made(**packages) == "/packages"
     assert made(**packages, PYTHONPATH="/own") == f"/own{os.pathsep}/packages"
+
+
+# --- a whole run, over attempts, AWS and a clock that are made up -------------------------------
+
+
+class World:
+    """What the build asks of the outside."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
+        self.ends: list[End] = [End(SUCCEEDED, b"1", took=2.0)]
+        self.attempts: list[tuple[Invocation, dict[str, Any]]] = []
+        self.environment = {
+            **ENVIRONMENT,
+            "DEVBRIDGE_BUCKET": "b",
+            "CODEBUILD_SRC_DIR": str(root),
+            "CODEBUILD_BUILD_ARN": "arn:aws:codebuild:eu-west-1:1:build/demo_prod_factorial:1",
+        }
+        del self.environment["DEVBRIDGE_PAYLOAD_KEY"]
+        self.objects: dict[str, bytes] = {}
+        self.keys: dict[str, str] = {}
+        self.refuses: set[str] = set()
+        self.ahead: list[int | Exception] = []
+        self.pauses: list[float] = []
+        self.stop_at_pause = -1
+        self.now = 1_800_000_000.0
+        self.root = root
+        self._reader, self._writer = os.pipe()
+        self.output = Output(self._writer)
+        self.inbox = Inbox()
+        monkeypatch.setattr(self.inbox, "pause", self.pause)
+        monkeypatch.setattr(attempt, "run", self.attempt)
+        monkeypatch.setattr(build, "RuntimeApi", lambda: "api")
+        monkeypatch.setattr(build, "time", SimpleNamespace(time=lambda: self.now))
+        monkeypatch.setattr(concurrency, "in_progress", self.in_progress)
+        for name in ("get_object", "put_object", "delete_object"):
+            monkeypatch.setattr(aws, name, getattr(self, name))
+
+    def attempt(self, api: str, invocation: Invocation, environment: object, **more: Any) -> End:
+        assert api == "api"
+        self.attempts.append((invocation, {"environment": environment, **more}))
+        self.now += 5
+        return self.ends.pop(0)
+
+    def pause(self, seconds: float) -> bool:
+        self.pauses.append(seconds)
+        if len(self.pauses) == self.stop_at_pause:
+            self.inbox.terminated = True
+        return not self.inbox.terminated
+
+    def in_progress(self, *asked: Any) -> list[dict[str, Any]]:
+        assert asked[2:] == ("demo_prod_factorial", self.now)
+        found = self.ahead.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        others = [{"id": f"p:{number}", "startTime": number} for number in range(found)]
+        return [*others, {"id": "demo_prod_factorial:1", "startTime": 100}]
+
+    def get_object(self, bucket: str, key: str) -> bytes:
+        self._may("get", bucket)
+        return self.objects[key]
+
+    def put_object(self, bucket: str, key: str, body: bytes, *, encryption_key: str) -> None:
+        self._may("put", bucket)
+        self.objects[key], self.keys[key] = body, encryption_key
+
+    def delete_object(self, bucket: str, key: str) -> None:
+        self._may("delete", bucket)
+        del self.objects[key]
+
+    def _may(self, what: str, bucket: str) -> None:
+        assert bucket == "b"
+        if what in self.refuses:
+            raise AwsError(f"may not {what}")
+
+    def run(self, **more: str) -> tuple[End, str | None]:
+        """Run the build to its end, and have it tell."""
+        environment = self.environment | more
+        one = build.Build(Settings.read(environment), self.inbox, self.output)
+        end, result = one.run(environment)
+        one.tell(end, result)
+        os.close(self._writer)
+        with os.fdopen(self._reader, "rb") as reader:
+            self.lines = reader.read().decode().splitlines()
+        text = (self.root / build.EXPORTS).read_text()
+        self.exports = dict(shlex.split(line)[1].split("=", 1) for line in text.splitlines())
+        self.told = json.loads(self.lines[-1])["devbridge"]
+        return end, result
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
+    return World(monkeypatch, tmp_path)
+
+
+FAILURE = Failure("KeyError", "'x'", trace=("Traceback:", "KeyError: 'x'"))
+
+
+def test_a_run_gets_its_payload_and_tells_its_result_thrice(world: World) -> None:
+    end, result = world.run(DEVBRIDGE_INLINE="1")
+    assert (end.state, result) == (SUCCEEDED, "1")
+    ((invocation, options),) = world.attempts
+    assert invocation.payload == b"{}"
+    assert invocation.job_id == "demo_prod_factorial:1"
+    assert invocation.function_arn == "arn:aws:codebuild:eu-west-1:1:project/demo_prod_factorial"
+    assert invocation.context == {"job": "factorial", "attempt": "1", "max_attempts": "1"}
+    assert (options["timeout"], options["grace"]) == (8 * 3600, build.GRACE)
+    assert options["root"] == str(world.root)
+    assert options["environment"]["_HANDLER"] == "jobs/factorial.handler"
+    assert world.lines[:-1] == [
+        "|  Invoke factorial demo_prod_factorial:1",
+        "|  Done    demo_prod_factorial:1 took 2.00s",
+    ]
+    assert world.told == {"state": "SUCCEEDED", "attempt": 1, "result": 1}
+    assert world.exports == {
+        "DEVBRIDGE_STATE": "SUCCEEDED",
+        "DEVBRIDGE_ATTEMPT": "1",
+        "DEVBRIDGE_STARTED": "1800000000.000",
+        "DEVBRIDGE_RESULT": "1",
+    }
+    assert world.objects == {}
+
+
+# --- payloads -----------------------------------------------------------------------------------
+
+
+def test_without_a_payload_it_is_null(world: World) -> None:
+    del world.environment["DEVBRIDGE_PAYLOAD"]
+    world.run()
+    assert world.attempts[0][0].payload == b"null"
+
+
+def test_a_payload_in_s3_is_read_and_deleted(world: World) -> None:
+    world.objects["k"] = b"[1]"
+    world.run(DEVBRIDGE_PAYLOAD_KEY="k")
+    assert world.attempts[0][0].payload == b"[1]"
+    assert "k" not in world.objects
+
+
+def test_a_payload_that_cannot_be_deleted_is_said_and_the_run_goes_on(world: World) -> None:
+    world.objects["k"], world.refuses = b"[1]", {"delete"}
+    world.run(DEVBRIDGE_PAYLOAD_KEY="k")
+    assert len(world.attempts) == 1
+    said = (
+        "|  Warning demo_prod_factorial:1 the payload is left in S3 for some days: may not delete"
+    )
+    assert said in world.lines
+
+
+def test_a_payload_that_cannot_be_read_is_a_failure_that_the_builds_record_shows(
+    world: World,
+) -> None:
+    world.refuses = {"get"}
+    end, result = world.run(DEVBRIDGE_PAYLOAD_KEY="k")
+    assert end == End(FAILED, failure=Failure("AwsError", "may not get"))
+    assert result is None
+    assert world.attempts == []
+    error = {"type": "AwsError", "message": "may not get"}
+    assert world.told == {"state": "FAILED", "attempt": 1, "error": error}
+    assert json.loads(world.exports["DEVBRIDGE_ERROR"]) == error
+    assert "DEVBRIDGE_STARTED" not in world.exports
+
+
+# --- results and errors -------------------------------------------------------------------------
+
+RESULT_KEY = "results/demo/prod/factorial/1.json"
+ERROR_KEY = "results/demo/prod/factorial/1.error.json"
+
+
+@pytest.mark.parametrize(
+    ("inline", "result", "shown"),
+    [
+        ("1", b'"\xc3\xbc"', '"\\u00fc"'),
+        ("1", b'"' + b"x" * (build.MAX_INLINE - 2) + b'"', None),
+        ("1", b'"' + b"x" * (build.MAX_INLINE - 1) + b'"', f"@{RESULT_KEY}"),
+        ("", b"1", f"@{RESULT_KEY}"),
+        ("", b"null", "null"),
+    ],
+)
+def test_a_result_is_in_the_variable_only_where_it_may_be_and_is_small(
+    world: World, inline: str, result: bytes, shown: str | None
+) -> None:
+    world.ends = [End(SUCCEEDED, result)]
+    shown = shown or result.decode()
+    assert world.run(DEVBRIDGE_INLINE=inline, DEVBRIDGE_KEY="arn:key")[1] == shown
+    assert world.exports["DEVBRIDGE_RESULT"] == shown
+    if shown.startswith("@"):
+        assert world.objects == {RESULT_KEY: result}
+        assert world.keys == {RESULT_KEY: "arn:key"}
+        assert world.told["result"] == shown
+    else:
+        assert world.objects == {}
+        assert world.told["result"] == json.loads(result)
+
+
+@pytest.mark.parametrize("end", [End(SUCCEEDED), End(TIMED_OUT, b"1"), End(CANCELLED, b"1")])
+def test_what_has_no_result_or_did_not_succeed_stores_none(world: World, end: End) -> None:
+    world.ends = [end]
+    assert world.run()[1] is None
+    assert "DEVBRIDGE_RESULT" not in world.exports
+    assert RESULT_KEY not in world.objects
+
+
+def test_a_result_that_cannot_be_stored_is_a_failure(world: World) -> None:
+    world.refuses = {"put"}
+    end, _ = world.run()
+    assert end.failure == Failure("AwsError", "may not put")
+    assert json.loads(world.exports["DEVBRIDGE_ERROR"])["message"] == "may not put"
+
+
+def test_an_error_is_in_the_log_and_its_message_in_s3(world: World) -> None:
+    world.ends = [End(FAILED, failure=FAILURE, took=1.0)]
+    world.run(DEVBRIDGE_KEY="arn:key")
+    error = {"type": "KeyError", "message": "'x'"}
+    assert world.lines[1:4] == [
+        "Traceback:",
+        "KeyError: 'x'",
+        "|  Error   demo_prod_factorial:1 FAILED after 1.00s: KeyError: 'x'",
+    ]
+    assert world.told == {"state": "FAILED", "attempt": 1, "error": error}
+    assert json.loads(world.exports["DEVBRIDGE_ERROR"]) == {"type": "KeyError", "at": ERROR_KEY}
+    assert json.loads(world.objects[ERROR_KEY]) == error
+    assert world.keys == {ERROR_KEY: "arn:key"}
+
+
+def test_an_error_without_a_trace_is_one_line(world: World) -> None:
+    world.ends = [End(CRASHED, failure=Failure("Killed", "by SIGSEGV"))]
+    world.run(DEVBRIDGE_INLINE="1")
+    assert world.lines[1] == "Killed: by SIGSEGV"
+    assert json.loads(world.exports["DEVBRIDGE_ERROR"])["message"] == "by SIGSEGV"
+    assert world.objects == {}
+
+
+def test_an_error_that_s3_does_not_take_is_in_the_log_only(world: World) -> None:
+    world.ends, world.refuses = [End(FAILED, failure=FAILURE)], {"put"}
+    world.run()
+    assert json.loads(world.exports["DEVBRIDGE_ERROR"]) == {
+        "type": "KeyError",
+        "message": "its message is in the log of the build, S3 did not take it",
+    }
+    assert any("the error's message is only in this log: may not put" in x for x in world.lines)
+
+
+# --- attempts -----------------------------------------------------------------------------------
+
+
+def test_a_run_that_fails_is_tried_again_after_a_delay_that_doubles(world: World) -> None:
+    world.ends = [End(FAILED, failure=FAILURE, took=1.0), End(TIMED_OUT), End(SUCCEEDED, b"1")]
+    world.run(DEVBRIDGE_ATTEMPTS="3", DEVBRIDGE_RETRY_DELAY="7", DEVBRIDGE_INLINE="1")
+    assert world.pauses == [7, 14]
+    contexts = [invocation.context for invocation, _ in world.attempts]
+    assert [each["attempt"] for each in contexts] == ["1", "2", "3"]
+    assert {each["max_attempts"] for each in contexts} == {"3"}
+    assert world.told["attempt"] == 3
+    assert world.exports["DEVBRIDGE_STARTED"] == "1800000000.000", "when the first one began"
+    invoked = [line for line in world.lines if "Invoke" in line]
+    assert invoked[1] == "|  Invoke factorial demo_prod_factorial:1 (attempt 2 of 3)"
+    again = "|  Again   demo_prod_factorial:1 FAILED after 1.00s: KeyError: 'x', again in 7 s"
+    assert again in world.lines
+
+
+def test_after_its_last_attempt_it_has_failed(world: World) -> None:
+    world.ends = [End(FAILED, failure=FAILURE), End(CRASHED, failure=FAILURE)]
+    end, _ = world.run(DEVBRIDGE_ATTEMPTS="2")
+    assert end.state == CRASHED
+    assert world.ends == []
+
+
+def test_a_stop_between_two_attempts_is_a_cancellation(world: World) -> None:
+    world.ends, world.stop_at_pause = [End(FAILED, failure=FAILURE)], 1
+    end, _ = world.run(DEVBRIDGE_ATTEMPTS="2", DEVBRIDGE_INLINE="1")
+    assert end == End(CANCELLED)
+    assert len(world.attempts) == 1
+    assert not [line for line in world.lines if "attempt 2 of 2" in line]
+    error = {"type": "Terminated", "message": "the run was told to stop by SIGTERM"}
+    assert world.told == {"state": "CANCELLED", "attempt": 2, "error": error}
+    assert json.loads(world.exports["DEVBRIDGE_ERROR"]) == error
+
+
+# --- its turn -----------------------------------------------------------------------------------
+
+
+def test_without_a_limit_nobody_is_waited_for(world: World) -> None:
+    world.run()
+    assert world.pauses == []
+
+
+def test_a_run_waits_until_fewer_are_ahead_than_may_run(world: World) -> None:
+    world.ahead = [3, 3, 2, 1]
+    world.run(DEVBRIDGE_CONCURRENCY="2")
+    assert world.pauses == [0.5, 0.75, 1.125]
+    waiting = [line for line in world.lines if "Waiting" in line]
+    start = "|  Waiting demo_prod_factorial:1"
+    assert waiting == [
+        f"{start} 3 runs are ahead, 2 may run at the same time",
+        f"{start} 2 runs are ahead, 2 may run at the same time",
+    ]
+    assert len(world.attempts) == 1
+
+
+def test_it_looks_at_least_every_five_seconds(world: World) -> None:
+    world.ahead = [*[1] * 9, 0]
+    world.run(DEVBRIDGE_CONCURRENCY="1")
+    assert world.pauses[-2:] == [5.0, 5.0]
+    assert max(world.pauses) == 5.0
+
+
+def test_when_codebuild_cannot_be_asked_it_waits_and_asks_again(world: World) -> None:
+    world.ahead = [Unavailable("no time"), 0]
+    world.run(DEVBRIDGE_CONCURRENCY="1")
+    assert "|  Waiting demo_prod_factorial:1 no time" in world.lines
+    assert len(world.attempts) == 1
+
+
+def test_when_codebuild_refuses_to_tell_it_fails(world: World) -> None:
+    world.ahead = [AwsError("not you")]
+    end, _ = world.run(DEVBRIDGE_CONCURRENCY="1")
+    assert end.failure == Failure("AwsError", "not you")
+    assert world.attempts == []
+
+
+def test_a_stop_while_it_waits_is_a_cancellation(world: World) -> None:
+    world.ahead, world.stop_at_pause = [1, 1], 2
+    end, _ = world.run(DEVBRIDGE_CONCURRENCY="1")
+    assert end == End(CANCELLED)
+    assert world.attempts == []
+    assert world.pauses == [0.5, 0.75]
+
+
+# --- the process --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("end", "code"), [(End(SUCCEEDED, b"null"), 0), (End(FAILED), 1)])
+def test_the_exit_code_says_whether_it_succeeded_and_nobody_is_left(
+    world: World, monkeypatch: pytest.MonkeyPatch, end: End, code: int
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(build, "Inbox", lambda: world.inbox)
+    monkeypatch.setattr(build, "Output", lambda: world.output)
+    monkeypatch.setattr(world.inbox, "listen", lambda: done.append("listens"))
+    for name in ("adopt_orphans", "kill_children"):
+        monkeypatch.setattr(process, name, lambda name=name: done.append(name))
+    monkeypatch.setattr(sys, "platform", "linux")
+    for name, value in world.environment.items():
+        monkeypatch.setenv(name, value)
+    world.ends = [end]
+    assert build.main() == code
+    assert done == ["listens", "adopt_orphans", "kill_children"]
+    assert (world.root / build.EXPORTS).exists()
 
 
 @pytest.mark.parametrize("module", ["build", "worker", "command", "zygote"])

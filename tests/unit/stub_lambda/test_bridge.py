@@ -16,6 +16,7 @@ import pytest
 from devbridge.errors import BridgeError, BrokerUnreachable
 from devbridge.protocol import codec
 from devbridge.protocol.errors import TooLarge
+from devbridge.protocol.fragments import split
 from devbridge.protocol.messages import (
     REJECT_UNKNOWN_JOB,
     REJECT_UNKNOWN_RUN,
@@ -59,6 +60,8 @@ class World:
         self.presence_after = 0.01
         self.acknowledges: int | None = ACKNOWLEDGED
         """With which reason; None: never."""
+        self.acknowledges_only = 100
+        """The first so many frames."""
         self.takes = 0.0
         """Seconds that publishing one frame takes."""
         self.replies: Callable[[Request], Reply | None] = accepted
@@ -126,7 +129,7 @@ class Connection:
         world, number = self._world, len(self.published)
         world.now += world.takes
         self.published.append((world.now, topic, expiry))
-        if (reason := world.acknowledges) is not None:
+        if (reason := world.acknowledges) is not None and number < world.acknowledges_only:
             world.after(0.02, lambda: self._hear(lambda: self._reasons.update({number: reason})))
         request = session_of(payload)
         if request is not None and (reply := world.replies(request)) is not None:
@@ -257,7 +260,8 @@ def test_what_is_damaged_or_a_strangers_is_passed_over(world: World) -> None:
     one.ask(a_run(), 8)
     (connection,) = world.connections
     for topic in connection.subscriptions:
-        for frame in (b"noise", *frames(a_run()), *frames(accepted(a_run()))):
+        noise = (b"noise", *split(b"noise", b"i" * 16))
+        for frame in (*noise, *frames(a_run()), *frames(accepted(a_run()))):
             connection.deliver(topic, frame)
     connection.deliver(connection.subscriptions[0], frames(GONE)[0])
     assert one.ask(run, 8) == Answer(accepted(run))
@@ -301,6 +305,16 @@ def test_what_the_broker_does_not_acknowledge_is_not_queued(world: World) -> Non
         bridge().ask(a_run(), 8)
     assert 3 <= world.now - began < 3.5
     assert world.connections[0].closed
+
+
+def test_a_run_of_many_frames_is_queued_once_the_broker_has_them_all(world: World) -> None:
+    world.presence, world.replies = GONE, silent
+    run = a_run(random.Random(2).randbytes(300_000))  # noqa: S311
+    assert bridge().ask(run, 8) == NoAnswer(Silence.OFFLINE, stored=True, who=WHO)
+    assert len(world.requests) == 3
+    world.acknowledges_only = 2
+    with pytest.raises(BrokerUnreachable, match="does not acknowledge"):
+        bridge().ask(run, 8)
 
 
 @pytest.mark.parametrize(

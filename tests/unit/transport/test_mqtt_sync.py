@@ -24,6 +24,7 @@ from tests.waiting import eventually
 
 AWS = Endpoint("iot.example", "eu-west-1")
 
+pytestmark = pytest.mark.timeout(5)
 RESET = f"[Errno {errno.ECONNRESET}] {os.strerror(errno.ECONNRESET)}"
 
 
