@@ -23,19 +23,18 @@ from devbridge.packing import pip
 from devbridge.packing.pip import Target
 from devbridge.packing.probe import __main__ as script
 
-RUNTIME_DISTRIBUTIONS: Final = (
-    "boto3",
-    "botocore",
-    "s3transfer",
-    "jmespath",
-    "python-dateutil",
-    "six",
-    "urllib3",
-)
-"""What AWS Lambda's Python runtimes bring along."""
-RUNTIME_IMPORTS: Final = frozenset(
-    {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3"}
-)
+RUNTIME_DISTRIBUTIONS: Final[Mapping[str, str]] = {
+    "boto3": "boto3",
+    "botocore": "botocore",
+    "s3transfer": "s3transfer",
+    "jmespath": "jmespath",
+    "python-dateutil": "dateutil",
+    "six": "six",
+    "urllib3": "urllib3",
+}
+"""What AWS's Python runtimes, of functions and of builds, bring along: boto3 and all that it
+requires. What is imported, by its distribution."""
+RUNTIME_IMPORTS: Final = frozenset(RUNTIME_DISTRIBUTIONS.values())
 OWN_ROOT: Final = Path(__file__).resolve().parents[2]
 """The folder that the packages devbridge and stub_lambda are in."""
 EXCLUDED: Final = frozenset({*RUNTIME_DISTRIBUTIONS, "devbridge"})

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
-from importlib.util import find_spec
+from importlib import metadata
 from pathlib import Path
 from typing import Final
 
@@ -21,15 +21,6 @@ from .failure import Failure
 
 _PYTHON_IMAGE: Final = re.compile(r"public\.ecr\.aws/lambda/python:(3\.\d+)(?:[-.][\w.-]+)?")
 _STANDARD_IMAGE: Final = re.compile(r"aws/codebuild/[\w.:/-]+")
-_BROUGHT_ALONG: Final = (
-    "boto3",
-    "botocore",
-    "s3transfer",
-    "jmespath",
-    "dateutil",
-    "six",
-    "urllib3",
-)
 _PROBE: Final = (
     "import sys; print('%d.%d' % sys.version_info[:2], getattr(sys, '_base_executable', '')"
     " or sys.executable, sep='\\n')"
@@ -155,16 +146,18 @@ def _minor(python: Path) -> str:
 
 @cache
 def _brought_along() -> tuple[Path, ...]:
-    """boto3 and what it needs, with their metadata, from the embedded cloud's own environment."""
-    found = []
-    for name in _BROUGHT_ALONG:
-        spec = find_spec(name)
-        if spec and spec.origin:
-            origin = Path(spec.origin)
-            found.append(origin.parent if origin.name == "__init__.py" else origin)
-    names = {"python_dateutil" if name == "dateutil" else name for name in _BROUGHT_ALONG}
-    for folder in {path.parent for path in found}:
-        found += [
-            path for path in folder.glob("*.dist-info") if path.name.partition("-")[0] in names
-        ]
-    return tuple(found)
+    """boto3 and all that it requires, from the embedded cloud's own environment."""
+    found: dict[str, list[Path]] = {}
+    names = ["boto3"]
+    for name in names:
+        if name in found:
+            continue
+        try:
+            distribution = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue
+        tops = {file.parts[0] for file in distribution.files or ()} - {"..", "__pycache__"}
+        found[name] = [Path(str(distribution.locate_file(top))) for top in sorted(tops)]
+        required = (text for text in distribution.requires or () if "extra ==" not in text)
+        names += [re.split(r"[^\w.-]", text, maxsplit=1)[0] for text in required]
+    return tuple(path for paths in found.values() for path in paths)

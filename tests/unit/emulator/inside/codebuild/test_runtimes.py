@@ -9,6 +9,7 @@ import pytest
 
 from devbridge.emulator.inside.codebuild import runtimes
 from devbridge.emulator.inside.codebuild.failure import Failure
+from devbridge.packing.environment import RUNTIME_DISTRIBUTIONS, RUNTIME_IMPORTS
 
 OWN = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
@@ -64,3 +65,10 @@ def test_an_environment_has_boto3_last_and_nothing_else(tmp_path: Path) -> None:
         [binaries / "python3", "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["True", "True", "None", str(tmp_path / "env")]
+
+
+def test_builds_have_what_packing_takes_them_to_have() -> None:
+    names = {path.name.removesuffix(".py") for path in runtimes._brought_along()}
+    assert {name for name in names if not name.endswith(".dist-info")} == RUNTIME_IMPORTS
+    known = {name.partition("-")[0] for name in names if name.endswith(".dist-info")}
+    assert known == {name.replace("-", "_") for name in RUNTIME_DISTRIBUTIONS}
