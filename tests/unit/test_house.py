@@ -46,8 +46,6 @@ WITHOUT_TESTS: set[str] = {
     "devbridge/emulator/inside/plug.py",
     "devbridge/errors.py",
     "devbridge/files.py",
-    "devbridge/live/compose.py",
-    "devbridge/live/deployer.py",
     "devbridge/live/develop.py",
     "devbridge/packing/broken.py",
     "devbridge/packing/environment.py",
