@@ -17,7 +17,10 @@ from devbridge.daemon.daemon import Connection, Daemon, Settings, Workshop
 from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.jobs import Deployment, Jobs
 from devbridge.daemon.keeper import Keeper
+from devbridge.daemon.logs import MAX_LOG, LogListener
+from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.terminal import Terminal
+from devbridge.daemon.terminal_listener import TerminalListener
 from devbridge.daemon.workers import FreshLauncher, Launcher
 from devbridge.daemon.zygote import ZygoteLauncher
 from devbridge.environment import inherited
@@ -86,6 +89,9 @@ async def _main(setup: Setup) -> None:
     logs.mkdir(parents=True, exist_ok=True)
     endpoint = Endpoint(HOST, REGION, ("127.0.0.1", setup.port))
     terminal = Terminal(sys.stdout.fileno(), colour=False)
+    narrator = Narrator(when_drained=terminal.when_drained)
+    narrator.add(LogListener(logs, MAX_LOG, narrator.tell))
+    narrator.add(TerminalListener(terminal, root, logs))
     jobs = Jobs(
         JobSpec(
             name=name,
@@ -133,7 +139,7 @@ async def _main(setup: Setup) -> None:
             _FixedCredentials(),
         ),
         ledger=Keeper.open(setup.ledger),
-        terminal=terminal,
+        narrator=narrator,
     )
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

@@ -96,7 +96,7 @@ def _with_result(run: Run) -> RunRecord:
 
 
 def _row(record: RunRecord, now: float) -> tuple[str, ...]:
-    from devbridge.daemon import lines
+    from runner.outcome import duration
 
     seconds = run_time(record, now)
     several = record.attempt and record.max_attempts > 1
@@ -105,6 +105,6 @@ def _row(record: RunRecord, now: float) -> tuple[str, ...]:
         record.job,
         coloured(record.state) + attempts,
         "-" if record.created_at is None else ago(now - record.created_at),
-        "-" if seconds is None else lines.duration(seconds),
+        "-" if seconds is None else duration(seconds),
         record.failure.type if record.failure else "",
     )

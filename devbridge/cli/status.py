@@ -40,7 +40,8 @@ def exit_text(exit_: Exit) -> str:
 
 def lines(record: RunRecord, history: Sequence[Step], now: float) -> Iterator[str]:
     """A run for people."""
-    from devbridge.daemon import lines
+    from devbridge.daemon.lines import frames
+    from runner.outcome import duration
 
     yield f"id        {record.job_id}"
     yield f"job       {record.job}"
@@ -56,12 +57,12 @@ def lines(record: RunRecord, history: Sequence[Step], now: float) -> Iterator[st
             yield f"{word:<9} {iso(at)}  {ago(now - at)}"
     took = run_time(record, now)
     if took is not None:
-        yield f"took      {lines.duration(took)}" + ("" if record.ended_at else " so far")
+        yield f"took      {duration(took)}" + ("" if record.ended_at else " so far")
     if record.exit:
         yield f"exit      {exit_text(record.exit)}"
     if record.failure:
         yield from _labelled("error", f"{record.failure.type}: {record.failure.message}")
-        yield from (f"          {line}" for line in lines.frames(record.failure))
+        yield from (f"          {line}" for line in frames(record.failure))
     if record.result is not None:
         yield _result(record.result.decode("utf-8", "replace"))
     if record.log:

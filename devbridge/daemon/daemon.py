@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +25,6 @@ from devbridge.daemon import lines, preload, secrets
 from devbridge.daemon.bridge import Bridge
 from devbridge.daemon.dispatch import Dispatcher
 from devbridge.daemon.events import (
-    Broken,
     Effect,
     Event,
     Give,
@@ -37,15 +35,12 @@ from devbridge.daemon.events import (
     Record,
     Requested,
     Responded,
-    Short,
     Shutdown,
     Signal,
     StandbyFailed,
     StandbyReady,
     Tick,
-    TriedAgain,
     Unentered,
-    Waits,
 )
 from devbridge.daemon.handover import Handover
 from devbridge.daemon.imports import Reports
@@ -55,19 +50,24 @@ from devbridge.daemon.life import Task, live
 from devbridge.daemon.limits import is_short
 from devbridge.daemon.model import Modules
 from devbridge.daemon.narrator import Narrator
-from devbridge.daemon.output import MAX_LOG
-from devbridge.daemon.processes import Member, Processes
+from devbridge.daemon.processes import Processes
 from devbridge.daemon.recovery import take_on
 from devbridge.daemon.reloading import Reloading
 from devbridge.daemon.rerun import Rerun
 from devbridge.daemon.runtime_api import CredentialsProvider, RuntimeApi, WorkerAddress
 from devbridge.daemon.supervisor import SHUTDOWN_GRACE, Supervisor
-from devbridge.daemon.terminal import Terminal
+from devbridge.daemon.told import (
+    Broken,
+    Mood,
+    NeverStarted,
+    Short,
+    TriedAgain,
+    Waits,
+)
 from devbridge.daemon.weather import Weather, without
 from devbridge.daemon.workers import Launcher
 from devbridge.folders import STATE_DIR
 from devbridge.packing.imported import Imports
-from devbridge.palette import Style
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Reply, Run, Topics
 from devbridge.protocol.session import Deliver
@@ -97,8 +97,6 @@ class Settings:
     standbys: bool = True
     secrets_mark: Path | None = None
     """A file that is touched when a secret has got another value."""
-    max_log_size: int = MAX_LOG
-    """Bytes that one run's log may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +136,7 @@ class Daemon:
         connection: Connection,
         workshop: Workshop,
         ledger: Keeper,
-        terminal: Terminal,
+        narrator: Narrator,
         imported: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._settings = settings
@@ -146,11 +144,9 @@ class Daemon:
         self._ledger = ledger
         self._launcher = workshop.launcher
         self._reports = Reports(Imports(settings.root / STATE_DIR, settings.root), imported)
-        self._terminal = terminal
-        self._style = Style(terminal.colour)
+        self._narrator = narrator
         self._missed: set[str] = set()
         """Variables of the shell that jobs have looked for, and of which that was said."""
-        self._narrator = Narrator(settings.root, settings.logs, settings.max_log_size, terminal)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._undecided = set(deployment.jobs) if settings.standbys else set()
@@ -171,17 +167,16 @@ class Daemon:
             launcher=workshop.launcher,
             runtime_api=self._runtime_api,
             environment=workshop.environment,
-            terminal=terminal,
-            style=self._style,
+            narrator=narrator,
             post=lambda event: self.handle([event]),
-            ended=self._worker_gone,
+            closed=self._worker_gone,
         )
         self.bridge = Bridge(
             connection.make_transport,
             connection.topics,
             connection.presence,
             on_requests=lambda batch: self.handle((), batch),
-            say=lambda text: terminal.line(self._style.warn(text)),
+            say=lambda text: narrator.say(text, Mood.WARN),
         )
         self._weather = Weather(
             ledger,
@@ -191,8 +186,7 @@ class Daemon:
         self._handover = Handover(
             self.bridge,
             ledger,
-            self._narrator,
-            terminal,
+            narrator,
             unstarted=lambda: self._supervisor.unstarted,
             idle=self._idle,
             post=self.handle,
@@ -202,7 +196,7 @@ class Daemon:
             settings.root,
             deployment,
             redeploys,
-            terminal,
+            narrator,
             post=self.handle,
             may_deploy=lambda: not self.bridge.taken_over.is_set(),
             rerun=rerun if settings.rerun_on_save else None,
@@ -262,7 +256,7 @@ class Daemon:
         """Phases 1 to 3."""
         running = len(self._supervisor.running)
         waiting = f"{running} running jobs get at most {SHUTDOWN_GRACE:g} s; " if running else ""
-        self._terminal.line(f"Stopping: {waiting}Ctrl-C again ends everything at once")
+        self._narrator.say(f"Stopping: {waiting}Ctrl-C again ends everything at once")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.bridge.leave(), 2)
         self.handle([Shutdown()])
@@ -283,7 +277,7 @@ class Daemon:
         """Go on with what an earlier daemon has left."""
         runs = take_on(self._ledger, self._narrator, time.time())
         if runs:
-            self._terminal.line(f"{len(runs)} runs were waiting")
+            self._narrator.say(f"{len(runs)} runs were waiting")
         self.handle(runs)
 
     # --- events in, effects out -------------------------------------------------------------
@@ -297,7 +291,7 @@ class Daemon:
         try:
             effects, replies = self._decide(events, requests, now)
         except LedgerError as error:  # what was asked for could not even be looked up
-            self._terminal.line(self._style.bad(f"{error.what}: requests stay in the broker"))
+            self._narrator.say(f"{error.what}: requests stay in the broker", Mood.BAD)
             self._weather.hold(requests)
             return
         # Whoever waits comes first: workers for their runs, stubs for answers; then new processes.
@@ -390,34 +384,20 @@ class Daemon:
                 self._processes.signal(worker_id, number, grace)
             case Record(change, worker_id):
                 self._record(change, worker_id)
-            case Broken(job, failure, worker_id, new):
+            case Broken(job, _, worker_id):
                 self._job_decided(job)
                 self._reloading.broke(job)
-                self._narrator.broken(job, failure, self._processes.member(worker_id), new=new)
+                self._processes.drain(worker_id)
+                self._narrator.tell(effect)
             case Ready(job):
                 self._job_decided(job)
                 self._reloading.ready(job)
-            case TriedAgain(job, pause):
-                self._terminal.line(lines.tried_again(job, pause, self._style))
-            case Waits():
-                self._narrator.waits(effect)
-            case Short(reason):
-                self._say_of_shortage(reason)
+            case TriedAgain() | Waits() | Short():
+                self._narrator.tell(effect)
 
     def _give(self, give: Give) -> None:
-        member = self._processes.member(give.worker_id)
-        if member is None:
-            return
-        spec, payload = self._jobs[give.job], self._payload(give.job_id)
-        if not payload:  # no JSON is empty: it went with a damaged ledger
-            member.job_id = give.job_id
-            lost = Failure("PayloadLost", "the run's payload was lost with a damaged ledger")
-            self._loop.call_soon(self.handle, [Raised(give.worker_id, give.job_id, lost)])
-            self._loop.call_soon(self._processes.signal, give.worker_id, signal.SIGKILL)
-            return
-        self._processes.give(give, spec, payload)
-        # While the worker wakes up; its output is not read before this has returned.
-        self._narrator.began(give, spec.max_attempts, payload, member.capture)
+        if self._processes.worker(give.worker_id) is not None:
+            self._processes.give(give, self._jobs[give.job], self._payload(give.job_id))
 
     def _payload(self, job_id: str) -> bytes:
         with contextlib.suppress(LedgerError):
@@ -431,14 +411,13 @@ class Daemon:
         if entry is None:
             return
         if worker_id:
-            if member := self._processes.member(worker_id):
-                self._narrator.attempt_ended(change, entry, member)
+            self._processes.ended(worker_id, change, entry)
         else:
-            self._narrator.never_started(change, entry, self._payload(change.job_id))
+            payload = self._payload(change.job_id)
+            self._narrator.tell(NeverStarted(change, entry, payload))
             self._close_run(change.job_id)
 
-    def _worker_gone(self, job_id: str, member: Member) -> None:
-        self._narrator.told(member)
+    def _worker_gone(self, job_id: str) -> None:
         entry = self._ledger.get(job_id)
         if entry is not None and entry.state.final:
             self._close_run(job_id)
@@ -447,20 +426,13 @@ class Daemon:
         with self._ledger.transaction():
             self._ledger.closed(job_id)
 
-    def _say_of_shortage(self, reason: str) -> None:
-        if reason:
-            line = f"no worker can be started now: {reason}; what is asked for waits"
-            self._terminal.line(self._style.bad(line))
-        else:
-            self._terminal.line(self._style.good("workers can be started again"))
-
     def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """A connection that there was no descriptor for is taken a second later."""
         if not is_short(context.get("exception")):
             loop.default_exception_handler(context)
 
     def _say_of_ledger(self, line: str, good: bool) -> None:
-        self._terminal.line(self._style.good(line) if good else self._style.bad(line))
+        self._narrator.say(line, Mood.GOOD if good else Mood.BAD)
 
     def _set_timer(self, now: float) -> None:
         if self._timer is not None:
@@ -487,23 +459,22 @@ class Daemon:
         self.handle([StandbyFailed(worker_id, failure)])
 
     def worker_modules(self, worker_id: str, modules: Modules) -> None:
-        member = self._processes.member(worker_id)
-        if member is None:
+        worker = self._processes.worker(worker_id)
+        if worker is None:
             return
         stale = False
-        if member.job_id is None:  # else it is about what its run has imported: that is over
-            stale = self._reloading.imported(member.job, modules, member.launched_at)
-        self._reports.add(member.job, modules, member.launched_at)
-        if self._launcher.reported(member.job, modules) or stale:
-            self._reloading.renew(member.job)
+        if not worker.job_id:  # else it is about what its run has imported: that is over
+            stale = self._reloading.imported(worker.job, modules, worker.launched_at)
+        self._reports.add(worker.job, modules, worker.launched_at)
+        if self._launcher.reported(worker.job, modules) or stale:
+            self._reloading.renew(worker.job)
 
     def worker_missed(self, worker_id: str, name: str) -> None:
-        member = self._processes.member(worker_id)
-        if member is not None and name not in self._missed:
+        worker = self._processes.worker(worker_id)
+        if worker is not None and name not in self._missed:
             self._missed.add(name)
-            member.capture.say(self._style.warn(lines.missed(member.job, name)))
+            self._processes.remark(worker_id, lines.missed(worker.job, name), Mood.WARN)
 
     def credentials_failed(self, worker_id: str, message: str) -> None:
-        member = self._processes.member(worker_id)
-        if member is not None:
-            member.capture.say(self._style.bad(f"no credentials for the worker: {message}"))
+        what = f"no credentials for the worker: {message}"
+        self._processes.remark(worker_id, what, Mood.BAD)

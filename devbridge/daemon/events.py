@@ -9,6 +9,7 @@ import signal
 from dataclasses import dataclass
 
 from devbridge.daemon.jobs import Jobs
+from devbridge.daemon.told import Broken, Short, TriedAgain, Waits
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import Exit
 from runner.outcome import Failure
@@ -176,49 +177,10 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """A job's handler cannot be loaded: show the error at once, once."""
-
-    job: str
-    failure: Failure
-    worker_id: str
-    """Who has found out."""
-    new: bool = True
-    """This error was not shown since the last save."""
-
-
-@dataclass(frozen=True, slots=True)
 class Ready:
     """A job has a standby again after a start, a save, a deployment or an error that was shown."""
 
     job: str
-
-
-@dataclass(frozen=True, slots=True)
-class TriedAgain:
-    """Runs wait for a job that cannot be loaded: they cause another try after some seconds, and
-    further ones with pauses that grow. Said once until the job is loaded or saved."""
-
-    job: str
-    pause: float
-
-
-@dataclass(frozen=True, slots=True)
-class Waits:
-    """A limit keeps a run from starting. Said once of each attempt."""
-
-    job_id: str
-    job: str
-    limit: int
-    own: bool
-    """The limit is the job's own, not the daemon's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Short:
-    """Workers cannot be started, and what waits goes on waiting; or (no reason) they can again."""
-
-    reason: str = ""
 
 
 Effect = Launch | Give | Signal | Record | Broken | Ready | TriedAgain | Waits | Short

@@ -17,8 +17,7 @@ from typing import Final
 from devbridge.daemon.bridge import Bridge
 from devbridge.daemon.events import Event, Withdrawn
 from devbridge.daemon.narrator import Narrator
-from devbridge.daemon.terminal import Terminal
-from devbridge.palette import Style
+from devbridge.daemon.told import HandedOver, Mood
 from devbridge.protocol import codec
 from devbridge.protocol.messages import NOBODY, Presence, Run
 from devbridge.runs.base import RunRecord
@@ -55,7 +54,6 @@ class Handover:
         bridge: Bridge,
         ledger: Ledger,
         narrator: Narrator,
-        terminal: Terminal,
         *,
         unstarted: Callable[[], Sequence[str]],
         idle: asyncio.Event,
@@ -64,7 +62,6 @@ class Handover:
         self._bridge = bridge
         self._ledger = ledger
         self._narrator = narrator
-        self._terminal = terminal
         self._unstarted = unstarted
         self._idle = idle
         self._post = post
@@ -82,16 +79,15 @@ class Handover:
         self._post([Withdrawn(frozenset(waiting))])
         busy = not self._idle.is_set()
         rest = "; the runs that have started end here" if busy else ""
-        bold = Style(self._terminal.colour).bold
-        self._terminal.line(bold(f"{newer} has taken this stage over{rest}"))
+        self._narrator.say(f"{newer} has taken this stage over{rest}", Mood.LOUD)
         for change in await hand_over(self._bridge, self._ledger, waiting, newer):
             if entry := self._ledger.get(change.job_id):
-                self._narrator.log_end(change, entry)
+                self._narrator.tell(HandedOver(change, entry))
         if waiting:
-            self._terminal.line(f"{len(waiting)} waiting runs were handed over")
+            self._narrator.say(f"{len(waiting)} waiting runs were handed over")
         if busy:
             await self._idle.wait()
-            self._terminal.line(
+            self._narrator.say(
                 f"all runs have ended; their results can be asked for {LAST_QUESTIONS:g} s more"
             )
             await asyncio.sleep(LAST_QUESTIONS)

@@ -16,32 +16,13 @@ from pathlib import Path
 from typing import Final
 
 from devbridge import printable
-from devbridge.daemon.events import Waits
+from devbridge.daemon.told import Waits
 from devbridge.environment import how_to_pass
 from devbridge.palette import RUNS, Style
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import State
 from runner.outcome import Failure, duration
-
-__all__ = [
-    "bar",
-    "broken",
-    "countdown",
-    "duration",
-    "elapsed",
-    "ended",
-    "frames",
-    "invoked",
-    "log_end",
-    "log_line",
-    "missed",
-    "restless",
-    "shorten",
-    "stopping",
-    "tried_again",
-    "waits",
-]
 
 SHORT_ID: Final = 8
 PAYLOAD_SHOWN: Final = 80
@@ -56,7 +37,13 @@ def bar(job_id: str, style: Style) -> str:
     return style(f"|  {job_id[:SHORT_ID]}", colour) + "  "
 
 
+def bar_of_job(job: str, style: Style) -> str:
+    """The same before a worker has a run: what a handler prints while it is imported."""
+    return style.dim(f"|  {job}") + "  "
+
+
 def invoked(job: str, payload: bytes, attempt: int, max_attempts: int, style: Style) -> str:
+    """An attempt begins."""
     again = f" (attempt {attempt} of {max_attempts})" if max_attempts > 1 else ""
     return f"{style.bold('Invoke')} {job}{again} {style.dim(shorten(payload))}"
 
@@ -76,14 +63,6 @@ def missed(job: str, name: str) -> str:
 def log_line(path: Path, root: Path, style: Style) -> str:
     shown = path.relative_to(root) if path.is_relative_to(root) else path
     return style.dim(f"log     {shown}")
-
-
-def log_end(change: Change) -> bytes:
-    """What the log file gets of an end that the handler did not see: the traceback, or a line."""
-    lines: Sequence[str] = [f"--- devbridge: {change.state} ({change.detail})"]
-    if failure := change.failure:
-        lines = failure.trace or [f"{failure.type}: {failure.message}"]
-    return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
 
 
 def ended(
@@ -112,14 +91,15 @@ def ended(
     ] + [*frames(failure), style.dim(f"        after {took}"), *last]
 
 
+def interrupted(change: Change, style: Style) -> str:
+    """A run, or an attempt of it, has ended with an earlier daemon."""
+    word = "Cancelled" if change.state is State.CANCELLED else "Crashed"
+    return f"{style.bad(word)} {change.detail}"
+
+
 def stopping(seconds: float, style: Style) -> str:
     """A run was asked to stop."""
     return f"{style.warn('Stopping')} SIGTERM was sent, SIGKILL in {duration(seconds)}"
-
-
-def countdown(grace: float) -> Sequence[float]:
-    """When to say again how long a stopping run has left: seconds that are left, the most first."""
-    return [mark for mark in (600, 300, 120, 60, 30, 10, 5) if mark < grace]
 
 
 def broken(job: str, failure: Failure, style: Style) -> Sequence[str]:
@@ -133,6 +113,23 @@ def tried_again(job: str, pause: float, style: Style) -> str:
     """Runs wait for a job that cannot be loaded."""
     when = f"tried again in {duration(pause)}, then with longer pauses, and when it is saved"
     return f"{style.warn('Waiting')} {job}: it cannot be loaded; {when}"
+
+
+def reloaded(job: str, seconds: float, style: Style) -> str:
+    """A job has been loaded again."""
+    return f"{style.good('Reloaded')} {job} in {duration(seconds)}"
+
+
+def short(reason: str, style: Style) -> str:
+    """The system has no worker to give, or (no reason) has them again."""
+    if not reason:
+        return style.good("workers can be started again")
+    return style.bad(f"no worker can be started now: {reason}; what is asked for waits")
+
+
+def app_broken(error: str, style: Style) -> str:
+    """The app cannot be loaded or deployed."""
+    return f"{style.bad('Error')}  {error}"
 
 
 def restless(job: str, path: Path, root: Path, style: Style) -> str:

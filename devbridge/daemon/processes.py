@@ -1,7 +1,8 @@
 """The processes and pipes behind the supervisor's worker ids.
 
 One task a worker: start it, read its output, wait for its end, tell the daemon. Everything that a
-worker holds (process, pipe, token, log file) is released at the end of its task.
+worker holds (process, pipe, token) is released at the end of its task. What is seen of workers is
+told to the narrator; all that one has printed before the end of its run, and that before `Gone`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from devbridge.daemon import lines
+from devbridge.daemon.capture import Capture
 from devbridge.daemon.events import (
     Event,
     Exited,
@@ -29,12 +30,22 @@ from devbridge.daemon.events import (
 from devbridge.daemon.limits import is_short, require_room
 from devbridge.daemon.memory import OomKills
 from devbridge.daemon.model import Invocation
-from devbridge.daemon.output import Capture
+from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
-from devbridge.daemon.terminal import Terminal
+from devbridge.daemon.told import (
+    Began,
+    Ended,
+    Gone,
+    Mood,
+    Printed,
+    Remarked,
+    Stopping,
+    Who,
+)
 from devbridge.daemon.workers import Launcher, Process, WorkerSpec
 from devbridge.errors import DevbridgeError
-from devbridge.palette import Style
+from devbridge.runs.base import RunRecord
+from devbridge.runs.ledger import Change
 from devbridge.runs.model import Exit, JobSpec
 from runner.outcome import OUTPUT_AFTER_EXIT, Failure
 
@@ -43,26 +54,35 @@ log = logging.getLogger(__name__)
 IMPORT_NOTICE: Final = 10.0
 """Seconds after which the terminal says that a handler is still being imported. It may take as
 long as it wants."""
+COUNTDOWN: Final = (600, 300, 120, 60, 30, 10, 5)
+"""Seconds that a stopping run has left when that is told again."""
 
 
 @dataclass(slots=True)
-class Member:
+class Worker:
     """One live worker."""
 
+    id: str
     job: str
     launched_at: float
-    capture: Capture
+    """Seconds since the epoch."""
+    job_id: str = ""
+    """The run that it was given."""
+    ended: Ended | None = None
+    """How its run has ended; told when all its output was."""
     process: Process | None = None
     pending: signal.Signals | None = None
-    job_id: str | None = None
-    last_words: Sequence[str] = ()
-    """What to say of its run when all its output has been taken."""
+    """What it is to be sent once there is a process."""
     killed: bool = False
     """We have sent it SIGKILL."""
-    trace: bytes = b""
-    """The traceback of its run's error, for the log."""
     countdown: asyncio.TimerHandle | None = None
     task: asyncio.Task[None] | None = field(default=None, repr=False)
+    capture: Capture = field(init=False, repr=False)
+
+    @property
+    def who(self) -> Who:
+        """Whose words are its own, now."""
+        return Who(self.id, self.job, self.job_id)
 
 
 class Processes:
@@ -76,30 +96,29 @@ class Processes:
         launcher: Launcher,
         runtime_api: RuntimeApi,
         environment: Callable[[JobSpec, WorkerAddress], Mapping[str, str]],
-        terminal: Terminal,
-        style: Style,
+        narrator: Narrator,
         post: Callable[[Event], None],
-        ended: Callable[[str, Member], None],
+        closed: Callable[[str], None],
     ) -> None:
-        """`post` takes each event; `ended(job id, member)` is called when a run's worker is gone
-        and all its output has been taken."""
+        """`post` takes each event; `closed` takes a run's id when its worker is gone and all that
+        it has printed was told."""
         self._root = root
         self._python = python
         self._launcher = launcher
         self._runtime_api = runtime_api
         self._environment = environment
-        self._terminal = terminal
-        self._style = style
+        self._narrator = narrator
         self._post = post
-        self._ended = ended
-        self._members: dict[str, Member] = {}
+        self._closed = closed
+        self._workers: dict[str, Worker] = {}
         self._oom_kills = OomKills()
 
     def __len__(self) -> int:
-        return len(self._members)
+        return len(self._workers)
 
-    def member(self, worker_id: str) -> Member | None:
-        return self._members.get(worker_id)
+    def worker(self, worker_id: str) -> Worker | None:
+        """The worker of this id, until its end was posted."""
+        return self._workers.get(worker_id)
 
     def launch(self, worker_id: str, spec: JobSpec, *, record: bool = False) -> None:
         """Start a worker; it is to `record` what it reads: see `runner.reads`."""
@@ -109,11 +128,14 @@ class Processes:
             reason = error.strerror or str(error)
             asyncio.get_running_loop().call_soon(self._post, NotStarted(worker_id, reason))
             return
-        bar = self._style.dim(f"|  {spec.name}") + "  "
-        member = Member(spec.name, time.time(), Capture(reader, self._terminal, bar))
-        self._members[worker_id] = member
-        member.task = asyncio.create_task(
-            self._live(worker_id, spec, member, writer, record), name=f"worker-{worker_id}"
+        worker = self._workers[worker_id] = Worker(worker_id, spec.name, time.time())
+        worker.capture = Capture(
+            reader,
+            lambda data: self._narrator.tell(Printed(worker.who, data)),
+            self._narrator.when_drained,
+        )
+        worker.task = asyncio.create_task(
+            self._live(worker, spec, writer, record), name=f"worker-{worker_id}"
         )
 
     def _pipe(self) -> tuple[int, int]:
@@ -123,7 +145,7 @@ class Processes:
         """
         reader, writer = os.pipe()
         try:
-            require_room(writer, sum(member.job_id is None for member in self._members.values()))
+            require_room(writer, sum(not worker.job_id for worker in self._workers.values()))
         except OSError:
             os.close(reader)
             os.close(writer)
@@ -132,9 +154,12 @@ class Processes:
 
     def give(self, give: Give, spec: JobSpec, payload: bytes) -> None:
         """Hand over the run. What its worker prints from now on belongs to it."""
-        member = self._members[give.worker_id]
-        member.job_id = give.job_id
-        member.capture.begin(lines.bar(give.job_id, self._style))
+        worker = self._workers[give.worker_id]
+        worker.capture.drain()
+        worker.job_id = give.job_id
+        if not payload:  # no JSON is empty: it went with a damaged ledger
+            self._without_payload(worker)
+            return
         self._runtime_api.invoke(
             give.worker_id,
             Invocation(
@@ -150,98 +175,117 @@ class Processes:
             ),
         )
         self._oom_kills.forget()
+        # While the worker wakes up; its output is not read before this has returned.
+        self._narrator.tell(Began(worker.who, give.attempt, spec.max_attempts, payload))
+
+    def _without_payload(self, worker: Worker) -> None:
+        lost = Failure("PayloadLost", "the run's payload was lost with a damaged ledger")
+        loop = asyncio.get_running_loop()
+        loop.call_soon(self._post, Raised(worker.id, worker.job_id, lost))
+        loop.call_soon(self.signal, worker.id, signal.SIGKILL)
+
+    def ended(self, worker_id: str, change: Change, run: RunRecord) -> None:
+        """The worker's attempt is over: it is told when all its output was."""
+        if worker := self._workers.get(worker_id):
+            worker.ended = Ended(worker.who, change, run)
+
+    def drain(self, worker_id: str) -> None:
+        """Tell what the worker has printed until now."""
+        if worker := self._workers.get(worker_id):
+            worker.capture.drain()
+
+    def remark(self, worker_id: str, text: str, mood: Mood) -> None:
+        """Tell a sentence about a worker, if it is still there."""
+        if worker := self._workers.get(worker_id):
+            self._narrator.tell(Remarked(worker.who, text, mood))
 
     def signal(self, worker_id: str, number: signal.Signals, grace: float = 0.0) -> None:
-        """Signal the worker's process group; `grace` is how long it has until the next signal."""
-        member = self._members.get(worker_id)
-        if member is None:
+        """Signal the worker's process group; `grace` is how long it has until the next signal, in
+        seconds."""
+        worker = self._workers.get(worker_id)
+        if worker is None:
             return
-        if member.job_id is not None and grace > 0:
-            self._count_down(member, grace, [grace, *lines.countdown(grace)])
-        if member.process is None:
-            member.pending = number
+        if worker.job_id and grace > 0:
+            self._count_down(worker, [grace, *(mark for mark in COUNTDOWN if mark < grace)])
+        if worker.process is None:
+            worker.pending = number
         else:
-            member.killed = member.killed or number == signal.SIGKILL
-            member.process.signal_group(number)
+            worker.killed = worker.killed or number == signal.SIGKILL
+            worker.process.signal_group(number)
 
-    def _count_down(self, member: Member, left: float, marks: Sequence[float]) -> None:
-        """Say how much time is left, now and at each further mark."""
-        member.capture.say(lines.stopping(left, self._style))
-        if len(marks) > 1:
-            member.countdown = asyncio.get_running_loop().call_later(
-                left - marks[1], self._count_down, member, marks[1], marks[1:]
+    def _count_down(self, worker: Worker, marks: Sequence[float]) -> None:
+        """Tell how much time is left, now and at each further mark."""
+        left, *further = marks
+        self._narrator.tell(Stopping(worker.who, left))
+        if further:
+            worker.countdown = asyncio.get_running_loop().call_later(
+                left - further[0], self._count_down, worker, further
             )
 
     def kill(self) -> None:
         """SIGKILL to every worker's process group."""
-        for worker_id in self._members:
+        for worker_id in self._workers:
             self.signal(worker_id, signal.SIGKILL)
 
     async def close(self) -> None:
         """Wait for every worker's task."""
-        tasks = [member.task for member in self._members.values() if member.task is not None]
+        tasks = [worker.task for worker in self._workers.values() if worker.task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _live(
-        self, worker_id: str, spec: JobSpec, member: Member, output_fd: int, record: bool
-    ) -> None:
-        notice = asyncio.get_running_loop().call_later(
-            IMPORT_NOTICE, self._still_importing, worker_id, member
-        )
+    async def _live(self, worker: Worker, spec: JobSpec, output_fd: int, record: bool) -> None:
+        notice = asyncio.get_running_loop().call_later(IMPORT_NOTICE, self._still_importing, worker)
         try:
-            exit_ = await self._run(worker_id, spec, member, output_fd, record)
+            exit_ = await self._run(worker, spec, output_fd, record)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(member.capture.ended.wait(), OUTPUT_AFTER_EXIT)
+                await asyncio.wait_for(worker.capture.ended.wait(), OUTPUT_AFTER_EXIT)
         except Exception as error:
-            exit_ = self._lost(worker_id, member, error)
+            exit_ = self._lost(worker, error)
         finally:
             notice.cancel()
-            member.capture.finish()
-            self._runtime_api.remove_worker(worker_id)
-            if member.countdown is not None:
-                member.countdown.cancel()
+            worker.capture.finish()
+            self._runtime_api.remove_worker(worker.id)
+            if worker.countdown is not None:
+                worker.countdown.cancel()
         try:
-            try:
-                self._post(Exited(worker_id, exit_, self._was_out_of_memory(member, exit_)))
-            finally:
-                del self._members[worker_id]
-            if member.job_id is not None:
-                self._ended(member.job_id, member)
+            self._post(Exited(worker.id, exit_, self._was_out_of_memory(worker, exit_)))
         finally:
-            member.capture.release()
+            del self._workers[worker.id]
+            if worker.ended is not None:
+                self._narrator.tell(worker.ended)
+            self._narrator.tell(Gone(worker.who))
+        if worker.job_id:
+            self._closed(worker.job_id)
 
-    def _was_out_of_memory(self, member: Member, exit_: Exit) -> bool:
-        killed_by_others = exit_.signal == signal.SIGKILL and not member.killed
+    def _was_out_of_memory(self, worker: Worker, exit_: Exit) -> bool:
+        killed_by_others = exit_.signal == signal.SIGKILL and not worker.killed
         return killed_by_others and self._oom_kills.claim()
 
-    def _lost(self, worker_id: str, member: Member, error: Exception) -> Exit:
+    def _lost(self, worker: Worker, error: Exception) -> Exit:
         """A defect of ours: nobody watches the worker any more, so end it and say why."""
-        log.error("worker %s is lost", worker_id, exc_info=error)
-        if member.process is not None:
+        log.error("worker %s is lost", worker.id, exc_info=error)
+        if worker.process is not None:
             with contextlib.suppress(Exception):
-                member.process.signal_group(signal.SIGKILL)
+                worker.process.signal_group(signal.SIGKILL)
         what = f"devbridge lost the worker: {type(error).__name__}: {error}"
-        member.capture.say(self._style.bad(what))
+        self.remark(worker.id, what, Mood.BAD)
         failure = Failure("InternalError", what)
-        if member.job_id is not None:
-            self._post(Raised(worker_id, member.job_id, failure))
-        elif not self._runtime_api.is_ready(worker_id):
-            self._post(StandbyFailed(worker_id, failure))
+        if worker.job_id:
+            self._post(Raised(worker.id, worker.job_id, failure))
+        elif not self._runtime_api.is_ready(worker.id):
+            self._post(StandbyFailed(worker.id, failure))
         return Exit(signal=signal.SIGKILL)
 
-    def _still_importing(self, worker_id: str, member: Member) -> None:
-        if member.process is not None and not self._runtime_api.is_ready(worker_id):
+    def _still_importing(self, worker: Worker) -> None:
+        if worker.process is not None and not self._runtime_api.is_ready(worker.id):
             what = f"the handler is still being imported after {IMPORT_NOTICE:g} s"
-            member.capture.say(self._style.warn(what))
+            self.remark(worker.id, what, Mood.WARN)
 
-    async def _run(
-        self, worker_id: str, spec: JobSpec, member: Member, output_fd: int, record: bool
-    ) -> Exit:
+    async def _run(self, worker: Worker, spec: JobSpec, output_fd: int, record: bool) -> Exit:
         try:
-            address = self._runtime_api.add_worker(worker_id, spec.role_arn)
-            member.process = await self._launcher.launch(
+            address = self._runtime_api.add_worker(worker.id, spec.role_arn)
+            worker.process = await self._launcher.launch(
                 WorkerSpec(
-                    worker_id=worker_id,
+                    worker_id=worker.id,
                     root=self._root,
                     handler=spec.handler,
                     python=self._python,
@@ -255,12 +299,12 @@ class Processes:
             )
         except (OSError, DevbridgeError) as error:
             if is_short(error):
-                self._post(NotStarted(worker_id, getattr(error, "strerror", "") or str(error)))
+                self._post(NotStarted(worker.id, getattr(error, "strerror", "") or str(error)))
                 return Exit(code=1)
-            self._post(StandbyFailed(worker_id, Failure(type(error).__name__, str(error))))
+            self._post(StandbyFailed(worker.id, Failure(type(error).__name__, str(error))))
             return Exit(code=1)
         finally:
             os.close(output_fd)
-        if member.pending is not None:
-            member.process.signal_group(member.pending)
-        return await member.process.wait()
+        if worker.pending is not None:
+            worker.process.signal_group(worker.pending)
+        return await worker.process.wait()

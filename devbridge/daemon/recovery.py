@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from devbridge.daemon.events import Requested
 from devbridge.daemon.narrator import Narrator
+from devbridge.daemon.told import Interrupted
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change, Ledger
 from devbridge.runs.model import State
@@ -63,5 +64,5 @@ def take_on(ledger: Ledger, narrator: Narrator, now: float) -> list[Requested]:
         ledger.close_ended()
     for change in found.changes:
         if entry := ledger.get(change.job_id):
-            narrator.lost(change, entry)
+            narrator.tell(Interrupted(change, entry))
     return found.runs

@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from devbridge.daemon import lines, secrets
+from devbridge.daemon import secrets
 from devbridge.daemon.events import Event, JobsChanged, SourcesChanged
 from devbridge.daemon.jobs import Deployment, Redeploys
 from devbridge.daemon.model import Modules
+from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.reload import Saved, Sources
 from devbridge.daemon.rerun import Rerun
-from devbridge.daemon.terminal import Terminal
+from devbridge.daemon.told import AppBroken, Mood, Reloaded, Restless
 from devbridge.daemon.watcher import Watcher
 from devbridge.errors import DevbridgeError
 from devbridge.folders import in_words
-from devbridge.palette import Style
 
 SETTLED: Final = 1.0
 """Seconds after a reload before it is asked whether the stage must be deployed again: the run that
@@ -62,7 +62,7 @@ class Reloading:
         root: Path,
         deployment: Deployment,
         redeploys: Redeploys,
-        terminal: Terminal,
+        narrator: Narrator,
         *,
         post: Callable[[Sequence[Event]], None],
         may_deploy: Callable[[], bool],
@@ -72,8 +72,7 @@ class Reloading:
         self._root = root
         self._deployment = deployment
         self._redeploys = redeploys
-        self._terminal = terminal
-        self._style = Style(terminal.colour)
+        self._narrator = narrator
         self._post = post
         self._may_deploy = may_deploy
         self._rerun = rerun
@@ -100,7 +99,7 @@ class Reloading:
                 if events := self._news(self._sources.saved(paths)):
                     self._post(events)
         except OSError as error:  # e.g. no more inotify watches
-            self._terminal.line(self._style.bad(f"hot reload is off: {error}"))
+            self._narrator.say(f"hot reload is off: {error}", Mood.BAD)
 
     async def redeploy_on_save(self) -> None:
         """Deploy the app's changes whenever its files were saved, until cancelled."""
@@ -168,8 +167,7 @@ class Reloading:
         since = reload.saved_at or reload.tried_at
         if since is None:
             return
-        took = lines.duration(time.monotonic() - since)
-        self._terminal.line(f"{self._style.good('Reloaded')} {job} in {took}")
+        self._narrator.tell(Reloaded(job, time.monotonic() - since))
         self._code_saved.set()
         if reload.saved_at is not None and self._rerun is not None:
             self._rerun.reloaded(job)
@@ -197,7 +195,7 @@ class Reloading:
         if saved.app:
             self._app_saved.set()
         for job, path in saved.restless:
-            self._terminal.line(lines.restless(job, path, self._root, self._style))
+            self._narrator.tell(Restless(job, path))
         self._settling |= saved.settling
         if saved.settling:
             self.close()
@@ -251,4 +249,4 @@ class Reloading:
         self._watch_directories()
 
     def _say_error(self, error: str) -> None:
-        self._terminal.line(f"{self._style.bad('Error')}  {error}")
+        self._narrator.tell(AppBroken(error))

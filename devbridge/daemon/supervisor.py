@@ -13,7 +13,6 @@ from itertools import count, takewhile
 from typing import Final
 
 from devbridge.daemon.events import (
-    Broken,
     CancelRequested,
     Effect,
     Event,
@@ -27,20 +26,18 @@ from devbridge.daemon.events import (
     Record,
     Requested,
     Responded,
-    Short,
     Shutdown,
     Signal,
     SourcesChanged,
     StandbyFailed,
     StandbyReady,
     Tick,
-    TriedAgain,
     Unentered,
-    Waits,
     Withdrawn,
 )
 from devbridge.daemon.memory import crash
 from devbridge.daemon.state import JobState, RunState, Why, WorkerState, record
+from devbridge.daemon.told import Broken, Short, TriedAgain, Waits
 from devbridge.runs.model import Exit, JobSpec, State
 from runner.outcome import KILL_AGAIN, LINGER, Failure, retry_delay, tried_again
 

@@ -12,8 +12,9 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
-from devbridge.daemon.events import Effect, Give, Record, Waits
+from devbridge.daemon.events import Effect, Give, Record
 from devbridge.daemon.keeper import Keeper
+from devbridge.daemon.told import Waits
 from devbridge.errors import FolderError
 from devbridge.protocol.messages import REJECT_BUSY, Rejected, Reply, Run
 from devbridge.protocol.session import Deliver

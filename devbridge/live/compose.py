@@ -23,9 +23,12 @@ from devbridge.daemon.developer import DeveloperCredentials, Health
 from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.keeper import Keeper, keep
 from devbridge.daemon.life import Task
+from devbridge.daemon.logs import LogListener
 from devbridge.daemon.memory import limit_of
+from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.runtime_api import WorkerAddress
 from devbridge.daemon.terminal import Terminal
+from devbridge.daemon.terminal_listener import TerminalListener
 from devbridge.daemon.workers import FreshLauncher, Launcher
 from devbridge.daemon.zygote import ZygoteLauncher
 from devbridge.deploy import lacking
@@ -61,7 +64,8 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
         LedgerError: the ledger is of a newer devbridge, or cannot be written.
     """
     config, cloud, voice = deployer.config, deployer.cloud, deployer.voice
-    launcher = _launcher(config, good.app, terminal)
+    narrator = _narrator(config, terminal)
+    launcher = _launcher(config, good.app, narrator)
     developer = DeveloperCredentials(cloud, _says_health(voice))
     redeployer = Redeployer(
         deployer, good, voice, listen=deployer.consent.listen, preload=launcher.preload
@@ -82,7 +86,7 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
             ),
         ),
         ledger=_ledger(config, voice),
-        terminal=terminal,
+        narrator=narrator,
         imported=lacks.imported,
     )
     beside: dict[str, Task] = {
@@ -105,7 +109,6 @@ def _settings(config: Config, app: App) -> Settings:
         fail_when_broken=config.on_broken == "fail",
         rerun_on_save=config.rerun_on_save,
         secrets_mark=config.secrets_mark,
-        max_log_size=config.max_log_size,
     )
 
 
@@ -176,7 +179,15 @@ def _secrets(config: Config, cloud: Cloud, redeployer: Redeployer) -> Task:
     return lambda: secrets.watch(found, lambda: secrets.touch(config.secrets_mark))
 
 
-def _launcher(config: Config, app: App, terminal: Terminal) -> Launcher:
+def _narrator(config: Config, terminal: Terminal) -> Narrator:
+    """It tells the terminal, at whose pace workers may print, and the log files."""
+    narrator = Narrator(when_drained=terminal.when_drained)
+    narrator.add(LogListener(config.logs_dir, config.max_log_size, narrator.tell))
+    narrator.add(TerminalListener(terminal, config.root, config.logs_dir))
+    return narrator
+
+
+def _launcher(config: Config, app: App, narrator: Narrator) -> Launcher:
     """Forks of a zygote on Linux; elsewhere, where forking is not safe, fresh processes."""
     if sys.platform != "linux":
         return FreshLauncher()
@@ -185,7 +196,7 @@ def _launcher(config: Config, app: App, terminal: Terminal) -> Launcher:
         config.python,
         inherited(os.environ, app.shell, config.env),
         root=config.root,
-        say=terminal.line,
-        details=terminal.line if config.verbose else log.info,
+        say=narrator.say,
+        details=narrator.say if config.verbose else log.info,
         record=config.fresh_jobs,
     )

@@ -18,7 +18,10 @@ from devbridge.daemon.daemon import Connection, Daemon, Settings, Workshop
 from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.jobs import Deployment, Jobs, Redeploys
 from devbridge.daemon.keeper import Keeper, keep
+from devbridge.daemon.logs import MAX_LOG, LogListener
+from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.terminal import Terminal
+from devbridge.daemon.terminal_listener import TerminalListener
 from devbridge.daemon.workers import FreshLauncher, Launcher
 from devbridge.daemon.zygote import ZygoteLauncher
 from devbridge.protocol import codec
@@ -146,6 +149,9 @@ async def live(
     screen = state / "screen"
     descriptor = os.open(screen, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     terminal = Terminal(descriptor, colour=False)
+    narrator = Narrator(when_drained=terminal.when_drained)
+    narrator.add(LogListener(state / "logs", MAX_LOG, narrator.tell))
+    narrator.add(TerminalListener(terminal, app.root, state / "logs"))
     broker = MemoryBroker()
     daemon = Daemon(
         Settings(
@@ -176,7 +182,7 @@ async def live(
             ),
         ),
         ledger=ledger,
-        terminal=terminal,
+        narrator=narrator,
     )
     stop = asyncio.Event()
     running = asyncio.create_task(daemon.run(stop))

@@ -36,7 +36,6 @@ WITHOUT_TESTS: set[str] = {
     "devbridge/daemon/http.py",
     "devbridge/daemon/limits.py",
     "devbridge/daemon/model.py",
-    "devbridge/daemon/narrator.py",
     "devbridge/daemon/signatures.py",
     "devbridge/daemon/state.py",
     "devbridge/daemon/weather.py",

@@ -1,18 +1,14 @@
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from devbridge.daemon import lines
-from devbridge.daemon.events import Waits
+from devbridge.daemon.told import Waits
 from devbridge.palette import Style
 from devbridge.runs.base import RunRecord
-from devbridge.runs.ledger import Change
 from devbridge.runs.model import Exit, State
 from runner.outcome import Failure
 
@@ -40,32 +36,6 @@ FAILURE = Failure(
         'File "jobs/a.py", line 3, in f\n    return 1 / 0',
     ),
 )
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (-1.0, "0ms"),
-        (0.0, "0ms"),
-        (0.0124, "12ms"),
-        (0.9996, "1.00s"),
-        (1.234, "1.23s"),
-        (59.994, "59.99s"),
-        (59.999, "1m00s"),
-        (125.0, "2m05s"),
-        (3600.0, "1h00m00s"),
-        (36 * 3600.0, "36h00m00s"),
-    ],
-)
-def test_a_length_of_time_reads_as_people_say_it(seconds: float, text: str) -> None:
-    assert lines.duration(seconds) == text
-
-
-@given(st.floats(0, 200_000))
-def test_no_length_of_time_has_sixty_of_anything(seconds: float) -> None:
-    text = lines.duration(seconds)
-    assert not text.startswith("1000ms")
-    assert "ms" in text or re.search(r"(?<!\d)60(\.00)?[ms]", text) is None
 
 
 def test_the_time_since_the_start_fills_a_column() -> None:
@@ -163,16 +133,6 @@ def test_a_run_that_was_stopped_says_after_how_long(state: State, word: str) -> 
 def test_a_run_that_waits_says_for_which_limit(own: bool, limit: str) -> None:
     said = lines.waits(Waits(ENTRY.job_id, "factorial", 2, own), PLAIN)
     assert said == f"Waiting factorial: 2 of 2 slots are taken ({limit})"
-
-
-def test_the_log_has_the_traceback_else_the_error_else_how_the_run_ended() -> None:
-    traced = replace(FAILURE, trace=("Traceback:", "    1 / 0", "    ~~^~~"))
-    change = Change(job_id="r1", state=State.FAILED, at=1.0, failure=traced)
-    assert lines.log_end(change) == b"Traceback:\n    1 / 0\n    ~~^~~\n"
-    bare = replace(change, failure=Failure("UnknownJob", "the app has no job 'a' \udcff"))
-    assert lines.log_end(bare) == b"UnknownJob: the app has no job 'a' \\udcff\n"
-    cancelled = replace(change, state=State.CANCELLED, failure=None, detail="before it started")
-    assert lines.log_end(cancelled) == b"--- devbridge: CANCELLED (before it started)\n"
 
 
 def test_a_failure_of_which_nothing_is_known_is_still_shown() -> None:

@@ -6,8 +6,9 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -21,17 +22,36 @@ from devbridge.daemon.events import (
     StandbyFailed,
 )
 from devbridge.daemon.limits import HEADROOM
+from devbridge.daemon.memory import OomKills
 from devbridge.daemon.model import Modules
-from devbridge.daemon.processes import Member, Processes
-from devbridge.daemon.runtime_api import RuntimeApi
+from devbridge.daemon.narrator import Narrator
+from devbridge.daemon.processes import COUNTDOWN, Processes, Worker
+from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
+from devbridge.daemon.told import (
+    Began,
+    Ended,
+    Gone,
+    Mood,
+    Printed,
+    Remarked,
+    Stopping,
+    Told,
+    Who,
+)
 from devbridge.daemon.workers import WorkerSpec
-from devbridge.palette import Style
-from devbridge.runs.model import Exit, JobSpec
+from devbridge.runs.base import RunRecord
+from devbridge.runs.ledger import Change
+from devbridge.runs.model import Exit, JobSpec, State
 from runner.outcome import Failure
 from tests.integration.workers import DEADLINE, Said
-from tests.unit.daemon.screens import Screen
 
-SPEC = JobSpec("factorial", "jobs/factorial.handler", 60, 3072, "arn:aws:iam::1:role/r", {})
+SPEC = JobSpec(
+    "factorial", "jobs/factorial.handler", 60, 3072, "arn:aws:iam::1:role/r", {}, max_attempts=3
+)
+STANDBY = Who("w1", "factorial")
+RUN = Who("w1", "factorial", "job-1")
+DONE = Change(job_id="job-1", state=State.SUCCEEDED, at=2.0)
+RECORD = RunRecord(job_id="job-1", job="factorial", state=State.SUCCEEDED, created_at=1.0)
 
 
 class FakeProcess:
@@ -41,26 +61,47 @@ class FakeProcess:
         self.pid = 1
         self.signals: list[signal.Signals] = []
         self.end: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+        self.signalled = asyncio.Event()
 
     async def wait(self) -> Exit:
         return await self.end
 
     def signal_group(self, number: signal.Signals) -> None:
         self.signals.append(number)
+        self.signalled.set()
 
 
 class FakeLauncher:
+    """Launches one fake process, and keeps its end of the worker's pipe."""
+
     def __init__(self) -> None:
         self.process: FakeProcess | None = None
         self.error: Exception | None = None
+        self.specs: list[WorkerSpec] = []
         self.launched = asyncio.Event()
+        self.free = asyncio.Event()
+        """Launching takes until this is set."""
+        self.free.set()
+        self._output = -1
 
     async def launch(self, spec: WorkerSpec, output_fd: int) -> FakeProcess:
+        self.specs.append(spec)
+        await self.free.wait()
         if self.error is not None:
             raise self.error
+        self._output = os.dup(output_fd)
         self.process = FakeProcess()
         self.launched.set()
         return self.process
+
+    def print(self, data: bytes) -> None:
+        os.write(self._output, data)
+
+    def hang_up(self) -> None:
+        """The process closes its end of the pipe."""
+        if self._output >= 0:
+            os.close(self._output)
+            self._output = -1
 
     async def preload(self, names: Iterable[str]) -> None: ...
 
@@ -70,12 +111,34 @@ class FakeLauncher:
     async def close(self) -> None: ...
 
 
-class Stage:
-    """The processes, with one worker, `w1`, and what it told the daemon."""
+class Timers:
+    """Takes what is to be called later, and calls it when the test says so."""
 
-    def __init__(self, root: Path, screen: Screen, api: RuntimeApi) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.waiting: list[tuple[float, Callable[[], object]]] = []
+        monkeypatch.setattr(asyncio.get_running_loop(), "call_later", self._call_later)
+
+    def _call_later(self, delay: float, call: Callable[..., object], *args: object) -> Mock:
+        self.waiting.append((delay, lambda: call(*args)))
+        return Mock()
+
+    def next(self) -> float:
+        """Let time pass until the next call; how long that took."""
+        delay, call = self.waiting.pop(0)
+        call()
+        return delay
+
+
+class Stage:
+    """The processes, with one worker, `w1`, and what it told the daemon and the narrator."""
+
+    def __init__(self, root: Path, api: RuntimeApi) -> None:
+        self.root = root
         self.events: list[Event] = []
-        self.ended: list[str] = []
+        self.told: list[Told] = []
+        self.heard = asyncio.Event()
+        """Something was told."""
+        self.closed: list[str] = []
         self.known = False
         """Whether the worker was still known when the last event was posted."""
         self.launcher = FakeLauncher()
@@ -85,45 +148,68 @@ class Stage:
             python=Path(sys.executable),
             launcher=self.launcher,
             runtime_api=api,
-            environment=lambda spec, address: {},
-            terminal=screen.terminal,
-            style=Style(False),
+            environment=self._environment,
+            narrator=Narrator([self]),
             post=self._post,
-            ended=self._ended,
+            closed=self._closed,
         )
+
+    def _environment(self, spec: JobSpec, address: WorkerAddress) -> dict[str, str]:
+        return {"JOB": spec.name, "API": address.runtime_api}
 
     def _post(self, event: Event) -> None:
         self.events.append(event)
-        self.known = self.processes.member("w1") is not None
+        self.known = self.processes.worker("w1") is not None
 
-    def _ended(self, job_id: str, member: Member) -> None:
-        self.ended.append(job_id)
+    def _closed(self, job_id: str) -> None:
+        assert self.told[-1] == Gone(Who("w1", "factorial", job_id))
+        self.closed.append(job_id)
+
+    def on(self, event: Told) -> None:
+        self.told.append(event)
+        self.heard.set()
+
+    @property
+    def left(self) -> list[float]:
+        """Seconds that a stopping run was told to have left."""
+        return [event.seconds for event in self.told if isinstance(event, Stopping)]
+
+    @property
+    def worker(self) -> Worker:
+        found = self.processes.worker("w1")
+        assert found is not None
+        return found
 
     async def launch(self) -> FakeProcess:
         self.processes.launch("w1", SPEC)
+        return await self.running()
+
+    async def running(self) -> FakeProcess:
         async with asyncio.timeout(DEADLINE):
             await self.launcher.launched.wait()
         assert self.launcher.process is not None
         return self.launcher.process
 
-    def give(self) -> None:
-        self.processes.give(Give("w1", "factorial", "job-1", 1, 2e9), SPEC, b"null")
+    async def exit(self, end: Exit = Exit(code=0)) -> None:  # noqa: B008 - frozen
+        """The process ends, and its worker with it."""
+        assert self.launcher.process is not None
+        self.launcher.hang_up()
+        self.launcher.process.end.set_result(end)
+        await self.processes.close()
+
+    def give(self, payload: bytes = b"null") -> None:
+        self.processes.give(Give("w1", "factorial", "job-1", 1, 2e9), SPEC, payload)
 
 
 @pytest.fixture
-def screen() -> Iterator[Screen]:
-    made = Screen()
-    made.look()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-async def stage(tmp_path: Path, screen: Screen) -> AsyncIterator[Stage]:
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     api = RuntimeApi(Said())
     await api.start()
-    made = Stage(tmp_path, screen, api)
+    made = Stage(tmp_path, api)
     yield made
+    made.launcher.error = OSError("the test is over")
+    made.launcher.free.set()
+    made.launcher.hang_up()
     process = made.launcher.process
     if process is not None and not process.end.done():
         process.end.set_result(Exit(code=0))
@@ -131,8 +217,277 @@ async def stage(tmp_path: Path, screen: Screen) -> AsyncIterator[Stage]:
     await api.close()
 
 
+# --- a worker's life ----------------------------------------------------------------------------
+
+
+async def test_a_worker_is_launched_with_its_jobs_environment_and_its_own_address(
+    stage: Stage,
+) -> None:
+    await stage.launch()
+    [spec] = stage.launcher.specs
+    assert (spec.worker_id, spec.job, spec.handler) == ("w1", "factorial", SPEC.handler)
+    assert (spec.root, spec.python) == (stage.root, Path(sys.executable))
+    assert spec.environment["JOB"] == "factorial"
+    assert spec.environment["API"].startswith(f"127.0.0.1:{stage.api.port}/")
+    assert spec.environment.keys() == {"JOB", "API"}
+    assert len(stage.processes) == 1
+
+
+async def test_a_worker_is_asked_to_record_what_it_reads_where_that_is_wanted(
+    stage: Stage,
+) -> None:
+    stage.processes.launch("w1", SPEC, record=True)
+    await stage.running()
+    assert stage.launcher.specs[0].environment["DEVBRIDGE_RECORD"] == "1"
+
+
+async def test_a_run_is_told_from_its_beginning_to_its_end_and_its_output_between(
+    stage: Stage,
+) -> None:
+    await stage.launch()
+    stage.launcher.print(b"importing")
+    stage.give()
+    stage.launcher.print(b"running")
+    stage.processes.ended("w1", DONE, RECORD)
+    await stage.exit()
+    assert stage.told == [
+        Printed(STANDBY, b"importing"),
+        Began(RUN, 1, 3, b"null"),
+        Printed(RUN, b"running"),
+        Ended(RUN, DONE, RECORD),
+        Gone(RUN),
+    ]
+    assert stage.closed == ["job-1"]
+
+
+async def test_what_a_process_leaves_behind_may_hold_the_pipe_and_the_run_still_ends(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes_module, "OUTPUT_AFTER_EXIT", 0.01)
+    process = await stage.launch()
+    stage.give()
+    stage.launcher.print(b"running")
+    process.end.set_result(Exit(code=0))
+    await stage.processes.close()
+    assert stage.told[-2:] == [Printed(RUN, b"running"), Gone(RUN)]
+
+
+async def test_a_standby_that_goes_closes_no_run(stage: Stage) -> None:
+    await stage.launch()
+    await stage.exit()
+    assert stage.told == [Gone(STANDBY)]
+    assert stage.closed == []
+
+
+async def test_the_end_of_a_worker_is_posted_before_it_is_forgotten(stage: Stage) -> None:
+    await stage.launch()
+    stage.give()
+    stage.processes.signal("w1", signal.SIGTERM, 60.0)
+    worker = stage.worker
+    await stage.exit(Exit(code=7))
+
+    assert stage.events == [Exited("w1", Exit(code=7))]
+    assert stage.known
+    assert stage.processes.worker("w1") is None
+    assert worker.countdown is not None
+    assert worker.countdown.cancelled()
+
+
+async def test_the_address_of_a_worker_that_has_gone_is_nobodys(stage: Stage) -> None:
+    await stage.launch()
+    await stage.exit()
+    stage.api.add_worker("w1")  # else it would be known already
+
+
+async def test_what_a_worker_has_printed_until_now_is_told_when_that_is_asked_for(
+    stage: Stage,
+) -> None:
+    await stage.launch()
+    stage.launcher.print(b"importing")
+    stage.processes.drain("w1")
+    stage.processes.drain("nobody")
+    assert stage.told == [Printed(STANDBY, b"importing")]
+
+
+async def test_a_remark_is_about_the_worker_as_it_is_now(stage: Stage) -> None:
+    await stage.launch()
+    stage.processes.remark("w1", "hello", Mood.WARN)
+    stage.give()
+    stage.processes.remark("w1", "again", Mood.BAD)
+    stage.processes.remark("nobody", "hello", Mood.WARN)
+    assert [event for event in stage.told if isinstance(event, Remarked)] == [
+        Remarked(STANDBY, "hello", Mood.WARN),
+        Remarked(RUN, "again", Mood.BAD),
+    ]
+
+
+async def test_how_a_run_of_nobody_has_ended_is_not_told(stage: Stage) -> None:
+    stage.processes.ended("w1", DONE, RECORD)
+    assert stage.told == []
+
+
+async def test_a_slow_import_is_said_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes_module, "IMPORT_NOTICE", 0.0)
+    await stage.launch()
+    async with asyncio.timeout(DEADLINE):
+        await stage.heard.wait()
+    await stage.exit()
+    assert stage.told == [
+        Remarked(STANDBY, "the handler is still being imported after 0 s", Mood.WARN),
+        Gone(STANDBY),
+    ]
+
+
+@pytest.mark.parametrize("ready", [True, False])
+async def test_an_import_is_slow_only_while_it_goes_on(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, ready: bool
+) -> None:
+    await stage.launch()
+    monkeypatch.setattr(stage.api, "is_ready", lambda worker_id: ready)
+    stage.processes._still_importing(stage.worker)
+    assert bool(stage.told) is not ready
+
+
+async def test_an_import_is_not_slow_before_there_is_a_process(stage: Stage) -> None:
+    stage.launcher.free.clear()
+    stage.processes.launch("w1", SPEC)
+    stage.processes._still_importing(stage.worker)
+    assert stage.told == []
+
+
+async def test_a_run_whose_payload_is_lost_fails_and_its_worker_is_killed(stage: Stage) -> None:
+    process = await stage.launch()
+    stage.give(b"")
+    assert stage.events == []  # the supervisor is still deciding
+    await asyncio.sleep(0)
+    lost = Failure("PayloadLost", "the run's payload was lost with a damaged ledger")
+    assert stage.events == [Raised("w1", "job-1", lost)]
+    assert process.signals == [signal.SIGKILL]
+    assert stage.told == []
+
+
+# --- signals ------------------------------------------------------------------------------------
+
+
+async def test_a_signal_to_a_worker_that_is_being_launched_comes_once_it_runs(
+    stage: Stage,
+) -> None:
+    stage.launcher.free.clear()
+    stage.processes.launch("w1", SPEC)
+    stage.processes.signal("w1", signal.SIGTERM)
+    stage.launcher.free.set()
+    process = await stage.running()
+    async with asyncio.timeout(DEADLINE):
+        await process.signalled.wait()
+    assert process.signals == [signal.SIGTERM]
+
+
+async def test_of_several_early_signals_the_last_one_counts(stage: Stage) -> None:
+    stage.launcher.free.clear()
+    stage.processes.launch("w1", SPEC)
+    stage.processes.signal("w1", signal.SIGTERM)
+    stage.processes.kill()
+    stage.launcher.free.set()
+    process = await stage.running()
+    async with asyncio.timeout(DEADLINE):
+        await process.signalled.wait()
+    assert process.signals == [signal.SIGKILL]
+
+
+async def test_a_signal_to_nobody_is_no_error(stage: Stage) -> None:
+    stage.processes.signal("w1", signal.SIGTERM, 5.0)
+
+
+async def test_a_run_that_is_stopped_is_told_how_long_it_has_and_again_at_each_mark(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = await stage.launch()
+    stage.give()
+    timers = Timers(monkeypatch)
+    stage.processes.signal("w1", signal.SIGTERM, 12.0)
+    assert process.signals == [signal.SIGTERM]
+    assert stage.left == [12]
+    assert timers.next() == 2
+    assert stage.left == [12, 10]
+    assert timers.next() == 5
+    assert stage.left == [12, 10, 5]
+    assert not timers.waiting
+
+
+@pytest.mark.parametrize(
+    ("grace", "told"),
+    [(5.0, [5.0]), (6.0, [6.0, 5]), (60.0, [60.0, 30, 10, 5]), (601.0, [601.0, *COUNTDOWN])],
+)
+async def test_only_marks_that_are_still_to_come_are_told(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, grace: float, told: list[float]
+) -> None:
+    await stage.launch()
+    stage.give()
+    timers = Timers(monkeypatch)
+    stage.processes.signal("w1", signal.SIGTERM, grace)
+    while timers.waiting:
+        timers.next()
+    assert stage.left == told
+
+
+async def test_no_time_is_counted_down_for_a_worker_without_a_run(stage: Stage) -> None:
+    process = await stage.launch()
+    stage.processes.signal("w1", signal.SIGTERM, 10.0)
+    assert process.signals == [signal.SIGTERM]
+    assert stage.worker.countdown is None
+    assert stage.told == []
+
+
+async def test_nor_for_a_signal_that_leaves_no_time(stage: Stage) -> None:
+    await stage.launch()
+    stage.give()
+    stage.processes.signal("w1", signal.SIGKILL)
+    assert stage.left == []
+
+
+# --- memory -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ours", [False, True])
+async def test_only_a_kill_that_was_not_ours_may_be_the_kernels(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, ours: bool
+) -> None:
+    monkeypatch.setattr(OomKills, "claim", lambda self: True)
+    await stage.launch()
+    stage.give()
+    stage.processes.signal("w1", signal.SIGTERM)
+    if ours:
+        stage.processes.kill()
+        stage.processes.signal("w1", signal.SIGTERM)
+    await stage.exit(Exit(signal=signal.SIGKILL))
+    assert stage.events == [Exited("w1", Exit(signal=signal.SIGKILL), out_of_memory=not ours)]
+
+
+async def test_another_end_is_not_asked_about_memory(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(OomKills, "claim", lambda self: True)
+    await stage.launch()
+    await stage.exit(Exit(signal=signal.SIGSEGV))
+    assert stage.events == [Exited("w1", Exit(signal=signal.SIGSEGV))]
+
+
+async def test_what_was_killed_before_a_run_began_was_not_its_worker(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten = Mock()
+    monkeypatch.setattr(OomKills, "forget", forgotten)
+    await stage.launch()
+    forgotten.assert_not_called()
+    stage.give()
+    forgotten.assert_called_once()
+
+
+# --- defects ------------------------------------------------------------------------------------
+
+
 async def test_a_run_whose_process_cannot_be_watched_any_more_is_ended_and_says_why(
-    stage: Stage, screen: Screen
+    stage: Stage,
 ) -> None:
     process = await stage.launch()
     stage.give()
@@ -145,25 +500,9 @@ async def test_a_run_whose_process_cannot_be_watched_any_more_is_ended_and_says_
         Raised("w1", "job-1", Failure("InternalError", what)),
         Exited("w1", Exit(signal=signal.SIGKILL)),
     ]
-    assert stage.ended == ["job-1"]
+    assert stage.closed == ["job-1"]
     assert len(stage.processes) == 0
-    await asyncio.to_thread(screen.wait_for, what.encode())
-
-
-async def test_the_end_of_a_worker_is_posted_before_it_is_forgotten(stage: Stage) -> None:
-    process = await stage.launch()
-    stage.give()
-    stage.processes.signal("w1", signal.SIGTERM, 60.0)
-    member = stage.processes.member("w1")
-    assert member is not None
-    process.end.set_result(Exit(code=7))
-    await stage.processes.close()
-
-    assert stage.events == [Exited("w1", Exit(code=7))]
-    assert stage.known
-    assert stage.processes.member("w1") is None
-    assert member.countdown is not None
-    assert member.countdown.cancelled()
+    assert Remarked(RUN, what, Mood.BAD) in stage.told
 
 
 async def test_a_launcher_that_breaks_fails_the_standby(stage: Stage) -> None:
@@ -173,6 +512,16 @@ async def test_a_launcher_that_breaks_fails_the_standby(stage: Stage) -> None:
 
     assert [type(event) for event in stage.events] == [StandbyFailed, Exited]
     assert len(stage.processes) == 0
+
+
+async def test_a_standby_that_was_ready_when_it_was_lost_has_not_failed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = await stage.launch()
+    monkeypatch.setattr(stage.api, "is_ready", lambda worker_id: True)
+    process.end.set_exception(RuntimeError("broken"))
+    await stage.processes.close()
+    assert stage.events == [Exited("w1", Exit(signal=signal.SIGKILL))]
 
 
 async def test_a_process_that_cannot_even_be_signalled_still_ends_its_run(
@@ -185,7 +534,17 @@ async def test_a_process_that_cannot_even_be_signalled_still_ends_its_run(
     await stage.processes.close()
 
     assert stage.events[-1] == Exited("w1", Exit(signal=signal.SIGKILL))
-    assert stage.ended == ["job-1"]
+    assert stage.closed == ["job-1"]
+
+
+async def test_a_daemon_that_breaks_over_an_end_still_lets_the_worker_go(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.launch()
+    monkeypatch.setattr(stage.processes, "_post", Mock(side_effect=RuntimeError))
+    await stage.exit()
+    assert len(stage.processes) == 0
+    assert stage.told == [Gone(STANDBY)]
 
 
 async def test_a_worker_holds_no_descriptor_after_a_defect(stage: Stage) -> None:
@@ -197,25 +556,7 @@ async def test_a_worker_holds_no_descriptor_after_a_defect(stage: Stage) -> None
     assert len(os.listdir("/dev/fd")) == before  # noqa: PTH208
 
 
-async def test_a_slow_import_is_said_once(
-    stage: Stage, screen: Screen, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(processes_module, "IMPORT_NOTICE", 0.01)
-    process = await stage.launch()
-    said = b"the handler is still being imported after 0.01 s"
-    await asyncio.to_thread(screen.wait_for, said)
-    process.end.set_result(Exit(code=0))
-    await stage.processes.close()
-    assert (await asyncio.to_thread(screen.close)).count(said) == 1
-
-
-async def test_a_quick_import_is_not_spoken_of(
-    stage: Stage, screen: Screen, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    process = await stage.launch()
-    process.end.set_result(Exit(code=0))
-    await stage.processes.close()
-    assert b"imported" not in await asyncio.to_thread(screen.close)
+# --- shortage -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE])
@@ -228,17 +569,25 @@ async def test_a_worker_that_the_system_cannot_start_now_is_no_failure_of_its_jo
     assert stage.events == [NotStarted("w1", os.strerror(number)), Exited("w1", Exit(code=1))]
 
 
-async def test_a_worker_is_not_started_with_the_last_descriptors(
-    stage: Stage,
-) -> None:
+async def test_another_error_of_the_system_is_one(stage: Stage) -> None:
+    stage.launcher.error = OSError(errno.EACCES, "Permission denied")
+    stage.processes.launch("w1", SPEC)
+    await stage.processes.close()
+    denied = Failure("PermissionError", f"[Errno {errno.EACCES}] Permission denied")
+    assert stage.events == [StandbyFailed("w1", denied), Exited("w1", Exit(code=1))]
+
+
+async def test_a_worker_is_not_started_with_the_last_descriptors(stage: Stage) -> None:
     before = len(os.listdir("/dev/fd"))  # noqa: PTH208
+    lowest = os.dup(0)
+    os.close(lowest)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (before + HEADROOM // 2, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + HEADROOM // 2, hard))
     try:
         stage.processes.launch("w1", SPEC)
         await asyncio.sleep(0)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert stage.events == [NotStarted("w1", os.strerror(errno.EMFILE))]
-    assert stage.processes.member("w1") is None
+    assert stage.processes.worker("w1") is None
     assert len(os.listdir("/dev/fd")) == before  # noqa: PTH208

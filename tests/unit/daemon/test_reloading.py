@@ -14,9 +14,11 @@ from devbridge.daemon import reloading as module
 from devbridge.daemon.events import CancelRequested, Event, JobsChanged, SourcesChanged
 from devbridge.daemon.jobs import Deployment, Jobs
 from devbridge.daemon.model import Modules
+from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.reloading import Reloading
 from devbridge.daemon.rerun import Rerun
 from devbridge.daemon.terminal import Terminal
+from devbridge.daemon.terminal_listener import TerminalListener
 from devbridge.errors import AppError
 from devbridge.resources import variable
 from devbridge.runs.model import JobSpec
@@ -132,7 +134,7 @@ class Desk:
             self.root,
             self.deployment(whole=self.whole),
             self.redeploys,
-            cast(Terminal, self.board),
+            Narrator([TerminalListener(cast(Terminal, self.board), self.root, self.root)]),
             post=self._post,
             may_deploy=lambda: self.ours,
             rerun=cast(Rerun, self.runs) if self.runs is not None else None,

@@ -10,12 +10,12 @@ from devbridge.daemon.events import (
     Record,
     Requested,
     Responded,
-    Short,
     StandbyReady,
     Tick,
     Unentered,
 )
 from devbridge.daemon.supervisor import SHORT_PAUSE
+from devbridge.daemon.told import Short
 from devbridge.runs.model import Exit
 from tests.unit.daemon.test_supervisor import Desk, only
 

@@ -17,7 +17,6 @@ from hypothesis.stateful import (
 )
 
 from devbridge.daemon.events import (
-    Broken,
     CancelRequested,
     Effect,
     Event,
@@ -36,8 +35,6 @@ from devbridge.daemon.events import (
     StandbyFailed,
     StandbyReady,
     Tick,
-    TriedAgain,
-    Waits,
     Withdrawn,
 )
 from devbridge.daemon.jobs import Jobs
@@ -48,6 +45,7 @@ from devbridge.daemon.supervisor import (
     MAX_AGE,
     Supervisor,
 )
+from devbridge.daemon.told import Broken, TriedAgain, Waits
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import Exit, JobSpec, State
 from runner.outcome import Failure

@@ -1,0 +1,291 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devbridge.daemon.logs import KEPT, MAX_LOG, LogFile, LogListener, log_path
+from devbridge.daemon.told import (
+    Began,
+    Broken,
+    Ended,
+    Gone,
+    HandedOver,
+    Interrupted,
+    Mood,
+    NeverStarted,
+    Printed,
+    Remarked,
+    Said,
+    Told,
+    Who,
+)
+from devbridge.folders import rotated_log
+from devbridge.runs.base import RunRecord
+from devbridge.runs.ledger import Change
+from devbridge.runs.model import State
+from runner.outcome import Failure
+
+MEGABYTE = 1024 * 1024
+STANDBY = Who("a-1", "a")
+WHO = Who("a-1", "a", "r1")
+BROKEN = Failure("ImportError", "no module named nothing")
+FAILED = Change(job_id="r1", state=State.FAILED, at=2.0, failure=BROKEN)
+
+
+class Logs:
+    """A listener with its folder, and what it told itself."""
+
+    def __init__(self, folder: Path, limit: int = 64 * MEGABYTE) -> None:
+        self.folder = folder
+        self.told: list[Told] = []
+        self.listener = LogListener(folder, limit, self.told.append)
+
+    def __call__(self, *events: Told) -> None:
+        for event in events:
+            self.listener.on(event)
+
+    @property
+    def path(self) -> Path:
+        return log_path(self.folder, "a", "r1")
+
+    @property
+    def text(self) -> bytes:
+        return self.path.read_bytes()
+
+    @property
+    def run(self) -> RunRecord:
+        return RunRecord(
+            job_id="r1", job="a", state=State.FAILED, created_at=1.0, log=str(self.path)
+        )
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Logs:
+    return Logs(tmp_path)
+
+
+# --- what is told -------------------------------------------------------------------------------
+
+
+def test_a_run_has_what_its_worker_printed_from_its_beginning_on_as_it_came(kept: Logs) -> None:
+    kept(Printed(STANDBY, b"importing"), Began(WHO, 1, 1, b"5"))
+    kept(Printed(WHO, b"hello\r\n"), Printed(WHO, b"\xff\xfe\x00"))
+    assert kept.text == b"hello\r\n\xff\xfe\x00"
+    assert kept.path.stat().st_mode & 0o777 == 0o600
+    kept(Gone(WHO))
+    assert kept.told == []
+
+
+def test_what_two_workers_print_is_kept_apart(kept: Logs) -> None:
+    other = Who("a-2", "a", "r2")
+    kept(Began(WHO, 1, 1, b"5"), Began(other, 1, 1, b"5"))
+    kept(Printed(WHO, b"one"), Printed(other, b"two"), Gone(WHO), Printed(other, b" more"))
+    assert kept.text == b"one"
+    assert log_path(kept.folder, "a", "r2").read_bytes() == b"two more"
+    kept(Gone(other))
+
+
+def test_the_next_attempt_is_in_the_same_log(kept: Logs) -> None:
+    kept(Began(WHO, 1, 2, b"5"), Printed(WHO, b"one\n"), Gone(WHO))
+    again = Who("a-2", "a", "r1")
+    kept(Began(again, 2, 2, b"5"), Printed(again, b"two\n"), Gone(again))
+    assert kept.text == b"one\ntwo\n"
+
+
+def test_an_error_is_added_when_all_output_is_there_and_a_success_adds_nothing(kept: Logs) -> None:
+    kept(Began(WHO, 1, 1, b"5"), Printed(WHO, b"out\n"), Ended(WHO, FAILED, kept.run), Gone(WHO))
+    assert kept.text == b"out\nImportError: no module named nothing\n"
+    done = Change(job_id="r1", state=State.SUCCEEDED, at=3.0)
+    kept(Began(WHO, 2, 2, b"5"), Ended(WHO, done, kept.run), Gone(WHO))
+    assert kept.text.count(b"\n") == 2
+
+
+def test_nothing_is_written_after_the_worker_has_gone(kept: Logs) -> None:
+    kept(Began(WHO, 1, 1, b"5"), Gone(WHO), Printed(WHO, b"late"), Ended(WHO, FAILED, kept.run))
+    assert kept.text == b""
+
+
+def test_a_run_that_fails_because_its_job_is_broken_has_what_the_load_printed(kept: Logs) -> None:
+    kept(Printed(STANDBY, b"importing\n"), Broken("a", BROKEN, "a-1"), Gone(STANDBY))
+    kept(NeverStarted(FAILED, kept.run, b"5"))
+    assert kept.text == b"importing\nImportError: no module named nothing\n"
+
+
+def test_a_run_that_fails_for_another_reason_has_not(kept: Logs) -> None:
+    kept(Printed(STANDBY, b"importing\n"), Broken("a", BROKEN, "a-1"))
+    gone = Failure("UnknownJob", "the job was removed")
+    kept(NeverStarted(replace(FAILED, failure=gone), kept.run, b"5"))
+    assert kept.text == b"UnknownJob: the job was removed\n"
+
+
+def test_what_is_printed_before_a_run_is_kept_up_to_a_bound(kept: Logs) -> None:
+    kept(Printed(STANDBY, b"x" * KEPT), Printed(STANDBY, b"importing"))
+    kept(Broken("a", BROKEN, "a-1"), NeverStarted(FAILED, kept.run, b"5"))
+    output, _, _ = kept.text.partition(b"ImportError")
+    assert output == b"x" * (KEPT - 9) + b"importing"
+
+
+def test_of_a_worker_that_has_gone_nothing_is_kept(kept: Logs) -> None:
+    kept(Printed(STANDBY, b"before"), Gone(STANDBY), Broken("a", BROKEN, "a-1"))
+    kept(NeverStarted(FAILED, kept.run, b"5"))
+    assert kept.text.startswith(b"ImportError")
+
+
+@pytest.mark.parametrize("kind", [Interrupted, HandedOver])
+def test_an_end_that_no_worker_of_this_daemon_saw_is_in_the_log(
+    kept: Logs, kind: type[Interrupted | HandedOver]
+) -> None:
+    kept(kind(Change(job_id="r1", state=State.CANCELLED, at=2.0, detail="gone"), kept.run))
+    assert kept.text == b"--- devbridge: CANCELLED (gone)\n"
+
+
+def test_the_log_has_the_traceback_else_the_error_else_how_the_run_ended(kept: Logs) -> None:
+    traced = replace(BROKEN, trace=("Traceback:", "    1 / 0", "    ~~^~~"))
+    kept(Interrupted(replace(FAILED, failure=traced), kept.run))
+    kept(Interrupted(replace(FAILED, failure=Failure("E", "odd \udcff")), kept.run))
+    assert kept.text == b"Traceback:\n    1 / 0\n    ~~^~~\nE: odd \\udcff\n"
+
+
+def test_a_log_that_cannot_be_made_is_told_of_its_run_and_the_run_goes_on(tmp_path: Path) -> None:
+    kept = Logs(tmp_path / "no such folder")
+    kept(Began(WHO, 1, 1, b"5"), Printed(WHO, b"hello\n"), Gone(WHO))
+    [told] = kept.told
+    assert isinstance(told, Remarked)
+    assert (told.who, told.mood) == (WHO, Mood.BAD)
+    assert "log file cannot be written: No such file" in told.text
+
+
+def test_without_a_worker_it_is_told_too(tmp_path: Path) -> None:
+    kept = Logs(tmp_path / "no such folder")
+    kept(NeverStarted(FAILED, kept.run, b"5"))
+    [told] = kept.told
+    assert isinstance(told, Said)
+    assert told.mood is Mood.BAD
+
+
+def test_a_log_that_grows_too_large_is_told_of_its_run(tmp_path: Path) -> None:
+    kept = Logs(tmp_path, limit=4096)
+    kept(Began(WHO, 1, 1, b"5"), Printed(WHO, b"line\n" * 1000), Gone(WHO))
+    [told] = kept.told
+    assert isinstance(told, Remarked)
+    assert told.mood is Mood.WARN
+    assert "only the newest" in told.text
+
+
+def test_what_concerns_no_log_is_not_minded(kept: Logs) -> None:
+    kept(Said("hello"), Remarked(WHO, "hello", Mood.WARN))
+    assert list(kept.folder.iterdir()) == []
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_disk_is_told_once() -> None:
+    said: list[str] = []
+    file = LogFile(Path("/dev/full"), said.append)
+    for _ in range(3):
+        file.write(b"line\n")
+    file.close()
+    assert said == [
+        "the log file cannot be written: No space left on device; the run goes on without"
+    ]
+
+
+class Rotating:
+    """A log file with a limit, and what was said of it."""
+
+    def __init__(self, path: Path, limit: int) -> None:
+        self.path = path
+        self.said: list[str] = []
+        self.file = LogFile(path, self.said.append, limit=limit, on_rotate=self.said.append)
+
+    @property
+    def parts(self) -> list[bytes]:
+        """The oldest first."""
+        paths = (rotated_log(self.path), self.path)
+        return [path.read_bytes() for path in paths if path.exists()]
+
+    @property
+    def text(self) -> bytes:
+        lines = b"".join(self.parts).splitlines(keepends=True)
+        return b"".join(line for line in lines if not line.startswith(b"--- devbridge: rotated"))
+
+
+def test_a_log_below_the_limit_is_one_file_with_the_exact_bytes(tmp_path: Path) -> None:
+    log = Rotating(tmp_path / "run.log", 8192)
+    log.file.write(b"x" * 4096)
+    assert log.parts == [b"x" * 4096]
+    assert log.said == []
+    log.file.close()
+
+
+def test_a_log_keeps_the_newest_lines_within_its_limit(tmp_path: Path) -> None:
+    log = Rotating(tmp_path / "run.log", 8192)
+    lines = [b"line %05d\n" % number for number in range(3000)]
+    for line in lines:
+        log.file.write(line)
+        assert sum(map(len, log.parts)) <= 8192
+    log.file.close()
+    assert len(log.parts) == 2
+    assert b"".join(lines).endswith(log.text)
+    assert len(log.text) > 4096
+    assert all(part.startswith(b"--- devbridge: rotated here; of this log") for part in log.parts)
+    assert rotated_log(log.path).stat().st_mode & 0o777 == 0o600
+
+
+def test_the_first_rotation_is_told_and_no_other(tmp_path: Path) -> None:
+    log = Rotating(tmp_path / "run.log", 2 * MEGABYTE)
+    log.file.write(b"line\n" * MEGABYTE)
+    log.file.close()
+    [said] = log.said
+    assert "what came before is in run.log.1" in said
+    assert "the newest 2 MiB are kept" in said
+
+
+@given(st.lists(st.binary(max_size=5000), max_size=12))
+def test_whatever_is_printed_a_log_has_the_newest_of_it_within_its_limit(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]
+) -> None:
+    log = Rotating(tmp_path_factory.mktemp("log") / "run.log", 4096)
+    for piece in pieces:
+        log.file.write(piece)
+    log.file.close()
+    assert sum(map(len, log.parts)) <= 4096
+    seam = log.file._seam()
+    assert b"".join(pieces).endswith(b"".join(log.parts).replace(seam, b""))
+    assert not [said for said in log.said if "cannot" in said]
+
+
+def test_the_next_attempt_goes_on_in_the_same_log_and_with_its_limit(tmp_path: Path) -> None:
+    for attempt in (b"first", b"second", b"third"):
+        log = Rotating(tmp_path / "run.log", 4096)
+        log.file.write(attempt + b"." * 1000 + b"\n")
+        log.file.close()
+    assert b"first" in log.parts[0]
+    assert b"third" in log.parts[1]
+
+
+def test_a_log_that_cannot_be_rotated_is_told_and_the_run_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "run.log.1").mkdir()
+    log = Rotating(tmp_path / "run.log", 4096)
+    for _ in range(3):
+        log.file.write(b"x\n" * 1500)
+    assert len(log.said) == 1
+    assert "cannot be written" in log.said[0]
+
+
+def test_by_default_a_log_may_be_large(tmp_path: Path) -> None:
+    assert LogFile(tmp_path / "run.log", print)._limit == MAX_LOG == 64 * MEGABYTE
+
+
+def test_closing_twice_is_harmless(tmp_path: Path) -> None:
+    file = LogFile(tmp_path / "run.log", print)
+    file.close()
+    file.close()
+    file.write(b"late")
+    assert (tmp_path / "run.log").read_bytes() == b""

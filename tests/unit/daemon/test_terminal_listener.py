@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from devbridge.daemon import lines
+from devbridge.daemon.terminal import Terminal
+from devbridge.daemon.terminal_listener import TerminalListener
+from devbridge.daemon.told import (
+    AppBroken,
+    Began,
+    Broken,
+    Ended,
+    Gone,
+    HandedOver,
+    Interrupted,
+    Mood,
+    NeverStarted,
+    Printed,
+    Reloaded,
+    Remarked,
+    Restless,
+    Said,
+    Short,
+    Stopping,
+    Told,
+    TriedAgain,
+    Waits,
+    Who,
+)
+from devbridge.palette import Style
+from devbridge.runs.base import RunRecord
+from devbridge.runs.ledger import Change
+from devbridge.runs.model import State
+from runner.outcome import Failure
+
+ROOT = Path("/app")
+STANDBY = Who("a-1", "a")
+WHO = Who("a-1", "a", "r1")
+BEGAN = Began(WHO, 1, 1, b"5")
+ERROR = Failure("ValueError", "num is 9")
+
+
+def run(state: State = State.SUCCEEDED, **known: object) -> RunRecord:
+    given = {"created_at": 1.0, "started_at": 2.0, "ended_at": 3.5, "failure": None, **known}
+    return RunRecord(job_id="r1", job="a", state=state, **given)  # type: ignore[arg-type]
+
+
+def change(state: State, **known: object) -> Change:
+    return Change(job_id="r1", state=state, at=3.5, **known)  # type: ignore[arg-type]
+
+
+class Paper(Terminal):
+    """A terminal that keeps its lines."""
+
+    def __init__(self, *, colour: bool = False) -> None:
+        self.colour = colour
+        self.text = ""
+
+    def write(self, data: bytes) -> None:
+        self.text += data.decode()
+
+    @property
+    def lines(self) -> list[str]:
+        return self.text.splitlines()
+
+
+class Shown:
+    """What the terminal shows of some events."""
+
+    def __init__(self, *, colour: bool = False) -> None:
+        self.paper = Paper(colour=colour)
+        self.listener = TerminalListener(self.paper, ROOT, ROOT / ".devbridge" / "logs")
+
+    def __call__(self, *events: Told) -> list[str]:
+        """The lines that these add."""
+        before = len(self.paper.lines)
+        for event in events:
+            self.listener.on(event)
+        return self.paper.lines[before:]
+
+
+@pytest.fixture(autouse=True)
+def _no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "elapsed", lambda seconds: "+ ")
+
+
+@pytest.fixture
+async def shown() -> Shown:
+    return Shown()
+
+
+async def test_a_run_is_invoked_prints_and_is_done(shown: Shown) -> None:
+    assert shown(
+        BEGAN,
+        Printed(WHO, b"one\ntwo\n"),
+        Ended(WHO, change(State.SUCCEEDED), run(result=b"120")),
+        Gone(WHO),
+    ) == [
+        "|  r1  Invoke a 5",
+        "|  r1  log     .devbridge/logs/a-r1.log",
+        "|  r1  + one",
+        "|  r1  + two",
+        "|  r1  Done    took 1.50s, result 120",
+    ]
+
+
+async def test_the_time_of_a_line_is_that_since_its_run_began(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(lines, "elapsed", lambda seconds: f"+{seconds:g} ")
+    shown(BEGAN)
+    clock[0] = 102.5
+    assert shown(Printed(WHO, b"hello\n")) == ["|  r1  +2.5 hello"]
+
+
+async def test_what_a_handler_prints_while_it_is_imported_is_its_jobs(shown: Shown) -> None:
+    assert shown(Printed(STANDBY, b"importing\n")) == ["|  a  importing"]
+
+
+async def test_a_line_that_has_not_ended_when_the_run_begins_is_not_the_runs(shown: Shown) -> None:
+    assert shown(Printed(STANDBY, b"importing"), BEGAN)[0] == "|  a  importing"
+    assert shown(Printed(WHO, b"hello\n")) == ["|  r1  + hello"]
+
+
+async def test_a_line_of_our_own_does_not_break_into_an_unfinished_one(shown: Shown) -> None:
+    shown(BEGAN)
+    assert shown(Printed(WHO, b"half\nha")) == ["|  r1  + half"]
+    assert shown(Stopping(WHO, 5.0)) == [
+        "|  r1  + ha",
+        "|  r1  Stopping SIGTERM was sent, SIGKILL in 5.00s",
+    ]
+    assert shown(Printed(WHO, b"lf\n")) == ["|  r1  + lf"]
+
+
+async def test_the_last_words_come_after_all_output_whole_line_or_not(shown: Shown) -> None:
+    shown(BEGAN)
+    told = shown(Printed(WHO, b"no newline, caf\xc3"), Ended(WHO, change(State.SUCCEEDED), run()))
+    assert told == ["|  r1  + no newline, caf", "|  r1  + \\xc3", "|  r1  Done    took 1.50s"]
+
+
+async def test_a_worker_that_goes_without_last_words_still_has_said_all(shown: Shown) -> None:
+    assert shown(Printed(STANDBY, b"importing"), Gone(STANDBY)) == ["|  a  importing"]
+
+
+async def test_workers_of_one_job_do_not_finish_each_others_lines(shown: Shown) -> None:
+    other = Who("a-2", "a", "r2")
+    shown(BEGAN, Began(other, 1, 1, b"6"))
+    assert shown(Printed(WHO, b"one "), Printed(other, b"two "), Printed(WHO, b"more\n")) == [
+        "|  r1  + one more"
+    ]
+    shown(Gone(WHO), Gone(other))
+
+
+async def test_nothing_of_a_worker_is_remembered_when_it_has_gone(shown: Shown) -> None:
+    shown(BEGAN, Printed(WHO, b"half"), Gone(WHO))
+    assert shown.listener._outputs == {}
+
+
+async def test_an_attempt_that_is_followed_by_another_says_so(shown: Shown) -> None:
+    again = change(State.QUEUED, failure=ERROR, attempt=2, detail="attempt 1 of 2 FAILED")
+    record = run(State.RUNNING, failure=ERROR, ended_at=None, attempt=2, max_attempts=2)
+    told = shown(Began(WHO, 1, 2, b"5"), Ended(WHO, again, record))
+    assert told[0] == "|  r1  Invoke a (attempt 1 of 2) 5"
+    assert told[2:] == [
+        "|  r1  Error   ValueError: num is 9",
+        "|  r1          after 1.50s",
+        "|  r1  Again   attempt 1 of 2 FAILED",
+    ]
+
+
+async def test_the_last_attempt_has_no_word_of_another(shown: Shown) -> None:
+    failed = change(State.FAILED, failure=ERROR, detail="attempt 2 of 2")
+    assert shown(BEGAN, Ended(WHO, failed, run(State.FAILED, failure=ERROR)))[-1] == (
+        "|  r1          after 1.50s"
+    )
+
+
+async def test_a_run_that_never_started_is_shown_whole(shown: Shown) -> None:
+    never = run(State.FAILED, failure=ERROR, started_at=None)
+    assert shown(NeverStarted(change(State.FAILED, failure=ERROR), never, b"5")) == [
+        "|  r1  Invoke a 5",
+        "|  r1  Error   ValueError: num is 9",
+        "|  r1          after 0ms",
+    ]
+
+
+async def test_a_next_attempt_that_never_started_was_invoked_before(shown: Shown) -> None:
+    told = shown(NeverStarted(change(State.CANCELLED), run(State.CANCELLED), b"5"))
+    assert told == ["|  r1  Cancelled after 1.50s"]
+
+
+@pytest.mark.parametrize(
+    ("state", "word"), [(State.CANCELLED, "Cancelled"), (State.CRASHED, "Crashed")]
+)
+async def test_what_ended_with_an_earlier_daemon_is_said(
+    shown: Shown, state: State, word: str
+) -> None:
+    assert shown(Interrupted(change(state, detail="it had ended"), run(state))) == [
+        f"|  r1  {word} it had ended"
+    ]
+
+
+async def test_a_run_that_waits_has_its_bar(shown: Shown) -> None:
+    [line] = shown(Waits("r1", "a", 2, own=True))
+    assert line.startswith("|  r1  Waiting a: 2 of 2 slots are taken")
+
+
+async def test_a_run_that_is_handed_over_is_counted_elsewhere(shown: Shown) -> None:
+    assert shown(HandedOver(change(State.CANCELLED), run(State.CANCELLED))) == []
+
+
+async def test_a_broken_job_is_shown_once_and_after_what_its_import_printed(shown: Shown) -> None:
+    told = shown(Printed(STANDBY, b"importing"), Broken("a", ERROR, "a-1"))
+    assert told == ["|  a  importing", "Error  a cannot be loaded: ValueError: num is 9"]
+    assert shown(Broken("a", ERROR, "a-2", new=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (
+            TriedAgain("a", 1.0),
+            "Waiting a: it cannot be loaded; tried again in 1.00s, then with longer pauses, and"
+            " when it is saved",
+        ),
+        (Reloaded("a", 0.031), "Reloaded a in 31ms"),
+        (
+            Restless("a", ROOT / "data.json"),
+            "Notice  a: data.json, which its import reads, changes again and again; from now on it"
+            " is loaded anew when it is run",
+        ),
+        (Short("no memory"), "no worker can be started now: no memory; what is asked for waits"),
+        (Short(), "workers can be started again"),
+        (AppBroken("no app.py"), "Error  no app.py"),
+        (Said("hello"), "hello"),
+        (Remarked(STANDBY, "slow", Mood.WARN), "|  a  slow"),
+        (Remarked(WHO, "slow", Mood.WARN), "|  a  slow"),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+async def test_each_has_its_line(shown: Shown, event: Told, line: str) -> None:
+    assert shown(event) == [line]
+
+
+@pytest.mark.parametrize(
+    ("mood", "look"),
+    [
+        (Mood.PLAIN, lambda style: str),
+        (Mood.LOUD, lambda style: style.bold),
+        (Mood.GOOD, lambda style: style.good),
+        (Mood.WARN, lambda style: style.warn),
+        (Mood.BAD, lambda style: style.bad),
+    ],
+)
+async def test_a_sentence_looks_as_it_is_meant(
+    mood: Mood, look: Callable[[Style], Callable[[str], str]]
+) -> None:
+    shown = Shown(colour=True)
+    assert shown(Said("hello", mood)) == [look(Style(True))("hello")]
+    assert shown(Remarked(STANDBY, "hello", mood))[0].endswith(look(Style(True))("hello"))
