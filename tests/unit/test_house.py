@@ -63,19 +63,16 @@ WITHOUT_TESTS: set[str] = {
     "runner/client.py",
     "runner/command.py",
     "runner/context.py",
-    "runner/ending.py",
     "runner/failure.py",
     "runner/invocation.py",
     "runner/limits.py",
     "runner/lookups.py",
     "runner/note.py",
-    "runner/preloaded.py",
     "runner/preloading.py",
     "runner/process.py",
     "runner/reads.py",
     "runner/runtime_api.py",
     "runner/warm.py",
-    "runner/zygote.py",
 }
 
 FILES = [
