@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from devbridge import names
 from devbridge.constructs import App
 from devbridge.deploy import checks
 from devbridge.deploy.access import Access, OnProgress, Progress
@@ -93,8 +94,8 @@ def deploy(
     """
     python = python or Path(sys.executable)
     with explained(cloud):
+        settings = _settings(app, cloud, stage, mode, python, offline)
         checks.check_secrets(cloud, app, stage, mode, on_progress)
-        settings = _settings(cloud, stage, mode, python, offline)
         packed = pack(app, cloud, settings, python, schemas, on_progress, broken)
         synth(app, settings, packed.assets)  # what is wrong with it is said before the upload
         stack, changed = _made(app, cloud, settings, packed, on_progress, pace, approve)
@@ -122,7 +123,7 @@ def diff(
     """
     python = python or Path(sys.executable)
     with explained(cloud):
-        settings = _settings(cloud, stage, mode, python, offline)
+        settings = _settings(app, cloud, stage, mode, python, offline)
         packed = pack(app, cloud, settings, python, schemas, on_progress)
         stack, found = find(cloud, app.name, stage, on_progress)
         found = None if is_unusable(found) else settled(cloud, stack, on_progress, pace)
@@ -151,12 +152,15 @@ def synthesize(
         InvalidValue, AppFailed, BuildError: as `deploy`.
     """
     python = python or Path(sys.executable)
-    settings = _settings(cloud, stage, mode, python, offline)
+    settings = _settings(app, cloud, stage, mode, python, offline)
     packed = pack(app, cloud, settings, python, schemas, on_progress)
     return synth(app, settings, packed.assets), packed.zips
 
 
-def _settings(cloud: Access, stage: str, mode: Mode, python: Path, offline: str) -> Settings:
+def _settings(
+    app: App, cloud: Access, stage: str, mode: Mode, python: Path, offline: str
+) -> Settings:
+    names.stack(app.name, stage)  # what is wrong with the stage's name is said first
     version = version_of(python)
     return settings_of(cloud, stage=stage, mode=mode, python=version, offline=offline)
 
