@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +8,7 @@ import pytest
 import devbridge
 from devbridge import job, resources
 from devbridge.constructs import App, Bucket, Function, Table
-from devbridge.errors import DevbridgeError
-from devbridge.types import JobTypes, outdated, write
+from devbridge.types import JobTypes
 from devbridge.types.annotations import Annotations
 from devbridge.types.probe import Instance
 from devbridge.types.resources import kinds
@@ -18,46 +16,9 @@ from devbridge.types.stubs import stubs
 from tests.unit.types.conftest import AddJob
 
 INT = {"type": "integer"}
+
+
 ITEM = {"type": "object", "properties": {"a": INT}, "required": ["a"]}
-
-
-@pytest.mark.parametrize(
-    ("schema", "sent", "received"),
-    [
-        ({}, "Any", "Any"),
-        ({"type": "null"}, "None", "None"),
-        ({"type": "number"}, "float", "float"),
-        ({"type": "string", "format": "date-time"}, "str", "str"),
-        ({"type": "array"}, "_Array[Any]", "list[Any]"),
-        ({"type": "array", "items": INT}, "_Array[int]", "list[int]"),
-        (
-            {"type": "array", "prefixItems": [INT, {}], "minItems": 2, "maxItems": 2},
-            "tuple[int, Any] | _List[Any]",
-            "list[Any]",
-        ),
-        (
-            {"type": "array", "prefixItems": [INT, INT], "minItems": 1, "maxItems": 2},
-            "_Array[Any]",
-            "list[Any]",
-        ),
-        ({"type": "object"}, "Mapping[str, Any]", "dict[str, Any]"),
-        (
-            {"type": "object", "additionalProperties": INT},
-            "Mapping[str, int]",
-            "dict[str, int]",
-        ),
-        ({**ITEM, "additionalProperties": True}, "Mapping[str, Any]", "dict[str, Any]"),
-        ({"anyOf": [{"type": "null"}, INT, INT]}, "int | None", "int | None"),
-        ({"oneOf": [INT, {}]}, "Any", "Any"),
-        ({"type": ["string", "null"]}, "str | None", "str | None"),
-        ({"enum": ["a", 1, None]}, "Literal['a', 1, None]", "Literal['a', 1, None]"),
-        ({"const": 1.5}, "float", "float"),
-        ({"enum": [{"a": 1}]}, "Any", "Any"),
-    ],
-)
-def test_annotations(schema: dict[str, Any], sent: str, received: str) -> None:
-    assert Annotations().of(schema, "J", "P", sent=False) == received
-    assert Annotations().of(schema, "J", "P", sent=True) == sent
 
 
 def test_an_object_is_a_typed_dict_and_names_are_used_once() -> None:
@@ -100,24 +61,6 @@ def test_an_object_is_a_typed_dict_and_names_are_used_once() -> None:
         "\n"
         "class JPayload_Other(TypedDict):\n    a: ReadOnly[int]\n"
     )
-
-
-def test_a_key_that_is_the_name_of_a_type_hides_none() -> None:
-    file = Annotations()
-    properties = {"int": INT, "other": INT}
-    file.of({"type": "object", "properties": properties, "required": []}, "J", "P", sent=False)
-    assert file.definitions == [
-        'JP = TypedDict(\n    "JP",\n    {\n        "int": NotRequired[int],\n'
-        '        "other": NotRequired[int],\n    },\n)\n'
-    ]
-
-
-def test_a_list_of_itself_ends(app: App) -> None:
-    schema = {
-        "$ref": "#/$defs/A",
-        "$defs": {"A": {"type": "array", "items": {"$ref": "#/$defs/A"}}},
-    }
-    assert Annotations().of(schema, "J", "P", sent=False) == "list[Any]"
 
 
 def test_every_name_that_the_modules_export_is_in_their_stubs(app: App) -> None:
@@ -257,52 +200,3 @@ def test_a_class_without_ascii_letters_has_a_name_of_its_job(app: App, add_job: 
 
 def test_an_app_without_jobs_has_no_name_for_a_handler(app: App) -> None:
     assert "def job_handler(name: Never)" in stubs(app, {})["typings/devbridge/job.pyi"]
-
-
-def test_files_are_written_only_when_they_change(app: App, add_job: AddJob) -> None:
-    folder = write(app, {})
-    assert folder == app.root / "typings"
-    files = sorted(p for p in folder.rglob("*") if p.is_file())
-    assert [p.name for p in files] == ["__init__.pyi", "job.pyi", "resources.pyi"]
-    assert outdated(app, {}) == []
-    before = {path: path.stat().st_mtime_ns for path in files}
-    add_job("factorial", "def handler(event): ...")
-    assert outdated(app, {}) == [folder / "devbridge" / "job.pyi"]
-    write(app, {})
-    changed = [path.name for path in files if path.stat().st_mtime_ns != before[path]]
-    assert changed == ["job.pyi"]
-
-
-def test_a_stub_of_somebody_else_is_not_overwritten(app: App) -> None:
-    own = app.root / "typings" / "devbridge" / "job.pyi"
-    own.parent.mkdir(parents=True)
-    own.write_text("mine = 1\n")
-    with pytest.raises(DevbridgeError, match="did not write"):
-        write(app, {})
-    assert own.read_text() == "mine = 1\n"
-    assert [p.name for p in own.parent.iterdir()] == ["job.pyi"]
-
-
-def test_a_stub_that_is_no_text_is_not_overwritten(app: App) -> None:
-    own = app.root / "typings" / "devbridge" / "job.pyi"
-    own.parent.mkdir(parents=True)
-    own.write_bytes(b"\xff")
-    with pytest.raises(DevbridgeError, match="did not write"):
-        write(app, {})
-    assert own.read_bytes() == b"\xff"
-
-
-def test_a_folder_in_the_place_of_a_stub_is_named(app: App) -> None:
-    folder = app.root / "typings" / "devbridge" / "job.pyi"
-    folder.mkdir(parents=True)
-    for use in (outdated, write):
-        with pytest.raises(DevbridgeError, match="cannot be read: Is a directory") as caught:
-            use(app, {})
-        assert caught.value.where == str(folder)
-
-
-def test_a_folder_that_cannot_be_made_is_named(app: App) -> None:
-    (app.root / "typings").write_text("")
-    with pytest.raises(DevbridgeError) as caught:
-        write(app, {})
-    assert Path(str(caught.value.where)).is_relative_to(app.root)
