@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from typing import Final
 
 from devbridge import __version__, redaction
 from devbridge.cloud.last import remember
@@ -35,6 +36,9 @@ from devbridge.live.voice import Voice
 from devbridge.palette import ALWAYS
 from devbridge.runs.find import mark_dev
 from devbridge.runs.lock import only_one
+
+CLOUD_LOOK: Final = 1.0
+"""Seconds between looks at whether the embedded cloud is still there."""
 
 
 def develop(config: Config, voice: Voice, *, yes: bool) -> None:
@@ -123,7 +127,7 @@ async def _watch_cloud(embedded: EmbeddedCloud) -> None:
         DevbridgeError: the cloud that we have started is no more, and why.
     """
     while (failure := embedded.failure()) is None:  # noqa: ASYNC110
-        await asyncio.sleep(1)  # a process ends without an event
+        await asyncio.sleep(CLOUD_LOOK)  # a process ends without an event
     raise failure
 
 
