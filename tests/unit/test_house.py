@@ -42,7 +42,6 @@ WITHOUT_TESTS: set[str] = {
     "devbridge/daemon/zygote.py",
     "devbridge/emulator/inside/codebuild/service.py",
     "devbridge/emulator/inside/plug.py",
-    "devbridge/live/develop.py",
     "devbridge/packing/broken.py",
     "devbridge/packing/environment.py",
     "devbridge/packing/probe/questions.py",
