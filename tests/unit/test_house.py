@@ -49,18 +49,10 @@ WITHOUT_TESTS: set[str] = {
     "devbridge/protocol/errors.py",
     "devbridge/protocol/messages.py",
     "devbridge/transport/base.py",
-    "runner/client.py",
-    "runner/command.py",
-    "runner/context.py",
-    "runner/failure.py",
-    "runner/invocation.py",
-    "runner/limits.py",
-    "runner/lookups.py",
     "runner/note.py",
     "runner/preloading.py",
     "runner/process.py",
     "runner/reads.py",
-    "runner/runtime_api.py",
     "runner/warm.py",
 }
 

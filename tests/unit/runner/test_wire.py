@@ -2,16 +2,12 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from runner.client import RuntimeApiGone, RuntimeClient
 from runner.wire import Wire
-
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 @pytest.fixture
@@ -86,67 +82,3 @@ def test_another_socket_on_its_descriptor_is_told_from_its_own(server: socket.so
     wire.close()
     for each in (mine, theirs, again, peer):
         each.close()
-
-
-@pytest.mark.parametrize("when", ["before the first request", "between two"])
-def test_a_client_whose_descriptor_was_closed_connects_again(
-    server: socket.socket, when: str
-) -> None:
-    client = RuntimeClient(f"127.0.0.1:{server.getsockname()[1]}/token")
-    kept = _serve_one(client, server) if when == "between two" else None
-    os.close(descriptor(client._wire))
-    _serve_one(client, server, kept).close()
-    client.close()
-
-
-def test_a_client_whom_nobody_answers_gives_up() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    client = RuntimeClient(f"127.0.0.1:{port}/token")
-    with pytest.raises(RuntimeApiGone):
-        client.next()
-
-
-def test_a_client_on_whom_the_api_hangs_up_gives_up_after_some_connections(
-    server: socket.socket,
-) -> None:
-    accepted = []
-
-    def hang_up() -> None:
-        while True:
-            try:
-                connection, _ = server.accept()
-            except OSError:
-                return
-            connection.close()
-            accepted.append(1)
-
-    thread = threading.Thread(target=hang_up)
-    thread.start()
-    with pytest.raises(RuntimeApiGone):
-        RuntimeClient(f"127.0.0.1:{server.getsockname()[1]}/token").next()
-    server.shutdown(socket.SHUT_RDWR)
-    thread.join()
-    assert 1 <= len(accepted) <= 3
-
-
-def _serve_one(
-    client: RuntimeClient, server: socket.socket, kept: socket.socket | None = None
-) -> socket.socket:
-    """One request, on the connection that was kept or on a new one, which is kept."""
-    found: list[socket.socket] = []
-
-    def serve() -> None:
-        connection = kept or server.accept()[0]
-        if not connection.recv(65536):
-            connection.close()
-            connection = server.accept()[0]
-            connection.recv(65536)
-        connection.sendall(ANSWER)
-        found.append(connection)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    assert client.report_modules({}) == 200
-    thread.join()
-    return found[0]

@@ -146,7 +146,7 @@ def test_an_error_of_the_handler_is_reported_and_the_worker_has_done_its_work(
 
 @pytest.mark.parametrize(
     "source",
-    ["def handler(payload): return {1, 2}", "async def handler(payload): return object()"],
+    ["def handler(payload): return object()", "async def handler(payload): return object()"],
 )
 def test_a_result_that_is_not_json_is_an_error(
     client: Client, handler: Handler, source: str

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner import outcome
+from runner.invocation import MAX_BODY, RESULT_TOO_LARGE, Invocation, parse_failure
+from runner.outcome import Failure
+
+
+def test_the_headers_are_lambdas() -> None:
+    invocation = Invocation("run-1", b"{}", 1_700_000_000.5, "arn:f", {"attempt": "2"})
+    assert invocation.headers() == {
+        "Lambda-Runtime-Aws-Request-Id": "run-1",
+        "Lambda-Runtime-Deadline-Ms": "1700000000500",
+        "Lambda-Runtime-Invoked-Function-Arn": "arn:f",
+        "Lambda-Runtime-Client-Context": '{"client": {}, "env": {}, "custom": {"attempt": "2"}}',
+    }
+    context = json.loads(Invocation("run-1", b"", 0.0).headers()["Lambda-Runtime-Client-Context"])
+    assert context == {"client": {}, "env": {}, "custom": {}}
+
+
+def test_a_result_may_be_as_large_as_lambdas_and_what_surrounds_it() -> None:
+    assert outcome.MAX_BODY < MAX_BODY < outcome.MAX_BODY + 100_000
+    assert RESULT_TOO_LARGE.type == "ResultTooLarge"
+    assert str(MAX_BODY) in RESULT_TOO_LARGE.message
+
+
+FRAME = 'File "a.py", line 1, in f'
+
+
+@pytest.mark.parametrize(
+    ("document", "failure"),
+    [
+        (
+            {"errorType": "E", "errorMessage": "m", "stackTrace": [FRAME], "trace": ["T\n"]},
+            Failure("E", "m", (FRAME,), ("T",)),
+        ),
+        (
+            {"errorType": "E", "errorMessage": "m", "stackTrace": [f"  {FRAME}\n"]},
+            Failure("E", "m", (FRAME,), (FRAME,)),
+        ),
+        ({"errorType": "E", "errorMessage": 5, "trace": "T"}, Failure("E", "5")),
+        ({"errorType": None, "errorMessage": True}, Failure("Unknown", "True")),
+        (
+            {"errorMessage": {"a": 1}, "trace": [1, None, "x "]},
+            Failure("Unknown", "", (), ("1", "", "x")),
+        ),
+        ({}, Failure("Unknown", "")),
+    ],
+)
+def test_an_error_document_of_any_runtime_is_read(
+    document: dict[str, object], failure: Failure
+) -> None:
+    assert parse_failure(json.dumps(document).encode()) == failure
+
+
+@pytest.mark.parametrize("body", [b"", b"not json", b"[1]", b'"text"', b"null", b"[" * 100_000])
+def test_what_is_no_error_document_becomes_the_message(body: bytes) -> None:
+    assert parse_failure(body) == Failure("Unknown", body[:2000].decode())
+
+
+def test_a_message_that_is_not_utf_8_is_shown_as_far_as_it_is() -> None:
+    assert parse_failure(b"\xffgone") == Failure("Unknown", "\ufffdgone")
+
+
+@given(st.binary(max_size=100))
+def test_whatever_a_worker_sends_is_a_failure(body: bytes) -> None:
+    assert isinstance(parse_failure(body), Failure)
