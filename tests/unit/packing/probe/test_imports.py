@@ -179,7 +179,8 @@ def test_modules_that_calls_name_are_found(
 
 def test_what_a_module_exports_and_defines_is_told_with_its_imports() -> None:
     source = found("import a\nb = 1\n__all__ = ['b']")
-    assert (source.exported, source.defined) == (("b",), {"a", "b", "__all__"})
+    assert source.exported == ("b",)
+    assert source.defined == frozenset({"a", "b", "__all__"})
 
 
 def test_a_warning_of_the_parser_is_nobodys(recwarn: pytest.WarningsRecorder) -> None:

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from devbridge.emulator.inside import plug
+from devbridge.emulator.inside.codebuild import roles, service
+from devbridge.emulator.inside.corrections import (
+    apis,
+    authorization,
+    buckets,
+    durable,
+    listeners,
+    refusals,
+    speed,
+    templates,
+)
+from devbridge.emulator.inside.gate import access, gate
+from tests.unit.emulator.inside.conftest import MakeModule
+
+
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was corrected, in its order."""
+    found: list[str] = []
+
+    def note(module: Any, name: str, answer: Any = None) -> None:
+        title = f"{module.__name__.rpartition('.')[2]}.{name}"
+        monkeypatch.setattr(module, name, lambda *_: (found.append(title), answer)[1])
+
+    for module, name in (
+        *((authorization, "correct"), (listeners, "stay_on_loopback")),
+        *((access, "believe_only_signatures"), (speed, "save_faster")),
+        *((durable, "keep_room"), (durable, "keep_what_waits")),
+        *((speed, "copy_logs_faster"), (listeners, "hide_runtime_apis")),
+        *((service, "keep_properties"), (templates, "spell_cors")),
+        *((buckets, "keep_tags"), (templates, "name_anew"), (refusals, "refuse")),
+    ):
+        note(module, name)
+    monkeypatch.setattr(apis, "served_by", lambda app: ("apis", app))
+    monkeypatch.setattr(gate, "with_health", lambda app: ("health", app))
+    monkeypatch.setattr(gate, "served_by", lambda app, root: ("gate", root, app))
+    monkeypatch.setattr(roles, "served_by", lambda app, find: ("credentials", app))
+    return found
+
+
+@pytest.fixture
+def app(ministack: MakeModule, done: list[str]) -> Any:
+    """ministack's app, with everything plugged in."""
+    made = ministack(
+        "app",
+        app="ministack",
+        SERVICE_HANDLERS={},
+        _H11Protocol=SimpleNamespace(),
+        _get_module=lambda name: f"module {name}",
+    )
+    ministack("services.cloudformation.provisioners")
+    plug.plug_in("A", "S")
+    return made
+
+
+def test_the_gate_is_before_all_and_the_signed_and_the_open_behind_it(app: Any) -> None:
+    name, root, behind = app.app
+    assert (name, root) == ("gate", ("A", "S"))
+    assert behind == ("apis", ("health", ("credentials", "ministack")))
+    assert app.SERVICE_HANDLERS.keys() == {"codebuild"}
+
+
+def test_what_ministack_imports_at_once_is_corrected_at_once(app: Any, done: list[str]) -> None:
+    assert done == [
+        *("authorization.correct", "listeners.stay_on_loopback", "access.believe_only_signatures"),
+        *("speed.save_faster", "durable.keep_room"),
+    ]
+
+
+def test_a_service_is_corrected_when_it_is_needed_first_and_once(app: Any, done: list[str]) -> None:
+    done.clear()
+    for _ in range(2):
+        assert app._get_module("iot") == "module iot"
+        assert app._get_module("sqs") == "module sqs"
+    assert done == ["durable.keep_what_waits"]
+    app._get_module("cloudformation")
+    assert done[1:] == [
+        *("service.keep_properties", "templates.spell_cors", "buckets.keep_tags"),
+        *("templates.name_anew", "refusals.refuse"),
+    ]
+
+
+async def test_no_connection_becomes_http_2_before_the_gate_is_asked(app: Any) -> None:
+    assert await app._H11Protocol._check_protocol(None, None) is None
