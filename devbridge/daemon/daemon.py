@@ -15,14 +15,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from devbridge.daemon import lines, preload, secrets
+from devbridge.daemon import preload, secrets
 from devbridge.daemon.bridge import Bridge
+from devbridge.daemon.decider import Decider
 from devbridge.daemon.dispatch import Dispatcher
 from devbridge.daemon.events import (
     Effect,
@@ -30,31 +29,26 @@ from devbridge.daemon.events import (
     Give,
     JobsChanged,
     Launch,
-    Raised,
     Ready,
     Record,
-    Requested,
-    Responded,
     Shutdown,
     Signal,
-    StandbyFailed,
-    StandbyReady,
     Tick,
-    Unentered,
 )
 from devbridge.daemon.handover import Handover
+from devbridge.daemon.hearing import Hearing
 from devbridge.daemon.imports import Reports
 from devbridge.daemon.jobs import Deployment, Jobs, Redeploys
 from devbridge.daemon.keeper import Keeper
 from devbridge.daemon.life import Task, live
 from devbridge.daemon.limits import is_short
-from devbridge.daemon.model import Modules
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.processes import Processes
 from devbridge.daemon.recovery import take_on
 from devbridge.daemon.reloading import Reloading
 from devbridge.daemon.rerun import Rerun
-from devbridge.daemon.runtime_api import CredentialsProvider, RuntimeApi, WorkerAddress
+from devbridge.daemon.runtime_api import RuntimeApi
+from devbridge.daemon.settings import Connection, Settings, Workshop
 from devbridge.daemon.supervisor import SHUTDOWN_GRACE, Supervisor
 from devbridge.daemon.told import (
     Broken,
@@ -64,58 +58,15 @@ from devbridge.daemon.told import (
     TriedAgain,
     Waits,
 )
-from devbridge.daemon.weather import Weather, without
-from devbridge.daemon.workers import Launcher
+from devbridge.daemon.weather import Weather
 from devbridge.folders import STATE_DIR
 from devbridge.packing.imported import Imports
-from devbridge.protocol import codec
-from devbridge.protocol.messages import Presence, Reply, Run, Topics
 from devbridge.protocol.session import Deliver
 from devbridge.runs.ledger import Change
 from devbridge.runs.ledger_file import LedgerError
-from devbridge.runs.model import JobSpec
-from devbridge.transport.base import Transport
-from runner.outcome import Failure
 
 KILL_DEADLINE: Final = 5.0
 """Seconds after the grace period in which every worker must be gone."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What the daemon is told once."""
-
-    root: Path
-    python: Path
-    logs: Path
-    preload: Sequence[str] = ()
-    """What the app vouches for: modules that workers find imported already."""
-    concurrency: int
-    grace: float
-    fail_when_broken: bool = True
-    rerun_on_save: bool = False
-    standbys: bool = True
-    secrets_mark: Path | None = None
-    """A file that is touched when a secret has got another value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """How the stage's stubs are reached, and what they are told of this daemon."""
-
-    topics: Topics
-    presence: Presence
-    make_transport: Callable[[str, bool], Transport]
-    """Makes a client that is not connected yet, of a client id and whether its session is clean."""
-
-
-@dataclass(frozen=True, slots=True)
-class Workshop:
-    """What workers are made with."""
-
-    launcher: Launcher
-    environment: Callable[[JobSpec, WorkerAddress], Mapping[str, str]]
-    credentials: CredentialsProvider | None = None
 
 
 class Daemon:
@@ -143,33 +94,19 @@ class Daemon:
         self._jobs = deployment.jobs
         self._ledger = ledger
         self._launcher = workshop.launcher
-        self._reports = Reports(Imports(settings.root / STATE_DIR, settings.root), imported)
         self._narrator = narrator
-        self._missed: set[str] = set()
-        """Variables of the shell that jobs have looked for, and of which that was said."""
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._undecided = set(deployment.jobs) if settings.standbys else set()
         self._ready = asyncio.Event()
         self._idle = asyncio.Event()
-        self._dispatcher = Dispatcher(ledger, self._jobs, settings.logs)
+        self._reports = Reports(Imports(settings.root / STATE_DIR, settings.root), imported)
         self._supervisor = Supervisor(
-            self._jobs,
+            deployment.jobs,
             concurrency=settings.concurrency,
             grace=settings.grace,
             fail_when_broken=settings.fail_when_broken,
             standbys=settings.standbys,
-        )
-        self._runtime_api = RuntimeApi(self, workshop.credentials)
-        self._processes = Processes(
-            root=settings.root,
-            python=settings.python,
-            launcher=workshop.launcher,
-            runtime_api=self._runtime_api,
-            environment=workshop.environment,
-            narrator=narrator,
-            post=lambda event: self.handle([event]),
-            closed=self._worker_gone,
         )
         self.bridge = Bridge(
             connection.make_transport,
@@ -191,18 +128,48 @@ class Daemon:
             idle=self._idle,
             post=self.handle,
         )
-        rerun = Rerun(ledger, lambda: self._supervisor.running, self.submit)
-        self._reloading = Reloading(
-            settings.root,
+        self._reloading = self._make_reloading(deployment, redeploys)
+        self._dispatcher = Dispatcher(ledger, deployment.jobs, settings.logs)
+        self._decider = Decider(
+            ledger, self._dispatcher, self._supervisor, self._weather, self._reloading.look
+        )
+        self._runtime_api = RuntimeApi(self._make_listener(), workshop.credentials)
+        self._processes = self._make_processes(workshop)
+        ledger.say = self._say_of_ledger
+
+    def _make_reloading(self, deployment: Deployment, redeploys: Redeploys) -> Reloading:
+        rerun = Rerun(self._ledger, lambda: self._supervisor.running, self.submit)
+        return Reloading(
+            self._settings.root,
             deployment,
             redeploys,
-            narrator,
+            self._narrator,
             post=self.handle,
             may_deploy=lambda: not self.bridge.taken_over.is_set(),
-            rerun=rerun if settings.rerun_on_save else None,
-            secrets_mark=settings.secrets_mark,
+            rerun=rerun if self._settings.rerun_on_save else None,
+            secrets_mark=self._settings.secrets_mark,
         )
-        ledger.say = self._say_of_ledger
+
+    def _make_listener(self) -> Hearing:
+        return Hearing(
+            lambda: self._processes,
+            self._launcher,
+            self._reloading,
+            self._reports,
+            post=lambda event: self.handle([event]),
+        )
+
+    def _make_processes(self, workshop: Workshop) -> Processes:
+        return Processes(
+            root=self._settings.root,
+            python=self._settings.python,
+            launcher=workshop.launcher,
+            runtime_api=self._runtime_api,
+            environment=workshop.environment,
+            narrator=self._narrator,
+            post=lambda event: self.handle([event]),
+            closed=self._worker_gone,
+        )
 
     # --- life -------------------------------------------------------------------------------
 
@@ -289,7 +256,7 @@ class Daemon:
             if isinstance(event, JobsChanged):
                 self._adopt(event.jobs)
         try:
-            effects, replies = self._decide(events, requests, now)
+            effects, replies = self._decider.decide(events, requests, now)
         except LedgerError as error:  # what was asked for could not even be looked up
             self._narrator.say(f"{error.what}: requests stay in the broker", Mood.BAD)
             self._weather.hold(requests)
@@ -323,55 +290,10 @@ class Daemon:
 
     def submit(self, job: str, payload: bytes) -> str:
         """Run a job from here; returns its id."""
-        run = Run(
-            request_id=codec.new_id(),
-            stub_id="",
-            sent_at=time.time(),
-            job=job,
-            job_id=codec.new_id(),
-            payload=payload,
-        )
-        with self._ledger.transaction() as written:
-            self._dispatcher.enter(run, run.sent_at)
-        if not written.refused:
-            self.handle([Requested(run.job_id, job)])
-        return run.job_id
-
-    def _decide(
-        self, events: Sequence[Event], requests: Sequence[Deliver], now: float
-    ) -> tuple[Sequence[Effect], list[tuple[Deliver, Reply]]]:
-        if not requests:
-            effects = self._supervisor.handle([*self._freshened(events), *events], now)
-            records = [effect.change for effect in effects if isinstance(effect, Record)]
-            if records:
-                with self._ledger.transaction():
-                    for change in records:
-                        self._ledger.record(change)
-            return effects, []
-        with self._ledger.transaction() as written:
-            taken = [self._dispatcher.take(deliver.message, now) for deliver in requests]
-            asked = [event for one in taken for event in one.events]
-            fresh = self._freshened([*events, *asked])
-            effects = self._supervisor.handle([*fresh, *events, *asked], now)
-            for effect in effects:
-                if isinstance(effect, Record):
-                    self._ledger.record(effect.change)
-            replies = list(zip(requests, [one.reply() for one in taken], strict=True))
-        if not written.refused:
-            return effects, replies
-        instead = self._supervisor.handle([Unentered(written.refused)], now)
-        with self._ledger.transaction():
-            for effect in instead:
-                if isinstance(effect, Record):
-                    self._ledger.record(effect.change)
-        left = [*without(written.refused, effects), *instead]
-        return left, self._weather.refuse(written.refused, replies, now)
-
-    def _freshened(self, events: Iterable[Event]) -> list[Event]:
-        """What has to be known first when runs are asked for: what their workers have read, and
-        nobody has told of a change yet, may be another now."""
-        jobs = {event.job for event in events if isinstance(event, Requested)}
-        return self._reloading.look(jobs) if jobs else []
+        entered = self._decider.enter(job, payload, time.time())
+        if entered.asked is not None:
+            self.handle([entered.asked])
+        return entered.job_id
 
     def _perform(self, effect: Effect) -> None:
         match effect:
@@ -443,38 +365,3 @@ class Daemon:
             self._timer = self._loop.call_later(
                 max(0.0, wakeup - now), lambda: self.handle([Tick()])
             )
-
-    # --- the workers' side (WorkerListener) -------------------------------------------------
-
-    def worker_ready(self, worker_id: str) -> None:
-        self.handle([StandbyReady(worker_id)])
-
-    def worker_responded(self, worker_id: str, job_id: str, body: bytes) -> None:
-        self.handle([Responded(worker_id, job_id, body)])
-
-    def worker_failed(self, worker_id: str, job_id: str, failure: Failure) -> None:
-        self.handle([Raised(worker_id, job_id, failure)])
-
-    def worker_init_failed(self, worker_id: str, failure: Failure) -> None:
-        self.handle([StandbyFailed(worker_id, failure)])
-
-    def worker_modules(self, worker_id: str, modules: Modules) -> None:
-        worker = self._processes.worker(worker_id)
-        if worker is None:
-            return
-        stale = False
-        if not worker.job_id:  # else it is about what its run has imported: that is over
-            stale = self._reloading.imported(worker.job, modules, worker.launched_at)
-        self._reports.add(worker.job, modules, worker.launched_at)
-        if self._launcher.reported(worker.job, modules) or stale:
-            self._reloading.renew(worker.job)
-
-    def worker_missed(self, worker_id: str, name: str) -> None:
-        worker = self._processes.worker(worker_id)
-        if worker is not None and name not in self._missed:
-            self._missed.add(name)
-            self._processes.remark(worker_id, lines.missed(worker.job, name), Mood.WARN)
-
-    def credentials_failed(self, worker_id: str, message: str) -> None:
-        what = f"no credentials for the worker: {message}"
-        self._processes.remark(worker_id, what, Mood.BAD)

@@ -18,7 +18,7 @@ from devbridge.config import Config
 from devbridge.constructs import App
 from devbridge.daemon import secrets
 from devbridge.daemon.credentials import RoleCredentials
-from devbridge.daemon.daemon import Connection, Daemon, Settings, Workshop
+from devbridge.daemon.daemon import Daemon
 from devbridge.daemon.developer import DeveloperCredentials, Health
 from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.keeper import Keeper, keep
@@ -27,6 +27,7 @@ from devbridge.daemon.logs import LogListener
 from devbridge.daemon.memory import limit_of
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.runtime_api import WorkerAddress
+from devbridge.daemon.settings import Connection, Settings, Workshop
 from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.terminal_listener import TerminalListener
 from devbridge.daemon.workers import FreshLauncher, Launcher

@@ -14,12 +14,13 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from devbridge.daemon.daemon import Connection, Daemon, Settings, Workshop
+from devbridge.daemon.daemon import Daemon
 from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.jobs import Deployment, Jobs, Redeploys
 from devbridge.daemon.keeper import Keeper, keep
 from devbridge.daemon.logs import MAX_LOG, LogListener
 from devbridge.daemon.narrator import Narrator
+from devbridge.daemon.settings import Connection, Settings, Workshop
 from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.terminal_listener import TerminalListener
 from devbridge.daemon.workers import FreshLauncher, Launcher

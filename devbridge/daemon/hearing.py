@@ -1,0 +1,82 @@
+"""What workers say over the Runtime API, as the daemon hears it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from devbridge.daemon import lines
+from devbridge.daemon.events import Event, Raised, Responded, StandbyFailed, StandbyReady
+from devbridge.daemon.imports import Reports
+from devbridge.daemon.model import Modules
+from devbridge.daemon.processes import Processes
+from devbridge.daemon.reloading import Reloading
+from devbridge.daemon.told import Mood
+from devbridge.daemon.workers import Launcher
+from runner.outcome import Failure
+
+
+class Hearing:
+    """Posts what the supervisor has to know, and tells the rest to those whom it concerns
+    (`devbridge.daemon.runtime_api.WorkerListener`).
+
+    Args:
+        processes: the workers' processes; they are made after this.
+        post: takes each event.
+    """
+
+    def __init__(
+        self,
+        processes: Callable[[], Processes],
+        launcher: Launcher,
+        reloading: Reloading,
+        reports: Reports,
+        *,
+        post: Callable[[Event], None],
+    ) -> None:
+        self._processes = processes
+        self._launcher = launcher
+        self._reloading = reloading
+        self._reports = reports
+        self._post = post
+        self._missed: set[str] = set()
+        """Variables of the shell that jobs have looked for, and of which that was said."""
+
+    def worker_ready(self, worker_id: str) -> None:
+        """The handler is loaded."""
+        self._post(StandbyReady(worker_id))
+
+    def worker_responded(self, worker_id: str, job_id: str, body: bytes) -> None:
+        """A run has a result, which is JSON."""
+        self._post(Responded(worker_id, job_id, body))
+
+    def worker_failed(self, worker_id: str, job_id: str, failure: Failure) -> None:
+        """A run's handler has raised."""
+        self._post(Raised(worker_id, job_id, failure))
+
+    def worker_init_failed(self, worker_id: str, failure: Failure) -> None:
+        """The handler cannot be loaded."""
+        self._post(StandbyFailed(worker_id, failure))
+
+    def worker_modules(self, worker_id: str, modules: Modules) -> None:
+        """The worker has imported these. One that holds what no run may get is replaced."""
+        worker = self._processes().worker(worker_id)
+        if worker is None:
+            return
+        stale = False
+        if not worker.job_id:  # else it is about what its run has imported: that is over
+            stale = self._reloading.imported(worker.job, modules, worker.launched_at)
+        self._reports.add(worker.job, modules, worker.launched_at)
+        if self._launcher.reported(worker.job, modules) or stale:
+            self._reloading.renew(worker.job)
+
+    def worker_missed(self, worker_id: str, name: str) -> None:
+        """The job's code looked up a variable that the shell has and the job does not get."""
+        worker = self._processes().worker(worker_id)
+        if worker is not None and name not in self._missed:
+            self._missed.add(name)
+            self._processes().remark(worker_id, lines.missed(worker.job, name), Mood.WARN)
+
+    def credentials_failed(self, worker_id: str, message: str) -> None:
+        """The worker has asked for credentials, and there are none."""
+        what = f"no credentials for the worker: {message}"
+        self._processes().remark(worker_id, what, Mood.BAD)

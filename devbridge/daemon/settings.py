@@ -1,0 +1,58 @@
+"""What a daemon is made of: values that whoever composes it fills in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from devbridge.daemon.runtime_api import CredentialsProvider, WorkerAddress
+from devbridge.daemon.workers import Launcher
+from devbridge.protocol.messages import Presence, Topics
+from devbridge.runs.model import JobSpec
+from devbridge.transport.base import Transport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the daemon is told once."""
+
+    root: Path
+    """The app's folder."""
+    python: Path
+    """The app's interpreter."""
+    logs: Path
+    """The folder of the runs' log files."""
+    preload: Sequence[str] = ()
+    """What the app vouches for: modules that workers find imported already."""
+    concurrency: int
+    """Runs at the same time, at most."""
+    grace: float
+    """Seconds from SIGTERM to SIGKILL of a run that is cancelled or out of time."""
+    fail_when_broken: bool = True
+    """Runs of a job that cannot be loaded fail at once; else they wait until it can."""
+    rerun_on_save: bool = False
+    """A save starts the job's last run again."""
+    standbys: bool = True
+    """Each job has a worker that waits, before anybody asks for a run."""
+    secrets_mark: Path | None = None
+    """A file that is touched when a secret has got another value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How the stage's stubs are reached, and what they are told of this daemon."""
+
+    topics: Topics
+    presence: Presence
+    make_transport: Callable[[str, bool], Transport]
+    """Makes a client that is not connected yet, of a client id and whether its session is clean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What workers are made with."""
+
+    launcher: Launcher
+    environment: Callable[[JobSpec, WorkerAddress], Mapping[str, str]]
+    credentials: CredentialsProvider | None = None
