@@ -19,13 +19,11 @@ FUNCTION_LINES = 60
 
 # What is not yet so. A test fails, too, when one of these is no longer needed.
 TOO_LONG: set[str] = {
-    "devbridge/daemon/daemon.py",
     "devbridge/daemon/keeper.py",
     "devbridge/daemon/supervisor.py",
     "devbridge/daemon/zygote.py",
 }
 TOO_LONG_FUNCTIONS: set[str] = {
-    "devbridge/daemon/daemon.py: __init__",
 }
 IN_CYCLES: set[str] = set()
 WITHOUT_TESTS: set[str] = {
