@@ -23,8 +23,7 @@ TOO_LONG: set[str] = {
     "devbridge/daemon/supervisor.py",
     "devbridge/daemon/zygote.py",
 }
-TOO_LONG_FUNCTIONS: set[str] = {
-}
+TOO_LONG_FUNCTIONS: set[str] = {}
 IN_CYCLES: set[str] = set()
 WITHOUT_TESTS: set[str] = {
     "devbridge/cli/deploying.py",
