@@ -101,7 +101,8 @@ class Live:
 
     async def standby(self, name: str) -> None:
         """Return when a worker of the job has loaded it and waits."""
-        jobs, workers = self.daemon._supervisor._jobs, self.daemon._supervisor._workers
+        supervisor = self.daemon._supervisor
+        jobs, workers = supervisor._jobs, supervisor._standbys.workers
         await _eventually(lambda: any(workers[w].ready for w in jobs[name].waiting) or None)
 
     async def exists(self, file: Path) -> None:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 import pytest
 from hypothesis import settings
@@ -35,182 +34,30 @@ from devbridge.daemon.events import (
     StandbyFailed,
     StandbyReady,
     Tick,
+    Unentered,
     Withdrawn,
 )
 from devbridge.daemon.jobs import Jobs
 from devbridge.daemon.memory import crash
-from devbridge.daemon.mending import FIRST_PAUSE, LONGEST_PAUSE
+from devbridge.daemon.standbys import MAX_AGE
 from devbridge.daemon.supervisor import (
-    IDLE_DEATHS_UNTIL_BROKEN,
-    MAX_AGE,
     Supervisor,
 )
-from devbridge.daemon.told import Broken, TriedAgain, Waits
+from devbridge.daemon.told import Broken, Waits
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import Exit, JobSpec, State
 from runner.outcome import Failure
-
-START = 1_000.0
-GRACE = 10.0
-TIMEOUT = 60.0
-OOPS = Failure("SyntaxError", "invalid syntax")
-
-
-def spec(name: str, handler: str = "jobs/a.handler") -> JobSpec:
-    return JobSpec(
-        name=name,
-        handler=handler,
-        timeout=TIMEOUT,
-        memory_mb=3072,
-        role_arn="arn:aws:iam::000000000000:role/r",
-        environment={},
-    )
-
-
-class Desk:
-    """A supervisor with a clock, and what it has decided so far."""
-
-    def __init__(
-        self,
-        *jobs: str,
-        concurrency: int = 2,
-        fail_when_broken: bool = True,
-        standbys: bool = True,
-    ) -> None:
-        self.now = START
-        self.supervisor = Supervisor(
-            {name: spec(name) for name in jobs or ("a",)},
-            concurrency=concurrency,
-            grace=GRACE,
-            fail_when_broken=fail_when_broken,
-            standbys=standbys,
-        )
-        self.seen: list[Effect] = self.supervisor.handle([], self.now)
-
-    def __call__(self, *events: Event, after: float = 0.0) -> list[Effect]:
-        self.now += after
-        effects = self.supervisor.handle(events, self.now)
-        self.seen += effects
-        return effects
-
-    def launched(self, job: str = "a") -> list[str]:
-        return [e.worker_id for e in self.seen if isinstance(e, Launch) and e.job == job]
-
-    def standby(self, job: str = "a") -> str:
-        """Make the newest worker ready."""
-        worker = self.launched(job)[-1]
-        self(StandbyReady(worker))
-        return worker
-
-    def running(self, job_id: str = "r1", job: str = "a") -> str:
-        """Start a run on a fresh standby."""
-        worker = self.standby(job)
-        assert only(self(Requested(job_id, job)), Give) == [
-            Give(worker, job, job_id, 1, self.now + TIMEOUT)
-        ]
-        return worker
-
-
-T = TypeVar("T")
-
-
-def only(effects: list[Effect], kind: type[T]) -> list[T]:
-    return [effect for effect in effects if isinstance(effect, kind)]
-
-
-def changes(effects: list[Effect]) -> list[tuple[str, State]]:
-    return [(e.change.job_id, e.change.state) for e in only(effects, Record)]
-
-
-def last_change(effects: list[Effect]) -> Change:
-    return only(effects, Record)[-1].change
-
-
-# --- standbys -----------------------------------------------------------------------------------
-
-
-def test_each_job_gets_one_standby_at_the_start() -> None:
-    desk = Desk("a", "b")
-    assert {e.job for e in only(desk.seen, Launch)} == {"a", "b"}
-    assert len(desk.seen) == 2
-
-
-def test_without_standbys_a_worker_is_launched_when_it_is_asked_for() -> None:
-    desk = Desk(standbys=False)
-    assert desk.seen == []
-    assert only(desk(Requested("r1", "a")), Launch)
-
-
-def test_readiness_is_announced_once() -> None:
-    desk = Desk()
-    worker = desk.launched()[0]
-    assert desk(StandbyReady(worker)) == [Ready("a")]
-    assert desk(StandbyReady(worker)) == []
-
-
-def test_a_run_takes_the_standby_and_a_new_one_is_prepared() -> None:
-    desk = Desk()
-    worker = desk.standby()
-    effects = desk(Requested("r1", "a"))
-    assert changes(effects) == [("r1", State.RUNNING)]
-    assert only(effects, Give) == [Give(worker, "a", "r1", 1, desk.now + TIMEOUT)]
-    assert len(only(effects, Launch)) == 1
-    assert [type(e) for e in effects].index(Record) < [type(e) for e in effects].index(Give)
-
-
-def test_a_run_waits_until_its_standby_is_ready() -> None:
-    desk = Desk()
-    assert desk(Requested("r1", "a")) == []
-    assert only(desk(StandbyReady(desk.launched()[0])), Give)
-
-
-def test_a_worker_that_asks_for_more_after_its_run_gets_nothing() -> None:
-    desk = Desk(concurrency=1)
-    worker = desk.running()
-    desk(Requested("r2", "a"))
-    desk(Responded(worker, "r1", b"1"))
-    desk(SourcesChanged(frozenset({"a"})))
-    assert desk(StandbyReady(worker)) == []
-
-
-def test_an_idle_standby_that_dies_is_replaced() -> None:
-    desk = Desk()
-    worker = desk.standby()
-    assert only(desk(Exited(worker, Exit(signal=9))), Launch)
-
-
-def test_standbys_that_keep_dying_are_not_started_for_ever() -> None:
-    desk = Desk()
-    for _ in range(IDLE_DEATHS_UNTIL_BROKEN - 1):
-        assert only(desk(Exited(desk.standby(), Exit(code=1))), Launch)
-    effects = desk(Exited(desk.standby(), Exit(code=1)))
-    assert not only(effects, Launch)
-    (broken,) = only(effects, Broken)
-    assert "while it waited" in broken.failure.message
-
-
-def test_a_worker_that_is_killed_while_it_imports_is_replaced() -> None:
-    desk = Desk()
-    for _ in range(IDLE_DEATHS_UNTIL_BROKEN - 1):
-        assert only(desk(Exited(desk.launched()[-1], Exit(signal=9))), Launch)
-    assert only(desk(Exited(desk.launched()[-1], Exit(signal=9))), Broken)
-
-
-def test_standbys_that_die_together_count_once() -> None:
-    desk = Desk(concurrency=IDLE_DEATHS_UNTIL_BROKEN + 1)
-    desk(*(Requested(f"r{n}", "a") for n in range(IDLE_DEATHS_UNTIL_BROKEN + 1)))
-    effects = desk(*(Exited(worker, Exit(signal=9)) for worker in desk.launched()))
-    assert len(only(effects, Launch)) == IDLE_DEATHS_UNTIL_BROKEN + 1
-    assert not only(effects, Broken)
-
-
-def test_deaths_with_work_in_between_are_not_in_a_row() -> None:
-    desk = Desk()
-    for number in range(IDLE_DEATHS_UNTIL_BROKEN * 2):
-        assert only(desk(Exited(desk.standby(), Exit(code=1))), Launch)
-        worker = desk.running(f"r{number}")
-        desk(Responded(worker, f"r{number}", b"1"), Exited(worker, Exit(code=0)))
-
+from tests.unit.daemon.desk import (
+    GRACE,
+    OOPS,
+    START,
+    TIMEOUT,
+    Desk,
+    changes,
+    last_change,
+    only,
+    spec,
+)
 
 # --- how runs end -------------------------------------------------------------------------------
 
@@ -363,232 +210,6 @@ def test_a_cancellation_after_the_timeout_does_not_change_the_verdict() -> None:
     assert last_change(desk(Exited(worker, Exit(signal=15)))).state is State.TIMED_OUT
 
 
-# --- saves --------------------------------------------------------------------------------------
-
-
-def test_a_save_replaces_the_standby_and_leaves_the_running_job_alone() -> None:
-    desk = Desk()
-    running = desk.running()
-    standby = desk.standby()
-    effects = desk(SourcesChanged(frozenset({"a"})))
-    assert only(effects, Signal) == [Signal(standby, signal.SIGTERM, GRACE)]
-    assert len(only(effects, Launch)) == 1
-    assert last_change(desk(Responded(running, "r1", b"1"))).state is State.SUCCEEDED
-
-
-def test_after_a_save_no_run_gets_the_old_code() -> None:
-    desk = Desk()
-    old = desk.standby()
-    desk(SourcesChanged(frozenset({"a"})))
-    assert not only(desk(Requested("r1", "a"), StandbyReady(old)), Give)
-    new = desk.launched()[-1]
-    assert [g.worker_id for g in only(desk(StandbyReady(new)), Give)] == [new]
-
-
-def test_readiness_is_announced_again_after_a_save() -> None:
-    desk = Desk()
-    desk.standby()
-    desk(SourcesChanged(frozenset({"a"})))
-    assert desk(StandbyReady(desk.launched()[-1])) == [Ready("a")]
-
-
-def test_a_save_of_a_job_that_is_gone_does_nothing() -> None:
-    assert Desk()(SourcesChanged(frozenset({"nobody"}))) == []
-
-
-def test_a_retired_standby_that_does_not_go_is_killed() -> None:
-    desk = Desk()
-    old = desk.standby()
-    desk(SourcesChanged(frozenset({"a"})))
-    assert Signal(old, signal.SIGKILL) in desk(Tick(), after=GRACE)
-    assert only(desk(Exited(old, Exit(signal=9))), Broken) == []
-
-
-# --- broken handlers ----------------------------------------------------------------------------
-
-
-def test_a_handler_that_cannot_be_loaded_is_shown_once_and_not_tried_for_ever() -> None:
-    desk = Desk()
-    worker = desk.launched()[0]
-    effects = desk(StandbyFailed(worker, OOPS))
-    assert only(effects, Broken) == [Broken("a", OOPS, worker)]
-    assert only(effects, Launch) == []
-    assert desk(Exited(worker, Exit(code=1))) == []
-
-
-def test_a_worker_that_dies_while_it_imports_breaks_the_job() -> None:
-    desk = Desk()
-    (broken,) = only(desk(Exited(desk.launched()[0], Exit(code=7))), Broken)
-    assert "code 7" in broken.failure.message
-    assert "while the handler was imported" in broken.failure.message
-
-
-def test_a_run_that_waits_for_a_load_fails_with_its_error() -> None:
-    desk = Desk()
-    desk(Requested("r1", "a"))
-    assert changes(desk(StandbyFailed(desk.launched()[0], OOPS))) == [("r1", State.FAILED)]
-
-
-def test_a_request_for_a_broken_job_tries_again_and_fails_with_the_newest_error() -> None:
-    desk = Desk()
-    desk(StandbyFailed(desk.launched()[0], OOPS))
-    (launch,) = desk(Requested("r1", "a"))
-    assert isinstance(launch, Launch)
-    other = Failure("ModuleNotFoundError", "No module named 'late'")
-    effects = desk(StandbyFailed(launch.worker_id, other))
-    change = last_change(effects)
-    assert (change.job_id, change.state, change.failure) == ("r1", State.FAILED, other)
-    assert only(effects, Broken) == [Broken("a", other, launch.worker_id, new=True)]
-    assert only(effects, Launch) == []
-
-
-def test_a_request_for_a_job_that_was_mended_elsewhere_runs() -> None:
-    desk = Desk()
-    desk(StandbyFailed(desk.launched()[0], OOPS))
-    (launch,) = only(desk(Requested("r1", "a")), Launch)
-    effects = desk(StandbyReady(launch.worker_id))
-    assert [g.job_id for g in only(effects, Give)] == ["r1"]
-    assert only(effects, Ready) == [Ready("a")], "the error was shown, so its end is, too"
-    assert len(only(effects, Launch)) == 1, "a standby for the next one"
-
-
-def test_requests_that_come_while_a_broken_job_is_tried_share_that_try() -> None:
-    desk = Desk()
-    desk(StandbyFailed(desk.launched()[0], OOPS))
-    (launch,) = only(desk(Requested("r1", "a"), Requested("r2", "a")), Launch)
-    assert desk(Requested("r3", "a")) == []
-    effects = desk(StandbyFailed(launch.worker_id, OOPS))
-    assert [job_id for job_id, _ in changes(effects)] == ["r1", "r2", "r3"]
-    assert only(effects, Launch) == []
-
-
-def test_an_error_that_was_shown_is_not_shown_again_before_a_save() -> None:
-    desk = Desk()
-    desk(StandbyFailed(desk.launched()[0], OOPS))
-    for number in range(3):
-        desk(Requested(f"r{number}", "a"))
-        (broken,) = only(desk(StandbyFailed(desk.launched()[-1], OOPS)), Broken)
-        assert not broken.new
-    desk(SourcesChanged(frozenset({"a"})))
-    (broken,) = only(desk(StandbyFailed(desk.launched()[-1], OOPS)), Broken)
-    assert broken.new
-
-
-def test_nothing_tries_a_broken_job_that_nobody_asks_for() -> None:
-    desk = Desk()
-    desk(StandbyFailed(desk.launched()[0], OOPS), Exited(desk.launched()[0], Exit(code=1)))
-    assert desk(Tick(), after=10 * LONGEST_PAUSE) == []
-    assert desk.supervisor.next_wakeup() is None
-
-
-def test_requests_for_a_broken_job_wait_when_so_configured() -> None:
-    desk = Desk(fail_when_broken=False)
-    desk(Requested("r1", "a"))
-    effects = desk(StandbyFailed(desk.launched()[0], OOPS))
-    assert changes(effects) == []
-    assert only(effects, TriedAgain) == [TriedAgain("a", FIRST_PAUSE)]
-    desk(SourcesChanged(frozenset({"a"})))
-    assert [g.job_id for g in only(desk(StandbyReady(desk.launched()[-1])), Give)] == ["r1"]
-
-
-def test_waiting_runs_cause_tries_with_a_pause_that_grows_and_is_told_once() -> None:
-    desk = Desk(fail_when_broken=False)
-    worker = desk.launched()[0]
-    desk(Requested("r1", "a"), StandbyFailed(worker, OOPS), Exited(worker, Exit(code=1)))
-    pauses = []
-    for _ in range(9):
-        wakeup = desk.supervisor.next_wakeup()
-        assert wakeup is not None
-        pauses.append(wakeup - desk.now)
-        (launch,) = only(desk(Tick(), after=pauses[-1]), Launch)
-        assert desk(Tick(), after=0.5) == [], "one try at a time"
-        desk(StandbyFailed(launch.worker_id, OOPS), Exited(launch.worker_id, Exit(code=1)))
-    assert pauses == [1, 2, 4, 8, 16, 32, LONGEST_PAUSE, LONGEST_PAUSE, LONGEST_PAUSE]
-    assert len(only(desk.seen, TriedAgain)) == 1
-    assert len([broken for broken in only(desk.seen, Broken) if broken.new]) == 1
-
-
-def test_a_request_does_not_wait_for_the_pause_of_those_that_wait_already() -> None:
-    desk = Desk(fail_when_broken=False)
-    desk(Requested("r1", "a"), StandbyFailed(desk.launched()[0], OOPS))
-    assert len(only(desk(Requested("r2", "a")), Launch)) == 1
-
-
-def test_a_broken_job_without_waiting_runs_is_not_tried_whatever_is_configured() -> None:
-    desk = Desk(fail_when_broken=False)
-    desk(Requested("r1", "a"), StandbyFailed(desk.launched()[0], OOPS))
-    desk(CancelRequested("r1"), Exited(desk.launched()[0], Exit(code=1)))
-    assert desk(Tick(), after=10 * LONGEST_PAUSE) == []
-
-
-def test_a_load_that_failed_beside_a_run_is_tried_again_when_that_has_ended() -> None:
-    """The run may have held a port, or a lock, that the module takes when it is imported."""
-    desk = Desk()
-    running = desk.running()
-    desk(StandbyFailed(desk.launched()[-1], OOPS), Exited(desk.launched()[-1], Exit(code=1)))
-    assert only(desk(Responded(running, "r1", b"1")), Launch) == []
-    (launch,) = only(desk(Exited(running, Exit(code=0))), Launch)
-    assert desk(StandbyReady(launch.worker_id)) == [Ready("a")]
-
-
-def test_a_load_whose_neighbour_has_gone_meanwhile_is_tried_again_once() -> None:
-    desk = Desk()
-    old = desk.standby()
-    (launch,) = only(desk(SourcesChanged(frozenset({"a"}))), Launch)
-    desk(Exited(old, Exit(signal=15)))
-    effects = desk(StandbyFailed(launch.worker_id, OOPS))
-    (again,) = only(effects, Launch)
-    assert only(desk(StandbyFailed(again.worker_id, OOPS)), Launch) == []
-    assert only(desk(Exited(launch.worker_id, Exit(code=1))), Launch) == []
-
-
-def test_a_broken_job_leaves_what_already_runs_alone() -> None:
-    desk = Desk()
-    running = desk.running()
-    effects = desk(StandbyFailed(desk.launched()[-1], OOPS))
-    assert running not in [e.worker_id for e in only(effects, Signal)]
-    assert last_change(desk(Responded(running, "r1", b"1"))).state is State.SUCCEEDED
-
-
-def test_a_save_mends_a_broken_job() -> None:
-    desk = Desk()
-    desk(StandbyFailed(desk.launched()[0], OOPS))
-    assert only(desk(SourcesChanged(frozenset({"a"}))), Launch)
-    assert desk(StandbyReady(desk.launched()[-1])) == [Ready("a")]
-
-
-# --- age ----------------------------------------------------------------------------------------
-
-
-def test_a_standby_that_has_waited_for_long_is_replaced_and_serves_until_then() -> None:
-    desk = Desk()
-    old = desk.standby()
-    assert desk.supervisor.next_wakeup() == desk.now + MAX_AGE
-    assert desk(Tick(), after=MAX_AGE - 1) == []
-    (launch,) = desk(Tick(), after=1)
-    assert isinstance(launch, Launch)
-    assert desk.supervisor.next_wakeup() is None
-    assert desk(StandbyReady(launch.worker_id)) == [Signal(old, signal.SIGTERM, GRACE)]
-    assert [g.worker_id for g in only(desk(Requested("r1", "a")), Give)] == [launch.worker_id]
-
-
-def test_a_run_that_comes_while_a_standby_is_replaced_does_not_wait() -> None:
-    desk = Desk()
-    old = desk.standby()
-    desk(Tick(), after=MAX_AGE)
-    assert [g.worker_id for g in only(desk(Requested("r1", "a")), Give)] == [old]
-    assert len(desk.launched()) == 2
-
-
-def test_a_standby_is_not_kept_when_what_is_to_replace_it_cannot_be_loaded() -> None:
-    desk = Desk()
-    old = desk.standby()
-    desk(Tick(), after=MAX_AGE)
-    effects = desk(StandbyFailed(desk.launched()[-1], OOPS))
-    assert Signal(old, signal.SIGTERM, GRACE) in effects
-    assert len(only(desk(Exited(old, Exit(signal=15))), Launch)) == 1, "it may have held a port"
-
-
 # --- deployments --------------------------------------------------------------------------------
 
 
@@ -602,7 +223,6 @@ def test_a_new_job_gets_a_standby() -> None:
     desk = Desk()
     effects = desk(JobsChanged(Jobs([spec("a"), spec("b")])))
     assert [e.job for e in only(effects, Launch)] == ["b"]
-    assert desk.supervisor.knows("b")
 
 
 def test_a_changed_job_gets_a_new_standby() -> None:
@@ -1211,3 +831,29 @@ def test_a_supervisor_is_idle_when_nothing_runs_or_will() -> None:
     assert not desk.supervisor.idle
     desk(Withdrawn(frozenset({"r2"})))
     assert desk.supervisor.idle
+
+
+# --- runs that could not be entered -------------------------------------------------------------
+
+
+def test_a_run_that_could_not_be_entered_gives_its_worker_back() -> None:
+    daemon = Desk("a", concurrency=1)
+    worker = daemon.standby()
+    assert only(daemon(Requested("r1", "a"), Requested("r2", "a")), Give)
+    daemon(Unentered(frozenset({"r1", "r2"})))
+    assert daemon.supervisor.idle
+    assert list(daemon.supervisor.running) == []
+    (give,) = only(daemon(Requested("r3", "a")), Give)
+    assert (give.worker_id, give.job_id) == (worker, "r3")
+    assert only(daemon(Responded(worker, "r3", b"1")), Record)
+
+
+def test_a_worker_that_is_given_back_takes_what_waited_before() -> None:
+    daemon = Desk("a", concurrency=1)
+    worker = daemon.running("r1")
+    daemon(Requested("r2", "a"))
+    daemon(StandbyReady(daemon.launched()[-1]))
+    daemon(Requested("new", "a"))
+    daemon(Unentered(frozenset({"new"})))
+    ended = daemon(Responded(worker, "r1", b"1"))
+    assert [give.job_id for give in only(ended, Give)] == ["r2"]
