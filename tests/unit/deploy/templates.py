@@ -6,9 +6,6 @@ import functools
 import json
 from typing import Any
 
-from cfnlint.api import lint as cfn_lint
-from cfnlint.core import get_rules
-
 from devbridge.constructs import App, Function, Job
 from devbridge.deploy.synth import Assets, Settings, Template
 from devbridge.deploy.synth.app import synth
@@ -51,11 +48,16 @@ def statements(template: Template, role: str) -> list[dict[str, Any]]:
 
 @functools.cache
 def _rules() -> Any:
-    """Made once: that takes three times as long as to lint."""
+    """Made once: that takes three times as long as to lint. cfn-lint is a second to import, in each
+    of pytest's processes."""
+    from cfnlint.core import get_rules
+
     return get_rules([], [], [])
 
 
 def lint(template: Template) -> list[str]:
+    from cfnlint.api import lint as cfn_lint
+
     # cfn-lint reads JSON as YAML, which knows no surrogate pairs.
     text = json.dumps(json.loads(template.body), ensure_ascii=False)
     return [str(match) for match in cfn_lint(text, rules=_rules(), regions=["eu-west-1"])]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 from devbridge.deploy.kinds import KINDS, resource_types
 from devbridge.deploy.resource_types import FOREIGN
@@ -14,6 +13,8 @@ REPLACING = {
 
 @pytest.mark.parametrize("kind", sorted(REPLACING))
 def test_what_replaces_is_what_the_resource_types_schema_says(kind: str) -> None:
+    from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # a second, in each of pytest's processes
+
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
     paths = schema.get("createOnlyProperties") or []
     expected = {path.removeprefix("/properties/") for path in paths}
