@@ -265,7 +265,10 @@ def test_a_payload_over_6_mb_is_refused_before_it_is_sent(invoker: Lambda) -> No
 
 def test_a_payload_of_nearly_6_mb_is_sent(invoker: Lambda) -> None:
     invoker.answer({"jobId": "j", "state": "QUEUED"})
-    Job.factorial.run(payload="é" * (3 * 1024 * 1024 - 100))
+    payload = "é" * (3 * 1024 * 1024 - 100)
+    assert Job.factorial.run(payload=payload).job_id == "j"
+    (sent,) = invoker.events
+    assert sent["payload"] == payload
 
 
 def test_an_unbound_job_says_what_to_do(invoker: Lambda) -> None:

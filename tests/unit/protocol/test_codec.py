@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import uuid
@@ -124,11 +123,22 @@ def test_arbitrary_bytes_are_refused_and_never_crash(data: bytes) -> None:
 def test_a_damaged_message_is_refused_or_is_another_message(
     message: Message, data: st.DataObject
 ) -> None:
-    encoded = bytearray(codec.encode(message))
+    encoded = codec.encode(message)
     position = data.draw(st.integers(0, len(encoded) - 1))
-    encoded[position] = data.draw(st.integers(0, 255))
-    with contextlib.suppress(ProtocolError):
-        codec.decode(bytes(encoded))
+    damage = bytes([data.draw(st.integers(0, 255))])
+    damaged = encoded[:position] + damage + encoded[position + 1 :]
+    head, _, body = damaged.partition(b"\n")
+    try:
+        other = codec.decode(damaged)
+    except ProtocolError:
+        assert position < encoded.index(b"\n") + 1, "a body is whatever it is"
+        return
+    assert codec.decode(codec.encode(other)) == other, "it is one that could have been sent"
+    assert type(other).__name__.lower() == codec.load_json(head)["type"].replace("_", "")
+    if isinstance(other, Run):
+        assert other.payload == body
+    for name in ("request_id", "stub_id", "job_id", "daemon_id"):
+        assert codec.is_id(getattr(other, name, codec.new_id()))
 
 
 @given(MESSAGES)
@@ -217,6 +227,12 @@ def test_new_ids_differ() -> None:
     ids = {codec.new_id() for _ in range(100)}
     assert len(ids) == 100
     assert all(codec.is_id(each) for each in ids)
+
+
+def test_characters_are_dumped_as_utf_8_which_is_what_the_limits_count() -> None:
+    assert codec.dump_json({"ü": "€\u2028"}) == '{"ü":"€\u2028"}'.encode()
+    assert codec.dump_json("\ud800") == b'"\xed\xa0\x80"'
+    assert codec.load_json(codec.dump_json("\ud800")) == "\ud800"
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

@@ -7,10 +7,11 @@ import hashlib
 import struct
 from collections.abc import Callable
 
+import pytest
 from paho.mqtt.client import Client
 
 from devbridge.errors import BrokerRefused, BrokerUnreachable
-from devbridge.transport.base import Connected
+from devbridge.transport.base import Connected, Disconnected
 from devbridge.transport.link import Link, LinkOptions
 
 CONNACK = b"\x20\x03\x00\x00\x00"
@@ -228,17 +229,75 @@ def test_a_ping_is_answered() -> None:
     assert peer.written[0] == 0x8A
 
 
-def test_a_websocket_close_ends_it() -> None:
-    peer = Peer().ready()
-    peer.link.feed(b"\x88\x02\x03\xe8")
+def ended(peer: Peer) -> Disconnected:
     assert peer.link.ended is not None
+    return peer.link.ended
 
 
-def test_nonsense_ends_it() -> None:
-    for nonsense in (b"\x82\xff", in_frame(b"\x00\x00"), in_frame(b"\x30\xff\xff\xff\xff\xff")):
-        peer = Peer().ready()
-        peer.link.feed(nonsense)
-        assert peer.link.ended is not None
+def test_a_websocket_close_ends_it_after_what_came_before() -> None:
+    peer = Peer().ready()
+    peer.link.feed(in_frame(publish(b"a", 7, b"last")) + b"\x88\x02\x03\xe8")
+    assert peer.delivered == [("a", b"last", 7)]
+    assert ended(peer) == Disconnected("the broker closed the connection", orderly=True)
+    assert peer.written[0] == 0x88, "it is answered"
+
+
+@pytest.mark.parametrize(
+    ("nonsense", "reason"),
+    [
+        (b"\x82\xff", "the broker broke the rules of WebSocket: incorrect masking"),
+        (b"\x81\x01x", "the broker sent text where MQTT has only bytes"),
+        (in_frame(b"\x00\x00"), "protocol error"),
+        (in_frame(b"\x30\xff\xff\xff\xff\xff"), "protocol error"),
+    ],
+)
+def test_nonsense_ends_it_and_is_told_as_what_it_is(nonsense: bytes, reason: str) -> None:
+    peer = Peer().ready()
+    peer.link.feed(nonsense)
+    assert ended(peer) == Disconnected(reason)
+
+
+def test_a_handshake_that_is_refused_is_the_failure() -> None:
+    kinds = {403: BrokerRefused, 499: BrokerRefused, 500: BrokerUnreachable, 503: BrokerUnreachable}
+    for status, kind in kinds.items():
+        peer = Peer()
+        peer.link.start()
+        peer.link.feed(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status)
+        assert type(peer.link.failure) is kind
+        assert f"HTTP {status} No" in str(peer.link.failure)
+        assert "broker.example" in str(peer.link.failure)
+        assert f"HTTP {status} No" in ended(peer).reason
+
+
+def test_a_refusal_that_ends_with_the_stream_is_one_too() -> None:
+    peer = Peer()
+    peer.link.start()
+    peer.link.feed(b"HTTP/1.1 403 No\r\n\r\nnot you")
+    assert peer.link.failure is None
+    peer.link.closed_by_broker()
+    assert isinstance(peer.link.failure, BrokerRefused)
+    assert "HTTP 403 No" in str(peer.link.failure)
+
+
+def test_an_answer_that_was_cut_is_just_a_closed_connection() -> None:
+    peer = Peer()
+    peer.link.start()
+    peer.link.feed(b"HTTP/1.1 101 Swi")
+    peer.link.closed_by_broker()
+    assert isinstance(peer.link.failure, BrokerUnreachable)
+    assert ended(peer) == Disconnected("the broker closed the connection", orderly=True)
+
+
+def test_before_the_handshake_is_over_nothing_else_is_sent() -> None:
+    peer = Peer()
+    peer.link.start()
+    peer.written = b""
+    peer.link.tick()
+    peer.link.ack(1)
+    peer.link.ping()
+    peer.link.goodbye()
+    assert peer.written == b""
+    assert ended(peer).reason == "closed"
 
 
 def test_a_goodbye_is_a_disconnect_without_will() -> None:
