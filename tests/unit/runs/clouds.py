@@ -127,6 +127,8 @@ class S3:
 
     objects: dict[str, bytes] = field(default_factory=dict)
     bucket: str = RESULTS
+    more: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What else each object was put with."""
 
     def get_object(self, *, Bucket: str, Key: str) -> Any:  # noqa: N803 - boto3
         assert Bucket == self.bucket
@@ -139,7 +141,7 @@ class S3:
         if more.get("IfNoneMatch") == "*" and Key in self.objects:
             error: Any = {"Error": {"Code": "PreconditionFailed", "Message": "it is there"}}
             raise ClientError(error, "PutObject")
-        self.objects[Key] = Body
+        self.objects[Key], self.more[Key] = Body, more
 
     def delete_objects(self, *, Bucket: str, Delete: Any) -> None:  # noqa: N803
         assert Bucket == self.bucket

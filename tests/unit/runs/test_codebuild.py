@@ -1,19 +1,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NoReturn
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
-from moto import mock_aws
 
 from devbridge.errors import CloudError, PayloadTooLarge, UnknownJob, UnknownRun
 from devbridge.protocol import codec
 from devbridge.runs.codebuild import CodeBuildRun, CodeBuildStore
 from devbridge.runs.model import State
 from runner.outcome import Failure
-from tests.unit.codebuild import PROJECT, FakeCodeBuild, client
+from tests.unit.codebuild import PROJECT, FakeCodeBuild
+from tests.unit.runs.clouds import S3
 
 BUCKET = "devbridge-assets-111122223333-eu-west-1"
 UUID = "0b1c2d3e-0000-4000-8000-000000000001"
@@ -25,10 +25,7 @@ class There:
 
     def __init__(self, **variables: str) -> None:
         self.codebuild = FakeCodeBuild(variables)
-        self.s3 = client("s3")
-        self.s3.create_bucket(
-            Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-        )
+        self.s3 = S3(bucket=BUCKET)
         self.store = self.runs_of()
 
     def runs_of(
@@ -53,11 +50,10 @@ class There:
         )
 
     def keys(self) -> list[str]:
-        return [o["Key"] for o in self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+        return sorted(self.s3.objects)
 
     def object(self, key: str) -> bytes:
-        body: bytes = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-        return body
+        return self.s3.objects[key]
 
     def given(self, job_id: str) -> dict[str, str]:
         """What a build's environment has of its payload."""
@@ -75,12 +71,6 @@ def start(
 
 def ids(runs: Sequence[CodeBuildRun]) -> list[str]:
     return [run.record.job_id for run in runs]
-
-
-@pytest.fixture(autouse=True)
-def aws() -> Iterator[None]:
-    with mock_aws():
-        yield
 
 
 # --- starting -----------------------------------------------------------------------------------
@@ -116,8 +106,7 @@ def test_a_builds_record_has_a_pointer_to_its_payload_and_nothing_of_it() -> Non
 def test_a_payload_is_encrypted_with_the_key_that_is_named() -> None:
     there, key = There(), "arn:aws:kms:eu-west-1:123456789012:key/1"
     start(there.runs_of(encryption_key=key), b"1", key="k", remember=False)
-    head = there.s3.head_object(Bucket=BUCKET, Key=PAYLOAD)
-    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key)
+    assert there.s3.more[PAYLOAD]["SSEKMSKeyId"] == key
 
 
 def test_of_two_payloads_with_one_key_the_first_counts_as_in_devbridge_dev() -> None:
@@ -130,7 +119,7 @@ def test_of_two_payloads_with_one_key_the_first_counts_as_in_devbridge_dev() -> 
 def test_a_call_that_comes_again_when_the_run_has_read_its_payload_leaves_none() -> None:
     there = There()
     job_id, *_ = start(there.store, b"1", key="k", remember=False)
-    there.s3.delete_object(Bucket=BUCKET, Key=PAYLOAD)
+    del there.s3.objects[PAYLOAD]
     there.codebuild.builds[job_id]["currentPhase"] = "BUILD"
     assert start(there.store, b"1", key="k", remember=False)[:2] == (job_id, "RUNNING")
     assert there.keys() == []
@@ -298,7 +287,7 @@ def test_a_large_result_is_read_for_who_asks_for_it() -> None:
     run = there.store.get(build["id"])
     assert (run.record.result, run.refresh().result) == (None, None)
     assert run.refresh(result=True).result == b'"large"'
-    there.s3.delete_object(Bucket=BUCKET, Key=at)
+    del there.s3.objects[at]
     assert run.refresh(result=True).result == b'"large"'
 
 
@@ -333,7 +322,7 @@ def test_a_message_that_is_in_s3_is_read_for_who_asks_about_that_run_only() -> N
     whole = Failure("KeyError", "'card'")
     assert there.store.get(build["id"]).record.failure == whole
     assert [run.record.failure for run in there.store.find(build["id"])] == [whole]
-    there.s3.delete_object(Bucket=BUCKET, Key=at)
+    del there.s3.objects[at]
     gone = there.store.get(build["id"]).record.failure
     assert gone == Failure("KeyError", "its message is not in S3: it is kept for 30 days")
 
