@@ -27,8 +27,11 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
 
     def note(module: Any, name: str, answer: Any = None) -> None:
-        title = f"{module.__name__.rpartition('.')[2]}.{name}"
-        monkeypatch.setattr(module, name, lambda *_: (found.append(title), answer)[1])
+        def noted(*_: Any) -> Any:
+            found.append(f"{module.__name__.rpartition('.')[2]}.{name}")
+            return answer
+
+        monkeypatch.setattr(module, name, noted)
 
     for module, name in (
         *((authorization, "correct"), (listeners, "stay_on_loopback")),
