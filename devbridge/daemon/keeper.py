@@ -10,15 +10,14 @@ or replaced is made again from the file that is still open here, with its whole 
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import count
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
+from devbridge.daemon.disk import Identity, fill, set_aside, try_room
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change, Ledger, NewRun, Written
 from devbridge.runs.ledger_file import LedgerError, check
@@ -28,11 +27,6 @@ from devbridge.runs.model import State
 RESERVE: Final = 256 * 1024
 """Bytes beside the ledger that are given up for the last ends when the daemon stops on a full
 disk."""
-
-ROOM: Final = 64 * 1024
-"""Bytes that there must be room for, after there was none, before new runs are taken."""
-
-_HEADER: Final = b"SQLite format 3\0"
 
 Say = Callable[[str, bool], None]
 """Takes a line for the terminal, and whether it is good news."""
@@ -63,10 +57,10 @@ class Keeper(Ledger):
         self._runs: dict[str, RunRecord] = {entry.job_id: entry for entry in super().live()}
         """The runs whose log is not complete, and those whose end is owed, as they are."""
         self._undo: dict[str, RunRecord | None] = {}
-        self._file = _Identity.of(path)
+        self._file = Identity.of(path)
         self._reserve = path.with_name(f"{path.name}.reserve")
         with contextlib.suppress(OSError):
-            _fill(self._reserve, RESERVE)
+            fill(self._reserve, RESERVE)
 
     @property
     def owed(self) -> int:
@@ -200,7 +194,7 @@ class Keeper(Ledger):
 
     def _perform(self, writes: list[_Write]) -> None:
         if self.trouble is not None:
-            _try_room(self.path)
+            try_room(self.path)
         with self._committed():
             for write in writes:
                 write.perform(self)
@@ -214,7 +208,7 @@ class Keeper(Ledger):
         if self.trouble is not None:
             self.trouble = None
             with contextlib.suppress(OSError):
-                _fill(self._reserve, RESERVE)
+                fill(self._reserve, RESERVE)
             lasted = time.monotonic() - self._since
             self.say(f"the ledger can be written again, after {lasted:.0f} s", True)
 
@@ -232,7 +226,7 @@ class Keeper(Ledger):
 
     def look(self) -> None:
         """Notice that the file was deleted, moved, replaced or damaged, and go on with another."""
-        now = _Identity.of(self.path)
+        now = Identity.of(self.path)
         if now.numbers == self._file.numbers:
             suspect = self.trouble is not None or now.size < self._file.size
             if not now.is_database or (suspect and self._is_damaged()):
@@ -257,7 +251,7 @@ class Keeper(Ledger):
             return False
         with contextlib.suppress(sqlite3.Error):
             self._db.close()
-        self._db, self._file = fresh._db, _Identity.of(self.path)
+        self._db, self._file = fresh._db, Identity.of(self.path)
         history = "with all that was in it" if lost is None else f"without its history{lost}"
         where = f"; what was there is now {aside}" if aside else ""
         self.say(f"{why}: a fresh one is used, {history}{where}", lost is None)
@@ -330,23 +324,6 @@ def _what_waits(path: Path) -> list[tuple[RunRecord, bytes]]:
     return []
 
 
-def set_aside(path: Path) -> Path | None:
-    """Give what is at `path`, and SQLite's files beside it, another name; None: nothing is."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    names = (path.with_name(f"{path.stem}-{stamp}{more}.set-aside") for more in _numbers())
-    aside = next(name for name in names if not name.exists())
-    found = path.exists()
-    for end in ("", "-wal", "-shm"):
-        with contextlib.suppress(OSError):
-            path.with_name(path.name + end).rename(aside.with_name(aside.name + end))
-    return aside if found else None
-
-
-def _numbers() -> Iterator[str]:
-    yield ""
-    yield from (f"-{number}" for number in count(2))
-
-
 def changed(entry: RunRecord, change: Change) -> RunRecord:
     """An entry as the ledger has it after a change. Pure."""
     waits = change.state is State.QUEUED and change.attempt > 1
@@ -363,54 +340,3 @@ def changed(entry: RunRecord, change: Change) -> RunRecord:
         failure=entry.failure if running else change.failure,
         waits_for_attempt=waits,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Identity:
-    numbers: tuple[int | None, int | None]
-    """The file's inode, and that of its log."""
-    size: int
-    is_database: bool
-    """Whether it begins as SQLite's files do."""
-
-    @classmethod
-    def of(cls, path: Path) -> Self:
-        main, log = _stat(path), _stat(path.with_name(f"{path.name}-wal"))
-        numbers = (main and main.st_ino, log and log.st_ino)
-        return cls(numbers, main.st_size if main else 0, _begins_well(path))
-
-
-def _begins_well(path: Path) -> bool:
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        return file.read(len(_HEADER)) == _HEADER
-    return False
-
-
-def _stat(path: Path) -> os.stat_result | None:
-    try:
-        return path.stat()
-    except OSError:
-        return None
-
-
-def _try_room(ledger: Path) -> None:
-    """
-    Raises:
-        LedgerError: there is no room beside the ledger, or nothing can be written there.
-    """
-    probe = ledger.with_name(f"{ledger.name}.room")
-    try:
-        try:
-            _fill(probe, ROOM)
-        finally:
-            probe.unlink(missing_ok=True)
-    except OSError as error:
-        raise LedgerError.of("the ledger cannot be written", error, ledger) from error
-
-
-def _fill(path: Path, size: int) -> None:
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(file, "wb", buffering=0) as stream:
-        rest = memoryview(bytes(size))
-        while rest:
-            rest = rest[stream.write(rest) :]

@@ -83,7 +83,8 @@ def full(book: Book, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bool
             if is_full:
                 pages = book.keeper._db.execute("PRAGMA page_count").fetchone()[0]
                 book.keeper._db.execute(f"PRAGMA max_page_count={pages}")
-                patch.setattr("devbridge.daemon.keeper._fill", fill)
+                patch.setattr("devbridge.daemon.keeper.fill", fill)
+                patch.setattr("devbridge.daemon.disk.fill", fill)
             else:
                 book.keeper._db.execute("PRAGMA max_page_count=1000000")
                 patch.undo()
