@@ -36,11 +36,6 @@ WITHOUT_TESTS: set[str] = {
     "devbridge/daemon/state.py",
     "devbridge/daemon/weather.py",
     "devbridge/daemon/zygote.py",
-    "runner/note.py",
-    "runner/preloading.py",
-    "runner/process.py",
-    "runner/reads.py",
-    "runner/warm.py",
 }
 
 FILES = [
