@@ -393,5 +393,5 @@ def _read(path: Path) -> dict[str, Any]:
         raise InvalidValue(f"not TOML: {error}", where=str(path), remedy="correct it") from error
     except OSError as error:
         raise InvalidValue(
-            f"cannot be read: {error.strerror}", where=str(path), remedy="allow it to be read"
+            f"cannot be read: {error.strerror}", where=str(path), remedy="make it readable"
         ) from error

@@ -52,7 +52,7 @@ NOTHING_FOUND: Final[Mapping[str, str]] = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 """An AWS SDK finds no credentials or settings in files, and none of EC2's metadata."""
-_OF_SDKS: Final = ("AWS_", "DEVBRIDGE_", "BOTO_CONFIG")
+_OF_SDKS: Final = ("AWS_", "BOTO_CONFIG")
 
 
 def matching(shell: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
@@ -125,12 +125,18 @@ def how_to_pass(name: str) -> str:
     return f'devbridge dev --env {name}, or App(..., inherit=["{name}"])'
 
 
+def of_sdks(environment: Iterable[str]) -> set[str]:
+    """The names of variables in which an AWS SDK looks for credentials, settings or endpoints."""
+    return {key for key in environment if key.startswith(_OF_SDKS) and key != "AWS_CA_BUNDLE"}
+
+
 def without_own(developer: Mapping[str, str]) -> dict[str, str]:
     """The developer's environment without what an AWS SDK, or devbridge, would find there."""
+    hidden = of_sdks(developer)
     return {
         key: value
         for key, value in developer.items()
-        if key == "AWS_CA_BUNDLE" or not key.startswith(_OF_SDKS)
+        if key not in hidden and not key.startswith("DEVBRIDGE_")
     }
 
 

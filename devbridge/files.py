@@ -267,7 +267,10 @@ def said(left: Sequence[Left], adds: str = "copy_files") -> Iterator[str]:
 
 
 def matches(name: str, pattern: str) -> bool:
-    """Whether a glob means a file, or a folder that it is in: ``**`` is any number of folders."""
+    """Whether a glob means a file, or a folder that it is in: ``**`` is any number of folders.
+
+    By hand: `glob.translate` is of Python 3.13, and fnmatch's ``*`` crosses folders.
+    """
     return _matches(tuple(name.split("/")), tuple(pattern.split("/")))
 
 

@@ -30,6 +30,8 @@ def home() -> Path | None:
 def cache_dir() -> Path:
     """DEVBRIDGE_CACHE_DIR, or ``devbridge`` in the platform's directory for caches.
 
+    By hand: of platformdirs these two lines would be used.
+
     Raises:
         FolderError: there is no home folder to find it in.
     """
@@ -93,7 +95,7 @@ def refuse_foreign(folder: Path) -> None:
     if stat.S_ISLNK(found.st_mode):
         what = f"is a symbolic link, to {folder.readlink()}"
     elif not stat.S_ISDIR(found.st_mode):
-        what = "is no folder"
+        what = "is not a folder"
     elif found.st_uid != os.geteuid():
         what = f"belongs to another user (uid {found.st_uid}), you are uid {os.geteuid()}"
     else:

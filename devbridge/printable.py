@@ -2,6 +2,8 @@
 
 Colours pass (SGR, ``ESC [ ... m``: ECMA-48, 8.3.117) and are closed at the end of their line. What
 else a terminal obeys, and what reorders text, is shown as text: ``\\x1b``, ``\\u202e``. Pure.
+
+By hand: `click.unstyle` knows the sequences that begin with ``ESC [``, and none of the others.
 """
 
 from __future__ import annotations

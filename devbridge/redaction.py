@@ -2,6 +2,8 @@
 
 What is secret is told with `secret`, where it is got; what only looks like it (signatures and
 tokens in URLs, headers and answers of AWS) is found by its form.
+
+By hand: scanners such as detect-secrets look through files for what might be secret.
 """
 
 from __future__ import annotations

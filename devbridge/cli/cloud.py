@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -67,7 +66,7 @@ def stop(config: Config) -> None:
     from devbridge.emulator.embedded import stop_running
 
     stopped = stop_running(config)
-    click.echo("the embedded cloud has stopped" if stopped else "the embedded cloud does not run")
+    click.echo("the embedded cloud has stopped" if stopped else "the embedded cloud is not running")
 
 
 @cloud.command(
@@ -105,7 +104,7 @@ def status(config: Config, *, json_: bool) -> None:
             click.echo(f"used by   {user}")
         click.echo(f"log       {log}")
     else:
-        click.echo("the embedded cloud does not run")
+        click.echo("the embedded cloud is not running")
     if running is None:
         click.get_current_context().exit(EXIT_CLOUD)
 
@@ -125,8 +124,10 @@ def env(config: Config) -> None:
     """
     import shlex
 
+    from devbridge.environment import of_sdks
+
     variables = _variables(config)
-    lines = [f"unset {name}" for name in sorted(_of_sdks(os.environ) - variables.keys())]
+    lines = [f"unset {name}" for name in sorted(of_sdks(os.environ) - variables.keys())]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     # As bytes: in text that is printed, a key is hidden, and here it is what was asked for.
     click.echo("\n".join(lines).encode())
@@ -151,15 +152,11 @@ def exec_(config: Config, *, command: tuple[str, ...]) -> None:
     import asyncio
 
     from devbridge.cli.bind import run_child
+    from devbridge.environment import of_sdks
 
-    variables, others = _variables(config), os.environ.keys() - _of_sdks(os.environ)
+    variables, others = _variables(config), os.environ.keys() - of_sdks(os.environ)
     environ = {name: os.environ[name] for name in others} | variables
     click.get_current_context().exit(asyncio.run(run_child(command, environ)))
-
-
-def _of_sdks(environ: Mapping[str, str]) -> set[str]:
-    """The variables that lead an AWS SDK somewhere else."""
-    return {name for name in environ if name.startswith("AWS_")}
 
 
 def _variables(config: Config) -> dict[str, str]:

@@ -153,7 +153,7 @@ def cloud(config: Config, *, start: bool = False) -> Iterator[Cloud]:
     not run is started and stopped again.
 
     Raises:
-        CloudNotRunning: `--local`, or the stage was local, and the embedded cloud does not run.
+        CloudNotRunning: `--local`, or the stage was local, and the embedded cloud is not running.
         CredentialsError, CloudError: as `devbridge.cloud.session.connect`.
     """
     from botocore.exceptions import ClientError
@@ -203,7 +203,7 @@ def not_running(config: Config, otherwise: str = "") -> CloudNotRunning:
     """The error of a command that needs the folder's embedded cloud to run. `otherwise` is what
     else helps."""
     return CloudNotRunning(
-        "the embedded cloud of this app does not run",
+        "the embedded cloud of this app is not running",
         where=str(config.cloud_dir),
         remedy="start it: devbridge dev --local in another terminal, or devbridge cloud start"
         f"{otherwise}",

@@ -84,7 +84,7 @@ def check_state_dir(config: Config) -> Check:
         return _failed("state", error)
     if not directory.exists():
         if os.access(config.root, os.W_OK):
-            return Check("state", None, f"{directory} is made by the first devbridge dev")
+            return Check("state", None, f"{directory} will be created by the first devbridge dev")
         return Check(
             "state", False, f"{config.root} cannot be written", f"run chmod u+w {config.root}"
         )

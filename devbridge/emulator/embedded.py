@@ -126,7 +126,7 @@ def open_cloud(config: Config, on_progress: Progress, command: str = "devbridge"
                 return EmbeddedCloud(running, config.cloud_dir, user=user)
             if time.monotonic() > deadline:
                 raise EmbeddedCloudFailed(
-                    "an embedded cloud of this folder runs but does not answer",
+                    "the embedded cloud of this folder is running but does not answer",
                     where=str(config.cloud_dir),
                     remedy="end the devbridge that started it, then try again",
                 )

@@ -191,7 +191,7 @@ def _refused(lines: list[str]) -> EmbeddedCloudFailed | None:
     # pip: `six==1.17.0 from https://host/six-1.17.0-py2.py3-none-any.whl (from -r lock (line 9)):`
     whose = [line.split(" (from")[0].strip() for line in lines if re.search(r"==\S+ from \S", line)]
     return EmbeddedCloudFailed(
-        "a package is not the file that this devbridge was released with: its hash is another",
+        "a package is not the file that this devbridge was released with: its hash differs",
         where="; ".join(whose) or "the package index",
         remedy="do not use it, unless your package index rebuilds what it serves and you trust it:"
         f" then set {UNHASHED}=1",

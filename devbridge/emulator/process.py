@@ -134,7 +134,7 @@ def ended(cloud_dir: Path, what: str) -> EmbeddedCloudFailed:
     return EmbeddedCloudFailed(
         "\n".join([what + (", after:" if lines else ""), *lines]),
         where=str(log),
-        remedy="start it again; if that ends like this, too, see the log; to start afresh (what was"
+        remedy="start it again; if it ends like this again, see the log; to start afresh (what was"
         f" deployed is lost), delete the folder {cloud_dir}",
     )
 

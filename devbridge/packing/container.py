@@ -92,7 +92,7 @@ def _tag(job: Job) -> str:
                 digest.update(f"{name}\0{executable} {content}\n".encode())
     except OSError as error:
         raise BuildError(
-            f"{job}: {error.strerror}", where=str(error.filename), remedy="allow it to be read"
+            f"{job}: {error.strerror}", where=str(error.filename), remedy="make it readable"
         ) from error
     return f"{job.name}-{digest.hexdigest()[:24]}"
 

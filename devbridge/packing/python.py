@@ -215,7 +215,7 @@ class Builder:
             # To open a named pipe would wait for ever.
             if not path.is_file():
                 raise BuildError(
-                    f"{code}: copy_files: {name!r} is no file, and no link to one",
+                    f"{code}: copy_files: {name!r} is not a file, nor a link to one",
                     where=str(path),
                     remedy="delete it, or name the files that are to be copied",
                 )

@@ -111,7 +111,7 @@ class Reached:
             if why["level"] > GUARDED:
                 self._warn(f"{place}: {why['what']}; it is packed as it is")
         for each in self._told["missing"]:
-            what = f"{each['module']!r} is imported, and the app has no such module"
+            what = f"{each['module']!r} is imported, but the app has no such module"
             if each["level"] == SURE:
                 raise BuildError(what, where=each["place"], remedy="correct that line")
             if each["level"] > GUARDED:
@@ -168,14 +168,14 @@ class Reached:
         return [] if top["missing"] or top["odd"] or top["unmet"] else self._packed([top])
 
     def _not_there(self, name: str, top: Json, need: Json, python: Path) -> None:
-        what = f"{name!r} is imported, and is not installed"
+        what = f"{name!r} is imported but not installed"
         remedy = f"install what provides it, e.g. {python} -m pip install {name}"
         if need["gone"]:
             version = self._asked.target.python if self._asked.target else ""
-            what = f"{name!r} is imported, and Python {version} has it no more"
+            what = f"{name!r} is imported, but Python {version} no longer has it"
             remedy = f'name what provides it, e.g. install=["legacy-{name}"]'
         elif top["odd"]:
-            what = f"{name!r} is imported, and is in no file that can be packed (a zip?)"
+            what = f"{name!r} is imported, but is in no file that can be packed (a zip?)"
             remedy = f"install it with pip, e.g. {python} -m pip install {name}"
         if need["level"] == SURE:
             raise BuildError(what, where=f"{need['place']}, {python}", remedy=remedy)
@@ -186,8 +186,8 @@ class Reached:
         for name, requirement in environment.unmet([top]):
             if re.sub(r"[-.]+", "_", requirement).lower() not in {each.lower() for each in here}:
                 self._warn(
-                    f"{name!r} requires {requirement!r}, which is not installed, and so not packed;"
-                    f' to have it there: install=["{requirement}"]'
+                    f"{name!r} requires {requirement!r}, which is not installed and so not packed;"
+                    f' to include it: install=["{requirement}"]'
                 )
 
     def _packed(self, tops: Sequence[Json]) -> list[Distribution]:

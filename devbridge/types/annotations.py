@@ -1,4 +1,8 @@
-"""From JSON Schema to Python's annotations, with a TypedDict for each object. Pure."""
+"""From JSON Schema to Python's annotations, with a TypedDict for each object. Pure.
+
+By hand: datamodel-code-generator makes modules of classes, and knows no difference between what is
+sent and what is received.
+"""
 
 from __future__ import annotations
 

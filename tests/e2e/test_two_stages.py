@@ -95,5 +95,5 @@ def test_a_deployment_that_fails_leaves_no_cloud_behind(
     handler.write_text(f"import not_installed_anywhere\n{handler.read_text()}")
     failed = run(app, "deploy", "--local", "--stage", "prod", "--yes")
     assert failed.returncode == EXIT_BUILD
-    assert "'not_installed_anywhere' is imported, and is not installed" in failed.stderr
+    assert "'not_installed_anywhere' is imported but not installed" in failed.stderr
     assert attach(make_config(app)) is None

@@ -11,6 +11,7 @@ from devbridge.environment import (
     isolated,
     matching,
     of_pip,
+    of_sdks,
     past_proxies,
     withheld,
     without_own,
@@ -28,6 +29,14 @@ def test_a_command_of_the_users_own_keeps_the_shells_variables() -> None:
     kept = without_own({**PASSED, **KEPT_BACK})
     assert kept.keys() >= {*PASSED, "GITHUB_TOKEN", "PYTHONPATH"}
     assert not [key for key in kept if key.startswith(("AWS_S", "AWS_A", "AWS_P", "BOTO", "DEVB"))]
+
+
+def test_a_file_of_botos_settings_leads_an_sdk_somewhere_else_too() -> None:
+    names = of_sdks({**PASSED, **KEPT_BACK})
+    assert names == {
+        *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"),
+        *("AWS_ENDPOINT_URL_S3", "BOTO_CONFIG"),
+    }
 
 
 def test_pip_keeps_the_users_index_and_nothing_that_says_where_packages_go() -> None:

@@ -38,7 +38,7 @@ def test_it_is_started_looked_at_and_stopped(
     run: Callable[..., Result], make_config: Callable[..., Config]
 ) -> None:
     status = run("status")
-    assert status.output == "the embedded cloud does not run\n"
+    assert status.output == "the embedded cloud is not running\n"
     assert status.exit_code == EXIT_CLOUD
     started = run("start")
     assert started.exit_code == 0, started.output
@@ -59,7 +59,7 @@ def test_it_is_started_looked_at_and_stopped(
     assert f"endpoint  {running.endpoint_url}\n" in run("status").output
     assert run("stop").output == "the embedded cloud has stopped\n"
     assert not healthy(running.port)
-    assert run("stop").output == "the embedded cloud does not run\n"
+    assert run("stop").output == "the embedded cloud is not running\n"
     assert json.loads(run("status", "--json").stdout)["running"] is False
 
 

@@ -26,7 +26,7 @@ NONE: Mapping[str, Any] = {}
 
 @pytest.fixture
 def connected(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
-    """The endpoints that were connected to, in a world where the embedded cloud does not run."""
+    """The endpoints that were connected to, in a world where the embedded cloud is not running."""
     endpoints: list[str | None] = []
 
     def connect(config: Config, endpoint: str | None) -> object:

@@ -142,7 +142,7 @@ def test_an_import_may_be_of_what_install_adds(
     wheel("only_there", {"only_there.py": ""})
     write(tmp_path, {"jobs/a.py": "import only_there\n" + HANDLER})
     assert "only_there.py" in packages(tmp_path, python, install=["only_there"])
-    with pytest.raises(BuildError, match="'only_there' is imported, and is not installed"):
+    with pytest.raises(BuildError, match="'only_there' is imported but not installed"):
         packages(tmp_path, python)
 
 

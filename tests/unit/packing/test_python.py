@@ -106,7 +106,7 @@ def test_an_import_that_is_not_installed_names_the_line_and_the_interpreter(
     write(tmp_path, {"api/start.py": "import json\nimport not_there\n" + HANDLER})
     with pytest.raises(BuildError) as caught:
         packed(tmp_path, python)
-    assert "'not_there' is imported, and is not installed" in str(caught.value)
+    assert "'not_there' is imported but not installed" in str(caught.value)
     assert f"api/start.py:2, {python}" in str(caught.value)
 
 

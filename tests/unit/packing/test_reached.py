@@ -50,7 +50,7 @@ def test_a_handler_is_asked_about_as_it_will_run() -> None:
         ({"broken": {"a.py:2": {"what": "SyntaxError: x", "level": SURE}}}, "SyntaxError: x"),
         (
             {"missing": [{"module": "lib.x", "level": SURE, "place": "a.py:1"}]},
-            "'lib.x' is imported, and the app has no such module",
+            "'lib.x' is imported, but the app has no such module",
         ),
         ({"problem": "it has no function"}, "it has no function"),
     ],
@@ -82,8 +82,8 @@ def test_what_is_needed_is_packed_in_the_order_of_names() -> None:
 @pytest.mark.parametrize(
     ("top", "gone", "message"),
     [
-        ({"missing": True}, False, "'dist' is imported, and is not installed"),
-        ({"missing": True, "dists": []}, True, "and Python 3.12 has it no more"),
+        ({"missing": True}, False, "'dist' is imported but not installed"),
+        ({"missing": True, "dists": []}, True, "but Python 3.12 no longer has it"),
         ({"odd": True}, False, "is in no file that can be packed"),
     ],
 )
