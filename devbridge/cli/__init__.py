@@ -37,7 +37,7 @@ COMMANDS: Final = {
     "bind": "Run a command with the stage's environment and credentials.",
     "types": "Make type checkers and editors know the app's jobs, payloads, results and resources.",
     "cloud": "Start, stop, look at, and use the embedded cloud of this folder.",
-    "remove": "Remove the stage from the cloud; data is kept unless told.",
+    "remove": "Remove the stage from the cloud; data is kept unless told otherwise.",
     "doctor": "Check what devbridge needs: installed, reachable, permitted.",
 }
 """Each command and its line in `devbridge --help`, which is printed without importing any."""

@@ -106,7 +106,8 @@ def _approval(stage: str, *, was_dev: bool, yes: bool) -> Callable[[Plan], None]
         doubts = []
         if was_dev:
             click.echo(
-                f"stage {stage} is one of `devbridge dev`: its stubs go, and jobs run in CodeBuild"
+                f"stage {stage} was made by `devbridge dev`:"
+                " its stubs go, and its jobs run in CodeBuild"
             )
             doubts.append("makes a stage of `devbridge dev` a deployed one")
         if plan.dangerous:

@@ -32,7 +32,7 @@ Examples:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @app_options
 def remove(config: Config, *, delete_data: bool, yes: bool) -> None:
-    """Remove the stage from the cloud; data is kept unless told.
+    """Remove the stage from the cloud; data is kept unless told otherwise.
 
     Says what it will remove and what it will keep, and asks. A stage of `devbridge dev` keeps
     the values of its secrets and what has removal="retain"; a deployed one its tables, buckets and

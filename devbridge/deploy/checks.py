@@ -56,4 +56,6 @@ def say_what_is_unbounded(cloud: Access, app: App, on_progress: OnProgress) -> N
         try:
             iam.get_policy(PolicyArn=arn)
         except iam.exceptions.NoSuchEntityException:
-            on_progress(Progress("plan", f"no policy {arn} here: its roles are not bounded"))
+            on_progress(
+                Progress("plan", f"no policy {arn} here: the roles it should bound are not bounded")
+            )

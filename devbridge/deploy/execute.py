@@ -114,7 +114,9 @@ def _cancel(
     except cloudformation.exceptions.ClientError as error:
         on_progress(Progress("wait", f"the update cannot be cancelled: {message_of(error)}"))
     else:
-        on_progress(Progress("wait", "the update is cancelled; Ctrl-C again does not wait for it"))
+        on_progress(
+            Progress("wait", "cancelling the update; press Ctrl-C again to stop waiting for that")
+        )
     status, _ = watch(cloud, stack_id, seen, on_progress, pace=pace, labels=labels)
     on_progress(Progress("wait", f"the stack is {status}{_afterwards(status)}"))
 
@@ -122,7 +124,7 @@ def _cancel(
 def _afterwards(status: str) -> str:
     """What a failed deployment has left."""
     if status.endswith("ROLLBACK_FAILED"):
-        return "; the roll-back failed, too: continue it in the AWS console"
+        return "; the roll-back failed too: continue it in the AWS console"
     return "; everything is as it was before" if status.endswith("ROLLBACK_COMPLETE") else ""
 
 

@@ -158,7 +158,7 @@ def _clear(out: Path) -> None:
     there = out.exists() or out.is_symlink()
     if there and not (out.is_dir() and ((out / MANIFEST).is_file() or not any(out.iterdir()))):
         raise InvalidValue(
-            f"{out} is not empty, and not made by devbridge synth",
+            f"{out} is not empty and was not made by devbridge synth",
             where="--out",
             remedy="name a new or an empty folder; nothing was written",
         )

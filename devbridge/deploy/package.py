@@ -114,11 +114,11 @@ def _store(cloud: Access, bucket: str, key: str, asset: Asset) -> tuple[str, str
     raise DeployError(
         f"{asset.label}: its zip can be neither read nor written",
         where=f"s3://{bucket}/{key}",
-        remedy="who deploys needs s3:GetObject on it, see the policy in docs/deploying.md",
+        remedy="whoever deploys needs s3:GetObject on it: see the policy in docs/deploying.md",
     )
 
 
-_REPAIRED: Final = ": what was stored in its place was something else, and is not run"
+_REPAIRED: Final = ": something else was stored in its place, and is not run"
 _CONFLICTS: Final = ("412", "PreconditionFailed", "409", "ConditionalRequestConflict")
 _CHANGED: Final = ("BadDigest", "XAmzContentChecksumMismatch")
 
@@ -193,8 +193,10 @@ def ensure_bucket(cloud: Access, on_progress: OnProgress = lambda _: None) -> st
         except s3.exceptions.ClientError as error:
             if made or code_of(error) not in ("403", "AccessDenied"):
                 raise
-            text = f"the bucket {bucket} is set up as by an older devbridge; who deploys may not"
-            on_progress(Progress("upload", f"{text} change that: see docs/deploying.md"))
+            text = f"the bucket {bucket} is set up as an older devbridge did it, and whoever"
+            on_progress(
+                Progress("upload", f"{text} deploys may not change that: see docs/deploying.md")
+            )
     return bucket
 
 
@@ -202,7 +204,7 @@ def _not_ours(cloud: Access, bucket: str) -> DeployError:
     return DeployError(
         f"the bucket {bucket} is not ours to use",
         where=f"account {cloud.account}, region {cloud.region}",
-        remedy="ask for s3 permissions on it; if another account owns it, AWS support",
+        remedy="ask for S3 permissions on it, or, if another account owns it, AWS Support",
     )
 
 

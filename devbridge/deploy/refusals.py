@@ -38,9 +38,9 @@ def explained(cloud: Access) -> Iterator[None]:
     except ClientError as error:
         if is_overtaken(error):
             raise Overtaken(
-                "another deployment has changed the stack meanwhile",
+                "another deployment has changed the stack in the meantime",
                 where=f"{error.operation_name}: {message_of(error)}",
-                remedy="try again: what is to change is worked out anew",
+                remedy="try again: the changes will be worked out afresh",
             ) from error
         raise DeployError(
             f"AWS refuses {error.operation_name}: {message_of(error)}",

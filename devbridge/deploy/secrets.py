@@ -42,7 +42,7 @@ def set_secret(
         raise InvalidValue(
             f"the secret's value has {size} bytes",
             where=f"secret {name!r}",
-            remedy=f"allowed are 1 to {MAX_BYTES} bytes (SSM); put larger things into a bucket",
+            remedy=f"it may have 1 to {MAX_BYTES} bytes (SSM); put anything larger into a bucket",
         )
     ssm = cloud.client("ssm")
     parameter_name = names.secret(app_name, stage, name)

@@ -103,7 +103,7 @@ def check_owner(found: Mapping[str, Any], tags: Mapping[str, str]) -> None:
     if any(theirs.get(key) != value for key, value in tags.items()):
         owner = ", ".join(f"{key.partition(':')[2]} {theirs.get(key, '?')!r}" for key in tags)
         raise DeployError(
-            "the stack is not of this app and stage",
+            "the stack belongs to another app or stage",
             where=f"stack {found['StackName']}, of {owner}",
             remedy="choose another stage with --stage",
         )
@@ -125,7 +125,7 @@ def settled(
         wait_until_gone(cloud, found["StackId"], pace)
         return None
     if found and is_unusable(found):
-        on_progress(Progress("wait", f"stack {stack} is {found['StackStatus']}: made again"))
+        on_progress(Progress("wait", f"stack {stack} is {found['StackStatus']}: making it again"))
         cloud.client("cloudformation").delete_stack(StackName=found["StackId"])
         wait_until_gone(cloud, found["StackId"], pace)
         return None
@@ -238,7 +238,7 @@ def _progress(event: Mapping[str, Any], labels: Mapping[str, str]) -> Progress |
     """The progress that an event means: a resource has settled, a roll-back begins. Pure."""
     status = event["ResourceStatus"]
     if event["ResourceType"] == _STACK and status in _ROLLS_BACK:
-        return Progress("wait", "rolling back: what was changed becomes as it was")
+        return Progress("wait", "rolling back: putting everything back as it was")
     if event["ResourceType"] in (_STACK, names.STAMP) or status.endswith("_IN_PROGRESS"):
         return None
     logical_id = event["LogicalResourceId"]

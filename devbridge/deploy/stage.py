@@ -212,7 +212,7 @@ def _change(
         except Overtaken as error:
             if not left:
                 raise
-            on_progress(Progress("wait", f"{error.what}: what is to change is worked out anew"))
+            on_progress(Progress("wait", f"{error.what}: working out the changes again"))
 
 
 def _approve(cloud: Access, planned: Plan, approve: Callable[[Plan], None] | None) -> None:

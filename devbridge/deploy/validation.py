@@ -17,7 +17,7 @@ from devbridge.errors import DeployError
 _KINDS: Final = ("VALIDATION_ERROR", "HOOK_INVOCATION_ERROR")
 _OPERATIONS: Final = ("CREATE_STACK", "UPDATE_STACK", "CREATE_CHANGESET")
 _ALLOW: Final = (
-    "allow who deploys cloudformation:DescribeEvents, which tells the cause;"
+    "allow whoever deploys cloudformation:DescribeEvents, which gives the cause;"
     " or look at the stack's events in the AWS console"
 )
 

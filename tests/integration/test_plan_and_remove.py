@@ -226,8 +226,8 @@ def test_ctrl_c_during_an_update_leaves_everything_as_it_was(
         execute(local_cloud, made, {}, told.append, at_once)
     said = [progress.text for progress in told if progress.step == "wait"]
     assert said == [
-        "the update is cancelled; Ctrl-C again does not wait for it",
-        "rolling back: what was changed becomes as it was",
+        "cancelling the update; press Ctrl-C again to stop waiting for that",
+        "rolling back: putting everything back as it was",
         "the stack is UPDATE_ROLLBACK_COMPLETE; everything is as it was before",
     ]
     assert inventory(local_cloud, "demo", "prod") == before

@@ -169,7 +169,9 @@ def test_a_folder_of_something_else_is_refused_and_stays_as_it_is(root: Path) ->
     before = files(root)
     result = run("--out", str(root))
     assert isinstance(result.exception, errors.InvalidValue)
-    assert str(result.exception).startswith(f"{root} is not empty, and not made by devbridge synth")
+    assert str(result.exception).startswith(
+        f"{root} is not empty and was not made by devbridge synth"
+    )
     assert files(root) == before
 
 

@@ -30,7 +30,9 @@ def test_a_boundary_that_the_embedded_cloud_does_not_have_is_said_not_to_bound(
     assert told == []  # AWS refuses it by itself
     aws.endpoint_url = "http://127.0.0.1:5000"
     checks.say_what_is_unbounded(aws, app, told.append)
-    assert [p.text for p in told] == [f"no policy {missing} here: its roles are not bounded"]
+    assert [p.text for p in told] == [
+        f"no policy {missing} here: the roles it should bound are not bounded"
+    ]
 
 
 def test_without_a_secrets_value_nothing_is_deployed(app: App, aws: FakeCloud) -> None:

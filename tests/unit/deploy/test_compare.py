@@ -58,7 +58,7 @@ def test_of_a_stage_that_is_not_there_all_is_new_and_nobody_is_asked(
 def test_a_stack_whose_tags_do_not_say_that_it_is_ours_is_not_compared(
     aws: FakeCloud, cloudformation: Stubber
 ) -> None:
-    with pytest.raises(DeployError, match="not of this app and stage"):
+    with pytest.raises(DeployError, match="belongs to another app or stage"):
         compared(aws, {}, {}, found={**FOUND, "Tags": []})
 
 

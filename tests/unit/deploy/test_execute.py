@@ -89,7 +89,7 @@ def test_the_first_cause_of_a_failure_is_named_and_the_roll_back_watched(
     assert "everything is as it was before" in caught.value.remedy
     said = [(p.step, p.text, p.status) for p in told]
     assert said[2:] == [
-        ("wait", "rolling back: what was changed becomes as it was", ""),
+        ("wait", "rolling back: putting everything back as it was", ""),
         ("resource", "Job 'b'", "DELETE_COMPLETE"),
     ]
 
@@ -151,7 +151,7 @@ def test_ctrl_c_cancels_an_update_and_watches_the_roll_back(
     with pytest.raises(KeyboardInterrupt):
         run(aws, told, creates=False)
     assert [p.text for p in told] == [
-        "the update is cancelled; Ctrl-C again does not wait for it",
+        "cancelling the update; press Ctrl-C again to stop waiting for that",
         "Job 'a'",
         "the stack is UPDATE_ROLLBACK_COMPLETE; everything is as it was before",
     ]

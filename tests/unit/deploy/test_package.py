@@ -145,7 +145,7 @@ def test_what_was_overwritten_is_uploaded_again_and_said(
     open_bucket.client("s3").put_object(Bucket=BUCKET, Key=key_of(FIRST), Body=b"!", **theirs)
     again = upload(open_bucket, [FIRST], "demo", told.append)[key_of(FIRST)]
     assert [stored(open_bucket, FIRST, version) for version in (first, again)] == [b"1", b"1"]
-    said = "first, 1 bytes: what was stored in its place was something else, and is not run"
+    said = "first, 1 bytes: something else was stored in its place, and is not run"
     assert [p.text for p in told] == [said]
 
 
@@ -211,7 +211,7 @@ def test_a_bucket_that_who_deploys_may_not_set_up_is_used_as_it_is_and_that_is_s
         stub.add_response("get_bucket_lifecycle_configuration", {"Rules": []})
         stub.add_client_error("put_public_access_block", "AccessDenied")
         assert ensure_bucket(aws, told.append) == BUCKET
-    assert "is set up as by an older devbridge" in told[0].text
+    assert "is set up as an older devbridge did it" in told[0].text
 
 
 @pytest.mark.parametrize("refused", [["AccessDenied"], ["NoSuchBucket", "BucketAlreadyExists"]])

@@ -217,7 +217,7 @@ def test_a_stack_of_another_app_with_the_same_name_is_left_alone(
         {"Key": "devbridge:stage", "Value": "o-dev"},
     ]
     script.stacks(stack(Tags=theirs))
-    with pytest.raises(DeployError, match=r"not of this app and stage(.|\n)*app 'dem'"):
+    with pytest.raises(DeployError, match=r"belongs to another app or stage(.|\n)*app 'dem'"):
         planned(aws)
 
 

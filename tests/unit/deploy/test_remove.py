@@ -135,7 +135,7 @@ def test_the_inventory_tells_what_goes_and_what_is_kept(aws: FakeCloud, script: 
 
 def test_another_apps_stack_is_left_alone(aws: FakeCloud, script: Script) -> None:
     script.stack(Tags=[{"Key": "devbridge:app", "Value": "other"}])
-    with pytest.raises(DeployError, match="not of this app and stage"):
+    with pytest.raises(DeployError, match="belongs to another app or stage"):
         removed(aws)
 
 

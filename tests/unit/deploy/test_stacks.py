@@ -141,7 +141,7 @@ def test_each_resource_is_told_of_as_it_settles_and_the_first_failure_is_the_cau
     assert [(p.step, p.text) for p in told] == [
         ("resource", "B"),
         ("resource", "Job 'c'"),
-        ("wait", "rolling back: what was changed becomes as it was"),
+        ("wait", "rolling back: putting everything back as it was"),
         ("resource", "D"),
     ]
 
@@ -252,7 +252,7 @@ def test_a_stack_belongs_to_whom_all_of_its_tags_name() -> None:
     check_owner(stack(Tags=[*stack()["Tags"], {"Key": "team", "Value": "a"}]), TAGS)
     both = stack()["Tags"]
     for tags in (both[:0], both[:1], both[1:]):
-        with pytest.raises(DeployError, match="the stack is not of this app and stage"):
+        with pytest.raises(DeployError, match="the stack belongs to another app or stage"):
             check_owner(stack(Tags=tags), TAGS)
     with pytest.raises(DeployError, match=rf"stack {STACK}, of app 'other', stage '\?'"):
         check_owner(stack(Tags=[{"Key": "devbridge:app", "Value": "other"}]), TAGS)

@@ -39,7 +39,7 @@ def test_what_another_deployment_has_overtaken_is_planned_anew(
     def execute(_: object, made: Plan, *rest: object) -> None:
         executed.append(made.change_set)
         if made.change_set == "first":
-            raise Overtaken("another deployment has changed the stack meanwhile")
+            raise Overtaken("another deployment has changed the stack in the meantime")
 
     monkeypatch.setattr(stage, "plan", lambda *_, **__: next(plans))
     monkeypatch.setattr(stage, "execute", execute)
@@ -53,7 +53,7 @@ def test_who_is_overtaken_all_the_time_gives_up(
     aws: FakeCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def overtaken(*_: object, **__: object) -> Plan:
-        raise Overtaken("another deployment has changed the stack meanwhile")
+        raise Overtaken("another deployment has changed the stack in the meantime")
 
     monkeypatch.setattr(stage, "plan", overtaken)
     with pytest.raises(Overtaken):
@@ -188,7 +188,7 @@ def test_the_stack_of_another_app_is_left_alone_and_nothing_uploaded(
     there: Stage, script: Script
 ) -> None:
     script.stacks(described(Tags=[]))
-    with pytest.raises(DeployError, match="not of this app and stage"):
+    with pytest.raises(DeployError, match="belongs to another app or stage"):
         there.deploy()
     assert there.did == []
 
