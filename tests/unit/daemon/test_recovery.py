@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from devbridge.daemon.events import Requested
-from devbridge.daemon.recovery import LOST, recover
+from devbridge.daemon.narrator import Narrator
+from devbridge.daemon.recovery import LOST, recover, take_on
+from devbridge.daemon.told import Interrupted, Told
 from devbridge.runs.base import RunRecord
+from devbridge.runs.ledger import Change, Ledger, NewRun
 from devbridge.runs.model import State
 
 NOW = 2_000.0
@@ -54,3 +61,61 @@ def test_what_ran_with_an_attempt_left_gets_it() -> None:
     found = recover([entry("a", State.RUNNING, 1, 3)], NOW)
     assert [(c.state, c.attempt) for c in found.changes] == [(State.QUEUED, 2)]
     assert found.runs == [Requested("a", "factorial", 2)]
+
+
+# --- with a ledger ------------------------------------------------------------------------------
+
+
+class Ears:
+    def __init__(self) -> None:
+        self.told: list[Told] = []
+
+    def on(self, event: Told) -> None:
+        self.told.append(event)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger.open(tmp_path / "ledger.sqlite") as opened:
+        for job_id, attempts in (("waits", 1), ("lost", 1), ("again", 3), ("ended", 1)):
+            with opened.transaction():
+                opened.add(
+                    NewRun(
+                        job_id=job_id,
+                        job="factorial",
+                        payload=b"1",
+                        created_at=1.0,
+                        log_path="",
+                        max_attempts=attempts,
+                    )
+                )
+        for job_id, state in (
+            ("lost", State.RUNNING),
+            ("again", State.RUNNING),
+            ("ended", State.SUCCEEDED),
+        ):
+            with opened.transaction():
+                opened.record(Change(job_id=job_id, state=state, at=2.0))
+        yield opened
+
+
+def test_what_was_left_is_written_told_and_returned(ledger: Ledger) -> None:
+    ears = Ears()
+    runs = take_on(ledger, Narrator([ears]), NOW)
+    assert [(run.job_id, run.attempt) for run in runs] == [("waits", 1), ("again", 2)]
+    told = [event for event in ears.told if isinstance(event, Interrupted)]
+    assert len(told) == len(ears.told)
+    assert [(event.run.job_id, event.run.state) for event in told] == [
+        ("lost", State.CRASHED),
+        ("again", State.RUNNING),
+    ]
+    assert all(event.change.at == NOW for event in told)
+
+
+def test_runs_whose_end_nobody_completed_are_complete_afterwards(ledger: Ledger) -> None:
+    take_on(ledger, Narrator([]), NOW)
+    for job_id in ("lost", "ended"):
+        entry = ledger.get(job_id)
+        assert entry is not None
+        assert entry.closed
+    assert [run.job_id for run in ledger.live()] == ["waits", "again"]
