@@ -20,6 +20,7 @@ class FakeClock:
         self._count = 0
 
     def __call__(self) -> float:
+        """The time, in seconds since the epoch."""
         return self._now
 
     async def sleep(self, seconds: float) -> None:
@@ -153,6 +154,7 @@ class MemoryTransport:
 
     @property
     def connected(self) -> bool:
+        """Whether there is a connection to the broker now."""
         return self._ended is not None and not self._ended.done()
 
     async def connect(

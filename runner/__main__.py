@@ -26,6 +26,7 @@ def _find_package() -> None:
 
 
 def main() -> int:
+    """Do what the arguments say; the exit code. See the module's docstring."""
     if not __package__:
         _find_package()
     arguments = sys.argv[1:]

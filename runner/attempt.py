@@ -37,6 +37,7 @@ class Inbox:
         signal.signal(signal.SIGTERM, self._terminate)
 
     def put(self, attempt: object, event: Event | int) -> None:
+        """Tell of an attempt's event, or of its worker's exit status. From any thread."""
         self._queue.put((attempt, event))
 
     def get(self, attempt: object, timeout: float | None) -> Event | int | None:

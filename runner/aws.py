@@ -41,13 +41,16 @@ class Unavailable(AwsError):
 
 @dataclass(frozen=True)
 class Credentials:
+    """A snapshot of AWS credentials: enough to sign one request."""
+
     access_key: str
     secret_key: str = field(repr=False)
     token: str | None = field(repr=False, default=None)
 
 
 def get_object(bucket: str, key: str) -> bytes:
-    """
+    """The content of an S3 object.
+
     Raises:
         AwsError: there is no such object, or it may not be read.
     """
@@ -69,7 +72,8 @@ def put_object(bucket: str, key: str, body: bytes, *, encryption_key: str = "") 
 
 
 def delete_object(bucket: str, key: str) -> None:
-    """
+    """Delete an S3 object, if there is one.
+
     Raises:
         AwsError: it may not be deleted.
     """

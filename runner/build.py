@@ -75,6 +75,12 @@ class Settings:
 
     @staticmethod
     def read(environment: Mapping[str, str]) -> Settings:
+        """What the build's environment says.
+
+        Raises:
+            KeyError: it has neither a job's name nor a handler.
+        """
+
         def number(name: str, default: float) -> float:
             return float(environment.get(name) or default)
 
@@ -98,14 +104,17 @@ class Settings:
 
     @property
     def project(self) -> str:
+        """The name of the CodeBuild project, which a build's id begins with."""
         return self.build_id.partition(":")[0]
 
     @property
     def result_key(self) -> str:
+        """The S3 key of this run's result."""
         return self._key("json")
 
     @property
     def error_key(self) -> str:
+        """The S3 key of what this run's error says."""
         return self._key("error.json")
 
     def _key(self, suffix: str) -> str:

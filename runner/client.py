@@ -64,6 +64,7 @@ class RuntimeClient:
         return self._post("/devbridge/lookup", _dumps(name).encode())
 
     def close(self) -> None:
+        """Hang up. The next request connects again."""
         self._wire.close()
 
     def _post_failure(self, path: str, failure: Mapping[str, Any]) -> int:

@@ -45,6 +45,7 @@ def in_progress(
 
 
 def order(build: Build) -> tuple[float, str]:
+    """By what builds are sorted: when they were started, and by id if that was at once."""
     return epoch(build["startTime"]), build["id"]
 
 

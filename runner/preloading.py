@@ -64,6 +64,7 @@ class Notes:
         self._undo.append(lambda: setattr(owner, name, real))
 
     def note(self, name: str) -> Note:
+        """The note of a module, which is begun if there is none."""
         if name not in self.notes:
             self.notes[name] = Note(name)
         return self.notes[name]
@@ -143,6 +144,7 @@ class Notes:
         return watched
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """What the other finders find, with a loader that tells when it executes."""
         if (now := self._now()) is not None:
             self._needs(now, name)
         for finder in sys.meta_path[sys.meta_path.index(self) + 1 :]:

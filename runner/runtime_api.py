@@ -29,6 +29,8 @@ class Started:
 
 @dataclass(frozen=True)
 class Responded:
+    """The handler has returned: its result is a JSON text."""
+
     result: bytes
 
 

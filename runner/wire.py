@@ -36,7 +36,8 @@ class Wire:
         self._open()
 
     def connect(self) -> None:
-        """
+        """Connect to the peer.
+
         Raises:
             OSError: nobody listens there, or there is no descriptor left.
         """
@@ -48,6 +49,11 @@ class Wire:
         self.connected = True
 
     def send(self, data: bytes) -> None:
+        """Send all of it.
+
+        Raises:
+            OSError: the peer went away, or somebody here has closed the descriptor.
+        """
         self._checked().sendall(data, _NO_SIGNAL)
 
     def receive(self) -> bytes:

@@ -135,18 +135,22 @@ class Bridge:
 
     @property
     def presence(self) -> Presence | None:
+        """What the stage's daemon has said of itself last, over this connection."""
         return self._presence
 
     @property
     def topic(self) -> str:
+        """Where requests are published."""
         return self._topics.requests
 
     def start(self, request: Request) -> list[bytes]:
+        """The frames of a request; from now on its reply is waited for."""
         self._reply = None
         return self._session.start(request)
 
     @property
     def reply(self) -> Reply | None:
+        """The best reply so far to the request that was started last."""
         return self._reply
 
     def _deliver(self, delivery: Delivery) -> None:

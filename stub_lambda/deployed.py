@@ -107,7 +107,8 @@ def runs_of(app: str, stage: str, job: str, project: Project) -> CodeBuildStore:
 
 @contextlib.contextmanager
 def _calls(what: str) -> Iterator[None]:
-    """
+    """Say what could not be done when AWS refuses it.
+
     Raises:
         CloudError: in place of botocore's errors.
     """

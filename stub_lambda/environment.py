@@ -24,7 +24,7 @@ class Project:
 
     @staticmethod
     def from_environment() -> Project | None:
-        """None when the job is not deployed.
+        """What this function's environment variables say; None when the job is not deployed.
 
         Raises:
             DevbridgeError: a variable is missing.
@@ -40,7 +40,8 @@ class Project:
 
 
 def required(name: str) -> str:
-    """
+    """The value of an environment variable.
+
     Raises:
         DevbridgeError: there is no such variable.
     """

@@ -32,11 +32,13 @@ class Settings:
 
     @property
     def topics(self) -> Topics:
+        """The MQTT topics of the stage."""
         return Topics(self.app, self.stage)
 
     @staticmethod
     def from_environment() -> Settings:
-        """
+        """What this function's environment variables say.
+
         Raises:
             DevbridgeError: a variable is missing or wrong.
         """

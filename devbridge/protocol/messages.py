@@ -137,22 +137,28 @@ class Topics:
 
     @property
     def prefix(self) -> str:
+        """What all topics of the stage begin with."""
         return f"devbridge/{self.app}/{self.stage}"
 
     @property
     def requests(self) -> str:
+        """From the stubs to the daemon."""
         return f"{self.prefix}/requests"
 
     @property
     def presence(self) -> str:
+        """Where the daemon says, retained, whether it is there."""
         return f"{self.prefix}/presence"
 
     def replies(self, stub_id: str) -> str:
+        """From the daemon to one stub."""
         return f"{self.prefix}/replies/{stub_id}"
 
     @property
     def daemon_client_id(self) -> str:
+        """The MQTT client id of the stage's one daemon: a newer one takes the connection over."""
         return f"devbridge-{self.app}--{self.stage}--daemon"
 
     def stub_client_id(self, stub_id: str) -> str:
+        """The MQTT client id of one stub."""
         return f"devbridge-{self.app}--{self.stage}--stub-{stub_id}"
