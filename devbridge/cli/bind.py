@@ -20,7 +20,7 @@ from devbridge.payload import check
 if TYPE_CHECKING:
     from devbridge.cloud.session import Cloud
     from devbridge.config import Config
-    from devbridge.daemon.model import Modules
+    from devbridge.daemon.modules import Modules
     from devbridge.daemon.runtime_api import CredentialsProvider
     from runner.outcome import Failure
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from devbridge.daemon import lines
 from devbridge.daemon.events import Event, Raised, Responded, StandbyFailed, StandbyReady
 from devbridge.daemon.imports import Reports
-from devbridge.daemon.model import Modules
+from devbridge.daemon.modules import Modules
 from devbridge.daemon.processes import Processes
 from devbridge.daemon.reloading import Reloading
 from devbridge.daemon.told import Mood

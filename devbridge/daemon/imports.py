@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from devbridge.daemon.model import Modules
+from devbridge.daemon.modules import Modules
 from devbridge.packing.imported import Imports
 
 DELAY: Final = 1.0

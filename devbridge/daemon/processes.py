@@ -29,7 +29,6 @@ from devbridge.daemon.events import (
 )
 from devbridge.daemon.limits import is_short, require_room
 from devbridge.daemon.memory import OomKills
-from devbridge.daemon.model import Invocation
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
 from devbridge.daemon.told import (
@@ -47,6 +46,7 @@ from devbridge.errors import DevbridgeError
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import Exit, JobSpec
+from runner.invocation import Invocation
 from runner.outcome import OUTPUT_AFTER_EXIT, Failure
 
 log = logging.getLogger(__name__)

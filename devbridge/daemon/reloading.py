@@ -17,7 +17,7 @@ from typing import Final
 from devbridge.daemon import secrets
 from devbridge.daemon.events import Event, JobsChanged, SourcesChanged
 from devbridge.daemon.jobs import Deployment, Redeploys
-from devbridge.daemon.model import Modules
+from devbridge.daemon.modules import Modules
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.reload import Saved, Sources
 from devbridge.daemon.rerun import Rerun

@@ -23,15 +23,12 @@ from typing import Any, Final, Protocol
 from urllib.parse import quote, unquote
 
 from devbridge.daemon.http import Exchange, HttpServer, Request
-from devbridge.daemon.model import Invocation, Modules
+from devbridge.daemon.modules import Modules
 from devbridge.redaction import WORKER
+from runner.invocation import MAX_BODY, RESULT_TOO_LARGE, Invocation, parse_failure
 from runner.outcome import Failure
 
 log = logging.getLogger(__name__)
-
-VERSION: Final = "2018-06-01"
-MAX_BODY: Final = 6 * 1024 * 1024 + 64 * 1024
-"""Bytes of a result: Lambda's 6 MB, and room for what surrounds it."""
 
 
 class WorkerListener(Protocol):
@@ -212,18 +209,17 @@ class RuntimeApi:
                     return
                 worker.job_id = None
                 if request.too_large:
-                    failure = Failure("ResultTooLarge", f"the result is over {MAX_BODY} bytes")
-                    self._listener.worker_failed(worker.id, job_id, failure)
-                    too_large = _error("RequestEntityTooLarge", failure.message)
+                    self._listener.worker_failed(worker.id, job_id, RESULT_TOO_LARGE)
+                    too_large = _error("RequestEntityTooLarge", RESULT_TOO_LARGE.message)
                     exchange.answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large)
                     return
                 if end == "response":
                     self._listener.worker_responded(worker.id, job_id, request.body)
                 else:
-                    self._listener.worker_failed(worker.id, job_id, _failure(request.body))
+                    self._listener.worker_failed(worker.id, job_id, parse_failure(request.body))
                 exchange.answer(HTTPStatus.ACCEPTED, _OK)
             case ("POST", "2018-06-01", "runtime", "init", "error"):
-                self._listener.worker_init_failed(worker.id, _failure(request.body))
+                self._listener.worker_init_failed(worker.id, parse_failure(request.body))
                 exchange.answer(HTTPStatus.ACCEPTED, _OK)
             case ("POST", "2018-06-01", "devbridge", "modules"):
                 try:
@@ -265,17 +261,7 @@ class RuntimeApi:
             return
         exchange, invocation = worker.waiting, worker.pending
         worker.waiting, worker.pending, worker.job_id = None, None, invocation.job_id
-        context = {"client": {}, "env": {}, "custom": dict(invocation.context)}
-        exchange.answer(
-            HTTPStatus.OK,
-            invocation.payload,
-            {
-                "Lambda-Runtime-Aws-Request-Id": invocation.job_id,
-                "Lambda-Runtime-Deadline-Ms": str(int(invocation.deadline * 1000)),
-                "Lambda-Runtime-Invoked-Function-Arn": invocation.function_arn,
-                "Lambda-Runtime-Client-Context": json.dumps(context),
-            },
-        )
+        exchange.answer(HTTPStatus.OK, invocation.payload, invocation.headers())
 
     # --- credentials ------------------------------------------------------------------------
 
@@ -324,35 +310,6 @@ _OK: Final = b'{"status":"OK"}'
 _NOBODY: Final = _error("Forbidden", "no such worker, or not its token")
 
 
-def _failure(body: bytes) -> Failure:
-    """An error document of any runtime: ours, awslambdaric's (stackTrace) or Node's (trace)."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        return Failure("Unknown", body[:2000].decode("utf-8", "replace"))
-    frames = tuple(map(str.strip, _lines(document.get("stackTrace"))))
-    return Failure(
-        type=_text(document.get("errorType")) or "Unknown",
-        message=_text(document.get("errorMessage")),
-        frames=frames,
-        trace=_lines(document.get("trace")) or frames,
-    )
-
-
-def _lines(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        return ()
-    return tuple(_text(line).rstrip() for line in value)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    return str(value) if isinstance(value, bool | int | float) else ""
-
-
 def _modules(body: bytes) -> Modules:
     document = json.loads(body)
     lookups, zygote = document.get("lookups", {}), document.get("zygote")
@@ -364,10 +321,14 @@ def _modules(body: bytes) -> Modules:
         listed=_paths(document.get("listed", [])),
         lookups={Path(folder): frozenset(_texts(lookups[folder])) for folder in _texts([*lookups])},
         zygote=zygote if isinstance(zygote, int) else None,
-        problem=_text(document.get("problem")) or None,
-        stale=_text(document.get("stale")) or None,
+        problem=_said(document.get("problem")),
+        stale=_said(document.get("stale")),
         recorded=document.get("recorded") is True,
     )
+
+
+def _said(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _paths(value: object) -> frozenset[Path]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from devbridge.daemon.limits import runner_command
-from devbridge.daemon.model import Modules
+from devbridge.daemon.modules import Modules
 from devbridge.errors import InterpreterError
 from devbridge.runs.model import Exit
 

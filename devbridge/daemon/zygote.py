@@ -18,7 +18,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from devbridge.daemon.model import Modules
+from devbridge.daemon.modules import Modules
 from devbridge.daemon.preload import SDK
 from devbridge.daemon.workers import (
     FreshLauncher,

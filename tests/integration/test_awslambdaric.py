@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.daemon.model import Invocation
 from devbridge.daemon.runtime_api import RuntimeApi
+from runner.invocation import Invocation
 from tests.integration.workers import PYTHON, Said
 
 client_module = pytest.importorskip("awslambdaric.lambda_runtime_client")

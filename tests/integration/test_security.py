@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devbridge.daemon import http
-from devbridge.daemon.model import Invocation
-from devbridge.daemon.runtime_api import MAX_BODY, RuntimeApi
+from devbridge.daemon.runtime_api import RuntimeApi
+from runner.invocation import MAX_BODY, Invocation
 from tests.e2e.dev_process import DevProcess, run
 from tests.integration.workers import DEADLINE, Said
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from devbridge.daemon.environment import worker_environment
-from devbridge.daemon.model import Invocation, Modules
+from devbridge.daemon.modules import Modules
 from devbridge.daemon.runtime_api import RuntimeApi
 from devbridge.daemon.workers import Launcher, Process, WorkerSpec
 from devbridge.runs.model import Exit, JobSpec
+from runner.invocation import Invocation
 from runner.outcome import Failure
 
 PYTHON = Path(sys.executable)

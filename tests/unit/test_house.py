@@ -25,7 +25,7 @@ WITHOUT_TESTS: set[str] = {
     "devbridge/daemon/events.py",
     "devbridge/daemon/http.py",
     "devbridge/daemon/limits.py",
-    "devbridge/daemon/model.py",
+    "devbridge/daemon/modules.py",
     "devbridge/daemon/signatures.py",
     "devbridge/daemon/state.py",
     "devbridge/daemon/weather.py",

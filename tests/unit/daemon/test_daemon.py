@@ -18,7 +18,7 @@ from devbridge.daemon.daemon import Daemon
 from devbridge.daemon.hearing import Hearing
 from devbridge.daemon.jobs import Deployment, Jobs
 from devbridge.daemon.keeper import Keeper, keep
-from devbridge.daemon.model import Invocation, Modules
+from devbridge.daemon.modules import Modules
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.runtime_api import WorkerAddress
 from devbridge.daemon.settings import Connection, Settings, Workshop
@@ -30,6 +30,7 @@ from devbridge.protocol.messages import Presence, Topics
 from devbridge.runs.ledger import Change, NewRun
 from devbridge.runs.model import Exit, JobSpec, State
 from devbridge.testing import MemoryBroker, MemoryTransport
+from runner.invocation import Invocation
 from runner.outcome import Failure
 
 DEADLINE = 30.0

@@ -5,7 +5,7 @@ from typing import Any
 
 from devbridge.daemon.events import Event, Raised, Responded, StandbyFailed, StandbyReady
 from devbridge.daemon.hearing import Hearing
-from devbridge.daemon.model import Modules
+from devbridge.daemon.modules import Modules
 from devbridge.daemon.told import Mood
 from runner.outcome import Failure
 

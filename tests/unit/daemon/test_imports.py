@@ -7,7 +7,7 @@ import pytest
 
 from devbridge.daemon import imports as module
 from devbridge.daemon.imports import Reports
-from devbridge.daemon.model import Modules
+from devbridge.daemon.modules import Modules
 from devbridge.packing.imported import Imports, live
 
 DEADLINE = 30.0

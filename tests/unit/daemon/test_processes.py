@@ -23,7 +23,7 @@ from devbridge.daemon.events import (
 )
 from devbridge.daemon.limits import HEADROOM
 from devbridge.daemon.memory import OomKills
-from devbridge.daemon.model import Modules
+from devbridge.daemon.modules import Modules
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.processes import COUNTDOWN, Processes, Worker
 from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress

@@ -13,7 +13,7 @@ import pytest
 from devbridge.daemon import reloading as module
 from devbridge.daemon.events import CancelRequested, Event, JobsChanged, SourcesChanged
 from devbridge.daemon.jobs import Deployment, Jobs
-from devbridge.daemon.model import Modules
+from devbridge.daemon.modules import Modules
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.reloading import Reloading
 from devbridge.daemon.rerun import Rerun

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.daemon.model import Invocation, Modules
-from devbridge.daemon.runtime_api import MAX_BODY, RuntimeApi, WorkerAddress
+from devbridge.daemon.modules import Modules
+from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
 from devbridge.errors import CredentialsError
+from runner.invocation import MAX_BODY, Invocation
 from runner.outcome import Failure
 from tests.integration.workers import Said
 

@@ -1,4 +1,4 @@
-"""The words that the daemon's rooms share: what a worker is given, and what it reports."""
+"""What a worker reports: which modules its handler imported, and what that has read."""
 
 from __future__ import annotations
 
@@ -42,16 +42,3 @@ class Modules:
         listed = {Entries(folder) for folder in self.listed}
         lookups = {Entries(folder, names) for folder, names in self.lookups.items()}
         return self.user_files | self.own | listed | lookups
-
-
-@dataclass(frozen=True, slots=True)
-class Invocation:
-    """One run, as the Runtime API hands it to a worker."""
-
-    job_id: str
-    payload: bytes
-    deadline: float
-    """Seconds since the epoch."""
-    function_arn: str = ""
-    context: Mapping[str, str] = field(default_factory=dict)
-    """The client context's `custom` entries: job, attempt, max_attempts."""
