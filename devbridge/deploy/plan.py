@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from devbridge import names
 from devbridge.deploy import kinds, package
@@ -103,24 +103,8 @@ def changed(
     Raises:
         DeployError: CloudFormation refuses the template.
     """
-    new = json.loads(template.body)
     cloudformation = cloud.client("cloudformation")
-    body = _template_argument(cloud, template, key)
-    try:
-        change_set = cloudformation.create_change_set(
-            StackName=stack,
-            ChangeSetName=f"devbridge-{uuid.uuid4().hex}",
-            ChangeSetType="UPDATE" if found else "CREATE",
-            Capabilities=["CAPABILITY_IAM"],
-            Tags=[{"Key": key, "Value": value} for key, value in sorted(tags.items())],
-            **body,
-        )["Id"]
-    except cloudformation.exceptions.ClientError as error:
-        if is_overtaken(error) or is_denied(error):
-            raise
-        raise DeployError(
-            f"CloudFormation refuses the change: {message_of(error)}", where=f"stack {stack}"
-        ) from error
+    change_set = _created(cloud, stack, "UPDATE" if found else "CREATE", template, key, tags)
     described = _described(cloudformation, stack, change_set, pace)
     if described["Status"] == "FAILED":
         reason = described.get("StatusReason", "")
@@ -137,8 +121,37 @@ def changed(
         )
     items = [item["ResourceChange"] for item in described["Changes"] if "ResourceChange" in item]
     old = deployed_template(cloud, stack) if found else {}
-    changes = changes_of(items, old, new, template.labels)
+    changes = changes_of(items, old, json.loads(template.body), template.labels)
     return Plan(stack, change_set, not found, tuple(as_it_is(cloud, changes)))
+
+
+def _created(
+    cloud: Access,
+    stack: str,
+    kind: Literal["CREATE", "UPDATE"],
+    template: Template,
+    key: str,
+    tags: Mapping[str, str],
+) -> str:
+    """The id of a new change set, which CloudFormation is still working on."""
+    cloudformation = cloud.client("cloudformation")
+    body = _template_argument(cloud, template, key)
+    try:
+        made = cloudformation.create_change_set(
+            StackName=stack,
+            ChangeSetName=f"devbridge-{uuid.uuid4().hex}",
+            ChangeSetType=kind,
+            Capabilities=["CAPABILITY_IAM"],
+            Tags=[{"Key": key, "Value": value} for key, value in sorted(tags.items())],
+            **body,
+        )
+    except cloudformation.exceptions.ClientError as error:
+        if is_overtaken(error) or is_denied(error):
+            raise
+        raise DeployError(
+            f"CloudFormation refuses the change: {message_of(error)}", where=f"stack {stack}"
+        ) from error
+    return str(made["Id"])
 
 
 def _is_none(reason: str) -> bool:

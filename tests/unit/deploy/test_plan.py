@@ -11,10 +11,12 @@ from botocore.stub import Stubber
 from devbridge import names
 from devbridge.deploy.access import Progress
 from devbridge.deploy.changes import LABELS as LABELS_KEY
-from devbridge.deploy.changes import Change
+from devbridge.deploy.changes import Action, Change
 from devbridge.deploy.package import ensure_bucket
-from devbridge.deploy.plan import Plan, discard, is_current, plan
+from devbridge.deploy.plan import Plan, as_it_is, discard, is_current, plan
+from devbridge.deploy.stacks import patient
 from devbridge.deploy.synth import Template
+from devbridge.deploy.validation import Invalid
 from devbridge.errors import DeployError
 from tests.unit.deploy.cloudformation import (
     CHANGE_SET,
@@ -65,6 +67,7 @@ def test_a_plan_tells_what_is_added_changed_replaced_and_removed(
     script.template()
     made = planned(aws)
     assert bool(made)
+    assert (made.stack, made.change_set, made.creates) == (STACK, CHANGE_SET, False)
     assert made.changes == (
         Change("add", "NotesTable", "AWS::X::Y", "Table 'notes'"),
         Change("change", "B", "AWS::X::Y", "B"),
@@ -245,3 +248,96 @@ def test_a_template_over_51200_bytes_goes_through_s3(aws: FakeCloud, script: Scr
     sent = json.loads(stored["Body"].read())
     assert sent.pop("Metadata") == {LABELS_KEY: {"A": "Job 'a'"}}
     assert sent == json.loads(body)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [("AccessDenied", "no"), ("AlreadyExistsException", "Stack [s] already exists")],
+)
+def test_who_may_not_plan_or_was_overtaken_is_not_said_to_have_a_wrong_template(
+    aws: FakeCloud, script: Script, code: str, message: str
+) -> None:
+    script.stacks()
+    script.stub.add_client_error("create_change_set", code, message)
+    with pytest.raises(ClientError, match=re.escape(message)):
+        planned(aws)
+
+
+def test_a_change_set_is_waited_for_and_read_to_its_last_page(
+    aws: FakeCloud, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("devbridge.deploy.plan.time.sleep", slept.append)
+
+    def page(name: str, token: str = "") -> dict[str, Any]:
+        change = {"Action": "Add", "LogicalResourceId": name, "ResourceType": "AWS::X::Y"}
+        found = [{"Type": "Resource", "ResourceChange": change}]
+        return {"Changes": found, **({"NextToken": token} if token else {})}
+
+    named = {"StackName": STACK, "ChangeSetName": CHANGE_SET}
+    script.stacks()
+    script.stub.add_response("create_change_set", {"Id": CHANGE_SET})
+    for status in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
+        script.stub.add_response("describe_change_set", {"Status": status}, named)
+    first = {"Status": "CREATE_COMPLETE", **page("A", "2")}
+    script.stub.add_response("describe_change_set", first, named)
+    for name, token, after in (("B", "2", "3"), ("C", "3", "")):
+        script.stub.add_response(
+            "describe_change_set", page(name, after), {**named, "NextToken": token}
+        )
+    made = plan(aws, STACK, TEMPLATE, tags=TAGS, on_progress=lambda _: None, pace=patient)
+    assert [change.logical_id for change in made.changes] == ["A", "B", "C"]
+    assert made.creates
+    assert slept == pytest.approx([0.05, 0.07])
+
+
+def test_what_validation_has_found_is_said_in_place_of_where_to_look(
+    aws: FakeCloud, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [Invalid("NotesTable", "AWS::DynamoDB::Table", "the name is taken")]
+    asked: list[object] = []
+
+    def failed_validations(_: object, *about: object) -> list[Invalid]:
+        asked.append(about)
+        return found
+
+    monkeypatch.setattr("devbridge.deploy.plan.failed_validations", failed_validations)
+    script.stacks()
+    script.change_set("CREATE", "FAILED", "Early Validation failed")
+    script.stub.add_response("delete_change_set", {})
+    with pytest.raises(DeployError, match=r"Table 'notes'.*the name is taken"):
+        planned(aws)
+    assert asked == [(STACK, CHANGE_SET)]
+
+
+TABLE, QUEUE = "AWS::DynamoDB::Table", "AWS::SQS::Queue"
+
+
+def gone(kind: str, action: Action = "remove", *, kept: bool = False) -> Change:
+    return Change(action, "X", kind, "X", data=True, kept=kept, physical_id="x")
+
+
+def test_a_table_without_items_is_data_all_the_same(aws: FakeCloud) -> None:
+    (change,) = as_it_is(aws, (gone(TABLE),))
+    assert change.data
+    assert not aws.clients
+
+
+def test_the_embedded_cloud_keeps_no_table_that_it_replaces(aws: FakeCloud) -> None:
+    changes = (
+        gone(TABLE, "replace", kept=True),
+        gone(TABLE, kept=True),
+        gone("AWS::S3::Bucket", "replace", kept=True),
+    )
+    assert [change.kept for change in as_it_is(aws, changes)] == [True, True, True]
+    aws.endpoint_url = "http://127.0.0.1:1"
+    assert [change.kept for change in as_it_is(aws, changes)] == [False, True, True]
+
+
+def test_a_plan_is_dangerous_if_it_takes_data_and_true_if_there_is_anything_to_do() -> None:
+    harmless = Change("remove", "X", "AWS::X::Y", "X")
+    made = Plan(STACK, "", False, (harmless, gone(TABLE)))
+    assert made.dangerous == (gone(TABLE),)
+    assert made
+    assert Plan(STACK, CHANGE_SET, False, ())  # outputs alone
+    assert not Plan(STACK, "", True, ())
