@@ -222,7 +222,8 @@ class Daemon:
     async def _leave(self) -> None:
         """Phases 1 to 3."""
         running = len(self._supervisor.running)
-        waiting = f"{running} running jobs get at most {SHUTDOWN_GRACE:g} s; " if running else ""
+        jobs = "1 running job gets" if running == 1 else f"{running} running jobs get"
+        waiting = f"{jobs} up to {SHUTDOWN_GRACE:g} s; " if running else ""
         self._narrator.say(f"Stopping: {waiting}Ctrl-C again ends everything at once")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.bridge.leave(), 2)
@@ -244,7 +245,8 @@ class Daemon:
         """Go on with what an earlier daemon has left."""
         runs = take_on(self._ledger, self._narrator, time.time())
         if runs:
-            self._narrator.say(f"{len(runs)} runs were waiting")
+            many = "1 run was" if len(runs) == 1 else f"{len(runs)} runs were"
+            self._narrator.say(f"{many} waiting")
         self.handle(runs)
 
     # --- events in, effects out -------------------------------------------------------------

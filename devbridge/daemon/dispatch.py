@@ -59,6 +59,11 @@ class Dispatcher:
         self._logs = logs
 
     def take(self, request: Request, now: float) -> Taken:
+        """Take a request, at `now` (seconds since the epoch).
+
+        Raises:
+            LedgerError: the run that it is about cannot be looked up.
+        """
         match request:
             case Run():
                 return self._run(request, now)

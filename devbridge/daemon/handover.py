@@ -37,6 +37,7 @@ def who(newer: Presence | None) -> str:
 
 
 def is_handed_over(entry: RunRecord) -> bool:
+    """Whether the run is a newer daemon's, and no longer this one's to answer for."""
     return entry.failure is not None and entry.failure.type == HANDED_OVER
 
 
@@ -84,11 +85,12 @@ class Handover:
             if entry := self._ledger.get(change.job_id):
                 self._narrator.tell(HandedOver(change, entry))
         if waiting:
-            self._narrator.say(f"{len(waiting)} waiting runs were handed over")
+            runs = "1 waiting run was" if len(waiting) == 1 else f"{len(waiting)} waiting runs were"
+            self._narrator.say(f"{runs} handed over")
         if busy:
             await self._idle.wait()
             self._narrator.say(
-                f"all runs have ended; their results can be asked for {LAST_QUESTIONS:g} s more"
+                f"all runs have ended; their results stay available for {LAST_QUESTIONS:g} s"
             )
             await asyncio.sleep(LAST_QUESTIONS)
 

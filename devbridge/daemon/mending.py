@@ -42,6 +42,7 @@ class Mending:
 
     @property
     def broken(self) -> bool:
+        """The last load has failed."""
         return self.failure is not None
 
     @property

@@ -87,6 +87,8 @@ class Arrivals:
         self._requests: set[str] = set()
 
     def arrived(self, request_id: str, sent_at: float, now: float) -> None:
+        """A request has come at `now`; it had waited if it was sent before the connection was
+        made. A repetition is not counted again."""
         if sent_at < self._connected_at:
             self._requests.add(request_id)
             self._last = now

@@ -192,6 +192,7 @@ class Sources:
                 self._seen[file] = signature
 
     def forget(self, jobs: Iterable[str]) -> None:
+        """These jobs are no part of the app any more."""
         for job in jobs:
             self._files.pop(job, None)
             self._installed.pop(job, None)

@@ -27,5 +27,5 @@ class Broken:
         self._now[function.name] = str(error)
         if self._before.get(function.name) != str(error):
             word = self._voice.style.bad("Error")
-            then = "what is deployed of it stays" if stays else "calls are answered with this error"
-            self._voice(f"{word}  {error}\n  until it is mended: {then} ({function})")
+            then = "the deployed version stays" if stays else "calls are answered with this error"
+            self._voice(f"{word}  {error}\n  until it is fixed: {then} ({function})")

@@ -23,7 +23,7 @@ Losses = tuple[tuple[str, str], ...]
 """Construct and what is lost with it."""
 
 _CAUSES: Final = (
-    "renamed or commented out? Put the line back into app.py; or, if it is meant so, {how}"
+    "was it renamed or commented out? Put the line back into app.py; or, if you mean it, {how}"
 )
 
 
@@ -35,8 +35,9 @@ def ask_first(app: App, cloud: Cloud, config: Config, voice: Voice, *, yes: bool
     """
     if stage_mode(cloud, app.name, config.stage) == "deployed" and not yes:
         voice(
-            f"stage {config.stage} was deployed: its jobs run in CodeBuild, and would run here;\n"
-            "what it keeps when it is removed would then go with it, as on any stage of dev"
+            f"stage {config.stage} is a deployed one: its jobs run in CodeBuild. dev would run them"
+            " here;\nand what is kept when the stage is removed would be deleted then, as on any"
+            " stage of dev"
         )
         voice.confirm("run its jobs on this machine?", "devbridge dev takes over a deployed stage")
 
@@ -86,7 +87,7 @@ class Consent:
             self._voice.confirm(f"delete {named}?", f"the deployment deletes {named}")
             return
         how = "press y and Enter" if _listens() else "start devbridge dev again with --yes"
-        self._voice(f"nothing is deployed, for that would delete {named}:")
+        self._voice(f"nothing was deployed, because that would delete {named}:")
         self._voice(_CAUSES.format(how=how))
         raise Undecided("the deployment waits")
 
@@ -113,7 +114,7 @@ class Consent:
             if yes := self.answer(text):
                 agreed()
             elif text.strip() and self.open:
-                self._voice("nothing is deleted, and nothing is deployed meanwhile")
+                self._voice("nothing was deleted, and nothing will be deployed until you decide")
             if yes or not text:
                 loop.remove_reader(stdin)
                 self._listening = False

@@ -114,8 +114,8 @@ class Redeployer:
             schemas = await asyncio.to_thread(self._deploys.schemas, self.good.app)
             changed = retyped(self.good.schemas, schemas)
         if changed:
-            callers = f"redeploying those who call {', '.join(changed)}"
-            self._voice(f"payload types changed: {callers}")
+            callers = f"the callers of {', '.join(changed)}"
+            self._voice(f"payload types changed: redeploying {callers}")
         return bool(changed)
 
     def _deployment(self, loaded: App) -> Deployment:

@@ -34,6 +34,7 @@ class Voice:
         self._said: set[str] = set()
 
     def __call__(self, text: str) -> None:
+        """Say a line; what it quotes may have more."""
         self.say(text)
 
     def once(self, text: str) -> None:

@@ -68,7 +68,7 @@ def result(app: Path, job: str) -> str:
 def test_an_app_is_completed_piece_by_piece(dev: DevProcess, app: Path) -> None:
     # A function that never was deployed answers with the error that was shown.
     assert dev.text.count("SyntaxError: '(' was never closed") == 1
-    assert "until it is mended: calls are answered with this error" in dev.text
+    assert "until it is fixed: calls are answered with this error" in dev.text
     status, text = get(dev, "/a")
     assert status == 500
     assert "api/helper.py:1" in text
@@ -82,7 +82,7 @@ def test_an_app_is_completed_piece_by_piece(dev: DevProcess, app: Path) -> None:
     # One that was deployed stays, and so does all else that is changed meanwhile.
     mark = dev.mark
     (app / "api" / "helper.py").write_text("TEXT = 'broken again\n")
-    dev.wait_for("until it is mended: what is deployed of it stays", after=mark)
+    dev.wait_for("until it is fixed: the deployed version stays", after=mark)
     assert get(dev, "/a") == (200, "mended")
     mark = dev.mark
     (app / "api" / "b.py").write_text("def handler(event, context):\n    return 'b'\n")

@@ -33,7 +33,7 @@ FILL = dedent("""\
     table = boto3.resource("dynamodb").Table(Table.notes.table_name)
     table.put_item(Item={"id": "a", "name": "b"})
     """)
-ASKED = r"^nothing is deployed, for that would delete Table 'notes' and 1 item"
+ASKED = r"^nothing was deployed, because that would delete Table 'notes' and 1 item"
 
 
 @pytest.fixture

@@ -298,7 +298,7 @@ async def test_what_an_earlier_daemon_has_left_is_told_and_taken_on(
             if state is not None:
                 keeper.record(Change(job_id=job_id, state=state, at=2.0))
     async with running(desk):
-        assert desk.said[0] == "1 runs were waiting"
+        assert desk.said[0] == "1 run was waiting"
         assert [event.run.job_id for event in desk.of(Interrupted)] == ["crashed"]
         assert desk.state("crashed") is State.CRASHED
         await desk.finish("waiting")
@@ -351,7 +351,7 @@ async def test_it_ends_in_order_and_each_worker_before_the_rest(desk: Desk) -> N
         job_id = daemon.submit("a", b"1")
         worker = await desk.given(job_id)
     assert desk.said[-1] == (
-        "Stopping: 1 running jobs get at most 10 s; Ctrl-C again ends everything at once"
+        "Stopping: 1 running job gets up to 10 s; Ctrl-C again ends everything at once"
     )
     assert desk.processes[worker].signals == [signal.SIGTERM]
     assert all(process.end.done() for process in desk.processes.values())

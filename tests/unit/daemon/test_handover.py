@@ -167,7 +167,7 @@ async def test_runs_that_have_started_end_here_and_are_answered_for_a_while(desk
     assert not task.done()
     desk.idle.set()
     await asyncio.wait_for(task, DEADLINE)
-    assert desk.said[1:] == ["all runs have ended; their results can be asked for 0 s more"]
+    assert desk.said[1:] == ["all runs have ended; their results stay available for 0 s"]
 
 
 async def test_nobody_makes_way_for_nobody(desk: Desk) -> None:

@@ -49,9 +49,9 @@ def test_one_that_was_mended_and_breaks_again_is_said_again(function: Function) 
 
 @pytest.mark.parametrize(
     ("stays", "then"),
-    [(True, "what is deployed of it stays"), (False, "calls are answered with this error")],
+    [(True, "the deployed version stays"), (False, "calls are answered with this error")],
 )
 def test_it_says_what_callers_get_meanwhile(function: Function, stays: bool, then: str) -> None:
     developer = Developer()
     Broken(developer.voice)(function, ERROR, stays)
-    assert f"until it is mended: {then} (Function 'greet')" in developer.said[0]
+    assert f"until it is fixed: {then} (Function 'greet')" in developer.said[0]

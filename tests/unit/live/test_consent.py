@@ -57,7 +57,7 @@ def test_what_goes_is_said_and_data_waits_for_an_answer(make: Make) -> None:
         "- Table 'notes' and its 3 items: deleted  (AWS::DynamoDB::Table)",
         "- Queue 'empty': deleted  (AWS::SQS::Queue)",
     ]
-    assert said[2] == "nothing is deployed, for that would delete Table 'notes' and 3 items:"
+    assert said[2] == "nothing was deployed, because that would delete Table 'notes' and 3 items:"
     assert "Put the line back into app.py" in said[3]
     with pytest.raises(Undecided):
         consent.approve(PLAN)
@@ -189,7 +189,7 @@ async def test_another_answer_changes_nothing_and_says_so(
     keyboard("\n")
     keyboard("no\n")
     async with asyncio.timeout(DEADLINE):
-        while said[-1] != "nothing is deleted, and nothing is deployed meanwhile":  # noqa: ASYNC110
+        while said[-1] != "nothing was deleted, and nothing will be deployed until you decide":  # noqa: ASYNC110
             await asyncio.sleep(0)
     assert not agreed.is_set()
     keyboard("y\n")

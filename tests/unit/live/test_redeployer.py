@@ -193,7 +193,7 @@ async def test_changed_payload_types_ask_for_a_deployment_of_those_who_call(desk
     assert desk.developer.said == []
     desk.types = TEXT
     assert await redeployer.outdated()
-    assert desk.developer.said == ["payload types changed: redeploying those who call a"]
+    assert desk.developer.said == ["payload types changed: redeploying the callers of a"]
     await redeployer.redeploy(never)
     assert not await redeployer.outdated()
 
