@@ -3,11 +3,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.stub import Stubber
 
 from devbridge.deploy.access import Progress
 from devbridge.deploy.changes import Change
 from devbridge.deploy.execute import execute
 from devbridge.deploy.plan import Plan
+from devbridge.deploy.validation import Invalid
 from devbridge.errors import DeployError
 from tests.unit.deploy.cloudformation import (
     CHANGE_SET,
@@ -200,7 +202,10 @@ def test_ctrl_c_during_a_creation_says_that_cloudformation_goes_on(
     told: list[Progress] = []
     with pytest.raises(KeyboardInterrupt):
         run(aws, told)
-    assert "goes on creating" in told[0].text
+    assert [str(p) for p in told] == [
+        f"wait     CloudFormation goes on creating {STACK} by itself;",
+        "wait     the next deployment waits for it",
+    ]
 
 
 def test_a_removed_bucket_that_cloudformation_could_not_delete_is_emptied_and_deleted(
@@ -225,3 +230,98 @@ def test_a_removed_bucket_that_cloudformation_could_not_delete_is_emptied_and_de
     told = run(aws, creates=False, changes=changes)
     assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["kept"]
     assert [p.status for p in told] == ["DELETE_FAILED", "", "DELETE_COMPLETE"]
+
+
+def failed(script: Script, *news: dict[str, Any], **more: str) -> None:
+    """What is asked once a deployment without a cause has been rolled back."""
+    begun(script, event(0, "A", "CREATE_COMPLETE"))
+    script.stacks(stack("ROLLBACK_COMPLETE"))
+    script.events(event(0, "A", "CREATE_COMPLETE"), *news)
+    script.stacks(stack("ROLLBACK_COMPLETE", **more))
+    script.events(event(0, "A", "CREATE_COMPLETE"), *news)
+
+
+@pytest.fixture
+def validations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The stacks whose validations are asked for: a bucket's name is taken."""
+    asked: list[str] = []
+
+    def failed_validations(_: object, stack_id: str) -> list[Invalid]:
+        asked.append(stack_id)
+        return [Invalid("A", "AWS::S3::Bucket", "the name is taken")]
+
+    monkeypatch.setattr("devbridge.deploy.execute.failed_validations", failed_validations)
+    return asked
+
+
+def test_what_validation_has_refused_is_named_with_its_construct(
+    aws: FakeCloud, script: Script, validations: list[str]
+) -> None:
+    status = {"DetailedStatus": "VALIDATION_FAILED"}
+    failed(script, {**event(1, STACK, "ROLLBACK_IN_PROGRESS"), **status})
+    with pytest.raises(DeployError, match=r"Job 'a'.*the name is taken") as caught:
+        run(aws)
+    assert validations == [STACK_ID]
+    assert caught.value.where == f"stack {STACK}, which is now ROLLBACK_COMPLETE"
+    assert caught.value.remedy
+    assert caught.value.remedy.endswith("; everything is as it was before")
+
+
+def test_validations_are_not_asked_for_where_none_has_failed(
+    aws: FakeCloud, script: Script, validations: list[str]
+) -> None:
+    failed(script, event(1, STACK, "ROLLBACK_IN_PROGRESS"), StackStatusReason="no")
+    with pytest.raises(DeployError) as caught:
+        run(aws)
+    assert validations == []
+    assert caught.value.what == "the stack is ROLLBACK_COMPLETE: no"
+
+
+def test_a_stack_without_a_reason_is_not_given_one(aws: FakeCloud, script: Script) -> None:
+    failed(script)
+    with pytest.raises(DeployError) as caught:
+        run(aws)
+    assert caught.value.what == "the stack is ROLLBACK_COMPLETE"
+
+
+def test_what_has_failed_without_a_label_is_called_by_its_planned_one(
+    aws: FakeCloud, script: Script
+) -> None:
+    begun(script, status="UPDATE_COMPLETE")
+    script.stacks(stack("UPDATE_ROLLBACK_COMPLETE"))
+    script.events(event(1, "Old", "DELETE_FAILED", "it is in use"))
+    changes = (Change("remove", "Old", "AWS::X::Y", "Job 'old'"),)
+    with pytest.raises(DeployError) as caught:
+        run(aws, creates=False, changes=changes)
+    assert caught.value.what == "Job 'old': AWS::X::Y DELETE_FAILED: it is in use"
+    assert caught.value.where == f"stack {STACK}, which is now UPDATE_ROLLBACK_COMPLETE"
+
+
+def test_a_bucket_that_nobody_may_look_for_is_left(aws: FakeCloud, script: Script) -> None:
+    begun(script, status="UPDATE_COMPLETE")
+    script.stacks(stack("UPDATE_COMPLETE"))
+    script.events()
+    kind = "AWS::S3::Bucket"
+    going = Change("remove", "B", kind, "Bucket 'b'", data=True, physical_id="b-1")
+    with Stubber(aws.client("s3")) as s3:
+        s3.add_client_error("head_bucket", "403")
+        assert run(aws, creates=False, changes=(going,)) == []
+        s3.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Change("remove", "B", "AWS::S3::Bucket", "B", data=False, physical_id="b-1"),
+        Change("remove", "B", "AWS::S3::Bucket", "B", data=True, physical_id=""),
+        Change("remove", "T", "AWS::DynamoDB::Table", "T", data=True, physical_id="t-1"),
+    ],
+)
+def test_only_buckets_with_data_that_go_are_deleted_afterwards(
+    aws: FakeCloud, script: Script, change: Change
+) -> None:
+    begun(script, status="UPDATE_COMPLETE")
+    script.stacks(stack("UPDATE_COMPLETE"))
+    script.events()
+    with Stubber(aws.client("s3")), Stubber(aws.client("dynamodb")):  # which answer nothing
+        assert run(aws, creates=False, changes=(change,)) == []
