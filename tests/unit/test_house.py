@@ -29,7 +29,6 @@ WITHOUT_TESTS: set[str] = {
     "devbridge/daemon/signatures.py",
     "devbridge/daemon/state.py",
     "devbridge/daemon/weather.py",
-    "devbridge/daemon/zygote.py",
 }
 
 FILES = [
