@@ -40,6 +40,7 @@ class Resource:
 
     @property
     def data(self) -> bool:
+        """Whether what is in it cannot be made again."""
         return kinds.resource_type(self.type).holds_data
 
     @property

@@ -299,6 +299,54 @@ def test_with_delete_data_what_an_earlier_removal_has_kept_is_deleted(
     assert tables(aws) == ["notes-2"]
 
 
+def test_what_the_stack_still_has_is_not_found_once_more_by_its_tags(
+    aws: FakeCloud, script: Script
+) -> None:
+    tags = {"devbridge:app": "demo", "devbridge:stage": "prod"}
+    for name in ("orders", "older"):
+        aws.client("sqs").create_queue(QueueName=name, tags=tags)
+    table(aws, "notes-1", app="demo", stage="prod")
+    another_form = f"https://eu-west-1.queue.amazonaws.com/{aws.account}/orders"
+    script.has("Orders", QUEUE, another_form)
+    script.has("Notes", TABLE, "notes-1", "Retain")
+    script.listed()
+    older = f"https://sqs.eu-west-1.amazonaws.com/{aws.account}/older"
+    assert inventory(aws, "demo", "prod", left=True).resources == (
+        Resource(TABLE, "notes-1", "the Notes", kept=True),
+        Resource(QUEUE, another_form, "the Orders"),
+        Resource(QUEUE, older, older, kept=True),
+    )
+
+
+def test_a_log_group_that_a_late_line_has_made_again_is_deleted(
+    aws: FakeCloud, script: Script
+) -> None:
+    logs = aws.client("logs")
+    logs.create_log_group(logGroupName="/aws/a")
+    script.has("Logs", LOGS, "/aws/a")
+    script.has("Gone", LOGS, "/aws/gone")
+    script.listed()
+    script.stack()
+    script.deletion()
+    told: list[Progress] = []
+    removed(aws, told, delete_data=True)
+    assert logs.describe_log_groups()["logGroups"] == []
+    assert [p.text for p in told] == ["the Logs"]
+
+
+def test_without_delete_data_a_log_group_that_was_made_again_stays(
+    aws: FakeCloud, script: Script
+) -> None:
+    logs = aws.client("logs")
+    logs.create_log_group(logGroupName="/aws/a")
+    script.has("Logs", LOGS, "/aws/a")
+    script.listed()
+    script.stack()
+    script.deletion()
+    removed(aws)
+    assert len(logs.describe_log_groups()["logGroups"]) == 1
+
+
 def test_with_delete_data_a_table_that_is_protected_is_deleted(
     aws: FakeCloud, script: Script
 ) -> None:
