@@ -47,9 +47,11 @@ class LazyGroup(click.Group):
     """Imports a command's module when the command is used, not before."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """The names, in the order in which `devbridge --help` lists them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command, from the module of its name; None when there is none."""
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"devbridge.cli.{cmd_name}")
@@ -58,10 +60,12 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The list in `devbridge --help`."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run a command: what it prints is fit for a terminal, and its errors are reported."""
         ctx.color = True  # not click, but the `Printer` takes colours away
         # A job's result may be a number of more digits than Python reads by default, or have half
         # of a surrogate pair, which JSON allows and no encoding has.
