@@ -58,23 +58,40 @@ def execute(
         else:
             _cancel(cloud, stack_id, seen, planned_only, pace, labels)
         raise
-    if status in _GOOD:
-        _delete_left_buckets(cloud, plan, on_progress)
-        return
-    where = f"stack {plan.stack}, which is now {status}"
-    if cause is None:
-        reason = _reason_of(cloudformation, stack_id)
-        raise refusal(
-            f"the stack is {status}{reason}",
-            failed_validations(cloud, stack_id) if _is_invalid(cloud, stack_id, before) else (),
-            labels,
+    if status not in _GOOD:
+        raise _failure(cloud, plan.stack, stack_id, before, status, cause, labels)
+    _delete_left_buckets(cloud, plan, on_progress)
+
+
+def _failure(
+    cloud: Access,
+    stack: str,
+    stack_id: str,
+    before: set[str],
+    status: str,
+    cause: Progress | None,
+    labels: Mapping[str, str],
+) -> DeployError:
+    """The error of a deployment that ended with this status.
+
+    Args:
+        before: ids of the events that there were before it.
+        cause: the first resource that failed; None: it was none.
+    """
+    where = f"stack {stack}, which is now {status}"
+    if cause:
+        return DeployError(
+            f"{cause.text}: {cause.type} {cause.status}: {cause.reason}",
             where=where,
-            afterwards=_afterwards(status),
+            remedy=remedies.remedy(cause.type, cause.reason) + _afterwards(status),
         )
-    raise DeployError(
-        f"{cause.text}: {cause.type} {cause.status}: {cause.reason}",
+    reason = _reason_of(cloud.client("cloudformation"), stack_id)
+    return refusal(
+        f"the stack is {status}{reason}",
+        failed_validations(cloud, stack_id) if _is_invalid(cloud, stack_id, before) else (),
+        labels,
         where=where,
-        remedy=remedies.remedy(cause.type, cause.reason) + _afterwards(status),
+        afterwards=_afterwards(status),
     )
 
 
