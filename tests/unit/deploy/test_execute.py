@@ -226,7 +226,7 @@ def test_a_removed_bucket_that_cloudformation_could_not_delete_is_emptied_and_de
     begun(script, status="UPDATE_COMPLETE")
     script.stacks(stack("UPDATE_COMPLETE"))
     script.events(event(1, "going", "DELETE_FAILED", "The bucket is not empty"))
-    changes = (gone("going"), gone("kept", kept=True), gone("gone-already"))
+    changes = (gone("kept", kept=True), gone("gone-already"), gone("going"))
     told = run(aws, creates=False, changes=changes)
     assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == ["kept"]
     assert [p.status for p in told] == ["DELETE_FAILED", "", "DELETE_COMPLETE"]
@@ -302,10 +302,17 @@ def test_a_bucket_that_nobody_may_look_for_is_left(aws: FakeCloud, script: Scrip
     script.stacks(stack("UPDATE_COMPLETE"))
     script.events()
     kind = "AWS::S3::Bucket"
-    going = Change("remove", "B", kind, "Bucket 'b'", data=True, physical_id="b-1")
+    changes = tuple(
+        Change("remove", name, kind, f"Bucket {name!r}", data=True, physical_id=f"{name}-1")
+        for name in ("theirs", "ours")
+    )
     with Stubber(aws.client("s3")) as s3:
         s3.add_client_error("head_bucket", "403")
-        assert run(aws, creates=False, changes=(going,)) == []
+        s3.add_response("head_bucket", {})
+        s3.add_response("list_object_versions", {})
+        s3.add_response("delete_bucket", {})
+        told = run(aws, creates=False, changes=changes)
+        assert [p.text for p in told] == ["Bucket 'ours'"]
         s3.assert_no_pending_responses()
 
 
