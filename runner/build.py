@@ -276,7 +276,7 @@ class Build:
             )
         except aws.AwsError as refusal:
             self._say("Warning", f"the error's message is only in this log: {refusal}")
-            message = "its message is in the log of the build, S3 did not take it"
+            message = "its message is only in the build's log: S3 did not accept it"
             return json.dumps({"type": _cut(failure.type), "message": message})
         return json.dumps({"type": _cut(failure.type), "at": key})
 

@@ -30,7 +30,6 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _STANDARD = tuple(
     {os.path.dirname(f(os.__file__)) + os.sep for f in (os.path.abspath, os.path.realpath)}
 )
-_INSTALLED = ("site-packages", "dist-packages")
 _SYSTEM = ("/proc/", "/sys/", "/dev/")
 _OURS = ("devbridge", "runner", "__main__", "__mp_main__")
 

@@ -77,11 +77,11 @@ def parse(event: Any) -> Start | Question:
     """What an event asks for.
 
     Raises:
-        Refused: it is not an event of devbridge.
+        Refused: it is not a devbridge event.
     """
     if not isinstance(event, Mapping) or event.get("devbridge") != _VERSION:
         raise Refused(
-            BAD_EVENT, 'not an event of devbridge: send {"devbridge": 1, "action": "run", ...}'
+            BAD_EVENT, 'not a devbridge event: send {"devbridge": 1, "action": "run", ...}'
         )
     action = event.get("action")
     if action == "run":
@@ -99,7 +99,7 @@ def parse(event: Any) -> Start | Question:
 def _start(event: Mapping[str, Any]) -> Start:
     key = event.get("idempotencyKey")
     if key is not None and (not isinstance(key, str) or not 0 < len(key) <= _MAX_KEY):
-        what = f"the idempotencyKey is not a text of 1 to {_MAX_KEY} characters"
+        what = f"idempotencyKey must be a string of 1 to {_MAX_KEY} characters"
         raise Refused(BAD_EVENT, what)
     try:
         payload = codec.dump_json(event.get("payload"))
@@ -147,8 +147,8 @@ def with_result(answer: dict[str, Any], result: bytes) -> dict[str, Any]:
             return whole
     raise Refused(
         REJECT_TOO_LARGE,
-        f"the result has {size:,} bytes as AWS Lambda writes it, which it does not return:"
-        " put it in S3 and return the key",
+        f"the result has {size:,} bytes as AWS Lambda encodes it, more than it"
+        " returns: put it in S3 and return the key",
     )
 
 

@@ -119,8 +119,8 @@ class Live:
         if settings.project is None:
             raise Refused(
                 NOT_DEPLOYED,
-                f"the job {settings.job} of {settings.app} is not deployed, so that it cannot run"
-                " in the cloud while devbridge is offline: run `devbridge deploy`",
+                f"the job {settings.job} of {settings.app} is not deployed, so it cannot run in"
+                " the cloud while devbridge is offline: run `devbridge deploy`",
             )
         from stub_lambda.deployed import Deployed  # few stubs need it
 

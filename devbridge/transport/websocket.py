@@ -1,7 +1,7 @@
 """The client's side of a WebSocket that carries MQTT, without I/O: bytes in, bytes out.
 
 The framing is that of the `websockets` package. paho-mqtt has a WebSocket of its own, but it owns
-the (blocking) socket, masks each byte in Python (7 ms for a frame of 120 KiB; here 0.04 ms), reads
+the (blocking) socket, masks each byte in Python (7 ms for a frame of 120 KiB; here less than one), reads
 its answers byte by byte with one system call each, and does not let the Host header differ from
 the address that is dialled.
 """
@@ -110,9 +110,7 @@ class WebSocket:
                 response = refused.response
                 raise HandshakeRefused(response.status_code, response.reason_phrase)
             cause = f": {refused.__cause__}" if refused.__cause__ else ""
-            raise WebSocketError(
-                f"the answer to the WebSocket handshake is wrong: {refused}{cause}"
-            )
+            raise WebSocketError(f"the WebSocket handshake failed: {refused}{cause}")
         if self.upgraded and protocol.subprotocol != MQTT:
             protocol.fail(_UNSUPPORTED)
             raise WebSocketError("the broker does not agree to speak MQTT on this WebSocket")
@@ -122,9 +120,11 @@ class WebSocket:
                 continue
             if frame.opcode is Opcode.TEXT:  # and MQTT-6.0.0-1 wants the connection closed
                 protocol.fail(_UNSUPPORTED)
-                raise WebSocketError("the broker sent text where MQTT has only bytes")
+                raise WebSocketError("the broker sent a text frame, which MQTT forbids")
             if frame.opcode in (Opcode.BINARY, Opcode.CONT):
                 pieces.append(bytes(frame.data))
         if protocol.parser_exc is not None:
-            raise WebSocketError(f"the broker broke the rules of WebSocket: {protocol.parser_exc}")
+            raise WebSocketError(
+                f"the broker violated the WebSocket protocol: {protocol.parser_exc}"
+            )
         return pieces

@@ -588,7 +588,7 @@ def test_a_message_that_s3_does_not_take_is_in_the_log(source: Source) -> None:
     ended = source.run(code, '"4111"', **more)
     assert json.loads(ended.exports["DEVBRIDGE_ERROR"]) == {
         "type": "ValueError",
-        "message": "its message is in the log of the build, S3 did not take it",
+        "message": "its message is only in the build's log: S3 did not accept it",
     }
     assert "ValueError: 4111" in ended.output
 

@@ -310,7 +310,7 @@ def test_an_error_that_s3_does_not_take_is_in_the_log_only(world: World) -> None
     world.run()
     assert json.loads(world.exports["DEVBRIDGE_ERROR"]) == {
         "type": "KeyError",
-        "message": "its message is in the log of the build, S3 did not take it",
+        "message": "its message is only in the build's log: S3 did not accept it",
     }
     assert any("the error's message is only in this log: may not put" in x for x in world.lines)
 

@@ -31,10 +31,10 @@ def nested(depth: int) -> list[Any]:
 @pytest.mark.parametrize(
     ("event", "message"),
     [
-        (None, "not an event of devbridge"),
-        ([], "not an event of devbridge"),
-        ({}, "not an event of devbridge"),
-        ({"devbridge": 2, "action": "run"}, "not an event of devbridge"),
+        (None, "not a devbridge event"),
+        ([], "not a devbridge event"),
+        ({}, "not a devbridge event"),
+        ({"devbridge": 2, "action": "run"}, "not a devbridge event"),
         ({"devbridge": 1}, "unknown action None"),
         ({"devbridge": 1, "action": "rm"}, 'unknown action \'rm\': use "run", "cancel", "status"'),
         ({"devbridge": 1, "action": "run", "idempotencyKey": 5}, "1 to 1024 characters"),

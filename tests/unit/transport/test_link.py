@@ -245,8 +245,8 @@ def test_a_websocket_close_ends_it_after_what_came_before() -> None:
 @pytest.mark.parametrize(
     ("nonsense", "reason"),
     [
-        (b"\x82\xff", "the broker broke the rules of WebSocket: incorrect masking"),
-        (b"\x81\x01x", "the broker sent text where MQTT has only bytes"),
+        (b"\x82\xff", "the broker violated the WebSocket protocol: incorrect masking"),
+        (b"\x81\x01x", "the broker sent a text frame, which MQTT forbids"),
         (in_frame(b"\x00\x00"), "protocol error"),
         (in_frame(b"\x30\xff\xff\xff\xff\xff"), "protocol error"),
     ],

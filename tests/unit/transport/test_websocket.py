@@ -130,7 +130,7 @@ def test_an_http_error_may_end_with_the_stream() -> None:
 def test_an_answer_that_is_cut_is_an_error(begun: bytes) -> None:
     client = WebSocket("h", "/")
     client.feed(begun)
-    with pytest.raises(WebSocketError, match="handshake is wrong"):
+    with pytest.raises(WebSocketError, match="handshake failed"):
         client.end()
 
 
@@ -153,7 +153,7 @@ def changed(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
         (changed(b"Protocol: mqtt", b"Protocol: mqtt, amqp"), "multiple values"),
         (changed(b"\r\n\r\n", b"\r\nSec-WebSocket-Extensions: x\r\n\r\n"), "extensions"),
         (lambda _: b"SSH-2.0-OpenSSH_9\r\n\r\n", "HTTP"),
-        (lambda _: b"x" * 20_000, "handshake is wrong"),
+        (lambda _: b"x" * 20_000, "handshake failed"),
     ],
 )
 def test_another_answer_is_an_error(
