@@ -308,7 +308,7 @@ def test_a_bucket_that_nobody_may_look_for_is_left(aws: FakeCloud, script: Scrip
     )
     with Stubber(aws.client("s3")) as s3:
         s3.add_client_error("head_bucket", "403")
-        s3.add_response("head_bucket", {})
+        s3.add_response("head_bucket", {"BucketRegion": "eu-west-1"})
         s3.add_response("list_object_versions", {})
         s3.add_response("delete_bucket", {})
         told = run(aws, creates=False, changes=changes)
