@@ -1,9 +1,9 @@
 """The client's side of a WebSocket that carries MQTT, without I/O: bytes in, bytes out.
 
 The framing is that of the `websockets` package. paho-mqtt has a WebSocket of its own, but it owns
-the (blocking) socket, masks each byte in Python (7 ms for a frame of 120 KiB; here less than one), reads
-its answers byte by byte with one system call each, and does not let the Host header differ from
-the address that is dialled.
+the (blocking) socket, masks each byte in Python (7 ms for a frame of 120 KiB; here less than one),
+reads its answers byte by byte with one system call each, and does not let the Host header differ
+from the address that is dialled.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import pytest
 from paho.mqtt.client import Client
 
 from devbridge.errors import BrokerRefused, BrokerUnreachable
-from devbridge.transport.base import Connected, Disconnected
+from devbridge.transport.base import Connected, Disconnected, Will
 from devbridge.transport.link import Link, LinkOptions
 
 CONNACK = b"\x20\x03\x00\x00\x00"
@@ -44,6 +44,7 @@ class Peer:
         self.delivered: list[tuple[str, bytes, int | None]] = []
         self.acknowledged: list[tuple[int, int]] = []
         self.pongs = 0
+        self.changes = 0
         values: dict[str, object] = {
             "host": "broker.example",
             "path": "/mqtt",
@@ -60,10 +61,14 @@ class Peer:
             on_delivery=lambda *delivery: self.delivered.append(delivery),
             on_acknowledged=lambda *number: self.acknowledged.append(number),
             on_pong=self._ponged,
+            on_change=self._changed,
         )
 
     def _ponged(self) -> None:
         self.pongs += 1
+
+    def _changed(self) -> None:
+        self.changes += 1
 
     def _write(self, data: bytes) -> None:
         self.written += data
@@ -94,7 +99,10 @@ class Peer:
             b"Sec-WebSocket-Protocol: mqtt",
             b"Sec-WebSocket-Accept: " + accept,
         )
-        self.link.feed(b"\r\n".join(lines) + b"\r\n\r\n")
+        answer = b"\r\n".join(lines) + b"\r\n\r\n"
+        self.link.feed(answer[:50])
+        assert self.written == b"", "before the answer is whole"
+        self.link.feed(answer[50:])
         return self.take()
 
     def says(self, *packets: bytes) -> None:
@@ -121,6 +129,23 @@ def test_connect_says_what_the_options_say() -> None:
     assert b"\x11" + struct.pack("!I", 7200) in packet, "session expiry"
     assert b"\x21" + struct.pack("!H", 100) in packet, "receive maximum"
     assert Peer(clean=True).upgrade()[9] == 2
+
+
+def test_the_will_is_kept_for_those_who_come_later() -> None:
+    packet = Peer(will=Will("presence", b"gone")).upgrade()
+    assert packet[9] == 0x04 | 0x08 | 0x20, "a will, QoS 1, retained"
+    assert packet.endswith(b"\x00\x00\x08presence\x00\x04gone")
+
+
+def test_before_the_broker_has_accepted_nothing_is_asked_of_it() -> None:
+    peer = Peer()
+    peer.upgrade()
+    assert not peer.link.open
+    peer.link.ack(1)
+    peer.link.ping()
+    assert peer.take() == b""
+    peer.says(CONNACK)
+    assert peer.link.open
 
 
 def test_it_is_connected_when_the_subscriptions_are_granted() -> None:
@@ -169,6 +194,9 @@ def test_a_connection_that_ends_before_it_is_ready_is_a_failure() -> None:
     peer.upgrade()
     peer.link.end("reset")
     assert isinstance(peer.link.failure, BrokerUnreachable)
+    assert "no MQTT connection: reset" in str(peer.link.failure)
+    assert "may connect to AWS IoT" in str(peer.link.failure)
+    assert peer.changes == 1
 
 
 def test_a_delivery_is_acknowledged_only_when_it_is_told_so() -> None:
@@ -197,6 +225,16 @@ def test_a_publish_is_unacknowledged_until_its_puback_and_its_reason_is_told() -
     peer.says(puback(number, 0x10))
     assert peer.acknowledged == [(number, 0x10)]
     assert peer.link.unacknowledged == set()
+
+
+def test_a_change_is_told_when_nothing_is_unacknowledged_any_more() -> None:
+    peer = Peer().ready()
+    first, second = peer.link.publish("a", b"x"), peer.link.publish("a", b"y")
+    before = peer.changes
+    peer.says(puback(first))
+    assert peer.changes == before
+    peer.says(puback(second))
+    assert peer.changes == before + 1
 
 
 def test_a_message_may_expire_in_the_broker() -> None:

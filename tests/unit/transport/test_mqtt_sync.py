@@ -19,7 +19,7 @@ from devbridge.transport import mqtt_sync as module
 from devbridge.transport.base import AwsCredentials, Delivery, Disconnected, Endpoint
 from devbridge.transport.mqtt_sync import SyncMqtt
 from devbridge.transport.pacer import Pacer
-from tests.unit.transport.broker import DISCONNECT, PUBACK, ThreadBroker, thread_broker
+from tests.unit.transport.broker import CONNECT, DISCONNECT, PUBACK, ThreadBroker, thread_broker
 from tests.waiting import eventually
 
 AWS = Endpoint("iot.example", "eu-west-1")
@@ -66,6 +66,16 @@ def test_it_is_connected_when_it_is_made_and_has_what_came_meanwhile(broker: Thr
     eventually(lambda: (PUBACK, b"\x00\x07") in broker.received)
     assert client.mqtt.ended is None
     client.mqtt.close()
+
+
+def test_the_broker_is_to_forget_it_at_once_and_to_put_up_with_silence(
+    broker: ThreadBroker,
+) -> None:
+    Client(broker, keep_alive=1234).mqtt.close()
+    kind, packet = broker.received[0]
+    assert kind == CONNECT
+    assert packet[7:10] == b"\x02" + (1234).to_bytes(2, "big"), "clean start, keep alive"
+    assert b"\x11\x00\x00\x00\x00" in packet, "session expiry"
 
 
 def test_the_path_is_signed_if_there_are_credentials(broker: ThreadBroker) -> None:
