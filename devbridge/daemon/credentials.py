@@ -40,7 +40,8 @@ class StsClient(Protocol):
         RoleArn: str,  # noqa: N803 - boto3
         RoleSessionName: str,  # noqa: N803
         DurationSeconds: int,  # noqa: N803
-    ) -> Any: ...
+    ) -> Any:
+        """boto3's AssumeRole."""
 
 
 @dataclass(frozen=True, slots=True)

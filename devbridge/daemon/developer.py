@@ -45,10 +45,21 @@ class Health(enum.Enum):
 class Renewable(Protocol):
     """What is needed of `devbridge.cloud.session.Cloud`."""
 
-    def aws_credentials(self) -> object: ...
-    def credentials_expire_at(self) -> float | None: ...
-    def how_to_renew(self) -> str: ...
-    def renew(self) -> None: ...
+    def aws_credentials(self) -> object:
+        """The developer's credentials, refreshed if need be.
+
+        Raises:
+            CredentialsError: they cannot be had.
+        """
+
+    def credentials_expire_at(self) -> float | None:
+        """When they expire, in seconds since the epoch; None: never, or nobody knows."""
+
+    def how_to_renew(self) -> str:
+        """What the developer has to do."""
+
+    def renew(self) -> None:
+        """Read them again from where they are kept."""
 
 
 def judge(expires_at: float | None, problem: CredentialsError | None, now: float) -> Health:
@@ -98,6 +109,7 @@ class DeveloperCredentials:
 
     @property
     def health(self) -> Health:
+        """What the last look has found."""
         return self._health
 
     async def run(self) -> None:

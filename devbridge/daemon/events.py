@@ -28,6 +28,8 @@ class Requested:
 
 @dataclass(frozen=True, slots=True)
 class StandbyReady:
+    """A worker has loaded its handler, and waits."""
+
     worker_id: str
 
 
@@ -49,6 +51,8 @@ class NotStarted:
 
 @dataclass(frozen=True, slots=True)
 class Responded:
+    """The handler has returned; `result` is a JSON text."""
+
     worker_id: str
     job_id: str
     result: bytes
@@ -75,6 +79,8 @@ class Exited:
 
 @dataclass(frozen=True, slots=True)
 class CancelRequested:
+    """Somebody wants a run to end."""
+
     job_id: str
 
 

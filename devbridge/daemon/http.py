@@ -64,6 +64,7 @@ class Exchange:
             connection.abort()
 
     def disconnected(self) -> None:
+        """The peer has hung up."""
         if self._connection is not None:
             self._connection = None
             if self.on_disconnect is not None:
@@ -90,12 +91,18 @@ class HttpServer:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
+        """Listen on a free port of 127.0.0.1: see `port`.
+
+        Raises:
+            OSError: no socket could be opened.
+        """
         loop = asyncio.get_running_loop()
         # asyncio sets TCP_NODELAY by itself.
         self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
+        """Hang up on everybody and listen no more. Idempotent."""
         for connection in list(self.connections):
             connection.abort()
         if self._server is not None:
@@ -185,6 +192,7 @@ class _Connection(asyncio.Protocol):
                         self._body += event.data
                     elif self._size > MAX_DISCARDED:
                         self.abort()
+                        return
                 case h11.EndOfMessage():
                     self._dispatch()
                 case h11.ConnectionClosed():

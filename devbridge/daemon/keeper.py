@@ -95,6 +95,7 @@ class Keeper(Ledger):
         return self.trouble is None
 
     def add(self, run: NewRun) -> bool:
+        """Enter a run, QUEUED; False when it is there already."""
         if self.get(run.job_id) is not None:
             return False
         entry = RunRecord(
@@ -116,24 +117,29 @@ class Keeper(Ledger):
         return True
 
     def record(self, change: Change) -> None:
+        """Write a change of state."""
         entry = self._known(change.job_id)
         after = entry and changed(entry, change)
         self._do(change.job_id, after, lambda book: Ledger.record(book, change))
 
     def closed(self, job_id: str) -> None:
+        """The run's worker is gone, and its log complete."""
         entry = self._known(job_id)
         after = entry and replace(entry, closed=True)
         self._do(job_id, after, lambda book: Ledger.closed(book, job_id))
 
     def cancelled(self, job_id: str) -> None:
+        """The run's end was asked for."""
         entry = self._known(job_id)
         after = entry and replace(entry, cancelled=True)
         self._do(job_id, after, lambda book: Ledger.cancelled(book, job_id))
 
     def close_ended(self) -> None:
+        """No worker is left of any run that has ended."""
         self._do("", None, Ledger.close_ended)
 
     def get(self, job_id: str) -> RunRecord | None:
+        """The run as it is now, whether that could be written or not."""
         return self._runs.get(job_id) or super().get(job_id)
 
     def close(self) -> None:

@@ -61,6 +61,7 @@ def missed(job: str, name: str) -> str:
 
 
 def log_line(path: Path, root: Path, style: Style) -> str:
+    """Where a run's log is."""
     shown = path.relative_to(root) if path.is_relative_to(root) else path
     return style.dim(f"log     {shown}")
 
@@ -154,6 +155,7 @@ def elapsed(seconds: float) -> str:
 
 
 def shorten(json_text: bytes) -> str:
+    """A JSON text in one line, cut to `PAYLOAD_SHOWN` characters and fit for a terminal."""
     text = json_text[: PAYLOAD_SHOWN * 4 + 4].decode("utf-8", "replace").translate(_ONE_LINE)
     # JSON has no escape sequences in it; DEL and what is not ASCII it may have.
     return printable.shown(text if len(text) <= PAYLOAD_SHOWN else text[:PAYLOAD_SHOWN] + "…")

@@ -68,6 +68,7 @@ class LogFile:
             self._fail(error)
 
     def write(self, data: bytes) -> None:
+        """Add to the end; what is old goes when there is too much."""
         if self._fd is None:
             return
         try:
@@ -85,6 +86,7 @@ class LogFile:
             self._fail(error)
 
     def close(self) -> None:
+        """Close the file. Idempotent; what is written later is lost."""
         fd, self._fd = self._fd, None
         if fd is not None:
             with contextlib.suppress(OSError):  # a network file system may say now that it is full

@@ -26,6 +26,7 @@ class Lines:
 
     @property
     def pending(self) -> bool:
+        """Whether a line has begun that has not ended."""
         return bool(self._partial)
 
     def feed(self, data: bytes, tag: str) -> str:

@@ -37,18 +37,23 @@ class WorkerListener(Protocol):
     def worker_ready(self, worker_id: str) -> None:
         """The handler is loaded, and the worker waits for its first invocation."""
 
-    def worker_modules(self, worker_id: str, modules: Modules) -> None: ...
+    def worker_modules(self, worker_id: str, modules: Modules) -> None:
+        """The handler, or a run of it, has imported and read these."""
 
     def worker_missed(self, worker_id: str, name: str) -> None:
         """The job's code looked up a variable that the shell has and the job does not get."""
 
-    def worker_responded(self, worker_id: str, job_id: str, body: bytes) -> None: ...
+    def worker_responded(self, worker_id: str, job_id: str, body: bytes) -> None:
+        """The handler has returned; `body` is its result, a JSON text."""
 
-    def worker_failed(self, worker_id: str, job_id: str, failure: Failure) -> None: ...
+    def worker_failed(self, worker_id: str, job_id: str, failure: Failure) -> None:
+        """The handler has raised, or its result was too large."""
 
-    def worker_init_failed(self, worker_id: str, failure: Failure) -> None: ...
+    def worker_init_failed(self, worker_id: str, failure: Failure) -> None:
+        """The handler cannot be loaded."""
 
-    def credentials_failed(self, worker_id: str, message: str) -> None: ...
+    def credentials_failed(self, worker_id: str, message: str) -> None:
+        """The worker's role has no credentials for it now; told once until it gets some."""
 
 
 class CredentialsProvider(Protocol):

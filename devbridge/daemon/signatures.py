@@ -64,6 +64,7 @@ class Looker:
         self._listings: dict[Path, tuple[int, tuple[str, ...]]] = {}
 
     def __call__(self, item: Watched) -> Signature | None:
+        """What tells the file, or the folder's entries, of now from others."""
         if isinstance(item, Path):
             return sign(item)
         return tuple(name for name in self._list(item.folder) if _concerns(name, item.names))

@@ -25,10 +25,12 @@ class Why(enum.Enum):
 
     @property
     def state(self) -> State:
+        """What the run will be when it has ended."""
         return State.TIMED_OUT if self is Why.TIMED_OUT else State.CANCELLED
 
     @property
     def detail(self) -> str | None:
+        """More than the state says, for the ledger."""
         return "devbridge dev was stopped" if self is Why.SHUTDOWN else None
 
 
@@ -51,6 +53,7 @@ class WorkerState:
 
     @property
     def ready(self) -> bool:
+        """Whether it has loaded its handler."""
         return self.ready_at is not None
 
 
@@ -94,6 +97,7 @@ def record(
     detail: str | None = None,
     worker_id: str = "",
 ) -> Record:
+    """The effect that writes such a change; `worker_id`: whose attempt it ends, if any."""
     return Record(
         Change(
             job_id=job_id,

@@ -38,7 +38,8 @@ class Process(Protocol):
     """A worker's process, leader of its own session and process group."""
 
     @property
-    def pid(self) -> int: ...
+    def pid(self) -> int:
+        """Its process id, and that of its group."""
 
     async def wait(self) -> Exit:
         """Return when the process has ended and was reaped."""
@@ -85,6 +86,7 @@ class FreshLauncher:
         self._live: set[FreshProcess] = set()
 
     async def launch(self, spec: WorkerSpec, output_fd: int) -> Process:
+        """Start an interpreter for this worker only: see `Launcher.launch`."""
         command = runner_command(spec.python)
         try:
             started = subprocess.Popen(  # noqa: ASYNC220 - returns once the program runs, in 1 ms
@@ -107,9 +109,11 @@ class FreshLauncher:
         """Nothing can be preloaded in a process that does not exist yet."""
 
     def reported(self, job: str, modules: Modules) -> bool:  # noqa: ARG002
+        """A fresh interpreter is as right as the next one."""
         return False
 
     async def close(self) -> None:
+        """Kill what is left, and wait for its end. Idempotent."""
         live = list(self._live)
         for process in live:
             process.signal_group(signal.SIGKILL)
@@ -128,12 +132,15 @@ class FreshProcess:
 
     @property
     def pid(self) -> int:
+        """Its process id, and that of its group."""
         return self._started.pid
 
     async def wait(self) -> Exit:
+        """Return when it has ended and was reaped."""
         return await asyncio.shield(self.ended)
 
     def signal_group(self, number: signal.Signals) -> None:
+        """Signal the process and what it has started. Ignored once it has ended."""
         if not self.ended.done():  # not reaped, so its pid is still its own
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
@@ -164,6 +171,7 @@ def _exit_descriptor(pid: int) -> _Descriptor:
 
 
 def interpreter_error(python: Path, why: object) -> InterpreterError:
+    """The error for an interpreter that does not start, and what to do about it."""
     return InterpreterError(
         f"the app's Python cannot be started: {why}",
         where=str(python),

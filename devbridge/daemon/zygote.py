@@ -99,6 +99,7 @@ class ZygoteLauncher:
         return self._current.pid if self._current is not None else None
 
     async def launch(self, spec: WorkerSpec, output_fd: int) -> Process:
+        """Fork a worker, or start one afresh where a fork is not right: see `Launcher.launch`."""
         if (
             spec.python != self._python
             or spec.job in self._distrusted
@@ -132,6 +133,7 @@ class ZygoteLauncher:
             log.warning("nothing can be preloaded: %s", error)
 
     def reported(self, job: str, modules: Modules) -> bool:
+        """A worker of `job` has imported these: see `Launcher.reported`."""
         if modules.problem is not None and job not in self._distrusted:
             self._distrusted[job] = modules.problem
             self._imports.pop(job, None)
@@ -182,6 +184,7 @@ class ZygoteLauncher:
             self._say(f"workers start without a zygote: {error}")
 
     async def close(self) -> None:
+        """End every zygote, and every worker with it. Idempotent."""
         self._closed = True
         await self.settled()
         async with self._renewing:

@@ -84,6 +84,7 @@ class Zygote:
 
     @property
     def pid(self) -> int:
+        """The zygote's process id."""
         return self._process.pid
 
     async def preload(self, names: Iterable[str]) -> str | None:
@@ -99,7 +100,11 @@ class Zygote:
         return answer.get("unsafe")
 
     async def fork(self, spec: WorkerSpec, output_fd: int) -> ForkedProcess:
-        """Raises ZygoteEnded when there is no process to be had from it."""
+        """A worker whose standard output and error are `output_fd`, which stays open here.
+
+        Raises:
+            ZygoteEnded: there is no process to be had from it.
+        """
         if self.ended.done():
             raise ZygoteEnded("it has ended")
         output = os.dup(output_fd)
@@ -115,6 +120,7 @@ class Zygote:
         return self._workers[pid]
 
     def signal(self, pid: int, number: int) -> None:
+        """Have it signal the process group of one of its workers."""
         self._send({"signal": pid, "number": number})
 
     def retire(self) -> None:
@@ -237,15 +243,19 @@ class ForkedProcess:
 
     @property
     def pid(self) -> int:
+        """Its process id, and that of its group."""
         return self._pid
 
     async def wait(self) -> Exit:
+        """Return when it has ended and the zygote has reaped it."""
         return await asyncio.shield(self._ended)
 
     def signal_group(self, number: signal.Signals) -> None:
+        """Signal the process and what it has started. Ignored once the zygote has ended."""
         if not self._zygote.ended.done():
             self._zygote.signal(self._pid, number)
 
     def end(self, exit_: Exit) -> None:
+        """The zygote tells how it has ended."""
         if not self._ended.done():
             self._ended.set_result(exit_)

@@ -184,6 +184,7 @@ async def test_errors_of_every_runtime_are_understood(peer: Peer, said: Said) ->
         ),
         (b'{"errorType":null,"stackTrace":7}', Failure("Unknown", "")),
         (b"not json", Failure("Unknown", "not json")),
+        (b"caf\xe9, not utf-8", Failure("Unknown", "caf\ufffd, not utf-8")),
         (b"[" * 100_000, Failure("Unknown", "[" * 2000)),
     ]
     for body, _ in bodies:
@@ -198,9 +199,55 @@ async def test_modules_are_passed_on_and_nonsense_is_refused(peer: Peer, said: S
     path = "2018-06-01/devbridge/modules"
     body = b'{"userFiles":["/app/a.py"],"thirdParty":["boto3"]}'
     assert await peer.ask("POST", path, body) == 202
-    for nonsense in (b"", b"[]", b"{}", b'{"userFiles":1,"thirdParty":[]}'):
+    for nonsense in (b"", b"[]", b"{}", b'{"userFiles":1,"thirdParty":[]}', b"\xff", b"[" * 9999):
         assert await peer.ask("POST", path, nonsense) == 400
     assert said.of("modules", "w1") == [Modules(frozenset({Path("/app/a.py")}), ("boto3",))]
+
+
+@pytest.mark.parametrize("name", ['"/app/a\\u0000.py"', "7", "null", '["/app/a.py"]'])
+@pytest.mark.parametrize("field", ["userFiles", "thirdParty", "own", "installed", "listed"])
+async def test_names_that_are_none_are_not_taken_from_a_worker(
+    peer: Peer, said: Said, field: str, name: str
+) -> None:
+    fields = {"userFiles": "[]", "thirdParty": "[]", field: f'["/app/b.py",{name}]'}
+    body = ",".join(f'"{key}":{value}' for key, value in fields.items())
+    path = "2018-06-01/devbridge/modules"
+    assert await peer.ask("POST", path, f"{{{body}}}".encode()) == 400
+    assert said.events == []
+
+
+@pytest.mark.parametrize("lookups", ['{"/a\\u0000":[]}', '{"/a":["b\\u0000"]}', '{"/a":1}', "7"])
+async def test_nor_are_names_of_folders_and_of_what_was_looked_for_there(
+    peer: Peer, said: Said, lookups: str
+) -> None:
+    body = f'{{"userFiles":[],"thirdParty":[],"lookups":{lookups}}}'
+    assert await peer.ask("POST", "2018-06-01/devbridge/modules", body.encode()) == 400
+    assert said.events == []
+
+
+async def test_all_that_a_worker_tells_of_its_modules_is_passed_on(peer: Peer, said: Said) -> None:
+    body = (
+        b'{"userFiles":[],"thirdParty":[],"own":["/o"],"installed":["/i"],"listed":["/l"],'
+        b'"lookups":{"/a":["b"]},"zygote":7,"problem":"p","stale":"s","recorded":true}'
+    )
+    assert await peer.ask("POST", "2018-06-01/devbridge/modules", body) == 202
+    odd = b'{"userFiles":[],"thirdParty":[],"zygote":"7","problem":7,"stale":"","recorded":1}'
+    assert await peer.ask("POST", "2018-06-01/devbridge/modules", odd) == 202
+    assert said.of("modules", "w1") == [
+        Modules(
+            frozenset(),
+            (),
+            zygote=7,
+            problem="p",
+            stale="s",
+            own=frozenset({Path("/o")}),
+            installed=frozenset({Path("/i")}),
+            listed=frozenset({Path("/l")}),
+            lookups={Path("/a"): frozenset({"b"})},
+            recorded=True,
+        ),
+        Modules(frozenset(), ()),
+    ]
 
 
 async def test_a_result_may_have_six_megabytes_and_no_more(peer: Peer, said: Said) -> None:
