@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from devbridge.constructs import Api, App, Job
 from devbridge.constructs.app import loading
 from devbridge.deploy import Deployed
 from devbridge.errors import AppError
+from devbridge.live import redeployer as module
 from devbridge.live.consent import Undecided
 from devbridge.live.redeployer import Good, Redeployer
 from devbridge.live.schemas import Schemas
@@ -134,6 +136,23 @@ async def test_what_is_new_is_said_with_how_to_call_it(desk: Desk) -> None:
     assert url == "MainUrl      http://x"
     assert deployed.endswith("s. Try:")
     assert call == "  curl -X POST 'http://x/a'"
+
+
+async def test_how_long_it_took_is_said_and_what_to_look_at_is_bold(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.developer = Developer(colour=True)
+    redeployer = desk.redeployer()
+    times = iter([10.0, 12.5, 20.0, 21.0])
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(times)))
+    desk.saved, desk.outputs = desk.app("POST /a"), URL
+    await redeployer.redeploy(never)
+    assert desk.developer.said[:2] == [
+        "MainUrl      \x1b[1mhttp://x\x1b[0m",
+        "\x1b[32mDeployed\x1b[0m in 2.5s. Try:",
+    ]
+    await redeployer.redeploy(never)
+    assert desk.developer.said[3:] == ["\x1b[32mDeployed\x1b[0m in 1.0s."], "nothing is new"
 
 
 async def test_a_save_that_changes_nothing_says_nothing(desk: Desk) -> None:

@@ -9,13 +9,13 @@ from devbridge.live.voice import Voice
 class Developer:
     """What was said, warned of and asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, colour: bool = False) -> None:
         self.said: list[str] = []
         self.warned: list[str] = []
         self.asked: list[str] = []
         self.agrees = True
         self.voice = Voice(
-            self.said.append, warn=self.warned.append, confirm=self._answer, colour=False
+            self.said.append, warn=self.warned.append, confirm=self._answer, colour=colour
         )
 
     def _answer(self, question: str, what: str) -> None:
