@@ -257,6 +257,16 @@ async def test_a_worker_of_a_file_that_was_saved_since_is_out_of_date(desk: Desk
     assert reloading.launched("a"), "the next one records what it reads"
 
 
+async def test_what_a_worker_has_not_recorded_is_what_the_one_before_it_has_read(
+    desk: Desk,
+) -> None:
+    reloading = desk.start()
+    modules = Modules(frozenset({desk.save("lib/other.py")}), (), recorded=False)
+    assert not reloading.imported("a", modules, desk.now + 1)
+    desk.save("jobs/a.py")
+    assert reloading.look(["a"]) == [SourcesChanged(frozenset({"a"}))]
+
+
 async def test_a_job_that_was_broken_is_said_to_be_loaded_again_though_nothing_was_saved(
     desk: Desk,
 ) -> None:
