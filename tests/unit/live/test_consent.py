@@ -66,7 +66,7 @@ def test_what_goes_is_said_and_data_waits_for_an_answer(make: Make) -> None:
 
 def test_an_answer_is_for_what_was_asked_and_for_once(make: Make) -> None:
     consent, _ = make()
-    assert not consent.answer("y\n")  # nothing was asked
+    assert consent.answer("y\n") is False  # nothing was asked
     with pytest.raises(Undecided):
         consent.approve(PLAN)
     assert not consent.answer("n\n")
@@ -134,7 +134,8 @@ def test_only_a_deployed_stage_is_asked_for_before_it_is_taken(
     yes: bool,
     asked: int,
 ) -> None:
-    monkeypatch.setattr(module, "stage_mode", lambda *_: mode)
+    modes = {(NOTHING, "demo", "ann"): mode}
+    monkeypatch.setattr(module, "stage_mode", lambda *stage: modes[stage])
     app: Any = SimpleNamespace(name="demo")
     ask_first(
         app, NOTHING, Config(root=Path(), python=Path(), stage="ann"), developer.voice, yes=yes
@@ -148,11 +149,11 @@ def test_only_a_deployed_stage_is_asked_for_before_it_is_taken(
 
 @pytest.fixture
 def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], int]]:
-    """Types; nothing is the end of the input."""
+    """Types, on whatever keyboard: Latin-1."""
     reader, writer = os.pipe()
     monkeypatch.setattr(module, "_listens", lambda: True)
     monkeypatch.setattr("sys.stdin", SimpleNamespace(fileno=lambda: reader))
-    yield lambda text: os.write(writer, text.encode())
+    yield lambda text: os.write(writer, text.encode("latin-1"))
     os.close(reader)
     os.close(writer)
 
@@ -187,7 +188,7 @@ async def test_another_answer_changes_nothing_and_says_so(
     agreed = asyncio.Event()
     consent.listen(agreed.set)
     keyboard("\n")
-    keyboard("no\n")
+    keyboard("não\n")
     async with asyncio.timeout(DEADLINE):
         while said[-1] != "nothing was deleted, and nothing will be deployed until you decide":  # noqa: ASYNC110
             await asyncio.sleep(0)
