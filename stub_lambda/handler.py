@@ -106,7 +106,7 @@ class Live:
         return Refused(NO_ANSWER, what)
 
     def _ask_deployed(self, question: Question, context: Context) -> dict[str, Any]:
-        if self._settings.project is None or ":" not in question.job_id:
+        if self._settings.project is None:
             raise events.unknown_run(question.job_id)
         return self._deployed().ask(question, context)
 

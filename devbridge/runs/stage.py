@@ -77,7 +77,7 @@ class DeployedStore:
         if is_build_id(prefix):
             return [self.get(prefix)]
         # A project's name has upper case where its job's has.
-        prefix = prefix if ":" in prefix else prefix.lower()
+        prefix = prefix if self.owns(prefix) else prefix.lower()
         if is_id(prefix):
             return self._with_uuid(prefix, job)
         return self._all(job, lambda store: store.find(prefix)) if prefix else []
