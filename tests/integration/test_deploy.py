@@ -532,11 +532,8 @@ def named_as_before(names_: pytest.MonkeyPatch) -> None:
     names_.setattr(names, "stack", names.old_stack)
     names_.setattr(names, "NAMING", "Unknown")
     names_.setattr(names, "path", lambda app, stage: "/")
-    for which, end in (("project", ""), ("invoker", "-invoker"), ("function", "-fn")):
-        made = {"end": end}
-        names_.setattr(
-            names, which, lambda c, stage, made=made: f"{c.app.name}-{stage}-{c.name}{made['end']}"
-        )
+    names_.setattr(names, "project", lambda job, stage: f"{job.app.name}-{stage}-{job.name}")
+    names_.setattr(names, "_limited", lambda _, name: name.replace("_", "-"))
 
 
 def test_a_stage_of_an_older_devbridge_keeps_its_stack_and_data_and_that_is_said(

@@ -568,5 +568,5 @@ def test_a_validation_that_fails_names_the_resource_the_cause_and_what_to_do(
             *DEPLOY[1:],
         ],
     )
-    with pytest.raises(DeployError, match="allow who deploys cloudformation:DescribeEvents"):
+    with pytest.raises(DeployError, match="allow whoever deploys cloudformation:DescribeEvents"):
         account.deploy(blind, more=taken)

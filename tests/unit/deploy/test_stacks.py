@@ -293,3 +293,17 @@ def test_who_asks_for_a_stage_is_not_told_of_older_names_where_there_is_one_of_t
     script.stub.add_client_error("describe_stacks", "Throttling", "Rate exceeded")
     with pytest.raises(ClientError, match="Rate exceeded"):
         find(aws, "demo", "dev")
+
+
+def test_what_a_failed_creation_has_left_is_said_to_be_made_again(
+    aws: FakeCloud, script: Script
+) -> None:
+    script.stacks(stack("ROLLBACK_COMPLETE"))
+    script.stub.add_response("delete_stack", {}, {"StackName": STACK_ID})
+    script.stacks(stack("DELETE_COMPLETE"))
+    script.events()
+    told: list[Progress] = []
+    assert settled(aws, STACK, told.append, at_once) is None
+    assert [str(p) for p in told] == [
+        f"wait     stack {STACK} is ROLLBACK_COMPLETE: making it again"
+    ]
