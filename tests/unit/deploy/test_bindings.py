@@ -10,6 +10,7 @@ import pytest
 from devbridge.constructs import (
     Api,
     App,
+    Bindable,
     Bucket,
     Config,
     Construct,
@@ -22,6 +23,7 @@ from devbridge.constructs import (
 )
 from devbridge.constructs.app import loading
 from devbridge.deploy import environment
+from devbridge.deploy.bindings import Binding, Bindings, Output, Property
 from devbridge.deploy.synth import Template
 from devbridge.names import Mode
 from tests.unit.deploy.templates import (
@@ -34,6 +36,64 @@ from tests.unit.deploy.templates import (
     statements,
     variables,
 )
+
+ADDRESS = Output("Address", lambda title: f"address of {title}")
+TABLES: Binding[Table] = Binding(
+    (Property("address", ADDRESS), Property("where", lambda table, stage: f"{table.name}/{stage}")),
+    lambda table, _stage: iter([(("a:Read", "a:Write"), [table.name, "shared"])]),
+)
+PLAIN: Binding[Config] = Binding((Property("value", lambda config, _stage: config.value),))
+
+
+@pytest.fixture
+def tables(root: Path) -> list[Bindable]:
+    with loading(root):
+        app = App("demo")
+        return [
+            Table(app, "a-b", partition_key="id"),
+            Config(app, "colour", value="red"),
+            Table(app, "c", partition_key="id"),
+        ]
+
+
+BINDINGS = Bindings([(Table, TABLES), (Config, PLAIN)])
+
+
+def test_each_property_is_a_variable_of_its_type_and_name(tables: list[Bindable]) -> None:
+    assert BINDINGS.variables(tables, "prod") == {
+        "DEVBRIDGE_Table_address_a_b": "address of ABTable",
+        "DEVBRIDGE_Table_where_a_b": "a-b/prod",
+        "DEVBRIDGE_Config_value_colour": "red",
+        "DEVBRIDGE_Table_address_c": "address of CTable",
+        "DEVBRIDGE_Table_where_c": "c/prod",
+    }
+
+
+def test_what_is_deployed_can_be_looked_up_instead(tables: list[Bindable]) -> None:
+    found = BINDINGS.variables(tables[:1], "prod", lambda target, of: f"{of.name} of {target}")
+    assert found["DEVBRIDGE_Table_address_a_b"] == "Address of Table 'a-b'"
+
+
+def test_what_is_permitted_alike_is_one_statement_without_repetitions(
+    tables: list[Bindable],
+) -> None:
+    (statement,) = BINDINGS.grants(tables, "prod")
+    assert statement["Action"] == ["a:Read", "a:Write"]
+    assert statement["Resource"] == ["a-b", "shared", "c"]
+
+
+def test_what_gives_no_permission_makes_no_statement(tables: list[Bindable]) -> None:
+    assert BINDINGS.grants(tables[1:2], "prod") == []
+    assert BINDINGS.grants([], "prod") == []
+    assert BINDINGS.variables([], "prod") == {}
+
+
+def test_a_type_that_gives_nothing_at_all_is_an_error(tables: list[Bindable]) -> None:
+    with pytest.raises(LookupError, match="Config has no row"):
+        Bindings([(Table, TABLES)]).grants(tables, "prod")
+
+
+# --- the constructs that there are ---
 
 ARN = "arn:${AWS::Partition}"
 HERE = "${AWS::Region}:${AWS::AccountId}"

@@ -6,10 +6,13 @@ import pytest
 
 from devbridge.deploy.changes import (
     LABELS,
+    UNKNOWN,
     Change,
     all_added,
     changed_properties,
     changes_of,
+    difference,
+    labels_of,
 )
 
 TABLE = "AWS::DynamoDB::Table"
@@ -153,3 +156,63 @@ def test_a_new_stack_adds_everything_but_the_stamp() -> None:
     stamp = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
     changes = all_added(template(T=resource(TABLE), Stamp=stamp), {"T": "Table 't'"})
     assert changes == (Change("add", "T", TABLE, "Table 't'"),)
+
+
+def test_what_is_followed_is_called_by_its_construct_or_else_by_its_own_name() -> None:
+    kind = "AWS::ApiGatewayV2::Integration"
+    same = resource(kind, IntegrationUri="x")
+    caused = [detail("IntegrationUri", "Never", CausingEntity=of) for of in ("F.Arn", "Other", "")]
+    item = modify("I", kind, Details=[*caused, {"Target": {"Attribute": "Tags"}}])
+    (change,) = changes_of([item], template(I=same), template(I=same), {"F": "Function 'f'"})
+    assert change.reason == "follows Function 'f', Other"
+
+
+def test_of_what_an_older_template_called_otherwise_the_new_name_counts() -> None:
+    old = {**template(T=resource(TABLE)), "Metadata": {LABELS: {"T": "Table 'old'"}}}
+    (change,) = changes_of([modify("T", TABLE)], old, template(T=resource(TABLE)), {"T": "new"})
+    assert change.label == "new"
+
+
+def test_without_labels_a_resource_has_its_own_name() -> None:
+    assert labels_of({}) == labels_of({"Metadata": None}) == {}
+    assert labels_of({"Metadata": {LABELS: "x"}}) == {}
+    (change,) = changes_of([modify("T", TABLE)], {}, template(T=resource(TABLE)), {})
+    assert change.label == "T"
+
+
+def test_of_a_change_that_no_change_set_has_judged_only_cloudformation_knows() -> None:
+    old, new = resource("AWS::X::Y", Size=1), resource("AWS::X::Y", Size=2)
+    (item,) = difference(template(X=old), template(X=new))
+    assert (item["Action"], item["Replacement"]) == ("Modify", UNKNOWN)
+    change = one(item, old, new)
+    assert (change.action, change.reason) == (
+        "replace",
+        "perhaps, only CloudFormation knows: Size",
+    )
+    assert one({**item, "Details": []}, old, old).action == "change"
+
+
+def test_what_follows_a_replaced_resource_is_found_without_a_change_set() -> None:
+    def table(key: str) -> dict[str, Any]:
+        return resource(TABLE, KeySchema=[key])
+
+    same = resource("AWS::X::Y", Table={"Ref": "T"})
+    alike = resource("AWS::X::Y", Table={"Ref": "Z"})
+    items = difference(
+        template(T=table("a"), X=same, Y=alike, Gone=alike),
+        template(T=table("b"), X=same, Y=alike, New=alike),
+    )
+    assert [(each["LogicalResourceId"], each["Action"]) for each in items] == [
+        ("Gone", "Remove"),
+        ("New", "Add"),
+        ("T", "Modify"),
+        ("X", "Modify"),
+    ]
+    assert items[-1]["Details"] == [{"CausingEntity": "T"}]
+
+
+def test_a_reason_is_named_even_where_the_change_set_names_none() -> None:
+    unsaid = "CloudFormation does not say which property"
+    assert one(modify("T", TABLE, "True"), resource(TABLE), resource(TABLE)).reason == unsaid
+    unknown = one(modify("X", "AWS::X::Y", "True"), resource("AWS::X::Y"), resource("AWS::X::Y"))
+    assert unknown.reason == unsaid

@@ -5,12 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from troposphere import kinesis
 
 from devbridge import constructs, names, resources
-from devbridge.constructs import App, Bindable, Construct, Function, Job
+from devbridge.constructs import (
+    App,
+    Bindable,
+    Bucket,
+    Construct,
+    Function,
+    Job,
+    Queue,
+    Secret,
+    Table,
+    Topic,
+)
 from devbridge.constructs.app import loading
 from devbridge.deploy import kinds
 from devbridge.deploy.access import Access, OnProgress
@@ -19,6 +31,7 @@ from devbridge.deploy.changes import LABELS, all_added, changes_of
 from devbridge.deploy.contents import lost
 from devbridge.deploy.kinds import Kind, key_use, resource_type
 from devbridge.deploy.leftovers import Leftover
+from devbridge.deploy.policies import KEY_USE
 from devbridge.deploy.references import arn_of
 from devbridge.deploy.remove import Resource
 from devbridge.deploy.resource_types import ResourceType
@@ -78,6 +91,30 @@ def test_of_a_type_that_nobody_knows_nothing_is_known() -> None:
 def test_what_an_app_adds_itself_can_hold_data_too() -> None:
     assert resource_type("AWS::RDS::DBInstance").holds_data
     assert not resource_type("AWS::IAM::Policy").holds_data
+
+
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [(Table, {"partition_key": "id"}), (Bucket, {}), (Queue, {}), (Topic, {}), (Secret, {})],
+)
+def test_who_binds_what_is_encrypted_may_use_its_key(
+    kind: type[Bindable], options: dict[str, Any], root: Path
+) -> None:
+    with loading(root):
+        app: Any = App("demo")
+        mine: Any = kind
+        encrypted, plain = mine(app, "a", encryption_key=KEY, **options), mine(app, "b", **options)
+    *_, last = kinds.bindings().grants([encrypted], "dev")
+    assert (last["Action"], last["Resource"]) == (list(KEY_USE), [KEY])
+    assert not [
+        action
+        for statement in kinds.bindings().grants([plain], "dev")
+        for action in statement["Action"]
+        if action.startswith("kms:")
+    ]
 
 
 # --- a construct that nobody knew of ---
@@ -177,13 +214,10 @@ def test_it_is_in_the_template_with_its_outputs_and_what_binding_gives(app: App)
 
 
 def test_who_binds_it_may_use_its_key(app: App) -> None:
-    key = (
-        f"arn:aws:kms:eu-west-1:123456789012:key/{'0' * 8}-{'0' * 4}-{'0' * 4}-{'0' * 4}-{'0' * 12}"
-    )
     Function(
-        app, "c", handler="api/start.handler", bind=[Stream(app, "secret", encryption_key=key)]
+        app, "c", handler="api/start.handler", bind=[Stream(app, "secret", encryption_key=KEY)]
     )
-    assert allowed(made(app), "CFunctionRole")["kms:Decrypt"] == [key]
+    assert allowed(made(app), "CFunctionRole")["kms:Decrypt"] == [KEY]
 
 
 def test_code_finds_it_at_run_time_live_and_with_devbridge_bind(

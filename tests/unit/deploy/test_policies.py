@@ -108,6 +108,17 @@ def test_a_resource_that_is_too_long_for_any_policy_is_told_by_aws_not_lost() ->
     assert split([allow(["a:B"], [huge, "arn:x"])])[0][0]["Resource"] == [huge]
 
 
+def test_a_resource_that_is_too_long_is_alone_in_a_policy() -> None:
+    huge = "arn:aws:s3:::" + "x" * 7_000
+    (within, other) = split([allow(["a:B"], short(300)), allow(["c:D"], [huge])])
+    assert (len(within), len(other)) == (1, 1)
+    assert other[0]["Resource"] == [huge]
+
+
+def test_many_short_arns_of_this_account_fit_too() -> None:
+    fits([allow(["s3:GetObject"], [arn("s3", f"{number:04}") for number in range(1000)])])
+
+
 REFERENCES = [
     arn_of("NotesTable"),
     ref("NewsTopic"),
