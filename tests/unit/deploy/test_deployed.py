@@ -7,6 +7,7 @@ from botocore.stub import Stubber
 
 from devbridge import deploy as deployment
 from devbridge import names
+from devbridge.deploy.deployed import values_of
 from devbridge.errors import DeployError, NotDeployed
 from tests.unit.deploy.cloudformation import stack
 from tests.unit.deploy.conftest import FakeCloud
@@ -92,3 +93,70 @@ def test_what_aws_refuses_names_the_call_and_who_asked(
         deployment.outputs(aws, "demo", "dev")
     assert "AWS refuses DescribeStacks: not authorized" in str(caught.value)
     assert "user/ann, region eu-west-1" in str(caught.value)
+
+
+def test_the_stage_of_an_older_devbridge_has_to_be_deployed_once_more(
+    aws: FakeCloud, cloudformation: Stubber
+) -> None:
+    now = {names.NAMING: names.NAMING_VERSION}
+    for given in ({}, {names.NAMING: "older"}, now):
+        described = stack(Outputs=outputs(**given))
+        cloudformation.add_response("describe_stacks", {"Stacks": [described]})
+    for _ in ("none", "an older one"):
+        with pytest.raises(NotDeployed) as caught:
+            deployment.check_naming(aws, "demo", "dev")
+        assert caught.value.where == "app 'demo'"
+        assert caught.value.remedy
+        assert "devbridge deploy --stage dev" in caught.value.remedy
+    deployment.check_naming(aws, "demo", "dev")
+    deployment.require_naming(now, "demo", "dev")
+
+
+def test_the_names_of_a_stage_that_is_not_there_are_not_wrong(
+    aws: FakeCloud, cloudformation: Stubber
+) -> None:
+    cloudformation.add_response("describe_stacks", {"Stacks": [stack("ROLLBACK_COMPLETE")]})
+    deployment.check_naming(aws, "demo", "dev")
+
+
+def test_who_may_not_ask_for_a_stage_is_not_told_that_its_names_are_wrong(
+    aws: FakeCloud, cloudformation: Stubber
+) -> None:
+    cloudformation.add_client_error("describe_stacks", "AccessDenied", "not authorized")
+    deployment.check_naming(aws, "demo", "dev")
+
+
+@pytest.mark.parametrize(
+    ("endpoint_url", "local"),
+    [(None, False), ("http://127.0.0.1:5000", True)],
+)
+def test_where_a_stage_was_looked_for_is_said_with_what_else_there_is(
+    aws: FakeCloud, cloudformation: Stubber, endpoint_url: str | None, local: bool
+) -> None:
+    for _ in ("its name", "the one that an older devbridge gave it"):
+        cloudformation.add_client_error("describe_stacks", "ValidationError", "... does not exist")
+    aws.endpoint_url = endpoint_url
+    with pytest.raises(NotDeployed) as caught:
+        deployment.stack_values(aws, "demo", "dev")
+    assert caught.value.what == "app 'demo' is not deployed to stage 'dev'"
+    assert caught.value.where == "account 123456789012, region eu-west-1"
+    assert caught.value.remedy
+    assert ("--local" in caught.value.remedy) is not local
+
+
+@pytest.mark.parametrize(
+    ("endpoint_url", "url", "reached"),
+    [
+        ("http://127.0.0.1:5000", "http://a.localhost:4000/x?y=1", "http://a.localhost:5000/x?y=1"),
+        ("http://127.0.0.1:5000", "https://a.localhost:4000", "https://a.localhost:4000"),
+        ("http://127.0.0.1:5000", "http://a.localhost", "http://a.localhost"),
+        ("http://127.0.0.1", "http://a.localhost:4000", "http://a.localhost:4000"),
+        (None, "http://a.localhost:4000", "http://a.localhost:4000"),
+    ],
+)
+def test_only_a_url_of_plain_http_with_a_port_is_that_of_the_embedded_cloud(
+    endpoint_url: str | None, url: str, reached: str
+) -> None:
+    cloud = FakeCloud(endpoint_url=endpoint_url)
+    assert values_of(cloud, stack(Outputs=outputs(ApiUrl=url))) == {"ApiUrl": reached}
+    assert values_of(cloud, None) == {}
