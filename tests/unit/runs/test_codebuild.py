@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -28,14 +28,7 @@ class There:
         self.s3 = S3(bucket=BUCKET)
         self.store = self.runs_of()
 
-    def runs_of(
-        self,
-        *,
-        container: bool = False,
-        inline: bool = False,
-        project: str = PROJECT,
-        encryption_key: str | None = None,
-    ) -> CodeBuildStore:
+    def runs_of(self, *, project: str = PROJECT, **options: Any) -> CodeBuildStore:
         return CodeBuildStore(
             self.codebuild.client,
             lambda: self.s3,
@@ -44,9 +37,7 @@ class There:
             job="factorial",
             project=project,
             bucket=BUCKET,
-            container=container,
-            inline=inline,
-            encryption_key=encryption_key,
+            **options,
         )
 
     def keys(self) -> list[str]:
@@ -240,6 +231,7 @@ def test_runs_are_listed_the_newest_first_over_all_pages() -> None:
     added = [there.codebuild.add("FAILED" if n % 50 else "SUCCEEDED")["id"] for n in range(250)]
     newest = added[::-1]
     assert ids(there.store.recent(3)) == newest[:3]
+    assert there.codebuild.calls == ["ListBuildsForProject", "BatchGetBuilds"]
     assert ids(there.store.recent(201)) == newest[:201]
     succeeded = ids(there.store.recent(4, state=State.SUCCEEDED))
     assert succeeded == [added[n] for n in (200, 150, 100, 50)]
