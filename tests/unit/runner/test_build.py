@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner import attempt, aws, build, concurrency, process
@@ -34,15 +34,18 @@ ENVIRONMENT = {
 LEAVES = st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 
 
-@given(st.recursive(LEAVES, lambda s: st.lists(s) | st.dictionaries(st.text(), s)))
+@settings(max_examples=30, deadline=None)
+@given(st.recursive(LEAVES, lambda s: st.lists(s) | st.dictionaries(st.text(), s), max_leaves=8))
 def test_a_result_in_ascii_is_the_same_result(value: Any) -> None:
     text = ascii_json(encode(value).decode())
     assert text.isascii()
     assert json.loads(text) == value
 
 
-@given(st.text(st.characters(), max_size=3000))
-def test_an_errors_message_is_cut_to_what_a_variable_holds(message: str) -> None:
+@settings(max_examples=30, deadline=None)
+@given(st.text(st.characters(), max_size=20), st.integers(0, 200))
+def test_an_errors_message_is_cut_to_what_a_variable_holds(message: str, times: int) -> None:
+    message *= times
     text = error_json(Failure("ValueError", message))
     assert text.isascii()
     shown = json.loads(text)["message"]

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.client import RuntimeApiGone, RuntimeClient
 
+pytestmark = pytest.mark.timeout(10)
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 FAILURE = {"errorType": "Bäd  E"}
@@ -85,6 +86,7 @@ def test_an_address_may_have_a_port_and_a_path(
     assert wire.sent[0].startswith(path)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, len(NEXT)), max_size=6))
 def test_an_answer_is_read_wherever_the_network_cuts_it(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(NEXT)]

@@ -143,6 +143,10 @@ def test_an_exit_says_with_what(error: SystemExit, message: str) -> None:
     [
         ("x = (\n", 'File "syntax.py", line 1\n    x = (\n        ^'),
         ("def f():\n    return 1 +\n", 'File "syntax.py", line 2\n    return 1 +\n              ^'),
+        (
+            "f(x for x in y, 1)\n",
+            'File "syntax.py", line 1\n    f(x for x in y, 1)\n      ^^^^^^^^^^^^',
+        ),
         ("print 'hello'\n", "File \"syntax.py\", line 1\n    print 'hello'\n    ^^^^^^^^^^^^^"),
     ],
 )
