@@ -8,24 +8,20 @@ from typing import Any
 import pytest
 
 from devbridge.constructs import (
-    Api,
     App,
     Bindable,
-    Bucket,
     Config,
     Construct,
     Function,
     Job,
-    Queue,
-    Secret,
     Table,
-    Topic,
 )
 from devbridge.constructs.app import loading
 from devbridge.deploy import environment
 from devbridge.deploy.bindings import Binding, Bindings, Output, Property
 from devbridge.deploy.synth import Template
 from devbridge.names import Mode
+from tests.unit.deploy.bindable import ARN, GRANTS, VARIABLES, one_of_each
 from tests.unit.deploy.templates import (
     DEVELOPER,
     allowed,
@@ -95,82 +91,11 @@ def test_a_type_that_gives_nothing_at_all_is_an_error(tables: list[Bindable]) ->
 
 # --- the constructs that there are ---
 
-ARN = "arn:${AWS::Partition}"
-HERE = "${AWS::Region}:${AWS::AccountId}"
-SECRET = f"{ARN}:ssm:{HERE}:parameter/devbridge/demo/dev/secrets/key"
-
-
-def arn(title: str) -> dict[str, Any]:
-    return {"Fn::GetAtt": [title, "Arn"]}
-
-
-def sub(text: str) -> dict[str, Any]:
-    return {"Fn::Sub": text}
-
-
-GRANTS: dict[str, dict[str, list[Any]]] = {
-    "XTable": {
-        f"dynamodb:{action}": [arn("XTable"), sub("${XTable.Arn}/index/*")]
-        for action in (
-            *("BatchGetItem", "BatchWriteItem", "ConditionCheckItem", "DeleteItem"),
-            *("DescribeTable", "GetItem", "PutItem", "Query", "Scan", "UpdateItem"),
-        )
-    },
-    "XBucket": {
-        "s3:ListBucket": [arn("XBucket")],
-        "s3:GetBucketLocation": [arn("XBucket")],
-        **{
-            f"s3:{action}": [sub("${XBucket.Arn}/*")]
-            for action in (
-                *("GetObject", "PutObject", "DeleteObject"),
-                *("AbortMultipartUpload", "ListMultipartUploadParts"),
-            )
-        },
-    },
-    "XQueue": {
-        f"sqs:{action}": [arn("XQueue")]
-        for action in (
-            *("SendMessage", "ReceiveMessage", "DeleteMessage"),
-            *("ChangeMessageVisibility", "GetQueueAttributes", "GetQueueUrl"),
-        )
-    },
-    "XTopic": {"sns:Publish": [{"Ref": "XTopic"}]},
-    "KeySecret": {"ssm:GetParameter": [sub(SECRET)], "ssm:GetParameters": [sub(SECRET)]},
-    "XConfig": {},
-    "XFunction": {"lambda:InvokeFunction": [arn("XFunction")]},
-    "XApi": {},
-    "XJob": {"lambda:InvokeFunction": [arn("XJobInvoker")]},
-}
-VARIABLES: dict[str, dict[str, Any]] = {
-    "XTable": {"DEVBRIDGE_Table_tableName_x": {"Ref": "XTable"}},
-    "XBucket": {"DEVBRIDGE_Bucket_bucketName_x": {"Ref": "XBucket"}},
-    "XQueue": {"DEVBRIDGE_Queue_queueUrl_x": {"Ref": "XQueue"}},
-    "XTopic": {"DEVBRIDGE_Topic_topicArn_x": {"Ref": "XTopic"}},
-    "KeySecret": {"DEVBRIDGE_Secret_parameterName_key": "/devbridge/demo/dev/secrets/key"},
-    "XConfig": {"DEVBRIDGE_Config_value_x": "blue"},
-    "XFunction": {"DEVBRIDGE_Function_functionName_x": "demo_dev_x-fn"},
-    "XApi": {"DEVBRIDGE_Api_url_x": {"Fn::GetAtt": ["XApi", "ApiEndpoint"]}},
-    "XJob": {"DEVBRIDGE_Job_functionName_x": "demo_dev_x-invoker"},
-}
-
 
 @pytest.fixture
 def everything(root: Path) -> tuple[App, dict[str, Construct]]:
     """An app with one of each that can be bound."""
-    with loading(root):
-        app = App("demo")
-        made: list[Construct] = [
-            Table(app, "x", partition_key="id"),
-            Bucket(app, "x"),
-            Queue(app, "x"),
-            Topic(app, "x"),
-            Secret(app, "key"),
-            Config(app, "x", value="blue"),
-            function := Function(app, "x", handler="api/start.handler"),
-            Api(app, "x", routes={"$default": function}),
-            Job(app, "x", handler="jobs/a.handler"),
-        ]
-    return app, {f"{each.name.capitalize()}{each.type}": each for each in made}
+    return one_of_each(root)
 
 
 def without_logs(template: Template, role: str) -> dict[str, list[Any]]:

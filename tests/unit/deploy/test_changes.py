@@ -154,8 +154,8 @@ def test_the_changes_of_a_role_are_told_in_words() -> None:
 
 def test_a_new_stack_adds_everything_but_the_stamp() -> None:
     stamp = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
-    changes = all_added(template(T=resource(TABLE), Stamp=stamp), {"T": "Table 't'"})
-    assert changes == (Change("add", "T", TABLE, "Table 't'"),)
+    both = template(Stamp=stamp, T=resource(TABLE))
+    assert all_added(both, {"T": "Table 't'"}) == (Change("add", "T", TABLE, "Table 't'"),)
 
 
 def test_what_is_followed_is_called_by_its_construct_or_else_by_its_own_name() -> None:

@@ -41,6 +41,7 @@ from devbridge.resources import _Bindings, _Bound, _Property
 from devbridge.types.resources import kinds as read_at_run_time
 from devbridge.types.resources import placeholders, properties
 from devbridge.types.stubs import stubs
+from tests.unit.deploy.bindable import GRANTS, VARIABLES, one_of_each
 from tests.unit.deploy.conftest import FakeCloud
 from tests.unit.deploy.templates import allowed, lint, made, of_type, variables
 
@@ -115,6 +116,21 @@ def test_who_binds_what_is_encrypted_may_use_its_key(
         for action in statement["Action"]
         if action.startswith("kms:")
     ]
+
+
+@pytest.mark.parametrize("title", GRANTS)
+def test_each_row_gives_exactly_this(title: str, root: Path) -> None:
+    _, made_of = one_of_each(root)
+    target: Any = made_of[title]
+    statements = plain(kinds.bindings().grants([target], "dev"))
+    assert {
+        action: statement["Resource"] for statement in statements for action in statement["Action"]
+    } == GRANTS[title]
+    assert plain(kinds.bindings().variables([target], "dev")) == VARIABLES[title]
+
+
+def plain(value: Any) -> Any:
+    return json.loads(json.dumps(value, default=lambda reference: reference.to_dict()))
 
 
 # --- a construct that nobody knew of ---

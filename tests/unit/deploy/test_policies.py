@@ -93,6 +93,12 @@ def test_a_role_is_filled_before_a_policy_is_made() -> None:
     assert [size(portion) > MANAGED_LIMIT * 0.95 for portion in more[:-1]] == [True]
 
 
+def test_small_statements_share_the_room() -> None:
+    statements = [allow([f"a:B{number}"], short(100)) for number in range(6)]
+    within, other = fits(statements)
+    assert (len(within), len(other)) == (5, 2), "the fifth is divided"
+
+
 def test_a_statement_that_is_divided_keeps_its_effect_and_condition() -> None:
     condition = {"StringEquals": {"a:B": "c"}}
     portions = fits([allow(["a:B"], short(1000), condition)])
