@@ -311,7 +311,7 @@ def refused(error: AppError) -> None:
     assert error.remedy, error
 
 
-@settings(few, max_examples=MANY or 25)
+@settings(few, max_examples=MANY or 15)
 @given(apps())
 def test_any_app_makes_a_template_within_awss_quotas_or_is_refused(
     folder: Path, recipe: Recipe
@@ -328,7 +328,7 @@ def test_any_app_makes_a_template_within_awss_quotas_or_is_refused(
         assert list(excesses(template, app, mode)) == []
 
 
-@settings(few, max_examples=MANY or 6)
+@settings(few, max_examples=MANY or 4)
 @given(apps())
 def test_cfn_lint_finds_nothing_wrong_with_any_app(folder: Path, recipe: Recipe) -> None:
     app = load(folder, repr(recipe), recipe.stage)
