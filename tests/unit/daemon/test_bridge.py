@@ -714,3 +714,23 @@ async def test_useless_messages_are_the_newer_daemons_to_warn_of(
     await settle()
     assert side.said == []
     assert len(newer.said) == 1
+
+
+async def test_a_run_among_questions_keeps_none_of_them_from_the_older_daemon(
+    side: Side, newer: Side
+) -> None:
+    run, status = a_run(), a_status()
+    side.bridge._perform([Deliver(run, ()), Deliver(status, ())])
+    await settle()
+    assert side.requests == [status]
+
+
+async def test_it_looks_when_all_that_had_waited_should_have_come_and_not_before(
+    side: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge_module, "TICK", 2.0)
+    assert side.bridge._until_next_look() == pytest.approx(reconnect.SETTLED)
+    side.wall.advance(reconnect.SETTLED / 2)
+    assert side.bridge._until_next_look() == pytest.approx(reconnect.SETTLED / 2)
+    side.wall.advance(reconnect.SETTLED)
+    assert side.bridge._until_next_look() == 0

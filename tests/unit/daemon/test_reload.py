@@ -367,3 +367,22 @@ def test_a_file_that_came_while_the_app_was_loaded_counts_though_a_broken_job_ha
     project.save("new/c.py")
     assert sources.saved(()) == jobs("a")
     assert sources.app_broke(loaded)
+
+
+def test_changes_that_are_longer_ago_are_not_counted(project: Project, sources: Sources) -> None:
+    cache = project.save("cache.json")
+    sources.imported("a", frozenset({project.a, cache}), project.now + 1)
+    for now in (100.0, *[100.5 + CALM] * (RESTLESS - 1)):
+        assert sources.saved([project.save("cache.json")], now=now) == jobs("a")
+        sources.renewed(["a"])
+
+
+def test_a_file_that_was_saved_just_when_the_app_was_loaded_was_read_as_it_is(
+    project: Project, sources: Sources
+) -> None:
+    more = project.save("more.py")
+    sources.app_loaded([project.app, more], project.now)
+    assert sources.saved(()) == NOTHING
+    other = project.save("other.py")
+    sources.app_loaded([project.app, other], project.now - 0.001)
+    assert sources.saved(()).app
