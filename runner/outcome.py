@@ -136,11 +136,14 @@ def oom_kills() -> int:
     return 0
 
 
-def duration(seconds: float) -> str:
-    """A length of time as people say it."""
-    if seconds < 0.9995:
+def duration(seconds: float, *, whole: bool = False) -> str:
+    """A length of time as people say it: ``12ms``, ``1.20s``, ``2m05s``; in whole seconds where
+    nobody has measured it more exactly: ``0s``, ``31s``."""
+    if whole and (rounded := max(0, round(seconds))) < 60:
+        return f"{rounded}s"
+    if not whole and seconds < 0.9995:
         return f"{max(0, seconds) * 1000:.0f}ms"
-    if seconds < 59.995:
+    if not whole and seconds < 59.995:
         return f"{seconds:.2f}s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

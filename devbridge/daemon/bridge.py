@@ -26,7 +26,6 @@ from devbridge.daemon.reconnect import (
     Slumber,
     Warnings,
     is_renewal,
-    length,
     pause,
     started_after,
 )
@@ -44,6 +43,7 @@ from devbridge.protocol.messages import (
 )
 from devbridge.protocol.session import DaemonSession, Deliver, Discard, Effect, frames
 from devbridge.transport.base import Delivery, Disconnected, Transport, Will
+from runner.outcome import duration
 
 __all__ = ["FIRST_PAUSE", "LONGEST_PAUSE", "Bridge", "pause"]
 
@@ -129,7 +129,7 @@ class Bridge:
                     self._say(f"connection lost: {ended.reason}; {_again(wait)}")
                 failures = await self._connect_again(wait)
                 if failures or not quiet:
-                    self._back = f"back after {length(self._wall() - lost_at)}"
+                    self._back = f"back after {duration(self._wall() - lost_at, whole=True)}"
         finally:
             await self._transport.close()
 
@@ -253,7 +253,7 @@ class Bridge:
     async def _wake_up(self, slept: float) -> None:
         """A connection rarely outlives the sleep, and nobody says so: ask."""
         if slept >= _WORTH_TELLING:
-            self._say(f"this machine was asleep for {length(slept)}")
+            self._say(f"this machine was asleep for {duration(slept, whole=True)}")
         await self._transport.probe(PROBE)
         self._slumber.restart(self._wall(), self._monotonic())
 
@@ -349,7 +349,7 @@ class Bridge:
 
 
 def _again(wait: float) -> str:
-    return f"trying again in {length(max(1.0, wait))}"
+    return f"trying again in {duration(max(1.0, wait), whole=True)}"
 
 
 def _announcement(presence: Presence) -> bytes:

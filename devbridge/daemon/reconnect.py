@@ -47,18 +47,6 @@ def started_after(own: Presence, other: Presence) -> bool:
     return other.online and other.daemon_id != own.daemon_id and other.since > own.since
 
 
-def length(seconds: float) -> str:
-    """A length of time: ``31 s``, ``12 min``, ``2 h 5 min``."""
-    whole = round(seconds)
-    if whole < 120:
-        return f"{whole} s"
-    minutes = round(seconds / 60)
-    if minutes < 120:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-
-
 class Slumber:
     """Notices that the machine slept, or the process was stopped."""
 

@@ -384,9 +384,9 @@ async def test_a_lost_connection_is_made_again_and_both_are_told(
     broker.drop(CLIENT, "the network went away")
     await settle()
     await side.until_connected()
-    assert side.said == ["connection lost: the network went away; trying again in 1 s"]
+    assert side.said == ["connection lost: the network went away; trying again in 1s"]
     side.wall.advance(reconnect.SETTLED)
-    assert await side.until_said("back") == "back after 0 s"
+    assert await side.until_said("back") == "back after 0s"
     assert pauses == [0]
     run = a_run()
     send(broker, run)
@@ -447,7 +447,7 @@ async def test_the_lines_say_how_long_it_took_and_how_many_requests_were_waiting
 ) -> None:
     broker.refusal = BrokerUnreachable("no route to host")
     broker.drop(CLIENT)
-    await side.until_said("still no connection: no route to host; trying again in 1 s")
+    await side.until_said("still no connection: no route to host; trying again in 1s")
     send(broker, *[a_run(sent_at=side.wall()) for _ in range(3)])
     side.wall.advance(31)
     broker.refusal = None
@@ -455,7 +455,7 @@ async def test_the_lines_say_how_long_it_took_and_how_many_requests_were_waiting
     send(broker, a_run(sent_at=side.wall()))
     await settle()
     side.wall.advance(reconnect.SETTLED)
-    assert await side.until_said("back") == "back after 31 s, 3 requests were waiting"
+    assert await side.until_said("back") == "back after 31s, 3 requests were waiting"
     assert len(side.requests) == 4
 
 
@@ -504,10 +504,10 @@ async def test_after_sleep_a_connection_that_lives_is_kept(
     side: Side, broker: MemoryBroker
 ) -> None:
     side.wall.advance(3600)
-    assert await side.until_said("asleep") == "this machine was asleep for 60 min"
+    assert await side.until_said("asleep") == "this machine was asleep for 1h00m00s"
     await settle()
     assert side.transports[0].probes == 1
-    assert side.said == ["this machine was asleep for 60 min"]
+    assert side.said == ["this machine was asleep for 1h00m00s"]
     assert side.bridge.connected.is_set()
 
 
@@ -521,7 +521,7 @@ async def test_after_sleep_a_dead_connection_is_found_out_and_made_again(
     await side.until_connected()
     await settle()
     side.wall.advance(reconnect.SETTLED)
-    assert await side.until_said("back") == "back after 12 min"
+    assert await side.until_said("back") == "back after 12m05s"
 
 
 async def test_a_short_stop_of_the_process_is_probed_without_a_word(

@@ -17,7 +17,6 @@ from devbridge.daemon.reconnect import (
     Slumber,
     Warnings,
     is_renewal,
-    length,
     pause,
     started_after,
 )
@@ -52,22 +51,6 @@ def test_an_orderly_end_after_many_hours_is_the_brokers_limit(
     ended: Disconnected, lasted: float, renewal: bool
 ) -> None:
     assert is_renewal(ended, lasted) is renewal
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (31.4, "31 s"),
-        (119, "119 s"),
-        (120, "2 min"),
-        (725, "12 min"),
-        (2 * 3600 + 300, "2 h 5 min"),
-        (3 * 3600, "3 h"),
-    ],
-)
-def test_a_length_of_time_is_said_as_people_say_it(seconds: float, text: str) -> None:
-    assert length(seconds) == text
 
 
 # --- sleep --------------------------------------------------------------------------------------

@@ -42,6 +42,16 @@ def test_a_length_of_time_is_said_in_the_unit_that_fits(seconds: float, said: st
     assert outcome.duration(seconds) == said
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(-1, "0s"), (0.4, "0s"), (31.4, "31s"), (59.4, "59s"), (59.6, "1m00s"), (725, "12m05s")],
+)
+def test_what_nobody_has_measured_exactly_is_said_in_whole_seconds(
+    seconds: float, said: str
+) -> None:
+    assert outcome.duration(seconds, whole=True) == said
+
+
 @pytest.mark.parametrize("status", [0, 1, 137, -signal.SIGKILL, -signal.SIGSEGV, -64, -50])
 def test_a_crash_has_the_daemons_words(status: int) -> None:
     exit_ = Exit(code=status) if status >= 0 else Exit(signal=-status)
