@@ -89,7 +89,7 @@ async def test_a_message_for_nobody_who_is_away_is_acknowledged(broker: Broker) 
 
 async def test_a_message_that_would_push_an_older_one_out_is_refused(broker: Broker) -> None:
     waiting = [("a/x", b"1"), ("a/x", b"2")]
-    broker.module._persistent_sessions[(*HERE, "away")] = Session({"a/#": 1})
+    broker.module._persistent_sessions[(*HERE, "away")] = Session({"b": 1, "a/#": 1})
     assert await broker.publish("a/x") == 0
     broker.module._persistent_sessions[(*HERE, "away")].queued_messages = waiting
     assert await broker.publish("a/x") == durable.QUOTA_EXCEEDED
