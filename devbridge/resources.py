@@ -55,10 +55,10 @@ def fetch_secrets() -> None:
 
 
 class _Property:
-    """A property of a bound resource: what a variable of the environment says.
+    """A property of a bound resource, read from the environment variable that carries it.
 
     Args:
-        name: as the variable's name has it.
+        name: what the variable's name calls it.
 
     Raises (when it is read):
         NotFound: the resource is not bound here.
@@ -71,7 +71,7 @@ class _Property:
         return bound(owner._kind(), self.name, resource._name)
 
     def __set__(self, resource: _Bound, value: Never) -> None:
-        raise AttributeError(f"{resource}: properties are only read")
+        raise AttributeError(f"{resource}: properties are read-only")
 
 
 class _Bound:

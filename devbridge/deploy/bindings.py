@@ -1,6 +1,6 @@
-"""What code gets that binds constructs: environment variables and permissions. Pure.
+"""What code that binds constructs gets: environment variables and permissions. Pure.
 
-What each type of construct gives stands in its row of `devbridge.deploy.kinds`.
+What each type of construct gives is in its row of `devbridge.deploy.kinds`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def nothing(_target: Bindable, _stage: str) -> Iterator[Grant]:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One of the stack's outputs that tells of a construct."""
+    """One of a construct's outputs in its stack."""
 
     name: str
     """``Url`` becomes the output ``ApiUrl`` of an Api 'api'."""
@@ -43,7 +43,7 @@ class Property(Generic[B]):
     name: str
     """As the construct's class in `devbridge.resources` reads it."""
     value: Output | Callable[[B, str], str]
-    """The output that has it; or how it follows from the construct and the stage's name."""
+    """The output that holds it, or a function of the construct and the stage's name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""The types of constructs, a row each: all that deploying, planning and removing ask of one.
+"""One row for each type of construct: all that deploying, planning and removing need to know of it.
 
-A new construct is its class in `devbridge.constructs`, its row here and, if code reads something of
-it at run time, its class in `devbridge.resources`.
+To add a construct, write its class in `devbridge.constructs`, its row here and, if code reads
+anything of it at run time, its class in `devbridge.resources`.
 
 What binding gives, and nothing beyond it:
 
@@ -61,13 +61,13 @@ class Kind(Generic[C]):
     add: Callable[[Stack, C], None] = _nothing
     """Adds one to the template."""
     add_shared: Callable[[Stack, Sequence[C]], None] = _nothing
-    """Adds what all of an app's have together, before the first of them."""
+    """Adds what all of them in an app share, before the first one."""
     makes: tuple[ResourceType, ...] = ()
-    """The types of the resources that are added, its own first."""
+    """The types of the resources that it becomes, the main one first."""
     outputs: tuple[Output, ...] = ()
-    """The stack's outputs, for each of them."""
+    """What the stack's outputs say of each."""
     binding: Binding[Any] | None = None
-    """What who binds one gets; None if it cannot be bound."""
+    """What binding one gives; None if it cannot be bound."""
 
 
 # --- what binding permits -------------------------------------------------------------------------
@@ -130,7 +130,7 @@ def _job(job: Job, _stage: str) -> Iterator[Grant]:
 
 
 def key_use(key: str | None) -> Iterator[Grant]:
-    """What AWS's services ask of who uses data that is encrypted with a KMS key of the user's."""
+    """What AWS demands of anyone who uses data encrypted with a KMS key of the user's own."""
     if key:
         yield KEY_USE, [key]
 
@@ -227,13 +227,13 @@ def bindings() -> Bindings:
 
 
 def resource_types() -> Iterable[ResourceType]:
-    """All types of resources of which something is known, each once."""
+    """Every type of resource about which anything is known, once each."""
     made = dict.fromkeys(made for kind in KINDS for made in kind.makes)
     return (*made, *(each for each in types.FOREIGN if each.name not in {m.name for m in made}))
 
 
 def resource_type(name: str) -> ResourceType:
-    """What is known of a type of resources; of one that nobody knows, nothing."""
+    """What is known about a type of resource: of an unknown one, only its name."""
     for known in resource_types():
         if known.name == name:
             return known

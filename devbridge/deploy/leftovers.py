@@ -28,7 +28,7 @@ class Leftover:
     """How to deal with resources of one type, whether a stack has them or not."""
 
     tagged: str
-    """The type as the Resource Groups Tagging API has it: ``dynamodb:table``, ``s3``."""
+    """What the Resource Groups Tagging API calls the type: ``dynamodb:table``, ``s3``."""
     exists: Callable[[Access, str], object]
     """Asks AWS for one: false, or an error for which `is_gone` holds, when there is none."""
     delete: Callable[[Access, str, str, OnProgress], object]
@@ -36,19 +36,19 @@ class Leftover:
     count: Callable[[Access, str], tuple[int, str]] | None = None
     """How many things are in one, at most `PAGE`, and what one of them is called."""
     prefix: str = ""
-    """What comes before the name in the last part of an ARN; ``:*`` at its end is no part of it."""
+    """What precedes the name in the last part of an ARN; a trailing ``:*`` is not part of it."""
     full_name: Callable[[Access, str], str] = _same
     """The name, from what an ARN has of it."""
     short: Callable[[str], str] = str
-    """What tells one name from another, where a name has several forms."""
+    """The part that identifies one, where a name has several forms."""
     empty: Callable[[Access, str, str, OnProgress], object] | None = None
     """Empties one, where CloudFormation deletes only empty ones."""
     lost_if_empty: bool = True
-    """One in which nothing is counts as data, too: it is not only what is in it."""
+    """Even an empty one counts as data: the thing itself matters, not only what is in it."""
     comes_back: bool = False
-    """One that was deleted may be made again by what still writes to it."""
+    """One that was deleted may be created again by whatever still writes to it."""
     replaced_in_place: bool = False
-    """The embedded cloud makes the new one in place of the old one, whatever the policy is."""
+    """The embedded cloud replaces the old one in place, whatever the policy says."""
 
     @property
     def service(self) -> str:
@@ -75,7 +75,7 @@ class Leftover:
             return False
 
     def is_empty(self, cloud: Access, name: str) -> bool:
-        """Whether nothing is in it; False if that cannot be known."""
+        """Whether it is known to be empty."""
         from botocore.exceptions import ClientError
 
         try:

@@ -1,4 +1,4 @@
-"""The types of CloudFormation resources that devbridge knows something about, a row each."""
+"""The types of CloudFormation resources that devbridge knows anything about, one row each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _unpinned(_properties: Mapping[str, Any]) -> Iterator[Pin]:
 
 @dataclass(frozen=True, slots=True)
 class ResourceType:
-    """What plans, and the removal of stages, must know of a type."""
+    """What planning a deployment and removing a stage need to know about a type."""
 
     name: str
     """``AWS::S3::Bucket``"""
@@ -28,7 +28,7 @@ class ResourceType:
     holds_data: bool = False
     """Its content cannot be made again."""
     leftover: Leftover | None = None
-    """How to deal with those that outlive their stack; None: they are not looked for."""
+    """How to deal with ones that outlive their stack; None: nobody looks for them."""
     pins: Callable[[Mapping[str, Any]], Iterator[Pin]] = _unpinned
     """The versions of zips that one's properties name."""
 
@@ -98,4 +98,4 @@ FOREIGN: Final = (
         )
     ),
 )
-"""Types that no construct makes, and that an app can have through `App.add`."""
+"""Types that no construct creates but that an app can have through `App.add`."""

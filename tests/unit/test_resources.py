@@ -274,7 +274,7 @@ def test_the_endpoint_of_the_environment_is_used(
 
 def test_what_is_bound_can_only_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEVBRIDGE_Table_tableName_notes", "x")
-    with pytest.raises(AttributeError, match="only read"):
+    with pytest.raises(AttributeError, match="read-only"):
         Table.notes.table_name = "y"  # type: ignore[assignment]
     assert Table.notes.table_name == "x"
 

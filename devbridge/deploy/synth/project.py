@@ -1,6 +1,6 @@
 """A job's CodeBuild project: its role, its environment, and what its builds start from.
 
-All that knows of CodeBuild is here: a second place for jobs to run in the cloud stands beside it.
+Everything that knows CodeBuild is here: another place for jobs to run would stand beside it.
 """
 
 from __future__ import annotations
