@@ -97,3 +97,37 @@ def test_reading_a_closed_ledger_is_an_error_of_ours(path: Path) -> None:
     for read in (ledger.live, lambda: ledger.payload("r1"), lambda: ledger.history("r1")):
         with pytest.raises(LedgerError, match="cannot be read"):
             read()
+
+
+def test_the_runs_that_ended_before_come_with_their_logs_the_oldest_first(ledger: Ledger) -> None:
+    for job_id, at in (("late", 30.0), ("early", 10.0), ("middle", 20.0), ("live", 0.0)):
+        add(ledger, a_run(job_id, at=at))
+        state = State.RUNNING if job_id == "live" else State.FAILED
+        record(ledger, Change(job_id=job_id, state=state, at=at))
+    assert ledger.ended_before(30.0) == [("early", "/logs/early"), ("middle", "/logs/middle")]
+    assert ledger.ended_before(30.0, limit=1) == [("early", "/logs/early")]
+
+
+def test_the_size_of_the_file_is_told_and_what_of_it_holds_nothing(
+    ledger: Ledger, path: Path
+) -> None:
+    unused, all_ = ledger.free()
+    assert (unused, all_ % 4096) == (0, 0)
+    assert all_ >= 4096 * 5  # a page for each table and index
+    add(ledger, a_run("large"))
+    ledger._db.execute("UPDATE runs SET payload=zeroblob(1000000)")
+    grown = ledger.free()[1]
+    ledger._db.execute("UPDATE runs SET payload=x''")
+    assert 1_000_000 < grown == ledger.free()[1]
+    assert 990_000 < ledger.free()[0] <= 1_010_000
+
+
+def test_no_more_runs_are_found_than_can_be_shown_and_the_newest_of_them(ledger: Ledger) -> None:
+    add(ledger, *(a_run(f"a{number}", at=float(number)) for number in range(25)))
+    assert [found.job_id for found in ledger.find("a")] == [f"a{24 - n}" for n in range(20)]
+
+
+def test_a_payload_is_there_as_it_came(ledger: Ledger) -> None:
+    add(ledger, a_run())
+    assert ledger.payload("r1") == b'{"num": 5}'
+    assert ledger.payload("gone") == b""
