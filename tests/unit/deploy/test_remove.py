@@ -318,6 +318,36 @@ def test_what_the_stack_still_has_is_not_found_once_more_by_its_tags(
     )
 
 
+def test_what_has_the_tags_and_is_no_leftover_is_passed_over(
+    aws: FakeCloud, script: Script
+) -> None:
+    table(aws, "notes-1", app="demo", stage="prod")
+    arns = (
+        "arn:aws:lambda:eu-west-1:123456789012:function:f",
+        "arn:aws:dynamodb:eu-west-1:123456789012:table/gone",
+        "arn:aws:dynamodb:eu-west-1:123456789012:table/notes-1",
+    )
+    found: Any = [{"ResourceARN": arn} for arn in arns]
+    script.no_stack()
+    with Stubber(aws.client("resourcegroupstaggingapi")) as tagging:
+        tagging.add_response("get_resources", {"ResourceTagMappingList": found})
+        there = inventory(aws, "demo", "prod", left=True)
+    assert there.resources == (Resource(TABLE, "notes-1", "notes-1", kept=True),)
+
+
+def test_what_a_stack_without_a_template_has_goes_with_it(aws: FakeCloud, script: Script) -> None:
+    script.stack("REVIEW_IN_PROGRESS")
+    listed = {
+        "LogicalResourceId": "Notes",
+        "PhysicalResourceId": "notes-1",
+        "ResourceType": TABLE,
+        "ResourceStatus": "CREATE_COMPLETE",
+        "LastUpdatedTimestamp": "2024-01-01T00:00:00Z",
+    }
+    script.stub.add_response("list_stack_resources", {"StackResourceSummaries": [listed]})
+    assert inventory(aws, "demo", "prod").resources == (Resource(TABLE, "notes-1", "Notes"),)
+
+
 def test_a_log_group_that_a_late_line_has_made_again_is_deleted(
     aws: FakeCloud, script: Script
 ) -> None:
