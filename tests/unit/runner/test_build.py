@@ -183,6 +183,7 @@ def test_a_run_gets_its_payload_and_tells_its_result_thrice(world: World) -> Non
     assert invocation.context == {"job": "factorial", "attempt": "1", "max_attempts": "1"}
     assert (options["timeout"], options["grace"]) == (8 * 3600, build.GRACE)
     assert options["root"] == str(world.root)
+    assert (options["inbox"], options["output"]) == (world.inbox, world.output)
     assert options["environment"]["_HANDLER"] == "jobs/factorial.handler"
     assert world.lines[:-1] == [
         "|  Invoke factorial demo_prod_factorial:1",
