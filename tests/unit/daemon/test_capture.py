@@ -193,6 +193,30 @@ async def test_a_slow_terminal_makes_the_worker_wait_and_nothing_is_lost(
     assert shown.replace(b"|  run  + ", b"") == data
 
 
+async def test_while_there_is_no_room_nothing_is_read_and_then_all_of_it() -> None:
+    reader, writer = os.pipe()
+    told: list[bytes] = []
+    waiting: list[Callable[[], None]] = []
+
+    def full(callback: Callable[[], None]) -> bool:
+        waiting.append(callback)
+        return len(waiting) == 1
+
+    loop = asyncio.get_running_loop()
+    capture = Capture(reader, told.append, full)
+    os.write(writer, b"one")
+    async with asyncio.timeout(DEADLINE):
+        while not waiting:  # noqa: ASYNC110 - each turn of the loop
+            await asyncio.sleep(0)
+    os.write(writer, b"two")
+    assert loop.remove_reader(reader) is False  # nobody looks at it now
+    await asyncio.to_thread(waiting[0])
+    os.close(writer)
+    async with asyncio.timeout(DEADLINE):
+        await capture.ended.wait()
+    assert told == [b"one", b"two"]
+
+
 async def test_what_a_pipe_still_holds_is_taken_though_the_terminal_is_slow(
     job: Job, screen: Screen
 ) -> None:

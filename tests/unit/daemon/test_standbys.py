@@ -22,7 +22,7 @@ from devbridge.daemon.mending import FIRST_PAUSE, LONGEST_PAUSE
 from devbridge.daemon.standbys import IDLE_DEATHS_UNTIL_BROKEN, MAX_AGE, SHORT_PAUSE
 from devbridge.daemon.told import Broken, Short, TriedAgain
 from devbridge.runs.model import Exit, State
-from runner.outcome import Failure
+from runner.outcome import KILL_AGAIN, LINGER, Failure
 from tests.unit.daemon.desk import (
     GRACE,
     OOPS,
@@ -158,6 +158,16 @@ def test_a_retired_standby_that_does_not_go_is_killed() -> None:
     desk(SourcesChanged(frozenset({"a"})))
     assert Signal(old, signal.SIGKILL) in desk(Tick(), after=GRACE)
     assert only(desk(Exited(old, Exit(signal=9))), Broken) == []
+
+
+def test_one_that_is_still_there_after_that_is_killed_once_more() -> None:
+    desk = Desk()
+    old = desk.standby()
+    desk(SourcesChanged(frozenset({"a"})))
+    killed = [Signal(old, signal.SIGKILL)]
+    assert only(desk(Tick(), after=LINGER), Signal) == killed
+    assert only(desk(Tick(), after=KILL_AGAIN - 0.1), Signal) == []
+    assert only(desk(Tick(), after=0.1), Signal) == killed
 
 
 # --- broken handlers ----------------------------------------------------------------------------
