@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from devbridge import printable
 from devbridge.cli.common import cloud, print_json
+from devbridge.cli.text import coloured
 from devbridge.errors import NotDeployed
 from devbridge.palette import ALWAYS
 
@@ -125,6 +127,12 @@ def print_ended(record: RunRecord, *, json_: bool) -> None:
         return
     from devbridge.daemon import lines
 
+    if record.created_at is None:  # an invoker tells no times
+        failure, result = record.failure, record.result
+        why = f": {failure.type}: {failure.message}" if failure else ""
+        returned = f", result {lines.shorten(result)}" if result not in (None, b"null") else ""
+        click.echo(f"{coloured(record.state)}{printable.continued(why)}{returned}")
+        return
     for line in lines.ended(record, ALWAYS):
         click.echo(line)
 

@@ -246,5 +246,5 @@ def test_waiting_without_a_ledger_asks_the_invoker(
         there.answers({**known, "state": state, "result": 120})
     result = invoke("factorial", "--wait")
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[-1] == "Done    took 0ms, result 120"
+    assert result.stdout.splitlines()[-1] == "SUCCEEDED, result 120"
     assert [event["action"] for event in there.events] == ["run", "status", "status", "result"]

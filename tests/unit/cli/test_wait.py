@@ -55,3 +55,11 @@ def test_wait_for_a_run_elsewhere_asks_the_invoker_until_it_has_ended(invoker: I
     assert result.exit_code == errors.EXIT_JOB_TIMED_OUT
     assert json.loads(result.stdout)["state"] == "TIMED_OUT"
     assert [action for action, _ in invoker.asked] == ["status", "status", "status", "result"]
+
+
+def test_of_a_run_elsewhere_no_times_are_told_that_nobody_knows(invoker: Invoker) -> None:
+    failure = {"type": "KeyError", "message": "'x'"}
+    for _ in range(2):
+        invoker.is_in("FAILED", failure=failure)
+    result = devbridge("wait", ELSEWHERE, "--job", "factorial")
+    assert (result.exit_code, result.stdout) == (errors.EXIT_JOB_FAILED, "FAILED: KeyError: 'x'\n")
