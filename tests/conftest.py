@@ -10,12 +10,17 @@ from typing import Any
 
 import pytest
 from botocore.loaders import Loader
+from hypothesis import HealthCheck, settings
 
 from devbridge.cloud.session import Cloud, connect
 from devbridge.config import Config
 from devbridge.emulator.embedded import embedded_cloud
 from devbridge.emulator.state import Running
 from tests.clients import reset
+
+# No test fails because the machine has other things to do, too.
+settings.register_profile("any load", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any load")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -39,6 +39,7 @@ _NOT_COPIED = shutil.ignore_patterns(
     ".git", ".venv", ".*_cache", ".hypothesis", ".devbridge", "dist", "site", "*.egg-info"
 )
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.M)
+_COUNTED = re.compile(r" in [\d.]+s\b")  # pytest's last line: a module may have ended pytest itself
 _PATIENCE = 2.0  # seconds in which pytest may clean up after an interrupt
 
 
@@ -140,7 +141,8 @@ class Copy:
             return None
         finally:
             _stop(process)
-        return output if process.returncode else ""
+        passed = process.returncode == 0 and _COUNTED.search(output)
+        return "" if passed else output or "pytest ended without a word"
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

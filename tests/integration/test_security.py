@@ -372,7 +372,7 @@ def fuzzed() -> Iterator[tuple[asyncio.Runner, Api]]:
         assert made.complaints == []
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(almost_valid() | st.binary(max_size=200), min_size=1, max_size=4))
 def test_no_bytes_break_the_runtime_api(
     fuzzed: tuple[asyncio.Runner, Api], requests: list[bytes]

@@ -52,6 +52,13 @@ def test_a_hole_is_found_and_what_is_tested_is_killed(house: Path) -> None:
     assert (house / MODULE).read_text() == "OPEN = 20\nWIDE = 90\n"
 
 
+def test_a_mutant_that_ends_the_tests_with_exit_code_0_is_killed(house: Path) -> None:
+    write_test(house, "import os; doors.OPEN == 20 or os._exit(0)")
+    steps = steps_of(MODULE, house)
+    verdicts = try_mutants(MODULE, steps, number=2, seed=1, limit=30, say=print, root=house)
+    assert [verdict.fate for verdict in verdicts] == [Fate.KILLED, Fate.SURVIVED]
+
+
 def test_tests_that_fail_without_a_change_are_said_and_nothing_is_tried(house: Path) -> None:
     write_test(house, "assert doors.OPEN == 30")
     steps = steps_of(MODULE, house)

@@ -654,7 +654,7 @@ class AnyOrder(RuleBasedStateMachine):
         return [self.asked[job_id] for queue in self.queues.values() for job_id in queue]
 
 
-AnyOrder.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+AnyOrder.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
 TestWhateverHappens = AnyOrder.TestCase
 
 

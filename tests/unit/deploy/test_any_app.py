@@ -35,7 +35,6 @@ ANY: Final = {"ecr:GetAuthorizationToken"}
 """What AWS allows on every resource only. (And the EC2 calls that a network needs.)"""
 
 few = settings(
-    deadline=None,
     derandomize=not MANY,
     suppress_health_check=list(HealthCheck),
     # To shrink takes minutes.

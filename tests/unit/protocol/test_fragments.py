@@ -6,7 +6,7 @@ import struct
 import zlib
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devbridge.protocol import fragments
@@ -54,7 +54,7 @@ def test_a_small_message_is_one_frame(body: bytes) -> None:
     order=st.randoms(use_true_random=False),
     copies=st.integers(1, 3),
 )
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40)
 def test_frames_make_the_message_in_any_order_and_however_often_they_come(
     size: int, order: random.Random, copies: int
 ) -> None:
@@ -74,7 +74,7 @@ def test_frames_make_the_message_in_any_order_and_however_often_they_come(
 
 
 @given(size=st.integers(CHUNK + 1, 5 * CHUNK), data=st.data())
-@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20)
 def test_a_message_with_a_lost_frame_never_completes_and_its_tokens_come_back(
     size: int, data: st.DataObject
 ) -> None:
@@ -99,7 +99,6 @@ def test_sending_all_frames_again_completes_a_message_that_lost_some() -> None:
 
 
 @given(st.data())
-@settings(deadline=None)
 def test_a_damaged_frame_is_dropped(data: st.DataObject) -> None:
     frame = bytearray(split(b"hello", an_id())[0])
     position = data.draw(st.integers(0, len(frame) - 1))

@@ -129,7 +129,7 @@ class Bridge:
                 self.open.remove(token)  # each is handed back once
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(groups, st.randoms(use_true_random=False), st.lists(st.floats(0, 60), max_size=5))
 def test_frames_of_any_kind_never_raise_and_every_one_is_acknowledged_or_delivered(
     groups: list[list[bytes]], random: object, pauses: list[float]

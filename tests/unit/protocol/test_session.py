@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devbridge.protocol import codec, fragments
@@ -58,7 +58,7 @@ def test_a_request_is_delivered_with_the_tokens_to_acknowledge_it() -> None:
     sizes=st.lists(st.integers(0, len(NOISE)), min_size=1, max_size=3),
     order=st.randoms(use_true_random=False),
 )
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 def test_interleaved_requests_are_delivered_whole_and_every_token_comes_back_once(
     sizes: list[int], order: random.Random
 ) -> None:

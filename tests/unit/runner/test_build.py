@@ -34,7 +34,7 @@ ENVIRONMENT = {
 LEAVES = st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.recursive(LEAVES, lambda s: st.lists(s) | st.dictionaries(st.text(), s), max_leaves=8))
 def test_a_result_in_ascii_is_the_same_result(value: Any) -> None:
     text = ascii_json(encode(value).decode())
@@ -42,7 +42,7 @@ def test_a_result_in_ascii_is_the_same_result(value: Any) -> None:
     assert json.loads(text) == value
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.text(st.characters(), max_size=20), st.integers(0, 200))
 def test_an_errors_message_is_cut_to_what_a_variable_holds(message: str, times: int) -> None:
     message *= times

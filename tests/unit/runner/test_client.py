@@ -86,7 +86,7 @@ def test_an_address_may_have_a_port_and_a_path(
     assert wire.sent[0].startswith(path)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.integers(0, len(NEXT)), max_size=6))
 def test_an_answer_is_read_wherever_the_network_cuts_it(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(NEXT)]

@@ -324,6 +324,18 @@ def test_that_what_was_preloaded_is_of_no_use_any_more_is_told(
     assert client.words == ["modules", "next", "modules", "respond"]
 
 
+def test_the_streams_are_ready_before_the_handler_is_imported(
+    client: Client, handler: Handler, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ready = tmp_path / "ready"
+    monkeypatch.setattr(worker, "_prepare_streams", ready.touch)
+    handler(
+        f"import os\nREADY = os.path.exists({str(ready)!r})\ndef handler(payload): return READY"
+    )
+    assert worker.main() == 0
+    assert client.told[-1] == ("respond", "run-1", b"true")
+
+
 def test_a_handler_that_forked_and_came_back_in_the_child_does_not_answer_twice(
     client: Client, handler: Handler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
