@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.daemon.dispatch import Dispatcher
+from devbridge.daemon.dispatch import MESSAGE_SHOWN, Dispatcher, shorten
 from devbridge.daemon.events import CancelRequested, Requested
 from devbridge.daemon.handover import HANDED_OVER
 from devbridge.daemon.jobs import Jobs
@@ -138,6 +138,18 @@ def test_an_unknown_job_is_rejected_and_the_jobs_there_are_named(
     assert "'factorail'" in reply.message
     assert "it has: factorial" in reply.message
     assert ledger.get(run.job_id) is None
+
+
+def test_an_app_without_jobs_has_none(ledger: Ledger, tmp_path: Path) -> None:
+    _, reply = take(ledger, Dispatcher(ledger, Jobs([]), tmp_path), a_run())
+    assert isinstance(reply, Rejected)
+    assert reply.message == "the app has no job 'factorial'; it has: none"
+
+
+def test_only_a_text_that_is_too_long_is_shortened() -> None:
+    text = "x" * MESSAGE_SHOWN
+    assert shorten(text) == text
+    assert shorten(f"{text}y") == f"{text}…"
 
 
 @pytest.mark.parametrize("name", ["x" * 60_000, "\ud800\u2028", "../../etc/passwd", ""])

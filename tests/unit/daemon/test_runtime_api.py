@@ -157,6 +157,18 @@ async def test_a_worker_with_an_invocation_gets_no_other(api: RuntimeApi, peer: 
         api.invoke("nobody", invocation())
 
 
+async def test_a_worker_that_waits_is_the_one_that_gets_the_invocation(
+    api: RuntimeApi, address: WorkerAddress, peer: Peer, said: Said
+) -> None:
+    peer.send("GET", f"/{peer.token}/{RUNTIME}/invocation/next")
+    await said.wait("ready", "w1")
+    other = await Peer(api, address).connect()
+    assert await other.ask("GET", f"{RUNTIME}/invocation/next") == 403
+    api.invoke("w1", invocation())
+    assert (await peer.receive())[0] == 200
+    other.writer.close()
+
+
 async def test_a_worker_that_hung_up_may_wait_again(
     api: RuntimeApi, address: WorkerAddress, peer: Peer, said: Said
 ) -> None:
@@ -202,6 +214,14 @@ async def test_modules_are_passed_on_and_nonsense_is_refused(peer: Peer, said: S
     for nonsense in (b"", b"[]", b"{}", b'{"userFiles":1,"thirdParty":[]}', b"\xff", b"[" * 9999):
         assert await peer.ask("POST", path, nonsense) == 400
     assert said.of("modules", "w1") == [Modules(frozenset({Path("/app/a.py")}), ("boto3",))]
+
+
+async def test_a_variable_that_the_app_misses_is_passed_on_and_no_other_text(
+    peer: Peer, said: Said
+) -> None:
+    for body in (b'"TOKEN"', b'"two words"', b"", b"\xff"):
+        assert await peer.ask("POST", "2018-06-01/devbridge/lookup", body) == 202
+    assert said.of("missed", "w1") == ["TOKEN"]
 
 
 @pytest.mark.parametrize("name", ['"/app/a\\u0000.py"', "7", "null", '["/app/a.py"]'])
