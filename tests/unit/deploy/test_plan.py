@@ -323,6 +323,15 @@ def test_a_table_without_items_is_data_all_the_same(aws: FakeCloud) -> None:
     assert not aws.clients
 
 
+def test_what_is_added_or_changed_has_no_data_to_look_into(aws: FakeCloud) -> None:
+    changes = (
+        Change("add", "New", QUEUE, "New"),
+        Change("change", "Old", QUEUE, "Old", physical_id="https://sqs/old"),
+    )
+    assert tuple(as_it_is(aws, changes)) == changes
+    assert not aws.clients
+
+
 def test_the_embedded_cloud_keeps_no_table_that_it_replaces(aws: FakeCloud) -> None:
     changes = (
         gone(TABLE, "replace", kept=True),

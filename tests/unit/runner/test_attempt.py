@@ -207,6 +207,14 @@ def test_a_kill_because_memory_ran_out_is_told_as_that(
     assert end.failure.type == kind
 
 
+def test_so_is_that_memory_ran_out_while_it_imports(world: World) -> None:
+    world.kills = itertools.count()
+    end = world.run(*((at, -SIGKILL) for at in (1, 2, 3)))
+    assert (end.state, end.final) == (FAILED, True)
+    assert end.failure is not None
+    assert end.failure.type == "OutOfMemory"
+
+
 # --- imports that are killed --------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import AsyncIterator
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import parse_qs, urlsplit
 
 import paho.mqtt.client
@@ -273,6 +274,8 @@ async def test_what_the_quotas_do_not_allow_waits_for_its_turn(
     broker: AsyncBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pacer = Pacer(rate=20, burst=1)
+    asked = Mock(wraps=pacer.wait)
+    monkeypatch.setattr(pacer, "wait", asked)
     monkeypatch.setattr(module, "pacer_for", lambda _endpoint: pacer)
     client = Client(broker)
     await client.connect()
@@ -282,6 +285,7 @@ async def test_what_the_quotas_do_not_allow_waits_for_its_turn(
     assert await client.transport.drain()
     assert [payload for _, payload, _ in broker.published] == [b"0", b"1", b"2"]
     assert time.monotonic() - began >= 0.09
+    assert asked.call_count < 10, "the pacer has told when to ask again"
     await client.transport.close()
 
 
