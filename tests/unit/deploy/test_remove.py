@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
+from devbridge import names
 from devbridge.deploy import secrets
 from devbridge.deploy.access import Progress
 from devbridge.deploy.changes import LABELS
@@ -32,6 +33,7 @@ class Script:
     def __init__(self, aws: FakeCloud) -> None:
         self.stub = Stubber(aws.client("cloudformation"))
         self.resources: dict[str, tuple[str, str, str]] = {}
+        self.status: dict[str, str] = {}
 
     def stack(self, status: str = "CREATE_COMPLETE", **fields: Any) -> None:
         tags = {"devbridge:app": "demo", "devbridge:stage": "prod"}
@@ -70,7 +72,7 @@ class Script:
                 "LogicalResourceId": logical_id,
                 "PhysicalResourceId": name,
                 "ResourceType": kind,
-                "ResourceStatus": "CREATE_COMPLETE",
+                "ResourceStatus": self.status.get(logical_id, "CREATE_COMPLETE"),
                 "LastUpdatedTimestamp": "2024-01-01T00:00:00Z",
             }
             for logical_id, (kind, name, _) in self.resources.items()
@@ -131,6 +133,16 @@ def test_the_inventory_tells_what_goes_and_what_is_kept(aws: FakeCloud, script: 
     assert found.resources == (notes, Resource(BUCKET, "files-1", "the Files"))
     assert found.kept == (notes,)
     assert found.secrets == ("token",)
+
+
+def test_what_is_gone_or_stands_for_nothing_is_passed_over(aws: FakeCloud, script: Script) -> None:
+    script.has("Gone", QUEUE, "gone-1")
+    script.status["Gone"] = "DELETE_COMPLETE"
+    script.has("Stamp", names.STAMP, "stamp-1")
+    script.has("Files", BUCKET, "files-1")
+    script.listed()
+    found = inventory(aws, "demo", "prod")
+    assert found.resources == (Resource(BUCKET, "files-1", "the Files"),)
 
 
 def test_another_apps_stack_is_left_alone(aws: FakeCloud, script: Script) -> None:
@@ -285,7 +297,7 @@ def test_with_delete_data_what_was_retained_is_deleted_after_the_stack(
     assert left == ["/aws/codebuild/demo_prod_a-b"]
     assert secrets.stored(aws, "demo", "prod") == []
     assert secrets.stored(aws, "demo", "dev") == ["other"]
-    assert "the Notes" in [p.text for p in told]
+    assert ("the Notes", "DELETE_COMPLETE") in [(p.text, p.status) for p in told]
 
 
 def test_with_delete_data_what_an_earlier_removal_has_kept_is_deleted(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import threading
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -148,6 +149,28 @@ async def test_a_broker_that_says_nothing_is_given_up_in_time(broker: AsyncBroke
         await client.connect()
     await broker.until(lambda: broker.session.ended)
     assert await client.transport.wait_closed() == Disconnected("given up")
+
+
+async def test_so_is_one_that_does_not_even_answer_the_handshake() -> None:
+    accepted = asyncio.Event()
+    async with await asyncio.start_server(lambda *_: accepted.set(), "127.0.0.1", 0) as server:
+        dial = server.sockets[0].getsockname()
+        endpoint = Endpoint("h", "r", dial)
+        transport = MqttTransport(
+            endpoint, "me", lambda: None, clean=True, session_expiry=60, connect_timeout=0.05
+        )
+        with pytest.raises(BrokerUnreachable, match=r"no answer in 0.05 s"):
+            await transport.connect(subscriptions=(), on_delivery=print)
+        await accepted.wait()
+
+
+async def test_credentials_that_are_slow_keep_nothing_else_waiting(broker: AsyncBroker) -> None:
+    asked: list[threading.Thread] = []
+    client = Client(broker, credentials=lambda: asked.append(threading.current_thread()))
+    await client.connect()
+    assert asked
+    assert threading.current_thread() not in asked
+    await client.transport.close()
 
 
 async def test_while_something_comes_it_is_not_given_up(broker: AsyncBroker) -> None:
