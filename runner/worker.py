@@ -19,7 +19,7 @@ from json import loads
 from types import CoroutineType
 from typing import Any
 
-from runner import failure, limits, loading, lookups, preloaded, results
+from runner import failure, loading, lookups, memory, preloaded, results
 from runner.client import RuntimeApiGone, RuntimeClient
 from runner.context import Context
 from runner.reads import Reads
@@ -34,7 +34,7 @@ def main() -> int:
     client = RuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
     lookups.watch(root, os.environ["AWS_LAMBDA_RUNTIME_API"])
     _prepare_streams()
-    limits.set_memory()
+    memory.set_memory()
     try:
         return _run(client, root)
     except RuntimeApiGone as error:
@@ -52,11 +52,11 @@ def _run(client: RuntimeClient, root: str) -> int:
             handler = _load(root)
         with_context = loading.takes_context(handler)
     except BaseException as error:
-        limits.lift_memory()
+        memory.lift_memory()
         _flush()
         client.report_modules({**loading.modules(root), **reads.report()})
         lookups.missed_import(error)
-        client.fail_init(limits.explain(error, failure.describe(error, root)))
+        client.fail_init(memory.explain(error, failure.describe(error, root)))
         return _exit_code(error) or EXIT_FAILED
     client.report_modules({**loading.modules(root), **reads.report()})
     known = preloaded.trouble(), frozenset(sys.modules)
@@ -70,13 +70,13 @@ def _run(client: RuntimeClient, root: str) -> int:
         result = results.encode(_call(handler, arguments))
     except BaseException as error:
         _leave_if_forked(pid)
-        limits.lift_memory()
+        memory.lift_memory()
         _flush()
         _report(client, root, known)
-        client.fail(request_id, limits.explain(error, failure.describe(error, root)))
+        client.fail(request_id, memory.explain(error, failure.describe(error, root)))
         return _exit_code(error)
     _leave_if_forked(pid)
-    limits.lift_memory()
+    memory.lift_memory()
     _flush()
     _report(client, root, known)
     client.respond(request_id, result)

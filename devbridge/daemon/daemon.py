@@ -41,12 +41,12 @@ from devbridge.daemon.imports import Reports
 from devbridge.daemon.jobs import Deployment, Jobs, Redeploys
 from devbridge.daemon.keeper import Keeper
 from devbridge.daemon.life import Task, live
-from devbridge.daemon.limits import is_short
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.processes import Processes
 from devbridge.daemon.recovery import take_on
 from devbridge.daemon.reloading import Reloading
 from devbridge.daemon.rerun import Rerun
+from devbridge.daemon.rlimits import is_short
 from devbridge.daemon.runtime_api import RuntimeApi
 from devbridge.daemon.settings import Connection, Settings, Workshop
 from devbridge.daemon.supervisor import SHUTDOWN_GRACE, Supervisor

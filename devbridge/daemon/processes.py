@@ -27,9 +27,9 @@ from devbridge.daemon.events import (
     Raised,
     StandbyFailed,
 )
-from devbridge.daemon.limits import is_short, require_room
 from devbridge.daemon.memory import OomKills
 from devbridge.daemon.narrator import Narrator
+from devbridge.daemon.rlimits import is_short, require_room
 from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
 from devbridge.daemon.told import (
     Began,

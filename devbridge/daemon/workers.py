@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from devbridge.daemon.limits import runner_command
 from devbridge.daemon.modules import Modules
+from devbridge.daemon.rlimits import runner_command
 from devbridge.errors import InterpreterError
 from devbridge.runs.model import Exit
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from devbridge.daemon.limits import runner_command
+from devbridge.daemon.rlimits import runner_command
 from devbridge.daemon.workers import WorkerSpec, exit_of, interpreter_error
 from devbridge.runs.model import Exit
 

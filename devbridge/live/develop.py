@@ -18,7 +18,7 @@ from devbridge.cloud.session import connect
 from devbridge.config import Config
 from devbridge.constructs.load import load_app
 from devbridge.daemon.daemon import Daemon
-from devbridge.daemon.limits import raise_files
+from devbridge.daemon.rlimits import raise_files
 from devbridge.daemon.terminal import Terminal
 from devbridge.emulator.embedded import EmbeddedCloud, embedded_cloud
 from devbridge.emulator.state import attach

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from devbridge.daemon.limits import RUNNER
+from devbridge.daemon.rlimits import RUNNER
 from devbridge.daemon.workers import FreshLauncher, Launcher
 from devbridge.daemon.zygote import ZygoteLauncher
 from devbridge.environment import inherited

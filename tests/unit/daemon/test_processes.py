@@ -21,11 +21,11 @@ from devbridge.daemon.events import (
     Raised,
     StandbyFailed,
 )
-from devbridge.daemon.limits import HEADROOM
 from devbridge.daemon.memory import OomKills
 from devbridge.daemon.modules import Modules
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.processes import COUNTDOWN, Processes, Worker
+from devbridge.daemon.rlimits import HEADROOM
 from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
 from devbridge.daemon.told import (
     Began,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from runner import command, limits, lookups, preloaded, worker
+from runner import command, lookups, memory, preloaded, worker
 from runner.client import RuntimeApiGone
 
 HEADERS = {
@@ -363,7 +363,7 @@ def test_the_memory_limit_holds_for_the_handler_only(
 ) -> None:
     said: list[tuple[str, int]] = []
     for name in ("set_memory", "lift_memory"):
-        monkeypatch.setattr(limits, name, lambda name=name: said.append((name, len(client.told))))
+        monkeypatch.setattr(memory, name, lambda name=name: said.append((name, len(client.told))))
     for source in ("def handler(payload): ...", "def handler(payload): raise ValueError", "1 / 0"):
         handler(source)
         said.clear()
@@ -376,9 +376,9 @@ def test_the_memory_limit_holds_for_the_handler_only(
 def test_a_memory_error_says_which_limit_was_reached(
     client: Client, handler: Handler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "set_memory", lambda: None)
-    monkeypatch.setattr(limits, "lift_memory", lambda: None)
-    monkeypatch.setattr(limits, "_limit", 64 << 20)
+    monkeypatch.setattr(memory, "set_memory", lambda: None)
+    monkeypatch.setattr(memory, "lift_memory", lambda: None)
+    monkeypatch.setattr(memory, "_limit", 64 << 20)
     for source in ("def handler(payload): raise MemoryError", "raise MemoryError"):
         handler(source)
         worker.main()

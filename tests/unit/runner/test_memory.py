@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from runner import limits
+from runner import memory
 
 MIB = 1 << 20
 ANY = resource.RLIM_INFINITY
@@ -30,13 +30,13 @@ class Limits:
 
 def made(monkeypatch: pytest.MonkeyPatch, value: str | None, hard: int = ANY) -> Limits:
     fake = Limits(hard)
-    monkeypatch.setattr(limits, "_limit", 0)
+    monkeypatch.setattr(memory, "_limit", 0)
     monkeypatch.setattr(resource, "getrlimit", fake.get)
     monkeypatch.setattr(resource, "setrlimit", fake.set)
-    monkeypatch.delenv(limits.VARIABLE, raising=False)
+    monkeypatch.delenv(memory.VARIABLE, raising=False)
     if value is not None:
-        monkeypatch.setenv(limits.VARIABLE, value)
-    limits.set_memory()
+        monkeypatch.setenv(memory.VARIABLE, value)
+    memory.set_memory()
     return fake
 
 
@@ -55,7 +55,7 @@ def test_the_soft_limit_is_set_as_far_as_the_hard_one_allows_and_lifted_to_it(
 ) -> None:
     fake = made(monkeypatch, value, hard)
     assert (fake.soft, fake.hard) == (soft, hard)
-    limits.lift_memory()
+    memory.lift_memory()
     assert (fake.soft, fake.hard) == (hard if value else soft, hard)
 
 
@@ -73,7 +73,7 @@ def test_where_it_has_no_effect_that_is_said(
 
 def explained(error: BaseException, message: str) -> str:
     described = {"errorMessage": message}
-    assert limits.explain(error, described) is described
+    assert memory.explain(error, described) is described
     return described["errorMessage"]
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.daemon import limits
-from devbridge.daemon.limits import (
+from devbridge.daemon import rlimits
+from devbridge.daemon.rlimits import (
     HEADROOM,
     OF_A_START,
     RUNNER,
@@ -27,7 +27,7 @@ class System:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.limit = (256, 4096)
         self.most = INFINITE
-        monkeypatch.setattr(limits, "_original", None)
+        monkeypatch.setattr(rlimits, "_original", None)
         monkeypatch.setattr(resource, "getrlimit", lambda kind: self.limit)
         monkeypatch.setattr(resource, "setrlimit", self._set)
 
