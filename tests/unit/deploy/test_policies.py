@@ -91,6 +91,14 @@ def test_a_role_is_filled_before_a_policy_is_made() -> None:
     (within, *more) = fits([allow(["s3:GetObject"], short(1000))])
     assert INLINE_LIMIT * 0.97 < size(within) <= ROLE
     assert [size(portion) > MANAGED_LIMIT * 0.95 for portion in more[:-1]] == [True]
+    (within, *_) = fits([allow(["s3:GetObject"], [arn("s3", f"{n:04}") for n in range(500)])])
+    assert INLINE_LIMIT * 0.97 < size(within) <= ROLE
+
+
+def test_actions_and_conditions_take_room_too() -> None:
+    actions = [f"dynamodb:Action{number:03}" for number in range(60)]
+    condition = {"StringEquals": {"aws:PrincipalTag/team": ["x" * 20 for _ in range(20)]}}
+    fits([allow(actions, short(20), condition) for _ in range(8)])
 
 
 def test_small_statements_share_the_room() -> None:

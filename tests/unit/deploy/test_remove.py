@@ -330,6 +330,18 @@ def test_what_the_stack_still_has_is_not_found_once_more_by_its_tags(
     )
 
 
+def test_what_only_has_the_name_of_something_in_the_stack_is_found(
+    aws: FakeCloud, script: Script
+) -> None:
+    table(aws, "notes-1", app="demo", stage="prod")
+    script.has("Files", BUCKET, "notes-1")
+    script.listed()
+    assert inventory(aws, "demo", "prod", left=True).resources == (
+        Resource(BUCKET, "notes-1", "the Files"),
+        Resource(TABLE, "notes-1", "notes-1", kept=True),
+    )
+
+
 def test_what_has_the_tags_and_is_no_leftover_is_passed_over(
     aws: FakeCloud, script: Script
 ) -> None:

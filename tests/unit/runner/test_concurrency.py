@@ -49,6 +49,13 @@ def test_pages_with_builds_that_must_have_ended_are_not_read() -> None:
     assert codebuild.listed == 2
 
 
+def test_a_page_with_one_that_may_still_run_is_not_the_last() -> None:
+    longest = (36 + 8 + 1) * 3600
+    for age, found in ((longest - 1, ["p:a"]), (longest + 1, [])):
+        page = [build("c", age, "SUCCEEDED"), build("b", 3 * DAY, "SUCCEEDED")]
+        assert CodeBuild(page, [build("a", age)]).in_progress() == found
+
+
 def test_a_project_without_builds_has_none_in_progress() -> None:
     assert CodeBuild([]).in_progress() == []
 

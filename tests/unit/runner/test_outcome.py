@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import signal
 
 import pytest
@@ -52,11 +53,25 @@ def test_what_nobody_has_measured_exactly_is_said_in_whole_seconds(
     assert outcome.duration(seconds, whole=True) == said
 
 
-@pytest.mark.parametrize("status", [0, 1, 137, -signal.SIGKILL, -signal.SIGSEGV, -64, -50])
-def test_a_crash_has_the_daemons_words(status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "kind", "said"),
+    [
+        (0, "Exited", "the worker exited with code 0 without an answer"),
+        (137, "Exited", "the worker exited with code 137 without an answer"),
+        (-signal.SIGSEGV, "Killed", "the worker was ended by SIGSEGV"),
+        (-250, "Killed", "the worker was ended by signal 250"),
+        (
+            -signal.SIGKILL,
+            "Killed",
+            "the worker was ended by SIGKILL (the kernel does that when memory runs out)",
+        ),
+    ],
+)
+def test_a_crash_has_the_daemons_words(status: int, kind: str, said: str) -> None:
     exit_ = Exit(code=status) if status >= 0 else Exit(signal=-status)
     ours, theirs = outcome.crash(status), memory.crash(exit_)
-    assert (ours.type, ours.message) == (theirs.type, theirs.message)
+    assert (ours.type, ours.message) == (theirs.type, theirs.message) == (kind, said)
+    assert outcome.crash(status, where="in bed") == Failure(kind, f"{said} in bed")
 
 
 def test_memory_that_ran_out_is_told_by_the_daemons_name() -> None:
@@ -93,5 +108,31 @@ def test_a_summary_has_one_line() -> None:
     assert outcome.summary(End(TIMED_OUT, took=61)) == "TIMED_OUT after 1m01s"
 
 
-def test_out_of_memory_kills_are_counted_where_the_kernel_tells() -> None:
-    assert outcome.oom_kills() >= 0
+def test_how_long_it_took_does_not_make_another_end() -> None:
+    assert End(FAILED, took=1) == End(FAILED, took=2) != End(TIMED_OUT, took=2)
+
+
+GROUP, MACHINE = "/sys/fs/cgroup/memory.events", "/proc/vmstat"
+
+
+@pytest.mark.parametrize(
+    ("files", "kills"),
+    [
+        ({GROUP: b"oom 7\noom_kill 3\noom_group_kill 9\n", MACHINE: b"oom_kill 5\n"}, 3),
+        ({GROUP: b"max 0\n", MACHINE: b"pgfault 1\noom_kill 5\nnr 2\n"}, 5),
+        ({MACHINE: b"oom_kill 5\n"}, 5),
+        ({MACHINE: b"pgfault 1\n"}, 0),
+        ({}, 0),
+    ],
+)
+def test_out_of_memory_kills_are_counted_where_the_kernel_tells(
+    files: dict[str, bytes], kills: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(path: str, mode: str) -> io.BytesIO:
+        assert mode == "rb"
+        if path not in files:
+            raise FileNotFoundError(path)
+        return io.BytesIO(files[path])
+
+    monkeypatch.setattr(outcome, "open", look, raising=False)
+    assert outcome.oom_kills() == kills

@@ -348,11 +348,14 @@ def test_a_handler_that_forked_and_came_back_in_the_child_does_not_answer_twice(
     pids = iter(range(1, 100))
     monkeypatch.setattr(worker.os, "_exit", leave)  # type: ignore[attr-defined]
     monkeypatch.setattr(worker.os, "getpid", lambda: next(pids))  # type: ignore[attr-defined]
+    flushed: list[str] = []
+    monkeypatch.setattr(worker, "_flush", lambda: flushed.append("what the child has printed"))
     for ending in ("return 1", "raise ValueError"):
         handler(f"def handler(payload): {ending}")
         with pytest.raises(Left, match="0"):
             worker.main()
         assert not {"respond", "fail"} & set(client.words)
+    assert len(flushed) == 2
 
 
 # --- limits, commands and streams ---------------------------------------------------------------
