@@ -55,6 +55,15 @@ def test_a_run_is_a_build(codebuild: FakeCodeBuild) -> None:
     assert ask("run", payload={"num": 5}) == answer  # Lambda has tried again
 
 
+def test_another_request_of_the_same_is_another_run(
+    codebuild: FakeCodeBuild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ask("run", payload=1)
+    monkeypatch.setattr(Context, "aws_request_id", "request-2")
+    assert ask("run", payload=1)["jobId"] != first["jobId"]
+    assert len(codebuild.builds) == 2
+
+
 def test_a_users_key_is_remembered_and_a_generated_one_is_not(codebuild: FakeCodeBuild) -> None:
     first = ask("run", payload=1, idempotencyKey="k")
     generated = ask("run", payload=1, idempotencyKey="g", generatedKey=True)
