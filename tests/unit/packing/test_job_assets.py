@@ -17,7 +17,7 @@ from devbridge.errors import BuildError
 from devbridge.packing import environment
 from devbridge.packing.python import Builder, JobAssets
 from devbridge.packing.zips import Asset
-from tests.unit.packing.conftest import MakePackage, MakeWheel
+from tests.packages import MakePackage, MakeWheel
 from tests.unit.packing.test_python import VERSION, write
 
 HANDLER = "def handler(payload, context): ...\n"

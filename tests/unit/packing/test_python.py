@@ -16,7 +16,7 @@ from devbridge.constructs import App, Function, Job
 from devbridge.constructs.app import loading
 from devbridge.errors import BuildError
 from devbridge.packing.python import Builder, invoker_asset, stub_asset
-from tests.unit.packing.conftest import MakePackage
+from tests.packages import MakePackage
 
 
 def write(root: Path, files: Mapping[str, str]) -> Path:

@@ -1,3 +1,5 @@
+"""What pip resolves, with an index of wheels that the tests make."""
+
 from __future__ import annotations
 
 import subprocess
@@ -17,7 +19,7 @@ from devbridge.packing.pip import (
     requirements_path,
 )
 from devbridge.packing.reached import Asked, ask
-from tests.unit.packing.conftest import MakePackage, MakeWheel
+from tests.packages import MakePackage, MakeWheel
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 PLATFORM = sysconfig.get_platform().replace("-", "_").replace(".", "_")
