@@ -207,6 +207,7 @@ def test_the_largest_payload_passes_and_one_byte_more_does_not() -> None:
 def test_a_head_that_is_too_large_is_refused() -> None:
     with pytest.raises(TooLarge, match="head"):
         codec.encode(a_run(job="x" * codec.MAX_HEAD))
+    assert codec.MAX_HEAD == 65_536, "what older ones on the other end take"
 
 
 def test_a_job_id_is_the_same_for_the_same_key_only() -> None:

@@ -215,6 +215,24 @@ def test_what_is_held_is_bounded_and_the_oldest_message_still_completes(
     assert sorted(tokens_of(everything)) == sorted((n, i) for n in range(3) for i in range(6))  # type: ignore[type-var]
 
 
+def test_the_largest_message_arrives_however_small_it_is_when_compressed() -> None:
+    body = bytes(MAX_MESSAGE)
+    (event,) = feed(reassembler(), split(body, an_id()))
+    assert isinstance(event, Complete)
+    assert event.body == body
+
+
+def test_a_message_that_is_complete_leaves_the_room_that_it_took() -> None:
+    target = reassembler(max_bytes=CHUNK)
+    first, second = split(BIG[: CHUNK + 1], an_id()), split(BIG[: CHUNK + 1], an_id())
+    (event,) = feed(target, first[::-1])
+    assert isinstance(event, Complete)
+    assert target.frames == 0
+    assert target.add(split(BIG, an_id())[0], "fills it", now=0.0) == []
+    (event,) = target.add(second[1], "a byte more", now=0.0)
+    assert isinstance(event, Dropped)
+
+
 def test_a_stalled_message_makes_room_before_a_live_one() -> None:
     target = reassembler(max_messages=1)
     stalled, live = split(BIG, an_id()), split(BIG, an_id())

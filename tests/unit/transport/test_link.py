@@ -18,7 +18,7 @@ CONNACK = b"\x20\x03\x00\x00\x00"
 CONNACK_SESSION_PRESENT = b"\x20\x03\x01\x00\x00"
 CONNACK_NOT_AUTHORIZED = b"\x20\x03\x00\x87\x00"
 SUBACK_BOTH = b"\x90\x05\x00\x01\x00\x01\x01"
-SUBACK_ONE = b"\x90\x05\x00\x01\x00\x01\x87"
+SUBACK_GRANTED_A = b"\x90\x05\x00\x01\x00\x01"
 PINGRESP = b"\xd0\x00"
 DISCONNECT_TAKEN_OVER = b"\xe0\x02\x8e\x00"
 
@@ -180,10 +180,11 @@ def test_a_refused_connection_says_why() -> None:
     assert peer.link.ended is not None
 
 
-def test_a_refused_subscription_names_the_topic() -> None:
+@pytest.mark.parametrize("reason", [b"\x80", b"\x87"])
+def test_a_refused_subscription_names_the_topic(reason: bytes) -> None:
     peer = Peer()
     peer.upgrade()
-    peer.says(CONNACK, SUBACK_ONE)
+    peer.says(CONNACK, SUBACK_GRANTED_A + reason)
     assert isinstance(peer.link.failure, BrokerRefused)
     assert "topic b" in str(peer.link.failure)
     assert peer.link.connected is None
