@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import FileIO
 from itertools import count
 from pathlib import Path
 from typing import Final, Self
@@ -26,20 +27,33 @@ class Identity:
     numbers: tuple[int | None, int | None]
     """The file's inode, and that of its log."""
     size: int
-    is_database: bool
-    """Whether it begins as SQLite's files do."""
 
     @classmethod
     def of(cls, path: Path) -> Self:
         """That of the ledger at `path` now."""
         main, log = _stat(path), _stat(path.with_name(f"{path.name}-wal"))
-        numbers = (main and main.st_ino, log and log.st_ino)
-        return cls(numbers, main.st_size if main else 0, _begins_well(path))
+        return cls((main and main.st_ino, log and log.st_ino), main.st_size if main else 0)
 
 
-def _begins_well(path: Path) -> bool:
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        return file.read(len(_HEADER)) == _HEADER
+def hold(path: Path) -> FileIO:
+    """Open the ledger's file to look into it; it must be closed only after SQLite's connection.
+
+    A process that closes any descriptor of a file gives up all its locks on that file (POSIX,
+    fcntl): SQLite in another process would then take itself for the last, and delete the log.
+
+    Raises:
+        LedgerError: the file cannot be opened.
+    """
+    try:
+        return FileIO(path)
+    except OSError as error:
+        raise LedgerError.of("the ledger cannot be opened", error, path) from error
+
+
+def is_database(held: FileIO) -> bool:
+    """Whether it begins as SQLite's files do."""
+    with contextlib.suppress(OSError):
+        return os.pread(held.fileno(), len(_HEADER), 0) == _HEADER
     return False
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from devbridge.daemon.disk import Identity, fill, set_aside, try_room
+from devbridge.daemon.disk import Identity, fill, hold, is_database, set_aside, try_room
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change, Ledger, NewRun, Written
 from devbridge.runs.ledger_file import LedgerError, check
@@ -57,7 +57,7 @@ class Keeper(Ledger):
         self._runs: dict[str, RunRecord] = {entry.job_id: entry for entry in super().live()}
         """The runs whose log is not complete, and those whose end is owed, as they are."""
         self._undo: dict[str, RunRecord | None] = {}
-        self._file = Identity.of(path)
+        self._held, self._file = hold(path), Identity.of(path)
         self._reserve = path.with_name(f"{path.name}.reserve")
         with contextlib.suppress(OSError):
             fill(self._reserve, RESERVE)
@@ -149,6 +149,7 @@ class Keeper(Ledger):
             if not self.flush():
                 self.say(f"{self.owed} changes of runs could not be written, and are lost", False)
         super().close()
+        self._held.close()
 
     def _known(self, job_id: str) -> RunRecord | None:
         with contextlib.suppress(LedgerError):
@@ -235,7 +236,7 @@ class Keeper(Ledger):
         now = Identity.of(self.path)
         if now.numbers == self._file.numbers:
             suspect = self.trouble is not None or now.size < self._file.size
-            if not now.is_database or (suspect and self._is_damaged()):
+            if not is_database(self._held) or (suspect and self._is_damaged()):
                 self.renew("the ledger was damaged")
             else:
                 self._file = now
@@ -252,12 +253,14 @@ class Keeper(Ledger):
         aside = set_aside(self.path)
         try:
             fresh, lost = self._made_again(without)
+            held = hold(self.path)
         except LedgerError as error:
             self._in_trouble(error)
             return False
         with contextlib.suppress(sqlite3.Error):
             self._db.close()
-        self._db, self._file = fresh._db, Identity.of(self.path)
+        self._held.close()
+        self._db, self._held, self._file = fresh._db, held, Identity.of(self.path)
         history = "with all that was in it" if lost is None else f"without its history{lost}"
         where = f"; what was there is now {aside}" if aside else ""
         self.say(f"{why}: a fresh one is used, {history}{where}", lost is None)

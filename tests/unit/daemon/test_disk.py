@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from devbridge.daemon import disk
-from devbridge.daemon.disk import ROOM, Identity, fill, set_aside, try_room
+from devbridge.daemon.disk import ROOM, Identity, fill, hold, is_database, set_aside, try_room
 from devbridge.runs.ledger_file import LedgerError
 
 HEADER = b"SQLite format 3\0"
@@ -30,7 +30,6 @@ def test_a_file_that_has_grown_is_the_same(path: Path) -> None:
     now = Identity.of(path)
     assert now.numbers == before.numbers
     assert now.size == before.size + 4
-    assert now.is_database
 
 
 def test_a_file_that_was_replaced_is_another_and_so_is_one_with_another_log(path: Path) -> None:
@@ -46,12 +45,21 @@ def test_a_file_that_was_replaced_is_another_and_so_is_one_with_another_log(path
 
 def test_a_file_that_is_gone_is_known_by_that(path: Path) -> None:
     path.unlink()
-    assert Identity.of(path) == Identity((None, None), 0, is_database=False)
+    assert Identity.of(path) == Identity((None, None), 0)
 
 
 def test_what_does_not_begin_as_a_database_is_none(path: Path) -> None:
-    path.write_bytes(b"SQLite format 4\0 and more")
-    assert not Identity.of(path).is_database
+    with hold(path) as held:
+        assert is_database(held)
+        path.write_bytes(b"SQLite format 4\0 and more")
+        assert not is_database(held)
+
+
+def test_a_ledger_that_cannot_be_held_is_an_error_that_names_it(path: Path) -> None:
+    path.unlink()
+    with pytest.raises(LedgerError) as error:
+        hold(path)
+    assert error.value.where == str(path)
 
 
 # --- setting aside ------------------------------------------------------------------------------

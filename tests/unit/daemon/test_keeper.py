@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -361,3 +363,15 @@ def test_a_ledger_that_cannot_be_written_is_not_set_aside(path: Path) -> None:
     with pytest.raises(LedgerError) as caught:
         keep(path)
     assert not caught.value.damaged
+
+
+# --- beside other processes ---------------------------------------------------------------------
+
+
+def test_a_process_that_has_written_and_ends_takes_no_log_away(book: Book) -> None:
+    """As `devbridge prune` does; SQLite deletes the log with the last one that has a lock."""
+    write = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('DELETE FROM runs')"
+    book.keeper.look()
+    subprocess.run([sys.executable, "-Ic", f"{write}; db.close()", book.keeper.path], check=True)
+    book.keeper.look()
+    assert book.said == []
