@@ -22,7 +22,8 @@ from devbridge.errors import PayloadNotJson, PayloadTooLarge
 from devbridge.payload.kinds import is_model, model_fields, parts
 
 MAX_BYTES: Final = 6 * 1024 * 1024
-"""AWS Lambda's limit for a synchronous request."""
+"""AWS Lambda's limit for a synchronous request. As `runner.outcome.MAX_BODY`, which is not in the
+zip of a function."""
 
 _MASK: Final = "**********"
 """What pydantic writes for a secret."""

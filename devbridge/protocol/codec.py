@@ -30,7 +30,8 @@ from devbridge.protocol.messages import (
 )
 
 MAX_BODY: Final = 6 * 1024 * 1024
-"""Bytes: Lambda's own limit for a synchronous request and response."""
+"""Bytes: Lambda's own limit for a synchronous request and response. As `runner.outcome.MAX_BODY`,
+which the live stub does not load."""
 MAX_HEAD: Final = 64 * 1024
 MAX_MESSAGE: Final = MAX_HEAD + 1 + MAX_BODY
 

@@ -59,8 +59,6 @@ class Source:
     """What its ``__all__`` names; None if that is worked out at run time."""
     defined: frozenset[str] | None = frozenset()
     """The names that it binds; None with an ``import *``."""
-    shares: bool = False
-    """It is a package that other folders add modules to (pkgutil.extend_path)."""
     entry_points: bool = False
     """It asks for entry points."""
 
@@ -106,7 +104,6 @@ def read(
         reader.found,
         exported(tree.body),
         top_level_names(tree),
-        shares=b"extend_path" in source or b"declare_namespace" in source,
         entry_points=b"entry_points" in source,
     )
 

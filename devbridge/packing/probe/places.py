@@ -57,10 +57,6 @@ class Places:
             self._known[name] = self._find(name)
         return self._known[name]
 
-    def is_stdlib(self, top: str) -> bool:
-        """Whether the name means a module of Python's own, and not one of the app's."""
-        return top in self._stdlib and self.find(top) is None
-
     def _find(self, name: str) -> Module | None:
         parent, _, tail = name.rpartition(".")
         if parent:

@@ -52,7 +52,7 @@ class _Run:
         self._log: Log | None = None
         self._role: Role
         self._binaries: Path
-        _, _, _, self._region, self._account, _ = self._record["arn"].split(":", 5)
+        _, _, _, self._region, _, _ = self._record["arn"].split(":", 5)
         self._uuid = self._record["id"].rpartition(":")[2]
 
     def run(self, register: Register) -> str:
