@@ -17,6 +17,7 @@ from runner.outcome import Failure
 from tests.integration.workers import Said
 
 RUNTIME = "2018-06-01/runtime"
+pytestmark = pytest.mark.timeout(5)
 
 
 class Credentials:

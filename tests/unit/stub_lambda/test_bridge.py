@@ -35,6 +35,7 @@ from stub_lambda import bridge as module
 from stub_lambda.bridge import KEEP_ALIVE, Answer, Bridge, NoAnswer, Silence
 from stub_lambda.settings import OFFLINE_ERROR, OFFLINE_QUEUE, Settings
 
+pytestmark = pytest.mark.timeout(5)
 SETTINGS = Settings("demo", "ann", "factorial", Endpoint("iot.example", "eu-west-1"))
 ONLINE = Presence(
     online=True,
