@@ -83,6 +83,32 @@ def test_exit_code_zero_is_not_forgotten(ledger: Ledger) -> None:
     assert entry.exit == Exit(code=0)
 
 
+def test_what_another_ledger_had_is_entered_as_it_was(ledger: Ledger, tmp_path: Path) -> None:
+    failed = Change(
+        job_id="failed",
+        state=State.FAILED,
+        at=103.0,
+        failure=Failure("KeyError", "'x'", ("f",), ("t",)),
+        exit=Exit(code=0),
+    )
+    add(ledger, *map(a_run, ("queued", "running", "waits", "done", "failed")))
+    started = {name: Change(job_id=name, state=State.RUNNING, at=101.0) for name in ids(ledger)}
+    del started["queued"]
+    record(ledger, *started.values(), failed)
+    record(ledger, Change(job_id="waits", state=State.QUEUED, at=102.0, attempt=2))
+    record(ledger, Change(job_id="done", state=State.SUCCEEDED, at=102.0, result=b"7"))
+    with Ledger.open(tmp_path / "fresh.sqlite") as fresh, fresh.transaction():
+        for entry in ledger.recent():
+            fresh.enter_again(entry, b"again")
+        assert {entry.job_id: entry for entry in fresh.recent()} == {
+            entry.job_id: entry for entry in ledger.recent()
+        }
+        assert ledger.payload("waits") == b'{"num": 5}'
+        assert fresh.payload("waits") == b"again"
+        (step,) = fresh.history("waits")
+        assert (step.attempt, step.detail) == (2, "entered in a fresh ledger")
+
+
 def test_each_change_is_in_the_history_in_order(ledger: Ledger) -> None:
     add(ledger, a_run())
     record(ledger, Change(job_id="r1", state=State.RUNNING, at=101.0))
