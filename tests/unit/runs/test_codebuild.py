@@ -49,7 +49,9 @@ class There:
     def given(self, job_id: str) -> dict[str, str]:
         """What a build's environment has of its payload."""
         variables = self.codebuild.builds[job_id]["environment"]["environmentVariables"]
-        return {v["name"]: v["value"] for v in variables if "PAYLOAD" in v["name"]}
+        given = [v for v in variables if "PAYLOAD" in v["name"]]
+        assert {v["type"] for v in given} == {"PLAINTEXT"}
+        return {v["name"]: v["value"] for v in given}
 
 
 def start(
@@ -203,8 +205,9 @@ def test_what_is_json_and_no_text_is_escaped() -> None:
 @pytest.mark.parametrize("job_id", [BUILD, f"other-project:{UUID}", UUID, "none", ""])
 def test_a_run_that_is_not_the_jobs_is_unknown(job_id: str) -> None:
     there = There()
-    with pytest.raises(UnknownRun, match="nothing is known of a run"):
+    with pytest.raises(UnknownRun, match="nothing is known of a run") as caught:
         there.store.get(job_id)
+    assert caught.value.where == f"project {PROJECT}"
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,21 @@ def test_a_run_is_closed_when_its_log_is_complete(ledger: Ledger) -> None:
     assert entry.closed
 
 
+def test_a_run_that_is_to_end_is_remembered(ledger: Ledger) -> None:
+    add(ledger, a_run("r1"), a_run("r2"))
+    with ledger.transaction():
+        ledger.cancelled("r1")
+    assert {entry.job_id: entry.cancelled for entry in ledger.recent()} == {"r1": True, "r2": False}
+
+
+def test_pruning_works_in_short_transactions(ledger: Ledger) -> None:
+    for number in range(5):
+        ended(ledger, f"old{number}", 100.0)
+    left: list[int] = []
+    ledger.prune(500.0, delete_log=lambda _: left.append(len(ids(ledger))), batch=2)
+    assert left == [5, 5, 3, 3, 1]
+
+
 def test_a_transaction_that_fails_leaves_nothing_behind(ledger: Ledger) -> None:
     with contextlib.suppress(ZeroDivisionError), ledger.transaction():
         ledger.add(a_run())
