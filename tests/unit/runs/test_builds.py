@@ -212,6 +212,17 @@ def test_an_end_without_the_runners_word_is_told_as_what_it_was(
     assert (run.state.final, run.closed) == (True, True)
 
 
+@pytest.mark.parametrize(("phase", "container"), [("BUILD", False), ("INSTALL", True)])
+def test_only_the_exit_of_a_containers_own_command_is_the_runs(phase: str, container: bool) -> None:
+    build = a_build("FAILED", phases=[a_phase(phase, "FAILED", "exit status 3")])
+    if container:
+        build["environment"]["environmentVariables"] = []
+    run = interpret(build).record
+    assert run.state is State.CRASHED
+    assert run.failure is not None
+    assert run.failure.type == "BuildFailed"
+
+
 def test_what_is_too_large_for_a_build_is_told_by_its_place() -> None:
     told = exported(STATE="SUCCEEDED", RESULT="@results/r.json")
     build = interpret(a_build("SUCCEEDED", exportedEnvironmentVariables=told))
