@@ -156,7 +156,11 @@ class RunStore(Protocol):
         """
 
     def find(self, prefix: str, job: str | None = None) -> Sequence[Run]:
-        """The runs, of that job if one is named, whose id begins so."""
+        """The runs, of that job if one is named, whose id begins so.
+
+        Raises:
+            NotDeployed: there is no place that could have them.
+        """
 
     def recent(
         self, limit: int, job: str | None = None, state: State | None = None
@@ -164,6 +168,7 @@ class RunStore(Protocol):
         """The newest runs, the newest first: of that job, and in that state, if one is named.
 
         Raises:
+            NotDeployed: there is no place that could have them.
             NotFound: it cannot list runs.
         """
 

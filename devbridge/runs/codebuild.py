@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
-from devbridge.errors import CloudError, PayloadTooLarge, UnknownJob, UnknownRun
+from devbridge.errors import CloudError, NotDeployed, PayloadTooLarge, UnknownJob, UnknownRun
 from devbridge.protocol.codec import job_id as key_id
 from devbridge.runs.base import Cancellation, RunRecord, Started, Step, told
 from devbridge.runs.builds import Build, concurrency_of, interpret, is_build_id
@@ -122,7 +122,11 @@ class CodeBuildStore:
         return CodeBuildRun(self, self.build(run_id))
 
     def find(self, prefix: str, job: str | None = None) -> Sequence[CodeBuildRun]:
-        """The runs whose id, or the part of it behind the project's name, begins so."""
+        """The runs whose id, or the part of it behind the project's name, begins so.
+
+        Raises:
+            NotDeployed: the job has no project.
+        """
         if job not in (None, self.job) or not prefix:
             return []
         ids = [
@@ -136,7 +140,11 @@ class CodeBuildStore:
     def recent(
         self, limit: int, job: str | None = None, state: State | None = None
     ) -> Sequence[CodeBuildRun]:
-        """The newest runs, the newest first. Messages of errors that are in S3 are left there."""
+        """The newest runs, the newest first. Messages of errors that are in S3 are left there.
+
+        Raises:
+            NotDeployed: the job has no project.
+        """
         found: list[CodeBuildRun] = []
         for ids in self._pages() if job in (None, self.job) else ():
             some = ids[:limit] if state is None else ids
@@ -196,12 +204,21 @@ class CodeBuildStore:
     # --- builds -----------------------------------------------------------------------------
 
     def _pages(self) -> Iterator[Sequence[str]]:
-        """The ids of the project's builds, the newest first."""
+        """The ids of the project's builds, the newest first.
+
+        Raises:
+            NotDeployed: there is no such project.
+        """
         more: dict[str, str] = {}
         while True:
-            page = self._codebuild.list_builds_for_project(
-                projectName=self._project, sortOrder="DESCENDING", **more
-            )
+            try:
+                page = self._codebuild.list_builds_for_project(
+                    projectName=self._project, sortOrder="DESCENDING", **more
+                )
+            except self._codebuild.exceptions.ResourceNotFoundException as error:
+                raise NotDeployed(
+                    f"the job {self.job!r} is not deployed", where=f"project {self._project}"
+                ) from error
             yield page["ids"]
             if not page.get("nextToken"):
                 return

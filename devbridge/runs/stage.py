@@ -9,12 +9,12 @@ from typing import Final
 
 from devbridge import names
 from devbridge.constructs import App, Job
-from devbridge.errors import UnknownRun
+from devbridge.errors import NotDeployed, UnknownRun
 from devbridge.protocol.codec import is_id
 from devbridge.runs import cloudwatch, codebuild
-from devbridge.runs.base import Account, Started, shortened
+from devbridge.runs.base import Account, Run, RunStore, Started, shortened
 from devbridge.runs.builds import is_build_id
-from devbridge.runs.codebuild import CodeBuildRun, CodeBuildStore
+from devbridge.runs.codebuild import CodeBuildStore
 from devbridge.runs.invoker import find_job
 from devbridge.runs.model import State
 
@@ -59,7 +59,7 @@ class DeployedStore:
         found = self._store(find_job(self._app(), job), self._stage)
         return found.start(job, payload, key=key, remember=remember)
 
-    def get(self, run_id: str) -> CodeBuildRun:
+    def get(self, run_id: str) -> Run:
         """The run with this whole id, of whatever stage of the app its project is.
 
         Raises:
@@ -68,7 +68,7 @@ class DeployedStore:
         job, stage = self._owner(run_id.partition(":")[0])
         return self._store(job, stage).get(run_id)
 
-    def find(self, prefix: str, job: str | None = None) -> Sequence[CodeBuildRun]:
+    def find(self, prefix: str, job: str | None = None) -> Sequence[Run]:
         """The runs whose id, or the part of it behind the project's name, begins so.
 
         Raises:
@@ -84,13 +84,13 @@ class DeployedStore:
 
     def recent(
         self, limit: int, job: str | None = None, state: State | None = None
-    ) -> Sequence[CodeBuildRun]:
+    ) -> Sequence[Run]:
         """The newest runs, the newest first."""
         found = self._all(job, lambda store: store.recent(limit, state=state))
         newest = sorted(found, key=lambda run: run.record.created_at or 0.0, reverse=True)
         return newest[:limit]
 
-    def _with_uuid(self, uuid: str, name: str | None) -> Sequence[CodeBuildRun]:
+    def _with_uuid(self, uuid: str, name: str | None) -> Sequence[Run]:
         """The run of that whole uuid: asked for by name, which is quick however many there are."""
         found = []
         for job in self._jobs(name):
@@ -102,7 +102,8 @@ class DeployedStore:
     def _jobs(self, name: str | None) -> Sequence[Job]:
         return [job for job in self._app().of_type(Job) if name in (None, job.name)]
 
-    def _store(self, job: Job, stage: str) -> CodeBuildStore:
+    def _store(self, job: Job, stage: str) -> RunStore:
+        """Where the runs of a job are."""
         there = self._there()
         local = there.endpoint_url is not None
         return CodeBuildStore(
@@ -122,17 +123,14 @@ class DeployedStore:
             poll=POLL_LOCAL if local else codebuild.POLL,
         )
 
-    def _all(
-        self, name: str | None, ask: Callable[[CodeBuildStore], Sequence[CodeBuildRun]]
-    ) -> Sequence[CodeBuildRun]:
+    def _all(self, name: str | None, ask: Callable[[RunStore], Sequence[Run]]) -> Sequence[Run]:
         """Ask about each job, or the one of that name; one that is not deployed has no runs."""
         jobs = self._jobs(name)
-        not_there = self._there().client("codebuild").exceptions.ResourceNotFoundException
 
-        def of(job: Job) -> Sequence[CodeBuildRun] | None:
+        def of(job: Job) -> Sequence[Run] | None:
             try:
                 return ask(self._store(job, self._stage))
-            except not_there:
+            except NotDeployed:
                 return None
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from devbridge.errors import CloudError, PayloadTooLarge, UnknownJob, UnknownRun
+from devbridge.errors import CloudError, NotDeployed, PayloadTooLarge, UnknownJob, UnknownRun
 from devbridge.protocol import codec
 from devbridge.runs.codebuild import CodeBuildRun, CodeBuildStore
 from devbridge.runs.model import State
@@ -251,10 +251,13 @@ def test_runs_are_found_by_the_beginning_of_their_id() -> None:
     assert there.store.find("ffff") == []
 
 
-def test_a_project_that_is_not_there_is_codebuilds_own_error() -> None:
+def test_a_job_whose_project_is_not_there_is_not_deployed() -> None:
     there = There()
-    with pytest.raises(there.codebuild.client.exceptions.ResourceNotFoundException):
+    with pytest.raises(NotDeployed, match="is not deployed") as told:
         there.runs_of(project="gone").recent(1)
+    assert told.value.where == "project gone"
+    with pytest.raises(NotDeployed):
+        there.runs_of(project="gone").find("0000")
 
 
 def test_runs_over_the_concurrency_are_queued() -> None:
