@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
 from devbridge.daemon import lines
 from devbridge.daemon.logs import log_path
@@ -18,6 +18,7 @@ from devbridge.daemon.told import (
     Broken,
     Ended,
     Gone,
+    HandedOver,
     Interrupted,
     Mood,
     NeverStarted,
@@ -72,18 +73,12 @@ class TerminalListener:
                     output.flush()
                 for text in lines.broken(job, failure, style) if new else ():
                     line(text)
-            case TriedAgain(job, pause):
-                line(lines.tried_again(job, pause, style))
-            case Reloaded(job, seconds):
-                line(lines.reloaded(job, seconds, style))
-            case Restless(job, path):
-                line(lines.restless(job, path, self._root, style))
-            case Short(reason):
-                line(lines.short(reason, style))
-            case AppBroken(error):
-                line(lines.app_broken(error, style))
-            case Said(text, mood):
-                line(self._in_mood(text, mood))
+            case TriedAgain() | Reloaded() | Restless() | Short() | AppBroken() | Said():
+                line(self._of_no_run(event))
+            case HandedOver():
+                pass  # who takes the stage over is told in one sentence, not for each run
+            case _:
+                assert_never(event)
 
     def _on_worker(self, event: Printed | Began | Stopping | Remarked | Ended | Gone) -> None:
         style, output = self._style, self._output(event.who)
@@ -126,6 +121,22 @@ class TerminalListener:
                 yield lines.interrupted(change, style)
             case Waits():
                 yield lines.waits(event, style)
+
+    def _of_no_run(self, event: TriedAgain | Reloaded | Restless | Short | AppBroken | Said) -> str:
+        style = self._style
+        match event:
+            case TriedAgain(job, pause):
+                return lines.tried_again(job, pause, style)
+            case Reloaded(job, seconds):
+                return lines.reloaded(job, seconds, style)
+            case Restless(job, path):
+                return lines.restless(job, path, self._root, style)
+            case Short(reason):
+                return lines.short(reason, style)
+            case AppBroken(error):
+                return lines.app_broken(error, style)
+            case Said(text, mood):
+                return self._in_mood(text, mood)
 
     def _in_mood(self, text: str, mood: Mood) -> str:
         style = self._style
