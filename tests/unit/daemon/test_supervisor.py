@@ -126,6 +126,22 @@ def test_no_more_runs_than_allowed_run_at_once_and_the_rest_keep_their_order() -
     assert [g.job_id for g in only(desk(Responded(first, "r1", b"1")), Give)] == ["r2"]
 
 
+def test_all_that_is_free_is_given_at_once() -> None:
+    desk = Desk("a", "b", concurrency=2)
+    desk.standby("a")
+    desk.standby("b")
+    given = only(desk(Requested("r1", "a"), Requested("r2", "b")), Give)
+    assert [give.job_id for give in given] == ["r1", "r2"]
+
+
+def test_a_run_of_a_broken_job_waits_for_that_and_no_limit() -> None:
+    desk = Desk("a", "b", concurrency=1, fail_when_broken=False)
+    desk(StandbyFailed(desk.launched("a")[-1], OOPS))
+    desk.running("r1", "b")
+    assert not only(desk(Requested("r2", "a")), Waits)
+    assert only(desk(Requested("r3", "b")), Waits)
+
+
 def test_the_run_that_waited_longest_is_next_whatever_its_job() -> None:
     desk = Desk("a", "b", concurrency=1)
     first = desk.running("r1", "a")
@@ -669,8 +685,10 @@ def test_a_failed_attempt_is_followed_by_the_next_after_a_delay_that_doubles() -
     desk = Desk()
     retried(desk)
     first = desk.running()
-    change = last_change(desk(Raised(first, "r1", OOPS)))
+    (record,) = only(desk(Raised(first, "r1", OOPS)), Record)
+    change = record.change
     assert (change.state, change.attempt, change.failure) == (State.QUEUED, 2, OOPS)
+    assert record.worker_id == first, "whose output comes before that is told"
     assert change.detail == "attempt 1 of 3 FAILED, again in 2 s"
     second = desk.standby()
     assert only(desk(Tick(), after=1.9), Give) == []
@@ -682,7 +700,8 @@ def test_a_failed_attempt_is_followed_by_the_next_after_a_delay_that_doubles() -
     )
     third = desk.standby()
     assert [g.attempt for g in only(desk(Tick(), after=4.0), Give)] == [3]
-    assert changes(desk(Raised(third, "r1", OOPS))) == [("r1", State.FAILED)]
+    (record,) = only(desk(Raised(third, "r1", OOPS)), Record)
+    assert (record.change.state, record.worker_id) == (State.FAILED, third)
 
 
 def test_a_later_attempt_that_succeeds_ends_the_run() -> None:
