@@ -591,3 +591,21 @@ async def test_a_worker_is_not_started_with_the_last_descriptors(stage: Stage) -
     assert stage.events == [NotStarted("w1", os.strerror(errno.EMFILE))]
     assert stage.processes.worker("w1") is None
     assert len(os.listdir("/dev/fd")) == before  # noqa: PTH208
+
+
+async def test_room_is_kept_for_the_workers_that_have_no_run_yet(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.launch()
+    starting: list[int] = []
+
+    def full(_descriptor: int, count: int) -> None:
+        starting.append(count)
+        raise OSError(errno.EMFILE, "full")
+
+    monkeypatch.setattr(processes_module, "require_room", full)
+    stage.processes.launch("w2", SPEC)
+    stage.give()
+    stage.processes.launch("w3", SPEC)
+    assert starting == [1, 0]
+    await stage.exit()
