@@ -34,7 +34,7 @@ from devbridge.protocol.session import (
 from devbridge.testing import FakeClock, MemoryBroker, MemoryTransport
 from devbridge.transport.base import Connected
 
-DEADLINE = 30.0
+DEADLINE = 5.0
 TOPICS = Topics("shop", "ada")
 CLIENT = TOPICS.daemon_client_id
 

@@ -1,0 +1,181 @@
+"""What closes the shelf, with modules that nobody has imported; what forks make of it is in
+tests/integration/runner/test_preloaded.py."""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from runner.note import Note
+from runner.preloaded import Shelf
+
+NAME, NEED = "preloaded_for_a_test", "preloaded_need"
+
+
+def note(name: str = NAME) -> Note:
+    made = Note(name)
+    made.module = ModuleType(name)
+    made.module.__spec__ = ModuleSpec(name, None)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    with warnings.catch_warnings():
+        yield
+    for name in (NAME, NEED):
+        sys.modules.pop(name, None)
+
+
+def opened(*notes: Note, **environment: str) -> Shelf:
+    shelf = Shelf(notes, environment, ())
+    shelf.open()
+    return shelf
+
+
+def test_a_module_is_handed_out_with_what_it_needs() -> None:
+    one, need = note(), note(NEED)
+    one.needs[NEED] = None
+    shelf = opened(one, need)
+    assert importlib.import_module(NAME) is one.module
+    assert sys.modules[NEED] is need.module
+    assert (one.visible, need.visible, shelf.problem, shelf.stale) == (True, True, None, None)
+
+
+def closed(shelf: Shelf) -> str | None:
+    """Why the module is not handed out; it is not imported, either, as there is no such file."""
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module(NAME)
+    return shelf.problem or shelf.stale
+
+
+def compiled(one: Note, folder: Path) -> None:
+    file = folder / "fast.so"
+    file.touch()
+    one.file = (str(file), file.stat().st_mtime_ns, file.stat().st_size)
+
+
+@pytest.mark.parametrize("name", ["OPENSSL_CONF", "OMP_NUM_THREADS", "CUDA_HOME"])
+def test_compiled_code_may_have_read_what_is_its_own(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = note()
+    compiled(one, tmp_path)
+    shelf = opened(one)
+    monkeypatch.setenv(name, "1")
+    assert closed(shelf) == (
+        f"the environment's {name} was set or changed before {NAME} was imported"
+    )
+
+
+def test_what_is_as_it_was_and_what_nothing_reads_closes_no_shelf(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = note()
+    compiled(one, tmp_path)
+    one.read = {"READ": "1", "UNSET": None}
+    opened(one, OMP_NUM_THREADS="4", READ="0")
+    for name, value in (("OMP_NUM_THREADS", "4"), ("READ", "1"), ("OTHER", "2")):
+        monkeypatch.setenv(name, value)
+    assert importlib.import_module(NAME) is one.module
+
+
+def test_code_that_is_not_compiled_reads_what_is_written_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    one = note()
+    opened(one)
+    assert importlib.import_module(NAME) is one.module
+
+
+def read_another(one: Note) -> None:
+    one.read = {"READ": "1"}
+
+
+def read_all(one: Note) -> None:
+    one.read_all = True
+
+
+def warned(one: Note) -> None:
+    one.warned = True
+    warnings.simplefilter("error")
+
+
+def was_replaced(one: Note) -> None:
+    sys.modules[one.name] = ModuleType(one.name)
+
+
+def finds(_one: Note) -> None:
+    sys.meta_path.insert(0, sys.meta_path[-1])
+
+
+def missed(one: Note) -> None:
+    one.missing["json"] = None
+
+
+def has_no_entry(one: Note) -> None:
+    one.entry = "/nowhere"
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (read_another, f"the environment's READ, which {NAME} reads, was set or changed"),
+        (read_all, f"{NAME} reads the whole environment"),
+        (warned, "the warnings' filters were changed"),
+        (was_replaced, f"{NAME} was replaced in sys.modules"),
+        (finds, "sys.meta_path was changed"),
+        (missed, f"json, which {NAME} can do without, was added"),
+        (has_no_entry, "/nowhere was taken out of sys.path"),
+    ],
+)
+def test_what_is_not_as_it_was_closes_the_shelf(change: Callable[[Note], None], why: str) -> None:
+    one, other = note(), note(NEED)
+    one.needs[NEED] = None
+    shelf = opened(one, other)
+    change(one)
+    assert not shelf._may(NAME)
+    assert shelf.problem == f"{why} before {NAME} was imported"
+    assert shelf.find_spec(NAME) is shelf.find_spec(NEED) is None
+
+
+def test_an_import_of_the_jobs_own_closes_the_shelf(monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf = opened(note())
+    monkeypatch.setattr(builtins, "__import__", partial(builtins.__import__))
+    assert not shelf._may(NAME)
+    assert shelf.problem == f"__import__ was replaced before {NAME} was imported"
+
+
+def test_a_file_that_comes_first_in_the_path_hides_a_module(tmp_path: Path) -> None:
+    one = note()
+    one.entry = str(tmp_path / "packages")
+    shelf = opened(one)
+    hiding = tmp_path / "app"
+    hiding.mkdir()
+    sys.path[:0] = [str(hiding), one.entry]
+    sys.path.insert(0, "/nowhere")
+    assert shelf._may(NAME)
+    (hiding / f"{NAME}.py").touch()
+    assert not shelf._may(NAME)
+    assert shelf.problem == (f"{NAME} is hidden by a file in {hiding} before {NAME} was imported")
+
+
+def test_an_installed_file_that_has_changed_is_no_fault_of_the_jobs(tmp_path: Path) -> None:
+    one = note()
+    compiled(one, tmp_path)
+    shelf = opened(one)
+    (tmp_path / "fast.so").write_text("another")
+    assert closed(shelf) == str(tmp_path / "fast.so") == shelf.stale
+    assert shelf.problem is None
