@@ -5,32 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
+from devbridge.runs.base import Account
 from devbridge.transport.base import Endpoint
 
 
-class Access(Protocol):
+class Access(Account, Protocol):
     """One AWS account and region, real or embedded, and who we are there."""
-
-    @property
-    def region(self) -> str:
-        """``eu-west-1``"""
-
-    @property
-    def endpoint_url(self) -> str | None:
-        """The embedded cloud's URL; None: it is AWS."""
-
-    @property
-    def account(self) -> str:
-        """The account's number, 12 digits."""
 
     @property
     def principal_arn(self) -> str:
         """Who asks, as STS calls them."""
-
-    def client(self, service: str) -> Any:
-        """The boto3 client of a service."""
 
     def iot_endpoint(self) -> Endpoint:
         """Where the account's MQTT broker is."""

@@ -174,19 +174,19 @@ class RunStore(Protocol):
 
 
 class Account(Protocol):
-    """What the stores need of a cloud."""
+    """One AWS account and region, real or embedded: what the stores need of a cloud."""
 
     @property
     def account(self) -> str:
-        """The account's number."""
+        """The account's number, 12 digits."""
 
     @property
     def region(self) -> str:
-        """The region's name."""
+        """``eu-west-1``"""
 
     @property
     def endpoint_url(self) -> str | None:
-        """Where it is, unless it is AWS."""
+        """The embedded cloud's URL; None: it is AWS."""
 
     def client(self, service: str) -> Any:
         """Botocore's client for a service."""

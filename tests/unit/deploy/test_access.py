@@ -12,7 +12,7 @@ def test_a_session_with_a_cloud_is_what_a_deployment_needs() -> None:
     def checked(cloud: Cloud) -> None:
         needs(cloud)  # mypy, which is one of the tests, says whether it is
 
-    wanted = [name for name in vars(Access) if not name.startswith("_")]
+    wanted = [name for name in dir(Access) if not name.startswith("_")]
     assert sorted(wanted) == [
         "account",
         "client",
