@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from devbridge.daemon.reload import CALM, RESTLESS, Saved, Sources
-from devbridge.daemon.signatures import Entries, sign
+from devbridge.daemon.signatures import Entries, modified, sign
 from tests.unit.daemon.projects import Project
 
 NOTHING = Saved(frozenset(), False)
@@ -386,3 +386,22 @@ def test_a_file_that_was_saved_just_when_the_app_was_loaded_was_read_as_it_is(
     other = project.save("other.py")
     sources.app_loaded([project.app, other], project.now - 0.001)
     assert sources.saved(()).app
+
+
+def test_so_was_one_that_was_saved_just_when_a_worker_was_started(
+    project: Project, sources: Sources
+) -> None:
+    saved = modified(sign(project.a))
+    assert not sources.imported("c", frozenset({project.a}), saved)
+    assert sources.imported("d", frozenset({project.a}), saved - 1)
+
+
+def test_an_app_that_broke_is_loaded_again_only_when_something_was_saved_since(
+    project: Project, sources: Sources
+) -> None:
+    assert not sources.app_broke(project.now + 1)
+    loaded = project.now
+    assert not sources.app_broke(loaded)
+    project.save("lib/shared.py")
+    assert sources.app_broke(loaded)
+    assert not sources.app_broke(loaded), "it has been tried with that"
