@@ -147,7 +147,7 @@ async def test_a_broker_that_says_nothing_is_given_up_in_time(broker: AsyncBroke
     client = Client(broker, connect_timeout=0.05)
     with pytest.raises(BrokerUnreachable, match=r"no answer in 0.05 s"):
         await client.connect()
-    await broker.until(lambda: broker.session.ended)
+    await broker.until(lambda: all(session.ended for session in broker.sessions))
     assert await client.transport.wait_closed() == Disconnected("given up")
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -57,10 +57,14 @@ class World:
 
 
 @pytest.fixture
-def world(ministack: MakeModule, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(ministack: MakeModule, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     made = World(ministack)
     monkeypatch.setattr(service, "run", made.run)
-    return made
+    yield made
+    made.release.set()
+    for thread in threading.enumerate():  # a build that begins late is not the next test's
+        if thread.name == "codebuild":
+            thread.join(30)
 
 
 async def ask(here: Service, action: str, request: Any) -> tuple[int, Any]:
