@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import logging
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -179,3 +180,34 @@ def test_an_installed_file_that_has_changed_is_no_fault_of_the_jobs(tmp_path: Pa
     (tmp_path / "fast.so").write_text("another")
     assert closed(shelf) == str(tmp_path / "fast.so") == shelf.stale
     assert shelf.problem is None
+
+
+def test_a_modules_logger_is_the_parent_of_those_that_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    manager = logging.root.manager
+    monkeypatch.setattr(manager, "loggerDict", dict(manager.loggerDict))
+    child = logging.getLogger(f"{NAME}.child")
+    assert not child.isEnabledFor(logging.DEBUG)
+    one = note()
+    one.loggers[NAME] = logging.Logger(NAME, logging.DEBUG)
+    opened(one)
+    importlib.import_module(NAME)
+    assert logging.getLogger(NAME) is child.parent is one.loggers[NAME]
+    assert child.parent.parent is logging.root
+    assert child.isEnabledFor(logging.DEBUG)
+
+
+def test_a_logger_that_was_given_already_is_the_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    manager = logging.root.manager
+    monkeypatch.setattr(manager, "loggerDict", dict(manager.loggerDict))
+    given, handler = logging.getLogger(NAME), logging.NullHandler()
+    one = note()
+    one.loggers[NAME] = logging.Logger(NAME)
+    one.loggers[NAME].addHandler(handler)
+    opened(one)
+    importlib.import_module(NAME)
+    assert logging.getLogger(NAME) is given
+    assert given.handlers == [handler]
+    one.loggers[NAME].setLevel(logging.ERROR)
+    assert given.level == logging.ERROR
