@@ -15,8 +15,8 @@ import typing_extensions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devbridge.errors import PayloadNotJson
-from devbridge.payload.encode import dump, to_builtins
+from devbridge.errors import PayloadNotJson, PayloadTooLarge
+from devbridge.payload.encode import checked_size, dump, to_builtins
 from runner.failure import ResultNotJson
 from runner.results import encode
 from tests.unit.payload.samples import First, Mode, Order, decode
@@ -82,6 +82,10 @@ def test_bytes_arrive_whoever_writes_and_reads_them() -> None:
 def test_bytes_of_which_no_type_says_how_they_are_read_are_not_sent(payload: Any) -> None:
     with pytest.raises(PayloadNotJson, match="models read UTF-8 where") as caught:
         dump(payload)
+    assert caught.value.what == (
+        "the payload cannot be written as JSON: bytes in a dict, in a list or alone:"
+        " models read UTF-8 where other types read base64"
+    )
     assert "send the text that the handler's type reads" in str(caught.value.remedy)
     assert encode(payload)
 
@@ -289,3 +293,14 @@ class Pairs(msgspec.Struct):
 def test_a_struct_with_keys_that_are_no_text_in_json_is_no_result() -> None:
     with pytest.raises(ResultNotJson):
         encode(Pairs({(1, 2): 3}))
+
+
+def test_lambda_takes_six_megabytes_of_utf_8_and_no_more() -> None:
+    text = '"' + "ü" * 3_145_727 + '"'
+    assert checked_size(text) == text.encode()
+    with pytest.raises(PayloadTooLarge, match="the payload has 6,291,457 bytes; AWS Lambda takes"):
+        checked_size(f"{text} ")
+
+
+def test_a_half_character_is_sent_escaped() -> None:
+    assert checked_size('["\ud800", "ü"]') == b'["\\ud800","\\u00fc"]'
