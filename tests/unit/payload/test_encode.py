@@ -169,7 +169,17 @@ def test_only_a_validator_that_gets_the_names_excuses_those_that_are_not_read() 
     assert decode(Before, json.loads(dump(sent))) == sent
 
 
+class Around(Before):
+    inner: After
+
+
+def test_a_validator_speaks_for_its_own_model_only() -> None:
+    with pytest.raises(PayloadNotJson, match=r"After\.a is not written"):
+        dump(Around.model_validate({"x": 1, "inner": {}}))
+
+
 class Login(pydantic.BaseModel):
+    user: str = "ann"
     password: pydantic.SecretStr
 
 
@@ -183,7 +193,10 @@ def test_a_secret_is_not_sent_as_asterisks() -> None:
     with pytest.raises(PayloadNotJson, match=r"Login writes .* for a secret") as caught:
         dump({"logins": [Login(password=pydantic.SecretStr("hunter2"))]})
     assert caught.value.remedy == "send a dict of what Login reads"
-    assert dump(OpenLogin(password=pydantic.SecretStr("hunter2"))) == '{"password":"hunter2"}'
+    assert (
+        dump(OpenLogin(password=pydantic.SecretStr("hunter2")))
+        == '{"user":"ann","password":"hunter2"}'
+    )
 
 
 @attrs.define

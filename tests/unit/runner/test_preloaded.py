@@ -211,3 +211,23 @@ def test_a_logger_that_was_given_already_is_the_modules(monkeypatch: pytest.Monk
     assert given.handlers == [handler]
     one.loggers[NAME].setLevel(logging.ERROR)
     assert given.level == logging.ERROR
+
+
+def test_a_fork_does_not_share_the_state_of_numpys_generator(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = "numpy.random"
+    for each in ("numpy", name):
+        monkeypatch.delitem(sys.modules, each, raising=False)
+    package, one = note("numpy"), note(name)
+    package.module.__path__ = []
+    one.needs["numpy"] = None
+    seeded: list[str] = []
+    one.module.seed = lambda: seeded.append(name)
+    opened(package, one)
+    try:
+        importlib.import_module(name)
+    finally:
+        for each in ("numpy", name):
+            sys.modules.pop(each, None)
+    assert seeded == [name]
