@@ -17,7 +17,8 @@ from devbridge.daemon.daemon import Daemon
 from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.jobs import Deployment, Jobs
 from devbridge.daemon.keeper import Keeper
-from devbridge.daemon.logs import MAX_LOG, LogListener
+from devbridge.daemon.log_files import MAX_LOG
+from devbridge.daemon.log_listener import LogListener
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.settings import Connection, Settings, Workshop
 from devbridge.daemon.terminal import Terminal

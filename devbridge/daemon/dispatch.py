@@ -17,7 +17,7 @@ from devbridge.daemon.events import (
 )
 from devbridge.daemon.handover import is_handed_over
 from devbridge.daemon.jobs import Jobs
-from devbridge.daemon.logs import log_path
+from devbridge.daemon.log_files import log_path
 from devbridge.protocol.codec import MAX_BODY
 from devbridge.protocol.messages import (
     NOBODY,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, assert_never
 
 from devbridge.daemon import lines
-from devbridge.daemon.logs import log_path
+from devbridge.daemon.log_files import log_path
 from devbridge.daemon.output import Lines
 from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.told import (

@@ -23,7 +23,7 @@ from devbridge.daemon.developer import DeveloperCredentials, Health
 from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.keeper import Keeper, keep
 from devbridge.daemon.life import Task
-from devbridge.daemon.logs import LogListener
+from devbridge.daemon.log_listener import LogListener
 from devbridge.daemon.memory import limit_of
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.runtime_api import WorkerAddress

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.daemon import lines, logs, terminal_listener
+from devbridge.daemon import lines, log_files, terminal_listener
 from devbridge.daemon.capture import LEFT_OVER, Capture
-from devbridge.daemon.logs import LogListener, log_path
+from devbridge.daemon.log_files import log_path
+from devbridge.daemon.log_listener import LogListener
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.terminal import HIGH_WATER
 from devbridge.daemon.terminal_listener import TerminalListener
@@ -34,7 +35,7 @@ class Job:
         self.told: list[Told] = []
         self.log_path = log_path(folder, "job", "run")
         self.narrator = Narrator(when_drained=self._watch)
-        self.narrator.add(LogListener(folder, logs.MAX_LOG, self.narrator.tell))
+        self.narrator.add(LogListener(folder, log_files.MAX_LOG, self.narrator.tell))
         self.narrator.add(TerminalListener(screen.terminal, folder, folder))
         self.narrator.add(self)
         self.capture = Capture(
