@@ -231,3 +231,22 @@ def test_a_fork_does_not_share_the_state_of_numpys_generator(
         for each in ("numpy", name):
             sys.modules.pop(each, None)
     assert seeded == [name]
+
+
+@pytest.mark.parametrize(("name", "found"), [("_ssl", True), ("_hashlib", True), ("_csv", False)])
+def test_pythons_own_openssl_reads_the_environment_too(
+    name: str, found: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = opened()
+    monkeypatch.setenv("OPENSSL_CONF", "x")
+    why = "the environment's OPENSSL_CONF was set or changed" if found else None
+    assert shelf._surroundings([note(name)]) == why
+
+
+def test_a_filter_of_warnings_is_put_where_its_module_has_put_it() -> None:
+    one = note()
+    last = ("ignore", None, DeprecationWarning, None, 4711)
+    one.filters = [(last, True), (("error", *last[1:]), False)]
+    opened(one)
+    importlib.import_module(NAME)
+    assert (warnings.filters[0][0], warnings.filters[-1]) == ("error", last)

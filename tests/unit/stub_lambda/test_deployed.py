@@ -215,3 +215,10 @@ def test_it_imports_nothing_but_the_standard_library_and_its_own_rooms() -> None
 
 def named(variables: dict[str, str]) -> list[dict[str, str]]:
     return [{"name": name, "value": value} for name, value in variables.items()]
+
+
+def test_no_call_outlives_the_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr("boto3.client", lambda _service, config: asked.append(config))
+    getattr(deployed._client, "__wrapped__", deployed._client)("s3")
+    assert (asked[0].connect_timeout, asked[0].read_timeout) == (3, 8)
