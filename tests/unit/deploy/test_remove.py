@@ -337,8 +337,8 @@ def test_what_only_has_the_name_of_something_in_the_stack_is_found(
     script.has("Files", BUCKET, "notes-1")
     script.listed()
     assert inventory(aws, "demo", "prod", left=True).resources == (
-        Resource(BUCKET, "notes-1", "the Files"),
         Resource(TABLE, "notes-1", "notes-1", kept=True),
+        Resource(BUCKET, "notes-1", "the Files"),
     )
 
 
