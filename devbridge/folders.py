@@ -18,7 +18,8 @@ from devbridge.printable import OutputError
 
 STATE_DIR: Final = ".devbridge"
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_SHORT: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
+SHORT: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
+"""The system has no descriptor, process or memory to give now."""
 
 
 def home() -> Path | None:
@@ -132,7 +133,7 @@ def _nameless(error: OSError, reason: str) -> FolderError | None:
             where=os.environ.get("TMPDIR", "TMPDIR is not set"),
             remedy="name a folder that can be written: TMPDIR",
         )
-    if error.errno in _SHORT:
+    if error.errno in SHORT:
         return FolderError(reason, remedy=_remedy(error, None))
     if isinstance(error, OutputError):
         return FolderError(f"the output cannot be written: {reason}")
@@ -147,7 +148,7 @@ def _nameless(error: OSError, reason: str) -> FolderError | None:
 def _remedy(error: OSError, path: Path | None) -> str:
     if error.errno in _FULL:
         return "make room on that disk, then try again"
-    if error.errno in _SHORT:
+    if error.errno in SHORT:
         return "end other programs, or raise the limit of the shell (ulimit -n, ulimit -u)"
     if path is not None:
         if STATE_DIR in path.parts:

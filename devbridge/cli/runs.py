@@ -128,9 +128,8 @@ def print_ended(record: RunRecord, *, json_: bool) -> None:
     from devbridge.daemon import lines
 
     if record.created_at is None:  # an invoker tells no times
-        failure, result = record.failure, record.result
+        failure, returned = record.failure, lines.returned(record.result)
         why = f": {failure.type}: {failure.message}" if failure else ""
-        returned = f", result {lines.shorten(result)}" if result not in (None, b"null") else ""
         click.echo(f"{coloured(record.state)}{printable.continued(why)}{returned}")
         return
     for line in lines.ended(record, ALWAYS):

@@ -103,14 +103,7 @@ class Keeper(Ledger):
             job=run.job,
             state=State.QUEUED,
             created_at=run.created_at,
-            started_at=None,
-            ended_at=None,
-            closed=False,
-            attempt=1,
             max_attempts=run.max_attempts,
-            exit=None,
-            result=None,
-            failure=None,
             log=run.log_path,
         )
         self._do(run.job_id, entry, lambda book: Ledger.add(book, run), run)

@@ -19,12 +19,11 @@ from devbridge import printable
 from devbridge.daemon.told import Waits
 from devbridge.environment import how_to_pass
 from devbridge.palette import RUNS, Style
-from devbridge.runs.base import RunRecord
+from devbridge.runs.base import SHORT, RunRecord
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import State
 from runner.outcome import Failure, duration
 
-SHORT_ID: Final = 8
 PAYLOAD_SHOWN: Final = 80
 """Characters of a payload or result that a line shows."""
 _ELAPSED_WIDTH: Final = 8
@@ -34,7 +33,7 @@ _ONE_LINE: Final = {ord(space): " " for space in "\t\n\r"}
 def bar(job_id: str, style: Style) -> str:
     """What every line of a run begins with; its colour is the run's own."""
     colour = RUNS[sum(job_id.encode()) % len(RUNS)]
-    return style(f"|  {job_id[:SHORT_ID]}", colour) + "  "
+    return style(f"|  {job_id[:SHORT]}", colour) + "  "
 
 
 def bar_of_job(job: str, style: Style) -> str:
@@ -62,8 +61,7 @@ def missed(job: str, name: str) -> str:
 
 def log_line(path: Path, root: Path, style: Style) -> str:
     """Where a run's log is."""
-    shown = path.relative_to(root) if path.is_relative_to(root) else path
-    return style.dim(f"log     {shown}")
+    return style.dim(f"log     {_below(path, root)}")
 
 
 def ended(
@@ -76,8 +74,7 @@ def ended(
     last = [f"{style.warn('Again')}   {again}"] if again else []
     match entry.state:
         case State.SUCCEEDED:
-            result = "" if entry.result in (None, b"null") else f", result {_text(entry.result)}"
-            return [f"{style.good('Done')}    took {took}{style.dim(result)}"]
+            return [f"{style.good('Done')}    took {took}{style.dim(returned(entry.result))}"]
         case State.CANCELLED:
             return [f"{style.warn('Cancelled')} after {took}"]
         case State.TIMED_OUT:
@@ -135,8 +132,7 @@ def app_broken(error: str, style: Style) -> str:
 
 def restless(job: str, path: Path, root: Path, style: Style) -> str:
     """Something that a job reads when it is imported changes again and again."""
-    shown = path.relative_to(root) if path.is_relative_to(root) else path
-    what = f"{shown}, which its import reads, changes again and again"
+    what = f"{_below(path, root)}, which its import reads, changes again and again"
     return f"{style.warn('Notice')}  {job}: {what}; from now on it is loaded anew when it is run"
 
 
@@ -161,5 +157,10 @@ def shorten(json_text: bytes) -> str:
     return printable.shown(text if len(text) <= PAYLOAD_SHOWN else text[:PAYLOAD_SHOWN] + "…")
 
 
-def _text(result: bytes | None) -> str:
-    return shorten(result or b"")
+def returned(result: bytes | None) -> str:
+    """What follows where a run's end is told: its result, unless that is null."""
+    return "" if result in (None, b"null") else f", result {shorten(result or b'')}"
+
+
+def _below(path: Path, root: Path) -> Path:
+    return path.relative_to(root) if path.is_relative_to(root) else path

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import runner
+from devbridge.folders import SHORT
 
 HEADROOM: Final = 8
 """Descriptors that are left free for log files, connections and the ledger."""
@@ -18,7 +19,6 @@ OF_A_START: Final = 3
 """Descriptors that a worker that is being started will still need."""
 _MOST: Final = 10240
 """macOS takes no soft limit above this (OPEN_MAX), though its hard limit is infinite."""
-_SHORT: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
 RUNNER: Final = Path(runner.__file__).parent
 """The runner's folder: any interpreter can run it, without devbridge in its environment."""
 
@@ -48,7 +48,7 @@ def runner_command(python: Path) -> list[str]:
 
 def is_short(error: BaseException | None) -> bool:
     """Whether the system had no descriptor, process or memory to give: it may have one later."""
-    return isinstance(error, OSError) and error.errno in _SHORT
+    return isinstance(error, OSError) and error.errno in SHORT
 
 
 def require_room(descriptor: int, starting: int) -> None:

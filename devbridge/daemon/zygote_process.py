@@ -41,8 +41,8 @@ class Zygote:
         """
         self.loaded = loaded
         """How many of the launcher's names this zygote was started for."""
-        self.failed: Mapping[str, str] = {}
         self.site = False
+        self.failed: Mapping[str, str] = {}
         """What it could not import, and why."""
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[None] = self._loop.create_future()

@@ -134,9 +134,9 @@ def lacking(app: App, cloud: Access, python: Path, jobs: Iterable[str]) -> list[
     Raises:
         BuildError: it cannot be told what would be packed.
     """
-    builder = _builder(app, cloud, python, version_of(python), {})
+    builder, wanted = _builder(app, cloud, python, version_of(python), {}), frozenset(jobs)
     for job in app.of_type(Job):
-        if job.name in set(jobs) and not job.container:
+        if job.name in wanted and not job.container:
             builder.compare(job)
     return [text for text in builder.warnings if "live runs have imported" in text]
 

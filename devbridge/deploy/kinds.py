@@ -17,7 +17,7 @@ What binding gives, and nothing beyond it:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -228,13 +228,17 @@ def bindings() -> Bindings:
 
 def resource_types() -> Iterable[ResourceType]:
     """Every type of resource about which anything is known, once each."""
-    made = dict.fromkeys(made for kind in KINDS for made in kind.makes)
-    return (*made, *(each for each in types.FOREIGN if each.name not in {m.name for m in made}))
+    return _known().values()
 
 
 def resource_type(name: str) -> ResourceType:
     """What is known about a type of resource: of an unknown one, only its name."""
-    for known in resource_types():
-        if known.name == name:
-            return known
-    return ResourceType(name)
+    return _known().get(name) or ResourceType(name)
+
+
+def _known() -> Mapping[str, ResourceType]:
+    """By their names; those that constructs make come first."""
+    known: dict[str, ResourceType] = {}
+    for each in (*(made for kind in KINDS for made in kind.makes), *types.FOREIGN):
+        known.setdefault(each.name, each)
+    return known

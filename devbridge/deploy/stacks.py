@@ -99,7 +99,7 @@ def is_unusable(found: Mapping[str, Any] | None) -> bool:
 
 def check_owner(found: Mapping[str, Any], tags: Mapping[str, str]) -> None:
     """Raise DeployError if a described stack has other tags: it is of another app or stage."""
-    theirs = {tag["Key"]: tag["Value"] for tag in found.get("Tags", ())}
+    theirs = _tags(found)
     if any(theirs.get(key) != value for key, value in tags.items()):
         owner = ", ".join(f"{key.partition(':')[2]} {theirs.get(key, '?')!r}" for key in tags)
         raise DeployError(
@@ -111,8 +111,12 @@ def check_owner(found: Mapping[str, Any], tags: Mapping[str, str]) -> None:
 
 def _owner(found: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """The app and the stage of a described stack, as its tags say."""
-    tags = {tag["Key"]: tag["Value"] for tag in found.get("Tags", ())}
+    tags = _tags(found)
     return tags.get("devbridge:app"), tags.get("devbridge:stage")
+
+
+def _tags(found: Mapping[str, Any]) -> Mapping[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in found.get("Tags", ())}
 
 
 def settled(

@@ -92,10 +92,10 @@ def has_ended(cloud_dir: Path) -> bool:
     return lock is not None
 
 
-def try_lock(cloud_dir: Path, kind: int) -> int | None:
-    """A descriptor that holds the cloud's lock (`kind`: LOCK_SH or LOCK_EX) until it is closed;
-    None while somebody else has it."""
-    lock = os.open(cloud_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def try_lock(cloud_dir: Path, kind: int, file: str = "lock") -> int | None:
+    """A descriptor that holds the cloud's lock, or that on another file of its folder, until it is
+    closed (`kind`: LOCK_SH or LOCK_EX); None while somebody else has it."""
+    lock = os.open(cloud_dir / file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:

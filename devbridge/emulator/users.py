@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from devbridge.emulator.state import try_lock
 from devbridge.folders import private_file
 
 FILE: Final = "users"
@@ -33,7 +34,7 @@ class User:
     @classmethod
     def join(cls, cloud_dir: Path, who: str) -> Self | None:
         """Use the cloud of that folder, or the one that is about to start; None: it is stopping."""
-        if (fd := _locked(cloud_dir, fcntl.LOCK_SH)) is None:
+        if (fd := try_lock(cloud_dir, fcntl.LOCK_SH, FILE)) is None:
             return None
         name = cloud_dir / f"{_NAMED}{os.getpid()}-{fd}"
         with suppress(OSError), os.fdopen(private_file(name), "w", encoding="utf-8") as file:
@@ -80,17 +81,7 @@ def users_of(cloud_dir: Path) -> list[str]:
 
 def unused(cloud_dir: Path) -> int | None:
     """A lock by which nobody can begin to use the cloud until it is closed; None: it is in use."""
-    return _locked(cloud_dir, fcntl.LOCK_EX)
-
-
-def _locked(cloud_dir: Path, kind: int) -> int | None:
-    fd = os.open(cloud_dir / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        return None
-    return fd
+    return try_lock(cloud_dir, fcntl.LOCK_EX, FILE)
 
 
 def _alive(pid: int) -> bool:

@@ -71,9 +71,7 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
     redeployer = Redeployer(
         deployer, good, voice, listen=deployer.consent.listen, preload=launcher.preload
     )
-    lacks = Lacking(
-        lambda jobs: lacking(redeployer.good.app, cloud, config.python, set(jobs)), voice
-    )
+    lacks = Lacking(lambda jobs: lacking(redeployer.good.app, cloud, config.python, jobs), voice)
     daemon = Daemon(
         _settings(config, good.app),
         redeployer.deployment,
