@@ -196,7 +196,7 @@ async def test_a_librarys_scratch_folder_is_removed_by_nobody_else(forks: Forks)
         "scratch",
         """
         import atexit, os, shutil, tempfile
-        FOLDER = tempfile.mkdtemp()
+        FOLDER = tempfile.mkdtemp(dir=os.path.dirname(__file__))
         atexit.register(shutil.rmtree, FOLDER)
         """,
     )
