@@ -15,10 +15,12 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import IO, Final
 
@@ -44,6 +46,9 @@ REQUIREMENTS: Final = (
 """What the lock is made of. Without cryptography ministack refuses every token at a JWT
 authorizer; from 49 on it has no wheels for Intel's Macs."""
 _IMPORTS: Final = "import boto3, hypercorn.asyncio, ministack.app"
+
+_PIP_WITH_PYTHON: Final = 23
+"""``--python`` came with pip 22.3: https://pip.pypa.io/en/stable/news/#v22-3"""
 
 Progress = Callable[[str], None]
 
@@ -130,9 +135,9 @@ def _make(base: Path, directory: Path, on_progress: Progress) -> None:
     try:
         if directory.exists():
             shutil.rmtree(directory)
-        _run([str(base), "-m", "venv", str(directory)], on_progress, started)
-        python = str(directory / "bin" / "python")
-        pip = [python, "-m", "pip", "install", "--no-user", "--no-deps", "--only-binary=:all:"]
+        python = directory / "bin" / "python"
+        pip = _make_environment(base, directory, python, on_progress, started)
+        pip += ["install", "--no-user", "--no-deps", "--no-compile", "--only-binary=:all:"]
         if _unhashed():
             _run([*pip, *pinned()], on_progress, started)
         else:
@@ -145,6 +150,26 @@ def _make(base: Path, directory: Path, on_progress: Progress) -> None:
             remedy="make room there, or choose another place with DEVBRIDGE_CACHE_DIR",
         ) from error
     on_progress(f"installed the embedded cloud in {time.monotonic() - started:.1f} s")
+
+
+def _make_environment(
+    base: Path, directory: Path, python: Path, on_progress: Progress, started: float
+) -> list[str]:
+    """An empty environment, and the pip that installs into it: devbridge's own where it can."""
+    venv = [str(base), "-m", "venv", str(directory)]
+    if _pip_takes_python():
+        _run([*venv, "--without-pip"], on_progress, started)
+        return [sys.executable, "-m", "pip", "--python", str(python)]
+    _run(venv, on_progress, started)  # copies a pip: some 3 s
+    return [str(python), "-m", "pip"]
+
+
+def _pip_takes_python() -> bool:
+    """Whether devbridge's environment has a pip that installs into another one."""
+    try:
+        return int(metadata.version("pip").partition(".")[0]) >= _PIP_WITH_PYTHON
+    except metadata.PackageNotFoundError:
+        return False
 
 
 def _run(command: list[str], on_progress: Progress, started: float) -> None:

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import fcntl
 import re
+import shutil
 import sys
 import threading
+from functools import partial
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -34,7 +37,7 @@ def commands(monkeypatch: pytest.MonkeyPatch, cache: Path) -> list[list[str]]:
     def run(command: list[str], on_progress: object, started: float) -> None:
         ran.append(command)
         if "venv" in command:
-            bin_ = Path(command[-1]) / "bin"
+            bin_ = Path(command[3]) / "bin"
             bin_.mkdir(parents=True)
             (bin_ / "python").symlink_to(sys.executable)
 
@@ -74,6 +77,29 @@ def test_it_is_installed_once_with_its_progress_told(
     lines.clear()
     assert install(Path(sys.executable), lines.append) == python
     assert (len(commands), lines) == (2, [])
+
+
+def test_devbridge_s_own_pip_installs_it_if_it_can(
+    commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = environment_dir(MINOR)
+    python = str(directory / "bin/python")
+    own = [sys.executable, "-m", "pip", "--python", python, "install"]
+    copied = [python, "-m", "pip", "install"]
+    for version, bare, pip in (("25.1", True, own), ("22.2", False, copied), ("", False, copied)):
+        monkeypatch.setattr(metadata, "version", partial(version_of, version))
+        install(Path(sys.executable), silent)
+        venv, installation = commands
+        assert (venv[-1] == "--without-pip") is bare
+        assert installation[: len(pip)] == pip
+        shutil.rmtree(directory)
+        commands.clear()
+
+
+def version_of(version: str, distribution: str) -> str:
+    if not version:
+        raise metadata.PackageNotFoundError(distribution)
+    return version
 
 
 def test_an_installation_that_was_interrupted_is_made_again(commands: list[list[str]]) -> None:
