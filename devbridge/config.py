@@ -73,8 +73,8 @@ class Config:
 
     @property
     def schemas(self) -> Path:
-        """What payloads of the stage's jobs are checked with where no zip has it: live jobs and
-        `devbridge bind`."""
+        """What payloads of the stage's jobs are checked with where no zip has it: live jobs,
+        `devbridge bind` and `devbridge invoke`."""
         return self.stage_dir / "schemas.json"
 
     @property

@@ -55,7 +55,7 @@ def deploy(config: Config, *, yes: bool) -> None:
     from devbridge.emulator.embedded import embedded_cloud
     from devbridge.interpreter import verify_interpreter
     from devbridge.live.ready import CLOUD_STAYS, ready
-    from devbridge.live.schemas import payload_schemas
+    from devbridge.live.schemas import keep, payload_schemas
     from devbridge.runs.find import mark_deployed
 
     began = time.monotonic()
@@ -65,7 +65,7 @@ def deploy(config: Config, *, yes: bool) -> None:
     with contextlib.ExitStack() as stack:
         stack.enter_context(interruptible())
         stack.enter_context(only_this(config, "deploy"))
-        schemas = stack.enter_context(payload_schemas(app, config, warn_once))
+        schemas = stack.enter_context(payload_schemas(app, config, warn_once, kept=False))
         embedded = None
         if config.local and config.endpoint is None:
             embedded = stack.enter_context(embedded_cloud(config, click.echo, "devbridge deploy"))
@@ -84,6 +84,7 @@ def deploy(config: Config, *, yes: bool) -> None:
             approve=_approval(config.stage, was_dev=was_dev, yes=yes),
         )
         mark_deployed(config)
+        keep(config, schemas.result())
         remember(config, local=embedded is not None)
         if embedded:
             embedded.stay()

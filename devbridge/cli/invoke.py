@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from devbridge.cli.common import app_options, print_json
-from devbridge.cli.payload import check_json, read_payload
+from devbridge.cli.payload import check_accepted, check_json, read_payload
 from devbridge.cli.runs import stage_runs, wait_and_print
 from devbridge.cli.text import coloured
 
@@ -35,6 +35,9 @@ Examples:
     help="JSON text, a file, or - for stdin; at most 6 MB (default: null).",
 )
 @click.option(
+    "--no-check", is_flag=True, help="Send a payload that is not what the job's handler declares."
+)
+@click.option(
     "--idempotency-key",
     metavar="KEY",
     help="With the same key no second run is started: the answer is the first one.",
@@ -45,14 +48,23 @@ Examples:
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @app_options
 def invoke(
-    config: Config, *, name: str, payload: str, idempotency_key: str | None, wait: bool, json_: bool
+    config: Config,
+    *,
+    name: str,
+    payload: str,
+    no_check: bool,
+    idempotency_key: str | None,
+    wait: bool,
+    json_: bool,
 ) -> None:
     """Start a job through the deployed invoker.
 
     NAME is the job's name in app.py. The run is started as the app's own code starts it, and its
-    id printed.
+    id printed. A payload that the job's handler would refuse is not sent.
     """
     text = check_json(*read_payload(payload))
+    if not no_check:
+        check_accepted(config, name, text)
     key, remember = idempotency_key, True
     if key is None:
         # Without one, a retry of the call by botocore would start the job twice.

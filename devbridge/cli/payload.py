@@ -6,9 +6,12 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from devbridge.errors import PayloadError, PayloadNotJson
+from devbridge.errors import PayloadError, PayloadInvalid, PayloadNotJson
+
+if TYPE_CHECKING:
+    from devbridge.config import Config
 
 
 def read_payload(given: str) -> tuple[bytes, str]:
@@ -53,6 +56,28 @@ def check_json(data: bytes, where: str) -> str:
     except (RecursionError, ValueError) as error:
         raise _not_json(text, 0, str(error), where) from None
     return text
+
+
+def check_accepted(config: Config, job: str, payload: str) -> None:
+    """Refuse what the job's handler would refuse, as the app's own code does before it sends.
+
+    The types are those that `devbridge dev` or `devbridge deploy` has last found in this folder;
+    where they are not known, anything passes.
+
+    Args:
+        payload: a JSON text.
+
+    Raises:
+        PayloadInvalid: it is not what the handler declares; the path inside it is named.
+    """
+    from devbridge.payload.check import checker
+
+    if accepts := checker(job, str(config.schemas)):
+        try:
+            accepts(json.loads(payload))
+        except PayloadInvalid as error:
+            error.remedy = f"{error.remedy}; or send it all the same: --no-check"
+            raise
 
 
 class _ConstantError(Exception):

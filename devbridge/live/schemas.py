@@ -44,26 +44,42 @@ def job_types(
 
 
 def known_schemas(
-    app: App, config: Config, warn: Warn, stopped: Callable[[], bool] = _never
+    app: App,
+    config: Config,
+    warn: Warn,
+    stopped: Callable[[], bool] = _never,
+    *,
+    kept: bool = True,
 ) -> Schemas:
-    """What is checked before a payload is sent. It is kept for live jobs, and the stubs for type
-    checkers are written, too."""
+    """What is checked before a payload is sent. The stubs for type checkers are written, too.
+
+    Args:
+        kept: at once; see `keep`.
+    """
     found = job_types(app, config, warn, stopped)
     schemas = types.schemas(found)
     if not stopped():
         types.write(app, found)
-        config.make_dirs()
-        write_private(config.schemas, json.dumps(schemas))
+        if kept:
+            keep(config, schemas)
     return schemas
 
 
+def keep(config: Config, schemas: Schemas) -> None:
+    """Write down what payloads of the stage's jobs are checked with where no zip has it."""
+    config.make_dirs()
+    write_private(config.schemas, json.dumps(schemas))
+
+
 @contextlib.contextmanager
-def payload_schemas(app: App, config: Config, warn: Warn) -> Iterator[Future[Schemas]]:
+def payload_schemas(
+    app: App, config: Config, warn: Warn, *, kept: bool = True
+) -> Iterator[Future[Schemas]]:
     """`known_schemas`, asked for while the block prepares what does not depend on it."""
     stopped = threading.Event()
     with ThreadPoolExecutor(1, "types") as pool:
         try:
-            yield pool.submit(known_schemas, app, config, warn, stopped.is_set)
+            yield pool.submit(known_schemas, app, config, warn, stopped.is_set, kept=kept)
         except KeyboardInterrupt:
             stopped.set()
             raise

@@ -50,9 +50,13 @@ def check(job: str, value: Any) -> None:
         wanted(value)
 
 
-def checker(job: str) -> Check | None:
-    """`check` for one job; None where its payload can be anything. Made once for each process."""
-    path = os.environ.get(VARIABLE)
+def checker(job: str, file: str | None = None) -> Check | None:
+    """`check` for one job; None where its payload can be anything. Made once for each process.
+
+    Args:
+        file: with the schemas; None for the one that this process was given.
+    """
+    path = os.environ.get(VARIABLE) if file is None else file
     if path is None:
         path = os.path.join(os.environ.get("LAMBDA_TASK_ROOT", ""), FILE)  # noqa: PTH118
     return _checker(path, job.replace("-", "_"))

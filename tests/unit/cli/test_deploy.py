@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -104,6 +105,16 @@ def test_the_stage_is_known_as_deployed_afterwards(stage: Stage, config: Config)
     assert run("--stage", "ann").exit_code == 0
     config.ledger.touch()
     assert find.is_deployed(config)
+
+
+def test_what_is_deployed_is_what_payloads_are_checked_with_here(
+    stage: Stage, config: Config
+) -> None:
+    stage.mode = "dev"
+    assert run("--stage", "ann").exit_code == errors.EXIT_NOT_CONFIRMED
+    assert not config.schemas.exists()
+    assert run("--stage", "ann", "--yes").exit_code == 0
+    assert json.loads(config.schemas.read_text()) == {"a": {"type": "integer"}}
 
 
 def test_if_nothing_changed_it_says_so(stage: Stage) -> None:

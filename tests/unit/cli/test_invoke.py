@@ -137,6 +137,25 @@ def test_a_payload_that_is_not_json_is_shown_and_nothing_is_sent(there: FakeClou
     assert there.events == []
 
 
+def test_a_payload_that_the_handler_would_refuse_is_sent_only_if_it_is_meant_so(
+    there: FakeCloud, config: Config
+) -> None:
+    number = {"type": "object", "properties": {"num": {"type": "integer"}}}
+    config.schemas.write_text(json.dumps({"factorial": number}))
+    result = invoke("factorial", "--payload", '{"num": "x"}')
+    assert result.exit_code == errors.EXIT_PAYLOAD
+    assert result.stderr == (
+        "error: the payload is not what job 'factorial' takes: Expected `int`, got `str`\n"
+        "  where: $.num\n"
+        "  to do: send what its handler declares ($ is the payload itself);"
+        " or send it all the same: --no-check\n"
+    )
+    assert there.events == []
+    there.answers(accepted())
+    assert invoke("factorial", "--payload", '{"num": "x"}', "--no-check").exit_code == 0
+    assert there.events[0]["payload"] == {"num": "x"}
+
+
 def test_a_payload_over_6_mb_is_refused(there: FakeCloud) -> None:
     result = invoke("factorial", "--payload", "-", stdin=b'"' + b"x" * 6 * 1024 * 1024 + b'"')
     assert result.exit_code == errors.EXIT_PAYLOAD

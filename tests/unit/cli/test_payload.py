@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devbridge.cli.payload import check_json, read_payload
-from devbridge.errors import PayloadError, PayloadNotJson
+from devbridge.cli.payload import check_accepted, check_json, read_payload
+from devbridge.config import Config
+from devbridge.errors import PayloadError, PayloadInvalid, PayloadNotJson
 from devbridge.payload.encode import dump
 
 
@@ -84,3 +85,17 @@ def test_a_file_is_read_whatever_editor_wrote_it(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_a_payload_error(tmp_path: Path) -> None:
     with pytest.raises(PayloadError, match="No such file or directory"):
         read_payload(f"@{tmp_path}/nothing.json")
+
+
+def test_a_payload_is_checked_with_the_types_that_were_found_last(config: Config) -> None:
+    config.schemas.write_text('{"import-all": {"type": "integer"}}')
+    check_accepted(config, "import-all", "5")
+    check_accepted(config, "another", '"x"')
+    with pytest.raises(PayloadInvalid, match="Expected `int`, got `str`") as refused:
+        check_accepted(config, "import-all", '"x"')
+    assert refused.value.remedy is not None
+    assert refused.value.remedy.endswith("; or send it all the same: --no-check")
+
+
+def test_where_no_types_are_known_anything_passes(config: Config) -> None:
+    check_accepted(config, "import-all", '"x"')
