@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +13,9 @@ from devbridge.runs.base import RunRecord
 
 CHUNK: Final = 1 << 16
 POLL: Final = 0.2
-"""Seconds between two looks at the run; growth of the file is noticed at once."""
+"""Seconds between two looks at the run."""
+LOOK: Final = 0.02
+"""Seconds between two looks at whether the file has grown."""
 LATE: Final = 15.0
 """Seconds after a run's end for which its last output is waited for."""
 
@@ -39,7 +40,6 @@ def follow(path: Path, current: Callable[[], RunRecord]) -> Iterator[bytes]:
     """A log while it grows, until its run has ended and all of it was read."""
     log: int | None = None
     newer: list[int] = []
-    changes: Iterator[object] = iter(())
     ended: float | None = None
     try:
         while True:
@@ -52,13 +52,14 @@ def follow(path: Path, current: Callable[[], RunRecord]) -> Iterator[bytes]:
                     os.close(log)
                 log = newer.pop(0)
                 yield from rest_of(part)
-                changes = _changes(path)
             if record.state.final:
                 ended = ended or time.monotonic()
                 if record.closed or time.monotonic() - ended > LATE:
                     return
-            if next(changes, None) is None:
+            if log is None:
                 time.sleep(POLL)
+            else:
+                _wait_until_grown(log)
     finally:
         for part in (*newer, *([] if log is None else [log])):
             os.close(part)
@@ -91,16 +92,8 @@ def open_parts(path: Path, *, after: int | None = None) -> list[int]:
     return parts
 
 
-def _changes(path: Path) -> Iterator[object]:
-    """Something each time that the file has grown, and every `POLL` seconds."""
-    from watchfiles import watch  # only who follows needs it
-
-    with contextlib.suppress(FileNotFoundError):  # rotated just now
-        yield from watch(
-            path,
-            watch_filter=None,
-            debounce=50,
-            step=5,
-            rust_timeout=int(POLL * 1000),
-            yield_on_timeout=True,
-        )
+def _wait_until_grown(log: int) -> None:
+    """Return when an open file has more than was read, or after `POLL` seconds."""
+    read, deadline = os.lseek(log, 0, os.SEEK_CUR), time.monotonic() + POLL
+    while os.fstat(log).st_size <= read and time.monotonic() < deadline:
+        time.sleep(LOOK)
