@@ -20,6 +20,7 @@ from benchmarks import (
     harness,
     idle,
     memory,
+    newcomer,
     output,
     packaging,
     recovery,
@@ -44,6 +45,7 @@ MEASURES: Final[Mapping[str, Callable[[Bench], Awaitable[list[Row]]]]] = {
     "unchanged": deploying.unchanged,
     "scale": deploying.scale,
     "deployed": deploying.run,
+    "newcomer": newcomer.newcomer,
 }
 
 

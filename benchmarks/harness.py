@@ -126,7 +126,13 @@ def stamps(bench: Bench) -> Iterator[Stamps]:
 class Watched:
     """A process whose output is drained in chunks of 64 KiB, as a fast terminal would do."""
 
-    def __init__(self, command: Sequence[str], *, cwd: Path = REPOSITORY) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: Path = REPOSITORY,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         reader, writer = os.pipe()
         with os.fdopen(writer, "wb"):
             self._process = subprocess.Popen(
@@ -135,7 +141,7 @@ class Watched:
                 stdout=writer,
                 stderr=writer,
                 cwd=cwd,
-                env=clean_environment(),
+                env=clean_environment() if env is None else env,
                 start_new_session=True,
             )
         self._reader = reader
@@ -167,6 +173,15 @@ class Watched:
         """Signal it, wait for its end, and kill what is left of it."""
         if self._process.poll() is None:
             self._process.send_signal(number)
+        await self._ended()
+
+    async def interrupt(self) -> None:
+        """Ctrl-C: SIGINT to its whole group, as a terminal does."""
+        if self._process.poll() is None:
+            os.killpg(self.pid, signal.SIGINT)
+        await self._ended()
+
+    async def _ended(self) -> None:
         try:
             await asyncio.to_thread(self._process.wait, 20)
         except subprocess.TimeoutExpired:
