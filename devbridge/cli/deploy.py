@@ -50,8 +50,8 @@ def deploy(config: Config, *, yes: bool) -> None:
     from devbridge.cloud.session import connect
     from devbridge.constructs import Job
     from devbridge.constructs.load import load_app
+    from devbridge.deploy import Request, stage_mode
     from devbridge.deploy import deploy as make
-    from devbridge.deploy import stage_mode
     from devbridge.emulator.embedded import embedded_cloud
     from devbridge.interpreter import verify_interpreter
     from devbridge.live.ready import CLOUD_STAYS, ready
@@ -73,16 +73,10 @@ def deploy(config: Config, *, yes: bool) -> None:
         place = there.endpoint_url or f"account {there.account}, region {there.region}"
         click.echo(f"app {app.name}, stage {config.stage}, to {place}")
         was_dev = stage_mode(there, app.name, config.stage) == "dev"
-        done = make(
-            app,
-            there,
-            stage=config.stage,
-            mode="deployed",
-            python=config.python,
-            schemas=schemas.result(),
-            on_progress=say_progress,
-            approve=_approval(config.stage, was_dev=was_dev, yes=yes),
+        request = Request.of(
+            config, app, there, "deployed", schemas=schemas.result(), on_progress=say_progress
         )
+        done = make(request, approve=_approval(config.stage, was_dev=was_dev, yes=yes))
         mark_deployed(config)
         keep(config, schemas.result())
         remember(config, local=embedded is not None)

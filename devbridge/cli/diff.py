@@ -35,6 +35,7 @@ def diff(config: Config, *, json_: bool, exit_code: bool) -> None:
     Nothing is changed. The jobs' handlers are imported to know their payloads.
     """
     from devbridge.constructs.load import load_app
+    from devbridge.deploy import Request
     from devbridge.deploy import diff as compare
     from devbridge.deploy.plan_text import as_json
     from devbridge.interpreter import verify_interpreter
@@ -45,14 +46,9 @@ def diff(config: Config, *, json_: bool, exit_code: bool) -> None:
     verify_interpreter(config.python)
     types = job_types(app, config, warn_once)
     with target(config) as there:
+        say = functools.partial(say_progress, err=True)
         plan = compare(
-            app,
-            there,
-            stage=config.stage,
-            mode="deployed",
-            python=config.python,
-            schemas=schemas(types),
-            on_progress=functools.partial(say_progress, err=True),
+            Request.of(config, app, there, "deployed", schemas=schemas(types), on_progress=say)
         )
     if json_:
         print_json(as_json(plan))

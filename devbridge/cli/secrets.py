@@ -66,7 +66,7 @@ def set_(config: Config, *, name: str, file: Path | None) -> None:
     secret = _must_be_defined(app, name)
     value = read_value(name, file)
     redaction.secret(value)
-    with cloud(config) as there:
+    with cloud(config, start=True) as there:
         set_secret(there, app.name, config.stage, name, value, secret.encryption_key)
     touch(config.secrets_mark)
     click.echo(f"set: {names.secret(app.name, config.stage, name)}")
@@ -84,7 +84,7 @@ def list_(config: Config, *, json_: bool) -> None:
     from devbridge.deploy.secrets import stored
 
     app = load_app(config.root, config.stage)
-    with cloud(config) as there:
+    with cloud(config, start=True) as there:
         known = set(stored(there, app.name, config.stage))
     defined = set(_names(app))
     listed = sorted(defined | known)
@@ -105,7 +105,7 @@ def get(config: Config, *, name: str) -> None:
     from devbridge.deploy.secrets import get_secret
 
     app = load_app(config.root, config.stage)
-    with cloud(config) as there:
+    with cloud(config, start=True) as there:
         try:
             value = get_secret(there, app.name, config.stage, name)
         except NotFound:
@@ -127,7 +127,7 @@ def remove(config: Config, *, name: str, yes: bool) -> None:
 
     app = load_app(config.root, config.stage)
     where = names.secret(app.name, config.stage, name)
-    with cloud(config) as there:
+    with cloud(config, start=True) as there:
         if not yes:
             confirm(f"remove the value of {where} for good?", f"the value of {where} is to go")
         if not remove_secret(there, app.name, config.stage, name):

@@ -53,7 +53,7 @@ def synth(config: Config, *, out: Path | None, zips: bool, dev: bool, account: s
     --local is given. With --zips the jobs' handlers are imported to know their payloads.
     """
     from devbridge.constructs.load import load_app
-    from devbridge.deploy import offline, synthesize
+    from devbridge.deploy import Request, offline, synthesize
     from devbridge.interpreter import verify_interpreter
     from devbridge.live.schemas import job_types
     from devbridge.types import schemas
@@ -63,32 +63,20 @@ def synth(config: Config, *, out: Path | None, zips: bool, dev: bool, account: s
     if account is not None and not _ACCOUNT.fullmatch(account):
         raise click.UsageError(f"--account {account!r} is not a number of 12 digits")
     app = load_app(config.root, config.stage)
-    version = verify_interpreter(config.python).minor
+    verify_interpreter(config.python)
     nowhere = offline.Nowhere(
         config.region or offline.REGION, account or offline.ACCOUNT, local=config.local
     )
     mode: Mode = "dev" if dev else "deployed"
     assets = None
     if zips:
+        types = schemas(job_types(app, config, warn_once))
+        say = functools.partial(say_progress, err=True)
         template, assets = synthesize(
-            app,
-            nowhere,
-            stage=config.stage,
-            mode=mode,
-            python=config.python,
-            offline=config.offline,
-            schemas=schemas(job_types(app, config, warn_once)),
-            on_progress=functools.partial(say_progress, err=True),
+            Request.of(config, app, nowhere, mode, schemas=types, on_progress=say)
         )
     else:
-        template = offline.template_only(
-            app,
-            nowhere,
-            stage=config.stage,
-            mode=mode,
-            python=version,
-            offline=config.offline,
-        )
+        template = offline.template_only(Request.of(config, app, nowhere, mode))
     if out is None:
         click.echo(offline.pretty(template), nl=False)
         return

@@ -15,12 +15,14 @@ from devbridge.deploy.deployed import (
     stack_values,
     stage_mode,
 )
+from devbridge.deploy.request import Request
 from devbridge.deploy.specs import environment
 from devbridge.deploy.stage import Deployed, deploy, diff, synthesize
 
 __all__ = [
     "Deployed",
     "Progress",
+    "Request",
     "check_naming",
     "deploy",
     "diff",

@@ -11,6 +11,7 @@ from devbridge import names
 from devbridge.constructs import App, Function, Job
 from devbridge.deploy.access import Access, OnProgress, Progress
 from devbridge.deploy.functions import Broken, Kept, pack_functions
+from devbridge.deploy.request import Request
 from devbridge.deploy.settings import version_of
 from devbridge.deploy.synth import Assets, Settings, has_invoker, has_project
 from devbridge.folders import STATE_DIR, cache_dir
@@ -37,26 +38,17 @@ class Packed:
         return replace(self.assets, versions={**self.assets.versions, **versions})
 
 
-def pack(
-    app: App,
-    cloud: Access,
-    settings: Settings,
-    python: Path,
-    schemas: Mapping[str, Any],
-    on_progress: OnProgress,
-    broken: Broken | None = None,
-) -> Packed:
+def pack(request: Request, settings: Settings, broken: Broken | None = None) -> Packed:
     """Pack the app's code. What the deployed code may lack is told as warnings.
 
     Args:
-        python: the app's interpreter, whose packages are packed.
-        schemas: JSON Schemas of the jobs' payloads, by the job's name.
         broken: see `pack_functions`.
 
     Raises:
         BuildError, HandlerNotFound: code cannot be packed.
     """
-    builder = _builder(app, cloud, python, settings.python, schemas)
+    app, cloud = request.app, request.cloud
+    builder = _builder(app, cloud, request.python, settings.python, request.schemas)
     jobs = app.of_type(Job)
     in_cloud = [job for job in jobs if has_project(job, settings)]
     for job in in_cloud:
@@ -75,7 +67,7 @@ def pack(
     )
     files = frozenset(file for each in there for file in builder.app_files(each))
     for text in builder.warnings:
-        on_progress(Progress("warning", text))
+        request.on_progress(Progress("warning", text))
     images = [job for job in in_cloud if job.container]
     return Packed(
         replace(

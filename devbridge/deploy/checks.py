@@ -5,49 +5,46 @@ from __future__ import annotations
 from devbridge import names
 from devbridge.constructs import App, Function, Job
 from devbridge.deploy import secrets
-from devbridge.deploy.access import Access, OnProgress, Progress
+from devbridge.deploy.access import Progress
+from devbridge.deploy.request import Request
 from devbridge.errors import DeployError
-from devbridge.names import Mode
 
 
-def check_secrets(cloud: Access, app: App, stage: str, mode: Mode, on_progress: OnProgress) -> None:
+def check_secrets(request: Request) -> None:
     """Say which secrets have no value yet.
 
     Raises:
         DeployError: a secret has no value, and nobody could set it before it is needed.
     """
-    missing = secrets.missing(cloud, app, stage)
-    if missing and mode == "deployed":
+    app = request.app
+    missing = secrets.missing(request.cloud, app, request.stage)
+    how = {name: f"devbridge secrets set {name} {request.options}" for name in missing}
+    if missing and request.mode == "deployed":
         raise DeployError(
             f"secrets without a value: {', '.join(missing)}",
-            where=names.stack(app.name, stage),
-            remedy="set them first:"
-            + "".join(f"\n    devbridge secrets set {name} --stage {stage}" for name in missing),
+            where=names.stack(app.name, request.stage),
+            remedy="set them first:" + "".join(f"\n    {command}" for command in how.values()),
         )
-    for name in missing:
-        on_progress(
-            Progress(
-                "plan",
-                f"secret {name!r} has no value: devbridge secrets set {name} --stage {stage}",
-            )
-        )
+    for name, command in how.items():
+        request.on_progress(Progress("warning", f"secret {name!r} has no value: {command}"))
 
 
-def say_what_is_old(stack: str, app: App, stage: str, on_progress: OnProgress) -> None:
+def say_what_is_old(stack: str, request: Request) -> None:
     """Say that a stack has the name that an older devbridge gave it, if it has."""
-    if stack != names.stack(app.name, stage):
-        on_progress(
+    if stack != names.stack(request.app.name, request.stage):
+        request.on_progress(
             Progress(
-                "plan",
+                "warning",
                 f"stack {stack} keeps its old name, which policies for one app do not cover;"
                 " see docs/deploying.md",
             )
         )
 
 
-def say_what_is_unbounded(cloud: Access, app: App, on_progress: OnProgress) -> None:
+def say_what_is_unbounded(request: Request) -> None:
     """Say which permissions boundaries the embedded cloud does not have."""
     # AWS refuses a role whose boundary does not exist; the embedded cloud does not bound it.
+    app, cloud = request.app, request.cloud
     if not cloud.endpoint_url:
         return
     iam = cloud.client("iam")
@@ -56,6 +53,8 @@ def say_what_is_unbounded(cloud: Access, app: App, on_progress: OnProgress) -> N
         try:
             iam.get_policy(PolicyArn=arn)
         except iam.exceptions.NoSuchEntityException:
-            on_progress(
-                Progress("plan", f"no policy {arn} here: the roles it should bound are not bounded")
+            request.on_progress(
+                Progress(
+                    "warning", f"no policy {arn} here: the roles it should bound are not bounded"
+                )
             )

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from devbridge import names
-from devbridge.constructs import App, Function, Job
-from devbridge.deploy.access import Access
+from devbridge.constructs import Function, Job
+from devbridge.deploy.request import Request
 from devbridge.deploy.settings import settings_of
 from devbridge.deploy.synth import Assets, Template
 from devbridge.deploy.synth.app import synth
@@ -74,20 +74,16 @@ class _Unasked:
         raise DevbridgeError(f"{self.service}: there is no cloud to ask for {operation}")
 
 
-def template_only(
-    app: App, cloud: Access, *, stage: str, mode: names.Mode, python: str, offline: str = "queue"
-) -> Template:
+def template_only(request: Request) -> Template:
     """The template without its zips: each has its construct's name instead of its hash.
-
-    Args:
-        python: version of the app's interpreter, e.g. ``3.11``.
 
     Raises:
         InvalidValue, AppFailed: as `synth`.
+        InterpreterError: as `settings_of`.
     """
-    names.stack(app.name, stage)
+    app, cloud = request.app, request.cloud
     jobs = app.of_type(Job)
-    settings = settings_of(cloud, stage=stage, mode=mode, python=python, offline=offline)
+    settings = settings_of(request)
     assets = Assets(
         bucket=names.asset_bucket(cloud.account, cloud.region),
         stub=_key("the stubs"),
@@ -95,7 +91,7 @@ def template_only(
         functions={each.name: _key(str(each)) for each in app.of_type(Function)},
         jobs={job.name: _key(str(job)) for job in jobs if not job.container},
         packages={job.name: _key(f"packages of {job}") for job in jobs if not job.container},
-        images={job.name: image_uri(job, cloud, stage) for job in jobs if job.container},
+        images={job.name: image_uri(job, cloud, request.stage) for job in jobs if job.container},
     )
     return synth(app, settings, assets)
 

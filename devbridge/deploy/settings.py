@@ -5,29 +5,31 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from devbridge.deploy.access import Access
+from devbridge import names
 from devbridge.deploy.package import is_tls
 from devbridge.deploy.principal import trusted_principal
+from devbridge.deploy.request import Request
 from devbridge.deploy.synth import Settings
 from devbridge.interpreter import verify_interpreter
-from devbridge.names import Mode
 
 
-def settings_of(cloud: Access, *, stage: str, mode: Mode, python: str, offline: str) -> Settings:
+def settings_of(request: Request) -> Settings:
     """What to synthesize the stage's template with.
 
-    Args:
-        python: version of the app's interpreter: `version_of`.
-        offline: what the stubs do when no daemon is connected: queue, error or cloud.
+    Raises:
+        InvalidValue: no stage can have that name.
+        InterpreterError: the app's interpreter does not run, or is too old.
     """
-    dev = mode == "dev"
+    names.stack(request.app.name, request.stage)  # said before anything is asked
+    cloud, dev = request.cloud, request.mode == "dev"
+    python = version_of(request.python)
     return Settings(
-        stage=stage,
+        stage=request.stage,
         principal_arn=trusted_principal(cloud.principal_arn, cloud.client("iam")) if dev else "",
         iot_host=cloud.iot_endpoint().host.partition(":")[0] if dev else "",
         python=python,
-        mode=mode,
-        offline=offline,
+        mode=request.mode,
+        offline=request.offline,
         tls=is_tls(cloud.endpoint_url),
     )
 

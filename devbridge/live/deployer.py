@@ -8,7 +8,7 @@ from devbridge.cloud.session import Cloud
 from devbridge.config import Config
 from devbridge.constructs import App
 from devbridge.constructs.load import load_app
-from devbridge.deploy import Deployed, Progress, deploy
+from devbridge.deploy import Deployed, Progress, Request, deploy
 from devbridge.live.broken import Broken
 from devbridge.live.consent import Consent
 from devbridge.live.schemas import Schemas, known_schemas
@@ -47,17 +47,10 @@ class Deployer:
             DevbridgeError: it cannot be deployed.
         """
         self.broken.begin()
-        deployed = deploy(
-            app,
-            self.cloud,
-            stage=self.config.stage,
-            python=self.config.python,
-            offline=self.config.offline,
-            schemas=schemas,
-            on_progress=self._say,
-            approve=self.consent.approve,
-            broken=self.broken,
+        request = Request.of(
+            self.config, app, self.cloud, "dev", schemas=schemas, on_progress=self._say
         )
+        deployed = deploy(request, approve=self.consent.approve, broken=self.broken)
         self.consent.settled()
         if not deployed.changed and not self.broken:
             self.voice("nothing to deploy: the stage is up to date")

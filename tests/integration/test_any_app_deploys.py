@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 from devbridge import deploy as deployment
 from devbridge import names
 from devbridge.cloud.session import Cloud
-from devbridge.deploy import Deployed, Progress, secrets
+from devbridge.deploy import Deployed, Progress, Request, secrets
 from devbridge.deploy.remove import remove
 from devbridge.names import Mode
 from tests.apps import EVERYTHING, IMPORTS, KEY, load
@@ -32,13 +31,7 @@ def deploy(root: Path, text: str, cloud: Cloud, mode: Mode, told: list[Progress]
     for secret in secrets.missing(cloud, app, "test"):
         secrets.set_secret(cloud, app.name, "test", secret, "x")
     return deployment.deploy(
-        app,
-        cloud,
-        stage="test",
-        mode=mode,
-        on_progress=told.append,
-        python=Path(sys.executable),
-        pace=fast,
+        Request(app, cloud, stage="test", mode=mode, on_progress=told.append, pace=fast)
     )
 
 

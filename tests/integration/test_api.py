@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from joserfc.jwk import RSAKey
 from devbridge import deploy as deployment
 from devbridge.cloud.session import Cloud
 from devbridge.constructs.load import load_app
+from devbridge.deploy import Request
 
 APP = """\
 from devbridge import Api, App, JwtAuthorizer, LambdaAuthorizer, RouteTo
@@ -97,14 +97,7 @@ def url(tmp_path: Path, local_cloud: Cloud, issuer: str) -> str:
     (root / "app.py").write_text(APP.replace("ISSUER", issuer))
     (root / "api" / "echo.py").write_text(ECHO)
     (root / "api" / "gate.py").write_text(GATE)
-    done = deployment.deploy(
-        load_app(root),
-        local_cloud,
-        stage="test",
-        mode="deployed",
-        on_progress=lambda _: None,
-        python=Path(sys.executable),
-    )
+    done = deployment.deploy(Request(load_app(root), local_cloud, stage="test", mode="deployed"))
     return done.outputs["ApiUrl"]
 
 

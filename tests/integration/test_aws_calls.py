@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 import re
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -32,7 +31,7 @@ from devbridge.cloud.session import Clients, Cloud, connect
 from devbridge.config import Config
 from devbridge.constructs import App, Job
 from devbridge.daemon.credentials import RoleCredentials
-from devbridge.deploy import compare, package, secrets
+from devbridge.deploy import Request, compare, package, secrets
 from devbridge.deploy.principal import trusted_principal
 from devbridge.deploy.remove import remove
 from devbridge.deploy.validation import failed_validations
@@ -247,16 +246,9 @@ class Developer:
         return load(self.root, text, stage)
 
     def deploy(self, text: str, mode: Mode = "deployed", **options: Any) -> deployment.Deployed:
-        return deployment.deploy(
-            self.app(text),
-            self.cloud,
-            stage="test",
-            mode=mode,
-            on_progress=lambda _: None,
-            python=Path(sys.executable),
-            pace=options.pop("pace", fast),
-            **options,
-        )
+        pace = options.pop("pace", fast)
+        request = Request(self.app(text), self.cloud, stage="test", mode=mode, pace=pace)
+        return deployment.deploy(request, **options)
 
     def secrets(self) -> None:
         for name in ("token", "other"):
@@ -267,8 +259,8 @@ class Developer:
     def diff(self, text: str) -> None:
         for stage in ("fresh", "test"):
             app = self.app(text, stage)
-            python = Path(sys.executable)
-            assert deployment.diff(app, self.cloud, stage=stage, python=python, pace=fast)
+            request = Request(app, self.cloud, stage=stage, mode="deployed", pace=fast)
+            assert deployment.diff(request)
         stack = names.stack("all", "test")
         assert compare._physical_id(self.cloud, stack, "NotesTable")  # of who may only look
         assert failed_validations(self.cloud, stack) == ()

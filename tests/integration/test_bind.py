@@ -13,7 +13,7 @@ from devbridge.cli import main
 from devbridge.cloud.session import Cloud
 from devbridge.config import Config
 from devbridge.constructs.load import load_app
-from devbridge.deploy import deploy
+from devbridge.deploy import Request, deploy
 from devbridge.deploy.secrets import set_secret
 
 APP = """
@@ -56,7 +56,7 @@ def test_a_bound_command_may_use_what_the_app_has_and_nothing_else(
     (config.root / "app.py").write_text(APP)
     set_secret(local_cloud, "demo", "test", "key", "s3cret")
     app = load_app(config.root, "test")
-    deploy(app, local_cloud, stage="test", mode="deployed", on_progress=lambda _: None)
+    deploy(Request(app, local_cloud, stage="test", mode="deployed"))
     out = tmp_path / "out"
     options = ["--app", str(config.root), "--stage", "test"]
     endpoint = ["--endpoint", str(local_cloud.endpoint_url)]

@@ -15,7 +15,7 @@ from devbridge.cli import main
 from devbridge.cloud.session import Cloud
 from devbridge.config import Config
 from devbridge.constructs.load import load_app
-from devbridge.deploy import deploy
+from devbridge.deploy import Request, deploy
 from devbridge.emulator.state import Running, attach
 from devbridge.runs.lock import only_one
 
@@ -46,7 +46,7 @@ def devbridge(app: Path, embedded: Running, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def deployed(app: Path, local_cloud: Cloud) -> None:
-    deploy(load_app(app), local_cloud, stage="test", on_progress=lambda progress: None)
+    deploy(Request(load_app(app), local_cloud, stage="test", mode="dev"))
 
 
 def test_before_the_first_deployment_each_command_says_so(devbridge: Devbridge) -> None:

@@ -21,7 +21,7 @@ from devbridge import deploy as deployment
 from devbridge import names
 from devbridge.cloud.session import Cloud
 from devbridge.constructs.load import load_app
-from devbridge.deploy import Deployed, Progress, secrets
+from devbridge.deploy import Deployed, Progress, Request, secrets
 from devbridge.deploy.package import ensure_bucket, upload
 from devbridge.deploy.plan import Plan
 from devbridge.deploy.remove import remove
@@ -61,14 +61,14 @@ def root(tmp_path: Path) -> Path:
 def deploy(
     root: Path, cloud: Cloud, told: list[Progress] | None = None, **options: Any
 ) -> Deployed:
-    return deployment.deploy(
+    request = Request(
         load_app(root, "test"),
         cloud,
         stage="test",
+        mode=options.pop("mode", "dev"),
         on_progress=(told if told is not None else []).append,
-        python=PYTHON,
-        **options,
     )
+    return deployment.deploy(request, **options)
 
 
 def resources(told: list[Progress]) -> list[str]:
@@ -432,7 +432,7 @@ def test_a_diff_tells_what_a_deployment_would_do_and_leaves_nothing(
 ) -> None:
     def diff() -> Plan:
         return deployment.diff(
-            load_app(root, "test"), local_cloud, stage="test", mode="dev", python=PYTHON
+            Request(load_app(root, "test"), local_cloud, stage="test", mode="dev")
         )
 
     new = diff()
@@ -548,9 +548,7 @@ def test_a_stage_of_an_older_devbridge_keeps_its_stack_and_data_and_that_is_said
     dynamodb.put_item(**notes, Item={"id": {"S": "1"}})
     with pytest.raises(NotDeployed, match="another version of devbridge"):
         deployment.check_naming(local_cloud, "demo", "test")
-    seen = deployment.diff(
-        load_app(root, "test"), local_cloud, stage="test", mode="dev", python=PYTHON
-    )
+    seen = deployment.diff(Request(load_app(root, "test"), local_cloud, stage="test", mode="dev"))
     assert (seen.stack, seen.creates) == ("devbridge-demo-test", False)
     assert {c.label for c in seen.changes if c.reason == "Name"} == {"Job 'report'"}
     assert not seen.dangerous

@@ -18,7 +18,7 @@ from devbridge import deploy as deployment
 from devbridge import names
 from devbridge.cloud.session import Cloud, connect
 from devbridge.config import Config
-from devbridge.deploy import secrets
+from devbridge.deploy import Request, secrets
 from devbridge.deploy.remove import remove
 from devbridge.emulator.state import Running
 from devbridge.names import Mode
@@ -103,15 +103,8 @@ def shop(shared_cloud: Running, tmp_path_factory: pytest.TempPathFactory) -> Dep
     for stage, mode in MODES.items():
         for name in ("token", "token-2"):
             secrets.set_secret(root, "shop", stage, name, "x")
-        deployment.deploy(
-            load(folder, APP, stage),
-            developer,
-            stage=stage,
-            mode=mode,
-            on_progress=lambda _: None,
-            python=Path(sys.executable),
-            pace=fast,
-        )
+        app = load(folder, APP, stage)
+        deployment.deploy(Request(app, developer, stage=stage, mode=mode, pace=fast))
         values = deployment.stack_values(root, "shop", stage)
         # A queue's ARN has its name, an output its URL; a topic's output is its ARN.
         outputs[stage] = {
@@ -452,15 +445,8 @@ tables = [Table(app, f"table-{{i}}", partition_key="id") for i in range(80)]
 Table(app, "other", partition_key="id")
 Job(app, "worker", handler="jobs/work.handler", bind=tables)
 """
-    deployment.deploy(
-        load(tmp_path, text, "live"),
-        local_cloud,
-        stage="live",
-        mode="deployed",
-        on_progress=lambda _: None,
-        python=Path(sys.executable),
-        pace=fast,
-    )
+    app = load(tmp_path, text, "live")
+    deployment.deploy(Request(app, local_cloud, stage="live", mode="deployed", pace=fast))
     assert local_cloud.client("iam").list_policies(Scope="Local")["Policies"]
     values = deployment.stack_values(local_cloud, "shop", "live")
     shop = Deployed(local_cloud, local_cloud, {"live": values})

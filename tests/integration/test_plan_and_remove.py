@@ -18,7 +18,7 @@ from devbridge.cli.deploy import deploy as deploy_command
 from devbridge.cli.diff import diff as diff_command
 from devbridge.cloud.session import Cloud
 from devbridge.constructs.load import load_app
-from devbridge.deploy import deploy, secrets
+from devbridge.deploy import Request, deploy, secrets
 from devbridge.deploy.access import Progress
 from devbridge.deploy.changes import Change
 from devbridge.deploy.execute import execute
@@ -332,7 +332,7 @@ def test_a_stage_of_dev_becomes_a_deployed_one_only_if_it_is_meant(
         there = ("--stage", "test", "--endpoint", embedded.endpoint_url)
         return CliRunner().invoke(Both("devbridge"), [*arguments, *there])
 
-    deploy(load_app(root), local_cloud, stage="test", on_progress=lambda _: None)
+    deploy(Request(load_app(root), local_cloud, stage="test", mode="dev"))
     stack = describe(local_cloud, "devbridge-factorial-demo--test-")
     assert stack is not None
     refused = devbridge("deploy")

@@ -24,7 +24,7 @@ from devbridge import deploy as deployment
 from devbridge import job, names
 from devbridge.cloud.session import Clients, Cloud, connect
 from devbridge.config import Config
-from devbridge.deploy import Progress, secrets
+from devbridge.deploy import Progress, Request, secrets
 from devbridge.deploy.plan import Plan
 from devbridge.deploy.plan_text import lines
 from devbridge.deploy.remove import remove
@@ -107,20 +107,15 @@ class Account:
         self, cloud: Cloud, name: str = "hello", stage: str = "prod", *, more: str = ""
     ) -> list[Progress]:
         told: list[Progress] = []
+        app = self.app(name, stage, more=more)
         deployment.deploy(
-            self.app(name, stage, more=more),
-            cloud,
-            stage=stage,
-            mode="deployed",
-            on_progress=told.append,
-            python=Path(sys.executable),
-            pace=fast,
+            Request(app, cloud, stage=stage, mode="deployed", on_progress=told.append, pace=fast)
         )
         return told
 
     def diff(self, cloud: Cloud, stage: str = "prod", *, more: str = "") -> Plan:
         app = self.app(stage=stage, more=more)
-        return deployment.diff(app, cloud, stage=stage, python=Path(sys.executable), pace=fast)
+        return deployment.diff(Request(app, cloud, stage=stage, mode="deployed", pace=fast))
 
     def user(self, name: str, statements: list[dict[str, Any]]) -> Cloud:
         """The cloud as somebody sees it who has this policy and no other."""

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +15,7 @@ from devbridge import errors
 from devbridge.cli import LazyGroup
 from devbridge.cli.deploy import deploy as command
 from devbridge.config import Config
-from devbridge.constructs import App
+from devbridge.deploy import Request
 from devbridge.deploy.changes import Change
 from devbridge.deploy.plan import Plan
 from devbridge.deploy.stage import Deployed
@@ -36,15 +36,16 @@ class Stage:
     plan: Plan = HARMLESS
     mode: str | None = "deployed"
     changed: bool = True
-    asked: dict[str, Any] = field(default_factory=dict)
+    asked: Any = None
+    """The request."""
     executed: bool = False
     warning: str = ""
     started: bool = False
 
-    def deploy(self, app: App, cloud: object, **asked: Any) -> Deployed:
-        self.asked = {"app": app.name, **asked}
+    def deploy(self, request: Request, *, approve: Callable[[Plan], None]) -> Deployed:
+        self.asked = request
         if self.changed:
-            asked["approve"](self.plan)
+            approve(self.plan)
         self.executed = True
         return Deployed({"ApiUrl": "http://x"}, [], self.changed)
 
@@ -93,9 +94,9 @@ def test_it_deploys_the_jobs_to_codebuild_and_says_what_there_is(
 ) -> None:
     result = run("--stage", "prod")
     assert result.exit_code == 0, result.output
-    assert (stage.asked["stage"], stage.asked["mode"]) == ("prod", "deployed")
-    assert stage.asked["schemas"] == {"a": {"type": "integer"}}
-    assert stage.asked["python"] == config.python
+    assert (stage.asked.stage, stage.asked.mode) == ("prod", "deployed")
+    assert stage.asked.schemas == {"a": {"type": "integer"}}
+    assert stage.asked.python == config.python
     assert "app demo, stage prod, to account 123456789012, region eu-west-1\n" in result.stdout
     assert "+ Job 'a'  AWS::X::Y  A\n" in result.stdout
     assert "ApiUrl       http://x\nDeployed in " in result.stdout
@@ -171,7 +172,7 @@ def test_it_refuses_while_devbridge_dev_runs_the_stage(stage: Stage, config: Con
     with only_one(config.stage_dir / "daemon.lock", config.stage):
         result = run("--stage", config.stage)
     assert result.exit_code == errors.EXIT_ALREADY_RUNNING
-    assert stage.asked == {}
+    assert stage.asked is None
 
 
 def test_it_waits_for_another_deployment_of_the_stage(
@@ -204,4 +205,4 @@ def test_a_handler_that_cannot_be_imported_is_a_warning(stage: Stage) -> None:
 def test_an_interpreter_that_is_not_there_is_an_error_before_anything(stage: Stage) -> None:
     result = run("--python", "/no/such/python")
     assert result.exit_code == errors.EXIT_INTERPRETER
-    assert stage.asked == {}
+    assert stage.asked is None

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from devbridge import errors
 from devbridge.cli.diff import diff as command
 from devbridge.config import Config
+from devbridge.deploy import Request
 from devbridge.deploy.changes import Change
 from devbridge.deploy.plan import Plan
 
@@ -22,8 +23,8 @@ def asked(config: Config, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the comparison was asked for; `plan` is its answer."""
     asked: dict[str, Any] = {"plan": CHANGES}
 
-    def compare(*_: object, **given: Any) -> Plan:
-        asked.update(given)
+    def compare(request: Request) -> Plan:
+        asked["request"] = request
         plan: Plan = asked["plan"]
         return plan
 
@@ -42,7 +43,8 @@ def test_it_prints_what_a_deployment_would_change(asked: dict[str, Any]) -> None
     result = run()
     assert result.exit_code == 0, result.output
     assert result.stdout == "stack s: 1 removed\n- Job 'a'  AWS::X::Y  A\n"
-    assert (asked["stage"], asked["mode"], asked["schemas"]) == ("prod", "deployed", {"a": {}})
+    request = asked["request"]
+    assert (request.stage, request.mode, request.schemas) == ("prod", "deployed", {"a": {}})
 
 
 def test_what_a_policy_says_is_one_line_and_forges_none(asked: dict[str, Any]) -> None:

@@ -90,8 +90,9 @@ def there(config: Config, monkeypatch: pytest.MonkeyPatch) -> FakeCloud:
     fake = FakeCloud()
 
     @contextmanager
-    def cloud(used: Config) -> Iterator[FakeCloud]:
+    def cloud(used: Config, *, start: bool) -> Iterator[FakeCloud]:
         assert used.stage == "ann"
+        assert start  # with --local: a value can be set before the first `devbridge dev`
         yield fake
 
     monkeypatch.setattr(module, "cloud", cloud)

@@ -140,11 +140,13 @@ def test_what_was_left_out_of_the_zips_is_said(root: Path, tmp_path: Path) -> No
 
 
 def test_it_is_what_deploy_would_upload(root: Path, tmp_path: Path) -> None:
-    from devbridge.deploy import synthesize
+    from devbridge.deploy import Request, synthesize
 
     out = tmp_path / "out"
     assert run("--out", str(out), "--zips", "--region", "eu-west-1").exit_code == 0
-    template, assets = synthesize(load_app(root, "prod"), FakeCloud(), stage="prod")
+    template, assets = synthesize(
+        Request(load_app(root, "prod"), FakeCloud(), stage="prod", mode="deployed")
+    )
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["hash"] == template.hash
     keys = {names.asset("demo", asset.key) for asset in assets}

@@ -11,6 +11,7 @@ from devbridge.constructs.app import loading
 from devbridge.deploy import assets
 from devbridge.deploy.access import Progress
 from devbridge.deploy.assets import Packed, build_images, cache, lacking, pack
+from devbridge.deploy.request import Request
 from devbridge.deploy.synth import Settings
 from devbridge.errors import HandlerNotFound
 from devbridge.names import Mode
@@ -50,7 +51,15 @@ def packed(
 ) -> Packed:
     settings = Settings("dev", "arn", "iot", "3.12", mode=mode, offline=offline)
     tell = ([] if told is None else told).append
-    return pack(app, FakeCloud(), settings, Path("/venv/python"), {"plain": {}}, tell)
+    request = Request(
+        *(app, FakeCloud()),
+        stage="dev",
+        mode=mode,
+        python=Path("/venv/python"),
+        schemas={"plain": {}},
+        on_progress=tell,
+    )
+    return pack(request, settings)
 
 
 def labels(made: Packed) -> list[str]:

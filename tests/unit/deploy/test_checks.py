@@ -9,6 +9,7 @@ from devbridge.constructs import App, Job, Secret
 from devbridge.constructs.app import loading
 from devbridge.deploy import checks
 from devbridge.deploy.access import Progress
+from devbridge.deploy.request import Request
 from devbridge.deploy.secrets import set_secret
 from devbridge.errors import DeployError
 from tests.unit.deploy.conftest import FakeCloud
@@ -26,10 +27,11 @@ def test_a_boundary_that_the_embedded_cloud_does_not_have_is_said_not_to_bound(
         app = App("demo", permissions_boundary=missing)
         Job(app, "a", handler="jobs/a.handler", permissions_boundary=there)
     told: list[Progress] = []
-    checks.say_what_is_unbounded(aws, app, told.append)
+    request = Request(app, aws, stage="ann", mode="dev", on_progress=told.append)
+    checks.say_what_is_unbounded(request)
     assert told == []  # AWS refuses it by itself
     aws.endpoint_url = "http://127.0.0.1:5000"
-    checks.say_what_is_unbounded(aws, app, told.append)
+    checks.say_what_is_unbounded(request)
     assert [p.text for p in told] == [
         f"no policy {missing} here: the roles it should bound are not bounded"
     ]
@@ -40,28 +42,29 @@ def test_without_a_secrets_value_nothing_is_deployed(app: App, aws: FakeCloud) -
         Secret(app, name)
     set_secret(aws, "demo", "prod", "set", "x")
     with pytest.raises(DeployError) as caught:
-        checks.check_secrets(aws, app, "prod", "deployed", lambda _: None)
+        checks.check_secrets(Request(app, aws, stage="prod", mode="deployed", local=True))
     assert caught.value.what == "secrets without a value: api-key, token"
     assert caught.value.where == "devbridge-demo--prod-"
     assert caught.value.remedy == (
         "set them first:\n"
-        "    devbridge secrets set api-key --stage prod\n"
-        "    devbridge secrets set token --stage prod"
+        "    devbridge secrets set api-key --stage prod --local\n"
+        "    devbridge secrets set token --stage prod --local"
     )
 
 
 def test_in_dev_a_secret_can_get_its_value_while_it_runs(app: App, aws: FakeCloud) -> None:
     Secret(app, "api-key")
     told: list[Progress] = []
-    checks.check_secrets(aws, app, "ann", "dev", told.append)
+    checks.check_secrets(Request(app, aws, stage="ann", mode="dev", on_progress=told.append))
     assert [str(p) for p in told] == [
-        "plan     secret 'api-key' has no value: devbridge secrets set api-key --stage ann"
+        "warning  secret 'api-key' has no value: devbridge secrets set api-key --stage ann"
     ]
 
 
-def test_a_stack_of_an_old_name_is_told_of(app: App) -> None:
+def test_a_stack_of_an_old_name_is_told_of(app: App, aws: FakeCloud) -> None:
     told: list[Progress] = []
-    checks.say_what_is_old("devbridge-demo--dev-", app, "dev", told.append)
+    request = Request(app, aws, stage="dev", mode="dev", on_progress=told.append)
+    checks.say_what_is_old("devbridge-demo--dev-", request)
     assert not told
-    checks.say_what_is_old("devbridge-demo-dev", app, "dev", told.append)
+    checks.say_what_is_old("devbridge-demo-dev", request)
     assert "stack devbridge-demo-dev keeps its old name" in told[0].text

@@ -16,6 +16,7 @@ from devbridge.deploy.offline import (
     template_only,
     write,
 )
+from devbridge.deploy.request import Request
 from devbridge.deploy.synth import Template
 from devbridge.errors import DevbridgeError, InvalidValue
 from devbridge.packing.zips import Asset, make_zip
@@ -43,7 +44,7 @@ def boxed(app: App) -> App:
 
 
 def test_a_template_without_zips_names_each_by_what_it_is_of(boxed: App) -> None:
-    made = template_only(boxed, Nowhere(), stage="prod", mode="deployed", python="3.12")
+    made = template_only(Request(boxed, Nowhere(), stage="prod", mode="deployed"))
     named = ("Function-api-start.zip", "Job-my-job.zip", "packages-of-Job-my-job.zip")
     assert all(name in made.body for name in named)
     assert "the-invokers.zip" in made.body
@@ -52,7 +53,7 @@ def test_a_template_without_zips_names_each_by_what_it_is_of(boxed: App) -> None
 
 
 def test_a_template_of_dev_has_the_offline_policy_and_the_stubs(app: App) -> None:
-    made = template_only(app, Nowhere(), stage="ann", mode="dev", python="3.12", offline="error")
+    made = template_only(Request(app, Nowhere(), stage="ann", mode="dev", offline="error"))
     assert "the-stubs.zip" in made.body
     variables = json.loads(made.body)["Resources"]["MyJobJobInvoker"]["Properties"]["Environment"]
     assert variables["Variables"]["DEVBRIDGE_OFFLINE"] == "error"
@@ -61,7 +62,7 @@ def test_a_template_of_dev_has_the_offline_policy_and_the_stubs(app: App) -> Non
 
 def test_a_stage_of_no_proper_name_has_no_template(app: App) -> None:
     with pytest.raises(InvalidValue, match="the stage's name"):
-        template_only(app, Nowhere(), stage="No!", mode="deployed", python="3.12")
+        template_only(Request(app, Nowhere(), stage="No!", mode="deployed"))
 
 
 @pytest.mark.parametrize(

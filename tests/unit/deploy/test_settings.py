@@ -5,37 +5,41 @@ from pathlib import Path
 
 import pytest
 
+from devbridge.constructs import App
+from devbridge.deploy.request import Request
 from devbridge.deploy.settings import settings_of, version_of
 from devbridge.deploy.synth import Settings
 from devbridge.errors import InterpreterError
 from devbridge.transport.base import Endpoint
 from tests.unit.deploy.conftest import FakeCloud
 
+VERSION = version_of(Path(sys.executable))
 
-def test_a_stage_of_dev_trusts_the_developer_and_knows_the_broker() -> None:
-    found = settings_of(FakeCloud(), stage="ann", mode="dev", python="3.12", offline="error")
+
+def test_a_stage_of_dev_trusts_the_developer_and_knows_the_broker(app: App) -> None:
+    found = settings_of(Request(app, FakeCloud(), stage="ann", mode="dev", offline="error"))
     assert found == Settings(
         stage="ann",
         principal_arn="arn:aws:iam::123456789012:user/ann",
         iot_host="a1-ats.iot.eu-west-1.amazonaws.com",
-        python="3.12",
+        python=VERSION,
         mode="dev",
         offline="error",
         tls=True,
     )
 
 
-def test_a_deployed_stage_trusts_nobody_and_nobody_is_asked() -> None:
+def test_a_deployed_stage_trusts_nobody_and_nobody_is_asked(app: App) -> None:
     cloud = FakeCloud(endpoint_url="http://127.0.0.1:1")
-    found = settings_of(cloud, stage="prod", mode="deployed", python="3.12", offline="queue")
+    found = settings_of(Request(app, cloud, stage="prod", mode="deployed"))
     assert (found.principal_arn, found.iot_host, found.tls) == ("", "", False)
     assert not cloud.clients
 
 
-def test_the_brokers_host_has_no_port(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_brokers_host_has_no_port(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     local = Endpoint("127.0.0.1:1883", "us-east-1")
     monkeypatch.setattr(FakeCloud, "iot_endpoint", lambda _: local)
-    found = settings_of(FakeCloud(), stage="ann", mode="dev", python="3.12", offline="queue")
+    found = settings_of(Request(app, FakeCloud(), stage="ann", mode="dev"))
     assert found.iot_host == "127.0.0.1"
 
 

@@ -11,7 +11,7 @@ import pytest
 from devbridge import deploy as deployment
 from devbridge import names
 from devbridge.constructs import App, Secret
-from devbridge.deploy import Deployed, stage
+from devbridge.deploy import Deployed, Request, stage
 from devbridge.deploy.access import Progress
 from devbridge.deploy.assets import Packed
 from devbridge.deploy.plan import Plan
@@ -25,13 +25,13 @@ from tests.unit.deploy.cloudformation import stack as described
 from tests.unit.deploy.conftest import FakeCloud
 
 
-def change(aws: FakeCloud, told: list[Progress]) -> None:
-    template = Template("{}", "hash", {})
-    stage._change(aws, "s", template, {}, told.append, at_once, approve=None)
+def change(app: App, aws: FakeCloud, told: list[Progress]) -> None:
+    request = Request(app, aws, stage="s", mode="dev", on_progress=told.append, pace=at_once)
+    stage._change(request, "s", Template("{}", "hash", {}), approve=None)
 
 
 def test_what_another_deployment_has_overtaken_is_planned_anew(
-    aws: FakeCloud, monkeypatch: pytest.MonkeyPatch
+    app: App, aws: FakeCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plans = iter([Plan("s", "first", False, ()), Plan("s", "second", False, ())])
     executed: list[str] = []
@@ -44,20 +44,20 @@ def test_what_another_deployment_has_overtaken_is_planned_anew(
     monkeypatch.setattr(stage, "plan", lambda *_, **__: next(plans))
     monkeypatch.setattr(stage, "execute", execute)
     told: list[Progress] = []
-    change(aws, told)
+    change(app, aws, told)
     assert executed == ["first", "second"]
     assert [p.step for p in told] == ["plan", "wait", "plan"]
 
 
 def test_who_is_overtaken_all_the_time_gives_up(
-    aws: FakeCloud, monkeypatch: pytest.MonkeyPatch
+    app: App, aws: FakeCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def overtaken(*_: object, **__: object) -> Plan:
         raise Overtaken("another deployment has changed the stack in the meantime")
 
     monkeypatch.setattr(stage, "plan", overtaken)
     with pytest.raises(Overtaken):
-        change(aws, [])
+        change(app, aws, [])
 
 
 def test_a_deployment_without_a_secrets_value_is_refused_before_anything_else(
@@ -65,7 +65,7 @@ def test_a_deployment_without_a_secrets_value_is_refused_before_anything_else(
 ) -> None:
     Secret(app, "api-key")
     with pytest.raises(DeployError) as caught:
-        deployment.deploy(app, aws, stage="prod", mode="deployed", on_progress=lambda _: None)
+        deployment.deploy(Request(app, aws, stage="prod", mode="deployed"))
     assert "secrets without a value: api-key" in str(caught.value)
     assert "devbridge secrets set api-key --stage prod" in str(caught.value)
     assert aws.client("s3").list_buckets()["Buckets"] == []
@@ -79,7 +79,7 @@ def test_a_stages_name_is_checked_before_anything_is_asked(
     cloud = FakeCloud()
     Secret(app, "api-key")
     with pytest.raises(InvalidValue, match="the stage's name"):
-        call(app, cloud, stage=stage, on_progress=lambda _: None)
+        call(Request(app, cloud, stage=stage, mode="dev"))
     assert not cloud.clients
 
 
@@ -123,18 +123,19 @@ class Stage:
         return [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
 
     def deploy(self, approve: Callable[[Plan], None] | None = None) -> Deployed:
-        return deployment.deploy(
-            self.app,
-            self.aws,
+        return deployment.deploy(self.request(), approve=approve)
+
+    def diff(self) -> Plan:
+        return deployment.diff(self.request())
+
+    def request(self) -> Request:
+        return Request(
+            *(self.app, self.aws),
             stage="dev",
             mode="deployed",
             on_progress=self.told.append,
-            approve=approve,
             pace=at_once,
         )
-
-    def diff(self) -> Plan:
-        return deployment.diff(self.app, self.aws, stage="dev", pace=at_once)
 
 
 @pytest.fixture
@@ -223,7 +224,7 @@ def test_a_diff_with_what_a_failed_creation_has_left_adds_all_and_touches_nothin
 
 
 def test_what_is_synthesized_has_no_versions_and_no_stack_is_asked_for(there: Stage) -> None:
-    template, zips = deployment.synthesize(there.app, there.aws, stage="dev")
+    template, zips = deployment.synthesize(there.request())
     assert zips == []
     code = json.loads(template.body)["Resources"]["ApiStartFunction"]["Properties"]["Code"]
     assert code == {"S3Bucket": "assets", "S3Key": "assets/demo/f.zip"}

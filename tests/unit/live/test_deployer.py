@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from devbridge.config import Config
-from devbridge.deploy import Deployed, Progress
+from devbridge.deploy import Deployed, Progress, Request
 from devbridge.errors import DevbridgeError
 from devbridge.live import deployer as module
 from devbridge.live.broken import Broken
@@ -28,20 +28,21 @@ class Desk:
         self.broken: list[str] = []
         """Functions that cannot be packed."""
         self.progress: list[Progress] = []
-        self.asked: dict[str, Any] = {}
+        self.asked: Request = NOTHING
+        self.approve: object = None
         config = Config(root=root, python=Path(sys.executable), stage="ann", offline="error")
         voice = self.developer.voice
         self.deployer = Deployer(
             config, NOTHING, voice, Consent(NOTHING, voice, yes=False), Broken(voice)
         )
 
-    def deploy(self, app: object, cloud: object, **asked: Any) -> Deployed:
-        self.asked = asked
+    def deploy(self, request: Request, *, approve: object, broken: Any) -> Deployed:
+        self.asked, self.approve = request, approve
         for name in self.broken:
             function: Any = SimpleNamespace(name=name)
-            asked["broken"](function, DevbridgeError(f"{name} does not parse"), False)
+            broken(function, DevbridgeError(f"{name} does not parse"), False)
         for progress in self.progress:
-            asked["on_progress"](progress)
+            request.on_progress(progress)
         return Deployed({}, [], self.changed)
 
     def run(self) -> list[str]:
@@ -65,11 +66,11 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
 def test_it_deploys_the_stage_that_the_configuration_names(desk: Desk) -> None:
     assert desk.run() == []
     config, deployer = desk.deployer.config, desk.deployer
-    assert desk.asked["stage"] == "ann"
-    assert desk.asked["python"] == config.python
-    assert desk.asked["offline"] == "error"
-    assert desk.asked["schemas"] == {"a": {"type": "integer"}}
-    assert desk.asked["approve"] == deployer.consent.approve
+    assert (desk.asked.stage, desk.asked.mode) == ("ann", "dev")
+    assert desk.asked.python == config.python
+    assert desk.asked.offline == "error"
+    assert desk.asked.schemas == {"a": {"type": "integer"}}
+    assert desk.approve == deployer.consent.approve
 
 
 def test_a_handler_that_is_not_there_yet_is_no_reason_not_to_load_the_app(desk: Desk) -> None:
