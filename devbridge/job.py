@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import inspect
 import json
 import os
 import time
@@ -42,7 +41,7 @@ from devbridge.errors import (
 from devbridge.payload.check import check
 from devbridge.payload.decode import Decoder, decoder, payload_type
 from devbridge.payload.encode import checked_size, dump
-from devbridge.payload.kinds import unwrapped
+from devbridge.payload.kinds import arguments, unwrapped
 from devbridge.resources import bound, fetch_secrets
 
 JOB_NAME: Final = "DEVBRIDGE_JOB_NAME"
@@ -222,7 +221,7 @@ def job_handler(name: str) -> Callable[[Callable[..., Any]], Callable[[Any, Any]
     """
 
     def decorate(handler: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-        arguments = _positional(handler)
+        taken = arguments(handler)
 
         @functools.cache
         def decode() -> Decoder | None:
@@ -247,7 +246,7 @@ def job_handler(name: str) -> Callable[[Callable[..., Any]], Callable[[Any, Any]
             convert = decode()
             value = payload if convert is None else convert(payload)
             fetch_secrets()
-            return handler(*(value, context)[:arguments])
+            return handler(*(value, context)[:taken])
 
         # Whoever looks at the signature must see both parameters, not the wrapped function's.
         del call.__wrapped__
@@ -256,17 +255,6 @@ def job_handler(name: str) -> Callable[[Callable[..., Any]], Callable[[Any, Any]
         return call
 
     return decorate
-
-
-def _positional(handler: Callable[..., Any]) -> int:
-    """How many of (payload, context) a handler takes."""
-    count = 0
-    for parameter in inspect.signature(handler).parameters.values():
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            return 2
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
-            count += 1
-    return min(count, 2)
 
 
 def ask(

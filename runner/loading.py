@@ -16,7 +16,6 @@ from runner.reads import is_standard
 Handler = Callable[..., Any]
 EXTRA_PATH = "DEVBRIDGE_PATH"
 """The environment variable with folders to import from after all others."""
-_CO_VARARGS = 0x04
 _CO_COROUTINE = 0x80
 
 
@@ -87,22 +86,6 @@ def _same(one: str, other: str) -> bool:
         return os.path.samefile(one, other)
     except (OSError, TypeError, ValueError):
         return False
-
-
-def takes_context(handler: Handler) -> bool:
-    """Whether the handler takes a second positional argument."""
-    code = _code(handler)
-    if code is not None:
-        bound = 1 if hasattr(handler, "__self__") else 0
-        return bool(code.co_flags & _CO_VARARGS) or code.co_argcount - bound >= 2
-    import inspect  # slow to import, and rarely needed
-
-    try:
-        parameters = inspect.signature(handler).parameters.values()
-    except (TypeError, ValueError):
-        return True
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return len(positional) >= 2 or any(p.kind is p.VAR_POSITIONAL for p in parameters)
 
 
 def modules(root: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from json import loads
 from types import CoroutineType
 from typing import Any
 
-from runner import failure, loading, lookups, memory, preloaded, results
+from runner import calling, failure, loading, lookups, memory, preloaded, results
 from runner.client import RuntimeApiGone, RuntimeClient
 from runner.context import Context
 from runner.reads import Reads
@@ -50,7 +50,7 @@ def _run(client: RuntimeClient, root: str) -> int:
     try:
         with reads:
             handler = _load(root)
-        with_context = loading.takes_context(handler)
+        taken = calling.arguments(handler)
     except BaseException as error:
         memory.lift_memory()
         _flush()
@@ -66,7 +66,7 @@ def _run(client: RuntimeClient, root: str) -> int:
     pid = os.getpid()
     try:
         payload = loads(body) if body else None
-        arguments = (payload, Context(headers, os.environ)) if with_context else (payload,)
+        arguments = (payload, Context(headers, os.environ))[:taken]
         result = results.encode(_call(handler, arguments))
     except BaseException as error:
         _leave_if_forked(pid)

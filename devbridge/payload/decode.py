@@ -5,13 +5,20 @@ msgspec and pydantic are imported only where such types need them.
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Callable
 from typing import Any, Final
 
 from devbridge.errors import InvalidValue, PayloadInvalid
-from devbridge.payload.kinds import ANYTHING, adapter_of, is_model, name_of, parts, resolved
+from devbridge.payload.kinds import (
+    ANYTHING,
+    adapter_of,
+    is_model,
+    name_of,
+    parts,
+    payload_parameter,
+    resolved,
+)
 
 Decoder = Callable[[Any], Any]
 _OF_JSON: Final[tuple[Any, ...]] = ({}, [], "", 0, 0.5, False, None)
@@ -19,11 +26,9 @@ _OF_JSON: Final[tuple[Any, ...]] = ({}, [], "", 0, 0.5, False, None)
 
 
 def payload_type(handler: Callable[..., Any]) -> Any:
-    """The annotated type of a handler's first parameter; Any without an annotation."""
-    first = next(iter(inspect.signature(handler).parameters.values()), None)
-    if first is None or first.annotation is inspect.Parameter.empty:
-        return Any
-    return resolved(handler, first.name, first.annotation)
+    """The annotated type of the parameter that gets the payload; Any without an annotation."""
+    name, written = payload_parameter(handler)
+    return resolved(handler, name, written)
 
 
 def decoder(kind: Any) -> Decoder | None:

@@ -34,6 +34,70 @@ def unwrapped(handler: Any) -> Any:
     return handler if inspect.isroutine(handler) else unwrapped(type(handler).__call__)
 
 
+def signature(handler: Any) -> inspect.Signature | None:
+    """What a call of the handler takes. What is called decides, not what it wraps, unless it takes
+    whatever comes (``*args``). None: nothing tells."""
+    try:
+        own = inspect.signature(handler, follow_wrapped=False)
+    except (TypeError, ValueError):  # made in C, as what functools.cache returns
+        own = None
+    if own and not any(p.kind is p.VAR_POSITIONAL for p in own.parameters.values()):
+        return own
+    behind = _wrapped(handler)
+    return own if behind is None else signature(behind)
+
+
+def arguments(handler: Any) -> int:
+    """How many of (payload, context) a call of the handler takes. As `runner.calling.arguments`,
+    which is not in the zip of a function."""
+    if (told := signature(handler)) is None:
+        return 2
+    if any(p.kind is p.VAR_POSITIONAL for p in told.parameters.values()):
+        return 2
+    return min(len(_positional(told)), 2)
+
+
+def payload_parameter(handler: Any) -> tuple[str, Any]:
+    """The name of the parameter that gets the payload, and its annotation as it is written; Any
+    without one.
+
+    A decorator has seldom an annotation of its own: then that of what it wraps is meant, of the
+    parameter of the same name, or the first.
+    """
+    told = signature(handler)
+    if told is None or not (own := _positional(told)):
+        return "", Any
+    name, written = own[0].name, own[0].annotation
+    if written is inspect.Parameter.empty:
+        behind = inspect.signature(handler)
+        for parameter in [behind.parameters.get(name), *_positional(behind)[:1]]:
+            if parameter is not None:
+                name, written = parameter.name, parameter.annotation
+                break
+    return name, Any if written is inspect.Parameter.empty else written
+
+
+def _positional(signature: inspect.Signature) -> list[inspect.Parameter]:
+    known = signature.parameters.values()
+    return [p for p in known if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+
+def _wrapped(handler: Any) -> Any:
+    """What a callable wraps, with what it has already been given."""
+    if isinstance(handler, functools.partial):
+        behind = _wrapped(handler.func)
+        if behind is not None:
+            behind = functools.partial(behind, *handler.args, **handler.keywords)
+        return behind
+    if isinstance(handler, types.MethodType):
+        behind = _wrapped(handler.__func__)
+        return None if behind is None else types.MethodType(behind, handler.__self__)
+    behind = getattr(handler, "__wrapped__", None)
+    if behind is None and callable(handler) and isinstance(handler.__call__, types.MethodType):
+        return _wrapped(handler.__call__)
+    return behind
+
+
 def resolved(handler: Any, name: str, written: Any) -> Any:
     """An annotation of the handler, as a type. Alone: others may name what only a type checker
     imports.

@@ -12,7 +12,6 @@ import contextlib
 import dataclasses
 import enum
 import importlib.util
-import inspect
 import json
 import os
 import sys
@@ -55,13 +54,13 @@ class _Unknown(Exception):
 def describe(found: Callable[..., Any], job: str) -> Json:
     """What a job's handler takes and returns, with a warning where that cannot be told."""
     decorated = getattr(found, "__devbridge_handler__", None)
-    handler = decorated or inspect.unwrap(found)
+    handler = decorated or found
     answer: Json = {"payload": None, "result": None, "instances": [], "checked": None}
     warnings = []
     if (named := getattr(found, "__devbridge_job__", job)) != job:
         warnings.append(f"each of its runs fails: its handler is for job {named!r}")
     try:
-        kind = _annotation(handler, _first(handler))
+        kind = _payload(handler)
         answer["payload"] = _schema(kind)
         answer["instances"] = [shape for shape in map(_shape, _members(kind)) if shape]
         # A plain handler gets the payload as it is: nobody would refuse it.
@@ -70,25 +69,27 @@ def describe(found: Callable[..., Any], job: str) -> Json:
     except _Unknown as error:
         warnings.append(f"callers do not know its payload: {error}")
     try:
-        answer["result"] = _schema(_annotation(handler, "return"), result=True)
+        answer["result"] = _schema(_result(handler), result=True)
     except _Unknown as error:
         warnings.append(f"callers do not know its result: {error}")
     answer["warning"] = "; ".join(warnings)
     return answer
 
 
-def _first(handler: Callable[..., Any]) -> str:
-    """The name of the parameter that gets the payload, or nothing."""
-    parameter = next(iter(inspect.signature(handler).parameters.values()), None)
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return parameter.name if parameter and parameter.kind in positional else ""
-
-
-def _annotation(handler: Any, name: str) -> Any:
-    """One annotation, resolved alone: others may name what only a type checker imports."""
+def _payload(handler: Callable[..., Any]) -> Any:
+    """The type of the parameter that gets the payload."""
     try:
-        written = getattr(kinds.unwrapped(handler), "__annotations__", {})
-        return kinds.resolved(handler, name, written[name]) if name in written else Any
+        return kinds.resolved(handler, *kinds.payload_parameter(handler))
+    except Exception as error:
+        raise _Unknown(f"its annotation cannot be resolved: {error}") from None
+
+
+def _result(handler: Any) -> Any:
+    """The annotation of what it returns, resolved alone: others may name what only a type checker
+    imports."""
+    try:
+        written = getattr(kinds.unwrapped(handler), "__annotations__", {}).get("return", Any)
+        return kinds.resolved(handler, "return", written)
     except Exception as error:
         raise _Unknown(f"its annotation cannot be resolved: {error}") from None
 

@@ -14,12 +14,15 @@ import typing_extensions
 
 from devbridge.payload.kinds import (
     adapter_of,
+    arguments,
     is_model,
     model_fields,
     name_of,
     parts,
+    payload_parameter,
     renamed,
     resolved,
+    signature,
     unwrapped,
 )
 
@@ -79,6 +82,65 @@ def test_the_function_is_found_behind_decorators_partials_and_objects() -> None:
     assert unwrapped(doubled(doubled(handler))) is handler
     assert unwrapped(functools.partial(doubled(handler), more=1)) is handler
     assert unwrapped(Handler()) is Handler.__call__
+
+
+def injecting(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapper(payload):  # type: ignore[no-untyped-def]
+        return function(Handler(), payload)
+
+    return wrapper
+
+
+def renaming(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapper(event, context):  # type: ignore[no-untyped-def]
+        return function(event)
+
+    return wrapper
+
+
+class Decorator:
+    def __init__(self, function: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, function)
+
+    def __call__(self, event, context): ...  # type: ignore[no-untyped-def]
+
+
+def behind(session: Handler, payload: Plain) -> None: ...
+
+
+def untold(payload, context): ...  # type: ignore[no-untyped-def]
+
+
+@pytest.mark.parametrize(
+    ("decorated", "parameter"),
+    [
+        (handler, ("payload", "Plain")),
+        (doubled(handler), ("payload", "Plain")),
+        (renaming(handler), ("payload", "Plain")),
+        (Decorator(handler), ("payload", "Plain")),
+        (injecting(behind), ("payload", "Plain")),
+        (doubled(injecting(behind)), ("payload", "Plain")),
+        (functools.partial(behind, Handler()), ("payload", "Plain")),
+        (Handler(), ("payload", "Plain")),
+        (untold, ("payload", Any)),
+        (renaming(untold), ("payload", Any)),
+        (lambda *args: args, ("", Any)),
+        (lambda: None, ("", Any)),
+        (type, ("", Any)),
+    ],
+)
+def test_the_payload_is_what_the_first_parameter_of_what_is_called_gets(
+    decorated: Any, parameter: Any
+) -> None:
+    assert payload_parameter(decorated) == parameter
+
+
+def test_what_takes_whatever_comes_takes_what_it_wraps_takes() -> None:
+    assert [*getattr(signature(doubled(injecting(behind))), "parameters", ())] == ["payload"]
+    assert arguments(doubled(injecting(behind))) == 1
+    assert arguments(doubled(renaming(handler))) == 2
 
 
 def test_an_annotation_is_resolved_though_another_one_cannot_be() -> None:

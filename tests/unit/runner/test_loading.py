@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-import functools
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from devbridge.job import job_handler
 from runner.failure import HandlerNotFound
-from runner.loading import load, takes_context
+from runner.loading import load
 
 
 @pytest.fixture(autouse=True)
@@ -21,44 +18,6 @@ def clean_imports() -> Iterator[None]:
     sys.path[:] = path
     for name in set(sys.modules) - modules:
         del sys.modules[name]
-
-
-def one(payload: Any) -> None: ...
-def two(payload: Any, context: Any) -> None: ...
-def starred(*arguments: Any) -> None: ...
-def keyword(payload: Any, *, verbose: bool = False) -> None: ...
-async def coroutine(payload: Any, context: Any) -> None: ...
-
-
-class Callable:
-    def __call__(self, payload: Any) -> None: ...
-    def method(self, payload: Any, context: Any) -> None: ...
-
-
-@functools.wraps(one)
-def wrapper(*arguments: Any) -> None: ...
-
-
-@pytest.mark.parametrize(
-    ("handler", "expected"),
-    [
-        (one, False),
-        (two, True),
-        (starred, True),
-        (keyword, False),
-        (coroutine, True),
-        (Callable(), False),
-        (Callable().method, True),
-        (wrapper, False),
-        (functools.partial(two, 1), False),
-        (job_handler("x")(one), True),
-        (lambda payload: payload, False),
-    ],
-)
-def test_the_context_is_for_who_takes_a_second_positional_argument(
-    handler: Any, expected: bool
-) -> None:
-    assert takes_context(handler) is expected
 
 
 def test_a_handler_is_imported_under_its_modules_name(tmp_path: Path) -> None:
