@@ -80,7 +80,10 @@ class JobCancellation:
     """The state before: QUEUED is never started, RUNNING is told to stop; in a final one there
     was nothing left to cancel."""
     state: str
-    """The state now. A run that was RUNNING still is, until its process has ended."""
+    """The state now. A run that was RUNNING still is, until its process has ended.
+
+    Where nobody runs `devbridge dev`, both are QUEUED: the cancellation waits for them, as runs do,
+    and is then what becomes of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from devbridge.errors import BridgeError, BrokerUnreachable
 from devbridge.protocol import codec
 from devbridge.protocol.errors import ProtocolError, TooLarge
 from devbridge.protocol.fragments import Complete, Reassembler
-from devbridge.protocol.messages import Presence, Reply, Request, Run, is_unknown_run
+from devbridge.protocol.messages import Cancel, Presence, Reply, Request, Run, is_unknown_run
 from devbridge.protocol.session import StubSession
 from devbridge.transport.base import Delivery
 from devbridge.transport.link import NO_MATCHING_SUBSCRIBERS
@@ -174,7 +174,8 @@ class _Exchange:
         # What the caller is told has failed should not run later: the broker forgets it when the
         # wait is over (a daemon that has it already may still run it). Only where the policy is to
         # queue, the broker keeps it as long as it can.
-        queue = bridge.settings.offline == OFFLINE_QUEUE and isinstance(request, Run)
+        # A cancellation waits behind its run.
+        queue = bridge.settings.offline == OFFLINE_QUEUE and isinstance(request, Run | Cancel)
         self._expiry = None if queue else max(1, int(wait))
         self._queue = queue
         self._sent: list[int] = []

@@ -81,6 +81,8 @@ class Live:
         answer = self._bridge.ask(self._request(question), wait)
         if isinstance(answer, Answer):
             return events.answer_of(answer.reply)
+        if answer.stored:  # a cancellation, of a run that nobody knows more of now
+            return {"jobId": question.job_id, "was": "QUEUED", "state": "QUEUED", "waits": True}
         raise self._refusal(answer, wait)
 
     def _request(self, question: Question) -> Request:

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from devbridge.config import Config
 
 
-def what_happened(was: State, state: State) -> str:
+def what_happened(was: State, state: State, *, waits: bool = False) -> str:
     """What a cancellation came to, in words."""
+    if waits:
+        return f"was {was}, and no `devbridge dev` is there: the next one cancels it"
     if was.final:
         return f"already {was}"
     if state is State.CANCELLED:
@@ -47,4 +49,5 @@ def cancel(config: Config, *, job_id: str, job: str | None, json_: bool) -> None
     if json_:
         print_json({"id": done.job_id, "job": done.job, "was": done.was, "state": done.state})
     else:
-        click.echo(f"{done.job_id}  {done.job}  {what_happened(done.was, done.state)}")
+        told = what_happened(done.was, done.state, waits=done.waits)
+        click.echo(f"{done.job_id}  {done.job}  {told}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -16,6 +16,8 @@ from devbridge.cli.text import coloured
 if TYPE_CHECKING:
     from devbridge.config import Config
     from devbridge.runs.base import RunRecord
+
+NOBODY: Final = "it starts when `devbridge dev` runs: nobody runs it now"
 
 
 @click.command(
@@ -75,6 +77,8 @@ def invoke(
         if not (wait and json_):
             _print_started(record, started.duplicate, json_=json_)
         if not json_:
+            if runs.awaited(started.run):
+                click.echo(NOBODY, err=True)
             shown = runs.mentioned(record.job_id)
             click.echo(f"see its output: devbridge logs {shown} --follow", err=True)
             sys.stdout.flush()

@@ -52,6 +52,7 @@ def stage_runs(config: Config) -> Iterator[StageRuns]:
     from devbridge.runs.ledger_reader import LedgerReader
     from devbridge.runs.ledger_store import LedgerStore
     from devbridge.runs.lock import daemon_runs
+    from devbridge.runs.queued import Queued
     from devbridge.runs.stage import DeployedStore
 
     with contextlib.ExitStack() as stack:
@@ -80,7 +81,8 @@ def stage_runs(config: Config) -> Iterator[StageRuns]:
         if config.ledger.exists():
             book = stack.enter_context(LedgerReader.open(config.ledger))
             lock = config.stage_dir / "daemon.lock"
-            live = LedgerStore(book, config.logs_dir, invoker, lambda: daemon_runs(lock))
+            queued = Queued(config.stage_dir)
+            live = LedgerStore(book, config.logs_dir, invoker, lambda: daemon_runs(lock), queued)
         yield StageRuns(
             live=live,
             deployed=DeployedStore(app, there, config.stage, missing),

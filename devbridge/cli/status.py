@@ -13,7 +13,7 @@ from devbridge import printable
 from devbridge.cli.common import app_options, print_json
 from devbridge.cli.runs import run_options, stage_runs
 from devbridge.cli.text import ago, coloured
-from devbridge.runs.model import Exit
+from devbridge.runs.model import Exit, State
 from devbridge.runs.text import as_json, iso, run_time
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 RESULT_SHOWN: Final = 10_000
 """Characters of a result that are shown; `--json` shows all."""
 
-NOBODY: Final = (
-    "no `devbridge dev` of this stage is here: the next one will say what became of the run"
-)
+NOBODY: Final = "no `devbridge dev` of this stage is here: the next one {}"
 
 
 def exit_text(exit_: Exit) -> str:
@@ -120,4 +118,6 @@ def status(config: Config, *, job_id: str, job: str | None, json_: bool) -> None
     else:
         click.echo("\n".join(lines(record, history, time.time())))
     if not tended:
-        click.echo(NOBODY, err=True)
+        queued = record.state is State.QUEUED
+        told = "will start it" if queued else "will say what became of the run"
+        click.echo(NOBODY.format(told), err=True)

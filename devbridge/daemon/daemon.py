@@ -129,7 +129,7 @@ class Daemon:
             post=self.handle,
         )
         self._reloading = self._make_reloading(deployment, redeploys)
-        self._dispatcher = Dispatcher(ledger, deployment.jobs, settings.logs)
+        self._dispatcher = Dispatcher(ledger, deployment.jobs, settings.logs, settings.cancelled)
         self._decider = Decider(
             ledger, self._dispatcher, self._supervisor, self._weather, self._reloading.look
         )

@@ -5,6 +5,7 @@ Called inside a ledger transaction; what it returns is performed after the commi
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,8 @@ from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change, Ledger, NewRun
 from devbridge.runs.model import State
 
+_EARLY: Final = 1000
+"""Cancellations of runs that are not known, of which the newest are remembered."""
 MESSAGE_SHOWN: Final = 4096
 """Characters of an error's type and message that go over the bridge; the ledger has all."""
 
@@ -53,10 +56,25 @@ class Taken:
 class Dispatcher:
     """Knows the ledger and which jobs there are."""
 
-    def __init__(self, ledger: Ledger, jobs: Jobs, logs: Path) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        jobs: Jobs,
+        logs: Path,
+        cancelled: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        """
+        Args:
+            logs: the folder of the runs' log files.
+            cancelled: whether a run was cancelled here while its request waited in the broker.
+        """
         self.jobs = jobs
         self._ledger = ledger
         self._logs = logs
+        self._cancelled = cancelled
+        self._cancels: OrderedDict[str, float] = OrderedDict()
+        """When the cancellations were sent that came before their runs: brokers promise no order
+        of what has waited."""
 
     def take(self, request: Request, now: float) -> Taken:
         """Take a request, at `now` (seconds since the epoch).
@@ -105,7 +123,13 @@ class Dispatcher:
                 duplicate=not new,
             )
 
-        return Taken((Requested(run.job_id, run.job),) if new else (), accepted)
+        if not new:
+            return Taken((), accepted)
+        requested = Requested(run.job_id, run.job)
+        if self._cancels.pop(run.job_id, 0.0) >= run.sent_at or self._cancelled(run.job_id):
+            self._ledger.cancelled(run.job_id)
+            return Taken((requested, CancelRequested(run.job_id)), accepted)
+        return Taken((requested,), accepted)
 
     def _taken_back(self, run: Run, now: float) -> bool:
         """Whether this run had been handed over, and now is handed back. What a stub repeats, runs
@@ -121,6 +145,9 @@ class Dispatcher:
     def _cancel(self, request: Cancel) -> Taken:
         entry = self._own(request)
         if entry is None:
+            self._cancels[request.job_id] = request.sent_at
+            if len(self._cancels) > _EARLY:
+                self._cancels.popitem(last=False)
             return _answer(_unknown_run(request))
 
         def cancelled() -> Reply:

@@ -37,6 +37,8 @@ class Settings:
     """Each job has a worker that waits, before anybody asks for a run."""
     secrets_mark: Path | None = None
     """A file that is touched when a secret has got another value."""
+    cancelled: Callable[[str], bool] = lambda _: False
+    """Whether the run with this id was cancelled here while its request waited in the broker."""
 
 
 @dataclass(frozen=True, slots=True)

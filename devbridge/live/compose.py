@@ -43,6 +43,7 @@ from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Topics
 from devbridge.runs.model import JobSpec
 from devbridge.runs.pruning import forget_old_runs
+from devbridge.runs.queued import Queued
 from devbridge.transport.mqtt import MqttTransport
 
 SESSION_EXPIRY: Final = 7 * 24 * 3600
@@ -108,6 +109,7 @@ def _settings(config: Config, app: App) -> Settings:
         fail_when_broken=config.on_broken == "fail",
         rerun_on_save=config.rerun_on_save,
         secrets_mark=config.secrets_mark,
+        cancelled=Queued(config.stage_dir).is_cancelled,
     )
 
 

@@ -63,6 +63,8 @@ class Cancellation:
     """The state before. In a final one there was nothing left to cancel."""
     state: State
     """The state now. A live run that was RUNNING still is, until its process has ended."""
+    waits: bool = False
+    """No `devbridge dev` was there: the next one cancels the run before it starts, or goes on."""
 
 
 class Run(Protocol):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from devbridge.config import Config
-from devbridge.errors import NotFound, UnknownRun
+from devbridge.errors import CloudError, InvokeError, NotFound, UnknownRun
 from devbridge.protocol.codec import is_id
 from devbridge.runs.base import SHORT, Run, RunStore, Started
 from devbridge.runs.invoker import InvokerStore
@@ -79,7 +80,7 @@ class StageRuns:
             if len(found) > 1:
                 raise _ambiguous(found, given)
             if found:
-                return _of_job(found[0], job)
+                return self._taken(_of_job(found[0], job), given, job)
         return self._elsewhere(given, job)
 
     def recent(
@@ -100,7 +101,11 @@ class StageRuns:
         Raises:
             UnknownJob, NotDeployed, PayloadTooLarge, InvokeError: as `InvokerStore.start`.
         """
-        return self._invoker(job).start(job, payload, key=key, remember=remember)
+        started = self._invoker(job).start(job, payload, key=key, remember=remember)
+        record = started.run.record
+        if self._live is not None and not self._deployed.owns(record.job_id):
+            self._live.note(record)
+        return started
 
     def closest(self, started: Run) -> Run:
         """A run that was started here, as the store has it that knows most of it.
@@ -113,9 +118,29 @@ class StageRuns:
             return self._deployed.get(record.job_id)
         return started if self._live is None else self._live.expect(record)
 
+    def awaited(self, started: Run) -> bool:
+        """Whether a run that was started here waits for this folder's `devbridge dev`."""
+        record = started.record
+        return (
+            self._live is not None
+            and record.state is State.QUEUED
+            and not self._deployed.owns(record.job_id)
+            and self._live.awaited(record.job_id)
+        )
+
     def mentioned(self, run_id: str) -> str:
         """What to call a run by in a command that somebody is told to type."""
         return run_id if self._deployed.owns(run_id) else run_id[:SHORT]
+
+    def _taken(self, run: Run, given: str, job: str | None) -> Run:
+        """A run that is known here; or, if it seems to wait for a daemon and may be asked for as
+        one elsewhere, as the daemon tells of it that has taken it."""
+        record, live = run.record, self._live
+        if job is None or not is_id(given.lower()) or live is None or live.book.get(record.job_id):
+            return run
+        with contextlib.suppress(InvokeError, CloudError, NotFound):
+            return self._invoker(job).get(record.job_id)
+        return run
 
     def _elsewhere(self, given: str, job: str | None) -> Run:
         """A run that is to be asked for with its whole id and its job.

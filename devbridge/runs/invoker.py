@@ -131,7 +131,7 @@ class InvokerRun:
         """
         answer = self._store.ask("cancel", jobId=self._job_id)
         was, state = State(answer["was"]), State(answer["state"])
-        return Cancellation(self._job_id, self._store.job, was, state)
+        return Cancellation(self._job_id, self._store.job, was, state, bool(answer.get("waits")))
 
     def output(self, *, follow: bool, everything: bool = False) -> Iterator[bytes]:
         """

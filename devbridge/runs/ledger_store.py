@@ -1,22 +1,25 @@
-"""The live runs of a stage, as the ledger of this folder's `devbridge dev` has them.
+"""The live runs of a stage, as the ledger of this folder's `devbridge dev` has them, and those that
+were asked for from here and wait for one.
 
-It is read only: runs are started and cancelled through their job's invoker, from wherever.
+The ledger is read only: runs are started and cancelled through their job's invoker, from wherever.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from devbridge.errors import UnknownRun
+from devbridge.errors import CloudNotRunning, UnknownRun
 from devbridge.protocol.codec import is_id
 from devbridge.runs import logfile
-from devbridge.runs.base import Cancellation, RunRecord, Started, Step, shortened
+from devbridge.runs.base import Cancellation, RunRecord, Started, Step, shortened, told
 from devbridge.runs.invoker import InvokerStore
 from devbridge.runs.ledger_reader import LedgerReader
 from devbridge.runs.model import State
+from devbridge.runs.queued import Queued
 
 POLL: Final = 0.1
 """Seconds between two looks at the ledger for one run."""
@@ -31,21 +34,24 @@ class LedgerStore:
         logs: Path,
         invoker: Callable[[str], InvokerStore],
         tended: Callable[[], bool],
+        queued: Queued,
     ) -> None:
         """
         Args:
             logs: the folder of the runs' log files.
             invoker: gives what reaches the runs of the job of that name.
             tended: whether a `devbridge dev` goes on with them.
+            queued: those that the ledger does not have yet.
         """
         self.book = book
         self.logs = logs
         self.invoker = invoker
         self.tended = tended
+        self.queued = queued
 
     def owns(self, run_id: str) -> bool:
-        """Whether the ledger has a run with this whole id."""
-        return is_id(run_id.lower()) and self.book.get(run_id.lower()) is not None
+        """Whether a run with this whole id is known here."""
+        return is_id(run_id.lower()) and self.known(run_id.lower()) is not None
 
     def start(self, job: str, payload: bytes, *, key: str, remember: bool) -> Started:
         """Start a run through the job's invoker: what the daemon has accepted is in the ledger.
@@ -54,7 +60,17 @@ class LedgerStore:
             UnknownJob, PayloadTooLarge, InvokeError: as the invoker's store.
         """
         started = self.invoker(job).start(job, payload, key=key, remember=remember)
+        self.note(started.run.record)
         return Started(self.expect(started.run.record), started.duplicate)
+
+    def note(self, record: RunRecord) -> None:
+        """Remember a run that was asked for now, if no daemon has taken it."""
+        if record.state is State.QUEUED and self.book.get(record.job_id) is None:
+            self.queued.add(record.job_id, record.job)
+
+    def expect(self, record: RunRecord) -> LedgerRun:
+        """A run that was asked for: a daemon that is not here yet will enter it."""
+        return LedgerRun(self, self.book.get(record.job_id) or record)
 
     def get(self, run_id: str) -> LedgerRun:
         """The run with this whole id.
@@ -62,32 +78,53 @@ class LedgerStore:
         Raises:
             UnknownRun: the ledger does not have it.
         """
-        record = self.book.get(run_id.lower())
+        record = self.known(run_id.lower())
         if record is None:
             raise UnknownRun(f"nothing is known of a run {run_id!r}", where=str(self.book.path))
         return LedgerRun(self, record)
 
-    def expect(self, record: RunRecord) -> LedgerRun:
-        """A run that was asked for: a daemon that is not here yet will enter it."""
-        return LedgerRun(self, self.book.get(record.job_id) or record)
-
     def find(self, prefix: str, job: str | None = None) -> Sequence[LedgerRun]:
-        """The runs whose id begins so, at most 20, the newest first; of any job: an id that names
-        a run of another one is a mistake that can be told."""
-        found = self.book.find(prefix.lower()) if prefix else []
+        """The runs whose id begins so, at most 20 of the ledger, the newest first; of any job: an
+        id that names a run of another one is a mistake that can be told."""
+        prefix = prefix.lower()
+        found = [*self._waiting(prefix), *self.book.find(prefix)] if prefix else []
         return [LedgerRun(self, record) for record in found]
 
     def recent(
         self, limit: int, job: str | None = None, state: State | None = None
     ) -> Sequence[LedgerRun]:
         """The newest runs, the newest first."""
-        found = self.book.recent(limit=limit, job=job, state=state)
-        return [LedgerRun(self, record) for record in found]
+        waiting = [
+            record
+            for record in self._waiting()
+            if job in (None, record.job) and state in (None, record.state)
+        ]
+        found = [*waiting, *self.book.recent(limit=limit, job=job, state=state)]
+        newest = sorted(found, key=lambda record: record.created_at or 0.0, reverse=True)
+        return [LedgerRun(self, record) for record in newest[:limit]]
 
     def short_id(self, run_id: str) -> str:
         """The shortest beginning of an id, of 8 characters or more, that no other run's id has."""
-        alike = self.book.find(shortened(run_id, []))
-        return shortened(run_id, [record.job_id for record in alike])
+        alike = self.find(shortened(run_id, []))
+        return shortened(run_id, [run.record.job_id for run in alike])
+
+    def awaited(self, run_id: str) -> bool:
+        """Whether a run that was asked for waits for a `devbridge dev`."""
+        return self.book.get(run_id) is None and not self.tended()
+
+    def known(self, run_id: str) -> RunRecord | None:
+        """What is known of the run with this whole id."""
+        return self.book.get(run_id) or self.queued.get(run_id)
+
+    def _waiting(self, prefix: str = "") -> Sequence[RunRecord]:
+        """What the ledger does not have. Of what it has now, the note is of no more use."""
+        waiting = []
+        for record in self.queued.find(prefix):
+            if self.book.get(record.job_id) is None:
+                waiting.append(record)
+            else:
+                self.queued.forget(record.job_id)
+        return waiting
 
 
 class LedgerRun:
@@ -102,14 +139,14 @@ class LedgerRun:
 
     def refresh(self, *, result: bool = False) -> RunRecord:
         """Look it up again; the ledger always has the result."""
-        found = self._store.book.get(self.record.job_id)
+        found = self._store.known(self.record.job_id)
         if found is not None:
             self.record = self._here(found)
         return self.record
 
     def history(self) -> Sequence[Step]:
         """Each change of its state, as the daemon entered it."""
-        return self._store.book.history(self.record.job_id)
+        return self._store.book.history(self.record.job_id) or told(self.record)
 
     def cancel(self) -> Cancellation:
         """Cancel it through its job's invoker; one that has ended, nobody need be asked about.
@@ -120,7 +157,26 @@ class LedgerRun:
         record = self.refresh()
         if record.state.final:
             return Cancellation(record.job_id, record.job, record.state, record.state)
-        return self._store.invoker(record.job).named(record.job_id).cancel()
+        if self._store.book.get(record.job_id) is None:
+            return self._never_started()
+        done = self._store.invoker(record.job).named(record.job_id).cancel()
+        return replace(done, was=record.state, state=record.state) if done.waits else done
+
+    def _never_started(self) -> Cancellation:
+        """Cancel one that waits in the broker: the cancellation waits behind it, and the next
+        daemon of this folder need not see it."""
+        job_id, job, queued = self.record.job_id, self.record.job, self._store.queued
+        try:
+            done = self._store.invoker(job).named(job_id).cancel()
+        except CloudNotRunning:  # it is this folder's own, and nobody else's
+            done = None
+        except UnknownRun:
+            queued.forget(job_id)
+            raise
+        if done and not done.waits:
+            return done
+        queued.cancel(job_id)
+        return Cancellation(job_id, job, State.QUEUED, self.refresh().state)
 
     def output(self, *, follow: bool, everything: bool = False) -> Iterator[bytes]:
         """What its log file has; everything in it is the run's own.
@@ -128,6 +184,10 @@ class LedgerRun:
         Raises:
             UnknownRun: it has run, and its log file is gone.
         """
+        while not self.refresh().log:  # no daemon has taken it
+            if not follow or self.record.state.final:
+                return
+            time.sleep(POLL)
         log = Path(self.record.log)
         yield from logfile.follow(log, self.refresh) if follow else logfile.read(log)
         ended = self.record.state.final and self.record.started_at is not None
@@ -141,5 +201,5 @@ class LedgerRun:
 
     def _here(self, record: RunRecord) -> RunRecord:
         """The record with its log where it is now: the app's folder may have been moved."""
-        name = Path(record.log).name or record.job_id
-        return replace(record, log=str(self._store.logs / name))
+        name = Path(record.log).name
+        return replace(record, log=str(self._store.logs / name)) if name else record

@@ -14,6 +14,7 @@ from devbridge.config import Config
 from devbridge.errors import AlreadyRunning
 from devbridge.runs.ledger import Ledger
 from devbridge.runs.lock import only_one
+from devbridge.runs.queued import Queued
 
 KEPT: Final = timedelta(days=14)
 """For this long a run, and with it its idempotency key, is remembered at least."""
@@ -76,13 +77,25 @@ def prune(config: Config, older_than: timedelta, *, dry_run: bool) -> Pruned:
                 runs = book.prune(before, delete_log=logs.delete)
                 _compact(config, book)
             left = book.free()[1]
+    runs += _forget_queued(config, before, dry_run=dry_run)
     return Pruned(before, runs, logs.count, logs.bytes, left)
 
 
 def forget_old_runs(config: Config, book: Ledger) -> None:
     """What `devbridge dev` does by itself when it starts: keep what must be kept, and no more."""
     logs = Logs(config.logs_dir)
-    book.prune(time.time() - KEPT.total_seconds(), delete_log=logs.delete)
+    before = time.time() - KEPT.total_seconds()
+    book.prune(before, delete_log=logs.delete)
+    _forget_queued(config, before)
+
+
+def _forget_queued(config: Config, before: float, *, dry_run: bool = False) -> int:
+    """Forget those that ended before then and never came to a daemon; returns how many."""
+    queued = Queued(config.stage_dir)
+    old = queued.ended_before(before)
+    for job_id in () if dry_run else old:
+        queued.forget(job_id)
+    return len(old)
 
 
 def _compact(config: Config, book: Ledger) -> None:

@@ -403,7 +403,7 @@ def test_another_folder_without_the_ledger_can_ask_wait_and_cancel_by_the_jobs_n
     assert NOWHERE in nowhere.stderr
 
 
-def test_while_nobody_runs_the_jobs_a_question_says_who_was_expected(
+def test_while_nobody_runs_the_jobs_what_was_asked_for_is_known_and_others_are_told_whom_to_wait_for(
     dev: DevProcess, app: Path, tmp_path: Path
 ) -> None:
     state = json.loads((app / ".devbridge" / "cloud" / "state.json").read_text())
@@ -412,8 +412,29 @@ def test_while_nobody_runs_the_jobs_a_question_says_who_was_expected(
         gone.wait_for(r"^Ready")
         assert gone.interrupt() == 0
 
-    for command in ("status", "wait", "cancel"):
+    for command in ("status", "wait"):
         done = run(app, command, NOWHERE, "--job", "probe", *there)
         assert done.returncode == errors.EXIT_INVOKE
         assert "is not running for cancel-app (stage gone): start `devbridge dev`" in done.stderr
         assert os.uname().nodename in done.stderr
+
+    payload = json.dumps({"do": "hold", "started": str(tmp_path / "a"), "until": str(tmp_path)})
+    asked = [run(app, "invoke", "probe", "--payload", payload, *there) for _ in range(2)]
+    assert "it starts when `devbridge dev` runs: nobody runs it now" in asked[0].stderr
+    cancelled, kept = (done.stdout.split()[0] for done in asked)
+    listed = json.loads(run(app, "jobs", "--json", *there).stdout)
+    assert [(row["id"], row["state"]) for row in listed] == [
+        (kept, "QUEUED"),
+        (cancelled, "QUEUED"),
+    ]
+    told = run(app, "cancel", cancelled[:8], *there)
+    assert told.stdout == f"{cancelled}  probe  was QUEUED: it will not start\n"
+    ended = run(app, "wait", cancelled[:8], *there)
+    assert ended.returncode == errors.EXIT_JOB_CANCELLED, ended.stderr
+
+    with DevProcess(app, *there) as back:
+        done = run(app, "wait", kept[:8], "--json", *there)
+        assert (done.returncode, json.loads(done.stdout)["result"]) == (0, "held")
+        status = json.loads(run(app, "status", cancelled[:8], "--json", *there).stdout)
+        assert [step["state"] for step in status["history"]] == ["QUEUED", "CANCELLED"]
+        assert back.interrupt() == 0

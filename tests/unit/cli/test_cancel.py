@@ -31,6 +31,11 @@ def test_cancel_says_what_happened(was: State, state: State, said: str) -> None:
     assert what_happened(was, state) == said
 
 
+def test_a_cancellation_that_nobody_has_taken_yet_is_told_as_such() -> None:
+    said = what_happened(State.RUNNING, State.RUNNING, waits=True)
+    assert said == "was RUNNING, and no `devbridge dev` is there: the next one cancels it"
+
+
 def test_cancel_goes_through_the_jobs_invoker(invoker: Invoker, book: Book) -> None:
     invoker.answers(was="QUEUED", state="CANCELLED")
     result = devbridge("cancel", "aaaa1")

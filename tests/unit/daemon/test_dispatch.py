@@ -329,3 +329,46 @@ def test_a_run_that_was_handed_over_by_another_daemon_is_a_run(
     run = replace(a_run(), stub_id=NOBODY)
     events, _ = take(ledger, dispatcher, run)
     assert events == (Requested(run.job_id, "factorial"),)
+
+
+# --- cancelled while it waited in the broker ----------------------------------------------------
+
+
+def test_a_run_that_was_cancelled_here_while_it_waited_never_starts(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    run = a_run()
+    dispatcher = Dispatcher(ledger, Jobs([SPEC]), tmp_path, lambda job_id: job_id == run.job_id)
+    events, _ = take(ledger, dispatcher, run)
+    assert events == (Requested(run.job_id, "factorial"), CancelRequested(run.job_id))
+    entry = ledger.get(run.job_id)
+    assert entry is not None
+    assert entry.cancelled
+
+
+def test_a_cancellation_that_overtakes_its_run_counts(
+    ledger: Ledger, dispatcher: Dispatcher
+) -> None:
+    run = a_run()
+    take(ledger, dispatcher, replace(a_cancel(run.job_id), sent_at=91.0))
+    events, _ = take(ledger, dispatcher, run)
+    assert events == (Requested(run.job_id, "factorial"), CancelRequested(run.job_id))
+
+
+def test_a_run_that_was_asked_for_after_a_cancellation_starts(
+    ledger: Ledger, dispatcher: Dispatcher
+) -> None:
+    run = a_run()
+    take(ledger, dispatcher, replace(a_cancel(run.job_id), sent_at=89.0))
+    assert take(ledger, dispatcher, run)[0] == (Requested(run.job_id, "factorial"),)
+
+
+def test_of_cancellations_of_unknown_runs_only_the_newest_are_remembered(
+    ledger: Ledger, dispatcher: Dispatcher
+) -> None:
+    run = a_run()
+    with ledger.transaction():
+        dispatcher.take(a_cancel(run.job_id), 100.0)
+        for _ in range(1000):
+            dispatcher.take(a_cancel(codec.new_id()), 100.0)
+    assert take(ledger, dispatcher, run)[0] == (Requested(run.job_id, "factorial"),)

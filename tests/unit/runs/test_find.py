@@ -197,3 +197,38 @@ def test_a_run_whose_id_is_a_deployed_ones_is_waited_for_where_it_is(stage: Stag
     run = InvokerRun(stage.live.lambda_.store(), build, record)
     assert stage.runs().closest(run).record.state is State.RUNNING
     assert stage.runs().mentioned(build) == build
+
+
+# --- a run that waits for a daemon --------------------------------------------------------------
+
+
+def test_a_run_that_is_started_while_nobody_is_there_is_found_by_its_beginning(
+    stage: Stage,
+) -> None:
+    stage.live.daemon.away, stage.live.tended = True, False
+    runs = stage.runs(is_deployed=False)
+    started = runs.start("factorial", b"1", key="k", remember=True).run
+    assert runs.awaited(started)
+    run_id = started.record.job_id
+    assert runs.find(run_id[:8]).record.state is State.QUEUED
+    assert [short for short, _ in runs.recent(5, None, None, deployed=False)] == [run_id[:8]]
+
+
+def test_a_run_that_a_daemon_has_taken_is_not_awaited(stage: Stage) -> None:
+    runs = stage.runs(is_deployed=False)
+    assert not runs.awaited(runs.start("factorial", b"1", key="k", remember=True).run)
+    without = stage.runs(ledger=False)
+    assert not without.awaited(without.start("factorial", b"1", key="l", remember=True).run)
+
+
+def test_a_run_that_seems_to_wait_is_asked_for_elsewhere_if_its_job_is_named(
+    stage: Stage,
+) -> None:
+    stage.live.daemon.away = True
+    runs = stage.runs(is_deployed=False)
+    run_id = runs.start("factorial", b"1", key="k", remember=True).run.record.job_id
+    assert isinstance(runs.find(run_id, "factorial"), LedgerRun), "nobody answers"
+    stage.live.daemon.comes_back()
+    live = runs.find(run_id, "factorial")
+    assert isinstance(live, LedgerRun)
+    assert live.record.log

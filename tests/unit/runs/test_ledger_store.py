@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.errors import UnknownRun
+from devbridge.errors import CloudNotRunning, UnknownRun
 from devbridge.runs.base import RunRecord, Step
+from devbridge.runs.invoker import InvokerStore
 from devbridge.runs.ledger import Change
-from devbridge.runs.ledger_store import LedgerStore
+from devbridge.runs.ledger_store import LedgerRun, LedgerStore
 from devbridge.runs.model import State
 
 from .worlds import LedgerWorld
@@ -73,6 +74,103 @@ def test_what_is_expected_and_there_already_is_as_it_is(
     run_id = world.add(State.FAILED)
     asked = RunRecord(job_id=run_id, job="factorial", state=State.QUEUED)
     assert store.expect(asked).record.state is State.FAILED
+
+
+def asked_for(store: LedgerStore, world: LedgerWorld) -> LedgerRun:
+    """A run that waits in the broker."""
+    world.daemon.away, world.tended = True, False
+    run = store.start("factorial", b"1", key="k", remember=True).run
+    assert isinstance(run, LedgerRun)
+    return run
+
+
+def test_a_run_that_waits_in_the_broker_is_listed_and_found_until_the_ledger_has_it(
+    world: LedgerWorld, store: LedgerStore
+) -> None:
+    before = world.add(State.SUCCEEDED)
+    run_id = asked_for(store, world).record.job_id
+    assert store.owns(run_id)
+    assert store.awaited(run_id)
+    assert store.get(run_id).record.state is State.QUEUED
+    assert [run.record.job_id for run in store.find(run_id[:8])] == [run_id]
+    assert [run.record.job_id for run in store.recent(5)] == [run_id, before]
+    assert [run.record.job_id for run in store.recent(1)] == [run_id]
+    assert not store.recent(5, state=State.RUNNING)
+    assert not store.recent(5, "other")
+    assert store.short_id(run_id) == run_id[:8]
+    run = store.get(run_id)
+    assert [step.state for step in run.history()] == [State.QUEUED]
+    world.daemon.comes_back()
+    assert run.refresh().log
+    assert [run.record.job_id for run in store.recent(5)] == [run_id, before]
+    assert store.queued.get(run_id) is None
+
+
+def test_a_cancelled_run_that_waits_in_the_broker_never_starts(
+    world: LedgerWorld, store: LedgerStore
+) -> None:
+    run = asked_for(store, world)
+    done = run.cancel()
+    assert (done.was, done.state) == (State.QUEUED, State.CANCELLED)
+    assert run.record.state is State.CANCELLED
+    world.daemon.comes_back()
+    steps = store.get(run.record.job_id).history()
+    assert [step.state for step in steps] == [State.QUEUED, State.CANCELLED]
+
+
+def test_a_run_that_waits_is_cancelled_though_its_embedded_cloud_does_not_run(
+    world: LedgerWorld, store: LedgerStore
+) -> None:
+    run = asked_for(store, world)
+
+    def nothing(_job: str) -> InvokerStore:
+        raise CloudNotRunning("the embedded cloud of this app is not running")
+
+    store.invoker = nothing
+    assert run.cancel().state is State.CANCELLED
+    assert store.queued.is_cancelled(run.record.job_id)
+
+
+def test_a_run_that_the_broker_has_lost_is_unknown_once_a_daemon_was_asked(
+    world: LedgerWorld, store: LedgerStore
+) -> None:
+    run = asked_for(store, world)
+    world.daemon.away = False
+    with pytest.raises(UnknownRun):
+        run.cancel()
+    assert not store.owns(run.record.job_id)
+
+
+def test_of_a_run_whose_daemon_was_killed_the_cancellation_waits(
+    world: LedgerWorld, store: LedgerStore
+) -> None:
+    run = store.get(world.add(State.RUNNING))
+    world.daemon.away = True
+    done = run.cancel()
+    assert (done.was, done.state, done.waits) == (State.RUNNING, State.RUNNING, True)
+
+
+def test_the_output_of_a_run_that_waits_begins_when_a_daemon_has_it(
+    world: LedgerWorld, store: LedgerStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = asked_for(store, world)
+    assert list(run.output(follow=False)) == []
+
+    def later(_seconds: float) -> None:
+        world.daemon.comes_back()
+        world.end(run.record.job_id, State.SUCCEEDED)
+        Path(store.get(run.record.job_id).record.log).write_bytes(b"hello")
+
+    monkeypatch.setattr("devbridge.runs.ledger_store.time.sleep", later)
+    assert list(run.output(follow=True)) == [b"hello"]
+
+
+def test_of_a_run_that_is_cancelled_before_a_daemon_has_it_there_is_no_output(
+    world: LedgerWorld, store: LedgerStore
+) -> None:
+    run = asked_for(store, world)
+    run.cancel()
+    assert list(run.output(follow=True)) == []
 
 
 def test_nobody_is_asked_to_cancel_what_has_ended(world: LedgerWorld, store: LedgerStore) -> None:

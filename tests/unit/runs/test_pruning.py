@@ -14,6 +14,7 @@ from devbridge.runs.ledger import Change, Ledger, NewRun
 from devbridge.runs.lock import only_one
 from devbridge.runs.model import State
 from devbridge.runs.pruning import KEPT, Logs, forget_old_runs, prune
+from devbridge.runs.queued import Queued
 
 DAY = 24 * 3600.0
 TWO_WEEKS = timedelta(days=14)
@@ -133,3 +134,14 @@ def test_the_name_of_a_log_is_no_pattern(tmp_path: Path) -> None:
     logs.delete(Path("a?.log"))
     logs.delete(Path("[a]b.log"))
     assert logs.count == 0
+
+
+def test_what_never_came_to_a_daemon_is_forgotten_too(stage: Stage) -> None:
+    queued = Queued(stage.config.stage_dir)
+    for name in ("waits", "cancelled"):
+        queued.add(name, "j")
+    queued.cancel("cancelled")
+    month = timedelta(days=-30)  # a month from now
+    assert prune(stage.config, month, dry_run=True).runs == 3
+    assert prune(stage.config, month, dry_run=False).runs == 3
+    assert [each.job_id for each in queued.find()] == ["waits"]

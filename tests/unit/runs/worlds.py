@@ -16,8 +16,9 @@ from devbridge import job as job_module
 from devbridge.constructs import App, Job
 from devbridge.constructs.app import loading
 from devbridge.daemon.dispatch import Dispatcher
+from devbridge.daemon.events import CancelRequested
 from devbridge.daemon.jobs import Jobs
-from devbridge.protocol.messages import Cancel, Request
+from devbridge.protocol.messages import Cancel, Request, Run
 from devbridge.runs.base import RunStore
 from devbridge.runs.codebuild import CodeBuildStore
 from devbridge.runs.invoker import InvokerStore
@@ -25,11 +26,12 @@ from devbridge.runs.ledger import Change, Ledger, NewRun
 from devbridge.runs.ledger_reader import LedgerReader
 from devbridge.runs.ledger_store import LedgerStore
 from devbridge.runs.model import JobSpec, State
+from devbridge.runs.queued import Queued
 from devbridge.runs.stage import DeployedStore
 from devbridge.transport.base import Endpoint
 from runner.outcome import Failure
 from stub_lambda import deployed, handler, invoker
-from stub_lambda.bridge import Answer
+from stub_lambda.bridge import Answer, NoAnswer, Silence
 from stub_lambda.settings import Settings
 from tests.unit.codebuild import PROJECT, FakeCodeBuild
 from tests.unit.runs.clouds import S3
@@ -100,13 +102,29 @@ class Daemon:
     def __init__(self, book: Ledger, logs: Path) -> None:
         specs = [JobSpec(name, "a.handler", 60, 100, "role", {}) for name in JOBS]
         self._book = book
-        self._dispatcher = Dispatcher(book, Jobs(specs), logs)
+        self._dispatcher = Dispatcher(book, Jobs(specs), logs, Queued(logs).is_cancelled)
+        self.away = False
+        self.waiting: list[Request] = []
 
-    def ask(self, request: Request, _wait: float) -> Answer:
+    def ask(self, request: Request, _wait: float) -> Answer | NoAnswer:
+        if self.away:
+            stored = isinstance(request, Run | Cancel)
+            self.waiting += [request] if stored else []
+            return NoAnswer(Silence.OFFLINE, stored, "ann@laptop")
+        return self._take(request)
+
+    def comes_back(self) -> None:
+        """It takes what has waited."""
+        self.away = False
+        for request in self.waiting:
+            self._take(request)
+
+    def _take(self, request: Request) -> Answer:
         with self._book.transaction():
             taken = self._dispatcher.take(request, time.time())
-            if isinstance(request, Cancel):
-                self._cancel(request.job_id)
+            for event in taken.events:
+                if isinstance(event, CancelRequested):
+                    self._cancel(event.job_id)
         return Answer(taken.reply())
 
     def _cancel(self, run_id: str) -> None:
@@ -124,12 +142,13 @@ class LedgerWorld:
         path = folder / "ledger.sqlite"
         self.logs = folder
         self.book = stack.enter_context(Ledger.open(path))
-        live = handler.Live(Daemon(self.book, folder))  # type: ignore[arg-type]
+        self.daemon = Daemon(self.book, folder)
+        live = handler.Live(self.daemon)  # type: ignore[arg-type]
         self.lambda_ = Lambda(lambda event, context: invoker.answer(lambda: live, event, context))
         reader = stack.enter_context(LedgerReader.open(path))
         self.tended = True
         self.store: RunStore = LedgerStore(
-            reader, folder, lambda _job: self.lambda_.store(), lambda: self.tended
+            reader, folder, lambda _job: self.lambda_.store(), lambda: self.tended, Queued(folder)
         )
         self._now = 1000.0
 

@@ -21,6 +21,7 @@ from devbridge.protocol.messages import (
     REJECT_UNKNOWN_JOB,
     REJECT_UNKNOWN_RUN,
     Accepted,
+    Cancel,
     Message,
     Presence,
     Rejected,
@@ -191,6 +192,10 @@ def a_question() -> Status:
     return Status(**ids())
 
 
+def a_cancel() -> Cancel:
+    return Cancel(**ids(), job="factorial")
+
+
 def ids() -> dict[str, Any]:
     names = ("request_id", "stub_id", "job_id")
     return {name: codec.new_id() for name in names} | {"sent_at": 0.0}
@@ -299,6 +304,11 @@ def test_a_run_for_a_daemon_that_has_gone_is_queued_once_the_broker_has_it(world
     assert [expiry for _, _, expiry in world.requests] == [None]
 
 
+def test_a_cancellation_waits_for_a_daemon_that_has_gone_as_its_run_does(world: World) -> None:
+    world.presence, world.replies = GONE, silent
+    assert bridge().ask(a_cancel(), 8) == NoAnswer(Silence.OFFLINE, stored=True, who=WHO)
+
+
 def test_what_the_broker_does_not_acknowledge_is_not_queued(world: World) -> None:
     world.presence, world.replies, world.acknowledges = GONE, silent, None
     began = world.now
@@ -319,7 +329,8 @@ def test_a_run_of_many_frames_is_queued_once_the_broker_has_them_all(world: Worl
 
 
 @pytest.mark.parametrize(
-    ("request_", "offline"), [(a_run(), OFFLINE_ERROR), (a_question(), OFFLINE_QUEUE)]
+    ("request_", "offline"),
+    [(a_run(), OFFLINE_ERROR), (a_cancel(), OFFLINE_ERROR), (a_question(), OFFLINE_QUEUE)],
 )
 def test_a_daemon_that_has_gone_is_not_waited_for_and_nothing_is_left_for_it(
     world: World, request_: Request, offline: str
@@ -385,6 +396,8 @@ def test_a_reply_to_what_was_sent_again_is_the_answer(world: World) -> None:
         (a_run(), OFFLINE_QUEUE, 8, None),
         (a_run(), OFFLINE_ERROR, 8, 8),
         (a_run(), OFFLINE_ERROR, 0.5, 1),
+        (a_cancel(), OFFLINE_QUEUE, 8, None),
+        (a_cancel(), OFFLINE_ERROR, 8, 8),
         (a_question(), OFFLINE_QUEUE, 7.9, 7),
     ],
 )

@@ -299,6 +299,12 @@ def test_a_question_that_nobody_answers_says_who_was_expected(
     assert "wakes up" not in error["message"], "it starts nothing"
 
 
+def test_a_cancellation_that_the_broker_keeps_is_told_to_wait(daemon: Daemon) -> None:
+    daemon.answer = NoAnswer(Silence.OFFLINE, stored=True, who=WHO)
+    told = {"jobId": JOB_ID, "was": "QUEUED", "state": "QUEUED", "waits": True}
+    assert ask("cancel") == told
+
+
 @pytest.mark.parametrize("action", ["cancel", "status", "result"])
 @pytest.mark.parametrize("offline", [OFFLINE_QUEUE, OFFLINE_CLOUD])
 def test_a_run_that_is_a_build_is_asked_of_the_deployed_invoker(
