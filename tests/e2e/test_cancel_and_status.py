@@ -403,7 +403,7 @@ def test_another_folder_without_the_ledger_can_ask_wait_and_cancel_by_the_jobs_n
     assert NOWHERE in nowhere.stderr
 
 
-def test_while_nobody_runs_the_jobs_what_was_asked_for_is_known_and_others_are_told_whom_to_wait_for(
+def test_while_nobody_runs_the_jobs_what_waits_is_known_and_never_starts_if_cancelled(
     dev: DevProcess, app: Path, tmp_path: Path
 ) -> None:
     state = json.loads((app / ".devbridge" / "cloud" / "state.json").read_text())
