@@ -72,7 +72,7 @@ def _explain(  # noqa: PLR0911
         name = (
             kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
         )
-        return f"{path} is a {name}, which JSON does not have"
+        return f"{path} is of type {name}, which JSON does not have"
     if id(value) in above:
         return f"{path} contains itself"
     above = (*above, id(value))
@@ -81,7 +81,7 @@ def _explain(  # noqa: PLR0911
         return next(filter(None, (_explain(item, where, above) for where, item in items)), None)
     for key, item in value.items():
         if not isinstance(_key(key), (str, int, float, bool, type(None))):
-            return f"{path} has the key {key!r}, a {type(key).__name__}; keys must be text"
+            return f"{path} has the key {key!r} of type {type(key).__name__}; keys must be text"
         if explained := _explain(item, f"{path}[{key!r}]", above):
             return explained
     return None

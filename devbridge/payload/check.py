@@ -109,8 +109,11 @@ def _compile(schema: Mapping[str, Any]) -> Validate:
             validate(value, name_prefix=path)
         except fastjsonschema.JsonSchemaValueException as error:
             at = error.name or path
-            if error.rule == "anyOf" and (inner := _meant(error.definition, error.value, schema)):
-                return _compile(inner)(error.value, at)
+            if error.rule == "anyOf":
+                if inner := _meant(error.definition, error.value, schema):
+                    return _compile(inner)(error.value, at)
+                if tag := _tag(error.definition, error.value, schema):
+                    return _wrong_tag(tag, error.value, at)
             return at, _explain(error, schema)
         return None
 
@@ -137,9 +140,31 @@ def _tags_fit(schema: Any, value: Any, root: Mapping[str, Any]) -> bool:
     return all(
         value.get(key) in allowed
         for key, member in schema.get("properties", {}).items()
-        if key in schema.get("required", ())
+        if key in value or key in schema.get("required", ())
         if len(allowed := _resolved(member, root).get("enum", ())) == 1
     )
+
+
+def _tag(definition: Any, value: Any, root: Mapping[str, Any]) -> str | None:
+    """The key of an object whose text decides which member of a union it is meant for."""
+    members = [_resolved(member, root) for member in definition["anyOf"]]
+    objects = [member for member in members if "properties" in member]
+    if not isinstance(value, dict) or not objects:
+        return None
+    for key in objects[0]["properties"]:
+        if key not in value and not all(key in m.get("required", ()) for m in objects):
+            continue
+        decides = [_resolved(m["properties"].get(key, {}), root).get("enum", ()) for m in objects]
+        if all(len(texts) == 1 and value.get(key) not in texts for texts in decides):
+            return str(key)
+    return None
+
+
+def _wrong_tag(tag: str, value: Any, at: str) -> tuple[str, str]:
+    """In msgspec's words."""
+    if tag in value:
+        return f"{at}.{tag}", f"Invalid value {value[tag]!r}"
+    return at, f"Object missing required field `{tag}`"
 
 
 def _types(schema: Any) -> list[str]:

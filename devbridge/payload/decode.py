@@ -10,8 +10,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from devbridge.errors import InvalidValue, PayloadInvalid
+from devbridge.payload import places
 from devbridge.payload.kinds import (
     ANYTHING,
+    a,
     adapter_of,
     is_model,
     name_of,
@@ -57,17 +59,9 @@ def decoder(kind: Any) -> Decoder | None:
     except (TypeError, RecursionError) as error:
         raise _undecodable(kind, str(error)) from error
     if unknown:
-        raise _undecodable(kind, f"nothing in JSON can be turned into a {name_of(unknown)}")
+        raise _undecodable(kind, f"nothing in JSON can be turned into {a(name_of(unknown))}")
 
-    def convert(value: Any) -> Any:
-        try:
-            # JSON has no keys but text: of dict[int, str] they are converted
-            return msgspec.convert(value, kind, str_keys=True)
-        except msgspec.ValidationError as error:
-            what, _, path = str(error).partition(" - at ")
-            raise _invalid(kind, what, path.replace("`", "") or "$") from error
-
-    return convert
+    return lambda value: _by_msgspec(msgspec, kind, value)
 
 
 def _undecodable(kind: Any, why: str) -> InvalidValue:
@@ -97,13 +91,37 @@ def _unknown(kind: Any) -> Any:
     return None
 
 
+def _by_msgspec(msgspec: Any, kind: Any, value: Any) -> Any:
+    def problem(value: Any) -> str:
+        try:
+            msgspec.convert(value, kind, str_keys=True)
+        except msgspec.ValidationError as error:
+            return str(error)
+        return ""
+
+    try:
+        # JSON has no keys but text: of dict[int, str] they are converted
+        return msgspec.convert(value, kind, str_keys=True)
+    except msgspec.ValidationError as error:
+        said = str(error)
+        what, _, path = said.partition(" - at ")
+        path = path.replace("`", "") or "$"
+        if path.startswith("key in "):
+            what, path = f"{what}, as a key", f"{path.removeprefix('key in ')}[...]"
+        where = places.by_path(value, path, lambda value: problem(value) == said)
+        raise _invalid(kind, what, where) from error
+
+
 def _by_pydantic(pydantic: Any, adapter: Any, kind: Any, value: Any) -> Any:
     try:
         return _validated(adapter, value)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        path = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in first["loc"])
-        raise _invalid(kind, first["msg"], f"${path}") from error
+        where = places.by_location(
+            value, first["loc"], first["input"], missing=first["type"] == "missing"
+        )
+        what = f"{first['msg']}, as a key" if "[key]" in first["loc"] else first["msg"]
+        raise _invalid(kind, what, where) from error
 
 
 def _validated(adapter: Any, value: Any) -> Any:
@@ -118,7 +136,7 @@ def _validated(adapter: Any, value: Any) -> Any:
 def _invalid(kind: Any, what: str, path: str) -> PayloadInvalid:
     name = name_of(kind)
     return PayloadInvalid(
-        f"the payload is not a {name}: {what}",
+        f"the payload is not {a(name)}: {what}",
         where=path,
         remedy=f"send what {name} declares ($ is the payload itself)",
     )

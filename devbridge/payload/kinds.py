@@ -162,4 +162,19 @@ def renamed(kind: Any) -> Any:
 
 def name_of(kind: Any) -> str:
     """A type's name, for people."""
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        members = typing.get_args(kind)
+        return " | ".join(str(m) if typing.get_args(m) else name_of(m) for m in members)
+    if kind is types.NoneType:
+        return "None"
     return getattr(kind, "__name__", None) or str(kind)
+
+
+def a(name: str) -> str:
+    """The name with its article: ``an Order``, ``a Row``, ``an SQSEvent``, ``a UUID``."""
+    if name[:2].isupper() and len(name) > 1:  # read by its letters
+        vowel = name[0] in "AEFHILMNORSX"
+    else:
+        low = name.lower()
+        vowel = low[:1] in [*"aeiou"] and not low.startswith(("eu", "one", "uni", "us", "ut", "uu"))
+    return f"{'an' if vowel else 'a'} {name}"

@@ -325,7 +325,7 @@ def test_the_handler_sees_what_it_sees_on_the_laptop(source: Source) -> None:
             "FAILED",
             {
                 "type": "ResultNotJson",
-                "message": "result['a'][0] is a set, which JSON does not have",
+                "message": "result['a'][0] is of type set, which JSON does not have",
             },
         ),
         (

@@ -137,7 +137,7 @@ async def test_an_exception_is_reported_with_the_users_frames(workbench: Bench) 
         ("sys.exit(3)", "SystemExit", "sys.exit(3)"),
         ("raise KeyboardInterrupt", "KeyboardInterrupt", ""),
         ("return handler(payload)", "RecursionError", "maximum recursion depth"),
-        ("return {'a': [1, {2, 3}]}", "ResultNotJson", "result['a'][1] is a set"),
+        ("return {'a': [1, {2, 3}]}", "ResultNotJson", "result['a'][1] is of type set"),
         ("return float('nan')", "ResultNotJson", "result is nan"),
         ("return 'x' * 7_000_000", "ResultTooLarge", "over 6356992 bytes"),
     ],

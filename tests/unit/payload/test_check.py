@@ -370,6 +370,16 @@ def test_a_value_of_another_json_type_is_refused_by_both(kind: Any) -> None:
             "Object contains unknown field `more`",
         ),
         (
+            {"items": [], "options": {"fast": True}, "shape": {"type": "Cone", "radius": 1}},
+            "$.shape.type",
+            "Invalid value 'Cone'",
+        ),
+        (
+            {"items": [], "options": {"fast": True}, "shape": {"radius": 1}},
+            "$.shape",
+            "Object missing required field `type`",
+        ),
+        (
             {"items": [], "options": {"fast": True}, "parent": {"items": [], "options": {}}},
             "$.parent.options",
             "Object missing required field `fast`",

@@ -5,6 +5,7 @@ import datetime
 import decimal
 import json
 import pathlib
+import typing
 import uuid
 from collections.abc import Iterable
 from typing import Annotated, Any, Never, NewType
@@ -64,7 +65,7 @@ def test_keys_that_are_no_text_are_made_of_text() -> None:
     assert decode(dict[int, str], {"1": "a"}) == {1: "a"}
     with pytest.raises(PayloadInvalid) as caught:
         decode(dict[int, str], {"a": "a"})
-    assert caught.value.where == "key in $"
+    assert caught.value.where == "$.a"
 
 
 @pytest.mark.parametrize("kind", [Any, object, dict, dict[str, Any], dict[str, object]])
@@ -196,3 +197,57 @@ class WithDefaults:
 def test_a_class_that_a_payload_need_not_have_is_no_reason_to_refuse_it() -> None:
     found = decode(WithDefaults, {"anything": 1, "lines": [2], "again": None})
     assert (found.anything, found.lines, type(found.made)) == (1, [2], Foreign)
+
+
+class Dog(pydantic.BaseModel):
+    kind: typing.Literal["dog"] = "dog"
+    name: str
+
+
+class Cat(pydantic.BaseModel):
+    kind: typing.Literal["cat"] = "cat"
+    lives: int
+
+
+Chosen = Annotated[Dog | Cat, pydantic.Field(discriminator="kind")]
+
+
+class Owner(pydantic.BaseModel):
+    pet: Dog | Cat
+    chosen: dict[str, Chosen | None] = {}
+
+
+class Named(msgspec.Struct):
+    name: str
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "where"),
+    [
+        (dict[str, Named], {"a": {"name": "x"}, "b": {"name": 1}}, "$.b.name"),
+        (list[dict[str, list[Named]]], [{"a": [], "b": [{}]}], "$[0].b[0]"),
+        (dict[str, dict[int, int]], {"a": {"1": 1}, "b": {"x": 1}}, "$.b.x"),
+        (Owner, {"pet": {"kind": "dog", "name": 1}}, "$.pet.name"),
+        (
+            Owner,
+            {"pet": {"name": "x"}, "chosen": {"a": {"kind": "cat", "lives": "x"}}},
+            "$.chosen.a.lives",
+        ),
+        (Owner, {"pet": {"name": "x"}, "chosen": {"a": {"kind": "cat"}}}, "$.chosen.a.lives"),
+        (dict[int, Dog], {"x": {"name": "x"}}, "$.x"),
+    ],
+)
+def test_the_path_is_the_one_in_the_payload(kind: Any, value: Any, where: str) -> None:
+    convert = decoder(kind)
+    assert convert is not None
+    with pytest.raises(PayloadInvalid) as caught:
+        convert(value)
+    assert caught.value.where == where
+    assert ("as a key" in str(caught.value)) == where.endswith(".x")
+
+
+def test_a_payload_is_not_an_order() -> None:
+    convert = decoder(Owner | None)
+    assert convert is not None
+    with pytest.raises(PayloadInvalid, match=r"the payload is not an Owner \| None: "):
+        convert(5)

@@ -261,7 +261,7 @@ def test_a_key_that_is_no_text_in_json_is_refused(key: Any) -> None:
 def test_the_place_of_a_value_that_json_does_not_have_is_behind_keys_that_it_takes() -> None:
     with pytest.raises(ResultNotJson, match="is nan, which JSON does not have"):
         encode({DAY: 1, "a": math.nan})
-    with pytest.raises(ResultNotJson, match="is a object"):
+    with pytest.raises(ResultNotJson, match="is of type object"):
         encode({DAY: 1, "a": object()})
 
 

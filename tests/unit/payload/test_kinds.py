@@ -13,6 +13,7 @@ import pytest
 import typing_extensions
 
 from devbridge.payload.kinds import (
+    a,
     adapter_of,
     arguments,
     is_model,
@@ -203,3 +204,14 @@ def test_bytes_outside_of_models_are_base64_in_both_directions() -> None:
 def test_a_type_is_called_what_people_call_it() -> None:
     assert name_of(Model) == "Model"
     assert name_of(list[int] | None) == "list[int] | None"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("an Order", "a Row", "an int", "a float", "an OrderLine", "an Upload", "a list"),
+        *("an SQSEvent", "a UUID", "a URL", "an HTTPCall", "a User", "a Unit", "an A", "a B"),
+    ],
+)
+def test_a_name_has_its_article(said: str) -> None:
+    assert a(said.partition(" ")[2]) == said

@@ -56,13 +56,13 @@ def deep() -> Any:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (datetime.date(2024, 1, 1), "result is a datetime.date, which JSON does not have"),
-        ({"a": [1, {"b": {2}}]}, "result['a'][1]['b'] is a set, which JSON does not have"),
-        (b"x", "result is a bytes, which JSON does not have"),
-        ([Decimal(1)], "result[0] is a decimal.Decimal, which JSON does not have"),
+        (datetime.date(2024, 1, 1), "result is of type datetime.date, which JSON does not have"),
+        ({"a": [1, {"b": {2}}]}, "result['a'][1]['b'] is of type set, which JSON does not have"),
+        (b"x", "result is of type bytes, which JSON does not have"),
+        ([Decimal(1)], "result[0] is of type decimal.Decimal, which JSON does not have"),
         ({"a": float("nan")}, "result['a'] is nan, which JSON does not have"),
         ((1, float("-inf")), "result[1] is -inf, which JSON does not have"),
-        ({(1, 2): 3}, "result has the key (1, 2), a tuple; keys must be text"),
+        ({(1, 2): 3}, "result has the key (1, 2) of type tuple; keys must be text"),
         (circular(), "result['me'][0] contains itself"),
         (deep(), "the result is nested too deeply for JSON"),
     ],
@@ -88,7 +88,7 @@ def test_a_handler_that_uses_devbridge_may_return_what_a_payload_may_be(
     assert (
         encode([Item(datetime.date(2026, 1, 2)), {"a": {3}}]) == b'[{"due":"2026-01-02"},{"a":[3]}]'
     )
-    with pytest.raises(ResultNotJson, match=r"result\[0\]\['due'\] is a object"):
+    with pytest.raises(ResultNotJson, match=r"result\[0\]\['due'\] is of type object"):
         encode([Item(object())])  # type: ignore[arg-type]
 
 
