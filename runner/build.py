@@ -26,7 +26,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from runner import attempt, aws, concurrency, outcome, process
+from runner import attempt, aws, concurrency, documents, outcome, process
 from runner.attempt import Inbox, Output
 from runner.invocation import Invocation
 from runner.outcome import CANCELLED, FAILED, SUCCEEDED, End, Failure
@@ -35,8 +35,12 @@ from runner.runtime_api import RuntimeApi
 EXPORTS = ".devbridge-exports"
 MAX_INLINE = 4 * 1024
 """Bytes of a result that a variable holds. A larger one is put into S3."""
-MAX_MESSAGE = 1024
-"""Bytes of an error's message that a variable holds."""
+MAX_ERROR = 4 * 1024
+"""Bytes of an error that a variable and the log's last line hold."""
+MAX_TYPE = 1024
+"""Bytes of the name of an error's class."""
+MAX_STORED_ERROR = 64 * 1024
+"""Bytes of an error in S3."""
 GRACE = 30.0
 """Seconds between SIGTERM and SIGKILL."""
 FIRST_POLL = 0.5
@@ -256,29 +260,27 @@ class Build:
             told += f', "result": {json.dumps(result) if result[0] == "@" else result}'
         if failure := end.failure or (_TERMINATED if end.state == CANCELLED else None):
             # The log has the traceback anyway.
-            error = error_json(failure)
+            error = documents.text(failure, MAX_ERROR)
             told += f', "error": {error}'
-            exports["DEVBRIDGE_ERROR"] = self._stored_error(failure, error)
+            exports["DEVBRIDGE_ERROR"] = error if self._inline else self._stored_error(failure)
         # In one piece: whoever reads the log knows the runner's last words by both lines.
         self._output.line(f'{last}\n{{"devbridge": {{{told}}}}}')
         with open(os.path.join(self._settings.root, EXPORTS), "w", encoding="ascii") as file:
             for name, value in exports.items():
                 file.write(f"export {name}={shlex.quote(value)}\n")
 
-    def _stored_error(self, failure: Failure, error: str) -> str:
-        """The error as the build's record may show it."""
-        if self._inline:
-            return error
-        key = self._settings.error_key
+    def _stored_error(self, failure: Failure) -> str:
+        """Put the error into S3; what the build's record may show."""
+        settings, key = self._settings, self._settings.error_key
+        kind = documents.shortened(failure.type, MAX_TYPE)
+        body = documents.text(failure, MAX_STORED_ERROR).encode()
         try:
-            aws.put_object(
-                self._settings.bucket, key, error.encode(), encryption_key=self._settings.key
-            )
+            aws.put_object(settings.bucket, key, body, encryption_key=settings.key)
         except aws.AwsError as refusal:
             self._say("Warning", f"the error's message is only in this log: {refusal}")
             message = "its message is only in the build's log: S3 did not accept it"
-            return json.dumps({"type": _cut(failure.type), "message": message})
-        return json.dumps({"type": _cut(failure.type), "at": key})
+            return json.dumps({"type": kind, "message": message})
+        return json.dumps({"type": kind, "at": key})
 
     def _invoke(self) -> None:
         attempts = self._settings.attempts
@@ -334,18 +336,6 @@ def stored(settings: Settings, end: End) -> str | None:
 def ascii_json(text: str) -> str:
     """The same JSON text, in which every other character is escaped."""
     return re.sub(r"[^\x00-\x7e]", lambda found: json.dumps(found[0])[1:-1], text)
-
-
-def error_json(failure: Failure) -> str:
-    """The error as a variable can hold it: its message is cut."""
-    return json.dumps({"type": _cut(failure.type), "message": _cut(failure.message)})
-
-
-def _cut(text: str) -> str:
-    data = text.encode("utf-8", "surrogatepass")
-    if len(data) <= MAX_MESSAGE:
-        return text
-    return data[: MAX_MESSAGE - 3].decode("utf-8", "ignore") + "…"
 
 
 def _running(settings: Settings) -> list[concurrency.Build]:

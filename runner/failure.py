@@ -2,7 +2,8 @@
 
 ``stackTrace`` has the frames of files below the app's folder, outermost first, with paths relative
 to it; ``trace`` has the whole traceback's lines for the log file. The runner's own frames, and the
-import system's, are in neither. Both, and the message, are cut to what any reader can take.
+import system's, are in neither. ``causes`` has the errors that belong to it (`runner.causes`), and
+``notes`` what was added to it. All of them, and the message, are cut to what any reader can take.
 """
 
 from __future__ import annotations
@@ -12,9 +13,15 @@ import traceback
 from types import TracebackType
 from typing import Any
 
+from runner import causes
+
 MAX_FRAMES = 40
 MAX_TEXT = 64 * 1024
 """Characters of the message, and of the traceback."""
+MAX_CAUSE_FRAMES = 10
+MAX_CAUSE_TEXT = 4 * 1024
+"""Characters of a note, and of the message of an error that belongs to another."""
+MAX_NOTES = 16
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _IMPORTLIB = os.path.join(os.path.dirname(os.__file__), "importlib", "__init__.py")
 _PACKED = ("runner", "devbridge")
@@ -32,16 +39,13 @@ class ResultNotJson(Exception):
 
 def describe(error: BaseException, root: str) -> dict[str, Any]:
     """The Runtime API's error document for `error`, which came from an app in folder `root`."""
-    message, trace = _cut(_message(error)), []
-    frames = [] if isinstance(error, (HandlerNotFound, ResultNotJson)) else _frames(error, root)
-    if frames:
-        trace = _trace(error)
-    return {
-        "errorType": type(error).__name__,
-        "errorMessage": message,
-        "stackTrace": frames,
-        "trace": trace,
-    }
+    first, related = causes.related(error)
+    if isinstance(error, (HandlerNotFound, ResultNotJson)):
+        return {**_described(first, []), "trace": [], "causes": []}
+    frames = _frames(first, root, MAX_FRAMES)
+    told = [_cause(each, root) for each in related]
+    seen = frames or any(each.get("stackTrace") for each in told)
+    return {**_described(first, frames), "trace": _trace(error) if seen else [], "causes": told}
 
 
 def is_users(filename: str, root: str) -> bool:
@@ -55,12 +59,40 @@ def is_users(filename: str, root: str) -> bool:
     return not {"site-packages", "dist-packages", ".venv", "venv", "node_modules"} & set(parts)
 
 
-def _cut(text: str) -> str:
+def _described(
+    error: BaseException, frames: list[str], most: int = MAX_TEXT
+) -> dict[str, str | list[str]]:
+    return {
+        "errorType": type(error).__name__,
+        "errorMessage": _cut(_message(error), most),
+        "notes": _notes(error),
+        "stackTrace": frames,
+    }
+
+
+def _cause(each: causes.Related, root: str) -> dict[str, Any]:
+    how = {"how": each.how, "depth": each.depth}
+    if each.error is None:
+        return how
+    frames = _frames(each.error, root, MAX_CAUSE_FRAMES)
+    return {**how, **_described(each.error, frames, MAX_CAUSE_TEXT)}
+
+
+def _notes(error: BaseException) -> list[str]:
+    """What `add_note` has added; anybody may put anything there."""
+    notes = getattr(error, "__notes__", None) or []
+    found = notes if isinstance(notes, list | tuple) else [notes]
+    first, left_out, last = causes.ends(found, MAX_NOTES)
+    between = [f"... {left_out} more notes ..."] if left_out else []
+    return [_cut(_str(note), MAX_CAUSE_TEXT) for note in (*first, *between, *last)]
+
+
+def _cut(text: str, most: int = MAX_TEXT) -> str:
     """The text's beginning and end, if it is too long."""
-    left_out = len(text) - MAX_TEXT
+    left_out = len(text) - most
     if left_out <= 0:
         return text
-    half = MAX_TEXT // 2
+    half = most // 2
     return f"{text[:half]}\n... {left_out} more characters ...\n{text[-half:]}"
 
 
@@ -69,13 +101,17 @@ def _message(error: BaseException) -> str:
         return f"sys.exit({'' if error.code is None else repr(error.code)})"
     if isinstance(error, SyntaxError):
         return error.msg
+    return _str(error)
+
+
+def _str(thing: object) -> str:
     try:
-        return str(error)
+        return str(thing)
     except Exception as broken:
         return f"<its __str__ raised {type(broken).__name__}>"
 
 
-def _frames(error: BaseException, root: str) -> list[str]:
+def _frames(error: BaseException, root: str, most: int) -> list[str]:
     frames = [
         f'File "{os.path.relpath(frame.filename, root)}", line {frame.lineno}, in {frame.name}'
         + (f"\n    {frame.line}" if frame.line else "")
@@ -84,11 +120,8 @@ def _frames(error: BaseException, root: str) -> list[str]:
     ]
     if isinstance(error, SyntaxError) and error.filename:
         frames.append(_syntax_frame(error, root))
-    if len(frames) > MAX_FRAMES:
-        half = MAX_FRAMES // 2
-        left_out = f"... {len(frames) - MAX_FRAMES} more frames ..."
-        frames = [*frames[:half], left_out, *frames[-half:]]
-    return frames
+    first, left_out, last = causes.ends(frames, most)
+    return [*first, *([f"... {left_out} more frames ..."] if left_out else []), *last]
 
 
 def _syntax_frame(error: SyntaxError, root: str) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from runner import outcome
-from runner.outcome import Failure
+from runner.outcome import Cause, Failure
 
 MAX_BODY = outcome.MAX_BODY + 64 * 1024
 """Bytes of a result: Lambda's 6 MB, and room for what surrounds it."""
@@ -49,19 +50,43 @@ def parse_failure(body: bytes) -> Failure:
         document = None
     if not isinstance(document, dict):
         return Failure("Unknown", body[:2000].decode("utf-8", "replace"))
-    frames = tuple(map(str.strip, _lines(document.get("stackTrace"))))
+    frames = _frames(document)
     return Failure(
         type=_text(document.get("errorType")) or "Unknown",
         message=_text(document.get("errorMessage")),
         frames=frames,
         trace=_lines(document.get("trace")) or frames,
+        notes=_lines(document.get("notes")),
+        causes=tuple(map(_cause, filter(_is_object, _list(document.get("causes"))))),
     )
 
 
+def _cause(told: Mapping[str, object]) -> Cause:
+    depth = told.get("depth")
+    return Cause(
+        how=_text(told.get("how")),
+        type=_text(told.get("errorType")),
+        message=_text(told.get("errorMessage")),
+        frames=_frames(told),
+        notes=_lines(told.get("notes")),
+        depth=depth if isinstance(depth, int) else 0,
+    )
+
+
+def _frames(document: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(map(str.strip, _lines(document.get("stackTrace"))))
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def _lines(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        return ()
-    return tuple(_text(line).rstrip() for line in value)
+    return tuple(_text(line).rstrip() for line in _list(value))
 
 
 def _text(value: object) -> str:

@@ -45,6 +45,22 @@ OOM_KILLS = re.compile(rb"^oom_kill (\d+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """Another error that belongs to a failure: what caused it, what was being handled, a member of
+    its group."""
+
+    how: str
+    """What stands before its type: ``caused by``, ``2 of 3:``. Without a type, all there is to
+    tell: ``and 12 more``."""
+    type: str = ""
+    message: str = ""
+    frames: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    depth: int = 0
+    """In how many groups it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """An error as the user shall see it. `frames` are the user's own, outermost first."""
 
@@ -54,6 +70,10 @@ class Failure:
     """Each one text like a traceback's: ``File "jobs/a.py", line 3, in f\\n    return 1 / 0``."""
     trace: tuple[str, ...] = ()
     """The whole traceback's lines, for the log file."""
+    notes: tuple[str, ...] = ()
+    """What `add_note` has added to it."""
+    causes: tuple[Cause, ...] = ()
+    """Each belongs to the one before it at the same depth, the first ones to the failure."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from devbridge.errors import CloudError
+from runner import documents
 from stub_lambda import events, invoker
 from stub_lambda.environment import Project, required
 from stub_lambda.events import Context, Question, Start
@@ -80,7 +81,7 @@ def _asked(run: Run, action: str) -> dict[str, Any]:
         "maxAttempts": record.max_attempts,
     }
     if record.failure is not None:
-        answer["failure"] = {"type": record.failure.type, "message": record.failure.message}
+        answer["failure"] = documents.document(record.failure)
     if wanted and record.result is not None:
         return events.with_result(answer, record.result)
     return answer

@@ -128,7 +128,9 @@ def answer_of(reply: Reply) -> dict[str, Any]:
         "maxAttempts": reply.max_attempts,
     }
     if reply.error_type is not None:
-        answer["failure"] = {"type": reply.error_type, "message": reply.error_message or ""}
+        more = codec.load_json(reply.error.encode()) if reply.error else {}
+        own = {"type": reply.error_type, "message": reply.error_message or ""}
+        answer["failure"] = {**more, **own}
     return answer if reply.result is None else with_result(answer, reply.result)
 
 

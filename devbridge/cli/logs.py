@@ -11,6 +11,7 @@ import click
 
 from devbridge.cli.common import app_options
 from devbridge.cli.runs import NOBODY, stage_runs
+from devbridge.failures import in_full
 from devbridge.printable import Cleaner, continued
 
 if TYPE_CHECKING:
@@ -84,4 +85,4 @@ def _say_why_nothing(record: RunRecord, printers: str) -> None:
         told += f"; see what {printers} says with --all"
     click.echo(told, err=True)
     if record.failure and never:
-        click.echo(continued(f"{record.failure.type}: {record.failure.message}"), err=True)
+        click.echo(continued(in_full(record.failure)), err=True)

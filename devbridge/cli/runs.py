@@ -130,8 +130,10 @@ def print_ended(record: RunRecord, *, json_: bool) -> None:
     from devbridge.daemon import lines
 
     if record.created_at is None:  # an invoker tells no times
+        from devbridge.failures import in_full
+
         failure, returned = record.failure, lines.returned(record.result)
-        why = f": {failure.type}: {failure.message}" if failure else ""
+        why = f": {in_full(failure)}" if failure else ""
         click.echo(f"{coloured(record.state)}{printable.continued(why)}{returned}")
         return
     for line in lines.ended(record, ALWAYS):

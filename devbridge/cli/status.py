@@ -13,6 +13,7 @@ from devbridge import printable
 from devbridge.cli.common import app_options, print_json
 from devbridge.cli.runs import run_options, stage_runs
 from devbridge.cli.text import ago, coloured
+from devbridge.failures import details
 from devbridge.runs.model import Exit, State
 from devbridge.runs.text import as_json, iso, run_time
 
@@ -38,7 +39,6 @@ def exit_text(exit_: Exit) -> str:
 
 def lines(record: RunRecord, history: Sequence[Step], now: float) -> Iterator[str]:
     """A run for people."""
-    from devbridge.daemon.lines import frames
     from runner.outcome import duration
 
     yield f"id        {record.job_id}"
@@ -60,7 +60,7 @@ def lines(record: RunRecord, history: Sequence[Step], now: float) -> Iterator[st
         yield f"exit      {exit_text(record.exit)}"
     if record.failure:
         yield from _labelled("error", f"{record.failure.type}: {record.failure.message}")
-        yield from (f"          {line}" for line in frames(record.failure))
+        yield from (f"          {line}" for line in details(record.failure))
     if record.result is not None:
         yield _result(record.result.decode("utf-8", "replace"))
     if record.log:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import sys
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -18,6 +20,10 @@ from devbridge.constructs.app import loading
 from devbridge.constructs.isolation import apart
 from devbridge.environment import matching
 from devbridge.errors import AppFailed, AppNotFound, DevbridgeError
+from devbridge.failures import details
+from runner.causes import related
+from runner.failure import describe
+from runner.invocation import parse_failure
 
 APP_FILE: Final = "app.py"
 _MODULE: Final = "app"
@@ -78,10 +84,11 @@ def _run(path: Path, root: Path) -> None:
             remedy="correct that line",
         ) from error
     except (Exception, SystemExit) as error:
+        first, _ = related(error)
+        failure = parse_failure(json.dumps(describe(error, str(root))).encode())
+        told = [f"{APP_FILE} raised {failure.type}: {first}", *details(replace(failure, frames=()))]
         raise AppFailed(
-            f"{APP_FILE} raised {type(error).__name__}: {error}",
-            where=_user_line(error, root),
-            remedy="correct that line",
+            "\n    ".join(told), where=_user_line(first, root), remedy="correct that line"
         ) from error
 
 

@@ -38,11 +38,14 @@ from devbridge.protocol.messages import (
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change, Ledger, NewRun
 from devbridge.runs.model import State
+from runner import documents
 
 _EARLY: Final = 1000
 """Cancellations of runs that are not known, of which the newest are remembered."""
 MESSAGE_SHOWN: Final = 4096
 """Characters of an error's type and message that go over the bridge; the ledger has all."""
+ERROR_SHOWN: Final = 8 * 1024
+"""Bytes of an error with all that belongs to it, in a message's head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +195,7 @@ class Dispatcher:
             result=result,
             error_type=shorten(entry.failure.type) if entry.failure else None,
             error_message=shorten(entry.failure.message) if entry.failure else None,
+            error=documents.text(entry.failure, ERROR_SHOWN) if entry.failure else None,
         )
 
     def _state(self, job_id: str) -> str:

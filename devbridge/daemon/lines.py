@@ -18,6 +18,7 @@ from typing import Final
 from devbridge import printable
 from devbridge.daemon.told import Waits
 from devbridge.environment import how_to_pass
+from devbridge.failures import details
 from devbridge.palette import RUNS, Style
 from devbridge.runs.base import SHORT, RunRecord
 from devbridge.runs.ledger import Change
@@ -86,7 +87,7 @@ def ended(
     return [
         f"{style.bad(word)}{' ' * (8 - len(word))}{line}" if index == 0 else f"        {line}"
         for index, line in enumerate(printable.lines(f"{failure.type}: {failure.message}"))
-    ] + [*frames(failure), style.dim(f"        after {took}"), *last]
+    ] + [*details(failure), style.dim(f"        after {took}"), *last]
 
 
 def interrupted(change: Change, style: Style) -> str:
@@ -104,7 +105,7 @@ def broken(job: str, failure: Failure, style: Style) -> Sequence[str]:
     """A handler that cannot be loaded."""
     head = f"{style.bad('Error')}  {job} cannot be loaded: "
     lines = printable.lines(f"{failure.type}: {failure.message}")
-    return [head + lines[0], *(f"       {line}" for line in lines[1:]), *frames(failure)]
+    return [head + lines[0], *(f"       {line}" for line in lines[1:]), *details(failure)]
 
 
 def tried_again(job: str, pause: float, style: Style) -> str:
@@ -134,15 +135,6 @@ def restless(job: str, path: Path, root: Path, style: Style) -> str:
     """Something that a job reads when it is imported changes again and again."""
     what = f"{_below(path, root)}, which its import reads, changes again and again"
     return f"{style.warn('Notice')}  {job}: {what}; from now on it is loaded anew when it is run"
-
-
-def frames(failure: Failure) -> Sequence[str]:
-    """The user's own frames, the innermost last."""
-    return [
-        f"↳ {line}" if index == 0 else f"  {line}"
-        for frame in failure.frames
-        for index, line in enumerate(printable.lines(frame))
-    ]
 
 
 def elapsed(seconds: float) -> str:

@@ -93,6 +93,8 @@ class StatusReply:
     result: bytes | None = None
     error_type: str | None = None
     error_message: str | None = None
+    error: str | None = None
+    """All that is told of it, as JSON: see `runner.documents`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from devbridge.runs.base import RunRecord
 from devbridge.runs.model import State
-from runner import concurrency
+from runner import concurrency, documents
 from runner.outcome import ENDED, Failure
 
 _ID: Final = re.compile(
@@ -116,8 +116,8 @@ def _end(
         return _WITHOUT_ERROR[status], None
     if status == "FAILED" and (state := told.get("DEVBRIDGE_STATE")) in ENDED:
         error = json.loads(told.get("DEVBRIDGE_ERROR") or "{}")
-        kind, message = error.get("type"), error.get("message", _ELSEWHERE)
-        return State(state), Failure(kind, message) if kind else None
+        failure = documents.read({"message": _ELSEWHERE, **error}) if error else None
+        return State(state), failure
     where, why = _failed_phase(build)
     if status == "TIMED_OUT":
         if where in (_HANDLER_PHASE, ""):

@@ -17,7 +17,7 @@ from devbridge.runs.base import Cancellation, RunRecord, Started, Step, told
 from devbridge.runs.builds import Build, concurrency_of, interpret, is_build_id
 from devbridge.runs.kept import RESULT_DAYS, Kept
 from devbridge.runs.model import State
-from runner import concurrency
+from runner import concurrency, documents
 from runner.outcome import MAX_INLINE, Failure
 
 BATCH: Final = 100
@@ -179,11 +179,12 @@ class CodeBuildStore:
         if not found.error_at or failure is None:
             return found
         body = self.kept.read(found.error_at)
-        message = f"its message is not in S3: it is kept for {RESULT_DAYS} days"
-        if body is not None:
-            message = json.loads(body)["message"]
-        record = replace(found.record, failure=Failure(failure.type, message))
-        return replace(found, record=record)
+        if body is None:
+            message = f"its message is not in S3: it is kept for {RESULT_DAYS} days"
+            failure = Failure(failure.type, message)
+        else:
+            failure = documents.read(json.loads(body))
+        return replace(found, record=replace(found.record, failure=failure))
 
     def _payload(self, payload: bytes, token: str) -> tuple[str, str, bool]:
         """The variable that gives the payload to the build, its value, and whether it names an

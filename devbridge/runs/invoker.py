@@ -14,7 +14,7 @@ from devbridge.constructs import App, Job
 from devbridge.errors import NotFound, UnknownJob
 from devbridge.runs.base import Cancellation, RunRecord, Started, Step
 from devbridge.runs.model import State
-from runner.outcome import Failure
+from runner import documents
 
 POLL: Final = 2.0
 """Seconds between two questions to the invoker, each of which is an invocation of a Lambda."""
@@ -162,7 +162,7 @@ def recorded(answer: Mapping[str, Any]) -> RunRecord:
         attempt=answer["attempt"],
         max_attempts=answer["maxAttempts"],
         result=None if result is None else result.encode("utf-8", "surrogatepass"),
-        failure=Failure(failure["type"], failure["message"]) if failure else None,
+        failure=documents.read(failure) if failure else None,
         closed=state.final,
     )
 

@@ -11,6 +11,7 @@ from typing import Any, Self
 from devbridge.runs.base import RunRecord, Step
 from devbridge.runs.ledger_file import COLUMNS, LIVE, STATE, LedgerError, connect
 from devbridge.runs.model import Exit, State
+from runner import documents
 from runner.outcome import Failure
 
 _Values = tuple[object, ...] | dict[str, object]
@@ -142,9 +143,4 @@ def _failure(text: str | None) -> Failure | None:
     if text is None:
         return None
     stored = json.loads(text)
-    return Failure(
-        type=stored["type"],
-        message=stored["message"],
-        frames=tuple(stored["frames"]),
-        trace=tuple(stored["trace"]),
-    )
+    return documents.read(stored, stored["trace"])

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from devbridge.runs.base import RunRecord
+from runner import documents
 
 
 def iso(at: float) -> str:
@@ -38,7 +39,7 @@ def as_json(record: RunRecord) -> dict[str, Any]:
         "exitCode": record.exit.code if record.exit else None,
         "signal": record.exit.signal if record.exit else None,
         "result": None if record.result is None else json.loads(record.result),
-        "error": None if failure is None else {"type": failure.type, "message": failure.message},
+        "error": None if failure is None else documents.document(failure),
         "log": record.log or None,
     }
 

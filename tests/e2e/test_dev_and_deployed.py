@@ -268,6 +268,46 @@ def test_a_bad_end_is_told_as_what_it_was(
     assert type(caught.value) is {"FAILED": errors.JobFailed, "CRASHED": errors.JobCrashed}[state]
 
 
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        (
+            "caused",
+            [
+                "RuntimeError: cannot load",
+                "caused by KeyError: 'the real reason'",
+                "in row 7",
+                '{}["the real reason"]',
+            ],
+        ),
+        (
+            "task-group",
+            [
+                "ValueError: in a task",
+                'raise ValueError("in a task")',
+                "in ExceptionGroup: unhandled errors in a TaskGroup (1 sub-exception)",
+                "async with asyncio.TaskGroup() as group:",
+            ],
+        ),
+    ],
+)
+def test_an_error_is_told_with_what_caused_it(stage: Stage, what: str, told: list[str]) -> None:
+    job_id = stage.job("probe").run({"do": what}).job_id
+    waited = stage.cli("wait", job_id)
+    status = ok(stage.cli("status", job_id))
+    error = json.loads(ok(stage.cli("status", job_id, "--json")).stdout)["error"]
+    for text in (waited.stdout, status.stdout):
+        places = [text.find(line) for line in told]
+        assert -1 not in places, text
+        assert places == sorted(places)
+    assert f"{error['type']}: {error['message']}" == told[0]
+    assert [cause["how"] for cause in error["causes"]] == [
+        {"caused": "caused by", "task-group": "in"}[what]
+    ]
+    assert all('File "jobs/probe.py"' in frame for frame in error["causes"][0]["frames"])
+    assert told[0] in ok(stage.cli("logs", job_id)).stdout
+
+
 def test_a_handler_that_cannot_be_imported_fails_with_the_reason(stage: Stage) -> None:
     status = stage.ended("broken", None)
     assert (status.state, status.error_type) == ("FAILED", "JSONDecodeError")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from runner import attempt, aws, build, concurrency, process
 from runner.attempt import Inbox, Output
 from runner.aws import AwsError, Unavailable
-from runner.build import MAX_MESSAGE, Settings, ascii_json, error_json, worker_environment
+from runner.build import Settings, ascii_json, worker_environment
 from runner.invocation import Invocation
 from runner.outcome import CANCELLED, CRASHED, FAILED, SUCCEEDED, TIMED_OUT, End, Failure
 from runner.results import encode
@@ -40,17 +40,6 @@ def test_a_result_in_ascii_is_the_same_result(value: Any) -> None:
     text = ascii_json(encode(value).decode())
     assert text.isascii()
     assert json.loads(text) == value
-
-
-@settings(max_examples=30)
-@given(st.text(st.characters(), max_size=20), st.integers(0, 200))
-def test_an_errors_message_is_cut_to_what_a_variable_holds(message: str, times: int) -> None:
-    message *= times
-    text = error_json(Failure("ValueError", message))
-    assert text.isascii()
-    shown = json.loads(text)["message"]
-    assert len(shown.encode("utf-8", "surrogatepass")) <= MAX_MESSAGE
-    assert shown == message or shown.endswith("…")
 
 
 def test_settings_have_defaults_for_what_a_project_may_leave_out() -> None:

@@ -169,3 +169,90 @@ def test_a_syntax_error_without_its_text_has_its_place() -> None:
     error = SyntaxError("bad", ("/app/a.py", 3, None, None))
     assert describe(error, "/app")["stackTrace"] == ['File "a.py", line 3']
     assert describe(error, "/app")["errorMessage"] == "bad"
+
+
+def test_causes_have_their_own_frames_and_notes(tmp_path: Path) -> None:
+    described = raised(
+        """\
+def reads():
+    error = KeyError("real")
+    error.add_note("in row 7")
+    raise error
+def handler(p):
+    try:
+        reads()
+    except KeyError as error:
+        raise RuntimeError("cannot load") from error
+""",
+        tmp_path,
+        "caused",
+    )
+    assert (described["errorMessage"], described["notes"]) == ("cannot load", [])
+    assert described["causes"] == [
+        {
+            "how": "caused by",
+            "depth": 0,
+            "errorType": "KeyError",
+            "errorMessage": "'real'",
+            "notes": ["in row 7"],
+            "stackTrace": [
+                'File "caused.py", line 7, in handler\n    reads()',
+                'File "caused.py", line 4, in reads\n    raise error',
+            ],
+        }
+    ]
+
+
+def test_an_error_that_is_alone_in_its_group_is_the_failure_and_the_trace_has_both(
+    tmp_path: Path,
+) -> None:
+    described = raised(
+        """\
+import asyncio
+async def fails():
+    raise ValueError("real")
+async def work():
+    async with asyncio.TaskGroup() as group:
+        group.create_task(fails())
+def handler(p):
+    asyncio.run(work())
+""",
+        tmp_path,
+        "grouped",
+    )
+    assert (described["errorType"], described["errorMessage"]) == ("ValueError", "real")
+    assert described["stackTrace"] == [
+        'File "grouped.py", line 3, in fails\n    raise ValueError("real")'
+    ]
+    (group,) = described["causes"]
+    assert (group["how"], group["errorType"]) == ("in", "ExceptionGroup")
+    assert [frame.split("\n")[0] for frame in group["stackTrace"]] == [
+        'File "grouped.py", line 8, in handler',
+        'File "grouped.py", line 5, in work',
+    ]
+    trace = "\n".join(described["trace"])
+    assert "ExceptionGroup: unhandled errors" in trace
+    assert "ValueError: real" in trace
+
+
+def test_errors_that_were_left_out_are_counted(tmp_path: Path) -> None:
+    error = ExceptionGroup("many", [ValueError(n) for n in range(20)])
+    assert describe(error, str(tmp_path))["causes"][-1] == {"how": "and 12 more", "depth": 1}
+
+
+def test_what_belongs_to_an_error_is_cut_to_what_any_reader_can_take(tmp_path: Path) -> None:
+    error, cause = ValueError("outer"), ValueError("x" * 100_000)
+    for _ in range(100):
+        cause.add_note("n" * 100_000)
+    error.__cause__ = cause
+    (told,) = describe(error, str(tmp_path))["causes"]
+    assert len(told["errorMessage"]) < failure.MAX_CAUSE_TEXT + 100
+    assert len(told["notes"]) == failure.MAX_NOTES + 1
+    assert max(map(len, told["notes"])) < failure.MAX_CAUSE_TEXT + 100
+
+
+@pytest.mark.parametrize(("notes", "told"), [("one", ["one"]), (None, []), ([1], ["1"])])
+def test_whatever_stands_for_notes_is_told(tmp_path: Path, notes: object, told: list[str]) -> None:
+    error = ValueError("outer")
+    vars(error)["__notes__"] = notes
+    assert describe(error, str(tmp_path))["notes"] == told

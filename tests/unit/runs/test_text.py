@@ -63,7 +63,7 @@ def test_what_is_not_there_or_not_known_is_null() -> None:
 def test_an_error_has_a_type_and_a_message_and_a_signal_is_a_number() -> None:
     failure = Failure("KeyError", "'x'", ("frame",), ("trace",))
     told = as_json(replace(RUNNING, failure=failure, exit=Exit(signal=9)))
-    assert told["error"] == {"type": "KeyError", "message": "'x'"}
+    assert told["error"] == {"type": "KeyError", "message": "'x'", "frames": ("frame",)}
     assert (told["exitCode"], told["signal"]) == (None, 9)
 
 

@@ -1,5 +1,6 @@
 """Does what the payload says, and tells what it finds."""
 
+import asyncio
 import os
 import signal
 import sys
@@ -137,6 +138,27 @@ def output(payload, context):
     print("to stderr", file=sys.stderr)
     os.system("echo from a child")
     sys.stdout.buffer.write(b"not utf-8: \xff, and no newline")
+
+
+def caused(payload, context):
+    try:
+        {}["the real reason"]
+    except KeyError as reason:
+        reason.add_note("in row 7")
+        raise RuntimeError("cannot load") from reason
+
+
+def task_group(payload, context):
+    asyncio.run(_two())
+
+
+async def _two():
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_fails())
+
+
+async def _fails():
+    raise ValueError("in a task")
 
 
 def big(payload, context):

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from devbridge.failures import details, in_full
+from runner.outcome import Cause, Failure
+
+FRAME = 'File "jobs/a.py", line 3, in f\n    return 1 / 0'
+
+
+def test_an_error_without_more_has_no_further_lines() -> None:
+    assert details(Failure("KeyError", "'x'", trace=("Traceback",))) == []
+
+
+def test_notes_come_first_then_the_frames_then_what_belongs_to_it() -> None:
+    cause = Cause("caused by", "KeyError", "'real'", (FRAME,), ("in row 7",))
+    failure = Failure("RuntimeError", "cannot load", (FRAME,), (), ("of table t",), (cause,))
+    assert in_full(failure).split("\n") == [
+        "RuntimeError: cannot load",
+        "of table t",
+        '↳ File "jobs/a.py", line 3, in f',
+        "      return 1 / 0",
+        "caused by KeyError: 'real'",
+        "in row 7",
+        '↳ File "jobs/a.py", line 3, in f',
+        "      return 1 / 0",
+    ]
+
+
+def test_the_members_of_a_group_are_indented_and_what_is_left_out_is_counted() -> None:
+    causes = (
+        Cause("1 of 14:", "OSError", "two\nlines", (FRAME,), depth=1),
+        Cause("and 12 more", depth=1),
+        Cause("during handling of", "ValueError", "outer"),
+    )
+    assert details(Failure("ExceptionGroup", "many", causes=causes)) == [
+        "  1 of 14: OSError: two",
+        "  lines",
+        '  ↳ File "jobs/a.py", line 3, in f',
+        "        return 1 / 0",
+        "  and 12 more",
+        "during handling of ValueError: outer",
+    ]
+
+
+def test_nothing_in_an_error_commands_the_terminal() -> None:
+    cause = Cause("caused by", "E", "\x1b[2J", ("\x1b[3J",), ("\x1b[4J",))
+    assert "\x1b" not in in_full(Failure("E", "m", causes=(cause,), notes=("\x1b[5J",)))[4:]
