@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import uuid
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
-from devbridge.cli.common import app_options, print_json
+from devbridge.cli.common import app_options
 from devbridge.cli.payload import check_accepted, check_json, read_payload
-from devbridge.cli.runs import stage_runs, wait_and_print
-from devbridge.cli.text import coloured
+from devbridge.cli.runs import stage_runs, start_and_print
 
 if TYPE_CHECKING:
     from devbridge.config import Config
-    from devbridge.runs.base import RunRecord
-
-NOBODY: Final = "it starts when `devbridge dev` runs: nobody runs it now"
 
 
 @click.command(
@@ -72,26 +67,5 @@ def invoke(
         # Without one, a retry of the call by botocore would start the job twice.
         key, remember = str(uuid.uuid4()), False
     with stage_runs(config) as runs:
-        started = runs.start(name, text.encode(), key=key, remember=remember)
-        record = started.run.record
-        if not (wait and json_):
-            _print_started(record, started.duplicate, json_=json_)
-        if not json_:
-            if runs.awaited(started.run):
-                click.echo(NOBODY, err=True)
-            shown = runs.mentioned(record.job_id)
-            click.echo(f"see its output: devbridge logs {shown} --follow", err=True)
-            sys.stdout.flush()
-        if not wait:
-            return
-        code = wait_and_print(runs.closest(started.run), None, json_=json_)
+        code = start_and_print(runs, name, text, key=key, remember=remember, wait=wait, json_=json_)
     click.get_current_context().exit(code)
-
-
-def _print_started(record: RunRecord, duplicate: bool, *, json_: bool) -> None:
-    job_id, job, state = record.job_id, record.job, record.state
-    if json_:
-        print_json({"id": job_id, "job": job, "state": state, "duplicate": duplicate})
-        return
-    before = "  (the key was used before: this is its run)" if duplicate else ""
-    click.echo(f"{job_id}  {job}  {coloured(state)}{before}")

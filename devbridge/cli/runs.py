@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -12,7 +13,7 @@ import click
 from devbridge import printable
 from devbridge.cli.common import cloud, print_json
 from devbridge.cli.text import coloured
-from devbridge.errors import NotDeployed
+from devbridge.errors import EXIT_OK, NotDeployed
 from devbridge.palette import ALWAYS
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+NOT_YET: Final = "it starts when `devbridge dev` runs: nobody runs it now"
 NOBODY: Final = "the run is {}, and no `devbridge dev` is here to go on with it: waiting for one"
 
 
@@ -120,6 +122,36 @@ def _invoker(app: App, there: Callable[[], Cloud], stage: str, name: str) -> Inv
     return InvokerStore(asked, job.name)
 
 
+def start_and_print(
+    runs: StageRuns, job: str, payload: str, *, key: str, remember: bool, wait: bool, json_: bool
+) -> int:
+    """Start a run, print its id, and with `wait` how it has ended; returns the exit code.
+
+    Raises:
+        UnknownJob, NotDeployed, PayloadTooLarge, InvokeError: as `StageRuns.start`.
+    """
+    started = runs.start(job, payload.encode("utf-8", "surrogatepass"), key=key, remember=remember)
+    record = started.run.record
+    if not (wait and json_):
+        _print_started(record, started.duplicate, json_=json_)
+    if not json_:
+        if runs.awaited(started.run):
+            click.echo(NOT_YET, err=True)
+        shown = runs.mentioned(record.job_id)
+        click.echo(f"see its output: devbridge logs {shown} --follow", err=True)
+        sys.stdout.flush()
+    return wait_and_print(runs.closest(started.run), None, json_=json_) if wait else EXIT_OK
+
+
+def _print_started(record: RunRecord, duplicate: bool, *, json_: bool) -> None:
+    job_id, job, state = record.job_id, record.job, record.state
+    if json_:
+        print_json({"id": job_id, "job": job, "state": state, "duplicate": duplicate})
+        return
+    before = "  (the key was used before: this is its run)" if duplicate else ""
+    click.echo(f"{job_id}  {job}  {coloured(state)}{before}")
+
+
 def print_ended(record: RunRecord, *, json_: bool) -> None:
     """Print how a run has ended."""
     from devbridge.runs.text import as_json
@@ -146,11 +178,22 @@ def wait_and_print(run: Run, timeout: timedelta | None, *, json_: bool) -> int:
     Raises:
         JobNotFinished: the time is over.
     """
-    from devbridge.runs.waiting import EXIT_CODES, Clock, until_ended
+    from devbridge.runs.waiting import EXIT_CODES
+
+    record = wait_for(run, timeout)
+    print_ended(record, json_=json_)
+    return EXIT_CODES[record.state]
+
+
+def wait_for(run: Run, timeout: timedelta | None) -> RunRecord:
+    """Wait until a run has ended; what is known of it then, with its result.
+
+    Raises:
+        JobNotFinished: the time is over.
+    """
+    from devbridge.runs.waiting import Clock, until_ended
 
     clock = Clock(timeout)
     if not run.record.state.final and not run.tended():
         click.echo(NOBODY.format(run.record.state), err=True)
-    record = until_ended(run, clock)
-    print_ended(record, json_=json_)
-    return EXIT_CODES[record.state]
+    return until_ended(run, clock)

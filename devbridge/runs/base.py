@@ -96,6 +96,13 @@ class Run(Protocol):
     def history(self) -> Sequence[Step]:
         """Each change of its state that is known, the first one first."""
 
+    def payload(self) -> bytes:
+        """What it was given, a JSON text.
+
+        Raises:
+            NotFound: it is not kept, or not told here.
+        """
+
     def cancel(self) -> Cancellation:
         """Cancel it, whatever state it is in; return when the cancellation is taken.
 

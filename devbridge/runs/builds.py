@@ -42,6 +42,10 @@ class Build:
     """The key of the result in the asset bucket, if it is not here."""
     error_at: str = ""
     """The key of the error in the asset bucket, if its message is not here."""
+    payload: str | None = None
+    """The payload, if the build's record has it."""
+    payload_at: str = ""
+    """Its key in the asset bucket, if not."""
     log_group: str = ""
     log_stream: str = ""
 
@@ -85,7 +89,15 @@ def interpret(build: Mapping[str, Any], waiting: bool = False, job: str = "") ->
         closed=state.final,
     )
     error_at = json.loads(told.get("DEVBRIDGE_ERROR") or "{}").get("at", "")
-    return Build(record, at, error_at, group, stream)
+    return Build(
+        record,
+        result_at=at,
+        error_at=error_at,
+        payload=given.get("DEVBRIDGE_PAYLOAD"),
+        payload_at=given.get("DEVBRIDGE_PAYLOAD_KEY", ""),
+        log_group=group,
+        log_stream=stream,
+    )
 
 
 def variables_of(build: Mapping[str, Any]) -> dict[str, str]:

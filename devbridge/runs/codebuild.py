@@ -11,7 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
-from devbridge.errors import CloudError, NotDeployed, PayloadTooLarge, UnknownJob, UnknownRun
+from devbridge.errors import (
+    CloudError,
+    NotDeployed,
+    NotFound,
+    PayloadTooLarge,
+    UnknownJob,
+    UnknownRun,
+)
 from devbridge.protocol.codec import job_id as key_id
 from devbridge.runs.base import Cancellation, RunRecord, Started, Step, told
 from devbridge.runs.builds import Build, concurrency_of, interpret, is_build_id
@@ -287,6 +294,24 @@ class CodeBuildRun:
                 )
             self.build = replace(self.build, record=replace(self.record, result=body), result_at="")
         return self.record
+
+    def payload(self) -> bytes:
+        """What it was given.
+
+        Raises:
+            NotFound: S3 has nothing left of it.
+        """
+        if not self.build.payload_at:
+            return (self.build.payload or "null").encode()
+        payload = self._store.kept.payload(self.build.payload_at)
+        if payload is None:
+            raise NotFound(
+                "the payload of the run is not kept any more: S3 has it for about a day after the"
+                " run has read it",
+                where=f"s3://{self._store.kept.bucket}/{self.build.payload_at}",
+                remedy="give it: --payload",
+            )
+        return payload
 
     def history(self) -> Sequence[Step]:
         """Each change of its state that its times tell."""

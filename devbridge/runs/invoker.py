@@ -123,6 +123,17 @@ class InvokerRun:
         """Nothing: an invoker tells no times."""
         return ()
 
+    def payload(self) -> bytes:
+        """
+        Raises:
+            NotFound: always: an invoker does not have it.
+        """
+        raise NotFound(
+            "the payload of a run is not told by its job's invoker",
+            where=f"job {self._store.job!r}, run {self._job_id}",
+            remedy="give one: --payload; or go to the folder of the `devbridge dev` that ran it",
+        )
+
     def cancel(self) -> Cancellation:
         """Cancel it.
 

@@ -76,6 +76,19 @@ class Kept:
             raise
         return body
 
+    def payload(self, key: str) -> bytes | None:
+        """A run's payload, though the run has read and deleted it; None if no version is left."""
+        if (there := self.read(key)) is not None:
+            return there
+        s3 = self._s3()
+        found = s3.list_object_versions(Bucket=self.bucket, Prefix=key).get("Versions") or ()
+        version = next((each["VersionId"] for each in found if each["Key"] == key), None)
+        if version is None:
+            return None
+        body = s3.get_object(Bucket=self.bucket, Key=key, VersionId=version)["Body"]
+        payload: bytes = body.read()
+        return payload
+
     def remember(self, token: str, job_id: str) -> None:
         """Keep which run a user's key has started."""
         self._s3().put_object(

@@ -6,13 +6,13 @@ The ledger is read only: runs are started and cancelled through their job's invo
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from time import sleep
 from typing import Final
 
-from devbridge.errors import CloudNotRunning, UnknownRun
+from devbridge.errors import CloudNotRunning, NotFound, UnknownRun
 from devbridge.protocol.codec import is_id
 from devbridge.runs import logfile
 from devbridge.runs.base import Cancellation, RunRecord, Started, Step, shortened, told
@@ -148,6 +148,23 @@ class LedgerRun:
         """Each change of its state, as the daemon entered it."""
         return self._store.book.history(self.record.job_id) or told(self.record)
 
+    def payload(self) -> bytes:
+        """What it was given, byte for byte as it came.
+
+        Raises:
+            NotFound: it waits in the broker, with its run, or was lost with a damaged ledger.
+        """
+        payload = self._store.book.payload(self.record.job_id)
+        if payload:
+            return payload
+        entered = self._store.book.get(self.record.job_id) is not None
+        what = "was lost with a damaged ledger" if entered else "waits in the broker"
+        raise NotFound(
+            f"the payload of the run {what}",
+            where=f"job {self.record.job!r}, run {self.record.job_id}",
+            remedy="give it: --payload",
+        )
+
     def cancel(self) -> Cancellation:
         """Cancel it through its job's invoker; one that has ended, nobody need be asked about.
 
@@ -187,7 +204,7 @@ class LedgerRun:
         while not self.refresh().log:  # no daemon has taken it
             if not follow or self.record.state.final:
                 return
-            time.sleep(POLL)
+            sleep(POLL)
         log = Path(self.record.log)
         yield from logfile.follow(log, self.refresh) if follow else logfile.read(log)
         ended = self.record.state.final and self.record.started_at is not None

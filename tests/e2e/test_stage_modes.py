@@ -61,7 +61,11 @@ def test_dev_and_deploy_take_over_each_others_stage_only_with_consent(app: Path)
         assert "is a deployed one: its jobs run in CodeBuild" in dev.text
     with DevProcess(app, *STAGE, "--yes") as dev:
         dev.wait_for("^Ready")
-        assert ":" not in invoke(app)["id"]
+        # The build has read its payload and deleted it, and still it can be run again, live.
+        again = answered(run(app, "rerun", built["id"], "--wait", "--json", *STAGE))
+        assert ":" not in again["id"]
+        assert (again["state"], again["result"]) == ("SUCCEEDED", 120)
+        assert run(app, "result", built["id"], *STAGE).stdout == "120\n"
         # Both kinds of runs are still known, each by its id.
         for run_id in (live["id"], built["id"]):
             told = answered(run(app, "status", run_id, "--json", *STAGE))

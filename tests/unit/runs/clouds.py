@@ -130,11 +130,20 @@ class S3:
     more: dict[str, dict[str, str]] = field(default_factory=dict)
     """What else each object was put with."""
 
-    def get_object(self, *, Bucket: str, Key: str) -> Any:  # noqa: N803 - boto3
+    deleted: dict[str, bytes] = field(default_factory=dict)
+    """The versions that are left of deleted objects."""
+
+    def get_object(self, *, Bucket: str, Key: str, VersionId: str = "") -> Any:  # noqa: N803 - boto3
         assert Bucket == self.bucket
-        if Key not in self.objects:
+        objects = self.deleted if VersionId else self.objects
+        if Key not in objects:
             raise ClientError({"Error": {"Code": "NoSuchKey", "Message": "no"}}, "GetObject")
-        return {"Body": io.BytesIO(self.objects[Key])}
+        return {"Body": io.BytesIO(objects[Key])}
+
+    def list_object_versions(self, *, Bucket: str, Prefix: str) -> Any:  # noqa: N803
+        assert Bucket == self.bucket
+        keys = [key for key in self.deleted if key.startswith(Prefix)]
+        return {"Versions": [{"Key": key, "VersionId": "v1"} for key in keys]} if keys else {}
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes, **more: str) -> None:  # noqa: N803
         assert Bucket == self.bucket
@@ -146,7 +155,8 @@ class S3:
     def delete_objects(self, *, Bucket: str, Delete: Any) -> None:  # noqa: N803
         assert Bucket == self.bucket
         for each in Delete["Objects"]:
-            self.objects.pop(each["Key"], None)
+            if (body := self.objects.pop(each["Key"], None)) is not None:
+                self.deleted[each["Key"]] = body
 
 
 class CloudFormation:

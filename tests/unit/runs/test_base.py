@@ -166,6 +166,16 @@ class TestAStore:
         assert (first.duplicate, other.duplicate) == (False, False)
         assert again.duplicate or not remember
 
+    def test_tells_what_a_run_was_given_unless_it_is_an_invoker(self, world: World) -> None:
+        given = '{"num": "\u2028"}'.encode()
+        started = world.store.start("factorial", given, key="k", remember=True)
+        run = world.store.get(started.run.record.job_id)
+        if world.lists:
+            assert json.loads(run.payload()) == json.loads(given)
+            return
+        with pytest.raises(NotFound, match="not told by its job's invoker"):
+            run.payload()
+
     def test_starts_no_run_of_a_job_that_is_not_there(self, world: World) -> None:
         with pytest.raises(UnknownJob, match="'nothing'"):
             world.store.start("nothing", b"1", key="k", remember=True)

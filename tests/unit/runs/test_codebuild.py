@@ -7,7 +7,14 @@ from typing import Any, NoReturn
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from devbridge.errors import CloudError, NotDeployed, PayloadTooLarge, UnknownJob, UnknownRun
+from devbridge.errors import (
+    CloudError,
+    NotDeployed,
+    NotFound,
+    PayloadTooLarge,
+    UnknownJob,
+    UnknownRun,
+)
 from devbridge.protocol import codec
 from devbridge.runs.codebuild import CodeBuildRun, CodeBuildStore
 from devbridge.runs.model import State
@@ -338,3 +345,31 @@ def test_the_output_of_runs_is_not_for_who_cannot_read_it() -> None:
     run = there.store.get(there.codebuild.add()["id"])
     with pytest.raises(CloudError, match="cannot be read from here"):
         list(run.output(follow=False))
+
+
+# --- what a run was given -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("inline", [False, True])
+def test_a_payload_is_known_though_its_run_has_read_and_deleted_it(inline: bool) -> None:
+    there = There()
+    store = there.runs_of(inline=inline)
+    build = store.start("factorial", b'"5"', key="k", remember=False).run.record.job_id
+    assert store.get(build).payload() == b'"5"'
+    store.kept.delete(PAYLOAD)
+    assert store.get(build).payload() == b'"5"'
+
+
+def test_a_payload_of_which_no_version_is_left_must_be_given() -> None:
+    there = There()
+    build = there.store.start("factorial", b"5", key="k", remember=False).run.record.job_id
+    there.store.kept.delete(PAYLOAD)
+    there.s3.deleted = {f"{PAYLOAD}.of-another": b"6"}
+    with pytest.raises(NotFound, match="not kept any more") as caught:
+        there.store.get(build).payload()
+    assert caught.value.remedy == "give it: --payload"
+
+
+def test_a_run_that_was_started_without_a_payload_was_given_null() -> None:
+    there = There()
+    assert there.store.get(there.codebuild.add()["id"]).payload() == b"null"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.errors import CloudNotRunning, UnknownRun
+from devbridge.errors import CloudNotRunning, NotFound, UnknownRun
 from devbridge.runs.base import RunRecord, Step
 from devbridge.runs.invoker import InvokerStore
 from devbridge.runs.ledger import Change
@@ -161,8 +161,18 @@ def test_the_output_of_a_run_that_waits_begins_when_a_daemon_has_it(
         world.end(run.record.job_id, State.SUCCEEDED)
         Path(store.get(run.record.job_id).record.log).write_bytes(b"hello")
 
-    monkeypatch.setattr("devbridge.runs.ledger_store.time.sleep", later)
+    monkeypatch.setattr("devbridge.runs.ledger_store.sleep", later)
     assert list(run.output(follow=True)) == [b"hello"]
+
+
+def test_the_payload_of_a_run_that_waits_is_not_here(
+    world: LedgerWorld, store: LedgerStore
+) -> None:
+    run = asked_for(store, world)
+    with pytest.raises(NotFound, match="waits in the broker"):
+        run.payload()
+    world.daemon.comes_back()
+    assert run.payload() == b"1"
 
 
 def test_of_a_run_that_is_cancelled_before_a_daemon_has_it_there_is_no_output(

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+
+from devbridge import errors
+from devbridge.config import Config
+from tests.unit.runs.books import Book
+
+from .one_run import ELSEWHERE, ONE, Invoker, book, devbridge, invoker
+
+__all__ = ["book", "invoker"]
+
+
+def test_the_job_is_run_again_with_the_payload_of_the_run(invoker: Invoker, book: Book) -> None:
+    invoker.answers(state="RUNNING")
+    result = devbridge("rerun", "aaaa1")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"{ELSEWHERE}  factorial  RUNNING\n"
+    assert result.stderr == "see its output: devbridge logs bbbb3333 --follow\n"
+    (event,) = invoker.events
+    assert (event["action"], event["payload"], event["generatedKey"]) == ("run", {}, True)
+
+
+def test_another_payload_may_be_given(invoker: Invoker, book: Book) -> None:
+    invoker.answers(state="RUNNING")
+    result = devbridge("rerun", ONE, "--payload", '{"num": 6}', "--json")
+    assert json.loads(result.stdout)["id"] == ELSEWHERE
+    assert invoker.events[0]["payload"] == {"num": 6}
+
+
+def test_two_reruns_are_two_runs(invoker: Invoker, book: Book) -> None:
+    for _ in range(2):
+        invoker.answers(state="RUNNING")
+        devbridge("rerun", ONE)
+    first, second = (event["idempotencyKey"] for event in invoker.events)
+    assert first != second
+
+
+def test_a_payload_that_the_handler_does_not_take_any_more_is_refused(
+    invoker: Invoker, book: Book, config: Config
+) -> None:
+    config.schemas.write_text('{"factorial": {"type": "object", "required": ["num"]}}')
+    result = devbridge("rerun", ONE)
+    assert result.exit_code == errors.EXIT_PAYLOAD
+    assert "Object missing required field `num`" in result.stderr
+    assert invoker.events == []
+    invoker.answers(state="RUNNING")
+    assert devbridge("rerun", ONE, "--no-check").exit_code == 0
+
+
+def test_it_ends_as_the_new_run_does_if_that_is_waited_for(invoker: Invoker, book: Book) -> None:
+    book.queue(ELSEWHERE)
+    book.start(ELSEWHERE)
+    book.end(ELSEWHERE, result=b"120")
+    invoker.answers(state="QUEUED")
+    result = devbridge("rerun", ONE, "--wait")
+    assert result.stdout.splitlines()[-1] == "Done    took 1.50s, result 120"
+
+
+def test_of_a_run_elsewhere_the_payload_must_be_given(invoker: Invoker) -> None:
+    invoker.is_in("FAILED")
+    result = devbridge("rerun", ELSEWHERE, "--job", "factorial")
+    assert result.exit_code == errors.EXIT_NOT_FOUND
+    assert "give one: --payload" in result.stderr
+    invoker.is_in("FAILED")
+    invoker.answers(state="RUNNING")
+    result = devbridge("rerun", ELSEWHERE, "--job", "factorial", "--payload", "5")
+    assert result.exit_code == 0, result.output
+    assert invoker.events[-1]["payload"] == 5
