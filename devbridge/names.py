@@ -93,6 +93,11 @@ def function(construct: Construct, stage: str) -> str:
     return _limited(construct, f"{construct.app.name}_{stage}_{construct.name}-fn")
 
 
+def function_log_group(construct: Construct, stage: str) -> str:
+    """The log group of a Function."""
+    return f"/aws/lambda/{function(construct, stage)}"
+
+
 def project(job: Construct, stage: str) -> str:
     """The name of a job's CodeBuild project."""
     return f"{job.app.name}_{stage}_{job.name}"

@@ -42,6 +42,28 @@ def bar_of_job(job: str, style: Style) -> str:
     return style.dim(f"|  {job}") + "  "
 
 
+def bar_of_function(function: str, style: Style) -> str:
+    """What every line of a function begins with; its colour is the function's own."""
+    colour = RUNS[sum(function.encode()) % len(RUNS)]
+    return style(f"|  {function}", colour) + "  "
+
+
+def of_function(said: str | Failure, style: Style) -> Sequence[str]:
+    """What a function has printed, or how it has failed."""
+    if isinstance(said, str):
+        return printable.lines(said)
+    return [*error(said, style), *details(said)]
+
+
+def error(failure: Failure, style: Style, word: str = "Error") -> Sequence[str]:
+    """The word, and what is wrong: the message may have several lines."""
+    what = f"{failure.type}: {failure.message}" if failure.message else failure.type
+    return [
+        f"{style.bad(word)}{' ' * (8 - len(word))}{line}" if index == 0 else f"        {line}"
+        for index, line in enumerate(printable.lines(what))
+    ]
+
+
 def invoked(job: str, payload: bytes, attempt: int, max_attempts: int, style: Style) -> str:
     """An attempt begins."""
     again = f" (attempt {attempt} of {max_attempts})" if max_attempts > 1 else ""
@@ -84,10 +106,8 @@ def ended(
         return last
     failure = entry.failure or Failure("Failed", "no more is known")
     word = "Crashed" if entry.state is State.CRASHED else "Error"
-    return [
-        f"{style.bad(word)}{' ' * (8 - len(word))}{line}" if index == 0 else f"        {line}"
-        for index, line in enumerate(printable.lines(f"{failure.type}: {failure.message}"))
-    ] + [*details(failure), style.dim(f"        after {took}"), *last]
+    after = style.dim(f"        after {took}")
+    return [*error(failure, style, word), *details(failure), after, *last]
 
 
 def interrupted(change: Change, style: Style) -> str:

@@ -19,6 +19,11 @@ def log_path(folder: Path, job: str, job_id: str) -> Path:
     return folder / f"{job}-{job_id}.log"
 
 
+def function_log(folder: Path, function: str) -> Path:
+    """Where what a function has printed while `devbridge dev` ran is kept."""
+    return folder / "functions" / f"{function}.log"
+
+
 class LogFile:
     """A run's log, mode 0600, and the part before it, `rotated_log(path)`, when it has grown large.
 

@@ -1,16 +1,18 @@
-"""The runs' log files: what was printed, as it came, and how it ended."""
+"""The log files of runs and functions: what was printed, as it came, and how it ended."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from devbridge.daemon.log_files import LogFile, log_path
+from devbridge.daemon.log_files import LogFile, function_log, log_path
 from devbridge.daemon.told import (
     Began,
     Broken,
     Ended,
+    FunctionPrinted,
     Gone,
     HandedOver,
     Interrupted,
@@ -22,7 +24,9 @@ from devbridge.daemon.told import (
     Told,
     Who,
 )
+from devbridge.folders import private_dir
 from devbridge.runs.base import RunRecord
+from devbridge.runs.lambda_log import text_of
 from devbridge.runs.ledger import Change
 from runner.outcome import Failure
 
@@ -31,7 +35,7 @@ KEPT: Final = 64 * 1024
 
 
 class LogListener:
-    """Keeps the log of each run.
+    """Keeps the log of each run, and of each function.
 
     What a worker prints before it has a run is kept for a moment: when the job cannot be loaded, it
     is in the log of the runs that fail with that.
@@ -50,6 +54,8 @@ class LogListener:
         """Those that are open, by the worker's id."""
         self._before: dict[str, bytes] = {}
         """What workers without a run have printed, the newest of it."""
+        self._said: set[tuple[Path, Told]] = set()
+        """What was told of files."""
         self._loads: dict[str, tuple[Failure, bytes]] = {}
         """The last failure to load each job, and what was printed meanwhile."""
 
@@ -76,6 +82,8 @@ class LogListener:
             case NeverStarted(change, run):
                 cause, output = self._loads.get(run.job, (None, b""))
                 self._complete(change, run, output if cause is change.failure else b"")
+            case FunctionPrinted(function, said):
+                self._of_function(function, "".join(map(text_of, said)))
             case Interrupted(change, run) | HandedOver(change, run):
                 self._complete(change, run)
             case _:
@@ -89,17 +97,37 @@ class LogListener:
 
     def _complete(self, change: Change, run: RunRecord, output: bytes = b"") -> None:
         """The end of a run, or of an attempt, that no worker's output tells."""
-        file = self._file(Path(run.log), Said)
-        file.write(output + _end(change))
+        self._append(Path(run.log), output + _end(change), Said)
+
+    def _of_function(self, function: str, text: str) -> None:
+        """Its file is open only now: it may be deleted meanwhile."""
+        path = function_log(self._folder, function)
+
+        def told(text: str, mood: Mood) -> Told:
+            return Said(f"{function}: {text}", mood)
+
+        with contextlib.suppress(OSError):  # opening a file there says what is wrong
+            private_dir(path.parent)
+        self._append(path, text.encode("utf-8", "backslashreplace"), told)
+
+    def _append(self, path: Path, data: bytes, told: Callable[[str, Mood], Told]) -> None:
+        file = self._file(path, told)
+        file.write(data)
         file.close()
 
     def _file(self, path: Path, told: Callable[[str, Mood], Told]) -> LogFile:
         return LogFile(
             path,
-            lambda problem: self._tell(told(problem, Mood.BAD)),
+            lambda problem: self._once(path, told(problem, Mood.BAD)),
             limit=self._limit,
-            on_rotate=lambda text: self._tell(told(text, Mood.WARN)),
+            on_rotate=lambda text: self._once(path, told(text, Mood.WARN)),
         )
+
+    def _once(self, path: Path, event: Told) -> None:
+        """Tell it, unless it was told of that file before."""
+        if (path, event) not in self._said:
+            self._said.add((path, event))
+            self._tell(event)
 
 
 def _end(change: Change) -> bytes:

@@ -17,6 +17,7 @@ from devbridge.daemon.told import (
     Began,
     Broken,
     Ended,
+    FunctionPrinted,
     Gone,
     HandedOver,
     Interrupted,
@@ -75,6 +76,10 @@ class TerminalListener:
                     line(text)
             case TriedAgain() | Reloaded() | Restless() | Short() | AppBroken() | Said():
                 line(self._of_no_run(event))
+            case FunctionPrinted(function, said):
+                bar = lines.bar_of_function(function, style)
+                for text in (text for each in said for text in lines.of_function(each, style)):
+                    line(bar + text)
             case HandedOver():
                 pass  # who takes the stage over is told in one sentence, not for each run
             case _:

@@ -171,6 +171,18 @@ class Restless:
     path: Path
 
 
+# --- functions ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionPrinted:
+    """A function of the app has printed this in the cloud, or has failed so: in that order."""
+
+    function: str
+    said: tuple[str | Failure, ...] = field(repr=False)
+    """Texts of one line or more, and errors."""
+
+
 # --- the daemon ---------------------------------------------------------------------------------
 
 
@@ -211,6 +223,7 @@ Told = (
     | TriedAgain
     | Reloaded
     | Restless
+    | FunctionPrinted
     | Short
     | AppBroken
     | Said

@@ -13,14 +13,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from devbridge import names
 from devbridge.cloud.session import Cloud
 from devbridge.config import Config
-from devbridge.constructs import App
+from devbridge.constructs import App, Function, Job
 from devbridge.daemon import secrets
 from devbridge.daemon.credentials import RoleCredentials
 from devbridge.daemon.daemon import Daemon
 from devbridge.daemon.developer import DeveloperCredentials, Health
 from devbridge.daemon.environment import worker_environment
+from devbridge.daemon.functions import Followed, FunctionLogs, Groups
 from devbridge.daemon.keeper import Keeper, keep
 from devbridge.daemon.life import Task
 from devbridge.daemon.log_listener import LogListener
@@ -89,7 +91,10 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
         narrator=narrator,
         imported=lacks.imported,
     )
+    functions = _functions(config, cloud, redeployer, narrator)
+    narrator.add(functions)
     beside: dict[str, Task] = {
+        "functions": functions.follow,
         "imports": lacks.watch,
         "secrets": _secrets(config, cloud, redeployer),
     }
@@ -178,6 +183,44 @@ def _secrets(config: Config, cloud: Cloud, redeployer: Redeployer) -> Task:
         return await asyncio.to_thread(versions, cloud, good.app.name, config.stage)
 
     return lambda: secrets.watch(found, lambda: secrets.touch(config.secrets_mark))
+
+
+def _functions(
+    config: Config, cloud: Cloud, redeployer: Redeployer, narrator: Narrator
+) -> FunctionLogs:
+    """Follows the logs of the app's functions, and of the jobs' invokers."""
+    return FunctionLogs(
+        lambda: cloud.client("logs"),
+        _Groups(config, redeployer),
+        narrator,
+        is_apps=lambda path: (config.root / path).is_file(),
+        explain=cloud.explain,
+    )
+
+
+class _Groups:
+    """The log groups of the app as it was deployed last."""
+
+    def __init__(self, config: Config, redeployer: Redeployer) -> None:
+        self._stage = config.stage
+        self._redeployer = redeployer
+        self._known: tuple[Good | None, Groups] = (None, {})
+
+    def __call__(self) -> Groups:
+        good = self._redeployer.good
+        if good is not self._known[0]:
+            self._known = good, self._of(good.app)
+        return self._known[1]
+
+    def _of(self, app: App) -> Groups:
+        found = {
+            names.function_log_group(function, self._stage): Followed(function.name)
+            for function in app.of_type(Function)
+        }
+        if app.of_type(Job):
+            invokers = names.invoker_log_group(app.name, self._stage)
+            found[invokers] = Followed(prefix=f"{app.name}_{self._stage}_")
+        return found
 
 
 def _narrator(config: Config, terminal: Terminal) -> Narrator:

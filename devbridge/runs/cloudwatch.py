@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from devbridge.runs.base import Run
 from devbridge.runs.codebuild import CodeBuildRun
+from devbridge.runs.log_events import Stream
 
 SETTLE: Final = 15.0
 """Seconds without anything new after which a build that has ended has printed all: CloudWatch Logs
@@ -82,33 +83,6 @@ class Output:
         if own and own[1]:
             self._held = line
         return held if own else held + line
-
-
-class Stream:
-    """One stream of CloudWatch Logs, read from its beginning on."""
-
-    def __init__(self, client: Any, group: str, stream: str) -> None:
-        self._client = client
-        self._names = {"logGroupName": group, "logStreamName": stream}
-        self._token: str | None = None
-        self.count = 0
-        """The messages that were read."""
-
-    def read(self) -> Iterator[str]:
-        """The messages that have come since the last call."""
-        while True:
-            more = {} if self._token is None else {"nextToken": self._token}
-            try:
-                page = self._client.get_log_events(startFromHead=True, **self._names, **more)
-            except self._client.exceptions.ResourceNotFoundException:
-                return  # it is made with its first line
-            for event in page["events"]:
-                self.count += 1
-                yield event["message"]
-            # A page may be empty though more follow: the end is where the token stays the same.
-            if page["nextForwardToken"] == self._token:
-                return
-            self._token = page["nextForwardToken"]
 
 
 def reader(

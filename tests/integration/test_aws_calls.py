@@ -38,8 +38,8 @@ from devbridge.deploy.validation import failed_validations
 from devbridge.names import Mode
 from devbridge.packing.container import build_image, delete_repository
 from devbridge.protocol.codec import job_id as key_id
-from devbridge.runs.cloudwatch import Stream
 from devbridge.runs.codebuild import CodeBuildStore
+from devbridge.runs.log_events import Group, Stream
 from tests.apps import EVERYTHING, IMPORTS, load
 from tests.integration.test_any_app_deploys import fast
 from tests.unit.deploy.test_any_app import made
@@ -89,6 +89,7 @@ OPERATIONS: Final = {
     "logs": (
         "DeleteLogGroup",
         "DescribeLogGroups",
+        "FilterLogEvents",
         "GetLogEvents",
     ),
     "resourcegroupstaggingapi": ("GetResources",),
@@ -301,6 +302,7 @@ class Developer:
                 break
         assert store.kept.remembered(key_id("all", "test", "first", "k")) == started
         list(Stream(self.cloud.client("logs"), "/aws/codebuild/all_test_first", "x").read())
+        Group(lambda: self.cloud.client("logs"), "/aws/codebuild/all_test_first", 0.0).read()
 
     def invoke(self) -> None:
         job.ask(self.cloud.client("lambda"), "all_test_third-invoker", "third", "run")

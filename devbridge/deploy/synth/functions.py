@@ -17,7 +17,7 @@ def add_function(stack: Stack, function: Function) -> None:
     from troposphere import awslambda
 
     name = names.function(function, stack.stage)
-    log_group = stack.log_group(function, f"/aws/lambda/{name}")
+    log_group = stack.log_group(function, names.function_log_group(function, stack.stage))
     role = stack.role(
         str(function),
         names.logical(function, "Role"),

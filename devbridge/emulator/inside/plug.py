@@ -10,6 +10,7 @@ from .corrections import (
     authorization,
     buckets,
     durable,
+    functions,
     listeners,
     refusals,
     speed,
@@ -32,13 +33,15 @@ def plug_in(access_key: str, secret_key: str) -> None:
     access.believe_only_signatures(root)
     speed.save_faster()
     durable.keep_room(app)
+    # Its gateways import this one themselves, when they call a function.
+    listeners.hide_runtime_apis()
+    functions.tell_as_lambda()
     # Each is imported by ministack when it is needed first, and not before: it starts faster so.
     changes = {
         "codebuild": codebuild.end_with_ministack,
         "cloudformation": _correct_cloudformation,
-        "lambda_svc": listeners.hide_runtime_apis,
         "iot": durable.keep_what_waits,
-        "cloudwatch_logs": speed.copy_logs_faster,
+        "cloudwatch_logs": _correct_logs,
     }
     get_module = app._get_module
 
@@ -53,6 +56,11 @@ def plug_in(access_key: str, secret_key: str) -> None:
 
 async def _http_1_alone(_protocol: object, _request: object) -> None:
     """No change to HTTP/2, which its server offers before the gate is asked."""
+
+
+def _correct_logs() -> None:
+    speed.copy_logs_faster()
+    functions.page_logs()
 
 
 def _correct_cloudformation() -> None:

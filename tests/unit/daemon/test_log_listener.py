@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.daemon.log_files import log_path
+from devbridge.daemon.log_files import function_log, log_path
 from devbridge.daemon.log_listener import KEPT, LogListener
 from devbridge.daemon.told import (
     Began,
     Broken,
     Ended,
+    FunctionPrinted,
     Gone,
     HandedOver,
     Interrupted,
@@ -174,3 +175,25 @@ def test_a_log_that_grows_too_large_is_told_of_its_run(tmp_path: Path) -> None:
 def test_what_concerns_no_log_is_not_minded(kept: Logs) -> None:
     kept(Said("hello"), Remarked(WHO, "hello", Mood.WARN))
     assert list(kept.folder.iterdir()) == []
+
+
+def test_the_log_of_a_function_has_what_it_printed_and_whole_tracebacks(tmp_path: Path) -> None:
+    logs, trace = Logs(tmp_path / "logs"), ("Traceback (most recent call last):", "E: m")
+    (tmp_path / "logs").mkdir()
+    logs(FunctionPrinted("api-start", ("hello",)))
+    path = function_log(tmp_path / "logs", "api-start")
+    path.unlink()  # by `devbridge prune`
+    logs(FunctionPrinted("api-start", ("one\ntwo", Failure("E", "m", trace=trace))))
+    assert path.read_text() == "one\ntwo\nTraceback (most recent call last):\nE: m\n"
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert logs.told == []
+
+
+def test_that_the_log_of_a_function_cannot_be_written_is_said_once(tmp_path: Path) -> None:
+    logs = Logs(tmp_path)
+    (tmp_path / "functions").touch()
+    for _ in range(3):
+        logs(FunctionPrinted("api-start", ("hello",)))
+    (said,) = logs.told
+    assert isinstance(said, Said)
+    assert said.text.startswith("api-start: the log file cannot be written: ")

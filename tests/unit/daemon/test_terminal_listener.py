@@ -14,6 +14,7 @@ from devbridge.daemon.told import (
     Began,
     Broken,
     Ended,
+    FunctionPrinted,
     Gone,
     HandedOver,
     Interrupted,
@@ -264,3 +265,16 @@ async def test_a_sentence_looks_as_it_is_meant(
     shown = Shown(colour=True)
     assert shown(Said("hello", mood)) == [look(Style(True))("hello")]
     assert shown(Remarked(STANDBY, "hello", mood))[0].endswith(look(Style(True))("hello"))
+
+
+def test_what_a_function_prints_is_behind_its_name_and_an_error_has_the_apps_frames() -> None:
+    frame = 'File "api/start.py", line 5, in handler\n    return 1 / 0'
+    failure = Failure("ZeroDivisionError", "division by zero", (frame,))
+    assert Shown()(FunctionPrinted("api-start", ("hello\nworld", "\x1b[2J", failure))) == [
+        "|  api-start  hello",
+        "|  api-start  world",
+        "|  api-start  \\x1b[2J",
+        "|  api-start  Error   ZeroDivisionError: division by zero",
+        '|  api-start  ↳ File "api/start.py", line 5, in handler',
+        "|  api-start        return 1 / 0",
+    ]

@@ -148,7 +148,10 @@ async def test_workers_get_their_jobs_variables_and_are_led_to_the_same_cloud(de
 
 @pytest.mark.parametrize(
     ("local", "beside"),
-    [(True, {"imports", "secrets"}), (False, {"imports", "secrets", "credentials"})],
+    [
+        (True, {"functions", "imports", "secrets"}),
+        (False, {"functions", "imports", "secrets", "credentials"}),
+    ],
 )
 async def test_credentials_are_watched_where_they_are_somebodys(
     desk: Desk, local: bool, beside: set[str]

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from devbridge.runs.cloudwatch import Output, Stream, reader
+from devbridge.runs.cloudwatch import Output, reader
 from devbridge.runs.codebuild import CodeBuildStore
-from tests.unit.runs.clouds import BuildCloud, Logs
+from tests.unit.runs.clouds import BuildCloud
 
 ONE = "demo_ann_factorial:aaaa1111-0000-4000-8000-000000000001"
 BEFORE = [
@@ -89,21 +89,6 @@ def test_the_banner_of_another_run_is_no_banner() -> None:
 
 
 # --- CloudWatch Logs ----------------------------------------------------------------------------
-
-
-def stream_of(logs: Logs) -> Stream:
-    return Stream(logs, "/aws/codebuild/demo_ann_factorial", ONE[-12:])
-
-
-def test_a_stream_is_read_page_by_page_and_on_from_where_it_was() -> None:
-    logs = Logs()
-    stream = stream_of(logs)
-    assert list(stream.read()) == []
-    logs.say(ONE, *"abcde")
-    assert list(stream.read()) == [*"abcde"]
-    assert list(stream.read()) == []
-    logs.say(ONE, "f")
-    assert list(stream.read()) == ["f"]
 
 
 class Following:

@@ -12,6 +12,7 @@ from devbridge.emulator.inside.corrections import (
     authorization,
     buckets,
     durable,
+    functions,
     listeners,
     refusals,
     speed,
@@ -37,7 +38,8 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         *((authorization, "correct"), (listeners, "stay_on_loopback")),
         *((access, "believe_only_signatures"), (speed, "save_faster")),
         *((durable, "keep_room"), (durable, "keep_what_waits")),
-        *((speed, "copy_logs_faster"), (listeners, "hide_runtime_apis")),
+        *((speed, "copy_logs_faster"), (functions, "page_logs")),
+        *((listeners, "hide_runtime_apis"), (functions, "tell_as_lambda")),
         *((service, "keep_properties"), (templates, "spell_cors")),
         *((buckets, "keep_tags"), (templates, "name_anew"), (refusals, "refuse")),
     ):
@@ -75,6 +77,7 @@ def test_what_ministack_imports_at_once_is_corrected_at_once(app: Any, done: lis
     assert done == [
         *("authorization.correct", "listeners.stay_on_loopback", "access.believe_only_signatures"),
         *("speed.save_faster", "durable.keep_room"),
+        *("listeners.hide_runtime_apis", "functions.tell_as_lambda"),
     ]
 
 
