@@ -12,7 +12,8 @@ import codecs
 import contextlib
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, Final, TextIO
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final, Protocol, TextIO
 
 RESET: Final = "\x1b[0m"
 
@@ -156,20 +157,43 @@ class OutputError(OSError):
     """What a command prints cannot be written, e.g. to a file on a full disk."""
 
 
+class Above(Protocol):
+    """Makes room above what is on a terminal's last line: `devbridge.progress.ProgressLine`."""
+
+    def above(self, *, whole: bool) -> AbstractContextManager[None]:
+        """The block may write; `whole`: what ends with a newline."""
+
+
 class Printer:
     """Stands before a text stream: what is written to it is `shown`, and where the stream is no
-    terminal, or colours are not wanted, without colours."""
+    terminal, or colours are not wanted, without colours.
 
-    def __init__(self, stream: TextIO, *, colour: bool, redact: Callable[[str], str]) -> None:
+    Args:
+        last: the terminal's last line, if it has one that others write.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        colour: bool,
+        redact: Callable[[str], str],
+        last: Above | None = None,
+    ) -> None:
         self._stream = stream
         self._colour = colour
         self._redact = redact
+        self._last = last
 
     def write(self, text: str) -> int:
         """Write the text as it may be shown. Raises OutputError."""
         cleaned = self._redact(shown(text))
-        with _of_output():
-            self._stream.write(cleaned if self._colour else without_colours(cleaned))
+        cleaned = cleaned if self._colour else without_colours(cleaned)
+        if not cleaned:
+            return len(text)
+        whole = cleaned.endswith("\n")
+        with _of_output(), self._last.above(whole=whole) if self._last else nullcontext():
+            self._stream.write(cleaned)
         return len(text)
 
     def flush(self) -> None:

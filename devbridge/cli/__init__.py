@@ -17,6 +17,7 @@ import click
 from devbridge import __version__
 from devbridge.cli.common import errors_reported
 from devbridge.printable import Printer
+from devbridge.progress import LINE
 from devbridge.redaction import redacted
 
 COMMANDS: Final = {
@@ -83,6 +84,7 @@ class LazyGroup(click.Group):
                 streams = sys.stdout, sys.stderr  # a defect of ours: for its traceback, too
             raise
         finally:
+            LINE.detach()
             sys.stdout, sys.stderr = streams
 
 
@@ -100,7 +102,8 @@ def _printer(stream: Any) -> Any:
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
     colour = stream.isatty() and "NO_COLOR" not in os.environ
-    return Printer(stream, colour=colour, redact=redacted)
+    last = LINE if LINE.attach(stream) else None
+    return Printer(stream, colour=colour, redact=redacted, last=last)
 
 
 @click.group(

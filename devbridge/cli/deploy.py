@@ -14,8 +14,8 @@ from devbridge.cli.deploying import (
     confirm,
     interruptible,
     only_this,
-    say_progress,
     show_plan,
+    steps,
     warn_once,
 )
 
@@ -56,6 +56,7 @@ def deploy(config: Config, *, yes: bool) -> None:
     from devbridge.interpreter import verify_interpreter
     from devbridge.live.ready import CLOUD_STAYS, ready
     from devbridge.live.schemas import keep, payload_schemas
+    from devbridge.live.steps import few
     from devbridge.runs.find import mark_deployed
 
     began = time.monotonic()
@@ -73,21 +74,24 @@ def deploy(config: Config, *, yes: bool) -> None:
         place = there.endpoint_url or f"account {there.account}, region {there.region}"
         click.echo(f"app {app.name}, stage {config.stage}, to {place}")
         was_dev = stage_mode(there, app.name, config.stage) == "dev"
+        said = steps(config)
         request = Request.of(
-            config, app, there, "deployed", schemas=schemas.result(), on_progress=say_progress
+            config, app, there, "deployed", schemas=schemas.result(), on_progress=said
         )
-        done = make(request, approve=_approval(config.stage, was_dev=was_dev, yes=yes))
+        agree = _approval(config.stage, was_dev=was_dev, yes=yes)
+        done = make(request, approve=said.after(agree))
+        said.end()
         mark_deployed(config)
         keep(config, schemas.result())
         remember(config, local=embedded is not None)
         if embedded:
             embedded.stay()
-    jobs = ", ".join(job.name for job in app.of_type(Job)) or "no jobs yet"
-    took = f" in {time.monotonic() - began:.1f}s" if done.changed else ""
-    if not done.changed:
-        click.echo("nothing to deploy: the stage is up to date")
-    options = f"--stage {config.stage}{' --local' if config.local else ''}"
-    for line in ready(app, done.outputs, f"Deployed{took}: {jobs}.", options=options):
+    jobs = few([job.name for job in app.of_type(Job)]) or "no jobs yet"
+    if done.changed:
+        word = f"Deployed in {time.monotonic() - began:.1f}s: {jobs}."
+    else:
+        word = "nothing to deploy: the stage is up to date."
+    for line in ready(app, done.outputs, word, options=request.options):
         click.echo(line)
     if embedded:
         click.echo(CLOUD_STAYS)

@@ -14,12 +14,13 @@ import click
 from devbridge.errors import EXIT_ERROR, NotConfirmed
 from devbridge.palette import ALWAYS
 from devbridge.printable import continued, one_line
+from devbridge.progress import LINE
 
 if TYPE_CHECKING:
     from devbridge.cloud.session import Cloud
     from devbridge.config import Config
-    from devbridge.deploy import Progress
     from devbridge.deploy.plan import Plan
+    from devbridge.live.steps import Steps
 
 _LOOKS: Final = {"+": ALWAYS.good, "~": ALWAYS.warn, "!": ALWAYS.replaced, "-": ALWAYS.bad}
 
@@ -56,10 +57,19 @@ def only_this(config: Config, command: str) -> Iterator[None]:
         yield
 
 
-def say_progress(progress: Progress, *, err: bool = False) -> None:
-    """One step of a deployment; on stderr where stdout is for what was asked for."""
-    line = continued(f"  {progress}")
-    click.echo(ALWAYS.bad(line) if progress.failed else line, err=err)
+def steps(config: Config, *, err: bool = False) -> Steps:
+    """Says a deployment's steps: on a terminal, and without `--verbose`, only their summary.
+
+    Args:
+        err: on stderr, where stdout is for what was asked for.
+    """
+    from devbridge.live.steps import Steps
+
+    stream = sys.stderr if err else sys.stdout
+    brief = LINE.shows and stream.isatty() and not config.verbose
+    return Steps(
+        lambda text: click.echo(continued(text), err=err), ALWAYS, "summary" if brief else "all"
+    )
 
 
 def show_plan(plan: Plan) -> None:
@@ -92,8 +102,10 @@ def confirm(question: str, what: str) -> None:
             remedy="nothing was changed; if it is meant so, give --yes",
         )
     if not click.confirm(question):
+        LINE.entered()
         click.echo("nothing was changed", err=True)
         raise click.exceptions.Exit(EXIT_ERROR)
+    LINE.entered()
 
 
 @functools.cache  # who asks again after each save is told again

@@ -11,6 +11,7 @@ import click
 from devbridge.cli.common import app_options
 from devbridge.cli.deploying import confirm, interruptible, warn_once
 from devbridge.printable import continued
+from devbridge.progress import LINE
 
 if TYPE_CHECKING:
     from devbridge.config import Config
@@ -76,9 +77,16 @@ def dev(config: Config, *, yes: bool) -> None:
     from devbridge.live.develop import develop
     from devbridge.live.voice import Voice
 
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    terminal = sys.stdout.isatty()
+    voice = Voice(
+        _say,
+        warn=warn_once,
+        confirm=confirm,
+        colour=terminal and "NO_COLOR" not in os.environ,
+        brief=terminal and LINE.shows and not config.verbose,
+    )
     with interruptible():
-        develop(config, Voice(_say, warn=warn_once, confirm=confirm, colour=colour), yes=yes)
+        develop(config, voice, yes=yes)
 
 
 def _say(text: str) -> None:

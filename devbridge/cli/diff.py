@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
 
 import click
 
 from devbridge.cli.common import app_options, print_json
-from devbridge.cli.deploying import say_progress, show_plan, target, warn_once
+from devbridge.cli.deploying import show_plan, steps, target, warn_once
 from devbridge.errors import EXIT_ERROR, EXIT_OK
 
 if TYPE_CHECKING:
@@ -46,9 +45,9 @@ def diff(config: Config, *, json_: bool, exit_code: bool) -> None:
     verify_interpreter(config.python)
     types = job_types(app, config, warn_once)
     with target(config) as there:
-        say = functools.partial(say_progress, err=True)
+        said = steps(config, err=True)
         plan = compare(
-            Request.of(config, app, there, "deployed", schemas=schemas(types), on_progress=say)
+            Request.of(config, app, there, "deployed", schemas=schemas(types), on_progress=said)
         )
     if json_:
         print_json(as_json(plan))

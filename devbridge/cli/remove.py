@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from devbridge.cli.common import app_options, cloud
-from devbridge.cli.deploying import confirm, interruptible, only_this, say_progress
+from devbridge.cli.deploying import confirm, interruptible, only_this, steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,9 +62,11 @@ def remove(config: Config, *, delete_data: bool, yes: bool) -> None:
             confirm(
                 "remove all of this for good?", f"app {app.name}, stage {config.stage} is to go"
             )
-        removed = delete(there, app.name, config.stage, say_progress, delete_data=delete_data)
+        said = steps(config)
+        removed = delete(there, app.name, config.stage, said, delete_data=delete_data)
         if any(job.container for job in app.of_type(Job)):
             delete_repository(there, app.name, config.stage)
+        said.end()
         mark_dev(config)
         click.echo(f"removed: app {app.name}, stage {config.stage}")
         if removed and (removed.kept or removed.secrets):

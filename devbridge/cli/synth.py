@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from devbridge.cli.common import app_options
-from devbridge.cli.deploying import say_progress, warn_once
+from devbridge.cli.deploying import steps, warn_once
 
 if TYPE_CHECKING:
     from devbridge.config import Config
@@ -71,9 +70,9 @@ def synth(config: Config, *, out: Path | None, zips: bool, dev: bool, account: s
     assets = None
     if zips:
         types = schemas(job_types(app, config, warn_once))
-        say = functools.partial(say_progress, err=True)
+        said = steps(config, err=True)
         template, assets = synthesize(
-            Request.of(config, app, nowhere, mode, schemas=types, on_progress=say)
+            Request.of(config, app, nowhere, mode, schemas=types, on_progress=said)
         )
     else:
         template = offline.template_only(Request.of(config, app, nowhere, mode))

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Final
 
 from devbridge.printable import continued
+from devbridge.progress import LINE
 from devbridge.redaction import redacted
 
 HIGH_WATER: Final = 1024 * 1024
@@ -71,7 +72,8 @@ class Terminal:
                 call()
 
     def _write(self, data: bytes) -> None:
-        with contextlib.suppress(OSError):  # the reader of our output went away: run on silently
+        # The reader of our output may have gone away: run on silently.
+        with LINE.above(whole=True), contextlib.suppress(OSError):
             view = memoryview(data)
             while view:
                 try:

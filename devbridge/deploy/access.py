@@ -43,6 +43,8 @@ class Progress:
     """CloudFormation's name of the resource."""
     reason: str = ""
     """Why it failed."""
+    size: int = 0
+    """Bytes, of what was uploaded."""
 
     @property
     def failed(self) -> bool:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from devbridge import progress
 from devbridge.deploy import kinds, remedies
 from devbridge.deploy.access import Access, OnProgress, Progress
 from devbridge.deploy.plan import Plan
 from devbridge.deploy.refusals import message_of
+from devbridge.deploy.settling import Settling
 from devbridge.deploy.stacks import Pace, event_ids, new_events, watch
 from devbridge.deploy.validation import failed_validations, refusal
 from devbridge.errors import DeployError
@@ -41,14 +43,21 @@ def execute(
     planned = {change.logical_id: change.label for change in plan.changes}
     labels = {**planned, **labels}
 
-    def planned_only(progress: Progress) -> None:
+    def planned_only(step: Progress) -> None:
         # The embedded cloud also tells of what it did not touch.
-        if progress.step != "resource" or progress.logical_id in planned:
-            on_progress(progress)
+        if step.step != "resource" or step.logical_id in planned:
+            on_progress(step)
 
     try:
         cloudformation.execute_change_set(StackName=plan.stack, ChangeSetName=plan.change_set)
-        status, cause = watch(cloud, stack_id, seen, planned_only, pace=pace, labels=labels)
+        with progress.task("deploy", f"stack {plan.stack}", len(planned)) as task:
+            settling = Settling(task, labels, planned)
+            status, cause = watch(
+                *(cloud, stack_id, seen, planned_only),
+                pace=pace,
+                labels=labels,
+                settling=settling,
+            )
     except KeyboardInterrupt:
         if plan.creates:
             on_progress(
@@ -134,7 +143,8 @@ def _cancel(
         on_progress(
             Progress("wait", "cancelling the update; press Ctrl-C again to stop waiting for that")
         )
-    status, _ = watch(cloud, stack_id, seen, on_progress, pace=pace, labels=labels)
+    with progress.task("cancel", f"stack {stack_id.split('/')[1]}"):
+        status, _ = watch(cloud, stack_id, seen, on_progress, pace=pace, labels=labels)
     on_progress(Progress("wait", f"the stack is {status}{_afterwards(status)}"))
 
 

@@ -6,10 +6,10 @@ import base64
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import IO, Any, Final
 from urllib.parse import urlencode
 
-from devbridge import names
+from devbridge import names, progress
 from devbridge.deploy.access import Access, OnProgress, Progress
 from devbridge.deploy.policies import document, tls_only
 from devbridge.deploy.references import dump
@@ -70,23 +70,51 @@ def upload(
     bucket = ensure_bucket(cloud, on_progress)
     different = {names.asset(app, asset.key): asset for asset in assets}
     versions = {}
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        stored = pool.map(lambda item: _store(cloud, bucket, *item), different.items())
+    total = sum(asset.size for asset in different.values())
+    with (
+        progress.task("upload", f"to {bucket}", total, "bytes") as task,
+        ThreadPoolExecutor(_AT_ONCE) as pool,
+    ):
+        stored = pool.map(lambda item: _store(cloud, bucket, task, *item), different.items())
         for (key, asset), (version, done) in zip(different.items(), stored, strict=True):
             versions[key] = version
             if done is not None:
-                on_progress(Progress("upload", f"{asset.label}, {asset.size:,} bytes{done}"))
+                text = f"{asset.label}, {asset.size:,} bytes"
+                on_progress(Progress("upload", text, size=asset.size))
+            if done:
+                on_progress(Progress("warning", f"{asset.label}: {done}"))
     return versions
 
 
-def _store(cloud: Access, bucket: str, key: str, asset: Asset) -> tuple[str, str | None]:
-    """The version that has the asset's content; and what to add to that it was uploaded."""
+class _Told:
+    """A file that tells a task how far it is read; what is read twice is told once."""
+
+    def __init__(self, file: IO[bytes], task: progress.Task) -> None:
+        self._file = file
+        self._task = task
+        self._furthest = 0
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        if (at := self._file.tell()) > self._furthest:
+            self._task.add(at - self._furthest)
+            self._furthest = at
+        return data
+
+
+def _store(
+    cloud: Access, bucket: str, task: progress.Task, key: str, asset: Asset
+) -> tuple[str, str | None]:
+    """The version that has the asset's content; and what to warn of once it was uploaded, if it
+    was."""
     s3 = cloud.client("s3")
     # Its name can be guessed: never write to a bucket that another account made first.
     place = {"Bucket": bucket, "Key": key, "ExpectedBucketOwner": cloud.account}
     for _ in range(_ATTEMPTS):
         found = _head(s3, place)
         if found and found.get("ChecksumSHA256") == asset.checksum:
+            task.add(asset.size)
             return _version(found, bucket), None
         # What is not there may only be made: of two at the same time one version would be in vain.
         condition = {} if found else {"IfNoneMatch": "*"}
@@ -95,7 +123,7 @@ def _store(cloud: Access, bucket: str, key: str, asset: Asset) -> tuple[str, str
                 made = s3.put_object(
                     **place,
                     **condition,
-                    Body=body,
+                    Body=_Told(body, task),
                     ContentType="application/zip",
                     ChecksumAlgorithm="SHA256",
                     ChecksumSHA256=asset.checksum,
@@ -118,7 +146,7 @@ def _store(cloud: Access, bucket: str, key: str, asset: Asset) -> tuple[str, str
     )
 
 
-_REPAIRED: Final = ": something else was stored in its place, and is not run"
+_REPAIRED: Final = "something else was stored in its place, and is not run"
 _CONFLICTS: Final = ("412", "PreconditionFailed", "409", "ConditionalRequestConflict")
 _CHANGED: Final = ("BadDigest", "XAmzContentChecksumMismatch")
 
@@ -195,7 +223,7 @@ def ensure_bucket(cloud: Access, on_progress: OnProgress = lambda _: None) -> st
                 raise
             text = f"the bucket {bucket} is set up as an older devbridge did it, and whoever"
             on_progress(
-                Progress("upload", f"{text} deploys may not change that: see docs/deploying.md")
+                Progress("warning", f"{text} deploys may not change that: see docs/deploying.md")
             )
     return bucket
 

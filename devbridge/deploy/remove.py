@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from devbridge import names
+from devbridge import names, progress
 from devbridge.deploy import buckets, kinds, secrets, stacks
 from devbridge.deploy.access import Access, OnProgress, Progress
 from devbridge.deploy.changes import is_kept, labels_of
 from devbridge.deploy.leftovers import Leftover
 from devbridge.deploy.refusals import explained
+from devbridge.deploy.settling import Settling
 from devbridge.deploy.stacks import Pace, check_owner, deployed_template, find, patient
 from devbridge.errors import DeployError
 
@@ -155,6 +156,7 @@ def _delete_stack(cloud: Access, there: Inventory, on_progress: OnProgress, pace
         on_progress(Progress("wait", "another deployment is under way"))
         stacks.watch(cloud, there.stack_id, set(), lambda _: None, pace=pace)
     going = [each for each in there.resources if each.leftover and not each.kept]
+    named = f"stack {there.stack_id.split('/')[1]}"
     for _ in range(_ATTEMPTS):
         for each in going:
             if each.leftover and each.leftover.empty:
@@ -162,9 +164,14 @@ def _delete_stack(cloud: Access, there: Inventory, on_progress: OnProgress, pace
         seen = stacks.event_ids(cloudformation, there.stack_id)
         cloudformation.delete_stack(StackName=there.stack_id)
         try:
-            status, cause = stacks.watch(
-                cloud, there.stack_id, seen, on_progress, pace=pace, labels=there.labels
-            )
+            with progress.task("delete", named, len(there.labels)) as task:
+                settling = Settling(task, there.labels, there.labels)
+                status, cause = stacks.watch(
+                    *(cloud, there.stack_id, seen, on_progress),
+                    pace=pace,
+                    labels=there.labels,
+                    settling=settling,
+                )
         except KeyboardInterrupt:
             on_progress(Progress("wait", "CloudFormation goes on deleting the stack by itself"))
             raise

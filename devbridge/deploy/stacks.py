@@ -10,6 +10,7 @@ from devbridge import names
 from devbridge.deploy import remedies
 from devbridge.deploy.access import Access, OnProgress, Progress
 from devbridge.deploy.refusals import is_denied
+from devbridge.deploy.settling import Settling
 from devbridge.errors import DeployError
 
 Pace = Callable[[], Iterator[float]]
@@ -67,7 +68,7 @@ def find(
         if not is_denied(error):
             raise
         text = f"there is no stack {name}; whether an older devbridge has deployed the stage as"
-        on_progress(Progress("plan", f"{text} {old}, CloudFormation does not tell you"))
+        on_progress(Progress("warning", f"{text} {old}, CloudFormation does not tell you"))
         return name, None
     if found is None or is_unusable(found) or found["StackStatus"] == "DELETE_IN_PROGRESS":
         return name, None
@@ -154,11 +155,13 @@ def watch(
     *,
     pace: Pace,
     labels: Mapping[str, str] | None = None,
+    settling: Settling | None = None,
 ) -> tuple[str, Progress | None]:
     """Report each resource as it settles, until the stack has; its status and the first failure.
 
     Args:
         seen: ids of events that are not news; those that are get added.
+        settling: sees each event.
     """
     cloudformation = cloud.client("cloudformation")
     cause: Progress | None = None
@@ -166,6 +169,8 @@ def watch(
         # The status first: the events that led to it are then all there.
         status = status_of(cloudformation, stack_id)
         for event in new_events(cloudformation, stack_id, seen):
+            if settling:
+                settling.saw(event, time.monotonic())
             progress = _progress(event, labels or {})
             if progress is None:
                 continue

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from devbridge import progress
 from devbridge.deploy import checks
 from devbridge.deploy.access import Access, Progress
 from devbridge.deploy.assets import Packed, build_images, pack
+from devbridge.deploy.changes import Change
 from devbridge.deploy.compare import compare, pins
 from devbridge.deploy.deployed import shown, values_of
 from devbridge.deploy.execute import execute
@@ -46,6 +48,8 @@ class Deployed:
     """The jobs that run on the laptop: none on a deployed stage."""
     changed: bool
     """False: everything was there already."""
+    changes: tuple[Change, ...] = ()
+    """What was changed."""
     files: frozenset[Path] = frozenset()
     """Those that its functions are made of, without what is installed."""
 
@@ -78,12 +82,14 @@ def deploy(
     with explained(cloud):
         settings = settings_of(request)
         checks.check_secrets(request)
-        packed = pack(request, settings, broken)
+        with progress.task("pack", f"the code of {request.app.name}"):
+            packed = pack(request, settings, broken)
         synth(request.app, settings, packed.assets)  # what is wrong is said before the upload
-        stack, changed = _made(request, settings, packed, approve)
+        stack, done = _made(request, settings, packed, approve)
         values = values_of(cloud, stack)
     specs = job_specs(request.app, cloud, settings, values, request.python)
-    return Deployed(shown(values), specs, changed, packed.files)
+    changes = done.changes if done else ()
+    return Deployed(shown(values), specs, done is not None, changes, packed.files)
 
 
 def diff(request: Request) -> Plan:
@@ -95,7 +101,8 @@ def diff(request: Request) -> Plan:
     app, cloud = request.app, request.cloud
     with explained(cloud):
         settings = settings_of(request)
-        packed = pack(request, settings)
+        with progress.task("pack", f"the code of {app.name}"):
+            packed = pack(request, settings)
         stack, found = find(cloud, app.name, request.stage, request.on_progress)
         if is_unusable(found):
             found = None
@@ -106,7 +113,8 @@ def diff(request: Request) -> Plan:
         template = synth(app, settings, packed.pinned(pins(old)))
         if is_current(found, template):
             return Plan(stack, "", False, ())
-        return compare(cloud, stack, found, old, template, tags=request.tags, pace=request.pace)
+        with progress.task("plan", f"stack {stack}"):
+            return compare(cloud, stack, found, old, template, tags=request.tags, pace=request.pace)
 
 
 def synthesize(request: Request) -> tuple[Template, list[Asset]]:
@@ -116,7 +124,8 @@ def synthesize(request: Request) -> tuple[Template, list[Asset]]:
         InvalidValue, AppFailed, BuildError: as `deploy`.
     """
     settings = settings_of(request)
-    packed = pack(request, settings)
+    with progress.task("pack", f"the code of {request.app.name}"):
+        packed = pack(request, settings)
     return synth(request.app, settings, packed.assets), packed.zips
 
 
@@ -125,8 +134,8 @@ def _made(
     settings: Settings,
     packed: Packed,
     approve: Callable[[Plan], None] | None,
-) -> tuple[Mapping[str, Any] | None, bool]:
-    """The stage's stack once it is what app.py says; and whether it had to be changed."""
+) -> tuple[Mapping[str, Any] | None, Plan | None]:
+    """The stage's stack once it is what app.py says; and what was done for that."""
     app, cloud, stage, tell = request.app, request.cloud, request.stage, request.on_progress
     name, found = find(cloud, app.name, stage, tell)
     if found and not is_unusable(found):
@@ -135,31 +144,36 @@ def _made(
     versions = upload(cloud, packed.zips, app.name, tell)
     template = synth(app, settings, packed.pinned(versions))
     if is_current(found, template):
-        return found, False
+        return found, None
     checks.say_what_is_unbounded(request)
     build_images(cloud, packed.images, stage, tell)
-    _change(request, name, template, approve)
-    return find(cloud, app.name, stage)[1], True
+    done = _change(request, name, template, approve)
+    return find(cloud, app.name, stage)[1], done
 
 
 def _change(
     request: Request, stack: str, template: Template, approve: Callable[[Plan], None] | None
-) -> None:
+) -> Plan:
     """Plan and execute; once more when another deployment has come in between."""
     cloud, tell, pace = request.cloud, request.on_progress, request.pace
     for left in reversed(range(_ATTEMPTS)):
         try:
             with explained(cloud):
-                made = plan(cloud, stack, template, tags=request.tags, on_progress=tell, pace=pace)
-                tell(Progress("plan", f"{len(made.changes)} changes to stack {stack}"))
+                with progress.task("plan", f"stack {stack}"):
+                    made = plan(
+                        cloud, stack, template, tags=request.tags, on_progress=tell, pace=pace
+                    )
+                number = len(made.changes)
+                tell(Progress("plan", f"{number} change{'s' * (number != 1)} to stack {stack}"))
                 if made:
                     _approve(cloud, made, approve)
                     execute(cloud, made, template.labels, tell, pace)
-            return
+            return made
         except Overtaken as error:
             if not left:
                 raise
             tell(Progress("wait", f"{error.what}: working out the changes again"))
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _approve(cloud: Access, planned: Plan, approve: Callable[[Plan], None] | None) -> None:

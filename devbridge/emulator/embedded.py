@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from devbridge import progress
 from devbridge.config import Config
 from devbridge.emulator import process, state
 from devbridge.emulator.install import Progress, install
@@ -64,7 +65,8 @@ class EmbeddedCloud:
         try:
             if not user.is_last() or state.stays(self.cloud_dir, self.running.pid):
                 return True
-            return process.stop(self.cloud_dir, self.running.pid, own, timeout)
+            with progress.task("stop", "the embedded cloud"):
+                return process.stop(self.cloud_dir, self.running.pid, own, timeout)
         finally:
             user.leave()
 
@@ -142,14 +144,19 @@ def _start_or_repair(
 ) -> EmbeddedCloud:
     try:
         try:
-            running, own = process.start(config, python, lock)
+            running, own = _start(config, python, lock)
         except EmbeddedCloudFailed:
             # Not asked before every start: it takes as long as the start itself.
             python = install(config.python, on_progress, again=True)
-            running, own = process.start(config, python, lock)
+            running, own = _start(config, python, lock)
     finally:
         os.close(lock)  # the cloud's process has it now
     return EmbeddedCloud(running, config.cloud_dir, own, user)
+
+
+def _start(config: Config, python: Path, lock: int) -> tuple[Running, subprocess.Popen[bytes]]:
+    with progress.task("start", "the embedded cloud"):
+        return process.start(config, python, lock)
 
 
 def start_detached(config: Config, on_progress: Progress) -> Running:

@@ -24,10 +24,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import IO, Final
 
+from devbridge import progress
 from devbridge.environment import of_pip
 from devbridge.errors import EmbeddedCloudFailed
 from devbridge.folders import cache_dir, private_dir
 from devbridge.interpreter import verify_interpreter
+from devbridge.packing.pip_progress import Collected
 
 MINISTACK: Final = "1.5.33"
 BOTO3: Final = "1.43.106"
@@ -49,6 +51,11 @@ _IMPORTS: Final = "import boto3, hypercorn.asyncio, ministack.app"
 
 _PIP_WITH_PYTHON: Final = 23
 """``--python`` came with pip 22.3: https://pip.pypa.io/en/stable/news/#v22-3"""
+
+_LOOK: Final = 0.2
+"""Seconds between looks at what pip says."""
+_TELL: Final = 5.0
+"""Seconds between two lines that tell of it, where no terminal shows it."""
 
 Progress = Callable[[str], None]
 
@@ -173,8 +180,12 @@ def _pip_takes_python() -> bool:
 
 
 def _run(command: list[str], on_progress: Progress, started: float) -> None:
-    """Run to the end, telling every five seconds what it is at."""
-    with tempfile.TemporaryFile() as output:
+    """Run to the end. A terminal shows how far it is; elsewhere it is told every five seconds."""
+    packages = len(pinned()) if "install" in command else 0
+    with (
+        tempfile.TemporaryFile() as output,
+        progress.task("install", "the embedded cloud", packages, "packages") as task,
+    ):
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -183,13 +194,7 @@ def _run(command: list[str], on_progress: Progress, started: float) -> None:
             env=of_pip(os.environ),
         )
         try:
-            while True:
-                try:
-                    code = process.wait(timeout=5)
-                    break
-                except subprocess.TimeoutExpired:
-                    at = (_last_lines(output, 1) or [""])[0]
-                    on_progress(f"still installing ({time.monotonic() - started:.0f} s): {at[:60]}")
+            code = _followed(process, output, Collected(task), on_progress, started)
         except BaseException:
             process.kill()
             process.wait()
@@ -207,6 +212,30 @@ def _run(command: list[str], on_progress: Progress, started: float) -> None:
         if venv
         else "check the network and pip's index settings (pip config list), then try again",
     )
+
+
+def _followed(
+    process: subprocess.Popen[bytes],
+    output: IO[bytes],
+    collected: Collected,
+    on_progress: Progress,
+    started: float,
+) -> int:
+    """The exit code of what writes to `output`."""
+    read, told = 0, time.monotonic()
+    while True:
+        try:
+            return process.wait(timeout=_LOOK)
+        except subprocess.TimeoutExpired:
+            pass
+        whole, _, _ = os.pread(output.fileno(), 1 << 20, read).rpartition(b"\n")
+        read += len(whole) + 1 if whole else 0
+        for line in whole.decode(errors="replace").splitlines():
+            collected.saw(line)
+        if not progress.LINE.shows and (now := time.monotonic()) - told >= _TELL:
+            told = now
+            at = (_last_lines(output, 1) or [""])[0]
+            on_progress(f"still installing ({now - started:.0f} s): {at[:60]}")
 
 
 def _refused(lines: list[str]) -> EmbeddedCloudFailed | None:

@@ -8,10 +8,11 @@ from devbridge.cloud.session import Cloud
 from devbridge.config import Config
 from devbridge.constructs import App
 from devbridge.constructs.load import load_app
-from devbridge.deploy import Deployed, Progress, Request, deploy
+from devbridge.deploy import Deployed, Request, deploy
 from devbridge.live.broken import Broken
 from devbridge.live.consent import Consent
 from devbridge.live.schemas import Schemas, known_schemas
+from devbridge.live.steps import Kept, Steps
 from devbridge.live.voice import Voice
 
 
@@ -47,18 +48,23 @@ class Deployer:
             DevbridgeError: it cannot be deployed.
         """
         self.broken.begin()
+        steps = self._steps()
         request = Request.of(
-            self.config, app, self.cloud, "dev", schemas=schemas, on_progress=self._say
+            self.config, app, self.cloud, "dev", schemas=schemas, on_progress=steps
         )
-        deployed = deploy(request, approve=self.consent.approve, broken=self.broken)
+
+        approve = steps.after(self.consent.approve)
+        deployed = deploy(request, approve=approve, broken=self.broken)
+        steps.end()
         self.consent.settled()
         if not deployed.changed and not self.broken:
             self.voice("nothing to deploy: the stage is up to date")
         return deployed
 
-    def _say(self, progress: Progress) -> None:
-        """What is warned of with each deployment is said when it is new."""
-        if progress.step == "warning":
-            self.voice.once(f"  {progress}")
-        else:
-            self.voice(f"  {progress}")
+    def _steps(self) -> Steps:
+        """What is warned of with each deployment is said when it is new. On a terminal a later
+        deployment is one line in the end, which is not said here."""
+        kept: Kept = "all"
+        if self.voice.brief:
+            kept = "nothing" if self.consent.running else "summary"
+        return Steps(self.voice, self.voice.style, kept, warn=self.voice.once)

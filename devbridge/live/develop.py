@@ -32,6 +32,7 @@ from devbridge.live.deployer import Deployer
 from devbridge.live.ready import CLOUD_STAYS, ready
 from devbridge.live.redeployer import Good
 from devbridge.live.schemas import payload_schemas
+from devbridge.live.steps import few
 from devbridge.live.voice import Voice
 from devbridge.palette import ALWAYS
 from devbridge.runs.find import mark_dev
@@ -115,7 +116,7 @@ async def serve(
 
 
 def _say_ready(good: Good, took: float, voice: Voice) -> None:
-    jobs = ", ".join(job.name for job in good.deployed.jobs) or "no jobs yet"
+    jobs = few([job.name for job in good.deployed.jobs]) or "no jobs yet"
     said = f"{voice.style.good('Ready')} in {took:.1f}s: {jobs}."
     for line in ready(good.app, good.deployed.outputs, said, bold=voice.style.bold):
         voice(line)

@@ -14,6 +14,7 @@ from devbridge.deploy import Deployed
 from devbridge.live.consent import Undecided
 from devbridge.live.ready import ready
 from devbridge.live.schemas import Schemas, retyped
+from devbridge.live.steps import deployed
 from devbridge.live.voice import Voice
 
 
@@ -129,7 +130,8 @@ class Redeployer:
     def _tell(self, before: Good, took: float) -> None:
         """Say that it is deployed; and what there is and how to call it, if that is new."""
         bold = self._voice.style.bold
-        said = f"{self._voice.style.good('Deployed')} in {took:.1f}s."
+        word = self._voice.style.good("Deployed")
+        said = deployed(word, self.good.deployed.changes, took)
         known = set(ready(before.app, before.deployed.outputs, said, bold=bold))
         news = list(ready(self.good.app, self.good.deployed.outputs, said, bold=bold))
         for line in news if set(news) - known else [said]:

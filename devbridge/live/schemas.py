@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from devbridge import types
+from devbridge import progress, types
 from devbridge.config import Config
 from devbridge.constructs import App
 from devbridge.folders import write_private
@@ -36,7 +36,8 @@ def job_types(
     Args:
         stopped: whether Ctrl-C has ended the command, and the imports, too.
     """
-    found = types.probe(app, config.python, config.env)
+    with progress.task("types", "what the jobs take: their handlers are imported"):
+        found = types.probe(app, config.python, config.env)
     for name, each in found.items():
         if each.warning and not stopped():
             warn(f"job {name!r}: {each.warning}")

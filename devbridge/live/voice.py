@@ -17,6 +17,8 @@ class Voice:
         confirm: takes a question, and what is not done without an answer. Returns if that is yes,
             and else raises.
         colour: whether what is said may have colours.
+        brief: whether a terminal's last line shows how far what takes time has come, so that the
+            steps need not stay.
     """
 
     def __init__(
@@ -26,11 +28,13 @@ class Voice:
         warn: Callable[[str], None],
         confirm: Callable[[str, str], None],
         colour: bool,
+        brief: bool = False,
     ) -> None:
         self.say = say
         self.warn: Final = warn
         self.confirm: Final = confirm
         self.style: Final = Style(colour)
+        self.brief: Final = brief
         self._said: set[str] = set()
 
     def __call__(self, text: str) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from devbridge import files
+from devbridge import files, progress
 from devbridge.constructs import Container, Job
 from devbridge.errors import BuildError
 from devbridge.files import Taken
@@ -125,7 +125,8 @@ def build_image(
     with tempfile.TemporaryDirectory(prefix="devbridge-") as place:
         lay_out(taken, Path(place))
         command = build_command(docker, job, uri, Path(place))
-        _run(job, command, "docker could not build the image")
+        with progress.task("build", f"{job}: docker build"):
+            _run(job, command, "docker could not build the image")
     on_progress(f"{job}: docker push")
     login = ecr.get_authorization_token()["authorizationData"][0]
     user, _, password = base64.b64decode(login["authorizationToken"]).decode().partition(":")
@@ -135,7 +136,8 @@ def build_image(
         "docker could not log in to the registry",
         stdin=password,
     )
-    _run(job, [docker, "push", uri], "docker could not push the image")
+    with progress.task("build", f"{job}: docker push"):
+        _run(job, [docker, "push", uri], "docker could not push the image")
     return uri
 
 

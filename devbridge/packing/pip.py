@@ -18,13 +18,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
+from devbridge import progress
 from devbridge.environment import of_pip
 from devbridge.errors import BuildError
+from devbridge.packing.pip_progress import Collected
 from devbridge.packing.probe.distributions import canonical
 
 _PIP: Final = (
     *(sys.executable, "-m", "pip"),
-    *("--quiet", "--disable-pip-version-check", "--no-input"),
+    *("--disable-pip-version-check", "--no-input"),
 )
 
 
@@ -161,18 +163,13 @@ def _installed(requirements: Sequence[str], options: Sequence[str], key: str, ca
     # Options of pip itself stand before its command.
     own, rest = (list(options), []) if "--python" in options else ([], list(options))
     command = [*_PIP, *own, "install", "--no-compile", "--target", str(temporary), *rest]
+    # What a requirement requires, and so how many packages there are, pip finds out as it goes.
+    total = len(requirements) if "--no-deps" in options else 0
     try:
-        done = subprocess.run(
-            [*command, *requirements],
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            # Habits of the developer's that make no sense for a folder.
-            env={**of_pip(os.environ), "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"},
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise BuildError(_cause(done.stderr), where=", ".join(requirements))
+        with progress.task("install", f"pip: {', '.join(requirements)}", total, "packages") as task:
+            code, errors = _run([*command, *requirements], Collected(task))
+        if code != 0:
+            raise BuildError(_cause(errors), where=", ".join(requirements))
         shutil.rmtree(temporary / "bin", ignore_errors=True)
         try:
             os.replace(temporary, folder)  # noqa: PTH105
@@ -182,6 +179,32 @@ def _installed(requirements: Sequence[str], options: Sequence[str], key: str, ca
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
+
+
+def _run(command: Sequence[str], collected: Collected) -> tuple[int, str]:
+    """pip's exit code, and what it has written to stderr."""
+    # Habits of the developer's that make no sense for a folder.
+    own = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_PROGRESS_BAR": "off"}
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env={**of_pip(os.environ), **own},
+            text=True,
+            errors="replace",
+        )
+        try:
+            for line in process.stdout or ():
+                collected.saw(line)
+            code = process.wait()
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        errors.seek(0)
+        return code, errors.read().decode(errors="replace")
 
 
 def _cause(stderr: str) -> str:

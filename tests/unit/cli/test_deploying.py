@@ -15,8 +15,8 @@ from devbridge.cli.deploying import (
     confirm,
     interruptible,
     only_this,
-    say_progress,
     show_plan,
+    steps,
     target,
     warn_once,
 )
@@ -80,10 +80,11 @@ def test_a_deployment_that_is_under_way_is_waited_for_and_dev_is_not(
 
 @pytest.mark.usefixtures("coloured")
 def test_a_step_that_failed_is_red_and_its_further_lines_are_indented(
+    config: Config,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    say_progress(Progress("upload", "the stubs\nall of them"))
-    say_progress(Progress("resource", "Table", status="CREATE_FAILED"), err=True)
+    steps(config)(Progress("upload", "the stubs\nall of them"))
+    steps(config, err=True)(Progress("resource", "Table", status="CREATE_FAILED"))
     printed = capsys.readouterr()
     assert "\x1b" not in printed.out
     first, second, *_ = printed.out.splitlines()

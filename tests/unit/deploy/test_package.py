@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 from botocore.stub import ANY, Stubber
 
-from devbridge import names
+from devbridge import names, progress
 from devbridge.deploy.access import Progress
 from devbridge.deploy.package import RULES, ensure_bucket, upload
 from devbridge.errors import DeployError
 from devbridge.packing.zips import Asset
+from devbridge.progress import Task, Unit
 from tests.unit.deploy.conftest import FakeCloud
 
 BUCKET = "devbridge-assets-123456789012-eu-west-1"
@@ -126,6 +129,22 @@ def test_only_missing_assets_are_uploaded(open_bucket: FakeCloud) -> None:
     assert stored(open_bucket, SECOND, versions[key_of(SECOND)]) == b"2"
 
 
+def test_how_far_the_upload_is_counts_each_byte_once_and_what_is_there_already(
+    open_bucket: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks: list[Task] = []
+
+    @contextlib.contextmanager
+    def task(verb: str, what: str, total: int, unit: Unit) -> Iterator[Task]:
+        tasks.append(Task(verb, what, total, unit, began=0.0))
+        yield tasks[-1]
+
+    monkeypatch.setattr(progress, "task", task)
+    upload(open_bucket, [FIRST], "demo", lambda _: None)
+    upload(open_bucket, [FIRST, Asset.of("third", b"3" * 9_999)], "demo", lambda _: None)
+    assert [(each.done, each.total) for each in tasks] == [(1, 1), (10_000, 10_000)]
+
+
 def test_each_app_has_its_own_zips_below_a_prefix_that_is_no_other_apps(
     open_bucket: FakeCloud,
 ) -> None:
@@ -145,8 +164,10 @@ def test_what_was_overwritten_is_uploaded_again_and_said(
     open_bucket.client("s3").put_object(Bucket=BUCKET, Key=key_of(FIRST), Body=b"!", **theirs)
     again = upload(open_bucket, [FIRST], "demo", told.append)[key_of(FIRST)]
     assert [stored(open_bucket, FIRST, version) for version in (first, again)] == [b"1", b"1"]
-    said = "first, 1 bytes: something else was stored in its place, and is not run"
-    assert [p.text for p in told] == [said]
+    assert [(p.step, p.text) for p in told] == [
+        ("upload", "first, 1 bytes"),
+        ("warning", "first: something else was stored in its place, and is not run"),
+    ]
 
 
 def test_what_was_deleted_is_uploaded_again(open_bucket: FakeCloud) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from devbridge.live import deployer as module
 from devbridge.live.broken import Broken
 from devbridge.live.consent import Consent
 from devbridge.live.deployer import Deployer
+from devbridge.live.voice import Voice
 from tests.unit.live.voices import Developer
 
 NOTHING: Any = None
@@ -29,7 +31,7 @@ class Desk:
         """Functions that cannot be packed."""
         self.progress: list[Progress] = []
         self.asked: Request = NOTHING
-        self.approve: object = None
+        self.approve: Any = None
         config = Config(root=root, python=Path(sys.executable), stage="ann", offline="error")
         voice = self.developer.voice
         self.deployer = Deployer(
@@ -63,14 +65,19 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     return desk
 
 
-def test_it_deploys_the_stage_that_the_configuration_names(desk: Desk) -> None:
+def test_it_deploys_the_stage_that_the_configuration_names(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    approved: list[object] = []
+    monkeypatch.setattr(Consent, "approve", lambda _, plan: approved.append(plan))
     assert desk.run() == []
-    config, deployer = desk.deployer.config, desk.deployer
+    config = desk.deployer.config
     assert (desk.asked.stage, desk.asked.mode) == ("ann", "dev")
     assert desk.asked.python == config.python
     assert desk.asked.offline == "error"
     assert desk.asked.schemas == {"a": {"type": "integer"}}
-    assert desk.approve == deployer.consent.approve
+    desk.approve("a plan")
+    assert approved == ["a plan"]
 
 
 def test_a_handler_that_is_not_there_yet_is_no_reason_not_to_load_the_app(desk: Desk) -> None:
@@ -101,6 +108,16 @@ def test_steps_are_said_each_time_and_warnings_when_they_are_new(desk: Desk) -> 
     desk.progress = [step, warning]
     assert desk.run() == [f"  {step}", f"  {warning}"]
     assert desk.run() == [f"  {step}"]
+
+
+def test_on_a_terminal_a_deployment_after_a_save_has_no_lines_of_its_own(desk: Desk) -> None:
+    voice = Voice(desk.developer.said.append, warn=print, confirm=print, colour=False, brief=True)
+    desk.deployer = replace(desk.deployer, voice=voice)
+    steps = [Progress("upload", "the stubs", size=1), Progress("plan", "1 change")]
+    desk.progress = steps
+    assert desk.run() == [f"  {step}" for step in steps]
+    desk.deployer.consent.running = True
+    assert desk.run() == []
 
 
 def test_what_was_asked_is_over_once_it_is_deployed(desk: Desk) -> None:

@@ -95,7 +95,8 @@ class Desk:
 
     def deployed(self) -> Deployed:
         specs = [spec(name) for name in self.jobs]
-        return Deployed(self.outputs, specs, self.changed, frozenset({self.root / "a.py"}))
+        files = frozenset({self.root / "a.py"})
+        return Deployed(self.outputs, specs, self.changed, files=files)
 
 
 @pytest.fixture

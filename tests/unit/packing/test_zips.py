@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -67,9 +67,9 @@ def test_what_was_packed_before_is_not_packed_to_know_its_key(
 
     packed: list[object] = []
 
-    def write(file: IO[bytes], files: Mapping[str, Content]) -> None:
+    def write(file: IO[bytes], files: Mapping[str, Content], told: Callable[[int], None]) -> None:
         packed.append(file)
-        write_zip(file, files)
+        write_zip(file, files, told)
 
     monkeypatch.setattr(zips, "write_zip", write)
     again = zip_asset("y", parts, tmp_path / "cache")
