@@ -19,7 +19,7 @@ from types import FrameType
 from runner import outcome, process
 from runner.invocation import Invocation
 from runner.outcome import CANCELLED, CRASHED, FAILED, SUCCEEDED, TIMED_OUT, End
-from runner.runtime_api import Event, InitFailed, Responded, RuntimeApi, Started
+from runner.runtime_api import Event, InitFailed, Lingers, Responded, RuntimeApi, Started
 
 _IMPORTS = 3
 """How often the import may be killed from outside before the run fails."""
@@ -130,6 +130,7 @@ class _Attempt:
         self._stopping: str | None = None
         self._kill_at: float | None = None
         self._killed = False
+        self._left: tuple[str, ...] = ()
         self.started: float | None = None
         self.status: int | None = None
         """How the process ended: its exit code, or the negative number of a signal."""
@@ -169,6 +170,10 @@ class _Attempt:
             self.status = event
         elif isinstance(event, Started):
             self.started = event.at
+        elif isinstance(event, Lingers):
+            if self._answer is not None and self._kill_at is not None and event.left:
+                self._left = event.left
+                self._note(outcome.goes_on(event.left, self._kill_at - time.time()))
         elif self._answer is None:
             self._answered_at = time.time()
             if isinstance(event, Responded):
@@ -189,9 +194,14 @@ class _Attempt:
                 self._kill_at = now + self._grace
                 process.signal_group(pid, signal.SIGTERM)
         if self._kill_at is not None and now >= self._kill_at:
+            if self._answer is not None and not self._killed:
+                self._note(outcome.was_ended(self._left))
             self._kill_at = now + outcome.KILL_AGAIN
             self._killed = True
             process.signal_group(pid, signal.SIGKILL)
+
+    def _note(self, text: str) -> None:
+        self._output.line(f"{outcome.NOTE}{text}")
 
     def _patience(self) -> float | None:
         """Seconds until something is to be done, if nothing happens before."""

@@ -7,7 +7,7 @@ peer is the daemon, or AWS's own runtime interface emulator, so a strict reader 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runner.wire import Wire
@@ -26,6 +26,7 @@ class RuntimeClient:
     """The Runtime API at ``HOST:PORT`` or ``HOST:PORT/PREFIX``. Not thread-safe."""
 
     def __init__(self, address: str) -> None:
+        self.address = address
         authority, _, prefix = address.partition("/")
         host, _, port = authority.rpartition(":")
         self._wire = Wire((host or authority, int(port) if host else 80))
@@ -62,6 +63,10 @@ class RuntimeClient:
     def report_lookup(self, name: str) -> int:
         """Tell devbridge's daemon that the app's code looked for a variable which it has not."""
         return self._post("/devbridge/lookup", _dumps(name).encode())
+
+    def report_lingering(self, left: Sequence[str]) -> int:
+        """Tell what keeps this process from ending though the run was answered."""
+        return self._post("/devbridge/lingering", _dumps(left).encode())
 
     def close(self) -> None:
         """Hang up. The next request connects again."""

@@ -61,6 +61,15 @@ def parse_failure(body: bytes) -> Failure:
     )
 
 
+def parse_lingering(body: bytes) -> tuple[str, ...]:
+    """What a worker says that it waits for: see `runner.lingering`; at most some dozens."""
+    try:
+        told = _lines(json.loads(body))
+    except (ValueError, RecursionError):
+        told = ()
+    return tuple(text[:200] for text in told[:40])
+
+
 def _cause(told: Mapping[str, object]) -> Cause:
     depth = told.get("depth")
     return Cause(

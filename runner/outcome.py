@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 QUEUED = "QUEUED"
@@ -33,6 +34,8 @@ answered, or it was never used; and then what it has started."""
 KILL_AGAIN = 5.0
 """Seconds after which a worker that is still there is killed once more, should the first kill have
 got lost."""
+NOTE = "--- devbridge: "
+"""What a line begins with that devbridge writes into a run's log."""
 OUTPUT_AFTER_EXIT = 1.0
 """Seconds that an ended worker's output is read for; a process that left its group may hold it."""
 
@@ -154,6 +157,29 @@ def oom_kills() -> int:
         if found:
             return int(found[1])
     return 0
+
+
+def goes_on(left: Sequence[str], seconds: float) -> str:
+    """What to say of a worker that has answered and is still there.
+
+    Args:
+        left: what it waits for, each with its name.
+        seconds: until it is killed.
+    """
+    goes, they = ("go", "they are") if len(left) > 1 else ("goes", "it is")
+    until = duration(seconds, whole=True)
+    return f"the handler has ended, but {_listed(left)} {goes} on: {they} ended in {until}"
+
+
+def was_ended(left: Sequence[str]) -> str:
+    """What to say when it is killed."""
+    return f"ended: {_listed(left)}" if left else "ended: the process, which was still there"
+
+
+def _listed(texts: Sequence[str]) -> str:
+    more = [f"{len(texts) - 3} more"] if len(texts) > 3 else []
+    *first, last = [*texts[:3], *more]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def duration(seconds: float, *, whole: bool = False) -> str:

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from runner.client import VERSION
-from runner.invocation import MAX_BODY, RESULT_TOO_LARGE, Invocation, parse_failure
+from runner.invocation import MAX_BODY, RESULT_TOO_LARGE, Invocation, parse_failure, parse_lingering
 from runner.outcome import Failure
 
 
@@ -48,7 +48,14 @@ class InitFailed:
     failure: Failure
 
 
-Event = Started | Responded | Raised | InitFailed
+@dataclass(frozen=True)
+class Lingers:
+    """The worker has answered, and waits for something before it ends."""
+
+    left: tuple[str, ...]
+
+
+Event = Started | Responded | Raised | InitFailed | Lingers
 
 
 class RuntimeApi:
@@ -130,6 +137,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(min(size, MAX_BODY))
         if self.path == f"{own}/runtime/init/error":
             worker.tell(InitFailed(parse_failure(body)))
+            self._answer(202, b"{}")
+        elif self.path == f"{own}/devbridge/lingering":
+            worker.tell(Lingers(parse_lingering(body)))
             self._answer(202, b"{}")
         else:
             self._answer(404, b"{}")

@@ -7,7 +7,8 @@ invocation without an answer, which is how the daemon recognises a crash.
 
 After the answer the process ends as any Python program does (see `runner.ending`): non-daemon
 threads are waited for, ``atexit`` functions run, open files are flushed. (Lambda would freeze it
-instead.) How long it may take is bounded by who started it, not here.
+instead.) How long it may take is bounded by who started it, not here; `runner.lingering` tells why
+it takes long.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from json import loads
 from types import CoroutineType
 from typing import Any
 
-from runner import calling, failure, loading, lookups, memory, preloaded, results
+from runner import calling, failure, lingering, loading, lookups, memory, preloaded, results
 from runner.client import RuntimeApiGone, RuntimeClient
 from runner.context import Context
 from runner.reads import Reads
@@ -74,12 +75,14 @@ def _run(client: RuntimeClient, root: str) -> int:
         _flush()
         _report(client, root, known)
         client.fail(request_id, memory.explain(error, failure.describe(error, root)))
+        lingering.watch(client.address)
         return _exit_code(error)
     _leave_if_forked(pid)
     memory.lift_memory()
     _flush()
     _report(client, root, known)
     client.respond(request_id, result)
+    lingering.watch(client.address)
     return 0
 
 

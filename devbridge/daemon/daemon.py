@@ -27,6 +27,7 @@ from devbridge.daemon.events import (
     Effect,
     Event,
     Give,
+    GoesOn,
     JobsChanged,
     Launch,
     Ready,
@@ -306,6 +307,8 @@ class Daemon:
                 self._processes.launch(worker_id, self._jobs[job], record=record)
             case Signal(worker_id, number, grace):
                 self._processes.signal(worker_id, number, grace)
+            case GoesOn(worker_id, left, seconds):
+                self._processes.goes_on(worker_id, left, seconds)
             case Record(change, worker_id):
                 self._record(change, worker_id)
             case Broken(job, _, worker_id):

@@ -68,6 +68,14 @@ class Raised:
 
 
 @dataclass(frozen=True, slots=True)
+class Lingers:
+    """A worker whose run was answered waits for these before it ends."""
+
+    worker_id: str
+    left: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Exited:
     """A worker's process is gone."""
 
@@ -130,6 +138,7 @@ Event = (
     | NotStarted
     | Responded
     | Raised
+    | Lingers
     | Exited
     | CancelRequested
     | SourcesChanged
@@ -174,6 +183,15 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class GoesOn:
+    """Say what a worker whose run was answered still does, and that it has so many seconds left."""
+
+    worker_id: str
+    left: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """Write a change of state to the ledger, then show it."""
 
@@ -189,4 +207,4 @@ class Ready:
     job: str
 
 
-Effect = Launch | Give | Signal | Record | Broken | Ready | TriedAgain | Waits | Short
+Effect = Launch | Give | Signal | GoesOn | Record | Broken | Ready | TriedAgain | Waits | Short

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from devbridge.daemon import lines
-from devbridge.daemon.events import Event, Raised, Responded, StandbyFailed, StandbyReady
+from devbridge.daemon.events import Event, Lingers, Raised, Responded, StandbyFailed, StandbyReady
 from devbridge.daemon.imports import Reports
 from devbridge.daemon.modules import Modules
 from devbridge.daemon.processes import Processes
@@ -52,6 +52,10 @@ class Hearing:
     def worker_failed(self, worker_id: str, job_id: str, failure: Failure) -> None:
         """A run's handler has raised."""
         self._post(Raised(worker_id, job_id, failure))
+
+    def worker_lingers(self, worker_id: str, left: Sequence[str]) -> None:
+        """A run was answered, and its worker waits for something."""
+        self._post(Lingers(worker_id, tuple(left)))
 
     def worker_init_failed(self, worker_id: str, failure: Failure) -> None:
         """The handler cannot be loaded."""

@@ -18,6 +18,7 @@ from devbridge.daemon.told import (
     Interrupted,
     Mood,
     NeverStarted,
+    Noted,
     Printed,
     Remarked,
     Said,
@@ -28,7 +29,7 @@ from devbridge.folders import private_dir
 from devbridge.runs.base import RunRecord
 from devbridge.runs.lambda_log import text_of
 from devbridge.runs.ledger import Change
-from runner.outcome import Failure
+from runner.outcome import NOTE, Failure
 
 KEPT: Final = 64 * 1024
 """Bytes of what is printed before a run begins that are kept, the newest."""
@@ -75,6 +76,9 @@ class LogListener:
             case Ended(who, change) if change.failure is not None:
                 if file := self._files.get(who.worker_id):
                     file.write(_end(change))
+            case Noted(who, text):
+                if file := self._files.get(who.worker_id):
+                    file.write(f"{NOTE}{text}\n".encode("utf-8", "backslashreplace"))
             case Gone(who):
                 self._before.pop(who.worker_id, None)
                 if file := self._files.pop(who.worker_id, None):
@@ -132,7 +136,7 @@ class LogListener:
 
 def _end(change: Change) -> bytes:
     """What the log file gets of an end that the handler did not see: the traceback, or a line."""
-    lines: Sequence[str] = [f"--- devbridge: {change.state} ({change.detail})"]
+    lines: Sequence[str] = [f"{NOTE}{change.state} ({change.detail})"]
     if failure := change.failure:
         lines = failure.trace or [f"{failure.type}: {failure.message}"]
     return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")

@@ -36,6 +36,7 @@ from devbridge.daemon.told import (
     Ended,
     Gone,
     Mood,
+    Noted,
     Printed,
     Remarked,
     Stopping,
@@ -46,6 +47,7 @@ from devbridge.errors import DevbridgeError
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import Exit, JobSpec
+from runner import outcome
 from runner.invocation import Invocation
 from runner.outcome import OUTPUT_AFTER_EXIT, Failure
 
@@ -75,6 +77,10 @@ class Worker:
     """What it is to be sent once there is a process."""
     killed: bool = False
     """We have sent it SIGKILL."""
+    answered: bool = False
+    """Its run has ended."""
+    left: Sequence[str] = ()
+    """What it waits for then."""
     countdown: asyncio.TimerHandle | None = None
     task: asyncio.Task[None] | None = field(default=None, repr=False)
     capture: Capture = field(init=False, repr=False)
@@ -187,7 +193,23 @@ class Processes:
     def ended(self, worker_id: str, change: Change, run: RunRecord) -> None:
         """The worker's attempt is over: it is told when all its output was."""
         if worker := self._workers.get(worker_id):
-            worker.ended = Ended(worker.who, change, run)
+            worker.ended, worker.answered = Ended(worker.who, change, run), True
+
+    def goes_on(self, worker_id: str, left: Sequence[str], seconds: float) -> None:
+        """The worker has answered and is still there: its end is told now, and what goes on."""
+        if worker := self._workers.get(worker_id):
+            worker.left = left
+            self._note(worker, outcome.goes_on(left, seconds))
+
+    def _note(self, worker: Worker, text: str) -> None:
+        worker.capture.drain()
+        self._tell_end(worker)
+        self._narrator.tell(Noted(worker.who, text))
+
+    def _tell_end(self, worker: Worker) -> None:
+        ended, worker.ended = worker.ended, None
+        if ended is not None:
+            self._narrator.tell(ended)
 
     def drain(self, worker_id: str) -> None:
         """Tell what the worker has printed until now."""
@@ -210,6 +232,8 @@ class Processes:
         if worker.process is None:
             worker.pending = number
         else:
+            if number == signal.SIGKILL and worker.answered and not worker.killed:
+                self._note(worker, outcome.was_ended(worker.left))
             worker.killed = worker.killed or number == signal.SIGKILL
             worker.process.signal_group(number)
 
@@ -250,8 +274,7 @@ class Processes:
             self._post(Exited(worker.id, exit_, self._was_out_of_memory(worker, exit_)))
         finally:
             del self._workers[worker.id]
-            if worker.ended is not None:
-                self._narrator.tell(worker.ended)
+            self._tell_end(worker)
             self._narrator.tell(Gone(worker.who))
         if worker.job_id:
             self._closed(worker.job_id)

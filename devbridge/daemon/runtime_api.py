@@ -15,7 +15,7 @@ import hmac
 import json
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -25,7 +25,13 @@ from urllib.parse import quote, unquote
 from devbridge.daemon.http import Exchange, HttpServer, Request
 from devbridge.daemon.modules import Modules
 from devbridge.redaction import WORKER
-from runner.invocation import MAX_BODY, RESULT_TOO_LARGE, Invocation, parse_failure
+from runner.invocation import (
+    MAX_BODY,
+    RESULT_TOO_LARGE,
+    Invocation,
+    parse_failure,
+    parse_lingering,
+)
 from runner.outcome import Failure
 
 log = logging.getLogger(__name__)
@@ -48,6 +54,9 @@ class WorkerListener(Protocol):
 
     def worker_failed(self, worker_id: str, job_id: str, failure: Failure) -> None:
         """The handler has raised, or its result was too large."""
+
+    def worker_lingers(self, worker_id: str, left: Sequence[str]) -> None:
+        """The worker has answered, and waits for these before it ends."""
 
     def worker_init_failed(self, worker_id: str, failure: Failure) -> None:
         """The handler cannot be loaded."""
@@ -226,9 +235,17 @@ class RuntimeApi:
             case ("POST", "2018-06-01", "runtime", "init", "error"):
                 self._listener.worker_init_failed(worker.id, parse_failure(request.body))
                 exchange.answer(HTTPStatus.ACCEPTED, _OK)
-            case ("POST", "2018-06-01", "devbridge", "modules"):
+            case ("POST", "2018-06-01", "devbridge", what):
+                self._report(worker, what, request.body, exchange)
+            case _:
+                exchange.answer(HTTPStatus.NOT_FOUND, _error("NotFound", "no such operation"))
+
+    def _report(self, worker: _Worker, what: str, body: bytes, exchange: Exchange) -> None:
+        """What devbridge's own runner tells beyond the Runtime API."""
+        match what:
+            case "modules":
                 try:
-                    modules = _modules(request.body)
+                    modules = _modules(body)
                 except (
                     ValueError,
                     TypeError,
@@ -240,14 +257,17 @@ class RuntimeApi:
                     exchange.answer(HTTPStatus.BAD_REQUEST, bad)
                     return
                 self._listener.worker_modules(worker.id, modules)
-                exchange.answer(HTTPStatus.ACCEPTED, _OK)
-            case ("POST", "2018-06-01", "devbridge", "lookup"):
-                name = request.body[:256].decode("ascii", "replace").strip('"')
+            case "lookup":
+                name = body[:256].decode("ascii", "replace").strip('"')
                 if name.isidentifier():
                     self._listener.worker_missed(worker.id, name)
-                exchange.answer(HTTPStatus.ACCEPTED, _OK)
+            case "lingering":
+                if left := parse_lingering(body):
+                    self._listener.worker_lingers(worker.id, left)
             case _:
                 exchange.answer(HTTPStatus.NOT_FOUND, _error("NotFound", "no such operation"))
+                return
+        exchange.answer(HTTPStatus.ACCEPTED, _OK)
 
     def _next(self, worker: _Worker, exchange: Exchange) -> None:
         if worker.job_id is not None or worker.waiting is not None:

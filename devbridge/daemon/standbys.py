@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Final
 
-from devbridge.daemon.events import Effect, Exited, Launch, Ready, Signal
+from devbridge.daemon.events import Effect, Exited, GoesOn, Launch, Lingers, Ready, Signal
 from devbridge.daemon.memory import crash
 from devbridge.daemon.state import JobState, WorkerState
 from devbridge.daemon.told import Broken, Short, TriedAgain
@@ -182,6 +182,13 @@ class Standbys:
         worker.retired = True
         if worker.kill_at is None:
             worker.kill_at = now + LINGER
+
+    def lingers(self, event: Lingers, now: float) -> list[Effect]:
+        """It has not gone yet."""
+        worker = self.workers.get(event.worker_id)
+        if worker is None or worker.job_id is None or worker.kill_at is None:
+            return []
+        return [GoesOn(event.worker_id, event.left, max(0.0, worker.kill_at - now))]
 
     def tick(self, now: float) -> list[Effect]:
         """Time has passed: standbys age, jobs are tried again, who does not go is killed."""

@@ -19,6 +19,7 @@ from devbridge.daemon.events import (
     Exited,
     Give,
     JobsChanged,
+    Lingers,
     NotStarted,
     Raised,
     Record,
@@ -124,6 +125,8 @@ class Supervisor:
                 return self._ended(worker_id, job_id, now, result=result)
             case Raised(worker_id, job_id, failure):
                 return self._ended(worker_id, job_id, now, failure=failure)
+            case Lingers():
+                return self._standbys.lingers(event, now)
             case Exited():
                 return self._exited(event, now)
             case CancelRequested(job_id):

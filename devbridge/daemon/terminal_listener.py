@@ -23,6 +23,7 @@ from devbridge.daemon.told import (
     Interrupted,
     Mood,
     NeverStarted,
+    Noted,
     Printed,
     Reloaded,
     Remarked,
@@ -63,7 +64,7 @@ class TerminalListener:
         """Show what has happened."""
         style, line = self._style, self._terminal.line
         match event:
-            case Printed() | Began() | Stopping() | Remarked() | Ended() | Gone():
+            case Printed() | Began() | Stopping() | Remarked() | Noted() | Ended() | Gone():
                 self._on_worker(event)
             case NeverStarted() | Interrupted() | Waits():
                 job_id = event.job_id if isinstance(event, Waits) else event.run.job_id
@@ -85,7 +86,9 @@ class TerminalListener:
             case _:
                 assert_never(event)
 
-    def _on_worker(self, event: Printed | Began | Stopping | Remarked | Ended | Gone) -> None:
+    def _on_worker(
+        self, event: Printed | Began | Stopping | Remarked | Noted | Ended | Gone
+    ) -> None:
         style, output = self._style, self._output(event.who)
         match event:
             case Printed(_, data):
@@ -99,6 +102,8 @@ class TerminalListener:
                 output.say(lines.stopping(seconds, style))
             case Remarked(_, text, mood):
                 output.say(self._in_mood(text, mood))
+            case Noted(_, text):
+                output.say(style.warn(text))
             case Ended(_, change, run):
                 output.end()
                 again = None if change.state.final else change.detail

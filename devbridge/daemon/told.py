@@ -75,8 +75,17 @@ class Remarked:
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """A sentence of devbridge's own about a run, which its log has, too."""
+
+    who: Who
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
-    """An attempt is over, its worker is gone, and all that it has printed was told."""
+    """An attempt is over, and all that its worker has printed was told. The worker is gone; or it
+    is noted next why it is not, and what it still prints follows."""
 
     who: Who
     change: Change
@@ -213,6 +222,7 @@ Told = (
     | Began
     | Stopping
     | Remarked
+    | Noted
     | Ended
     | Gone
     | NeverStarted

@@ -308,6 +308,14 @@ def test_an_error_is_told_with_what_caused_it(stage: Stage, what: str, told: lis
     assert told[0] in ok(stage.cli("logs", job_id)).stdout
 
 
+def test_what_goes_on_after_the_answer_is_in_the_runs_log(stage: Stage) -> None:
+    job_id = stage.job("probe").run({"do": "lingers"}).job_id
+    told = ok(stage.cli("logs", job_id, "--follow")).stdout
+    note = "--- devbridge: the handler has ended, but its thread 'uploader' goes on: it is ended in"
+    assert [line for line in told.splitlines() if line] == [f"{note} 9s", "uploaded"]
+    assert stage.job("probe").result(job_id) == "answered"
+
+
 def test_a_handler_that_cannot_be_imported_fails_with_the_reason(stage: Stage) -> None:
     status = stage.ended("broken", None)
     assert (status.state, status.error_type) == ("FAILED", "JSONDecodeError")

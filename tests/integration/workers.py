@@ -52,6 +52,9 @@ class Said:
     def worker_init_failed(self, worker_id: str, failure: Failure) -> None:
         self._add("init_failed", worker_id, failure)
 
+    def worker_lingers(self, worker_id: str, left: Sequence[str]) -> None:
+        self._add("lingers", worker_id, left)
+
     def worker_missed(self, worker_id: str, name: str) -> None:
         self._add("missed", worker_id, name)
 

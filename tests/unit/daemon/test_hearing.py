@@ -3,7 +3,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from devbridge.daemon.events import Event, Raised, Responded, StandbyFailed, StandbyReady
+from devbridge.daemon.events import Event, Lingers, Raised, Responded, StandbyFailed, StandbyReady
 from devbridge.daemon.hearing import Hearing
 from devbridge.daemon.modules import Modules
 from devbridge.daemon.told import Mood
@@ -56,11 +56,13 @@ def test_what_becomes_of_workers_and_runs_is_posted() -> None:
     desk.hearing.worker_ready("w")
     desk.hearing.worker_responded("w", "r", b"1")
     desk.hearing.worker_failed("w", "r", FAILURE)
+    desk.hearing.worker_lingers("w", ["its thread"])
     desk.hearing.worker_init_failed("w", FAILURE)
     assert desk.posted == [
         StandbyReady("w"),
         Responded("w", "r", b"1"),
         Raised("w", "r", FAILURE),
+        Lingers("w", ("its thread",)),
         StandbyFailed("w", FAILURE),
     ]
 

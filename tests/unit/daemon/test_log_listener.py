@@ -17,6 +17,7 @@ from devbridge.daemon.told import (
     Interrupted,
     Mood,
     NeverStarted,
+    Noted,
     Printed,
     Remarked,
     Said,
@@ -98,6 +99,16 @@ def test_an_error_is_added_when_all_output_is_there_and_a_success_adds_nothing(k
     done = Change(job_id="r1", state=State.SUCCEEDED, at=3.0)
     kept(Began(WHO, 2, 2, b"5"), Ended(WHO, done, kept.run), Gone(WHO))
     assert kept.text.count(b"\n") == 2
+
+
+def test_what_goes_on_after_the_end_is_noted_and_what_it_prints_follows(kept: Logs) -> None:
+    kept(Began(WHO, 1, 1, b"5"), Ended(WHO, FAILED, kept.run), Noted(WHO, "a thread goes on"))
+    kept(Printed(WHO, b"late\n"), Noted(WHO, "ended"), Gone(WHO), Noted(WHO, "nothing"))
+    assert kept.text.splitlines()[1:] == [
+        b"--- devbridge: a thread goes on",
+        b"late",
+        b"--- devbridge: ended",
+    ]
 
 
 def test_nothing_is_written_after_the_worker_has_gone(kept: Logs) -> None:

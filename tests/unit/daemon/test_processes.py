@@ -32,6 +32,7 @@ from devbridge.daemon.told import (
     Ended,
     Gone,
     Mood,
+    Noted,
     Printed,
     Remarked,
     Stopping,
@@ -319,6 +320,35 @@ async def test_a_remark_is_about_the_worker_as_it_is_now(stage: Stage) -> None:
         Remarked(STANDBY, "hello", Mood.WARN),
         Remarked(RUN, "again", Mood.BAD),
     ]
+
+
+async def test_the_end_of_a_run_is_told_though_its_worker_goes_on_and_then_what_goes_on(
+    stage: Stage,
+) -> None:
+    await stage.launch()
+    stage.give()
+    stage.launcher.print(b"out\n")
+    stage.processes.ended("w1", DONE, RECORD)
+    stage.processes.goes_on("nobody", ["its thread"], 9.0)
+    stage.processes.goes_on("w1", ["its thread 'a'"], 9.4)
+    note = "the handler has ended, but its thread 'a' goes on: it is ended in 9s"
+    assert stage.told[-3:] == [Printed(RUN, b"out\n"), Ended(RUN, DONE, RECORD), Noted(RUN, note)]
+
+    stage.launcher.print(b"late\n")
+    for _ in range(2):
+        stage.processes.signal("w1", signal.SIGKILL)
+    assert stage.told[-2:] == [Printed(RUN, b"late\n"), Noted(RUN, "ended: its thread 'a'")]
+
+
+async def test_that_a_worker_which_has_answered_is_killed_is_told_though_it_has_said_nothing(
+    stage: Stage,
+) -> None:
+    await stage.launch()
+    stage.give()
+    stage.processes.ended("w1", DONE, RECORD)
+    stage.processes.signal("w1", signal.SIGKILL)
+    note = "ended: the process, which was still there"
+    assert stage.told[-2:] == [Ended(RUN, DONE, RECORD), Noted(RUN, note)]
 
 
 async def test_how_a_run_of_nobody_has_ended_is_not_told(stage: Stage) -> None:

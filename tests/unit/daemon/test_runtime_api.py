@@ -225,6 +225,16 @@ async def test_a_variable_that_the_app_misses_is_passed_on_and_no_other_text(
     assert said.of("missed", "w1") == ["TOKEN"]
 
 
+async def test_what_a_worker_waits_for_is_passed_on_and_no_other_text(
+    peer: Peer, said: Said
+) -> None:
+    path = "2018-06-01/devbridge/lingering"
+    for body in (b'["its thread"]', b"{}", b"", b"\xff", b"[]", b"[" * 9999):
+        assert await peer.ask("POST", path, body) == 202
+    assert await peer.ask("POST", "2018-06-01/devbridge/other", b"") == 404
+    assert said.of("lingers", "w1") == [("its thread",)]
+
+
 @pytest.mark.parametrize("name", ['"/app/a\\u0000.py"', "7", "null", '["/app/a.py"]'])
 @pytest.mark.parametrize("field", ["userFiles", "thirdParty", "own", "installed", "listed"])
 async def test_names_that_are_none_are_not_taken_from_a_worker(

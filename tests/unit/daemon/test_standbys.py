@@ -6,7 +6,9 @@ from devbridge.daemon.events import (
     CancelRequested,
     Exited,
     Give,
+    GoesOn,
     Launch,
+    Lingers,
     NotStarted,
     Ready,
     Record,
@@ -168,6 +170,24 @@ def test_one_that_is_still_there_after_that_is_killed_once_more() -> None:
     assert only(desk(Tick(), after=LINGER), Signal) == killed
     assert only(desk(Tick(), after=KILL_AGAIN - 0.1), Signal) == []
     assert only(desk(Tick(), after=0.1), Signal) == killed
+
+
+def test_what_a_worker_does_after_its_answer_is_said_with_the_time_that_it_has() -> None:
+    desk = Desk()
+    worker = desk.running()
+    said = Lingers(worker, ("its thread",))
+    assert desk(said) == [], "its run goes on"
+    desk(Responded(worker, "r1", b"1"))
+    assert desk(said, after=0.5) == [GoesOn(worker, said.left, LINGER - 0.5)]
+    desk(Exited(worker, Exit(code=0)))
+    assert desk(said) == []
+
+
+def test_a_standby_that_is_told_to_go_has_nothing_that_goes_on() -> None:
+    desk = Desk()
+    worker = desk.standby()
+    desk(SourcesChanged(frozenset({"a"})))
+    assert desk(Lingers(worker, ("its thread",))) == []
 
 
 # --- broken handlers ----------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from devbridge.daemon.told import (
     Interrupted,
     Mood,
     NeverStarted,
+    Noted,
     Printed,
     Reloaded,
     Remarked,
@@ -242,6 +243,7 @@ async def test_a_broken_job_is_shown_once_and_after_what_its_import_printed(show
         (Said("hello"), "hello"),
         (Remarked(STANDBY, "slow", Mood.WARN), "|  a  slow"),
         (Remarked(WHO, "slow", Mood.WARN), "|  a  slow"),
+        (Noted(WHO, "goes on"), "|  a  goes on"),
     ],
     ids=lambda each: type(each).__name__,
 )

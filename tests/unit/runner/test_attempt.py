@@ -20,7 +20,7 @@ from runner import attempt, outcome, process
 from runner.attempt import Inbox, Output
 from runner.invocation import Invocation
 from runner.outcome import CANCELLED, CRASHED, FAILED, SUCCEEDED, TIMED_OUT, End, Failure
-from runner.runtime_api import Event, InitFailed, Raised, Responded, Started
+from runner.runtime_api import Event, InitFailed, Lingers, Raised, Responded, Started
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(5)
@@ -72,7 +72,7 @@ class Script(Inbox):
             return None
         if isinstance(what, Started):
             return Started(self.clock.now)
-        assert isinstance(what, int | Started | Responded | Raised | InitFailed)
+        assert isinstance(what, int | Started | Responded | Raised | InitFailed | Lingers)
         return what
 
     def stop(self) -> None:
@@ -313,6 +313,15 @@ def test_a_worker_that_has_answered_is_killed_when_it_lingers(world: World) -> N
     end = world.run((0, STARTED), (5, Responded(b"1")))
     assert end == End(SUCCEEDED, b"1")
     assert world.signals == [(SIGKILL, 5 + outcome.LINGER)]
+
+
+def test_what_goes_on_after_the_answer_is_said_at_once_and_when_it_is_ended(world: World) -> None:
+    lingers = Lingers(("its thread 'a'",))
+    world.run((0, STARTED), (1, lingers), (5, Responded(b"1")), (6, lingers))
+    assert [line for line in world.output.decode().splitlines() if line != "printed"] == [
+        "--- devbridge: the handler has ended, but its thread 'a' goes on: it is ended in 9s",
+        "--- devbridge: ended: its thread 'a'",
+    ]
 
 
 def test_a_worker_that_has_answered_is_not_stopped_any_more(world: World) -> None:

@@ -136,6 +136,7 @@ def posted(wire: Wire) -> tuple[str, dict[str, str], bytes]:
         (lambda c: c.fail_init(FAILURE), "runtime/init/error", {"errorType": "Bäd  E"}),
         (lambda c: c.report_modules({"a": []}), "devbridge/modules", {"a": []}),
         (lambda c: c.report_lookup("NAME"), "devbridge/lookup", "NAME"),
+        (lambda c: c.report_lingering(["a"]), "devbridge/lingering", ["a"]),
     ],
 )
 def test_what_is_told_is_json_of_a_length_at_its_place(

@@ -7,8 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner import outcome
-from runner.invocation import MAX_BODY, RESULT_TOO_LARGE, Invocation, parse_failure
-from runner.outcome import Failure
+from runner.invocation import (
+    MAX_BODY,
+    RESULT_TOO_LARGE,
+    Invocation,
+    parse_failure,
+    parse_lingering,
+)
+from runner.outcome import Cause, Failure
 
 
 def test_the_headers_are_lambdas() -> None:
@@ -70,3 +76,31 @@ def test_a_message_that_is_not_utf_8_is_shown_as_far_as_it_is() -> None:
 @given(st.binary(max_size=100))
 def test_whatever_a_worker_sends_is_a_failure(body: bytes) -> None:
     assert isinstance(parse_failure(body), Failure)
+
+
+@pytest.mark.parametrize(
+    ("body", "left"),
+    [
+        (b'["a", "b"]', ("a", "b")),
+        (b"7", ()),
+        (b"\xff", ()),
+        (b"[" * 99_999, ()),
+        (json.dumps(["x" * 999] * 99).encode(), ("x" * 200,) * 40),
+    ],
+)
+def test_what_a_worker_waits_for_is_a_list_of_texts_of_some_length(
+    body: bytes, left: tuple[str, ...]
+) -> None:
+    assert parse_lingering(body) == left
+
+
+def test_what_belongs_to_a_failure_is_read_from_its_document() -> None:
+    cause = {"how": "caused by", "errorType": "KeyError", "errorMessage": "'x'", "depth": 1}
+    more = {"notes": ["n"], "stackTrace": [" f "]}
+    document = {"errorType": "E", "notes": ["n"], "causes": [{**cause, **more}, 7, {"depth": "x"}]}
+    assert parse_failure(json.dumps(document).encode()) == Failure(
+        "E",
+        "",
+        notes=("n",),
+        causes=(Cause("caused by", "KeyError", "'x'", ("f",), ("n",), 1), Cause("")),
+    )

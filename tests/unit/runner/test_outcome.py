@@ -136,3 +136,18 @@ def test_out_of_memory_kills_are_counted_where_the_kernel_tells(
 
     monkeypatch.setattr(outcome, "open", look, raising=False)
     assert outcome.oom_kills() == kills
+
+
+@pytest.mark.parametrize(
+    ("left", "names", "goes"),
+    [
+        (["its thread 'a'"], "its thread 'a'", "goes on: it is"),
+        (["a", "b"], "a and b", "go on: they are"),
+        (["a", "b", "c"], "a, b and c", "go on: they are"),
+        (["a", "b", "c", "d", "e"], "a, b, c and 2 more", "go on: they are"),
+    ],
+)
+def test_what_goes_on_after_the_answer_is_named(left: list[str], names: str, goes: str) -> None:
+    said = outcome.goes_on(left, 9.4)
+    assert said == f"the handler has ended, but {names} {goes} ended in 9s"
+    assert outcome.was_ended(left) == f"ended: {names}"

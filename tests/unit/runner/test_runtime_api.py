@@ -12,7 +12,7 @@ import pytest
 from runner.client import VERSION, RuntimeApiGone, RuntimeClient
 from runner.invocation import MAX_BODY, RESULT_TOO_LARGE, Invocation
 from runner.outcome import Failure
-from runner.runtime_api import Event, InitFailed, Raised, Responded, RuntimeApi, Started
+from runner.runtime_api import Event, InitFailed, Lingers, Raised, Responded, RuntimeApi, Started
 
 INVOCATION = Invocation("p:1", b'{"num":5}', 0.0, "arn:p", {"attempt": "2"})
 
@@ -83,6 +83,15 @@ def test_its_error_is_told(client: RuntimeClient, told: list[Event]) -> None:
 def test_a_handler_that_cannot_be_loaded_is_told(client: RuntimeClient, told: list[Event]) -> None:
     assert client.fail_init({"errorType": "E", "errorMessage": "m"}) == 202
     assert told == [InitFailed(Failure("E", "m"))]
+
+
+def test_what_it_waits_for_after_its_answer_is_told(
+    client: RuntimeClient, told: list[Event]
+) -> None:
+    client.next()
+    client.respond("p:1", b"1")
+    assert client.report_lingering(["its thread 'a'"]) == 202
+    assert told[2:] == [Lingers(("its thread 'a'",))]
 
 
 def test_there_is_one_invocation_and_one_answer(client: RuntimeClient, told: list[Event]) -> None:

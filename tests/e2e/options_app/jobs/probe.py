@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -159,6 +160,16 @@ async def _two():
 
 async def _fails():
     raise ValueError("in a task")
+
+
+def lingers(payload, context):
+    threading.Thread(target=_upload, name="uploader").start()
+    return "answered"
+
+
+def _upload():
+    threading.Event().wait(1.5)
+    print("uploaded")
 
 
 def big(payload, context):
