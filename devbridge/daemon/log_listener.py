@@ -74,11 +74,9 @@ class LogListener:
             case Broken(job, failure, worker_id):
                 self._loads[job] = failure, self._before.get(worker_id, b"")
             case Ended(who, change) if change.failure is not None:
-                if file := self._files.get(who.worker_id):
-                    file.write(_end(change))
+                self._add(who, _end(change))
             case Noted(who, text):
-                if file := self._files.get(who.worker_id):
-                    file.write(f"{NOTE}{text}\n".encode("utf-8", "backslashreplace"))
+                self._add(who, f"{NOTE}{text}\n".encode("utf-8", "backslashreplace"))
             case Gone(who):
                 self._before.pop(who.worker_id, None)
                 if file := self._files.pop(who.worker_id, None):
@@ -98,6 +96,10 @@ class LogListener:
             file.write(data)
         elif not who.job_id:
             self._before[who.worker_id] = (self._before.get(who.worker_id, b"") + data)[-KEPT:]
+
+    def _add(self, who: Who, text: bytes) -> None:
+        if file := self._files.get(who.worker_id):
+            file.write(text)
 
     def _complete(self, change: Change, run: RunRecord, output: bytes = b"") -> None:
         """The end of a run, or of an attempt, that no worker's output tells."""
