@@ -1,34 +1,53 @@
 """An error of somebody's code as lines for people: with its notes, its frames, and the errors that
-belong to it. Pure."""
+belong to it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 from devbridge import printable
+from devbridge.folders import from_here
 from runner.outcome import Cause, Failure
 
+_FILE: Final = re.compile(r'(?<=^File ")[^"]+')
 
-def details(failure: Failure) -> list[str]:
+
+def details(failure: Failure, root: Path | None = None) -> list[str]:
     """What is shown below an error's first lines: its notes, the user's own frames, the innermost
-    last, and the errors that belong to it."""
-    found = [*_below(failure)]
+    last, and the errors that belong to it.
+
+    Args:
+        root: the app's folder, which the frames' files are relative to: they are named as the
+            shell's user names them.
+    """
+    found = [*_below(failure, root)]
     for cause in failure.causes:
         head = f" {cause.type}: {cause.message}" if cause.type else ""
-        told = [*printable.lines(cause.how + head), *_below(cause)]
+        told = [*printable.lines(cause.how + head), *_below(cause, root)]
         found += [f"{'  ' * cause.depth}{line}" for line in told]
     return found
 
 
-def _below(error: Failure | Cause) -> Iterator[str]:
+def _below(error: Failure | Cause, root: Path | None) -> Iterator[str]:
     for note in error.notes:
         yield from printable.lines(note)
     for frame in error.frames:
         first, *others = printable.lines(frame)
-        yield f"↳ {first}"
+        yield f"↳ {first if root is None else _from_here(first, root)}"
         yield from (f"  {line}" for line in others)
 
 
-def in_full(failure: Failure) -> str:
-    """An error with all that belongs to it."""
-    return "\n".join([f"{failure.type}: {failure.message}", *details(failure)])
+def _from_here(frame: str, root: Path) -> str:
+    def named(found: re.Match[str]) -> str:
+        path = root / found[0]
+        return from_here(path) if path.is_file() else found[0]
+
+    return _FILE.sub(named, frame)
+
+
+def in_full(failure: Failure, root: Path | None = None) -> str:
+    """An error with all that belongs to it; see `details`."""
+    return "\n".join([f"{failure.type}: {failure.message}", *details(failure, root)])

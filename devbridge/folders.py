@@ -55,6 +55,14 @@ def rotated_log(path: Path) -> Path:
     return path.with_name(f"{path.name}.1")
 
 
+def from_here(path: Path) -> str:
+    """The path as the shell's user names it, and a terminal makes it a link: relative to the
+    current folder if it is below that, else absolute."""
+    here = Path.cwd()
+    below = path.is_relative_to(here) and here != Path(here.anchor)
+    return str(path.relative_to(here) if below else path)
+
+
 def private_dir(path: Path) -> Path:
     """Create the directory if it is missing, and close it to everybody else. Returns it."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -67,5 +67,7 @@ def invoke(
         # Without one, a retry of the call by botocore would start the job twice.
         key, remember = str(uuid.uuid4()), False
     with stage_runs(config) as runs:
-        code = start_and_print(runs, name, text, key=key, remember=remember, wait=wait, json_=json_)
+        code = start_and_print(
+            runs, config.root, name, text, key=key, remember=remember, wait=wait, json_=json_
+        )
     click.get_current_context().exit(code)

@@ -15,6 +15,8 @@ from devbridge.failures import in_full
 from devbridge.printable import Cleaner, continued
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from devbridge.config import Config
     from devbridge.runs.base import RunRecord
 
@@ -53,7 +55,7 @@ def logs(config: Config, *, job_id: str, follow_: bool, all_: bool, raw: bool) -
             write(chunk)
             printed = True
     if not printed:
-        _say_why_nothing(run.record, "" if all_ else run.printers)
+        _say_why_nothing(run.record, "" if all_ else run.printers, config.root)
 
 
 @contextlib.contextmanager
@@ -74,8 +76,9 @@ def _writer(*, raw: bool) -> Iterator[Callable[[bytes], object]]:
         cleaner.end()
 
 
-def _say_why_nothing(record: RunRecord, printers: str) -> None:
-    """Say why there is nothing of a run in its log. `printers`: who else may have written there."""
+def _say_why_nothing(record: RunRecord, printers: str, root: Path) -> None:
+    """Say why there is nothing of a run in its log. `printers`: who else may have written there;
+    `root`: the app's folder."""
     never = record.started_at is None or not record.log
     told = f"{record.job} is {record.state}: nothing printed yet"
     if record.state.final:
@@ -85,4 +88,4 @@ def _say_why_nothing(record: RunRecord, printers: str) -> None:
         told += f"; see what {printers} says with --all"
     click.echo(told, err=True)
     if record.failure and never:
-        click.echo(continued(in_full(record.failure)), err=True)
+        click.echo(continued(in_full(record.failure, root)), err=True)

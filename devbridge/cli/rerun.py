@@ -60,6 +60,13 @@ def rerun(
         if not no_check:
             check_accepted(config, name, text)
         code = start_and_print(
-            runs, name, text, key=str(uuid.uuid4()), remember=False, wait=wait, json_=json_
+            runs,
+            config.root,
+            name,
+            text,
+            key=str(uuid.uuid4()),
+            remember=False,
+            wait=wait,
+            json_=json_,
         )
     click.get_current_context().exit(code)

@@ -18,6 +18,7 @@ from devbridge.palette import ALWAYS
 
 if TYPE_CHECKING:
     from datetime import timedelta
+    from pathlib import Path
 
     from devbridge.cloud.session import Cloud
     from devbridge.config import Config
@@ -123,9 +124,20 @@ def _invoker(app: App, there: Callable[[], Cloud], stage: str, name: str) -> Inv
 
 
 def start_and_print(
-    runs: StageRuns, job: str, payload: str, *, key: str, remember: bool, wait: bool, json_: bool
+    runs: StageRuns,
+    root: Path,
+    job: str,
+    payload: str,
+    *,
+    key: str,
+    remember: bool,
+    wait: bool,
+    json_: bool,
 ) -> int:
     """Start a run, print its id, and with `wait` how it has ended; returns the exit code.
+
+    Args:
+        root: the app's folder.
 
     Raises:
         UnknownJob, NotDeployed, PayloadTooLarge, InvokeError: as `StageRuns.start`.
@@ -140,7 +152,7 @@ def start_and_print(
         shown = runs.mentioned(record.job_id)
         click.echo(f"see its output: devbridge logs {shown} --follow", err=True)
         sys.stdout.flush()
-    return wait_and_print(runs.closest(started.run), None, json_=json_) if wait else EXIT_OK
+    return wait_and_print(runs.closest(started.run), root, None, json_=json_) if wait else EXIT_OK
 
 
 def _print_started(record: RunRecord, duplicate: bool, *, json_: bool) -> None:
@@ -152,8 +164,8 @@ def _print_started(record: RunRecord, duplicate: bool, *, json_: bool) -> None:
     click.echo(f"{job_id}  {job}  {coloured(state)}{before}")
 
 
-def print_ended(record: RunRecord, *, json_: bool) -> None:
-    """Print how a run has ended."""
+def print_ended(record: RunRecord, root: Path, *, json_: bool) -> None:
+    """Print how a run of the app in this folder has ended."""
     from devbridge.runs.text import as_json
 
     if json_:
@@ -165,14 +177,14 @@ def print_ended(record: RunRecord, *, json_: bool) -> None:
         from devbridge.failures import in_full
 
         failure, returned = record.failure, lines.returned(record.result)
-        why = f": {in_full(failure)}" if failure else ""
+        why = f": {in_full(failure, root)}" if failure else ""
         click.echo(f"{coloured(record.state)}{printable.continued(why)}{returned}")
         return
-    for line in lines.ended(record, ALWAYS):
+    for line in lines.ended(record, root, ALWAYS):
         click.echo(line)
 
 
-def wait_and_print(run: Run, timeout: timedelta | None, *, json_: bool) -> int:
+def wait_and_print(run: Run, root: Path, timeout: timedelta | None, *, json_: bool) -> int:
     """Wait until a run has ended, print how, and return the exit code that tells it.
 
     Raises:
@@ -181,7 +193,7 @@ def wait_and_print(run: Run, timeout: timedelta | None, *, json_: bool) -> int:
     from devbridge.runs.waiting import EXIT_CODES
 
     record = wait_for(run, timeout)
-    print_ended(record, json_=json_)
+    print_ended(record, root, json_=json_)
     return EXIT_CODES[record.state]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -14,6 +15,7 @@ from devbridge.cli.common import app_options, print_json
 from devbridge.cli.runs import run_options, stage_runs
 from devbridge.cli.text import ago, coloured
 from devbridge.failures import details
+from devbridge.folders import from_here
 from devbridge.runs.model import Exit, State
 from devbridge.runs.text import as_json, iso, run_time
 
@@ -37,8 +39,8 @@ def exit_text(exit_: Exit) -> str:
         return f"signal {exit_.signal}"
 
 
-def lines(record: RunRecord, history: Sequence[Step], now: float) -> Iterator[str]:
-    """A run for people."""
+def lines(record: RunRecord, history: Sequence[Step], now: float, root: Path) -> Iterator[str]:
+    """A run for people. `root` is the app's folder."""
     from runner.outcome import duration
 
     yield f"id        {record.job_id}"
@@ -60,11 +62,11 @@ def lines(record: RunRecord, history: Sequence[Step], now: float) -> Iterator[st
         yield f"exit      {exit_text(record.exit)}"
     if record.failure:
         yield from _labelled("error", f"{record.failure.type}: {record.failure.message}")
-        yield from (f"          {line}" for line in details(record.failure))
+        yield from (f"          {line}" for line in details(record.failure, root))
     if record.result is not None:
         yield _result(record.result.decode("utf-8", "replace"))
     if record.log:
-        yield f"log       {record.log}"
+        yield f"log       {from_here(Path(record.log))}"
     for index, step in enumerate(history):
         again = f"  attempt {step.attempt}" if step.attempt > 1 else ""
         why = f"  {printable.one_line(step.detail)}" if step.detail else ""
@@ -116,7 +118,7 @@ def status(config: Config, *, job_id: str, job: str | None, json_: bool) -> None
         ]
         print_json({**as_json(record), "history": changes})
     else:
-        click.echo("\n".join(lines(record, history, time.time())))
+        click.echo("\n".join(lines(record, history, time.time(), config.root)))
     if not tended:
         queued = record.state is State.QUEUED
         told = "will start it" if queued else "will say what became of the run"

@@ -40,5 +40,5 @@ def wait(
     timeout came first. JOB_ID is a run's id or an unambiguous beginning of it.
     """
     with stage_runs(config) as runs:
-        code = wait_and_print(runs.find(job_id, job), timeout, json_=json_)
+        code = wait_and_print(runs.find(job_id, job), config.root, timeout, json_=json_)
     click.get_current_context().exit(code)

@@ -6,12 +6,18 @@
     |  8f14e45f  +12ms   what the handler printed
     |  8f14e45f  Done    took 1.2s
     |  8f14e45f  Error   ZeroDivisionError: division by zero
-    |  8f14e45f  ↳ jobs/factorial.py:12 in handler: return 1 / 0
+    |  8f14e45f  ↳ File "jobs/factorial.py", line 12, in handler
+    |  8f14e45f      return 1 / 0
+    |  8f14e45f          after 1.20s
+    |  8f14e45f  log     .devbridge/jane/logs/factorial-8f14e45f-...log
+
+A short run is one line; where the app has several jobs, a name stands before each id.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import enum
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +25,7 @@ from devbridge import printable
 from devbridge.daemon.told import Waits
 from devbridge.environment import how_to_pass
 from devbridge.failures import details
+from devbridge.folders import from_here
 from devbridge.palette import RUNS, Style
 from devbridge.runs.base import SHORT, RunRecord
 from devbridge.runs.ledger import Change
@@ -27,32 +34,59 @@ from runner.outcome import Failure, duration
 
 PAYLOAD_SHOWN: Final = 80
 """Characters of a payload or result that a line shows."""
-_ELAPSED_WIDTH: Final = 8
+LONGEST_NAME: Final = 12
+"""Characters of a job's name before the lines of its runs."""
+MANY: Final = 5
+"""Names of jobs in a line."""
+WORD: Final = 8
+"""Columns that the first word of a line takes, and the time since the run began."""
 _ONE_LINE: Final = {ord(space): " " for space in "\t\n\r"}
 
 
-def bar(job_id: str, style: Style) -> str:
-    """What every line of a run begins with; its colour is the run's own."""
+def column(jobs: Collection[str]) -> int:
+    """How wide the names of the jobs are before the lines of their runs; 0: there is but one."""
+    return min(max(map(len, jobs)), LONGEST_NAME) if len(jobs) > 1 else 0
+
+
+def bar(job_id: str, job: str, width: int, style: Style) -> str:
+    """What every line of a run begins with; its colour is the run's own.
+
+    Args:
+        width: of the column of names (`column`).
+    """
     colour = RUNS[sum(job_id.encode()) % len(RUNS)]
-    return style(f"|  {job_id[:SHORT]}", colour) + "  "
+    return style(f"|  {_name(job, width)}{job_id[:SHORT]}", colour) + "  "
 
 
-def bar_of_job(job: str, style: Style) -> str:
+def bar_of_job(job: str, width: int, style: Style) -> str:
     """The same before a worker has a run: what a handler prints while it is imported."""
-    return style.dim(f"|  {job}") + "  "
+    return style.dim(f"|  {_name(job, width)}{' ' * SHORT}" if width else f"|  {job}") + "  "
 
 
-def bar_of_function(function: str, style: Style) -> str:
+def _name(job: str, width: int) -> str:
+    return f"{_padded(job, width)}  " if width else ""
+
+
+def _padded(name: str, width: int) -> str:
+    """It fills its column, without its middle if it must."""
+    if len(name) > width:
+        end = width // 2
+        name = f"{name[: width - end - 1]}…{name[-end:]}"
+    return f"{name:<{width}}"
+
+
+def bar_of_function(function: str, width: int, style: Style) -> str:
     """What every line of a function begins with; its colour is the function's own."""
     colour = RUNS[sum(function.encode()) % len(RUNS)]
-    return style(f"|  {function}", colour) + "  "
+    name = _padded(function, width + 2 + SHORT) if width else function
+    return style(f"|  {name}", colour) + "  "
 
 
-def of_function(said: str | Failure, style: Style) -> Sequence[str]:
-    """What a function has printed, or how it has failed."""
+def of_function(said: str | Failure, root: Path, style: Style) -> Sequence[str]:
+    """What a function has printed, or how it has failed. `root` is the app's folder."""
     if isinstance(said, str):
         return printable.lines(said)
-    return [*error(said, style), *details(said)]
+    return [*error(said, style), *details(said, root)]
 
 
 def error(failure: Failure, style: Style, word: str = "Error") -> Sequence[str]:
@@ -82,22 +116,26 @@ def missed(job: str, name: str) -> str:
     return f"{job} looks for {name}, which your shell has and jobs do not get: {how_to_pass(name)}"
 
 
-def log_line(path: Path, root: Path, style: Style) -> str:
+def log_line(path: Path, style: Style) -> str:
     """Where a run's log is."""
-    return style.dim(f"log     {_below(path, root)}")
+    return style.dim(f"log     {from_here(path)}")
+
+
+def at_once(invoked: str, entry: RunRecord, style: Style) -> str:
+    """A whole run that has succeeded, in one line."""
+    return f"{invoked}  {style.good('Done')} {_returned(entry, style)}"
 
 
 def ended(
-    entry: RunRecord, style: Style, *, at: float | None = None, again: str | None = None
+    entry: RunRecord, root: Path, style: Style, *, at: float | None = None, again: str | None = None
 ) -> Sequence[str]:
     """The last lines of a run. When only an attempt has ended, `at` is when (seconds since the
-    epoch), and `again` says what will follow."""
-    at = entry.ended_at if at is None else at
-    took = duration(at - entry.started_at if at and entry.started_at else 0)
+    epoch), and `again` says what will follow. `root` is the app's folder."""
+    took = _took(entry, at)
     last = [f"{style.warn('Again')}   {again}"] if again else []
     match entry.state:
         case State.SUCCEEDED:
-            return [f"{style.good('Done')}    took {took}{style.dim(returned(entry.result))}"]
+            return [f"{style.good('Done')}    {_returned(entry, style)}"]
         case State.CANCELLED:
             return [f"{style.warn('Cancelled')} after {took}"]
         case State.TIMED_OUT:
@@ -107,7 +145,16 @@ def ended(
     failure = entry.failure or Failure("Failed", "no more is known")
     word = "Crashed" if entry.state is State.CRASHED else "Error"
     after = style.dim(f"        after {took}")
-    return [*error(failure, style, word), *details(failure), after, *last]
+    return [*error(failure, style, word), *details(failure, root), after, *last]
+
+
+def _took(entry: RunRecord, at: float | None = None) -> str:
+    at = entry.ended_at if at is None else at
+    return duration(at - entry.started_at if at and entry.started_at else 0)
+
+
+def _returned(entry: RunRecord, style: Style) -> str:
+    return f"took {_took(entry)}{style.dim(returned(entry.result))}"
 
 
 def interrupted(change: Change, style: Style) -> str:
@@ -121,11 +168,38 @@ def stopping(seconds: float, style: Style) -> str:
     return f"{style.warn('Stopping')} SIGTERM was sent, SIGKILL in {duration(seconds)}"
 
 
-def broken(job: str, failure: Failure, style: Style) -> Sequence[str]:
-    """A handler that cannot be loaded."""
-    head = f"{style.bad('Error')}  {job} cannot be loaded: "
-    lines = printable.lines(f"{failure.type}: {failure.message}")
-    return [head + lines[0], *(f"       {line}" for line in lines[1:]), *details(failure)]
+class Broke(enum.Enum):
+    """What is told of jobs that cannot be loaded."""
+
+    NEW = " cannot be loaded"
+    TOO = " cannot be loaded, either"
+    """The error was said of another job."""
+    STILL = " still cannot be loaded"
+    """It was said of these before they were saved."""
+
+
+def broken(
+    jobs: Sequence[str], failure: Failure, root: Path, style: Style, *, how: Broke = Broke.NEW
+) -> Sequence[str]:
+    """Jobs that cannot be loaded, all with the same error: whole where it is new."""
+    first, *others = printable.lines(f"{failure.type}: {failure.message}")
+    head = f"{style.bad('Error')}  {some(jobs)}{how.value}: {first}"
+    if how is not Broke.NEW:
+        return [head]
+    return [head, *(f"       {line}" for line in others), *details(failure, root)]
+
+
+def failed_as_said(failure: Failure, style: Style) -> str:
+    """The end of a run whose job cannot be loaded, which was said."""
+    first = printable.lines(f"{failure.type}: {failure.message}")[0]
+    return f"{style.bad('Error')}   {first} {style.dim('(said above: the job cannot be loaded)')}"
+
+
+def some(names: Sequence[str]) -> str:
+    """Some names; of many, the first."""
+    if len(names) <= MANY + 1:
+        return ", ".join(names)
+    return f"{', '.join(names[:MANY])} and {len(names) - MANY} more"
 
 
 def tried_again(job: str, pause: float, style: Style) -> str:
@@ -151,15 +225,15 @@ def app_broken(error: str, style: Style) -> str:
     return f"{style.bad('Error')}  {error}"
 
 
-def restless(job: str, path: Path, root: Path, style: Style) -> str:
+def restless(job: str, path: Path, style: Style) -> str:
     """Something that a job reads when it is imported changes again and again."""
-    what = f"{_below(path, root)}, which its import reads, changes again and again"
+    what = f"{from_here(path)}, which its import reads, changes again and again"
     return f"{style.warn('Notice')}  {job}: {what}; from now on it is loaded anew when it is run"
 
 
 def elapsed(seconds: float) -> str:
     """``+12ms``, ``+3.41s``, ``+2m05s``: the time since the run began, padded to a column."""
-    return f"+{duration(seconds)}".ljust(_ELAPSED_WIDTH)
+    return f"+{duration(seconds)}".ljust(WORD)
 
 
 def shorten(json_text: bytes) -> str:
@@ -172,7 +246,3 @@ def shorten(json_text: bytes) -> str:
 def returned(result: bytes | None) -> str:
     """What follows where a run's end is told: its result, unless that is null."""
     return "" if result in (None, b"null") else f", result {shorten(result or b'')}"
-
-
-def _below(path: Path, root: Path) -> Path:
-    return path.relative_to(root) if path.is_relative_to(root) else path

@@ -21,7 +21,7 @@ from devbridge.daemon.modules import Modules
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.reload import Saved, Sources
 from devbridge.daemon.rerun import Rerun
-from devbridge.daemon.told import AppBroken, Mood, Reloaded, Restless
+from devbridge.daemon.told import AppBroken, Deployed, Mood, Reloaded, Restless
 from devbridge.daemon.watcher import Watcher
 from devbridge.errors import DevbridgeError
 from devbridge.folders import in_words
@@ -233,6 +233,7 @@ class Reloading:
 
     def _adopt(self, deployment: Deployment) -> None:
         self._deployment = deployment
+        self._narrator.tell(Deployed(tuple(deployment.jobs)))
         for name, spec in deployment.jobs.items():
             mark = self._secrets_mark if secrets.binds(spec) else None
             self._sources.also(name, [] if mark is None else [mark])

@@ -11,9 +11,11 @@ import os
 import queue
 import select
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Final
 
+from devbridge.daemon.wrapping import wrapped
 from devbridge.printable import continued
 from devbridge.progress import LINE
 from devbridge.redaction import redacted
@@ -25,27 +27,69 @@ CLOSE_TIMEOUT: Final = 2.0
 
 
 class Terminal:
-    """Writes to a file descriptor. `write` may be called from any thread and never blocks."""
+    """Writes to a file descriptor. `write` may be called from any thread and never blocks.
+
+    What is held comes before whatever is written later, unless it was taken back by then.
+    """
 
     def __init__(self, fd: int, *, colour: bool) -> None:
         self.colour = colour
         self._fd = fd
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._waiting = 0
+        self._held: dict[int, bytes] = {}
+        self._numbers = count(1)
         self._lock = threading.Lock()
         self._resume: list[Callable[[], None]] = []
         self._thread = threading.Thread(target=self._run, name="terminal", daemon=True)
         self._thread.start()
 
-    def line(self, text: str = "") -> None:
-        """One line of devbridge's own. What it quotes may have more: they are indented."""
-        self.write(continued(redacted(text)).encode("utf-8", "backslashreplace") + b"\n")
+    @property
+    def width(self) -> int:
+        """Columns, as they are now; 0 where nothing is to be wrapped: it is no terminal."""
+        try:
+            return os.get_terminal_size(self._fd).columns
+        except OSError:
+            return 0
+
+    def line(self, text: str = "", *, hang: int = 0) -> None:
+        """One line of devbridge's own. What it quotes may have more: they are indented.
+
+        Args:
+            hang: columns by which what is too wide for the terminal is indented; 0: it is left to
+                the terminal, so that it can be copied.
+        """
+        self.write(self._line(text, hang))
 
     def write(self, data: bytes) -> None:
-        """Bytes that end with a newline, as they may be shown."""
+        """Bytes that end with a newline, as they may be shown. What is held comes first."""
         with self._lock:
-            self._waiting += len(data)
-        self._queue.put(data)
+            if self._held:
+                data = b"".join(self._held.values()) + data
+                self._held.clear()
+            self._put(data)
+
+    def hold(self, texts: Sequence[str], *, hang: int = 0) -> int:
+        """Lines that may be taken back until something is written, by the number returned."""
+        data = b"".join(self._line(text, hang) for text in texts)
+        with self._lock:
+            self._held[number := next(self._numbers)] = data
+        return number
+
+    def take_back(self, number: int) -> bool:
+        """Whether they had not been written; now they will not be."""
+        with self._lock:
+            return self._held.pop(number, None) is not None
+
+    def pass_by(self, text: str) -> None:
+        """A line that what is held need not come before: it tells of something else."""
+        with self._lock:
+            self._put(self._line(text, 0))
+
+    def release(self) -> None:
+        """Write what is held."""
+        if self._held:
+            self.write(b"")
 
     def when_drained(self, callback: Callable[[], None]) -> bool:
         """False when there is room. Else `callback` is called once, by the printer's thread."""
@@ -56,9 +100,20 @@ class Terminal:
             return True
 
     def close(self) -> None:
-        """Write what waits, then end the thread."""
+        """Write what is held and what waits, then end the thread."""
+        self.release()
         self._queue.put(None)
         self._thread.join(CLOSE_TIMEOUT)
+
+    def _line(self, text: str, hang: int) -> bytes:
+        text = continued(redacted(text))
+        if hang and (width := self.width):
+            text = wrapped(text, width, hang)
+        return text.encode("utf-8", "backslashreplace") + b"\n"
+
+    def _put(self, data: bytes) -> None:
+        self._waiting += len(data)
+        self._queue.put(data)
 
     def _run(self) -> None:
         while (data := self._queue.get()) is not None:

@@ -1,14 +1,19 @@
-"""Everything that happens, on the terminal: plain lines, those of a run behind its bar."""
+"""Everything that happens, on the terminal: plain lines, those of a run behind its bar.
+
+The line that a run begins with is held back for a moment. If the run succeeds within that, and
+nothing was shown since, all of it is one line.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, assert_never
 
 from devbridge.daemon import lines
+from devbridge.daemon.broken_jobs import BrokenJobs
 from devbridge.daemon.log_files import log_path
 from devbridge.daemon.output import Lines
 from devbridge.daemon.terminal import Terminal
@@ -16,6 +21,7 @@ from devbridge.daemon.told import (
     AppBroken,
     Began,
     Broken,
+    Deployed,
     Ended,
     FunctionPrinted,
     Gone,
@@ -36,51 +42,61 @@ from devbridge.daemon.told import (
     Waits,
     Who,
 )
+from devbridge.daemon.wrapping import columns, wrapped
 from devbridge.palette import Style
+from devbridge.runs.model import State
 
 PARTIAL_DELAY: Final = 0.25
 """Seconds of silence after which a line that has not ended is shown."""
 LONGEST_PARTIAL: Final = 2.0
 """Seconds after which it is shown though it still grows, as a progress bar does."""
+HELD: Final = 0.15
+"""Seconds for which a line is held that more may be said in."""
+ONE_LINE: Final = 120
+"""Columns of the longest line that tells of a whole run, where there is no terminal."""
 
 
 class TerminalListener:
     """Shows it.
 
     Args:
-        root: the app's folder; paths below it are shown relative to it.
+        root: the app's folder.
         logs: the folder of the log files.
+        verbose: show where the log is of each run, not only of those that do not succeed.
     """
 
-    def __init__(self, terminal: Terminal, root: Path, logs: Path) -> None:
+    def __init__(
+        self, terminal: Terminal, root: Path, logs: Path, *, verbose: bool = False
+    ) -> None:
         self._terminal = terminal
         self._root = root
         self._logs = logs
+        self._verbose = verbose
         self._style = Style(terminal.colour)
+        self._names = 0
+        """The width of the column of jobs' names."""
         self._outputs: dict[str, _Output] = {}
         """By the worker's id."""
+        self._broken = BrokenJobs(terminal, root, self._style, self._hold)
 
     def on(self, event: Told) -> None:
         """Show what has happened."""
-        style, line = self._style, self._terminal.line
         match event:
             case Printed() | Began() | Stopping() | Remarked() | Noted() | Ended() | Gone():
                 self._on_worker(event)
-            case NeverStarted() | Interrupted() | Waits():
-                job_id = event.job_id if isinstance(event, Waits) else event.run.job_id
+            case NeverStarted() | Interrupted() | Waits() | FunctionPrinted():
+                bar = self._bar(event)
                 for text in self._of_no_worker(event):
-                    line(lines.bar(job_id, style) + text)
+                    self._terminal.line(bar + text, hang=columns(bar) + lines.WORD)
             case Broken(job, failure, worker_id, new):
                 if output := self._outputs.get(worker_id):
                     output.flush()
-                for text in lines.broken(job, failure, style) if new else ():
-                    line(text)
+                if new:
+                    self._broken.broke(job, failure)
+            case Deployed(jobs):
+                self._names = lines.column(jobs)
             case TriedAgain() | Reloaded() | Restless() | Short() | AppBroken() | Said():
-                line(self._of_no_run(event))
-            case FunctionPrinted(function, said):
-                bar = lines.bar_of_function(function, style)
-                for text in (text for each in said for text in lines.of_function(each, style)):
-                    line(bar + text)
+                self._terminal.line(self._of_no_run(event))
             case HandedOver():
                 pass  # who takes the stage over is told in one sentence, not for each run
             case _:
@@ -94,43 +110,75 @@ class TerminalListener:
             case Printed(_, data):
                 output.printed(data)
             case Began(who, attempt, max_attempts, payload):
-                path = log_path(self._logs, who.job, who.job_id)
-                output.begin(lines.bar(who.job_id, style))
-                output.say(lines.invoked(who.job, payload, attempt, max_attempts, style))
-                output.say(lines.log_line(path, self._root, style))
+                output.begin(lines.bar(who.job_id, who.job, self._names, style))
+                invoked = lines.invoked(who.job, payload, attempt, max_attempts, style)
+                if self._verbose:
+                    output.say(invoked)
+                    output.say(lines.log_line(log_path(self._logs, who.job, who.job_id), style))
+                else:
+                    output.say_soon(invoked, self._hold)
             case Stopping(_, seconds):
                 output.say(lines.stopping(seconds, style))
             case Remarked(_, text, mood):
                 output.say(self._in_mood(text, mood))
             case Noted(_, text):
                 output.say(style.warn(text))
-            case Ended(_, change, run):
-                output.end()
-                again = None if change.state.final else change.detail
-                for text in lines.ended(run, style, at=change.at, again=again):
-                    output.say(text)
+            case Ended():
+                self._ended(event, output)
             case Gone(who):
                 output.end()
                 del self._outputs[who.worker_id]
 
+    def _ended(self, event: Ended, output: _Output) -> None:
+        style, change, run = self._style, event.change, event.run
+        output.end()
+        if change.state is State.SUCCEEDED and output.say_at_once(
+            lambda invoked: lines.at_once(invoked, run, style)
+        ):
+            return
+        again = None if change.state.final else change.detail
+        for text in lines.ended(run, self._root, style, at=change.at, again=again):
+            output.say(text)
+        if change.state.final and change.state is not State.SUCCEEDED and not self._verbose:
+            output.say(lines.log_line(log_path(self._logs, run.job, run.job_id), style))
+
+    def _hold(self, texts: Sequence[str], hang: int) -> int:
+        asyncio.get_running_loop().call_later(HELD, self._terminal.release)
+        return self._terminal.hold(texts, hang=hang)
+
     def _output(self, who: Who) -> _Output:
         output = self._outputs.get(who.worker_id)
         if output is None:
-            bar = lines.bar_of_job(who.job, self._style)
+            bar = lines.bar_of_job(who.job, self._names, self._style)
             output = self._outputs[who.worker_id] = _Output(self._terminal, bar)
         return output
 
-    def _of_no_worker(self, event: NeverStarted | Interrupted | Waits) -> Iterator[str]:
+    def _bar(self, event: NeverStarted | Interrupted | Waits | FunctionPrinted) -> str:
+        if isinstance(event, FunctionPrinted):
+            return lines.bar_of_function(event.function, self._names, self._style)
+        run = event if isinstance(event, Waits) else event.run
+        return lines.bar(run.job_id, run.job, self._names, self._style)
+
+    def _of_no_worker(
+        self, event: NeverStarted | Interrupted | Waits | FunctionPrinted
+    ) -> Iterator[str]:
         style = self._style
         match event:
             case NeverStarted(_, run, payload):
                 if run.started_at is None:
                     yield lines.invoked(run.job, payload, run.attempt, run.max_attempts, style)
-                yield from lines.ended(run, style)
+                if run.failure and self._broken.has_said(run.job, run.failure):
+                    yield lines.failed_as_said(run.failure, style)
+                else:
+                    yield from lines.ended(run, self._root, style)
+                yield lines.log_line(Path(run.log), style)
             case Interrupted(change):
                 yield lines.interrupted(change, style)
             case Waits():
                 yield lines.waits(event, style)
+            case FunctionPrinted(_, said):
+                for each in said:
+                    yield from lines.of_function(each, self._root, style)
 
     def _of_no_run(self, event: TriedAgain | Reloaded | Restless | Short | AppBroken | Said) -> str:
         style = self._style
@@ -138,9 +186,10 @@ class TerminalListener:
             case TriedAgain(job, pause):
                 return lines.tried_again(job, pause, style)
             case Reloaded(job, seconds):
+                self._broken.loaded(job)
                 return lines.reloaded(job, seconds, style)
             case Restless(job, path):
-                return lines.restless(job, path, self._root, style)
+                return lines.restless(job, path, style)
             case Short(reason):
                 return lines.short(reason, style)
             case AppBroken(error):
@@ -167,19 +216,22 @@ class _Output:
         self._loop = asyncio.get_running_loop()
         self._lines = Lines()
         self._bar = bar
+        self._width = columns(bar)
         self._began: float | None = None
+        self._held = 0
+        """The terminal's number of the line that the run begins with, and that line."""
+        self._invoked = ""
         self._timer: asyncio.TimerHandle | None = None
         self._show_by: float | None = None
 
     def begin(self, bar: str) -> None:
         """From now on it belongs to a run."""
         self.flush()
-        self._bar, self._began = bar, time.monotonic()
+        self._bar, self._width, self._began = bar, columns(bar), time.monotonic()
 
     def printed(self, data: bytes) -> None:
         """Show the lines that are whole now; the rest when nothing more comes for a moment."""
-        shown = self._lines.feed(data, self._tag())
-        self._show(shown)
+        shown = self._show(lambda tag: self._lines.feed(data, tag))
         self._wait_no_more()
         if shown or not self._lines.pending:
             self._show_by = None
@@ -190,30 +242,51 @@ class _Output:
 
     def say(self, text: str) -> None:
         """A line of devbridge's own among the output, behind the same bar."""
-        self._show(self._lines.flush(self._tag()))
-        self._terminal.line(self._bar + text)
+        self._show(self._lines.flush)
+        self._terminal.line(self._bar + text, hang=self._width + lines.WORD)
+
+    def say_soon(self, text: str, hold: Callable[[Sequence[str], int], int]) -> None:
+        """The line that the run begins with: it may be held."""
+        self._invoked = text
+        self._held = hold([self._bar + text], self._width + lines.WORD)
+
+    def say_at_once(self, whole: Callable[[str], str]) -> bool:
+        """All of the run in one line, if its first one is still held, and it fits.
+
+        Args:
+            whole: makes that line of the first one.
+        """
+        text = self._bar + whole(self._invoked)
+        if columns(text) > (self._terminal.width or ONE_LINE):
+            return False
+        if self._terminal.take_back(self._held):
+            self._terminal.pass_by(text)
+            return True
+        return False
 
     def flush(self) -> None:
         """Show the line that has not ended."""
         self._wait_no_more()
         self._show_by = None
-        self._show(self._lines.flush(self._tag()))
+        self._show(self._lines.flush)
 
     def end(self) -> None:
         """Nothing more will come."""
         self.flush()
-        self._show(self._lines.end(self._tag()))
+        self._show(self._lines.end)
 
     def _wait_no_more(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _tag(self) -> str:
-        if self._began is None:
-            return self._bar
-        return self._bar + lines.elapsed(time.monotonic() - self._began)
-
-    def _show(self, text: str) -> None:
-        if text:
-            self._terminal.write(text.encode("utf-8", "backslashreplace"))
+    def _show(self, lines_behind: Callable[[str], str]) -> bool:
+        """Show the lines that there are behind a tag. Whether there are any."""
+        since = "" if self._began is None else lines.elapsed(time.monotonic() - self._began)
+        text = lines_behind(self._bar + since)
+        if not text:
+            return False
+        if width := self._terminal.width:
+            text = wrapped(text, width, self._width + len(since))
+        self._terminal.write(text.encode("utf-8", "backslashreplace"))
+        return True

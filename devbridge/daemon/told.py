@@ -180,6 +180,13 @@ class Restless:
     path: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """These are the app's jobs now."""
+
+    jobs: tuple[str, ...]
+
+
 # --- functions ----------------------------------------------------------------------------------
 
 
@@ -234,6 +241,7 @@ Told = (
     | Reloaded
     | Restless
     | FunctionPrinted
+    | Deployed
     | Short
     | AppBroken
     | Said

@@ -227,7 +227,7 @@ def _narrator(config: Config, terminal: Terminal) -> Narrator:
     """It tells the terminal, at whose pace workers may print, and the log files."""
     narrator = Narrator(when_drained=terminal.when_drained)
     narrator.add(LogListener(config.logs_dir, config.max_log_size, narrator.tell))
-    narrator.add(TerminalListener(terminal, config.root, config.logs_dir))
+    narrator.add(TerminalListener(terminal, config.root, config.logs_dir, verbose=config.verbose))
     return narrator
 
 

@@ -130,6 +130,12 @@ class DevProcess:
             self._news.notify_all()
 
 
+def run_line(job_id: str, text: str) -> str:
+    """A pattern of a line of this run: behind its bar, whether the app has several jobs or one, and
+    at the end of its only line if it is short."""
+    return rf"^\|  (?:\S+ +)?{job_id[:8]}  (?:Invoke .*  )?{text}"
+
+
 def run(app: Path, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run another devbridge command in the app's folder."""
     return subprocess.run(

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from devbridge.errors import EXIT_CLOUD, EXIT_INVOKE, EXIT_NOT_WRITTEN
-from tests.e2e.dev_process import DevProcess, processes_of, run
+from tests.e2e.dev_process import DevProcess, processes_of, run, run_line
 from tests.waiting import eventually, gone
 
 HANDLER = """\
@@ -108,13 +108,13 @@ def test_a_full_disk_refuses_new_runs_and_lets_what_runs_end(
         assert "QUEUED" not in refused.stdout
         dev.wait_for("new runs are refused until it can")
         go.touch()
-        dev.wait_for(rf"^\|  {slow[:8]}  Done .*unharmed")
+        dev.wait_for(run_line(slow, "Done .*unharmed"))
 
         filler.unlink()
         dev.wait_for("can be written again")
         assert row(app, slow)["state"] == "SUCCEEDED"
         taken = json.loads(invoke(app, "echo", "x" * 200_000).stdout)["id"]
-        dev.wait_for(rf"^\|  {taken[:8]}  Done .*200000")
+        dev.wait_for(run_line(taken, "Done .*200000"))
         assert dev.text.count("are refused") == 1
         assert dev.interrupt() == 0
         assert "Traceback" not in dev.text
@@ -131,7 +131,7 @@ def test_what_has_ended_on_a_full_disk_is_known_after_devbridge_was_stopped_ther
         dev.wait_for(r"began$")
         filler = fill(small_disk)
         go.touch()
-        dev.wait_for(rf"^\|  {slow[:8]}  Done .*unharmed")
+        dev.wait_for(run_line(slow, "Done .*unharmed"))
         assert dev.interrupt() == 0
     filler.unlink()
     assert row(app, slow)["state"] == "SUCCEEDED"
@@ -159,7 +159,7 @@ def test_on_a_full_disk_what_was_queued_survives_and_what_could_not_be_kept_is_n
         run(app, "cloud", "stop")
     filler.unlink()
     with DevProcess(app, "--local") as again:
-        again.wait_for(rf"^\|  {queued['id'][:8]}  Done .*result 3")
+        again.wait_for(run_line(queued["id"], "Done .*result 3"))
         assert again.interrupt() == 0
     assert "result 4" not in again.text
 
@@ -179,7 +179,7 @@ def test_a_ledger_that_is_deleted_while_dev_runs_is_made_again_with_what_runs_an
         assert row(app, slow)["state"] == "RUNNING"
         assert row(app, waits)["state"] == "QUEUED"
         go.touch()
-        dev.wait_for(rf"^\|  {waits[:8]}  Done .*result 3")
+        dev.wait_for(run_line(waits, "Done .*result 3"))
         assert dev.interrupt() == 0
     assert {row(app, job_id)["state"] for job_id in (slow, waits)} == {"SUCCEEDED"}
 
@@ -237,7 +237,7 @@ def test_with_too_few_descriptors_runs_wait_and_none_fails(app: Path, tmp_path: 
         dev.wait_for("no worker can be started now: Too many open files; what is asked for waits")
         go.touch()
         for job_id in asked:
-            dev.wait_for(rf"^\|  {job_id[:8]}  Done .*unharmed")
+            dev.wait_for(run_line(job_id, "Done .*unharmed"))
         dev.wait_for("workers can be started again")
         assert dev.interrupt() == 0
     assert "Failed" not in dev.text

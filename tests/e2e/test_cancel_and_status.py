@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from devbridge import errors
-from tests.e2e.dev_process import DevProcess, run
+from tests.e2e.dev_process import DevProcess, run, run_line
 from tests.waiting import eventually, gone
 
 APP = """\
@@ -142,7 +142,7 @@ class Probe:
         self.id = devbridge(app, "invoke", job, "--payload", json.dumps(payload))["id"]
 
     def says(self, pattern: str) -> str:
-        return self._dev.wait_for(rf"^\|  {self.id[:8]}  .*{pattern}").group(0)
+        return self._dev.wait_for(run_line(self.id, rf".*{pattern}")).group(0)
 
     def wait_until_it_runs(self) -> None:
         self.says("Invoke probe")

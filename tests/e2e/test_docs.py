@@ -12,7 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.dev_process import DEADLINE, DevProcess, clean_environment, processes_of, run
+from tests.e2e.dev_process import (
+    DEADLINE,
+    DevProcess,
+    clean_environment,
+    processes_of,
+    run,
+    run_line,
+)
 from tests.unit.test_docs_pages import APPS, PAGES, blocks, write
 
 pytestmark = pytest.mark.timeout(240)
@@ -79,12 +86,12 @@ def test_getting_started_from_nothing_to_deployed_and_removed(hello: Path) -> No
         curl = process.wait_for(r"^\s+(curl .+)$").group(1)
         assert "jobId" in ok(hello, f"{curl} -sf")
         short = ok(hello, invoke)[:8]
-        process.wait_for(rf"^\|  {short}  Done +took .*, result 120$")
+        process.wait_for(run_line(short, "Done +took .*, result 120$"))
         handler = hello / "jobs" / "factorial.py"
         handler.write_text(handler.read_text().replace("computing", "now computing"))
         process.wait_for("^Reloaded factorial")
         again = ok(hello, invoke)[:8]
-        process.wait_for(rf"^\|  {again}  \+\S+ +now computing 5!")
+        process.wait_for(run_line(again, r"\+\S+ +now computing 5!"))
         jobs, logs, status = (ok(hello, command, **{"20733a42": short}) for command in look)
         assert short in jobs
         assert logs.startswith("computing 5!")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from devbridge.errors import EXIT_CLOUD
-from tests.e2e.dev_process import DevProcess, run
+from tests.e2e.dev_process import DevProcess, run, run_line
 from tests.waiting import eventually, gone, text_of
 
 HANDLER = """\
@@ -95,10 +95,10 @@ def test_after_a_kill_what_ran_is_crashed_or_tried_again_and_what_was_queued_run
     eventually(lambda: gone(*left_behind))  # no worker, and no child of one, outlives the daemon
 
     with DevProcess(app, *options) as second:
-        second.wait_for(rf"^\|  {once[:8]}  Crashed")
-        second.wait_for(rf"^\|  {again[:8]}  Done")
+        second.wait_for(run_line(once, "Crashed"))
+        second.wait_for(run_line(again, "Done"))
         for answer in queued:
-            second.wait_for(rf"^\|  {answer['id'][:8]}  Done")
+            second.wait_for(run_line(answer["id"], "Done"))
         listed = rows(app)
         assert second.interrupt() == 0
 
@@ -132,7 +132,7 @@ def test_requests_of_a_burst_while_the_daemon_sleeps_all_run_once_when_it_wakes(
         finally:
             os.kill(dev.pid, signal.SIGCONT)
         for answer in answers:
-            dev.wait_for(rf"^\|  {answer['id'][:8]}  Done")
+            dev.wait_for(run_line(answer["id"], "Done"))
         assert dev.interrupt() == 0
 
     attempts = (tmp_path / "attempts").read_text().splitlines()

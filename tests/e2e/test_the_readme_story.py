@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.dev_process import DevProcess, processes_of, run
+from tests.e2e.dev_process import DevProcess, processes_of, run, run_line
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "factorial"
 
@@ -46,10 +46,10 @@ def the_story(app: Path) -> None:
         assert status == 202
         job_id = json.loads(body)["jobId"]
         short = job_id[:8]
-        dev.wait_for(rf"^\|  {short}  Invoke factorial")
-        dev.wait_for(rf"^\|  {short}  \+\S+ +computing ")
-        dev.wait_for(rf"^\|  {short}  \+\S+ +wrote ")
-        dev.wait_for(rf"^\|  {short}  Done    took ")
+        dev.wait_for(run_line(short, "Invoke factorial"))
+        dev.wait_for(run_line(short, r"\+\S+ +computing "))
+        dev.wait_for(run_line(short, r"\+\S+ +wrote "))
+        dev.wait_for(run_line(short, "Done    took "))
 
         listed = run(app, "jobs", "--stage", "story", "--json")
         assert listed.returncode == 0, listed.stderr
@@ -67,8 +67,8 @@ def the_story(app: Path) -> None:
         mark = dev.mark
         status, body = curl(line)
         again = json.loads(body)["jobId"][:8]
-        dev.wait_for(rf"^\|  {again}  \+\S+ +now calculating ", after=mark)
-        dev.wait_for(rf"^\|  {again}  Done    took ", after=mark)
+        dev.wait_for(run_line(again, r"\+\S+ +now calculating "), after=mark)
+        dev.wait_for(run_line(again, "Done    took "), after=mark)
 
         url = re.search(r"https?://[^/\s'\"]+", line)
         assert url is not None

@@ -12,7 +12,7 @@ import pytest
 from devbridge.config import Config
 from devbridge.emulator.state import attach, healthy
 from devbridge.errors import EXIT_BUILD, EXIT_CLOUD
-from tests.e2e.dev_process import DevProcess, run
+from tests.e2e.dev_process import DevProcess, run, run_line
 from tests.waiting import eventually
 
 HANDLER = """\
@@ -60,7 +60,7 @@ def test_the_end_of_the_stage_that_started_the_cloud_leaves_the_others_job_unhar
         running = attach(make_config(app))
         assert running is not None
         (tmp_path / "go").touch()
-        two.wait_for(rf"^\|  {job_id[:8]}  Done .*unharmed")
+        two.wait_for(run_line(job_id, "Done .*unharmed"))
         stopped = run(app, "cloud", "stop")
         assert stopped.returncode == EXIT_CLOUD
         assert f"devbridge dev of stage two, pid {two.pid}" in stopped.stderr

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.e2e.dev_process import DevProcess, run
+from tests.e2e.dev_process import DevProcess, run, run_line
 
 APP = """\
 from devbridge import App, Job, Table
@@ -107,13 +107,13 @@ def row(app: Path, job_id: str) -> dict[str, Any]:
 def finished(dev: DevProcess, app: Path, payload: object, word: str = "Done") -> dict[str, Any]:
     """Run a job to its end; its row of `devbridge jobs --json`."""
     job_id = invoke(app, payload)["id"]
-    dev.wait_for(rf"^\|  {job_id[:8]}  {word}")
+    dev.wait_for(run_line(job_id, word))
     return row(app, job_id)
 
 
 def the_rest(dev: DevProcess, job_id: str) -> str:
     """All lines of a run so far."""
-    return "\n".join(line for line in dev.lines if line.startswith(f"|  {job_id[:8]}"))
+    return "\n".join(line for line in dev.lines if re.match(run_line(job_id, ""), line))
 
 
 @pytest.mark.parametrize(
@@ -137,14 +137,14 @@ def test_a_payload_of_five_megabytes_arrives_unchanged(dev: DevProcess, app: Pat
 def test_a_save_never_touches_a_running_job(dev: DevProcess, app: Path, tmp_path: Path) -> None:
     started, until = tmp_path / "started", tmp_path / "until"
     long = invoke(app, {"do": "wait", "started": str(started), "until": str(until)})["id"]
-    dev.wait_for(rf"^\|  {long[:8]}  .*doing wait")
+    dev.wait_for(run_line(long, ".*doing wait"))
 
     probe, mark = app / "jobs" / "probe.py", dev.mark
     probe.write_text(PROBE.replace('"first"', '"second"'))
     dev.wait_for(r"^Reloaded probe", after=mark)
     meanwhile = finished(dev, app, {"do": "who"})
     until.touch()
-    dev.wait_for(rf"^\|  {long[:8]}  Done")
+    dev.wait_for(run_line(long, "Done"))
 
     assert meanwhile["result"] == "second"
     assert row(app, long)["result"] == "first"
@@ -162,12 +162,12 @@ def test_a_broken_save_is_shown_at_once_and_fails_requests_instead_of_queueing_t
     dev.wait_for(r"^Error  fragile cannot be loaded: SyntaxError", after=mark)
 
     job_id = invoke(app, {}, job="fragile")["id"]
-    dev.wait_for(rf"^\|  {job_id[:8]}  Error +SyntaxError", after=mark)
+    dev.wait_for(run_line(job_id, "Error +SyntaxError"), after=mark)
     fragile.write_text(good)
     dev.wait_for(r"^Reloaded fragile", after=mark)
 
     again = invoke(app, {}, job="fragile")["id"]
-    dev.wait_for(rf"^\|  {again[:8]}  Done", after=mark)
+    dev.wait_for(run_line(again, "Done"), after=mark)
     assert row(app, job_id)["state"] == "FAILED"
 
 
@@ -176,7 +176,7 @@ def test_duplicates_give_one_job_id_and_run_once(
 ) -> None:
     payload = {"do": "count", "file": str(tmp_path / "runs")}
     answers = [invoke(app, payload, "--idempotency-key", "once") for _ in range(3)]
-    dev.wait_for(rf"^\|  {answers[0]['id'][:8]}  Done")
+    dev.wait_for(run_line(answers[0]["id"], "Done"))
 
     assert len({answer["id"] for answer in answers}) == 1
     assert (tmp_path / "runs").read_text() == "ran\n"
@@ -293,7 +293,7 @@ def test_requests_wait_while_nobody_is_there_and_run_when_somebody_is(tmp_path: 
         answer = json.loads(done.stdout)
         assert answer["state"] == "QUEUED"
         with DevProcess(app, "--endpoint", endpoint, "--stage", "away") as second:
-            second.wait_for(rf"^\|  {answer['id'][:8]}  Done")
+            second.wait_for(run_line(answer["id"], "Done"))
             assert second.interrupt() == 0
         cloud_owner.send(signal.SIGTERM)
         assert cloud_owner.wait() == 0

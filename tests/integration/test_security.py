@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from devbridge.daemon import http
 from devbridge.daemon.runtime_api import RuntimeApi
 from runner.invocation import MAX_BODY, Invocation
-from tests.e2e.dev_process import DevProcess, run
+from tests.e2e.dev_process import DevProcess, run, run_line
 from tests.integration.workers import DEADLINE, Said
 
 NEXT = "2018-06-01/runtime/invocation/next"
@@ -426,7 +426,7 @@ def test_no_token_and_no_credential_of_a_run_is_written_anywhere(tmp_path: Path)
             payload = json.dumps({"tell": str(tell), "fail": number})
             done = run(app, "invoke", "look", "--payload", payload, "--stage", "s", "--json")
             assert done.returncode == 0, done.stderr
-            dev.wait_for(rf"^\|  {json.loads(done.stdout)['id'][:8]}  {word}")
+            dev.wait_for(run_line(json.loads(done.stdout)["id"], word))
             secrets += json.loads(tell.read_text())
         assert dev.interrupt() == 0
         text = dev.text

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from devbridge.failures import details, in_full
 from runner.outcome import Cause, Failure
 
@@ -44,3 +48,25 @@ def test_the_members_of_a_group_are_indented_and_what_is_left_out_is_counted() -
 def test_nothing_in_an_error_commands_the_terminal() -> None:
     cause = Cause("caused by", "E", "\x1b[2J", ("\x1b[3J",), ("\x1b[4J",))
     assert "\x1b" not in in_full(Failure("E", "m", causes=(cause,), notes=("\x1b[5J",)))[4:]
+
+
+def test_the_file_of_a_frame_is_named_as_the_shell_names_it_if_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = tmp_path / "app"
+    (root / "jobs").mkdir(parents=True)
+    (root / "jobs" / "a.py").touch()
+    frames = (FRAME, 'File "jobs/gone.py", line 1', "... 3 more ...")
+    failure = Failure("E", "m", frames, causes=(Cause("caused by", "E", "n", (FRAME,)),))
+    assert details(failure, root) == [
+        '↳ File "app/jobs/a.py", line 3, in f',
+        "      return 1 / 0",
+        '↳ File "jobs/gone.py", line 1',
+        "↳ ... 3 more ...",
+        "caused by E: n",
+        '↳ File "app/jobs/a.py", line 3, in f',
+        "      return 1 / 0",
+    ]
+    monkeypatch.chdir("/var")
+    assert in_full(failure, root).split("\n")[1] == f'↳ File "{root}/jobs/a.py", line 3, in f'

@@ -19,6 +19,7 @@ from devbridge.errors import EXIT_NOT_WRITTEN, FolderError
 from devbridge.folders import (
     cache_dir,
     explained,
+    from_here,
     home,
     private_dir,
     private_file,
@@ -285,6 +286,16 @@ def test_a_reader_of_a_private_file_sees_the_old_text_or_the_new_and_no_others_d
 
 def test_the_older_part_of_a_log_is_beside_it() -> None:
     assert rotated_log(Path("/logs/a.log")) == Path("/logs/a.log.1")
+
+
+def test_a_path_is_named_as_the_shell_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert from_here(tmp_path / "app" / "a.log") == "app/a.log"
+    assert from_here(tmp_path.parent / "a.log") == f"{tmp_path.parent}/a.log"
+    monkeypatch.chdir("/")
+    assert from_here(Path("/aws/codebuild/a")) == "/aws/codebuild/a"
 
 
 def _mode(path: Path) -> int:

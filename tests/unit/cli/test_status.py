@@ -17,12 +17,14 @@ from .one_run import ELSEWHERE, ONE, Invoker, book, devbridge, invoker
 __all__ = ["book", "invoker"]
 
 
-def test_status_shows_all_that_the_ledger_has(book: Book) -> None:
+def test_status_shows_all_that_the_ledger_has(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(book.config.root.parent)
+    here = book.config.root.name
     book.start(ONE, after=1)
     frame = 'File "jobs/factorial.py", line 3, in handler\n    return 1 / 0'
     failure = Failure("ZeroDivisionError", "division\nby zero", frames=(frame,))
     book.end(ONE, State.FAILED, after=1.25, failure=failure)
-    lines = devbridge("status", "aaaa1").stdout.splitlines()
+    lines = devbridge("status", "aaaa1", "--app", here).stdout.splitlines()
     assert lines[:4] == [
         f"id        {ONE}",
         "job       factorial",
@@ -37,7 +39,7 @@ def test_status_shows_all_that_the_ledger_has(book: Book) -> None:
         "          by zero",
         '          ↳ File "jobs/factorial.py", line 3, in handler',
         "                return 1 / 0",
-        f"log       {book.config.logs_dir / f'{ONE}.log'}",
+        f"log       {here}/{book.config.logs_dir.relative_to(book.config.root)}/{ONE}.log",
     ]
     assert [line.split()[-1] for line in lines[14:]] == ["QUEUED", "RUNNING", "FAILED"]
 

@@ -23,7 +23,7 @@ from tests.unit.daemon.screens import DEADLINE, Screen
 
 NEVER = 3600.0
 MEGABYTE = 1024 * 1024
-INVOKED = b"|  run  Invoke job 5\n|  run  log     job-run.log\n"
+INVOKED = b"|  run  Invoke job 5\n"
 
 
 class Job:

@@ -13,6 +13,7 @@ from devbridge.runs.model import Exit, State
 from runner.outcome import Failure
 
 PLAIN = Style(False)
+ROOT = Path("/app")
 ENTRY = RunRecord(
     job_id="8f14e45f-0000-4000-8000-000000000000",
     job="factorial",
@@ -44,12 +45,34 @@ def test_the_time_since_the_start_fills_a_column() -> None:
 
 
 def test_every_line_of_a_run_begins_with_its_short_id() -> None:
-    assert lines.bar(ENTRY.job_id, PLAIN) == "|  8f14e45f  "
+    assert lines.bar(ENTRY.job_id, "factorial", 0, PLAIN) == "|  8f14e45f  "
+    assert lines.bar_of_job("factorial", 0, PLAIN) == "|  factorial  "
+
+
+def test_where_there_are_several_jobs_the_name_stands_before_it_in_a_column() -> None:
+    width = lines.column(["factorial", "report"])
+    assert lines.bar(ENTRY.job_id, "factorial", width, PLAIN) == "|  factorial  8f14e45f  "
+    assert lines.bar(ENTRY.job_id, "report", width, PLAIN) == "|  report     8f14e45f  "
+    assert lines.bar_of_job("report", width, PLAIN) == "|  report               "
+
+
+def test_there_is_no_such_column_for_one_job() -> None:
+    assert lines.column(["factorial"]) == lines.column([]) == 0
+
+
+def test_a_long_name_is_shown_without_its_middle() -> None:
+    width = lines.column(["a", "nightly-recalculation-of-all"])
+    assert width == lines.LONGEST_NAME
+    bar = lines.bar(ENTRY.job_id, "nightly-recalculation-of-all", width, PLAIN)
+    assert bar == "|  night…of-all  8f14e45f  "
 
 
 def test_a_run_keeps_its_colour() -> None:
-    assert lines.bar(ENTRY.job_id, Style(True)) == lines.bar(ENTRY.job_id, Style(True))
-    assert "\x1b[" in lines.bar(ENTRY.job_id, Style(True))
+    style = Style(True)
+    bar = lines.bar(ENTRY.job_id, "a", 3, style)
+    assert bar == lines.bar(ENTRY.job_id, "a", 3, style)
+    assert bar.endswith("\x1b[0m  ")
+    assert bar.count("\x1b[") == 2, "one colour for all of it"
 
 
 def test_an_invocation_shows_its_payload() -> None:
@@ -76,30 +99,39 @@ def test_any_payload_is_shown_on_one_line(payload: bytes) -> None:
     assert "\r" not in lines.invoked("factorial", payload, 1, 1, PLAIN)
 
 
-def test_the_log_is_named_as_seen_from_the_app() -> None:
-    root = Path("/app")
-    assert lines.log_line(root / "logs" / "x.log", root, PLAIN).split() == ["log", "logs/x.log"]
-    assert "/var/x.log" in lines.log_line(Path("/var/x.log"), root, PLAIN)
+def test_the_log_is_named_as_seen_from_the_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    log = tmp_path / "app" / "x.log"
+    assert lines.log_line(log, PLAIN).split() == ["log", "app/x.log"]
+    assert lines.log_line(Path("/var/x.log"), PLAIN).split() == ["log", "/var/x.log"]
+
+
+def test_a_short_run_is_one_line() -> None:
+    assert lines.at_once("Invoke factorial 5", ENTRY, PLAIN) == (
+        "Invoke factorial 5  Done took 1.20s, result 120"
+    )
 
 
 def test_a_success_shows_how_long_it_took_and_its_result() -> None:
-    assert lines.ended(ENTRY, PLAIN) == ["Done    took 1.20s, result 120"]
+    assert lines.ended(ENTRY, ROOT, PLAIN) == ["Done    took 1.20s, result 120"]
 
 
 @pytest.mark.parametrize("result", [None, b"null"])
 def test_a_success_without_a_result_shows_none(result: bytes | None) -> None:
-    assert lines.ended(replace(ENTRY, result=result), PLAIN) == ["Done    took 1.20s"]
+    assert lines.ended(replace(ENTRY, result=result), ROOT, PLAIN) == ["Done    took 1.20s"]
 
 
 @pytest.mark.parametrize("result", [b"0", b"false", b'""'])
 def test_an_empty_result_is_a_result(result: bytes) -> None:
-    (line,) = lines.ended(replace(ENTRY, result=result), PLAIN)
+    (line,) = lines.ended(replace(ENTRY, result=result), ROOT, PLAIN)
     assert line.endswith(f"result {result.decode()}")
 
 
 def test_a_failure_shows_the_users_own_frames_the_innermost_last() -> None:
     entry = replace(ENTRY, state=State.FAILED, result=None, failure=FAILURE)
-    shown = lines.ended(entry, PLAIN)
+    shown = lines.ended(entry, ROOT, PLAIN)
     assert shown[0] == "Error   ZeroDivisionError: division by zero"
     arrows = [line for line in shown if line.startswith("↳")]
     assert ["line 9" in arrows[0], "line 3" in arrows[1]] == [True, True]
@@ -109,22 +141,22 @@ def test_a_failure_shows_the_users_own_frames_the_innermost_last() -> None:
 
 def test_a_message_of_several_lines_is_indented() -> None:
     entry = replace(ENTRY, state=State.FAILED, failure=Failure("E", "one\ntwo"))
-    assert list(lines.ended(entry, PLAIN))[:2] == ["Error   E: one", "        two"]
+    assert list(lines.ended(entry, ROOT, PLAIN))[:2] == ["Error   E: one", "        two"]
 
 
 def test_a_crash_is_called_one() -> None:
     crash = Failure("Killed", "the worker was ended by SIGKILL")
     entry = replace(ENTRY, state=State.CRASHED, exit=Exit(signal=9), failure=crash)
-    assert lines.ended(entry, PLAIN)[0] == "Crashed Killed: the worker was ended by SIGKILL"
+    assert lines.ended(entry, ROOT, PLAIN)[0] == "Crashed Killed: the worker was ended by SIGKILL"
 
 
 @pytest.mark.parametrize(
     ("state", "word"), [(State.CANCELLED, "Cancelled"), (State.TIMED_OUT, "Timed out")]
 )
 def test_a_run_that_was_stopped_says_after_how_long(state: State, word: str) -> None:
-    assert lines.ended(replace(ENTRY, state=state), PLAIN) == [f"{word} after 1.20s"]
+    assert lines.ended(replace(ENTRY, state=state), ROOT, PLAIN) == [f"{word} after 1.20s"]
     never = replace(ENTRY, state=state, started_at=None)
-    assert lines.ended(never, PLAIN) == [f"{word} after 0ms"]
+    assert lines.ended(never, ROOT, PLAIN) == [f"{word} after 0ms"]
 
 
 @pytest.mark.parametrize(
@@ -136,11 +168,29 @@ def test_a_run_that_waits_says_for_which_limit(own: bool, limit: str) -> None:
 
 
 def test_a_failure_of_which_nothing_is_known_is_still_shown() -> None:
-    assert lines.ended(replace(ENTRY, state=State.FAILED), PLAIN)
+    assert lines.ended(replace(ENTRY, state=State.FAILED), ROOT, PLAIN)
 
 
 @pytest.mark.parametrize("message", ["", "\n", "invalid syntax\n  ^"])
 def test_a_handler_that_cannot_be_loaded_is_shown_whatever_the_message_is(message: str) -> None:
-    shown = lines.broken("factorial", Failure("SyntaxError", message, FAILURE.frames), PLAIN)
+    failure = Failure("SyntaxError", message, FAILURE.frames)
+    shown = lines.broken(["factorial"], failure, ROOT, PLAIN)
     assert shown[0].startswith("Error  factorial cannot be loaded: SyntaxError")
     assert any(line.startswith("↳") for line in shown)
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        (lines.Broke.TOO, "Error  a, b cannot be loaded, either: E: one"),
+        (lines.Broke.STILL, "Error  a, b still cannot be loaded: E: one"),
+    ],
+)
+def test_an_error_that_was_said_is_told_of_in_a_line(how: lines.Broke, said: str) -> None:
+    failure = Failure("E", "one\ntwo", FAILURE.frames)
+    assert lines.broken(["a", "b"], failure, ROOT, PLAIN, how=how) == [said]
+
+
+def test_of_many_names_the_first_are_told() -> None:
+    assert lines.some(["a", "b", "c", "d", "e", "f"]) == "a, b, c, d, e, f"
+    assert lines.some(["a", "b", "c", "d", "e", "f", "g"]) == "a, b, c, d, e and 2 more"

@@ -324,7 +324,8 @@ async def test_what_an_import_reads_and_somebody_changes_again_and_again_is_said
         desk.save("cache.json")
         reloading.look(["a"])
     (line,) = desk.board.lines
-    assert line.startswith("Notice  a: cache.json, which its import reads, changes again and again")
+    assert line.startswith("Notice  a: ")
+    assert "cache.json, which its import reads, changes again and again" in line
 
 
 async def test_a_new_value_of_a_secret_replaces_the_workers_of_those_who_bind_one(

@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
+import struct
+import termios
 import threading
+from collections.abc import Iterator
+
+import pytest
 
 from devbridge.daemon.terminal import HIGH_WATER, LOW_WATER, Terminal
 from tests.unit.daemon.screens import DEADLINE, Screen
@@ -100,3 +107,73 @@ def test_a_line_of_our_own_is_one_whatever_it_quotes() -> None:
     screen.wait_for(b"1ms\n")
     assert screen.shows == b"connection lost: \\x1b[2Jgone\n  |  deadbeef  Done    took 1ms\n"
     screen.close()
+
+
+def test_what_is_held_comes_before_what_is_written_later() -> None:
+    screen = Screen()
+    screen.terminal.hold(["one", "two"])
+    screen.terminal.hold(["three"])
+    screen.terminal.line("four")
+    screen.terminal.line("five")
+    assert screen.close() == b"one\ntwo\nthree\nfour\nfive\n"
+
+
+def test_what_is_taken_back_is_not_written() -> None:
+    screen = Screen()
+    number = screen.terminal.hold(["one"])
+    assert screen.terminal.take_back(number)
+    assert not screen.terminal.take_back(number)
+    assert screen.close() == b""
+
+
+def test_what_was_written_cannot_be_taken_back() -> None:
+    screen = Screen()
+    number = screen.terminal.hold(["one"])
+    screen.terminal.release()
+    assert not screen.terminal.take_back(number)
+    assert screen.close() == b"one\n"
+
+
+def test_a_line_may_pass_what_is_held() -> None:
+    screen = Screen()
+    screen.terminal.hold(["one"])
+    screen.terminal.pass_by("two")
+    assert screen.close() == b"two\none\n"
+
+
+def test_a_pipe_has_no_width_and_nothing_is_wrapped_in_it() -> None:
+    screen = Screen()
+    assert screen.terminal.width == 0
+    screen.terminal.line("word " * 100, hang=4)
+    assert screen.close() == b"word " * 100 + b"\n"
+
+
+@pytest.fixture
+def tty() -> Iterator[tuple[int, int]]:
+    """The two ends of a terminal."""
+    ends = pty.openpty()
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
+def _resize(end: int, width: int) -> None:
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+
+
+def test_a_terminal_is_as_wide_as_it_is_now(tty: tuple[int, int]) -> None:
+    mine, its = tty
+    terminal = Terminal(its, colour=False)
+    _resize(mine, 30)
+    terminal.line("one two three four five six seven", hang=4)
+    terminal.line("one two three four five six seven")
+    _resize(mine, 40)
+    terminal.line("one two three four five six seven", hang=4)
+    terminal.close()
+    assert os.read(mine, 1000).decode().split("\r\n") == [
+        "one two three four five six",
+        "    seven",
+        "one two three four five six seven",
+        "one two three four five six seven",
+        "",
+    ]

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from devbridge.daemon import lines
+from devbridge.daemon import lines, terminal_listener
 from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.terminal_listener import TerminalListener
 from devbridge.daemon.told import (
     AppBroken,
     Began,
     Broken,
+    Deployed,
     Ended,
     FunctionPrinted,
     Gone,
@@ -40,6 +44,7 @@ from devbridge.runs.model import State
 from runner.outcome import Failure
 
 ROOT = Path("/app")
+LOG = "/app/.devbridge/logs/a-r1.log"
 STANDBY = Who("a-1", "a")
 WHO = Who("a-1", "a", "r1")
 BEGAN = Began(WHO, 1, 1, b"5")
@@ -48,7 +53,8 @@ ERROR = Failure("ValueError", "num is 9")
 
 def run(state: State = State.SUCCEEDED, **known: object) -> RunRecord:
     given = {"created_at": 1.0, "started_at": 2.0, "ended_at": 3.5, "failure": None, **known}
-    return RunRecord(job_id="r1", job="a", state=state, **given)  # type: ignore[arg-type]
+    given = {"job_id": "r1", "job": "a", "log": LOG, **given}
+    return RunRecord(state=state, **given)  # type: ignore[arg-type]
 
 
 def change(state: State, **known: object) -> Change:
@@ -58,11 +64,19 @@ def change(state: State, **known: object) -> Change:
 class Paper(Terminal):
     """A terminal that keeps its lines."""
 
-    def __init__(self, *, colour: bool = False) -> None:
+    def __init__(self, *, colour: bool = False, width: int = 0) -> None:
         self.colour = colour
         self.text = ""
+        self.columns = width
+        self._lock = threading.Lock()
+        self._held = {}
+        self._numbers = count(1)
 
-    def write(self, data: bytes) -> None:
+    @property
+    def width(self) -> int:
+        return self.columns
+
+    def _put(self, data: bytes) -> None:
         self.text += data.decode()
 
     @property
@@ -73,15 +87,23 @@ class Paper(Terminal):
 class Shown:
     """What the terminal shows of some events."""
 
-    def __init__(self, *, colour: bool = False) -> None:
-        self.paper = Paper(colour=colour)
-        self.listener = TerminalListener(self.paper, ROOT, ROOT / ".devbridge" / "logs")
+    def __init__(self, *, colour: bool = False, width: int = 0, verbose: bool = False) -> None:
+        self.paper = Paper(colour=colour, width=width)
+        logs = ROOT / ".devbridge" / "logs"
+        self.listener = TerminalListener(self.paper, ROOT, logs, verbose=verbose)
 
     def __call__(self, *events: Told) -> list[str]:
-        """The lines that these add."""
+        """The lines that these add, without what is held."""
         before = len(self.paper.lines)
         for event in events:
             self.listener.on(event)
+        return self.paper.lines[before:]
+
+    @property
+    def soon(self) -> list[str]:
+        """The lines that are held."""
+        before = len(self.paper.lines)
+        self.paper.release()
         return self.paper.lines[before:]
 
 
@@ -103,7 +125,6 @@ async def test_a_run_is_invoked_prints_and_is_done(shown: Shown) -> None:
         Gone(WHO),
     ) == [
         "|  r1  Invoke a 5",
-        "|  r1  log     .devbridge/logs/a-r1.log",
         "|  r1  + one",
         "|  r1  + two",
         "|  r1  Done    took 1.50s, result 120",
@@ -117,6 +138,7 @@ async def test_the_time_of_a_line_is_that_since_its_run_began(
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(lines, "elapsed", lambda seconds: f"+{seconds:g} ")
     shown(BEGAN)
+    shown.paper.release()
     clock[0] = 102.5
     assert shown(Printed(WHO, b"hello\n")) == ["|  r1  +2.5 hello"]
 
@@ -127,12 +149,12 @@ async def test_what_a_handler_prints_while_it_is_imported_is_its_jobs(shown: Sho
 
 async def test_a_line_that_has_not_ended_when_the_run_begins_is_not_the_runs(shown: Shown) -> None:
     assert shown(Printed(STANDBY, b"importing"), BEGAN)[0] == "|  a  importing"
-    assert shown(Printed(WHO, b"hello\n")) == ["|  r1  + hello"]
+    assert shown(Printed(WHO, b"hello\n")) == ["|  r1  Invoke a 5", "|  r1  + hello"]
 
 
 async def test_a_line_of_our_own_does_not_break_into_an_unfinished_one(shown: Shown) -> None:
     shown(BEGAN)
-    assert shown(Printed(WHO, b"half\nha")) == ["|  r1  + half"]
+    assert shown(Printed(WHO, b"half\nha"))[1:] == ["|  r1  + half"]
     assert shown(Stopping(WHO, 5.0)) == [
         "|  r1  + ha",
         "|  r1  Stopping SIGTERM was sent, SIGKILL in 5.00s",
@@ -143,7 +165,7 @@ async def test_a_line_of_our_own_does_not_break_into_an_unfinished_one(shown: Sh
 async def test_the_last_words_come_after_all_output_whole_line_or_not(shown: Shown) -> None:
     shown(BEGAN)
     told = shown(Printed(WHO, b"no newline, caf\xc3"), Ended(WHO, change(State.SUCCEEDED), run()))
-    assert told == ["|  r1  + no newline, caf", "|  r1  + \\xc3", "|  r1  Done    took 1.50s"]
+    assert told[1:] == ["|  r1  + no newline, caf", "|  r1  + \\xc3", "|  r1  Done    took 1.50s"]
 
 
 async def test_a_worker_that_goes_without_last_words_still_has_said_all(shown: Shown) -> None:
@@ -153,6 +175,7 @@ async def test_a_worker_that_goes_without_last_words_still_has_said_all(shown: S
 async def test_workers_of_one_job_do_not_finish_each_others_lines(shown: Shown) -> None:
     other = Who("a-2", "a", "r2")
     shown(BEGAN, Began(other, 1, 1, b"6"))
+    shown.paper.release()
     assert shown(Printed(WHO, b"one "), Printed(other, b"two "), Printed(WHO, b"more\n")) == [
         "|  r1  + one more"
     ]
@@ -169,7 +192,7 @@ async def test_an_attempt_that_is_followed_by_another_says_so(shown: Shown) -> N
     record = run(State.RUNNING, failure=ERROR, ended_at=None, attempt=2, max_attempts=2)
     told = shown(Began(WHO, 1, 2, b"5"), Ended(WHO, again, record))
     assert told[0] == "|  r1  Invoke a (attempt 1 of 2) 5"
-    assert told[2:] == [
+    assert told[1:] == [
         "|  r1  Error   ValueError: num is 9",
         "|  r1          after 1.50s",
         "|  r1  Again   attempt 1 of 2 FAILED",
@@ -178,9 +201,10 @@ async def test_an_attempt_that_is_followed_by_another_says_so(shown: Shown) -> N
 
 async def test_the_last_attempt_has_no_word_of_another(shown: Shown) -> None:
     failed = change(State.FAILED, failure=ERROR, detail="attempt 2 of 2")
-    assert shown(BEGAN, Ended(WHO, failed, run(State.FAILED, failure=ERROR)))[-1] == (
-        "|  r1          after 1.50s"
-    )
+    assert shown(BEGAN, Ended(WHO, failed, run(State.FAILED, failure=ERROR)))[-2:] == [
+        "|  r1          after 1.50s",
+        f"|  r1  log     {LOG}",
+    ]
 
 
 async def test_a_run_that_never_started_is_shown_whole(shown: Shown) -> None:
@@ -189,12 +213,13 @@ async def test_a_run_that_never_started_is_shown_whole(shown: Shown) -> None:
         "|  r1  Invoke a 5",
         "|  r1  Error   ValueError: num is 9",
         "|  r1          after 0ms",
+        f"|  r1  log     {LOG}",
     ]
 
 
 async def test_a_next_attempt_that_never_started_was_invoked_before(shown: Shown) -> None:
     told = shown(NeverStarted(change(State.CANCELLED), run(State.CANCELLED), b"5"))
-    assert told == ["|  r1  Cancelled after 1.50s"]
+    assert told == ["|  r1  Cancelled after 1.50s", f"|  r1  log     {LOG}"]
 
 
 @pytest.mark.parametrize(
@@ -219,7 +244,8 @@ async def test_a_run_that_is_handed_over_is_counted_elsewhere(shown: Shown) -> N
 
 async def test_a_broken_job_is_shown_once_and_after_what_its_import_printed(shown: Shown) -> None:
     told = shown(Printed(STANDBY, b"importing"), Broken("a", ERROR, "a-1"))
-    assert told == ["|  a  importing", "Error  a cannot be loaded: ValueError: num is 9"]
+    assert told == ["|  a  importing"]
+    assert shown.soon == ["Error  a cannot be loaded: ValueError: num is 9"]
     assert shown(Broken("a", ERROR, "a-2", new=False)) == []
 
 
@@ -234,8 +260,8 @@ async def test_a_broken_job_is_shown_once_and_after_what_its_import_printed(show
         (Reloaded("a", 0.031), "Reloaded a in 31ms"),
         (
             Restless("a", ROOT / "data.json"),
-            "Notice  a: data.json, which its import reads, changes again and again; from now on it"
-            " is loaded anew when it is run",
+            "Notice  a: /app/data.json, which its import reads, changes again and again; from now"
+            " on it is loaded anew when it is run",
         ),
         (Short("no memory"), "no worker can be started now: no memory; what is asked for waits"),
         (Short(), "workers can be started again"),
@@ -280,3 +306,146 @@ def test_what_a_function_prints_is_behind_its_name_and_an_error_has_the_apps_fra
         '|  api-start  ↳ File "api/start.py", line 5, in handler',
         "|  api-start        return 1 / 0",
     ]
+
+
+# --- several jobs -------------------------------------------------------------------------------
+
+
+async def test_where_there_are_several_jobs_each_line_has_its_name(shown: Shown) -> None:
+    other = Who("b-1", "report", "r2")
+    assert shown(
+        Deployed(("a", "report")),
+        Printed(STANDBY, b"importing\n"),
+        BEGAN,
+        Printed(WHO, b"one\n"),
+        Began(other, 1, 1, b"6"),
+        Printed(other, b"two\n"),
+        Waits("r3", "a", 2, own=True),
+        FunctionPrinted("api-start", ("hello",)),
+    ) == [
+        "|  a                 importing",
+        "|  a       r1  Invoke a 5",
+        "|  a       r1  + one",
+        "|  report  r2  Invoke report 6",
+        "|  report  r2  + two",
+        "|  a       r3  Waiting a: 2 of 2 slots are taken (the job's own concurrency)",
+        "|  api-start         hello",
+    ]
+
+
+async def test_the_column_of_names_is_that_of_the_app_as_it_is_now(shown: Shown) -> None:
+    shown(Deployed(("a", "b")), Deployed(("a",)), BEGAN)
+    assert shown.soon == ["|  r1  Invoke a 5"]
+
+
+# --- runs in one line ---------------------------------------------------------------------------
+
+
+async def test_a_short_run_that_prints_nothing_is_one_line(shown: Shown) -> None:
+    assert shown(BEGAN) == []
+    assert shown(Ended(WHO, change(State.SUCCEEDED), run(result=b"120")), Gone(WHO)) == [
+        "|  r1  Invoke a 5  Done took 1.50s, result 120"
+    ]
+    assert shown.soon == []
+
+
+async def test_short_runs_at_the_same_time_are_a_line_each(shown: Shown) -> None:
+    other = Who("a-2", "a", "r2")
+    second = Ended(other, change(State.SUCCEEDED), run(job_id="r2"))
+    assert shown(
+        BEGAN, Began(other, 1, 1, b"6"), Ended(WHO, change(State.SUCCEEDED), run()), second
+    ) == ["|  r1  Invoke a 5  Done took 1.50s", "|  r2  Invoke a 6  Done took 1.50s"]
+
+
+async def test_a_run_that_goes_on_is_shown_a_moment_later(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = asyncio.Event()
+    monkeypatch.setattr(terminal_listener, "HELD", 0.001)
+    monkeypatch.setattr(shown.paper, "release", released.set)
+    shown(BEGAN)
+    await asyncio.wait_for(released.wait(), 30)
+
+
+async def test_whatever_else_is_said_meanwhile_comes_after_its_beginning(shown: Shown) -> None:
+    assert shown(BEGAN, Said("hello"), Ended(WHO, change(State.SUCCEEDED), run())) == [
+        "|  r1  Invoke a 5",
+        "hello",
+        "|  r1  Done    took 1.50s",
+    ]
+
+
+async def test_half_a_line_of_output_is_output(shown: Shown) -> None:
+    assert shown(BEGAN, Printed(WHO, b"half"), Ended(WHO, change(State.SUCCEEDED), run())) == [
+        "|  r1  Invoke a 5",
+        "|  r1  + half",
+        "|  r1  Done    took 1.50s",
+    ]
+
+
+async def test_a_short_run_whose_line_would_be_too_long_has_two(shown: Shown) -> None:
+    long = run(result=b"1" * 70)
+    assert shown(BEGAN, Ended(WHO, change(State.SUCCEEDED), long)) == [
+        f"|  r1  Invoke a 5  Done took 1.50s, result {'1' * 70}"
+    ]
+    began = Began(WHO, 1, 1, b"2" * 80)
+    assert len(shown(began, Ended(WHO, change(State.SUCCEEDED), long))) == 2
+    narrow = Shown(width=50)
+    assert len(narrow(BEGAN, Ended(WHO, change(State.SUCCEEDED), run(result=b"1" * 15)))) == 2
+    assert len(narrow(BEGAN, Ended(WHO, change(State.SUCCEEDED), run(result=b"120")))) == 1
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.CANCELLED, State.TIMED_OUT, State.CRASHED])
+async def test_a_run_that_does_not_succeed_is_told_in_full_and_where_its_log_is(
+    shown: Shown, state: State
+) -> None:
+    told = shown(BEGAN, Ended(WHO, change(state), run(state)))
+    assert told[0] == "|  r1  Invoke a 5"
+    assert told[-1] == f"|  r1  log     {LOG}"
+
+
+async def test_who_wants_more_is_told_where_each_log_is() -> None:
+    shown = Shown(verbose=True)
+    failed = run(State.FAILED, failure=ERROR)
+    assert shown(BEGAN) == ["|  r1  Invoke a 5", f"|  r1  log     {LOG}"]
+    assert shown(Ended(WHO, change(State.FAILED), failed))[-1] == "|  r1          after 1.50s"
+
+
+# --- wide lines ---------------------------------------------------------------------------------
+
+
+async def test_what_is_too_wide_is_wrapped_below_its_beginning() -> None:
+    shown = Shown(width=40)
+    assert shown(BEGAN, Printed(WHO, b"one two three four five six seven eight\n"))[1:] == [
+        "|  r1  + one two three four five six",
+        "         seven eight",
+    ]
+    failed = run(State.FAILED, failure=Failure("ValueError", "one two three four five"))
+    assert shown(Ended(WHO, change(State.FAILED), failed))[:2] == [
+        "|  r1  Error   ValueError: one two three",
+        "               four five",
+    ]
+
+
+# --- jobs that cannot be loaded -----------------------------------------------------------------
+
+
+async def test_a_run_that_fails_with_what_was_said_does_not_say_it_again(shown: Shown) -> None:
+    error = Failure("ImportError", "no a", frames=('File "x.py", line 1',))
+    shown(Broken("a", error, "a-1"))
+    shown.paper.release()
+    never = run(State.FAILED, failure=error, started_at=None)
+    assert shown(NeverStarted(change(State.FAILED, failure=error), never, b"5")) == [
+        "|  r1  Invoke a 5",
+        "|  r1  Error   ImportError: no a (said above: the job cannot be loaded)",
+        f"|  r1  log     {LOG}",
+    ]
+
+
+async def test_an_error_that_comes_back_after_the_job_was_loaded_is_said_whole(
+    shown: Shown,
+) -> None:
+    error = Failure("ImportError", "no a", frames=('File "x.py", line 1',))
+    shown(Broken("a", error, "a-1"), Reloaded("a", 0.1))
+    shown(Broken("a", error, "a-2"))
+    assert shown.soon == ["Error  a cannot be loaded: ImportError: no a", '↳ File "x.py", line 1']

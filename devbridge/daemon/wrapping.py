@@ -1,0 +1,80 @@
+"""Lines that are wider than the terminal, wrapped between words below their own beginning.
+
+By hand: `textwrap` counts characters, not columns, and breaks what has colours. A word that is
+wider than the terminal is left to it: what is copied, a URL or a path, is whole. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from devbridge.printable import RESET, without_colours
+
+NARROWEST: Final = 20
+"""Columns that a wrapped line must have beside its indentation; else nothing is wrapped."""
+_TAB: Final = 8
+_PARTS: Final = re.compile("[ \t]+|[^ \t]+")
+_COLOURS: Final = re.compile("\x1b\\[[0-9;:]*m")
+_WIDE: Final = ("W", "F")
+_NO_WIDTH: Final = ("Mn", "Me", "Cf")
+
+
+def columns(text: str) -> int:
+    """How many columns a text takes that has no tabs; colours take none.
+
+    Two for what Unicode calls wide (UAX #11), none for what combines with the character before.
+    """
+    if "\x1b" in text:
+        text = without_colours(text)
+    return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+def wrapped(text: str, width: int, hang: int) -> str:
+    """Lines, none of them wider than `width` columns where it has a place to be broken.
+
+    Args:
+        hang: columns by which what was wrapped is indented.
+    """
+    if width - hang < NARROWEST or (text.isascii() and _fits(text, width)):
+        return text
+    return "\n".join(_wrapped(line, width, hang) for line in text.split("\n"))
+
+
+def _fits(text: str, width: int) -> bool:
+    return "\t" not in text and max(map(len, text.split("\n"))) <= width
+
+
+def _wrapped(line: str, width: int, hang: int) -> str:
+    if "\t" not in line and columns(line) <= width:
+        return line
+    shown, column, gap = [], 0, ""
+    colours: list[str] = []
+    for part in _PARTS.findall(line):
+        if part[0] in " \t":
+            gap = part
+            continue
+        begins, wide = _after(gap, column), columns(part)
+        if begins + wide > width and column > hang and hang + wide <= width:
+            shown += [RESET if colours else "", "\n", " " * hang, *colours, part]
+            column = hang + wide
+        else:
+            shown += [gap, part]
+            column = (begins + wide) % width if begins + wide > width else begins + wide
+        for colour in _COLOURS.findall(part):
+            colours = [] if colour in (RESET, "\x1b[m") else [*colours, colour]
+        gap = ""
+    return "".join(shown)
+
+
+def _after(gap: str, column: int) -> int:
+    for blank in gap:
+        column += 1 if blank == " " else _TAB - column % _TAB
+    return column
+
+
+def _columns(character: str) -> int:
+    if unicodedata.category(character) in _NO_WIDTH:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in _WIDE else 1
