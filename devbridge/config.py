@@ -7,6 +7,7 @@ keys in capitals behind ``DEVBRIDGE_``, e.g. ``DEVBRIDGE_STAGE``.
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import re
@@ -50,7 +51,8 @@ class Config:
     """Seconds between SIGTERM and SIGKILL when a run is stopped."""
     on_broken: str = "fail"
     """What an invocation does while the saved code is broken: ``fail`` or ``wait``."""
-    rerun_on_save: bool = False
+    rerun_on_save: str = ""
+    """Whether a save runs the last run again; of one that goes on: ``wait`` or ``cancel``."""
     offline: str = "queue"
     """What the stub does when no daemon is connected: ``queue``, ``error`` or ``cloud``."""
 
@@ -158,33 +160,33 @@ def _number(value: object) -> float:
         raise _NotAllowedError("a number") from None
 
 
-def _whole(low: int, high: int) -> Callable[[object], int]:
-    def check(value: object) -> int:
-        allowed = f"a whole number from {low} to {high}"
+def _within(
+    low: float, high: float, what: str = "a number of seconds", kind: type[float] = float
+) -> Callable[[object], float]:
+    def check(value: object) -> float:
+        allowed = f"{what} from {low} to {high}"
         try:
             number = _number(value)
         except _NotAllowedError:
             raise _NotAllowedError(allowed) from None
-        if not number.is_integer() or not low <= number <= high:
+        if not low <= number <= high or kind(number) != number:
             raise _NotAllowedError(allowed)
-        return int(number)
+        return kind(number)
 
     return check
 
 
-def _seconds(value: object) -> float:
-    allowed = "a number of seconds from 0 to 3600"
-    try:
-        number = _number(value)
-    except _NotAllowedError:
-        raise _NotAllowedError(allowed) from None
-    if not 0 <= number <= 3600:
-        raise _NotAllowedError(allowed)
-    return number
+def _whole(low: int, high: int) -> Callable[[object], float]:
+    return _within(low, high, "a whole number", int)
 
 
-def _one_of(*choices: str) -> Callable[[object], str]:
+def _one_of(*choices: str, true: str = "") -> Callable[[object], str]:
+    """`true`: the one that true stands for, as false does for none."""
+
     def check(value: object) -> str:
+        with contextlib.suppress(_NotAllowedError):
+            if true:
+                return true if _flag(value) else ""
         if value not in choices:
             raise _NotAllowedError(" or ".join(f'"{choice}"' for choice in choices))
         return str(value)
@@ -247,9 +249,9 @@ _CHECKS: Final[Mapping[str, Callable[[object], Any]]] = {
     "verbose": _flag,
     "python": _text,
     "concurrency": _whole(1, 1000),
-    "grace": _seconds,
+    "grace": _within(0, 3600),
     "on_broken": _one_of("fail", "wait"),
-    "rerun_on_save": _flag,
+    "rerun_on_save": _one_of("wait", "cancel", true="wait"),
     "offline": _one_of("queue", "error", "cloud"),
     "max_log_size": _size(1 << 20, 'a size from "1 MB" on, such as "64 MB"'),
     "memory_limit": _memory_limit,

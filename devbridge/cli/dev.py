@@ -51,9 +51,11 @@ Ctrl-C stops in order: no more requests are taken, running jobs get SIGTERM and 
 )
 @click.option(
     "--rerun-on-save",
-    is_flag=True,
-    default=None,
-    help="After a save, run the job's last payload again.",
+    type=click.Choice(["wait", "cancel"]),
+    is_flag=False,
+    flag_value="wait",
+    help="After a save, run the job's last payload again: once a run that goes on has ended"
+    " (default), or =cancel it.",
 )
 @click.option(
     "--env",

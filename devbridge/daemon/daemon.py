@@ -139,7 +139,14 @@ class Daemon:
         ledger.say = self._say_of_ledger
 
     def _make_reloading(self, deployment: Deployment, redeploys: Redeploys) -> Reloading:
-        rerun = Rerun(self._ledger, lambda: self._supervisor.running, self.submit)
+        wanted = self._settings.rerun_on_save
+        rerun = Rerun(
+            self._ledger,
+            lambda: self._supervisor.running,
+            self.submit,
+            self._narrator.say,
+            cancel=wanted == "cancel",
+        )
         return Reloading(
             self._settings.root,
             deployment,
@@ -147,7 +154,7 @@ class Daemon:
             self._narrator,
             post=self.handle,
             may_deploy=lambda: not self.bridge.taken_over.is_set(),
-            rerun=rerun if self._settings.rerun_on_save else None,
+            rerun=rerun if wanted else None,
             secrets_mark=self._settings.secrets_mark,
         )
 
@@ -222,6 +229,7 @@ class Daemon:
 
     async def _leave(self) -> None:
         """Phases 1 to 3."""
+        self._reloading.leave()
         running = len(self._supervisor.running)
         jobs = "1 running job gets" if running == 1 else f"{running} running jobs get"
         waiting = f"{jobs} up to {SHUTDOWN_GRACE:g} s; " if running else ""
@@ -343,6 +351,8 @@ class Daemon:
             payload = self._payload(change.job_id)
             self._narrator.tell(NeverStarted(change, entry, payload))
             self._close_run(change.job_id)
+        if change.state.final:
+            self._reloading.ended(entry.job, entry.job_id)
 
     def _worker_gone(self, job_id: str) -> None:
         entry = self._ledger.get(job_id)

@@ -169,7 +169,7 @@ class Reloading:
             return
         self._narrator.tell(Reloaded(job, time.monotonic() - since))
         self._code_saved.set()
-        if reload.saved_at is not None and self._rerun is not None:
+        if self._rerun is not None:
             self._rerun.reloaded(job)
 
     def broke(self, job: str) -> None:
@@ -179,6 +179,15 @@ class Reloading:
         file, _, _ = self._deployment.jobs[job].handler.rpartition(".")
         self._sources.broke(job, self._root / f"{file}.py")
         self._watch_directories()
+
+    def ended(self, job: str, job_id: str) -> None:
+        """A run of the job is over."""
+        if self._rerun is not None and self._may_deploy():
+            self._rerun.ended(job, job_id)
+
+    def leave(self) -> None:
+        """What ends from now on is not run again."""
+        self._rerun = None
 
     def close(self) -> None:
         """Put nothing off any more."""
@@ -227,6 +236,8 @@ class Reloading:
         self._settling -= gone
         for job in gone:
             self._reloads.pop(job, None)
+        if self._rerun is not None:
+            self._rerun.forget(gone)
         self._adopt(deployment)
         self._watch_directories()
         self._post([JobsChanged(deployment.jobs)])

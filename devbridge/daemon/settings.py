@@ -31,8 +31,9 @@ class Settings:
     """Seconds from SIGTERM to SIGKILL of a run that is cancelled or out of time."""
     fail_when_broken: bool = True
     """Runs of a job that cannot be loaded fail at once; else they wait until it can."""
-    rerun_on_save: bool = False
-    """A save starts the job's last run again."""
+    rerun_on_save: str = ""
+    """A save starts the job's last run again, once it has ended (``wait``) or was ended
+    (``cancel``)."""
     standbys: bool = True
     """Each job has a worker that waits, before anybody asks for a run."""
     secrets_mark: Path | None = None

@@ -79,6 +79,15 @@ def test_the_environment_s_texts_are_converted(
     assert getattr(config, name.lower()) == value
 
 
+@pytest.mark.parametrize(
+    ("given", "means"),
+    [("true", "wait"), ("false", ""), ('"wait"', "wait"), ('"cancel"', "cancel"), ('"1"', "wait")],
+)
+def test_a_rerun_waits_unless_it_is_to_cancel(app: Path, given: str, means: str) -> None:
+    (app / "devbridge.toml").write_text(f"rerun_on_save = {given}\n")
+    assert load_config(app=app, environ={}).rerun_on_save == means
+
+
 def test_what_jobs_are_given_of_the_shell_comes_from_flags_or_files(app: Path) -> None:
     (app / "devbridge.toml").write_text("env = ['DB_URL', 'MODE=a=b', 'MY_*']")
     assert load_config(app=app, environ={"DEVBRIDGE_ENV": "x"}).env == (
@@ -114,6 +123,7 @@ def test_what_jobs_are_given_of_the_shell_comes_from_flags_or_files(app: Path) -
         ("endpoint = 'http://h:99999'", "http://127.0.0.1:4566"),
         ("profile = ''", "a text"),
         ("on_broken = 'ignore'", '"fail" or "wait"'),
+        ("rerun_on_save = 'kill'", '"wait" or "cancel"'),
         ("max_log_size = '10 KB'", 'from "1 MB" on'),
         ("max_log_size = 5", 'from "1 MB" on'),
         ("memory_limit = 'some'", '"job" (its memory_size)'),

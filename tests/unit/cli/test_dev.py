@@ -55,9 +55,11 @@ def test_the_options_are_settings(developing: Developing) -> None:
     assert result.exit_code == 0, result.output
     config = developing.config
     assert (config.local, config.concurrency, config.grace) == (True, 3, 7.0)
-    assert (config.on_broken, config.offline, config.rerun_on_save) == ("wait", "error", True)
+    assert (config.on_broken, config.offline, config.rerun_on_save) == ("wait", "error", "wait")
     assert (config.memory_limit, tuple(config.env)) == ("job", ("TOKEN", "A=1"))
     assert not developing.yes
+    assert run("--rerun-on-save=cancel", "--local").exit_code == 0
+    assert developing.config.rerun_on_save == "cancel"
     assert run("-y").exit_code == 0
     assert developing.yes
 

@@ -89,12 +89,20 @@ class LastRuns:
 
     def __init__(self) -> None:
         self.again: list[str] = []
+        self.ended_: list[str] = []
+        self.forgotten: set[str] = set()
 
     def saved(self, jobs: frozenset[str]) -> list[Event]:
         return [CancelRequested(f"last of {name}") for name in sorted(jobs)]
 
     def reloaded(self, name: str) -> None:
         self.again.append(name)
+
+    def ended(self, name: str, job_id: str) -> None:
+        self.ended_.append(job_id)
+
+    def forget(self, jobs: set[str]) -> None:
+        self.forgotten |= jobs
 
 
 class Desk:
@@ -369,13 +377,26 @@ async def test_with_rerun_a_save_ends_the_last_run_and_starts_it_again_once_load
     assert desk.runs.again == ["a"]
 
 
-async def test_what_was_mended_without_a_save_is_not_run_again(desk: Desk) -> None:
+async def test_what_ends_may_be_run_again_while_the_stage_is_ours(desk: Desk) -> None:
     desk.runs = LastRuns()
     reloading = desk.start()
-    reloading.broke("a")
-    reloading.launched("a")
-    reloading.ready("a")
-    assert desk.runs.again == []
+    reloading.ended("a", "a1")
+    desk.ours = False
+    reloading.ended("a", "a2")
+    desk.ours = True
+    reloading.leave()
+    reloading.ended("a", "a3")
+    assert desk.runs.ended_ == ["a1"]
+
+
+async def test_a_job_that_is_gone_is_not_run_again(desk: Desk) -> None:
+    desk.runs = LastRuns()
+    async with running(desk):
+        desk.tell(desk.save("app.py"))
+        await desk.deployed()
+        desk.redeploys.answers.put_nowait(desk.deployment(Jobs([job("b")])))
+        await desk.event()
+    assert desk.runs.forgotten == {"a"}
 
 
 # --- the app ------------------------------------------------------------------------------------

@@ -113,11 +113,11 @@ def made(composed: Composed) -> Made:
 
 
 async def test_what_is_configured_reaches_the_daemon(desk: Desk) -> None:
-    desk.options |= {"concurrency": 3, "grace": 7.0, "on_broken": "wait", "rerun_on_save": True}
+    desk.options |= {"concurrency": 3, "grace": 7.0, "on_broken": "wait", "rerun_on_save": "cancel"}
     settings, deployment = made(desk.compose()).arguments
     assert (settings.root, settings.python) == (desk.root, Path(sys.executable))
     assert (settings.concurrency, settings.grace) == (3, 7.0)
-    assert (settings.fail_when_broken, settings.rerun_on_save) == (False, True)
+    assert (settings.fail_when_broken, settings.rerun_on_save) == (False, "cancel")
     assert settings.secrets_mark == desk.config.secrets_mark
     assert list(settings.preload) == ["json"]
     assert list(deployment.jobs) == ["a"]
