@@ -40,6 +40,7 @@ from devbridge.errors import (
 )
 from devbridge.payload.check import check
 from devbridge.payload.decode import Decoder, decoder, payload_type
+from devbridge.payload.digits import needs_text, reader
 from devbridge.payload.encode import checked_size, dump
 from devbridge.payload.kinds import arguments, unwrapped
 from devbridge.resources import bound, fetch_secrets
@@ -251,8 +252,13 @@ def job_handler(name: str) -> Callable[[Callable[..., Any]], Callable[[Any, Any]
             fetch_secrets()
             return handler(*(value, context)[:taken])
 
+        def read(text: bytes | str) -> Any:
+            return reader(payload_type(handler))(text)
+
         # Whoever looks at the signature must see both parameters, not the wrapped function's.
         del call.__wrapped__
+        # For runner.worker: a payload's text has digits that a float has not.
+        call.__devbridge_read__ = read  # type: ignore[attr-defined]
         # For devbridge.types.
         call.__devbridge_handler__, call.__devbridge_job__ = handler, name  # type: ignore[attr-defined]
         return call
@@ -274,9 +280,13 @@ def ask(
         UnknownRun: no such run is known.
         InvokeError: the invoker failed, or refused.
     """
-    head = json.dumps({"devbridge": 1, "action": action, **fields})
+    if needs_text(payload):  # Lambda would make floats of its numbers
+        version, name, payload = 2, "payloadText", json.dumps(payload, ensure_ascii=False)
+    else:
+        version, name = 1, "payload"
+    head = json.dumps({"devbridge": version, "action": action, **fields})
     # The payload's text goes in as it is: encoding it twice costs time on large ones.
-    body = checked_size(f'{head[:-1]},"payload":{payload}}}')
+    body = checked_size(f'{head[:-1]},"{name}":{payload}}}')
     response = client.invoke(FunctionName=function, InvocationType="RequestResponse", Payload=body)
     answer = json.loads(response["Payload"].read() or b"null")
     where = f"job {job!r}, invoker {function}"

@@ -6,10 +6,12 @@ import contextlib
 import math
 import sys
 from collections.abc import Callable
+from functools import partial
 from json import dumps as to_json
 from types import ModuleType
 from typing import Any
 
+from runner import digits
 from runner.failure import ResultNotJson
 
 
@@ -27,6 +29,8 @@ def encode(result: object) -> bytes:
         raise ResultNotJson("the result is nested too deeply for JSON") from None
     except (TypeError, ValueError) as error:
         raise ResultNotJson(_explain(result) or f"the result is not JSON: {error}") from None
+    if _has_long(text) and (explained := _explain(result)):  # where the limit was lifted
+        raise ResultNotJson(explained)
     try:
         return text.encode()
     except UnicodeEncodeError:  # a lone surrogate: valid in JSON only as an escape
@@ -37,13 +41,28 @@ def _dumps(result: object, *, ensure_ascii: bool) -> str:
     # An older devbridge in the app's environment has none.
     if dumps := getattr(_payloads(), "dumps", None):
         return str(dumps(result, ensure_ascii=ensure_ascii))
-    return to_json(
-        result,
-        default=_default(),
+    default = digits.Digits()
+    write = partial(
+        to_json,
+        default=default,
         ensure_ascii=ensure_ascii,
         allow_nan=False,
         separators=(",", ":"),
     )
+    try:
+        text = write(result)
+    except TypeError:
+        text = write(default.with_text_keys(result))
+    return default.written(text)
+
+
+def _has_long(text: str) -> bool:
+    """Whether the text, or a text in it, has as many digits as no integer that Python reads."""
+    if len(text) <= digits.MAX_DIGITS:
+        return False
+    import re  # not needed by most handlers
+
+    return re.search(rf"(?<!\d)\d{{{digits.MAX_DIGITS + 1}}}", text) is not None
 
 
 def _payloads() -> ModuleType | None:
@@ -58,10 +77,10 @@ def _default() -> Callable[[Any], Any] | None:
 def _explain(  # noqa: PLR0911
     value: Any, path: str = "result", above: tuple[int, ...] = ()
 ) -> str | None:
-    if isinstance(value, (str, bool, int, type(None))):
+    if isinstance(value, (int, float)) or digits.is_decimal(value):
+        return _of_number(value, path)
+    if isinstance(value, (str, type(None))):
         return None
-    if isinstance(value, float):
-        return None if math.isfinite(value) else f"{path} is {value}, which JSON does not have"
     if not isinstance(value, (dict, list, tuple)):
         if (default := _default()) is not None:
             try:
@@ -80,11 +99,25 @@ def _explain(  # noqa: PLR0911
         items = ((f"{path}[{index}]", item) for index, item in enumerate(value))
         return next(filter(None, (_explain(item, where, above) for where, item in items)), None)
     for key, item in value.items():
-        if not isinstance(_key(key), (str, int, float, bool, type(None))):
+        if digits.is_decimal(key):
+            if explained := _of_number(key, f"a key of {path}"):
+                return explained
+        elif not isinstance(_key(key), (str, int, float, bool, type(None))):
             return f"{path} has the key {key!r} of type {type(key).__name__}; keys must be text"
         if explained := _explain(item, f"{path}[{key!r}]", above):
             return explained
     return None
+
+
+def _of_number(value: Any, path: str) -> str | None:
+    if isinstance(value, int):
+        why = digits.TOO_LONG if digits.is_long(value) else ""
+    elif isinstance(value, float):
+        why = "" if math.isfinite(value) else f"{value}, which JSON does not have"
+    else:
+        why = digits.problem(value)
+    remedy = f": {digits.AS_TEXT}" if why == digits.TOO_LONG else ""
+    return f"{path} is {why}{remedy}" if why else None
 
 
 def _key(key: object) -> object:

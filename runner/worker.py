@@ -66,7 +66,7 @@ def _run(client: RuntimeClient, root: str) -> int:
     request_id = headers["lambda-runtime-aws-request-id"]
     pid = os.getpid()
     try:
-        payload = loads(body) if body else None
+        payload = getattr(handler, "__devbridge_read__", loads)(body) if body else None
         arguments = (payload, Context(headers, os.environ))[:taken]
         result = results.encode(_call(handler, arguments))
     except BaseException as error:

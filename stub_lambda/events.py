@@ -1,10 +1,11 @@
 """What callers send to an invoker, and the answers that they get.
 
 The event is ``{"devbridge": 1, "action": "run" | "cancel" | "status" | "result", "payload": any,
-"jobId": text, "idempotencyKey": text, "generatedKey": bool}``, the answer ``{"jobId", "state",
-...}`` or ``{"error": {"code", "message"}}``. An invoker never waits for the job. `result` is
-`status` with the job's result, which may be large. Of a run that has ended, `attempt` is 0 when
-nobody has told which was the last.
+"jobId": text, "idempotencyKey": text, "generatedKey": bool}``; a payload whose numbers have digits
+that Lambda would lose comes as ``{"devbridge": 2, "payloadText": JSON text, ...}``. The answer is
+``{"jobId", "state", ...}`` or ``{"error": {"code", "message"}}``. An invoker never waits for the
+job. `result` is `status` with the job's result, which may be large. Of a run that has ended,
+`attempt` is 0 when nobody has told which was the last.
 
 A key that the caller's library has generated is for its own retries: it need not be remembered
 for longer than those take.
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from devbridge.protocol import codec
+from devbridge.protocol.errors import Malformed
 from devbridge.protocol.messages import (
     REJECT_TOO_LARGE,
     REJECT_UNKNOWN_RUN,
@@ -29,7 +31,6 @@ from devbridge.protocol.messages import (
 )
 
 BAD_EVENT: Final = "BadEvent"
-_VERSION: Final = 1
 _MAX_KEY: Final = 1024
 _ASCII: Final = sys.version_info < (3, 12)
 """Whether Lambda escapes other characters in answers: its runtimes before Python 3.12 do."""
@@ -79,7 +80,8 @@ def parse(event: Any) -> Start | Question:
     Raises:
         Refused: it is not a devbridge event.
     """
-    if not isinstance(event, Mapping) or event.get("devbridge") != _VERSION:
+    # Who knows only the first version must not take a payload in the second's place for none.
+    if not isinstance(event, Mapping) or event.get("devbridge") != 1 + ("payloadText" in event):
         raise Refused(
             BAD_EVENT, 'not a devbridge event: send {"devbridge": 1, "action": "run", ...}'
         )
@@ -102,8 +104,12 @@ def _start(event: Mapping[str, Any]) -> Start:
         what = f"idempotencyKey must be a string of 1 to {_MAX_KEY} characters"
         raise Refused(BAD_EVENT, what)
     try:
-        payload = codec.dump_json(event.get("payload"))
-    except ValueError as error:
+        if "payloadText" in event:
+            payload = str(event["payloadText"]).encode("utf-8", "surrogatepass")
+            codec.load_json(payload)
+        else:
+            payload = codec.dump_json(event.get("payload"))
+    except (ValueError, Malformed) as error:
         raise Refused(BAD_EVENT, f"the payload is not JSON: {error}") from None
     return Start(payload, key, key is not None and not event.get("generatedKey"))
 

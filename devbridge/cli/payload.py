@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from devbridge.errors import PayloadError, PayloadInvalid, PayloadNotJson
+from devbridge.payload import digits
 
 if TYPE_CHECKING:
     from devbridge.config import Config
@@ -47,12 +48,16 @@ def check_json(data: bytes, where: str) -> str:
         before = data[: error.start].decode("utf-8-sig", "replace")
         raise _not_json(before, len(before), f"not UTF-8 ({error.reason})", where) from None
     try:
-        json.loads(text, parse_constant=_refuse_constant)
+        json.loads(text, parse_constant=_refuse_constant, parse_int=_refuse_long)
     except json.JSONDecodeError as error:
         raise _not_json(text, error.pos, error.msg.lower(), where) from None
     except _ConstantError as error:
         at = next(found.start(1) for found in _CONSTANTS.finditer(text) if found[1])
         raise _not_json(text, at, f"{error} is not a JSON value", where) from None
+    except _LongError as error:
+        at = next(found.start(1) for found in _NUMBERS.finditer(text) if found[1] == error.args[0])
+        what = f"{digits.TOO_LONG}: it has {len(error.args[0].lstrip('-')):,}"
+        raise _not_json(text, at, what, where, digits.AS_TEXT) from None
     except (RecursionError, ValueError) as error:
         raise _not_json(text, 0, str(error), where) from None
     return text
@@ -85,6 +90,7 @@ class _ConstantError(Exception):
 
 
 _CONSTANTS: Final = re.compile(r'"(?:\\.|[^"\\])*"|(-?Infinity|NaN)')
+_NUMBERS: Final = re.compile(r'"(?:\\.|[^"\\])*"|(-?\d+)')
 _AROUND: Final = 36
 """Characters shown on either side of an error's place."""
 
@@ -93,7 +99,16 @@ def _refuse_constant(name: str) -> object:
     raise _ConstantError(name)
 
 
-def _not_json(text: str, at: int, why: str, where: str) -> PayloadNotJson:
+class _LongError(Exception):
+    """An integer that the command line can read, and that Lambda's Python cannot."""
+
+
+def _refuse_long(number: str) -> None:
+    if len(number) > digits.MAX_DIGITS and len(number.lstrip("-")) > digits.MAX_DIGITS:
+        raise _LongError(number)
+
+
+def _not_json(text: str, at: int, why: str, where: str, remedy: str = "") -> PayloadNotJson:
     line_start = text.rfind("\n", 0, at) + 1
     line_end = text.find("\n", at)
     line = text[line_start : line_end if line_end >= 0 else len(text)]
@@ -107,5 +122,6 @@ def _not_json(text: str, at: int, why: str, where: str) -> PayloadNotJson:
         f"the payload is not JSON: line {number}, column {column + 1}: {why}\n"
         f"    {shown}\n    {' ' * (column - left)}^",
         where=where,
-        remedy="""quote it for the shell, as in '{"num": 5}', or give a file: @payload.json""",
+        remedy=remedy
+        or """quote it for the shell, as in '{"num": 5}', or give a file: @payload.json""",
     )

@@ -5,6 +5,7 @@ msgspec and pydantic are imported only where such types need them.
 
 from __future__ import annotations
 
+import decimal
 import json
 from collections.abc import Callable
 from typing import Any, Final
@@ -126,11 +127,17 @@ def _by_pydantic(pydantic: Any, adapter: Any, kind: Any, value: Any) -> Any:
 
 def _validated(adapter: Any, value: Any) -> Any:
     try:
-        text = json.dumps(value)
+        text = json.dumps(value, default=_digits)
     except (TypeError, ValueError):  # a test calls the handler with an instance
         return adapter.validate_python(value)
     # Strict models make no date of a str, and yet of a string in JSON.
     return adapter.validate_json(text)
+
+
+def _digits(value: Any) -> str:
+    if isinstance(value, decimal.Decimal):
+        return str(value)
+    raise TypeError
 
 
 def _invalid(kind: Any, what: str, path: str) -> PayloadInvalid:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from devbridge.errors import PayloadNotJson, PayloadTooLarge
+from devbridge.payload import digits
 from devbridge.payload.kinds import is_model, model_fields, parts
 
 MAX_BYTES: Final = 6 * 1024 * 1024
@@ -41,16 +42,19 @@ def dump(value: Any) -> str:
     """A payload as JSON text.
 
     Raises:
-        PayloadNotJson: it holds something that has no JSON form, or is NaN or infinite, or is
-            nested too deeply or within itself.
+        PayloadNotJson: it holds something that has no JSON form, is NaN or infinite, has more
+            digits than Python reads, or is nested too deeply or within itself.
     """
     try:
         return dumps(value, default=_sent)
     except (TypeError, ValueError, RecursionError) as error:
+        why, remedy = str(error), getattr(error, "remedy", None)
+        if isinstance(error, ValueError) and (digits.TOO_LONG in why or "set_int_max" in why):
+            why, remedy = f"it has {digits.TOO_LONG}", digits.AS_TEXT
         raise PayloadNotJson(
-            f"the payload cannot be written as JSON: {error}",
+            f"the payload cannot be written as JSON: {why}",
             where=f"payload of type {type(value).__name__}",
-            remedy=getattr(error, "remedy", None)
+            remedy=remedy
             or "send dicts, lists, strings, numbers, booleans, None, dataclasses, "
             "msgspec.Struct or pydantic models",
         ) from error
@@ -59,12 +63,14 @@ def dump(value: Any) -> str:
 def dumps(
     value: Any, default: Callable[[Any], Any] | None = None, *, ensure_ascii: bool = False
 ) -> str:
-    """Compact JSON text of a payload or result, which may have keys like dates and enums.
+    """Compact JSON text of a payload or result, which may have keys like dates and enums, and
+    numbers that are Decimals.
 
     Raises:
-        TypeError, ValueError, RecursionError: as `json.dumps`.
+        TypeError, ValueError, RecursionError: as `json.dumps`; ValueError also of an integer with
+            more digits than Python reads.
     """
-    default = default or to_builtins
+    default = digits.Digits(default or to_builtins)
     write = functools.partial(
         json.dumps,
         default=default,
@@ -73,9 +79,13 @@ def dumps(
         separators=(",", ":"),
     )
     try:
-        return write(value)
+        text = write(value)
     except TypeError:  # json.dumps asks `default` about values, and never about keys
-        return write(_with_text_keys(value, default))
+        text = write(_with_text_keys(value, default))
+    text = default.written(text)
+    if digits.is_long(text):
+        raise ValueError(digits.TOO_LONG)
+    return text
 
 
 def _with_text_keys(value: Any, default: Callable[[Any], Any]) -> Any:
@@ -84,14 +94,18 @@ def _with_text_keys(value: Any, default: Callable[[Any], Any]) -> Any:
             return value
         case dict():
             return {
-                key if isinstance(key, str | int | float | None) else default(key): (
-                    _with_text_keys(item, default)
-                )
+                _text_key(key, default): _with_text_keys(item, default)
                 for key, item in value.items()
             }
         case list() | tuple():
             return [_with_text_keys(item, default) for item in value]
     return _with_text_keys(default(value), default)
+
+
+def _text_key(key: Any, default: Callable[[Any], Any]) -> Any:
+    if isinstance(key, decimal.Decimal):
+        return digits.number(key)
+    return key if isinstance(key, str | int | float | None) else default(key)
 
 
 def checked_size(text: str) -> bytes:
@@ -103,7 +117,7 @@ def checked_size(text: str) -> bytes:
     try:
         body = text.encode()
     except UnicodeEncodeError:
-        body = json.dumps(json.loads(text), separators=(",", ":")).encode()
+        body = text.encode("utf-8", "backslashreplace")
     if len(body) > MAX_BYTES:
         raise PayloadTooLarge(
             f"the payload has {len(body):,} bytes; AWS Lambda takes {MAX_BYTES:,}",
@@ -127,7 +141,7 @@ def to_builtins(value: Any) -> Any:  # noqa: PLR0911
         return _fields(value, kind.__attrs_attrs__)
     msgspec = sys.modules.get("msgspec")
     if msgspec and isinstance(value, msgspec.Struct):
-        return msgspec.to_builtins(value, str_keys=True, enc_hook=to_builtins)
+        return _of_struct(msgspec, value)
     match value:
         case enum.Enum():
             return value.value
@@ -135,8 +149,10 @@ def to_builtins(value: Any) -> Any:  # noqa: PLR0911
             return value.isoformat()
         case datetime.timedelta():
             return _duration(value)
-        case uuid.UUID() | decimal.Decimal():
+        case uuid.UUID():
             return str(value)
+        case decimal.Decimal():
+            return float(digits.number(value))
         case bytes() | bytearray():
             return base64.b64encode(value).decode()
         case set() | frozenset():
@@ -144,6 +160,15 @@ def to_builtins(value: Any) -> Any:  # noqa: PLR0911
         case Mapping():
             return dict(value)
     raise TypeError(f"{kind.__name__} has no JSON form")
+
+
+def _of_struct(msgspec: Any, value: Any) -> Any:
+    try:
+        return msgspec.to_builtins(
+            value, builtin_types=(decimal.Decimal,), str_keys=True, enc_hook=to_builtins
+        )
+    except TypeError:  # it has Decimals for keys
+        return msgspec.to_builtins(value, str_keys=True, enc_hook=to_builtins)
 
 
 def _fields(value: Any, fields: Iterable[Any]) -> dict[str, Any]:

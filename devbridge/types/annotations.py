@@ -89,6 +89,8 @@ class _One:
             return self._object(schema, name)
         if kind == "array":
             return self._array(schema, name)
+        if kind == "string" and schema.get("format") == "decimal":
+            return "float | str"
         return _SCALARS.get(kind or "", "Any")
 
     def _ref(self, ref: str, name: str = "") -> str:

@@ -111,6 +111,8 @@ def _schema(kind: Any, *, result: bool = False) -> Json | None:
             return _model_schema(adapter, result)
         msgspec = importlib.import_module("msgspec")
         schema: Json = msgspec.json.schema(kind)
+        if result:
+            _make_numbers(schema)
         alone = set(_alone(schema))
         for info, name in _named(kind, schema.get("$defs", {})):
             definition = schema["$defs"][name]
@@ -124,6 +126,17 @@ def _schema(kind: Any, *, result: bool = False) -> Json | None:
     except Exception as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise _Unknown(f"{kinds.name_of(kind)} has no JSON Schema: {reason[-1]}") from None
+
+
+def _make_numbers(schema: Any) -> None:
+    """Make what is a text as msgspec writes Decimals the number that `devbridge.payload` writes."""
+    if isinstance(schema, dict):
+        if schema.get("format") == "decimal":
+            schema["type"] = "number"
+            del schema["format"]
+        schema = [*schema.values()]
+    for inner in schema if isinstance(schema, list) else ():
+        _make_numbers(inner)
 
 
 def _adapter(kind: Any) -> Any:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,16 @@ def test_a_payload_is_checked_with_the_types_that_were_found_last(config: Config
 
 def test_where_no_types_are_known_anything_passes(config: Config) -> None:
     check_accepted(config, "import-all", '"x"')
+
+
+def test_an_integer_that_lambda_would_not_read_is_refused_with_what_works() -> None:
+    limit = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)  # as the command line does
+    try:
+        with pytest.raises(PayloadNotJson) as caught:
+            check_json(b'{"a": "%b", "b": -%b}' % (b"1" * 5000, b"2" * 5000), "--payload")
+    finally:
+        sys.set_int_max_str_digits(limit)
+    assert "column 5016: an integer of more than 4,300 digits" in caught.value.what
+    assert "it has 5,000" in caught.value.what
+    assert caught.value.remedy == "send it as text: hex(number), which int(text, 16) reads"

@@ -316,4 +316,4 @@ def test_lambda_takes_six_megabytes_of_utf_8_and_no_more() -> None:
 
 
 def test_a_half_character_is_sent_escaped() -> None:
-    assert checked_size('["\ud800", "ü"]') == b'["\\ud800","\\u00fc"]'
+    assert checked_size('["\ud800", "ü"]') == b'["\\ud800", "\xc3\xbc"]'

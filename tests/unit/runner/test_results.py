@@ -53,13 +53,25 @@ def deep() -> Any:
     return value
 
 
+LONG = (
+    "an integer of more than 4,300 digits, which Python does not read: return it as text:"
+    " hex(number), which int(text, 16) reads"
+)
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [
         (datetime.date(2024, 1, 1), "result is of type datetime.date, which JSON does not have"),
         ({"a": [1, {"b": {2}}]}, "result['a'][1]['b'] is of type set, which JSON does not have"),
         (b"x", "result is of type bytes, which JSON does not have"),
-        ([Decimal(1)], "result[0] is of type decimal.Decimal, which JSON does not have"),
+        ([Decimal("NaN")], "result[0] is NaN, which JSON does not have"),
+        ({"a": Decimal("-Infinity")}, "result['a'] is -Infinity, which JSON does not have"),
+        ({Decimal("NaN"): 1}, "a key of result is NaN, which JSON does not have"),
+        ([Decimal("1" * 400 + ".5")], f"result[0] is {'1' * 400}.5, larger than every float"),
+        ([Decimal("1e5000")], f"result[0] is {LONG}"),
+        ({"a": [10**4300]}, f"result['a'][0] is {LONG}"),
+        ({"a": -(10**5000)}, f"result['a'] is {LONG}"),
         ({"a": float("nan")}, "result['a'] is nan, which JSON does not have"),
         ((1, float("-inf")), "result[1] is -inf, which JSON does not have"),
         ({(1, 2): 3}, "result has the key (1, 2) of type tuple; keys must be text"),
@@ -72,6 +84,24 @@ def test_a_value_that_json_does_not_have_is_named_with_its_place(value: Any, mes
     with pytest.raises(ResultNotJson) as raised:
         encode(value)
     assert str(raised.value) == message
+
+
+@pytest.mark.usefixtures("plain")
+def test_decimals_are_numbers() -> None:
+    found = encode({"n": Decimal(5), "of": [Decimal("1.10")], Decimal("2.50"): (Decimal("-0"),)})
+    assert found == b'{"n":5,"of":[1.10],"2.50":[-0]}'
+
+
+def test_a_number_that_python_would_not_read_is_no_result_though_the_limit_was_lifted() -> None:
+    limit = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        with pytest.raises(ResultNotJson, match="an integer of more than 4,300 digits"):
+            encode([10**4300])
+        assert encode(["1" * 5000]) == b'["%b"]' % (b"1" * 5000)
+        assert encode([10**4300 - 1]) == b"[%b]" % (b"9" * 4300)
+    finally:
+        sys.set_int_max_str_digits(limit)
 
 
 @dataclasses.dataclass

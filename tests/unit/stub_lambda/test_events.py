@@ -35,6 +35,9 @@ def nested(depth: int) -> list[Any]:
         ([], "not a devbridge event"),
         ({}, "not a devbridge event"),
         ({"devbridge": 2, "action": "run"}, "not a devbridge event"),
+        ({"devbridge": 1, "action": "run", "payloadText": "1.10"}, "not a devbridge event"),
+        ({"devbridge": 2, "action": "run", "payloadText": "1.10 m"}, "payload is not JSON"),
+        ({"devbridge": 2, "action": "run", "payloadText": None}, "payload is not JSON"),
         ({"devbridge": 1}, "unknown action None"),
         ({"devbridge": 1, "action": "rm"}, 'unknown action \'rm\': use "run", "cancel", "status"'),
         ({"devbridge": 1, "action": "run", "idempotencyKey": 5}, "1 to 1024 characters"),
@@ -66,6 +69,11 @@ def test_a_run_has_its_payload_as_json_and_a_users_key_is_remembered(
     fields: dict[str, Any], start: Start
 ) -> None:
     assert parse({"devbridge": 1, "action": "run", **fields}) == start
+
+
+def test_a_payload_that_comes_as_text_keeps_its_digits() -> None:
+    event = {"devbridge": 2, "action": "run", "payloadText": '{"price": 1.10}'}
+    assert parse(event) == Start(b'{"price": 1.10}', None, remember=False)
 
 
 @pytest.mark.parametrize("action", ["cancel", "status", "result"])

@@ -21,6 +21,7 @@ ITEM = {"type": "object", "properties": {"a": INT}, "required": ["a"]}
         ({"type": "null"}, "None", "None"),
         ({"type": "number"}, "float", "float"),
         ({"type": "string", "format": "date-time"}, "str", "str"),
+        ({"type": "string", "format": "decimal"}, "float | str", "float | str"),
         ({"type": "array"}, "_Array[Any]", "list[Any]"),
         ({"type": "array", "items": INT}, "_Array[int]", "list[int]"),
         (

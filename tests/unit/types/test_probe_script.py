@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, NewType
 
 import msgspec
@@ -106,3 +107,11 @@ def test_a_keyword_is_no_payload() -> None:
 
     assert of(handler)["payload"] is None
     assert of(handler)["result"] == {"type": "null"}
+
+
+def test_a_decimal_is_sent_as_text_or_number_and_returned_as_a_number() -> None:
+    def handler(payload: dict[str, Decimal]) -> list[Decimal | None]: ...  # type: ignore[empty-body]
+
+    found = of(handler)
+    assert found["payload"]["additionalProperties"] == {"type": "string", "format": "decimal"}
+    assert found["result"]["items"] == {"anyOf": [{"type": "number"}, {"type": "null"}]}
