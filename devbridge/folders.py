@@ -17,6 +17,8 @@ from devbridge.errors import FolderError
 from devbridge.printable import OutputError
 
 STATE_DIR: Final = ".devbridge"
+FUNCTIONS: Final = "functions"
+"""Below the folder of logs: the logs of functions."""
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 SHORT: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
 """The system has no descriptor, process or memory to give now."""

@@ -26,7 +26,7 @@ COMMANDS: Final = {
     "invoke": "Start a job through the deployed invoker.",
     "rerun": "Run a run's job again, with the same payload or another.",
     "jobs": "List the runs of this stage, the newest first.",
-    "logs": "Print what a run has printed.",
+    "logs": "Print what a run, or a function, has printed.",
     "status": "Show all that is known of one run.",
     "wait": "Wait until a run has ended; the exit code tells how.",
     "result": "Print what a run returned, as JSON alone.",

@@ -1,18 +1,26 @@
-"""`devbridge logs`: what a run has printed."""
+"""`devbridge logs`: what a run, or a function, has printed."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
+import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from devbridge.cli.common import app_options
+from devbridge.cli.function_logs import function_named, loaded, printed
 from devbridge.cli.runs import NOBODY, stage_runs
+from devbridge.cli.text import ago, coloured, duration_within, table
+from devbridge.constructs import Function
+from devbridge.errors import CloudNotRunning, NotDeployed, UnknownRun
 from devbridge.failures import in_full
 from devbridge.printable import Cleaner, continued
+from runner.outcome import duration
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,40 +29,124 @@ if TYPE_CHECKING:
     from devbridge.runs.base import RunRecord
 
 
+_ID: Final = re.compile(r"[0-9a-fA-F-]+|.+:.*")
+"""What may be the beginning of a run's id: app.py is not loaded for it."""
+_LISTED: Final = 5
+
+
 @click.command(
     epilog="""\b
 Examples:
-  devbridge logs 3f2a                # the beginning of the id is enough
+  devbridge logs                     # what there is
+  devbridge logs 3f2a                # the beginning of a run's id is enough
   devbridge logs 3f2a --follow       # until the run ends
   devbridge logs 3f2a --raw          # the bytes, whatever they are
+  devbridge logs api-start --since "10 minutes" --follow
 """
 )
-@click.argument("job_id")
-@click.option("-f", "--follow", "follow_", is_flag=True, help="Go on until the run has ended.")
+@click.argument("target", required=False, metavar="[JOB_ID|FUNCTION]")
+@click.option("-f", "--follow", "follow_", is_flag=True, help="Go on: of a run until it has ended.")
 @click.option(
-    "--all", "all_", is_flag=True, help="Of a deployed run: what CodeBuild has printed, too."
+    "--since",
+    type=duration_within(timedelta(seconds=1), timedelta(days=3653)),
+    metavar="TIME",
+    help='Of a function: how far back, for example "10 minutes" (default: 1 hour).',
+)
+@click.option(
+    "--all",
+    "all_",
+    is_flag=True,
+    help="What CodeBuild has printed of a deployed run, or Lambda of a function, too.",
 )
 @click.option("--raw", is_flag=True, help="Byte for byte, what a terminal obeys included.")
 @app_options
-def logs(config: Config, *, job_id: str, follow_: bool, all_: bool, raw: bool) -> None:
-    """Print what a run has printed.
+def logs(
+    config: Config,
+    *,
+    target: str | None,
+    follow_: bool,
+    since: timedelta | None,
+    all_: bool,
+    raw: bool,
+) -> None:
+    """Print what a run, or a function, has printed.
+
+    Without a name it lists the newest runs, and the app's functions.
 
     Colours pass; other escape sequences and control characters, which could forge lines or take the
     terminal over, are shown as text, like \\x1b. With --raw nothing is changed.
 
-    JOB_ID is a run's id or an unambiguous beginning of it, as `devbridge jobs` shows it. What a
-    deployed run prints comes from CloudWatch Logs.
+    JOB_ID is a run's id or an unambiguous beginning of it, as `devbridge jobs` shows it. FUNCTION
+    is the name of a Function, such as the api-start of a route of an Api "api" to
+    api/start.handler. What functions and deployed runs print comes from CloudWatch Logs.
     """
+    if target is None:
+        _list(config)
+        return
+    run_only = _ID.fullmatch(target) is not None
+    function = None if run_only else function_named(config, target)
+    if function is None:
+        try:
+            _of_run(config, target, since, follow_=follow_, all_=all_, raw=raw)
+            return
+        except UnknownRun as error:
+            function = function_named(config, target) if run_only else None
+            if function is None:
+                if not run_only:
+                    error.remedy = "see `devbridge jobs`, and for functions `devbridge logs`"
+                raise
+    back = since or timedelta(hours=1)
+    any_ = False
+    with _writer(raw=raw) as write:
+        for chunk in printed(config, function, back, follow=follow_, everything=all_):
+            write(chunk)
+            any_ = True
+    if not any_:
+        told = f"{function.name} has printed nothing in the last {duration(back.total_seconds())}"
+        click.echo(f"{told}; --since says how far back", err=True)
 
-    printed = False
+
+def _list(config: Config) -> None:
+    """Say whose output there is."""
+    try:
+        with stage_runs(config) as runs:
+            found = runs.recent(_LISTED, None, None, deployed=runs.is_deployed)
+    except (CloudNotRunning, NotDeployed):
+        found = ()
+    if found:
+        now = time.time()
+        rows = [
+            (short, run.record.job, coloured(run.record.state), ago(now - run.record.created_at))
+            for short, run in found
+            if run.record.created_at is not None
+        ]
+        click.echo(table(("ID", "JOB", "STATE", "WHEN"), rows))
+        if len(found) == _LISTED:
+            click.echo("and earlier runs: devbridge jobs")
+    else:
+        click.echo("no runs yet")
+    if functions := loaded(config).of_type(Function):
+        click.echo(f"functions: {', '.join(function.name for function in functions)}")
+
+
+def _of_run(
+    config: Config, job_id: str, since: timedelta | None, *, follow_: bool, all_: bool, raw: bool
+) -> None:
+    """
+    Raises:
+        UnknownRun: there is no such run, or there are several.
+    """
+    any_ = False
     with _writer(raw=raw) as write, stage_runs(config) as runs:
         run = runs.find(job_id)
+        if since is not None:
+            raise click.UsageError("--since is for functions: of a run all is printed")
         if follow_ and not run.record.state.final and not run.tended():
             click.echo(NOBODY.format(run.record.state), err=True)
         for chunk in run.output(follow=follow_, everything=all_):
             write(chunk)
-            printed = True
-    if not printed:
+            any_ = True
+    if not any_:
         _say_why_nothing(run.record, "" if all_ else run.printers, config.root)
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.told import Began, FunctionPrinted, Mood, NeverStarted, Told, Waits
 from devbridge.errors import DevbridgeError
+from devbridge.runs.function_output import THROTTLED
 from devbridge.runs.lambda_log import IsApps, Shown, shown
 from devbridge.runs.log_events import Clock, Group, LogEvent
 from devbridge.runs.log_turns import Turns
@@ -22,7 +23,6 @@ from runner.outcome import Failure
 
 LOOK: Final = 2.0
 """Seconds between looks at whether there are functions now."""
-_THROTTLED: Final = ("ThrottlingException", "LimitExceededException")
 _ALL: Final = ""
 _DENIED: Final = ("AccessDeniedException", "AccessDenied")
 
@@ -155,7 +155,7 @@ class FunctionLogs:
         if isinstance(error, ClientError):
             answer = error.response.get("Error", {})
             code, why = str(answer.get("Code", "")), str(answer.get("Message", ""))
-            if code in _THROTTLED:
+            if code in THROTTLED:
                 return  # by all of the account: it is asked less often
             if code == "ResourceNotFoundException":
                 key, whose = name, f"{followed.function or 'invokers'} prints"

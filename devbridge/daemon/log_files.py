@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from devbridge.folders import rotated_log
+from devbridge.folders import FUNCTIONS, rotated_log
 
 MAX_LOG: Final = 64 * 1024 * 1024
 """Bytes of one run's log, by default; the oldest are given up."""
@@ -21,7 +21,7 @@ def log_path(folder: Path, job: str, job_id: str) -> Path:
 
 def function_log(folder: Path, function: str) -> Path:
     """Where what a function has printed while `devbridge dev` ran is kept."""
-    return folder / "functions" / f"{function}.log"
+    return folder / FUNCTIONS / f"{function}.log"
 
 
 class LogFile:

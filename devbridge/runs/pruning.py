@@ -12,6 +12,7 @@ from typing import Final
 
 from devbridge.config import Config
 from devbridge.errors import AlreadyRunning
+from devbridge.folders import FUNCTIONS
 from devbridge.runs.ledger import Ledger
 from devbridge.runs.lock import only_one
 from devbridge.runs.queued import Queued
@@ -24,7 +25,7 @@ WORTH_COMPACTING: Final = 1 << 20
 
 
 class Logs:
-    """Deletes the logs of runs, with what their rotation has left, and counts."""
+    """Deletes logs, with what their rotation has left, and counts."""
 
     def __init__(self, folder: Path, *, dry_run: bool = False) -> None:
         self._folder = folder
@@ -36,11 +37,21 @@ class Logs:
         """Delete the log that was once written as `path`: the app's folder may have moved."""
         for file in self._folder.glob(glob.escape(path.name) + "*"):
             with contextlib.suppress(FileNotFoundError):
-                count = file.stat().st_size
-                if not self._dry_run:
-                    file.unlink()
-                self.count += 1
-                self.bytes += count
+                self._delete(file, file.stat().st_size)
+
+    def delete_of_functions(self, before: float) -> None:
+        """Delete the logs of functions that nothing was written to since."""
+        for file in (self._folder / FUNCTIONS).glob("*.log*"):
+            with contextlib.suppress(FileNotFoundError):
+                found = file.stat()
+                if found.st_mtime < before:
+                    self._delete(file, found.st_size)
+
+    def _delete(self, file: Path, count: int) -> None:
+        if not self._dry_run:
+            file.unlink()
+        self.count += 1
+        self.bytes += count
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +88,7 @@ def prune(config: Config, older_than: timedelta, *, dry_run: bool) -> Pruned:
                 runs = book.prune(before, delete_log=logs.delete)
                 _compact(config, book)
             left = book.free()[1]
+    logs.delete_of_functions(before)
     runs += _forget_queued(config, before, dry_run=dry_run)
     return Pruned(before, runs, logs.count, logs.bytes, left)
 
@@ -86,6 +98,7 @@ def forget_old_runs(config: Config, book: Ledger) -> None:
     logs = Logs(config.logs_dir)
     before = time.time() - KEPT.total_seconds()
     book.prune(before, delete_log=logs.delete)
+    logs.delete_of_functions(before)
     _forget_queued(config, before)
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.e2e.dev_process import DevProcess
+from tests.e2e.dev_process import DevProcess, run
 
 APP = """\
 from devbridge import Api, App, Function, Job, LambdaAuthorizer
@@ -88,6 +88,8 @@ def test_prints_and_errors_of_functions_are_on_the_terminal_and_in_a_file(app: P
         dev.wait_for(r"^Deployed", after=mark)
         assert post(url, "apple") == 200
         dev.wait_for(r"^\|  api-start  good morning from the API function$", after=mark)
+        printed = run(app, "logs", "api-start", "--local")
+        assert printed.returncode == 0, printed.stderr
         assert dev.interrupt() == 0
     (log,) = app.glob(".devbridge/*/logs/functions/api-start.log")
     kept = log.read_text()
@@ -96,3 +98,4 @@ def test_prints_and_errors_of_functions_are_on_the_terminal_and_in_a_file(app: P
     assert kept.splitlines()[0] == "hello from the API function"
     assert kept.splitlines()[-1] == "good morning from the API function"
     assert "RequestId" not in dev.text
+    assert printed.stdout == kept

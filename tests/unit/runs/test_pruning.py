@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from devbridge.config import Config
+from devbridge.folders import FUNCTIONS
 from devbridge.runs.ledger import Change, Ledger, NewRun
 from devbridge.runs.lock import only_one
 from devbridge.runs.model import State
@@ -145,3 +147,17 @@ def test_what_never_came_to_a_daemon_is_forgotten_too(stage: Stage) -> None:
     assert prune(stage.config, month, dry_run=True).runs == 3
     assert prune(stage.config, month, dry_run=False).runs == 3
     assert [each.job_id for each in queued.find()] == ["waits"]
+
+
+def test_logs_of_functions_go_when_nothing_was_printed_for_two_weeks(stage: Stage) -> None:
+    folder = stage.logs / FUNCTIONS
+    folder.mkdir()
+    for name, days in (("old.log", 14.1), ("old.log.1", 15), ("new.log", 13.9)):
+        (folder / name).write_bytes(b"x" * 100)
+        at = time.time() - days * DAY
+        os.utime(folder / name, (at, at))
+    done = prune(stage.config, TWO_WEEKS, dry_run=True)
+    assert (done.logs, done.log_bytes) == (3, 2248)
+    assert len([*folder.iterdir()]) == 3
+    forget_old_runs(stage.config, stage.book)
+    assert [path.name for path in folder.iterdir()] == ["new.log"]

@@ -1,0 +1,98 @@
+"""What `devbridge logs` does about functions: which there are, and what one has printed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from devbridge import names
+from devbridge.cli.common import cloud
+from devbridge.errors import CloudNotRunning, NotDeployed, NotFound
+
+if TYPE_CHECKING:
+    from devbridge.config import Config
+    from devbridge.constructs import App, Function
+
+
+def loaded(config: Config) -> App:
+    """The app, though files of handlers may be missing.
+
+    Raises:
+        AppError: app.py cannot be loaded.
+    """
+    from devbridge.constructs.load import load_app
+
+    return load_app(config.root, config.stage, lenient=True)
+
+
+def function_named(config: Config, name: str) -> Function | None:
+    """The app's function of that name.
+
+    Raises:
+        AppError: app.py cannot be loaded.
+        NotFound: it is a job's, whose runs have ids.
+    """
+    from devbridge.constructs import Function, Job
+
+    app = loaded(config)
+    if found := next((each for each in app.of_type(Function) if each.name == name), None):
+        return found
+    if any(job.name == name for job in app.of_type(Job)):
+        raise NotFound(
+            f"{name!r} is a job: each of its runs has a log",
+            where=str(config.root),
+            remedy=f"find the run's id: devbridge jobs --job {name}",
+        )
+    return None
+
+
+def printed(
+    config: Config, function: Function, since: timedelta, *, follow: bool, everything: bool
+) -> Iterator[bytes]:
+    """What a function has printed since then, in pieces.
+
+    Raises:
+        CloudNotRunning, CredentialsError, CloudError: as `devbridge.cli.common.cloud`.
+        NotDeployed: it has no log group.
+    """
+    from devbridge.runs.function_output import output
+
+    begin, group = (
+        time.time() - since.total_seconds(),
+        names.function_log_group(function, config.stage),
+    )
+    try:
+        with cloud(config) as there:
+            logs = there.client("logs")
+            try:
+                yield from output(
+                    lambda: logs,
+                    group,
+                    begin,
+                    follow=follow,
+                    everything=everything,
+                    is_apps=lambda path: (config.root / path).is_file(),
+                )
+            except logs.exceptions.ResourceNotFoundException as error:
+                raise NotDeployed(
+                    f"{function} is not deployed at stage {config.stage!r}",
+                    where=f"log group {group}",
+                    remedy="deploy it: devbridge dev or devbridge deploy, or name the right"
+                    " --stage",
+                ) from error
+    except CloudNotRunning:
+        _say_what_is_kept(config, function)
+        raise
+
+
+def _say_what_is_kept(config: Config, function: Function) -> None:
+    from devbridge.daemon.log_files import function_log
+
+    path = function_log(config.logs_dir, function.name)
+    if path.exists():
+        shown = path.relative_to(config.root)
+        click.echo(f"what it printed while `devbridge dev` ran is in {shown}", err=True)
