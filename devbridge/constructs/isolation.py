@@ -47,7 +47,15 @@ def is_ours(name: str) -> bool:
 def apart() -> Iterator[None]:
     """Load an app within this block. One at a time, in any thread."""
     with _lock, warnings.catch_warnings():
-        restore = [_streams_and_hooks(), _signals(), _environment(), _limits(), _http(), _logging()]
+        restore = [
+            _streams_and_hooks(),
+            _arguments(),
+            _signals(),
+            _environment(),
+            _limits(),
+            _http(),
+            _logging(),
+        ]
         try:
             yield
         finally:
@@ -71,6 +79,13 @@ def _attributes(*attributes: tuple[Any, str]) -> Callable[[], None]:
 def _streams_and_hooks() -> Callable[[], None]:
     names = ("stdin", "stdout", "stderr", "excepthook", "unraisablehook", "displayhook")
     return _attributes(*((sys, name) for name in names), (threading, "excepthook"))
+
+
+def _arguments() -> Callable[[], None]:
+    """What app.py reads are no options of ours, but what its handlers see in a worker."""
+    put_back = _attributes((sys, "argv"))
+    sys.argv = ["runner"]
+    return put_back
 
 
 def _signals() -> Callable[[], None]:

@@ -330,6 +330,8 @@ def _require_tags(schema: Any, definitions: Json, alone: set[str]) -> None:
 def _line(described: Json) -> str:
     """An import's failure in one line, with the user's own line."""
     what = f"{described['errorType']}: {described['errorMessage']}".splitlines()[0]
+    if described["errorType"] == "SystemExit":
+        what = f"importing it ends Python: {described['errorMessage']}"
     own = described["stackTrace"][-1:]
     where = " ".join(own[0].split("\n")[0].split(", in ")[0].split()) if own else ""
     return f"{where}: {what}" if where else what
@@ -348,6 +350,7 @@ def _give_secrets() -> None:
 def main() -> None:
     """Describe the handlers that stdin names (job: handler, environment), a line of JSON each."""
     place, root = sys.argv[1:]
+    sys.argv[:] = ["runner"]  # what a worker's modules see
     # What handlers print, now or while Python ends, must not be taken for an answer.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

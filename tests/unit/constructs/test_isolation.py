@@ -175,6 +175,14 @@ import gc; gc.disable()
         warnings.warn("is no error", UserWarning, stacklevel=1)
 
 
+def test_app_py_sees_no_options_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = ["devbridge", "dev", "--local"]
+    monkeypatch.setattr(sys, "argv", given)
+    load(tmp_path, "assert sys.argv == ['runner']; sys.argv.append('x')")
+    assert sys.argv is given
+    assert given == ["devbridge", "dev", "--local"]
+
+
 def test_it_is_put_back_though_app_py_raises(tmp_path: Path) -> None:
     stdout = sys.stdout
     with pytest.raises(Exception, match="ZeroDivisionError"):

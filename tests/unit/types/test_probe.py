@@ -491,7 +491,23 @@ def test_a_module_that_ends_python_takes_no_other_job_with_it(app: App, add_job:
     assert list(types) == ["first", "ends", "exits", "last"]
     assert types["first"].payload == types["last"].payload == {"type": "integer"}
     assert types["ends"].warning == "importing it ended Python with exit code 3"
-    assert types["exits"].warning == 'File "jobs/exits.py", line 2: SystemExit: sys.exit(4)'
+    assert types["exits"].warning == (
+        'File "jobs/exits.py", line 2: importing it ends Python: sys.exit(4)'
+    )
+
+
+def test_a_module_sees_the_arguments_that_it_sees_in_a_worker(app: App, add_job: AddJob) -> None:
+    add_job(
+        "arguments",
+        """
+        import argparse
+        argparse.ArgumentParser(prog="none").parse_args()
+        import sys
+        assert sys.argv == ["runner"]
+        def handler(event: int): ...
+        """,
+    )
+    assert probe(app, PYTHON)["arguments"].warning == ""
 
 
 def test_a_module_that_does_not_come_to_an_end_is_given_up(app: App, add_job: AddJob) -> None:
