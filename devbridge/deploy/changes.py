@@ -22,6 +22,7 @@ LABELS: Final = "DevbridgeLabels"
 
 UNKNOWN: Final = "Unknown"
 """The Replacement of a change that no change set has judged."""
+_LOG: Final = "AWS::Logs::LogGroup"
 _KEEPS: Final = ("Retain", "RetainExceptOnCreate")
 
 
@@ -87,8 +88,9 @@ def changes_of(
         labels: logical id -> construct, of the new template.
     """
     before, after = old.get("Resources") or {}, new.get("Resources") or {}
-    replaced = _replaced(items, before, after)
     labels = {**labels_of(old), **labels}
+    said = _in_sentences(labels, {**before, **after})
+    replaced = _replaced(items, before, after, labels)
     found = []
     for item in items:
         if item["ResourceType"] == names.STAMP:
@@ -108,12 +110,7 @@ def changes_of(
                 properties = changed_properties(was or {}, will_be or {})
                 reason = replaced.get(name) or ("" if properties else _cause(item, labels))
         goes = action in ("replace", "remove")
-        granted: tuple[str, ...] = ()
-        revoked: tuple[str, ...] = ()
-        if iam := kind in iam_diff.IAM_TYPES:
-            granted, revoked = iam_diff.compare(
-                None if action == "add" else was, None if action == "remove" else will_be
-            )
+        granted, revoked = _permissions(kind, action, was, will_be, said)
         policy = "DeletionPolicy" if action == "remove" else "UpdateReplacePolicy"
         judge = was if action == "remove" else will_be
         found.append(
@@ -124,7 +121,7 @@ def changes_of(
                 labels.get(name, name),
                 reason=reason,
                 properties=properties,
-                iam=iam,
+                iam=kind in iam_diff.IAM_TYPES,
                 granted=granted,
                 revoked=revoked,
                 data=goes and kinds.resource_type(kind).holds_data,
@@ -133,6 +130,30 @@ def changes_of(
             )
         )
     return tuple(found)
+
+
+def _permissions(
+    kind: str,
+    action: Action,
+    was: Mapping[str, Any] | None,
+    will_be: Mapping[str, Any] | None,
+    said: Mapping[str, str],
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is granted and what is revoked; nothing, where a type says nothing of that."""
+    if kind not in iam_diff.IAM_TYPES:
+        return (), ()
+    old, new = None if action == "add" else was, None if action == "remove" else will_be
+    return iam_diff.compare(old, new, said)
+
+
+def _in_sentences(
+    labels: Mapping[str, str], resources: Mapping[str, Mapping[str, Any]]
+) -> dict[str, str]:
+    """Labels that tell a construct from its log."""
+    return {
+        name: f"the log of {label}" if resources.get(name, {}).get("Type") == _LOG else label
+        for name, label in labels.items()
+    }
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -150,7 +171,7 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str,
         if changed_properties(before[name], after[name])
     ]
     while True:
-        replaced = _replaced(items, before, after)
+        replaced = _replaced(items, before, after, {})
         listed = {item["LogicalResourceId"] for item in items}
         followers = [
             {
@@ -195,6 +216,7 @@ def _replaced(
     items: Iterable[Mapping[str, Any]],
     before: Mapping[str, Mapping[str, Any]],
     after: Mapping[str, Mapping[str, Any]],
+    labels: Mapping[str, str],
 ) -> dict[str, str]:
     """The resources that are replaced, each with the reason; those that follow from others, too."""
     modified = {item["LogicalResourceId"]: item for item in items if item["Action"] == "Modify"}
@@ -203,7 +225,7 @@ def _replaced(
         found = {
             name: reason
             for name, item in modified.items()
-            if (reason := _why(item, before.get(name, {}), after.get(name, {}), replaced))
+            if (reason := _why(item, before.get(name, {}), after.get(name, {}), replaced, labels))
         }
         if found == replaced:
             return found
@@ -215,6 +237,7 @@ def _why(
     was: Mapping[str, Any],
     will_be: Mapping[str, Any],
     replaced: Mapping[str, str],
+    labels: Mapping[str, str],
 ) -> str:
     """Why a resource is replaced; "" if it is not."""
     told = item.get("Replacement")
@@ -232,7 +255,9 @@ def _why(
     reasons = [name for name in own if name in replacing or name == "Type"]
     properties = will_be.get("Properties") or {}
     for name in sorted(replacing - set(reasons)):
-        followed = sorted({ref for ref in references(properties.get(name)) if ref in replaced})
+        followed = sorted(
+            {labels.get(ref, ref) for ref in references(properties.get(name)) if ref in replaced}
+        )
         if followed:
             reasons.append(f"{name} (of {', '.join(followed)}, which is replaced)")
     if not reasons and told == "True":

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+
+from devbridge.deploy.template_text import condition as condition_text
+from devbridge.deploy.template_text import named, text
 
 IAM_TYPES: Final = frozenset(
     {
@@ -23,21 +24,26 @@ IAM_TYPES: Final = frozenset(
 )
 """The types that say who may do what."""
 
-_HERE: Final = re.compile(
-    r"arn:\$\{AWS::Partition\}:([\w-]+):(?:\$\{AWS::Region\})?:(?:\$\{AWS::AccountId\})?:"
-)
-_ARN_OF: Final = re.compile(r"\$\{(\w+)(?:\.Arn)?\}")
-
 _Key = tuple[str, str, str]
 """Who and whether (``may``), on what, and on which condition."""
 
 
 def compare(
-    old: Mapping[str, Any] | None, new: Mapping[str, Any] | None
+    old: Mapping[str, Any] | None,
+    new: Mapping[str, Any] | None,
+    labels: Mapping[str, str] | None = None,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What is granted and what is revoked when a template's resource becomes another one."""
+    """What is granted and what is revoked when a template's resource becomes another one.
+
+    Args:
+        labels: logical id -> construct, of what they refer to.
+    """
     before, after = _grants(old or {}), _grants(new or {})
-    return _sentences(after, before), _sentences(before, after)
+    granted, revoked = _sentences(after, before), _sentences(before, after)
+    known = labels or {}
+    return tuple(named(each, known) for each in granted), tuple(
+        named(each, known) for each in revoked
+    )
 
 
 def _sentences(these: Mapping[_Key, set[str]], those: Mapping[_Key, set[str]]) -> tuple[str, ...]:
@@ -48,8 +54,8 @@ def _sentences(these: Mapping[_Key, set[str]], those: Mapping[_Key, set[str]]) -
             merged[verb, tuple(sorted(left)), condition].append(resource)
     result = []
     for (verb, shared, condition), resources in merged.items():
-        named = sorted(filter(None, resources))
-        on = f" on {', '.join(named)}" if named else ""
+        where = sorted(filter(None, resources))
+        on = f" on {', '.join(where)}" if where else ""
         result.append(f"{verb} {', '.join(shared)}{on}{condition}")
     return tuple(sorted(result))
 
@@ -76,13 +82,13 @@ def _each(properties: Mapping[str, Any]) -> Iterator[tuple[_Key, str]]:
         ("PermissionsBoundary", "is bounded by"),
     ):
         for arn in _list(properties.get(name)):
-            yield (verb, "", ""), _text(arn)
+            yield (verb, "", ""), text(arn)
     if "Principal" in properties:  # a Lambda permission
-        who = _text(properties["Principal"])
+        who = text(properties["Principal"])
         source = properties.get("SourceArn")
-        condition = f" for {_text(source)}" if source else ""
-        resource = _text(properties.get("FunctionName"))
-        yield (f"lets {who}", resource, condition), _text(properties.get("Action"))
+        condition = f" for {text(source)}" if source else ""
+        resource = text(properties.get("FunctionName"))
+        yield (f"lets {who}", resource, condition), text(properties.get("Action"))
 
 
 def _allowed(statement: Mapping[str, Any]) -> Iterator[tuple[_Key, str]]:
@@ -90,10 +96,10 @@ def _allowed(statement: Mapping[str, Any]) -> Iterator[tuple[_Key, str]]:
     if who := ", ".join(_principals(statement.get("Principal"))):
         verb = f"{'forbids' if verb == 'may not' else 'lets'} {who}"
     condition = _condition(statement)
-    resources = [_text(item) for item in _list(statement.get("Resource"))]
-    resources += [f"all but {_text(item)}" for item in _list(statement.get("NotResource"))]
-    actions = [_text(item) for item in _list(statement.get("Action"))]
-    actions += [f"all but {_text(item)}" for item in _list(statement.get("NotAction"))]
+    resources = [text(item) for item in _list(statement.get("Resource"))]
+    resources += [f"all but {text(item)}" for item in _list(statement.get("NotResource"))]
+    actions = [text(item) for item in _list(statement.get("Action"))]
+    actions += [f"all but {text(item)}" for item in _list(statement.get("NotAction"))]
     for resource in resources:
         for action in actions:
             yield (verb, resource, condition), action
@@ -106,31 +112,21 @@ def _statements(document: object) -> list[Mapping[str, Any]]:
 
 def _principals(principal: object) -> list[str]:
     if isinstance(principal, Mapping):
-        return sorted(_text(item) for value in principal.values() for item in _list(value))
-    return [] if principal is None else ["anybody" if principal == "*" else _text(principal)]
+        return sorted(_principal(item) for value in principal.values() for item in _list(value))
+    return [] if principal is None else [_principal(principal)]
+
+
+def _principal(principal: object) -> str:
+    said = text(principal)
+    return {"*": "anybody", "iam:root": "this account"}.get(said, said)
 
 
 def _condition(statement: Mapping[str, Any]) -> str:
     condition = statement.get("Condition")
-    return f" if {json.dumps(condition, sort_keys=True)}" if condition else ""
+    return f" if {condition_text(condition)}" if condition else ""
 
 
 def _list(value: object) -> list[Any]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
-
-
-def _text(value: object) -> str:
-    """A value with references, as short as it is clear: ``NotesTable`` for its ARN."""
-    match value:
-        case str():
-            return value
-        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), "Arn"]}:
-            return name
-        case {"Fn::GetAtt": [str(name), str(attribute)]}:
-            return f"{name}.{attribute}"
-        case {"Fn::Sub": str(text)}:
-            return _ARN_OF.sub(r"\1", _HERE.sub(r"\1:", text))
-        case _:
-            return json.dumps(value, sort_keys=True)

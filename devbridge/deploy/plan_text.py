@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -11,6 +12,9 @@ from devbridge.deploy.plan import Plan
 
 MARKS: Final[Mapping[Action, str]] = {"add": "+", "change": "~", "replace": "!", "remove": "-"}
 """The first character of a change's line."""
+
+_HASH: Final = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")
+"""The SHA-256 that a zip is named by."""
 
 
 def lines(plan: Plan) -> Iterator[str]:
@@ -41,10 +45,15 @@ def lines(plan: Plan) -> Iterator[str]:
             same += 1
         elif change.iam:
             yield _line(change, width)
-            yield from (f"+   {change.logical_id} {text}" for text in change.granted)
-            yield from (f"-   {change.logical_id} {text}" for text in change.revoked)
+            yield from (f"+   {change.label} {_short(text)}" for text in change.granted)
+            yield from (f"-   {change.label} {_short(text)}" for text in change.revoked)
     if same:
         yield f"~ {same} more that follow what they refer to; who may do what stays the same"
+
+
+def _short(text: str) -> str:
+    """Nobody reads all of a hash."""
+    return _HASH.sub(r"\1...", text)
 
 
 def _says_the_same(change: Change) -> bool:

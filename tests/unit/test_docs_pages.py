@@ -426,7 +426,7 @@ def test_the_roles_are_those_of_the_app_above_them(number: int, mode: str, tmp_p
     code = next(c for c in blocks(BINDING, "python") if c.startswith("# app.py (its roles"))
     template = made(load_app(write(tmp_path, code), "prod"), stage="prod", mode=mode)
     changes = all_added(json.loads(template.body), template.labels)
-    granted = [f"{c.logical_id} {text}" for c in changes for text in c.granted if "Role" in c.type]
+    granted = [f"{c.label} {text}" for c in changes for text in c.granted if "Role" in c.type]
     said = blocks(BINDING, "text")[number].splitlines()
     if mode == "deployed":
         assert said == granted

@@ -52,7 +52,7 @@ def test_what_a_policy_says_is_one_line_and_forges_none(asked: dict[str, Any]) -
     change = Change("add", "R", "AWS::IAM::Role", "Role 'R'", iam=True, granted=(text,))
     asked["plan"] = Plan("s", "c", False, (change,))
     last = run().stdout.splitlines()[-1]
-    assert last == "+   R may s3:* on x\\n- Table 'forged'\\u202e"
+    assert last == "+   Role 'R' may s3:* on x\\n- Table 'forged'\\u202e"
 
 
 def test_json_is_the_same_for_programs(asked: dict[str, Any]) -> None:

@@ -51,11 +51,29 @@ def test_an_action_on_one_resource_more_names_that_resource() -> None:
             "iot:topic/a/*",
         ),
         ({"Fn::Sub": "arn:${AWS::Partition}:s3:::${B}/x"}, "s3:B/x"),
-        ({"Fn::Join": ["/", ["a"]]}, '{"Fn::Join": ["/", ["a"]]}'),
+        ({"Fn::Join": ["/", ["a", {"Ref": "A"}]]}, "a/A"),
+        ("arn:aws:s3:::b/x", "s3:b/x"),
     ],
 )
 def test_references_are_short(resource: object, said: str) -> None:
     assert granted(policy(allow("a:1", resource))) == (f"may a:1 on {said}",)
+
+
+def test_what_is_referred_to_has_the_name_of_its_construct() -> None:
+    bucket = {"Fn::Sub": "arn:${AWS::Partition}:s3:::${FilesBucket}/*"}
+    old, new = policy(allow("s3:Get", [bucket])), policy(allow("s3:Get", [{"Ref": "OtherBucket"}]))
+    labels = {"FilesBucket": "Bucket 'files'", "OtherBucket": "Bucket 'files'"}
+    assert compare(old, new, labels) == (
+        ("may s3:Get on Bucket 'files'",),
+        ("may s3:Get on Bucket 'files'/*",),
+    )
+
+
+def test_the_same_name_is_not_the_same_resource() -> None:
+    old, new = ({"Ref": name} for name in ("Invoker", "Project"))
+    labels = {"Invoker": "Job 'a'", "Project": "Job 'a'"}
+    granted, revoked = compare(policy(allow("a:1", old)), policy(allow("a:1", new)), labels)
+    assert (granted, revoked) == (("may a:1 on Job 'a'",), ("may a:1 on Job 'a'",))
 
 
 def test_denials_conditions_and_exceptions_are_said() -> None:
@@ -63,7 +81,7 @@ def test_denials_conditions_and_exceptions_are_said() -> None:
     deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "x"}
     but = {"Effect": "Allow", "NotAction": "iam:*", "NotResource": "y"}
     assert granted(policy({**deny, "Condition": condition}, but)) == (
-        'forbids anybody s3:* on x if {"Bool": {"aws:SecureTransport": "false"}}',
+        "forbids anybody s3:* on x if aws:SecureTransport is false",
         "may all but iam:* on all but y",
     )
 

@@ -44,8 +44,8 @@ def test_a_plan_for_people_has_a_line_a_change_and_who_may_do_what_apart() -> No
         "- Table 'old'  AWS::DynamoDB::Table  OldTable  its data is kept, outside of the app",
         "who may do what:",
         "~ Job 'p'      AWS::IAM::Role  PRole  Policies",
-        "+   PRole may a:B on NewTable",
-        "-   PRole may a:B on OldTable",
+        "+   Job 'p' may a:B on NewTable",
+        "-   Job 'p' may a:B on OldTable",
     ]
 
 
@@ -66,8 +66,8 @@ ROLE = Change("change", "R", "AWS::IAM::Role", "Job 'a'", iam=True)
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (replace(ROLE, granted=("may a:B on T",)), ["", "+   R may a:B on T"]),
-        (replace(ROLE, revoked=("may a:B on T",)), ["", "-   R may a:B on T"]),
+        (replace(ROLE, granted=("may a:B on T",)), ["", "+   Job 'a' may a:B on T"]),
+        (replace(ROLE, revoked=("may a:B on T",)), ["", "-   Job 'a' may a:B on T"]),
         (replace(ROLE, properties=("Policies",)), ["  Policies"]),
     ],
 )
@@ -121,3 +121,9 @@ def test_a_plan_for_programs_has_the_same() -> None:
         "data": True,
         "kept": False,
     }
+
+
+def test_a_hash_in_a_sentence_is_short() -> None:
+    hashed = "0123abcd" * 8
+    change = replace(ROLE, granted=(f"may s3:GetObject on s3:b/{hashed}.zip",))
+    assert list(lines(Plan("s", "c", False, (change,))))[-1].endswith("s3:b/0123abcd....zip")
