@@ -8,21 +8,25 @@ command and keeps the shell's, pip and venv keep the user's index, proxy and cer
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Final
-from urllib.parse import urlsplit
 
-_PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY")
-PASSED: Final = (
-    *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "LC_*", "TERM", "TZ", "TMPDIR"),
-    *_PROXIES,
-    *map(str.lower, _PROXIES),
+from devbridge import proxies
+
+_NETWORK: Final = (
+    *proxies.VARIABLES,
     *("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
     *("NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO"),
+)
+PASSED: Final = (
+    *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "LC_*", "TERM", "TZ", "TMPDIR"),
+    *_NETWORK,
     *("VIRTUAL_ENV", "CUDA_*"),
     # What a window needs, on X11 and on Wayland.
     *("DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR"),
@@ -53,6 +57,22 @@ NOTHING_FOUND: Final[Mapping[str, str]] = {
 }
 """An AWS SDK finds no credentials or settings in files, and none of EC2's metadata."""
 _OF_SDKS: Final = ("AWS_", "BOTO_CONFIG")
+_OF_A_VENV: Final = ("VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+_WHERE_FROM: Final = frozenset(
+    {
+        *("index-url", "pypi-url", "extra-index-url", "no-index", "find-links", "trusted-host"),
+        *("proxy", "cert", "client-cert", "keyring-provider", "use-feature", "use-deprecated"),
+        *("timeout", "default-timeout", "retries", "resume-retries", "cache-dir", "no-cache-dir"),
+    }
+)
+"""Options of pip's that are the user's, in variables or in files: where packages come from."""
+_WHICH: Final = frozenset(
+    {
+        *("constraint", "build-constraint", "uploaded-prior-to", "pre"),
+        *("prefer-binary", "only-binary", "no-binary"),
+    }
+)
+"""And, where versions are not given, which of them there are."""
 
 
 def matching(shell: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
@@ -105,7 +125,15 @@ def inherited(
         of_app: what `App(inherit=...)` names: `App.shell`.
         given: with `--env`.
     """
-    return {**matching(shell, PASSED), **of_app, **given_values(shell, given)}
+    found = {**matching(shell, PASSED), **of_app, **given_values(shell, given)}
+    return {**found, **proxies.past_proxies(found)}
+
+
+def of_network(shell: Mapping[str, str]) -> dict[str, str]:
+    """How the machine gets out of its network: the proxies, this machine past them, and the
+    certificates that are trusted."""
+    found = matching(shell, _NETWORK)
+    return {**found, **proxies.past_proxies(found)}
 
 
 def withheld(shell: Mapping[str, str], passed: Iterable[str]) -> list[str]:
@@ -133,39 +161,56 @@ def of_sdks(environment: Iterable[str]) -> set[str]:
 def without_own(developer: Mapping[str, str]) -> dict[str, str]:
     """The developer's environment without what an AWS SDK, or devbridge, would find there."""
     hidden = of_sdks(developer)
-    return {
+    kept = {
         key: value
         for key, value in developer.items()
         if key not in hidden and not key.startswith("DEVBRIDGE_")
     }
+    return {**kept, **proxies.past_proxies(kept)}
 
 
-def of_pip(developer: Mapping[str, str]) -> dict[str, str]:
-    """The environment of pip and venv: the user's own index, proxy and certificates count; where
-    packages go, and how Python starts, does not."""
-    unwanted = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIRE_VIRTUALENV")
+def of_pip(
+    developer: Mapping[str, str], configured: str | None = None, *, pinned: bool = False
+) -> dict[str, str]:
+    """The environment of pip and venv: where packages come from is the user's to say, in variables
+    and in pip's files; where they go, and how, is devbridge's.
+
+    Args:
+        configured: what ``pip config list`` prints, in place of the files; with None pip reads
+            them itself.
+        pinned: which versions is no question.
+    """
     kept = {
         key: value
         for key, value in developer.items()
-        if key not in (*unwanted, "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
-        and not key.startswith("PYTHON")
+        if not key.startswith(("PYTHON", "PIP_")) and key not in _OF_A_VENV
     }
-    return {**kept, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+    names = _WHERE_FROM if pinned else _WHERE_FROM | _WHICH
+    told = {f"PIP_{name.upper().replace('-', '_')}": name for name in sorted(names)}
+    files = {name: value for name, value in _of_files(configured or "") if name in names}
+    given = {name: value for name, value in developer.items() if value and name in told}
+    config = matching(developer, ["PIP_CONFIG_FILE"])
+    return {
+        **kept,
+        **proxies.past_proxies(kept),
+        **{variable: files[name] for variable, name in told.items() if name in files},
+        **given,
+        **(config if configured is None else {"PIP_CONFIG_FILE": os.devnull}),
+        **{"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_PROGRESS_BAR": "off"},
+    }
+
+
+def _of_files(configured: str) -> Iterator[tuple[str, str]]:
+    """Names and values, those that count more after the others: ``install.index-url='...'``."""
+    lines = [line.partition("=") for line in configured.splitlines()]
+    for section in ("global", "install"):
+        for key, _, value in lines:
+            if key.startswith(f"{section}."):
+                with suppress(ValueError, SyntaxError):
+                    yield key.removeprefix(f"{section}."), str(ast.literal_eval(value))
 
 
 def isolated(region: str) -> dict[str, str]:
     """What keeps an AWS SDK from finding credentials or settings anywhere but in its environment,
     and has it work in `region`."""
     return {"AWS_REGION": region, "AWS_DEFAULT_REGION": region, **NOTHING_FOUND}
-
-
-def past_proxies(environment: Mapping[str, str], endpoint_url: str | None) -> dict[str, str]:
-    """What lets an SDK reach an embedded cloud, on loopback, though a proxy is set."""
-    host = urlsplit(endpoint_url or "").hostname or ""
-    if not (host.startswith("127.") or host in ("::1", "localhost")):
-        return {}
-    if not any(environment.get(name) for each in _PROXIES for name in (each, each.lower())):
-        return {}
-    past = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
-    value = ",".join(filter(None, (past, "127.0.0.1,localhost,.localhost")))
-    return {"NO_PROXY": value, "no_proxy": value}

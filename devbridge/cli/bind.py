@@ -129,14 +129,14 @@ async def run_with_credentials(
     """
     from devbridge.daemon.environment import sdk_environment
     from devbridge.daemon.runtime_api import RuntimeApi
-    from devbridge.environment import past_proxies
+    from devbridge.proxies import past_proxies
 
     api = RuntimeApi(_Listener(), credentials)
     await api.start()
     try:
         address = api.add_worker("bind", role_arn)
         sdk = sdk_environment(address, region=region, endpoint_url=endpoint_url)
-        past = past_proxies(environment, endpoint_url)
+        past = past_proxies(environment)
         return await run_child(command, {**environment, **sdk, **past})
     finally:
         await api.close()

@@ -169,6 +169,7 @@ def _variables(config: Config) -> dict[str, str]:
     from devbridge.cloud.session import LOCAL_REGION
     from devbridge.emulator.state import attach
     from devbridge.environment import isolated
+    from devbridge.proxies import past_proxies
 
     running = attach(config)
     if running is None:
@@ -179,6 +180,7 @@ def _variables(config: Config) -> dict[str, str]:
         "AWS_ENDPOINT_URL": running.endpoint_url,
         "AWS_ACCESS_KEY_ID": key.access_key,
         "AWS_SECRET_ACCESS_KEY": key.secret_key,
+        **past_proxies(os.environ),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -91,7 +92,8 @@ def deploy(config: Config, *, yes: bool) -> None:
         word = f"Deployed in {time.monotonic() - began:.1f}s: {jobs}."
     else:
         word = "nothing to deploy: the stage is up to date."
-    for line in ready(app, done.outputs, word, options=request.options):
+    options, shell = request.options, os.environ
+    for line in ready(app, done.outputs, word, options=options, shell=shell):
         click.echo(line)
     if embedded:
         click.echo(CLOUD_STAYS)

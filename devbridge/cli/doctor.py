@@ -7,15 +7,14 @@ import os
 import platform
 import re
 import shutil
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from devbridge import __version__
+from devbridge import __version__, proxies
 from devbridge.cli.common import print_json
 from devbridge.config import Config, config_of, find_root
 from devbridge.errors import EXIT_ERROR, AppNotFound, DevbridgeError
@@ -102,6 +101,14 @@ def check_state_dir(config: Config) -> Check:
     return Check("state", True, f"{directory} is yours alone")
 
 
+def check_proxies(shell: Mapping[str, str]) -> Iterator[Check]:
+    """Which proxies does the shell name, and what is reached past them?"""
+    if found := proxies.of(shell):
+        named = ", ".join(f"{name}={proxies.shown(value)}" for name, value in found.items())
+        past = proxies.past_proxies(shell)["NO_PROXY"].replace(",", ", ")
+        yield Check("proxy", True, f"{named}; past it: {past}")
+
+
 def check_fresh_jobs(config: Config) -> Iterator[Check]:
     """Which jobs of the last `devbridge dev` are started anew for each run, and why?"""
     try:
@@ -138,10 +145,12 @@ def check_installed(interpreter: Interpreter) -> Check:
 
 def check_iot(cloud: Cloud, timeout: float = 5.0) -> Check:
     """Can the MQTT broker be reached? `timeout` is in seconds."""
+    from devbridge.transport import tunnel
+
     endpoint = cloud.iot_endpoint()
-    host, port = address = endpoint.dial or (endpoint.host, 443)
+    host, port = endpoint.dial or (endpoint.host, 443)
     try:
-        socket.create_connection(address, timeout=timeout).close()
+        tunnel.connect(endpoint, timeout).close()
     except OSError as error:
         return Check(
             "iot",
@@ -222,6 +231,7 @@ def examine(root: Path, flags: dict[str, object], *, has_app: bool) -> Iterator[
         yield _failed("settings", error)
         return
     yield Check("settings", True, f"stage {config.stage}")
+    yield from check_proxies(os.environ)
     if has_app:
         yield check_state_dir(config)
         yield check_disk(config.root)

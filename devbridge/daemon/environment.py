@@ -12,9 +12,9 @@ from devbridge.environment import (
     given_values,
     inherited,
     isolated,
-    past_proxies,
     withheld,
 )
+from devbridge.proxies import past_proxies
 from devbridge.runs.model import JobSpec
 
 
@@ -48,7 +48,7 @@ def worker_environment(
             "LAMBDA_TASK_ROOT": str(root),
             "DEVBRIDGE_JOB_NAME": job.name,
             **sdk_environment(address, region=region, endpoint_url=endpoint_url),
-            **past_proxies(environment, endpoint_url),
+            **past_proxies(environment),
         }
     )
     if job.command:

@@ -29,6 +29,7 @@ from devbridge.environment import of_pip
 from devbridge.errors import EmbeddedCloudFailed
 from devbridge.folders import cache_dir, private_dir
 from devbridge.interpreter import verify_interpreter
+from devbridge.packing.pip import environment as pip_environment
 from devbridge.packing.pip_progress import Collected
 
 MINISTACK: Final = "1.5.33"
@@ -191,7 +192,9 @@ def _run(command: list[str], on_progress: Progress, started: float) -> None:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=of_pip(os.environ),
+            env=pip_environment(command[:3], pinned=True)
+            if "pip" in command[:3]
+            else of_pip(os.environ),
         )
         try:
             code = _followed(process, output, Collected(task), on_progress, started)

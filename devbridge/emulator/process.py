@@ -17,7 +17,7 @@ from devbridge.config import Config
 from devbridge.emulator import ports, state, users
 from devbridge.emulator.inside import child
 from devbridge.emulator.state import HOST, Running, healthy
-from devbridge.environment import NOTHING_FOUND
+from devbridge.environment import NOTHING_FOUND, of_network
 from devbridge.errors import EmbeddedCloudFailed, PortTaken
 from devbridge.folders import private_dir, private_file, write_private
 
@@ -93,6 +93,7 @@ def cloud_environment(environ: Mapping[str, str], cloud_dir: Path, port: int) ->
     # For tests: how many seconds a minute of CodeBuild's timeouts has.
     minute = {key: environ[key] for key in ("DEVBRIDGE_CODEBUILD_MINUTE",) if key in environ}
     return minute | {
+        **of_network(environ),
         "PATH": environ.get("PATH", os.defpath),
         "HOME": environ.get("HOME", "/"),
         "LANG": environ.get("LANG", "C.UTF-8"),

@@ -118,7 +118,8 @@ async def serve(
 def _say_ready(good: Good, took: float, voice: Voice) -> None:
     jobs = few([job.name for job in good.deployed.jobs]) or "no jobs yet"
     said = f"{voice.style.good('Ready')} in {took:.1f}s: {jobs}."
-    for line in ready(good.app, good.deployed.outputs, said, bold=voice.style.bold):
+    outputs, bold = good.deployed.outputs, voice.style.bold
+    for line in ready(good.app, outputs, said, shell=os.environ, bold=bold):
         voice(line)
 
 

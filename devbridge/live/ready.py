@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from devbridge import names
+from devbridge import names, proxies
 from devbridge.constructs import Api, App, Job
 
 CLOUD_STAYS: Final = "the embedded cloud goes on; stop it with: devbridge cloud stop"
@@ -19,6 +19,7 @@ def ready(
     said: str,
     *,
     options: str = "",
+    shell: Mapping[str, str] = {},
     bold: Emphasis = str,
 ) -> Iterator[str]:
     """What was deployed, and what to do next, a line each.
@@ -27,6 +28,7 @@ def ready(
         outputs: the stack's, by name.
         said: the line between the two: ``Ready in 1.2s: factorial.``
         options: those that a devbridge command needs to mean this stage, e.g. ``--stage prod``.
+        shell: its variables, of which the proxies count: loopback is reached past them.
     """
     for key, value in outputs.items():
         if key.endswith("Url"):
@@ -36,7 +38,8 @@ def ready(
         for route in api.routes:
             method, _, path = route.key.rpartition(" ")
             url = f"{outputs[names.output(api, 'Url')]}{path if path != '$default' else '/'}"
-            calls.append(f"  curl {f'-X {method} ' if method not in ('', 'ANY') else ''}'{url}'")
+            curl = proxies.curl(shell, url)
+            calls.append(f"  {curl} {f'-X {method} ' if method not in ('', 'ANY') else ''}'{url}'")
     if not calls:
         given = f"{options} " if options else ""
         calls = [

@@ -28,6 +28,8 @@ _PIP: Final = (
     *(sys.executable, "-m", "pip"),
     *("--disable-pip-version-check", "--no-input"),
 )
+_NOT_OF_LIST: Final = ("PIP_QUIET", "PIP_VERBOSE", "PIP_USER", "PIP_GLOBAL", "PIP_SITE")
+"""What is said of installing would make ``pip config list`` silent, or name some files only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,25 @@ class Target:
                 # Amazon Linux 2023, whose C library is newer.
                 found += ["--platform", f"manylinux_2_28_{self.machine}"]
         return found
+
+
+def environment(pip: Sequence[str], *, pinned: bool = False) -> dict[str, str]:
+    """The environment of a pip that installs for devbridge: see `of_pip`.
+
+    Args:
+        pip: how it is called.
+        pinned: which versions is no question.
+    """
+    done = subprocess.run(
+        [*pip, "config", "list"],
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        env={**of_pip(os.environ), **dict.fromkeys(_NOT_OF_LIST, "0")},
+        text=True,
+        check=False,
+    )
+    # A pip that cannot say it says why when it installs.
+    return of_pip(os.environ, None if done.returncode else done.stdout, pinned=pinned)
 
 
 def wheels(pins: Sequence[str], target: Target, cache: Path) -> Path:
@@ -183,15 +204,13 @@ def _installed(requirements: Sequence[str], options: Sequence[str], key: str, ca
 
 def _run(command: Sequence[str], collected: Collected) -> tuple[int, str]:
     """pip's exit code, and what it has written to stderr."""
-    # Habits of the developer's that make no sense for a folder.
-    own = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_PROGRESS_BAR": "off"}
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
-            env={**of_pip(os.environ), **own},
+            env=environment(_PIP[:3]),
             text=True,
             errors="replace",
         )

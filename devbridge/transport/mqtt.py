@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from devbridge.errors import BridgeError, BrokerUnreachable, CredentialsError
-from devbridge.transport import sigv4
+from devbridge.transport import sigv4, tunnel
 from devbridge.transport.base import (
     AwsCredentials,
     Connected,
@@ -103,7 +103,7 @@ class MqttTransport:
                     loop, options, on_delivery, heard, pacer_for(endpoint)
                 )
                 try:
-                    await loop.create_connection(lambda: connection, host, port, ssl=context)
+                    await self._dial(connection, host, port, context)
                     connected = await connection.ready
                 except BaseException:
                     connection.abort()
@@ -145,6 +145,18 @@ class MqttTransport:
         """See `base.Transport.close`."""
         if self._connection is not None:
             await self._connection.close()
+
+    async def _dial(
+        self, connection: asyncio.Protocol, host: str, port: int, context: ssl.SSLContext | None
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        if not tunnel.proxy_for(self._endpoint):
+            await loop.create_connection(lambda: connection, host, port, ssl=context)
+            return
+        way = await asyncio.to_thread(tunnel.connect, self._endpoint, self._connect_timeout)
+        await loop.create_connection(
+            lambda: connection, sock=way, ssl=context, server_hostname=host if context else None
+        )
 
     def _secure(self) -> tuple[str, ssl.SSLContext | None]:
         credentials = self._credentials()

@@ -10,12 +10,13 @@ from devbridge.environment import (
     inherited,
     isolated,
     matching,
+    of_network,
     of_pip,
     of_sdks,
-    past_proxies,
     withheld,
     without_own,
 )
+from devbridge.proxies import past_proxies
 from tests.unit.shell import KEPT_BACK, PASSED
 
 
@@ -27,6 +28,7 @@ def test_a_beginning_of_names_never_takes_what_sdks_and_devbridge_read() -> None
 
 def test_a_command_of_the_users_own_keeps_the_shells_variables() -> None:
     kept = without_own({**PASSED, **KEPT_BACK})
+    assert ".localhost" in kept["no_proxy"]
     assert kept.keys() >= {*PASSED, "GITHUB_TOKEN", "PYTHONPATH"}
     assert not [key for key in kept if key.startswith(("AWS_S", "AWS_A", "AWS_P", "BOTO", "DEVB"))]
 
@@ -39,15 +41,60 @@ def test_a_file_of_botos_settings_leads_an_sdk_somewhere_else_too() -> None:
     }
 
 
-def test_pip_keeps_the_users_index_and_nothing_that_says_where_packages_go() -> None:
-    made = of_pip({"PIP_INDEX_URL": "i", "PIP_USER": "1", "PYTHONPATH": "p", "HTTPS_PROXY": "x"})
-    assert made["PIP_INDEX_URL"] == "i"
+PIP_CONFIG = """\
+:env:.user='1'
+global.index-url='of all'
+global.extra-index-url='\\nfirst\\nsecond'
+install.index-url='of install'
+install.target='/elsewhere'
+download.index-url='of another command'
+global.user='true'
+global.constraint='pins.txt'
+no setting at all
+"""
+
+
+def test_pip_keeps_where_packages_come_from_and_nothing_that_says_where_they_go() -> None:
+    shell = {"PIP_INDEX_URL": "i", "PIP_USER": "1", "PIP_DRY_RUN": "1", "PIP_PYTHON": "p"}
+    made = of_pip({**shell, "PYTHONPATH": "p", "HTTPS_PROXY": "x", "PIP_CONFIG_FILE": "/own"})
+    assert {name: value for name, value in made.items() if name.startswith("PIP_")} == {
+        "PIP_INDEX_URL": "i",
+        "PIP_CONFIG_FILE": "/own",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_INPUT": "1",
+        "PIP_PROGRESS_BAR": "off",
+    }
     assert made["HTTPS_PROXY"] == "x"
-    assert not {"PIP_USER", "PYTHONPATH"} & made.keys()
+    assert "127.0.0.1" in made["NO_PROXY"]
+    assert "PYTHONPATH" not in made
+
+
+def test_pips_files_are_read_by_the_same_rule_and_count_less_than_variables() -> None:
+    shell = {"PIP_CERT": "c", "PIP_CONSTRAINT": "", "PIP_CONFIG_FILE": "/own"}
+    made = of_pip(shell, PIP_CONFIG)
+    expected = {
+        "PIP_INDEX_URL": "of install",
+        "PIP_EXTRA_INDEX_URL": "\nfirst\nsecond",
+        "PIP_CONSTRAINT": "pins.txt",
+        "PIP_CERT": "c",
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_INPUT": "1",
+        "PIP_PROGRESS_BAR": "off",
+    }
+    assert made == expected
+    del expected["PIP_CONSTRAINT"]
+    assert of_pip(shell, PIP_CONFIG, pinned=True) == expected
+
+
+def test_the_embedded_cloud_gets_out_of_the_network_as_the_shell_does() -> None:
+    shell = {**KEPT_BACK, "PATH": "/bin", "https_proxy": "http://p", "SSL_CERT_FILE": "/c"}
+    made = of_network(shell)
+    assert made.keys() == {"https_proxy", "SSL_CERT_FILE", "NO_PROXY", "no_proxy"}
 
 
 def test_a_live_job_gets_a_list_of_the_shells_variables_and_no_other() -> None:
-    assert inherited({**PASSED, **KEPT_BACK}) == PASSED
+    assert inherited({**PASSED, **KEPT_BACK}) == {**PASSED, **past_proxies(PASSED)}
 
 
 def test_what_the_app_names_and_what_is_given_come_on_top_in_this_order() -> None:
@@ -58,25 +105,6 @@ def test_what_the_app_names_and_what_is_given_come_on_top_in_this_order() -> Non
 
 def test_a_name_without_a_star_may_be_any_variable() -> None:
     assert matching(KEPT_BACK, ["AWS_PROFILE", "NOT_THERE"]) == {"AWS_PROFILE": "theirs"}
-
-
-@pytest.mark.parametrize("name", ["HTTP_PROXY", "https_proxy", "ALL_PROXY"])
-@pytest.mark.parametrize("host", ["127.0.0.1:5", "127.9.9.9:5", "[::1]:5", "localhost:5"])
-def test_an_endpoint_on_loopback_is_reached_past_any_proxy(name: str, host: str) -> None:
-    made = past_proxies({name: "http://proxy:1"}, f"http://{host}")
-    assert made == dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost,.localhost")
-
-
-def test_hosts_that_need_no_proxy_already_still_need_none() -> None:
-    shell = {"HTTP_PROXY": "http://proxy:1", "NO_PROXY": "intra"}
-    made = past_proxies(shell, "http://127.0.0.1:5")
-    assert made["NO_PROXY"] == made["no_proxy"] == "intra,127.0.0.1,localhost,.localhost"
-
-
-def test_without_a_proxy_or_on_aws_nothing_is_said_about_proxies() -> None:
-    shell = {"HTTP_PROXY": "http://proxy:1"}
-    assert past_proxies({"HTTP_PROXY": ""}, "http://127.0.0.1:5") == {}
-    assert past_proxies(shell, None) == past_proxies(shell, "https://aws.example") == {}
 
 
 def test_an_sdk_is_kept_from_the_developers_files_and_from_the_machines_role() -> None:

@@ -126,3 +126,45 @@ def test_without_pip_the_error_says_how_to_get_it(
     monkeypatch.setattr("devbridge.packing.pip._PIP", (str(python), "-m", "pip"))
     with pytest.raises(BuildError, match=r"has no pip(.|\n)*ensurepip"):
         installed_path(["x"], Path(sys.executable), tmp_path / "cache", version=VERSION)
+
+
+HABITS = """\
+[global]
+user = true
+target = /elsewhere
+prefix = /elsewhere
+dry-run = true
+no-deps = true
+require-virtualenv = true
+require-hashes = true
+quiet = 3
+[install]
+root = /elsewhere
+constraint = {constraint}
+"""
+
+
+@pytest.mark.parametrize("target", [None, Target("3.11", "arm64")])
+def test_the_users_habits_with_pip_are_not_in_the_way_and_what_packages_are_there_is_theirs(
+    tmp_path: Path,
+    wheel: MakeWheel,
+    monkeypatch: pytest.MonkeyPatch,
+    target: Target | None,
+) -> None:
+    wheel("upper", {"upper.py": "new"}, requires=("lower",), version="2.0")
+    wheel("upper", {"upper.py": "old"}, requires=("lower",))
+    wheel("lower", {"lower.py": ""})
+    constraint = tmp_path / "constraint.txt"
+    constraint.write_text("upper<2")
+    config = tmp_path / "pip.conf"
+    config.write_text(HABITS.format(constraint=constraint))
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
+    for habit in ("USER", "NO_DEPS", "DRY_RUN", "REQUIRE_HASHES", "REQUIRE_VIRTUALENV"):
+        monkeypatch.setenv(f"PIP_{habit}", "1")
+    for habit in ("PREFIX", "ROOT", "REPORT", "PYTHON", "LOG", "EDITABLE", "REQUIREMENT"):
+        monkeypatch.setenv(f"PIP_{habit}", "/elsewhere")
+    monkeypatch.setenv("PIP_NO_BINARY", "other" if target is None else ":all:")
+    own = Path(sys.executable)
+    folder = requirements_path(["upper"], target, own, VERSION, tmp_path / "cache")
+    assert (folder / "upper.py").read_text() == "old"
+    assert (folder / "lower.py").exists()

@@ -23,6 +23,7 @@ from devbridge.cli.doctor import (
     check_installed,
     check_iot,
     check_permissions,
+    check_proxies,
     check_state_dir,
     line,
 )
@@ -190,6 +191,23 @@ def test_a_broker_that_cannot_be_reached_is_told(monkeypatch: pytest.MonkeyPatch
     check = check_iot(cloud())
     assert check.ok is False
     assert "firewall" in str(check.remedy)
+
+
+def test_a_broker_behind_a_proxy_is_asked_for_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = Endpoint("iot.example", "eu-west-1")
+    monkeypatch.setattr(Cloud, "iot_endpoint", lambda self: there)
+    monkeypatch.setenv("https_proxy", "http://ann:secret@127.0.0.1:1")
+    check = check_iot(cloud())
+    assert check.ok is False
+    assert "iot.example:443 cannot be reached: through the proxy http://ann@127" in check.detail
+
+
+def test_a_proxy_is_named_with_what_is_reached_past_it() -> None:
+    shell = {"HTTPS_PROXY": "http://ann:secret@proxy:3128", "NO_PROXY": "intra"}
+    assert [check.detail for check in check_proxies(shell)] == [
+        "HTTPS_PROXY=http://ann@proxy:3128; past it: intra, 127.0.0.1, localhost, .localhost, ::1"
+    ]
+    assert not list(check_proxies({"NO_PROXY": "intra"}))
 
 
 def simulated(stub: Stubber, source: str, denied: tuple[str, ...] = ()) -> None:

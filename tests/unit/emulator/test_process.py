@@ -18,11 +18,12 @@ def test_the_cloud_sees_nothing_of_the_developer_s_environment() -> None:
         "AWS_PROFILE": "prod",
         "PYTHONPATH": "/x",
         "DOCKER_HOST": "tcp://x",
-        "HTTPS_PROXY": "http://x",
+        "https_proxy": "",
         "LAMBDA_EXECUTOR": "docker",
     }
     made = cloud_environment(environ, Path("/app/.devbridge/cloud"), 4566)
     assert made == {
+        "https_proxy": "",
         "PATH": "/bin",
         "HOME": "/home/jane",
         "LANG": "C.UTF-8",

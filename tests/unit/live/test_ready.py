@@ -36,6 +36,14 @@ def test_what_to_do_next_is_to_call_the_apis(make_app: Callable[..., App]) -> No
     ]
 
 
+def test_curl_reaches_this_machine_past_the_shells_proxy(make_app: Callable[..., App]) -> None:
+    outputs = {"MainUrl": "http://127.0.0.1:18000/a1b2c3d4"}
+    shell = {"http_proxy": "http://proxy:3128"}
+    assert list(ready(make_app("POST /report"), outputs, "Ready.", shell=shell))[-1] == (
+        "  curl --noproxy '*' -X POST 'http://127.0.0.1:18000/a1b2c3d4/report'"
+    )
+
+
 def test_without_an_api_it_is_to_invoke_a_job(make_app: Callable[..., App]) -> None:
     assert list(ready(make_app(), {}, "Deployed.", options="--stage prod")) == [
         "Deployed. Try:",

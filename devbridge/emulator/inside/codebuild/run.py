@@ -211,7 +211,7 @@ class _Run:
         record = self._record
         path = runtimes.without_environments(os.environ.get("PATH", os.defpath))
         stream = records.stream_of(record)
-        return {
+        return variables.of_network(os.environ) | {
             "PATH": f"{self._binaries}{os.pathsep}{path}",
             "HOME": str(self._directory / "home"),
             "TMPDIR": str(self._directory / "tmp"),
