@@ -51,10 +51,10 @@ def dev(app: Path) -> Iterator[DevProcess]:
 
 
 def get(dev: DevProcess, path: str) -> tuple[int, str]:
-    host, port = dev.wait_for(r"^ApiUrl +http://([^:]+):(\d+)").groups()
-    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=30)
+    host, base_path = dev.wait_for(r"^ApiUrl +http://([^/]+)(/\S+)").groups()
+    connection = http.client.HTTPConnection(host, timeout=30)
     with contextlib.closing(connection):
-        connection.request("GET", path, headers={"Host": f"{host}:{port}"})
+        connection.request("GET", base_path + path)
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import subprocess
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -49,7 +51,10 @@ import json
 def handler(event, context):
     wanted = ("version", "routeKey", "rawPath", "rawQueryString", "pathParameters", "body")
     found = {key: event.get(key) for key in wanted}
-    found["authorizer"] = event["requestContext"].get("authorizer")
+    context = event["requestContext"]
+    found["authorizer"] = context.get("authorizer")
+    found["path"], found["stage"] = context["http"]["path"], context["stage"]
+    found["hosts"] = [context["domainName"], event["headers"]["host"]]
     return {"statusCode": 200, "body": json.dumps(found)}
 """
 GATE = """\
@@ -105,11 +110,11 @@ def call(
     url: str, route: str, authorization: str | None = None, body: str | None = None
 ) -> tuple[int, Any]:
     parts, (method, path) = urlsplit(url), route.split(" ")
-    connection = http.client.HTTPConnection("127.0.0.1", parts.port or 80, timeout=30)
-    headers = {"Host": parts.netloc, "Content-Type": "text/plain"}
+    connection = http.client.HTTPConnection(parts.netloc, timeout=30)
+    headers = {"Content-Type": "text/plain"}
     if authorization is not None:
         headers["Authorization"] = authorization
-    connection.request(method, path, body.encode() if body else None, headers)
+    connection.request(method, parts.path + path, body.encode() if body else None, headers)
     response = connection.getresponse()
     answer = json.loads(response.read() or b"null")
     connection.close()
@@ -121,6 +126,29 @@ def test_an_open_route_gets_the_request_in_payload_format_2(url: str) -> None:
     assert (status, event["version"], event["routeKey"]) == (200, "2.0", "GET /things/{id}")
     assert (event["pathParameters"], event["rawQueryString"]) == ({"id": "a b"}, "x=1&x=2")
     assert call(url, "POST /things", body="ü")[1]["body"] == "ü"
+
+
+def test_every_client_reaches_it_by_its_url_and_the_handler_gets_what_aws_sends(url: str) -> None:
+    parts = urlsplit(url)
+    assert (parts.hostname, parts.path[0]) == ("127.0.0.1", "/")
+    api_id = parts.path[1:]
+    own = f"{api_id}.execute-api.localhost"
+    address = f"{url}/a%20b//c?x=1"
+    with urllib.request.urlopen(address) as answer:  # noqa: S310
+        by_python = json.load(answer)
+    curl = ["curl", "-s", "--noproxy", "*"]
+    by_curl = json.loads(subprocess.check_output([*curl, address]))
+    name = ["--resolve", f"{own}:{parts.port}:127.0.0.1", f"http://{own}:{parts.port}/a%20b//c?x=1"]
+    by_name = json.loads(subprocess.check_output([*curl, *name]))
+    assert by_python == by_curl == by_name
+    assert by_name["hosts"] == [own, f"{own}:{parts.port}"]
+    assert (by_name["rawPath"], by_name["path"], by_name["stage"]) == (
+        *("/a b//c", "/a b//c", "$default"),
+    )
+    assert by_name["rawQueryString"] == "x=1"
+    for root in (url, f"{url}/"):
+        with urllib.request.urlopen(root) as answer:  # noqa: S310
+            assert json.load(answer)["rawPath"] == "/"
 
 
 @pytest.mark.parametrize(

@@ -76,10 +76,9 @@ def resources(told: list[Progress]) -> list[str]:
 
 
 def call(url: str) -> tuple[int, str]:
-    # The name of the API is below localhost, which not every resolver knows.
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection("127.0.0.1", parts.port or 80, timeout=30)
-    connection.request("POST", f"{parts.path}/report", b"{}", {"Host": parts.netloc})
+    connection = http.client.HTTPConnection(parts.netloc, timeout=30)
+    connection.request("POST", f"{parts.path}/report", b"{}")
     response = connection.getresponse()
     body = response.read().decode()
     connection.close()
@@ -482,9 +481,9 @@ def test_a_preflight_is_answered_as_the_apis_cors_says(root: Path, local_cloud: 
         (root / "app.py").write_text(text.replace("https://a.example", allowed))
         parts = urlsplit(deploy(root, local_cloud).outputs["ApiUrl"])
         for origin in ("https://a.example", "https://b.example"):
-            connection = http.client.HTTPConnection("127.0.0.1", parts.port or 80, timeout=30)
+            connection = http.client.HTTPConnection(parts.netloc, timeout=30)
             headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
-            connection.request("OPTIONS", "/report", headers={"Host": parts.netloc, **headers})
+            connection.request("OPTIONS", f"{parts.path}/report", headers=headers)
             answer = connection.getresponse()
             answer.read()
             connection.close()

@@ -67,6 +67,7 @@ def _correct_cloudformation() -> None:
     provisioners = ministack("services.cloudformation.provisioners")
     service.keep_properties(provisioners)
     templates.spell_cors(provisioners)
+    apis.give_base_paths(provisioners)
     buckets.keep_tags(provisioners)
     templates.name_anew(provisioners)
     refusals.refuse(provisioners, roles.admits)

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from ..corrections import apis
 from ..host import ministack
 from . import access, signatures
 from .asked import Asked, Refused, check_form
@@ -36,7 +37,10 @@ def served_by(app: App, root: access.Root) -> App:
             return
         asked = Asked(scope)
         try:
-            receive = await _admitted(asked, receive, port, root)
+            check_form(asked, port)
+            scope = apis.at_own_host(scope)
+            asked = Asked(scope)
+            receive = await _admitted(asked, receive, root)
         except Refused as error:
             await _refuse(asked, scope, receive, send, error)
         except (TypeError, ValueError):  # ministack's, where a part of a signature is none at all
@@ -61,13 +65,12 @@ def with_health(app: App) -> App:
     return healthy
 
 
-async def _admitted(asked: Asked, receive: Any, port: int, root: access.Root) -> Any:
+async def _admitted(asked: Asked, receive: Any, root: access.Root) -> Any:
     """What the app shall receive the request from; None when its sender has gone.
 
     Raises:
         Refused: it is not served.
     """
-    check_form(asked, port)
     door = next((door for door in DOORS if door.opens(asked)), None)
     if door is not None:
         if asked.foreign and not door.cors:

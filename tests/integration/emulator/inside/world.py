@@ -78,6 +78,11 @@ class World:
     def port(self) -> int:
         return int(self.endpoint.rpartition(":")[2])
 
+    @property
+    def base_path(self) -> str:
+        """The API's, at the cloud's own host."""
+        return f"/{self.api.partition('.')[0]}"
+
     def client(self, service: str, **options: Any) -> Any:
         return root_client(self.endpoint, service, **options)
 

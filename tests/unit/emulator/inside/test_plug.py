@@ -40,7 +40,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         *((durable, "keep_room"), (durable, "keep_what_waits")),
         *((speed, "copy_logs_faster"), (functions, "page_logs")),
         *((listeners, "hide_runtime_apis"), (functions, "tell_as_lambda")),
-        *((service, "keep_properties"), (templates, "spell_cors")),
+        *((service, "keep_properties"), (templates, "spell_cors"), (apis, "give_base_paths")),
         *((buckets, "keep_tags"), (templates, "name_anew"), (refusals, "refuse")),
     ):
         note(module, name)
@@ -89,8 +89,8 @@ def test_a_service_is_corrected_when_it_is_needed_first_and_once(app: Any, done:
     assert done == ["durable.keep_what_waits"]
     app._get_module("cloudformation")
     assert done[1:] == [
-        *("service.keep_properties", "templates.spell_cors", "buckets.keep_tags"),
-        *("templates.name_anew", "refusals.refuse"),
+        *("service.keep_properties", "templates.spell_cors", "apis.give_base_paths"),
+        *("buckets.keep_tags", "templates.name_anew", "refusals.refuse"),
     ]
 
 

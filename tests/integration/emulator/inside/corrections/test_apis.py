@@ -32,4 +32,7 @@ def test_ministacks_own_paths_are_the_apis_at_its_host(world: World, path: str, 
             (404, b'{"message": "Not Found"}'),
             (200, b"from the function"),
         )
+        if of == "api":
+            by_path = world.send(Ask(method, world.base_path + path, b"{}"))
+            assert (by_path.status, by_path.body) == (answer.status, answer.body)
     assert world.client("lambda").get_function(FunctionName="worker")

@@ -47,6 +47,54 @@ def test_a_signature_opens_a_route_that_wants_one(world: World) -> None:
     signed = signed_headers(f"http://{world.api}/closed")
     # The helper asks by the host's name whose key it is.
     assert world.send(Ask("GET", "/closed"), signed, world.api).status == 200
+    path = f"{world.base_path}/closed"
+    signed = signed_headers(world.endpoint + path)
+    assert world.send(Ask("GET", path), signed).status == 200
+    assert world.send(Ask("GET", f"{world.base_path}/open"), {**signed, "X": "y"}).status == 200
+    assert world.send(Ask("GET", path)).status == 403
+    assert world.send(Ask("GET", path), signed_headers(f"{world.endpoint}/closed")).status == 403
+
+
+def test_an_apis_base_path_is_as_open_as_its_own_host(world: World) -> None:
+    ask = Ask("GET", f"{world.base_path}/open")
+    for host in ("", f"localhost:{world.port}"):
+        answer = world.send(ask, {"Origin": EVIL}, host)
+        assert (answer.status, answer.body) == (200, b"from the function")
+        assert "access-control-allow-origin" not in answer.headers
+        answer = world.send(ask, {"Origin": "https://app.example"}, host)
+        assert answer.headers["access-control-allow-origin"] == "https://app.example"
+    for path in ("/closed", "/live/@connections/x", "/%40connections/x"):
+        assert world.send(Ask("GET", world.base_path + path)).status in (403, 404)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:PORT",
+        "127.0.0.1",
+        "127.0.0.1:1",
+        "[::1]:PORT",
+        "x.localhost:PORT",
+    ],
+)
+def test_a_page_whose_name_leads_here_gets_no_base_path(world: World, host: str) -> None:
+    host = host.replace("PORT", str(world.port))
+    for origin in ({}, {"Origin": f"http://{host}"}):
+        assert world.send(Ask("GET", f"{world.base_path}/open"), origin, host).refused
+
+
+def test_a_base_path_that_is_no_apis_is_refused(world: World) -> None:
+    known = world.base_path.encode()
+    other = "/deadbeef" if world.base_path != "/deadbeef" else "/deadbeee"
+    escaped = "/" + "".join(f"%{byte:02x}" for byte in known[1:])
+    for base_path in (
+        *(other, f"/{world.base_path}", f"{world.base_path}0", world.base_path.upper() + "A"),
+        *(escaped, f"/x/..{world.base_path}", "/shown", "/_aws/execute-api" + world.base_path),
+    ):
+        answer = world.send(Ask("GET", f"{base_path}/open"))
+        assert answer.refused, base_path
+        assert answer.body != b"from the function"
 
 
 def test_a_function_url_is_as_open_as_its_auth_type_says(world: World) -> None:

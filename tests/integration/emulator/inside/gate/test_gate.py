@@ -145,6 +145,9 @@ def test_the_mqtt_broker_wants_a_signature(world: World) -> None:
 
 def test_a_websocket_api_is_as_open_as_its_routes(world: World) -> None:
     assert b" 101 " in upgrade(world, "/live", world.socket_api, EVIL)
+    base_path = f"/{world.socket_api[:8]}"
+    assert b" 101 " in upgrade(world, f"{base_path}/live", f"127.0.0.1:{world.port}", EVIL)
+    assert b" 101 " not in upgrade(world, f"{base_path}/live", f"evil.example:{world.port}", EVIL)
     for host in ("x.appsync-realtime-api.localhost:PORT", "127.0.0.1:PORT"):
         for path in ("/live", f"/_aws/execute-api/{world.socket_api[:8]}/live"):
             line = upgrade(world, path, host.replace("PORT", str(world.port)))
