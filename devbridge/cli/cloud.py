@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -173,7 +174,7 @@ def _variables(config: Config) -> dict[str, str]:
 
     running = attach(config)
     if running is None:
-        raise not_running(config)
+        raise not_running(replace(config, local=True))
     key = keys.of_endpoint(running.endpoint_url, config.cloud_dir)
     return {
         **isolated(config.region or LOCAL_REGION),

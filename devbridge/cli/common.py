@@ -195,16 +195,22 @@ def _endpoint(config: Config, *, start: bool) -> Iterator[str | None]:
         with embedded_cloud(config, lambda line: click.echo(line, err=True), _command()) as own:
             yield own.running.endpoint_url
     else:
-        aws = "" if config.local else "; for AWS, where this stage was not before, give --profile"
-        raise not_running(config, aws)
+        raise not_running(config, can_start=start)
 
 
-def not_running(config: Config, otherwise: str = "") -> CloudNotRunning:
-    """The error of a command that needs the folder's embedded cloud to run. `otherwise` is what
-    else helps."""
-    return CloudNotRunning(
-        "the embedded cloud of this app is not running",
-        where=str(config.cloud_dir),
-        remedy="start it: devbridge dev --local in another terminal, or devbridge cloud start"
-        f"{otherwise}",
-    )
+def not_running(config: Config, *, can_start: bool = False) -> CloudNotRunning:
+    """The error of a command that needs the folder's embedded cloud to run.
+
+    Args:
+        can_start: the command starts it by itself, with `--local`.
+    """
+    from devbridge.cloud.last import was_local
+
+    what, remedy = "the embedded cloud of this app is not running", ""
+    if not config.local and was_local(config):
+        what = f"stage {config.stage!r} is on the embedded cloud of this app, which is not running"
+        remedy = "; for AWS, where this stage was not before, give --profile"
+        if can_start:
+            remedy = f"; or give --local, which starts it for this command{remedy}"
+    start = "start it: devbridge dev --local in another terminal, or devbridge cloud start"
+    return CloudNotRunning(what, where=str(config.cloud_dir), remedy=f"{start}{remedy}")

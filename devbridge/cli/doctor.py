@@ -8,7 +8,7 @@ import platform
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +16,7 @@ import click
 
 from devbridge import __version__, proxies
 from devbridge.cli.common import print_json
+from devbridge.cloud.last import was_local
 from devbridge.config import Config, config_of, find_root
 from devbridge.errors import EXIT_ERROR, AppNotFound, DevbridgeError
 from devbridge.interpreter import Interpreter, verify_interpreter
@@ -232,6 +233,10 @@ def examine(root: Path, flags: dict[str, object], *, has_app: bool) -> Iterator[
         return
     yield Check("settings", True, f"stage {config.stage}")
     yield from check_proxies(os.environ)
+    told = config.local or config.endpoint or config.profile
+    if not told and was_local(config):
+        config = replace(config, local=True)
+        yield Check("cloud", True, "the embedded one, as last time; AWS with --profile")
     if has_app:
         yield check_state_dir(config)
         yield check_disk(config.root)
@@ -261,7 +266,9 @@ def _examine_cloud(config: Config) -> Iterator[Check]:
     if config.local and endpoint is None:
         running = attach(config)
         if running is None:
-            yield Check("running", None, "no: devbridge dev --local starts it")
+            yield Check(
+                "running", None, "no: devbridge dev --local, or devbridge cloud start, starts it"
+            )
             return
         endpoint = running.endpoint_url
         yield Check("running", True, f"{endpoint} (pid {running.pid})")

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from devbridge import folders
 from devbridge.cloud import keys
 from devbridge.cloud.failures import explain, renewal
+from devbridge.cloud.last import was_local
 from devbridge.config import Config
 from devbridge.errors import CloudError, CredentialsError, DevbridgeError
 from devbridge.redaction import secret
@@ -284,11 +285,17 @@ def _or_locally(config: Config, endpoint_url: str | None) -> Iterator[None]:
     try:
         yield
     except (CloudError, CredentialsError) as error:
-        if endpoint_url is None and config.profile is None and keys.has_run(config.cloud_dir):
-            error.remedy = (
-                f"{error.remedy}; or, if the app's embedded cloud is meant, give --local"
-                " (devbridge cloud start starts it)"
-            )
+        if endpoint_url is None and config.profile is None:
+            if was_local(config):
+                error.what = (
+                    f"stage {config.stage!r} is on the embedded cloud; on AWS: {error.what}"
+                )
+                error.remedy = f"give --local; or, for AWS, {error.remedy}"
+            elif keys.has_run(config.cloud_dir):
+                error.remedy = (
+                    f"{error.remedy}; or, if the app's embedded cloud is meant, give --local"
+                    " (devbridge cloud start starts it)"
+                )
         raise
 
 

@@ -82,8 +82,12 @@ def test_a_stage_that_was_local_never_turns_to_aws_by_itself(
     for start in (False, True):
         with pytest.raises(CloudNotRunning) as caught, common.cloud(config, start=start):
             pass
-        assert "devbridge dev --local" in str(caught.value.remedy)
-        assert "--profile" in str(caught.value.remedy)
+        told, remedy = caught.value, str(caught.value.remedy)
+        assert told.what.startswith("stage 'ann' is on the embedded cloud of this app, which is not")
+        assert "devbridge dev --local" in remedy
+        assert "devbridge cloud start" in remedy
+        assert "--profile" in remedy
+        assert ("or give --local" in remedy) is start
     assert connected == []
     with common.cloud(replace(config, profile="work")), common.cloud(replace(config, stage="b")):
         assert connected == [None, None]

@@ -27,8 +27,9 @@ from devbridge.cli.doctor import (
     check_state_dir,
     line,
 )
+from devbridge.cloud.last import remember
 from devbridge.cloud.session import Clients, Cloud
-from devbridge.config import Config
+from devbridge.config import Config, config_of
 from devbridge.emulator.ports import free_port
 from devbridge.errors import EXIT_ERROR, EXIT_OK
 from devbridge.interpreter import Interpreter
@@ -282,3 +283,14 @@ def test_jobs_that_get_fresh_interpreters_are_named(app: Path) -> None:
     (folder / "fresh_jobs.json").write_text("[broken")
     found = checks("--local", "--app", app, "--stage", "s", "--python", sys.executable)
     assert "slow start" not in found
+
+
+def test_a_stage_that_was_last_on_the_embedded_cloud_is_looked_for_there(app: Path) -> None:
+    remember(config_of(app, {"stage": "s"}, {}), local=True)
+    given = ("--app", app, "--stage", "s", "--python", sys.executable)
+    found = checks(*given)
+    assert found["cloud"]["detail"] == "the embedded one, as last time; AWS with --profile"
+    assert found["running"]["ok"] is None
+    assert "devbridge cloud start" in found["running"]["detail"]
+    assert "identity" not in found
+    assert "cloud" not in checks(*given, "--profile", "work")

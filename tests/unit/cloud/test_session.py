@@ -14,6 +14,7 @@ from moto import mock_aws
 
 from devbridge.cloud import keys
 from devbridge.cloud import session as module
+from devbridge.cloud.last import remember
 from devbridge.cloud.session import (
     Clients,
     Cloud,
@@ -124,7 +125,7 @@ def test_no_credentials_is_an_error_with_the_command_that_sets_them(
 
 
 def test_an_app_with_an_embedded_cloud_is_told_of_it_where_aws_does_not_answer(
-    make_config: MakeConfig,
+    make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     config = make_config(local=False)
     config.make_dirs()
@@ -133,6 +134,16 @@ def test_an_app_with_an_embedded_cloud_is_told_of_it_where_aws_does_not_answer(
         connect(config)
     with pytest.raises(CredentialsError, match=r"no AWS credentials(.|\n)*--local"):
         connect(replace(config, region="eu-west-1"))
+    monkeypatch.setenv("DEVBRIDGE_CACHE_DIR", str(tmp_path / "cache"))
+    remember(config, local=True)
+    with pytest.raises(CloudError) as told:
+        connect(config)
+    assert str(told.value).splitlines() == [
+        f"stage {config.stage!r} is on the embedded cloud; on AWS: no AWS region is set",
+        "  where: the environment and the default profile",
+        "  to do: give --local; or, for AWS, give --region eu-west-1, or set it:"
+        " aws configure set region eu-west-1",
+    ]
     with pytest.raises(CredentialsError) as caught:
         connect(replace(config, profile="work"))
     assert "--local" not in str(caught.value)
