@@ -1,6 +1,15 @@
-"""`python -m devbridge` is the same as the `devbridge` command."""
+"""The `devbridge` command, and `python -m devbridge`, which is the same."""
 
-from devbridge.cli import main
+from devbridge.interrupts import end_at_once
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C ends it without a traceback while it is being imported, too."""
+    end_at_once()
+    from devbridge.cli import main as commands
+
+    commands(prog_name="devbridge")
+
 
 if __name__ == "__main__":
-    main(prog_name="devbridge")
+    main()

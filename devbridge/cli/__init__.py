@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import click
 
-from devbridge import __version__
+from devbridge import __version__, interrupts
 from devbridge.cli.common import errors_reported
 from devbridge.printable import Printer
 from devbridge.progress import LINE
@@ -77,7 +77,7 @@ class LazyGroup(click.Group):
         streams = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = map(_printer, streams)
         try:
-            with errors_reported(ctx):
+            with errors_reported(ctx), interrupts.raised():
                 return super().invoke(ctx)
         except Exception as error:
             if not isinstance(error, (click.ClickException, click.Abort, click.exceptions.Exit)):

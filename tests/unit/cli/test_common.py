@@ -83,7 +83,7 @@ def test_a_stage_that_was_local_never_turns_to_aws_by_itself(
         with pytest.raises(CloudNotRunning) as caught, common.cloud(config, start=start):
             pass
         told, remedy = caught.value, str(caught.value.remedy)
-        assert told.what.startswith("stage 'ann' is on the embedded cloud of this app, which is not")
+        assert told.what.startswith("stage 'ann' is on the embedded cloud of this app")
         assert "devbridge dev --local" in remedy
         assert "devbridge cloud start" in remedy
         assert "--profile" in remedy

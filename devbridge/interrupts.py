@@ -1,0 +1,40 @@
+"""Ctrl-C before a command has begun, and after it has ended: nothing is to be undone then.
+
+An import that is interrupted would end with a traceback, or say "Aborted!". While a command runs,
+Ctrl-C is a KeyboardInterrupt, which it may have to clean up after.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+_INTERRUPTED: Final = 130
+"""`errors.EXIT_INTERRUPTED`, which is not imported before this is in place."""
+
+
+def end_at_once() -> None:
+    """Let Ctrl-C end the process with one word, unless it is ignored, or handled already."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _end)
+
+
+@contextmanager
+def raised() -> Iterator[None]:
+    """While a command runs, Ctrl-C is a KeyboardInterrupt."""
+    if signal.getsignal(signal.SIGINT) is not _end:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, _end)
+
+
+def _end(_number: int, _frame: Any) -> None:
+    os.write(2, b"interrupted\n")
+    os._exit(_INTERRUPTED)
