@@ -1,7 +1,7 @@
-"""Ctrl-C before a command has begun, and after it has ended: nothing is to be undone then.
+"""Signals that end a command, and Ctrl-C before one has begun and after it has ended.
 
-An import that is interrupted would end with a traceback, or say "Aborted!". While a command runs,
-Ctrl-C is a KeyboardInterrupt, which it may have to clean up after.
+Nothing is to be undone then, and an import that is interrupted would end with a traceback, or say
+"Aborted!". While a command runs, Ctrl-C is a KeyboardInterrupt, which it may clean up after.
 """
 
 from __future__ import annotations
@@ -33,6 +33,12 @@ def raised() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, _end)
+
+
+def heeded(*numbers: signal.Signals) -> list[signal.Signals]:
+    """Those of these signals that who started us has not had ignored: `nohup` does it to SIGHUP, a
+    script that goes on beside us to SIGINT. Ignored, they stay so, for what we start, too."""
+    return [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def _end(_number: int, _frame: Any) -> None:

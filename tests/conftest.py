@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,11 +17,20 @@ from devbridge.cloud.session import Cloud, connect
 from devbridge.config import Config
 from devbridge.emulator.embedded import embedded_cloud
 from devbridge.emulator.state import Running
+from devbridge.proxies import past_proxies
 from tests.clients import reset
 
 # No test fails because the machine has other things to do, too.
 settings.register_profile("any load", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any load")
+
+
+def pytest_configure() -> None:
+    """Whoever runs the tests: this machine is reached past any proxy, and Ctrl-C is heard by what
+    they start, also where a script has started them in the background."""
+    os.environ.update(past_proxies(os.environ))
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,6 +15,7 @@ import click
 from devbridge.cli.common import app_options, cloud
 from devbridge.environment import without_own
 from devbridge.errors import CommandNotFound, NotDeployed
+from devbridge.interrupts import heeded
 from devbridge.payload import check
 
 if TYPE_CHECKING:
@@ -158,9 +159,7 @@ async def run_child(command: Sequence[str], environment: Mapping[str, str]) -> i
         if children and not (number in _FROM_KEYS and _in_foreground()):
             children[0].send_signal(number)
 
-    caught = [
-        number for number in _PASSED_ON if signal.getsignal(number) is not signal.SIG_IGN
-    ]  # what is ignored, as SIGHUP by nohup, stays so for the command, too
+    caught = heeded(*_PASSED_ON)
     for number in caught:
         loop.add_signal_handler(number, pass_on, number)
     try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from devbridge.errors import EXIT_ERROR, NotConfirmed
+from devbridge.interrupts import heeded
 from devbridge.palette import ALWAYS
 from devbridge.printable import continued, one_line
 from devbridge.progress import LINE
@@ -121,7 +122,7 @@ def interruptible() -> Iterator[None]:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = {n: signal.signal(n, interrupt) for n in (signal.SIGTERM, signal.SIGHUP)}
+    before = {n: signal.signal(n, interrupt) for n in heeded(signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:

@@ -25,6 +25,7 @@ from devbridge.emulator.state import attach
 from devbridge.environment import matching
 from devbridge.errors import EXIT_INTERRUPTED
 from devbridge.interpreter import verify_interpreter
+from devbridge.interrupts import heeded
 from devbridge.live.broken import Broken
 from devbridge.live.compose import compose
 from devbridge.live.consent import Consent, ask_first
@@ -146,8 +147,12 @@ def _stop_on_signals(daemon: Daemon, stop: asyncio.Event, terminal: Terminal) ->
         os._exit(EXIT_INTERRUPTED)
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, signalled)
+    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in ending:
+        if number in heeded(*ending):
+            loop.add_signal_handler(number, signalled)
+        else:  # still ignored here, but not by the jobs: they have what they have deployed
+            signal.signal(number, lambda *_: None)
 
 
 def _say_if_the_cloud_stays(config: Config, voice: Voice) -> None:

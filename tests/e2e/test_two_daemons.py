@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -62,9 +63,12 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def ask(url: str, call: str, **arguments: Any) -> Any:
+    parts = urlsplit(url)  # its name is only resolved where there is a resolver for it
     body = json.dumps({"call": call, "arguments": arguments}).encode()
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(f"{url}/ask", body, headers, method="POST")  # noqa: S310
+    address = f"http://127.0.0.1:{parts.port}{parts.path}/ask"
+    request = urllib.request.Request(
+        address, body, {"Host": parts.netloc, "Content-Type": "application/json"}, method="POST"
+    )
     with urllib.request.urlopen(request, timeout=DEADLINE) as response:  # noqa: S310
         return json.load(response)
 

@@ -111,3 +111,11 @@ def test_a_signal_that_is_ignored_or_anothers_stays_so(
     with interrupts.raised():
         assert signal.getsignal(signal.SIGINT) is other
     assert signal.getsignal(signal.SIGINT) is other
+
+
+def test_what_is_ignored_is_not_heeded() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert interrupts.heeded(signal.SIGTERM, signal.SIGHUP) == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -292,6 +292,25 @@ async def test_the_voice_has_the_terminal_only_while_there_is_one(serving: Servi
     assert serving.developer.said == ["afterwards"]
 
 
+async def test_a_signal_that_nohup_has_ignored_ends_nothing_and_the_jobs_have_it_as_usual(
+    serving: Serving,
+) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        task = serving()
+        await asyncio.sleep(0)
+        os.kill(os.getpid(), signal.SIGHUP)
+        # A handler is not inherited by what is executed, to be ignored would be.
+        assert callable(signal.getsignal(signal.SIGHUP))
+        serving.daemon.ready.set()
+        await serving.shows("s: a.")
+        assert not task.done()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(task, DEADLINE)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 async def test_a_second_signal_ends_all_at_once(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:

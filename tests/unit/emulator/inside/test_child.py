@@ -16,20 +16,20 @@ from devbridge.emulator.inside import child
 from tests.waiting import eventually
 
 SERVING = """\
-import importlib.util, signal, sys
+import importlib.util, os, signal, sys
 spec = importlib.util.spec_from_file_location("child", sys.argv.pop(1))
 child = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(child)
 child.STOP_SECONDS = float(sys.argv.pop(1))
 
 def serve(access_key, secret_key):
-    print(access_key, secret_key, flush=True)
     if child.STOP_SECONDS < 1:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print(access_key, secret_key, flush=True)
     signal.pause()
 
 def stop(*_):
-    print("saved", flush=True)
+    os.write(1, b"saved\\n")
     sys.exit()
 
 signal.signal(signal.SIGTERM, stop)
