@@ -44,7 +44,10 @@ _NOBODYS: Final = (
     *("LS_COLORS", "PAGER", "EDITOR", "VISUAL", "LESS*", "TERM_*", "XDG_*", "SSH_*", "DBUS_*"),
 )
 """A shell's and a terminal's own: a program that looks for them does without."""
-INHERIT_NEVER: Final = ("AWS_", "BOTO_", "LAMBDA_", "DEVBRIDGE_", "_HANDLER", "PYTHONHOME")
+INHERIT_NEVER: Final = (
+    *("AWS_", "BOTO_", "LAMBDA_", "DEVBRIDGE_", "_HANDLER"),
+    *("PYTHONHOME", "PYTHONPLATLIBDIR", "PYTHONEXECUTABLE", "PYTHONINSPECT"),
+)
 """Beginnings of what no live job gets of the developer's shell: it has its role's credentials, and
 starts as devbridge says."""
 _INHERITED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")

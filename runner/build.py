@@ -1,4 +1,4 @@
-"""``python -m runner build``: one run of a job, in a build of AWS CodeBuild.
+"""``python3 runner build``: one run of a job, in a build of AWS CodeBuild.
 
 What to run comes from the project's environment (DEVBRIDGE_JOB_NAME, DEVBRIDGE_HANDLER,
 DEVBRIDGE_TIMEOUT, DEVBRIDGE_ATTEMPTS, DEVBRIDGE_RETRY_DELAY, DEVBRIDGE_CONCURRENCY,

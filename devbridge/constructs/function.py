@@ -43,8 +43,9 @@ class Function(Code):
         **shared: Unpack[CodeOptions],
     ) -> None:
         super().__init__(app, name, shared, runtime=runtime, runtimes=FUNCTIONS)
-        if "PATH" in self.environment:
-            raise self.invalid("environment", "PATH", values.MACHINE_ALLOWED)
+        for key in (*values.MACHINES, "PYTHONSAFEPATH"):
+            if key in self.environment:
+                raise self.invalid("environment", key, values.MACHINE_ALLOWED)
         for key in self.environment:
             if not values.LAMBDA_VARIABLE.fullmatch(key):
                 raise self.invalid("environment", key, values.LAMBDA_VARIABLE_ALLOWED)

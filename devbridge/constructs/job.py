@@ -42,8 +42,8 @@ class Job(Code):
             build's own record as far as they are small. By default as the app says; a container
             job's is inline.
         enable_live_dev: False runs it in CodeBuild on dev stages too, never on the laptop.
-        environment: further environment variables, 4096 bytes at most; not PATH and HOME, which
-            are the machine's.
+        environment: further environment variables, 4096 bytes at most; not PATH, HOME and those
+            with which Python finds itself, which are the machine's.
         bind: constructs that it may use; gives permission and environment variables.
         permissions: IAM actions and resources beyond those of `bind`.
         copy_files: files or globs, relative to the app's folder, that it finds at the same path;
@@ -86,7 +86,7 @@ class Job(Code):
         **shared: Unpack[CodeOptions],
     ) -> None:
         super().__init__(app, name, shared, runtime=runtime, runtimes=(*JOBS, _CONTAINER))
-        for key in ("PATH", "HOME"):
+        for key in (*values.MACHINES, "HOME"):
             if key in self.environment:
                 raise self.invalid("environment", key, values.MACHINE_ALLOWED)
         self.timeout, self.memory_mb = self._attempt(timeout, memory_size)

@@ -59,6 +59,8 @@ LOG_DAYS: Final = (
 LOG_DAYS_ALLOWED: Final = f"'forever' or one of {', '.join(map(str, LOG_DAYS))} days, e.g. '7 days'"
 TAGS_LIMIT: Final = 40
 """AWS allows 50 a resource; the rest is for devbridge's own and those of CloudFormation."""
+MACHINES: Final = ("PATH", "PYTHONHOME", "PYTHONPLATLIBDIR", "PYTHONEXECUTABLE", "PYTHONINSPECT")
+"""Variables that no environment sets: Python would not find itself, or would not end."""
 MACHINE_ALLOWED: Final = (
     "names other than this, which is the machine's own: what runs the code starts with it;"
     " set it in the handler for the processes that it starts"

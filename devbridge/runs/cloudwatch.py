@@ -3,7 +3,7 @@
 The runner's own lines name the build, the last of them come together, and CodeBuild's begin with
 a time::
 
-    [Container] 2026/01/31 12:00:00.000000 Running command python3 -m runner build
+    [Container] 2026/01/31 12:00:00.000000 Running command python3 runner build
     |  Invoke factorial demo-prod-factorial:3f2a...
     what the handler prints
     |  Done    demo-prod-factorial:3f2a... took 1.20s

@@ -1,4 +1,4 @@
-"""`python -m runner build` as CodeBuild runs it: real processes, S3 and CodeBuild on loopback."""
+"""`python3 runner build` as CodeBuild runs it: real processes, S3 and CodeBuild on loopback."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ class Source:
             **{key: str(value) for key, value in more.items()},
         }
         return subprocess.Popen(
-            [sys.executable, "-m", "runner", "build"],
+            [sys.executable, "runner", "build"],
             cwd=self.root,
             env=environment,
             stdout=subprocess.PIPE,
@@ -408,6 +408,12 @@ def test_a_run_leaves_no_warning_of_an_open_socket(source: Source) -> None:
     ended = source.run(ECHO, "1", PYTHONWARNINGS="error")
     assert ended.told["state"] == "SUCCEEDED"
     assert "Warning" not in ended.output
+
+
+def test_a_build_finds_the_runner_where_python_does_not_look_into_the_current_folder(
+    source: Source,
+) -> None:
+    assert source.run(ECHO, "1", PYTHONSAFEPATH="1").told["state"] == "SUCCEEDED"
 
 
 def test_a_message_of_any_length_is_cut(source: Source) -> None:

@@ -133,7 +133,8 @@ def test_names_that_a_job_might_miss_are_told_in_order_and_no_others() -> None:
         (
             ["BOTO_CONFIG"],
             "'BOTO_CONFIG'",
-            "names that do not start with AWS_, BOTO_, LAMBDA_, DEVBRIDGE_, _HANDLER, PYTHONHOME",
+            "names that do not start with AWS_, BOTO_, LAMBDA_, DEVBRIDGE_, _HANDLER, PYTHONHOME,"
+            " PYTHONPLATLIBDIR, PYTHONEXECUTABLE, PYTHONINSPECT",
         ),
     ],
 )

@@ -19,7 +19,7 @@ env:
 phases:
   build:
     commands:
-      - python3 -m runner build
+      - python3 runner build
   post_build:
     commands:
       - if [ -f .devbridge-exports ]; then . ./.devbridge-exports; fi

@@ -43,6 +43,8 @@ def test_values_that_are_allowed_are_kept(
         {"runtime": "container"},
         {"handler": None},
         {"environment": {"PATH": "/opt/tools/bin"}},
+        {"environment": {"PYTHONHOME": "/opt/python"}},
+        {"environment": {"PYTHONSAFEPATH": "1"}},
     ],
 )
 def test_values_that_are_not_allowed_are_refused(app: App, wrong: dict[str, Any]) -> None:

@@ -86,6 +86,8 @@ def test_values_that_are_allowed_are_kept(
         {"enable_live_dev": 0},
         {"enable_live_dev": None},
         {"environment": {"PATH": "/opt/tools/bin"}},
+        {"environment": {"PYTHONHOME": "/opt/python"}},
+        {"environment": {"PYTHONINSPECT": "1"}},
         {"environment": {"HOME": "/opt"}},
         {"handler": "jobs/a.py"[:-3]},
         {"handler": None},

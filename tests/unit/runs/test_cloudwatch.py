@@ -14,7 +14,7 @@ from tests.unit.runs.clouds import BuildCloud
 ONE = "demo_ann_factorial:aaaa1111-0000-4000-8000-000000000001"
 BEFORE = [
     "[Container] 2026/01/31 12:00:00.000000 Running on CodeBuild On-demand\n",
-    "[Container] 2026/01/31 12:00:01.000000 Running command python3 -m runner build\n",
+    "[Container] 2026/01/31 12:00:01.000000 Running command python3 runner build\n",
     f"|  Invoke factorial {ONE}\n",
 ]
 DONE = f"|  Done    {ONE} took 1.20s\n"
