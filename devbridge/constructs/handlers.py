@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from devbridge.constructs.clashes import is_hidden
 from devbridge.definitions import top_level_names
 
 _HANDLER = re.compile(r"(?P<module>(?:[\w-]+/)*[\w-]+)\.(?P<function>[A-Za-z_]\w*)", re.ASCII)
@@ -58,6 +59,9 @@ def missing_handler(root: Path, handler: Handler) -> Missing | None:
     and the builder show its syntax error.
     """
     path = root / handler.file
+    top, _, below = handler.module.partition("/")
+    if below and (hidden := is_hidden(root, top)):
+        return Missing(f"the handler's file {handler.file!r} cannot be imported", hidden)
     if not path.is_file():
         near = sorted(p.stem for p in path.parent.glob("*.py")) if path.parent.is_dir() else []
         folder = path.parent.relative_to(root).as_posix()

@@ -17,6 +17,8 @@ from typing import Final
 
 from devbridge.constructs import App
 from devbridge.constructs.app import loading
+from devbridge.constructs.clashes import check_names, is_hidden
+from devbridge.constructs.code import Code
 from devbridge.constructs.isolation import apart
 from devbridge.environment import matching
 from devbridge.errors import AppFailed, AppNotFound, DevbridgeError
@@ -27,6 +29,8 @@ from runner.invocation import parse_failure
 
 APP_FILE: Final = "app.py"
 _MODULE: Final = "app"
+_BESIDE_A_PACKAGE: Final = "__app__"
+"""The name of its module where a package app/ is the one that `import app` means."""
 _OWN: Final = ("__main__", "devbridge", "runner", "stub_lambda")
 
 
@@ -49,6 +53,7 @@ def load_app(root: Path, stage: str = "", *, lenient: bool = False) -> App:
             f"there is no {APP_FILE} in {root}",
             remedy="go to the app's folder, or run `devbridge init` to make an app",
         )
+    check_names(root, root)
     with apart(), _fresh_modules(root), loading(root, stage, lenient=lenient) as state:
         _run(path, root)
         files = {path, *_own_files(root).values()}
@@ -62,14 +67,17 @@ def load_app(root: Path, stage: str = "", *, lenient: bool = False) -> App:
             remedy='write exactly one: app = App("name")',
         )
     app = state.apps[0]
+    for folder in {folder for code in app.of_type(Code) for folder in code.python_path}:
+        check_names(root / folder, root)
     app.files, app.loaded_at = frozenset(files), began
     return app
 
 
 def _run(path: Path, root: Path) -> None:
-    module = ModuleType(_MODULE)
+    beside_package = (root / _MODULE / "__init__.py").is_file()
+    module = ModuleType(_BESIDE_A_PACKAGE if beside_package else _MODULE)
     module.__file__ = str(path)
-    sys.modules[_MODULE] = module
+    sys.modules[module.__name__] = module
     try:
         exec(compile(path.read_bytes(), path, "exec"), module.__dict__)  # noqa: S102
     except DevbridgeError:
@@ -87,8 +95,11 @@ def _run(path: Path, root: Path) -> None:
         first, _ = related(error)
         failure = parse_failure(json.dumps(describe(error, str(root))).encode())
         told = [f"{APP_FILE} raised {failure.type}: {first}", *details(replace(failure, frames=()))]
+        remedy = "correct that line"
+        if isinstance(first, ModuleNotFoundError) and first.name:
+            remedy = is_hidden(root, first.name.partition(".")[0]) or remedy
         raise AppFailed(
-            "\n    ".join(told), where=_user_line(first, root), remedy="correct that line"
+            "\n    ".join(told), where=_user_line(first, root), remedy=remedy
         ) from error
 
 

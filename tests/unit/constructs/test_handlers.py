@@ -65,3 +65,14 @@ def test_a_missing_file_names_the_files_beside_it(tmp_path: Path) -> None:
     assert missing is not None
     assert "'jobs/reprot.py' does not exist" in missing.what
     assert "report" in missing.allowed
+
+
+def test_a_handler_in_a_folder_that_another_module_hides_cannot_be_imported(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "email").mkdir()
+    (tmp_path / "email" / "send.py").write_text("def handler(p): ...")
+    missing = missing_handler(tmp_path, Handler("email/send", "handler"))
+    assert missing is not None
+    assert "cannot be imported" in missing.what
+    assert "rename it" in missing.allowed

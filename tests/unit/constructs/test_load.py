@@ -73,3 +73,72 @@ def test_loading_leaves_no_trace_in_this_process(tmp_path: Path) -> None:
     (tmp_path / "naming.py").write_text('NAME = "demo"\n')
     load_app(write(tmp_path, "from devbridge import App\nfrom naming import NAME\nApp(NAME)\n"))
     assert (set(sys.modules), list(sys.path), sys.dont_write_bytecode) == before
+
+
+def test_an_error_of_the_app_is_told_with_what_caused_it(tmp_path: Path) -> None:
+    lines = [
+        "def read():",
+        "    try:",
+        "        {}['real']",
+        "    except KeyError as reason:",
+        "        raise RuntimeError('cannot load') from reason",
+        "read()",
+    ]
+    with pytest.raises(AppFailed) as caught:
+        load_app(write(tmp_path, GOOD + "\n".join(lines)))
+    assert caught.value.what.splitlines() == [
+        "app.py raised RuntimeError: cannot load",
+        "    caused by KeyError: 'real'",
+        '    ↳ File "app.py", line 5, in read',
+        "          {}['real']",
+    ]
+    assert (caught.value.where or "").startswith("app.py:7: raise RuntimeError")
+
+
+@pytest.mark.parametrize("name", ["app", "email", "runner", "types"])
+def test_an_app_may_have_any_name(tmp_path: Path, name: str) -> None:
+    source = (
+        f'from devbridge import App, Table\nTable(App("{name}"), "{name}", partition_key="i")\n'
+    )
+    assert load_app(write(tmp_path, source)).name == name
+
+
+def test_a_package_app_beside_app_py_is_imported_from_as_python_does(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "__init__.py").touch()
+    (tmp_path / "app" / "config.py").write_text('NAME = "packed"\n')
+    source = "import app\nfrom app.config import NAME\nfrom devbridge import App\nApp(NAME)\n"
+    app = load_app(write(tmp_path, source))
+    assert app.name == "packed"
+    assert tmp_path / "app" / "config.py" in app.files
+    assert not {"app", "__app__"} & set(sys.modules)
+
+
+def test_a_dataclass_of_app_py_finds_its_module_whatever_that_is_called(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "__init__.py").touch()
+    source = "from __future__ import annotations\nfrom dataclasses import dataclass\n"
+    source += GOOD + "@dataclass\nclass A:\n    name: str\n"
+    assert load_app(write(tmp_path, source)).name == "demo"
+
+
+def test_a_folder_that_app_py_hides_is_named_with_what_helps(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "config.py").write_text('NAME = "demo"\n')
+    with pytest.raises(AppFailed) as caught:
+        load_app(write(tmp_path, GOOD + "from app.config import NAME\n"))
+    assert "put an __init__.py into it" in (caught.value.remedy or "")
+
+
+def test_a_module_whose_name_is_taken_is_refused_wherever_it_is_imported_from(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "jobs.py").write_text("def handler(p): ...\n")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "queue.py").touch()
+    job = 'Job(app, "j", handler="jobs.handler", environment={"PYTHONPATH": "src"})\n'
+    with pytest.raises(AppFailed, match=r"src/queue.py has the name"):
+        load_app(write(tmp_path, f"from devbridge import App, Job\napp = App('demo')\n{job}"))
+    (tmp_path / "runner.py").touch()
+    with pytest.raises(AppFailed, match=r"runner.py has the name"):
+        load_app(tmp_path)
