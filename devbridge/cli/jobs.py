@@ -75,7 +75,7 @@ def jobs(
     elif found:
         now = time.time()
         shown = zip(found, records, strict=True)
-        rows = [(short, *_row(record, now)) for (short, _), record in shown]
+        rows = [(short, *_row(record, now, run.tended())) for (short, run), record in shown]
         click.echo(table(("ID", "JOB", "STATE", "WHEN", "TOOK", "ERROR"), rows))
     elif job or state:
         click.echo("no run matches")
@@ -95,10 +95,11 @@ def _with_result(run: Run) -> RunRecord:
         return record
 
 
-def _row(record: RunRecord, now: float) -> tuple[str, ...]:
+def _row(record: RunRecord, now: float, tended: bool) -> tuple[str, ...]:
     from runner.outcome import duration
 
-    seconds = run_time(record, now)
+    # Where nobody goes on with it, the next daemon will say when it has ended.
+    seconds = run_time(record, now) if tended or record.state.final else None
     several = record.attempt and record.max_attempts > 1
     attempts = f" {record.attempt}/{record.max_attempts}" if several else ""
     return (

@@ -39,8 +39,15 @@ def exit_text(exit_: Exit) -> str:
         return f"signal {exit_.signal}"
 
 
-def lines(record: RunRecord, history: Sequence[Step], now: float, root: Path) -> Iterator[str]:
-    """A run for people. `root` is the app's folder."""
+def lines(
+    record: RunRecord, history: Sequence[Step], now: float, root: Path, *, tended: bool = True
+) -> Iterator[str]:
+    """A run for people.
+
+    Args:
+        root: the app's folder.
+        tended: somebody goes on with the run.
+    """
     from runner.outcome import duration
 
     yield f"id        {record.job_id}"
@@ -55,7 +62,7 @@ def lines(record: RunRecord, history: Sequence[Step], now: float, root: Path) ->
     ):
         if at is not None:
             yield f"{word:<9} {iso(at)}  {ago(now - at)}"
-    took = run_time(record, now)
+    took = run_time(record, now) if tended or record.state.final else None
     if took is not None:
         yield f"took      {duration(took)}" + ("" if record.ended_at else " so far")
     if record.exit:
@@ -67,10 +74,25 @@ def lines(record: RunRecord, history: Sequence[Step], now: float, root: Path) ->
         yield _result(record.result.decode("utf-8", "replace"))
     if record.log:
         yield f"log       {from_here(Path(record.log))}"
+    began: Step | None = None
     for index, step in enumerate(history):
         again = f"  attempt {step.attempt}" if step.attempt > 1 else ""
         why = f"  {printable.one_line(step.detail)}" if step.detail else ""
-        yield f"{'' if index else 'history':<9} {iso(step.at)}  {coloured(step.state)}{again}{why}"
+        label = "" if index else "history"
+        own = _took(began, step) if record.max_attempts > 1 else ""
+        yield f"{label:<9} {iso(step.at)}  {coloured(step.state)}{again}{why}{own}"
+        # A run that waits for its next attempt is RUNNING, too, and says why.
+        began = step if step.state is State.RUNNING and not step.detail else None
+
+
+def _took(began: Step | None, ended: Step) -> str:
+    """How long an attempt took, if these two are its beginning and its end."""
+    from runner.outcome import duration
+
+    attempt = ended.attempt if ended.state.final else ended.attempt - 1
+    if began is None or began.attempt != attempt:
+        return ""
+    return f"  took {duration(ended.at - began.at)}"
 
 
 def _labelled(label: str, text: str) -> Iterator[str]:
@@ -118,7 +140,8 @@ def status(config: Config, *, job_id: str, job: str | None, json_: bool) -> None
         ]
         print_json({**as_json(record), "history": changes})
     else:
-        click.echo("\n".join(lines(record, history, time.time(), config.root)))
+        shown = lines(record, history, time.time(), config.root, tended=tended)
+        click.echo("\n".join(shown))
     if not tended:
         queued = record.state is State.QUEUED
         told = "will start it" if queued else "will say what became of the run"

@@ -38,6 +38,7 @@ from devbridge.daemon.events import (
 )
 from devbridge.daemon.handover import Handover
 from devbridge.daemon.hearing import Hearing
+from devbridge.daemon.heartbeat import beat
 from devbridge.daemon.imports import Reports
 from devbridge.daemon.jobs import Deployment, Jobs, Redeploys
 from devbridge.daemon.keeper import Keeper
@@ -94,6 +95,7 @@ class Daemon:
         self._settings = settings
         self._jobs = deployment.jobs
         self._ledger = ledger
+        self._alive = ledger.path.with_name("alive")
         self._launcher = workshop.launcher
         self._narrator = narrator
         self._loop = asyncio.get_running_loop()
@@ -210,6 +212,7 @@ class Daemon:
             "redeploy": self._reloading.redeploy_on_save,
             "outdated": self._reloading.redeploy_on_reload,
             "weather": self._weather.watch,
+            "heartbeat": lambda: beat(self._alive),
             **beside,
         }
         try:
@@ -252,7 +255,7 @@ class Daemon:
 
     def _recover(self) -> None:
         """Go on with what an earlier daemon has left."""
-        runs = take_on(self._ledger, self._narrator, time.time())
+        runs = take_on(self._ledger, self._narrator, self._alive)
         if runs:
             many = "1 run was" if len(runs) == 1 else f"{len(runs)} runs were"
             self._narrator.say(f"{many} waiting")

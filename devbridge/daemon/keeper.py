@@ -334,7 +334,7 @@ def changed(entry: RunRecord, change: Change) -> RunRecord:
         entry,
         state=State.RUNNING if waits else change.state,
         attempt=change.attempt,
-        started_at=change.at if running else entry.started_at,
+        started_at=entry.started_at or (change.at if running else None),
         ended_at=change.at if change.state.final else None,
         closed=entry.closed and change.state.final,
         exit=change.exit,

@@ -14,7 +14,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -70,6 +70,8 @@ class Worker:
     """Seconds since the epoch."""
     job_id: str = ""
     """The run that it was given."""
+    began: float = 0.0
+    """When it was given the run, in seconds since the epoch."""
     ended: Ended | None = None
     """How its run has ended; told when all its output was."""
     process: Process | None = None
@@ -162,7 +164,7 @@ class Processes:
         """Hand over the run. What its worker prints from now on belongs to it."""
         worker = self._workers[give.worker_id]
         worker.capture.drain()
-        worker.job_id = give.job_id
+        worker.job_id, worker.began = give.job_id, time.time()
         if not payload:  # no JSON is empty: it went with a damaged ledger
             self._without_payload(worker)
             return
@@ -193,6 +195,8 @@ class Processes:
     def ended(self, worker_id: str, change: Change, run: RunRecord) -> None:
         """The worker's attempt is over: it is told when all its output was."""
         if worker := self._workers.get(worker_id):
+            if run.attempt > 1:  # the run began with an earlier attempt
+                run = replace(run, started_at=worker.began)
             worker.ended, worker.answered = Ended(worker.who, change, run), True
 
     def goes_on(self, worker_id: str, left: Sequence[str], seconds: float) -> None:

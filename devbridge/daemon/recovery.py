@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from devbridge.daemon.events import Requested
+from devbridge.daemon.heartbeat import last_seen
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.told import Interrupted
 from devbridge.runs.base import RunRecord
@@ -24,9 +26,12 @@ class Recovery:
     runs: list[Requested] = field(default_factory=list)
 
 
-def recover(live: Iterable[RunRecord], now: float) -> Recovery:
+def recover(live: Iterable[RunRecord], ended: Callable[[RunRecord], float]) -> Recovery:
     """What was queued is taken on; what ran gets its next attempt if its job has one left, else it
     has crashed; what was being cancelled is. The workers themselves died with their daemon. Pure.
+
+    Args:
+        ended: when the process of a run has ended, in seconds since the epoch.
     """
     recovery = Recovery()
     for entry in live:
@@ -39,7 +44,7 @@ def recover(live: Iterable[RunRecord], now: float) -> Recovery:
                 Change(
                     job_id=entry.job_id,
                     state=State.QUEUED if again else over,
-                    at=now,
+                    at=ended(entry),
                     attempt=attempt,
                     failure=None if entry.cancelled else LOST,
                     detail=LOST.message,
@@ -51,14 +56,23 @@ def recover(live: Iterable[RunRecord], now: float) -> Recovery:
     return recovery
 
 
-def take_on(ledger: Ledger, narrator: Narrator, now: float) -> list[Requested]:
+def take_on(ledger: Ledger, narrator: Narrator, mark: Path) -> list[Requested]:
     """Write what has become of an earlier daemon's runs, say so, and return those to go on with.
+
+    Args:
+        mark: what that daemon has touched while it lived.
 
     Raises:
         LedgerError: the ledger cannot be read.
     """
+
+    def ended(entry: RunRecord) -> float:
+        """Its worker died with the daemon, whose last sign of life may be in the run's log."""
+        began = entry.started_at or entry.created_at or 0.0
+        return max(began, last_seen(mark, Path(entry.log)) or 0.0)
+
     with ledger.transaction():
-        found = recover(ledger.live(), now)
+        found = recover(ledger.live(), ended)
         for change in found.changes:
             ledger.record(change)
         ledger.close_ended()

@@ -90,7 +90,8 @@ class Ended:
     who: Who
     change: Change
     run: RunRecord
-    """The run after that change; it is not final when another attempt follows."""
+    """The run after that change, begun when the attempt was; it is not final when another attempt
+    follows."""
 
 
 @dataclass(frozen=True, slots=True)

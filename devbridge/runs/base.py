@@ -23,6 +23,7 @@ class RunRecord:
     created_at: float | None = None
     """When it was asked for."""
     started_at: float | None = None
+    """When its first attempt began."""
     ended_at: float | None = None
     attempt: int = 1
     """The number of the last attempt, from 1; 0 when nobody has told which was the last."""

@@ -149,7 +149,8 @@ class Ledger(LedgerReader):
         outcome = change.exit or Exit()
         self._db.execute(
             "UPDATE runs SET state=:state, attempt=:attempt,"
-            " started_at=CASE WHEN :state='RUNNING' THEN :at ELSE started_at END,"
+            " started_at=CASE WHEN :state='RUNNING' THEN COALESCE(started_at, :at)"
+            " ELSE started_at END,"
             " ended_at=CASE WHEN :final THEN :at ELSE NULL END,"
             " closed=CASE WHEN :final THEN closed ELSE 0 END,"
             " exit_code=:code, exit_signal=:signal, result=:result,"

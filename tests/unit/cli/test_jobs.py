@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -58,6 +59,14 @@ def test_a_filter_for_job_state_and_number(book: Book) -> None:
     assert [row[0] for row in jobs("--job", "import-all")[1:]] == ["11111111"]
     assert [row[0] for row in jobs("--state", "failed")[1:]] == ["22222222"]
     assert jobs("--job", "nothing") == [["no", "run", "matches"]]
+
+
+def test_how_long_a_run_takes_is_not_known_while_nobody_goes_on_with_it(book: Book) -> None:
+    book.start(NEW)
+    assert jobs("--limit", "1")[1][2:] == ["RUNNING", "now", "-"]
+    lock = book.config.stage_dir / "daemon.lock"
+    lock.write_text(f"{os.getpid()}\n")
+    assert jobs("--limit", "1")[1][-1] != "-"
 
 
 def test_a_job_with_retries_shows_which_attempt_it_is(book: Book) -> None:

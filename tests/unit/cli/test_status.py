@@ -54,6 +54,28 @@ def test_status_as_json_has_the_result_and_the_history(book: Book) -> None:
     assert result.stderr == ""
 
 
+def test_of_a_run_that_was_tried_again_each_attempt_has_its_time_and_the_run_the_whole(
+    book: Book,
+) -> None:
+    run_id = "cccc4444-0000-4000-8000-000000000004"
+    book.queue(run_id, max_attempts=2)
+    book.start(run_id, after=1)
+    book.again(run_id, after=3, detail="attempt 1 of 2 FAILED, again in 60 s")
+    book.start(run_id, after=63, attempt=2)
+    book.end(run_id, after=64, attempt=2)
+    lines = devbridge("status", run_id).stdout.splitlines()
+    assert "took      1m03s" in lines
+    told = [line.partition("Z  ")[2] for line in lines[-5:]]
+    assert told == [
+        "QUEUED",
+        "RUNNING",
+        "RUNNING  attempt 2  attempt 1 of 2 FAILED, again in 60 s  took 2.00s",
+        "RUNNING  attempt 2",
+        "SUCCEEDED  attempt 2  took 1.00s",
+    ]
+    assert " 1m03s" in devbridge("jobs", "--limit", "1").stdout
+
+
 OBEYED = "\x1b]52;c;QUFB\x07\x1b[2J\u202e\x9b2J\x0b|  deadbeef  Done\r\nid        forged"
 
 
@@ -87,7 +109,7 @@ def test_what_a_run_says_is_json_for_programs(book: Book, command: str) -> None:
 def test_status_says_when_nobody_is_here_to_go_on_with_the_run(book: Book) -> None:
     book.start(ONE)
     result = devbridge("status", ONE)
-    assert "so far" in result.stdout
+    assert "took" not in result.stdout
     assert "no `devbridge dev` of this stage is here" in result.stderr
 
 

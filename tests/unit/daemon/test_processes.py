@@ -7,6 +7,7 @@ import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -259,6 +260,18 @@ async def test_a_run_is_told_from_its_beginning_to_its_end_and_its_output_betwee
         Gone(RUN),
     ]
     assert stage.closed == ["job-1"]
+
+
+async def test_of_a_later_attempt_is_told_when_it_began_and_not_when_the_run_did(
+    stage: Stage,
+) -> None:
+    await stage.launch()
+    stage.give()
+    stage.processes.ended("w1", DONE, replace(RECORD, attempt=2, started_at=1.5))
+    await stage.exit()
+    (ended,) = (event for event in stage.told if isinstance(event, Ended))
+    assert ended.run.started_at is not None
+    assert ended.run.started_at > 1.5
 
 
 async def test_what_a_process_leaves_behind_may_hold_the_pipe_and_the_run_still_ends(

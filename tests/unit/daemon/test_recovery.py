@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -37,13 +38,13 @@ def entry(job_id: str, state: State, attempt: int = 1, max_attempts: int = 1) ->
 
 def test_what_was_queued_is_taken_on_in_order_with_its_attempt() -> None:
     waiting = replace(entry("b", State.RUNNING, 2, 2), waits_for_attempt=True)
-    found = recover([entry("a", State.QUEUED), waiting], NOW)
+    found = recover([entry("a", State.QUEUED), waiting], lambda _: NOW)
     assert found.changes == []
     assert found.runs == [Requested("a", "factorial", 1), Requested("b", "factorial", 2)]
 
 
 def test_what_ran_has_crashed_and_is_not_started_again() -> None:
-    found = recover([entry("a", State.RUNNING), entry("b", State.STARTING, 2, 2)], NOW)
+    found = recover([entry("a", State.RUNNING), entry("b", State.STARTING, 2, 2)], lambda _: NOW)
     assert [(c.job_id, c.state, c.attempt, c.failure) for c in found.changes] == [
         ("a", State.CRASHED, 1, LOST),
         ("b", State.CRASHED, 2, LOST),
@@ -52,13 +53,13 @@ def test_what_ran_has_crashed_and_is_not_started_again() -> None:
 
 
 def test_what_was_being_cancelled_is_cancelled_and_gets_no_other_attempt() -> None:
-    found = recover([replace(entry("a", State.RUNNING, 1, 3), cancelled=True)], NOW)
+    found = recover([replace(entry("a", State.RUNNING, 1, 3), cancelled=True)], lambda _: NOW)
     assert [(c.state, c.attempt, c.failure) for c in found.changes] == [(State.CANCELLED, 1, None)]
     assert found.runs == []
 
 
 def test_what_ran_with_an_attempt_left_gets_it() -> None:
-    found = recover([entry("a", State.RUNNING, 1, 3)], NOW)
+    found = recover([entry("a", State.RUNNING, 1, 3)], lambda _: NOW)
     assert [(c.state, c.attempt) for c in found.changes] == [(State.QUEUED, 2)]
     assert found.runs == [Requested("a", "factorial", 2)]
 
@@ -85,7 +86,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
                         job="factorial",
                         payload=b"1",
                         created_at=1.0,
-                        log_path="",
+                        log_path="missing.log",
                         max_attempts=attempts,
                     )
                 )
@@ -99,9 +100,18 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield opened
 
 
-def test_what_was_left_is_written_told_and_returned(ledger: Ledger) -> None:
+@pytest.fixture
+def mark(tmp_path: Path) -> Path:
+    """The daemon was last seen alive at `NOW`."""
+    path = tmp_path / "alive"
+    path.touch()
+    os.utime(path, (NOW, NOW))
+    return path
+
+
+def test_what_was_left_is_written_told_and_returned(ledger: Ledger, mark: Path) -> None:
     ears = Ears()
-    runs = take_on(ledger, Narrator([ears]), NOW)
+    runs = take_on(ledger, Narrator([ears]), mark)
     assert [(run.job_id, run.attempt) for run in runs] == [("waits", 1), ("again", 2)]
     told = [event for event in ears.told if isinstance(event, Interrupted)]
     assert len(told) == len(ears.told)
@@ -112,8 +122,34 @@ def test_what_was_left_is_written_told_and_returned(ledger: Ledger) -> None:
     assert all(event.change.at == NOW for event in told)
 
 
-def test_runs_whose_end_nobody_completed_are_complete_afterwards(ledger: Ledger) -> None:
-    take_on(ledger, Narrator([]), NOW)
+def test_a_run_has_ended_when_its_daemon_or_itself_was_last_heard(
+    ledger: Ledger, mark: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "late.log"
+    log.touch()
+    os.utime(log, (NOW + 1, NOW + 1))
+    late = NewRun(job_id="late", job="j", payload=b"1", created_at=1.0, log_path=str(log))
+    with ledger.transaction():
+        ledger.add(late)
+        ledger.record(Change(job_id="late", state=State.RUNNING, at=2.0))
+    take_on(ledger, Narrator([]), mark)
+    ends = [entry.ended_at for name in ("lost", "late") if (entry := ledger.get(name))]
+    assert ends == [NOW, NOW + 1]
+
+
+def test_a_run_has_not_ended_before_it_began_though_nobody_was_heard(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    take_on(ledger, Narrator([]), tmp_path / "nothing")
+    entry = ledger.get("lost")
+    assert entry is not None
+    assert (entry.started_at, entry.ended_at) == (2.0, 2.0)
+
+
+def test_runs_whose_end_nobody_completed_are_complete_afterwards(
+    ledger: Ledger, mark: Path
+) -> None:
+    take_on(ledger, Narrator([]), mark)
     for job_id in ("lost", "ended"):
         entry = ledger.get(job_id)
         assert entry is not None

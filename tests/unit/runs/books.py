@@ -35,8 +35,13 @@ class Book:
         with self.ledger.transaction():
             self.ledger.add(run)
 
-    def start(self, job_id: str, *, after: float = 0.5) -> None:
-        self._record(Change(job_id=job_id, state=State.RUNNING, at=after))
+    def start(self, job_id: str, *, after: float = 0.5, attempt: int = 1) -> None:
+        self._record(Change(job_id=job_id, state=State.RUNNING, at=after, attempt=attempt))
+
+    def again(self, job_id: str, *, after: float, detail: str) -> None:
+        """It waits for its second attempt."""
+        change = Change(job_id=job_id, state=State.QUEUED, at=after, attempt=2, detail=detail)
+        self._record(change)
 
     def end(
         self,
@@ -44,6 +49,7 @@ class Book:
         state: State = State.SUCCEEDED,
         *,
         after: float = 2.0,
+        attempt: int = 1,
         result: bytes | None = None,
         failure: Failure | None = None,
         closed: bool = True,
@@ -53,6 +59,7 @@ class Book:
                 job_id=job_id,
                 state=state,
                 at=after,
+                attempt=attempt,
                 exit=Exit(code=0),
                 result=result,
                 failure=failure,
