@@ -35,7 +35,10 @@ def lacking(live: Live, packed: Iterable[str], known: Mapping[str, Any]) -> Iter
     """
     names = set(packed)
     there = {name.partition("/")[0].partition(".")[0] for name in names}
-    missing = sorted(tops([live]) - there)
+    # Code that asks for a package's part which is not there has imported the package all the same.
+    parts = {name.partition(".")[0] for name in live.modules if "." in name}
+    alone = {top for top, each in known.items() if each.get("shared") and top not in parts}
+    missing = sorted(tops([live]) - there - alone)
     owned = {top: known[top] for top in missing if known.get(top, {}).get("dists")}
     editable = [top for top, each in owned.items() if any(t[2] for t in each.get("trees", ()))]
     if editable:

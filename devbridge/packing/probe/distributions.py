@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from devbridge.packing.probe.places import Module, installed
+from devbridge.packing.probe.places import Module, installed, is_shared
 
 KEPT: Final = ("METADATA", "PKG-INFO", "entry_points.txt", "top_level.txt")
 """What is packed of a distribution's metadata: the rest names this machine, or what is left out."""
@@ -319,6 +319,7 @@ def described(
         "trees": [list(t) for t in dict.fromkeys(map(tuple, trees))],
         "missing": module is None and not owned,
         "odd": module is not None and module.odd,
+        "shared": module is not None and is_shared(module),
     }
 
 

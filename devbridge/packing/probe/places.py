@@ -104,6 +104,12 @@ class Places:
         return Module(module.name, module.file, tuple(folders), app=module.app)
 
 
+def is_shared(module: Module) -> bool:
+    """Whether a package is only the place where several distributions put theirs, of the new style
+    (PEP 420) or of the old one: whoever imports it alone has looked in vain for one of them."""
+    return module.is_namespace or (module.is_source and _extends(module.file))
+
+
 def inits(module: Module) -> Iterator[str]:
     """The ``__init__.py`` of each folder of a package that several folders make up."""
     for folder in module.folders:

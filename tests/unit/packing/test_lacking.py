@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 from devbridge.packing.imported import Live
 from devbridge.packing.lacking import lacking, tops
 
-KNOWN = {
+KNOWN: dict[str, Any] = {
+    "backports": {"dists": ["backports-tarfile"], "shared": True},
     "pyarrow": {"dists": ["pyarrow", "numpy"]},
     "PIL": {"dists": ["pillow"]},
     "gone": {"dists": []},
@@ -31,6 +34,12 @@ def test_what_is_packed_or_there_anyway_is_not_named() -> None:
     modules = {"pyarrow.lib", "PIL", "boto3", "botocore.data:/x", "devbridge.job", "gone"}
     assert said(modules, ["pyarrow/lib.so", "PIL.cpython-311.so"]) == []
     assert tops([Live(frozenset(), frozenset({"_distutils_hack", "__editable___x"}))]) == set()
+
+
+def test_a_shared_package_that_was_imported_alone_was_only_looked_into() -> None:
+    assert said({"backports"}, ["jobs/j.py"]) == []
+    (line,) = said({"backports", "backports.tarfile"}, ["jobs/j.py"])
+    assert 'install=["backports-tarfile"]' in line
 
 
 def test_what_packages_have_a_replacement_for_is_not_named() -> None:

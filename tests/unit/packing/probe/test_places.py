@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from devbridge.packing.probe import places
-from devbridge.packing.probe.places import Module, Places, inits
+from devbridge.packing.probe.places import Module, Places, inits, is_shared
 
 
 def write(folder: Path, **files: str) -> None:
@@ -105,3 +105,24 @@ def test_the_folders_that_were_looked_into_are_known(app: Path) -> None:
     looked = Places([str(app)], frozenset())
     looked.find("ns.part")
     assert looked.seen == {str(app), str(app / "ns")}
+
+
+@pytest.mark.parametrize(
+    ("text", "shared"),
+    [
+        (None, True),  # PEP 420
+        ("__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n", True),
+        ("__import__('pkg_resources').declare_namespace(__name__)\n", True),
+        ("X = 1\n", False),
+    ],
+)
+def test_a_package_of_several_distributions_is_known_by_what_it_says(
+    tmp_path: Path, text: str | None, shared: bool
+) -> None:
+    folder = tmp_path / "backports"
+    folder.mkdir()
+    file = folder / "__init__.py"
+    if text is not None:
+        file.write_text(text)
+    module = Module("backports", str(file) if text is not None else "", (str(folder),), app=False)
+    assert is_shared(module) == shared
