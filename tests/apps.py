@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from devbridge.constructs import App, values
 from devbridge.constructs.load import load_app
 from devbridge.constructs.runtimes import JOBS
+from devbridge.constructs.tags import tags_problem
 
 ACCOUNT: Final = "123456789012"
 KEY: Final = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/01234567-89ab-cdef-0123-456789abcdef"
@@ -191,7 +192,7 @@ _tag_text = st.text(
     st.one_of(st.sampled_from(" .:/=+@-_"), st.characters(categories=["L", "Nd"])), max_size=40
 )
 _tags = st.dictionaries(
-    _tag_text.filter(lambda key: values.tags_problem({key: ""}) is None), _tag_text, max_size=5
+    _tag_text.filter(lambda key: tags_problem({key: ""}) is None), _tag_text, max_size=5
 )
 _boundary = st.sampled_from(
     [f"arn:aws:iam::{ACCOUNT}:policy/limit", "arn:aws:iam::aws:policy/PowerUserAccess"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 from devbridge.constructs import values
+from devbridge.constructs.tags import tags_problem
 from devbridge.constructs.values import APP_NAME, APP_NAME_ALLOWED, NAME, NAME_ALLOWED
 from devbridge.environment import inherit_problem
 from devbridge.errors import DuplicateName, HandlerNotFound, InvalidValue
@@ -132,7 +133,7 @@ class App:
         """When devbridge began to load it, in seconds since the epoch."""
         if not isinstance(name, str) or not APP_NAME.fullmatch(name):
             raise self._invalid(f"the app's name {name!r}", APP_NAME_ALLOWED)
-        if problem := values.tags_problem(tags):
+        if problem := tags_problem(tags):
             raise self._invalid(f"{self!r}: tags {problem[0]}", problem[1])
         if not values.boundary(permissions_boundary):
             raise self._invalid(

@@ -11,6 +11,7 @@ from devbridge.constructs.app import App, Bindable, Construct, Transform
 from devbridge.constructs.files import copy_problem
 from devbridge.constructs.handlers import HANDLER_ALLOWED, Handler, missing_handler, parse_handler
 from devbridge.constructs.network import Vpc, vpc_problem
+from devbridge.constructs.tags import tags_problem
 from devbridge.constructs.values import Duration
 from devbridge.errors import HandlerNotFound, UnknownBindTarget
 
@@ -122,7 +123,7 @@ class Code(Bindable):
         if problem := vpc_problem(given["vpc"]):
             raise self.refused("vpc", problem)
         tags = given["tags"]
-        if problem := values.tags_problem(tags) or values.tags_problem({**self.app.tags, **tags}):
+        if problem := tags_problem(tags) or tags_problem({**self.app.tags, **tags}):
             raise self.refused("tags", problem)
         if not values.boundary(boundary := given["permissions_boundary"]):
             raise self.invalid("permissions_boundary", boundary, values.BOUNDARY_ALLOWED)

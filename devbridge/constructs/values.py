@@ -57,8 +57,6 @@ LOG_DAYS: Final = (
 )
 """What CloudWatch Logs allows (PutRetentionPolicy)."""
 LOG_DAYS_ALLOWED: Final = f"'forever' or one of {', '.join(map(str, LOG_DAYS))} days, e.g. '7 days'"
-TAGS_LIMIT: Final = 40
-"""AWS allows 50 a resource; the rest is for devbridge's own and those of CloudFormation."""
 MACHINES: Final = ("PATH", "PYTHONHOME", "PYTHONPLATLIBDIR", "PYTHONEXECUTABLE", "PYTHONINSPECT")
 """Variables that no environment sets: Python would not find itself, or would not end."""
 MACHINE_ALLOWED: Final = (
@@ -100,9 +98,6 @@ PLAIN: Final = "strings without NUL, and without '{{resolve:', which CloudFormat
 Problem = tuple[str, str]
 """What is not allowed, as an error shows it, and what is."""
 
-# CodeBuild's bounds, the tightest among the services that are tagged.
-_TAG_KEY = re.compile(r"[\w .:/=+@-]{1,127}")
-_TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,255}")
 _KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+", re.ASCII)
 _IMAGE = re.compile(r"[a-z0-9.-]+(?::\d+)?(?:/[a-z0-9._-]+)+@sha256:[0-9a-f]{64}", re.ASCII)
 _BOUNDARY = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]{1,512}", re.ASCII)
@@ -235,25 +230,6 @@ def action(value: object) -> bool:
 def resource(value: object) -> bool:
     """Whether this is an ARN, or ``*``."""
     return isinstance(value, str) and (value == "*" or value.startswith("arn:"))
-
-
-def tags_problem(tags: object) -> Problem | None:
-    """The first tag that AWS does not allow, and what it does."""
-    if not isinstance(tags, Mapping):
-        return repr(tags), "a dict of strings"
-    for key, value in tags.items():
-        if not isinstance(key, str) or not _TAG_KEY.fullmatch(key):
-            return repr(key), "keys of 1 to 127 letters, digits, spaces and + - = . _ : / @"
-        if key.lower().startswith("aws:"):
-            return repr(key), "keys that do not start with 'aws:', which is AWS's own"
-        if not isinstance(value, str) or not _TAG_VALUE.fullmatch(value):
-            return repr(
-                {key: value}
-            ), "values of 0 to 255 letters, digits, spaces and + - = . _ : / @"
-    if len(tags) > TAGS_LIMIT:
-        return f"of {len(tags)} keys", f"at most {TAGS_LIMIT}, the app's included"
-    twice = len({key.lower() for key in tags}) < len(tags)
-    return ("with a key twice", "keys that differ in more than case, by IAM") if twice else None
 
 
 def preload_problem(modules: object) -> Problem | None:

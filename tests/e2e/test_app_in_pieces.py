@@ -76,7 +76,7 @@ def test_an_app_is_completed_piece_by_piece(dev: DevProcess, app: Path) -> None:
     # The file that is mended is not the one that app.py names.
     mark = dev.mark
     (app / "api" / "helper.py").write_text("TEXT = 'mended'\n")
-    dev.wait_for("^Deployed in", after=mark)
+    dev.wait_for("^Deployed ", after=mark)
     assert get(dev, "/a") == (200, "mended")
 
     # One that was deployed stays, and so does all else that is changed meanwhile.
@@ -93,12 +93,12 @@ def test_an_app_is_completed_piece_by_piece(dev: DevProcess, app: Path) -> None:
     dev.wait_for("^Error +SyntaxError: '\\(' was never closed", after=mark)
     mark = dev.mark
     (app / "app.py").write_text(APP.replace('"GET /a"', '"GET /b": "api/b.handler", "GET /a"'))
-    dev.wait_for("^Deployed in", after=mark)
+    dev.wait_for("^Deployed ", after=mark)
     assert get(dev, "/b") == (200, "b")
     assert get(dev, "/a") == (200, "mended")
     mark = dev.mark
     (app / "api" / "helper.py").write_text("TEXT = 'whole'\n")
-    dev.wait_for("^Deployed in", after=mark)
+    dev.wait_for("^Deployed ", after=mark)
     assert get(dev, "/a") == (200, "whole")
 
     # A handler that app.py names and that is not there yet, in a folder that is not there either.
@@ -107,7 +107,7 @@ def test_an_app_is_completed_piece_by_piece(dev: DevProcess, app: Path) -> None:
     dev.wait_for("the handler's file 'new/c.py' does not exist", after=mark)
     (app / "new").mkdir()
     (app / "new" / "c.py").write_text("def handler(event, context):\n    return 'c'\n")
-    dev.wait_for("^Deployed in", after=mark)
+    dev.wait_for("^Deployed ", after=mark)
     eventually(lambda: get(dev, "/c") == (200, "c"))
     assert dev.text.count("the handler's file 'new/c.py' does not exist") == 1
 

@@ -75,6 +75,6 @@ def test_a_save_reaches_functions_callers_and_stubs(tmp_path: Path) -> None:
 
         mark = dev.mark
         (root / "functions" / "ask.py").write_text(ASK.replace("error.where", "'mended'"))
-        dev.wait_for(r"^Deployed in", after=mark)
+        dev.wait_for(r"^Deployed ask in", after=mark)
         assert ask({"sku": "a"}) == "mended"
         assert dev.interrupt() == 0

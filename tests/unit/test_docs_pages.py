@@ -20,7 +20,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 import devbridge
-from devbridge.constructs import App, Construct, Job, Queue, values
+from devbridge.constructs import App, Construct, Job, Queue, tags, values
 from devbridge.constructs.app import loading
 from devbridge.constructs.load import load_app
 from devbridge.constructs.runtimes import FUNCTIONS, JOBS
@@ -336,7 +336,7 @@ def test_the_other_bounds_of_a_job_are_the_codes() -> None:
     small = [ast.literal_eval(size) for size in quoted(said["memory_size"].partition("arm64")[2])]
     assert small == [*values.ARM_MEMORY]
     assert said["environment"].startswith(f"{values.ENVIRONMENT_LIMIT} bytes")
-    assert said["tags"].startswith(f"{values.TAGS_LIMIT} with")
+    assert said["tags"].startswith(f"{tags.LIMIT} with")
     assert values.environment_problem({"AWS_X": ""}) is not None
     config = OPTIONS["Config"]["value"].allowed
     assert config.startswith(

@@ -114,42 +114,6 @@ def test_durations_that_aws_takes_in_seconds_are_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    "tags",
-    [
-        {},
-        {"Team": "data"},
-        {"a" * 127: "b" * 255},
-        {"a b.:/=+@-_1": "ä"},
-        {"k": ""},
-        {f"k{n}": "" for n in range(40)},
-    ],
-)
-def test_tags_are_those_of_aws(tags: object) -> None:
-    assert values.tags_problem(tags) is None
-
-
-@pytest.mark.parametrize(
-    "tags",
-    [
-        [],
-        None,
-        {"": "x"},
-        {"a" * 128: "x"},
-        {"a": "b" * 256},
-        {"a": 1},
-        {1: "a"},
-        {"a\n": "x"},
-        {"a*": "x"},
-        {"aws:a": "x"},
-        {"AWS:a": "x"},
-        {f"k{n}": "" for n in range(41)},
-    ],
-)
-def test_other_tags_are_refused(tags: object) -> None:
-    assert values.tags_problem(tags)
-
-
-@pytest.mark.parametrize(
     "arn",
     [
         None,
