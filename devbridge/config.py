@@ -7,7 +7,6 @@ keys in capitals behind ``DEVBRIDGE_``, e.g. ``DEVBRIDGE_STAGE``.
 
 from __future__ import annotations
 
-import contextlib
 import getpass
 import os
 import re
@@ -16,10 +15,13 @@ import sys
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
+from devbridge import checked
+from devbridge.durations import OF_ATTEMPTS
 from devbridge.environment import inherit_problem
 from devbridge.errors import AppNotFound, InvalidValue
 from devbridge.folders import STATE_DIR, private_dir, refuse_foreign
@@ -60,6 +62,8 @@ class Config:
     """Bytes of one run's log; the newest are kept."""
     env: tuple[str, ...] = ()
     """What live jobs get besides: ``NAME`` of the shell's variables, or ``NAME=VALUE``."""
+    timeout: timedelta | None = None
+    """How long an attempt of any live job may take; None: what the job says."""
     memory_limit: int | str | None = None
     """Bytes of memory that a job's process may have; ``job``: the job's memory_size; None: any."""
 
@@ -131,129 +135,54 @@ class Config:
             ignore.write_text("*\n", encoding="utf-8")
 
 
-class _NotAllowedError(Exception):
-    """A value that is not allowed; the text says what is."""
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise _NotAllowedError("a text")
-    return value
-
-
-def _flag(value: object) -> bool:
-    if isinstance(value, str):
-        value = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(
-            value.lower()
-        )
-    if not isinstance(value, bool):
-        raise _NotAllowedError("true or false")
-    return value
-
-
-def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise _NotAllowedError("a number")
-    try:
-        return float(value)
-    except ValueError:
-        raise _NotAllowedError("a number") from None
-
-
-def _within(
-    low: float, high: float, what: str = "a number of seconds", kind: type[float] = float
-) -> Callable[[object], float]:
-    def check(value: object) -> float:
-        allowed = f"{what} from {low} to {high}"
-        try:
-            number = _number(value)
-        except _NotAllowedError:
-            raise _NotAllowedError(allowed) from None
-        if not low <= number <= high or kind(number) != number:
-            raise _NotAllowedError(allowed)
-        return kind(number)
-
-    return check
-
-
-def _whole(low: int, high: int) -> Callable[[object], float]:
-    return _within(low, high, "a whole number", int)
-
-
-def _one_of(*choices: str, true: str = "") -> Callable[[object], str]:
-    """`true`: the one that true stands for, as false does for none."""
-
-    def check(value: object) -> str:
-        with contextlib.suppress(_NotAllowedError):
-            if true:
-                return true if _flag(value) else ""
-        if value not in choices:
-            raise _NotAllowedError(" or ".join(f'"{choice}"' for choice in choices))
-        return str(value)
-
-    return check
-
-
-_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT])i?B", re.IGNORECASE)
-_UNITS: Final = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-
-
-def _size(low: int, allowed: str) -> Callable[[object], int]:
-    def check(value: object) -> int:
-        match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-        count = int(float(match[1]) * _UNITS[match[2].upper()]) if match else 0
-        if count < low:
-            raise _NotAllowedError(allowed)
-        return count
-
-    return check
-
-
 def _memory_limit(value: object) -> int | str | None:
     if value in ("job", "off"):
         return None if value == "off" else "job"
-    return _size(64 << 20, '"job" (its memory_size), a size from "64 MB" on, or "off"')(value)
+    return checked.size(64 << 20, '"job" (its memory_size), a size from "64 MB" on, or "off"')(
+        value
+    )
 
 
 def _stage(value: object) -> str:
     if not isinstance(value, str) or not STAGE.fullmatch(value):
-        raise _NotAllowedError(STAGE_ALLOWED)
+        raise checked.NotAllowedError(STAGE_ALLOWED)
     return value
 
 
 def _url(value: object) -> str:
     allowed = "a URL like http://127.0.0.1:4566"
     try:
-        parts = urlsplit(_text(value))
+        parts = urlsplit(checked.text(value))
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except (_NotAllowedError, ValueError):
-        raise _NotAllowedError(allowed) from None
+    except (checked.NotAllowedError, ValueError):
+        raise checked.NotAllowedError(allowed) from None
     if not usable:
-        raise _NotAllowedError(allowed)
+        raise checked.NotAllowedError(allowed)
     return str(value).rstrip("/")
 
 
 def _variables(value: object) -> tuple[str, ...]:
     if problem := inherit_problem(value, values=True):
-        raise _NotAllowedError(problem[1])
+        raise checked.NotAllowedError(problem[1])
     return tuple(cast(Sequence[str], value))
 
 
 _CHECKS: Final[Mapping[str, Callable[[object], Any]]] = {
     "stage": _stage,
-    "local": _flag,
+    "local": checked.flag,
     "endpoint": _url,
-    "port": _whole(1, 65535),
-    "profile": _text,
-    "region": _text,
-    "verbose": _flag,
-    "python": _text,
-    "concurrency": _whole(1, 1000),
-    "grace": _within(0, 3600),
-    "on_broken": _one_of("fail", "wait"),
-    "rerun_on_save": _one_of("wait", "cancel", true="wait"),
-    "offline": _one_of("queue", "error", "cloud"),
-    "max_log_size": _size(1 << 20, 'a size from "1 MB" on, such as "64 MB"'),
+    "port": checked.whole(1, 65535),
+    "profile": checked.text,
+    "region": checked.text,
+    "verbose": checked.flag,
+    "python": checked.text,
+    "concurrency": checked.whole(1, 1000),
+    "grace": checked.within(0, 3600),
+    "on_broken": checked.one_of("fail", "wait"),
+    "rerun_on_save": checked.one_of("wait", "cancel", true="wait"),
+    "offline": checked.one_of("queue", "error", "cloud"),
+    "max_log_size": checked.size(1 << 20, 'a size from "1 MB" on, such as "64 MB"'),
+    "timeout": checked.time(OF_ATTEMPTS),
     "memory_limit": _memory_limit,
     "env": _variables,
 }
@@ -301,7 +230,7 @@ def config_of(root: Path, flags: Mapping[str, object], environ: Mapping[str, str
                 continue
             try:
                 given[key] = check(value)
-            except _NotAllowedError as bad:
+            except checked.NotAllowedError as bad:
                 name = {
                     "environment": f"DEVBRIDGE_{key.upper()}",
                     "flag": f"--{key.replace('_', '-')}",

@@ -269,7 +269,7 @@ def _job_options(recipe: Recipe) -> st.SearchStrategy[dict[str, Any]]:
     )
     shared = {
         **_code(recipe),
-        "timeout": _durations(*values.JOB_TIMEOUT, "90 minutes", "1.5 hours", "1 day"),
+        "timeout": _durations(*values.BUILD_TIMEOUT, "90 minutes", "1.5 hours", "1 day"),
         "retries": st.integers(0, 10),
         "retry_delay": _durations(*values.RETRY_DELAY, "0.25 seconds"),
         "offline": st.sampled_from([*values.OFFLINE, None]),

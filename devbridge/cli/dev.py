@@ -35,6 +35,11 @@ Ctrl-C stops in order: no more requests are taken, running jobs get SIGTERM and 
     "--grace", type=float, help="Seconds from SIGTERM to SIGKILL of a cancelled run (default: 120)."
 )
 @click.option(
+    "--timeout",
+    metavar="TIME",
+    help='What an attempt may take, whatever its job says: "10s" (default: what the job says).',
+)
+@click.option(
     "--memory-limit",
     metavar="SIZE",
     help='What each process of a run may have: "job" (its memory_size), "2 GB", "off" (default).',

@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from devbridge import printable
-from devbridge.constructs.values import duration
+from devbridge.durations import duration, spelled
 from devbridge.palette import ALWAYS
 from devbridge.runs.model import State
 
@@ -62,8 +62,8 @@ def duration_within(
         found = duration(value, (least, most))
         if found is None:
             raise click.BadParameter(
-                f"{value!r} is not a time from {least} to {most}, such as '90 seconds', '2 hours'"
-                " or '14 days'"
+                f"{value!r} is not a time from {spelled(least)} to {spelled(most)}, such as"
+                " '90 seconds', '10s', '2 hours' or '14 days'"
             )
         return found
 

@@ -25,6 +25,7 @@ Examples:
 @run_options
 @click.option(
     "--timeout",
+    "limit",  # the other one is a setting of dev's
     type=duration_within(timedelta(seconds=0), timedelta(days=30)),
     metavar="TIME",
     help='Wait no longer than, for example, "90 seconds" or "2 hours"; exit code 24 then.',
@@ -32,7 +33,7 @@ Examples:
 @click.option("--json", "json_", is_flag=True, help="Print JSON, as `devbridge jobs` does.")
 @app_options
 def wait(
-    config: Config, *, job_id: str, job: str | None, timeout: timedelta | None, json_: bool
+    config: Config, *, job_id: str, job: str | None, limit: timedelta | None, json_: bool
 ) -> None:
     """Wait until a run has ended; the exit code tells how.
 
@@ -40,5 +41,5 @@ def wait(
     timeout came first. JOB_ID is a run's id or an unambiguous beginning of it.
     """
     with stage_runs(config) as runs:
-        code = wait_and_print(runs.find(job_id, job), config.root, timeout, json_=json_)
+        code = wait_and_print(runs.find(job_id, job), config.root, limit, json_=json_)
     click.get_current_context().exit(code)

@@ -11,6 +11,7 @@ from devbridge.constructs.code import Code, CodeOptions, listed, parsed_handler,
 from devbridge.constructs.container import Container, container_problem
 from devbridge.constructs.runtimes import JOBS, JobPythonRuntime
 from devbridge.constructs.values import Duration
+from devbridge.durations import OF_ATTEMPTS, duration
 
 JobMemory = Literal["3 GB", "7 GB", "15 GB", "145 GB"]
 JobRuntime = JobPythonRuntime | Literal["container"]
@@ -27,8 +28,9 @@ class Job(Code):
             then `container` says what is run, and there is no handler.
         architecture: of the CodeBuild machine.
         memory_size: 3, 7, 15 or 145 GB; on arm64 only 3 or 15.
-        timeout: how long one attempt may take, from 5 minutes to 36 hours. CodeBuild allows 36
-            hours for all attempts together with their delays.
+        timeout: how long one attempt may take, from 1 second to 36 hours; less than 5 minutes, the
+            least that CodeBuild has, on stages of `devbridge dev` only. CodeBuild allows 36 hours
+            for all attempts together with their delays.
         retries: how often a run that failed, crashed or timed out is tried again, 0 to 10.
         retry_delay: the time before the first retry, up to 1 hour; it doubles with each further
             one.
@@ -117,8 +119,11 @@ class Job(Code):
 
     def _attempt(self, timeout: Duration, memory_size: JobMemory) -> tuple[timedelta, int]:
         """How long an attempt may take, and the memory of its machine in MB."""
-        if (limit := values.duration(timeout, values.JOB_TIMEOUT)) is None:
-            allowed = "5 minutes to 36 hours, e.g. '30 minutes', '1 hour', '1 day'"
+        if (limit := duration(timeout, OF_ATTEMPTS)) is None:
+            allowed = (
+                "1 second to 36 hours, e.g. '30 minutes', '1 hour', '1 day'; where it is deployed"
+                " to CodeBuild, from 5 minutes on"
+            )
             raise self.invalid("timeout", timeout, allowed)
         if (memory := values.job_memory(memory_size, self.architecture)) is None:
             sizes = listed(values.job_memory_sizes(self.architecture))
@@ -129,7 +134,7 @@ class Job(Code):
         """How often a run is tried again, and the pause before the first time."""
         if type(retries) is not int or not 0 <= retries <= 10:
             raise self.invalid("retries", retries, "a whole number from 0 to 10")
-        if (delay := values.duration(retry_delay, values.RETRY_DELAY)) is None:
+        if (delay := duration(retry_delay, values.RETRY_DELAY)) is None:
             raise self.invalid("retry_delay", retry_delay, "0 seconds to 1 hour")
         return retries, delay
 

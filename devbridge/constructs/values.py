@@ -11,6 +11,8 @@ from keyword import iskeyword
 from pathlib import Path
 from typing import Final
 
+from devbridge.durations import duration
+
 APP_NAME: Final = re.compile(r"(?=.{1,32}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 APP_NAME_ALLOWED: Final = (
     "lower-case letters, digits and single hyphens, starting with a letter, at most 32 characters"
@@ -34,7 +36,8 @@ ARCHITECTURES: Final = ("x86_64", "arm64")
 OFFLINE: Final = ("queue", "error", "cloud")
 PAYLOAD: Final = ("s3", "inline")
 
-JOB_TIMEOUT: Final = (timedelta(minutes=5), timedelta(hours=36))
+BUILD_TIMEOUT: Final = (timedelta(minutes=5), timedelta(hours=36))
+"""Of CodeBuild (API, CreateProject), and so of the jobs of deployed stages."""
 RETRY_DELAY: Final = (timedelta(), timedelta(hours=1))
 FUNCTION_TIMEOUT: Final = (timedelta(seconds=1), timedelta(minutes=15))
 FUNCTION_MEMORY_MB: Final = (128, 10_240)
@@ -68,7 +71,6 @@ LAMBDA_VARIABLE_ALLOWED: Final = "names of two or more letters, digits and '_', 
 """By AWS Lambda (API, Environment)."""
 BOUNDARY_ALLOWED: Final = "the ARN of a managed policy: 'arn:aws:iam::123456789012:policy/name'"
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?) ?(second|minute|hour|day)s?")
 _SIZE = re.compile(r"(\d+) ?(MB|GB)", re.IGNORECASE)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = ("AWS_", "LAMBDA_", "CODEBUILD_", "DEVBRIDGE_")
@@ -101,18 +103,6 @@ Problem = tuple[str, str]
 _KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+", re.ASCII)
 _IMAGE = re.compile(r"[a-z0-9.-]+(?::\d+)?(?:/[a-z0-9._-]+)+@sha256:[0-9a-f]{64}", re.ASCII)
 _BOUNDARY = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]{1,512}", re.ASCII)
-
-
-def duration(value: object, limits: tuple[timedelta, timedelta]) -> timedelta | None:
-    """`value` ("1 hour", "30 minutes", a timedelta) if it is a duration within `limits`."""
-    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
-        try:
-            value = timedelta(**{f"{match[2]}s": float(match[1])})
-        except OverflowError:
-            return None
-    if not isinstance(value, timedelta) or not limits[0] <= value <= limits[1]:
-        return None
-    return value
 
 
 def whole_seconds(value: object, limits: tuple[timedelta, timedelta]) -> timedelta | None:

@@ -3,11 +3,39 @@
 from __future__ import annotations
 
 from devbridge import names
-from devbridge.constructs import App, Function, Job
+from devbridge.constructs import App, Function, Job, values
 from devbridge.deploy import secrets
 from devbridge.deploy.access import Progress
 from devbridge.deploy.request import Request
-from devbridge.errors import DeployError
+from devbridge.durations import spelled
+from devbridge.errors import DeployError, InvalidValue
+
+
+def check_timeouts(request: Request) -> None:
+    """Say which timeouts are shorter than what CodeBuild makes of them on a stage of dev.
+
+    Raises:
+        InvalidValue: on a deployed stage, a job's timeout is shorter than CodeBuild's are.
+    """
+    least, most = values.BUILD_TIMEOUT
+    short = [job for job in request.app.of_type(Job) if job.timeout < least]
+    if short and request.mode == "deployed":
+        listed = ", ".join(f"{job}: {spelled(job.timeout)}" for job in short)
+        raise InvalidValue(
+            f"a timeout is too short for a deployed stage: {listed}",
+            where=", ".join(str(job.where) for job in short),
+            remedy=f"allowed there: {spelled(least)} to {spelled(most)}; write that, and keep the"
+            " short one for dev: devbridge dev --timeout"
+            f" {spelled(short[0].timeout)!r}",
+        )
+    for job in short:
+        in_builds = not job.live or (job.offline or request.offline) == "cloud"
+        if job.container and in_builds:  # no runner is there to end it in time
+            text = (
+                f"{job}: in CodeBuild it may take {spelled(least)}, the least that there is;"
+                f" {spelled(job.timeout)} holds on this machine"
+            )
+            request.on_progress(Progress("warning", text))
 
 
 def check_secrets(request: Request) -> None:

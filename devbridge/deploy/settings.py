@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from devbridge import names
+from devbridge.deploy.checks import check_timeouts
 from devbridge.deploy.package import is_tls
 from devbridge.deploy.principal import trusted_principal
 from devbridge.deploy.request import Request
@@ -17,10 +18,11 @@ def settings_of(request: Request) -> Settings:
     """What to synthesize the stage's template with.
 
     Raises:
-        InvalidValue: no stage can have that name.
+        InvalidValue: no stage can have that name, or a job's timeout is too short for it.
         InterpreterError: the app's interpreter does not run, or is too old.
     """
     names.stack(request.app.name, request.stage)  # said before anything is asked
+    check_timeouts(request)
     cloud, dev = request.cloud, request.mode == "dev"
     python = version_of(request.python)
     return Settings(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devbridge.cloud.session import Cloud
 from devbridge.config import Config
@@ -14,6 +14,7 @@ from devbridge.live.consent import Consent
 from devbridge.live.schemas import Schemas, known_schemas
 from devbridge.live.steps import Kept, Steps
 from devbridge.live.voice import Voice
+from devbridge.runs.model import JobSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,15 @@ class Deployer:
         deployed = deploy(request, approve=approve, broken=self.broken)
         steps.end()
         self.consent.settled()
+        deployed = replace(deployed, jobs=[self._timed(spec) for spec in deployed.jobs])
         if not deployed.changed and not self.broken:
             self.voice("nothing to deploy: the stage is up to date")
         return deployed
+
+    def _timed(self, spec: JobSpec) -> JobSpec:
+        """With the timeout that all jobs have here, if they have one."""
+        timeout = self.config.timeout
+        return spec if timeout is None else replace(spec, timeout=timeout.total_seconds())
 
     def _steps(self) -> Steps:
         """What is warned of with each deployment is said when it is new. On a terminal a later

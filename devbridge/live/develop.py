@@ -20,6 +20,7 @@ from devbridge.constructs.load import load_app
 from devbridge.daemon.daemon import Daemon
 from devbridge.daemon.rlimits import raise_files
 from devbridge.daemon.terminal import Terminal
+from devbridge.durations import spelled
 from devbridge.emulator.embedded import EmbeddedCloud, embedded_cloud
 from devbridge.emulator.state import attach
 from devbridge.environment import matching
@@ -60,6 +61,8 @@ def develop(config: Config, voice: Voice, *, yes: bool) -> None:
     where = "the embedded cloud" if config.local else config.endpoint or "AWS"
     voice(f"devbridge {__version__}: app {app.name}, stage {config.stage}, on {where}")
     _say_what_is_not_there(config, voice)
+    if config.timeout is not None:
+        voice(f"an attempt may take {spelled(config.timeout)} here, whatever its job says")
     with contextlib.ExitStack() as stack:
         stack.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage))
         stack.enter_context(_debug_log(config, voice))

@@ -27,6 +27,8 @@ MAX_MINUTES: Final = 36 * 60
 """The longest timeout that CodeBuild has."""
 QUEUED_MINUTES: Final = 8 * 60
 """The longest time that CodeBuild keeps a build waiting for a machine."""
+MIN_MINUTES: Final = 5
+"""The shortest one."""
 _SPARE_SECONDS: Final = 5 * 60
 """For what a build does beside the attempts of its job."""
 
@@ -159,7 +161,7 @@ def timeout_minutes(job: Job) -> int:
     seconds = job.timeout.total_seconds() * (job.retries + 1) + sum(_delays(job))
     if not job.container:
         seconds += _SPARE_SECONDS
-    return min(MAX_MINUTES, math.ceil(seconds / 60))
+    return min(MAX_MINUTES, max(MIN_MINUTES, math.ceil(seconds / 60)))
 
 
 def _delays(job: Job) -> list[float]:

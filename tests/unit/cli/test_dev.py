@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -51,12 +52,14 @@ def test_the_options_are_settings(developing: Developing) -> None:
     result = run(
         *("--local", "--concurrency", "3", "--grace", "7", "--on-broken", "wait", "--env", "TOKEN"),
         *("--offline", "error", "--rerun-on-save", "--memory-limit", "job", "--env", "A=1"),
+        *("--timeout", "10s"),
     )
     assert result.exit_code == 0, result.output
     config = developing.config
     assert (config.local, config.concurrency, config.grace) == (True, 3, 7.0)
     assert (config.on_broken, config.offline, config.rerun_on_save) == ("wait", "error", "wait")
     assert (config.memory_limit, tuple(config.env)) == ("job", ("TOKEN", "A=1"))
+    assert config.timeout == timedelta(seconds=10)
     assert not developing.yes
     assert run("--rerun-on-save=cancel", "--local").exit_code == 0
     assert developing.config.rerun_on_save == "cancel"

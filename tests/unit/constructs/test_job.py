@@ -27,18 +27,20 @@ def test_a_job_has_sensible_defaults(app: App) -> None:
 def test_an_error_names_the_line_the_resource_the_value_and_what_is_allowed(app: App) -> None:
     line = sys._getframe().f_lineno + 2
     with pytest.raises(InvalidValue) as caught:
-        Job(app, "a", handler=HANDLER, timeout="4 minutes")
+        Job(app, "a", handler=HANDLER, timeout="37 hours")
     text = str(caught.value)
     assert f"test_job.py:{line}" in text
-    assert "Job 'a': timeout '4 minutes' is not allowed" in text
-    assert "5 minutes to 36 hours" in text
+    assert "Job 'a': timeout '37 hours' is not allowed" in text
+    assert "1 second to 36 hours" in text
+    assert "to CodeBuild, from 5 minutes on" in text
     assert app.constructs == []
 
 
 @pytest.mark.parametrize(
     ("options", "attribute", "value"),
     [
-        ({"timeout": "5 minutes"}, "timeout", timedelta(minutes=5)),
+        ({"timeout": "1 second"}, "timeout", timedelta(seconds=1)),
+        ({"timeout": "10s"}, "timeout", timedelta(seconds=10)),
         ({"timeout": "36 hours"}, "timeout", timedelta(hours=36)),
         ({"timeout": timedelta(hours=1)}, "timeout", timedelta(hours=1)),
         ({"memory_size": "145 GB"}, "memory_mb", 145 * 1024),
@@ -64,7 +66,7 @@ def test_values_that_are_allowed_are_kept(
     "wrong",
     [
         {"timeout": "37 hours"},
-        {"timeout": "299 seconds"},
+        {"timeout": "0 seconds"},
         {"timeout": 3600},
         {"memory_size": "4 GB"},
         {"memory_size": "7 GB", "architecture": "arm64"},

@@ -10,30 +10,6 @@ import pytest
 from devbridge.constructs import values
 
 
-@pytest.mark.parametrize(
-    ("text", "minutes"),
-    [
-        ("5 minutes", 5),
-        ("1 hour", 60),
-        ("1.5 hours", 90),
-        ("36 hours", 2160),
-        ("1 day", 1440),
-        ("300 seconds", 5),
-        (timedelta(hours=2), 120),
-    ],
-)
-def test_durations_are_read(text: object, minutes: float) -> None:
-    assert values.duration(text, values.JOB_TIMEOUT) == timedelta(minutes=minutes)
-
-
-@pytest.mark.parametrize(
-    "value",
-    ["4 minutes", "37 hours", "2 days", "1 fortnight", "hour", "", "-1 hours", 3600, None, True],
-)
-def test_durations_out_of_range_or_of_no_sense_are_refused(value: object) -> None:
-    assert values.duration(value, values.JOB_TIMEOUT) is None
-
-
 @pytest.mark.parametrize(("size", "mb"), [("3 GB", 3072), ("7GB", 7168), ("145 gb", 148480)])
 def test_job_memory_sizes_are_those_of_codebuild(size: str, mb: int) -> None:
     assert values.job_memory(size, "x86_64") == mb
@@ -101,10 +77,6 @@ def test_environments_that_are_not_allowed_are_named(environment: object) -> Non
 def test_an_environment_may_take_4096_bytes_and_no_more() -> None:
     assert values.environment_problem({"A": "x" * 4095}) is None
     assert values.environment_problem({"A": "x" * 4096})
-
-
-def test_a_duration_too_long_for_a_timedelta_is_refused() -> None:
-    assert values.duration("9" * 400 + " days", values.JOB_TIMEOUT) is None
 
 
 def test_durations_that_aws_takes_in_seconds_are_whole() -> None:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.constructs import App, Job, Secret
+from devbridge.constructs import App, Container, Job, Secret
 from devbridge.constructs.app import loading
 from devbridge.deploy import checks
 from devbridge.deploy.access import Progress
 from devbridge.deploy.request import Request
 from devbridge.deploy.secrets import set_secret
-from devbridge.errors import DeployError
+from devbridge.errors import DeployError, InvalidValue
 from tests.unit.deploy.conftest import FakeCloud
 
 
@@ -68,3 +68,56 @@ def test_a_stack_of_an_old_name_is_told_of(app: App, aws: FakeCloud) -> None:
     assert not told
     checks.say_what_is_old("devbridge-demo-dev", request)
     assert "stack devbridge-demo-dev keeps its old name" in told[0].text
+
+
+def short(root: Path, **options: object) -> App:
+    """An app whose jobs may take 10 seconds, 4 minutes and 5."""
+    with loading(root):
+        app = App("demo")
+        for name, timeout in (("a", "10 seconds"), ("b", "4 minutes"), ("c", "5 minutes")):
+            Job(app, name, timeout=timeout, **options)  # type: ignore[arg-type]
+    return app
+
+
+def test_a_timeout_that_codebuild_does_not_have_is_for_stages_of_dev_alone(
+    root: Path, aws: FakeCloud
+) -> None:
+    app, told = short(root, handler="jobs/a.handler"), list[Progress]()
+    checks.check_timeouts(Request(app, aws, stage="ann", mode="dev", on_progress=told.append))
+    assert told == []
+    with pytest.raises(InvalidValue) as caught:
+        checks.check_timeouts(Request(app, aws, stage="prod", mode="deployed"))
+    error = caught.value
+    assert error.what == (
+        "a timeout is too short for a deployed stage: Job 'a': 10 seconds, Job 'b': 4 minutes"
+    )
+    assert str(error.where).count("test_checks.py:") == 2
+    assert str(error.remedy).startswith("allowed there: 5 minutes to 36 hours; ")
+    assert "devbridge dev --timeout '10 seconds'" in str(error.remedy)
+
+
+@pytest.mark.parametrize(
+    ("options", "offline", "said"),
+    [
+        ({}, "queue", False),
+        ({}, "cloud", True),
+        ({"offline": "cloud"}, "queue", True),
+        ({"enable_live_dev": False}, "queue", True),
+    ],
+)
+def test_what_codebuild_makes_of_a_containers_short_timeout_is_said_where_it_may_run_it(
+    root: Path, aws: FakeCloud, options: dict[str, object], offline: str, said: bool
+) -> None:
+    (root / "image").mkdir(exist_ok=True)
+    (root / "image" / "Dockerfile").write_text("FROM scratch")
+    container = Container("image", cmd=["run"])
+    app = short(root, runtime="container", container=container, **options)
+    told: list[Progress] = []
+    request = Request(app, aws, stage="ann", mode="dev", offline=offline, on_progress=told.append)
+    checks.check_timeouts(request)
+    expected = [
+        f"Job {name!r}: in CodeBuild it may take 5 minutes, the least that there is; {timeout}"
+        " holds on this machine"
+        for name, timeout in (("a", "10 seconds"), ("b", "4 minutes"))
+    ]
+    assert [progress.text for progress in told] == (expected if said else [])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ from devbridge.live.broken import Broken
 from devbridge.live.consent import Consent
 from devbridge.live.deployer import Deployer
 from devbridge.live.voice import Voice
+from devbridge.runs.model import JobSpec
 from tests.unit.live.voices import Developer
 
 NOTHING: Any = None
@@ -27,6 +29,7 @@ class Desk:
     def __init__(self, root: Path) -> None:
         self.developer = Developer()
         self.changed = True
+        self.jobs: list[JobSpec] = []
         self.broken: list[str] = []
         """Functions that cannot be packed."""
         self.progress: list[Progress] = []
@@ -45,7 +48,7 @@ class Desk:
             broken(function, DevbridgeError(f"{name} does not parse"), False)
         for progress in self.progress:
             request.on_progress(progress)
-        return Deployed({}, [], self.changed)
+        return Deployed({}, self.jobs, self.changed)
 
     def run(self) -> list[str]:
         """Deploy, and return what is said."""
@@ -124,3 +127,13 @@ def test_what_was_asked_is_over_once_it_is_deployed(desk: Desk) -> None:
     desk.deployer.consent.open = (("Table 'notes'", "3 items"),)
     desk.run()
     assert not desk.deployer.consent.open
+
+
+@pytest.mark.parametrize(("timeout", "seconds"), [(None, 60.0), (timedelta(seconds=10), 10.0)])
+def test_each_job_has_the_timeout_of_the_configuration_if_that_has_one(
+    desk: Desk, timeout: timedelta | None, seconds: float
+) -> None:
+    desk.jobs = [JobSpec(name, "a.handler", 60.0, 3072, "role", {}) for name in "ab"]
+    desk.deployer = replace(desk.deployer, config=replace(desk.deployer.config, timeout=timeout))
+    deployed = desk.deployer.deploy(NOTHING, {})
+    assert [(spec.name, spec.timeout) for spec in deployed.jobs] == [("a", seconds), ("b", seconds)]

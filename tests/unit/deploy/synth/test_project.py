@@ -154,6 +154,7 @@ def test_the_memory_chooses_the_machine(
 @pytest.mark.parametrize(
     ("options", "minutes"),
     [
+        ({"timeout": "1 second"}, 6),
         ({"timeout": "5 minutes"}, 10),
         ({"timeout": "36 hours"}, 2160),
         ({"timeout": "1 hour", "retries": 2, "retry_delay": "1 minute"}, 188),
