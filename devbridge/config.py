@@ -37,6 +37,7 @@ class Config:
 
     root: Path
     """The app's folder: the one with app.py."""
+    state: Path | None = None  # in place of .devbridge: a test session's own folder
     stage: str
     python: Path
     """The app's own interpreter, whose packages its handlers import; not run yet."""
@@ -70,7 +71,7 @@ class Config:
     @property
     def state_dir(self) -> Path:
         """``.devbridge``, below the app's folder: all that devbridge keeps of the app."""
-        return self.root / STATE_DIR
+        return self.state or self.root / STATE_DIR
 
     @property
     def stage_dir(self) -> Path:

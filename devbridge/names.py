@@ -31,6 +31,9 @@ BIND_ROLE: Final = "DevbridgeBindRole"
 STAMP: Final = "AWS::CloudFormation::WaitConditionHandle"
 """The type of the resource whose name has that hash. It is nothing, and costs nothing."""
 
+OF_TESTS: Final = "pytest"
+"""The stage of a test session, on a cloud of its own."""
+
 _LAMBDA_LIMIT: Final = 64
 
 Mode = Literal["dev", "deployed"]

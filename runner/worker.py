@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Mapping
 from json import loads
 from types import CoroutineType
 from typing import Any
@@ -66,9 +67,7 @@ def _run(client: RuntimeClient, root: str) -> int:
     request_id = headers["lambda-runtime-aws-request-id"]
     pid = os.getpid()
     try:
-        payload = getattr(handler, "__devbridge_read__", loads)(body) if body else None
-        arguments = (payload, Context(headers, os.environ))[:taken]
-        result = results.encode(_call(handler, arguments))
+        result = answer(handler, taken, headers, body)
     except BaseException as error:
         _leave_if_forked(pid)
         memory.lift_memory()
@@ -101,6 +100,21 @@ def _load(root: str) -> loading.Handler:
 
         return command.handler
     return loading.load(os.environ["_HANDLER"], root)
+
+
+def answer(handler: loading.Handler, taken: int, headers: Mapping[str, str], body: bytes) -> bytes:
+    """The JSON text of what the handler returns for one invocation, in this process.
+
+    Args:
+        taken: how many arguments it takes: `calling.arguments`.
+        headers: the Runtime API's, in lower case.
+
+    Raises:
+        ResultNotJson: the result has no JSON form.
+        BaseException: whatever the handler raises.
+    """
+    payload = getattr(handler, "__devbridge_read__", loads)(body) if body else None
+    return results.encode(_call(handler, (payload, Context(headers, os.environ))[:taken]))
 
 
 def _call(handler: loading.Handler, arguments: tuple[Any, ...]) -> Any:

@@ -87,6 +87,13 @@ class Clients:
         moment = getattr(found, "_expiry_time", None)
         return None if moment is None else float(moment.timestamp())
 
+    def close(self) -> None:
+        """Close the connections of all clients: they are not used any more."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients = {}
+
     def renew(self) -> None:
         """Forget session and clients, and make them anew."""
         with self._lock:

@@ -103,7 +103,8 @@ class Daemon:
         self._undecided = set(deployment.jobs) if settings.standbys else set()
         self._ready = asyncio.Event()
         self._idle = asyncio.Event()
-        self._reports = Reports(Imports(settings.root / STATE_DIR, settings.root), imported)
+        noted = Imports(settings.state_dir or settings.root / STATE_DIR, settings.root)
+        self._reports = Reports(noted, imported)
         self._supervisor = Supervisor(
             deployment.jobs,
             concurrency=settings.concurrency,

@@ -42,11 +42,7 @@ def worker_environment(
     environment.update(
         {
             "AWS_LAMBDA_RUNTIME_API": address.runtime_api,
-            "AWS_LAMBDA_FUNCTION_NAME": job.name,
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(job.memory_mb),
-            "_HANDLER": job.handler,
-            "LAMBDA_TASK_ROOT": str(root),
-            "DEVBRIDGE_JOB_NAME": job.name,
+            **handler_environment(job, root),
             **sdk_environment(address, region=region, endpoint_url=endpoint_url),
             **past_proxies(environment),
         }
@@ -61,6 +57,17 @@ def worker_environment(
     if names := withheld(developer, environment):
         environment[WITHHELD] = " ".join(names)
     return environment
+
+
+def handler_environment(job: JobSpec, root: Path) -> dict[str, str]:
+    """What tells a handler, and the libraries that look for Lambda's variables, what it is."""
+    return {
+        "AWS_LAMBDA_FUNCTION_NAME": job.name,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(job.memory_mb),
+        "_HANDLER": job.handler,
+        "LAMBDA_TASK_ROOT": str(root),
+        "DEVBRIDGE_JOB_NAME": job.name,
+    }
 
 
 def sdk_environment(

@@ -23,6 +23,8 @@ class Settings:
     """The app's interpreter."""
     logs: Path
     """The folder of the runs' log files."""
+    state_dir: Path | None = None
+    """Where it is noted what jobs import; None: in ``.devbridge`` below the app's folder."""
     preload: Sequence[str] = ()
     """What the app vouches for: modules that workers find imported already."""
     concurrency: int

@@ -25,15 +25,16 @@ def job_specs(
         python: the app's interpreter, for what `install` names.
     """
     return [
-        _spec(job, cloud, settings, values, python)
+        spec_of(job, cloud, settings, values, python)
         for job in app.of_type(Job)
         if settings.mode == "dev" and job.live
     ]
 
 
-def _spec(
+def spec_of(
     job: Job, cloud: Access, settings: Settings, values: Mapping[str, str], python: Path
 ) -> JobSpec:
+    """What must be known of one job to run it. Arguments as `job_specs`."""
     stage = settings.stage
     environment = {
         **job_variables(job, stage),

@@ -108,6 +108,7 @@ def _settings(config: Config, app: App) -> Settings:
         root=config.root,
         python=config.python,
         logs=config.logs_dir,
+        state_dir=config.state_dir,
         preload=app.preload,
         concurrency=config.concurrency,
         grace=config.grace,

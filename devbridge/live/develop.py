@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from devbridge import __version__, redaction
@@ -44,11 +44,14 @@ CLOUD_LOOK: Final = 1.0
 """Seconds between looks at whether the embedded cloud is still there."""
 
 
-def develop(config: Config, voice: Voice, *, yes: bool) -> None:
+def develop(
+    config: Config, voice: Voice, *, yes: bool, on_ready: Callable[[], None] = lambda: None
+) -> None:
     """Deploy the app's stubs, and run its jobs here until Ctrl-C, or until something fails.
 
     Args:
         yes: agree to whatever would be asked.
+        on_ready: is called once runs are taken.
 
     Raises:
         DevbridgeError: the app cannot be loaded or deployed, its stage is in use, or the daemon
@@ -80,18 +83,23 @@ def develop(config: Config, voice: Voice, *, yes: bool) -> None:
         consent.running = True
         mark_dev(config)
         remember(config, local=embedded is not None)
-        asyncio.run(serve(deployer, good, began, embedded))
+        asyncio.run(serve(deployer, good, began, embedded, on_ready))
     voice("Stopped")
 
 
 async def serve(
-    deployer: Deployer, good: Good, began: float, embedded: EmbeddedCloud | None
+    deployer: Deployer,
+    good: Good,
+    began: float,
+    embedded: EmbeddedCloud | None,
+    on_ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Run the daemon, until a signal or a failure ends it. The voice has its terminal meanwhile.
 
     Args:
         began: when `devbridge dev` was started, by the monotonic clock.
         embedded: the cloud that was started for it: without that, the daemon ends.
+        on_ready: is called once runs are taken.
 
     Raises:
         DevbridgeError: the daemon cannot go on, or the embedded cloud has ended.
@@ -109,6 +117,7 @@ async def serve(
         async def say_when_ready() -> None:
             await daemon.wait_until_ready()
             _say_ready(good, time.monotonic() - began, voice)
+            on_ready()
 
         beside = {**composed.beside, "ready": say_when_ready}
         if embedded is not None:

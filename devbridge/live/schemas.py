@@ -60,7 +60,8 @@ def known_schemas(
     found = job_types(app, config, warn, stopped)
     schemas = types.schemas(found)
     if not stopped():
-        types.write(app, found)
+        if config.state is None:  # tests leave the app's folder as it is
+            types.write(app, found)
         if kept:
             keep(config, schemas)
     return schemas

@@ -7,7 +7,7 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from types import SimpleNamespace
@@ -89,7 +89,12 @@ class Desk:
         return Deployed({}, [SPEC], True)
 
     async def serve(
-        self, deployer: Deployer, good: Good, began: float, embedded: object | None
+        self,
+        deployer: Deployer,
+        good: Good,
+        began: float,
+        embedded: object | None,
+        on_ready: Callable[[], None],
     ) -> None:
         self.steps.append(f"serve embedded={embedded is not None}")
         assert deployer.consent.running, "nothing may wait for an answer any more"
