@@ -122,3 +122,5 @@ def init(directory: Path, name: str | None) -> None:
     click.echo(f"  {enter}devbridge dev --local")
     click.echo("\nand, when it says that it is ready, start a job from another terminal:\n")
     click.echo(f"  {enter}devbridge invoke factorial --payload '{{\"num\": 5}}'")
+    click.echo("\nIts tests, once pytest is installed:\n")
+    click.echo(f"  {enter}pytest")

@@ -11,7 +11,15 @@ from devbridge.cli.init import TEMPLATE_NAME, create, default_name, template_fil
 from devbridge.errors import EXIT_APP, EXIT_ERROR, DevbridgeError
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "factorial"
-NOT_THE_APP = {"__pycache__", ".devbridge", ".venv", ".mypy_cache", ".ruff_cache", "typings"}
+NOT_THE_APP = {
+    "__pycache__",
+    ".devbridge",
+    ".venv",
+    ".mypy_cache",
+    ".ruff_cache",
+    "typings",
+    ".pytest_cache",
+}
 
 
 def files_below(folder: Path) -> dict[PurePosixPath, str]:
@@ -43,12 +51,13 @@ def test_init_writes_the_template_with_the_folders_name(here: Path) -> None:
     assert not any(TEMPLATE_NAME in text for text in written.values())
 
 
-def test_init_names_the_next_two_commands(here: Path) -> None:
+def test_init_names_the_next_commands(here: Path) -> None:
     lines = CliRunner().invoke(main, ["init"]).output.splitlines()
     commands = [line.strip() for line in lines if line.startswith("  ")]
     assert commands == [
         "devbridge dev --local",
         "devbridge invoke factorial --payload '{\"num\": 5}'",
+        "pytest",
     ]
 
 

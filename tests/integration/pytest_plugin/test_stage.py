@@ -1,0 +1,194 @@
+"""A test session's stage, for real: one for all of these tests."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from devbridge.errors import (
+    JobCancelled,
+    JobFailed,
+    JobNotFinished,
+    NotFound,
+    PayloadInvalid,
+    UnknownJob,
+    UnknownRun,
+)
+from devbridge.pytest_plugin import apps
+from devbridge.pytest_plugin.in_process import JobRunner
+from devbridge.pytest_plugin.stage import Stage
+from devbridge.pytest_plugin.start import started
+from devbridge.resources import Table, variable
+
+pytestmark = pytest.mark.timeout(180)
+
+FILES = {
+    "app.py": """
+        from devbridge import App, Bucket, Config, Job, Secret, Table
+
+        app = App("tested")
+        notes = Table(app, "notes", partition_key="id")
+        files = Bucket(app, "files")
+        token = Secret(app, "token")
+        level = Config(app, "level", value="info")
+        store = Job(app, "store", handler="jobs/store.handler", bind=[notes, level])
+        Job(app, "starts", handler="jobs/starts.handler", bind=[store])
+        Job(app, "hold", handler="jobs/hold.handler")
+        Job(app, "secret", handler="jobs/secret.handler", bind=[token])
+        Job(app, "broken", handler="jobs/broken.handler")
+    """,
+    "jobs/store.py": """
+        from dataclasses import dataclass
+
+        import boto3
+        from devbridge.job import job_handler
+        from devbridge.resources import Config, Table
+
+        @dataclass
+        class Note:
+            text: str
+            bucket: str = ""
+
+        @job_handler("store")
+        def handler(payload: Note) -> str:
+            print("storing", payload.text)
+            if payload.bucket:  # which is not bound
+                boto3.client("s3").put_object(Bucket=payload.bucket, Key="k", Body=b"")
+            item = {"id": {"S": payload.text}}
+            boto3.client("dynamodb").put_item(TableName=Table.notes.table_name, Item=item)
+            return f"{Config.level.value}: {payload.text}"
+    """,
+    "jobs/starts.py": """
+        from devbridge.job import Job, job_handler
+
+        @job_handler("starts")
+        def handler(payload) -> str:
+            return Job.store.run({"text": payload}).job_id
+    """,
+    "jobs/hold.py": "import time\ndef handler(payload):\n    time.sleep(600)\n",
+    "jobs/secret.py": """
+        from devbridge.resources import Secret
+
+        def handler(payload):
+            return Secret.token.value
+    """,
+    "jobs/broken.py": "import no_such_module\ndef handler(payload): ...\n",
+}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("tested")
+    for path, text in FILES.items():
+        (root / path).parent.mkdir(exist_ok=True)
+        (root / path).write_text(textwrap.dedent(text))
+    return root
+
+
+@pytest.fixture(scope="module")
+def stage(root: Path) -> Iterator[Stage]:
+    with warnings.catch_warnings(record=True) as warned, started(apps.load(root), print) as stage:
+        assert [str(each.message).partition(":")[0] for each in warned] == ["job 'broken'"]
+        yield stage
+
+
+@pytest.fixture
+def run(stage: Stage) -> JobRunner:
+    return JobRunner(stage.app, stage=stage, shell={}, hidden={})
+
+
+# --- runs ---------------------------------------------------------------------------------------
+
+
+def test_a_run_that_was_waited_for_has_its_result_and_all_its_output(stage: Stage) -> None:
+    run = stage.invoke("store", {"text": "one"}).wait()
+    assert (run.state, run.result, run.error) == ("SUCCEEDED", "info: one", None)
+    assert run.output == "storing one\n"
+    assert (run.job, len(run.job_id)) == ("store", 36)
+
+
+def test_a_failed_run_has_its_error_and_no_result(stage: Stage, root: Path) -> None:
+    run = stage.invoke("broken").wait()
+    assert run.state == "FAILED"
+    assert run.error is not None
+    assert run.error.type == "ModuleNotFoundError"
+    with pytest.raises(JobFailed, match="ended FAILED: ModuleNotFoundError: No module named"):
+        _ = run.result
+    assert "FAILED: ModuleNotFoundError: No module" in repr(run)
+
+
+def test_a_run_can_be_cancelled_and_is_not_waited_for_for_ever(stage: Stage) -> None:
+    run = stage.invoke("hold")
+    with pytest.raises(JobNotFinished, match="it has no result yet"):
+        _ = run.result
+    with pytest.raises(JobNotFinished):
+        run.wait(timeout=0)
+    assert run.cancel().wait().state == "CANCELLED"
+    with pytest.raises(JobCancelled):
+        _ = run.result
+
+
+def test_a_run_is_found_by_its_id_whoever_started_it(stage: Stage, run: JobRunner) -> None:
+    job_id = stage.invoke("starts", "two").wait().result
+    assert stage.find(job_id).wait().result == "info: two"
+    assert stage.find(run("starts", "three")).wait().result == "info: three"
+    with pytest.raises(UnknownRun):
+        stage.find("no-such-run")
+
+
+def test_the_same_key_is_the_same_run(stage: Stage) -> None:
+    first = stage.invoke("store", {"text": "key"}, idempotency_key="k")
+    assert stage.invoke("store", {"text": "key"}, idempotency_key="k").job_id == first.job_id
+
+
+def test_what_the_handler_would_refuse_is_refused_where_it_is_sent(stage: Stage) -> None:
+    with pytest.raises(PayloadInvalid, match="Expected `str`, got `int`"):
+        stage.invoke("store", {"text": 1})
+    with pytest.raises(UnknownJob, match="did you mean 'store'"):
+        stage.invoke("stoer")
+
+
+def test_a_secret_gets_its_value(stage: Stage, run: JobRunner) -> None:
+    stage.set_secret("token", "s3cret")
+    assert stage.invoke("secret").wait().result == "s3cret"
+    stage.set_secret("token", "another")
+    assert run("secret") == "another"
+    with pytest.raises(NotFound, match="no secret 'tokn'"):
+        stage.set_secret("tokn", "x")
+
+
+# --- in this process ----------------------------------------------------------------------------
+
+
+def test_a_handler_in_this_process_finds_what_it_binds(
+    stage: Stage, run: JobRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = dict(os.environ)
+    assert run("store", {"text": "here"}) == "info: here"
+    assert dict(os.environ) == before
+    for name, value in stage.names.items():
+        monkeypatch.setenv(name, value)
+    table = stage.resource("dynamodb").Table(Table.notes.table_name)
+    assert table.get_item(Key={"id": "here"})["Item"] == {"id": "here"}
+    assert Table.notes.table_name in stage.outputs.values()
+
+
+def test_a_handler_in_this_process_may_do_what_its_role_may(stage: Stage, run: JobRunner) -> None:
+    bucket = stage.names[variable("Bucket", "bucketName", "files")]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        run("store", {"text": "x", "bucket": bucket})
+    stage.client("s3").put_object(Bucket=bucket, Key="k", Body=b"")
+
+
+# --- its end ------------------------------------------------------------------------------------
+
+
+def test_it_leaves_nothing_in_the_apps_folder(stage: Stage, root: Path) -> None:
+    stage.invoke("store", {"text": "x"}).wait()
+    assert {path.name for path in root.iterdir()} <= {"app.py", "jobs", "__pycache__"}
