@@ -192,7 +192,8 @@ class Build:
         while limit:
             try:
                 ahead = concurrency.ahead(_running(self._settings), self._settings.build_id)
-                why = f"{ahead} runs are ahead, {limit} may run at the same time"
+                runs = "run is" if ahead == 1 else "runs are"
+                why = f"{ahead} {runs} ahead, {limit} may run at the same time"
             except aws.Unavailable as error:
                 ahead, why = limit, str(error)
             if ahead < limit:

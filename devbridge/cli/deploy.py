@@ -57,8 +57,8 @@ def deploy(config: Config, *, yes: bool) -> None:
     from devbridge.interpreter import verify_interpreter
     from devbridge.live.ready import CLOUD_STAYS, ready
     from devbridge.live.schemas import keep, payload_schemas
-    from devbridge.live.steps import few
     from devbridge.runs.find import mark_deployed
+    from devbridge.words import few
 
     began = time.monotonic()
     app = load_app(config.root, config.stage)

@@ -11,6 +11,7 @@ from devbridge.cli.common import app_options, print_json
 from devbridge.cli.text import duration_within, size
 from devbridge.runs import pruning
 from devbridge.runs.text import iso
+from devbridge.words import many
 
 if TYPE_CHECKING:
     from devbridge.config import Config
@@ -53,8 +54,8 @@ def prune(config: Config, *, older_than: timedelta, dry_run: bool, json_: bool) 
         )
         return
     click.echo(
-        f"{'would remove' if dry_run else 'removed'} {done.runs} runs that ended before"
-        f" {iso(done.before)}, and {done.logs} log files of {size(done.log_bytes)};"
+        f"{'would remove' if dry_run else 'removed'} {many(done.runs, 'run')} that ended before"
+        f" {iso(done.before)}, and {many(done.logs, 'log file')} of {size(done.log_bytes)};"
         f" the ledger has {size(done.ledger_bytes)}"
     )
     if older_than < pruning.KEPT and done.runs:

@@ -66,6 +66,7 @@ from devbridge.packing.imported import Imports
 from devbridge.protocol.session import Deliver
 from devbridge.runs.ledger import Change
 from devbridge.runs.ledger_file import LedgerError
+from devbridge.words import many
 
 KILL_DEADLINE: Final = 5.0
 """Seconds after the grace period in which every worker must be gone."""
@@ -225,6 +226,11 @@ class Daemon:
         """End every worker now; the process may exit right after."""
         self._processes.kill()
 
+    @property
+    def broken(self) -> Sequence[str]:
+        """The jobs that cannot be loaded, as far as that is known."""
+        return self._supervisor.broken
+
     async def wait_until_ready(self) -> None:
         """Return when requests are taken and each job has a standby, or is known to be broken."""
         await self.bridge.connected.wait()
@@ -235,8 +241,8 @@ class Daemon:
         """Phases 1 to 3."""
         self._reloading.leave()
         running = len(self._supervisor.running)
-        jobs = "1 running job gets" if running == 1 else f"{running} running jobs get"
-        waiting = f"{jobs} up to {SHUTDOWN_GRACE:g} s; " if running else ""
+        runs = many(running, "run gets", "runs get")
+        waiting = f"{runs} up to {SHUTDOWN_GRACE:g} s; " if running else ""
         self._narrator.say(f"Stopping: {waiting}Ctrl-C again ends everything at once")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.bridge.leave(), 2)
@@ -258,8 +264,7 @@ class Daemon:
         """Go on with what an earlier daemon has left."""
         runs = take_on(self._ledger, self._narrator, self._alive)
         if runs:
-            many = "1 run was" if len(runs) == 1 else f"{len(runs)} runs were"
-            self._narrator.say(f"{many} waiting")
+            self._narrator.say(f"{many(len(runs), 'run was', 'runs were')} waiting")
         self.handle(runs)
 
     # --- events in, effects out -------------------------------------------------------------

@@ -23,6 +23,7 @@ from devbridge.protocol.messages import NOBODY, Presence, Run
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change, Ledger
 from devbridge.runs.model import State
+from devbridge.words import many
 from runner.outcome import Failure
 
 HANDED_OVER: Final = "HandedOver"
@@ -85,7 +86,7 @@ class Handover:
             if entry := self._ledger.get(change.job_id):
                 self._narrator.tell(HandedOver(change, entry))
         if waiting:
-            runs = "1 waiting run was" if len(waiting) == 1 else f"{len(waiting)} waiting runs were"
+            runs = many(len(waiting), "waiting run was", "waiting runs were")
             self._narrator.say(f"{runs} handed over")
         if busy:
             await self._idle.wait()

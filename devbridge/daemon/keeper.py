@@ -23,6 +23,7 @@ from devbridge.runs.ledger import Change, Ledger, NewRun, Written
 from devbridge.runs.ledger_file import LedgerError, check
 from devbridge.runs.ledger_reader import LedgerReader
 from devbridge.runs.model import State
+from devbridge.words import many
 
 RESERVE: Final = 256 * 1024
 """Bytes beside the ledger that are given up for the last ends when the daemon stops on a full
@@ -140,7 +141,8 @@ class Keeper(Ledger):
         if not self.flush():
             self._reserve.unlink(missing_ok=True)
             if not self.flush():
-                self.say(f"{self.owed} changes of runs could not be written, and are lost", False)
+                lost = many(self.owed, "change of a run is", "changes of runs are")
+                self.say(f"{lost} lost: the ledger could not be written", False)
         super().close()
         self._held.close()
 
@@ -287,7 +289,8 @@ class Keeper(Ledger):
                     lost += entry.state is State.QUEUED
                 fresh.enter_again(entry, payload)
         self._owed.clear()
-        return f", and without the payloads of {lost} runs that wait" if lost else ""
+        waiting = many(lost, "run that waits", "runs that wait")
+        return f", and without the payloads of {waiting}" if lost else ""
 
     def _is_damaged(self) -> bool:
         try:
@@ -315,7 +318,8 @@ def keep(path: Path) -> tuple[Keeper, str]:
             for entry, payload in saved:
                 keeper.enter_again(entry, payload)
                 keeper._runs[entry.job_id] = entry
-        kept = f" {len(saved)} runs that had not ended were found in it;" if saved else ""
+        found = many(len(saved), "run that had not ended was", "runs that had not ended were")
+        kept = f" {found} found in it;" if saved else ""
         return keeper, f"{error.what}:{kept} it is set aside as {aside}, and a fresh one is used"
 
 

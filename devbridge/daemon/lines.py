@@ -30,14 +30,13 @@ from devbridge.palette import RUNS, Style
 from devbridge.runs.base import SHORT, RunRecord
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import State
+from devbridge.words import few, many
 from runner.outcome import Failure, duration
 
 PAYLOAD_SHOWN: Final = 80
 """Characters of a payload or result that a line shows."""
-LONGEST_NAME: Final = 12
+LONGEST_NAME: Final = 14
 """Characters of a job's name before the lines of its runs."""
-MANY: Final = 5
-"""Names of jobs in a line."""
 WORD: Final = 8
 """Columns that the first word of a line takes, and the time since the run began."""
 _ONE_LINE: Final = {ord(space): " " for space in "\t\n\r"}
@@ -107,7 +106,7 @@ def invoked(job: str, payload: bytes, attempt: int, max_attempts: int, style: St
 def waits(wait: Waits, style: Style) -> str:
     """A limit keeps a run from starting."""
     limit = "the job's own concurrency" if wait.own else "--concurrency"
-    taken = f"{wait.limit} of {wait.limit} slots are taken"
+    taken = f"{wait.limit} of {many(wait.limit, 'slot is', 'slots are')} taken"
     return f"{style.warn('Waiting')} {wait.job}: {taken} ({limit})"
 
 
@@ -183,7 +182,7 @@ def broken(
 ) -> Sequence[str]:
     """Jobs that cannot be loaded, all with the same error: whole where it is new."""
     first, *others = printable.lines(f"{failure.type}: {failure.message}")
-    head = f"{style.bad('Error')}  {some(jobs)}{how.value}: {first}"
+    head = f"{style.bad('Error')}  {few(jobs)}{how.value}: {first}"
     if how is not Broke.NEW:
         return [head]
     return [head, *(f"       {line}" for line in others), *details(failure, root)]
@@ -193,13 +192,6 @@ def failed_as_said(failure: Failure, style: Style) -> str:
     """The end of a run whose job cannot be loaded, which was said."""
     first = printable.lines(f"{failure.type}: {failure.message}")[0]
     return f"{style.bad('Error')}   {first} {style.dim('(said above: the job cannot be loaded)')}"
-
-
-def some(names: Sequence[str]) -> str:
-    """Some names; of many, the first."""
-    if len(names) <= MANY + 1:
-        return ", ".join(names)
-    return f"{', '.join(names[:MANY])} and {len(names) - MANY} more"
 
 
 def tried_again(job: str, pause: float, style: Style) -> str:

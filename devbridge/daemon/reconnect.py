@@ -14,6 +14,7 @@ from typing import Final
 
 from devbridge.protocol.messages import Presence
 from devbridge.transport.base import Disconnected
+from devbridge.words import many
 
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 30.0
@@ -134,5 +135,7 @@ class Warnings:
             del self._reasons[kind]
             return None
         count, reason.untold, reason.told_at = reason.untold, 0, now
-        noun, verb = ("message", "was") if count == 1 else ("messages", "were")
-        return f"{count} more {noun} from the bridge {verb} dropped, the last one: {reason.detail}"
+        dropped = many(
+            count, "more message from the bridge was", "more messages from the bridge were"
+        )
+        return f"{dropped} dropped, the last one: {reason.detail}"

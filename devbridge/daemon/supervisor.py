@@ -96,6 +96,11 @@ class Supervisor:
         return list(self._active)
 
     @property
+    def broken(self) -> Sequence[str]:
+        """The jobs that cannot be loaded."""
+        return [name for name, job in self._jobs.items() if job.mending.broken]
+
+    @property
     def unstarted(self) -> Sequence[str]:
         """The job ids that wait for their first attempt, in order."""
         queued = [

@@ -6,6 +6,7 @@ from devbridge.deploy import kinds
 from devbridge.deploy.access import Access
 from devbridge.deploy.changes import Change
 from devbridge.deploy.leftovers import PAGE, is_gone
+from devbridge.words import many
 
 
 def lost(cloud: Access, change: Change) -> str:
@@ -26,5 +27,4 @@ def lost(cloud: Access, change: Change) -> str:
         return "" if is_gone(error) else "its data"
     if not number:
         return ""
-    more = " or more" if number >= PAGE else ""
-    return f"{number}{more} {noun}{'' if number == 1 else 's'}"
+    return many(number, f"or more {noun}" if number >= PAGE else noun)

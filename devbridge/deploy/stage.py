@@ -33,6 +33,7 @@ from devbridge.deploy.synth import Settings, Template
 from devbridge.deploy.synth.app import synth
 from devbridge.packing.zips import Asset
 from devbridge.runs.model import JobSpec
+from devbridge.words import many
 
 _ATTEMPTS: Final = 5
 """To deploy while others deploy the same stage."""
@@ -163,8 +164,7 @@ def _change(
                     made = plan(
                         cloud, stack, template, tags=request.tags, on_progress=tell, pace=pace
                     )
-                number = len(made.changes)
-                tell(Progress("plan", f"{number} change{'s' * (number != 1)} to stack {stack}"))
+                tell(Progress("plan", f"{many(len(made.changes), 'change')} to stack {stack}"))
                 if made:
                     _approve(cloud, made, approve)
                     execute(cloud, made, template.labels, tell, pace)

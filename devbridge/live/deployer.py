@@ -13,6 +13,7 @@ from devbridge.live.broken import Broken
 from devbridge.live.consent import Consent
 from devbridge.live.schemas import Schemas, known_schemas
 from devbridge.live.steps import Kept, Steps
+from devbridge.live.unloaded import Unloaded
 from devbridge.live.voice import Voice
 from devbridge.runs.model import JobSpec
 
@@ -26,6 +27,7 @@ class Deployer:
     voice: Voice
     consent: Consent
     broken: Broken
+    unloaded: Unloaded
 
     @property
     def whole(self) -> bool:
@@ -38,7 +40,10 @@ class Deployer:
 
     def schemas(self, app: App) -> Schemas:
         """What the app's jobs take; it is written down for live jobs and type checkers, too."""
-        return known_schemas(app, self.config, self.voice.warn)
+        try:
+            return known_schemas(app, self.config, self.voice.warn, unloaded=self.unloaded)
+        finally:
+            self.unloaded.tell()
 
     def deploy(self, app: App, schemas: Schemas) -> Deployed:
         """Deploy the difference, and say how it goes. Functions that cannot be packed are left

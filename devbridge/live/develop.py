@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
 from devbridge import __version__, redaction
@@ -34,11 +34,12 @@ from devbridge.live.deployer import Deployer
 from devbridge.live.ready import CLOUD_STAYS, ready
 from devbridge.live.redeployer import Good
 from devbridge.live.schemas import payload_schemas
-from devbridge.live.steps import few
+from devbridge.live.unloaded import Unloaded
 from devbridge.live.voice import Voice
 from devbridge.palette import ALWAYS
 from devbridge.runs.find import mark_dev
 from devbridge.runs.lock import only_one
+from devbridge.words import few
 
 CLOUD_LOOK: Final = 1.0
 """Seconds between looks at whether the embedded cloud is still there."""
@@ -69,7 +70,8 @@ def develop(
     with contextlib.ExitStack() as stack:
         stack.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage))
         stack.enter_context(_debug_log(config, voice))
-        types = stack.enter_context(payload_schemas(app, config, voice.warn))
+        unloaded = Unloaded(voice.warn)
+        types = stack.enter_context(payload_schemas(app, config, voice.warn, unloaded=unloaded))
         embedded = None
         if config.local and config.endpoint is None:
             stack.callback(_say_if_the_cloud_stays, config, voice)
@@ -78,7 +80,7 @@ def develop(
         ask_first(app, cloud, config, voice, yes=yes)
         schemas = types.result()
         consent = Consent(cloud, voice, yes=yes)
-        deployer = Deployer(config, cloud, voice, consent, Broken(voice))
+        deployer = Deployer(config, cloud, voice, consent, Broken(voice), unloaded)
         good = Good(app, schemas, deployer.deploy(app, schemas))
         consent.running = True
         mark_dev(config)
@@ -116,7 +118,8 @@ async def serve(
 
         async def say_when_ready() -> None:
             await daemon.wait_until_ready()
-            _say_ready(good, time.monotonic() - began, voice)
+            _say_ready(good, daemon.broken, time.monotonic() - began, voice)
+            deployer.unloaded.tell(lambda: daemon.broken)
             on_ready()
 
         beside = {**composed.beside, "ready": say_when_ready}
@@ -128,9 +131,13 @@ async def serve(
         voice.say = say_before
 
 
-def _say_ready(good: Good, took: float, voice: Voice) -> None:
-    jobs = few([job.name for job in good.deployed.jobs]) or "no jobs yet"
-    said = f"{voice.style.good('Ready')} in {took:.1f}s: {jobs}."
+def _say_ready(good: Good, broken: Collection[str], took: float, voice: Voice) -> None:
+    jobs = [job.name for job in good.deployed.jobs]
+    well = [job for job in jobs if job not in broken]
+    said = f"{voice.style.good('Ready')} in {took:.1f}s"
+    said += f": {few(well)}." if well else "." if jobs else ": no jobs yet."
+    if broken:
+        said += f" {voice.style.bad('Broken')}: {few(sorted(broken))}."
     outputs, bold = good.deployed.outputs, voice.style.bold
     for line in ready(good.app, outputs, said, shell=os.environ, bold=bold):
         voice(line)

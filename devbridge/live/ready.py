@@ -10,6 +10,9 @@ from devbridge.constructs import Api, App, Job
 
 CLOUD_STAYS: Final = "the embedded cloud goes on; stop it with: devbridge cloud stop"
 
+TRIED: Final = 5
+"""Calls that are shown; of others it is said how many there are."""
+
 Emphasis = Callable[[str], str]
 
 
@@ -38,12 +41,14 @@ def ready(
         for route in api.routes:
             method, _, path = route.key.rpartition(" ")
             url = f"{outputs[names.output(api, 'Url')]}{path if path != '$default' else '/'}"
-            curl = proxies.curl(shell, url)
-            calls.append(f"  {curl} {f'-X {method} ' if method not in ('', 'ANY') else ''}'{url}'")
+            option = f"-X {method} " if method not in ("", "ANY", "GET") else ""
+            calls.append(f"  {proxies.curl(shell, url)} {option}'{url}'")
     if not calls:
         given = f"{options} " if options else ""
         calls = [
-            f"  devbridge invoke {job.name} {given}--payload '{{}}'" for job in app.of_type(Job)[:1]
+            f"  devbridge invoke {job.name} {given}--payload '{{}}'" for job in app.of_type(Job)
         ]
     yield f"{said} Try:" if calls else said
-    yield from calls
+    yield from calls[:TRIED]
+    if more := calls[TRIED:]:
+        yield f"  ... and {len(more)} more"

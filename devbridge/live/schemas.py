@@ -27,7 +27,12 @@ def _never() -> bool:
 
 
 def job_types(
-    app: App, config: Config, warn: Warn, stopped: Callable[[], bool] = _never
+    app: App,
+    config: Config,
+    warn: Warn,
+    stopped: Callable[[], bool] = _never,
+    *,
+    unloaded: Callable[[str, str], None] | None = None,
 ) -> Mapping[str, JobTypes]:
     """What each job takes and returns, by the job's name.
 
@@ -35,11 +40,16 @@ def job_types(
 
     Args:
         stopped: whether Ctrl-C has ended the command, and the imports, too.
+        unloaded: takes the warnings of handlers that cannot be imported, each with its job.
     """
     with progress.task("types", "what the jobs take: their handlers are imported"):
         found = types.probe(app, config.python, config.env)
     for name, each in found.items():
-        if each.warning and not stopped():
+        if not each.warning or stopped():
+            continue
+        if unloaded is not None and not each.loaded:
+            unloaded(name, each.warning)
+        else:
             warn(f"job {name!r}: {each.warning}")
     return found
 
@@ -51,13 +61,15 @@ def known_schemas(
     stopped: Callable[[], bool] = _never,
     *,
     kept: bool = True,
+    unloaded: Callable[[str, str], None] | None = None,
 ) -> Schemas:
     """What is checked before a payload is sent. The stubs for type checkers are written, too.
 
     Args:
         kept: at once; see `keep`.
+        unloaded: see `job_types`.
     """
-    found = job_types(app, config, warn, stopped)
+    found = job_types(app, config, warn, stopped, unloaded=unloaded)
     schemas = types.schemas(found)
     if not stopped():
         if config.state is None:  # tests leave the app's folder as it is
@@ -75,13 +87,20 @@ def keep(config: Config, schemas: Schemas) -> None:
 
 @contextlib.contextmanager
 def payload_schemas(
-    app: App, config: Config, warn: Warn, *, kept: bool = True
+    app: App,
+    config: Config,
+    warn: Warn,
+    *,
+    kept: bool = True,
+    unloaded: Callable[[str, str], None] | None = None,
 ) -> Iterator[Future[Schemas]]:
     """`known_schemas`, asked for while the block prepares what does not depend on it."""
     stopped = threading.Event()
     with ThreadPoolExecutor(1, "types") as pool:
         try:
-            yield pool.submit(known_schemas, app, config, warn, stopped.is_set, kept=kept)
+            yield pool.submit(
+                known_schemas, app, config, warn, stopped.is_set, kept=kept, unloaded=unloaded
+            )
         except KeyboardInterrupt:
             stopped.set()
             raise

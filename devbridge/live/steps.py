@@ -14,12 +14,11 @@ from devbridge.deploy import Progress
 from devbridge.deploy.changes import Change
 from devbridge.deploy.plan import Plan
 from devbridge.palette import Style
+from devbridge.words import few
 
 Kept = Literal["all", "summary", "nothing"]
 """What stays of steps that went well: each, one line for all of a kind, or nothing."""
 
-NAMED: Final = 6
-"""How many names a line has; of others it has the number."""
 _DONE: Final[Mapping[str, str]] = {
     "CREATE_COMPLETE": "created",
     "IMPORT_COMPLETE": "created",
@@ -117,13 +116,6 @@ def counted(words: Iterable[str]) -> str:
     """``16 created, 2 updated``"""
     found = list(words)
     return ", ".join(f"{found.count(word)} {word}" for word in _ORDER if word in found)
-
-
-def few(names: Sequence[str]) -> str:
-    """These names, or the first of them and how many more there are."""
-    if len(names) <= NAMED + 1:
-        return ", ".join(names)
-    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
 
 
 def deployed(word: str, changes: Sequence[Change], took: float) -> str:

@@ -47,6 +47,8 @@ class JobTypes:
     side accepts. None: nothing can be checked."""
     warning: str = ""
     """Why something could not be told."""
+    loaded: bool = True
+    """Its handler could be imported."""
 
 
 def probe(
@@ -106,6 +108,7 @@ def _types(answer: Json) -> JobTypes:
         tuple(Instance(i["class"], i["form"], i["fields"]) for i in answer.get("instances", ())),
         accepted(payload, by) if payload is not None and by else None,
         answer["warning"],
+        "payload" in answer,
     )
 
 

@@ -21,6 +21,7 @@ from devbridge.live.consent import Consent
 from devbridge.live.deployer import Deployer
 from devbridge.live.develop import serve
 from devbridge.live.redeployer import Good
+from devbridge.live.unloaded import Unloaded
 from devbridge.live.voice import Voice
 from devbridge.runs.lock import only_one
 from devbridge.runs.model import JobSpec
@@ -93,7 +94,7 @@ def main(settings_file: str) -> int:
         deployed = Deployed(outputs={}, jobs=jobs, changed=False)
         voice = Voice(print, warn=print, confirm=lambda *_: None, colour=False)
         consent, broken = Consent(cloud, voice, yes=True), Broken(voice)
-        deployer = Deployer(config, cloud, voice, consent, broken)
+        deployer = Deployer(config, cloud, voice, consent, broken, Unloaded(voice.warn))
         asyncio.run(serve(deployer, Good(app, {}, deployed), began, None))
     return 0
 

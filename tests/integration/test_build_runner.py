@@ -618,7 +618,7 @@ def test_a_run_waits_until_it_is_its_turn(source: Source) -> None:
     ended = source.end(process)
     assert ended.told["state"] == "SUCCEEDED"
     assert float(ended.exports["DEVBRIDGE_STARTED"]) >= waited_until - 0.001
-    assert ended.output.count("1 runs are ahead, 1 may run at the same time") == 1
+    assert ended.output.count("1 run is ahead, 1 may run at the same time") == 1
 
 
 def test_a_run_that_waits_for_its_turn_can_be_stopped(source: Source) -> None:

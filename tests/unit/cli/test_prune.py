@@ -53,8 +53,8 @@ def logs(config: Config) -> set[str]:
 
 def test_what_ended_more_than_14_days_ago_is_forgotten_with_its_log(book: Book) -> None:
     result = prune()
-    assert result.stdout.startswith("removed 1 runs that ended before ")
-    assert "and 1 log files of 2.0 KB" in result.stdout
+    assert result.stdout.startswith("removed 1 run that ended before ")
+    assert "and 1 log file of 2.0 KB" in result.stdout
     assert ids(book) == {NEW, LIVE}
     assert logs(book.config) == {f"{NEW}.log", f"{LIVE}.log"}
     assert prune().stdout.startswith("removed 0 runs")

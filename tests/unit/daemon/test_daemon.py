@@ -351,7 +351,7 @@ async def test_it_ends_in_order_and_each_worker_before_the_rest(desk: Desk) -> N
         job_id = daemon.submit("a", b"1")
         worker = await desk.given(job_id)
     assert desk.said[-1] == (
-        "Stopping: 1 running job gets up to 10 s; Ctrl-C again ends everything at once"
+        "Stopping: 1 run gets up to 10 s; Ctrl-C again ends everything at once"
     )
     assert desk.processes[worker].signals == [signal.SIGTERM]
     assert all(process.end.done() for process in desk.processes.values())

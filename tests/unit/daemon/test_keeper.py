@@ -159,7 +159,7 @@ def test_what_cannot_be_written_at_all_is_said_when_it_is_closed(
     fill_up(book, full)
     book.record(running("r1"))
     book.keeper.close()
-    assert book.said[-1] == ("1 changes of runs could not be written, and are lost", False)
+    assert book.said[-1] == ("1 change of a run is lost: the ledger could not be written", False)
 
 
 def test_a_transaction_that_fails_in_its_block_leaves_nothing_behind(book: Book) -> None:
@@ -351,7 +351,7 @@ def test_what_had_not_ended_is_taken_over_from_a_damaged_ledger_where_it_can_be_
         other.execute("DROP TABLE transitions")
     other.close()
     keeper, said = keep(path)
-    assert "1 runs that had not ended were found in it" in said
+    assert "1 run that had not ended was found in it" in said
     assert [entry.job_id for entry in keeper.live()] == ["waits"]
     assert keeper.payload("waits") == b'"kept"'
     keeper.close()

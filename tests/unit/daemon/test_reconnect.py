@@ -124,7 +124,7 @@ def test_of_each_kind_one_line_a_minute_is_told_with_the_count() -> None:
     assert warnings.add("not a frame of this protocol", 2.0) is not None
     assert warnings.tick(WARNING_INTERVAL - 1) == []
     assert warnings.tick(WARNING_INTERVAL) == [
-        "1000 more messages from the bridge were dropped, the last one: a request of 1009 days"
+        "1,000 more messages from the bridge were dropped, the last one: a request of 1009 days"
     ]
 
 

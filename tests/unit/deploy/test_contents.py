@@ -16,7 +16,7 @@ def gone(kind: str = TABLE, *, data: bool = True, kept: bool = False, name: str 
 
 @pytest.mark.parametrize(
     ("number", "said"),
-    [(0, ""), (1, "1 item"), (2, "2 items"), (999, "999 items"), (1000, "1000 or more items")],
+    [(0, ""), (1, "1 item"), (2, "2 items"), (999, "999 items"), (1000, "1,000 or more items")],
 )
 def test_what_is_lost_is_said_with_its_number(aws: FakeCloud, number: int, said: str) -> None:
     with Stubber(aws.client("dynamodb")) as dynamodb:

@@ -22,6 +22,7 @@ from devbridge.live.compose import SESSION_EXPIRY, Composed, compose
 from devbridge.live.consent import Consent
 from devbridge.live.deployer import Deployer
 from devbridge.live.redeployer import Good
+from devbridge.live.unloaded import Unloaded
 from devbridge.resources import variable
 from devbridge.runs.model import JobSpec
 from devbridge.transport.base import Endpoint
@@ -86,7 +87,12 @@ class Desk:
         voice, cloud = self.developer.voice, Cloud()
         there: Any = cloud
         deployer = Deployer(
-            self.config, there, voice, Consent(there, voice, yes=False), Broken(voice)
+            self.config,
+            there,
+            voice,
+            Consent(there, voice, yes=False),
+            Broken(voice),
+            Unloaded(voice.warn),
         )
         good = Good(self.app, {}, Deployed({}, self.jobs, True))
         return compose(deployer, good, self.screen.terminal)

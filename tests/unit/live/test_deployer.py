@@ -16,6 +16,7 @@ from devbridge.live import deployer as module
 from devbridge.live.broken import Broken
 from devbridge.live.consent import Consent
 from devbridge.live.deployer import Deployer
+from devbridge.live.unloaded import Unloaded
 from devbridge.live.voice import Voice
 from devbridge.runs.model import JobSpec
 from tests.unit.live.voices import Developer
@@ -38,7 +39,12 @@ class Desk:
         config = Config(root=root, python=Path(sys.executable), stage="ann", offline="error")
         voice = self.developer.voice
         self.deployer = Deployer(
-            config, NOTHING, voice, Consent(NOTHING, voice, yes=False), Broken(voice)
+            config,
+            NOTHING,
+            voice,
+            Consent(NOTHING, voice, yes=False),
+            Broken(voice),
+            Unloaded(voice.warn),
         )
 
     def deploy(self, request: Request, *, approve: object, broken: Any) -> Deployed:

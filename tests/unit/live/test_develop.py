@@ -27,6 +27,7 @@ from devbridge.live.deployer import Deployer
 from devbridge.live.develop import develop, serve
 from devbridge.live.ready import CLOUD_STAYS
 from devbridge.live.redeployer import Good
+from devbridge.live.unloaded import Unloaded
 from devbridge.runs.find import is_deployed
 from devbridge.runs.lock import only_one
 from devbridge.runs.model import JobSpec
@@ -62,7 +63,7 @@ class Desk:
         assert python == Path(sys.executable)
 
     @contextlib.contextmanager
-    def schemas(self, *_: object) -> Iterator[Future[dict[str, Any]]]:
+    def schemas(self, *_: object, unloaded: object) -> Iterator[Future[dict[str, Any]]]:
         known: Future[dict[str, Any]] = Future()
         known.set_result({"a": {}})
         yield known
@@ -222,6 +223,7 @@ class Daemon:
     def __init__(self) -> None:
         self.ready = asyncio.Event()
         self.killed = False
+        self.broken: list[str] = []
         self.act: Task | None = None
 
     async def wait_until_ready(self) -> None:
@@ -249,7 +251,12 @@ class Serving:
         app: Any = SimpleNamespace(of_type=lambda _: [])
         self.good = Good(app, {}, Deployed({"MainUrl": "http://x"}, [SPEC], True))
         self.deployer = Deployer(
-            desk.config, NOTHING, voice, Consent(NOTHING, voice, yes=False), Broken(voice)
+            desk.config,
+            NOTHING,
+            voice,
+            Consent(NOTHING, voice, yes=False),
+            Broken(voice),
+            Unloaded(voice.warn),
         )
         self.embedded: Any = None
 
@@ -280,9 +287,20 @@ async def test_when_all_is_ready_the_terminal_says_what_there_is(serving: Servin
     task = serving()
     serving.daemon.ready.set()
     await serving.shows("MainUrl      http://x\nReady in ")
-    await serving.shows("s: a.")
+    await serving.shows("s: a.\n")
     os.kill(os.getpid(), signal.SIGINT)
     await asyncio.wait_for(task, DEADLINE)
+
+
+async def test_jobs_that_cannot_be_loaded_are_not_ready(serving: Serving) -> None:
+    serving.daemon.broken = ["a"]
+    serving.deployer.unloaded("a", "no module named torch")
+    task = serving()
+    serving.daemon.ready.set()
+    await serving.shows("s. Broken: a.\n")
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.wait_for(task, DEADLINE)
+    assert "torch" not in serving.screen.read_text(), "the daemon has said it"
 
 
 async def test_the_voice_has_the_terminal_only_while_there_is_one(serving: Serving) -> None:

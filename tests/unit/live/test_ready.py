@@ -27,12 +27,13 @@ def make_app(tmp_path: Path) -> Callable[..., App]:
 
 def test_what_to_do_next_is_to_call_the_apis(make_app: Callable[..., App]) -> None:
     outputs = {"MainUrl": "http://x", "ReportJob": "r"}
-    app = make_app("POST /report", "ANY /all")
+    app = make_app("POST /report", "ANY /all", "GET /one")
     assert list(ready(app, outputs, "Ready in 1.0s.", bold=str.upper)) == [
         "MainUrl      HTTP://X",
         "Ready in 1.0s. Try:",
         "  curl -X POST 'http://x/report'",
         "  curl 'http://x/all'",
+        "  curl 'http://x/one'",
     ]
 
 
@@ -49,3 +50,9 @@ def test_without_an_api_it_is_to_invoke_a_job(make_app: Callable[..., App]) -> N
         "Deployed. Try:",
         "  devbridge invoke report --stage prod --payload '{}'",
     ]
+
+
+def test_of_many_calls_the_first_are_shown(make_app: Callable[..., App]) -> None:
+    app = make_app(*(f"GET /{number}" for number in range(7)))
+    told = list(ready(app, {"MainUrl": "http://x"}, "Ready."))
+    assert told[-2:] == ["  curl 'http://x/4'", "  ... and 2 more"]

@@ -31,8 +31,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     def probe(app: object, *options: Any) -> dict[str, Any]:
         asked.append(options)
         return {
-            "a": SimpleNamespace(warning="no module named torch", payload=None),
-            "b": SimpleNamespace(warning="", payload=INTEGER),
+            "a": SimpleNamespace(warning="no module named torch", payload=None, loaded=False),
+            "b": SimpleNamespace(warning="", payload=INTEGER, loaded=True),
         }
 
     monkeypatch.setattr("devbridge.types.probe", probe)
@@ -48,6 +48,14 @@ def test_a_handler_that_cannot_be_imported_is_a_warning_of_its_job(
     assert list(found) == ["a", "b"]
     assert warned == ["job 'a': no module named torch"]
     assert asked == [(config.python, config.env)]
+
+
+def test_somebody_else_may_be_told_of_a_handler_that_cannot_be_imported(
+    config: Config, asked: list[Any]
+) -> None:
+    told: list[tuple[str, str]] = []
+    job_types(load_app(config.root), config, pytest.fail, unloaded=lambda *each: told.append(each))
+    assert told == [("a", "no module named torch")]
 
 
 def test_schemas_are_kept_for_live_jobs_and_stubs_are_written(

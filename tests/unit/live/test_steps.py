@@ -5,7 +5,7 @@ import pytest
 from devbridge.deploy import Progress
 from devbridge.deploy.changes import Change
 from devbridge.deploy.plan import Plan
-from devbridge.live.steps import Kept, Steps, counted, deployed, few
+from devbridge.live.steps import Kept, Steps, counted, deployed
 from devbridge.palette import Style
 
 
@@ -88,13 +88,6 @@ def test_one_upload_is_named() -> None:
 
 def test_a_removal_counts_what_is_kept() -> None:
     assert counted(["deleted", "kept", "deleted"]) == "2 deleted, 1 kept"
-
-
-def test_a_line_has_a_few_names() -> None:
-    names = [str(number) for number in range(100)]
-    assert few(names[:3]) == "0, 1, 2"
-    assert few(names[:7]) == "0, 1, 2, 3, 4, 5, 6", "one more is as long as its name"
-    assert few(names) == "0, 1, 2, 3, 4, 5 and 94 more"
 
 
 def changed(label: str, *properties: str, iam: bool = False) -> Change:

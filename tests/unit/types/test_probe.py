@@ -472,7 +472,8 @@ def test_a_module_that_cannot_be_imported_is_named_with_its_line(app: App, add_j
     add_job("factorial", FACTORIAL)
     types = probe(app, PYTHON)
     assert types["broken"] == JobTypes(
-        warning="File \"jobs/broken.py\", line 3: ModuleNotFoundError: No module named 'not_there'"
+        warning="File \"jobs/broken.py\", line 3: ModuleNotFoundError: No module named 'not_there'",
+        loaded=False,
     )
     assert types["factorial"].payload is not None
 
