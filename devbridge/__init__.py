@@ -6,9 +6,10 @@ The constructs of an app are re-exported here and imported only when they are us
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # what checkers take for true; to import typing takes longer than the rest
 if TYPE_CHECKING:
+    from typing import Any
+
     from devbridge.constructs import Api as Api
     from devbridge.constructs import App as App
     from devbridge.constructs import Bucket as Bucket

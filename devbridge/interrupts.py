@@ -2,18 +2,17 @@
 
 Nothing is to be undone then, and an import that is interrupted would end with a traceback, or say
 "Aborted!". While a command runs, Ctrl-C is a KeyboardInterrupt, which it may clean up after.
+
+This is imported before all else, and so imports next to nothing.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Final
 
-_INTERRUPTED: Final = 130
-"""`errors.EXIT_INTERRUPTED`, which is not imported before this is in place."""
+_INTERRUPTED = 130
+"""`errors.EXIT_INTERRUPTED`."""
 
 
 def end_at_once() -> None:
@@ -22,17 +21,17 @@ def end_at_once() -> None:
         signal.signal(signal.SIGINT, _end)
 
 
-@contextmanager
-def raised() -> Iterator[None]:
-    """While a command runs, Ctrl-C is a KeyboardInterrupt."""
-    if signal.getsignal(signal.SIGINT) is not _end:
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, _end)
+class Raised:
+    """A block in which Ctrl-C is a KeyboardInterrupt, after `end_at_once` as before it."""
+
+    def __enter__(self) -> None:
+        self._at_once = signal.getsignal(signal.SIGINT) is _end
+        if self._at_once:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def __exit__(self, *_: object) -> None:
+        if self._at_once:
+            signal.signal(signal.SIGINT, _end)
 
 
 def heeded(*numbers: signal.Signals) -> list[signal.Signals]:
@@ -41,6 +40,6 @@ def heeded(*numbers: signal.Signals) -> list[signal.Signals]:
     return [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
 
 
-def _end(_number: int, _frame: Any) -> None:
+def _end(_number: int, _frame: object) -> None:
     os.write(2, b"interrupted\n")
     os._exit(_INTERRUPTED)

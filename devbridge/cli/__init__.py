@@ -77,7 +77,7 @@ class LazyGroup(click.Group):
         streams = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = map(_printer, streams)
         try:
-            with errors_reported(ctx), interrupts.raised():
+            with errors_reported(ctx), interrupts.Raised():
                 return super().invoke(ctx)
         except Exception as error:
             if not isinstance(error, (click.ClickException, click.Abort, click.exceptions.Exit)):

@@ -81,6 +81,17 @@ def test_ctrl_c_is_one_word_and_the_usual_exit_code_whenever_it_comes(
     assert answer == (EXIT_INTERRUPTED, "interrupted\n")
 
 
+def test_before_that_nothing_is_imported_that_takes_time() -> None:
+    code = (
+        "import os, signal, sys; before = set(sys.modules); import devbridge.__main__\n"
+        "print(*sorted(sys.modules.keys() - before))"
+    )
+    command = [sys.executable, "-S", "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    own = ["devbridge", "devbridge.__main__", "devbridge.interrupts"]
+    assert done.stdout.split() == ["__future__", *own]
+
+
 @pytest.fixture
 def handler() -> Iterator[Callable[[Any], Any]]:
     """Sets the handler of SIGINT, and says which there is then; afterwards it is as before."""
@@ -98,7 +109,7 @@ def handler() -> Iterator[Callable[[Any], Any]]:
 def test_while_a_command_runs_it_is_an_exception(handler: Callable[[Any], Any]) -> None:
     at_once = handler(signal.default_int_handler)
     assert at_once is not signal.default_int_handler
-    with pytest.raises(KeyboardInterrupt), interrupts.raised():
+    with pytest.raises(KeyboardInterrupt), interrupts.Raised():
         signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is at_once
 
@@ -108,7 +119,7 @@ def test_a_signal_that_is_ignored_or_anothers_stays_so(
     handler: Callable[[Any], Any], other: Any
 ) -> None:
     assert handler(other) is other
-    with interrupts.raised():
+    with interrupts.Raised():
         assert signal.getsignal(signal.SIGINT) is other
     assert signal.getsignal(signal.SIGINT) is other
 
