@@ -210,7 +210,7 @@ def test_when_its_folder_is_removed_dev_says_so_and_ends_and_nothing_turns_to_aw
     for command in (("invoke", "echo", "--payload", "1"), ("outputs",), ("secrets", "list")):
         done = run(app, *command)
         assert done.returncode == EXIT_CLOUD, done.stderr
-        assert "the embedded cloud of this app is not running" in done.stderr
+        assert "is on the embedded cloud of this app, which is not running" in done.stderr
         assert "devbridge dev --local" in done.stderr
     with DevProcess(app, "--local") as again:
         again.wait_for(r"^Ready")

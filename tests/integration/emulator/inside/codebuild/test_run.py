@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from devbridge.cloud.session import Cloud, connect
 from devbridge.config import Config
 from devbridge.emulator.embedded import open_cloud
+from devbridge.emulator.inside.codebuild import variables
 from devbridge.emulator.state import Running
 from tests.clients import reset, root_client
 from tests.integration.codebuild import (
@@ -198,7 +199,18 @@ def test_a_build_sees_its_own_environment_and_nothing_of_the_developer_s(
     assert seen["AWS_REGION"] == seen["AWS_DEFAULT_REGION"] == "us-east-1"
     assert seen["AWS_ENDPOINT_URL"] == codebuild.cloud.endpoint_url
     assert seen["HOME"] != os.environ.get("HOME")
-    known = {"PATH", "HOME", "TMPDIR", "LANG", "PWD", "OLDPWD", "OWN", "SHLVL", "_"}
+    known = {
+        *variables.of_network(os.environ),
+        "PATH",
+        "HOME",
+        "TMPDIR",
+        "LANG",
+        "PWD",
+        "OLDPWD",
+        "OWN",
+        "SHLVL",
+        "_",
+    }
     assert not {n for n in seen if not n.startswith(("AWS_", "CODEBUILD_"))} - known
     assert "AWS_ACCESS_KEY_ID" not in seen
 
