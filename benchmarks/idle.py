@@ -10,20 +10,25 @@ from benchmarks import harness
 from benchmarks.harness import Bench
 from benchmarks.report import Figures, Goal, Row
 
+FUNCTION = "def handler(event, context): ...\n"
 HANDLER = "import boto3\ndef handler(payload):\n    return payload\n"
 
 
 async def idle(bench: Bench) -> list[Row]:
-    """20 jobs are defined, each has its standby; the embedded cloud itself does not count. The
-    daemon was started before, so that its zygote imports what the jobs do."""
+    """20 jobs are defined, each has its standby, and a function, whose log is followed; the
+    embedded cloud itself does not count. The daemon was started before, so that its zygote imports
+    what the jobs do."""
     count, seconds = bench.times(20, 2), bench.times(30, 1)
     app = bench.scratch / "app"
     jobs = [f"job{number}" for number in range(count)]
-    source = "from devbridge import App, Job\napp = App('bench')\n" + "".join(
+    source = "from devbridge import App, Function, Job\napp = App('bench')\n" + "".join(
         f"Job(app, '{job}', handler='jobs/{job}.handler', timeout='1 hour', memory_size='3 GB')\n"
         for job in jobs
     )
-    harness.write(app, {"app.py": source, **{f"jobs/{job}.py": HANDLER for job in jobs}})
+    source += "Function(app, 'f', handler='f.handler')\n"
+    harness.write(
+        app, {"app.py": source, "f.py": FUNCTION, **{f"jobs/{job}.py": HANDLER for job in jobs}}
+    )
     async with harness.dev(app):
         await asyncio.sleep(bench.times(5, 1))  # so that the daemon knows what to preload
     async with harness.dev(app) as dev:

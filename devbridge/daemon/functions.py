@@ -161,8 +161,8 @@ class FunctionLogs:
                 key, whose = name, f"{followed.function or 'invokers'} prints"
             if code in _DENIED:
                 why += " (allow yourself logs:FilterLogEvents: docs/deploying.md)"
-        elif isinstance(error, BotoCoreError):
-            why = str(error)
+        elif isinstance(error, BotoCoreError | OSError | RuntimeError):
+            why = str(error)  # RuntimeError: no thread can be started, or botocore has no class
         else:
             raise error
         if explained := self._explain(error):

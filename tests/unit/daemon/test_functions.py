@@ -171,6 +171,7 @@ async def test_new_functions_are_followed_after_a_deployment_and_removed_ones_no
         (refusal("ExpiredTokenException", "ExpiredToken"), "the AWS credentials have expired"),
         (refusal("ServiceUnavailableException", "busy"), "busy"),
         (EndpointConnectionError(endpoint_url="http://x"), "Could not connect"),
+        (RuntimeError("can't start new thread"), "can't start new thread"),
     ],
 )
 async def test_what_keeps_it_from_being_read_is_said_once_and_so_is_its_end(

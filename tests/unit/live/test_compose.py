@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import pytest
 
 from devbridge.config import Config
-from devbridge.constructs import App
+from devbridge.constructs import App, Function, Job
 from devbridge.constructs.app import loading
 from devbridge.daemon.developer import Health
+from devbridge.daemon.functions import Followed
 from devbridge.daemon.runtime_api import WorkerAddress
 from devbridge.daemon.workers import FreshLauncher
 from devbridge.daemon.zygote import ZygoteLauncher
@@ -223,3 +225,22 @@ async def test_workers_are_forked_where_that_is_safe(
 ) -> None:
     monkeypatch.setattr(module, "sys", SimpleNamespace(platform=platform))
     assert isinstance(made(desk.compose()).options["workshop"].launcher, kind)
+
+
+async def test_the_logs_of_the_functions_that_are_deployed_are_followed_and_the_invokers(
+    desk: Desk,
+) -> None:
+    composed = desk.compose()
+    groups = composed.beside["functions"].__self__._groups  # type: ignore[attr-defined]
+    assert groups() == {}
+    assert groups() is groups()
+    with loading(desk.root, lenient=True):
+        app = App("demo")
+        Function(app, "f", handler="f.handler")
+        Job(app, "j", handler="a.handler")
+    redeployer = made(composed).options["redeploys"]
+    redeployer.good = replace(redeployer.good, app=app)
+    assert groups() == {
+        "/aws/lambda/demo_ann_f-fn": Followed("f"),
+        "/aws/lambda/demo_ann_invokers": Followed(prefix="demo_ann_"),
+    }
