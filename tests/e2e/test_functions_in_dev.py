@@ -61,32 +61,33 @@ def app(tmp_path: Path) -> Path:
     return root
 
 
-def post(url: str, body: str) -> int:
+def post(url: str, body: str) -> tuple[int, str]:
     parts = urlsplit(url)
     assert parts.port is not None
     connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=30)
     connection.request(
         "POST", parts.path, body, {"Host": parts.netloc, "Content-Type": "text/plain"}
     )
-    return connection.getresponse().status
+    answer = connection.getresponse()
+    return answer.status, answer.read().decode()
 
 
 def test_prints_and_errors_of_functions_are_on_the_terminal_and_in_a_file(app: Path) -> None:
     with DevProcess(app, "--local") as dev:
         url = dev.wait_for(r"curl -X POST '(.*/start)'")[1]
         mark = dev.mark
-        assert post(url, "apple") == 200
+        assert post(url, "apple") == (200, "1")
         dev.wait_for(r"^\|  guard  who is it\?$", after=mark)
         dev.wait_for(r"^\|  api-start  hello from the API function$", after=mark)
         mark = dev.mark
-        assert post(url, "pear") >= 500
+        assert post(url, "pear") == (500, '{"message":"Internal Server Error"}')
         dev.wait_for(r"^\|  api-start  Error   KeyError: 'pear'$", after=mark)
         dev.wait_for(r'^\|  api-start  ↳ File "lib/prices.py", line 2, in price$', after=mark)
         dev.wait_for(r'^\|  api-start        return {"apple": 1}\[name\]$', after=mark)
         mark = dev.mark
         (app / "api/start.py").write_text(START.replace("hello", "good morning"))
         dev.wait_for(r"^Deployed", after=mark)
-        assert post(url, "apple") == 200
+        assert post(url, "apple") == (200, "1")
         dev.wait_for(r"^\|  api-start  good morning from the API function$", after=mark)
         printed = run(app, "logs", "api-start", "--local")
         assert printed.returncode == 0, printed.stderr

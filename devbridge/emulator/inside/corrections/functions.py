@@ -1,8 +1,8 @@
 """What functions leave in CloudWatch Logs, and what their callers are told of an error.
 
 ministack makes an event of each line of a traceback, with its own files in it, writes nothing of a
-function that cannot be loaded, calls every error a HandlerError, and has no page of a log after the
-first one.
+function that cannot be loaded, calls every error a HandlerError, tells whoever calls an API the
+error and its traceback, and has no page of a log after the first one.
 """
 
 from __future__ import annotations
@@ -36,6 +36,12 @@ _ERROR: Final = (
     '{"status": "error", "error": str(e), "trace": traceback.format_exc()}',
     '{"status": "error", "error": MARK + devbridge_error(e, code_dir), "trace": ""}',
 )
+FAILED: Final = {
+    "statusCode": 500,
+    "headers": {"Content-Type": "application/json"},
+    "body": '{"message":"Internal Server Error"}',
+}
+"""What an HTTP API answers when its function has failed: nothing of the error, and no paths."""
 _DIED: Final = ("Worker process died", "Worker process exited immediately.")
 _PAGE: Final = 10_000
 """Events that FilterLogEvents gives at once, at most."""
@@ -86,6 +92,13 @@ def tell_as_lambda() -> None:
         else:
             _write(lambdas, function, messages(text, request_id), ms)
 
+    shape = lambdas.lambda_execute_result_to_api_proxy_response
+
+    def shaped(result: dict[str, Any]) -> Any:
+        failed = result.get("error") and not result.get("throttle")
+        return shape({"body": FAILED} if failed else result)
+
+    lambdas.lambda_execute_result_to_api_proxy_response = shaped
     runtime._collect = collected
     lambdas._execute_function_warm = executed
     lambdas._emit_lambda_logs = emitted
