@@ -45,7 +45,7 @@ from devbridge.daemon.keeper import Keeper
 from devbridge.daemon.life import Task, live
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.processes import Processes
-from devbridge.daemon.recovery import take_on
+from devbridge.daemon.recovery import lost_with, take_on
 from devbridge.daemon.reloading import Reloading
 from devbridge.daemon.rerun import Rerun
 from devbridge.daemon.rlimits import is_short
@@ -237,8 +237,8 @@ class Daemon:
         if self._undecided:
             await self._ready.wait()
 
-    async def _leave(self) -> None:
-        """Phases 1 to 3."""
+    async def _leave(self, error: Exception | None) -> None:
+        """Phases 1 to 3; `error` is why the daemon cannot go on, if it is that."""
         self._reloading.leave()
         running = len(self._supervisor.running)
         runs = many(running, "run gets", "runs get")
@@ -246,7 +246,7 @@ class Daemon:
         self._narrator.say(f"Stopping: {waiting}Ctrl-C again ends everything at once")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.bridge.leave(), 2)
-        self.handle([Shutdown()])
+        self.handle([Shutdown() if error is None else Shutdown(lost_with(error), lost=True)])
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._processes.close(), SHUTDOWN_GRACE + KILL_DEADLINE)
 

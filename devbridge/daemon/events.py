@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 from dataclasses import dataclass
+from typing import Final
 
 from devbridge.daemon.jobs import Jobs
 from devbridge.daemon.told import Broken, Short, TriedAgain, Waits
@@ -126,9 +127,16 @@ class Unentered:
     job_ids: frozenset[str]
 
 
+STOPPED: Final = Failure("DaemonStopped", "devbridge dev was stopped")
+
+
 @dataclass(frozen=True, slots=True)
 class Shutdown:
-    """Start nothing more; what runs is told to stop."""
+    """Start nothing more; what runs is told to stop, and its end is what `failure` says."""
+
+    failure: Failure = STOPPED
+    lost: bool = False
+    """Nobody wanted it: something that the daemon needs is gone."""
 
 
 Event = (

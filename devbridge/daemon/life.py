@@ -13,14 +13,18 @@ Task = Callable[[], Awaitable[Any]]
 
 
 async def live(
-    until: Mapping[str, Task], beside: Mapping[str, Task], leave: Callable[[], Awaitable[None]]
+    until: Mapping[str, Task],
+    beside: Mapping[str, Task],
+    leave: Callable[[Exception | None], Awaitable[None]],
 ) -> None:
-    """Run all tasks until one of `until` returns, or any of them fails. Then `leave` in order,
-    while the others still go on, and cancel what is left. Being cancelled does the same.
+    """Run all tasks until one of `until` returns, or any of them fails. Then `leave` in order, told
+    what has failed, while the others still go on, and cancel what is left. Being cancelled does
+    the same.
 
     Raises:
         Exception: what the first task that failed has raised, or else `leave`.
     """
+    failed: list[Exception] = []
     over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(name: str, task: Task) -> None:
@@ -30,6 +34,7 @@ async def live(
             if over.done():
                 log.exception("the task %s has failed while the daemon was ending", name)
             else:
+                failed.append(error)
                 over.set_exception(error)
         else:
             if name in until and not over.done():
@@ -44,9 +49,9 @@ async def live(
             try:
                 await asyncio.wait([over])
             finally:
-                await leave()
+                await leave(failed[0] if failed else None)
                 for task in tasks:
                     task.cancel()
-    except ExceptionGroup as failed:  # only `leave` can fail inside of it
-        raise failed.exceptions[0] from None
+    except ExceptionGroup as group_failed:  # only `leave` can fail inside of it
+        raise group_failed.exceptions[0] from None
     over.result()

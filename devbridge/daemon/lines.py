@@ -136,7 +136,8 @@ def ended(
         case State.SUCCEEDED:
             return [f"{style.good('Done')}    {_returned(entry, style)}"]
         case State.CANCELLED:
-            return [f"{style.warn('Cancelled')} after {took}"]
+            why = f": {printable.one_line(entry.failure.message)}" if entry.failure else ""
+            return [f"{style.warn('Cancelled')} after {took}{why}"]
         case State.TIMED_OUT:
             return [f"{style.bad('Timed out')} after {took}"]
     if entry.failure is None and again:

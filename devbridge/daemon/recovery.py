@@ -18,6 +18,13 @@ from runner.outcome import CRASHED, Failure, tried_again
 LOST = Failure("DaemonEnded", "devbridge dev ended while the job was running")
 
 
+def lost_with(error: Exception) -> Failure:
+    """What has become of the runs of a daemon that an error ends."""
+    lines = str(error).splitlines() or [type(error).__name__]
+    what = lines[0].removesuffix(", after:")  # the end of a log follows there
+    return Failure(LOST.type, f"{LOST.message}: {what}")
+
+
 @dataclass(frozen=True, slots=True)
 class Recovery:
     """Write `changes`, then request `runs`, in order."""

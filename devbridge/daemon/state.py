@@ -22,11 +22,14 @@ class Why(enum.Enum):
     CANCELLED = enum.auto()
     TIMED_OUT = enum.auto()
     SHUTDOWN = enum.auto()
+    LOST = enum.auto()
+    """The daemon cannot go on."""
 
     @property
     def state(self) -> State:
         """What the run will be when it has ended."""
-        return State.TIMED_OUT if self is Why.TIMED_OUT else State.CANCELLED
+        others = {Why.TIMED_OUT: State.TIMED_OUT, Why.LOST: State.CRASHED}
+        return others.get(self, State.CANCELLED)
 
     @property
     def detail(self) -> str | None:

@@ -69,7 +69,7 @@ class Supervisor:
         self._delayed: dict[str, float] = {}
         """The part that waits for its next attempt, and until when."""
         self._order = count(1)
-        self._closing = False
+        self._closing: Shutdown | None = None
 
     def handle(self, events: Iterable[Event], now: float) -> list[Effect]:
         """Take the events in order, then start whatever can be started."""
@@ -80,7 +80,7 @@ class Supervisor:
 
     def next_wakeup(self) -> float | None:
         """When to send a `Tick`, if nothing happens before."""
-        times = self._standbys.wakeups(closing=self._closing)
+        times = self._standbys.wakeups(closing=self._closing is not None)
         times += [run.deadline for run in self._active.values() if run.stopping is None]
         times += [] if self._closing else self._retries().values()
         return min(times, default=None)
@@ -147,7 +147,7 @@ class Supervisor:
             case Unentered(job_ids):
                 return self._unentered(job_ids)
             case Shutdown():
-                return self._shutdown(now)
+                return self._shutdown(event, now)
 
     # --- requests ---------------------------------------------------------------------------
 
@@ -288,8 +288,11 @@ class Supervisor:
         detail = None
         if run.stopping is not None:
             state, detail = run.stopping.state, run.stopping.detail
+            if self._closing and run.stopping in (Why.SHUTDOWN, Why.LOST):
+                failure = self._closing.failure
         spec = self._jobs[run.job].spec if run.job in self._jobs else None
-        attempts = 1 if self._closing or spec is None else spec.max_attempts
+        stopped = self._closing is not None and not self._closing.lost
+        attempts = 1 if stopped or spec is None else spec.max_attempts
         if spec is None or not tried_again(state, run.attempt, attempts):
             del self._runs[job_id]
             return record(
@@ -336,14 +339,14 @@ class Supervisor:
         held = {worker.job_id for worker in self._standbys.workers.values()}
         return {job_id: at for job_id, at in self._delayed.items() if job_id not in held}
 
-    def _shutdown(self, now: float) -> list[Effect]:
-        self._closing = True
+    def _shutdown(self, event: Shutdown, now: float) -> list[Effect]:
+        self._closing = event
         effects: list[Effect] = []
         for job in self._jobs.values():
             effects += self._standbys.retire(job, now, job.waiting)
         grace = min(self._grace, SHUTDOWN_GRACE)
         for run in self._active.values():
-            effects += self._stop_run(run, Why.SHUTDOWN, now, grace)
+            effects += self._stop_run(run, Why.LOST if event.lost else Why.SHUTDOWN, now, grace)
         return effects
 
     # --- what can start now -----------------------------------------------------------------

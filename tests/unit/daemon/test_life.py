@@ -43,7 +43,8 @@ class Life:
         else:
             self._ends[name].set_exception(error)
 
-    async def leave(self) -> None:
+    async def leave(self, error: Exception | None) -> None:
+        self.error = error
         self.leaving.set()
         await self.may_leave.wait()
         self.beside = sorted(
@@ -90,6 +91,7 @@ async def test_a_task_that_fails_ends_all_in_order_and_what_it_raised_is_raised_
     with pytest.raises(BridgeError, match="the broker refused"):
         await asyncio.wait_for(task, DEADLINE)
     assert life.beside == ["bridge", "make-way", "stop"]
+    assert str(life.error) == "the broker refused"
 
 
 async def test_the_first_failure_counts_and_one_while_it_leaves_is_only_logged(
@@ -111,7 +113,7 @@ async def test_the_first_failure_counts_and_one_while_it_leaves_is_only_logged(
 async def test_a_failure_to_leave_is_raised_as_it_is_once_all_tasks_have_ended() -> None:
     life = Life()
 
-    async def leave() -> None:
+    async def leave(error: Exception | None) -> None:
         raise BridgeError("cannot leave")
 
     life.leave = leave  # type: ignore[method-assign]

@@ -155,6 +155,8 @@ def test_a_crash_is_called_one() -> None:
 )
 def test_a_run_that_was_stopped_says_after_how_long(state: State, word: str) -> None:
     assert lines.ended(replace(ENTRY, state=state), ROOT, PLAIN) == [f"{word} after 1.20s"]
+    stopped = replace(ENTRY, state=State.CANCELLED, failure=Failure("DaemonStopped", "was stopped"))
+    assert lines.ended(stopped, ROOT, PLAIN) == ["Cancelled after 1.20s: was stopped"]
     never = replace(ENTRY, state=state, started_at=None)
     assert lines.ended(never, ROOT, PLAIN) == [f"{word} after 0ms"]
 

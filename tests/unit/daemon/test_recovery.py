@@ -9,8 +9,9 @@ import pytest
 
 from devbridge.daemon.events import Requested
 from devbridge.daemon.narrator import Narrator
-from devbridge.daemon.recovery import LOST, recover, take_on
+from devbridge.daemon.recovery import LOST, lost_with, recover, take_on
 from devbridge.daemon.told import Interrupted, Told
+from devbridge.errors import EmbeddedCloudFailed
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change, Ledger, NewRun
 from devbridge.runs.model import State
@@ -155,3 +156,10 @@ def test_runs_whose_end_nobody_completed_are_complete_afterwards(
         assert entry is not None
         assert entry.closed
     assert [run.job_id for run in ledger.live()] == ["waits", "again"]
+
+
+def test_what_a_daemon_that_an_error_ends_was_running_says_that_error_in_one_line() -> None:
+    error = EmbeddedCloudFailed("the embedded cloud has ended by itself, after:\n  x", remedy="y")
+    assert lost_with(error).message == f"{LOST.message}: the embedded cloud has ended by itself"
+    assert lost_with(ValueError()).message == f"{LOST.message}: ValueError"
+    assert lost_with(error).type == LOST.type

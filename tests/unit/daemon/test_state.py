@@ -15,6 +15,7 @@ from runner.outcome import Failure
         (Why.CANCELLED, State.CANCELLED, None),
         (Why.TIMED_OUT, State.TIMED_OUT, None),
         (Why.SHUTDOWN, State.CANCELLED, "devbridge dev was stopped"),
+        (Why.LOST, State.CRASHED, None),
     ],
 )
 def test_why_a_run_is_stopped_says_what_it_will_be(

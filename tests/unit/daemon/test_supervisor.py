@@ -290,8 +290,38 @@ def test_a_shutdown_ends_everything_and_starts_nothing() -> None:
     after = desk(Exited(standby, Exit(signal=15)), Exited(running, Exit(signal=15)))
     change = last_change(after)
     assert (change.state, change.detail) == (State.CANCELLED, "devbridge dev was stopped")
+    assert change.failure == Failure("DaemonStopped", "devbridge dev was stopped")
     assert len(after) == 1
     assert desk.supervisor.workers == 0
+
+
+GONE = Failure("DaemonEnded", "the cloud is gone")
+
+
+def test_what_runs_when_the_daemon_cannot_go_on_has_crashed_and_nobody_cancelled_it() -> None:
+    desk = Desk()
+    running = desk.running()
+    desk(Shutdown(GONE, lost=True))
+    change = last_change(desk(Raised(running, "r1", Failure("KeyboardInterrupt", ""))))
+    assert (change.state, change.failure) == (State.CRASHED, GONE)
+
+
+def test_what_the_user_cancelled_before_the_daemon_could_not_go_on_stays_cancelled() -> None:
+    desk = Desk()
+    running = desk.running()
+    desk(CancelRequested("r1"), Shutdown(GONE, lost=True))
+    change = last_change(desk(Exited(running, Exit(signal=15))))
+    assert (change.state, change.failure) == (State.CANCELLED, None)
+
+
+def test_a_run_with_attempts_left_waits_for_the_next_daemon_if_this_one_cannot_go_on() -> None:
+    desk = Desk()
+    desk(JobsChanged(Jobs([replace(spec("a"), max_attempts=2)])))
+    running = desk.running()
+    desk(Shutdown(GONE, lost=True))
+    change = last_change(desk(Exited(running, Exit(signal=15))))
+    assert (change.state, change.attempt, change.failure) == (State.QUEUED, 2, GONE)
+    assert changes(desk(Tick(), after=9999.0)) == []
 
 
 def test_what_is_queued_at_a_shutdown_stays_queued() -> None:

@@ -232,7 +232,7 @@ class Daemon:
     def kill(self) -> None:
         self.killed = True
 
-    async def leave(self) -> None:
+    async def leave(self, error: Exception | None) -> None:
         if self.act is not None:
             await self.act()
 

@@ -11,7 +11,7 @@ from ..host import ministack
 from . import roles
 from .api import Api, Refused, Tokens
 from .builds import Build, Queue
-from .records import STOPPED, Json
+from .records import FAULT, Json
 from .run import run
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -83,11 +83,11 @@ class Service:
         get_state, reset, shape = codebuild.get_state, codebuild.reset, codebuild._project_shape
 
         def get_state_after_the_builds() -> Any:
-            self.queue.end_all(STOPPED, "the embedded cloud was stopped")
+            self.queue.end_all(FAULT, "the embedded cloud was stopped while the build ran")
             return get_state()
 
         def reset_builds_too() -> None:
-            self.queue.end_all(STOPPED, "the embedded cloud was reset")
+            self.queue.end_all(FAULT, "the embedded cloud was reset while the build ran")
             self.tokens.clear()
             reset()
 

@@ -20,6 +20,8 @@ from devbridge.config import Config
 from devbridge.emulator.embedded import open_cloud
 from devbridge.emulator.inside.codebuild import variables
 from devbridge.emulator.state import Running
+from devbridge.runs.builds import interpret
+from devbridge.runs.model import State
 from tests.clients import reset, root_client
 from tests.integration.codebuild import (
     GROUP,
@@ -843,8 +845,10 @@ def test_running_builds_end_with_the_cloud_and_records_outlast_a_restart(
         assert codebuild.get(done["id"]) == done
         assert codebuild.lines(done) == ["done"]
         stopped = codebuild.get(running)
-        assert stopped["buildStatus"] == "STOPPED"
-        assert context(stopped, "BUILD")[1] == "the embedded cloud was stopped"
+        assert stopped["buildStatus"] == "FAULT", "nobody has stopped this build"
+        assert context(stopped, "BUILD")[1] == "the embedded cloud was stopped while the build ran"
+        run = interpret(stopped).record
+        assert (run.state, run.failure and run.failure.type) == (State.CRASHED, "BuildFailed")
         assert codebuild.client.list_builds()["ids"] == [running, done["id"]]
         assert codebuild.run()["buildNumber"] == 3
     finally:
