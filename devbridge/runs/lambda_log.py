@@ -84,7 +84,12 @@ def failure(kind: str, message: str, traceback: Iterable[str], is_apps: IsApps) 
             frames.append([line])
         elif frames:
             frames[-1].append(line)
-    own = tuple(_frame(frame) for frame in frames if is_apps(frame[0].split('"')[1]))
+    paths = [frame[0].split('"')[1] for frame in frames]
+    own = tuple(
+        _frame(frame)
+        for frame, path in zip(frames, paths, strict=True)
+        if not path.startswith("/") and is_apps(path)
+    )
     last = f"{kind}: {message}" if message else kind
     trace = ("Traceback (most recent call last):", *lines) if lines else ()
     return Failure(kind, message, own, (*trace, *last.splitlines()))

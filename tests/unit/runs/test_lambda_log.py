@@ -218,3 +218,11 @@ def test_reports_in_json_tell_what_no_other_line_tells(line: str, expected: Show
 )
 def test_a_log_has_whole_lines_and_whole_tracebacks(said: Shown, text: str) -> None:
     assert text_of(said) == text
+
+
+def test_a_file_that_this_machine_has_is_not_the_apps() -> None:
+    text = TRACEBACK.replace("/var/task/requests/api.py", json.__file__)
+    said = shown(text, lambda path: True)
+    assert isinstance(said, Failure)
+    assert said.frames == BOOM.frames
+    assert json.__file__ in "".join(said.trace)
