@@ -9,7 +9,7 @@ import enum
 from collections import deque
 from dataclasses import dataclass, field
 
-from devbridge.daemon.events import Record
+from devbridge.daemon.events import Record, Shutdown
 from devbridge.daemon.mending import Mending
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import Exit, JobSpec, State
@@ -86,6 +86,16 @@ class RunState:
     stopping: Why | None = None
     told: bool = False
     """It was said which limit it waits for."""
+
+    def told_as(
+        self, state: State, failure: Failure | None, closing: Shutdown | None
+    ) -> tuple[State, str | None, Failure | None]:
+        """How an end is told, with its detail: of one that was stopped, why that was."""
+        if self.stopping is None:
+            return state, None, failure
+        if closing and self.stopping in (Why.SHUTDOWN, Why.LOST):
+            failure = closing.failure
+        return self.stopping.state, self.stopping.detail, failure
 
 
 def record(

@@ -285,11 +285,7 @@ class Supervisor:
     ) -> Record:
         """An attempt is over: the run ends with it, or waits for the next one."""
         del self._active[job_id]
-        detail = None
-        if run.stopping is not None:
-            state, detail = run.stopping.state, run.stopping.detail
-            if self._closing and run.stopping in (Why.SHUTDOWN, Why.LOST):
-                failure = self._closing.failure
+        state, detail, failure = run.told_as(state, failure, self._closing)
         spec = self._jobs[run.job].spec if run.job in self._jobs else None
         stopped = self._closing is not None and not self._closing.lost
         attempts = 1 if stopped or spec is None else spec.max_attempts

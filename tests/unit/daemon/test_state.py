@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from devbridge.daemon.events import Record
-from devbridge.daemon.state import Why, WorkerState, record
+from devbridge.daemon.events import Record, Shutdown
+from devbridge.daemon.state import RunState, Why, WorkerState, record
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import Exit, State
 from runner.outcome import Failure
@@ -56,3 +56,13 @@ def test_a_record_has_all_that_is_known_of_the_end() -> None:
         ),
         "w1",
     )
+
+
+def test_an_end_is_told_as_what_the_run_was_stopped_for() -> None:
+    own, gone = Failure("KeyError", "'x'"), Shutdown(Failure("DaemonEnded", "gone"), lost=True)
+    run = RunState("a", 1, 1)
+    assert run.told_as(State.FAILED, own, gone) == (State.FAILED, None, own)
+    run.stopping = Why.TIMED_OUT
+    assert run.told_as(State.FAILED, own, gone) == (State.TIMED_OUT, None, own)
+    run.stopping = Why.LOST
+    assert run.told_as(State.FAILED, own, gone) == (State.CRASHED, None, gone.failure)
