@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.dev_process import DevProcess, processes_of, run, run_line
+from devbridge import proxies
+from devbridge.emulator.install import install
+from devbridge.emulator.ports import free_port
+from tests.e2e.dev_process import PYTHON, DevProcess, processes_of, run, run_line
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "factorial"
 
@@ -85,7 +88,16 @@ def test_the_example_runs_reloads_and_leaves_nothing_behind(example: Path) -> No
     the_story(example)
 
 
-def test_an_app_made_by_init_in_an_empty_folder_lives_the_same_story(tmp_path: Path) -> None:
+def test_an_app_made_by_init_in_an_empty_folder_lives_the_same_story_behind_a_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(Path(PYTHON), print)  # through the proxy it could not be
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    for name in proxies.VARIABLES:
+        if name.upper() == "NO_PROXY":
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, nowhere)
     made = run(tmp_path, "init", "fresh")
     assert made.returncode == 0, made.stderr
     the_story(tmp_path / "fresh")

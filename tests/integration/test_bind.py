@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from devbridge.cli import main
@@ -15,6 +16,7 @@ from devbridge.config import Config
 from devbridge.constructs.load import load_app
 from devbridge.deploy import Request, deploy
 from devbridge.deploy.secrets import set_secret
+from devbridge.emulator.ports import free_port
 
 APP = """
 from devbridge import App, Bucket, Config, Queue, Secret, Table
@@ -50,8 +52,14 @@ json.dump(found, open(sys.argv[1], "w"))
 
 
 def test_a_bound_command_may_use_what_the_app_has_and_nothing_else(
-    local_cloud: Cloud, make_config: Callable[..., Config], tmp_path: Path
+    local_cloud: Cloud,
+    make_config: Callable[..., Config],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
     config = make_config()
     (config.root / "app.py").write_text(APP)
     set_secret(local_cloud, "demo", "test", "key", "s3cret")
