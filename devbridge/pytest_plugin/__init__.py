@@ -30,8 +30,10 @@ _INI: Final = (
     "root folder, or the nearest one with an app.py above the folder where pytest was started)."
 )
 
+_SHELL: Final = "devbridge_shell"
 _shell = pytest.StashKey[Mapping[str, str]]()
-"""The environment as it was before any test."""
+"""What AWS SDKs find in the shell's environment: as it was before any conftest.py, which may have
+changed it for the tests."""
 _stage = pytest.StashKey["Stage"]()
 """The stage, while there is one."""
 
@@ -57,10 +59,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(_APP, _INI, type="string", default="")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Remembers what the shell has."""
+    own = {name: os.environ[name] for name in os.environ if name.startswith(("AWS_", "BOTO_"))}
+    early_config.stash[_shell] = own
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Says what the mark means, and remembers what the shell has."""
+    """Says what the mark means."""
     config.addinivalue_line("markers", _MARKER)
-    config.stash[_shell] = dict(os.environ)
+    if workerinput := getattr(config, "workerinput", None):
+        config.stash[_shell] = workerinput.get(_SHELL, {})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tells a worker of pytest-xdist, which inherits what conftest.py has made of it."""
+    node.workerinput[_SHELL] = node.config.stash.get(_shell, {})
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -131,7 +147,7 @@ def devbridge_run(request: pytest.FixtureRequest, devbridge_app: App) -> JobRunn
     return JobRunner(
         devbridge_app,
         stage=stage,
-        shell=request.config.stash[_shell],
+        shell=request.config.stash.get(_shell, {}),
         hidden=unused.names if unused is not None else {},
     )
 

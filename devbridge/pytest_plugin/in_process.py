@@ -52,7 +52,7 @@ class JobRunner:
     stage: Stage | None
     """Where the jobs find what they bind; None: nowhere."""
     shell: Mapping[str, str]
-    """The environment before any test: its AWS account is not the runs'."""
+    """What AWS SDKs find in the environment without the tests: it is not the runs'."""
     hidden: Mapping[str, str]
     """Variables of a stage that this test has not asked for."""
 
@@ -126,7 +126,11 @@ class JobRunner:
                 gone = {name for name in of_sdks(self.shell) if name not in _OF_REGIONS}
                 gone = {name for name in gone if os.environ.get(name) == self.shell[name]}
                 gone |= {k for k, v in self.hidden.items() if os.environ.get(k) == v}
-                given = {**NOTHING_FOUND}
+                given = {
+                    name: value
+                    for name, value in NOTHING_FOUND.items()
+                    if os.environ.get(name) == self.shell.get(name)
+                }
                 if not any(os.environ.get(name) for name in _OF_REGIONS):
                     given |= dict.fromkeys(_OF_REGIONS, REGION)
             for name in gone:

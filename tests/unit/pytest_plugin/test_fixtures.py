@@ -108,6 +108,28 @@ def test_the_app_may_be_in_a_folder_that_the_setting_names(project: pytest.Pytes
     project.runpytest_inprocess("tests").assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize("workers", [[], ["-p", "xdist", "-n", "1"]], ids=["one", "xdist"])
+def test_what_conftest_sets_for_aws_counts_and_what_the_shell_has_does_not(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, workers: list[str]
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of the shell")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    project.makeconftest("import os\nos.environ['AWS_ACCESS_KEY_ID'] = 'testing'\n")
+    (project.path / "jobs" / "add.py").write_text(
+        "import os\ndef handler(names):\n    return [os.environ.get(name) for name in names]\n"
+    )
+    project.makepyfile(
+        test_add="""
+        def test_add(devbridge_run):
+            found = devbridge_run("add-up", ["AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_REGION"])
+            assert found == ["testing", None, "eu-west-1"]
+        """
+    )
+    run = project.runpytest_subprocess if workers else project.runpytest_inprocess
+    run(*workers).assert_outcomes(passed=1)
+
+
 def test_the_mark_leaves_out_what_needs_the_stage(project: pytest.Pytester) -> None:
     project.makepyfile(
         test_add="""

@@ -144,7 +144,7 @@ def test_the_environment_is_the_jobs_while_it_runs(
 def test_the_aws_account_of_whoever_runs_the_tests_is_not_the_runs(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = project.job(
+    project.job(
         """
         import os
 
@@ -167,7 +167,9 @@ def test_the_aws_account_of_whoever_runs_the_tests_is_not_the_runs(
         "AWS_DEFAULT_REGION": REGION,
     }
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    assert run("add-up")["AWS_REGION"] == "eu-west-1"
+    monkeypatch.setenv("AWS_CONFIG_FILE", "of the test")
+    found = runner("add-up")
+    assert (found["AWS_REGION"], found["AWS_CONFIG_FILE"]) == ("eu-west-1", "of the test")
 
 
 def test_what_is_bound_and_has_no_stage_is_said_so(
