@@ -45,6 +45,7 @@ An error has *what* happened, *where* (a file, a resource, a value) and a *remed
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar, Final
 
 EXIT_OK: Final = 0
@@ -73,6 +74,14 @@ EXIT_COMMAND_NOT_FOUND: Final = 127
 """The shell's convention."""
 EXIT_INTERRUPTED: Final = 130
 """128 + SIGINT, the shell's convention."""
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """What follows where a name is not known: ``; did you mean 'x'?``, or nothing."""
+    import difflib  # only who is wrong waits for it
+
+    close = difflib.get_close_matches(given, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 class DevbridgeError(Exception):

@@ -16,6 +16,7 @@ import click
 
 from devbridge import __version__, interrupts
 from devbridge.cli.common import errors_reported
+from devbridge.errors import did_you_mean
 from devbridge.printable import Printer
 from devbridge.progress import LINE
 from devbridge.redaction import redacted
@@ -61,6 +62,20 @@ class LazyGroup(click.Group):
         command = getattr(module, cmd_name)
         assert isinstance(command, click.Command)  # noqa: S101
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is typed first.
+
+        Raises:
+            UsageError: there is none of that name; it says which one may be meant.
+        """
+        name = args[0]
+        unknown = self.get_command(ctx, name) is None and not name.startswith("-")
+        if unknown and not ctx.resilient_parsing:
+            ctx.fail(f"no such command {name!r}{did_you_mean(name, COMMANDS)}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The list in `devbridge --help`."""

@@ -22,6 +22,8 @@ from devbridge.errors import (
     CloudError,
     CloudNotRunning,
     DevbridgeError,
+    NotDeployed,
+    did_you_mean,
 )
 from devbridge.palette import ALWAYS
 
@@ -76,12 +78,22 @@ def app_options(function: Callable[Concatenate[Config, P], R]) -> Callable[..., 
             logger = logging.getLogger("devbridge")
             logger.addHandler(_ON_STDERR)
             logger.setLevel(logging.DEBUG)
-        return function(config, *args, **values)
+        try:
+            return function(config, *args, **values)
+        except NotDeployed as error:
+            error.what += did_you_mean(config.stage, stages(config))
+            raise
 
     command: Callable[..., R] = with_config
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def stages(config: Config) -> list[str]:
+    """The other stages that this folder knows of, by name."""
+    folders = (path.parent for path in config.state_dir.glob("*/logs"))
+    return sorted({folder.name for folder in folders} - {config.stage, config.cloud_dir.name})
 
 
 _VERBOSE: Final = "devbridge.cli.verbose"

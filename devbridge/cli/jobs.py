@@ -70,6 +70,8 @@ def jobs(
         in_builds = deployed or runs.is_deployed
         found = runs.recent(limit, job, wanted, deployed=in_builds)
         records = [_with_result(run) if json_ else run.record for _, run in found]
+        if job is not None and not found:
+            runs.must_have(job)
     if json_:
         print_json([as_json(record) for record in records])
     elif found:

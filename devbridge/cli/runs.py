@@ -76,9 +76,10 @@ def stage_runs(config: Config) -> Iterator[StageRuns]:
             return _invoker(app(), there, config.stage, job)
 
         def missing() -> None:
-            from devbridge.deploy import check_naming
+            from devbridge.deploy import check_naming, outputs
 
             check_naming(there(), app().name, config.stage)
+            outputs(there(), app().name, config.stage)  # raises: there is no such stage
 
         live = None
         if config.ledger.exists():

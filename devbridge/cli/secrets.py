@@ -12,7 +12,7 @@ from devbridge import names, redaction
 from devbridge.cli.common import app_options, cloud, print_json
 from devbridge.cli.deploying import confirm
 from devbridge.cli.text import table
-from devbridge.errors import InvalidValue, NotFound
+from devbridge.errors import InvalidValue, NotFound, did_you_mean
 from devbridge.palette import ALWAYS
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _must_be_defined(app: App, name: str) -> Secret:
     found = {secret.name: secret for secret in app.of_type(Secret)}
     if name not in found:
         raise NotFound(
-            f"the app {app.name!r} has no secret {name!r}",
+            f"the app {app.name!r} has no secret {name!r}{did_you_mean(name, found)}",
             where=str(app.where),
             remedy=f"use one of its secrets: {', '.join(sorted(found))}"
             if found

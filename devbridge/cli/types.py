@@ -9,7 +9,7 @@ import click
 
 from devbridge.cli.common import app_options, print_json
 from devbridge.cli.deploying import warn_once
-from devbridge.errors import EXIT_ERROR, UnknownJob
+from devbridge.errors import EXIT_ERROR, UnknownJob, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,7 +89,7 @@ def _schemas(types: Mapping[str, JobTypes], job: str) -> dict[str, Any]:
         return every
     if job not in every:
         raise UnknownJob(
-            f"the app has no job {job!r}",
+            f"the app has no job {job!r}{did_you_mean(job, every)}",
             where="--schema",
             remedy=f"use one of: {', '.join(every) or 'there is none'}",
         )

@@ -95,6 +95,16 @@ class StageRuns:
         live = self._live
         return [(live.short_id(run.record.job_id), run) for run in live.recent(limit, job, state)]
 
+    def must_have(self, job: str) -> None:
+        """Return if there is a job of that name, or there was one.
+
+        Raises:
+            UnknownJob: there is not; the error lists those there are.
+            AppError: app.py cannot be loaded.
+        """
+        if self._live is None or not self._live.recent(1, job):
+            self._deployed.must_have(job)
+
     def start(self, job: str, payload: bytes, *, key: str, remember: bool) -> Started:
         """Start a run through the job's invoker.
 

@@ -5,13 +5,12 @@ An invoker knows each run by its whole id and lists none.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from devbridge.constructs import App, Job
-from devbridge.errors import NotFound, UnknownJob
+from devbridge.errors import NotFound, UnknownJob, did_you_mean
 from devbridge.runs.base import Cancellation, RunRecord, Started, Step
 from devbridge.runs.model import State
 from runner import documents
@@ -187,10 +186,8 @@ def find_job(app: App, name: str) -> Job:
     jobs = {job.name: job for job in app.of_type(Job)}
     if name in jobs:
         return jobs[name]
-    close = difflib.get_close_matches(name, jobs, n=1)
     raise UnknownJob(
-        f"the app {app.name!r} has no job {name!r}"
-        + (f"; did you mean {close[0]!r}?" if close else ""),
+        f"the app {app.name!r} has no job {name!r}{did_you_mean(name, jobs)}",
         where=str(app.where),
         remedy=f"use one of its jobs: {', '.join(sorted(jobs)) or 'it has none'}",
     )

@@ -59,6 +59,13 @@ class DeployedStore:
         found = self._store(find_job(self._app(), job), self._stage)
         return found.start(job, payload, key=key, remember=remember)
 
+    def must_have(self, job: str) -> None:
+        """
+        Raises:
+            UnknownJob: the app has no such job.
+        """
+        find_job(self._app(), job)
+
     def get(self, run_id: str) -> Run:
         """The run with this whole id, of whatever stage of the app its project is.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from devbridge import errors
-from devbridge.errors import DevbridgeError, JobFailed, JobTimedOut
+from devbridge.errors import DevbridgeError, JobFailed, JobTimedOut, did_you_mean
 
 
 def classes(of: type[DevbridgeError]) -> Iterator[type[DevbridgeError]]:
@@ -45,3 +45,9 @@ def test_the_error_of_a_run_has_the_handlers(kind: type[JobFailed]) -> None:
     error = kind("it failed", where="run 1", error_type="ValueError", error_message="no")
     assert (error.error_type, error.error_message, error.where) == ("ValueError", "no", "run 1")
     assert isinstance(error, JobFailed)
+
+
+def test_a_name_that_is_nearly_one_that_there_is_is_told() -> None:
+    assert did_you_mean("factorail", ["import-all", "factorial"]) == "; did you mean 'factorial'?"
+    assert did_you_mean("x", ["import-all", "factorial"]) == ""
+    assert did_you_mean("x", []) == ""

@@ -19,6 +19,7 @@ from devbridge import errors
 from devbridge.cli import main
 from devbridge.cli import runs as runs_module
 from devbridge.config import Config
+from devbridge.names import NAMING, NAMING_VERSION
 from devbridge.runs import cloudwatch, codebuild
 from devbridge.runs.find import mark_deployed, mark_dev
 from devbridge.runs.ledger import Ledger
@@ -238,9 +239,25 @@ def test_a_large_result_that_is_gone_does_not_hide_the_others(there: BuildCloud)
 
 
 def test_a_stage_without_builds_says_how_to_start_one(there: BuildCloud) -> None:
+    tags = {"devbridge:app": "demo", "devbridge:stage": "ann"}
+    there.cloudformation.stacks["devbridge-demo-ann"] = {
+        "StackName": "devbridge-demo-ann",
+        "StackStatus": "CREATE_COMPLETE",
+        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+        "Outputs": [{"OutputKey": NAMING, "OutputValue": NAMING_VERSION}],
+    }
     assert "no job has been run at stage ann yet" in devbridge("jobs").stdout
     assert devbridge("jobs", "--job", "factorial").stdout == "no run matches\n"
     assert json.loads(devbridge("jobs", "--json").stdout) == []
+
+
+def test_a_stage_that_is_not_there_is_an_error_that_knows_those_of_the_folder(
+    there: BuildCloud, config: Config
+) -> None:
+    (config.state_dir / "prod" / "logs").mkdir(parents=True)
+    result = devbridge("jobs", "--stage", "pord")
+    assert result.exit_code == errors.EXIT_NOT_FOUND
+    assert "not deployed to stage 'pord'; did you mean 'prod'?" in result.stderr
 
 
 # --- status, wait and cancel --------------------------------------------------------------------

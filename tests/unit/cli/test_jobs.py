@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from devbridge.cli import main
 from devbridge.config import Config
-from devbridge.errors import EXIT_APP, EXIT_CLOUD, EXIT_USAGE
+from devbridge.errors import EXIT_APP, EXIT_CLOUD, EXIT_NOT_FOUND, EXIT_USAGE
 from devbridge.runs.ledger import Ledger
 from devbridge.runs.model import State
 from runner.outcome import Failure
@@ -58,7 +58,20 @@ def test_a_filter_for_job_state_and_number(book: Book) -> None:
     assert [row[0] for row in jobs("--limit", "1")[1:]] == ["33333333"]
     assert [row[0] for row in jobs("--job", "import-all")[1:]] == ["11111111"]
     assert [row[0] for row in jobs("--state", "failed")[1:]] == ["22222222"]
-    assert jobs("--job", "nothing") == [["no", "run", "matches"]]
+    assert jobs("--job", "import-all", "--state", "failed") == [["no", "run", "matches"]]
+
+
+def test_a_job_that_never_was_is_an_error_with_those_there_are(book: Book) -> None:
+    (book.config.root / "jobs").mkdir()
+    (book.config.root / "jobs" / "a.py").write_text("def handler(payload): ...\n")
+    (book.config.root / "app.py").write_text(
+        "from devbridge import App, Job\n\n"
+        'Job(App("demo"), "factorial", handler="jobs/a.handler")\n'
+    )
+    result = CliRunner().invoke(main, ["jobs", "--job", "factorail"])
+    assert result.exit_code == EXIT_NOT_FOUND
+    assert "has no job 'factorail'; did you mean 'factorial'?" in result.stderr
+    assert "use one of its jobs: factorial" in result.stderr
 
 
 def test_how_long_a_run_takes_is_not_known_while_nobody_goes_on_with_it(book: Book) -> None:

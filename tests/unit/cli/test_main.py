@@ -66,7 +66,7 @@ def test_the_version_is_printed() -> None:
 def test_an_unknown_command_is_a_usage_error() -> None:
     result = CliRunner().invoke(main, ["dve"])
     assert result.exit_code == errors.EXIT_USAGE
-    assert "No such command 'dve'" in result.stderr
+    assert "no such command 'dve'; did you mean 'dev'?" in result.stderr
 
 
 def test_an_error_is_one_message_on_stderr_and_its_exit_code() -> None:
