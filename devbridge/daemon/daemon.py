@@ -360,13 +360,13 @@ class Daemon:
             payload = self._payload(change.job_id)
             self._narrator.tell(NeverStarted(change, entry, payload))
             self._close_run(change.job_id)
-        if change.state.final:
             self._reloading.ended(entry.job, entry.job_id)
 
     def _worker_gone(self, job_id: str) -> None:
         entry = self._ledger.get(job_id)
         if entry is not None and entry.state.final:
             self._close_run(job_id)
+            self._reloading.ended(entry.job, job_id)
 
     def _close_run(self, job_id: str) -> None:
         with self._ledger.transaction():
