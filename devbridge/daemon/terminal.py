@@ -35,6 +35,7 @@ class Terminal:
     def __init__(self, fd: int, *, colour: bool) -> None:
         self.colour = colour
         self._fd = fd
+        self._is_terminal = os.isatty(fd)
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._waiting = 0
         self._held: dict[int, bytes] = {}
@@ -47,9 +48,11 @@ class Terminal:
     @property
     def width(self) -> int:
         """Columns, as they are now; 0 where nothing is to be wrapped: it is no terminal."""
+        if not self._is_terminal:
+            return 0
         try:
             return os.get_terminal_size(self._fd).columns
-        except OSError:
+        except OSError:  # it was closed
             return 0
 
     def line(self, text: str = "", *, hang: int = 0) -> None:

@@ -231,7 +231,9 @@ class _Output:
 
     def printed(self, data: bytes) -> None:
         """Show the lines that are whole now; the rest when nothing more comes for a moment."""
-        shown = self._show(lambda tag: self._lines.feed(data, tag))
+        tag = self._tag()
+        shown = self._lines.feed(data, tag)
+        self._show(shown, tag)
         self._wait_no_more()
         if shown or not self._lines.pending:
             self._show_by = None
@@ -242,7 +244,8 @@ class _Output:
 
     def say(self, text: str) -> None:
         """A line of devbridge's own among the output, behind the same bar."""
-        self._show(self._lines.flush)
+        tag = self._tag()
+        self._show(self._lines.flush(tag), tag)
         self._terminal.line(self._bar + text, hang=self._width + lines.WORD)
 
     def say_soon(self, text: str, hold: Callable[[Sequence[str], int], int]) -> None:
@@ -268,25 +271,28 @@ class _Output:
         """Show the line that has not ended."""
         self._wait_no_more()
         self._show_by = None
-        self._show(self._lines.flush)
+        tag = self._tag()
+        self._show(self._lines.flush(tag), tag)
 
     def end(self) -> None:
         """Nothing more will come."""
         self.flush()
-        self._show(self._lines.end)
+        tag = self._tag()
+        self._show(self._lines.end(tag), tag)
 
     def _wait_no_more(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _show(self, lines_behind: Callable[[str], str]) -> bool:
-        """Show the lines that there are behind a tag. Whether there are any."""
-        since = "" if self._began is None else lines.elapsed(time.monotonic() - self._began)
-        text = lines_behind(self._bar + since)
-        if not text:
-            return False
-        if width := self._terminal.width:
-            text = wrapped(text, width, self._width + len(since))
-        self._terminal.write(text.encode("utf-8", "backslashreplace"))
-        return True
+    def _tag(self) -> str:
+        if self._began is None:
+            return self._bar
+        return self._bar + lines.elapsed(time.monotonic() - self._began)
+
+    def _show(self, text: str, tag: str) -> None:
+        """Lines of output, each behind the tag."""
+        if text:
+            if width := self._terminal.width:
+                text = wrapped(text, width, self._width + len(tag) - len(self._bar))
+            self._terminal.write(text.encode("utf-8", "backslashreplace"))
