@@ -150,7 +150,7 @@ class Ended:
     def error(self) -> dict[str, str]:
         found: dict[str, str] = json.loads(self.exports["DEVBRIDGE_ERROR"])
         assert self.told["error"] == found
-        return found
+        return {name: found[name] for name in ("type", "message")}
 
 
 class Source:
@@ -585,7 +585,8 @@ def test_unless_messages_are_inline_the_builds_variables_only_say_where_they_are
     assert json.loads(ended.exports["DEVBRIDGE_ERROR"]) == {"type": "ValueError", "at": key}
     assert "4111" not in json.dumps(ended.exports)
     body = source.aws.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-    assert json.loads(body) == {"type": "ValueError", "message": "4111"}
+    frame = 'File "jobs/factorial.py", line 2, in handler\n    raise ValueError(payload)'
+    assert json.loads(body) == {"type": "ValueError", "message": "4111", "frames": [frame]}
 
 
 def test_a_message_that_s3_does_not_take_is_in_the_log(source: Source) -> None:

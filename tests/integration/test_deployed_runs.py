@@ -28,7 +28,7 @@ SPEC = json.dumps(
         "env": {"exported-variables": EXPORTED},
         "phases": {
             "pre_build": {"commands": ['printf "$JOB" > job.py']},
-            "build": {"commands": ["python3 runner build"]},
+            "build": {"commands": ["python3 -m runner build"]},
             "post_build": {
                 "commands": ["if [ -f .devbridge-exports ]; then . ./.devbridge-exports; fi"]
             },
