@@ -9,6 +9,25 @@ from typing import Final
 
 RUNS: Final = (36, 35, 33, 32, 34, 96, 95, 93, 92, 94)
 """The colours that tell runs apart; none of them is the red of an error."""
+REMEMBERED: Final = 1000
+"""Runs whose colours are known."""
+
+
+class Turns:
+    """Gives each run a colour, which it keeps: those that are shown one after the other differ."""
+
+    def __init__(self) -> None:
+        self._given: dict[str, int] = {}
+        self._next = 0
+
+    def __call__(self, name: str) -> int:
+        """The SGR code of who has this name, of which the latest are remembered."""
+        if name not in self._given:
+            if len(self._given) == REMEMBERED:
+                del self._given[next(iter(self._given))]
+            self._given[name] = RUNS[self._next % len(RUNS)]
+            self._next += 1
+        return self._given[name]
 
 
 class Style:

@@ -26,7 +26,7 @@ from devbridge.daemon.told import Waits
 from devbridge.environment import how_to_pass
 from devbridge.failures import details
 from devbridge.folders import from_here
-from devbridge.palette import RUNS, Style
+from devbridge.palette import Style
 from devbridge.runs.base import SHORT, RunRecord
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import State
@@ -47,13 +47,13 @@ def column(jobs: Collection[str]) -> int:
     return min(max(map(len, jobs)), LONGEST_NAME) if len(jobs) > 1 else 0
 
 
-def bar(job_id: str, job: str, width: int, style: Style) -> str:
-    """What every line of a run begins with; its colour is the run's own.
+def bar(job_id: str, job: str, width: int, style: Style, colour: int) -> str:
+    """What every line of a run begins with.
 
     Args:
         width: of the column of names (`column`).
+        colour: the run's own.
     """
-    colour = RUNS[sum(job_id.encode()) % len(RUNS)]
     return style(f"|  {_name(job, width)}{job_id[:SHORT]}", colour) + "  "
 
 
@@ -74,9 +74,8 @@ def _padded(name: str, width: int) -> str:
     return f"{name:<{width}}"
 
 
-def bar_of_function(function: str, width: int, style: Style) -> str:
-    """What every line of a function begins with; its colour is the function's own."""
-    colour = RUNS[sum(function.encode()) % len(RUNS)]
+def bar_of_function(function: str, width: int, style: Style, colour: int) -> str:
+    """What every line of a function begins with; the colour is the function's own."""
     name = _padded(function, width + 2 + SHORT) if width else function
     return style(f"|  {name}", colour) + "  "
 

@@ -43,7 +43,7 @@ from devbridge.daemon.told import (
     Who,
 )
 from devbridge.daemon.wrapping import columns, wrapped
-from devbridge.palette import Style
+from devbridge.palette import Style, Turns
 from devbridge.runs.model import State
 
 PARTIAL_DELAY: Final = 0.25
@@ -75,6 +75,7 @@ class TerminalListener:
         self._style = Style(terminal.colour)
         self._names = 0
         """The width of the column of jobs' names."""
+        self._colour = Turns()
         self._outputs: dict[str, _Output] = {}
         """By the worker's id."""
         self._broken = BrokenJobs(terminal, root, self._style, self._hold)
@@ -110,7 +111,7 @@ class TerminalListener:
             case Printed(_, data):
                 output.printed(data)
             case Began(who, attempt, max_attempts, payload):
-                output.begin(lines.bar(who.job_id, who.job, self._names, style))
+                output.begin(self._bar_of_run(who.job_id, who.job))
                 invoked = lines.invoked(who.job, payload, attempt, max_attempts, style)
                 if self._verbose:
                     output.say(invoked)
@@ -155,9 +156,14 @@ class TerminalListener:
 
     def _bar(self, event: NeverStarted | Interrupted | Waits | FunctionPrinted) -> str:
         if isinstance(event, FunctionPrinted):
-            return lines.bar_of_function(event.function, self._names, self._style)
+            return lines.bar_of_function(
+                event.function, self._names, self._style, self._colour(event.function)
+            )
         run = event if isinstance(event, Waits) else event.run
-        return lines.bar(run.job_id, run.job, self._names, self._style)
+        return self._bar_of_run(run.job_id, run.job)
+
+    def _bar_of_run(self, job_id: str, job: str) -> str:
+        return lines.bar(job_id, job, self._names, self._style, self._colour(job_id))
 
     def _of_no_worker(
         self, event: NeverStarted | Interrupted | Waits | FunctionPrinted

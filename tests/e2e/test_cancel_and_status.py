@@ -225,7 +225,7 @@ def test_a_queued_run_that_is_cancelled_never_starts(
     first.wait_until_it_runs()
     queued = Probe(dev, app, tmp_path, "stubborn")
     assert devbridge(app, "status", queued.id)["state"] == "QUEUED"
-    queued.says(r"Waiting probe: 1 of 1 slots are taken \(--concurrency\)")
+    queued.says(r"Waiting probe: 1 of 1 slot is taken \(--concurrency\)")
 
     said = run(app, "cancel", queued.id, *STAGE)
 

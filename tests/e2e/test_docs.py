@@ -92,7 +92,9 @@ def test_getting_started_from_nothing_to_deployed_and_removed(hello: Path) -> No
         process.wait_for("^Reloaded factorial")
         again = ok(hello, invoke)[:8]
         process.wait_for(run_line(again, r"\+\S+ +now computing 5!"))
-        jobs, logs, status = (ok(hello, command, **{"20733a42": short}) for command in look)
+        jobs, logs, _function, status = (
+            ok(hello, command, **{"20733a42": short}) for command in look
+        )
         assert short in jobs
         assert logs.startswith("computing 5!")
         assert "SUCCEEDED" in status

@@ -6,7 +6,7 @@ import click
 import pytest
 
 from devbridge import palette
-from devbridge.palette import ALWAYS, RUNS, Style
+from devbridge.palette import ALWAYS, RUNS, Style, Turns
 
 LOOKS = {
     Style.bold: "1",
@@ -40,3 +40,17 @@ def test_the_command_line_can_take_every_look_away_again() -> None:
 def test_no_run_has_the_colour_of_an_error() -> None:
     assert len(set(RUNS)) == len(RUNS)
     assert not {31, 91, 37, 30} & set(palette.RUNS)
+
+
+def test_runs_that_follow_each_other_have_other_colours_and_keep_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    turns = Turns()
+    names = [str(number) for number in range(len(RUNS))]
+    assert [turns(name) for name in names] == list(RUNS)
+    assert turns("another") == RUNS[0]
+    assert [turns(name) for name in names] == list(RUNS)
+    monkeypatch.setattr(palette, "REMEMBERED", len(RUNS) + 1)
+    turns("one more")
+    assert "0" not in turns._given, "the oldest is forgotten"
+    assert len(turns._given) == len(RUNS) + 1

@@ -45,14 +45,14 @@ def test_the_time_since_the_start_fills_a_column() -> None:
 
 
 def test_every_line_of_a_run_begins_with_its_short_id() -> None:
-    assert lines.bar(ENTRY.job_id, "factorial", 0, PLAIN) == "|  8f14e45f  "
+    assert lines.bar(ENTRY.job_id, "factorial", 0, PLAIN, 36) == "|  8f14e45f  "
     assert lines.bar_of_job("factorial", 0, PLAIN) == "|  factorial  "
 
 
 def test_where_there_are_several_jobs_the_name_stands_before_it_in_a_column() -> None:
     width = lines.column(["factorial", "report"])
-    assert lines.bar(ENTRY.job_id, "factorial", width, PLAIN) == "|  factorial  8f14e45f  "
-    assert lines.bar(ENTRY.job_id, "report", width, PLAIN) == "|  report     8f14e45f  "
+    assert lines.bar(ENTRY.job_id, "factorial", width, PLAIN, 36) == "|  factorial  8f14e45f  "
+    assert lines.bar(ENTRY.job_id, "report", width, PLAIN, 36) == "|  report     8f14e45f  "
     assert lines.bar_of_job("report", width, PLAIN) == "|  report               "
 
 
@@ -63,16 +63,13 @@ def test_there_is_no_such_column_for_one_job() -> None:
 def test_a_long_name_is_shown_without_its_middle() -> None:
     width = lines.column(["a", "nightly-recalculation-of-all"])
     assert width == lines.LONGEST_NAME
-    bar = lines.bar(ENTRY.job_id, "nightly-recalculation-of-all", width, PLAIN)
+    bar = lines.bar(ENTRY.job_id, "nightly-recalculation-of-all", width, PLAIN, 36)
     assert bar == "|  nightl…-of-all  8f14e45f  "
 
 
-def test_a_run_keeps_its_colour() -> None:
-    style = Style(True)
-    bar = lines.bar(ENTRY.job_id, "a", 3, style)
-    assert bar == lines.bar(ENTRY.job_id, "a", 3, style)
-    assert bar.endswith("\x1b[0m  ")
-    assert bar.count("\x1b[") == 2, "one colour for all of it"
+def test_all_of_it_has_one_colour() -> None:
+    bar = lines.bar(ENTRY.job_id, "a", 3, Style(True), 36)
+    assert bar == "\x1b[36m|  a    8f14e45f\x1b[0m  "
 
 
 def test_an_invocation_shows_its_payload() -> None:
