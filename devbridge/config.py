@@ -85,6 +85,11 @@ class Config:
         return self.stage_dir / "schemas.json"
 
     @property
+    def job_names(self) -> Path:
+        """Which jobs the app had when it was last deployed from here, for completion."""
+        return self.stage_dir / "jobs.json"
+
+    @property
     def fresh_jobs(self) -> Path:
         """Which live jobs get fresh interpreters, and why, since the last `devbridge dev` began."""
         return self.stage_dir / "fresh_jobs.json"

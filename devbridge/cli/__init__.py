@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from devbridge import __version__, interrupts
 from devbridge.cli.common import errors_reported
@@ -42,6 +43,7 @@ COMMANDS: Final = {
     "types": "Make type checkers and editors know the app's jobs, payloads, results and resources.",
     "cloud": "Start, stop, look at, and use the embedded cloud of this folder.",
     "remove": "Remove the stage from the cloud; data is kept unless told otherwise.",
+    "completion": "Print the script that completes devbridge in a shell.",
     "doctor": "Check what devbridge needs: installed, reachable, permitted.",
 }
 """Each command and its line in `devbridge --help`, which is printed without importing any."""
@@ -76,6 +78,15 @@ class LazyGroup(click.Group):
         if unknown and not ctx.resilient_parsing:
             ctx.fail(f"no such command {name!r}{did_you_mean(name, COMMANDS)}")
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin so: no module is imported for them."""
+        offered = [
+            CompletionItem(name, help=line)
+            for name, line in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*offered, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The list in `devbridge --help`."""

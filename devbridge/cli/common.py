@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 import click
 
 from devbridge import printable, redaction
+from devbridge.cli import completing
 from devbridge.errors import (
     EXIT_INTERRUPTED,
     CloudError,
@@ -44,7 +45,11 @@ _OPTIONS: Final = (
         metavar="DIR",
         help="The app's folder: the one with app.py (default: here, or the nearest above).",
     ),
-    click.option("--stage", help="The stage (default: your user name)."),
+    click.option(
+        "--stage",
+        help="The stage (default: your user name).",
+        shell_complete=completing.stages,
+    ),
     click.option(
         "--local", is_flag=True, default=None, help="Use the embedded cloud: no AWS account."
     ),
@@ -81,19 +86,13 @@ def app_options(function: Callable[Concatenate[Config, P], R]) -> Callable[..., 
         try:
             return function(config, *args, **values)
         except NotDeployed as error:
-            error.what += did_you_mean(config.stage, stages(config))
+            error.what += did_you_mean(config.stage, completing.other_stages(config))
             raise
 
     command: Callable[..., R] = with_config
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
-
-
-def stages(config: Config) -> list[str]:
-    """The other stages that this folder knows of, by name."""
-    folders = (path.parent for path in config.state_dir.glob("*/logs"))
-    return sorted({folder.name for folder in folders} - {config.stage, config.cloud_dir.name})
 
 
 _VERBOSE: Final = "devbridge.cli.verbose"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from devbridge.cli import completing
 from devbridge.cli.common import app_options
 from devbridge.cli.payload import check_accepted, check_json, read_payload
 from devbridge.cli.runs import stage_runs, start_and_print
@@ -24,7 +25,7 @@ Examples:
   devbridge invoke factorial --payload '{"num": 5}' --stage prod --wait
 """
 )
-@click.argument("name")
+@click.argument("name", shell_complete=completing.jobs)
 @click.option(
     "--payload",
     metavar="JSON|@FILE|-",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from devbridge.cli import completing
 from devbridge.cli.common import app_options, print_json
 from devbridge.cli.runs import stage_runs
 from devbridge.cli.text import ago, coloured, table
@@ -38,7 +39,9 @@ Examples:
 @click.option(
     "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many."
 )
-@click.option("--job", metavar="NAME", help="Only the runs of this job.")
+@click.option(
+    "--job", metavar="NAME", help="Only the runs of this job.", shell_complete=completing.jobs
+)
 @click.option(
     "--state",
     type=click.Choice([state.value for state in State], case_sensitive=False),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from devbridge.cli import completing
 from devbridge.cli.common import app_options
 from devbridge.cli.function_logs import function_named, loaded, printed
 from devbridge.cli.runs import NOBODY, stage_runs
@@ -44,7 +45,9 @@ Examples:
   devbridge logs api-start --since "10 minutes" --follow
 """
 )
-@click.argument("target", required=False, metavar="[JOB_ID|FUNCTION]")
+@click.argument(
+    "target", required=False, metavar="[JOB_ID|FUNCTION]", shell_complete=completing.runs
+)
 @click.option("-f", "--follow", "follow_", is_flag=True, help="Go on: of a run until it has ended.")
 @click.option(
     "--since",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from devbridge import printable
+from devbridge.cli import completing
 from devbridge.cli.common import cloud, print_json
 from devbridge.cli.text import coloured
 from devbridge.errors import EXIT_OK, NotDeployed
@@ -38,9 +39,10 @@ def run_options(command: F) -> F:
     job = click.option(
         "--job",
         metavar="NAME",
+        shell_complete=completing.jobs,
         help="The run's job, for a whole JOB_ID that the ledger of this folder does not have.",
     )
-    return click.argument("job_id")(job(command))
+    return click.argument("job_id", shell_complete=completing.runs)(job(command))
 
 
 @contextlib.contextmanager

@@ -74,6 +74,8 @@ def known_schemas(
     if not stopped():
         if config.state is None:  # tests leave the app's folder as it is
             types.write(app, found)
+        config.make_dirs()
+        write_private(config.job_names, json.dumps(sorted(found)))
         if kept:
             keep(config, schemas)
     return schemas

@@ -42,7 +42,10 @@ def test_help_and_version_import_no_command_and_nothing_heavy() -> None:
         "print('COMMANDS', sorted(m for m in sys.modules if m.startswith('devbridge.cli.')))\n"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.splitlines()[-2:] == ["HEAVY []", "COMMANDS ['devbridge.cli.common']"]
+    assert run.stdout.splitlines()[-2:] == [
+        "HEAVY []",
+        "COMMANDS ['devbridge.cli.common', 'devbridge.cli.completing']",
+    ]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
