@@ -65,6 +65,7 @@ def test_schemas_are_kept_for_live_jobs_and_stubs_are_written(
     monkeypatch.setattr("devbridge.types.write", lambda app, _: written.append(app.name))
     assert known_schemas(load_app(config.root), config, lambda _: None) == {"b": INTEGER}
     assert json.loads(config.schemas.read_text()) == {"b": INTEGER}
+    assert json.loads(config.job_names.read_text()) == ["a", "b"]
     assert written == ["demo"]
 
 
