@@ -249,7 +249,7 @@ def test_the_request_id_is_the_job_id(stage: Stage) -> None:
     ("payload", "state", "error_type", "message"),
     [
         ({"do": "error"}, "FAILED", "ValueError", "a 'quoted' \"message\" with $HOME, ü, and"),
-        ({"do": "not-json"}, "FAILED", "ResultNotJson", "result['a'][1] is a object"),
+        ({"do": "not-json"}, "FAILED", "ResultNotJson", "result['a'][1] is of type object"),
         ({"do": "leave", "code": 3}, "FAILED", "SystemExit", "sys.exit(3)"),
         ({"do": "crash", "code": 3}, "CRASHED", "Exited", "3"),
         ({"do": "crash", "code": 0}, "CRASHED", "Exited", "0"),

@@ -1,7 +1,5 @@
 """Every option of a job that can be observed from inside or outside of a run."""
 
-from datetime import timedelta
-
 from devbridge import App, Bucket, Config, Function, Job, Queue, Secret, Table, Topic
 
 app = App("options", tags={"team": "blue"})
@@ -39,8 +37,22 @@ hidden = Job(
 )
 retried = Job(app, "retried", handler="jobs/retried.handler", retries=2, retry_delay="0 seconds")
 single = Job(app, "single", handler="jobs/single.handler", concurrency=1, bind=[notes])
-short = Job(app, "short", handler="jobs/short.handler")
-short.timeout = timedelta(seconds=3)  # below what an app may ask for, so that the test is short
+
+
+def hurry(project):
+    """Below what a deployed job may ask for, so that the test is short."""
+    for variable in project.Environment.EnvironmentVariables:
+        if variable.Name == "DEVBRIDGE_TIMEOUT":
+            variable.Value = "3"
+
+
+short = Job(
+    app,
+    "short",
+    handler="jobs/short.handler",
+    timeout="3 seconds" if app.stage == "dev" else "5 minutes",
+    transform=hurry,
+)
 broken = Job(app, "broken", handler="jobs/broken.handler")
 remote = Job(app, "remote", handler="jobs/second.handler", enable_live_dev=False, bind=[notes])
 ask = Function(app, "ask", handler="functions/ask.handler", bind=[typed])
