@@ -35,7 +35,12 @@ Examples:
 """
 )
 @run_options
-@click.option("--json", "json_", is_flag=True, help='Print JSON: {"id", "job", "was", "state"}.')
+@click.option(
+    "--json",
+    "json_",
+    is_flag=True,
+    help='Print JSON: {"id", "job", "was", "state", "waits"}.',
+)
 @app_options
 def cancel(config: Config, *, job_id: str, job: str | None, json_: bool) -> None:
     """Cancel a run, whatever state it is in.
@@ -47,7 +52,15 @@ def cancel(config: Config, *, job_id: str, job: str | None, json_: bool) -> None
     with stage_runs(config) as runs:
         done = runs.find(job_id, job).cancel()
     if json_:
-        print_json({"id": done.job_id, "job": done.job, "was": done.was, "state": done.state})
+        print_json(
+            {
+                "id": done.job_id,
+                "job": done.job,
+                "was": done.was,
+                "state": done.state,
+                "waits": done.waits,
+            }
+        )
     else:
         told = what_happened(done.was, done.state, waits=done.waits)
         click.echo(f"{done.job_id}  {done.job}  {told}")

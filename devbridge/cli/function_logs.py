@@ -50,6 +50,13 @@ def function_named(config: Config, name: str) -> Function | None:
     return None
 
 
+def function_names(config: Config) -> list[str]:
+    """The names of the app's functions."""
+    from devbridge.constructs import Function
+
+    return [function.name for function in loaded(config).of_type(Function)]
+
+
 def printed(
     config: Config, function: Function, since: timedelta, *, follow: bool, everything: bool
 ) -> Iterator[bytes]:

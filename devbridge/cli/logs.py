@@ -14,11 +14,11 @@ import click
 
 from devbridge.cli import completing
 from devbridge.cli.common import app_options
-from devbridge.cli.function_logs import function_named, loaded, printed
+from devbridge.cli.function_logs import function_named, function_names, loaded, printed
 from devbridge.cli.runs import NOBODY, stage_runs
 from devbridge.cli.text import ago, coloured, duration_within, table
 from devbridge.constructs import Function
-from devbridge.errors import CloudNotRunning, NotDeployed, UnknownRun
+from devbridge.errors import CloudNotRunning, NotDeployed, UnknownRun, did_you_mean
 from devbridge.failures import in_full
 from devbridge.printable import Cleaner, continued
 from runner.outcome import duration
@@ -96,6 +96,7 @@ def logs(
             function = function_named(config, target) if run_only else None
             if function is None:
                 if not run_only:
+                    error.what += did_you_mean(target, function_names(config))
                     error.remedy = "see `devbridge jobs`, and for functions `devbridge logs`"
                 raise
     back = since or timedelta(hours=1)

@@ -51,6 +51,7 @@ def test_cancel_works_for_a_run_that_only_another_machine_knows(invoker: Invoker
         "job": "factorial",
         "was": "RUNNING",
         "state": "RUNNING",
+        "waits": False,
     }
     assert invoker.asked == [("cancel", ELSEWHERE)]
 

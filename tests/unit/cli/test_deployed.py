@@ -334,6 +334,7 @@ def test_cancel_stops_the_build(there: BuildCloud) -> None:
         "job": "factorial",
         "was": "CANCELLED",
         "state": "CANCELLED",
+        "waits": False,
     }
 
 

@@ -13,6 +13,9 @@ import pytest
 from devbridge import errors
 from devbridge.cli import COMMANDS, main
 from devbridge.cli.common import EXIT_BROKEN_PIPE
+from devbridge.runs.base import RunRecord
+from devbridge.runs.model import State
+from devbridge.runs.text import as_json
 
 PAGE = (Path(__file__).parents[3] / "docs" / "cli.md").read_text("utf-8")
 
@@ -75,3 +78,11 @@ def test_every_exit_code_is_documented() -> None:
     rows = re.findall(r"^\| (\d+) \| (?:`(\w+)`)? *\|", PAGE, re.MULTILINE)
     codes = {name: getattr(errors, name) for name in dir(errors) if name.startswith("EXIT_")}
     assert {name: int(code) for code, name in rows} == {**codes, "": EXIT_BROKEN_PIPE}
+
+
+def test_each_field_of_a_run_as_json_is_documented() -> None:
+    section = PAGE.split("\n## A run as JSON\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+    fields = {name for row in rows for name in row.split(", ")}
+    run = RunRecord(job_id="x", job="y", state=State.QUEUED)
+    assert fields == {f"`{name}`" for name in as_json(run)}

@@ -135,6 +135,7 @@ def test_a_jobs_name_and_one_that_nothing_has_are_told_apart(book: Book, logs: C
     assert job.exit_code == nothing.exit_code == EXIT_NOT_FOUND
     assert "devbridge jobs --job count" in job.stderr
     assert "for functions `devbridge logs`" in nothing.stderr
+    assert "did you mean 'api-start'?" in run("api-strat").stderr
 
 
 def test_without_its_cloud_it_is_said_what_is_kept(
