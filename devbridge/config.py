@@ -90,6 +90,11 @@ class Config:
         return self.stage_dir / "jobs.json"
 
     @property
+    def left_out(self) -> Path:
+        """What the last deployment of the stage from here has left out of its zips."""
+        return self.stage_dir / "left-out.json"
+
+    @property
     def fresh_jobs(self) -> Path:
         """Which live jobs get fresh interpreters, and why, since the last `devbridge dev` began."""
         return self.stage_dir / "fresh_jobs.json"

@@ -162,7 +162,9 @@ def _remedy(error: OSError, path: Path | None) -> str:
         return "end other programs, or raise the limit of the shell (ulimit -n, ulimit -u)"
     if path is not None:
         if STATE_DIR in path.parts:
-            return "devbridge keeps its state there: let this user make and write that folder"
+            gone = error.errno == errno.ENOENT
+            how = "it was deleted meanwhile" if gone else "let this user make and write that folder"
+            return f"devbridge keeps its state there: {how}{', so try again' * gone}"
         if _below(path, cache_dir()):
             return "name a folder that can be written: DEVBRIDGE_CACHE_DIR"
         if _below(path, Path(os.environ.get("TMPDIR") or "/tmp")):  # noqa: S108 - the default

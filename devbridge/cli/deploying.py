@@ -64,12 +64,16 @@ def steps(config: Config, *, err: bool = False) -> Steps:
     Args:
         err: on stderr, where stdout is for what was asked for.
     """
+    from devbridge.live.left_out import LeftOut
     from devbridge.live.steps import Steps
 
     stream = sys.stderr if err else sys.stdout
     brief = LINE.shows and stream.isatty() and not config.verbose
     return Steps(
-        lambda text: click.echo(continued(text), err=err), ALWAYS, "summary" if brief else "all"
+        lambda text: click.echo(continued(text), err=err),
+        ALWAYS,
+        "summary" if brief else "all",
+        left=LeftOut(config.left_out) if brief and not err else None,
     )
 
 

@@ -25,7 +25,7 @@ class Access(Account, Protocol):
         """Turns failures of credentials and connection into errors of devbridge."""
 
 
-Step = Literal["build", "upload", "plan", "wait", "resource", "warning"]
+Step = Literal["build", "upload", "plan", "wait", "resource", "warning", "left"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,8 @@ class Progress:
 
     def __str__(self) -> str:
         if self.step != "resource":
-            return f"{self.step:<8} {self.text}"
+            step = "warning" if self.step == "left" else self.step
+            return f"{step:<8} {self.text}"
         status = self.status.lower().replace("_", " ")
         reason = f": {self.reason}" if self.failed and self.reason else ""
         return f"{status:<18} {self.type:<32} {self.text}{reason}"

@@ -68,6 +68,8 @@ def pack(request: Request, settings: Settings, broken: Broken | None = None) -> 
     files = frozenset(file for each in there for file in builder.app_files(each))
     for text in builder.warnings:
         request.on_progress(Progress("warning", text))
+    for text in builder.left:
+        request.on_progress(Progress("left", text))
     images = [job for job in in_cloud if job.container]
     return Packed(
         replace(

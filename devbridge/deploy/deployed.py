@@ -37,11 +37,13 @@ def stack_values(cloud: Access, app: str, stage: str) -> dict[str, str]:
     """
     found = _deployed(cloud, app, stage)
     if found is None:
+        here = cloud.endpoint_url
+        local, more = (" --local", "") if here else ("", ", or the embedded cloud with --local")
         raise NotDeployed(
             f"app {app!r} is not deployed to stage {stage!r}",
-            where=f"account {cloud.account}, region {cloud.region}",
-            remedy="run `devbridge dev` or `devbridge deploy` first, or name another stage with "
-            "--stage" + (", or the embedded cloud with --local" if not cloud.endpoint_url else ""),
+            where=here or f"account {cloud.account}, region {cloud.region}",
+            remedy=f"run `devbridge dev{local}` or `devbridge deploy{local}` first, or name another"
+            f" stage with --stage{more}",
         )
     return values_of(cloud, found)
 

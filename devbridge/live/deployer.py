@@ -11,6 +11,7 @@ from devbridge.constructs.load import load_app
 from devbridge.deploy import Deployed, Request, deploy
 from devbridge.live.broken import Broken
 from devbridge.live.consent import Consent
+from devbridge.live.left_out import LeftOut
 from devbridge.live.schemas import Schemas, known_schemas
 from devbridge.live.steps import Kept, Steps
 from devbridge.live.unloaded import Unloaded
@@ -79,4 +80,5 @@ class Deployer:
         kept: Kept = "all"
         if self.voice.brief:
             kept = "nothing" if self.consent.running else "summary"
-        return Steps(self.voice, self.voice.style, kept, warn=self.voice.once)
+        left = None if kept == "all" else LeftOut(self.config.left_out)
+        return Steps(self.voice, self.voice.style, kept, warn=self.voice.once, left=left)

@@ -13,6 +13,7 @@ from typing import Final, Literal
 from devbridge.deploy import Progress
 from devbridge.deploy.changes import Change
 from devbridge.deploy.plan import Plan
+from devbridge.live.left_out import LeftOut
 from devbridge.palette import Style
 from devbridge.words import few
 
@@ -35,6 +36,7 @@ class Steps:
     Args:
         say: takes a line; what it quotes may have more.
         warn: takes a line that is a warning; by default `say`.
+        left: knows what was left out before, which is not said again; None: it is.
     """
 
     def __init__(
@@ -44,12 +46,14 @@ class Steps:
         kept: Kept,
         *,
         warn: Callable[[str], None] | None = None,
+        left: LeftOut | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._say = say
         self._warn = warn or say
         self._style = style
         self._kept = kept
+        self._left = left
         self._clock = clock
         self._uploads: list[Progress] = []
         self._settled: dict[str, str] = {}
@@ -61,6 +65,9 @@ class Steps:
         """A step was done."""
         if step.failed:
             self._say(self._style.bad(f"  {step}"))
+        elif step.step == "left":
+            if self._left is None or self._left.is_new(step.text):
+                self._warn(f"  {step}")
         elif step.step == "warning":
             self._warn(f"  {step}")
         elif self._kept == "all":
@@ -91,6 +98,8 @@ class Steps:
             took = self._clock() - self._began
             self._say(f"  {counted(self._settled.values())} in {took:.1f}s")
         self._settled.clear()
+        if self._left is not None:
+            self._left.keep()
 
     def after(self, agree: Callable[[Plan], None]) -> Callable[[Plan], None]:
         """The same as `agree`; what takes time until somebody has agreed does not count."""

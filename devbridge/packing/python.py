@@ -71,6 +71,8 @@ class Builder:
         self._live = live
         self.warnings: list[str] = []
         """What may be wrong and is no error, each said once."""
+        self.left: list[str] = []
+        """What `copy_files` has left out."""
         self._reached: dict[str, Reached] = {}
 
     def analyse(self, codes: Sequence[Function | Job]) -> None:
@@ -208,7 +210,8 @@ class Builder:
     def _copied(self, code: Function | Job) -> dict[str, Path]:
         taken = selected(code.app.root, code.copy_files)
         for line in files.said(taken.left):
-            self._warn(f"{code}: {line}")
+            if (text := f"{code}: {line}") not in self.left:
+                self.left.append(text)
         if taken.problem:
             self._warn(f"{code}: copy_files: {taken.problem}: what is ignored may be packed")
         for name, path in taken.files.items():

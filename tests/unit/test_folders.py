@@ -223,6 +223,7 @@ def test_a_folder_of_ones_own_and_one_that_is_not_there_are_taken(app: Path) -> 
     ("error", "what", "remedy"),
     [
         (OSError(errno.EROFS, "Read-only file system", "/a/.devbridge"), "Read-only", "state"),
+        (OSError(errno.ENOENT, "No such file", "/a/.devbridge/x"), "No such", "deleted meanwhile"),
         (OSError(errno.ENOSPC, "No space left on device", "/a/x"), "No space", "make room"),
         (OSError(errno.EDQUOT, "Disk quota exceeded", "/a/x"), "quota", "make room"),
         (OSError(errno.EMFILE, "Too many open files"), "Too many", "ulimit -n"),

@@ -3,7 +3,8 @@
 Started as a file by the embedded cloud's interpreter, which has no devbridge: standard library and
 ministack only. Each user holds a shared lock on a file, see `users`; the exclusive one, for which
 this waits, comes when the last of them is gone, however it went. Then the cloud saves its state and
-stops; unless it was told to stay, in its state file: then SIGTERM to its process group stops it.
+stops; unless it was told to stay, in its state file: then SIGTERM to its process group stops it, or
+that its folder is deleted, for then nobody could find it any more.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ import traceback
 STOP_SECONDS = 20.0
 """How long the cloud may take to save its state before it is killed: a second for each 100,000
 lines that its builds have printed, at most."""
+_LOOK = 2.0
+"""Seconds between looks at whether a cloud that stays can still be found."""
 
 
 async def _do_not_wait(_server: object) -> None:
@@ -33,7 +36,9 @@ def _watch_users(state_file: str, users_file: str, temp_dir: str) -> None:
     with open(users_file, "r+b") as users:  # noqa: PTH123
         fcntl.flock(users, fcntl.LOCK_EX)
         if _stays(state_file):
-            return
+            fcntl.flock(users, fcntl.LOCK_UN)
+            while _stays(state_file):
+                time.sleep(_LOOK)
         with contextlib.suppress(OSError):
             os.unlink(state_file)  # noqa: PTH108 - nobody attaches to a cloud that is stopping
         # To the functions too: a request that waits for one would hold up the saving of the state.

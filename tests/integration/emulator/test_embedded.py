@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -537,6 +538,14 @@ def test_a_detached_cloud_stays_when_its_starter_ends_and_is_stopped_with_its_st
     assert again.port == running.port
     functions = connect(config, again.endpoint_url).client("lambda")
     assert invoke(functions) == 1
+
+
+def test_a_detached_cloud_whose_folder_is_deleted_ends(
+    detached: Callable[..., Running], make_config: MakeConfig
+) -> None:
+    processes = family(detached().pid)
+    shutil.rmtree(make_config().cloud_dir, ignore_errors=True)
+    eventually(lambda: gone(*processes))
 
 
 def test_of_two_starts_at_once_there_is_one_detached_cloud(

@@ -24,6 +24,7 @@ class FakeBuilder:
     schemas: Any = None
     live: Any = None
     warnings: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
     analysed: list[str] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     """The names of functions that cannot be packed."""

@@ -139,9 +139,10 @@ def test_where_a_stage_was_looked_for_is_said_with_what_else_there_is(
     with pytest.raises(NotDeployed) as caught:
         deployment.stack_values(aws, "demo", "dev")
     assert caught.value.what == "app 'demo' is not deployed to stage 'dev'"
-    assert caught.value.where == "account 123456789012, region eu-west-1"
+    assert caught.value.where == (endpoint_url or "account 123456789012, region eu-west-1")
     assert caught.value.remedy
-    assert ("--local" in caught.value.remedy) is not local
+    assert ("the embedded cloud with --local" in caught.value.remedy) is not local
+    assert ("`devbridge deploy --local`" in caught.value.remedy) is local
 
 
 @pytest.mark.parametrize(

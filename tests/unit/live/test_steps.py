@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from devbridge.deploy import Progress
 from devbridge.deploy.changes import Change
 from devbridge.deploy.plan import Plan
+from devbridge.live.left_out import LeftOut
 from devbridge.live.steps import Kept, Steps, counted, deployed
 from devbridge.palette import Style
 
@@ -77,6 +80,16 @@ def test_what_fails_is_always_a_line(kept: Kept) -> None:
     told = Told(kept)
     told.steps(resource("Role", "CREATE_FAILED", "no"))
     assert told.said == ["  create failed      AWS::X::Y                        Role: no"]
+
+
+def test_what_is_left_out_is_said_when_it_is_new(tmp_path: Path) -> None:
+    for expected in (["  warning  left out .env"], []):
+        said: list[str] = []
+        left = LeftOut(tmp_path / "left-out.json")
+        steps = Steps(said.append, Style(False), "summary", left=left)
+        steps(Progress("left", "left out .env"))
+        steps.end()
+        assert said == expected
 
 
 def test_one_upload_is_named() -> None:
