@@ -119,8 +119,8 @@ def test_a_new_stack_is_all_added_and_leaves_nothing_when_it_is_discarded(
         "+ the Notes  AWS::DynamoDB::Table  Notes",
         "who may do what:",
         "+ the Role   AWS::IAM::Role  Role",
-        "+   Role may be assumed by codebuild.amazonaws.com",
-        "+   Role may dynamodb:GetItem on Notes",
+        "+   the Role may be assumed by codebuild.amazonaws.com",
+        "+   the Role may dynamodb:GetItem on the Notes",
     ]
     discard(local_cloud, made)
     assert describe(local_cloud, STACK) is None
@@ -172,8 +172,8 @@ def test_each_kind_of_change_is_told_with_its_reason(local_cloud: Cloud) -> None
         "Gone": True,
         "Full": False,
     }
-    assert changes["Role"].granted == ("may dynamodb:PutItem on Notes",)
-    assert changes["Role"].revoked == ("may dynamodb:Scan on Notes",)
+    assert changes["Role"].granted == ("may dynamodb:PutItem on the Notes",)
+    assert changes["Role"].revoked == ("may dynamodb:Scan on the Notes",)
     assert changes["Gone"].label == "the Gone"
     assert changes["Gone"].physical_id in local_cloud.client("dynamodb").list_tables()["TableNames"]
     discard(local_cloud, made)
