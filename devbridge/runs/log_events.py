@@ -111,9 +111,12 @@ class Group:
         first = int((self._from + self._clock.ahead) * 1000)
         found = []
         for event in answer["events"]:
-            if event["eventId"] not in self._seen and event["timestamp"] >= first:
-                self._seen[event["eventId"]] = event["timestamp"]
-                found.append(LogEvent(event["logStreamName"], event["message"]))
+            # AWS gives each an id; another cloud need not.
+            stream, at, message = event["logStreamName"], event["timestamp"], event["message"]
+            key = event.get("eventId") or f"{stream} {at} {message}"
+            if key not in self._seen and at >= first:
+                self._seen[key] = at
+                found.append(LogEvent(stream, message))
         token = answer.get("nextToken")
         self._pages = {"startTime": asked["startTime"], "nextToken": token} if token else {}
         if not token:

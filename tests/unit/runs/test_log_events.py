@@ -69,6 +69,14 @@ def test_each_event_comes_once_and_what_came_before_never() -> None:
     assert not group.more
 
 
+def test_each_event_of_a_cloud_that_gives_no_ids_comes_once_too() -> None:
+    cloud = Cloud()
+    group = Group(lambda: cloud, "/g", time.time() - 1)
+    cloud.print("a")
+    del cloud.events[0]["eventId"]
+    assert [messages(group), messages(group)] == [["a"], []]
+
+
 def test_one_page_is_one_question_and_all_pages_are_about_the_same_time() -> None:
     cloud = Cloud()
     group = Group(lambda: cloud, "/g", time.time() - 1)
