@@ -6,7 +6,6 @@ import base64
 import hashlib
 import io
 import os
-import shutil
 import tempfile
 import zipfile
 import zlib
@@ -140,7 +139,7 @@ def write_zip(
     """Write such a zip.
 
     Args:
-        told: is told after each file how many bytes it had.
+        told: is told how many more bytes of the files are in it.
     """
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
         for name in sorted(files):
@@ -151,8 +150,9 @@ def write_zip(
                 archive.open(name, "w", force_zip64=large) as entry,
                 _opened(item) as content,
             ):
-                shutil.copyfileobj(content, entry, _CHUNK)
-            told(_size(item))
+                while chunk := content.read(_CHUNK):
+                    entry.write(chunk)
+                    told(len(chunk))
             written = archive.getinfo(name)
             written.create_system = _UNIX
             written.external_attr = _mode(item) << 16

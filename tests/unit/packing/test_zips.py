@@ -53,6 +53,15 @@ def content(asset: Asset) -> bytes:
         return file.read()
 
 
+def test_how_far_it_is_is_told_within_a_large_file_too(tmp_path: Path) -> None:
+    library = tmp_path / "library.so"
+    library.write_bytes(b"x" * 2_500_000)
+    told: list[int] = []
+    write_zip(io.BytesIO(), {"library.so": library, "a.py": b"x = 1"}, told.append)
+    assert len(told) == 4
+    assert sum(told) == 2_500_005
+
+
 def test_what_was_packed_before_is_not_packed_to_know_its_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
