@@ -134,7 +134,7 @@ class Stage:
             UnknownRun: there is none.
         """
         with self.opened(job_id) as run:
-            found = StageRun(self, run.record)
+            found = StageRun(self, run.refresh(result=True))
         self._started.append(found)
         return found
 
@@ -162,8 +162,8 @@ class Stage:
 
     def forget_started(self) -> list[StageRun]:
         """The runs that tests have started or found since this was last asked."""
-        found, self._started = self._started, []
-        return found
+        found, self._started = {run.job_id: run for run in self._started}, []
+        return [*found.values()]
 
     def access(self, spec: JobSpec) -> dict[str, str]:
         """The environment that gives an AWS SDK the job's role on this stage, and nothing else."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import textwrap
-import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -42,6 +42,7 @@ FILES = {
         Job(app, "hold", handler="jobs/hold.handler")
         Job(app, "secret", handler="jobs/secret.handler", bind=[token])
         Job(app, "broken", handler="jobs/broken.handler")
+        Job(app, "built", handler="jobs/built.handler", enable_live_dev=False)
     """,
     "jobs/store.py": """
         from dataclasses import dataclass
@@ -78,6 +79,7 @@ FILES = {
         def handler(payload):
             return Secret.token.value
     """,
+    "jobs/built.py": "def handler(payload):\n    print('built')\n    return payload + 1\n",
     "jobs/broken.py": "import no_such_module\ndef handler(payload): ...\n",
 }
 
@@ -93,8 +95,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def stage(root: Path) -> Iterator[Stage]:
-    with warnings.catch_warnings(record=True) as warned, started(apps.load(root), print) as stage:
-        assert [str(each.message).partition(":")[0] for each in warned] == ["job 'broken'"]
+    with started(apps.load(root), print) as stage:
         yield stage
 
 
@@ -140,6 +141,28 @@ def test_a_run_is_found_by_its_id_whoever_started_it(stage: Stage, run: JobRunne
     assert stage.find(run("starts", "three")).wait().result == "info: three"
     with pytest.raises(UnknownRun):
         stage.find("no-such-run")
+
+
+def test_a_run_that_is_never_live_is_a_build_and_looks_the_same(
+    stage: Stage, run: JobRunner
+) -> None:
+    stage.forget_started()
+    built = stage.invoke("built", 1).wait()
+    assert ":" in built.job_id
+    assert (built.state, built.result, built.output) == ("SUCCEEDED", 2, "built\n")
+    assert stage.find(built.job_id).result == 2
+    failed = stage.invoke("built", "text").wait()
+    assert failed.error is not None
+    assert failed.error.type == "TypeError"
+    assert run("built", 2) == 3
+    assert [each.job_id for each in stage.forget_started()] == [built.job_id, failed.job_id]
+
+
+def test_any_thread_may_wait(stage: Stage) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        runs = [stage.invoke("store", {"text": text}) for text in "ab"]
+        found = list(pool.map(lambda run: run.wait().result, runs))
+    assert found == ["info: a", "info: b"]
 
 
 def test_the_same_key_is_the_same_run(stage: Stage) -> None:
