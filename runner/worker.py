@@ -21,7 +21,7 @@ from json import loads
 from types import CoroutineType
 from typing import Any
 
-from runner import calling, failure, lingering, loading, lookups, memory, preloaded, results
+from runner import calling, failure, lingering, loading, lookups, memory, preloaded, results, stuck
 from runner.client import RuntimeApiGone, RuntimeClient
 from runner.context import Context
 from runner.reads import Reads
@@ -50,7 +50,7 @@ def main() -> int:
 def _run(client: RuntimeClient, root: str) -> int:
     reads = Reads(record=os.environ.pop("DEVBRIDGE_RECORD", "") != "")
     try:
-        with reads:
+        with stuck.noted(os.environ.pop(stuck.NOTE, "")), reads:
             handler = _load(root)
         taken = calling.arguments(handler)
     except BaseException as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from devbridge.cli.common import app_options, cloud
+from devbridge.cli.common import app_options, cloud, say_slow
 from devbridge.environment import without_own
 from devbridge.errors import CommandNotFound, NotDeployed
 from devbridge.interrupts import heeded
@@ -59,7 +59,7 @@ def bind(config: Config, *, command: tuple[str, ...]) -> None:
     from devbridge.constructs.load import load_app
     from devbridge.deploy import environment, require_naming, stack_values
 
-    app = load_app(config.root, config.stage)
+    app = load_app(config.root, config.stage, slow=say_slow)
     with cloud(config) as there:
         values = stack_values(there, app.name, config.stage)
         require_naming(values, app.name, config.stage)

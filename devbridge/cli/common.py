@@ -150,6 +150,11 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def say_slow(text: str) -> None:
+    """Say on stderr what is waited for."""
+    click.echo(text, err=True)
+
+
 def print_json(value: object) -> None:
     """Print JSON for programs, indented for people."""
     click.echo(printable.in_json(json.dumps(value, indent=2, ensure_ascii=False)))

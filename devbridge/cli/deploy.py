@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devbridge.cli.common import app_options
+from devbridge.cli.common import app_options, say_slow
 from devbridge.cli.deploying import (
     confirm,
     interruptible,
@@ -61,13 +61,13 @@ def deploy(config: Config, *, yes: bool) -> None:
     from devbridge.words import few
 
     began = time.monotonic()
-    app = load_app(config.root, config.stage)
+    app = load_app(config.root, config.stage, slow=say_slow)
     verify_interpreter(config.python)
     config.make_dirs()
     with contextlib.ExitStack() as stack:
         stack.enter_context(interruptible())
         stack.enter_context(only_this(config, "deploy"))
-        schemas = stack.enter_context(payload_schemas(app, config, warn_once, kept=False))
+        schemas = stack.enter_context(payload_schemas(app, config, warn_once, say_slow, kept=False))
         embedded = None
         if config.local and config.endpoint is None:
             embedded = stack.enter_context(embedded_cloud(config, click.echo, "devbridge deploy"))

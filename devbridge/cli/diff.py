@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devbridge.cli.common import app_options, print_json
-from devbridge.cli.deploying import show_plan, steps, target, warn_once
+from devbridge.cli.common import app_options, print_json, say_slow
+from devbridge.cli.deploying import interruptible, show_plan, steps, target, warn_once
 from devbridge.errors import EXIT_ERROR, EXIT_OK
 
 if TYPE_CHECKING:
@@ -41,9 +41,10 @@ def diff(config: Config, *, json_: bool, exit_code: bool) -> None:
     from devbridge.live.schemas import job_types
     from devbridge.types import schemas
 
-    app = load_app(config.root, config.stage)
+    app = load_app(config.root, config.stage, slow=say_slow)
     verify_interpreter(config.python)
-    types = job_types(app, config, warn_once)
+    with interruptible():
+        types = job_types(app, config, warn_once, say_slow)
     with target(config) as there:
         said = steps(config, err=True)
         plan = compare(

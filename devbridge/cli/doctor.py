@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from devbridge import __version__, proxies
-from devbridge.cli.common import print_json
+from devbridge.cli.common import print_json, say_slow
 from devbridge.cloud.last import was_local
 from devbridge.config import Config, config_of, find_root
 from devbridge.errors import EXIT_ERROR, AppNotFound, DevbridgeError
@@ -59,7 +59,7 @@ def check_app(root: Path) -> Check:
     """Does app.py load?"""
     from devbridge.constructs.load import load_app
 
-    app = load_app(root)
+    app = load_app(root, slow=say_slow)
     return Check("app", True, f"{app.name} ({root / 'app.py'})")
 
 

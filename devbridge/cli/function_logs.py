@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from devbridge import names
-from devbridge.cli.common import cloud
+from devbridge.cli.common import cloud, say_slow
 from devbridge.errors import CloudNotRunning, NotDeployed, NotFound
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def loaded(config: Config) -> App:
     """
     from devbridge.constructs.load import load_app
 
-    return load_app(config.root, config.stage, lenient=True)
+    return load_app(config.root, config.stage, lenient=True, slow=say_slow)
 
 
 def function_named(config: Config, name: str) -> Function | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devbridge.cli.common import app_options, cloud, print_json
+from devbridge.cli.common import app_options, cloud, print_json, say_slow
 
 if TYPE_CHECKING:
     from devbridge.config import Config
@@ -26,7 +26,7 @@ def outputs(config: Config, *, json_: bool) -> None:
     from devbridge.constructs.load import load_app
     from devbridge.deploy import outputs as deployed
 
-    app = load_app(config.root, config.stage)
+    app = load_app(config.root, config.stage, slow=say_slow)
     with cloud(config) as there:
         values = deployed(there, app.name, config.stage)
     if json_:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devbridge.cli.common import app_options, cloud
+from devbridge.cli.common import app_options, cloud, say_slow
 from devbridge.cli.deploying import confirm, interruptible, only_this, steps
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def remove(config: Config, *, delete_data: bool, yes: bool) -> None:
     from devbridge.packing.container import delete_repository
     from devbridge.runs.find import mark_dev
 
-    app = load_app(config.root, config.stage)
+    app = load_app(config.root, config.stage, slow=say_slow)
     config.make_dirs()
     with (
         interruptible(),

@@ -12,7 +12,7 @@ import click
 
 from devbridge import printable
 from devbridge.cli import completing
-from devbridge.cli.common import cloud, print_json
+from devbridge.cli.common import cloud, print_json, say_slow
 from devbridge.cli.text import coloured
 from devbridge.errors import EXIT_OK, NotDeployed
 from devbridge.palette import ALWAYS
@@ -66,7 +66,7 @@ def stage_runs(config: Config) -> Iterator[StageRuns]:
         def app() -> App:
             from devbridge.constructs.load import load_app
 
-            return load_app(config.root, config.stage)
+            return load_app(config.root, config.stage, slow=say_slow)
 
         @functools.cache
         def there() -> Cloud:

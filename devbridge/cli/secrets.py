@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from devbridge import names, redaction
-from devbridge.cli.common import app_options, cloud, print_json
+from devbridge.cli.common import app_options, cloud, print_json, say_slow
 from devbridge.cli.deploying import confirm
 from devbridge.cli.text import table
 from devbridge.errors import InvalidValue, NotFound, did_you_mean
@@ -62,7 +62,7 @@ def set_(config: Config, *, name: str, file: Path | None) -> None:
     from devbridge.daemon.secrets import touch
     from devbridge.deploy.secrets import set_secret
 
-    app = load_app(config.root, config.stage)
+    app = load_app(config.root, config.stage, slow=say_slow)
     secret = _must_be_defined(app, name)
     value = read_value(name, file)
     redaction.secret(value)
@@ -83,7 +83,7 @@ def list_(config: Config, *, json_: bool) -> None:
     from devbridge.constructs.load import load_app
     from devbridge.deploy.secrets import stored
 
-    app = load_app(config.root, config.stage)
+    app = load_app(config.root, config.stage, slow=say_slow)
     with cloud(config, start=True) as there:
         known = set(stored(there, app.name, config.stage))
     defined = set(_names(app))
@@ -104,7 +104,7 @@ def get(config: Config, *, name: str) -> None:
     from devbridge.constructs.load import load_app
     from devbridge.deploy.secrets import get_secret
 
-    app = load_app(config.root, config.stage)
+    app = load_app(config.root, config.stage, slow=say_slow)
     with cloud(config, start=True) as there:
         try:
             value = get_secret(there, app.name, config.stage, name)
@@ -125,7 +125,7 @@ def remove(config: Config, *, name: str, yes: bool) -> None:
     from devbridge.daemon.secrets import touch
     from devbridge.deploy.secrets import remove_secret
 
-    app = load_app(config.root, config.stage)
+    app = load_app(config.root, config.stage, slow=say_slow)
     where = names.secret(app.name, config.stage, name)
     with cloud(config, start=True) as there:
         if not yes:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from devbridge.cli.common import app_options
-from devbridge.cli.deploying import steps, warn_once
+from devbridge.cli.common import app_options, say_slow
+from devbridge.cli.deploying import interruptible, steps, warn_once
 
 if TYPE_CHECKING:
     from devbridge.config import Config
@@ -61,7 +61,7 @@ def synth(config: Config, *, out: Path | None, zips: bool, dev: bool, account: s
         raise click.UsageError("--zips needs --out DIR: the folder for what is in the zips")
     if account is not None and not _ACCOUNT.fullmatch(account):
         raise click.UsageError(f"--account {account!r} is not a number of 12 digits")
-    app = load_app(config.root, config.stage)
+    app = load_app(config.root, config.stage, slow=say_slow)
     verify_interpreter(config.python)
     nowhere = offline.Nowhere(
         config.region or offline.REGION, account or offline.ACCOUNT, local=config.local
@@ -69,7 +69,8 @@ def synth(config: Config, *, out: Path | None, zips: bool, dev: bool, account: s
     mode: Mode = "dev" if dev else "deployed"
     assets = None
     if zips:
-        types = schemas(job_types(app, config, warn_once))
+        with interruptible():
+            types = schemas(job_types(app, config, warn_once, say_slow))
         said = steps(config, err=True)
         template, assets = synthesize(
             Request.of(config, app, nowhere, mode, schemas=types, on_progress=said)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from devbridge.cli.common import app_options, print_json
-from devbridge.cli.deploying import warn_once
+from devbridge.cli.common import app_options, print_json, say_slow
+from devbridge.cli.deploying import interruptible, warn_once
 from devbridge.errors import EXIT_ERROR, UnknownJob, did_you_mean
 
 if TYPE_CHECKING:
@@ -58,9 +58,10 @@ def types(config: Config, *, check: bool, schema: str | None) -> None:
     from devbridge.live.schemas import job_types
     from devbridge.types import outdated, write
 
-    app = load_app(config.root, config.stage)
+    app = load_app(config.root, config.stage, slow=say_slow)
     verify_interpreter(config.python)
-    found = job_types(app, config, warn_once)
+    with interruptible():
+        found = job_types(app, config, warn_once, say_slow)
     if schema is not None:
         print_json(_schemas(found, schema))
         return

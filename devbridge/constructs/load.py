@@ -6,9 +6,10 @@ import importlib
 import json
 import os
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from devbridge.failures import details
 from runner.causes import related
 from runner.failure import describe
 from runner.invocation import parse_failure
+from runner.stuck import NOTICES
 
 APP_FILE: Final = "app.py"
 _MODULE: Final = "app"
@@ -34,12 +36,19 @@ _BESIDE_A_PACKAGE: Final = "__app__"
 _OWN: Final = ("__main__", "devbridge", "runner", "stub_lambda")
 
 
-def load_app(root: Path, stage: str = "", *, lenient: bool = False) -> App:
+def load_app(
+    root: Path,
+    stage: str = "",
+    *,
+    lenient: bool = False,
+    slow: Callable[[str], None] | None = None,
+) -> App:
     """The app that `root`/app.py defines, freshly run with everything it imports below `root`.
 
     Args:
         stage: what app.py sees as `App.stage`.
         lenient: a handler that does not exist is noted in `App.missing`.
+        slow: takes a line that says where it is, if it takes long.
 
     Raises:
         AppNotFound: there is no app.py in `root`.
@@ -55,7 +64,8 @@ def load_app(root: Path, stage: str = "", *, lenient: bool = False) -> App:
         )
     check_names(root, root)
     with apart(), _fresh_modules(root), loading(root, stage, lenient=lenient) as state:
-        _run(path, root)
+        with _watched(slow, root):
+            _run(path, root)
         files = {path, *_own_files(root).values()}
         for app in state.apps:
             app.shell = matching(os.environ, app.inherit)
@@ -101,6 +111,33 @@ def _run(path: Path, root: Path) -> None:
         raise AppFailed(
             "\n    ".join(told), where=_user_line(first, root), remedy=remedy
         ) from error
+
+
+@contextmanager
+def _watched(slow: Callable[[str], None] | None, root: Path) -> Iterator[None]:
+    """Say where this thread is, if the block takes long."""
+    if slow is None:
+        yield
+        return
+    ended, thread, began = threading.Event(), threading.get_ident(), time.monotonic()
+
+    def watch() -> None:
+        for seconds in NOTICES:
+            if ended.wait(began + seconds - time.monotonic()):
+                return
+            frame = sys._current_frames().get(thread)
+            while frame is not None and not _below(frame.f_code.co_filename, root):
+                frame = frame.f_back
+            at = ""
+            if frame is not None:
+                at = f", at {_relative(frame.f_code.co_filename, root)}:{frame.f_lineno}"
+            slow(f"  load     {APP_FILE}: {seconds:.0f} s so far{at}")
+
+    threading.Thread(target=watch, name="watch-app", daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
 
 
 def _user_line(error: BaseException, root: Path) -> str:

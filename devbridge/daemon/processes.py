@@ -44,16 +44,17 @@ from devbridge.daemon.told import (
 )
 from devbridge.daemon.workers import Launcher, Process, WorkerSpec
 from devbridge.errors import DevbridgeError
+from devbridge.folders import STATE_DIR
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import Exit, JobSpec
-from runner import outcome
+from runner import outcome, stuck
 from runner.invocation import Invocation
 from runner.outcome import OUTPUT_AFTER_EXIT, Failure
 
 log = logging.getLogger(__name__)
 
-IMPORT_NOTICE: Final = 10.0
+IMPORT_NOTICE: Final = stuck.NOTICES[0]
 """Seconds after which the terminal says that a handler is still being imported. It may take as
 long as it wants."""
 COUNTDOWN: Final = (600, 300, 120, 60, 30, 10, 5)
@@ -270,6 +271,7 @@ class Processes:
             exit_ = self._lost(worker, error)
         finally:
             notice.cancel()
+            self._import_note(worker).unlink(missing_ok=True)
             worker.capture.finish()
             self._runtime_api.remove_worker(worker.id)
             if worker.countdown is not None:
@@ -302,9 +304,15 @@ class Processes:
             self._post(StandbyFailed(worker.id, failure))
         return Exit(signal=signal.SIGKILL)
 
+    def _import_note(self, worker: Worker) -> Path:
+        """Where it notes which line it is at, if its import takes long."""
+        return self._root / STATE_DIR / f"import-{os.getpid()}-{worker.id}"
+
     def _still_importing(self, worker: Worker) -> None:
         if worker.process is not None and not self._runtime_api.is_ready(worker.id):
             what = f"the handler is still being imported after {IMPORT_NOTICE:g} s"
+            if place := stuck.place(str(self._import_note(worker)), str(self._root)):
+                what = f"{what}, at {place}"
             self.remark(worker.id, what, Mood.WARN)
 
     async def _run(self, worker: Worker, spec: JobSpec, output_fd: int, record: bool) -> Exit:
@@ -319,6 +327,7 @@ class Processes:
                     environment={
                         **self._environment(spec, address),
                         **({"DEVBRIDGE_RECORD": "1"} if record else {}),
+                        stuck.NOTE: str(self._import_note(worker)),
                     },
                     job=spec.name,
                 ),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import threading
+from dataclasses import dataclass, field, replace
 
 from devbridge.cloud.session import Cloud
 from devbridge.config import Config
@@ -29,6 +30,8 @@ class Deployer:
     consent: Consent
     broken: Broken
     unloaded: Unloaded
+    stopped: threading.Event = field(default_factory=threading.Event)
+    """The daemon ends: nothing that is imported is waited for any more."""
 
     @property
     def whole(self) -> bool:
@@ -37,12 +40,19 @@ class Deployer:
 
     def load(self) -> App:
         """The app as it is saved now; a handler that is not there yet is no error."""
-        return load_app(self.config.root, self.config.stage, lenient=True)
+        return load_app(self.config.root, self.config.stage, lenient=True, slow=self.voice)
 
     def schemas(self, app: App) -> Schemas:
         """What the app's jobs take; it is written down for live jobs and type checkers, too."""
         try:
-            return known_schemas(app, self.config, self.voice.warn, unloaded=self.unloaded)
+            return known_schemas(
+                app,
+                self.config,
+                self.voice.warn,
+                self.voice,
+                self.stopped.is_set,
+                unloaded=self.unloaded,
+            )
         finally:
             self.unloaded.tell()
 

@@ -59,7 +59,7 @@ def develop(
             cannot go on.
     """
     began = time.monotonic()
-    app = load_app(config.root, config.stage, lenient=True)
+    app = load_app(config.root, config.stage, lenient=True, slow=voice)
     verify_interpreter(config.python)
     config.make_dirs()
     where = "the embedded cloud" if config.local else config.endpoint or "AWS"
@@ -71,7 +71,9 @@ def develop(
         stack.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage))
         stack.enter_context(_debug_log(config, voice))
         unloaded = Unloaded(voice.warn)
-        types = stack.enter_context(payload_schemas(app, config, voice.warn, unloaded=unloaded))
+        types = stack.enter_context(
+            payload_schemas(app, config, voice.warn, voice, unloaded=unloaded)
+        )
         embedded = None
         if config.local and config.endpoint is None:
             stack.callback(_say_if_the_cloud_stays, config, voice)
@@ -127,6 +129,7 @@ async def serve(
             beside["embedded-cloud"] = lambda: _watch_cloud(embedded)
         await daemon.run(stop, beside)
     finally:
+        deployer.stopped.set()
         terminal.close()
         voice.say = say_before
 

@@ -15,6 +15,7 @@ from devbridge.live.consent import Undecided
 from devbridge.live.ready import ready
 from devbridge.live.schemas import Schemas, retyped
 from devbridge.live.steps import deployed
+from devbridge.live.threads import in_thread
 from devbridge.live.voice import Voice
 
 
@@ -96,7 +97,7 @@ class Redeployer:
         """
         async with self._one:
             began = time.monotonic()
-            app = await asyncio.to_thread(self._deploys.load)
+            app = await in_thread(self._deploys.load)
             schemas = await asyncio.to_thread(self._deploys.schemas, app)
             try:
                 deployed = await asyncio.to_thread(self._deploys.deploy, app, schemas)

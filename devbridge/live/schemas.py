@@ -20,6 +20,8 @@ Schemas = Mapping[str, Any]
 
 Warn = Callable[[str], None]
 """Takes a warning. `dev` asks after each save: what was said of a job is told again."""
+Say = Callable[[str], None]
+"""Takes a line that says what is waited for."""
 
 
 def _never() -> bool:
@@ -30,6 +32,7 @@ def job_types(
     app: App,
     config: Config,
     warn: Warn,
+    say: Say,
     stopped: Callable[[], bool] = _never,
     *,
     unloaded: Callable[[str, str], None] | None = None,
@@ -39,11 +42,17 @@ def job_types(
     A handler that cannot be imported here is a warning: it may need what only CodeBuild has.
 
     Args:
-        stopped: whether Ctrl-C has ended the command, and the imports, too.
+        stopped: whether the command has been ended, and the imports with it.
         unloaded: takes the warnings of handlers that cannot be imported, each with its job.
     """
+
+    def slow(each: types.Slow) -> None:
+        at = f", at {each.at}" if each.at else ""
+        file = f"{each.handler.rpartition('.')[0]}.py"
+        say(f"  types    importing {file} to learn its types: {each.seconds:.0f} s so far{at}")
+
     with progress.task("types", "what the jobs take: their handlers are imported"):
-        found = types.probe(app, config.python, config.env)
+        found = types.probe(app, config.python, config.env, slow=slow, stopped=stopped)
     for name, each in found.items():
         if not each.warning or stopped():
             continue
@@ -58,6 +67,7 @@ def known_schemas(
     app: App,
     config: Config,
     warn: Warn,
+    say: Say,
     stopped: Callable[[], bool] = _never,
     *,
     kept: bool = True,
@@ -69,7 +79,7 @@ def known_schemas(
         kept: at once; see `keep`.
         unloaded: see `job_types`.
     """
-    found = job_types(app, config, warn, stopped, unloaded=unloaded)
+    found = job_types(app, config, warn, say, stopped, unloaded=unloaded)
     schemas = types.schemas(found)
     if not stopped():
         if config.state is None:  # tests leave the app's folder as it is
@@ -92,18 +102,20 @@ def payload_schemas(
     app: App,
     config: Config,
     warn: Warn,
+    say: Say,
     *,
     kept: bool = True,
     unloaded: Callable[[str, str], None] | None = None,
 ) -> Iterator[Future[Schemas]]:
-    """`known_schemas`, asked for while the block prepares what does not depend on it."""
+    """`known_schemas`, asked for while the block prepares what does not depend on it. What ends
+    the block ends it, too."""
     stopped = threading.Event()
     with ThreadPoolExecutor(1, "types") as pool:
         try:
             yield pool.submit(
-                known_schemas, app, config, warn, stopped.is_set, kept=kept, unloaded=unloaded
+                known_schemas, app, config, warn, say, stopped.is_set, kept=kept, unloaded=unloaded
             )
-        except KeyboardInterrupt:
+        except BaseException:
             stopped.set()
             raise
 

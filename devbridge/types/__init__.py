@@ -7,6 +7,6 @@ payload is sent.
 from __future__ import annotations
 
 from devbridge.types.files import outdated, write
-from devbridge.types.probe import JobTypes, probe, schemas
+from devbridge.types.probe import JobTypes, Slow, probe, schemas
 
-__all__ = ["JobTypes", "outdated", "probe", "schemas", "write"]
+__all__ = ["JobTypes", "Slow", "outdated", "probe", "schemas", "write"]

@@ -1,9 +1,10 @@
 """Tell what handlers take and return, as JSON Schema. Runs as a script in the app's interpreter.
 
-``python -P probe_script.py PLACE ROOT`` reads from stdin a JSON object of job names and handlers,
-imports each handler as a worker does, and writes one line of JSON for each job to stdout as soon as
-it is known. PLACE is the folder of the package `runner`. Standard library, and msgspec or pydantic
-where the app has them: what is missing is named in ``warning``.
+``python -P probe_script.py PLACE ROOT NOTE`` reads from stdin a JSON object of job names and
+handlers, imports each handler as a worker does, and writes one line of JSON for each job to stdout
+as soon as it is known. PLACE is the folder of the package `runner`, NOTE a file for what
+`runner.stuck` notes. It ends when its parent does, where the kernel can see to that. Standard
+library, and msgspec or pydantic where the app has them: what is missing is named in ``warning``.
 """
 
 from __future__ import annotations
@@ -349,7 +350,7 @@ def _give_secrets() -> None:
 
 def main() -> None:
     """Describe the handlers that stdin names (job: handler, environment), a line of JSON each."""
-    place, root = sys.argv[1:]
+    place, root, note = sys.argv[1:]
     sys.argv[:] = ["runner"]  # what a worker's modules see
     # What handlers print, now or while Python ends, must not be taken for an answer.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -359,13 +360,17 @@ def main() -> None:
     # Only `runner` may come from there: see runner.__main__.
     sys.path.insert(0, place)
     loading, failure = importlib.import_module("runner.loading"), sys.modules["runner.failure"]
+    stuck = importlib.import_module("runner.stuck")
+    importlib.import_module("runner.process").die_with_parent(os.getppid())
     sys.path.remove(place)
     _give_secrets()
     for job, (handler, environment) in handlers.items():
         os.environ.clear()
         os.environ.update({**common, **environment, "DEVBRIDGE_JOB_NAME": job})
         try:
-            answer = describe(loading.load(handler, root), job)
+            with stuck.noted(note):
+                found = loading.load(handler, root)
+            answer = describe(found, job)
         except BaseException as error:  # whatever the user's module raises
             answer = {"warning": _line(failure.describe(error, root))}
         out.write(json.dumps({"job": job, **answer}) + "\n")

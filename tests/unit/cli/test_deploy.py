@@ -60,7 +60,7 @@ def stage(config: Config, monkeypatch: pytest.MonkeyPatch) -> Stage:
         running = SimpleNamespace(endpoint_url="http://127.0.0.1:1")
         yield SimpleNamespace(running=running, stay=lambda: setattr(stage, "started", True))
 
-    def types(*_: object) -> dict[str, Any]:
+    def types(*_: object, **__: object) -> dict[str, Any]:
         return {"a": SimpleNamespace(warning=stage.warning)}
 
     monkeypatch.setattr("devbridge.cloud.session.connect", lambda *_: there)

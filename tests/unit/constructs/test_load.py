@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -142,3 +143,25 @@ def test_a_module_whose_name_is_taken_is_refused_wherever_it_is_imported_from(
     (tmp_path / "runner.py").touch()
     with pytest.raises(AppFailed, match=r"runner.py has the name"):
         load_app(tmp_path)
+
+
+def test_where_a_slow_app_py_is_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    notices = tuple(number / 100 for number in range(3000))
+    monkeypatch.setattr("devbridge.constructs.load.NOTICES", notices)
+    said = tmp_path / "said"
+    (tmp_path / "slow.py").write_text(
+        "import pathlib, time\n"
+        f"while 'slow.py' not in pathlib.Path({str(said)!r}).read_text():\n"
+        "    time.sleep(0.001)\n"
+    )
+    (tmp_path / "app.py").write_text("import slow\nfrom devbridge import App\napp = App('demo')\n")
+    said.touch()
+    lines: list[str] = []
+
+    def slow(text: str) -> None:
+        lines.append(text)
+        said.write_text(text)
+
+    load_app(tmp_path, slow=slow)
+    line = next(line for line in lines if "slow.py" in line)
+    assert re.fullmatch(r"  load     app\.py: \d+ s so far, at slow\.py:[23]", line)

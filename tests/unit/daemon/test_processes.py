@@ -231,7 +231,9 @@ async def test_a_worker_is_launched_with_its_jobs_environment_and_its_own_addres
     assert (spec.root, spec.python) == (stage.root, Path(sys.executable))
     assert spec.environment["JOB"] == "factorial"
     assert spec.environment["API"].startswith(f"127.0.0.1:{stage.api.port}/")
-    assert spec.environment.keys() == {"JOB", "API"}
+    note = stage.root / ".devbridge" / f"import-{os.getpid()}-w1"
+    assert spec.environment["DEVBRIDGE_NOTE"] == str(note)
+    assert spec.environment.keys() == {"JOB", "API", "DEVBRIDGE_NOTE"}
     assert len(stage.processes) == 1
 
 

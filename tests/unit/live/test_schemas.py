@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from devbridge import types
 from devbridge.config import Config
 from devbridge.constructs.load import load_app
 from devbridge.live.schemas import job_types, known_schemas, payload_schemas, retyped
@@ -28,7 +29,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What the handlers were asked with."""
     asked: list[Any] = []
 
-    def probe(app: object, *options: Any) -> dict[str, Any]:
+    def probe(app: object, *options: Any, **_: Any) -> dict[str, Any]:
         asked.append(options)
         return {
             "a": SimpleNamespace(warning="no module named torch", payload=None, loaded=False),
@@ -44,7 +45,7 @@ def test_a_handler_that_cannot_be_imported_is_a_warning_of_its_job(
     config: Config, asked: list[Any]
 ) -> None:
     warned: list[str] = []
-    found = job_types(load_app(config.root), config, warned.append)
+    found = job_types(load_app(config.root), config, warned.append, pytest.fail)
     assert list(found) == ["a", "b"]
     assert warned == ["job 'a': no module named torch"]
     assert asked == [(config.python, config.env)]
@@ -54,7 +55,8 @@ def test_somebody_else_may_be_told_of_a_handler_that_cannot_be_imported(
     config: Config, asked: list[Any]
 ) -> None:
     told: list[tuple[str, str]] = []
-    job_types(load_app(config.root), config, pytest.fail, unloaded=lambda *each: told.append(each))
+    app = load_app(config.root)
+    job_types(app, config, pytest.fail, pytest.fail, unloaded=lambda *each: told.append(each))
     assert told == [("a", "no module named torch")]
 
 
@@ -63,7 +65,9 @@ def test_schemas_are_kept_for_live_jobs_and_stubs_are_written(
 ) -> None:
     written: list[str] = []
     monkeypatch.setattr("devbridge.types.write", lambda app, _: written.append(app.name))
-    assert known_schemas(load_app(config.root), config, lambda _: None) == {"b": INTEGER}
+    assert known_schemas(load_app(config.root), config, lambda _: None, pytest.fail) == {
+        "b": INTEGER
+    }
     assert json.loads(config.schemas.read_text()) == {"b": INTEGER}
     assert json.loads(config.job_names.read_text()) == ["a", "b"]
     assert written == ["demo"]
@@ -73,7 +77,7 @@ def test_what_ctrl_c_has_ended_is_not_written(
     config: Config, asked: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("devbridge.types.write", lambda *_: pytest.fail("half of it is known"))
-    known_schemas(load_app(config.root), config, pytest.fail, lambda: True)
+    known_schemas(load_app(config.root), config, pytest.fail, pytest.fail, lambda: True)
     assert not config.schemas.exists()
 
 
@@ -81,7 +85,7 @@ def test_schemas_are_asked_for_while_something_else_is_prepared(
     config: Config, asked: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("devbridge.types.write", lambda *_: None)
-    with payload_schemas(load_app(config.root), config, lambda _: None) as schemas:
+    with payload_schemas(load_app(config.root), config, lambda _: None, pytest.fail) as schemas:
         assert schemas.result(30) == {"b": INTEGER}
 
 
@@ -90,7 +94,7 @@ def test_a_handler_whose_import_ctrl_c_has_ended_is_no_warning(
 ) -> None:
     ended, shutdown = threading.Event(), ThreadPoolExecutor.shutdown
 
-    def probe(*_: object) -> dict[str, Any]:
+    def probe(*_: object, **__: object) -> dict[str, Any]:
         ended.wait()
         return {"a": SimpleNamespace(warning="KeyboardInterrupt:")}
 
@@ -101,9 +105,41 @@ def test_a_handler_whose_import_ctrl_c_has_ended_is_no_warning(
     monkeypatch.setattr("devbridge.types.probe", probe)
     monkeypatch.setattr(ThreadPoolExecutor, "shutdown", shut_down)
     app = load_app(config.root)
-    with pytest.raises(KeyboardInterrupt), payload_schemas(app, config, pytest.fail):
+    with pytest.raises(KeyboardInterrupt), payload_schemas(app, config, pytest.fail, pytest.fail):
         raise KeyboardInterrupt
     assert not config.schemas.exists()
+
+
+def test_a_slow_import_is_said_with_its_place(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def probe(*_: object, slow: Any, **__: object) -> dict[str, Any]:
+        slow(types.Slow("jobs/a.handler", 2.04, "jobs/a.py:3"))
+        slow(types.Slow("jobs/a.handler", 10.1, ""))
+        return {}
+
+    monkeypatch.setattr("devbridge.types.probe", probe)
+    said: list[str] = []
+    job_types(load_app(config.root), config, pytest.fail, said.append)
+    what = "  types    importing jobs/a.py to learn its types"
+    assert said == [f"{what}: 2 s so far, at jobs/a.py:3", f"{what}: 10 s so far"]
+
+
+def test_whatever_ends_the_block_ends_the_imports(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def probe(*_: object, stopped: Any, **__: object) -> dict[str, Any]:
+        while not stopped():
+            threading.Event().wait(0.01)
+        return {}
+
+    monkeypatch.setattr("devbridge.types.probe", probe)
+    app = load_app(config.root)
+    with (
+        pytest.raises(ValueError, match="cloud"),
+        payload_schemas(app, config, pytest.fail, pytest.fail),
+    ):
+        raise ValueError("no cloud")
 
 
 def test_the_jobs_whose_payload_types_changed_are_named() -> None:

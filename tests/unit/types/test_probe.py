@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Any
 import pytest
 
 from devbridge.constructs import App, Container, Job, Secret, Table
-from devbridge.types import JobTypes, probe, schemas
+from devbridge.types import JobTypes, Slow, probe, schemas
+from runner import stuck
 from tests.unit.types.conftest import AddJob
+from tests.waiting import eventually, gone
 
 PYTHON = Path(sys.executable)
 FACTORIAL = """
@@ -515,6 +518,48 @@ def test_a_module_that_does_not_come_to_an_end_is_given_up(app: App, add_job: Ad
     add_job("endless", "import time\nwhile True: time.sleep(1)\ndef handler(event): ...")
     types = probe(app, PYTHON, timeout=1)
     assert types["endless"].warning == "importing it takes longer than 1 s"
+
+
+def test_a_slow_import_is_told_with_the_line_that_it_is_at(
+    app: App, add_job: AddJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stuck, "NOTICES", (2.0, 2.1))
+    (app.root / "deeper.py").write_text("import time\n\nwhile True:\n    time.sleep(9)\n")
+    add_job("quick", "def handler(event): ...")
+    add_job("endless", "import deeper\ndef handler(event): ...")
+    told: list[Slow] = []
+    types = probe(app, PYTHON, slow=told.append, stopped=lambda: len(told) == 2)
+    assert [(slow.handler, slow.at) for slow in told] == [
+        ("jobs/endless.handler", "deeper.py:4"),
+        ("jobs/endless.handler", ""),
+    ]
+    assert told[0].seconds >= 2
+    assert types == {"quick": JobTypes(), "endless": JobTypes()}
+
+
+def test_what_is_imported_ends_with_who_waits_for_it(app: App, add_job: AddJob) -> None:
+    add_job(
+        "endless",
+        """
+        import os, subprocess, sys, time
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(999)"])
+        with open("pids", "w") as file:
+            file.write(f"{os.getpid()} {child.pid}\\n")
+        time.sleep(999)
+        def handler(event): ...
+        """,
+    )
+
+    def stopped() -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            if (app.root / "pids").read_text().endswith("\n"):
+                raise KeyboardInterrupt
+        return False
+
+    with pytest.raises(KeyboardInterrupt):
+        probe(app, PYTHON, stopped=stopped)
+    pids = [*map(int, (app.root / "pids").read_text().split())]
+    assert eventually(lambda: gone(*pids))
 
 
 def test_what_a_module_prints_and_starts_disturbs_nothing(app: App, add_job: AddJob) -> None:
