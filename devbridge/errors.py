@@ -80,7 +80,9 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
     """What follows where a name is not known: ``; did you mean 'x'?``, or nothing."""
     import difflib  # only who is wrong waits for it
 
-    close = difflib.get_close_matches(given, list(known), n=1)
+    names = list(known)
+    begun = [name for name in names if given and name.startswith(given)]
+    close = begun if len(begun) == 1 else difflib.get_close_matches(given, names, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

@@ -50,4 +50,5 @@ def test_the_error_of_a_run_has_the_handlers(kind: type[JobFailed]) -> None:
 def test_a_name_that_is_nearly_one_that_there_is_is_told() -> None:
     assert did_you_mean("factorail", ["import-all", "factorial"]) == "; did you mean 'factorial'?"
     assert did_you_mean("x", ["import-all", "factorial"]) == ""
-    assert did_you_mean("x", []) == ""
+    assert did_you_mean("fac", ["import-all", "factorial"]) == "; did you mean 'factorial'?"
+    assert did_you_mean("", ["factorial"]) == did_you_mean("x", []) == ""
