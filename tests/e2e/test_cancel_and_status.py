@@ -186,7 +186,13 @@ def test_cancelling_a_running_job_ends_its_whole_process_group(
 
     answer = devbridge(app, "cancel", probe.id[:8])
 
-    assert answer == {"id": probe.id, "job": "probe", "was": "RUNNING", "state": "RUNNING"}
+    assert answer == {
+        "id": probe.id,
+        "job": "probe",
+        "was": "RUNNING",
+        "state": "RUNNING",
+        "waits": False,
+    }
     probe.says("Cancelled")
     ended = devbridge(app, "wait", probe.id, code=errors.EXIT_JOB_CANCELLED)
     assert (ended["state"], ended["signal"]) == ("CANCELLED", signal.SIGTERM)
