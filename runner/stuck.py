@@ -25,12 +25,16 @@ _LOADING = os.path.join("runner", "loading.py")
 def noted(path: str) -> Iterator[None]:
     """Have the lines that all threads are at written to a file, if the block takes long. It is
     gone after it. Without a path, nothing is written."""
-    if not path:
+    try:
+        file = open(path, "w") if path else None  # noqa: SIM115
+    except OSError:  # then it is not known where it hangs
+        file = None
+    if file is None:
         yield
         return
     import faulthandler
 
-    with open(path, "w") as file:
+    with file:
         with suppress(RuntimeError, ValueError):
             faulthandler.dump_traceback_later(LATE, file=file)
         try:

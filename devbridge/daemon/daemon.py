@@ -174,6 +174,7 @@ class Daemon:
     def _make_processes(self, workshop: Workshop) -> Processes:
         return Processes(
             root=self._settings.root,
+            notes=self._settings.state_dir or self._settings.root / STATE_DIR,
             python=self._settings.python,
             launcher=workshop.launcher,
             runtime_api=self._runtime_api,

@@ -44,7 +44,6 @@ from devbridge.daemon.told import (
 )
 from devbridge.daemon.workers import Launcher, Process, WorkerSpec
 from devbridge.errors import DevbridgeError
-from devbridge.folders import STATE_DIR
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import Exit, JobSpec
@@ -101,6 +100,7 @@ class Processes:
         self,
         *,
         root: Path,
+        notes: Path,
         python: Path,
         launcher: Launcher,
         runtime_api: RuntimeApi,
@@ -109,9 +109,10 @@ class Processes:
         post: Callable[[Event], None],
         closed: Callable[[str], None],
     ) -> None:
-        """`post` takes each event; `closed` takes a run's id when its worker is gone and all that
-        it has printed was told."""
+        """`notes` is the folder for what workers note of slow imports. `post` takes each event;
+        `closed` takes a run's id when its worker is gone and all that it has printed was told."""
         self._root = root
+        self._notes = notes
         self._python = python
         self._launcher = launcher
         self._runtime_api = runtime_api
@@ -306,7 +307,7 @@ class Processes:
 
     def _import_note(self, worker: Worker) -> Path:
         """Where it notes which line it is at, if its import takes long."""
-        return self._root / STATE_DIR / f"import-{os.getpid()}-{worker.id}"
+        return self._notes / f"import-{os.getpid()}-{worker.id}"
 
     def _still_importing(self, worker: Worker) -> None:
         if worker.process is not None and not self._runtime_api.is_ready(worker.id):

@@ -146,6 +146,7 @@ class Stage:
         self.launcher = FakeLauncher()
         self.api = api
         self.processes = Processes(
+            notes=root / ".devbridge",
             root=root,
             python=Path(sys.executable),
             launcher=self.launcher,

@@ -45,6 +45,7 @@ def test_it_is_noted_only_if_it_takes_long(tmp_path: Path, monkeypatch: pytest.M
         assert armed == [stuck.LATE]
     assert armed == [stuck.LATE, "off"]
     assert [*tmp_path.iterdir()] == []
-    with stuck.noted(""):
-        pass
+    for path in ("", str(tmp_path / "none" / "note")):
+        with stuck.noted(path):
+            pass
     assert armed == [stuck.LATE, "off"]
