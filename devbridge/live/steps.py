@@ -16,6 +16,7 @@ from devbridge.deploy.plan import Plan
 from devbridge.live.left_out import LeftOut
 from devbridge.palette import Style
 from devbridge.words import few
+from runner.outcome import duration
 
 Kept = Literal["all", "summary", "nothing"]
 """What stays of steps that went well: each, one line for all of a kind, or nothing."""
@@ -96,7 +97,7 @@ class Steps:
         self._say_uploads()
         if self._settled and self._kept == "summary":
             took = self._clock() - self._began
-            self._say(f"  {counted(self._settled.values())} in {took:.1f}s")
+            self._say(f"  {counted(self._settled.values())} in {duration(took)}")
         self._settled.clear()
         if self._left is not None:
             self._left.keep()

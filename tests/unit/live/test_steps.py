@@ -56,7 +56,7 @@ def test_on_a_terminal_steps_of_a_kind_are_one_line_and_warnings_stay() -> None:
     assert told.said == [
         "  upload   2 zips, 1,010 bytes",
         "  plan     3 changes to stack s",
-        "  1 created, 1 replaced, 1 deleted in 1.2s",
+        "  1 created, 1 replaced, 1 deleted in 1.25s",
     ]
 
 
