@@ -25,6 +25,7 @@ from devbridge.emulator.embedded import EmbeddedCloud, embedded_cloud
 from devbridge.emulator.state import attach
 from devbridge.environment import matching
 from devbridge.errors import EXIT_INTERRUPTED
+from devbridge.folders import from_here
 from devbridge.interpreter import verify_interpreter
 from devbridge.interrupts import heeded
 from devbridge.live.broken import Broken
@@ -201,7 +202,7 @@ def _debug_log(config: Config, voice: Voice) -> Iterator[None]:
     handler.setFormatter(redaction.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logger = logging.getLogger("devbridge")
     logger.addHandler(handler)
-    voice(f"debug log: {path}")
+    voice(f"debug log: {from_here(path)}")
     try:
         yield
     finally:
