@@ -22,6 +22,8 @@ from devbridge.cli.deploying import (
 
 if TYPE_CHECKING:
     from devbridge.config import Config
+    from devbridge.constructs import App
+    from devbridge.deploy import Deployed, Request
     from devbridge.deploy.plan import Plan
 
 
@@ -49,16 +51,14 @@ def deploy(config: Config, *, yes: bool) -> None:
     """
     from devbridge.cloud.last import remember
     from devbridge.cloud.session import connect
-    from devbridge.constructs import Job
     from devbridge.constructs.load import load_app
     from devbridge.deploy import Request, stage_mode
     from devbridge.deploy import deploy as make
     from devbridge.emulator.embedded import embedded_cloud
     from devbridge.interpreter import verify_interpreter
-    from devbridge.live.ready import CLOUD_STAYS, ready
+    from devbridge.live.ready import CLOUD_STAYS
     from devbridge.live.schemas import keep, payload_schemas
     from devbridge.runs.find import mark_deployed
-    from devbridge.words import few
 
     began = time.monotonic()
     app = load_app(config.root, config.stage, slow=say_slow)
@@ -87,16 +87,23 @@ def deploy(config: Config, *, yes: bool) -> None:
         remember(config, local=embedded is not None)
         if embedded:
             embedded.stay()
-    jobs = few([job.name for job in app.of_type(Job)]) or "no jobs yet"
-    if done.changed:
-        word = f"Deployed in {time.monotonic() - began:.1f}s: {jobs}."
-    else:
-        word = "nothing to deploy: the stage is up to date."
-    options, shell = request.options, os.environ
-    for line in ready(app, done.outputs, word, options=options, shell=shell):
-        click.echo(line)
+    _say_deployed(app, request, done, time.monotonic() - began)
     if embedded:
         click.echo(CLOUD_STAYS)
+
+
+def _say_deployed(app: App, request: Request, done: Deployed, took: float) -> None:
+    from devbridge.constructs import Job
+    from devbridge.live.ready import ready
+    from devbridge.words import few
+
+    jobs = few([job.name for job in app.of_type(Job)]) or "no jobs yet"
+    said = f"Deployed in {took:.1f}s: {jobs}."
+    if not done.changed:
+        said = "nothing to deploy: the stage is up to date."
+    options, schemas = request.options, request.schemas
+    for line in ready(app, done.outputs, said, schemas=schemas, options=options, shell=os.environ):
+        click.echo(line)
 
 
 def _approval(stage: str, *, was_dev: bool, yes: bool) -> Callable[[Plan], None]:

@@ -32,7 +32,7 @@ from devbridge.live.broken import Broken
 from devbridge.live.compose import compose
 from devbridge.live.consent import Consent, ask_first
 from devbridge.live.deployer import Deployer
-from devbridge.live.ready import CLOUD_STAYS, ready
+from devbridge.live.ready import CLOUD_STAYS
 from devbridge.live.redeployer import Good
 from devbridge.live.schemas import payload_schemas
 from devbridge.live.unloaded import Unloaded
@@ -142,8 +142,7 @@ def _say_ready(good: Good, broken: Collection[str], took: float, voice: Voice) -
     said += f": {few(well)}." if well else "." if jobs else ": no jobs yet."
     if broken:
         said += f" {voice.style.bad('Broken')}: {few(sorted(broken))}."
-    outputs, bold = good.deployed.outputs, voice.style.bold
-    for line in ready(good.app, outputs, said, shell=os.environ, bold=bold):
+    for line in good.ready(said, voice.style.bold):
         voice(line)
 
 

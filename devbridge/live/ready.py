@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from devbridge import names, proxies
 from devbridge.constructs import Api, App, Job
+from devbridge.payload.example import example
 
 CLOUD_STAYS: Final = "the embedded cloud goes on; stop it with: devbridge cloud stop"
 
@@ -21,6 +24,7 @@ def ready(
     outputs: Mapping[str, str],
     said: str,
     *,
+    schemas: Mapping[str, Any] = {},
     options: str = "",
     shell: Mapping[str, str] = {},
     bold: Emphasis = str,
@@ -30,6 +34,7 @@ def ready(
     Args:
         outputs: the stack's, by name.
         said: the line between the two: ``Ready in 1.2s: factorial.``
+        schemas: of the jobs' payloads, by the job's name.
         options: those that a devbridge command needs to mean this stage, e.g. ``--stage prod``.
         shell: its variables, of which the proxies count: loopback is reached past them.
     """
@@ -46,9 +51,15 @@ def ready(
     if not calls:
         given = f"{options} " if options else ""
         calls = [
-            f"  devbridge invoke {job.name} {given}--payload '{{}}'" for job in app.of_type(Job)
+            f"  devbridge invoke {job.name} {given}--payload {_payload(schemas.get(job.name, {}))}"
+            for job in app.of_type(Job)
         ]
     yield f"{said} Try:" if calls else said
     yield from calls[:TRIED]
     if more := calls[TRIED:]:
         yield f"  ... and {len(more)} more"
+
+
+def _payload(schema: Mapping[str, Any]) -> str:
+    """An example, as a shell takes it."""
+    return shlex.quote(json.dumps(example(schema), ensure_ascii=False))

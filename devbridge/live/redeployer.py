@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from devbridge.constructs import App
 from devbridge.daemon.jobs import Deployment, Jobs
 from devbridge.deploy import Deployed
 from devbridge.live.consent import Undecided
-from devbridge.live.ready import ready
+from devbridge.live.ready import Emphasis, ready
 from devbridge.live.schemas import Schemas, retyped
 from devbridge.live.steps import deployed
 from devbridge.live.threads import in_thread
@@ -26,6 +27,12 @@ class Good:
     app: App
     schemas: Schemas
     deployed: Deployed
+
+    def ready(self, said: str, bold: Emphasis) -> list[str]:
+        """What there is, and what to do next: see `devbridge.live.ready`."""
+        outputs = self.deployed.outputs
+        shown = ready(self.app, outputs, said, schemas=self.schemas, shell=os.environ, bold=bold)
+        return list(shown)
 
 
 class Deploys(Protocol):
@@ -133,7 +140,6 @@ class Redeployer:
         bold = self._voice.style.bold
         word = self._voice.style.good("Deployed")
         said = deployed(word, self.good.deployed.changes, took)
-        known = set(ready(before.app, before.deployed.outputs, said, bold=bold))
-        news = list(ready(self.good.app, self.good.deployed.outputs, said, bold=bold))
-        for line in news if set(news) - known else [said]:
+        known, news = before.ready(said, bold), self.good.ready(said, bold)
+        for line in news if {*news} - {*known} else [said]:
             self._voice(line)

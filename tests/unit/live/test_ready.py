@@ -52,6 +52,14 @@ def test_without_an_api_it_is_to_invoke_a_job(make_app: Callable[..., App]) -> N
     ]
 
 
+def test_the_payload_to_try_is_one_that_the_job_takes(make_app: Callable[..., App]) -> None:
+    types = {"num": {"type": "integer"}, "name": {"type": "string", "default": "it's"}}
+    schema = {"type": "object", "properties": types, "required": ["num", "name"]}
+    assert list(ready(make_app(), {}, "Ready.", schemas={"report": schema}))[-1] == (
+        """  devbridge invoke report --payload '{"num": 1, "name": "it'"'"'s"}'"""
+    )
+
+
 def test_of_many_calls_the_first_are_shown(make_app: Callable[..., App]) -> None:
     app = make_app(*(f"GET /{number}" for number in range(7)))
     told = list(ready(app, {"MainUrl": "http://x"}, "Ready."))
