@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 _SET: Final = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY")
+_SCHEME: Final = re.compile(r"(?:\w+:)?//")
 _PAST: Final = ("no_proxy", "NO_PROXY")
 VARIABLES: Final = (*_SET, *map(str.lower, _SET), *_PAST)
 LOOPBACK: Final = ("127.0.0.1", "localhost", ".localhost", "::1")
@@ -50,10 +51,10 @@ def curl(environment: Mapping[str, str], url: str) -> str:
 
 
 def shown(url: str) -> str:
-    """A proxy's URL without its password."""
-    parts = urlsplit(url)
-    user, at, place = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}{at}{place}"))
+    """A proxy's URL without its password, even where it is none that can be read as one."""
+    before, at, place = url.rpartition("@")
+    begin = found.end() if (found := _SCHEME.match(before)) else 0
+    return f"{before[:begin]}{before[begin:].partition(':')[0]}{at}{place}"
 
 
 def _entries(environment: Mapping[str, str]) -> Iterator[str]:

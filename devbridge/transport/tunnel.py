@@ -13,6 +13,7 @@ from devbridge import proxies
 from devbridge.transport.base import Endpoint
 
 _PORT: Final = 443
+_PROXY_PORT: Final = 80
 
 
 def proxy_for(endpoint: Endpoint) -> str | None:
@@ -32,14 +33,20 @@ def connect(endpoint: Endpoint, timeout: float) -> socket.socket:
     proxy = proxy_for(endpoint)
     if proxy is None:
         return socket.create_connection(endpoint.dial or (endpoint.host, _PORT), timeout)
-    parts, name = urlsplit(proxy), proxies.shown(proxy)
+    name = proxies.shown(proxy)
+    none = OSError(f"the proxy {name} is none of the kind http://host:port")
+    try:
+        parts = urlsplit(proxy)
+        port = parts.port or _PROXY_PORT
+    except ValueError:  # it may quote the password
+        raise none from None
     if parts.scheme != "http" or not parts.hostname:
-        raise OSError(f"the proxy {name} is none of the kind http://host:port")
+        raise none
     headers = {}
     if parts.username is not None:
         user = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
         headers["Proxy-Authorization"] = f"Basic {base64.b64encode(user).decode()}"
-    connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=timeout)
+    connection = http.client.HTTPConnection(parts.hostname, port, timeout=timeout)
     connection.set_tunnel(endpoint.host, _PORT, headers)
     try:
         connection.connect()

@@ -81,3 +81,18 @@ def test_a_proxy_is_named_by_its_variable_and_without_its_password() -> None:
     assert of(shell) == {"https_proxy": "http://ann:secret@proxy:1"}
     assert shown("http://ann:secret@proxy:1") == "http://ann@proxy:1"
     assert shown("http://proxy:1/") == "http://proxy:1/"
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("ann:secret@proxy:1", "ann@proxy:1"),
+        ("//ann:secret@proxy:1", "//ann@proxy:1"),
+        ("http://ann:se/cret@proxy:1", "http://ann@proxy:1"),
+        ("http://ann:se?c#ret@proxy:1", "http://ann@proxy:1"),
+        ("http://ann:se://cr@et@proxy:1", "http://ann@proxy:1"),
+        ("http://ann:secret@[::1", "http://ann@[::1"),
+    ],
+)
+def test_a_password_is_not_shown_however_the_url_is_written(url: str, told: str) -> None:
+    assert shown(url) == told

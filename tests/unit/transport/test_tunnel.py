@@ -98,6 +98,18 @@ def test_a_proxy_of_another_kind_is_refused_by_name(shell: pytest.MonkeyPatch, u
         tunnel.connect(AWS, 1.0)
 
 
+@pytest.mark.parametrize("url", ["http://ann:se/cret@proxy:1", "http://ann:secret@[::1"])
+def test_what_cannot_be_read_as_a_proxy_is_refused_without_its_password(
+    shell: pytest.MonkeyPatch, url: str
+) -> None:
+    shell.setenv("HTTPS_PROXY", url)
+    with pytest.raises(OSError, match="the proxy http://ann@") as caught:
+        tunnel.connect(AWS, 1.0)
+    assert "cret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
 def test_a_proxy_is_found_as_botocore_finds_it(shell: pytest.MonkeyPatch) -> None:
     assert tunnel.proxy_for(AWS) is None
     shell.setenv("https_proxy", "proxy:3128")
