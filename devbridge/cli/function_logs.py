@@ -12,6 +12,7 @@ import click
 from devbridge import names
 from devbridge.cli.common import cloud, say_slow
 from devbridge.errors import CloudNotRunning, NotDeployed, NotFound
+from devbridge.folders import from_here
 
 if TYPE_CHECKING:
     from devbridge.config import Config
@@ -101,5 +102,5 @@ def _say_what_is_kept(config: Config, function: Function) -> None:
 
     path = function_log(config.logs_dir, function.name)
     if path.exists():
-        shown = path.relative_to(config.root)
-        click.echo(f"what it printed while `devbridge dev` ran is in {shown}", err=True)
+        told = f"what it printed while `devbridge dev` ran is in {from_here(path)}"
+        click.echo(told, err=True)

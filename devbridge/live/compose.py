@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from devbridge import names
 from devbridge.cloud.session import Cloud
@@ -45,12 +44,8 @@ from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Topics
 from devbridge.runs.model import JobSpec
 from devbridge.runs.pruning import forget_old_runs
-from devbridge.runs.queued import Queued
+from devbridge.runs.queued import WAITS, Queued
 from devbridge.transport.mqtt import MqttTransport
-
-SESSION_EXPIRY: Final = 7 * 24 * 3600
-"""Seconds for which the broker keeps requests for a daemon that is away: the most that AWS IoT
-allows (MQTT 5 session expiry interval)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +123,7 @@ def _connection(config: Config, cloud: Cloud, app: App) -> Connection:
             client_id,
             cloud.aws_credentials,
             clean=clean,
-            session_expiry=0 if clean else SESSION_EXPIRY,
+            session_expiry=0 if clean else WAITS,
         )
 
     presence = Presence(
@@ -138,7 +133,7 @@ def _connection(config: Config, cloud: Cloud, app: App) -> Connection:
         user=getpass.getuser(),
         pid=os.getpid(),
         since=time.time(),
-        session_expiry=SESSION_EXPIRY,
+        session_expiry=WAITS,
     )
     return Connection(Topics(app.name, config.stage), presence, make_transport)
 

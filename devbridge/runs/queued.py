@@ -19,7 +19,8 @@ from devbridge.runs.model import State
 from runner.outcome import Failure
 
 WAITS: Final = 7 * 24 * 3600
-"""Seconds that a broker keeps a request for a daemon that is away: AWS IoT's longest."""
+"""Seconds that a broker keeps a request for a daemon that is away: the most that AWS IoT allows
+(MQTT 5 session expiry interval)."""
 EXPIRED: Final = Failure(
     "Expired", "no `devbridge dev` took it within 7 days, for which the broker keeps a request"
 )
@@ -70,7 +71,7 @@ class Queued:
     def _read(self, job_id: str) -> dict[str, Any]:
         try:
             noted: dict[str, Any] = json.loads((self._folder / f"{job_id}.json").read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):  # taken meanwhile, or the disk was full
             return {}
         return noted
 

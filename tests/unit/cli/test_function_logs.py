@@ -153,6 +153,9 @@ def test_without_its_cloud_it_is_said_what_is_kept(
     done = run("api-start")
     assert done.exit_code == EXIT_CLOUD
     assert kept in done.stderr
+    (app / "jobs").mkdir(exist_ok=True)
+    monkeypatch.chdir(app / "jobs")
+    assert f"is in {path}\n" in run("api-start").stderr
 
 
 def test_without_a_name_it_lists_runs_and_functions(book: Book, logs: CloudWatch) -> None:

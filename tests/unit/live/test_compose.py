@@ -20,13 +20,14 @@ from devbridge.daemon.zygote import ZygoteLauncher
 from devbridge.deploy import Deployed
 from devbridge.live import compose as module
 from devbridge.live.broken import Broken
-from devbridge.live.compose import SESSION_EXPIRY, Composed, compose
+from devbridge.live.compose import Composed, compose
 from devbridge.live.consent import Consent
 from devbridge.live.deployer import Deployer
 from devbridge.live.redeployer import Good
 from devbridge.live.unloaded import Unloaded
 from devbridge.resources import variable
 from devbridge.runs.model import JobSpec
+from devbridge.runs.queued import WAITS
 from devbridge.transport.base import Endpoint
 from tests.unit.daemon.screens import Screen
 from tests.unit.live.voices import Developer
@@ -137,7 +138,7 @@ async def test_the_broker_keeps_requests_for_a_week_but_nothing_for_an_onlooker(
 ) -> None:
     connection = made(desk.compose()).options["connection"]
     assert connection.topics.requests == "devbridge/demo/ann/requests"
-    assert connection.presence.session_expiry == SESSION_EXPIRY == 604_800
+    assert connection.presence.session_expiry == WAITS == 604_800
     daemons, onlookers = (connection.make_transport("id", clean) for clean in (False, True))
     assert daemons.arguments[:2] == (Endpoint("iot.example", "eu-west-1"), "id")
     assert (daemons.options["clean"], daemons.options["session_expiry"]) == (False, 604_800)

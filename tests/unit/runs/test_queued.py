@@ -37,6 +37,12 @@ def test_a_run_is_found_by_the_beginning_of_its_id_until_it_is_forgotten(queued:
     assert [each.job_id for each in queued.find()] == [TWO]
 
 
+def test_a_note_that_the_disk_had_no_room_for_is_none(queued: Queued, tmp_path: Path) -> None:
+    queued.add(ONE, "factorial")
+    (tmp_path / "queued" / f"{ONE}.json").write_text("")
+    assert (list(queued.find()), queued.get(ONE), queued.is_cancelled(ONE)) == ([], None, False)
+
+
 def test_one_that_is_cancelled_is_known_as_such_to_the_next_daemon(
     queued: Queued, tmp_path: Path
 ) -> None:
