@@ -37,10 +37,10 @@ def result(config: Config, *, job_id: str, job: str | None, wait: bool) -> None:
         run = runs.find(job_id, job)
         record = wait_for(run, None) if wait else run.refresh(result=True)
         shown = runs.mentioned(record.job_id)
-    click.echo(printable.in_json(result_of(record, shown)))
+    click.echo(printable.in_json(_text(record, shown)))
 
 
-def result_of(record: RunRecord, shown: str) -> str:
+def _text(record: RunRecord, shown: str) -> str:
     """The JSON text that a run returned.
 
     Args:
@@ -50,22 +50,13 @@ def result_of(record: RunRecord, shown: str) -> str:
         JobNotFinished: it has not ended.
         JobFailed: it has ended without a result.
     """
-    from devbridge.job import JobStatus, raise_unless_succeeded
+    from devbridge.runs.waiting import result_of
 
-    failure = record.failure
-    status = JobStatus(
-        record.job_id,
-        record.job,
-        record.state,
-        error_type=failure.type if failure else None,
-        error_message=failure.message if failure else None,
-    )
     try:
-        raise_unless_succeeded(status)
+        return result_of(record).decode("utf-8", "surrogatepass")
     except JobNotFinished as error:
         error.remedy = f"wait for it: devbridge result {shown} --wait"
         raise
     except JobFailed as error:
         error.remedy = f"see all that is known of it: devbridge status {shown}"
         raise
-    return (record.result or b"null").decode("utf-8", "surrogatepass")

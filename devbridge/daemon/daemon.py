@@ -61,7 +61,6 @@ from devbridge.daemon.told import (
     Waits,
 )
 from devbridge.daemon.weather import Weather
-from devbridge.folders import STATE_DIR
 from devbridge.packing.imported import Imports
 from devbridge.protocol.session import Deliver
 from devbridge.runs.ledger import Change
@@ -104,7 +103,7 @@ class Daemon:
         self._undecided = set(deployment.jobs) if settings.standbys else set()
         self._ready = asyncio.Event()
         self._idle = asyncio.Event()
-        noted = Imports(settings.state_dir or settings.root / STATE_DIR, settings.root)
+        noted = Imports(settings.notes, settings.root)
         self._reports = Reports(noted, imported)
         self._supervisor = Supervisor(
             deployment.jobs,
@@ -174,7 +173,7 @@ class Daemon:
     def _make_processes(self, workshop: Workshop) -> Processes:
         return Processes(
             root=self._settings.root,
-            notes=self._settings.state_dir or self._settings.root / STATE_DIR,
+            notes=self._settings.notes,
             python=self._settings.python,
             launcher=workshop.launcher,
             runtime_api=self._runtime_api,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from devbridge.daemon.runtime_api import CredentialsProvider, WorkerAddress
 from devbridge.daemon.workers import Launcher
+from devbridge.folders import STATE_DIR
 from devbridge.protocol.messages import Presence, Topics
 from devbridge.runs.model import JobSpec
 from devbridge.transport.base import Transport
@@ -24,7 +25,7 @@ class Settings:
     logs: Path
     """The folder of the runs' log files."""
     state_dir: Path | None = None
-    """Where it is noted what jobs import; None: in ``.devbridge`` below the app's folder."""
+    """Where `notes` are; None: in ``.devbridge`` below the app's folder."""
     preload: Sequence[str] = ()
     """What the app vouches for: modules that workers find imported already."""
     concurrency: int
@@ -42,6 +43,11 @@ class Settings:
     """A file that is touched when a secret has got another value."""
     cancelled: Callable[[str], bool] = lambda _: False
     """Whether the run with this id was cancelled here while its request waited in the broker."""
+
+    @property
+    def notes(self) -> Path:
+        """The folder where it is noted what jobs import, and where slow imports are."""
+        return self.state_dir or self.root / STATE_DIR
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from devbridge.config import Config
 from devbridge.constructs import App, Job, Secret
 from devbridge.environment import given_values, isolated
 from devbridge.errors import NotFound
-from devbridge.job import JobStatus, ask, raise_unless_succeeded
+from devbridge.job import ask
 from devbridge.names import OF_TESTS, invoker
 from devbridge.payload import check
 from devbridge.payload.encode import checked_size, dump
@@ -30,7 +30,7 @@ from devbridge.runs.ledger_store import LedgerStore
 from devbridge.runs.model import JobSpec, State
 from devbridge.runs.queued import Queued
 from devbridge.runs.stage import DeployedStore
-from devbridge.runs.waiting import Clock, until_ended
+from devbridge.runs.waiting import Clock, result_of, until_ended
 from runner.outcome import Failure
 
 WAIT: Final = 60.0
@@ -270,18 +270,7 @@ class StageRun:
             JobFailed: it has ended without a result; of the classes JobCancelled, JobTimedOut and
                 JobCrashed, or with the type and message of what the handler raised.
         """
-        record = self._now()
-        failure = record.failure
-        raise_unless_succeeded(
-            JobStatus(
-                record.job_id,
-                record.job,
-                record.state,
-                error_type=failure.type if failure else None,
-                error_message=failure.message if failure else None,
-            )
-        )
-        return json.loads(record.result or b"null")
+        return json.loads(result_of(self._now()))
 
     @property
     def error(self) -> Failure | None:

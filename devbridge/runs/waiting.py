@@ -53,6 +53,28 @@ class Clock:
         return True
 
 
+def result_of(record: RunRecord) -> bytes:
+    """The JSON text that a run returned.
+
+    Raises:
+        JobNotFinished: it has not ended.
+        JobFailed: it has ended without a result.
+    """
+    from devbridge.job import JobStatus, raise_unless_succeeded  # slow to import
+
+    failure = record.failure
+    raise_unless_succeeded(
+        JobStatus(
+            record.job_id,
+            record.job,
+            record.state,
+            error_type=failure.type if failure else None,
+            error_message=failure.message if failure else None,
+        )
+    )
+    return record.result or b"null"
+
+
 def until_ended(run: Run, clock: Clock) -> RunRecord:
     """Wait until a run has ended; returns what is known of it then, with its result.
 

@@ -15,5 +15,7 @@ def test_what_nobody_has_set_is_what_dev_promises() -> None:
     assert settings.standbys, "the next run finds the handler imported"
     assert not settings.rerun_on_save
     assert settings.secrets_mark is None
+    assert settings.notes == here / ".devbridge"
+    assert dataclasses.replace(settings, state_dir=Path("x")).notes == Path("x")
     with pytest.raises(dataclasses.FrozenInstanceError):
         settings.grace = 1.0  # type: ignore[misc]

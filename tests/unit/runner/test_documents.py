@@ -24,6 +24,19 @@ def test_a_failure_is_the_same_when_it_is_read_again_but_for_its_traceback() -> 
     assert read(json.loads(written), WHOLE.trace) == WHOLE
 
 
+def test_what_is_empty_is_left_out() -> None:
+    assert document(Failure("E", "")) == {"type": "E", "message": ""}
+    bare = Failure("E", "m", causes=(Cause("and 2 more"),))
+    assert document(bare)["causes"] == [{"how": "and 2 more"}]
+
+
+def test_nothing_is_left_out_of_what_fits_to_the_byte() -> None:
+    failure = Failure("E", "m", ("a" * 30,) * 20)
+    size = len(json.dumps(document(failure)))
+    assert read(json.loads(text(failure, size))) == failure
+    assert read(json.loads(text(failure, size - 1))).frames != failure.frames
+
+
 def test_what_an_earlier_version_wrote_can_be_read() -> None:
     assert read({"type": "KeyError", "message": "'x'"}) == Failure("KeyError", "'x'")
 

@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 
 from devbridge import errors
-from devbridge.errors import JobNotFinished
+from devbridge.errors import JobCancelled, JobFailed, JobNotFinished
 from devbridge.runs.base import RunRecord
 from devbridge.runs.model import State
-from devbridge.runs.waiting import EXIT_CODES, Clock, until_ended
+from devbridge.runs.waiting import EXIT_CODES, Clock, result_of, until_ended
+from runner.outcome import Failure
 
 
 class Time:
@@ -97,3 +98,18 @@ def test_a_clock_without_an_end_goes_on() -> None:
     time = Time()
     clock = time.clock()
     assert all(clock.pause(1e6) for _ in range(100))
+
+
+def test_a_run_that_has_succeeded_has_a_result_and_any_other_says_why_not() -> None:
+    def run(state: State, result: bytes | None = None, why: Failure | None = None) -> RunRecord:
+        return RunRecord(job_id="r", job="j", state=state, result=result, failure=why)
+
+    assert result_of(run(State.SUCCEEDED, b"[1]")) == b"[1]"
+    assert result_of(run(State.SUCCEEDED)) == b"null"
+    with pytest.raises(JobNotFinished, match="the run is RUNNING"):
+        result_of(run(State.RUNNING))
+    with pytest.raises(JobCancelled):
+        result_of(run(State.CANCELLED))
+    with pytest.raises(JobFailed, match="FAILED: ValueError: boom") as caught:
+        result_of(run(State.FAILED, why=Failure("ValueError", "boom")))
+    assert (caught.value.error_type, caught.value.error_message) == ("ValueError", "boom")
