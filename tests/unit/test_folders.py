@@ -33,6 +33,9 @@ ARGUMENTS = {
     "invoke": ("j", "--payload", "1"),
     "logs": ("0",),
     "status": ("0",),
+    "result": ("0",),
+    "rerun": ("0",),
+    "completion": ("bash",),
     "wait": ("0",),
     "cancel": ("0",),
     "secrets": ("list",),
@@ -41,7 +44,7 @@ ARGUMENTS = {
     "deploy": ("--yes",),
     "remove": ("--yes",),
 }
-LOCAL = frozenset(COMMANDS) - {"init"}
+LOCAL = frozenset(COMMANDS) - {"init", "completion"}
 """The commands of an app."""
 NAMED = frozenset(
     value for name, value in vars(errors).items() if name.startswith("EXIT_") and value
