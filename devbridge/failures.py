@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from devbridge import printable
-from devbridge.folders import from_here
+from devbridge.folders import from_here, has_file
 from runner.outcome import Cause, Failure
 
 _FILE: Final = re.compile(r'(?<=^File ")[^"]+')
@@ -42,8 +42,7 @@ def _below(error: Failure | Cause, root: Path | None) -> Iterator[str]:
 
 def _from_here(frame: str, root: Path) -> str:
     def named(found: re.Match[str]) -> str:
-        path = root / found[0]
-        return from_here(path) if path.is_file() else found[0]
+        return from_here(root / found[0]) if has_file(root, found[0]) else found[0]
 
     return _FILE.sub(named, frame)
 

@@ -65,6 +65,11 @@ def from_here(path: Path) -> str:
     return str(path.relative_to(here) if below else path)
 
 
+def has_file(folder: Path, path: str) -> bool:
+    """Whether there is a file at a path that anybody may have made up."""
+    return os.path.isfile(folder / path)  # noqa: PTH113 - that one raises if it is too long
+
+
 def private_dir(path: Path) -> Path:
     """Create the directory if it is missing, and close it to everybody else. Returns it."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,7 +13,7 @@ import click
 from devbridge import names
 from devbridge.cli.common import cloud, say_slow
 from devbridge.errors import CloudNotRunning, NotDeployed, NotFound
-from devbridge.folders import from_here
+from devbridge.folders import from_here, has_file
 
 if TYPE_CHECKING:
     from devbridge.config import Config
@@ -83,7 +84,7 @@ def printed(
                     begin,
                     follow=follow,
                     everything=everything,
-                    is_apps=lambda path: (config.root / path).is_file(),
+                    is_apps=functools.partial(has_file, config.root),
                 )
             except logs.exceptions.ResourceNotFoundException as error:
                 raise NotDeployed(

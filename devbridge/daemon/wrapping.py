@@ -17,6 +17,8 @@ NARROWEST: Final = 20
 _TAB: Final = 8
 _PARTS: Final = re.compile("[ \t]+|[^ \t]+")
 _COLOURS: Final = re.compile("\x1b\\[[0-9;:]*m")
+_COLOURS_KEPT: Final = 8
+"""Colours in force that a wrapped line begins with, the last ones: few lines have more."""
 _WIDE: Final = ("W", "F")
 _NO_WIDTH: Final = ("Mn", "Me", "Cf")
 
@@ -63,7 +65,7 @@ def _wrapped(line: str, width: int, hang: int) -> str:
             shown += [gap, part]
             column = (begins + wide) % width if begins + wide > width else begins + wide
         for colour in _COLOURS.findall(part):
-            colours = [] if colour in (RESET, "\x1b[m") else [*colours, colour]
+            colours = [] if colour in (RESET, "\x1b[m") else [*colours, colour][-_COLOURS_KEPT:]
         gap = ""
     return "".join(shown)
 

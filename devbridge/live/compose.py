@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import getpass
 import logging
 import os
@@ -36,6 +37,7 @@ from devbridge.daemon.zygote import ZygoteLauncher
 from devbridge.deploy import lacking
 from devbridge.deploy.secrets import versions
 from devbridge.environment import inherited
+from devbridge.folders import has_file
 from devbridge.live.deployer import Deployer
 from devbridge.live.lacking import Lacking
 from devbridge.live.redeployer import Good, Redeployer
@@ -189,7 +191,7 @@ def _functions(
         lambda: cloud.client("logs"),
         _Groups(config, redeployer),
         narrator,
-        is_apps=lambda path: (config.root / path).is_file(),
+        is_apps=functools.partial(has_file, config.root),
         explain=cloud.explain,
     )
 

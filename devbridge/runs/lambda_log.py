@@ -14,6 +14,7 @@ and Lambda's own are documents; what is printed is not.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,10 +38,11 @@ _PLATFORM: Final = re.compile(
     r"|(?:EXTENSION|TELEMETRY|LOGS)\tName: |LAMBDA_WARNING: Unhandled exception\. "
 )
 _TIMEOUT: Final = re.compile(rf"{_TIME} {_ID} (Task timed out after [\d.]+ seconds)\s*")
-_EXIT: Final = re.compile(rf"RequestId: {_ID} Error: (.+?)\s+((?:Runtime|Extension)\.\w+)\s*", re.S)
-_ERROR: Final = re.compile(
-    r"\[ERROR\] (?:([\w.]+)(?:: (.*?))?|(.*?))[\r\n]+Traceback \(most recent call last\):(.*)", re.S
-)
+_EXIT: Final = re.compile(rf"RequestId: {_ID} Error: ")
+_EXIT_TYPE: Final = re.compile(r"(?:Runtime|Extension)\.\w+")
+_ERROR: Final = "[ERROR] "
+_TRACEBACK: Final = re.compile(r"[\r\n]Traceback \(most recent call last\):")
+_TYPED: Final = re.compile(r"([\w.]+)(?:: (.*))?", re.S)
 _LOGGED: Final = re.compile(rf"\[([A-Z]+)\]\t{_TIME}\t(?:{_ID})?\t(.*)", re.S)
 _MARKS: Final = re.compile(r"[\s^~]*")
 """Python's line below a line of code."""
@@ -54,25 +56,41 @@ _UNTOLD: Final = (TIMED_OUT, OUT_OF_MEMORY, "Runtime.ExitError")
 
 
 def shown(message: str, is_apps: IsApps) -> Shown | None:
-    """What is shown of an event; None: nothing."""
+    """What is shown of an event; None: nothing. Whatever a function prints, it is read in one pass,
+    and what only looks like a line of Lambda's is a text."""
     text = message.rstrip("\r\n")
-    if text.startswith("{") and (document := _document(text)) is not None:
-        found = _of_document(document, is_apps)
-        if found is not Ellipsis:
-            return found  # type: ignore[return-value]
+    if text.startswith("{"):
+        with contextlib.suppress(ValueError, TypeError, AttributeError, RecursionError):
+            document = _of_document(json.loads(text), is_apps)
+            if document is not Ellipsis:
+                return document  # type: ignore[return-value]
     if _PLATFORM.match(text):
         return _of_platform(text)
     if found := _TIMEOUT.fullmatch(text):
         return Failure(TIMED_OUT, found[1])
-    if found := _EXIT.fullmatch(text):
-        return Failure(found[2], found[1])
-    if found := _ERROR.fullmatch(text):
-        kind, said, untyped, frames = found.groups()
-        lines = re.split(r"[\r\n]+", frames.replace("\u00a0", " ").strip("\r\n"))
-        return failure(kind or "Error", untyped or said or "", lines, is_apps)
+    if error := _exit(text) or _error(text, is_apps):
+        return error
     if found := _LOGGED.fullmatch(text):
         text = f"[{found[1]}] {found[2]}"
     return _with_apps_paths(text)
+
+
+def _exit(text: str) -> Failure | None:
+    """How an environment has ended."""
+    if not (found := _EXIT.match(text)):
+        return None
+    what, *kind = text[found.end() :].rsplit(None, 1) or [""]
+    return Failure(kind[0], what) if kind and _EXIT_TYPE.fullmatch(kind[0]) else None
+
+
+def _error(text: str, is_apps: IsApps) -> Failure | None:
+    """An exception, with its traceback."""
+    if not text.startswith(_ERROR) or not (found := _TRACEBACK.search(text)):
+        return None
+    head = text[len(_ERROR) : found.start()].rstrip("\r\n")
+    kind, said = typed.groups("") if (typed := _TYPED.fullmatch(head)) else ("Error", head)
+    lines = re.split(r"[\r\n]+", text[found.end() :].replace("\u00a0", " ").strip("\r\n"))
+    return failure(kind, said, lines, is_apps)
 
 
 def failure(kind: str, message: str, traceback: Iterable[str], is_apps: IsApps) -> Failure:
@@ -125,14 +143,6 @@ def _of_platform(text: str) -> Shown | None:
 
 def _out_of_memory(size: str) -> Failure:
     return Failure(OUT_OF_MEMORY, f"its memory is used up{f': {size}' if size else ''}")
-
-
-def _document(text: str) -> Mapping[str, Any] | None:
-    try:
-        document = json.loads(text)
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) else None
 
 
 def _of_document(document: Mapping[str, Any], is_apps: IsApps) -> object:

@@ -20,6 +20,7 @@ from devbridge.folders import (
     cache_dir,
     explained,
     from_here,
+    has_file,
     home,
     private_dir,
     private_file,
@@ -105,6 +106,15 @@ FOREIGN: tuple[Callable[[Path], None], ...] = (
     a_stage_that_is_a_link,
     another_users,
 )
+
+
+@pytest.mark.parametrize(
+    ("path", "there"), [("app.py", True), ("jobs", False), ("x" * 5000, False), ("a\0b", False)]
+)
+def test_whether_a_file_is_there_can_be_asked_of_any_text(
+    app: Path, path: str, there: bool
+) -> None:
+    assert has_file(app, path) is there
 
 
 @pytest.mark.parametrize("situation", FOREIGN)

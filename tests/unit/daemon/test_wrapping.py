@@ -95,3 +95,8 @@ def test_in_a_narrow_terminal_nothing_is_wrapped() -> None:
 
 def test_the_indentation_of_a_line_is_kept() -> None:
     assert wrapped(f"{TAG}    return x", 40, len(TAG)) == f"{TAG}    return x"
+
+
+def test_of_very_many_colours_the_last_ones_go_on() -> None:
+    text = "".join(f"\x1b[38;5;{number % 256}mx " for number in range(2000))
+    assert len(wrapped(text, 80, 20)) < 2 * len(text)

@@ -35,6 +35,8 @@ class Told:
             ("Table", "UPDATE_COMPLETE"),
             ("Table", "DELETE_COMPLETE"),
             ("Queue", "DELETE_COMPLETE"),
+            ("Rule", "CREATE_COMPLETE"),
+            ("Rule", "UPDATE_COMPLETE"),
         ):
             self.steps(resource(name, status))
         self.now += 1.25
@@ -56,14 +58,14 @@ def test_on_a_terminal_steps_of_a_kind_are_one_line_and_warnings_stay() -> None:
     assert told.said == [
         "  upload   2 zips, 1,010 bytes",
         "  plan     3 changes to stack s",
-        "  1 created, 1 replaced, 1 deleted in 1.25s",
+        "  1 created, 1 updated, 1 replaced, 1 deleted in 1.25s",
     ]
 
 
 def test_elsewhere_each_step_is_a_line() -> None:
     told = Told("all")
     told.all_of_it()
-    assert len(told.said) == 7
+    assert len(told.said) == 9
     assert told.said[3] == "  create complete    AWS::X::Y                        Role"
 
 

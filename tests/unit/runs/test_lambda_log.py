@@ -79,6 +79,28 @@ def test_what_is_printed_is_shown_as_it_is(line: str) -> None:
     assert of(f"{line}\n") == line
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"a":' * 100_000,
+        '{"type": "platform.report", "record": {"status": "timeout", "metrics": "x"}}',
+        '{"type": "platform.report", "record": {"status": "timeout", "metrics": {"durationMs": "a"'
+        "}}}",
+        '{"stackTrace": []}',
+    ],
+)
+def test_what_only_looks_like_a_document_of_lambdas_is_shown_as_it_is(line: str) -> None:
+    assert of(line) == line
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("begin", ["[ERROR] ", "[ERROR] E: ", f"RequestId: {ID} Error: "])
+@pytest.mark.parametrize("character", ["\n", " ", "x"])
+def test_a_long_text_is_read_in_one_pass(begin: str, character: str) -> None:
+    text = begin + character * 250_000 + "."
+    assert of(text) == text
+
+
 @pytest.mark.parametrize("message", [TRACEBACK, TRACEBACK.replace("\n", "\r")])
 def test_an_error_has_the_apps_frames_and_the_whole_traceback(message: str) -> None:
     found = of(message)
@@ -103,6 +125,12 @@ def test_an_error_has_the_apps_frames_and_the_whole_traceback(message: str) -> N
             "Runtime.UserCodeSyntaxError",
             "Syntax error",
             ('File "api/start.py" Line 1\n    def handler(:',),
+        ),
+        (
+            "[ERROR] no type at all\nTraceback (most recent call last):",
+            "Error",
+            "no type at all",
+            (),
         ),
         ("[ERROR] KeyError\nTraceback (most recent call last):", "KeyError", "", ()),
         (
@@ -169,7 +197,7 @@ def test_an_error_in_json_is_the_same_error() -> None:
 
 def test_a_record_in_json_is_shown_as_the_text_format_has_it() -> None:
     assert of(document(message="oh no", logger="root", requestId=ID)) == "[ERROR] oh no"
-    assert of(document(message={"a": 1}, requestId=ID)) == '[ERROR] {"a": 1}'
+    assert of(document(message={"a": "ü"}, requestId=ID)) == '[ERROR] {"a": "ü"}'
     assert of(document(message="m", requestId=ID, user="ann")) == '[ERROR] m {"user": "ann"}'
     stack = ['  File "/var/task/api/a.py", line 1, in f\n    1 / 0\n']
     told = document(
