@@ -5,12 +5,26 @@ ECMA-48 colours (SGR) of the terminal's own palette, so that they go with any ba
 
 from __future__ import annotations
 
-from typing import Final
+import os
+from typing import Final, TextIO
 
 RUNS: Final = (36, 35, 33, 32, 34, 96, 95, 93, 92, 94)
 """The colours that tell runs apart; none of them is the red of an error."""
 REMEMBERED: Final = 1000
 """Runs whose colours are known."""
+
+
+def coloured(stream: TextIO) -> bool:
+    """Whether what is printed here is to have colours: a terminal that knows them, and not refused.
+
+    `NO_COLOR` as https://no-color.org has it: an empty one says nothing.
+    """
+    return stream.isatty() and not os.environ.get("NO_COLOR") and not dumb()
+
+
+def dumb() -> bool:
+    """Whether the terminal, if there is one, knows neither colours nor lines that are rewritten."""
+    return os.environ.get("TERM", "dumb") == "dumb"
 
 
 class Turns:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final, Literal, TextIO
 
+from devbridge.palette import dumb
 from devbridge.printable import one_line
 
 Unit = Literal["", "bytes", "packages"]
@@ -102,8 +103,7 @@ class ProgressLine:
 
     def attach(self, stream: TextIO) -> bool:
         """Show on this stream from now on, if it is a terminal that can; whether it is."""
-        dumb = os.environ.get("TERM", "dumb") == "dumb"
-        if dumb or not stream.isatty():
+        if dumb() or not stream.isatty():
             return False
         self._stream = self._stream or stream
         return True

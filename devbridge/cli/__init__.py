@@ -18,6 +18,7 @@ from click.shell_completion import CompletionItem
 from devbridge import __version__, interrupts
 from devbridge.cli.common import errors_reported
 from devbridge.errors import did_you_mean
+from devbridge.palette import coloured
 from devbridge.printable import Printer
 from devbridge.progress import LINE
 from devbridge.redaction import redacted
@@ -127,7 +128,7 @@ def _printer(stream: Any) -> Any:
     """What commands print to: fit for a terminal, and without credentials."""
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
-    colour = stream.isatty() and "NO_COLOR" not in os.environ
+    colour = coloured(stream)
     last = LINE if LINE.attach(stream) else None
     return Printer(stream, colour=colour, redact=redacted, last=last)
 

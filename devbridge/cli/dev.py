@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import click
 
 from devbridge.cli.common import app_options
 from devbridge.cli.deploying import confirm, interruptible, warn_once
+from devbridge.palette import coloured
 from devbridge.printable import continued
 from devbridge.progress import LINE
 
@@ -89,7 +89,7 @@ def dev(config: Config, *, yes: bool) -> None:
         _say,
         warn=warn_once,
         confirm=confirm,
-        colour=terminal and "NO_COLOR" not in os.environ,
+        colour=coloured(sys.stdout),
         brief=terminal and LINE.shows and not config.verbose,
     )
     with interruptible():

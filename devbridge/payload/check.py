@@ -64,15 +64,15 @@ def checker(job: str, file: str | None = None) -> Check | None:
 
 @functools.cache
 def _checker(path: str, job: str) -> Check | None:
-    schema = _schemas(path).get(job)
-    return None if schema is None else compiled(job, schema)
+    named = _schemas(path).get(job)
+    return None if named is None else compiled(*named)
 
 
 @functools.cache
-def _schemas(path: str) -> dict[str, Any]:
+def _schemas(path: str) -> dict[str, tuple[str, Any]]:
     try:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123
-            return {job.replace("-", "_"): schema for job, schema in json.load(file).items()}
+            return {named[0].replace("-", "_"): named for named in json.load(file).items()}
     except FileNotFoundError:
         return {}
 

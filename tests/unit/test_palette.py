@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
 import click
 import pytest
 
 from devbridge import palette
-from devbridge.palette import ALWAYS, RUNS, Style, Turns
+from devbridge.palette import ALWAYS, RUNS, Style, Turns, coloured
 
 LOOKS = {
     Style.bold: "1",
@@ -54,3 +55,31 @@ def test_runs_that_follow_each_other_have_other_colours_and_keep_them(
     turns("one more")
     assert "0" not in turns._given, "the oldest is forgotten"
     assert len(turns._given) == len(RUNS) + 1
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, True),
+        ({"NO_COLOR": ""}, True),
+        ({"NO_COLOR": "1"}, False),
+        ({"TERM": "dumb"}, False),
+        ({"TERM": None}, False),
+    ],
+    ids=str,
+)
+def test_colours_are_for_terminals_that_know_them_where_nobody_refuses_them(
+    variables: dict[str, str | None], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"TERM": "xterm", "NO_COLOR": None, **variables}.items():
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+    assert coloured(Screen()) is expected
+    assert not coloured(io.StringIO())
