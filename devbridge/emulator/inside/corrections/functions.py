@@ -2,7 +2,8 @@
 
 ministack makes an event of each line of a traceback, with its own files in it, writes nothing of a
 function that cannot be loaded, calls every error a HandlerError, tells whoever calls an API the
-error and its traceback, and has no page of a log after the first one.
+error and its traceback, reads no more of what a function prints after a byte that is no UTF-8, and
+has no page of a log after the first one.
 """
 
 from __future__ import annotations
@@ -92,6 +93,12 @@ def tell_as_lambda() -> None:
         else:
             _write(lambdas, function, messages(text, request_id), ms)
 
+    read = runtime.Worker._read_stderr
+
+    def read_all(worker: Any) -> None:
+        worker._proc.stderr.reconfigure(encoding="utf-8", errors="replace")
+        read(worker)
+
     shape = lambdas.lambda_execute_result_to_api_proxy_response
 
     def shaped(result: dict[str, Any]) -> Any:
@@ -100,6 +107,7 @@ def tell_as_lambda() -> None:
 
     lambdas.lambda_execute_result_to_api_proxy_response = shaped
     runtime._collect = collected
+    runtime.Worker._read_stderr = read_all
     lambdas._execute_function_warm = executed
     lambdas._emit_lambda_logs = emitted
 
