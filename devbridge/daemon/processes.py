@@ -272,7 +272,8 @@ class Processes:
             exit_ = self._lost(worker, error)
         finally:
             notice.cancel()
-            self._import_note(worker).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # its folder may be gone
+                self._import_note(worker).unlink()
             worker.capture.finish()
             self._runtime_api.remove_worker(worker.id)
             if worker.countdown is not None:

@@ -384,6 +384,13 @@ async def test_a_slow_import_is_said_once(stage: Stage, monkeypatch: pytest.Monk
     ]
 
 
+async def test_a_worker_is_gone_though_the_folder_of_notes_is(stage: Stage) -> None:
+    (stage.root / ".devbridge").write_text("no folder")
+    await stage.launch()
+    await stage.exit()
+    assert stage.told == [Gone(STANDBY)]
+
+
 @pytest.mark.parametrize("ready", [True, False])
 async def test_an_import_is_slow_only_while_it_goes_on(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, ready: bool

@@ -41,10 +41,10 @@ class Desk:
             cancel=cancel,
         )
 
-    def enter(self, job_id: str, at: float, *, max_attempts: int = 1) -> None:
+    def enter(self, job_id: str, at: float, *, job: str = "a", max_attempts: int = 1) -> None:
         run = NewRun(
             job_id=job_id,
-            job="a",
+            job=job,
             payload=job_id.encode(),
             created_at=at,
             log_path="",
@@ -109,6 +109,13 @@ async def test_a_run_that_goes_on_is_waited_for_and_that_is_said(desk: Desk) -> 
     desk.record("a2", State.FAILED, 200.0)
     desk.rerun.ended("a", "a2")
     assert await desk.again() == [("a", b"a2")]
+
+
+async def test_a_run_is_cancelled_though_another_job_was_run_since(desk: Desk) -> None:
+    desk.use(cancel=True)
+    desk.enter("b1", 3.0, job="b")
+    desk.running = ["a2", "b1"]
+    assert desk.save() == [CancelRequested("a2")]
 
 
 async def test_many_saves_while_it_goes_on_are_one_more_run(desk: Desk) -> None:

@@ -85,8 +85,12 @@ def test_a_page_that_follows_is_the_next_question() -> None:
 
 def test_groups_that_hardly_ever_have_anything_are_asked_rarely() -> None:
     asking = Asking(stubs=True)
+    assert asking.turns.pause(asking.now) == QUICK
     asking.pass_time(LIVELY + 1)
     assert asking.turns.pause(asking.now) == RARELY
+    asking.turns.keep({"stubs": True, "a": False}, asking.now)
+    asking.pass_time(LIVELY + 1)
+    assert asking.turns.pause(asking.now) == IDLE[0], "there are others"
 
 
 def test_refusals_make_longer_and_longer_pauses_until_an_answer_comes() -> None:
