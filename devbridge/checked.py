@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-from devbridge.durations import duration, spelled
+from devbridge.durations import parsed, spelled
 
 
 class NotAllowedError(Exception):
@@ -104,7 +104,7 @@ def time(limits: tuple[timedelta, timedelta]) -> Callable[[object], timedelta]:
     """A length of time within limits: ``"10s"``, ``"2 hours"``."""
 
     def check(value: object) -> timedelta:
-        found = duration(value, limits)
+        found = parsed(value, limits)
         if found is None:
             first, last = map(spelled, limits)
             raise NotAllowedError(f'a time from {first} to {last}, such as "10s" or "2 hours"')

@@ -12,7 +12,7 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?) ?(?:(second|minute|hour|day)s?|(s|sec|m|min|h|d))")
 
 
-def duration(value: object, limits: tuple[timedelta, timedelta]) -> timedelta | None:
+def parsed(value: object, limits: tuple[timedelta, timedelta]) -> timedelta | None:
     """`value` ("1 hour", "30 minutes", "10s", a timedelta) if it is a duration within `limits`."""
     if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
         unit = _UNITS[(match[2] or match[3])[0]]

@@ -8,8 +8,7 @@ from typing import Final
 
 import click
 
-from devbridge import printable
-from devbridge.durations import duration, spelled
+from devbridge import checked, printable
 from devbridge.palette import ALWAYS
 from devbridge.runs.model import State
 
@@ -58,14 +57,13 @@ def duration_within(
 ) -> Callable[[str], datetime.timedelta]:
     """The type of an option that is a time as app.py writes it: ``"90 seconds"``, ``"14 days"``."""
 
+    check = checked.time((least, most))
+
     def parse(value: str) -> datetime.timedelta:
-        found = duration(value, (least, most))
-        if found is None:
-            raise click.BadParameter(
-                f"{value!r} is not a time from {spelled(least)} to {spelled(most)}, such as"
-                " '90 seconds', '10s', '2 hours' or '14 days'"
-            )
-        return found
+        try:
+            return check(value)
+        except checked.NotAllowedError as bad:
+            raise click.BadParameter(f"{value!r} is not {bad}") from None
 
     return parse
 

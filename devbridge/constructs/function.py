@@ -9,7 +9,7 @@ from devbridge.constructs.app import App
 from devbridge.constructs.code import Code, CodeOptions, parsed_handler, signature
 from devbridge.constructs.runtimes import FUNCTIONS, PythonRuntime
 from devbridge.constructs.values import Duration
-from devbridge.durations import duration
+from devbridge.durations import parsed
 
 
 class Function(Code):
@@ -50,7 +50,7 @@ class Function(Code):
         for key in self.environment:
             if not values.LAMBDA_VARIABLE.fullmatch(key):
                 raise self.invalid("environment", key, values.LAMBDA_VARIABLE_ALLOWED)
-        if (limit := duration(timeout, values.FUNCTION_TIMEOUT)) is None:
+        if (limit := parsed(timeout, values.FUNCTION_TIMEOUT)) is None:
             raise self.invalid("timeout", timeout, "1 second to 15 minutes, e.g. '30 seconds'")
         if (memory := values.function_memory(memory_size)) is None:
             raise self.invalid("memory_size", memory_size, "'128 MB' to '10240 MB'")

@@ -11,7 +11,7 @@ from devbridge.constructs.code import Code, CodeOptions, listed, parsed_handler,
 from devbridge.constructs.container import Container, container_problem
 from devbridge.constructs.runtimes import JOBS, JobPythonRuntime
 from devbridge.constructs.values import Duration
-from devbridge.durations import OF_ATTEMPTS, duration
+from devbridge.durations import OF_ATTEMPTS, parsed
 
 JobMemory = Literal["3 GB", "7 GB", "15 GB", "145 GB"]
 JobRuntime = JobPythonRuntime | Literal["container"]
@@ -119,7 +119,7 @@ class Job(Code):
 
     def _attempt(self, timeout: Duration, memory_size: JobMemory) -> tuple[timedelta, int]:
         """How long an attempt may take, and the memory of its machine in MB."""
-        if (limit := duration(timeout, OF_ATTEMPTS)) is None:
+        if (limit := parsed(timeout, OF_ATTEMPTS)) is None:
             allowed = (
                 "1 second to 36 hours, e.g. '30 minutes', '1 hour', '1 day'; where it is deployed"
                 " to CodeBuild, from 5 minutes on"
@@ -134,7 +134,7 @@ class Job(Code):
         """How often a run is tried again, and the pause before the first time."""
         if type(retries) is not int or not 0 <= retries <= 10:
             raise self.invalid("retries", retries, "a whole number from 0 to 10")
-        if (delay := duration(retry_delay, values.RETRY_DELAY)) is None:
+        if (delay := parsed(retry_delay, values.RETRY_DELAY)) is None:
             raise self.invalid("retry_delay", retry_delay, "0 seconds to 1 hour")
         return retries, delay
 

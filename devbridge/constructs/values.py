@@ -11,7 +11,7 @@ from keyword import iskeyword
 from pathlib import Path
 from typing import Final
 
-from devbridge.durations import duration
+from devbridge.durations import parsed
 
 APP_NAME: Final = re.compile(r"(?=.{1,32}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 APP_NAME_ALLOWED: Final = (
@@ -107,7 +107,7 @@ _BOUNDARY = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]{1,5
 
 def whole_seconds(value: object, limits: tuple[timedelta, timedelta]) -> timedelta | None:
     """The same for a duration that AWS takes as a whole number of seconds."""
-    found = duration(value, limits)
+    found = parsed(value, limits)
     return None if found is None or found.microseconds else found
 
 
@@ -115,7 +115,7 @@ def log_days(value: object) -> tuple[int | None] | None:
     """The days that logs are kept, in a tuple: (None,) for "forever"; None if not allowed."""
     if value == "forever":
         return (None,)
-    days = duration(value, (timedelta(days=LOG_DAYS[0]), timedelta(days=LOG_DAYS[-1])))
+    days = parsed(value, (timedelta(days=LOG_DAYS[0]), timedelta(days=LOG_DAYS[-1])))
     if days is None or days != timedelta(days=days.days) or days.days not in LOG_DAYS:
         return None
     return (days.days,)

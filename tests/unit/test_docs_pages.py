@@ -28,7 +28,7 @@ from devbridge.deploy import kinds, package
 from devbridge.deploy.changes import all_added
 from devbridge.deploy.iam_diff import compare
 from devbridge.deploy.synth.project import _COMPUTE
-from devbridge.durations import duration
+from devbridge.durations import parsed
 from devbridge.errors import InvalidValue
 from devbridge.runs.waiting import EXIT_CODES
 from devbridge.types import probe
@@ -295,7 +295,7 @@ def test_a_range_is_allowed_to_its_ends_and_no_further(
         outside: list[Any] = [int(low) - 1, int(high) + 1]
     else:
         wide = (timedelta(), timedelta(days=10_000))
-        first, last = duration(low, wide), duration(high, wide)
+        first, last = parsed(low, wide), parsed(high, wide)
         assert first is not None
         assert last is not None
         ends, second = (low, high), timedelta(seconds=1)

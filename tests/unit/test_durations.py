@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from devbridge.durations import OF_ATTEMPTS, duration, spelled
+from devbridge.durations import OF_ATTEMPTS, parsed, spelled
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from devbridge.durations import OF_ATTEMPTS, duration, spelled
     ],
 )
 def test_durations_are_read(text: object, seconds: float) -> None:
-    assert duration(text, OF_ATTEMPTS) == timedelta(seconds=seconds)
+    assert parsed(text, OF_ATTEMPTS) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_durations_are_read(text: object, seconds: float) -> None:
     ],
 )
 def test_durations_out_of_range_or_of_no_sense_are_refused(value: object) -> None:
-    assert duration(value, OF_ATTEMPTS) is None
+    assert parsed(value, OF_ATTEMPTS) is None
 
 
 @pytest.mark.parametrize(
@@ -56,4 +56,4 @@ def test_durations_out_of_range_or_of_no_sense_are_refused(value: object) -> Non
 )
 def test_they_are_spelled_as_they_are_read(seconds: float, text: str) -> None:
     assert spelled(timedelta(seconds=seconds)) == text
-    assert duration(text, (timedelta(), timedelta.max)) == timedelta(seconds=seconds)
+    assert parsed(text, (timedelta(), timedelta.max)) == timedelta(seconds=seconds)

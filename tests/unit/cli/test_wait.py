@@ -45,7 +45,7 @@ def test_wait_gives_up_when_its_time_is_over(book: Book) -> None:
 def test_a_timeout_that_is_no_time_is_a_usage_error(book: Book, time: str) -> None:
     result = devbridge("wait", ONE, "--timeout", time)
     assert result.exit_code == errors.EXIT_USAGE
-    assert "'2 hours'" in result.stderr
+    assert '"2 hours"' in result.stderr
 
 
 def test_wait_for_a_run_elsewhere_asks_the_invoker_until_it_has_ended(invoker: Invoker) -> None:
