@@ -9,11 +9,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from devbridge.emulator.inside import child
-from tests.waiting import eventually
 
 SERVING = """\
 import importlib.util, os, signal, sys
@@ -21,6 +19,16 @@ spec = importlib.util.spec_from_file_location("child", sys.argv.pop(1))
 child = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(child)
 child.STOP_SECONDS = float(sys.argv.pop(1))
+child._LOOK = 0.02
+look = child._stays
+
+def stays(state_file):
+    answer = look(state_file)
+    if answer:
+        os.write(1, b"stays\\n")
+    return answer
+
+child._stays = stays
 
 def serve(access_key, secret_key):
     if child.STOP_SECONDS < 1:
@@ -94,11 +102,19 @@ def test_it_is_killed_when_it_takes_too_long_to_stop(cloud: Cloud) -> None:
 def test_told_to_stay_it_outlives_its_users_until_a_signal(cloud: Cloud) -> None:
     cloud.state.write_text(json.dumps({"detached": True, "pid": cloud.process.pid}))
     cloud.leave()
-    process = psutil.Process(cloud.process.pid)
-    eventually(lambda: process.num_threads() == 1)  # nobody watches its users any more
+    assert [cloud.out.readline() for _ in range(3)] == ["stays\n"] * 3
     assert cloud.state.exists()
     cloud.process.terminate()
-    assert cloud.out.read() == "saved\n"
+    assert cloud.out.read().endswith("saved\n")
+
+
+def test_told_to_stay_it_stops_when_nobody_can_find_it_any_more(cloud: Cloud) -> None:
+    cloud.state.write_text(json.dumps({"detached": True, "pid": cloud.process.pid}))
+    cloud.leave()
+    assert cloud.out.readline() == "stays\n"
+    cloud.state.unlink()
+    assert cloud.out.read().endswith("saved\n")
+    assert not cloud.tmp.exists()
 
 
 @pytest.mark.parametrize(
