@@ -43,9 +43,9 @@ def is_past(environment: Mapping[str, str], host: str) -> bool:
 
 def curl(environment: Mapping[str, str], url: str) -> str:
     """``curl``, and what has it reach a URL of this machine in a shell with that environment."""
-    parts = urlsplit(url)
-    here = parts.hostname in LOOPBACK or f"{parts.hostname}".endswith(".localhost")
-    if here and of(environment) and not is_past(environment, parts.hostname or ""):
+    host = urlsplit(url).hostname or ""
+    here = host in LOOPBACK or host.endswith(".localhost")
+    if here and of(environment) and not is_past(environment, host):
         return "curl --noproxy '*'"
     return "curl"
 

@@ -9,6 +9,7 @@ from devbridge.daemon import lines
 from devbridge.daemon.told import Waits
 from devbridge.palette import Style
 from devbridge.runs.base import RunRecord
+from devbridge.runs.ledger import Change
 from devbridge.runs.model import Exit, State
 from runner.outcome import Failure
 
@@ -188,3 +189,20 @@ def test_a_handler_that_cannot_be_loaded_is_shown_whatever_the_message_is(messag
 def test_an_error_that_was_said_is_told_of_in_a_line(how: lines.Broke, said: str) -> None:
     failure = Failure("E", "one\ntwo", FAILURE.frames)
     assert lines.broken(["a", "b"], failure, ROOT, PLAIN, how=how) == [said]
+
+
+@pytest.mark.parametrize(
+    ("state", "word"), [(State.CANCELLED, "Cancelled"), (State.CRASHED, "Crashed")]
+)
+def test_what_ended_with_an_earlier_daemon_says_how(state: State, word: str) -> None:
+    change = Change(job_id="r", state=state, at=1.0, detail="devbridge dev ended")
+    assert lines.interrupted(change, PLAIN) == f"{word} devbridge dev ended"
+
+
+def test_a_run_that_is_asked_to_stop_says_when_it_is_killed() -> None:
+    assert lines.stopping(120, PLAIN) == "Stopping SIGTERM was sent, SIGKILL in 2m00s"
+
+
+def test_it_is_said_when_there_are_no_workers_and_when_there_are_again() -> None:
+    assert "no worker can be started now: out of memory;" in lines.short("out of memory", PLAIN)
+    assert lines.short("", PLAIN) == "workers can be started again"
