@@ -10,6 +10,7 @@ def test_a_line_has_a_few_names() -> None:
     assert few([]) == ""
     assert few(names[:3]) == "0, 1, 2"
     assert few(names[:7]) == "0, 1, 2, 3, 4, 5, 6", "one more is as long as its name"
+    assert few(names[:8]) == "0, 1, 2, 3, 4, 5 and 2 more"
     assert few(names) == "0, 1, 2, 3, 4, 5 and 94 more"
 
 
