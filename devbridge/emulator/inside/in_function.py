@@ -8,15 +8,25 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
 import traceback
+from typing import TextIO
 
 _TASK_ROOT = "/var/task"
 _LEVEL_AND_ID = "[%(levelname)s]\t%(asctime)s.%(msecs)dZ\t%(aws_request_id)s\t%(message)s"
 
 devbridge_request = {"id": ""}
 """The invocation that goes on."""
+
+
+def devbridge_answers() -> TextIO:
+    """Where ministack reads answers from. What else is written to standard output, also by child
+    processes, is in the log from now on, and never taken for an answer."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return answers
 
 
 def devbridge_log() -> None:

@@ -23,7 +23,10 @@ from typing import Any, Final
 
 from ..host import ministack
 
-_BEGINS: Final = ("sys.stdout = sys.stderr\n", "sys.stdout = sys.stderr; devbridge_log()\n")
+_BEGINS: Final = (
+    "_real_stdout = sys.stdout\n    sys.stdout = sys.stderr\n",
+    "_real_stdout = devbridge_answers(); sys.stdout = sys.stderr; devbridge_log()\n",
+)
 _REQUEST: Final = (
     '_ms_ctx = _ms_msg.get("ctx") or {}\n',
     '_ms_ctx = _ms_msg.get("ctx") or {}; devbridge_request["id"] = _ms_ctx.get("request_id", "")\n',

@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 
@@ -65,3 +66,14 @@ def test_an_attribute_that_is_missing_within_the_handler_is_no_missing_handler()
 
     told = json.loads(devbridge_init_error(raised(load), "api.start", "handler", "/code"))
     assert told["errorType"] == "AttributeError"
+
+
+def test_what_is_written_to_standard_output_is_in_the_log_and_no_answer() -> None:
+    code = (
+        f"exec(open({in_function.__file__!r}).read())\n"
+        "answers = devbridge_answers()\n"
+        "os.system('echo of a child')\n"
+        "print('answer', file=answers)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("answer\n", "of a child\n")
