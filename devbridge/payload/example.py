@@ -20,8 +20,12 @@ _FORMATS: Final = {
 
 def example(schema: Mapping[str, Any]) -> Any:
     """A small value that the schema takes as far as that is easy to see: what is required, with the
-    schema's own defaults and examples. A pattern, for one, is not heeded."""
-    return _of(schema, schema.get("$defs", {}), _DEEPEST)
+    schema's own defaults and examples. A pattern, for one, is not heeded. ``{}`` where the app has
+    put into the schema what cannot be understood."""
+    try:
+        return _of(schema, schema.get("$defs", {}), _DEEPEST)
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
+        return {}
 
 
 def _of(schema: Mapping[str, Any], definitions: Mapping[str, Any], left: int) -> Any:

@@ -78,3 +78,17 @@ def test_a_type_that_contains_itself_has_an_end() -> None:
 )
 def test_limits_defaults_and_examples_are_heeded(schema: dict[str, Any], value: Any) -> None:
     assert example(schema) == value
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"examples": {"small": {"num": 1}}},
+        {"$ref": "#/$defs/nowhere"},
+        {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}},
+        {"anyOf": [True]},
+        {"type": "integer", "minimum": "1"},
+    ],
+)
+def test_of_what_cannot_be_understood_it_is_an_empty_object(schema: dict[str, Any]) -> None:
+    assert example(schema) == {}
