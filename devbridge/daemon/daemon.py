@@ -143,13 +143,7 @@ class Daemon:
 
     def _make_reloading(self, deployment: Deployment, redeploys: Redeploys) -> Reloading:
         wanted = self._settings.rerun_on_save
-        rerun = Rerun(
-            self._ledger,
-            lambda: self._supervisor.running,
-            self.submit,
-            self._narrator.say,
-            cancel=wanted == "cancel",
-        )
+        rerun = Rerun(self._ledger, self.submit, self._narrator.say, cancel=wanted == "cancel")
         return Reloading(
             self._settings.root,
             deployment,

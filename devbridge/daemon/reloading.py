@@ -169,8 +169,8 @@ class Reloading:
             return
         self._narrator.tell(Reloaded(job, time.monotonic() - since))
         self._code_saved.set()
-        if self._rerun is not None:
-            self._rerun.reloaded(job)
+        if self._rerun is not None and (events := self._rerun.reloaded(job)):
+            asyncio.get_running_loop().call_soon(self._post, events)
 
     def broke(self, job: str) -> None:
         """The job's handler cannot be loaded. What mends it is another save, or another try."""
@@ -223,8 +223,9 @@ class Reloading:
                 reload.saved_at = now
         self._settling -= jobs
         self._sources.renewed(jobs)
-        again = [] if self._rerun is None else self._rerun.saved(jobs)
-        return [SourcesChanged(jobs), *again]
+        if self._rerun is not None:
+            self._rerun.saved(jobs)
+        return [SourcesChanged(jobs)]
 
     # --- the app ----------------------------------------------------------------------------
 

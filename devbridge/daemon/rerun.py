@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 
 from devbridge.daemon.events import CancelRequested, Event
 from devbridge.runs.base import SHORT
@@ -23,7 +23,6 @@ class Rerun:
     """Runs each job's last run again after a save.
 
     Args:
-        running: tells the ids of the runs that run now.
         submit: starts a run of a job with a payload.
         say: takes a sentence for the terminal.
         cancel: end a run that goes on, instead of waiting for its end.
@@ -32,14 +31,12 @@ class Rerun:
     def __init__(
         self,
         ledger: Ledger,
-        running: Callable[[], Collection[str]],
         submit: Callable[[str, bytes], object],
         say: Callable[[str], None],
         *,
         cancel: bool = False,
     ) -> None:
         self._ledger = ledger
-        self._running = running
         self._submit = submit
         self._say = say
         self._cancel = cancel
@@ -50,23 +47,17 @@ class Rerun:
         self._told: set[str] = set()
         """The runs that are waited for, as was said."""
 
-    def saved(self, jobs: Iterable[str]) -> list[Event]:
-        """What ends the jobs' last runs, if they still go on and that is wanted."""
+    def saved(self, jobs: Iterable[str]) -> None:
+        """These jobs were saved, and are to be loaded again."""
         for job in jobs:
             self._saved[job] = time.time()
             self._loading.add(job)
-        running = self._running() if self._cancel else ()
-        return [
-            CancelRequested(entry.job_id)
-            for job in jobs
-            for entry in self._ledger.recent(limit=1, job=job)
-            if entry.job_id in running
-        ]
 
-    def reloaded(self, job: str) -> None:
-        """The job has been loaded as it was saved."""
+    def reloaded(self, job: str) -> list[Event]:
+        """The job has been loaded as it was saved. What ends its last run, if that still goes on
+        and is not to be waited for: not before, as a save that cannot be loaded ends nothing."""
         self._loading.discard(job)
-        self._again(job)
+        return self._again(job)
 
     def ended(self, job: str, job_id: str) -> None:
         """A run of the job is over."""
@@ -80,23 +71,29 @@ class Rerun:
             self._saved.pop(job, None)
             self._loading.discard(job)
 
-    def _again(self, job: str) -> None:
+    def _again(self, job: str) -> list[Event]:
         """Run the job as the last time, unless that goes on or had the newest code."""
         saved = self._saved.get(job)
         if saved is None:
-            return
+            return []
         for entry in self._ledger.recent(limit=1, job=job):
             began = entry.started_at or entry.ended_at
             waits = entry.state is State.QUEUED or entry.waits_for_attempt
             if began is None or began >= saved or waits:
                 break
             if not entry.state.final:
-                if entry.job_id not in self._told:
-                    self._told.add(entry.job_id)
-                    self._say(f"{job} is run again when {entry.job_id[:SHORT]} has ended")
-                return
+                return self._until_it_ends(job, entry.job_id)
             payload = b""
             with contextlib.suppress(LedgerError):
                 payload = self._ledger.payload(entry.job_id)
             asyncio.get_running_loop().call_soon(self._submit, job, payload)
         del self._saved[job]
+        return []
+
+    def _until_it_ends(self, job: str, job_id: str) -> list[Event]:
+        if self._cancel:
+            return [CancelRequested(job_id)]
+        if job_id not in self._told:
+            self._told.add(job_id)
+            self._say(f"{job} is run again when {job_id[:SHORT]} has ended")
+        return []

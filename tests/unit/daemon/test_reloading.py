@@ -88,15 +88,17 @@ class LastRuns:
     """What `Rerun` is asked for."""
 
     def __init__(self) -> None:
+        self.saved_: set[str] = set()
         self.again: list[str] = []
         self.ended_: list[str] = []
         self.forgotten: set[str] = set()
 
-    def saved(self, jobs: frozenset[str]) -> list[Event]:
-        return [CancelRequested(f"last of {name}") for name in sorted(jobs)]
+    def saved(self, jobs: frozenset[str]) -> None:
+        self.saved_ |= jobs
 
-    def reloaded(self, name: str) -> None:
+    def reloaded(self, name: str) -> list[Event]:
         self.again.append(name)
+        return [CancelRequested(f"last of {name}")]
 
     def ended(self, name: str, job_id: str) -> None:
         self.ended_.append(job_id)
@@ -362,19 +364,17 @@ async def test_without_watches_hot_reload_is_off_and_all_else_goes_on(
 # --- --rerun-on-save ----------------------------------------------------------------------------
 
 
-async def test_with_rerun_a_save_ends_the_last_run_and_starts_it_again_once_loaded(
+async def test_with_rerun_a_save_ends_the_last_run_once_it_was_loaded(
     desk: Desk,
 ) -> None:
     desk.runs = LastRuns()
     reloading = desk.start()
     desk.save("jobs/a.py")
-    assert reloading.look(["a"]) == [
-        SourcesChanged(frozenset({"a"})),
-        CancelRequested("last of a"),
-    ]
-    assert desk.runs.again == []
+    assert reloading.look(["a"]) == [SourcesChanged(frozenset({"a"}))]
+    assert (desk.runs.saved_, desk.runs.again) == ({"a"}, [])
     reloading.ready("a")
     assert desk.runs.again == ["a"]
+    assert await desk.event() == [CancelRequested("last of a")]
 
 
 async def test_what_ends_may_be_run_again_while_the_stage_is_ours(desk: Desk) -> None:
