@@ -195,7 +195,11 @@ def wait_and_print(run: Run, root: Path, timeout: timedelta | None, *, json_: bo
     """
     from devbridge.runs.waiting import EXIT_CODES
 
-    record = wait_for(run, timeout)
+    try:
+        record = wait_for(run, timeout)
+    except KeyboardInterrupt:
+        click.echo(f"the run goes on; to end it: devbridge cancel {run.record.job_id}", err=True)
+        raise
     print_ended(record, root, json_=json_)
     return EXIT_CODES[record.state]
 

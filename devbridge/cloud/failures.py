@@ -11,6 +11,9 @@ from devbridge import folders
 from devbridge.cloud import keys
 from devbridge.errors import CloudError, CredentialsError, DevbridgeError
 
+NO_ACCOUNT: Final = "; or work without an account: --local"
+"""Ends a remedy for who may have none."""
+
 _EXPIRED: Final = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"}
 )
@@ -74,8 +77,7 @@ def _problem_of_credentials(error: Exception, profile: str | None) -> tuple[str,
         (
             botocore.NoCredentialsError,
             "no AWS credentials were found",
-            f"{_command('aws configure', profile)} (or aws configure sso);"
-            " or work without an account: --local",
+            f"{_command('aws configure', profile)} (or aws configure sso){NO_ACCOUNT}",
         ),
         (
             botocore.PartialCredentialsError,

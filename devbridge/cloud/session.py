@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from devbridge import folders
 from devbridge.cloud import keys
-from devbridge.cloud.failures import explain, renewal
+from devbridge.cloud.failures import NO_ACCOUNT, explain, renewal
 from devbridge.cloud.last import was_local
 from devbridge.config import Config
 from devbridge.errors import CloudError, CredentialsError, DevbridgeError
@@ -228,7 +228,8 @@ def connect(config: Config, endpoint_url: str | None = None) -> Cloud:
                 "no AWS region is set",
                 where=_source(profile),
                 remedy="give --region eu-west-1, or set it: aws configure set region eu-west-1"
-                + (f" --profile {profile}" if profile else ""),
+                + (f" --profile {profile}" if profile else "")
+                + NO_ACCOUNT,
             )
         clients = Clients(make_session, endpoint_url, region)
         identity = clients.get("sts").get_caller_identity()
@@ -293,14 +294,15 @@ def _or_locally(config: Config, endpoint_url: str | None) -> Iterator[None]:
         yield
     except (CloudError, CredentialsError) as error:
         if endpoint_url is None and config.profile is None:
+            aws = str(error.remedy).removesuffix(NO_ACCOUNT)
             if was_local(config):
                 error.what = (
                     f"stage {config.stage!r} is on the embedded cloud; on AWS: {error.what}"
                 )
-                error.remedy = f"give --local; or, for AWS, {error.remedy}"
+                error.remedy = f"give --local; or, for AWS, {aws}"
             elif keys.has_run(config.cloud_dir):
                 error.remedy = (
-                    f"{error.remedy}; or, if the app's embedded cloud is meant, give --local"
+                    f"{aws}; or, if the app's embedded cloud is meant, give --local"
                     " (devbridge cloud start starts it)"
                 )
         raise

@@ -44,8 +44,10 @@ def find(config: pytest.Config) -> Path:
         return find_root(started_in)
     raise AppNotFound(
         f"there is no {APP_FILE} for the tests",
-        where=" nor ".join(dict.fromkeys([str(config.rootpath), f"{started_in} or above"])),
-        remedy=f"name its folder in pytest's configuration: {SETTING} = path/of/the/app",
+        where=" nor ".join(dict.fromkeys(f"{each}" for each in (config.rootpath, started_in)))
+        + " or above",
+        remedy=f'name its folder in pytest\'s configuration: {SETTING} = "path/of/the/app"'
+        " (in an .ini file without the quotes)",
     )
 
 

@@ -67,6 +67,12 @@ def describe(found: Callable[..., Any], job: str) -> Json:
         # A plain handler gets the payload as it is: nobody would refuse it.
         if decorated and answer["payload"] is not None:
             answer["checked"] = _checked_by(kind)
+        bare = not decorated and isinstance(found, types.FunctionType)
+        if answer["instances"] and bare and not hasattr(found, "__wrapped__"):
+            warnings.append(
+                f"its payload arrives as a dict, and unchecked: only @job_handler({job!r}) makes of"
+                " it what the handler declares"
+            )
     except _Unknown as error:
         warnings.append(f"callers do not know its payload: {error}")
     try:

@@ -7,6 +7,7 @@ import pytest
 from click.testing import Result
 
 from devbridge import errors
+from devbridge.runs import waiting
 from devbridge.runs.model import State
 from devbridge.runs.waiting import EXIT_CODES
 from tests.unit.runs.books import Book
@@ -39,6 +40,16 @@ def test_wait_gives_up_when_its_time_is_over(book: Book) -> None:
     assert result.exit_code == errors.EXIT_JOB_NOT_FINISHED
     assert "the run is QUEUED after 10ms" in result.stderr
     assert "no `devbridge dev` is here" in result.stderr
+
+
+def test_ctrl_c_says_that_the_run_goes_on(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(waiting, "until_ended", interrupted)
+    result = devbridge("wait", ONE)
+    assert result.exit_code == errors.EXIT_INTERRUPTED
+    assert f"the run goes on; to end it: devbridge cancel {ONE}" in result.stderr
 
 
 @pytest.mark.parametrize("time", ["10", "soon", "-1 second", "31 days"])

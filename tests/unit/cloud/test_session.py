@@ -114,6 +114,7 @@ def test_no_region_is_an_error_with_the_command_that_sets_it(make_config: MakeCo
     with pytest.raises(CloudError, match="no AWS region") as caught:
         connect(make_config(local=False))
     assert "aws configure set region" in str(caught.value.remedy)
+    assert str(caught.value.remedy).endswith("; or work without an account: --local")
 
 
 def test_no_credentials_is_an_error_with_the_command_that_sets_them(

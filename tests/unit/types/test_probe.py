@@ -85,6 +85,17 @@ def test_a_plain_handler_takes_what_comes_so_nothing_is_checked(app: App, add_jo
     assert schemas({"plain": types}) == {}
 
 
+def test_a_plain_handler_that_declares_a_class_is_told_that_it_gets_a_dict(
+    app: App, add_job: AddJob
+) -> None:
+    add_job("plain", FACTORIAL.replace('@job_handler("factorial")', ""))
+    types = one(app)
+    assert types.warning == (
+        "its payload arrives as a dict, and unchecked: only @job_handler('plain') makes of it what"
+        " the handler declares"
+    )
+
+
 def test_what_a_handler_returns_has_all_its_fields(app: App, add_job: AddJob) -> None:
     add_job(
         "done",
@@ -324,7 +335,7 @@ def test_a_handler_is_found_behind_what_calls_it(handler: str, app: App, add_job
         """,
     )
     types = one(app)
-    assert types.warning == ""
+    assert types.warning == "", "what wraps it may decode"
     assert types.payload is not None
     assert types.result == {"type": "integer"}
 
