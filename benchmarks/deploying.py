@@ -33,7 +33,7 @@ _OPTIONS: Final = ("--local", "--stage", STAGE)
 _WITHOUT_TYPES: Final = """\
 import devbridge.types as types
 from devbridge.constructs import Job
-types.probe = lambda app, *_: {job.name: types.JobTypes() for job in app.of_type(Job)}
+types.probe = lambda app, *_, **__: {job.name: types.JobTypes() for job in app.of_type(Job)}
 from devbridge.cli import main
 main()
 """

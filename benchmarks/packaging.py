@@ -27,9 +27,9 @@ from devbridge.packing.python import Builder
 APP: Final = """\
 from devbridge import App, Function, Job
 app = App("bench")
-Function(app, "function", handler="code/pure.handler")
+Function(app, "function", handler="handlers/pure.handler")
 for name in ("pure", "native"):
-    Job(app, name, handler=f"code/{name}.handler", timeout="1 hour", memory_size="3 GB")
+    Job(app, name, handler=f"handlers/{name}.handler", timeout="1 hour", memory_size="3 GB")
 """
 HANDLER: Final = "import {}\ndef handler(*_):\n    return None\n"
 PURE: Final = "click"
@@ -44,7 +44,7 @@ async def package(bench: Bench) -> list[Row]:
     downloaded everything before."""
     app, native = bench.scratch / "app", SMALL if bench.quick else NATIVE
     code = {"pure": PURE, "native": native[0]}
-    files = {f"code/{name}.py": HANDLER.format(import_) for name, import_ in code.items()}
+    files = {f"handlers/{name}.py": HANDLER.format(import_) for name, import_ in code.items()}
     harness.write(app, {"app.py": APP, **files})
     kinds = {
         ("function", "function"): (f"function with {PURE}", [PURE]),

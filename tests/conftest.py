@@ -26,11 +26,12 @@ settings.load_profile("any load")
 
 
 def pytest_configure() -> None:
-    """Whoever runs the tests: this machine is reached past any proxy, and Ctrl-C is heard by what
-    they start, also where a script has started them in the background."""
+    """Whoever runs the tests: this machine is reached past any proxy, and signals are heard by them
+    and what they start, also where a script has started them in the background, or nohup."""
     os.environ.update(past_proxies(os.environ))
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)

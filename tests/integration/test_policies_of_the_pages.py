@@ -531,7 +531,7 @@ def test_what_is_written_over_zips_is_not_run_and_the_next_deployment_repairs_it
     told = account.deploy(account.root)
     repaired = [each.text for each in told if "is not run" in each.text]
     assert len(repaired) == 3
-    assert {text.partition(",")[0] for text in repaired} == {
+    assert {text.partition(":")[0] for text in repaired} == {
         "Job 'local'",
         "packages of Job 'local'",
         "Function 'hello'",

@@ -9,12 +9,15 @@ has no page of a log after the first one.
 from __future__ import annotations
 
 import bisect
+import contextlib
 import heapq
 import itertools
 import json
 import math
 import secrets
+import select
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -40,6 +43,8 @@ _ERROR: Final = (
     '{"status": "error", "error": str(e), "trace": traceback.format_exc()}',
     '{"status": "error", "error": MARK + devbridge_error(e, code_dir), "trace": ""}',
 )
+ENDS: Final = 1.0
+"""Seconds for a process that has closed its streams to be gone."""
 FAILED: Final = {
     "statusCode": 500,
     "headers": {"Content-Type": "application/json"},
@@ -74,11 +79,16 @@ def tell_as_lambda() -> None:
     """Correct `services.lambda_svc`, and the runtime below it."""
     lambdas, runtime = ministack("services.lambda_svc"), ministack("core.lambda_runtime")
     runtime._PYTHON_WORKER_SCRIPT = script(runtime._PYTHON_WORKER_SCRIPT)
-    collect, execute, emit = (
+    signal_, collect, execute, emit = (
+        runtime._signal,
         runtime._collect,
         lambdas._execute_function_warm,
         lambdas._emit_lambda_logs,
     )
+
+    def signalled(process: Any) -> None:
+        let_it_end(process)
+        signal_(process)
 
     def collected(process: Any, deadline: float) -> None:
         collect(process, deadline)
@@ -109,10 +119,18 @@ def tell_as_lambda() -> None:
         return shape({"body": FAILED} if failed else result)
 
     lambdas.lambda_execute_result_to_api_proxy_response = shaped
-    runtime._collect = collected
+    runtime._signal, runtime._collect = signalled, collected
     runtime.Worker._read_stderr = read_all
     lambdas._execute_function_warm = executed
     lambdas._emit_lambda_logs = emitted
+
+
+def let_it_end(process: Any) -> None:
+    """Give an environment that has closed its answers the time to end: how it does is told."""
+    if process is None or not select.select([process.stdout], [], [], 0)[0]:
+        return
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(ENDS)
 
 
 def script(theirs: str) -> str:

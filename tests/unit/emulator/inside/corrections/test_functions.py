@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -26,7 +28,7 @@ def test_what_a_function_prints_is_read_to_its_end_whatever_its_bytes_are(
         def _read_stderr(self) -> None:
             self.lines += self._proc.stderr
 
-    runtime = ministack("core.lambda_runtime", Worker=Worker, _collect=None)
+    runtime = ministack("core.lambda_runtime", Worker=Worker, _signal=None, _collect=None)
     runtime._PYTHON_WORKER_SCRIPT = ""
     lambdas = ministack("services.lambda_svc", _execute_function_warm=None)
     lambdas._emit_lambda_logs = lambdas.lambda_execute_result_to_api_proxy_response = None
@@ -68,3 +70,20 @@ def test_an_error_is_one_event_whose_lines_begin_with_no_break_spaces() -> None:
         "[ERROR] E: m\nTraceback (most recent call last):\n\u00a0\u00a0File"
         "\n\u00a0\u00a0\u00a0\u00a0code"
     )
+
+
+@pytest.mark.parametrize(
+    ("ends", "code"),
+    [("import os, time; os.close(1); time.sleep(0.1); os._exit(3)", 3), ("input()", None)],
+)
+def test_how_a_process_ends_that_has_closed_its_answers_is_waited_for(
+    ends: str, code: int | None
+) -> None:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", ends], stdin=pipe, stdout=pipe) as process:
+        if code is not None:
+            assert process.stdout is not None
+            assert process.stdout.read() == b""
+        functions.let_it_end(process)
+        assert process.returncode == code
+    functions.let_it_end(None)
