@@ -93,7 +93,7 @@ def test_without_an_app_it_is_said_how_to_name_it(project: pytest.Pytester) -> N
     project.makepyfile(test_add="def test_one(devbridge_run): ...\n")
     result = project.runpytest_inprocess()
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["there is no app.py for the tests", "*devbridge_app = path/*"])
+    result.stdout.fnmatch_lines(["there is no app.py for the tests", '*devbridge_app = "path/*'])
 
 
 def test_the_app_may_be_in_a_folder_that_the_setting_names(project: pytest.Pytester) -> None:

@@ -127,7 +127,8 @@ def tell_as_lambda() -> None:
 
 def let_it_end(process: Any) -> None:
     """Give an environment that has closed its answers the time to end: how it does is told."""
-    if process is None or not select.select([process.stdout], [], [], 0)[0]:
+    answers = getattr(process, "stdout", None)  # None, or closed, if there is nothing to look at
+    if answers is None or answers.closed or not select.select([answers], [], [], 0)[0]:
         return
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(ENDS)

@@ -86,4 +86,5 @@ def test_how_a_process_ends_that_has_closed_its_answers_is_waited_for(
             assert process.stdout.read() == b""
         functions.let_it_end(process)
         assert process.returncode == code
+    functions.let_it_end(process)
     functions.let_it_end(None)
