@@ -176,9 +176,10 @@ class Watched:
         await self._ended()
 
     async def interrupt(self) -> None:
-        """Ctrl-C: SIGINT to its whole group, as a terminal does."""
+        """Ctrl-C: SIGINT to its whole group, as a terminal does; wait until all of it is gone."""
         if self._process.poll() is None:
             os.killpg(self.pid, signal.SIGINT)
+        await asyncio.to_thread(self._thread.join, DEADLINE)
         await self._ended()
 
     async def _ended(self) -> None:
