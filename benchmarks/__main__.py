@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import platform
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -56,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there, too")
     parser.add_argument("--quick", action="store_true", help="few repetitions: does it work?")
     options = parser.parse_args(arguments)
+    # A script that has started this in the background has Ctrl-C ignored, for all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     unknown = set(options.names) - MEASURES.keys()
     if unknown:
         parser.error(f"no such measure: {', '.join(sorted(unknown))}")
