@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from devbridge.cli.common import app_options, cloud, say_slow
+from devbridge.cli.common import app_options, cloud, loaded
 from devbridge.environment import without_own
 from devbridge.errors import CommandNotFound, NotDeployed
 from devbridge.interrupts import heeded
@@ -56,10 +56,9 @@ def bind(config: Config, *, command: tuple[str, ...]) -> None:
     terminal and gets the signals; its exit code is this command's.
     """
     from devbridge import names
-    from devbridge.constructs.load import load_app
     from devbridge.deploy import environment, require_naming, stack_values
 
-    app = load_app(config.root, config.stage, slow=say_slow)
+    app = loaded(config)
     with cloud(config) as there:
         values = stack_values(there, app.name, config.stage)
         require_naming(values, app.name, config.stage)

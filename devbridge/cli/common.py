@@ -31,6 +31,7 @@ from devbridge.palette import ALWAYS
 if TYPE_CHECKING:
     from devbridge.cloud.session import Cloud
     from devbridge.config import Config
+    from devbridge.constructs import App
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -153,6 +154,20 @@ def _discard_output() -> None:
 def say_slow(text: str) -> None:
     """Say on stderr what is waited for."""
     click.echo(text, err=True)
+
+
+def loaded(config: Config, *, lenient: bool = False) -> App:
+    """The app of a command, as app.py has it now; it is said where that is, if it takes long.
+
+    Args:
+        lenient: see `load_app`.
+
+    Raises:
+        AppError: app.py cannot be loaded.
+    """
+    from devbridge.constructs.load import load_app
+
+    return load_app(config.root, config.stage, lenient=lenient, slow=say_slow)
 
 
 def print_json(value: object) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devbridge.cli.common import app_options, say_slow
+from devbridge.cli.common import app_options, loaded, say_slow
 from devbridge.cli.deploying import (
     confirm,
     interruptible,
@@ -51,7 +51,6 @@ def deploy(config: Config, *, yes: bool) -> None:
     """
     from devbridge.cloud.last import remember
     from devbridge.cloud.session import connect
-    from devbridge.constructs.load import load_app
     from devbridge.deploy import Request, stage_mode
     from devbridge.deploy import deploy as make
     from devbridge.emulator.embedded import embedded_cloud
@@ -61,7 +60,7 @@ def deploy(config: Config, *, yes: bool) -> None:
     from devbridge.runs.find import mark_deployed
 
     began = time.monotonic()
-    app = load_app(config.root, config.stage, slow=say_slow)
+    app = loaded(config)
     verify_interpreter(config.python)
     config.make_dirs()
     with contextlib.ExitStack() as stack:

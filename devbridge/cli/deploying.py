@@ -6,11 +6,12 @@ import contextlib
 import functools
 import signal
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
+from devbridge.cli.common import say_slow
 from devbridge.errors import EXIT_ERROR, NotConfirmed
 from devbridge.interrupts import heeded
 from devbridge.palette import ALWAYS
@@ -20,8 +21,10 @@ from devbridge.progress import LINE
 if TYPE_CHECKING:
     from devbridge.cloud.session import Cloud
     from devbridge.config import Config
+    from devbridge.constructs import App
     from devbridge.deploy.plan import Plan
     from devbridge.live.steps import Steps
+    from devbridge.types import JobTypes
 
 _LOOKS: Final = {"+": ALWAYS.good, "~": ALWAYS.warn, "!": ALWAYS.replaced, "-": ALWAYS.bad}
 
@@ -67,14 +70,27 @@ def steps(config: Config, *, err: bool = False) -> Steps:
     from devbridge.live.left_out import LeftOut
     from devbridge.live.steps import Steps
 
-    stream = sys.stderr if err else sys.stdout
-    brief = LINE.shows and stream.isatty() and not config.verbose
+    brief = is_brief(config, sys.stderr if err else sys.stdout)
     return Steps(
         lambda text: click.echo(continued(text), err=err),
         ALWAYS,
         "summary" if brief else "all",
         left=LeftOut(config.left_out) if brief and not err else None,
     )
+
+
+def is_brief(config: Config, stream: TextIO) -> bool:
+    """Whether a terminal's last line shows how far what takes time has come, so that its steps
+    need not stay on `stream`."""
+    return LINE.shows and stream.isatty() and not config.verbose
+
+
+def types_of(app: App, config: Config) -> Mapping[str, JobTypes]:
+    """What each job takes and returns; handlers are imported for it. A signal ends that at once."""
+    from devbridge.live.schemas import job_types
+
+    with interruptible():
+        return job_types(app, config, warn_once, say_slow)
 
 
 def show_plan(plan: Plan) -> None:

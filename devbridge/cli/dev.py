@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from devbridge.cli.common import app_options
-from devbridge.cli.deploying import confirm, interruptible, warn_once
+from devbridge.cli.deploying import confirm, interruptible, is_brief, warn_once
 from devbridge.palette import coloured
 from devbridge.printable import continued
-from devbridge.progress import LINE
 
 if TYPE_CHECKING:
     from devbridge.config import Config
@@ -84,13 +83,12 @@ def dev(config: Config, *, yes: bool) -> None:
     from devbridge.live.develop import develop
     from devbridge.live.voice import Voice
 
-    terminal = sys.stdout.isatty()
     voice = Voice(
         _say,
         warn=warn_once,
         confirm=confirm,
         colour=coloured(sys.stdout),
-        brief=terminal and LINE.shows and not config.verbose,
+        brief=is_brief(config, sys.stdout),
     )
     with interruptible():
         develop(config, voice, yes=yes)

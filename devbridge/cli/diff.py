@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devbridge.cli.common import app_options, print_json, say_slow
-from devbridge.cli.deploying import interruptible, show_plan, steps, target, warn_once
+from devbridge.cli.common import app_options, loaded, print_json
+from devbridge.cli.deploying import show_plan, steps, target, types_of
 from devbridge.errors import EXIT_ERROR, EXIT_OK
 
 if TYPE_CHECKING:
@@ -33,18 +33,15 @@ def diff(config: Config, *, json_: bool, exit_code: bool) -> None:
 
     Nothing is changed. The jobs' handlers are imported to know their payloads.
     """
-    from devbridge.constructs.load import load_app
     from devbridge.deploy import Request
     from devbridge.deploy import diff as compare
     from devbridge.deploy.plan_text import as_json
     from devbridge.interpreter import verify_interpreter
-    from devbridge.live.schemas import job_types
     from devbridge.types import schemas
 
-    app = load_app(config.root, config.stage, slow=say_slow)
+    app = loaded(config)
     verify_interpreter(config.python)
-    with interruptible():
-        types = job_types(app, config, warn_once, say_slow)
+    types = types_of(app, config)
     with target(config) as there:
         said = steps(config, err=True)
         plan = compare(

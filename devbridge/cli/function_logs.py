@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from devbridge import names
-from devbridge.cli.common import cloud, say_slow
+from devbridge.cli.common import cloud
 from devbridge.errors import CloudNotRunning, NotDeployed, NotFound
 from devbridge.folders import from_here, has_file
 
@@ -20,43 +20,23 @@ if TYPE_CHECKING:
     from devbridge.constructs import App, Function
 
 
-def loaded(config: Config) -> App:
-    """The app, though files of handlers may be missing.
-
-    Raises:
-        AppError: app.py cannot be loaded.
-    """
-    from devbridge.constructs.load import load_app
-
-    return load_app(config.root, config.stage, lenient=True, slow=say_slow)
-
-
-def function_named(config: Config, name: str) -> Function | None:
+def function_named(app: App, name: str) -> Function | None:
     """The app's function of that name.
 
     Raises:
-        AppError: app.py cannot be loaded.
         NotFound: it is a job's, whose runs have ids.
     """
     from devbridge.constructs import Function, Job
 
-    app = loaded(config)
     if found := next((each for each in app.of_type(Function) if each.name == name), None):
         return found
     if any(job.name == name for job in app.of_type(Job)):
         raise NotFound(
             f"{name!r} is a job: each of its runs has a log",
-            where=str(config.root),
+            where=str(app.root),
             remedy=f"find the run's id: devbridge jobs --job {name}",
         )
     return None
-
-
-def function_names(config: Config) -> list[str]:
-    """The names of the app's functions."""
-    from devbridge.constructs import Function
-
-    return [function.name for function in loaded(config).of_type(Function)]
 
 
 def printed(
@@ -70,10 +50,8 @@ def printed(
     """
     from devbridge.runs.function_output import output
 
-    begin, group = (
-        time.time() - since.total_seconds(),
-        names.function_log_group(function, config.stage),
-    )
+    begin = time.time() - since.total_seconds()
+    group = names.function_log_group(function, config.stage)
     try:
         with cloud(config) as there:
             logs = there.client("logs")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING
 
 import click
@@ -10,7 +9,7 @@ import click
 from devbridge.cli import completing
 from devbridge.cli.common import app_options
 from devbridge.cli.payload import check_accepted, check_json, read_payload
-from devbridge.cli.runs import stage_runs, start_and_print
+from devbridge.cli.runs import stage_runs, start_and_print, start_options
 
 if TYPE_CHECKING:
     from devbridge.config import Config
@@ -32,16 +31,11 @@ Examples:
     default="null",
     help="JSON text, a file, or - for stdin; at most 6 MB (default: null).",
 )
-@click.option(
-    "--no-check", is_flag=True, help="Send a payload that is not what the job's handler declares."
-)
+@start_options
 @click.option(
     "--idempotency-key",
     metavar="KEY",
     help="With the same key no second run is started: the answer is the first one.",
-)
-@click.option(
-    "--wait", is_flag=True, help="Wait for the end; the exit code is that of `devbridge wait`."
 )
 @click.option("--json", "json_", is_flag=True, help="Print JSON.")
 @app_options
@@ -63,12 +57,8 @@ def invoke(
     text = check_json(*read_payload(payload))
     if not no_check:
         check_accepted(config, name, text)
-    key, remember = idempotency_key, True
-    if key is None:
-        # Without one, a retry of the call by botocore would start the job twice.
-        key, remember = str(uuid.uuid4()), False
     with stage_runs(config) as runs:
         code = start_and_print(
-            runs, config.root, name, text, key=key, remember=remember, wait=wait, json_=json_
+            runs, config.root, name, text, key=idempotency_key, wait=wait, json_=json_
         )
     click.get_current_context().exit(code)

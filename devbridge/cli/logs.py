@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from devbridge.cli import completing
-from devbridge.cli.common import app_options
-from devbridge.cli.function_logs import function_named, function_names, loaded, printed
+from devbridge.cli.common import app_options, loaded
+from devbridge.cli.function_logs import function_named, printed
 from devbridge.cli.runs import NOBODY, stage_runs
 from devbridge.cli.text import ago, coloured, duration_within, table
 from devbridge.constructs import Function
@@ -86,18 +86,19 @@ def logs(
     if target is None:
         _list(config)
         return
-    run_only = _ID.fullmatch(target) is not None
-    function = None if run_only else function_named(config, target)
+    app = None if _ID.fullmatch(target) else loaded(config, lenient=True)
+    function = None if app is None else function_named(app, target)
     if function is None:
         try:
             _of_run(config, target, since, follow_=follow_, all_=all_, raw=raw)
             return
         except UnknownRun as error:
-            function = function_named(config, target) if run_only else None
+            if app is None:
+                function = function_named(loaded(config, lenient=True), target)
+            else:
+                error.what += did_you_mean(target, [each.name for each in app.of_type(Function)])
+                error.remedy = "see `devbridge jobs`, and for functions `devbridge logs`"
             if function is None:
-                if not run_only:
-                    error.what += did_you_mean(target, function_names(config))
-                    error.remedy = "see `devbridge jobs`, and for functions `devbridge logs`"
                 raise
     back = since or timedelta(hours=1)
     any_ = False
@@ -129,7 +130,7 @@ def _list(config: Config) -> None:
             click.echo("and earlier runs: devbridge jobs")
     else:
         click.echo("no runs yet")
-    if functions := loaded(config).of_type(Function):
+    if functions := loaded(config, lenient=True).of_type(Function):
         click.echo(f"functions: {', '.join(function.name for function in functions)}")
 
 

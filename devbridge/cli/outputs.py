@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devbridge.cli.common import app_options, cloud, print_json, say_slow
+from devbridge.cli.common import app_options, cloud, loaded, print_json
 
 if TYPE_CHECKING:
     from devbridge.config import Config
@@ -23,10 +23,9 @@ Examples:
 @app_options
 def outputs(config: Config, *, json_: bool) -> None:
     """Print what the stage has deployed, the API's URL first."""
-    from devbridge.constructs.load import load_app
     from devbridge.deploy import outputs as deployed
 
-    app = load_app(config.root, config.stage, slow=say_slow)
+    app = loaded(config)
     with cloud(config) as there:
         values = deployed(there, app.name, config.stage)
     if json_:

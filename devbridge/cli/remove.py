@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from devbridge.cli.common import app_options, cloud, say_slow
+from devbridge.cli.common import app_options, cloud, loaded
 from devbridge.cli.deploying import confirm, interruptible, only_this, steps
 
 if TYPE_CHECKING:
@@ -39,14 +39,13 @@ def remove(config: Config, *, delete_data: bool, yes: bool) -> None:
     queues, too. The ledger and the logs of the runs stay in .devbridge/.
     """
     from devbridge.constructs import Job
-    from devbridge.constructs.load import load_app
     from devbridge.deploy import outputs
     from devbridge.deploy.remove import inventory
     from devbridge.deploy.remove import remove as delete
     from devbridge.packing.container import delete_repository
     from devbridge.runs.find import mark_dev
 
-    app = load_app(config.root, config.stage, slow=say_slow)
+    app = loaded(config)
     config.make_dirs()
     with (
         interruptible(),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING
 
 import click
 
 from devbridge.cli.common import app_options
 from devbridge.cli.payload import check_accepted, check_json, read_payload
-from devbridge.cli.runs import run_options, stage_runs, start_and_print
+from devbridge.cli.runs import run_options, stage_runs, start_and_print, start_options
 
 if TYPE_CHECKING:
     from devbridge.config import Config
@@ -29,12 +28,7 @@ Examples:
     metavar="JSON|@FILE|-",
     help="Another payload: JSON text, a file, or - for stdin (default: that of the run).",
 )
-@click.option(
-    "--no-check", is_flag=True, help="Send a payload that is not what the job's handler declares."
-)
-@click.option(
-    "--wait", is_flag=True, help="Wait for the end; the exit code is that of `devbridge wait`."
-)
+@start_options
 @click.option("--json", "json_", is_flag=True, help="Print JSON, as `devbridge invoke` does.")
 @app_options
 def rerun(
@@ -59,14 +53,5 @@ def rerun(
         text = before.payload().decode("utf-8", "surrogatepass") if given is None else given
         if not no_check:
             check_accepted(config, name, text)
-        code = start_and_print(
-            runs,
-            config.root,
-            name,
-            text,
-            key=str(uuid.uuid4()),
-            remember=False,
-            wait=wait,
-            json_=json_,
-        )
+        code = start_and_print(runs, config.root, name, text, wait=wait, json_=json_)
     click.get_current_context().exit(code)

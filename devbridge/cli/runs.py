@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -12,7 +13,7 @@ import click
 
 from devbridge import printable
 from devbridge.cli import completing
-from devbridge.cli.common import cloud, print_json, say_slow
+from devbridge.cli.common import cloud, loaded, print_json
 from devbridge.cli.text import coloured
 from devbridge.errors import EXIT_OK, NotDeployed
 from devbridge.palette import ALWAYS
@@ -64,9 +65,8 @@ def stage_runs(config: Config) -> Iterator[StageRuns]:
 
         @functools.cache
         def app() -> App:
-            from devbridge.constructs.load import load_app
 
-            return load_app(config.root, config.stage, slow=say_slow)
+            return loaded(config)
 
         @functools.cache
         def there() -> Cloud:
@@ -126,14 +126,26 @@ def _invoker(app: App, there: Callable[[], Cloud], stage: str, name: str) -> Inv
     return InvokerStore(asked, job.name)
 
 
+def start_options(command: F) -> F:
+    """`--no-check` and `--wait`, for commands that start a run."""
+    check = click.option(
+        "--no-check",
+        is_flag=True,
+        help="Send a payload that is not what the job's handler declares.",
+    )
+    wait = click.option(
+        "--wait", is_flag=True, help="Wait for the end; the exit code is that of `devbridge wait`."
+    )
+    return check(wait(command))
+
+
 def start_and_print(
     runs: StageRuns,
     root: Path,
     job: str,
     payload: str,
     *,
-    key: str,
-    remember: bool,
+    key: str | None = None,
     wait: bool,
     json_: bool,
 ) -> int:
@@ -141,11 +153,18 @@ def start_and_print(
 
     Args:
         root: the app's folder.
+        key: with the same one no second run is started.
 
     Raises:
         UnknownJob, NotDeployed, PayloadTooLarge, InvokeError: as `StageRuns.start`.
     """
-    started = runs.start(job, payload.encode("utf-8", "surrogatepass"), key=key, remember=remember)
+    # Without a key, a retry of the call by botocore would start the job twice.
+    started = runs.start(
+        job,
+        payload.encode("utf-8", "surrogatepass"),
+        key=str(uuid.uuid4()) if key is None else key,
+        remember=key is not None,
+    )
     record = started.run.record
     if not (wait and json_):
         _print_started(record, started.duplicate, json_=json_)

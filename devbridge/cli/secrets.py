@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from devbridge import names, redaction
-from devbridge.cli.common import app_options, cloud, print_json, say_slow
+from devbridge.cli.common import app_options, cloud, loaded, print_json
 from devbridge.cli.deploying import confirm
 from devbridge.cli.text import table
 from devbridge.errors import InvalidValue, NotFound, did_you_mean
@@ -58,11 +58,10 @@ def set_(config: Config, *, name: str, file: Path | None) -> None:
     without its last line end; or from a file. It is never an argument, which other users of the
     machine could see. At most 4096 bytes.
     """
-    from devbridge.constructs.load import load_app
     from devbridge.daemon.secrets import touch
     from devbridge.deploy.secrets import set_secret
 
-    app = load_app(config.root, config.stage, slow=say_slow)
+    app = loaded(config)
     secret = _must_be_defined(app, name)
     value = read_value(name, file)
     redaction.secret(value)
@@ -80,10 +79,9 @@ def list_(config: Config, *, json_: bool) -> None:
 
     Those that are set, and that app.py has no more, are there too: remove them.
     """
-    from devbridge.constructs.load import load_app
     from devbridge.deploy.secrets import stored
 
-    app = load_app(config.root, config.stage, slow=say_slow)
+    app = loaded(config)
     with cloud(config, start=True) as there:
         known = set(stored(there, app.name, config.stage))
     defined = set(_names(app))
@@ -101,10 +99,9 @@ def list_(config: Config, *, json_: bool) -> None:
 @app_options
 def get(config: Config, *, name: str) -> None:
     """Print a secret's value."""
-    from devbridge.constructs.load import load_app
     from devbridge.deploy.secrets import get_secret
 
-    app = load_app(config.root, config.stage, slow=say_slow)
+    app = loaded(config)
     with cloud(config, start=True) as there:
         try:
             value = get_secret(there, app.name, config.stage, name)
@@ -121,11 +118,10 @@ def get(config: Config, *, name: str) -> None:
 @app_options
 def remove(config: Config, *, name: str, yes: bool) -> None:
     """Remove a secret's value for good. Asks."""
-    from devbridge.constructs.load import load_app
     from devbridge.daemon.secrets import touch
     from devbridge.deploy.secrets import remove_secret
 
-    app = load_app(config.root, config.stage, slow=say_slow)
+    app = loaded(config)
     where = names.secret(app.name, config.stage, name)
     with cloud(config, start=True) as there:
         if not yes:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from devbridge.cli.common import app_options, say_slow
-from devbridge.cli.deploying import interruptible, steps, warn_once
+from devbridge.cli.common import app_options, loaded
+from devbridge.cli.deploying import steps, types_of
 
 if TYPE_CHECKING:
     from devbridge.config import Config
@@ -51,17 +51,15 @@ def synth(config: Config, *, out: Path | None, zips: bool, dev: bool, account: s
     downloads the wheels of compiled packages for AWS's platform, unless its cache has them or
     --local is given. With --zips the jobs' handlers are imported to know their payloads.
     """
-    from devbridge.constructs.load import load_app
     from devbridge.deploy import Request, offline, synthesize
     from devbridge.interpreter import verify_interpreter
-    from devbridge.live.schemas import job_types
     from devbridge.types import schemas
 
     if zips and out is None:
         raise click.UsageError("--zips needs --out DIR: the folder for what is in the zips")
     if account is not None and not _ACCOUNT.fullmatch(account):
         raise click.UsageError(f"--account {account!r} is not a number of 12 digits")
-    app = load_app(config.root, config.stage, slow=say_slow)
+    app = loaded(config)
     verify_interpreter(config.python)
     nowhere = offline.Nowhere(
         config.region or offline.REGION, account or offline.ACCOUNT, local=config.local
@@ -69,8 +67,7 @@ def synth(config: Config, *, out: Path | None, zips: bool, dev: bool, account: s
     mode: Mode = "dev" if dev else "deployed"
     assets = None
     if zips:
-        with interruptible():
-            types = schemas(job_types(app, config, warn_once, say_slow))
+        types = schemas(types_of(app, config))
         said = steps(config, err=True)
         template, assets = synthesize(
             Request.of(config, app, nowhere, mode, schemas=types, on_progress=said)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from devbridge.cli.common import app_options, print_json, say_slow
-from devbridge.cli.deploying import interruptible, warn_once
+from devbridge.cli.common import app_options, loaded, print_json
+from devbridge.cli.deploying import types_of
 from devbridge.errors import EXIT_ERROR, UnknownJob, did_you_mean
 
 if TYPE_CHECKING:
@@ -53,15 +53,12 @@ def types(config: Config, *, check: bool, schema: str | None) -> None:
     the handlers declare: their modules are imported, in the app's own Python. `devbridge dev` and
     `devbridge deploy` do the same by themselves.
     """
-    from devbridge.constructs.load import load_app
     from devbridge.interpreter import verify_interpreter
-    from devbridge.live.schemas import job_types
     from devbridge.types import outdated, write
 
-    app = load_app(config.root, config.stage, slow=say_slow)
+    app = loaded(config)
     verify_interpreter(config.python)
-    with interruptible():
-        found = job_types(app, config, warn_once, say_slow)
+    found = types_of(app, config)
     if schema is not None:
         print_json(_schemas(found, schema))
         return
