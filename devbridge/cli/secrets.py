@@ -12,12 +12,12 @@ from devbridge import names, redaction
 from devbridge.cli.common import app_options, cloud, loaded, print_json
 from devbridge.cli.deploying import confirm
 from devbridge.cli.text import table
-from devbridge.errors import InvalidValue, NotFound, did_you_mean
+from devbridge.errors import InvalidValue, NotFound
 from devbridge.palette import ALWAYS
 
 if TYPE_CHECKING:
     from devbridge.config import Config
-    from devbridge.constructs import App, Secret
+    from devbridge.constructs import App
 
 
 @click.group(
@@ -59,10 +59,10 @@ def set_(config: Config, *, name: str, file: Path | None) -> None:
     machine could see. At most 4096 bytes.
     """
     from devbridge.daemon.secrets import touch
-    from devbridge.deploy.secrets import set_secret
+    from devbridge.deploy.secrets import defined, set_secret
 
     app = loaded(config)
-    secret = _must_be_defined(app, name)
+    secret = defined(app, name)
     value = read_value(name, file)
     redaction.secret(value)
     with cloud(config, start=True) as there:
@@ -99,14 +99,14 @@ def list_(config: Config, *, json_: bool) -> None:
 @app_options
 def get(config: Config, *, name: str) -> None:
     """Print a secret's value."""
-    from devbridge.deploy.secrets import get_secret
+    from devbridge.deploy.secrets import defined, get_secret
 
     app = loaded(config)
     with cloud(config, start=True) as there:
         try:
             value = get_secret(there, app.name, config.stage, name)
         except NotFound:
-            _must_be_defined(app, name)
+            defined(app, name)
             raise
     # Programs get it as it is; a terminal does not obey it.
     click.echo(value if sys.stdout.isatty() else value.encode("utf-8", "surrogatepass"))
@@ -160,21 +160,6 @@ def _names(app: App) -> list[str]:
     from devbridge.constructs import Secret
 
     return [secret.name for secret in app.of_type(Secret)]
-
-
-def _must_be_defined(app: App, name: str) -> Secret:
-    from devbridge.constructs import Secret
-
-    found = {secret.name: secret for secret in app.of_type(Secret)}
-    if name not in found:
-        raise NotFound(
-            f"the app {app.name!r} has no secret {name!r}{did_you_mean(name, found)}",
-            where=str(app.where),
-            remedy=f"use one of its secrets: {', '.join(sorted(found))}"
-            if found
-            else f"define it in app.py: Secret(app, {name!r})",
-        )
-    return found[name]
 
 
 def _word(name: str, defined: set[str], known: set[str]) -> str:

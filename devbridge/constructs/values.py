@@ -11,7 +11,7 @@ from keyword import iskeyword
 from pathlib import Path
 from typing import Final
 
-from devbridge.durations import parsed
+from devbridge.durations import OF_ATTEMPTS, parsed
 
 APP_NAME: Final = re.compile(r"(?=.{1,32}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 APP_NAME_ALLOWED: Final = (
@@ -36,7 +36,7 @@ ARCHITECTURES: Final = ("x86_64", "arm64")
 OFFLINE: Final = ("queue", "error", "cloud")
 PAYLOAD: Final = ("s3", "inline")
 
-BUILD_TIMEOUT: Final = (timedelta(minutes=5), timedelta(hours=36))
+BUILD_TIMEOUT: Final = (timedelta(minutes=5), OF_ATTEMPTS[1])
 """Of CodeBuild (API, CreateProject), and so of the jobs of deployed stages."""
 RETRY_DELAY: Final = (timedelta(), timedelta(hours=1))
 FUNCTION_TIMEOUT: Final = (timedelta(seconds=1), timedelta(minutes=15))

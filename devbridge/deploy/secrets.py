@@ -13,12 +13,30 @@ from devbridge import names
 from devbridge.constructs import App, Secret
 from devbridge.deploy.access import Access
 from devbridge.deploy.refusals import explained
-from devbridge.errors import InvalidValue, NotFound
+from devbridge.errors import InvalidValue, NotFound, did_you_mean
 
 MAX_BYTES: Final = 4096
 """Bytes that a value of SSM's standard tier may have."""
 _AT_ONCE: Final = 10
 """Names that DeleteParameters takes."""
+
+
+def defined(app: App, name: str) -> Secret:
+    """The app's secret of that name.
+
+    Raises:
+        NotFound: there is none; the error lists those there are.
+    """
+    found = {secret.name: secret for secret in app.of_type(Secret)}
+    if name not in found:
+        raise NotFound(
+            f"the app {app.name!r} has no secret {name!r}{did_you_mean(name, found)}",
+            where=str(app.where),
+            remedy=f"use one of its secrets: {', '.join(sorted(found))}"
+            if found
+            else f"define it in app.py: Secret(app, {name!r})",
+        )
+    return found[name]
 
 
 def set_secret(

@@ -83,8 +83,7 @@ def deploy(
     with explained(cloud):
         settings = settings_of(request)
         checks.check_secrets(request)
-        with progress.task("pack", f"the code of {request.app.name}"):
-            packed = pack(request, settings, broken)
+        packed = _packed(request, settings, broken)
         synth(request.app, settings, packed.assets)  # what is wrong is said before the upload
         stack, done = _made(request, settings, packed, approve)
         values = values_of(cloud, stack)
@@ -102,8 +101,7 @@ def diff(request: Request) -> Plan:
     app, cloud = request.app, request.cloud
     with explained(cloud):
         settings = settings_of(request)
-        with progress.task("pack", f"the code of {app.name}"):
-            packed = pack(request, settings)
+        packed = _packed(request, settings)
         stack, found = find(cloud, app.name, request.stage, request.on_progress)
         if is_unusable(found):
             found = None
@@ -125,9 +123,13 @@ def synthesize(request: Request) -> tuple[Template, list[Asset]]:
         InvalidValue, AppFailed, BuildError: as `deploy`.
     """
     settings = settings_of(request)
-    with progress.task("pack", f"the code of {request.app.name}"):
-        packed = pack(request, settings)
+    packed = _packed(request, settings)
     return synth(request.app, settings, packed.assets), packed.zips
+
+
+def _packed(request: Request, settings: Settings, broken: Broken | None = None) -> Packed:
+    with progress.task("pack", f"the code of {request.app.name}"):
+        return pack(request, settings, broken)
 
 
 def _made(

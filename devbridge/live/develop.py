@@ -169,9 +169,8 @@ def _stop_on_signals(daemon: Daemon, stop: asyncio.Event, terminal: Terminal) ->
         os._exit(EXIT_INTERRUPTED)
 
     loop = asyncio.get_running_loop()
-    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    for number in ending:
-        if number in heeded(*ending):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if heeded(number):
             loop.add_signal_handler(number, signalled)
         else:  # still ignored here, but not by the jobs: they have what they have deployed
             signal.signal(number, lambda *_: None)

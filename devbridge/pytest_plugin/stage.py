@@ -14,9 +14,8 @@ from typing import Any, Final, Self
 from devbridge.cloud import keys
 from devbridge.cloud.session import Cloud, client_config, local_session
 from devbridge.config import Config
-from devbridge.constructs import App, Job, Secret
+from devbridge.constructs import App, Job
 from devbridge.environment import given_values, isolated
-from devbridge.errors import NotFound
 from devbridge.job import ask
 from devbridge.names import OF_TESTS, invoker
 from devbridge.payload import check
@@ -146,16 +145,9 @@ class Stage:
             NotFound: the app has no such secret.
             InvalidValue: the value is empty, or over 4096 bytes.
         """
-        known = {secret.name: secret for secret in self.app.of_type(Secret)}
-        if name not in known:
-            raise NotFound(
-                f"the app {self.app.name!r} has no secret {name!r}",
-                where=str(self.app.where),
-                remedy=f"use one of its secrets: {', '.join(sorted(known)) or 'it has none'}",
-            )
         from devbridge.deploy import secrets
 
-        key = known[name].encryption_key
+        key = secrets.defined(self.app, name).encryption_key
         secrets.set_secret(self._cloud, self.app.name, OF_TESTS, name, value, key)
 
     # --- for the plugin's own use

@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 from devbridge import names
-from devbridge.constructs import Job
+from devbridge.constructs import Job, values
 from devbridge.deploy.policies import KEY_USE, Json, allow, logs_of, permitted
 from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn, arn_of, ref, sub
@@ -23,12 +24,10 @@ from runner.outcome import retry_delay
 
 PACKAGES: Final = "packages"
 """The identifier of the source with what a job imports: the runner looks for it."""
-MAX_MINUTES: Final = 36 * 60
-"""The longest timeout that CodeBuild has."""
+MIN_MINUTES, MAX_MINUTES = (limit // timedelta(minutes=1) for limit in values.BUILD_TIMEOUT)
+"""The shortest and the longest timeout that CodeBuild has."""
 QUEUED_MINUTES: Final = 8 * 60
 """The longest time that CodeBuild keeps a build waiting for a machine."""
-MIN_MINUTES: Final = 5
-"""The shortest one."""
 _SPARE_SECONDS: Final = 5 * 60
 """For what a build does beside the attempts of its job."""
 
