@@ -96,10 +96,17 @@ def error(failure: Failure, style: Style, word: str = "Error") -> Sequence[str]:
     ]
 
 
-def invoked(job: str, payload: bytes, attempt: int, max_attempts: int, style: Style) -> str:
-    """An attempt begins."""
+def invoked(
+    job: str,
+    payload: bytes,
+    attempt: int,
+    max_attempts: int,
+    style: Style,
+    room: int = PAYLOAD_SHOWN,
+) -> str:
+    """An attempt begins. Of the payload so many characters are shown, at most."""
     again = f" (attempt {attempt} of {max_attempts})" if max_attempts > 1 else ""
-    return f"{style.bold('Invoke')} {job}{again} {style.dim(shorten(payload))}"
+    return f"{style.bold('Invoke')} {job}{again} {style.dim(shorten(payload, room))}"
 
 
 def waits(wait: Waits, style: Style) -> str:
@@ -133,7 +140,7 @@ def ended(
     last = [f"{style.warn('Again')}   {again}"] if again else []
     match entry.state:
         case State.SUCCEEDED:
-            return [f"{style.good('Done')}    {_returned(entry, style)}"]
+            return [done(entry, style)]
         case State.CANCELLED:
             why = f": {printable.one_line(entry.failure.message)}" if entry.failure else ""
             return [f"{style.warn('Cancelled')} after {took}{why}"]
@@ -147,13 +154,18 @@ def ended(
     return [*error(failure, style, word), *details(failure, root), after, *last]
 
 
+def done(entry: RunRecord, style: Style, room: int = PAYLOAD_SHOWN) -> str:
+    """A run has succeeded. Of its result so many characters are shown, at most."""
+    return f"{style.good('Done')}    {_returned(entry, style, room)}"
+
+
 def _took(entry: RunRecord, at: float | None = None) -> str:
     at = entry.ended_at if at is None else at
     return duration(at - entry.started_at if at and entry.started_at else 0)
 
 
-def _returned(entry: RunRecord, style: Style) -> str:
-    return f"took {_took(entry)}{style.dim(returned(entry.result))}"
+def _returned(entry: RunRecord, style: Style, room: int = PAYLOAD_SHOWN) -> str:
+    return f"took {_took(entry)}{style.dim(returned(entry.result, room))}"
 
 
 def interrupted(change: Change, style: Style) -> str:
@@ -228,13 +240,13 @@ def elapsed(seconds: float) -> str:
     return f"+{duration(seconds)}".ljust(WORD)
 
 
-def shorten(json_text: bytes) -> str:
-    """A JSON text in one line, cut to `PAYLOAD_SHOWN` characters and fit for a terminal."""
-    text = json_text[: PAYLOAD_SHOWN * 4 + 4].decode("utf-8", "replace").translate(_ONE_LINE)
+def shorten(json_text: bytes, room: int = PAYLOAD_SHOWN) -> str:
+    """A JSON text in one line, cut to so many characters and fit for a terminal."""
+    text = json_text[: room * 4 + 4].decode("utf-8", "replace").translate(_ONE_LINE)
     # JSON has no escape sequences in it; DEL and what is not ASCII it may have.
-    return printable.shown(text if len(text) <= PAYLOAD_SHOWN else text[:PAYLOAD_SHOWN] + "…")
+    return printable.shown(text if len(text) <= room else text[:room] + "…")
 
 
-def returned(result: bytes | None) -> str:
+def returned(result: bytes | None, room: int = PAYLOAD_SHOWN) -> str:
     """What follows where a run's end is told: its result, unless that is null."""
-    return "" if result in (None, b"null") else f", result {shorten(result or b'')}"
+    return "" if result in (None, b"null") else f", result {shorten(result or b'', room)}"

@@ -52,6 +52,8 @@ LONGEST_PARTIAL: Final = 2.0
 """Seconds after which it is shown though it still grows, as a progress bar does."""
 HELD: Final = 0.15
 """Seconds for which a line is held that more may be said in."""
+LEAST_SHOWN: Final = 20
+"""Characters of a payload or result that are shown however narrow the terminal is."""
 ONE_LINE: Final = 120
 """Columns of the longest line that tells of a whole run, where there is no terminal."""
 
@@ -112,7 +114,9 @@ class TerminalListener:
                 output.printed(data)
             case Began(who, attempt, max_attempts, payload):
                 output.begin(self._bar_of_run(who.job_id, who.job))
-                invoked = lines.invoked(who.job, payload, attempt, max_attempts, style)
+                invoked = output.fitted(
+                    lambda room: lines.invoked(who.job, payload, attempt, max_attempts, style, room)
+                )
                 if self._verbose:
                     output.say(invoked)
                     output.say(lines.log_line(log_path(self._logs, who.job, who.job_id), style))
@@ -133,14 +137,14 @@ class TerminalListener:
     def _ended(self, event: Ended, output: _Output) -> None:
         style, change, run = self._style, event.change, event.run
         output.end()
-        if change.state is State.SUCCEEDED and output.say_at_once(
-            lambda invoked: lines.at_once(invoked, run, style)
-        ):
+        if change.state is State.SUCCEEDED:
+            if not output.say_at_once(lambda invoked: lines.at_once(invoked, run, style)):
+                output.say(output.fitted(lambda room: lines.done(run, style, room)))
             return
         again = None if change.state.final else change.detail
         for text in lines.ended(run, self._root, style, at=change.at, again=again):
             output.say(text)
-        if change.state.final and change.state is not State.SUCCEEDED and not self._verbose:
+        if change.state.final and not self._verbose:
             output.say(lines.log_line(log_path(self._logs, run.job, run.job_id), style))
 
     def _hold(self, texts: Sequence[str], hang: int) -> int:
@@ -247,6 +251,18 @@ class _Output:
             now = self._loop.time()
             self._show_by = self._show_by or now + LONGEST_PARTIAL
             self._timer = self._loop.call_at(min(now + PARTIAL_DELAY, self._show_by), self.flush)
+
+    def fitted(self, line: Callable[[int], str]) -> str:
+        """A line that the terminal has room for: what it quotes is cut, not left to run on.
+
+        Args:
+            line: makes it, quoting at most so many characters.
+        """
+        room = lines.PAYLOAD_SHOWN
+        if width := self._terminal.width:
+            left = width - self._width - columns(line(0))
+            room = max(LEAST_SHOWN, min(room, left))
+        return line(room)
 
     def say(self, text: str) -> None:
         """A line of devbridge's own among the output, behind the same bar."""

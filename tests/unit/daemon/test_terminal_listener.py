@@ -11,7 +11,7 @@ import pytest
 
 from devbridge.daemon import lines, terminal_listener
 from devbridge.daemon.terminal import Terminal
-from devbridge.daemon.terminal_listener import TerminalListener
+from devbridge.daemon.terminal_listener import LEAST_SHOWN, TerminalListener
 from devbridge.daemon.told import (
     AppBroken,
     Began,
@@ -425,6 +425,17 @@ async def test_what_is_too_wide_is_wrapped_below_its_beginning() -> None:
         "|  r1  Error   ValueError: one two three",
         "               four five",
     ]
+
+
+async def test_a_payload_and_a_result_are_cut_to_the_room_that_there_is() -> None:
+    began = Began(WHO, 1, 1, b"2" * 100)
+    ended = Ended(WHO, change(State.SUCCEEDED), run(result=b"1" * 100))
+    told = Shown(width=60)(began, Printed(WHO, b"one\n"), ended)
+    assert [len(line) for line in told] == [60, len("|  r1  + one"), 60]
+    assert told[0].endswith("22…")
+    assert told[2].endswith("11…")
+    assert Shown(width=30)(began, Printed(WHO, b"one\n"))[0].count("2") == LEAST_SHOWN
+    assert Shown()(began, Printed(WHO, b"one\n"))[0].count("2") == lines.PAYLOAD_SHOWN
 
 
 # --- jobs that cannot be loaded -----------------------------------------------------------------
