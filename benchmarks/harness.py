@@ -23,6 +23,7 @@ from devbridge.protocol.messages import Run
 from devbridge.protocol.session import frames
 from devbridge.transport.base import Delivery, Endpoint
 from devbridge.transport.mqtt import MqttTransport
+from tests.settings import is_personal
 
 DEADLINE: Final = 120.0
 """Seconds after which a measure that waits has failed."""
@@ -238,12 +239,8 @@ async def soon(found: asyncio.Future[int]) -> int:
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment without any AWS or devbridge setting."""
-    return {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith(("AWS_", "DEVBRIDGE_"))
-    }
+    """This process's environment without any AWS or devbridge setting of its user."""
+    return {name: value for name, value in os.environ.items() if not is_personal(name)}
 
 
 def start(setup: Setup) -> Watched:

@@ -19,6 +19,7 @@ from devbridge.emulator.embedded import embedded_cloud
 from devbridge.emulator.state import Running
 from devbridge.proxies import past_proxies
 from tests.clients import reset
+from tests.settings import is_personal
 
 # No test fails because the machine has other things to do, too.
 settings.register_profile("any load", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -53,7 +54,7 @@ def service_models_are_read_once() -> Iterator[None]:
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees, or could ever use, the AWS account or the settings of who runs it."""
     for name in os.environ:
-        if name.startswith(("AWS_", "DEVBRIDGE_")) and name != "DEVBRIDGE_CACHE_DIR":
+        if is_personal(name):
             monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)

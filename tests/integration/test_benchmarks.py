@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as benchmarks
+from benchmarks import harness
 from benchmarks.report import Figures, Goal, Row, document, figures, table
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="they read /proc")
@@ -26,6 +27,17 @@ def test_a_measure_makes_numbers(name: str, tmp_path: Path) -> None:
         assert row["floor"] is None or row["floor"]["median"] > 0
         for goal in row["goals"]:
             assert goal["met"] in (True, False)
+
+
+def test_what_is_measured_finds_the_cache_of_who_measures_and_none_of_their_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DEVBRIDGE_CACHE_DIR", "/cache")
+    monkeypatch.setenv("DEVBRIDGE_STAGE", "theirs")
+    monkeypatch.setenv("AWS_PROFILE", "theirs")
+    seen = harness.clean_environment()
+    assert seen["DEVBRIDGE_CACHE_DIR"] == "/cache"
+    assert not {"DEVBRIDGE_STAGE", "AWS_PROFILE"} & seen.keys()
 
 
 def test_the_99th_percentile_of_few_values_is_the_worst() -> None:
