@@ -6,7 +6,6 @@ import asyncio
 import json
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -163,21 +162,8 @@ def client(app: Path, service: str) -> Any:
 async def _command(app: Path, command: Sequence[str]) -> tuple[float, str]:
     def call() -> tuple[float, str]:
         began = time.perf_counter()
-        done = subprocess.run(
-            command,
-            cwd=app,
-            env=harness.clean_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=harness.DEADLINE,
-            check=False,
-        )
-        took = time.perf_counter() - began
-        if done.returncode:
-            raise harness.Failed(f"{' '.join(command)}: {done.stdout}")
-        return took, done.stdout
+        printed = harness.run(command, cwd=app)
+        return time.perf_counter() - began, printed
 
     return await asyncio.to_thread(call)
 

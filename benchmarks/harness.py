@@ -243,6 +243,33 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not is_personal(name)}
 
 
+def run(
+    command: Sequence[str], *, cwd: Path = REPOSITORY, env: Mapping[str, str] | None = None
+) -> str:
+    """Run a command to its end; what it has printed.
+
+    Raises:
+        Failed: it did, or it takes longer than `DEADLINE` seconds.
+    """
+    try:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env=clean_environment() if env is None else env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Failed(str(error)) from error
+    if done.returncode:
+        raise Failed(f"{' '.join(command)}: {done.stdout}")
+    return done.stdout
+
+
 def start(setup: Setup) -> Watched:
     """The daemon under test, just started; to be stopped."""
     return Watched([sys.executable, "-m", "benchmarks.daemon", setup.dump()])

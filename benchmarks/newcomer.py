@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -66,7 +65,7 @@ def command() -> str:
 
 def _floor(folder: Path) -> float:
     began = time.perf_counter()
-    _run(["bash", "-c", _FLOOR], folder)
+    harness.run(["bash", "-c", _FLOOR], cwd=folder, env=_environment(folder))
     return time.perf_counter() - began
 
 
@@ -84,7 +83,7 @@ async def _first_output(folder: Path) -> tuple[float, float, float]:
         times = [await harness.soon(installed), await harness.soon(ready)]
         while (curl := re.search(r"^\s+(curl .*)\n", dev.head, re.M)) is None:  # noqa: ASYNC110
             await asyncio.sleep(0.01)  # the line after Ready
-        await asyncio.to_thread(_run, ["bash", "-c", f"{curl[1]} -sS"], clone)
+        await asyncio.to_thread(harness.run, ["bash", "-c", f"{curl[1]} -sS"])
         times.append(await harness.soon(first))
     finally:
         await dev.interrupt()
@@ -95,7 +94,7 @@ async def _first_output(folder: Path) -> tuple[float, float, float]:
 def _clone(folder: Path) -> None:
     """A clone; of sources that git does not know, or not as ours, a copy."""
     try:
-        _run(["git", "clone", "-q", str(harness.REPOSITORY), "clone"], folder)
+        harness.run(["git", "clone", "-q", str(harness.REPOSITORY), "clone"], cwd=folder)
     except harness.Failed as error:
         print(f"a copy is measured, not a clone: {error}", file=sys.stderr)
         ignored = shutil.ignore_patterns(".git", ".venv", ".devbridge", "__pycache__", "site")
@@ -107,18 +106,3 @@ def _environment(folder: Path) -> Mapping[str, str]:
     environment = harness.clean_environment() | {"DEVBRIDGE_CACHE_DIR": str(folder / "cache")}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     return environment
-
-
-def _run(command: Sequence[str], folder: Path) -> None:
-    environment = _environment(folder)
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise harness.Failed(f"{command}: {done.stderr}")

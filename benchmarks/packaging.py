@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import multiprocessing
 import shutil
-import subprocess
 import sys
 import time
 import zipfile
@@ -113,16 +112,7 @@ def _installed_and_zipped(pins: list[str], folder: Path) -> float:
     began = time.perf_counter()
     pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install")
     target = ("--no-deps", "--no-compile", "--target", str(folder), *Target(VERSION).options)
-    done = subprocess.run(
-        [*pip, *target, *pins],
-        check=False,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    if done.returncode:
-        raise harness.Failed(done.stderr)
+    harness.run([*pip, *target, *pins])
     with zipfile.ZipFile(folder.with_suffix(".zip"), "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.rglob("*")):
             archive.write(path, path.relative_to(folder))

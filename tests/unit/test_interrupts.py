@@ -70,7 +70,7 @@ def interrupted(folder: Path, where: str, *command: str) -> tuple[int, str]:
         ("click", ("-m", "devbridge")),
         ("click", ("-c", SCRIPT)),
         ("devbridge.cli.prune", ("-c", SCRIPT)),
-        ("tomllib", ("-c", SCRIPT)),
+        ("devbridge.words", ("-c", SCRIPT)),
         ("the end", ("-c", SCRIPT)),
     ],
 )

@@ -178,11 +178,13 @@ LOADED = """
 import sys
 import pytest
 
+before = set(sys.modules)  # coverage, which measures what the tests start, has imported some
+
 class Spy:
     def pytest_unconfigure(self):
         ours = {name for name in sys.modules if name.partition(".")[0] in ("devbridge", "runner")}
         heavy = {"boto3", "botocore", "troposphere", "msgspec", "asyncio", "sqlite3", "click"}
-        print("LOADED", sorted(ours), sorted(heavy & sys.modules.keys()))
+        print("LOADED", sorted(ours), sorted(heavy & sys.modules.keys() - before))
 
 pytest.main(["-q", "-p", "devbridge.pytest_plugin", "test_it.py"], plugins=[Spy()])
 """
