@@ -17,7 +17,7 @@ def ours(function: Callable[[], None]) -> Callable[[], None]:
     """The function as if it were of devbridge, which calls it."""
     code = "def call():\n    function()\n"
     names = {"__name__": "devbridge.somewhere", "function": function}
-    exec(compile(code, "somewhere.py", "exec"), names)  # noqa: S102
+    exec(compile(code, "<somewhere>", "exec"), names)  # noqa: S102
     return names["call"]  # type: ignore[return-value]
 
 
@@ -50,7 +50,7 @@ def test_what_leads_into_the_users_code_is_not_shown() -> None:
 def test_what_the_users_code_calls_is_shown() -> None:
     with pytest.raises(ValueError, match="of the user") as raised:
         brief(ours(broken_inside))()
-    assert frames(raised.value) == [HERE, HERE, "somewhere.py", HERE]
+    assert frames(raised.value) == [HERE, HERE, "<somewhere>", HERE]
 
 
 def test_an_error_of_devbridge_is_shown_without_any_of_its_frames() -> None:
