@@ -249,7 +249,7 @@ def run(
     """Run a command to its end; what it has printed.
 
     Raises:
-        Failed: it did, or it takes longer than `DEADLINE` seconds.
+        Failed: its exit code is not 0, or it takes longer than `DEADLINE` seconds.
     """
     try:
         done = subprocess.run(

@@ -127,11 +127,8 @@ class InvokerRun:
         Raises:
             NotFound: always: an invoker does not have it.
         """
-        raise NotFound(
-            "the payload of a run is not told by its job's invoker",
-            where=f"job {self._store.job!r}, run {self._job_id}",
-            remedy="give one: --payload; or go to the folder of the `devbridge dev` that ran it",
-        )
+        remedy = "give one: --payload; or go to the folder of the `devbridge dev` that ran it"
+        raise self._not_told("payload", remedy)
 
     def cancel(self) -> Cancellation:
         """Cancel it.
@@ -148,10 +145,14 @@ class InvokerRun:
         Raises:
             NotFound: always: an invoker does not have it.
         """
-        raise NotFound(
-            "the output of a run is not told by its job's invoker",
+        remedy = "ask in the folder of the `devbridge dev` that runs it"
+        raise self._not_told("output", remedy)
+
+    def _not_told(self, what: str, remedy: str) -> NotFound:
+        return NotFound(
+            f"the {what} of a run is not told by its job's invoker",
             where=f"job {self._store.job!r}, run {self._job_id}",
-            remedy="ask in the folder of the `devbridge dev` that runs it",
+            remedy=remedy,
         )
 
     def tended(self) -> bool:
