@@ -66,13 +66,13 @@ threading.Thread(target=threading.Event().wait, daemon=True).start()
 pool = concurrent.futures.ThreadPoolExecutor()
 
 def handler(payload):
+    def fails(): raise KeyError("in a thread")
+    failing = threading.Thread(target=fails); failing.start(); failing.join()
     pool.submit(late, "pool")
     threading.Thread(target=late, args=["thread"]).start()
     def later(): time.sleep(0.05); gate.set()
     threading.Thread(target=later).start()
     multiprocessing.get_context("fork").Process(target=say, args=["child"]).start()
-    def fails(): raise KeyError("in a thread")
-    failing = threading.Thread(target=fails); failing.start(); failing.join()
     ctypes.CDLL(None).printf(b"from C\\n")
     return 1
 """
