@@ -22,6 +22,7 @@ from benchmarks import (
     idle,
     memory,
     newcomer,
+    node,
     output,
     packaging,
     recovery,
@@ -46,6 +47,10 @@ MEASURES: Final[Mapping[str, Callable[[Bench], Awaitable[list[Row]]]]] = {
     "unchanged": deploying.unchanged,
     "scale": deploying.scale,
     "deployed": deploying.run,
+    "node-reload": node.save,
+    "node-bridge": node.invoke,
+    "node-workers": node.cold,
+    "node-bundle": node.bundle,
     "newcomer": newcomer.newcomer,
 }
 

@@ -23,14 +23,15 @@ from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.settings import Connection, Settings, Workshop
 from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.terminal_listener import TerminalListener
-from devbridge.daemon.workers import FreshLauncher, Launcher
-from devbridge.daemon.zygote import ZygoteLauncher
 from devbridge.environment import inherited
+from devbridge.folders import cache_dir
+from devbridge.languages.python.zygote import ZygoteLauncher
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Topics
 from devbridge.runs.model import JobSpec
 from devbridge.transport.base import Endpoint
 from devbridge.transport.mqtt import MqttTransport
+from devbridge.workers.base import FreshLauncher, Launcher
 from runner.process import die_with_parent
 
 APP = "bench"
@@ -51,6 +52,8 @@ class Setup:
     jobs: dict[str, str] = field(default_factory=dict)
     """Handlers by name."""
     concurrency: int = 2
+    runtimes: dict[str, str] = field(default_factory=dict)
+    """Of the jobs that are not Python's, by their names."""
     fresh: bool = False
     """Workers are started anew instead of forked."""
 
@@ -102,12 +105,17 @@ async def _main(setup: Setup) -> None:
             memory_mb=3072,
             role_arn="arn:aws:iam::000000000000:role/bench",
             environment={},
+            runtime=setup.runtimes.get(name, ""),
         )
         for name, handler in setup.jobs.items()
     )
-    launcher: Launcher = (
-        FreshLauncher() if setup.fresh else ZygoteLauncher(python, inherited(os.environ))
-    )
+    launcher: Launcher
+    if setup.runtimes:
+        launcher = _launchers(root, python, narrator)
+    elif setup.fresh:
+        launcher = FreshLauncher()
+    else:
+        launcher = ZygoteLauncher(python, inherited(os.environ))
     daemon = Daemon(
         Settings(
             root=root,
@@ -152,6 +160,25 @@ async def _main(setup: Setup) -> None:
         terminal.write(READY)
     await running
     terminal.close()
+
+
+def _launchers(root: Path, python: Path, narrator: Narrator) -> Launcher:
+    # Which the daemon of an app of Python alone need not import to be measured.
+    from devbridge.languages.base import Workplace
+    from devbridge.languages.launchers import Launchers
+
+    return Launchers(
+        Workplace(
+            root=root,
+            python=python,
+            environment=inherited(os.environ),
+            bundles=root / ".devbridge" / "bundles",
+            cache=cache_dir(),
+            say=narrator.say,
+            details=narrator.say,
+            fresh_jobs=root / ".devbridge" / "fresh.json",
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -30,9 +30,10 @@ FLOOR_IS: Final = "python: import boto3, one DescribeStacks"
 _DEVBRIDGE: Final = (sys.executable, "-m", "devbridge")
 _OPTIONS: Final = ("--local", "--stage", STAGE)
 _WITHOUT_TYPES: Final = """\
-import devbridge.types as types
+import devbridge.languages.probing as probing
 from devbridge.constructs import Job
-types.probe = lambda app, *_, **__: {job.name: types.JobTypes() for job in app.of_type(Job)}
+from devbridge.types import JobTypes
+probing.probe = lambda app, *_, **__: {job.name: JobTypes() for job in app.of_type(Job)}
 from devbridge.cli import main
 main()
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -74,11 +75,32 @@ PLAIN: Final = (
 )
 SDK: Final = "import boto3\nclient = boto3.client('dynamodb', region_name='us-east-1')\n" + PLAIN
 
+_TYPESCRIPT_STAMP: Final = """\
+import {{ openSync, writeSync }} from "node:fs";
+const stamps = openSync({path}, "r+");
+const now = (): bigint => process.hrtime.bigint();
+const stamp = (what: string, when: bigint): void =>
+  void writeSync(stamps, `${{what}} ${{when}}\\n`);
+"""
+TYPESCRIPT: Final = """\
+export async function handler(payload: unknown) {
+  const when = now();
+  stamp(`run ${payload}`, when);
+}
+stamp("loaded", now());
+"""
+TYPESCRIPT_SDK: Final = f"""\
+import {{ DynamoDBClient }} from "@aws-sdk/client-dynamodb";
+export const client = new DynamoDBClient({{ region: "us-east-1" }});
+{TYPESCRIPT}"""
+SDK_PACKAGES: Final = {"@aws-sdk/client-dynamodb": "3.1169.0"}
+
 
 class Stamps:
     """Receives what handlers send: a word and a time, in nanoseconds since the epoch.
 
-    `source` is what a handler's file has to begin with.
+    `source` is what a handler's file has to begin with, `typescript` one in that language. Node has
+    no datagram sockets of that kind, and writes lines into a pipe.
     """
 
     def __init__(self, path: Path) -> None:
@@ -86,8 +108,15 @@ class Stamps:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
         self._socket.setblocking(False)
+        pipe = path.with_name(f"{path.name}.pipe")
+        pipe.unlink(missing_ok=True)
+        os.mkfifo(pipe)
+        self.typescript: Final = _TYPESCRIPT_STAMP.format(path=json.dumps(str(pipe)))
+        self._pipe = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
         self._queues: dict[str, asyncio.Queue[int]] = {}
-        asyncio.get_running_loop().add_reader(self._socket, self._receive)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._socket, self._receive)
+        loop.add_reader(self._pipe, self._read)
 
     async def next(self, what: str) -> int:
         """The time of the next stamp of this name, which may have come already."""
@@ -98,8 +127,11 @@ class Stamps:
         self._queues.pop(what, None)
 
     def close(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._socket)
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._socket)
+        loop.remove_reader(self._pipe)
         self._socket.close()
+        os.close(self._pipe)
 
     def _queue(self, what: str) -> asyncio.Queue[int]:
         return self._queues.setdefault(what, asyncio.Queue())
@@ -109,6 +141,13 @@ class Stamps:
             while True:
                 what, _, when = self._socket.recv(4096).decode().rpartition(" ")
                 self._queue(what).put_nowait(int(when))
+
+    def _read(self) -> None:
+        # Less than PIPE_BUF: whole lines come. Node's clock is the monotonic one.
+        ahead = time.time_ns() - time.monotonic_ns()
+        for line in os.read(self._pipe, 1 << 16).decode().splitlines():
+            what, _, when = line.rpartition(" ")
+            self._queue(what).put_nowait(int(when) + ahead)
 
 
 @contextlib.contextmanager

@@ -20,8 +20,8 @@ from benchmarks.harness import Bench
 from benchmarks.report import Row, figures
 from devbridge.constructs import Function, Job
 from devbridge.constructs.load import load_app
-from devbridge.packing.pip import Target
-from devbridge.packing.python import Builder
+from devbridge.languages.python.packing import Builder
+from devbridge.languages.python.pip import Target
 
 APP: Final = """\
 from devbridge import App, Function, Job

@@ -7,6 +7,7 @@ keys in capitals behind ``DEVBRIDGE_``, e.g. ``DEVBRIDGE_STAGE``.
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import re
@@ -27,6 +28,8 @@ from devbridge.errors import AppNotFound, InvalidValue
 from devbridge.folders import STATE_DIR, private_dir, refuse_foreign
 
 APP_FILE: Final = "app.py"
+DEBUG_WAIT: Final = 2.0
+"""Seconds that a run waits for a debugger unless somebody says how many."""
 STAGE: Final = re.compile(r"(?=.{1,32}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 STAGE_ALLOWED: Final = "1 to 32 of a-z, 0-9 and single '-', starting with a letter, the last no '-'"
 
@@ -65,6 +68,8 @@ class Config:
     """What live jobs get besides: ``NAME`` of the shell's variables, or ``NAME=VALUE``."""
     timeout: timedelta | None = None
     """How long an attempt of any live job may take; None: what the job says."""
+    debug: float | None = None
+    """Live runs can be debugged, and wait so many seconds for a debugger; None: they cannot."""
     memory_limit: int | str | None = None
     """Bytes of memory that a job's process may have; ``job``: the job's memory_size; None: any."""
 
@@ -93,6 +98,11 @@ class Config:
     def left_out(self) -> Path:
         """What the last deployment of the stage from here has left out of its zips."""
         return self.stage_dir / "left-out.json"
+
+    @property
+    def bundles(self) -> Path:
+        """Code that is made of the app's, for live workers."""
+        return self.stage_dir / "bundles"
 
     @property
     def fresh_jobs(self) -> Path:
@@ -154,6 +164,14 @@ def _memory_limit(value: object) -> int | str | None:
     )
 
 
+def _debug(value: object) -> float | None:
+    with contextlib.suppress(checked.NotAllowedError):
+        return checked.within(0.1, 3600)(value)
+    with contextlib.suppress(checked.NotAllowedError):
+        return DEBUG_WAIT if checked.flag(value) else None
+    raise checked.NotAllowedError("true or false, or a number of seconds from 0.1 to 3600")
+
+
 def _stage(value: object) -> str:
     if not isinstance(value, str) or not STAGE.fullmatch(value):
         raise checked.NotAllowedError(STAGE_ALLOWED)
@@ -195,6 +213,7 @@ _CHECKS: Final[Mapping[str, Callable[[object], Any]]] = {
     "max_log_size": checked.size(1 << 20, 'a size from "1 MB" on, such as "64 MB"'),
     "timeout": checked.time(OF_ATTEMPTS),
     "memory_limit": _memory_limit,
+    "debug": _debug,
     "env": _variables,
 }
 SETTINGS: Final = frozenset(_CHECKS)

@@ -25,6 +25,8 @@
     ├── CredentialsError                7   no AWS credentials, or expired ones
     ├── DeployError                     8   CloudFormation refused or rolled back
     ├── BuildError                      9   a function could not be packaged
+    │   ├── BundleError
+    │   └── ToolMissing
     ├── BridgeError                     10  the MQTT broker refused, or went away
     │   ├── BrokerUnreachable
     │   └── BrokerRefused
@@ -46,7 +48,10 @@ An error has *what* happened, *where* (a file, a resource, a value) and a *remed
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
+
+if TYPE_CHECKING:
+    from runner.outcome import Failure
 
 EXIT_OK: Final = 0
 EXIT_ERROR: Final = 1
@@ -206,6 +211,30 @@ class BuildError(DevbridgeError):
     """A function could not be packaged: see what could not be resolved."""
 
     exit_code = EXIT_BUILD
+
+
+class BundleError(BuildError):
+    """A handler could not be bundled: correct the place that the error names.
+
+    `failure` is the same as a run's failure tells it, `files` are absolute paths of what may mend
+    it when it changes: files, and folders where one is missing.
+    """
+
+    def __init__(
+        self,
+        failure: Failure,
+        *,
+        where: str | None = None,
+        remedy: str | None = None,
+        files: Iterable[str] = (),
+    ) -> None:
+        super().__init__(f"{failure.type}: {failure.message}", where=where, remedy=remedy)
+        self.failure = failure
+        self.files = frozenset(files)
+
+
+class ToolMissing(BuildError):
+    """A program that builds or runs code is not there, or too old: install it as the error says."""
 
 
 class BridgeError(DevbridgeError):

@@ -12,7 +12,11 @@ from devbridge import printable
 from devbridge.folders import from_here, has_file
 from runner.outcome import Cause, Failure
 
-_FILE: Final = re.compile(r'(?<=^File ")[^"]+')
+_FILE: Final = re.compile(
+    r'(?<=^File ")[^"]+|(?<=\()[^()]+(?=:\d+:\d+\)$)|(?:^|(?<=^at ))[^()\s:]+(?=:\d+:\d+$)'
+)
+"""Where a frame names its file: ``File "a.py", line 1``, ``at f (a.ts:1:2)``, ``at a.ts:1:2``,
+``a.ts:1:2``."""
 
 
 def details(failure: Failure, root: Path | None = None) -> list[str]:

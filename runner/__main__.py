@@ -2,8 +2,9 @@
 
 Without arguments it runs one invocation as the environment says. In front, ``files N`` lets this
 process open so many files, as its daemon's shell does; then ``die-with PID`` ends the
-process when its parent, PID, is gone; ``zygote FD`` serves forked workers on that socket instead;
-``build`` runs a whole job, as AWS CodeBuild does. A worker ends as `runner.ending` says.
+process when its parent, PID, is gone; ``exec COMMAND...`` makes it another program, which keeps
+that; ``zygote FD`` serves forked workers on that socket instead; ``build`` runs a whole job, as AWS
+CodeBuild does. A worker ends as `runner.ending` says.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ def main() -> int:
 
         die_with_parent(int(arguments[1]))
         arguments = arguments[2:]
+    if arguments[:1] == ["exec"]:
+        return _become(arguments[1:])
     if arguments[:1] == ["zygote"]:
         return _zygote(int(arguments[1]))
     if arguments[:1] == ["build"]:
@@ -51,6 +54,19 @@ def main() -> int:
     from runner.worker import main as worker
 
     return ending.leave(worker())
+
+
+def _become(command: list[str]) -> int:
+    import signal
+
+    for ignored in ("SIGPIPE", "SIGXFSZ"):  # by Python, and by what it becomes
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            signal.signal(getattr(signal, ignored), signal.SIG_DFL)
+    try:
+        os.execvp(command[0], command)  # noqa: S606
+    except OSError as error:
+        print(f"runner: {command[0]} cannot be started: {error.strerror}", file=sys.stderr)
+    return 127
 
 
 def _limit_files(soft: int) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
 from types import FrameType
 
-from runner import outcome, process
+from runner import languages, outcome, process
 from runner.invocation import Invocation
 from runner.outcome import CANCELLED, CRASHED, FAILED, SUCCEEDED, TIMED_OUT, End
 from runner.runtime_api import Event, InitFailed, Lingers, Responded, RuntimeApi, Started
@@ -73,11 +73,13 @@ class Output:
         data = f"{text}\n".encode("utf-8", "backslashreplace")
         self._write(data, new_line=True)
 
-    def copy(self, source: int) -> None:
-        """Write all that comes out of a pipe, and close it."""
+    def copy(self, source: int, last: outcome.LastWords | None = None) -> None:
+        """Write all that comes out of a pipe, and close it; `last` is told, too."""
         with contextlib.closing(os.fdopen(source, "rb", buffering=0)) as pipe:
             while data := pipe.read(1 << 16):
                 self._write(data)
+                if last is not None:
+                    last.add(data)
 
     def _write(self, data: bytes, *, new_line: bool = False) -> None:
         with self._lock:
@@ -143,7 +145,10 @@ class _Attempt:
         reader, writer = os.pipe()
         with open(writer, "wb", buffering=0) as end_of_worker:
             worker = subprocess.Popen(
-                [sys.executable, os.path.dirname(__file__), "die-with", str(os.getpid())],
+                [
+                    *(sys.executable, os.path.dirname(__file__), "die-with", str(os.getpid())),
+                    *languages.command(environment),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=end_of_worker,
                 stderr=end_of_worker,
@@ -151,7 +156,8 @@ class _Attempt:
                 env={**environment, "AWS_LAMBDA_RUNTIME_API": address},
                 start_new_session=True,
             )
-        copy = _thread(lambda: self._output.copy(reader))
+        last = outcome.LastWords()
+        copy = _thread(lambda: self._output.copy(reader, last))
         _thread(lambda: self._inbox.put(self, worker.wait()))
         while self.status is None:
             event = self._inbox.get(self, self._patience())
@@ -163,6 +169,7 @@ class _Attempt:
         process.end_group(worker.pid, outcome.LINGER)
         copy.join(outcome.OUTPUT_AFTER_EXIT)
         out_of_memory = not self._killed and outcome.oom_kills() > oom_kills
+        out_of_memory = out_of_memory or last.heap_was_full(self.status)
         return self._end(out_of_memory, ended - (self.started or began))
 
     def _take(self, event: Event | int) -> None:

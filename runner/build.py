@@ -26,7 +26,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from runner import attempt, aws, concurrency, documents, outcome, process
+from runner import attempt, aws, concurrency, documents, languages, outcome, process
 from runner.attempt import Inbox, Output
 from runner.invocation import Invocation
 from runner.outcome import CANCELLED, FAILED, SUCCEEDED, End, Failure
@@ -210,6 +210,12 @@ class Build:
     def _attempts(self, payload: bytes, environment: Mapping[str, str]) -> End:
         """Run the handler until it succeeds or has had all its attempts."""
         api, settings = RuntimeApi(), self._settings
+        if problem := languages.problem(environment):
+            return End(FAILED, failure=problem, final=True)
+        if languages.is_node(environment):
+            languages.link_packages(settings.root, environment.get(PACKAGES))
+            if remark := languages.remark(environment):
+                self._output.line(f"{outcome.NOTE}{remark}")
         while True:
             end = End(CANCELLED)
             if not self._inbox.terminated:
@@ -303,7 +309,8 @@ class Build:
 def worker_environment(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
     """The worker's environment: the build's, and what the laptop's workers have, too."""
     own = {key: value for key, value in environment.items() if key not in _PAYLOAD}
-    if packages := environment.get(PACKAGES):
+    packages = environment.get(PACKAGES)
+    if packages and not languages.is_node(environment):
         # So the handler's own child processes find them, too.
         paths = (environment.get("PYTHONPATH"), packages)
         own["PYTHONPATH"] = os.pathsep.join(filter(None, paths))

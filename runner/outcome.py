@@ -39,10 +39,23 @@ NOTE = "--- devbridge: "
 OUTPUT_AFTER_EXIT = 1.0
 """Seconds that an ended worker's output is read for; a process that left its group may hold it."""
 
+_LAST_WORDS = 16 * 1024
+"""Bytes in which V8's last words are, which a trace of its own frames follows."""
+
 MAX_BODY = 6 * 1024 * 1024
 """Bytes of a payload or a result: Lambda's limit for a synchronous request and its response."""
 MAX_INLINE = 8 * 1024
 """Bytes of a payload that a build's environment holds, where it may. All others are put into S3."""
+_ENDS_OF_V8 = ("SIGABRT", "SIGTRAP", "SIGILL")
+"""The signals with which V8 ends its process when memory runs out, by version and processor."""
+_OUT_OF_MEMORY = re.compile(
+    rb"^(FATAL ERROR: .*JavaScript heap out of memory|# Fatal (process|JavaScript) out of memory)",
+    re.MULTILINE,
+)
+_HEAP_FULL = (
+    "the JavaScript heap was full, and Node ended itself: give the job more memory_size, or a"
+    " larger memory_limit where one is set"
+)
 OOM_KILLS = re.compile(rb"^oom_kill (\d+)$", re.MULTILINE)
 """Where the kernel tells how many processes it has killed because memory ran out."""
 
@@ -118,7 +131,8 @@ def crash(
 
     Args:
         status: its exit code, or the negative number of the signal that ended it.
-        out_of_memory: the kernel has killed a process because memory ran out.
+        out_of_memory: the kernel has killed a process because memory ran out, or the worker has
+            said itself that it did.
         where: what it was doing, if not the run itself.
         remedy: what helps when memory runs out.
     """
@@ -133,6 +147,8 @@ def _crash(status: int, more_memory: str) -> Failure:
         name = signal.Signals(-status).name
     except ValueError:
         name = f"signal {-status}"
+    if more_memory and name in _ENDS_OF_V8:
+        return Failure("OutOfMemory", _HEAP_FULL)
     if name != "SIGKILL":
         return Failure("Killed", f"the worker was ended by {name}")
     if more_memory:
@@ -140,6 +156,26 @@ def _crash(status: int, more_memory: str) -> Failure:
         return Failure("OutOfMemory", text)
     hint = " (the kernel does that when memory runs out)"
     return Failure("Killed", f"the worker was ended by SIGKILL{hint}")
+
+
+class LastWords:
+    """What a process has printed last: Node says there that it ends because its heap is full."""
+
+    def __init__(self) -> None:
+        self._tail = b""
+
+    def add(self, data: bytes) -> None:
+        """It has printed this."""
+        self._tail = (self._tail + data)[-_LAST_WORDS:]
+
+    def heap_was_full(self, status: int) -> bool:
+        """Whether that is why it has ended.
+
+        Args:
+            status: its exit code, or the negative number of the signal that ended it.
+        """
+        ended = {int(getattr(signal, name)) for name in _ENDS_OF_V8 if hasattr(signal, name)}
+        return -status in ended and _OUT_OF_MEMORY.search(self._tail) is not None
 
 
 def oom_kills() -> int:

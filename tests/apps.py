@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from devbridge.constructs import App, values
 from devbridge.constructs.load import load_app
-from devbridge.constructs.runtimes import JOBS
 from devbridge.constructs.tags import tags_problem
+from devbridge.sources.runtimes import JOBS
 
 ACCOUNT: Final = "123456789012"
 KEY: Final = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/01234567-89ab-cdef-0123-456789abcdef"

@@ -21,8 +21,8 @@ from devbridge.payload import check
 if TYPE_CHECKING:
     from devbridge.cloud.session import Cloud
     from devbridge.config import Config
-    from devbridge.daemon.modules import Modules
     from devbridge.daemon.runtime_api import CredentialsProvider
+    from devbridge.workers.modules import Modules
     from runner.outcome import Failure
 
 _PASSED_ON: Final = (

@@ -62,6 +62,14 @@ Ctrl-C stops in order: no more requests are taken, running jobs get SIGTERM and 
     " (default), or =cancel it.",
 )
 @click.option(
+    "--debug",
+    is_flag=False,
+    flag_value="true",
+    metavar="[SECONDS]",
+    help="Open each run of Node.js to debuggers; it waits so long for one before it begins"
+    " (default: 2).",
+)
+@click.option(
     "--env",
     multiple=True,
     callback=lambda _ctx, _option, given: given or None,

@@ -24,6 +24,7 @@ from devbridge.palette import ALWAYS
 
 if TYPE_CHECKING:
     from devbridge.cloud.session import Cloud
+    from devbridge.constructs import App
 
 ENOUGH_SPACE: Final = 500 * 1024 * 1024
 """Bytes free below which the logs of a day's runs may not fit."""
@@ -55,12 +56,25 @@ class Check:
     remedy: str | None = None
 
 
-def check_app(root: Path) -> Check:
-    """Does app.py load?"""
+def check_app(root: Path, loaded: Callable[[App], None] = lambda _: None) -> Check:
+    """Does app.py load?
+
+    Args:
+        loaded: takes the app.
+    """
     from devbridge.constructs.load import load_app
 
     app = load_app(root, slow=say_slow)
+    loaded(app)
     return Check("app", True, f"{app.name} ({root / 'app.py'})")
+
+
+def check_languages(app: App) -> Iterator[Check]:
+    """Are the tools there that the app's languages need?"""
+    from devbridge.languages.probing import facts
+
+    for fact in facts(app):
+        yield Check(fact.name, fact.good, fact.text, fact.remedy or None)
 
 
 def check_import(interpreter: Interpreter) -> Check:
@@ -218,7 +232,10 @@ def examine(root: Path, flags: dict[str, object], *, has_app: bool) -> Iterator[
         "devbridge", True, f"{__version__} on Python {platform.python_version()}, {os.name}"
     )
     if has_app:
-        yield _attempt("app", lambda: check_app(root))
+        apps: list[App] = []
+        yield _attempt("app", lambda: check_app(root, apps.append))
+        for app in apps:
+            yield from check_languages(app)
     else:
         yield Check(
             "app",

@@ -1,6 +1,6 @@
-"""`devbridge init`: a working app from the template, in an empty or new folder.
+"""`devbridge init`: a working app from a template, in an empty or new folder.
 
-The template is `examples/factorial` (a test holds the two together); only the app's name differs.
+The templates are examples (a test holds them together); only the app's name differs.
 """
 
 from __future__ import annotations
@@ -18,13 +18,20 @@ import click
 from devbridge.constructs.values import APP_NAME, APP_NAME_ALLOWED
 from devbridge.errors import DevbridgeError, InvalidValue
 
+TEMPLATES: Final = {"python": "factorial", "typescript": "factorial-ts"}
+"""The folders of the templates, and of the examples that they are, by what users call them."""
 TEMPLATE_NAME: Final = "factorial-demo"
-"""The name of the template's app, which the new app's name replaces."""
+"""What an app is called of whose folder no name can be made."""
 _RENAMED: Final = {"gitignore": ".gitignore"}
 
 
-def template_files() -> dict[PurePosixPath, str]:
-    """The template: each file's path in the new app, and its text."""
+def name_of(template: str) -> str:
+    """The name of a template's app, which the new app's name replaces."""
+    return f"{TEMPLATES[template]}-demo"
+
+
+def template_files(template: str = "python") -> dict[PurePosixPath, str]:
+    """A template: each file's path in the new app, and its text."""
     found: dict[PurePosixPath, str] = {}
 
     def collect(folder: Traversable, at: PurePosixPath) -> None:
@@ -37,7 +44,8 @@ def template_files() -> dict[PurePosixPath, str]:
             else:
                 found[path] = entry.read_text(encoding="utf-8")
 
-    collect(resources.files("devbridge.cli") / "templates" / "factorial", PurePosixPath())
+    folder = resources.files("devbridge.cli") / "templates" / TEMPLATES[template]
+    collect(folder, PurePosixPath())
     return found
 
 
@@ -48,7 +56,7 @@ def default_name(directory: Path) -> str:
     return name if APP_NAME.fullmatch(name) else TEMPLATE_NAME
 
 
-def create(directory: Path, name: str) -> list[Path]:
+def create(directory: Path, name: str, template: str = "python") -> list[Path]:
     """Write the template's files, all or none, and return their paths.
 
     Raises:
@@ -61,7 +69,7 @@ def create(directory: Path, name: str) -> list[Path]:
             where="--name",
             remedy=f"allowed: {APP_NAME_ALLOWED}",
         )
-    files = {directory / path: text for path, text in template_files().items()}
+    files = {directory / path: text for path, text in template_files(template).items()}
     in_the_way = _in_the_way(directory, files)
     if in_the_way:
         raise DevbridgeError(
@@ -75,7 +83,7 @@ def create(directory: Path, name: str) -> list[Path]:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("x", encoding="utf-8", newline="\n") as file:
                 written.append(path)
-                file.write(text.replace(TEMPLATE_NAME, name))
+                file.write(text.replace(name_of(template), name))
     except OSError as error:
         for path in written:
             path.unlink(missing_ok=True)
@@ -103,22 +111,32 @@ Examples:
   devbridge init                     # here
   devbridge init hello               # in a new folder
   devbridge init hello --name greet  # with another name for the app
+  devbridge init hello --template typescript
 """
 )
 @click.argument("directory", type=click.Path(path_type=Path), default=".", metavar="[DIR]")
 @click.option("--name", help="The app's name (default: made of the folder's name).")
-def init(directory: Path, name: str | None) -> None:
+@click.option(
+    "--template",
+    type=click.Choice([*TEMPLATES]),
+    default="python",
+    show_default=True,
+    help="The language of its job and its API.",
+)
+def init(directory: Path, name: str | None, template: str) -> None:
     """Create a working app in an empty folder.
 
     Writes an API, a long-running job and a table: an app that runs as it is. Nothing that is there
     is overwritten.
     """
     chosen = name if name is not None else default_name(directory.absolute())
-    for path in create(directory, chosen):
+    for path in create(directory, chosen, template):
         click.echo(f"created {path}")
     here = directory.resolve() == Path.cwd()
     enter = "" if here else f"cd {shlex.quote(str(directory))} && "
     click.echo(f"\n{chosen} is ready. Run it, without an AWS account:\n")
+    if template == "typescript":
+        click.echo(f"  {enter}npm install")
     click.echo(f"  {enter}devbridge dev --local")
     click.echo("\nand, when it says that it is ready, start a job from another terminal:\n")
     click.echo(f"  {enter}devbridge invoke factorial --payload '{{\"num\": 5}}'")

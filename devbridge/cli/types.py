@@ -54,6 +54,7 @@ def types(config: Config, *, check: bool, schema: str | None) -> None:
     `devbridge deploy` do the same by themselves.
     """
     from devbridge.interpreter import verify_interpreter
+    from devbridge.languages.probing import declarations
     from devbridge.types import outdated, write
 
     app = loaded(config)
@@ -62,7 +63,8 @@ def types(config: Config, *, check: bool, schema: str | None) -> None:
     if schema is not None:
         print_json(_schemas(found, schema))
         return
-    wrong = outdated(app, found)
+    others = declarations(app, found)
+    wrong = outdated(app, found, others)
     if check:
         for path in wrong:
             click.echo(f"out of date: {path}")
@@ -70,7 +72,7 @@ def types(config: Config, *, check: bool, schema: str | None) -> None:
             click.echo("to do: run `devbridge types`", err=True)
             sys.exit(EXIT_ERROR)
         return
-    write(app, found)
+    write(app, found, others)
     for path in wrong:
         click.echo(f"wrote {path}")
     if not wrong:

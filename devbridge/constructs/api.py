@@ -18,9 +18,10 @@ from devbridge.constructs.authorizers import (
 from devbridge.constructs.code import bound, parsed_handler
 from devbridge.constructs.cors import Cors, cors_problem
 from devbridge.constructs.function import Function
-from devbridge.constructs.handlers import Handler
 from devbridge.constructs.throttle import Throttle, throttle_problem
 from devbridge.constructs.values import Duration
+from devbridge.sources.handlers import Handler
+from devbridge.sources.runtimes import FUNCTIONS, FunctionRuntime
 
 NO_AUTHORIZER: Final = "none"
 
@@ -55,6 +56,7 @@ class Api(Bindable):
         routes: route key -> handler path, or a Function, or a `RouteTo` of them. Each handler path
             becomes a function, one for all the routes and authorizers that name it.
         bind: what the functions made from handler paths may use.
+        runtime: what they run on, as for Function.
         cors: True lets every web page call it; a `Cors` says which.
         authorizers: by name; who may call a route. AWS allows 10 an API, and more when asked.
         authorizer: the name of the one that all routes have which do not say otherwise.
@@ -76,6 +78,7 @@ class Api(Bindable):
         *,
         routes: Mapping[str, str | Function | RouteTo],
         bind: Sequence[Bindable] = (),
+        runtime: FunctionRuntime | None = None,
         cors: bool | Cors = False,
         authorizers: Mapping[str, JwtAuthorizer | LambdaAuthorizer] = {},
         authorizer: str | None = None,
@@ -105,6 +108,8 @@ class Api(Bindable):
         self.throttle = throttle
         self.encryption_key = self.key_of(encryption_key)
         self._bound = bound(self, bind)
+        self.choice("runtime", runtime, FUNCTIONS)
+        self._runtime = runtime
         self._made: dict[str, Function] = {}
         self.cors = (Cors() if cors else None) if isinstance(cors, bool) else cors
         self.authorizers = self._authorizers(authorizers)
@@ -162,9 +167,10 @@ class Api(Bindable):
             if target not in self._made:
                 self._made[target] = Function(
                     self.app,
-                    _function_name(self.name, parsed_handler(self, target)),
+                    _function_name(self.name, parsed_handler(self, target, self._runtime)),
                     handler=target,
                     bind=self._bound,
+                    runtime=self._runtime,
                 )
             return self._made[target]
         if not isinstance(target, Function) or target.app is not self.app:

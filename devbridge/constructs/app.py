@@ -16,6 +16,7 @@ from devbridge.constructs.tags import tags_problem
 from devbridge.constructs.values import APP_NAME, APP_NAME_ALLOWED, NAME, NAME_ALLOWED
 from devbridge.environment import inherit_problem
 from devbridge.errors import DuplicateName, HandlerNotFound, InvalidValue
+from devbridge.sources.base import Problem
 
 _PACKAGE: Final = str(Path(__file__).resolve().parents[1]) + os.sep
 
@@ -262,7 +263,7 @@ class Construct:
         """The error for a value of this construct that is not allowed."""
         return self.refused(what, (repr(value), allowed))
 
-    def refused(self, what: str, problem: values.Problem) -> InvalidValue:
+    def refused(self, what: str, problem: Problem) -> InvalidValue:
         """The error for a part of a value that is not allowed."""
         return InvalidValue(
             f"{self}: {what} {problem[0]} is not allowed",

@@ -10,6 +10,7 @@ from typing import Final
 from devbridge.constructs import values
 from devbridge.constructs.function import Function
 from devbridge.constructs.values import Duration
+from devbridge.sources.base import Problem
 
 _HEADER: Final = "$request.header.Authorization"
 _AUDIENCES: Final = 50
@@ -69,7 +70,7 @@ class FunctionAuthorizer(LambdaAuthorizer):
     function: Function
 
 
-def jwt_problem(authorizer: JwtAuthorizer) -> values.Problem | None:
+def jwt_problem(authorizer: JwtAuthorizer) -> Problem | None:
     """What of a JwtAuthorizer API Gateway does not allow, and what it does."""
     issuer, audience, scopes = authorizer.issuer, authorizer.audience, authorizer.scopes
     if not isinstance(issuer, str) or not _ISSUER.fullmatch(issuer):
@@ -84,7 +85,7 @@ def jwt_problem(authorizer: JwtAuthorizer) -> values.Problem | None:
     return None
 
 
-def lambda_problem(authorizer: LambdaAuthorizer) -> values.Problem | None:
+def lambda_problem(authorizer: LambdaAuthorizer) -> Problem | None:
     """What of a LambdaAuthorizer API Gateway does not allow, and what it does."""
     ttl = values.whole_seconds(authorizer.ttl, values.AUTHORIZER_TTL)
     if ttl is None:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Final, Literal, TypedDict
 
 from devbridge.constructs import values
 from devbridge.constructs.app import App, Bindable, Construct, Transform
 from devbridge.constructs.files import copy_problem
-from devbridge.constructs.handlers import HANDLER_ALLOWED, Handler, missing_handler, parse_handler
 from devbridge.constructs.network import Vpc, vpc_problem
 from devbridge.constructs.tags import tags_problem
 from devbridge.constructs.values import Duration
 from devbridge.errors import HandlerNotFound, UnknownBindTarget
+from devbridge.sources.base import Problem, Source
+from devbridge.sources.esbuild import Esbuild, options_problem
+from devbridge.sources.handlers import HANDLER_ALLOWED, Handler, parse_handler
+from devbridge.sources.known import SOURCES, source_of
+from devbridge.sources.runtimes import JOBS, language_of, of_language
 
 Architecture = Literal["x86_64", "arm64"]
 
@@ -34,6 +39,7 @@ class CodeOptions(TypedDict, total=False):
     permissions: Sequence[Permission]
     copy_files: Sequence[str]
     install: Sequence[str]
+    esbuild: Esbuild | None
     log_retention: Duration
     vpc: Vpc | None
     tags: Mapping[str, str]
@@ -49,6 +55,7 @@ DEFAULTS: Final[CodeOptions] = {
     "permissions": (),
     "copy_files": (),
     "install": (),
+    "esbuild": None,
     "log_retention": "14 days",
     "vpc": None,
     "tags": {},
@@ -67,7 +74,7 @@ class Code(Bindable):
     """
 
     paths: tuple[str, ...] = ()
-    """Absolute folders that PYTHONPATH may name: they are there where it runs."""
+    """Absolute folders that its environment may name: they are there where it runs."""
 
     def __init__(
         self,
@@ -92,10 +99,15 @@ class Code(Bindable):
         """As the user wrote it; None is the version of the app's interpreter."""
         self.architecture: Architecture = given["architecture"]
         self.environment: Mapping[str, str] = dict(given["environment"])
-        self.python_path = values.python_path(self.environment)
-        """The folders of the app that PYTHONPATH names: modules are found in them, too."""
+        self.language = language_of(runtime)
+        """Of its handler; None: it runs a container."""
+        source = source_of(runtime)
+        self.folders = source.folders(self.environment) if source else ()
+        """The folders of the app, beside its own, that modules are found in."""
         self.copy_files = tuple(given["copy_files"])
         self.install = tuple(given["install"])
+        self.esbuild: Esbuild = given["esbuild"] or {}
+        """How esbuild bundles it, beyond devbridge's own options."""
         self.log_days = self.days_of(given["log_retention"])
         """How long CloudWatch keeps the logs; None is for ever."""
         self.vpc = given["vpc"]
@@ -111,14 +123,15 @@ class Code(Bindable):
             raise self.invalid("architecture", given["architecture"], allowed)
         if problem := values.environment_problem(environment):
             raise self.refused("environment", problem)
-        if runtime != "container" and (
-            problem := values.python_path_problem(root, environment, self.paths)
-        ):
+        source = source_of(runtime)
+        if source and (problem := source.environment_problem(root, environment, self.paths)):
             raise self.refused("environment", problem)
         if problem := copy_problem(root, given["copy_files"]):
             raise self.refused("copy_files", problem)
-        if problem := install_problem(given["install"]):
+        if problem := _install_problem(given["install"], source):
             raise self.refused("install", problem)
+        if problem := options_problem(given["esbuild"], language_of(runtime)):
+            raise self.refused("esbuild", problem)
         self.days_of(given["log_retention"])
         if problem := vpc_problem(given["vpc"]):
             raise self.refused("vpc", problem)
@@ -139,7 +152,7 @@ def signature(construct: type[Code]) -> inspect.Signature:
     return inspect.Signature([*own, *shared])
 
 
-def parsed_handler(construct: Construct, value: object) -> Handler:
+def parsed_handler(construct: Construct, value: object, runtime: str | None) -> Handler:
     """The handler that a construct names.
 
     Raises:
@@ -150,16 +163,29 @@ def parsed_handler(construct: Construct, value: object) -> Handler:
     handler = parse_handler(value)
     if handler is None:
         raise construct.invalid("handler", value, HANDLER_ALLOWED)
-    if missing := missing_handler(construct.app.root, handler):
+    source = source_of(runtime)
+    assert source  # noqa: S101 - a container has no handler
+    if missing := source.missing(construct.app.root, handler):
         error = HandlerNotFound(
             f"{construct}: handler {str(handler)!r}: {missing.what}",
             where=str(construct.where),
-            remedy=missing.allowed,
+            remedy=_in_another_language(construct.app.root, handler, runtime) or missing.allowed,
         )
         if not construct.app.lenient:
             raise error
         construct.app.missing.setdefault(str(handler), error)
     return handler
+
+
+def _in_another_language(root: Path, handler: Handler, runtime: str | None) -> str:
+    """What to do about a handler whose file is that of a language which its construct has not."""
+    for language, source in SOURCES.items():
+        file = source.file(root, handler.module)
+        if language != language_of(runtime) and file.is_file():
+            name = of_language(language, JOBS)[-1]
+            there = file.relative_to(root).as_posix()
+            return f"there is {there!r}: say which runtime it is for, e.g. runtime={name!r}"
+    return ""
 
 
 def bound(construct: Construct, bind: Sequence[Bindable]) -> tuple[Bindable, ...]:
@@ -191,22 +217,12 @@ def _unknown_target(construct: Construct, target: object) -> UnknownBindTarget:
     )
 
 
-def install_problem(install: object) -> values.Problem | None:
-    """The first requirement that pip would not understand, and what it would."""
-    allowed = "a list of requirements, e.g. ['polars>=1', 'boto3==1.40.*']"
-    requirements = values.strings(install)
-    if requirements is None:
-        return repr(install), allowed
-    if requirements:
-        from packaging.requirements import InvalidRequirement, Requirement
-
-        for requirement in requirements:
-            try:
-                Requirement(requirement)
-            except InvalidRequirement as error:
-                reason = str(error).partition("\n")[0]
-                return repr(requirement), f"{allowed} ({reason})"
-    return None
+def _install_problem(install: object, source: Source | None) -> Problem | None:
+    """The first of what is to be installed that is nothing to install."""
+    names = values.strings(install)
+    if names is None:
+        return repr(install), "a list of texts"
+    return source.install_problem(names) if source and names else None
 
 
 def _permissions(construct: Construct, permissions: Sequence[Permission]) -> tuple[Permission, ...]:

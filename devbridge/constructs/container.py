@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from devbridge.constructs import values
+from devbridge.sources.base import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Container:
     build_args: Mapping[str, str] = field(default_factory=dict)
 
 
-def container_problem(root: Path, container: object) -> values.Problem | None:
+def container_problem(root: Path, container: object) -> Problem | None:
     """What of a `container` is not allowed, and what is."""
     if not isinstance(container, Container):
         return repr(container), 'Container("folder", cmd=["python", "main.py"])'

@@ -9,6 +9,7 @@ from typing import Final
 
 from devbridge.constructs import values
 from devbridge.constructs.values import Duration
+from devbridge.sources.base import Problem
 
 _ALL: Final = "*"
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", _ALL)
@@ -42,7 +43,7 @@ class Cors:
         return None if found is None else int(found.total_seconds())
 
 
-def cors_problem(cors: object) -> values.Problem | None:
+def cors_problem(cors: object) -> Problem | None:
     """What of `cors` API Gateway or browsers do not allow, and what they do."""
     if isinstance(cors, bool):
         return None
@@ -55,7 +56,7 @@ def cors_problem(cors: object) -> values.Problem | None:
     return _list_problem(cors)
 
 
-def _list_problem(cors: Cors) -> values.Problem | None:
+def _list_problem(cors: Cors) -> Problem | None:
     for what, items, valid, allowed in (
         ("allow_origins", cors.allow_origins, _origin, "'https://example.com', 'https://*', '*'"),
         ("allow_methods", cors.allow_methods, _METHODS.__contains__, ", ".join(_METHODS)),

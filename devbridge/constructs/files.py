@@ -11,6 +11,7 @@ from typing import Final
 from devbridge import files
 from devbridge.constructs import values
 from devbridge.files import CACHES, NODE, Left, Taken
+from devbridge.sources.base import Problem
 
 _ALLOWED: Final = (
     "a list of paths or globs below the app's folder, each matching a file, "
@@ -48,7 +49,7 @@ def selected(root: Path, patterns: Sequence[str], imported: Sequence[Path] = ())
     return Taken(dict(sorted(taken.items())), list(dict.fromkeys(left)), checked.problem)
 
 
-def copy_problem(root: Path, patterns: object) -> values.Problem | None:
+def copy_problem(root: Path, patterns: object) -> Problem | None:
     """The first pattern that is not allowed or matches nothing, and what is."""
     checked = values.strings(patterns)
     if checked is None:

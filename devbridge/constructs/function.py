@@ -7,9 +7,9 @@ from typing import Unpack
 from devbridge.constructs import values
 from devbridge.constructs.app import App
 from devbridge.constructs.code import Code, CodeOptions, parsed_handler, signature
-from devbridge.constructs.runtimes import FUNCTIONS, PythonRuntime
 from devbridge.constructs.values import Duration
 from devbridge.durations import parsed
+from devbridge.sources.runtimes import FUNCTIONS, FunctionRuntime
 
 
 class Function(Code):
@@ -20,9 +20,10 @@ class Function(Code):
         timeout: 1 second to 15 minutes. The default leaves an invoker its 10 seconds, and stays
             below the 30 that an HTTP API waits.
         memory_size: "128 MB" to "10240 MB".
-        runtime: the Python it runs on, by default that of the app's interpreter.
-        architecture, environment, bind, permissions, copy_files, install, log_retention, vpc, tags,
-            permissions_boundary: as for Job.
+        runtime: the Python or Node.js that it runs on, by default the Python of the app's
+            interpreter.
+        architecture, environment, bind, permissions, copy_files, install, esbuild, log_retention,
+            vpc, tags, permissions_boundary: as for Job.
         encryption_key: the ARN of a KMS key for its logs and its environment; by default the app's.
         transform: called with its `troposphere.awslambda.Function`.
 
@@ -40,7 +41,7 @@ class Function(Code):
         handler: str,
         timeout: Duration = "20 seconds",
         memory_size: str = "512 MB",
-        runtime: PythonRuntime | None = None,
+        runtime: FunctionRuntime | None = None,
         **shared: Unpack[CodeOptions],
     ) -> None:
         super().__init__(app, name, shared, runtime=runtime, runtimes=FUNCTIONS)
@@ -54,7 +55,7 @@ class Function(Code):
             raise self.invalid("timeout", timeout, "1 second to 15 minutes, e.g. '30 seconds'")
         if (memory := values.function_memory(memory_size)) is None:
             raise self.invalid("memory_size", memory_size, "'128 MB' to '10240 MB'")
-        self.handler = parsed_handler(self, handler)
+        self.handler = parsed_handler(self, handler, runtime)
         self.timeout = limit
         self.memory_mb = memory
         self.register()

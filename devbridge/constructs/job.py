@@ -9,12 +9,13 @@ from devbridge.constructs import values
 from devbridge.constructs.app import App, PayloadPlace
 from devbridge.constructs.code import Code, CodeOptions, listed, parsed_handler, signature
 from devbridge.constructs.container import Container, container_problem
-from devbridge.constructs.runtimes import JOBS, JobPythonRuntime
 from devbridge.constructs.values import Duration
 from devbridge.durations import OF_ATTEMPTS, parsed
+from devbridge.sources.runtimes import JOBS
+from devbridge.sources.runtimes import JobRuntime as LanguageRuntime
 
 JobMemory = Literal["3 GB", "7 GB", "15 GB", "145 GB"]
-JobRuntime = JobPythonRuntime | Literal["container"]
+JobRuntime = LanguageRuntime | Literal["container"]
 Offline = Literal["queue", "error", "cloud"]
 _CONTAINER: Final = "container"
 
@@ -24,8 +25,9 @@ class Job(Code):
 
     Args:
         handler: ``folder/file.function``, relative to the app's folder.
-        runtime: the Python it runs on, by default that of the app's interpreter; or "container":
-            then `container` says what is run, and there is no handler.
+        runtime: what it runs on: a Python, by default that of the app's interpreter; a Node.js, for
+            handlers in TypeScript or JavaScript; or "container": then `container` says what is run,
+            and there is no handler.
         architecture: of the CodeBuild machine.
         memory_size: 3, 7, 15 or 145 GB; on arm64 only 3 or 15.
         timeout: how long one attempt may take, from 1 second to 36 hours; less than 5 minutes, the
@@ -50,7 +52,10 @@ class Job(Code):
         permissions: IAM actions and resources beyond those of `bind`.
         copy_files: files or globs, relative to the app's folder, that it finds at the same path;
             a folder stands for all files below it.
-        install: requirements beyond those that the code's imports need, as pip writes them.
+        install: requirements beyond those that the code's imports need, as pip writes them; of a
+            Node.js job, npm packages that cannot be bundled (``sharp``), whose native parts are
+            those of the machine that it runs on.
+        esbuild: how a Node.js job's code is bundled, beyond devbridge's own options.
         log_retention: how long CloudWatch keeps the logs: "forever", or 1, 3, 5, 7, 14, 30, 60,
             90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 days.
         vpc: the subnets that it runs in, with 1 to 5 security groups.
@@ -59,8 +64,9 @@ class Job(Code):
             the app's.
         encryption_key: the ARN of a KMS key for its logs, payloads and results; by default the
             app's.
-        image: what its builds run in, by its digest, in place of AWS's base image for its Python:
-            that image as it was reviewed, or a mirror of it.
+        image: what its builds run in, by its digest, in place of AWS's own image for its runtime:
+            that image as it was reviewed, or a mirror of it. For a Node runtime it must have
+            `node`, of that version, and `python3`, 3.11 or newer, on its PATH.
         container: the image's folder and the command; for runtime "container", and only for it.
         transform: called with its `troposphere.codebuild.Project`.
 
@@ -110,7 +116,7 @@ class Job(Code):
             self._check_container(handler, container, payload)
         elif container is not None:
             raise self.invalid("container", container, "only with runtime='container'")
-        self.handler = None if runtime == _CONTAINER else parsed_handler(self, handler)
+        self.handler = None if runtime == _CONTAINER else parsed_handler(self, handler, runtime)
         """None when its runtime is "container"."""
         self.container = container
         self.inline = runtime == _CONTAINER or (payload or app.payload) == "inline"

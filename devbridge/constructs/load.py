@@ -18,12 +18,13 @@ from typing import Final
 
 from devbridge.constructs import App
 from devbridge.constructs.app import loading
-from devbridge.constructs.clashes import check_names, is_hidden
 from devbridge.constructs.code import Code
 from devbridge.constructs.isolation import apart
 from devbridge.environment import matching
 from devbridge.errors import AppFailed, AppNotFound, DevbridgeError
 from devbridge.failures import details
+from devbridge.sources.clashes import check_names, is_hidden
+from devbridge.sources.known import INSTALLED
 from runner.causes import related
 from runner.failure import describe
 from runner.invocation import parse_failure
@@ -77,7 +78,7 @@ def load_app(
             remedy='write exactly one: app = App("name")',
         )
     app = state.apps[0]
-    for folder in {folder for code in app.of_type(Code) for folder in code.python_path}:
+    for folder in {folder for code in app.of_type(Code) for folder in code.folders}:
         check_names(root / folder, root)
     app.files, app.loaded_at = frozenset(files), began
     return app
@@ -184,7 +185,7 @@ def _own_files(root: Path) -> dict[str, Path]:
 
 def _below(file: str, root: Path) -> bool:
     path = Path(file)
-    return path.is_relative_to(root) and not {"site-packages", ".venv"} & set(
+    return path.is_relative_to(root) and not {*INSTALLED, ".venv"} & set(
         path.relative_to(root).parts
     )
 

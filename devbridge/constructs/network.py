@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from devbridge.constructs import values
+from devbridge.sources.base import Problem
 
 _SUBNETS: Final = 16
 _GROUPS: Final = 5
@@ -31,7 +32,7 @@ class Vpc:
     security_groups: Sequence[str]
 
 
-def vpc_problem(vpc: object) -> values.Problem | None:
+def vpc_problem(vpc: object) -> Problem | None:
     """What of a `vpc` is not allowed, and what is."""
     if vpc is None:
         return None

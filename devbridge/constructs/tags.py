@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Final
 
-from devbridge.constructs.values import Problem
+from devbridge.sources.base import Problem
 
 LIMIT: Final = 40
 """AWS allows 50 a resource; the rest is for devbridge's own and those of CloudFormation."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from devbridge.constructs import values
+from devbridge.sources.base import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Throttle:
     burst_limit: int
 
 
-def throttle_problem(throttle: object) -> values.Problem | None:
+def throttle_problem(throttle: object) -> Problem | None:
     """What of a `throttle` is not allowed, and what is."""
     if throttle is None:
         return None

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from keyword import iskeyword
-from pathlib import Path
 from typing import Final
 
 from devbridge.durations import OF_ATTEMPTS, parsed
+from devbridge.sources.base import LAMBDA_ROOT, Problem
 
 APP_NAME: Final = re.compile(r"(?=.{1,32}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 APP_NAME_ALLOWED: Final = (
@@ -91,14 +89,9 @@ KEY_ALLOWED: Final = (
 IMAGE_ALLOWED: Final = "an image by its digest: 'public.ecr.aws/lambda/python@sha256:...'"
 RATE: Final = (0, 1_000_000)
 """Requests a second, and at once, that a throttle may name; AWS's own quotas are lower."""
-LAMBDA_ROOT: Final = "/var/task"
-"""Where AWS Lambda puts a function's zip."""
 LAMBDA_PATHS: Final = (LAMBDA_ROOT, "/opt", "/var/runtime")
 """Folders that are there in AWS Lambda: the function's, its layers', and Lambda's own."""
 PLAIN: Final = "strings without NUL, and without '{{resolve:', which CloudFormation would replace"
-
-Problem = tuple[str, str]
-"""What is not allowed, as an error shows it, and what is."""
 
 _KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+", re.ASCII)
 _IMAGE = re.compile(r"[a-z0-9.-]+(?::\d+)?(?:/[a-z0-9._-]+)+@sha256:[0-9a-f]{64}", re.ASCII)
@@ -157,37 +150,6 @@ def environment_problem(environment: object) -> Problem | None:
     size = sum(len(k.encode()) + len(v.encode()) for k, v in environment.items())
     if size > ENVIRONMENT_LIMIT:
         return f"of {size} bytes", f"at most {ENVIRONMENT_LIMIT} bytes for all names and values"
-    return None
-
-
-def python_path(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The folders of the app that PYTHONPATH names, relative to the app's folder."""
-    found = [
-        posixpath.normpath(entry.removeprefix(f"{LAMBDA_ROOT}/"))
-        for entry in environment.get("PYTHONPATH", "").split(":")
-        if entry
-    ]
-    return tuple(entry for entry in found if not entry.startswith(("/", "..")))
-
-
-def python_path_problem(
-    root: Path, environment: Mapping[str, str], known: tuple[str, ...]
-) -> Problem | None:
-    """The PYTHONPATH of an environment, if a deployed process would not have all of its folders;
-    and what is allowed.
-
-    Args:
-        known: absolute folders that are there, with what is below them.
-    """
-    for entry in filter(None, environment.get("PYTHONPATH", "").split(":")):
-        path = posixpath.normpath(entry)
-        if any(f"{path}/".startswith(f"{folder}/") for folder in known):
-            continue
-        top = os.path.realpath(root)
-        inside = f"{os.path.realpath(root / path)}/".startswith(f"{top}/")
-        if path.startswith(("/", "..")) or "\\" in entry or not inside:
-            allowed = "as PYTHONPATH, folders below the app's, relative to it, e.g. 'src:lib'"
-            return repr({"PYTHONPATH": environment["PYTHONPATH"]}), allowed
     return None
 
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from devbridge.daemon import preload, secrets
+from devbridge.daemon import secrets
 from devbridge.daemon.bridge import Bridge
 from devbridge.daemon.decider import Decider
 from devbridge.daemon.dispatch import Dispatcher
@@ -48,7 +48,6 @@ from devbridge.daemon.processes import Processes
 from devbridge.daemon.recovery import lost_with, take_on
 from devbridge.daemon.reloading import Reloading
 from devbridge.daemon.rerun import Rerun
-from devbridge.daemon.rlimits import is_short
 from devbridge.daemon.runtime_api import RuntimeApi
 from devbridge.daemon.settings import Connection, Settings, Workshop
 from devbridge.daemon.supervisor import SHUTDOWN_GRACE, Supervisor
@@ -66,6 +65,7 @@ from devbridge.protocol.session import Deliver
 from devbridge.runs.ledger import Change
 from devbridge.runs.ledger_file import LedgerError
 from devbridge.words import many
+from devbridge.workers.rlimits import is_short
 
 KILL_DEADLINE: Final = 5.0
 """Seconds after the grace period in which every worker must be gone."""
@@ -103,8 +103,7 @@ class Daemon:
         self._undecided = set(deployment.jobs) if settings.standbys else set()
         self._ready = asyncio.Event()
         self._idle = asyncio.Event()
-        noted = Imports(settings.notes, settings.root)
-        self._reports = Reports(noted, imported)
+        self._reports = Reports(Imports(settings.notes, settings.root), imported)
         self._supervisor = Supervisor(
             deployment.jobs,
             concurrency=settings.concurrency,
@@ -137,7 +136,8 @@ class Daemon:
         self._decider = Decider(
             ledger, self._dispatcher, self._supervisor, self._weather, self._reloading.look
         )
-        self._runtime_api = RuntimeApi(self._make_listener(), workshop.credentials)
+        self._listener = self._make_listener()
+        self._runtime_api = _runtime_api(settings.debug, workshop, self._listener)
         self._processes = self._make_processes(workshop)
         ledger.say = self._say_of_ledger
 
@@ -175,6 +175,8 @@ class Daemon:
             narrator=self._narrator,
             post=lambda event: self.handle([event]),
             closed=self._worker_gone,
+            heard=self._listener.worker_modules,
+            debug=self._settings.debug is not None,
         )
 
     # --- life -------------------------------------------------------------------------------
@@ -197,9 +199,7 @@ class Daemon:
         await self._runtime_api.start()
         if self._settings.secrets_mark is not None:
             secrets.touch(self._settings.secrets_mark)
-        handlers = [job.handler for job in self._jobs.values()]
-        names = preload.names(self._settings.root, handlers, self._settings.preload)
-        await self._launcher.preload(names)
+        await self._launcher.prepare(self._jobs.values(), self._settings.preload)
         self._recover()
         until: dict[str, Task] = {"stop": stop.wait, "make-way": self._handover.make_way}
         tasks: dict[str, Task] = {
@@ -383,3 +383,11 @@ class Daemon:
             self._timer = self._loop.call_later(
                 max(0.0, wakeup - now), lambda: self.handle([Tick()])
             )
+
+
+def _runtime_api(debug: float | None, workshop: Workshop, hearing: Hearing) -> RuntimeApi:
+    if debug is None:
+        return RuntimeApi(hearing, workshop.credentials, None)
+    from devbridge.daemon.debuggers import Debuggers
+
+    return RuntimeApi(hearing, workshop.credentials, Debuggers(debug, hearing))

@@ -87,6 +87,15 @@ class Exited:
 
 
 @dataclass(frozen=True, slots=True)
+class Halted:
+    """The worker waits for a debugger, or one has stopped it: its time does not pass; or (not
+    `halted`) it goes on."""
+
+    worker_id: str
+    halted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CancelRequested:
     """Somebody wants a run to end."""
 
@@ -148,6 +157,7 @@ Event = (
     | Raised
     | Lingers
     | Exited
+    | Halted
     | CancelRequested
     | SourcesChanged
     | JobsChanged

@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from devbridge.daemon import lines
-from devbridge.daemon.events import Event, Lingers, Raised, Responded, StandbyFailed, StandbyReady
+from devbridge.daemon.events import (
+    Event,
+    Halted,
+    Lingers,
+    Raised,
+    Responded,
+    StandbyFailed,
+    StandbyReady,
+)
 from devbridge.daemon.imports import Reports
-from devbridge.daemon.modules import Modules
 from devbridge.daemon.processes import Processes
 from devbridge.daemon.reloading import Reloading
 from devbridge.daemon.told import Mood
-from devbridge.daemon.workers import Launcher
+from devbridge.workers.base import Launcher
+from devbridge.workers.modules import Modules
 from runner.outcome import Failure
 
 
 class Hearing:
     """Posts what the supervisor has to know, and tells the rest to those whom it concerns
-    (`devbridge.daemon.runtime_api.WorkerListener`).
+    (`devbridge.daemon.runtime_api.WorkerListener`, `devbridge.daemon.debuggers.DebugListener`).
 
     Args:
         processes: the workers' processes; they are made after this.
@@ -79,6 +87,19 @@ class Hearing:
         if worker is not None and name not in self._missed:
             self._missed.add(name)
             self._processes().remark(worker_id, lines.missed(worker.job, name), Mood.WARN)
+
+    def worker_mutes(self, worker_id: str, beginnings: Sequence[str]) -> None:
+        """What the worker's own inspector prints is no output of a run."""
+        self._processes().mute(worker_id, beginnings)
+
+    def worker_debugs(self, worker_id: str, url: str) -> None:
+        """The worker waits for a debugger."""
+        self._processes().remark(worker_id, lines.debugger(url), Mood.PLAIN)
+
+    def worker_halted(self, worker_id: str, halted: bool) -> None:
+        """The worker is halted for a debugger, or goes on."""
+        self._processes().halted(worker_id, halted)
+        self._post(Halted(worker_id, halted))
 
     def credentials_failed(self, worker_id: str, message: str) -> None:
         """The worker has asked for credentials, and there are none."""

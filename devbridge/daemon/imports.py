@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from devbridge.daemon.modules import Modules
 from devbridge.packing.imported import Imports
+from devbridge.workers.modules import Modules
 
 DELAY: Final = 1.0
 """Seconds that reports are collected for."""

@@ -121,6 +121,11 @@ def missed(job: str, name: str) -> str:
     return f"{job} looks for {name}, which your shell has and jobs do not get: {how_to_pass(name)}"
 
 
+def debugger(url: str) -> str:
+    """A run waits for a debugger."""
+    return f"Debugger {url}"
+
+
 def log_line(path: Path, style: Style) -> str:
     """Where a run's log is."""
     return style.dim(f"log     {from_here(path)}")

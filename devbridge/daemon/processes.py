@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,9 +28,9 @@ from devbridge.daemon.events import (
     Raised,
     StandbyFailed,
 )
+from devbridge.daemon.halts import Halts
 from devbridge.daemon.memory import OomKills
 from devbridge.daemon.narrator import Narrator
-from devbridge.daemon.rlimits import is_short, require_room
 from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
 from devbridge.daemon.told import (
     Began,
@@ -42,11 +43,13 @@ from devbridge.daemon.told import (
     Stopping,
     Who,
 )
-from devbridge.daemon.workers import Launcher, Process, WorkerSpec
-from devbridge.errors import DevbridgeError
+from devbridge.errors import BundleError, DevbridgeError
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import Exit, JobSpec
+from devbridge.workers.base import Launcher, Process, WorkerSpec
+from devbridge.workers.modules import Modules, that_mend
+from devbridge.workers.rlimits import is_short, require_room
 from runner import outcome, stuck
 from runner.invocation import Invocation
 from runner.outcome import OUTPUT_AFTER_EXIT, Failure
@@ -86,6 +89,11 @@ class Worker:
     countdown: asyncio.TimerHandle | None = None
     task: asyncio.Task[None] | None = field(default=None, repr=False)
     capture: Capture = field(init=False, repr=False)
+    last: outcome.LastWords = field(default_factory=outcome.LastWords, repr=False)
+    halts: Halts | None = None
+    """Debuggers may halt it."""
+    muted: re.Pattern[bytes] | None = None
+    """What it prints that is not of its code."""
 
     @property
     def who(self) -> Who:
@@ -108,9 +116,13 @@ class Processes:
         narrator: Narrator,
         post: Callable[[Event], None],
         closed: Callable[[str], None],
+        heard: Callable[[str, Modules], None],
+        debug: bool = False,
     ) -> None:
-        """`notes` is the folder for what workers note of slow imports. `post` takes each event;
-        `closed` takes a run's id when its worker is gone and all that it has printed was told."""
+        """`notes` is the folder for what workers note of slow imports, and what is noted for them.
+        `post` takes each event; `closed` takes a run's id when its worker is gone and all that it
+        has printed was told. `heard` takes what a worker that could not be started would have read.
+        `debug`: workers are to be open to debuggers."""
         self._root = root
         self._notes = notes
         self._python = python
@@ -120,6 +132,9 @@ class Processes:
         self._narrator = narrator
         self._post = post
         self._closed = closed
+        self._heard = heard
+        self.debug = debug
+        """New workers are to be open to debuggers."""
         self._workers: dict[str, Worker] = {}
         self._oom_kills = OomKills()
 
@@ -139,14 +154,23 @@ class Processes:
             asyncio.get_running_loop().call_soon(self._post, NotStarted(worker_id, reason))
             return
         worker = self._workers[worker_id] = Worker(worker_id, spec.name, time.time())
+        if self.debug:
+            worker.halts = Halts(self._notes / f"halted-{os.getpid()}-{worker_id}")
         worker.capture = Capture(
             reader,
-            lambda data: self._narrator.tell(Printed(worker.who, data)),
+            lambda data: self._printed(worker, data),
             self._narrator.when_drained,
         )
         worker.task = asyncio.create_task(
             self._live(worker, spec, writer, record), name=f"worker-{worker_id}"
         )
+
+    def _printed(self, worker: Worker, data: bytes) -> None:
+        worker.last.add(data)
+        if worker.muted is not None:
+            data = worker.muted.sub(b"", data)
+        if data:
+            self._narrator.tell(Printed(worker.who, data))
 
     def _pipe(self) -> tuple[int, int]:
         """
@@ -227,6 +251,18 @@ class Processes:
         if worker := self._workers.get(worker_id):
             self._narrator.tell(Remarked(worker.who, text, mood))
 
+    def mute(self, worker_id: str, beginnings: Sequence[str]) -> None:
+        """From now on, lines with these beginnings are none of its code's."""
+        if (worker := self._workers.get(worker_id)) and beginnings:
+            begun = b"|".join(re.escape(each.encode()) for each in beginnings)
+            worker.muted = re.compile(rb"(?:" + begun + rb")[^\n]*\n")
+
+    def halted(self, worker_id: str, halted: bool) -> None:
+        """A debugger has halted the worker, or it goes on."""
+        worker = self._workers.get(worker_id)
+        if worker is not None and worker.halts is not None:
+            worker.halts.add(halted, time.time())
+
     def signal(self, worker_id: str, number: signal.Signals, grace: float = 0.0) -> None:
         """Signal the worker's process group; `grace` is how long it has until the next signal, in
         seconds."""
@@ -275,6 +311,8 @@ class Processes:
             with contextlib.suppress(OSError):  # its folder may be gone
                 self._import_note(worker).unlink()
             worker.capture.finish()
+            if worker.halts is not None:
+                worker.halts.close()
             self._runtime_api.remove_worker(worker.id)
             if worker.countdown is not None:
                 worker.countdown.cancel()
@@ -288,6 +326,8 @@ class Processes:
             self._closed(worker.job_id)
 
     def _was_out_of_memory(self, worker: Worker, exit_: Exit) -> bool:
+        if exit_.signal is not None and worker.last.heap_was_full(-exit_.signal):
+            return True
         killed_by_others = exit_.signal == signal.SIGKILL and not worker.killed
         return killed_by_others and self._oom_kills.claim()
 
@@ -332,9 +372,16 @@ class Processes:
                         stuck.NOTE: str(self._import_note(worker)),
                     },
                     job=spec.name,
+                    runtime=spec.runtime,
+                    build=spec.build,
+                    debug=worker.halts.note if worker.halts else None,
                 ),
                 output_fd,
             )
+        except BundleError as error:
+            self._heard(worker.id, that_mend(error.files))
+            self._post(StandbyFailed(worker.id, error.failure))
+            return Exit(code=1)
         except (OSError, DevbridgeError) as error:
             if is_short(error):
                 self._post(NotStarted(worker.id, getattr(error, "strerror", "") or str(error)))

@@ -2,8 +2,8 @@
 
 What is watched is what the handlers really read when they were imported: modules of the app and of
 libraries beside it, data files, installed packages, and the folders in which a new file would
-satisfy or shadow an import. While a handler cannot be imported at all, every Python file of the app
-counts: any of them may be the one that mends it.
+satisfy or shadow an import. While a handler cannot be imported at all, every file of the app with
+code counts: any of them may be the one that mends it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from devbridge.daemon.signatures import (
+from devbridge.sources.known import INSTALLED, is_code, is_installed
+from devbridge.sources.known import changed as forget_kept
+from devbridge.workers.signatures import (
     Entries,
     Looker,
     Signature,
     Watched,
-    drop_bytecode,
     modified,
     sign,
 )
@@ -33,7 +34,7 @@ RESTLESS: Final = 10
 """Changes of one file within `CALM` seconds after which it makes no new workers by itself, but only
 when a run needs one: whoever imports it may be the one who changes it."""
 RESTLESS_CODE: Final = 60
-"""The same for Python files: editors that save by themselves do so every second."""
+"""The same for code: editors that save by themselves do so every second."""
 CALM: Final = 60.0
 
 
@@ -60,7 +61,7 @@ class Sources:
         self._app_files: frozenset[Path] = frozenset()
         self._app_broken = False
         self._code: dict[Path, Signature | None] = {}
-        """The app's Python files when it was found broken."""
+        """The app's files with code when it was found broken."""
         self._files: dict[str, frozenset[Watched]] = {}
         self._installed: dict[str, frozenset[Path]] = {}
         self._recorded: set[str] = set()
@@ -73,26 +74,35 @@ class Sources:
         """When the latest changes were found."""
         self._folders: dict[Watched, frozenset[Path]] = {}
         """Where events of it come from, as long as it is the same: links take long to follow."""
+        self._told: tuple[tuple[object, ...], frozenset[Path]] = (), frozenset()
+        """All of these folders, and of which files: hundreds, and seldom others after a save."""
         self._sign = Looker()
         self.app_loaded(app_files, loaded)
 
     def directories(self) -> frozenset[Path]:
         """What must be watched, not recursively. The rest is looked at now and then."""
-        known = self._folders
-        self._folders = {
-            item: known[item] if item in known else frozenset(self._folders_of(item))
-            for item in self._watched() | self._packages()
-        }
-        told = frozenset[Path]().union(*self._folders.values())
-        directories = {directory for directory in told if directory.is_dir()}
+        of = (self._app_files, *self._files.values(), *self._installed.values())
+        if self._told[0] != of:
+            known = self._folders
+            self._folders = {
+                item: known[item] if item in known else frozenset(self._folders_of(item))
+                for item in self._watched() | self._packages()
+            }
+            self._told = of, frozenset[Path]().union(*self._folders.values())
+        directories = {each for each in self._told[1] if os.path.isdir(each)}  # noqa: PTH112 - many
         if self._broken or self._app_broken:
             directories |= set(_code_directories(self._root))
         return frozenset(directories)
 
+    def _forget_folders(self, item: Watched) -> None:
+        """It may be another link now."""
+        self._folders.pop(item, None)
+        self._told = (), frozenset()
+
     def _folders_of(self, item: Watched) -> Iterator[Path]:
         if isinstance(item, Entries):
             yield item.folder
-        elif item.suffix == ".py" or item.is_relative_to(self._root) or _is_installed(item):
+        elif is_code(item) or item.is_relative_to(self._root) or is_installed(item):
             yield from (item.parent, Path(os.path.realpath(item)).parent)
 
     def app_loaded(self, files: Iterable[Path], loaded: float = math.inf) -> None:
@@ -148,27 +158,29 @@ class Sources:
         either version, so it must be replaced.
         """
         self._broken.discard(job)
-        before = self._watched() | self._packages()
         files = frozenset(item for item in files if not _is_internal(item))
         files |= self._extra.get(job, frozenset())
-        fresh = files - self._files.get(job, frozenset())
-        fresh |= installed - self._installed.get(job, frozenset())
+        had, had_installed = self._files.get(job), self._installed.get(job)
+        fresh = files - (had or frozenset())
+        if installed != had_installed:
+            fresh |= installed - (had_installed or frozenset())
+        before = self._watched() | self._packages() if fresh else frozenset[Watched]()
         if recorded:
             self._recorded.add(job)
         else:
-            files |= self._files.get(job, frozenset())
-            installed |= self._installed.get(job, frozenset())
+            files |= had or frozenset()
+            installed |= had_installed or frozenset()
         self._files[job], self._installed[job] = files, installed
         stale = False
         for item in fresh:
-            self._folders.pop(item, None)
+            self._forget_folders(item)
             signature = self._sign(item)
             if item not in before:  # else a save that `saved` has not been told of would get lost
                 self._seen[item] = signature
             if modified(signature) > started and not self._is_restless(item, started):
                 self._has_changed(item, started)
-                if isinstance(item, Path) and item.suffix == ".py":
-                    drop_bytecode(item)
+                if isinstance(item, Path) and is_code(item):
+                    forget_kept(item)
                 stale = True
         return stale
 
@@ -185,8 +197,8 @@ class Sources:
         self._know_code(self._launched.get(job, math.inf))
 
     def _know_code(self, then: float) -> None:
-        """Remember the app's Python files of which nothing is known, as far as they are not newer:
-        a folder that is new is not watched when its first file comes."""
+        """Remember the app's files with code that nothing is known of, as far as they are not
+        newer: a folder that is new is not watched when its first file comes."""
         for file in _code_files(self._root):
             if file not in self._seen and modified(signature := sign(file)) <= then:
                 self._seen[file] = signature
@@ -207,7 +219,7 @@ class Sources:
         that starts anew, or a file system that tells nothing, must not lose a save.
         """
         told = frozenset(paths)
-        looked: set[Watched] = {path for path in told if path.suffix == ".py" or self._app_broken}
+        looked: set[Watched] = {path for path in told if is_code(path) or self._app_broken}
         if not told and (self._broken or self._app_broken):
             looked |= set(_code_files(self._root))
         packages = self._packages()
@@ -233,17 +245,17 @@ class Sources:
             signature = self._sign(item)
             if self._seen.get(item) != signature:
                 changed.add(item)
-                self._folders.pop(item, None)
+                self._forget_folders(item)
                 self._seen[item] = signature
-                if isinstance(item, Path) and item.suffix == ".py":
-                    drop_bytecode(item)
+                if isinstance(item, Path) and is_code(item):
+                    forget_kept(item)
         if not changed:
             return Saved(frozenset(), False)
         restless = {item for item in changed if self._is_restless(item, now)}
         found = {item for item in changed - restless if self._has_changed(item, now)}
         jobs = self._concerned(self._files, changed - restless - found)
         settling = self._concerned(self._installed, changed) - jobs
-        if any(isinstance(item, Path) and item.suffix == ".py" for item in changed):
+        if any(isinstance(item, Path) and is_code(item) for item in changed):
             jobs |= self._broken
         self._overdue |= (self._concerned(self._files, changed) | settling) - jobs
         return Saved(
@@ -259,7 +271,7 @@ class Sources:
 
     def _has_changed(self, item: Watched, now: float) -> bool:
         """Remember it; whether that makes it restless."""
-        code = isinstance(item, Path) and item.suffix == ".py"
+        code = isinstance(item, Path) and is_code(item)
         limit = RESTLESS_CODE if code else RESTLESS
         self._changes.setdefault(item, deque(maxlen=limit)).append(now)
         return self._is_restless(item, now)
@@ -284,10 +296,6 @@ def _has_file(changed: Iterable[Watched]) -> bool:
     return any(isinstance(item, Path) for item in changed)
 
 
-def _is_installed(file: Path) -> bool:
-    return not {"site-packages", "dist-packages"}.isdisjoint(file.parts)
-
-
 def _is_internal(item: Watched) -> bool:
     return ".devbridge" in (item if isinstance(item, Path) else item.folder).parts
 
@@ -295,7 +303,7 @@ def _is_internal(item: Watched) -> bool:
 def _code_files(root: Path) -> Iterator[Path]:
     for folder in _code_directories(root):
         with contextlib.suppress(OSError):
-            yield from folder.glob("*.py")
+            yield from filter(is_code, folder.iterdir())
 
 
 def _code_directories(root: Path) -> Iterator[Path]:
@@ -310,7 +318,7 @@ def _code_directories(root: Path) -> Iterator[Path]:
             for name in below
             if real not in known
             and not name.startswith((".", "__"))
-            and name not in ("node_modules", "site-packages")
+            and name not in INSTALLED
             and not (path / name / "pyvenv.cfg").exists()
         ]
         known.add(real)

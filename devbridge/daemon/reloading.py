@@ -17,7 +17,6 @@ from typing import Final
 from devbridge.daemon import secrets
 from devbridge.daemon.events import Event, JobsChanged, SourcesChanged
 from devbridge.daemon.jobs import Deployment, Redeploys
-from devbridge.daemon.modules import Modules
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.reload import Saved, Sources
 from devbridge.daemon.rerun import Rerun
@@ -25,6 +24,8 @@ from devbridge.daemon.told import AppBroken, Deployed, Mood, Reloaded, Restless
 from devbridge.daemon.watcher import Watcher
 from devbridge.errors import DevbridgeError
 from devbridge.folders import in_words
+from devbridge.workers.base import handler_file
+from devbridge.workers.modules import Modules
 
 SETTLED: Final = 1.0
 """Seconds after a reload before it is asked whether the stage must be deployed again: the run that
@@ -176,8 +177,7 @@ class Reloading:
         """The job's handler cannot be loaded. What mends it is another save, or another try."""
         reload = self._reloads.setdefault(job, _Reload())
         reload.saved_at, reload.shown_broken = None, True
-        file, _, _ = self._deployment.jobs[job].handler.rpartition(".")
-        self._sources.broke(job, self._root / f"{file}.py")
+        self._sources.broke(job, handler_file(self._root, self._deployment.jobs[job]))
         self._watch_directories()
 
     def ended(self, job: str, job_id: str) -> None:

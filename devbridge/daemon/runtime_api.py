@@ -15,16 +15,15 @@ import hmac
 import json
 import logging
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote, unquote
 
 from devbridge.daemon.http import Exchange, HttpServer, Request
-from devbridge.daemon.modules import Modules
 from devbridge.redaction import WORKER
+from devbridge.workers.modules import Modules, report
 from runner.invocation import (
     MAX_BODY,
     RESULT_TOO_LARGE,
@@ -33,6 +32,9 @@ from runner.invocation import (
     parse_lingering,
 )
 from runner.outcome import Failure
+
+if TYPE_CHECKING:
+    from devbridge.daemon.debuggers import Debuggers
 
 log = logging.getLogger(__name__)
 
@@ -100,10 +102,14 @@ class RuntimeApi:
     """Serves workers from `start` to `close`. One event loop, no threads."""
 
     def __init__(
-        self, listener: WorkerListener, credentials: CredentialsProvider | None = None
+        self,
+        listener: WorkerListener,
+        credentials: CredentialsProvider | None = None,
+        debuggers: Debuggers | None = None,
     ) -> None:
         self._listener = listener
         self._credentials = credentials
+        self._debuggers = debuggers
         self._server = HttpServer(self._gate, self._handle, max_body=MAX_BODY)
         self._workers: dict[str, _Worker] = {}
         self._by_token: dict[str, _Worker] = {}
@@ -121,12 +127,16 @@ class RuntimeApi:
             OSError: no socket could be opened.
         """
         await self._server.start()
+        if self._debuggers is not None:
+            await self._debuggers.start()
 
     async def close(self) -> None:
         """Hang up on every worker. Idempotent."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._debuggers is not None:
+            await self._debuggers.close()
         await self._server.close()
 
     def add_worker(
@@ -154,6 +164,8 @@ class RuntimeApi:
             del self._by_token[worker.token]
             if worker.waiting is not None:
                 worker.waiting.hang_up()
+            if self._debuggers is not None:
+                self._debuggers.forget(worker_id)
 
     def is_ready(self, worker_id: str) -> bool:
         """Whether the worker has loaded its handler and asked for an invocation."""
@@ -245,7 +257,7 @@ class RuntimeApi:
         match what:
             case "modules":
                 try:
-                    modules = _modules(body)
+                    modules = report(body)
                 except (
                     ValueError,
                     TypeError,
@@ -264,6 +276,9 @@ class RuntimeApi:
             case "lingering":
                 if left := parse_lingering(body):
                     self._listener.worker_lingers(worker.id, left)
+            case "debugger" if self._debuggers is not None:
+                self._begin(self._debug(self._debuggers, worker, body, exchange), "debugger")
+                return
             case _:
                 exchange.answer(HTTPStatus.NOT_FOUND, _error("NotFound", "no such operation"))
                 return
@@ -298,9 +313,24 @@ class RuntimeApi:
             exchange.answer(HTTPStatus.NOT_FOUND, missing)
         else:
             fetch = self._fetch(self._credentials.get, worker, worker.role_arn, exchange)
-            task = asyncio.create_task(fetch, name=f"credentials-{worker.id}")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(fetch, "credentials")
+
+    def _begin(self, answering: Coroutine[Any, Any, None], what: str) -> None:
+        task = asyncio.create_task(answering, name=what)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _debug(
+        self, debuggers: Debuggers, worker: _Worker, body: bytes, exchange: Exchange
+    ) -> None:
+        """The answer comes when the worker may go on."""
+        try:
+            await debuggers.reported(worker.id, body)
+        except (ValueError, RecursionError) as error:
+            bad = _error("InvalidRequest", f"not a report of an inspector: {error}")
+            exchange.answer(HTTPStatus.BAD_REQUEST, bad)
+        else:
+            exchange.answer(HTTPStatus.ACCEPTED, _OK)
 
     async def _fetch(
         self, get: Callable[[str], Any], worker: _Worker, role_arn: str, exchange: Exchange
@@ -333,36 +363,3 @@ def _error(code: str, message: str) -> bytes:
 
 _OK: Final = b'{"status":"OK"}'
 _NOBODY: Final = _error("Forbidden", "no such worker, or not its token")
-
-
-def _modules(body: bytes) -> Modules:
-    document = json.loads(body)
-    lookups, zygote = document.get("lookups", {}), document.get("zygote")
-    return Modules(
-        user_files=_paths(document["userFiles"]),
-        third_party=tuple(_texts(document["thirdParty"])),
-        own=_paths(document.get("own", [])),
-        installed=_paths(document.get("installed", [])),
-        listed=_paths(document.get("listed", [])),
-        lookups={Path(folder): frozenset(_texts(lookups[folder])) for folder in _texts([*lookups])},
-        zygote=zygote if isinstance(zygote, int) else None,
-        problem=_said(document.get("problem")),
-        stale=_said(document.get("stale")),
-        recorded=document.get("recorded") is True,
-    )
-
-
-def _said(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _paths(value: object) -> frozenset[Path]:
-    return frozenset(map(Path, _texts(value)))
-
-
-def _texts(value: object) -> list[str]:
-    if not isinstance(value, list):
-        raise TypeError("a list is needed")
-    if not all(isinstance(text, str) and "\0" not in text for text in value):
-        raise TypeError("a list of texts is needed")
-    return value

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devbridge.daemon.runtime_api import CredentialsProvider, WorkerAddress
-from devbridge.daemon.workers import Launcher
 from devbridge.folders import STATE_DIR
 from devbridge.protocol.messages import Presence, Topics
 from devbridge.runs.model import JobSpec
 from devbridge.transport.base import Transport
+from devbridge.workers.base import Launcher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,8 @@ class Settings:
     (``cancel``)."""
     standbys: bool = True
     """Each job has a worker that waits, before anybody asks for a run."""
+    debug: float | None = None
+    """Seconds that a run waits for a debugger, where its language has one; None: no run has."""
     secrets_mark: Path | None = None
     """A file that is touched when a secret has got another value."""
     cancelled: Callable[[str], bool] = lambda _: False

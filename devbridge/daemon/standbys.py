@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Final
 
-from devbridge.daemon.events import Effect, Exited, GoesOn, Launch, Lingers, Ready, Signal
+from devbridge.daemon.events import Effect, Exited, GoesOn, Halted, Launch, Lingers, Ready, Signal
 from devbridge.daemon.memory import crash
-from devbridge.daemon.state import JobState, WorkerState
+from devbridge.daemon.state import JobState, RunState, WorkerState
 from devbridge.daemon.told import Broken, Short, TriedAgain
 from devbridge.runs.model import JobSpec
 from runner.outcome import KILL_AGAIN, LINGER, Failure
@@ -189,6 +189,23 @@ class Standbys:
         if worker is None or worker.job_id is None or worker.kill_at is None:
             return []
         return [GoesOn(event.worker_id, event.left, max(0.0, worker.kill_at - now))]
+
+    def halted(self, event: Halted, running: Mapping[str, RunState], now: float) -> list[Effect]:
+        """A debugger has stopped a worker, or lets it go on: meanwhile its run's time does not
+        pass; nor does what it has left to go, unless it was told to while it could not hear.
+
+        Args:
+            running: the runs that have a worker, by their ids.
+        """
+        if (worker := self.workers.get(event.worker_id)) is None:
+            return []
+        if (run := running.get(worker.job_id or "")) and run.worker_id == event.worker_id:
+            run.halt(event.halted, now)
+        if event.halted and worker.kill_at is not None:
+            worker.spared, worker.kill_at = worker.kill_at - now, None
+        elif not event.halted and worker.spared is not None:
+            worker.kill_at, worker.spared = now + worker.spared, None
+        return []
 
     def tick(self, now: float) -> list[Effect]:
         """Time has passed: standbys age, jobs are tried again, who does not go is killed."""

@@ -53,6 +53,9 @@ class WorkerState:
     job_id: str | None = None
     retired: bool = False
     kill_at: float | None = None
+    spared: float | None = None
+    """Seconds that it had left until it is killed, when a debugger has stopped it: in place of
+    `kill_at` for as long."""
 
     @property
     def ready(self) -> bool:
@@ -83,9 +86,23 @@ class RunState:
     order: int
     worker_id: str = ""
     deadline: float = 0.0
+    left: float | None = None
+    """Seconds that it had left when its worker was halted, for as long as it is."""
     stopping: Why | None = None
     told: bool = False
     """It was said which limit it waits for."""
+
+    @property
+    def expires(self) -> bool:
+        """Whether its deadline counts: it is not being stopped, and not halted."""
+        return self.stopping is None and self.left is None
+
+    def halt(self, halted: bool, now: float) -> None:
+        """Its time does not pass from now on, or passes again."""
+        if halted:
+            self.left = self.deadline - now if self.left is None else self.left
+        elif self.left is not None:
+            self.deadline, self.left = now + self.left, None
 
     def told_as(
         self, state: State, failure: Failure | None, closing: Shutdown | None

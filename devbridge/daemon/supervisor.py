@@ -18,6 +18,7 @@ from devbridge.daemon.events import (
     Event,
     Exited,
     Give,
+    Halted,
     JobsChanged,
     Lingers,
     NotStarted,
@@ -81,7 +82,7 @@ class Supervisor:
     def next_wakeup(self) -> float | None:
         """When to send a `Tick`, if nothing happens before."""
         times = self._standbys.wakeups(closing=self._closing is not None)
-        times += [run.deadline for run in self._active.values() if run.stopping is None]
+        times += [run.deadline for run in self._active.values() if run.expires]
         times += [] if self._closing else self._retries().values()
         return min(times, default=None)
 
@@ -134,6 +135,8 @@ class Supervisor:
                 return self._standbys.lingers(event, now)
             case Exited():
                 return self._exited(event, now)
+            case Halted():
+                return self._standbys.halted(event, self._active, now)
             case CancelRequested(job_id):
                 return self._cancel(job_id, now)
             case SourcesChanged(jobs):
@@ -320,9 +323,8 @@ class Supervisor:
 
     def _tick(self, now: float) -> list[Effect]:
         effects: list[Effect] = []
-        for run in self._active.values():
-            if now >= run.deadline:
-                effects += self._stop_run(run, Why.TIMED_OUT, now, self._grace)
+        for run in [r for r in self._active.values() if r.expires and now >= r.deadline]:
+            effects += self._stop_run(run, Why.TIMED_OUT, now, self._grace)
         for job_id in [job_id for job_id, at in self._retries().items() if now >= at]:
             del self._delayed[job_id]
             run = self._runs.pop(job_id)

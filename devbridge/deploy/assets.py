@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ from devbridge.deploy.request import Request
 from devbridge.deploy.settings import version_of
 from devbridge.deploy.synth import Assets, Settings, has_invoker, has_project
 from devbridge.folders import STATE_DIR, cache_dir
+from devbridge.languages.base import JobAssets, Packer, Packing
+from devbridge.languages.packers import Packers
+from devbridge.languages.python.invokers import invoker_asset, stub_asset
 from devbridge.packing.container import build_image, image_uri
 from devbridge.packing.imported import live
-from devbridge.packing.python import Builder, JobAssets, invoker_asset, stub_asset
 from devbridge.packing.zips import Asset
 
 
@@ -48,7 +51,6 @@ def pack(request: Request, settings: Settings, broken: Broken | None = None) -> 
         BuildError, HandlerNotFound: code cannot be packed.
     """
     app, cloud = request.app, request.cloud
-    builder = _builder(app, cloud, request.python, settings.python, request.schemas)
     jobs = app.of_type(Job)
     in_cloud = [job for job in jobs if has_project(job, settings)]
     for job in in_cloud:
@@ -56,19 +58,20 @@ def pack(request: Request, settings: Settings, broken: Broken | None = None) -> 
             raise missing
     there = [each for each in app.of_type(Function) if str(each.handler) not in app.missing]
     zipped = [job for job in in_cloud if not job.container]
-    builder.analyse([*there, *zipped])
-    functions, kept = pack_functions(app, cloud, settings.stage, builder, broken)
     invoked = [has_invoker(job, settings) for job in jobs]
-    zips = _Zips(
-        stub=None if all(invoked) else stub_asset(),
-        invoker=invoker_asset() if any(invoked) else None,
-        functions=functions,
-        jobs={job.name: builder.job_assets(job) for job in zipped},
-    )
-    files = frozenset(file for each in there for file in builder.app_files(each))
-    for text in builder.warnings:
+    with closing(_packer(app, cloud, request.python, settings.python, request.schemas)) as packer:
+        packer.analyse([*there, *zipped])
+        functions, kept = pack_functions(app, cloud, settings.stage, packer, broken)
+        zips = _Zips(
+            stub=None if all(invoked) else stub_asset(),
+            invoker=invoker_asset() if any(invoked) else None,
+            functions=functions,
+            jobs={job.name: packer.job_assets(job) for job in zipped},
+        )
+        files = frozenset(file for each in there for file in packer.app_files(each))
+    for text in packer.warnings:
         request.on_progress(Progress("warning", text))
-    for text in builder.left:
+    for text in packer.left:
         request.on_progress(Progress("left", text))
     images = [job for job in in_cloud if job.container]
     return Packed(
@@ -114,12 +117,21 @@ class _Zips:
         )
 
 
-def _builder(
+def _packer(
     app: App, cloud: Access, python: Path, version: str, schemas: Mapping[str, Any]
-) -> Builder:
+) -> Packer:
     local = cloud.endpoint_url is not None
     imported = live(app.root / STATE_DIR, app.root)
-    return Builder(python, version, cache(), local=local, schemas=schemas, live=imported)
+    return Packers(
+        Packing(
+            python=python,
+            version=version,
+            cache=cache(),
+            local=local,
+            schemas=schemas,
+            live=imported,
+        )
+    )
 
 
 def lacking(app: App, cloud: Access, python: Path, jobs: Iterable[str]) -> list[str]:
@@ -128,11 +140,12 @@ def lacking(app: App, cloud: Access, python: Path, jobs: Iterable[str]) -> list[
     Raises:
         BuildError: it cannot be told what would be packed.
     """
-    builder, wanted = _builder(app, cloud, python, version_of(python), {}), frozenset(jobs)
-    for job in app.of_type(Job):
-        if job.name in wanted and not job.container:
-            builder.compare(job)
-    return [text for text in builder.warnings if "live runs have imported" in text]
+    wanted = frozenset(jobs)
+    with closing(_packer(app, cloud, python, version_of(python), {})) as packer:
+        for job in app.of_type(Job):
+            if job.name in wanted and not job.container:
+                packer.compare(job)
+    return [text for text in packer.warnings if "live runs have imported" in text]
 
 
 def build_images(cloud: Access, jobs: Sequence[Job], stage: str, on_progress: OnProgress) -> None:

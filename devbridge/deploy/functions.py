@@ -11,8 +11,8 @@ from devbridge.constructs import App, Function
 from devbridge.deploy.access import Access
 from devbridge.deploy.stacks import deployed_template, find, is_unusable
 from devbridge.errors import BuildError, DevbridgeError, HandlerNotFound
-from devbridge.packing.broken import broken_asset
-from devbridge.packing.python import Builder
+from devbridge.languages.base import Packer
+from devbridge.languages.known import language_of
 from devbridge.packing.zips import Asset
 
 Broken = Callable[[Function, DevbridgeError, bool], None]
@@ -30,7 +30,7 @@ class Kept:
 
 
 def pack_functions(
-    app: App, cloud: Access, stage: str, builder: Builder, broken: Broken | None
+    app: App, cloud: Access, stage: str, packer: Packer, broken: Broken | None
 ) -> tuple[dict[str, Asset], Kept]:
     """The functions' zips, by their names. With `broken`, one that cannot be packed stays as it is
     deployed, or, if it never was, answers with the error.
@@ -44,7 +44,7 @@ def pack_functions(
         try:
             if missing := app.missing.get(str(function.handler)):
                 raise missing
-            made[function.name] = builder.function_asset(function)
+            made[function.name] = packer.function_asset(function)
         except (BuildError, HandlerNotFound) as error:
             if broken is None:
                 raise
@@ -60,7 +60,7 @@ def pack_functions(
             if version := code.get("S3ObjectVersion"):
                 kept.versions[code["S3Key"]] = version
         else:
-            made[function.name] = broken_asset(function, why)
+            made[function.name] = language_of(function).broken(function, why)
         if broken is not None:
             broken(function, why, stays)
     return made, kept

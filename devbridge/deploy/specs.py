@@ -11,7 +11,8 @@ from devbridge.deploy import kinds
 from devbridge.deploy.access import Access
 from devbridge.deploy.assets import cache
 from devbridge.deploy.synth import Settings, job_variables
-from devbridge.packing.pip import installed_path
+from devbridge.languages.base import Packing
+from devbridge.languages.known import language_of
 from devbridge.runs.model import JobSpec
 
 
@@ -41,9 +42,8 @@ def spec_of(
         **job.environment,
         **_bound(job.bind, stage, values),
     }
-    if job.install:
-        folder = installed_path(job.install, python, cache(), version=settings.python)
-        environment["DEVBRIDGE_PATH"] = str(folder)
+    packing = Packing(python=python, version=settings.python, cache=cache(), local=True)
+    environment |= language_of(job).environment(job, packing)
     role_arn = values[names.output(job, "Role")]
     partition, place = role_arn.split(":")[1], f"{cloud.region}:{cloud.account}"
     return JobSpec(
@@ -60,6 +60,8 @@ def spec_of(
         concurrency=job.concurrency,
         command=tuple(job.container.cmd) if job.container else (),
         command_dir=job.container.directory if job.container else "",
+        runtime=job.runtime or "" if job.language else "",
+        build={"esbuild": job.esbuild, "install": job.install},
     )
 
 

@@ -29,8 +29,8 @@ from devbridge.environment import of_pip
 from devbridge.errors import EmbeddedCloudFailed
 from devbridge.folders import cache_dir, private_dir
 from devbridge.interpreter import verify_interpreter
-from devbridge.packing.pip import environment as pip_environment
-from devbridge.packing.pip_progress import Collected
+from devbridge.languages.python.pip import environment as pip_environment
+from devbridge.languages.python.pip_progress import Collected
 
 MINISTACK: Final = "1.5.33"
 BOTO3: Final = "1.43.106"

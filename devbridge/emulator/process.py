@@ -14,7 +14,7 @@ from typing import Final
 
 from devbridge.cloud import keys
 from devbridge.config import Config
-from devbridge.emulator import ports, state, users
+from devbridge.emulator import nodes, ports, state, users
 from devbridge.emulator.inside import child
 from devbridge.emulator.state import HOST, Running, healthy
 from devbridge.environment import NOTHING_FOUND, of_network
@@ -50,7 +50,7 @@ def start(config: Config, python: Path, lock: int) -> tuple[Running, subprocess.
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=cloud_dir,
-            env=cloud_environment(os.environ, cloud_dir, port),
+            env=cloud_environment(os.environ, cloud_dir, port) | nodes.variable(config.python),
             start_new_session=True,  # Ctrl-C is for devbridge: only it stops the cloud
             pass_fds=(lock,),
         )

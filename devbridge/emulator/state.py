@@ -124,6 +124,6 @@ def code_of_inside() -> str:
     """A fingerprint of the code that runs inside ministack's process: `inside`, all of it."""
     digest = hashlib.sha256()
     folder = Path(child.__file__).parent
-    for path in sorted(folder.rglob("*.py")):
+    for path in sorted(each for each in folder.rglob("*") if each.suffix in (".py", ".mjs")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

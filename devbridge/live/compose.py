@@ -8,7 +8,6 @@ import getpass
 import logging
 import os
 import socket
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,12 +31,13 @@ from devbridge.daemon.runtime_api import WorkerAddress
 from devbridge.daemon.settings import Connection, Settings, Workshop
 from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.terminal_listener import TerminalListener
-from devbridge.daemon.workers import FreshLauncher, Launcher
-from devbridge.daemon.zygote import ZygoteLauncher
 from devbridge.deploy import lacking
+from devbridge.deploy.assets import cache
 from devbridge.deploy.secrets import versions
 from devbridge.environment import inherited
 from devbridge.folders import has_file
+from devbridge.languages.base import Workplace
+from devbridge.languages.launchers import Launchers
 from devbridge.live.deployer import Deployer
 from devbridge.live.lacking import Lacking
 from devbridge.live.redeployer import Good, Redeployer
@@ -48,6 +48,7 @@ from devbridge.runs.model import JobSpec
 from devbridge.runs.pruning import forget_old_runs
 from devbridge.runs.queued import WAITS, Queued
 from devbridge.transport.mqtt import MqttTransport
+from devbridge.workers.base import Launcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
     launcher = _launcher(config, good.app, narrator)
     developer = DeveloperCredentials(cloud, _says_health(voice))
     redeployer = Redeployer(
-        deployer, good, voice, listen=deployer.consent.listen, preload=launcher.preload
+        deployer, good, voice, listen=deployer.consent.listen, prepare=launcher.prepare
     )
     lacks = Lacking(lambda jobs: lacking(redeployer.good.app, cloud, config.python, jobs), voice)
     daemon = Daemon(
@@ -111,6 +112,7 @@ def _settings(config: Config, app: App) -> Settings:
         grace=config.grace,
         fail_when_broken=config.on_broken == "fail",
         rerun_on_save=config.rerun_on_save,
+        debug=config.debug,
         secrets_mark=config.secrets_mark,
         cancelled=Queued(config.stage_dir).is_cancelled,
     )
@@ -230,15 +232,16 @@ def _narrator(config: Config, terminal: Terminal) -> Narrator:
 
 
 def _launcher(config: Config, app: App, narrator: Narrator) -> Launcher:
-    """Forks of a zygote on Linux; elsewhere, where forking is not safe, fresh processes."""
-    if sys.platform != "linux":
-        return FreshLauncher()
     log = logging.getLogger("devbridge.preload")
-    return ZygoteLauncher(
-        config.python,
-        inherited(os.environ, app.shell, config.env),
-        root=config.root,
-        say=narrator.say,
-        details=narrator.say if config.verbose else log.info,
-        record=config.fresh_jobs,
+    return Launchers(
+        Workplace(
+            root=config.root,
+            python=config.python,
+            environment=inherited(os.environ, app.shell, config.env),
+            bundles=config.bundles,
+            cache=cache(),
+            say=narrator.say,
+            details=narrator.say if config.verbose else log.info,
+            fresh_jobs=config.fresh_jobs,
+        )
     )

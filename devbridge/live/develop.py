@@ -18,7 +18,6 @@ from devbridge.cloud.session import connect
 from devbridge.config import Config
 from devbridge.constructs.load import load_app
 from devbridge.daemon.daemon import Daemon
-from devbridge.daemon.rlimits import raise_files
 from devbridge.daemon.terminal import Terminal
 from devbridge.durations import spelled
 from devbridge.emulator.embedded import EmbeddedCloud, embedded_cloud
@@ -41,6 +40,7 @@ from devbridge.palette import ALWAYS
 from devbridge.runs.find import mark_dev
 from devbridge.runs.lock import only_one
 from devbridge.words import few
+from devbridge.workers.rlimits import raise_files
 
 CLOUD_LOOK: Final = 1.0
 """Seconds between looks at whether the embedded cloud is still there."""

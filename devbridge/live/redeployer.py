@@ -18,6 +18,7 @@ from devbridge.live.schemas import Schemas, retyped
 from devbridge.live.steps import deployed
 from devbridge.live.threads import in_thread
 from devbridge.live.voice import Voice
+from devbridge.runs.model import JobSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ class Redeployer:
 
     Args:
         listen: calls what it is given once somebody has agreed to what the deployment asked.
-        preload: is told what the app vouches for: workers find it imported already.
+        prepare: has workers find imported already what they are going to import, and what the
+            app vouches for.
     """
 
     def __init__(
@@ -80,12 +82,12 @@ class Redeployer:
         voice: Voice,
         *,
         listen: Callable[[Callable[[], None]], None],
-        preload: Callable[[Iterable[str]], Awaitable[None]],
+        prepare: Callable[[Iterable[JobSpec], Iterable[str]], Awaitable[None]],
     ) -> None:
         self._deploys = deploys
         self._voice = voice
         self._listen = listen
-        self._preload = preload
+        self._prepare = prepare
         self._one = asyncio.Lock()
         """A save may ask for both at once; the second is to see what the first has done."""
         self.good = good
@@ -114,7 +116,7 @@ class Redeployer:
             before, self.good = self.good, Good(app, schemas, deployed)
             if deployed.changed:
                 self._tell(before, time.monotonic() - began)
-            await self._preload(app.preload)
+            await self._prepare(self.good.deployed.jobs, app.preload)
             return self.deployment
 
     async def outdated(self) -> bool:

@@ -13,6 +13,8 @@ from devbridge import progress, types
 from devbridge.config import Config
 from devbridge.constructs import App
 from devbridge.folders import write_private
+from devbridge.languages import probing
+from devbridge.languages.base import Asking
 from devbridge.types import JobTypes
 
 Schemas = Mapping[str, Any]
@@ -48,11 +50,11 @@ def job_types(
 
     def slow(each: types.Slow) -> None:
         at = f", at {each.at}" if each.at else ""
-        file = f"{each.handler.rpartition('.')[0]}.py"
-        say(f"  types    importing {file} to learn its types: {each.seconds:.0f} s so far{at}")
+        say(f"  types    {each.how} to learn its types: {each.seconds:.0f} s so far{at}")
 
     with progress.task("types", "what the jobs take: their handlers are imported"):
-        found = types.probe(app, config.python, config.env, slow=slow, stopped=stopped)
+        asking = Asking(python=config.python, given=config.env, slow=slow, stopped=stopped)
+        found = probing.probe(app, asking)
     for name, each in found.items():
         if not each.warning or stopped():
             continue
@@ -79,11 +81,14 @@ def known_schemas(
         kept: at once; see `keep`.
         unloaded: see `job_types`.
     """
+    if config.state is None:  # tests leave the app's folder as it is
+        for line in probing.set_up(app):
+            say(f"  types    {line}")
     found = job_types(app, config, warn, say, stopped, unloaded=unloaded)
     schemas = types.schemas(found)
     if not stopped():
-        if config.state is None:  # tests leave the app's folder as it is
-            types.write(app, found)
+        if config.state is None:
+            types.write(app, found, probing.declarations(app, found))
         config.make_dirs()
         write_private(config.job_names, json.dumps(sorted(found)))
         if kept:

@@ -1,7 +1,8 @@
 """What handlers' annotations mean: found behind decorators, resolved, and taken apart.
 
-Standard library only, and nothing of devbridge: `devbridge.types.probe_script` loads this file by
-its path into the app's interpreter, so that both sides take an annotation for the same.
+Standard library only, and nothing of devbridge: `devbridge.languages.python.probe_script` loads
+this file by its path into the app's interpreter, so that both sides take an annotation for the
+same.
 """
 
 from __future__ import annotations

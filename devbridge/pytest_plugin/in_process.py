@@ -32,6 +32,7 @@ from devbridge.protocol import codec
 from devbridge.pytest_plugin.tracebacks import brief
 from devbridge.runs.invoker import find_job
 from devbridge.runs.model import JobSpec
+from devbridge.sources.runtimes import DEFAULT
 from runner import calling, failure, loading, worker
 from runner.invocation import RESULT_TOO_LARGE, Invocation
 from runner.outcome import MAX_BODY
@@ -104,9 +105,10 @@ class JobRunner:
         return json.loads(result)
 
     def _spec(self, job: Job) -> JobSpec:
-        if job.handler is None:
+        if job.handler is None or job.language != DEFAULT:
+            why = "runs a container" if job.handler is None else f"runs on {job.runtime}"
             raise HandlerNotFound(
-                f"job {job.name!r} runs a container: there is no handler to run here",
+                f"job {job.name!r} {why}: there is no handler to run in Python's process",
                 where=str(job.where),
                 remedy=f"run it on a stage: devbridge_stage.invoke({job.name!r}, ...)",
             )

@@ -8,8 +8,8 @@ environment has ended. An error is an event of its own, see `awslambdaric.bootst
       File "/var/task/api/start.py", line 5, in handler
         raise ValueError("boom")
 
-with no-break spaces at the beginning of its lines. In Lambda's JSON format, errors, what is logged
-and Lambda's own are documents; what is printed is not.
+with no-break spaces at the beginning of its lines; Node's are in `lambda_node`. In Lambda's JSON
+format, errors, what is logged and Lambda's own are documents; what is printed is not.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from devbridge.runs import lambda_node
 from runner.outcome import Failure
 
 Shown = str | Failure
@@ -70,6 +71,8 @@ def shown(message: str, is_apps: IsApps) -> Shown | None:
         return Failure(TIMED_OUT, found[1])
     if error := _exit(text) or _error(text, is_apps):
         return error
+    if (of_node := lambda_node.shown(text, is_apps)) is not None:
+        return of_node
     if found := _LOGGED.fullmatch(text):
         text = f"[{found[1]}] {found[2]}"
     return _with_apps_paths(text)
@@ -155,6 +158,9 @@ def _of_document(document: Mapping[str, Any], is_apps: IsApps) -> object:
         said = str(document.get("errorMessage") or "")
         return failure(str(document["errorType"]), said, _lines(stack), is_apps)
     if document.keys() >= _RECORD and ("requestId" in document or "logger" in document):
+        said = document["message"]
+        if isinstance(said, dict) and document["level"] == "ERROR" and "errorType" in said:
+            return lambda_node.of_error(said, is_apps)
         return _of_record(document)
     return ...
 

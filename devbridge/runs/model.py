@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from runner import outcome
 
@@ -54,6 +55,10 @@ class JobSpec:
     """What a container job runs in place of a handler."""
     command_dir: str = ""
     """The folder that it runs in, relative to the app's: that of the Dockerfile."""
+    runtime: str = ""
+    """As its construct names it, e.g. ``python3.13``; "" for the app's own Python."""
+    build: Mapping[str, Any] = field(default_factory=dict)
+    """What else its language must know to build it: the construct's options."""
 
 
 @dataclass(frozen=True, slots=True)

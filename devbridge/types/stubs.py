@@ -21,7 +21,7 @@ from devbridge import job as job_module
 from devbridge import resources as resources_module
 from devbridge.constructs import App, Job
 from devbridge.types.annotations import Annotations, docstring, names, pascal
-from devbridge.types.probe import Instance, JobTypes
+from devbridge.types.model import Instance, JobTypes
 from devbridge.types.resources import bound_names, kinds
 
 FOLDER: Final = "typings"

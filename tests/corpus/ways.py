@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from devbridge.daemon.rlimits import RUNNER
-from devbridge.daemon.workers import FreshLauncher, Launcher
-from devbridge.daemon.zygote import ZygoteLauncher
 from devbridge.environment import inherited
+from devbridge.languages.python.zygote import ZygoteLauncher
+from devbridge.workers.base import FreshLauncher, Launcher
+from devbridge.workers.rlimits import RUNNER
 from runner.build import EXPORTS
 from tests.corpus import facts
 from tests.corpus.libraries import Library
@@ -86,7 +86,7 @@ async def live(root: Path, library: Library, python: Path, *, fork: bool) -> lis
     )
     async with bench(root, lambda: launcher, Credentials()) as one:
         one.python = python
-        await launcher.preload(["boto3"])
+        await launcher.prepare([], ["boto3"])
         outcomes = []
         for number in range(RUNS):
             worker = await _usable(one, library)

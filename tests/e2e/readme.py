@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import npm
 from tests.e2e.dev_process import clean_environment
 
 _RUN_ID = re.compile(r"(?:[\w-]+:)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -38,7 +41,9 @@ class Terminal:
         self.folder = folder
         self._replaced = replaced
         self._run_id = ""
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        path = os.pathsep.join(
+            [str(Path(sys.executable).parent), os.environ["PATH"], *npm.programs()]
+        )
         self._environment = {**clean_environment(), "PATH": path}
 
     def commands(self, section: str) -> list[str]:
@@ -50,7 +55,8 @@ class Terminal:
         return [line for block in blocks for line in block.splitlines()]
 
     def follow(self, section: str, *, until: str = "", since: str = "") -> Iterator[Step]:
-        """Run a section's commands one by one, but not what installs packages.
+        """Run a section's commands one by one, but for what installs packages: those of Python are
+        there, and those of npm are taken from where all tests have them.
 
         Args:
             until, since: the command to stop before, to go on after.
@@ -59,13 +65,50 @@ class Terminal:
         begin = commands.index(since) + 1 if since else 0
         end = commands.index(until) if until else len(commands)
         for command in commands[begin:end]:
-            if not command.startswith("pip install"):
+            if command == "npm install":
+                npm.install(self.folder)
+            elif not command.startswith("pip install"):
                 yield self.run(command)
+
+    @contextmanager
+    def started(self, command: str, *, says: str) -> Iterator[None]:
+        """A command that goes on until Ctrl-C; it has said that it is ready.
+
+        Args:
+            says: what only the line has that says so.
+        """
+        process = subprocess.Popen(
+            ["bash", "-c", self._told(command)],
+            cwd=self.folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        try:
+            said = ""
+            for line in process.stdout:
+                said += line
+                if says in line:
+                    break
+            else:
+                raise AssertionError(said)
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGINT)
+            process.communicate(timeout=_DEADLINE)
+
+    def _told(self, command: str) -> str:
+        for old, new in {**self._replaced, r"\bID\b": self._run_id}.items():
+            command = re.sub(old, new, command)
+        return command
 
     def run(self, command: str) -> Step:
         """Run one command, with the id of the last run for ``ID``."""
-        for old, new in {**self._replaced, r"\bID\b": self._run_id}.items():
-            command = re.sub(old, new, command)
+        command = self._told(command)
         variables = self.folder / ".devbridge" / "variables"
         variables.parent.mkdir(exist_ok=True)
         done = subprocess.run(

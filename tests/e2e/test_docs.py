@@ -195,7 +195,8 @@ def test_the_error_of_the_page_is_the_one_that_run_raises(photos: Path) -> None:
     code = (
         "from pathlib import Path; import json, sys\n"
         "from devbridge.constructs.load import load_app\n"
-        "from devbridge.types import probe, schemas\n"
+        "from devbridge.languages.python.types import probe\n"
+        "from devbridge.types import schemas\n"
         "found = schemas(probe(load_app(Path()), Path(sys.executable)))\n"
         f"Path({str(schemas)!r}).write_text(json.dumps(found))\n"
         "from devbridge.job import Job\n"

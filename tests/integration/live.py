@@ -24,13 +24,13 @@ from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.settings import Connection, Settings, Workshop
 from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.terminal_listener import TerminalListener
-from devbridge.daemon.workers import FreshLauncher, Launcher
-from devbridge.daemon.zygote import ZygoteLauncher
+from devbridge.languages.python.zygote import ZygoteLauncher
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Topics
 from devbridge.runs.base import RunRecord
 from devbridge.runs.model import JobSpec
 from devbridge.testing import MemoryBroker, MemoryTransport
+from devbridge.workers.base import FreshLauncher, Launcher
 
 DEADLINE = 30.0
 T = TypeVar("T")

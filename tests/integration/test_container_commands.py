@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.daemon.workers import FreshLauncher
+from devbridge.workers.base import FreshLauncher
 from tests.integration.workers import Bench, Worker, bench
 
 SHOW = "import os, sys; print(os.getcwd(), os.environ['DEVBRIDGE_PAYLOAD'], *sys.argv[1:])"

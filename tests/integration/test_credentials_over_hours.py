@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from devbridge.cloud.session import Cloud
 from devbridge.daemon.credentials import RoleCredentials
 from devbridge.daemon.developer import DeveloperCredentials, Health
-from devbridge.daemon.workers import FreshLauncher
+from devbridge.workers.base import FreshLauncher
 from tests.integration.workers import Bench, bench
 
 TRUST = json.dumps(

@@ -21,10 +21,10 @@ from devbridge.constructs.load import load_app
 from devbridge.errors import PayloadInvalid, UnknownRun
 from devbridge.folders import cache_dir
 from devbridge.job import BoundJob, JobRun, JobStatus
-from devbridge.packing.environment import files_for, own
-from devbridge.packing.pip import Target
-from devbridge.packing.python import Builder
-from devbridge.packing.reached import Asked, ask
+from devbridge.languages.python.environment import files_for, own
+from devbridge.languages.python.packing import Builder
+from devbridge.languages.python.pip import Target
+from devbridge.languages.python.reached import Asked, ask
 from tests.integration.example import EXAMPLES, modules_of
 
 EXAMPLE = EXAMPLES / "etl"

@@ -17,7 +17,8 @@ import pytest
 
 import devbridge
 from devbridge.constructs.load import load_app
-from devbridge.types import probe, write
+from devbridge.languages.python.types import probe
+from devbridge.types import write
 
 FILES = {
     "app.py": """

@@ -13,10 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from devbridge.daemon.workers import FreshLauncher, Launcher
-from devbridge.daemon.zygote import ZygoteLauncher
 from devbridge.environment import inherited
+from devbridge.languages.python.zygote import ZygoteLauncher
 from devbridge.runs.model import Exit
+from devbridge.workers.base import FreshLauncher, Launcher
 from tests.integration.workers import PYTHON, Bench, bench, developer
 
 _LAUNCHERS = [
@@ -436,8 +436,8 @@ _DAEMON = """
 import asyncio, os, sys
 from pathlib import Path
 from devbridge.environment import inherited
-from devbridge.daemon.workers import FreshLauncher
-from devbridge.daemon.zygote import ZygoteLauncher
+from devbridge.workers.base import FreshLauncher
+from devbridge.languages.python.zygote import ZygoteLauncher
 from tests.integration.workers import bench, developer, PYTHON
 
 async def main():

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from devbridge.daemon.debuggers import Debuggers
 from devbridge.daemon.environment import worker_environment
-from devbridge.daemon.modules import Modules
 from devbridge.daemon.runtime_api import RuntimeApi
-from devbridge.daemon.workers import Launcher, Process, WorkerSpec
 from devbridge.runs.model import Exit, JobSpec
+from devbridge.workers.base import Launcher, Process, WorkerSpec
+from devbridge.workers.modules import Modules
 from runner.invocation import Invocation
 from runner.outcome import Failure
 
@@ -57,6 +58,15 @@ class Said:
 
     def worker_missed(self, worker_id: str, name: str) -> None:
         self._add("missed", worker_id, name)
+
+    def worker_mutes(self, worker_id: str, beginnings: Sequence[str]) -> None:
+        self._add("mutes", worker_id, beginnings)
+
+    def worker_debugs(self, worker_id: str, url: str) -> None:
+        self._add("debugs", worker_id, url)
+
+    def worker_halted(self, worker_id: str, halted: bool) -> None:
+        self._add("halted", worker_id, halted)
 
     def credentials_failed(self, worker_id: str, message: str) -> None:
         self._add("credentials_failed", worker_id, message)
@@ -157,6 +167,8 @@ class Bench:
         self.given: Sequence[str] = ()
         """What jobs get of it with `--env`."""
         self.python = PYTHON
+        self.debug: Path | None = None
+        """The file in which workers find how long debuggers have halted them, if any may."""
         self._count = 0
         self._fds: list[int] = []
 
@@ -199,6 +211,7 @@ class Bench:
                 region="eu-west-1",
                 given=self.given,
             ),
+            debug=self.debug,
         )
         reader, writer = os.pipe()
         self._fds.append(reader)
@@ -215,10 +228,13 @@ class Bench:
 
 @contextlib.asynccontextmanager
 async def bench(
-    root: Path, make_launcher: Callable[[], Launcher], credentials: Any = None
+    root: Path,
+    make_launcher: Callable[[], Launcher],
+    credentials: Any = None,
+    make_debuggers: Callable[[Said], Debuggers | None] = lambda _: None,
 ) -> AsyncIterator[Bench]:
     said = Said()
-    api = RuntimeApi(said, credentials)
+    api = RuntimeApi(said, credentials, make_debuggers(said))
     await api.start()
     launcher = make_launcher()
     one = Bench(root, launcher, api, said)

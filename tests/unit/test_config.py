@@ -70,6 +70,11 @@ def test_an_empty_variable_counts_as_not_set(app: Path) -> None:
         ("MEMORY_LIMIT", "job", "job"),
         ("MEMORY_LIMIT", "2 GB", 2 << 30),
         ("MEMORY_LIMIT", "off", None),
+        ("DEBUG", "true", 2.0),
+        ("DEBUG", "0", None),
+        ("DEBUG", "no", None),
+        ("DEBUG", "0.5", 0.5),
+        ("DEBUG", "30", 30.0),
     ],
 )
 def test_the_environment_s_texts_are_converted(

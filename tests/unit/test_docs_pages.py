@@ -23,15 +23,20 @@ import devbridge
 from devbridge.constructs import App, Construct, Job, Queue, tags, values
 from devbridge.constructs.app import loading
 from devbridge.constructs.load import load_app
-from devbridge.constructs.runtimes import FUNCTIONS, JOBS
 from devbridge.deploy import kinds, package
 from devbridge.deploy.changes import all_added
 from devbridge.deploy.iam_diff import compare
 from devbridge.deploy.synth.project import _COMPUTE
 from devbridge.durations import parsed
 from devbridge.errors import InvalidValue
+from devbridge.languages.base import Asking
+from devbridge.languages.node.binary import VERSION
+from devbridge.languages.node.options import build_options
+from devbridge.languages.node.tools import OLDEST
+from devbridge.languages.probing import probe
 from devbridge.runs.waiting import EXIT_CODES
-from devbridge.types import probe
+from devbridge.sources.esbuild import Esbuild
+from devbridge.sources.runtimes import FUNCTIONS, JOBS
 from tests.integration.test_aws_calls import permissions
 from tests.unit.cli.test_docs import EVERY
 from tests.unit.deploy.templates import lint, made
@@ -85,17 +90,30 @@ def write(root: Path, code: str, page: str = "") -> Path:
         if path.name != "app.py":
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(other)
+    write_scripts(root, page)
     (root / "app.py").write_text(code)
     for module, function in HANDLER.findall(code):
-        path = root / f"{module}.py"
+        typescript = 'runtime="nodejs' in code
+        path = root / f"{module}.{'ts' if typescript else 'py'}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists() or f"def {function}(" not in path.read_text():
+        known = f"export const {function} " if typescript else f"def {function}("
+        if not path.exists() or known not in path.read_text():
             with path.open("a") as file:
-                file.write(f"def {function}(event, context=None): ...\n")
+                rest = "= () => 1" if typescript else "event, context=None): ..."
+                file.write(f"{known}{rest}\n")
     for folder in re.findall(r'Container\(\s*"(\w+)"', code):
         (root / folder).mkdir()
         (root / folder / "Dockerfile").write_text("FROM scratch\n")
     return root
+
+
+def write_scripts(root: Path, page: str) -> None:
+    """The files of a page in TypeScript and JavaScript: those that begin with a path alone."""
+    for code in (*blocks(page, "ts"), *blocks(page, "js")):
+        if named := re.match(r"// ([\w./-]+)\n", code):
+            path = root / named[1]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(code)
 
 
 @pytest.mark.parametrize(("name", "code"), APPS)
@@ -113,11 +131,11 @@ def test_the_handlers_of_a_page_are_those_of_its_app(name: str, code: str, tmp_p
     """They can be imported, and handle the jobs that they say."""
     root = write(tmp_path, code, PAGES[name])
     app = load_app(root, "prod")
-    assert {job: known.warning for job, known in probe(app, Path(sys.executable)).items()} == {
-        job.name: "" for job in app.of_type(Job)
-    }
-    for job in app.of_type(Job):
-        text = (root / job.handler.file).read_text() if job.handler else ""
+    found = probe(app, Asking(python=Path(sys.executable)))
+    jobs = [job for job in app.of_type(Job) if job.language in (None, "python")]
+    assert {job.name: found[job.name].warning for job in jobs} == {job.name: "" for job in jobs}
+    for job in jobs:
+        text = (root / f"{job.handler.module}.py").read_text() if job.handler else ""
         assert not (named := re.findall(r'@job_handler\("([\w-]+)"\)', text)) or job.name in named
 
 
@@ -367,6 +385,27 @@ def test_states_and_exit_codes_are_those_of_wait() -> None:
     assert {row[0].strip("`"): row[2] for row in table if row[2]} == {
         state.value: str(code) for state, code in EXIT_CODES.items()
     }
+
+
+def test_the_table_of_esbuild_s_options_is_the_codes() -> None:
+    table = rows(PAGES["typescript.md"], "option", "default", "what it is")
+    said = {key: row[1].strip("`") for row in table for key in quoted(row[0])}
+    assert [*said] == [*Esbuild.__annotations__]
+    told = build_options({}, "jobs/a", outdir="out", target="node24")
+    for key, default in said.items():
+        name = re.sub(r"_(.)", lambda found: found[1].upper(), key)
+        if default in ("True", "False", '"esm"'):
+            assert ast.literal_eval(default) == told[name], key
+        elif default == "the runtime's Node":
+            assert told[name] == ["node24"]
+        else:
+            assert default in ("none", "[]", "{}", "the nearest", "esbuild's"), key
+    assert re.search(r"PATH from (\S+) on", " ".join(PAGES["typescript.md"].split()))[
+        1
+    ] == ".".join(  # type: ignore[index]
+        map(str, OLDEST)
+    )
+    assert f"else {VERSION}, fetched once" in " ".join(PAGES["typescript.md"].split())
 
 
 # --- permissions --------------------------------------------------------------------------------

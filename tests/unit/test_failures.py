@@ -70,3 +70,43 @@ def test_the_file_of_a_frame_is_named_as_the_shell_names_it_if_it_is_there(
     ]
     monkeypatch.chdir("/var")
     assert in_full(failure, root).split("\n")[1] == f'↳ File "{root}/jobs/a.py", line 3, in f'
+
+
+@pytest.mark.parametrize(
+    ("frame", "shown"),
+    [
+        ('File "jobs/a.py", line 3, in f', 'File "app/jobs/a.py", line 3, in f'),
+        ("at f (jobs/a.py:3:11)", "at f (app/jobs/a.py:3:11)"),
+        ("jobs/a.py:3:11", "app/jobs/a.py:3:11"),
+        ("at f (node:internal:1:2)", "at f (node:internal:1:2)"),
+    ],
+)
+def test_a_frames_file_is_named_as_the_shells_user_names_it(
+    frame: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "app" / "jobs").mkdir(parents=True)
+    (tmp_path / "app" / "jobs" / "a.py").touch()
+    monkeypatch.chdir(tmp_path)
+    (line,) = details(Failure("E", "", (frame,)), tmp_path / "app")
+    assert line == f"↳ {shown}"
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "at f ({}:3:1)\n    return 1 / 0",
+        "at new Thing ({}:3:1)",
+        "at async f [as g] ({}:3:1)",
+        "at {}:3:1",
+    ],
+)
+def test_the_file_of_a_frame_in_another_language_is_named_so_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frame: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "app/jobs").mkdir(parents=True)
+    (tmp_path / "app/jobs/a.ts").touch()
+    shown, *_ = details(Failure("E", "m", (frame.format("jobs/a.ts"),)), tmp_path / "app")
+    assert shown == f"↳ {frame.format('app/jobs/a.ts').partition(chr(10))[0]}"
+    shown, *_ = details(Failure("E", "m", (frame.format("jobs/b.ts"),)), tmp_path / "app")
+    assert "app" not in shown

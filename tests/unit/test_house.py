@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -124,3 +125,55 @@ def test_each_module_has_a_test_file_of_its_name() -> None:
 @pytest.mark.parametrize("path", [path for path in FILES if path.name == "__init__.py"], ids=str)
 def test_each_room_says_what_it_is_for(path: Path) -> None:
     assert len((ast.get_docstring(parsed(path)) or "").split()) >= 8
+
+
+LANGUAGES = re.compile(
+    r"python\d|python\{|nodejs|esbuild|tsconfig|_modules\b|-packages\b|(?<![\w/])\.(?:pyi?|[mc]?[tj]sx?)$"
+)
+"""How a language is known: its runtimes, its tools, its folders, its files' suffixes."""
+ROOMS_OF_LANGUAGES = {"languages", "sources", "emulator"}
+NAMED = {
+    "devbridge/constructs/code.py": "an option that one language has, as users write it",
+    "devbridge/interpreter.py": "that of app.py",
+    "devbridge/deploy/specs.py": "the same option, handed on",
+    "devbridge/deploy/synth/buildspecs.py": "the runner of builds is in Python",
+    "devbridge/files.py": "what is never packed, whoever installed it",
+}
+
+
+def literals(path: Path) -> Iterator[str]:
+    """The texts of a module that are no docstrings."""
+    tree = parsed(path)
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            yield node.value
+
+
+def test_no_language_is_named_outside_of_its_rooms() -> None:
+    naming = {
+        str(path)
+        for path in FILES
+        if path.parts[0] == "devbridge" and path.parts[1] not in ROOMS_OF_LANGUAGES
+        if any(map(LANGUAGES.search, literals(path)))
+    }
+    assert naming == NAMED.keys()
+
+
+def test_whoever_is_not_a_language_asks_them_through_their_door() -> None:
+    inner = re.compile(r"devbridge\.(?:languages|sources)\.(python|node)\b")
+    others = {
+        f"{module} -> {imported}"
+        for module, imported in edges(imports())
+        if inner.match(imported) and not inner.match(module)
+    }
+    assert others == {
+        "devbridge.languages.known -> devbridge.languages.python.language",
+        "devbridge.languages.known -> devbridge.languages.node.language",
+        "devbridge.sources.known -> devbridge.sources.python",
+        "devbridge.sources.known -> devbridge.sources.node",
+        # What devbridge itself has in Python: its invokers, and the embedded cloud that pip brings.
+        "devbridge.deploy.assets -> devbridge.languages.python.invokers",
+        "devbridge.emulator.install -> devbridge.languages.python.pip",
+        "devbridge.emulator.install -> devbridge.languages.python.pip_progress",
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 BUILDSPEC: Final = """\
@@ -47,6 +47,19 @@ if [ "$DEVBRIDGE_CODE" != 0 ]; then
   export DEVBRIDGE_ERROR DEVBRIDGE_STATE=FAILED
 fi
 [ "$DEVBRIDGE_CODE" = 0 ]"""
+
+
+def buildspec(runtimes: Mapping[str, str]) -> str:
+    """The buildspec that runs a handler.
+
+    Args:
+        runtimes: the versions that it chooses of what its image has, by their names there.
+    """
+    if not runtimes:
+        return BUILDSPEC
+    chosen = "".join(f"      {name}: {version}\n" for name, version in runtimes.items())
+    install = f"phases:\n  install:\n    runtime-versions:\n{chosen}"
+    return BUILDSPEC.replace("phases:\n", install)
 
 
 def container_buildspec(cmd: Sequence[str], delays: Sequence[float]) -> str:

@@ -10,6 +10,7 @@ from devbridge.deploy.policies import Json, allow, logs_of, permitted
 from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn_of
 from devbridge.deploy.synth.stack import Stack, checked_environment
+from devbridge.languages.known import of_runtime
 
 
 def add_function(stack: Stack, function: Function) -> None:
@@ -31,10 +32,12 @@ def add_function(stack: Stack, function: Function) -> None:
         ],
         function,
     )
+    runtime, environment = stack.runtime(function), stack.environment(function)
+    own = of_runtime(runtime).deployed
     resource = awslambda.Function(
         names.logical(function),
         FunctionName=name,
-        Runtime=stack.runtime(function),
+        Runtime=runtime,
         Handler=str(function.handler),
         Code=stack.assets.code(stack.assets.functions[function.name]),
         Role=arn_of(role),
@@ -42,7 +45,9 @@ def add_function(stack: Stack, function: Function) -> None:
         MemorySize=function.memory_mb,
         Architectures=[function.architecture],
         DependsOn=log_group,
-        Environment=checked_environment(function, stack.environment(function)),
+        Environment=checked_environment(
+            function, {**own.function_variables(function.esbuild), **environment}
+        ),
     )
     if function.encryption_key:
         resource.KmsKeyArn = function.encryption_key

@@ -16,10 +16,12 @@ from devbridge.constructs import Job, values
 from devbridge.deploy.policies import KEY_USE, Json, allow, logs_of, permitted
 from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn, arn_of, ref, sub
-from devbridge.deploy.synth.buildspecs import BUILDSPEC, PLACEHOLDER, container_buildspec, number
+from devbridge.deploy.synth.buildspecs import PLACEHOLDER, buildspec, container_buildspec, number
 from devbridge.deploy.synth.placement import has_project
 from devbridge.deploy.synth.stack import Stack
 from devbridge.job import JOB_NAME
+from devbridge.languages.base import Build
+from devbridge.languages.known import of_runtime
 from runner.outcome import retry_delay
 
 PACKAGES: Final = "packages"
@@ -110,8 +112,9 @@ def _environment(stack: Stack, job: Job, real: bool) -> Any:
         ],
     )
     if real:
-        environment.Image = _image(stack, job)
-        environment.ImagePullCredentialsType = "SERVICE_ROLE"
+        build = _build(stack, job)
+        environment.Image = build.image
+        environment.ImagePullCredentialsType = "CODEBUILD" if build.curated else "SERVICE_ROLE"
     return environment
 
 
@@ -125,7 +128,8 @@ def _sources(stack: Stack, job: Job, real: bool) -> tuple[Any, list[Any]]:
         spec = container_buildspec(job.container.cmd, _delays(job))
         return codebuild.Source(Type="NO_SOURCE", BuildSpec=spec), []
     code, *packages = (f"{stack.assets.bucket}/{key}" for key in _zips(stack, job))
-    return codebuild.Source(Type="S3", Location=code, BuildSpec=BUILDSPEC), [
+    spec = buildspec(_build(stack, job).runtimes)
+    return codebuild.Source(Type="S3", Location=code, BuildSpec=spec), [
         codebuild.Source(Type="S3", Location=location, SourceIdentifier=PACKAGES)
         for location in packages
     ]
@@ -169,15 +173,14 @@ def _delays(job: Job) -> list[float]:
     return [retry_delay(delay, attempt) for attempt in range(1, job.retries + 1)]
 
 
-def _image(stack: Stack, job: Job) -> str:
+def _build(stack: Stack, job: Job) -> Build:
+    """What its builds run in."""
     if job.container:
-        return stack.assets.images[job.name]
-    # The embedded cloud runs no images, and knows Pythons by their tags.
-    if job.image and stack.settings.tls:
-        return job.image
-    tag = stack.runtime(job).removeprefix("python")
-    suffix = "-arm64" if job.architecture == "arm64" else ""
-    return f"public.ecr.aws/lambda/python:{tag}{suffix}"
+        return Build(stack.assets.images[job.name])
+    runtime = stack.runtime(job)
+    # The embedded cloud runs no images: it knows what AWS's own ones stand for.
+    own = job.image if stack.settings.tls else None
+    return of_runtime(runtime).deployed.build(runtime, job.architecture, own)
 
 
 def job_variables(job: Job, stage: str) -> dict[str, str]:
@@ -205,6 +208,7 @@ def _runner_variables(stack: Stack, job: Job) -> dict[str, str]:
         "DEVBRIDGE_RETRY_DELAY": number(job.retry_delay.total_seconds()),
         "DEVBRIDGE_MEMORY_MB": str(job.memory_mb),
         "DEVBRIDGE_BUCKET": stack.assets.bucket,
+        **_build(stack, job).variables,
     }
     if job.inline:
         found["DEVBRIDGE_INLINE"] = "1"
@@ -236,7 +240,7 @@ def _run_in_build(stack: Stack, job: Job) -> list[Json]:
         statements.append(allow(actions, [_project_arn(stack, job)]))
     if job.encryption_key:
         statements.append(allow(KEY_USE, [job.encryption_key]))
-    if found := _PRIVATE.match(_image(stack, job)):
+    if found := _PRIVATE.match(_build(stack, job).image):
         account, region, repository = found.groups()
         place = f"arn:${{AWS::Partition}}:ecr:{region}:{account}:repository/{repository}"
         statements += _pull(sub(place))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
+from . import nodes
 from .codebuild import roles, service
 from .corrections import (
     apis,
@@ -12,6 +14,7 @@ from .corrections import (
     durable,
     functions,
     listeners,
+    node_functions,
     refusals,
     speed,
     templates,
@@ -23,6 +26,7 @@ from .host import ministack
 def plug_in(access_key: str, secret_key: str) -> None:
     """Put this package in the place of ministack's own builds, and a gate before all; the keys are
     root's."""
+    nodes.take(os.environ)
     app, codebuild, root = ministack("app"), service.Service(), access.Root(access_key, secret_key)
     app.SERVICE_HANDLERS["codebuild"] = codebuild.handle_request
     own = gate.with_health(roles.served_by(app.app, codebuild.role))
@@ -36,6 +40,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
     # Its gateways import this one themselves, when they call a function.
     listeners.hide_runtime_apis()
     functions.tell_as_lambda()
+    node_functions.run_with_node()
     # Each is imported by ministack when it is needed first, and not before: it starts faster so.
     changes = {
         "codebuild": codebuild.end_with_ministack,

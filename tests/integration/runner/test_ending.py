@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from devbridge.daemon.rlimits import RUNNER
-from devbridge.daemon.workers import FreshLauncher, Launcher
-from devbridge.daemon.zygote import ZygoteLauncher
 from devbridge.environment import inherited
+from devbridge.languages.python.zygote import ZygoteLauncher
+from devbridge.workers.base import FreshLauncher, Launcher
+from devbridge.workers.rlimits import RUNNER
 from tests.integration.test_worker_processes import Credentials
 from tests.integration.workers import PYTHON, bench, developer
 
@@ -128,7 +128,7 @@ async def live(kind: str, root: Path, code: str) -> tuple[int | None, str]:
         return ZygoteLauncher(PYTHON, inherited(developer()), root=root)
 
     async with bench(root, launcher, Credentials()) as one:
-        await one.launcher.preload(["boto3"])
+        await one.launcher.prepare([], ["boto3"])
         worker = await one.launch(code)
         await worker.run()
         ended = await worker.exit()

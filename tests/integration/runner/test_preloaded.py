@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from devbridge.daemon.workers import FreshLauncher, Launcher
-from devbridge.daemon.zygote import ZygoteLauncher
 from devbridge.environment import inherited
+from devbridge.languages.python.zygote import ZygoteLauncher
+from devbridge.workers.base import FreshLauncher, Launcher
 from tests.integration.test_worker_processes import Credentials
 from tests.integration.workers import PYTHON, Bench, Worker, bench, developer
 

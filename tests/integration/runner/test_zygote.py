@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from devbridge.daemon.zygote import ZygoteLauncher
 from devbridge.environment import inherited
+from devbridge.languages.python.zygote import ZygoteLauncher
 from devbridge.runs.model import Exit
 from tests.integration.test_worker_processes import Credentials
 from tests.integration.workers import PYTHON, Bench, bench, developer

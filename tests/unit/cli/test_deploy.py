@@ -67,7 +67,7 @@ def stage(config: Config, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr("devbridge.emulator.embedded.embedded_cloud", embedded_cloud)
     monkeypatch.setattr("devbridge.deploy.deploy", stage.deploy)
     monkeypatch.setattr("devbridge.deploy.stage_mode", lambda *_: stage.mode)
-    monkeypatch.setattr("devbridge.types.probe", types)
+    monkeypatch.setattr("devbridge.languages.probing.probe", types)
     monkeypatch.setattr("devbridge.types.write", lambda *_: None)
     monkeypatch.setattr("devbridge.types.schemas", lambda _: {"a": {"type": "integer"}})
     return stage

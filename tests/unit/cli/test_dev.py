@@ -61,6 +61,10 @@ def test_the_options_are_settings(developing: Developing) -> None:
     assert (config.memory_limit, tuple(config.env)) == ("job", ("TOKEN", "A=1"))
     assert config.timeout == timedelta(seconds=10)
     assert not developing.yes
+    assert config.debug is None
+    for given, seconds in (("--debug", 2.0), ("--debug=30", 30.0)):
+        assert run(given, "--local").exit_code == 0
+        assert developing.config.debug == seconds
     assert run("--rerun-on-save=cancel", "--local").exit_code == 0
     assert developing.config.rerun_on_save == "cancel"
     assert run("-y").exit_code == 0

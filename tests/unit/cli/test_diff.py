@@ -29,7 +29,7 @@ def asked(config: Config, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return plan
 
     monkeypatch.setattr("devbridge.cloud.session.connect", lambda *_: SimpleNamespace())
-    monkeypatch.setattr("devbridge.types.probe", lambda *_, **__: {})
+    monkeypatch.setattr("devbridge.languages.probing.probe", lambda *_, **__: {})
     monkeypatch.setattr("devbridge.types.schemas", lambda _: {"a": {}})
     monkeypatch.setattr("devbridge.deploy.diff", compare)
     return asked

@@ -7,10 +7,17 @@ import pytest
 from click.testing import CliRunner
 
 from devbridge.cli import main
-from devbridge.cli.init import TEMPLATE_NAME, create, default_name, template_files
+from devbridge.cli.init import (
+    TEMPLATE_NAME,
+    TEMPLATES,
+    create,
+    default_name,
+    name_of,
+    template_files,
+)
 from devbridge.errors import EXIT_APP, EXIT_ERROR, DevbridgeError
 
-EXAMPLE = Path(__file__).parents[3] / "examples" / "factorial"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 NOT_THE_APP = {
     "__pycache__",
     ".devbridge",
@@ -19,6 +26,9 @@ NOT_THE_APP = {
     ".ruff_cache",
     "typings",
     ".pytest_cache",
+    "node_modules",
+    "package-lock.json",
+    "devbridge-env.d.ts",
 }
 
 
@@ -38,8 +48,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_the_template_and_the_example_are_the_same_app() -> None:
-    assert template_files() == files_below(EXAMPLE)
+@pytest.mark.parametrize(("template", "example"), TEMPLATES.items())
+def test_a_template_and_its_example_are_the_same_app(template: str, example: str) -> None:
+    assert template_files(template) == files_below(EXAMPLES / example)
 
 
 def test_init_writes_the_template_with_the_folders_name(here: Path) -> None:
@@ -49,6 +60,18 @@ def test_init_writes_the_template_with_the_folders_name(here: Path) -> None:
     assert written.keys() == template_files().keys()
     assert 'App("hello")' in written[PurePosixPath("app.py")]
     assert not any(TEMPLATE_NAME in text for text in written.values())
+
+
+def test_init_in_typescript_writes_that_template_and_says_to_install_its_packages(
+    here: Path,
+) -> None:
+    result = CliRunner().invoke(main, ["init", "--template", "typescript"])
+    assert result.exit_code == 0, result.output
+    written = files_below(here)
+    assert written.keys() == template_files("typescript").keys()
+    assert 'App("hello")' in written[PurePosixPath("app.py")]
+    assert not any(name_of("typescript") in text for text in written.values())
+    assert "  npm install\n  devbridge dev --local\n" in result.output
 
 
 def test_init_names_the_next_commands(here: Path) -> None:

@@ -80,7 +80,8 @@ def test_every_option_is_kept(app: App, kind: Any) -> None:
     [
         {"runtime": "python3.10"},
         {"runtime": "3.12"},
-        {"runtime": "nodejs22.x"},
+        {"runtime": "nodejs20.x"},
+        {"esbuild": {"minify": True}},
         {"architecture": "sparc"},
         {"architecture": None},
         {"environment": {"AWS_REGION": "x"}},

@@ -18,18 +18,18 @@ from devbridge.daemon.daemon import Daemon
 from devbridge.daemon.hearing import Hearing
 from devbridge.daemon.jobs import Deployment, Jobs
 from devbridge.daemon.keeper import Keeper, keep
-from devbridge.daemon.modules import Modules
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.runtime_api import WorkerAddress
 from devbridge.daemon.settings import Connection, Settings, Workshop
 from devbridge.daemon.told import Broken, Ended, Interrupted, NeverStarted, Said, Told
-from devbridge.daemon.workers import WorkerSpec
 from devbridge.errors import AppError, BrokerUnreachable, FolderError
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Topics
 from devbridge.runs.ledger import Change, NewRun
 from devbridge.runs.model import Exit, JobSpec, State
 from devbridge.testing import MemoryBroker, MemoryTransport
+from devbridge.workers.base import WorkerSpec
+from devbridge.workers.modules import Modules
 from runner.invocation import Invocation
 from runner.outcome import Failure
 
@@ -66,9 +66,10 @@ class Api:
 
     made: Api
 
-    def __init__(self, listener: Hearing, credentials: object) -> None:
+    def __init__(self, listener: Hearing, credentials: object, debuggers: object) -> None:
         Api.made = self
         self.listener = listener
+        self.debuggers = debuggers
         self.steps: list[str] = []
         self.ready: set[str] = set()
         self.given: dict[str, Invocation] = {}
@@ -175,8 +176,8 @@ class Desk:
             loop.call_soon(listener.worker_ready, spec.worker_id)
         return process
 
-    async def preload(self, names: Iterable[str]) -> None:
-        self.steps.append(f"preload {list(names)}")
+    async def prepare(self, jobs: Iterable[JobSpec], vouched: Iterable[str]) -> None:
+        self.steps.append(f"prepare {list(vouched)}")
 
     def reported(self, name: str, modules: Modules) -> bool:
         return False
@@ -356,7 +357,7 @@ async def test_it_ends_in_order_and_each_worker_before_the_rest(desk: Desk) -> N
     assert desk.processes[worker].signals == [signal.SIGTERM]
     assert all(process.end.done() for process in desk.processes.values())
     assert desk.state(job_id) is State.CANCELLED
-    assert desk.steps[0] == "preload []"
+    assert desk.steps[0] == "prepare []"
     assert desk.steps[1:] == ["launcher closed", "ledger closed"]
     assert Api.made.steps == ["start", "close"]
 
@@ -409,3 +410,12 @@ async def test_a_connection_that_there_is_no_descriptor_for_is_no_error_of_the_l
         loop.call_exception_handler({"message": "", "exception": OSError(number, "")})
     loop.set_exception_handler(None)
     assert len(errors) == passed_on
+
+
+@pytest.mark.parametrize("debug", [None, 2.0])
+async def test_runs_can_be_debugged_only_where_that_is_wanted(
+    desk: Desk, debug: float | None
+) -> None:
+    desk.options["debug"] = debug
+    desk.make()
+    assert (Api.made.debuggers is not None) == (debug is not None)

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from devbridge.daemon.events import Event, Lingers, Raised, Responded, StandbyFailed, StandbyReady
+from devbridge.daemon.events import (
+    Event,
+    Halted,
+    Lingers,
+    Raised,
+    Responded,
+    StandbyFailed,
+    StandbyReady,
+)
 from devbridge.daemon.hearing import Hearing
-from devbridge.daemon.modules import Modules
 from devbridge.daemon.told import Mood
+from devbridge.workers.modules import Modules
 from runner.outcome import Failure
 
 FAILURE = Failure("ValueError", "no")
@@ -34,6 +43,12 @@ class Desk:
 
     def remark(self, worker_id: str, text: str, mood: Mood) -> None:
         self.told.append((worker_id, text, mood))
+
+    def mute(self, worker_id: str, beginnings: Sequence[str]) -> None:
+        self.told.append((worker_id, "muted", *beginnings))
+
+    def halted(self, worker_id: str, halted: bool) -> None:
+        self.told.append((worker_id, halted))
 
     # --- reports, launcher, reloading
 
@@ -117,3 +132,18 @@ def test_credentials_that_are_not_there_are_remarked_each_time() -> None:
     for _ in range(2):
         desk.hearing.credentials_failed("w", "expired")
     assert desk.told == [("w", "no credentials for the worker: expired", Mood.BAD)] * 2
+
+
+def test_what_debuggers_do_is_told_posted_and_noted_for_the_worker() -> None:
+    desk = Desk()
+    desk.hearing.worker_mutes("w", ["Debugger attached."])
+    desk.hearing.worker_debugs("w", "ws://127.0.0.1:9229/x")
+    desk.hearing.worker_halted("w", True)
+    desk.hearing.worker_halted("w", False)
+    assert desk.told == [
+        ("w", "muted", "Debugger attached."),
+        ("w", "Debugger ws://127.0.0.1:9229/x", Mood.PLAIN),
+        ("w", True),
+        ("w", False),
+    ]
+    assert desk.posted == [Halted("w", True), Halted("w", False)]

@@ -7,8 +7,8 @@ import pytest
 
 from devbridge.daemon import imports as module
 from devbridge.daemon.imports import Reports
-from devbridge.daemon.modules import Modules
 from devbridge.packing.imported import Imports, live
+from devbridge.workers.modules import Modules
 
 DEADLINE = 30.0
 

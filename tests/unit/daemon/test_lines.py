@@ -206,3 +206,7 @@ def test_a_run_that_is_asked_to_stop_says_when_it_is_killed() -> None:
 def test_it_is_said_when_there_are_no_workers_and_when_there_are_again() -> None:
     assert "no worker can be started now: out of memory;" in lines.short("out of memory", PLAIN)
     assert lines.short("", PLAIN) == "workers can be started again"
+
+
+def test_a_run_that_waits_for_a_debugger_says_where() -> None:
+    assert lines.debugger("ws://127.0.0.1:9229/x") == "Debugger ws://127.0.0.1:9229/x"

@@ -23,10 +23,8 @@ from devbridge.daemon.events import (
     StandbyFailed,
 )
 from devbridge.daemon.memory import OomKills
-from devbridge.daemon.modules import Modules
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.processes import COUNTDOWN, Processes, Worker
-from devbridge.daemon.rlimits import HEADROOM
 from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
 from devbridge.daemon.told import (
     Began,
@@ -40,10 +38,13 @@ from devbridge.daemon.told import (
     Told,
     Who,
 )
-from devbridge.daemon.workers import WorkerSpec
+from devbridge.errors import BundleError
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import Exit, JobSpec, State
+from devbridge.workers.base import WorkerSpec
+from devbridge.workers.modules import Modules, that_mend
+from devbridge.workers.rlimits import HEADROOM
 from runner.outcome import Failure
 from tests.integration.workers import DEADLINE, Said
 
@@ -105,7 +106,7 @@ class FakeLauncher:
             os.close(self._output)
             self._output = -1
 
-    async def preload(self, names: Iterable[str]) -> None: ...
+    async def prepare(self, jobs: Iterable[JobSpec], vouched: Iterable[str]) -> None: ...
 
     def reported(self, job: str, modules: Modules) -> bool:
         return False
@@ -140,6 +141,7 @@ class Stage:
         self.told: list[Told] = []
         self.heard = asyncio.Event()
         """Something was told."""
+        self.mending: list[tuple[str, Modules]] = []
         self.closed: list[str] = []
         self.known = False
         """Whether the worker was still known when the last event was posted."""
@@ -155,6 +157,7 @@ class Stage:
             narrator=Narrator([self]),
             post=self._post,
             closed=self._closed,
+            heard=lambda worker_id, modules: self.mending.append((worker_id, modules)),
         )
 
     def _environment(self, spec: JobSpec, address: WorkerAddress) -> dict[str, str]:
@@ -324,6 +327,38 @@ async def test_what_a_worker_has_printed_until_now_is_told_when_that_is_asked_fo
     stage.processes.drain("w1")
     stage.processes.drain("nobody")
     assert stage.told == [Printed(STANDBY, b"importing")]
+
+
+async def test_what_a_workers_inspector_prints_is_told_nobody(stage: Stage) -> None:
+    await stage.launch()
+    stage.launcher.print(b"Debugger attached.\n")
+    stage.processes.drain("w1")
+    stage.processes.mute("w1", [])
+    stage.processes.mute("nobody", ["x"])
+    stage.processes.mute("w1", ["Debugger attached.", "Debugger listening on ws://"])
+    stage.launcher.print(b"one, Debugger attached.\ntwo\nDebugger listening on ws://1/2\n")
+    stage.processes.drain("w1")
+    stage.launcher.print(b"Debugger attached.\n")
+    stage.processes.drain("w1")
+    assert stage.told == [
+        Printed(STANDBY, b"Debugger attached.\n"),
+        Printed(STANDBY, b"one, two\n"),
+    ]
+
+
+@pytest.mark.parametrize("debug", [True, False])
+async def test_a_worker_that_may_be_halted_finds_how_long_it_was(
+    tmp_path: Path, stage: Stage, debug: bool
+) -> None:
+    (tmp_path / ".devbridge").mkdir()
+    stage.processes.debug = debug
+    await stage.launch()
+    note = stage.launcher.specs[0].debug
+    stage.processes.halted("w1", True)
+    stage.processes.halted("nobody", True)
+    assert (note is not None and note.exists()) == debug
+    await stage.exit()
+    assert list((tmp_path / ".devbridge").iterdir()) == []
 
 
 async def test_a_remark_is_about_the_worker_as_it_is_now(stage: Stage) -> None:
@@ -607,6 +642,25 @@ async def test_a_worker_holds_no_descriptor_after_a_defect(stage: Stage) -> None
         stage.processes.launch("w1", SPEC)
         await stage.processes.close()
     assert len(os.listdir("/dev/fd")) == before  # noqa: PTH208
+
+
+async def test_an_error_of_the_users_code_that_the_launcher_finds_has_its_frames(
+    stage: Stage,
+) -> None:
+    broken = Failure("SyntaxError", "Unexpected token", ("jobs/a.ts:1:2",))
+    file = str(stage.root / "a.ts")
+    stage.launcher.error = BundleError(broken, files=[file, str(stage.root)])
+    stage.processes.launch("w1", SPEC)
+    await stage.processes.close()
+    assert stage.events == [StandbyFailed("w1", broken), Exited("w1", Exit(code=1))]
+    assert stage.mending == [("w1", that_mend([file, str(stage.root)]))]
+
+
+async def test_a_heap_that_was_full_is_memory_that_ran_out(stage: Stage) -> None:
+    await stage.launch()
+    stage.launcher.print(b"FATAL ERROR: Reached heap limit - JavaScript heap out of memory\n")
+    await stage.exit(Exit(signal=signal.SIGABRT))
+    assert stage.events[-1] == Exited("w1", Exit(signal=signal.SIGABRT), True)
 
 
 # --- shortage -----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from devbridge.daemon.reload import CALM, RESTLESS, Saved, Sources
-from devbridge.daemon.signatures import Entries, modified, sign
+from devbridge.workers.signatures import Entries, modified, sign
 from tests.unit.daemon.projects import Project
 
 NOTHING = Saved(frozenset(), False)

@@ -13,7 +13,6 @@ import pytest
 from devbridge.daemon import reloading as module
 from devbridge.daemon.events import CancelRequested, Event, JobsChanged, SourcesChanged
 from devbridge.daemon.jobs import Deployment, Jobs
-from devbridge.daemon.modules import Modules
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.reloading import Reloading
 from devbridge.daemon.rerun import Rerun
@@ -23,6 +22,7 @@ from devbridge.errors import AppError
 from devbridge.resources import variable
 from devbridge.runs.model import JobSpec
 from devbridge.testing import FakeClock
+from devbridge.workers.modules import Modules
 
 DEADLINE = 30.0
 LONG_AGO = 1_000_000_000.0

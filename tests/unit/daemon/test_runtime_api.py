@@ -6,12 +6,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from devbridge.daemon.modules import Modules
 from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
 from devbridge.errors import CredentialsError
+from devbridge.workers.modules import Modules
 from runner.invocation import MAX_BODY, Invocation
 from runner.outcome import Failure
 from tests.integration.workers import Said
@@ -123,6 +124,52 @@ async def test_next_waits_for_an_invocation(api: RuntimeApi, peer: Peer, said: S
     assert headers["lambda-runtime-invoked-function-arn"] == "arn:f"
     context = json.loads(headers["lambda-runtime-client-context"])
     assert context["custom"] == {"attempt": "2"}
+
+
+class Inspected:
+    """Debuggers that let a worker go on when the test says so."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+        self.reports: list[tuple[str, bytes]] = []
+        self.waits, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def start(self) -> None:
+        self.steps.append("start")
+
+    async def close(self) -> None:
+        self.steps.append("close")
+
+    def forget(self, worker_id: str) -> None:
+        self.steps.append(f"forget {worker_id}")
+
+    async def reported(self, worker_id: str, report: bytes) -> None:
+        self.reports.append((worker_id, report))
+        if report == b"bad":
+            raise ValueError("bad")
+        self.waits.set()
+        await self.go_on.wait()
+
+
+async def test_a_worker_that_tells_of_its_inspector_is_answered_when_it_may_go_on() -> None:
+    inspected: Any = Inspected()
+    api = RuntimeApi(Said(), None, inspected)
+    await api.start()
+    peer = await Peer(api, api.add_worker("w1")).connect()
+    assert await peer.ask("POST", "2018-06-01/devbridge/debugger", b"bad") == 400
+    peer.send("POST", f"/{peer.token}/2018-06-01/devbridge/debugger", b"url")
+    await inspected.waits.wait()
+    inspected.go_on.set()
+    assert (await peer.receive())[0] == 202
+    api.remove_worker("w1")
+    peer.writer.close()
+    await api.close()
+    assert inspected.reports == [("w1", b"bad"), ("w1", b"url")]
+    assert inspected.steps == ["start", "forget w1", "close"]
+
+
+async def test_where_nobody_debugs_a_worker_goes_on_at_once(peer: Peer) -> None:
+    assert await peer.ask("POST", "2018-06-01/devbridge/debugger", b"{}") == 404
 
 
 async def test_an_invocation_waits_for_next(peer: Peer) -> None:

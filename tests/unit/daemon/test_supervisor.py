@@ -21,6 +21,7 @@ from devbridge.daemon.events import (
     Event,
     Exited,
     Give,
+    Halted,
     JobsChanged,
     Launch,
     Raised,
@@ -224,6 +225,58 @@ def test_a_cancellation_after_the_timeout_does_not_change_the_verdict() -> None:
     desk(Tick(), after=TIMEOUT)
     assert desk(CancelRequested("r1")) == []
     assert last_change(desk(Exited(worker, Exit(signal=15)))).state is State.TIMED_OUT
+
+
+# --- debuggers ----------------------------------------------------------------------------------
+
+
+def test_the_time_of_a_run_does_not_pass_while_a_debugger_has_stopped_it() -> None:
+    desk = Desk(concurrency=1)
+    worker = desk.running()
+    desk(Halted(worker, True), after=TIMEOUT - 5)
+    desk(Halted(worker, True), after=100 * TIMEOUT)
+    assert desk(Tick(), after=100 * TIMEOUT) == []
+    desk(Halted(worker, False))
+    desk(Halted(worker, False), after=1)
+    assert desk(Tick(), after=3.9) == []
+    assert desk(Tick(), after=0.1) == [Signal(worker, signal.SIGTERM, GRACE)]
+    assert last_change(desk(Exited(worker, Exit(signal=15)))).state is State.TIMED_OUT
+
+
+def test_nobody_is_woken_for_a_run_that_a_debugger_has_stopped() -> None:
+    desk = Desk(standbys=False)
+    desk(Requested("r1", "a"))
+    worker = desk.standby()
+    desk(Halted(worker, True), after=1)
+    assert desk.supervisor.next_wakeup() is None
+    desk(Halted(worker, False), after=10)
+    assert desk.supervisor.next_wakeup() == START + TIMEOUT + 10
+
+
+def test_only_the_run_that_is_stopped_has_its_time() -> None:
+    desk = Desk("a", "b")
+    stopped, other = desk.running("r1", "a"), desk.running("r2", "b")
+    desk(Halted(stopped, True))
+    assert desk(Tick(), after=TIMEOUT) == [Signal(other, signal.SIGTERM, GRACE)]
+
+
+def test_code_that_cleans_up_has_its_time_when_a_debugger_stops_it() -> None:
+    desk = Desk()
+    worker = desk.running()
+    desk(CancelRequested("r1"))
+    desk(Halted(worker, True), after=GRACE - 2)
+    assert desk(Tick(), after=10 * GRACE) == []
+    desk(Halted(worker, False))
+    assert desk(Tick(), after=1.9) == []
+    assert desk(Tick(), after=0.1) == [Signal(worker, signal.SIGKILL)]
+
+
+def test_a_stopped_run_that_is_cancelled_ends_though_it_cannot_hear_that() -> None:
+    desk = Desk()
+    worker = desk.running()
+    desk(Halted(worker, True))
+    assert desk(CancelRequested("r1")) == [Signal(worker, signal.SIGTERM, GRACE)]
+    assert desk(Tick(), after=GRACE) == [Signal(worker, signal.SIGKILL)]
 
 
 # --- deployments --------------------------------------------------------------------------------

@@ -5,29 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from devbridge.constructs import Function, Job
 from devbridge.errors import BuildError
-from devbridge.packing.python import JobAssets
+from devbridge.languages.base import JobAssets, Packing
 from devbridge.packing.zips import Asset
 
 
 @dataclass
 class FakeBuilder:
-    """`Builder`'s arguments and methods, as far as a deployment uses them."""
+    """A `Packer`, and what it was made for."""
 
-    python: Path = Path("python")
-    version: str = "3.11"
-    cache: Path = Path()
-    local: bool = False
-    schemas: Any = None
-    live: Any = None
+    packing: Packing = field(
+        default_factory=lambda: Packing(python=Path("python"), version="3.11", cache=Path())
+    )
     warnings: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     analysed: list[str] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     """The names of functions that cannot be packed."""
+    closed: bool = False
     packages: set[str] = field(default_factory=set)
     """The names of jobs that import any."""
 
@@ -46,7 +43,10 @@ class FakeBuilder:
 
     def app_files(self, function: Function) -> set[Path]:
         self.warnings.append(f"{function} is odd")
-        return {function.app.root / function.handler.file}
+        return {function.app.root / f"{function.handler.module}.py"}
 
     def compare(self, job: Job) -> None:
         self.warnings += [f"{job}: live runs have imported x", f"{job}: something else"]
+
+    def close(self) -> None:
+        self.closed = True

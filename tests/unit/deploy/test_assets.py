@@ -13,7 +13,8 @@ from devbridge.deploy.access import Progress
 from devbridge.deploy.assets import Packed, build_images, cache, lacking, pack
 from devbridge.deploy.request import Request
 from devbridge.deploy.synth import Settings
-from devbridge.errors import HandlerNotFound
+from devbridge.errors import BuildError, HandlerNotFound
+from devbridge.languages.base import Packing
 from devbridge.names import Mode
 from tests.unit.deploy.conftest import FakeCloud
 from tests.unit.deploy.packing import FakeBuilder
@@ -24,12 +25,11 @@ def builder(monkeypatch: pytest.MonkeyPatch) -> FakeBuilder:
     """The one that is used, once it is."""
     made = FakeBuilder()
 
-    def make(python: Path, version: str, folder: Path, **options: Any) -> FakeBuilder:
-        made.python, made.version, made.cache = python, version, folder
-        vars(made).update(options)
+    def make(packing: Packing) -> FakeBuilder:
+        made.packing = packing
         return made
 
-    monkeypatch.setattr(assets, "Builder", make)
+    monkeypatch.setattr(assets, "Packers", make)
     return made
 
 
@@ -113,9 +113,13 @@ def test_the_builder_is_told_whose_code_it_packs_and_for_which_cloud(
     app: App, builder: FakeBuilder
 ) -> None:
     packed(app)
-    assert (builder.python, builder.version) == (Path("/venv/python"), "3.12")
-    assert (builder.local, builder.schemas, builder.live) == (False, {"plain": {}}, {})
-    assert builder.cache == cache()
+    assert (builder.packing.python, builder.packing.version) == (Path("/venv/python"), "3.12")
+    assert (builder.packing.local, builder.packing.schemas, builder.packing.live) == (
+        False,
+        {"plain": {}},
+        {},
+    )
+    assert builder.packing.cache == cache()
 
 
 def test_the_files_of_functions_and_all_warnings_are_told(app: App, builder: FakeBuilder) -> None:
@@ -153,6 +157,20 @@ def test_what_only_live_runs_have_is_told_of_the_jobs_that_are_asked_about(
     python = Path(sys.executable)
     said = lacking(app, FakeCloud(), python, ["cloud", "box"])
     assert said == ["Job 'cloud': live runs have imported x"]
+
+
+def test_what_packing_has_started_is_ended_also_when_it_fails(
+    app: App, builder: FakeBuilder
+) -> None:
+    packed(app)
+    assert builder.closed
+    builder.closed, builder.broken = False, {"api-start"}
+    with pytest.raises(BuildError):
+        packed(app)
+    assert builder.closed
+    builder.closed = False
+    lacking(app, FakeCloud(), Path(sys.executable), ["cloud"])
+    assert builder.closed
 
 
 def test_images_are_built_for_aws_alone(app: App, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from devbridge.constructs import App, Config, Container, Function, Job, Secret, 
 from devbridge.constructs.app import loading
 from devbridge.deploy import specs
 from devbridge.deploy.synth import Settings
+from devbridge.languages.python import language
 from devbridge.runs.model import JobSpec
 from tests.unit.deploy.conftest import FakeCloud
 
@@ -38,7 +39,7 @@ def test_on_a_laptop_install_is_a_folder_on_the_path(
         asked.append(requirements)
         return Path("/installed")
 
-    monkeypatch.setattr(specs, "installed_path", installed_path)
+    monkeypatch.setattr(language, "installed_path", installed_path)
     with loading(root):
         app = App("demo")
         Job(app, "a", handler="jobs/a.handler", install=["polars"])
@@ -81,6 +82,7 @@ def test_a_spec_has_all_that_app_py_says_of_the_job(root: Path) -> None:
         max_attempts=3,
         retry_delay=10.0,
         concurrency=3,
+        build={"esbuild": {}, "install": ()},
     )
 
 

@@ -100,10 +100,13 @@ def test_the_fingerprint_of_the_code_is_the_same_until_a_file_of_it_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "gate").mkdir()
-    for name in ("child.py", "gate/gate.py"):
+    for name in ("child.py", "gate/gate.py", "gate/in_it.mjs"):
         (tmp_path / name).write_text("a = 1\n")
     monkeypatch.setattr(child, "__file__", str(tmp_path / "child.py"))
     before = state.code_of_inside()
     assert state.code_of_inside() == before
     (tmp_path / "gate" / "gate.py").write_text("a = 2\n")
-    assert state.code_of_inside() != before
+    after = state.code_of_inside()
+    assert after != before
+    (tmp_path / "gate" / "in_it.mjs").write_text("a = 2\n")
+    assert state.code_of_inside() not in (before, after)

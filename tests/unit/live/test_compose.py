@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,9 +14,8 @@ from devbridge.constructs.app import loading
 from devbridge.daemon.developer import Health
 from devbridge.daemon.functions import Followed
 from devbridge.daemon.runtime_api import WorkerAddress
-from devbridge.daemon.workers import FreshLauncher
-from devbridge.daemon.zygote import ZygoteLauncher
 from devbridge.deploy import Deployed
+from devbridge.languages.launchers import Launchers
 from devbridge.live import compose as module
 from devbridge.live.broken import Broken
 from devbridge.live.compose import Composed, compose
@@ -218,14 +216,17 @@ async def test_a_damaged_ledger_is_set_aside_and_that_is_said(desk: Desk) -> Non
     assert "is set aside as" in line
 
 
-@pytest.mark.parametrize(
-    ("platform", "kind"), [("linux", ZygoteLauncher), ("darwin", FreshLauncher)]
-)
-async def test_workers_are_forked_where_that_is_safe(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, platform: str, kind: type[object]
+async def test_workers_are_launched_in_their_languages_with_what_the_shell_gives(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "sys", SimpleNamespace(platform=platform))
-    assert isinstance(made(desk.compose()).options["workshop"].launcher, kind)
+    monkeypatch.setenv("EDITOR", "vi")
+    desk.options |= {"env": ("EDITOR",)}
+    launcher = made(desk.compose()).options["workshop"].launcher
+    assert isinstance(launcher, Launchers)
+    place = launcher._place
+    assert (place.root, place.python) == (desk.root, Path(sys.executable))
+    assert place.environment["EDITOR"] == "vi"
+    assert place.bundles == desk.config.bundles
 
 
 async def test_the_logs_of_the_functions_that_are_deployed_are_followed_and_the_invokers(

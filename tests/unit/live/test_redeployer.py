@@ -83,14 +83,14 @@ class Desk:
 
     # --- the rest of the world
 
-    async def preload(self, names: Iterable[str]) -> None:
-        self.preloaded.append(list(names))
+    async def prepare(self, jobs: Iterable[JobSpec], vouched: Iterable[str]) -> None:
+        self.preloaded.append(list(vouched))
 
     def redeployer(self) -> Redeployer:
         """Deployed as it is saved now; nothing of that is counted."""
         good = Good(self.saved, self.types, self.deployed())
         return Redeployer(
-            self, good, self.developer.voice, listen=self.listening.append, preload=self.preload
+            self, good, self.developer.voice, listen=self.listening.append, prepare=self.prepare
         )
 
     def deployed(self) -> Deployed:

@@ -13,6 +13,7 @@ import pytest
 from devbridge import types
 from devbridge.config import Config
 from devbridge.constructs.load import load_app
+from devbridge.languages.base import Asking
 from devbridge.live.schemas import job_types, known_schemas, payload_schemas, retyped
 
 INTEGER = {"type": "integer"}
@@ -29,14 +30,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What the handlers were asked with."""
     asked: list[Any] = []
 
-    def probe(app: object, *options: Any, **_: Any) -> dict[str, Any]:
-        asked.append(options)
+    def probe(app: object, asking: Asking) -> dict[str, Any]:
+        asked.append((asking.python, asking.given))
         return {
             "a": SimpleNamespace(warning="no module named torch", payload=None, loaded=False),
             "b": SimpleNamespace(warning="", payload=INTEGER, loaded=True),
         }
 
-    monkeypatch.setattr("devbridge.types.probe", probe)
+    monkeypatch.setattr("devbridge.languages.probing.probe", probe)
     monkeypatch.setattr("devbridge.types.schemas", lambda _: {"b": INTEGER})
     return asked
 
@@ -64,7 +65,7 @@ def test_schemas_are_kept_for_live_jobs_and_stubs_are_written(
     config: Config, asked: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[str] = []
-    monkeypatch.setattr("devbridge.types.write", lambda app, _: written.append(app.name))
+    monkeypatch.setattr("devbridge.types.write", lambda app, *_: written.append(app.name))
     assert known_schemas(load_app(config.root), config, lambda _: None, pytest.fail) == {
         "b": INTEGER
     }
@@ -102,7 +103,7 @@ def test_a_handler_whose_import_ctrl_c_has_ended_is_no_warning(
         ended.set()
         shutdown(pool, *arguments, **options)
 
-    monkeypatch.setattr("devbridge.types.probe", probe)
+    monkeypatch.setattr("devbridge.languages.probing.probe", probe)
     monkeypatch.setattr(ThreadPoolExecutor, "shutdown", shut_down)
     app = load_app(config.root)
     with pytest.raises(KeyboardInterrupt), payload_schemas(app, config, pytest.fail, pytest.fail):
@@ -113,12 +114,13 @@ def test_a_handler_whose_import_ctrl_c_has_ended_is_no_warning(
 def test_a_slow_import_is_said_with_its_place(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def probe(*_: object, slow: Any, **__: object) -> dict[str, Any]:
-        slow(types.Slow("jobs/a.handler", 2.04, "jobs/a.py:3"))
-        slow(types.Slow("jobs/a.handler", 10.1, ""))
+    def probe(_: object, asking: Asking) -> dict[str, Any]:
+        slow = asking.slow
+        slow(types.Slow("importing jobs/a.py", 2.04, "jobs/a.py:3"))
+        slow(types.Slow("importing jobs/a.py", 10.1, ""))
         return {}
 
-    monkeypatch.setattr("devbridge.types.probe", probe)
+    monkeypatch.setattr("devbridge.languages.probing.probe", probe)
     said: list[str] = []
     job_types(load_app(config.root), config, pytest.fail, said.append)
     what = "  types    importing jobs/a.py to learn its types"
@@ -133,7 +135,7 @@ def test_whatever_ends_the_block_ends_the_imports(
             threading.Event().wait(0.01)
         return {}
 
-    monkeypatch.setattr("devbridge.types.probe", probe)
+    monkeypatch.setattr("devbridge.languages.probing.probe", probe)
     app = load_app(config.root)
     with (
         pytest.raises(ValueError, match="cloud"),

@@ -19,9 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devbridge.errors import PayloadInvalid
+from devbridge.languages.python.probe_script import describe
 from devbridge.payload.check import FILE, check, checker, compiled
 from devbridge.payload.decode import decoder
-from devbridge.types.probe_script import describe
 from devbridge.types.sender_schema import accepted
 
 

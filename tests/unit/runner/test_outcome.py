@@ -151,3 +151,30 @@ def test_what_goes_on_after_the_answer_is_named(left: list[str], names: str, goe
     said = outcome.goes_on(left, 9.4)
     assert said == f"the handler has ended, but {names} {goes} ended in 9s"
     assert outcome.was_ended(left) == f"ended: {names}"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n",
+        b"#\n# Fatal process out of memory: Zone\n",
+        b"# Fatal JavaScript out of memory: Reached heap limit\n",
+    ],
+)
+def test_a_heap_that_was_full_is_known_by_nodes_last_words(said: bytes) -> None:
+    last = outcome.LastWords()
+    last.add(b"x" * 100_000 + b"\n" + said[:20])
+    last.add(said[20:] + b" 1: node::OOMErrorHandler\n" * 50)
+    assert last.heap_was_full(-signal.SIGABRT)
+    assert last.heap_was_full(-signal.SIGTRAP)
+    assert not last.heap_was_full(-signal.SIGKILL)
+    assert not last.heap_was_full(134)
+    last.add(b"y" * 16 * 1024)
+    assert not last.heap_was_full(-signal.SIGABRT)
+
+
+def test_a_heap_that_was_full_is_memory_that_ran_out() -> None:
+    failure = outcome.crash(-signal.SIGABRT, out_of_memory=True)
+    assert failure.type == "OutOfMemory"
+    assert failure.message.startswith("the JavaScript heap was full")
+    assert outcome.crash(-signal.SIGABRT).type == "Killed"

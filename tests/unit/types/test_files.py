@@ -34,6 +34,27 @@ def test_a_stub_of_somebody_else_is_not_overwritten(app: App) -> None:
     assert [p.name for p in own.parent.iterdir()] == ["job.pyi"]
 
 
+def test_files_of_other_languages_are_kept_with_the_stubs(app: App) -> None:
+    head = "// Made by `devbridge types` from app.py"
+    write(app, {}, {"web/a.d.ts": f"{head}\nold"})
+    others = {"web/a.d.ts": f"{head}\nnew"}
+    own = app.root / "web" / "a.d.ts"
+    assert outdated(app, {}, others) == [own]
+    write(app, {}, others)
+    assert own.read_text() == others["web/a.d.ts"]
+    assert outdated(app, {}, others) == []
+
+
+def test_a_file_of_somebody_else_is_not_overwritten_in_any_language(app: App) -> None:
+    own = app.root / "a.d.ts"
+    own.write_text("# Made by `devbridge types`")
+    with pytest.raises(DevbridgeError, match="did not write") as caught:
+        write(app, {}, {"a.d.ts": "// Made by `devbridge types` from app.py"})
+    assert str(caught.value.remedy) == (
+        "move it, or let it begin with '// Made by `devbridge types`' to have it replaced"
+    )
+
+
 def test_a_stub_that_is_no_text_is_not_overwritten(app: App) -> None:
     own = app.root / "typings" / "devbridge" / "job.pyi"
     own.parent.mkdir(parents=True)

@@ -10,7 +10,7 @@ from devbridge import job, resources
 from devbridge.constructs import App, Bucket, Function, Table
 from devbridge.types import JobTypes
 from devbridge.types.annotations import Annotations
-from devbridge.types.probe import Instance
+from devbridge.types.model import Instance
 from devbridge.types.resources import kinds
 from devbridge.types.stubs import stubs
 from tests.unit.types.conftest import AddJob

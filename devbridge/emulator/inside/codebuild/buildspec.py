@@ -15,6 +15,7 @@ PHASES: Final = ("install", "pre_build", "build", "post_build")
 DEFAULT_FILE: Final = "buildspec.yml"
 _SHELLS: Final = {"sh": "/bin/sh", "/bin/sh": "/bin/sh", "bash": "bash", "/bin/bash": "bash"}
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_RUNTIMES: Final = "runtime-versions"
 _IGNORED: Final = ("artifacts", "reports", "cache", "batch", "proxy", "run-as")
 
 
@@ -43,6 +44,8 @@ class Buildspec:
     exported: tuple[str, ...] = ()
     shell: str = "/bin/sh"
     phases: Mapping[str, Phase] = field(default_factory=dict)
+    runtimes: Mapping[str, str] = field(default_factory=dict)
+    """``runtime-versions``: which of those that its image has it asks for, by their names."""
     ignored: tuple[str, ...] = ()
     """What was asked for and is not done here."""
 
@@ -85,12 +88,16 @@ def parse(text: str) -> Buildspec:
         exported=exported,
         shell=_SHELLS[shell],
         phases={name: _phase(name, asked[name]) for name in PHASES if name in asked},
+        runtimes=_runtimes(asked.get("install")),
         ignored=tuple(name for name in _IGNORED if name in top)
         + tuple(
             f"{name}: {key}"
             for name, phase in asked.items()
             for key, value in (phase or {}).items()
-            if key not in ("commands", "finally", "on-failure")
+            if (
+                key not in ("commands", "finally", "on-failure")
+                and (name, key) != ("install", _RUNTIMES)
+            )
             or (key == "on-failure" and value not in ("ABORT", "CONTINUE"))
         ),
     )
@@ -107,6 +114,11 @@ def _phase(name: str, value: object) -> Phase:
         go_on=on_failure == "CONTINUE",
         abort=on_failure == "ABORT",
     )
+
+
+def _runtimes(install: object) -> dict[str, str]:
+    asked = _mapping(install, "install").get(_RUNTIMES)
+    return _texts(asked, f"install: {_RUNTIMES}")
 
 
 def _commands(value: object, where: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from . import buildspec, clients, records, runtimes, source, variables
+from . import buildspec, chosen, clients, records, runtimes, source, variables
 from .builds import Build
 from .buildspec import Buildspec, Phase
 from .failure import Ended, Failure
@@ -91,10 +91,9 @@ class _Run:
         self._stack.callback(self._role.close)
         self._stack.callback(register(self._role))
         self._open_log()
-        python = runtimes.python_of(self._record["environment"].get("image", ""))
+        runtimes.python_of(self._record["environment"].get("image", ""))
         for name in ("src", "home", "tmp", "shell"):
             (directory / name).mkdir()
-        self._binaries = runtimes.make_environment(python, directory / "python")
 
     def _client(self, service: str) -> Any:
         return clients.client(service, self._region, self._role.keys)
@@ -133,6 +132,11 @@ class _Run:
         if self._log:
             self._log.line(text)
 
+    def _note(self, text: str) -> None:
+        """Have a line in the log that CodeBuild does not write."""
+        if self._log:
+            os.write(self._log.output, f"{text}\n".encode())
+
     def _said(self, phase: str, status: str, code: str = "", message: str = "") -> None:
         self._say(f"Phase complete: {phase} State: {status}")
         self._say(f"Phase context status code: {code} Message: {message}")
@@ -163,6 +167,7 @@ class _Run:
             self._say(f"{name}={path}")
         spec = self._buildspec(folder)
         values = variables.resolved(variables.declared(self._record, spec), self._client, self._say)
+        self._choose(spec)
         for part in spec.ignored:
             self._say(f"Ignored on the embedded cloud: {part}")
         self._say(f"Phases found in YAML: {len(spec.phases)}")
@@ -179,6 +184,23 @@ class _Run:
         self._stack.callback(shell.close)
         self._build.on_end(lambda: shell.terminate(self._build.grace))
         return spec, shell
+
+    def _choose(self, spec: Buildspec) -> None:
+        """Make the folder that is first on PATH: with the Python of the image and, where the
+        buildspec asks its image for one, a node."""
+        image = self._record["environment"].get("image", "")
+        asked = spec.runtimes if runtimes.is_curated(image) else {}
+        for name, version in spec.runtimes.items():
+            if name in asked and name in chosen.NAMES:
+                self._say(
+                    f"Selecting '{name}' runtime version '{version}' based on manual selections..."
+                )
+            else:
+                self._say(f"Ignored on the embedded cloud: install: runtime-versions: {name}")
+        python = chosen.python_of(image, asked, self._note)
+        self._binaries = runtimes.make_environment(python, self._directory / "python")
+        if node := chosen.node_of(asked, self._note):
+            chosen.put_node(node, self._binaries, self._directory)
 
     def _secondary(self, s3: Callable[[], Any]) -> dict[str, Path]:
         """Fetch the other sources; their folders, by the variables that tell of them."""

@@ -28,13 +28,18 @@ _PROBE: Final = (
 _OWN: Final = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
+def is_curated(image: str) -> bool:
+    """Whether it is one of CodeBuild's own images, which have several versions of languages."""
+    return bool(_STANDARD_IMAGE.fullmatch(image))
+
+
 def python_of(image: str) -> Path:
     """The interpreter that stands for the image.
 
     Raises:
         Failure: the image is one that only a container engine can run, or its Python is not here.
     """
-    if _STANDARD_IMAGE.fullmatch(image):
+    if is_curated(image):
         return Path(getattr(sys, "_base_executable", "") or sys.executable)
     found = _PYTHON_IMAGE.fullmatch(image)
     if not found:
@@ -124,7 +129,7 @@ def make_environment(python: Path, directory: Path, minor: str | None = None) ->
 
     It is a virtual environment, made by hand because ``venv`` takes a hundred times as long.
     """
-    minor = minor or _minor(python)
+    minor = minor or minor_of(python)
     binaries = directory / "bin"
     packages = directory / "lib" / f"python{minor}" / "site-packages"
     for folder in (binaries, packages):
@@ -140,7 +145,8 @@ def make_environment(python: Path, directory: Path, minor: str | None = None) ->
 
 
 @cache
-def _minor(python: Path) -> str:
+def minor_of(python: Path) -> str:
+    """An interpreter's version: ``3.12``."""
     return _told(python)[0]
 
 

@@ -20,11 +20,12 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from ..host import ministack
+from . import node_functions
 
 _BEGINS: Final = (
     "_real_stdout = sys.stdout\n    sys.stdout = sys.stderr\n",
@@ -104,7 +105,9 @@ def tell_as_lambda() -> None:
         if source.get("log_source"):
             emit(function, request_id, text, error, ms, **source)
         else:
-            _write(lambdas, function, messages(text, request_id), ms)
+            node = node_functions.is_node(str((function.get("config") or function).get("Runtime")))
+            split = node_functions.events if node else str.splitlines
+            _write(lambdas, function, messages(text, request_id, split), ms)
 
     read = runtime.Worker._read_stderr
 
@@ -146,6 +149,8 @@ def script(theirs: str) -> str:
 
 def told(result: dict[str, Any], request_id: str) -> dict[str, Any]:
     """What became of an invocation, as its caller and its log are told it."""
+    if document := node_functions.error_of(result["body"]):
+        return _told_of_node(result, document, request_id)
     if not result.get("error"):
         return result
     printed, said = str(result.get("log") or ""), str(result["body"].get("errorMessage", ""))
@@ -153,19 +158,49 @@ def told(result: dict[str, Any], request_id: str) -> dict[str, Any]:
         body = {**json.loads(said.rpartition(_mark)[2]), "requestId": request_id}
         text, printed = error_text(body), printed.partition(_mark)[0]
     elif said.startswith(_DIED):
-        why = _how(_ended.code)
-        body = {"errorMessage": f"RequestId: {request_id} Error: {why}"}
-        body["errorType"] = "Runtime.ExitError"
-        text = f"{body['errorMessage']}\nRuntime.ExitError"
-        printed = printed.removesuffix(said)
+        body = _exited(_ended.code, request_id)
+        text = _exit_text(body)
+        printed = printed.removesuffix(said).removesuffix("\n")
     elif said.startswith("Task timed out"):
-        now = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
-        what = f"{now}.000Z {request_id} {said}"
-        body, text = {"errorType": "Sandbox.Timedout", "errorMessage": what}, what
-        printed = printed.removesuffix(said)
+        body = _timed_out(said, request_id)
+        text = body["errorMessage"]
+        printed = printed.removesuffix(said).removesuffix("\n")
     else:
         return result
     return {**result, "body": body, "log": f"{printed}{_mark}{text}"}
+
+
+def _told_of_node(
+    result: Mapping[str, Any], document: dict[str, Any], request_id: str
+) -> dict[str, Any]:
+    """The same for a Node function, which writes its own errors into the log."""
+    before = document.pop("log", None)
+    log = node_functions.printed(str(result.get("log") or "")) if before is None else before
+    if "exit" in document:
+        body = _exited(document["exit"], request_id)
+        log += f"{_mark}{_exit_text(body)}"
+    elif "late" in document:
+        body = _timed_out(document["late"], request_id)
+        log += f"{_mark}{body['errorMessage']}"
+    else:
+        body = document
+        if "trace" not in document:  # it was never started
+            log += f"{_mark}[devbridge] {document['errorMessage']}"
+    return {**result, "error": True, "body": body, "log": log}
+
+
+def _exited(code: int | None, request_id: str) -> dict[str, str]:
+    message = f"RequestId: {request_id} Error: {_how(code)}"
+    return {"errorMessage": message, "errorType": "Runtime.ExitError"}
+
+
+def _timed_out(said: str, request_id: str) -> dict[str, str]:
+    now = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+    return {"errorType": "Sandbox.Timedout", "errorMessage": f"{now}.000Z {request_id} {said}"}
+
+
+def _exit_text(body: Mapping[str, str]) -> str:
+    return f"{body['errorMessage']}\n{body['errorType']}"
 
 
 def error_text(document: Mapping[str, Any]) -> str:
@@ -181,10 +216,16 @@ def error_text(document: Mapping[str, Any]) -> str:
     return "\n".join([first, "Traceback (most recent call last):", *lines])
 
 
-def messages(text: str, request_id: str) -> list[str]:
-    """The events of an invocation, without the last one."""
+def messages(
+    text: str, request_id: str, split: Callable[[str], list[str]] = str.splitlines
+) -> list[str]:
+    """The events of an invocation, without the last one.
+
+    Args:
+        split: makes events of what was printed.
+    """
     printed, _, error = text.partition(_mark)
-    found = [f"START RequestId: {request_id} Version: $LATEST", *printed.splitlines()]
+    found = [f"START RequestId: {request_id} Version: $LATEST", *split(printed)]
     return [*found, *([error] if error else []), f"END RequestId: {request_id}"]
 
 

@@ -14,6 +14,7 @@ from devbridge.emulator.inside.corrections import (
     durable,
     functions,
     listeners,
+    node_functions,
     refusals,
     speed,
     templates,
@@ -40,6 +41,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         *((durable, "keep_room"), (durable, "keep_what_waits")),
         *((speed, "copy_logs_faster"), (functions, "page_logs")),
         *((listeners, "hide_runtime_apis"), (functions, "tell_as_lambda")),
+        (node_functions, "run_with_node"),
         *((service, "keep_properties"), (templates, "spell_cors"), (apis, "give_base_paths")),
         *((buckets, "keep_tags"), (templates, "name_anew"), (refusals, "refuse")),
     ):
@@ -78,6 +80,7 @@ def test_what_ministack_imports_at_once_is_corrected_at_once(app: Any, done: lis
         *("authorization.correct", "listeners.stay_on_loopback", "access.believe_only_signatures"),
         *("speed.save_faster", "durable.keep_room"),
         *("listeners.hide_runtime_apis", "functions.tell_as_lambda"),
+        "node_functions.run_with_node",
     ]
 
 

@@ -35,7 +35,15 @@ artifacts: {files: ['**/*']}
         "install": Phase(("one",)),
         "build": Phase(("two", "three"), ("four",), go_on=True),
     }
-    assert spec.ignored == ("artifacts", "install: runtime-versions")
+    assert spec.runtimes == {"python": "3.12"}
+    assert spec.ignored == ("artifacts",)
+
+
+def test_runtimes_are_chosen_in_the_install_phase_only() -> None:
+    phases = "install: {runtime-versions: {nodejs: 24}}, build: {runtime-versions: {nodejs: 22}}"
+    spec = parse(f"version: 0.2\nphases: {{{phases}}}")
+    assert spec.runtimes == {"nodejs": "24"}
+    assert spec.ignored == ("build: runtime-versions",)
 
 
 def test_that_a_phase_is_not_tried_again_is_said() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from devbridge.emulator.inside.codebuild import runtimes
 from devbridge.emulator.inside.codebuild.failure import Failure
-from devbridge.packing.environment import RUNTIME_DISTRIBUTIONS, RUNTIME_IMPORTS
+from devbridge.languages.python.environment import RUNTIME_DISTRIBUTIONS, RUNTIME_IMPORTS
 
 OWN = f"{sys.version_info[0]}.{sys.version_info[1]}"
 

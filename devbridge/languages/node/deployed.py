@@ -1,0 +1,40 @@
+"""Where deployed TypeScript and JavaScript run. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from devbridge.languages.base import Build
+
+RUNTIME: Final = "DEVBRIDGE_RUNTIME"
+"""Tells the runner the runtime of a job, e.g. ``nodejs24.x``; without it, it is Python."""
+_BEGINS, _ENDS = "nodejs", ".x"
+_CURATED: Final = {
+    "x86_64": "aws/codebuild/amazonlinux-x86_64-standard:6.0",
+    "arm64": "aws/codebuild/amazonlinux-aarch64-standard:4.0",
+}
+"""CodeBuild's images that have Node 22 and 24 and, for the runner, Python: AWS's base images for
+Node have no Python. See "Available runtimes" in CodeBuild's user guide."""
+_PYTHON: Final = "3.13"
+"""What the runner of a Node job runs on."""
+
+
+class DeployedNode:
+    """Node, as `devbridge.languages.base.Deployed`."""
+
+    def build(self, runtime: str, architecture: str, image: str | None) -> Build:
+        """See `Deployed.build`. Only CodeBuild's own images have versions to choose from."""
+        variables = {RUNTIME: runtime}
+        if image:
+            return Build(image, variables=variables)
+        major = runtime.removeprefix(_BEGINS).removesuffix(_ENDS)
+        versions = {"nodejs": major, "python": _PYTHON}
+        return Build(_CURATED[architecture], True, versions, variables)
+
+    def function_variables(self, esbuild: Mapping[str, Any]) -> Mapping[str, str]:
+        """See `Deployed.function_variables`: AWS's runtime reads source maps only when it is told
+        to, and a trace without them names lines of the bundle."""
+        if esbuild.get("sourcemap", True) is False:
+            return {}
+        return {"NODE_OPTIONS": "--enable-source-maps"}

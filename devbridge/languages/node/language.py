@@ -1,0 +1,87 @@
+"""Node.js, as a language."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from devbridge.constructs import App, Function, Job
+from devbridge.constructs.code import Code
+from devbridge.errors import DevbridgeError
+from devbridge.languages.base import Asking, Deployed, Fact, Packer, Packing, Workplace
+from devbridge.languages.node.broken import broken_asset
+from devbridge.languages.node.bundler import DevBundler
+from devbridge.languages.node.bundles import Bundles
+from devbridge.languages.node.declarations import declarations
+from devbridge.languages.node.deployed import DeployedNode
+from devbridge.languages.node.launcher import NodeLauncher
+from devbridge.languages.node.own_package import link
+from devbridge.languages.node.packing import NodePacker
+from devbridge.languages.node.tools import FoundNodes, facts
+from devbridge.languages.node.types import probe
+from devbridge.packing.zips import Asset
+from devbridge.types.model import JobTypes
+from devbridge.workers.base import Launcher
+
+NAME: Final = "nodejs"
+
+
+class Node:
+    """Node.js, as `devbridge.languages.base.Language`."""
+
+    deployed: Deployed = DeployedNode()
+
+    def packer(self, packing: Packing) -> Packer:
+        """See `Language.packer`."""
+        bundles = Bundles(os.environ, packing.cache)
+        return NodePacker(bundles, local=packing.local, schemas=packing.schemas)
+
+    def broken(self, function: Function, error: DevbridgeError) -> Asset:
+        """See `Language.broken`."""
+        return broken_asset(function, error)
+
+    def environment(self, job: Job, packing: Packing) -> Mapping[str, str]:  # noqa: ARG002
+        """See `Language.environment`: what `install` names lies beside the bundle."""
+        return {}
+
+    def launcher(self, place: Workplace) -> Launcher:
+        """See `Language.launcher`."""
+        told: set[str] = set()
+        find = FoundNodes(os.environ)
+
+        def node(runtime: str) -> Path:
+            found = find(runtime)
+            if found.note and found.note not in told:
+                told.add(found.note)
+                place.say(found.note)
+            return found.path
+
+        bundler = DevBundler(place.bundles, place.cache, os.environ, place.say)
+        return NodeLauncher(
+            bundler, node, python=place.python, say=place.say, details=place.details
+        )
+
+    def types(self, app: App, jobs: Iterable[Job], asking: Asking) -> Mapping[str, JobTypes]:
+        """See `Language.types`: TypeScript is asked."""
+        return probe(
+            app,
+            jobs,
+            timeout=asking.timeout,
+            slow=asking.slow,
+            stopped=asking.stopped,
+        )
+
+    def facts(self, app: App) -> list[Fact]:
+        """See `Language.facts`: node, esbuild and npm."""
+        used = (code.runtime for code in app.of_type(Code) if code.language == NAME)
+        return facts(os.environ, app.root, tuple(sorted(filter(None, used))))
+
+    def set_up(self, app: App) -> str:
+        """See `Language.set_up`: the link to devbridge's npm package."""
+        return link(app.root)
+
+    def declarations(self, app: App, types: Mapping[str, JobTypes]) -> Mapping[str, str]:
+        """See `Language.declarations`."""
+        return declarations(app, types)

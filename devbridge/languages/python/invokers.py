@@ -1,0 +1,35 @@
+"""The zips of the Lambda functions that start jobs: devbridge's own code, the same for every app,
+stage and job."""
+
+from __future__ import annotations
+
+import functools
+from typing import Final
+
+from devbridge.languages.python import environment, reached
+from devbridge.packing.zips import Asset, make_zip
+
+STUB: Final = "stub_lambda/handler.py"
+INVOKER: Final = "stub_lambda/deployed.py"
+
+
+@functools.cache
+def stub_asset() -> Asset:
+    """The zip of the stub: the same for every app, stage and job; packed once per process."""
+    sources, names = reached.slice_of(STUB)
+    found = environment.own(names)
+    others = {arc: path for d in found for arc, path in d.files if _in_stub(arc)}
+    return Asset.of("the stubs", make_zip({**others, **sources}))
+
+
+def _in_stub(name: str) -> bool:
+    """Of `websockets`, the protocol without I/O is needed: not its clients and servers."""
+    folder = name.rpartition("/")[0]
+    used = not folder.startswith("websockets/") or folder == "websockets/extensions"
+    return used and name.endswith(".py")
+
+
+@functools.cache
+def invoker_asset() -> Asset:
+    """The zip of the invoker of deployed jobs: the same for every app, stage and job."""
+    return Asset.of("the invokers", make_zip(reached.slice_of(INVOKER)[0]))

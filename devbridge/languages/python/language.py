@@ -1,0 +1,89 @@
+"""Python, as a language."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+
+from devbridge.constructs import App, Function, Job
+from devbridge.errors import DevbridgeError
+from devbridge.languages.base import Asking, Deployed, Fact, Packer, Packing, Workplace
+from devbridge.languages.python.broken import broken_asset
+from devbridge.languages.python.deployed import DeployedPython
+from devbridge.languages.python.packing import Builder
+from devbridge.languages.python.pip import installed_path
+from devbridge.languages.python.types import probe
+from devbridge.languages.python.zygote import ZygoteLauncher
+from devbridge.packing.zips import Asset
+from devbridge.types.model import JobTypes
+from devbridge.workers.base import FreshLauncher, Launcher
+
+
+class Python:
+    """Python, as `devbridge.languages.base.Language`."""
+
+    deployed: Deployed = DeployedPython()
+
+    def packer(self, packing: Packing) -> Packer:
+        """See `Language.packer`."""
+        return Builder(
+            packing.python,
+            packing.version,
+            packing.cache,
+            local=packing.local,
+            schemas=packing.schemas,
+            live=packing.live,
+        )
+
+    def broken(self, function: Function, error: DevbridgeError) -> Asset:
+        """See `Language.broken`."""
+        return broken_asset(function, error)
+
+    def environment(self, job: Job, packing: Packing) -> Mapping[str, str]:
+        """See `Language.environment`: where the runner looks for what `install` names."""
+        if not job.install:
+            return {}
+        folder = installed_path(job.install, packing.python, packing.cache, version=packing.version)
+        return {"DEVBRIDGE_PATH": str(folder)}
+
+    def launcher(self, place: Workplace) -> Launcher:
+        """See `Language.launcher`: forks of a zygote on Linux; elsewhere, where forking is not
+        safe, fresh processes."""
+        if sys.platform != "linux":
+            return FreshLauncher()
+        return ZygoteLauncher(
+            place.python,
+            place.environment,
+            root=place.root,
+            say=place.say,
+            details=place.details,
+            record=place.fresh_jobs,
+        )
+
+    def types(self, app: App, jobs: Iterable[Job], asking: Asking) -> Mapping[str, JobTypes]:
+        """See `Language.types`: their handlers are imported."""
+        return probe(
+            app,
+            asking.python,
+            asking.given,
+            jobs=jobs,
+            timeout=asking.timeout,
+            slow=asking.slow,
+            stopped=asking.stopped,
+        )
+
+    def facts(self, app: App) -> list[Fact]:  # noqa: ARG002
+        """See `Language.facts`: the app's interpreter is devbridge's own matter."""
+        return []
+
+    def set_up(self, app: App) -> str:  # noqa: ARG002
+        """See `Language.set_up`: nothing."""
+        return ""
+
+    def declarations(
+        self,
+        app: App,  # noqa: ARG002
+        types: Mapping[str, JobTypes],  # noqa: ARG002
+    ) -> Mapping[str, str]:
+        """See `Language.declarations`."""
+        return {}

@@ -1,0 +1,236 @@
+"""The zips of Python functions and jobs: the handler, and what that imports, and nothing else."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from devbridge.constructs import Function, Job
+from devbridge.constructs.files import selected
+from devbridge.errors import BuildError
+from devbridge.languages.base import JobAssets
+from devbridge.languages.python import environment, lacking, reached
+from devbridge.languages.python.environment import OWN_ROOT, files_for
+from devbridge.languages.python.pip import Target, files_in, importable, requirements_path
+from devbridge.languages.python.reached import LAZY, Asked, Reached
+from devbridge.packing.copied import copied
+from devbridge.packing.imported import Live
+from devbridge.packing.zips import UNZIPPED_LIMIT, Asset, Content, Parts, zip_asset
+from devbridge.payload.check import FILE as SCHEMAS
+from devbridge.sources.python import PythonSource
+from devbridge.sources.runtimes import FUNCTIONS, JOBS, of_language
+
+_SOURCE: Final = PythonSource()
+
+
+class Builder:
+    """Packs the code of one deployment, for one cloud.
+
+    It remembers what the app's interpreter has told, so it must not outlive the deployment.
+
+    Args:
+        python: the app's interpreter, whose packages are packed.
+        version: its version, e.g. ``3.11``.
+        cache: folder that keeps resolved wheels, and the keys of zips.
+        local: for the embedded cloud, which runs what it is given on this very machine: functions
+            in the app's Python, jobs in that of their runtime.
+        schemas: JSON Schemas of the jobs' payloads, by the job's name, for those who bind them.
+        live: what the live runs of jobs have imported, by the job's name.
+    """
+
+    def __init__(
+        self,
+        python: Path,
+        version: str,
+        cache: Path,
+        *,
+        local: bool = False,
+        schemas: Mapping[str, Any] = {},
+        live: Mapping[str, Live] = {},
+    ) -> None:
+        self.python = python
+        self.version = version
+        self.cache = cache
+        self.local = local
+        self.schemas = schemas
+        self._live = live
+        self.warnings: list[str] = []
+        """What may be wrong and is no error, each said once."""
+        self.left: list[str] = []
+        """What `copy_files` has left out."""
+        self._reached: dict[str, Reached] = {}
+
+    def analyse(self, codes: Sequence[Function | Job]) -> None:
+        """Ask the app's interpreter what all of these reach: faster than one by one.
+
+        Raises:
+            BuildError: it failed.
+        """
+        new = [Asked.of(code, self._target(code)) for code in codes]
+        if new:
+            self._reached |= reached.ask(
+                new,
+                root=codes[0].app.root,
+                python=self.python,
+                version=self.version,
+                cache=self.cache,
+                warn=lambda key, text: self._warn(f"{key}: {text}"),
+                names=lacking.tops(self._live.values()),
+            )
+
+    def app_files(self, function: Function) -> set[Path]:
+        """The files that a function is made of and that are not installed, as far as they parse."""
+        root = function.app.root
+        copied = selected(root, function.copy_files).files
+        try:
+            found = self._reach(function)
+        except BuildError:
+            file = _SOURCE.file(root, function.handler.module)
+            return {file, *copied.values()}
+        return {*found.files.values(), *found.loose, *copied.values()}
+
+    def function_asset(self, function: Function) -> Asset:
+        """The zip of a function: what its handler reaches, and what its options add.
+
+        Raises:
+            BuildError: an import or a requirement cannot be resolved, a file does not parse, or it
+                is too large.
+        """
+        packages, code = self._parts(function, self._target(function))
+        parts = Parts({**packages, **code.installed}, code.own)
+        if (size := parts.size) > UNZIPPED_LIMIT:
+            raise BuildError(
+                f"{function}: its files have {size:,} bytes; AWS Lambda takes {UNZIPPED_LIMIT:,}",
+                where=", ".join(sorted({name.partition("/")[0] for name in parts.installed})),
+                remedy="import less in this function, or make it a job",
+            )
+        return zip_asset(str(function), parts, self.cache / "zips")
+
+    def job_assets(self, job: Job) -> JobAssets:
+        """What a job's build starts from: as a function, and the runner.
+
+        Raises:
+            BuildError: an import or a requirement cannot be resolved, or a file does not parse.
+        """
+        packages, code = self._parts(job, self._target(job))
+        taken = [n for n in (*packages, *code.files) if n.partition("/")[0] == "runner"]
+        if taken:
+            raise BuildError(
+                f"{job}: the name 'runner' is taken by what runs jobs",
+                where=", ".join(sorted(taken)[:3]),
+                remedy="rename that package of yours",
+            )
+        self._compare(job, [*packages, *code.files])
+        parts, known = Parts(code.installed, {**code.own, **_runner()}), self.cache / "zips"
+        return JobAssets(
+            zip_asset(str(job), parts, known),
+            zip_asset(f"packages of {job}", Parts(packages), known) if packages else None,
+        )
+
+    def compare(self, job: Job) -> None:
+        """Warn of what the job's live runs have imported and a deployed one would not have.
+
+        Raises:
+            BuildError: as `job_assets`.
+        """
+        # The names are those of this machine's packages: nothing is downloaded for that.
+        packages, code = self._parts(job, None)
+        self._compare(job, [*packages, *code.files])
+
+    def close(self) -> None:
+        """See `Packer.close`: nothing goes on."""
+
+    def _compare(self, job: Job, packed: Sequence[str]) -> None:
+        if job.name in self._live:
+            known = self._reach(job).tops
+            for line in lacking.lacking(self._live[job.name], packed, known):
+                self._warn(f"{job}: {line}")
+
+    def _warn(self, text: str) -> None:
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+    def _leave(self, text: str) -> None:
+        if text not in self.left:
+            self.left.append(text)
+
+    def _reach(self, code: Function | Job) -> Reached:
+        if str(code) not in self._reached:
+            self.analyse([code])
+        return self._reached[str(code)]
+
+    def _target(self, code: Function | Job) -> Target | None:
+        version = (code.runtime or f"python{self.version}").removeprefix("python")
+        if not self.local:
+            known = of_language("python", JOBS if isinstance(code, Job) else FUNCTIONS)
+            if f"python{version}" not in known:
+                raise BuildError(
+                    f"{code}: AWS has no Python {version}, the version of the app's interpreter",
+                    where=str(self.python),
+                    remedy=f"name one with runtime=: {', '.join(known)}",
+                )
+            return Target(version, code.architecture)
+        if isinstance(code, Function) or version == self.version:
+            return None
+        return Target(version, None)
+
+    def _parts(self, code: Function | Job, target: Target | None) -> tuple[dict[str, Path], Parts]:
+        """The files of distributions, and the others."""
+        found = self._reach(code)
+        found.check()
+        sources = {**self._devbridge(found), **found.files}
+        extra = self._required(code, target)
+        here = importable(extra) if extra else set()
+        needed = found.distributions(here, self.python)
+        if isinstance(code, Job) and "devbridge/payload/decode.py" in sources:
+            # It decodes payloads to dataclasses and the like with it; a function decodes none.
+            needed += [each for each in found.optional("msgspec") if each not in needed]
+        # As on the laptop, what the app's interpreter has comes before what `install` adds.
+        packages = files_in(extra, without=[d.name for d in needed]) if extra else {}
+        packages |= files_for(needed, target, self.cache)
+        own: dict[str, Content] = {**sources}
+        schemas = {
+            bound.name: self.schemas[bound.name]
+            for bound in code.bind
+            if isinstance(bound, Job) and bound.name in self.schemas
+        }
+        if schemas:
+            validator = environment.own(("fastjsonschema",))
+            packages |= {arc: path for d in validator for arc, path in d.files}
+            own[SCHEMAS] = json.dumps(schemas, sort_keys=True).encode()
+        return packages, Parts({**found.metadata, **copied(code, self._warn, self._leave)}, own)
+
+    def _devbridge(self, found: Reached) -> dict[str, Path]:
+        """What of devbridge a handler imports."""
+        sources: dict[str, Path] = {}
+        for module, names, place in found.own:
+            own = reached.own_files(module, names)
+            if own.keys() <= {LAZY} and names:
+                raise BuildError(
+                    f"{module!r} has nothing to import at run time",
+                    where=place,
+                    remedy="import Job from devbridge.job, and Table from devbridge.resources",
+                )
+            sources |= own
+        return sources
+
+    def _required(self, code: Function | Job, target: Target | None) -> Path | None:
+        """The folder with what `install` names."""
+        if not code.install:
+            return None
+        try:
+            return requirements_path(code.install, target, self.python, self.version, self.cache)
+        except BuildError as error:
+            raise BuildError(
+                f"{code}: {error.what}", where=str(code.where), remedy=error.remedy
+            ) from error
+
+
+@functools.cache
+def _runner() -> dict[str, Path]:
+    """The package that runs a handler."""
+    folder = OWN_ROOT / "runner"
+    return {path.relative_to(OWN_ROOT).as_posix(): path for path in sorted(folder.rglob("*.py"))}

@@ -1,0 +1,1 @@
+"""Worker processes, whatever language their handlers are written in: started, signalled, reaped."""

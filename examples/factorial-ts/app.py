@@ -1,0 +1,29 @@
+"""What this app is made of. `devbridge dev` deploys it and runs its jobs on this machine."""
+
+from devbridge import Api, App, Job, Table
+
+app = App("factorial-ts-demo")
+
+notes = Table(app, "notes", partition_key="id")
+
+factorial = Job(
+    app,
+    "factorial",
+    handler="jobs/factorial.handler",
+    runtime="nodejs24.x",
+    timeout="1 hour",
+    memory_size="7 GB",
+    bind=[notes],
+)
+
+Api(
+    app,
+    "api",
+    routes={
+        "POST /factorial": "api/start.handler",
+        "GET /factorial/{id}": "api/ask.handler",
+        "DELETE /factorial/{id}": "api/cancel.handler",
+    },
+    runtime="nodejs24.x",
+    bind=[factorial],
+)

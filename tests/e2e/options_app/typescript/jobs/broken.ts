@@ -1,0 +1,3 @@
+const VALUE = JSON.parse("not json");
+
+export const handler = async () => VALUE;

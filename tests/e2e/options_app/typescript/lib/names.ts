@@ -1,0 +1,1 @@
+export const names = (count: number) => Array.from({ length: count }, (_, index) => `n${index}`);

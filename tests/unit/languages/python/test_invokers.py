@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+from devbridge.languages.python.invokers import invoker_asset, stub_asset
+from tests.unit.languages.python.test_packing import import_alone
+
+
+def test_the_stubs_zip_is_small_and_imports_alone(tmp_path: Path) -> None:
+    asset = stub_asset()
+    assert asset.size < 190_000
+    with asset.open() as file:
+        archive = zipfile.ZipFile(io.BytesIO(file.read()))
+    packages = {tuple(name.split("/"))[:2] for name in archive.namelist()}
+    allowed = {"__init__.py", "errors.py", "protocol", "runs", "transport"}
+    assert {second for first, second in packages if first == "devbridge"} <= allowed
+    assert {first for first, _ in packages} == {
+        *("devbridge", "stub_lambda", "runner"),
+        *("paho", "websockets"),
+    }
+    assert {second for first, second in packages if first == "runner"} == {
+        "__init__.py",
+        "causes.py",
+        "concurrency.py",
+        "documents.py",
+        "outcome.py",
+        "sigv4.py",
+    }
+    archive.extractall(tmp_path)
+    import_alone(tmp_path, "stub_lambda.handler")
+
+
+def test_the_invokers_zip_is_small_and_imports_alone(tmp_path: Path) -> None:
+    asset = invoker_asset()
+    assert asset.size < 80_000
+    with asset.open() as file:
+        zipfile.ZipFile(file).extractall(tmp_path)
+    import_alone(tmp_path, "stub_lambda.deployed")
+    assert not (tmp_path / "devbridge" / "transport").exists()
