@@ -12,13 +12,17 @@ from typing import Any, Final
 
 from devbridge.languages.node.library import Known, known, left_out
 from devbridge.languages.node.tokens import END, NotUnderstood, Token, tokens
-from devbridge.languages.node.unions import ANYTHING, NULL, intersection, union
+from devbridge.languages.node.unions import ANYTHING, NULL, intersection, number, numbers, union
 
 Json = dict[str, Any]
 
 NUMBER: Final = "~number"
 """The key of the object that stands for a literal number, as text: an enum's members have names.
 No text could stand for it, since TypeScript leaves those out beside `string`."""
+TEXT: Final = "~"
+"""What literal texts begin with. TypeScript names a union's alias unless each member is another."""
+ALONE: Final = "$devbridge"
+"""The key of the object that stands for what has no other form, so that its union's alias goes."""
 RECURSION: Final = "~recursive"
 """The key of the object that stands for a type inside of itself."""
 RECURSIVE: Final = "is recursive: from there on it is not checked"
@@ -155,11 +159,11 @@ class _Reader:
             case "elided", _:
                 return self._note(path, RECURSIVE)
             case "string", text:
-                return {"enum": [text]}
+                return {"enum": [text.removeprefix(TEXT)]}
             case "number", text if text.endswith("n"):
                 return self._named("bigint", path)
             case "number", text:
-                return {"enum": [_number(text)]}
+                return {"enum": [number(text)]}
             case "template", _:
                 return {"type": "string"}
             case "name", name:
@@ -208,6 +212,12 @@ class _Reader:
     # --- objects and tuples -------------------------------------------------------------------
 
     def _object(self, path: str) -> Json:
+        if self._took(ALONE):
+            self._need(":")
+            found = self.type(path)
+            self._took(";")
+            self._need("}")
+            return found
         properties: Json = {}
         required: list[str] = []
         others: list[Json] = []
@@ -217,7 +227,7 @@ class _Reader:
         if RECURSION in properties:
             return self._note(path, RECURSIVE)
         if NUMBER in properties:
-            return _numbers(properties[NUMBER])
+            return numbers(properties[NUMBER])
         if not properties and not others:
             return ANYTHING
         made: Json = {"type": "object"}
@@ -383,18 +393,3 @@ class _Reader:
 
 class _Optional(dict[str, Any]):
     """The schema of what may also be undefined."""
-
-
-def _numbers(text: Json) -> Json:
-    """The numbers that texts stand for; any, if not all are known."""
-    if "enum" in text:
-        return {"enum": [_number(each) for each in text["enum"]]}
-    return {"type": "number"}
-
-
-def _number(text: str) -> float | int:
-    try:
-        return int(text)
-    except ValueError:
-        found = float(text)
-        return int(found) if found.is_integer() and abs(found) < 2**53 else found

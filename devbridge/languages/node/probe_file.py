@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from devbridge.languages.node.grammar import NUMBER, RECURSION
+from devbridge.languages.node.grammar import ALONE, NUMBER, RECURSION, TEXT
 
 _EXPORT: Final = re.compile(r"^export declare const (?P<kind>[pr])(?P<at>\d+): ", re.MULTILINE)
 _HEAD: Final = f"""\
@@ -26,9 +26,10 @@ type Leaf = boolean | bigint | symbol | null | undefined | void | Date | RegExp 
   | PromiseLike<any> | Collection | ArrayBuffer | ArrayBufferView
   | ((...a: any[]) => any) | (abstract new (...a: any[]) => any);
 type Expand<T, Seen = never> = 0 extends 1 & T ? T
-  : T extends string ? `${{T}}`
+  : T extends string ? `{TEXT}${{T}}`
   : T extends number ? `${{number}}` extends `${{T}}` ? T : {{ "{NUMBER}": `${{T}}` }}
-  : T extends Leaf ? T
+  : T extends undefined | void ? T
+  : T extends Leaf ? {{ {ALONE}: T }}
   : Box<T> extends Seen ? {{ "{RECURSION}": 1 }}
   : T extends {{ toJSON(...a: any[]): infer J }} ? Expand<J, Seen | Box<T>>
   : T extends readonly any[] ? {{ [K in keyof T]: Expand<T[K], Seen | Box<T>> }}

@@ -1,4 +1,4 @@
-"""JSON Schemas of TypeScript's unions and intersections. Pure."""
+"""JSON Schemas of TypeScript's unions, intersections and literal numbers. Pure."""
 
 from __future__ import annotations
 
@@ -53,6 +53,22 @@ def intersection(members: Sequence[Json]) -> Json:
             made["properties"][key] = value if both in (None, value) else {"allOf": [both, value]}
     required = [key for member in known for key in member.get("required", ())]
     return {**made, **({"required": list(dict.fromkeys(required))} if required else {})}
+
+
+def numbers(text: Json) -> Json:
+    """The numbers that texts stand for; any, if not all are known."""
+    if "enum" in text:
+        return {"enum": [number(each) for each in text["enum"]]}
+    return {"type": "number"}
+
+
+def number(text: str) -> float | int:
+    """What a literal says."""
+    try:
+        return int(text)
+    except ValueError:
+        found = float(text)
+        return int(found) if found.is_integer() and abs(found) < 2**53 else found
 
 
 def _flattened(members: Sequence[Json]) -> list[Json]:

@@ -236,6 +236,44 @@ def test_what_handlers_take_and_return_is_told_by_their_types(write_app: Write) 
     assert [path for path in after if "__pycache__" not in path.parts] == before
 
 
+def test_a_union_that_has_a_name_is_its_members_wherever_it_is_declared(write_app: Write) -> None:
+    root = write_app(
+        {
+            "app.py": app_py("a=jobs/a.handler", "b=jobs/a.state"),
+            "jobs/kinds.ts": """
+                export type Kind = "x" | "~y";
+                export type Flag = boolean | null;
+                export type Text = string | number;
+                export type When = Date | null;
+                export type Id = (string & { readonly brand: "id" }) | `id-${string}`;
+                """,
+            "jobs/a.ts": """
+                import { jobHandler, Job } from "devbridge/job";
+                import type { Flag, Id, Kind, Text, When } from "./kinds.js";
+                interface All { kind: Kind; flag?: Flag; text: Text; kinds: Kind[]; id: Id }
+                export const handler = jobHandler("a", (all: All): When => null);
+                export const state = jobHandler("b", async (id: string) =>
+                  (await Job.a.status(id)).state);
+                """,
+        }
+    )
+    _, found = asked(root)
+    null = {"type": "null"}
+    kind = {"enum": ["x", "~y"]}
+    assert found["a"].payload == record(
+        kind=kind,
+        flag_={"anyOf": [{"type": "boolean"}, null]},
+        text={"anyOf": [NUM, TEXT]},
+        kinds={"type": "array", "items": kind},
+        id=TEXT,
+    )
+    assert found["a"].result == {"anyOf": [{"type": "string", "format": "date-time"}, null]}
+    states = found["b"].result
+    assert states is not None
+    assert "TIMED_OUT" in states["enum"]
+    assert [known.warning for known in found.values()] == ["", ""]
+
+
 def test_what_json_cannot_say_is_said_once_for_each_job(write_app: Write) -> None:
     root = write_app(
         {
