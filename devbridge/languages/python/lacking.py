@@ -14,6 +14,9 @@ _REPLACED: Final = frozenset(("certifi", "typing_extensions"))
 """What packages take where it is there, and have a replacement for: botocore, its own certificates;
 msgspec and others, `typing`. A package that cannot do without requires it, and so it is packed."""
 
+_OWN: Final = frozenset(("devbridge", "runner", "fastjsonschema"))
+"""Devbridge's, which packing adds: the last one with the schemas of the payloads that are sent."""
+
 
 def tops(live: Iterable[Live]) -> set[str]:
     """The top-level names of the installed modules that live runs have imported."""
@@ -21,8 +24,7 @@ def tops(live: Iterable[Live]) -> set[str]:
     return {
         name
         for name in names
-        if name not in RUNTIME_IMPORTS | _REPLACED | {"devbridge", "runner"}
-        and not name.startswith(_NOT_MEANT)
+        if name not in RUNTIME_IMPORTS | _REPLACED | _OWN and not name.startswith(_NOT_MEANT)
     }
 
 

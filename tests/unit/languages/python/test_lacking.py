@@ -47,6 +47,10 @@ def test_what_packages_have_a_replacement_for_is_not_named() -> None:
     assert tops([live]) == {"pyarrow"}
 
 
+def test_what_checks_payloads_is_packed_with_their_schemas_and_not_named() -> None:
+    assert tops([Live(frozenset(), frozenset({"fastjsonschema.draft07", "pandas"}))]) == {"pandas"}
+
+
 def test_a_file_of_the_app_that_no_import_names_is_to_be_copied() -> None:
     (line,) = said(set(), ["jobs/j.py"], {"jobs/j.py", "jobs/three.py"})
     assert line.endswith('copy_files=["jobs/three.py"]')

@@ -23,13 +23,21 @@ export function bound(kind, prop, name) {
   const key = variable(kind, prop, name);
   const value = process.env[key];
   if (value !== undefined) return value;
+  const names = Object.keys(values(kind, prop)).sort();
+  const meant = names.find((each) => plain(each) === plain(name));
   throw new NotFound(`${kind} '${name}' is not bound here`, {
     where: `environment variable ${key}`,
-    remedy:
-      "add it to `bind` in app.py; bound are: " +
-      (Object.keys(values(kind, prop)).sort().join(", ") || "none"),
+    remedy: meant
+      ? `write ${kind}.${meant}`
+      : `add it to \`bind\` in app.py; bound are: ${names.join(", ") || "none"}`,
   });
 }
+
+/**
+ * A name without what people write in different ways: `pyJob` is `py-job`.
+ * @param {string} name
+ */
+const plain = (name) => name.replaceAll(/[-_]/g, "").toLowerCase();
 
 /**
  * What is bound of one kind: name (with '_' for '-') -> the property's value.

@@ -36,6 +36,11 @@ test("what is not bound is said when it is read", (t) => {
   });
 });
 
+test("one that is bound and was written another way is named", (t) => {
+  environment(t, { DEVBRIDGE_Table_tableName_my_notes: "t" });
+  assert.throws(() => Table.myNotes.tableName, { remedy: "write Table.my_notes" });
+});
+
 test("services are asked where the environment says, else where AWS has them", (t) => {
   environment(t, { AWS_DEFAULT_REGION: "cn-north-1" });
   assert.equal(region(), "cn-north-1");
