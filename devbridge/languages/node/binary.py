@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import json
 import os
 import platform
 import shutil
@@ -21,6 +20,7 @@ from typing import Final
 
 from devbridge import progress
 from devbridge.errors import ToolMissing
+from devbridge.languages.node import manifests
 from devbridge.languages.node.esbuild import TESTED
 from devbridge.languages.node.registry import Registry, registry, shown
 
@@ -62,7 +62,6 @@ _LARGEST: Final = 64 * 1024 * 1024
 """Bytes of a package."""
 _PATIENCE: Final = 30.0
 """Seconds in which a registry must say something."""
-_DECLARED: Final = ("dependencies", "devDependencies", "optionalDependencies")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +109,11 @@ def own_esbuild(root: Path) -> Esbuild | None:
         ToolMissing: it is named and not installed, or installed where it cannot be run from.
     """
     for folder in (root, *root.parents):
-        if "esbuild" not in _named(folder):
+        if not manifests.names(folder, "esbuild"):
             continue
         for place in (folder, *folder.parents):
             package = place / "node_modules" / "esbuild"
-            if version := _version(package):
+            if version := manifests.text(package, "version"):
                 package = package.resolve()
                 return Esbuild(version, _binary_of(package), package)
         if (folder / ".pnp.cjs").exists():
@@ -129,22 +128,6 @@ def own_esbuild(root: Path) -> Esbuild | None:
             remedy="npm install (or pnpm install, yarn install), or take esbuild out of it",
         )
     return None
-
-
-def _named(folder: Path) -> set[str]:
-    try:
-        document = json.loads((folder / "package.json").read_text(encoding="utf-8"))
-        return {name for key in _DECLARED for name in document.get(key) or {}}
-    except (OSError, ValueError, AttributeError, TypeError):
-        return set()
-
-
-def _version(package: Path) -> str:
-    try:
-        document = json.loads((package / "package.json").read_text(encoding="utf-8"))
-        return str(document["version"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return ""
 
 
 def _binary_of(package: Path) -> Path | None:

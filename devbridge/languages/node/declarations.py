@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from devbridge.constructs import App, Function, Job
+from devbridge.languages.node import manifests
 from devbridge.languages.node.own_package import PACKAGE as OWN
 from devbridge.languages.node.projects import CONFIGS, ENV, code_folders, config_of
 from devbridge.languages.node.written_types import Writer, key
@@ -29,7 +30,7 @@ PACKAGE: Final = "devbridge"
 MARK: Final = "// Made by `devbridge types`"
 """How the file begins; one that begins otherwise is somebody else's."""
 _HEAD: Final = f"{MARK} from app.py and its handlers: what is changed here is lost.\n"
-_KINDS: Final = ("dependencies", "devDependencies", "peerDependencies", "optionalDependencies")
+_KINDS: Final = (*manifests.INSTALLED, "peerDependencies")
 _DEPTH: Final = 4
 """Folders below the app's in which packages of a workspace are looked for."""
 
@@ -73,18 +74,8 @@ def _depending(root: Path) -> Iterator[Path]:
         folders[:] = code_folders(at, folders)
         if len(folder.relative_to(root).parts) >= _DEPTH:
             folders.clear()
-        if "package.json" in names and _depends(folder / "package.json"):
+        if manifests.FILE in names and manifests.names(folder, PACKAGE, _KINDS):
             yield folder
-
-
-def _depends(package: Path) -> bool:
-    try:
-        found = json.loads(package.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    if not isinstance(found, dict):
-        return False
-    return any(isinstance(found.get(k), dict) and PACKAGE in found[k] for k in _KINDS)
 
 
 # --- the text -----------------------------------------------------------------------------------

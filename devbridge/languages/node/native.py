@@ -20,6 +20,7 @@ from typing import Final
 from devbridge import progress
 from devbridge.errors import BuildError
 from devbridge.files import NODE
+from devbridge.languages.node import manifests
 from devbridge.languages.node.bundles import Asked, Bundles
 from devbridge.languages.node.registry import npmrc, variables
 from devbridge.languages.node.tools import find_npm
@@ -72,16 +73,9 @@ def pinned(install: Sequence[str], folder: Path) -> list[str]:
         match = REQUIREMENT.fullmatch(each)
         name = match[1] if match else each
         package = found_above(folder, name)
-        version = _field(package, "version") if package else ""
+        version = manifests.text(package, "version") if package else ""
         found.append(f"{name}@{version}" if version else each)
     return found
-
-
-def _field(package: Path, key: str) -> str:
-    try:
-        return str(json.loads((package / "package.json").read_text(encoding="utf-8"))[key])
-    except (OSError, ValueError, LookupError, TypeError):
-        return ""
 
 
 def installed(
@@ -186,9 +180,9 @@ def _refuse_scripts(modules: Path) -> None:
         package = manifest.parent
         if (package / "binding.gyp").is_file() and not any(package.rglob("*.node")):
             raise BuildError(
-                f"`install`: {_field(package, 'name')} builds itself when it is installed: it"
-                " cannot be had for another machine",
-                where=_field(package, "version"),
+                f"`install`: {manifests.text(package, 'name')} builds itself when it is installed:"
+                " it cannot be had for another machine",
+                where=manifests.text(package, "version"),
                 remedy="use a package that is published built, for each platform; or a container",
             )
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
-import platform
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from devbridge.languages.node import manifests
+from devbridge.languages.node.binary import system
 from devbridge.languages.node.tools import tool_environment
 
 _LOOK: Final = 0.02
@@ -82,7 +81,7 @@ def compiler(folder: Path, node: Callable[[], str | None]) -> Compiler | None:
     package = installed(folder, "typescript")
     if package is None:
         return None
-    version = _version(package)
+    version = manifests.text(package, "version")
     if int(version.partition(".")[0] or 0) >= _NATIVE and (own := _native(package)):
         return Compiler(version, (str(own),))
     script = package / "bin" / "tsc"
@@ -92,20 +91,9 @@ def compiler(folder: Path, node: Callable[[], str | None]) -> Compiler | None:
     return Compiler(version, (interpreter, str(script)))
 
 
-def _version(package: Path) -> str:
-    try:
-        found = json.loads((package / "package.json").read_text(encoding="utf-8"))
-        return str(found["version"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return "0"
-
-
 def _native(package: Path) -> Path | None:
     """Its program for this platform, which npm has in a package of its own."""
-    machine = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64"}.get(
-        platform.machine().lower(), platform.machine().lower()
-    )
-    own = installed(package, f"@typescript/typescript-{sys.platform}-{machine}")
+    own = installed(package, f"@typescript/typescript-{system()}")
     program = own / "lib" / "tsc" if own else None
     return program if program and os.access(program, os.X_OK) else None
 
