@@ -8,14 +8,9 @@ from typing import Final
 from devbridge.languages.base import Code, Language
 from devbridge.languages.node.language import Node
 from devbridge.languages.python.language import Python
-from devbridge.sources.runtimes import DEFAULT, RUNTIMES, Name
+from devbridge.sources.runtimes import DEFAULT, Name
 
 LANGUAGES: Final[Mapping[Name, Language]] = {"python": Python(), "nodejs": Node()}
-
-
-def of_runtime(runtime: str) -> Language:
-    """That of a runtime of AWS's."""
-    return LANGUAGES[RUNTIMES[runtime].language]
 
 
 def language_of(code: Code) -> Language:

@@ -10,7 +10,7 @@ from devbridge.deploy.policies import Json, allow, logs_of, permitted
 from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn_of
 from devbridge.deploy.synth.stack import Stack, checked_environment
-from devbridge.languages.known import of_runtime
+from devbridge.languages.known import language_of
 
 
 def add_function(stack: Stack, function: Function) -> None:
@@ -33,7 +33,7 @@ def add_function(stack: Stack, function: Function) -> None:
         function,
     )
     runtime, environment = stack.runtime(function), stack.environment(function)
-    own = of_runtime(runtime).deployed
+    own = language_of(function).deployed
     resource = awslambda.Function(
         names.logical(function),
         FunctionName=name,

@@ -21,7 +21,7 @@ from devbridge.deploy.synth.placement import has_project
 from devbridge.deploy.synth.stack import Stack
 from devbridge.job import JOB_NAME
 from devbridge.languages.base import Build
-from devbridge.languages.known import of_runtime
+from devbridge.languages.known import language_of
 from runner.outcome import retry_delay
 
 PACKAGES: Final = "packages"
@@ -180,7 +180,7 @@ def _build(stack: Stack, job: Job) -> Build:
     runtime = stack.runtime(job)
     # The embedded cloud runs no images: it knows what AWS's own ones stand for.
     own = job.image if stack.settings.tls else None
-    return of_runtime(runtime).deployed.build(runtime, job.architecture, own)
+    return language_of(job).deployed.build(runtime, job.architecture, own)
 
 
 def job_variables(job: Job, stage: str) -> dict[str, str]:

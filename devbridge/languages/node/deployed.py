@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from devbridge.languages.base import Build
+from devbridge.sources.runtimes import RUNTIMES
 
 RUNTIME: Final = "DEVBRIDGE_RUNTIME"
 """Tells the runner the runtime of a job, e.g. ``nodejs24.x``; without it, it is Python."""
-_BEGINS, _ENDS = "nodejs", ".x"
 _CURATED: Final = {
     "x86_64": "aws/codebuild/amazonlinux-x86_64-standard:6.0",
     "arm64": "aws/codebuild/amazonlinux-aarch64-standard:4.0",
@@ -28,8 +28,7 @@ class DeployedNode:
         variables = {RUNTIME: runtime}
         if image:
             return Build(image, variables=variables)
-        major = runtime.removeprefix(_BEGINS).removesuffix(_ENDS)
-        versions = {"nodejs": major, "python": _PYTHON}
+        versions = {"nodejs": RUNTIMES[runtime].version, "python": _PYTHON}
         return Build(_CURATED[architecture], True, versions, variables)
 
     def function_variables(self, esbuild: Mapping[str, Any]) -> Mapping[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import itertools
 import json
 import subprocess
@@ -18,13 +17,12 @@ from devbridge.languages.node.esbuild import (
     Request,
     Result,
     ServiceEnded,
+    let_end,
     messages,
 )
 from devbridge.languages.node.graph import ENTRY
 
 _SCRIPT: Final = Path(__file__).with_name("driver.mjs")
-_GOES: Final = 5.0
-"""Seconds that it gets to end by itself."""
 
 
 class Driver:
@@ -122,14 +120,7 @@ class Driver:
 
     def close(self) -> None:
         """End it."""
-        assert self._process.stdin is not None  # noqa: S101
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
-        try:
-            self._process.wait(_GOES)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        let_end(self._process)
         assert self._process.stdout is not None  # noqa: S101
         self._process.stdout.close()
 

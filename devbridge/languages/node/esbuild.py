@@ -117,6 +117,18 @@ class Builds(Protocol):
         ...
 
 
+def let_end(process: subprocess.Popen[bytes]) -> None:
+    """Have a process end that does when nothing more is asked; kill it if it does not."""
+    assert process.stdin is not None  # noqa: S101
+    with contextlib.suppress(OSError):
+        process.stdin.close()
+    try:
+        process.wait(_GOES)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 class Service:
     """esbuild as a process. Its methods may be called from any thread.
 
@@ -226,14 +238,7 @@ class Service:
 
     def close(self) -> None:
         """End it."""
-        with contextlib.suppress(OSError):
-            assert self._process.stdin is not None  # noqa: S101
-            self._process.stdin.close()
-        try:
-            self._process.wait(_GOES)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        let_end(self._process)
         if (reader := getattr(self, "_reader", None)) is not None:
             reader.join()
         assert self._process.stdout is not None  # noqa: S101

@@ -7,6 +7,7 @@ from pathlib import Path
 from devbridge.constructs import (
     App,
     Function,
+    Job,
     Vpc,
 )
 from devbridge.constructs.app import loading
@@ -56,3 +57,13 @@ def test_a_function_without_a_runtime_has_the_apps_python(root: Path) -> None:
         Function(app, "f", handler="api/start.handler")
     assert properties(made(app, python="3.12"), "FFunction")["Runtime"] == "python3.12"
     assert "VpcConfig" not in resources(made(app))["FFunction"]["Properties"]
+
+
+def test_a_python_that_devbridge_has_not_heard_of_is_named_all_the_same(root: Path) -> None:
+    with loading(root):
+        app = App("demo")
+        Function(app, "f", handler="api/start.handler")
+        Job(app, "a", handler="jobs/a.handler")
+    template = made(app, python="3.99", mode="deployed")
+    assert properties(template, "FFunction")["Runtime"] == "python3.99"
+    assert properties(template, "AJobProject")["Environment"]["Image"].endswith("/python:3.99")
