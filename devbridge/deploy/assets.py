@@ -16,9 +16,10 @@ from devbridge.deploy.request import Request
 from devbridge.deploy.settings import version_of
 from devbridge.deploy.synth import Assets, Settings, has_invoker, has_project
 from devbridge.folders import STATE_DIR, cache_dir
-from devbridge.languages.base import JobAssets, Packer, Packing
+from devbridge.languages.base import Packer, Packing
 from devbridge.languages.packers import Packers
 from devbridge.languages.python.invokers import invoker_asset, stub_asset
+from devbridge.packing.assets import JobAssets
 from devbridge.packing.container import build_image, image_uri
 from devbridge.packing.imported import live
 from devbridge.packing.zips import Asset
@@ -69,9 +70,9 @@ def pack(request: Request, settings: Settings, broken: Broken | None = None) -> 
             jobs={job.name: packer.job_assets(job) for job in zipped},
         )
         files = frozenset(file for each in there for file in packer.app_files(each))
-    for text in packer.warnings:
+    for text in packer.remarks.warnings:
         request.on_progress(Progress("warning", text))
-    for text in packer.left:
+    for text in packer.remarks.left:
         request.on_progress(Progress("left", text))
     images = [job for job in in_cloud if job.container]
     return Packed(
@@ -145,7 +146,7 @@ def lacking(app: App, cloud: Access, python: Path, jobs: Iterable[str]) -> list[
         for job in app.of_type(Job):
             if job.name in wanted and not job.container:
                 packer.compare(job)
-    return [text for text in packer.warnings if "live runs have imported" in text]
+    return [text for text in packer.remarks.warnings if "live runs have imported" in text]
 
 
 def build_images(cloud: Access, jobs: Sequence[Job], stage: str, on_progress: OnProgress) -> None:

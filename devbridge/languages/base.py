@@ -9,22 +9,13 @@ from typing import Any, Protocol
 
 from devbridge.constructs import App, Function, Job
 from devbridge.errors import DevbridgeError
+from devbridge.packing.assets import JobAssets, Remarks
 from devbridge.packing.imported import Live
 from devbridge.packing.zips import Asset
 from devbridge.types.model import JobTypes, Slow
 from devbridge.workers.base import Launcher
 
 Code = Function | Job
-
-
-@dataclass(frozen=True, slots=True)
-class JobAssets:
-    """The two zips that a job's build starts from. What others have written changes seldom, and may
-    be a hundred megabytes; so it need not be packed and uploaded with each change of the code."""
-
-    code: Asset
-    packages: Asset | None
-    """What it has of others; None if there is nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +56,8 @@ class Packer(Protocol):
     the deployment."""
 
     @property
-    def warnings(self) -> Sequence[str]:
-        """What may be wrong and is no error, each said once."""
-
-    @property
-    def left(self) -> Sequence[str]:
-        """What `copy_files` has left out."""
+    def remarks(self) -> Remarks:
+        """What there is to say of the code, so far."""
 
     def analyse(self, codes: Sequence[Code]) -> None:
         """Find out of all of these what they reach: faster than one by one.

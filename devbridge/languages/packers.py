@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from devbridge.constructs import Function, Job
-from devbridge.languages.base import Code, JobAssets, Packer, Packing
+from devbridge.languages.base import Code, Packer, Packing
 from devbridge.languages.known import LANGUAGES
+from devbridge.packing.assets import JobAssets, Remarks
 from devbridge.packing.zips import Asset
 from devbridge.sources.runtimes import DEFAULT
 
@@ -20,14 +21,13 @@ class Packers:
         self._made: dict[str, Packer] = {}
 
     @property
-    def warnings(self) -> list[str]:
-        """See `Packer.warnings`."""
-        return [text for packer in self._made.values() for text in packer.warnings]
-
-    @property
-    def left(self) -> list[str]:
-        """See `Packer.left`."""
-        return [text for packer in self._made.values() for text in packer.left]
+    def remarks(self) -> Remarks:
+        """See `Packer.remarks`."""
+        every = [packer.remarks for packer in self._made.values()]
+        return Remarks(
+            [line for each in every for line in each.warnings],
+            [line for each in every for line in each.left],
+        )
 
     def analyse(self, codes: Sequence[Code]) -> None:
         """See `Packer.analyse`."""

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from devbridge import files
 from devbridge.constructs import Function, Job
 from devbridge.constructs.files import selected
 from devbridge.errors import BuildError
+from devbridge.packing.assets import Remarks
 
 
-def copied(
-    code: Function | Job, warn: Callable[[str], None], left: Callable[[str], None]
-) -> dict[str, Path]:
+def copied(code: Function | Job, remarks: Remarks) -> dict[str, Path]:
     """The files by their names in the zip.
 
     Args:
-        warn: is told what may be wrong.
-        left: is told what has been left out.
+        remarks: gets what has been left out, and what may be wrong.
 
     Raises:
         BuildError: one of them is no file.
     """
     taken = selected(code.app.root, code.copy_files)
     for line in files.said(taken.left):
-        left(f"{code}: {line}")
+        remarks.leave(f"{code}: {line}")
     if taken.problem:
-        warn(f"{code}: copy_files: {taken.problem}: what is ignored may be packed")
+        remarks.warn(f"{code}: copy_files: {taken.problem}: what is ignored may be packed")
     for name, path in taken.files.items():
         # To open a named pipe would wait for ever.
         if not path.is_file():

@@ -16,8 +16,6 @@ from typing import IO, Final
 
 from devbridge import progress
 
-UNZIPPED_LIMIT: Final = 250 * 1024 * 1024
-"""AWS Lambda's limit, in bytes."""
 _UNIX: Final = 3
 _LEVEL: Final = 4
 """Of compression: twice as fast as zlib's default of 6, for 4 % more bytes."""

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import json
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from devbridge.constructs import Function, Job
 from devbridge.constructs.files import selected
-from devbridge.errors import BuildError, BundleError
+from devbridge.errors import BundleError
 from devbridge.files import NODE
-from devbridge.languages.base import JobAssets
 from devbridge.languages.node.bundles import SOURCE, Asked, Bundles, Made
 from devbridge.languages.node.graph import package_of
 from devbridge.languages.node.native import aws, installed, names, pinned
 from devbridge.languages.node.read_files import settings_of
 from devbridge.languages.node.tools import find_node, target_here
+from devbridge.packing.assets import (
+    JobAssets,
+    Remarks,
+    function_asset,
+    installing,
+    job_assets,
+    schemas_file,
+)
 from devbridge.packing.copied import copied
-from devbridge.packing.zips import UNZIPPED_LIMIT, Asset, Content, Parts, zip_asset
-from devbridge.payload.check import FILE as SCHEMAS
+from devbridge.packing.zips import Asset, Content, Parts
 
-RUNNER: Final = "runner"
-_RUNNER_FOLDER: Final = Path(__file__).parents[3] / RUNNER
 _LARGEST: Final = 5
 """How many of a large zip's parts are named."""
 
@@ -48,10 +52,7 @@ class NodePacker:
         self._bundles = bundles
         self.local = local
         self.schemas = schemas
-        self.warnings: list[str] = []
-        """What may be wrong and is no error, each said once."""
-        self.left: list[str] = []
-        """What `copy_files` has left out."""
+        self.remarks = Remarks()
         self._made: dict[str, Made | BundleError] = {}
 
     def analyse(self, codes: Sequence[Code]) -> None:
@@ -69,7 +70,7 @@ class NodePacker:
                     continue
                 self._made[str(code)] = made
                 for line in made.warnings:
-                    self._warn(f"{code}: {line}")
+                    self.remarks.warn(f"{code}: {line}")
 
     def app_files(self, function: Function) -> set[Path]:
         """The files that a function is made of and that are not installed, as far as they parse."""
@@ -91,14 +92,10 @@ class NodePacker:
         Raises:
             BuildError: it cannot be bundled, npm cannot install what it needs, or it is too large.
         """
-        parts = Parts({**self._installed(function), **self._copied(function)}, self._own(function))
-        if (size := parts.size) > UNZIPPED_LIMIT:
-            raise BuildError(
-                f"{function}: its files have {size:,} bytes; AWS Lambda takes {UNZIPPED_LIMIT:,}",
-                where=", ".join(self._largest(function, parts)),
-                remedy="import less in this function, or make it a job",
-            )
-        return zip_asset(str(function), parts, self._bundles.cache / "zips")
+        files = {**self._installed(function), **self._copied(function)}
+        parts = Parts(files, self._own(function))
+        largest = functools.partial(self._largest, function, parts)
+        return function_asset(function, parts, self._bundles.cache, largest)
 
     def job_assets(self, job: Job) -> JobAssets:
         """What a job's build starts from: its code with the runner, and what npm installs.
@@ -106,19 +103,9 @@ class NodePacker:
         Raises:
             BuildError: it cannot be bundled, or npm cannot install what it needs.
         """
-        packages, copies, own = self._installed(job), self._copied(job), self._own(job)
-        taken = [name for name in (*copies, *own) if name.partition("/")[0] == RUNNER]
-        if taken:
-            raise BuildError(
-                f"{job}: the name 'runner' is taken by what runs jobs",
-                where=", ".join(sorted(taken)[:3]),
-                remedy="rename that folder of yours",
-            )
-        known = self._bundles.cache / "zips"
-        return JobAssets(
-            zip_asset(str(job), Parts(copies, {**own, **runner_files()}), known),
-            zip_asset(f"packages of {job}", Parts(packages), known) if packages else None,
-        )
+        code = Parts(self._copied(job), self._own(job))
+        cache = self._bundles.cache
+        return job_assets(job, self._installed(job), code, cache, runner=["node/*.mjs"])
 
     def compare(self, job: Job) -> None:
         """Bundle it, for the warnings: what live runs have imported is in the bundle, too.
@@ -152,14 +139,8 @@ class NodePacker:
 
     def _own(self, code: Code) -> dict[str, Content]:
         """The bundle, and the schemas of the payloads that it sends and gets."""
-        own: dict[str, Content] = {**self._bundle(code).files}
-        jobs = [each for each in code.bind if isinstance(each, Job)]
-        if isinstance(code, Job):
-            jobs.append(code)
-        schemas = {job.name: self.schemas[job.name] for job in jobs if job.name in self.schemas}
-        if schemas:
-            own[SCHEMAS] = json.dumps(schemas, sort_keys=True).encode()
-        return own
+        jobs = [each for each in (*code.bind, code) if isinstance(each, Job)]
+        return {**self._bundle(code).files, **schemas_file(jobs, self.schemas)}
 
     def _installed(self, code: Code) -> dict[str, Path]:
         """The files below ``node_modules`` that `install` needs, for the machine it runs on."""
@@ -169,12 +150,8 @@ class NodePacker:
         platform = None if self.local else aws(code.architecture)
         wanted = pinned(code.install, asked.source().parent)
         bundles = self._bundles
-        try:
+        with installing(code):
             folder = installed(wanted, asked.root, platform, bundles.environ, bundles.cache)
-        except BuildError as error:
-            raise BuildError(
-                f"{code}: {error.what}", where=str(code.where), remedy=error.remedy
-            ) from error
         return {
             f"{NODE}/{path.relative_to(folder).as_posix()}": path
             for path in sorted(folder.rglob("*"))
@@ -182,7 +159,7 @@ class NodePacker:
         }
 
     def _copied(self, code: Code) -> dict[str, Path]:
-        return copied(code, self._warn, self._leave)
+        return copied(code, self.remarks)
 
     def _largest(self, code: Code, parts: Parts) -> list[str]:
         """The largest of what a zip has, with their sizes."""
@@ -196,18 +173,3 @@ class NodePacker:
             sizes[label] = sizes.get(label, 0) + item.stat().st_size
         largest = sorted(sizes, key=lambda name: sizes[name], reverse=True)[:_LARGEST]
         return [f"{name} ({sizes[name] / 1024 / 1024:,.1f} MB)" for name in largest]
-
-    def _warn(self, text: str) -> None:
-        if text not in self.warnings:
-            self.warnings.append(text)
-
-    def _leave(self, text: str) -> None:
-        if text not in self.left:
-            self.left.append(text)
-
-
-def runner_files() -> dict[str, Path]:
-    """What runs a handler: the runner, and the part of it that Node runs."""
-    found = [*_RUNNER_FOLDER.rglob("*.py"), *(_RUNNER_FOLDER / "node").glob("*.mjs")]
-    base = _RUNNER_FOLDER.parent
-    return {path.relative_to(base).as_posix(): path for path in sorted(found)}

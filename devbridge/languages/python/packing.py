@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -11,15 +9,21 @@ from typing import Any, Final
 from devbridge.constructs import Function, Job
 from devbridge.constructs.files import selected
 from devbridge.errors import BuildError
-from devbridge.languages.base import JobAssets
 from devbridge.languages.python import environment, lacking, reached
-from devbridge.languages.python.environment import OWN_ROOT, files_for
+from devbridge.languages.python.environment import files_for
 from devbridge.languages.python.pip import Target, files_in, importable, requirements_path
 from devbridge.languages.python.reached import LAZY, Asked, Reached
+from devbridge.packing.assets import (
+    JobAssets,
+    Remarks,
+    function_asset,
+    installing,
+    job_assets,
+    schemas_file,
+)
 from devbridge.packing.copied import copied
 from devbridge.packing.imported import Live
-from devbridge.packing.zips import UNZIPPED_LIMIT, Asset, Content, Parts, zip_asset
-from devbridge.payload.check import FILE as SCHEMAS
+from devbridge.packing.zips import Asset, Parts
 from devbridge.sources.python import PythonSource
 from devbridge.sources.runtimes import FUNCTIONS, JOBS, of_language
 
@@ -57,10 +61,7 @@ class Builder:
         self.local = local
         self.schemas = schemas
         self._live = live
-        self.warnings: list[str] = []
-        """What may be wrong and is no error, each said once."""
-        self.left: list[str] = []
-        """What `copy_files` has left out."""
+        self.remarks = Remarks()
         self._reached: dict[str, Reached] = {}
 
     def analyse(self, codes: Sequence[Function | Job]) -> None:
@@ -77,7 +78,7 @@ class Builder:
                 python=self.python,
                 version=self.version,
                 cache=self.cache,
-                warn=lambda key, text: self._warn(f"{key}: {text}"),
+                warn=lambda key, text: self.remarks.warn(f"{key}: {text}"),
                 names=lacking.tops(self._live.values()),
             )
 
@@ -101,13 +102,12 @@ class Builder:
         """
         packages, code = self._parts(function, self._target(function))
         parts = Parts({**packages, **code.installed}, code.own)
-        if (size := parts.size) > UNZIPPED_LIMIT:
-            raise BuildError(
-                f"{function}: its files have {size:,} bytes; AWS Lambda takes {UNZIPPED_LIMIT:,}",
-                where=", ".join(sorted({name.partition("/")[0] for name in parts.installed})),
-                remedy="import less in this function, or make it a job",
-            )
-        return zip_asset(str(function), parts, self.cache / "zips")
+        return function_asset(
+            function,
+            parts,
+            self.cache,
+            lambda: sorted({name.partition("/")[0] for name in parts.installed}),
+        )
 
     def job_assets(self, job: Job) -> JobAssets:
         """What a job's build starts from: as a function, and the runner.
@@ -116,19 +116,8 @@ class Builder:
             BuildError: an import or a requirement cannot be resolved, or a file does not parse.
         """
         packages, code = self._parts(job, self._target(job))
-        taken = [n for n in (*packages, *code.files) if n.partition("/")[0] == "runner"]
-        if taken:
-            raise BuildError(
-                f"{job}: the name 'runner' is taken by what runs jobs",
-                where=", ".join(sorted(taken)[:3]),
-                remedy="rename that package of yours",
-            )
         self._compare(job, [*packages, *code.files])
-        parts, known = Parts(code.installed, {**code.own, **_runner()}), self.cache / "zips"
-        return JobAssets(
-            zip_asset(str(job), parts, known),
-            zip_asset(f"packages of {job}", Parts(packages), known) if packages else None,
-        )
+        return job_assets(job, packages, code, self.cache)
 
     def compare(self, job: Job) -> None:
         """Warn of what the job's live runs have imported and a deployed one would not have.
@@ -147,15 +136,7 @@ class Builder:
         if job.name in self._live:
             known = self._reach(job).tops
             for line in lacking.lacking(self._live[job.name], packed, known):
-                self._warn(f"{job}: {line}")
-
-    def _warn(self, text: str) -> None:
-        if text not in self.warnings:
-            self.warnings.append(text)
-
-    def _leave(self, text: str) -> None:
-        if text not in self.left:
-            self.left.append(text)
+                self.remarks.warn(f"{job}: {line}")
 
     def _reach(self, code: Function | Job) -> Reached:
         if str(code) not in self._reached:
@@ -191,17 +172,12 @@ class Builder:
         # As on the laptop, what the app's interpreter has comes before what `install` adds.
         packages = files_in(extra, without=[d.name for d in needed]) if extra else {}
         packages |= files_for(needed, target, self.cache)
-        own: dict[str, Content] = {**sources}
-        schemas = {
-            bound.name: self.schemas[bound.name]
-            for bound in code.bind
-            if isinstance(bound, Job) and bound.name in self.schemas
-        }
+        schemas = schemas_file([each for each in code.bind if isinstance(each, Job)], self.schemas)
         if schemas:
             validator = environment.own(("fastjsonschema",))
             packages |= {arc: path for d in validator for arc, path in d.files}
-            own[SCHEMAS] = json.dumps(schemas, sort_keys=True).encode()
-        return packages, Parts({**found.metadata, **copied(code, self._warn, self._leave)}, own)
+        copies = copied(code, self.remarks)
+        return packages, Parts({**found.metadata, **copies}, {**sources, **schemas})
 
     def _devbridge(self, found: Reached) -> dict[str, Path]:
         """What of devbridge a handler imports."""
@@ -221,16 +197,5 @@ class Builder:
         """The folder with what `install` names."""
         if not code.install:
             return None
-        try:
+        with installing(code):
             return requirements_path(code.install, target, self.python, self.version, self.cache)
-        except BuildError as error:
-            raise BuildError(
-                f"{code}: {error.what}", where=str(code.where), remedy=error.remedy
-            ) from error
-
-
-@functools.cache
-def _runner() -> dict[str, Path]:
-    """The package that runs a handler."""
-    folder = OWN_ROOT / "runner"
-    return {path.relative_to(OWN_ROOT).as_posix(): path for path in sorted(folder.rglob("*.py"))}

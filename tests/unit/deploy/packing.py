@@ -8,7 +8,8 @@ from pathlib import Path
 
 from devbridge.constructs import Function, Job
 from devbridge.errors import BuildError
-from devbridge.languages.base import JobAssets, Packing
+from devbridge.languages.base import Packing
+from devbridge.packing.assets import JobAssets, Remarks
 from devbridge.packing.zips import Asset
 
 
@@ -19,8 +20,7 @@ class FakeBuilder:
     packing: Packing = field(
         default_factory=lambda: Packing(python=Path("python"), version="3.11", cache=Path())
     )
-    warnings: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
+    remarks: Remarks = field(default_factory=Remarks)
     analysed: list[str] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     """The names of functions that cannot be packed."""
@@ -42,11 +42,13 @@ class FakeBuilder:
         return JobAssets(code, packages if job.name in self.packages else None)
 
     def app_files(self, function: Function) -> set[Path]:
-        self.warnings.append(f"{function} is odd")
+        self.remarks.warnings.append(f"{function} is odd")
         return {function.app.root / f"{function.handler.module}.py"}
 
     def compare(self, job: Job) -> None:
-        self.warnings += [f"{job}: live runs have imported x", f"{job}: something else"]
+        self.remarks.warnings.extend(
+            [f"{job}: live runs have imported x", f"{job}: something else"]
+        )
 
     def close(self) -> None:
         self.closed = True

@@ -124,8 +124,8 @@ def test_the_builder_is_told_whose_code_it_packs_and_for_which_cloud(
 
 def test_the_files_of_functions_and_all_warnings_are_told(app: App, builder: FakeBuilder) -> None:
     told: list[Progress] = []
-    builder.warnings.append("old")
-    builder.left.append("left out .env")
+    builder.remarks.warnings.append("old")
+    builder.remarks.left.append("left out .env")
     made = packed(app, told=told)
     assert made.files == {app.root / "api" / "start.py"}
     assert [(p.step, p.text) for p in told] == [

@@ -8,7 +8,8 @@ from typing import Any
 
 from devbridge.constructs import App, Function, Job
 from devbridge.errors import DevbridgeError
-from devbridge.languages.base import Asking, Code, JobAssets, Packing, Workplace
+from devbridge.languages.base import Asking, Code, Packing, Workplace
+from devbridge.packing.assets import JobAssets, Remarks
 from devbridge.packing.zips import Asset
 from devbridge.runs.model import JobSpec
 from devbridge.types.model import JobTypes
@@ -21,8 +22,7 @@ class FakePacker:
 
     def __init__(self, language: str) -> None:
         self.language = language
-        self.warnings = [f"{language} warns"]
-        self.left = [f"{language} leaves"]
+        self.remarks = Remarks([f"{language} warns"], [f"{language} leaves"])
         self.asked: list[list[str]] = []
         self.closed = False
 
@@ -39,7 +39,7 @@ class FakePacker:
         return JobAssets(Asset.of(f"{self.language} {job.name}", b""), None)
 
     def compare(self, job: Job) -> None:
-        self.warnings.append(f"{self.language} compares {job.name}")
+        self.remarks.warn(f"{self.language} compares {job.name}")
 
     def close(self) -> None:
         self.closed = True

@@ -26,8 +26,8 @@ def test_each_part_is_packed_in_its_language_by_one_packer(
     assert packers.app_files(ask) == {Path("python/ask")}
     packers.compare(hexagon)
     assert [len(each.packers) for each in languages.values()] == [1, 1]
-    assert packers.left == ["python leaves", "nodejs leaves"]
-    assert packers.warnings == ["python warns", "nodejs warns", "nodejs compares hexagon"]
+    assert packers.remarks.left == ["python leaves", "nodejs leaves"]
+    assert packers.remarks.warnings == ["python warns", "nodejs warns", "nodejs compares hexagon"]
     packers.close()
     assert all(each.packers[0].closed for each in languages.values())
 
@@ -37,5 +37,5 @@ def test_a_language_that_no_code_has_is_not_asked(
 ) -> None:
     packers = Packers(PACKING)
     packers.analyse([app.of_type(Job)[0]])
-    assert packers.warnings == ["python warns"]
+    assert packers.remarks.warnings == ["python warns"]
     assert languages["nodejs"].packers == []

@@ -8,6 +8,7 @@ import pytest
 from devbridge.constructs import App, Job
 from devbridge.constructs.app import loading
 from devbridge.errors import BuildError
+from devbridge.packing.assets import Remarks
 from devbridge.packing.copied import copied
 
 
@@ -22,10 +23,10 @@ def test_files_are_copied_and_what_is_left_out_is_said(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     for name in ("a.csv", ".env", "server.key"):
         (tmp_path / "data" / name).touch()
-    left: list[str] = []
-    found = copied(job(tmp_path, "data"), lambda _: None, left.append)
+    remarks = Remarks()
+    found = copied(job(tmp_path, "data"), remarks)
     assert found == {"data/a.csv": tmp_path / "data" / "a.csv"}
-    assert [line.partition(";")[0] for line in left] == [
+    assert [line.partition(";")[0] for line in remarks.left] == [
         "Job 'a': left out data/.env (hidden)",
         "Job 'a': left out data/server.key (a key)",
     ]
@@ -36,4 +37,4 @@ def test_a_pipe_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data" / "a.csv").touch()
     os.mkfifo(tmp_path / "data" / "pipe")
     with pytest.raises(BuildError, match=r"copy_files: 'data/pipe' is not a file"):
-        copied(job(tmp_path, "data"), lambda _: None, lambda _: None)
+        copied(job(tmp_path, "data"), Remarks())

@@ -11,9 +11,9 @@ import pytest
 from devbridge.constructs import App, Function, Job
 from devbridge.constructs.app import loading
 from devbridge.errors import BuildError, BundleError
-from devbridge.languages.node import packing
 from devbridge.languages.node.bundles import Bundles
 from devbridge.languages.node.packing import NodePacker
+from devbridge.packing import assets as packing_assets
 from devbridge.packing.zips import Asset
 from tests.integration.languages.node.conftest import Write
 from tests.integration.languages.node.run import run
@@ -54,7 +54,7 @@ def test_a_functions_zip_has_its_bundle_and_what_it_asks_for(
     asset = used.function_asset(function)
     assert set(files_of(asset)) == {"jobs/a.mjs", "jobs/a.mjs.map", "data/x.csv"}
     assert run(unzipped(asset, root / "out") / "jobs" / "a.mjs") == "it runs"
-    assert ["data/.env (hidden)" in line for line in used.left] == [True]
+    assert ["data/.env (hidden)" in line for line in used.remarks.left] == [True]
     assert packer(bundles).function_asset(function).key == asset.key
     options = {"format": "cjs", "sourcemap": False}
     cjs = made(Function, root, copy_files=["data"], esbuild=options)
@@ -71,7 +71,7 @@ def test_a_jobs_zip_has_the_runner_with_its_part_for_node(
 ) -> None:
     root = write({"jobs/a.ts": HANDLER, "r/runner/a.py": "", "r/runner/node/worker.mjs": "",
                   "r/runner/node/notes.txt": ""})  # fmt: skip
-    monkeypatch.setattr(packing, "_RUNNER_FOLDER", root / "r" / "runner")
+    monkeypatch.setattr(packing_assets, "_OWN_ROOT", root / "r")
     assets = packer(bundles).job_assets(made(Job, root))
     assert set(files_of(assets.code)) == {
         "jobs/a.mjs",
@@ -81,7 +81,7 @@ def test_a_jobs_zip_has_the_runner_with_its_part_for_node(
     }
     assert assets.packages is None
     monkeypatch.undo()
-    assert "runner/__main__.py" in packing.runner_files()
+    assert "runner/__main__.py" in packing_assets.runner_files()
 
 
 def test_the_name_of_the_runner_is_taken(bundles: Bundles, write: Write) -> None:
@@ -135,7 +135,7 @@ def test_a_function_that_is_too_large_names_what_is(
             "node_modules/big/index.js": f"module.exports = '{'y' * 2_000_000}'",
         }
     )
-    monkeypatch.setattr(packing, "UNZIPPED_LIMIT", 2_000_000)
+    monkeypatch.setattr(packing_assets, "UNZIPPED_LIMIT", 2_000_000)
     used = packer(bundles)
     with pytest.raises(BuildError, match=r"its files have 9?[\d,]+ bytes; AWS Lambda") as caught:
         used.function_asset(made(Function, root, esbuild={"loader": {".txt": "text"}}))
@@ -168,5 +168,5 @@ def test_warnings_are_told_once(bundles: Bundles, write: Write) -> None:
     used, job = packer(bundles), made(Job, root)
     used.compare(job)
     used.compare(job)
-    [warning] = used.warnings
+    [warning] = used.remarks.warnings
     assert warning.startswith("Job 'a': jobs/a.ts:1:34: ")

@@ -14,9 +14,9 @@ import pytest
 from devbridge.constructs import App, Job
 from devbridge.constructs.app import loading
 from devbridge.errors import BuildError
-from devbridge.languages.base import JobAssets
 from devbridge.languages.python import environment
 from devbridge.languages.python.packing import Builder
+from devbridge.packing.assets import JobAssets
 from devbridge.packing.zips import Asset
 from tests.packages import MakePackage
 from tests.unit.languages.python.test_packing import VERSION, write

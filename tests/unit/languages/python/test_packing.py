@@ -125,7 +125,7 @@ def test_a_requirement_that_was_left_out_is_a_warning_with_the_line_that_adds_it
         function = Function(App("demo"), "f", handler="api/start.handler")
     builder = Builder(python, VERSION, tmp_path / "cache", local=True)
     builder.function_asset(function)
-    (warning,) = builder.warnings
+    (warning,) = builder.remarks.warnings
     assert "'half' requires 'other-half', which is not installed" in warning
     assert 'install=["other-half"]' in warning
 
@@ -193,7 +193,7 @@ def test_copied_files_are_packed_at_their_own_path(tmp_path: Path, python: Path)
 def test_a_function_over_lambdas_limit_is_refused(
     tmp_path: Path, python: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("devbridge.languages.python.packing.UNZIPPED_LIMIT", 100)
+    monkeypatch.setattr("devbridge.packing.assets.UNZIPPED_LIMIT", 100)
     write(tmp_path, {"api/start.py": HANDLER, "data.bin": "x" * 200})
     with pytest.raises(BuildError, match=r"Function 'f'(.|\n)*make it a job"):
         packed(tmp_path, python, copy_files=["data.bin"])

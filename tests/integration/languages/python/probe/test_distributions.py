@@ -352,7 +352,7 @@ def check(
     assert not [name for name in names for absent in case.absent if absent in name]
     there = {**variables, "CODEBUILD_SRC_DIR_packages": os.fspath(packages)}
     assert result([bare, "-m", "runner", "build"], code, there) == case.result, "deployed"
-    said = "\n".join(builder.warnings)
+    said = "\n".join(builder.remarks.warnings)
     assert case.warned in said
     assert bool(case.warned) == bool(said), said
 
