@@ -106,6 +106,21 @@ def project(job: Construct, stage: str) -> str:
     return f"{job.app.name}_{stage}_{job.name}"
 
 
+def job_function(job: Construct, stage: str) -> str:
+    """The name of the Lambda function that runs a job."""
+    return _limited(job, f"{job.app.name}_{stage}_{job.name}-job")
+
+
+def cluster(app: str, stage: str) -> str:
+    """The name of a stage's ECS cluster."""
+    return f"{app}_{stage}"
+
+
+def turns(app: str, stage: str) -> str:
+    """The table that says which runs of a stage's jobs may run now, and which wait."""
+    return f"{app}_{stage}_turns"
+
+
 def invoker_log_group(app: str, stage: str) -> str:
     """The log group of all invokers."""
     return f"/aws/lambda/{app}_{stage}_invokers"

@@ -21,6 +21,9 @@ CRASHED = "CRASHED"
 
 LIVE = (QUEUED, STARTING, RUNNING)
 """The states of a run that has not ended."""
+INTERRUPTED = "INTERRUPTED"
+"""How an attempt may end, and never a run: the place that it ran in was taken away. It goes on in
+another one as the same attempt."""
 ENDED = (SUCCEEDED, FAILED, CANCELLED, TIMED_OUT, CRASHED)
 """The states that a run never leaves."""
 RETRIED = frozenset({FAILED, TIMED_OUT, CRASHED})

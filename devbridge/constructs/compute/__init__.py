@@ -1,0 +1,12 @@
+"""What `compute` of a Job says: where it runs when it is deployed, and what each place allows."""
+
+from __future__ import annotations
+
+from devbridge.constructs.compute.batch import Batch
+from devbridge.constructs.compute.codebuild import CodeBuild
+from devbridge.constructs.compute.fargate import Fargate
+from devbridge.constructs.compute.function import Lambda
+
+Compute = CodeBuild | Batch | Fargate | Lambda
+
+__all__ = ["Batch", "CodeBuild", "Compute", "Fargate", "Lambda"]
