@@ -9,9 +9,12 @@ from . import nodes
 from .codebuild import roles, service
 from .corrections import (
     apis,
+    asynchronous,
     authorization,
     buckets,
     durable,
+    events,
+    function_properties,
     functions,
     listeners,
     node_functions,
@@ -29,7 +32,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
     nodes.take(os.environ)
     app, codebuild, root = ministack("app"), service.Service(), access.Root(access_key, secret_key)
     app.SERVICE_HANDLERS["codebuild"] = codebuild.handle_request
-    own = gate.with_health(roles.served_by(app.app, codebuild.role))
+    own = gate.with_health(roles.served_by(asynchronous.served_by(app.app), codebuild.role))
     app.app = gate.served_by(apis.served_by(own), root)
     app._H11Protocol._check_protocol = _http_1_alone
     authorization.correct()
@@ -41,12 +44,14 @@ def plug_in(access_key: str, secret_key: str) -> None:
     listeners.hide_runtime_apis()
     functions.tell_as_lambda()
     node_functions.run_with_node()
+    asynchronous.invoke_as_lambda()
     # Each is imported by ministack when it is needed first, and not before: it starts faster so.
     changes = {
         "codebuild": codebuild.end_with_ministack,
         "cloudformation": _correct_cloudformation,
         "iot": durable.keep_what_waits,
         "cloudwatch_logs": _correct_logs,
+        "eventbridge": events.deliver_as_eventbridge,
     }
     get_module = app._get_module
 
@@ -76,3 +81,5 @@ def _correct_cloudformation() -> None:
     buckets.keep_tags(provisioners)
     templates.name_anew(provisioners)
     refusals.refuse(provisioners, roles.admits)
+    function_properties.keep(provisioners)
+    events.deliver_as_eventbridge()
