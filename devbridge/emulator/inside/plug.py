@@ -13,6 +13,7 @@ from .corrections import (
     authorization,
     buckets,
     durable,
+    environments,
     events,
     function_properties,
     functions,
@@ -42,6 +43,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
     durable.keep_room(app)
     # Its gateways import this one themselves, when they call a function.
     listeners.hide_runtime_apis()
+    environments.isolate()
     functions.tell_as_lambda()
     node_functions.run_with_node()
     asynchronous.invoke_as_lambda()

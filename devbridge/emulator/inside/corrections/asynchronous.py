@@ -208,6 +208,8 @@ class _Event:
             if self._lambdas._reserved_concurrency(function, function["config"]) == 0:
                 return self._tell(function, rule, SWITCHED_OFF, last)
             result = self._lambdas._execute_function(function, self._event)
+            if _ends.is_set():  # and has ended the function
+                return None
             if result.get("throttle"):
                 pause = None
             elif not result.get("error"):

@@ -1,4 +1,4 @@
-"""What a role, or a resource's own policy, grants where a service acts and no request is checked."""
+"""What a role, or a resource's own policy, grants where a service acts: no request is checked."""
 
 from __future__ import annotations
 
