@@ -15,10 +15,13 @@ from .corrections import (
     durable,
     environments,
     events,
+    file_systems,
     function_properties,
     functions,
     listeners,
+    networks,
     node_functions,
+    objects,
     refusals,
     speed,
     templates,
@@ -52,7 +55,9 @@ def plug_in(access_key: str, secret_key: str) -> None:
         "codebuild": codebuild.end_with_ministack,
         "cloudformation": _correct_cloudformation,
         "iot": durable.keep_what_waits,
+        "s3": objects.hide,
         "cloudwatch_logs": _correct_logs,
+        "efs": file_systems.keep_in_folders,
         "eventbridge": events.deliver_as_eventbridge,
     }
     get_module = app._get_module
@@ -84,4 +89,7 @@ def _correct_cloudformation() -> None:
     templates.name_anew(provisioners)
     refusals.refuse(provisioners, roles.admits)
     function_properties.keep(provisioners)
+    networks.complete(provisioners)
+    # What it imports itself.
     events.deliver_as_eventbridge()
+    file_systems.keep_in_folders()

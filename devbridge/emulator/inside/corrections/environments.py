@@ -22,6 +22,7 @@ from types import SimpleNamespace
 from typing import Any, Final, NamedTuple
 
 from ..host import ministack
+from . import file_systems
 
 STREAM: Final = "AWS_LAMBDA_LOG_STREAM_NAME"
 GROUP: Final = "AWS_LAMBDA_LOG_GROUP_NAME"
@@ -106,6 +107,7 @@ class Environment(subprocess.Popen[str]):
         self.stream = _here.stream = log_stream(config, uuid.uuid4().hex, time.time())
         self._folder = tempfile.mkdtemp(prefix="tmp-of-function-")
         own = {STREAM: self.stream, GROUP: log_group(config), "TMPDIR": self._folder}
+        own |= file_systems.of_function(config)
         super().__init__(arguments, env={**env, **own}, **options)
 
     def end(self) -> None:

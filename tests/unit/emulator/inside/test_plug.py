@@ -13,11 +13,15 @@ from devbridge.emulator.inside.corrections import (
     authorization,
     buckets,
     durable,
+    environments,
     events,
+    file_systems,
     function_properties,
     functions,
     listeners,
+    networks,
     node_functions,
+    objects,
     refusals,
     speed,
     templates,
@@ -44,6 +48,8 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         *((durable, "keep_room"), (durable, "keep_what_waits")),
         *((speed, "copy_logs_faster"), (functions, "page_logs")),
         *((listeners, "hide_runtime_apis"), (functions, "tell_as_lambda")),
+        *((environments, "isolate"), (networks, "complete"), (objects, "hide")),
+        (file_systems, "keep_in_folders"),
         *((node_functions, "run_with_node"), (asynchronous, "invoke_as_lambda")),
         *((service, "keep_properties"), (templates, "spell_cors"), (apis, "give_base_paths")),
         *((buckets, "keep_tags"), (templates, "name_anew"), (refusals, "refuse")),
@@ -84,7 +90,7 @@ def test_what_ministack_imports_at_once_is_corrected_at_once(app: Any, done: lis
     assert done == [
         *("authorization.correct", "listeners.stay_on_loopback", "access.believe_only_signatures"),
         *("speed.save_faster", "durable.keep_room"),
-        *("listeners.hide_runtime_apis", "functions.tell_as_lambda"),
+        *("listeners.hide_runtime_apis", "environments.isolate", "functions.tell_as_lambda"),
         *("node_functions.run_with_node", "asynchronous.invoke_as_lambda"),
     ]
 
@@ -99,7 +105,8 @@ def test_a_service_is_corrected_when_it_is_needed_first_and_once(app: Any, done:
     assert done[1:] == [
         *("service.keep_properties", "templates.spell_cors", "apis.give_base_paths"),
         *("buckets.keep_tags", "templates.name_anew", "refusals.refuse"),
-        *("function_properties.keep", "events.deliver_as_eventbridge"),
+        *("function_properties.keep", "networks.complete"),
+        *("events.deliver_as_eventbridge", "file_systems.keep_in_folders"),
     ]
 
 
