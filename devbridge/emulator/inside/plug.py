@@ -9,12 +9,19 @@ from . import nodes
 from .codebuild import roles, service
 from .corrections import (
     apis,
+    asynchronous,
     authorization,
     buckets,
     durable,
+    environments,
+    events,
+    file_systems,
+    function_properties,
     functions,
     listeners,
+    networks,
     node_functions,
+    objects,
     refusals,
     speed,
     templates,
@@ -29,7 +36,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
     nodes.take(os.environ)
     app, codebuild, root = ministack("app"), service.Service(), access.Root(access_key, secret_key)
     app.SERVICE_HANDLERS["codebuild"] = codebuild.handle_request
-    own = gate.with_health(roles.served_by(app.app, codebuild.role))
+    own = gate.with_health(roles.served_by(asynchronous.served_by(app.app), codebuild.role))
     app.app = gate.served_by(apis.served_by(own), root)
     app._H11Protocol._check_protocol = _http_1_alone
     authorization.correct()
@@ -39,14 +46,19 @@ def plug_in(access_key: str, secret_key: str) -> None:
     durable.keep_room(app)
     # Its gateways import this one themselves, when they call a function.
     listeners.hide_runtime_apis()
+    environments.isolate()
     functions.tell_as_lambda()
     node_functions.run_with_node()
+    asynchronous.invoke_as_lambda()
     # Each is imported by ministack when it is needed first, and not before: it starts faster so.
     changes = {
         "codebuild": codebuild.end_with_ministack,
         "cloudformation": _correct_cloudformation,
         "iot": durable.keep_what_waits,
+        "s3": objects.hide,
         "cloudwatch_logs": _correct_logs,
+        "efs": file_systems.keep_in_folders,
+        "eventbridge": events.deliver_as_eventbridge,
     }
     get_module = app._get_module
 
@@ -76,3 +88,8 @@ def _correct_cloudformation() -> None:
     buckets.keep_tags(provisioners)
     templates.name_anew(provisioners)
     refusals.refuse(provisioners, roles.admits)
+    function_properties.keep(provisioners)
+    networks.complete(provisioners)
+    # What it imports itself.
+    events.deliver_as_eventbridge()
+    file_systems.keep_in_folders()

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..host import ministack
-from . import node_functions
+from . import environments, node_functions
 
 _BEGINS: Final = (
     "_real_stdout = sys.stdout\n    sys.stdout = sys.stderr\n",
@@ -259,11 +259,8 @@ def _write(lambdas: Any, function: Mapping[str, Any], found: list[str], ms: int)
 
 
 def _place(logs: Any, config: Mapping[str, Any], now: int) -> tuple[str, str]:
-    """A function's log group, which is made if it is not there, and the stream of its environments.
-    In a group that functions share, a stream's name has the function's."""
-    name = config["FunctionName"]
-    own = f"/aws/lambda/{name}"
-    group = (config.get("LoggingConfig") or {}).get("LogGroup") or own
+    """A function's log group, which is made if it is not there, and its environment's stream."""
+    group = environments.log_group(config)
     if group not in logs._log_groups:
         logs._log_groups[group] = {
             "arn": logs._make_group_arn(group),
@@ -273,8 +270,8 @@ def _place(logs: Any, config: Mapping[str, Any], now: int) -> tuple[str, str]:
             "subscriptionFilters": {},
             "streams": {},
         }
-    day, version = time.strftime("%Y/%m/%d", time.gmtime()), config.get("Version", "$LATEST")
-    return group, f"{day}/{'' if group == own else name}[{version}]{_mark[:32]}"
+    own = environments.last_stream()
+    return group, own or environments.log_stream(config, _mark[:32], now / 1000)
 
 
 def page_logs() -> None:

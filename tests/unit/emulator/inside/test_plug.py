@@ -9,12 +9,19 @@ from devbridge.emulator.inside import plug
 from devbridge.emulator.inside.codebuild import roles, service
 from devbridge.emulator.inside.corrections import (
     apis,
+    asynchronous,
     authorization,
     buckets,
     durable,
+    environments,
+    events,
+    file_systems,
+    function_properties,
     functions,
     listeners,
+    networks,
     node_functions,
+    objects,
     refusals,
     speed,
     templates,
@@ -41,12 +48,16 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         *((durable, "keep_room"), (durable, "keep_what_waits")),
         *((speed, "copy_logs_faster"), (functions, "page_logs")),
         *((listeners, "hide_runtime_apis"), (functions, "tell_as_lambda")),
-        (node_functions, "run_with_node"),
+        *((environments, "isolate"), (networks, "complete"), (objects, "hide")),
+        (file_systems, "keep_in_folders"),
+        *((node_functions, "run_with_node"), (asynchronous, "invoke_as_lambda")),
         *((service, "keep_properties"), (templates, "spell_cors"), (apis, "give_base_paths")),
         *((buckets, "keep_tags"), (templates, "name_anew"), (refusals, "refuse")),
+        *((function_properties, "keep"), (events, "deliver_as_eventbridge")),
     ):
         note(module, name)
     monkeypatch.setattr(apis, "served_by", lambda app: ("apis", app))
+    monkeypatch.setattr(asynchronous, "served_by", lambda app: ("asynchronous", app))
     monkeypatch.setattr(gate, "with_health", lambda app: ("health", app))
     monkeypatch.setattr(gate, "served_by", lambda app, root: ("gate", root, app))
     monkeypatch.setattr(roles, "served_by", lambda app, find: ("credentials", app))
@@ -71,7 +82,7 @@ def app(ministack: MakeModule, done: list[str]) -> Any:
 def test_the_gate_is_before_all_and_the_signed_and_the_open_behind_it(app: Any) -> None:
     name, root, behind = app.app
     assert (name, root) == ("gate", ("A", "S"))
-    assert behind == ("apis", ("health", ("credentials", "ministack")))
+    assert behind == ("apis", ("health", ("credentials", ("asynchronous", "ministack"))))
     assert app.SERVICE_HANDLERS.keys() == {"codebuild"}
 
 
@@ -79,8 +90,8 @@ def test_what_ministack_imports_at_once_is_corrected_at_once(app: Any, done: lis
     assert done == [
         *("authorization.correct", "listeners.stay_on_loopback", "access.believe_only_signatures"),
         *("speed.save_faster", "durable.keep_room"),
-        *("listeners.hide_runtime_apis", "functions.tell_as_lambda"),
-        "node_functions.run_with_node",
+        *("listeners.hide_runtime_apis", "environments.isolate", "functions.tell_as_lambda"),
+        *("node_functions.run_with_node", "asynchronous.invoke_as_lambda"),
     ]
 
 
@@ -94,6 +105,8 @@ def test_a_service_is_corrected_when_it_is_needed_first_and_once(app: Any, done:
     assert done[1:] == [
         *("service.keep_properties", "templates.spell_cors", "apis.give_base_paths"),
         *("buckets.keep_tags", "templates.name_anew", "refusals.refuse"),
+        *("function_properties.keep", "networks.complete"),
+        *("events.deliver_as_eventbridge", "file_systems.keep_in_folders"),
     ]
 
 

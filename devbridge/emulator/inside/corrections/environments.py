@@ -1,0 +1,163 @@
+"""The environments that functions run in: each has a log stream, a temporary folder and processes
+of its own, which end together.
+
+ministack tells a function a log stream that there is none of, has all functions share one temporary
+folder, gives a function two seconds to notice that its time is over, and lets its children live on.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final, NamedTuple
+
+from ..host import ministack
+from . import file_systems
+
+STREAM: Final = "AWS_LAMBDA_LOG_STREAM_NAME"
+GROUP: Final = "AWS_LAMBDA_LOG_GROUP_NAME"
+_ROUNDS: Final = 5
+"""How often an environment's processes are looked for: they may start others while they are."""
+
+
+class _Here(threading.local):
+    """What this thread is about."""
+
+    config: Mapping[str, Any] | None = None
+    stream: str = ""
+
+
+_here = _Here()
+
+
+class Process(NamedTuple):
+    """One process of this machine."""
+
+    pid: int
+    parent: int
+    environment: str
+
+
+def last_stream() -> str:
+    """The log stream of the environment that this thread has used last; empty: it has used none."""
+    return _here.stream
+
+
+def log_group(config: Mapping[str, Any]) -> str:
+    """A function's log group."""
+    own = f"/aws/lambda/{config['FunctionName']}"
+    return (config.get("LoggingConfig") or {}).get("LogGroup") or own
+
+
+def log_stream(config: Mapping[str, Any], key: str, now: float) -> str:
+    """An environment's log stream. In a group that functions share, it has the function's name."""
+    name, day = config["FunctionName"], time.strftime("%Y/%m/%d", time.gmtime(now))
+    shared = log_group(config) != f"/aws/lambda/{name}"
+    return f"{day}/{name if shared else ''}[{config.get('Version', '$LATEST')}]{key}"
+
+
+def isolate() -> None:
+    """Correct `core.lambda_runtime`. Before others change how its processes are ended."""
+    runtime, lambdas = ministack("core.lambda_runtime"), ministack("services.lambda_svc")
+    signal_, invoke, spawn = runtime._signal, runtime.Worker.invoke, runtime.Worker._spawn
+    get_state = lambdas.get_state
+
+    def signalled(process: Any) -> None:
+        if isinstance(process, Environment):
+            process.end()
+        signal_(process)
+
+    def invoked(worker: Any, *arguments: Any, **options: Any) -> Any:
+        _here.stream = ""
+        if isinstance(worker._proc, Environment):
+            _here.stream = worker._proc.stream
+        return invoke(worker, *arguments, **options)
+
+    def spawned(worker: Any) -> None:
+        if isinstance(worker._proc, Environment):  # it has ended by itself
+            worker._proc.end()
+        _here.config = worker.config
+        spawn(worker)
+
+    def get_state_at_the_end() -> Any:
+        runtime.reset()
+        return get_state()
+
+    members = {name: getattr(subprocess, name) for name in subprocess.__all__}
+    runtime.subprocess = SimpleNamespace(**{**members, "Popen": Environment})
+    runtime._signal, runtime.Worker.invoke, runtime.Worker._spawn = signalled, invoked, spawned
+    lambdas.get_state = get_state_at_the_end
+
+
+class Environment(subprocess.Popen[str]):
+    """One environment: its first process, which all others descend from."""
+
+    def __init__(self, arguments: Any, *, env: Mapping[str, str], **options: Any) -> None:
+        config = _here.config or {"FunctionName": env.get("AWS_LAMBDA_FUNCTION_NAME", "")}
+        self.stream = _here.stream = log_stream(config, uuid.uuid4().hex, time.time())
+        self._folder = tempfile.mkdtemp(prefix="tmp-of-function-")
+        own = {STREAM: self.stream, GROUP: log_group(config), "TMPDIR": self._folder}
+        own |= file_systems.of_function(config)
+        super().__init__(arguments, env={**env, **own}, **options)
+
+    def end(self) -> None:
+        """Kill its processes, as AWS does, and delete its temporary files. Idempotent."""
+        for _ in range(_ROUNDS):
+            # Once the first one is reaped, its number may be another's.
+            first = self.pid if self.poll() is None else None
+            left = members(processes(), f"{STREAM}={self.stream}", first)
+            for pid in left:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            if not left:
+                break
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def members(found: Iterable[Process], mark: str, first: int | None) -> set[int]:
+    """Those that have the mark in their environment, or descend from one that has, or from the
+    first one. Pure."""
+    listed = list(found)
+    own = {each.pid for each in listed if mark in each.environment or each.pid == first}
+    while more := {each.pid for each in listed if each.parent in own} - own:
+        own |= more
+    return own
+
+
+def processes() -> Iterator[Process]:
+    """The processes of this user that are no zombies."""
+    if not Path("/proc/self/environ").exists():
+        yield from parsed(
+            subprocess.run(
+                ["ps", "-A", "-E", "-ww", "-o", "pid=,ppid=,stat=,command="],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+            ).stdout
+        )
+        return
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it is gone by now, or another user's
+            environment = (folder / "environ").read_bytes().decode("utf-8", "replace")
+            state, parent, *_ = (folder / "stat").read_text().rpartition(")")[2].split()
+            if state not in "ZX":
+                yield Process(int(folder.name), int(parent), environment)
+
+
+def parsed(listing: str) -> Iterator[Process]:
+    """What ``ps`` lists: numbers, state, and the command with its environment. Pure."""
+    for line in listing.splitlines():
+        pid, parent, state, *rest = line.split(maxsplit=3)
+        if not state.startswith("Z"):
+            yield Process(int(pid), int(parent), rest[0] if rest else "")
