@@ -10,6 +10,7 @@ from devbridge.constructs.api import Api, Route, RouteTo
 from devbridge.constructs.app import App, Bindable, Construct, Where
 from devbridge.constructs.authorizers import FunctionAuthorizer, JwtAuthorizer, LambdaAuthorizer
 from devbridge.constructs.code import Code, Permission
+from devbridge.constructs.compute import Batch, CodeBuild, Compute, Fargate, Lambda
 from devbridge.constructs.container import Container
 from devbridge.constructs.cors import Cors
 from devbridge.constructs.files import copied_files
@@ -24,17 +25,22 @@ from devbridge.constructs.throttle import Throttle
 __all__ = [
     "Api",
     "App",
+    "Batch",
     "Bindable",
     "Bucket",
     "Code",
+    "CodeBuild",
+    "Compute",
     "Config",
     "Construct",
     "Container",
     "Cors",
+    "Fargate",
     "Function",
     "FunctionAuthorizer",
     "Job",
     "JwtAuthorizer",
+    "Lambda",
     "LambdaAuthorizer",
     "Permission",
     "Queue",

@@ -64,7 +64,7 @@ def loading(root: Path, stage: str = "", *, lenient: bool = False) -> Iterator[L
         _loading.reset(token)
 
 
-def _caller() -> tuple[Path, int]:
+def caller() -> tuple[Path, int]:
     """File and line of the innermost frame outside devbridge."""
     frame = sys._getframe(1)
     while frame.f_back and str(Path(frame.f_code.co_filename).resolve()).startswith(_PACKAGE):
@@ -73,7 +73,7 @@ def _caller() -> tuple[Path, int]:
 
 
 def _place(root: Path) -> Where:
-    file, line = _caller()
+    file, line = caller()
     shown = file.relative_to(root) if file.is_relative_to(root) else file
     return Where(shown.as_posix(), line)
 
@@ -115,7 +115,7 @@ class App:
         inherit: Sequence[str] = (),
     ) -> None:
         current = _loading.get()
-        self.root = current.root if current else _caller()[0].parent
+        self.root = current.root if current else caller()[0].parent
         self.stage = current.stage if current else ""
         """The stage that the app is loaded for; empty outside of devbridge."""
         self.lenient = current.lenient if current else False
@@ -215,7 +215,7 @@ class Construct:
 
     def __init__(self, app: App, name: str, *, transform: Transform | None = None) -> None:
         if not isinstance(app, App):
-            file, line = _caller()
+            file, line = caller()
             raise InvalidValue(
                 f"the first argument must be the App, not {app!r}",
                 where=f"{file.name}:{line}, {type(self).__name__}",

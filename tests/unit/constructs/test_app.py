@@ -153,7 +153,7 @@ def test_everything_can_be_imported_from_devbridge_itself() -> None:
     inner = {"Bindable", "Code", "Construct", "FunctionAuthorizer", "Route", "Where"}
     assert set(devbridge.__all__) == public - inner
     with pytest.raises(AttributeError):
-        getattr(devbridge, "Lambda")  # noqa: B009
+        getattr(devbridge, "Lambdas")  # noqa: B009
 
 
 def test_an_app_beside_the_package_with_a_name_like_it_is_the_users() -> None:
