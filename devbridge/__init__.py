@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from devbridge.constructs import LambdaAuthorizer as LambdaAuthorizer
     from devbridge.constructs import Permission as Permission
     from devbridge.constructs import Queue as Queue
+    from devbridge.constructs import Reference as Reference
     from devbridge.constructs import RouteTo as RouteTo
     from devbridge.constructs import Secret as Secret
     from devbridge.constructs import Table as Table
@@ -51,6 +52,7 @@ __all__ = [
     "LambdaAuthorizer",
     "Permission",
     "Queue",
+    "Reference",
     "RouteTo",
     "Secret",
     "Table",

@@ -7,7 +7,7 @@ An error names the line of app.py that made the construct, the value, and what i
 from __future__ import annotations
 
 from devbridge.constructs.api import Api, Route, RouteTo
-from devbridge.constructs.app import App, Bindable, Construct, Where
+from devbridge.constructs.app import App, Bindable, Construct
 from devbridge.constructs.authorizers import FunctionAuthorizer, JwtAuthorizer, LambdaAuthorizer
 from devbridge.constructs.code import Code, Permission
 from devbridge.constructs.compute import Batch, CodeBuild, Compute, Fargate, Lambda
@@ -19,8 +19,10 @@ from devbridge.constructs.job import Job
 from devbridge.constructs.messaging import Queue, Topic
 from devbridge.constructs.network import Vpc
 from devbridge.constructs.parameters import Config, Secret
+from devbridge.constructs.references import Reference
 from devbridge.constructs.storage import Bucket, Table
 from devbridge.constructs.throttle import Throttle
+from devbridge.constructs.where import Where
 
 __all__ = [
     "Api",
@@ -44,6 +46,7 @@ __all__ = [
     "LambdaAuthorizer",
     "Permission",
     "Queue",
+    "Reference",
     "Route",
     "RouteTo",
     "Secret",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final, Literal, Unpack
@@ -12,6 +13,8 @@ from devbridge.constructs.app import App, PayloadPlace
 from devbridge.constructs.code import Code, CodeOptions, parsed_handler, signature
 from devbridge.constructs.compute import Compute
 from devbridge.constructs.container import Container, container_problem
+from devbridge.constructs.parameters import Secret
+from devbridge.constructs.references import Reference
 from devbridge.constructs.values import Duration
 from devbridge.durations import parsed
 from devbridge.sources.known import source_of
@@ -58,8 +61,10 @@ class Job(Code):
             build's own record as far as they are small. By default as the app says; a container
             job's is inline.
         enable_live_dev: False runs it in AWS on dev stages too, never on the laptop.
-        environment: further environment variables, 4096 bytes at most; not PATH, HOME and those
-            with which Python finds itself, which are the machine's.
+        environment: further environment variables, 4096 bytes at most: texts and numbers, what is
+            known when it is deployed (``notes.arn``), a Config, which is its value, or a Secret,
+            which is fetched at the start of a run. Not PATH, HOME and those with which Python
+            finds itself, which are the machine's.
         bind: constructs that it may use; gives permission and environment variables.
         permissions: IAM actions and resources beyond those of `bind`.
         copy_files: files or globs, relative to the app's folder, that it finds at the same path;
@@ -109,8 +114,10 @@ class Job(Code):
     ) -> None:
         super().__init__(app, name, shared, runtime=runtime, runtimes=(*JOBS, _CONTAINER))
         for key in (*values.MACHINES, "HOME"):
-            if key in self.environment:
+            if key in self.variables.names:
                 raise self.invalid("environment", key, values.MACHINE_ALLOWED)
+        self.secrets: Mapping[str, Secret] = self.variables.secrets
+        """The variables of its environment that are fetched at the start of a run."""
         self.retries, self.retry_delay = self._retrying(retries, retry_delay)
         if concurrency is not None and (
             type(concurrency) is not int or not 0 < concurrency <= 1000
@@ -144,6 +151,28 @@ class Job(Code):
         """Whether CodeBuild's record of a run may have its payload, result and error."""
         self.register()
 
+    @property
+    def role_arn(self) -> Reference:
+        """The ARN of the role that its code has."""
+        return Reference(self, "role_arn")
+
+    @property
+    def log_group_arn(self) -> Reference:
+        """The ARN of its log group; of its streams, with ``+ ":*"``."""
+        return Reference(self, "log_group_arn")
+
+    @property
+    def definition_arn(self) -> Reference:
+        """The ARN of what its runs are started from: CodeBuild's project, Batch's job definition,
+        ECS's task definition, Lambda's function. Definitions have revisions: with ``+ ":*"`` it is
+        all of them."""
+        return Reference(self, "definition_arn")
+
+    @property
+    def invoker_arn(self) -> Reference:
+        """The ARN of the function that starts, cancels and tells of its runs."""
+        return Reference(self, "invoker_arn")
+
     def _yields(self) -> bool | None:
         source = source_of(self.runtime)
         if source is None or self.handler is None:
@@ -162,7 +191,7 @@ class Job(Code):
             memory_size=memory_size,
             checkpoints=self.checkpoints,
             image=self.image,
-            variables=tuple(self.environment),
+            variables=self.variables.names,
         )
         given = compute.default_timeout(asked) if timeout is None else timeout
         if (limit := parsed(given, compute.timeouts)) is None:
@@ -196,6 +225,8 @@ class Job(Code):
             if value:
                 allowed = "not with runtime='container': what runs is what the Dockerfile says"
                 raise self.invalid(what, value, allowed)
+        for key, secret in self.secrets.items():
+            raise self.invalid("environment", {key: secret}, values.FETCHED_ALLOWED)
         if self.concurrency is not None:
             # Its build is the user's own image, where nothing could wait for its turn.
             raise self.invalid("concurrency", self.concurrency, "not with runtime='container'")

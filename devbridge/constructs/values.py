@@ -96,6 +96,14 @@ RATE: Final = (0, 1_000_000)
 """Requests a second, and at once, that a throttle may name; AWS's own quotas are lower."""
 LAMBDA_PATHS: Final = (LAMBDA_ROOT, "/opt", "/var/runtime")
 """Folders that are there in AWS Lambda: the function's, its layers', and Lambda's own."""
+OUTPUT: Final = re.compile(r"(?!Devbridge)[A-Za-z0-9]{1,255}")
+OUTPUT_ALLOWED: Final = (
+    "letters and digits, at most 255, not starting with 'Devbridge', which is for its own outputs"
+)
+FETCHED_ALLOWED: Final = (
+    "a Secret in the environment of a Job with a handler only: its runner fetches it; elsewhere"
+    " write bind=[secret], and read it where it is needed (devbridge.resources)"
+)
 PLAIN: Final = "strings without NUL, and without '{{resolve:', which CloudFormation would replace"
 
 _KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+", re.ASCII)
@@ -167,15 +175,22 @@ def environment_problem(environment: object) -> Problem | None:
     if not isinstance(environment, Mapping):
         return repr(environment), "a dict of strings"
     for key, value in environment.items():
-        if not isinstance(key, str) or not _VARIABLE.fullmatch(key):
-            return repr(key), "names of letters, digits and '_', not starting with a digit"
-        if key.startswith(_RESERVED):
-            return repr(key), f"names that do not start with {', '.join(_RESERVED)}"
+        if problem := variable_problem(key):
+            return problem
         if not isinstance(value, str) or not plain(value):
             return repr({key: value}), f"as values, {PLAIN}"
     size = sum(len(k.encode()) + len(v.encode()) for k, v in environment.items())
     if size > ENVIRONMENT_LIMIT:
         return f"of {size} bytes", f"at most {ENVIRONMENT_LIMIT} bytes for all names and values"
+    return None
+
+
+def variable_problem(name: object) -> Problem | None:
+    """Why this is no variable's name, or not the user's."""
+    if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
+        return repr(name), "names of letters, digits and '_', not starting with a digit"
+    if name.startswith(_RESERVED):
+        return repr(name), f"names that do not start with {', '.join(_RESERVED)}"
     return None
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar, Final, Self
 
-from devbridge.constructs.app import caller
+from devbridge.constructs.where import here
 from devbridge.durations import OF_ATTEMPTS, spelled
 from devbridge.errors import InvalidValue
 from devbridge.sources.base import Problem
@@ -62,13 +62,12 @@ class Place:
         known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
         for option in options:
             if option not in known:
-                file, line = caller()
                 remedy = f"its options: {', '.join(known) or 'none'}"
                 if option in cls.elsewhere:
                     remedy += f"; {cls.elsewhere[option]}"
                 raise InvalidValue(
                     f"{cls.__name__} has no option {option!r}",
-                    where=f"{file.name}:{line}",
+                    where=str(here()),
                     remedy=remedy,
                 )
         return super().__new__(cls)
