@@ -12,16 +12,21 @@ if TYPE_CHECKING:
 
     from devbridge.constructs import Api as Api
     from devbridge.constructs import App as App
+    from devbridge.constructs import Batch as Batch
     from devbridge.constructs import Bucket as Bucket
+    from devbridge.constructs import CodeBuild as CodeBuild
     from devbridge.constructs import Config as Config
     from devbridge.constructs import Container as Container
     from devbridge.constructs import Cors as Cors
+    from devbridge.constructs import Fargate as Fargate
     from devbridge.constructs import Function as Function
     from devbridge.constructs import Job as Job
     from devbridge.constructs import JwtAuthorizer as JwtAuthorizer
+    from devbridge.constructs import Lambda as Lambda
     from devbridge.constructs import LambdaAuthorizer as LambdaAuthorizer
     from devbridge.constructs import Permission as Permission
     from devbridge.constructs import Queue as Queue
+    from devbridge.constructs import Reference as Reference
     from devbridge.constructs import RouteTo as RouteTo
     from devbridge.constructs import Secret as Secret
     from devbridge.constructs import Table as Table
@@ -33,16 +38,21 @@ __version__ = "0.1.0"
 __all__ = [
     "Api",
     "App",
+    "Batch",
     "Bucket",
+    "CodeBuild",
     "Config",
     "Container",
     "Cors",
+    "Fargate",
     "Function",
     "Job",
     "JwtAuthorizer",
+    "Lambda",
     "LambdaAuthorizer",
     "Permission",
     "Queue",
+    "Reference",
     "RouteTo",
     "Secret",
     "Table",

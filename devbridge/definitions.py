@@ -8,6 +8,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Sequence
 
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+"""What has a yield of its own."""
+
 
 def exported(body: Sequence[ast.stmt]) -> tuple[str, ...] | None:
     """What ``__all__`` names; None if it is worked out at run time."""
@@ -69,6 +72,52 @@ def top_level_names(module: ast.Module) -> frozenset[str] | None:
             case ast.AnnAssign(target=target, value=value) if value is not None:
                 names.update(_targets([target]))
     return frozenset(names)
+
+
+_TRANSPARENT = frozenset({"job_handler"})
+"""Decorators whose functions yield what the decorated ones do."""
+
+
+def yields(module: ast.Module, name: str) -> bool | None:
+    """Whether a module's function is a generator; None if its text does not tell.
+
+    An unknown decorator may make of a generator what it wants.
+    """
+    found: set[bool | None] = set()
+    for statement in top_level(module.body):
+        match statement:
+            case ast.FunctionDef(name=given) | ast.AsyncFunctionDef(name=given) if given == name:
+                known = all(map(_is_transparent, statement.decorator_list))
+                found.add(_is_generator(statement) if known else None)
+            case _:
+                one = top_level_names(ast.Module([statement], []))
+                if (one is None or name in one) and not _is_compound(statement):
+                    found.add(None)
+    return found.pop() if len(found) == 1 else None
+
+
+def _is_compound(statement: ast.stmt) -> bool:
+    """Whether what is inside a statement is told of by itself."""
+    function = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    return not isinstance(statement, function) and hasattr(statement, "body")
+
+
+def _is_transparent(decorator: ast.expr) -> bool:
+    match decorator:
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+            return name in _TRANSPARENT
+    return False
+
+
+def _is_generator(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    nodes: list[ast.AST] = [*function.body]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(node, _SCOPES):
+            nodes += ast.iter_child_nodes(node)
+    return False
 
 
 def top_level(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:

@@ -6,8 +6,8 @@ import re
 from datetime import timedelta
 from typing import Final
 
-OF_ATTEMPTS: Final = (timedelta(seconds=1), timedelta(hours=36))
-"""How long an attempt of a job may take: the most is CodeBuild's (API, CreateProject)."""
+OF_ATTEMPTS: Final = (timedelta(seconds=1), timedelta(days=14))
+"""How long an attempt of a job may take: the most is what a task of Amazon ECS is kept for."""
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?) ?(?:(second|minute|hour|day)s?|(s|sec|m|min|h|d))")
 

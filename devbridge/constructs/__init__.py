@@ -7,9 +7,10 @@ An error names the line of app.py that made the construct, the value, and what i
 from __future__ import annotations
 
 from devbridge.constructs.api import Api, Route, RouteTo
-from devbridge.constructs.app import App, Bindable, Construct, Where
+from devbridge.constructs.app import App, Bindable, Construct
 from devbridge.constructs.authorizers import FunctionAuthorizer, JwtAuthorizer, LambdaAuthorizer
 from devbridge.constructs.code import Code, Permission
+from devbridge.constructs.compute import Batch, CodeBuild, Compute, Fargate, Lambda
 from devbridge.constructs.container import Container
 from devbridge.constructs.cors import Cors
 from devbridge.constructs.files import copied_files
@@ -18,26 +19,34 @@ from devbridge.constructs.job import Job
 from devbridge.constructs.messaging import Queue, Topic
 from devbridge.constructs.network import Vpc
 from devbridge.constructs.parameters import Config, Secret
+from devbridge.constructs.references import Reference
 from devbridge.constructs.storage import Bucket, Table
 from devbridge.constructs.throttle import Throttle
+from devbridge.constructs.where import Where
 
 __all__ = [
     "Api",
     "App",
+    "Batch",
     "Bindable",
     "Bucket",
     "Code",
+    "CodeBuild",
+    "Compute",
     "Config",
     "Construct",
     "Container",
     "Cors",
+    "Fargate",
     "Function",
     "FunctionAuthorizer",
     "Job",
     "JwtAuthorizer",
+    "Lambda",
     "LambdaAuthorizer",
     "Permission",
     "Queue",
+    "Reference",
     "Route",
     "RouteTo",
     "Secret",

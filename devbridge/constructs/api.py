@@ -18,6 +18,7 @@ from devbridge.constructs.authorizers import (
 from devbridge.constructs.code import bound, parsed_handler
 from devbridge.constructs.cors import Cors, cors_problem
 from devbridge.constructs.function import Function
+from devbridge.constructs.references import Reference
 from devbridge.constructs.throttle import Throttle, throttle_problem
 from devbridge.constructs.values import Duration
 from devbridge.sources.handlers import Handler
@@ -116,6 +117,11 @@ class Api(Bindable):
         default = self._authorizer("authorizer", authorizer)
         self.routes = tuple(self._route(key, target, default) for key, target in routes.items())
         self.register()
+
+    @property
+    def url(self) -> Reference:
+        """The deployed API's URL, without a slash at its end."""
+        return Reference(self, "url")
 
     def _route(self, key: str, target: str | Function | RouteTo, default: str | None) -> Route:
         what = f"route {key!r}:"

@@ -2,41 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from devbridge.constructs import values
+from devbridge.constructs.references import Reference
 from devbridge.constructs.tags import tags_problem
 from devbridge.constructs.values import APP_NAME, APP_NAME_ALLOWED, NAME, NAME_ALLOWED
+from devbridge.constructs.where import Where, caller, here
 from devbridge.environment import inherit_problem
 from devbridge.errors import DuplicateName, HandlerNotFound, InvalidValue
 from devbridge.sources.base import Problem
-
-_PACKAGE: Final = str(Path(__file__).resolve().parents[1]) + os.sep
 
 C = TypeVar("C", bound="Construct")
 R = TypeVar("R")
 PayloadPlace = Literal["s3", "inline"]
 Transform = Callable[[Any], None]
 """Changes a construct's main troposphere resource in place, just before it is deployed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """The line of the user's code that made a construct."""
-
-    file: str
-    """Relative to the app's folder where it is below it."""
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
 
 
 @dataclass
@@ -62,20 +48,6 @@ def loading(root: Path, stage: str = "", *, lenient: bool = False) -> Iterator[L
         yield state
     finally:
         _loading.reset(token)
-
-
-def _caller() -> tuple[Path, int]:
-    """File and line of the innermost frame outside devbridge."""
-    frame = sys._getframe(1)
-    while frame.f_back and str(Path(frame.f_code.co_filename).resolve()).startswith(_PACKAGE):
-        frame = frame.f_back
-    return Path(frame.f_code.co_filename).resolve(), frame.f_lineno
-
-
-def _place(root: Path) -> Where:
-    file, line = _caller()
-    shown = file.relative_to(root) if file.is_relative_to(root) else file
-    return Where(shown.as_posix(), line)
 
 
 class App:
@@ -115,19 +87,21 @@ class App:
         inherit: Sequence[str] = (),
     ) -> None:
         current = _loading.get()
-        self.root = current.root if current else _caller()[0].parent
+        self.root = current.root if current else caller()[0].parent
         self.stage = current.stage if current else ""
         """The stage that the app is loaded for; empty outside of devbridge."""
         self.lenient = current.lenient if current else False
         self.missing: dict[str, HandlerNotFound] = {}
         """What was noted of handlers that are not there, by their paths."""
-        self.where = _place(self.root)
+        self.where = here(self.root)
         self.name = name
         self.constructs: list[Construct] = []
         self.resources: list[Any] = []
         """The troposphere resources given to `add`."""
         self.added_at: dict[str, Where] = {}
         """Where each of those was added, by its title."""
+        self.outputs: dict[str, str | Reference] = {}
+        """Further outputs of its stack."""
         self.files: frozenset[Path] = frozenset()
         """app.py and what it imported below its folder; known when it was loaded by devbridge."""
         self.loaded_at = 0.0
@@ -172,17 +146,43 @@ class App:
             raise self._invalid(
                 f"{self!r}: add({resource!r})",
                 "a troposphere resource with a title, e.g. troposphere.sns.Topic('Alarms')",
-                _place(self.root),
+                here(self.root),
             )
         if any(other.title == title for other in self.resources):
             raise DuplicateName(
                 f"{self!r}: a resource {title!r} was added before",
-                where=str(_place(self.root)),
+                where=str(here(self.root)),
                 remedy="give it another title",
             )
         self.resources.append(resource)
-        self.added_at[title] = _place(self.root)
+        self.added_at[title] = here(self.root)
         return resource
+
+    def output(self, name: str, value: str | Reference) -> None:
+        """Have the stack say something: an output that other stacks and scripts can read.
+
+        Args:
+            name: letters and digits; not that of another output.
+            value: a text, or a reference such as ``notes.arn``.
+
+        Raises:
+            InvalidValue: the name or the value is not allowed.
+            DuplicateName: there is an output of that name.
+        """
+        where = here(self.root)
+        if not isinstance(name, str) or not values.OUTPUT.fullmatch(name):
+            raise self._invalid(f"{self!r}: output {name!r}", values.OUTPUT_ALLOWED, where)
+        if name in self.outputs:
+            raise DuplicateName(
+                f"{self!r}: an output {name!r} was made before",
+                where=str(where),
+                remedy="give it another name",
+            )
+        known = isinstance(value, Reference) and getattr(value.construct, "app", None) is self
+        if not known and not (isinstance(value, str) and values.plain(value)):
+            allowed = f"a reference to a construct of this app (notes.arn), or {values.PLAIN}"
+            raise self._invalid(f"{self!r}: output {name!r}, value {value!r}", allowed, where)
+        self.outputs[name] = value
 
     def _invalid(self, what: str, allowed: str, where: Where | None = None) -> InvalidValue:
         return InvalidValue(
@@ -215,14 +215,14 @@ class Construct:
 
     def __init__(self, app: App, name: str, *, transform: Transform | None = None) -> None:
         if not isinstance(app, App):
-            file, line = _caller()
+            file, line = caller()
             raise InvalidValue(
                 f"the first argument must be the App, not {app!r}",
                 where=f"{file.name}:{line}, {type(self).__name__}",
                 remedy=f'write {type(self).__name__}(app, "name", ...)',
             )
         self.app = app
-        self.where = _place(app.root)
+        self.where = here(app.root)
         self.name = name
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise self.invalid("name", name, NAME_ALLOWED)

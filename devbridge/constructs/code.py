@@ -11,8 +11,10 @@ from devbridge.constructs import values
 from devbridge.constructs.app import App, Bindable, Construct, Transform
 from devbridge.constructs.files import copy_problem
 from devbridge.constructs.network import Vpc, vpc_problem
+from devbridge.constructs.references import Reference
 from devbridge.constructs.tags import tags_problem
 from devbridge.constructs.values import Duration
+from devbridge.constructs.variables import Value, Variables, reference_problem, sorted_out
 from devbridge.errors import HandlerNotFound, UnknownBindTarget
 from devbridge.sources.base import Problem, Source
 from devbridge.sources.esbuild import Esbuild, options_problem
@@ -27,14 +29,14 @@ class Permission(TypedDict):
     """What a job or function may do beyond its binds: IAM actions on ARNs."""
 
     actions: Sequence[str]
-    resources: Sequence[str]
+    resources: Sequence[str | Reference]
 
 
 class CodeOptions(TypedDict, total=False):
     """The options that Job and Function share; what they mean stands at Job."""
 
     architecture: Architecture
-    environment: Mapping[str, str]
+    environment: Mapping[str, Value]
     bind: Sequence[Bindable]
     permissions: Sequence[Permission]
     copy_files: Sequence[str]
@@ -91,6 +93,12 @@ class Code(Bindable):
         given = DEFAULTS | options
         super().__init__(app, name, transform=given["transform"])
         self.choice("runtime", runtime, runtimes)
+        self.variables = self._variables(given["environment"])
+        """Of its own environment, by what their values are."""
+        self.environment: Mapping[str, str] = self.variables.texts
+        """Those that are texts."""
+        self.references: Mapping[str, Reference] = self.variables.references
+        """Those whose value is known when it is deployed."""
         self._check(given, runtime)
         self.encryption_key = self.key_of(given["encryption_key"])
         self.bind = bound(self, given["bind"])
@@ -98,7 +106,6 @@ class Code(Bindable):
         self.runtime = runtime
         """As the user wrote it; None is the version of the app's interpreter."""
         self.architecture: Architecture = given["architecture"]
-        self.environment: Mapping[str, str] = dict(given["environment"])
         self.language = language_of(runtime)
         """Of its handler; None: it runs a container."""
         source = source_of(runtime)
@@ -116,13 +123,17 @@ class Code(Bindable):
         self.permissions_boundary = given["permissions_boundary"] or app.permissions_boundary
         """Its own, else the app's."""
 
+    def _variables(self, environment: object) -> Variables:
+        found = sorted_out(self.app, environment)
+        if not isinstance(found, Variables):
+            raise self.refused("environment", found)
+        return found
+
     def _check(self, given: CodeOptions, runtime: str | None) -> None:
-        root, environment = self.app.root, given["environment"]
+        root, environment = self.app.root, self.environment
         if given["architecture"] not in values.ARCHITECTURES:
             allowed = listed(values.ARCHITECTURES)
             raise self.invalid("architecture", given["architecture"], allowed)
-        if problem := values.environment_problem(environment):
-            raise self.refused("environment", problem)
         source = source_of(runtime)
         if source and (problem := source.environment_problem(root, environment, self.paths)):
             raise self.refused("environment", problem)
@@ -226,7 +237,9 @@ def _install_problem(install: object, source: Source | None) -> Problem | None:
 
 
 def _permissions(construct: Construct, permissions: Sequence[Permission]) -> tuple[Permission, ...]:
-    allowed = '{"actions": ["s3:GetObject"], "resources": ["arn:aws:s3:::bucket/*"]}'
+    allowed = (
+        '{"actions": ["s3:GetObject"], "resources": ["arn:aws:s3:::bucket/*", files.arn + "/*"]}'
+    )
     if not isinstance(permissions, Sequence) or isinstance(permissions, str):
         raise construct.invalid("permissions", permissions, f"a list of {allowed}")
     checked: list[Permission] = []
@@ -234,11 +247,31 @@ def _permissions(construct: Construct, permissions: Sequence[Permission]) -> tup
         if not isinstance(permission, Mapping) or set(permission) != {"actions", "resources"}:
             raise construct.invalid("permission", permission, allowed)
         actions, resources = permission["actions"], permission["resources"]
-        for items, valid in ((actions, values.action), (resources, values.resource)):
-            if values.strings(items) in (None, ()) or not all(map(valid, items)):
+        for items, valid in ((actions, values.action), (resources, _is_resource)):
+            if not _is_list(items) or not all(map(valid, items)):
                 raise construct.invalid("permission", items, allowed)
+        for resource in resources:
+            if isinstance(resource, Reference):
+                _check_reference(construct, resource)
         checked.append({"actions": list(actions), "resources": list(resources)})
     return tuple(checked)
+
+
+def _is_list(items: object) -> bool:
+    return isinstance(items, Sequence) and not isinstance(items, str) and bool(items)
+
+
+def _is_resource(value: object) -> bool:
+    return isinstance(value, Reference) or values.resource(value)
+
+
+def _check_reference(construct: Construct, reference: Reference) -> None:
+    """Refuse what is no ARN of this app's."""
+    allowed = reference_problem(construct.app, reference)
+    if reference.before or not reference.what.endswith("arn"):
+        allowed = "ARNs: notes.arn, or with more behind it, files.arn + '/*'"
+    if allowed:
+        raise construct.invalid("permission", reference, allowed)
 
 
 def listed(allowed: Iterable[str]) -> str:

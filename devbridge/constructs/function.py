@@ -7,6 +7,7 @@ from typing import Unpack
 from devbridge.constructs import values
 from devbridge.constructs.app import App
 from devbridge.constructs.code import Code, CodeOptions, parsed_handler, signature
+from devbridge.constructs.references import Reference
 from devbridge.constructs.values import Duration
 from devbridge.durations import parsed
 from devbridge.sources.runtimes import FUNCTIONS, FunctionRuntime
@@ -46,11 +47,13 @@ class Function(Code):
     ) -> None:
         super().__init__(app, name, shared, runtime=runtime, runtimes=FUNCTIONS)
         for key in (*values.MACHINES, "PYTHONSAFEPATH"):
-            if key in self.environment:
+            if key in self.variables.names:
                 raise self.invalid("environment", key, values.MACHINE_ALLOWED)
-        for key in self.environment:
+        for key in self.variables.names:
             if not values.LAMBDA_VARIABLE.fullmatch(key):
                 raise self.invalid("environment", key, values.LAMBDA_VARIABLE_ALLOWED)
+        for key, secret in self.variables.secrets.items():
+            raise self.invalid("environment", {key: secret}, values.FETCHED_ALLOWED)
         if (limit := parsed(timeout, values.FUNCTION_TIMEOUT)) is None:
             raise self.invalid("timeout", timeout, "1 second to 15 minutes, e.g. '30 seconds'")
         if (memory := values.function_memory(memory_size)) is None:
@@ -59,6 +62,21 @@ class Function(Code):
         self.timeout = limit
         self.memory_mb = memory
         self.register()
+
+    @property
+    def arn(self) -> Reference:
+        """The deployed function's ARN."""
+        return Reference(self, "arn")
+
+    @property
+    def function_name(self) -> Reference:
+        """The deployed function's name."""
+        return Reference(self, "function_name")
+
+    @property
+    def log_group_arn(self) -> Reference:
+        """The ARN of its log group; of its streams, with ``+ ":*"``."""
+        return Reference(self, "log_group_arn")
 
 
 Function.__signature__ = signature(Function)  # type: ignore[attr-defined]

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final, Literal, Unpack
 
+from devbridge.constructs import compute as places
 from devbridge.constructs import values
 from devbridge.constructs.app import App, PayloadPlace
-from devbridge.constructs.code import Code, CodeOptions, listed, parsed_handler, signature
+from devbridge.constructs.code import Code, CodeOptions, parsed_handler, signature
+from devbridge.constructs.compute import Compute
 from devbridge.constructs.container import Container, container_problem
+from devbridge.constructs.parameters import Secret
+from devbridge.constructs.references import Reference
 from devbridge.constructs.values import Duration
-from devbridge.durations import OF_ATTEMPTS, parsed
+from devbridge.durations import parsed
+from devbridge.sources.known import source_of
 from devbridge.sources.runtimes import JOBS
 from devbridge.sources.runtimes import JobRuntime as LanguageRuntime
 
@@ -18,36 +25,46 @@ JobMemory = Literal["3 GB", "7 GB", "15 GB", "145 GB"]
 JobRuntime = LanguageRuntime | Literal["container"]
 Offline = Literal["queue", "error", "cloud"]
 _CONTAINER: Final = "container"
+_COMPUTE_ALLOWED: Final = (
+    "CodeBuild(), Batch(cpu=2, memory='7.5 GB'), Fargate(cpu=1, memory='2 GB') or Lambda()"
+)
 
 
 class Job(Code):
-    """A long-running job: CodeBuild when deployed, a local worker under `devbridge dev`.
+    """A long-running job: in AWS when it is deployed, a local worker under `devbridge dev`.
 
     Args:
+        compute: where it runs when it is deployed: CodeBuild(), Batch(...), Fargate(...) or
+            Lambda(...).
         handler: ``folder/file.function``, relative to the app's folder.
         runtime: what it runs on: a Python, by default that of the app's interpreter; a Node.js, for
             handlers in TypeScript or JavaScript; or "container": then `container` says what is run,
             and there is no handler.
-        architecture: of the CodeBuild machine.
-        memory_size: 3, 7, 15 or 145 GB; on arm64 only 3 or 15.
-        timeout: how long one attempt may take, from 1 second to 36 hours; less than 5 minutes, the
-            least that CodeBuild has, on stages of `devbridge dev` only. CodeBuild allows 36 hours
-            for all attempts together with their delays.
+        architecture: of the machine, wherever it runs.
+        memory_size: of CodeBuild's machine: 3 (the default), 7, 15 or 145 GB; on arm64 only 3 or
+            15. The others have theirs: ``Fargate(memory="2 GB")``.
+        timeout: how long one attempt may take, from 1 second on; by default 8 hours. CodeBuild
+            allows 36 hours for all attempts together with their delays, Batch and Fargate 14 days;
+            Lambda 15 minutes (its default) or, where the handler yields checkpoints, 36 hours.
+            Less than 5 minutes, the least that CodeBuild has, or 1 minute, Batch's, on stages of
+            `devbridge dev` only.
         retries: how often a run that failed, crashed or timed out is tried again, 0 to 10.
         retry_delay: the time before the first retry, up to 1 hour; it doubles with each further
             one.
         concurrency: how many runs of this job there may be at the same time, 1 to 1000; the rest
             wait.
         offline: what happens to a run that is asked for while nobody runs `devbridge dev`: "queue"
-            keeps it until somebody does, "error" refuses it, "cloud" starts the CodeBuild project.
+            keeps it until somebody does, "error" refuses it, "cloud" runs it where it is deployed.
             The default is what the stage says (`devbridge dev --offline`).
         payload: where payload, result and error message of a run in CodeBuild are: "s3", where only
             the roles of this job and its invoker read them and they expire; or "inline", in the
             build's own record as far as they are small. By default as the app says; a container
             job's is inline.
-        enable_live_dev: False runs it in CodeBuild on dev stages too, never on the laptop.
-        environment: further environment variables, 4096 bytes at most; not PATH, HOME and those
-            with which Python finds itself, which are the machine's.
+        enable_live_dev: False runs it in AWS on dev stages too, never on the laptop.
+        environment: further environment variables, 4096 bytes at most: texts and numbers, what is
+            known when it is deployed (``notes.arn``), a Config, which is its value, or a Secret,
+            which is fetched at the start of a run. Not PATH, HOME and those with which Python
+            finds itself, which are the machine's.
         bind: constructs that it may use; gives permission and environment variables.
         permissions: IAM actions and resources beyond those of `bind`.
         copy_files: files or globs, relative to the app's folder, that it finds at the same path;
@@ -64,9 +81,10 @@ class Job(Code):
             the app's.
         encryption_key: the ARN of a KMS key for its logs, payloads and results; by default the
             app's.
-        image: what its builds run in, by its digest, in place of AWS's own image for its runtime:
-            that image as it was reviewed, or a mirror of it. For a Node runtime it must have
-            `node`, of that version, and `python3`, 3.11 or newer, on its PATH.
+        image: what it runs in, by its digest, in place of the image that there is for its runtime:
+            that image as it was reviewed, a mirror of it, or one with more in it. It must have
+            `python3`, 3.11 or newer, on its PATH, and for a Node runtime `node`, of that version.
+            Not with Lambda.
         container: the image's folder and the command; for runtime "container", and only for it.
         transform: called with its `troposphere.codebuild.Project`.
 
@@ -80,9 +98,10 @@ class Job(Code):
         name: str,
         *,
         handler: str | None = None,
+        compute: Compute = places.DEFAULT,
         runtime: JobRuntime | None = None,
-        memory_size: JobMemory = "3 GB",
-        timeout: Duration = "8 hours",
+        memory_size: JobMemory | None = None,
+        timeout: Duration | None = None,
         retries: int = 0,
         retry_delay: Duration = "1 second",
         concurrency: int | None = None,
@@ -95,9 +114,10 @@ class Job(Code):
     ) -> None:
         super().__init__(app, name, shared, runtime=runtime, runtimes=(*JOBS, _CONTAINER))
         for key in (*values.MACHINES, "HOME"):
-            if key in self.environment:
+            if key in self.variables.names:
                 raise self.invalid("environment", key, values.MACHINE_ALLOWED)
-        self.timeout, self.memory_mb = self._attempt(timeout, memory_size)
+        self.secrets: Mapping[str, Secret] = self.variables.secrets
+        """The variables of its environment that are fetched at the start of a run."""
         self.retries, self.retry_delay = self._retrying(retries, retry_delay)
         if concurrency is not None and (
             type(concurrency) is not int or not 0 < concurrency <= 1000
@@ -119,22 +139,69 @@ class Job(Code):
         self.handler = None if runtime == _CONTAINER else parsed_handler(self, handler, runtime)
         """None when its runtime is "container"."""
         self.container = container
+        self.checkpoints = self._yields()
+        """Whether its handler yields checkpoints; None: only running it would tell."""
+        asked = self._placed(compute, memory_size, timeout)
+        self.compute = compute
+        self.memory_mb, self.cpu = compute.memory_mb(asked), compute.cpus(asked)
+        """Of the machine, wherever it runs: megabytes, and vCPUs."""
+        self.hints = compute.hints(asked)
+        """What is allowed, and could be better."""
         self.inline = runtime == _CONTAINER or (payload or app.payload) == "inline"
         """Whether CodeBuild's record of a run may have its payload, result and error."""
         self.register()
 
-    def _attempt(self, timeout: Duration, memory_size: JobMemory) -> tuple[timedelta, int]:
-        """How long an attempt may take, and the memory of its machine in MB."""
-        if (limit := parsed(timeout, OF_ATTEMPTS)) is None:
-            allowed = (
-                "1 second to 36 hours, e.g. '30 minutes', '1 hour', '1 day'; where it is deployed"
-                " to CodeBuild, from 5 minutes on"
-            )
-            raise self.invalid("timeout", timeout, allowed)
-        if (memory := values.job_memory(memory_size, self.architecture)) is None:
-            sizes = listed(values.job_memory_sizes(self.architecture))
-            raise self.invalid("memory_size", memory_size, f"{sizes} on {self.architecture}")
-        return limit, memory
+    @property
+    def role_arn(self) -> Reference:
+        """The ARN of the role that its code has."""
+        return Reference(self, "role_arn")
+
+    @property
+    def log_group_arn(self) -> Reference:
+        """The ARN of its log group; of its streams, with ``+ ":*"``."""
+        return Reference(self, "log_group_arn")
+
+    @property
+    def definition_arn(self) -> Reference:
+        """The ARN of what its runs are started from: CodeBuild's project, Batch's job definition,
+        ECS's task definition, Lambda's function. Definitions have revisions: with ``+ ":*"`` it is
+        all of them."""
+        return Reference(self, "definition_arn")
+
+    @property
+    def invoker_arn(self) -> Reference:
+        """The ARN of the function that starts, cancels and tells of its runs."""
+        return Reference(self, "invoker_arn")
+
+    def _yields(self) -> bool | None:
+        source = source_of(self.runtime)
+        if source is None or self.handler is None:
+            return False
+        return source.is_generator(self.app.root, self.handler)
+
+    def _placed(
+        self, compute: Compute, memory_size: JobMemory | None, timeout: Duration | None
+    ) -> places.Asked:
+        """What it asks of the place that it runs in, which has it."""
+        if not isinstance(compute, Compute):
+            raise self.invalid("compute", compute, _COMPUTE_ALLOWED)
+        asked = places.Asked(
+            architecture=self.architecture,
+            runtime=self.runtime,
+            memory_size=memory_size,
+            checkpoints=self.checkpoints,
+            image=self.image,
+            variables=self.variables.names,
+        )
+        given = compute.default_timeout(asked) if timeout is None else timeout
+        if (limit := parsed(given, compute.timeouts)) is None:
+            raise self.invalid("timeout", timeout, compute.timeout_allowed(asked))
+        self.timeout = limit
+        """Of one attempt."""
+        asked = replace(asked, timeout=limit)
+        if refusal := compute.problem(asked):
+            raise self.refused(*refusal)
+        return asked
 
     def _retrying(self, retries: int, retry_delay: Duration) -> tuple[int, timedelta]:
         """How often a run is tried again, and the pause before the first time."""
@@ -158,6 +225,8 @@ class Job(Code):
             if value:
                 allowed = "not with runtime='container': what runs is what the Dockerfile says"
                 raise self.invalid(what, value, allowed)
+        for key, secret in self.secrets.items():
+            raise self.invalid("environment", {key: secret}, values.FETCHED_ALLOWED)
         if self.concurrency is not None:
             # Its build is the user's own image, where nothing could wait for its turn.
             raise self.invalid("concurrency", self.concurrency, "not with runtime='container'")

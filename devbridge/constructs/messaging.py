@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from devbridge.constructs import values
 from devbridge.constructs.app import App, Bindable, Transform
+from devbridge.constructs.references import Reference
 from devbridge.constructs.storage import Removal
 from devbridge.constructs.values import Duration
 
@@ -68,6 +69,21 @@ class Queue(Bindable):
         self.removal = removal
         self.register()
 
+    @property
+    def arn(self) -> Reference:
+        """The deployed queue's ARN."""
+        return Reference(self, "arn")
+
+    @property
+    def queue_url(self) -> Reference:
+        """The deployed queue's URL."""
+        return Reference(self, "queue_url")
+
+    @property
+    def queue_name(self) -> Reference:
+        """The deployed queue's name."""
+        return Reference(self, "queue_name")
+
 
 class Topic(Bindable):
     """An SNS topic, to which is published over TLS only.
@@ -95,3 +111,8 @@ class Topic(Bindable):
         self.encryption_key = self.key_of(encryption_key)
         self.fifo = self.flag("fifo", fifo)
         self.register()
+
+    @property
+    def arn(self) -> Reference:
+        """The deployed topic's ARN."""
+        return Reference(self, "arn")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from devbridge.constructs import values
 from devbridge.constructs.app import App, Bindable
+from devbridge.constructs.references import Reference
 
 
 class Secret(Bindable):
@@ -22,6 +23,16 @@ class Secret(Bindable):
         super().__init__(app, name)
         self.encryption_key = self.key_of(encryption_key)
         self.register()
+
+    @property
+    def arn(self) -> Reference:
+        """The ARN of its SSM parameter; never its value."""
+        return Reference(self, "arn")
+
+    @property
+    def parameter_name(self) -> Reference:
+        """The name of its SSM parameter."""
+        return Reference(self, "parameter_name")
 
 
 class Config(Bindable):

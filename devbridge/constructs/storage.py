@@ -6,6 +6,7 @@ from typing import Literal
 
 from devbridge.constructs import values
 from devbridge.constructs.app import App, Bindable, Transform
+from devbridge.constructs.references import Reference
 
 Removal = Literal["retain", "delete"]
 
@@ -60,6 +61,16 @@ class Table(Bindable):
         self.removal = removal
         self.register()
 
+    @property
+    def arn(self) -> Reference:
+        """The deployed table's ARN."""
+        return Reference(self, "arn")
+
+    @property
+    def table_name(self) -> Reference:
+        """The deployed table's name."""
+        return Reference(self, "table_name")
+
 
 class Bucket(Bindable):
     """An S3 bucket: private, encrypted, and closed to what is not TLS.
@@ -90,3 +101,13 @@ class Bucket(Bindable):
         self.versioned = self.flag("versioned", versioned)
         self.removal = removal
         self.register()
+
+    @property
+    def arn(self) -> Reference:
+        """The deployed bucket's ARN; of its objects, ``bucket.arn + "/*"``."""
+        return Reference(self, "arn")
+
+    @property
+    def bucket_name(self) -> Reference:
+        """The deployed bucket's name."""
+        return Reference(self, "bucket_name")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from fractions import Fraction
 from keyword import iskeyword
 from typing import Final
 
-from devbridge.durations import OF_ATTEMPTS, parsed
+from devbridge.durations import parsed
 from devbridge.sources.base import LAMBDA_ROOT, Problem
 
 APP_NAME: Final = re.compile(r"(?=.{1,32}\Z)[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
@@ -34,10 +35,12 @@ ARCHITECTURES: Final = ("x86_64", "arm64")
 OFFLINE: Final = ("queue", "error", "cloud")
 PAYLOAD: Final = ("s3", "inline")
 
-BUILD_TIMEOUT: Final = (timedelta(minutes=5), OF_ATTEMPTS[1])
+BUILD_TIMEOUT: Final = (timedelta(minutes=5), timedelta(hours=36))
 """Of CodeBuild (API, CreateProject), and so of the jobs of deployed stages."""
 RETRY_DELAY: Final = (timedelta(), timedelta(hours=1))
-FUNCTION_TIMEOUT: Final = (timedelta(seconds=1), timedelta(minutes=15))
+INVOCATION: Final = timedelta(seconds=900)
+"""The longest that AWS Lambda runs a function for at once (API, CreateFunction)."""
+FUNCTION_TIMEOUT: Final = (timedelta(seconds=1), INVOCATION)
 FUNCTION_MEMORY_MB: Final = (128, 10_240)
 VISIBILITY_TIMEOUT: Final = (timedelta(), timedelta(hours=12))
 """Of SQS."""
@@ -70,6 +73,8 @@ LAMBDA_VARIABLE_ALLOWED: Final = "names of two or more letters, digits and '_', 
 BOUNDARY_ALLOWED: Final = "the ARN of a managed policy: 'arn:aws:iam::123456789012:policy/name'"
 
 _SIZE = re.compile(r"(\d+) ?(MB|GB)", re.IGNORECASE)
+_BROKEN_SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,6})?) ?(MB|GB|TB)", re.IGNORECASE)
+_MEGABYTES: Final = {"MB": 1, "GB": 1024, "TB": 1024 * 1024}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = ("AWS_", "LAMBDA_", "CODEBUILD_", "DEVBRIDGE_")
 _ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9*?]+")
@@ -91,6 +96,14 @@ RATE: Final = (0, 1_000_000)
 """Requests a second, and at once, that a throttle may name; AWS's own quotas are lower."""
 LAMBDA_PATHS: Final = (LAMBDA_ROOT, "/opt", "/var/runtime")
 """Folders that are there in AWS Lambda: the function's, its layers', and Lambda's own."""
+OUTPUT: Final = re.compile(r"(?!Devbridge)[A-Za-z0-9]{1,255}")
+OUTPUT_ALLOWED: Final = (
+    "letters and digits, at most 255, not starting with 'Devbridge', which is for its own outputs"
+)
+FETCHED_ALLOWED: Final = (
+    "a Secret in the environment of a Job with a handler only: its runner fetches it; elsewhere"
+    " write bind=[secret], and read it where it is needed (devbridge.resources)"
+)
 PLAIN: Final = "strings without NUL, and without '{{resolve:', which CloudFormation would replace"
 
 _KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+", re.ASCII)
@@ -136,20 +149,48 @@ def function_memory(value: object) -> int | None:
     return megabytes if low <= megabytes <= high else None
 
 
+def megabytes(value: object) -> int | None:
+    """A size (``"7.5 GB"``, ``"512 MB"``) in whole megabytes, or None if it is none."""
+    match = _BROKEN_SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    size = Fraction(match[1]) * _MEGABYTES[match[2].upper()] if match else Fraction()
+    return int(size) if size > 0 and size.denominator == 1 else None
+
+
+def gigabytes(value: object, limits: tuple[int, int]) -> int | None:
+    """A size in whole gigabytes within `limits`, or None if it is none."""
+    size, rest = divmod(megabytes(value) or 0, 1024)
+    return size if not rest and limits[0] <= size <= limits[1] else None
+
+
+def spelled_size(megabytes: int) -> str:
+    """The same as app.py would have it: ``7.5 GB``, ``512 MB``."""
+    in_gb = Fraction(megabytes, 1024)
+    if in_gb < 1 or 100 % in_gb.denominator:
+        return f"{megabytes} MB"
+    return f"{float(in_gb):.10g} GB"
+
+
 def environment_problem(environment: object) -> Problem | None:
     """The first entry of an environment that is not allowed, and what is."""
     if not isinstance(environment, Mapping):
         return repr(environment), "a dict of strings"
     for key, value in environment.items():
-        if not isinstance(key, str) or not _VARIABLE.fullmatch(key):
-            return repr(key), "names of letters, digits and '_', not starting with a digit"
-        if key.startswith(_RESERVED):
-            return repr(key), f"names that do not start with {', '.join(_RESERVED)}"
+        if problem := variable_problem(key):
+            return problem
         if not isinstance(value, str) or not plain(value):
             return repr({key: value}), f"as values, {PLAIN}"
     size = sum(len(k.encode()) + len(v.encode()) for k, v in environment.items())
     if size > ENVIRONMENT_LIMIT:
         return f"of {size} bytes", f"at most {ENVIRONMENT_LIMIT} bytes for all names and values"
+    return None
+
+
+def variable_problem(name: object) -> Problem | None:
+    """Why this is no variable's name, or not the user's."""
+    if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
+        return repr(name), "names of letters, digits and '_', not starting with a digit"
+    if name.startswith(_RESERVED):
+        return repr(name), f"names that do not start with {', '.join(_RESERVED)}"
     return None
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from devbridge.constructs import (
     Permission,
 )
+from devbridge.deploy.attributes import resolved
 from devbridge.deploy.references import arn_of
 
 Json = dict[str, Any]
@@ -31,9 +32,12 @@ _UNKNOWN: Final = 120
 """Characters of an ARN: few are longer, and a portion has room to spare."""
 
 
-def permitted(permissions: Sequence[Permission]) -> list[Json]:
+def permitted(permissions: Sequence[Permission], stage: str) -> list[Json]:
     """The statements that `permissions` give."""
-    return [allow(item["actions"], item["resources"]) for item in permissions]
+    return [
+        allow(item["actions"], [resolved(each, stage) for each in item["resources"]])
+        for item in permissions
+    ]
 
 
 def allow(

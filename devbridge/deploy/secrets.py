@@ -10,15 +10,25 @@ import itertools
 from typing import Final
 
 from devbridge import names
-from devbridge.constructs import App, Secret
+from devbridge.constructs import App, Job, Secret
 from devbridge.deploy.access import Access
+from devbridge.deploy.references import dump
 from devbridge.deploy.refusals import explained
 from devbridge.errors import InvalidValue, NotFound, did_you_mean
 
 MAX_BYTES: Final = 4096
 """Bytes that a value of SSM's standard tier may have."""
+VARIABLE: Final = "DEVBRIDGE_SECRETS"
+"""What tells the runner which secrets of `environment` to fetch at the start of a run."""
 _AT_ONCE: Final = 10
 """Names that DeleteParameters takes."""
+
+
+def parameters(job: Job, stage: str) -> str:
+    """The value of `VARIABLE`: which variable is given the value of which SSM parameter."""
+    app = job.app.name
+    found = {key: names.secret(app, stage, secret.name) for key, secret in job.secrets.items()}
+    return dump(found)
 
 
 def defined(app: App, name: str) -> Secret:

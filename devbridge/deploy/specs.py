@@ -10,6 +10,8 @@ from devbridge.constructs import App, Bindable, Job
 from devbridge.deploy import kinds
 from devbridge.deploy.access import Access
 from devbridge.deploy.assets import cache
+from devbridge.deploy.attributes import Place, known
+from devbridge.deploy.secrets import VARIABLE, parameters
 from devbridge.deploy.synth import Settings, job_variables
 from devbridge.languages.base import Packing
 from devbridge.languages.known import language_of
@@ -37,15 +39,19 @@ def spec_of(
 ) -> JobSpec:
     """What must be known of one job to run it. Arguments as `job_specs`."""
     stage = settings.stage
+    role_arn = values[names.output(job, "Role")]
     environment = {
         **job_variables(job, stage),
         **job.environment,
         **_bound(job.bind, stage, values),
     }
     packing = Packing(python=python, version=settings.python, cache=cache(), local=True)
-    environment |= language_of(job).environment(job, packing)
-    role_arn = values[names.output(job, "Role")]
     partition, place = role_arn.split(":")[1], f"{cloud.region}:{cloud.account}"
+    here = Place(partition, cloud.region, cloud.account, values)
+    environment |= {name: known(each, stage, here) for name, each in job.references.items()}
+    if job.secrets:
+        environment[VARIABLE] = parameters(job, stage)
+    environment |= language_of(job).environment(job, packing)
     return JobSpec(
         name=job.name,
         handler=str(job.handler or ""),

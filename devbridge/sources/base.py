@@ -30,6 +30,10 @@ class Source(Protocol):
         """Why this handler cannot be there, or None. What only running the code would tell is let
         through."""
 
+    def is_generator(self, root: Path, handler: Handler) -> bool | None:
+        """Whether this handler yields, as its file's text tells; None where only running it
+        would."""
+
     def install_problem(self, install: tuple[str, ...]) -> Problem | None:
         """The first of what a construct's `install` names that cannot be installed."""
 

@@ -28,6 +28,8 @@ _UNKNOWN: Final = re.compile(
     r"\bexport\s*[*=]|\bexport\s+import\b|\bexports\b|\bexport\s+(?:const|let|var)\s*[\[{]"
 )
 """``export *``, what CommonJS and TypeScript's own forms export, and patterns."""
+_FUNCTION: Final = re.compile(r"\bfunction\s*(?P<star>\*?)|=>")
+"""Where a function is written: with a star it is a generator, with an arrow it cannot be one."""
 REQUIREMENT: Final = re.compile(r"((?:@[a-z0-9~][\w.~-]*/)?[a-z0-9~][\w.~-]*)(?:@([^\s@]+))?")
 """A package of npm's registry, and what versions of it: ``sharp@0.35``."""
 _INSTALL: Final = (
@@ -51,8 +53,7 @@ class NodeSource:
         file = path.relative_to(root).as_posix()
         if not path.is_file():
             return no_file(root, path, file, self.suffixes)
-        text = path.read_text(encoding="utf-8", errors="replace")
-        text = _TEXT_OR_COMMENT.sub(lambda found: found[1] or "", text)
+        text = _code(path)
         names = set(_exported(text))
         default = _DEFAULT.search(text)
         if handler.function in names or _UNKNOWN.search(text):
@@ -68,6 +69,12 @@ class NodeSource:
         return Missing(
             what, f"it exports: {', '.join(sorted(names))}" if names else "it exports nothing"
         )
+
+    def is_generator(self, root: Path, handler: Handler) -> bool | None:
+        """See `Source.is_generator`: of what is declared in the file itself, as it stands or within
+        `jobHandler(...)`."""
+        path = self.file(root, handler.module)
+        return _yields(_code(path), handler.function) if path.is_file() else None
 
     def install_problem(self, install: tuple[str, ...]) -> Problem | None:
         """The first name that npm would not take for a package of its registry."""
@@ -96,6 +103,34 @@ class NodeSource:
     def folders(self, environment: Mapping[str, str]) -> tuple[str, ...]:  # noqa: ARG002
         """None: modules are found from the file that imports them."""
         return ()
+
+
+def _code(path: Path) -> str:
+    """A file's text without its comments."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return _TEXT_OR_COMMENT.sub(lambda found: found[1] or "", text)
+
+
+def _yields(text: str, name: str) -> bool | None:
+    """Whether what a file exports by that name is a generator; None if its text does not tell."""
+    own = rf"(?:async\s+)?function\s*(?P<star>\*?)\s*{re.escape(name)}\b"
+    if name == "default":
+        own = r"\bexport\s+default\s+(?:async\s+)?function\b\s*(?P<star>\*?)"
+    if declared := re.search(rf"\b{own}" if name != "default" else own, text):
+        return bool(declared["star"])
+    value = rf"\b(?:const|let|var)\s+{re.escape(name)}\s*(?::[^=;]*(?:=>[^=;]*)*)?=(?!>)\s*"
+    given = re.search(r"\bexport\s+default\s+" if name == "default" else value, text)
+    if not given:
+        return None
+    rest = re.split(r"\n\s*export\b", text[given.end() :], maxsplit=1)[0]
+    if not (first := _FUNCTION.search(rest)):
+        return None
+    before = rest[: first.start()]
+    if re.match(r"jobHandler\b", before):
+        stars = [bool(found["star"]) for found in _FUNCTION.finditer(rest)]
+        return stars[0] if stars[0] or not any(stars) else None
+    written = r"\s*(?:async\b)?\s*" if first[0] != "=>" else r"\s*(?:async\b)?\s*[\w$(][^;]*"
+    return bool(first["star"]) if re.fullmatch(written, before) else None
 
 
 def _exported(text: str) -> Iterator[str]:

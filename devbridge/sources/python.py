@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from devbridge.definitions import top_level_names
+from devbridge.definitions import top_level_names, yields
 from devbridge.sources.base import LAMBDA_ROOT, Problem, no_file
 from devbridge.sources.clashes import is_hidden
 from devbridge.sources.handlers import Handler, Missing
@@ -43,17 +43,18 @@ class PythonSource:
             return Missing(f"the handler's file {file!r} cannot be imported", hidden)
         if not path.is_file():
             return no_file(root, path, file, self.suffixes)
-        try:
-            with warnings.catch_warnings(action="ignore"):
-                names = top_level_names(ast.parse(path.read_bytes(), filename=str(path)))
-        except (SyntaxError, ValueError):
-            return None
+        names = top_level_names(module) if (module := _parsed(path)) else None
         if names is None or handler.function in names:
             return None
         return Missing(
             f"{file!r} has no function {handler.function!r}",
             f"it has: {', '.join(sorted(names))}" if names else "it defines nothing",
         )
+
+    def is_generator(self, root: Path, handler: Handler) -> bool | None:
+        """See `Source.is_generator`."""
+        module = _parsed(self.file(root, handler.module))
+        return yields(module, handler.function) if module else None
 
     def install_problem(self, install: tuple[str, ...]) -> Problem | None:
         """The first requirement that pip would not understand, and what it would."""
@@ -100,3 +101,12 @@ class PythonSource:
             if entry
         ]
         return tuple(entry for entry in found if not entry.startswith(("/", "..")))
+
+
+def _parsed(path: Path) -> ast.Module | None:
+    """A file's syntax; None if it has none that this Python knows."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return ast.parse(path.read_bytes(), filename=str(path))
+    except (OSError, SyntaxError, ValueError):
+        return None

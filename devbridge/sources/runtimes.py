@@ -66,6 +66,11 @@ def language_of(runtime: str | None) -> Name | None:
     return known.language if known else None
 
 
+def runs_in_functions(runtime: str | None) -> bool:
+    """Whether there is a runner for a *job* of that runtime in AWS Lambda: not yet for each."""
+    return language_of(runtime) == "python"
+
+
 def of_language(language: Name, names: tuple[str, ...] = FUNCTIONS) -> tuple[str, ...]:
     """Those of `names` that are a language's."""
     return tuple(name for name in names if RUNTIMES[name].language == language)

@@ -14,6 +14,7 @@ from devbridge.durations import OF_ATTEMPTS, parsed, spelled
         ("1 hour", 3600),
         ("1.5 hours", 5400),
         ("36 hours", 129_600),
+        ("14 days", 1_209_600),
         ("1 day", 86_400),
         ("300 seconds", 300),
         (" 10s ", 10),
@@ -32,7 +33,7 @@ def test_durations_are_read(text: object, seconds: float) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        *("0 seconds", "0.5s", "37 hours", "2 days", "1 fortnight", "hour", "", "-1 hours"),
+        *("0 seconds", "0.5s", "337 hours", "15 days", "1 fortnight", "hour", "", "-1 hours"),
         *("10 ms", "1 ss", "10S", "10", 3600, None, True),
         "9" * 400 + " days",
     ],

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from devbridge.constructs.compute.base import Asked, Refusal
 from devbridge.constructs.compute.batch import Batch
 from devbridge.constructs.compute.codebuild import CodeBuild
 from devbridge.constructs.compute.fargate import Fargate
 from devbridge.constructs.compute.function import Lambda
 
 Compute = CodeBuild | Batch | Fargate | Lambda
+DEFAULT = CodeBuild()
 
-__all__ = ["Batch", "CodeBuild", "Compute", "Fargate", "Lambda"]
+__all__ = [
+    "DEFAULT",
+    "Asked",
+    "Batch",
+    "CodeBuild",
+    "Compute",
+    "Fargate",
+    "Lambda",
+    "Refusal",
+]

@@ -2,13 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from datetime import timedelta
+from typing import ClassVar, Final
+
+from devbridge.constructs import values
+from devbridge.constructs.compute.base import Asked, Place, Refusal
+from devbridge.durations import OF_ATTEMPTS, spelled
+
+_CPUS: Final = {3 * 1024: 2, 7 * 1024: 4, 15 * 1024: 8, 145 * 1024: 72}
+"""vCPUs of CodeBuild's machines, by their memory."""
+DEFAULT_MEMORY: Final = "3 GB"
 
 
 @dataclass(frozen=True, slots=True)
-class CodeBuild:
+class CodeBuild(Place):
     """A build of AWS CodeBuild runs the job: up to 36 hours, the sizes of the job's `memory_size`,
     nothing to pay while nothing runs. The default."""
 
     name: ClassVar[str] = "codebuild"
+    elsewhere: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("memory", "memory_size", "cpu"), "its machine is that of Job(memory_size='7 GB')"
+    )
+    timeouts: ClassVar[tuple[timedelta, timedelta]] = (OF_ATTEMPTS[0], values.BUILD_TIMEOUT[1])
+
+    def problem(self, asked: Asked) -> Refusal | None:
+        """What of a job it has not."""
+        if values.job_memory(asked.memory_size or DEFAULT_MEMORY, asked.architecture) is None:
+            sizes = ", ".join(map(repr, values.job_memory_sizes(asked.architecture)))
+            return "memory_size", (repr(asked.memory_size), f"{sizes} on {asked.architecture}")
+        return None
+
+    def timeout_allowed(self, asked: Asked) -> str:  # noqa: ARG002
+        """See `Place.timeout_allowed`."""
+        least, most = map(spelled, self.timeouts)
+        return (
+            f"{least} to {most}, e.g. '30 minutes', '1 hour', '1 day'; where it is deployed to"
+            f" CodeBuild, from {spelled(values.BUILD_TIMEOUT[0])} on; Batch and Fargate have"
+            f" {spelled(OF_ATTEMPTS[1])}"
+        )
+
+    def memory_mb(self, asked: Asked) -> int:
+        """Of its machine."""
+        return values.job_memory(asked.memory_size or DEFAULT_MEMORY, asked.architecture) or 0
+
+    def cpus(self, asked: Asked) -> float:
+        """vCPUs of its machine."""
+        return _CPUS[self.memory_mb(asked)]

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from datetime import timedelta
+from typing import ClassVar, Final
+
+from devbridge.constructs import values
+from devbridge.constructs.compute.base import Asked, Place, Refusal, not_ours, whole
+from devbridge.durations import OF_ATTEMPTS, spelled
+from devbridge.sources.runtimes import runs_in_functions
+
+_DISK_MB: Final = (512, 10_240)
+_MB_PER_CPU: Final = 1769
+"""With so much memory, a function has one vCPU."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lambda:
+class Lambda(Place):
     """An AWS Lambda function runs the job; where its handler yields checkpoints, the function goes
     on in another invocation of itself before its 15 minutes are over.
 
@@ -19,6 +30,76 @@ class Lambda:
     """
 
     name: ClassVar[str] = "lambda"
+    timeouts: ClassVar[tuple[timedelta, timedelta]] = (OF_ATTEMPTS[0], timedelta(hours=36))
+    elsewhere: ClassVar[Mapping[str, str]] = {
+        "memory": "its memory is memory_size='1 GB'",
+        "cpu": f"a function has a vCPU for each {_MB_PER_CPU} MB of memory_size",
+        "gpu": "Lambda has no GPUs: compute=Batch(gpu=1, ...) has",
+        "spot": "Lambda has no spare machines: Batch(spot=True) and Fargate(spot=True) have",
+    }
     memory_size: str = "1 GB"
     disk: str | None = None
     reserved_concurrency: int | None = None
+
+    def problem(self, asked: Asked) -> Refusal | None:
+        """What of it, or of a job, Lambda has not."""
+        if refused := not_ours(self, asked, "Lambda(memory_size=...)") or _lacking(asked):
+            return refused
+        low, high = values.FUNCTION_MEMORY_MB
+        if not low <= (values.megabytes(self.memory_size) or 0) <= high:
+            return self.refused("memory_size", allowed="as memory_size, '128 MB' to '10 GB'")
+        if self.disk is not None and self.disk_mb is None:
+            return self.refused("disk", allowed="as disk, '512 MB' to '10 GB', or None for 512 MB")
+        if self.reserved_concurrency is not None and not whole(self.reserved_concurrency, 1):
+            allowed = "as reserved_concurrency, a whole number from 1 on, or None"
+            return self.refused("reserved_concurrency", allowed=allowed)
+        if asked.checkpoints is False and (asked.timeout or timedelta()) > values.INVOCATION:
+            return "timeout", (spelled(asked.timeout or timedelta()), self.timeout_allowed(asked))
+        return None
+
+    @property
+    def disk_mb(self) -> int | None:
+        """Of its ``/tmp``; None is what every function has."""
+        size = values.megabytes(self.disk)
+        return size if size and _DISK_MB[0] <= size <= _DISK_MB[1] else None
+
+    def default_timeout(self, asked: Asked) -> timedelta:
+        """See `Place.default_timeout`: what does not go on has one invocation."""
+        return values.INVOCATION if asked.checkpoints is False else timedelta(hours=8)
+
+    def timeout_allowed(self, asked: Asked) -> str:
+        """See `Place.timeout_allowed`."""
+        least, most, once = map(spelled, (*self.timeouts, values.INVOCATION))
+        if asked.checkpoints is False:
+            return (
+                f"{least} to {once} with compute=Lambda, where the handler is no generator; one"
+                f" that yields checkpoints goes on in further invocations, for up to {most}."
+                " CodeBuild, Batch and Fargate need no checkpoints"
+            )
+        return f"{least} to {most} with compute=Lambda, e.g. '10 minutes', '2 hours'"
+
+    def memory_mb(self, asked: Asked) -> int:  # noqa: ARG002
+        """Of its function."""
+        return values.megabytes(self.memory_size) or 0
+
+    def cpus(self, asked: Asked) -> float:
+        """vCPUs of its function: as many as its memory has."""
+        return round(self.memory_mb(asked) / _MB_PER_CPU, 2)
+
+
+def _lacking(asked: Asked) -> Refusal | None:
+    """What of a job no function has."""
+    others = "CodeBuild, Batch or Fargate"
+    if asked.container:
+        return "runtime", ("'container'", f"not with compute=Lambda; {others} run containers")
+    if not runs_in_functions(asked.runtime):
+        text = f"not yet with compute=Lambda, where handlers are in Python; with {others}"
+        return "runtime", (repr(asked.runtime), text)
+    if asked.image:
+        text = f"not with compute=Lambda, whose functions are zips; with {others}"
+        return "image", (repr(asked.image), text)
+    for name in asked.variables:
+        if not values.LAMBDA_VARIABLE.fullmatch(name):
+            allowed = f"with compute=Lambda, {values.LAMBDA_VARIABLE_ALLOWED}"
+            return "environment", (repr(name), allowed)
+    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from devbridge import names
 from devbridge.constructs import App
 from devbridge.deploy import kinds
+from devbridge.deploy.attributes import resolved
 from devbridge.deploy.synth.stack import Assets, Settings, Stack, Template
 
 
@@ -28,4 +29,6 @@ def synth(app: App, settings: Settings, assets: Assets) -> Template:
     stack.bind_role()
     for resource in app.resources:
         stack.add_foreign(resource, app.added_at.get(resource.title, app.where))
+    for name, value in app.outputs.items():
+        stack.say(name, resolved(value, settings.stage))
     return stack.template()

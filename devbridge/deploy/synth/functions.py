@@ -26,7 +26,7 @@ def add_function(stack: Stack, function: Function) -> None:
         [
             *_network(function),
             *stack.grants(function.bind),
-            *permitted(function.permissions),
+            *permitted(function.permissions, stack.stage),
             logs_of(log_group),
             *decrypting(function.encryption_key),
         ],

@@ -64,7 +64,7 @@ def add_project(stack: Stack, job: Job) -> None:
         [
             *_network(job),
             *stack.grants(job.bind),
-            *permitted(job.permissions),
+            *permitted(job.permissions, stack.stage),
             logs_of(log_group),
             *(_run_in_build(stack, job) if real else []),
         ],

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from devbridge import names
 from devbridge.constructs import App, Bindable, Construct, Function, Job, Where
 from devbridge.constructs.values import ENVIRONMENT_LIMIT
+from devbridge.deploy.attributes import resolved
 from devbridge.deploy.bindings import Bindings
 from devbridge.deploy.policies import Json, document, split
 from devbridge.deploy.principal import trust, trust_account
@@ -174,6 +175,10 @@ class Stack:
         self._check_room("outputs", self.made.outputs, MAX_OUTPUTS)
         self.made.add_output(troposphere.Output(name, Description=description, Value=value))
 
+    def say(self, name: str, value: Any) -> None:
+        """Add an output of the user's own."""
+        self._output(name, f"output {name!r} of app.py", value)
+
     def template(self) -> Template:
         """The finished template.
 
@@ -296,7 +301,8 @@ class Stack:
 
     def environment(self, code: Job | Function) -> Json:
         """What `bind` and `environment` put into a process, with references to what is bound."""
-        return {**code.environment, **self._bindings.variables(code.bind, self.stage)}
+        later = {key: resolved(each, self.stage) for key, each in code.references.items()}
+        return {**code.environment, **later, **self._bindings.variables(code.bind, self.stage)}
 
     def grants(self, bind: Iterable[Bindable]) -> list[Json]:
         """The statements that binding these gives."""

@@ -13,6 +13,8 @@ from devbridge.constructs.app import loading
 def root(tmp_path: Path) -> Path:
     for file, text in {
         "jobs/a.py": "def handler(payload): ...\n",
+        "work/a.ts": "export const handler = async () => 1;\n",
+        "work/steps.py": "def handler(payload):\n    yield 1\n\nwrapped = print(handler)\n",
         "api/start.py": "def handler(event, context): ...\nget = handler\n",
         "api/auth.py": "def handler(event, context): ...\n",
         "image/Dockerfile": "FROM scratch\n",

@@ -153,7 +153,7 @@ def test_everything_can_be_imported_from_devbridge_itself() -> None:
     inner = {"Bindable", "Code", "Construct", "FunctionAuthorizer", "Route", "Where"}
     assert set(devbridge.__all__) == public - inner
     with pytest.raises(AttributeError):
-        getattr(devbridge, "Lambda")  # noqa: B009
+        getattr(devbridge, "Lambdas")  # noqa: B009
 
 
 def test_an_app_beside_the_package_with_a_name_like_it_is_the_users() -> None:
@@ -235,3 +235,22 @@ def test_what_an_app_vouches_for_is_kept() -> None:
 def test_what_an_app_vouches_for_are_names_of_modules(wrong: Any) -> None:
     with pytest.raises(InvalidValue, match=r"App\('demo'\): preload .* is not allowed"):
         App("demo", preload=wrong)
+
+
+def test_an_output_is_a_text_or_a_reference(app: App) -> None:
+    notes = Table(app, "notes", partition_key="id")
+    app.output("Notes", notes.arn)
+    app.output("Version", "7")
+    assert app.outputs == {"Notes": notes.arn, "Version": "7"}
+    with pytest.raises(DuplicateName, match="an output 'Notes' was made before"):
+        app.output("Notes", "again")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("a-b", "x"), ("", "x"), ("DevbridgeMode", "x"), ("A", 1), ("A", "{{resolve:ssm:x}}")],
+)
+def test_an_output_that_is_not_allowed_is_refused(app: App, name: str, value: Any) -> None:
+    with pytest.raises(InvalidValue, match=f"App\\('demo'\\): output '{name}'"):
+        app.output(name, value)
+    assert app.outputs == {}

@@ -162,7 +162,7 @@ def test_whatever_is_allowed_is_still_allowed_and_fits(statements: list[dict[str
 
 
 def test_permissions_are_statements_as_they_are() -> None:
-    assert permitted([{"actions": ("s3:Get*",), "resources": ("*",)}]) == [
+    assert permitted([{"actions": ("s3:Get*",), "resources": ("*",)}], "dev") == [
         {"Effect": "Allow", "Action": ["s3:Get*"], "Resource": ["*"]}
     ]
 

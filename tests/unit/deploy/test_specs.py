@@ -61,7 +61,7 @@ def test_a_spec_has_all_that_app_py_says_of_the_job(root: Path) -> None:
             bind=[notes],
             timeout="90 minutes",
             memory_size="7 GB",
-            environment={"COLOUR": "red"},
+            environment={"COLOUR": "red", "NOTES": notes.arn, "KEY": Secret(app, "key")},
             retries=2,
             retry_delay="10 seconds",
             concurrency=3,
@@ -70,6 +70,8 @@ def test_a_spec_has_all_that_app_py_says_of_the_job(root: Path) -> None:
     (spec,) = specs.job_specs(app, FakeCloud(), SETTINGS, values, Path(sys.executable))
     assert spec.environment["DEVBRIDGE_Table_tableName_notes"] == "notes-1"
     assert spec.environment["COLOUR"] == "red"
+    assert spec.environment["NOTES"].endswith(":123456789012:table/notes-1")
+    assert spec.environment["DEVBRIDGE_SECRETS"] == '{"KEY":"/devbridge/demo/dev/secrets/key"}'
     assert spec == JobSpec(  # noqa: S604 - it is no command's
         name="a",
         handler="jobs/a.handler",

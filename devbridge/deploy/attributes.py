@@ -1,0 +1,159 @@
+"""What references to constructs become: in a template, and on the laptop of a stage that is there.
+
+Names that devbridge gives are told, not referred to: jobs and functions that refer to each other
+would depend on themselves. Pure, except that a template's values are troposphere's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from devbridge import names
+from devbridge.constructs import (
+    Api,
+    Bucket,
+    Construct,
+    Function,
+    Job,
+    Queue,
+    Reference,
+    Secret,
+    Table,
+    Topic,
+)
+from devbridge.deploy.references import attribute, ref, sub
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The deployed stage."""
+
+    partition: str
+    region: str
+    account: str
+    outputs: Mapping[str, str]
+    """Of its stack."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A part of a text that only AWS knows."""
+
+    template: str
+    """As Fn::Sub has it: ``AWS::Region``, ``NotesTable``, ``JobRole.Arn``"""
+    live: Callable[[Place], str]
+
+
+_Part = str | _Known
+_PARTITION: Final = _Known("AWS::Partition", lambda place: place.partition)
+_HERE: Final[tuple[_Part, ...]] = (
+    _Known("AWS::Region", lambda place: place.region),
+    ":",
+    _Known("AWS::AccountId", lambda place: place.account),
+    ":",
+)
+
+
+def resolved(value: str | Reference, stage: str) -> Any:
+    """The value for a template."""
+    if isinstance(value, str):
+        return value
+    parts = _parts(value, stage)
+    if len(parts) == 1 and isinstance(only := parts[0], _Known):
+        title, _, what = only.template.partition(".")
+        return attribute(title, what) if what else ref(title)
+    if all(isinstance(part, str) for part in parts):
+        return "".join(map(str, parts))
+    texts = (
+        part.replace("${", "${!") if isinstance(part, str) else f"${{{part.template}}}"
+        for part in parts
+    )
+    return sub("".join(texts))
+
+
+def known(value: str | Reference, stage: str, place: Place) -> str:
+    """The value, of a stage that is deployed.
+
+    Raises:
+        KeyError: its stack has not the output that tells it.
+    """
+    if isinstance(value, str):
+        return value
+    parts = _parts(value, stage)
+    return "".join(part if isinstance(part, str) else part.live(place) for part in parts)
+
+
+def _parts(reference: Reference, stage: str) -> list[_Part]:
+    construct = reference.construct
+    assert isinstance(construct, Construct)  # noqa: S101 - checked when the app was loaded
+    found = _ATTRIBUTES[type(construct), reference.what](construct, stage)
+    return [part for part in (reference.before, *found, reference.after) if part != ""]
+
+
+def _arn(service: str, *resource: _Part, here: tuple[_Part, ...] = _HERE) -> Iterator[_Part]:
+    yield from ("arn:", _PARTITION, f":{service}:", *here, *resource)
+
+
+def _output(construct: Construct, suffix: str = "", output: str | None = None) -> _Known:
+    """What an output of the stack has: the main resource, or an attribute of one."""
+    name = names.output(construct, output or construct.type)
+    return _Known(names.logical(construct) + suffix, lambda place: place.outputs[name])
+
+
+def _queue_name(queue: Construct) -> _Known:
+    url = _output(queue)
+    return _Known(f"{url.template}.QueueName", lambda place: url.live(place).rpartition("/")[2])
+
+
+_DEFINITIONS: Final = {
+    "codebuild": ("codebuild", "project/"),
+    "batch": ("batch", "job-definition/"),
+    "fargate": ("ecs", "task-definition/"),
+}
+
+
+def _definition(job: Any, stage: str) -> Iterator[_Part]:
+    if job.compute.name in _DEFINITIONS:
+        service, kind = _DEFINITIONS[job.compute.name]
+        return _arn(service, kind + names.project(job, stage))
+    return _arn("lambda", f"function:{names.job_function(job, stage)}")
+
+
+def _log_group(name: Callable[[Any, str], str]) -> Callable[[Any, str], Iterator[_Part]]:
+    return lambda code, stage: _arn("logs", f"log-group:{name(code, stage)}")
+
+
+def _function(name: Callable[[Any, str], str]) -> Callable[[Any, str], Iterator[_Part]]:
+    return lambda code, stage: _arn("lambda", f"function:{name(code, stage)}")
+
+
+def _main(construct: Any, _stage: str) -> list[_Part]:
+    return [_output(construct)]
+
+
+_ATTRIBUTES: Final[Mapping[tuple[type[Any], str], Callable[[Any, str], Any]]] = {
+    (Table, "table_name"): _main,
+    (Table, "arn"): lambda table, _: _arn("dynamodb", "table/", _output(table)),
+    (Bucket, "bucket_name"): _main,
+    (Bucket, "arn"): lambda bucket, _: _arn("s3", _output(bucket), here=("::",)),
+    (Queue, "queue_url"): _main,
+    (Queue, "queue_name"): lambda queue, _: [_queue_name(queue)],
+    (Queue, "arn"): lambda queue, _: _arn("sqs", _queue_name(queue)),
+    (Topic, "arn"): _main,
+    (Api, "url"): lambda api, _: [_output(api, ".ApiEndpoint", "Url")],
+    (Secret, "parameter_name"): lambda secret, stage: [_parameter(secret, stage)],
+    (Secret, "arn"): lambda secret, stage: _arn("ssm", f"parameter{_parameter(secret, stage)}"),
+    (Function, "function_name"): lambda function, stage: [names.function(function, stage)],
+    (Function, "arn"): _function(names.function),
+    (Function, "log_group_arn"): _log_group(names.function_log_group),
+    (Job, "role_arn"): lambda job, _: [_output(job, "Role.Arn", "Role")],
+    (Job, "log_group_arn"): _log_group(names.job_log_group),
+    (Job, "definition_arn"): _definition,
+    (Job, "invoker_arn"): _function(names.invoker),
+}
+
+
+def _parameter(secret: Secret, stage: str) -> str:
+    return names.secret(secret.app.name, stage, secret.name)
