@@ -18,14 +18,13 @@ from _thread import allocate_lock as _lock  # gevent replaces those of `threadin
 from _thread import get_ident as _thread
 from _thread import start_new_thread as _start
 from collections import deque
-from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
 from json import JSONEncoder, loads
 from time import monotonic, sleep, time
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from runner import digits, results
-from runner.client import RuntimeClient
 from runner.failure import ResultNotJson
 
 MAX_CHECKPOINT: Final = 256 * 1024
@@ -76,21 +75,38 @@ def _encode(value: object) -> bytes:
         raise CheckpointNotJson(str(error)) from None
 
 
+class Store(Protocol):
+    """Who keeps checkpoints: the Runtime API's client."""
+
+    def checkpoint(self) -> bytes | None:
+        """The one that the attempt begins at."""
+
+    def keep_checkpoint(self, body: bytes) -> object:
+        """Keep another one."""
+
+
 class Checkpoints:
     """Those of one invocation. `keep`, `drive` and `close` are for the process's main thread."""
 
     def __init__(
-        self, address: str, headers: Mapping[str, str], environment: Mapping[str, str]
+        self,
+        connect: Callable[[], Store],
+        headers: Mapping[str, str],
+        environment: Mapping[str, str],
+        *,
+        signals: bool = True,
     ) -> None:
         """
         Args:
-            address: the Runtime API's.
+            connect: to who keeps them; not before there is something to be kept or asked.
             headers: the invocation's, in lower case.
+            signals: SIGTERM is meant for the handler.
         """
         told = loads(headers.get("lambda-runtime-client-context") or "{}")
         custom: Mapping[str, str] = told.get("custom") or {}
-        self._address = address
-        self._client: RuntimeClient | None = None
+        self._connect = connect
+        self._client: Store | None = None
+        self._signals = signals
         self._there = bool(custom.get("checkpoint"))
         self._stop_at = float(custom["stop_at"]) if custom.get("stop_at") else float("inf")
         self._interval = _seconds(environment.get(VARIABLE))
@@ -254,15 +270,14 @@ class Checkpoints:
         with contextlib.suppress(Exception):  # whoever answers next learns that nobody is there
             self.store()
 
-    def _connected(self) -> RuntimeClient:
-        # Its own connection: the worker's other one is used by one thread only.
-        self._client = self._client or RuntimeClient(self._address)
+    def _connected(self) -> Store:
+        self._client = self._client or self._connect()
         return self._client
 
     # --- SIGTERM ----------------------------------------------------------------------------
 
     def _listen(self) -> None:
-        if self._before is not None or os.getpid() != self._pid:
+        if self._before is not None or os.getpid() != self._pid or not self._signals:
             return
         before = signal.getsignal(signal.SIGTERM)
         if before != signal.SIG_DFL and not self._watched:

@@ -67,7 +67,8 @@ def _run(client: RuntimeClient, root: str) -> int:
 
     request_id = headers["lambda-runtime-aws-request-id"]
     pid = os.getpid()
-    checkpoints = Checkpoints(client.address, headers, os.environ)
+    # Of its own connection: another thread may use it.
+    checkpoints = Checkpoints(lambda: RuntimeClient(client.address), headers, os.environ)
     try:
         result = answer(handler, taken, headers, body, checkpoints)
     except BaseException as error:

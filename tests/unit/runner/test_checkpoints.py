@@ -56,10 +56,8 @@ class Clock:
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Client:
-    one = Client()
-    monkeypatch.setattr(checkpoints, "RuntimeClient", lambda _address: one)
-    return one
+def client() -> Client:
+    return Client()
 
 
 @pytest.fixture
@@ -79,9 +77,9 @@ def sigterm() -> Iterator[None]:
     signal.signal(signal.SIGTERM, before)
 
 
-def made(environment: dict[str, str] | None = None, **custom: str) -> Checkpoints:
+def made(client: Client, environment: dict[str, str] | None = None, **custom: str) -> Checkpoints:
     headers = {"lambda-runtime-client-context": json.dumps({"custom": custom})}
-    return Checkpoints("127.0.0.1:1/token", headers, environment or {})
+    return Checkpoints(lambda: client, headers, environment or {})
 
 
 # --- as JSON ------------------------------------------------------------------------------------
@@ -142,15 +140,15 @@ def test_the_first_is_stored_at_once_and_others_when_their_time_has_come(
             clock.now += 0.75
         return "done"
 
-    assert made().drive(handler()) == "done"
+    assert made(client).drive(handler()) == "done"
     assert client.stored == [b"0", b"3", b"6"]
 
 
 def test_the_time_between_two_can_be_set(client: Client, clock: Clock) -> None:
-    made({checkpoints.VARIABLE: "0"}).drive(iterator for iterator in range(3))
+    made(client, {checkpoints.VARIABLE: "0"}).drive(iterator for iterator in range(3))
     assert client.stored == [b"0", b"1", b"2"]
     client.stored.clear()
-    made({checkpoints.VARIABLE: "often"}).drive(iterator for iterator in range(3))
+    made(client, {checkpoints.VARIABLE: "often"}).drive(iterator for iterator in range(3))
     assert client.stored == [b"0"]
 
 
@@ -160,7 +158,7 @@ def test_a_pending_one_is_stored_though_nothing_is_yielded_any_more(client: Clie
         assert client.kept.acquire(timeout=10)
         assert client.kept.acquire(timeout=10)
 
-    made({checkpoints.VARIABLE: "0.05"}).drive(handler())
+    made(client, {checkpoints.VARIABLE: "0.05"}).drive(handler())
     assert client.stored == [b"0", b"4"]
 
 
@@ -171,7 +169,7 @@ def test_what_is_pending_when_the_handler_raises_can_be_stored(
         yield from range(5)
         raise KeyError("a")
 
-    kept = made()
+    kept = made(client)
     with pytest.raises(KeyError):
         kept.drive(handler())
     kept.store()
@@ -187,7 +185,7 @@ def test_what_becomes_of_a_value_afterwards_is_not_stored(client: Client, clock:
         yield state
         state["n"] = 2
 
-    kept = made()
+    kept = made(client)
     kept.drive(handler())
     kept.store()
     assert client.stored == [b'{"n":0}', b'{"n":1}']
@@ -207,7 +205,7 @@ def test_a_bad_one_is_raised_where_it_is_yielded(client: Client, clock: Clock) -
             raise
 
     with pytest.raises(CheckpointNotJson) as caught:
-        made().drive(handler())
+        made(client).drive(handler())
     assert seen == [caught.value]
     assert caught.traceback[-1].name == "handler"
 
@@ -225,9 +223,9 @@ def test_and_nobody_can_go_on_after_it(client: Client, clock: Clock, more: list[
                 yield each
 
     with pytest.raises(CheckpointNotJson):
-        made().drive(handler())
+        made(client).drive(handler())
     with pytest.raises(CheckpointNotJson):
-        asyncio.run(made().drive_async(async_handler()))
+        asyncio.run(made(client).drive_async(async_handler()))
     assert client.stored == []
 
 
@@ -236,16 +234,16 @@ def test_and_nobody_can_go_on_after_it(client: Client, clock: Clock, more: list[
 
 def test_the_runtime_api_is_asked_only_where_there_is_a_checkpoint(client: Client) -> None:
     client.first = b'{"n": 3}'
-    assert made().first() is None
+    assert made(client).first() is None
     assert client.asked == 0
-    assert made(checkpoint="1").first() == b'{"n": 3}'
+    assert made(client, checkpoint="1").first() == b'{"n": 3}'
 
 
 def test_null_is_no_checkpoint(client: Client) -> None:
     client.first = b" null"
-    assert made(checkpoint="1").first() is None
+    assert made(client, checkpoint="1").first() is None
     client.first = b"0"
-    assert made(checkpoint="1").first() == b"0"
+    assert made(client, checkpoint="1").first() == b"0"
 
 
 # --- interruption -------------------------------------------------------------------------------
@@ -266,7 +264,7 @@ def test_after_its_time_the_next_checkpoint_is_the_last_and_the_generator_is_clo
                 raise
             clock.now += 0.5
 
-    kept = made(stop_at="1002.0")
+    kept = made(client, stop_at="1002.0")
     with pytest.raises(Interrupted):
         kept.drive(handler(kept))
     assert closed == [4]
@@ -286,7 +284,7 @@ def test_so_with_an_async_generator(client: Client, clock: Clock) -> None:
             clock.now += 0.5
 
     with pytest.raises(Interrupted):
-        asyncio.run(made(stop_at="1001.0").drive_async(handler()))
+        asyncio.run(made(client, stop_at="1001.0").drive_async(handler()))
     assert client.stored == [b"0", b"2"]
     assert closed == [0, 1, 2]
 
@@ -299,7 +297,7 @@ def test_sigterm_is_what_the_handler_sees_where_it_looks(client: Client, clock: 
                 signal.raise_signal(signal.SIGTERM)
             yield count
 
-    kept = made()
+    kept = made(client)
     with pytest.raises(Interrupted):
         kept.drive(handler(kept))
     assert client.stored == [b"0"]
@@ -314,14 +312,14 @@ def test_one_that_comes_to_its_end_was_not_interrupted(client: Client) -> None:
         signal.raise_signal(signal.SIGTERM)
         return "done"
 
-    kept = made()
+    kept = made(client)
     assert kept.drive(handler(kept)) == "done"
     kept.raise_if_interrupted()
     kept.close()
 
 
 def test_a_function_that_has_looked_and_returns_was(client: Client) -> None:
-    kept = made()
+    kept = made(client)
     assert not kept.interrupted
     kept.raise_if_interrupted()
     signal.raise_signal(signal.SIGTERM)
@@ -333,7 +331,7 @@ def test_a_function_that_has_looked_and_returns_was(client: Client) -> None:
 def test_a_handler_of_the_apps_own_stays_and_is_told_where_somebody_looks(client: Client) -> None:
     told: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: told.append(number))
-    kept = made()
+    kept = made(client)
     kept.drive(iterator for iterator in range(2))
     signal.raise_signal(signal.SIGTERM)
     assert told == [signal.SIGTERM]
@@ -347,7 +345,7 @@ def test_a_handler_of_the_apps_own_stays_and_is_told_where_somebody_looks(client
 
 
 def test_in_another_thread_there_is_nothing_to_listen_with(client: Client) -> None:
-    kept = made()
+    kept = made(client)
     seen: list[Any] = []
     thread = threading.Thread(target=lambda: seen.append(kept.interrupted))
     thread.start()
