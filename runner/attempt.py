@@ -13,13 +13,24 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from types import FrameType
 
 from runner import languages, outcome, process
 from runner.invocation import Invocation
-from runner.outcome import CANCELLED, CRASHED, FAILED, SUCCEEDED, TIMED_OUT, End
-from runner.runtime_api import Event, InitFailed, Lingers, Responded, RuntimeApi, Started
+from runner.keeper import Keeper
+from runner.outcome import CANCELLED, CRASHED, FAILED, INTERRUPTED, SUCCEEDED, TIMED_OUT, End
+from runner.runtime_api import (
+    Event,
+    InitFailed,
+    Lingers,
+    Reached,
+    Responded,
+    RuntimeApi,
+    Started,
+    Stopped,
+)
 
 _IMPORTS = 3
 """How often the import may be killed from outside before the run fails."""
@@ -100,33 +111,61 @@ def run(
     output: Output,
     timeout: float,
     grace: float,
+    checkpoint: bytes | None = None,
+    keep: Callable[[bytes], object] | None = None,
+    stop_at: float | None = None,
+    interruptible: bool = False,
 ) -> End:
-    """Run the handler once; return when all that it has started in its process group is gone.
+    """Run the handler once; return when all that it has started in its process group is gone, and
+    its last checkpoint is kept.
 
     Args:
         environment: the worker's; the address of the Runtime API is added.
         root: the app's folder, in which the worker runs.
         timeout: seconds that the handler has, from when it gets the payload.
         grace: seconds between SIGTERM and SIGKILL.
+        checkpoint: where it begins, a JSON text; without one, or with null, at the beginning.
+        keep: stores a checkpoint; called by one thread. What it raises is said, and ends nothing.
+        stop_at: when the next checkpoint is the last: the attempt then ends as INTERRUPTED.
+        interruptible: SIGTERM says that the place is taken away: unless the handler answers in
+            time, the attempt ends as INTERRUPTED. Else that is CANCELLED.
     """
+    invocation = replace(invocation, checkpoint=checkpoint, stop_at=stop_at)
+    keeper = Keeper(keep or _forget, lambda text: output.line(f"{outcome.NOTE}{text}"))
+    stop = INTERRUPTED if interruptible else CANCELLED
     for _ in range(_IMPORTS):
-        attempt = _Attempt(invocation, inbox, output, timeout, grace)
+        attempt = _Attempt(invocation, inbox, output, timeout, grace, keeper, stop)
         end = attempt.run(api, environment, root)
         # SIGKILL comes from outside (a short of memory), not from the code.
-        if attempt.started or attempt.status != -signal.SIGKILL or end.state == CANCELLED:
+        if attempt.started or attempt.status != -signal.SIGKILL or end.state == stop:
             break
+    keeper.close()
     return end
+
+
+def _forget(_checkpoint: bytes) -> None:
+    """Nobody wants to go on there."""
 
 
 class _Attempt:
     def __init__(
-        self, invocation: Invocation, inbox: Inbox, output: Output, timeout: float, grace: float
+        self,
+        invocation: Invocation,
+        inbox: Inbox,
+        output: Output,
+        timeout: float,
+        grace: float,
+        keeper: Keeper,
+        stop: str,
     ) -> None:
         self._invocation = invocation
         self._inbox = inbox
         self._output = output
         self._timeout = timeout
         self._grace = grace
+        self._keeper = keeper
+        self._stop = stop
+        """How it ends when the build is to stop."""
         self._answer: End | None = None
         self._answered_at = 0.0
         self._stopping: str | None = None
@@ -177,6 +216,8 @@ class _Attempt:
             self.status = event
         elif isinstance(event, Started):
             self.started = event.at
+        elif isinstance(event, Reached):
+            self._keeper.add(event.checkpoint)
         elif isinstance(event, Lingers):
             if self._answer is not None and self._kill_at is not None and event.left:
                 self._left = event.left
@@ -185,6 +226,8 @@ class _Attempt:
             self._answered_at = time.time()
             if isinstance(event, Responded):
                 self._answer = End(SUCCEEDED, event.result)
+            elif isinstance(event, Stopped):
+                self._answer = End(INTERRUPTED)
             else:
                 init = isinstance(event, InitFailed)
                 self._answer = End(FAILED, failure=event.failure, final=init)
@@ -194,7 +237,7 @@ class _Attempt:
         now = time.time()
         if self._stopping is None and self._answer is None:
             if self._inbox.terminated:
-                self._stopping = CANCELLED
+                self._stopping = self._stop
             elif self.started is not None and now >= self.started + self._timeout:
                 self._stopping = TIMED_OUT
             if self._stopping:
@@ -227,6 +270,10 @@ class _Attempt:
             failure = outcome.crash(status, out_of_memory=out_of_memory)
             return End(CRASHED, failure=failure, took=took)
         answer = answer or End(FAILED)
+        if state == INTERRUPTED:  # but it may have come to its end
+            if answer.state == SUCCEEDED:
+                return End(SUCCEEDED, answer.result, took=took)
+            return End(INTERRUPTED, took=took)
         final = answer.final and state is None
         return End(state or answer.state, answer.result, answer.failure, final, took)
 

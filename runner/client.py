@@ -56,6 +56,19 @@ class RuntimeClient:
         """Report that the handler could not be loaded; the HTTP status."""
         return self._post_failure("/runtime/init/error", failure)
 
+    def checkpoint(self) -> bytes | None:
+        """Where the invocation begins, if it is not at the beginning."""
+        status, _, body = self._request("GET", f"/{VERSION}/devbridge/checkpoint")
+        return body if status == 200 else None
+
+    def keep_checkpoint(self, body: bytes) -> int:
+        """Have a checkpoint, a JSON text, stored; the HTTP status."""
+        return self._post("/devbridge/checkpoint", body)
+
+    def interrupted(self) -> int:
+        """Tell, in place of an answer, that the invocation has ended at its last checkpoint."""
+        return self._post("/devbridge/interrupted", b"")
+
     def report_modules(self, modules: Mapping[str, Any]) -> int:
         """Tell devbridge's daemon what the handler imported; others answer 404, which is fine."""
         return self._post("/devbridge/modules", _dumps(modules).encode())

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from json import loads
 from typing import Any
+
+from runner.checkpoints import Checkpoints
 
 
 class ClientContext:
@@ -22,8 +25,15 @@ class Context:
     """Lambda's context, where the time that remains is that of the *job's* timeout."""
 
     identity = None
+    read_checkpoint: Callable[[bytes], Any] = staticmethod(loads)
+    """What makes a value of a checkpoint's bytes: `devbridge.job` knows the handler's type."""
 
-    def __init__(self, headers: Mapping[str, str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        headers: Mapping[str, str],
+        environment: Mapping[str, str],
+        checkpoints: Checkpoints | None = None,
+    ) -> None:
         self.aws_request_id = headers["lambda-runtime-aws-request-id"]
         self.invoked_function_arn = headers.get("lambda-runtime-invoked-function-arn", "")
         self.client_context = ClientContext(
@@ -41,6 +51,19 @@ class Context:
         )
         self.log_stream_name = environment.get("AWS_LAMBDA_LOG_STREAM_NAME", self.aws_request_id)
         self._deadline = int(headers.get("lambda-runtime-deadline-ms") or 0)
+        self._checkpoints = checkpoints
+
+    @cached_property
+    def checkpoint(self) -> Any:
+        """What this run has last yielded in an earlier attempt; None if there is nothing."""
+        body = self._checkpoints.first() if self._checkpoints else None
+        return None if body is None else self.read_checkpoint(body)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether this attempt is about to be stopped: it has some seconds, or minutes, to yield
+        its last checkpoint. To be looked at in the main thread first."""
+        return self._checkpoints is not None and self._checkpoints.interrupted
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the job is stopped; 0 when its time is up."""

@@ -29,10 +29,24 @@ class Invocation:
     function_arn: str = ""
     context: Mapping[str, str] = field(default_factory=dict)
     """The client context's `custom` entries: job, attempt, max_attempts."""
+    checkpoint: bytes | None = None
+    """A JSON text: where the attempt begins, if that is not at the beginning."""
+    stop_at: float | None = None
+    """Seconds since the epoch after which the next checkpoint is the attempt's last."""
+
+    @property
+    def begins_at_checkpoint(self) -> bool:
+        """Whether there is a checkpoint; null is none."""
+        return self.checkpoint is not None and self.checkpoint.strip() != b"null"
 
     def headers(self) -> dict[str, str]:
         """The headers of the answer to `next`; the payload is its body."""
-        context = {"client": {}, "env": {}, "custom": dict(self.context)}
+        custom = dict(self.context)
+        if self.begins_at_checkpoint:  # which is too large for a header
+            custom["checkpoint"] = "1"
+        if self.stop_at is not None:
+            custom["stop_at"] = repr(self.stop_at)
+        context = {"client": {}, "env": {}, "custom": custom}
         return {
             "Lambda-Runtime-Aws-Request-Id": self.job_id,
             "Lambda-Runtime-Deadline-Ms": str(int(self.deadline * 1000)),

@@ -47,6 +47,8 @@ _LAST_WORDS = 16 * 1024
 
 MAX_BODY = 6 * 1024 * 1024
 """Bytes of a payload or a result: Lambda's limit for a synchronous request and its response."""
+MAX_CHECKPOINT = 256 * 1024
+"""Bytes of a checkpoint."""
 MAX_INLINE = 8 * 1024
 """Bytes of a payload that a build's environment holds, where it may. All others are put into S3."""
 _ENDS_OF_V8 = ("SIGABRT", "SIGTRAP", "SIGILL")

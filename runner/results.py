@@ -15,10 +15,13 @@ from runner import digits
 from runner.failure import ResultNotJson
 
 
-def encode(result: object) -> bytes:
+def encode(result: object, what: str = "result") -> bytes:
     """The result as compact JSON in UTF-8.
 
     A handler that uses `devbridge.job` may return what a payload may be: dataclasses, models.
+
+    Args:
+        what: it is called.
 
     Raises:
         ResultNotJson: naming the type of the value and its path inside the result.
@@ -26,10 +29,11 @@ def encode(result: object) -> bytes:
     try:
         text = _dumps(result, ensure_ascii=False)
     except RecursionError:
-        raise ResultNotJson("the result is nested too deeply for JSON") from None
+        raise ResultNotJson(f"the {what} is nested too deeply for JSON") from None
     except (TypeError, ValueError) as error:
-        raise ResultNotJson(_explain(result) or f"the result is not JSON: {error}") from None
-    if _has_long(text) and (explained := _explain(result)):  # where the limit was lifted
+        why = _explain(result, what) or f"the {what} is not JSON: {error}"
+        raise ResultNotJson(why) from None
+    if _has_long(text) and (explained := _explain(result, what)):  # where the limit was lifted
         raise ResultNotJson(explained)
     try:
         return text.encode()
@@ -75,7 +79,7 @@ def _default() -> Callable[[Any], Any] | None:
 
 
 def _explain(  # noqa: PLR0911
-    value: Any, path: str = "result", above: tuple[int, ...] = ()
+    value: Any, path: str, above: tuple[int, ...] = ()
 ) -> str | None:
     if isinstance(value, (int, float)) or digits.is_decimal(value):
         return _of_number(value, path)

@@ -16,7 +16,7 @@ from typing import Any
 
 from runner.client import VERSION
 from runner.invocation import MAX_BODY, RESULT_TOO_LARGE, Invocation, parse_failure, parse_lingering
-from runner.outcome import Failure
+from runner.outcome import MAX_CHECKPOINT, Failure
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,19 @@ class Lingers:
     left: tuple[str, ...]
 
 
-Event = Started | Responded | Raised | InitFailed | Lingers
+@dataclass(frozen=True)
+class Reached:
+    """The handler has yielded a checkpoint, a JSON text, which is to be kept."""
+
+    checkpoint: bytes
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The handler was interrupted, and was ended at its last checkpoint."""
+
+
+Event = Started | Responded | Raised | InitFailed | Lingers | Reached | Stopped
 
 
 class RuntimeApi:
@@ -104,7 +116,12 @@ class _Handler(BaseHTTPRequestHandler):
         worker = self._worker()
         if worker is None:
             return
-        if self.path != f"/{worker.token}/{VERSION}/runtime/invocation/next":
+        own = f"/{worker.token}/{VERSION}"
+        if self.path == f"{own}/devbridge/checkpoint":
+            begins = worker.running and worker.invocation.begins_at_checkpoint
+            body = (begins and worker.invocation.checkpoint) or b""
+            self._answer(200 if begins else 204, body)
+        elif self.path != f"{own}/runtime/invocation/next":
             self._answer(404, b"{}")
         elif worker.asked:
             self._answer(403, b"{}")
@@ -134,6 +151,9 @@ class _Handler(BaseHTTPRequestHandler):
             worker.tell(Responded(body) if response else Raised(parse_failure(body)))
             self._answer(202, b"{}")
             return
+        if self.path == f"{own}/devbridge/checkpoint":
+            self._keep(worker, size)
+            return
         body = self.rfile.read(min(size, MAX_BODY))
         if self.path == f"{own}/runtime/init/error":
             worker.tell(InitFailed(parse_failure(body)))
@@ -141,8 +161,21 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == f"{own}/devbridge/lingering":
             worker.tell(Lingers(parse_lingering(body)))
             self._answer(202, b"{}")
+        elif self.path == f"{own}/devbridge/interrupted" and worker.running:
+            worker.running = False
+            worker.tell(Stopped())
+            self._answer(202, b"{}")
         else:
             self._answer(404, b"{}")
+
+    def _keep(self, worker: _Worker, size: int) -> None:
+        """Take a checkpoint of an invocation that runs."""
+        if not worker.running or size > MAX_CHECKPOINT:
+            self._drain(size)
+            self._answer(413 if worker.running else 403, b"{}")
+            return
+        worker.tell(Reached(self.rfile.read(size)))
+        self._answer(202, b"{}")
 
     def _drain(self, size: int) -> None:
         """Read a body away: a worker that is still sending would not hear the answer."""
@@ -163,8 +196,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response_only(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
+        if status != 204:
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 

@@ -18,10 +18,11 @@ import os
 import sys
 from collections.abc import Mapping
 from json import loads
-from types import CoroutineType
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
 from runner import calling, failure, lingering, loading, lookups, memory, preloaded, results, stuck
+from runner.checkpoints import Checkpoints, Interrupted
 from runner.client import RuntimeApiGone, RuntimeClient
 from runner.context import Context
 from runner.reads import Reads
@@ -66,17 +67,25 @@ def _run(client: RuntimeClient, root: str) -> int:
 
     request_id = headers["lambda-runtime-aws-request-id"]
     pid = os.getpid()
+    # Of its own connection: another thread may use it.
+    checkpoints = Checkpoints(lambda: RuntimeClient(client.address), headers, os.environ)
     try:
-        result = answer(handler, taken, headers, body)
+        result = answer(handler, taken, headers, body, checkpoints)
     except BaseException as error:
         _leave_if_forked(pid)
         memory.lift_memory()
+        checkpoints.store()
+        checkpoints.close()
         _flush()
         _report(client, root, known)
-        client.fail(request_id, memory.explain(error, failure.describe(error, root)))
+        if isinstance(error, Interrupted):
+            client.interrupted()
+        else:
+            client.fail(request_id, memory.explain(error, failure.describe(error, root)))
         lingering.watch(client.address)
         return _exit_code(error)
     _leave_if_forked(pid)
+    checkpoints.close()
     memory.lift_memory()
     _flush()
     _report(client, root, known)
@@ -102,7 +111,13 @@ def _load(root: str) -> loading.Handler:
     return loading.load(os.environ["_HANDLER"], root)
 
 
-def answer(handler: loading.Handler, taken: int, headers: Mapping[str, str], body: bytes) -> bytes:
+def answer(
+    handler: loading.Handler,
+    taken: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    checkpoints: Checkpoints,
+) -> bytes:
     """The JSON text of what the handler returns for one invocation, in this process.
 
     Args:
@@ -111,19 +126,33 @@ def answer(handler: loading.Handler, taken: int, headers: Mapping[str, str], bod
 
     Raises:
         ResultNotJson: the result has no JSON form.
+        Interrupted: somebody else is to go on at the last checkpoint.
         BaseException: whatever the handler raises.
     """
     payload = getattr(handler, "__devbridge_read__", loads)(body) if body else None
-    return results.encode(_call(handler, (payload, Context(headers, os.environ))[:taken]))
+    context = Context(headers, os.environ, checkpoints)
+    result = _call(handler, (payload, context)[:taken], checkpoints)
+    checkpoints.raise_if_interrupted()
+    return results.encode(result)
 
 
-def _call(handler: loading.Handler, arguments: tuple[Any, ...]) -> Any:
+def _call(handler: loading.Handler, arguments: tuple[Any, ...], checkpoints: Checkpoints) -> Any:
     result = handler(*arguments)
-    if isinstance(result, CoroutineType):
+    if isinstance(result, CoroutineType | AsyncGeneratorType):
         import asyncio  # slow to import, and most handlers are plain functions
 
-        return asyncio.run(result)
-    return result
+        result = asyncio.run(_awaited(result, checkpoints))
+    return checkpoints.drive(result) if isinstance(result, GeneratorType) else result
+
+
+async def _awaited(
+    result: CoroutineType[Any, Any, Any] | AsyncGeneratorType[Any, None], checkpoints: Checkpoints
+) -> Any:
+    value = await result if isinstance(result, CoroutineType) else result
+    if isinstance(value, AsyncGeneratorType):
+        await checkpoints.drive_async(value)
+        return None
+    return value
 
 
 def _leave_if_forked(pid: int) -> None:

@@ -162,6 +162,7 @@ class Daemon:
             self._reloading,
             self._reports,
             post=lambda event: self.handle([event]),
+            reached=self._ledger.note_checkpoint,
         )
 
     def _make_processes(self, workshop: Workshop) -> Processes:
@@ -335,7 +336,8 @@ class Daemon:
 
     def _give(self, give: Give) -> None:
         if self._processes.worker(give.worker_id) is not None:
-            self._processes.give(give, self._jobs[give.job], self._payload(give.job_id))
+            payload, checkpoint = self._payload(give.job_id), self._ledger.checkpoint(give.job_id)
+            self._processes.give(give, self._jobs[give.job], payload, checkpoint)
 
     def _payload(self, job_id: str) -> bytes:
         with contextlib.suppress(LedgerError):

@@ -30,6 +30,7 @@ class Hearing:
     Args:
         processes: the workers' processes; they are made after this.
         post: takes each event.
+        reached: takes each checkpoint, a JSON text, and the id of its run.
     """
 
     def __init__(
@@ -40,18 +41,25 @@ class Hearing:
         reports: Reports,
         *,
         post: Callable[[Event], None],
+        reached: Callable[[str, bytes], None],
     ) -> None:
         self._processes = processes
         self._launcher = launcher
         self._reloading = reloading
         self._reports = reports
         self._post = post
+        self._reached = reached
         self._missed: set[str] = set()
         """Variables of the shell that jobs have looked for, and of which that was said."""
 
     def worker_ready(self, worker_id: str) -> None:
         """The handler is loaded."""
         self._post(StandbyReady(worker_id))
+
+    def worker_reached(self, worker_id: str, job_id: str, checkpoint: bytes) -> None:
+        """A run has come to a checkpoint."""
+        del worker_id
+        self._reached(job_id, checkpoint)
 
     def worker_responded(self, worker_id: str, job_id: str, body: bytes) -> None:
         """A run has a result, which is JSON."""

@@ -58,6 +58,8 @@ class Keeper(Ledger):
         self._runs: dict[str, RunRecord] = {entry.job_id: entry for entry in super().live()}
         """The runs whose log is not complete, and those whose end is owed, as they are."""
         self._undo: dict[str, RunRecord | None] = {}
+        self._reached: dict[str, bytes] = {}
+        """The last checkpoint of those runs, whether it could be written or not."""
         self._held, self._file = hold(path), Identity.of(path)
         self._reserve = path.with_name(f"{path.name}.reserve")
         with contextlib.suppress(OSError):
@@ -116,6 +118,22 @@ class Keeper(Ledger):
         after = entry and changed(entry, change)
         self._do(change.job_id, after, lambda book: Ledger.record(book, change))
 
+    def note_checkpoint(self, job_id: str, checkpoint: bytes) -> None:
+        """The run has come there, which is written at once."""
+        with self.transaction():
+            self.reached(job_id, checkpoint)
+
+    def reached(self, job_id: str, checkpoint: bytes) -> None:
+        """The run has come to a checkpoint. While nothing can be written, the next one that can be
+        is as good."""
+        self._reached[job_id] = checkpoint
+        if self.trouble is None:
+            self._do(job_id, None, lambda book: Ledger.reached(book, job_id, checkpoint))
+
+    def goes_on(self, job_id: str) -> None:
+        """The run goes on at its checkpoint."""
+        self._do(job_id, None, lambda book: Ledger.goes_on(book, job_id))
+
     def closed(self, job_id: str) -> None:
         """The run's worker is gone, and its log complete."""
         entry = self._known(job_id)
@@ -135,6 +153,13 @@ class Keeper(Ledger):
     def get(self, job_id: str) -> RunRecord | None:
         """The run as it is now, whether that could be written or not."""
         return self._runs.get(job_id) or super().get(job_id)
+
+    def checkpoint(self, job_id: str) -> bytes | None:
+        """The run's last one, whether it could be written or not; null is none."""
+        body = self._reached.get(job_id)
+        with contextlib.suppress(LedgerError):
+            body = super().checkpoint(job_id) if body is None else body
+        return None if body is None or body.strip() == b"null" else body
 
     def close(self) -> None:
         """Close it. What is still owed is written first, if need be in the room of the reserve."""
@@ -207,6 +232,7 @@ class Keeper(Ledger):
             entry = self._runs.get(write.job_id)
             if entry is not None and entry.closed and entry.state.final:
                 del self._runs[write.job_id]
+                self._reached.pop(write.job_id, None)
         if self.trouble is not None:
             self.trouble = None
             with contextlib.suppress(OSError):
@@ -288,6 +314,9 @@ class Keeper(Ledger):
                 except LedgerError:
                     lost += entry.state is State.QUEUED
                 fresh.enter_again(entry, payload)
+                with contextlib.suppress(LedgerError):
+                    if checkpoint := self.checkpoint(entry.job_id):
+                        Ledger.reached(fresh, entry.job_id, checkpoint)
         self._owed.clear()
         waiting = many(lost, "run that waits", "runs that wait")
         return f", and without the payloads of {waiting}" if lost else ""
@@ -315,18 +344,20 @@ def keep(path: Path) -> tuple[Keeper, str]:
         aside = set_aside(path)
         keeper = Keeper.open(path)
         with keeper._committed():
-            for entry, payload in saved:
+            for entry, payload, checkpoint in saved:
                 keeper.enter_again(entry, payload)
+                if checkpoint is not None:
+                    Ledger.reached(keeper, entry.job_id, checkpoint)
                 keeper._runs[entry.job_id] = entry
         found = many(len(saved), "run that had not ended was", "runs that had not ended were")
         kept = f" {found} found in it;" if saved else ""
         return keeper, f"{error.what}:{kept} it is set aside as {aside}, and a fresh one is used"
 
 
-def _what_waits(path: Path) -> list[tuple[RunRecord, bytes]]:
+def _what_waits(path: Path) -> list[tuple[RunRecord, bytes, bytes | None]]:
     """What can still be read of the runs that had not ended."""
     with contextlib.suppress(LedgerError), LedgerReader.open(path) as old:
-        return [(entry, old.payload(entry.job_id)) for entry in old.live()]
+        return [(e, old.payload(e.job_id), old.checkpoint(e.job_id)) for e in old.live()]
     return []
 
 

@@ -109,6 +109,11 @@ def invoked(
     return f"{style.bold('Invoke')} {job}{again} {style.dim(shorten(payload, room))}"
 
 
+def begins_at(checkpoint: bytes) -> str:
+    """An attempt does not begin at the beginning."""
+    return f"goes on at its checkpoint {shorten(checkpoint)}"
+
+
 def waits(wait: Waits, style: Style) -> str:
     """A limit keeps a run from starting."""
     limit = "the job's own concurrency" if wait.own else "--concurrency"

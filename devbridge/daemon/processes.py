@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from devbridge.daemon import lines
 from devbridge.daemon.capture import Capture
 from devbridge.daemon.events import (
     Event,
@@ -186,7 +187,7 @@ class Processes:
             raise
         return reader, writer
 
-    def give(self, give: Give, spec: JobSpec, payload: bytes) -> None:
+    def give(self, give: Give, spec: JobSpec, payload: bytes, checkpoint: bytes | None) -> None:
         """Hand over the run. What its worker prints from now on belongs to it."""
         worker = self._workers[give.worker_id]
         worker.capture.drain()
@@ -206,11 +207,14 @@ class Processes:
                     "attempt": str(give.attempt),
                     "max_attempts": str(spec.max_attempts),
                 },
+                checkpoint=checkpoint,
             ),
         )
         self._oom_kills.forget()
         # While the worker wakes up; its output is not read before this has returned.
         self._narrator.tell(Began(worker.who, give.attempt, spec.max_attempts, payload))
+        if checkpoint is not None:
+            self._narrator.tell(Noted(worker.who, lines.begins_at(checkpoint)))
 
     def _without_payload(self, worker: Worker) -> None:
         lost = Failure("PayloadLost", "the run's payload was lost with a damaged ledger")

@@ -31,12 +31,15 @@ from runner.invocation import (
     parse_failure,
     parse_lingering,
 )
-from runner.outcome import Failure
+from runner.outcome import MAX_CHECKPOINT, Failure
 
 if TYPE_CHECKING:
     from devbridge.daemon.debuggers import Debuggers
 
 log = logging.getLogger(__name__)
+
+INTERRUPTED: Final = Failure("Interrupted", "SIGTERM has ended it at its last checkpoint")
+"""What has become of an attempt that was not asked to stop by us."""
 
 
 class WorkerListener(Protocol):
@@ -50,6 +53,9 @@ class WorkerListener(Protocol):
 
     def worker_missed(self, worker_id: str, name: str) -> None:
         """The job's code looked up a variable that the shell has and the job does not get."""
+
+    def worker_reached(self, worker_id: str, job_id: str, checkpoint: bytes) -> None:
+        """The handler has yielded a checkpoint, a JSON text, which is to be kept."""
 
     def worker_responded(self, worker_id: str, job_id: str, body: bytes) -> None:
         """The handler has returned; `body` is its result, a JSON text."""
@@ -94,6 +100,8 @@ class _Worker:
     pending: Invocation | None = None
     job_id: str | None = None
     """The invocation that was handed over and has no answer yet."""
+    checkpoint: bytes | None = None
+    """Where that begins, if it is not at the beginning."""
     without_credentials: bool = False
     """It was refused them, which was said; not again before it got some."""
 
@@ -247,10 +255,33 @@ class RuntimeApi:
             case ("POST", "2018-06-01", "runtime", "init", "error"):
                 self._listener.worker_init_failed(worker.id, parse_failure(request.body))
                 exchange.answer(HTTPStatus.ACCEPTED, _OK)
+            case (method, "2018-06-01", "devbridge", "checkpoint" | "interrupted" as what):
+                exchange.answer(*self._checkpoints(worker, method, what, request))
             case ("POST", "2018-06-01", "devbridge", what):
                 self._report(worker, what, request.body, exchange)
             case _:
                 exchange.answer(HTTPStatus.NOT_FOUND, _error("NotFound", "no such operation"))
+
+    def _checkpoints(
+        self, worker: _Worker, method: str, what: str, request: Request
+    ) -> tuple[HTTPStatus, bytes]:
+        """The answer about those of the invocation that the worker runs."""
+        if (job_id := worker.job_id) is None:
+            return HTTPStatus.FORBIDDEN, _error("InvalidStateTransition", "it runs nothing")
+        if (method, what) == ("GET", "checkpoint"):
+            body = worker.checkpoint
+            return HTTPStatus.NO_CONTENT if body is None else HTTPStatus.OK, body or b""
+        if method != "POST":
+            return HTTPStatus.NOT_FOUND, _error("NotFound", "no such operation")
+        if request.too_large or len(request.body) > MAX_CHECKPOINT:
+            what = f"over {MAX_CHECKPOINT} bytes"
+            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _error("RequestEntityTooLarge", what)
+        if what == "checkpoint":
+            self._listener.worker_reached(worker.id, job_id, request.body)
+        else:
+            worker.job_id = None
+            self._listener.worker_failed(worker.id, job_id, INTERRUPTED)
+        return HTTPStatus.ACCEPTED, _OK
 
     def _report(self, worker: _Worker, what: str, body: bytes, exchange: Exchange) -> None:
         """What devbridge's own runner tells beyond the Runtime API."""
@@ -301,6 +332,7 @@ class RuntimeApi:
             return
         exchange, invocation = worker.waiting, worker.pending
         worker.waiting, worker.pending, worker.job_id = None, None, invocation.job_id
+        worker.checkpoint = invocation.checkpoint if invocation.begins_at_checkpoint else None
         exchange.answer(HTTPStatus.OK, invocation.payload, invocation.headers())
 
     # --- credentials ------------------------------------------------------------------------

@@ -33,7 +33,7 @@ from devbridge.pytest_plugin.tracebacks import brief
 from devbridge.runs.invoker import find_job
 from devbridge.runs.model import JobSpec
 from devbridge.sources.runtimes import DEFAULT
-from runner import calling, failure, loading, worker
+from runner import calling, checkpoints, failure, loading, worker
 from runner.invocation import RESULT_TOO_LARGE, Invocation
 from runner.outcome import MAX_BODY
 
@@ -62,7 +62,13 @@ class JobRunner:
 
     @brief
     def __call__(
-        self, job: str, payload: Any = None, *, attempt: int = 1, job_id: str | None = None
+        self,
+        job: str,
+        payload: Any = None,
+        *,
+        attempt: int = 1,
+        job_id: str | None = None,
+        checkpoint: Any = None,
     ) -> Any:
         """Run the job's handler once and return its result, as its caller gets it from JSON.
 
@@ -71,6 +77,7 @@ class JobRunner:
             payload: any JSON value, dataclass, TypedDict, msgspec.Struct or pydantic model.
             attempt: which one it is, from 1: `context.attempt`.
             job_id: the run's id: `context.aws_request_id`; by default a new one.
+            checkpoint: where it begins: `context.checkpoint`, any value that a handler may yield.
 
         Raises:
             UnknownJob: app.py has no such job.
@@ -93,6 +100,7 @@ class JobRunner:
                 "attempt": str(attempt),
                 "max_attempts": str(spec.max_attempts),
             },
+            checkpoint=checkpoints.encode(checkpoint),
         )
         try:
             with self._environment(spec), _as_a_new_process(self.app.root):
@@ -186,13 +194,27 @@ def _result(spec: JobSpec, invocation: Invocation, root: str) -> bytes:
     """
     handler = loading.load(spec.handler, root)
     headers = {name.lower(): value for name, value in invocation.headers().items()}
-    result = worker.answer(handler, calling.arguments(handler), headers, invocation.payload)
+    kept = checkpoints.Checkpoints(lambda: _Kept(invocation), headers, os.environ, signals=False)
+    taken = calling.arguments(handler)
+    result = worker.answer(handler, taken, headers, invocation.payload, kept)
     if len(result) > MAX_BODY:
         too_large = RESULT_TOO_LARGE
         raise JobFailed(
             too_large.message, error_type=too_large.type, error_message=too_large.message
         )
     return result
+
+
+class _Kept:
+    """Nobody goes on at a checkpoint of a test's run."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        self._invocation = invocation
+
+    def checkpoint(self) -> bytes | None:
+        return self._invocation.checkpoint
+
+    def keep_checkpoint(self, body: bytes) -> object: ...
 
 
 def _beside_loops(function: Callable[[], bytes]) -> bytes:

@@ -168,7 +168,25 @@ class Ledger(LedgerReader):
                 "job_id": change.job_id,
             },
         )
+        if change.state is State.SUCCEEDED:
+            self._db.execute("DELETE FROM checkpoints WHERE job_id=?", (change.job_id,))
         self._note(change.job_id, change.at, change.state, change.attempt, change.detail)
+
+    def reached(self, job_id: str, checkpoint: bytes) -> None:
+        """The run is to go on there, should its attempt end too early; null: at its beginning. In
+        a transaction."""
+        if checkpoint.strip() == b"null":
+            self._db.execute("DELETE FROM checkpoints WHERE job_id=?", (job_id,))
+            return
+        self._db.execute(
+            "INSERT INTO checkpoints (job_id, body) VALUES (?,?)"
+            " ON CONFLICT (job_id) DO UPDATE SET body=excluded.body",
+            (job_id, checkpoint),
+        )
+
+    def goes_on(self, job_id: str) -> None:
+        """The run's daemon has died, and it goes on at its checkpoint. In a transaction."""
+        self._db.execute("UPDATE checkpoints SET begun=body WHERE job_id=?", (job_id,))
 
     def closed(self, job_id: str) -> None:
         """The worker is gone and the log is complete."""
@@ -206,8 +224,8 @@ class Ledger(LedgerReader):
                 delete_log(Path(log))
             ids = [(job_id,) for job_id, _ in old]
             with self._committed():
-                self._db.executemany("DELETE FROM transitions WHERE job_id=?", ids)
-                self._db.executemany("DELETE FROM runs WHERE job_id=?", ids)
+                for table in ("transitions", "checkpoints", "runs"):
+                    self._db.executemany(f"DELETE FROM {table} WHERE job_id=?", ids)  # noqa: S608
             pruned += len(old)
         return pruned
 

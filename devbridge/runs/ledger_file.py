@@ -49,6 +49,15 @@ CREATE TABLE transitions (
 CREATE INDEX transitions_by_run ON transitions (job_id);
 """
 
+_CHECKPOINTS: Final = """
+CREATE TABLE IF NOT EXISTS checkpoints (
+    job_id TEXT PRIMARY KEY,
+    body   BLOB NOT NULL,  -- the last one, a JSON text
+    begun  BLOB            -- the one that the run has begun at when its daemon had died
+);
+"""
+"""A table that earlier versions do not know, nor miss; theirs are read as well without it."""
+
 LIVE: Final = f"state IN ({', '.join(map(repr, outcome.LIVE))})"
 RETRY: Final = "state='QUEUED' AND attempt>1"
 """A run that waits for its next attempt, as it is stored: for everybody else it is RUNNING."""
@@ -130,6 +139,7 @@ def _prepare(db: sqlite3.Connection, version: int) -> None:
     db.execute("PRAGMA synchronous=NORMAL")
     if version == 0:
         db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+    db.executescript(_CHECKPOINTS)
     # The first write syncs the log's header to the disk: now, not while a stub waits.
     db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
     check(db)
@@ -143,6 +153,7 @@ def check(db: sqlite3.Connection) -> None:
     try:
         db.execute(f"SELECT {COLUMNS}, payload FROM runs LIMIT 0")  # noqa: S608
         db.execute("SELECT job_id, at, state, attempt, detail FROM transitions LIMIT 0")
+        db.execute("SELECT job_id, body, begun FROM checkpoints LIMIT 0")
     except sqlite3.OperationalError as error:
         raise _damaged(f"it has not the tables of a ledger ({error})") from error
     (pages,), (size,) = (db.execute(f"PRAGMA {name}").fetchone() for name in _SIZES)

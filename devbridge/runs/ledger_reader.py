@@ -94,6 +94,21 @@ class LedgerReader:
         rows = self._read("SELECT payload FROM runs WHERE job_id=?", (job_id,))
         return bytes(rows[0][0]) if rows else b""
 
+    def checkpoint(self, job_id: str) -> bytes | None:
+        """What a run has yielded last, a JSON text; a run that has succeeded has none."""
+        return self._of_checkpoint("body", job_id)
+
+    def begun_at(self, job_id: str) -> bytes | None:
+        """The checkpoint that a run went on at when its daemon had died, the last time."""
+        return self._of_checkpoint("begun", job_id)
+
+    def _of_checkpoint(self, column: str, job_id: str) -> bytes | None:
+        if not self._read("SELECT 1 FROM sqlite_master WHERE name='checkpoints'", ()):
+            return None  # an earlier version has written it
+        query = f"SELECT {column} FROM checkpoints WHERE job_id=?"  # noqa: S608
+        rows = self._read(query, (job_id,))
+        return bytes(rows[0][0]) if rows and rows[0][0] is not None else None
+
     def history(self, job_id: str) -> Sequence[Step]:
         """Each change of a run's state, the first one first."""
         rows = self._read(

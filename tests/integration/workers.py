@@ -44,6 +44,9 @@ class Said:
     def worker_modules(self, worker_id: str, modules: Modules) -> None:
         self._add("modules", worker_id, modules)
 
+    def worker_reached(self, worker_id: str, job_id: str, checkpoint: bytes) -> None:
+        self._add("reached", worker_id, (job_id, checkpoint))
+
     def worker_responded(self, worker_id: str, job_id: str, body: bytes) -> None:
         self._add("responded", worker_id, (job_id, body))
 
@@ -105,7 +108,9 @@ class Worker:
     output_fd: int
     bench: Bench = field(repr=False)
 
-    async def run(self, payload: bytes = b"null", **context: str) -> None:
+    async def run(
+        self, payload: bytes = b"null", checkpoint: bytes | None = None, **context: str
+    ) -> None:
         """Wait until it is ready, and hand it an invocation."""
         await self.bench.said.wait("ready", self.id)
         self.bench.api.invoke(
@@ -116,6 +121,7 @@ class Worker:
                 deadline=time.time() + 60,
                 function_arn="arn:aws:codebuild:eu-west-1:1:project/p",
                 context={"job": "factorial", "attempt": "1", "max_attempts": "1", **context},
+                checkpoint=checkpoint,
             ),
         )
 

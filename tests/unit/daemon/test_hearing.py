@@ -31,7 +31,15 @@ class Desk:
         self.told: list[tuple[Any, ...]] = []
         self.stale = self.outdated = False
         there: Any = self
-        self.hearing = Hearing(lambda: there, there, there, there, post=self.posted.append)
+        self.reached: list[tuple[str, bytes]] = []
+        self.hearing = Hearing(
+            lambda: there,
+            there,
+            there,
+            there,
+            post=self.posted.append,
+            reached=lambda *what: self.reached.append(what),
+        )
 
     def enter(self, worker_id: str, job_id: str = "") -> None:
         self.workers[worker_id] = SimpleNamespace(job="a", job_id=job_id, launched_at=5.0)
@@ -64,6 +72,13 @@ class Desk:
 
     def renew(self, job: str) -> None:
         self.told.append(("renew", job))
+
+
+def test_a_checkpoint_goes_to_its_run() -> None:
+    desk = Desk()
+    desk.hearing.worker_reached("w", "run-1", b"7")
+    assert desk.reached == [("run-1", b"7")]
+    assert desk.posted == []
 
 
 def test_what_becomes_of_workers_and_runs_is_posted() -> None:

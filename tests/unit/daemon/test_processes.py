@@ -203,8 +203,8 @@ class Stage:
         self.launcher.process.end.set_result(end)
         await self.processes.close()
 
-    def give(self, payload: bytes = b"null") -> None:
-        self.processes.give(Give("w1", "factorial", "job-1", 1, 2e9), SPEC, payload)
+    def give(self, payload: bytes = b"null", checkpoint: bytes | None = None) -> None:
+        self.processes.give(Give("w1", "factorial", "job-1", 1, 2e9), SPEC, payload, checkpoint)
 
 
 @pytest.fixture

@@ -53,6 +53,19 @@ def test_payload_and_result_go_through_json_as_between_processes(project: Projec
     assert [run("add-up", value)[0] for value in (0, False, "", None)] == [0, False, "", None]
 
 
+def test_a_generator_is_run_to_its_end_from_a_checkpoint_if_there_is_one(project: Project) -> None:
+    run = project.job("""
+        def handler(payload, context):
+            seen = [context.checkpoint]
+            for i in range(context.checkpoint or 0, payload):
+                seen.append(i)
+                yield i + 1
+            return seen
+    """)
+    assert run("add-up", 3) == [None, 0, 1, 2]
+    assert run("add-up", 3, checkpoint=2) == [2, 2]
+
+
 def test_the_payload_is_decoded_to_the_type_that_the_handler_declares(project: Project) -> None:
     run = project.job(TYPED)
     assert run("add-up", {"a": 4}) == {"a": 5, "b": 0}

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from types import SimpleNamespace
@@ -19,8 +20,26 @@ import pytest
 from runner import attempt, outcome, process
 from runner.attempt import Inbox, Output
 from runner.invocation import Invocation
-from runner.outcome import CANCELLED, CRASHED, FAILED, SUCCEEDED, TIMED_OUT, End, Failure
-from runner.runtime_api import Event, InitFailed, Lingers, Raised, Responded, Started
+from runner.outcome import (
+    CANCELLED,
+    CRASHED,
+    FAILED,
+    INTERRUPTED,
+    SUCCEEDED,
+    TIMED_OUT,
+    End,
+    Failure,
+)
+from runner.runtime_api import (
+    Event,
+    InitFailed,
+    Lingers,
+    Raised,
+    Reached,
+    Responded,
+    Started,
+    Stopped,
+)
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(5)
@@ -72,8 +91,8 @@ class Script(Inbox):
             return None
         if isinstance(what, Started):
             return Started(self.clock.now)
-        assert isinstance(what, int | Started | Responded | Raised | InitFailed | Lingers)
-        return what
+        assert not isinstance(what, str | float)
+        return what  # type: ignore[return-value]
 
     def stop(self) -> None:
         self.terminated = True
@@ -90,6 +109,7 @@ class World:
         self.ended_groups: list[tuple[int, float]] = []
         self.kills: Iterator[int] = itertools.repeat(0)
         self.inbox = Script(clock)
+        self.invocation = INVOCATION
         monkeypatch.setattr(attempt, "time", clock)
         popen = SimpleNamespace(Popen=self.start, DEVNULL=subprocess.DEVNULL)
         monkeypatch.setattr(attempt, "subprocess", popen)
@@ -109,7 +129,7 @@ class World:
         if (after := self.inbox.dies_of.get(number)) is not None:
             self.inbox.story.append((self.clock.now - self.inbox.began + after, -number))
 
-    def run(self, *story: tuple[float, object]) -> End:
+    def run(self, *story: tuple[float, object], **options: Any) -> End:
         self.inbox.story += story
         api: Any = SimpleNamespace(expect=self._expect)
         reader, writer = os.pipe()
@@ -123,6 +143,7 @@ class World:
                 output=Output(writer),
                 timeout=TIMEOUT,
                 grace=GRACE,
+                **options,
             )
         finally:
             os.close(writer)
@@ -130,7 +151,8 @@ class World:
             os.close(reader)
 
     def _expect(self, invocation: Invocation, timeout: float, tell: Callable[[Event], None]) -> str:
-        assert (invocation, timeout) == (INVOCATION, TIMEOUT)
+        assert (invocation.payload, timeout) == (INVOCATION.payload, TIMEOUT)
+        self.invocation = invocation
         assert callable(tell)
         return "127.0.0.1:1/token"
 
@@ -335,6 +357,75 @@ def test_an_answer_in_the_grace_gives_no_more_time(world: World) -> None:
 
 
 # --- the process --------------------------------------------------------------------------------
+
+
+# --- checkpoints --------------------------------------------------------------------------------
+
+
+def test_an_attempt_begins_at_a_checkpoint_and_its_own_are_kept(world: World) -> None:
+    kept: list[bytes] = []
+    told = (1, STARTED), (2, Reached(b"8")), (3, Responded(b"9")), (4, 0)
+    end = world.run(*told, checkpoint=b"7", keep=kept.append, stop_at=12.5)
+    assert end.state == SUCCEEDED
+    assert kept == [b"8"]
+    assert world.invocation == replace(INVOCATION, checkpoint=b"7", stop_at=12.5)
+
+
+def test_one_that_cannot_be_kept_is_said_and_ends_nothing(world: World) -> None:
+    def keep(_checkpoint: bytes) -> None:
+        raise OSError("no network")
+
+    told = (1, STARTED), (2, Reached(b"8")), (3, Responded(b"9")), (4, 0)
+    assert world.run(*told, keep=keep).state == SUCCEEDED
+    assert b"devbridge: a checkpoint could not be stored: OSError: no network" in world.output
+
+
+def test_nobody_need_keep_them(world: World) -> None:
+    told = (1, STARTED), (2, Reached(b"8")), (3, Responded(b"9")), (4, 0)
+    assert world.run(*told).state == SUCCEEDED
+
+
+def test_a_handler_that_stops_at_its_last_checkpoint_was_interrupted(world: World) -> None:
+    end = world.run((1, STARTED), (2, Reached(b"8")), (5, Stopped()), (5, 0))
+    assert end == End(INTERRUPTED)
+    assert end.took == 4
+    assert world.signals == []
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        [(12.0, Reached(b"8")), (12.0, Stopped()), (12.1, 0)],
+        [(12.0, Raised(Failure("SystemExit", "sys.exit(0)"))), (12.1, 0)],
+        [(12.0, -SIGTERM)],
+        [],  # it is killed
+    ],
+)
+def test_where_sigterm_means_that_whoever_does_not_answer_was_interrupted(
+    world: World, story: list[tuple[float, object]]
+) -> None:
+    told = (1, STARTED), (11, world.inbox.stop), *story
+    assert world.run(*told, interruptible=True) == End(INTERRUPTED)
+    assert world.signals[0] == (SIGTERM, 11)
+
+
+def test_but_one_that_comes_to_its_end_has_done_so(world: World) -> None:
+    told = (1, STARTED), (11, world.inbox.stop), (12, Responded(b"9")), (12, 0)
+    assert world.run(*told, interruptible=True) == End(SUCCEEDED, b"9")
+
+
+def test_an_interruption_while_it_imports_is_one(world: World) -> None:
+    assert world.run((1, world.inbox.stop), (2, -SIGKILL), interruptible=True) == End(INTERRUPTED)
+    assert len(world.commands) == 1
+
+
+def test_a_build_that_is_to_stop_is_cancelled_wherever_the_handler_stops(world: World) -> None:
+    told = (1, STARTED), (11, world.inbox.stop), (12, Stopped()), (12, 0)
+    assert world.run(*told).state == CANCELLED
+
+
+def test_an_interrupted_attempt_whose_time_was_up_has_timed_out(world: World) -> None:
+    assert world.run((1, STARTED), (62, Stopped()), (62, 0)).state == TIMED_OUT
 
 
 def test_the_worker_is_the_runner_in_a_session_of_its_own_in_the_apps_folder(world: World) -> None:

@@ -6,13 +6,24 @@ import http.client
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from runner.client import VERSION, RuntimeApiGone, RuntimeClient
 from runner.invocation import MAX_BODY, RESULT_TOO_LARGE, Invocation
-from runner.outcome import Failure
-from runner.runtime_api import Event, InitFailed, Lingers, Raised, Responded, RuntimeApi, Started
+from runner.outcome import MAX_CHECKPOINT, Failure
+from runner.runtime_api import (
+    Event,
+    InitFailed,
+    Lingers,
+    Raised,
+    Reached,
+    Responded,
+    RuntimeApi,
+    Started,
+    Stopped,
+)
 
 INVOCATION = Invocation("p:1", b'{"num":5}', 0.0, "arn:p", {"attempt": "2"})
 
@@ -119,6 +130,50 @@ def test_a_result_of_the_largest_size_is_taken(client: RuntimeClient, told: list
     client.next()
     assert client.respond("p:1", bytes(MAX_BODY)) == 202
     assert told[1:] == [Responded(bytes(MAX_BODY))]
+
+
+def test_a_checkpoint_is_told_while_the_invocation_runs(
+    client: RuntimeClient, told: list[Event]
+) -> None:
+    assert client.keep_checkpoint(b"1") == 403, "before it was given one"
+    client.next()
+    assert client.keep_checkpoint(b'{"n": 2}') == 202
+    assert client.keep_checkpoint(bytes(MAX_CHECKPOINT)) == 202
+    assert client.keep_checkpoint(bytes(MAX_CHECKPOINT + 1)) == 413
+    assert client.checkpoint() is None, "it is the attempt's own, which began without one"
+    client.respond("p:1", b"1")
+    assert client.keep_checkpoint(b"3") == 403
+    assert told[1:] == [Reached(b'{"n": 2}'), Reached(bytes(MAX_CHECKPOINT)), Responded(b"1")]
+
+
+def test_where_it_begins_can_be_asked_for(api: RuntimeApi, told: list[Event]) -> None:
+    began = replace(INVOCATION, checkpoint=b'{"n": 1}', stop_at=1800000000.25)
+    client = RuntimeClient(api.expect(began, 60.0, told.append))
+    assert client.checkpoint() is None
+    headers, _ = client.next()
+    custom = json.loads(headers["lambda-runtime-client-context"])["custom"]
+    assert custom == {"attempt": "2", "checkpoint": "1", "stop_at": "1800000000.25"}
+    assert client.checkpoint() == b'{"n": 1}'
+    client.respond("p:1", b"1")
+    assert client.checkpoint() is None
+    client.close()
+
+
+def test_null_is_no_checkpoint(api: RuntimeApi, told: list[Event]) -> None:
+    client = RuntimeClient(api.expect(replace(INVOCATION, checkpoint=b"null"), 60.0, told.append))
+    headers, _ = client.next()
+    assert "checkpoint" not in headers["lambda-runtime-client-context"]
+    assert client.checkpoint() is None
+    client.close()
+
+
+def test_that_it_was_interrupted_is_its_answer(client: RuntimeClient, told: list[Event]) -> None:
+    assert client.interrupted() == 404, "before it was given one"
+    client.next()
+    assert client.interrupted() == 202
+    assert client.interrupted() == 404
+    assert client.respond("p:1", b"1") == 404
+    assert told[1:] == [Stopped()]
 
 
 def test_what_only_the_laptop_is_told_is_not_there(client: RuntimeClient) -> None:
