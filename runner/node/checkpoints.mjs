@@ -1,40 +1,42 @@
 /**
- * What a handler that is a generator yields: each value is where another attempt can begin. See
+ * What a handler that is a generator yields, from where its next attempt goes on. See
  * `runner/checkpoints.py`, whose rules these are.
  *
- * The first is stored at once, then one every few seconds at most; what is not stored yet is when
- * the process is told to stop, or the handler throws.
+ * The first one is stored at once, each further one DEVBRIDGE_CHECKPOINT_SECONDS after the last was
+ * stored: until then it is pending, and what is yielded after it takes its place. What is pending is
+ * stored when its time has come, and when the handler ends without a result.
  */
 
 import { types } from "node:util";
 import { CheckpointNotJson, CheckpointTooLarge } from "./failure.mjs";
 import { encode } from "./results.mjs";
-import { RuntimeApiGone } from "./runtime_api.mjs";
+import { RuntimeApiGone, RuntimeClient } from "./runtime_api.mjs";
 
 /** Bytes of a checkpoint's JSON. */
 export const MOST = 256 * 1024;
-/** Seconds from one that is stored to the next. */
+/** From one that is stored to the next, if nothing else is set. */
 const SECONDS = 2;
 /** Milliseconds after which the event loop turns between two yields, so that signals are heard. */
 const BREATH = 20;
 const PATH = "/devbridge/checkpoint";
-const EMPTY = "null";
 const { parse } = JSON; // the user's code may replace it, and all of these
 const now = Date.now;
 const turn = setImmediate;
+const later = setTimeout;
+const sooner = clearTimeout;
 const clock = performance.now.bind(performance);
 
 /**
- * The checkpoint that this attempt begins at.
- * @param {import("./runtime_api.mjs").RuntimeClient} client
+ * The checkpoint that this attempt begins at; null is none.
+ * @param {RuntimeClient} client
  * @param {Record<string, string>} custom what the client context says.
  */
 export async function beginning(client, custom) {
-  if (custom.checkpoint !== "1") return undefined;
+  if (!custom.checkpoint) return undefined;
   const { status, body } = await client.get(PATH);
   if (status === 204) return undefined;
   if (status !== 200) throw new RuntimeApiGone(`the runtime api answered ${status} to \`checkpoint\``);
-  return parse(body.toString("utf8"));
+  return parse(body.toString("utf8")) ?? undefined;
 }
 
 /**
@@ -49,113 +51,119 @@ export function isGenerator(result) {
   return methods.every((name) => typeof result[name] === "function");
 }
 
-/** Runs one handler's generator. */
+/** Those of one handler. */
 export class Checkpoints {
-  /** What is not stored yet. @type {Buffer | undefined} */ #pending;
-  /** What is being stored. @type {Buffer | undefined} */ #storing;
-  #stored = -Infinity;
+  /** Of its own connection: an answer may be sent meanwhile. @type {RuntimeClient} */ #client;
+  /** @type {Buffer | undefined} */ #pending;
+  /** @type {{message: Buffer, sent: Promise<void>} | undefined} */ #storing;
+  /** @type {NodeJS.Timeout | undefined} */ #timer;
+  #due = -Infinity;
   #breath = clock();
   #complained = false;
 
   /**
-   * @param {import("./runtime_api.mjs").RuntimeClient} client
+   * @param {string} address the Runtime API's.
    * @param {import("./termination.mjs").Termination} termination
    * @param {string | undefined} seconds from one that is stored to the next.
    * @param {(text: string) => void} note
    */
-  constructor(client, termination, seconds, note) {
-    this.client = client;
+  constructor(address, termination, seconds, note) {
+    this.#client = new RuntimeClient(address);
     this.termination = termination;
-    this.every = Number(seconds || SECONDS) * 1000;
+    const said = Number(seconds || SECONDS);
+    this.every = (Number.isNaN(said) ? SECONDS : Math.max(0, said)) * 1000;
     this.note = note;
   }
 
   /**
    * Run a generator to its end, or to the checkpoint that is to be its last.
    * @param {Generator | AsyncGenerator} generator
-   * @param {unknown} stopAt seconds since the epoch after which the next is.
    * @returns {Promise<{interrupted: boolean, result?: unknown}>}
-   * @throws whatever it throws. What is not stored yet is not, then: see `flush`.
+   * @throws {CheckpointNotJson | CheckpointTooLarge} it has yielded such a one.
+   * @throws whatever it throws. What is pending still is, then: see `flush`.
    */
-  async run(generator, stopAt) {
-    const until = stopAt ? Number(stopAt) * 1000 : Infinity;
-    let step = await generator.next();
-    while (!step.done) {
-      let taken = false;
-      let refused;
+  async run(generator) {
+    for (;;) {
+      const step = await generator.next();
+      if (step.done) return { interrupted: false, result: await step.value };
       try {
-        taken = this.#take(step.value);
+        this.#keep(text(step.value));
       } catch (error) {
-        refused = { error };
-      }
-      if (refused) {
-        step = await generator.throw(refused.error);
-        continue;
+        await generator.throw(error);
+        await generator.return(undefined);
+        throw error; // nobody can go on after it
       }
       if (clock() > this.#breath + BREATH) await this.#breathe();
-      const { come, watched } = this.termination;
-      const last = (come && watched) || (taken && now() >= until);
-      if (last || come || clock() - this.#stored >= this.every) await this.flush();
+      const { come, watched, until } = this.termination;
+      const last = (come && watched) || now() >= until;
+      if (last || come || (clock() >= this.#due && !this.#storing)) await this.flush();
+      else this.#timer ??= later(() => this.#store(), this.#due - clock()).unref();
       if (last) {
         await generator.return(undefined);
         return { interrupted: true };
       }
-      step = await generator.next();
     }
-    return { interrupted: false, result: await step.value };
   }
 
-  /** Nothing is to be stored any more: there is a result. */
-  forget() {
-    this.#keep(undefined);
-  }
-
-  /** Store what is not stored yet. */
+  /** Store what is pending. */
   async flush() {
-    if (!this.#pending) return;
-    this.#storing = this.client.message(PATH, this.#pending);
-    this.#pending = undefined;
-    this.#answered(await this.client.send(this.#storing));
-    this.#storing = undefined;
-    await this.#breathe(); // else a signal that has come meanwhile is heard by nobody
-    this.#keep(undefined);
-  }
-
-  /** The same in a process that is ending, or that might not come to it any more. */
-  flushNow(goesOn = false) {
-    if (this.#storing && !goesOn) this.client.sendNow(this.#storing, true);
-    if (!this.#pending) return;
-    if (this.client.sendNow(this.client.message(PATH, this.#pending))) this.#keep(undefined);
-  }
-
-  /** Take what was yielded; whether that is a checkpoint. @param {unknown} value */
-  #take(value) {
-    if (value === undefined || value === null) return false;
-    const text = encode(value, "checkpoint", CheckpointNotJson);
-    if (text.length > MOST) {
-      const has = `the checkpoint has ${text.length} bytes as JSON, and ${MOST} is the most`;
-      throw new CheckpointTooLarge(`${has}: keep what is large in a bucket or a file, and yield where it is`);
+    while (this.#pending || this.#storing) {
+      this.#store();
+      await this.#storing?.sent;
     }
-    if (text.length === EMPTY.length && text.toString() === EMPTY) return false;
-    this.#keep(text);
-    return true;
   }
 
-  /** @param {Buffer | undefined} text not stored yet; none: all is. */
-  #keep(text) {
-    const before = this.#pending;
-    this.#pending = text;
-    if (text && !before) this.termination.saving((goesOn) => this.flushNow(goesOn));
-    if (text) return;
-    this.#stored = clock();
-    this.termination.saving(undefined);
+  /** The same in a process that is ending, or that may not come to it any more. */
+  flushNow(goesOn = false) {
+    if (this.#storing && goesOn) return; // it is on its way, and the next one follows
+    if (this.#storing) this.#client.sendNow(this.#storing.message, true);
+    if (!this.#pending || !this.#client.sendNow(this.#client.message(PATH, this.#pending))) return;
+    this.#pending = undefined;
+    this.#stored();
   }
 
-  /** @param {number} status */
-  #answered(status) {
-    if (status < 400 || this.#complained) return;
-    this.#complained = true;
-    this.note(`a checkpoint could not be stored: the runtime api answered ${status}`);
+  /** Nothing is to be stored any more: there is a result, or its end has been told. */
+  async close() {
+    this.#pending = undefined;
+    await this.#storing?.sent;
+    this.#stored();
+    this.#client.close();
+  }
+
+  /** @param {Buffer} body */
+  #keep(body) {
+    if (!this.#pending) this.termination.saving((goesOn) => this.flushNow(goesOn));
+    this.#pending = body;
+  }
+
+  #store() {
+    if (this.#storing || !this.#pending) return;
+    const message = this.#client.message(PATH, this.#pending);
+    this.#pending = undefined;
+    const sent = this.#send(message);
+    this.#storing = { message, sent };
+    sent.catch(() => undefined); // who waits for it is told
+  }
+
+  /** @param {Buffer} message */
+  async #send(message) {
+    const status = await this.#client.send(message);
+    if (status >= 400 && !this.#complained) {
+      this.#complained = true;
+      this.note(`a checkpoint could not be stored: the runtime api answered ${status}`);
+    }
+    await this.#breathe(); // else a signal that has come meanwhile is heard by nobody
+    this.#storing = undefined;
+    this.#stored();
+  }
+
+  #stored() {
+    sooner(this.#timer);
+    this.#timer = undefined;
+    this.#due = clock() + this.every;
+    const pause = this.termination.come ? 0 : this.every;
+    if (this.#pending) this.#timer = later(() => this.#store(), pause).unref();
+    else this.termination.saving(undefined);
   }
 
   async #breathe() {
@@ -163,4 +171,20 @@ export class Checkpoints {
     for (let count = 0; count < 2; count += 1) await new Promise((resolve) => turn(resolve));
     this.#breath = clock();
   }
+}
+
+/**
+ * A checkpoint as JSON, whatever becomes of the value afterwards.
+ * @param {unknown} value
+ */
+function text(value) {
+  const body = encode(value, "checkpoint", CheckpointNotJson);
+  if (body.length <= MOST) return body;
+  const has = `the checkpoint has ${digits(body.length)} bytes, and at most ${digits(MOST)} are kept`;
+  throw new CheckpointTooLarge(`${has}: put what is large into a file or into S3, and yield where it is`);
+}
+
+/** @param {number} number */
+function digits(number) {
+  return String(number).replace(/\B(?=(\d{3})+$)/g, ",");
 }

@@ -43,16 +43,18 @@ export class Context {
   getRemainingTimeInMillis = () => Math.max(0, this.#deadline + this.#halted() - now());
 
   /**
-   * Whether the process is to end soon (SIGTERM): the run goes on elsewhere, is cancelled, or its
-   * time is up. Until this or `signal` is read first, SIGTERM ends the process, whatever it does.
+   * Whether the process is to end soon: the run goes on elsewhere, is cancelled, or its time is up.
+   * Until this or `signal` is read first, SIGTERM ends the process, whatever it does.
    */
   get interrupted() {
-    if (!this.#termination.watched) this.#termination.watch();
-    return this.#termination.come;
+    const termination = this.#termination;
+    if (!termination.watched) termination.watch();
+    if (termination.come) termination.seen = true;
+    return termination.come || now() >= termination.until;
   }
 
   /**
-   * Aborted when `interrupted` becomes true; the process is killed when the grace period has passed.
+   * Aborted when SIGTERM comes, as `interrupted` is true then; the process is killed when the grace period has passed.
    * @type {AbortSignal}
    */
   get signal() {

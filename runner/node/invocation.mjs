@@ -62,7 +62,7 @@ export async function main() {
   for (const name of [...OURS, DEBUGGER, SECONDS]) delete environment[name];
   const client = new RuntimeClient(address);
   const termination = new Termination();
-  const checkpoints = new Checkpoints(client, termination, seconds, note);
+  const checkpoints = new Checkpoints(address, termination, seconds, note);
   const invocation = new Invocation(client, termination, checkpoints, handler, root, bundle, modules, halts);
   try {
     await invocation.run();
@@ -148,16 +148,14 @@ class Invocation {
   async #answered(handler, payload, headers) {
     const custom = customOf(headers);
     const checkpoint = await beginning(this.client, custom);
+    if (custom.stop_at) this.termination.until = Number(custom.stop_at) * 1000;
     const context = new Context(headers, process.env, await this.#debugged(), this.termination, checkpoint);
-    let result = await call(handler, payload, context);
-    if (isGenerator(result)) {
-      const end = await this.checkpoints.run(result, custom.stop_at);
-      if (end.interrupted) return this.client.message("/devbridge/interrupted", "");
-      result = end.result;
-    }
-    const encoded = encode(result);
-    this.checkpoints.forget();
-    return this.client.message(this.#path("response"), encoded);
+    const result = await call(handler, payload, context);
+    const end = isGenerator(result)
+      ? await this.checkpoints.run(result)
+      : { result, interrupted: this.termination.seen };
+    if (end.interrupted) return this.client.message("/devbridge/interrupted", "");
+    return this.client.message(this.#path("response"), encode(end.result));
   }
 
   /** Be open to debuggers, if any may come; what tells for how long they have halted this. */
@@ -184,6 +182,7 @@ class Invocation {
   async #finish(message) {
     this.#answer = message;
     this.phase = "answering";
+    await this.checkpoints.close();
     for (const stream of [process.stdout, process.stderr]) {
       if (stream.writableLength > 0 && !stream.destroyed) await flushed(stream);
     }

@@ -7,7 +7,9 @@ const SIGNAL = "SIGTERM";
 
 export class Termination {
   /** Whether it has come since somebody listens. */ come = false;
+  /** Milliseconds since the epoch after which there is no time left either. */ until = Infinity;
   /** Whether somebody is told, and the process goes on. */ watched = false;
+  /** Whether the handler knows that it has come, and so may have ended early. */ seen = false;
   /** @type {((goesOn: boolean) => void) | undefined} */ #save;
   /** @type {(() => void)[]} */ #told = [];
   #listening = false;

@@ -39,7 +39,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.custom: dict[str, str] = {"job": "train", "attempt": "1"}
-        self.checkpoint: Any = None
+        self.checkpoint: str | None = None
         self.refuses = 0
         self.said: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
@@ -66,7 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.server.said.put(("asked", None))
         found = self.server.checkpoint
-        self._answer(204 if found is None else 200, b"" if found is None else json.dumps(found))
+        self._answer(204 if found is None else 200, found or "")
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -163,9 +163,32 @@ def test_all_are_stored_that_are_as_far_from_each_other_as_is_said(train: Train)
     assert said == [("checkpoint", 1), ("checkpoint", 2), ("checkpoint", 3), ("response", None)]
 
 
-def test_null_and_undefined_are_no_checkpoints(train: Train) -> None:
-    code = "export const handler = async function* () { yield; yield null; yield 0; return 1 }"
-    assert train.run(code) == [("checkpoint", 0), ("response", 1)]
+def test_null_and_undefined_say_that_the_next_attempt_begins_at_the_beginning(
+    train: Train, server: Server
+) -> None:
+    code = "export const handler = async function* () { yield 1; yield; return 1 }"
+    said = train.run(code, DEVBRIDGE_CHECKPOINT_SECONDS="0")
+    assert said == [("checkpoint", 1), ("checkpoint", None), ("response", 1)]
+    server.custom["checkpoint"], server.checkpoint = "1", "null"
+    said = train.run("export const handler = (payload, context) => [context.checkpoint ?? 'none']")
+    assert said == [("asked", None), ("response", ["none"])]
+
+
+def test_what_is_pending_is_stored_when_its_time_has_come(train: Train, server: Server) -> None:
+    code = """
+        export const handler = async function* () {
+            yield 1
+            yield 2
+            await told("stored")
+            yield 3
+            throw new Error("x")
+        }
+    """
+    train.start(code, DEVBRIDGE_CHECKPOINT_SECONDS="0.05")
+    assert [server.next(), server.next()] == [("checkpoint", 1), ("checkpoint", 2)]
+    train.tell("stored")
+    assert server.next() == ("checkpoint", 3)
+    assert server.next()[0] == "error"
 
 
 def test_what_a_wrapper_returns_may_be_a_generator_too(train: Train) -> None:
@@ -221,20 +244,24 @@ def test_an_error_of_any_kind_stores_what_is_not_stored_yet(
         ("new Map()", "CheckpointNotJson",
          "checkpoint is a Map, which JSON does not have: Object.fromEntries makes it an object"),
         ("'x'.repeat(256 * 1024 - 1)", "CheckpointTooLarge",
-         "the checkpoint has 262145 bytes as JSON, and 262144 is the most: keep what is large in a "
-         "bucket or a file, and yield where it is"),
+         "the checkpoint has 262,145 bytes, and at most 262,144 are kept: put what is large into a "
+         "file or into S3, and yield where it is"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_stored_is_thrown_where_it_is_yielded(
     train: Train, value: str, error: str, message: str
 ) -> None:
-    said = train.run(f"""
+    worker = train.start(f"""
         export const handler = function* () {{
             yield 1
             yield 2
-            try {{ yield {value} }} finally {{ console.log("closed") }}
+            try {{ yield {value} }} catch (error) {{ console.log(error.name) }}
+            try {{ yield 3 }} finally {{ console.log("closed") }}
+            console.log("not reached")
         }}
     """)
+    assert worker.communicate(timeout=DEADLINE)[0] == f"{error}\nclosed\n"
+    said = train.server.all()
     assert said[:-1] == [("checkpoint", 1), ("checkpoint", 2)]
     assert said[-1][0] == "error"
     assert (said[-1][1]["errorType"], said[-1][1]["errorMessage"]) == (error, message)
@@ -244,7 +271,7 @@ def test_what_cannot_be_stored_is_thrown_where_it_is_yielded(
 
 
 def test_a_handler_begins_at_the_last_checkpoint(train: Train, server: Server) -> None:
-    server.custom["checkpoint"], server.checkpoint = "1", {"n": 2}
+    server.custom["checkpoint"], server.checkpoint = "1", '{"n": 2}'
     said = train.run("export const handler = (payload = {}, context) => context.checkpoint.n")
     assert said == [("asked", None), ("response", 2)]
     server.checkpoint = None
@@ -348,18 +375,27 @@ def test_who_has_asked_is_told_and_closed_at_the_next_yield(
     assert server.all() == [("checkpoint", [True]), ("interrupted", None)]
 
 
-def test_who_has_asked_and_returns_has_a_result(train: Train, server: Server) -> None:
-    worker = train.start("""
-        export const handler = async (payload, context) => {
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ("!context.interrupted", ("interrupted", None)),
+        ("!context.signal.aborted", ("response", "stopped")),
+    ],
+)
+def test_who_has_seen_it_and_returns_has_no_result(
+    train: Train, server: Server, condition: str, said: tuple[str, Any]
+) -> None:
+    worker = train.start(f"""
+        export const handler = async (payload, context) => {{
             console.log(context.interrupted)
-            while (!context.interrupted) await new Promise((ok) => setTimeout(ok, 1))
+            while ({condition}) await new Promise((ok) => setTimeout(ok, 1))
             return "stopped"
-        }
+        }}
     """)
     assert worker.stdout is not None
     assert worker.stdout.readline() == "false\n"
     worker.send_signal(signal.SIGTERM)
-    assert server.next() == ("response", "stopped")
+    assert server.next() == said
     assert worker.wait(DEADLINE) == 0
 
 
@@ -387,7 +423,13 @@ def test_the_next_checkpoint_after_the_time_to_stop_is_the_last(
     train: Train, server: Server
 ) -> None:
     server.custom["stop_at"] = str(time.time() + 1000)
-    code = "export const handler = function* () { yield null; yield 1; yield 2; return 3 }"
-    assert train.run(code) == [("checkpoint", 1), ("response", 3)]
+    code = """
+        export const handler = function* (payload, context) {
+            yield context.interrupted
+            yield 2
+            return 3
+        }
+    """
+    assert train.run(code) == [("checkpoint", False), ("response", 3)]
     server.custom["stop_at"] = str(time.time() - 1)
-    assert train.run(code) == [("checkpoint", 1), ("interrupted", None)]
+    assert train.run(code) == [("checkpoint", True), ("interrupted", None)]
