@@ -1,5 +1,7 @@
 /** The context object that a handler may take as its second argument: Lambda's, and a job's. */
 
+import { Termination } from "./termination.mjs";
+
 const now = Date.now; // tests of users replace it
 
 /** Lambda's context, where the time that remains is that of the *job's* timeout. */
@@ -9,13 +11,16 @@ export class Context {
   /** @type {number} */ #deadline;
   /** @type {() => number} */ #halted;
   /** @type {AbortController | undefined} */ #controller;
+  /** @type {Termination} */ #termination;
 
   /**
    * @param {Record<string, string>} headers the Runtime API's, in lower case.
    * @param {NodeJS.ProcessEnv} environment
    * @param {() => number} [halted] tells for how many milliseconds the job's time did not pass.
+   * @param {Termination} [termination]
+   * @param {unknown} [checkpoint] what the run's last attempt has yielded last.
    */
-  constructor(headers, environment, halted = () => 0) {
+  constructor(headers, environment, halted = () => 0, termination = new Termination(), checkpoint = undefined) {
     this.awsRequestId = headers["lambda-runtime-aws-request-id"];
     this.invokedFunctionArn = headers["lambda-runtime-invoked-function-arn"] ?? "";
     this.clientContext = JSON.parse(headers["lambda-runtime-client-context"] || "{}");
@@ -30,24 +35,38 @@ export class Context {
     this.logStreamName = environment.AWS_LAMBDA_LOG_STREAM_NAME ?? this.awsRequestId;
     this.#deadline = Number(headers["lambda-runtime-deadline-ms"] ?? 0);
     this.#halted = halted;
+    this.#termination = termination;
+    this.checkpoint = checkpoint;
   }
 
   /** Milliseconds until the job is stopped; 0 when its time is up. */
   getRemainingTimeInMillis = () => Math.max(0, this.#deadline + this.#halted() - now());
 
   /**
-   * Aborted when the run is cancelled or its time is up (SIGTERM); the process is killed when the
-   * grace period has passed. Until this is read first, SIGTERM ends the process, whatever it does.
+   * Whether the process is to end soon: the run goes on elsewhere, is cancelled, or its time is up.
+   * Until this or `signal` is read first, SIGTERM ends the process, whatever it does.
+   */
+  get interrupted() {
+    const termination = this.#termination;
+    if (!termination.watched) termination.watch();
+    if (termination.come) termination.seen = true;
+    return termination.come || now() >= termination.until;
+  }
+
+  /**
+   * Aborted when SIGTERM comes, as `interrupted` is true then; the process is killed when the grace period has passed.
    * @type {AbortSignal}
    */
   get signal() {
     if (!this.#controller) {
       const controller = (this.#controller = new AbortController());
-      process.on("SIGTERM", () => {
+      const abort = () => {
         const over = this.#deadline > 0 && this.getRemainingTimeInMillis() === 0;
         const why = over ? ["the run's time is up", "TimeoutError"] : ["the run was told to stop", "AbortError"];
         controller.abort(new DOMException(...why));
-      });
+      };
+      this.#termination.watch(abort);
+      if (this.#termination.come) abort();
     }
     return this.#controller.signal;
   }

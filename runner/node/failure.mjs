@@ -25,6 +25,16 @@ export class ResultNotJson extends Error {
   name = "ResultNotJson";
 }
 
+/** What a handler has yielded cannot be written as JSON. */
+export class CheckpointNotJson extends Error {
+  name = "CheckpointNotJson";
+}
+
+/** What a handler has yielded is more than a checkpoint may have. */
+export class CheckpointTooLarge extends Error {
+  name = "CheckpointTooLarge";
+}
+
 /** Nothing is left that could settle a promise that is waited for. */
 export class NeverSettled extends Error {
   name = "NeverSettled";
@@ -34,6 +44,9 @@ export class NeverSettled extends Error {
 export class ProcessExit extends Error {
   name = "ProcessExit";
 }
+
+/** What is said by its message alone: no line of the user's has thrown it. */
+const OURS = [HandlerNotFound, ResultNotJson, CheckpointNotJson, CheckpointTooLarge, NeverSettled];
 
 /**
  * @typedef {import("./frames.mjs").Place} Place
@@ -49,7 +62,7 @@ export class ProcessExit extends Error {
  * @returns {Failure}
  */
 export function describe(error, place, notes = []) {
-  if (error instanceof HandlerNotFound || error instanceof ResultNotJson || error instanceof NeverSettled) {
+  if (OURS.some((each) => error instanceof each)) {
     return { ...told(error, []), trace: [], causes: [] };
   }
   const { first, others } = related(error);

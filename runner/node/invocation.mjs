@@ -11,6 +11,7 @@
 import { readFileSync } from "node:fs";
 import module from "node:module";
 import path from "node:path";
+import { beginning, Checkpoints, isGenerator } from "./checkpoints.mjs";
 import { Context } from "./context.mjs";
 import { describe, NeverSettled, ProcessExit } from "./failure.mjs";
 import { Place } from "./frames.mjs";
@@ -20,6 +21,7 @@ import { watchLookups } from "./lookups.mjs";
 import { decode } from "./payload.mjs";
 import { encode } from "./results.mjs";
 import { RuntimeApiGone, RuntimeClient } from "./runtime_api.mjs";
+import { Termination } from "./termination.mjs";
 
 const EXIT_FAILED = 1;
 /** As `runner.outcome.NOTE`: what a line begins with that devbridge writes into a run's output. */
@@ -28,6 +30,8 @@ const NOTE = "--- devbridge: ";
 const OURS = ["DEVBRIDGE_BUNDLE", "DEVBRIDGE_MODULES", "DEVBRIDGE_RECORD", "DEVBRIDGE_NOTE"];
 /** The file that tells for how long debuggers have halted this process, if any may. */
 const DEBUGGER = "DEVBRIDGE_DEBUGGER";
+/** How many seconds pass from one checkpoint that is stored to the next. */
+const SECONDS = "DEVBRIDGE_CHECKPOINT_SECONDS";
 /** Frames of a stack: more than V8's ten, of which a library may have all. */
 const STACK = 100;
 const exit = process.exit.bind(process);
@@ -54,9 +58,12 @@ export async function main() {
   const modules = environment.DEVBRIDGE_MODULES || undefined;
   const address = /** @type {string} */ (environment.AWS_LAMBDA_RUNTIME_API);
   const halts = environment[DEBUGGER] || undefined;
-  for (const name of [...OURS, DEBUGGER]) delete environment[name];
+  const seconds = environment[SECONDS];
+  for (const name of [...OURS, DEBUGGER, SECONDS]) delete environment[name];
   const client = new RuntimeClient(address);
-  const invocation = new Invocation(client, handler, root, bundle, modules, halts);
+  const termination = new Termination();
+  const checkpoints = new Checkpoints(address, termination, seconds, note);
+  const invocation = new Invocation(client, termination, checkpoints, handler, root, bundle, modules, halts);
   try {
     await invocation.run();
   } catch (error) {
@@ -75,14 +82,18 @@ class Invocation {
 
   /**
    * @param {RuntimeClient} client
+   * @param {Termination} termination
+   * @param {Checkpoints} checkpoints
    * @param {string} handler
    * @param {string} root
    * @param {string | undefined} bundle
    * @param {string | undefined} modules the file with what is told of the bundle's modules.
    * @param {string | undefined} halts see `DEBUGGER`.
    */
-  constructor(client, handler, root, bundle, modules, halts) {
+  constructor(client, termination, checkpoints, handler, root, bundle, modules, halts) {
     this.client = client;
+    this.termination = termination;
+    this.checkpoints = checkpoints;
     this.handler = handler;
     this.root = root;
     this.bundle = bundle;
@@ -119,13 +130,32 @@ class Invocation {
     let message;
     try {
       const payload = decode(body, note);
-      const context = new Context(headers, process.env, await this.#debugged());
-      const result = await call(handler, payload, context);
-      message = this.client.message(this.#path("response"), encode(result));
+      message = await this.#answered(handler, payload, headers);
     } catch (error) {
+      if (error instanceof RuntimeApiGone) throw error;
+      await this.checkpoints.flush();
       if (this.phase === "running") message = this.#failure(describe(error, this.place));
     }
     if (this.phase === "running" && message) await this.#finish(message);
+  }
+
+  /**
+   * What is sent when the handler has returned, or stops at a checkpoint.
+   * @param {Function} handler
+   * @param {unknown} payload
+   * @param {Record<string, string>} headers
+   */
+  async #answered(handler, payload, headers) {
+    const custom = customOf(headers);
+    const checkpoint = await beginning(this.client, custom);
+    if (custom.stop_at) this.termination.until = Number(custom.stop_at) * 1000;
+    const context = new Context(headers, process.env, await this.#debugged(), this.termination, checkpoint);
+    const result = await call(handler, payload, context);
+    const end = isGenerator(result)
+      ? await this.checkpoints.run(result)
+      : { result, interrupted: this.termination.seen };
+    if (end.interrupted) return this.client.message("/devbridge/interrupted", "");
+    return this.client.message(this.#path("response"), encode(end.result));
   }
 
   /** Be open to debuggers, if any may come; what tells for how long they have halted this. */
@@ -152,6 +182,7 @@ class Invocation {
   async #finish(message) {
     this.#answer = message;
     this.phase = "answering";
+    await this.checkpoints.close();
     for (const stream of [process.stdout, process.stderr]) {
       if (stream.writableLength > 0 && !stream.destroyed) await flushed(stream);
     }
@@ -220,12 +251,14 @@ class Invocation {
     const init = this.phase === "loading";
     const what = init ? "a top-level await of its file never ends" : "the handler's promise never settled";
     const failure = describe(new NeverSettled(`${what}: ${left}`), this.place);
+    await this.checkpoints.flush();
     if (init) await this.#failInit(failure);
     else await this.#finish(this.#failure(failure));
   }
 
   /** @param {import("./failure.mjs").Failure} failure */
   #failNow(failure) {
+    this.checkpoints.flushNow();
     const message = this.#failure(failure);
     const modules = this.phase === "loading" ? this.#modulesMessage() : undefined;
     if (modules) this.client.sendNow(modules);
@@ -244,6 +277,11 @@ function rehearse(client) {
   const context = new Context(headers, process.env);
   const left = context.getRemainingTimeInMillis();
   client.message("/runtime/invocation/response", encode([payload, left, context.jobName]));
+}
+
+/** What the client context says of the run. @param {Record<string, string>} headers */
+function customOf(headers) {
+  return JSON.parse(headers["lambda-runtime-client-context"] || "{}").custom ?? {};
 }
 
 /** @param {Function} handler @param {unknown} payload @param {Context} context */

@@ -90,7 +90,16 @@ export class RuntimeClient {
   }
 
   /**
-   * The same in a process that is ending: returns when it was taken, or cannot be.
+   * Ask for what is below the API's version.
+   * @param {string} path
+   * @throws {RuntimeApiGone} the API went away.
+   */
+  async get(path) {
+    return this._request(this._message("GET", path));
+  }
+
+  /**
+   * The same as `send` in a process that is ending: returns when it was taken, or cannot be.
    * @param {Buffer} message
    * @param {boolean} begun `send` has been called with it.
    * @returns {boolean} whether it was taken.

@@ -70,8 +70,9 @@ def test_what_was_moved_from_sst_runs_as_the_page_says(terminal: Terminal) -> No
 def test_the_files_of_the_page_compile_in_the_app_of_the_page(tmp_path: Path) -> None:
     write_scripts(tmp_path, TYPESCRIPT)
     (tmp_path / "app.py").write_text(app_of(TYPESCRIPT))
-    with (tmp_path / "app.py").open("a") as file:  # the page shows a job more than its app has
-        file.write('Job(app, "order", handler="jobs/order.handler", runtime="nodejs24.x")\n')
+    with (tmp_path / "app.py").open("a") as file:  # the page shows more jobs than its app has
+        for name in ("order", "train"):
+            file.write(f'Job(app, "{name}", handler="jobs/{name}.handler", runtime="nodejs24.x")\n')
     packages = {"sharp": "^0.35.0", "typescript": "^7.0.0", "zod": "^4.0.0", "@types/node": "^24"}
     manifest = {"name": "page", "private": True, "devDependencies": packages}
     (tmp_path / "package.json").write_text(json.dumps(manifest))
@@ -86,3 +87,5 @@ def test_the_files_of_the_page_compile_in_the_app_of_the_page(tmp_path: Path) ->
     schemas = json.loads(terminal.run("devbridge types --schema").output)
     assert schemas["order"]["payload"]["required"] == ["sku"]
     assert schemas["resize"]["result"] == {"type": "number"}
+    assert schemas["train"]["payload"]["required"] == ["epochs"]
+    assert schemas["train"]["result"] == {"type": "number"}

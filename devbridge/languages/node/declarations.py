@@ -30,6 +30,8 @@ PACKAGE: Final = "devbridge"
 MARK: Final = "// Made by `devbridge types`"
 """How the file begins; one that begins otherwise is somebody else's."""
 _HEAD: Final = f"{MARK} from app.py and its handlers: what is changed here is lost.\n"
+_LIBRARY: Final = '/// <reference lib="es2018.asyncgenerator" />\n'
+"""What of TypeScript's own library is named. It has to be on top."""
 _KINDS: Final = (*manifests.INSTALLED, "peerDependencies")
 _DEPTH: Final = 4
 """Folders below the app's in which packages of a workspace are looked for."""
@@ -94,6 +96,7 @@ def declared(app: App, types: Mapping[str, JobTypes], *, has_package: bool) -> s
         return f"{_HEAD}{head}{_module('job', job)}{_module('resources', resources)}"
     return (
         _HEAD
+        + _LIBRARY
         + _module("job", _ambient("lib/errors.d.ts") + _ambient("job.d.ts") + job)
         + _module("resources", _ambient("resources.d.ts") + resources)
     )
@@ -105,7 +108,7 @@ def _module(name: str, body: str) -> str:
 
 def _ambient(file: str) -> str:
     """What a file of the package declares, as it stands inside of a `declare module`."""
-    text = (OWN / file).read_text(encoding="utf-8")
+    text = (OWN / file).read_text(encoding="utf-8").removeprefix(_LIBRARY)
     text = re.sub(r"^export \* from .*\n+", "", text, flags=re.MULTILINE)
     text = text.replace('from "./lib/errors.js"', f'from "{PACKAGE}/job"')
     text = re.sub(r"^export declare ", "export ", text, flags=re.MULTILINE)

@@ -43,7 +43,11 @@ type Payload<F, N> = 0 extends 1 & F ? unknown
   : unknown;
 type Result<F> = 0 extends 1 & F ? unknown
   : "~devbridge" extends keyof F ? Told<F> extends {{ result: infer R }} ? R : unknown
-  : F extends (...all: any[]) => infer R ? Awaited<R> : unknown;
+  : F extends (...all: any[]) => infer R ? Returned<Awaited<R>> : unknown;
+type Returned<R> = 0 extends 1 & R ? R
+  : R extends {{ next(...a: any[]): infer S; return(a: any): any; throw(e: any): any }}
+  ? Extract<Awaited<S>, {{ done: true }}> extends {{ value: infer V }} ? Awaited<V> : unknown
+  : R;
 """
 
 

@@ -1,3 +1,4 @@
+/// <reference lib="es2018.asyncgenerator" />
 export * from "./lib/errors.js";
 
 // --- what is known of the app -------------------------------------------------------------------
@@ -147,8 +148,12 @@ export declare const Job: [Known] extends [never]
 
 // --- handling -----------------------------------------------------------------------------------
 
-/** What a handler is told about the run, and what it tells a handler. */
-export interface JobContext {
+/**
+ * What a handler is told about the run, and what it tells a handler.
+ *
+ * `Checkpoint` is what the handler yields: `context: JobContext<{ epoch: number }>`.
+ */
+export interface JobContext<Checkpoint = unknown> {
   /** The run's id. */
   readonly awsRequestId: string;
   readonly jobName: string;
@@ -160,7 +165,18 @@ export interface JobContext {
   readonly memoryLimitInMB: string;
   readonly logGroupName: string;
   readonly logStreamName: string;
-  /** Aborted when the run is cancelled or out of time; some seconds are left then. */
+  /**
+   * What the run has yielded last, in an attempt that goes on where an earlier one has ended;
+   * undefined: it begins at the beginning.
+   */
+  readonly checkpoint: Checkpoint | undefined;
+  /**
+   * Whether this process is to end soon: its machine is taken away and the run goes on elsewhere, or
+   * the run is cancelled or out of time. A generator is closed when it yields next. Who reads neither
+   * this nor `signal` is ended at once, after what it has yielded is stored.
+   */
+  readonly interrupted: boolean;
+  /** Aborted when `interrupted` becomes true; some seconds are left then. */
   readonly signal: AbortSignal;
   /** Ms until the job's timeout. */
   getRemainingTimeInMillis(): number;
@@ -185,20 +201,51 @@ export interface JobHandler<P, R> {
   readonly "~devbridge"?: { readonly payload: P; readonly result: Awaited<R> };
 }
 
+/** What is to be true of `R`, which a handler returns that is told `JobContext<C>`. */
+type Fits<R, C> = 0 extends 1 & R
+  ? unknown
+  : R extends AsyncGenerator<infer Y, any, any> | Generator<infer Y, any, any>
+    ? [Y] extends [C | null | undefined | void]
+      ? unknown
+      : { "what is yielded is not what the context's checkpoint is": C }
+    : unknown;
+
+/** The handler of a job that yields checkpoints. */
+export interface JobGenerator<P, C, R> {
+  (payload?: P, context?: JobContext<C>): AsyncGenerator<C | null | undefined, Awaited<R>, void>;
+  /** For `devbridge types`; there is nothing at run time. */
+  readonly "~devbridge"?: { readonly payload: P; readonly result: Awaited<R> };
+}
+
+type Made<P, C, R> = 0 extends 1 & R
+  ? JobHandler<P, R>
+  : [R] extends [AsyncGenerator<any, infer V, any> | Generator<any, infer V, any>]
+    ? [R] extends [never]
+      ? JobHandler<P, R>
+      : JobGenerator<P, C, V>
+    : JobHandler<P, R>;
+
 /**
  * Make a function the handler of job `name`.
  *
  * The payload's type is that of `JobTypes[name]`, or the one that the function declares. Before it
  * is called, the payload is checked and the secrets that the job binds are fetched.
+ *
+ * A generator function yields checkpoints: another attempt finds the last of them in
+ * `context.checkpoint`. Their type is that of the context that the function declares:
+ * `context: JobContext<{ epoch: number }>`. What it returns is the result.
  */
-export declare function jobHandler<N extends JobName, R, P = unknown>(
+export declare function jobHandler<N extends JobName, R, P = unknown, C = unknown>(
   name: N,
-  handler: (payload: N extends keyof JobTypes ? JobTypes[N] : P, context: JobContext) => R,
-): JobHandler<N extends keyof JobTypes ? JobTypes[N] : P, R>;
+  handler: (
+    payload: N extends keyof JobTypes ? JobTypes[N] : P,
+    context: JobContext<C>,
+  ) => R & Fits<R, C>,
+): Made<N extends keyof JobTypes ? JobTypes[N] : P, C, R>;
 
 /** Make a function the handler of job `name`; it gets what the schema makes of the payload. */
-export declare function jobHandler<N extends JobName, S extends StandardSchema<any, any>, R>(
+export declare function jobHandler<N extends JobName, S extends StandardSchema<any, any>, R, C = unknown>(
   name: N,
   options: { readonly payload: S },
-  handler: (payload: Types<S>["output"], context: JobContext) => R,
-): JobHandler<Types<S>["input"], R>;
+  handler: (payload: Types<S>["output"], context: JobContext<C>) => R & Fits<R, C>,
+): Made<Types<S>["input"], C, R>;

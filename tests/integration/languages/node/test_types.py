@@ -236,6 +236,101 @@ def test_what_handlers_take_and_return_is_told_by_their_types(write_app: Write) 
     assert [path for path in after if "__pycache__" not in path.parts] == before
 
 
+GENERATORS = {
+    "app.py": app_py(
+        "declared=jobs/declared.handler",
+        "inferred=jobs/many.inferred",
+        "sync=jobs/many.sync",
+        "zod=jobs/many.zod",
+        "plain=jobs/many.plain",
+        "shown=jobs/many.shown",
+        "nothing=jobs/many.nothing",
+        "js=jobs/commented.handler",
+    ),
+    "jobs/declared.ts": """
+        import { jobHandler, type JobContext } from "devbridge/job";
+        declare module "devbridge/job" {
+          export interface JobTypes { declared: { epochs: number } }
+        }
+        interface State { epoch: number; loss?: number }
+        export const handler = jobHandler("declared",
+          async function* (payload, context: JobContext<State>) {
+            for (let epoch = context.checkpoint?.epoch ?? 0; epoch < payload.epochs; epoch++) {
+              if (context.interrupted) yield null;
+              yield { epoch, loss: 1 };
+            }
+            return [payload.epochs];
+          });
+        for await (const state of handler({ epochs: 3 })) console.log(state?.epoch);
+        """,
+    "jobs/many.ts": """
+        import { jobHandler, type JobContext } from "devbridge/job";
+        import { z } from "zod";
+        export const inferred = jobHandler("inferred", async function* (payload: { n: number }) {
+          yield payload.n;
+          return { when: new Date() };
+        });
+        export const sync = jobHandler("sync",
+          function* (payload: string[], context: JobContext<number>) {
+            const from: number = context.checkpoint ?? 0;
+            for (let n = from; n < payload.length; n++) yield n;
+            return payload.length > 1 ? "done" : null;
+          });
+        export const zod = jobHandler("zod", { payload: z.object({ n: z.number().default(1) }) },
+          async function* ({ n }, context: JobContext<number>) {
+            yield n;
+            return context.checkpoint === n;
+          });
+        export async function* plain(
+          payload: { id: string }, context: JobContext<string>,
+        ): AsyncGenerator<string, number> {
+          yield payload.id;
+          return 1;
+        }
+        export const shown = async () => sync(["a"]);
+        export function* nothing() {
+          yield 1;
+        }
+        """,
+    "jobs/commented.mjs": """
+        /** @param {{ n: number }} payload */
+        export const handler = async function* (payload) {
+          yield 1;
+          return payload.n;
+        };
+        """,
+    "jobs/bad.ts": """
+        import { jobHandler, type JobContext } from "devbridge/job";
+        export const handler = jobHandler("bad",
+          async function* (payload: number, context: JobContext<{ epoch: number }>) { // E: TS2345
+            yield { epoch: "1" };
+            return 1;
+          });
+        export const untold = jobHandler("bad", async function* (payload: number, context) {
+          yield { epoch: 1 };
+          return context.checkpoint.epoch; // E: TS18046
+        });
+        """,
+}
+
+
+def test_a_generator_returns_what_its_handler_does(write_app: Write) -> None:
+    root = write_app(GENERATORS)
+    done = {"anyOf": [{"enum": ["done"]}, {"type": "null"}]}
+    _, found = asked(root)
+    assert {name: (known.payload, known.result) for name, known in found.items()} == {
+        "declared": (record(epochs=NUM), {"type": "array", "items": NUM}),
+        "inferred": (record(n=NUM), record(when={"type": "string", "format": "date-time"})),
+        "sync": ({"type": "array", "items": TEXT}, done),
+        "zod": (record(n_=NUM), {"type": "boolean"}),
+        "plain": (record(id=TEXT), NUM),
+        "shown": (None, done),
+        "nothing": (None, {"type": "null"}),
+        "js": (record(n=NUM), NUM),
+    }
+    assert errors(root) == expected(GENERATORS)
+
+
 def test_a_union_that_has_a_name_is_its_members_wherever_it_is_declared(write_app: Write) -> None:
     root = write_app(
         {

@@ -51,6 +51,10 @@ def test_code_without_the_package_gets_all_that_it_declares(app: App, add_job: A
     assert "export class JobFailed extends DevbridgeError" in text
     assert "import " not in text.replace("import {", "").partition("declare module")[0]
     assert "declare class" not in text
+    lines = text.splitlines()
+    reference = '/// <reference lib="es2018.asyncgenerator" />'
+    assert [number for number, line in enumerate(lines) if "<reference" in line] == [1]
+    assert lines[1] == reference
     assert 'from "devbridge/job"' in text
 
 

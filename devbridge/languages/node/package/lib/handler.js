@@ -1,4 +1,6 @@
 /** The wrapper of a job's handler: what is checked and fetched before it runs. */
+import { types } from "node:util";
+
 import { PayloadInvalid, UnknownJob } from "./errors.js";
 import { check } from "./schema.js";
 import { fetchSecrets } from "./secrets.js";
@@ -21,11 +23,8 @@ export function jobHandler(name, options, last) {
   if (schema !== undefined && typeof schema?.["~standard"]?.validate !== "function") {
     throw new TypeError(`jobHandler("${name}"): payload is no Standard Schema, as zod, valibot and arktype make`);
   }
-  /**
-   * @param {unknown} [payload]
-   * @param {unknown} [context]
-   */
-  const call = async (payload = null, context) => {
+  /** @param {unknown} payload */
+  const checked = async (payload) => {
     const running = process.env.DEVBRIDGE_JOB_NAME ?? name;
     if (running !== name) {
       throw new UnknownJob(`this handler is for job '${name}', and was called for job '${running}'`, {
@@ -36,9 +35,24 @@ export function jobHandler(name, options, last) {
     check(name, payload);
     const value = schema ? await validated(name, schema, payload) : payload;
     await fetchSecrets();
-    return handler(value, context);
+    return value;
   };
+  const call = types.isGeneratorFunction(handler) ? generator(checked, handler) : plain(checked, handler);
   return Object.defineProperty(call, MARK, { value: Object.freeze({ job: name, schema, handler }) });
+}
+
+/** @param {(payload: unknown) => Promise<unknown>} checked @param {Function} handler */
+function plain(checked, handler) {
+  /** @param {unknown} [payload] @param {unknown} [context] */
+  return async (payload = null, context) => handler(await checked(payload), context);
+}
+
+/** What yields is one that does, too. @param {(payload: unknown) => Promise<unknown>} checked @param {Function} handler */
+function generator(checked, handler) {
+  /** @param {unknown} [payload] @param {unknown} [context] */
+  return async function* (payload = null, context) {
+    return yield* handler(await checked(payload), context);
+  };
 }
 
 /**

@@ -20,6 +20,32 @@ test("a handler gets the payload and the context, and its answer is given back",
   assert.deepEqual(await handler(), [null, false]);
 });
 
+test("a handler that is a generator is one still, and is checked before its first step", async (t) => {
+  environment(t, { DEVBRIDGE_JOB_NAME: "train" });
+  const context = {};
+  for (const made of [
+    function* (payload, given) { yield* [1, payload]; return given === context; },
+    async function* (payload, given) { yield* [1, payload]; return given === context; },
+  ]) {
+    const steps = jobHandler("train", made)(2, context);
+    assert.equal(steps[Symbol.asyncIterator](), steps);
+    assert.deepEqual([await steps.next(), await steps.next(), await steps.next()], [
+      { value: 1, done: false }, { value: 2, done: false }, { value: true, done: true },
+    ]);
+    await assert.rejects(jobHandler("other", made)(2).next(), UnknownJob);
+  }
+  const closed = [];
+  const steps = jobHandler("train", function* () {
+    for (;;) {
+      try { yield closed.length; } catch (error) { closed.push(error); } finally { closed.push("finally"); }
+    }
+  })();
+  await steps.next();
+  assert.deepEqual(await steps.throw("thrown"), { value: 2, done: false });
+  assert.deepEqual(await steps.return(3), { value: 3, done: true });
+  assert.deepEqual(closed, ["thrown", "finally", "finally"]);
+});
+
 test("a handler refuses to run for another job", async (t) => {
   environment(t, { DEVBRIDGE_JOB_NAME: "other", _HANDLER: "jobs/resize.handler" });
   let ran = false;
