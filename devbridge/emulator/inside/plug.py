@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from . import nodes
-from .codebuild import roles, service
+from .codebuild import service
 from .corrections import (
     apis,
     authorization,
@@ -21,15 +21,17 @@ from .corrections import (
 )
 from .gate import access, gate
 from .host import ministack
+from .machines import roles
 
 
 def plug_in(access_key: str, secret_key: str) -> None:
     """Put this package in the place of ministack's own builds, and a gate before all; the keys are
     root's."""
     nodes.take(os.environ)
-    app, codebuild, root = ministack("app"), service.Service(), access.Root(access_key, secret_key)
+    app, root, register = ministack("app"), access.Root(access_key, secret_key), roles.Register()
+    codebuild = service.Service(register)
     app.SERVICE_HANDLERS["codebuild"] = codebuild.handle_request
-    own = gate.with_health(roles.served_by(app.app, codebuild.role))
+    own = gate.with_health(roles.served_by(app.app, register.find))
     app.app = gate.served_by(apis.served_by(own), root)
     app._H11Protocol._check_protocol = _http_1_alone
     authorization.correct()

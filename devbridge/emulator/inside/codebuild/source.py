@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .failure import Failure
+from ..machines.failure import Failure
 
 
 def fetch(

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
+from ..machines.failure import Failure
 from .buildspec import Buildspec
-from .failure import Failure
 from .source import words
 
 Client = Callable[[str], Any]
-_NETWORK: Final = re.compile(
-    r"(?i:(?:https?|ftp|all|no)_proxy)|(?:AWS|REQUESTS|CURL)_CA_BUNDLE|SSL_CERT_(?:FILE|DIR)"
-    r"|NODE_EXTRA_CA_CERTS|GIT_SSL_CAINFO"
-)
-
-
-def of_network(environment: Mapping[str, str]) -> dict[str, str]:
-    """How this machine gets out of its network: a build has no other way than the cloud itself."""
-    return {name: value for name, value in environment.items() if _NETWORK.fullmatch(name)}
 
 
 def declared(record: Mapping[str, Any], spec: Buildspec) -> dict[str, tuple[str, str]]:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from ..codebuild import roles
 from ..corrections import apis
 from ..host import ministack
+from ..machines import roles
 from . import access
 from .asked import Asked, Refused
 
@@ -137,5 +137,5 @@ DOORS: Final = (
     Door("Cognito's unsigned operations", _is_unsigned_cognito, reads=_check_identity),
     Door("Cognito's keys", _is_key_set),
     Door("the health check", _exactly(HEALTH)),
-    Door("the credentials of builds", _exactly(roles.PATH)),  # with the build's token
+    Door("the credentials of roles", _exactly(roles.PATH)),  # with the token of what runs
 )

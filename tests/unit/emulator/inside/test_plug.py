@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from devbridge.emulator.inside import plug
-from devbridge.emulator.inside.codebuild import roles, service
+from devbridge.emulator.inside.codebuild import service
 from devbridge.emulator.inside.corrections import (
     apis,
     authorization,
@@ -20,6 +20,7 @@ from devbridge.emulator.inside.corrections import (
     templates,
 )
 from devbridge.emulator.inside.gate import access, gate
+from devbridge.emulator.inside.machines import roles
 from tests.unit.emulator.inside.conftest import MakeModule
 
 

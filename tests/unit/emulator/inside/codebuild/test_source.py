@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from devbridge.emulator.inside.codebuild.failure import Failure
 from devbridge.emulator.inside.codebuild.source import fetch, url, words
+from devbridge.emulator.inside.machines.failure import Failure
 
 
 class S3:

@@ -7,8 +7,7 @@ import pytest
 
 from devbridge.emulator.inside.codebuild import variables
 from devbridge.emulator.inside.codebuild.buildspec import Buildspec
-from devbridge.emulator.inside.codebuild.failure import Failure
-from devbridge.environment import _NETWORK
+from devbridge.emulator.inside.machines.failure import Failure
 
 
 class Stores:
@@ -123,8 +122,3 @@ def test_a_reference_to_a_secret_is_taken_apart(
     reference: str, parts: tuple[str, str, str, str]
 ) -> None:
     assert variables.secret_parts(reference) == parts
-
-
-def test_a_build_gets_out_of_the_network_as_the_cloud_does() -> None:
-    shell = {"PATH": "/bin", "GATEWAY_PORT": "1", **dict.fromkeys(_NETWORK, "theirs")}
-    assert variables.of_network(shell) == dict.fromkeys(_NETWORK, "theirs")

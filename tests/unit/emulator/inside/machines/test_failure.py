@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from devbridge.emulator.inside.codebuild.failure import Failure
+from devbridge.emulator.inside.machines.failure import Failure
 
 
 def test_a_failure_has_both_texts_of_a_phases_context_and_shows_them() -> None:

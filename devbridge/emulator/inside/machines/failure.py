@@ -1,10 +1,10 @@
-"""Why a phase of a build failed, in the two texts that CodeBuild's phase context has."""
+"""Why something failed that the user can mend: a code and a message, in the service's words."""
 
 from __future__ import annotations
 
 
 class Failure(Exception):
-    """A phase failed; the build's status will be FAILED."""
+    """A build's phase failed, a task does not start, a request is refused."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -13,4 +13,4 @@ class Failure(Exception):
 
 
 class Ended(Exception):
-    """The build was ended from outside meanwhile: stopped, or timed out."""
+    """It was ended from outside meanwhile: stopped, or timed out."""
