@@ -19,9 +19,11 @@ from .corrections import (
     speed,
     templates,
 )
+from .ecs import service as ecs
 from .gate import access, gate
 from .host import ministack
-from .machines import roles
+from .machines import metadata, roles
+from .machines.task import Room
 
 
 def plug_in(access_key: str, secret_key: str) -> None:
@@ -29,9 +31,11 @@ def plug_in(access_key: str, secret_key: str) -> None:
     root's."""
     nodes.take(os.environ)
     app, root, register = ministack("app"), access.Root(access_key, secret_key), roles.Register()
-    codebuild = service.Service(register)
+    documents = metadata.Register()
+    room = Room(register, documents)
+    codebuild, tasks = service.Service(register), ecs.Service(room)
     app.SERVICE_HANDLERS["codebuild"] = codebuild.handle_request
-    own = gate.with_health(roles.served_by(app.app, register.find))
+    own = gate.with_health(metadata.served_by(roles.served_by(app.app, register.find), documents))
     app.app = gate.served_by(apis.served_by(own), root)
     app._H11Protocol._check_protocol = _http_1_alone
     authorization.correct()
@@ -46,6 +50,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
     # Each is imported by ministack when it is needed first, and not before: it starts faster so.
     changes = {
         "codebuild": codebuild.end_with_ministack,
+        "ecs": tasks.plug_in,
         "cloudformation": _correct_cloudformation,
         "iot": durable.keep_what_waits,
         "cloudwatch_logs": _correct_logs,
@@ -73,6 +78,7 @@ def _correct_logs() -> None:
 def _correct_cloudformation() -> None:
     provisioners = ministack("services.cloudformation.provisioners")
     service.keep_properties(provisioners)
+    ecs.keep_definitions(provisioners)
     templates.spell_cors(provisioners)
     apis.give_base_paths(provisioners)
     buckets.keep_tags(provisioners)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..machines import clients, environment, runtimes
-from ..machines.failure import Ended, Failure
+from ..machines.failure import Ended, Failure, words
 from ..machines.logs import Event, Log
 from ..machines.node import put_node
 from ..machines.roles import Role
@@ -119,7 +119,7 @@ class _Run:
                 "ACCESS_DENIED",
                 f"Service role {self._record['serviceRole']} does not allow AWS CodeBuild to create"
                 f" Amazon CloudWatch Logs log streams for build {self._record['arn']}. Error"
-                f" message: {source.words(error)}",
+                f" message: {words(error)}",
             ) from error
         with self._build.changing() as record:
             records.name_stream(record, group, stream)

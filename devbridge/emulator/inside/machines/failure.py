@@ -14,3 +14,9 @@ class Failure(Exception):
 
 class Ended(Exception):
     """It was ended from outside meanwhile: stopped, or timed out."""
+
+
+def words(error: Exception) -> str:
+    """An error of botocore's as agents say it: ``Code: message``."""
+    answer = getattr(error, "response", {}).get("Error", {})
+    return f"{answer['Code']}: {answer.get('Message', '')}" if answer.get("Code") else str(error)

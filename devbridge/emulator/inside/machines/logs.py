@@ -56,6 +56,10 @@ class Log:
             stamp = datetime.fromtimestamp(self._now(), UTC).strftime("%Y/%m/%d %H:%M:%S.%f")
             self._add(f"[Container] {stamp} {text}\n".encode("utf-8", "replace"))
 
+    def note(self, text: str) -> None:
+        """Have a line among what is written that no service writes."""
+        os.write(self.output, f"{text}\n".encode())
+
     def close(self) -> None:
         """Send what is left. What a process writes from now on is lost."""
         if not self._closing.is_set():

@@ -19,8 +19,9 @@ from devbridge.emulator.inside.corrections import (
     speed,
     templates,
 )
+from devbridge.emulator.inside.ecs import service as ecs
 from devbridge.emulator.inside.gate import access, gate
-from devbridge.emulator.inside.machines import roles
+from devbridge.emulator.inside.machines import metadata, roles
 from tests.unit.emulator.inside.conftest import MakeModule
 
 
@@ -43,7 +44,8 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         *((speed, "copy_logs_faster"), (functions, "page_logs")),
         *((listeners, "hide_runtime_apis"), (functions, "tell_as_lambda")),
         (node_functions, "run_with_node"),
-        *((service, "keep_properties"), (templates, "spell_cors"), (apis, "give_base_paths")),
+        *((service, "keep_properties"), (ecs, "keep_definitions")),
+        *((templates, "spell_cors"), (apis, "give_base_paths")),
         *((buckets, "keep_tags"), (templates, "name_anew"), (refusals, "refuse")),
     ):
         note(module, name)
@@ -51,6 +53,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(gate, "with_health", lambda app: ("health", app))
     monkeypatch.setattr(gate, "served_by", lambda app, root: ("gate", root, app))
     monkeypatch.setattr(roles, "served_by", lambda app, find: ("credentials", app))
+    monkeypatch.setattr(metadata, "served_by", lambda app, register: ("metadata", app))
     return found
 
 
@@ -72,7 +75,7 @@ def app(ministack: MakeModule, done: list[str]) -> Any:
 def test_the_gate_is_before_all_and_the_signed_and_the_open_behind_it(app: Any) -> None:
     name, root, behind = app.app
     assert (name, root) == ("gate", ("A", "S"))
-    assert behind == ("apis", ("health", ("credentials", "ministack")))
+    assert behind == ("apis", ("health", ("metadata", ("credentials", "ministack"))))
     assert app.SERVICE_HANDLERS.keys() == {"codebuild"}
 
 
@@ -93,7 +96,12 @@ def test_a_service_is_corrected_when_it_is_needed_first_and_once(app: Any, done:
     assert done == ["durable.keep_what_waits"]
     app._get_module("cloudformation")
     assert done[1:] == [
-        *("service.keep_properties", "templates.spell_cors", "apis.give_base_paths"),
+        *(
+            "service.keep_properties",
+            "service.keep_definitions",
+            "templates.spell_cors",
+            "apis.give_base_paths",
+        ),
         *("buckets.keep_tags", "templates.name_anew", "refusals.refuse"),
     ]
 
