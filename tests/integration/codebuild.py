@@ -37,6 +37,9 @@ def conforms(shape: Any, value: Any, path: str = "$") -> None:
         assert type(value) is int, path
     elif kind == "boolean":
         assert isinstance(value, bool), path
+    elif kind == "map":
+        for key, item in value.items():
+            conforms(shape.value, item, f"{path}.{key}")
     elif kind == "string":
         assert isinstance(value, str), path
         assert value in (getattr(shape, "enum", None) or [value]), (path, value)

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from . import nodes
-from .codebuild import roles, service
+from .codebuild import service
 from .corrections import (
     apis,
     asynchronous,
@@ -26,17 +26,24 @@ from .corrections import (
     speed,
     templates,
 )
+from .ecs import service as ecs
 from .gate import access, gate
 from .host import ministack
+from .machines import metadata, roles
+from .machines.task import Room
 
 
 def plug_in(access_key: str, secret_key: str) -> None:
     """Put this package in the place of ministack's own builds, and a gate before all; the keys are
     root's."""
     nodes.take(os.environ)
-    app, codebuild, root = ministack("app"), service.Service(), access.Root(access_key, secret_key)
+    app, root, register = ministack("app"), access.Root(access_key, secret_key), roles.Register()
+    documents = metadata.Register()
+    room = Room(register, documents)
+    codebuild, tasks = service.Service(register), ecs.Service(room)
     app.SERVICE_HANDLERS["codebuild"] = codebuild.handle_request
-    own = gate.with_health(roles.served_by(asynchronous.served_by(app.app), codebuild.role))
+    behind = roles.served_by(asynchronous.served_by(app.app), register.find)
+    own = gate.with_health(metadata.served_by(behind, documents))
     app.app = gate.served_by(apis.served_by(own), root)
     app._H11Protocol._check_protocol = _http_1_alone
     authorization.correct()
@@ -53,6 +60,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
     # Each is imported by ministack when it is needed first, and not before: it starts faster so.
     changes = {
         "codebuild": codebuild.end_with_ministack,
+        "ecs": tasks.plug_in,
         "cloudformation": _correct_cloudformation,
         "iot": durable.keep_what_waits,
         "s3": objects.hide,
@@ -83,6 +91,7 @@ def _correct_logs() -> None:
 def _correct_cloudformation() -> None:
     provisioners = ministack("services.cloudformation.provisioners")
     service.keep_properties(provisioners)
+    ecs.keep_definitions(provisioners)
     templates.spell_cors(provisioners)
     apis.give_base_paths(provisioners)
     buckets.keep_tags(provisioners)

@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from ..machines.failure import Ended, Failure
 from . import records
-from .failure import Ended, Failure
 from .records import Json
 
 GRACE: Final = 10.0

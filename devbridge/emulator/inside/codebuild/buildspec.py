@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import yaml  # type: ignore[import-untyped]
 
-from .failure import Failure
+from ..machines.failure import Failure
 
 PHASES: Final = ("install", "pre_build", "build", "post_build")
 DEFAULT_FILE: Final = "buildspec.yml"

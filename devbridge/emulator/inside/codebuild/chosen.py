@@ -6,23 +6,18 @@ those. What the machine has not in that version is run by another one, and the b
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from .. import nodes
+from ..machines import runtimes
+from ..machines.failure import Failure
 from ..nodes import Node
-from . import runtimes
-from .failure import Failure
 
 _MINOR: Final = re.compile(r"3\.\d+")
 _MAJOR: Final = re.compile(r"(\d+)(?:\.[x\d.]+)?")
-_BESIDE: Final = ("npm", "npx", "corepack")
-_HOOK: Final = Path(nodes.__file__).parent / "node" / "only_own.mjs"
 NAMES: Final = ("python", "nodejs")
 """The runtimes that are told apart here."""
 
@@ -71,18 +66,3 @@ def node_of(asked: Mapping[str, str], say: Say) -> Node | None:
     if remark := nodes.differs("the build's runtime", major, node):
         say(remark)
     return node
-
-
-def put_node(node: Node, binaries: Path, root: Path) -> None:
-    """Have that node in the folder that is first on a build's PATH, with the npm that belongs to
-    it. What is run below `root` finds no packages outside of it, as on AWS."""
-    hook = f"{_HOOK.as_uri()}?root={quote(os.path.realpath(root))}"
-    started = f"exec {shlex.quote(str(node.path))} --import {shlex.quote(hook)}"
-    program = binaries / "node"
-    program.write_text(f'#!/bin/sh\n{started} "$@"\n', encoding="utf-8")
-    program.chmod(0o755)
-    for name in _BESIDE:
-        if (beside := node.path.with_name(name)).exists():
-            (binaries / name).symlink_to(beside)
-    # Without one, the app's own would say what kind of modules a build's files are.
-    (root / "package.json").write_text("{}\n", encoding="utf-8")

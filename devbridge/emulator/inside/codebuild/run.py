@@ -12,12 +12,14 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from . import buildspec, chosen, clients, records, runtimes, source, variables
+from ..machines import clients, environment, runtimes
+from ..machines.failure import Ended, Failure, words
+from ..machines.logs import Event, Log
+from ..machines.node import put_node
+from ..machines.roles import Role
+from . import buildspec, chosen, records, source, variables
 from .builds import Build
 from .buildspec import Buildspec, Phase
-from .failure import Ended, Failure
-from .logs import Event, Log
-from .roles import PATH, Role
 from .shell import Shell, how
 
 log = logging.getLogger("codebuild")
@@ -92,7 +94,7 @@ class _Run:
         self._stack.callback(register(self._role))
         self._open_log()
         runtimes.python_of(self._record["environment"].get("image", ""))
-        for name in ("src", "home", "tmp", "shell"):
+        for name in ("src", "shell", *environment.FOLDERS):
             (directory / name).mkdir()
 
     def _client(self, service: str) -> Any:
@@ -117,7 +119,7 @@ class _Run:
                 "ACCESS_DENIED",
                 f"Service role {self._record['serviceRole']} does not allow AWS CodeBuild to create"
                 f" Amazon CloudWatch Logs log streams for build {self._record['arn']}. Error"
-                f" message: {source.words(error)}",
+                f" message: {words(error)}",
             ) from error
         with self._build.changing() as record:
             records.name_stream(record, group, stream)
@@ -200,7 +202,7 @@ class _Run:
         python = chosen.python_of(image, asked, self._note)
         self._binaries = runtimes.make_environment(python, self._directory / "python")
         if node := chosen.node_of(asked, self._note):
-            chosen.put_node(node, self._binaries, self._directory)
+            put_node(node, self._binaries, self._directory)
 
     def _secondary(self, s3: Callable[[], Any]) -> dict[str, Path]:
         """Fetch the other sources; their folders, by the variables that tell of them."""
@@ -231,19 +233,9 @@ class _Run:
 
     def _environment(self) -> dict[str, str]:
         record = self._record
-        path = runtimes.without_environments(os.environ.get("PATH", os.defpath))
         stream = records.stream_of(record)
-        return variables.of_network(os.environ) | {
-            "PATH": f"{self._binaries}{os.pathsep}{path}",
-            "HOME": str(self._directory / "home"),
-            "TMPDIR": str(self._directory / "tmp"),
-            "LANG": os.environ.get("LANG", "C.UTF-8"),
-            "AWS_REGION": self._region,
-            "AWS_DEFAULT_REGION": self._region,
-            "AWS_ENDPOINT_URL": clients.endpoint(),
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": clients.endpoint() + PATH,
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN": self._role.token,
-            "AWS_EC2_METADATA_DISABLED": "true",
+        own = environment.of_machine(self._directory, self._binaries, self._region, self._role)
+        return own | {
             "CODEBUILD_BUILD_ARN": record["arn"],
             "CODEBUILD_BUILD_ID": record["id"],
             "CODEBUILD_BUILD_IMAGE": record["environment"]["image"],

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextvars
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ..host import ministack
-from . import roles
+from ..machines import roles
 from .api import Api, Refused, Tokens
 from .builds import Build, Queue
 from .records import FAULT, Json
@@ -63,19 +63,10 @@ class Here:
 class Service:
     """Everything of CodeBuild that lives in this process."""
 
-    def __init__(self) -> None:
-        self._roles: dict[str, roles.Role] = {}
-        self.queue = Queue(lambda build: run(build, self._register), CONCURRENT_BUILDS)
+    def __init__(self, register: roles.Register) -> None:
+        self.queue = Queue(lambda build: run(build, register.add), CONCURRENT_BUILDS)
         self.tokens = Tokens()
         self._api = Api(self.tokens)
-
-    def role(self, token: str) -> roles.Role | None:
-        """The role of the running build whose processes have that token."""
-        return self._roles.get(token)
-
-    def _register(self, role: roles.Role) -> Callable[[], object]:
-        self._roles[role.token] = role
-        return lambda: self._roles.pop(role.token, None)
 
     def end_with_ministack(self) -> None:
         """End builds before ministack forgets or saves them, and show what projects keep."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .failure import Failure
+from ..machines.failure import Failure, words
 
 
 def fetch(
@@ -70,9 +70,3 @@ def url(source: Mapping[str, Any]) -> str:
 
 def _location(source: Mapping[str, Any]) -> str:
     return str(source.get("location", "")).removeprefix("arn:aws:s3:::")
-
-
-def words(error: Exception) -> str:
-    """An error of botocore's as the agent says it: ``Code: message``."""
-    answer = getattr(error, "response", {}).get("Error", {})
-    return f"{answer['Code']}: {answer.get('Message', '')}" if answer.get("Code") else str(error)

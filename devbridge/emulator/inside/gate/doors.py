@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from ..codebuild import roles
 from ..corrections import apis
 from ..host import ministack
+from ..machines import metadata, roles
 from . import access
 from .asked import Asked, Refused
 
@@ -99,6 +99,10 @@ def _exactly(path: str) -> Callable[[Asked], bool]:
     return lambda asked: (asked.socket, asked.method, asked.path) == (False, "GET", path)
 
 
+def _is_metadata(asked: Asked) -> bool:
+    return not asked.socket and asked.method == "GET" and asked.path.startswith(metadata.PATH)
+
+
 def _check_signed_form(asked: Asked, body: bytes) -> None:
     """The signature is checked by ministack's S3, which takes a form without one as well."""
     parts = ministack("services.s3")._parse_multipart_form(asked.headers["content-type"], body)
@@ -137,5 +141,6 @@ DOORS: Final = (
     Door("Cognito's unsigned operations", _is_unsigned_cognito, reads=_check_identity),
     Door("Cognito's keys", _is_key_set),
     Door("the health check", _exactly(HEALTH)),
-    Door("the credentials of builds", _exactly(roles.PATH)),  # with the build's token
+    Door("the credentials of roles", _exactly(roles.PATH)),  # with the token of what runs
+    Door("the metadata of tasks", _is_metadata),  # the same
 )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from devbridge.emulator.inside import plug
-from devbridge.emulator.inside.codebuild import roles, service
+from devbridge.emulator.inside.codebuild import service
 from devbridge.emulator.inside.corrections import (
     apis,
     asynchronous,
@@ -26,7 +26,9 @@ from devbridge.emulator.inside.corrections import (
     speed,
     templates,
 )
+from devbridge.emulator.inside.ecs import service as ecs
 from devbridge.emulator.inside.gate import access, gate
+from devbridge.emulator.inside.machines import metadata, roles
 from tests.unit.emulator.inside.conftest import MakeModule
 
 
@@ -51,7 +53,8 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         *((environments, "isolate"), (networks, "complete"), (objects, "hide")),
         (file_systems, "keep_in_folders"),
         *((node_functions, "run_with_node"), (asynchronous, "invoke_as_lambda")),
-        *((service, "keep_properties"), (templates, "spell_cors"), (apis, "give_base_paths")),
+        *((service, "keep_properties"), (ecs, "keep_definitions")),
+        *((templates, "spell_cors"), (apis, "give_base_paths")),
         *((buckets, "keep_tags"), (templates, "name_anew"), (refusals, "refuse")),
         *((function_properties, "keep"), (events, "deliver_as_eventbridge")),
     ):
@@ -61,6 +64,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(gate, "with_health", lambda app: ("health", app))
     monkeypatch.setattr(gate, "served_by", lambda app, root: ("gate", root, app))
     monkeypatch.setattr(roles, "served_by", lambda app, find: ("credentials", app))
+    monkeypatch.setattr(metadata, "served_by", lambda app, register: ("metadata", app))
     return found
 
 
@@ -82,7 +86,8 @@ def app(ministack: MakeModule, done: list[str]) -> Any:
 def test_the_gate_is_before_all_and_the_signed_and_the_open_behind_it(app: Any) -> None:
     name, root, behind = app.app
     assert (name, root) == ("gate", ("A", "S"))
-    assert behind == ("apis", ("health", ("credentials", ("asynchronous", "ministack"))))
+    credentials = ("credentials", ("asynchronous", "ministack"))
+    assert behind == ("apis", ("health", ("metadata", credentials)))
     assert app.SERVICE_HANDLERS.keys() == {"codebuild"}
 
 
@@ -103,7 +108,12 @@ def test_a_service_is_corrected_when_it_is_needed_first_and_once(app: Any, done:
     assert done == ["durable.keep_what_waits"]
     app._get_module("cloudformation")
     assert done[1:] == [
-        *("service.keep_properties", "templates.spell_cors", "apis.give_base_paths"),
+        *(
+            "service.keep_properties",
+            "service.keep_definitions",
+            "templates.spell_cors",
+            "apis.give_base_paths",
+        ),
         *("buckets.keep_tags", "templates.name_anew", "refusals.refuse"),
         *("function_properties.keep", "networks.complete"),
         *("events.deliver_as_eventbridge", "file_systems.keep_in_folders"),

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from devbridge.cloud.session import Cloud, connect
 from devbridge.config import Config
 from devbridge.emulator.embedded import open_cloud
-from devbridge.emulator.inside.codebuild import variables
+from devbridge.emulator.inside.machines import environment
 from devbridge.emulator.state import Running
 from devbridge.runs.builds import interpret
 from devbridge.runs.model import State
@@ -202,7 +202,7 @@ def test_a_build_sees_its_own_environment_and_nothing_of_the_developer_s(
     assert seen["AWS_ENDPOINT_URL"] == codebuild.cloud.endpoint_url
     assert seen["HOME"] != os.environ.get("HOME")
     known = {
-        *variables.of_network(os.environ),
+        *environment.of_network(os.environ),
         "PATH",
         "HOME",
         "TMPDIR",

@@ -20,7 +20,7 @@ import pytest
 import runner
 from devbridge.constructs import App, Job
 from devbridge.constructs.app import loading
-from devbridge.emulator.inside.codebuild.runtimes import interpreter
+from devbridge.emulator.inside.machines.runtimes import interpreter
 from devbridge.languages.python.packing import Builder
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -8,8 +8,8 @@ import pytest
 
 from devbridge.emulator.inside.codebuild.api import PAGE, Api, Refused, Tokens
 from devbridge.emulator.inside.codebuild.builds import Build
-from devbridge.emulator.inside.codebuild.failure import Ended, Failure
 from devbridge.emulator.inside.codebuild.records import Json
+from devbridge.emulator.inside.machines.failure import Ended, Failure
 
 PROJECT: dict[str, Any] = {
     "name": "p",

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from devbridge.emulator.inside.codebuild.buildspec import Phase, is_inline, parse
-from devbridge.emulator.inside.codebuild.failure import Failure
+from devbridge.emulator.inside.machines.failure import Failure
 
 
 def test_everything_that_is_supported_is_read() -> None:

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from devbridge.emulator.inside import nodes
-from devbridge.emulator.inside.codebuild import chosen, runtimes
-from devbridge.emulator.inside.codebuild.failure import Failure
+from devbridge.emulator.inside.codebuild import chosen
+from devbridge.emulator.inside.machines import runtimes
+from devbridge.emulator.inside.machines.failure import Failure
 from devbridge.emulator.inside.nodes import Node
 
 IMAGE = "aws/codebuild/amazonlinux-x86_64-standard:6.0"
@@ -80,20 +80,3 @@ def test_without_any_node_the_build_fails_and_says_what_to_install(
     assert version == "lts" or "install it, for example: nvm install 24, or pip install" in str(
         caught.value
     )
-
-
-def test_the_node_is_first_on_path_with_its_own_npm(tmp_path: Path) -> None:
-    there, binaries, root = (tmp_path / name for name in ("it's", "bin", "root dir"))
-    for folder in (there, binaries, root):
-        folder.mkdir()
-    (there / "node").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
-    for name in ("node", "npm"):
-        (there / name).touch()
-        (there / name).chmod(0o755)
-    chosen.put_node(Node(there / "node", "24.1.0"), binaries, root)
-    done = subprocess.run([binaries / "node", "a b"], capture_output=True, text=True, check=True)
-    option, hook, argument = done.stdout.splitlines()
-    assert (option, argument) == ("--import", "a b")
-    assert hook.endswith(f"/only_own.mjs?root={tmp_path.resolve()!s}/root%20dir")
-    assert sorted(path.name for path in binaries.iterdir()) == ["node", "npm"]
-    assert (root / "package.json").read_text() == "{}\n"

@@ -11,6 +11,7 @@ import pytest
 from devbridge.emulator.inside.codebuild import service
 from devbridge.emulator.inside.codebuild.builds import Build
 from devbridge.emulator.inside.codebuild.service import Service, keep_properties
+from devbridge.emulator.inside.machines.roles import Register
 from tests.unit.emulator.inside.conftest import MakeModule
 
 PROJECT = {
@@ -78,7 +79,7 @@ async def ask(here: Service, action: str, request: Any) -> tuple[int, Any]:
 
 
 async def test_a_build_is_started_by_who_asks_and_found_until_it_has_ended(world: World) -> None:
-    here = Service()
+    here = Service(Register())
     status, started = await ask(here, "StartBuild", {"projectName": "p"})
     assert (status, started["build"]["initiator"]) == (200, "ann")
     assert started["build"]["arn"].startswith("arn:aws:codebuild:eu-west-1:123456789012:build/p:")
@@ -89,7 +90,7 @@ async def test_a_build_is_started_by_who_asks_and_found_until_it_has_ended(world
 
 
 async def test_what_is_refused_is_an_error_of_aws(world: World) -> None:
-    here = Service()
+    here = Service(Register())
     status, answer = await ask(here, "StartBuild", {"projectName": "none"})
     assert (status, answer["__type"]) == (400, "ResourceNotFoundException")
     status, answer = await ask(here, "StartBuild", b"{")
@@ -97,7 +98,7 @@ async def test_what_is_refused_is_an_error_of_aws(world: World) -> None:
 
 
 async def test_projects_are_ministacks_and_keep_what_it_would_forget(world: World) -> None:
-    here = Service()
+    here = Service(Register())
     here.end_with_ministack()
     logs = {"cloudWatchLogs": {"status": "DISABLED"}}
     given = {"name": "p", "logsConfig": logs, "concurrentBuildLimit": 3, "description": "x"}
@@ -114,23 +115,13 @@ async def test_projects_are_ministacks_and_keep_what_it_would_forget(world: Worl
 async def test_builds_end_before_ministack_saves_or_forgets_them(
     world: World, end: str, call: str, answer: Any
 ) -> None:
-    here = Service()
+    here = Service(Register())
     here.end_with_ministack()
     _, started = await ask(here, "StartBuild", {"projectName": "p"})
     record = world.codebuild._builds[started["build"]["id"]]
     assert getattr(world.codebuild, end)() == answer
     assert record["buildStatus"] == "FAULT", "nobody has stopped this build"
     assert world.calls == [call]
-
-
-def test_a_role_is_found_by_its_token_as_long_as_its_build_runs() -> None:
-    here = Service()
-    role: Any = SimpleNamespace(token="t")
-    forget = here._register(role)
-    assert here.role("t") is role
-    assert here.role("other") is None
-    forget()
-    assert here.role("t") is None
 
 
 def test_a_templates_project_has_all_of_its_properties_after_each_update(world: World) -> None:

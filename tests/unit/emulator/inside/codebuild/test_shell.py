@@ -103,9 +103,9 @@ def test_nothing_outlives_who_holds_the_guard(shell: Shell, tmp_path: Path) -> N
     mark = tmp_path / "pid"
     command = f"trap '' TERM; echo $$ > '{mark}'; sleep 1000"
     thread, codes = started(shell, command, mark)
-    os.close(shell._hold)  # as the death of the cloud does
+    os.close(shell.group._hold)  # as the death of the cloud does
     thread.join(20)
-    shell._hold = os.open(os.devnull, os.O_RDONLY)
+    shell.group._hold = os.open(os.devnull, os.O_RDONLY)
     assert codes == [-9]
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from devbridge.emulator.inside.codebuild.failure import Failure
-from devbridge.emulator.inside.codebuild.source import fetch, url, words
+from devbridge.emulator.inside.codebuild.source import fetch, url
+from devbridge.emulator.inside.machines.failure import Failure
 
 
 class S3:
@@ -92,7 +92,3 @@ def test_what_cannot_be_had_or_unpacked_fails_with_its_key(tmp_path: Path) -> No
 def test_builds_are_told_the_url_of_their_source() -> None:
     assert url({"type": "S3", "location": "arn:aws:s3:::bucket/key"}) == "s3://bucket/key"
     assert url({"type": "NO_SOURCE", "location": "bucket/key"}) == ""
-
-
-def test_an_error_without_a_code_is_said_as_it_is() -> None:
-    assert words(ValueError("x")) == "x"

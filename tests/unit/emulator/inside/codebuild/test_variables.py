@@ -7,8 +7,7 @@ import pytest
 
 from devbridge.emulator.inside.codebuild import variables
 from devbridge.emulator.inside.codebuild.buildspec import Buildspec
-from devbridge.emulator.inside.codebuild.failure import Failure
-from devbridge.environment import _NETWORK
+from devbridge.emulator.inside.machines.failure import Failure
 
 
 class Stores:
@@ -105,26 +104,3 @@ def test_a_version_of_a_secret_can_be_asked_for() -> None:
 def test_a_secret_without_the_key_is_named(text: str) -> None:
     with pytest.raises(Failure, match="the secret s has no text, or no JSON key 'k'"):
         resolve(Stores({}, {"s": text}), A=("SECRETS_MANAGER", "s:k"))
-
-
-@pytest.mark.parametrize(
-    ("reference", "parts"),
-    [
-        ("name", ("name", "", "", "")),
-        ("name:key", ("name", "key", "", "")),
-        ("name::AWSPREVIOUS", ("name", "", "AWSPREVIOUS", "")),
-        (
-            "arn:aws:secretsmanager:r:1:secret:a/b-x1:k:s:v",
-            ("arn:aws:secretsmanager:r:1:secret:a/b-x1", "k", "s", "v"),
-        ),
-    ],
-)
-def test_a_reference_to_a_secret_is_taken_apart(
-    reference: str, parts: tuple[str, str, str, str]
-) -> None:
-    assert variables.secret_parts(reference) == parts
-
-
-def test_a_build_gets_out_of_the_network_as_the_cloud_does() -> None:
-    shell = {"PATH": "/bin", "GATEWAY_PORT": "1", **dict.fromkeys(_NETWORK, "theirs")}
-    assert variables.of_network(shell) == dict.fromkeys(_NETWORK, "theirs")

@@ -1,4 +1,4 @@
-"""A build's output: bytes of a pipe to lines, and lines in batches to CloudWatch Logs."""
+"""A machine's output: bytes of a pipe to lines, and lines in batches to CloudWatch Logs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
-log = logging.getLogger("codebuild")
+log = logging.getLogger("machines")
 
 Event = dict[str, Any]
 """``timestamp`` (milliseconds since the epoch) and ``message``, which keeps its line's end."""
@@ -23,14 +23,14 @@ MAX_BATCH: Final = 1024 * 1024
 MAX_EVENTS: Final = 10_000
 _CHUNK: Final = 1 << 16
 _ENOUGH: Final = 1 << 20
-"""Bytes that are read before they are sent: a build that prints faster than that waits."""
+"""Bytes that are read before they are sent: what prints faster than that waits."""
 _INTERVAL: Final = 0.2
 _AFTER_THE_END: Final = 1.0
-"""Seconds for which output is awaited of a process that has left its build's process group."""
+"""Seconds for which output is awaited of a process that has left its machine's process group."""
 
 
 class Log:
-    """Sends what is written to `output`, and `line`s of the build's own, in the order they came."""
+    """Sends what is written to `output`, and `line`s of the service's own, in their order."""
 
     def __init__(
         self, send: Callable[[list[Event]], object], *, now: Callable[[], float] = time.time
@@ -45,16 +45,20 @@ class Log:
         self._size = 0
         self._at = 0
         self._closing = threading.Event()
-        self._pump = threading.Thread(target=self._run, name="codebuild-log", daemon=True)
+        self._pump = threading.Thread(target=self._run, name="machine-log", daemon=True)
         self._pump.start()
 
     def line(self, text: str) -> None:
-        """Add a line of the build's own, after all that its processes have written before."""
+        """Add a line of the service's own, after all that its processes have written before."""
         with self._lock:
             self._take()
             self._cut()
             stamp = datetime.fromtimestamp(self._now(), UTC).strftime("%Y/%m/%d %H:%M:%S.%f")
             self._add(f"[Container] {stamp} {text}\n".encode("utf-8", "replace"))
+
+    def note(self, text: str) -> None:
+        """Have a line among what is written that no service writes."""
+        os.write(self.output, f"{text}\n".encode())
 
     def close(self) -> None:
         """Send what is left. What a process writes from now on is lost."""
@@ -86,8 +90,8 @@ class Log:
             for batch in batches(events):
                 try:
                     self._send(batch)
-                except Exception as error:  # a build goes on without its log
-                    log.warning("output of a build is lost: %s", error)
+                except Exception as error:  # what runs goes on without its log
+                    log.warning("output is lost: %s", error)
             if events:
                 sent = time.monotonic()
             if last:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from devbridge.emulator.inside.codebuild.clients import client, endpoint
+from devbridge.emulator.inside.machines.clients import client, endpoint
 
 
 def test_a_client_is_of_this_very_cloud_with_the_credentials_of_the_role(

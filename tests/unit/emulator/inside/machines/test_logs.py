@@ -5,7 +5,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devbridge.emulator.inside.codebuild.logs import MAX_BATCH, MAX_EVENTS, Event, Log, batches
+from devbridge.emulator.inside.machines.logs import MAX_BATCH, MAX_EVENTS, Event, Log, batches
 
 
 def logged(data: bytes, *own: str) -> list[Event]:

@@ -1,6 +1,6 @@
-"""The service role of a build: assumed by CodeBuild, and served to the build's processes.
+"""The role of a machine: assumed by a service, and served to the machine's processes.
 
-The container-credentials protocol, as CodeBuild has it: SDKs ask again before a session ends.
+The container-credentials protocol of CodeBuild and ECS: SDKs ask again before a session ends.
 """
 
 from __future__ import annotations
@@ -16,18 +16,20 @@ from typing import Any, Final
 from ..host import ministack
 from .failure import Failure
 
-SERVICE: Final = "codebuild.amazonaws.com"
+CODEBUILD: Final = "codebuild.amazonaws.com"
+TASKS: Final = "ecs-tasks.amazonaws.com"
+"""Who assumes the roles of builds, and of tasks and jobs."""
 PATH: Final = "/_devbridge/credentials"
 DURATION: Final = 3600
-"""Seconds that a session of a build's processes lasts."""
-LONGEST: Final = 48 * 3600
-"""Seconds that no build outlasts: 36 hours, and 8 in the queue."""
+"""Seconds that a session of a machine's processes lasts."""
+LONGEST: Final = 15 * 24 * 3600
+"""Seconds that no machine outlasts: a Fargate task has 14 days, a build 36 hours."""
 MARGIN: Final = 16 * 60
 """Seconds before its end at which a session is replaced: SDKs ask when 15 minutes are left."""
 
 
 class Role:
-    """One build's sessions of its service role."""
+    """One machine's sessions of a role."""
 
     def __init__(
         self,
@@ -35,12 +37,13 @@ class Role:
         session_name: str,
         *,
         source_arn: str,
+        service: str = CODEBUILD,
         now: Callable[[], float] = time.time,
     ) -> None:
         """Assume the role.
 
         Raises:
-            Failure: there is no such role, or its trust policy does not admit CodeBuild.
+            Failure: there is no such role, or its trust policy does not admit the service.
         """
         self.token = secrets.token_urlsafe(32)
         """What a process must show to be given credentials."""
@@ -50,15 +53,16 @@ class Role:
         self._lock = threading.Lock()
         self._document: dict[str, str] = {}
         self._fresh_until = 0.0
-        if not admits(role_arn, SERVICE, source_arn):
+        if not admits(role_arn, service, source_arn):
+            name = "CodeBuild" if service == CODEBUILD else service
             raise Failure(
                 "ACCESS_DENIED",
-                "CodeBuild is not authorized to perform: sts:AssumeRole on service role"
+                f"{name} is not authorized to perform: sts:AssumeRole on service role"
                 f" {role_arn}: verify that the role exists, and that its trust policy admits"
-                f" {SERVICE}",
+                f" {service}",
             )
         self.keys = self._session(now() + LONGEST)
-        """CodeBuild's own, for as long as the build lasts: ``access``, ``secret``, ``token``."""
+        """The service's own, while the machine lasts: ``access``, ``secret``, ``token``."""
 
     def document(self) -> Mapping[str, str]:
         """What the credential endpoint answers now."""
@@ -78,7 +82,7 @@ class Role:
             return dict(self._document)
 
     def close(self) -> None:
-        """End CodeBuild's own session."""
+        """End the service's own session."""
         ministack("services.sts")._sessions.pop(self.keys["access"], None)
 
     def _session(self, ends: float) -> dict[str, str]:
@@ -140,6 +144,22 @@ def admits(role_arn: str, service: str, source_arn: str | None = None) -> bool:
 App = Callable[[Mapping[str, Any], Any, Any], Any]
 
 
+class Register:
+    """The roles of all that runs, by the tokens of its processes."""
+
+    def __init__(self) -> None:
+        self._roles: dict[str, Role] = {}
+
+    def find(self, token: str) -> Role | None:
+        """The role of what runs and has that token."""
+        return self._roles.get(token)
+
+    def add(self, role: Role) -> Callable[[], object]:
+        """Make its credentials available; what it returns ends that."""
+        self._roles[role.token] = role
+        return lambda: self._roles.pop(role.token, None)
+
+
 def served_by(app: App, find: Callable[[str], Role | None]) -> App:
     """The ASGI app with the credential endpoint in front. `find` gives the role of a token."""
 
@@ -149,7 +169,7 @@ def served_by(app: App, find: Callable[[str], Role | None]) -> App:
             return
         headers = dict(scope["headers"])
         role = find(headers.get(b"authorization", b"").decode("latin-1"))
-        body = json.dumps(role.document() if role else {"message": "no such build"}).encode()
+        body = json.dumps(role.document() if role else {"message": "unknown token"}).encode()
         start = {
             "type": "http.response.start",
             "status": 200 if role else 403,

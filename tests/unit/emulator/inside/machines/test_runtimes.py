@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.emulator.inside.codebuild import runtimes
-from devbridge.emulator.inside.codebuild.failure import Failure
+from devbridge.emulator.inside.machines import runtimes
+from devbridge.emulator.inside.machines.failure import Failure
 from devbridge.languages.python.environment import RUNTIME_DISTRIBUTIONS, RUNTIME_IMPORTS
 
 OWN = f"{sys.version_info[0]}.{sys.version_info[1]}"

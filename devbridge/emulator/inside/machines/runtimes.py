@@ -1,8 +1,8 @@
-"""Which Python a build's image means on this machine, and that Python as the image has it.
+"""Which Python an image means on this machine, and that Python as the image has it.
 
-AWS's base images have boto3 installed and nothing else; so a build gets an environment of its own
-with just that in its ``site-packages``. What the app's own environment has stays unseen: a
-dependency that was not packed is missed here as it would be on AWS.
+AWS's base images have boto3 installed and nothing else, Docker's own not even that; so what runs
+gets an environment of its own with just that in its ``site-packages``. What the app's own
+environment has stays unseen: a dependency that was not packed is missed here as on AWS.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _PROBE: Final = (
     "import sys; print('%d.%d' % sys.version_info[:2], getattr(sys, '_base_executable', '')"
     " or sys.executable, sep='\\n')"
 )
-_OWN: Final = f"{sys.version_info[0]}.{sys.version_info[1]}"
+OWN: Final = f"{sys.version_info[0]}.{sys.version_info[1]}"
+"""The version of the interpreter that this runs in, which is the app's own: ``3.12``."""
 
 
 def is_curated(image: str) -> bool:
@@ -61,7 +62,7 @@ def python_of(image: str) -> Path:
 
 def interpreter(minor: str) -> Path | None:
     """An interpreter of that version (``3.12``), outside of any virtual environment."""
-    if minor == _OWN:  # the app's own: the embedded cloud's environment was made with it
+    if minor == OWN:  # the app's own: the embedded cloud's environment was made with it
         return Path(getattr(sys, "_base_executable", "") or sys.executable)
     found = _search(minor, os.environ.get("PATH", os.defpath), os.environ.get("HOME", "/"))
     if found is None:
@@ -124,10 +125,13 @@ def without_environments(path: str) -> str:
     )
 
 
-def make_environment(python: Path, directory: Path, minor: str | None = None) -> Path:
+def make_environment(
+    python: Path, directory: Path, minor: str | None = None, *, bare: bool = False
+) -> Path:
     """Make the environment in the new `directory`; the folder to put first on PATH.
 
-    It is a virtual environment, made by hand because ``venv`` takes a hundred times as long.
+    It is a virtual environment, made by hand because ``venv`` takes a hundred times as long; a
+    `bare` one has no boto3.
     """
     minor = minor or minor_of(python)
     binaries = directory / "bin"
@@ -139,7 +143,7 @@ def make_environment(python: Path, directory: Path, minor: str | None = None) ->
     (directory / "pyvenv.cfg").write_text(
         f"home = {python.parent}\ninclude-system-site-packages = false\n", encoding="utf-8"
     )
-    for origin in _brought_along():
+    for origin in () if bare else _brought_along():
         (packages / origin.name).symlink_to(origin)
     return binaries
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from devbridge.emulator.inside.codebuild import roles
-from devbridge.emulator.inside.codebuild.roles import DURATION, LONGEST, PATH, Role, served_by
+from devbridge.emulator.inside.machines import roles
+from devbridge.emulator.inside.machines.roles import DURATION, LONGEST, PATH, Role, served_by
 
 
 @pytest.fixture
@@ -64,3 +64,13 @@ async def test_only_the_endpoint_is_answered_and_only_with_the_token(
     await served({"type": "http", "path": "/other", "headers": []}, None, send)
     assert [each["status"] for each in sent if "status" in each] == [403, 403, 200]
     assert passed == ["/other"]
+
+
+def test_a_role_is_found_by_its_token_as_long_as_its_machine_runs() -> None:
+    register = roles.Register()
+    role: Any = SimpleNamespace(token="t")
+    forget = register.add(role)
+    assert register.find("t") is role
+    assert register.find("other") is None
+    forget()
+    assert register.find("t") is None

@@ -1,0 +1,170 @@
+"""Task definitions: what Fargate refuses of one, and templates' as requests. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from ..machines.failure import Failure
+
+Json = dict[str, Any]
+
+_GIB: Final = 1024
+SIZES: Final[Mapping[int, Iterable[int]]] = {
+    256: (512, 1024, 2048),
+    512: range(1 * _GIB, 4 * _GIB + 1, _GIB),
+    1024: range(2 * _GIB, 8 * _GIB + 1, _GIB),
+    2048: range(4 * _GIB, 16 * _GIB + 1, _GIB),
+    4096: range(8 * _GIB, 30 * _GIB + 1, _GIB),
+    8192: range(16 * _GIB, 60 * _GIB + 1, 4 * _GIB),
+    16384: range(32 * _GIB, 120 * _GIB + 1, 8 * _GIB),
+    32768: (60 * _GIB, 120 * _GIB, 244 * _GIB),
+}
+"""Fargate's combinations: CPU units, and MiB of memory."""
+STOP_TIMEOUT: Final = 30
+"""Seconds from SIGTERM to SIGKILL where a definition says nothing; and the most on Fargate."""
+LONGEST_STOP_TIMEOUT: Final = 120
+DISK: Final = (21, 200)
+"""GiB of ephemeral storage that can be asked for."""
+
+_CPU: Final = re.compile(r"(\d*\.?\d+)\s*v?cpus?", re.IGNORECASE)
+_MEMORY: Final = re.compile(r"(\d*\.?\d+)\s*gi?b", re.IGNORECASE)
+_KEPT_MAPS: Final = ("DockerLabels", "DriverOpts", "Labels", "Options")
+"""Properties whose own keys are the user's."""
+_NUMBERS: Final = frozenset(
+    {
+        *("containerPort", "cpu", "hardLimit", "hostPort", "interval", "maxSwap", "memory"),
+        *("memoryReservation", "retries", "sharedMemorySize", "size", "sizeInGiB", "softLimit"),
+        *("startPeriod", "startTimeout", "stopTimeout", "swappiness", "timeout"),
+        "transitEncryptionPort",
+    }
+)
+_FLAGS: Final = frozenset(
+    {
+        *("disableNetworking", "essential", "initProcessEnabled", "interactive", "privileged"),
+        *("pseudoTerminal", "readOnly", "readonlyRootFilesystem"),
+    }
+)
+
+
+def request_of(properties: Mapping[str, Any]) -> Json:
+    """A template's task definition as the request that registers it."""
+    made: Json = _request(properties)
+    for name in ("cpu", "memory"):
+        if name in made:
+            made[name] = str(made[name])
+    return made
+
+
+def _request(value: Any, name: str = "") -> Any:
+    if isinstance(value, Mapping):
+        if name in _KEPT_MAPS:
+            return {key: _text(each) for key, each in value.items()}
+        named = {_camel(key): (key, each) for key, each in value.items()}
+        return {key: _request(each, own) for key, (own, each) in named.items()}
+    if isinstance(value, list):
+        return [_request(each) for each in value]
+    if isinstance(value, str):
+        return _typed(value, _camel(name))
+    return value
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _typed(value: str, key: str) -> Any:
+    """Templates may say numbers and flags as texts."""
+    if key in _NUMBERS and value.isdecimal():
+        return int(value)
+    if key in _FLAGS and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    return value
+
+
+def _camel(key: str) -> str:
+    known = {"EFSVolumeConfiguration": "efsVolumeConfiguration", "FilesystemId": "fileSystemId"}
+    known["IAM"] = "iam"
+    return known.get(key) or key[:1].lower() + key[1:]
+
+
+def check(request: Json) -> None:
+    """Make sizes what ECS keeps, in place.
+
+    Raises:
+        Failure: Fargate has no such task.
+    """
+    if "cpu" in request:
+        request["cpu"] = _units(str(request["cpu"]), _CPU)
+    if "memory" in request:
+        request["memory"] = _units(str(request["memory"]), _MEMORY)
+    if "FARGATE" not in (request.get("requiresCompatibilities") or ()):
+        return
+    for name in ("cpu", "memory"):
+        if name not in request:
+            raise Failure(
+                "ClientException", f"Fargate requires that '{name}' be defined at the task level."
+            )
+    check_size(request["cpu"], request["memory"])
+    if request.get("networkMode", "awsvpc") != "awsvpc":
+        raise Failure("ClientException", "Fargate only supports network mode awsvpc.")
+    check_disk(request)
+    for each in request.get("containerDefinitions") or ():
+        driver = (each.get("logConfiguration") or {}).get("logDriver")
+        if driver == "awslogs" and not request.get("executionRoleArn"):
+            raise Failure(
+                "ClientException",
+                "Fargate requires task definition to have execution role ARN to support log driver"
+                " awslogs.",
+            )
+        if each.get("stopTimeout", 0) > LONGEST_STOP_TIMEOUT:
+            raise Failure(
+                "ClientException",
+                f"The stopTimeout of a container on Fargate is at most {LONGEST_STOP_TIMEOUT}"
+                " seconds.",
+            )
+
+
+def check_size(cpu: str, memory: str, code: str = "ClientException") -> None:
+    """
+    Raises:
+        Failure: Fargate has no such size.
+    """
+    sizes = SIZES.get(int(cpu) if cpu.isdecimal() else 0, ())
+    if not memory.isdecimal() or int(memory) not in sizes:
+        raise Failure(
+            code,
+            f"No Fargate configuration exists for given values: {cpu} CPU, {memory} memory. See the"
+            " Amazon ECS documentation for the valid values.",
+        )
+
+
+def check_disk(request: Mapping[str, Any]) -> None:
+    """
+    Raises:
+        Failure: Fargate has no such disk.
+    """
+    disk = request.get("ephemeralStorage")
+    if disk and not DISK[0] <= int(disk["sizeInGiB"]) <= DISK[1]:
+        raise Failure(
+            "ClientException",
+            f"Ephemeral storage must be between {DISK[0]} and {DISK[1]} GiB.",
+        )
+
+
+def _units(text: str, pattern: re.Pattern[str]) -> str:
+    """``1 vCPU`` and ``2 GB`` as units and MiB; a number as it is."""
+    found = pattern.fullmatch(text.strip())
+    return str(int(float(found[1]) * 1024)) if found else text
+
+
+def shown(definition: Mapping[str, Any]) -> Json:
+    """A definition without members that say nothing: AWS leaves them out."""
+    lists = ("volumes", "placementConstraints", "containerDefinitions")
+    return {n: value for n, value in definition.items() if n in lists or value not in ("", None)}
+
+
+def wanted_timeout(definition: Mapping[str, Any]) -> float:
+    """Seconds from SIGTERM to SIGKILL of a container."""
+    return float(definition.get("stopTimeout") or STOP_TIMEOUT)

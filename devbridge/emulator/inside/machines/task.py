@@ -1,0 +1,134 @@
+"""Containers that run together as a task of ECS: one role, one life, one end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from . import clients, metadata, roles
+from .container import Container, Wanted
+from .failure import Failure
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What tasks share with this cloud: where roles and documents are found by tokens."""
+
+    roles: roles.Register
+    metadata: metadata.Register
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a task is to be."""
+
+    arn: str
+    region: str
+    containers: Sequence[Wanted]
+    role_arn: str = ""
+    execution_role_arn: str = ""
+    volumes: Sequence[Mapping[str, Any]] = ()
+    variables: Mapping[str, str] | None = None
+    """What every container of it has besides its own variables."""
+
+
+class Task:
+    """Prepared, run once and closed; `stop` and `kill` may come at any time from any thread."""
+
+    def __init__(self, asked: Asked, room: Room) -> None:
+        self.asked = asked
+        self.containers = [Container(wanted) for wanted in asked.containers]
+        self._room = room
+        self._stack = ExitStack()
+
+    def prepare(self) -> None:
+        """Assume the roles, and prepare the containers.
+
+        Raises:
+            Failure: the task cannot be started, for this reason.
+        """
+        role = self._role(self.asked.role_arn, "task")
+        if role:
+            self._stack.callback(self._room.roles.add(role))
+        execution = self._role(self.asked.execution_role_arn, "execution")
+        for container in self.containers:
+            container.prepare(self.asked.region, role, execution, self.asked.volumes)
+
+    def start(self, document: Callable[[Container], Json], task: Callable[[], Json]) -> None:
+        """Start all containers; `document` and `task` are what their metadata endpoints answer.
+
+        Raises:
+            Failure: one has no such program; those that run are still to be stopped.
+        """
+        for container in self.containers:
+            path, forget = self._room.metadata.add(_bound(document, container), task)
+            self._stack.callback(forget)
+            own = {"ECS_CONTAINER_METADATA_URI_V4": clients.endpoint() + path}
+            container.start({**(self.asked.variables or {}), **own})
+
+    def wait(self, on_end: Callable[[Container], object]) -> None:
+        """Until all have ended: when an essential one has, the others are stopped.
+
+        `on_end` is called with each that has ended, in threads of their own.
+        """
+
+        def one(container: Container) -> None:
+            container.wait()
+            on_end(container)
+            if container.wanted.essential:
+                self.stop()
+
+        threads = [
+            threading.Thread(target=one, args=(container,), name="container", daemon=True)
+            for container in self.containers
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def stop(self) -> None:
+        """SIGTERM to each container, and SIGKILL when its time to stop is over."""
+        for container in self.containers:
+            container.terminate()
+
+    def kill(self) -> None:
+        """SIGKILL to all of it, without notice."""
+        for container in self.containers:
+            container.kill()
+
+    def close(self) -> None:
+        """Leave nothing of it: no process, no file, no credentials."""
+        with self._stack:  # the roles are needed until the logs are closed
+            for container in self.containers:
+                container.close()
+
+    def _role(self, arn: str, kind: str) -> roles.Role | None:
+        if not arn:
+            return None
+        name = self.asked.arn.rpartition("/")[2]
+        try:
+            role = roles.Role(arn, name, service=roles.TASKS, source_arn=self.asked.arn)
+        except Failure as failure:
+            raise Failure("ECS", unassumable(arn, kind)) from failure
+        self._stack.callback(role.close)
+        return role
+
+
+def unassumable(arn: str, kind: str) -> str:
+    """What ECS says of a role that it cannot assume; `kind`: ``task`` or ``execution``."""
+    return (
+        f"ECS was unable to assume the role '{arn}' that was provided for this"
+        f" {'task' if kind == 'task' else 'task execution'}. Please verify that the role being"
+        " passed has the proper trust relationship and permissions and that your IAM user has"
+        " permissions to pass this role."
+    )
+
+
+def _bound(document: Callable[[Container], Json], container: Container) -> Callable[[], Json]:
+    return lambda: document(container)
