@@ -3,8 +3,9 @@
 Without arguments it runs one invocation as the environment says. In front, ``files N`` lets this
 process open so many files, as its daemon's shell does; then ``die-with PID`` ends the
 process when its parent, PID, is gone; ``exec COMMAND...`` makes it another program, which keeps
-that; ``zygote FD`` serves forked workers on that socket instead; ``build`` runs a whole job, as AWS
-CodeBuild does. A worker ends as `runner.ending` says.
+that; ``zygote FD`` serves forked workers on that socket instead; ``run`` runs a whole job, where it
+is deployed (an older devbridge has deployed buildspecs that say ``build``). A worker ends as
+`runner.ending` says.
 """
 
 from __future__ import annotations
@@ -44,12 +45,12 @@ def main() -> int:
         return _become(arguments[1:])
     if arguments[:1] == ["zygote"]:
         return _zygote(int(arguments[1]))
-    if arguments[:1] == ["build"]:
+    if arguments[:1] in (["run"], ["build"]):
         # `-m` has put the app's folder there, whose files may have names of the standard library.
         sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != os.getcwd()]
-        from runner.build import main as build
+        from runner.host.main import main as run
 
-        return build()
+        return run()
     from runner import ending
     from runner.worker import main as worker
 

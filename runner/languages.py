@@ -74,14 +74,14 @@ def remark(environment: Mapping[str, str]) -> str:
     return f"{node} {version or 'of unknown version'} runs the job, which was made for {runtime}"
 
 
-def link_packages(root: str, packages: str | None) -> None:
+def link_packages(root: str, packages: str) -> None:
     """Node finds what is installed in a folder above a file: link the job's packages there.
 
     Args:
         root: the app's folder.
-        packages: the folder with ``node_modules``, if the job has such.
+        packages: the folder with ``node_modules``, if the job has such; else "".
     """
-    installed = os.path.join(packages or "", _MODULES)
+    installed = os.path.join(packages, _MODULES)
     here = os.path.join(root, _MODULES)
     if packages and os.path.isdir(installed) and not os.path.lexists(here):
         os.symlink(os.path.abspath(installed), here)

@@ -18,7 +18,7 @@ from devbridge.environment import inherited
 from devbridge.languages.python.zygote import ZygoteLauncher
 from devbridge.workers.base import FreshLauncher, Launcher
 from devbridge.workers.rlimits import RUNNER
-from runner.build import EXPORTS
+from runner.host.codebuild import EXPORTS
 from tests.corpus import facts
 from tests.corpus.libraries import Library
 from tests.integration.workers import Bench, Worker, bench, developer

@@ -110,7 +110,7 @@ def test_the_same_app_makes_the_same_bytes_and_the_real_zips(
     assert files(first) == files(second)
     made = files(first)
     assert made["zips/Job-work/jobs/work.py"] == (root / "jobs" / "work.py").read_bytes()
-    assert "zips/Job-work/runner/build.py" in made
+    assert "zips/Job-work/runner/host/run.py" in made
     assert "zips/the-invokers/stub_lambda/deployed.py" in made
     assert (first / "zips/Job-work/tool.sh").stat().st_mode & 0o111
     # The template names the very zips that were unpacked.

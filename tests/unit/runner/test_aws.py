@@ -1,75 +1,16 @@
 from __future__ import annotations
 
-import datetime
 import json
-import string
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from unittest import mock
-from urllib.parse import quote
 
 import pytest
-from botocore.auth import S3SigV4Auth, SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials as BotoCredentials
-from hypothesis import given
-from hypothesis import strategies as st
 
-from runner import aws
-from runner.aws import AwsError, Credentials, Unavailable
-
-NOW = 1_800_000_000.0
-SIGNERS = {"s3": S3SigV4Auth, "codebuild": SigV4Auth}
-KEYS = st.text(string.ascii_letters + string.digits + "+/", min_size=1, max_size=40)
-
-
-def signed_by_botocore(
-    method: str,
-    url: str,
-    service: str,
-    headers: Mapping[str, str],
-    body: bytes,
-    who: Credentials,
-) -> dict[str, str]:
-    request = AWSRequest(method, url, headers=dict(headers), data=body)
-    # As botocore's client does for S3; otherwise the hash of what is sent over TLS is left out.
-    request.context["client_config"] = mock.Mock(s3={"payload_signing_enabled": True})
-    signer = SIGNERS[service](
-        BotoCredentials(who.access_key, who.secret_key, who.token), service, "eu-west-1"
-    )
-    moment = datetime.datetime.fromtimestamp(NOW, datetime.UTC)
-    with mock.patch("botocore.auth.get_current_datetime", return_value=moment):
-        signer.add_auth(request)
-    return {name.lower(): value for name, value in request.headers.items()}
-
-
-@given(
-    method=st.sampled_from(["GET", "PUT", "POST", "DELETE"]),
-    service=st.sampled_from(sorted(SIGNERS)),
-    key=st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=30),
-    body=st.binary(max_size=50),
-    who=st.builds(Credentials, KEYS, KEYS, st.none() | KEYS),
-)
-def test_a_signature_is_what_botocore_makes(
-    method: str, service: str, key: str, body: bytes, who: Credentials
-) -> None:
-    # The client asks CodeBuild for "/" only.
-    path = quote(key, safe="/~") if service == "s3" else ""
-    url = f"https://bucket.{service}.eu-west-1.amazonaws.com/{path}"
-    headers = {"content-type": "application/json", "x-amz-target": "CodeBuild_20161006.X"}
-    ours = aws.sign(method, url, "eu-west-1", service, headers, body, who, NOW)
-    theirs = signed_by_botocore(method, url, service, headers, body, who)
-    assert ours["authorization"] == theirs["authorization"]
-    assert {k: v for k, v in ours.items() if k != "host"} == theirs
-
-
-def test_credentials_do_not_print_their_secrets() -> None:
-    assert repr(Credentials("AKIA", "secret", "token")) == "Credentials(access_key='AKIA')"
-
-
-# --- the client, with a server that answers by a script -----------------------------------------
+from runner import aws, signed
+from runner.aws import AwsError, Conflict
 
 
 class Server:
@@ -107,7 +48,7 @@ class Server:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     one = Server()
-    monkeypatch.setattr(aws, "_pause", lambda seconds: None)
+    monkeypatch.setattr(signed, "_pause", lambda seconds: None)
     for name, value in {
         "AWS_REGION": "eu-west-1",
         "AWS_ENDPOINT_URL": one.url,
@@ -119,7 +60,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     one.close()
 
 
-REFUSED = b"<Error><Code>AccessDenied</Code><Message>not you</Message></Error>"
+def refusal(code: str) -> bytes:
+    return f"<Error><Code>{code}</Code><Message>m</Message></Error>".encode()
 
 
 def test_an_object_is_asked_for_by_its_encoded_key(server: Server) -> None:
@@ -130,93 +72,75 @@ def test_an_object_is_asked_for_by_its_encoded_key(server: Server) -> None:
     assert "Credential=AKIA/" in headers["authorization"]
 
 
-def test_codebuild_is_asked_with_json(server: Server) -> None:
-    server.answers = [(200, b'{"ids": ["p:1"]}')]
-    assert aws.codebuild("ListBuildsForProject")(projectName="p") == {"ids": ["p:1"]}
+@pytest.mark.parametrize("answer", [(404, refusal("NoSuchKey")), (403, refusal("AccessDenied"))])
+def test_an_object_that_is_not_there_may_be_looked_for(
+    server: Server, answer: tuple[int, bytes]
+) -> None:
+    server.answers = [answer, (200, b"1")]
+    assert aws.find_object("b", "k") is None, "who may not list the bucket gets the second answer"
+    assert aws.find_object("b", "k") == (b"1", "")
+
+
+def test_an_object_that_cannot_be_looked_for_is_an_error(server: Server) -> None:
+    server.answers = [(400, refusal("ExpiredToken"))]
+    with pytest.raises(AwsError, match="ExpiredToken"):
+        aws.find_object("b", "k")
+
+
+@pytest.mark.parametrize(
+    ("answer", "conflicts"),
+    [
+        ((412, refusal("PreconditionFailed")), True),
+        ((404, refusal("NoSuchKey")), True),
+        ((404, refusal("NoSuchBucket")), False),
+        ((403, refusal("AccessDenied")), False),
+    ],
+)
+def test_a_write_whose_condition_does_not_hold_is_a_conflict(
+    server: Server, answer: tuple[int, bytes], conflicts: bool
+) -> None:
+    server.answers = [answer]
+    with pytest.raises(AwsError) as caught:
+        aws.put_object("b", "k", b"1", condition={"if-match": '"e"'})
+    assert isinstance(caught.value, Conflict) is conflicts
+    assert server.requests[0][2]["if-match"] == '"e"'
+
+
+def test_two_conditional_writes_at_once_are_decided_by_sending_it_again(server: Server) -> None:
+    server.answers = [(409, refusal("ConditionalRequestConflict")), (200, b"")]
+    aws.put_object("b", "k", b"1", condition={"if-none-match": "*"})
+
+
+def test_a_service_is_asked_with_json(server: Server) -> None:
+    server.answers = [(200, b'{"Parameter": {}}')]
+    assert aws.call("ssm", "AmazonSSM.GetParameter", Name="n") == {"Parameter": {}}
     ((method, path, headers, body),) = server.requests
-    assert (method, path, json.loads(body)) == ("POST", "/", {"projectName": "p"})
-    assert headers["x-amz-target"] == "CodeBuild_20161006.ListBuildsForProject"
+    assert (method, path, json.loads(body)) == ("POST", "/", {"Name": "n"})
+    assert headers["x-amz-target"] == "AmazonSSM.GetParameter"
     assert headers["content-type"] == "application/x-amz-json-1.1"
 
 
-@pytest.mark.parametrize(
-    "passing",
-    [
-        (500, b""),
-        (503, b"<Error><Code>SlowDown</Code><Message>m</Message></Error>"),
-        (429, b""),
-        (400, b'{"__type": "ThrottlingException", "message": "Rate exceeded"}'),
-        (400, b'{"__type": "com.amazon.coral#ThrottlingException"}'),
-    ],
-)
-def test_what_may_pass_by_itself_is_tried_again(server: Server, passing: tuple[int, bytes]) -> None:
-    server.answers = [passing, passing, (200, b"{}")]
-    assert aws.codebuild("BatchGetBuilds")(ids=["p:1"]) == {}
+def test_a_function_is_called_and_not_waited_for(server: Server) -> None:
+    server.answers = [(202, b"")]
+    aws.invoke("demo_prod_a", {"hop": 1})
+    ((method, path, headers, body),) = server.requests
+    assert (method, path) == ("POST", "/2015-03-31/functions/demo_prod_a/invocations")
+    assert headers["x-amz-invocation-type"] == "Event"
+    assert json.loads(body) == {"hop": 1}
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        ((403, REFUSED), "AccessDenied not you"),
-        ((400, b'{"__type": "x#InvalidInputException", "message": "no"}'), "InvalidInputException"),
-        ((404, b"<html>"), "404"),
-    ],
-)
-def test_a_refusal_is_an_error_at_once(
-    server: Server, answer: tuple[int, bytes], said: str
-) -> None:
-    server.answers = [answer]
-    with pytest.raises(AwsError, match=said):
-        aws.get_object("bucket", "key")
-
-
-def test_what_does_not_pass_is_given_up(server: Server) -> None:
-    server.answers = [(500, b"")] * aws.TRIES
-    with pytest.raises(Unavailable, match=r"GET http://127.0.0.1:\d+/bucket/key: 500"):
-        aws.get_object("bucket", "key")
-
-
-def test_a_server_that_cannot_be_reached_is_unavailable(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
-    with pytest.raises(Unavailable, match="refused"):
-        aws.delete_object("bucket", "key")
-
-
-@pytest.mark.parametrize("how", ["variable", "file"])
-def test_the_containers_credentials_come_first(
-    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, how: str
-) -> None:
-    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{server.url}/role")
-    if how == "variable":
-        monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "abc")
-    else:
-        (tmp_path / "token").write_text("abc")
-        monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", str(tmp_path / "token"))
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")  # it is never asked for those
-    document = {"AccessKeyId": "ASIA", "SecretAccessKey": "s", "Token": "t"}
-    server.answers = [(200, json.dumps(document).encode())]
-    assert aws.credentials() == Credentials("ASIA", "s", "t")
-    assert server.requests[0][2]["authorization"] == "abc"
-
-
-def test_codebuilds_own_credentials_are_at_a_relative_address(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/x")
-    answer = b'{"AccessKeyId": "ASIA", "SecretAccessKey": "s"}'
-    with mock.patch("runner.aws._exchange", return_value=answer) as exchange:
-        assert aws.credentials() == Credentials("ASIA", "s", None)
-    assert exchange.call_args.args[2] == "http://169.254.170.2/v2/credentials/x"
+def test_an_object_is_deleted(server: Server) -> None:
+    server.answers = [(204, b"")]
+    aws.delete_object("b", "k")
+    assert server.requests[0][:2] == ("DELETE", "/b/k")
 
 
 def test_an_object_is_encrypted_with_the_key_that_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    with mock.patch("runner.aws._send", return_value=b"") as send:
-        aws.put_object("b", "k", b"1")
+    with mock.patch("runner.aws.send", return_value="etag") as send:
+        assert aws.put_object("b", "k", b"1") == "etag"
         aws.put_object("b", "k", b"1", encryption_key="arn:key")
     plain, encrypted = (call.args[3] for call in send.call_args_list)
     assert plain == {"content-type": "application/json"}
@@ -225,30 +149,3 @@ def test_an_object_is_encrypted_with_the_key_that_is_named(
         "x-amz-server-side-encryption": "aws:kms",
         "x-amz-server-side-encryption-aws-kms-key-id": "arn:key",
     }
-
-
-def test_no_credentials_at_all_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(AwsError, match="the build has no credentials of a role"):
-        aws.credentials()
-
-
-@pytest.mark.parametrize(
-    ("region", "s3", "codebuild"),
-    [
-        ("eu-west-1", "https://b.s3.eu-west-1.amazonaws.com", "codebuild.eu-west-1.amazonaws.com"),
-        (
-            "cn-north-1",
-            "https://b.s3.cn-north-1.amazonaws.com.cn",
-            "codebuild.cn-north-1.amazonaws.com.cn",
-        ),
-    ],
-)
-def test_without_an_endpoint_it_is_the_regions(
-    monkeypatch: pytest.MonkeyPatch, region: str, s3: str, codebuild: str
-) -> None:
-    monkeypatch.setenv("AWS_REGION", region)
-    with mock.patch("runner.aws._send", return_value=b"{}") as send:
-        aws.get_object("b", "k")
-        aws.codebuild("BatchGetBuilds")(ids=[])
-    assert send.call_args_list[0].args[1] == f"{s3}/k"
-    assert send.call_args_list[1].args[1] == f"https://{codebuild}/"

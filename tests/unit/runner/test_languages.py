@@ -85,7 +85,7 @@ def test_another_node_than_that_of_the_runtime_is_told(
 def test_packages_are_linked_where_node_looks_for_them(tmp_path: Path) -> None:
     root, packages = tmp_path / "app", tmp_path / "packages"
     root.mkdir()
-    languages.link_packages(str(root), None)
+    languages.link_packages(str(root), "")
     languages.link_packages(str(root), str(packages))
     assert not [*root.iterdir()]
     (packages / "node_modules/sharp").mkdir(parents=True)

@@ -13,10 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner import attempt, aws, build, concurrency, process
+from runner import attempt, aws, process
 from runner.attempt import Inbox, Output
-from runner.aws import AwsError, Unavailable
-from runner.build import Settings, ascii_json, worker_environment
+from runner.aws import AwsError
+from runner.host import main as host_main
+from runner.host import run as run_module
+from runner.host.base import Host
+from runner.host.codebuild import EXPORTS
+from runner.host.lines import Lines
+from runner.host.run import Run
+from runner.host.settings import GRACE, Settings
+from runner.host.store import MAX_INLINE, ascii_json
 from runner.invocation import Invocation
 from runner.outcome import CANCELLED, CRASHED, FAILED, SUCCEEDED, TIMED_OUT, End, Failure
 from runner.results import encode
@@ -42,36 +49,11 @@ def test_a_result_in_ascii_is_the_same_result(value: Any) -> None:
     assert json.loads(text) == value
 
 
-def test_settings_have_defaults_for_what_a_project_may_leave_out() -> None:
-    settings = Settings.read(ENVIRONMENT)
-    assert (settings.attempts, settings.retry_delay, settings.concurrency) == (1, 1, 0)
-    assert settings.project == "demo_prod_factorial"
-    assert settings.result_key == "results/demo/prod/factorial/1.json"
-
-
-def test_a_worker_does_not_get_the_payload_twice() -> None:
-    environment = worker_environment(Settings.read(ENVIRONMENT), ENVIRONMENT)
-    assert not [name for name in environment if "PAYLOAD" in name]
-    assert environment["LAMBDA_TASK_ROOT"] == "/src"
-    assert environment["DEVBRIDGE_JOB_NAME"] == "factorial"
-
-
-def test_a_worker_imports_what_is_in_the_source_with_the_packages() -> None:
-    def made(**more: str) -> str | None:
-        environment = ENVIRONMENT | more
-        return worker_environment(Settings.read(environment), environment).get("PYTHONPATH")
-
-    packages = {"CODEBUILD_SRC_DIR_packages": "/packages"}
-    assert made() is None
-    assert made(**packages) == "/packages"
-    assert made(**packages, PYTHONPATH="/own") == f"/own{os.pathsep}/packages"
-
-
 # --- a whole run, over attempts, AWS and a clock that are made up -------------------------------
 
 
 class World:
-    """What the build asks of the outside."""
+    """What the run asks of the outside."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
         self.ends: list[End] = [End(SUCCEEDED, b"1", took=2.0)]
@@ -86,7 +68,6 @@ class World:
         self.objects: dict[str, bytes] = {}
         self.keys: dict[str, str] = {}
         self.refuses: set[str] = set()
-        self.ahead: list[int | Exception] = []
         self.pauses: list[float] = []
         self.stop_at_pause = -1
         self.now = 1_800_000_000.0
@@ -96,10 +77,9 @@ class World:
         self.inbox = Inbox()
         monkeypatch.setattr(self.inbox, "pause", self.pause)
         monkeypatch.setattr(attempt, "run", self.attempt)
-        monkeypatch.setattr(build, "RuntimeApi", lambda: "api")
-        monkeypatch.setattr(build, "time", SimpleNamespace(time=lambda: self.now))
-        monkeypatch.setattr(concurrency, "in_progress", self.in_progress)
-        for name in ("get_object", "put_object", "delete_object"):
+        monkeypatch.setattr(run_module, "RuntimeApi", lambda: "api")
+        monkeypatch.setattr(run_module, "time", SimpleNamespace(time=lambda: self.now))
+        for name in ("get_object", "find_object", "put_object", "delete_object"):
             monkeypatch.setattr(aws, name, getattr(self, name))
 
     def attempt(self, api: str, invocation: Invocation, environment: object, **more: Any) -> End:
@@ -114,17 +94,13 @@ class World:
             self.inbox.terminated = True
         return not self.inbox.terminated
 
-    def in_progress(self, *asked: Any) -> list[dict[str, Any]]:
-        assert asked[2:] == ("demo_prod_factorial", self.now)
-        found = self.ahead.pop(0)
-        if isinstance(found, Exception):
-            raise found
-        others = [{"id": f"p:{number}", "startTime": number} for number in range(found)]
-        return [*others, {"id": "demo_prod_factorial:1", "startTime": 100}]
-
     def get_object(self, bucket: str, key: str) -> bytes:
         self._may("get", bucket)
         return self.objects[key]
+
+    def find_object(self, bucket: str, key: str) -> tuple[bytes, str] | None:
+        self._may("find", bucket)
+        return (self.objects[key], "etag") if key in self.objects else None
 
     def put_object(self, bucket: str, key: str, body: bytes, *, encryption_key: str) -> None:
         self._may("put", bucket)
@@ -132,7 +108,7 @@ class World:
 
     def delete_object(self, bucket: str, key: str) -> None:
         self._may("delete", bucket)
-        del self.objects[key]
+        self.objects.pop(key, None)
 
     def _may(self, what: str, bucket: str) -> None:
         assert bucket == "b"
@@ -140,18 +116,28 @@ class World:
             raise AwsError(f"may not {what}")
 
     def run(self, **more: str) -> tuple[End, str | None]:
-        """Run the build to its end, and have it tell."""
+        """Run it to its end, and have it tell; how it ended, and its result as it is told."""
         environment = self.environment | more
-        one = build.Build(Settings.read(environment), self.inbox, self.output)
-        end, result = one.run(environment)
-        one.tell(end, result)
+        settings = Settings.read(environment)
+        lines = Lines(self.output, settings.run_id)
+        host = host_main.host_of(settings, environment, lines)
+        return self.run_at(host, settings, environment, lines)
+
+    def run_at(
+        self, host: Host, settings: Settings, environment: dict[str, str], lines: Lines
+    ) -> tuple[End, str | None]:
+        one = Run(settings, host, self.inbox, lines)
+        end = one.go(environment)
+        self.code = one.close(end)
         os.close(self._writer)
         with os.fdopen(self._reader, "rb") as reader:
             self.lines = reader.read().decode().splitlines()
-        text = (self.root / build.EXPORTS).read_text()
+        file = self.root / EXPORTS
+        text = file.read_text() if file.exists() else ""
         self.exports = dict(shlex.split(line)[1].split("=", 1) for line in text.splitlines())
-        self.told = json.loads(self.lines[-1])["devbridge"]
-        return end, result
+        is_last = self.lines[-1].startswith('{"devbridge"')
+        self.told = json.loads(self.lines[-1])["devbridge"] if is_last else {}
+        return end, self.exports.get("DEVBRIDGE_RESULT")
 
 
 @pytest.fixture
@@ -170,7 +156,7 @@ def test_a_run_gets_its_payload_and_tells_its_result_thrice(world: World) -> Non
     assert invocation.job_id == "demo_prod_factorial:1"
     assert invocation.function_arn == "arn:aws:codebuild:eu-west-1:1:project/demo_prod_factorial"
     assert invocation.context == {"job": "factorial", "attempt": "1", "max_attempts": "1"}
-    assert (options["timeout"], options["grace"]) == (8 * 3600, build.GRACE)
+    assert (options["timeout"], options["grace"]) == (8 * 3600, GRACE)
     assert options["root"] == str(world.root)
     assert (options["inbox"], options["output"]) == (world.inbox, world.output)
     assert options["environment"]["_HANDLER"] == "jobs/factorial.handler"
@@ -219,7 +205,7 @@ def test_a_payload_that_cannot_be_read_is_a_failure_that_the_builds_record_shows
 ) -> None:
     world.refuses = {"get"}
     end, result = world.run(DEVBRIDGE_PAYLOAD_KEY="k")
-    assert end == End(FAILED, failure=Failure("AwsError", "may not get"))
+    assert end == End(FAILED, failure=Failure("AwsError", "may not get"), final=True)
     assert result is None
     assert world.attempts == []
     error = {"type": "AwsError", "message": "may not get"}
@@ -238,8 +224,8 @@ ERROR_KEY = "results/demo/prod/factorial/1.error.json"
     ("inline", "result", "shown"),
     [
         ("1", b'"\xc3\xbc"', '"\\u00fc"'),
-        ("1", b'"' + b"x" * (build.MAX_INLINE - 2) + b'"', None),
-        ("1", b'"' + b"x" * (build.MAX_INLINE - 1) + b'"', f"@{RESULT_KEY}"),
+        ("1", b'"' + b"x" * (MAX_INLINE - 2) + b'"', None),
+        ("1", b'"' + b"x" * (MAX_INLINE - 1) + b'"', f"@{RESULT_KEY}"),
         ("", b"1", f"@{RESULT_KEY}"),
         ("", b"null", "null"),
     ],
@@ -344,56 +330,6 @@ def test_a_stop_between_two_attempts_is_a_cancellation(world: World) -> None:
     assert json.loads(world.exports["DEVBRIDGE_ERROR"]) == error
 
 
-# --- its turn -----------------------------------------------------------------------------------
-
-
-def test_without_a_limit_nobody_is_waited_for(world: World) -> None:
-    world.run()
-    assert world.pauses == []
-
-
-def test_a_run_waits_until_fewer_are_ahead_than_may_run(world: World) -> None:
-    world.ahead = [3, 3, 2, 1]
-    world.run(DEVBRIDGE_CONCURRENCY="2")
-    assert world.pauses == [0.5, 0.75, 1.125]
-    waiting = [line for line in world.lines if "Waiting" in line]
-    start = "|  Waiting demo_prod_factorial:1"
-    assert waiting == [
-        f"{start} 3 runs are ahead, 2 may run at the same time",
-        f"{start} 2 runs are ahead, 2 may run at the same time",
-    ]
-    assert len(world.attempts) == 1
-
-
-def test_it_looks_at_least_every_five_seconds(world: World) -> None:
-    world.ahead = [*[1] * 9, 0]
-    world.run(DEVBRIDGE_CONCURRENCY="1")
-    assert world.pauses[-2:] == [5.0, 5.0]
-    assert max(world.pauses) == 5.0
-
-
-def test_when_codebuild_cannot_be_asked_it_waits_and_asks_again(world: World) -> None:
-    world.ahead = [Unavailable("no time"), 0]
-    world.run(DEVBRIDGE_CONCURRENCY="1")
-    assert "|  Waiting demo_prod_factorial:1 no time" in world.lines
-    assert len(world.attempts) == 1
-
-
-def test_when_codebuild_refuses_to_tell_it_fails(world: World) -> None:
-    world.ahead = [AwsError("not you")]
-    end, _ = world.run(DEVBRIDGE_CONCURRENCY="1")
-    assert end.failure == Failure("AwsError", "not you")
-    assert world.attempts == []
-
-
-def test_a_stop_while_it_waits_is_a_cancellation(world: World) -> None:
-    world.ahead, world.stop_at_pause = [1, 1], 2
-    end, _ = world.run(DEVBRIDGE_CONCURRENCY="1")
-    assert end == End(CANCELLED)
-    assert world.attempts == []
-    assert world.pauses == [0.5, 0.75]
-
-
 # --- the process --------------------------------------------------------------------------------
 
 
@@ -402,8 +338,8 @@ def test_the_exit_code_says_whether_it_succeeded_and_nobody_is_left(
     world: World, monkeypatch: pytest.MonkeyPatch, end: End, code: int
 ) -> None:
     done: list[str] = []
-    monkeypatch.setattr(build, "Inbox", lambda: world.inbox)
-    monkeypatch.setattr(build, "Output", lambda: world.output)
+    monkeypatch.setattr(host_main, "Inbox", lambda: world.inbox)
+    monkeypatch.setattr(host_main, "Output", lambda: world.output)
     monkeypatch.setattr(world.inbox, "listen", lambda: done.append("listens"))
     for name in ("adopt_orphans", "kill_children"):
         monkeypatch.setattr(process, name, lambda name=name: done.append(name))
@@ -411,12 +347,12 @@ def test_the_exit_code_says_whether_it_succeeded_and_nobody_is_left(
     for name, value in world.environment.items():
         monkeypatch.setenv(name, value)
     world.ends = [end]
-    assert build.main() == code
+    assert host_main.main() == code
     assert done == ["listens", "adopt_orphans", "kill_children"]
-    assert (world.root / build.EXPORTS).exists()
+    assert (world.root / EXPORTS).exists()
 
 
-@pytest.mark.parametrize("module", ["build", "worker", "command", "zygote"])
+@pytest.mark.parametrize("module", ["host.main", "worker", "command", "zygote"])
 def test_the_runner_imports_nothing_but_the_standard_library(module: str) -> None:
     assert imported(module) - sys.stdlib_module_names - {"__main__"} == {"runner"}
 
@@ -424,12 +360,12 @@ def test_the_runner_imports_nothing_but_the_standard_library(module: str) -> Non
 def test_a_worker_imports_nothing_that_only_a_build_needs() -> None:
     heavy = {"http", "urllib", "ssl", "dataclasses", "inspect", "subprocess", "threading", "email"}
     assert not imported("worker") & heavy
-    assert not {"runner.build", "runner.aws"} & imported("worker", whole=True)
+    assert not {"runner.host", "runner.aws"} & imported("worker", whole=True)
 
 
 def imported(module: str, *, whole: bool = False) -> set[str]:
     """The modules that an interpreter has which imported one of the runner."""
-    root = Path(__file__).parents[3]
+    root = Path(__file__).parents[4]
     code = f"import sys; sys.path.append({str(root)!r})\nimport runner.{module}\n"
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", f"{code}print(*sys.modules)"],

@@ -1,8 +1,7 @@
-"""`python3 runner build` as CodeBuild runs it: real processes, S3 and CodeBuild on loopback."""
+"""`python3 runner run` as CodeBuild runs it: real processes, S3 on loopback."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -10,128 +9,18 @@ import signal
 import subprocess
 import sys
 import textwrap
-import threading
-import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 import runner
+from tests.integration.runner.host.aws import BUCKET, PLACE, PROJECT, RUN, TOKEN, UUID, Aws
 from tests.waiting import eventually, gone
 
-PROJECT = "demo_prod_factorial"
-UUID = "0b1c2d3e-0000-4000-8000-000000000001"
-BUILD = f"{PROJECT}:{UUID}"
-BUCKET = "devbridge-assets-111122223333-eu-west-1"
+BUILD = RUN
 DEADLINE = 30.0
-PLACE = "demo/prod/factorial"
-TOKEN = "the container's token"
-
-
-@dataclass
-class Aws:
-    """What answers for the container's credentials and for CodeBuild; S3 is moto's."""
-
-    url: str
-    s3: Any
-    s3_url: str
-    builds: list[dict[str, Any]] = field(default_factory=list)
-    asked: int = 0
-    changed: threading.Condition = field(default_factory=threading.Condition)
-
-    def environment(self) -> dict[str, str]:
-        return {
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{self.url}/credentials",
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN": TOKEN,
-            "AWS_ENDPOINT_URL_S3": self.s3_url,
-            "AWS_ENDPOINT_URL_CODEBUILD": self.url,
-        }
-
-    def wait_until_asked(self, times: int) -> None:
-        with self.changed:
-            assert self.changed.wait_for(lambda: self.asked >= times, DEADLINE)
-
-    def keys(self) -> list[str]:
-        found = self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])
-        return [item["Key"] for item in found]
-
-
-def answering(aws: Aws) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            assert self.path == "/credentials"
-            if self.headers["Authorization"] != TOKEN:
-                self.answer(403, {})
-                return
-            self.answer(200, {"AccessKeyId": "AKIAROLE", "SecretAccessKey": "s", "Token": "t"})
-
-        def do_POST(self) -> None:
-            size = int(self.headers["Content-Length"])
-            asked = json.loads(self.rfile.read(size))
-            assert "Credential=AKIAROLE/" in self.headers["Authorization"]
-            operation = self.headers["X-Amz-Target"].partition(".")[2]
-            with aws.changed:
-                if operation == "ListBuildsForProject":
-                    assert asked == {"projectName": PROJECT, "sortOrder": "DESCENDING"}
-                    aws.asked += 1
-                    aws.changed.notify_all()
-                    self.answer(200, {"ids": [build["id"] for build in aws.builds]})
-                else:
-                    assert operation == "BatchGetBuilds"
-                    found = [build for build in aws.builds if build["id"] in asked["ids"]]
-                    self.answer(200, {"builds": found})
-
-        def answer(self, status: int, document: Mapping[str, Any]) -> None:
-            body = json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None: ...
-
-    return Handler
-
-
-@pytest.fixture(scope="module")
-def moto_url() -> Iterator[str]:
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def aws(moto_url: str) -> Iterator[Aws]:
-    s3 = boto3.client(
-        "s3",
-        region_name="eu-west-1",
-        endpoint_url=moto_url,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
-        s3.create_bucket(
-            Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-        )
-    for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
-        s3.delete_object(Bucket=BUCKET, Key=item["Key"])
-    one = Aws("", s3, moto_url)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), answering(one))
-    one.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield one
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 @dataclass
@@ -169,7 +58,6 @@ class Source:
         self.write("jobs/factorial.py", code)
         environment = {
             "PATH": os.environ["PATH"],
-            "AWS_REGION": "eu-west-1",
             "CODEBUILD_BUILD_ID": BUILD,
             "CODEBUILD_BUILD_ARN": f"arn:aws:codebuild:eu-west-1:111122223333:build/{BUILD}",
             "CODEBUILD_SRC_DIR": str(self.root),
@@ -187,7 +75,7 @@ class Source:
             **{key: str(value) for key, value in more.items()},
         }
         return subprocess.Popen(
-            [sys.executable, "runner", "build"],
+            [sys.executable, "runner", "run"],
             cwd=self.root,
             env=environment,
             stdout=subprocess.PIPE,
@@ -541,7 +429,7 @@ def test_a_large_payload_comes_from_s3_and_is_deleted_there(source: Source) -> N
     code = "def handler(payload):\n    return [len(payload['text']), payload['text'][0]]"
     ended = source.run(code, DEVBRIDGE_PAYLOAD_KEY=key)
     assert ended.told["result"] == [100_000, "ü"]
-    assert source.aws.keys() == []
+    assert source.aws.stored() == []
 
 
 def test_a_payload_that_s3_does_not_have_fails_the_run(source: Source) -> None:
@@ -604,36 +492,6 @@ def test_a_payload_that_cannot_be_read_is_told_at_once(source: Source) -> None:
     more = {"DEVBRIDGE_INLINE": "", "DEVBRIDGE_PAYLOAD_KEY": f"payloads/{PLACE}/gone.json"}
     ended = source.run(ECHO, **more)
     assert "NoSuchKey" in ended.error["message"]
-
-
-def test_a_run_waits_until_it_is_its_turn(source: Source) -> None:
-    earlier = {"id": f"{PROJECT}:earlier", "startTime": 1.0, "buildStatus": "IN_PROGRESS"}
-    own = {"id": BUILD, "startTime": 2.0, "buildStatus": "IN_PROGRESS"}
-    later = {"id": f"{PROJECT}:later", "startTime": 3.0, "buildStatus": "IN_PROGRESS"}
-    source.aws.builds = [later, own, earlier]
-    process = source.start(ECHO, "1", DEVBRIDGE_CONCURRENCY=1)
-    source.aws.wait_until_asked(2)
-    assert process.poll() is None
-    waited_until = time.time()
-    earlier["buildStatus"] = "SUCCEEDED"
-    ended = source.end(process)
-    assert ended.told["state"] == "SUCCEEDED"
-    assert float(ended.exports["DEVBRIDGE_STARTED"]) >= waited_until - 0.001
-    assert ended.output.count("1 run is ahead, 1 may run at the same time") == 1
-
-
-def test_a_run_that_waits_for_its_turn_can_be_stopped(source: Source) -> None:
-    source.aws.builds = [
-        {"id": f"{PROJECT}:earlier", "startTime": 1.0, "buildStatus": "IN_PROGRESS"},
-        {"id": BUILD, "startTime": 2.0, "buildStatus": "IN_PROGRESS"},
-    ]
-    process = source.start("print('imported')", "1", DEVBRIDGE_CONCURRENCY=1)
-    source.aws.wait_until_asked(1)
-    process.send_signal(signal.SIGTERM)
-    ended = source.end(process)
-    assert ended.told["state"] == "CANCELLED"
-    assert "imported" not in ended.output
-    assert "DEVBRIDGE_STARTED" not in ended.exports
 
 
 def test_files_of_the_app_with_names_of_the_standard_library_do_not_disturb(

@@ -1,0 +1,29 @@
+"""Secrets of a job whose place does not fetch them: parameters of SSM, read before it begins."""
+
+from __future__ import annotations
+
+import json
+
+from runner import aws
+from runner.outcome import Failure
+from runner.signed import AwsError
+
+
+def fetch(named: str) -> dict[str, str] | Failure:
+    """The variables with their values; or what is missing.
+
+    Args:
+        named: a JSON text, ``{"VARIABLE": "the parameter's name"}``, or "".
+    """
+    found = {}
+    for variable, name in json.loads(named or "{}").items():
+        try:
+            answer = aws.call("ssm", "AmazonSSM.GetParameter", Name=name, WithDecryption=True)
+        except AwsError as error:
+            if error.code == "ParameterNotFound":
+                what = f"{variable}: there is no parameter {name}; `devbridge secrets set` makes it"
+            else:
+                what = f"{variable}: the parameter {name} cannot be read: {error}"
+            return Failure("SecretMissing", what)
+        found[variable] = str(answer["Parameter"]["Value"])
+    return found

@@ -1,0 +1,75 @@
+"""How a container gets the job's code: what `fetch.script` has in its text.
+
+DEVBRIDGE_CODE and DEVBRIDGE_PACKAGES, if there are any, say where in DEVBRIDGE_BUCKET the zips are:
+``KEY`` or ``KEY@VERSION``. Unpacked into a new folder, they become the program
+``python3 FOLDER/src/runner run``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import zipfile
+from typing import Any
+
+from runner.signed import AwsError, s3_url, send
+
+INTERRUPTED = 75
+FAILED = 1
+
+
+def main() -> None:
+    """Become the runner, or exit: 75 when the container is stopped before, 1 if it cannot be."""
+    # Who is process 1 ignores what it does not handle.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(INTERRUPTED))
+    folder = tempfile.mkdtemp(prefix="devbridge-")
+    wanted = {"src": os.environ["DEVBRIDGE_CODE"], "packages": os.environ.get("DEVBRIDGE_PACKAGES")}
+    problems: list[str] = []
+
+    def get(name: str, at: str) -> None:
+        try:
+            unpack(at, os.path.join(folder, name))
+        except (AwsError, OSError, zipfile.BadZipFile) as error:
+            problems.append(f"devbridge: the job's {name} cannot be fetched: {error}")
+
+    threads = [threading.Thread(target=get, args=item) for item in wanted.items() if item[1]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if problems:
+        print(*problems, sep="\n", file=sys.stderr, flush=True)
+        sys.exit(FAILED)
+    source = os.path.join(folder, "src")
+    os.environ["DEVBRIDGE_FOLDER"] = folder
+    os.chdir(source)
+    runner = os.path.join(source, "runner")
+    os.execv(sys.executable, [sys.executable, runner, "run"])  # noqa: S606
+
+
+def unpack(at: str, folder: str) -> None:
+    """Fetch a zip of the bucket and unpack it.
+
+    Raises:
+        AwsError, OSError, BadZipFile: it cannot be had.
+    """
+    key, _, version = at.partition("@")
+    with tempfile.TemporaryFile() as file:
+
+        def take(response: Any) -> None:
+            file.seek(0)
+            file.truncate()
+            shutil.copyfileobj(response, file, 1 << 20)
+            if file.tell() != int(response.headers.get("Content-Length") or file.tell()):
+                raise OSError("the connection was closed before all of it had come")
+
+        send("GET", s3_url(os.environ["DEVBRIDGE_BUCKET"], key, version), "s3", {}, b"", take)
+        with zipfile.ZipFile(file) as archive:
+            for item in archive.infolist():
+                path = archive.extract(item, folder)
+                if mode := item.external_attr >> 16 & 0o777:
+                    os.chmod(path, mode)
