@@ -106,6 +106,12 @@ def project(job: Construct, stage: str) -> str:
     return f"{job.app.name}_{stage}_{job.name}"
 
 
+def job_log_group(job: Construct, stage: str) -> str:
+    """The log group of a job's runs, whatever runs them: it is one of CodeBuild's by name, for a
+    job that moves keeps its logs, and what an older devbridge has deployed, its log group."""
+    return f"/aws/codebuild/{project(job, stage)}"
+
+
 def job_function(job: Construct, stage: str) -> str:
     """The name of the Lambda function that runs a job."""
     return _limited(job, f"{job.app.name}_{stage}_{job.name}-job")
