@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from devbridge import names
 from devbridge.constructs import App, Job
 from devbridge.constructs.app import loading
 from devbridge.constructs.compute import Fargate
@@ -66,10 +67,11 @@ def test_the_default_vpc_is_asked_for_where_a_job_needs_it(root: Path, aws: Fake
     with loading(root):
         app = App("demo")
         Job(app, "a", handler="jobs/a.handler", compute=Fargate())
-    for mode, offline, asked in (
+    stages: list[tuple[names.Mode, str, bool]] = [
         ("deployed", "queue", True),
         ("dev", "cloud", True),
         ("dev", "queue", False),
-    ):
+    ]
+    for mode, offline, asked in stages:
         request = Request(app, aws, stage="ann", mode=mode, offline=offline)
         assert (settings_of(request).network is not None) == asked
