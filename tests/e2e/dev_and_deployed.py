@@ -1,12 +1,13 @@
-"""One suite, two ways to run a job: live under `devbridge dev`, and deployed in CodeBuild.
+"""One suite, and all ways to run a job: live under `devbridge dev`, and deployed in each place.
 
-Whatever a caller, a handler or the command line can observe of a job must be the same in both, in
+Whatever a caller, a handler or the command line can observe of a job must be the same in all, in
 whatever language it is written. The files that run these tests say which it is: what `Language` has
-is all in which one differs from another.
+is all in which one differs from another; and in which places: a stage is named after its own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
@@ -32,7 +33,7 @@ from tests.waiting import eventually
 APPS = Path(__file__).parent / "options_app"
 """The app, and a folder for each language with the files that are written in it."""
 SECRET = "s3cr3t 'with' \"quotes\" and ü"
-WAYS = ("dev", "deployed")
+DEV = "dev"
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -72,6 +73,7 @@ class Stage:
     """A stage of the app, and how its code calls its jobs."""
 
     name: str
+    """The place that its jobs run in: "dev", or the name of a `compute`."""
     app: Path
     outputs: dict[str, str]
     jobs: tuple[str, ...]
@@ -112,7 +114,15 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory, language: Language) -> Iterator[Path]:
+def places() -> Sequence[str]:
+    """The stages that there are: whoever tests others says so, and so does their `stage`."""
+    return (DEV, "codebuild")
+
+
+@pytest.fixture(scope="module")
+def app(
+    tmp_path_factory: pytest.TempPathFactory, language: Language, places: Sequence[str]
+) -> Iterator[Path]:
     root = tmp_path_factory.mktemp("options") / "app"
     folders = [each.name for each in APPS.iterdir() if (each / "language.py").exists()]
     shutil.copytree(APPS, root, ignore=shutil.ignore_patterns("__pycache__", *folders))
@@ -120,7 +130,7 @@ def app(tmp_path_factory: pytest.TempPathFactory, language: Language) -> Iterato
     language.prepare(root)
     try:
         ok(run(root, "cloud", "start"))
-        for way in WAYS:
+        for way in places:
             set_secret = ("secrets", "set", "api-token", "--stage", way, "--local")
             ok(run(root, *set_secret, stdin=SECRET))
         yield root
@@ -129,23 +139,33 @@ def app(tmp_path_factory: pytest.TempPathFactory, language: Language) -> Iterato
 
 
 @pytest.fixture(scope="module")
-def stages(app: Path) -> Iterator[dict[str, Stage]]:
-    with DevProcess(app, "--local", "--stage", "dev", "--grace", "1") as dev:
-        deployed = subprocess.run(
-            [sys.executable, "-m", "devbridge", "deploy", "--local", "--stage", "deployed", "-y"],
-            cwd=app,
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
-        ok(deployed)
-        dev.wait_for(r"^Ready", deadline=180)
+def stages(app: Path, places: Sequence[str]) -> Iterator[dict[str, Stage]]:
+    with contextlib.ExitStack() as stack:
+        if DEV in places:
+            options = ("--local", "--stage", DEV, "--grace", "1")
+            dev = stack.enter_context(DevProcess(app, *options))
+        for way in (each for each in places if each != DEV):
+            ok(deploy(app, way))
+        if DEV in places:
+            dev.wait_for(r"^Ready", deadline=180)
         jobs = tuple(job.name for job in load_app(app).of_type(Job))
         yield {
             way: Stage(way, app, json.loads(ok(run(app, *outputs_of(way))).stdout), jobs)
-            for way in WAYS
+            for way in places
         }
+
+
+def deploy(app: Path, stage: str) -> subprocess.CompletedProcess[str]:
+    """Takes longer than other commands."""
+    return subprocess.run(
+        [sys.executable, "-m", "devbridge", "deploy", "--local", "--stage", stage, "-y"],
+        cwd=app,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
 
 
 def outputs_of(way: str) -> tuple[str, ...]:
@@ -157,12 +177,22 @@ def ok(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[st
     return done
 
 
-@pytest.fixture(params=WAYS)
-def stage(
-    request: pytest.FixtureRequest, stages: dict[str, Stage], monkeypatch: pytest.MonkeyPatch
-) -> Stage:
-    """Each test runs once in each stage, as code that binds all jobs."""
-    chosen = stages[request.param]
+def each_of(*places: str) -> Any:
+    """The fixture `stage` of a file of tests: each of these in turn."""
+
+    @pytest.fixture(params=places, name="stage")
+    def stage(
+        request: pytest.FixtureRequest,
+        stages: dict[str, Stage],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> Stage:
+        return entered(stages[request.param], monkeypatch)
+
+    return stage
+
+
+def entered(chosen: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """Let this process be code that binds all jobs of the stage."""
     endpoint = endpoint_of(chosen.app)
     root = keys.of_endpoint(endpoint)
     settings = {
@@ -177,6 +207,9 @@ def stage(
         monkeypatch.setenv(key, value)
     job._client.cache_clear()
     return chosen
+
+
+stage = each_of(DEV, "codebuild")
 
 
 def test_a_payload_arrives_as_it_was_sent_and_its_result_comes_back(stage: Stage) -> None:
@@ -208,20 +241,54 @@ def test_payload_result_and_message_are_told_and_a_builds_record_has_them_only_i
         assert card in ok(stage.cli("logs", status.job_id)).stdout
     else:
         assert stage.job(name).result(status.job_id) == told["result"] == card
-    if stage.name == "deployed":
-        builds = boto3.client("codebuild").batch_get_builds(ids=[status.job_id])["builds"]
-        assert [build["id"] for build in builds] == [status.job_id]
-        assert (card in str(builds)) == (name == "shown")
-        s3 = boto3.client("s3")
-        (bucket,) = [b["Name"] for b in s3.list_buckets()["Buckets"] if "assets" in b["Name"]]
-        left = s3.list_objects_v2(Bucket=bucket, Prefix=f"payloads/options/deployed/{name}/")
-        assert left["KeyCount"] == 0
-        made = s3.list_objects_v2(Bucket=bucket, Prefix=f"results/options/deployed/{name}/")
-        keys = [each["Key"] for each in made.get("Contents", ())]
-        assert bool(keys) == (name == "hidden")
-        for key in keys:
+    if stage.name == DEV:
+        return
+    if stage.name != "lambda":  # which keeps nothing of an invocation
+        assert (card in kept_by_the_provider(stage.name, status.job_id)) == (name == "shown")
+    s3 = boto3.client("s3")
+    (bucket,) = [b["Name"] for b in s3.list_buckets()["Buckets"] if "assets" in b["Name"]]
+
+    def objects(prefix: str) -> list[str]:
+        place = f"{prefix}/options/{stage.name}/{name}/"
+        found = s3.list_objects_v2(Bucket=bucket, Prefix=place).get("Contents", ())
+        return [each["Key"] for each in found]
+
+    eventually(lambda: objects("payloads") == [])
+    told_in_s3 = [*objects("results"), *objects("told")]
+    if name == "hidden":
+        assert told_in_s3
+        for key in told_in_s3:
             head = s3.head_object(Bucket=bucket, Key=key)
             assert head["SSEKMSKeyId"].endswith("-0123-456789abcdef")
+
+
+def kept_by_the_provider(place: str, job_id: str) -> str:
+    """What all who may look at a provider's own record see of a run."""
+    name, _, uuid = job_id.partition(":")
+    if place == "codebuild":
+        codebuild = boto3.client("codebuild")
+        ids = codebuild.list_builds_for_project(projectName=name)["ids"]
+        found: Any = codebuild.batch_get_builds(ids=ids)["builds"]
+    elif place == "batch":
+        batch = boto3.client("batch")
+        (queue,) = [each["jobQueueName"] for each in batch.describe_job_queues()["jobQueues"]]
+        jobs = batch.list_jobs(jobQueue=queue, filters=[{"name": "JOB_NAME", "values": [uuid]}])[
+            "jobSummaryList"
+        ]
+        found = batch.describe_jobs(jobs=[each["jobId"] for each in jobs])["jobs"]
+    else:
+        ecs = boto3.client("ecs")
+        cluster = "options_fargate"
+        tasks = [
+            arn
+            for status in ("RUNNING", "STOPPED")
+            for arn in ecs.list_tasks(cluster=cluster, startedBy=uuid, desiredStatus=status)[
+                "taskArns"
+            ]
+        ]
+        found = ecs.describe_tasks(cluster=cluster, tasks=tasks)["tasks"]
+    (own,) = [each for each in map(str, found) if job_id in each]
+    return own
 
 
 def test_a_payload_is_decoded_to_the_handlers_type_and_its_result_is_json(stage: Stage) -> None:
@@ -399,7 +466,7 @@ def test_runs_over_the_jobs_concurrency_wait_for_their_turn(stage: Stage) -> Non
     assert [single.result(run.job_id) for run in runs] == [1, 1, 1]
 
 
-def test_a_job_without_live_development_runs_in_codebuild_in_both(stage: Stage) -> None:
+def test_a_job_without_live_development_runs_in_the_cloud_on_every_stage(stage: Stage) -> None:
     status = stage.ended("remote", {"id": f"remote-{stage.name}"})
     assert (status.state, status.job_id.split(":")[0]) == (
         "SUCCEEDED",
@@ -504,12 +571,11 @@ def test_the_cli_cancels_a_run(stage: Stage, tmp_path: Path) -> None:
 
 
 def test_tags_and_log_retention_are_those_of_the_app(stage: Stage) -> None:
-    groups = boto3.client("logs").describe_log_groups(
-        logGroupNamePrefix=f"/aws/codebuild/options_{stage.name}_probe"
-    )["logGroups"]
-    assert [group["retentionInDays"] for group in groups] == [3]
-    (project,) = boto3.client("codebuild").batch_get_projects(
-        names=[f"options_{stage.name}_probe"]
-    )["projects"]
-    assert {"key": "team", "value": "blue"} in project["tags"]
-    assert project["environment"]["computeType"] == "BUILD_GENERAL1_MEDIUM"
+    logs = boto3.client("logs")
+    (group,) = [
+        each
+        for each in logs.describe_log_groups(logGroupNamePrefix="/")["logGroups"]
+        if each["logGroupName"] == f"/aws/codebuild/options_{stage.name}_probe"
+    ]
+    assert group["retentionInDays"] == 3
+    assert logs.list_tags_for_resource(resourceArn=group["logGroupArn"])["tags"]["team"] == "blue"
