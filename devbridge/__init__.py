@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from devbridge.constructs import Container as Container
     from devbridge.constructs import Cors as Cors
     from devbridge.constructs import Fargate as Fargate
+    from devbridge.constructs import FileSystem as FileSystem
     from devbridge.constructs import Function as Function
     from devbridge.constructs import Job as Job
     from devbridge.constructs import JwtAuthorizer as JwtAuthorizer
@@ -45,6 +46,7 @@ __all__ = [
     "Container",
     "Cors",
     "Fargate",
+    "FileSystem",
     "Function",
     "Job",
     "JwtAuthorizer",

@@ -144,6 +144,13 @@ class BoundConfig(_Bound):
     """The value."""
 
 
+class BoundFileSystem(_Bound):
+    """A bound file system."""
+
+    path = _Property("path")
+    """The folder that its files are in."""
+
+
 class BoundFunction(_Bound):
     """A bound Lambda function."""
 
@@ -183,6 +190,7 @@ Queue: Final = _Bindings(BoundQueue)
 Topic: Final = _Bindings(BoundTopic)
 Secret: Final = _Bindings(BoundSecret)
 Config: Final = _Bindings(BoundConfig)
+FileSystem: Final = _Bindings(BoundFileSystem)
 Function: Final = _Bindings(BoundFunction)
 Api: Final = _Bindings(BoundApi)
 

@@ -13,6 +13,7 @@ from devbridge.constructs.code import Code, Permission
 from devbridge.constructs.compute import Batch, CodeBuild, Compute, Fargate, Lambda
 from devbridge.constructs.container import Container
 from devbridge.constructs.cors import Cors
+from devbridge.constructs.file_systems import FileSystem
 from devbridge.constructs.files import copied_files
 from devbridge.constructs.function import Function
 from devbridge.constructs.job import Job
@@ -38,6 +39,7 @@ __all__ = [
     "Container",
     "Cors",
     "Fargate",
+    "FileSystem",
     "Function",
     "FunctionAuthorizer",
     "Job",

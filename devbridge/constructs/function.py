@@ -7,6 +7,7 @@ from typing import Unpack
 from devbridge.constructs import values
 from devbridge.constructs.app import App
 from devbridge.constructs.code import Code, CodeOptions, parsed_handler, signature
+from devbridge.constructs.file_systems import IN_A_VPC, mount_problem
 from devbridge.constructs.references import Reference
 from devbridge.constructs.values import Duration
 from devbridge.durations import parsed
@@ -54,6 +55,8 @@ class Function(Code):
                 raise self.invalid("environment", key, values.LAMBDA_VARIABLE_ALLOWED)
         for key, secret in self.variables.secrets.items():
             raise self.invalid("environment", {key: secret}, values.FETCHED_ALLOWED)
+        if problem := mount_problem(self.bind, self.vpc, IN_A_VPC):
+            raise self.refused("bind", problem)
         if (limit := parsed(timeout, values.FUNCTION_TIMEOUT)) is None:
             raise self.invalid("timeout", timeout, "1 second to 15 minutes, e.g. '30 seconds'")
         if (memory := values.function_memory(memory_size)) is None:

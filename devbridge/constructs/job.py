@@ -25,9 +25,6 @@ JobMemory = Literal["3 GB", "7 GB", "15 GB", "145 GB"]
 JobRuntime = LanguageRuntime | Literal["container"]
 Offline = Literal["queue", "error", "cloud"]
 _CONTAINER: Final = "container"
-_COMPUTE_ALLOWED: Final = (
-    "CodeBuild(), Batch(cpu=2, memory='7.5 GB'), Fargate(cpu=1, memory='2 GB') or Lambda()"
-)
 
 
 class Job(Code):
@@ -184,7 +181,7 @@ class Job(Code):
     ) -> places.Asked:
         """What it asks of the place that it runs in, which has it."""
         if not isinstance(compute, Compute):
-            raise self.invalid("compute", compute, _COMPUTE_ALLOWED)
+            raise self.invalid("compute", compute, places.ALLOWED)
         asked = places.Asked(
             architecture=self.architecture,
             runtime=self.runtime,
@@ -201,6 +198,8 @@ class Job(Code):
         asked = replace(asked, timeout=limit)
         if refusal := compute.problem(asked):
             raise self.refused(*refusal)
+        if problem := compute.mount_problem(self.bind, self.vpc):
+            raise self.refused("bind", problem)
         return asked
 
     def _retrying(self, retries: int, retry_delay: Duration) -> tuple[int, timedelta]:

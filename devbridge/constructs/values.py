@@ -37,6 +37,8 @@ PAYLOAD: Final = ("s3", "inline")
 
 BUILD_TIMEOUT: Final = (timedelta(minutes=5), timedelta(hours=36))
 """Of CodeBuild (API, CreateProject), and so of the jobs of deployed stages."""
+BATCH_LEAST: Final = timedelta(minutes=1)
+"""The shortest timeout of AWS Batch (API, JobTimeout)."""
 RETRY_DELAY: Final = (timedelta(), timedelta(hours=1))
 INVOCATION: Final = timedelta(seconds=900)
 """The longest that AWS Lambda runs a function for at once (API, CreateFunction)."""

@@ -107,18 +107,9 @@ def _queue_name(queue: Construct) -> _Known:
     return _Known(f"{url.template}.QueueName", lambda place: url.live(place).rpartition("/")[2])
 
 
-_DEFINITIONS: Final = {
-    "codebuild": ("codebuild", "project/"),
-    "batch": ("batch", "job-definition/"),
-    "fargate": ("ecs", "task-definition/"),
-}
-
-
 def _definition(job: Any, stage: str) -> Iterator[_Part]:
-    if job.compute.name in _DEFINITIONS:
-        service, kind = _DEFINITIONS[job.compute.name]
-        return _arn(service, kind + names.project(job, stage))
-    return _arn("lambda", f"function:{names.job_function(job, stage)}")
+    service, _, resource = job.compute.definition.format(names.project(job, stage)).partition(":")
+    return _arn(service, resource)
 
 
 def _log_group(name: Callable[[Any, str], str]) -> Callable[[Any, str], Iterator[_Part]]:

@@ -11,7 +11,7 @@ What binding gives, and nothing beyond it:
 - Topic: publish.
 - Secret: read its own SSM parameter.
 - Function: invoke it. Job: invoke its invoker, which starts, cancels and tells of runs.
-- Config, Api: nothing; a value and a URL are all that there is.
+- Config, Api, FileSystem: nothing; a value, a URL, a folder are all that there is.
 - What has an `encryption_key`: encrypt and decrypt with that key.
 """
 
@@ -27,6 +27,7 @@ from devbridge.constructs import (
     Bucket,
     Config,
     Construct,
+    FileSystem,
     Function,
     Job,
     Queue,
@@ -187,6 +188,10 @@ KINDS: tuple[Kind[Any], ...] = (
     Kind(
         Config,
         binding=Binding((Property("value", lambda config, _stage: str(config.value)),)),
+    ),
+    Kind(
+        FileSystem,
+        binding=Binding((Property("path", lambda files, _stage: str(files.mount)),)),
     ),
     # Jobs and functions by name: what binds each other would depend on itself.
     Kind(

@@ -11,6 +11,7 @@ from devbridge.deploy import kinds
 from devbridge.deploy.access import Access
 from devbridge.deploy.assets import cache
 from devbridge.deploy.attributes import Place, known
+from devbridge.deploy.local_folders import folders
 from devbridge.deploy.secrets import VARIABLE, parameters
 from devbridge.deploy.synth import Settings, job_variables
 from devbridge.languages.base import Packing
@@ -81,6 +82,8 @@ def environment(app: App, stage: str, outputs: Mapping[str, str]) -> dict[str, s
 
 
 def _bound(bind: Iterable[Bindable], stage: str, values: Mapping[str, str]) -> dict[str, str]:
-    return kinds.bindings().variables(
+    bind = list(bind)
+    known = kinds.bindings().variables(
         bind, stage, lambda target, output: values[names.output(target, output.name)]
     )
+    return known | folders(bind, stage)

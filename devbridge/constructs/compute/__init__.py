@@ -10,8 +10,10 @@ from devbridge.constructs.compute.function import Lambda
 
 Compute = CodeBuild | Batch | Fargate | Lambda
 DEFAULT = CodeBuild()
+ALLOWED = "CodeBuild(), Batch(cpu=2, memory='7.5 GB'), Fargate(cpu=1, memory='2 GB') or Lambda()"
 
 __all__ = [
+    "ALLOWED",
     "DEFAULT",
     "Asked",
     "Batch",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar, Final, Self
 
+from devbridge.constructs.app import Bindable
+from devbridge.constructs.file_systems import mount_problem
+from devbridge.constructs.network import Vpc
 from devbridge.constructs.where import here
 from devbridge.durations import OF_ATTEMPTS, spelled
 from devbridge.errors import InvalidValue
@@ -54,6 +57,13 @@ class Place:
     name: ClassVar[str]
     timeouts: ClassVar[tuple[timedelta, timedelta]] = OF_ATTEMPTS
     """How long an attempt may take."""
+    unmounted: ClassVar[str | None] = None
+    """What is allowed in place of a file system for a job without a VPC of its own."""
+    definition: ClassVar[str]
+    """The service and the resource that runs are started from, ``{}`` for its name, as ARNs have
+    them."""
+    least: ClassVar[timedelta] = OF_ATTEMPTS[0]
+    """The shortest timeout that holds where it is deployed."""
     elsewhere: ClassVar[Mapping[str, str]] = {}
     """Options that it has not, and what has them."""
 
@@ -71,6 +81,10 @@ class Place:
                     remedy=remedy,
                 )
         return super().__new__(cls)
+
+    def mount_problem(self, bind: Sequence[Bindable], vpc: Vpc | None) -> Problem | None:
+        """The first file system of `bind` that it could not reach."""
+        return mount_problem(bind, vpc, self.unmounted)
 
     def default_timeout(self, asked: Asked) -> timedelta:  # noqa: ARG002
         """How long an attempt may take where the job does not say it."""

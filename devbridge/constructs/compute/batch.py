@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar, Final
 
 from devbridge.constructs import values
@@ -50,6 +51,8 @@ class Batch(Place):
     """
 
     name: ClassVar[str] = "batch"
+    definition: ClassVar[str] = "batch:job-definition/{}"
+    least: ClassVar[timedelta] = values.BATCH_LEAST
     elsewhere: ClassVar[Mapping[str, str]] = {
         "memory_size": "its memory is memory='7.5 GB'",
         "vcpus": "its processors are cpu=2",

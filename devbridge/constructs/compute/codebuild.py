@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar, Final
 
 from devbridge.constructs import values
+from devbridge.constructs.app import Bindable
 from devbridge.constructs.compute.base import Asked, Place, Refusal
+from devbridge.constructs.file_systems import FileSystem
+from devbridge.constructs.network import Vpc
 from devbridge.durations import OF_ATTEMPTS, spelled
+from devbridge.sources.base import Problem
 
 _CPUS: Final = {3 * 1024: 2, 7 * 1024: 4, 15 * 1024: 8, 145 * 1024: 72}
 """vCPUs of CodeBuild's machines, by their memory."""
@@ -22,6 +26,8 @@ class CodeBuild(Place):
     nothing to pay while nothing runs. The default."""
 
     name: ClassVar[str] = "codebuild"
+    definition: ClassVar[str] = "codebuild:project/{}"
+    least: ClassVar[timedelta] = values.BUILD_TIMEOUT[0]
     elsewhere: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("memory", "memory_size", "cpu"), "its machine is that of Job(memory_size='7 GB')"
     )
@@ -33,6 +39,12 @@ class CodeBuild(Place):
             sizes = ", ".join(map(repr, values.job_memory_sizes(asked.architecture)))
             return "memory_size", (repr(asked.memory_size), f"{sizes} on {asked.architecture}")
         return None
+
+    def mount_problem(self, bind: Sequence[Bindable], vpc: Vpc | None) -> Problem | None:  # noqa: ARG002
+        """See `Place.mount_problem`: a build would have to be one that may do all on its host."""
+        found = next((target for target in bind if isinstance(target, FileSystem)), None)
+        allowed = "not with compute=CodeBuild, which mounts none; with Batch, Fargate or Lambda"
+        return (repr(found), allowed) if found else None
 
     def timeout_allowed(self, asked: Asked) -> str:  # noqa: ARG002
         """See `Place.timeout_allowed`."""

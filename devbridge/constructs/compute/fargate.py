@@ -40,6 +40,7 @@ class Fargate(Place):
     """
 
     name: ClassVar[str] = "fargate"
+    definition: ClassVar[str] = "ecs:task-definition/{}"
     elsewhere: ClassVar[Mapping[str, str]] = {
         "gpu": "Fargate has no GPUs: compute=Batch(gpu=1, ...) has",
         "instance_types": "Fargate has no machines to choose: compute=Batch(...) has",

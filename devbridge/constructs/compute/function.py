@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 
 from devbridge.constructs import values
 from devbridge.constructs.compute.base import Asked, Place, Refusal, not_ours, whole
+from devbridge.constructs.file_systems import IN_A_VPC
 from devbridge.durations import OF_ATTEMPTS, spelled
 from devbridge.sources.runtimes import runs_in_functions
 
@@ -30,6 +31,8 @@ class Lambda(Place):
     """
 
     name: ClassVar[str] = "lambda"
+    definition: ClassVar[str] = "lambda:function:{}-job"
+    unmounted: ClassVar[str | None] = IN_A_VPC
     timeouts: ClassVar[tuple[timedelta, timedelta]] = (OF_ATTEMPTS[0], timedelta(hours=36))
     elsewhere: ClassVar[Mapping[str, str]] = {
         "memory": "its memory is memory_size='1 GB'",

@@ -44,6 +44,11 @@ export interface BoundConfig {
   /** The value. */
   readonly value: string;
 }
+/** A bound file system. */
+export interface BoundFileSystem {
+  /** The folder that its files are in. */
+  readonly path: string;
+}
 /** A bound Lambda function. */
 export interface BoundFunction {
   /** The deployed function's name. */
@@ -61,6 +66,7 @@ export declare const Queue: Named<"Queue", BoundQueue>;
 export declare const Topic: Named<"Topic", BoundTopic>;
 export declare const Secret: Named<"Secret", BoundSecret>;
 export declare const Config: Named<"Config", BoundConfig>;
+export declare const FileSystem: Named<"FileSystem", BoundFileSystem>;
 export declare const Function: Named<"Function", BoundFunction>;
 export declare const Api: Named<"Api", BoundApi>;
 

@@ -23,6 +23,7 @@ export const Bucket = bindings("Bucket", "bucketName");
 export const Queue = bindings("Queue", "queueUrl");
 export const Topic = bindings("Topic", "topicArn");
 export const Config = bindings("Config", "value");
+export const FileSystem = bindings("FileSystem", "path");
 export const Function = bindings("Function", "functionName");
 export const Api = bindings("Api", "url");
 export const Secret = byName(

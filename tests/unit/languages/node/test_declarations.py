@@ -123,6 +123,7 @@ declare module "devbridge/resources" {
     Topic: never;
     Secret: never;
     Config: never;
+    FileSystem: never;
     Function: never;
     Api: never;
   }
