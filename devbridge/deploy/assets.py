@@ -14,7 +14,7 @@ from devbridge.deploy.access import Access, OnProgress, Progress
 from devbridge.deploy.functions import Broken, Kept, pack_functions
 from devbridge.deploy.request import Request
 from devbridge.deploy.settings import version_of
-from devbridge.deploy.synth import Assets, Settings, has_invoker, has_project
+from devbridge.deploy.synth import Assets, Settings, has_invoker, in_cloud
 from devbridge.folders import STATE_DIR, cache_dir
 from devbridge.languages.base import Packer, Packing
 from devbridge.languages.packers import Packers
@@ -53,12 +53,12 @@ def pack(request: Request, settings: Settings, broken: Broken | None = None) -> 
     """
     app, cloud = request.app, request.cloud
     jobs = app.of_type(Job)
-    in_cloud = [job for job in jobs if has_project(job, settings)]
-    for job in in_cloud:
+    placed = [job for job in jobs if in_cloud(job, settings)]
+    for job in placed:
         if missing := app.missing.get(str(job.handler)):
             raise missing
     there = [each for each in app.of_type(Function) if str(each.handler) not in app.missing]
-    zipped = [job for job in in_cloud if not job.container]
+    zipped = [job for job in placed if not job.container]
     invoked = [has_invoker(job, settings) for job in jobs]
     with closing(_packer(app, cloud, request.python, settings.python, request.schemas)) as packer:
         packer.analyse([*there, *zipped])
@@ -74,7 +74,7 @@ def pack(request: Request, settings: Settings, broken: Broken | None = None) -> 
         request.on_progress(Progress("warning", text))
     for text in packer.remarks.left:
         request.on_progress(Progress("left", text))
-    images = [job for job in in_cloud if job.container]
+    images = [job for job in placed if job.container]
     return Packed(
         replace(
             zips.named(app.name, names.asset_bucket(cloud.account, cloud.region), kept),

@@ -40,10 +40,10 @@ from devbridge.deploy.policies import KEY_USE, of_service
 from devbridge.deploy.references import arn, arn_of, attribute, ref, sub
 from devbridge.deploy.resource_types import ResourceType
 from devbridge.deploy.synth.api import add_api
+from devbridge.deploy.synth.compute.known import made_types
 from devbridge.deploy.synth.data import add_bucket, add_queue, add_table, add_topic
 from devbridge.deploy.synth.functions import add_function
-from devbridge.deploy.synth.invoker import add_roles
-from devbridge.deploy.synth.jobs import add_job
+from devbridge.deploy.synth.jobs import add_job, add_shared
 from devbridge.deploy.synth.stack import Stack
 
 C = TypeVar("C", bound=Construct)
@@ -192,10 +192,14 @@ KINDS: tuple[Kind[Any], ...] = (
     Kind(
         Job,
         add=add_job,
-        add_shared=add_roles,
+        add_shared=add_shared,
         makes=(
-            types.PROJECT,
+            *made_types(),
             types.FUNCTION,
+            types.EVENT_INVOKE_CONFIG,
+            types.RULE,
+            types.PERMISSION,
+            types.TABLE,
             types.ROLE,
             types.MANAGED_POLICY,
             types.LOG_GROUP,

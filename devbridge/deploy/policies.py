@@ -10,7 +10,7 @@ from devbridge.constructs import (
     Permission,
 )
 from devbridge.deploy.attributes import resolved
-from devbridge.deploy.references import arn_of
+from devbridge.deploy.references import arn_of, dump
 
 Json = dict[str, Any]
 
@@ -72,13 +72,27 @@ def document(statements: Sequence[Json]) -> Json:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def split(statements: Sequence[Json]) -> list[list[Json]]:
+def merged(statements: Iterable[Json]) -> list[Json]:
+    """The same statements; those that differ in their resources only are one."""
+    found: dict[str, Json] = {}
+    for statement in statements:
+        key = dump({name: value for name, value in statement.items() if name != "Resource"})
+        if key in found:
+            found[key]["Resource"] += statement["Resource"]
+        else:
+            found[key] = {**statement, "Resource": list(statement["Resource"])}
+    return list(found.values())
+
+
+def split(statements: Sequence[Json], room: int = INLINE_LIMIT) -> list[list[Json]]:
     """The statements in portions that IAM takes: one within the role, the others as policies.
 
     What is allowed together is the same; a statement with many resources may be divided.
+
+    Args:
+        room: of the first portion.
     """
     portions: list[list[Json]] = [[]]
-    room = INLINE_LIMIT
     for statement in statements:
         resources = list(statement["Resource"])
         head = _size({**statement, "Resource": []}) + 1

@@ -33,54 +33,56 @@ class ResourceType:
     """The versions of zips that one's properties name."""
 
 
-def _made(name: str, *replacing: str, **more: Any) -> ResourceType:
+def made(name: str, *replacing: str, **more: Any) -> ResourceType:
+    """A type, and the properties whose change makes another one."""
     return ResourceType(name, frozenset(replacing), **more)
 
 
-TABLE: Final = _made(
+TABLE: Final = made(
     "AWS::DynamoDB::Table",
     *("ImportSourceSpecification", "KeySchema", "LocalSecondaryIndexes", "TableName"),
     holds_data=True,
     leftover=leftovers.TABLES,
 )
-BUCKET: Final = _made(
+BUCKET: Final = made(
     "AWS::S3::Bucket",
     *("BucketName", "BucketNamePrefix", "BucketNamespace"),
     holds_data=True,
     leftover=leftovers.BUCKETS,
 )
-BUCKET_POLICY: Final = _made("AWS::S3::BucketPolicy", "Bucket")
-QUEUE: Final = _made(
+BUCKET_POLICY: Final = made("AWS::S3::BucketPolicy", "Bucket")
+QUEUE: Final = made(
     "AWS::SQS::Queue", "FifoQueue", "QueueName", holds_data=True, leftover=leftovers.QUEUES
 )
-QUEUE_POLICY: Final = _made("AWS::SQS::QueuePolicy")
-TOPIC: Final = _made("AWS::SNS::Topic", "FifoTopic", "TopicName")
-TOPIC_POLICY: Final = _made("AWS::SNS::TopicPolicy")
-PROJECT: Final = _made("AWS::CodeBuild::Project", "Name", pins=pins.of_project)
-FUNCTION: Final = _made(
+QUEUE_POLICY: Final = made("AWS::SQS::QueuePolicy")
+TOPIC: Final = made("AWS::SNS::Topic", "FifoTopic", "TopicName")
+TOPIC_POLICY: Final = made("AWS::SNS::TopicPolicy")
+FUNCTION: Final = made(
     "AWS::Lambda::Function",
     *("FunctionName", "PackageType", "TenancyConfig"),
     pins=pins.of_function,
 )
-PERMISSION: Final = _made(
+PERMISSION: Final = made(
     "AWS::Lambda::Permission",
     *("Action", "EventSourceToken", "FunctionName", "FunctionUrlAuthType"),
     *("InvokedViaFunctionUrl", "Principal", "PrincipalOrgID", "SourceAccount", "SourceArn"),
 )
-ROLE: Final = _made("AWS::IAM::Role", "Path", "RoleName")
-MANAGED_POLICY: Final = _made("AWS::IAM::ManagedPolicy", "Description", "ManagedPolicyName", "Path")
-LOG_GROUP: Final = _made("AWS::Logs::LogGroup", "LogGroupName", leftover=leftovers.LOG_GROUPS)
-HTTP_API: Final = _made("AWS::ApiGatewayV2::Api", "ProtocolType")
+EVENT_INVOKE_CONFIG: Final = made("AWS::Lambda::EventInvokeConfig", "FunctionName", "Qualifier")
+RULE: Final = made("AWS::Events::Rule", "Name")
+ROLE: Final = made("AWS::IAM::Role", "Path", "RoleName")
+MANAGED_POLICY: Final = made("AWS::IAM::ManagedPolicy", "Description", "ManagedPolicyName", "Path")
+LOG_GROUP: Final = made("AWS::Logs::LogGroup", "LogGroupName", leftover=leftovers.LOG_GROUPS)
+HTTP_API: Final = made("AWS::ApiGatewayV2::Api", "ProtocolType")
 API_PARTS: Final = (
-    _made("AWS::ApiGatewayV2::Authorizer", "ApiId"),
-    _made("AWS::ApiGatewayV2::Integration", "ApiId"),
-    _made("AWS::ApiGatewayV2::Route", "ApiId"),
-    _made("AWS::ApiGatewayV2::Stage", "ApiId", "StageName"),
+    made("AWS::ApiGatewayV2::Authorizer", "ApiId"),
+    made("AWS::ApiGatewayV2::Integration", "ApiId"),
+    made("AWS::ApiGatewayV2::Route", "ApiId"),
+    made("AWS::ApiGatewayV2::Stage", "ApiId", "StageName"),
 )
 
 FOREIGN: Final = (
-    _made("AWS::IAM::Policy"),
-    _made("AWS::SSM::Parameter", "Name"),
+    made("AWS::IAM::Policy"),
+    made("AWS::SSM::Parameter", "Name"),
     *(
         ResourceType(f"AWS::{name}", holds_data=True)
         for name in (

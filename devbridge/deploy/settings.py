@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from devbridge import names
+from devbridge.constructs import Job
 from devbridge.deploy.checks import check_timeouts
+from devbridge.deploy.networks import default_network
 from devbridge.deploy.package import is_tls
 from devbridge.deploy.principal import trusted_principal
 from devbridge.deploy.request import Request
-from devbridge.deploy.synth import Settings
+from devbridge.deploy.synth import Settings, in_cloud
+from devbridge.deploy.synth.compute.known import compute_of
+from devbridge.deploy.synth.stack import Network
 from devbridge.interpreter import verify_interpreter
 
 
@@ -18,14 +23,15 @@ def settings_of(request: Request) -> Settings:
     """What to synthesize the stage's template with.
 
     Raises:
-        InvalidValue: no stage can have that name, or a job's timeout is too short for it.
+        InvalidValue: no stage can have that name, a job's timeout is too short for it, or a job
+            needs a network and there is no default VPC.
         InterpreterError: the app's interpreter does not run, or is too old.
     """
     names.stack(request.app.name, request.stage)  # said before anything is asked
     check_timeouts(request)
     cloud, dev = request.cloud, request.mode == "dev"
     python = version_of(request.python)
-    return Settings(
+    settings = Settings(
         stage=request.stage,
         principal_arn=trusted_principal(cloud.principal_arn, cloud.client("iam")) if dev else "",
         iot_host=cloud.iot_endpoint().host.partition(":")[0] if dev else "",
@@ -34,6 +40,18 @@ def settings_of(request: Request) -> Settings:
         offline=request.offline,
         tls=is_tls(cloud.endpoint_url),
     )
+    return replace(settings, network=_network(request, settings))
+
+
+def _network(request: Request, settings: Settings) -> Network | None:
+    """The default VPC, if a job is put there.
+
+    Raises:
+        InvalidValue: there is none.
+    """
+    jobs = [job for job in request.app.of_type(Job) if in_cloud(job, settings)]
+    needy = [job for job in jobs if compute_of(job).networked(job)]
+    return default_network(request.cloud, needy) if needy else None
 
 
 def version_of(python: Path) -> str:

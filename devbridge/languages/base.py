@@ -154,6 +154,14 @@ class Deployed(Protocol):
             image: the user's own, which then has all that is needed.
         """
 
+    def image(self, runtime: str, image: str | None) -> Build:
+        """What a container runs in that runs a job's handler. It has `python3` for the runner, and
+        no entry point that could not be replaced; it is there for each architecture.
+
+        Args:
+            image: the user's own, which then has all that is needed.
+        """
+
     def function_variables(self, esbuild: Mapping[str, Any]) -> Mapping[str, str]:
         """The variables that a function gets unless its user has set them.
 

@@ -26,7 +26,7 @@ from devbridge.constructs.load import load_app
 from devbridge.deploy import kinds, package
 from devbridge.deploy.changes import all_added
 from devbridge.deploy.iam_diff import compare
-from devbridge.deploy.synth.project import _COMPUTE
+from devbridge.deploy.synth.compute.codebuild import _COMPUTE
 from devbridge.durations import parsed
 from devbridge.errors import InvalidValue
 from devbridge.languages.base import Asking

@@ -136,7 +136,7 @@ NAMED = {
     "devbridge/constructs/code.py": "an option that one language has, as users write it",
     "devbridge/interpreter.py": "that of app.py",
     "devbridge/deploy/specs.py": "the same option, handed on",
-    "devbridge/deploy/synth/buildspecs.py": "the runner of builds is in Python",
+    "devbridge/deploy/synth/compute/buildspecs.py": "the runner of builds is in Python",
     "devbridge/packing/assets.py": "the runner is in Python",
     "devbridge/files.py": "what is never packed, whoever installed it",
 }

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import Job
-from devbridge.deploy.policies import KEY_USE, Json, allow, logs_of
+from devbridge.deploy.policies import (
+    KEY_USE,
+    MANAGED_LIMIT,
+    Json,
+    allow,
+    document,
+    logs_of,
+    merged,
+    split,
+)
 from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn, arn_of, ref
-from devbridge.deploy.synth import project
-from devbridge.deploy.synth.placement import has_invoker, has_project, offline_policy
+from devbridge.deploy.synth import turns
+from devbridge.deploy.synth.compute import parts
+from devbridge.deploy.synth.compute.known import compute_of, grouped
+from devbridge.deploy.synth.placement import has_invoker, in_cloud, offline_policy
 from devbridge.deploy.synth.stack import Stack, checked_environment
 from devbridge.protocol.messages import Topics
 
@@ -19,6 +30,8 @@ LOG_DAYS: Final = 14
 """How long the log group of the invokers keeps what they log, which is little."""
 STUB_HANDLER: Final = "stub_lambda/handler.handler"
 INVOKER_HANDLER: Final = "stub_lambda/deployed.handler"
+INVOKER_ROLE: Final = "InvokerRole"
+STUB_ROLE: Final = "StubRole"
 TIMEOUT: Final = 10
 """Seconds that an invoker may take."""
 
@@ -34,17 +47,37 @@ def add_roles(stack: Stack, jobs: Sequence[Job]) -> None:
     )
     stubs = [job for job in jobs if not has_invoker(job, stack.settings)]
     if stubs:
-        real = [job for job in stubs if has_project(job, stack.settings)]
-        statements = [
-            *_bridge(stack),
-            logs_of(logs),
-            *project.invoker_grants(stack, real),
-            *_keys(stubs),
-        ]
-        stack.role("the stubs", "StubRole", [trust("lambda.amazonaws.com")], statements)
+        real = [job for job in stubs if in_cloud(job, stack.settings)]
+        statements = [*_bridge(stack), logs_of(logs), *_starting(stack, real), *_keys(stubs)]
+        stack.role("the stubs", STUB_ROLE, [trust("lambda.amazonaws.com")], statements)
     if invoked := [job for job in jobs if job not in stubs]:
-        statements = [logs_of(logs), *project.invoker_grants(stack, invoked), *_keys(invoked)]
-        stack.role("the invokers", "InvokerRole", [trust("lambda.amazonaws.com")], statements)
+        statements = [logs_of(logs), *_starting(stack, invoked), *_keys(invoked)]
+        stack.role("the invokers", INVOKER_ROLE, [trust("lambda.amazonaws.com")], statements)
+
+
+def add_passing(stack: Stack, jobs: Iterable[Job]) -> None:
+    """Add the policies with what refers to the jobs' own resources: in the invokers' role, a job
+    that binds a job would depend on itself.
+
+    Args:
+        jobs: that the cloud runs.
+    """
+    from troposphere import iam
+
+    of_role: dict[str, list[Json]] = {}
+    for job in jobs:
+        role = INVOKER_ROLE if has_invoker(job, stack.settings) else STUB_ROLE
+        of_role.setdefault(role, []).extend(compute_of(job).passed(stack, job))
+    for role, statements in of_role.items():
+        portions = split(merged(statements), MANAGED_LIMIT) if statements else []
+        for number, portion in enumerate(portions, 1):
+            policy = iam.ManagedPolicy(
+                f"{role}Passes{number}",
+                PolicyDocument=document(portion),
+                Path=names.path(stack.app.name, stack.stage),
+                Roles=[ref(role)],
+            )
+            stack.add("the invokers", policy)
 
 
 def add_invoker(stack: Stack, job: Job) -> None:
@@ -52,7 +85,7 @@ def add_invoker(stack: Stack, job: Job) -> None:
     from troposphere import awslambda
 
     settings, deployed = stack.settings, has_invoker(job, stack.settings)
-    environment: dict[str, str] = {
+    environment: dict[str, Any] = {
         "DEVBRIDGE_APP": stack.app.name,
         "DEVBRIDGE_STAGE": stack.stage,
         "DEVBRIDGE_JOB": job.name,
@@ -60,10 +93,10 @@ def add_invoker(stack: Stack, job: Job) -> None:
     if not deployed:
         environment["DEVBRIDGE_IOT_ENDPOINT"] = settings.iot_host
         environment["DEVBRIDGE_OFFLINE"] = offline_policy(job, settings)
-    if has_project(job, settings):
-        environment |= project.invoker_variables(stack, job)
+    if in_cloud(job, settings):
+        environment |= _variables(stack, job)
     key = stack.assets.invoker if deployed else stack.assets.stub
-    what = "starts builds of" if deployed else "forwards to devbridge dev"
+    what = "starts runs of" if deployed else "forwards to devbridge dev"
     resource = awslambda.Function(
         names.logical(job, "Invoker"),
         FunctionName=names.invoker(job, stack.stage),
@@ -71,7 +104,7 @@ def add_invoker(stack: Stack, job: Job) -> None:
         Runtime=f"python{settings.python}",
         Handler=INVOKER_HANDLER if deployed else STUB_HANDLER,
         Code=stack.assets.code(key),
-        Role=arn_of("InvokerRole" if deployed else "StubRole"),
+        Role=arn_of(INVOKER_ROLE if deployed else STUB_ROLE),
         Timeout=TIMEOUT,
         MemorySize=256,
         LoggingConfig=awslambda.LoggingConfig(LogGroup=ref("InvokerLogs")),
@@ -80,6 +113,54 @@ def add_invoker(stack: Stack, job: Job) -> None:
     if job.encryption_key:
         resource.KmsKeyArn = job.encryption_key
     stack.add(str(job), resource, job.tags)
+
+
+def _variables(stack: Stack, job: Job) -> dict[str, Any]:
+    """What an invoker must know to start the runs of its job in the cloud."""
+    found = {
+        "DEVBRIDGE_PROJECT": names.project(job, stack.stage),
+        "DEVBRIDGE_BUCKET": stack.assets.bucket,
+        "DEVBRIDGE_COMPUTE": job.compute.name,
+        "DEVBRIDGE_PLACE": parts.place_text(compute_of(job).place(stack, job)),
+        "DEVBRIDGE_ATTEMPTS": str(job.retries + 1),
+        **turns.variables(stack, job),
+    }
+    if job.container:
+        found["DEVBRIDGE_CONTAINER"] = "1"
+    if job.inline:
+        found["DEVBRIDGE_INLINE"] = "1"
+    if job.encryption_key:
+        found["DEVBRIDGE_KEY"] = job.encryption_key
+    return found
+
+
+def _starting(stack: Stack, jobs: Sequence[Job]) -> list[Json]:
+    """What invokers need to start runs of these jobs in the cloud, to tell of them and to stop
+    them."""
+    if not jobs:
+        return []
+    bucket, own = stack.assets.bucket, f"{stack.app.name}/{stack.stage}/*"
+
+    def objects(*places: str) -> list[Any]:
+        return [arn("s3", f"{bucket}/{place}/{own}") for place in places]
+
+    return [
+        *(
+            statement
+            for compute, same in grouped(jobs)
+            for statement in compute.invoker_grants(stack, same)
+        ),
+        allow(["s3:DeleteObject", "s3:PutObject"], objects("payloads")),
+        allow(["s3:GetObject", "s3:PutObject"], objects("runs", "checkpoints")),
+        allow(["s3:GetObject"], objects("results", "told")),
+        allow(["s3:PutObject"], objects("listed")),
+        allow(
+            ["s3:ListBucket"],
+            [arn("s3", bucket)],
+            {"StringLike": {"s3:prefix": f"listed/{own}"}},
+        ),
+        *turns.grants(stack, jobs),
+    ]
 
 
 def _bridge(stack: Stack) -> list[Json]:

@@ -6,8 +6,8 @@ from devbridge.constructs import Job
 from devbridge.deploy.synth.stack import Settings
 
 
-def has_project(job: Job, settings: Settings) -> bool:
-    """Whether the job's project can run it: on a deployed stage, or where the laptop may not."""
+def in_cloud(job: Job, settings: Settings) -> bool:
+    """Whether the cloud can run the job: on a deployed stage, or where the laptop may not."""
     return has_invoker(job, settings) or offline_policy(job, settings) == "cloud"
 
 

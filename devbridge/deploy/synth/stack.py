@@ -55,6 +55,17 @@ class Assets:
 
 
 @dataclass(frozen=True, slots=True)
+class Network:
+    """Where what runs jobs is put that must be put somewhere, and whose job names no VPC: the
+    account's default VPC, whose subnets are public."""
+
+    vpc: str
+    subnets: tuple[str, ...]
+    groups: tuple[str, ...]
+    """Security groups."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What a template depends on beside the app."""
 
@@ -70,6 +81,8 @@ class Settings:
     """What the stubs do when no daemon is connected, unless the job says otherwise."""
     tls: bool = True
     """Buckets refuse what is not TLS. The embedded cloud has none."""
+    network: Network | None = None
+    """None where no job needs it."""
 
 
 @dataclass(frozen=True, slots=True)

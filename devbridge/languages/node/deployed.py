@@ -31,6 +31,11 @@ class DeployedNode:
         versions = {"nodejs": RUNTIMES[runtime].version, "python": _PYTHON}
         return Build(_CURATED[architecture], True, versions, variables)
 
+    def image(self, runtime: str, image: str | None) -> Build:
+        """See `Deployed.image`: Docker's own image, as AWS mirrors it; Debian's has Python, too."""
+        own = f"public.ecr.aws/docker/library/node:{RUNTIMES[runtime].version}-bookworm"
+        return Build(image or own, variables={RUNTIME: runtime})
+
     def function_variables(self, esbuild: Mapping[str, Any]) -> Mapping[str, str]:
         """See `Deployed.function_variables`: AWS's runtime reads source maps only when it is told
         to, and a trace without them names lines of the bundle."""

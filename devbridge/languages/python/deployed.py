@@ -19,6 +19,11 @@ class DeployedPython:
         suffix = "-arm64" if architecture == "arm64" else ""
         return Build(image or f"public.ecr.aws/lambda/python:{tag}{suffix}")
 
+    def image(self, runtime: str, image: str | None) -> Build:
+        """See `Deployed.image`: Docker's own image, as AWS mirrors it; it has no boto3."""
+        tag = runtime.removeprefix(_BEGINS)
+        return Build(image or f"public.ecr.aws/docker/library/python:{tag}-slim")
+
     def function_variables(self, esbuild: Mapping[str, Any]) -> Mapping[str, str]:
         """See `Deployed.function_variables`: none."""
         del esbuild

@@ -9,7 +9,9 @@ from typing import Any
 from devbridge.constructs import App, Function, Job
 from devbridge.deploy.synth import Assets, Settings, Template
 from devbridge.deploy.synth.app import synth
+from devbridge.deploy.synth.stack import Network
 
+NETWORK = Network("vpc-0123456789abcdef0", ("subnet-0a", "subnet-0b"), ("sg-0a",))
 DEVELOPER = "arn:aws:iam::123456789012:user/ann"
 IMAGES = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 
@@ -20,6 +22,7 @@ def made(app: App, *, stub: str = "stub.zip", **changes: Any) -> Template:
         "principal_arn": DEVELOPER,
         "iot_host": "a1-ats.iot.eu-west-1.amazonaws.com",
         "python": "3.11",
+        "network": NETWORK,
         **changes,
     }
     jobs = app.of_type(Job)
@@ -78,14 +81,20 @@ def of_type(template: Template, kind: str) -> dict[str, dict[str, Any]]:
 
 def allowed(template: Template, role: str) -> dict[str, list[Any]]:
     """Action -> the resources that a role may do it on."""
-    return {
-        action: statement["Resource"]
-        for statement in statements(template, role)
-        for action in statement["Action"]
-    }
+    found: dict[str, list[Any]] = {}
+    for statement in statements(template, role):
+        for action in statement["Action"]:
+            known = found.setdefault(action, [])
+            known.extend(each for each in statement["Resource"] if each not in known)
+    return found
 
 
 def variables(template: Template, project: str) -> dict[str, Any]:
     """The environment of a CodeBuild project."""
     given = properties(template, project)["Environment"]["EnvironmentVariables"]
     return {item["Name"]: item["Value"] for item in given}
+
+
+def container_variables(container: dict[str, Any]) -> dict[str, Any]:
+    """The environment of a container."""
+    return {item["Name"]: item["Value"] for item in container["Environment"]}

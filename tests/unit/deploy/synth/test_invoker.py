@@ -110,6 +110,9 @@ def test_a_deployed_jobs_invoker_starts_builds(synthed: MakeJob) -> None:
         "DEVBRIDGE_JOB": "a",
         "DEVBRIDGE_PROJECT": "demo_dev_a",
         "DEVBRIDGE_BUCKET": "assets",
+        "DEVBRIDGE_COMPUTE": "codebuild",
+        "DEVBRIDGE_PLACE": '{"project": "demo_dev_a"}',
+        "DEVBRIDGE_ATTEMPTS": "1",
     }
     assert made["Role"] == {"Fn::GetAtt": ["InvokerRole", "Arn"]}
     assert "StubRole" not in resources(template)
@@ -131,8 +134,13 @@ def test_the_invokers_role_may_start_those_builds_and_pass_their_payloads(
     ]
     assert granted == [
         (["s3:DeleteObject", "s3:PutObject"], sub(f"{bucket}/payloads/demo/dev/*")),
-        (["s3:GetObject", "s3:PutObject"], sub(f"{bucket}/runs/demo/dev/*")),
-        (["s3:GetObject"], sub(f"{bucket}/results/demo/dev/*")),
+        (
+            ["s3:GetObject", "s3:PutObject"],
+            sub(f"{bucket}/runs/demo/dev/*", f"{bucket}/checkpoints/demo/dev/*"),
+        ),
+        (["s3:GetObject"], sub(f"{bucket}/results/demo/dev/*", f"{bucket}/told/demo/dev/*")),
+        (["s3:PutObject"], sub(f"{bucket}/listed/demo/dev/*")),
+        (["s3:ListBucket"], sub(bucket)),
     ]
 
 

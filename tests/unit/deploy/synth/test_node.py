@@ -11,7 +11,7 @@ import yaml  # type: ignore[import-untyped]
 from devbridge.constructs import App, Function
 from devbridge.constructs.app import loading
 from devbridge.deploy.synth import Template
-from devbridge.deploy.synth.buildspecs import BUILDSPEC
+from devbridge.deploy.synth.compute.buildspecs import BUILDSPEC
 from tests.unit.deploy.synth.conftest import MakeJob
 from tests.unit.deploy.templates import allowed, lint, made, properties, variables
 

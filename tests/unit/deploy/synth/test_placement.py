@@ -10,7 +10,7 @@ import pytest
 from devbridge.constructs import App, Job
 from devbridge.constructs.app import loading
 from devbridge.deploy.synth import Template
-from devbridge.deploy.synth.buildspecs import PLACEHOLDER
+from devbridge.deploy.synth.compute.buildspecs import PLACEHOLDER
 from tests.unit.deploy.synth.conftest import MakeJob
 from tests.unit.deploy.templates import (
     allowed,

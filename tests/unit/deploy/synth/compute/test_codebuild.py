@@ -10,7 +10,8 @@ import pytest
 from devbridge.constructs import App, Job, Vpc
 from devbridge.constructs.app import loading
 from devbridge.deploy.synth import Template
-from devbridge.deploy.synth.buildspecs import BUILDSPEC, PLACEHOLDER
+from devbridge.deploy.synth.compute.buildspecs import BUILDSPEC, PLACEHOLDER
+from devbridge.deploy.synth.compute.codebuild import pins
 from tests.unit.deploy.synth.conftest import MakeJob
 from tests.unit.deploy.templates import (
     DEVELOPER,
@@ -159,7 +160,7 @@ def test_the_memory_chooses_the_machine(
         ({"timeout": "36 hours"}, 2160),
         ({"timeout": "1 hour", "retries": 2, "retry_delay": "1 minute"}, 188),
         ({"timeout": "30 hours", "retries": 1}, 2160),
-        ({"timeout": "5 minutes", "concurrency": 1}, 2160),
+        ({"timeout": "5 minutes", "concurrency": 1}, 10),
     ],
 )
 def test_a_build_has_time_for_all_attempts_and_their_delays(
@@ -178,14 +179,10 @@ def test_the_runner_is_told_all_that_it_must_know(synthed: MakeJob) -> None:
         "DEVBRIDGE_TIMEOUT": "5400",
         "DEVBRIDGE_ATTEMPTS": "3",
         "DEVBRIDGE_RETRY_DELAY": "0.5",
-        "DEVBRIDGE_CONCURRENCY": "3",
         "DEVBRIDGE_MEMORY_MB": "3072",
         "DEVBRIDGE_BUCKET": "assets",
+        "DEVBRIDGE_COMPUTE": "codebuild",
     }
-
-
-def test_without_a_limit_the_runner_waits_for_nobody(synthed: MakeJob) -> None:
-    assert "DEVBRIDGE_CONCURRENCY" not in variables(synthed(), "AJobProject")
 
 
 @pytest.mark.parametrize(
@@ -231,28 +228,18 @@ def test_a_deployed_jobs_role_trusts_codebuild_alone(synthed: MakeJob) -> None:
 
 
 def test_a_deployed_jobs_role_may_what_its_build_needs_and_no_more(synthed: MakeJob) -> None:
-    bucket = "arn:${AWS::Partition}:s3:::assets"
-    assert allowed(synthed(), "AJobRole") == {
-        "logs:CreateLogStream": [{"Fn::GetAtt": ["AJobLogs", "Arn"]}],
-        "logs:PutLogEvents": [{"Fn::GetAtt": ["AJobLogs", "Arn"]}],
-        "s3:GetBucketLocation": sub(bucket),
-        "s3:GetObjectVersion": sub(f"{bucket}/a.zip"),
-        "s3:GetObject": sub(f"{bucket}/payloads/demo/dev/a/*"),
-        "s3:DeleteObject": sub(f"{bucket}/payloads/demo/dev/a/*"),
-        "s3:PutObject": sub(f"{bucket}/results/demo/dev/a/*"),
-    }
-    assert {
-        "Effect": "Allow",
-        "Action": ["s3:GetObject", "s3:GetObjectVersion"],
-        "Resource": sub(f"{bucket}/a.zip"),
-    } in statements(synthed(), "AJobRole")
-
-
-def test_with_a_limit_the_role_may_look_at_its_own_builds(synthed: MakeJob) -> None:
-    own = "arn:${AWS::Partition}:codebuild:${AWS::Region}:${AWS::AccountId}:project/demo_dev_a"
-    found = allowed(synthed(concurrency=1), "AJobRole")
-    assert found["codebuild:ListBuildsForProject"] == found["codebuild:BatchGetBuilds"] == sub(own)
-    assert "codebuild:StartBuild" not in found
+    bucket, own = "arn:${AWS::Partition}:s3:::assets", "demo/dev/a/*"
+    checkpoints = f"{bucket}/checkpoints/{own}"
+    for options in ({}, {"concurrency": 1}):
+        assert allowed(synthed(**options), "AJobRole") == {
+            "logs:CreateLogStream": [{"Fn::GetAtt": ["AJobLogs", "Arn"]}],
+            "logs:PutLogEvents": [{"Fn::GetAtt": ["AJobLogs", "Arn"]}],
+            "s3:GetBucketLocation": sub(bucket),
+            "s3:GetObjectVersion": sub(f"{bucket}/a.zip"),
+            "s3:GetObject": sub(f"{bucket}/a.zip", f"{bucket}/payloads/{own}", checkpoints),
+            "s3:DeleteObject": sub(f"{bucket}/payloads/{own}"),
+            "s3:PutObject": sub(f"{bucket}/results/{own}", checkpoints),
+        }
 
 
 def test_a_container_job_runs_its_command_in_its_image(contained: MakeJob) -> None:
@@ -268,7 +255,7 @@ def test_a_container_job_runs_its_command_in_its_image(contained: MakeJob) -> No
 
 def test_a_container_jobs_role_may_pull_its_image_and_read_no_asset(contained: MakeJob) -> None:
     found = allowed(contained(), "AJobRole")
-    arn = "arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}"
+    arn = "arn:${AWS::Partition}:ecr:eu-west-1:123456789012"
     assert found["ecr:BatchGetImage"] == sub(f"{arn}:repository/devbridge/demo/dev")
     assert found["ecr:GetAuthorizationToken"] == ["*"]
     assert not [action for action in found if action.startswith("s3:")]
@@ -305,3 +292,25 @@ def test_a_cloud_that_runs_no_images_gets_the_tag_that_it_knows(root: Path) -> N
         Job(app, "a", handler="jobs/a.handler", image=f"public.ecr.aws/lambda/python@{DIGEST}")
     image = properties(made(app, mode="deployed", tls=False), "AJobProject")["Environment"]["Image"]
     assert image == "public.ecr.aws/lambda/python:3.11"
+
+
+def test_a_project_is_pinned_to_versions_of_its_code_and_its_packages() -> None:
+    properties = {
+        "Source": {"Type": "S3", "Location": "bucket/assets/demo/a.zip"},
+        "SourceVersion": "1",
+        "SecondarySources": [
+            {"SourceIdentifier": "packages", "Location": "bucket/p.zip"},
+            {"SourceIdentifier": "more", "Location": "bucket/m.zip"},
+        ],
+        "SecondarySourceVersions": [{"SourceIdentifier": "packages", "SourceVersion": "2"}],
+    }
+    assert [*pins(properties)] == [
+        ("assets/demo/a.zip", "1"),
+        ("p.zip", "2"),
+        ("m.zip", ""),
+    ]
+
+
+def test_a_project_without_zips_has_none() -> None:
+    assert [*pins({"Source": {"Type": "NO_SOURCE"}})] == [("", "")]
+    assert [*pins({})] == [("", "")]

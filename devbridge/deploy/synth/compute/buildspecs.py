@@ -1,4 +1,4 @@
-"""What a job's project runs: buildspecs. Pure."""
+"""What builds run: buildspecs, and the script that tries a container's command again. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Final
+
+from devbridge.deploy.synth.compute.parts import number
 
 BUILDSPEC: Final = """\
 version: 0.2
@@ -81,8 +83,3 @@ def container_buildspec(cmd: Sequence[str], delays: Sequence[float]) -> str:
             "phases": {"build": {"commands": [script]}},
         }
     )
-
-
-def number(value: float) -> str:
-    """``90``, ``0.5``"""
-    return str(int(value) if value == int(value) else value)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml  # type: ignore[import-untyped]
 
-from devbridge.deploy.synth.buildspecs import BUILDSPEC, container_buildspec
+from devbridge.deploy.synth.compute.buildspecs import BUILDSPEC, container_buildspec
 
 
 def test_the_build_exports_how_the_run_has_ended() -> None:

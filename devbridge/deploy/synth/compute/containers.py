@@ -1,0 +1,99 @@
+"""Containers that Amazon ECS starts, for whoever has it do so: their image, their command, their
+variables, and the role that ECS needs before anything of the job's runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from devbridge import names
+from devbridge.constructs import Job
+from devbridge.deploy.policies import Json, logs_of
+from devbridge.deploy.principal import trust
+from devbridge.deploy.references import ref
+from devbridge.deploy.synth.compute import images, parts
+from devbridge.deploy.synth.compute.commands import container_script
+from devbridge.deploy.synth.stack import Network, Stack
+from devbridge.languages.base import Build
+from devbridge.languages.known import language_of
+
+SERVICE: Final = "ecs-tasks.amazonaws.com"
+NAME: Final = "job"
+"""Of the container, and what the names of its log streams begin with."""
+_FETCH: Final = Path(__file__).parents[4] / "runner" / "host" / "fetch.py"
+
+
+def add_roles(stack: Stack, job: Job) -> tuple[str, str, str]:
+    """Add the job's role, that of ECS for it, and its log group; their titles."""
+    logs = parts.add_logs(stack, job)
+    statements: list[Json] = []
+    if not job.container:
+        statements = [parts.reads_zips(stack, job), *parts.keeps_runs(stack, job, tells=True)]
+    role = parts.add_role(stack, job, SERVICE, statements)
+    execution = stack.role(
+        str(job),
+        names.logical(job, "ExecutionRole"),
+        [trust(SERVICE)],
+        [logs_of(logs), *images.pull(build(stack, job).image)],
+        job,
+    )
+    return role, execution, logs
+
+
+def build(stack: Stack, job: Job) -> Build:
+    """What its containers run in."""
+    if job.container:
+        return Build(stack.assets.images[job.name])
+    # The embedded cloud runs no images: it knows what AWS's own ones stand for.
+    own = job.image if stack.settings.tls else None
+    return language_of(job).deployed.image(stack.runtime(job), own)
+
+
+def command(job: Job) -> list[str]:
+    """What a container runs: what fetches the job's code and then becomes the runner; or the user's
+    own command, tried as often as the job says."""
+    if job.container:
+        script = container_script(job.container.cmd, parts.delays(job), job.timeout.total_seconds())
+        return ["/bin/sh", "-c", script]
+    return ["python3", "-c", _FETCH.read_text("utf-8") if _FETCH.exists() else ""]
+
+
+def variables(stack: Stack, job: Job) -> Json:
+    """The variables of its containers."""
+    own: Json = {"AWS_REGION": ref("AWS::Region"), "AWS_DEFAULT_REGION": ref("AWS::Region")}
+    if not job.container:
+        code, *packages = (parts.pinned(stack, key) for key in parts.zips(stack, job))
+        own |= {"DEVBRIDGE_CODE": code, "DEVBRIDGE_GRACE": str(parts.GRACE)}
+        if packages:
+            own["DEVBRIDGE_PACKAGES"] = packages[0]
+    runner = {**parts.runner_variables(stack, job), **build(stack, job).variables}
+    return parts.variables(stack, job, {**runner, **own})
+
+
+def log_options(logs: str) -> Json:
+    """How ECS has a container's output written to a log group."""
+    return {
+        "awslogs-group": ref(logs),
+        "awslogs-region": ref("AWS::Region"),
+        "awslogs-stream-prefix": NAME,
+    }
+
+
+def network(stack: Stack, job: Job) -> Network:
+    """The subnets and security groups of its containers."""
+    if job.vpc:
+        return Network(job.vpc.id, tuple(job.vpc.subnets), tuple(job.vpc.security_groups))
+    found = stack.settings.network
+    assert found  # noqa: S101 - it was asked for
+    return found
+
+
+def is_public(job: Job) -> bool:
+    """Whether its machines get public addresses: those of the default VPC reach AWS by no other
+    way."""
+    return job.vpc is None
+
+
+def listed(variables: Json, kind: Any) -> list[Any]:
+    """Variables as containers have them."""
+    return [kind(Name=name, Value=value) for name, value in variables.items()]

@@ -1,0 +1,163 @@
+"""Jobs in AWS Fargate: a task definition of Amazon ECS, and a cluster that a stage's jobs share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from devbridge import names
+from devbridge.constructs import Job
+from devbridge.constructs.compute import Fargate
+from devbridge.deploy.policies import Json, allow
+from devbridge.deploy.references import arn, arn_of, ref
+from devbridge.deploy.resource_types import ResourceType, made
+from devbridge.deploy.synth.compute import containers, parts
+from devbridge.deploy.synth.compute.base import Shape
+from devbridge.deploy.synth.placement import in_cloud
+from devbridge.deploy.synth.stack import Stack
+
+TASK_DEFINITION: Final = made(
+    "AWS::ECS::TaskDefinition",
+    *("ContainerDefinitions", "Cpu", "EnableFaultInjection", "EphemeralStorage"),
+    *("ExecutionRoleArn", "Family", "InferenceAccelerators", "IpcMode", "Memory", "NetworkMode"),
+    *("PidMode", "PlacementConstraints", "ProxyConfiguration", "RequiresCompatibilities"),
+    *("RuntimePlatform", "TaskRoleArn", "Volumes"),
+)
+CLUSTER: Final = made("AWS::ECS::Cluster", "ClusterName")
+_CLUSTER_TITLE: Final = "Cluster"
+_SPOT: Final = "FARGATE_SPOT"
+_ARCHITECTURES: Final = {"x86_64": "X86_64", "arm64": "ARM64"}
+
+
+class InFargate:
+    """Fargate, as `base.Compute`."""
+
+    name: Final = Fargate.name
+    makes: Final[tuple[ResourceType, ...]] = (TASK_DEFINITION, CLUSTER)
+    shape: Final = Shape()
+
+    def networked(self, job: Job) -> bool:
+        """See `Compute.networked`."""
+        return job.vpc is None
+
+    def add_shared(self, stack: Stack, jobs: Sequence[Job]) -> None:
+        """See `Compute.add_shared`: the cluster, which costs nothing."""
+        from troposphere import ecs
+
+        del jobs
+        cluster = ecs.Cluster(
+            _CLUSTER_TITLE,
+            ClusterName=names.cluster(stack.app.name, stack.stage),
+            CapacityProviders=["FARGATE", _SPOT],
+        )
+        stack.add("the cluster", cluster)
+
+    def add(self, stack: Stack, job: Job) -> None:
+        """See `Compute.add`: a task definition."""
+        if in_cloud(job, stack.settings):
+            _add_task(stack, job)
+        else:
+            parts.add_role(stack, job, containers.SERVICE, [])
+
+    def place(self, stack: Stack, job: Job) -> Json:
+        """See `Compute.place`."""
+        network = containers.network(stack, job)
+        return {
+            "cluster": names.cluster(stack.app.name, stack.stage),
+            "definition": f"${{{_title(job)}}}",
+            "container": containers.NAME,
+            "subnets": list(network.subnets),
+            "groups": list(network.groups),
+            "publicIp": containers.is_public(job),
+            "spot": _asked(job).spot,
+        }
+
+    def invoker_grants(self, stack: Stack, jobs: Sequence[Job]) -> list[Json]:
+        """See `Compute.invoker_grants`."""
+        cluster = names.cluster(stack.app.name, stack.stage)
+        there = {"ArnEquals": {"ecs:cluster": arn("ecs", f"cluster/{cluster}")}}
+        families = [names.project(job, stack.stage) for job in jobs]
+        return [
+            allow(
+                ["ecs:RunTask"],
+                [arn("ecs", f"task-definition/{family}:*") for family in families],
+                there,
+            ),
+            allow(["ecs:DescribeTasks", "ecs:StopTask"], [arn("ecs", f"task/{cluster}/*")]),
+            # Its resources would be container instances, of which Fargate has none.
+            allow(["ecs:ListTasks"], ["*"], there),
+        ]
+
+    def passed(self, stack: Stack, job: Job) -> list[Json]:
+        """See `Compute.passed`: the roles that a task gets."""
+        del stack
+        roles = [arn_of(names.logical(job, role)) for role in ("Role", "ExecutionRole")]
+        to = {"StringEquals": {"iam:PassedToService": containers.SERVICE}}
+        return [allow(["iam:PassRole"], roles, to)]
+
+    def ended(self, stack: Stack, job: Job) -> Json | None:
+        """See `Compute.ended`: a task that has stopped."""
+        family = names.project(job, stack.stage)
+        return {
+            "source": ["aws.ecs"],
+            "detail-type": ["ECS Task State Change"],
+            "detail": {
+                "lastStatus": ["STOPPED"],
+                "taskDefinitionArn": [{"prefix": arn("ecs", f"task-definition/{family}:")}],
+            },
+        }
+
+    def definition_arn(self, stack: Stack, job: Job) -> object:
+        """See `Compute.definition_arn`."""
+        del stack
+        return ref(_title(job))
+
+
+def _title(job: Job) -> str:
+    return names.logical(job, "Task")
+
+
+def _asked(job: Job) -> Fargate:
+    assert isinstance(job.compute, Fargate)  # noqa: S101 - who calls this knows
+    return job.compute
+
+
+def _add_task(stack: Stack, job: Job) -> None:
+    from troposphere import ecs
+
+    asked = _asked(job)
+    role, execution, logs = containers.add_roles(stack, job)
+    task = ecs.TaskDefinition(
+        _title(job),
+        Family=names.project(job, stack.stage),
+        RequiresCompatibilities=["FARGATE"],
+        NetworkMode="awsvpc",
+        Cpu=str(int(asked.cpu * 1024)),
+        Memory=str(job.memory_mb),
+        RuntimePlatform=ecs.RuntimePlatform(
+            CpuArchitecture=_ARCHITECTURES[job.architecture], OperatingSystemFamily="LINUX"
+        ),
+        TaskRoleArn=arn_of(role),
+        ExecutionRoleArn=arn_of(execution),
+        ContainerDefinitions=[_container(stack, job, logs)],
+    )
+    if asked.disk_gb:
+        task.EphemeralStorage = ecs.EphemeralStorage(SizeInGiB=asked.disk_gb)
+    stack.add_main(job, task, job.tags)
+
+
+def _container(stack: Stack, job: Job, logs: str) -> Any:
+    from troposphere import ecs
+
+    return ecs.ContainerDefinition(
+        Name=containers.NAME,
+        Image=containers.build(stack, job).image,
+        # As the command, it would be given to what the image starts by itself, if it does.
+        EntryPoint=containers.command(job),
+        Essential=True,
+        StopTimeout=parts.GRACE,
+        Environment=containers.listed(containers.variables(stack, job), ecs.Environment),
+        LogConfiguration=ecs.LogConfiguration(
+            LogDriver="awslogs", Options=containers.log_options(logs)
+        ),
+    )

@@ -1,0 +1,38 @@
+"""How a job's invoker hears that a run has ended: from the provider itself, for a run that was
+killed tells nobody."""
+
+from __future__ import annotations
+
+from devbridge import names
+from devbridge.constructs import Job
+from devbridge.deploy.references import arn_of, ref
+from devbridge.deploy.synth.compute.known import compute_of
+from devbridge.deploy.synth.placement import in_cloud
+from devbridge.deploy.synth.stack import Stack
+
+
+def add_endings(stack: Stack, job: Job) -> None:
+    """Add the rule that hands the provider's events to the job's invoker."""
+    from troposphere import awslambda, events
+
+    if not in_cloud(job, stack.settings):
+        return
+    if not (pattern := compute_of(job).ended(stack, job)):
+        return
+    invoker = names.logical(job, "Invoker")
+    rule = events.Rule(
+        names.logical(job, "Ended"),
+        Description=f"tells the invoker of job {job.name} how its runs end",
+        EventPattern=pattern,
+        State="ENABLED",
+        Targets=[events.Target(Id="invoker", Arn=arn_of(invoker))],
+    )
+    title = stack.add(str(job), rule, job.tags)
+    permission = awslambda.Permission(
+        names.logical(job, "EndedMayInvoke"),
+        Action="lambda:InvokeFunction",
+        FunctionName=ref(invoker),
+        Principal="events.amazonaws.com",
+        SourceArn=arn_of(title),
+    )
+    stack.add(str(job), permission)
