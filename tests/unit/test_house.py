@@ -137,6 +137,7 @@ NAMED = {
     "devbridge/interpreter.py": "that of app.py",
     "devbridge/deploy/specs.py": "the same option, handed on",
     "devbridge/deploy/synth/compute/buildspecs.py": "the runner of builds is in Python",
+    "devbridge/deploy/synth/compute/containers.py": "the runner of containers is, too",
     "devbridge/packing/assets.py": "the runner is in Python",
     "devbridge/files.py": "what is never packed, whoever installed it",
 }

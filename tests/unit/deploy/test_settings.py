@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.constructs import App
+from devbridge.constructs import App, Job
+from devbridge.constructs.app import loading
+from devbridge.constructs.compute import Fargate
 from devbridge.deploy.request import Request
 from devbridge.deploy.settings import settings_of, version_of
 from devbridge.deploy.synth import Settings
@@ -58,3 +60,16 @@ def test_this_interpreters_version_is_known(monkeypatch: pytest.MonkeyPatch) -> 
 def test_an_interpreter_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InterpreterError):
         version_of(tmp_path / "python")
+
+
+def test_the_default_vpc_is_asked_for_where_a_job_needs_it(root: Path, aws: FakeCloud) -> None:
+    with loading(root):
+        app = App("demo")
+        Job(app, "a", handler="jobs/a.handler", compute=Fargate())
+    for mode, offline, asked in (
+        ("deployed", "queue", True),
+        ("dev", "cloud", True),
+        ("dev", "queue", False),
+    ):
+        request = Request(app, aws, stage="ann", mode=mode, offline=offline)
+        assert (settings_of(request).network is not None) == asked
