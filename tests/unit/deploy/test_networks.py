@@ -42,4 +42,4 @@ def test_without_one_it_says_what_to_do(aws: FakeCloud, job: Job) -> None:
     with pytest.raises(InvalidValue) as caught:
         default_network(aws, [job])
     assert str(caught.value).startswith("Job 'a' must be in a network, and there is no default VPC")
-    assert "aws ec2 create-default-vpc" in caught.value.remedy
+    assert "aws ec2 create-default-vpc" in (caught.value.remedy or "")

@@ -10,12 +10,12 @@ import pytest
 
 from devbridge.constructs import App, Job
 from devbridge.constructs.app import loading
-from devbridge.constructs.compute import CodeBuild, Compute, Fargate
+from devbridge.constructs.compute import Batch, CodeBuild, Compute, Fargate, Lambda
 from devbridge.deploy.synth.compute import parts
 from tests.unit.deploy.synth.conftest import MakeJob
 from tests.unit.deploy.templates import properties
 
-EACH: list[Compute] = [CodeBuild(), Fargate()]
+EACH: list[Compute] = [CodeBuild(), Batch(), Fargate(), Lambda()]
 each = pytest.mark.parametrize("compute", EACH, ids=lambda compute: compute.name)
 
 
