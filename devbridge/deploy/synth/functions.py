@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from devbridge import names
-from devbridge.constructs import Function
+from devbridge.constructs import Function, Vpc
 from devbridge.deploy.policies import Json, allow, logs_of, permitted
 from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn_of
@@ -24,7 +25,7 @@ def add_function(stack: Stack, function: Function) -> None:
         names.logical(function, "Role"),
         [trust("lambda.amazonaws.com")],
         [
-            *_network(function),
+            *may_join(function.vpc),
             *stack.grants(function.bind),
             *permitted(function.permissions, stack.stage),
             logs_of(log_group),
@@ -51,11 +52,7 @@ def add_function(stack: Stack, function: Function) -> None:
     )
     if function.encryption_key:
         resource.KmsKeyArn = function.encryption_key
-    if function.vpc:
-        resource.VpcConfig = awslambda.VPCConfig(
-            SubnetIds=list(function.vpc.subnets),
-            SecurityGroupIds=list(function.vpc.security_groups),
-        )
+    join(resource, function.vpc)
     stack.add_main(function, resource, function.tags)
 
 
@@ -65,9 +62,19 @@ def decrypting(*keys: str | None) -> list[Json]:
     return [allow(["kms:Decrypt"], found)] if found else []
 
 
-def _network(function: Function) -> list[Json]:
+def join(function: Any, vpc: Vpc | None) -> None:
+    """Put a function into a VPC, if there is one."""
+    from troposphere import awslambda
+
+    if vpc:
+        function.VpcConfig = awslambda.VPCConfig(
+            SubnetIds=list(vpc.subnets), SecurityGroupIds=list(vpc.security_groups)
+        )
+
+
+def may_join(vpc: Vpc | None) -> list[Json]:
     """What Lambda needs to put a function into a VPC, from its documentation."""
-    if not function.vpc:
+    if not vpc:
         return []
     actions = [
         "ec2:CreateNetworkInterface",

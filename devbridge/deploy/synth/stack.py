@@ -239,15 +239,21 @@ class Stack:
         trusted: Sequence[Json],
         statements: Sequence[Json],
         code: Job | Function | None = None,
+        managed: Sequence[Any] = (),
     ) -> str:
         """Add a role; with the tags and the permissions boundary of `code`, or the app's.
 
         What does not fit into it goes into policies of their own.
+
+        Args:
+            managed: the ARNs of policies of AWS's own that it has, too.
         """
         from troposphere import iam
 
         path = names.path(self.app.name, self.stage)
         role = iam.Role(title, AssumeRolePolicyDocument=document(trusted), Path=path)
+        if managed:
+            role.ManagedPolicyArns = list(managed)
         within, *more = split(statements)
         if len(more) > MAX_POLICIES:
             raise InvalidValue(

@@ -11,7 +11,11 @@ from devbridge.deploy.synth import Assets, Settings, Template
 from devbridge.deploy.synth.app import synth
 from devbridge.deploy.synth.stack import Network
 
-NETWORK = Network("vpc-0123456789abcdef0", ("subnet-0a", "subnet-0b"), ("sg-0a",))
+NETWORK = Network(
+    "vpc-0fedcba9876543210",
+    ("subnet-0fedcba9876543210", "subnet-0fedcba9876543211"),
+    ("sg-0fedcba9876543210",),
+)
 DEVELOPER = "arn:aws:iam::123456789012:user/ann"
 IMAGES = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 

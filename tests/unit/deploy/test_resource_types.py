@@ -18,6 +18,8 @@ def test_what_replaces_is_what_the_resource_types_schema_says(kind: str) -> None
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
     paths = schema.get("createOnlyProperties") or []
     expected = {path.removeprefix("/properties/") for path in paths}
+    # Parts of properties: a template's comparison knows whole ones.
+    expected = {name for name in expected if "/" not in name}
     if kind == TABLE:
         # The schema calls the one conditional; the reference says of the other: "Replacement".
         expected |= {"KeySchema", "LocalSecondaryIndexes"}

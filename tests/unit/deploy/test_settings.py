@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from devbridge import names
 from devbridge.constructs import App, Job
 from devbridge.constructs.app import loading
 from devbridge.constructs.compute import Fargate
@@ -13,6 +12,7 @@ from devbridge.deploy.request import Request
 from devbridge.deploy.settings import settings_of, version_of
 from devbridge.deploy.synth import Settings
 from devbridge.errors import InterpreterError
+from devbridge.names import Mode
 from devbridge.transport.base import Endpoint
 from tests.unit.deploy.conftest import FakeCloud
 
@@ -63,15 +63,15 @@ def test_an_interpreter_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         version_of(tmp_path / "python")
 
 
-def test_the_default_vpc_is_asked_for_where_a_job_needs_it(root: Path, aws: FakeCloud) -> None:
+@pytest.mark.parametrize(
+    ("mode", "offline", "asked"),
+    [("deployed", "queue", True), ("dev", "cloud", True), ("dev", "queue", False)],
+)
+def test_the_default_vpc_is_asked_for_where_a_job_needs_it(
+    mode: Mode, offline: str, asked: bool, root: Path, aws: FakeCloud
+) -> None:
     with loading(root):
         app = App("demo")
         Job(app, "a", handler="jobs/a.handler", compute=Fargate())
-    stages: list[tuple[names.Mode, str, bool]] = [
-        ("deployed", "queue", True),
-        ("dev", "cloud", True),
-        ("dev", "queue", False),
-    ]
-    for mode, offline, asked in stages:
-        request = Request(app, aws, stage="ann", mode=mode, offline=offline)
-        assert (settings_of(request).network is not None) == asked
+    request = Request(app, aws, stage="ann", mode=mode, offline=offline)
+    assert (settings_of(request).network is not None) == asked

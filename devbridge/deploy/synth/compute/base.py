@@ -61,6 +61,3 @@ class Compute(Protocol):
     def ended(self, stack: Stack, job: Job) -> Json | None:
         """The pattern of the provider's events that tell the end of a run; None: there are none,
         or nobody needs to hear of them."""
-
-    def definition_arn(self, stack: Stack, job: Job) -> object:
-        """The ARN of what runs the job, as a reference."""

@@ -112,10 +112,6 @@ class InCodeBuild:
             },
         }
 
-    def definition_arn(self, stack: Stack, job: Job) -> object:
-        """See `Compute.definition_arn`."""
-        return _project_arn(stack, job)
-
 
 def add_project(stack: Stack, job: Job) -> None:
     """Add a job's project with its role; an empty one where builds never run it."""

@@ -9,7 +9,7 @@ from devbridge import names
 from devbridge.constructs import Job
 from devbridge.constructs.compute import Fargate
 from devbridge.deploy.policies import Json, allow
-from devbridge.deploy.references import arn, arn_of, ref
+from devbridge.deploy.references import arn, arn_of
 from devbridge.deploy.resource_types import ResourceType, made
 from devbridge.deploy.synth.compute import containers, parts
 from devbridge.deploy.synth.compute.base import Shape
@@ -106,11 +106,6 @@ class InFargate:
                 "taskDefinitionArn": [{"prefix": arn("ecs", f"task-definition/{family}:")}],
             },
         }
-
-    def definition_arn(self, stack: Stack, job: Job) -> object:
-        """See `Compute.definition_arn`."""
-        del stack
-        return ref(_title(job))
 
 
 def _title(job: Job) -> str:

@@ -8,10 +8,12 @@ from typing import Final
 from devbridge.constructs import Job
 from devbridge.deploy.resource_types import ResourceType
 from devbridge.deploy.synth.compute.base import Compute
+from devbridge.deploy.synth.compute.batch import InBatch
 from devbridge.deploy.synth.compute.codebuild import InCodeBuild
 from devbridge.deploy.synth.compute.fargate import InFargate
+from devbridge.deploy.synth.compute.function import InLambda
 
-COMPUTES: Final[tuple[Compute, ...]] = (InCodeBuild(), InFargate())
+COMPUTES: Final[tuple[Compute, ...]] = (InCodeBuild(), InBatch(), InFargate(), InLambda())
 _BY_NAME: Final = {each.name: each for each in COMPUTES}
 
 

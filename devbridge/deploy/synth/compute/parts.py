@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import Job
+from devbridge.deploy import secrets
 from devbridge.deploy.policies import KEY_USE, Json, allow, logs_of, permitted
 from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn, sub
@@ -49,7 +50,7 @@ def add_role(
         trusted,
         [
             *network,
-            *stack.grants(job.bind),
+            *stack.grants([*job.bind, *job.secrets.values()]),
             *permitted(job.permissions, stack.stage),
             *([logs_of(log_group)] if log_group else []),
             *statements,
@@ -142,6 +143,8 @@ def runner_variables(stack: Stack, job: Job) -> dict[str, str]:
         "DEVBRIDGE_BUCKET": stack.assets.bucket,
         "DEVBRIDGE_COMPUTE": job.compute.name,
     }
+    if job.secrets:
+        found[secrets.VARIABLE] = secrets.parameters(job, stack.stage)
     if job.inline:
         found["DEVBRIDGE_INLINE"] = "1"
     if job.encryption_key:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devbridge.constructs.compute import Fargate
+from devbridge.constructs.compute import Batch, Fargate
 from tests.unit.deploy.synth.conftest import MakeJob
 from tests.unit.deploy.templates import of_type, properties
 
@@ -31,7 +31,9 @@ def test_builds_are_heard_of_where_others_wait_for_their_end(synthed: MakeJob) -
     }
 
 
-@pytest.mark.parametrize("options", [{"compute": Fargate()}, {"concurrency": 1}])
+@pytest.mark.parametrize(
+    "options", [{"compute": Fargate()}, {"compute": Batch()}, {"concurrency": 1}]
+)
 def test_what_runs_on_the_laptop_is_not_waited_for(
     options: dict[str, object], synthed: MakeJob
 ) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from devbridge.constructs.compute import CodeBuild, Compute, Fargate
+from devbridge.constructs.compute import Batch, CodeBuild, Compute, Fargate, Lambda
 from tests.unit.deploy.synth.conftest import MakeJob
 from tests.unit.deploy.templates import allowed, of_type, properties
 
-EACH: list[Compute] = [CodeBuild(), Fargate()]
+EACH: list[Compute] = [CodeBuild(), Batch(), Fargate(), Lambda()]
 TABLE = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/demo_dev_turns"
 
 

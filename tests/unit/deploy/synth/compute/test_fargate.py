@@ -17,6 +17,7 @@ from tests.unit.deploy.synth.conftest import MakeJob
 from tests.unit.deploy.templates import (
     DEVELOPER,
     IMAGES,
+    NETWORK,
     allowed,
     container_variables,
     lint,
@@ -144,8 +145,8 @@ def test_it_runs_in_the_default_vpc_with_a_public_address_or_in_the_jobs_own(
         "cluster": "demo_dev",
         "definition": "${AJobTask}",
         "container": "job",
-        "subnets": ["subnet-0a", "subnet-0b"],
-        "groups": ["sg-0a"],
+        "subnets": list(NETWORK.subnets),
+        "groups": list(NETWORK.groups),
         "publicIp": True,
         "spot": True,
     }

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from devbridge.constructs import App, Job
+from devbridge.constructs import App, Job, Secret
 from devbridge.constructs.app import loading
-from devbridge.constructs.compute import CodeBuild, Compute, Fargate
+from devbridge.constructs.compute import Batch, CodeBuild, Compute, Fargate, Lambda
 from devbridge.deploy.synth.compute import parts
 from tests.unit.deploy.synth.conftest import MakeJob
-from tests.unit.deploy.templates import properties
+from tests.unit.deploy.templates import allowed, lint, made, properties
 
-EACH: list[Compute] = [CodeBuild(), Fargate()]
+EACH: list[Compute] = [CodeBuild(), Batch(), Fargate(), Lambda()]
 each = pytest.mark.parametrize("compute", EACH, ids=lambda compute: compute.name)
 
 
@@ -70,3 +70,19 @@ def test_a_place_with_references_is_one_variable() -> None:
     assert parts.place_text({"project": "p"}) == '{"project": "p"}'
     text = parts.place_text({"queue": "${Queue}", "spot": True}).to_dict()["Fn::Sub"]
     assert json.loads(text) == {"queue": "${Queue}", "spot": True}
+
+
+@each
+def test_secrets_are_named_and_fetched_by_the_run_itself(compute: Compute, root: Path) -> None:
+    with loading(root):
+        app = App("demo")
+        token = Secret(app, "token")
+        Job(app, "a", handler="jobs/a.handler", compute=compute, environment={"TOKEN": token})
+    template = made(app, mode="deployed")
+    assert lint(template) == []
+    parameter = "/devbridge/demo/dev/secrets/token"
+    assert json.dumps({"TOKEN": parameter}, separators=(",", ":")) in json.loads(
+        f"[{json.dumps(template.body)}]"
+    )[0].replace('\\"', '"')
+    (granted,) = allowed(template, "AJobRole")["ssm:GetParameter"]
+    assert granted["Fn::Sub"].endswith(f":parameter{parameter}")
