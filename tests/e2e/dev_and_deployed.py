@@ -113,10 +113,12 @@ class Stage:
         return run(self.app, *arguments, "--stage", self.name, "--local")
 
 
-@pytest.fixture(scope="module")
-def places() -> Sequence[str]:
-    """The stages that there are: whoever tests others says so, and so does their `stage`."""
-    return (DEV, "codebuild")
+def there_are(*places: str) -> Any:
+    """The fixture `places` of a file of tests: the stages that there are."""
+    return pytest.fixture(lambda: places, scope="module", name="places")
+
+
+places = there_are(DEV, "codebuild")
 
 
 @pytest.fixture(scope="module")
