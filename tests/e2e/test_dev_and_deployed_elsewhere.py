@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.e2e.dev_and_deployed import *  # noqa: F403
 from tests.e2e.dev_and_deployed import each_of, there_are
-from tests.e2e.test_dev_and_deployed import language as language
+from tests.e2e.test_dev_and_deployed import language as language  # noqa: PLC0414 - a fixture
 
 PLACES = ("batch", "fargate", "lambda")
 
