@@ -38,7 +38,7 @@ _TERMINATED = Failure("Terminated", "the run was told to stop by SIGTERM")
 _CANCELLED = Failure("Cancelled", "the run was cancelled")
 _OUT_OF_TIME = Failure(
     "OutOfTime",
-    "the time of one invocation was over before the handler had yielded its next checkpoint",
+    "the time of one invocation was over before the handler had ended, or yielded a checkpoint",
 )
 _OWN = ("DEVBRIDGE_PAYLOAD", "DEVBRIDGE_PAYLOAD_KEY", "DEVBRIDGE_SECRETS")
 """Variables that a worker does not get."""
@@ -47,16 +47,28 @@ _OWN = ("DEVBRIDGE_PAYLOAD", "DEVBRIDGE_PAYLOAD_KEY", "DEVBRIDGE_SECRETS")
 class Run:
     """The run, as far as it happens here."""
 
-    def __init__(self, settings: Settings, host: Host, inbox: Inbox, lines: Lines) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        host: Host,
+        inbox: Inbox,
+        lines: Lines,
+        *,
+        api: RuntimeApi | None = None,
+    ) -> None:
+        """`api` serves the workers; by default one of its own, for as long as the process lives."""
         self._settings = settings
         self._host = host
         self._inbox = inbox
         self._lines = lines
+        self._api = api
         self._store = Store(settings)
         self._told = Told()
         self._over = False
         """It has ended before: nothing is left to do."""
         self._checkpoint: bytes | None = None
+        self._stored = True
+        """S3 has this one."""
         self._first = ""
         """The checkpoint that the run was found at, as `mark` writes it."""
         self._here = 0
@@ -78,7 +90,7 @@ class Run:
                 return self._harmless(own)
             end = self._attempts(payload, {**self._worker_environment(environment), **own})
             if end.state == INTERRUPTED:
-                return self._hand_over(end)
+                return self._handed_over(end)
             self._told = replace(self._told, result=self._store.result(end))
             return end
         except AwsError as error:
@@ -132,7 +144,7 @@ class Run:
         Raises:
             AwsError: nobody can be told.
         """
-        api, settings = RuntimeApi(), self._settings
+        api, settings = self._api or RuntimeApi(), self._settings
         if problem := languages.problem(environment):
             return End(FAILED, failure=problem, final=True)
         if languages.is_node(environment):
@@ -198,9 +210,10 @@ class Run:
         return Invocation(self._settings.run_id, payload, 0.0, self._host.arn, custom)
 
     def _keep(self, checkpoint: bytes) -> None:
-        self._checkpoint = checkpoint
+        self._checkpoint, self._stored = checkpoint, not self._settings.bucket
         if self._settings.bucket:
             self._store.keep(checkpoint)
+            self._stored = True
 
     def _paused(self, delay: float) -> bool:
         """Wait before an attempt; whether that is to be here."""
@@ -210,23 +223,36 @@ class Run:
 
     # --- what is told -----------------------------------------------------------------------
 
-    def _hand_over(self, end: End) -> End:
+    def _handed_over(self, end: End) -> End:
         """Have the run go on elsewhere, if it may; else how it ends.
 
         Raises:
-            AwsError: nobody can be told.
+            AwsError: it does not, because nobody can be told.
         """
+        try:
+            last = self._hand_over(end)
+        except AwsError as error:
+            if not self._host.interruptible:
+                raise
+            self._lines.warn(f"how far the run has come is not stored: {error}")
+            return end  # the next machine takes this one for dead
+        if last is not None:
+            return last
+        self._lines.say("Again", f"{outcome.summary(end)}, goes on elsewhere")
+        return end
+
+    def _hand_over(self, end: End) -> End | None:
+        if not self._stored and self._checkpoint is not None:
+            self._keep(self._checkpoint)
         if self._host.interruptible:
             self._told = self._told.interrupted(self._checkpoint)
             if stuck := self._told.stuck():
-                return stuck
+                return replace(stuck, took=end.took)
         # Attempts that began in between have come as far as their time allowed.
         whole = self._here == 1 and end.took > 0
         progress = mark(self._checkpoint) != self._first if whole else None
-        if last := self._host.hand_over(replace(self._told, handed=True), progress=progress):
-            return replace(last, took=end.took)
-        self._lines.say("Again", f"{outcome.summary(end)}, goes on elsewhere")
-        return end
+        last = self._host.hand_over(replace(self._told, handed=True), progress=progress)
+        return last and replace(last, took=end.took)
 
     def close(self, end: End) -> int:
         """Tell how the run has ended: whoever asks, people, and programs. The exit code."""

@@ -31,6 +31,7 @@ class Aws:
     s3: Any
     s3_url: str
     parameters: dict[str, str] = field(default_factory=dict)
+    refuses_invoke: bool = False
     invoked: Queue[tuple[str, Any]] = field(default_factory=Queue)
 
     def environment(self) -> dict[str, str]:
@@ -89,6 +90,9 @@ def answering(aws: Aws) -> type[BaseHTTPRequestHandler]:
             assert "Credential=AKIAROLE/" in self.headers["Authorization"]
             if self.path.startswith("/2015-03-31/functions/"):
                 assert self.headers["X-Amz-Invocation-Type"] == "Event"
+                if aws.refuses_invoke:
+                    self.answer(403, {"Message": "not you"})
+                    return
                 aws.invoked.put((self.path.split("/")[3], asked))
                 self.answer(202, {})
                 return
