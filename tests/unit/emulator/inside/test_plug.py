@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from devbridge.emulator.inside import plug
+from devbridge.emulator.inside.batch import templates as batch_templates
 from devbridge.emulator.inside.codebuild import service
 from devbridge.emulator.inside.corrections import (
     apis,
@@ -54,6 +55,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (file_systems, "keep_in_folders"),
         *((node_functions, "run_with_node"), (asynchronous, "invoke_as_lambda")),
         *((service, "keep_properties"), (ecs, "keep_definitions")),
+        (batch_templates, "keep"),
         *((templates, "spell_cors"), (apis, "give_base_paths")),
         *((buckets, "keep_tags"), (templates, "name_anew"), (refusals, "refuse")),
         *((function_properties, "keep"), (events, "deliver_as_eventbridge")),
@@ -111,6 +113,7 @@ def test_a_service_is_corrected_when_it_is_needed_first_and_once(app: Any, done:
         *(
             "service.keep_properties",
             "service.keep_definitions",
+            "templates.keep",
             "templates.spell_cors",
             "apis.give_base_paths",
         ),
