@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from devbridge.emulator.ports import free_port
 from tests import npm
 from tests.e2e.dev_process import DevProcess, client, processes_of, run
 from tests.e2e.readme import Terminal
+from tests.node import NODE
 from tests.unit.test_docs_pages import APPS, PAGES, blocks, write_scripts
 
 pytestmark = pytest.mark.timeout(240)
@@ -89,3 +92,7 @@ def test_the_files_of_the_page_compile_in_the_app_of_the_page(tmp_path: Path) ->
     assert schemas["resize"]["result"] == {"type": "number"}
     assert schemas["train"]["payload"]["required"] == ["epochs"]
     assert schemas["train"]["result"] == {"type": "number"}
+    (loop,) = re.findall(r"`(for await [^`]+)`", TYPESCRIPT)
+    script = f'import {{ handler }} from "./jobs/train.ts"; {loop} console.log(state)'
+    ran = terminal.run(f"{NODE} --no-warnings --input-type=module -e {shlex.quote(script)}")
+    assert ran.output.splitlines()[:2] == ["epoch 1: 1.5", "{ epoch: 1, weight: 1.5 }"]
