@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from devbridge.emulator.ports import free_port
+from devbridge.languages.node.own_package import PACKAGE
 from tests import npm
 from tests.e2e.dev_process import DevProcess, client, processes_of, run
 from tests.e2e.readme import Terminal
@@ -93,6 +93,18 @@ def test_the_files_of_the_page_compile_in_the_app_of_the_page(tmp_path: Path) ->
     assert schemas["train"]["payload"]["required"] == ["epochs"]
     assert schemas["train"]["result"] == {"type": "number"}
     (loop,) = re.findall(r"`(for await [^`]+)`", TYPESCRIPT)
-    script = f'import {{ handler }} from "./jobs/train.ts"; {loop} console.log(state)'
-    ran = terminal.run(f"{NODE} --no-warnings --input-type=module -e {shlex.quote(script)}")
-    assert ran.output.splitlines()[:2] == ["epoch 1: 1.5", "{ epoch: 1, weight: 1.5 }"]
+    (tmp_path / "node_modules" / "devbridge").symlink_to(PACKAGE)
+    (tmp_path / "test.mts").write_text(f"""
+        import {{ handler }} from "./jobs/train.ts";
+        import type {{ JobContext }} from "devbridge/job";
+        interface State {{ epoch: number; weight: number }}
+        const checkpoint = {{ epoch: 1, weight: 1.5 }};
+        {loop} console.log(state);
+    """)
+    checked = terminal.run("npx tsc --allowImportingTsExtensions")
+    assert (checked.code, checked.output) == (0, "")
+    ran = terminal.run(f"{NODE} --no-warnings test.mts")
+    assert ran.output.splitlines()[:2] == [
+        "epoch 2: 1.4166666666666665",
+        "{ epoch: 2, weight: 1.4166666666666665 }",
+    ]
