@@ -150,8 +150,9 @@ def processes() -> Iterator[Process]:
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it is gone by now, or another user's
             environment = (folder / "environ").read_bytes().decode("utf-8", "replace")
-            state, parent, *_ = (folder / "stat").read_text().rpartition(")")[2].split()
-            if state not in "ZX":
+            # A name is cut to 15 bytes, within a character if it comes so.
+            state, parent, *_ = (folder / "stat").read_bytes().rpartition(b")")[2].split()
+            if state not in b"ZX":
                 yield Process(int(folder.name), int(parent), environment)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ..host import ministack
-from . import asynchronous, grants
+from . import destinations, grants
 
 Json = Mapping[str, Any]
 
@@ -113,7 +113,7 @@ def _may_tell(provisioners: Any, properties: Json) -> None:
     role = str(((function or {}).get("config") or {}).get("Role", ""))
     for each in (properties.get("DestinationConfig") or {}).values():
         destination = str(each.get("Destination") or "")
-        action = asynchronous.action_on(destination)
+        action = destinations.action_on(destination)
         if function and action and not grants.role_may(role, action, destination):
             raise ValueError(
                 "The function's execution role does not have permissions to call"

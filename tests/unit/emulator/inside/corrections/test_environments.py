@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from devbridge.emulator.inside.corrections.environments import (
@@ -8,6 +12,7 @@ from devbridge.emulator.inside.corrections.environments import (
     log_stream,
     members,
     parsed,
+    processes,
 )
 
 ALL = [
@@ -39,6 +44,22 @@ def test_what_ps_lists_is_understood() -> None:
         Process(1, 0, "/sbin/launchd"),
         Process(300, 1, "python x.py OWN=x A=b c"),
     ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names processes by Linux's means")
+def test_a_process_is_found_whose_name_is_cut_within_a_character() -> None:
+    code = "open('/proc/self/comm', 'wb').write(b'name-\\xc3'); print(flush=True); input()"
+    named = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={"OWN": "process"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert named.stdout
+    named.stdout.readline()
+    found = {each.pid: each for each in processes()}
+    assert (found[named.pid].parent, found[named.pid].environment) == (os.getpid(), "OWN=process\0")
+    named.communicate(b"\n")
 
 
 def test_a_stream_has_the_functions_name_where_the_group_is_shared() -> None:
