@@ -22,6 +22,7 @@ from .corrections import (
     networks,
     node_functions,
     objects,
+    payloads,
     recursion,
     refusals,
     speed,
@@ -59,6 +60,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
     node_functions.run_with_node()
     asynchronous.invoke_as_lambda()
     recursion.stop_who_repeats()
+    payloads.limit()
     # Each is imported by ministack when it is needed first, and not before: it starts faster so.
     changes = {
         "codebuild": codebuild.end_with_ministack,

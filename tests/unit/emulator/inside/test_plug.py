@@ -22,6 +22,7 @@ from devbridge.emulator.inside.corrections import (
     networks,
     node_functions,
     objects,
+    payloads,
     recursion,
     refusals,
     speed,
@@ -53,6 +54,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         *((listeners, "hide_runtime_apis"), (functions, "tell_as_lambda")),
         *((environments, "isolate"), (networks, "complete"), (objects, "hide")),
         *((file_systems, "keep_in_folders"), (recursion, "stop_who_repeats")),
+        (payloads, "limit"),
         *((node_functions, "run_with_node"), (asynchronous, "invoke_as_lambda")),
         *((service, "keep_properties"), (ecs, "keep_definitions")),
         *((templates, "spell_cors"), (apis, "give_base_paths")),
@@ -98,7 +100,7 @@ def test_what_ministack_imports_at_once_is_corrected_at_once(app: Any, done: lis
         *("speed.save_faster", "durable.keep_room"),
         *("listeners.hide_runtime_apis", "environments.isolate", "functions.tell_as_lambda"),
         *("node_functions.run_with_node", "asynchronous.invoke_as_lambda"),
-        "recursion.stop_who_repeats",
+        *("recursion.stop_who_repeats", "payloads.limit"),
     ]
 
 

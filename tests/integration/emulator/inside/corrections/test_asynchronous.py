@@ -239,6 +239,11 @@ def test_many_events_at_once_are_each_told_once(workers: Workers) -> None:
     assert {each["requestPayload"]["run"] for each in found} == {f"many-{i}" for i in range(8)}
 
 
+def test_an_event_of_more_than_a_megabyte_is_refused(workers: Workers) -> None:
+    with pytest.raises(ClientError, match="RequestTooLargeException"):
+        workers.send("Worker", "return", "x" * (1 << 20))
+
+
 def test_an_event_for_no_function_is_refused(workers: Workers) -> None:
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         workers.client("lambda").invoke(FunctionName="none", InvocationType="Event", Payload="{}")
