@@ -90,7 +90,7 @@ def isolate() -> None:
     def spawned(worker: Any) -> None:
         if isinstance(worker._proc, Environment):  # it has ended by itself
             worker._proc.end()
-        _here.config = worker.config
+        worker.config = _here.config = file_systems.with_mounts(worker.config)
         if not str(worker.config.get("Runtime")).startswith("python"):
             spawn(worker)  # who else has one of its own
             return
@@ -141,7 +141,6 @@ class Environment(subprocess.Popen[str]):
         self.stream = _here.stream = log_stream(config, uuid.uuid4().hex, time.time())
         self._folder = tempfile.mkdtemp(prefix="tmp-of-function-")
         own = {STREAM: self.stream, GROUP: log_group(config), "TMPDIR": self._folder}
-        own |= file_systems.of_function(config)
         super().__init__(arguments, env={**env, **own}, **options)
 
     def end(self) -> None:
