@@ -24,6 +24,8 @@ from .corrections import (
     networks,
     node_functions,
     objects,
+    payloads,
+    recursion,
     refusals,
     speed,
     templates,
@@ -60,6 +62,8 @@ def plug_in(access_key: str, secret_key: str) -> None:
     functions.tell_as_lambda()
     node_functions.run_with_node()
     asynchronous.invoke_as_lambda()
+    recursion.stop_who_repeats()
+    payloads.limit()
     # Each is imported by ministack when it is needed first, and not before: it starts faster so.
     changes = {
         "codebuild": codebuild.end_with_ministack,

@@ -23,6 +23,8 @@ from devbridge.emulator.inside.corrections import (
     networks,
     node_functions,
     objects,
+    payloads,
+    recursion,
     refusals,
     speed,
     templates,
@@ -52,7 +54,8 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         *((speed, "copy_logs_faster"), (functions, "page_logs")),
         *((listeners, "hide_runtime_apis"), (functions, "tell_as_lambda")),
         *((environments, "isolate"), (networks, "complete"), (objects, "hide")),
-        (file_systems, "keep_in_folders"),
+        *((file_systems, "keep_in_folders"), (recursion, "stop_who_repeats")),
+        (payloads, "limit"),
         *((node_functions, "run_with_node"), (asynchronous, "invoke_as_lambda")),
         *((service, "keep_properties"), (ecs, "keep_definitions")),
         (batch_templates, "keep"),
@@ -99,6 +102,7 @@ def test_what_ministack_imports_at_once_is_corrected_at_once(app: Any, done: lis
         *("speed.save_faster", "durable.keep_room"),
         *("listeners.hide_runtime_apis", "environments.isolate", "functions.tell_as_lambda"),
         *("node_functions.run_with_node", "asynchronous.invoke_as_lambda"),
+        *("recursion.stop_who_repeats", "payloads.limit"),
     ]
 
 
