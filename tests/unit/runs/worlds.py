@@ -204,7 +204,7 @@ class LiveInvokerWorld(LedgerWorld):
 PHASES = {State.QUEUED: "QUEUED", State.STARTING: "PROVISIONING", State.RUNNING: "BUILD"}
 TASKS = {State.QUEUED: "PROVISIONING", State.STARTING: "PENDING", State.RUNNING: "RUNNING"}
 BATCH_JOBS = {State.QUEUED: "RUNNABLE", State.STARTING: "STARTING", State.RUNNING: "RUNNING"}
-COMPUTE = {
+COMPUTE: dict[str, dict[str, Any]] = {
     "codebuild": {"project": PROJECT},
     "batch": {"queue": "arn:queue", "definition": "arn:definition"},
     "fargate": {"cluster": "demo_prod", "definition": "arn:definition:1", "subnets": ["s-1"]},

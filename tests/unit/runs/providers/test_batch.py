@@ -60,7 +60,7 @@ def a_job(
     reason: str = "", code: int | None = None, why: str = "", *, waited: float | None = None
 ) -> dict[str, Any]:
     """A job that has failed; or after so many seconds without ever having had a machine."""
-    container = {"name": "job", "logStreamName": "job/job/1", "reason": why}
+    container: dict[str, Any] = {"name": "job", "logStreamName": "job/job/1", "reason": why}
     container = container if waited is None else {"name": "job"}
     container |= {} if code is None else {"exitCode": code}
     options = {"options": {"awslogs-group": "g"}}
