@@ -95,7 +95,7 @@ def test_its_role_keeps_its_own_runs_and_reads_no_zips(synthed: MakeJob) -> None
     assert found == {
         "logs:CreateLogStream": [{"Fn::GetAtt": ["AJobLogs", "Arn"]}],
         "logs:PutLogEvents": [{"Fn::GetAtt": ["AJobLogs", "Arn"]}],
-        "s3:GetObject": sub(f"{bucket}/payloads/{own}", *told),
+        "s3:GetObject": sub(f"{bucket}/payloads/{own}", *told, f"{bucket}/runs/{own}.end.json"),
         "s3:DeleteObject": sub(f"{bucket}/payloads/{own}"),
         "s3:PutObject": sub(f"{bucket}/results/{own}", *told),
     }
