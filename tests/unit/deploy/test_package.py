@@ -42,7 +42,7 @@ def check_bucket(aws: FakeCloud) -> None:
         days.items()
         >= {
             "uploads": (None, None),
-            "payloads": (3, 1),
+            "payloads": (30, 1),
             "results": (30, 30),
             "runs": (30, 30),
             "templates": (30, 30),
