@@ -3,7 +3,6 @@ variables, and the role that ECS needs before anything of the job's runs."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
 from devbridge import names
@@ -16,11 +15,11 @@ from devbridge.deploy.synth.compute.commands import container_script
 from devbridge.deploy.synth.stack import Network, Stack
 from devbridge.languages.base import Build
 from devbridge.languages.known import language_of
+from runner.host import fetch
 
 SERVICE: Final = "ecs-tasks.amazonaws.com"
 NAME: Final = "job"
 """Of the container, and what the names of its log streams begin with."""
-_FETCH: Final = Path(__file__).parents[4] / "runner" / "host" / "fetch.py"
 
 
 def add_roles(stack: Stack, job: Job) -> tuple[str, str, str]:
@@ -55,7 +54,7 @@ def command(job: Job) -> list[str]:
     if job.container:
         script = container_script(job.container.cmd, parts.delays(job), job.timeout.total_seconds())
         return ["/bin/sh", "-c", script]
-    return ["python3", "-c", _FETCH.read_text("utf-8") if _FETCH.exists() else ""]
+    return ["python3", "-c", fetch.script()]
 
 
 def variables(stack: Stack, job: Job) -> Json:
