@@ -15,11 +15,12 @@ from devbridge.deploy.functions import Broken, Kept, pack_functions
 from devbridge.deploy.request import Request
 from devbridge.deploy.settings import version_of
 from devbridge.deploy.synth import Assets, Settings, has_invoker, in_cloud
+from devbridge.deploy.synth.compute.known import compute_of
 from devbridge.folders import STATE_DIR, cache_dir
 from devbridge.languages.base import Packer, Packing
 from devbridge.languages.packers import Packers
 from devbridge.languages.python.invokers import invoker_asset, stub_asset
-from devbridge.packing.assets import JobAssets
+from devbridge.packing.assets import UNZIPPED_LIMIT, JobAssets
 from devbridge.packing.container import build_image, image_uri
 from devbridge.packing.imported import live
 from devbridge.packing.zips import Asset
@@ -70,6 +71,9 @@ def pack(request: Request, settings: Settings, broken: Broken | None = None) -> 
             jobs={job.name: packer.job_assets(job) for job in zipped},
         )
         files = frozenset(file for each in there for file in packer.app_files(each))
+    for name, assets in zips.jobs.items():
+        if assets.size:
+            request.on_progress(Progress("build", _told(name, assets)))
     for text in packer.remarks.warnings:
         request.on_progress(Progress("warning", text))
     for text in packer.remarks.left:
@@ -83,6 +87,15 @@ def pack(request: Request, settings: Settings, broken: Broken | None = None) -> 
         list(zips),
         images,
         files,
+    )
+
+
+def _told(job: str, assets: JobAssets) -> str:
+    """How large a job's function is: the more it has to load, the longer each first run waits."""
+    size, most = assets.size / 1024**2, UNZIPPED_LIMIT // 1024**2
+    return (
+        f"Job {job!r}: its function has {size:,.1f} MB of at most {most} MB; what of it is imported"
+        " is loaded anew by each instance that starts (cold start)"
     )
 
 
@@ -131,6 +144,7 @@ def _packer(
             local=local,
             schemas=schemas,
             live=imported,
+            shapes={job.name: compute_of(job).shape for job in app.of_type(Job)},
         )
     )
 

@@ -22,6 +22,10 @@ _AT_ONCE: Final = 8
 """Uploads."""
 _ATTEMPTS: Final = 5
 """To store a zip that others store at the same time."""
+RECORD_DAYS: Final = 365
+"""How long it is known of a run that there was one, and how it has ended: as CodeBuild does it."""
+OF_RUNS: Final = ("payloads", "results", "runs", "told", "listed", "checkpoints")
+"""Where the asset bucket has what is of runs, below the name of their app and stage."""
 _RETIRED: Final = frozenset({"devbridge"})
 """Rules of earlier versions of devbridge."""
 
@@ -46,9 +50,13 @@ RULES: Final[list[dict[str, Any]]] = [
         "Expiration": {"ExpiredObjectDeleteMarker": True},
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
     },
-    _rule("payloads", "payloads/", 3, 1),
+    # A run may wait for its turn and go on for weeks; when it has ended, it deletes its payload.
+    _rule("payloads", "payloads/", 30, 1),
     _rule("results", "results/", RESULT_DAYS, 30),
-    _rule("runs", "runs/", RESULT_DAYS, 30),
+    _rule("runs", "runs/", RECORD_DAYS, 30),
+    _rule("told", "told/", RECORD_DAYS, 30),
+    _rule("listed", "listed/", RECORD_DAYS, 30),
+    _rule("checkpoints", "checkpoints/", 30, 1),
     _rule("templates", "templates/", 30, 30),
     _rule("diffs", "diffs/", 1, 1),
 ]

@@ -11,6 +11,7 @@ from devbridge.deploy import buckets, kinds, secrets, stacks
 from devbridge.deploy.access import Access, OnProgress, Progress
 from devbridge.deploy.changes import is_kept, labels_of
 from devbridge.deploy.leftovers import Leftover
+from devbridge.deploy.package import OF_RUNS
 from devbridge.deploy.refusals import explained
 from devbridge.deploy.settling import Settling
 from devbridge.deploy.stacks import Pace, check_owner, deployed_template, find, patient
@@ -143,7 +144,7 @@ def remove(
             for name in secrets.remove_all(cloud, app, stage):
                 on_progress(_done("AWS::SSM::Parameter", f"Secret {name!r}"))
             stored = ()
-            for kind in ("payloads", "results", "runs"):
+            for kind in OF_RUNS:
                 prefix = f"{kind}/{app}/{stage}/"
                 assets = names.asset_bucket(cloud.account, cloud.region)
                 buckets.empty(cloud, assets, f"{kind} of the stage", on_progress, prefix)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from devbridge.constructs import App, Function, Job
 from devbridge.errors import DevbridgeError
-from devbridge.packing.assets import JobAssets, Remarks
+from devbridge.packing.assets import JobAssets, Remarks, Shape
 from devbridge.packing.imported import Live
 from devbridge.packing.zips import Asset
 from devbridge.types.model import JobTypes, Slow
 from devbridge.workers.base import Launcher
 
 Code = Function | Job
+_USUAL: Final = Shape()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,12 @@ class Packing:
     """JSON Schemas of the jobs' payloads, by the job's name, for those who bind them."""
     live: Mapping[str, Live] = field(default_factory=dict)
     """What the live runs of jobs have imported, by the job's name."""
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+    """What jobs are packed as, by the job's name."""
+
+    def shape(self, code: Code) -> Shape:
+        """What some code is packed as."""
+        return self.shapes.get(code.name, _USUAL) if isinstance(code, Job) else _USUAL
 
 
 class Packer(Protocol):
@@ -77,7 +84,7 @@ class Packer(Protocol):
         """
 
     def job_assets(self, job: Job) -> JobAssets:
-        """What a job's build starts from: as a function, and the runner.
+        """What a job's runs start from: as a function, and the runner.
 
         Raises:
             BuildError: it cannot be packed.

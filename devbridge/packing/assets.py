@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,23 +12,37 @@ from typing import Any, Final
 
 from devbridge.constructs import Function, Job
 from devbridge.errors import BuildError
-from devbridge.packing.zips import Asset, Content, Parts, zip_asset
+from devbridge.packing.zips import Asset, Content, Parts, content_size, zip_asset
 from devbridge.payload.check import FILE as SCHEMAS
 
 UNZIPPED_LIMIT: Final = 250 * 1024 * 1024
 """AWS Lambda's limit of a function's files, in bytes."""
 _OWN_ROOT: Final = Path(__file__).parents[2]
 _RUNNER: Final = "runner"
+_NAMED: Final = 3
+"""Of what is too large, so many are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a job's code is packed as, for the place that it runs in."""
+
+    whole: bool = False
+    """One zip has all: its code, what that imports, and the runner."""
+    brings_sdk: bool = True
+    """The SDK of AWS for its language is there already."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobAssets:
-    """The two zips that a job's build starts from. What others have written changes seldom, and may
+    """The two zips that a job's runs start from. What others have written changes seldom, and may
     be a hundred megabytes; so it need not be packed and uploaded with each change of the code."""
 
     code: Asset
     packages: Asset | None
-    """What it has of others; None if there is nothing."""
+    """What it has of others; None if there is nothing, or `code` has all."""
+    size: int = 0
+    """Bytes, unpacked, of one that has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +96,17 @@ def job_assets(
     cache: Path,
     *,
     runner: Iterable[str] = (),
+    whole: bool = False,
 ) -> JobAssets:
-    """What a job's build starts from: its code with the runner, and what is installed.
+    """What a job's runs start from: its code with the runner, and what is installed.
 
     Args:
         cache: folder that keeps the keys of zips, among others.
         runner: patterns of the runner's files, beside its Python modules.
+        whole: in one zip, which is a function of AWS Lambda.
 
     Raises:
-        BuildError: the runner's name is taken.
+        BuildError: the runner's name is taken, or one zip is too large.
     """
     taken = [name for name in (*packages, *code.files) if name.partition("/")[0] == _RUNNER]
     if taken:
@@ -100,10 +117,27 @@ def job_assets(
         )
     parts = Parts(code.installed, {**code.own, **runner_files(*runner)})
     zips = cache / "zips"
+    if whole:
+        parts = Parts({**packages, **parts.installed}, parts.own)
+        if (size := parts.size) > UNZIPPED_LIMIT:
+            raise BuildError(
+                f"{job}: its files have {size:,} bytes; AWS Lambda takes {UNZIPPED_LIMIT:,}",
+                where=f"the largest: {', '.join(largest(parts))}",
+                remedy="import less, or run it where there is more room: `compute` of the job",
+            )
+        return JobAssets(zip_asset(str(job), parts, zips), None, size)
     return JobAssets(
         zip_asset(str(job), parts, zips),
         zip_asset(f"packages of {job}", Parts(packages), zips) if packages else None,
     )
+
+
+def largest(parts: Parts) -> list[str]:
+    """What takes the most room in a zip, with its size: ``numpy (60 MB)``."""
+    sizes: Counter[str] = Counter()
+    for name, item in parts.files.items():
+        sizes[name.partition("/")[0]] += content_size(item)
+    return [f"{name} ({size // 1024**2:,} MB)" for name, size in sizes.most_common(_NAMED)]
 
 
 def runner_files(*more: str) -> dict[str, Path]:

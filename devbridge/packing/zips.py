@@ -72,7 +72,7 @@ class Parts:
     @property
     def size(self) -> int:
         """Bytes, unpacked."""
-        return sum(map(_size, self.files.values()))
+        return sum(map(content_size, self.files.values()))
 
     def signature(self) -> str:
         """The same for the same files; far cheaper than to pack them."""
@@ -144,7 +144,7 @@ def write_zip(
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
         for name in sorted(files):
             item = files[name]
-            large = _size(item) > _LARGE
+            large = content_size(item) > _LARGE
             # Opened by its name, an entry has the earliest time that a zip can hold.
             with (
                 archive.open(name, "w", force_zip64=large) as entry,
@@ -158,7 +158,8 @@ def write_zip(
             written.external_attr = _mode(item) << 16
 
 
-def _size(item: Content) -> int:
+def content_size(item: Content) -> int:
+    """Bytes of one file."""
     return len(item) if isinstance(item, bytes) else item.stat().st_size
 
 

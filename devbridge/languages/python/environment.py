@@ -35,10 +35,14 @@ RUNTIME_DISTRIBUTIONS: Final[Mapping[str, str]] = {
 """What AWS's Python runtimes, of functions and of builds, bring along: boto3 and all that it
 requires. What is imported, by its distribution."""
 RUNTIME_IMPORTS: Final = frozenset(RUNTIME_DISTRIBUTIONS.values())
+SDK: Final = "botocore"
+"""What of it devbridge itself uses at run time, to start jobs and to read secrets."""
 OWN_ROOT: Final = Path(__file__).resolve().parents[3]
 """The folder that the packages devbridge and stub_lambda are in."""
-EXCLUDED: Final = frozenset({*RUNTIME_DISTRIBUTIONS, "devbridge"})
+NEVER: Final = frozenset({"devbridge"})
 """What a requirement of others never adds: of devbridge itself, a part is packed."""
+EXCLUDED: Final = NEVER | RUNTIME_DISTRIBUTIONS.keys()
+"""The same, where AWS's runtime is."""
 _CLOCK: Final = 10_000_000
 """Nanoseconds that the time of a file may be behind."""
 _BINARY: Final = (".so", ".pyd", ".dylib")
@@ -149,13 +153,13 @@ def _stamp(place: str) -> list[int]:
 
 
 @functools.cache
-def own(names: tuple[str, ...]) -> tuple[Distribution, ...]:
+def own(names: tuple[str, ...], excluded: frozenset[str] = EXCLUDED) -> tuple[Distribution, ...]:
     """The distributions that let this very Python import `names`, with all that they require:
     what devbridge itself brings along."""
     from devbridge.languages.python.probe import distributions as installed
 
     owners = installed.owners(names)
-    told = [installed.described(top, owners[top], EXCLUDED, "") for top in names]
+    told = [installed.described(top, owners[top], excluded, "") for top in names]
     found = {name for each in told for name in each["dists"]}
     made = [each for name in sorted(found) if (each := installed.by_name(name))]
     return tuple(
@@ -193,9 +197,11 @@ def unmet(tops: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
 
 __all__ = [
     "EXCLUDED",
+    "NEVER",
     "OWN_ROOT",
     "RUNTIME_DISTRIBUTIONS",
     "RUNTIME_IMPORTS",
+    "SDK",
     "Distribution",
     "Target",
     "ask",

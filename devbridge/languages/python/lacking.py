@@ -18,29 +18,39 @@ _OWN: Final = frozenset(("devbridge", "runner", "fastjsonschema"))
 """Devbridge's, which packing adds: the last one with the schemas of the payloads that are sent."""
 
 
-def tops(live: Iterable[Live]) -> set[str]:
-    """The top-level names of the installed modules that live runs have imported."""
+def tops(live: Iterable[Live], brought: frozenset[str] = RUNTIME_IMPORTS) -> set[str]:
+    """The top-level names of the installed modules that live runs have imported.
+
+    Args:
+        brought: those that are there anyway.
+    """
     names = {name.partition(".")[0] for each in live for name in each.modules if ":" not in name}
     return {
         name
         for name in names
-        if name not in RUNTIME_IMPORTS | _REPLACED | _OWN and not name.startswith(_NOT_MEANT)
+        if name not in brought | _REPLACED | _OWN and not name.startswith(_NOT_MEANT)
     }
 
 
-def lacking(live: Live, packed: Iterable[str], known: Mapping[str, Any]) -> Iterator[str]:
+def lacking(
+    live: Live,
+    packed: Iterable[str],
+    known: Mapping[str, Any],
+    brought: frozenset[str] = RUNTIME_IMPORTS,
+) -> Iterator[str]:
     """What to say of a job, a line for each option that mends it.
 
     Args:
         packed: the names in its zips.
         known: what the app's interpreter has told of the live modules' top-level names.
+        brought: those that are there anyway.
     """
     names = set(packed)
     there = {name.partition("/")[0].partition(".")[0] for name in names}
     # Code that asks for a package's part which is not there has imported the package all the same.
     parts = {name.partition(".")[0] for name in live.modules if "." in name}
     alone = {top for top, each in known.items() if each.get("shared") and top not in parts}
-    missing = sorted(tops([live]) - there - alone)
+    missing = sorted(tops([live], brought) - there - alone)
     owned = {top: known[top] for top in missing if known.get(top, {}).get("dists")}
     editable = [top for top, each in owned.items() if any(t[2] for t in each.get("trees", ()))]
     if editable:

@@ -33,6 +33,7 @@ class Python:
             local=packing.local,
             schemas=packing.schemas,
             live=packing.live,
+            shape=packing.shape,
         )
 
     def broken(self, function: Function, error: DevbridgeError) -> Asset:

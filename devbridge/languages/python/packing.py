@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from devbridge.constructs import Function, Job
+from devbridge.constructs import Function, Job, Secret
 from devbridge.constructs.files import selected
 from devbridge.errors import BuildError
 from devbridge.languages.python import environment, lacking, reached
-from devbridge.languages.python.environment import files_for
+from devbridge.languages.python.environment import Distribution, files_for
 from devbridge.languages.python.pip import Target, files_in, importable, requirements_path
 from devbridge.languages.python.reached import LAZY, Asked, Reached
 from devbridge.packing.assets import (
     JobAssets,
     Remarks,
+    Shape,
     function_asset,
     installing,
     job_assets,
@@ -43,6 +44,7 @@ class Builder:
             in the app's Python, jobs in that of their runtime.
         schemas: JSON Schemas of the jobs' payloads, by the job's name, for those who bind them.
         live: what the live runs of jobs have imported, by the job's name.
+        shape: what some code is packed as.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Builder:
         local: bool = False,
         schemas: Mapping[str, Any] = {},
         live: Mapping[str, Live] = {},
+        shape: Callable[[Function | Job], Shape] = lambda _: Shape(),
     ) -> None:
         self.python = python
         self.version = version
@@ -61,6 +64,7 @@ class Builder:
         self.local = local
         self.schemas = schemas
         self._live = live
+        self._shape = shape
         self.remarks = Remarks()
         self._reached: dict[str, Reached] = {}
 
@@ -70,17 +74,24 @@ class Builder:
         Raises:
             BuildError: it failed.
         """
-        new = [Asked.of(code, self._target(code)) for code in codes]
-        if new:
+        for bare in (False, True):
+            new = [code for code in codes if self._shape(code).brings_sdk != bare]
+            if not new:
+                continue
             self._reached |= reached.ask(
-                new,
-                root=codes[0].app.root,
+                [Asked.of(code, self._target(code)) for code in new],
+                root=new[0].app.root,
                 python=self.python,
                 version=self.version,
                 cache=self.cache,
                 warn=lambda key, text: self.remarks.warn(f"{key}: {text}"),
-                names=lacking.tops(self._live.values()),
+                names=lacking.tops(self._live.values(), self._brought(new[0])),
+                bare=bare,
             )
+
+    def _brought(self, code: Function | Job) -> frozenset[str]:
+        """What it need not bring along."""
+        return environment.RUNTIME_IMPORTS if self._shape(code).brings_sdk else frozenset()
 
     def app_files(self, function: Function) -> set[Path]:
         """The files that a function is made of and that are not installed, as far as they parse."""
@@ -110,14 +121,15 @@ class Builder:
         )
 
     def job_assets(self, job: Job) -> JobAssets:
-        """What a job's build starts from: as a function, and the runner.
+        """What a job's runs start from: as a function, and the runner.
 
         Raises:
-            BuildError: an import or a requirement cannot be resolved, or a file does not parse.
+            BuildError: an import or a requirement cannot be resolved, a file does not parse, or it
+                is too large.
         """
         packages, code = self._parts(job, self._target(job))
         self._compare(job, [*packages, *code.files])
-        return job_assets(job, packages, code, self.cache)
+        return job_assets(job, packages, code, self.cache, whole=self._shape(job).whole)
 
     def compare(self, job: Job) -> None:
         """Warn of what the job's live runs have imported and a deployed one would not have.
@@ -135,7 +147,7 @@ class Builder:
     def _compare(self, job: Job, packed: Sequence[str]) -> None:
         if job.name in self._live:
             known = self._reach(job).tops
-            for line in lacking.lacking(self._live[job.name], packed, known):
+            for line in lacking.lacking(self._live[job.name], packed, known, self._brought(job)):
                 self.remarks.warn(f"{job}: {line}")
 
     def _reach(self, code: Function | Job) -> Reached:
@@ -154,7 +166,8 @@ class Builder:
                     remedy=f"name one with runtime=: {', '.join(known)}",
                 )
             return Target(version, code.architecture)
-        if isinstance(code, Function) or version == self.version:
+        # The embedded cloud runs functions in the app's own Python, whatever they name.
+        if isinstance(code, Function) or self._shape(code).whole or version == self.version:
             return None
         return Target(version, None)
 
@@ -169,6 +182,7 @@ class Builder:
         if isinstance(code, Job) and "devbridge/payload/decode.py" in sources:
             # It decodes payloads to dataclasses and the like with it; a function decodes none.
             needed += [each for each in found.optional("msgspec") if each not in needed]
+        needed += [each for each in self._sdk(code, found) if each not in needed]
         # As on the laptop, what the app's interpreter has comes before what `install` adds.
         packages = files_in(extra, without=[d.name for d in needed]) if extra else {}
         packages |= files_for(needed, target, self.cache)
@@ -178,6 +192,15 @@ class Builder:
             packages |= {arc: path for d in validator for arc, path in d.files}
         copies = copied(code, self.remarks)
         return packages, Parts({**found.metadata, **copies}, {**sources, **schemas})
+
+    def _sdk(self, code: Function | Job, found: Reached) -> Sequence[Distribution]:
+        """What devbridge needs of AWS's SDK to start the jobs and read the secrets that are bound,
+        where it is not there."""
+        if self._shape(code).brings_sdk or not any(isinstance(b, Job | Secret) for b in code.bind):
+            return ()
+        return found.optional(environment.SDK) or environment.own(
+            (environment.SDK,), environment.NEVER
+        )
 
     def _devbridge(self, found: Reached) -> dict[str, Path]:
         """What of devbridge a handler imports."""

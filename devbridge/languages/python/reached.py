@@ -247,6 +247,7 @@ def ask(
     cache: Path,
     warn: Callable[[str, str], None],
     names: Iterable[str] = (),
+    bare: bool = False,
 ) -> dict[str, Reached]:
     """What these reach, by their keys. One process answers for all of them.
 
@@ -254,6 +255,7 @@ def ask(
         version: of `python`, e.g. ``3.11``.
         warn: is told of what may be wrong: (key, text).
         names: further modules that are looked up.
+        bare: they run where nothing of AWS's is: what they need of boto3 is packed, too.
 
     Raises:
         BuildError: `python` failed.
@@ -262,9 +264,9 @@ def ask(
         python,
         {
             "root": str(root),
-            "brought": sorted(RUNTIME_IMPORTS),
-            "excluded": sorted(environment.EXCLUDED),
-            "names": sorted({"msgspec", *names}),
+            "brought": [] if bare else sorted(RUNTIME_IMPORTS),
+            "excluded": sorted(environment.NEVER if bare else environment.EXCLUDED),
+            "names": sorted({"msgspec", *names, *([environment.SDK] if bare else ())}),
             "codes": [each.question(version) for each in codes],
         },
         cache / "answers",

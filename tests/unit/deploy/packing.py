@@ -27,6 +27,8 @@ class FakeBuilder:
     closed: bool = False
     packages: set[str] = field(default_factory=set)
     """The names of jobs that import any."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Bytes, of jobs that are in one zip."""
 
     def analyse(self, codes: Sequence[Function | Job]) -> None:
         self.analysed += [code.name for code in codes]
@@ -39,7 +41,8 @@ class FakeBuilder:
     def job_assets(self, job: Job) -> JobAssets:
         packages = Asset.of(f"packages of {job}", b"packages")
         code = Asset.of(str(job), job.name.encode())
-        return JobAssets(code, packages if job.name in self.packages else None)
+        found = packages if job.name in self.packages else None
+        return JobAssets(code, found, self.sizes.get(job.name, 0))
 
     def app_files(self, function: Function) -> set[Path]:
         self.remarks.warnings.append(f"{function} is odd")

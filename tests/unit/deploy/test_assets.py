@@ -8,6 +8,7 @@ import pytest
 
 from devbridge.constructs import Api, App, Container, Job
 from devbridge.constructs.app import loading
+from devbridge.constructs.compute import Batch, CodeBuild, Fargate, Lambda
 from devbridge.deploy import assets
 from devbridge.deploy.access import Progress
 from devbridge.deploy.assets import Packed, build_images, cache, lacking, pack
@@ -16,6 +17,7 @@ from devbridge.deploy.synth import Settings
 from devbridge.errors import BuildError, HandlerNotFound
 from devbridge.languages.base import Packing
 from devbridge.names import Mode
+from devbridge.packing.assets import Shape
 from tests.unit.deploy.conftest import FakeCloud
 from tests.unit.deploy.packing import FakeBuilder
 
@@ -133,6 +135,34 @@ def test_the_files_of_functions_and_all_warnings_are_told(app: App, builder: Fak
         ("warning", "Function 'api-start' is odd"),
         ("left", "left out .env"),
     ]
+
+
+def test_the_builder_is_told_what_the_place_of_each_job_has(
+    root: Path, builder: FakeBuilder
+) -> None:
+    with loading(root):
+        app = App("demo")
+        for compute in (CodeBuild(), Batch(), Fargate(), Lambda()):
+            Job(app, compute.name, handler="jobs/a.handler", compute=compute)
+    packed(app)
+    assert builder.packing.shapes == {
+        "codebuild": Shape(),
+        "batch": Shape(brings_sdk=False),
+        "fargate": Shape(brings_sdk=False),
+        "lambda": Shape(whole=True),
+    }
+
+
+def test_how_large_a_function_is_that_is_started_again_and_again_is_told(
+    root: Path, builder: FakeBuilder
+) -> None:
+    with loading(root):
+        app = App("demo")
+        Job(app, "a", handler="jobs/a.handler", compute=Lambda())
+    builder.sizes["a"] = 100 * 1024**2
+    told: list[Progress] = []
+    packed(app, told=told)
+    assert "Job 'a': its function has 100.0 MB of at most 250 MB" in told[0].text
 
 
 def test_a_handler_that_is_missing_is_an_error_where_its_code_is_needed(

@@ -42,9 +42,12 @@ def check_bucket(aws: FakeCloud) -> None:
         days.items()
         >= {
             "uploads": (None, None),
-            "payloads": (3, 1),
+            "payloads": (30, 1),
             "results": (30, 30),
-            "runs": (30, 30),
+            "runs": (365, 30),
+            "told": (365, 30),
+            "listed": (365, 30),
+            "checkpoints": (30, 1),
             "templates": (30, 30),
             "diffs": (1, 1),
         }.items()

@@ -13,6 +13,7 @@ from devbridge import names
 from devbridge.deploy import secrets
 from devbridge.deploy.access import Progress
 from devbridge.deploy.changes import LABELS
+from devbridge.deploy.package import OF_RUNS
 from devbridge.deploy.remove import Removed, Resource, inventory, remove
 from devbridge.errors import DeployError
 from tests.unit.deploy.conftest import FakeCloud, bucket, table, tables
@@ -418,7 +419,7 @@ def test_with_delete_data_the_stages_payloads_and_results_are_deleted(
     aws: FakeCloud, script: Script
 ) -> None:
     assets = f"devbridge-assets-{aws.account}-{aws.region}"
-    ours = [f"{kind}/demo/prod/a/1" for kind in ("payloads", "results", "runs")]
+    ours = [f"{kind}/demo/prod/a/1" for kind in OF_RUNS]
     others = ["results/demo/prod2/a/1", "x.zip"]
     s3 = bucket(aws, assets, *ours, *others)
     script.has("Files", TABLE, "files-1")

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from devbridge.constructs import Job
 from devbridge.deploy.policies import Json
 from devbridge.deploy.resource_types import ResourceType
 from devbridge.deploy.synth.stack import Stack
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What a job's code is packed as for one provider."""
-
-    whole: bool = False
-    """One zip has all: its code, what that imports, and the runner."""
-    brings_sdk: bool = False
-    """The SDK of AWS for its language is there already."""
+from devbridge.packing.assets import Shape
 
 
 class Compute(Protocol):

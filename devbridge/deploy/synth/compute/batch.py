@@ -14,10 +14,10 @@ from devbridge.deploy.policies import Json, allow
 from devbridge.deploy.references import arn, arn_of
 from devbridge.deploy.resource_types import ResourceType, made
 from devbridge.deploy.synth.compute import containers, machines, parts
-from devbridge.deploy.synth.compute.base import Shape
 from devbridge.deploy.synth.compute.machines import Machines
 from devbridge.deploy.synth.placement import in_cloud
 from devbridge.deploy.synth.stack import Stack
+from devbridge.packing.assets import Shape
 
 DEFINITION: Final = made("AWS::Batch::JobDefinition", "JobDefinitionName")
 INTERRUPTED: Final = 75
@@ -47,7 +47,7 @@ class InBatch:
         machines.PROFILE,
         types.ROLE,
     )
-    shape: Final = Shape()
+    shape: Final = Shape(brings_sdk=False)
 
     def networked(self, job: Job) -> bool:
         """See `Compute.networked`."""

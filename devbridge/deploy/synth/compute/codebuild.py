@@ -14,12 +14,12 @@ from devbridge.deploy.policies import Json, allow
 from devbridge.deploy.references import arn, arn_of, ref
 from devbridge.deploy.resource_types import ResourceType, made
 from devbridge.deploy.synth.compute import images, parts
-from devbridge.deploy.synth.compute.base import Shape
 from devbridge.deploy.synth.compute.buildspecs import PLACEHOLDER, buildspec, container_buildspec
 from devbridge.deploy.synth.placement import in_cloud
 from devbridge.deploy.synth.stack import Stack
 from devbridge.languages.base import Build
 from devbridge.languages.known import language_of
+from devbridge.packing.assets import Shape
 
 SERVICE: Final = "codebuild.amazonaws.com"
 PACKAGES: Final = "packages"
@@ -65,7 +65,7 @@ class InCodeBuild:
 
     name: Final = "codebuild"
     makes: Final[tuple[ResourceType, ...]] = (PROJECT,)
-    shape: Final = Shape(brings_sdk=True)
+    shape: Final = Shape()
 
     def networked(self, job: Job) -> bool:
         """See `Compute.networked`: builds have a network of CodeBuild's own."""

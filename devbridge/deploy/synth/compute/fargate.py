@@ -12,9 +12,9 @@ from devbridge.deploy.policies import Json, allow
 from devbridge.deploy.references import arn, arn_of
 from devbridge.deploy.resource_types import ResourceType, made
 from devbridge.deploy.synth.compute import containers, parts
-from devbridge.deploy.synth.compute.base import Shape
 from devbridge.deploy.synth.placement import in_cloud
 from devbridge.deploy.synth.stack import Stack
+from devbridge.packing.assets import Shape
 
 TASK_DEFINITION: Final = made(
     "AWS::ECS::TaskDefinition",
@@ -34,7 +34,7 @@ class InFargate:
 
     name: Final = Fargate.name
     makes: Final[tuple[ResourceType, ...]] = (TASK_DEFINITION, CLUSTER)
-    shape: Final = Shape()
+    shape: Final = Shape(brings_sdk=False)
 
     def networked(self, job: Job) -> bool:
         """See `Compute.networked`."""

@@ -14,11 +14,11 @@ from devbridge.deploy.policies import Json, allow
 from devbridge.deploy.references import arn, arn_of, ref
 from devbridge.deploy.resource_types import ResourceType
 from devbridge.deploy.synth.compute import parts
-from devbridge.deploy.synth.compute.base import Shape
 from devbridge.deploy.synth.functions import join, may_join
 from devbridge.deploy.synth.placement import in_cloud
 from devbridge.deploy.synth.stack import Stack, checked_environment
 from devbridge.languages.known import language_of
+from devbridge.packing.assets import Shape
 
 SERVICE: Final = "lambda.amazonaws.com"
 HANDLER: Final = "runner/host/function.handler"
@@ -36,7 +36,7 @@ class InLambda:
 
     name: Final = Lambda.name
     makes: Final[tuple[ResourceType, ...]] = (types.FUNCTION, types.EVENT_INVOKE_CONFIG)
-    shape: Final = Shape(whole=True, brings_sdk=True)
+    shape: Final = Shape(whole=True)
 
     def networked(self, job: Job) -> bool:
         """See `Compute.networked`: functions have a network of Lambda's own."""
@@ -118,11 +118,13 @@ def _add_function(stack: Stack, job: Job) -> None:
 
 
 def _statements(stack: Stack, job: Job) -> list[Json]:
-    """What the function needs beside what its job does: to invoke itself, and its invoker, which
-    Lambda tells with this role how an invocation has ended."""
+    """What the function needs beside what its job does: to invoke itself, unless its run was
+    cancelled, and its invoker, which Lambda tells with this role how an invocation has ended."""
     invoker = arn("lambda", f"function:{names.invoker(job, stack.stage)}")
+    ends = f"{stack.assets.bucket}/runs/{job.app.name}/{stack.stage}/{job.name}/*.end.json"
     return [
         *parts.keeps_runs(stack, job, tells=True),
+        allow(["s3:GetObject"], [arn("s3", ends)]),
         allow(["lambda:InvokeFunction"], [_function_arn(stack, job), invoker]),
     ]
 
