@@ -125,6 +125,8 @@ class Checkpoints:
         self._pid = os.getpid()
         self._before: Any = None
         """What SIGTERM did before; None where it still does that."""
+        self._masks: dict[int, set[Any]] = {}
+        """The signals that each thread that forks now has blocked before."""
 
     # --- what the context has ---------------------------------------------------------------
 
@@ -285,13 +287,27 @@ class Checkpoints:
         with contextlib.suppress(ValueError):  # not the main thread
             signal.signal(signal.SIGTERM, self._on_sigterm)
             self._before = before if before is not None else signal.SIG_DFL
-            os.register_at_fork(after_in_child=self.forked)
+            os.register_at_fork(
+                before=self._forks, after_in_parent=self._forked, after_in_child=self._is_fork
+            )
 
-    def forked(self) -> None:
-        """This process is a fork of the handler's, which SIGTERM ends as it ends any."""
+    def _forks(self) -> None:
+        # What comes to a fork before it is its own master is not lost so: it waits there.
+        if self._before is not None:
+            blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+            self._masks[_thread()] = blocked
+
+    def _forked(self) -> None:
+        if (mask := self._masks.pop(_thread(), None)) is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def _is_fork(self) -> None:
+        """This process is a fork of the handler's: SIGTERM ends it as it ends any."""
         with contextlib.suppress(ValueError):
             if signal.getsignal(signal.SIGTERM) == self._on_sigterm:
-                signal.signal(signal.SIGTERM, self._before or signal.SIG_DFL)
+                signal.signal(signal.SIGTERM, self._before)
+        self._before = None
+        self._forked()
 
     def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
         self._signalled = True
