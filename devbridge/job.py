@@ -246,15 +246,7 @@ def job_handler(name: str) -> Callable[[Callable[..., Any]], Callable[[Any, Any]
 
         @functools.wraps(handler)
         def call(payload: Any = None, context: Any = None) -> Any:
-            running = os.environ.get(JOB_NAME, name)
-            if running != name:
-                function = unwrapped(handler)
-                raise UnknownJob(
-                    f"this handler is for job {name!r}, and was called for job {running!r}",
-                    where=f"{function.__module__}.{function.__qualname__}",
-                    remedy=f"write @job_handler({running!r}), or correct the job's handler in "
-                    "app.py",
-                )
+            _check_job(name, handler)
             convert = decode()
             value = payload if convert is None else convert(payload)
             fetch_secrets()
@@ -274,6 +266,21 @@ def job_handler(name: str) -> Callable[[Callable[..., Any]], Callable[[Any, Any]
         return call
 
     return decorate
+
+
+def _check_job(name: str, handler: Callable[..., Any]) -> None:
+    """
+    Raises:
+        UnknownJob: this worker runs another job.
+    """
+    running = os.environ.get(JOB_NAME, name)
+    if running != name:
+        function = unwrapped(handler)
+        raise UnknownJob(
+            f"this handler is for job {name!r}, and was called for job {running!r}",
+            where=f"{function.__module__}.{function.__qualname__}",
+            remedy=f"write @job_handler({running!r}), or correct the job's handler in app.py",
+        )
 
 
 def ask(
