@@ -1,4 +1,4 @@
-"""`devbridge jobs`: the runs that the ledger knows, or those in the cloud where the stage is deployed."""
+"""`devbridge jobs`: the runs of the ledger, or those in the cloud where the stage is deployed."""
 
 from __future__ import annotations
 

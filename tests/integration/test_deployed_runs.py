@@ -16,7 +16,7 @@ from devbridge.cloud.session import connect
 from devbridge.config import Config
 from devbridge.constructs.load import load_app
 from devbridge.deploy import Request, deploy, secrets
-from devbridge.emulator.process import Running
+from devbridge.emulator.state import Running
 from tests.clients import reset
 from tests.integration.test_any_app_deploys import fast
 
