@@ -17,6 +17,7 @@ from devbridge.config import Config
 from devbridge.constructs.load import load_app
 from devbridge.deploy import Request, deploy, secrets
 from devbridge.emulator.state import Running
+from runner.places import Places
 from tests.clients import reset
 from tests.integration.test_any_app_deploys import fast
 
@@ -48,6 +49,11 @@ class Stage:
             f'Job(app, "{name}", handler="job.handler", compute={compute}, timeout="10 minutes")\n'
             for name, compute in COMPUTE.items()
         )
+        jobs += "".join(
+            f'Job(app, "{name}-by-{name}", handler="job.handler", compute={compute}, concurrency=1)\n'
+            for name, compute in COMPUTE.items()
+            if name != "function"
+        )
         (root / "app.py").write_text(
             "from devbridge import App, Batch, CodeBuild, Fargate, Job, Lambda, Secret\n\n"
             f'app = App("demo")\n{jobs}Secret(app, "key")\n'
@@ -55,6 +61,7 @@ class Stage:
         (root / "job.py").write_text(JOB)
         config = Config(root=root, stage="test", python=Path(sys.executable), local=True)
         self.cloud = connect(config, endpoint)
+        self.bucket = names.asset_bucket(self.cloud.account, self.cloud.region)
         secrets.set_secret(self.cloud, "demo", "test", "key", "x")
         deploy(Request(load_app(root), self.cloud, stage="test", mode="deployed", pace=fast))
 
@@ -62,6 +69,15 @@ class Stage:
         started = self.devbridge("invoke", job, "--payload", json.dumps(payload), "--json")
         assert started.exit_code == 0, started.output
         return str(json.loads(started.stdout)["id"])
+
+    def is_placed(self, run_id: str) -> bool:
+        """Whether anything runs a run."""
+        project, _, uuid = run_id.partition(":")
+        own, bucket = project.replace("_", "/", 2), self.bucket
+        found = self.cloud.client("s3").list_objects_v2(
+            Bucket=bucket, Prefix=Places(own).place(uuid)
+        )
+        return bool(found.get("Contents"))
 
     def devbridge(self, *arguments: str, stdin: str | None = None) -> Result:
         return CliRunner().invoke(main, [*arguments, *self.options], input=stdin)
@@ -107,6 +123,23 @@ def test_a_run_that_is_cancelled_ends_so_for_who_waits(stage: Stage, job: str) -
     assert waiting.returncode == errors.EXIT_JOB_CANCELLED
     assert stdout.startswith(b"Cancelled")
     assert stage.devbridge("cancel", run_id).stdout.endswith("already CANCELLED\n")
+
+
+@pytest.mark.parametrize("job", [job for job in COMPUTE if job != "function"])
+def test_a_run_that_waits_for_its_turn_holds_no_machine(stage: Stage, job: str) -> None:
+    one_by_one = f"{job}-by-{job}"
+    first, second, third = (stage.start(one_by_one, payload) for payload in ("wait", "a", "b"))
+    assert states(stage, one_by_one)[second] == states(stage, one_by_one)[third] == "QUEUED"
+    assert [stage.is_placed(run_id) for run_id in (first, second, third)] == [True, False, False]
+    stage.devbridge("cancel", first)
+    for run_id in (second, third):
+        assert stage.devbridge("wait", run_id, "--timeout", "1 minute").exit_code == 0
+    assert stage.devbridge("status", first).stdout.splitlines()[2] == "state     CANCELLED"
+
+
+def states(stage: Stage, job: str) -> dict[str, str]:
+    runs = json.loads(stage.devbridge("jobs", "--job", job, "--json").stdout)
+    return {run["id"]: run["state"] for run in runs}
 
 
 def test_secrets_are_kept_by_ssm(stage: Stage) -> None:
