@@ -18,7 +18,7 @@ from devbridge.runs.text import iso
 
 
 def mark_deployed(config: Config) -> None:
-    """Note that the stage's jobs run in CodeBuild now: `devbridge deploy` has deployed them."""
+    """Note that the stage's jobs run in the cloud now: `devbridge deploy` has deployed them."""
     config.make_dirs()
     _marker(config).touch(mode=0o600)
 
