@@ -91,6 +91,8 @@ class Job:
         self._why: End | None = None
         """How the attempt ends, whatever its container's exit code is: set from outside."""
         self._cancelled = ""
+        self._gone = ""
+        """What is said when the attempt's machine has gone."""
 
     def snapshot(self) -> Json:
         """A copy of the job as it is now."""
@@ -143,9 +145,9 @@ class Job:
         return self._stop(End(self._gone, None), kill=kill)
 
     def end(self, reason: str) -> None:
-        """End the job at once, wherever it is."""
+        """End the job at once and for good, as the end of what it runs on would."""
         if not self.cancel(reason):
-            self._stop(End(reason, final=True), kill=True)
+            self._stop(End(self._gone, final=True), kill=True)
 
     def _stop(self, why: End, *, kill: bool = False, **changes: Any) -> bool:
         with self._lock:

@@ -30,7 +30,8 @@ PAYLOAD: Final = 30 * 1024
 PAGE: Final = 100
 _ARRAY: Final = (2, 10_000)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
-_ENDED: Final = "the embedded cloud was stopped while the job was not over"
+_ENDED: Final = "the embedded cloud was stopped while the job was RUNNABLE"
+_LOST: Final = "Host EC2 (the embedded cloud) terminated."
 
 
 class Service:
@@ -60,7 +61,7 @@ class Service:
         def load_ended_jobs(data: Any) -> None:
             load(data)
             for _, record in batch._jobs.all_items():
-                records.lost(record, _ENDED)
+                records.lost(record, _LOST)
 
         batch.get_state, batch.reset = get_state_after_the_jobs, reset_jobs_too
         batch.load_persisted_state = load_ended_jobs

@@ -104,7 +104,7 @@ class Service:
     def end_all(self, reason: str) -> None:
         """End every task, and its processes at once."""
         for each in self.live():
-            each.kill(records.NOT_STARTED, reason)
+            each.kill(records.TERMINATED, reason)
         for each in self.live():
             each.ended.wait(5)
 

@@ -141,7 +141,7 @@ def test_a_job_of_a_cloud_that_died_is_over(world: World) -> None:
     running, done = ({"jobId": str(n), "status": s} for n, s in enumerate(("RUNNING", "SUCCEEDED")))
     world.batch.load_persisted_state({"a": running, "b": done})
     assert (running["status"], done["status"]) == ("FAILED", "SUCCEEDED")
-    assert "embedded cloud was stopped" in running["statusReason"]
+    assert running["statusReason"] == "Host EC2 (the embedded cloud) terminated."
 
 
 @pytest.mark.parametrize("end", ["get_state", "reset"])
