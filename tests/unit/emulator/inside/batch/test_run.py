@@ -64,6 +64,9 @@ class FakeTask:
     def kill(self) -> None:
         self.exit(137)
 
+    def end(self) -> None:
+        self.kill()
+
     def close(self) -> None: ...
 
 
