@@ -1,6 +1,6 @@
 """The states of a run, what is tried again, how ends are told, and the limits of it all.
 
-For the daemon, which runs attempts on a laptop, as for `runner.build`, which runs them in a build.
+For the daemon, which runs attempts on a laptop, as for `runner.host`, where a job is deployed.
 """
 
 from __future__ import annotations

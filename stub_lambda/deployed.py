@@ -1,6 +1,8 @@
-"""The Lambda handler of a deployed job's invoker: each run is a build of AWS CodeBuild.
+"""The Lambda handler of a deployed job's invoker: its runs are in the cloud, whatever runs them.
 
-The stub of `devbridge dev` has the same one for the runs that are builds. See `stub_lambda.events`.
+The stub of `devbridge dev` has the same one for the runs that are there. See `stub_lambda.events`.
+The invoker also hears of AWS when something of the job's has ended: then nobody waits for an
+answer, and what could not be done is to be told again.
 """
 
 from __future__ import annotations
@@ -13,35 +15,60 @@ from typing import TYPE_CHECKING, Any
 from devbridge.errors import CloudError
 from runner import documents
 from stub_lambda import events, invoker
-from stub_lambda.environment import Project, required
+from stub_lambda.environment import Placement, required
 from stub_lambda.events import Context, Question, Start
 
 if TYPE_CHECKING:
     from devbridge.runs.base import Run
-    from devbridge.runs.codebuild import CodeBuildStore
+    from devbridge.runs.deployed import DeployedRuns
+    from devbridge.runs.starting import Starter
 
 
 def handler(event: Any, context: Context) -> dict[str, Any]:
     """Lambda's entry."""
+    from devbridge.runs.providers import known
+
+    if known.is_event(event):
+        return _happened(event)
     return invoker.answer(_from_environment, event, context)
 
 
-def _from_environment() -> Deployed:
-    project = Project.from_environment() or Project(required("DEVBRIDGE_PROJECT"), "")
+def _happened(event: Any) -> dict[str, Any]:
+    """Take what AWS tells of something that has ended.
+
+    Raises:
+        DevbridgeError, ClientError, BotoCoreError, NoRoom: Lambda is to call again with it.
+    """
+    from devbridge.runs.providers import known
+
+    ended = known.ended(event)
+    if ended is None:
+        return {"ended": False}
+    app, stage, job, placement = _of_environment()
+    done = starter_of(app, stage, job, placement).happened(ended)
+    return {"ended": True, "run": ended.uuid, "done": done}
+
+
+def _of_environment() -> tuple[str, str, str, Placement]:
+    placement = Placement.from_environment() or Placement(required("DEVBRIDGE_PROJECT"), "")
     app, stage, job = (required(f"DEVBRIDGE_{name}") for name in ("APP", "STAGE", "JOB"))
-    return Deployed.of(app, stage, job, project)
+    return app, stage, job, placement
+
+
+def _from_environment() -> Deployed:
+    return Deployed.of(*_of_environment())
 
 
 class Deployed:
     """`Invoker` of a deployed job."""
 
-    def __init__(self, runs: CodeBuildStore) -> None:
+    def __init__(self, runs: DeployedRuns) -> None:
         self._runs = runs
 
     @staticmethod
-    def of(app: str, stage: str, job: str, project: Project) -> Deployed:
+    def of(app: str, stage: str, job: str, placement: Placement) -> Deployed:
         """With the runs that this function's role may see."""
-        return Deployed(runs_of(app, stage, job, project))
+        return Deployed(runs_of(app, stage, job, placement))
 
     def start(self, start: Start, context: Context) -> dict[str, Any]:
         """See `Invoker.start`.
@@ -51,7 +78,13 @@ class Deployed:
         """
         key, job = start.key or context.aws_request_id, self._runs.job
         with _calls("the run could not be started"):
-            started = self._runs.start(job, start.payload, key=key, remember=start.remember)
+            started = self._runs.start(
+                job,
+                start.payload,
+                key=key,
+                remember=start.remember,
+                checkpoint=start.checkpoint,
+            )
         record = started.run.record
         return {"jobId": record.job_id, "state": record.state, "duplicate": started.duplicate}
 
@@ -60,7 +93,7 @@ class Deployed:
 
         Raises:
             UnknownRun: this job has no such run.
-            CloudError: CodeBuild or S3 refused.
+            CloudError: AWS refused.
         """
         with _calls("the run could not be asked about"):
             return _asked(self._runs.get(question.job_id), question.action)
@@ -88,22 +121,42 @@ def _asked(run: Run, action: str) -> dict[str, Any]:
 
 
 @functools.cache
-def runs_of(app: str, stage: str, job: str, project: Project) -> CodeBuildStore:
-    """The runs of a deployed job, as this function's role may see them."""
-    from devbridge.runs.codebuild import CodeBuildStore
+def starter_of(app: str, stage: str, job: str, placement: Placement) -> Starter:
+    """Starts and ends the runs of a deployed job, as this function's role may."""
+    from devbridge.runs.kept import Kept
+    from devbridge.runs.providers.known import provider
+    from devbridge.runs.reading import Deployment, Reader
+    from devbridge.runs.starting import Starter
+    from devbridge.runs.turns import Turns
 
-    return CodeBuildStore(
-        _client("codebuild"),
-        lambda: _client("s3"),
+    deployment = Deployment(
         app=app,
         stage=stage,
         job=job,
-        project=project.name,
-        bucket=project.bucket,
-        container=project.container,
-        inline=project.inline,
-        encryption_key=project.key,
+        project=placement.project,
+        compute=placement.compute,
+        attempts=placement.attempts,
+        container=placement.container,
+        inline=placement.inline,
+        waits=bool(placement.turns),
     )
+    own = f"{app}/{stage}/{job}"
+    kept = Kept(lambda: _client("s3"), placement.bucket, own, placement.key)
+    reader = Reader(kept, lambda name: provider(name, _client), deployment)
+    turns = None
+    if placement.turns and placement.concurrency:
+        table, limit = placement.turns, placement.concurrency
+        turns = Turns(lambda: _client("dynamodb"), table, job, limit)
+    return Starter(reader, provider(placement.compute, _client, placement.place), turns)
+
+
+@functools.cache
+def runs_of(app: str, stage: str, job: str, placement: Placement) -> DeployedRuns:
+    """The runs of a deployed job, as this function's role may see them."""
+    from devbridge.runs.deployed import DeployedRuns
+
+    starter = starter_of(app, stage, job, placement)
+    return DeployedRuns(starter.reader, starter=starter)
 
 
 @contextlib.contextmanager
@@ -115,12 +168,14 @@ def _calls(what: str) -> Iterator[None]:
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
+    from devbridge.runs.providers.base import NoRoom
+
     try:
         yield
+    except NoRoom as error:
+        raise CloudError(f"{what}: there is no room for it: {error}", remedy="try again") from error
     except (BotoCoreError, ClientError) as error:
         remedy = "deploy the stage again: its invoker may do that"
-        if "mismatch" in str(error).lower():
-            remedy = "send the payload that this idempotency key came with, or another key"
         raise CloudError(f"{what}: {error}", remedy=remedy) from error
 
 

@@ -2,7 +2,8 @@
 
 The event is ``{"devbridge": 1, "action": "run" | "cancel" | "status" | "result", "payload": any,
 "jobId": text, "idempotencyKey": text, "generatedKey": bool}``; a payload whose numbers have digits
-that Lambda would lose comes as ``{"devbridge": 2, "payloadText": JSON text, ...}``. The answer is
+that Lambda would lose comes as ``{"devbridge": 2, "payloadText": JSON text, ...}``. A `checkpoint`
+is a JSON text: what the run is to begin at, as another one has yielded it. The answer is
 ``{"jobId", "state", ...}`` or ``{"error": {"code", "message"}}``. An invoker never waits for the
 job. `result` is `status` with the job's result, which may be large. Of a run that has ended,
 `attempt` is 0 when nobody has told which was the last.
@@ -63,6 +64,8 @@ class Start:
     """The caller's idempotency key."""
     remember: bool
     """The user has given that key: it is not only for retries of this call."""
+    checkpoint: bytes | None = None
+    """A JSON text: what the run is to begin at, the checkpoint of another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,21 @@ def _start(event: Mapping[str, Any]) -> Start:
             payload = codec.dump_json(event.get("payload"))
     except (ValueError, Malformed) as error:
         raise Refused(BAD_EVENT, f"the payload is not JSON: {error}") from None
-    return Start(payload, key, key is not None and not event.get("generatedKey"))
+    return Start(
+        payload, key, key is not None and not event.get("generatedKey"), _checkpoint(event)
+    )
+
+
+def _checkpoint(event: Mapping[str, Any]) -> bytes | None:
+    found = event.get("checkpoint")
+    if found is None:
+        return None
+    try:
+        text = str(found).encode("utf-8", "surrogatepass")
+        codec.load_json(text)
+    except (ValueError, Malformed) as error:
+        raise Refused(BAD_EVENT, f"the checkpoint is not JSON: {error}") from None
+    return text
 
 
 def answer_of(reply: Reply) -> dict[str, Any]:

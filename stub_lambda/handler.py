@@ -108,7 +108,7 @@ class Live:
         return Refused(NO_ANSWER, what)
 
     def _ask_deployed(self, question: Question, context: Context) -> dict[str, Any]:
-        if self._settings.project is None:
+        if self._settings.placement is None:
             raise events.unknown_run(question.job_id)
         return self._deployed().ask(question, context)
 
@@ -118,7 +118,7 @@ class Live:
             Refused: there is none.
         """
         settings = self._settings
-        if settings.project is None:
+        if settings.placement is None:
             raise Refused(
                 NOT_DEPLOYED,
                 f"the job {settings.job} of {settings.app} is not deployed, so it cannot run in"
@@ -126,7 +126,7 @@ class Live:
             )
         from stub_lambda.deployed import Deployed  # few stubs need it
 
-        return Deployed.of(settings.app, settings.stage, settings.job, settings.project)
+        return Deployed.of(settings.app, settings.stage, settings.job, settings.placement)
 
 
 def _wait(context: Context) -> float:

@@ -1,6 +1,6 @@
 """What an invoker does with an event, whoever runs the job.
 
-`stub_lambda.handler` starts runs on the laptop, `stub_lambda.deployed` in AWS CodeBuild.
+`stub_lambda.handler` starts runs on the laptop, `stub_lambda.deployed` in the cloud.
 """
 
 from __future__ import annotations

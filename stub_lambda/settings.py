@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from devbridge.errors import DevbridgeError
 from devbridge.protocol.messages import Topics
 from devbridge.transport.base import AwsCredentials, Endpoint
-from stub_lambda.environment import Project, required
+from stub_lambda.environment import Placement, required
 
 OFFLINE_QUEUE: Final = "queue"
 OFFLINE_ERROR: Final = "error"
@@ -27,7 +27,7 @@ class Settings:
     job: str
     endpoint: Endpoint
     offline: str = OFFLINE_QUEUE
-    project: Project | None = None
+    placement: Placement | None = None
     """When the job is deployed, too."""
 
     @property
@@ -58,7 +58,7 @@ class Settings:
             job=required("DEVBRIDGE_JOB"),
             endpoint=Endpoint(required("DEVBRIDGE_IOT_ENDPOINT"), required("AWS_REGION"), dial),
             offline=offline,
-            project=Project.from_environment(),
+            placement=Placement.from_environment(),
         )
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from devbridge.cloud.session import Cloud
     from devbridge.config import Config
-    from devbridge.constructs import App
+    from devbridge.constructs import App, Job
     from devbridge.runs.base import Run, RunRecord
     from devbridge.runs.find import StageRuns
     from devbridge.runs.invoker import InvokerStore
@@ -77,6 +77,9 @@ def stage_runs(config: Config) -> Iterator[StageRuns]:
         def invoker(job: str) -> InvokerStore:
             return _invoker(app(), there, config.stage, job)
 
+        def at(job: Job, stage: str) -> InvokerStore:
+            return _invoker(app(), there, stage, job.name)
+
         def missing() -> None:
             from devbridge.deploy import check_naming, outputs
 
@@ -91,7 +94,7 @@ def stage_runs(config: Config) -> Iterator[StageRuns]:
             live = LedgerStore(book, config.logs_dir, invoker, lambda: daemon_runs(lock), queued)
         yield StageRuns(
             live=live,
-            deployed=DeployedStore(app, there, config.stage, missing),
+            deployed=DeployedStore(app, there, config.stage, missing, at),
             invoker=invoker,
             is_deployed=is_deployed(config),
         )

@@ -71,7 +71,13 @@ class Stage:
         self._sessions: dict[str, tuple[float, dict[str, str]]] = {}
         self._resources: list[Any] = []
         self._started: list[StageRun] = []
-        self._deployed = DeployedStore(lambda: app, lambda: cloud, OF_TESTS, lambda: None)
+        self._deployed = DeployedStore(
+            lambda: app,
+            lambda: cloud,
+            OF_TESTS,
+            lambda: None,
+            lambda job, _stage: self._invoker(job.name),
+        )
 
     def __repr__(self) -> str:
         return f"Stage({self.app.name!r}, {self._cloud.endpoint_url})"

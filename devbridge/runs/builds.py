@@ -1,7 +1,7 @@
 """What a build of AWS CodeBuild says of its run. Pure; the standard library only.
 
-A build's id, ``<project>:<uuid>``, is the run's id. How the handler ended is in the build's
-exported variables, which `runner.build` sets.
+How the handler ended is in the build's exported variables, which `runner.build` sets. Runs of
+earlier versions have the build's id, ``<project>:<uuid>``.
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from devbridge.runs.base import RunRecord
 from devbridge.runs.model import State
-from runner import concurrency, documents
+from runner import documents
 from runner.outcome import ENDED, Failure
 
 _ID: Final = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9_-]{1,254}:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 )
+_IN_PROGRESS: Final = "IN_PROGRESS"
 _QUEUED_PHASES: Final = ("SUBMITTED", "QUEUED")
 _STARTING_PHASES: Final = ("PROVISIONING", "DOWNLOAD_SOURCE", "INSTALL", "PRE_BUILD")
 _HANDLER_PHASE: Final = "BUILD"
@@ -50,17 +52,12 @@ class Build:
     log_stream: str = ""
 
 
-def interpret(build: Mapping[str, Any], waiting: bool = False, job: str = "") -> Build:
-    """What CodeBuild's description of a build says of the run.
-
-    Args:
-        waiting: it is not its turn yet, because of the job's `concurrency`.
-        job: whose build it is, where the build does not say it.
-    """
+def interpret(build: Mapping[str, Any]) -> Build:
+    """What CodeBuild's description of a build says of the run."""
     told = {v["name"]: v["value"] for v in build.get("exportedEnvironmentVariables") or ()}
     given = variables_of(build)
-    if build["buildStatus"] == concurrency.IN_PROGRESS:
-        state, failure = _running_state(build, waiting), None
+    if build["buildStatus"] == _IN_PROGRESS:
+        state, failure = _running_state(build), None
     else:
         state, failure = _end(build, told, given)
     phases = {phase["phaseType"]: phase for phase in build.get("phases") or ()}
@@ -69,14 +66,14 @@ def interpret(build: Mapping[str, Any], waiting: bool = False, job: str = "") ->
     attempts = int(given.get("DEVBRIDGE_ATTEMPTS") or 1)
     # A build that was stopped exports nothing.
     untold = 0 if state.final and attempts > 1 else 1
-    # The phase begins before the run's turn has come.
+    # The phase begins before the first attempt, with older versions by a wait for its turn.
     began = told.get("DEVBRIDGE_STARTED") or phases.get(_HANDLER_PHASE, {}).get("startTime")
     waited = state in (State.QUEUED, State.STARTING)
     result = told.get("DEVBRIDGE_RESULT") or "null" if state is State.SUCCEEDED else ""
     at = result[1:] if result.startswith("@") else ""
     record = RunRecord(
         job_id=build["id"],
-        job=given.get("DEVBRIDGE_JOB_NAME") or job,
+        job=given.get("DEVBRIDGE_JOB_NAME", ""),
         state=state,
         created_at=_epoch(build.get("startTime")),
         started_at=None if waited else _epoch(began),
@@ -106,15 +103,9 @@ def variables_of(build: Mapping[str, Any]) -> dict[str, str]:
     return {variable["name"]: variable["value"] for variable in variables}
 
 
-def concurrency_of(build: Mapping[str, Any]) -> int:
-    """How many runs may run at the same time as this one; 0 when it has ended, or any number."""
-    limit = variables_of(build).get("DEVBRIDGE_CONCURRENCY")
-    return int(limit) if limit and build["buildStatus"] == concurrency.IN_PROGRESS else 0
-
-
-def _running_state(build: Mapping[str, Any], waiting: bool) -> State:
+def _running_state(build: Mapping[str, Any]) -> State:
     phase = build.get("currentPhase") or ""
-    if waiting or phase in ("", *_QUEUED_PHASES):
+    if phase in ("", *_QUEUED_PHASES):
         return State.QUEUED
     return State.STARTING if phase in _STARTING_PHASES else State.RUNNING
 
@@ -157,5 +148,7 @@ def _failed_phase(build: Mapping[str, Any]) -> tuple[str, str]:
     return build.get("currentPhase") or "", ""
 
 
-def _epoch(moment: Any) -> float | None:
-    return None if moment is None else concurrency.epoch(moment)
+def _epoch(moment: datetime | float | str | None) -> float | None:
+    if moment is None:
+        return None
+    return moment.timestamp() if isinstance(moment, datetime) else float(moment)

@@ -1,7 +1,8 @@
-"""What a build has printed, from CloudWatch Logs: all of it, or only what the run itself printed.
+"""What a run has printed, from CloudWatch Logs: all of it, or only what the run itself printed.
 
-The runner's own lines name the build, the last of them come together, and CodeBuild's begin with
-a time::
+A run may have had several machines, one after the other, each with a stream of its own. The
+runner's own lines name the run, the last of them come together, and CodeBuild's begin with a
+time::
 
     [Container] 2026/01/31 12:00:00.000000 Running command python3 runner build
     |  Invoke factorial demo-prod-factorial:3f2a...
@@ -9,23 +10,30 @@ a time::
     |  Done    demo-prod-factorial:3f2a... took 1.20s
     {"devbridge": {"state": "SUCCEEDED", "attempt": 1, "result": 120}}
 
-A container job has no runner: there, all but CodeBuild's lines is the run's.
+A container job has no runner: there, all but CodeBuild's lines is the run's. A function's stream
+has other runs too, each invocation between lines of Lambda's::
+
+    START RequestId: 8b1f... Version: $LATEST
+    |  Invoke factorial demo_prod_factorial:3f2a...
+    what the handler prints
+    END RequestId: 8b1f...
 """
 
 from __future__ import annotations
 
-import functools
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from devbridge.runs.base import Run
-from devbridge.runs.codebuild import CodeBuildRun
+from devbridge.runs.deployed import DeployedRun
 from devbridge.runs.log_events import Stream
+from devbridge.runs.providers import function
+from devbridge.runs.records import Log
 
 SETTLE: Final = 15.0
-"""Seconds without anything new after which a build that has ended has printed all: CloudWatch Logs
+"""Seconds without anything new after which a run that has ended has printed all: CloudWatch Logs
 gets lines some seconds after they were printed."""
 
 _FULL: Final = 256 * 1024 - 64
@@ -37,20 +45,31 @@ _AFTERWARDS: Final = re.compile(
     r"|Command did not exit successfully |Running command |Expanding |Assembling )"
 )
 """What CodeBuild says once the runner has begun; any other line is the handler's."""
+_INVOCATION: Final = re.compile(r"(START|END|REPORT) RequestId: [0-9a-f-]{36}")
+"""What Lambda says before and after each invocation."""
 _LAST: Final = '{"devbridge": {"state": "'
 
 
 class Output:
-    """Chooses what of a build's log is shown. Pure: text in, text out."""
+    """Chooses what of a run's log is shown. Pure: text in, text out."""
 
-    def __init__(self, job_id: str, *, everything: bool = False, runner: bool = True) -> None:
-        """`runner` is False for a container job."""
+    def __init__(
+        self, job_id: str, *, everything: bool = False, runner: bool = True, shared: bool = False
+    ) -> None:
+        """
+        Args:
+            runner: False for a container job.
+            shared: other runs write to the same streams: a function does.
+        """
         name = re.escape(job_id)
         self._first = re.compile(rf"\|  Invoke \S+ {name}\s")
         self._own = re.compile(rf"\|  (?:Waiting|Warning|Again|(Done|Error)) +{name} ")
         self._everything = everything
         self._runner = runner
-        self.begun = everything or not runner
+        self._shared = shared
+        self._opening = ""
+        """The line of Lambda's that an invocation began with."""
+        self.begun = (everything and not shared) or not runner
         """The run's own output, if it has any, was reached."""
         self._held = ""
         """A line that is the runner's if `_LAST` follows it, and else the handler's."""
@@ -62,9 +81,24 @@ class Output:
         """What is shown of an event of the log, one line or more."""
         if not message.endswith("\n") and len(message.encode()) < _FULL:
             message += "\n"
-        if self._everything:
+        if self._everything and not self._shared:
             return message
-        return "".join(map(self._shown, _LINES.findall(message)))
+        shown = self._invocation if self._everything else self._shown
+        return "".join(map(shown, _LINES.findall(message)))
+
+    def _invocation(self, line: str) -> str:
+        """A line, if it is of an invocation that runs this run."""
+        lambdas = _INVOCATION.match(line)
+        if lambdas and lambdas[1] == "START":
+            self.begun, self._opening = False, line
+            return ""
+        opening, own = "", self._first.match(line) is not None
+        if own and not self.begun:
+            self.begun, opening = True, self._opening
+        ours = self.begun
+        if lambdas and lambdas[1] == "REPORT":
+            self.begun = False
+        return opening + line if ours else ""
 
     def _shown(self, line: str) -> str:
         """What is shown now that this line has come."""
@@ -77,6 +111,8 @@ class Output:
         if self._first.match(line):
             self.begun = True
             return held
+        if self._shared and _INVOCATION.match(line):
+            self.begun = False
         if not self.begun or _AFTERWARDS.match(line):
             return held
         own = self._own.match(line)
@@ -87,8 +123,8 @@ class Output:
 
 def reader(
     client: Callable[[], Any], *, runner: bool, settle: float = SETTLE
-) -> Callable[[CodeBuildRun, bool, bool], Iterator[bytes]]:
-    """What reads the output of a job's builds.
+) -> Callable[[DeployedRun, bool, bool], Iterator[bytes]]:
+    """What reads the output of a job's runs.
 
     Args:
         client: gives botocore's client of CloudWatch Logs, when it is needed.
@@ -96,51 +132,69 @@ def reader(
         settle: seconds, see `SETTLE`.
     """
 
-    def output(run: CodeBuildRun, follow: bool, everything: bool) -> Iterator[bytes]:
-        chosen = Output(run.record.job_id, everything=everything, runner=runner)
-        stream = functools.partial(_stream, client, run)
-        if follow:
-            return following(run, stream, chosen, settle=settle)
-        found = stream()
-        return iter(()) if found is None else copy(found, chosen)
+    def output(run: DeployedRun, follow: bool, everything: bool) -> Iterator[bytes]:
+        shared = run.compute == function.NAME
+        chosen = Output(run.record.job_id, everything=everything, runner=runner, shared=shared)
+        # What a function's streams have of the time before is no part of the run.
+        since = run.record.created_at if shared else None
+        streams = Streams(client, lambda: run.logs, since)
+        return following(run, streams, chosen, settle=settle) if follow else copy(streams, chosen)
 
     return output
 
 
-def _stream(client: Callable[[], Any], run: CodeBuildRun) -> Stream | None:
-    build = run.build
-    if not build.log_stream:
-        return None
-    return Stream(client(), build.log_group, build.log_stream)
+class Streams:
+    """The streams of a run, read from their beginnings on; there may be more of them later."""
+
+    def __init__(
+        self,
+        client: Callable[[], Any],
+        logs: Callable[[], Sequence[Log]],
+        since: float | None = None,
+    ) -> None:
+        """
+        Args:
+            client: gives botocore's client of CloudWatch Logs, when it is needed.
+            logs: gives the groups and streams that are known, in order.
+            since: what is older is left out; seconds since the epoch.
+        """
+        self._client = client
+        self._logs = logs
+        self._since = since
+        self._streams: dict[Log, Stream] = {}
+
+    @property
+    def count(self) -> int:
+        """The messages that were read."""
+        return sum(stream.count for stream in self._streams.values())
+
+    def read(self) -> Iterator[str]:
+        """The messages that have come since the last call."""
+        for log in self._logs():
+            if log not in self._streams:
+                self._streams[log] = Stream(self._client(), *log, since=self._since)
+            yield from self._streams[log].read()
 
 
-def copy(stream: Stream, output: Output) -> Iterator[bytes]:
+def copy(streams: Streams, output: Output) -> Iterator[bytes]:
     """What is new, and shown."""
     return (
         text.encode("utf-8", "replace")
-        for message in stream.read()
+        for message in streams.read()
         if (text := output.shown(message))
     )
 
 
-def following(
-    run: Run, stream: Callable[[], Stream | None], output: Output, *, settle: float
-) -> Iterator[bytes]:
-    """A build's log while it grows, until the build has ended and all of it was read.
-
-    `stream` gives None as long as the build has none. `settle` is in seconds.
-    """
-    found: Stream | None = None
+def following(run: Run, streams: Streams, output: Output, *, settle: float) -> Iterator[bytes]:
+    """A run's log while it grows, until the run has ended and all of it was read. `settle` is in
+    seconds."""
     quiet_since: float | None = None
     while True:
-        record = run.refresh()
-        found = found or stream()
-        before = found.count if found else 0
-        if found:
-            yield from copy(found, output)
+        record, before = run.refresh(), streams.count
+        yield from copy(streams, output)
         if record.state.final:
             now = time.monotonic()
-            if (found and found.count > before) or quiet_since is None:
+            if streams.count > before or quiet_since is None:
                 quiet_since = now
             if output.complete or now - quiet_since >= settle:
                 return

@@ -42,7 +42,15 @@ class InvokerStore:
         """Never: an invoker tells of what others have."""
         return False
 
-    def start(self, job: str, payload: bytes, *, key: str, remember: bool) -> Started:
+    def start(
+        self,
+        job: str,
+        payload: bytes,
+        *,
+        key: str,
+        remember: bool,
+        checkpoint: bytes | None = None,
+    ) -> Started:
         """Start a run, as the app's own code does.
 
         Raises:
@@ -55,7 +63,8 @@ class InvokerStore:
             raise UnknownJob(f"this is the invoker of job {self.job!r}, not of {job!r}")
         generated = {} if remember else {"generatedKey": True}
         text = payload.decode("utf-8", "surrogatepass")
-        answer = self.ask("run", text, idempotencyKey=key, **generated)
+        begins = {} if checkpoint is None else {"checkpoint": checkpoint.decode()}
+        answer = self.ask("run", text, idempotencyKey=key, **generated, **begins)
         record = RunRecord(job_id=answer["jobId"], job=job, state=State(answer["state"]))
         return Started(InvokerRun(self, record.job_id, record), bool(answer.get("duplicate")))
 

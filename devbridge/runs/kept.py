@@ -1,16 +1,21 @@
-"""What the asset bucket keeps of a job's runs: payloads, keys of users, and what is too large for
-a build's record. The standard library only."""
+"""What the asset bucket keeps of a job's runs: see `runner.places`. The standard library only."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-RESULT_DAYS: Final = 30
-"""How long S3 keeps large results, and the idempotency keys of users."""
+from devbridge.runs.records import Claim, End, Place, Told
+from runner.places import Places, uuid_in_list
 
-_MISSING: Final = ("NoSuchKey", "404", "AccessDenied", "403")
+RESULT_DAYS: Final = 30
+"""How long S3 keeps what is known of a run, and large results. So long, a key of a user is the same
+run."""
+
+_MISSING: Final = ("NoSuchKey", "NoSuchBucket", "404", "AccessDenied", "403")
 """What S3 says of a key that does not exist; without the right to list, that access is denied."""
+_EXISTS: Final = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
+"""What it says to the second of two who make an object that must not be there."""
 
 
 class Kept:
@@ -24,57 +29,101 @@ class Kept:
             s3: gives botocore's client, when it is needed.
             bucket: the asset bucket.
             place: ``app/stage/job``.
-            encryption_key: the ARN of the KMS key for payloads; None for the bucket's own.
+            encryption_key: the ARN of the KMS key for what has something of a payload; None for
+                the bucket's own.
         """
         self._s3 = s3
         self.bucket = bucket
-        self._place = place
+        self.places = Places(place)
         self._encrypted = (
             {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": encryption_key}
             if encryption_key
             else {}
         )
 
-    def put_payload(self, token: str, payload: bytes) -> tuple[str, bool]:
-        """Store a payload unless one of the same token waits there: that is the one that counts.
+    # --- the records of a run -------------------------------------------------------------------
+
+    def claim(self, uuid: str) -> Claim | None:
+        """What was asked for; None: nothing."""
+        body = self.read(self.places.claim(uuid))
+        return None if body is None else Claim.of(body)
+
+    def make_claim(self, uuid: str, claim: Claim) -> bool:
+        """Whether it is this one that starts the run."""
+        secret = claim.payload is not None
+        return self._make(self.places.claim(uuid), claim.body(), secret=secret)
+
+    def place(self, uuid: str) -> Place | None:
+        """Which of the provider's things runs it; None: none does yet."""
+        body = self.read(self.places.place(uuid))
+        return None if body is None else Place.of(body)
+
+    def put_place(self, uuid: str, place: Place) -> None:
+        """It was started there."""
+        self._put(self.places.place(uuid), place.body())
+
+    def end(self, uuid: str) -> End | None:
+        """That it was cancelled, or has ended without a word of its own."""
+        found = self._read(self.places.end(uuid))
+        return None if found is None else End.of(*found)
+
+    def make_end(self, uuid: str, end: End) -> bool:
+        """Whether it ends so: it has no other end of this kind."""
+        return self._make(self.places.end(uuid), end.body())
+
+    def told(self, uuid: str) -> Told | None:
+        """What the runner has told."""
+        found = self._read(self.places.told(uuid))
+        return None if found is None else Told.of(*found)
+
+    def checkpoint(self, uuid: str) -> bytes | None:
+        """The last value that its handler has yielded, and that was stored."""
+        return self.read(self.places.checkpoint(uuid))
+
+    def put_checkpoint(self, uuid: str, value: bytes) -> None:
+        """Where a run is to begin."""
+        self._put(self.places.checkpoint(uuid), value, secret=True)
+
+    def list(self, uuid: str, created_at: float) -> None:
+        """Put a run into the list."""
+        self._put(self.places.in_list(uuid, created_at), b"")
+
+    def newest(self, beginning: str = "") -> Iterator[str]:
+        """The uuids of the runs in the list that begin so, the newest run first."""
+        from botocore.exceptions import ClientError
+
+        more: dict[str, str] = {}
+        while True:
+            asked = {"Bucket": self.bucket, "Prefix": self.places.listed, **more}
+            try:
+                page = self._s3().list_objects_v2(**asked)
+            except ClientError as error:
+                if error.response["Error"]["Code"] == "NoSuchBucket":
+                    return  # nothing was ever deployed here
+                raise
+            uuids = (uuid_in_list(each["Key"]) for each in page.get("Contents") or ())
+            yield from (uuid for uuid in uuids if uuid.startswith(beginning))
+            if not page.get("NextContinuationToken"):
+                return
+            more = {"ContinuationToken": page["NextContinuationToken"]}
+
+    def forget(self, uuid: str, claim: Claim) -> bool:
+        """Leave nothing of a run that was never started; whether that is allowed."""
+        places = self.places
+        listed = places.in_list(uuid, claim.created_at)
+        return self.delete(listed, places.payload(uuid), places.claim(uuid))
+
+    # --- what it was given, and what it has returned ----------------------------------------------
+
+    def put_payload(self, uuid: str, payload: bytes) -> str:
+        """Store a payload unless one of the same run waits there: that is the one that counts.
 
         Returns:
-            The object's key, and whether it was made now.
+            The object's key.
         """
-        from botocore.exceptions import ClientError
-
-        key = f"payloads/{self._place}/{token}.json"
-        try:
-            self._s3().put_object(
-                Bucket=self.bucket,
-                Key=key,
-                **self._encrypted,
-                Body=payload,
-                ContentType="application/json",
-                IfNoneMatch="*",
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "PreconditionFailed":
-                return key, False
-            raise
-        return key, True
-
-    def delete(self, key: str) -> None:
-        """Delete an object, if that is allowed."""
-        # Unlike DeleteObject it does not raise if it may not: then the object expires.
-        self._s3().delete_objects(Bucket=self.bucket, Delete={"Objects": [{"Key": key}]})
-
-    def read(self, key: str) -> bytes | None:
-        """An object's content; None if it is not there any more."""
-        from botocore.exceptions import ClientError
-
-        try:
-            body: bytes = self._s3().get_object(Bucket=self.bucket, Key=key)["Body"].read()
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _MISSING:
-                return None
-            raise
-        return body
+        key = self.places.payload(uuid)
+        self._make(key, payload, secret=True)
+        return key
 
     def payload(self, key: str) -> bytes | None:
         """A run's payload, though the run has read and deleted it; None if no version is left."""
@@ -89,19 +138,53 @@ class Kept:
         payload: bytes = body.read()
         return payload
 
-    def remember(self, token: str, job_id: str) -> None:
-        """Keep which run a user's key has started."""
+    def read(self, key: str) -> bytes | None:
+        """An object's content; None if it is not there any more."""
+        found = self._read(key)
+        return None if found is None else found[0]
+
+    def delete(self, *keys: str) -> bool:
+        """Delete objects, if that is allowed; whether it is."""
+        # Unlike DeleteObject it does not raise if it may not: then the object expires.
+        objects = [{"Key": key} for key in keys]
+        done = self._s3().delete_objects(Bucket=self.bucket, Delete={"Objects": objects})
+        return not done.get("Errors")
+
+    # --- objects ----------------------------------------------------------------------------------
+
+    def _read(self, key: str) -> tuple[bytes, float] | None:
+        """An object's content, and when S3 got it."""
+        from botocore.exceptions import ClientError
+
+        try:
+            found = self._s3().get_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _MISSING:
+                return None
+            raise
+        body: bytes = found["Body"].read()
+        return body, found["LastModified"].timestamp()
+
+    def _put(self, key: str, body: bytes, *, secret: bool = False, **more: str) -> None:
+        """`secret`: it has something of a payload. What says only where a run is, and that, can be
+        read by who may not use the job's key."""
         self._s3().put_object(
             Bucket=self.bucket,
-            Key=self._run_of(token),
-            Body=job_id.encode(),
-            ContentType="text/plain",
+            Key=key,
+            **(self._encrypted if secret else {}),
+            Body=body,
+            ContentType="application/json",
+            **more,
         )
 
-    def remembered(self, token: str) -> str:
-        """The id of the run that a key has started; empty if none is known."""
-        record = self.read(self._run_of(token))
-        return "" if record is None else record.decode("ascii", "replace")
+    def _make(self, key: str, body: bytes, *, secret: bool = False) -> bool:
+        """Make an object, unless it is there: whether it was made."""
+        from botocore.exceptions import ClientError
 
-    def _run_of(self, token: str) -> str:
-        return f"runs/{self._place}/{token}"
+        try:
+            self._put(key, body, secret=secret, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _EXISTS:
+                return False
+            raise
+        return True

@@ -23,9 +23,12 @@ _TOLERANCE: Final = 2.0
 class Stream:
     """One stream of CloudWatch Logs, read from its beginning on."""
 
-    def __init__(self, client: Any, group: str, stream: str) -> None:
+    def __init__(self, client: Any, group: str, stream: str, since: float | None = None) -> None:
+        """`since`: what is older is left out; seconds since the epoch."""
         self._client = client
-        self._names = {"logGroupName": group, "logStreamName": stream}
+        self._names: dict[str, Any] = {"logGroupName": group, "logStreamName": stream}
+        if since is not None:
+            self._names["startTime"] = int(since * 1000)
         self._token: str | None = None
         self.count = 0
         """The messages that were read."""

@@ -1,4 +1,4 @@
-"""The runs of a stage's deployed jobs: each job's builds, and those that an id names elsewhere."""
+"""The runs of a stage's deployed jobs, whatever runs each, and those that an id names elsewhere."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from typing import Final
 
 from devbridge import names
 from devbridge.constructs import App, Job
-from devbridge.errors import NotDeployed, UnknownRun
+from devbridge.errors import UnknownRun
 from devbridge.protocol.codec import is_id
-from devbridge.runs import cloudwatch, codebuild
-from devbridge.runs.base import Account, Run, RunStore, Started, shortened
+from devbridge.runs import cloudwatch, deployed
+from devbridge.runs.base import Account, Run, Started, shortened
 from devbridge.runs.builds import is_build_id
-from devbridge.runs.codebuild import CodeBuildStore
-from devbridge.runs.invoker import find_job
+from devbridge.runs.deployed import DeployedRuns
+from devbridge.runs.invoker import InvokerStore, find_job
+from devbridge.runs.kept import Kept
 from devbridge.runs.model import State
+from devbridge.runs.providers.known import provider
+from devbridge.runs.reading import Deployment, Reader
 
 POLL_LOCAL: Final = 0.2
 """Seconds between two questions about one run on the embedded cloud, which has no limit of them."""
 SETTLE_LOCAL: Final = 1.0
-"""Seconds of silence that end the output of a build there: it has the lines before the end."""
+"""Seconds of silence that end the output of a run there: it has the lines before the end."""
 _AT_ONCE: Final = 8
-"""Projects that are asked at the same time."""
+"""Jobs that are asked about at the same time."""
 
 
 class DeployedStore:
@@ -35,29 +38,40 @@ class DeployedStore:
         there: Callable[[], Account],
         stage: str,
         missing: Callable[[], None],
+        invoker: Callable[[Job, str], InvokerStore],
     ) -> None:
         """
         Args:
             app, there: give the app and the cloud, when they are needed.
-            missing: is called when no job has a project; may say why.
+            missing: is called when no job has any runs; may say why.
+            invoker: gives what reaches the invoker of a job at a stage, which starts and ends runs.
         """
         self._app, self._there = app, there
         self._stage = stage
         self._missing = missing
+        self._invoker = invoker
 
     def owns(self, run_id: str) -> bool:
-        """Whether this begins as the id of a build does: with its project's name."""
+        """Whether this begins as the id of a deployed run does: with its project's name."""
         return ":" in run_id
 
-    def start(self, job: str, payload: bytes, *, key: str, remember: bool) -> Started:
-        """Start a build, as the job's invoker does.
+    def start(
+        self,
+        job: str,
+        payload: bytes,
+        *,
+        key: str,
+        remember: bool,
+        checkpoint: bytes | None = None,
+    ) -> Started:
+        """Start a run through the job's invoker.
 
         Raises:
             UnknownJob: the app has no such job.
-            PayloadTooLarge, ClientError: as the job's store.
+            NotDeployed, PayloadTooLarge, InvokeError: as `InvokerStore.start`.
         """
         found = self._store(find_job(self._app(), job), self._stage)
-        return found.start(job, payload, key=key, remember=remember)
+        return found.start(job, payload, key=key, remember=remember, checkpoint=checkpoint)
 
     def must_have(self, job: str) -> None:
         """
@@ -70,7 +84,7 @@ class DeployedStore:
         """The run with this whole id, of whatever stage of the app its project is.
 
         Raises:
-            UnknownRun: no job of the app has that project, or it has no such build.
+            UnknownRun: no job of the app has that project, or it has no such run.
         """
         job, stage = self._owner(run_id.partition(":")[0])
         return self._store(job, stage).get(run_id)
@@ -109,42 +123,44 @@ class DeployedStore:
     def _jobs(self, name: str | None) -> Sequence[Job]:
         return [job for job in self._app().of_type(Job) if name in (None, job.name)]
 
-    def _store(self, job: Job, stage: str) -> RunStore:
+    def _store(self, job: Job, stage: str) -> DeployedRuns:
         """Where the runs of a job are."""
         there = self._there()
         local = there.endpoint_url is not None
-        return CodeBuildStore(
-            there.client("codebuild"),
+        app, project = self._app().name, names.project(job, stage)
+        kept = Kept(
             lambda: there.client("s3"),
-            app=self._app().name,
+            names.asset_bucket(there.account, there.region),
+            f"{app}/{stage}/{job.name}",
+        )
+        deployment = Deployment(
+            app=app,
             stage=stage,
             job=job.name,
-            project=names.project(job, stage),
-            bucket=names.asset_bucket(there.account, there.region),
+            project=project,
             container=job.container is not None,
+            waits=job.concurrency is not None,
+            log_group=names.job_log_group(job, stage),
+        )
+        return DeployedRuns(
+            Reader(kept, lambda name: provider(name, there.client), deployment),
+            through=self._invoker(job, stage),
             output=cloudwatch.reader(
                 lambda: there.client("logs"),
                 runner=job.container is None,
                 settle=SETTLE_LOCAL if local else cloudwatch.SETTLE,
             ),
-            poll=POLL_LOCAL if local else codebuild.POLL,
+            poll=POLL_LOCAL if local else deployed.POLL,
         )
 
-    def _all(self, name: str | None, ask: Callable[[RunStore], Sequence[Run]]) -> Sequence[Run]:
+    def _all(self, name: str | None, ask: Callable[[DeployedRuns], Sequence[Run]]) -> Sequence[Run]:
         """Ask about each job, or the one of that name; one that is not deployed has no runs."""
-        jobs = self._jobs(name)
-
-        def of(job: Job) -> Sequence[Run] | None:
-            try:
-                return ask(self._store(job, self._stage))
-            except NotDeployed:
-                return None
-
+        stores = [self._store(job, self._stage) for job in self._jobs(name)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            found = list(pool.map(of, jobs))
-        if all(runs is None for runs in found):
+            found = [run for runs in pool.map(ask, stores) for run in runs]
+        if not found:
             self._missing()
-        return [run for runs in found for run in runs or ()]
+        return found
 
     def _owner(self, project: str) -> tuple[Job, str]:
         """The job and the stage of a project."""
@@ -161,8 +177,8 @@ class DeployedStore:
 
 
 def short_ids(ids: Sequence[str], *, alone: bool) -> list[str]:
-    """What names each of some builds. Unless they are `alone`, with its project: where other runs
-    are too, an id without one may be theirs."""
+    """What names each of some deployed runs. Unless they are `alone`, with its project:
+    where other runs are too, an id without one may be theirs."""
     parts = [run_id.rpartition(":") for run_id in ids]
     uuids = [uuid for _, _, uuid in parts]
     return [

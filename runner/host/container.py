@@ -11,14 +11,16 @@ import json
 import os
 import urllib.request
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from runner import aws
 from runner.host import told as tale
 from runner.host.base import Pause, Window
 from runner.host.settings import Settings
+from runner.host.store import Store
 from runner.host.told import Told
-from runner.outcome import End
+from runner.outcome import CANCELLED, End
 
 FOLDER = "DEVBRIDGE_FOLDER"
 """The variable with the folder in which code and packages were unpacked."""
@@ -63,9 +65,16 @@ class ContainerHost:
         """See `Host`."""
         found = aws.find_object(self._settings.bucket, self._key)
         try:
-            return found and tale.read(found[0])
+            told = tale.read(found[0]) if found else None
         except ValueError as error:
             raise aws.AwsError(str(error)) from None
+        if self._is_cancelled() and not (told and told.ended):
+            return replace(told or Told(), state=CANCELLED)
+        return told
+
+    def _is_cancelled(self) -> bool:
+        self.cancelled = Store(self._settings).ended()
+        return self.cancelled
 
     def window(self, timeout: float, spent: float) -> Window:
         """See `Host`. Who begins anew has all the time again."""
@@ -81,7 +90,10 @@ class ContainerHost:
         aws.put_object(settings.bucket, self._key, tale.text(told), encryption_key=settings.key)
 
     def hand_over(self, told: Told, *, progress: bool | None) -> End | None:
-        """See `Host`. The provider, or the job's invoker, starts the next machine."""
+        """See `Host`. The provider, or the job's invoker, starts the next machine, unless what
+        was called an interruption is a cancellation."""
+        if self._is_cancelled():
+            return End(CANCELLED)
         if told.started_at is not None:
             self.tell(told)
         return None

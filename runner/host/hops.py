@@ -27,6 +27,7 @@ from runner.host.base import Pause, Window
 from runner.host.lines import Lines
 from runner.host.run import Run
 from runner.host.settings import Settings
+from runner.host.store import Store
 from runner.host.told import Told
 from runner.outcome import FAILED, STARTING, End, Failure
 from runner.runtime_api import RuntimeApi
@@ -99,7 +100,7 @@ class FunctionHost:
         self._event = event
         self._environment = environment
         self._function = context.function_name
-        self._places, self._own = settings.places, settings.uuid
+        self._key = settings.places.told(settings.uuid)
         self._deadline = deadline
         self._max_hops = int(environment.get("DEVBRIDGE_MAX_HOPS") or MAX_HOPS)
         margin = float(environment.get("DEVBRIDGE_MARGIN") or MARGIN)
@@ -127,7 +128,7 @@ class FunctionHost:
             AwsError: that cannot be known.
         """
         hop, owner = int(self._event["hop"]), secrets.token_hex(8)
-        found = aws.find_object(self._settings.bucket, self._places.told(self._own))
+        found = aws.find_object(self._settings.bucket, self._key)
         if found is None:
             if hop:
                 raise aws.AwsError(f"nothing was told of the run before hop {hop}")
@@ -149,8 +150,7 @@ class FunctionHost:
 
     def _look(self) -> bool:
         """Whether somebody has ended the run."""
-        found = aws.find_object(self._settings.bucket, self._places.end(self._own))
-        self.cancelled = self.cancelled or found is not None
+        self.cancelled = self.cancelled or Store(self._settings).ended()
         return self.cancelled
 
     def _write(self, told: Told, condition: Mapping[str, str]) -> None:
@@ -160,7 +160,7 @@ class FunctionHost:
             Conflict: somebody has.
             AwsError: it cannot be told.
         """
-        settings, key, body = self._settings, self._places.told(self._own), tale.text(told)
+        settings, key, body = self._settings, self._key, tale.text(told)
         try:
             self._etag = aws.put_object(
                 settings.bucket, key, body, encryption_key=settings.key, condition=condition

@@ -62,6 +62,15 @@ class Store:
         """
         self._put(self._places.checkpoint(self._settings.uuid), checkpoint)
 
+    def ended(self) -> bool:
+        """Whether somebody else has ended the run: it was cancelled, or taken for dead.
+
+        Raises:
+            AwsError: that cannot be read.
+        """
+        key = self._places.end(self._settings.uuid)
+        return aws.find_object(self._settings.bucket, key) is not None
+
     def result(self, end: End) -> str | None:
         """The result as it is told: a JSON text of ASCII characters, or ``@KEY`` when it is large,
         or not for all who may see the run, and was put into S3.

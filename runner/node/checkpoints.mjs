@@ -55,7 +55,8 @@ export function isGenerator(result) {
 export class Checkpoints {
   /** Of its own connection: an answer may be sent meanwhile. @type {RuntimeClient} */ #client;
   /** @type {Buffer | undefined} */ #pending;
-  /** @type {{message: Buffer, sent: Promise<void>} | undefined} */ #storing;
+  /** Under way, until that is through. @type {Promise<void> | undefined} */ #storing;
+  /** What has no answer yet. @type {Buffer | undefined} */ #sent;
   /** @type {NodeJS.Timeout | undefined} */ #timer;
   #due = -Infinity;
   #breath = clock();
@@ -109,23 +110,23 @@ export class Checkpoints {
   async flush() {
     while (this.#pending || this.#storing) {
       this.#store();
-      await this.#storing?.sent;
+      await this.#storing;
     }
   }
 
   /** The same in a process that is ending, or that may not come to it any more. */
   flushNow(goesOn = false) {
-    if (this.#storing && goesOn) return; // it is on its way, and the next one follows
-    if (this.#storing) this.#client.sendNow(this.#storing.message, true);
+    if (this.#sent && goesOn) return; // it is on its way, and the next one follows
+    if (this.#sent) this.#client.sendNow(this.#sent, true);
     if (!this.#pending || !this.#client.sendNow(this.#client.message(PATH, this.#pending))) return;
     this.#pending = undefined;
-    this.#stored();
+    if (!this.#storing) this.#stored();
   }
 
   /** Nothing is to be stored any more: there is a result, or its end has been told. */
   async close() {
     this.#pending = undefined;
-    await this.#storing?.sent;
+    await this.#storing;
     this.#stored();
     this.#client.close();
   }
@@ -138,16 +139,16 @@ export class Checkpoints {
 
   #store() {
     if (this.#storing || !this.#pending) return;
-    const message = this.#client.message(PATH, this.#pending);
+    this.#sent = this.#client.message(PATH, this.#pending);
     this.#pending = undefined;
-    const sent = this.#send(message);
-    this.#storing = { message, sent };
-    sent.catch(() => undefined); // who waits for it is told
+    this.#storing = this.#send(this.#sent);
+    this.#storing.catch(() => undefined); // who waits for it is told
   }
 
   /** @param {Buffer} message */
   async #send(message) {
     const status = await this.#client.send(message);
+    this.#sent = undefined;
     if (status >= 400 && !this.#complained) {
       this.#complained = true;
       this.note(`a checkpoint could not be stored: the runtime api answered ${status}`);

@@ -50,6 +50,7 @@ export class RuntimeClient {
     /** @private Whether a request is under way on the connection. */ this._busy = false;
     /** @private @type {(() => void) | undefined} */ this._wake = undefined;
     /** @private @type {Buffer[]} */ this._received = [];
+    /** @private Has taken what has come of an answer. */ this._reader = reader();
     /** @private @type {Error | undefined} */ this._trouble = undefined;
   }
 
@@ -109,7 +110,7 @@ export class RuntimeClient {
     if (fd !== undefined && this._busy === begun && !this._trouble) {
       try {
         if (!begun) writeAll(fd, message);
-        return readNow(fd, this._received).status < 500;
+        return readNow(fd, this._received, begun ? this._reader : reader()).status < 500;
       } catch {
         // somebody has closed it, or the peer has
       }
@@ -192,14 +193,14 @@ export class RuntimeClient {
     const fd = descriptor(socket);
     if (fd === undefined) socket.write(message);
     else writeAll(fd, message);
-    let read = reader();
+    let read = (this._reader = reader());
     for (;;) {
       for (let chunk; (chunk = this._received.shift()) !== undefined; ) {
         const answer = read(chunk);
         if (answer === undefined) continue;
         count -= 1;
         if (count > 0 && !answer.close) {
-          read = reader();
+          read = this._reader = reader();
           if (answer.rest.length) this._received.unshift(answer.rest);
           continue;
         }
@@ -276,9 +277,8 @@ function writeAll(fd, data) {
   }
 }
 
-/** @param {number} fd @param {Buffer[]} received @returns {Answer} */
-function readNow(fd, received) {
-  const read = reader();
+/** @param {number} fd @param {Buffer[]} received @param {Reader} read @returns {Answer} */
+function readNow(fd, received, read) {
   for (const chunk of received) {
     const answer = read(chunk);
     if (answer) return answer;

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from devbridge.emulator.ports import free_port
+from devbridge.languages.node.own_package import PACKAGE
 from tests import npm
 from tests.e2e.dev_process import DevProcess, client, processes_of, run
 from tests.e2e.readme import Terminal
+from tests.node import NODE
 from tests.unit.test_docs_pages import APPS, PAGES, blocks, write_scripts
 
 pytestmark = pytest.mark.timeout(240)
@@ -89,3 +92,19 @@ def test_the_files_of_the_page_compile_in_the_app_of_the_page(tmp_path: Path) ->
     assert schemas["resize"]["result"] == {"type": "number"}
     assert schemas["train"]["payload"]["required"] == ["epochs"]
     assert schemas["train"]["result"] == {"type": "number"}
+    (loop,) = re.findall(r"`(for await [^`]+)`", TYPESCRIPT)
+    (tmp_path / "node_modules" / "devbridge").symlink_to(PACKAGE)
+    (tmp_path / "test.mts").write_text(f"""
+        import {{ handler }} from "./jobs/train.ts";
+        import type {{ JobContext }} from "devbridge/job";
+        interface State {{ epoch: number; weight: number }}
+        const checkpoint = {{ epoch: 1, weight: 1.5 }};
+        {loop} console.log(state);
+    """)
+    checked = terminal.run("npx tsc --allowImportingTsExtensions")
+    assert (checked.code, checked.output) == (0, "")
+    ran = terminal.run(f"{NODE} --no-warnings test.mts")
+    assert ran.output.splitlines()[:2] == [
+        "epoch 2: 1.4166666666666665",
+        "{ epoch: 2, weight: 1.4166666666666665 }",
+    ]

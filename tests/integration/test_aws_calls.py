@@ -37,9 +37,9 @@ from devbridge.deploy.remove import remove
 from devbridge.deploy.validation import failed_validations
 from devbridge.names import Mode
 from devbridge.packing.container import build_image, delete_repository
-from devbridge.protocol.codec import job_id as key_id
-from devbridge.runs.codebuild import CodeBuildStore
+from devbridge.runs.invoker import InvokerStore
 from devbridge.runs.log_events import Group, Stream
+from devbridge.runs.stage import DeployedStore
 from tests.apps import EVERYTHING, IMPORTS, load
 from tests.integration.test_any_app_deploys import fast
 from tests.unit.deploy.test_any_app import made
@@ -61,12 +61,7 @@ OPERATIONS: Final = {
         "GetTemplate",
         "ListStackResources",
     ),
-    "codebuild": (
-        "BatchGetBuilds",
-        "ListBuildsForProject",
-        "StartBuild",
-        "StopBuild",
-    ),
+    "codebuild": ("BatchGetBuilds",),
     "dynamodb": (
         "DeleteTable",
         "DescribeTable",
@@ -102,6 +97,7 @@ OPERATIONS: Final = {
         "HeadBucket",
         "HeadObject",
         "ListObjectVersions",
+        "ListObjectsV2",
         "PutBucketEncryption",
         "PutBucketLifecycleConfiguration",
         "PutBucketPolicy",
@@ -130,6 +126,25 @@ OPERATIONS: Final = {
 CALLS: Final = [f"{service} {name}" for service, found in OPERATIONS.items() for name in found]
 APPS_OWN: Final = ("ssm GetParameters",)
 """What the app's own code calls through devbridge, with its own role."""
+INVOKERS: Final = (
+    "batch DescribeJobs",
+    "batch ListJobs",
+    "batch SubmitJob",
+    "batch TerminateJob",
+    "codebuild StartBuild",
+    "codebuild StopBuild",
+    "dynamodb DeleteItem",
+    "dynamodb GetItem",
+    "dynamodb PutItem",
+    "dynamodb Query",
+    "dynamodb TransactWriteItems",
+    "dynamodb UpdateItem",
+    "ecs DescribeTasks",
+    "ecs RunTask",
+    "ecs StopTask",
+)
+"""What starts, ends and looks at runs, with its own role; who asks for a run of Batch or Fargate
+looks, too."""
 EMBEDDED_ONLY: Final = ("iam GetPolicy",)
 """What AWS is never asked."""
 BRIDGE: Final = (
@@ -149,6 +164,7 @@ ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "s3 HeadBucket": ("s3:ListBucket",),
     "s3 HeadObject": ("s3:GetObject",),
     "s3 ListObjectVersions": ("s3:ListBucketVersions",),
+    "s3 ListObjectsV2": ("s3:ListBucket",),
     "s3 PutBucketEncryption": ("s3:PutEncryptionConfiguration",),
     "s3 PutBucketLifecycleConfiguration": ("s3:PutLifecycleConfiguration",),
     "s3 PutPublicAccessBlock": ("s3:PutBucketPublicAccessBlock",),
@@ -281,15 +297,18 @@ class Developer:
 
     def runs(self) -> None:
         """Runs of a deployed job, as `jobs`, `status`, `logs`, `cancel` ask of them."""
-        store = CodeBuildStore(
-            self.cloud.client("codebuild"),
-            lambda: self.cloud.client("s3"),
-            app="all",
-            stage="test",
-            job="first",
-            project="all_test_first",
-            bucket=names.asset_bucket(self.cloud.account, self.cloud.region),
-        )
+        app = self.app(EVERYTHING)
+
+        def invoker(job_: Job, stage: str) -> InvokerStore:
+            client, name = self.cloud.client("lambda"), names.invoker(job_, stage)
+            return InvokerStore(
+                lambda action, payload="null", **fields: job.ask(
+                    client, name, job_.name, action, payload, **fields
+                ),
+                job_.name,
+            )
+
+        store = DeployedStore(lambda: app, lambda: self.cloud, "test", lambda: None, invoker)
         large = b'"' + b"x" * 10_000 + b'"'
         started = store.start("first", large, key="k", remember=True).run.record.job_id
         again = store.start("first", b"1", key="k", remember=True)
@@ -300,7 +319,6 @@ class Developer:
             short = store.start("first", b"1", key=f"short-{number}", remember=False)
             if short.run.cancel().state == "CANCELLED":
                 break
-        assert store.kept.remembered(key_id("all", "test", "first", "k")) == started
         list(Stream(self.cloud.client("logs"), "/aws/codebuild/all_test_first", "x").read())
         Group(lambda: self.cloud.client("logs"), "/aws/codebuild/all_test_first", 0.0).read()
 
@@ -396,7 +414,7 @@ def test_each_call_is_one_that_aws_has_and_the_list_is_complete(
 
 
 def test_no_call_is_in_the_code_that_is_not_in_the_list() -> None:
-    listed = (*CALLS, *APPS_OWN, *EMBEDDED_ONLY)
+    listed = (*CALLS, *APPS_OWN, *INVOKERS, *EMBEDDED_ONLY)
     known = {call.partition(" ")[2] for call in listed}
     services = {call.partition(" ")[0] for call in listed}
     session = botocore.session.get_session()

@@ -31,7 +31,10 @@ from devbridge.deploy.remove import remove
 from devbridge.emulator.state import Running
 from devbridge.errors import DeployError
 from devbridge.protocol.messages import Topics
-from devbridge.runs.codebuild import CodeBuildStore
+from devbridge.runs.deployed import DeployedRuns
+from devbridge.runs.kept import Kept
+from devbridge.runs.providers.known import provider
+from devbridge.runs.reading import Deployment, Reader
 from tests.apps import IMPORTS, load
 from tests.clients import reset
 from tests.integration.test_any_app_deploys import fast
@@ -292,15 +295,10 @@ def run(account: Account, cloud: Cloud, stage: str = "prod") -> object:
     """The result of a run of the deployed job."""
     invoker = f"hello_{stage}_local-invoker"
     started = job.ask(cloud.client("lambda"), invoker, "local", "run")["jobId"]
-    store = CodeBuildStore(
-        cloud.client("codebuild"),
-        lambda: cloud.client("s3"),
-        app="hello",
-        stage=stage,
-        job="local",
-        project=f"hello_{stage}_local",
-        bucket=account.bucket,
-    )
+    project = f"hello_{stage}_local"
+    kept = Kept(lambda: cloud.client("s3"), account.bucket, f"hello/{stage}/local")
+    deployment = Deployment(app="hello", stage=stage, job="local", project=project)
+    store = DeployedRuns(Reader(kept, lambda name: provider(name, cloud.client), deployment))
     found = store.get(started)
     assert eventually(lambda: found.refresh().state.final, 60)
     return json.loads(found.refresh(result=True).result or b"")

@@ -150,10 +150,10 @@ def _starting(stack: Stack, jobs: Sequence[Job]) -> list[Json]:
             for compute, same in grouped(jobs)
             for statement in compute.invoker_grants(stack, same)
         ),
-        allow(["s3:DeleteObject", "s3:PutObject"], objects("payloads")),
-        allow(["s3:GetObject", "s3:PutObject"], objects("runs", "checkpoints")),
-        allow(["s3:GetObject"], objects("results", "told")),
-        allow(["s3:PutObject"], objects("listed")),
+        # Of a run that its provider refuses nothing is left.
+        allow(["s3:DeleteObject", "s3:PutObject"], objects("payloads", "listed", "runs")),
+        allow(["s3:PutObject"], objects("checkpoints")),
+        allow(["s3:GetObject"], objects("runs", "checkpoints", "results", "told")),
         allow(
             ["s3:ListBucket"],
             [arn("s3", bucket)],

@@ -6,6 +6,8 @@ import os
 from typing import Any
 
 from . import nodes
+from .batch import service as batch
+from .batch import templates as batch_templates
 from .codebuild import service
 from .corrections import (
     apis,
@@ -22,6 +24,8 @@ from .corrections import (
     networks,
     node_functions,
     objects,
+    payloads,
+    recursion,
     refusals,
     speed,
     templates,
@@ -41,6 +45,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
     documents = metadata.Register()
     room = Room(register, documents)
     codebuild, tasks = service.Service(register), ecs.Service(room)
+    jobs = batch.Service(room)
     app.SERVICE_HANDLERS["codebuild"] = codebuild.handle_request
     behind = roles.served_by(asynchronous.served_by(app.app), register.find)
     own = gate.with_health(metadata.served_by(behind, documents))
@@ -57,9 +62,12 @@ def plug_in(access_key: str, secret_key: str) -> None:
     functions.tell_as_lambda()
     node_functions.run_with_node()
     asynchronous.invoke_as_lambda()
+    recursion.stop_who_repeats()
+    payloads.limit()
     # Each is imported by ministack when it is needed first, and not before: it starts faster so.
     changes = {
         "codebuild": codebuild.end_with_ministack,
+        "batch": jobs.plug_in,
         "ecs": tasks.plug_in,
         "cloudformation": _correct_cloudformation,
         "iot": durable.keep_what_waits,
@@ -92,6 +100,7 @@ def _correct_cloudformation() -> None:
     provisioners = ministack("services.cloudformation.provisioners")
     service.keep_properties(provisioners)
     ecs.keep_definitions(provisioners)
+    batch_templates.keep(provisioners)
     templates.spell_cors(provisioners)
     apis.give_base_paths(provisioners)
     buckets.keep_tags(provisioners)

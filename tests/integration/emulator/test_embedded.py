@@ -216,6 +216,31 @@ def test_a_request_that_waits_for_a_function_does_not_delay_the_stop(
     assert not waiting.is_alive()
 
 
+def test_an_event_that_a_function_had_when_it_was_stopped_comes_again(
+    opened: Callable[..., EmbeddedCloud], make_config: MakeConfig, tmp_path: Path
+) -> None:
+    config, first = make_config(), opened()
+    source = """
+        import os, time
+        def handler(event, context):
+            with open(event["file"], "a") as file:
+                print(context.aws_request_id, file=file)
+            if not os.path.exists(event["go"]):
+                time.sleep(60)
+    """
+    functions, file = make_function(first, config, source), tmp_path / "calls"
+    event = {"file": str(file), "go": str(tmp_path / "go")}
+    answer = functions.invoke(
+        FunctionName="f", InvocationType="Event", Payload=json.dumps(event).encode()
+    )
+    eventually(lambda: file.exists() and file.read_text() != "")
+    assert first.stop()
+    (tmp_path / "go").touch()
+    opened()
+    eventually(lambda: file.read_text().count("\n") == 2)
+    assert set(file.read_text().split()) == {answer["ResponseMetadata"]["RequestId"]}
+
+
 def test_an_open_connection_does_not_delay_the_stop(
     opened: Callable[..., EmbeddedCloud], make_config: MakeConfig
 ) -> None:

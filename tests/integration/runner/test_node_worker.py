@@ -456,6 +456,24 @@ async def test_sigterm_aborts_the_signal_that_the_handler_has_read(nodes: Nodes)
     assert await worker.exit() == Exit(code=0)
 
 
+async def test_a_generator_begins_at_its_checkpoint_and_leaves_others(nodes: Nodes) -> None:
+    worker = await nodes.launch("""
+        export const handler = async function* (payload, context) {
+            for (let n = context.checkpoint.n + 1; n < payload; n++) yield {n}
+            console.log("all")
+            while (!context.interrupted) await new Promise((ok) => setTimeout(ok, 1))
+            yield "last"
+        }
+    """)  # fmt: skip
+    await worker.run(b"6", checkpoint=b'{"n": 3}')
+    await worker.read_until(b"all\n")
+    worker.process.signal_group(signal.SIGTERM)
+    assert (await worker.failure()).type == "Interrupted"
+    assert await worker.exit() == Exit(code=0)
+    told = [json.loads(body) for _, body in nodes.said.of("reached", worker.id)]
+    assert told == [{"n": 4}, {"n": 5}, "last"]
+
+
 async def test_a_signal_reaches_what_the_handler_started(nodes: Nodes) -> None:
     worker = await nodes.launch("""
         import { spawn } from "node:child_process"

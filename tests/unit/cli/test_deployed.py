@@ -20,7 +20,7 @@ from devbridge.cli import main
 from devbridge.cli import runs as runs_module
 from devbridge.config import Config
 from devbridge.names import NAMING, NAMING_VERSION
-from devbridge.runs import cloudwatch, codebuild
+from devbridge.runs import cloudwatch, deployed
 from devbridge.runs.find import mark_deployed, mark_dev
 from devbridge.runs.ledger import Ledger
 from devbridge.runs.model import State
@@ -62,7 +62,7 @@ def there(config: Config, monkeypatch: pytest.MonkeyPatch) -> BuildCloud:
         yield fake
 
     monkeypatch.setattr(runs_module, "cloud", cloud)
-    monkeypatch.setattr(codebuild, "POLL", 0.01)
+    monkeypatch.setattr(deployed, "POLL", 0.01)
     monkeypatch.setattr(cloudwatch, "SETTLE", 0.1)
     return fake
 

@@ -6,12 +6,23 @@ import datetime
 import io
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError
+
+from devbridge.runs.deployed import DeployedRuns
+from devbridge.runs.kept import Kept
+from devbridge.runs.providers.known import provider
+from devbridge.runs.reading import Deployment, Reader
+from devbridge.runs.records import Claim, Place
+from devbridge.runs.starting import Starter
+from runner.places import Places
+from stub_lambda import deployed, invoker
+from stub_lambda.environment import Placement
 
 RESULTS = "devbridge-assets-123456789012-eu-west-1"
 
@@ -30,6 +41,8 @@ class CodeBuild:
 
     projects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    s3: S3 | None = None
+    """Where the runs are listed, too."""
     exceptions = exceptions
 
     def add(
@@ -43,7 +56,7 @@ class CodeBuild:
         told: Mapping[str, str] | None = None,
         attempts: int = 1,
     ) -> dict[str, Any]:
-        """A build that was asked for `age` seconds ago; it ran one second after."""
+        """A build that was asked for `age` seconds ago; it ran one second after. S3 knows it."""
         project = job_id.partition(":")[0]
         job = project.split("_", 2)[2]
         began = datetime.datetime.fromtimestamp(time.time() - age, tz=datetime.UTC)
@@ -67,6 +80,8 @@ class CodeBuild:
         if status != "IN_PROGRESS":
             build["endTime"] = began + second + datetime.timedelta(seconds=took)
         self.projects.setdefault(project, []).insert(0, build)
+        if self.s3 is not None:
+            self.s3.list(job_id, began.timestamp(), attempts)
         return build
 
     def ends(self, job_id: str, status: str, **told: str) -> None:
@@ -130,6 +145,11 @@ class S3:
     more: dict[str, dict[str, str]] = field(default_factory=dict)
     """What else each object was put with."""
 
+    at: dict[str, float] = field(default_factory=dict)
+    """When each object was put."""
+    now: Callable[[], float] = time.time
+    page: int = 1000
+
     deleted: dict[str, bytes] = field(default_factory=dict)
     """The versions that are left of deleted objects."""
 
@@ -138,25 +158,68 @@ class S3:
         objects = self.deleted if VersionId else self.objects
         if Key not in objects:
             raise ClientError({"Error": {"Code": "NoSuchKey", "Message": "no"}}, "GetObject")
-        return {"Body": io.BytesIO(objects[Key])}
+        at = datetime.datetime.fromtimestamp(self.at.get(Key, 0.0), tz=datetime.UTC)
+        return {"Body": io.BytesIO(objects[Key]), "LastModified": at}
+
+    def list_objects_v2(self, *, Bucket: str, Prefix: str, ContinuationToken: str = "") -> Any:  # noqa: N803
+        """Pages of `page` keys."""
+        assert Bucket == self.bucket
+        keys = sorted(k for k in self.objects if k.startswith(Prefix) and k > ContinuationToken)
+        some = [{"Key": key} for key in keys[: self.page]]
+        more = {"NextContinuationToken": keys[self.page - 1]} if len(keys) > self.page else {}
+        return {"Contents": some, **more} if some else {}
 
     def list_object_versions(self, *, Bucket: str, Prefix: str) -> Any:  # noqa: N803
         assert Bucket == self.bucket
         keys = [key for key in self.deleted if key.startswith(Prefix)]
         return {"Versions": [{"Key": key, "VersionId": "v1"} for key in keys]} if keys else {}
 
+    def list(self, run_id: str, created_at: float, attempts: int) -> None:
+        """Put a run into the list, which is the build with this id."""
+        project, _, uuid = run_id.partition(":")
+        places = Places(project.replace("_", "/", 2))
+        claim = Claim(created_at, attempts, "codebuild")
+        self.objects.setdefault(places.claim(uuid), claim.body())
+        self.objects.setdefault(places.place(uuid), Place(run_id, "codebuild", created_at).body())
+        self.objects.setdefault(places.in_list(uuid, created_at), b"")
+
     def put_object(self, *, Bucket: str, Key: str, Body: bytes, **more: str) -> None:  # noqa: N803
         assert Bucket == self.bucket
         if more.get("IfNoneMatch") == "*" and Key in self.objects:
             error: Any = {"Error": {"Code": "PreconditionFailed", "Message": "it is there"}}
             raise ClientError(error, "PutObject")
-        self.objects[Key], self.more[Key] = Body, more
+        self.objects[Key], self.more[Key], self.at[Key] = Body, more, self.now()
 
-    def delete_objects(self, *, Bucket: str, Delete: Any) -> None:  # noqa: N803
+    def delete_objects(self, *, Bucket: str, Delete: Any) -> Any:  # noqa: N803
         assert Bucket == self.bucket
         for each in Delete["Objects"]:
             if (body := self.objects.pop(each["Key"], None)) is not None:
                 self.deleted[each["Key"]] = body
+        return {}
+
+
+class Invokers:
+    """The Lambda functions in front of the jobs of a cloud."""
+
+    def __init__(self, cloud: BuildCloud) -> None:
+        self._cloud = cloud
+
+    def invoke(self, *, FunctionName: str, Payload: bytes, **_: Any) -> Any:  # noqa: N803 - boto3
+        project = FunctionName.removesuffix("-invoker")
+        app, stage, job = project.split("_", 2)
+        placement = Placement(project, self._cloud.s3.bucket, place={"project": project})
+        reader = Reader(
+            Kept(lambda: self._cloud.s3, placement.bucket, f"{app}/{stage}/{job}"),
+            lambda name: provider(name, self._cloud.client, placement.place),
+            Deployment(app=app, stage=stage, job=job, project=project, compute="codebuild"),
+        )
+        starter = Starter(reader, reader.provider("codebuild"))
+        there = deployed.Deployed(DeployedRuns(reader, starter=starter))
+        context: Any = SimpleNamespace(aws_request_id="r")
+        answer = invoker.answer(lambda: there, json.loads(Payload), context)
+        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+
+    exceptions = exceptions
 
 
 class CloudFormation:
@@ -183,11 +246,13 @@ class BuildCloud:
     endpoint_url = None
 
     def __init__(self) -> None:
-        self.codebuild, self.logs, self.s3 = CodeBuild(), Logs(), S3()
+        self.s3, self.logs = S3(), Logs()
+        self.codebuild = CodeBuild(s3=self.s3)
         self.cloudformation = CloudFormation()
         self.clients: dict[str, Any] = {
             "cloudformation": self.cloudformation,
             "codebuild": self.codebuild,
+            "lambda": Invokers(self),
             "logs": self.logs,
             "s3": self.s3,
         }

@@ -19,8 +19,8 @@ from .worlds import (
     FAILED,
     FAILURE,
     LARGE,
-    BuildWorld,
     DeployedInvokerWorld,
+    DeployedWorld,
     LedgerWorld,
     LiveInvokerWorld,
     StageWorld,
@@ -36,7 +36,13 @@ NOT_THERE = [
 LIVE = [state for state in State if not state.final]
 
 
-@pytest.fixture(params=["ledger", "live invoker", "codebuild", "deployed invoker", "stage"])
+WORLDS = [
+    *("ledger", "live invoker", "codebuild", "batch", "fargate", "lambda"),
+    *("deployed invoker", "stage", "stage of batch"),
+]
+
+
+@pytest.fixture(params=WORLDS)
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     with contextlib.ExitStack() as stack:
         if request.param == "ledger":
@@ -45,12 +51,12 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
         if request.param == "live invoker":
             yield LiveInvokerWorld(tmp_path, stack)
             return
-        if request.param == "codebuild":
-            yield BuildWorld()
-        elif request.param == "deployed invoker":
+        if request.param == "deployed invoker":
             yield DeployedInvokerWorld()
+        elif request.param.startswith("stage"):
+            yield StageWorld(tmp_path, "batch" if "batch" in request.param else "codebuild")
         else:
-            yield StageWorld(tmp_path)
+            yield DeployedWorld(request.param)
 
 
 def ids(world: World, limit: int = 50, **only: str | State) -> list[str]:
@@ -164,7 +170,7 @@ class TestAStore:
         assert again.run.record.job_id == record.job_id != other.run.record.job_id
         assert world.store.get(record.job_id).record.job_id == record.job_id
         assert (first.duplicate, other.duplicate) == (False, False)
-        assert again.duplicate or not remember
+        assert again.duplicate
 
     def test_tells_what_a_run_was_given_unless_it_is_an_invoker(self, world: World) -> None:
         given = '{"num": "\u2028"}'.encode()

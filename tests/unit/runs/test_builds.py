@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import datetime
 import json
 from typing import Any
 
 import pytest
 
 from devbridge.runs.base import RunRecord
-from devbridge.runs.builds import Build, concurrency_of, interpret, is_build_id
+from devbridge.runs.builds import Build, interpret, is_build_id
 from devbridge.runs.model import State
 from runner.outcome import Failure
 from tests.unit.codebuild import PROJECT
@@ -78,7 +79,6 @@ def a_phase(kind: str, status: str, message: str = "", code: str = "") -> dict[s
 def test_the_phase_of_a_build_is_the_state_of_its_run(phase: Any, state: str) -> None:
     run = interpret(a_build(phase=phase))
     assert (run.record.state, run.record.state.final) == (state, False)
-    assert interpret(a_build(phase=phase), waiting=True).record.state == "QUEUED"
 
 
 def test_a_run_that_has_succeeded_has_its_result_and_its_times() -> None:
@@ -235,14 +235,11 @@ def test_what_is_too_large_for_a_build_is_told_by_its_place() -> None:
     )
 
 
-def test_a_build_that_does_not_say_its_job_is_that_of_the_project() -> None:
-    assert interpret({**a_build(), "environment": {}}, job="import").record.job == "import"
-    assert interpret(a_build(), job="import").record.job == "factorial"
+def test_times_come_as_numbers_or_as_moments() -> None:
+    moment = datetime.datetime.fromtimestamp(7.5, tz=datetime.UTC)
+    assert interpret(a_build(startTime=moment)).record.created_at == pytest.approx(7.5)
+    assert interpret(a_build(startTime=7.5)).record.created_at == pytest.approx(7.5)
 
 
-def test_only_a_build_that_has_not_ended_has_a_concurrency() -> None:
-    limited = a_build()
-    limited["environment"]["environmentVariables"] += exported(CONCURRENCY="2")
-    assert concurrency_of(limited) == 2
-    assert concurrency_of({**limited, "buildStatus": "FAILED"}) == 0
-    assert concurrency_of(a_build()) == 0
+def test_a_build_that_was_started_by_hand_does_not_say_its_job() -> None:
+    assert interpret({**a_build(), "environment": {}}).record.job == ""

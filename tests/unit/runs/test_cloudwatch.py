@@ -8,7 +8,10 @@ from collections.abc import Sequence
 import pytest
 
 from devbridge.runs.cloudwatch import Output, reader
-from devbridge.runs.codebuild import CodeBuildStore
+from devbridge.runs.deployed import DeployedRuns
+from devbridge.runs.kept import Kept
+from devbridge.runs.providers.known import provider
+from devbridge.runs.reading import Deployment, Reader
 from tests.unit.runs.clouds import BuildCloud
 
 ONE = "demo_ann_factorial:aaaa1111-0000-4000-8000-000000000001"
@@ -99,14 +102,14 @@ class Following:
         self.cloud.codebuild.add(ONE, "IN_PROGRESS", phase="BUILD")
         self._grew = threading.Condition()
         self.data = b""
-        store = CodeBuildStore(
-            self.cloud.codebuild,
-            lambda: self.cloud.s3,
-            app="demo",
-            stage="ann",
-            job="factorial",
-            project="demo_ann_factorial",
-            bucket="b",
+        project = "demo_ann_factorial"
+        reader_ = Reader(
+            Kept(lambda: self.cloud.s3, self.cloud.s3.bucket, "demo/ann/factorial"),
+            lambda name: provider(name, self.cloud.client),
+            Deployment(app="demo", stage="ann", job="factorial", project=project),
+        )
+        store = DeployedRuns(
+            reader_,
             output=reader(lambda: self.cloud.logs, runner=True, settle=settle),
             poll=0.005,
         )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from devbridge.errors import UnknownJob, UnknownRun
-from devbridge.runs import cloudwatch, codebuild
+from devbridge.runs import cloudwatch, deployed
 from devbridge.runs.model import State
 from devbridge.runs.stage import POLL_LOCAL, DeployedStore, short_ids
 from tests.unit.codebuild import PROJECT
@@ -45,7 +45,8 @@ def test_a_uuid_is_found_in_upper_case_and_a_project_as_it_is_written(world: Sta
 
 
 def test_a_whole_id_of_another_stage_of_the_app_is_found(world: StageWorld) -> None:
-    world.store = DeployedStore(world.store._app, world.store._there, "ann", lambda: None)  # type: ignore[attr-defined]
+    app, there, invoker = (getattr(world.store, f"_{n}") for n in ("app", "there", "invoker"))
+    world.store = DeployedStore(app, there, "ann", lambda: None, invoker)
     build = world.add(State.RUNNING)
     assert world.store.get(build).record.job_id == build
     assert [run.record.job_id for run in world.store.find(build)] == [build]
@@ -84,7 +85,7 @@ def test_a_job_that_the_app_does_not_have_is_not_started(world: StageWorld) -> N
 
 def test_the_embedded_cloud_is_asked_more_often_than_aws(world: StageWorld) -> None:
     run = world.store.get(world.add(State.RUNNING))
-    assert run.poll == codebuild.POLL == 2
+    assert run.poll == deployed.POLL == 2
     world.there.endpoint_url = "http://127.0.0.1:4566"
     assert world.store.get(run.record.job_id).poll == POLL_LOCAL
     assert cloudwatch.SETTLE > 1

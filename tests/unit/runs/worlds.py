@@ -20,19 +20,27 @@ from devbridge.daemon.events import CancelRequested
 from devbridge.daemon.jobs import Jobs
 from devbridge.protocol.messages import Cancel, Request, Run
 from devbridge.runs.base import RunStore
-from devbridge.runs.codebuild import CodeBuildStore
+from devbridge.runs.deployed import DeployedRuns
 from devbridge.runs.invoker import InvokerStore
+from devbridge.runs.kept import Kept
 from devbridge.runs.ledger import Change, Ledger, NewRun
 from devbridge.runs.ledger_reader import LedgerReader
 from devbridge.runs.ledger_store import LedgerStore
 from devbridge.runs.model import JobSpec, State
+from devbridge.runs.providers.base import Asked
+from devbridge.runs.providers.known import provider
 from devbridge.runs.queued import Queued
+from devbridge.runs.reading import Deployment, Reader
+from devbridge.runs.records import Claim, End, Place
 from devbridge.runs.stage import DeployedStore
+from devbridge.runs.starting import Starter
+from devbridge.runs.turns import Turns
 from devbridge.transport.base import Endpoint
 from runner.outcome import Failure
 from stub_lambda import deployed, handler, invoker
 from stub_lambda.bridge import Answer, NoAnswer, Silence
 from stub_lambda.settings import Settings
+from tests.unit.aws import FakeBatch, FakeDynamo, FakeEcs, FakeLambda
 from tests.unit.codebuild import PROJECT, FakeCodeBuild
 from tests.unit.runs.clouds import S3
 
@@ -194,48 +202,158 @@ class LiveInvokerWorld(LedgerWorld):
 # --- deployed -----------------------------------------------------------------------------------
 
 PHASES = {State.QUEUED: "QUEUED", State.STARTING: "PROVISIONING", State.RUNNING: "BUILD"}
+TASKS = {State.QUEUED: "PROVISIONING", State.STARTING: "PENDING", State.RUNNING: "RUNNING"}
+BATCH_JOBS = {State.QUEUED: "RUNNABLE", State.STARTING: "STARTING", State.RUNNING: "RUNNING"}
+COMPUTE: dict[str, dict[str, Any]] = {
+    "codebuild": {"project": PROJECT},
+    "batch": {"queue": "arn:queue", "definition": "arn:definition"},
+    "fargate": {"cluster": "demo_prod", "definition": "arn:definition:1", "subnets": ["s-1"]},
+    "lambda": {"function": "demo_prod_factorial-job"},
+}
 
 
-class BuildWorld:
+class DeployedWorld:
     """The runs of a deployed job, as its invoker's store has them."""
 
     lists = True
 
-    def __init__(self) -> None:
+    def __init__(self, compute: str, **options: Any) -> None:
+        self.compute = compute
         self.codebuild = FakeCodeBuild()
+        self.batch, self.ecs, self.lambda_, self.dynamo = (
+            FakeBatch(), FakeEcs(), FakeLambda(), FakeDynamo(),
+        )  # fmt: skip
         self.s3 = S3(bucket=BUCKET)
-        self.store: RunStore = self._runs()
+        self.now = time.time
+        self._added = 0.0
+        self._clients = {
+            "codebuild": self.codebuild.client,
+            "batch": self.batch.client,
+            "ecs": self.ecs.client,
+            "lambda": self.lambda_.client,
+            "dynamodb": self.dynamo.client,
+            "s3": self.s3,
+        }
+        self.runs = self._runs(**options)
+        self.store: RunStore = self.runs
 
-    def _runs(self) -> CodeBuildStore:
-        return CodeBuildStore(
-            self.codebuild.client,
-            lambda: self.s3,
+    def _runs(self, *, container: bool = False, inline: bool = False, limit: int = 0) -> Any:
+        deployment = Deployment(
             app="demo",
             stage="prod",
             job="factorial",
             project=PROJECT,
-            bucket=BUCKET,
+            compute=self.compute,
+            container=container,
+            inline=inline,
+            waits=bool(limit),
+            log_group="/own",
         )
+        kept = Kept(lambda: self.s3, BUCKET, "demo/prod/factorial")
+        place = COMPUTE[self.compute]
+        self.provider = provider(self.compute, self.client, place)
+        reader = Reader(kept, lambda name: provider(name, self.client, place), deployment)
+        turns = None
+        if limit:
+            turns = Turns(
+                lambda: self.dynamo.client,
+                "turns",
+                "factorial",
+                limit,
+                now=lambda: self.now(),  # noqa: PLW0108 - tests set it
+            )
+        self.starter = Starter(reader, self.provider, turns, now=lambda: self.now())  # noqa: PLW0108
+        return DeployedRuns(reader, starter=self.starter, now=lambda: self.now())  # noqa: PLW0108
 
     def client(self, service: str) -> Any:
-        return {"codebuild": self.codebuild.client, "s3": self.s3}[service]
+        return self._clients[service]
 
     def add(self, state: State) -> str:
-        build = self.codebuild.add(phase=PHASES.get(state, "BUILD"))
-        build["phases"] = [{"phaseType": "BUILD", "startTime": self.codebuild.now + 0.25}]
-        if state.final:
-            self.end(build["id"], state)
-        return str(build["id"])
+        self._added += 1
+        kept, uuid = self.runs.kept, f"00000000-0000-4000-8000-{int(self._added):012x}"
+        run_id = f"{PROJECT}:{uuid}"
+        created = self.now() - 1000 + self._added
+        kept.make_claim(uuid, Claim(created, 1, self.compute))
+        kept.list(uuid, created)
+        place = self.provider.start(Asked(run_id, uuid, ("DEVBRIDGE_PAYLOAD", "1")))
+        kept.put_place(uuid, Place(place, self.compute, created))
+        if not state.final:
+            self._set(uuid, place, state)
+        else:
+            self._set(uuid, place, State.RUNNING)
+            self.end(run_id, state)
+        for service in (self.codebuild, self.batch, self.ecs, self.lambda_):
+            service.calls.clear()
+        return run_id
+
+    def place(self, run_id: str) -> str:
+        """The provider's own id of a run."""
+        return str(self.runs.kept.place(run_id.partition(":")[2]).id)
+
+    def given(self, uuid: str) -> dict[str, str]:
+        """What the provider was told of a run."""
+        place = self.runs.kept.place(uuid).id
+        if self.compute == "codebuild":
+            variables = self.codebuild.builds[place]["environment"]["environmentVariables"]
+            return {v["name"]: v["value"] for v in variables if v.get("type") == "PLAINTEXT"}
+        if self.compute == "lambda":
+            event = self.lambda_.events[-1]
+            names = {"run": "RUN_ID", "payload": "PAYLOAD", "payloadKey": "PAYLOAD_KEY"}
+            return {f"DEVBRIDGE_{names[key]}": event[key] for key in event if key in names}
+        return self.batch.variables(place) if self.compute == "batch" else self.ecs.variables(place)
+
+    def _set(self, uuid: str, place: str, state: State) -> None:
+        if self.compute == "codebuild":
+            build = self.codebuild.builds[place]
+            build["currentPhase"] = PHASES[state]
+            build["phases"] = [{"phaseType": "BUILD", "startTime": self.codebuild.now + 0.25}]
+        elif self.compute == "batch":
+            self.batch.jobs[place]["status"] = BATCH_JOBS[state]
+        elif self.compute == "fargate":
+            self.ecs.tasks[place]["lastStatus"] = TASKS[state]
+        if state is State.RUNNING or self.compute == "lambda":
+            self.tell(uuid, state)
+
+    def tell(self, uuid: str, state: State, **more: Any) -> None:
+        """What the runner tells."""
+        if self.compute == "codebuild":
+            return
+        started = {} if state is State.QUEUED else {"startedAt": self.now() - 900}
+        told = {"state": state.value, "attempt": 1, **started, **more}
+        key = self.runs.kept.places.told(uuid)
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=json.dumps(told).encode())
 
     def end(self, run_id: str, state: State, result: bytes = b"120") -> None:
-        build, told = self.codebuild.builds[run_id], {"STATE": state.value, "ATTEMPT": "1"}
+        uuid, place = run_id.partition(":")[2], self.place(run_id)
+        if self.compute == "codebuild":
+            self._end_build(self.codebuild.builds[place], state, result)
+            return
+        if state is State.CANCELLED:
+            self.runs.kept.make_end(uuid, End(state, self.now()))
+            return
+        more: dict[str, Any] = {"endedAt": self.now()}
+        if state is State.SUCCEEDED:
+            at = f"results/{uuid}"
+            self.s3.put_object(Bucket=BUCKET, Key=at, Body=result)
+            more |= {"result": result.decode()} if len(result) < 1000 else {"resultAt": at}
+        if state in FAILED:
+            more["error"] = {"type": FAILURE.type, "message": FAILURE.message}
+        self.tell(uuid, state, **more)
+
+    def end_only(self, run_id: str) -> None:
+        """Who has cancelled it has died before the provider knew."""
+        self.runs.kept.make_end(run_id.partition(":")[2], End(State.CANCELLED, self.now()))
+
+    def _end_build(self, build: dict[str, Any], state: State, result: bytes) -> None:
+        told = {"STATE": state.value, "ATTEMPT": "1"}
         build["endTime"] = self.codebuild.now + 0.5
         if state is State.CANCELLED:
             build["buildStatus"] = "STOPPED"
             return
         if state is State.SUCCEEDED:
-            told["RESULT"] = result.decode() if len(result) < 1000 else f"@results/{run_id}"
-            self.s3.put_object(Bucket=BUCKET, Key=f"results/{run_id}", Body=result)
+            at = f"results/{build['id']}"
+            told["RESULT"] = result.decode() if len(result) < 1000 else f"@{at}"
+            self.s3.put_object(Bucket=BUCKET, Key=at, Body=result)
         if state in FAILED:
             told["ERROR"] = json.dumps({"type": FAILURE.type, "message": FAILURE.message})
         build["buildStatus"] = "SUCCEEDED" if state is State.SUCCEEDED else "FAILED"
@@ -243,24 +361,28 @@ class BuildWorld:
             {"name": f"DEVBRIDGE_{name}", "value": value} for name, value in told.items()
         ]
 
+    def invoker(self) -> InvokerStore:
+        """What a job's callers see."""
+        there = deployed.Deployed(self.runs)
+        invokes = Lambda(lambda event, context: invoker.answer(lambda: there, event, context))
+        return invokes.store()
 
-class DeployedInvokerWorld(BuildWorld):
+
+class DeployedInvokerWorld(DeployedWorld):
     """The same, for who has nothing but the job's invoker."""
 
     lists = False
 
-    def __init__(self) -> None:
-        super().__init__()
-        there = deployed.Deployed(self._runs())
-        self.lambda_ = Lambda(lambda event, context: invoker.answer(lambda: there, event, context))
-        self.store = self.lambda_.store()
+    def __init__(self, compute: str = "fargate") -> None:
+        super().__init__(compute)
+        self.store = self.invoker()
 
 
-class StageWorld(BuildWorld):
+class StageWorld(DeployedWorld):
     """The same, as the command line has the stage."""
 
-    def __init__(self, root: Path) -> None:
-        super().__init__()
+    def __init__(self, root: Path, compute: str = "codebuild") -> None:
+        super().__init__(compute)
         (root / "a.py").write_text("def handler(payload): ...\n")
         with loading(root):
             app = App("demo")
@@ -271,5 +393,9 @@ class StageWorld(BuildWorld):
         )
         self.missing: list[str] = []
         self.store = DeployedStore(
-            lambda: app, lambda: self.there, "prod", lambda: self.missing.append("asked")
+            lambda: app,
+            lambda: self.there,
+            "prod",
+            lambda: self.missing.append("asked"),
+            lambda _job, _stage: self.invoker(),
         )

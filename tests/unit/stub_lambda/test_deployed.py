@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
+from devbridge.protocol.codec import job_id
+from runner.places import Places
 from stub_lambda import deployed, handler
 from stub_lambda.events import BAD_EVENT
 from tests.unit.codebuild import PROJECT, FakeCodeBuild, client
@@ -40,19 +42,29 @@ def codebuild(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCodeBuild]:
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
         )
         monkeypatch.setattr(deployed, "_client", {"codebuild": fake.client, "s3": s3}.get)
-        deployed.runs_of.cache_clear()
+        forget()
         yield fake
-        deployed.runs_of.cache_clear()
+        forget()
+
+
+def forget() -> None:
+    deployed.runs_of.cache_clear()
+    deployed.starter_of.cache_clear()
 
 
 def ask(action: str, **fields: Any) -> dict[str, Any]:
     return deployed.handler({"devbridge": 1, "action": action, **fields}, Context())
 
 
-def test_a_run_is_a_build(codebuild: FakeCodeBuild) -> None:
+def test_a_run_has_an_id_of_its_own_and_is_a_build(codebuild: FakeCodeBuild) -> None:
     answer = ask("run", payload={"num": 5})
-    assert answer == {"jobId": next(iter(codebuild.builds)), "state": "QUEUED", "duplicate": False}
-    assert ask("run", payload={"num": 5}) == answer  # Lambda has tried again
+    run_id = f"{PROJECT}:{job_id('demo', 'prod', 'factorial', Context.aws_request_id)}"
+    assert answer == {"jobId": run_id, "state": "QUEUED", "duplicate": False}
+    assert ask("run", payload={"num": 5}) == {**answer, "duplicate": True}  # Lambda's retry
+    (build,) = codebuild.builds.values()
+    assert {"name": "DEVBRIDGE_RUN_ID", "value": run_id, "type": "PLAINTEXT"} in build[
+        "environment"
+    ]["environmentVariables"]
 
 
 def test_another_request_of_the_same_is_another_run(
@@ -64,13 +76,22 @@ def test_another_request_of_the_same_is_another_run(
     assert len(codebuild.builds) == 2
 
 
-def test_a_users_key_is_remembered_and_a_generated_one_is_not(codebuild: FakeCodeBuild) -> None:
-    first = ask("run", payload=1, idempotencyKey="k")
-    generated = ask("run", payload=1, idempotencyKey="g", generatedKey=True)
+@pytest.mark.parametrize("generated", [{}, {"generatedKey": True}])
+def test_a_key_is_known_when_codebuild_has_forgotten_it(
+    codebuild: FakeCodeBuild, generated: dict[str, bool]
+) -> None:
+    first = ask("run", payload=1, idempotencyKey="k", **generated)
     codebuild.tokens.clear()
-    assert ask("run", payload=1, idempotencyKey="k") == {**first, "duplicate": True}
-    again = ask("run", payload=1, idempotencyKey="g", generatedKey=True)
-    assert again["jobId"] != generated["jobId"]
+    assert ask("run", payload=1, idempotencyKey="k", **generated) == {**first, "duplicate": True}
+    assert len(codebuild.builds) == 1
+
+
+def test_a_run_begins_at_the_checkpoint_that_comes_with_it(codebuild: FakeCodeBuild) -> None:
+    run_id = ask("run", payload=1, checkpoint='{"epoch": 3}')["jobId"]
+    key = Places("demo/prod/factorial").checkpoint(run_id.partition(":")[2])
+    assert deployed._client("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read() == (
+        b'{"epoch": 3}'
+    )
 
 
 def test_a_status_has_the_words_of_the_stub(codebuild: FakeCodeBuild) -> None:
@@ -110,16 +131,12 @@ def test_a_result_that_lambda_does_not_return_is_told(codebuild: FakeCodeBuild) 
     assert "6,291,457 bytes" in error["message"]
 
 
-def test_a_key_that_came_with_another_payload_before_is_told_as_that(
+def test_of_two_payloads_with_one_key_the_first_counts_as_in_devbridge_dev(
     codebuild: FakeCodeBuild, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As far as CodeBuild sees payloads: where the job's are inline."""
     monkeypatch.setenv("DEVBRIDGE_INLINE", "1")
-    ask("run", payload=1, idempotencyKey="g", generatedKey=True)
-    error = ask("run", payload=2, idempotencyKey="g", generatedKey=True)["error"]
-    assert error["code"] == "CloudError"
-    assert "another key" in error["message"]
-    assert "deploy" not in error["message"]
+    first = ask("run", payload=1, idempotencyKey="g", generatedKey=True)
+    assert ask("run", payload=2, idempotencyKey="g", generatedKey=True)["jobId"] == first["jobId"]
 
 
 def test_a_cancellation_stops_the_build(codebuild: FakeCodeBuild) -> None:
@@ -203,7 +220,7 @@ def test_the_stub_of_a_job_that_is_not_deployed_knows_no_builds(
 def test_it_imports_nothing_but_the_standard_library_and_its_own_rooms() -> None:
     code = (
         "import sys; before = set(sys.modules)\n"
-        "import stub_lambda.deployed, devbridge.runs.codebuild\n"
+        "import stub_lambda.deployed, devbridge.runs.deployed, devbridge.runs.starting\n"
         "for name in set(sys.modules) - before: print(name)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

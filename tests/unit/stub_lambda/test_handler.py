@@ -25,7 +25,7 @@ from devbridge.protocol.messages import (
 from stub_lambda import deployed
 from stub_lambda import handler as module
 from stub_lambda.bridge import Answer, NoAnswer, Silence
-from stub_lambda.environment import Project
+from stub_lambda.environment import Placement
 from stub_lambda.events import Question, Start
 from stub_lambda.settings import OFFLINE_CLOUD, OFFLINE_ERROR, OFFLINE_QUEUE, Settings
 
@@ -214,7 +214,7 @@ def test_under_cloud_a_run_that_finds_no_daemon_is_a_build(
     daemon.answer = NoAnswer(Silence.OFFLINE, who=WHO)
     assert run([1], idempotencyKey="k")["jobId"] == BUILD_ID
     assert builds.asked == [Start(b"[1]", "k", remember=True)]
-    assert builds.of == ("demo", "ann", "factorial", Project("p", "b"))
+    assert builds.of == ("demo", "ann", "factorial", Placement("p", "b", place={"project": "p"}))
 
 
 @pytest.mark.parametrize("silence", [Silence.NO_ANSWER, Silence.NEVER_CONNECTED])

@@ -107,6 +107,9 @@ def keeps_runs(stack: Stack, job: Job, *, tells: bool) -> list[Json]:
         allow(["s3:PutObject"], result),
         allow(["s3:GetObject", "s3:PutObject"], told),
     ]
+    if tells:
+        ended = arn("s3", f"{bucket}/runs/{own}.end.json")
+        statements.append(allow(["s3:GetObject"], [ended]))  # whether somebody has cancelled it
     if job.encryption_key:
         statements.append(allow(KEY_USE, [job.encryption_key]))
     return statements

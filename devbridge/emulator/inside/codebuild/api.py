@@ -10,8 +10,9 @@ import uuid
 from collections.abc import Callable, MutableMapping
 from typing import Final, Protocol
 
+from ..machines.pace import minute
 from . import records
-from .builds import Build, minute
+from .builds import Build
 from .records import Json
 
 PAGE: Final = 100

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import os
 import threading
 import time
 from collections import deque
@@ -12,16 +11,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from ..machines.failure import Ended, Failure
+from ..machines.pace import minute
 from . import records
 from .records import Json
 
 GRACE: Final = 10.0
 """Seconds from SIGTERM to SIGKILL when a build is stopped or takes too long."""
-
-
-def minute() -> float:
-    """Seconds of a minute; less in tests of timeouts."""
-    return float(os.environ.get("DEVBRIDGE_CODEBUILD_MINUTE", "60"))
 
 
 class Build:

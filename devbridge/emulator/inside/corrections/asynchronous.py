@@ -2,7 +2,8 @@
 
 ministack takes a throttled event for a failed one and drops it after two retries, gives each retry
 a new request id, and tells nobody of a success. What it tells of a failure lacks the request's id,
-has a wrong count, and reaches its destination without the function's role being asked.
+has a wrong count, and reaches its destination without the function's role being asked. And it
+forgets all events when it is stopped.
 
 "How Lambda handles errors and retries with asynchronous invocation" and "Capturing records of
 Lambda asynchronous invocations", AWS Lambda's developer guide.
@@ -10,41 +11,44 @@ Lambda asynchronous invocations", AWS Lambda's developer guide.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
-import json
 import logging
+import os
 import re
+import socket
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from ..host import ministack
-from . import grants
+from . import destinations
+from .destinations import EXHAUSTED, LATEST, SUCCESS, SWITCHED_OFF, TOO_OLD
 
 log = logging.getLogger("asynchronous")
 
 Json = Mapping[str, Any]
 
-LATEST: Final = "$LATEST"
 _INVOKE: Final = re.compile(r"/[0-9-]+/functions/[^/]+/invocations")
 _LOOK: Final = 1.0
 """Seconds after which a throttled event is tried again, though nothing has ended meanwhile: on AWS
 from 1 second to 5 minutes."""
+_SERVED: Final = 60.0
+"""Seconds within which a cloud that has started can be reached."""
+_EVENTS: Final = "devbridge_events"
+_KILLED: Final = "Runtime exited with error: signal: killed"
 _RETRIES: Final = 2
 _AGE: Final = 6 * 3600
-SUCCESS: Final = "Success"
-EXHAUSTED: Final = "RetriesExhausted"
-TOO_OLD: Final = "EventAgeExceeded"
-SWITCHED_OFF: Final = "ZeroReservedConcurrency"
 
 _request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
 """Of the invocation that goes on; what its caller is told, and its retries have as well."""
 _changed = threading.Condition()
 """Notified when an invocation has ended: a throttled event may be next."""
+_open: list[_Event] = []
+"""The events that are not done with."""
 _ends = threading.Event()
 """That the cloud is stopping: nothing is tried again."""
 
@@ -78,48 +82,11 @@ def rules(function: Json, qualifier: str) -> Rules:
     )
 
 
-def record(
-    function_arn: str,
-    request_id: str,
-    event: Any,
-    condition: str,
-    *,
-    count: int,
-    result: Json | None,
-    version: str = LATEST,
-    now: float,
-) -> dict[str, Any]:
-    """What a destination is told of an event.
-
-    Args:
-        count: how often the function was invoked with it.
-        result: of the last invocation; None: there was none.
-    """
-    moment = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
-    told = {
-        "version": "1.0",
-        "timestamp": moment.replace("+00:00", "Z"),
-        "requestContext": {
-            "requestId": request_id,
-            "functionArn": function_arn,
-            "condition": condition,
-            "approximateInvokeCount": count,
-        },
-        "requestPayload": event,
-    }
-    if result is None:
-        return told
-    context: dict[str, Any] = {"statusCode": 200, "executedVersion": version}
-    if result.get("error"):
-        context["functionError"] = result.get("function_error") or "Unhandled"
-    return {**told, "responseContext": context, "responsePayload": result.get("body")}
-
-
 def invoke_as_lambda() -> None:
     """Correct `services.lambda_svc`."""
     lambdas = ministack("services.lambda_svc")
     dispatch, release = lambdas._execute_function_dispatch, lambdas._release_execution_slot
-    get_state = lambdas.get_state
+    get_state, load = lambdas.get_state, lambdas.load_persisted_state
 
     def dispatched(function: Any, config: Any, event: Any, request_id: str, *rest: Any) -> Any:
         return dispatch(function, config, event, _request_id.get() or request_id, *rest)
@@ -129,14 +96,21 @@ def invoke_as_lambda() -> None:
         with _changed:
             _changed.notify_all()
 
-    def get_state_at_the_end() -> Any:
+    def get_state_with_events() -> Any:
         _ends.set()
         with _changed:
             _changed.notify_all()
-        return get_state()
+        open_ = [event.kept() for event in list(_open)]
+        return {**get_state(), _EVENTS: open_}
+
+    def load_with_events(data: Any) -> None:
+        load(data)
+        for kept in (data or {}).get(_EVENTS) or ():
+            threading.Thread(target=_resume, args=(kept,), daemon=True).start()
 
     lambdas._execute_function_dispatch, lambdas._release_execution_slot = dispatched, released
-    lambdas.get_state, lambdas.invoke_async_with_retry = get_state_at_the_end, begin
+    lambdas.get_state, lambdas.load_persisted_state = get_state_with_events, load_with_events
+    lambdas.invoke_async_with_retry = begin
 
 
 App = Callable[[Mapping[str, Any], Any, Any], Any]
@@ -176,29 +150,69 @@ def begin(function: Json, event: Any) -> None:
     threading.Thread(target=context.run, args=(_run, function, event), daemon=True).start()
 
 
-def _run(function: Json, event: Any) -> None:
+def _begin_another(function: Json, event: Any) -> None:
+    """Invoke a function that is told of another's event: with a request id of its own."""
+    _request_id.set("")
+    begin(function, event)
+
+
+def _resume(kept: Json) -> None:
+    """Go on with an event that was open when the cloud was stopped, when it can be reached."""
+    _request_id.set(kept["requestId"])
+    until = time.monotonic() + _SERVED
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", int(os.environ["GATEWAY_PORT"])), 1).close()
+            break
+        time.sleep(0.05)
+    _run({"config": kept["config"]}, kept["event"], kept)
+
+
+def _run(function: Json, event: Any, kept: Json | None = None) -> None:
     lambdas = ministack("services.lambda_svc")
     account, region = lambdas._account_region_from_function_config(function["config"])
     lambdas._request_account_id.set(account)
     lambdas._request_region.set(region)
+    open_ = _Event(lambdas, function, event, kept)
+    _open.append(open_)
     try:
-        _Event(lambdas, function, event).run()
+        open_.run()
     except Exception:
         log.exception("an event of %s is lost", function["config"].get("FunctionName"))
+    finally:
+        if not _ends.is_set():
+            _open.remove(open_)
 
 
 class _Event:
     """One event on its way to a function."""
 
-    def __init__(self, lambdas: Any, function: Json, event: Any) -> None:
+    def __init__(self, lambdas: Any, function: Json, event: Any, kept: Json | None) -> None:
         self._lambdas, self._first, self._event = lambdas, function, event
         config = function["config"]
         arn = str(config["FunctionArn"]).split(":")
         self._arn = ":".join(arn[:7])
         self._qualifier = arn[7] if len(arn) > 7 else ""
         self._name, self._version = config["FunctionName"], config.get("Version", LATEST)
-        self._since = time.time()
-        self._count = 0
+        self._request = _request_id.get()
+        self._since = kept["since"] if kept else time.time()
+        self._count = kept["count"] if kept else 0
+        self._lost = bool(kept and kept["runs"])
+        """That the function had it when the cloud was stopped."""
+        self._runs = False
+
+    def kept(self) -> dict[str, Any]:
+        """What is needed to go on with it."""
+        config = self._first["config"]
+        names = ("FunctionArn", "FunctionName", "Version")
+        return {
+            "config": {name: config[name] for name in names if name in config},
+            "event": self._event,
+            "requestId": self._request,
+            "since": self._since,
+            "count": self._count,
+            "runs": self._runs,
+        }
 
     def run(self) -> None:
         """Until it is done with, or the function is gone."""
@@ -207,9 +221,10 @@ class _Event:
             rule = rules(self._lambdas._functions[self._name], self._qualifier)
             if self._lambdas._reserved_concurrency(function, function["config"]) == 0:
                 return self._tell(function, rule, SWITCHED_OFF, last)
-            result = self._lambdas._execute_function(function, self._event)
+            result = self._invoke(function)
             if _ends.is_set():  # and has ended the function
                 return None
+            self._runs = False
             if result.get("throttle"):
                 pause = None
             elif not result.get("error"):
@@ -226,12 +241,23 @@ class _Event:
             self._wait(pause, left)
         return None
 
+    def _invoke(self, function: Json) -> Json:
+        if self._lost:
+            self._lost = False
+            message = f"RequestId: {self._request} Error: {_KILLED}"
+            body = {"errorType": "Runtime.ExitError", "errorMessage": message}
+            return {"error": True, "body": body}
+        self._runs = True
+        result: Json = self._lambdas._execute_function(function, self._event)
+        return result
+
     def _current(self) -> dict[str, Any] | None:
         """The function as it is now: its code, its variables and limits may have changed."""
         now = self._lambdas._functions.get(self._name)
         if now is None:
             return None
-        found = now if self._version == LATEST else self._first
+        versions = now.get("versions") or {}
+        found = now if self._version == LATEST else versions.get(self._version, self._first)
         config = {**found["config"], "FunctionArn": self._first["config"]["FunctionArn"]}
         return {**found, "config": config, "concurrency": now.get("concurrency")}
 
@@ -252,11 +278,11 @@ class _Event:
         destination = rule.on_success if condition == SUCCESS else rule.on_failure
         role = str(function["config"].get("Role", ""))
         if condition != SUCCESS and rule.dead_letters:
-            deliver(rule.dead_letters, self._event, role)
+            destinations.deliver(rule.dead_letters, self._event, role, _begin_another)
         if destination:
-            told = record(
+            told = destinations.record(
                 f"{self._arn}:{self._qualifier or LATEST}",
-                _request_id.get(),
+                self._request,
                 self._event,
                 condition,
                 count=self._count,
@@ -264,65 +290,4 @@ class _Event:
                 version=self._version,
                 now=time.time(),
             )
-            deliver(destination, told, role)
-
-
-_ACTIONS: Final = {
-    "lambda": "lambda:InvokeFunction",
-    "sqs": "sqs:SendMessage",
-    "sns": "sns:Publish",
-    "events": "events:PutEvents",
-}
-
-
-def action_on(destination: str) -> str:
-    """What a function's role must be allowed on its destination; empty: it can be none."""
-    return _ACTIONS.get(destination.split(":")[2] if destination.count(":") > 4 else "", "")
-
-
-def deliver(destination: str, told: Any, role_arn: str) -> None:
-    """Hand a record (or, as a dead letter, an event) on, if the function's role may."""
-    action = action_on(destination)
-    if not action or not grants.role_may(role_arn, action, destination):
-        log.warning("%s may not %s on %s: nobody is told", role_arn, action, destination)
-    elif action == _ACTIONS["lambda"]:
-        lambdas = ministack("services.lambda_svc")
-        function, config, _ = lambdas._get_func_record_for_ref(destination)
-        if function and config:
-            _request_id.set("")  # an invocation of its own
-            begin(lambdas._execution_record_for_config(function, config), told)
-        else:
-            log.warning("there is no function %s: nobody is told", destination)
-    else:
-        _SENDERS[action](destination, told)
-
-
-def _to_queue(destination: str, told: Any) -> None:
-    sqs = ministack("services.sqs")
-    url = sqs._queue_name_to_url[destination.rpartition(":")[2]]
-    sqs._act_send_message({"QueueUrl": url, "MessageBody": json.dumps(told)}, url)
-
-
-def _to_topic(destination: str, told: Any) -> None:
-    sns = ministack("services.sns")
-    sns._fanout(destination, str(uuid.uuid4()), json.dumps(told), "", "", {})
-
-
-def _to_bus(destination: str, told: Any) -> None:
-    context = told["requestContext"]
-    how = "Success" if context["condition"] == SUCCESS else "Failure"
-    entry = {
-        "Source": "lambda",
-        "DetailType": f"Lambda Function Invocation Result - {how}",
-        "Detail": json.dumps(told),
-        "EventBusName": destination.rpartition("/")[2],
-        "Resources": [destination, context["functionArn"]],
-    }
-    ministack("services.eventbridge")._put_events({"Entries": [entry]})
-
-
-_SENDERS: Final = {
-    _ACTIONS["sqs"]: _to_queue,
-    _ACTIONS["sns"]: _to_topic,
-    _ACTIONS["events"]: _to_bus,
-}
+            destinations.deliver(destination, told, role, _begin_another)

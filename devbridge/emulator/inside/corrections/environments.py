@@ -2,7 +2,8 @@
 of its own, which end together.
 
 ministack tells a function a log stream that there is none of, has all functions share one temporary
-folder, gives a function two seconds to notice that its time is over, and lets its children live on.
+folder, gives a function two seconds to notice that its time is over, waits for ever for one that
+does not start, and lets its children live on.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, NamedTuple
@@ -26,6 +27,9 @@ from . import file_systems
 
 STREAM: Final = "AWS_LAMBDA_LOG_STREAM_NAME"
 GROUP: Final = "AWS_LAMBDA_LOG_GROUP_NAME"
+INIT: Final = 10.0
+"""Seconds that a function has to start, before those of its timeout: AWS starts it once more then,
+within its timeout."""
 _ROUNDS: Final = 5
 """How often an environment's processes are looked for: they may start others while they are."""
 
@@ -86,8 +90,12 @@ def isolate() -> None:
     def spawned(worker: Any) -> None:
         if isinstance(worker._proc, Environment):  # it has ended by itself
             worker._proc.end()
-        _here.config = worker.config
-        spawn(worker)
+        worker.config = _here.config = file_systems.with_mounts(worker.config)
+        if not str(worker.config.get("Runtime")).startswith("python"):
+            spawn(worker)  # who else has one of its own
+            return
+        with _in_time(worker, float(worker.config.get("Timeout", 3))):
+            spawn(worker)
 
     def get_state_at_the_end() -> Any:
         runtime.reset()
@@ -99,6 +107,32 @@ def isolate() -> None:
     lambdas.get_state = get_state_at_the_end
 
 
+@contextmanager
+def _in_time(worker: Any, seconds: float) -> Iterator[None]:
+    """End an environment that does not start within its time.
+
+    Raises:
+        RuntimeError: it has not; as its caller is told it.
+    """
+    late = threading.Event()
+
+    def give_up() -> None:
+        late.set()
+        worker._proc.end()
+
+    timer = threading.Timer(INIT + seconds, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except RuntimeError:
+        if not late.is_set():
+            raise
+        raise RuntimeError(f"Task timed out after {seconds:.2f} seconds") from None
+    finally:
+        timer.cancel()
+
+
 class Environment(subprocess.Popen[str]):
     """One environment: its first process, which all others descend from."""
 
@@ -107,7 +141,6 @@ class Environment(subprocess.Popen[str]):
         self.stream = _here.stream = log_stream(config, uuid.uuid4().hex, time.time())
         self._folder = tempfile.mkdtemp(prefix="tmp-of-function-")
         own = {STREAM: self.stream, GROUP: log_group(config), "TMPDIR": self._folder}
-        own |= file_systems.of_function(config)
         super().__init__(arguments, env={**env, **own}, **options)
 
     def end(self) -> None:
@@ -150,8 +183,9 @@ def processes() -> Iterator[Process]:
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it is gone by now, or another user's
             environment = (folder / "environ").read_bytes().decode("utf-8", "replace")
-            state, parent, *_ = (folder / "stat").read_text().rpartition(")")[2].split()
-            if state not in "ZX":
+            # A name is cut to 15 bytes, within a character if it comes so.
+            state, parent, *_ = (folder / "stat").read_bytes().rpartition(b")")[2].split()
+            if state not in b"ZX":
                 yield Process(int(folder.name), int(parent), environment)
 
 

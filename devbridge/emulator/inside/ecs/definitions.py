@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from ..machines import requests
 from ..machines.failure import Failure
 
 Json = dict[str, Any]
@@ -30,63 +31,15 @@ DISK: Final = (21, 200)
 
 _CPU: Final = re.compile(r"(\d*\.?\d+)\s*v?cpus?", re.IGNORECASE)
 _MEMORY: Final = re.compile(r"(\d*\.?\d+)\s*gi?b", re.IGNORECASE)
-_KEPT_MAPS: Final = ("DockerLabels", "DriverOpts", "Labels", "Options")
-"""Properties whose own keys are the user's."""
-_NUMBERS: Final = frozenset(
-    {
-        *("containerPort", "cpu", "hardLimit", "hostPort", "interval", "maxSwap", "memory"),
-        *("memoryReservation", "retries", "sharedMemorySize", "size", "sizeInGiB", "softLimit"),
-        *("startPeriod", "startTimeout", "stopTimeout", "swappiness", "timeout"),
-        "transitEncryptionPort",
-    }
-)
-_FLAGS: Final = frozenset(
-    {
-        *("disableNetworking", "essential", "initProcessEnabled", "interactive", "privileged"),
-        *("pseudoTerminal", "readOnly", "readonlyRootFilesystem"),
-    }
-)
 
 
 def request_of(properties: Mapping[str, Any]) -> Json:
     """A template's task definition as the request that registers it."""
-    made: Json = _request(properties)
+    made = requests.request_of(properties)
     for name in ("cpu", "memory"):
         if name in made:
             made[name] = str(made[name])
     return made
-
-
-def _request(value: Any, name: str = "") -> Any:
-    if isinstance(value, Mapping):
-        if name in _KEPT_MAPS:
-            return {key: _text(each) for key, each in value.items()}
-        named = {_camel(key): (key, each) for key, each in value.items()}
-        return {key: _request(each, own) for key, (own, each) in named.items()}
-    if isinstance(value, list):
-        return [_request(each) for each in value]
-    if isinstance(value, str):
-        return _typed(value, _camel(name))
-    return value
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _typed(value: str, key: str) -> Any:
-    """Templates may say numbers and flags as texts."""
-    if key in _NUMBERS and value.isdecimal():
-        return int(value)
-    if key in _FLAGS and value.lower() in ("true", "false"):
-        return value.lower() == "true"
-    return value
-
-
-def _camel(key: str) -> str:
-    known = {"EFSVolumeConfiguration": "efsVolumeConfiguration", "FilesystemId": "fileSystemId"}
-    known["IAM"] = "iam"
-    return known.get(key) or key[:1].lower() + key[1:]
 
 
 def check(request: Json) -> None:

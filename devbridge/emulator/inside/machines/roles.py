@@ -18,7 +18,8 @@ from .failure import Failure
 
 CODEBUILD: Final = "codebuild.amazonaws.com"
 TASKS: Final = "ecs-tasks.amazonaws.com"
-"""Who assumes the roles of builds, and of tasks and jobs."""
+HOSTS: Final = "ec2.amazonaws.com"
+"""Who assumes the roles of builds, of tasks and jobs, and of instances."""
 PATH: Final = "/_devbridge/credentials"
 DURATION: Final = 3600
 """Seconds that a session of a machine's processes lasts."""

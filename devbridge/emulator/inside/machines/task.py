@@ -32,6 +32,8 @@ class Asked:
     containers: Sequence[Wanted]
     role_arn: str = ""
     execution_role_arn: str = ""
+    execution_service: str = roles.TASKS
+    """Who assumes the execution role: an instance its own."""
     volumes: Sequence[Mapping[str, Any]] = ()
     variables: Mapping[str, str] | None = None
     """What every container of it has besides its own variables."""
@@ -46,6 +48,12 @@ class Task:
         self._room = room
         self._stack = ExitStack()
 
+    @property
+    def pids(self) -> list[int]:
+        """The first process of each container that runs."""
+        found = (each.process for each in self.containers)
+        return [each.pid for each in found if each is not None and each.returncode is None]
+
     def prepare(self) -> None:
         """Assume the roles, and prepare the containers.
 
@@ -55,7 +63,8 @@ class Task:
         role = self._role(self.asked.role_arn, "task")
         if role:
             self._stack.callback(self._room.roles.add(role))
-        execution = self._role(self.asked.execution_role_arn, "execution")
+        service = self.asked.execution_service
+        execution = self._role(self.asked.execution_role_arn, "execution", service)
         for container in self.containers:
             container.prepare(self.asked.region, role, execution, self.asked.volumes)
 
@@ -108,12 +117,12 @@ class Task:
             for container in self.containers:
                 container.close()
 
-    def _role(self, arn: str, kind: str) -> roles.Role | None:
+    def _role(self, arn: str, kind: str, service: str = roles.TASKS) -> roles.Role | None:
         if not arn:
             return None
         name = self.asked.arn.rpartition("/")[2]
         try:
-            role = roles.Role(arn, name, service=roles.TASKS, source_arn=self.asked.arn)
+            role = roles.Role(arn, name, service=service, source_arn=self.asked.arn)
         except Failure as failure:
             raise Failure("ECS", unassumable(arn, kind)) from failure
         self._stack.callback(role.close)

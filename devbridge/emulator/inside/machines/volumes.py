@@ -15,14 +15,20 @@ from typing import Any
 from ..host import ministack
 
 
+def all_folders() -> Path:
+    """Where the folders of all file systems are."""
+    return Path(os.environ["STATE_DIR"]).parent / "file-systems"
+
+
 def folder_of(file_system: str, root: str = "/", access_point: str = "") -> Path:
     """The folder that stands for a file system, or for what an access point shows of it."""
-    base = Path(os.environ["STATE_DIR"]).parent / "files" / file_system.rpartition("/")[2]
+    base = all_folders() / file_system.rpartition("/")[2]
     if access_point:
         known = ministack("app")._get_module("efs")._access_points
         found = known.get(access_point.rpartition("/")[2]) or {}
         root = (found.get("RootDirectory") or {}).get("Path") or "/"
-    folder = base / root.strip("/")
+    # Not beside it, whatever the path says.
+    folder = base.joinpath(*(part for part in root.split("/") if part not in ("", ".", "..")))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

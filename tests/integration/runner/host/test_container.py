@@ -292,3 +292,30 @@ def test_a_secret_that_nobody_has_set_fails_the_run(job: Job) -> None:
     error: Any = job.aws.told()["error"]
     assert error["type"] == "SecretMissing"
     assert "KEY: there is no parameter /demo/prod/key" in error["message"]
+
+
+def test_what_looks_like_an_interruption_may_be_a_cancellation(job: Job) -> None:
+    job.deploy(COUNTS)
+    process = job.start(1)
+    before = read_until(process, "begins at")
+    job.aws.put(PLACES.end(UUID), b'{"state": "CANCELLED", "at": 1}')
+    process.send_signal(signal.SIGTERM)
+    code, output = end(process)
+    assert code == 1
+    *_, error, last = (before + output).splitlines()
+    assert error.startswith(f"|  Error   {RUN} CANCELLED after ")
+    told = {"type": "Cancelled", "message": "the run was cancelled"}
+    assert json.loads(last)["devbridge"] == {"state": "CANCELLED", "attempt": 1, "error": told}
+    assert job.aws.told()["state"] == "CANCELLED"
+    code, output = end(job.container())
+    assert code == 1
+    assert "begins at" not in output
+
+
+def test_a_run_that_was_cancelled_before_its_machine_came_is_not_begun(job: Job) -> None:
+    job.deploy(COUNTS)
+    job.aws.put(PLACES.end(UUID), b'{"state": "CANCELLED", "at": 1}')
+    code, output = job.run(1)
+    assert code == 1
+    assert "begins at" not in output
+    assert "nothing is left to do: it was CANCELLED before" in output

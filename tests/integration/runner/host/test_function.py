@@ -33,7 +33,8 @@ class Context:
     def get_remaining_time_in_millis(self):
         return int(float(sys.argv[2]) * 1000)
 
-answer = handler(json.loads(sys.argv[1]), Context())
+for event in json.loads(sys.argv[1]):
+    answer = handler(event, Context())
 with open(sys.argv[3], "w") as file:
     json.dump(answer, file)
 """
@@ -72,7 +73,7 @@ class Function:
     def event(self, payload: object, hop: int = 0) -> dict[str, Any]:
         return {"devbridge": 1, "run": RUN, "payload": json.dumps(payload), "hop": hop}
 
-    def start(self, event: dict[str, Any]) -> subprocess.Popen[str]:
+    def start(self, *events: dict[str, Any]) -> subprocess.Popen[str]:
         self.answer_file.unlink(missing_ok=True)
         credentials = {"AWS_ACCESS_KEY_ID": "AKIAROLE", "AWS_SECRET_ACCESS_KEY": "s"}
         own = {k: v for k, v in self.aws.environment().items() if "CONTAINER" not in k}
@@ -97,7 +98,7 @@ class Function:
             **self.variables,
         }
         return subprocess.Popen(
-            [sys.executable, "-c", DRIVER, json.dumps(event), str(self.seconds), self.answer_file],
+            [sys.executable, "-c", DRIVER, json.dumps(events), str(self.seconds), self.answer_file],
             env=environment,
             cwd="/",
             stdout=subprocess.PIPE,
@@ -331,3 +332,16 @@ def test_a_function_that_may_not_call_itself_fails_the_run(function: Function) -
     function.deploy(COUNTS, DEVBRIDGE_MARGIN=MARGIN)
     assert function.run(1000) == "FAILED"
     assert function.aws.told()["error"]["type"] == "NotContinued"
+
+
+def test_a_sandbox_is_used_for_one_run_after_the_other(function: Function) -> None:
+    function.deploy("def handler(payload):\n    print('runs', payload)\n    return payload")
+    first, second = function.event(1), function.event(2)
+    second["run"] = first["run"].replace(UUID, UUID[::-1])
+    assert function.end(function.start(first, second)) == "SUCCEEDED"
+    assert [line for line in function.hops[0].splitlines() if "runs" in line] == [
+        "runs 1",
+        "runs 2",
+    ]
+    assert function.aws.told()["result"] == "1"
+    assert json.loads(function.aws.get(PLACES.told(UUID[::-1])))["result"] == "2"

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from devbridge.emulator.inside import plug
+from devbridge.emulator.inside.batch import templates as batch_templates
 from devbridge.emulator.inside.codebuild import service
 from devbridge.emulator.inside.corrections import (
     apis,
@@ -22,6 +23,8 @@ from devbridge.emulator.inside.corrections import (
     networks,
     node_functions,
     objects,
+    payloads,
+    recursion,
     refusals,
     speed,
     templates,
@@ -51,9 +54,11 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         *((speed, "copy_logs_faster"), (functions, "page_logs")),
         *((listeners, "hide_runtime_apis"), (functions, "tell_as_lambda")),
         *((environments, "isolate"), (networks, "complete"), (objects, "hide")),
-        (file_systems, "keep_in_folders"),
+        *((file_systems, "keep_in_folders"), (recursion, "stop_who_repeats")),
+        (payloads, "limit"),
         *((node_functions, "run_with_node"), (asynchronous, "invoke_as_lambda")),
         *((service, "keep_properties"), (ecs, "keep_definitions")),
+        (batch_templates, "keep"),
         *((templates, "spell_cors"), (apis, "give_base_paths")),
         *((buckets, "keep_tags"), (templates, "name_anew"), (refusals, "refuse")),
         *((function_properties, "keep"), (events, "deliver_as_eventbridge")),
@@ -97,6 +102,7 @@ def test_what_ministack_imports_at_once_is_corrected_at_once(app: Any, done: lis
         *("speed.save_faster", "durable.keep_room"),
         *("listeners.hide_runtime_apis", "environments.isolate", "functions.tell_as_lambda"),
         *("node_functions.run_with_node", "asynchronous.invoke_as_lambda"),
+        *("recursion.stop_who_repeats", "payloads.limit"),
     ]
 
 
@@ -111,6 +117,7 @@ def test_a_service_is_corrected_when_it_is_needed_first_and_once(app: Any, done:
         *(
             "service.keep_properties",
             "service.keep_definitions",
+            "templates.keep",
             "templates.spell_cors",
             "apis.give_base_paths",
         ),

@@ -49,3 +49,8 @@ def test_the_text_needs_nothing_but_python() -> None:
         check=False,
     )
     assert "KeyError: 'DEVBRIDGE_CODE'" in done.stderr
+
+
+def test_the_text_has_nothing_that_aws_would_replace() -> None:
+    for mark in ("${", "Ref::", "$("):
+        assert mark not in fetch.script()

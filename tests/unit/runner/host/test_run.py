@@ -18,14 +18,24 @@ from runner.attempt import Inbox, Output
 from runner.aws import AwsError
 from runner.host import main as host_main
 from runner.host import run as run_module
-from runner.host.base import Host
+from runner.host.base import Host, Pause, Window
 from runner.host.codebuild import EXPORTS
 from runner.host.lines import Lines
 from runner.host.run import Run
 from runner.host.settings import GRACE, Settings
 from runner.host.store import MAX_INLINE, ascii_json
+from runner.host.told import Told, mark
 from runner.invocation import Invocation
-from runner.outcome import CANCELLED, CRASHED, FAILED, SUCCEEDED, TIMED_OUT, End, Failure
+from runner.outcome import (
+    CANCELLED,
+    CRASHED,
+    FAILED,
+    INTERRUPTED,
+    SUCCEEDED,
+    TIMED_OUT,
+    End,
+    Failure,
+)
 from runner.results import encode
 
 ENVIRONMENT = {
@@ -70,6 +80,12 @@ class World:
         self.refuses: set[str] = set()
         self.pauses: list[float] = []
         self.stop_at_pause = -1
+        self.checkpoints: list[bytes] = []
+        """What the handler yields in each attempt."""
+        self.lose_checkpoints = False
+        """The first write of each fails."""
+        self.now_unreachable: Place | None = None
+        """A place that cannot tell anything once the handler has ended."""
         self.now = 1_800_000_000.0
         self.root = root
         self._reader, self._writer = os.pipe()
@@ -86,6 +102,16 @@ class World:
         assert api == "api"
         self.attempts.append((invocation, {"environment": environment, **more}))
         self.now += 5
+        for checkpoint in self.checkpoints:
+            if self.lose_checkpoints:
+                self.refuses = {"put"}
+                with pytest.raises(AwsError):
+                    more["keep"](checkpoint)
+                self.refuses = set()
+            else:
+                more["keep"](checkpoint)
+        if self.now_unreachable is not None:
+            self.now_unreachable.unreachable = True
         return self.ends.pop(0)
 
     def pause(self, seconds: float) -> bool:
@@ -328,6 +354,268 @@ def test_a_stop_between_two_attempts_is_a_cancellation(world: World) -> None:
     error = {"type": "Terminated", "message": "the run was told to stop by SIGTERM"}
     assert world.told == {"state": "CANCELLED", "attempt": 2, "error": error}
     assert json.loads(world.exports["DEVBRIDGE_ERROR"]) == error
+
+
+# --- places that are taken away -----------------------------------------------------------------
+
+
+class Place:
+    """A host that tells in memory; as its machine is taken away, or its time is over, in a test."""
+
+    packages, arn, grace = "", "arn:place", 7.0
+    cancelled = False
+
+    def __init__(self, world: World, *, interruptible: bool = True) -> None:
+        self.world = world
+        self.root = str(world.root)
+        self.interruptible = interruptible
+        self.before: Told | None = None
+        self.told: list[Told] = []
+        self.handed: list[tuple[Told, bool | None]] = []
+        self.refuses: End | None = None
+        self.unreachable = False
+        self.here = True
+        self.cut = False
+
+    def variables(self) -> dict[str, str]:
+        return {}
+
+    def logs(self) -> tuple[str, str]:
+        return "group", "stream"
+
+    def earlier(self) -> Told | None:
+        return self.before
+
+    def window(self, timeout: float, spent: float) -> Window:
+        return Window(timeout - spent, 99.0, self.cut)
+
+    def pause(self, timeout: float, delay: float) -> Pause:
+        return Pause(delay, self.here)
+
+    def tell(self, told: Told) -> None:
+        if self.unreachable:
+            raise AwsError("no answer")
+        self.told.append(told)
+
+    def hand_over(self, told: Told, *, progress: bool | None) -> End | None:
+        if self.unreachable:
+            raise AwsError("no answer")
+        self.handed.append((told, progress))
+        return self.refuses
+
+    def run(self, **more: str) -> End:
+        environment = self.world.environment | {"DEVBRIDGE_INLINE": "1"} | more
+        settings = Settings.read(environment)
+        lines = Lines(self.world.output, settings.run_id)
+        return self.world.run_at(self, settings, environment, lines)[0]
+
+
+CHECKPOINT = "checkpoints/demo/prod/factorial/1.json"
+
+
+def test_a_run_is_told_when_an_attempt_begins_and_when_it_has_ended(world: World) -> None:
+    place = Place(world)
+    world.ends = [End(FAILED, failure=FAILURE, took=1.0), End(SUCCEEDED, b"1", took=2.0)]
+    place.run(DEVBRIDGE_ATTEMPTS="2")
+    assert [(told.state, told.attempt) for told in place.told] == [
+        ("RUNNING", 1),
+        ("RUNNING", 2),
+        ("SUCCEEDED", 2),
+    ]
+    assert {told.started_at for told in place.told} == {1_800_000_000.0}
+    last = place.told[-1]
+    assert (last.ended_at, last.result, last.logs) == (world.now, "1", (("group", "stream"),))
+    assert world.code == 0
+    options = world.attempts[0][1]
+    assert (options["grace"], options["stop_at"], options["interruptible"]) == (7.0, 99.0, True)
+
+
+def test_an_interrupted_run_is_handed_over_with_its_checkpoint(world: World) -> None:
+    place = Place(world)
+    world.checkpoints = [b"3"]
+    world.ends = [End(INTERRUPTED, took=1.5)]
+    assert place.run(DEVBRIDGE_ATTEMPTS="2").state == INTERRUPTED
+    assert world.code == 75
+    ((told, _),) = place.handed
+    assert (told.state, told.attempt, told.interruptions, told.handed) == ("RUNNING", 1, 1, True)
+    assert told.mark == mark(b"3")
+    assert world.objects[CHECKPOINT] == b"3"
+    assert world.lines[-1] == (
+        "|  Again   demo_prod_factorial:1 INTERRUPTED after 1.50s, goes on elsewhere"
+    )
+
+
+def test_the_next_machine_goes_on_with_the_same_attempt_at_the_checkpoint(world: World) -> None:
+    place = Place(world)
+    place.before = Told("RUNNING", 2, 5.0, interruptions=1, handed=True)
+    world.objects[CHECKPOINT] = b"3"
+    place.run(DEVBRIDGE_ATTEMPTS="3")
+    ((invocation, options),) = world.attempts
+    assert invocation.context["attempt"] == "2"
+    assert options["checkpoint"] == b"3"
+    assert world.lines[:2] == [
+        "|  Invoke factorial demo_prod_factorial:1 (attempt 2 of 3)",
+        "|  Goes on demo_prod_factorial:1 at its checkpoint",
+    ]
+    assert (place.told[0].started_at, place.told[0].interruptions) == (5.0, 1)
+
+
+def test_a_machine_that_said_nothing_has_died(world: World) -> None:
+    place = Place(world)
+    place.before = Told("RUNNING", 1, 5.0)
+    place.run()
+    assert place.told[0].interruptions == 1
+
+
+def test_a_run_that_dies_wherever_it_goes_on_is_not_begun_again(world: World) -> None:
+    place = Place(world)
+    place.before = Told("RUNNING", 1, 5.0, interruptions=2, idle=2)
+    assert place.run().state == CRASHED
+    assert world.attempts == []
+    assert (world.told["error"]["type"], world.code) == ("Interrupted", 1)
+    assert place.told[-1].failure == Failure(
+        "Interrupted", "interrupted 3 times without progress, before its first checkpoint"
+    )
+
+
+def test_who_waits_for_the_next_attempt_is_interrupted_too(world: World) -> None:
+    place = Place(world)
+    world.ends, world.stop_at_pause = [End(FAILED, failure=FAILURE)], 1
+    assert place.run(DEVBRIDGE_ATTEMPTS="2").state == INTERRUPTED
+    ((told, _),) = place.handed
+    assert (told.attempt, told.not_before) == (2, 0.0), "the delay has been long enough"
+
+
+def test_who_is_stopped_before_it_began_has_nothing_to_say(world: World) -> None:
+    place, world.inbox.terminated = Place(world), True
+    assert place.run().state == INTERRUPTED
+    assert (world.attempts, world.code) == ([], 75)
+
+
+def test_an_interruption_that_nobody_can_be_told_is_one_all_the_same(world: World) -> None:
+    place = Place(world)
+    world.ends, world.now_unreachable = [End(INTERRUPTED)], place
+    assert place.run().state == INTERRUPTED
+    assert any("how far the run has come is not stored: no answer" in x for x in world.lines)
+
+
+def test_a_checkpoint_that_was_not_stored_is_stored_when_it_is_handed_over(world: World) -> None:
+    place = Place(world)
+    world.checkpoints, world.lose_checkpoints = [b"3"], True
+    world.ends = [End(INTERRUPTED)]
+    place.run()
+    assert world.objects[CHECKPOINT] == b"3"
+
+
+def test_an_end_that_nobody_can_be_told_is_in_the_log(world: World) -> None:
+    place = Place(world)
+    world.now_unreachable = place
+    place.run()
+    assert any("how the run has ended is only in this log: no answer" in x for x in world.lines)
+    assert world.told["state"] == "SUCCEEDED"
+
+
+def test_a_run_that_has_ended_before_is_left_alone(world: World) -> None:
+    place = Place(world)
+    place.before = Told("SUCCEEDED", 2, result="1")
+    place.run(DEVBRIDGE_PAYLOAD_KEY="k")
+    assert (world.attempts, place.told, world.code) == ([], [], 0)
+    assert world.lines[-1].endswith("nothing is left to do: it was SUCCEEDED before")
+
+
+# --- places whose time is over ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("checkpoint", "progress"), [(b"4", True), (b"3", False)])
+def test_it_is_told_whether_a_run_has_come_further(
+    world: World, checkpoint: bytes, progress: bool
+) -> None:
+    place = Place(world, interruptible=False)
+    world.objects[CHECKPOINT], world.checkpoints = b"3", [checkpoint]
+    world.ends = [End(INTERRUPTED, took=1.0)]
+    place.run()
+    ((told, came_further),) = place.handed
+    assert came_further is progress
+    assert (told.interruptions, told.spent) == (0, 1.0)
+
+
+def test_attempts_that_began_in_between_need_not_have_come_further(world: World) -> None:
+    place = Place(world, interruptible=False)
+    world.ends = [End(FAILED, failure=FAILURE, took=1.0), End(INTERRUPTED, took=1.0)]
+    place.run(DEVBRIDGE_ATTEMPTS="2")
+    ((told, came_further),) = place.handed
+    assert (came_further, told.attempt, told.spent) == (None, 2, 1.0)
+
+
+def test_a_run_that_must_not_go_on_ends_as_its_place_says(world: World) -> None:
+    place = Place(world, interruptible=False)
+    place.refuses = End(FAILED, failure=Failure("NoProgress", "no"), final=True)
+    world.ends = [End(INTERRUPTED, took=1.0)]
+    assert place.run().state == FAILED
+    assert (world.told["error"]["type"], world.code) == ("NoProgress", 1)
+
+
+def test_a_run_that_cannot_be_handed_over_has_failed(world: World) -> None:
+    place = Place(world, interruptible=False)
+    world.ends, world.now_unreachable = [End(INTERRUPTED, took=1.0)], place
+    end = place.run()
+    assert end.failure == Failure("AwsError", "no answer")
+
+
+def test_an_attempt_that_has_no_room_here_is_handed_over(world: World) -> None:
+    place = Place(world, interruptible=False)
+    place.here = False
+    world.ends = [End(FAILED, failure=FAILURE, took=1.0)]
+    assert place.run(DEVBRIDGE_ATTEMPTS="2", DEVBRIDGE_RETRY_DELAY="7").state == INTERRUPTED
+    ((told, came_further),) = place.handed
+    assert (told.attempt, told.not_before, told.spent) == (2, world.now + 7, 0.0)
+    assert came_further is None
+
+
+def test_who_comes_before_the_time_of_the_next_attempt_waits(world: World) -> None:
+    place = Place(world)
+    place.before = Told("RUNNING", 2, 5.0, handed=True, not_before=world.now + 5)
+    place.run(DEVBRIDGE_ATTEMPTS="2")
+    assert world.pauses == [5.0]
+    assert len(world.attempts) == 1
+
+
+def test_an_attempt_that_the_place_cuts_says_so(world: World) -> None:
+    place = Place(world, interruptible=False)
+    place.cut, world.ends = True, [End(TIMED_OUT, took=1.0)]
+    end = place.run()
+    assert end.failure is not None
+    assert (end.state, end.failure.type) == (TIMED_OUT, "OutOfTime")
+
+
+def test_a_cancellation_that_is_no_signal_says_so(world: World) -> None:
+    place = Place(world, interruptible=False)
+    place.cancelled, world.ends = True, [End(CANCELLED)]
+    place.run()
+    assert world.told["error"] == {"type": "Cancelled", "message": "the run was cancelled"}
+
+
+# --- secrets ------------------------------------------------------------------------------------
+
+
+def test_secrets_are_variables_of_the_worker(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aws, "call", lambda *_, **__: {"Parameter": {"Value": "hunter2"}})
+    world.run(DEVBRIDGE_SECRETS='{"KEY": "/key"}', KEY="another")
+    environment = world.attempts[0][1]["environment"]
+    assert environment["KEY"] == "hunter2"
+    assert "DEVBRIDGE_SECRETS" not in environment
+
+
+def test_a_secret_that_is_missing_is_a_failure_before_the_first_attempt(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def call(*_: str, **__: object) -> None:
+        raise AwsError("not you")
+
+    monkeypatch.setattr(aws, "call", call)
+    end, _ = world.run(DEVBRIDGE_SECRETS='{"KEY": "/key"}')
+    assert (end.state, world.attempts) == (FAILED, [])
+    assert "KEY: the parameter /key cannot be read: not you" in world.exports["DEVBRIDGE_ERROR"]
 
 
 # --- the process --------------------------------------------------------------------------------

@@ -195,6 +195,31 @@ test("what is sent while the process ends needs no event loop", async (t) => {
   assert.match(heard[1], /^POST \/token\/2018-06-01\/b .*\r\n\r\n2$/s);
 });
 
+test("an answer of which the event loop has taken the head is read to its end without it", async (t) => {
+  const code = `
+    import net from "node:net"; import { parentPort } from "node:worker_threads";
+    const server = net.createServer((socket) => socket.once("data", () => {
+      socket.write("HTTP/1.1 202 OK\\r\\nContent-Length: 2\\r\\n\\r\\n");
+      parentPort.once("message", () => setTimeout(() => socket.write("{}"), 20)); }));
+    server.listen(0, "127.0.0.1", () => parentPort.postMessage(server.address().port));`;
+  const { Worker } = await import("node:worker_threads");
+  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`));
+  t.after(() => worker.terminate());
+  const port = await new Promise((resolve) => worker.once("message", resolve));
+  const client = new RuntimeClient(`127.0.0.1:${port}/token`);
+  await client.open();
+  const message = client.message("/a", "1");
+  let taken = 0;
+  client._socket.on("data", (data) => { taken += data.length; });
+  client.send(message).catch(() => undefined);
+  while (!taken) await new Promise((resolve) => setImmediate(resolve));
+  worker.postMessage("the rest");
+  const began = Date.now();
+  assert.equal(client.sendNow(message, true), true);
+  assert.ok(Date.now() < began + 5_000);
+  client.close();
+});
+
 test("what nobody takes while the process ends is said to be lost", async () => {
   const server = await serve(() => undefined);
   server.close();

@@ -39,6 +39,9 @@ def handler(event, context):
     if what == "wait":
         while not s3.list_objects_v2(Bucket="{TOLD}-calls", Prefix=event["until"])["KeyCount"]:
             time.sleep(0.02)
+    if event.get("hop") == 16:
+        payload = json.dumps({{"do": "return", "run": "after"}})
+        functions.invoke(FunctionName=event["then"], InvocationType="Event", Payload=payload)
     if what == "again":
         functions.invoke(
             FunctionName=context.function_name, InvocationType="Event",
@@ -190,9 +193,10 @@ def test_events_of_a_function_that_is_switched_off_fail_at_once(workers: Workers
 
 def test_a_function_that_invokes_itself_is_stopped_unless_it_is_allowed(workers: Workers) -> None:
     for title in ("Looping", "Stopped"):
-        workers.send(title, "again", title)
-    wait_for(lambda: len(workers.calls("Looping")) > 20 or None)
-    assert len(workers.calls("Stopped")) == 16
+        workers.send(title, "again", title, then=workers.resource("Worker"))
+    assert workers.of("after")["requestContext"]["condition"] == "Success"
+    wait_for(lambda: len(workers.calls("Looping")) > 17 or None)
+    assert len(set(workers.calls("Stopped"))) == 16  # the last one has failed, and comes again
     functions, name = workers.client("lambda"), workers.resource("Looping")
     assert functions.get_function_recursion_config(FunctionName=name)["RecursiveLoop"] == "Allow"
     functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
@@ -233,6 +237,11 @@ def test_many_events_at_once_are_each_told_once(workers: Workers) -> None:
         list(pool.map(lambda i: workers.send("Worker", "return", f"many-{i}"), range(8)))
     found = workers.told(lambda e: e["requestPayload"]["run"].startswith("many-"), 8)
     assert {each["requestPayload"]["run"] for each in found} == {f"many-{i}" for i in range(8)}
+
+
+def test_an_event_of_more_than_a_megabyte_is_refused(workers: Workers) -> None:
+    with pytest.raises(ClientError, match="RequestTooLargeException"):
+        workers.send("Worker", "return", "x" * (1 << 20))
 
 
 def test_an_event_for_no_function_is_refused(workers: Workers) -> None:

@@ -1,4 +1,4 @@
-"""A file system of EFS on the embedded cloud is a folder, which its users are told."""
+"""A file system of EFS on the embedded cloud is a folder, to which its users are led."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from tests.clients import reset
 from tests.integration.emulator.inside.stacks import Stack, allow, arn, function, role
 
 CODE: Final = """\
-import json, os, pathlib
+import os, pathlib
 def handler(event, context):
-    folder = pathlib.Path(json.loads(os.environ["DEVBRIDGE_MOUNTS"])["/mnt/shared"])
+    folder = pathlib.Path(os.environ["FOLDER"])
+    folder.mkdir(exist_ok=True)
     file = folder / "counted"
     number = int(file.read_text()) + 1 if file.exists() else 1
     file.write_text(str(number))
@@ -32,7 +33,11 @@ def stack(shared_cloud: Running) -> Stack:
     group = ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]
     mounted = [{"Arn": arn("Point"), "LocalMountPath": "/mnt/shared"}]
     network = {"SubnetIds": [subnet], "SecurityGroupIds": [group]}
-    files: dict[str, Any] = {"FileSystemConfigs": mounted, "VpcConfig": network}
+    files: dict[str, Any] = {
+        "FileSystemConfigs": mounted,
+        "VpcConfig": network,
+        "Environment": {"Variables": {"FOLDER": "/mnt/shared/deep"}},
+    }
     resources = {
         "Role": role(allow("elasticfilesystem:Client*", "ec2:*")),
         "Files": {"Type": "AWS::EFS::FileSystem", "Properties": {"Encrypted": True}},
@@ -62,10 +67,10 @@ def test_functions_that_mount_it_share_it_until_it_is_deleted(stack: Stack) -> N
         for title in ("First", "Second", "First")
     ]
     folder = Path(answers[0][0])
-    assert folder.parts[-3:] == ("file-systems", name, "jobs")
+    assert folder.parts[-4:] == ("file-systems", name, "jobs", "deep")
     assert answers == [[str(folder), number] for number in (1, 2, 3)]
     config = functions.get_function_configuration(FunctionName=stack.resource("First"))
     assert config["FileSystemConfigs"][0]["LocalMountPath"] == "/mnt/shared"
     stack.delete()
-    assert not folder.parent.exists()
-    assert folder.parents[1].is_dir()
+    assert not folder.parents[1].exists()
+    assert folder.parents[2].is_dir()

@@ -1,14 +1,23 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+from typing import Any, ClassVar
+
 import pytest
 
+from devbridge.emulator.inside.corrections import environments
 from devbridge.emulator.inside.corrections.environments import (
     Process,
     log_group,
     log_stream,
     members,
     parsed,
+    processes,
 )
+from tests.unit.emulator.inside.conftest import MakeModule
 
 ALL = [
     Process(1, 0, ""),
@@ -41,6 +50,22 @@ def test_what_ps_lists_is_understood() -> None:
     ]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names processes by Linux's means")
+def test_a_process_is_found_whose_name_is_cut_within_a_character() -> None:
+    code = "open('/proc/self/comm', 'wb').write(b'name-\\xc3'); print(flush=True); input()"
+    named = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={"OWN": "process"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert named.stdout
+    named.stdout.readline()
+    found = {each.pid: each for each in processes()}
+    assert (found[named.pid].parent, found[named.pid].environment) == (os.getpid(), "OWN=process\0")
+    named.communicate(b"\n")
+
+
 def test_a_stream_has_the_functions_name_where_the_group_is_shared() -> None:
     own = {"FunctionName": "f", "LoggingConfig": {"LogGroup": "/aws/lambda/f"}}
     assert (log_group(own), log_stream(own, "k", 0)) == (
@@ -50,3 +75,29 @@ def test_a_stream_has_the_functions_name_where_the_group_is_shared() -> None:
     shared = {"FunctionName": "f", "LoggingConfig": {"LogGroup": "/all"}, "Version": "3"}
     assert (log_group(shared), log_stream(shared, "k", 0)) == ("/all", "1970/01/01/f[3]k")
     assert log_group({"FunctionName": "f"}) == "/aws/lambda/f"
+
+
+def test_a_function_that_does_not_start_is_ended_when_its_time_is_over(
+    ministack: MakeModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Worker:
+        config: ClassVar = {"FunctionName": "f", "Runtime": "python3.12", "Timeout": 0.1}
+        _proc: Any = None
+
+        def _spawn(self) -> None:
+            script = [sys.executable, "-c", "import time; time.sleep(60)"]
+            popen = runtime.subprocess.Popen
+            self._proc = popen(script, env=dict(os.environ), stdout=subprocess.PIPE, text=True)
+            if not self._proc.stdout.readline():
+                raise RuntimeError("it has ended")
+
+        def invoke(self) -> None: ...
+
+    runtime: Any = ministack("core.lambda_runtime", Worker=Worker, _signal=None, reset=None)
+    ministack("services.lambda_svc", get_state=None)
+    monkeypatch.setattr(environments, "INIT", 0.1)
+    environments.isolate()
+    worker = Worker()
+    with pytest.raises(RuntimeError, match=r"^Task timed out after 0\.10 seconds$"):
+        worker._spawn()
+    assert worker._proc.wait() == -signal.SIGKILL

@@ -1,49 +1,58 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from devbridge.emulator.inside.corrections.file_systems import MOUNTS, mounts, of_volumes, within
+from devbridge.emulator.inside.corrections.file_systems import keep_in_folders, with_mounts
 from tests.unit.emulator.inside.conftest import MakeModule
 
 
-@pytest.mark.parametrize(
-    ("directory", "found"),
-    [("/", "fs"), ("", "fs"), ("/a/b/", "fs/a/b"), ("/../../etc", "fs/etc"), ("./a", "fs/a")],
-)
-def test_a_directory_is_within_its_file_system(directory: str, found: str) -> None:
-    assert within(Path("fs"), directory) == Path(found)
-
-
-def test_who_mounts_nothing_is_told_nothing() -> None:
-    assert mounts([]) == {}
-    assert mounts([("/mnt/x", None)]) == {}
-
-
-def test_a_container_is_told_the_folders_of_its_volumes(
-    ministack: MakeModule, tmp_path: Path
-) -> None:
-    ministack("core.persistence", STATE_DIR=str(tmp_path / "state"))
+@pytest.fixture
+def efs(ministack: MakeModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("STATE_DIR", str(tmp_path / "state"))
     point = {"FileSystemId": "fs-1", "RootDirectory": {"Path": "/own"}}
-    ministack("services.efs", _file_systems={"fs-1": {}}, _access_points={"fsap-1": point})
-    volumes = [
-        {"name": "all", "efsVolumeConfiguration": {"fileSystemId": "fs-1", "rootDirectory": "/x"}},
-        {
-            "name": "own",
-            "efsVolumeConfiguration": {
-                "fileSystemId": "fs-1",
-                "authorizationConfig": {"accessPointId": "fsap-1"},
-            },
-        },
-        {"name": "gone", "efsVolumeConfiguration": {"fileSystemId": "fs-2"}},
-        {"name": "host", "host": {}},
-    ]
-    points = [
-        {"sourceVolume": each["name"], "containerPath": f"/{each['name']}"} for each in volumes
-    ]
-    told = json.loads(of_volumes(volumes, points)[MOUNTS])
-    base = tmp_path / "file-systems" / "fs-1"
-    assert told == {"/all": str(base / "x"), "/own": str(base / "own")}
-    assert (base / "own").is_dir()
+    there: dict[str, Any] = {}
+    made = ministack(
+        "services.efs",
+        _file_systems=there,
+        _access_points={"fsap-1": point},
+        _create_file_system=lambda body: there.setdefault(body["id"], (201, {})),
+        _delete_file_system=lambda name: (204 if there.pop(name, None) else 404, {}),
+        reset=there.clear,
+    )
+    ministack("app", _get_module=lambda name: made if name == "efs" else SimpleNamespace())
+    return made
+
+
+def test_a_file_system_has_a_folder_while_it_is_there(efs: Any, tmp_path: Path) -> None:
+    keep_in_folders()
+    keep_in_folders()
+    base = tmp_path / "file-systems"
+    for name in ("fs-1", "fs-2", "fs-3"):
+        efs._create_file_system({"id": name})
+    efs._delete_file_system("fs-1")
+    assert {folder.name for folder in base.iterdir()} == {"fs-2", "fs-3"}
+    efs.reset()
+    assert not base.exists()
+
+
+def test_variables_that_lead_to_a_mount_lead_to_its_folder(efs: Any, tmp_path: Path) -> None:
+    variables = {"A": "/mnt/files", "B": "/mnt/files/x", "C": "/mnt/filesystem", "D": "1"}
+    config = {"FunctionName": "f", "Environment": {"Variables": variables}}
+    assert with_mounts(config) is config
+    mounts = [{"Arn": "arn:aws:x:access-point/fsap-1", "LocalMountPath": "/mnt/files"}]
+    found = with_mounts({**config, "FileSystemConfigs": mounts})
+    own = tmp_path / "file-systems" / "fs-1" / "own"
+    assert found["Environment"]["Variables"] == {
+        "A": str(own),
+        "B": f"{own}/x",
+        "C": "/mnt/filesystem",
+        "D": "1",
+    }
+    assert own.is_dir()
+    gone = [{"Arn": "arn:aws:x:access-point/fsap-2", "LocalMountPath": "/mnt/files"}]
+    left = with_mounts({**config, "FileSystemConfigs": gone})
+    assert left["Environment"]["Variables"] == variables

@@ -17,7 +17,7 @@ def files(ministack: MakeModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     point = {"RootDirectory": {"Path": "/shared"}}
     efs = SimpleNamespace(_access_points={"fsap-1": point})
     ministack("app", _get_module=lambda name: {"efs": efs}[name])
-    return tmp_path / "files"
+    return tmp_path / "file-systems"
 
 
 def test_a_file_system_is_one_folder_for_all_who_mount_it(files: Path, tmp_path: Path) -> None:

@@ -1,0 +1,218 @@
+"""A job's record, in Batch's words. Pure. Times are milliseconds since the epoch."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from . import definitions
+from .retries import End
+
+Json = dict[str, Any]
+
+SUBMITTED: Final = "SUBMITTED"
+PENDING: Final = "PENDING"
+RUNNABLE: Final = "RUNNABLE"
+STARTING: Final = "STARTING"
+RUNNING: Final = "RUNNING"
+SUCCEEDED: Final = "SUCCEEDED"
+FAILED: Final = "FAILED"
+OVER: Final = (SUCCEEDED, FAILED)
+STATUSES: Final = (SUBMITTED, PENDING, RUNNABLE, STARTING, RUNNING, *OVER)
+EXITED: Final = "Essential container in task exited"
+TIMED_OUT: Final = "Job attempt duration exceeded timeout"
+NOT_STARTED: Final = "Task failed to start"
+_SUMMARY: Final = (
+    *("arrayProperties", "createdAt", "isCancelled", "isTerminated", "jobArn", "jobDefinition"),
+    *("jobId", "jobName", "startedAt", "status", "statusReason", "stoppedAt"),
+)
+
+
+def new_job(
+    request: Mapping[str, Any],
+    definition: Mapping[str, Any],
+    *,
+    job_id: str,
+    arn: str,
+    queue_arn: str,
+    now: int,
+) -> Json:
+    """The record of a job that SubmitJob was just asked for.
+
+    Args:
+        definition: with what the request overrides.
+    """
+    record: Json = {
+        "jobArn": arn,
+        "jobId": job_id,
+        "jobName": request["jobName"],
+        "jobQueue": queue_arn,
+        "jobDefinition": definition["jobDefinitionArn"],
+        "status": SUBMITTED,
+        "attempts": [],
+        "createdAt": now,
+        "dependsOn": copy.deepcopy(request.get("dependsOn") or []),
+        "parameters": {**(definition.get("parameters") or {}), **(request.get("parameters") or {})},
+        "platformCapabilities": list(definition.get("platformCapabilities") or ["EC2"]),
+        "propagateTags": bool(request.get("propagateTags", definition.get("propagateTags", False))),
+        "retryStrategy": _strategy(request.get("retryStrategy") or definition.get("retryStrategy")),
+        "tags": {**(request.get("tags") or {})},
+        "isCancelled": False,
+        "isTerminated": False,
+    }
+    timeout = request.get("timeout") or definition.get("timeout")
+    if timeout:
+        record["timeout"] = dict(timeout)
+    if definition.get("ecsProperties"):
+        record["ecsProperties"] = copy.deepcopy(definition["ecsProperties"])
+    else:
+        record["container"] = {
+            "resourceRequirements": [],
+            "environment": [],
+            "mountPoints": [],
+            "secrets": [],
+            "ulimits": [],
+            "volumes": [],
+            "networkInterfaces": [],
+            **copy.deepcopy(definition["containerProperties"]),
+        }
+    if size := (request.get("arrayProperties") or {}).get("size"):
+        record["arrayProperties"] = {"size": size, "statusSummary": dict.fromkeys(STATUSES, 0)}
+    return record
+
+
+def child_of(parent: Mapping[str, Any], index: int) -> Json:
+    """The record of an array job's child."""
+    job_id = f"{parent['jobId']}:{index}"
+    base = {key: copy.deepcopy(value) for key, value in parent.items() if key != "arrayProperties"}
+    arn = f"{parent['jobArn']}:{index}"
+    return {**base, "jobId": job_id, "jobArn": arn, "arrayProperties": {"index": index}}
+
+
+def _strategy(given: Mapping[str, Any] | None) -> Json:
+    return {"attempts": 1, "evaluateOnExit": [], **(copy.deepcopy(dict(given)) if given else {})}
+
+
+def begin(record: Json, task_arn: str, host_arn: str) -> None:
+    """An attempt begins: where it runs, and where its log will be."""
+    task_id, name = task_arn.rpartition("/")[2], definition_name(record)
+    if "container" in record:
+        container = record["container"]
+        for key in ("exitCode", "reason"):
+            container.pop(key, None)
+        log = definitions.log_of({**container, "name": definitions.DEFAULT}, name, task_id)
+        container |= {"taskArn": task_arn, **({"logStreamName": log[1]} if log else {})}
+        if host_arn:
+            container["containerInstanceArn"] = host_arn
+        return
+    task = record["ecsProperties"]["taskProperties"][0]
+    task |= {"taskArn": task_arn, **({"containerInstanceArn": host_arn} if host_arn else {})}
+    for each in task["containers"]:
+        for key in ("exitCode", "reason"):
+            each.pop(key, None)
+        log = definitions.log_of(each, name, task_id)
+        if log:
+            each["logStreamName"] = log[1]
+
+
+def exited(record: Json, codes: Mapping[str, int], reason: str) -> None:
+    """What is known of the containers of an attempt that has ended."""
+    if "container" in record:
+        own = [(definitions.DEFAULT, record["container"])]
+    else:
+        tasks = record["ecsProperties"]["taskProperties"]
+        own = [(each["name"], each) for each in tasks[0]["containers"]]
+    for name, each in own:
+        if name in codes:
+            each["exitCode"] = codes[name]
+        if reason:
+            each["reason"] = reason
+
+
+def attempted(record: Json, end: End, now: int) -> None:
+    """An attempt has ended."""
+    made: Json = {
+        "startedAt": record.get("startedAt", now),
+        "stoppedAt": now,
+        "statusReason": end.status_reason,
+    }
+    shown = ("exitCode", "reason", "logStreamName", "taskArn", "containerInstanceArn")
+    if "container" in record:
+        container = record["container"]
+        made["container"] = {key: container[key] for key in shown if key in container}
+        made["container"]["networkInterfaces"] = []
+    else:
+        task = record["ecsProperties"]["taskProperties"][0]
+        containers = [
+            {**{key: each[key] for key in shown if key in each}, "name": each["name"]}
+            for each in task["containers"]
+        ]
+        own = {key: task[key] for key in shown if key in task}
+        made["taskProperties"] = [{**own, "containers": containers}]
+        made["container"] = {"networkInterfaces": []}
+    record["attempts"].append(made)
+    record |= {"stoppedAt": now, "statusReason": end.status_reason}
+
+
+def definition_name(record: Mapping[str, Any]) -> str:
+    """The name of a job's definition."""
+    return str(record["jobDefinition"]).rpartition("/")[2].partition(":")[0]
+
+
+def detail(record: Mapping[str, Any]) -> Json:
+    """A job as DescribeJobs and the events show it."""
+    shown = {key: value for key, value in record.items() if key[0] != "_"}
+    return copy.deepcopy({"eksAttempts": [], **shown})
+
+
+def summary(record: Mapping[str, Any]) -> Json:
+    """A job as ListJobs shows it."""
+    made = {key: copy.deepcopy(record[key]) for key in _SUMMARY if key in record}
+    container = record.get("container") or {}
+    own = {key: container[key] for key in ("exitCode", "reason") if key in container}
+    return {**made, **({"container": own} if own else {})}
+
+
+def listed(
+    records: Sequence[Mapping[str, Any]],
+    *,
+    status: str = "",
+    name: str = "",
+    values: Sequence[str] = (),
+) -> list[Mapping[str, Any]]:
+    """Those that ListJobs finds: by a filter's name and values, or else by their status."""
+    if name:
+        return sorted(
+            (each for each in records if any(_fits(each, name, value) for value in values)),
+            key=lambda each: -each["createdAt"],
+        )
+    return [each for each in records if each["status"] == (status or RUNNING)]
+
+
+def _fits(record: Mapping[str, Any], name: str, value: str) -> bool:
+    if name == "JOB_NAME":
+        return _alike(record["jobName"], value)
+    if name == "JOB_DEFINITION":
+        own = str(record["jobDefinition"])
+        short = own.rpartition("/")[2]
+        return any(_alike(each, value) for each in (own, short, short.partition(":")[0]))
+    if name == "BEFORE_CREATED_AT":
+        return bool(record["createdAt"] < int(value))
+    if name == "AFTER_CREATED_AT":
+        return bool(record["createdAt"] > int(value))
+    return False
+
+
+def _alike(own: str, value: str) -> bool:
+    own, value = own.lower(), value.lower()
+    return own.startswith(value[:-1]) if value.endswith("*") else own == value
+
+
+def of_children(parent: Json, statuses: Sequence[str], now: int) -> str:
+    """Count an array's children; the status that the parent has then."""
+    counted = {status: statuses.count(status) for status in STATUSES}
+    parent["arrayProperties"] |= {"statusSummary": counted, "statusSummaryLastUpdatedAt": now}
+    if counted[SUCCEEDED] + counted[FAILED] < len(statuses):
+        return PENDING
+    return FAILED if counted[FAILED] else SUCCEEDED

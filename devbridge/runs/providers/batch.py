@@ -1,0 +1,160 @@
+"""Runs as jobs of AWS Batch, which forgets them some days after they have ended."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from devbridge.runs.model import State
+from devbridge.runs.providers import containers
+from devbridge.runs.providers.base import (
+    INTERRUPTED,
+    KILLED,
+    Asked,
+    Client,
+    Ended,
+    Look,
+    by_hundreds,
+    epoch,
+    pairs,
+)
+from runner.outcome import Failure, duration
+
+NAME: Final = "batch"
+_MILLISECOND: Final = 0.001
+_STATES: Final = {
+    "SUBMITTED": State.QUEUED,
+    "PENDING": State.QUEUED,
+    "RUNNABLE": State.QUEUED,
+    "STARTING": State.STARTING,
+    "RUNNING": State.RUNNING,
+}
+_OVERDUE: Final = re.compile(r"Job attempt duration exceeded timeout", re.IGNORECASE)
+_NO_MACHINE: Final = re.compile(r"CAPACITY|MISCONFIGURATION|RUNNABLE|no machine", re.IGNORECASE)
+_BY_SIGNAL: Final = (None, 128 + 15, KILLED, INTERRUPTED)
+"""The exit codes of what was ended from outside."""
+
+
+class Batch:
+    """The jobs of one queue."""
+
+    name = NAME
+    repeatable = False
+    printers = ""
+
+    def __init__(self, client: Client, place: Mapping[str, Any]) -> None:
+        """`place` is ``{"queue": ARN, "definition": ARN}``."""
+        self._client = client
+        self._place = place
+
+    def start(self, asked: Asked) -> str:
+        """See `Provider.start`. SubmitJob has no token: who has submitted it already is known by
+        the job's name."""
+        batch = self._client("batch")
+        named = {"name": "JOB_NAME", "values": [asked.token]}
+        found = batch.list_jobs(jobQueue=self._place["queue"], filters=[named])
+        for job in found.get("jobSummaryList") or ():
+            return str(job["jobId"])
+        container = {"name": containers.CONTAINER, "environment": pairs(asked.variables)}
+        submitted = batch.submit_job(
+            jobName=asked.token,
+            jobQueue=self._place["queue"],
+            jobDefinition=self._place["definition"],
+            ecsPropertiesOverride={"taskProperties": [{"containers": [container]}]},
+        )
+        return str(submitted["jobId"])
+
+    def stop(self, place: str) -> None:
+        """See `Provider.stop`. What does not run yet is only taken out of the queue."""
+        self._client("batch").terminate_job(jobId=place, reason=containers.CANCELLED)
+
+    def look(self, places: Sequence[str]) -> Mapping[str, Look]:
+        """See `Provider.look`."""
+        found = {}
+        for some in by_hundreds(places):
+            jobs = self._client("batch").describe_jobs(jobs=list(some))["jobs"]
+            found.update({job["jobId"]: looked(job) for job in jobs})
+        return found
+
+
+def looked(job: Mapping[str, Any]) -> Look:
+    """What Batch's description of a job tells. Pure."""
+    status, attempts = job["status"], job.get("attempts") or ()
+    container = _container(job)
+    logs = tuple(_logs(container, attempts))
+    began = [at for each in attempts if (at := each.get("startedAt"))]
+    started = epoch(began[0] if began else job.get("startedAt"), _MILLISECOND)
+    if status in _STATES:
+        return Look(state=_STATES[status], started_at=started, logs=logs)
+    reason = (job.get("statusReason") or "").strip()
+    code, why = container.get("exitCode"), (container.get("reason") or "").strip()
+    stopped, created = job.get("stoppedAt"), job.get("createdAt")
+    state, failure, gone = State.SUCCEEDED, None, False
+    if status != "SUCCEEDED":
+        waited = ((stopped or 0) - (created or 0)) * _MILLISECOND
+        state, failure, gone = _failed(reason, why, code, waited if not attempts else None)
+    return Look(
+        state=state,
+        failure=failure,
+        infrastructure=gone,
+        exit_code=0 if status == "SUCCEEDED" and code is None else code,
+        started_at=started,
+        ended_at=epoch(stopped, _MILLISECOND),
+        logs=logs,
+    )
+
+
+def _failed(
+    reason: str, why: str, code: int | None, waited: float | None
+) -> tuple[State, Failure | None, bool]:
+    """How a job has ended, and whether because its machine has gone. `waited`: the seconds that it
+    has waited for one, if it has had none."""
+    if _OVERDUE.search(reason):
+        return State.TIMED_OUT, None, False
+    if waited is not None and _NO_MACHINE.search(reason):
+        text = f"no machine was found in {duration(waited)}: {reason}"
+        return State.CRASHED, Failure("NoMachine", text), False
+    told = reason and not why and not containers.is_own(reason)
+    if told and (waited is not None or code in _BY_SIGNAL):
+        return State.CANCELLED, None, False  # somebody has ended it, and has said why
+    return containers.ended(code, why or reason, gone=containers.gone(reason))
+
+
+def _container(job: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The description of the container that the job is."""
+    for task in (job.get("ecsProperties") or {}).get("taskProperties") or ():
+        for each in task.get("containers") or ():
+            if each.get("name") in (containers.CONTAINER, None):
+                found: Mapping[str, Any] = each
+                return found
+    return job.get("container") or {}
+
+
+def _logs(
+    container: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]]
+) -> Sequence[tuple[str, str]]:
+    """The streams of its attempts, in order."""
+    options = (container.get("logConfiguration") or {}).get("options") or {}
+    streams = [_container_of(each).get("logStreamName") for each in attempts]
+    streams.append(container.get("logStreamName"))
+    group = options.get("awslogs-group", "")
+    return [(group, stream) for stream in dict.fromkeys(filter(None, streams))]
+
+
+def _container_of(attempt: Mapping[str, Any]) -> Mapping[str, Any]:
+    for task in attempt.get("taskProperties") or ():
+        for each in task.get("containers") or ():
+            if each.get("name") in (containers.CONTAINER, None):
+                found: Mapping[str, Any] = each
+                return found
+    return attempt.get("container") or {}
+
+
+def ended(event: Mapping[str, Any]) -> Ended | None:
+    """What a "Batch Job State Change" event tells; None: it is none, or no end."""
+    job = event.get("detail") or {}
+    if event.get("source") != "aws.batch" or job.get("status") not in ("SUCCEEDED", "FAILED"):
+        return None
+    uuid = containers.uuid_of(job.get("jobName"))
+    return Ended(uuid, str(job["jobId"]), looked(job)) if uuid else None

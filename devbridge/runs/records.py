@@ -1,0 +1,176 @@
+"""What S3 has of a deployed run, as `runner.places` names it: records to JSON and back. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from devbridge.runs.model import State
+from runner import documents
+from runner.outcome import Failure
+
+MAX_RESTARTS: Final = 10
+"""How often a run is started again because its machine has gone."""
+
+Log = tuple[str, str]
+"""A group and a stream of CloudWatch Logs; the group is empty where it is the job's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What was asked for. Whoever has made it starts the run."""
+
+    created_at: float
+    attempts: int
+    compute: str
+    payload: str | None = None
+    """A JSON text, if it may be in the provider's records."""
+    payload_at: str = ""
+    """Its key in the asset bucket, if not."""
+
+    def body(self) -> bytes:
+        """As S3 has it."""
+        found: dict[str, Any] = {
+            "createdAt": self.created_at,
+            "attempts": self.attempts,
+            "compute": self.compute,
+            "restarts": 0,
+        }
+        if self.payload is not None:
+            found["payload"] = self.payload
+        if self.payload_at:
+            found["payloadAt"] = self.payload_at
+        return json.dumps(found).encode()
+
+    @staticmethod
+    def of(body: bytes) -> Claim:
+        """The inverse of `body`."""
+        told = json.loads(body)
+        return Claim(
+            float(told["createdAt"]),
+            int(told.get("attempts", 1)),
+            told.get("compute", ""),
+            told.get("payload"),
+            told.get("payloadAt", ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which of the provider's things runs it."""
+
+    id: str
+    compute: str
+    at: float
+    """When it was started there."""
+    restarts: int = 0
+    earlier: tuple[str, ...] = ()
+    """The ids of those that have run it before, and have gone."""
+
+    def body(self) -> bytes:
+        """As S3 has it."""
+        found = {"id": self.id, "compute": self.compute, "at": self.at}
+        more = {"restarts": self.restarts, "earlier": list(self.earlier)} if self.restarts else {}
+        return json.dumps({**found, **more}).encode()
+
+    @staticmethod
+    def of(body: bytes) -> Place:
+        """The inverse of `body`."""
+        told = json.loads(body)
+        return Place(
+            told["id"],
+            told["compute"],
+            float(told["at"]),
+            int(told.get("restarts", 0)),
+            tuple(told.get("earlier", ())),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """That it was cancelled, or has ended without a word of its own."""
+
+    state: State
+    at: float
+    failure: Failure | None = None
+    started_at: float | None = None
+    logs: tuple[Log, ...] = ()
+    written_at: float = 0.0
+    """When S3 got it, by its clock."""
+
+    def body(self) -> bytes:
+        """As S3 has it."""
+        found: dict[str, Any] = {"state": self.state.value, "at": self.at}
+        if self.failure is not None:
+            found["error"] = documents.document(self.failure)
+        if self.started_at is not None:
+            found["startedAt"] = self.started_at
+        if self.logs:
+            found["logs"] = [list(log) for log in self.logs]
+        return json.dumps(found).encode()
+
+    @staticmethod
+    def of(body: bytes, written_at: float = 0.0) -> End:
+        """The inverse of `body`."""
+        told = json.loads(body)
+        return End(
+            State(told["state"]),
+            float(told["at"]),
+            _failure(told),
+            told.get("startedAt"),
+            _logs(told),
+            written_at,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the runner has told: that it has begun, or how it has ended."""
+
+    state: State
+    attempt: int = 1
+    started_at: float | None = None
+    ended_at: float | None = None
+    result: bytes | None = None
+    result_at: str = ""
+    failure: Failure | None = None
+    logs: tuple[Log, ...] = ()
+    hop: int = 0
+    """Of a function that continues itself: how often it has."""
+    written_at: float = 0.0
+    """When S3 got it, by its clock."""
+
+    @staticmethod
+    def of(body: bytes, written_at: float = 0.0) -> Told:
+        """What `runner.host` has written."""
+        told = json.loads(body)
+        # An attempt that was interrupted is no end of the run: it goes on in another place.
+        known = told.get("state") in State.__members__
+        return Told(
+            state=State(told["state"]) if known else State.RUNNING,
+            attempt=int(told.get("attempt", 1)),
+            started_at=told.get("startedAt"),
+            ended_at=told.get("endedAt"),
+            result=_result(told),
+            result_at=told.get("resultAt", ""),
+            failure=_failure(told),
+            logs=_logs(told),
+            hop=int(told.get("hop", 0)),
+            written_at=written_at,
+        )
+
+
+def _result(told: Mapping[str, Any]) -> bytes | None:
+    if "result" not in told:
+        return None
+    return str(told["result"]).encode("utf-8", "surrogatepass")
+
+
+def _failure(told: Mapping[str, Any]) -> Failure | None:
+    return documents.read(told["error"]) if told.get("error") else None
+
+
+def _logs(told: Mapping[str, Any]) -> tuple[Log, ...]:
+    return tuple((group, stream) for group, stream in told.get("logs") or ())

@@ -1,0 +1,305 @@
+"""Starts the runs of a deployed job, ends them, and goes on with them when AWS tells of an end.
+
+In this order, so that whoever dies in between leaves something that the next one can go on with:
+the payload, the claim, the list; a turn, where there are turns; the provider; the place. A run is
+cancelled by its end in S3 first: who starts it looks for one afterwards.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from devbridge.errors import PayloadTooLarge
+from devbridge.protocol.codec import job_id as key_id
+from devbridge.runs.deciding import Decided, Known, decide
+from devbridge.runs.model import State
+from devbridge.runs.providers.base import Asked, Ended, Look, NoRoom, Provider
+from devbridge.runs.reading import Reader
+from devbridge.runs.records import Claim, End, Place
+from devbridge.runs.turns import Turns
+from runner.outcome import MAX_INLINE, Failure
+
+DEAD: Final = 15.0
+"""Seconds after which an invoker that has not placed its run never will: it may take 10."""
+_AT_ONCE: Final = 8
+_LATER: Final = (
+    "Throttl",
+    "TooManyRequests",
+    "RequestLimitExceeded",
+    "LimitExceeded",
+    "Unavailable",
+)
+"""What is in the codes of errors that go away by themselves."""
+
+
+class Starter:
+    """Starts and ends the runs of one job."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        provider: Provider,
+        turns: Turns | None = None,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        Args:
+            provider: what runs them now.
+            turns: whose turn it is, if only so many may run at the same time.
+            now: seconds since the epoch.
+        """
+        self.reader = reader
+        self._kept = reader.kept
+        self._deployment = reader.deployment
+        self._provider = provider
+        self._turns = turns
+        self._now = now
+
+    # --- a run begins -----------------------------------------------------------------------------
+
+    def start(self, payload: bytes, *, key: str, checkpoint: bytes | None) -> tuple[str, bool]:
+        """Start the run that a key names, unless it was.
+
+        Returns:
+            Its uuid, and whether it was started now.
+
+        Raises:
+            PayloadTooLarge: a container job takes 8 KiB.
+            NoRoom, ClientError, BotoCoreError: it could not be started.
+        """
+        of = self._deployment
+        uuid = key_id(of.app, of.stage, of.job, key)
+        claim, new = self._kept.claim(uuid), False
+        while claim is None:
+            mine = self._claim(uuid, payload)
+            if checkpoint is not None:
+                self._kept.put_checkpoint(uuid, checkpoint)
+            new = self._kept.make_claim(uuid, mine)
+            claim = mine if new else self._kept.claim(uuid)
+        if new:
+            self._begin(uuid, claim)
+        elif self._kept.place(uuid) is None and self._kept.end(uuid) is None:
+            self._mend_start(uuid, claim, at_once=self._provider.repeatable)
+        return uuid, new
+
+    def _claim(self, uuid: str, payload: bytes) -> Claim:
+        of, now = self._deployment, self._now()
+        # A lone surrogate, which JSON allows, is no text for AWS; escaped, it is the same JSON.
+        payload = payload.decode("utf-8", "surrogatepass").encode("utf-8", "backslashreplace")
+        if (of.inline or of.container) and len(payload) <= MAX_INLINE:
+            return Claim(now, of.attempts, of.compute, payload=payload.decode())
+        if of.container:
+            raise PayloadTooLarge(
+                f"the payload has {len(payload):,} bytes; a container job takes {MAX_INLINE:,}",
+                where=f"job {of.job!r}",
+                remedy="put it in S3 and send the key",
+            )
+        at = self._kept.put_payload(uuid, payload)
+        return Claim(now, of.attempts, of.compute, payload_at=at)
+
+    def _begin(self, uuid: str, claim: Claim) -> None:
+        """Put a run that was claimed into the list, and start it or let it wait for its turn."""
+        self._kept.list(uuid, claim.created_at)
+        if self._turns is None:
+            self._first(uuid, claim)
+            return
+        got = self._turns.enter(uuid, claim.created_at)
+        if uuid in got:
+            self._first(uuid, claim)
+        elif not got and (holder := self._turns.holds(uuid)) is None:
+            self._mend_turns()
+        elif not got and holder is not None and self._is_dead(holder.since):
+            self._first(uuid, claim)
+        self._go(other for other in got if other != uuid)
+
+    def _first(self, uuid: str, claim: Claim) -> None:
+        """Start a run for who has asked for it: if it is refused, nothing of it is left."""
+        try:
+            self._place(uuid, claim, None)
+        except Exception as error:
+            if isinstance(error, NoRoom) or _refused(error):
+                if not self._kept.forget(uuid, claim):
+                    self._never(uuid, error)
+                self._next(uuid, claim.created_at)
+            raise
+
+    def _place(self, uuid: str, claim: Claim, before: Place | None) -> None:
+        """Have the provider start a run, and note where; again, if it ran somewhere `before`."""
+        at = claim.payload_at
+        given = (
+            ("DEVBRIDGE_PAYLOAD_KEY", at) if at else ("DEVBRIDGE_PAYLOAD", claim.payload or "null")
+        )
+        restarts = before.restarts + 1 if before else 0
+        asked = Asked(self._deployment.run_id(uuid), uuid, given, restarts)
+        found = self._provider.start(asked)
+        earlier = (*before.earlier, before.id) if before else ()
+        place = Place(found, self._provider.name, self._now(), restarts, earlier)
+        self._kept.put_place(uuid, place)
+        if self._turns is not None:
+            self._turns.placed(uuid)
+        if self._kept.end(uuid) is not None:  # it was cancelled meanwhile
+            self._provider.stop(found)
+
+    def _never(self, uuid: str, error: Exception) -> None:
+        """A run was refused."""
+        failure = Failure("NotStarted", f"it could not be started: {error}")
+        self._kept.make_end(uuid, End(State.CRASHED, self._now(), failure))
+
+    def _go(self, uuids: Iterable[str]) -> None:
+        """Start runs that have got their turn, and if one of them is over, the next.
+
+        Raises:
+            NoRoom, ClientError, BotoCoreError: one cannot be started now.
+        """
+        waiting = list(uuids)
+        while waiting:
+            uuid = waiting.pop(0)
+            known = self.reader.placed(uuid)
+            if known is not None and known.place is None and known.end is None:
+                try:
+                    self._place(uuid, known.claim, None)
+                    continue
+                except Exception as error:
+                    if not _refused(error):
+                        raise
+                    self._never(uuid, error)
+            elif known is not None and not self._decided(known).record.state.final:
+                continue
+            if self._turns is not None:
+                self._turns.leave(uuid, known.claim.created_at if known else 0.0)
+                waiting += self._turns.hand_on()
+
+    # --- a run ends -------------------------------------------------------------------------------
+
+    def cancel(self, known: Known) -> None:
+        """Cancel a run that has not ended, or whose cancellation has not reached its provider.
+
+        Raises:
+            ClientError, BotoCoreError: the provider could not be told.
+        """
+        uuid, look = known.uuid, known.look
+        if known.end is None and not known.is_older:
+            started = known.told.started_at if known.told else look and look.started_at
+            logs = look.logs if look else ()
+            end = End(State.CANCELLED, self._now(), started_at=started or None, logs=logs)
+            self._kept.make_end(uuid, end)
+        # Who places it after this looks for an end.
+        place = self._kept.place(uuid) or known.place
+        if place is not None:
+            self.reader.provider(place.compute).stop(place.id)
+        self._next(uuid, known.claim.created_at)
+
+    def happened(self, ended: Ended) -> str:
+        """Something has ended: write how, start it again, hand its turn on; in words, what was
+        done. It may come twice, and late.
+
+        Raises:
+            NoRoom, ClientError, BotoCoreError: it is to be told again.
+        """
+        uuid = ended.uuid
+        known = self.reader.placed(uuid)
+        if known is None:
+            return "it is no run of this job"
+        place = known.place
+        if ended.place and place is not None and place.id != ended.place:
+            self._mend_turns(unplaced=True)
+            return "it is not what runs it now"
+        if place is None:  # who has started it has died before it could note where
+            place = Place(ended.place, self._provider.name, self._now())
+            self._kept.put_place(uuid, place)
+        known = self._seen(known, place, ended.look)
+        decided = self._decided(known)
+        if decided.restart:
+            self._place(uuid, known.claim, place)
+            return f"restart {place.restarts + 1}"
+        record = decided.record
+        if not record.state.final:
+            return "it goes on"
+        self._keep_end(known, decided)
+        self._next(uuid, known.claim.created_at)
+        return f"it is {record.state}"
+
+    def _seen(self, known: Known, place: Place, look: Look | None) -> Known:
+        """With what its provider says, or has said in an event."""
+        if look is None:
+            look = self.reader.provider(place.compute).look([place.id]).get(place.id)
+        return self.reader.with_look(known, place, look)
+
+    def _keep_end(self, known: Known, decided: Decided) -> None:
+        """Write the end of a run that nothing else will tell."""
+        if known.over or (known.look is not None and known.look.told):
+            return
+        record = decided.record
+        ended = record.ended_at or self._now()
+        end = End(record.state, ended, record.failure, record.started_at, decided.logs)
+        self._kept.make_end(known.uuid, end)
+
+    def _next(self, uuid: str, created_at: float) -> None:
+        """A run is over: whose turn is it now?"""
+        if self._turns is None:
+            return
+        self._turns.leave(uuid, created_at)
+        self._go(self._turns.hand_on())
+        self._mend_turns(unplaced=True)
+
+    # --- what others have left behind -------------------------------------------------------------
+
+    def mend(self, known: Known) -> bool:
+        """Go on with a run whose start or restart was left undone; whether anything was."""
+        uuid = known.uuid
+        decided = self._decided(known)
+        if decided.restart and known.place is not None:
+            self._place(uuid, known.claim, known.place)
+            return True
+        if known.place is None and known.end is None:
+            return self._mend_start(uuid, known.claim, at_once=False)
+        return False
+
+    def _mend_start(self, uuid: str, claim: Claim, *, at_once: bool) -> bool:
+        if not at_once and not self._is_dead(claim.created_at):
+            return False
+        self._begin(uuid, claim)
+        return True
+
+    def _mend_turns(self, *, unplaced: bool = False) -> None:
+        """Look whether those who hold a turn still need it, or only whether those do that have not
+        been started yet."""
+        if self._turns is None:
+            return
+        holders = [each for each in self._turns.holders() if self._is_dead(each.since)]
+        if unplaced:
+            holders = [each for each in holders if not each.placed]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            found = list(pool.map(lambda holder: self.reader.known(holder.uuid), holders))
+        for holder, known in zip(holders, found, strict=True):
+            if known is None:
+                self._turns.leave(holder.uuid, 0.0)
+            elif known.place is None and known.end is None:
+                self._go([holder.uuid])
+            elif (decided := self._decided(known)).restart:
+                self._place(known.uuid, known.claim, known.place)
+            elif decided.record.state.final:
+                self._turns.leave(holder.uuid, known.claim.created_at)
+        self._go(self._turns.hand_on())
+
+    def _decided(self, known: Known) -> Decided:
+        return decide(known, self._now())
+
+    def _is_dead(self, since: float) -> bool:
+        return self._now() - since >= DEAD
+
+
+def _refused(error: Exception) -> bool:
+    """Whether AWS has refused for good what it was asked for."""
+    from botocore.exceptions import ClientError
+
+    if not isinstance(error, ClientError):
+        return False
+    told: Any = error.response
+    if told.get("ResponseMetadata", {}).get("HTTPStatusCode", 400) >= 500:
+        return False
+    return not any(word in told["Error"]["Code"] for word in _LATER)

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from devbridge.constructs.compute import Batch, CodeBuild, Fargate, Lambda
+from devbridge.runs.providers.known import ended, is_event, provider
+
+UUID = "0b1c2d3e-0000-4000-8000-000000000001"
+
+
+@pytest.mark.parametrize("compute", [Batch, CodeBuild, Fargate, Lambda])
+def test_every_compute_has_a_provider_of_its_name(compute: Any) -> None:
+    assert provider(compute.name, lambda _: None).name == compute.name
+
+
+def test_a_provider_of_a_later_version_is_not_known() -> None:
+    with pytest.raises(KeyError):
+        provider("moon", lambda _: None)
+
+
+def test_what_nobody_waits_for_is_told_by_aws() -> None:
+    job = {"status": "FAILED", "jobName": UUID, "jobId": "j"}
+    batch = {"source": "aws.batch", "detail-type": "Batch Job State Change", "detail": job}
+    function = {"requestPayload": {"run": f"p:{UUID}"}}
+    for event in (batch, function):
+        found = ended(event)
+        assert is_event(event)
+        assert found is not None
+        assert found.uuid == UUID
+    started = {**batch, "detail": {**job, "status": "RUNNING"}}
+    assert is_event(started)
+    assert ended(started) is None
+
+
+@pytest.mark.parametrize("event", [None, 5, [], {}, {"devbridge": 1, "action": "run"}])
+def test_what_somebody_waits_for_is_not(event: object) -> None:
+    assert not is_event(event)
+    assert ended(event) is None
+
+
+def test_they_need_the_standard_library_alone() -> None:
+    code = (
+        "import sys; before = set(sys.modules)\n"
+        "import devbridge.runs.providers.known\n"
+        "for name in set(sys.modules) - before: print(name)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    tops = {name.partition(".")[0] for name in done.stdout.split()} - sys.stdlib_module_names
+    assert tops == {"devbridge", "runner"}
