@@ -13,6 +13,8 @@ from typing import Any, Final, Generic, Never, TypeVar
 
 from devbridge.errors import CloudError, NotFound
 
+SECRETS: Final = "DEVBRIDGE_SECRETS"
+"""What tells a job's process which variables are given the value of which SSM parameter."""
 _SSM_NAMES: Final = 10
 """SSM's GetParameters takes no more at once."""
 

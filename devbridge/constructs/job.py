@@ -18,7 +18,7 @@ from devbridge.constructs.references import Reference
 from devbridge.constructs.values import Duration
 from devbridge.durations import parsed
 from devbridge.sources.known import source_of
-from devbridge.sources.runtimes import JOBS
+from devbridge.sources.runtimes import DEFAULT, JOBS
 from devbridge.sources.runtimes import JobRuntime as LanguageRuntime
 
 JobMemory = Literal["3 GB", "7 GB", "15 GB", "145 GB"]
@@ -113,7 +113,9 @@ class Job(Code):
         for key in (*values.MACHINES, "HOME"):
             if key in self.variables.names:
                 raise self.invalid("environment", key, values.MACHINE_ALLOWED)
-        self.secrets: Mapping[str, Secret] = self.variables.secrets
+        if (secrets := self.variables.secrets) and self.language != DEFAULT:
+            raise self.invalid("environment", secrets, values.FETCHED_ALLOWED)
+        self.secrets: Mapping[str, Secret] = secrets
         """The variables of its environment that are fetched at the start of a run."""
         self.retries, self.retry_delay = self._retrying(retries, retry_delay)
         if concurrency is not None and (
@@ -224,8 +226,6 @@ class Job(Code):
             if value:
                 allowed = "not with runtime='container': what runs is what the Dockerfile says"
                 raise self.invalid(what, value, allowed)
-        for key, secret in self.secrets.items():
-            raise self.invalid("environment", {key: secret}, values.FETCHED_ALLOWED)
         if self.concurrency is not None:
             # Its build is the user's own image, where nothing could wait for its turn.
             raise self.invalid("concurrency", self.concurrency, "not with runtime='container'")

@@ -103,8 +103,8 @@ OUTPUT_ALLOWED: Final = (
     "letters and digits, at most 255, not starting with 'Devbridge', which is for its own outputs"
 )
 FETCHED_ALLOWED: Final = (
-    "a Secret in the environment of a Job with a handler only: its runner fetches it; elsewhere"
-    " write bind=[secret], and read it where it is needed (devbridge.resources)"
+    "a Secret in the environment of a Job with a handler in Python only, where the runner fetches"
+    " it; elsewhere write bind=[secret], and read it where it is needed"
 )
 PLAIN: Final = "strings without NUL, and without '{{resolve:', which CloudFormation would replace"
 

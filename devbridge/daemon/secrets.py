@@ -16,7 +16,7 @@ from typing import Final
 
 from devbridge.errors import DevbridgeError
 from devbridge.folders import private_dir
-from devbridge.resources import variable
+from devbridge.resources import SECRETS, variable
 from devbridge.runs.model import JobSpec
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,8 @@ def touch(mark: Path) -> None:
 
 def binds(job: JobSpec) -> bool:
     """Whether a job may read a secret."""
-    return any(key.startswith(variable("Secret", "parameterName", "")) for key in job.environment)
+    bound = variable("Secret", "parameterName", "")
+    return any(key == SECRETS or key.startswith(bound) for key in job.environment)
 
 
 async def watch(

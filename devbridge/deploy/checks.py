@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from devbridge import names
-from devbridge.constructs import App, Function, Job, values
+from devbridge.constructs import App, Function, Job
 from devbridge.deploy import secrets
 from devbridge.deploy.access import Progress
 from devbridge.deploy.request import Request
@@ -12,30 +12,47 @@ from devbridge.errors import DeployError, InvalidValue
 
 
 def check_timeouts(request: Request) -> None:
-    """Say which timeouts are shorter than what CodeBuild makes of them on a stage of dev.
+    """Say which timeouts are shorter than what a job's place makes of them on a stage of dev.
 
     Raises:
-        InvalidValue: on a deployed stage, a job's timeout is shorter than CodeBuild's are.
+        InvalidValue: on a deployed stage, a job's timeout is shorter than those of its place are.
     """
-    least, most = values.BUILD_TIMEOUT
-    short = [job for job in request.app.of_type(Job) if job.timeout < least]
+    short = [job for job in request.app.of_type(Job) if job.timeout < job.compute.least]
     if short and request.mode == "deployed":
         listed = ", ".join(f"{job}: {spelled(job.timeout)}" for job in short)
+        allowed = dict.fromkeys(map(_timeouts, short))
         raise InvalidValue(
             f"a timeout is too short for a deployed stage: {listed}",
             where=", ".join(str(job.where) for job in short),
-            remedy=f"allowed there: {spelled(least)} to {spelled(most)}; write that, and keep the"
+            remedy=f"allowed there: {', '.join(allowed)}; write that, and keep the"
             " short one for dev: devbridge dev --timeout"
             f" {spelled(short[0].timeout)!r}",
         )
     for job in short:
-        in_builds = not job.live or (job.offline or request.offline) == "cloud"
-        if job.container and in_builds:  # no runner is there to end it in time
+        if job.container and _is_run_in_aws(job, request):  # no runner is there to end it in time
             text = (
-                f"{job}: in CodeBuild it may take {spelled(least)}, the least that there is;"
-                f" {spelled(job.timeout)} holds on this machine"
+                f"{job}: in {type(job.compute).__name__} it may take {spelled(job.compute.least)},"
+                f" the least that there is; {spelled(job.timeout)} holds on this machine"
             )
             request.on_progress(Progress("warning", text))
+
+
+def _timeouts(job: Job) -> str:
+    """The timeouts of its place."""
+    least, most = job.compute.least, job.compute.timeouts[1]
+    return f"{spelled(least)} to {spelled(most)} in {type(job.compute).__name__}"
+
+
+def _is_run_in_aws(job: Job, request: Request) -> bool:
+    live = request.mode == "dev" and job.live
+    return not live or (job.offline or request.offline) == "cloud"
+
+
+def say_hints(request: Request) -> None:
+    """Say what of the jobs that AWS runs is allowed, and could be better."""
+    for job in request.app.of_type(Job):
+        for hint in job.hints if _is_run_in_aws(job, request) else ():
+            request.on_progress(Progress("warning", f"{job}: {hint}"))
 
 
 def check_secrets(request: Request) -> None:

@@ -15,10 +15,11 @@ from devbridge.deploy.access import Access
 from devbridge.deploy.references import dump
 from devbridge.deploy.refusals import explained
 from devbridge.errors import InvalidValue, NotFound, did_you_mean
+from devbridge.resources import SECRETS
 
 MAX_BYTES: Final = 4096
 """Bytes that a value of SSM's standard tier may have."""
-VARIABLE: Final = "DEVBRIDGE_SECRETS"
+VARIABLE: Final = SECRETS
 """What tells the runner which secrets of `environment` to fetch at the start of a run."""
 _AT_ONCE: Final = 10
 """Names that DeleteParameters takes."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from devbridge import names
 from devbridge.constructs import Job
-from devbridge.deploy.checks import check_timeouts
+from devbridge.deploy.checks import check_timeouts, say_hints
 from devbridge.deploy.networks import default_network
 from devbridge.deploy.package import is_tls
 from devbridge.deploy.principal import trusted_principal
@@ -29,6 +29,7 @@ def settings_of(request: Request) -> Settings:
     """
     names.stack(request.app.name, request.stage)  # said before anything is asked
     check_timeouts(request)
+    say_hints(request)
     cloud, dev = request.cloud, request.mode == "dev"
     python = version_of(request.python)
     settings = Settings(

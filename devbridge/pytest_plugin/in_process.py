@@ -30,6 +30,7 @@ from devbridge.names import OF_TESTS
 from devbridge.payload.encode import checked_size, dump
 from devbridge.protocol import codec
 from devbridge.pytest_plugin.tracebacks import brief
+from devbridge.resources import SECRETS
 from devbridge.runs.invoker import find_job
 from devbridge.runs.model import JobSpec
 from devbridge.sources.runtimes import DEFAULT
@@ -148,6 +149,9 @@ class JobRunner:
             own = handler_environment(spec, self.app.root)
             for name, value in {**spec.environment, **given, **own}.items():
                 patch.setenv(name, value)
+            if self.stage is not None and SECRETS in os.environ:
+                for name, value in _fetched(os.environ[SECRETS]).items():
+                    patch.setenv(name, value)
             yield
 
     def _explain(self, error: NotFound, job: Job) -> None:
@@ -160,6 +164,14 @@ class JobRunner:
                 "the job binds it, but this test has no stage: let it take the fixture"
                 " devbridge_stage, too, or set that variable (monkeypatch.setenv)"
             )
+
+
+def _fetched(named: str) -> dict[str, str]:
+    from runner.host import secrets
+
+    wanted = {secrets.VARIABLE: named}
+    secrets.take(wanted)
+    return wanted
 
 
 def unbound(job: Job) -> JobSpec:

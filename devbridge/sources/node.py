@@ -113,14 +113,20 @@ def _code(path: Path) -> str:
 
 def _yields(text: str, name: str) -> bool | None:
     """Whether what a file exports by that name is a generator; None if its text does not tell."""
-    own = rf"(?:async\s+)?function\s*(?P<star>\*?)\s*{re.escape(name)}\b"
     if name == "default":
-        own = r"\bexport\s+default\s+(?:async\s+)?function\b\s*(?P<star>\*?)"
-    if declared := re.search(rf"\b{own}" if name != "default" else own, text):
+        begin = export = r"\bexport\s+default\s+"
+    else:
+        listed = any(
+            name in map(str.strip, found["names"].split(",")) for found in _LISTED.finditer(text)
+        )
+        begin = rf"\b(?:const|let|var)\s+{re.escape(name)}\s*(?::[^=;]*(?:=>[^=;]*)*)?=(?!>)\s*"
+        export = "" if listed else r"\bexport\s+"
+        begin = export + begin
+    own = "" if name == "default" else rf"{re.escape(name)}\b"
+    function = rf"{export}(?:async\s+)?\bfunction\b\s*(?P<star>\*?)\s*{own}"
+    if declared := re.search(function, text):
         return bool(declared["star"])
-    value = rf"\b(?:const|let|var)\s+{re.escape(name)}\s*(?::[^=;]*(?:=>[^=;]*)*)?=(?!>)\s*"
-    given = re.search(r"\bexport\s+default\s+" if name == "default" else value, text)
-    if not given:
+    if not (given := re.search(begin, text)):
         return None
     rest = re.split(r"\n\s*export\b", text[given.end() :], maxsplit=1)[0]
     if not (first := _FUNCTION.search(rest)):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import MutableMapping
 
 from runner import aws
 from runner.outcome import Failure
 from runner.signed import AwsError
+
+VARIABLE = "DEVBRIDGE_SECRETS"
 
 
 def fetch(named: str) -> dict[str, str] | Failure:
@@ -27,3 +30,19 @@ def fetch(named: str) -> dict[str, str] | Failure:
             return Failure("SecretMissing", what)
         found[variable] = str(answer["Parameter"]["Value"])
     return found
+
+
+class SecretMissing(Exception):
+    """A secret of the job's environment could not be fetched."""
+
+
+def take(environment: MutableMapping[str, str]) -> None:
+    """Fetch what an environment names, and put it there: for a process that nobody has done it for.
+
+    Raises:
+        SecretMissing: what is missing, or could not be read.
+    """
+    found = fetch(environment.pop(VARIABLE, ""))
+    if isinstance(found, Failure):
+        raise SecretMissing(found.message)
+    environment.update(found)

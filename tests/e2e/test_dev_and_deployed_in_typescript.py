@@ -230,3 +230,8 @@ def test_a_handler_hears_that_its_run_is_cancelled(stage: Stage, tmp_path: Path)
         assert heard.read_text() == "true AbortError"
         with pytest.raises(errors.JobCancelled):
             ends.result(job_id)
+
+
+def test_an_attempt_begins_where_the_one_before_has_come(stage: Stage) -> None:
+    # The first has failed after 3; of the second, which has crashed after 6, 4 was stored at once.
+    assert stage.result("counted", None) == {"from": 4}

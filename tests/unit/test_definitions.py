@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from devbridge.definitions import exported, top_level, top_level_names
+from devbridge.definitions import exported, top_level, top_level_names, yields
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,35 @@ def test_what_a_module_exports_is_read_as_far_as_it_is_written_down(
     source: str, names: tuple[str, ...] | None
 ) -> None:
     assert exported(ast.parse(source).body) == names
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("def run(p):\n yield 1", True),
+        ("async def run(p):\n yield 1", True),
+        ("def run(p):\n x = yield from steps(p)\n return x", True),
+        ("def run(p):\n for i in p:\n  if i:\n   yield i", True),
+        ("def run(p): return 1", False),
+        ("async def run(p): await p", False),
+        ("def run(p):\n def inner(): yield 1\n return [*inner()]", False),
+        ("def run(p):\n class C:\n  def m(self): yield 1", False),
+        ("def run(p): return lambda: (yield)", False),
+        ("@job_handler('x')\ndef run(p): yield 1", True),
+        ("@devbridge.job.job_handler('x')\nasync def run(p): return 1", False),
+        ("@contextmanager\ndef run(p): yield 1", None),
+        ("@job_handler('x')\n@other\ndef run(p): yield 1", None),
+        ("def run(p): yield 1\nrun = wrapped(run)", None),
+        ("if X:\n def run(p): yield 1\nelse:\n def run(p): return 1", None),
+        ("if X:\n def run(p): yield 1\nelse:\n def run(p): yield 2", True),
+        ("from lib import run", None),
+        ("from lib import *\ndef run(p): yield 1", None),
+        ("run = make()", None),
+        ("class run: ...", None),
+        ("def other(p): yield 1", None),
+    ],
+)
+def test_whether_a_function_is_a_generator_is_told_where_its_text_tells(
+    source: str, told: bool | None
+) -> None:
+    assert yields(ast.parse(source), "run") is told

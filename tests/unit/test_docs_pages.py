@@ -236,7 +236,7 @@ class Option:
 def documented() -> Iterator[tuple[str, dict[str, Option]]]:
     table = rows(JOB, "option", "default", "allowed", "in CodeBuild", "in `devbridge dev`")
     yield "Job", {quoted(row[0])[0]: Option(row[1], row[2]) for row in table}
-    for section in BINDING.split("\n### ")[1:]:
+    for section in (BINDING + PAGES["compute.md"]).split("\n### ")[1:]:
         if "| option | default |" in section:
             table = rows(section, "option", "default", "allowed")
             name = section.partition("\n")[0]
@@ -265,7 +265,7 @@ def shown(value: object) -> str:
 
 
 def test_every_construct_with_options_has_a_table_of_them() -> None:
-    without = {"App", "Container", "Permission"}
+    without = {"App", "CodeBuild", "Container", "Permission", "Reference"}
     assert OPTIONS.keys() == set(devbridge.__all__) - without
 
 

@@ -86,3 +86,9 @@ def test_no_reference_takes_what_cloudformation_would_replace(app: App) -> None:
     arn = Bucket(app, "files").arn
     with pytest.raises(InvalidValue, match="environment"):
         Job(app, "a", handler=HANDLER, environment={"A": arn + "{{resolve:ssm:x}}"})
+
+
+def test_node_has_no_runner_yet_that_fetches_one(app: App) -> None:
+    key = Secret(app, "key")
+    with pytest.raises(InvalidValue, match="with a handler in Python only"):
+        Job(app, "a", handler="work/a.handler", runtime="nodejs22.x", environment={"KEY": key})

@@ -62,4 +62,5 @@ def test_a_job_that_binds_no_secret_is_not_concerned() -> None:
         return JobSpec("j", "jobs/j.handler", 60, 3072, "arn", environment)
 
     assert binds(job({"DEVBRIDGE_Secret_parameterName_token": "/devbridge/a/s/secrets/token"}))
+    assert binds(job({"DEVBRIDGE_SECRETS": '{"KEY":"/devbridge/a/s/secrets/token"}'}))
     assert not binds(job({"DEVBRIDGE_Config_value_token": "x"}))

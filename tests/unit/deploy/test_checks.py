@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from devbridge.constructs import App, Container, Job, Secret
+from devbridge.constructs import App, Batch, Container, Fargate, Job, Lambda, Secret
 from devbridge.constructs.app import loading
 from devbridge.deploy import checks
 from devbridge.deploy.access import Progress
 from devbridge.deploy.request import Request
 from devbridge.deploy.secrets import set_secret
 from devbridge.errors import DeployError, InvalidValue
+from devbridge.names import Mode
 from tests.unit.deploy.conftest import FakeCloud
 
 
@@ -92,7 +94,7 @@ def test_a_timeout_that_codebuild_does_not_have_is_for_stages_of_dev_alone(
         "a timeout is too short for a deployed stage: Job 'a': 10 seconds, Job 'b': 4 minutes"
     )
     assert str(error.where).count("test_checks.py:") == 2
-    assert str(error.remedy).startswith("allowed there: 5 minutes to 36 hours; ")
+    assert str(error.remedy).startswith("allowed there: 5 minutes to 36 hours in CodeBuild; ")
     assert "devbridge dev --timeout '10 seconds'" in str(error.remedy)
 
 
@@ -121,3 +123,40 @@ def test_what_codebuild_makes_of_a_containers_short_timeout_is_said_where_it_may
         for name, timeout in (("a", "10 seconds"), ("b", "4 minutes"))
     ]
     assert [progress.text for progress in told] == (expected if said else [])
+
+
+def test_the_least_timeout_is_that_of_each_jobs_place(root: Path, aws: FakeCloud) -> None:
+    with loading(root):
+        app = App("demo")
+        for name, compute in (("b", Batch()), ("f", Fargate()), ("l", Lambda())):
+            Job(app, name, handler="jobs/a.handler", compute=compute, timeout="59 seconds")
+        Job(app, "c", handler="jobs/a.handler", timeout="59 seconds")
+    with pytest.raises(InvalidValue) as caught:
+        checks.check_timeouts(Request(app, aws, stage="prod", mode="deployed"))
+    assert caught.value.what.endswith(": Job 'b': 59 seconds, Job 'c': 59 seconds")
+    assert str(caught.value.remedy).startswith(
+        "allowed there: 1 minute to 14 days in Batch, 5 minutes to 36 hours in CodeBuild; "
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "options", "offline", "said"),
+    [
+        ("deployed", {}, "queue", True),
+        ("dev", {}, "queue", False),
+        ("dev", {}, "cloud", True),
+        ("dev", {"enable_live_dev": False}, "queue", True),
+    ],
+)
+def test_what_could_be_better_is_said_where_aws_runs_the_job(
+    root: Path, aws: FakeCloud, mode: Mode, options: dict[str, Any], offline: str, said: bool
+) -> None:
+    with loading(root):
+        app = App("demo")
+        Job(app, "a", handler="jobs/a.handler", compute=Batch(memory="8 GB"), **options)
+    told: list[Progress] = []
+    request = Request(app, aws, stage="x", mode=mode, offline=offline, on_progress=told.append)
+    checks.say_hints(request)
+    assert [str(each).startswith("warning  Job 'a': memory='8 GB'") for each in told] == [
+        True
+    ] * said

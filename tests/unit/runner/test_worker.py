@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from runner import command, lookups, memory, preloaded, worker
+from runner import aws, command, lookups, memory, preloaded, worker
 from runner.client import RuntimeApiGone
+from runner.signed import AwsError
 
 HEADERS = {
     "lambda-runtime-aws-request-id": "run-1",
@@ -236,6 +237,34 @@ def test_a_handler_that_cannot_be_loaded_is_reported_with_what_it_had_imported(
     assert worker.main() == code
     assert client.words == ["modules", "fail_init"]
     assert client.told[-1][1]["errorType"] == error
+
+
+def test_secrets_of_the_environment_are_there_when_the_handler_is_imported(
+    client: Client, handler: Handler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aws, "call", lambda *_, **given: {"Parameter": {"Value": given["Name"]}})
+    monkeypatch.setenv("DEVBRIDGE_SECRETS", '{"MY_KEY": "/the/key"}')
+    monkeypatch.setenv("MY_KEY", "")
+    handler("import os\nKEY = os.environ['MY_KEY']\ndef handler(): return KEY")
+    assert worker.main() == 0
+    assert client.told[-1] == ("respond", "run-1", b'"/the/key"')
+    assert "DEVBRIDGE_SECRETS" not in os.environ
+
+
+def test_a_secret_that_cannot_be_fetched_is_a_failure_of_its_own(
+    client: Client, handler: Handler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def call(*_: object, **_given: object) -> object:
+        error = AwsError("no")
+        error.code = "ParameterNotFound"
+        raise error
+
+    monkeypatch.setattr(aws, "call", call)
+    monkeypatch.setenv("DEVBRIDGE_SECRETS", '{"MY_KEY": "/the/key"}')
+    handler("def handler(): return 1")
+    assert worker.main() == 1
+    assert client.told[-1][1]["errorType"] == "SecretMissing"
+    assert "there is no parameter /the/key" in client.told[-1][1]["errorMessage"]
 
 
 def test_a_missing_module_may_be_in_the_shells_own_path(

@@ -114,3 +114,52 @@ def test_what_is_no_package_of_npm_is_refused(name: str) -> None:
 def test_node_path_is_refused_since_no_bundle_would_heed_it(tmp_path: Path) -> None:
     assert NODE.environment_problem(tmp_path, {"NODE_ENV": "x"}, ()) is None
     assert NODE.environment_problem(tmp_path, {"NODE_PATH": "lib"}, ()) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "yields"),
+    [
+        ("export async function* run(p) {}", True),
+        ("export function *run(p) {}", True),
+        ("export function run(p) {}", False),
+        ("export async function run(p) { function* inner() {} }", False),
+        ("async function* run() {}\nexport { run, other }", True),
+        ("function run() {}\nexport { run }", False),
+        ("export const run = async (p) => 1", False),
+        ("export const run = p => 1", False),
+        ("export const run: (p: P) => R = async (p) => 1", False),
+        ("export const run: Handler<P> = async function* (p) {}", True),
+        ("export const run = function (p) {}", False),
+        ('export const run = jobHandler("x", async function* (p) { yield 1 })', True),
+        ('export const run = jobHandler("x", { payload: P }, async (p) => 1)', False),
+        ('export const run = jobHandler<P>("x", async (p) => { const g = function* () {} })', None),
+        ('export const run = jobHandler("x", other)', None),
+        ("export const run = wrapped(async function* () {})", None),
+        ("export const run = other\nexport const next = () => 1", None),
+        ("export { other as run } from './b'", None),
+        ("export * from './b'", None),
+        ("function run() {}\nmodule.exports = { run: wrapped(run) }", None),
+        ("// export async function* run() {}\nexport const run = () => 1", False),
+    ],
+)
+def test_whether_a_function_yields_is_told_where_its_text_tells(
+    text: str, yields: bool | None, tmp_path: Path
+) -> None:
+    (tmp_path / "a.ts").write_text(text)
+    assert NODE.is_generator(tmp_path, RUN) is yields
+
+
+@pytest.mark.parametrize(
+    ("text", "yields"),
+    [
+        ("export default async function* (p) {}", True),
+        ("export default async function work(p) {}", False),
+        ("export default async (p) => 1", False),
+        ('export default jobHandler("x", async function* (p) {})', True),
+        ("export default run", None),
+    ],
+)
+def test_so_is_a_default_export(text: str, yields: bool | None, tmp_path: Path) -> None:
+    (tmp_path / "a.ts").write_text(text)
+    assert NODE.is_generator(tmp_path, Handler("a", "default")) is yields
+    assert NODE.is_generator(tmp_path, Handler("missing", "default")) is None

@@ -91,3 +91,13 @@ def test_what_is_kept_beside_the_real_file_is_dropped_too(tmp_path: Path) -> Non
     link.symlink_to(real)
     PythonSource().changed(link)
     assert not kept.exists()
+
+
+def test_whether_a_function_yields_is_told_by_its_syntax(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("def run(p):\n    yield 1\n\ndef one(p): return 1\n")
+    (tmp_path / "broken.py").write_text("def broken(:")
+    source = PythonSource()
+    assert source.is_generator(tmp_path, Handler("a", "run")) is True
+    assert source.is_generator(tmp_path, Handler("a", "one")) is False
+    for module in ("broken", "missing"):
+        assert source.is_generator(tmp_path, Handler(module, "run")) is None

@@ -12,6 +12,7 @@ from devbridge.sources.runtimes import (
     JobRuntime,
     language_of,
     of_language,
+    runs_in_functions,
 )
 
 DEPRECATED = {
@@ -51,3 +52,9 @@ def test_a_runtime_says_its_language_and_a_container_has_none() -> None:
 
 def test_the_runtimes_of_a_language_are_in_order() -> None:
     assert of_language("nodejs", JOBS) == ("nodejs22.x", "nodejs24.x")
+
+
+def test_jobs_run_in_functions_where_there_is_a_runner_for_it() -> None:
+    assert runs_in_functions(None)
+    assert {name for name in JOBS if runs_in_functions(name)} == {*of_language("python", JOBS)}
+    assert not runs_in_functions("container")

@@ -118,13 +118,11 @@ def _add_function(stack: Stack, job: Job) -> None:
 
 
 def _statements(stack: Stack, job: Job) -> list[Json]:
-    """What the function needs beside what its job does: to invoke itself, unless its run was
-    cancelled, and its invoker, which Lambda tells with this role how an invocation has ended."""
+    """What the function needs beside what its job does: to invoke itself, and its invoker, which
+    Lambda tells with this role how an invocation has ended."""
     invoker = arn("lambda", f"function:{names.invoker(job, stack.stage)}")
-    ends = f"{stack.assets.bucket}/runs/{job.app.name}/{stack.stage}/{job.name}/*.end.json"
     return [
         *parts.keeps_runs(stack, job, tells=True),
-        allow(["s3:GetObject"], [arn("s3", ends)]),
         allow(["lambda:InvokeFunction"], [_function_arn(stack, job), invoker]),
     ]
 

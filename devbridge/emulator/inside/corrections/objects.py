@@ -30,8 +30,10 @@ def hide() -> None:
     actions = ministack("core.iam_actions")
     serve, enforce, more = s3.handle_request, iam.enforce, actions.s3_additional_checks
 
-    def enforced(key: str, action: str, service: str, region: str, **options: Any) -> Any:
-        denied = enforce(key, action, service, region, **options)
+    def enforced(
+        key: str, action: str, service: str, region: str, *rest: Any, **options: Any
+    ) -> Any:
+        denied = enforce(key, action, service, region, *rest, **options)
         if service == "s3":
             _reader.set((key, region) if action in _READS and not denied else ("", ""))
         return denied

@@ -35,3 +35,11 @@ def more(app):
         esbuild={"format": "cjs"},
     )
     Job(app, "ends", handler="packages/words/src/ends.handler", runtime=RUNTIME)
+    Job(
+        app,
+        "counted",
+        handler="jobs/counted.handler",
+        runtime=RUNTIME,
+        retries=2,
+        retry_delay="0 seconds",
+    )

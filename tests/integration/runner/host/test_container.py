@@ -38,6 +38,7 @@ COUNTS = """\
     def handler(payload, context):
         print("pid", os.getpid(), "begins at", context.checkpoint, flush=True)
         for number in range(context.checkpoint or 0, payload):
+            print("waits", number, flush=True)
             while not os.path.exists(f"{os.environ['GATES']}/{number}"):
                 time.sleep(0.02)
             print("counts", number, flush=True)
@@ -203,12 +204,12 @@ def test_an_interrupted_run_goes_on_elsewhere_at_its_checkpoint_as_the_same_atte
 ) -> None:
     job.deploy(COUNTS)
     job.open(0, 1)
-    process = job.start(4, DEVBRIDGE_ATTEMPTS=2)
-    read_until(process, "counts 1")
-    eventually(lambda: job.aws.checkpoint() == 2)
+    process = job.start(4, DEVBRIDGE_ATTEMPTS=2, DEVBRIDGE_CHECKPOINT_SECONDS=600)
+    read_until(process, "waits 2")
     process.send_signal(signal.SIGTERM)
     code, output = end(process)
     assert code == 75, output
+    assert job.aws.checkpoint() == 2, "the notice is long enough to store it"
     assert f"|  Again   {RUN} INTERRUPTED after " in output
     assert '{"devbridge"' not in output
     told = job.aws.told()

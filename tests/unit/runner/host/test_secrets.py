@@ -52,3 +52,13 @@ def test_what_cannot_be_read_is_told_with_its_name(
 ) -> None:
     answering(monkeypatch, refusal(code))
     assert secrets.fetch('{"A": "/a"}') == Failure("SecretMissing", said)
+
+
+def test_a_process_takes_its_own_and_forgets_how(monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, {"Parameter": {"Value": "hunter2"}})
+    environment = {"DEVBRIDGE_SECRETS": '{"A": "/a"}', "B": "b"}
+    secrets.take(environment)
+    assert environment == {"A": "hunter2", "B": "b"}
+    answering(monkeypatch, refusal("ParameterNotFound"))
+    with pytest.raises(secrets.SecretMissing, match="there is no parameter /a"):
+        secrets.take({"DEVBRIDGE_SECRETS": '{"A": "/a"}'})

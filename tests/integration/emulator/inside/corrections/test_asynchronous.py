@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -14,7 +16,6 @@ from devbridge.emulator.state import Running
 from tests.clients import reset
 from tests.integration.emulator.inside.stacks import (
     NOTES,
-    TOLD,
     Stack,
     allow,
     arn,
@@ -24,12 +25,19 @@ from tests.integration.emulator.inside.stacks import (
 )
 
 WORKER: Final = f"""\
-import boto3, json, os, sys, time
-s3, functions = boto3.client("s3"), boto3.client("lambda")
+{NOTES}
+import functools, time
+@functools.cache
+def client():
+    import boto3  # slow
+    return boto3.client("lambda")
+def invoke(name, event):
+    payload = json.dumps(event)
+    client().invoke(FunctionName=name, InvocationType="Event", Payload=payload)
 def handler(event, context):
-    what = event["do"]
-    key = f"{{event['run']}}/{{time.time_ns()}}"
-    s3.put_object(Bucket="{TOLD}-calls", Key=key, Body=context.aws_request_id)
+    what, folder = event["do"], f"{{os.environ['NOTES']}}-calls"
+    os.makedirs(f"{{folder}}/{{event['run']}}", exist_ok=True)
+    note(f"{{folder}}/{{event['run']}}", context.aws_request_id)
     if what == "raise":
         raise ValueError("boom")
     if what == "sleep":
@@ -37,16 +45,12 @@ def handler(event, context):
     if what == "die":
         os.kill(os.getpid(), 9)
     if what == "wait":
-        while not s3.list_objects_v2(Bucket="{TOLD}-calls", Prefix=event["until"])["KeyCount"]:
+        while not os.path.exists(f"{{folder}}/go"):
             time.sleep(0.02)
     if event.get("hop") == 16:
-        payload = json.dumps({{"do": "return", "run": "after"}})
-        functions.invoke(FunctionName=event["then"], InvocationType="Event", Payload=payload)
+        invoke(event["then"], {{"do": "return", "run": "after"}})
     if what == "again":
-        functions.invoke(
-            FunctionName=context.function_name, InvocationType="Event",
-            Payload=json.dumps({{**event, "hop": event.get("hop", 0) + 1}}),
-        )
+        invoke(context.function_name, {{**event, "hop": event.get("hop", 0) + 1}})
     return {{"done": what}}
 """
 
@@ -80,34 +84,36 @@ class Workers(Stack):
 
     def calls(self, run: str) -> list[str]:
         """The request ids of the invocations."""
-        s3, bucket = self.client("s3"), f"{TOLD}-calls"
-        listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"{run}/").get("Contents", ())
-        bodies = (s3.get_object(Bucket=bucket, Key=each["Key"])["Body"] for each in listed)
-        return [body.read().decode() for body in bodies]
+        folder = self.made / run
+        files = folder.iterdir() if folder.exists() else ()
+        return [path.read_text() for path in files if path.suffix != ".new"]
+
+    @property
+    def made(self) -> Path:
+        """Where the workers note that they were called."""
+        return self.notes.with_name(f"{self.notes.name}-calls")
 
 
 @pytest.fixture(scope="module")
-def workers(shared_cloud: Running) -> Workers:
+def workers(shared_cloud: Running, tmp_path_factory: pytest.TempPathFactory) -> Workers:
     reset(shared_cloud.endpoint_url)
-    made = Workers(shared_cloud.endpoint_url, "workers")
-    for bucket in (TOLD, f"{TOLD}-calls"):
-        made.client("s3").create_bucket(Bucket=bucket)
-    self_too = allow("lambda:InvokeFunction")
+    made = Workers(shared_cloud.endpoint_url, "workers", tmp_path_factory.mktemp("notes"))
+    worker = partial(made.noting, WORKER)
     resources = {
-        "Role": role(allow("s3:*"), self_too),
-        "NoSelf": role(allow("s3:*"), allow("lambda:InvokeFunction", on=arn("Notes"))),
-        "Notes": function(NOTES),
-        "Worker": function(WORKER, Timeout=2),
+        "Role": role(allow("lambda:InvokeFunction")),
+        "NoSelf": role(allow("lambda:InvokeFunction", on=arn("Notes"))),
+        "Notes": made.noting(NOTES),
+        "Worker": worker(Timeout=2),
         "Told": told("OnSuccess", "OnFailure"),
-        "Retried": function(WORKER),
+        "Retried": worker(),
         "ToldOfRetried": told("OnFailure", of="Retried", MaximumRetryAttempts=1),
-        "One": function(WORKER, ReservedConcurrentExecutions=1),
+        "One": worker(ReservedConcurrentExecutions=1),
         "ToldOfOne": told("OnSuccess", "OnFailure", of="One", MaximumEventAgeInSeconds=60),
-        "Off": function(WORKER, ReservedConcurrentExecutions=0),
+        "Off": worker(ReservedConcurrentExecutions=0),
         "ToldOfOff": told("OnFailure", of="Off"),
-        "Looping": function(WORKER, RecursiveLoop="Allow"),
-        "Stopped": function(WORKER),
-        "Alone": function(WORKER, "NoSelf"),
+        "Looping": worker(RecursiveLoop="Allow"),
+        "Stopped": worker(),
+        "Alone": worker(role="NoSelf"),
         "ToldOfAlone": told("OnFailure", of="Alone"),
     }
     assert made.deploy(resources) == ("CREATE_COMPLETE", "")
@@ -168,7 +174,7 @@ def test_a_retry_has_the_same_request_id(workers: Workers) -> None:
 
 
 def test_a_throttled_event_waits_where_a_call_is_refused(workers: Workers) -> None:
-    workers.send("One", "wait", "first", until="go")
+    workers.send("One", "wait", "first")
     wait_for(lambda: workers.calls("first") or None)
     functions, name = workers.client("lambda"), workers.resource("One")
     with pytest.raises(functions.exceptions.TooManyRequestsException) as refused:
@@ -178,7 +184,7 @@ def test_a_throttled_event_waits_where_a_call_is_refused(workers: Workers) -> No
     for run in ("second", "third"):
         workers.send("One", "return", run)
     assert workers.calls("second") == workers.calls("third") == []
-    workers.client("s3").put_object(Bucket=f"{TOLD}-calls", Key="go")
+    (workers.made / "go").touch()
     for run in ("first", "second", "third"):
         assert workers.of(run)["requestContext"]["condition"] == "Success"
 
@@ -222,7 +228,7 @@ def test_a_destination_that_the_role_may_not_tell_is_refused(shared_cloud: Runni
     stack = Stack(shared_cloud.endpoint_url, "forbidden")
     status, reason = stack.deploy(
         {
-            "Role": role(allow("s3:*")),
+            "Role": role(),
             "Notes": function(NOTES),
             "Worker": function(WORKER),
             "Told": told("OnFailure"),

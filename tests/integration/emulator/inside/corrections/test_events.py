@@ -11,11 +11,8 @@ from devbridge.emulator.state import Running
 from tests.clients import reset
 from tests.integration.emulator.inside.stacks import (
     NOTES,
-    TOLD,
     Stack,
-    allow,
     arn,
-    function,
     role,
 )
 
@@ -58,14 +55,13 @@ def permission(title: str, target: str = "Notes") -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def bus(shared_cloud: Running) -> Stack:
+def bus(shared_cloud: Running, tmp_path_factory: pytest.TempPathFactory) -> Stack:
     reset(shared_cloud.endpoint_url)
-    made = Stack(shared_cloud.endpoint_url, "bus")
-    made.client("s3").create_bucket(Bucket=TOLD)
+    made = Stack(shared_cloud.endpoint_url, "bus", tmp_path_factory.mktemp("notes"))
     resources = {
-        "Role": role(allow("s3:*")),
-        "Notes": function(NOTES),
-        "Fails": function(FAILS),
+        "Role": role(),
+        "Notes": made.noting(NOTES),
+        "Fails": made.noting(FAILS),
         **{title: rule(title) for title in ("Batch", "Build", "Task", "Forbidden")},
         **{f"Let{title}": permission(title) for title in ("Batch", "Build", "Task")},
         "Failing": rule("Failing", "Fails"),

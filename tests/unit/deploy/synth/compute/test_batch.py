@@ -107,7 +107,12 @@ def test_its_roles_are_those_of_a_task(synthed: MakeJob) -> None:
     assert trusted(template) == [{"Service": "ecs-tasks.amazonaws.com"}]
     assert allowed(template, "AJobRole") == {
         "s3:GetObjectVersion": sub(f"{bucket}/a.zip"),
-        "s3:GetObject": sub(f"{bucket}/a.zip", f"{bucket}/payloads/{own}", *told),
+        "s3:GetObject": sub(
+            f"{bucket}/a.zip",
+            f"{bucket}/payloads/{own}",
+            *told,
+            f"{bucket}/runs/{own}.end.json",
+        ),
         "s3:DeleteObject": sub(f"{bucket}/payloads/{own}"),
         "s3:PutObject": sub(f"{bucket}/results/{own}", *told),
     }
