@@ -90,7 +90,6 @@ FOREIGN: Final = (
             "DynamoDB::GlobalTable",
             "EC2::Volume",
             "ECR::Repository",
-            "EFS::FileSystem",
             "ElastiCache::CacheCluster",
             "Kinesis::Stream",
             "OpenSearchService::Domain",

@@ -14,6 +14,7 @@ from devbridge.deploy.policies import Json, allow
 from devbridge.deploy.references import arn, arn_of, ref
 from devbridge.deploy.resource_types import ResourceType
 from devbridge.deploy.synth.compute import parts
+from devbridge.deploy.synth.file_systems import bound, may_mount, mount
 from devbridge.deploy.synth.functions import join, may_join
 from devbridge.deploy.synth.placement import in_cloud
 from devbridge.deploy.synth.stack import Stack, checked_environment
@@ -114,6 +115,7 @@ def _add_function(stack: Stack, job: Job) -> None:
     if job.encryption_key:
         function.KmsKeyArn = job.encryption_key
     join(function, job.vpc)
+    mount(stack, function, job)
     stack.add_main(job, function, job.tags)
 
 
@@ -123,6 +125,7 @@ def _statements(stack: Stack, job: Job) -> list[Json]:
     invoker = arn("lambda", f"function:{names.invoker(job, stack.stage)}")
     return [
         *parts.keeps_runs(stack, job, tells=True),
+        *may_mount(bound(job)),
         allow(["lambda:InvokeFunction"], [_function_arn(stack, job), invoker]),
     ]
 
