@@ -14,6 +14,7 @@
     │   ├── PayloadInvalid
     │   ├── PayloadNotJson
     │   └── PayloadTooLarge
+    ├── CheckpointInvalid               1   a run's checkpoint is not what its handler declares
     ├── NotFound                        5   no such job, run or resource
     │   ├── UnknownJob
     │   ├── UnknownRun
@@ -157,6 +158,11 @@ class PayloadNotJson(PayloadError):
 
 class PayloadTooLarge(PayloadError):
     """The payload is over Lambda's 6 MB: put it in S3 and send the key."""
+
+
+class CheckpointInvalid(DevbridgeError):
+    """A run's checkpoint is not of the type that its handler declares, which has changed since:
+    begin anew, or let it take the older form, too."""
 
 
 class NotFound(DevbridgeError):

@@ -2,7 +2,7 @@
 
 ::
 
-    from devbridge.job import Job, job_handler
+    from devbridge.job import Job, JobContext, job_handler
 
     run = Job.factorial.run(payload={"num": 100})      # in a function that binds the job
     Job.factorial.status(run.job_id).state             # "RUNNING"
@@ -38,8 +38,9 @@ from devbridge.errors import (
     UnknownJob,
     UnknownRun,
 )
+from devbridge.job_context import JobContext
 from devbridge.payload.check import check
-from devbridge.payload.decode import Decoder, decoder, payload_type
+from devbridge.payload.decode import Decoder, checkpoint_reader, decoder, payload_type
 from devbridge.payload.digits import needs_text, reader
 from devbridge.payload.encode import checked_size, dump
 from devbridge.payload.kinds import arguments, unwrapped
@@ -213,13 +214,15 @@ def job_handler(name: str) -> Callable[[Callable[..., Any]], Callable[[Any, Any]
 
     The payload is decoded to the annotation of the first parameter (dataclass, TypedDict,
     msgspec.Struct, pydantic model or any type that msgspec knows); without one, or with Any or
-    dict, it comes as it is. A second parameter gets the context.
+    dict, it comes as it is. A second parameter gets the context; where it is annotated as
+    ``JobContext[State]``, its checkpoint is decoded in the same way.
 
     Raises:
         InvalidValue: no JSON value can be turned into that type.
 
     Raises (when the handler is called):
         PayloadInvalid: the payload is not of that type; the path inside it is named.
+        CheckpointInvalid: the checkpoint is not of its type, when the handler looks at it.
         UnknownJob: the handler was called for another job.
         NotFound: a secret that the job binds is not set.
     """
@@ -231,25 +234,24 @@ def job_handler(name: str) -> Callable[[Callable[..., Any]], Callable[[Any, Any]
         def decode() -> Decoder | None:
             return decoder(payload_type(handler))
 
+        @functools.cache
+        def read_checkpoint() -> Callable[[bytes], Any] | None:
+            return checkpoint_reader(handler)
+
         # A function that imports this module for its types alone has no msgspec and needs none;
         # a class that stands below the handler is not there yet.
         with contextlib.suppress(ImportError, NameError):
             decode()
+            read_checkpoint()
 
         @functools.wraps(handler)
         def call(payload: Any = None, context: Any = None) -> Any:
-            running = os.environ.get(JOB_NAME, name)
-            if running != name:
-                function = unwrapped(handler)
-                raise UnknownJob(
-                    f"this handler is for job {name!r}, and was called for job {running!r}",
-                    where=f"{function.__module__}.{function.__qualname__}",
-                    remedy=f"write @job_handler({running!r}), or correct the job's handler in "
-                    "app.py",
-                )
+            _check_job(name, handler)
             convert = decode()
             value = payload if convert is None else convert(payload)
             fetch_secrets()
+            if hasattr(context, "read_checkpoint") and (known := read_checkpoint()):
+                context.read_checkpoint = known
             return handler(*(value, context)[:taken])
 
         def read(text: bytes | str) -> Any:
@@ -264,6 +266,21 @@ def job_handler(name: str) -> Callable[[Callable[..., Any]], Callable[[Any, Any]
         return call
 
     return decorate
+
+
+def _check_job(name: str, handler: Callable[..., Any]) -> None:
+    """
+    Raises:
+        UnknownJob: this worker runs another job.
+    """
+    running = os.environ.get(JOB_NAME, name)
+    if running != name:
+        function = unwrapped(handler)
+        raise UnknownJob(
+            f"this handler is for job {name!r}, and was called for job {running!r}",
+            where=f"{function.__module__}.{function.__qualname__}",
+            remedy=f"write @job_handler({running!r}), or correct the job's handler in app.py",
+        )
 
 
 def ask(
@@ -352,4 +369,4 @@ def _client() -> Any:
     return botocore.session.get_session().create_client("lambda", config=config)
 
 
-__all__ = ["Job", "JobCancellation", "JobRun", "JobStatus", "job_handler"]
+__all__ = ["Job", "JobCancellation", "JobContext", "JobRun", "JobStatus", "job_handler"]

@@ -20,6 +20,8 @@ from _thread import start_new_thread as _start
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
 from json import JSONEncoder, loads
+from select import POLLIN
+from select import poll as _poll
 from time import monotonic, sleep, time
 from types import FrameType
 from typing import Any, Final, Protocol
@@ -31,6 +33,8 @@ MAX_CHECKPOINT: Final = 256 * 1024
 """Bytes. As `runner.outcome.MAX_CHECKPOINT`, which a worker does not load."""
 SECONDS: Final = 2.0
 """Between two checkpoints that are stored, if nothing else is set."""
+AGAIN: Final = 0.05
+"""Seconds after which the main thread is told again of SIGTERM, should it still sleep."""
 VARIABLE: Final = "DEVBRIDGE_CHECKPOINT_SECONDS"
 
 _write = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
@@ -123,8 +127,13 @@ class Checkpoints:
         self._driven = False
         """The handler is a generator."""
         self._pid = os.getpid()
+        self._pipe: tuple[int, int] | None = None
+        """What wakes the helping thread."""
+        self._closed = False
         self._before: Any = None
         """What SIGTERM did before; None where it still does that."""
+        self._masks: dict[int, set[Any]] = {}
+        """The signals that each thread that forks now has blocked before."""
 
     # --- what the context has ---------------------------------------------------------------
 
@@ -217,14 +226,11 @@ class Checkpoints:
         # Written now: the handler may go on with the same object.
         self._pending.append(encode(value))
         last = self._signalled or time() >= self._stop_at
-        if last or (now := monotonic()) >= self._due:
+        if last or monotonic() >= self._due:
             self.store()
         elif not self._scheduled:
             self._scheduled = True
-            try:
-                _start(self._store_later, (self._due - now,))
-            except RuntimeError:  # the system has no thread to give
-                self._scheduled = False
+            self._wake()
         return last
 
     def store(self) -> None:
@@ -246,7 +252,10 @@ class Checkpoints:
             with contextlib.suppress(ValueError):
                 if signal.getsignal(signal.SIGTERM) == self._on_sigterm:
                     signal.signal(signal.SIGTERM, self._before)
+                signal.set_wakeup_fd(-1)
             self._before = None
+            self._closed = True
+            self._wake()
 
     # --- storing ----------------------------------------------------------------------------
 
@@ -264,12 +273,6 @@ class Checkpoints:
                 if self._signalled and not self._watched:
                     self._die()
 
-    def _store_later(self, seconds: float) -> None:
-        sleep(max(0.0, seconds))
-        self._scheduled = False
-        with contextlib.suppress(Exception):  # whoever answers next learns that nobody is there
-            self.store()
-
     def _connected(self) -> Store:
         self._client = self._client or self._connect()
         return self._client
@@ -280,18 +283,83 @@ class Checkpoints:
         if self._before is not None or os.getpid() != self._pid or not self._signals:
             return
         before = signal.getsignal(signal.SIGTERM)
-        if before != signal.SIG_DFL and not self._watched:
-            return  # the handler has its own ways
+        own = before == signal.SIG_DFL or self._watched  # else the handler has its own ways
         with contextlib.suppress(ValueError):  # not the main thread
-            signal.signal(signal.SIGTERM, self._on_sigterm)
-            self._before = before if before is not None else signal.SIG_DFL
-            os.register_at_fork(after_in_child=self.forked)
+            if own:
+                signal.signal(signal.SIGTERM, self._on_sigterm)
+                self._before = before if before is not None else signal.SIG_DFL
+                os.register_at_fork(
+                    before=self._forks, after_in_parent=self._forked, after_in_child=self._is_fork
+                )
+        if self._pipe is None:
+            self._begin_helping()
 
-    def forked(self) -> None:
-        """This process is a fork of the handler's, which SIGTERM ends as it ends any."""
+    def _begin_helping(self) -> None:
+        try:
+            self._pipe = reader, writer = os.pipe()
+            os.set_blocking(writer, False)
+            _start(self._help, (reader, writer))
+        except (OSError, RuntimeError):  # the system has no descriptor or thread to give
+            self._pipe = None
+            return
+        with contextlib.suppress(ValueError):
+            if self._before is not None and (other := signal.set_wakeup_fd(writer)) != -1:
+                signal.set_wakeup_fd(other)
+
+    def _wake(self) -> None:
+        if self._pipe is not None:
+            with contextlib.suppress(OSError):
+                os.write(self._pipe[1], b"\0")
+
+    def _help(self, reader: int, writer: int) -> None:
+        """A thread that stores what is pending when its time has come, and sees to it that the main
+        thread learns of SIGTERM: it may sleep while that has come to another thread, or has come to
+        it when it could not be looked at (Python only looks between two instructions)."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        ready = _poll()
+        ready.register(reader, POLLIN)
+        while not self._closed:
+            if ready.poll(self._patience()) and signal.SIGTERM in os.read(reader, 4096):
+                self._insist()
+            if self._scheduled and monotonic() >= self._due:
+                self._store_meanwhile()
+        os.close(reader)
+        os.close(writer)
+
+    def _insist(self) -> None:
+        while not (self._signalled or self._closed):
+            signal.pthread_kill(self._main, signal.SIGTERM)
+            sleep(AGAIN)
+            if not self._signalled:  # who knows for how long
+                self._store_meanwhile()
+
+    def _store_meanwhile(self) -> None:
+        self._scheduled = False
+        with contextlib.suppress(Exception):  # whoever answers next learns that nobody is there
+            self.store()
+
+    def _patience(self) -> float | None:
+        """Milliseconds until something is to be stored."""
+        return max(0.0, self._due - monotonic()) * 1000 if self._scheduled else None
+
+    def _forks(self) -> None:
+        # What comes to a fork before it is its own master is not lost so: it waits there.
+        if self._before is not None:
+            blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+            self._masks[_thread()] = blocked
+
+    def _forked(self) -> None:
+        if (mask := self._masks.pop(_thread(), None)) is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def _is_fork(self) -> None:
+        """This process is a fork of the handler's: SIGTERM ends it as it ends any."""
         with contextlib.suppress(ValueError):
             if signal.getsignal(signal.SIGTERM) == self._on_sigterm:
-                signal.signal(signal.SIGTERM, self._before or signal.SIG_DFL)
+                signal.signal(signal.SIGTERM, self._before)
+            signal.set_wakeup_fd(-1)
+        self._before = self._pipe = None
+        self._forked()
 
     def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
         self._signalled = True

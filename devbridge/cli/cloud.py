@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +17,7 @@ from devbridge.runs.text import iso
 
 if TYPE_CHECKING:
     from devbridge.config import Config
+    from devbridge.emulator.state import Running
 
 
 @click.group(
@@ -113,6 +115,70 @@ def status(config: Config, *, json_: bool) -> None:
 @cloud.command(
     epilog="""\b
 Examples:
+  devbridge cloud running
+  devbridge cloud running --json | jq '.[] | select(.pids != []) | .run'
+"""
+)
+@click.option("--json", "json_", is_flag=True, help="Print JSON.")
+@app_options
+def running(config: Config, *, json_: bool) -> None:
+    """List what runs on the embedded cloud now: builds, jobs, tasks, invocations.
+
+    What only waits for its turn has no process ids: it holds no machine.
+    """
+    from devbridge.emulator.machines import listed
+
+    machines = listed(_running(config), config.cloud_dir)
+    if json_:
+        print_json(machines)
+        return
+    for each in machines:
+        pids = ",".join(map(str, each["pids"])) or "waits"
+        click.echo(f"{each['compute']:<9}  {each['status']:<12}  {pids:<8}  {_name(each)}")
+
+
+@cloud.command(
+    epilog="""\b
+Examples:
+  devbridge cloud interrupt jobs-dev-zip:7c9e6679-7425-40de-944b-e07fc1f90ae7
+  devbridge cloud interrupt 7c9e6679-7425-40de-944b-e07fc1f90ae7 --kill
+"""
+)
+@click.argument("run", metavar="RUN")
+@click.option("--kill", is_flag=True, help="Give no notice, as the death of a host.")
+@app_options
+def interrupt(config: Config, *, run: str, kill: bool) -> None:
+    """Take away the machine on which a run runs, as AWS takes back spare capacity.
+
+    RUN is a run's id, or what the service calls it: a build's id, a Batch job's id or name, the ARN
+    of a task or who has started it. `devbridge cloud running` lists them.
+
+    A task and a Batch job get SIGTERM, and SIGKILL when their time to stop is over: 120 seconds for
+    jobs of devbridge. A job that yields checkpoints goes on at the last one, on another machine. A
+    build and a function are killed at once, for AWS gives them no notice; with --kill, all are.
+    """
+    from devbridge.emulator.machines import interrupt as take_away
+    from devbridge.errors import UnknownRun
+
+    found = take_away(_running(config), config.cloud_dir, run, kill=kill)
+    if not found.machines:
+        waits = [each for each in found.known if not each["pids"]]
+        raise UnknownRun(
+            f"{run} waits, and holds no machine" if waits else f"nothing runs that is called {run}",
+            where=str(config.cloud_dir),
+            remedy="`devbridge cloud running` lists what runs now",
+        )
+    for each in found.machines:
+        click.echo(f"{'killed' if kill else 'interrupted'} {_name(each)}")
+
+
+def _name(machine: Mapping[str, Any]) -> str:
+    return str(machine["run"] or machine["id"])
+
+
+@cloud.command(
+    epilog="""\b
+Examples:
   eval "$(devbridge cloud env)"
 """
 )
@@ -168,13 +234,10 @@ def _variables(config: Config) -> dict[str, str]:
     """
     from devbridge.cloud import keys
     from devbridge.cloud.session import LOCAL_REGION
-    from devbridge.emulator.state import attach
     from devbridge.environment import isolated
     from devbridge.proxies import past_proxies
 
-    running = attach(config)
-    if running is None:
-        raise not_running(replace(config, local=True))
+    running = _running(config)
     key = keys.of_endpoint(running.endpoint_url, config.cloud_dir)
     return {
         **isolated(config.region or LOCAL_REGION),
@@ -183,6 +246,20 @@ def _variables(config: Config) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": key.secret_key,
         **past_proxies(os.environ),
     }
+
+
+def _running(config: Config) -> Running:
+    """This folder's embedded cloud.
+
+    Raises:
+        CloudNotRunning: it does not run.
+    """
+    from devbridge.emulator.state import attach
+
+    found = attach(config)
+    if found is None:
+        raise not_running(replace(config, local=True))
+    return found
 
 
 _END = {True: "`devbridge cloud stop`", False: "the last command that uses it"}

@@ -25,6 +25,8 @@ class Requested:
     job_id: str
     job: str
     attempt: int = 1
+    goes_on: bool = False
+    """The attempt had begun, and goes on at its checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)

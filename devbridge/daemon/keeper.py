@@ -363,7 +363,8 @@ def _what_waits(path: Path) -> list[tuple[RunRecord, bytes, bytes | None]]:
 
 def changed(entry: RunRecord, change: Change) -> RunRecord:
     """An entry as the ledger has it after a change. Pure."""
-    waits = change.state is State.QUEUED and change.attempt > 1
+    begun = change.attempt > 1 or entry.started_at is not None
+    waits = change.state is State.QUEUED and begun
     running = change.state is State.RUNNING
     return replace(
         entry,

@@ -180,6 +180,8 @@ def _returned(entry: RunRecord, style: Style, room: int = PAYLOAD_SHOWN) -> str:
 
 def interrupted(change: Change, style: Style) -> str:
     """A run, or an attempt of it, has ended with an earlier daemon."""
+    if change.state is State.QUEUED and change.failure is None:
+        return f"{style.warn('Again')}   {change.detail}"
     word = "Cancelled" if change.state is State.CANCELLED else "Crashed"
     return f"{style.bad(word)} {change.detail}"
 

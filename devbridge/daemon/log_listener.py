@@ -29,6 +29,7 @@ from devbridge.folders import private_dir
 from devbridge.runs.base import RunRecord
 from devbridge.runs.lambda_log import text_of
 from devbridge.runs.ledger import Change
+from devbridge.runs.model import State
 from runner.outcome import NOTE, Failure
 
 KEPT: Final = 64 * 1024
@@ -138,7 +139,8 @@ class LogListener:
 
 def _end(change: Change) -> bytes:
     """What the log file gets of an end that the handler did not see: the traceback, or a line."""
-    lines: Sequence[str] = [f"{NOTE}{change.state} ({change.detail})"]
+    what = f"{change.state} ({change.detail})"
+    lines: Sequence[str] = [f"{NOTE}{change.detail if change.state is State.QUEUED else what}"]
     if failure := change.failure:
         lines = failure.trace or [f"{failure.type}: {failure.message}"]
     return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")

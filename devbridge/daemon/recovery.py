@@ -31,21 +31,43 @@ class Recovery:
 
     changes: list[Change] = field(default_factory=list)
     runs: list[Requested] = field(default_factory=list)
+    resumed: list[str] = field(default_factory=list)
+    """The ids of those that go on at their checkpoint."""
 
 
-def recover(live: Iterable[RunRecord], ended: Callable[[RunRecord], float]) -> Recovery:
-    """What was queued is taken on; what ran gets its next attempt if its job has one left, else it
-    has crashed; what was being cancelled is. The workers themselves died with their daemon. Pure.
+def recover(
+    live: Iterable[RunRecord],
+    ended: Callable[[RunRecord], float],
+    gets_on: Callable[[RunRecord], bool] = lambda _: False,
+) -> Recovery:
+    """What was queued is taken on; what ran goes on at its checkpoint, or gets its next attempt if
+    its job has one left, else it has crashed; what was being cancelled is. The workers themselves
+    died with their daemon. Pure.
 
     Args:
         ended: when the process of a run has ended, in seconds since the epoch.
+        gets_on: whether a run has a checkpoint, and another one than when a daemon died before.
     """
     recovery = Recovery()
     for entry in live:
         attempt = entry.attempt
         if entry.state is not State.QUEUED and not entry.waits_for_attempt:
+            goes_on = not entry.cancelled and gets_on(entry)
             again = not entry.cancelled and tried_again(CRASHED, attempt, entry.max_attempts)
             over = State.CANCELLED if entry.cancelled else State.CRASHED
+            if goes_on:
+                recovery.resumed.append(entry.job_id)
+                recovery.runs.append(Requested(entry.job_id, entry.job, attempt, goes_on=True))
+                recovery.changes.append(
+                    Change(
+                        job_id=entry.job_id,
+                        state=State.QUEUED,
+                        at=ended(entry),
+                        attempt=attempt,
+                        detail=f"{LOST.message}: it goes on at its checkpoint",
+                    )
+                )
+                continue
             attempt += again
             recovery.changes.append(
                 Change(
@@ -59,7 +81,8 @@ def recover(live: Iterable[RunRecord], ended: Callable[[RunRecord], float]) -> R
             )
             if not again:
                 continue
-        recovery.runs.append(Requested(entry.job_id, entry.job, attempt))
+        begun = entry.waits_for_attempt and attempt == 1
+        recovery.runs.append(Requested(entry.job_id, entry.job, attempt, goes_on=begun))
     return recovery
 
 
@@ -78,10 +101,16 @@ def take_on(ledger: Ledger, narrator: Narrator, mark: Path) -> list[Requested]:
         began = entry.started_at or entry.created_at or 0.0
         return max(began, last_seen(mark, Path(entry.log)) or 0.0)
 
+    def gets_on(entry: RunRecord) -> bool:
+        there = ledger.checkpoint(entry.job_id)
+        return there is not None and there != ledger.begun_at(entry.job_id)
+
     with ledger.transaction():
-        found = recover(ledger.live(), ended)
+        found = recover(ledger.live(), ended, gets_on)
         for change in found.changes:
             ledger.record(change)
+        for job_id in found.resumed:
+            ledger.goes_on(job_id)
         ledger.close_ended()
     for change in found.changes:
         if entry := ledger.get(change.job_id):

@@ -9,7 +9,7 @@ import enum
 from collections import deque
 from dataclasses import dataclass, field
 
-from devbridge.daemon.events import Record, Shutdown
+from devbridge.daemon.events import Record, Requested, Shutdown
 from devbridge.daemon.mending import Mending
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import Exit, JobSpec, State
@@ -91,6 +91,13 @@ class RunState:
     stopping: Why | None = None
     told: bool = False
     """It was said which limit it waits for."""
+    begun: bool = False
+    """It has, with an earlier daemon."""
+
+    @classmethod
+    def of(cls, asked: Requested, order: int) -> RunState:
+        """One that was asked for."""
+        return cls(asked.job, asked.attempt, order, begun=asked.goes_on)
 
     @property
     def expires(self) -> bool:

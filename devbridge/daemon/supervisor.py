@@ -108,7 +108,7 @@ class Supervisor:
             (run.order, job_id)
             for job in self._jobs.values()
             for job_id in job.queue
-            if (run := self._runs[job_id]).attempt == 1
+            if (run := self._runs[job_id]).attempt == 1 and not run.begun
         ]
         return [job_id for _, job_id in sorted(queued)]
 
@@ -160,7 +160,7 @@ class Supervisor:
             failure = Failure("UnknownJob", f"the app has no job {event.job!r} any more")
             return [record(event.job_id, State.FAILED, now, event.attempt, failure=failure)]
         job.mending.asked()
-        self._runs[event.job_id] = RunState(event.job, event.attempt, next(self._order))
+        self._runs[event.job_id] = RunState.of(event, next(self._order))
         job.queue.append(event.job_id)
         return []
 

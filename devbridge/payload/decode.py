@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import decimal
 import json
+import typing
 from collections.abc import Callable
 from typing import Any, Final
 
-from devbridge.errors import InvalidValue, PayloadInvalid
+from devbridge.errors import CheckpointInvalid, InvalidValue, PayloadInvalid
+from devbridge.job_context import JobContext
 from devbridge.payload import places
+from devbridge.payload.digits import reader
 from devbridge.payload.kinds import (
     ANYTHING,
     a,
     adapter_of,
+    context_parameter,
     is_model,
     name_of,
     parts,
@@ -32,6 +36,44 @@ def payload_type(handler: Callable[..., Any]) -> Any:
     """The annotated type of the parameter that gets the payload; Any without an annotation."""
     name, written = payload_parameter(handler)
     return resolved(handler, name, written)
+
+
+def checkpoint_type(handler: Callable[..., Any]) -> Any:
+    """The type in the brackets of ``context: JobContext[State]``; Any where there is none."""
+    try:
+        kind = resolved(handler, *context_parameter(handler))
+    except Exception:  # only a type checker knows it
+        return Any
+    if typing.get_origin(kind) is JobContext:
+        return typing.get_args(kind)[0]
+    return Any
+
+
+def checkpoint_reader(handler: Callable[..., Any]) -> Callable[[bytes], Any] | None:
+    """What makes a value of a checkpoint's JSON text; None where that is as JSON has it.
+
+    It raises CheckpointInvalid.
+
+    Raises:
+        InvalidValue: no JSON value can be turned into that type.
+    """
+    kind = checkpoint_type(handler)
+    if (convert := decoder(kind)) is None:
+        return None
+
+    def read(text: bytes) -> Any:
+        try:
+            return convert(reader(kind)(text))
+        except PayloadInvalid as error:
+            what = error.what.replace("payload", "checkpoint", 1)
+            raise CheckpointInvalid(
+                what,
+                where=error.where,
+                remedy="begin anew (`devbridge rerun --fresh`), or let the handler take what it"
+                " has yielded before it was changed",
+            ) from error
+
+    return read
 
 
 def decoder(kind: Any) -> Decoder | None:

@@ -7,6 +7,7 @@ same.
 
 from __future__ import annotations
 
+import collections.abc
 import contextlib
 import functools
 import importlib
@@ -18,6 +19,14 @@ from typing import Any, Final
 
 ANYTHING: Final = (Any, object, dict, dict[str, Any], dict[str, object])
 """Annotations that take whatever JSON has."""
+_RETURN: Final = (collections.abc.Generator,)
+"""What a handler that yields and returns is said to return."""
+_YIELD: Final = (
+    collections.abc.Iterator,
+    collections.abc.AsyncGenerator,
+    collections.abc.AsyncIterator,
+)
+"""And one that only yields."""
 _WITH_FIELDS: Final = (
     "__dataclass_fields__",
     "__required_keys__",
@@ -65,13 +74,39 @@ def payload_parameter(handler: Any) -> tuple[str, Any]:
     A decorator has seldom an annotation of its own: then that of what it wraps is meant, of the
     parameter of the same name, or the first.
     """
+    return _parameter(handler, 0)
+
+
+def context_parameter(handler: Any) -> tuple[str, Any]:
+    """The same of the parameter that gets the context."""
+    return _parameter(handler, 1)
+
+
+def yields(kind: Any) -> bool:
+    """Whether a handler that is said to return this is a generator, whose result is another."""
+    return typing.get_origin(kind) in (*_RETURN, *_YIELD) or kind in (*_RETURN, *_YIELD)
+
+
+def returned(kind: Any) -> Any:
+    """What a handler's result is, of the annotation of what it returns: a generator returns another
+    type than the checkpoints that it yields, if it returns anything."""
+    if not yields(kind):
+        return kind
+    given = typing.get_args(kind)
+    if (typing.get_origin(kind) or kind) in _YIELD:
+        return None
+    return given[2] if len(given) == 3 else None if given else Any
+
+
+def _parameter(handler: Any, index: int) -> tuple[str, Any]:
     told = signature(handler)
-    if told is None or not (own := _positional(told)):
+    if told is None or len(own := _positional(told)) <= index:
         return "", Any
-    name, written = own[0].name, own[0].annotation
+    name, written = own[index].name, own[index].annotation
     if written is inspect.Parameter.empty:
         behind = inspect.signature(handler)
-        for parameter in [behind.parameters.get(name), *_positional(behind)[:1]]:
+        others = _positional(behind)[index : index + 1]
+        for parameter in [behind.parameters.get(name), *others]:
             if parameter is not None:
                 name, written = parameter.name, parameter.annotation
                 break

@@ -59,8 +59,9 @@ CREATE TABLE IF NOT EXISTS checkpoints (
 """A table that earlier versions do not know, nor miss; theirs are read as well without it."""
 
 LIVE: Final = f"state IN ({', '.join(map(repr, outcome.LIVE))})"
-RETRY: Final = "state='QUEUED' AND attempt>1"
-"""A run that waits for its next attempt, as it is stored: for everybody else it is RUNNING."""
+RETRY: Final = "state='QUEUED' AND (attempt>1 OR started_at IS NOT NULL)"
+"""A run that waits for its next attempt, or to go on with its first one, as it is stored: for
+everybody else it is RUNNING."""
 STATE: Final = f"CASE WHEN {RETRY} THEN 'RUNNING' ELSE state END"
 COLUMNS: Final = (
     f"job_id, job, {STATE}, created_at, started_at, ended_at, closed, attempt, max_attempts,"

@@ -112,8 +112,8 @@ class LedgerReader:
     def history(self, job_id: str) -> Sequence[Step]:
         """Each change of a run's state, the first one first."""
         rows = self._read(
-            f"SELECT at, {STATE}, attempt, detail FROM transitions"  # noqa: S608
-            " WHERE job_id=? ORDER BY rowid",
+            "SELECT at, CASE WHEN state='QUEUED' AND attempt>1 THEN 'RUNNING' ELSE state END,"
+            " attempt, detail FROM transitions WHERE job_id=? ORDER BY rowid",
             (job_id,),
         )
         return [Step(at, State(state), attempt, detail) for at, state, attempt, detail in rows]

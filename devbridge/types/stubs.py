@@ -88,8 +88,9 @@ def _package() -> str:
 
 
 def _job(app: App, types: Mapping[str, JobTypes]) -> str:
-    public = [name for name in job_module.__all__ if name not in ("Job", "job_handler")]
-    file = Annotations(taken=[*public, "Job", "BoundJob", *_TYPING, *_ABC, *_EXTENSIONS])
+    others = ("Job", "JobContext", "job_handler")
+    public = [name for name in job_module.__all__ if name not in others]
+    file = Annotations(taken=[*public, *others, "BoundJob", *_TYPING, *_ABC, *_EXTENSIONS])
     attributes: dict[str, str] = {}
     docs: dict[str, str] = {}
     instances = []
@@ -121,6 +122,7 @@ def _job(app: App, types: Mapping[str, JobTypes]) -> str:
     ]
     source = _Source(job_module)
     parts = [
+        "from devbridge.job_context import JobContext as JobContext\n",
         _JOB_HEAD,
         *(source.stub(name) for name in public),
         source.stub("BoundJob", rename="_AnyJob", edit=_common),

@@ -358,7 +358,8 @@ def test_an_option_has_its_effect(stage: Stage, what: str, found: object) -> Non
 
 
 def test_a_handler_is_told_of_its_run(stage: Stage, language: Language) -> None:
-    told = ["probe", "probe", 1, 1, 7 * 1024, True, list(language.version)]
+    memory = {"batch": 1792, "fargate": 2048, "lambda": 1024}.get(stage.name, 7 * 1024)
+    told = ["probe", "probe", 1, 1, memory, True, list(language.version)]
     assert stage.does("about") == told
 
 

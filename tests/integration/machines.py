@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
-from tests.clients import root_client
+from devbridge.emulator.inside.machines.running import PATH
+from tests.clients import administer, root_client
 from tests.integration.codebuild import conforms
 from tests.waiting import eventually
 
@@ -83,6 +85,19 @@ class Stack:
         ]
         assert stack["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"), reasons
         self.outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+
+    def running(self) -> list[Any]:
+        """What runs there, or waits."""
+        status, body = administer(self.endpoint, "GET", PATH)
+        assert status == 200
+        found: list[Any] = json.loads(body)["machines"]
+        return found
+
+    def interrupt(self, name: str, *, kill: bool = False) -> int:
+        """Take away a machine; how many there were of that name."""
+        query = urlencode({"id": name, **({"kill": "1"} if kill else {})})
+        _, body = administer(self.endpoint, "POST", f"{PATH}?{query}")
+        return len(json.loads(body)["interrupted"])
 
     def lines(self, group: str, stream: str) -> list[str]:
         """What a log stream has."""

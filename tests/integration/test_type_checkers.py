@@ -33,12 +33,14 @@ FILES = {
         key = Secret(app, "api-key")
         level = Config(app, "level", value="info")
         names = ["factorial", "resize-images", "order", "tagged", "plain", "broken"]
-        names += ["album", "box", "list", "int", "home", "points"]
+        names += ["album", "box", "list", "int", "home", "points", "train", "watch"]
         handlers = {
             "list": "jobs/box.houses",
             "int": "jobs/box.tents",
             "home": "jobs/pets.handler",
             "points": "jobs/pets.points",
+            "train": "jobs/train.handler",
+            "watch": "jobs/train.watch",
         }
         jobs = [
             Job(
@@ -222,6 +224,29 @@ FILES = {
         def points(payload: list[Point]) -> list[Point]:
             return payload
         """,
+    "jobs/train.py": """
+        from collections.abc import AsyncIterator, Generator
+        from dataclasses import dataclass
+
+        from devbridge.job import JobContext, job_handler
+
+        @dataclass
+        class State:
+            epoch: int = 0
+
+        @job_handler("train")
+        def handler(payload: int, context: JobContext[State]) -> Generator[State, None, float]:
+            state = context.checkpoint or State()
+            for epoch in range(state.epoch, payload):
+                if context.interrupted:
+                    print(context.job_name, context.attempt, context.aws_request_id.upper())
+                yield State(epoch + 1)
+            return 0.5
+
+        @job_handler("watch")
+        async def watch(payload: int, context: JobContext[int]) -> AsyncIterator[int]:
+            yield (context.checkpoint or 0) + payload
+        """,
     "jobs/broken.py": """
         import not_there  # type: ignore  # pyright: ignore
 
@@ -304,6 +329,9 @@ FILES = {
             album: Album = Job.album.result(job_id)
             print(album)
             print(nothing, Job.order.result(job_id).get("anything"))
+            loss: float = Job.train.result(job_id)
+            no_result: None = Job.watch.result(job_id)
+            print(loss, no_result)
             return Job.factorial.result(job_id)
 
 
@@ -331,12 +359,13 @@ FILES = {
             return await with_context(payload)
         """,
     "api/bad.py": """
+        from collections.abc import Generator
         from typing import Any
 
         from devbridge import App, Function
         from devbridge import Job as AppJob
         from devbridge.errors import JobFailed
-        from devbridge.job import Job, JobRun, job_handler
+        from devbridge.job import Job, JobContext, JobRun, job_handler
         from devbridge.resources import Bucket, Table
         from jobs.factorial import Factorial
         from jobs.resize_images import Size
@@ -406,6 +435,16 @@ FILES = {
             AppJob(app, "e", handler="a/b.c", architecture="arm64", bind=[])
             AppJob(app, "f", handler="a/b.c", architecture="x")  # E: arg-type | reportArgumentType
             AppJob(app, "g", handler="a/b.c", vpc="vpc-1")  # E: arg-type | reportArgumentType
+
+
+        @job_handler("train")
+        def train(payload: int, context: JobContext[Size]) -> Generator[Size, None, int]:
+            state = context.checkpoint
+            print(state.width)  # E: union-attr | reportOptionalMemberAccess
+            size: int = context.checkpoint  # E: assignment | reportAssignmentType
+            yield {"width": size}  # E: misc | reportReturnType
+            yield Size(width=context.atempt)  # E: attr-defined | reportAttributeAccessIssue
+            return "done"  # E: return-value | reportReturnType
 
 
         @job_handler("factorial")  # E: arg-type | reportArgumentType

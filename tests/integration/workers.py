@@ -94,6 +94,13 @@ class Said:
                 await self._changed.wait()
         return found[0]
 
+    async def reached(self, worker_id: str, checkpoint: bytes) -> None:
+        """Return when the worker has left this checkpoint."""
+        async with asyncio.timeout(DEADLINE):
+            while checkpoint not in [body for _, body in self.of("reached", worker_id)]:
+                self._changed.clear()
+                await self._changed.wait()
+
     def _add(self, kind: str, worker_id: str, what: Any) -> None:
         self.events.append((kind, worker_id, what))
         self._changed.set()

@@ -34,10 +34,10 @@ _OWNER: Final = "1000"
 def is_there(files: FileSystem, settings: Settings) -> bool:
     """Whether it is in the cloud: on a deployed stage, or where something in the cloud has it. For
     the laptop it is a folder."""
-    return settings.mode == "deployed" or any(
-        files in code.bind and (isinstance(code, Function) or in_cloud(code, settings))
-        for code in (*files.app.of_type(Job), *files.app.of_type(Function))
-    )
+    if settings.mode == "deployed":
+        return True
+    jobs = [job for job in files.app.of_type(Job) if in_cloud(job, settings)]
+    return any(files in code.bind for code in (*jobs, *files.app.of_type(Function)))
 
 
 def add_file_system(stack: Stack, files: FileSystem) -> None:

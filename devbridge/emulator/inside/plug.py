@@ -33,7 +33,8 @@ from .corrections import (
 from .ecs import service as ecs
 from .gate import access, gate
 from .host import ministack
-from .machines import metadata, roles
+from .machines import metadata, roles, running
+from .machines.invocations import Invocations
 from .machines.task import Room
 
 
@@ -48,7 +49,10 @@ def plug_in(access_key: str, secret_key: str) -> None:
     jobs = batch.Service(room)
     app.SERVICE_HANDLERS["codebuild"] = codebuild.handle_request
     behind = roles.served_by(asynchronous.served_by(app.app), register.find)
-    own = gate.with_health(metadata.served_by(behind, documents))
+    invocations = Invocations()
+    sources = (codebuild.machines, jobs.machines, tasks.machines, invocations.machines)
+    behind = running.served_by(metadata.served_by(behind, documents), sources)
+    own = gate.with_health(behind)
     app.app = gate.served_by(apis.served_by(own), root)
     app._H11Protocol._check_protocol = _http_1_alone
     authorization.correct()
@@ -64,6 +68,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
     asynchronous.invoke_as_lambda()
     recursion.stop_who_repeats()
     payloads.limit()
+    invocations.plug_in()
     # Each is imported by ministack when it is needed first, and not before: it starts faster so.
     changes = {
         "codebuild": codebuild.end_with_ministack,

@@ -96,7 +96,7 @@ def _result(handler: Any) -> Any:
     imports."""
     try:
         written = getattr(kinds.unwrapped(handler), "__annotations__", {}).get("return", Any)
-        return kinds.resolved(handler, "return", written)
+        return kinds.returned(kinds.resolved(handler, "return", written))
     except Exception as error:
         raise _Unknown(f"its annotation cannot be resolved: {error}") from None
 

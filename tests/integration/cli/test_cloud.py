@@ -16,10 +16,13 @@ from click.testing import CliRunner, Result
 
 from devbridge.cli.cloud import cloud
 from devbridge.cloud import keys
+from devbridge.cloud.session import connect
 from devbridge.config import Config
 from devbridge.emulator.embedded import stop_running
 from devbridge.emulator.state import attach, healthy
-from devbridge.errors import EXIT_CLOUD, CloudNotRunning, EmbeddedCloudFailed
+from devbridge.errors import EXIT_CLOUD, CloudNotRunning, EmbeddedCloudFailed, UnknownRun
+from tests.integration.codebuild import CodeBuild, buildspec
+from tests.waiting import eventually, gone, text_of
 
 
 @pytest.fixture
@@ -110,3 +113,28 @@ def test_a_shell_and_a_command_use_it_as_root(
     assert holding == ["cloud/root-key.json"]
     assert stat.S_IMODE((folder / holding[0]).stat().st_mode) == 0o600
     assert own.secret_key not in repr(own)
+
+
+def test_what_runs_is_listed_and_its_machine_can_be_taken_away(
+    run: Callable[..., Result], make_config: Callable[..., Config], tmp_path: Path
+) -> None:
+    assert isinstance(run("running").exception, CloudNotRunning)
+    run("start")
+    running = attach(make_config())
+    assert running
+    assert run("running").stdout == ""
+    mark = tmp_path / "pid"
+    builds = CodeBuild(connect(make_config(), running.endpoint_url))
+    variable = {"name": "DEVBRIDGE_RUN_ID", "value": "project:0a1b"}
+    builds.make_project(buildspec(f"echo $$ > {mark}; sleep 1000"), variables=[variable])
+    builds.start()
+    pid = int(text_of(mark))
+    (machine,) = json.loads(run("running", "--json").stdout)
+    assert (machine["compute"], machine["run"]) == ("codebuild", "project:0a1b")
+    assert run("running").stdout.endswith("  project:0a1b\n")
+    unknown = run("interrupt", "other").exception
+    assert isinstance(unknown, UnknownRun)
+    assert "nothing runs that is called other" in unknown.what
+    assert run("interrupt", "0a1b", "--kill").stdout == "killed project:0a1b\n"
+    eventually(lambda: gone(pid))
+    eventually(lambda: run("running").stdout == "")

@@ -65,6 +65,26 @@ def test_what_ran_with_an_attempt_left_gets_it() -> None:
     assert found.runs == [Requested("a", "factorial", 2)]
 
 
+def test_what_has_a_checkpoint_goes_on_there_with_the_same_attempt() -> None:
+    left = [entry("a", State.RUNNING), entry("b", State.RUNNING, 2, 3), entry("c", State.RUNNING)]
+    found = recover(left, lambda _: NOW, lambda one: one.job_id != "c")
+    assert [(c.job_id, c.state, c.attempt, c.failure) for c in found.changes] == [
+        ("a", State.QUEUED, 1, None),
+        ("b", State.QUEUED, 2, None),
+        ("c", State.CRASHED, 1, LOST),
+    ]
+    assert found.resumed == ["a", "b"]
+    assert found.runs == [
+        Requested("a", "factorial", 1, goes_on=True),
+        Requested("b", "factorial", 2, goes_on=True),
+    ]
+
+
+def test_but_not_if_it_was_being_cancelled() -> None:
+    cancelled = replace(entry("a", State.RUNNING), cancelled=True)
+    assert recover([cancelled], lambda _: NOW, lambda _: True).runs == []
+
+
 # --- with a ledger ------------------------------------------------------------------------------
 
 
@@ -163,3 +183,34 @@ def test_what_a_daemon_that_an_error_ends_was_running_says_that_error_in_one_lin
     assert lost_with(error).message == f"{LOST.message}: the embedded cloud has ended by itself"
     assert lost_with(ValueError()).message == f"{LOST.message}: ValueError"
     assert lost_with(error).type == LOST.type
+
+
+def test_a_run_that_comes_no_further_than_at_the_death_before_is_not_begun_there_again(
+    ledger: Ledger, mark: Path
+) -> None:
+    def dies_at(checkpoint: bytes) -> list[Requested]:
+        with ledger.transaction():
+            ledger.record(Change(job_id="lost", state=State.RUNNING, at=3.0))
+            ledger.reached("lost", checkpoint)
+        return [r for r in take_on(ledger, Narrator([]), mark) if r.job_id == "lost"]
+
+    goes_on = [Requested("lost", "factorial", 1, goes_on=True)]
+    assert dies_at(b"1") == goes_on
+    assert dies_at(b"2") == goes_on
+    known = ledger.get("lost")
+    assert known
+    assert (known.state, known.waits_for_attempt, known.failure) == (State.RUNNING, True, None)
+    assert take_on(ledger, Narrator([]), mark)[0] == Requested("waits", "factorial")
+    assert dies_at(b"2") == []
+    known = ledger.get("lost")
+    assert known
+    assert (known.state, known.failure) == (State.CRASHED, LOST)
+
+
+def test_it_is_told_that_it_goes_on(ledger: Ledger, mark: Path) -> None:
+    ears = Ears()
+    with ledger.transaction():
+        ledger.reached("lost", b"7")
+    take_on(ledger, Narrator([ears]), mark)
+    (told, _) = [event for event in ears.told if isinstance(event, Interrupted)]
+    assert told.change.detail == f"{LOST.message}: it goes on at its checkpoint"

@@ -223,7 +223,12 @@ async def test_a_next_attempt_that_never_started_was_invoked_before(shown: Shown
 
 
 @pytest.mark.parametrize(
-    ("state", "word"), [(State.CANCELLED, "Cancelled"), (State.CRASHED, "Crashed")]
+    ("state", "word"),
+    [
+        (State.CANCELLED, "Cancelled"),
+        (State.CRASHED, "Crashed"),
+        (State.QUEUED, "Again  "),  # at its checkpoint
+    ],
 )
 async def test_what_ended_with_an_earlier_daemon_is_said(
     shown: Shown, state: State, word: str

@@ -65,7 +65,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     one = Clock()
     monkeypatch.setattr(checkpoints, "monotonic", one)
     monkeypatch.setattr(checkpoints, "time", one)
-    monkeypatch.setattr(checkpoints, "_start", lambda *_: None)
+    monkeypatch.setattr(Checkpoints, "_begin_helping", lambda _: None)
     return one
 
 

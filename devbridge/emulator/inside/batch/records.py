@@ -155,6 +155,12 @@ def attempted(record: Json, end: End, now: int) -> None:
     record |= {"stoppedAt": now, "statusReason": end.status_reason}
 
 
+def lost(record: Json, reason: str) -> None:
+    """A job that was not over when its cloud ended is over now."""
+    if record["status"] not in OVER:
+        record |= {"status": FAILED, "statusReason": reason}
+
+
 def definition_name(record: Mapping[str, Any]) -> str:
     """The name of a job's definition."""
     return str(record["jobDefinition"]).rpartition("/")[2].partition(":")[0]

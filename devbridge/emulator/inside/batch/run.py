@@ -138,7 +138,7 @@ class Job:
         if not self.cancel(reason, terminated=True):
             self._stop(End(reason, final=True), isTerminated=True)
 
-    def interrupt(self, *, kill: bool = False) -> bool:
+    def interrupt(self, kill: bool) -> bool:
         """Take away where it runs: with a notice, or without one; False: it runs nowhere."""
         return self._stop(End(self._gone, None), kill=kill)
 

@@ -8,12 +8,13 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from ..host import ministack
 from ..machines import events
 from ..machines.failure import Failure
+from ..machines.running import Machine, run_of
 from ..machines.task import Room
 from . import definitions, records
 from .definitions import CLIENT
@@ -46,7 +47,7 @@ class Service:
     def plug_in(self) -> None:
         """Put the operations in the place of ministack's, and end jobs before it ends."""
         batch = ministack("services.batch")
-        get_state, reset = batch.get_state, batch.reset
+        get_state, reset, load = batch.get_state, batch.reset, batch.load_persisted_state
 
         def get_state_after_the_jobs() -> Any:
             self.end_all(_ENDED)
@@ -56,7 +57,13 @@ class Service:
             self.end_all(_ENDED)
             reset()
 
+        def load_ended_jobs(data: Any) -> None:
+            load(data)
+            for _, record in batch._jobs.all_items():
+                records.lost(record, _ENDED)
+
         batch.get_state, batch.reset = get_state_after_the_jobs, reset_jobs_too
+        batch.load_persisted_state = load_ended_jobs
         operations: dict[str, Callable[[Json], Json]] = {
             **self.resources.operations,
             "deletejobqueue": self.delete_queue,
@@ -72,6 +79,23 @@ class Service:
         """The jobs that are not over."""
         with self._lock:
             return list(self._live.values())
+
+    def machines(self) -> Iterable[Machine]:
+        """The jobs that are not over."""
+        for each in self.live():
+            record = each.snapshot()
+            tasks = (record.get("ecsProperties") or {}).get("taskProperties") or [{}]
+            containers = [record.get("container") or {}, *(tasks[0].get("containers") or ())]
+            variables = [v for c in containers for v in c.get("environment") or ()]
+            yield Machine(
+                compute="batch",
+                id=record["jobId"],
+                status=record["status"],
+                names=[record["jobName"], record["jobArn"]],
+                run=run_of(variables),
+                pids=each.pids,
+                interrupt=each.interrupt,
+            )
 
     def end_all(self, reason: str) -> None:
         """End every job, and its processes at once."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from ..machines.failure import Ended, Failure
+from ..machines.group import Group
 from ..machines.pace import minute
 from . import records
 from .records import Json
@@ -29,6 +30,10 @@ class Build:
         """Set when the build may run, or has ended."""
         self._lock = threading.RLock()
         self._now = now
+        self.tell: Callable[[], object] = lambda: None
+        """Called when the build has begun to wait, and when it has ended."""
+        self.group: Group | None = None
+        """The processes of its commands, while there are any."""
         self.grace = GRACE
         """Seconds that the build's processes have when it is ended from outside."""
         self._on_end: list[Callable[[], object]] = []
@@ -78,9 +83,11 @@ class Build:
     def complete(self, status: str) -> None:
         """The build has come to its own end. Nothing when it was ended before."""
         with self._lock:
-            if not self.ended.is_set():
-                records.complete(self.record, status, self._now())
-                self.ended.set()
+            if self.ended.is_set():
+                return
+            records.complete(self.record, status, self._now())
+            self.ended.set()
+        self.tell()
 
     def end(self, status: str, code: str = "", message: str = "") -> bool:
         """End the build from outside, within whatever phase it is; False when it had ended."""
@@ -95,6 +102,7 @@ class Build:
         self.wake.set()
         for call in calls:
             call()
+        self.tell()
         return True
 
 
@@ -114,6 +122,11 @@ class Queue:
         with self._lock:
             return self._live.get(build_id)
 
+    def live(self) -> list[Build]:
+        """The builds that have not ended, or are just being cleaned up."""
+        with self._lock:
+            return list(self._live.values())
+
     def submit(self, build: Build, call: Callable[..., Any]) -> None:
         """Run the build when its turn comes. `call` calls in the context of the request."""
         with self._lock:
@@ -126,9 +139,7 @@ class Queue:
 
     def end_all(self, status: str, message: str) -> None:
         """End every build, and its processes at once."""
-        with self._lock:
-            builds = list(self._live.values())
-        for build in builds:
+        for build in self.live():
             build.grace = 0.0
             build.end(status, "BUILD_ENDED", message)
 

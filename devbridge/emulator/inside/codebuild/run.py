@@ -184,6 +184,7 @@ class _Run:
             exported=spec.exported,
         )
         self._stack.callback(shell.close)
+        self._build.group = shell.group
         self._build.on_end(lambda: shell.terminate(self._build.grace))
         return spec, shell
 

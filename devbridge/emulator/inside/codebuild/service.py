@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextvars
+import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ..host import ministack
+from ..machines import events as bus
 from ..machines import roles
+from ..machines.group import Group
+from ..machines.running import Machine, run_of
+from . import events
 from .api import Api, Refused, Tokens
 from .builds import Build, Queue
 from .records import FAULT, Json
@@ -57,6 +62,14 @@ class Here:
 
     def start(self, build: Build) -> None:
         """Let the build wait for its turn, and run."""
+        put = bus.putter("aws.codebuild", self.account, self.region)
+
+        def tell() -> None:
+            record = build.snapshot()
+            put(events.KIND, [record["arn"]], events.detail(record))
+
+        build.tell = tell
+        tell()
         self._queue.submit(build, contextvars.copy_context().run)
 
 
@@ -67,6 +80,22 @@ class Service:
         self.queue = Queue(lambda build: run(build, register.add), CONCURRENT_BUILDS)
         self.tokens = Tokens()
         self._api = Api(self.tokens)
+
+    def machines(self) -> Iterable[Machine]:
+        """The builds that run or wait."""
+        for build in self.queue.live():
+            record, group = build.snapshot(), build.group
+            variables = record["environment"]["environmentVariables"]
+            yield Machine(
+                compute="codebuild",
+                id=record["id"],
+                status=record["currentPhase"],
+                names=[record["arn"], record["id"].rpartition(":")[2]],
+                run=run_of(variables),
+                pids=[group.pid] if group and not build.ended.is_set() else [],
+                # Its host gives a build no notice.
+                interrupt=functools.partial(_kill, group),
+            )
 
     def end_with_ministack(self) -> None:
         """End builds before ministack forgets or saves them, and show what projects keep."""
@@ -106,6 +135,11 @@ class Service:
             return _answer(400, {"__type": refused.code, "message": refused.message})
         except ValueError as error:
             return _answer(400, {"__type": "SerializationException", "message": str(error)})
+
+
+def _kill(group: Group | None, _: bool) -> None:
+    if group:
+        group.kill()
 
 
 def keep_properties(provisioners: Any) -> None:

@@ -1,14 +1,15 @@
 """Whom IAM is asked about, where ministack asks about the wrong resource.
 
 AWS checks StopBuild and BatchGetBuilds against the builds' projects, reading and writing a log
-stream against the stream, and GetParameters against each parameter; ministack checks them against
-``*`` or the log group, so that policies that are right on AWS would deny here.
+stream against the stream, GetParameters against each parameter, running a task against its
+definition, and what Batch does against definitions, queues and jobs; ministack checks them against
+``*``, the log group or the cluster, so that policies that are right on AWS would deny here.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ..host import ministack
@@ -24,27 +25,30 @@ _ACTIONS: Final = {
         "PutLogEvents",
     },
     "ssm": {"DeleteParameters", "GetParameters"},
+    "ecs": {"DescribeTasks", "ListTasks", "RunTask", "StopTask"},
+    "batch": {"CancelJob", "SubmitJob", "TerminateJob"},
 }
 
 
 class Several(str):
-    """The first ARN, with the others that must be allowed as well."""
+    """The first ARN, with the others that must be allowed as well, and the request's own keys of
+    conditions."""
 
-    __slots__ = ("others",)
+    __slots__ = ("keys", "others")
     others: tuple[str, ...]
+    keys: Mapping[str, str]
 
 
 def resources(service: str, action: str, body: bytes, region: str, account: str) -> list[str]:
     """The ARNs that the request is about; none: as ministack says."""
-    if action not in _ACTIONS.get(service, ()):
-        return []
-    try:
-        request = json.loads(body or b"{}")
-    except ValueError:
-        request = None
-    if not isinstance(request, dict):
+    request = _request(body)
+    if action not in _ACTIONS.get(service, ()) or request is None:
         return []
     base = f"arn:aws:{service}:{region}:{account}"
+    if service == "ecs":
+        return _of_ecs(action, request, base)
+    if service == "batch":
+        return _of_batch(action, request, base)
     if service == "codebuild":
         asked = request.get("ids") or [request.get("id")]
         projects = {str(each).rpartition("/")[2].rpartition(":")[0] for each in asked}
@@ -57,6 +61,61 @@ def resources(service: str, action: str, body: bytes, region: str, account: str)
         name if name.startswith("arn:") else f"{base}:parameter/{name.lstrip('/')}"
         for name in names
     ]
+
+
+def _request(body: bytes) -> dict[str, Any] | None:
+    try:
+        request = json.loads(body or b"{}")
+    except ValueError:
+        return None
+    return request if isinstance(request, dict) else None
+
+
+def _named(base: str, kind: str, names: Sequence[Any]) -> list[str]:
+    """ARNs as they are, and names as ARNs."""
+    texts = [str(name) for name in names]
+    return [text if text.startswith("arn:") else f"{base}:{kind}/{text}" for text in texts]
+
+
+def _cluster(request: Mapping[str, Any], base: str) -> str:
+    return _named(base, "cluster", [request.get("cluster") or "default"])[0]
+
+
+def _of_ecs(action: str, request: Mapping[str, Any], base: str) -> list[str]:
+    if action == "RunTask":
+        (arn,) = _named(base, "task-definition", [request.get("taskDefinition", "")])
+        # Whichever is the latest: a policy names all of them.
+        return [arn if arn.rpartition("/")[2].count(":") else f"{arn}:*"]
+    if action == "ListTasks":
+        return ["*"]
+    tasks = request.get("tasks") if action == "DescribeTasks" else [request.get("task", "")]
+    cluster = _cluster(request, base).rpartition("/")[2]
+    return _named(base, f"task/{cluster}", [str(task) for task in tasks or ()]) or ["*"]
+
+
+def _of_batch(action: str, request: Mapping[str, Any], base: str) -> list[str]:
+    if action == "SubmitJob":
+        return [
+            *_named(base, "job-definition", [request.get("jobDefinition", "")]),
+            *_named(base, "job-queue", [request.get("jobQueue", "")]),
+        ]
+    return _named(base, "job", [request.get("jobId", "")])
+
+
+def keys(service: str, action: str, body: bytes, region: str, account: str) -> dict[str, str]:
+    """The request's own keys of conditions, by their names."""
+    request = _request(body)
+    if service != "ecs" or action not in _ACTIONS["ecs"] or request is None:
+        return {}
+    return {"ecs:cluster": _cluster(request, f"arn:aws:ecs:{region}:{account}")}
+
+
+def action_of(service: str, path: str, headers: Mapping[str, str]) -> str:
+    """The operation that a request asks for, where resources are corrected."""
+    if service == "batch":
+        asked = path.rstrip("/").rpartition("/")[2].lower()
+        return next((each for each in _ACTIONS["batch"] if each.lower() == asked), "")
+    return headers.get("x-amz-target", "").rpartition(".")[2]
 
 
 def correct() -> None:
@@ -74,7 +133,7 @@ def correct() -> None:
         region: str,
         account_id: str,
     ) -> str:
-        action = headers.get("x-amz-target", "").rpartition(".")[2]
+        action = action_of(service, path, headers)
         found = resources(service, action, body, region, account_id)
         if not found:
             return str(
@@ -82,11 +141,14 @@ def correct() -> None:
             )
         several = Several(found[0])
         several.others = tuple(found[1:])
+        several.keys = keys(service, action, body, region, account_id)
         return several
 
     def enforce_all(*args: Any, resource_arn: str = "*", **options: Any) -> Any:
         if len(args) > 4:  # so ministack's MQTT broker calls it
             *args, resource_arn = args  # type: ignore[assignment]
+        if own := getattr(resource_arn, "keys", None):
+            options["service_context"] = {**(options.get("service_context") or {}), **own}
         for arn in (resource_arn, *getattr(resource_arn, "others", ())):
             denied = enforce(*args, resource_arn=arn, **options)
             if denied:

@@ -81,6 +81,11 @@ class Live:
         self._stopping(code, reason)
         self.task.kill()
 
+    def interrupt(self, kill: bool) -> None:
+        """Take away where the task runs: with a notice, or without one."""
+        end = self.kill if kill else self.stop
+        end(records.SPOT, records.SPOT_REASON)
+
     def _stopping(self, code: str, reason: str) -> bool:
         """Whether the task was not to stop before."""
         with self._lock:

@@ -8,12 +8,13 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from ..host import ministack
 from ..machines import events, roles
 from ..machines.failure import Failure
+from ..machines.running import Machine, run_of
 from ..machines.task import Room, unassumable
 from . import definitions, records
 from .records import Json
@@ -83,6 +84,22 @@ class Service:
         """The tasks that have not ended."""
         with self._lock:
             return list(self._live.values())
+
+    def machines(self) -> Iterable[Machine]:
+        """The tasks that have not ended."""
+        for each in self.live():
+            record = each.snapshot()
+            overrides = record["overrides"].get("containerOverrides") or ()
+            variables = [v for o in overrides for v in o.get("environment") or ()]
+            yield Machine(
+                compute="fargate",
+                id=record["taskArn"],
+                status=record["lastStatus"],
+                names=[record[key] for key in ("startedBy",) if key in record],
+                run=run_of(variables),
+                pids=each.task.pids,
+                interrupt=each.interrupt,
+            )
 
     def end_all(self, reason: str) -> None:
         """End every task, and its processes at once."""

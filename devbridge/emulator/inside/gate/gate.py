@@ -17,12 +17,13 @@ from typing import Any, Final
 
 from ..corrections import apis
 from ..host import ministack
+from ..machines import running
 from . import access, signatures
 from .asked import Asked, Refused, check_form
 from .doors import DOORS, HEALTH
 
-_ADMINISTRATION: Final = ("/_ministack", "/_localstack")
-"""ministack's own paths: for root alone."""
+_ADMINISTRATION: Final = ("/_ministack", "/_localstack", running.PATH)
+"""ministack's own paths, and what tells of all that runs: for root alone."""
 
 App = Callable[[Mapping[str, Any], Any, Any], Any]
 

@@ -39,6 +39,11 @@ class Group:
         finally:
             os.close(read)
 
+    @property
+    def pid(self) -> int:
+        """Its number, which is its guard's."""
+        return self._guard.pid
+
     def start(
         self, command: Sequence[str], *, cwd: str, environment: Mapping[str, str], output: int
     ) -> subprocess.Popen[bytes] | None:

@@ -31,7 +31,8 @@ from devbridge.emulator.inside.corrections import (
 )
 from devbridge.emulator.inside.ecs import service as ecs
 from devbridge.emulator.inside.gate import access, gate
-from devbridge.emulator.inside.machines import metadata, roles
+from devbridge.emulator.inside.machines import metadata, roles, running
+from devbridge.emulator.inside.machines.invocations import Invocations
 from tests.unit.emulator.inside.conftest import MakeModule
 
 
@@ -41,8 +42,10 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
 
     def note(module: Any, name: str, answer: Any = None) -> None:
+        title = getattr(module, "__module__", None) or module.__name__
+
         def noted(*_: Any) -> Any:
-            found.append(f"{module.__name__.rpartition('.')[2]}.{name}")
+            found.append(f"{title.rpartition('.')[2]}.{name}")
             return answer
 
         monkeypatch.setattr(module, name, noted)
@@ -58,7 +61,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (payloads, "limit"),
         *((node_functions, "run_with_node"), (asynchronous, "invoke_as_lambda")),
         *((service, "keep_properties"), (ecs, "keep_definitions")),
-        (batch_templates, "keep"),
+        *((batch_templates, "keep"), (Invocations, "plug_in")),
         *((templates, "spell_cors"), (apis, "give_base_paths")),
         *((buckets, "keep_tags"), (templates, "name_anew"), (refusals, "refuse")),
         *((function_properties, "keep"), (events, "deliver_as_eventbridge")),
@@ -70,6 +73,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(gate, "served_by", lambda app, root: ("gate", root, app))
     monkeypatch.setattr(roles, "served_by", lambda app, find: ("credentials", app))
     monkeypatch.setattr(metadata, "served_by", lambda app, register: ("metadata", app))
+    monkeypatch.setattr(running, "served_by", lambda app, sources: ("machines", app))
     return found
 
 
@@ -92,7 +96,7 @@ def test_the_gate_is_before_all_and_the_signed_and_the_open_behind_it(app: Any) 
     name, root, behind = app.app
     assert (name, root) == ("gate", ("A", "S"))
     credentials = ("credentials", ("asynchronous", "ministack"))
-    assert behind == ("apis", ("health", ("metadata", credentials)))
+    assert behind == ("apis", ("health", ("machines", ("metadata", credentials))))
     assert app.SERVICE_HANDLERS.keys() == {"codebuild"}
 
 
@@ -103,6 +107,7 @@ def test_what_ministack_imports_at_once_is_corrected_at_once(app: Any, done: lis
         *("listeners.hide_runtime_apis", "environments.isolate", "functions.tell_as_lambda"),
         *("node_functions.run_with_node", "asynchronous.invoke_as_lambda"),
         *("recursion.stop_who_repeats", "payloads.limit"),
+        "invocations.plug_in",
     ]
 
 

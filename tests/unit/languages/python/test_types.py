@@ -63,6 +63,12 @@ def test_a_payload_and_a_result_are_what_the_handler_declares(app: App, add_job:
             {"type": "number"},
         ),
         ("(*, event: int)", None, None),
+        # A generator's result is what it returns, if it returns anything.
+        ("(event) -> Generator[str, None, int]", None, {"type": "integer"}),
+        ("(event) -> Iterator[str]", None, {"type": "null"}),
+        ("(event) -> AsyncGenerator[str, None]", None, {"type": "null"}),
+        ("(event) -> AsyncIterator[str]", None, {"type": "null"}),
+        ("(event) -> Generator", None, None),
     ],
 )
 def test_signatures(signature: str, payload: Any, result: Any, app: App, add_job: AddJob) -> None:
@@ -71,6 +77,7 @@ def test_signatures(signature: str, payload: Any, result: Any, app: App, add_job
         "plain",
         f"""
         from __future__ import annotations
+        from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
         from typing import Any
         {kind} handler{signature}: ...
         """,

@@ -126,7 +126,7 @@ def about(payload, context):
         context.attempt,
         context.max_attempts,
         context.memory_limit_in_mb,
-        19 * 60_000 < remaining <= 20 * 60_000,
+        14 * 60_000 < remaining <= 15 * 60_000,
         list(sys.version_info[:2]),
     ]
 

@@ -254,6 +254,30 @@ def test_a_job_that_is_terminated_gets_a_notice_and_is_not_tried_again(
     assert batch.stack.lines(GROUP, own["logStreamName"]) == ["noticed"]
 
 
+def test_a_job_whose_host_is_taken_away_gets_a_notice_and_runs_again(
+    batch: Batch, tmp_path: Path
+) -> None:
+    job_id = batch.waiting(tmp_path / "pid", "stop", of="Ecs", jobName="reclaimed")
+    first = int((tmp_path / "pid").read_text())
+    assert [each["id"] for each in batch.stack.running()] == [job_id]
+    assert batch.stack.interrupt("reclaimed") == 1
+
+    def again() -> bool:
+        return int((tmp_path / "pid").read_text() or first) != first
+
+    eventually(again)
+    eventually(lambda: batch.stack.interrupt(job_id, kill=True) == 1)
+    eventually(lambda: len(batch.get(job_id)["attempts"]) == 2)
+    attempts = batch.get(job_id)["attempts"]
+    reasons = {each["statusReason"].partition(" (")[0] for each in attempts}
+    assert reasons == {"Host EC2"}
+    streams = [e["taskProperties"][0]["containers"][0]["logStreamName"] for e in attempts]
+    assert [batch.stack.lines(GROUP, each) for each in streams] == [["noticed"], []]
+    eventually(lambda: batch.get(job_id)["status"] == "RUNNING")
+    batch.client.terminate_job(jobId=job_id, reason="over")
+    assert len(batch.over(job_id)["attempts"]) == 3
+
+
 def test_a_container_that_is_killed_is_a_failure_of_the_job(batch: Batch, tmp_path: Path) -> None:
     job_id = batch.waiting(tmp_path / "pid", of="Ecs")
     os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)

@@ -265,6 +265,46 @@ def test_how_a_task_ends_that_does_not_heed_the_notice(
     assert (time.monotonic() - began > 1.8) == (code == 137), "the definition gives it 2 s"
 
 
+RUN = {"environment": [{"name": "DEVBRIDGE_RUN_ID", "value": "project:0a1b"}]}
+
+
+def test_a_task_on_spare_capacity_is_taken_away_with_a_notice(ecs: Ecs, tmp_path: Path) -> None:
+    task = waiting(ecs, tmp_path / "pid", override=RUN, startedBy="0a1b")
+    pid = int((tmp_path / "pid").read_text())
+    (machine,) = ecs.stack.running()
+    assert machine == {
+        "compute": "fargate",
+        "id": task["taskArn"],
+        "status": "RUNNING",
+        "run": "project:0a1b",
+        "names": ["0a1b"],
+        "pids": [pid],
+    }
+    assert ecs.stack.interrupt("project:0a1b") == 1
+
+    def noticed(event: Any) -> bool:
+        detail = event["detail"]
+        return bool(detail["taskArn"] == task["taskArn"] and detail["desiredStatus"] == "STOPPED")
+
+    events = filter(noticed, ecs.stack.events(noticed))
+    first = min(events, key=lambda event: event["detail"]["version"])["detail"]
+    assert (first["lastStatus"], first["stopCode"]) == ("RUNNING", "SpotInterruption")
+    assert first["stoppedReason"] == "Your Spot Task was interrupted."
+    task = ecs.ended(task)
+    assert (task["stopCode"], task["containers"][0]["exitCode"]) == ("SpotInterruption", 3)
+    assert ecs.lines(task) == ["noticed"]
+    assert ecs.stack.interrupt("project:0a1b") == 0
+    assert ecs.stack.running() == []
+
+
+def test_a_task_whose_host_dies_gets_no_notice(ecs: Ecs, tmp_path: Path) -> None:
+    task = waiting(ecs, tmp_path / "pid", override=RUN)
+    assert ecs.stack.interrupt("0a1b", kill=True) == 1
+    task = ecs.ended(task)
+    assert (task["stopCode"], task["containers"][0]["exitCode"]) == ("SpotInterruption", 137)
+    assert ecs.lines(task) == []
+
+
 def test_tasks_are_found_by_who_started_them_and_whether_they_run(ecs: Ecs, tmp_path: Path) -> None:
     task = waiting(ecs, tmp_path / "pid", startedBy="finder")
     own = [task["taskArn"]]

@@ -137,6 +137,13 @@ def test_the_jobs_of_a_queue_end_with_it(world: World) -> None:
     assert world.asked == [("terminate", job_id, "The job queue was deleted")]
 
 
+def test_a_job_of_a_cloud_that_died_is_over(world: World) -> None:
+    running, done = ({"jobId": str(n), "status": s} for n, s in enumerate(("RUNNING", "SUCCEEDED")))
+    world.batch.load_persisted_state({"a": running, "b": done})
+    assert (running["status"], done["status"]) == ("FAILED", "SUCCEEDED")
+    assert "embedded cloud was stopped" in running["statusReason"]
+
+
 @pytest.mark.parametrize("end", ["get_state", "reset"])
 def test_jobs_end_before_ministack_saves_or_forgets_them(world: World, end: str) -> None:
     job_id = world.submit()[1]["jobId"]

@@ -12,20 +12,29 @@ from tests.unit.emulator.inside.conftest import MakeModule
 BASE = "arn:aws:batch:eu-west-1:1"
 
 
+class Scoped(dict[str, Any]):
+    """A dictionary of ministack's, which has one for each account and region."""
+
+    def all_items(self) -> list[Any]:
+        return [(("1", "eu-west-1", key), value) for key, value in self.items()]
+
+
 def batch_of(ministack: MakeModule) -> Any:
     """The module of Batch; whoever asks for a log group or a role finds none."""
-    batch = ministack(
+    jobs = Scoped()
+    batch: Any = ministack(
         "services.batch",
         _compute_envs={},
         _job_queues={},
         _job_definitions={},
-        _jobs={},
+        _jobs=jobs,
         _DISPATCH={},
         _ce_arn=lambda name: f"{BASE}:compute-environment/{name}",
         _jq_arn=lambda name: f"{BASE}:job-queue/{name}",
         _jd_arn=lambda name, revision: f"{BASE}:job-definition/{name}:{revision}",
         get_state=lambda: "state",
         reset=lambda: None,
+        load_persisted_state=jobs.update,
     )
     iam = SimpleNamespace(
         _instance_profiles={"profile": {"Roles": ["host"]}},

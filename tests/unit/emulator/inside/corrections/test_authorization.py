@@ -34,6 +34,22 @@ from tests.unit.emulator.inside.conftest import MakeModule
         ),
         ("ssm", "GetParameters", b"{", []),
         ("s3", "GetObject", b"", []),
+        ("ecs", "RunTask", b'{"taskDefinition": "f:3"}', ["ecs:r:1:task-definition/f:3"]),
+        ("ecs", "RunTask", b'{"taskDefinition": "f"}', ["ecs:r:1:task-definition/f:*"]),
+        ("ecs", "StopTask", b'{"cluster": "c", "task": "t"}', ["ecs:r:1:task/c/t"]),
+        (
+            "ecs",
+            "DescribeTasks",
+            b'{"cluster": "arn:aws:ecs:r:1:cluster/c", "tasks": ["a", "arn:aws:ecs:r:1:task/c/b"]}',
+            ["ecs:r:1:task/c/a", "ecs:r:1:task/c/b"],
+        ),
+        (
+            "batch",
+            "SubmitJob",
+            b'{"jobDefinition": "d:2", "jobQueue": "q"}',
+            ["batch:r:1:job-definition/d:2", "batch:r:1:job-queue/q"],
+        ),
+        ("batch", "TerminateJob", b'{"jobId": "j"}', ["batch:r:1:job/j"]),
     ],
 )
 def test_iam_is_asked_about_what_the_request_is_about(
@@ -75,6 +91,32 @@ def test_what_needs_no_correction_is_asked_as_ministack_asks(
 ) -> None:
     actions = ministack("core.iam_actions")
     assert actions.extract_resource_arn("s3", "GET", "/", {}, b"", {}, "r", "1") == "ministack's"
+
+
+def test_the_cluster_of_a_request_is_a_key_of_conditions(ministack: MakeModule) -> None:
+    body = b'{"cluster": "c"}'
+    expected = {"ecs:cluster": "arn:aws:ecs:r:1:cluster/c"}
+    assert authorization.keys("ecs", "ListTasks", body, "r", "1") == expected
+    assert resources("ecs", "ListTasks", body, "r", "1") == ["*"]
+    assert authorization.keys("ecs", "CreateCluster", body, "r", "1") == {}
+    given: list[Any] = []
+
+    def enforce(*_: Any, service_context: Any = None, **__: Any) -> None:
+        given.append(service_context)
+
+    ministack("core.iam_actions", extract_resource_arn=lambda *_: "ministack's")
+    ministack("core.iam_evaluator", enforce=enforce)
+    authorization.correct()
+    headers = {"x-amz-target": "AmazonEC2ContainerServiceV20141113.ListTasks"}
+    actions, evaluator = ministack("core.iam_actions"), ministack("core.iam_evaluator")
+    arn = actions.extract_resource_arn("ecs", "POST", "/", headers, body, {}, "r", "1")
+    evaluator.enforce("key", "ecs:ListTasks", "ecs", resource_arn=arn, service_context={"a": 1})
+    assert given == [{"a": 1, **expected}]
+
+
+def test_the_operation_of_a_path_is_known() -> None:
+    assert authorization.action_of("batch", "/v1/submitjob", {}) == "SubmitJob"
+    assert authorization.action_of("batch", "/v1/describejobs", {}) == ""
 
 
 def test_the_brokers_resource_may_come_by_its_place(
