@@ -93,6 +93,11 @@ class InBatch:
             allow(["batch:TerminateJob"], [arn("batch", "job/*")]),
         ]
 
+    def left(self, stack: Stack, jobs: Sequence[Job]) -> list[Json]:
+        """See `Compute.left`: nothing; what is known of a run is in S3."""
+        del stack, jobs
+        return []
+
     def passed(self, stack: Stack, job: Job) -> list[Json]:
         """See `Compute.passed`: nothing; whose roles jobs have, their definition says."""
         del stack, job

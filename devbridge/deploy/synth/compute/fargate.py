@@ -23,6 +23,7 @@ TASK_DEFINITION: Final = made(
     *("ExecutionRoleArn", "Family", "InferenceAccelerators", "IpcMode", "Memory", "NetworkMode"),
     *("PidMode", "PlacementConstraints", "ProxyConfiguration", "RequiresCompatibilities"),
     *("RuntimePlatform", "TaskRoleArn", "Volumes"),
+    revised=True,
 )
 CLUSTER: Final = made("AWS::ECS::Cluster", "ClusterName")
 _CLUSTER_TITLE: Final = "Cluster"
@@ -88,6 +89,11 @@ class InFargate:
             # Its resources would be container instances, of which Fargate has none.
             allow(["ecs:ListTasks"], ["*"], there),
         ]
+
+    def left(self, stack: Stack, jobs: Sequence[Job]) -> list[Json]:
+        """See `Compute.left`: nothing; what is known of a run is in S3."""
+        del stack, jobs
+        return []
 
     def passed(self, stack: Stack, job: Job) -> list[Json]:
         """See `Compute.passed`: the roles that a task gets."""

@@ -63,6 +63,11 @@ class InLambda:
         """See `Compute.invoker_grants`."""
         return [allow(["lambda:InvokeFunction"], [_function_arn(stack, job) for job in jobs])]
 
+    def left(self, stack: Stack, jobs: Sequence[Job]) -> list[Json]:
+        """See `Compute.left`: nothing; what is known of a run is in S3."""
+        del stack, jobs
+        return []
+
     def passed(self, stack: Stack, job: Job) -> list[Json]:
         """See `Compute.passed`: nothing."""
         del stack, job
@@ -150,7 +155,7 @@ def _add_endings(stack: Stack, job: Job) -> None:
     if job.concurrency:
         told.OnSuccess = awslambda.OnSuccess(Destination=invoker)
     config = awslambda.EventInvokeConfig(
-        names.logical(job, "Ended"),
+        names.logical(job, "Told"),
         FunctionName=ref(_title(job)),
         Qualifier="$LATEST",
         MaximumRetryAttempts=0,

@@ -73,7 +73,7 @@ def test_lambda_tries_nothing_again_and_tells_the_invoker_of_what_has_failed(
     synthed: MakeJob,
 ) -> None:
     invoker = {"Destination": {"Fn::GetAtt": ["AJobInvoker", "Arn"]}}
-    config = properties(synthed(compute=Lambda(), timeout="1 minute"), "AJobEnded")
+    config = properties(synthed(compute=Lambda(), timeout="1 minute"), "AJobTold")
     assert config == {
         "FunctionName": {"Ref": "AJobRunner"},
         "Qualifier": "$LATEST",
@@ -81,7 +81,7 @@ def test_lambda_tries_nothing_again_and_tells_the_invoker_of_what_has_failed(
         "MaximumEventAgeInSeconds": 21600,
         "DestinationConfig": {"OnFailure": invoker},
     }
-    config = properties(synthed(compute=Lambda(), concurrency=1), "AJobEnded")
+    config = properties(synthed(compute=Lambda(), concurrency=1), "AJobTold")
     assert config["DestinationConfig"] == {"OnFailure": invoker, "OnSuccess": invoker}
 
 
