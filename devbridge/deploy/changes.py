@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 from devbridge import names
 from devbridge.deploy import iam_diff, kinds
+from devbridge.deploy.moves import moved
 from devbridge.deploy.references import references
 
 Action = Literal["add", "change", "replace", "remove"]
@@ -37,7 +38,7 @@ class Change:
     """The construct, as the user knows it."""
     reason: str = ""
     """Why it is replaced: the properties that force it; or what it follows, if nothing of its own
-    changes."""
+    changes; or why it is made or removed, if its construct stays."""
     properties: tuple[str, ...] = ()
     """Those of its own that change."""
     iam: bool = False
@@ -90,7 +91,7 @@ def changes_of(
     before, after = old.get("Resources") or {}, new.get("Resources") or {}
     labels = {**labels_of(old), **labels}
     said = _in_sentences(labels, {**before, **after})
-    replaced = _replaced(items, before, after, labels)
+    replaced, moves = _replaced(items, before, after, labels), moved(before, after, labels)
     found = []
     for item in items:
         if item["ResourceType"] == names.STAMP:
@@ -106,9 +107,12 @@ def changes_of(
             case "Remove":
                 action = "remove"
             case _:
-                action = "replace" if name in replaced else "change"
+                gone = name in replaced and not kinds.resource_type(kind).revised
+                action = "replace" if gone else "change"
                 properties = changed_properties(was or {}, will_be or {})
-                reason = replaced.get(name) or ("" if properties else _cause(item, labels))
+                reason = replaced[name] if gone else "" if properties else _cause(item, labels)
+        if action in ("add", "remove") and kind not in iam_diff.IAM_TYPES:
+            reason = moves.get(labels.get(name, name), "")
         goes = action in ("replace", "remove")
         granted, revoked = _permissions(kind, action, was, will_be, said)
         policy = "DeletionPolicy" if action == "remove" else "UpdateReplacePolicy"

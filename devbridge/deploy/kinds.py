@@ -43,6 +43,13 @@ from devbridge.deploy.resource_types import ResourceType
 from devbridge.deploy.synth.api import add_api
 from devbridge.deploy.synth.compute.known import made_types
 from devbridge.deploy.synth.data import add_bucket, add_queue, add_table, add_topic
+from devbridge.deploy.synth.file_systems import (
+    ACCESS_POINT,
+    FILE_SYSTEM,
+    MOUNT_TARGET,
+    SECURITY_GROUP,
+    add_file_system,
+)
 from devbridge.deploy.synth.functions import add_function
 from devbridge.deploy.synth.jobs import add_job, add_shared
 from devbridge.deploy.synth.stack import Stack
@@ -191,6 +198,8 @@ KINDS: tuple[Kind[Any], ...] = (
     ),
     Kind(
         FileSystem,
+        add=add_file_system,
+        makes=(FILE_SYSTEM, ACCESS_POINT, MOUNT_TARGET, SECURITY_GROUP),
         binding=Binding((Property("path", lambda files, _stage: str(files.mount)),)),
     ),
     # Jobs and functions by name: what binds each other would depend on itself.

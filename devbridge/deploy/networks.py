@@ -1,10 +1,10 @@
-"""The network of jobs that must be in one and name none: the account's default VPC."""
+"""The network of what must be in one and names none: the account's default VPC."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from devbridge.constructs import Job
+from devbridge.constructs import Construct
 from devbridge.deploy.access import Access
 from devbridge.deploy.synth.stack import Network
 from devbridge.errors import InvalidValue
@@ -12,11 +12,11 @@ from devbridge.errors import InvalidValue
 _EXAMPLE = 'vpc=Vpc("vpc-...", subnets=["subnet-..."], security_groups=["sg-..."])'
 
 
-def default_network(cloud: Access, jobs: Sequence[Job]) -> Network:
+def default_network(cloud: Access, needy: Sequence[Construct]) -> Network:
     """The default VPC with the default subnet of each zone, and its default security group.
 
     Args:
-        jobs: that are put there.
+        needy: what is put there.
 
     Raises:
         InvalidValue: there is none, or it has no such subnet.
@@ -24,14 +24,14 @@ def default_network(cloud: Access, jobs: Sequence[Job]) -> Network:
     ec2 = cloud.client("ec2")
     found = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
     if not found:
-        raise _refused(cloud, jobs, "there is no default VPC")
+        raise _refused(cloud, needy, "there is no default VPC")
     vpc = str(found[0]["VpcId"])
     inside = {"Name": "vpc-id", "Values": [vpc]}
     subnets = ec2.describe_subnets(
         Filters=[inside, {"Name": "default-for-az", "Values": ["true"]}]
     )["Subnets"]
     if not subnets:
-        raise _refused(cloud, jobs, f"the default VPC {vpc} has no default subnet")
+        raise _refused(cloud, needy, f"the default VPC {vpc} has no default subnet")
     groups = ec2.describe_security_groups(
         Filters=[inside, {"Name": "group-name", "Values": ["default"]}]
     )["SecurityGroups"]
@@ -42,9 +42,9 @@ def default_network(cloud: Access, jobs: Sequence[Job]) -> Network:
     )
 
 
-def _refused(cloud: Access, jobs: Sequence[Job], why: str) -> InvalidValue:
+def _refused(cloud: Access, needy: Sequence[Construct], why: str) -> InvalidValue:
     return InvalidValue(
-        f"{', '.join(map(str, jobs))} must be in a network, and {why}",
+        f"{', '.join(map(str, needy))} must be in a network, and {why}",
         where=f"account {cloud.account}, region {cloud.region}",
         remedy=f"name one in app.py, {_EXAMPLE}, or make one: aws ec2 create-default-vpc",
     )

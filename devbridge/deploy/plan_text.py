@@ -66,6 +66,8 @@ def _line(change: Change, width: int) -> str:
     notes = []
     if change.action == "change":
         notes.append(", ".join(change.properties) or change.reason)
+    if change.action in ("add", "remove"):
+        notes.append(change.reason)
     if change.action == "replace":
         notes.append(f"replaced: {change.reason}")
     if change.data:

@@ -27,6 +27,8 @@ class ResourceType:
     ``createOnlyProperties`` in the types' schemas, and a table's keys and local indexes."""
     holds_data: bool = False
     """Its content cannot be made again."""
+    revised: bool = False
+    """Another one is the next revision of it: nothing is lost, and its name stays."""
     leftover: Leftover | None = None
     """How to deal with ones that outlive their stack; None: nobody looks for them."""
     pins: Callable[[Mapping[str, Any]], Iterator[Pin]] = _unpinned
@@ -90,7 +92,6 @@ FOREIGN: Final = (
             "DynamoDB::GlobalTable",
             "EC2::Volume",
             "ECR::Repository",
-            "EFS::FileSystem",
             "ElastiCache::CacheCluster",
             "Kinesis::Stream",
             "OpenSearchService::Domain",

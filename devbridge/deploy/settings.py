@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from devbridge import names
-from devbridge.constructs import Job
+from devbridge.constructs import Construct, FileSystem, Job
 from devbridge.deploy.checks import check_timeouts, say_hints
 from devbridge.deploy.networks import default_network
 from devbridge.deploy.package import is_tls
@@ -15,6 +15,7 @@ from devbridge.deploy.principal import trusted_principal
 from devbridge.deploy.request import Request
 from devbridge.deploy.synth import Settings, in_cloud
 from devbridge.deploy.synth.compute.known import compute_of
+from devbridge.deploy.synth.file_systems import is_there
 from devbridge.deploy.synth.stack import Network
 from devbridge.interpreter import verify_interpreter
 
@@ -45,13 +46,15 @@ def settings_of(request: Request) -> Settings:
 
 
 def _network(request: Request, settings: Settings) -> Network | None:
-    """The default VPC, if a job is put there.
+    """The default VPC, if something is put there.
 
     Raises:
         InvalidValue: there is none.
     """
     jobs = [job for job in request.app.of_type(Job) if in_cloud(job, settings)]
-    needy = [job for job in jobs if compute_of(job).networked(job)]
+    needy: list[Construct] = [job for job in jobs if compute_of(job).networked(job)]
+    systems = [files for files in request.app.of_type(FileSystem) if files.vpc is None]
+    needy += [files for files in systems if is_there(files, settings)]
     return default_network(request.cloud, needy) if needy else None
 
 

@@ -50,7 +50,8 @@ class Stage:
             for name, compute in COMPUTE.items()
         )
         jobs += "".join(
-            f'Job(app, "{name}-by-{name}", handler="job.handler", compute={compute}, concurrency=1)\n'
+            f'Job(app, "{name}-by-{name}", handler="job.handler", compute={compute},'
+            " concurrency=1)\n"
             for name, compute in COMPUTE.items()
             if name != "function"
         )

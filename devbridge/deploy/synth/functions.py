@@ -10,6 +10,7 @@ from devbridge.constructs import Function, Vpc
 from devbridge.deploy.policies import Json, allow, logs_of, permitted
 from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn_of
+from devbridge.deploy.synth.file_systems import bound, may_mount, mount
 from devbridge.deploy.synth.stack import Stack, checked_environment
 from devbridge.languages.known import language_of
 
@@ -26,6 +27,7 @@ def add_function(stack: Stack, function: Function) -> None:
         [trust("lambda.amazonaws.com")],
         [
             *may_join(function.vpc),
+            *may_mount(bound(function)),
             *stack.grants(function.bind),
             *permitted(function.permissions, stack.stage),
             logs_of(log_group),
@@ -53,6 +55,7 @@ def add_function(stack: Stack, function: Function) -> None:
     if function.encryption_key:
         resource.KmsKeyArn = function.encryption_key
     join(resource, function.vpc)
+    mount(stack, resource, function)
     stack.add_main(function, resource, function.tags)
 
 

@@ -21,7 +21,7 @@ from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn, arn_of, ref
 from devbridge.deploy.synth import turns
 from devbridge.deploy.synth.compute import parts
-from devbridge.deploy.synth.compute.known import compute_of, grouped
+from devbridge.deploy.synth.compute.known import COMPUTES, compute_of, grouped
 from devbridge.deploy.synth.placement import has_invoker, in_cloud, offline_policy
 from devbridge.deploy.synth.stack import Stack, checked_environment
 from devbridge.protocol.messages import Topics
@@ -149,6 +149,12 @@ def _starting(stack: Stack, jobs: Sequence[Job]) -> list[Json]:
             statement
             for compute, same in grouped(jobs)
             for statement in compute.invoker_grants(stack, same)
+        ),
+        *(
+            statement
+            for compute in COMPUTES
+            if (others := [job for job in jobs if compute_of(job) is not compute])
+            for statement in compute.left(stack, others)
         ),
         # Of a run that its provider refuses nothing is left.
         allow(["s3:DeleteObject", "s3:PutObject"], objects("payloads", "listed", "runs")),

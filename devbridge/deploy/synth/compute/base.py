@@ -45,6 +45,10 @@ class Compute(Protocol):
         """What the invokers of these jobs need of the provider: by name, for by reference a job
         that binds a job would depend on itself."""
 
+    def left(self, stack: Stack, jobs: Sequence[Job]) -> list[Json]:
+        """What invokers need of the provider to tell of runs, and to stop them, of jobs that ran
+        there once and run elsewhere now."""
+
     def passed(self, stack: Stack, job: Job) -> list[Json]:
         """What of that can be said by reference only."""
 

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from devbridge import names
-from devbridge.constructs import Job
+from devbridge.constructs import FileSystem, Job
 from devbridge.constructs.compute import Batch
 from devbridge.deploy import resource_types as types
 from devbridge.deploy.policies import Json, allow
-from devbridge.deploy.references import arn, arn_of
+from devbridge.deploy.references import arn, arn_of, ref
 from devbridge.deploy.resource_types import ResourceType, made
 from devbridge.deploy.synth.compute import containers, machines, parts
 from devbridge.deploy.synth.compute.machines import Machines
+from devbridge.deploy.synth.file_systems import access_point, bound
 from devbridge.deploy.synth.placement import in_cloud
 from devbridge.deploy.synth.stack import Stack
 from devbridge.packing.assets import Shape
@@ -92,6 +93,11 @@ class InBatch:
             allow(["batch:TerminateJob"], [arn("batch", "job/*")]),
         ]
 
+    def left(self, stack: Stack, jobs: Sequence[Job]) -> list[Json]:
+        """See `Compute.left`: nothing; what is known of a run is in S3."""
+        del stack, jobs
+        return []
+
     def passed(self, stack: Stack, job: Job) -> list[Json]:
         """See `Compute.passed`: nothing; whose roles jobs have, their definition says."""
         del stack, job
@@ -118,6 +124,13 @@ def _add_definition(stack: Stack, job: Job) -> None:
     from troposphere import batch
 
     role, execution, logs = containers.add_roles(stack, job)
+    task = batch.EcsTaskProperties(
+        Containers=[_container(stack, job, logs)],
+        TaskRoleArn=arn_of(role),
+        ExecutionRoleArn=arn_of(execution),
+    )
+    if systems := list(bound(job)):
+        task.Volumes = [_volume(files) for files in systems]
     retries = [
         *(batch.EvaluateOnExit(Action="RETRY", **cause) for cause in _INFRASTRUCTURE),
         batch.EvaluateOnExit(Action="EXIT", OnReason="*"),
@@ -131,15 +144,7 @@ def _add_definition(stack: Stack, job: Job) -> None:
         RetryStrategy=batch.RetryStrategy(Attempts=_ATTEMPTS, EvaluateOnExit=retries),
         Timeout=batch.Timeout(AttemptDurationSeconds=_seconds(job)),
         # Not ContainerProperties, which have no time to stop.
-        EcsProperties=batch.EcsProperties(
-            TaskProperties=[
-                batch.EcsTaskProperties(
-                    Containers=[_container(stack, job, logs)],
-                    TaskRoleArn=arn_of(role),
-                    ExecutionRoleArn=arn_of(execution),
-                )
-            ]
-        ),
+        EcsProperties=batch.EcsProperties(TaskProperties=[task]),
     )
     stack.add_main(job, definition, job.tags)
 
@@ -155,7 +160,7 @@ def _container(stack: Stack, job: Job, logs: str) -> Any:
     asked = job.compute
     assert isinstance(asked, Batch)  # noqa: S101 - who calls this knows
     sizes = {"VCPU": asked.cpu, "MEMORY": job.memory_mb, "GPU": asked.gpu}
-    return batch.TaskContainerProperties(
+    container = batch.TaskContainerProperties(
         Name=containers.NAME,
         Image=containers.build(stack, job).image,
         Command=containers.command(job),
@@ -169,5 +174,27 @@ def _container(stack: Stack, job: Job, logs: str) -> Any:
         Environment=containers.listed(containers.variables(stack, job), batch.Environment),
         LogConfiguration=batch.LogConfiguration(
             LogDriver="awslogs", Options=containers.log_options(logs)
+        ),
+    )
+    if mounts := [
+        batch.MountPoints(ContainerPath=files.mount, SourceVolume=files.name)
+        for files in bound(job)
+    ]:
+        container.MountPoints = mounts
+    return container
+
+
+def _volume(files: FileSystem) -> Any:
+    """A file system: with TLS, and with the job's role."""
+    from troposphere import batch
+
+    return batch.Volumes(
+        Name=files.name,
+        EfsVolumeConfiguration=batch.EfsVolumeConfiguration(
+            FileSystemId=ref(names.logical(files)),
+            TransitEncryption="ENABLED",
+            AuthorizationConfig=batch.AuthorizationConfig(
+                AccessPointId=ref(access_point(files)), Iam="ENABLED"
+            ),
         ),
     )

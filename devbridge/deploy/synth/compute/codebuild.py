@@ -93,6 +93,11 @@ class InCodeBuild:
             )
         ]
 
+    def left(self, stack: Stack, jobs: Sequence[Job]) -> list[Json]:
+        """See `Compute.left`: builds outlive their project, and have the only record."""
+        actions = ["codebuild:BatchGetBuilds", "codebuild:StopBuild"]
+        return [allow(actions, [_project_arn(stack, job) for job in jobs])]
+
     def passed(self, stack: Stack, job: Job) -> list[Json]:
         """See `Compute.passed`: nothing."""
         del stack, job

@@ -12,6 +12,7 @@ from devbridge.deploy.principal import trust
 from devbridge.deploy.references import ref
 from devbridge.deploy.synth.compute import images, parts
 from devbridge.deploy.synth.compute.commands import container_script
+from devbridge.deploy.synth.file_systems import bound, may_mount
 from devbridge.deploy.synth.stack import Network, Stack
 from devbridge.languages.base import Build
 from devbridge.languages.known import language_of
@@ -25,9 +26,9 @@ NAME: Final = "job"
 def add_roles(stack: Stack, job: Job) -> tuple[str, str, str]:
     """Add the job's role, that of ECS for it, and its log group; their titles."""
     logs = parts.add_logs(stack, job)
-    statements: list[Json] = []
+    statements = may_mount(bound(job))
     if not job.container:
-        statements = [parts.reads_zips(stack, job), *parts.keeps_runs(stack, job, tells=True)]
+        statements += [parts.reads_zips(stack, job), *parts.keeps_runs(stack, job, tells=True)]
     role = parts.add_role(stack, job, SERVICE, statements)
     execution = stack.role(
         str(job),

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from devbridge import names
-from devbridge.constructs import Job
+from devbridge.constructs import FileSystem, Job
 from devbridge.constructs.compute import Fargate
 from devbridge.deploy.policies import Json, allow
-from devbridge.deploy.references import arn, arn_of
+from devbridge.deploy.references import arn, arn_of, ref
 from devbridge.deploy.resource_types import ResourceType, made
 from devbridge.deploy.synth.compute import containers, parts
+from devbridge.deploy.synth.file_systems import access_point, bound
 from devbridge.deploy.synth.placement import in_cloud
 from devbridge.deploy.synth.stack import Stack
 from devbridge.packing.assets import Shape
@@ -22,6 +23,7 @@ TASK_DEFINITION: Final = made(
     *("ExecutionRoleArn", "Family", "InferenceAccelerators", "IpcMode", "Memory", "NetworkMode"),
     *("PidMode", "PlacementConstraints", "ProxyConfiguration", "RequiresCompatibilities"),
     *("RuntimePlatform", "TaskRoleArn", "Volumes"),
+    revised=True,
 )
 CLUSTER: Final = made("AWS::ECS::Cluster", "ClusterName")
 _CLUSTER_TITLE: Final = "Cluster"
@@ -88,6 +90,11 @@ class InFargate:
             allow(["ecs:ListTasks"], ["*"], there),
         ]
 
+    def left(self, stack: Stack, jobs: Sequence[Job]) -> list[Json]:
+        """See `Compute.left`: nothing; what is known of a run is in S3."""
+        del stack, jobs
+        return []
+
     def passed(self, stack: Stack, job: Job) -> list[Json]:
         """See `Compute.passed`: the roles that a task gets."""
         del stack
@@ -136,6 +143,8 @@ def _add_task(stack: Stack, job: Job) -> None:
         ExecutionRoleArn=arn_of(execution),
         ContainerDefinitions=[_container(stack, job, logs)],
     )
+    if systems := list(bound(job)):
+        task.Volumes = [_volume(files) for files in systems]
     if asked.disk_gb:
         task.EphemeralStorage = ecs.EphemeralStorage(SizeInGiB=asked.disk_gb)
     stack.add_main(job, task, job.tags)
@@ -144,7 +153,7 @@ def _add_task(stack: Stack, job: Job) -> None:
 def _container(stack: Stack, job: Job, logs: str) -> Any:
     from troposphere import ecs
 
-    return ecs.ContainerDefinition(
+    container = ecs.ContainerDefinition(
         Name=containers.NAME,
         Image=containers.build(stack, job).image,
         # As the command, it would be given to what the image starts by itself, if it does.
@@ -154,5 +163,26 @@ def _container(stack: Stack, job: Job, logs: str) -> Any:
         Environment=containers.listed(containers.variables(stack, job), ecs.Environment),
         LogConfiguration=ecs.LogConfiguration(
             LogDriver="awslogs", Options=containers.log_options(logs)
+        ),
+    )
+    if mounts := [
+        ecs.MountPoint(ContainerPath=files.mount, SourceVolume=files.name) for files in bound(job)
+    ]:
+        container.MountPoints = mounts
+    return container
+
+
+def _volume(files: FileSystem) -> Any:
+    """A file system: with TLS, and with the job's role."""
+    from troposphere import ecs
+
+    return ecs.Volume(
+        Name=files.name,
+        EFSVolumeConfiguration=ecs.EFSVolumeConfiguration(
+            FilesystemId=ref(names.logical(files)),
+            TransitEncryption="ENABLED",
+            AuthorizationConfig=ecs.AuthorizationConfig(
+                AccessPointId=ref(access_point(files)), IAM="ENABLED"
+            ),
         ),
     )

@@ -14,6 +14,7 @@ from devbridge.deploy.policies import Json, allow
 from devbridge.deploy.references import arn, arn_of, ref
 from devbridge.deploy.resource_types import ResourceType
 from devbridge.deploy.synth.compute import parts
+from devbridge.deploy.synth.file_systems import bound, may_mount, mount
 from devbridge.deploy.synth.functions import join, may_join
 from devbridge.deploy.synth.placement import in_cloud
 from devbridge.deploy.synth.stack import Stack, checked_environment
@@ -61,6 +62,11 @@ class InLambda:
     def invoker_grants(self, stack: Stack, jobs: Sequence[Job]) -> list[Json]:
         """See `Compute.invoker_grants`."""
         return [allow(["lambda:InvokeFunction"], [_function_arn(stack, job) for job in jobs])]
+
+    def left(self, stack: Stack, jobs: Sequence[Job]) -> list[Json]:
+        """See `Compute.left`: nothing; what is known of a run is in S3."""
+        del stack, jobs
+        return []
 
     def passed(self, stack: Stack, job: Job) -> list[Json]:
         """See `Compute.passed`: nothing."""
@@ -114,17 +120,17 @@ def _add_function(stack: Stack, job: Job) -> None:
     if job.encryption_key:
         function.KmsKeyArn = job.encryption_key
     join(function, job.vpc)
+    mount(stack, function, job)
     stack.add_main(job, function, job.tags)
 
 
 def _statements(stack: Stack, job: Job) -> list[Json]:
-    """What the function needs beside what its job does: to invoke itself, unless its run was
-    cancelled, and its invoker, which Lambda tells with this role how an invocation has ended."""
+    """What the function needs beside what its job does: to invoke itself, and its invoker, which
+    Lambda tells with this role how an invocation has ended."""
     invoker = arn("lambda", f"function:{names.invoker(job, stack.stage)}")
-    ends = f"{stack.assets.bucket}/runs/{job.app.name}/{stack.stage}/{job.name}/*.end.json"
     return [
         *parts.keeps_runs(stack, job, tells=True),
-        allow(["s3:GetObject"], [arn("s3", ends)]),
+        *may_mount(bound(job)),
         allow(["lambda:InvokeFunction"], [_function_arn(stack, job), invoker]),
     ]
 
@@ -149,7 +155,7 @@ def _add_endings(stack: Stack, job: Job) -> None:
     if job.concurrency:
         told.OnSuccess = awslambda.OnSuccess(Destination=invoker)
     config = awslambda.EventInvokeConfig(
-        names.logical(job, "Ended"),
+        names.logical(job, "Told"),
         FunctionName=ref(_title(job)),
         Qualifier="$LATEST",
         MaximumRetryAttempts=0,

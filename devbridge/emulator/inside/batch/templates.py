@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from ..host import ministack
@@ -78,6 +79,7 @@ def _definition(named: Callable[[str, str], str]) -> dict[str, Any]:
         return made
 
     def delete(physical: str, _: Mapping[str, Any]) -> None:
-        call("deregisterjobdefinition", {"jobDefinition": physical})
+        with suppress(ValueError):  # an update has done so, and ministack does so once more
+            call("deregisterjobdefinition", {"jobDefinition": physical})
 
     return {"create": create, "update": update, "delete": delete}

@@ -132,14 +132,20 @@ def test_the_invokers_role_may_start_those_builds_and_pass_their_payloads(
         for statement in statements(template, "InvokerRole")
         if statement["Action"][0].startswith("s3:")
     ]
+    places = {
+        place: f"{bucket}/{place}/demo/dev/*"
+        for place in ("payloads", "listed", "runs", "checkpoints", "results", "told")
+    }
     assert granted == [
-        (["s3:DeleteObject", "s3:PutObject"], sub(f"{bucket}/payloads/demo/dev/*")),
         (
-            ["s3:GetObject", "s3:PutObject"],
-            sub(f"{bucket}/runs/demo/dev/*", f"{bucket}/checkpoints/demo/dev/*"),
+            ["s3:DeleteObject", "s3:PutObject"],
+            sub(places["payloads"], places["listed"], places["runs"]),
         ),
-        (["s3:GetObject"], sub(f"{bucket}/results/demo/dev/*", f"{bucket}/told/demo/dev/*")),
-        (["s3:PutObject"], sub(f"{bucket}/listed/demo/dev/*")),
+        (["s3:PutObject"], sub(places["checkpoints"])),
+        (
+            ["s3:GetObject"],
+            sub(places["runs"], places["checkpoints"], places["results"], places["told"]),
+        ),
         (["s3:ListBucket"], sub(bucket)),
     ]
 

@@ -73,7 +73,7 @@ def test_lambda_tries_nothing_again_and_tells_the_invoker_of_what_has_failed(
     synthed: MakeJob,
 ) -> None:
     invoker = {"Destination": {"Fn::GetAtt": ["AJobInvoker", "Arn"]}}
-    config = properties(synthed(compute=Lambda(), timeout="1 minute"), "AJobEnded")
+    config = properties(synthed(compute=Lambda(), timeout="1 minute"), "AJobTold")
     assert config == {
         "FunctionName": {"Ref": "AJobRunner"},
         "Qualifier": "$LATEST",
@@ -81,7 +81,7 @@ def test_lambda_tries_nothing_again_and_tells_the_invoker_of_what_has_failed(
         "MaximumEventAgeInSeconds": 21600,
         "DestinationConfig": {"OnFailure": invoker},
     }
-    config = properties(synthed(compute=Lambda(), concurrency=1), "AJobEnded")
+    config = properties(synthed(compute=Lambda(), concurrency=1), "AJobTold")
     assert config["DestinationConfig"] == {"OnFailure": invoker, "OnSuccess": invoker}
 
 
@@ -89,14 +89,13 @@ def test_its_role_keeps_its_own_runs_and_reads_no_zips(synthed: MakeJob) -> None
     template = synthed(compute=Lambda())
     bucket, own = "arn:${AWS::Partition}:s3:::assets", "demo/dev/a/*"
     told = (f"{bucket}/told/{own}", f"{bucket}/checkpoints/{own}")
-    end = f"{bucket}/runs/{own}.end.json"
     assert trusted(template) == [{"Service": "lambda.amazonaws.com"}]
     found = allowed(template, "AJobRole")
     del found["lambda:InvokeFunction"]
     assert found == {
         "logs:CreateLogStream": [{"Fn::GetAtt": ["AJobLogs", "Arn"]}],
         "logs:PutLogEvents": [{"Fn::GetAtt": ["AJobLogs", "Arn"]}],
-        "s3:GetObject": sub(f"{bucket}/payloads/{own}", *told, end),
+        "s3:GetObject": sub(f"{bucket}/payloads/{own}", *told, f"{bucket}/runs/{own}.end.json"),
         "s3:DeleteObject": sub(f"{bucket}/payloads/{own}"),
         "s3:PutObject": sub(f"{bucket}/results/{own}", *told),
     }
