@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ import pytest
 
 from devbridge.emulator import machines, state
 from devbridge.job import BoundJob
-from tests.e2e.dev_and_deployed import Stage, deploy, entered, ok
+from tests.e2e.dev_and_deployed import DEV, Stage, deploy, entered, ok
 from tests.e2e.dev_process import DEADLINE, DevProcess, run
 from tests.waiting import eventually
 
@@ -88,6 +89,10 @@ class Training:
         payload = {"epochs": EPOCHS, "pause": pause}
         self.run_id = self.job.run(payload).job_id
 
+    def reach(self, epoch: int) -> None:
+        """Wait until it has begun the epoch."""
+        eventually(lambda: any(number >= epoch for _, number in self.begun()), 60)
+
     def ended(self) -> Any:
         status = self.job.wait(self.run_id, timeout=120, poll=0.2)
         assert status.state == "SUCCEEDED", (status, self.stage.cli("logs", self.run_id).stdout)
@@ -131,7 +136,7 @@ class Training:
 
 Interruption = Callable[[Training], None]
 INTERRUPTIONS: dict[str, tuple[Interruption, ...]] = {
-    "dev": (Training.kill_process, Training.kill_daemon, Training.kill_process),
+    DEV: (Training.kill_process, Training.kill_daemon, Training.kill_process),
     "codebuild": (Training.kill_process, Training.kill_for_good, Training.kill_process),
     "batch": (Training.take_away, Training.kill_machine, Training.take_away),
     "fargate": (Training.take_away, Training.kill_machine, Training.take_away),
@@ -141,7 +146,7 @@ INTERRUPTIONS: dict[str, tuple[Interruption, ...]] = {
 
 def live(app: Path) -> DevProcess:
     """`devbridge dev`, when it is ready."""
-    dev = DevProcess(app, "--local")
+    dev = DevProcess(app, "--local", "--stage", DEV)
     dev.wait_for(r"^Ready", deadline=120)
     return dev
 
@@ -185,7 +190,7 @@ def training(
     place = request.param
     with ExitStack() as stack:
         dev = None
-        if place == "dev":
+        if place == DEV:
             dev = stack.enter_context(live(app))
         else:
             ok(deploy(app, place))
@@ -217,7 +222,7 @@ def test_an_interrupted_training_has_the_weights_of_one_that_was_not(
     training.start(PAUSE)
     runs = [training.run_id]
     for point, interrupt in zip(points, INTERRUPTIONS[place], strict=True):
-        eventually(lambda point=point: any(n >= point for _, n in training.begun()), 60)
+        training.reach(point)
         time.sleep(chance.uniform(0, 1.3 * PAUSE))  # in the middle of it, or at its end
         interrupt(training)
         runs = list(dict.fromkeys((*runs, training.run_id)))
@@ -227,7 +232,7 @@ def test_an_interrupted_training_has_the_weights_of_one_that_was_not(
     told = (place, points, begun)
     assert (interrupted["sha256"], interrupted["accuracy"]) == (whole["sha256"], whole["accuracy"])
     # Each epoch follows the one before, or is that one once more: once for each interruption.
-    steps = Counter(after - before for before, after in zip(begun, begun[1:], strict=False))
+    steps = Counter(after - before for before, after in pairwise(begun))
     assert (begun[0], begun[-1], steps.keys() <= {0, 1}) == (0, EPOCHS - 1, True), told
     assert steps[0] <= len(points), told
     printed = [epoch for run_id in runs for epoch in training.printed(run_id)]
