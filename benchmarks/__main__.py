@@ -16,6 +16,7 @@ from typing import Final
 from benchmarks import (
     bridge,
     burst,
+    checkpoints,
     cloud,
     deploying,
     harness,
@@ -42,6 +43,7 @@ MEASURES: Final[Mapping[str, Callable[[Bench], Awaitable[list[Row]]]]] = {
     "burst": burst.burst,
     "idle": idle.idle,
     "recovery": recovery.recovery,
+    "checkpoints": checkpoints.checkpoints,
     "memory": memory.memory,
     "package": packaging.package,
     "unchanged": deploying.unchanged,

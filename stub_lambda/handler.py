@@ -61,6 +61,7 @@ class Live:
             job_id=codec.job_id(settings.app, settings.stage, settings.job, key),
             payload=start.payload,
             idempotency_key=start.key,
+            checkpoint=start.checkpoint,
         )
         wait = _wait(context)
         answer = self._bridge.ask(run, wait)

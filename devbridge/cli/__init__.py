@@ -34,7 +34,7 @@ COMMANDS: Final = {
     "wait": "Wait until a run has ended; the exit code tells how.",
     "result": "Print what a run returned, as JSON alone.",
     "cancel": "Cancel a run, whatever state it is in.",
-    "deploy": "Deploy the stage: its jobs run in CodeBuild.",
+    "deploy": "Deploy the stage: its jobs run in the cloud.",
     "diff": "Show what `devbridge deploy` would change.",
     "synth": "Write the template and the zips to files, for scanners and reviewers.",
     "prune": "Forget the runs that ended long ago, and delete their logs.",

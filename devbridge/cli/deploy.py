@@ -1,4 +1,4 @@
-"""`devbridge deploy`: the whole app in the cloud, its jobs in CodeBuild."""
+"""`devbridge deploy`: the whole app in the cloud, its jobs too."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ is as it was; the creation of a new stage goes on without devbridge.
 @click.option("--python", metavar="PATH", help="The app's interpreter (default: the active venv).")
 @app_options
 def deploy(config: Config, *, yes: bool) -> None:
-    """Deploy the stage: its jobs run in CodeBuild.
+    """Deploy the stage: its jobs run in the cloud.
 
     Asks before it replaces or removes what holds data, and before it makes a stage of
     `devbridge dev` a deployed one.
@@ -114,7 +114,7 @@ def _approval(stage: str, *, was_dev: bool, yes: bool) -> Callable[[Plan], None]
         if was_dev:
             click.echo(
                 f"stage {stage} was made by `devbridge dev`:"
-                " its stubs go, and its jobs run in CodeBuild"
+                " its stubs go, and its jobs run in the cloud"
             )
             doubts.append("makes a stage of `devbridge dev` a deployed one")
         if plan.dangerous:

@@ -1,4 +1,4 @@
-"""`devbridge jobs`: the runs that the ledger knows, or CodeBuild where the stage is deployed."""
+"""`devbridge jobs`: the runs of the ledger, or those in the cloud where the stage is deployed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ Examples:
 @click.option(
     "--deployed",
     is_flag=True,
-    help="The runs in CodeBuild, though `devbridge dev` was the last to deploy this stage.",
+    help="The runs in the cloud, though `devbridge dev` was the last to deploy this stage.",
 )
 @click.option("--json", "json_", is_flag=True, help="Print JSON: a list of runs, times in UTC.")
 @app_options
@@ -66,12 +66,12 @@ def jobs(
     """List the runs of this stage, the newest first.
 
     They are those of `devbridge dev` in this folder; where the stage was deployed last, or dev has
-    never run it here, those in CodeBuild.
+    never run it here, those in the cloud.
     """
     wanted = State(state) if state else None
     with stage_runs(config) as runs:
-        in_builds = deployed or runs.is_deployed
-        found = runs.recent(limit, job, wanted, deployed=in_builds)
+        in_cloud = deployed or runs.is_deployed
+        found = runs.recent(limit, job, wanted, deployed=in_cloud)
         records = [_with_result(run) if json_ else run.record for _, run in found]
         if job is not None and not found:
             runs.must_have(job)
@@ -85,7 +85,7 @@ def jobs(
     elif job or state:
         click.echo("no run matches")
     else:
-        click.echo(NOTHING_DEPLOYED_YET.format(config.stage) if in_builds else NOTHING_YET)
+        click.echo(NOTHING_DEPLOYED_YET.format(config.stage) if in_cloud else NOTHING_YET)
 
 
 def _with_result(run: Run) -> RunRecord:

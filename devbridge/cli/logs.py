@@ -59,7 +59,7 @@ Examples:
     "--all",
     "all_",
     is_flag=True,
-    help="What CodeBuild has printed of a deployed run, or Lambda of a function, too.",
+    help="What the machine of a deployed run has printed, or Lambda of a function, too.",
 )
 @click.option("--raw", is_flag=True, help="Byte for byte, what a terminal obeys included.")
 @app_options

@@ -9,9 +9,11 @@ import click
 from devbridge.cli.common import app_options
 from devbridge.cli.payload import check_accepted, check_json, read_payload
 from devbridge.cli.runs import run_options, stage_runs, start_and_print, start_options
+from runner import outcome
 
 if TYPE_CHECKING:
     from devbridge.config import Config
+    from devbridge.runs.base import Run
 
 
 @click.command(
@@ -20,6 +22,7 @@ Examples:
   devbridge rerun 3f2a               # the beginning of the id is enough
   devbridge rerun 3f2a --wait
   devbridge rerun 3f2a --payload '{"num": 6}'
+  devbridge rerun 3f2a --fresh       # not at the checkpoint of a run that has failed
 """
 )
 @run_options
@@ -27,6 +30,11 @@ Examples:
     "--payload",
     metavar="JSON|@FILE|-",
     help="Another payload: JSON text, a file, or - for stdin (default: that of the run).",
+)
+@click.option(
+    "--fresh",
+    is_flag=True,
+    help="Begin at the beginning, though the run has left a checkpoint.",
 )
 @start_options
 @click.option("--json", "json_", is_flag=True, help="Print JSON, as `devbridge invoke` does.")
@@ -37,14 +45,16 @@ def rerun(
     job_id: str,
     job: str | None,
     payload: str | None,
+    fresh: bool,
     no_check: bool,
     wait: bool,
     json_: bool,
 ) -> None:
     """Run a run's job again, with the same payload or another.
 
-    It is a new run, at the stage that is named, whatever stage the one before was of. JOB_ID is a
-    run's id or an unambiguous beginning of it.
+    It is a new run, at the stage that is named, whatever stage the one before was of. With the same
+    payload it begins at the last checkpoint of a run that has not succeeded, if that has left one.
+    JOB_ID is a run's id or an unambiguous beginning of it.
     """
     given = None if payload is None else check_json(*read_payload(payload))
     with stage_runs(config) as runs:
@@ -53,5 +63,23 @@ def rerun(
         text = before.payload().decode("utf-8", "surrogatepass") if given is None else given
         if not no_check:
             check_accepted(config, name, text)
-        code = start_and_print(runs, config.root, name, text, wait=wait, json_=json_)
+        checkpoint = None if fresh or given is not None else _checkpoint(before)
+        code = start_and_print(
+            runs, config.root, name, text, checkpoint=checkpoint, wait=wait, json_=json_
+        )
     click.get_current_context().exit(code)
+
+
+def _checkpoint(before: Run) -> bytes | None:
+    """Where a run goes on that has ended without success; said, where that is a checkpoint."""
+    state = before.record.state
+    if not state.final or state == outcome.SUCCEEDED:
+        return None
+    checkpoint = before.checkpoint()
+    if checkpoint is None or checkpoint.strip() == b"null":
+        return None
+    from devbridge.daemon.lines import shorten
+
+    where = shorten(checkpoint)
+    click.echo(f"begins at the checkpoint {where} of the run before (--fresh: does not)", err=True)
+    return checkpoint

@@ -149,6 +149,7 @@ def start_and_print(
     payload: str,
     *,
     key: str | None = None,
+    checkpoint: bytes | None = None,
     wait: bool,
     json_: bool,
 ) -> int:
@@ -157,6 +158,7 @@ def start_and_print(
     Args:
         root: the app's folder.
         key: with the same one no second run is started.
+        checkpoint: another one than its beginning, where it begins.
 
     Raises:
         UnknownJob, NotDeployed, PayloadTooLarge, InvokeError: as `StageRuns.start`.
@@ -167,6 +169,7 @@ def start_and_print(
         payload.encode("utf-8", "surrogatepass"),
         key=str(uuid.uuid4()) if key is None else key,
         remember=key is not None,
+        checkpoint=checkpoint,
     )
     record = started.run.record
     if not (wait and json_):

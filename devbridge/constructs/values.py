@@ -79,6 +79,8 @@ _BROKEN_SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,6})?) ?(MB|GB|TB)", re.IGNORECASE)
 _MEGABYTES: Final = {"MB": 1, "GB": 1024, "TB": 1024 * 1024}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = ("AWS_", "LAMBDA_", "CODEBUILD_", "DEVBRIDGE_")
+_OFFERED = ("DEVBRIDGE_CHECKPOINT_SECONDS",)
+"""What of these is for whoever wants to set it."""
 _ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9*?]+")
 _HTTP_METHODS = "GET POST PUT PATCH DELETE HEAD OPTIONS ANY"
 _ROUTE = re.compile(
@@ -191,7 +193,7 @@ def variable_problem(name: object) -> Problem | None:
     """Why this is no variable's name, or not the user's."""
     if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
         return repr(name), "names of letters, digits and '_', not starting with a digit"
-    if name.startswith(_RESERVED):
+    if name.startswith(_RESERVED) and name not in _OFFERED:
         return repr(name), f"names that do not start with {', '.join(_RESERVED)}"
     return None
 

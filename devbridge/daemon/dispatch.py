@@ -95,7 +95,7 @@ class Dispatcher:
 
     def enter(self, run: Run, now: float) -> bool:
         """Put a run into the ledger; False when it is there already."""
-        return self._ledger.add(
+        entered = self._ledger.add(
             NewRun(
                 job_id=run.job_id,
                 job=run.job,
@@ -105,6 +105,9 @@ class Dispatcher:
                 max_attempts=self.jobs[run.job].max_attempts,
             )
         )
+        if entered and run.checkpoint is not None:
+            self._ledger.reached(run.job_id, run.checkpoint)
+        return entered
 
     def _run(self, run: Run, now: float) -> Taken:
         if run.job not in self.jobs:

@@ -138,4 +138,5 @@ def _request(ledger: Ledger, job_id: str) -> Run | None:
         job=entry.job,
         job_id=job_id,
         payload=ledger.payload(job_id),
+        checkpoint=ledger.checkpoint(job_id),
     )

@@ -35,7 +35,7 @@ def ask_first(app: App, cloud: Cloud, config: Config, voice: Voice, *, yes: bool
     """
     if stage_mode(cloud, app.name, config.stage) == "deployed" and not yes:
         voice(
-            f"stage {config.stage} is a deployed one: its jobs run in CodeBuild. dev would run them"
+            f"stage {config.stage} is a deployed one: its jobs run in the cloud. dev would run them"
             " here;\nand what is kept when the stage is removed would be deleted then, as on any"
             " stage of dev"
         )

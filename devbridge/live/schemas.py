@@ -41,7 +41,7 @@ def job_types(
 ) -> Mapping[str, JobTypes]:
     """What each job takes and returns, by the job's name.
 
-    A handler that cannot be imported here is a warning: it may need what only CodeBuild has.
+    A handler that cannot be imported here is a warning: it may need what is only in the cloud.
 
     Args:
         stopped: whether the command has been ended, and the imports with it.

@@ -1,7 +1,8 @@
 """Messages to bytes and back.
 
 A message is one line of JSON (the *head*), a newline, and the *body*: a run's payload or a
-result, byte for byte as it came. The body is never parsed or encoded again on the way, so every
+result, byte for byte as it came; behind a run's payload its checkpoint, if it has one, whose size
+the head tells. The body is never parsed or encoded again on the way, so every
 JSON value arrives unchanged. The head is small and is checked strictly; fields that this version
 does not know are ignored.
 """
@@ -33,7 +34,9 @@ MAX_BODY: Final = 6 * 1024 * 1024
 """Bytes: Lambda's own limit for a synchronous request and response. As `runner.outcome.MAX_BODY`,
 which the live stub does not load."""
 MAX_HEAD: Final = 64 * 1024
-MAX_MESSAGE: Final = MAX_HEAD + 1 + MAX_BODY
+MAX_CHECKPOINT: Final = 256 * 1024
+"""Bytes. As `runner.outcome.MAX_CHECKPOINT`."""
+MAX_MESSAGE: Final = MAX_HEAD + 1 + MAX_BODY + MAX_CHECKPOINT
 
 _JOB_NAMESPACE: Final = uuid.UUID("6f0f3c5e-50cf-5d0c-9d5e-2d6b8f1f7a10")
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -94,10 +97,11 @@ def encode(message: Message) -> bytes:
     """The bytes of a message.
 
     Raises:
-        TooLarge: the body is over `MAX_BODY` or the rest is over `MAX_HEAD`.
+        TooLarge: the body is over `MAX_BODY`, a checkpoint is over `MAX_CHECKPOINT`, or the rest is
+            over `MAX_HEAD`.
     """
     kind = _KIND_OF[type(message)]
-    head: dict[str, object] = {"v": VERSION, "type": kind.name}
+    head: dict[str, object] = {"v": 1, "type": kind.name}
     for name in kind.checks:
         value = getattr(message, name)
         if value is not None:
@@ -107,10 +111,16 @@ def encode(message: Message) -> bytes:
         head["body"] = True
         if len(body) > MAX_BODY:
             raise TooLarge(f"the {kind.body} has {len(body)} bytes, the limit is {MAX_BODY}")
+    more: bytes | None = getattr(message, kind.more) if kind.more else None
+    if more is not None:
+        head.update({"v": 2, str(kind.more): len(more)})
+        if len(more) > MAX_CHECKPOINT:
+            what = f"the {kind.more} has {len(more)} bytes, the limit is {MAX_CHECKPOINT}"
+            raise TooLarge(what)
     line = dump_json(head)
     if len(line) > MAX_HEAD:
         raise TooLarge(f"the head has {len(line)} bytes, the limit is {MAX_HEAD}")
-    return b"%b\n%b" % (line, body or b"")
+    return b"%b\n%b%b" % (line, body or b"", more or b"")
 
 
 def decode(data: bytes) -> Message:
@@ -174,6 +184,8 @@ class _Kind:
     name: str
     make: Callable[..., Message]
     body: str | None
+    more: str | None
+    """What stands behind the body."""
     checks: Mapping[str, Callable[[object], bool]]
     required: frozenset[str]
 
@@ -186,6 +198,10 @@ class _Kind:
                 values[name] = head[name]
             elif name in self.required:
                 raise Malformed(f"{self.name} has no {name}")
+        if self.more is not None and (size := head.get(self.more)) is not None:
+            if type(size) is not int or not 0 < size <= min(len(rest), MAX_CHECKPOINT):
+                raise Malformed(f"{self.name} has a bad {self.more}")
+            rest, values[self.more] = rest[:-size], rest[-size:]
         if head.get("body") is True and self.body is not None:
             values[self.body] = rest
         elif rest:
@@ -195,23 +211,26 @@ class _Kind:
         return self.make(**values)
 
 
-def _kind(name: str, make: type[Message], body: str | None = None) -> _Kind:
+def _kind(
+    name: str, make: type[Message], body: str | None = None, more: str | None = None
+) -> _Kind:
     types = get_type_hints(make)
     return _Kind(
         name=name,
         make=make,
         body=body,
+        more=more,
         checks={
             field.name: is_id if field.name in _IDS else _CHECK_OF_TYPE[types[field.name]]
             for field in fields(make)
-            if field.name != body
+            if field.name not in (body, more)
         },
         required=frozenset(field.name for field in fields(make) if field.default is MISSING),
     )
 
 
 _KIND_OF: Final[Mapping[type[Message], _Kind]] = {
-    Run: _kind("run", Run, "payload"),
+    Run: _kind("run", Run, "payload", "checkpoint"),
     Cancel: _kind("cancel", Cancel),
     Status: _kind("status", Status),
     Accepted: _kind("accepted", Accepted),

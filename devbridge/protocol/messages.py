@@ -1,4 +1,4 @@
-"""The messages of the wire protocol, version 1.
+"""The messages of the wire protocol.
 
 A *request* goes from a stub to the daemon and names the stub to answer; a *reply* goes back and
 carries the request's id, which is all that a stub resolves a waiter by. Ids are UUIDs in their
@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
+"""The newest that is understood. A message is of the first one, unless it has what that has not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,8 @@ class Run:
     job_id: str
     payload: bytes
     idempotency_key: str | None = None
+    checkpoint: bytes | None = None
+    """A JSON text: where it begins. Version 2: who does not know it must not begin elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

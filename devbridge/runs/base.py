@@ -104,6 +104,10 @@ class Run(Protocol):
             NotFound: it is not kept, or not told here.
         """
 
+    def checkpoint(self) -> bytes | None:
+        """What it has yielded last, a JSON text; None: nothing, or nothing that is kept or told
+        here."""
+
     def cancel(self) -> Cancellation:
         """Cancel it, whatever state it is in; return when the cancellation is taken.
 
@@ -143,11 +147,20 @@ class RunStore(Protocol):
     def owns(self, run_id: str) -> bool:
         """Whether a run with this id, or an id that begins so, can be here only."""
 
-    def start(self, job: str, payload: bytes, *, key: str, remember: bool) -> Started:
+    def start(
+        self,
+        job: str,
+        payload: bytes,
+        *,
+        key: str,
+        remember: bool,
+        checkpoint: bytes | None = None,
+    ) -> Started:
         """Start a run of a job.
 
         Args:
             payload: a JSON text.
+            checkpoint: another one, where it begins.
             key: the same key is the same run.
             remember: the key is a user's own, which counts for as long as runs are remembered;
                 else it is for the retries of one call.

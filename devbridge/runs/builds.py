@@ -1,6 +1,6 @@
 """What a build of AWS CodeBuild says of its run. Pure; the standard library only.
 
-How the handler ended is in the build's exported variables, which `runner.build` sets. Runs of
+How the handler ended is in the build's exported variables, which `runner.host` sets. Runs of
 earlier versions have the build's id, ``<project>:<uuid>``.
 """
 

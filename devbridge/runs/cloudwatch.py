@@ -4,7 +4,7 @@ A run may have had several machines, one after the other, each with a stream of 
 runner's own lines name the run, the last of them come together, and CodeBuild's begin with a
 time::
 
-    [Container] 2026/01/31 12:00:00.000000 Running command python3 runner build
+    [Container] 2026/01/31 12:00:00.000000 Running command python3 runner run
     |  Invoke factorial demo-prod-factorial:3f2a...
     what the handler prints
     |  Done    demo-prod-factorial:3f2a... took 1.20s
@@ -63,7 +63,7 @@ class Output:
         """
         name = re.escape(job_id)
         self._first = re.compile(rf"\|  Invoke \S+ {name}\s")
-        self._own = re.compile(rf"\|  (?:Waiting|Warning|Again|(Done|Error)) +{name} ")
+        self._own = re.compile(rf"\|  (?:Waiting|Warning|Again|Goes on|(Done|Error)) +{name} ")
         self._everything = everything
         self._runner = runner
         self._shared = shared

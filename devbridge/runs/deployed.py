@@ -94,7 +94,7 @@ class DeployedRuns:
         remember: bool,
         checkpoint: bytes | None = None,
     ) -> Started:
-        """Start a run. The same key is the same run for as long as S3 knows of it: 30 days.
+        """Start a run. The same key is the same run for as long as S3 knows of it.
 
         Raises:
             UnknownJob: it is the store of another job.

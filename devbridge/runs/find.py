@@ -18,7 +18,7 @@ from devbridge.runs.text import iso
 
 
 def mark_deployed(config: Config) -> None:
-    """Note that the stage's jobs run in CodeBuild now: `devbridge deploy` has deployed them."""
+    """Note that the stage's jobs run in the cloud now: `devbridge deploy` has deployed them."""
     config.make_dirs()
     _marker(config).touch(mode=0o600)
 
@@ -105,13 +105,22 @@ class StageRuns:
         if self._live is None or not self._live.recent(1, job):
             self._deployed.must_have(job)
 
-    def start(self, job: str, payload: bytes, *, key: str, remember: bool) -> Started:
+    def start(
+        self,
+        job: str,
+        payload: bytes,
+        *,
+        key: str,
+        remember: bool,
+        checkpoint: bytes | None = None,
+    ) -> Started:
         """Start a run through the job's invoker.
 
         Raises:
             UnknownJob, NotDeployed, PayloadTooLarge, InvokeError: as `InvokerStore.start`.
         """
-        started = self._invoker(job).start(job, payload, key=key, remember=remember)
+        invoker = self._invoker(job)
+        started = invoker.start(job, payload, key=key, remember=remember, checkpoint=checkpoint)
         record = started.run.record
         if self._live is not None and not self._deployed.owns(record.job_id):
             self._live.note(record)

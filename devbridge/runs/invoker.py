@@ -139,6 +139,10 @@ class InvokerRun:
         remedy = "give one: --payload; or go to the folder of the `devbridge dev` that ran it"
         raise self._not_told("payload", remedy)
 
+    def checkpoint(self) -> bytes | None:
+        """Nothing: an invoker does not tell it."""
+        return None
+
     def cancel(self) -> Cancellation:
         """Cancel it.
 

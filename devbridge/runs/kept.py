@@ -9,8 +9,8 @@ from devbridge.runs.records import Claim, End, Place, Told
 from runner.places import Places, uuid_in_list
 
 RESULT_DAYS: Final = 30
-"""How long S3 keeps what is known of a run, and large results. So long, a key of a user is the same
-run."""
+"""How long S3 keeps large results, and what errors say. What it knows of a run is kept longer, and
+so long its key is the same run."""
 
 _MISSING: Final = ("NoSuchKey", "NoSuchBucket", "404", "AccessDenied", "403")
 """What S3 says of a key that does not exist; without the right to list, that access is denied."""

@@ -53,13 +53,22 @@ class LedgerStore:
         """Whether a run with this whole id is known here."""
         return is_id(run_id.lower()) and self.known(run_id.lower()) is not None
 
-    def start(self, job: str, payload: bytes, *, key: str, remember: bool) -> Started:
+    def start(
+        self,
+        job: str,
+        payload: bytes,
+        *,
+        key: str,
+        remember: bool,
+        checkpoint: bytes | None = None,
+    ) -> Started:
         """Start a run through the job's invoker: what the daemon has accepted is in the ledger.
 
         Raises:
             UnknownJob, PayloadTooLarge, InvokeError: as the invoker's store.
         """
-        started = self.invoker(job).start(job, payload, key=key, remember=remember)
+        invoker = self.invoker(job)
+        started = invoker.start(job, payload, key=key, remember=remember, checkpoint=checkpoint)
         self.note(started.run.record)
         return Started(self.expect(started.run.record), started.duplicate)
 
@@ -164,6 +173,10 @@ class LedgerRun:
             where=f"job {self.record.job!r}, run {self.record.job_id}",
             remedy="give it: --payload",
         )
+
+    def checkpoint(self) -> bytes | None:
+        """What it has yielded last, as the ledger has it."""
+        return self._store.book.checkpoint(self.record.job_id)
 
     def cancel(self) -> Cancellation:
         """Cancel it through its job's invoker; one that has ended, nobody need be asked about.

@@ -39,7 +39,7 @@ class JobSpec:
     """Seconds that one run may take."""
     memory_mb: int
     role_arn: str
-    """The CodeBuild role whose credentials the workers get."""
+    """The role whose credentials the workers get."""
     environment: Mapping[str, str]
     """What `bind` and `environment` put into the job's environment."""
     shell: Mapping[str, str] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from devbridge.errors import PayloadTooLarge
 from devbridge.protocol.codec import job_id as key_id
-from devbridge.runs.deciding import Decided, Known, decide
+from devbridge.runs.deciding import FORGOTTEN, Decided, Known, decide
 from devbridge.runs.model import State
 from devbridge.runs.providers.base import Asked, Ended, Look, NoRoom, Provider
 from devbridge.runs.reading import Reader
@@ -115,6 +115,7 @@ class Starter:
         elif not got and holder is not None and self._is_dead(holder.since):
             self._first(uuid, claim)
         self._go(other for other in got if other != uuid)
+        self._mend_turns(unplaced=True)
 
     def _first(self, uuid: str, claim: Claim) -> None:
         """Start a run for who has asked for it: if it is refused, nothing of it is left."""
@@ -190,8 +191,29 @@ class Starter:
         # Who places it after this looks for an end.
         place = self._kept.place(uuid) or known.place
         if place is not None:
-            self.reader.provider(place.compute).stop(place.id)
+            self._stop(place)
+        elif self._turns is not None and (holder := self._turns.holds(uuid)) is not None:
+            # Who starts it stops it, too; if that one has died, nobody knows what runs.
+            if not self._is_dead(holder.since):
+                return
+            self._stop_unplaced(uuid, known.claim)
+        elif self._turns is None and self._is_dead(known.claim.created_at):
+            self._stop_unplaced(uuid, known.claim)
         self._next(uuid, known.claim.created_at)
+
+    def _stop_unplaced(self, uuid: str, claim: Claim) -> None:
+        """Stop a run that may have been started, and nobody could note where: whoever starts it
+        again is told."""
+        self._place(uuid, claim, None)
+
+    def _stop(self, place: Place) -> None:
+        """Stop what runs a run, if it does."""
+        provider = self.reader.provider(place.compute)
+        look = provider.look([place.id]).get(place.id)
+        # A provider need not know at once what it has started.
+        new = look is None and self._now() - place.at < FORGOTTEN
+        if new or (look is not None and not look.state.final):
+            provider.stop(place.id)
 
     def happened(self, ended: Ended) -> str:
         """Something has ended: write how, start it again, hand its turn on; in words, what was
@@ -274,7 +296,7 @@ class Starter:
         if unplaced:
             holders = [each for each in holders if not each.placed]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            found = list(pool.map(lambda holder: self.reader.known(holder.uuid), holders))
+            found = list(pool.map(self.reader.known, (holder.uuid for holder in holders)))
         for holder, known in zip(holders, found, strict=True):
             if known is None:
                 self._turns.leave(holder.uuid, 0.0)
@@ -283,6 +305,11 @@ class Starter:
             elif (decided := self._decided(known)).restart:
                 self._place(known.uuid, known.claim, known.place)
             elif decided.record.state.final:
+                # Who has cancelled it may have died then, or who has started it.
+                if known.place is not None:
+                    self._stop(known.place)
+                else:
+                    self._stop_unplaced(known.uuid, known.claim)
                 self._turns.leave(holder.uuid, known.claim.created_at)
         self._go(self._turns.hand_on())
 

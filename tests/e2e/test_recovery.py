@@ -32,6 +32,24 @@ def handler(payload, context):
     return context.attempt
 """
 
+COUNTS = """\
+import os, time
+from pathlib import Path
+
+def handler(payload, context):
+    folder = Path(payload["folder"])
+    for step in range(context.checkpoint or 0, 4):
+        with open(folder / "steps", "a") as file:
+            file.write(f"{step} in attempt {context.attempt}\\n")
+        yield step + 1
+        if step == 2 and context.checkpoint is None:
+            (folder / f"pids-{context.aws_request_id}").write_text(f"{os.getpid()}")
+            time.sleep(600)
+        if step == 3 and payload.get("fails"):
+            raise RuntimeError("at the end")
+    return context.checkpoint
+"""
+
 
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
@@ -44,8 +62,11 @@ def app(tmp_path: Path) -> Path:
             app = App("recovery")
             Job(app, "once", handler="jobs/work.handler")
             Job(app, "again", handler="jobs/work.handler", retries=1, retry_delay="0 seconds")
+            often = {"DEVBRIDGE_CHECKPOINT_SECONDS": "0"}
+            Job(app, "counts", handler="jobs/counts.handler", environment=often)
             """)
     )
+    (root / "jobs" / "counts.py").write_text(COUNTS)
     (root / "jobs" / "work.py").write_text(HANDLER)
     return root
 
@@ -109,6 +130,36 @@ def test_after_a_kill_what_ran_is_crashed_or_tried_again_and_what_was_queued_run
     assert sorted(attempts) == sorted(expected + [f"{answer['id']} 1 of 1" for answer in queued])
     log = app / ".devbridge" / "work" / "logs" / f"once-{once}.log"
     assert b"began, with a child" in log.read_bytes()
+
+
+def test_a_run_with_a_checkpoint_goes_on_there_after_a_kill_and_is_run_again_there(
+    app: Path, endpoint: str, tmp_path: Path
+) -> None:
+    options = ("--endpoint", endpoint, "--stage", "work")
+    with DevProcess(app, *options) as first:
+        first.wait_for(r"^Ready")
+        run_id = invoke(app, endpoint, "counts", {"folder": str(tmp_path), "fails": True})["id"]
+        left_behind = pids(tmp_path, run_id)
+        first.send(signal.SIGKILL)
+        first.wait()
+    eventually(lambda: gone(*left_behind))
+
+    with DevProcess(app, *options) as second:
+        second.wait_for(run_line(run_id, r"Again .*it goes on at its checkpoint"))
+        second.wait_for(run_line(run_id, "goes on at its checkpoint 3"))
+        second.wait_for(run_line(run_id, "Error .*at the end"))
+        arguments = ("--stage", "work", "--endpoint", endpoint, "--wait", "--json")
+        again = run(app, "rerun", run_id, *arguments)
+        assert again.returncode == 0, again.stderr
+        assert "begins at the checkpoint 4 of the run before" in again.stderr
+        assert json.loads(again.stdout)["result"] == 4
+        assert second.interrupt() == 0
+    assert (tmp_path / "steps").read_text().splitlines() == [
+        f"{step} in attempt 1" for step in range(4)
+    ]
+    assert rows(app)[run_id]["state"] == "FAILED"
+    log = app / ".devbridge" / "work" / "logs" / f"counts-{run_id}.log"
+    assert b"devbridge: goes on at its checkpoint 3" in log.read_bytes()
 
 
 def test_when_the_embedded_cloud_dies_devbridge_says_so_and_ends(app: Path) -> None:

@@ -1,11 +1,10 @@
-"""The commands for deployed runs against a CodeBuild that really runs the builds."""
+"""The commands for deployed runs, on an embedded cloud that really runs them, wherever they are."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,28 +12,21 @@ from click.testing import CliRunner, Result
 
 from devbridge import errors, names
 from devbridge.cli import main
-from devbridge.cloud.session import Cloud
+from devbridge.cloud.session import connect
 from devbridge.config import Config
-from devbridge.deploy import secrets
+from devbridge.constructs.load import load_app
+from devbridge.deploy import Request, deploy, secrets
+from devbridge.emulator.state import Running
+from runner.places import Places
+from tests.clients import reset
+from tests.integration.test_any_app_deploys import fast
 
-from .codebuild import CodeBuild, allow
-
-ROOT = Path(__file__).parents[2]
-PROJECT = "demo_test_factorial"
-EXPORTED = ["DEVBRIDGE_STATE", "DEVBRIDGE_RESULT", "DEVBRIDGE_ERROR", "DEVBRIDGE_ATTEMPT"]
-SPEC = json.dumps(
-    {
-        "version": 0.2,
-        "env": {"exported-variables": EXPORTED},
-        "phases": {
-            "pre_build": {"commands": ['printf "$JOB" > job.py']},
-            "build": {"commands": ["python3 -m runner build"]},
-            "post_build": {
-                "commands": ["if [ -f .devbridge-exports ]; then . ./.devbridge-exports; fi"]
-            },
-        },
-    }
-)
+COMPUTE = {
+    "factorial": "CodeBuild()",
+    "task": "Fargate()",
+    "batch": "Batch()",
+    "function": "Lambda()",
+}
 JOB = """
 import os, sys, time
 def handler(payload, context):
@@ -49,56 +41,60 @@ def handler(payload, context):
 
 
 class Stage:
-    def __init__(self, root: Path, cloud: Cloud) -> None:
-        self.cloud = cloud
-        endpoint = ["--endpoint", str(cloud.endpoint_url)]
-        self.options = ["--app", str(root), "--stage", "test", *endpoint]
+    """A deployed stage with the same job in each place."""
+
+    def __init__(self, root: Path, endpoint: str) -> None:
+        self.options = ["--app", str(root), "--stage", "test", "--endpoint", endpoint]
+        jobs = "".join(
+            f'Job(app, "{name}", handler="job.handler", compute={compute}, timeout="10 minutes")\n'
+            for name, compute in COMPUTE.items()
+        )
+        jobs += "".join(
+            f'Job(app, "{name}-by-{name}", handler="job.handler", compute={compute},'
+            " concurrency=1)\n"
+            for name, compute in COMPUTE.items()
+            if name != "function"
+        )
         (root / "app.py").write_text(
-            "from devbridge import App, Job, Secret\n\n"
-            'app = App("demo")\n'
-            'Job(app, "factorial", handler="job.handler")\n'
-            'Secret(app, "key")\n'
+            "from devbridge import App, Batch, CodeBuild, Fargate, Job, Lambda, Secret\n\n"
+            f'app = App("demo")\n{jobs}Secret(app, "key")\n'
         )
         (root / "job.py").write_text(JOB)
-        self.codebuild = CodeBuild(cloud)
-        group = f"arn:aws:logs:*:*:log-group:/aws/codebuild/{PROJECT}"
-        logs = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
-        self.codebuild.make_role("builder", allow(logs, group, f"{group}:*"))
-        variables = {
-            "JOB": JOB,
-            "PYTHONPATH": str(ROOT),
-            "DEVBRIDGE_JOB_NAME": "factorial",
-            "DEVBRIDGE_HANDLER": "job.handler",
-            "DEVBRIDGE_INLINE": "1",
-        }
-        minor = f"{sys.version_info.major}.{sys.version_info.minor}"
-        self.codebuild.make_project(
-            SPEC,
-            name=PROJECT,
-            image=f"public.ecr.aws/lambda/python:{minor}",
-            variables=[{"name": name, "value": value} for name, value in variables.items()],
-        )
+        config = Config(root=root, stage="test", python=Path(sys.executable), local=True)
+        self.cloud = connect(config, endpoint)
+        self.bucket = names.asset_bucket(self.cloud.account, self.cloud.region)
+        secrets.set_secret(self.cloud, "demo", "test", "key", "x")
+        deploy(Request(load_app(root), self.cloud, stage="test", mode="deployed", pace=fast))
 
-    def start(self, payload: str) -> str:
-        override = {"name": "DEVBRIDGE_PAYLOAD", "value": json.dumps(payload)}
-        build = self.cloud.client("codebuild").start_build(
-            projectName=PROJECT, environmentVariablesOverride=[override]
-        )["build"]
-        return str(build["id"])
+    def start(self, job: str, payload: str) -> str:
+        started = self.devbridge("invoke", job, "--payload", json.dumps(payload), "--json")
+        assert started.exit_code == 0, started.output
+        return str(json.loads(started.stdout)["id"])
+
+    def is_placed(self, run_id: str) -> bool:
+        """Whether anything runs a run."""
+        project, _, uuid = run_id.partition(":")
+        own, bucket = project.replace("_", "/", 2), self.bucket
+        found = self.cloud.client("s3").list_objects_v2(
+            Bucket=bucket, Prefix=Places(own).place(uuid)
+        )
+        return bool(found.get("Contents"))
 
     def devbridge(self, *arguments: str, stdin: str | None = None) -> Result:
         return CliRunner().invoke(main, [*arguments, *self.options], input=stdin)
 
 
-@pytest.fixture
-def stage(local_cloud: Cloud, make_config: Callable[..., Config]) -> Stage:
-    return Stage(make_config().root, local_cloud)
+@pytest.fixture(scope="module")
+def stage(shared_cloud: Running, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    reset(shared_cloud.endpoint_url)
+    return Stage(tmp_path_factory.mktemp("app"), str(shared_cloud.endpoint_url))
 
 
-def test_a_build_is_waited_for_and_its_output_and_result_are_shown(stage: Stage) -> None:
-    one, two = stage.start("hello"), stage.start("fail")
+@pytest.mark.parametrize("job", COMPUTE)
+def test_a_run_is_waited_for_and_its_output_and_result_are_shown(stage: Stage, job: str) -> None:
+    one, two = stage.start(job, "hello"), stage.start(job, "fail")
     short = one.partition(":")[2][:8]
-    ended = stage.devbridge("wait", short)
+    ended = stage.devbridge("wait", short, "--timeout", "1 minute")
     assert ended.exit_code == 0, ended.output
     assert ended.stdout.endswith(', result "hello"\n')
     followed = stage.devbridge("logs", two, "--follow")
@@ -106,26 +102,45 @@ def test_a_build_is_waited_for_and_its_output_and_result_are_shown(stage: Stage)
     assert followed.stdout.endswith("KeyError: 'x'\n")
     assert stage.devbridge("wait", two).exit_code == errors.EXIT_JOB_FAILED
     assert stage.devbridge("logs", one).stdout == "begins\non stderr\n"
-    assert "[Container] " in stage.devbridge("logs", one, "--all").stdout
-    runs = json.loads(stage.devbridge("jobs", "--json").stdout)
-    assert {run["id"]: (run["state"], run["result"]) for run in runs} == {
-        one: ("SUCCEEDED", "hello"),
-        two: ("FAILED", None),
-    }
-    assert stage.devbridge("jobs", "--state", "FAILED").stdout.count("KeyError") == 1
+    assert f"|  Invoke {job} {one}" in stage.devbridge("logs", one, "--all").stdout
+    runs = json.loads(stage.devbridge("jobs", "--job", job, "--json").stdout)
+    assert [(run["id"], run["state"], run["result"]) for run in runs] == [
+        (two, "FAILED", None),
+        (one, "SUCCEEDED", "hello"),
+    ]
+    listed = stage.devbridge("jobs", "--job", job, "--state", "FAILED").stdout
+    assert listed.count("KeyError") == 1
     assert "error     KeyError: 'x'" in stage.devbridge("status", two).stdout
 
 
-def test_a_build_that_is_cancelled_ends_so_for_who_waits(stage: Stage) -> None:
-    build = stage.start("wait")
-    command = [sys.executable, "-m", "devbridge", "wait", build, *stage.options]
+@pytest.mark.parametrize("job", [job for job in COMPUTE if job != "function"])
+def test_a_run_that_is_cancelled_ends_so_for_who_waits(stage: Stage, job: str) -> None:
+    run_id = stage.start(job, "wait")
+    command = [sys.executable, "-m", "devbridge", "wait", run_id, *stage.options]
     waiting = subprocess.Popen(command, stdout=subprocess.PIPE)
-    said = json.loads(stage.devbridge("cancel", build, "--json").stdout)
+    said = json.loads(stage.devbridge("cancel", run_id, "--json").stdout)
     assert said["was"] in ("QUEUED", "STARTING", "RUNNING")
     stdout, _ = waiting.communicate(timeout=60)
     assert waiting.returncode == errors.EXIT_JOB_CANCELLED
-    assert stdout.startswith(b"Cancelled after ")
-    assert stage.devbridge("cancel", build).stdout.endswith("already CANCELLED\n")
+    assert stdout.startswith(b"Cancelled")
+    assert stage.devbridge("cancel", run_id).stdout.endswith("already CANCELLED\n")
+
+
+@pytest.mark.parametrize("job", [job for job in COMPUTE if job != "function"])
+def test_a_run_that_waits_for_its_turn_holds_no_machine(stage: Stage, job: str) -> None:
+    one_by_one = f"{job}-by-{job}"
+    first, second, third = (stage.start(one_by_one, payload) for payload in ("wait", "a", "b"))
+    assert states(stage, one_by_one)[second] == states(stage, one_by_one)[third] == "QUEUED"
+    assert [stage.is_placed(run_id) for run_id in (first, second, third)] == [True, False, False]
+    stage.devbridge("cancel", first)
+    for run_id in (second, third):
+        assert stage.devbridge("wait", run_id, "--timeout", "1 minute").exit_code == 0
+    assert stage.devbridge("status", first).stdout.splitlines()[2] == "state     CANCELLED"
+
+
+def states(stage: Stage, job: str) -> dict[str, str]:
+    runs = json.loads(stage.devbridge("jobs", "--job", job, "--json").stdout)
+    return {run["id"]: run["state"] for run in runs}
 
 
 def test_secrets_are_kept_by_ssm(stage: Stage) -> None:

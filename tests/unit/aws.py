@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -34,13 +35,13 @@ class Fake:
         self.refuses: Callable[[str], Exception | None] = lambda _operation: None
         """What is raised in place of an operation, if anything."""
         self.client = client(self.service)
-        self._asked: dict[str, Any] = {}
+        self._own = threading.local()
         events = self.client.meta.events
         events.register(f"before-parameter-build.{self.service}", self._note)
         events.register(f"before-call.{self.service}", self._answer)
 
     def _note(self, params: dict[str, Any], **_: Any) -> None:
-        self._asked = params
+        self._own.asked = params
 
     def _answer(self, model: Any, **_: Any) -> tuple[Any, dict[str, Any]]:
         self.calls.append(model.name)
@@ -51,7 +52,7 @@ class Fake:
             status, answer = error.status, error.answer
         else:
             try:
-                answer = getattr(self, model.name)(**self._asked)
+                answer = getattr(self, model.name)(**self._own.asked)
             except Refused as refused:
                 status, answer = refused.status, refused.answer
         told = {"HTTPStatusCode": status, "RequestId": str(uuid.uuid4()), "HTTPHeaders": {}}

@@ -41,6 +41,8 @@ FILES = {
         Job(app, "starts", handler="jobs/starts.handler", bind=[store])
         Job(app, "hold", handler="jobs/hold.handler")
         Job(app, "secret", handler="jobs/secret.handler", bind=[token])
+        given = {"TOKEN": token, "NOTES": notes.arn, "LEVEL": level, "SIZE": 3}
+        Job(app, "given", handler="jobs/given.handler", environment=given)
         Job(app, "broken", handler="jobs/broken.handler")
         Job(app, "built", handler="jobs/built.handler", enable_live_dev=False)
     """,
@@ -78,6 +80,14 @@ FILES = {
 
         def handler(payload):
             return Secret.token.value
+    """,
+    "jobs/given.py": """
+        import os
+
+        TOKEN = os.environ["TOKEN"]
+
+        def handler(payload):
+            return [TOKEN, *(os.environ[name] for name in ("NOTES", "LEVEL", "SIZE"))]
     """,
     "jobs/built.py": "def handler(payload):\n    print('built')\n    return payload + 1\n",
     "jobs/broken.py": "import no_such_module\ndef handler(payload): ...\n",
@@ -184,6 +194,23 @@ def test_a_secret_gets_its_value(stage: Stage, run: JobRunner) -> None:
     assert run("secret") == "another"
     with pytest.raises(NotFound, match="no secret 'tokn'"):
         stage.set_secret("tokn", "x")
+
+
+def test_an_environment_has_what_is_known_later_and_what_is_secret(
+    stage: Stage, run: JobRunner
+) -> None:
+    stage.set_secret("token", "given")
+    live = stage.invoke("given").wait().result
+    assert isinstance(live, list)
+    token, notes, *rest = live
+    assert (token, rest) == ("given", ["info", "3"])
+    assert (
+        notes
+        == stage.client("dynamodb").describe_table(
+            TableName=stage.names["DEVBRIDGE_Table_tableName_notes"]
+        )["Table"]["TableArn"]
+    )
+    assert run("given") == live
 
 
 # --- in this process ----------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`python3 runner build` of a job of Node's, as CodeBuild runs it: real processes, and no AWS."""
+"""`python3 runner run` of a job of Node's, as CodeBuild runs it: real processes, and no AWS."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Build:
             **more,
         }
         return subprocess.Popen(
-            [sys.executable, "runner", "build"],
+            [sys.executable, "runner", "run"],
             cwd=self.root,
             env=environment,
             stdout=subprocess.PIPE,

@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from devbridge import errors
 from devbridge.config import Config
+from devbridge.runs.ledger import Change
+from devbridge.runs.model import State
 from tests.unit.runs.books import Book
 
 from .one_run import ELSEWHERE, ONE, Invoker, book, devbridge, invoker
@@ -26,6 +30,45 @@ def test_another_payload_may_be_given(invoker: Invoker, book: Book) -> None:
     result = devbridge("rerun", ONE, "--payload", '{"num": 6}', "--json")
     assert json.loads(result.stdout)["id"] == ELSEWHERE
     assert invoker.events[0]["payload"] == {"num": 6}
+
+
+def left(book: Book, state: State, checkpoint: bytes) -> None:
+    """The run has ended so, and has left a checkpoint."""
+    with book.ledger.transaction():
+        book.ledger.reached(ONE, checkpoint)
+        book.ledger.record(Change(job_id=ONE, state=state, at=1.0))
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.CANCELLED, State.TIMED_OUT, State.CRASHED])
+def test_a_run_that_has_not_succeeded_is_gone_on_with_at_its_checkpoint(
+    state: State, invoker: Invoker, book: Book
+) -> None:
+    left(book, state, b'{"epoch": 3}')
+    invoker.answers(state="RUNNING")
+    result = devbridge("rerun", ONE)
+    assert invoker.events[0]["checkpoint"] == '{"epoch": 3}'
+    said = 'begins at the checkpoint {"epoch": 3} of the run before (--fresh: does not)'
+    assert said in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [("--fresh",), ("--payload", "{}")])
+def test_it_begins_anew_where_that_is_wanted_or_with_another_payload(
+    arguments: tuple[str, ...], invoker: Invoker, book: Book
+) -> None:
+    left(book, State.FAILED, b"3")
+    invoker.answers(state="RUNNING")
+    assert devbridge("rerun", ONE, *arguments).exit_code == 0
+    assert "checkpoint" not in invoker.events[0]
+
+
+@pytest.mark.parametrize(("state", "body"), [(State.SUCCEEDED, b"3"), (State.FAILED, b"null")])
+def test_where_nothing_is_left_to_go_on_with_it_begins_anew(
+    state: State, body: bytes, invoker: Invoker, book: Book
+) -> None:
+    left(book, state, body)
+    invoker.answers(state="RUNNING")
+    assert devbridge("rerun", ONE).exit_code == 0
+    assert "checkpoint" not in invoker.events[0]
 
 
 def test_two_reruns_are_two_runs(invoker: Invoker, book: Book) -> None:

@@ -372,3 +372,15 @@ def test_of_cancellations_of_unknown_runs_only_the_newest_are_remembered(
         for _ in range(1000):
             dispatcher.take(a_cancel(codec.new_id()), 100.0)
     assert take(ledger, dispatcher, run)[0] == (Requested(run.job_id, "factorial"),)
+
+
+def test_a_run_may_begin_at_a_checkpoint_and_what_is_repeated_changes_none(
+    ledger: Ledger, dispatcher: Dispatcher
+) -> None:
+    run = replace(a_run(), checkpoint=b"7")
+    take(ledger, dispatcher, run)
+    assert ledger.checkpoint(run.job_id) == b"7"
+    with ledger.transaction():
+        ledger.reached(run.job_id, b"8")
+    take(ledger, dispatcher, run)
+    assert ledger.checkpoint(run.job_id) == b"8"

@@ -375,3 +375,44 @@ def test_a_process_that_has_written_and_ends_takes_no_log_away(book: Book) -> No
     subprocess.run([sys.executable, "-Ic", f"{write}; db.close()", book.keeper.path], check=True)
     book.keeper.look()
     assert book.said == []
+
+
+# --- checkpoints --------------------------------------------------------------------------------
+
+
+def stored(path: Path, job_id: str) -> bytes | None:
+    """What another process sees."""
+    with LedgerReader.open(path) as reader:
+        return reader.checkpoint(job_id)
+
+
+def test_a_checkpoint_is_written_at_once_and_null_is_none(book: Book, path: Path) -> None:
+    book.add("r1")
+    book.record(running("r1"))
+    book.keeper.note_checkpoint("r1", b"7")
+    assert book.keeper.checkpoint("r1") == stored(path, "r1") == b"7"
+    book.keeper.note_checkpoint("r1", b"null")
+    assert book.keeper.checkpoint("r1") is stored(path, "r1") is None
+
+
+def test_one_that_cannot_be_written_is_known_and_the_next_one_is_written(
+    book: Book, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book.add("r1")
+    book.record(running("r1"))
+    with monkeypatch.context() as patch:
+        patch.setattr(book.keeper, "trouble", LedgerError("the disk is full"))
+        book.keeper._reached["r1"] = b"7"
+        assert book.keeper.checkpoint("r1") == b"7"
+        assert stored(path, "r1") is None
+    book.keeper.note_checkpoint("r1", b"8")
+    assert stored(path, "r1") == b"8"
+
+
+def test_it_is_entered_in_a_fresh_ledger(book: Book, path: Path) -> None:
+    book.add("r1")
+    book.record(running("r1"))
+    book.keeper.note_checkpoint("r1", b"7")
+    path.unlink()
+    book.keeper.look()
+    assert stored(path, "r1") == b"7"

@@ -14,7 +14,7 @@ from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
 from devbridge.errors import CredentialsError
 from devbridge.workers.modules import Modules
 from runner.invocation import MAX_BODY, Invocation
-from runner.outcome import Failure
+from runner.outcome import MAX_CHECKPOINT, Failure
 from tests.integration.workers import Said
 
 RUNTIME = "2018-06-01/runtime"
@@ -506,3 +506,40 @@ async def test_closing_hangs_up(api: RuntimeApi, peer: Peer, said: Said) -> None
     await api.close()
     await api.close()
     assert await peer.closed()
+
+
+# --- checkpoints --------------------------------------------------------------------------------
+
+CHECKPOINT = "2018-06-01/devbridge/checkpoint"
+INTERRUPTED = "2018-06-01/devbridge/interrupted"
+
+
+async def test_checkpoints_are_those_of_the_invocation_that_runs(
+    api: RuntimeApi, said: Said
+) -> None:
+    peer = await Peer(api, api.add_worker("w1")).connect()
+    assert await peer.ask("POST", CHECKPOINT, b"1") == 403
+    api.invoke("w1", Invocation("job-1", b"1", 2e9, checkpoint=b'{"n":1}'))
+    peer.send("GET", f"/{peer.token}/{RUNTIME}/invocation/next")
+    _, headers, _ = await peer.receive()
+    context = json.loads(headers["lambda-runtime-client-context"])
+    assert context["custom"] == {"checkpoint": "1"}
+    peer.send("GET", f"/{peer.token}/{CHECKPOINT}")
+    status, _, body = await peer.receive()
+    assert (status, body) == (200, b'{"n":1}')
+    assert await peer.ask("POST", CHECKPOINT, b"2") == 202
+    assert await peer.ask("POST", CHECKPOINT, bytes(MAX_CHECKPOINT + 1)) == 413
+    assert await peer.ask("POST", INTERRUPTED) == 202
+    assert await peer.ask("POST", INTERRUPTED) == 403
+    assert await peer.ask("POST", CHECKPOINT, b"3") == 403
+    assert said.of("reached", "w1") == [("job-1", b"2")]
+    ((job_id, failure),) = said.of("failed", "w1")
+    assert (job_id, failure.type) == ("job-1", "Interrupted")
+
+
+@pytest.mark.parametrize("checkpoint", [None, b"null"])
+async def test_an_invocation_may_have_none(api: RuntimeApi, checkpoint: bytes | None) -> None:
+    peer = await Peer(api, api.add_worker("w1")).connect()
+    api.invoke("w1", Invocation("job-1", b"1", 2e9, checkpoint=checkpoint))
+    assert await peer.ask("GET", f"{RUNTIME}/invocation/next") == 200
+    assert await peer.ask("GET", CHECKPOINT) == 204

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from devbridge.protocol.messages import (
     Status,
     StatusReply,
 )
+from runner import outcome
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=50)
 IDS = st.uuids().map(str)
@@ -38,6 +40,7 @@ MESSAGES: st.SearchStrategy[Message] = st.one_of(
         job_id=IDS,
         payload=BODIES,
         idempotency_key=st.none() | ANY_TEXT,
+        checkpoint=st.none() | st.binary(min_size=1, max_size=50),
     ),
     st.builds(Cancel, request_id=IDS, stub_id=IDS, sent_at=TIMES, job_id=IDS),
     st.builds(Status, request_id=IDS, stub_id=IDS, sent_at=TIMES, job_id=IDS),
@@ -136,7 +139,7 @@ def test_a_damaged_message_is_refused_or_is_another_message(
     assert codec.decode(codec.encode(other)) == other, "it is one that could have been sent"
     assert type(other).__name__.lower() == codec.load_json(head)["type"].replace("_", "")
     if isinstance(other, Run):
-        assert other.payload == body
+        assert other.payload + (other.checkpoint or b"") == body
     for name in ("request_id", "stub_id", "job_id", "daemon_id"):
         assert codec.is_id(getattr(other, name, codec.new_id()))
 
@@ -149,8 +152,32 @@ def test_fields_that_this_version_does_not_know_are_ignored(message: Message) ->
 
 
 def test_a_newer_version_is_named() -> None:
-    with pytest.raises(NewerVersion, match="protocol version 2"):
-        codec.decode(changed_head(v=2))
+    with pytest.raises(NewerVersion, match="protocol version 3"):
+        codec.decode(changed_head(v=3))
+
+
+def test_only_a_run_that_begins_at_a_checkpoint_needs_to_be_understood_by_newer_ones() -> None:
+    run = replace(a_run(), checkpoint=b'{"epoch": 3}')
+    data = codec.encode(run)
+    assert json.loads(data.partition(b"\n")[0])["v"] == 2
+    assert codec.decode(data) == run
+    assert data.endswith(run.payload + b'{"epoch": 3}')
+    data = codec.encode(a_run())
+    assert json.loads(data.partition(b"\n")[0])["v"] == 1
+    assert b"checkpoint" not in data
+
+
+@pytest.mark.parametrize("size", [0, -1, True, "1", 10_000])
+def test_a_checkpoint_of_no_size_is_malformed(size: object) -> None:
+    with pytest.raises(Malformed, match="run has a bad checkpoint"):
+        codec.decode(changed_head(v=2, checkpoint=size))
+
+
+def test_a_checkpoint_is_as_large_as_a_worker_may_leave_one() -> None:
+    assert codec.MAX_CHECKPOINT == outcome.MAX_CHECKPOINT
+    codec.encode(replace(a_run(), checkpoint=bytes(codec.MAX_CHECKPOINT)))
+    with pytest.raises(TooLarge, match="the checkpoint has 262145 bytes"):
+        codec.encode(replace(a_run(), checkpoint=bytes(codec.MAX_CHECKPOINT + 1)))
 
 
 @pytest.mark.parametrize(

@@ -96,11 +96,11 @@ def test_a_request_that_is_older_than_a_week_is_discarded() -> None:
 
 
 def test_a_request_of_a_newer_protocol_is_discarded() -> None:
-    body = codec.encode(a_run()).replace(b'"v":1', b'"v":2', 1)
+    body = codec.encode(a_run()).replace(b'"v":1', b'"v":3', 1)
     (frame,) = fragments.split(body, b"i" * 16)
     (effect,) = DaemonSession().receive(frame, 1, NOW)
     assert isinstance(effect, Discard)
-    assert "protocol version 2" in effect.reason
+    assert "protocol version 3" in effect.reason
 
 
 def test_what_is_not_a_request_is_discarded() -> None:

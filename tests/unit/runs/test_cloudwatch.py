@@ -17,7 +17,7 @@ from tests.unit.runs.clouds import BuildCloud
 ONE = "demo_ann_factorial:aaaa1111-0000-4000-8000-000000000001"
 BEFORE = [
     "[Container] 2026/01/31 12:00:00.000000 Running on CodeBuild On-demand\n",
-    "[Container] 2026/01/31 12:00:01.000000 Running command python3 runner build\n",
+    "[Container] 2026/01/31 12:00:01.000000 Running command python3 runner run\n",
     f"|  Invoke factorial {ONE}\n",
 ]
 DONE = f"|  Done    {ONE} took 1.20s\n"
@@ -57,6 +57,7 @@ def test_the_runners_lines_in_between_are_not_shown() -> None:
     again = [
         f"|  Again   {ONE} FAILED after 1.20s: KeyError: 'x', again in 1 s\n",
         f"|  Invoke factorial {ONE} (attempt 2 of 2)\n",
+        f"|  Goes on {ONE} at its checkpoint\n",
     ]
     events = [*BEFORE, waiting, "one\n", *again, "two\n", DONE, *AFTER]
     assert shown(events) == "one\ntwo\n"

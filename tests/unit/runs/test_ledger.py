@@ -12,6 +12,7 @@ import pytest
 from devbridge.runs.base import Step
 from devbridge.runs.ledger import Change, Ledger
 from devbridge.runs.ledger_file import LedgerError
+from devbridge.runs.ledger_reader import LedgerReader
 from devbridge.runs.model import Exit, State
 from runner.outcome import Failure
 
@@ -248,3 +249,71 @@ def test_a_full_disk_is_told_and_the_ledger_goes_on_when_there_is_room_again(
     assert ids(ledger) == ["r1"]
     ledger._db.execute("PRAGMA max_page_count=1000000")
     assert add(ledger, a_run("r3")) == [True]
+
+
+# --- checkpoints --------------------------------------------------------------------------------
+
+
+def reached(ledger: Ledger, checkpoint: bytes) -> None:
+    with ledger.transaction():
+        ledger.reached("r1", checkpoint)
+
+
+def test_the_last_checkpoint_is_kept_and_null_is_none(ledger: Ledger) -> None:
+    add(ledger, a_run())
+    assert ledger.checkpoint("r1") is None
+    for body in (b"0", b'{"n": 2}'):
+        reached(ledger, body)
+        assert ledger.checkpoint("r1") == body
+    reached(ledger, b" null")
+    assert ledger.checkpoint("r1") is None
+
+
+def test_it_outlives_every_end_but_success(ledger: Ledger) -> None:
+    add(ledger, a_run())
+    reached(ledger, b"7")
+    record(ledger, Change(job_id="r1", state=State.FAILED, at=101.0))
+    assert ledger.checkpoint("r1") == b"7"
+    record(ledger, Change(job_id="r1", state=State.SUCCEEDED, at=102.0))
+    assert ledger.checkpoint("r1") is None
+
+
+def test_where_a_run_went_on_is_known_until_it_has_none(ledger: Ledger) -> None:
+    add(ledger, a_run())
+    reached(ledger, b"7")
+    assert ledger.begun_at("r1") is None
+    with ledger.transaction():
+        ledger.goes_on("r1")
+    reached(ledger, b"8")
+    assert (ledger.begun_at("r1"), ledger.checkpoint("r1")) == (b"7", b"8")
+
+
+def test_a_forgotten_run_has_no_checkpoint(ledger: Ledger) -> None:
+    ended(ledger, "r1", 200.0, State.FAILED)
+    reached(ledger, b"7")
+    assert ledger.prune(300.0, delete_log=lambda _: None) == 1
+    assert ledger.checkpoint("r1") is None
+
+
+def test_a_run_that_had_begun_and_waits_to_go_on_is_running_for_everybody(ledger: Ledger) -> None:
+    add(ledger, a_run())
+    record(
+        ledger,
+        Change(job_id="r1", state=State.RUNNING, at=101.0),
+        Change(job_id="r1", state=State.QUEUED, at=102.0),
+    )
+    entry = ledger.get("r1")
+    assert entry is not None
+    assert (entry.state, entry.waits_for_attempt, entry.started_at) == (State.RUNNING, True, 101.0)
+
+
+def test_a_ledger_of_an_earlier_version_is_read_and_gets_what_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite"
+    with Ledger.open(path) as old:
+        add(old, a_run())
+        old._db.execute("DROP TABLE checkpoints")
+    with LedgerReader.open(path) as reader:
+        assert reader.checkpoint("r1") is None
+    with Ledger.open(path) as now:
+        reached(now, b"7")
+        assert now.checkpoint("r1") == b"7"

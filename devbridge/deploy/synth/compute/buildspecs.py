@@ -21,7 +21,7 @@ env:
 phases:
   build:
     commands:
-      - python3 runner build
+      - python3 runner run
   post_build:
     commands:
       - if [ -f .devbridge-exports ]; then . ./.devbridge-exports; fi

@@ -91,6 +91,8 @@ class Job:
         self._why: End | None = None
         """How the attempt ends, whatever its container's exit code is: set from outside."""
         self._cancelled = ""
+        self._gone = ""
+        """What is said when the attempt's machine has gone."""
 
     def snapshot(self) -> Json:
         """A copy of the job as it is now."""
@@ -120,7 +122,7 @@ class Job:
             log.exception("job %s", self.record["jobId"])
             reason = f"InternalError: {error}"
         finally:
-            self._move(status, statusReason=reason, stoppedAt=self._ms(), over=True)
+            self._over(status, reason)
 
     def cancel(self, reason: str, *, terminated: bool = False) -> bool:
         """End the job if it has not begun to start; whether that was so."""
@@ -143,9 +145,20 @@ class Job:
         return self._stop(End(self._gone, None), kill=kill)
 
     def end(self, reason: str) -> None:
-        """End the job at once, wherever it is."""
-        if not self.cancel(reason):
-            self._stop(End(reason, final=True), kill=True)
+        """End the job at once and for good, as the end of what it runs on would."""
+        if self.cancel(reason):
+            self._over(records.FAILED, reason)
+            return
+        with self._lock:
+            task = self._task
+        if task is None:
+            return
+        self._stop(End(self._gone, final=True), kill=True)
+        task.end()
+        end = self._ended(task, End(records.EXITED))
+        with self._lock:
+            records.attempted(self.record, end, self._ms())
+        self._over(records.FAILED, end.status_reason)
 
     def _stop(self, why: End, *, kill: bool = False, **changes: Any) -> bool:
         with self._lock:
@@ -190,6 +203,8 @@ class Job:
             end = self._run_task(task, host)
             with self._lock:
                 self._task = None
+                if self.ended.is_set():
+                    raise Ended
                 records.attempted(self.record, end, self._ms())
             return end
         finally:
@@ -294,14 +309,22 @@ class Job:
                 return End(why.status_reason, code, final=True)
             return why
 
-    def _move(self, status: str, *, over: bool = False, **changes: Any) -> None:
+    def _move(self, status: str, **changes: Any) -> None:
         with self._lock:
-            if not changes.get("statusReason"):
-                changes.pop("statusReason", None)
-                if status not in records.OVER:
-                    self.record.pop("statusReason", None)
+            if self.ended.is_set():
+                raise Ended
+            self.record.pop("statusReason", None)
             self.record |= {"status": status, **changes}
-        if over:
+        self.tell()
+        self.on_change()
+
+    def _over(self, status: str, reason: str) -> None:
+        """The job is over. Only the first call counts."""
+        with self._lock:
+            if self.ended.is_set():
+                return
+            self.record |= {"status": status, "stoppedAt": self._ms()}
+            self.record |= {"statusReason": reason} if reason else {}
             self.ended.set()
         self.tell()
         self.on_change()

@@ -30,7 +30,8 @@ PAYLOAD: Final = 30 * 1024
 PAGE: Final = 100
 _ARRAY: Final = (2, 10_000)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
-_ENDED: Final = "the embedded cloud was stopped while the job was not over"
+_ENDED: Final = "the embedded cloud was stopped while the job was RUNNABLE"
+_LOST: Final = "Host EC2 (the embedded cloud) terminated."
 
 
 class Service:
@@ -60,7 +61,7 @@ class Service:
         def load_ended_jobs(data: Any) -> None:
             load(data)
             for _, record in batch._jobs.all_items():
-                records.lost(record, _ENDED)
+                records.lost(record, _LOST)
 
         batch.get_state, batch.reset = get_state_after_the_jobs, reset_jobs_too
         batch.load_persisted_state = load_ended_jobs
@@ -98,12 +99,10 @@ class Service:
             )
 
     def end_all(self, reason: str) -> None:
-        """End every job, and its processes at once."""
-        jobs = self.live()
-        for each in reversed(jobs):  # so that no one's turn comes meanwhile
+        """End every job, and its processes at once. What is left of their logs may be lost: who
+        takes them is who calls this."""
+        for each in reversed(self.live()):  # so that no one's turn comes meanwhile
             each.end(reason)
-        for each in jobs:
-            each.ended.wait(5)
 
     def delete_queue(self, request: Json) -> Json:
         """DeleteJobQueue, and with it the jobs that are in the queue.

@@ -19,6 +19,7 @@ USER: Final = "UserInitiated"
 EXITED: Final = "EssentialContainerExited"
 NOT_STARTED: Final = "TaskFailedToStart"
 SPOT: Final = "SpotInterruption"
+TERMINATED: Final = "TerminationNotice"
 SPOT_REASON: Final = "Your Spot Task was interrupted."
 EXITED_REASON: Final = "Essential container in task exited"
 _TIMES: Final = (

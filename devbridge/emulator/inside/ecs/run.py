@@ -65,10 +65,7 @@ class Live:
             self._stopping(records.NOT_STARTED, f"InternalError: {error}")
         finally:
             self.task.close()
-            with self._lock:
-                records.stopped(self.record, self._now())
-            self.ended.set()
-            self._tell()
+            self._stopped()
 
     def stop(self, code: str, reason: str) -> None:
         """End the task: SIGTERM, and after each container's time to stop SIGKILL."""
@@ -80,6 +77,23 @@ class Live:
         """End the task at once, without notice."""
         self._stopping(code, reason)
         self.task.kill()
+
+    def end(self, code: str, reason: str) -> None:
+        """End the task at once and for good, as the end of what it runs on would."""
+        self._stopping(code, reason)
+        self.task.end()
+        for each in self.task.containers:
+            if each.exit_code is not None:
+                self._exited(each)
+        self._stopped()
+
+    def _stopped(self) -> None:
+        with self._lock:
+            if self.ended.is_set():
+                return
+            records.stopped(self.record, self._now())
+            self.ended.set()
+        self._tell()
 
     def interrupt(self, kill: bool) -> None:
         """Take away where the task runs: with a notice, or without one."""
@@ -99,8 +113,10 @@ class Live:
         self._tell()
 
     def _exited(self, container: Container) -> None:
+        name, code = container.wanted.name, container.wait()
         with self._lock:
-            name, code = container.wanted.name, container.wait()
+            if self.ended.is_set():
+                return
             records.exited(self.record, name, code)
             if container.wanted.essential:
                 self._stopping(records.EXITED, records.EXITED_REASON)

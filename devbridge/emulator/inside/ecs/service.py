@@ -43,7 +43,7 @@ class Service:
         """Put the operations in the place of ministack's, and end tasks before it ends."""
         ecs = ministack("services.ecs")
         register = ecs._register_task_definition
-        get_state, reset = ecs.get_state, ecs.reset
+        get_state, reset, list_tasks = ecs.get_state, ecs.reset, ecs._list_tasks
 
         def get_state_after_the_tasks() -> Any:
             self.end_all(_ENDED)
@@ -78,6 +78,7 @@ class Service:
             "RunTask": answered(self.run_task),
             "StopTask": answered(self.stop_task),
             "DescribeTasks": answered(self.describe_tasks),
+            "ListTasks": answered(self._alone(list_tasks)),
         }
 
     def live(self) -> list[Live]:
@@ -102,11 +103,10 @@ class Service:
             )
 
     def end_all(self, reason: str) -> None:
-        """End every task, and its processes at once."""
+        """End every task, and its processes at once. What is left of their logs may be lost: who
+        takes them may be who calls this."""
         for each in self.live():
-            each.kill(records.NOT_STARTED, reason)
-        for each in self.live():
-            each.ended.wait(5)
+            each.end(records.TERMINATED, reason)
 
     def run_task(self, request: Json) -> Any:
         """RunTask; the same token gives the same tasks.
@@ -139,7 +139,8 @@ class Service:
         """
         ecs, responses = ministack("services.ecs"), ministack("core.responses")
         cluster = _cluster(ecs, request)
-        task = ecs._resolve_task(str(request.get("task") or ""), cluster["clusterName"])
+        with self._lock:
+            task = ecs._resolve_task(str(request.get("task") or ""), cluster["clusterName"])
         if task is None:
             raise Failure("InvalidParameterException", "The referenced task was not found.")
         live = self._live.get(task["taskArn"])
@@ -160,7 +161,8 @@ class Service:
         ecs, responses = ministack("services.ecs"), ministack("core.responses")
         cluster, found, failures = _cluster(ecs, request), [], []
         for asked in request.get("tasks") or ():
-            task = ecs._resolve_task(str(asked), cluster["clusterName"])
+            with self._lock:
+                task = ecs._resolve_task(str(asked), cluster["clusterName"])
             if task is None:
                 arn = f"{cluster['clusterArn'].replace(':cluster/', ':task/')}/{asked}"
                 arn = asked if asked.startswith("arn:") else arn
@@ -173,6 +175,15 @@ class Service:
                 {**shown, "tags": tags if "TAGS" in (request.get("include") or ()) else []}
             )
         return responses.json_response({"tasks": found, "failures": failures})
+
+    def _alone(self, operation: Callable[[Json], Any]) -> Callable[[Json], Any]:
+        """An operation of ministack's, while no task is added: its requests have threads."""
+
+        def alone(request: Json) -> Any:
+            with self._lock:
+                return operation(request)
+
+        return alone
 
     def _life(self, live: Live) -> None:
         try:

@@ -123,6 +123,13 @@ class Container:
             self.exit_code = code if code >= 0 else 128 - code
         return self.exit_code or 0
 
+    def reap(self, seconds: float) -> None:
+        """Wait for its process as long as that at most, whatever becomes of its log."""
+        if self.process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(seconds)
+                self.wait()
+
     def terminate(self) -> None:
         """SIGTERM to its process, and after its time to stop SIGKILL to all that it has started."""
         self._group.terminate(self.wanted.stop_timeout, only=self.process)

@@ -6,13 +6,16 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from . import clients, metadata, roles
 from .container import Container, Wanted
 from .failure import Failure
 
 Json = dict[str, Any]
+
+_REAP: Final = 1.0
+"""Seconds for a process that was killed to be gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,12 @@ class Task:
         """SIGKILL to all of it, without notice."""
         for container in self.containers:
             container.kill()
+
+    def end(self) -> None:
+        """SIGKILL to all of it, and its exit codes; its logs may still be written."""
+        self.kill()
+        for container in self.containers:
+            container.reap(_REAP)
 
     def close(self) -> None:
         """Leave nothing of it: no process, no file, no credentials."""

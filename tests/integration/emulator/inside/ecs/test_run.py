@@ -404,6 +404,46 @@ def test_a_definition_that_is_changed_is_a_new_revision(ecs: Ecs) -> None:
         ecs.stack.deploy(template(Own=definition()), OUTPUTS)
 
 
+def test_a_shared_file_system_is_a_folder_for_all_tasks(ecs: Ecs) -> None:
+    shared = {
+        "Files": {"Type": "AWS::EFS::FileSystem", "Properties": {}},
+        "Point": {
+            "Type": "AWS::EFS::AccessPoint",
+            "Properties": {"FileSystemId": {"Ref": "Files"}, "RootDirectory": {"Path": "/own"}},
+        },
+        "Shared": definition(
+            Family="shared",
+            Volumes=[
+                {
+                    "Name": "files",
+                    "EFSVolumeConfiguration": {
+                        "FilesystemId": {"Ref": "Files"},
+                        "TransitEncryption": "ENABLED",
+                        "AuthorizationConfig": {
+                            "AccessPointId": {"Ref": "Point"},
+                            "IAM": "ENABLED",
+                        },
+                    },
+                }
+            ],
+            container={
+                "MountPoints": [{"SourceVolume": "files", "ContainerPath": "/mnt/files"}],
+                "Environment": [{"Name": "FILES", "Value": "/mnt/files"}],
+            },
+        ),
+    }
+    ecs.stack.deploy(
+        {**template(Own=definition()), **shared}, {**OUTPUTS, "Shared": {"Ref": "Shared"}}
+    )
+    script = "import os, sys; p = os.environ['FILES'] + '/a'; open(p, 'a').write('x');"
+    command = python(f"{script} print(open(p).read())")
+    definition_arn = ecs.stack.outputs["Shared"]
+    printed = [
+        ecs.lines(ecs.ended(ecs.run(*command, taskDefinition=definition_arn))) for _ in range(2)
+    ]
+    assert printed == [["x"], ["xx"]]
+
+
 def test_what_cannot_start_says_why(ecs: Ecs) -> None:
     task = ecs.ended(ecs.run("no-such-program"))
     assert task["stopCode"] == "TaskFailedToStart"

@@ -19,7 +19,7 @@ def test_the_build_exports_how_the_run_has_ended() -> None:
         *("DEVBRIDGE_STATE", "DEVBRIDGE_RESULT", "DEVBRIDGE_ERROR", "DEVBRIDGE_ATTEMPT"),
         "DEVBRIDGE_STARTED",
     ]
-    assert spec["phases"]["build"]["commands"] == ["python3 runner build"]
+    assert spec["phases"]["build"]["commands"] == ["python3 runner run"]
 
 
 def run_buildspec(folder: Path, cmd: list[str], delays: list[float]) -> tuple[int, str]:

@@ -64,6 +64,9 @@ class FakeTask:
     def kill(self) -> None:
         self.exit(137)
 
+    def end(self) -> None:
+        self.kill()
+
     def close(self) -> None: ...
 
 
@@ -230,5 +233,7 @@ def test_everything_of_a_job_may_be_ended_at_once(world: World) -> None:
     end: Callable[[Job], None] = lambda job: job.end("stopped")  # noqa: E731
     for each in reversed(jobs):
         end(each)
-    assert [over(each) for each in jobs] == [("FAILED", "stopped")] * 2
+    assert over(jobs[1]) == ("FAILED", "stopped")
+    status, reason = over(jobs[0])
+    assert (status, reason.partition(" (")[0]) == ("FAILED", "Host EC2")
     assert len(FakeTask.made) == 1

@@ -42,6 +42,7 @@ class World:
     def __init__(self, ministack: MakeModule) -> None:
         self.release = threading.Event()
         self.calls: list[str] = []
+        self.ended: list[tuple[str, str]] = []
 
         def answer(body: Any, status: int = 200) -> Any:
             return status, {}, json.dumps(body).encode()
@@ -63,6 +64,7 @@ class World:
             _resolve_task=lambda ref, cluster: self.ecs._tasks.get(ref),
             _sanitize=lambda task: {k: v for k, v in task.items() if k[0] != "_"},
             _stop_task=lambda request: "ministack's own",
+            _list_tasks=lambda request: answer({"taskArns": list(self.ecs._tasks)}),
             get_state=lambda: self.calls.append("get_state") or "state",  # type: ignore[func-returns-value]
             reset=lambda: self.calls.append("reset"),
         )
@@ -91,7 +93,7 @@ def world(ministack: MakeModule, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wo
         live.ended.set()
 
     monkeypatch.setattr(Live, "run", run)
-    monkeypatch.setattr(Live, "kill", lambda live, *_: made.release.set())
+    monkeypatch.setattr(Live, "end", lambda live, code, reason: made.ended.append((code, reason)))
     monkeypatch.setattr(roles, "admits", lambda *_: True)
     yield made
     made.release.set()
@@ -182,10 +184,11 @@ def test_tasks_are_described_with_their_tags_if_these_are_asked_for(world: World
 @pytest.mark.parametrize("end", ["get_state", "reset"])
 def test_tasks_end_before_ministack_saves_or_forgets_them(world: World, end: str) -> None:
     arn = world.run()[1]["tasks"][0]["taskArn"]
+    assert world("ListTasks", cluster="c") == (200, {"taskArns": [arn]})
     getattr(world.ecs, end)()
     assert world.calls == [end]
-    assert world.ecs._tasks[arn]["lastStatus"] == "STOPPED"
-    assert world.release.is_set()
+    reason = "the embedded cloud was stopped while the task ran"
+    assert world.ended == [("TerminationNotice", reason)]
 
 
 def test_a_template_s_definition_is_registered_whole_and_anew(world: World) -> None:

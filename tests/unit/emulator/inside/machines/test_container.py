@@ -83,6 +83,21 @@ def test_a_signal_is_an_exit_code(logs: Logs, tmp_path: Path) -> None:
     assert ran(wanted("sh", "-c", "kill -9 $$"), tmp_path) == 137
 
 
+def test_a_container_that_was_killed_has_its_exit_code_before_its_log_is_closed(
+    logs: Logs,
+) -> None:
+    made = Container(wanted("sleep", "1000"))
+    made.prepare("eu-west-1", None, EXECUTION, ())
+    made.reap(0)
+    made.start({})
+    made.reap(0.01)
+    assert made.exit_code is None
+    made.kill()
+    made.reap(20)
+    assert made.exit_code == 137
+    made.close()
+
+
 def test_what_the_first_process_leaves_behind_ends_with_it(logs: Logs, tmp_path: Path) -> None:
     mark = tmp_path / "pid"
     assert ran(wanted("sh", "-c", f"sleep 1000 & echo $! > {mark}"), tmp_path) == 0

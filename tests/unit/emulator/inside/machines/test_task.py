@@ -67,6 +67,17 @@ def test_a_container_is_told_where_its_documents_are(room: Room, tmp_path: Path)
     assert room.metadata.answer(urlsplit(url).path) is None, "it has ended"
 
 
+def test_all_of_a_task_may_be_ended_at_once(room: Room) -> None:
+    task = made(room, "trap '' TERM; sleep 1000", "sleep 1000")
+    task.prepare()
+    task.start(lambda _: {}, dict)
+    assert len(task.pids) == 2
+    task.end()
+    assert [each.exit_code for each in task.containers] == [137, 137]
+    assert task.pids == []
+    task.close()
+
+
 def test_a_role_that_cannot_be_assumed_is_said_as_ecs_says_it(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
