@@ -37,6 +37,7 @@ class InLambda:
 
     name: Final = Lambda.name
     makes: Final[tuple[ResourceType, ...]] = (types.FUNCTION, types.EVENT_INVOKE_CONFIG)
+    first: Final[tuple[str, ...]] = ()
     shape: Final = Shape(whole=True)
 
     def networked(self, job: Job) -> bool:
