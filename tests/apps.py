@@ -13,6 +13,7 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from devbridge.constructs import App, values
+from devbridge.constructs.compute.fargate import SIZES
 from devbridge.constructs.load import load_app
 from devbridge.constructs.tags import tags_problem
 from devbridge.sources.runtimes import JOBS
@@ -126,10 +127,24 @@ web = Api(
     authorizer="users", access_log=True, log_retention="1 day", encryption_key="{KEY}",
     throttle=Throttle(rate_limit=0.5, burst_limit=5000),
 )
+shared = FileSystem(app, "shared", removal="delete")
+Job(
+    app, "machine", handler="jobs/work.handler", bind=[shared, notes, second], concurrency=2,
+    compute=Batch(cpu=2, memory="7.5 GB", disk="200 GB", instance_types=["m6i"]),
+    environment={{"TOKEN": token, "NOTES": notes.arn}}, timeout="14 days", tags={{"cost": "y"}},
+)
+Job(
+    app, "task", handler="jobs/work.handler", bind=[shared], retries=1, encryption_key="{KEY}",
+    compute=Fargate(cpu=0.25, memory="512 MB", disk="21 GB", spot=True),
+)
+Job(
+    app, "short", handler="jobs/work.handler", bind=[files], timeout="15 minutes", concurrency=1,
+    compute=Lambda(memory_size="512 MB", disk="1 GB", reserved_concurrency=2),
+)
 Job(app, "last", handler="jobs/work.handler", bind=[web, second], timeout="36 hours")
 app.add(troposphere.sns.Topic("Alarms"))
 """
-"""Each type with (nearly) each option; what no embedded cloud has is left out: images, networks."""
+"""Each type with (nearly) each option; what no embedded cloud has is left out: images, own VPCs."""
 
 
 def load(root: Path, text: str, stage: str) -> App:
@@ -187,6 +202,9 @@ _environment = st.dictionaries(
     ),
     _text,
     max_size=4,
+)
+_lambda_environment = _environment.filter(
+    lambda variables: all(map(values.LAMBDA_VARIABLE.fullmatch, variables))
 )
 _tag_text = st.text(
     st.one_of(st.sampled_from(" .:/=+@-_"), st.characters(categories=["L", "Nd"])), max_size=40
@@ -258,47 +276,90 @@ def _python(recipe: Recipe) -> dict[str, st.SearchStrategy[Any]]:
     }
 
 
-def _job_options(recipe: Recipe) -> st.SearchStrategy[dict[str, Any]]:
-    machine = st.sampled_from(values.ARCHITECTURES).flatmap(
-        lambda architecture: st.fixed_dictionaries(
-            {
-                "architecture": st.just(architecture),
-                "memory_size": st.sampled_from(values.job_memory_sizes(architecture)),
-            }
-        )
+def _containers(architecture: str) -> st.SearchStrategy[Code]:
+    """Batch and Fargate, on such machines."""
+    arm = architecture == "arm64"
+    families = ["m7g", "c6gn.2xlarge"] if arm else ["m6i", "c6i.2xlarge"]
+    spot = {"spot": st.booleans()}
+    batch = st.fixed_dictionaries(
+        {"max_vcpus": st.sampled_from([96, 10_000])},
+        optional={
+            **spot,
+            "cpu": st.sampled_from([1, 2, 96]),
+            "memory": st.sampled_from(["4 MB", "7.5 GB", "384 GB"]),
+            "disk": st.sampled_from(["30 GB", "16 TB"]),
+            "instance_types": st.lists(st.sampled_from(families), unique=True),
+        },
     )
-    shared = {
+    sizes = [{"cpu": cpu, "memory": f"{mb} MB"} for cpu in SIZES for mb in SIZES[cpu]]
+    disk = {"disk": st.sampled_from(["21 GB", "200 GB"])}
+    fargate = st.builds(
+        lambda size, more: {**size, **more},
+        st.sampled_from(sizes),
+        st.fixed_dictionaries({}, optional={**spot, **disk}),
+    )
+    return st.one_of(
+        batch.map(lambda options: call("Batch", **options)),
+        fargate.map(lambda options: call("Fargate", **options)),
+    )
+
+
+_functions = st.fixed_dictionaries(
+    {},
+    optional={
+        "memory_size": st.sampled_from(["128 MB", "10 GB", "777 MB"]),
+        "disk": st.sampled_from(["512 MB", "10 GB"]),
+        "reserved_concurrency": st.sampled_from([1, 1000]),
+    },
+).map(lambda options: call("Lambda", **options))
+
+
+def _job_options(recipe: Recipe) -> st.SearchStrategy[dict[str, Any]]:
+    """The options of a job that any of the four runs."""
+    own = {
         **_code(recipe),
-        "timeout": _durations(*values.BUILD_TIMEOUT, "90 minutes", "1.5 hours", "1 day"),
         "retries": st.integers(0, 10),
         "retry_delay": _durations(*values.RETRY_DELAY, "0.25 seconds"),
         "offline": st.sampled_from([*values.OFFLINE, None]),
         "enable_live_dev": st.booleans(),
+    }
+    python = {**own, **_python(recipe), "concurrency": st.sampled_from([None, 1, 7, 1000])}
+    image = {"image": st.sampled_from([IMAGE, None])}
+    build = {
+        "timeout": _durations(*values.BUILD_TIMEOUT, "90 minutes", "1.5 hours", "1 day"),
         "transform": _transform("BadgeEnabled", False),
     }
-    python = st.fixed_dictionaries(
-        {"handler": st.sampled_from(HANDLERS)},
-        optional={
-            **shared,
-            **_python(recipe),
-            "payload": st.sampled_from([*values.PAYLOAD, None]),
-            "image": st.sampled_from([IMAGE, None]),
-            "concurrency": st.one_of(st.none(), st.sampled_from([1, 7, 1000])),
-        },
-    )
+    long = {"timeout": _durations(values.BATCH_LEAST, timedelta(hours=24), "1.5 hours")}
+    brief = {"timeout": _durations(timedelta(seconds=1), values.INVOCATION, "1.5 minutes")}
+    payload = {"payload": st.sampled_from([*values.PAYLOAD, None])}
+    handler = {"handler": st.sampled_from(HANDLERS)}
     command = st.lists(_text.filter(bool), min_size=1, max_size=3)
     file = st.sampled_from(["Dockerfile", "Other"])
-    container = st.fixed_dictionaries(
-        {
-            "runtime": st.just("container"),
-            "container": st.builds(
-                lambda cmd, file: call("Container", "image", cmd, file, {"A": "1"}), command, file
+    container = {
+        "runtime": st.just("container"),
+        "container": st.builds(
+            lambda cmd, file: call("Container", "image", cmd, file, {"A": "1"}), command, file
+        ),
+    }
+
+    def of(architecture: str) -> st.SearchStrategy[dict[str, Any]]:
+        machine = {"architecture": st.just(architecture)}
+        size = {"memory_size": st.sampled_from(values.job_memory_sizes(architecture))}
+        elsewhere = {"compute": _containers(architecture)}
+        function = {"compute": _functions, "environment": _lambda_environment}
+        other = {option: each for option, each in python.items() if option not in function}
+        all_of = st.fixed_dictionaries
+        return st.one_of(
+            all_of(
+                {**machine, **size, **handler}, optional={**python, **image, **build, **payload}
             ),
-        },
-        optional=shared,
-    )
-    options = st.one_of(python, python, container)
-    return st.builds(lambda options, machine: {**options, **machine}, options, machine)
+            all_of({**machine, **size, **container}, optional={**own, **build}),
+            all_of({**machine, **elsewhere, **handler}, optional={**python, **image, **long}),
+            all_of({**machine, **elsewhere, **container}, optional={**own, **long}),
+            all_of({**machine, **function, **handler}, optional={**other, **brief}),
+        )
+
+    return st.sampled_from(values.ARCHITECTURES).flatmap(of)
 
 
 def _function_options(recipe: Recipe) -> st.SearchStrategy[dict[str, Any]]:
@@ -307,9 +368,7 @@ def _function_options(recipe: Recipe) -> st.SearchStrategy[dict[str, Any]]:
         optional={
             **_code(recipe),
             **_python(recipe),
-            "environment": _environment.filter(
-                lambda variables: all(map(values.LAMBDA_VARIABLE.fullmatch, variables))
-            ),
+            "environment": _lambda_environment,
             "architecture": st.sampled_from(values.ARCHITECTURES),
             "timeout": _durations(*values.FUNCTION_TIMEOUT, "1.5 minutes"),
             "memory_size": st.sampled_from(["128 MB", "10240 MB", "10 GB", "1 GB", "777 MB"]),

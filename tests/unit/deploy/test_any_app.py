@@ -25,13 +25,16 @@ from devbridge.deploy.synth import Assets, Settings, Template
 from devbridge.deploy.synth.app import synth
 from devbridge.errors import AppError
 from tests.apps import ACCOUNT, EVERYTHING, IMPORTS, KEY, Recipe, apps, load
-from tests.unit.deploy.templates import lint
+from tests.unit.deploy.templates import NETWORK, lint
 
 # The environment of the tests themselves is clean: it is read before that.
 MANY: Final = int(os.environ.get("DEVBRIDGE_TEST_APPS", "0"))
 DEVELOPER: Final = f"arn:aws:iam::{ACCOUNT}:user/ann"
 MODES: Final[tuple[names.Mode, ...]] = get_args(names.Mode)
-ANY: Final = {"ecr:GetAuthorizationToken"}
+ANY: Final = {
+    *("ecr:GetAuthorizationToken", "batch:DescribeJobs", "batch:ListJobs"),
+    "ecs:ListTasks",  # of a cluster, which is a condition
+}
 """What AWS allows on every resource only. (And the EC2 calls that a network needs.)"""
 
 few = settings(
@@ -59,6 +62,7 @@ def made(app: App, mode: names.Mode, stage: str | None = None, **changes: Any) -
         "principal_arn": DEVELOPER,
         "iot_host": "a1b2c3d4e5f6g7-ats.iot.eu-west-1.amazonaws.com",
         "python": "3.11",
+        "network": NETWORK,
         "mode": mode,
         **changes,
     }
@@ -197,6 +201,39 @@ def project_problems(properties: dict[str, Any]) -> Iterator[str]:
             yield f"variable {each}"
 
 
+def definition_problems(properties: dict[str, Any]) -> Iterator[str]:
+    yield from misfit("name", r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", properties["JobDefinitionName"])
+    if (timeout := properties["Timeout"]["AttemptDurationSeconds"]) < 60:
+        yield f"timeout {timeout}"
+    if properties["RetryStrategy"]["Attempts"] > 10:
+        yield f"attempts {properties['RetryStrategy']}"
+    (task,) = properties["EcsProperties"]["TaskProperties"]
+    (container,) = task["Containers"]
+    yield from container_problems(container)
+
+
+def task_problems(properties: dict[str, Any]) -> Iterator[str]:
+    yield from misfit("family", r"[A-Za-z0-9_-]{1,255}", properties["Family"])
+    if (size := len(json.dumps(properties).encode())) > 64 * 1024:
+        yield f"a task definition of {size} bytes"
+    (container,) = properties["ContainerDefinitions"]
+    yield from container_problems(container)
+
+
+def container_problems(container: dict[str, Any]) -> Iterator[str]:
+    variables = [each["Name"] for each in container["Environment"]]
+    if len(variables) != len(set(variables)):
+        yield f"a variable twice: {variables}"
+    if not all(isinstance(each["Value"], str) for each in container["Environment"]):
+        yield f"variables {container['Environment']}"
+    if container["StopTimeout"] > 120:
+        yield f"time to stop {container['StopTimeout']}"
+
+
+def queue_problems(properties: dict[str, Any]) -> Iterator[str]:
+    yield from misfit("name", r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", properties["JobQueueName"])
+
+
 def role_problems(properties: dict[str, Any]) -> Iterator[str]:
     policies = [policy["PolicyDocument"] for policy in properties.get("Policies", ())]
     if (size := len(json.dumps(policies, separators=(",", ":")))) > 10_240:
@@ -232,6 +269,9 @@ def topic_problems(properties: dict[str, Any]) -> Iterator[str]:
 CHECKS: Final = {
     "AWS::Lambda::Function": function_problems,
     "AWS::CodeBuild::Project": project_problems,
+    "AWS::Batch::JobDefinition": definition_problems,
+    "AWS::Batch::JobQueue": queue_problems,
+    "AWS::ECS::TaskDefinition": task_problems,
     "AWS::IAM::Role": role_problems,
     "AWS::IAM::ManagedPolicy": policy_problems,
     "AWS::ApiGatewayV2::Api": api_problems,
@@ -286,6 +326,13 @@ def excesses(template: Template, app: App, mode: names.Mode) -> Iterator[str]:
             continue
         if services == {"kms"} and actions <= set(KEY_USE) and resources == [KEY]:
             continue
+        if actions == {"iam:PassRole"} and resources and all(map(references, resources)):
+            passed = statement["Condition"]["StringEquals"]["iam:PassedToService"]
+            if passed != "ecs-tasks.amazonaws.com":
+                yield f"{title} may pass roles to {passed}"
+            continue
+        if "ecs:ListTasks" in actions and "ecs:cluster" not in statement["Condition"]["ArnEquals"]:
+            yield f"{title} may list all tasks"
         if services & {"iam", "sts", "kms", "cloudformation"} or "*" in "".join(actions):
             yield f"{title} may {actions}"
         if "iot" in services and mode == "deployed":
