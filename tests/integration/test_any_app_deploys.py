@@ -53,6 +53,16 @@ LEFT: dict[str, Look] = {
     ],
     "queues": lambda c: c.client("sqs").list_queues().get("QueueUrls", []),
     "topics": lambda c: c.client("sns").list_topics()["Topics"],
+    "job definitions": lambda c: c.client("batch").describe_job_definitions(status="ACTIVE")[
+        "jobDefinitions"
+    ],
+    "job queues": lambda c: c.client("batch").describe_job_queues()["jobQueues"],
+    "machines": lambda c: c.client("batch").describe_compute_environments()["computeEnvironments"],
+    "clusters": lambda c: c.client("ecs").list_clusters()["clusterArns"],
+    "task definitions": lambda c: c.client("ecs").list_task_definitions()["taskDefinitionArns"],
+    "file systems": lambda c: c.client("efs").describe_file_systems()["FileSystems"],
+    "profiles": lambda c: c.client("iam").list_instance_profiles()["InstanceProfiles"],
+    "rules": lambda c: c.client("events").list_rules()["Rules"],
     "apis": lambda c: c.client("apigatewayv2").get_apis()["Items"],
     "log groups": lambda c: c.client("logs").describe_log_groups()["logGroups"],
     "parameters": lambda c: c.client("ssm").describe_parameters()["Parameters"],
@@ -67,7 +77,8 @@ def test_an_app_of_everything_is_made_and_nothing_of_it_is_left(
     before = {what: look(local_cloud) for what, look in LEFT.items()}
     done = deploy(tmp_path, EVERYTHING, local_cloud, mode, told)
     assert done.changed
-    assert [job.name for job in done.jobs] == (["first", "second", "last"] if mode == "dev" else [])
+    live = ["first", "second", "machine", "task", "short", "last"] if mode == "dev" else []
+    assert [job.name for job in done.jobs] == live
     assert not deploy(tmp_path, EVERYTHING, local_cloud, mode, told).changed
     bucket = done.outputs["ScratchBucket"]
     local_cloud.client("s3").put_object(Bucket=bucket, Key="a", Body=b"a")
@@ -111,6 +122,11 @@ def function(*path: str | int, name: str = "opt_test_f-fn") -> Look:
 def invoker(*path: str) -> Look:
     """A part of job j's invoker."""
     return function("Configuration", *path, name="opt_test_j-invoker")
+
+
+def of_invoker(name: str) -> Look:
+    """A variable of job j's invoker."""
+    return invoker("Environment", "Variables", name)
 
 
 def within(value: Any, path: tuple[str | int, ...]) -> Any:
@@ -271,7 +287,41 @@ OPTIONS: dict[str, tuple[str, str, str, Look, Any]] = {
         variable("DEVBRIDGE_RETRY_DELAY"),
         "0.5",
     ),
-    "job concurrency": (J, "", ", concurrency=3", variable("DEVBRIDGE_CONCURRENCY"), "3"),
+    "job concurrency": (J, "", ", concurrency=3", of_invoker("DEVBRIDGE_CONCURRENCY"), "3"),
+    "job concurrency that changes": (
+        *(J, ", concurrency=3", ", concurrency=4"),
+        *(of_invoker("DEVBRIDGE_CONCURRENCY"), "4"),
+    ),
+    "job concurrency taken away": (
+        *(J, ", concurrency=3", ""),
+        lambda c: (of_invoker("DEVBRIDGE_TURNS")(c), LEFT["tables"](c)),
+        (None, []),
+    ),
+    "job compute": (
+        *(J, "", ", compute=Batch(memory='512 MB')"),
+        lambda c: (LEFT["projects"](c), [d["type"] for d in LEFT["job definitions"](c)]),
+        ([], ["container"]),
+    ),
+    "job compute taken away": (
+        *(J, ", compute=Fargate()", ""),
+        lambda c: (LEFT["clusters"](c), LEFT["projects"](c)),
+        ([], ["opt_test_j"]),
+    ),
+    "job compute of one kind": (
+        *(J, ", compute=Lambda()", ", compute=Lambda(memory_size='2 GB', disk='1 GB')"),
+        lambda c: (
+            function("Configuration", "MemorySize", name="opt_test_j-job")(c),
+            function("Configuration", "EphemeralStorage", "Size", name="opt_test_j-job")(c),
+        ),
+        (2048, 1024),
+    ),
+    "job environment that refers": (
+        "t = Table(app, 't', partition_key='id'); " + J,
+        ", environment={'T': t.name}",
+        ", environment={'T': t.arn}",
+        lambda c: variable("T")(c) == table("TableArn")(c),
+        True,
+    ),
     "job environment": (J, ", environment={'A': '1'}", ", environment={}", variable("A"), None),
     "job bind": (
         "t = Table(app, 't', partition_key='id'); " + J,
