@@ -37,7 +37,7 @@ OF_TESTS: Final = "pytest"
 _LAMBDA_LIMIT: Final = 64
 
 Mode = Literal["dev", "deployed"]
-"""Of a stage: its jobs run on the laptop of a developer, or in CodeBuild."""
+"""Of a stage: its jobs run on the laptop of a developer, or in the cloud."""
 
 
 def stack(app: str, stage: str) -> str:
@@ -102,13 +102,13 @@ def function_log_group(construct: Construct, stage: str) -> str:
 
 
 def project(job: Construct, stage: str) -> str:
-    """The name of a job's CodeBuild project."""
+    """The name of what runs a job, and what the ids of its runs begin with."""
     return f"{job.app.name}_{stage}_{job.name}"
 
 
 def job_log_group(job: Construct, stage: str) -> str:
-    """The log group of a job's runs, whatever runs them: it is one of CodeBuild's by name, for a
-    job that moves keeps its logs, and what an older devbridge has deployed, its log group."""
+    """The log group of a job's runs: CodeBuild's by its name, whatever runs the job. So a job that
+    moves keeps its logs, and one that an older devbridge has deployed its log group."""
     return f"/aws/codebuild/{project(job, stage)}"
 
 

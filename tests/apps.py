@@ -112,6 +112,19 @@ Job(
     app, "third", handler="jobs/work.handler", enable_live_dev=False, log_retention="1 day",
     encryption_key="{KEY}", image="{IMAGE}", payload="inline",
 )
+shared = FileSystem(app, "shared")
+many = Job(
+    app, "many", handler="jobs/work.handler", bind=[shared, notes], concurrency=3, retries=1,
+    compute=Batch(cpu=2, memory="7.5 GB", spot=True, disk="100 GB"), environment={{"T": token}},
+)
+task = Job(
+    app, "task", handler="jobs/work.handler", bind=[shared, many], log_retention="1 day",
+    compute=Fargate(cpu=0.5, memory="2 GB", disk="30 GB"), environment={{"ROLE": many.role_arn}},
+)
+Job(
+    app, "short", handler="jobs/work.handler", bind=[task], timeout="10 minutes",
+    compute=Lambda(memory_size="512 MB", disk="1 GB"), encryption_key="{KEY}",
+)
 web = Api(
     app, "web", bind=[second],
     routes={{
@@ -127,24 +140,10 @@ web = Api(
     authorizer="users", access_log=True, log_retention="1 day", encryption_key="{KEY}",
     throttle=Throttle(rate_limit=0.5, burst_limit=5000),
 )
-shared = FileSystem(app, "shared", removal="delete")
-Job(
-    app, "machine", handler="jobs/work.handler", bind=[shared, notes, second], concurrency=2,
-    compute=Batch(cpu=2, memory="7.5 GB", disk="200 GB", instance_types=["m6i"]),
-    environment={{"TOKEN": token, "NOTES": notes.arn}}, timeout="14 days", tags={{"cost": "y"}},
-)
-Job(
-    app, "task", handler="jobs/work.handler", bind=[shared], retries=1, encryption_key="{KEY}",
-    compute=Fargate(cpu=0.25, memory="512 MB", disk="21 GB", spot=True),
-)
-Job(
-    app, "short", handler="jobs/work.handler", bind=[files], timeout="15 minutes", concurrency=1,
-    compute=Lambda(memory_size="512 MB", disk="1 GB", reserved_concurrency=2),
-)
 Job(app, "last", handler="jobs/work.handler", bind=[web, second], timeout="36 hours")
 app.add(troposphere.sns.Topic("Alarms"))
 """
-"""Each type with (nearly) each option; what no embedded cloud has is left out: images, own VPCs."""
+"""Each type with (nearly) each option; what no embedded cloud has is left out: images, networks."""
 
 
 def load(root: Path, text: str, stage: str) -> App:
@@ -202,9 +201,6 @@ _environment = st.dictionaries(
     ),
     _text,
     max_size=4,
-)
-_lambda_environment = _environment.filter(
-    lambda variables: all(map(values.LAMBDA_VARIABLE.fullmatch, variables))
 )
 _tag_text = st.text(
     st.one_of(st.sampled_from(" .:/=+@-_"), st.characters(categories=["L", "Nd"])), max_size=40
@@ -276,90 +272,100 @@ def _python(recipe: Recipe) -> dict[str, st.SearchStrategy[Any]]:
     }
 
 
-def _containers(architecture: str) -> st.SearchStrategy[Code]:
-    """Batch and Fargate, on such machines."""
-    arm = architecture == "arm64"
-    families = ["m7g", "c6gn.2xlarge"] if arm else ["m6i", "c6i.2xlarge"]
-    spot = {"spot": st.booleans()}
-    batch = st.fixed_dictionaries(
-        {"max_vcpus": st.sampled_from([96, 10_000])},
-        optional={
-            **spot,
-            "cpu": st.sampled_from([1, 2, 96]),
-            "memory": st.sampled_from(["4 MB", "7.5 GB", "384 GB"]),
-            "disk": st.sampled_from(["30 GB", "16 TB"]),
-            "instance_types": st.lists(st.sampled_from(families), unique=True),
-        },
+_build = st.sampled_from(values.ARCHITECTURES).flatmap(
+    lambda architecture: st.fixed_dictionaries(
+        {
+            "architecture": st.just(architecture),
+            "memory_size": st.sampled_from(values.job_memory_sizes(architecture)),
+        }
     )
-    sizes = [{"cpu": cpu, "memory": f"{mb} MB"} for cpu in SIZES for mb in SIZES[cpu]]
-    disk = {"disk": st.sampled_from(["21 GB", "200 GB"])}
-    fargate = st.builds(
-        lambda size, more: {**size, **more},
-        st.sampled_from(sizes),
-        st.fixed_dictionaries({}, optional={**spot, **disk}),
+)
+_fargate = st.sampled_from([(cpu, size) for cpu, sizes in SIZES.items() for size in sizes]).flatmap(
+    lambda size: st.builds(
+        lambda disk, spot: call(
+            "Fargate", cpu=size[0], memory=f"{size[1]} MB", disk=disk, spot=spot
+        ),
+        st.sampled_from([None, "21 GB", "200 GB"]),
+        st.booleans(),
     )
-    return st.one_of(
-        batch.map(lambda options: call("Batch", **options)),
-        fargate.map(lambda options: call("Fargate", **options)),
-    )
-
-
-_functions = st.fixed_dictionaries(
+)
+_batch = st.fixed_dictionaries(
     {},
     optional={
-        "memory_size": st.sampled_from(["128 MB", "10 GB", "777 MB"]),
-        "disk": st.sampled_from(["512 MB", "10 GB"]),
-        "reserved_concurrency": st.sampled_from([1, 1000]),
+        "cpu": st.sampled_from([1, 8]),
+        "memory": st.sampled_from(["4 MB", "7.5 GB", "1 TB"]),
+        "spot": st.booleans(),
+        "disk": st.sampled_from([None, "30 GB", "16 TB"]),
+        "max_vcpus": st.sampled_from([8, 10_000]),
+    },
+).map(lambda options: call("Batch", **options))
+_lambda = st.fixed_dictionaries(
+    {},
+    optional={
+        "memory_size": st.sampled_from(["128 MB", "10 GB"]),
+        "disk": st.sampled_from([None, "512 MB", "10 GB"]),
+        "reserved_concurrency": st.sampled_from([None, 1, 1000]),
     },
 ).map(lambda options: call("Lambda", **options))
 
 
+def _elsewhere(compute: st.SearchStrategy[Code]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {"architecture": st.sampled_from(values.ARCHITECTURES), "compute": compute}
+    )
+
+
+def _placed(options: dict[str, Any], machine: dict[str, Any]) -> dict[str, Any]:
+    """The options of a job, without those that the place has not which it runs in."""
+    found = {**options, **machine}
+    if "compute" in machine:
+        found.pop("transform", None)  # it is of a build's project
+    if str(machine.get("compute", "")).startswith("Lambda"):
+        found.pop("image", None)
+        found["timeout"] = "10 minutes"
+        named = found.get("environment", {}).items()
+        found["environment"] = {k: v for k, v in named if values.LAMBDA_VARIABLE.fullmatch(k)}
+    return found
+
+
 def _job_options(recipe: Recipe) -> st.SearchStrategy[dict[str, Any]]:
-    """The options of a job that any of the four runs."""
-    own = {
+    anywhere = st.one_of(_build, _elsewhere(_fargate), _elsewhere(_batch))
+    machine = st.one_of(_build, anywhere, _elsewhere(_lambda))
+    shared = {
         **_code(recipe),
+        "timeout": _durations(*values.BUILD_TIMEOUT, "90 minutes", "1.5 hours", "1 day"),
         "retries": st.integers(0, 10),
         "retry_delay": _durations(*values.RETRY_DELAY, "0.25 seconds"),
         "offline": st.sampled_from([*values.OFFLINE, None]),
         "enable_live_dev": st.booleans(),
-    }
-    python = {**own, **_python(recipe), "concurrency": st.sampled_from([None, 1, 7, 1000])}
-    image = {"image": st.sampled_from([IMAGE, None])}
-    build = {
-        "timeout": _durations(*values.BUILD_TIMEOUT, "90 minutes", "1.5 hours", "1 day"),
         "transform": _transform("BadgeEnabled", False),
     }
-    long = {"timeout": _durations(values.BATCH_LEAST, timedelta(hours=24), "1.5 hours")}
-    brief = {"timeout": _durations(timedelta(seconds=1), values.INVOCATION, "1.5 minutes")}
-    payload = {"payload": st.sampled_from([*values.PAYLOAD, None])}
-    handler = {"handler": st.sampled_from(HANDLERS)}
+    python = st.fixed_dictionaries(
+        {"handler": st.sampled_from(HANDLERS)},
+        optional={
+            **shared,
+            **_python(recipe),
+            "payload": st.sampled_from([*values.PAYLOAD, None]),
+            "image": st.sampled_from([IMAGE, None]),
+            "concurrency": st.one_of(st.none(), st.sampled_from([1, 7, 1000])),
+        },
+    )
     command = st.lists(_text.filter(bool), min_size=1, max_size=3)
     file = st.sampled_from(["Dockerfile", "Other"])
-    container = {
-        "runtime": st.just("container"),
-        "container": st.builds(
-            lambda cmd, file: call("Container", "image", cmd, file, {"A": "1"}), command, file
-        ),
-    }
-
-    def of(architecture: str) -> st.SearchStrategy[dict[str, Any]]:
-        machine = {"architecture": st.just(architecture)}
-        size = {"memory_size": st.sampled_from(values.job_memory_sizes(architecture))}
-        elsewhere = {"compute": _containers(architecture)}
-        function = {"compute": _functions, "environment": _lambda_environment}
-        other = {option: each for option, each in python.items() if option not in function}
-        all_of = st.fixed_dictionaries
-        return st.one_of(
-            all_of(
-                {**machine, **size, **handler}, optional={**python, **image, **build, **payload}
+    container = st.fixed_dictionaries(
+        {
+            "runtime": st.just("container"),
+            "container": st.builds(
+                lambda cmd, file: call("Container", "image", cmd, file, {"A": "1"}), command, file
             ),
-            all_of({**machine, **size, **container}, optional={**own, **build}),
-            all_of({**machine, **elsewhere, **handler}, optional={**python, **image, **long}),
-            all_of({**machine, **elsewhere, **container}, optional={**own, **long}),
-            all_of({**machine, **function, **handler}, optional={**other, **brief}),
-        )
-
-    return st.sampled_from(values.ARCHITECTURES).flatmap(of)
+        },
+        optional=shared,
+    )
+    return st.one_of(
+        st.builds(_placed, python, machine),
+        st.builds(_placed, python, machine),
+        st.builds(_placed, container, anywhere),
+    )
 
 
 def _function_options(recipe: Recipe) -> st.SearchStrategy[dict[str, Any]]:
@@ -368,7 +374,9 @@ def _function_options(recipe: Recipe) -> st.SearchStrategy[dict[str, Any]]:
         optional={
             **_code(recipe),
             **_python(recipe),
-            "environment": _lambda_environment,
+            "environment": _environment.filter(
+                lambda variables: all(map(values.LAMBDA_VARIABLE.fullmatch, variables))
+            ),
             "architecture": st.sampled_from(values.ARCHITECTURES),
             "timeout": _durations(*values.FUNCTION_TIMEOUT, "1.5 minutes"),
             "memory_size": st.sampled_from(["128 MB", "10240 MB", "10 GB", "1 GB", "777 MB"]),

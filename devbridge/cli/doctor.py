@@ -7,7 +7,7 @@ import os
 import platform
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -37,7 +37,6 @@ ACTIONS: Final = (
     "iam:PassRole",
     "lambda:CreateFunction",
     "lambda:InvokeFunction",
-    "codebuild:CreateProject",
     "iot:DescribeEndpoint",
     "iot:Connect",
     "iot:Subscribe",
@@ -176,7 +175,17 @@ def check_iot(cloud: Cloud, timeout: float = 5.0) -> Check:
     return Check("iot", True, f"{endpoint.host} answers on port {port}")
 
 
-def check_permissions(cloud: Cloud) -> Check:
+def actions_of(app: App | None) -> tuple[str, ...]:
+    """The first things that `devbridge dev` does in an account for this app."""
+    from devbridge.constructs import Job
+    from devbridge.deploy.synth.compute.known import compute_of
+
+    jobs = app.of_type(Job) if app else ()
+    own = (action for job in jobs for action in compute_of(job).first)
+    return tuple(dict.fromkeys([*ACTIONS, *own]))
+
+
+def check_permissions(cloud: Cloud, actions: Sequence[str] = ACTIONS) -> Check:
     """What would IAM say to the first things that devbridge does? It may refuse to be asked."""
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -185,7 +194,7 @@ def check_permissions(cloud: Cloud) -> Check:
     iam = cloud.client("iam")
     try:
         results = iam.simulate_principal_policy(
-            PolicySourceArn=_policy_source(cloud.principal_arn, iam), ActionNames=list(ACTIONS)
+            PolicySourceArn=_policy_source(cloud.principal_arn, iam), ActionNames=list(actions)
         )["EvaluationResults"]
     except (BotoCoreError, ClientError) as error:
         return Check(
@@ -202,7 +211,7 @@ def check_permissions(cloud: Cloud) -> Check:
             f"{cloud.principal_arn} may not: {', '.join(denied)}",
             "ask the account's administrator for these",
         )
-    return Check("permissions", True, f"{len(ACTIONS)} of {len(ACTIONS)} actions allowed")
+    return Check("permissions", True, f"{len(actions)} of {len(actions)} actions allowed")
 
 
 def _policy_source(principal_arn: str, iam: Any) -> str:
@@ -231,8 +240,8 @@ def examine(root: Path, flags: dict[str, object], *, has_app: bool) -> Iterator[
     yield Check(
         "devbridge", True, f"{__version__} on Python {platform.python_version()}, {os.name}"
     )
+    apps: list[App] = []
     if has_app:
-        apps: list[App] = []
         yield _attempt("app", lambda: check_app(root, apps.append))
         for app in apps:
             yield from check_languages(app)
@@ -259,7 +268,7 @@ def examine(root: Path, flags: dict[str, object], *, has_app: bool) -> Iterator[
         yield check_disk(config.root)
         yield from check_fresh_jobs(config)
     yield from _examine_python(config)
-    yield from _examine_cloud(config)
+    yield from _examine_cloud(config, apps[0] if apps else None)
 
 
 def _examine_python(config: Config) -> Iterator[Check]:
@@ -275,7 +284,7 @@ def _examine_python(config: Config) -> Iterator[Check]:
         yield check_installed(interpreter)
 
 
-def _examine_cloud(config: Config) -> Iterator[Check]:
+def _examine_cloud(config: Config, app: App | None) -> Iterator[Check]:
     from devbridge.cloud.session import connect
     from devbridge.emulator.state import attach
 
@@ -297,7 +306,7 @@ def _examine_cloud(config: Config) -> Iterator[Check]:
     yield Check("identity", True, cloud.principal_arn)
     yield Check("region", True, cloud.region)
     yield _attempt("iot", lambda: check_iot(cloud))
-    yield _attempt("permissions", lambda: check_permissions(cloud))
+    yield _attempt("permissions", lambda: check_permissions(cloud, actions_of(app)))
 
 
 def line(check: Check) -> str:

@@ -201,7 +201,7 @@ class Processes:
                 job_id=give.job_id,
                 payload=payload,
                 deadline=give.deadline,
-                function_arn=spec.project_arn,
+                function_arn=spec.definition_arn,
                 context={
                     "job": spec.name,
                     "attempt": str(give.attempt),

@@ -47,8 +47,7 @@ def spec_of(
         **_bound(job.bind, stage, values),
     }
     packing = Packing(python=python, version=settings.python, cache=cache(), local=True)
-    partition, place = role_arn.split(":")[1], f"{cloud.region}:{cloud.account}"
-    here = Place(partition, cloud.region, cloud.account, values)
+    here = Place(role_arn.split(":")[1], cloud.region, cloud.account, values)
     environment |= {name: known(each, stage, here) for name, each in job.references.items()}
     if job.secrets:
         environment[VARIABLE] = parameters(job, stage)
@@ -61,7 +60,7 @@ def spec_of(
         role_arn=role_arn,
         environment=environment,
         shell=job.app.shell,
-        project_arn=f"arn:{partition}:codebuild:{place}:project/{names.project(job, stage)}",
+        definition_arn=known(job.definition_arn, stage, here),
         max_attempts=job.retries + 1,
         retry_delay=job.retry_delay.total_seconds(),
         concurrency=job.concurrency,

@@ -24,12 +24,9 @@ class Build:
     """What a job's builds run in."""
 
     image: str
-    curated: bool = False
-    """It is one of CodeBuild's own images. These CodeBuild pulls with credentials of its own, and
-    refuses to pull with the project's role: "When you use an CodeBuild curated image, you must use
-    CODEBUILD credentials" (API reference, ProjectEnvironment, imagePullCredentialsType)."""
+    """Empty: an image of whoever runs it, which has the `runtimes`."""
     runtimes: Mapping[str, str] = field(default_factory=dict)
-    """What the buildspec chooses of those that the image has: name -> version."""
+    """What is chosen of those that such an image has: name -> version."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """What tells the runner of the language."""
 

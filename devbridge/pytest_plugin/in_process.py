@@ -95,7 +95,7 @@ class JobRunner:
             job_id=job_id or codec.new_id(),
             payload=body,
             deadline=time.time() + spec.timeout,
-            function_arn=spec.project_arn,
+            function_arn=spec.definition_arn,
             context={
                 "job": spec.name,
                 "attempt": str(attempt),

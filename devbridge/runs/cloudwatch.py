@@ -29,7 +29,7 @@ from typing import Any, Final
 from devbridge.runs.base import Run
 from devbridge.runs.deployed import DeployedRun
 from devbridge.runs.log_events import Stream
-from devbridge.runs.providers import function
+from devbridge.runs.providers.known import shares_streams
 from devbridge.runs.records import Log
 
 SETTLE: Final = 15.0
@@ -133,7 +133,7 @@ def reader(
     """
 
     def output(run: DeployedRun, follow: bool, everything: bool) -> Iterator[bytes]:
-        shared = run.compute == function.NAME
+        shared = shares_streams(run.compute)
         chosen = Output(run.record.job_id, everything=everything, runner=runner, shared=shared)
         # What a function's streams have of the time before is no part of the run.
         since = run.record.created_at if shared else None

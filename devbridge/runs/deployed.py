@@ -20,7 +20,7 @@ from devbridge.runs.builds import is_build_id
 from devbridge.runs.deciding import FORGOTTEN, Decided, Known, decide
 from devbridge.runs.kept import RESULT_DAYS
 from devbridge.runs.model import State
-from devbridge.runs.providers import codebuild
+from devbridge.runs.providers.known import FIRST
 from devbridge.runs.reading import Reader
 from devbridge.runs.records import Log
 from devbridge.runs.starting import Starter
@@ -215,8 +215,8 @@ class DeployedRuns:
         found = self.reader.known(run_id.rpartition(":")[2])
         if found is not None:
             return found
-        # Who only invokes a job of another compute may not ask CodeBuild.
-        asks = self.starter is None or self.reader.deployment.compute == codebuild.NAME
+        # The invoker of a job that runs elsewhere may not ask for it.
+        asks = self.starter is None or self.reader.deployment.compute == FIRST
         return self.reader.older(run_id) if asks else None
 
     def _through(self) -> Through:

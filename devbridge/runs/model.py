@@ -44,8 +44,8 @@ class JobSpec:
     """What `bind` and `environment` put into the job's environment."""
     shell: Mapping[str, str] = field(default_factory=dict)
     """What the app lets its live jobs have of the developer's shell. See `App(inherit=...)`."""
-    project_arn: str = ""
-    """The CodeBuild project that runs the job when it is deployed."""
+    definition_arn: str = ""
+    """What its runs are started from when it is deployed."""
     max_attempts: int = 1
     retry_delay: float = 1.0
     """Seconds before the second attempt; it doubles with each further one."""

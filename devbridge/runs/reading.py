@@ -11,7 +11,7 @@ from typing import Final
 from devbridge.protocol.codec import is_id
 from devbridge.runs.deciding import Known
 from devbridge.runs.kept import Kept
-from devbridge.runs.providers import codebuild
+from devbridge.runs.providers import known as providers
 from devbridge.runs.providers.base import Look, Provider
 from devbridge.runs.records import Place
 
@@ -72,9 +72,8 @@ class Reader:
         return self._records(uuid)
 
     def older(self, run_id: str) -> Known | None:
-        """A run that an earlier version of devbridge has started in CodeBuild."""
-        provider = self.provider(codebuild.NAME)
-        found = provider.older(run_id) if isinstance(provider, codebuild.CodeBuild) else None
+        """A run that an earlier version of devbridge has started."""
+        found = providers.older(run_id, self.provider)
         if found is None:
             return None
         claim, place, look = found
@@ -101,7 +100,7 @@ class Reader:
     def _words(self, known: Known) -> Known:
         """With what was told of its end."""
         uuid, place = known.uuid, known.place
-        tells = place is not None and place.compute != codebuild.NAME
+        tells = place is not None and not providers.keeps_words(place.compute)
         told = self.kept.told(uuid) if tells else None
         return replace(known, end=self.kept.end(uuid), told=told)
 
@@ -130,9 +129,8 @@ class Reader:
                 raise
 
     def _is_open(self, known: Known) -> bool:
-        # A build knows what its runner has said; else its last words are in S3.
         place = known.place
-        return not known.over or (place is not None and place.compute == codebuild.NAME)
+        return not known.over or (place is not None and providers.keeps_words(place.compute))
 
     def _with_look(self, known: Known, looks: dict[str, dict[str, Look]]) -> Known:
         place = known.place

@@ -56,15 +56,15 @@ LEFT: dict[str, Look] = {
     "job definitions": lambda c: c.client("batch").describe_job_definitions(status="ACTIVE")[
         "jobDefinitions"
     ],
-    "job queues": lambda c: c.client("batch").describe_job_queues()["jobQueues"],
-    "machines": lambda c: c.client("batch").describe_compute_environments()["computeEnvironments"],
-    "clusters": lambda c: c.client("ecs").list_clusters()["clusterArns"],
-    "task definitions": lambda c: c.client("ecs").list_task_definitions()["taskDefinitionArns"],
-    "file systems": lambda c: c.client("efs").describe_file_systems()["FileSystems"],
     "profiles": lambda c: c.client("iam").list_instance_profiles()["InstanceProfiles"],
-    "rules": lambda c: c.client("events").list_rules()["Rules"],
     "apis": lambda c: c.client("apigatewayv2").get_apis()["Items"],
     "log groups": lambda c: c.client("logs").describe_log_groups()["logGroups"],
+    "file systems": lambda c: c.client("efs").describe_file_systems()["FileSystems"],
+    "tasks": lambda c: c.client("ecs").list_task_definitions()["taskDefinitionArns"],
+    "clusters": lambda c: c.client("ecs").list_clusters()["clusterArns"],
+    "queues of jobs": lambda c: c.client("batch").describe_job_queues()["jobQueues"],
+    "machines": lambda c: c.client("batch").describe_compute_environments()["computeEnvironments"],
+    "rules": lambda c: c.client("events").list_rules()["Rules"],
     "parameters": lambda c: c.client("ssm").describe_parameters()["Parameters"],
 }
 
@@ -77,8 +77,8 @@ def test_an_app_of_everything_is_made_and_nothing_of_it_is_left(
     before = {what: look(local_cloud) for what, look in LEFT.items()}
     done = deploy(tmp_path, EVERYTHING, local_cloud, mode, told)
     assert done.changed
-    live = ["first", "second", "machine", "task", "short", "last"] if mode == "dev" else []
-    assert [job.name for job in done.jobs] == live
+    live = ["first", "second", "many", "task", "short", "last"]
+    assert [job.name for job in done.jobs] == (live if mode == "dev" else [])
     assert not deploy(tmp_path, EVERYTHING, local_cloud, mode, told).changed
     bucket = done.outputs["ScratchBucket"]
     local_cloud.client("s3").put_object(Bucket=bucket, Key="a", Body=b"a")
@@ -264,6 +264,19 @@ OPTIONS: dict[str, tuple[str, str, str, Look, Any]] = {
         project("environment", "image"),
         f"{LAMBDA_IMAGE}:3.12",
     ),
+    "job compute": (
+        *(J, "", ", compute=Fargate()"),
+        invoker("Environment", "Variables", "DEVBRIDGE_COMPUTE"),
+        "fargate",
+    ),
+    "job compute, machines of another size": (
+        *(J, ", compute=Batch()", ", compute=Batch(max_vcpus=64)"),
+        lambda c: [
+            each["computeResources"]["maxvCpus"]
+            for each in c.client("batch").describe_compute_environments()["computeEnvironments"]
+        ],
+        [64],
+    ),
     "job architecture": (
         J,
         "",
@@ -296,11 +309,6 @@ OPTIONS: dict[str, tuple[str, str, str, Look, Any]] = {
         *(J, ", concurrency=3", ""),
         lambda c: (of_invoker("DEVBRIDGE_TURNS")(c), LEFT["tables"](c)),
         (None, []),
-    ),
-    "job compute": (
-        *(J, "", ", compute=Batch(memory='512 MB')"),
-        lambda c: (LEFT["projects"](c), [d["type"] for d in LEFT["job definitions"](c)]),
-        ([], ["container"]),
     ),
     "job compute taken away": (
         *(J, ", compute=Fargate()", ""),

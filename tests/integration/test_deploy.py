@@ -95,7 +95,7 @@ def test_an_app_is_deployed_answers_and_is_removed(root: Path, local_cloud: Clou
     (job,) = done.jobs
     assert (job.name, job.handler, job.max_attempts) == ("report", "jobs/report.handler", 3)
     assert re.fullmatch(r"arn:aws:iam::\d{12}:role/.*ReportJobRole.*", job.role_arn)
-    assert job.project_arn.endswith("project/demo_test_report")
+    assert job.definition_arn.endswith("project/demo_test_report")
     assert dict(job.environment) == {
         "DEVBRIDGE_APP": "demo",
         "DEVBRIDGE_STAGE": "test",

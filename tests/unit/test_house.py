@@ -179,3 +179,82 @@ def test_whoever_is_not_a_language_asks_them_through_their_door() -> None:
         "devbridge.emulator.install -> devbridge.languages.python.pip",
         "devbridge.emulator.install -> devbridge.languages.python.pip_progress",
     }
+
+
+PROVIDERS = re.compile(r"codebuild|fargate|\b(?:batch|ecs)\b", re.IGNORECASE)
+"""How a provider of runs is known. Lambda is not looked for: what calls jobs runs there, too."""
+ROOMS_OF_PROVIDERS = (
+    "devbridge/constructs/compute/",
+    "devbridge/deploy/synth/compute/",
+    "devbridge/emulator/",
+    "devbridge/runs/",  # with what the deployed invoker has of them
+    "runner/host/",
+)
+NAMING_PROVIDERS = {
+    "devbridge/__init__.py": "what users import",
+    "devbridge/constructs/__init__.py": "the same",
+    "devbridge/constructs/values.py": "a beginning of variables that AWS keeps for itself",
+    "devbridge/names.py": "the log group that a job had before it could run elsewhere",
+    "stub_lambda/environment.py": "what ran the jobs of an invoker that is not told it",
+    "devbridge/cli/cloud.py": "whose machines of the embedded cloud a user may take away",
+}
+
+
+def texts(path: Path) -> Iterator[str]:
+    """The texts of a module that somebody may see: a command's docstring is its help."""
+    yield from literals(path)
+    if path.parts[:2] == ("devbridge", "cli"):
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.FunctionDef):
+                yield ast.get_docstring(node) or ""
+
+
+def test_no_provider_is_named_outside_of_its_rooms() -> None:
+    naming = {
+        str(path)
+        for path in FILES
+        if not str(path).startswith(ROOMS_OF_PROVIDERS)
+        if any(map(PROVIDERS.search, texts(path)))
+    }
+    assert naming == NAMING_PROVIDERS.keys()
+
+
+OF_PROVIDERS = re.compile(
+    r"devbridge\.(?:constructs\.compute|deploy\.synth\.compute|runs\.providers)"
+    r"\.(?!base\b|known\b|parts\b)\w+"
+    r"|runner\.host\.(?:codebuild|container|function|hops|fetch)\b"
+    r"|devbridge\.emulator\.inside\.(?:batch|codebuild|ecs)\b"
+)
+"""The modules that are about one provider, or about some of them."""
+DOORS_OF_PROVIDERS = {
+    "devbridge.constructs.compute",
+    "devbridge.deploy.synth.compute.known",
+    "devbridge.runs.providers.known",
+    "devbridge.emulator.inside.plug",
+    "runner.host.main",
+}
+
+
+def test_whoever_is_not_a_provider_asks_them_through_their_door() -> None:
+    others = {
+        f"{module} -> {imported}"
+        for module, imported in edges(imports())
+        if OF_PROVIDERS.match(imported) and not OF_PROVIDERS.match(module)
+        if module not in DOORS_OF_PROVIDERS
+    }
+    assert others == set()
+
+
+def test_nobody_asks_for_a_compute_by_its_class() -> None:
+    """Whoever had one in hand would ask what a job runs in."""
+    asking = {
+        f"{path}: {alias.name}"
+        for path in FILES
+        if not str(path).startswith(ROOMS_OF_PROVIDERS)
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("devbridge")
+        for alias in node.names
+        if alias.name in ("Batch", "CodeBuild", "Fargate", "Lambda")
+    }
+    exporting = ("devbridge/__init__.py", "devbridge/constructs/__init__.py")
+    assert {each.partition(":")[0] for each in asking} == set(exporting)

@@ -10,12 +10,6 @@ from devbridge.sources.runtimes import RUNTIMES
 
 RUNTIME: Final = "DEVBRIDGE_RUNTIME"
 """Tells the runner the runtime of a job, e.g. ``nodejs24.x``; without it, it is Python."""
-_CURATED: Final = {
-    "x86_64": "aws/codebuild/amazonlinux-x86_64-standard:6.0",
-    "arm64": "aws/codebuild/amazonlinux-aarch64-standard:4.0",
-}
-"""CodeBuild's images that have Node 22 and 24 and, for the runner, Python: AWS's base images for
-Node have no Python. See "Available runtimes" in CodeBuild's user guide."""
 _PYTHON: Final = "3.13"
 """What the runner of a Node job runs on."""
 
@@ -24,12 +18,13 @@ class DeployedNode:
     """Node, as `devbridge.languages.base.Deployed`."""
 
     def build(self, runtime: str, architecture: str, image: str | None) -> Build:
-        """See `Deployed.build`. Only CodeBuild's own images have versions to choose from."""
+        """See `Deployed.build`: AWS's base images for Node have no Python for the runner."""
+        del architecture
         variables = {RUNTIME: runtime}
         if image:
             return Build(image, variables=variables)
         versions = {"nodejs": RUNTIMES[runtime].version, "python": _PYTHON}
-        return Build(_CURATED[architecture], True, versions, variables)
+        return Build("", versions, variables)
 
     def image(self, runtime: str, image: str | None) -> Build:
         """See `Deployed.image`: Docker's own image, as AWS mirrors it; Debian's has Python, too."""

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from devbridge.runs.providers import batch, codebuild, fargate, function
-from devbridge.runs.providers.base import Client, Ended, Provider
+from devbridge.runs.providers.base import Client, Ended, Look, Provider
+from devbridge.runs.records import Claim, Place
 
 _KNOWN: Final[Mapping[str, Callable[[Client, Mapping[str, Any]], Provider]]] = {
     codebuild.NAME: codebuild.CodeBuild,
@@ -14,6 +15,30 @@ _KNOWN: Final[Mapping[str, Callable[[Client, Mapping[str, Any]], Provider]]] = {
     fargate.NAME: fargate.Fargate,
     function.NAME: function.Function,
 }
+
+FIRST: Final = codebuild.NAME
+"""What ran every job before there was a choice."""
+
+
+def keeps_words(name: str) -> bool:
+    """Whether the record that this provider has of a run says what its runner has told; of others
+    S3 alone has it."""
+    return name == codebuild.NAME
+
+
+def shares_streams(name: str) -> bool:
+    """Whether different runs of this provider write to the same streams."""
+    return name == function.NAME
+
+
+def older(run_id: str, provider: Callable[[str], Provider]) -> tuple[Claim, Place, Look] | None:
+    """A run that an earlier version of devbridge has started, of which S3 has no record.
+
+    Args:
+        provider: gives that of a name.
+    """
+    found = provider(FIRST)
+    return found.older(run_id) if isinstance(found, codebuild.CodeBuild) else None
 
 
 def provider(name: str, client: Client, place: Mapping[str, Any] | None = None) -> Provider:

@@ -18,6 +18,7 @@ from devbridge.cli import doctor as module
 from devbridge.cli.doctor import (
     ACTIONS,
     Check,
+    actions_of,
     check_disk,
     check_import,
     check_installed,
@@ -30,6 +31,8 @@ from devbridge.cli.doctor import (
 from devbridge.cloud.last import remember
 from devbridge.cloud.session import Clients, Cloud
 from devbridge.config import Config, config_of
+from devbridge.constructs import App, Batch, Job
+from devbridge.constructs.app import loading
 from devbridge.emulator.ports import free_port
 from devbridge.errors import EXIT_ERROR, EXIT_OK
 from devbridge.interpreter import Interpreter
@@ -236,6 +239,18 @@ def test_what_the_developer_may_not_do_is_listed() -> None:
         check = check_permissions(aws)
     assert check.ok is False
     assert check.detail.endswith("may not: iam:PassRole")
+
+
+def test_what_a_developer_must_be_allowed_to_do_depends_on_what_runs_the_jobs(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "work.py").write_text("def handler(payload): ...\n")
+    with loading(tmp_path):
+        app = App("demo")
+        Job(app, "one", handler="work.handler", compute=Batch())
+        assert actions_of(app) == actions_of(None) == ACTIONS
+        Job(app, "two", handler="work.handler")
+        assert set(actions_of(app)) - set(ACTIONS) == {"codebuild:CreateProject"}
 
 
 def test_for_a_role_s_session_the_role_is_simulated() -> None:

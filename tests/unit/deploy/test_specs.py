@@ -27,7 +27,7 @@ def test_a_container_job_tells_the_daemon_its_command(root: Path) -> None:
     values = {"ARole": "arn:aws-cn:iam::123456789012:role/x"}
     (spec,) = specs.job_specs(app, FakeCloud(), SETTINGS, values, Path(sys.executable))
     assert (spec.command, spec.command_dir) == (("./run", "x"), "render")
-    assert spec.project_arn == "arn:aws-cn:codebuild:eu-west-1:123456789012:project/demo_dev_a"
+    assert spec.definition_arn == "arn:aws-cn:codebuild:eu-west-1:123456789012:project/demo_dev_a"
 
 
 def test_on_a_laptop_install_is_a_folder_on_the_path(
@@ -80,7 +80,7 @@ def test_a_spec_has_all_that_app_py_says_of_the_job(root: Path) -> None:
         role_arn="arn:aws:iam::123456789012:role/x",
         environment=spec.environment,
         shell={"EDITOR": "vi"},
-        project_arn="arn:aws:codebuild:eu-west-1:123456789012:project/demo_dev_a",
+        definition_arn="arn:aws:codebuild:eu-west-1:123456789012:project/demo_dev_a",
         max_attempts=3,
         retry_delay=10.0,
         concurrency=3,

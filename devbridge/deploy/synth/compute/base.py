@@ -24,6 +24,10 @@ class Compute(Protocol):
         """The types of the resources that a job becomes, the main one first."""
 
     @property
+    def first(self) -> tuple[str, ...]:
+        """What the developer of a job must be allowed to do for `devbridge dev`, too."""
+
+    @property
     def shape(self) -> Shape:
         """What its code is packed as."""
 

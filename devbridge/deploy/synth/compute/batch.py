@@ -48,6 +48,7 @@ class InBatch:
         machines.PROFILE,
         types.ROLE,
     )
+    first: Final[tuple[str, ...]] = ()
     shape: Final = Shape(brings_sdk=False)
 
     def networked(self, job: Job) -> bool:

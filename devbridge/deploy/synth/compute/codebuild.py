@@ -39,6 +39,14 @@ _MACHINE: Final = {
     "x86_64": ("LINUX_CONTAINER", "aws/codebuild/amazonlinux-x86_64-standard:5.0"),
     "arm64": ("ARM_CONTAINER", "aws/codebuild/amazonlinux-aarch64-standard:3.0"),
 }
+_CURATED: Final = {
+    "x86_64": "aws/codebuild/amazonlinux-x86_64-standard:6.0",
+    "arm64": "aws/codebuild/amazonlinux-aarch64-standard:4.0",
+}
+"""CodeBuild's own images from which builds choose versions: they have Node 22 and 24, and Python.
+See "Available runtimes" in CodeBuild's user guide. CodeBuild refuses to pull them with a project's
+role: "When you use an CodeBuild curated image, you must use CODEBUILD credentials" (API reference,
+ProjectEnvironment, imagePullCredentialsType)."""
 _ENDED: Final = ("FAILED", "FAULT", "STOPPED", "SUCCEEDED", "TIMED_OUT")
 
 
@@ -65,6 +73,7 @@ class InCodeBuild:
 
     name: Final = "codebuild"
     makes: Final[tuple[ResourceType, ...]] = (PROJECT,)
+    first: Final[tuple[str, ...]] = ("codebuild:CreateProject",)
     shape: Final = Shape()
 
     def networked(self, job: Job) -> bool:
@@ -130,7 +139,7 @@ def add_project(stack: Stack, job: Job) -> None:
         SERVICE,
         _run_in_build(stack, job) if real else [],
         log_group=log_group,
-        network=_network(job),
+        first=_network(job),
     )
     source, secondary = _sources(stack, job, real)
     project = codebuild.Project(
@@ -175,8 +184,8 @@ def _environment(stack: Stack, job: Job, real: bool) -> Any:
     )
     if real:
         build = _build(stack, job)
-        environment.Image = build.image
-        environment.ImagePullCredentialsType = "CODEBUILD" if build.curated else "SERVICE_ROLE"
+        environment.Image = build.image or _CURATED[job.architecture]
+        environment.ImagePullCredentialsType = "SERVICE_ROLE" if build.image else "CODEBUILD"
     return environment
 
 

@@ -36,6 +36,7 @@ class InFargate:
 
     name: Final = Fargate.name
     makes: Final[tuple[ResourceType, ...]] = (TASK_DEFINITION, CLUSTER)
+    first: Final[tuple[str, ...]] = ()
     shape: Final = Shape(brings_sdk=False)
 
     def networked(self, job: Job) -> bool:

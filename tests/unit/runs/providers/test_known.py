@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from devbridge.constructs.compute import Batch, CodeBuild, Fargate, Lambda
-from devbridge.runs.providers.known import ended, is_event, provider
+from devbridge.runs.providers.known import (
+    FIRST,
+    ended,
+    is_event,
+    keeps_words,
+    older,
+    provider,
+    shares_streams,
+)
 
 UUID = "0b1c2d3e-0000-4000-8000-000000000001"
 
@@ -20,6 +28,16 @@ def test_every_compute_has_a_provider_of_its_name(compute: Any) -> None:
 def test_a_provider_of_a_later_version_is_not_known() -> None:
     with pytest.raises(KeyError):
         provider("moon", lambda _: None)
+
+
+def test_a_build_has_its_runners_words_and_a_functions_streams_are_shared() -> None:
+    names = [compute.name for compute in (Batch, CodeBuild, Fargate, Lambda)]
+    assert [*filter(keeps_words, names)] == [FIRST] == [CodeBuild.name]
+    assert [*filter(shares_streams, names)] == [Lambda.name]
+
+
+def test_what_is_no_builds_id_is_no_older_run() -> None:
+    assert older("moon", lambda name: provider(name, lambda _: None)) is None
 
 
 def test_what_nobody_waits_for_is_told_by_aws() -> None:
