@@ -407,8 +407,8 @@ def test_the_cloud_policy_answers_with_the_id_of_the_run_in_the_cloud(
     environment.setattr(deployed, "_client", clients.get)
     daemon.stop()
     answer = run({"num": 5})
-    claim = Places(f"{app}/dev/factorial").claim(answer["jobId"].partition(":")[2])
-    assert json.loads(stored.objects[claim])["payload"] == '{"num":5}'
+    payload = Places(f"{app}/dev/factorial").payload(answer["jobId"].partition(":")[2])
+    assert json.loads(stored.objects[payload]) == {"num": 5}
     assert answer == {"jobId": answer["jobId"], "state": "QUEUED", "duplicate": False}
     (build,) = codebuild.builds.values()
     given = {each["name"]: each["value"] for each in build["environment"]["environmentVariables"]}
