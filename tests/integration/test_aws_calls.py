@@ -67,6 +67,11 @@ OPERATIONS: Final = {
         "DescribeTable",
         "UpdateTable",
     ),
+    "ec2": (
+        "DescribeSecurityGroups",
+        "DescribeSubnets",
+        "DescribeVpcs",
+    ),
     "ecr": (
         "BatchGetImage",
         "CreateRepository",
@@ -74,6 +79,11 @@ OPERATIONS: Final = {
         "DescribeRepositories",
         "GetAuthorizationToken",
         "PutLifecyclePolicy",
+    ),
+    "efs": (
+        "DeleteFileSystem",
+        "DescribeFileSystems",
+        "DescribeMountTargets",
     ),
     "iam": (
         "GetRole",
@@ -124,6 +134,8 @@ OPERATIONS: Final = {
     ),
 }
 CALLS: Final = [f"{service} {name}" for service, found in OPERATIONS.items() for name in found]
+SELDOM: Final = ("efs DeleteMountTarget",)
+"""What the life below has not: a file system that was kept, with addresses of somebody else."""
 APPS_OWN: Final = ("ssm GetParameters",)
 """What the app's own code calls through devbridge, with its own role."""
 INVOKERS: Final = (
@@ -157,6 +169,10 @@ BRIDGE: Final = (
 """What the daemon's MQTT connection needs."""
 ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     # The operations that IAM knows by another name: from the Service Authorization Reference.
+    "efs DeleteFileSystem": ("elasticfilesystem:DeleteFileSystem",),
+    "efs DeleteMountTarget": ("elasticfilesystem:DeleteMountTarget",),
+    "efs DescribeFileSystems": ("elasticfilesystem:DescribeFileSystems",),
+    "efs DescribeMountTargets": ("elasticfilesystem:DescribeMountTargets",),
     "lambda Invoke": ("lambda:InvokeFunction",),
     "resourcegroupstaggingapi GetResources": ("tag:GetResources",),
     "s3 DeleteObjects": ("s3:DeleteObject", "s3:DeleteObjectVersion"),
@@ -414,7 +430,7 @@ def test_each_call_is_one_that_aws_has_and_the_list_is_complete(
 
 
 def test_no_call_is_in_the_code_that_is_not_in_the_list() -> None:
-    listed = (*CALLS, *APPS_OWN, *INVOKERS, *EMBEDDED_ONLY)
+    listed = (*CALLS, *SELDOM, *APPS_OWN, *INVOKERS, *EMBEDDED_ONLY)
     known = {call.partition(" ")[2] for call in listed}
     services = {call.partition(" ")[0] for call in listed}
     session = botocore.session.get_session()
@@ -446,7 +462,7 @@ def permissions() -> dict[str, list[str]]:
 
     own = {
         action
-        for call in CALLS
+        for call in (*CALLS, *SELDOM)
         for action in ACTIONS.get(call, (call.replace(" ", ":"),))
         # AWS lets everybody ask who they are.
         if call not in ("iot DescribeEndpoint", "sts AssumeRole", "sts GetCallerIdentity")
@@ -474,6 +490,9 @@ TYPES: Final[dict[str, tuple[str, ...]]] = {
     "AWS::ApiGatewayV2::Integration": (),
     "AWS::ApiGatewayV2::Route": (),
     "AWS::ApiGatewayV2::Stage": (),
+    "AWS::Batch::ComputeEnvironment": (),
+    "AWS::Batch::JobDefinition": (),
+    "AWS::Batch::JobQueue": (),
     "AWS::CodeBuild::Project": (
         "codebuild:BatchGetProjects",
         "codebuild:CreateProject",
@@ -481,8 +500,18 @@ TYPES: Final[dict[str, tuple[str, ...]]] = {
         "codebuild:UpdateProject",
     ),
     "AWS::DynamoDB::Table": (),
+    "AWS::EC2::LaunchTemplate": (),
+    "AWS::EC2::SecurityGroup": (),
+    "AWS::ECS::Cluster": (),
+    "AWS::ECS::TaskDefinition": (),
+    "AWS::EFS::AccessPoint": (),
+    "AWS::EFS::FileSystem": (),
+    "AWS::EFS::MountTarget": (),
+    "AWS::Events::Rule": (),
+    "AWS::IAM::InstanceProfile": (),
     "AWS::IAM::ManagedPolicy": (),
     "AWS::IAM::Role": (),
+    "AWS::Lambda::EventInvokeConfig": (),
     "AWS::Lambda::Function": (),
     "AWS::Lambda::Permission": (),
     "AWS::Logs::LogGroup": (),

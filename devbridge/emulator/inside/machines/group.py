@@ -127,5 +127,6 @@ def _processes() -> Iterator[tuple[int, int, str]]:
         return
     for process in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # gone by now
-            state, _, group, *_ = process.read_text().rpartition(")")[2].split()
-            yield int(process.parent.name), int(group), state
+            # A name is cut to 15 bytes, within a character if it comes so.
+            state, _, group, *_ = process.read_bytes().rpartition(b")")[2].split()
+            yield int(process.parent.name), int(group), state.decode()
