@@ -29,11 +29,12 @@ from devbridge import job, names
 from devbridge.cli.doctor import check_permissions
 from devbridge.cloud.session import Clients, Cloud, connect
 from devbridge.config import Config
-from devbridge.constructs import App, Job
+from devbridge.constructs import App, FileSystem, Job
 from devbridge.daemon.credentials import RoleCredentials
-from devbridge.deploy import Request, compare, package, secrets
+from devbridge.deploy import Request, compare, kinds, package, secrets
 from devbridge.deploy.principal import trusted_principal
 from devbridge.deploy.remove import remove
+from devbridge.deploy.synth.compute.known import made_types
 from devbridge.deploy.validation import failed_validations
 from devbridge.names import Mode
 from devbridge.packing.container import build_image, delete_repository
@@ -474,6 +475,9 @@ TYPES: Final[dict[str, tuple[str, ...]]] = {
     "AWS::ApiGatewayV2::Integration": (),
     "AWS::ApiGatewayV2::Route": (),
     "AWS::ApiGatewayV2::Stage": (),
+    "AWS::Batch::ComputeEnvironment": (),
+    "AWS::Batch::JobDefinition": (),
+    "AWS::Batch::JobQueue": (),
     "AWS::CodeBuild::Project": (
         "codebuild:BatchGetProjects",
         "codebuild:CreateProject",
@@ -481,8 +485,18 @@ TYPES: Final[dict[str, tuple[str, ...]]] = {
         "codebuild:UpdateProject",
     ),
     "AWS::DynamoDB::Table": (),
+    "AWS::EC2::LaunchTemplate": (),
+    "AWS::EC2::SecurityGroup": (),
+    "AWS::ECS::Cluster": (),
+    "AWS::ECS::TaskDefinition": (),
+    "AWS::EFS::AccessPoint": (),
+    "AWS::EFS::FileSystem": (),
+    "AWS::EFS::MountTarget": ("ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"),
+    "AWS::Events::Rule": (),
+    "AWS::IAM::InstanceProfile": (),
     "AWS::IAM::ManagedPolicy": (),
     "AWS::IAM::Role": (),
+    "AWS::Lambda::EventInvokeConfig": (),
     "AWS::Lambda::Function": (),
     "AWS::Lambda::Permission": (),
     "AWS::Logs::LogGroup": (),
@@ -500,7 +514,10 @@ def test_each_type_of_a_resource_is_known_to_the_list_of_permissions(tmp_path: P
     template = made(load(tmp_path, EVERYTHING, "test"), "deployed")
     types = {each["Type"] for each in json.loads(template.body)["Resources"].values()}
     # What does not fit into a role becomes a policy of its own.
-    assert types - {names.STAMP} | {"AWS::IAM::ManagedPolicy"} == set(TYPES)
+    types |= {"AWS::IAM::ManagedPolicy"}
+    elsewhere = {each.name for each in made_types()}
+    files = {each.name for row in kinds.KINDS if row.construct is FileSystem for each in row.makes}
+    assert types - {names.STAMP} | elsewhere | files == set(TYPES)
     assert all(permissions().values())
 
 
