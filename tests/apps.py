@@ -13,6 +13,7 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from devbridge.constructs import App, values
+from devbridge.constructs.compute.fargate import SIZES
 from devbridge.constructs.load import load_app
 from devbridge.constructs.tags import tags_problem
 from devbridge.sources.runtimes import JOBS
@@ -110,6 +111,19 @@ second = Job(app, "second", handler="jobs/work.handler", bind=[first], offline="
 Job(
     app, "third", handler="jobs/work.handler", enable_live_dev=False, log_retention="1 day",
     encryption_key="{KEY}", image="{IMAGE}", payload="inline",
+)
+shared = FileSystem(app, "shared")
+many = Job(
+    app, "many", handler="jobs/work.handler", bind=[shared, notes], concurrency=3, retries=1,
+    compute=Batch(cpu=2, memory="7.5 GB", spot=True, disk="100 GB"), environment={{"T": token}},
+)
+task = Job(
+    app, "task", handler="jobs/work.handler", bind=[shared, many], log_retention="1 day",
+    compute=Fargate(cpu=0.5, memory="2 GB", disk="30 GB"), environment={{"ROLE": many.role_arn}},
+)
+Job(
+    app, "short", handler="jobs/work.handler", bind=[task], timeout="10 minutes",
+    compute=Lambda(memory_size="512 MB", disk="1 GB"), encryption_key="{KEY}",
 )
 web = Api(
     app, "web", bind=[second],
@@ -258,15 +272,65 @@ def _python(recipe: Recipe) -> dict[str, st.SearchStrategy[Any]]:
     }
 
 
-def _job_options(recipe: Recipe) -> st.SearchStrategy[dict[str, Any]]:
-    machine = st.sampled_from(values.ARCHITECTURES).flatmap(
-        lambda architecture: st.fixed_dictionaries(
-            {
-                "architecture": st.just(architecture),
-                "memory_size": st.sampled_from(values.job_memory_sizes(architecture)),
-            }
-        )
+_build = st.sampled_from(values.ARCHITECTURES).flatmap(
+    lambda architecture: st.fixed_dictionaries(
+        {
+            "architecture": st.just(architecture),
+            "memory_size": st.sampled_from(values.job_memory_sizes(architecture)),
+        }
     )
+)
+_fargate = st.sampled_from([(cpu, size) for cpu, sizes in SIZES.items() for size in sizes]).flatmap(
+    lambda size: st.builds(
+        lambda disk, spot: call(
+            "Fargate", cpu=size[0], memory=f"{size[1]} MB", disk=disk, spot=spot
+        ),
+        st.sampled_from([None, "21 GB", "200 GB"]),
+        st.booleans(),
+    )
+)
+_batch = st.fixed_dictionaries(
+    {},
+    optional={
+        "cpu": st.sampled_from([1, 8]),
+        "memory": st.sampled_from(["4 MB", "7.5 GB", "1 TB"]),
+        "spot": st.booleans(),
+        "disk": st.sampled_from([None, "30 GB", "16 TB"]),
+        "max_vcpus": st.sampled_from([8, 10_000]),
+    },
+).map(lambda options: call("Batch", **options))
+_lambda = st.fixed_dictionaries(
+    {},
+    optional={
+        "memory_size": st.sampled_from(["128 MB", "10 GB"]),
+        "disk": st.sampled_from([None, "512 MB", "10 GB"]),
+        "reserved_concurrency": st.sampled_from([None, 1, 1000]),
+    },
+).map(lambda options: call("Lambda", **options))
+
+
+def _elsewhere(compute: st.SearchStrategy[Code]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {"architecture": st.sampled_from(values.ARCHITECTURES), "compute": compute}
+    )
+
+
+def _placed(options: dict[str, Any], machine: dict[str, Any]) -> dict[str, Any]:
+    """The options of a job, without those that the place has not which it runs in."""
+    found = {**options, **machine}
+    if "compute" in machine:
+        found.pop("transform", None)  # it is of a build's project
+    if str(machine.get("compute", "")).startswith("Lambda"):
+        found.pop("image", None)
+        found["timeout"] = "10 minutes"
+        named = found.get("environment", {}).items()
+        found["environment"] = {k: v for k, v in named if values.LAMBDA_VARIABLE.fullmatch(k)}
+    return found
+
+
+def _job_options(recipe: Recipe) -> st.SearchStrategy[dict[str, Any]]:
+    anywhere = st.one_of(_build, _elsewhere(_fargate), _elsewhere(_batch))
+    machine = st.one_of(_build, anywhere, _elsewhere(_lambda))
     shared = {
         **_code(recipe),
         "timeout": _durations(*values.BUILD_TIMEOUT, "90 minutes", "1.5 hours", "1 day"),
@@ -297,8 +361,11 @@ def _job_options(recipe: Recipe) -> st.SearchStrategy[dict[str, Any]]:
         },
         optional=shared,
     )
-    options = st.one_of(python, python, container)
-    return st.builds(lambda options, machine: {**options, **machine}, options, machine)
+    return st.one_of(
+        st.builds(_placed, python, machine),
+        st.builds(_placed, python, machine),
+        st.builds(_placed, container, anywhere),
+    )
 
 
 def _function_options(recipe: Recipe) -> st.SearchStrategy[dict[str, Any]]:

@@ -5,16 +5,19 @@ A name is what CloudFormation calls the physical id: a table's name, a queue's U
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from devbridge.deploy import buckets
-from devbridge.deploy.access import Access, OnProgress
+from devbridge.deploy.access import Access, OnProgress, Progress
 from devbridge.deploy.refusals import code_of
 
 PAGE: Final = 1000
 """What is counted to: there may be more."""
+_LOOKS, _LOOK_SECONDS = 60, 5.0
+"""How often, and how long apart, it is looked whether something that takes minutes is done."""
 _GONE: Final = ("404", "NoSuchBucket")
 _GONE_TOO: Final = ("NotFound", "NonExistentQueue", "DoesNotExist")
 
@@ -195,4 +198,30 @@ LOG_GROUPS: Final = Leftover(
     delete=_delete_log_group,
     prefix="log-group:",
     comes_back=True,
+)
+
+# --- file systems ---------------------------------------------------------------------------------
+
+
+def _file_system(cloud: Access, name: str) -> Any:
+    return cloud.client("efs").describe_file_systems(FileSystemId=name)["FileSystems"]
+
+
+def _delete_file_system(cloud: Access, name: str, label: str, on_progress: OnProgress) -> None:
+    efs = cloud.client("efs")
+    for target in efs.describe_mount_targets(FileSystemId=name)["MountTargets"]:
+        efs.delete_mount_target(MountTargetId=target["MountTargetId"])
+    for _ in range(_LOOKS):
+        if not efs.describe_mount_targets(FileSystemId=name)["MountTargets"]:
+            break
+        on_progress(Progress("wait", f"{label}: its addresses go"))
+        time.sleep(_LOOK_SECONDS)
+    efs.delete_file_system(FileSystemId=name)
+
+
+FILE_SYSTEMS: Final = Leftover(
+    "elasticfilesystem:file-system",
+    exists=_file_system,
+    delete=_delete_file_system,
+    prefix="file-system/",
 )

@@ -354,7 +354,11 @@ def test_a_wrong_payload_is_refused_where_it_is_sent(
     ],
 )
 def test_an_option_has_its_effect(stage: Stage, what: str, found: object) -> None:
-    assert stage.does(what) == found
+    told = stage.does(what)
+    if (stage.name, what) == ("lambda", "environment"):
+        assert told.pop() == ["AWS_ACCESS_KEY_ID"]  # Lambda gives its role's keys there
+        told.append([])
+    assert told == found
 
 
 def test_a_handler_is_told_of_its_run(stage: Stage, language: Language) -> None:

@@ -55,6 +55,12 @@ LEFT: dict[str, Look] = {
     "topics": lambda c: c.client("sns").list_topics()["Topics"],
     "apis": lambda c: c.client("apigatewayv2").get_apis()["Items"],
     "log groups": lambda c: c.client("logs").describe_log_groups()["logGroups"],
+    "file systems": lambda c: c.client("efs").describe_file_systems()["FileSystems"],
+    "tasks": lambda c: c.client("ecs").list_task_definitions()["taskDefinitionArns"],
+    "clusters": lambda c: c.client("ecs").list_clusters()["clusterArns"],
+    "queues of jobs": lambda c: c.client("batch").describe_job_queues()["jobQueues"],
+    "machines": lambda c: c.client("batch").describe_compute_environments()["computeEnvironments"],
+    "rules": lambda c: c.client("events").list_rules()["Rules"],
     "parameters": lambda c: c.client("ssm").describe_parameters()["Parameters"],
 }
 
@@ -67,7 +73,8 @@ def test_an_app_of_everything_is_made_and_nothing_of_it_is_left(
     before = {what: look(local_cloud) for what, look in LEFT.items()}
     done = deploy(tmp_path, EVERYTHING, local_cloud, mode, told)
     assert done.changed
-    assert [job.name for job in done.jobs] == (["first", "second", "last"] if mode == "dev" else [])
+    live = ["first", "second", "many", "task", "short", "last"]
+    assert [job.name for job in done.jobs] == (live if mode == "dev" else [])
     assert not deploy(tmp_path, EVERYTHING, local_cloud, mode, told).changed
     bucket = done.outputs["ScratchBucket"]
     local_cloud.client("s3").put_object(Bucket=bucket, Key="a", Body=b"a")
@@ -248,6 +255,19 @@ OPTIONS: dict[str, tuple[str, str, str, Look, Any]] = {
         project("environment", "image"),
         f"{LAMBDA_IMAGE}:3.12",
     ),
+    "job compute": (
+        *(J, "", ", compute=Fargate()"),
+        invoker("Environment", "Variables", "DEVBRIDGE_COMPUTE"),
+        "fargate",
+    ),
+    "job compute, machines of another size": (
+        *(J, ", compute=Batch()", ", compute=Batch(max_vcpus=64)"),
+        lambda c: [
+            each["computeResources"]["maxvCpus"]
+            for each in c.client("batch").describe_compute_environments()["computeEnvironments"]
+        ],
+        [64],
+    ),
     "job architecture": (
         J,
         "",
@@ -271,7 +291,11 @@ OPTIONS: dict[str, tuple[str, str, str, Look, Any]] = {
         variable("DEVBRIDGE_RETRY_DELAY"),
         "0.5",
     ),
-    "job concurrency": (J, "", ", concurrency=3", variable("DEVBRIDGE_CONCURRENCY"), "3"),
+    "job concurrency": (
+        *(J, "", ", concurrency=3"),
+        invoker("Environment", "Variables", "DEVBRIDGE_CONCURRENCY"),
+        "3",
+    ),
     "job environment": (J, ", environment={'A': '1'}", ", environment={}", variable("A"), None),
     "job bind": (
         "t = Table(app, 't', partition_key='id'); " + J,

@@ -68,6 +68,11 @@ OPERATIONS: Final = {
         "DescribeTable",
         "UpdateTable",
     ),
+    "ec2": (
+        "DescribeSecurityGroups",
+        "DescribeSubnets",
+        "DescribeVpcs",
+    ),
     "ecr": (
         "BatchGetImage",
         "CreateRepository",
@@ -75,6 +80,11 @@ OPERATIONS: Final = {
         "DescribeRepositories",
         "GetAuthorizationToken",
         "PutLifecyclePolicy",
+    ),
+    "efs": (
+        "DeleteFileSystem",
+        "DescribeFileSystems",
+        "DescribeMountTargets",
     ),
     "iam": (
         "GetRole",
@@ -146,6 +156,8 @@ INVOKERS: Final = (
 )
 """What starts, ends and looks at runs, with its own role; who asks for a run of Batch or Fargate
 looks, too."""
+SELDOM: Final = ("efs DeleteMountTarget",)
+"""Of a file system that its stack has left with its addresses."""
 EMBEDDED_ONLY: Final = ("iam GetPolicy",)
 """What AWS is never asked."""
 BRIDGE: Final = (
@@ -158,6 +170,9 @@ BRIDGE: Final = (
 """What the daemon's MQTT connection needs."""
 ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     # The operations that IAM knows by another name: from the Service Authorization Reference.
+    "efs DeleteFileSystem": ("elasticfilesystem:DeleteFileSystem",),
+    "efs DescribeFileSystems": ("elasticfilesystem:DescribeFileSystems",),
+    "efs DescribeMountTargets": ("elasticfilesystem:DescribeMountTargets",),
     "lambda Invoke": ("lambda:InvokeFunction",),
     "resourcegroupstaggingapi GetResources": ("tag:GetResources",),
     "s3 DeleteObjects": ("s3:DeleteObject", "s3:DeleteObjectVersion"),
@@ -415,7 +430,7 @@ def test_each_call_is_one_that_aws_has_and_the_list_is_complete(
 
 
 def test_no_call_is_in_the_code_that_is_not_in_the_list() -> None:
-    listed = (*CALLS, *APPS_OWN, *INVOKERS, *EMBEDDED_ONLY)
+    listed = (*CALLS, *APPS_OWN, *INVOKERS, *SELDOM, *EMBEDDED_ONLY)
     known = {call.partition(" ")[2] for call in listed}
     services = {call.partition(" ")[0] for call in listed}
     session = botocore.session.get_session()

@@ -54,6 +54,9 @@ Job(
     app, "boxed", runtime="container", container=Container("image", ["run"]), offline="cloud",
     vpc=Vpc("vpc-12345678", subnets=["subnet-12345678"], security_groups=["sg-12345678"]),
 )
+Job(app, "many", handler=work, compute=Batch(), bind=[plain])
+Job(app, "task", handler=work, compute=Fargate())
+Job(app, "short", handler=work, compute=Lambda(), timeout="10 minutes")
 caller = Function(app, "caller", handler="api/start.other", bind=[worker, Api(
     app, "inner", routes={{"GET /": hello}})])
 Api(app, "web", routes={{"GET /": caller}})
@@ -229,6 +232,18 @@ def bucket(job: str) -> tuple[Row, ...]:
         ("s3:GetObject", f"s3 {{assets}}/payloads/shop/{{stage}}/{job}/x.json"),
         ("s3:DeleteObject", f"s3 {{assets}}/payloads/shop/{{stage}}/{job}/x.json"),
         ("s3:PutObject", f"s3 {{assets}}/results/shop/{{stage}}/{job}/x.json"),
+        ("s3:GetObject", f"s3 {{assets}}/checkpoints/shop/{{stage}}/{job}/x.json"),
+        ("s3:PutObject", f"s3 {{assets}}/checkpoints/shop/{{stage}}/{job}/x.json"),
+    )
+
+
+def told(job: str) -> tuple[Row, ...]:
+    """What a run needs of it that no build is the record of."""
+    return (
+        *bucket(job),
+        ("s3:GetObject", f"s3 {{assets}}/told/shop/{{stage}}/{job}/x.json"),
+        ("s3:PutObject", f"s3 {{assets}}/told/shop/{{stage}}/{job}/x.json"),
+        ("s3:GetObject", f"s3 {{assets}}/runs/shop/{{stage}}/{job}/x.end.json"),
     )
 
 
@@ -237,15 +252,29 @@ def logs(group: str) -> tuple[Row, ...]:
     return (("logs:CreateLogStream", arn), ("logs:PutLogEvents", arn))
 
 
+def group_of(job: str) -> tuple[Row, ...]:
+    """The log group of a job, whatever runs it."""
+    return logs(f"/aws/codebuild/shop_{{stage}}_{job}")
+
+
 INVOKERS: Final[tuple[Row, ...]] = (
     ("s3:PutObject", "s3 {assets}/payloads/shop/{stage}/worker/x.json"),
     *(
-        ("s3:DeleteObject", f"s3 {{assets}}/payloads/shop/{{stage}}/{job}/x.json")
-        for job in ("worker", "plain", "plain-2")
+        (f"s3:{action}Object", f"s3 {{assets}}/{kind}/shop/{{stage}}/{job}/x.json")
+        for job in ("worker", "plain", "plain-2", "many", "task", "short")
+        for action, kind in (
+            *(("Delete", "payloads"), ("Get", "checkpoints"), ("Put", "checkpoints")),
+            ("Get", "told"),
+        )
+    ),
+    *(
+        ("s3:GetObject", f"s3 {{assets}}/runs/shop/{{stage}}/{job}/x.end.json")
+        for job in ("many", "task", "short")
     ),
     ("s3:PutObject", "s3 {assets}/runs/shop/{stage}/worker/x"),
     ("s3:GetObject", "s3 {assets}/runs/shop/{stage}/worker/x"),
     ("s3:GetObject", "s3 {assets}/results/shop/{stage}/worker/x.json"),
+    ("s3:PutObject", "s3 {assets}/listed/shop/{stage}/worker/x"),
 )
 """What an invoker needs of the asset bucket."""
 BRIDGE: Final[tuple[Row, ...]] = (
@@ -256,10 +285,18 @@ BRIDGE: Final[tuple[Row, ...]] = (
     ("iot:Subscribe", "iot topicfilter/devbridge/shop/{stage}/presence"),
     ("iot:Receive", "iot topic/devbridge/shop/{stage}/presence"),
 )
-TURN: Final = tuple(
-    (f"codebuild:{action}", "codebuild project/shop_{stage}_worker")
-    for action in ("ListBuildsForProject", "BatchGetBuilds")
+TURNS: Final = tuple(
+    (f"dynamodb:{action}", "dynamodb table/shop_{stage}_turns")
+    for action in ("DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
 )
+PLACES: Final[tuple[Row, ...]] = (
+    ("batch:SubmitJob", "batch job-definition/shop_{stage}_many:1"),
+    ("batch:TerminateJob", "batch job/x"),
+    ("batch:DescribeJobs", "*"),
+    ("ecs:DescribeTasks", "ecs task/shop_{stage}/x"),
+    ("lambda:InvokeFunction", "lambda function:shop_{stage}_short-job"),
+)
+"""What invokers need to start runs elsewhere than in builds."""
 PULL: Final[tuple[Row, ...]] = (
     ("ecr:GetAuthorizationToken", "*"),
     ("ecr:BatchGetImage", "ecr repository/devbridge/shop/{stage}"),
@@ -271,11 +308,15 @@ ALL: Final[tuple[Row, ...]] = (
     INVOKE,
     *(row for job in ("worker", "plain", "cloudy", "fixed") for row in builds(job)),
     *(row for job in ("worker", "plain", "plain-2") for row in bucket(job)),
+    *(row for job in ("many", "task", "short") for row in told(job)),
     *INVOKERS,
+    *TURNS,
+    *PLACES,
     *BRIDGE,
     *PULL,
     *logs("/aws/codebuild/shop_{stage}_worker"),
     *logs("/aws/codebuild/shop_{stage}_plain"),
+    *(row for job in ("many", "task", "short") for row in group_of(job)),
     *logs("/aws/lambda/shop_{stage}_hello-fn"),
     *logs("/aws/lambda/shop_{stage}_invokers"),
     ("ses:SendEmail", "*"),
@@ -294,7 +335,6 @@ MAY: Final[dict[tuple[str, str], tuple[Row, ...]]] = {
     ("live", "WorkerJobRole"): (
         *STORED,
         *bucket("worker"),
-        *TURN,
         *logs("/aws/codebuild/shop_{stage}_worker"),
         ("ses:SendEmail", "*"),
     ),
@@ -306,6 +346,15 @@ MAY: Final[dict[tuple[str, str], tuple[Row, ...]]] = {
     ("live", "FixedJobRole"): (),
     ("dev", "BoxedJobRole"): (*PULL, ("ec2:CreateNetworkInterface", "*")),
     ("live", "BoxedJobRole"): (*PULL, ("ec2:CreateNetworkInterface", "*")),
+    ("dev", "ManyJobRole"): (UNBOUND[6],),
+    ("live", "ManyJobRole"): (UNBOUND[6], *told("many")),
+    ("live", "ManyJobExecutionRole"): group_of("many"),
+    ("dev", "TaskJobRole"): (),
+    ("live", "TaskJobRole"): told("task"),
+    ("live", "TaskJobExecutionRole"): group_of("task"),
+    ("live", "MachineRole"): (),
+    ("dev", "ShortJobRole"): (),
+    ("live", "ShortJobRole"): (*told("short"), *group_of("short"), PLACES[-1]),
     ("dev", "HelloFunctionRole"): logs("/aws/lambda/shop_{stage}_hello-fn"),
     ("live", "HelloFunctionRole"): logs("/aws/lambda/shop_{stage}_hello-fn"),
     ("dev", "CallerFunctionRole"): (INVOKE,),
@@ -324,6 +373,8 @@ MAY: Final[dict[tuple[str, str], tuple[Row, ...]]] = {
     ("live", "InvokerRole"): (
         *(row for job in ("worker", "plain", "cloudy", "fixed") for row in builds(job)),
         *INVOKERS,
+        *TURNS,
+        *PLACES,
         *logs("/aws/lambda/shop_{stage}_invokers"),
     ),
     ("dev", "BindRole"): (*STORED, *UNBOUND, INVOKE),
@@ -374,7 +425,9 @@ def test_a_role_is_trusted_to_its_service_and_on_a_dev_stage_to_the_developer(
     document = shop.role(stage, role)["AssumeRolePolicyDocument"]
     trusted = [json.dumps(each["Principal"]) for each in document["Statement"]]
     developer = json.dumps({"AWS": shop.developer.principal_arn})
+    elsewhere = {"Many": "ecs-tasks", "Task": "ecs-tasks", "Machine": "ec2", "Short": "lambda"}
     service = "codebuild" if role.endswith("JobRole") else "lambda"
+    service = next((s for name, s in elsewhere.items() if role.startswith(name)), service)
     expected = [json.dumps({"Service": f"{service}.amazonaws.com"})]
     if role == "BindRole":
         account = json.dumps({"AWS": f"arn:aws:iam::{shop.root.account}:root"})

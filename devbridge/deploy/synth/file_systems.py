@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import FileSystem, Function, Job
+from devbridge.deploy.leftovers import FILE_SYSTEMS
 from devbridge.deploy.policies import Json, allow, document
 from devbridge.deploy.references import arn_of, ref
 from devbridge.deploy.resource_types import made
@@ -17,6 +18,7 @@ FILE_SYSTEM: Final = made(
     "AWS::EFS::FileSystem",
     *("AvailabilityZoneName", "Encrypted", "KmsKeyId", "PerformanceMode"),
     holds_data=True,
+    leftover=FILE_SYSTEMS,
 )
 ACCESS_POINT: Final = made(
     "AWS::EFS::AccessPoint", "ClientToken", "FileSystemId", "PosixUser", "RootDirectory"

@@ -25,14 +25,18 @@ from devbridge.deploy.synth import Assets, Settings, Template
 from devbridge.deploy.synth.app import synth
 from devbridge.errors import AppError
 from tests.apps import ACCOUNT, EVERYTHING, IMPORTS, KEY, Recipe, apps, load
-from tests.unit.deploy.templates import lint
+from tests.unit.deploy.templates import NETWORK, lint
 
 # The environment of the tests themselves is clean: it is read before that.
 MANY: Final = int(os.environ.get("DEVBRIDGE_TEST_APPS", "0"))
 DEVELOPER: Final = f"arn:aws:iam::{ACCOUNT}:user/ann"
 MODES: Final[tuple[names.Mode, ...]] = get_args(names.Mode)
-ANY: Final = {"ecr:GetAuthorizationToken"}
+ANY: Final = {
+    *("ecr:GetAuthorizationToken", "batch:DescribeJobs", "batch:ListJobs", "ecs:ListTasks"),
+}
 """What AWS allows on every resource only. (And the EC2 calls that a network needs.)"""
+HANDED_ON: Final = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
+"""To whom invokers may give the roles of jobs."""
 
 few = settings(
     derandomize=not MANY,
@@ -60,6 +64,7 @@ def made(app: App, mode: names.Mode, stage: str | None = None, **changes: Any) -
         "iot_host": "a1b2c3d4e5f6g7-ats.iot.eu-west-1.amazonaws.com",
         "python": "3.11",
         "mode": mode,
+        "network": NETWORK,
         **changes,
     }
     assets = Assets(
@@ -229,7 +234,28 @@ def topic_problems(properties: dict[str, Any]) -> Iterator[str]:
         yield from misfit("name", r"[A-Za-z0-9_-]{1,251}\.fifo", properties.get("TopicName", ""))
 
 
+def definition_problems(properties: dict[str, Any]) -> Iterator[str]:
+    yield from misfit("name", r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", properties["JobDefinitionName"])
+    if (size := len(json.dumps(properties).encode())) > 24 * 1024:
+        yield f"a definition of {size} bytes"
+    if properties["Timeout"]["AttemptDurationSeconds"] < 60:
+        yield f"timeout {properties['Timeout']}"
+
+
+def task_problems(properties: dict[str, Any]) -> Iterator[str]:
+    yield from misfit("name", r"[A-Za-z0-9_-]{1,255}", properties["Family"])
+    if (size := len(json.dumps(properties).encode())) > 64 * 1024:
+        yield f"a definition of {size} bytes"
+
+
+def queue_problems(properties: dict[str, Any]) -> Iterator[str]:
+    yield from misfit("name", r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", properties["JobQueueName"])
+
+
 CHECKS: Final = {
+    "AWS::Batch::JobDefinition": definition_problems,
+    "AWS::Batch::JobQueue": queue_problems,
+    "AWS::ECS::TaskDefinition": task_problems,
     "AWS::Lambda::Function": function_problems,
     "AWS::CodeBuild::Project": project_problems,
     "AWS::IAM::Role": role_problems,
@@ -285,6 +311,10 @@ def excesses(template: Template, app: App, mode: names.Mode) -> Iterator[str]:
         if statement["Action"] in own:
             continue
         if services == {"kms"} and actions <= set(KEY_USE) and resources == [KEY]:
+            continue
+        of_invokers = title.startswith(("InvokerRolePasses", "StubRolePasses"))
+        handed_on = statement.get("Condition") == HANDED_ON and "*" not in resources
+        if actions == {"iam:PassRole"} and of_invokers and handed_on:
             continue
         if services & {"iam", "sts", "kms", "cloudformation"} or "*" in "".join(actions):
             yield f"{title} may {actions}"
@@ -393,6 +423,14 @@ EDGES: Final = {
     "100 jobs": ("for i in range(100): Job(app, f'job-{i}', WORK)", "test"),
     "100 long jobs": ("for i in range(100): Job(app, f'a-long-name-{i}', WORK)", "development"),
     "130 jobs": ("for i in range(130): Job(app, f'job-{i}', WORK)", "test"),
+    "60 jobs in Fargate": (
+        "for i in range(60): Job(app, f'job-{i}', compute=Fargate(), WORK)",
+        "test",
+    ),
+    "50 jobs with machines of their own": (
+        "for i in range(50): Job(app, f'job-{i}', compute=Batch(max_vcpus=i + 1), WORK)",
+        "test",
+    ),
     "100 tables": ("for i in range(100): Table(app, f'table-{i}', partition_key='id')", "test"),
     "199 tables": ("for i in range(199): Table(app, f'table-{i}', partition_key='id')", "test"),
     "240 topics": ("for i in range(240): Topic(app, f'topic-{i}')", "test"),

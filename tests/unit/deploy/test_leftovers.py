@@ -8,6 +8,7 @@ from botocore.stub import Stubber
 
 from devbridge.deploy.leftovers import (
     BUCKETS,
+    FILE_SYSTEMS,
     LOG_GROUPS,
     PAGE,
     QUEUES,
@@ -46,6 +47,7 @@ def nothing(_: object) -> None: ...
         (QUEUES, "arn:aws:sqs:eu-west-1:123456789012:orders"),
         (LOG_GROUPS, "arn:aws:logs:eu-west-1:123456789012:log-group:orders"),
         (LOG_GROUPS, "arn:aws:logs:eu-west-1:123456789012:log-group:orders:*"),
+        (FILE_SYSTEMS, "arn:aws:elasticfilesystem:eu-west-1:123456789012:file-system/orders"),
     ],
 )
 def test_an_arn_tells_the_service_and_the_name(row: Leftover, arn: str) -> None:
@@ -169,3 +171,35 @@ def test_what_is_gone_is_told_by_the_errors_code(code: str, gone: bool) -> None:
 
 def test_an_error_that_is_not_awss_does_not_mean_that_it_is_gone() -> None:
     assert not is_gone(OSError("NotFound"))
+
+
+def test_a_file_system_goes_with_its_addresses(aws: FakeCloud) -> None:
+    efs, ec2 = aws.client("efs"), aws.client("ec2")
+    name = efs.create_file_system(CreationToken="x", Encrypted=True)["FileSystemId"]
+    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    efs.create_mount_target(FileSystemId=name, SubnetId=subnet)
+    assert FILE_SYSTEMS.full_name(aws, name) == name
+    assert FILE_SYSTEMS.is_there(aws, name)
+    assert not FILE_SYSTEMS.is_empty(aws, name)
+    FILE_SYSTEMS.remove(aws, name, "FileSystem 'shared'", nothing)
+    assert not FILE_SYSTEMS.is_there(aws, name)
+    FILE_SYSTEMS.remove(aws, name, "FileSystem 'shared'", nothing)
+
+
+def test_addresses_that_go_slowly_are_waited_for(
+    aws: FakeCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devbridge.deploy.leftovers._LOOK_SECONDS", 0.0)
+    there = {"MountTargets": [{"MountTargetId": "fsmt-01234567", "FileSystemId": "fs-01234567"}]}
+    for each in there["MountTargets"]:
+        each |= {"SubnetId": "subnet-01234567", "LifeCycleState": "deleting"}
+    told: list[object] = []
+    with Stubber(aws.client("efs")) as stub:
+        stub.add_response("describe_mount_targets", there)
+        stub.add_response("delete_mount_target", {})
+        stub.add_response("describe_mount_targets", there)
+        stub.add_response("describe_mount_targets", {"MountTargets": []})
+        stub.add_response("delete_file_system", {})
+        FILE_SYSTEMS.remove(aws, "fs-01234567", "FileSystem 'shared'", told.append)
+        stub.assert_no_pending_responses()
+    assert len(told) == 1

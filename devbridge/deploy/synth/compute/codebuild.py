@@ -139,7 +139,7 @@ def add_project(stack: Stack, job: Job) -> None:
         SERVICE,
         _run_in_build(stack, job) if real else [],
         log_group=log_group,
-        network=_network(job),
+        first=_network(job),
     )
     source, secondary = _sources(stack, job, real)
     project = codebuild.Project(

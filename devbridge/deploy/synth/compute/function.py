@@ -95,7 +95,12 @@ def _add_function(stack: Stack, job: Job) -> None:
     assert isinstance(asked, Lambda)  # noqa: S101 - who calls this knows
     logs = parts.add_logs(stack, job)
     role = parts.add_role(
-        stack, job, SERVICE, _statements(stack, job), log_group=logs, network=may_join(job.vpc)
+        stack,
+        job,
+        SERVICE,
+        [*parts.keeps_runs(stack, job, tells=True), *may_mount(bound(job))],
+        log_group=logs,
+        first=[*may_join(job.vpc), _invoking(stack, job)],
     )
     function = awslambda.Function(
         _title(job),
@@ -125,15 +130,11 @@ def _add_function(stack: Stack, job: Job) -> None:
     stack.add_main(job, function, job.tags)
 
 
-def _statements(stack: Stack, job: Job) -> list[Json]:
-    """What the function needs beside what its job does: to invoke itself, and its invoker, which
-    Lambda tells with this role how an invocation has ended."""
+def _invoking(stack: Stack, job: Job) -> Json:
+    """To invoke itself; and its invoker, which Lambda tells with this role how an invocation has
+    ended: it looks whether it may when it is told to."""
     invoker = arn("lambda", f"function:{names.invoker(job, stack.stage)}")
-    return [
-        *parts.keeps_runs(stack, job, tells=True),
-        *may_mount(bound(job)),
-        allow(["lambda:InvokeFunction"], [_function_arn(stack, job), invoker]),
-    ]
+    return allow(["lambda:InvokeFunction"], [_function_arn(stack, job), invoker])
 
 
 def _variables(stack: Stack, job: Job) -> Json:

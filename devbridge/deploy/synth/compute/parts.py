@@ -30,7 +30,7 @@ def add_role(
     statements: Sequence[Json],
     *,
     log_group: str | None = None,
-    network: Sequence[Json] = (),
+    first: Sequence[Json] = (),
 ) -> str:
     """Add the role that a job's code has, on the laptop too; its title.
 
@@ -38,7 +38,8 @@ def add_role(
         service: of the provider, which may assume it; so may the developer, on a stage of dev.
         statements: what it needs beside what its job does.
         log_group: where it writes its logs itself.
-        network: what its provider needs to put it into a network.
+        first: what its provider asks for before anything runs, and what therefore must be in the
+            role itself, not in a policy that may come later.
     """
     settings = stack.settings
     trusted = [trust(service)]
@@ -49,7 +50,7 @@ def add_role(
         names.logical(job, "Role"),
         trusted,
         [
-            *network,
+            *first,
             *stack.grants([*job.bind, *job.secrets.values()]),
             *permitted(job.permissions, stack.stage),
             *([logs_of(log_group)] if log_group else []),

@@ -106,7 +106,7 @@ def tell_as_lambda() -> None:
             emit(function, request_id, text, error, ms, **source)
         else:
             node = node_functions.is_node(str((function.get("config") or function).get("Runtime")))
-            split = node_functions.events if node else str.splitlines
+            split = node_functions.events if node else lines
             _write(lambdas, function, messages(text, request_id, split), ms)
 
     read = runtime.Worker._read_stderr
@@ -216,9 +216,12 @@ def error_text(document: Mapping[str, Any]) -> str:
     return "\n".join([first, "Traceback (most recent call last):", *lines])
 
 
-def messages(
-    text: str, request_id: str, split: Callable[[str], list[str]] = str.splitlines
-) -> list[str]:
+def lines(printed: str) -> list[str]:
+    """An event is a line, and a line ends with a newline: not with what else Unicode has."""
+    return [line.removesuffix("\r") for line in printed.removesuffix("\n").split("\n") if printed]
+
+
+def messages(text: str, request_id: str, split: Callable[[str], list[str]] = lines) -> list[str]:
     """The events of an invocation, without the last one.
 
     Args:

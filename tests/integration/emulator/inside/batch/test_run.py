@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
+from moto import mock_aws
 
 from devbridge.emulator.state import Running
 from tests.clients import reset
@@ -392,6 +394,67 @@ def test_a_definition_that_is_changed_is_a_new_revision_and_the_old_one_is_gone(
     environments = batch.client.describe_compute_environments()["computeEnvironments"]
     sizes = {each["computeResources"]["maxvCpus"] for each in environments}
     assert sizes == {2, 3}
+
+
+NEVER_TOLD = {"vcpus", "memory", "readonlyRootFilesystem", "privileged", "command"}
+"""What moto says of every container, and AWS of those alone whose definitions say it."""
+
+
+def test_a_job_has_what_moto_says_that_it_has(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    ours = batch.over(batch.submit())
+    theirs = job_of_moto()
+    assert theirs.keys() - ours.keys() == set()
+    assert theirs["container"].keys() - ours["container"].keys() - NEVER_TOLD == set()
+    both = [each["attempts"][0] for each in (theirs, ours)]
+    assert both[0].keys() - both[1].keys() == set()
+    assert both[0]["container"].keys() - both[1]["container"].keys() == {"containerInstanceArn"}
+
+
+def job_of_moto() -> Any:
+    """A plain job on Fargate, as moto describes it."""
+    with mock_aws(config={"batch": {"use_docker": False}}):
+        session = boto3.Session(region_name="us-east-1")
+        batch: Any = session.client("batch")
+        ec2, iam = session.client("ec2"), session.client("iam")
+        role_arn = iam.create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        resources = {
+            "type": "FARGATE",
+            "maxvCpus": 4,
+            "subnets": [ec2.describe_subnets()["Subnets"][0]["SubnetId"]],
+            "securityGroupIds": [ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]],
+        }
+        made = batch.create_compute_environment(
+            computeEnvironmentName="own",
+            type="MANAGED",
+            serviceRole=role_arn,
+            computeResources=resources,
+        )
+        order = [{"order": 1, "computeEnvironment": made["computeEnvironmentArn"]}]
+        batch.create_job_queue(
+            jobQueueName="own", state="ENABLED", priority=1, computeEnvironmentOrder=order
+        )
+        sizes = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "2048"}]
+        batch.register_job_definition(
+            jobDefinitionName="own",
+            type="container",
+            platformCapabilities=["FARGATE"],
+            containerProperties={
+                "image": "i",
+                "executionRoleArn": role_arn,
+                "resourceRequirements": sizes,
+            },
+        )
+        submitted = batch.submit_job(jobName="n", jobQueue="own", jobDefinition="own")
+
+        def over() -> Any:
+            (job,) = batch.describe_jobs(jobs=[submitted["jobId"]])["jobs"]
+            return job["status"] == "SUCCEEDED" and job
+
+        return eventually(over)
 
 
 def test_nothing_of_a_job_outlives_its_queue(batch: Batch, tmp_path: Path) -> None:

@@ -88,3 +88,8 @@ def test_how_a_process_ends_that_has_closed_its_answers_is_waited_for(
         assert process.returncode == code
     functions.let_it_end(process)
     functions.let_it_end(None)
+
+
+def test_a_line_of_a_log_ends_with_a_newline_and_not_with_what_else_unicode_has() -> None:
+    assert functions.lines("a\u2028b\x0cc\r\n\nd") == ["a\u2028b\x0cc", "", "d"]
+    assert functions.lines("") == []
