@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import ClassVar, Final
 
 from devbridge.constructs import values
-from devbridge.constructs.compute.base import Asked, Place, Refusal, not_ours, whole
+from devbridge.constructs.compute.base import Asked, ComputeBase, Refusal, not_ours, whole
 from devbridge.constructs.file_systems import IN_A_VPC
 from devbridge.durations import OF_ATTEMPTS, spelled
 from devbridge.sources.runtimes import runs_in_functions
@@ -19,7 +19,7 @@ _MB_PER_CPU: Final = 1769
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lambda(Place):
+class Lambda(ComputeBase):
     """An AWS Lambda function runs the job; where its handler yields checkpoints, the function goes
     on in another invocation of itself before its 15 minutes are over.
 
@@ -67,11 +67,11 @@ class Lambda(Place):
         return size if size and _DISK_MB[0] <= size <= _DISK_MB[1] else None
 
     def default_timeout(self, asked: Asked) -> timedelta:
-        """See `Place.default_timeout`: what does not go on has one invocation."""
+        """See `ComputeBase.default_timeout`: what does not go on has one invocation."""
         return values.INVOCATION if asked.checkpoints is False else timedelta(hours=8)
 
     def timeout_allowed(self, asked: Asked) -> str:
-        """See `Place.timeout_allowed`."""
+        """See `ComputeBase.timeout_allowed`."""
         least, most, once = map(spelled, (*self.timeouts, values.INVOCATION))
         if asked.checkpoints is False:
             return (
