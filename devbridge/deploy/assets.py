@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import App, Function, Job
@@ -24,6 +24,9 @@ from devbridge.packing.assets import UNZIPPED_LIMIT, JobAssets
 from devbridge.packing.container import build_image, image_uri
 from devbridge.packing.imported import live
 from devbridge.packing.zips import Asset
+
+_LARGE: Final = 25 * 1024 * 1024
+"""The bytes from which on a function's size is worth a line: a tenth of what Lambda takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def pack(request: Request, settings: Settings, broken: Broken | None = None) -> 
         )
         files = frozenset(file for each in there for file in packer.app_files(each))
     for name, assets in zips.jobs.items():
-        if assets.size:
+        if assets.size >= _LARGE:
             request.on_progress(Progress("build", _told(name, assets)))
     for text in packer.remarks.warnings:
         request.on_progress(Progress("warning", text))

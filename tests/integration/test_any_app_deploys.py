@@ -53,6 +53,10 @@ LEFT: dict[str, Look] = {
     ],
     "queues": lambda c: c.client("sqs").list_queues().get("QueueUrls", []),
     "topics": lambda c: c.client("sns").list_topics()["Topics"],
+    "job definitions": lambda c: c.client("batch").describe_job_definitions(status="ACTIVE")[
+        "jobDefinitions"
+    ],
+    "profiles": lambda c: c.client("iam").list_instance_profiles()["InstanceProfiles"],
     "apis": lambda c: c.client("apigatewayv2").get_apis()["Items"],
     "log groups": lambda c: c.client("logs").describe_log_groups()["logGroups"],
     "file systems": lambda c: c.client("efs").describe_file_systems()["FileSystems"],
@@ -118,6 +122,11 @@ def function(*path: str | int, name: str = "opt_test_f-fn") -> Look:
 def invoker(*path: str) -> Look:
     """A part of job j's invoker."""
     return function("Configuration", *path, name="opt_test_j-invoker")
+
+
+def of_invoker(name: str) -> Look:
+    """A variable of job j's invoker."""
+    return invoker("Environment", "Variables", name)
 
 
 def within(value: Any, path: tuple[str | int, ...]) -> Any:
@@ -291,10 +300,35 @@ OPTIONS: dict[str, tuple[str, str, str, Look, Any]] = {
         variable("DEVBRIDGE_RETRY_DELAY"),
         "0.5",
     ),
-    "job concurrency": (
-        *(J, "", ", concurrency=3"),
-        invoker("Environment", "Variables", "DEVBRIDGE_CONCURRENCY"),
-        "3",
+    "job concurrency": (J, "", ", concurrency=3", of_invoker("DEVBRIDGE_CONCURRENCY"), "3"),
+    "job concurrency that changes": (
+        *(J, ", concurrency=3", ", concurrency=4"),
+        *(of_invoker("DEVBRIDGE_CONCURRENCY"), "4"),
+    ),
+    "job concurrency taken away": (
+        *(J, ", concurrency=3", ""),
+        lambda c: (of_invoker("DEVBRIDGE_TURNS")(c), LEFT["tables"](c)),
+        (None, []),
+    ),
+    "job compute taken away": (
+        *(J, ", compute=Fargate()", ""),
+        lambda c: (LEFT["clusters"](c), LEFT["projects"](c)),
+        ([], ["opt_test_j"]),
+    ),
+    "job compute of one kind": (
+        *(J, ", compute=Lambda()", ", compute=Lambda(memory_size='2 GB', disk='1 GB')"),
+        lambda c: (
+            function("Configuration", "MemorySize", name="opt_test_j-job")(c),
+            function("Configuration", "EphemeralStorage", "Size", name="opt_test_j-job")(c),
+        ),
+        (2048, 1024),
+    ),
+    "job environment that refers": (
+        "t = Table(app, 't', partition_key='id'); " + J,
+        ", environment={'T': t.name}",
+        ", environment={'T': t.arn}",
+        lambda c: variable("T")(c) == table("TableArn")(c),
+        True,
     ),
     "job environment": (J, ", environment={'A': '1'}", ", environment={}", variable("A"), None),
     "job bind": (

@@ -31,6 +31,7 @@ from devbridge.transport import mqtt_sync
 from devbridge.transport.base import Delivery, Endpoint, Will
 from devbridge.transport.mqtt import MqttTransport
 from devbridge.transport.pacer import Pacer
+from runner.places import Places
 from stub_lambda import bridge, deployed, handler
 from tests.integration.brokers import (
     HOST,
@@ -38,6 +39,7 @@ from tests.integration.brokers import (
     Proxy,
 )
 from tests.unit.codebuild import PROJECT, FakeCodeBuild
+from tests.unit.runs.clouds import S3
 
 Script = Callable[[Request], Reply | None]
 
@@ -394,29 +396,23 @@ def test_a_daemon_that_may_still_wake_up_gets_no_build_beside_it(
     assert "the run may start when it wakes up" in answer["error"]["message"]
 
 
-class Stored:
-    """What the stub puts into S3."""
-
-    def __init__(self) -> None:
-        self.objects: list[dict[str, Any]] = []
-
-    def put_object(self, **given: Any) -> None:
-        self.objects.append(given)
-
-
-def test_the_cloud_policy_answers_with_the_id_of_the_build(
-    daemon: Daemon, environment: pytest.MonkeyPatch
+def test_the_cloud_policy_answers_with_the_id_of_the_run_in_the_cloud(
+    daemon: Daemon, environment: pytest.MonkeyPatch, app: str
 ) -> None:
     environment.setenv("DEVBRIDGE_OFFLINE", "cloud")
     environment.setenv("DEVBRIDGE_PROJECT", PROJECT)
     environment.setenv("DEVBRIDGE_BUCKET", "bucket")
-    codebuild, stored = FakeCodeBuild(), Stored()
+    codebuild, stored = FakeCodeBuild(), S3(bucket="bucket")
     clients = {"codebuild": codebuild.client, "s3": stored}
     environment.setattr(deployed, "_client", clients.get)
     daemon.stop()
     answer = run({"num": 5})
-    assert [json.loads(each["Body"]) for each in stored.objects] == [{"num": 5}]
-    assert answer == {"jobId": next(iter(codebuild.builds)), "state": "QUEUED", "duplicate": False}
+    payload = Places(f"{app}/dev/factorial").payload(answer["jobId"].partition(":")[2])
+    assert json.loads(stored.objects[payload]) == {"num": 5}
+    assert answer == {"jobId": answer["jobId"], "state": "QUEUED", "duplicate": False}
+    (build,) = codebuild.builds.values()
+    given = {each["name"]: each["value"] for each in build["environment"]["environmentVariables"]}
+    assert given["DEVBRIDGE_RUN_ID"] == answer["jobId"]
     question = {"devbridge": 1, "action": "status", "jobId": answer["jobId"]}
     assert handler.handler(question, Context())["state"] == "QUEUED"
     daemon.start()

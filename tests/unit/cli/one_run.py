@@ -19,7 +19,7 @@ from devbridge.cli import runs as runs_module
 from devbridge.config import Config
 from devbridge.runs import invoker as invoker_module
 from tests.unit.runs.books import Book
-from tests.unit.runs.clouds import CodeBuild
+from tests.unit.runs.clouds import S3, CodeBuild
 
 ONE = "aaaa1111-0000-4000-8000-000000000001"
 TWO = "aaaa2222-0000-4000-8000-000000000002"
@@ -47,6 +47,7 @@ class Invoker:
             "lambda", region_name="eu-west-1", aws_access_key_id="k", aws_secret_access_key="s"
         )
         self.stub = Stubber(self.client_)
+        self.others = {"codebuild": CodeBuild(), "s3": S3()}
         self.events: list[Any] = []
         self.client_.meta.events.register("provide-client-params.lambda.Invoke", self._note)
 
@@ -67,7 +68,7 @@ class Invoker:
         self.answers(job="factorial", state=state, attempt=2, maxAttempts=3, **more)
 
     def client(self, service: str) -> Any:
-        return {"lambda": self.client_, "codebuild": CodeBuild()}[service]
+        return {"lambda": self.client_, **self.others}[service]
 
 
 @pytest.fixture

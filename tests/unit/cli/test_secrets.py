@@ -164,7 +164,7 @@ def test_the_prompt_does_not_show_the_value() -> None:
     assert b"sk_live_1" not in shown
 
 
-@pytest.mark.parametrize("value", [b"", b"\n", b"x" * 4097])
+@pytest.mark.parametrize("value", [b"", b"\n", b"v" * 4097])
 def test_a_value_that_is_empty_or_over_4096_bytes_is_refused(
     there: FakeCloud, value: bytes
 ) -> None:

@@ -153,16 +153,18 @@ def test_the_builder_is_told_what_the_place_of_each_job_has(
     }
 
 
-def test_how_large_a_function_is_that_is_started_again_and_again_is_told(
+def test_that_a_function_is_large_which_is_started_again_and_again_is_told(
     root: Path, builder: FakeBuilder
 ) -> None:
     with loading(root):
         app = App("demo")
-        Job(app, "a", handler="jobs/a.handler", compute=Lambda())
-    builder.sizes["a"] = 100 * 1024**2
+        for name in ("a", "small"):
+            Job(app, name, handler="jobs/a.handler", compute=Lambda())
+    builder.sizes |= {"a": 100 * 1024**2, "small": 200 * 1024}
     told: list[Progress] = []
     packed(app, told=told)
-    assert "Job 'a': its function has 100.0 MB of at most 250 MB" in told[0].text
+    (only,) = told
+    assert "Job 'a': its function has 100.0 MB of at most 250 MB" in only.text
 
 
 def test_a_handler_that_is_missing_is_an_error_where_its_code_is_needed(

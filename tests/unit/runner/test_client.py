@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from runner.client import RuntimeApiGone, RuntimeClient
 
-pytestmark = pytest.mark.timeout(10)
+pytestmark = pytest.mark.timeout(60)
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 FAILURE = {"errorType": "Bäd  E"}

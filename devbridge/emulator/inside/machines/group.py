@@ -127,5 +127,7 @@ def _processes() -> Iterator[tuple[int, int, str]]:
         return
     for process in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # gone by now
-            state, _, group, *_ = process.read_text().rpartition(")")[2].split()
-            yield int(process.parent.name), int(group), state
+            # A name is cut to 15 bytes, within a character if it comes so.
+            text = process.read_text(encoding="utf-8", errors="replace")
+            state, _, group, *_ = text.rpartition(")")[2].split()
+            yield int(process.parent.name), int(group), state[0]

@@ -63,7 +63,7 @@ def is_gone(pid: int) -> bool:
     try:
         os.kill(pid, 0)
         stat = Path(f"/proc/{pid}/stat")
-        return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z"
+        return stat.exists() and stat.read_bytes().rpartition(b")")[2].split()[0] == b"Z"
     except ProcessLookupError:
         return True
 
