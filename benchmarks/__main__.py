@@ -48,6 +48,7 @@ MEASURES: Final[Mapping[str, Callable[[Bench], Awaitable[list[Row]]]]] = {
     "package": packaging.package,
     "unchanged": deploying.unchanged,
     "scale": deploying.scale,
+    "places": deploying.places,
     "deployed": deploying.run,
     "node-reload": node.save,
     "node-bridge": node.invoke,

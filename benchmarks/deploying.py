@@ -97,6 +97,28 @@ async def scale(bench: Bench) -> list[Row]:
     ]
 
 
+async def places(bench: Bench) -> list[Row]:
+    """Twenty jobs in each place that they can run in."""
+    count = 2 if bench.quick else 20
+    computes = ("CodeBuild()", "Fargate()", "Batch()", "Lambda()")
+    took: dict[str, list[float]] = {compute: [] for compute in computes}
+    bare: dict[str, list[float]] = {compute: [] for compute in computes}
+    app = bench.scratch / "app"
+    for turn in range(bench.times(3, 1)):
+        for compute in computes:
+            harness.write(app, source(1))
+            async with cloud(app):
+                await devbridge(app, "deploy", "--local", "--stage", "warm-up")
+                harness.write(app, source(count, f"# {turn}", compute))
+                took[compute].append((await devbridge(app, "deploy", *_OPTIONS))[0])
+                bare[compute].append(await asyncio.to_thread(_bare, app))
+    by = "the embedded cloud alone: create_stack of the same template"
+    return [
+        _row(f"devbridge deploy --local: {count} jobs, {compute}", took[compute], bare[compute], by)
+        for compute in computes
+    ]
+
+
 async def run(bench: Bench) -> list[Row]:
     """A deployed job is invoked -> its first line, in a build of the embedded cloud."""
     ours: list[float] = []
@@ -124,12 +146,16 @@ async def run(bench: Bench) -> list[Row]:
     ]
 
 
-def source(jobs: int, comment: str = "") -> dict[str, str]:
+def source(jobs: int, comment: str = "", compute: str = "CodeBuild()") -> dict[str, str]:
     """An app with so many jobs, which import nothing; another comment is other code."""
     names = [f"job{number}" for number in range(jobs)]
-    text = "from devbridge import App, Job\napp = App('bench')\n" + "".join(
-        f"Job(app, '{name}', handler='jobs/{name}.handler', timeout='1 hour', memory_size='3 GB')\n"
-        for name in names
+    text = (
+        "from devbridge import App, Batch, CodeBuild, Fargate, Job, Lambda\napp = App('bench')\n"
+        + "".join(
+            f"Job(app, '{name}', handler='jobs/{name}.handler', timeout='15 minutes',"
+            f" compute={compute})\n"
+            for name in names
+        )
     )
     handler = f"def handler(payload: int) -> int:\n    return payload\n{comment}\n"
     return {"app.py": text, **{f"jobs/{name}.py": handler for name in names}}

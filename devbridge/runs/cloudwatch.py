@@ -1,8 +1,8 @@
 """What a run has printed, from CloudWatch Logs: all of it, or only what the run itself printed.
 
-A run may have had several machines, one after the other, each with a stream of its own. The
-runner's own lines name the run, the last of them come together, and CodeBuild's begin with a
-time::
+A run may have had several machines, one after the other, each with a stream of its own; a function
+goes to and fro between some. The runner's own lines name the run, the last of them come together,
+and CodeBuild's begin with a time::
 
     [Container] 2026/01/31 12:00:00.000000 Running command python3 runner run
     |  Invoke factorial demo-prod-factorial:3f2a...
@@ -21,6 +21,7 @@ has other runs too, each invocation between lines of Lambda's::
 
 from __future__ import annotations
 
+import heapq
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -51,7 +52,7 @@ _LAST: Final = '{"devbridge": {"state": "'
 
 
 class Output:
-    """Chooses what of a run's log is shown. Pure: text in, text out."""
+    """Chooses what of a stream of a run's log is shown. Pure: text in, text out."""
 
     def __init__(
         self, job_id: str, *, everything: bool = False, runner: bool = True, shared: bool = False
@@ -134,68 +135,89 @@ def reader(
 
     def output(run: DeployedRun, follow: bool, everything: bool) -> Iterator[bytes]:
         shared = shares_streams(run.compute)
-        chosen = Output(run.record.job_id, everything=everything, runner=runner, shared=shared)
         # What a function's streams have of the time before is no part of the run.
         since = run.record.created_at if shared else None
-        streams = Streams(client, lambda: run.logs, since)
-        return following(run, streams, chosen, settle=settle) if follow else copy(streams, chosen)
+
+        def chosen() -> Output:
+            job_id = run.record.job_id
+            return Output(job_id, everything=everything, runner=runner, shared=shared)
+
+        streams = Streams(client, lambda: run.logs, chosen, since)
+        return following(run, streams, settle=settle) if follow else copy(streams)
 
     return output
 
 
 class Streams:
-    """The streams of a run, read from their beginnings on; there may be more of them later."""
+    """The streams of a run, read from their beginnings on; there may be more of them later.
+
+    They are read at the same time, in the order of time: the invocations of a function that goes on
+    in another one take turns among several."""
 
     def __init__(
         self,
         client: Callable[[], Any],
         logs: Callable[[], Sequence[Log]],
+        chosen: Callable[[], Output],
         since: float | None = None,
     ) -> None:
         """
         Args:
             client: gives botocore's client of CloudWatch Logs, when it is needed.
             logs: gives the groups and streams that are known, in order.
+            chosen: makes what chooses what is shown of a stream.
             since: what is older is left out; seconds since the epoch.
         """
         self._client = client
         self._logs = logs
+        self._chosen = chosen
         self._since = since
-        self._streams: dict[Log, Stream] = {}
+        self._streams: dict[Log, tuple[Stream, Output]] = {}
 
     @property
     def count(self) -> int:
         """The messages that were read."""
-        return sum(stream.count for stream in self._streams.values())
+        return sum(stream.count for stream, _ in self._streams.values())
+
+    @property
+    def complete(self) -> bool:
+        """All that the run has printed was seen, as far as anybody can know."""
+        return any(output.complete for _, output in self._streams.values())
 
     def read(self) -> Iterator[str]:
-        """The messages that have come since the last call."""
+        """What is shown of the messages that have come since the last call."""
         for log in self._logs():
             if log not in self._streams:
-                self._streams[log] = Stream(self._client(), *log, since=self._since)
-            yield from self._streams[log].read()
+                stream = Stream(self._client(), *log, since=self._since)
+                self._streams[log] = stream, self._chosen()
+        new = (_shown(*each) for each in self._streams.values())
+        return (text for _, text in heapq.merge(*new, key=_time))
 
 
-def copy(streams: Streams, output: Output) -> Iterator[bytes]:
+def _shown(stream: Stream, output: Output) -> Iterator[tuple[int, str]]:
+    return ((at, text) for at, message in stream.read() if (text := output.shown(message)))
+
+
+def _time(event: tuple[int, str]) -> int:
+    return event[0]
+
+
+def copy(streams: Streams) -> Iterator[bytes]:
     """What is new, and shown."""
-    return (
-        text.encode("utf-8", "replace")
-        for message in streams.read()
-        if (text := output.shown(message))
-    )
+    return (text.encode("utf-8", "replace") for text in streams.read())
 
 
-def following(run: Run, streams: Streams, output: Output, *, settle: float) -> Iterator[bytes]:
+def following(run: Run, streams: Streams, *, settle: float) -> Iterator[bytes]:
     """A run's log while it grows, until the run has ended and all of it was read. `settle` is in
     seconds."""
     quiet_since: float | None = None
     while True:
         record, before = run.refresh(), streams.count
-        yield from copy(streams, output)
+        yield from copy(streams)
         if record.state.final:
             now = time.monotonic()
             if streams.count > before or quiet_since is None:
                 quiet_since = now
-            if output.complete or now - quiet_since >= settle:
+            if streams.complete or now - quiet_since >= settle:
                 return
         time.sleep(run.poll)

@@ -33,8 +33,8 @@ class Stream:
         self.count = 0
         """The messages that were read."""
 
-    def read(self) -> Iterator[str]:
-        """The messages that have come since the last call."""
+    def read(self) -> Iterator[tuple[int, str]]:
+        """The messages that have come since the last call, with their times in milliseconds."""
         while True:
             more = {} if self._token is None else {"nextToken": self._token}
             try:
@@ -43,7 +43,7 @@ class Stream:
                 return  # it is made with its first line
             for event in page["events"]:
                 self.count += 1
-                yield event["message"]
+                yield event["timestamp"], event["message"]
             # A page may be empty though more follow: the end is where the token stays the same.
             if page["nextForwardToken"] == self._token:
                 return

@@ -77,6 +77,8 @@ class Stage:
     app: Path
     outputs: dict[str, str]
     jobs: tuple[str, ...]
+    of: str = "options"
+    """The app's name."""
 
     def job(self, name: str) -> BoundJob:
         return BoundJob(name)
@@ -204,7 +206,8 @@ def entered(chosen: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     for name in chosen.jobs:
-        settings[f"DEVBRIDGE_Job_functionName_{name}"] = f"options_{chosen.name}_{name}-invoker"
+        invoker = f"{chosen.of}_{chosen.name}_{name}-invoker"
+        settings[f"DEVBRIDGE_Job_functionName_{name}"] = invoker
     for key, value in settings.items():
         monkeypatch.setenv(key, value)
     job._client.cache_clear()

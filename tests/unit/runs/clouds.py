@@ -115,12 +115,21 @@ class CodeBuild:
 class Logs:
     """Streams of events, in pages of two; a page may be empty though more follow."""
 
-    streams: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    streams: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     exceptions = exceptions
+    time: int = 0
+    """Of the last message."""
 
     def say(self, job_id: str, *messages: str) -> None:
         names = (f"/aws/codebuild/{job_id.partition(':')[0]}", job_id[-12:])
-        self.streams.setdefault(names, []).extend(messages)
+        self.add(names, *messages)
+
+    def add(self, names: tuple[str, str], *messages: str) -> None:
+        """One after the other, to the stream of a group."""
+        for message in messages:
+            self.time += 1
+            event = {"timestamp": self.time, "message": message}
+            self.streams.setdefault(names, []).append(event)
 
     def get_log_events(self, **given: Any) -> Any:
         assert given["startFromHead"]
@@ -131,7 +140,7 @@ class Logs:
         start = int(token.removeprefix("f/"))
         page = [] if start < 0 else events[start : start + 2]
         return {
-            "events": [{"message": message} for message in page],
+            "events": page,
             "nextForwardToken": f"f/{max(start, 0) + len(page)}",
         }
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 
-from devbridge.runs.cloudwatch import Output, reader
+from devbridge.runs.cloudwatch import Output, Streams, reader
 from devbridge.runs.deployed import DeployedRuns
 from devbridge.runs.kept import Kept
 from devbridge.runs.providers.known import provider
 from devbridge.runs.reading import Deployment, Reader
-from tests.unit.runs.clouds import BuildCloud
+from tests.unit.runs.clouds import BuildCloud, Logs
 
 ONE = "demo_ann_factorial:aaaa1111-0000-4000-8000-000000000001"
 BEFORE = [
@@ -90,6 +91,28 @@ def test_a_container_job_shows_all_but_codebuilds_lines() -> None:
 def test_the_banner_of_another_run_is_no_banner() -> None:
     other = BEFORE[-1].replace("aaaa1111", "ffff1111")
     assert shown([other, "x\n", DONE, *AFTER]) == ""
+
+
+def test_the_invocations_of_a_function_are_shown_in_order_whichever_streams_they_took() -> None:
+    logs, one, two = Logs(), ("/g", "one"), ("/g", "two")
+
+    def invoked(stream: tuple[str, str], job_id: str, *printed: str) -> None:
+        first = f"START RequestId: {ONE[-36:]} Version: $LATEST\n"
+        logs.add(stream, first, f"|  Invoke factorial {job_id} (attempt 1 of 1)\n", *printed)
+        logs.add(stream, f"END RequestId: {ONE[-36:]}\n")
+
+    invoked(one, ONE, "a\n", f"|  Again   {ONE} INTERRUPTED after 1s, goes on elsewhere\n")
+    invoked(two, ONE, "b\n")
+    invoked(two, ONE.replace("aaaa", "ffff"), "another's\n")
+    invoked(one, ONE, "c\n", DONE, AFTER[0])
+    invoked(two, ONE.replace("aaaa", "ffff"), "another's\n")
+    chosen = partial(Output, ONE, shared=True)
+    streams = Streams(lambda: logs, lambda: [one, two], chosen)
+    assert [*streams.read()] == ["a\n", "b\n", "c\n"]
+    assert streams.complete
+    everything = Streams(lambda: logs, lambda: [one, two], partial(chosen, everything=True))
+    text = "".join(everything.read())
+    assert (text.count("\n"), "another" in text) == (15, False)
 
 
 # --- CloudWatch Logs ----------------------------------------------------------------------------

@@ -17,10 +17,10 @@ def test_a_stream_is_read_page_by_page_and_on_from_where_it_was() -> None:
     stream = Stream(logs, "/aws/codebuild/demo_ann_factorial", RUN[-12:])
     assert list(stream.read()) == []
     logs.say(RUN, *"abcde")
-    assert list(stream.read()) == [*"abcde"]
+    assert list(stream.read()) == [*enumerate("abcde", 1)]
     assert list(stream.read()) == []
     logs.say(RUN, "f")
-    assert list(stream.read()) == ["f"]
+    assert list(stream.read()) == [(6, "f")]
 
 
 class Cloud:
