@@ -29,11 +29,12 @@ from devbridge import job, names
 from devbridge.cli.doctor import check_permissions
 from devbridge.cloud.session import Clients, Cloud, connect
 from devbridge.config import Config
-from devbridge.constructs import App, Job
+from devbridge.constructs import App, FileSystem, Job
 from devbridge.daemon.credentials import RoleCredentials
-from devbridge.deploy import Request, compare, package, secrets
+from devbridge.deploy import Request, compare, kinds, package, secrets
 from devbridge.deploy.principal import trusted_principal
 from devbridge.deploy.remove import remove
+from devbridge.deploy.synth.compute.known import made_types
 from devbridge.deploy.validation import failed_validations
 from devbridge.names import Mode
 from devbridge.packing.container import build_image, delete_repository
@@ -134,8 +135,6 @@ OPERATIONS: Final = {
     ),
 }
 CALLS: Final = [f"{service} {name}" for service, found in OPERATIONS.items() for name in found]
-SELDOM: Final = ("efs DeleteMountTarget",)
-"""What the life below has not: a file system that was kept, with addresses of somebody else."""
 APPS_OWN: Final = ("ssm GetParameters",)
 """What the app's own code calls through devbridge, with its own role."""
 INVOKERS: Final = (
@@ -157,6 +156,8 @@ INVOKERS: Final = (
 )
 """What starts, ends and looks at runs, with its own role; who asks for a run of Batch or Fargate
 looks, too."""
+SELDOM: Final = ("efs DeleteMountTarget",)
+"""Of a file system that its stack has left with its addresses."""
 EMBEDDED_ONLY: Final = ("iam GetPolicy",)
 """What AWS is never asked."""
 BRIDGE: Final = (
@@ -170,7 +171,6 @@ BRIDGE: Final = (
 ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     # The operations that IAM knows by another name: from the Service Authorization Reference.
     "efs DeleteFileSystem": ("elasticfilesystem:DeleteFileSystem",),
-    "efs DeleteMountTarget": ("elasticfilesystem:DeleteMountTarget",),
     "efs DescribeFileSystems": ("elasticfilesystem:DescribeFileSystems",),
     "efs DescribeMountTargets": ("elasticfilesystem:DescribeMountTargets",),
     "lambda Invoke": ("lambda:InvokeFunction",),
@@ -430,7 +430,7 @@ def test_each_call_is_one_that_aws_has_and_the_list_is_complete(
 
 
 def test_no_call_is_in_the_code_that_is_not_in_the_list() -> None:
-    listed = (*CALLS, *SELDOM, *APPS_OWN, *INVOKERS, *EMBEDDED_ONLY)
+    listed = (*CALLS, *APPS_OWN, *INVOKERS, *SELDOM, *EMBEDDED_ONLY)
     known = {call.partition(" ")[2] for call in listed}
     services = {call.partition(" ")[0] for call in listed}
     session = botocore.session.get_session()
@@ -462,7 +462,7 @@ def permissions() -> dict[str, list[str]]:
 
     own = {
         action
-        for call in (*CALLS, *SELDOM)
+        for call in CALLS
         for action in ACTIONS.get(call, (call.replace(" ", ":"),))
         # AWS lets everybody ask who they are.
         if call not in ("iot DescribeEndpoint", "sts AssumeRole", "sts GetCallerIdentity")
@@ -506,7 +506,7 @@ TYPES: Final[dict[str, tuple[str, ...]]] = {
     "AWS::ECS::TaskDefinition": (),
     "AWS::EFS::AccessPoint": (),
     "AWS::EFS::FileSystem": (),
-    "AWS::EFS::MountTarget": (),
+    "AWS::EFS::MountTarget": ("ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"),
     "AWS::Events::Rule": (),
     "AWS::IAM::InstanceProfile": (),
     "AWS::IAM::ManagedPolicy": (),
@@ -529,7 +529,10 @@ def test_each_type_of_a_resource_is_known_to_the_list_of_permissions(tmp_path: P
     template = made(load(tmp_path, EVERYTHING, "test"), "deployed")
     types = {each["Type"] for each in json.loads(template.body)["Resources"].values()}
     # What does not fit into a role becomes a policy of its own.
-    assert types - {names.STAMP} | {"AWS::IAM::ManagedPolicy"} == set(TYPES)
+    types |= {"AWS::IAM::ManagedPolicy"}
+    elsewhere = {each.name for each in made_types()}
+    files = {each.name for row in kinds.KINDS if row.construct is FileSystem for each in row.makes}
+    assert types - {names.STAMP} | elsewhere | files == set(TYPES)
     assert all(permissions().values())
 
 

@@ -88,6 +88,7 @@ PATHS: Final = {"Effect": "Allow", "Action": "ssm:GetParametersByPath", "Resourc
 LOOK: Final = page("ci.md", "Look")
 ASK: Final = [*LOOK, *page("ci.md", "Ask")]
 DEPLOY: Final = [*page("deploying.md", "WhatRuns"), PATHS]
+MACHINES: Final = page("deploying.md", "WhereJobsRun")
 DEVELOP: Final = of_stage([*DEPLOY, *page("deploying.md", "RunJobs")], "ann")
 
 
@@ -178,6 +179,7 @@ def account(shared_cloud: Running, tmp_path_factory: pytest.TempPathFactory) -> 
         secrets.set_secret(root, name, "prod", "token", "x")
         made.deploy(root, name)
     policies = {"looker": LOOK, "asker": ASK, "deployer": DEPLOY, "ann": DEVELOP}
+    policies["operator"] = MACHINES
     for name, statements in policies.items():
         made.user(name, statements)
     return made
@@ -366,6 +368,14 @@ MAY: Final[dict[str, list[Row]]] = {
         ("sqs:CreateQueue", "devbridge-hello--prod--WorkQueue-1"),
         ("codebuild:CreateProject", "project/hello_prod_local"),
         ("ecr:PutImage", "repository/devbridge/hello/prod"),
+        ("dynamodb:CreateTable", "table/hello_prod_turns"),
+        ("events:PutRule", "rule/devbridge-hello--prod--LocalJobEnded-1"),
+    ],
+    "operator": [
+        ("batch:RegisterJobDefinition", "job-definition/hello_prod_local"),
+        ("batch:CreateJobQueue", "job-queue/hello_prod_1a2b3c4d"),
+        ("ecs:RunTask", "task-definition/hello_prod_local:1"),
+        ("iam:CreateInstanceProfile", "instance-profile/devbridge/hello/prod/x"),
     ],
     "ann": [
         ("iot:Connect", f"client/{Topics('hello', 'ann').daemon_client_id}"),
@@ -445,6 +455,20 @@ def test_whose_an_api_is_tell_its_tags(what: str) -> None:
     for app in NOT_HELLO:
         assert denied(DEPLOY, app, "prod")
         assert denied(DEVELOP, app, "ann")
+
+
+def test_whose_machines_and_file_systems_are_tell_their_tags() -> None:
+    for what in (
+        "batch:eu-west-1:1:compute-environment/x",
+        "ec2:eu-west-1:1:launch-template/lt-1",
+        "ec2:eu-west-1:1:security-group/sg-1",
+        "elasticfilesystem:eu-west-1:1:access-point/fsap-1",
+        "elasticfilesystem:eu-west-1:1:file-system/fs-1",
+    ):
+        arn = f"arn:aws:{what}".replace(":1:", f":{ACCOUNT}:")
+        for app in ("hello", *NOT_HELLO):
+            denied = any(_denies(each, arn, {"devbridge:app": app}) for each in MACHINES)
+            assert denied is (app != "hello")
 
 
 def _denies(statement: dict[str, Any], resource: str, tags: dict[str, str]) -> bool:

@@ -234,7 +234,9 @@ class Option:
 
 
 def documented() -> Iterator[tuple[str, dict[str, Option]]]:
-    table = rows(JOB, "option", "default", "allowed", "in CodeBuild", "in `devbridge dev`")
+    table = rows(
+        JOB, "option", "default", "allowed", "deployed, in CodeBuild", "in `devbridge dev`"
+    )
     yield "Job", {quoted(row[0])[0]: Option(row[1], row[2]) for row in table}
     for section in (BINDING + PAGES["compute.md"]).split("\n### ")[1:]:
         if "| option | default |" in section:
@@ -365,7 +367,9 @@ def test_the_other_bounds_of_a_job_are_the_codes() -> None:
 
 def test_the_machines_are_those_of_codebuild() -> None:
     machines = [name.removeprefix("BUILD_GENERAL1_") for name in _COMPUTE.values()]
-    table = rows(JOB, "option", "default", "allowed", "in CodeBuild", "in `devbridge dev`")
+    table = rows(
+        JOB, "option", "default", "allowed", "deployed, in CodeBuild", "in `devbridge dev`"
+    )
     assert next(row[3] for row in table if row[0] == "`memory_size`") == ", ".join(machines)
     costs = rows(DEPLOYING, "`memory_size`", "CodeBuild", "about, per minute")
     names = {f"{size // 1024} GB": name for size, name in _COMPUTE.items()}
@@ -373,11 +377,18 @@ def test_the_machines_are_those_of_codebuild() -> None:
         assert f"BUILD_{machine.replace('.', '_').upper()}" == names[size]
 
 
-def test_the_example_of_what_waiting_costs_is_calculated_right() -> None:
+def test_what_typical_jobs_cost_is_calculated_right() -> None:
+    lines = [line for line in blocks(PAGES["compute.md"], "text")[0].splitlines() if "=" in line]
+    assert len(lines) > 10
     costs = rows(DEPLOYING, "`memory_size`", "CodeBuild", "about, per minute")
-    price = next(float(row[2].removeprefix("$")) for row in costs if row[0] == "7 GB")
-    assert f"for 10 hours (${10 * 60 * price:.0f})" in " ".join(JOB.split())
-    assert f"{sum(range(10))} hours (${sum(range(10)) * 60 * price:.0f})" in " ".join(JOB.split())
+    minutes = {row[0]: row[2] for row in costs}
+    for line in lines:
+        what, calculation, result = re.split(r" {2,}(?=\d)| = \$", line.strip())
+        assert line.index(calculation) == 25
+        product = re.sub(r"[^\d.()x+]", "", re.sub(r"hours|minutes|vCPU|GB|s\b", "", calculation))
+        assert float(result) == pytest.approx(eval(product.replace("x", "*")), abs=0.005)  # noqa: S307
+        if what.startswith("CodeBuild"):
+            assert calculation.endswith(minutes[what.partition(", ")[2]])
 
 
 def test_states_and_exit_codes_are_those_of_wait() -> None:
@@ -411,7 +422,7 @@ def test_the_table_of_esbuild_s_options_is_the_codes() -> None:
 # --- permissions --------------------------------------------------------------------------------
 
 EVERYTHING = """\
-from devbridge import Api, App, Bucket, Config, Function, Job, Queue, Secret, Table, Topic
+from devbridge import *
 
 app = App("demo")
 all_of_it = [
@@ -423,9 +434,10 @@ all_of_it = [
     Config(app, "level", value="info"),
     Function(app, "hello", handler="api/hello.handler"),
     Api(app, "web", routes={"GET /": "api/hello.handler"}),
+    FileSystem(app, "shared"),
     Job(app, "report", handler="jobs/report.handler"),
 ]
-Job(app, "binds", handler="jobs/report.handler", bind=all_of_it)
+Job(app, "binds", handler="jobs/report.handler", bind=all_of_it, compute=Fargate())
 """
 
 

@@ -128,5 +128,6 @@ def _processes() -> Iterator[tuple[int, int, str]]:
     for process in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # gone by now
             # A name is cut to 15 bytes, within a character if it comes so.
-            state, _, group, *_ = process.read_bytes().rpartition(b")")[2].split()
-            yield int(process.parent.name), int(group), state.decode()
+            text = process.read_text(encoding="utf-8", errors="replace")
+            state, _, group, *_ = text.rpartition(")")[2].split()
+            yield int(process.parent.name), int(group), state[0]
