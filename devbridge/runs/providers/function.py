@@ -76,7 +76,10 @@ def _failed(event: Mapping[str, Any], condition: str) -> Look:
     if "Task timed out" in text:
         return Look(state=State.TIMED_OUT)
     if "signal: killed" in text:
-        text = "memory ran out, and Lambda ended the function: give the job more memory"
-        return Look(state=State.CRASHED, failure=Failure("OutOfMemory", text))
+        text = (
+            "the function was ended by SIGKILL (Lambda does that when memory runs out: its REPORT"
+            " in `devbridge logs --all` says how much was used)"
+        )
+        return Look(state=State.CRASHED, failure=Failure("Killed", text))
     kind = str(told.get("errorType") or "FunctionFailed")
     return Look(state=State.CRASHED, failure=Failure(kind, text))
