@@ -152,16 +152,19 @@ def ended(
         case State.SUCCEEDED:
             return [done(entry, style)]
         case State.CANCELLED:
-            why = f": {printable.one_line(entry.failure.message)}" if entry.failure else ""
-            return [f"{style.warn('Cancelled')} after {took}{why}"]
+            return [f"{style.warn('Cancelled')} after {took}{_why(entry)}"]
         case State.TIMED_OUT:
-            return [f"{style.bad('Timed out')} after {took}"]
+            return [f"{style.bad('Timed out')} after {took}{_why(entry)}"]
     if entry.failure is None and again:
         return last
     failure = entry.failure or Failure("Failed", "no more is known")
     word = "Crashed" if entry.state is State.CRASHED else "Error"
     after = style.dim(f"        after {took}")
     return [*error(failure, style, word), *details(failure, root), after, *last]
+
+
+def _why(entry: RunRecord) -> str:
+    return f": {printable.one_line(entry.failure.message)}" if entry.failure else ""
 
 
 def done(entry: RunRecord, style: Style, room: int = PAYLOAD_SHOWN) -> str:

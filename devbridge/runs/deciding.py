@@ -152,7 +152,9 @@ def _going_on(known: Known, look: Look, now: float) -> _End:
     """The state of a run whose provider does not say that it has ended."""
     told, place = known.told, known.place
     heard = max(told.written_at if told else 0.0, place.at if place else 0.0)
-    if look.silence and now - heard > look.silence:
+    runs = told is not None and told.state is not State.QUEUED and not told.handed
+    silence = look.at_most if runs and look.at_most else look.silence
+    if silence and now - heard > silence:
         return _End(State.CRASHED, _SILENT)
     states = [look.state, *([told.state] if told else [])]
     return _End(max(states, key=_ORDER.__getitem__))

@@ -78,6 +78,8 @@ class DeployedRuns:
         self.output = output
         self.poll = poll
         self.now = now
+        self._mended: dict[str, float] = {}
+        """When the invoker was asked about runs that wait for their turn: it looks whose it is."""
         self.job = reader.deployment.job
         self._project = reader.deployment.project
 
@@ -162,10 +164,12 @@ class DeployedRuns:
         if self.starter is not None:
             done = self.starter.mend(known)
         else:
-            waits = waits and not self.reader.deployment.waits
-            late = self.now() - known.claim.created_at > FORGOTTEN
-            done = self.through is not None and late and (waits or decided.restart)
+            # One that waits for its turn may wait for something that nobody was told of.
+            late = self.now() - self._mended.get(known.uuid, known.claim.created_at) > FORGOTTEN
+            done = self.through is not None and late
             if done and self.through is not None:
+                if self.reader.deployment.waits:
+                    self._mended[known.uuid] = self.now()
                 with contextlib.suppress(InvokeError, CloudError, NotFound):
                     self.through.get(known.run_id)
         return (self.reader.again(known) or known) if done else known

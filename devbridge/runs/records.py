@@ -139,6 +139,8 @@ class Told:
     logs: tuple[Log, ...] = ()
     hop: int = 0
     """Of a function that continues itself: how often it has."""
+    handed: bool = False
+    """It goes on elsewhere: what ran it has said that it stops."""
     written_at: float = 0.0
     """When S3 got it, by its clock."""
 
@@ -158,6 +160,7 @@ class Told:
             failure=_failure(told),
             logs=_logs(told),
             hop=int(told.get("hop", 0)),
+            handed=bool(told.get("handed")),
             written_at=written_at,
         )
 

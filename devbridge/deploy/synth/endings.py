@@ -6,7 +6,8 @@ from __future__ import annotations
 from devbridge import names
 from devbridge.constructs import Job
 from devbridge.deploy.references import arn_of, ref
-from devbridge.deploy.synth.compute.known import compute_of
+from devbridge.deploy.policies import Json
+from devbridge.deploy.synth.compute.known import COMPUTES, compute_of
 from devbridge.deploy.synth.placement import in_cloud
 from devbridge.deploy.synth.stack import Stack
 
@@ -17,7 +18,7 @@ def add_endings(stack: Stack, job: Job) -> None:
 
     if not in_cloud(job, stack.settings):
         return
-    if not (pattern := compute_of(job).ended(stack, job)):
+    if not (pattern := _pattern(stack, job)):
         return
     invoker = names.logical(job, "Invoker")
     rule = events.Rule(
@@ -36,3 +37,14 @@ def add_endings(stack: Stack, job: Job) -> None:
         SourceArn=arn_of(title),
     )
     stack.add(str(job), permission)
+
+
+def _pattern(stack: Stack, job: Job) -> Json | None:
+    """The events that the invoker hears of.
+
+    Where runs wait for their turn, they wait for those too that had begun before `compute` was
+    changed: nobody else would hand the turns of these on.
+    """
+    if not job.concurrency:
+        return compute_of(job).ended(stack, job)
+    return {"$or": [found for each in COMPUTES if (found := each.ended(stack, job))]}

@@ -70,6 +70,8 @@ class Look:
     silence: float = 0.0
     """Seconds after which a run that says nothing is over, where the provider tells of nothing; 0:
     it tells."""
+    at_most: float = 0.0
+    """The same of a run that has begun and has not said that it goes on elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)

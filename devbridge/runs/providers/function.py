@@ -13,6 +13,8 @@ from runner.outcome import Failure
 NAME: Final = "lambda"
 _LONGEST: Final = 900.0
 """Seconds that one invocation may take."""
+_LATE: Final = 60.0
+"""Seconds that clocks may differ by, and what is told last may take."""
 _OLDEST: Final = 6 * 3600.0
 """Seconds that Lambda keeps an event which it has not had the means to hand over."""
 _WORDS: Final = {
@@ -52,7 +54,8 @@ class Function:
 
     def look(self, places: Sequence[str]) -> Mapping[str, Look]:
         """See `Provider.look`: there is nothing to see."""
-        return dict.fromkeys(places, Look(state=State.QUEUED, silence=_OLDEST + _LONGEST))
+        look = Look(state=State.QUEUED, silence=_OLDEST + _LONGEST, at_most=_LONGEST + _LATE)
+        return dict.fromkeys(places, look)
 
 
 def ended(event: Mapping[str, Any]) -> Ended | None:
@@ -73,7 +76,10 @@ def _failed(event: Mapping[str, Any], condition: str) -> Look:
     if "Task timed out" in text:
         return Look(state=State.TIMED_OUT)
     if "signal: killed" in text:
-        text = "memory ran out, and Lambda ended the function: give the job more memory"
-        return Look(state=State.CRASHED, failure=Failure("OutOfMemory", text))
+        text = (
+            "the function was ended by SIGKILL (Lambda does that when memory runs out: its REPORT"
+            " in `devbridge logs --all` says how much was used)"
+        )
+        return Look(state=State.CRASHED, failure=Failure("Killed", text))
     kind = str(told.get("errorType") or "FunctionFailed")
     return Look(state=State.CRASHED, failure=Failure(kind, text))

@@ -155,6 +155,10 @@ def test_a_run_that_was_stopped_says_after_how_long(state: State, word: str) -> 
     assert lines.ended(replace(ENTRY, state=state), ROOT, PLAIN) == [f"{word} after 1.20s"]
     stopped = replace(ENTRY, state=State.CANCELLED, failure=Failure("DaemonStopped", "was stopped"))
     assert lines.ended(stopped, ROOT, PLAIN) == ["Cancelled after 1.20s: was stopped"]
+    why = Failure("OutOfTime", "the time of one invocation was over")
+    late = replace(ENTRY, state=State.TIMED_OUT, failure=why)
+    said = "Timed out after 1.20s: the time of one invocation was over"
+    assert lines.ended(late, ROOT, PLAIN) == [said]
     never = replace(ENTRY, state=state, started_at=None)
     assert lines.ended(never, ROOT, PLAIN) == [f"{word} after 0ms"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -106,6 +107,24 @@ def test_what_tells_nothing_is_over_when_it_cannot_go_on_any_more() -> None:
     heard = told(written_at=NOW - 99)
     assert state(place=PLACE, told=heard, look=silent, asked=True) is State.RUNNING
     assert state(place=PLACE, told=told(), look=silent, asked=True) is State.CRASHED
+
+
+@pytest.mark.parametrize(
+    ("tells", "after", "expected"),
+    [
+        (told(), 11, State.CRASHED),
+        (told(), 9, State.RUNNING),
+        (told(State.STARTING), 11, State.CRASHED),
+        (told(handed=True), 11, State.RUNNING),
+        (told(State.QUEUED), 11, State.QUEUED),
+    ],
+)
+def test_an_invocation_that_has_begun_and_hands_nothing_over_is_over_sooner(
+    tells: Told, after: float, expected: State
+) -> None:
+    silent = look(State.QUEUED, silence=100.0, at_most=10.0)
+    found = decided(place=PLACE, told=replace(tells, written_at=NOW - after), look=silent)
+    assert found.record.state is expected
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
 from devbridge.errors import CloudError, NotFound, UnknownJob, UnknownRun
-from devbridge.runs.deployed import DeployedRun, DeployedRuns
+from devbridge.runs.deployed import DeployedRun, DeployedRuns, Through
 from devbridge.runs.model import State
+from devbridge.runs.reading import Reader
 from devbridge.runs.records import Claim
 from runner.outcome import Failure
 from tests.unit.codebuild import PROJECT
@@ -268,6 +270,25 @@ def test_a_run_that_nobody_has_placed_is_told_to_the_invoker_by_who_looks_at_it(
     assert world.ecs.calls.count("RunTask") == 1
     run.refresh()
     assert world.ecs.calls.count("RunTask") == 1
+
+
+def test_whose_turn_it_is_is_looked_at_once_a_minute_for_who_waits_for_a_run() -> None:
+    world, now, asked = DeployedWorld("fargate"), [1_000.0], list[str]()
+
+    class Invoker:
+        def get(self, run_id: str) -> None:
+            asked.append(run_id)
+
+    waits = replace(world.runs.reader.deployment, waits=True)
+    reader = Reader(world.runs.reader.kept, world.runs.reader.provider, waits)
+    through = cast("Through", Invoker())
+    reads = DeployedRuns(reader, through=through, now=lambda: now[0])
+    world.runs.kept.make_claim(UUID, Claim(now[0], 1, "fargate", payload="1"))
+    run = reads.get(BUILD)
+    for seconds, times in [(59, 0), (2, 1), (1, 1), (60, 2)]:
+        now[0] += seconds
+        assert run.refresh().state is State.QUEUED
+        assert asked == [BUILD] * times
 
 
 # --- cancelling ---------------------------------------------------------------------------------

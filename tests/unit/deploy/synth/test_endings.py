@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from devbridge.constructs.compute import Batch, Fargate
+from devbridge.constructs.compute import Batch, CodeBuild, Fargate, Lambda
 from tests.unit.deploy.synth.conftest import MakeJob
 from tests.unit.deploy.templates import of_type, properties
 
@@ -19,16 +21,30 @@ def test_eventbridge_may_invoke_the_invoker_for_that_rule_alone(synthed: MakeJob
     }
 
 
+BUILDS = {
+    "source": ["aws.codebuild"],
+    "detail-type": ["CodeBuild Build State Change"],
+    "detail": {
+        "project-name": ["demo_dev_a"],
+        "build-status": ["FAILED", "FAULT", "STOPPED", "SUCCEEDED", "TIMED_OUT"],
+    },
+}
+
+
 def test_builds_are_heard_of_where_others_wait_for_their_end(synthed: MakeJob) -> None:
     assert not of_type(synthed(), "AWS::Events::Rule")
-    assert properties(synthed(concurrency=1), "AJobEnded")["EventPattern"] == {
-        "source": ["aws.codebuild"],
-        "detail-type": ["CodeBuild Build State Change"],
-        "detail": {
-            "project-name": ["demo_dev_a"],
-            "build-status": ["FAILED", "FAULT", "STOPPED", "SUCCEEDED", "TIMED_OUT"],
-        },
-    }
+    assert BUILDS in properties(synthed(concurrency=1), "AJobEnded")["EventPattern"]["$or"]
+
+
+@pytest.mark.parametrize("compute", [CodeBuild(), Batch(), Fargate(), Lambda()])
+def test_who_waits_hears_of_runs_that_began_before_compute_was_changed(
+    compute: object, synthed: MakeJob
+) -> None:
+    template = synthed(concurrency=1, compute=compute, timeout="10 minutes")
+    pattern = properties(template, "AJobEnded")["EventPattern"]
+    sources = [source for each in pattern["$or"] for source in each["source"]]
+    assert sources == ["aws.codebuild", "aws.batch", "aws.ecs"]
+    assert len(json.dumps(pattern)) < 2048  # AWS's limit of a pattern
 
 
 @pytest.mark.parametrize(

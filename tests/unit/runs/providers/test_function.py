@@ -77,8 +77,9 @@ def crashed(kind: str, message: str) -> Look:
                 "Unhandled",
             ),
             crashed(
-                "OutOfMemory",
-                "memory ran out, and Lambda ended the function: give the job more memory",
+                "Killed",
+                "the function was ended by SIGKILL (Lambda does that when memory runs out: its"
+                " REPORT in `devbridge logs --all` says how much was used)",
             ),
         ),
         (
