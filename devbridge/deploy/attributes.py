@@ -27,7 +27,7 @@ from devbridge.deploy.references import attribute, ref, sub
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Deployed:
     """The deployed stage."""
 
     partition: str
@@ -43,15 +43,15 @@ class _Known:
 
     template: str
     """As Fn::Sub has it: ``AWS::Region``, ``NotesTable``, ``JobRole.Arn``"""
-    live: Callable[[Place], str]
+    live: Callable[[Deployed], str]
 
 
 _Part = str | _Known
-_PARTITION: Final = _Known("AWS::Partition", lambda place: place.partition)
+_PARTITION: Final = _Known("AWS::Partition", lambda there: there.partition)
 _HERE: Final[tuple[_Part, ...]] = (
-    _Known("AWS::Region", lambda place: place.region),
+    _Known("AWS::Region", lambda there: there.region),
     ":",
-    _Known("AWS::AccountId", lambda place: place.account),
+    _Known("AWS::AccountId", lambda there: there.account),
     ":",
 )
 
@@ -73,7 +73,7 @@ def resolved(value: str | Reference, stage: str) -> Any:
     return sub("".join(texts))
 
 
-def known(value: str | Reference, stage: str, place: Place) -> str:
+def known(value: str | Reference, stage: str, there: Deployed) -> str:
     """The value, of a stage that is deployed.
 
     Raises:
@@ -82,7 +82,7 @@ def known(value: str | Reference, stage: str, place: Place) -> str:
     if isinstance(value, str):
         return value
     parts = _parts(value, stage)
-    return "".join(part if isinstance(part, str) else part.live(place) for part in parts)
+    return "".join(part if isinstance(part, str) else part.live(there) for part in parts)
 
 
 def _parts(reference: Reference, stage: str) -> list[_Part]:
@@ -99,12 +99,12 @@ def _arn(service: str, *resource: _Part, here: tuple[_Part, ...] = _HERE) -> Ite
 def _output(construct: Construct, suffix: str = "", output: str | None = None) -> _Known:
     """What an output of the stack has: the main resource, or an attribute of one."""
     name = names.output(construct, output or construct.type)
-    return _Known(names.logical(construct) + suffix, lambda place: place.outputs[name])
+    return _Known(names.logical(construct) + suffix, lambda there: there.outputs[name])
 
 
 def _queue_name(queue: Construct) -> _Known:
     url = _output(queue)
-    return _Known(f"{url.template}.QueueName", lambda place: url.live(place).rpartition("/")[2])
+    return _Known(f"{url.template}.QueueName", lambda there: url.live(there).rpartition("/")[2])
 
 
 def _definition(job: Any, stage: str) -> Iterator[_Part]:

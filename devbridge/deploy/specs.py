@@ -10,7 +10,7 @@ from devbridge.constructs import App, Bindable, Job
 from devbridge.deploy import kinds
 from devbridge.deploy.access import Access
 from devbridge.deploy.assets import cache
-from devbridge.deploy.attributes import Place, known
+from devbridge.deploy.attributes import Deployed, known
 from devbridge.deploy.local_folders import folders
 from devbridge.deploy.secrets import VARIABLE, parameters
 from devbridge.deploy.synth import Settings, job_variables
@@ -47,7 +47,7 @@ def spec_of(
         **_bound(job.bind, stage, values),
     }
     packing = Packing(python=python, version=settings.python, cache=cache(), local=True)
-    here = Place(role_arn.split(":")[1], cloud.region, cloud.account, values)
+    here = Deployed(role_arn.split(":")[1], cloud.region, cloud.account, values)
     environment |= {name: known(each, stage, here) for name, each in job.references.items()}
     if job.secrets:
         environment[VARIABLE] = parameters(job, stage)

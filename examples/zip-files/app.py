@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from devbridge import Api, App, Bucket, Config, Job, Table
+from devbridge import Api, App, Bucket, Config, Fargate, FileSystem, Job, Table
 
 
 def keep_a_week(bucket: Any) -> None:
@@ -19,13 +19,16 @@ files = Bucket(app, "files")
 zips = Bucket(app, "zips", transform=keep_a_week)
 orders = Table(app, "orders", partition_key="id")
 sender = Config(app, "sender", value="zips@example.com")
+# Has room for any zip; a machine of Fargate's has 20 GB of its own.
+scratch = FileSystem(app, "scratch", removal="delete")
 
 zip_files = Job(
     app,
     "zip-files",
     handler="jobs/zip_files.handler",
+    compute=Fargate(cpu=1, memory="2 GB"),
     timeout="1 hour",
-    bind=[files, zips, orders, sender],
+    bind=[files, zips, orders, sender, scratch],
     # What no `bind` gives. In an account, name the sender's identity instead of "*".
     permissions=[{"actions": ["ses:SendEmail"], "resources": ["*"]}],
 )

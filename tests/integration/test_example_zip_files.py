@@ -9,6 +9,7 @@ import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import IO, Any
 
@@ -38,6 +39,7 @@ class Bound:
     files: Any
     zips: Any
     orders: Any
+    scratch: Path
 
     def order(self, *keys: str, order_id: str = "order-1") -> None:
         item = {"id": order_id, "keys": list(keys), "email": ORDERER, "state": "ordered"}
@@ -54,13 +56,14 @@ def load() -> Iterator[Load]:
 
 
 @pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bound]:
+def cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Bound]:
     for name, value in {
         "AWS_DEFAULT_REGION": "us-east-1",
         "DEVBRIDGE_Bucket_bucketName_files": "the-files",
         "DEVBRIDGE_Bucket_bucketName_zips": "the-zips",
         "DEVBRIDGE_Table_tableName_orders": "the-orders",
         "DEVBRIDGE_Config_value_sender": SENDER,
+        "DEVBRIDGE_FileSystem_path_scratch": str(tmp_path),
     }.items():
         monkeypatch.setenv(name, value)
     with mock_aws():
@@ -75,6 +78,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bound]:
                 AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
                 BillingMode="PAY_PER_REQUEST",
             ),
+            tmp_path,
         )
 
 
@@ -113,6 +117,7 @@ def test_the_job_packs_what_is_there_and_says_what_is_not(load: Load, cloud: Bou
     assert [archive.read(name) for name in archive.namelist()] == [b"one", bytes(range(256))]
     order = cloud.orders.get_item(Key={"id": "order-1"})["Item"]
     assert (order["state"], order["zip"], order["missing"]) == ("packed", "order-1.zip", ["none"])
+    assert list(cloud.scratch.iterdir()) == []
 
 
 def test_the_job_mails_a_signed_link_to_the_zip(load: Load, cloud: Bound) -> None:

@@ -46,7 +46,7 @@ class Asked:
         return self.runtime == "container"
 
 
-class Place:
+class ComputeBase:
     """The base of CodeBuild, Batch, Fargate and Lambda.
 
     Raises:
@@ -114,7 +114,7 @@ def shown(compute: object, *names: str) -> str:
     return f"{type(compute).__name__}({', '.join(parts)})"
 
 
-def not_ours(place: Place, asked: Asked, larger: str) -> Refusal | None:
+def not_ours(place: ComputeBase, asked: Asked, larger: str) -> Refusal | None:
     """The refusal of CodeBuild's `memory_size`; `larger` is what this place has instead."""
     if asked.memory_size is None:
         return None
@@ -122,7 +122,7 @@ def not_ours(place: Place, asked: Asked, larger: str) -> Refusal | None:
     return "memory_size", (repr(asked.memory_size), text)
 
 
-def spot_problem(place: Place, spot: object, asked: Asked) -> Refusal | None:
+def spot_problem(place: ComputeBase, spot: object, asked: Asked) -> Refusal | None:
     """The refusal of `spot` where no run could be expected to end."""
     if not isinstance(spot, bool):
         return place.refused("spot", allowed="as spot, True or False")

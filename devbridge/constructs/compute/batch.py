@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 from devbridge.constructs import values
 from devbridge.constructs.compute.base import (
     Asked,
-    Place,
+    ComputeBase,
     Refusal,
     not_ours,
     spot_problem,
@@ -33,7 +33,7 @@ _OF_GPUS: Final = ("g4dn", "g5", "g6")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch(Place):
+class Batch(ComputeBase):
     """AWS Batch runs the job on an EC2 machine that it starts for it and ends afterwards, up to
     14 days.
 
@@ -148,7 +148,7 @@ class Batch(Place):
         return self.cpu
 
     def hints(self, asked: Asked) -> tuple[str, ...]:
-        """See `Place.hints`: a machine of 8 GB has no 8 GB for a container."""
+        """See `ComputeBase.hints`: a machine of 8 GB has no 8 GB for a container."""
         memory = self.memory_mb(asked)
         if memory < 1024 or memory & (memory - 1):
             return ()

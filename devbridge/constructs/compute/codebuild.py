@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 
 from devbridge.constructs import values
 from devbridge.constructs.app import Bindable
-from devbridge.constructs.compute.base import Asked, Place, Refusal
+from devbridge.constructs.compute.base import Asked, ComputeBase, Refusal
 from devbridge.constructs.file_systems import FileSystem
 from devbridge.constructs.network import Vpc
 from devbridge.durations import OF_ATTEMPTS, spelled
@@ -21,7 +21,7 @@ DEFAULT_MEMORY: Final = "3 GB"
 
 
 @dataclass(frozen=True, slots=True)
-class CodeBuild(Place):
+class CodeBuild(ComputeBase):
     """A build of AWS CodeBuild runs the job: up to 36 hours, the sizes of the job's `memory_size`,
     nothing to pay while nothing runs. The default."""
 
@@ -41,13 +41,14 @@ class CodeBuild(Place):
         return None
 
     def mount_problem(self, bind: Sequence[Bindable], vpc: Vpc | None) -> Problem | None:  # noqa: ARG002
-        """See `Place.mount_problem`: a build would have to be one that may do all on its host."""
+        """See `ComputeBase.mount_problem`: a build would have to be one that may do all on its
+        host."""
         found = next((target for target in bind if isinstance(target, FileSystem)), None)
         allowed = "not with compute=CodeBuild, which mounts none; with Batch, Fargate or Lambda"
         return (repr(found), allowed) if found else None
 
     def timeout_allowed(self, asked: Asked) -> str:  # noqa: ARG002
-        """See `Place.timeout_allowed`."""
+        """See `ComputeBase.timeout_allowed`."""
         least, most = map(spelled, self.timeouts)
         return (
             f"{least} to {most}, e.g. '30 minutes', '1 hour', '1 day'; where it is deployed to"

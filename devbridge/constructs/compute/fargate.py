@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from devbridge.constructs import values
-from devbridge.constructs.compute.base import Asked, Place, Refusal, not_ours, spot_problem
+from devbridge.constructs.compute.base import Asked, ComputeBase, Refusal, not_ours, spot_problem
 
 _GB: Final = 1024
 SIZES: Final[Mapping[float, tuple[int, ...]]] = {
@@ -28,7 +28,7 @@ _OWN_DISK_GB: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fargate(Place):
+class Fargate(ComputeBase):
     """A task of Amazon ECS on AWS Fargate runs the job: no machine to choose, up to 14 days.
 
     Args:

@@ -8,18 +8,19 @@ from datetime import timedelta
 from typing import ClassVar, Final
 
 from devbridge.constructs import values
-from devbridge.constructs.compute.base import Asked, Place, Refusal, not_ours, whole
+from devbridge.constructs.compute.base import Asked, ComputeBase, Refusal, not_ours, whole
 from devbridge.constructs.file_systems import IN_A_VPC
-from devbridge.durations import OF_ATTEMPTS, spelled
+from devbridge.durations import OF_ATTEMPTS, parsed, spelled
 from devbridge.sources.runtimes import runs_in_functions
 
 _DISK_MB: Final = (512, 10_240)
+_MARGIN: Final = (timedelta(seconds=10), timedelta(minutes=10))
 _MB_PER_CPU: Final = 1769
 """With so much memory, a function has one vCPU."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lambda(Place):
+class Lambda(ComputeBase):
     """An AWS Lambda function runs the job; where its handler yields checkpoints, the function goes
     on in another invocation of itself before its 15 minutes are over.
 
@@ -28,6 +29,8 @@ class Lambda(Place):
         disk: of ``/tmp``, ``"512 MB"`` to ``"10 GB"``.
         reserved_concurrency: what is reserved of the account's concurrency for this function, and
             the most that it has of it.
+        margin: how long before an invocation's end the next checkpoint is the last: 10 seconds to
+            10 minutes. Longer than the handler takes from one checkpoint to the next.
     """
 
     name: ClassVar[str] = "lambda"
@@ -43,11 +46,18 @@ class Lambda(Place):
     memory_size: str = "1 GB"
     disk: str | None = None
     reserved_concurrency: int | None = None
+    margin: values.Duration = "1 minute"
 
     def problem(self, asked: Asked) -> Refusal | None:
         """What of it, or of a job, Lambda has not."""
-        if refused := not_ours(self, asked, "Lambda(memory_size=...)") or _lacking(asked):
+        refused = not_ours(self, asked, "Lambda(memory_size=...)") or _lacking(asked)
+        if refused := refused or self._out_of_range():
             return refused
+        if asked.checkpoints is False and (asked.timeout or timedelta()) > values.INVOCATION:
+            return "timeout", (spelled(asked.timeout or timedelta()), self.timeout_allowed(asked))
+        return None
+
+    def _out_of_range(self) -> Refusal | None:
         low, high = values.FUNCTION_MEMORY_MB
         if not low <= (values.megabytes(self.memory_size) or 0) <= high:
             return self.refused("memory_size", allowed="as memory_size, '128 MB' to '10 GB'")
@@ -56,8 +66,8 @@ class Lambda(Place):
         if self.reserved_concurrency is not None and not whole(self.reserved_concurrency, 1):
             allowed = "as reserved_concurrency, a whole number from 1 on, or None"
             return self.refused("reserved_concurrency", allowed=allowed)
-        if asked.checkpoints is False and (asked.timeout or timedelta()) > values.INVOCATION:
-            return "timeout", (spelled(asked.timeout or timedelta()), self.timeout_allowed(asked))
+        if parsed(self.margin, _MARGIN) is None:
+            return self.refused("margin", allowed="as margin, '10 seconds' to '10 minutes'")
         return None
 
     @property
@@ -66,12 +76,18 @@ class Lambda(Place):
         size = values.megabytes(self.disk)
         return size if size and _DISK_MB[0] <= size <= _DISK_MB[1] else None
 
+    @property
+    def margin_seconds(self) -> float:
+        """Seconds before an invocation's end."""
+        found = parsed(self.margin, _MARGIN)
+        return found.total_seconds() if found else 0.0
+
     def default_timeout(self, asked: Asked) -> timedelta:
-        """See `Place.default_timeout`: what does not go on has one invocation."""
+        """See `ComputeBase.default_timeout`: what does not go on has one invocation."""
         return values.INVOCATION if asked.checkpoints is False else timedelta(hours=8)
 
     def timeout_allowed(self, asked: Asked) -> str:
-        """See `Place.timeout_allowed`."""
+        """See `ComputeBase.timeout_allowed`."""
         least, most, once = map(spelled, (*self.timeouts, values.INVOCATION))
         if asked.checkpoints is False:
             return (

@@ -10,7 +10,7 @@ import orders
 from links import download_link
 
 from devbridge.job import job_handler
-from devbridge.resources import Bucket, Config
+from devbridge.resources import Bucket, Config, FileSystem
 
 CHUNK = 1024 * 1024
 
@@ -45,7 +45,8 @@ def pack(keys: Sequence[str], to: str) -> list[str]:
     An object goes through memory in pieces, so that neither its size nor that of the zip matters.
     """
     s3, missing = boto3.client("s3"), []
-    with tempfile.TemporaryFile() as packed:
+    # It has no name in the folder, so it is gone with the process, however that ends.
+    with tempfile.TemporaryFile(dir=FileSystem.scratch.path) as packed:
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             for number, key in enumerate(keys, 1):
                 try:

@@ -24,11 +24,11 @@ from devbridge.constructs import (
     Topic,
 )
 from devbridge.constructs.app import loading
-from devbridge.deploy.attributes import Place, known, resolved
+from devbridge.deploy.attributes import Deployed, known, resolved
 from devbridge.errors import InvalidValue
 from tests.unit.deploy.templates import lint, made, of_type, properties, statements
 
-PLACE = Place(
+PLACE = Deployed(
     "aws-cn",
     "cn-north-1",
     "123456789012",

@@ -24,8 +24,6 @@ from devbridge.packing.assets import Shape
 SERVICE: Final = "lambda.amazonaws.com"
 HANDLER: Final = "runner/host/function.handler"
 TIMEOUT: Final = int(values.INVOCATION.total_seconds())
-MARGIN: Final = 60
-"""Seconds before the end of an invocation at which the next checkpoint is its last."""
 _SPARE_HOPS: Final = 20
 """Beside those that the time of a run takes: attempts that are interrupted have one more each."""
 _KEPT_SECONDS: Final = 6 * 3600
@@ -139,10 +137,12 @@ def _invoking(stack: Stack, job: Job) -> Json:
 
 def _variables(stack: Stack, job: Job) -> Json:
     own = language_of(job).deployed.function_variables(job.esbuild)
-    hops = math.ceil(parts.total_seconds(job) / (TIMEOUT - MARGIN)) + _SPARE_HOPS
+    assert isinstance(job.compute, Lambda)  # noqa: S101
+    margin = job.compute.margin_seconds
+    hops = math.ceil(parts.total_seconds(job) / (TIMEOUT - margin)) + _SPARE_HOPS
     runner = {
         **parts.runner_variables(stack, job),
-        "DEVBRIDGE_MARGIN": str(MARGIN),
+        "DEVBRIDGE_MARGIN": parts.number(margin),
         "DEVBRIDGE_MAX_HOPS": str(hops),
     }
     return parts.variables(stack, job, {**own, **runner})

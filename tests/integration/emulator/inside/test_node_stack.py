@@ -96,7 +96,7 @@ def test_a_job_s_build_runs_the_runner_with_the_node_that_the_template_names(
     build = codebuild.client.start_build(projectName="demo_prod_a")["build"]
     build = codebuild.ended(build["id"])
     assert codebuild.lines(build)[-2:] == [
-        "['build'] nodejs24.x jobs/a.handler",
+        "['run'] nodejs24.x jobs/a.handler",
         "node 24 red",
     ], codebuild.log(build)
     assert build["buildStatus"] == "SUCCEEDED"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from devbridge.constructs import App, Batch, Fargate, Job, Lambda
-from devbridge.constructs.compute.base import Place, shown
+from devbridge.constructs.compute.base import ComputeBase, shown
 from devbridge.errors import InvalidValue
 
 HANDLER = "jobs/a.handler"
@@ -80,6 +80,6 @@ def test_it_is_shown_as_app_py_has_it() -> None:
 
 
 def test_what_has_no_options_takes_none() -> None:
-    assert issubclass(Batch, Place)
+    assert issubclass(Batch, ComputeBase)
     with pytest.raises(InvalidValue):
         Lambda(gpu=1)  # type: ignore[call-arg]

@@ -61,6 +61,8 @@ def test_a_chain_of_invocations_has_36_hours(app: App) -> None:
         {"disk": 1},
         {"reserved_concurrency": 0},
         {"reserved_concurrency": True},
+        {"margin": "9 seconds"},
+        {"margin": "11 minutes"},
     ],
     ids=str,
 )
@@ -76,6 +78,8 @@ def test_the_ends_of_the_ranges_are_allowed() -> None:
         {"memory_size": "128 MB", "disk": "512 MB", "reserved_concurrency": 1},
         {"memory_size": "10 GB", "disk": "10 GB"},
         {"memory_size": "1.5 GB"},
+        {"margin": "10 seconds"},
+        {"margin": "10 minutes"},
     ):
         assert Lambda(**options).problem(Asked()) is None
     assert Lambda(disk="10 GB").disk_mb == 10_240

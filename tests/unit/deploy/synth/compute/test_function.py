@@ -48,20 +48,22 @@ def test_it_may_invoke_itself_as_often_as_its_run_goes_on(synthed: MakeJob) -> N
 
 
 @pytest.mark.parametrize(
-    ("options", "hops"),
+    ("options", "margin", "hops"),
     [
-        ({"timeout": "15 minutes"}, 22),
-        ({"timeout": "28 hours"}, 140),
-        ({"timeout": "14 hours", "retries": 1, "retry_delay": "0 seconds"}, 140),
+        ({"timeout": "15 minutes"}, 60, 22),
+        ({"timeout": "28 hours"}, 60, 140),
+        ({"timeout": "28 hours"}, 300, 188),
+        ({"timeout": "14 hours", "retries": 1, "retry_delay": "0 seconds"}, 60, 140),
     ],
 )
 def test_the_runner_is_told_when_to_go_on_and_how_often(
-    options: dict[str, Any], hops: int, root: Path, synthed: MakeJob
+    options: dict[str, Any], margin: int, hops: int, root: Path, synthed: MakeJob
 ) -> None:
     (root / "jobs" / "long.py").write_text("def handler(payload, context):\n    yield 1\n")
-    template = synthed(compute=Lambda(), handler="jobs/long.handler", **options)
+    compute = Lambda(margin=f"{margin} seconds")
+    template = synthed(compute=compute, handler="jobs/long.handler", **options)
     found = function(template)["Environment"]["Variables"]
-    assert found["DEVBRIDGE_MARGIN"] == "60"
+    assert found["DEVBRIDGE_MARGIN"] == str(margin)
     assert found["DEVBRIDGE_MAX_HOPS"] == str(hops)
     assert found["DEVBRIDGE_COMPUTE"] == "lambda"
     assert found["DEVBRIDGE_HANDLER"] == "jobs/long.handler"
