@@ -81,8 +81,7 @@ async def scale(bench: Bench) -> list[Row]:
         for size, app in apps.items():
             harness.write(app, source(size))
             async with cloud(app):
-                # It imports its services when they are first used.
-                await devbridge(app, "deploy", "--local", "--stage", "warm-up")
+                await _warmed_up(bench, app)
                 harness.write(app, source(size, f"# {turn}"))
                 new[size].append((await devbridge(app, "deploy", *_OPTIONS))[0])
                 same[size].append((await devbridge(app, "deploy", *_OPTIONS))[0])
@@ -108,7 +107,7 @@ async def places(bench: Bench) -> list[Row]:
         for compute in computes:
             harness.write(app, source(1))
             async with cloud(app):
-                await devbridge(app, "deploy", "--local", "--stage", "warm-up")
+                await _warmed_up(bench, app)
                 harness.write(app, source(count, f"# {turn}", compute))
                 took[compute].append((await devbridge(app, "deploy", *_OPTIONS))[0])
                 bare[compute].append(await asyncio.to_thread(_bare, app))
@@ -117,6 +116,12 @@ async def places(bench: Bench) -> list[Row]:
         _row(f"devbridge deploy --local: {count} jobs, {compute}", took[compute], bare[compute], by)
         for compute in computes
     ]
+
+
+async def _warmed_up(bench: Bench, app: Path) -> None:
+    """The cloud imports its services when they are first used."""
+    if not bench.quick:
+        await devbridge(app, "deploy", "--local", "--stage", "warm-up")
 
 
 async def run(bench: Bench) -> list[Row]:

@@ -302,6 +302,7 @@ class Starter:
                 self._turns.leave(holder.uuid, 0.0)
             elif known.place is None and known.end is None:
                 self._go([holder.uuid])
+                self._leave_if_over(holder.uuid)
             elif (decided := self._decided(known)).restart:
                 self._place(known.uuid, known.claim, known.place)
             elif decided.record.state.final:
@@ -312,6 +313,13 @@ class Starter:
                     self._stop_unplaced(known.uuid, known.claim)
                 self._turns.leave(holder.uuid, known.claim.created_at)
         self._go(self._turns.hand_on())
+
+    def _leave_if_over(self, uuid: str) -> None:
+        """Take a run's turn if it has ended: what was started again may have been over, and nobody
+        hears of that again."""
+        known = self.reader.known(uuid)
+        if known is not None and self._turns is not None and self._decided(known).record.closed:
+            self._turns.leave(uuid, known.claim.created_at)
 
     def _decided(self, known: Known) -> Decided:
         return decide(known, self._now())

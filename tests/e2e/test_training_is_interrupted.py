@@ -75,6 +75,8 @@ class Training:
     dev: DevProcess | None = None
     stack: ExitStack = field(default_factory=ExitStack)
     run_id: str = ""
+    over: set[int] = field(default_factory=set)
+    """The processes that were there when it was interrupted."""
 
     @property
     def job(self) -> BoundJob:
@@ -90,8 +92,9 @@ class Training:
         self.run_id = self.job.run(payload).job_id
 
     def reach(self, epoch: int) -> None:
-        """Wait until it has begun the epoch."""
-        eventually(lambda: any(number >= epoch for _, number in self.begun()), 60)
+        """Wait until it has begun the epoch, in another process than before: the last one may have
+        come further until it was interrupted."""
+        eventually(lambda: any(n >= epoch and pid not in self.over for pid, n in self.begun()), 60)
 
     def ended(self) -> Any:
         status = self.job.wait(self.run_id, timeout=120, poll=0.2)
@@ -224,6 +227,7 @@ def test_an_interrupted_training_has_the_weights_of_one_that_was_not(
     for point, interrupt in zip(points, INTERRUPTIONS[place], strict=True):
         training.reach(point)
         time.sleep(chance.uniform(0, 1.3 * PAUSE))  # in the middle of it, or at its end
+        training.over |= {pid for pid, _ in training.begun()}
         interrupt(training)
         runs = list(dict.fromkeys((*runs, training.run_id)))
     interrupted = training.ended()

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from devbridge import names
 from devbridge.constructs import Job
-from devbridge.deploy.references import arn_of, ref
 from devbridge.deploy.policies import Json
+from devbridge.deploy.references import arn_of, ref
 from devbridge.deploy.synth.compute.known import COMPUTES, compute_of
 from devbridge.deploy.synth.placement import in_cloud
 from devbridge.deploy.synth.stack import Stack

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from devbridge.errors import PayloadTooLarge
@@ -472,6 +472,15 @@ def mortals(limit: int) -> tuple[DeployedWorld, Mortal]:
 
 @settings(max_examples=50, deadline=None, phases=set(Phase) - {Phase.explain})
 @given(limit=st.integers(1, 2), steps=st.lists(STEP, min_size=4, max_size=12))
+@example(  # who starts it and who hears of its end die
+    limit=1,
+    steps=[
+        ("start", 0, None, 0.0),
+        ("end", 0, None, 0.0),
+        ("start", 0, 14, 0.0),
+        ("end", 0, 1, 0.0),
+    ],
+)
 def test_whoever_dies_never_do_too_many_run_and_after_one_event_nobody_waits_for_nothing(
     limit: int, steps: list[tuple[str, int, int | None, float]]
 ) -> None:
