@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -150,26 +150,43 @@ Examples:
 def interrupt(config: Config, *, run: str, kill: bool) -> None:
     """Take away the machine on which a run runs, as AWS takes back spare capacity.
 
-    RUN is a run's id, or what the service calls it: a build's id, a Batch job's id or name, the ARN
-    of a task or who has started it. `devbridge cloud running` lists them.
+    RUN is a run's id or the beginning of it, or what the service calls it: a build's id, a Batch
+    job's id or name, the ARN of a task or who has started it. `devbridge cloud running` lists them.
 
     A task and a Batch job get SIGTERM, and SIGKILL when their time to stop is over: 120 seconds for
     jobs of devbridge. A job that yields checkpoints goes on at the last one, on another machine. A
     build and a function are killed at once, for AWS gives them no notice; with --kill, all are.
     """
     from devbridge.emulator.machines import interrupt as take_away
+    from devbridge.emulator.machines import listed
     from devbridge.errors import UnknownRun
 
-    found = take_away(_running(config), config.cloud_dir, run, kill=kill)
+    there, where = _running(config), str(config.cloud_dir)
+    found = take_away(there, config.cloud_dir, run, kill=kill)
+    if not found.known:
+        ids = sorted(_beginning(listed(there, config.cloud_dir), run))
+        if len(ids) > 1:
+            text = "\n".join(f"    {each}" for each in ids)
+            what = f"{len(ids)} runs have an id that begins with {run!r}:\n{text}"
+            raise UnknownRun(what, where=where, remedy="give more of the id")
+        for whole in ids:
+            found = take_away(there, config.cloud_dir, whole, kill=kill)
     if not found.machines:
         waits = [each for each in found.known if not each["pids"]]
         raise UnknownRun(
             f"{run} waits, and holds no machine" if waits else f"nothing runs that is called {run}",
-            where=str(config.cloud_dir),
-            remedy="`devbridge cloud running` lists what runs now",
+            where=where,
+            remedy="`devbridge cloud running` lists what runs now; a run of `devbridge dev` is a"
+            " process of this machine: kill that one",
         )
     for each in found.machines:
         click.echo(f"{'killed' if kill else 'interrupted'} {_name(each)}")
+
+
+def _beginning(machines: Iterable[Mapping[str, Any]], run: str) -> set[str]:
+    """The runs of which this is the beginning of the id."""
+    ids = {str(each["run"]) for each in machines if each["run"]}
+    return {each for each in ids if run and each.rpartition(":")[2].startswith(run.lower())}
 
 
 def _name(machine: Mapping[str, Any]) -> str:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from devbridge.cli.common import app_options, cloud, loaded
 from devbridge.cli.deploying import confirm, interruptible, only_this, steps
+from devbridge.cli.runs import stage_runs
+from runner.outcome import QUEUED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from devbridge.config import Config
     from devbridge.deploy.remove import Inventory, Resource
+    from devbridge.runs.base import Run
+
+_NEWEST: Final = 50
+"""Runs that are looked at for those that are under way."""
+_AT_ONCE: Final = 8
 
 
 @click.command(
@@ -36,7 +44,8 @@ def remove(config: Config, *, delete_data: bool, yes: bool) -> None:
 
     Says what it will remove and what it will keep, and asks. A stage of `devbridge dev` keeps
     the values of its secrets and what has removal="retain"; a deployed one its tables, buckets and
-    queues, too. The ledger and the logs of the runs stay in .devbridge/.
+    queues, too. Runs that are under way in the cloud are cancelled. The ledger and the logs of the
+    runs stay in .devbridge/.
     """
     from devbridge.constructs import Job
     from devbridge.deploy import outputs
@@ -57,10 +66,16 @@ def remove(config: Config, *, delete_data: bool, yes: bool) -> None:
             outputs(there, app.name, config.stage)  # raises: nothing is deployed
         place = there.endpoint_url or f"account {there.account}, region {there.region}"
         _announce(found, place, delete_data=delete_data)
+        begun = _under_way(config) if found.stack_id else ()
+        if begun:
+            click.echo("to be cancelled, for it is under way:")
+        for run in begun:
+            click.echo(f"  {run.record.job_id}  {run.record.state}")
         if not yes:
             confirm(
                 "remove all of this for good?", f"app {app.name}, stage {config.stage} is to go"
             )
+        _cancel(begun)
         said = steps(config)
         removed = delete(there, app.name, config.stage, said, delete_data=delete_data)
         if any(job.container for job in app.of_type(Job)):
@@ -76,6 +91,43 @@ def remove(config: Config, *, delete_data: bool, yes: bool) -> None:
                 click.echo(
                     f"to delete it: devbridge remove --stage {config.stage}{local} --delete-data"
                 )
+
+
+def _under_way(config: Config) -> Sequence[Run]:
+    """The stage's runs in the cloud that have not ended, as far as anybody can tell: without their
+    invokers nobody starts those that wait, and nobody hears how the others end."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from devbridge.errors import DevbridgeError
+
+    try:
+        with stage_runs(config) as runs:
+            found = [run for _, run in runs.recent(_NEWEST, None, None, deployed=True)]
+    except (DevbridgeError, BotoCoreError, ClientError):
+        return ()
+    return [run for run in found if not run.record.state.final]
+
+
+def _cancel(begun: Sequence[Run]) -> None:
+    """Cancel runs: those that wait first, or they would get the turns of the others."""
+    waits = [run for run in begun if run.record.state == QUEUED]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for runs in (waits, [run for run in begun if run not in waits]):
+            for line in filter(None, pool.map(_cancelled, runs)):
+                click.echo(line, err=True)
+
+
+def _cancelled(run: Run) -> str:
+    """Cancel a run; in words, why that could not be done."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from devbridge.errors import DevbridgeError
+
+    try:
+        run.cancel()
+    except (DevbridgeError, BotoCoreError, ClientError) as error:
+        return f"warning: {run.record.job_id} could not be cancelled: {error}"
+    return ""
 
 
 def _announce(found: Inventory, place: str, *, delete_data: bool) -> None:

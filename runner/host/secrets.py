@@ -24,12 +24,19 @@ def fetch(named: str) -> dict[str, str] | Failure:
             answer = aws.call("ssm", "AmazonSSM.GetParameter", Name=name, WithDecryption=True)
         except AwsError as error:
             if error.code == "ParameterNotFound":
-                what = f"{variable}: there is no parameter {name}; `devbridge secrets set` makes it"
+                what = f"{variable}: there is no parameter {name}; `{_setting(name)}` makes it"
             else:
                 what = f"{variable}: the parameter {name} cannot be read: {error}"
             return Failure("SecretMissing", what)
         found[variable] = str(answer["Parameter"]["Value"])
     return found
+
+
+def _setting(name: str) -> str:
+    """The command that makes a parameter: ``/devbridge/APP/STAGE/secrets/NAME``."""
+    parts = name.split("/")
+    own = len(parts) == 6 and (parts[1], parts[4]) == ("devbridge", "secrets")
+    return "devbridge secrets set" + (f" {parts[5]} --stage {parts[3]}" if own else "")
 
 
 class SecretMissing(Exception):

@@ -135,6 +135,7 @@ def test_what_runs_is_listed_and_its_machine_can_be_taken_away(
     unknown = run("interrupt", "other").exception
     assert isinstance(unknown, UnknownRun)
     assert "nothing runs that is called other" in unknown.what
-    assert run("interrupt", "0a1b", "--kill").stdout == "killed project:0a1b\n"
+    assert "`devbridge dev`" in str(unknown.remedy)
+    assert run("interrupt", "0a1", "--kill").stdout == "killed project:0a1b\n"
     eventually(lambda: gone(pid))
     eventually(lambda: run("running").stdout == "")

@@ -15,14 +15,29 @@ from devbridge.cli import LazyGroup
 from devbridge.cli.remove import remove as command
 from devbridge.config import Config
 from devbridge.deploy.remove import Inventory, Removed, Resource
-from devbridge.errors import NotDeployed
+from devbridge.errors import InvokeError, NotDeployed
 from devbridge.runs import find
+from devbridge.runs.base import RunRecord
 from devbridge.runs.lock import only_one
+from devbridge.runs.model import State
 
 STACK_ID = "arn:aws:cloudformation:eu-west-1:1:stack/devbridge-demo--prod-/1"
 NOTES = Resource("AWS::DynamoDB::Table", "notes-1", "Table 'notes'", kept=True)
 FILES = Resource("AWS::S3::Bucket", "files-1", "Bucket 'files'")
 ROLE = Resource("AWS::IAM::Role", "role-1", "Job 'a'")
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A run in the cloud."""
+
+    record: RunRecord
+    stage: Stage
+
+    def cancel(self) -> None:
+        if self.record.job == "refused":
+            raise InvokeError("AWS refuses it")
+        self.stage.cancelled.append(self.record.job_id)
 
 
 @dataclass
@@ -33,9 +48,15 @@ class Stage:
         default_factory=lambda: Inventory(STACK_ID, (NOTES, FILES, ROLE), ("token",))
     )
     removed: list[bool] = field(default_factory=list)
+    runs: list[Begun] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
 
     def inventory(self, *_: object, left: bool) -> Inventory:
         return self.has
+
+    def recent(self, *_: object, deployed: bool) -> list[tuple[str, Begun]]:
+        assert deployed
+        return [(run.record.job_id, run) for run in self.runs]
 
     def remove(self, *_: Any, delete_data: bool) -> Removed:
         self.removed.append(delete_data)
@@ -53,7 +74,12 @@ def stage(config: Config, monkeypatch: pytest.MonkeyPatch) -> Stage:
     def outputs(*_: object) -> None:
         raise NotDeployed("app 'demo' is not deployed")
 
+    @contextlib.contextmanager
+    def stage_runs(config: Config) -> Iterator[Stage]:
+        yield stage
+
     monkeypatch.setattr("devbridge.cli.remove.cloud", cloud)
+    monkeypatch.setattr("devbridge.cli.remove.stage_runs", stage_runs)
     monkeypatch.setattr("devbridge.deploy.outputs", outputs)
     monkeypatch.setattr("devbridge.deploy.remove.inventory", stage.inventory)
     monkeypatch.setattr("devbridge.deploy.remove.remove", stage.remove)
@@ -91,6 +117,35 @@ def test_it_says_what_goes_and_what_is_kept_and_asks(stage: Stage) -> None:
     )
     assert "nothing was changed" in result.stderr
     assert stage.removed == []
+
+
+def test_what_is_under_way_is_named_and_cancelled_those_that_wait_first(stage: Stage) -> None:
+    for name, job, state in [
+        ("p:1", "a", State.RUNNING),
+        ("p:2", "a", State.QUEUED),
+        ("p:3", "a", State.SUCCEEDED),
+        ("p:4", "refused", State.RUNNING),
+    ]:
+        stage.runs.append(Begun(RunRecord(job_id=name, job=job, state=state), stage))
+    assert run().exit_code == errors.EXIT_NOT_CONFIRMED
+    assert stage.cancelled == []
+    result = run("--yes")
+    named = "to be cancelled, for it is under way:\n  p:1  RUNNING\n  p:2  QUEUED\n  p:4  RUNNING\n"
+    assert named in result.stdout
+    assert stage.cancelled == ["p:2", "p:1"]
+    assert "warning: p:4 could not be cancelled: AWS refuses it" in result.stderr
+    assert stage.removed == [False]
+
+
+def test_that_nobody_can_tell_what_is_under_way_keeps_nothing_from_going(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def recent(*_: object, **__: object) -> None:
+        raise InvokeError("no")
+
+    monkeypatch.setattr(stage, "recent", recent)
+    assert run("--yes").exit_code == 0
+    assert stage.removed == [False]
 
 
 def test_without_a_terminal_it_refuses(stage: Stage) -> None:

@@ -54,6 +54,15 @@ def test_what_cannot_be_read_is_told_with_its_name(
     assert secrets.fetch('{"A": "/a"}') == Failure("SecretMissing", said)
 
 
+def test_a_secret_without_a_value_is_told_with_the_command_that_sets_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answering(monkeypatch, refusal("ParameterNotFound"))
+    missing = secrets.fetch('{"KEY": "/devbridge/shop/prod/secrets/api-key"}')
+    assert isinstance(missing, Failure)
+    assert "; `devbridge secrets set api-key --stage prod` makes it" in missing.message
+
+
 def test_a_process_takes_its_own_and_forgets_how(monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, {"Parameter": {"Value": "hunter2"}})
     environment = {"DEVBRIDGE_SECRETS": '{"A": "/a"}', "B": "b"}
