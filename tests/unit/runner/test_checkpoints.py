@@ -370,4 +370,5 @@ def test_no_thread_is_left_of_a_handler_that_has_its_own_ways_with_sigterm(clien
         kept = made(client)
         kept.drive(iterator for iterator in range(2))
         kept.close()
-    eventually(lambda: len(os.listdir("/dev/fd")) == before)  # noqa: PTH208
+    # Fewer than before, if another test has left some that go meanwhile.
+    eventually(lambda: len(os.listdir("/dev/fd")) <= before)  # noqa: PTH208
