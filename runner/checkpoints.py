@@ -248,14 +248,17 @@ class Checkpoints:
 
     def close(self) -> None:
         """The handler has ended: SIGTERM does what it did before."""
-        if self._before is not None and os.getpid() == self._pid:
+        if os.getpid() != self._pid:
+            return
+        if self._before is not None:
             with contextlib.suppress(ValueError):
                 if signal.getsignal(signal.SIGTERM) == self._on_sigterm:
                     signal.signal(signal.SIGTERM, self._before)
                 signal.set_wakeup_fd(-1)
             self._before = None
-            self._closed = True
-            self._wake()
+        self._closed = True
+        self._wake()  # the helping thread ends, whether SIGTERM was ours or not
+        self._pipe = None
 
     # --- storing ----------------------------------------------------------------------------
 
@@ -280,7 +283,9 @@ class Checkpoints:
     # --- SIGTERM ----------------------------------------------------------------------------
 
     def _listen(self) -> None:
-        if self._before is not None or os.getpid() != self._pid or not self._signals:
+        if self._before is not None or self._closed or not self._signals:
+            return
+        if os.getpid() != self._pid:
             return
         before = signal.getsignal(signal.SIGTERM)
         own = before == signal.SIG_DFL or self._watched  # else the handler has its own ways
