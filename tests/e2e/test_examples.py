@@ -153,6 +153,7 @@ def test_zip_files_packs_an_order_and_mails_a_link_live_and_deployed(terminal: T
     outputs(terminal.follow(END))
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("terminal", ["train"], indirect=True)
 def test_a_training_goes_on_where_it_was_interrupted_live_and_deployed(terminal: Terminal) -> None:
     def printed(step: Step) -> list[int]:
