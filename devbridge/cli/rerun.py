@@ -9,6 +9,7 @@ import click
 from devbridge.cli.common import app_options
 from devbridge.cli.payload import check_accepted, check_json, read_payload
 from devbridge.cli.runs import run_options, stage_runs, start_and_print, start_options
+from devbridge.errors import NotDeployed
 from runner import outcome
 
 if TYPE_CHECKING:
@@ -64,10 +65,23 @@ def rerun(
         if not no_check:
             check_accepted(config, name, text)
         checkpoint = None if fresh or given is not None else _checkpoint(before)
-        code = start_and_print(
-            runs, config.root, name, text, checkpoint=checkpoint, wait=wait, json_=json_
-        )
+        try:
+            code = start_and_print(
+                runs, config.root, name, text, checkpoint=checkpoint, wait=wait, json_=json_
+            )
+        except NotDeployed as error:
+            stage = stage_of(before.record.job_id)
+            if stage in ("", config.stage):
+                raise
+            error.remedy = f"run it where it ran before, with --stage {stage}; or {error.remedy}"
+            raise
     click.get_current_context().exit(code)
+
+
+def stage_of(job_id: str) -> str:
+    """The stage of a run in the cloud, which its id names: ``APP_STAGE_JOB:UUID``; "" of others."""
+    project, colon, _ = job_id.rpartition(":")
+    return (project.split("_") + [""])[1] if colon else ""
 
 
 def _checkpoint(before: Run) -> bytes | None:

@@ -17,6 +17,7 @@ from devbridge.protocol.codec import job_id as key_id
 from devbridge.runs.deciding import FORGOTTEN, Decided, Known, decide
 from devbridge.runs.model import State
 from devbridge.runs.providers.base import Asked, Ended, Look, NoRoom, Provider
+from devbridge.runs.providers.known import holds
 from devbridge.runs.reading import Reader
 from devbridge.runs.records import Claim, End, Place
 from devbridge.runs.turns import Turns
@@ -90,11 +91,13 @@ class Starter:
         of, now = self._deployment, self._now()
         # A lone surrogate, which JSON allows, is no text for AWS; escaped, it is the same JSON.
         payload = payload.decode("utf-8", "surrogatepass").encode("utf-8", "backslashreplace")
-        if (of.inline or of.container) and len(payload) <= MAX_INLINE:
+        small = len(payload) <= MAX_INLINE
+        if (of.inline or of.container) and small and holds(of.compute, payload.decode()):
             return Claim(now, of.attempts, of.compute, payload=payload.decode())
         if of.container:
+            takes = "less, where it runs" if small else f"{MAX_INLINE:,}"
             raise PayloadTooLarge(
-                f"the payload has {len(payload):,} bytes; a container job takes {MAX_INLINE:,}",
+                f"the payload has {len(payload):,} bytes; a container job takes {takes}",
                 where=f"job {of.job!r}",
                 remedy="put it in S3 and send the key",
             )

@@ -31,6 +31,11 @@ def shares_streams(name: str) -> bool:
     return name == function.NAME
 
 
+def holds(name: str, payload: str) -> bool:
+    """Whether what this provider is told at a start has room for a payload of up to 8 KiB."""
+    return name != fargate.NAME or fargate.holds(payload)
+
+
 def older(run_id: str, provider: Callable[[str], Provider]) -> tuple[Claim, Place, Look] | None:
     """A run that an earlier version of devbridge has started, of which S3 has no record.
 

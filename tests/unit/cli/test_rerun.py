@@ -5,6 +5,7 @@ import json
 import pytest
 
 from devbridge import errors
+from devbridge.cli.rerun import stage_of
 from devbridge.config import Config
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import State
@@ -110,3 +111,12 @@ def test_of_a_run_elsewhere_the_payload_must_be_given(invoker: Invoker) -> None:
     result = devbridge("rerun", ELSEWHERE, "--job", "factorial", "--payload", "5")
     assert result.exit_code == 0, result.output
     assert invoker.events[-1]["payload"] == 5
+
+
+@pytest.mark.parametrize(
+    ("run", "stage"), [("shop_prod_steps-cb:0b1c", "prod"), ("0b1c2d3e-0000", ""), ("x:1", "")]
+)
+def test_a_run_in_the_cloud_names_the_stage_that_it_can_be_run_again_at(
+    run: str, stage: str
+) -> None:
+    assert stage_of(run) == stage

@@ -89,6 +89,15 @@ def test_a_container_takes_small_payloads_only() -> None:
     assert len(world.runs.recent(9)) == 1
 
 
+def test_what_a_tasks_overrides_have_no_room_for_goes_through_s3_or_is_refused() -> None:
+    payload = b'"' + b"x" * 8000 + b'"'
+    uuid, *_ = begin(world := DeployedWorld("fargate", inline=True), payload=payload)
+    assert "DEVBRIDGE_PAYLOAD" not in world.given(uuid)
+    assert world.runs.get(f"{PROJECT}:{uuid}").payload() == payload
+    with pytest.raises(PayloadTooLarge, match="8,002 bytes; a container job takes less, where"):
+        begin(DeployedWorld("fargate", container=True), payload=payload)
+
+
 def test_what_is_json_and_no_text_is_escaped() -> None:
     world = DeployedWorld("batch", inline=True)
     payload = codec.dump_json({"half": "\ud800", "face": "\U0001f642"})

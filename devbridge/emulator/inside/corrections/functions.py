@@ -253,6 +253,10 @@ def _write(lambdas: Any, function: Mapping[str, Any], found: list[str], ms: int)
         f"\tMax Memory Used: {lambdas._probe_peak_memory_mb(function)} MB"
     )
     events = [{"timestamp": now, "message": line, "ingestionTime": now} for line in found]
+    if environments.log_group(config) not in logs._log_groups and (
+        config["FunctionName"] not in lambdas._functions
+    ):
+        return  # it was removed while it ran, with its log: that is not to come back
     group, stream = _place(logs, config, now)
     with logs._log_events_lock:
         there = logs._log_groups[group]["streams"]

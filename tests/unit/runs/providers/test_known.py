@@ -10,6 +10,7 @@ from devbridge.constructs.compute import Batch, CodeBuild, Fargate, Lambda
 from devbridge.runs.providers.known import (
     FIRST,
     ended,
+    holds,
     is_event,
     keeps_words,
     older,
@@ -34,6 +35,16 @@ def test_a_build_has_its_runners_words_and_a_functions_streams_are_shared() -> N
     names = [compute.name for compute in (Batch, CodeBuild, Fargate, Lambda)]
     assert [*filter(keeps_words, names)] == [FIRST] == [CodeBuild.name]
     assert [*filter(shares_streams, names)] == [Lambda.name]
+
+
+@pytest.mark.parametrize(
+    ("payload", "places"), [("z" * 7_000, 4), ("z" * 8_100, 3), ('"' * 4_000, 3)]
+)
+def test_a_task_is_told_no_payload_that_its_overrides_have_no_room_for(
+    payload: str, places: int
+) -> None:
+    names = [compute.name for compute in (Batch, CodeBuild, Fargate, Lambda)]
+    assert len([name for name in names if holds(name, payload)]) == places
 
 
 def test_what_is_no_builds_id_is_no_older_run() -> None:

@@ -3,16 +3,21 @@ does; and that is what devbridge reads."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import threading
 import zipfile
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from botocore.exceptions import ClientError
 
 from devbridge.runs.lambda_log import Shown, shown
 from runner.outcome import Failure
 from tests.integration.emulator.inside.world import ROLE, World
+from tests.waiting import eventually
 
 HANDLER: Final = """\
 import logging, os, sys, time
@@ -185,3 +190,27 @@ def test_a_log_comes_in_pages_and_each_event_has_an_id_that_stays(functions: Fun
     assert newest
     assert {event["timestamp"] for event in newest} == {last}
     assert functions.events("/aws/lambda/talks", endTime=last - 10**6) == []
+
+
+def test_a_function_that_is_removed_while_it_runs_leaves_no_log(
+    functions: Functions, world: World, tmp_path: Path
+) -> None:
+    begun = tmp_path / "begun"
+    code = f"""
+import time
+def handler(event, context):
+    open({str(begun)!r}, "w").close()
+    time.sleep(60)
+"""
+
+    def invoke() -> None:
+        with contextlib.suppress(ClientError):
+            functions.invoke("goes", code, "x")
+
+    thread = threading.Thread(target=invoke)
+    thread.start()
+    eventually(begun.exists)
+    world.client("lambda").delete_function(FunctionName="goes")
+    thread.join()
+    groups = world.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/goes")
+    assert groups["logGroups"] == []
