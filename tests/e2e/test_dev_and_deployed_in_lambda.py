@@ -1,4 +1,4 @@
-"""Live as deployed: jobs in Python, in the places that are not the default."""
+"""Live as deployed: jobs in Python, whose place is not the default one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,5 @@ from tests.e2e.dev_and_deployed import *  # noqa: F403
 from tests.e2e.dev_and_deployed import each_of, there_are
 from tests.e2e.test_dev_and_deployed import language as language  # noqa: PLC0414 - a fixture
 
-PLACES = ("batch", "fargate", "lambda")
-
-places = there_are(*PLACES)
-stage = each_of(*PLACES)
+places = there_are("lambda")
+stage = each_of("lambda")
