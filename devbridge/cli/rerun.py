@@ -81,7 +81,7 @@ def rerun(
 def stage_of(job_id: str) -> str:
     """The stage of a run in the cloud, which its id names: ``APP_STAGE_JOB:UUID``; "" of others."""
     project, colon, _ = job_id.rpartition(":")
-    return [*project.split("_"), ""][1] if colon else ""
+    return project.partition("_")[2].partition("_")[0] if colon else ""
 
 
 def _checkpoint(before: Run) -> bytes | None:
