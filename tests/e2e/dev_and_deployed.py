@@ -210,7 +210,9 @@ def entered(chosen: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
         settings[f"DEVBRIDGE_Job_functionName_{name}"] = invoker
     for key, value in settings.items():
         monkeypatch.setenv(key, value)
+    # Both remember the keys of the cloud that another file of these tests had in this process.
     job._client.cache_clear()
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     return chosen
 
 

@@ -165,7 +165,7 @@ const does: Record<string, Done> = {
       context.attempt,
       context.maxAttempts,
       Number(context.memoryLimitInMB),
-      19 * 60_000 < remaining && remaining <= 20 * 60_000,
+      14 * 60_000 < remaining && remaining <= 15 * 60_000,
       [Number(process.versions.node.split(".")[0])],
     ];
   },
