@@ -182,6 +182,8 @@ def test_following_a_build_that_says_nothing_more_ends_after_a_while() -> None:
 
 
 def test_nothing_is_there_of_a_build_that_has_no_log_yet() -> None:
-    following = Following()
+    following = Following(settle=0.05)
     following.cloud.codebuild.projects["demo_ann_factorial"][0]["logs"] = {}
     assert list(following.run.output(follow=False)) == []
+    following.cloud.codebuild.ends(ONE, "STOPPED")
+    assert following.ended()
