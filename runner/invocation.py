@@ -36,8 +36,8 @@ class Invocation:
 
     @property
     def begins_at_checkpoint(self) -> bool:
-        """Whether there is a checkpoint; null is none."""
-        return self.checkpoint is not None and self.checkpoint.strip() != b"null"
+        """Whether there is a checkpoint."""
+        return self.checkpoint is not None and not is_none(self.checkpoint)
 
     def headers(self) -> dict[str, str]:
         """The headers of the answer to `next`; the payload is its body."""
@@ -53,6 +53,11 @@ class Invocation:
             "Lambda-Runtime-Invoked-Function-Arn": self.function_arn,
             "Lambda-Runtime-Client-Context": json.dumps(context),
         }
+
+
+def is_none(checkpoint: bytes) -> bool:
+    """Whether a checkpoint is null, and so none: who begins there begins at the beginning."""
+    return checkpoint.strip() == b"null"
 
 
 def parse_failure(body: bytes) -> Failure:

@@ -24,6 +24,7 @@ from devbridge.runs.ledger_file import LedgerError, check
 from devbridge.runs.ledger_reader import LedgerReader
 from devbridge.runs.model import State
 from devbridge.words import many
+from runner.invocation import is_none
 
 RESERVE: Final = 256 * 1024
 """Bytes beside the ledger that are given up for the last ends when the daemon stops on a full
@@ -58,7 +59,7 @@ class Keeper(Ledger):
         self._runs: dict[str, RunRecord] = {entry.job_id: entry for entry in super().live()}
         """The runs whose log is not complete, and those whose end is owed, as they are."""
         self._undo: dict[str, RunRecord | None] = {}
-        self._reached: dict[str, bytes] = {}
+        self._reached = super().live_checkpoints()
         """The last checkpoint of those runs, whether it could be written or not."""
         self._held, self._file = hold(path), Identity.of(path)
         self._reserve = path.with_name(f"{path.name}.reserve")
@@ -126,7 +127,10 @@ class Keeper(Ledger):
     def reached(self, job_id: str, checkpoint: bytes) -> None:
         """The run has come to a checkpoint. While nothing can be written, the next one that can be
         is as good."""
-        self._reached[job_id] = checkpoint
+        if is_none(checkpoint):
+            self._reached.pop(job_id, None)
+        else:
+            self._reached[job_id] = checkpoint
         if self.trouble is None:
             self._do(job_id, None, lambda book: Ledger.reached(book, job_id, checkpoint))
 
@@ -155,11 +159,8 @@ class Keeper(Ledger):
         return self._runs.get(job_id) or super().get(job_id)
 
     def checkpoint(self, job_id: str) -> bytes | None:
-        """The run's last one, whether it could be written or not; null is none."""
-        body = self._reached.get(job_id)
-        with contextlib.suppress(LedgerError):
-            body = super().checkpoint(job_id) if body is None else body
-        return None if body is None or body.strip() == b"null" else body
+        """The last one of a run that has not ended, whether it could be written or not."""
+        return self._reached.get(job_id)
 
     def close(self) -> None:
         """Close it. What is still owed is written first, if need be in the room of the reserve."""
@@ -314,9 +315,8 @@ class Keeper(Ledger):
                 except LedgerError:
                     lost += entry.state is State.QUEUED
                 fresh.enter_again(entry, payload)
-                with contextlib.suppress(LedgerError):
-                    if checkpoint := self.checkpoint(entry.job_id):
-                        Ledger.reached(fresh, entry.job_id, checkpoint)
+                if checkpoint := self.checkpoint(entry.job_id):
+                    Ledger.reached(fresh, entry.job_id, checkpoint)
         self._owed.clear()
         waiting = many(lost, "run that waits", "runs that wait")
         return f", and without the payloads of {waiting}" if lost else ""
@@ -348,6 +348,7 @@ def keep(path: Path) -> tuple[Keeper, str]:
                 keeper.enter_again(entry, payload)
                 if checkpoint is not None:
                     Ledger.reached(keeper, entry.job_id, checkpoint)
+                    keeper._reached[entry.job_id] = checkpoint
                 keeper._runs[entry.job_id] = entry
         found = many(len(saved), "run that had not ended was", "runs that had not ended were")
         kept = f" {found} found in it;" if saved else ""

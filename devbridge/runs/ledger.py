@@ -18,6 +18,7 @@ from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger_file import LIVE, LedgerError, connect
 from devbridge.runs.ledger_reader import LedgerReader
 from devbridge.runs.model import Exit, State
+from runner.invocation import is_none
 from runner.outcome import Failure
 
 
@@ -175,7 +176,7 @@ class Ledger(LedgerReader):
     def reached(self, job_id: str, checkpoint: bytes) -> None:
         """The run is to go on there, should its attempt end too early; null: at its beginning. In
         a transaction."""
-        if checkpoint.strip() == b"null":
+        if is_none(checkpoint):
             self._db.execute("DELETE FROM checkpoints WHERE job_id=?", (job_id,))
             return
         self._db.execute(

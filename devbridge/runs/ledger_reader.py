@@ -98,16 +98,31 @@ class LedgerReader:
         """What a run has yielded last, a JSON text; a run that has succeeded has none."""
         return self._of_checkpoint("body", job_id)
 
+    def live_checkpoints(self) -> dict[str, bytes]:
+        """The same of all runs that have not ended, by their ids."""
+        if not self._has_checkpoints():
+            return {}
+        rows = self._read(
+            "SELECT job_id, body FROM checkpoints JOIN runs USING (job_id)"  # noqa: S608
+            f" WHERE {LIVE}",
+            (),
+        )
+        return {job_id: bytes(body) for job_id, body in rows}
+
     def begun_at(self, job_id: str) -> bytes | None:
         """The checkpoint that a run went on at when its daemon had died, the last time."""
         return self._of_checkpoint("begun", job_id)
 
     def _of_checkpoint(self, column: str, job_id: str) -> bytes | None:
-        if not self._read("SELECT 1 FROM sqlite_master WHERE name='checkpoints'", ()):
-            return None  # an earlier version has written it
+        if not self._has_checkpoints():
+            return None
         query = f"SELECT {column} FROM checkpoints WHERE job_id=?"  # noqa: S608
         rows = self._read(query, (job_id,))
         return bytes(rows[0][0]) if rows and rows[0][0] is not None else None
+
+    def _has_checkpoints(self) -> bool:
+        """Not where an earlier version has written it."""
+        return bool(self._read("SELECT 1 FROM sqlite_master WHERE name='checkpoints'", ()))
 
     def history(self, job_id: str) -> Sequence[Step]:
         """Each change of a run's state, the first one first."""

@@ -416,3 +416,12 @@ def test_it_is_entered_in_a_fresh_ledger(book: Book, path: Path) -> None:
     path.unlink()
     book.keeper.look()
     assert stored(path, "r1") == b"7"
+
+
+def test_the_next_daemon_knows_where_a_run_has_come(book: Book, path: Path) -> None:
+    book.add("r1", "r2")
+    book.record(running("r1"))
+    book.keeper.note_checkpoint("r1", b"7")
+    book.keeper.close()
+    book.keeper, _ = keep(path)
+    assert (book.keeper.checkpoint("r1"), book.keeper.checkpoint("r2")) == (b"7", None)

@@ -11,6 +11,7 @@ from runner.invocation import (
     MAX_BODY,
     RESULT_TOO_LARGE,
     Invocation,
+    is_none,
     parse_failure,
     parse_lingering,
 )
@@ -104,3 +105,13 @@ def test_what_belongs_to_a_failure_is_read_from_its_document() -> None:
         notes=("n",),
         causes=(Cause("caused by", "KeyError", "'x'", ("f",), ("n",), 1), Cause("")),
     )
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "begins"),
+    [(None, False), (b"null", False), (b" null\n", False), (b"0", True), (b'""', True)],
+)
+def test_null_is_no_checkpoint(checkpoint: bytes | None, begins: bool) -> None:
+    invocation = Invocation("r1", b"1", 0.0, checkpoint=checkpoint)
+    assert invocation.begins_at_checkpoint is begins
+    assert checkpoint is None or is_none(checkpoint) is not begins

@@ -288,6 +288,15 @@ def test_where_a_run_went_on_is_known_until_it_has_none(ledger: Ledger) -> None:
     assert (ledger.begun_at("r1"), ledger.checkpoint("r1")) == (b"7", b"8")
 
 
+def test_those_of_the_runs_that_have_not_ended_are_read_at_once(ledger: Ledger) -> None:
+    add(ledger, a_run())
+    reached(ledger, b"7")
+    assert ledger.live_checkpoints() == {"r1": b"7"}
+    record(ledger, Change(job_id="r1", state=State.FAILED, at=101.0))
+    assert ledger.live_checkpoints() == {}
+    assert ledger.checkpoint("r1") == b"7"
+
+
 def test_a_forgotten_run_has_no_checkpoint(ledger: Ledger) -> None:
     ended(ledger, "r1", 200.0, State.FAILED)
     reached(ledger, b"7")
