@@ -14,8 +14,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from runner import aws
-from runner.host import told as tale
 from runner.host.base import Pause, Window
 from runner.host.settings import Settings
 from runner.host.store import Store
@@ -39,8 +37,7 @@ class ContainerHost:
     cancelled = False
 
     def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
-        self._settings = settings
-        self._key = settings.places.told(settings.uuid)
+        self._store = Store(settings)
         folder = environment.get(FOLDER)
         self.root = os.path.join(folder, "src") if folder else os.getcwd()
         packages = os.path.join(folder or "", "packages")
@@ -63,17 +60,14 @@ class ContainerHost:
 
     def earlier(self) -> Told | None:
         """See `Host`."""
-        found = aws.find_object(self._settings.bucket, self._key)
-        try:
-            told = tale.read(found[0]) if found else None
-        except ValueError as error:
-            raise aws.AwsError(str(error)) from None
+        found = self._store.told()
+        told = found and found[0]
         if self._is_cancelled() and not (told and told.ended):
             return replace(told or Told(), state=CANCELLED)
         return told
 
     def _is_cancelled(self) -> bool:
-        self.cancelled = Store(self._settings).ended()
+        self.cancelled = self._store.ended()
         return self.cancelled
 
     def window(self, timeout: float, spent: float) -> Window:
@@ -86,8 +80,7 @@ class ContainerHost:
 
     def tell(self, told: Told) -> None:
         """See `Host`."""
-        settings = self._settings
-        aws.put_object(settings.bucket, self._key, tale.text(told), encryption_key=settings.key)
+        self._store.tell(told)
 
     def hand_over(self, told: Told, *, progress: bool | None) -> End | None:
         """See `Host`. The provider, or the job's invoker, starts the next machine, unless what

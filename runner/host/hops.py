@@ -22,7 +22,6 @@ from typing import Any
 
 from runner import aws, process
 from runner.attempt import Inbox, Output
-from runner.host import told as tale
 from runner.host.base import Pause, Window
 from runner.host.lines import Lines
 from runner.host.run import Run
@@ -96,11 +95,10 @@ class FunctionHost:
         deadline: float,
     ) -> None:
         """`deadline`: when AWS ends the invocation, in seconds since the epoch."""
-        self._settings = settings
+        self._store = Store(settings)
         self._event = event
         self._environment = environment
         self._function = context.function_name
-        self._key = settings.places.told(settings.uuid)
         self._deadline = deadline
         self._max_hops = int(environment.get("DEVBRIDGE_MAX_HOPS") or MAX_HOPS)
         margin = float(environment.get("DEVBRIDGE_MARGIN") or MARGIN)
@@ -128,21 +126,18 @@ class FunctionHost:
             AwsError: that cannot be known.
         """
         hop, owner = int(self._event["hop"]), secrets.token_hex(8)
-        found = aws.find_object(self._settings.bucket, self._key)
+        found = self._store.told()
         if found is None:
             if hop:
                 raise aws.AwsError(f"nothing was told of the run before hop {hop}")
             told, condition = Told(STARTING), {"if-none-match": "*"}
         else:
-            try:
-                told, condition = tale.read(found[0]), {"if-match": found[1]}
-            except ValueError as error:
-                raise aws.AwsError(str(error)) from None
+            told, condition = found[0], {"if-match": found[1]}
             if told.ended or told.hop != hop or not told.handed:
                 return False
         self._told = replace(told, handed=False, owner=owner)
         try:
-            self._write(self._told, condition)
+            self._etag = self._store.tell(self._told, condition)
         except aws.Conflict:
             return False
         self._look()
@@ -150,27 +145,8 @@ class FunctionHost:
 
     def _look(self) -> bool:
         """Whether somebody has ended the run."""
-        self.cancelled = self.cancelled or Store(self._settings).ended()
+        self.cancelled = self.cancelled or self._store.ended()
         return self.cancelled
-
-    def _write(self, told: Told, condition: Mapping[str, str]) -> None:
-        """Tell it, if nobody else has told anything since.
-
-        Raises:
-            Conflict: somebody has.
-            AwsError: it cannot be told.
-        """
-        settings, key, body = self._settings, self._key, tale.text(told)
-        try:
-            self._etag = aws.put_object(
-                settings.bucket, key, body, encryption_key=settings.key, condition=condition
-            )
-        except aws.Conflict:
-            # The answer to the same request, sent before, may have got lost.
-            found = aws.find_object(settings.bucket, key)
-            if found is None or found[0] != body:
-                raise
-            self._etag = found[1]
 
     @contextmanager
     def watched(self, inbox: Inbox) -> Iterator[None]:
@@ -234,7 +210,7 @@ class FunctionHost:
 
     def tell(self, told: Told) -> None:
         """See `Host`."""
-        self._write(told, {"if-match": self._etag})
+        self._etag = self._store.tell(told, {"if-match": self._etag})
 
     def hand_over(self, told: Told, *, progress: bool | None) -> End | None:
         """See `Host`. The function calls itself."""

@@ -1,19 +1,21 @@
-"""What S3 keeps of a run for all places alike: payload, checkpoint, result, error."""
+"""What S3 keeps of a run for all places alike: payload, checkpoint, result, error,
+and what is told."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+from collections.abc import Mapping
 
 from runner import aws, documents
+from runner.host import told as tale
 from runner.host.settings import Settings
+from runner.host.told import MAX_ERROR, Told
 from runner.outcome import SUCCEEDED, End, Failure
 
 MAX_INLINE = 4 * 1024
 """Bytes of a result that is told as it is. A larger one is put into S3."""
-MAX_STORED_ERROR = 64 * 1024
-"""Bytes of an error in S3."""
 
 
 class Store:
@@ -62,6 +64,38 @@ class Store:
         """
         self._put(self._places.checkpoint(self._settings.uuid), checkpoint)
 
+    def told(self) -> tuple[Told, str] | None:
+        """What was told of the run, and the ETag of that, if anything was.
+
+        Raises:
+            AwsError: it cannot be read.
+        """
+        found = aws.find_object(self._settings.bucket, self._places.told(self._settings.uuid))
+        try:
+            return found and (tale.read(found[0]), found[1])
+        except ValueError as error:
+            raise aws.AwsError(str(error)) from None
+
+    def tell(self, told: Told, condition: Mapping[str, str] = {}) -> str:
+        """Tell it in place of what was told; the ETag.
+
+        Args:
+            condition: as that of `aws.put_object`.
+
+        Raises:
+            Conflict: the condition does not hold: somebody else has told something.
+            AwsError: it cannot be told.
+        """
+        key, body = self._places.told(self._settings.uuid), tale.text(told)
+        try:
+            return self._put(key, body, condition)
+        except aws.Conflict:
+            # The answer to the same request, sent before, may have got lost.
+            found = aws.find_object(self._settings.bucket, key)
+            if found is None or found[0] != body:
+                raise
+            return found[1]
+
     def ended(self) -> bool:
         """Whether somebody else has ended the run: it was cancelled, or taken for dead.
 
@@ -94,12 +128,14 @@ class Store:
             AwsError: it cannot be stored.
         """
         key = self._places.result(self._settings.uuid).removesuffix("json") + "error.json"
-        self._put(key, documents.text(failure, MAX_STORED_ERROR).encode())
+        self._put(key, documents.text(failure, MAX_ERROR).encode())
         return key
 
-    def _put(self, key: str, body: bytes) -> None:
+    def _put(self, key: str, body: bytes, condition: Mapping[str, str] = {}) -> str:
         settings = self._settings
-        aws.put_object(settings.bucket, key, body, encryption_key=settings.key)
+        return aws.put_object(
+            settings.bucket, key, body, encryption_key=settings.key, condition=condition
+        )
 
 
 def ascii_json(text: str) -> str:

@@ -128,7 +128,10 @@ class World:
         self._may("find", bucket)
         return (self.objects[key], "etag") if key in self.objects else None
 
-    def put_object(self, bucket: str, key: str, body: bytes, *, encryption_key: str) -> None:
+    def put_object(
+        self, bucket: str, key: str, body: bytes, *, encryption_key: str, condition: Any
+    ) -> None:
+        assert condition == {}
         self._may("put", bucket)
         self.objects[key], self.keys[key] = body, encryption_key
 

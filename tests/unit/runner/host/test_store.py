@@ -7,6 +7,7 @@ import pytest
 from runner import aws
 from runner.host.settings import Settings
 from runner.host.store import MAX_INLINE, Store
+from runner.host.told import Told
 from runner.outcome import CANCELLED, SUCCEEDED, End, Failure
 
 RUN = {
@@ -29,9 +30,12 @@ class Bucket:
         monkeypatch.setattr(aws, "delete_object", lambda bucket, key: self.objects.pop(key))
         monkeypatch.setattr(aws, "find_object", self.find)
 
-    def put(self, bucket: str, key: str, body: bytes, *, encryption_key: str) -> None:
-        assert (bucket, encryption_key) == ("b", "arn:key")
+    def put(
+        self, bucket: str, key: str, body: bytes, *, encryption_key: str, condition: Any
+    ) -> str:
+        assert (bucket, encryption_key, condition) == ("b", "arn:key", {})
         self.objects[key] = body
+        return "etag"
 
     def find(self, bucket: str, key: str) -> Any:
         return (self.objects[key], "etag") if key in self.objects else None
@@ -84,3 +88,12 @@ def test_a_result_is_told_where_it_may_be_and_is_small(bucket: Bucket) -> None:
 def test_an_error_is_stored_beside_the_result(bucket: Bucket) -> None:
     assert store().error(Failure("KeyError", "'x'")) == f"results/{OWN}.error.json"
     assert b"KeyError" in bucket.objects[f"results/{OWN}.error.json"]
+
+
+def test_what_is_told_is_read_again_and_is_no_more_than_that(bucket: Bucket) -> None:
+    assert store().told() is None
+    assert store().tell(Told("RUNNING", attempt=2)) == "etag"
+    assert store().told() == (Told("RUNNING", attempt=2), "etag")
+    bucket.objects[f"told/{OWN}.json"] = b"[]"
+    with pytest.raises(aws.AwsError, match="what was told of the run cannot be read"):
+        store().told()
