@@ -187,9 +187,8 @@ class Checkpoints:
                 last = keep(value)
             except (CheckpointNotJson, CheckpointTooLarge) as error:
                 with contextlib.suppress(StopIteration):
-                    generator.throw(
-                        error.with_traceback(None)
-                    )  # so its traceback has the line that yields
+                    # There, so that its traceback has the line that yields.
+                    generator.throw(error.with_traceback(None))
                     generator.close()
                 raise
             if last:

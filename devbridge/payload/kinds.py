@@ -19,14 +19,12 @@ from typing import Any, Final
 
 ANYTHING: Final = (Any, object, dict, dict[str, Any], dict[str, object])
 """Annotations that take whatever JSON has."""
-_RETURN: Final = (collections.abc.Generator,)
-"""What a handler that yields and returns is said to return."""
-_YIELD: Final = (
+_ONLY_YIELD: Final = (
     collections.abc.Iterator,
     collections.abc.AsyncGenerator,
     collections.abc.AsyncIterator,
 )
-"""And one that only yields."""
+"""What a handler that yields, and returns nothing, is said to return."""
 _WITH_FIELDS: Final = (
     "__dataclass_fields__",
     "__required_keys__",
@@ -84,7 +82,7 @@ def context_parameter(handler: Any) -> tuple[str, Any]:
 
 def yields(kind: Any) -> bool:
     """Whether a handler that is said to return this is a generator, whose result is another."""
-    return typing.get_origin(kind) in (*_RETURN, *_YIELD) or kind in (*_RETURN, *_YIELD)
+    return _generic(kind) in (collections.abc.Generator, *_ONLY_YIELD)
 
 
 def returned(kind: Any) -> Any:
@@ -93,9 +91,14 @@ def returned(kind: Any) -> Any:
     if not yields(kind):
         return kind
     given = typing.get_args(kind)
-    if (typing.get_origin(kind) or kind) in _YIELD:
+    if _generic(kind) in _ONLY_YIELD:
         return None
     return given[2] if len(given) == 3 else None if given else Any
+
+
+def _generic(kind: Any) -> Any:
+    """Without what stands in brackets."""
+    return typing.get_origin(kind) or kind
 
 
 def _parameter(handler: Any, index: int) -> tuple[str, Any]:

@@ -1,63 +1,13 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 from unittest import mock
 
 import pytest
 
-from runner import aws, signed
+from runner import aws
 from runner.aws import AwsError, Conflict
-
-
-class Server:
-    def __init__(self) -> None:
-        self.answers: list[tuple[int, bytes]] = []
-        self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                server.requests.append((self.command, self.path, headers, body))
-                status, answer = server.answers.pop(0)
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            do_GET = do_PUT = do_POST = do_DELETE = answer  # noqa: N815
-
-            def log_message(self, format: str, *args: Any) -> None: ...
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._http.server_port}"
-        self._thread = threading.Thread(target=self._http.serve_forever)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-        self._thread.join()
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    one = Server()
-    monkeypatch.setattr(signed, "_pause", lambda seconds: None)
-    for name, value in {
-        "AWS_REGION": "eu-west-1",
-        "AWS_ENDPOINT_URL": one.url,
-        "AWS_ACCESS_KEY_ID": "AKIA",
-        "AWS_SECRET_ACCESS_KEY": "s",
-    }.items():
-        monkeypatch.setenv(name, value)
-    yield one
-    one.close()
+from tests.unit.runner.scripted import Server
 
 
 def refusal(code: str) -> bytes:
