@@ -26,8 +26,8 @@ def main() -> None:
     """Become the runner, or exit: 75 when the container is stopped before, 1 if it cannot be."""
     # Who is process 1 ignores what it does not handle.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(INTERRUPTED))
-    folder = tempfile.mkdtemp(prefix="devbridge-")
     wanted = {"src": os.environ["DEVBRIDGE_CODE"], "packages": os.environ.get("DEVBRIDGE_PACKAGES")}
+    folder = tempfile.mkdtemp(prefix="devbridge-")
     problems: list[str] = []
 
     def get(name: str, at: str) -> None:
