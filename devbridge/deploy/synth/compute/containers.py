@@ -13,7 +13,7 @@ from devbridge.deploy.references import ref
 from devbridge.deploy.synth.compute import images, parts
 from devbridge.deploy.synth.compute.commands import container_script
 from devbridge.deploy.synth.file_systems import bound, may_mount
-from devbridge.deploy.synth.stack import Network, Stack
+from devbridge.deploy.synth.stack import Stack
 from devbridge.languages.base import Build
 from devbridge.languages.known import language_of
 from runner.host import fetch
@@ -77,15 +77,6 @@ def log_options(logs: str) -> Json:
         "awslogs-region": ref("AWS::Region"),
         "awslogs-stream-prefix": NAME,
     }
-
-
-def network(stack: Stack, job: Job) -> Network:
-    """The subnets and security groups of its containers."""
-    if job.vpc:
-        return Network(job.vpc.id, tuple(job.vpc.subnets), tuple(job.vpc.security_groups))
-    found = stack.settings.network
-    assert found  # noqa: S101 - it was asked for
-    return found
 
 
 def is_public(job: Job) -> bool:

@@ -64,7 +64,7 @@ class InFargate:
 
     def place(self, stack: Stack, job: Job) -> Json:
         """See `Compute.place`."""
-        network = containers.network(stack, job)
+        network = stack.network(job.vpc)
         return {
             "cluster": names.cluster(stack.app.name, stack.stage),
             "definition": f"${{{_title(job)}}}",
