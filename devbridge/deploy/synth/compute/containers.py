@@ -58,8 +58,39 @@ def command(job: Job) -> list[str]:
     return ["python3", "-c", fetch.script()]
 
 
-def variables(stack: Stack, job: Job) -> Json:
-    """The variables of its containers."""
+def definition(stack: Stack, job: Job, logs: str, service: Any, mount_point: Any) -> dict[str, Any]:
+    """What is the same in the definition of its container, whoever starts it.
+
+    Args:
+        logs: the title of its log group.
+        service: troposphere's module of who does, which has the types of these.
+        mount_point: its type of a mount, whose name is not the same in each.
+    """
+    made = {
+        "Name": NAME,
+        "Image": build(stack, job).image,
+        "Essential": True,
+        "StopTimeout": parts.GRACE,
+        "Environment": [
+            service.Environment(Name=name, Value=value)
+            for name, value in _variables(stack, job).items()
+        ],
+        "LogConfiguration": service.LogConfiguration(
+            LogDriver="awslogs",
+            Options={
+                "awslogs-group": ref(logs),
+                "awslogs-region": ref("AWS::Region"),
+                "awslogs-stream-prefix": NAME,
+            },
+        ),
+    }
+    mounts = [
+        mount_point(ContainerPath=files.mount, SourceVolume=files.name) for files in bound(job)
+    ]
+    return {**made, "MountPoints": mounts} if mounts else made
+
+
+def _variables(stack: Stack, job: Job) -> Json:
     own: Json = {"AWS_REGION": ref("AWS::Region"), "AWS_DEFAULT_REGION": ref("AWS::Region")}
     if not job.container:
         code, *packages = (parts.pinned(stack, key) for key in parts.zips(stack, job))
@@ -70,21 +101,7 @@ def variables(stack: Stack, job: Job) -> Json:
     return parts.variables(stack, job, {**runner, **own})
 
 
-def log_options(logs: str) -> Json:
-    """How ECS has a container's output written to a log group."""
-    return {
-        "awslogs-group": ref(logs),
-        "awslogs-region": ref("AWS::Region"),
-        "awslogs-stream-prefix": NAME,
-    }
-
-
 def is_public(job: Job) -> bool:
     """Whether its machines get public addresses: those of the default VPC reach AWS by no other
     way."""
     return job.vpc is None
-
-
-def listed(variables: Json, kind: Any) -> list[Any]:
-    """Variables as containers have them."""
-    return [kind(Name=name, Value=value) for name, value in variables.items()]

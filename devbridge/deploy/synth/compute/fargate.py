@@ -154,23 +154,11 @@ def _add_task(stack: Stack, job: Job) -> None:
 def _container(stack: Stack, job: Job, logs: str) -> Any:
     from troposphere import ecs
 
-    container = ecs.ContainerDefinition(
-        Name=containers.NAME,
-        Image=containers.build(stack, job).image,
+    return ecs.ContainerDefinition(
         # As the command, it would be given to what the image starts by itself, if it does.
         EntryPoint=containers.command(job),
-        Essential=True,
-        StopTimeout=parts.GRACE,
-        Environment=containers.listed(containers.variables(stack, job), ecs.Environment),
-        LogConfiguration=ecs.LogConfiguration(
-            LogDriver="awslogs", Options=containers.log_options(logs)
-        ),
+        **containers.definition(stack, job, logs, ecs, ecs.MountPoint),
     )
-    if mounts := [
-        ecs.MountPoint(ContainerPath=files.mount, SourceVolume=files.name) for files in bound(job)
-    ]:
-        container.MountPoints = mounts
-    return container
 
 
 def _volume(files: FileSystem) -> Any:
