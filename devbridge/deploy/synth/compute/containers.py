@@ -44,8 +44,7 @@ def build(stack: Stack, job: Job) -> Build:
     """What its containers run in."""
     if job.container:
         return Build(stack.assets.images[job.name])
-    # The embedded cloud runs no images: it knows what AWS's own ones stand for.
-    own = job.image if stack.settings.tls else None
+    own = images.own(job, stack.settings)
     return language_of(job).deployed.image(stack.runtime(job), own)
 
 
