@@ -19,10 +19,9 @@ from devbridge.deploy.synth.file_systems import access_point, bound
 from devbridge.deploy.synth.placement import in_cloud
 from devbridge.deploy.synth.stack import Stack
 from devbridge.packing.assets import Shape
+from devbridge.runs.providers.base import INTERRUPTED
 
 DEFINITION: Final = made("AWS::Batch::JobDefinition", "JobDefinitionName")
-INTERRUPTED: Final = 75
-"""The exit code of a runner that was told to stop and has not ended its run (``EX_TEMPFAIL``)."""
 _ATTEMPTS: Final = 3
 _INFRASTRUCTURE: Final = (
     {"OnExitCode": str(INTERRUPTED)},

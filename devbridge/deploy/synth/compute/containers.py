@@ -16,11 +16,10 @@ from devbridge.deploy.synth.file_systems import bound, may_mount
 from devbridge.deploy.synth.stack import Stack
 from devbridge.languages.base import Build
 from devbridge.languages.known import language_of
+from devbridge.runs.providers.containers import CONTAINER
 from runner.host import fetch
 
 SERVICE: Final = "ecs-tasks.amazonaws.com"
-NAME: Final = "job"
-"""Of the container, and what the names of its log streams begin with."""
 
 
 def add_roles(stack: Stack, job: Job) -> tuple[str, str, str]:
@@ -66,7 +65,7 @@ def definition(stack: Stack, job: Job, logs: str, service: Any, mount_point: Any
         mount_point: its type of a mount, whose name is not the same in each.
     """
     made = {
-        "Name": NAME,
+        "Name": CONTAINER,
         "Image": build(stack, job).image,
         "Essential": True,
         "StopTimeout": parts.GRACE,
@@ -79,7 +78,8 @@ def definition(stack: Stack, job: Job, logs: str, service: Any, mount_point: Any
             Options={
                 "awslogs-group": ref(logs),
                 "awslogs-region": ref("AWS::Region"),
-                "awslogs-stream-prefix": NAME,
+                # Who reads a run's output knows the names of its streams, which begin so.
+                "awslogs-stream-prefix": CONTAINER,
             },
         ),
     }

@@ -16,6 +16,7 @@ from devbridge.deploy.synth.file_systems import access_point, bound
 from devbridge.deploy.synth.placement import in_cloud
 from devbridge.deploy.synth.stack import Stack
 from devbridge.packing.assets import Shape
+from devbridge.runs.providers.containers import CONTAINER
 
 TASK_DEFINITION: Final = made(
     "AWS::ECS::TaskDefinition",
@@ -68,7 +69,7 @@ class InFargate:
         return {
             "cluster": names.cluster(stack.app.name, stack.stage),
             "definition": f"${{{_title(job)}}}",
-            "container": containers.NAME,
+            "container": CONTAINER,
             "subnets": list(network.subnets),
             "groups": list(network.groups),
             "publicIp": containers.is_public(job),
