@@ -330,8 +330,8 @@ class DeployedRun:
         place = self._known.place
         if self.record.state is not State.CANCELLED or place is None:
             return False
-        looks = self._store.reader.provider(place.compute).look([place.id])
-        return place.id in looks and not looks[place.id].state.final
+        look = self._store.reader.look(place)
+        return look is not None and not look.state.final
 
     def output(self, *, follow: bool, everything: bool = False) -> Iterator[bytes]:
         """What the run has printed, or with `everything` what its machine has.

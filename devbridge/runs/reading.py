@@ -82,6 +82,10 @@ class Reader:
         )
         return self._words(known)
 
+    def look(self, place: Place) -> Look | None:
+        """What a run's provider says now of what runs it; None: it has forgotten it."""
+        return self.provider(place.compute).look([place.id]).get(place.id)
+
     def older(self, run_id: str) -> Known | None:
         """A run that an earlier version of devbridge has started."""
         found = providers.older(run_id, self.provider)

@@ -211,12 +211,11 @@ class Starter:
 
     def _stop(self, place: Place) -> None:
         """Stop what runs a run, if it does."""
-        provider = self.reader.provider(place.compute)
-        look = provider.look([place.id]).get(place.id)
+        look = self.reader.look(place)
         # A provider need not know at once what it has started.
         new = look is None and self._now() - place.at < FORGOTTEN
         if new or (look is not None and not look.state.final):
-            provider.stop(place.id)
+            self.reader.provider(place.compute).stop(place.id)
 
     def happened(self, ended: Ended) -> str:
         """Something has ended: write how, start it again, hand its turn on; in words, what was
@@ -251,7 +250,7 @@ class Starter:
     def _seen(self, known: Known, place: Place, look: Look | None) -> Known:
         """With what its provider says, or has said in an event."""
         if look is None:
-            look = self.reader.provider(place.compute).look([place.id]).get(place.id)
+            look = self.reader.look(place)
         return self.reader.with_look(known, place, look)
 
     def _keep_end(self, known: Known, decided: Decided) -> None:
