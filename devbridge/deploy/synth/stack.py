@@ -56,7 +56,7 @@ class Assets:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Where what runs jobs is put that must be put somewhere, and whose job names no VPC: the
+    """Where what must be put somewhere is put: the VPC that its construct names, or else the
     account's default VPC, whose subnets are public."""
 
     vpc: str
@@ -82,7 +82,7 @@ class Settings:
     tls: bool = True
     """Buckets refuse what is not TLS. The embedded cloud has none."""
     network: Network | None = None
-    """None where no job needs it."""
+    """The default VPC; None where nothing needs it."""
 
 
 @dataclass(frozen=True, slots=True)
