@@ -111,14 +111,12 @@ class Starter:
             self._first(uuid, claim)
             return
         got = self._turns.enter(uuid, claim.created_at)
-        if uuid in got:
-            self._first(uuid, claim)
-        elif not got and (holder := self._turns.holds(uuid)) is None:
-            self._mend_turns()
-        elif not got and holder is not None and self._is_dead(holder.since):
+        holder = None if got else self._turns.holds(uuid)
+        if uuid in got or (holder is not None and self._is_dead(holder.since)):
             self._first(uuid, claim)
         self._go(other for other in got if other != uuid)
-        self._mend_turns(unplaced=True)
+        # If nobody has got a turn, it may be because somebody has one who does not need it.
+        self._mend_turns(unplaced=bool(got) or holder is not None)
 
     def _first(self, uuid: str, claim: Claim) -> None:
         """Start a run for who has asked for it: if it is refused, nothing of it is left."""
