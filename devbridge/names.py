@@ -106,6 +106,11 @@ def project(job: Construct, stage: str) -> str:
     return f"{job.app.name}_{stage}_{job.name}"
 
 
+def stage_of(project: str) -> str:
+    """The stage that such a name has in it; empty if it is none."""
+    return project.partition("_")[2].partition("_")[0]
+
+
 def job_log_group(job: Construct, stage: str) -> str:
     """The log group of a job's runs: CodeBuild's by its name, whatever runs the job. So a job that
     moves keeps its logs, and one that an older devbridge has deployed its log group."""

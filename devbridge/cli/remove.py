@@ -15,7 +15,9 @@ from runner.outcome import QUEUED
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from devbridge.cloud.session import Cloud
     from devbridge.config import Config
+    from devbridge.constructs import App
     from devbridge.deploy.remove import Inventory, Resource
     from devbridge.runs.base import Run
 
@@ -66,7 +68,7 @@ def remove(config: Config, *, delete_data: bool, yes: bool) -> None:
             outputs(there, app.name, config.stage)  # raises: nothing is deployed
         place = there.endpoint_url or f"account {there.account}, region {there.region}"
         _announce(found, place, delete_data=delete_data)
-        begun = _under_way(config) if found.stack_id else ()
+        begun = _under_way(config, app, there) if found.stack_id else ()
         if begun:
             click.echo("to be cancelled, for it is under way:")
         for run in begun:
@@ -93,7 +95,7 @@ def remove(config: Config, *, delete_data: bool, yes: bool) -> None:
                 )
 
 
-def _under_way(config: Config) -> Sequence[Run]:
+def _under_way(config: Config, app: App, there: Cloud) -> Sequence[Run]:
     """The stage's runs in the cloud that have not ended, as far as anybody can tell: without their
     invokers nobody starts those that wait, and nobody hears how the others end."""
     from botocore.exceptions import BotoCoreError, ClientError
@@ -101,7 +103,7 @@ def _under_way(config: Config) -> Sequence[Run]:
     from devbridge.errors import DevbridgeError
 
     try:
-        with stage_runs(config) as runs:
+        with stage_runs(config, (app, there)) as runs:
             found = [run for _, run in runs.recent(_NEWEST, None, None, deployed=True)]
     except (DevbridgeError, BotoCoreError, ClientError):
         return ()

@@ -80,8 +80,10 @@ def rerun(
 
 def stage_of(job_id: str) -> str:
     """The stage of a run in the cloud, which its id names: ``APP_STAGE_JOB:UUID``; "" of others."""
+    from devbridge import names
+
     project, colon, _ = job_id.rpartition(":")
-    return project.partition("_")[2].partition("_")[0] if colon else ""
+    return names.stage_of(project) if colon else ""
 
 
 def _checkpoint(before: Run) -> bytes | None:

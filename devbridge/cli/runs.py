@@ -47,8 +47,11 @@ def run_options(command: F) -> F:
 
 
 @contextlib.contextmanager
-def stage_runs(config: Config) -> Iterator[StageRuns]:
+def stage_runs(config: Config, known: tuple[App, Cloud] | None = None) -> Iterator[StageRuns]:
     """All runs of the stage. app.py is loaded, and the cloud connected, when a run needs them.
+
+    Args:
+        known: the app and the cloud, of who has them already.
 
     Raises (inside the block):
         AppError: app.py cannot be loaded.
@@ -65,11 +68,12 @@ def stage_runs(config: Config) -> Iterator[StageRuns]:
 
         @functools.cache
         def app() -> App:
-
-            return loaded(config)
+            return known[0] if known else loaded(config)
 
         @functools.cache
         def there() -> Cloud:
+            if known:
+                return known[1]
             app()  # an app.py that cannot be loaded is told first
             return stack.enter_context(cloud(config))
 

@@ -215,10 +215,9 @@ class Construct:
 
     def __init__(self, app: App, name: str, *, transform: Transform | None = None) -> None:
         if not isinstance(app, App):
-            file, line = caller()
             raise InvalidValue(
                 f"the first argument must be the App, not {app!r}",
-                where=f"{file.name}:{line}, {type(self).__name__}",
+                where=f"{here()}, {type(self).__name__}",
                 remedy=f'write {type(self).__name__}(app, "name", ...)',
             )
         self.app = app

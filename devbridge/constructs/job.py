@@ -83,7 +83,9 @@ class Job(Code):
             `python3`, 3.11 or newer, on its PATH, and for a Node runtime `node`, of that version.
             Not with Lambda.
         container: the image's folder and the command; for runtime "container", and only for it.
-        transform: called with its `troposphere.codebuild.Project`.
+        transform: called with what runs it: its `troposphere.codebuild.Project`,
+            `troposphere.batch.JobDefinition`, `troposphere.ecs.TaskDefinition` or
+            `troposphere.awslambda.Function`.
 
     Raises:
         InvalidValue, DuplicateName, UnknownBindTarget, HandlerNotFound.
@@ -147,7 +149,7 @@ class Job(Code):
         self.hints = compute.hints(asked)
         """What is allowed, and could be better."""
         self.inline = runtime == _CONTAINER or (payload or app.payload) == "inline"
-        """Whether CodeBuild's record of a run may have its payload, result and error."""
+        """Whether its provider's record of a run may have the payload, and CodeBuild's the rest."""
         self.register()
 
     @property

@@ -36,7 +36,7 @@ OFFLINE: Final = ("queue", "error", "cloud")
 PAYLOAD: Final = ("s3", "inline")
 
 BUILD_TIMEOUT: Final = (timedelta(minutes=5), timedelta(hours=36))
-"""Of CodeBuild (API, CreateProject), and so of the jobs of deployed stages."""
+"""Of CodeBuild (API, CreateProject), and so of the jobs that it runs."""
 BATCH_LEAST: Final = timedelta(minutes=1)
 """The shortest timeout of AWS Batch (API, JobTimeout)."""
 RETRY_DELAY: Final = (timedelta(), timedelta(hours=1))

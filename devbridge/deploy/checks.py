@@ -7,6 +7,7 @@ from devbridge.constructs import App, Function, Job
 from devbridge.deploy import secrets
 from devbridge.deploy.access import Progress
 from devbridge.deploy.request import Request
+from devbridge.deploy.synth import in_cloud
 from devbridge.durations import spelled
 from devbridge.errors import DeployError, InvalidValue
 
@@ -29,7 +30,7 @@ def check_timeouts(request: Request) -> None:
             f" {spelled(short[0].timeout)!r}",
         )
     for job in short:
-        if job.container and _is_run_in_aws(job, request):  # no runner is there to end it in time
+        if job.container and in_cloud(job, request):  # no runner is there to end it in time
             text = (
                 f"{job}: in {type(job.compute).__name__} it may take {spelled(job.compute.least)},"
                 f" the least that there is; {spelled(job.timeout)} holds on this machine"
@@ -43,15 +44,10 @@ def _timeouts(job: Job) -> str:
     return f"{spelled(least)} to {spelled(most)} in {type(job.compute).__name__}"
 
 
-def _is_run_in_aws(job: Job, request: Request) -> bool:
-    live = request.mode == "dev" and job.live
-    return not live or (job.offline or request.offline) == "cloud"
-
-
 def say_hints(request: Request) -> None:
     """Say what of the jobs that AWS runs is allowed, and could be better."""
     for job in request.app.of_type(Job):
-        for hint in job.hints if _is_run_in_aws(job, request) else ():
+        for hint in job.hints if in_cloud(job, request) else ():
             request.on_progress(Progress("warning", f"{job}: {hint}"))
 
 

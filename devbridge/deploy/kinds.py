@@ -210,7 +210,6 @@ KINDS: tuple[Kind[Any], ...] = (
         makes=(
             *made_types(),
             types.FUNCTION,
-            types.EVENT_INVOKE_CONFIG,
             types.RULE,
             types.PERMISSION,
             types.TABLE,

@@ -24,7 +24,7 @@ class Request:
     _: KW_ONLY
     stage: str
     mode: Mode
-    """"dev": with stubs, for `devbridge dev`; "deployed": all jobs in CodeBuild."""
+    """"dev": with stubs, for `devbridge dev`; "deployed": all jobs in the cloud."""
     python: Path = Path(sys.executable)
     """The app's interpreter, whose packages its code gets."""
     offline: str = "queue"

@@ -161,18 +161,20 @@ class DeployedRuns:
         waits = known.place is None and not decided.record.state.final
         if not waits and not decided.restart:
             return known
-        if self.starter is not None:
-            done = self.starter.mend(known)
-        else:
-            # One that waits for its turn may wait for something that nobody was told of.
-            late = self.now() - self._mended.get(known.uuid, known.claim.created_at) > FORGOTTEN
-            done = self.through is not None and late
-            if done and self.through is not None:
-                if self.reader.deployment.waits:
-                    self._mended[known.uuid] = self.now()
-                with contextlib.suppress(InvokeError, CloudError, NotFound):
-                    self.through.get(known.run_id)
+        done = self._invoked(known) if self.starter is None else self.starter.mend(known)
         return (self.reader.again(known) or known) if done else known
+
+    def _invoked(self, known: Known) -> bool:
+        """Whether the invoker was asked about a run, which goes on with it then: once it is late,
+        for one that waits for its turn may wait for something that nobody was told of."""
+        late = self.now() - self._mended.get(known.uuid, known.claim.created_at) > FORGOTTEN
+        if self.through is None or not late:
+            return False
+        if self.reader.deployment.waits:
+            self._mended[known.uuid] = self.now()
+        with contextlib.suppress(InvokeError, CloudError, NotFound):
+            self.through.get(known.run_id)
+        return True
 
     def again(self, known: Known) -> Known:
         """What is known of a run now.
@@ -330,8 +332,8 @@ class DeployedRun:
         place = self._known.place
         if self.record.state is not State.CANCELLED or place is None:
             return False
-        looks = self._store.reader.provider(place.compute).look([place.id])
-        return place.id in looks and not looks[place.id].state.final
+        look = self._store.reader.look(place)
+        return look is not None and not look.state.final
 
     def output(self, *, follow: bool, everything: bool = False) -> Iterator[bytes]:
         """What the run has printed, or with `everything` what its machine has.

@@ -58,32 +58,17 @@ class Reader:
 
     def known(self, uuid: str) -> Known | None:
         """All that is known of a run; None: nothing, there is none."""
-        found = self._records(uuid) if is_id(uuid) else None
+        found = self.placed(uuid) if is_id(uuid) else None
         return None if found is None else self._asked([found])[0]
 
     def all(self, uuids: Sequence[str]) -> list[Known]:
         """All that is known of these runs, in their order, without those that there are not."""
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            found = list(pool.map(self._records, uuids))
+            found = list(pool.map(self.placed, uuids))
         return self._asked([each for each in found if each is not None])
 
     def placed(self, uuid: str) -> Known | None:
-        """What S3 alone knows of a run."""
-        return self._records(uuid)
-
-    def older(self, run_id: str) -> Known | None:
-        """A run that an earlier version of devbridge has started."""
-        found = providers.older(run_id, self.provider)
-        if found is None:
-            return None
-        claim, place, look = found
-        return Known(run_id, self.deployment.job, claim, place, look=look, asked=True)
-
-    def again(self, known: Known) -> Known | None:
-        """What is known now of a run; None: it has been forgotten."""
-        return self.older(known.run_id) if known.is_older else self.known(known.uuid)
-
-    def _records(self, uuid: str) -> Known | None:
+        """What S3 alone knows of a run; None: nothing, there is none."""
         kept, deployment = self.kept, self.deployment
         claim = kept.claim(uuid)
         if claim is None:
@@ -96,6 +81,22 @@ class Reader:
             container=deployment.container,
         )
         return self._words(known)
+
+    def look(self, place: Place) -> Look | None:
+        """What a run's provider says now of what runs it; None: it has forgotten it."""
+        return self.provider(place.compute).look([place.id]).get(place.id)
+
+    def older(self, run_id: str) -> Known | None:
+        """A run that an earlier version of devbridge has started."""
+        found = providers.older(run_id, self.provider)
+        if found is None:
+            return None
+        claim, place, look = found
+        return Known(run_id, self.deployment.job, claim, place, look=look, asked=True)
+
+    def again(self, known: Known) -> Known | None:
+        """What is known now of a run; None: it has been forgotten."""
+        return self.older(known.run_id) if known.is_older else self.known(known.uuid)
 
     def _words(self, known: Known) -> Known:
         """With what was told of its end."""

@@ -164,8 +164,7 @@ class DeployedStore:
 
     def _owner(self, project: str) -> tuple[Job, str]:
         """The job and the stage of a project."""
-        _, _, rest = project.partition("_")
-        for stage in (self._stage, rest.partition("_")[0]):
+        for stage in (self._stage, names.stage_of(project)):
             for job in self._jobs(None):
                 if names.project(job, stage) == project:
                     return job, stage

@@ -111,14 +111,12 @@ class Starter:
             self._first(uuid, claim)
             return
         got = self._turns.enter(uuid, claim.created_at)
-        if uuid in got:
-            self._first(uuid, claim)
-        elif not got and (holder := self._turns.holds(uuid)) is None:
-            self._mend_turns()
-        elif not got and holder is not None and self._is_dead(holder.since):
+        holder = None if got else self._turns.holds(uuid)
+        if uuid in got or (holder is not None and self._is_dead(holder.since)):
             self._first(uuid, claim)
         self._go(other for other in got if other != uuid)
-        self._mend_turns(unplaced=True)
+        # If nobody has got a turn, it may be because somebody has one who does not need it.
+        self._mend_turns(unplaced=bool(got) or holder is not None)
 
     def _first(self, uuid: str, claim: Claim) -> None:
         """Start a run for who has asked for it: if it is refused, nothing of it is left."""
@@ -211,12 +209,11 @@ class Starter:
 
     def _stop(self, place: Place) -> None:
         """Stop what runs a run, if it does."""
-        provider = self.reader.provider(place.compute)
-        look = provider.look([place.id]).get(place.id)
+        look = self.reader.look(place)
         # A provider need not know at once what it has started.
         new = look is None and self._now() - place.at < FORGOTTEN
         if new or (look is not None and not look.state.final):
-            provider.stop(place.id)
+            self.reader.provider(place.compute).stop(place.id)
 
     def happened(self, ended: Ended) -> str:
         """Something has ended: write how, start it again, hand its turn on; in words, what was
@@ -251,7 +248,7 @@ class Starter:
     def _seen(self, known: Known, place: Place, look: Look | None) -> Known:
         """With what its provider says, or has said in an event."""
         if look is None:
-            look = self.reader.provider(place.compute).look([place.id]).get(place.id)
+            look = self.reader.look(place)
         return self.reader.with_look(known, place, look)
 
     def _keep_end(self, known: Known, decided: Decided) -> None:

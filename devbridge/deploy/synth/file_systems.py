@@ -72,7 +72,7 @@ def add_file_system(stack: Stack, files: FileSystem) -> None:
         AccessPointTags=Tags(Name=name, **stack.app.tags),
     )
     stack.add(str(files), point)
-    _add_targets(stack, files, _network(stack, files))
+    _add_targets(stack, files, stack.network(files.vpc))
 
 
 def _tls_only() -> Json:
@@ -114,15 +114,6 @@ def _add_targets(stack: Stack, files: FileSystem, network: Network) -> None:
         stack.add(str(files), made)
 
 
-def _network(stack: Stack, files: FileSystem) -> Network:
-    if files.vpc:
-        vpc = files.vpc
-        return Network(vpc.id, tuple(vpc.subnets), tuple(vpc.security_groups))
-    found = stack.settings.network
-    assert found  # noqa: S101 - it was asked for
-    return found
-
-
 def _targets(files: FileSystem, network: Network) -> list[str]:
     """The ids of its addresses: by subnet, so that a further one leaves the others alone."""
     return [
@@ -138,7 +129,7 @@ def access_point(files: FileSystem) -> str:
 
 def ready(stack: Stack, code: Job | Function) -> list[str]:
     """The ids of what must be there before it can mount what it binds."""
-    return [target for files in bound(code) for target in _targets(files, _network(stack, files))]
+    return [target for files in bound(code) for target in _targets(files, stack.network(files.vpc))]
 
 
 def bound(code: Job | Function) -> Iterator[FileSystem]:

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
+from devbridge import names
 from devbridge.constructs import Job
-from devbridge.deploy.synth.stack import Settings
 
 
-def in_cloud(job: Job, settings: Settings) -> bool:
+class Stage(Protocol):
+    """What of a stage decides it: the settings of its template have it, and who asks for one."""
+
+    @property
+    def mode(self) -> names.Mode:
+        """Of the stage."""
+
+    @property
+    def offline(self) -> str:
+        """What its stubs do when no daemon is connected, unless the job says otherwise."""
+
+
+def in_cloud(job: Job, stage: Stage) -> bool:
     """Whether the cloud can run the job: on a deployed stage, or where the laptop may not."""
-    return has_invoker(job, settings) or offline_policy(job, settings) == "cloud"
+    return has_invoker(job, stage) or offline_policy(job, stage) == "cloud"
 
 
-def has_invoker(job: Job, settings: Settings) -> bool:
+def has_invoker(job: Job, stage: Stage) -> bool:
     """Whether the job is invoked in the cloud, and never through the stub."""
-    return settings.mode == "deployed" or not job.live
+    return stage.mode == "deployed" or not job.live
 
 
-def offline_policy(job: Job, settings: Settings) -> str:
+def offline_policy(job: Job, stage: Stage) -> str:
     """What the job's stub does when no daemon is connected: queue, error or cloud."""
-    return job.offline or settings.offline
+    return job.offline or stage.offline

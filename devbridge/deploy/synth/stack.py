@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from devbridge import names
-from devbridge.constructs import App, Bindable, Construct, Function, Job, Where
+from devbridge.constructs import App, Bindable, Construct, Function, Job, Vpc, Where
 from devbridge.constructs.values import ENVIRONMENT_LIMIT
 from devbridge.deploy.attributes import resolved
 from devbridge.deploy.bindings import Bindings
@@ -56,7 +56,7 @@ class Assets:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Where what runs jobs is put that must be put somewhere, and whose job names no VPC: the
+    """Where what must be put somewhere is put: the VPC that its construct names, or else the
     account's default VPC, whose subnets are public."""
 
     vpc: str
@@ -82,7 +82,7 @@ class Settings:
     tls: bool = True
     """Buckets refuse what is not TLS. The embedded cloud has none."""
     network: Network | None = None
-    """None where no job needs it."""
+    """The default VPC; None where nothing needs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +317,14 @@ class Stack:
     def runtime(self, code: Job | Function) -> str:
         """``python3.11``"""
         return code.runtime or f"python{self.settings.python}"
+
+    def network(self, vpc: Vpc | None) -> Network:
+        """The subnets and security groups of what names this VPC, or none."""
+        if vpc:
+            return Network(vpc.id, tuple(vpc.subnets), tuple(vpc.security_groups))
+        found = self.settings.network
+        assert found  # noqa: S101 - it was asked for
+        return found
 
     def environment(self, code: Job | Function) -> Json:
         """What `bind` and `environment` put into a process, with references to what is bound."""

@@ -81,7 +81,7 @@ class Batch:
 def looked(job: Mapping[str, Any]) -> Look:
     """What Batch's description of a job tells. Pure."""
     status, attempts = job["status"], job.get("attempts") or ()
-    container = _container(job)
+    container = _container(job, job.get("ecsProperties") or {})
     logs = tuple(_logs(container, attempts))
     began = [at for each in attempts if (at := each.get("startedAt"))]
     started = epoch(began[0] if began else job.get("startedAt"), _MILLISECOND)
@@ -121,14 +121,15 @@ def _failed(
     return containers.ended(code, why or reason, gone=containers.gone(reason))
 
 
-def _container(job: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The description of the container that the job is."""
-    for task in (job.get("ecsProperties") or {}).get("taskProperties") or ():
+def _container(described: Mapping[str, Any], tasks: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The description of the container that a job, or an attempt of one, is. `tasks`: where its
+    tasks are."""
+    for task in tasks.get("taskProperties") or ():
         for each in task.get("containers") or ():
             if each.get("name") in (containers.CONTAINER, None):
                 found: Mapping[str, Any] = each
                 return found
-    return job.get("container") or {}
+    return described.get("container") or {}
 
 
 def _logs(
@@ -136,19 +137,10 @@ def _logs(
 ) -> Sequence[tuple[str, str]]:
     """The streams of its attempts, in order."""
     options = (container.get("logConfiguration") or {}).get("options") or {}
-    streams = [_container_of(each).get("logStreamName") for each in attempts]
+    streams = [_container(each, each).get("logStreamName") for each in attempts]
     streams.append(container.get("logStreamName"))
     group = options.get("awslogs-group", "")
     return [(group, stream) for stream in dict.fromkeys(filter(None, streams))]
-
-
-def _container_of(attempt: Mapping[str, Any]) -> Mapping[str, Any]:
-    for task in attempt.get("taskProperties") or ():
-        for each in task.get("containers") or ():
-            if each.get("name") in (containers.CONTAINER, None):
-                found: Mapping[str, Any] = each
-                return found
-    return attempt.get("container") or {}
 
 
 def ended(event: Mapping[str, Any]) -> Ended | None:

@@ -75,7 +75,7 @@ def stage(config: Config, monkeypatch: pytest.MonkeyPatch) -> Stage:
         raise NotDeployed("app 'demo' is not deployed")
 
     @contextlib.contextmanager
-    def stage_runs(config: Config) -> Iterator[Stage]:
+    def stage_runs(*_: object) -> Iterator[Stage]:
         yield stage
 
     monkeypatch.setattr("devbridge.cli.remove.cloud", cloud)

@@ -19,10 +19,9 @@ from devbridge.deploy.synth.file_systems import access_point, bound
 from devbridge.deploy.synth.placement import in_cloud
 from devbridge.deploy.synth.stack import Stack
 from devbridge.packing.assets import Shape
+from devbridge.runs.providers.base import INTERRUPTED
 
 DEFINITION: Final = made("AWS::Batch::JobDefinition", "JobDefinitionName")
-INTERRUPTED: Final = 75
-"""The exit code of a runner that was told to stop and has not ended its run (``EX_TEMPFAIL``)."""
 _ATTEMPTS: Final = 3
 _INFRASTRUCTURE: Final = (
     {"OnExitCode": str(INTERRUPTED)},
@@ -161,28 +160,15 @@ def _container(stack: Stack, job: Job, logs: str) -> Any:
     asked = job.compute
     assert isinstance(asked, Batch)  # noqa: S101 - who calls this knows
     sizes = {"VCPU": asked.cpu, "MEMORY": job.memory_mb, "GPU": asked.gpu}
-    container = batch.TaskContainerProperties(
-        Name=containers.NAME,
-        Image=containers.build(stack, job).image,
+    return batch.TaskContainerProperties(
         Command=containers.command(job),
-        Essential=True,
-        StopTimeout=parts.GRACE,
         ResourceRequirements=[
             batch.ResourceRequirement(Type=kind, Value=parts.number(size))
             for kind, size in sizes.items()
             if size
         ],
-        Environment=containers.listed(containers.variables(stack, job), batch.Environment),
-        LogConfiguration=batch.LogConfiguration(
-            LogDriver="awslogs", Options=containers.log_options(logs)
-        ),
+        **containers.definition(stack, job, logs, batch, batch.MountPoints),
     )
-    if mounts := [
-        batch.MountPoints(ContainerPath=files.mount, SourceVolume=files.name)
-        for files in bound(job)
-    ]:
-        container.MountPoints = mounts
-    return container
 
 
 def _volume(files: FileSystem) -> Any:

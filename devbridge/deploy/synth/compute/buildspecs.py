@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from devbridge.deploy.synth.compute.parts import number
+from devbridge.deploy.synth.compute.parts import pauses
 
 BUILDSPEC: Final = """\
 version: 0.2
@@ -72,8 +72,7 @@ def container_buildspec(cmd: Sequence[str], delays: Sequence[float]) -> str:
     Args:
         delays: the seconds before each further attempt, should the command fail.
     """
-    pauses = " ".join([*map(number, delays), "''"])
-    script = _CONTAINER.replace("@DELAYS@", pauses).replace("@COMMAND@", shlex.join(cmd))
+    script = _CONTAINER.replace("@DELAYS@", pauses(delays)).replace("@COMMAND@", shlex.join(cmd))
     exported = ["DEVBRIDGE_STATE", "DEVBRIDGE_ERROR", "DEVBRIDGE_ATTEMPT"]
     # JSON is YAML, and quotes whatever the command has.
     return json.dumps(

@@ -234,10 +234,8 @@ def _build(stack: Stack, job: Job) -> Build:
     """What its builds run in."""
     if job.container:
         return Build(stack.assets.images[job.name])
-    runtime = stack.runtime(job)
-    # The embedded cloud runs no images: it knows what AWS's own ones stand for.
-    own = job.image if stack.settings.tls else None
-    return language_of(job).deployed.build(runtime, job.architecture, own)
+    own = images.own(job, stack.settings)
+    return language_of(job).deployed.build(stack.runtime(job), job.architecture, own)
 
 
 def _variables(stack: Stack, job: Job, real: bool) -> Json:

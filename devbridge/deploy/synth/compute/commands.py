@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Final
 
-from devbridge.deploy.synth.compute.parts import number
+from devbridge.deploy.synth.compute.parts import number, pauses
 
 TIMED_OUT: Final = 124
 """The exit code of a command whose time was over, as `timeout` has it."""
@@ -50,7 +50,7 @@ def container_script(
         grace: seconds that it has to end by itself when they are over.
     """
     values = {
-        "DELAYS": " ".join([*map(number, delays), "''"]),
+        "DELAYS": pauses(delays),
         "TIMEOUT": number(timeout),
         "GRACE": number(grace),
         "TIMED_OUT": str(TIMED_OUT),

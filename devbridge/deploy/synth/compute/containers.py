@@ -13,14 +13,13 @@ from devbridge.deploy.references import ref
 from devbridge.deploy.synth.compute import images, parts
 from devbridge.deploy.synth.compute.commands import container_script
 from devbridge.deploy.synth.file_systems import bound, may_mount
-from devbridge.deploy.synth.stack import Network, Stack
+from devbridge.deploy.synth.stack import Stack
 from devbridge.languages.base import Build
 from devbridge.languages.known import language_of
+from devbridge.runs.providers.containers import CONTAINER
 from runner.host import fetch
 
 SERVICE: Final = "ecs-tasks.amazonaws.com"
-NAME: Final = "job"
-"""Of the container, and what the names of its log streams begin with."""
 
 
 def add_roles(stack: Stack, job: Job) -> tuple[str, str, str]:
@@ -44,8 +43,7 @@ def build(stack: Stack, job: Job) -> Build:
     """What its containers run in."""
     if job.container:
         return Build(stack.assets.images[job.name])
-    # The embedded cloud runs no images: it knows what AWS's own ones stand for.
-    own = job.image if stack.settings.tls else None
+    own = images.own(job, stack.settings)
     return language_of(job).deployed.image(stack.runtime(job), own)
 
 
@@ -58,8 +56,40 @@ def command(job: Job) -> list[str]:
     return ["python3", "-c", fetch.script()]
 
 
-def variables(stack: Stack, job: Job) -> Json:
-    """The variables of its containers."""
+def definition(stack: Stack, job: Job, logs: str, service: Any, mount_point: Any) -> dict[str, Any]:
+    """What is the same in the definition of its container, whoever starts it.
+
+    Args:
+        logs: the title of its log group.
+        service: troposphere's module of who does, which has the types of these.
+        mount_point: its type of a mount, whose name is not the same in each.
+    """
+    made = {
+        "Name": CONTAINER,
+        "Image": build(stack, job).image,
+        "Essential": True,
+        "StopTimeout": parts.GRACE,
+        "Environment": [
+            service.Environment(Name=name, Value=value)
+            for name, value in _variables(stack, job).items()
+        ],
+        "LogConfiguration": service.LogConfiguration(
+            LogDriver="awslogs",
+            Options={
+                "awslogs-group": ref(logs),
+                "awslogs-region": ref("AWS::Region"),
+                # Who reads a run's output knows the names of its streams, which begin so.
+                "awslogs-stream-prefix": CONTAINER,
+            },
+        ),
+    }
+    mounts = [
+        mount_point(ContainerPath=files.mount, SourceVolume=files.name) for files in bound(job)
+    ]
+    return {**made, "MountPoints": mounts} if mounts else made
+
+
+def _variables(stack: Stack, job: Job) -> Json:
     own: Json = {"AWS_REGION": ref("AWS::Region"), "AWS_DEFAULT_REGION": ref("AWS::Region")}
     if not job.container:
         code, *packages = (parts.pinned(stack, key) for key in parts.zips(stack, job))
@@ -70,30 +100,7 @@ def variables(stack: Stack, job: Job) -> Json:
     return parts.variables(stack, job, {**runner, **own})
 
 
-def log_options(logs: str) -> Json:
-    """How ECS has a container's output written to a log group."""
-    return {
-        "awslogs-group": ref(logs),
-        "awslogs-region": ref("AWS::Region"),
-        "awslogs-stream-prefix": NAME,
-    }
-
-
-def network(stack: Stack, job: Job) -> Network:
-    """The subnets and security groups of its containers."""
-    if job.vpc:
-        return Network(job.vpc.id, tuple(job.vpc.subnets), tuple(job.vpc.security_groups))
-    found = stack.settings.network
-    assert found  # noqa: S101 - it was asked for
-    return found
-
-
 def is_public(job: Job) -> bool:
     """Whether its machines get public addresses: those of the default VPC reach AWS by no other
     way."""
     return job.vpc is None
-
-
-def listed(variables: Json, kind: Any) -> list[Any]:
-    """Variables as containers have them."""
-    return [kind(Name=name, Value=value) for name, value in variables.items()]

@@ -16,6 +16,7 @@ from devbridge.deploy.synth.file_systems import access_point, bound
 from devbridge.deploy.synth.placement import in_cloud
 from devbridge.deploy.synth.stack import Stack
 from devbridge.packing.assets import Shape
+from devbridge.runs.providers.containers import CONTAINER
 
 TASK_DEFINITION: Final = made(
     "AWS::ECS::TaskDefinition",
@@ -64,11 +65,11 @@ class InFargate:
 
     def place(self, stack: Stack, job: Job) -> Json:
         """See `Compute.place`."""
-        network = containers.network(stack, job)
+        network = stack.network(job.vpc)
         return {
             "cluster": names.cluster(stack.app.name, stack.stage),
             "definition": f"${{{_title(job)}}}",
-            "container": containers.NAME,
+            "container": CONTAINER,
             "subnets": list(network.subnets),
             "groups": list(network.groups),
             "publicIp": containers.is_public(job),
@@ -154,23 +155,11 @@ def _add_task(stack: Stack, job: Job) -> None:
 def _container(stack: Stack, job: Job, logs: str) -> Any:
     from troposphere import ecs
 
-    container = ecs.ContainerDefinition(
-        Name=containers.NAME,
-        Image=containers.build(stack, job).image,
+    return ecs.ContainerDefinition(
         # As the command, it would be given to what the image starts by itself, if it does.
         EntryPoint=containers.command(job),
-        Essential=True,
-        StopTimeout=parts.GRACE,
-        Environment=containers.listed(containers.variables(stack, job), ecs.Environment),
-        LogConfiguration=ecs.LogConfiguration(
-            LogDriver="awslogs", Options=containers.log_options(logs)
-        ),
+        **containers.definition(stack, job, logs, ecs, ecs.MountPoint),
     )
-    if mounts := [
-        ecs.MountPoint(ContainerPath=files.mount, SourceVolume=files.name) for files in bound(job)
-    ]:
-        container.MountPoints = mounts
-    return container
 
 
 def _volume(files: FileSystem) -> Any:

@@ -82,6 +82,11 @@ def _title(job: Job) -> str:
     return names.logical(job, "Runner")
 
 
+def _asked(job: Job) -> Lambda:
+    assert isinstance(job.compute, Lambda)  # noqa: S101 - who calls this knows
+    return job.compute
+
+
 def _function_arn(stack: Stack, job: Job) -> object:
     return arn("lambda", f"function:{names.job_function(job, stack.stage)}")
 
@@ -89,8 +94,7 @@ def _function_arn(stack: Stack, job: Job) -> object:
 def _add_function(stack: Stack, job: Job) -> None:
     from troposphere import awslambda
 
-    asked = job.compute
-    assert isinstance(asked, Lambda)  # noqa: S101 - who calls this knows
+    asked = _asked(job)
     logs = parts.add_logs(stack, job)
     role = parts.add_role(
         stack,
@@ -137,8 +141,7 @@ def _invoking(stack: Stack, job: Job) -> Json:
 
 def _variables(stack: Stack, job: Job) -> Json:
     own = language_of(job).deployed.function_variables(job.esbuild)
-    assert isinstance(job.compute, Lambda)  # noqa: S101
-    margin = job.compute.margin_seconds
+    margin = _asked(job).margin_seconds
     hops = math.ceil(parts.total_seconds(job) / (TIMEOUT - margin)) + _SPARE_HOPS
     runner = {
         **parts.runner_variables(stack, job),

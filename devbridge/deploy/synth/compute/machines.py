@@ -15,7 +15,6 @@ from devbridge.constructs.compute import Batch
 from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn_of, attribute, ref, sub
 from devbridge.deploy.resource_types import made
-from devbridge.deploy.synth.compute import containers
 from devbridge.deploy.synth.stack import Stack
 
 ENVIRONMENT: Final = made(
@@ -55,7 +54,7 @@ class Machines:
     @staticmethod
     def of(stack: Stack, job: Job) -> Machines:
         """Those of a job."""
-        asked, network = job.compute, containers.network(stack, job)
+        asked, network = job.compute, stack.network(job.vpc)
         assert isinstance(asked, Batch)  # noqa: S101 - who calls this knows
         return Machines(
             types=tuple(asked.machines(job.architecture)),

@@ -167,6 +167,11 @@ def delays(job: Job) -> list[float]:
     return [retry_delay(delay, attempt) for attempt in range(1, job.retries + 1)]
 
 
+def pauses(delays: Sequence[float]) -> str:
+    """These delays for a shell's loop over the attempts: behind the last one is none, ``''``."""
+    return " ".join([*map(number, delays), "''"])
+
+
 def number(value: float) -> str:
     """``90``, ``0.5``"""
     return str(int(value) if value == int(value) else value)
