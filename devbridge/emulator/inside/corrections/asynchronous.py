@@ -20,10 +20,11 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..asgi import App
 from ..host import ministack
 from . import destinations
 from .destinations import EXHAUSTED, LATEST, SUCCESS, SWITCHED_OFF, TOO_OLD
@@ -111,9 +112,6 @@ def invoke_as_lambda() -> None:
     lambdas._execute_function_dispatch, lambdas._release_execution_slot = dispatched, released
     lambdas.get_state, lambdas.load_persisted_state = get_state_with_events, load_with_events
     lambdas.invoke_async_with_retry = begin
-
-
-App = Callable[[Mapping[str, Any], Any, Any], Any]
 
 
 def served_by(app: App) -> App:
