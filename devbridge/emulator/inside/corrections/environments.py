@@ -91,9 +91,6 @@ def isolate() -> None:
         if isinstance(worker._proc, Environment):  # it has ended by itself
             worker._proc.end()
         worker.config = _here.config = file_systems.with_mounts(worker.config)
-        if not str(worker.config.get("Runtime")).startswith("python"):
-            spawn(worker)  # who else has one of its own
-            return
         with _in_time(worker, float(worker.config.get("Timeout", 3))):
             spawn(worker)
 
@@ -107,12 +104,16 @@ def isolate() -> None:
     lambdas.get_state = get_state_at_the_end
 
 
+class Late(RuntimeError):
+    """An environment has not started within its time; its caller is told so."""
+
+
 @contextmanager
 def _in_time(worker: Any, seconds: float) -> Iterator[None]:
     """End an environment that does not start within its time.
 
     Raises:
-        RuntimeError: it has not; as its caller is told it.
+        Late: it has not.
     """
     late = threading.Event()
 
@@ -128,7 +129,7 @@ def _in_time(worker: Any, seconds: float) -> Iterator[None]:
     except RuntimeError:
         if not late.is_set():
             raise
-        raise RuntimeError(f"Task timed out after {seconds:.2f} seconds") from None
+        raise Late(f"Task timed out after {seconds:.2f} seconds") from None
     finally:
         timer.cancel()
 

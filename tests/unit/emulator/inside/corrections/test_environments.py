@@ -77,11 +77,12 @@ def test_a_stream_has_the_functions_name_where_the_group_is_shared() -> None:
     assert log_group({"FunctionName": "f"}) == "/aws/lambda/f"
 
 
+@pytest.mark.parametrize("name", ["python3.12", "nodejs24.x"])
 def test_a_function_that_does_not_start_is_ended_when_its_time_is_over(
-    ministack: MakeModule, monkeypatch: pytest.MonkeyPatch
+    ministack: MakeModule, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     class Worker:
-        config: ClassVar = {"FunctionName": "f", "Runtime": "python3.12", "Timeout": 0.1}
+        config: ClassVar = {"FunctionName": "f", "Runtime": name, "Timeout": 0.1}
         _proc: Any = None
 
         def _spawn(self) -> None:
@@ -98,6 +99,6 @@ def test_a_function_that_does_not_start_is_ended_when_its_time_is_over(
     monkeypatch.setattr(environments, "INIT", 0.1)
     environments.isolate()
     worker = Worker()
-    with pytest.raises(RuntimeError, match=r"^Task timed out after 0\.10 seconds$"):
+    with pytest.raises(environments.Late, match=r"^Task timed out after 0\.10 seconds$"):
         worker._spawn()
     assert worker._proc.wait() == -signal.SIGKILL
