@@ -32,7 +32,6 @@ _TIMES: Final = (
     "stoppedAt",
     "stoppingAt",
 )
-_FARGATE: Final = ("FARGATE", "FARGATE_SPOT")
 
 
 def new_task(
