@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from ..host import ministack
+from ..host import before, ministack
 from ..machines import events
 from ..machines.failure import Failure
 from ..machines.running import Machine, run_of
@@ -48,22 +48,15 @@ class Service:
     def plug_in(self) -> None:
         """Put the operations in the place of ministack's, and end jobs before it ends."""
         batch = ministack("services.batch")
-        get_state, reset, load = batch.get_state, batch.reset, batch.load_persisted_state
-
-        def get_state_after_the_jobs() -> Any:
-            self.end_all(_ENDED)
-            return get_state()
-
-        def reset_jobs_too() -> None:
-            self.end_all(_ENDED)
-            reset()
+        load = batch.load_persisted_state
 
         def load_ended_jobs(data: Any) -> None:
             load(data)
             for _, record in batch._jobs.all_items():
                 records.lost(record, _LOST)
 
-        batch.get_state, batch.reset = get_state_after_the_jobs, reset_jobs_too
+        for name in ("get_state", "reset"):
+            before(batch, name, lambda: self.end_all(_ENDED))
         batch.load_persisted_state = load_ended_jobs
         operations: dict[str, Callable[[Json], Json]] = {
             **self.resources.operations,

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, NamedTuple
 
-from ..host import ministack
+from ..host import before, ministack
 from . import file_systems
 
 STREAM: Final = "AWS_LAMBDA_LOG_STREAM_NAME"
@@ -74,7 +74,6 @@ def isolate() -> None:
     """Correct `core.lambda_runtime`. Before others change how its processes are ended."""
     runtime, lambdas = ministack("core.lambda_runtime"), ministack("services.lambda_svc")
     signal_, invoke, spawn = runtime._signal, runtime.Worker.invoke, runtime.Worker._spawn
-    get_state = lambdas.get_state
 
     def signalled(process: Any) -> None:
         if isinstance(process, Environment):
@@ -94,14 +93,10 @@ def isolate() -> None:
         with _in_time(worker, float(worker.config.get("Timeout", 3))):
             spawn(worker)
 
-    def get_state_at_the_end() -> Any:
-        runtime.reset()
-        return get_state()
-
     members = {name: getattr(subprocess, name) for name in subprocess.__all__}
     runtime.subprocess = SimpleNamespace(**{**members, "Popen": Environment})
     runtime._signal, runtime.Worker.invoke, runtime.Worker._spawn = signalled, invoked, spawned
-    lambdas.get_state = get_state_at_the_end
+    before(lambdas, "get_state", runtime.reset)
 
 
 class Late(RuntimeError):
