@@ -18,11 +18,11 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from ..host import before, ministack
+from ..machines.processes import Process, processes
 from . import file_systems
 
 STREAM: Final = "AWS_LAMBDA_LOG_STREAM_NAME"
@@ -42,14 +42,6 @@ class _Here(threading.local):
 
 
 _here = _Here()
-
-
-class Process(NamedTuple):
-    """One process of this machine."""
-
-    pid: int
-    parent: int
-    environment: str
 
 
 def last_stream() -> str:
@@ -144,7 +136,7 @@ class Environment(subprocess.Popen[str]):
         for _ in range(_ROUNDS):
             # Once the first one is reaped, its number may be another's.
             first = self.pid if self.poll() is None else None
-            left = members(processes(), f"{STREAM}={self.stream}", first)
+            left = members(processes(environments=True), f"{STREAM}={self.stream}", first)
             for pid in left:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
@@ -161,33 +153,3 @@ def members(found: Iterable[Process], mark: str, first: int | None) -> set[int]:
     while more := {each.pid for each in listed if each.parent in own} - own:
         own |= more
     return own
-
-
-def processes() -> Iterator[Process]:
-    """The processes of this user that are no zombies."""
-    if not Path("/proc/self/environ").exists():
-        yield from parsed(
-            subprocess.run(
-                ["ps", "-A", "-E", "-ww", "-o", "pid=,ppid=,stat=,command="],
-                capture_output=True,
-                text=True,
-                errors="replace",
-                check=False,
-            ).stdout
-        )
-        return
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it is gone by now, or another user's
-            environment = (folder / "environ").read_bytes().decode("utf-8", "replace")
-            # A name is cut to 15 bytes, within a character if it comes so.
-            state, parent, *_ = (folder / "stat").read_bytes().rpartition(b")")[2].split()
-            if state not in b"ZX":
-                yield Process(int(folder.name), int(parent), environment)
-
-
-def parsed(listing: str) -> Iterator[Process]:
-    """What ``ps`` lists: numbers, state, and the command with its environment. Pure."""
-    for line in listing.splitlines():
-        pid, parent, state, *rest = line.split(maxsplit=3)
-        if not state.startswith("Z"):
-            yield Process(int(pid), int(parent), rest[0] if rest else "")
