@@ -14,7 +14,7 @@ from ..machines import container, pace, roles
 from ..machines.container import Container
 from ..machines.events import Put
 from ..machines.failure import Ended, Failure
-from ..machines.task import Asked, Room, Task
+from ..machines.task import Asked, Room, Task, told
 from . import definitions, records, scheduler
 from .records import Json
 from .retries import End, again
@@ -281,10 +281,9 @@ class Job:
             task.wait(lambda _: None)
             return self._ended(task, End(records.EXITED))
         except Failure as failure:
-            text = failure.message if failure.code == "ECS" else str(failure)
-            started = failure.code != container.INITIALIZE
-            end = End(records.NOT_STARTED if started else text, reason=text)
-            return self._ended(task, end)
+            text = told(failure)
+            begun = failure.code != container.INITIALIZE
+            return self._ended(task, End(records.NOT_STARTED if begun else text, reason=text))
         finally:
             if timer:
                 timer.cancel()

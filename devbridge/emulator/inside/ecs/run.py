@@ -12,7 +12,7 @@ from typing import Any
 from ..machines.container import Container, Wanted
 from ..machines.events import Put
 from ..machines.failure import Failure
-from ..machines.task import Asked, Room, Task
+from ..machines.task import Asked, Room, Task, told
 from . import records
 from .definitions import wanted_timeout
 from .records import Json
@@ -58,8 +58,7 @@ class Live:
             self.task.wait(self._exited)
             self._stopping(records.EXITED, records.EXITED_REASON)
         except Failure as failure:
-            text = failure.message if failure.code == "ECS" else str(failure)
-            self._stopping(records.NOT_STARTED, text)
+            self._stopping(records.NOT_STARTED, told(failure))
         except Exception as error:  # ours: the user's are exit codes
             log.exception("task %s", self.record["taskArn"])
             self._stopping(records.NOT_STARTED, f"InternalError: {error}")
