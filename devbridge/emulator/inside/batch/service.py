@@ -78,9 +78,8 @@ class Service:
         """The jobs that are not over."""
         for each in self.live():
             record = each.snapshot()
-            tasks = (record.get("ecsProperties") or {}).get("taskProperties") or [{}]
-            containers = [record.get("container") or {}, *(tasks[0].get("containers") or ())]
-            variables = [v for c in containers for v in c.get("environment") or ()]
+            parts = [part for _, part in records.containers(record)]
+            variables = [v for part in parts for v in part.get("environment") or ()]
             yield Machine(
                 compute="batch",
                 id=record["jobId"],
