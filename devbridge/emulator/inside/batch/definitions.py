@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,8 +21,12 @@ DEFAULT: Final = "default"
 """What the only container of `containerProperties` is called."""
 SHORTEST: Final = 60
 """Seconds that an attempt's timeout has at least."""
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+"""Of a compute environment, a queue, a definition or a job."""
 MOST_ATTEMPTS: Final = 10
 MOST_CONDITIONS: Final = 5
+_OLD: Final = {"vcpus": "VCPU", "memory": "MEMORY"}
+"""Members of their own that some of the required resources had before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,14 +157,12 @@ def _override(container: Json, override: Mapping[str, Any]) -> None:
     needs = _resources(container) | {
         each["type"]: each["value"] for each in override.get("resourceRequirements") or ()
     }
-    for name in ("vcpus", "memory"):  # the old way
-        if name in override:
-            needs[{"vcpus": "VCPU"}.get(name, "MEMORY")] = str(override[name])
+    needs |= {kind: str(override[name]) for name, kind in _OLD.items() if name in override}
     container["resourceRequirements"] = [{"type": t, "value": v} for t, v in needs.items()]
 
 
 def _resources(container: Mapping[str, Any]) -> dict[str, str]:
-    old = {"VCPU": container.get("vcpus"), "MEMORY": container.get("memory")}
+    old = {kind: container.get(name) for name, kind in _OLD.items()}
     found = {kind: str(value) for kind, value in old.items() if value is not None}
     for each in container.get("resourceRequirements") or ():
         found[each["type"]] = str(each["value"])

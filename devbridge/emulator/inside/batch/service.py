@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import re
 import threading
 import time
 import uuid
@@ -17,7 +16,7 @@ from ..machines.failure import Failure
 from ..machines.running import Machine, run_of
 from ..machines.task import Room
 from . import definitions, records
-from .definitions import CLIENT
+from .definitions import CLIENT, NAME
 from .records import Json
 from .resources import Resources
 from .run import Job, Place
@@ -29,7 +28,6 @@ PAYLOAD: Final = 30 * 1024
 """Bytes that a SubmitJob has at most."""
 PAGE: Final = 100
 _ARRAY: Final = (2, 10_000)
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _ENDED: Final = "the embedded cloud was stopped while the job was RUNNABLE"
 _LOST: Final = "Host EC2 (the embedded cloud) terminated."
 
@@ -116,8 +114,8 @@ class Service:
             Failure: it is refused.
         """
         name = str(request.get("jobName") or "")
-        if not _NAME.fullmatch(name):
-            raise Failure(CLIENT, f"Job name {name!r} does not match {_NAME.pattern}")
+        if not NAME.fullmatch(name):
+            raise Failure(CLIENT, f"Job name {name!r} does not match {NAME.pattern}")
         if len(json.dumps(request).encode()) > PAYLOAD:
             raise Failure(CLIENT, f"The request has more than {PAYLOAD} bytes.")
         definitions.check(request)
