@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..ecs.definitions import SIZES, wanted_timeout
-from ..machines.container import Wanted
+from ..ecs.definitions import SIZES
 from ..machines.failure import Failure
 
 Json = dict[str, Any]
@@ -186,21 +185,3 @@ def log_of(container: Mapping[str, Any], name: str, task_id: str) -> tuple[str, 
     options = log.get("options") or {}
     prefix = options.get("awslogs-stream-prefix") or name
     return options.get("awslogs-group") or GROUP, f"{prefix}/{container['name']}/{task_id}"
-
-
-def wanted(container: Mapping[str, Any], name: str, task_id: str) -> Wanted:
-    """A container as it is to be started; `name` is the definition's."""
-    log = log_of(container, name, task_id)
-    options = (container.get("logConfiguration") or {}).get("options") or {}
-    return Wanted(
-        name=container["name"],
-        image=container["image"],
-        command=container.get("command") or (),
-        environment={e["name"]: e.get("value", "") for e in container.get("environment") or ()},
-        secrets={e["name"]: e["valueFrom"] for e in container.get("secrets") or ()},
-        log=log,
-        makes_group=options.get("awslogs-create-group") == "true",
-        mounts=container.get("mountPoints") or (),
-        essential=container.get("essential", True),
-        stop_timeout=wanted_timeout(container),
-    )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..ecs.definitions import wanted
 from ..machines import container, pace, roles
 from ..machines.container import Container
 from ..machines.events import Put
@@ -244,7 +245,9 @@ class Job:
         asked = Asked(
             arn=arn,
             region=region,
-            containers=[definitions.wanted(each, name, task_id) for each in task["containers"]],
+            containers=[
+                wanted(each, definitions.log_of(each, name, task_id)) for each in task["containers"]
+            ],
             role_arn=task.get("taskRoleArn") or "",
             execution_role_arn=execution or host.role_arn,
             execution_service=roles.TASKS if execution else roles.HOSTS,
@@ -337,20 +340,20 @@ class Job:
         return int(self._now() * 1000)
 
     def _document(self, task: Task, each: Container) -> Json:
-        wanted, arn = each.wanted, task.asked.arn
+        own, arn = each.wanted, task.asked.arn
         made: Json = {
             "DockerId": arn.rpartition("/")[2],
-            "Name": wanted.name,
-            "DockerName": wanted.name,
-            "Image": wanted.image,
+            "Name": own.name,
+            "DockerName": own.name,
+            "Image": own.image,
             "Labels": {"com.amazonaws.ecs.task-arn": arn},
             "DesiredStatus": "RUNNING",
             "KnownStatus": "RUNNING",
             "Type": "NORMAL",
         }
-        if wanted.log:
+        if own.log:
             names = ("awslogs-group", "awslogs-stream")
-            options = dict(zip(names, wanted.log, strict=True))
+            options = dict(zip(names, own.log, strict=True))
             made["LogDriver"] = "awslogs"
             made["LogOptions"] = {**options, "awslogs-region": task.asked.region}
         return made
