@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..ecs.definitions import wanted
-from ..machines import container, pace, roles
+from ..machines import container, metadata, pace, roles
 from ..machines.container import Container
 from ..machines.events import Put
 from ..machines.failure import Ended, Failure
@@ -341,7 +341,7 @@ class Job:
 
     def _document(self, task: Task, each: Container) -> Json:
         own, arn = each.wanted, task.asked.arn
-        made: Json = {
+        return {
             "DockerId": arn.rpartition("/")[2],
             "Name": own.name,
             "DockerName": own.name,
@@ -350,13 +350,8 @@ class Job:
             "DesiredStatus": "RUNNING",
             "KnownStatus": "RUNNING",
             "Type": "NORMAL",
+            **metadata.of_log(own.log, task.asked.region),
         }
-        if own.log:
-            names = ("awslogs-group", "awslogs-stream")
-            options = dict(zip(names, own.log, strict=True))
-            made["LogDriver"] = "awslogs"
-            made["LogOptions"] = {**options, "awslogs-region": task.asked.region}
-        return made
 
     def _whole(self, task: Task, host: Host) -> Json:
         arn = task.asked.arn

@@ -36,6 +36,14 @@ class Register:
         return document() if document else None
 
 
+def of_log(log: tuple[str, str] | None, region: str) -> Json:
+    """What a container's document has of its log: group and stream."""
+    if log is None:
+        return {}
+    names = {"awslogs-group": log[0], "awslogs-region": region, "awslogs-stream": log[1]}
+    return {"LogDriver": "awslogs", "LogOptions": names}
+
+
 def served_by(app: App, register: Register) -> App:
     """The ASGI app with the endpoint in front."""
 
