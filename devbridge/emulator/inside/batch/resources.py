@@ -217,7 +217,8 @@ class Resources:
             with scope.request_scope(account, region):
                 logs._create_log_group({"logGroupName": name})
 
-        if known() and not any(_is_fargate(each) == fargate for each in known()):
+        kinds = {_is_fargate(each) for each in known()}
+        if kinds and fargate not in kinds:
             kind = "Fargate" if fargate else "EC2"
             raise Failure(
                 CLIENT,

@@ -41,26 +41,19 @@ class Host:
     """The role of an instance, which writes logs where a definition has no execution role."""
 
 
+@dataclass(frozen=True, slots=True)
 class Place:
     """What a job needs of its queue, which may change while it waits. Each is asked anew."""
 
-    def __init__(
-        self,
-        queue: str,
-        environments: Callable[[], Sequence[Environment]],
-        limits: Callable[[], Mapping[str, float]],
-        host: Callable[[str], Host],
-        make_group: Callable[[str], None],
-    ) -> None:
-        self.queue = queue
-        """Its ARN."""
-        self.environments = environments
-        self.limits = limits
-        """Seconds that a job may be RUNNABLE for a reason."""
-        self.host = host
-        """Of the environment with an ARN."""
-        self.make_group = make_group
-        """Makes Batch's own log group if that is not there."""
+    queue: str
+    """Its ARN."""
+    environments: Callable[[], Sequence[Environment]]
+    limits: Callable[[], Mapping[str, float]]
+    """Seconds that a job may be RUNNABLE for a reason."""
+    host: Callable[[str], Host]
+    """Of the environment with an ARN."""
+    make_group: Callable[[str], None]
+    """Makes Batch's own log group if that is not there."""
 
 
 class Job:
