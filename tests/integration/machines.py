@@ -45,6 +45,34 @@ WRITES_LOGS = allow("logs:CreateLogStream", "logs:PutLogEvents")
 READS_PARAMETERS = allow("ssm:GetParameters")
 
 
+def task_definition(family: str, container: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """A task definition for Fargate, with the template's `TaskRole` and `ExecutionRole`: its
+    container writes into the template's `Group`."""
+    log = {
+        "awslogs-group": {"Ref": "Group"},
+        "awslogs-region": {"Ref": "AWS::Region"},
+        "awslogs-stream-prefix": "job",
+    }
+    own = {
+        "Name": "job",
+        "Image": PYTHON,
+        "LogConfiguration": {"LogDriver": "awslogs", "Options": log},
+        **container,
+    }
+    properties = {
+        "Family": family,
+        "RequiresCompatibilities": ["FARGATE"],
+        "NetworkMode": "awsvpc",
+        "Cpu": "512",
+        "Memory": "1024",
+        "TaskRoleArn": arn("TaskRole"),
+        "ExecutionRoleArn": arn("ExecutionRole"),
+        "ContainerDefinitions": [own],
+        **more,
+    }
+    return {"Type": "AWS::ECS::TaskDefinition", "Properties": properties}
+
+
 class Stack:
     """A stack of an embedded cloud, and clients whose answers are checked against the models."""
 

@@ -39,21 +39,18 @@ from .machines.task import Room
 
 
 def plug_in(access_key: str, secret_key: str) -> None:
-    """Put this package in the place of ministack's own builds, and a gate before all; the keys are
-    root's."""
+    """Put this package in the place of what ministack does otherwise than AWS, and a gate before
+    all; the keys are root's."""
     nodes.take(os.environ)
-    app, root, register = ministack("app"), access.Root(access_key, secret_key), roles.Register()
-    documents = metadata.Register()
-    room = Room(register, documents)
-    codebuild, tasks = service.Service(register), ecs.Service(room)
+    app, root = ministack("app"), access.Root(access_key, secret_key)
+    room, invocations = Room(roles.Register(), metadata.Register()), Invocations()
+    codebuild, tasks = service.Service(room.roles), ecs.Service(room)
     jobs = batch.Service(room)
     app.SERVICE_HANDLERS["codebuild"] = codebuild.handle_request
-    behind = roles.served_by(asynchronous.served_by(app.app), register.find)
-    invocations = Invocations()
     sources = (codebuild.machines, jobs.machines, tasks.machines, invocations.machines)
-    behind = running.served_by(metadata.served_by(behind, documents), sources)
-    own = gate.with_health(behind)
-    app.app = gate.served_by(apis.served_by(own), root)
+    own = roles.served_by(asynchronous.served_by(app.app), room.roles.find)
+    own = running.served_by(metadata.served_by(own, room.metadata), sources)
+    app.app = gate.served_by(apis.served_by(gate.with_health(own)), root)
     app._H11Protocol._check_protocol = _http_1_alone
     authorization.correct()
     listeners.stay_on_loopback()
@@ -113,6 +110,5 @@ def _correct_cloudformation() -> None:
     refusals.refuse(provisioners, roles.admits)
     function_properties.keep(provisioners)
     networks.complete(provisioners)
-    # What it imports itself.
-    events.deliver_as_eventbridge()
-    file_systems.keep_in_folders()
+    for name in ("eventbridge", "efs"):  # it imports them itself
+        ministack("app")._get_module(name)

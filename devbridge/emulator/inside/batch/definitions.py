@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..ecs.definitions import SIZES, wanted_timeout
-from ..machines.container import Wanted
+from ..ecs.definitions import SIZES
 from ..machines.failure import Failure
 
 Json = dict[str, Any]
@@ -20,8 +20,12 @@ DEFAULT: Final = "default"
 """What the only container of `containerProperties` is called."""
 SHORTEST: Final = 60
 """Seconds that an attempt's timeout has at least."""
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+"""Of a compute environment, a queue, a definition or a job."""
 MOST_ATTEMPTS: Final = 10
 MOST_CONDITIONS: Final = 5
+_OLD: Final = {"vcpus": "VCPU", "memory": "MEMORY"}
+"""Members of their own that some of the required resources had before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,14 +156,12 @@ def _override(container: Json, override: Mapping[str, Any]) -> None:
     needs = _resources(container) | {
         each["type"]: each["value"] for each in override.get("resourceRequirements") or ()
     }
-    for name in ("vcpus", "memory"):  # the old way
-        if name in override:
-            needs[{"vcpus": "VCPU"}.get(name, "MEMORY")] = str(override[name])
+    needs |= {kind: str(override[name]) for name, kind in _OLD.items() if name in override}
     container["resourceRequirements"] = [{"type": t, "value": v} for t, v in needs.items()]
 
 
 def _resources(container: Mapping[str, Any]) -> dict[str, str]:
-    old = {"VCPU": container.get("vcpus"), "MEMORY": container.get("memory")}
+    old = {kind: container.get(name) for name, kind in _OLD.items()}
     found = {kind: str(value) for kind, value in old.items() if value is not None}
     for each in container.get("resourceRequirements") or ():
         found[each["type"]] = str(each["value"])
@@ -183,21 +185,3 @@ def log_of(container: Mapping[str, Any], name: str, task_id: str) -> tuple[str, 
     options = log.get("options") or {}
     prefix = options.get("awslogs-stream-prefix") or name
     return options.get("awslogs-group") or GROUP, f"{prefix}/{container['name']}/{task_id}"
-
-
-def wanted(container: Mapping[str, Any], name: str, task_id: str) -> Wanted:
-    """A container as it is to be started; `name` is the definition's."""
-    log = log_of(container, name, task_id)
-    options = (container.get("logConfiguration") or {}).get("options") or {}
-    return Wanted(
-        name=container["name"],
-        image=container["image"],
-        command=container.get("command") or (),
-        environment={e["name"]: e.get("value", "") for e in container.get("environment") or ()},
-        secrets={e["name"]: e["valueFrom"] for e in container.get("secrets") or ()},
-        log=log,
-        makes_group=options.get("awslogs-create-group") == "true",
-        mounts=container.get("mountPoints") or (),
-        essential=container.get("essential", True),
-        stop_timeout=wanted_timeout(container),
-    )

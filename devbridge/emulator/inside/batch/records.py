@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from . import definitions
-from .retries import End
+from .retries import End, matches
 
 Json = dict[str, Any]
 
@@ -23,6 +23,8 @@ STATUSES: Final = (SUBMITTED, PENDING, RUNNABLE, STARTING, RUNNING, *OVER)
 EXITED: Final = "Essential container in task exited"
 TIMED_OUT: Final = "Job attempt duration exceeded timeout"
 NOT_STARTED: Final = "Task failed to start"
+_ATTEMPT: Final = ("exitCode", "reason", "logStreamName", "taskArn", "containerInstanceArn")
+"""What is kept of a container, or of a task, with an attempt; and below, of a job in a list."""
 _SUMMARY: Final = (
     *("arrayProperties", "createdAt", "isCancelled", "isTerminated", "jobArn", "jobDefinition"),
     *("jobId", "jobName", "startedAt", "status", "statusReason", "stoppedAt"),
@@ -96,34 +98,21 @@ def _strategy(given: Mapping[str, Any] | None) -> Json:
 
 def begin(record: Json, task_arn: str, host_arn: str) -> None:
     """An attempt begins: where it runs, and where its log will be."""
-    task_id, name = task_arn.rpartition("/")[2], definition_name(record)
-    if "container" in record:
-        container = record["container"]
-        for key in ("exitCode", "reason"):
-            container.pop(key, None)
-        log = definitions.log_of({**container, "name": definitions.DEFAULT}, name, task_id)
-        container |= {"taskArn": task_arn, **({"logStreamName": log[1]} if log else {})}
-        if host_arn:
-            container["containerInstanceArn"] = host_arn
-        return
-    task = record["ecsProperties"]["taskProperties"][0]
-    task |= {"taskArn": task_arn, **({"containerInstanceArn": host_arn} if host_arn else {})}
-    for each in task["containers"]:
+    task_id, definition = task_arn.rpartition("/")[2], definition_name(record)
+    place = {"taskArn": task_arn, **({"containerInstanceArn": host_arn} if host_arn else {})}
+    whole = record["container"] if "container" in record else _task(record)
+    whole |= place
+    for name, each in containers(record):
         for key in ("exitCode", "reason"):
             each.pop(key, None)
-        log = definitions.log_of(each, name, task_id)
+        log = definitions.log_of({**each, "name": name}, definition, task_id)
         if log:
             each["logStreamName"] = log[1]
 
 
 def exited(record: Json, codes: Mapping[str, int], reason: str) -> None:
     """What is known of the containers of an attempt that has ended."""
-    if "container" in record:
-        own = [(definitions.DEFAULT, record["container"])]
-    else:
-        tasks = record["ecsProperties"]["taskProperties"]
-        own = [(each["name"], each) for each in tasks[0]["containers"]]
-    for name, each in own:
+    for name, each in containers(record):
         if name in codes:
             each["exitCode"] = codes[name]
         if reason:
@@ -136,23 +125,31 @@ def attempted(record: Json, end: End, now: int) -> None:
         "startedAt": record.get("startedAt", now),
         "stoppedAt": now,
         "statusReason": end.status_reason,
+        "container": {"networkInterfaces": []},
     }
-    shown = ("exitCode", "reason", "logStreamName", "taskArn", "containerInstanceArn")
     if "container" in record:
-        container = record["container"]
-        made["container"] = {key: container[key] for key in shown if key in container}
-        made["container"]["networkInterfaces"] = []
+        made["container"] |= _of_attempt(record["container"])
     else:
-        task = record["ecsProperties"]["taskProperties"][0]
-        containers = [
-            {**{key: each[key] for key in shown if key in each}, "name": each["name"]}
-            for each in task["containers"]
-        ]
-        own = {key: task[key] for key in shown if key in task}
-        made["taskProperties"] = [{**own, "containers": containers}]
-        made["container"] = {"networkInterfaces": []}
+        kept = [{**_of_attempt(each), "name": name} for name, each in containers(record)]
+        made["taskProperties"] = [{**_of_attempt(_task(record)), "containers": kept}]
     record["attempts"].append(made)
     record |= {"stoppedAt": now, "statusReason": end.status_reason}
+
+
+def _task(record: Mapping[str, Any]) -> Json:
+    found: Json = record["ecsProperties"]["taskProperties"][0]
+    return found
+
+
+def containers(record: Mapping[str, Any]) -> list[tuple[str, Json]]:
+    """A job's containers, by their names."""
+    if "container" in record:
+        return [(definitions.DEFAULT, record["container"])]
+    return [(each["name"], each) for each in _task(record)["containers"]]
+
+
+def _of_attempt(part: Mapping[str, Any]) -> Json:
+    return {key: part[key] for key in _ATTEMPT if key in part}
 
 
 def lost(record: Json, reason: str) -> None:
@@ -198,21 +195,16 @@ def listed(
 
 def _fits(record: Mapping[str, Any], name: str, value: str) -> bool:
     if name == "JOB_NAME":
-        return _alike(record["jobName"], value)
+        return matches(value, record["jobName"])
     if name == "JOB_DEFINITION":
         own = str(record["jobDefinition"])
         short = own.rpartition("/")[2]
-        return any(_alike(each, value) for each in (own, short, short.partition(":")[0]))
+        return any(matches(value, each) for each in (own, short, short.partition(":")[0]))
     if name == "BEFORE_CREATED_AT":
         return bool(record["createdAt"] < int(value))
     if name == "AFTER_CREATED_AT":
         return bool(record["createdAt"] > int(value))
     return False
-
-
-def _alike(own: str, value: str) -> bool:
-    own, value = own.lower(), value.lower()
-    return own.startswith(value[:-1]) if value.endswith("*") else own == value
 
 
 def of_children(parent: Json, statuses: Sequence[str], now: int) -> str:

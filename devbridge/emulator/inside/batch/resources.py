@@ -10,12 +10,11 @@ from typing import Any, Final
 from ..host import ministack
 from ..machines.failure import Failure
 from . import definitions
-from .definitions import CLIENT
+from .definitions import CLIENT, NAME
 from .records import Json
 from .run import Host, Place
 from .scheduler import Environment
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _GPUS: Final = re.compile(r"(?:p\d|g\d)")
 _LIMIT: Final = (600, 86_400)
 _ENVIRONMENTS: Final = 3
@@ -125,8 +124,8 @@ class Resources:
     def register(self, request: Json) -> Json:
         """RegisterJobDefinition: the next revision. Raises Failure."""
         batch, name = ministack("services.batch"), str(request.get("jobDefinitionName") or "")
-        if not _NAME.fullmatch(name):
-            raise Failure(CLIENT, f"Job definition name {name!r} does not match {_NAME.pattern}")
+        if not NAME.fullmatch(name):
+            raise Failure(CLIENT, f"Job definition name {name!r} does not match {NAME.pattern}")
         definitions.check_definition(request)
         revisions = batch._job_definitions.setdefault(name, [])
         revision = len(revisions) + 1
@@ -218,7 +217,8 @@ class Resources:
             with scope.request_scope(account, region):
                 logs._create_log_group({"logGroupName": name})
 
-        if known() and not any(_is_fargate(each) == fargate for each in known()):
+        kinds = {_is_fargate(each) for each in known()}
+        if kinds and fargate not in kinds:
             kind = "Fargate" if fargate else "EC2"
             raise Failure(
                 CLIENT,
@@ -248,8 +248,8 @@ class Resources:
 
 
 def _named(name: Any, known: Any) -> str:
-    if not _NAME.fullmatch(str(name or "")):
-        raise Failure(CLIENT, f"the name {name!r} does not match {_NAME.pattern}")
+    if not NAME.fullmatch(str(name or "")):
+        raise Failure(CLIENT, f"the name {name!r} does not match {NAME.pattern}")
     if name in known:
         raise Failure(CLIENT, f"Object already exists: {name}")
     return str(name)

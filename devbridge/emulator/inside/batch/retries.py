@@ -39,11 +39,12 @@ def _fits(condition: Mapping[str, Any], end: End) -> bool:
     code = "" if end.exit_code is None else str(end.exit_code)
     values = {"onExitCode": code, "onReason": end.reason, "onStatusReason": end.status_reason}
     return all(
-        _matches(str(condition[name]), value) for name, value in values.items() if name in condition
+        matches(str(condition[name]), value) for name, value in values.items() if name in condition
     )
 
 
-def _matches(pattern: str, value: str) -> bool:
-    """Patterns end with a star at most, and case does not count."""
+def matches(pattern: str, value: str) -> bool:
+    """Whether a value is what a condition or a filter says: patterns end with a star at most, and
+    case does not count."""
     pattern, value = pattern.lower(), value.lower()
     return value.startswith(pattern[:-1]) if pattern.endswith("*") else value == pattern

@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..machines import container, pace, roles
+from ..ecs.definitions import wanted
+from ..machines import container, metadata, pace, roles
 from ..machines.container import Container
 from ..machines.events import Put
 from ..machines.failure import Ended, Failure
-from ..machines.task import Asked, Room, Task
+from ..machines.task import Asked, Room, Task, told
 from . import definitions, records, scheduler
 from .records import Json
 from .retries import End, again
@@ -40,26 +41,19 @@ class Host:
     """The role of an instance, which writes logs where a definition has no execution role."""
 
 
+@dataclass(frozen=True, slots=True)
 class Place:
     """What a job needs of its queue, which may change while it waits. Each is asked anew."""
 
-    def __init__(
-        self,
-        queue: str,
-        environments: Callable[[], Sequence[Environment]],
-        limits: Callable[[], Mapping[str, float]],
-        host: Callable[[str], Host],
-        make_group: Callable[[str], None],
-    ) -> None:
-        self.queue = queue
-        """Its ARN."""
-        self.environments = environments
-        self.limits = limits
-        """Seconds that a job may be RUNNABLE for a reason."""
-        self.host = host
-        """Of the environment with an ARN."""
-        self.make_group = make_group
-        """Makes Batch's own log group if that is not there."""
+    queue: str
+    """Its ARN."""
+    environments: Callable[[], Sequence[Environment]]
+    limits: Callable[[], Mapping[str, float]]
+    """Seconds that a job may be RUNNABLE for a reason."""
+    host: Callable[[str], Host]
+    """Of the environment with an ARN."""
+    make_group: Callable[[str], None]
+    """Makes Batch's own log group if that is not there."""
 
 
 class Job:
@@ -244,7 +238,9 @@ class Job:
         asked = Asked(
             arn=arn,
             region=region,
-            containers=[definitions.wanted(each, name, task_id) for each in task["containers"]],
+            containers=[
+                wanted(each, definitions.log_of(each, name, task_id)) for each in task["containers"]
+            ],
             role_arn=task.get("taskRoleArn") or "",
             execution_role_arn=execution or host.role_arn,
             execution_service=roles.TASKS if execution else roles.HOSTS,
@@ -281,10 +277,9 @@ class Job:
             task.wait(lambda _: None)
             return self._ended(task, End(records.EXITED))
         except Failure as failure:
-            text = failure.message if failure.code == "ECS" else str(failure)
-            started = failure.code != container.INITIALIZE
-            end = End(records.NOT_STARTED if started else text, reason=text)
-            return self._ended(task, end)
+            text = told(failure)
+            begun = failure.code != container.INITIALIZE
+            return self._ended(task, End(records.NOT_STARTED if begun else text, reason=text))
         finally:
             if timer:
                 timer.cancel()
@@ -338,23 +333,18 @@ class Job:
         return int(self._now() * 1000)
 
     def _document(self, task: Task, each: Container) -> Json:
-        wanted, arn = each.wanted, task.asked.arn
-        made: Json = {
+        own, arn = each.wanted, task.asked.arn
+        return {
             "DockerId": arn.rpartition("/")[2],
-            "Name": wanted.name,
-            "DockerName": wanted.name,
-            "Image": wanted.image,
+            "Name": own.name,
+            "DockerName": own.name,
+            "Image": own.image,
             "Labels": {"com.amazonaws.ecs.task-arn": arn},
             "DesiredStatus": "RUNNING",
             "KnownStatus": "RUNNING",
             "Type": "NORMAL",
+            **metadata.of_log(own.log, task.asked.region),
         }
-        if wanted.log:
-            names = ("awslogs-group", "awslogs-stream")
-            options = dict(zip(names, wanted.log, strict=True))
-            made["LogDriver"] = "awslogs"
-            made["LogOptions"] = {**options, "awslogs-region": task.asked.region}
-        return made
 
     def _whole(self, task: Task, host: Host) -> Json:
         arn = task.asked.arn

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import copy
 import json
-import re
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from ..host import ministack
+from ..host import before, ministack
 from ..machines import events
 from ..machines.failure import Failure
 from ..machines.running import Machine, run_of
 from ..machines.task import Room
 from . import definitions, records
-from .definitions import CLIENT
+from .definitions import CLIENT, NAME
 from .records import Json
 from .resources import Resources
 from .run import Job, Place
@@ -29,7 +28,6 @@ PAYLOAD: Final = 30 * 1024
 """Bytes that a SubmitJob has at most."""
 PAGE: Final = 100
 _ARRAY: Final = (2, 10_000)
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _ENDED: Final = "the embedded cloud was stopped while the job was RUNNABLE"
 _LOST: Final = "Host EC2 (the embedded cloud) terminated."
 
@@ -48,22 +46,15 @@ class Service:
     def plug_in(self) -> None:
         """Put the operations in the place of ministack's, and end jobs before it ends."""
         batch = ministack("services.batch")
-        get_state, reset, load = batch.get_state, batch.reset, batch.load_persisted_state
-
-        def get_state_after_the_jobs() -> Any:
-            self.end_all(_ENDED)
-            return get_state()
-
-        def reset_jobs_too() -> None:
-            self.end_all(_ENDED)
-            reset()
+        load = batch.load_persisted_state
 
         def load_ended_jobs(data: Any) -> None:
             load(data)
             for _, record in batch._jobs.all_items():
                 records.lost(record, _LOST)
 
-        batch.get_state, batch.reset = get_state_after_the_jobs, reset_jobs_too
+        for name in ("get_state", "reset"):
+            before(batch, name, lambda: self.end_all(_ENDED))
         batch.load_persisted_state = load_ended_jobs
         operations: dict[str, Callable[[Json], Json]] = {
             **self.resources.operations,
@@ -85,9 +76,8 @@ class Service:
         """The jobs that are not over."""
         for each in self.live():
             record = each.snapshot()
-            tasks = (record.get("ecsProperties") or {}).get("taskProperties") or [{}]
-            containers = [record.get("container") or {}, *(tasks[0].get("containers") or ())]
-            variables = [v for c in containers for v in c.get("environment") or ()]
+            parts = [part for _, part in records.containers(record)]
+            variables = [v for part in parts for v in part.get("environment") or ()]
             yield Machine(
                 compute="batch",
                 id=record["jobId"],
@@ -124,8 +114,8 @@ class Service:
             Failure: it is refused.
         """
         name = str(request.get("jobName") or "")
-        if not _NAME.fullmatch(name):
-            raise Failure(CLIENT, f"Job name {name!r} does not match {_NAME.pattern}")
+        if not NAME.fullmatch(name):
+            raise Failure(CLIENT, f"Job name {name!r} does not match {NAME.pattern}")
         if len(json.dumps(request).encode()) > PAYLOAD:
             raise Failure(CLIENT, f"The request has more than {PAYLOAD} bytes.")
         definitions.check(request)

@@ -137,7 +137,7 @@ class _Run:
     def _note(self, text: str) -> None:
         """Have a line in the log that CodeBuild does not write."""
         if self._log:
-            os.write(self._log.output, f"{text}\n".encode())
+            self._log.note(text)
 
     def _said(self, phase: str, status: str, code: str = "", message: str = "") -> None:
         self._say(f"Phase complete: {phase} State: {status}")

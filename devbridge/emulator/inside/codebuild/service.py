@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from ..host import ministack
+from ..host import before, ministack
 from ..machines import events as bus
 from ..machines import roles
 from ..machines.group import Group
@@ -100,19 +100,17 @@ class Service:
     def end_with_ministack(self) -> None:
         """End builds before ministack forgets or saves them, and show what projects keep."""
         codebuild = ministack("services.codebuild")
-        get_state, reset, shape = codebuild.get_state, codebuild.reset, codebuild._project_shape
+        shape = codebuild._project_shape
 
-        def get_state_after_the_builds() -> Any:
+        def stopped() -> None:
             self.queue.end_all(FAULT, "the embedded cloud was stopped while the build ran")
-            return get_state()
 
-        def reset_builds_too() -> None:
+        def reset() -> None:
             self.queue.end_all(FAULT, "the embedded cloud was reset while the build ran")
             self.tokens.clear()
-            reset()
 
-        codebuild.get_state = get_state_after_the_builds
-        codebuild.reset = reset_builds_too
+        before(codebuild, "get_state", stopped)
+        before(codebuild, "reset", reset)
         codebuild._project_shape = lambda project: {
             **shape(project),
             **{key: project[key] for key in _KEPT.values() if key in project},

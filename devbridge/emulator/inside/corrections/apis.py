@@ -10,19 +10,18 @@ but in browsers and curl.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from ..asgi import App
 from ..host import ministack
 
 _PREFIX: Final = "/_devbridge/api"
 _BASE_PATH: Final = re.compile(r"/([a-f0-9]{8})(?![^/])")
 _CONNECTIONS: Final = "/@connections/"
 _PLAIN: Final = ("127.0.0.1", "localhost")
-
-App = Callable[[Mapping[str, Any], Any, Any], Any]
 
 _sent: ContextVar[tuple[str, Any] | None] = ContextVar("sent", default=None)
 """The path and the headers of a request that was moved to its API's own host, as they came."""

@@ -15,24 +15,24 @@ import contextlib
 import contextvars
 import logging
 import os
-import re
 import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ..asgi import App
 from ..host import ministack
 from . import destinations
 from .destinations import EXHAUSTED, LATEST, SUCCESS, SWITCHED_OFF, TOO_OLD
+from .payloads import is_invocation
 
 log = logging.getLogger("asynchronous")
 
 Json = Mapping[str, Any]
 
-_INVOKE: Final = re.compile(r"/[0-9-]+/functions/[^/]+/invocations")
 _LOOK: Final = 1.0
 """Seconds after which a throttled event is tried again, though nothing has ended meanwhile: on AWS
 from 1 second to 5 minutes."""
@@ -113,15 +113,12 @@ def invoke_as_lambda() -> None:
     lambdas.invoke_async_with_retry = begin
 
 
-App = Callable[[Mapping[str, Any], Any, Any], Any]
-
-
 def served_by(app: App) -> App:
     """The ASGI app, which tells who invokes a function the id that the function has in its context:
     ministack has two for them."""
 
     async def identified(scope: Mapping[str, Any], receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or not _INVOKE.fullmatch(scope["path"]):
+        if scope["type"] != "http" or not is_invocation(scope["path"]):
             await app(scope, receive, send)
             return
         request_id = str(uuid.uuid4())

@@ -41,8 +41,8 @@ class Several(str):
 
 def resources(service: str, action: str, body: bytes, region: str, account: str) -> list[str]:
     """The ARNs that the request is about; none: as ministack says."""
-    request = _request(body)
-    if action not in _ACTIONS.get(service, ()) or request is None:
+    request = _request(service, action, body)
+    if request is None:
         return []
     base = f"arn:aws:{service}:{region}:{account}"
     if service == "ecs":
@@ -63,7 +63,10 @@ def resources(service: str, action: str, body: bytes, region: str, account: str)
     ]
 
 
-def _request(body: bytes) -> dict[str, Any] | None:
+def _request(service: str, action: str, body: bytes) -> dict[str, Any] | None:
+    """What a request says; None where nothing is corrected, whose body may be of any size."""
+    if action not in _ACTIONS.get(service, ()):
+        return None
     try:
         request = json.loads(body or b"{}")
     except ValueError:
@@ -104,8 +107,8 @@ def _of_batch(action: str, request: Mapping[str, Any], base: str) -> list[str]:
 
 def keys(service: str, action: str, body: bytes, region: str, account: str) -> dict[str, str]:
     """The request's own keys of conditions, by their names."""
-    request = _request(body)
-    if service != "ecs" or action not in _ACTIONS["ecs"] or request is None:
+    request = _request(service, action, body) if service == "ecs" else None
+    if request is None:
         return {}
     return {"ecs:cluster": _cluster(request, f"arn:aws:ecs:{region}:{account}")}
 

@@ -9,10 +9,10 @@ import json
 import logging
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from ..host import ministack
+from ..machines.events import iso
 from . import grants
 
 log = logging.getLogger("destinations")
@@ -45,10 +45,9 @@ def record(
         count: how often the function was invoked with it.
         result: of the last invocation; None: there was none.
     """
-    moment = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
     told = {
         "version": "1.0",
-        "timestamp": moment.replace("+00:00", "Z"),
+        "timestamp": iso(now),
         "requestContext": {
             "requestId": request_id,
             "functionArn": function_arn,

@@ -18,11 +18,11 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from ..host import ministack
+from ..host import before, ministack
+from ..machines.processes import Process, processes
 from . import file_systems
 
 STREAM: Final = "AWS_LAMBDA_LOG_STREAM_NAME"
@@ -42,14 +42,6 @@ class _Here(threading.local):
 
 
 _here = _Here()
-
-
-class Process(NamedTuple):
-    """One process of this machine."""
-
-    pid: int
-    parent: int
-    environment: str
 
 
 def last_stream() -> str:
@@ -74,7 +66,6 @@ def isolate() -> None:
     """Correct `core.lambda_runtime`. Before others change how its processes are ended."""
     runtime, lambdas = ministack("core.lambda_runtime"), ministack("services.lambda_svc")
     signal_, invoke, spawn = runtime._signal, runtime.Worker.invoke, runtime.Worker._spawn
-    get_state = lambdas.get_state
 
     def signalled(process: Any) -> None:
         if isinstance(process, Environment):
@@ -91,20 +82,17 @@ def isolate() -> None:
         if isinstance(worker._proc, Environment):  # it has ended by itself
             worker._proc.end()
         worker.config = _here.config = file_systems.with_mounts(worker.config)
-        if not str(worker.config.get("Runtime")).startswith("python"):
-            spawn(worker)  # who else has one of its own
-            return
         with _in_time(worker, float(worker.config.get("Timeout", 3))):
             spawn(worker)
-
-    def get_state_at_the_end() -> Any:
-        runtime.reset()
-        return get_state()
 
     members = {name: getattr(subprocess, name) for name in subprocess.__all__}
     runtime.subprocess = SimpleNamespace(**{**members, "Popen": Environment})
     runtime._signal, runtime.Worker.invoke, runtime.Worker._spawn = signalled, invoked, spawned
-    lambdas.get_state = get_state_at_the_end
+    before(lambdas, "get_state", runtime.reset)
+
+
+class Late(RuntimeError):
+    """An environment has not started within its time; its caller is told so."""
 
 
 @contextmanager
@@ -112,7 +100,7 @@ def _in_time(worker: Any, seconds: float) -> Iterator[None]:
     """End an environment that does not start within its time.
 
     Raises:
-        RuntimeError: it has not; as its caller is told it.
+        Late: it has not.
     """
     late = threading.Event()
 
@@ -128,7 +116,7 @@ def _in_time(worker: Any, seconds: float) -> Iterator[None]:
     except RuntimeError:
         if not late.is_set():
             raise
-        raise RuntimeError(f"Task timed out after {seconds:.2f} seconds") from None
+        raise Late(f"Task timed out after {seconds:.2f} seconds") from None
     finally:
         timer.cancel()
 
@@ -148,7 +136,7 @@ class Environment(subprocess.Popen[str]):
         for _ in range(_ROUNDS):
             # Once the first one is reaped, its number may be another's.
             first = self.pid if self.poll() is None else None
-            left = members(processes(), f"{STREAM}={self.stream}", first)
+            left = members(processes(environments=True), f"{STREAM}={self.stream}", first)
             for pid in left:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
@@ -165,33 +153,3 @@ def members(found: Iterable[Process], mark: str, first: int | None) -> set[int]:
     while more := {each.pid for each in listed if each.parent in own} - own:
         own |= more
     return own
-
-
-def processes() -> Iterator[Process]:
-    """The processes of this user that are no zombies."""
-    if not Path("/proc/self/environ").exists():
-        yield from parsed(
-            subprocess.run(
-                ["ps", "-A", "-E", "-ww", "-o", "pid=,ppid=,stat=,command="],
-                capture_output=True,
-                text=True,
-                errors="replace",
-                check=False,
-            ).stdout
-        )
-        return
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it is gone by now, or another user's
-            environment = (folder / "environ").read_bytes().decode("utf-8", "replace")
-            # A name is cut to 15 bytes, within a character if it comes so.
-            state, parent, *_ = (folder / "stat").read_bytes().rpartition(b")")[2].split()
-            if state not in b"ZX":
-                yield Process(int(folder.name), int(parent), environment)
-
-
-def parsed(listing: str) -> Iterator[Process]:
-    """What ``ps`` lists: numbers, state, and the command with its environment. Pure."""
-    for line in listing.splitlines():
-        pid, parent, state, *rest = line.split(maxsplit=3)
-        if not state.startswith("Z"):
-            yield Process(int(pid), int(parent), rest[0] if rest else "")

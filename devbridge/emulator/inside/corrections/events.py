@@ -23,10 +23,8 @@ _rule: contextvars.ContextVar[str] = contextvars.ContextVar("rule", default="")
 
 
 def deliver_as_eventbridge() -> None:
-    """Correct `services.eventbridge`. Once is enough."""
+    """Correct `services.eventbridge`."""
     events = ministack("services.eventbridge")
-    if events._dispatch_to_lambda is _to_function:
-        return
     invoke = events._invoke_target
 
     def invoke_target(target: Any, event: Any, rule: Mapping[str, Any], *rest: Any) -> Any:

@@ -19,22 +19,19 @@ import re
 import secrets
 import shlex
 import subprocess
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from .. import nodes
 from ..host import ministack
+from .environments import Late
 
 RUNTIMES: Final = "nodejs"
 """What the names of Node's runtimes begin with."""
 SILENCE: Final = 1.0
 """Seconds after which a log is taken to have no more lines, though its process has not ended them:
 it is gone, and a child of it still holds the log."""
-INIT: Final = 10.0
-"""Seconds that a function has to start, before those of its timeout: AWS starts it once more then,
-within its timeout."""
 _SCRIPT: Final = Path(nodes.__file__).parent / "node" / "in_function.mjs"
 _AS_BEFORE_24: Final = ("--no-experimental-require-module", "--no-experimental-detect-module")
 """Lambda has these for Node 22 unless NODE_OPTIONS switches them on ("Experimental Node.js
@@ -109,30 +106,18 @@ def _worker(base: Any) -> Any:
         """An environment whose log is read to the end of an invocation."""
 
         def _spawn(self) -> None:
-            seconds = float(self.config.get("Timeout", 3))
-            late = threading.Timer(INIT + seconds, self._give_up)
-            late.daemon, self._late = True, False
-            late.start()
             try:
                 super()._spawn()
             except RuntimeError as error:
                 if self._proc is None:
                     raise
-                found = _document(str(error))
+                late = {"late": str(error)} if isinstance(error, Late) else None
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._proc.wait(SILENCE)
-                document = found or {"exit": self._proc.returncode}
-                if self._late:
-                    document = {"late": f"Task timed out after {seconds:.2f} seconds"}
+                document = late or _document(str(error)) or {"exit": self._proc.returncode}
                 told = json.dumps({**document, "log": read_to_end(self._stderr_queue)})
                 raise RuntimeError(_mark + told) from None
-            finally:
-                late.cancel()
             self._started = read_to_end(self._stderr_queue)
-
-        def _give_up(self) -> None:
-            self._late = True
-            self._proc.kill()
 
         def _read_stderr(self) -> None:
             lines, process = self._stderr_queue, self._proc

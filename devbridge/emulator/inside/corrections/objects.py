@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextvars
 from collections.abc import Mapping
 from typing import Any, Final
-from xml.sax.saxutils import escape
 
 from ..host import ministack
 
@@ -67,6 +66,8 @@ def is_missing(body: Any) -> bool:
 
 
 def _forbidden(denied: Any, method: str) -> Any:
+    from xml.sax.saxutils import escape  # slow, and seldom needed
+
     who = escape(str(getattr(denied, "principal_arn", "") or "the caller"))
     what = (
         f"User: {who} is not authorized to perform: {LIST}"

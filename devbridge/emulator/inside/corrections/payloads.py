@@ -32,6 +32,11 @@ def problem_of(size: int, kind: str) -> str | None:
     return None
 
 
+def is_invocation(path: str) -> bool:
+    """Whether a path is one at which functions are invoked. Pure."""
+    return _INVOKE.fullmatch(path) is not None
+
+
 def limit() -> None:
     """Correct `services.lambda_svc`."""
     lambdas = ministack("services.lambda_svc")
@@ -40,7 +45,7 @@ def limit() -> None:
     async def served(
         method: str, path: str, headers: Mapping[str, str], body: bytes, *rest: Any
     ) -> Any:
-        if method == "POST" and _INVOKE.fullmatch(path):
+        if method == "POST" and is_invocation(path):
             kind = headers.get("x-amz-invocation-type", "")
             if problem := problem_of(len(body or b""), kind):
                 return lambdas.error_response_json("RequestTooLargeException", problem, 413)

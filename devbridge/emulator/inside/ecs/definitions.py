@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ..machines import requests
+from ..machines.container import Wanted
 from ..machines.failure import Failure
 
 Json = dict[str, Any]
@@ -118,6 +119,23 @@ def shown(definition: Mapping[str, Any]) -> Json:
     return {n: value for n, value in definition.items() if n in lists or value not in ("", None)}
 
 
-def wanted_timeout(definition: Mapping[str, Any]) -> float:
-    """Seconds from SIGTERM to SIGKILL of a container."""
-    return float(definition.get("stopTimeout") or STOP_TIMEOUT)
+def wanted(container: Mapping[str, Any], log: tuple[str, str] | None) -> Wanted:
+    """A container's definition, of ECS or of Batch, as what is to be started; but for an entry
+    point, which Batch has not.
+
+    Args:
+        log: its group and stream.
+    """
+    options = (container.get("logConfiguration") or {}).get("options") or {}
+    return Wanted(
+        name=container["name"],
+        image=container["image"],
+        command=container.get("command") or (),
+        environment={e["name"]: e.get("value", "") for e in container.get("environment") or ()},
+        secrets={e["name"]: e["valueFrom"] for e in container.get("secrets") or ()},
+        log=log,
+        makes_group=options.get("awslogs-create-group") == "true",
+        mounts=container.get("mountPoints") or (),
+        essential=container.get("essential", True),
+        stop_timeout=float(container.get("stopTimeout") or STOP_TIMEOUT),
+    )

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from ..machines import metadata
 from ..machines.events import iso
 
 Json = dict[str, Any]
@@ -32,7 +33,6 @@ _TIMES: Final = (
     "stoppedAt",
     "stoppingAt",
 )
-_FARGATE: Final = ("FARGATE", "FARGATE_SPOT")
 
 
 def new_task(
@@ -194,7 +194,7 @@ def container_document(
     """What the metadata endpoint says of a container."""
     arn, region = record["taskArn"], record["taskArn"].split(":")[3]
     own = next(each for each in record["containers"] if each["name"] == name)
-    made = {
+    return {
         "DockerId": own["runtimeId"],
         "Name": name,
         "DockerName": name,
@@ -215,15 +215,8 @@ def container_document(
         "Type": "NORMAL",
         "ContainerARN": own["containerArn"],
         "Networks": [{"NetworkMode": "awsvpc", "IPv4Addresses": ["127.0.0.1"]}],
+        **metadata.of_log(log, region),
     }
-    if log:
-        made["LogDriver"] = "awslogs"
-        made["LogOptions"] = {
-            "awslogs-group": log[0],
-            "awslogs-region": region,
-            "awslogs-stream": log[1],
-        }
-    return made
 
 
 def stream_of(definition: Mapping[str, Any], task_id: str) -> tuple[str, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import logging
 import threading
 import time
@@ -12,9 +13,9 @@ from typing import Any
 from ..machines.container import Container, Wanted
 from ..machines.events import Put
 from ..machines.failure import Failure
-from ..machines.task import Asked, Room, Task
+from ..machines.task import Asked, Room, Task, told
 from . import records
-from .definitions import wanted_timeout
+from .definitions import wanted
 from .records import Json
 
 log = logging.getLogger("ecs")
@@ -58,8 +59,7 @@ class Live:
             self.task.wait(self._exited)
             self._stopping(records.EXITED, records.EXITED_REASON)
         except Failure as failure:
-            text = failure.message if failure.code == "ECS" else str(failure)
-            self._stopping(records.NOT_STARTED, text)
+            self._stopping(records.NOT_STARTED, told(failure))
         except Exception as error:  # ours: the user's are exit codes
             log.exception("task %s", self.record["taskArn"])
             self._stopping(records.NOT_STARTED, f"InternalError: {error}")
@@ -133,9 +133,9 @@ class Live:
         return {**made, "Containers": containers}
 
     def _container_document(self, container: Container) -> Json:
-        wanted = container.wanted
+        own = container.wanted
         with self._lock:
-            return records.container_document(self.record, self.definition, wanted.name, wanted.log)
+            return records.container_document(self.record, self.definition, own.name, own.log)
 
 
 def asked(record: Mapping[str, Any], definition: Mapping[str, Any]) -> Asked:
@@ -158,18 +158,8 @@ def asked(record: Mapping[str, Any], definition: Mapping[str, Any]) -> Asked:
 
 
 def _wanted(definition: Mapping[str, Any], override: Mapping[str, Any], task_id: str) -> Wanted:
+    command = override.get("command") or definition.get("command")
     given = [*(definition.get("environment") or ()), *(override.get("environment") or ())]
-    options = (definition.get("logConfiguration") or {}).get("options") or {}
-    return Wanted(
-        name=definition["name"],
-        image=definition["image"],
-        command=override.get("command") or definition.get("command") or (),
-        entry_point=definition.get("entryPoint") or (),
-        environment={each["name"]: each.get("value", "") for each in given},
-        secrets={e["name"]: e["valueFrom"] for e in definition.get("secrets") or ()},
-        log=records.stream_of(definition, task_id),
-        makes_group=options.get("awslogs-create-group") == "true",
-        mounts=definition.get("mountPoints") or (),
-        essential=definition.get("essential", True),
-        stop_timeout=wanted_timeout(definition),
-    )
+    own = {**definition, "command": command, "environment": given}
+    made = wanted(own, records.stream_of(definition, task_id))
+    return dataclasses.replace(made, entry_point=definition.get("entryPoint") or ())

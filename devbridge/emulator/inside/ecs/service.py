@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from ..host import ministack
+from ..host import before, ministack
 from ..machines import events, roles
 from ..machines.failure import Failure
 from ..machines.running import Machine, run_of
@@ -42,16 +42,7 @@ class Service:
     def plug_in(self) -> None:
         """Put the operations in the place of ministack's, and end tasks before it ends."""
         ecs = ministack("services.ecs")
-        register = ecs._register_task_definition
-        get_state, reset, list_tasks = ecs.get_state, ecs.reset, ecs._list_tasks
-
-        def get_state_after_the_tasks() -> Any:
-            self.end_all(_ENDED)
-            return get_state()
-
-        def reset_tasks_too() -> None:
-            self.end_all(_ENDED)
-            reset()
+        register, list_tasks = ecs._register_task_definition, ecs._list_tasks
 
         def answered(operation: Callable[[Json], Any]) -> Callable[[Json], Any]:
             def answer(request: Json) -> Any:
@@ -71,7 +62,8 @@ class Service:
             ecs._task_defs[key] = made
             return ministack("core.responses").json_response({**content, "taskDefinition": made})
 
-        ecs.get_state, ecs.reset = get_state_after_the_tasks, reset_tasks_too
+        for name in ("get_state", "reset"):
+            before(ecs, name, lambda: self.end_all(_ENDED))
         ecs._register_task_definition = answered(register_checked)
         ecs._ACTION_MAP |= {
             "RegisterTaskDefinition": ecs._register_task_definition,

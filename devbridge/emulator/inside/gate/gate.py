@@ -12,9 +12,10 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
+from ..asgi import App, answer
 from ..corrections import apis
 from ..host import ministack
 from ..machines import running
@@ -24,8 +25,6 @@ from .doors import DOORS, HEALTH
 
 _ADMINISTRATION: Final = ("/_ministack", "/_localstack", running.PATH)
 """ministack's own paths, and what tells of all that runs: for root alone."""
-
-App = Callable[[Mapping[str, Any], Any, Any], Any]
 
 
 def served_by(app: App, root: access.Root) -> App:
@@ -144,14 +143,3 @@ def _in_its_protocol(asked: Asked, refused: Refused) -> tuple[int, dict[str, str
         headers=asked.headers,
     )
     return status, dict(headers), body
-
-
-async def answer(
-    send: Any, status: int, headers: Mapping[str, str], body: bytes, kind: str = "http.response"
-) -> None:
-    """Send a whole ASGI response, with the length of `body`."""
-    raw = [(name.encode(), str(value).encode()) for name, value in headers.items()]
-    raw = [each for each in raw if each[0].lower() != b"content-length"]
-    raw.append((b"content-length", str(len(body)).encode()))
-    await send({"type": f"{kind}.start", "status": status, "headers": raw})
-    await send({"type": f"{kind}.body", "body": body})

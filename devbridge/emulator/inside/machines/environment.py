@@ -32,10 +32,12 @@ def of_machine(directory: Path, binaries: Path, region: str, role: Role | None) 
         role: whose credentials they are given; None: none at all.
     """
     path = runtimes.without_environments(os.environ.get("PATH", os.defpath))
-    own = {
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI": clients.endpoint() + PATH,
-        "AWS_CONTAINER_AUTHORIZATION_TOKEN": role.token if role else "",
-    }
+    credentials = {}
+    if role:
+        credentials = {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": clients.endpoint() + PATH,
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": role.token,
+        }
     return of_network(os.environ) | {
         "PATH": f"{binaries}{os.pathsep}{path}",
         "HOME": str(directory / "home"),
@@ -45,5 +47,5 @@ def of_machine(directory: Path, binaries: Path, region: str, role: Role | None) 
         "AWS_DEFAULT_REGION": region,
         "AWS_ENDPOINT_URL": clients.endpoint(),
         "AWS_EC2_METADATA_DISABLED": "true",
-        **(own if role else {}),
+        **credentials,
     }

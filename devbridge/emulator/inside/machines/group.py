@@ -11,10 +11,11 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
+
+from .processes import processes
 
 _GUARD: Final = "trap '' HUP INT TERM QUIT; read _; kill -KILL 0"
 
@@ -109,25 +110,5 @@ class Group:
 
     def _others(self) -> bool:
         """Whether the group has any process besides the guard."""
-        return any(
-            group == self._guard.pid and pid != self._guard.pid and state != "Z"
-            for pid, group, state in _processes()
-        )
-
-
-def _processes() -> Iterator[tuple[int, int, str]]:
-    """Number, group and state of each process of this machine."""
-    if not Path("/proc/self/stat").exists():
-        listed = subprocess.run(
-            ["ps", "-A", "-o", "pid=,pgid=,stat="], capture_output=True, text=True, check=False
-        )
-        for line in listed.stdout.splitlines():
-            pid, group, state = line.split()
-            yield int(pid), int(group), state[0]
-        return
-    for process in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # gone by now
-            # A name is cut to 15 bytes, within a character if it comes so.
-            text = process.read_text(encoding="utf-8", errors="replace")
-            state, _, group, *_ = text.rpartition(")")[2].split()
-            yield int(process.parent.name), int(group), state[0]
+        guard = self._guard.pid
+        return any(each.group == guard and each.pid != guard for each in processes())

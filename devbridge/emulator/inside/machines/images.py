@@ -18,7 +18,6 @@ from .failure import Failure
 from .node import put_node
 
 _HUB: Final = r"(?:public\.ecr\.aws/docker/library/|docker\.io/library/|library/)?"
-_LAMBDA: Final = re.compile(r"public\.ecr\.aws/lambda/python:(3\.\d+)(?:[-.][\w.-]+)?")
 _PYTHON: Final = re.compile(_HUB + r"python:(3\.\d+)(?:\.\d+)?(?:-[\w.-]+)?")
 _NODE: Final = re.compile(_HUB + r"node:(\d+)(?:\.\d+)*(?:-[\w.-]+)?")
 _DEBIAN: Final = "3.11"
@@ -53,10 +52,10 @@ def find(name: str, say: Say) -> Image:
     Raises:
         Failure: nothing on this machine does.
     """
-    if found := _LAMBDA.fullmatch(name):
-        return Image(_python(found[1], name), bare=False, is_lambda=True)
+    if found := runtimes.LAMBDA.fullmatch(name):
+        return Image(runtimes.meant(found[1], name, PULL), bare=False, is_lambda=True)
     if found := _PYTHON.fullmatch(name):
-        return Image(_python(found[1], name))
+        return Image(runtimes.meant(found[1], name, PULL))
     if found := _NODE.fullmatch(name):
         return Image(_debian(name, say), _node(int(found[1]), name, say))
     raise Failure(
@@ -67,21 +66,10 @@ def find(name: str, say: Say) -> Image:
     )
 
 
-def _python(minor: str, name: str) -> Path:
-    python = runtimes.interpreter(minor)
-    if python is None:
-        raise Failure(
-            PULL,
-            f"there is no Python {minor} on this machine, which {name!r} means: install it"
-            f" (for example: uv python install {minor}, or pyenv install {minor})",
-        )
-    return python
-
-
 def _debian(name: str, say: Say) -> Path:
     if found := runtimes.interpreter(_DEBIAN):
         return found
-    own = _python(runtimes.OWN, name)
+    own = runtimes.meant(runtimes.OWN, name, PULL)
     say(f"[devbridge] the image's Python is {_DEBIAN}, and here Python {runtimes.OWN} runs")
     return own
 

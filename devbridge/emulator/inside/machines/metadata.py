@@ -2,41 +2,46 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+
+from ..asgi import App, answer_json
 
 PATH: Final = "/_devbridge/v4/"
 """What a container's token follows, and that ``/task``."""
 
 Json = dict[str, Any]
-App = Callable[[Mapping[str, Any], Any, Any], Any]
 
 
 class Register:
     """The containers that run, by their tokens."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[Callable[[], Json], Callable[[], Json]]] = {}
+        self._known: dict[str, Mapping[str, Callable[[], Json]]] = {}
+        """By token, and by what may follow that: what makes the document."""
 
     def add(
         self, container: Callable[[], Json], task: Callable[[], Json]
     ) -> tuple[str, Callable[[], object]]:
         """Answer with these documents: the path for it, and what ends that."""
         token = secrets.token_urlsafe(32)
-        self._known[token] = (container, task)
+        self._known[token] = {"": container, "task": task, "stats": dict, "task/stats": dict}
         return f"{PATH}{token}", lambda: self._known.pop(token, None)
 
     def answer(self, path: str) -> Json | None:
         """The document at a path; None if there is none."""
         token, _, rest = path.removeprefix(PATH).rstrip("/").partition("/")
-        known = self._known.get(token)
-        if known is None:
-            return None
-        if rest in ("stats", "task/stats"):
-            return {}
-        return known[("", "task").index(rest)]() if rest in ("", "task") else None
+        document = self._known.get(token, {}).get(rest)
+        return document() if document else None
+
+
+def of_log(log: tuple[str, str] | None, region: str) -> Json:
+    """What a container's document has of its log: group and stream."""
+    if log is None:
+        return {}
+    names = {"awslogs-group": log[0], "awslogs-region": region, "awslogs-stream": log[1]}
+    return {"LogDriver": "awslogs", "LogOptions": names}
 
 
 def served_by(app: App, register: Register) -> App:
@@ -47,16 +52,9 @@ def served_by(app: App, register: Register) -> App:
             await app(scope, receive, send)
             return
         found = register.answer(scope["path"])
-        body = json.dumps({"message": "not found"} if found is None else found).encode()
-        start = {
-            "type": "http.response.start",
-            "status": 404 if found is None else 200,
-            "headers": [
-                (b"content-type", b"application/json"),
-                (b"content-length", str(len(body)).encode()),
-            ],
-        }
-        await send(start)
-        await send({"type": "http.response.body", "body": body})
+        if found is None:
+            await answer_json(send, 404, {"message": "not found"})
+        else:
+            await answer_json(send, 200, found)
 
     return with_metadata

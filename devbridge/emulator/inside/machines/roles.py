@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from ..asgi import App, answer_json
 from ..host import ministack
 from .failure import Failure
 
@@ -142,9 +143,6 @@ def admits(role_arn: str, service: str, source_arn: str | None = None) -> bool:
     return bool(iam.evaluate_trust_policy({"Statement": own}, service, context))
 
 
-App = Callable[[Mapping[str, Any], Any, Any], Any]
-
-
 class Register:
     """The roles of all that runs, by the tokens of its processes."""
 
@@ -170,16 +168,7 @@ def served_by(app: App, find: Callable[[str], Role | None]) -> App:
             return
         headers = dict(scope["headers"])
         role = find(headers.get(b"authorization", b"").decode("latin-1"))
-        body = json.dumps(role.document() if role else {"message": "unknown token"}).encode()
-        start = {
-            "type": "http.response.start",
-            "status": 200 if role else 403,
-            "headers": [
-                (b"content-type", b"application/json"),
-                (b"content-length", str(len(body)).encode()),
-            ],
-        }
-        await send(start)
-        await send({"type": "http.response.body", "body": body})
+        content = role.document() if role else {"message": "unknown token"}
+        await answer_json(send, 200 if role else 403, content)
 
     return with_credentials

@@ -7,17 +7,16 @@ without a notice. Behind the gate, for root alone.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qs
 
+from ..asgi import App, answer_json
+
 PATH: Final = "/_devbridge/machines"
 RUN: Final = "DEVBRIDGE_RUN_ID"
 """The variable that tells what runs which run of devbridge it is."""
-
-App = Callable[[Mapping[str, Any], Any, Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +73,8 @@ def served_by(app: App, sources: Sequence[Source]) -> App:
             return
         query = parse_qs(scope.get("query_string", b"").decode())
         # In a thread: what it ends may take a while.
-        asked = (scope["method"], query, sources)
-        status, content = await asyncio.to_thread(_answer, *asked)
-        body = json.dumps(content).encode()
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-        ]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        status, content = await asyncio.to_thread(_answer, scope["method"], query, sources)
+        await answer_json(send, status, content)
 
     return with_machines
 

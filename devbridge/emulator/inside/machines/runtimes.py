@@ -19,7 +19,9 @@ from typing import Final
 
 from .failure import Failure
 
-_PYTHON_IMAGE: Final = re.compile(r"public\.ecr\.aws/lambda/python:(3\.\d+)(?:[-.][\w.-]+)?")
+LAMBDA: Final = re.compile(r"public\.ecr\.aws/lambda/python:(3\.\d+)(?:[-.][\w.-]+)?")
+"""AWS's base images for Python, by their names."""
+_UNABLE: Final = "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE"
 _STANDARD_IMAGE: Final = re.compile(r"aws/codebuild/[\w.:/-]+")
 _PROBE: Final = (
     "import sys; print('%d.%d' % sys.version_info[:2], getattr(sys, '_base_executable', '')"
@@ -41,21 +43,30 @@ def python_of(image: str) -> Path:
         Failure: the image is one that only a container engine can run, or its Python is not here.
     """
     if is_curated(image):
-        return Path(getattr(sys, "_base_executable", "") or sys.executable)
-    found = _PYTHON_IMAGE.fullmatch(image)
+        return _own()
+    found = LAMBDA.fullmatch(image)
     if not found:
         raise Failure(
-            "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE",
+            _UNABLE,
             f"containers do not run on the embedded cloud: it has no {image!r}, only AWS's base"
             " images for Python (public.ecr.aws/lambda/python:3.x) and aws/codebuild/*, for which"
             " it runs the commands as processes of this machine",
         )
-    python = interpreter(found[1])
+    return meant(found[1], image, _UNABLE)
+
+
+def meant(minor: str, image: str, code: str) -> Path:
+    """The interpreter of that version, which an image means.
+
+    Raises:
+        Failure: there is none here; with that code.
+    """
+    python = interpreter(minor)
     if python is None:
         raise Failure(
-            "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE",
-            f"there is no Python {found[1]} on this machine, which {image!r} means: install it"
-            f" (for example: uv python install {found[1]}, or pyenv install {found[1]})",
+            code,
+            f"there is no Python {minor} on this machine, which {image!r} means: install it"
+            f" (for example: uv python install {minor}, or pyenv install {minor})",
         )
     return python
 
@@ -63,11 +74,15 @@ def python_of(image: str) -> Path:
 def interpreter(minor: str) -> Path | None:
     """An interpreter of that version (``3.12``), outside of any virtual environment."""
     if minor == OWN:  # the app's own: the embedded cloud's environment was made with it
-        return Path(getattr(sys, "_base_executable", "") or sys.executable)
+        return _own()
     found = _search(minor, os.environ.get("PATH", os.defpath), os.environ.get("HOME", "/"))
     if found is None:
         _search.cache_clear()  # it may be installed by the next time
     return found
+
+
+def _own() -> Path:
+    return Path(getattr(sys, "_base_executable", "") or sys.executable)
 
 
 @cache

@@ -14,6 +14,8 @@ from .failure import Failure
 
 Json = dict[str, Any]
 
+_OWN: Final = "ECS"
+"""The code of a failure that ECS itself tells of, not what starts containers."""
 _REAP: Final = 1.0
 """Seconds for a process that was killed to be gone."""
 
@@ -133,7 +135,7 @@ class Task:
         try:
             role = roles.Role(arn, name, service=service, source_arn=self.asked.arn)
         except Failure as failure:
-            raise Failure("ECS", unassumable(arn, kind)) from failure
+            raise Failure(_OWN, unassumable(arn, kind)) from failure
         self._stack.callback(role.close)
         return role
 
@@ -146,6 +148,11 @@ def unassumable(arn: str, kind: str) -> str:
         " passed has the proper trust relationship and permissions and that your IAM user has"
         " permissions to pass this role."
     )
+
+
+def told(failure: Failure) -> str:
+    """What is said of a task that does not start."""
+    return failure.message if failure.code == _OWN else str(failure)
 
 
 def _bound(document: Callable[[Container], Json], container: Container) -> Callable[[], Json]:

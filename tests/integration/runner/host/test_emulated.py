@@ -19,7 +19,15 @@ from devbridge.emulator.state import Running
 from runner.host import fetch
 from runner.places import Places
 from tests.clients import reset
-from tests.integration.machines import NETWORK, PYTHON, WRITES_LOGS, Stack, allow, arn, role
+from tests.integration.machines import (
+    NETWORK,
+    WRITES_LOGS,
+    Stack,
+    allow,
+    arn,
+    role,
+    task_definition,
+)
 from tests.waiting import eventually
 
 BUCKET, OWN = "assets-of-runs", "demo/prod/count"
@@ -62,38 +70,16 @@ VARIABLES = {
 
 
 def template() -> dict[str, Any]:
-    container = {
-        "Name": "job",
-        "Image": PYTHON,
-        "Command": ["python3", "-c", fetch.script()],
-        "Environment": [
-            {"Name": name, "Value": value}
-            for name, value in {
-                **VARIABLES,
-                "DEVBRIDGE_COMPUTE": "fargate",
-                "DEVBRIDGE_CODE": "code.zip",
-                "DEVBRIDGE_GRACE": "20",
-            }.items()
-        ],
-        "StopTimeout": "20",
-        "LogConfiguration": {
-            "LogDriver": "awslogs",
-            "Options": {
-                "awslogs-group": {"Ref": "Group"},
-                "awslogs-region": {"Ref": "AWS::Region"},
-                "awslogs-stream-prefix": "job",
-            },
-        },
+    variables = {
+        **VARIABLES,
+        "DEVBRIDGE_COMPUTE": "fargate",
+        "DEVBRIDGE_CODE": "code.zip",
+        "DEVBRIDGE_GRACE": "20",
     }
-    task = {
-        "Family": "count",
-        "RequiresCompatibilities": ["FARGATE"],
-        "NetworkMode": "awsvpc",
-        "Cpu": "512",
-        "Memory": "1024",
-        "TaskRoleArn": arn("TaskRole"),
-        "ExecutionRoleArn": arn("ExecutionRole"),
-        "ContainerDefinitions": [container],
+    container = {
+        "Command": ["python3", "-c", fetch.script()],
+        "Environment": [{"Name": name, "Value": value} for name, value in variables.items()],
+        "StopTimeout": "20",
     }
     given = {name: value for name, value in VARIABLES.items() if name != "AWS_REGION"}
     function = {
@@ -117,7 +103,7 @@ def template() -> dict[str, Any]:
         "ExecutionRole": role("ecs-tasks", WRITES_LOGS),
         "FunctionRole": role("lambda", *KEEPS_RUNS, invokes, allow("logs:*")),
         "Cluster": {"Type": "AWS::ECS::Cluster", "Properties": cluster},
-        "Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": task},
+        "Task": task_definition("count", container),
         "Function": {"Type": "AWS::Lambda::Function", "Properties": function},
     }
 

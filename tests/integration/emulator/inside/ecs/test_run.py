@@ -25,9 +25,9 @@ from tests.integration.machines import (
     WRITES_LOGS,
     Stack,
     allow,
-    arn,
     bus,
     role,
+    task_definition,
 )
 from tests.waiting import eventually, gone, text_of
 
@@ -36,35 +36,17 @@ GROUP = "/own/tasks"
 
 def definition(**more: Any) -> dict[str, Any]:
     container = {
-        "Name": "job",
-        "Image": PYTHON,
         "Command": ["python3", "-c", "print('from the definition')"],
         "Environment": [{"Name": "A", "Value": "1"}, {"Name": "B", "Value": "1"}],
         "StopTimeout": "2",
-        "LogConfiguration": {
-            "LogDriver": "awslogs",
-            "Options": {
-                "awslogs-group": {"Ref": "Group"},
-                "awslogs-region": {"Ref": "AWS::Region"},
-                "awslogs-stream-prefix": "job",
-            },
-        },
         **more.pop("container", {}),
     }
     properties = {
-        "Family": "own",
-        "RequiresCompatibilities": ["FARGATE"],
-        "NetworkMode": "awsvpc",
-        "Cpu": "512",
-        "Memory": "1024",
-        "TaskRoleArn": arn("TaskRole"),
-        "ExecutionRoleArn": arn("ExecutionRole"),
         "RuntimePlatform": {"CpuArchitecture": "ARM64", "OperatingSystemFamily": "LINUX"},
         "EphemeralStorage": {"SizeInGiB": 30},
-        "ContainerDefinitions": [container],
         **more,
     }
-    return {"Type": "AWS::ECS::TaskDefinition", "Properties": properties}
+    return task_definition("own", container, **properties)
 
 
 def template(**definitions: Any) -> dict[str, Any]:

@@ -93,6 +93,12 @@ def test_what_needs_no_correction_is_asked_as_ministack_asks(
     assert actions.extract_resource_arn("s3", "GET", "/", {}, b"", {}, "r", "1") == "ministack's"
 
 
+def test_a_body_that_is_of_no_interest_is_not_read() -> None:
+    deep = b"[" * 200_000  # whoever reads that ends with a RecursionError
+    assert resources("s3", "", deep, "r", "1") == []
+    assert authorization.keys("ecs", "CreateCluster", deep, "r", "1") == {}
+
+
 def test_the_cluster_of_a_request_is_a_key_of_conditions(ministack: MakeModule) -> None:
     body = b'{"cluster": "c"}'
     expected = {"ecs:cluster": "arn:aws:ecs:r:1:cluster/c"}

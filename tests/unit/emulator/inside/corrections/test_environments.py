@@ -9,24 +9,18 @@ from typing import Any, ClassVar
 import pytest
 
 from devbridge.emulator.inside.corrections import environments
-from devbridge.emulator.inside.corrections.environments import (
-    Process,
-    log_group,
-    log_stream,
-    members,
-    parsed,
-    processes,
-)
+from devbridge.emulator.inside.corrections.environments import log_group, log_stream, members
+from devbridge.emulator.inside.machines.processes import Process
 from tests.unit.emulator.inside.conftest import MakeModule
 
 ALL = [
-    Process(1, 0, ""),
-    Process(10, 1, "A=1\0OWN=x\0"),
-    Process(11, 10, ""),
-    Process(12, 1, "OWN=x\0"),
-    Process(13, 12, "OWN=y\0"),
-    Process(20, 1, "OWN=y\0"),
-    Process(21, 20, ""),
+    Process(1, 0, 1, ""),
+    Process(10, 1, 1, "A=1\0OWN=x\0"),
+    Process(11, 10, 1, ""),
+    Process(12, 1, 1, "OWN=x\0"),
+    Process(13, 12, 1, "OWN=y\0"),
+    Process(20, 1, 1, "OWN=y\0"),
+    Process(21, 20, 1, ""),
 ]
 
 
@@ -40,32 +34,6 @@ def test_an_environment_is_who_has_its_mark_and_who_descends(
     assert members(ALL, "OWN=x", first) == found
 
 
-def test_what_ps_lists_is_understood() -> None:
-    listing = (
-        "    1     0 Ss   /sbin/launchd\n  300     1 S+   python x.py OWN=x A=b c\n  301 300 Z\n"
-    )
-    assert list(parsed(listing)) == [
-        Process(1, 0, "/sbin/launchd"),
-        Process(300, 1, "python x.py OWN=x A=b c"),
-    ]
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="names processes by Linux's means")
-def test_a_process_is_found_whose_name_is_cut_within_a_character() -> None:
-    code = "open('/proc/self/comm', 'wb').write(b'name-\\xc3'); print(flush=True); input()"
-    named = subprocess.Popen(
-        [sys.executable, "-c", code],
-        env={"OWN": "process"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert named.stdout
-    named.stdout.readline()
-    found = {each.pid: each for each in processes()}
-    assert (found[named.pid].parent, found[named.pid].environment) == (os.getpid(), "OWN=process\0")
-    named.communicate(b"\n")
-
-
 def test_a_stream_has_the_functions_name_where_the_group_is_shared() -> None:
     own = {"FunctionName": "f", "LoggingConfig": {"LogGroup": "/aws/lambda/f"}}
     assert (log_group(own), log_stream(own, "k", 0)) == (
@@ -77,11 +45,12 @@ def test_a_stream_has_the_functions_name_where_the_group_is_shared() -> None:
     assert log_group({"FunctionName": "f"}) == "/aws/lambda/f"
 
 
+@pytest.mark.parametrize("name", ["python3.12", "nodejs24.x"])
 def test_a_function_that_does_not_start_is_ended_when_its_time_is_over(
-    ministack: MakeModule, monkeypatch: pytest.MonkeyPatch
+    ministack: MakeModule, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     class Worker:
-        config: ClassVar = {"FunctionName": "f", "Runtime": "python3.12", "Timeout": 0.1}
+        config: ClassVar = {"FunctionName": "f", "Runtime": name, "Timeout": 0.1}
         _proc: Any = None
 
         def _spawn(self) -> None:
@@ -98,6 +67,6 @@ def test_a_function_that_does_not_start_is_ended_when_its_time_is_over(
     monkeypatch.setattr(environments, "INIT", 0.1)
     environments.isolate()
     worker = Worker()
-    with pytest.raises(RuntimeError, match=r"^Task timed out after 0\.10 seconds$"):
+    with pytest.raises(environments.Late, match=r"^Task timed out after 0\.10 seconds$"):
         worker._spawn()
     assert worker._proc.wait() == -signal.SIGKILL

@@ -29,7 +29,6 @@ def efs(ministack: MakeModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_file_system_has_a_folder_while_it_is_there(efs: Any, tmp_path: Path) -> None:
     keep_in_folders()
-    keep_in_folders()
     base = tmp_path / "file-systems"
     for name in ("fs-1", "fs-2", "fs-3"):
         efs._create_file_system({"id": name})
