@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import sys
 import urllib.request
 import zipfile
 from collections.abc import Iterator
@@ -64,7 +65,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
                 assert text.count(old) == 1, old
                 text = text.replace(old, new.replace("NETWORK", network))
             (root / name).write_text(text)
-        ok(run(root, "cloud", "exec", "--", "python", "verify.py", "zips@example.com"))
+        ok(run(root, "cloud", "exec", "--", sys.executable, "verify.py", "zips@example.com"))
         yield root
     finally:
         run(root, "cloud", "stop")
@@ -91,7 +92,7 @@ def asked(url: str, body: object = None, **headers: str) -> Any:
 def test_an_order_is_packed_and_its_link_is_mailed(app: Path, place: str) -> None:
     there = ("--local", "--stage", place)
     ok(deploy(app, place))
-    ok(run(app, "bind", *there, "--", "python", "load.py"))
+    ok(run(app, "bind", *there, "--", sys.executable, "load.py"))
     api = json.loads(ok(run(app, "outputs", "--json", *there)).stdout)["ApiUrl"]
     order = {"keys": ["first.txt", "none.txt", "table.csv"], "email": f"{place}@example.com"}
     answered = asked(f"{api}/zips", order, **{"idempotency-key": "order-1"})
