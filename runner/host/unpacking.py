@@ -3,10 +3,13 @@
 DEVBRIDGE_CODE and DEVBRIDGE_PACKAGES, if there are any, say where in DEVBRIDGE_BUCKET the zips are:
 ``KEY`` or ``KEY@VERSION``. Unpacked into a new folder, they become the program
 ``python3 FOLDER/src/runner run``.
+
+A host with many containers may keep packages for all of them: DEVBRIDGE_UNPACKED is its folder.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -28,11 +31,15 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(INTERRUPTED))
     wanted = {"src": os.environ["DEVBRIDGE_CODE"], "packages": os.environ.get("DEVBRIDGE_PACKAGES")}
     folder = tempfile.mkdtemp(prefix="devbridge-")
+    shared = os.environ.pop("DEVBRIDGE_UNPACKED", None)
     problems: list[str] = []
 
     def get(name: str, at: str) -> None:
         try:
-            unpack(at, os.path.join(folder, name))
+            if name == "packages" and shared:
+                os.symlink(kept(at, shared), os.path.join(folder, name))
+            else:
+                unpack(at, os.path.join(folder, name))
         except (AwsError, OSError, zipfile.BadZipFile) as error:
             problems.append(f"devbridge: the job's {name} cannot be fetched: {error}")
 
@@ -51,13 +58,38 @@ def main() -> None:
     os.execv(sys.executable, [sys.executable, runner, "run"])  # noqa: S606
 
 
+def kept(at: str, shared: str) -> str:
+    """The folder in `shared` with what a zip has, which the first container to need it makes.
+
+    Raises:
+        AwsError, OSError, BadZipFile: it cannot be had, or not with the rights of this one.
+    """
+    import fcntl  # where `deploy` runs, there may be none
+
+    place = os.path.join(shared, hashlib.sha256(at.encode()).hexdigest())
+    with open(f"{place}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.path.isdir(place):
+            send("HEAD", url(at), "s3", {}, b"", lambda _: None)
+        else:
+            made = tempfile.mkdtemp(dir=shared)
+            unpack(at, made)
+            os.rename(made, place)
+    return place
+
+
+def url(at: str) -> str:
+    """Where the bucket has a zip."""
+    key, _, version = at.partition("@")
+    return s3_url(os.environ["DEVBRIDGE_BUCKET"], key, version)
+
+
 def unpack(at: str, folder: str) -> None:
     """Fetch a zip of the bucket and unpack it.
 
     Raises:
         AwsError, OSError, BadZipFile: it cannot be had.
     """
-    key, _, version = at.partition("@")
     with tempfile.TemporaryFile() as file:
 
         def take(response: Any) -> None:
@@ -67,7 +99,7 @@ def unpack(at: str, folder: str) -> None:
             if file.tell() != int(response.headers.get("Content-Length") or file.tell()):
                 raise OSError("the connection was closed before all of it had come")
 
-        send("GET", s3_url(os.environ["DEVBRIDGE_BUCKET"], key, version), "s3", {}, b"", take)
+        send("GET", url(at), "s3", {}, b"", take)
         with zipfile.ZipFile(file) as archive:
             for item in archive.infolist():
                 path = archive.extract(item, folder)

@@ -87,7 +87,7 @@ def issuer(key: RSAKey) -> Iterator[str]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
     url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield url
     server.shutdown()

@@ -79,6 +79,24 @@ def test_the_version_that_is_named_is_fetched(aws: Aws, tmp_path: Path) -> None:
     assert run(aws, tmp_path) == (0, "second\n")
 
 
+def test_a_host_may_keep_packages_for_all_who_may_read_them(aws: Aws, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    show = (
+        "import os\nprint(*sorted(os.listdir('../packages')), os.environ.get('DEVBRIDGE_UNPACKED'))"
+    )
+    aws.put("code.zip", zipped({"runner/__main__.py": (show, 0o644)}))
+    aws.put("packages.zip", zipped({"one.py": ("", 0o644)}))
+    more = {"DEVBRIDGE_UNPACKED": str(shared), "DEVBRIDGE_PACKAGES": "packages.zip"}
+    assert run(aws, tmp_path, **more) == (0, "one.py None\n")
+    (kept,) = filter(Path.is_dir, shared.iterdir())
+    (kept / "two.py").touch()
+    assert run(aws, tmp_path, **more) == (0, "one.py two.py None\n")
+    aws.s3.delete_object(Bucket=BUCKET, Key="packages.zip")
+    code, output = run(aws, tmp_path, **more)
+    assert (code, output.count("packages cannot be fetched: ")) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [(None, "NoSuchKey"), (b"no zip", "File is not a zip file")],

@@ -115,7 +115,7 @@ class Registry:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/npm/"
-        threading.Thread(target=self.server.serve_forever).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.01,)).start()
 
     def pin(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """What it has is what is expected."""
