@@ -35,7 +35,7 @@ APPS = Path(__file__).parent / "options_app"
 SECRET = "s3cr3t 'with' \"quotes\" and ü"
 DEV = "dev"
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,8 @@ Its containers are those of Fargate, whose file has the whole suite: here is wha
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e.dev_and_deployed import (  # noqa: F401 - pytest finds them by their names
     app,
     each_of,
@@ -28,5 +30,6 @@ from tests.e2e.dev_and_deployed import (  # noqa: F401 - pytest finds them by th
 )
 from tests.e2e.test_dev_and_deployed import language  # noqa: F401
 
+pytestmark = [pytest.mark.timeout(240), pytest.mark.matrix]
 places = there_are("batch")
 stage = each_of("batch")

@@ -13,6 +13,8 @@ from tests.e2e.dev_process import DEADLINE
 from tests.npm import project
 from tests.waiting import eventually
 
+pytestmark = [pytest.mark.timeout(240), pytest.mark.matrix]
+
 FOLDER = APPS / "typescript"
 SDK = "@aws-sdk/client-"
 PACKAGES = {

@@ -48,7 +48,7 @@ None if os.environ["DEVBRIDGE_STAGE"] == "codebuild" else FileSystem.scratch.pat
     },
 }
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.matrix]
 
 
 @pytest.fixture(scope="module")

@@ -62,7 +62,7 @@ def hurry(resource):
 
 models ="""
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.matrix]
 
 
 @dataclass

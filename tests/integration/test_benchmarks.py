@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="they read /proc
 
 
 # A newcomer installs everything anew: `.ci/run newcomer` measures that.
+@pytest.mark.matrix
 @pytest.mark.parametrize("name", [name for name in benchmarks.MEASURES if name != "newcomer"])
 def test_a_measure_makes_numbers(name: str, tmp_path: Path) -> None:
     path = tmp_path / "numbers.json"
