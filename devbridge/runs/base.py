@@ -41,6 +41,8 @@ class RunRecord:
     """Its end was asked for, whether that has come or not."""
     waits_for_attempt: bool = False
     """It is RUNNING, and `attempt`, its next one, has not started."""
+    interruptions: int = 0
+    """How often its machine was taken away, of a run in the cloud; a ledger's history has each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +223,9 @@ def told(record: RunRecord) -> Sequence[Step]:
     if record.created_at is not None:
         steps.append(Step(record.created_at, State.QUEUED))
     if record.started_at is not None:
-        steps.append(Step(record.started_at, State.RUNNING))
+        often = record.interruptions
+        detail = f"interrupted {often} time{'s' if often > 1 else ''}" if often else None
+        steps.append(Step(record.started_at, State.RUNNING, detail=detail))
     if record.ended_at is not None:
         steps.append(Step(record.ended_at, record.state, record.attempt))
     return steps

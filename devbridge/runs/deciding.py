@@ -113,6 +113,7 @@ def decide(known: Known, now: float) -> Decided:
         log="/".join(logs[-1]) if logs else "",
         closed=final,
         cancelled=end.state is State.CANCELLED,
+        interruptions=told.interruptions if told else 0,
     )
     return Decided(record, end.result_at, end.error_at, logs, end.restart)
 

@@ -141,6 +141,7 @@ class Told:
     """Of a function that continues itself: how often it has."""
     handed: bool = False
     """It goes on elsewhere: what ran it has said that it stops."""
+    interruptions: int = 0
     written_at: float = 0.0
     """When S3 got it, by its clock."""
 
@@ -161,6 +162,7 @@ class Told:
             logs=_logs(told),
             hop=int(told.get("hop", 0)),
             handed=bool(told.get("handed")),
+            interruptions=int(told.get("interruptions", 0)),
             written_at=written_at,
         )
 

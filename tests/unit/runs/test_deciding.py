@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from devbridge.runs.base import told as history
 from devbridge.runs.deciding import Decided, Known, decide
 from devbridge.runs.model import Exit, State
 from devbridge.runs.providers.base import Look
@@ -56,6 +57,17 @@ def test_what_the_runner_tells_at_the_end_is_the_end() -> None:
     assert (record.state, record.failure, record.attempt) == (State.FAILED, failure, 3)
     assert (record.created_at, record.started_at, record.ended_at) == (NOW - 500, NOW - 90, NOW - 5)
     assert (record.max_attempts, record.closed, record.cancelled) == (3, True, False)
+
+
+@pytest.mark.parametrize(("times", "detail"), [(0, None), (1, "1 time"), (2, "2 times")])
+def test_how_often_a_run_was_interrupted_is_in_its_history(times: int, detail: str | None) -> None:
+    tells = told(started_at=NOW - 90, interruptions=times)
+    record = decided(place=PLACE, told=tells, look=look()).record
+    assert record.interruptions == times
+    assert [step.detail for step in history(record)] == [
+        None,
+        detail and f"interrupted {detail}",
+    ]
 
 
 def test_a_result_is_here_or_in_s3() -> None:

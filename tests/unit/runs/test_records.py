@@ -60,6 +60,7 @@ def test_what_a_runner_tells_is_read() -> None:
         ended_at=2.0,
         failure=FAILURE,
         logs=(("g", "s"),),
+        interruptions=1,
         hop=3,
         written_at=9.0,
     )
@@ -74,4 +75,5 @@ def test_a_result_is_the_text_that_it_was(text: str) -> None:
 
 
 def test_an_attempt_that_was_interrupted_is_no_end_of_the_run() -> None:
-    assert Told.of(b'{"state": "INTERRUPTED"}').state is State.RUNNING
+    told = Told.of(b'{"state": "INTERRUPTED", "interruptions": 2}')
+    assert (told.state, told.interruptions) == (State.RUNNING, 2)
