@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -19,12 +19,16 @@ from devbridge.cli.deploying import (
     steps,
     warn_once,
 )
+from devbridge.cli.runs import under_way
+from devbridge.words import many
+from runner.outcome import QUEUED
 
 if TYPE_CHECKING:
     from devbridge.config import Config
     from devbridge.constructs import App
     from devbridge.deploy import Deployed, Request
     from devbridge.deploy.plan import Plan
+    from devbridge.runs.base import Run
 
 
 @click.command(
@@ -46,8 +50,8 @@ is as it was; the creation of a new stage goes on without devbridge.
 def deploy(config: Config, *, yes: bool) -> None:
     """Deploy the stage: its jobs run in the cloud.
 
-    Asks before it replaces or removes what holds data, and before it makes a stage of
-    `devbridge dev` a deployed one.
+    Asks before it replaces or removes what holds data, before it makes a stage of
+    `devbridge dev` a deployed one, and before it moves a job from where runs of it are under way.
     """
     from devbridge.cloud.last import remember
     from devbridge.cloud.session import connect
@@ -78,7 +82,16 @@ def deploy(config: Config, *, yes: bool) -> None:
         request = Request.of(
             config, app, there, "deployed", schemas=schemas.result(), on_progress=said
         )
-        agree = _approval(config.stage, was_dev=was_dev, yes=yes)
+
+        def begun(moving: frozenset[str]) -> Sequence[Run]:
+            found = under_way(config, app, there) if moving else ()
+            return [
+                run
+                for run in found
+                if run.record.state != QUEUED and f"Job {run.record.job!r}" in moving
+            ]
+
+        agree = _approval(config.stage, begun, was_dev=was_dev, yes=yes)
         done = make(request, approve=said.after(agree))
         said.end()
         mark_deployed(config)
@@ -105,8 +118,14 @@ def _say_deployed(app: App, request: Request, done: Deployed, took: float) -> No
         click.echo(line)
 
 
-def _approval(stage: str, *, was_dev: bool, yes: bool) -> Callable[[Plan], None]:
-    """Shows the plan, and raises unless it may be carried out."""
+def _approval(
+    stage: str, begun: Callable[[frozenset[str]], Sequence[Run]], *, was_dev: bool, yes: bool
+) -> Callable[[Plan], None]:
+    """Shows the plan, and raises unless it may be carried out.
+
+    Args:
+        begun: finds the runs that have begun, of jobs by their labels.
+    """
 
     def approve(plan: Plan) -> None:
         show_plan(plan)
@@ -120,6 +139,11 @@ def _approval(stage: str, *, was_dev: bool, yes: bool) -> Callable[[Plan], None]
         if plan.dangerous:
             named = ", ".join(sorted({change.label for change in plan.dangerous}))
             doubts.append(f"replaces or removes what holds data: {named}")
+        if runs := begun(plan.moving):
+            click.echo("under way in places that their jobs leave, without their rights there:")
+            for run in runs:
+                click.echo(f"  {run.record.job_id}  {run.record.state}")
+            doubts.append(f"takes their rights from {many(len(runs), 'run')} under way")
         if doubts and not yes:
             confirm("deploy this?", f"the deployment {' and '.join(doubts)}")
 

@@ -9,20 +9,16 @@ import click
 
 from devbridge.cli.common import app_options, cloud, loaded
 from devbridge.cli.deploying import confirm, interruptible, only_this, steps
-from devbridge.cli.runs import stage_runs
+from devbridge.cli.runs import under_way
 from runner.outcome import QUEUED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from devbridge.cloud.session import Cloud
     from devbridge.config import Config
-    from devbridge.constructs import App
     from devbridge.deploy.remove import Inventory, Resource
     from devbridge.runs.base import Run
 
-_NEWEST: Final = 50
-"""Runs that are looked at for those that are under way."""
 _AT_ONCE: Final = 8
 
 
@@ -68,7 +64,7 @@ def remove(config: Config, *, delete_data: bool, yes: bool) -> None:
             outputs(there, app.name, config.stage)  # raises: nothing is deployed
         place = there.endpoint_url or f"account {there.account}, region {there.region}"
         _announce(found, place, delete_data=delete_data)
-        begun = _under_way(config, app, there) if found.stack_id else ()
+        begun = under_way(config, app, there) if found.stack_id else ()
         if begun:
             click.echo("to be cancelled, for it is under way:")
         for run in begun:
@@ -93,21 +89,6 @@ def remove(config: Config, *, delete_data: bool, yes: bool) -> None:
                 click.echo(
                     f"to delete it: devbridge remove --stage {config.stage}{local} --delete-data"
                 )
-
-
-def _under_way(config: Config, app: App, there: Cloud) -> Sequence[Run]:
-    """The stage's runs in the cloud that have not ended, as far as anybody can tell: without their
-    invokers nobody starts those that wait, and nobody hears how the others end."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    from devbridge.errors import DevbridgeError
-
-    try:
-        with stage_runs(config, (app, there)) as runs:
-            found = [run for _, run in runs.recent(_NEWEST, None, None, deployed=True)]
-    except (DevbridgeError, BotoCoreError, ClientError):
-        return ()
-    return [run for run in found if not run.record.state.final]
 
 
 def _cancel(begun: Sequence[Run]) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_NEWEST: Final = 50
+"""Runs that are looked at for those that are under way."""
 NOT_YET: Final = "it starts when `devbridge dev` runs: nobody runs it now"
 NOBODY: Final = "the run is {}, and no `devbridge dev` is here to go on with it: waiting for one"
 
@@ -102,6 +104,21 @@ def stage_runs(config: Config, known: tuple[App, Cloud] | None = None) -> Iterat
             invoker=invoker,
             is_deployed=is_deployed(config),
         )
+
+
+def under_way(config: Config, app: App, there: Cloud) -> Sequence[Run]:
+    """The stage's runs in the cloud that have not ended, as far as anybody can tell: what keeps
+    them going may be about to go."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from devbridge.errors import DevbridgeError
+
+    try:
+        with stage_runs(config, (app, there)) as runs:
+            found = [run for _, run in runs.recent(_NEWEST, None, None, deployed=True)]
+    except (DevbridgeError, BotoCoreError, ClientError):
+        return ()
+    return [run for run in found if not run.record.state.final]
 
 
 def _invoker(app: App, there: Callable[[], Cloud], stage: str, name: str) -> InvokerStore:

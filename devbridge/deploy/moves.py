@@ -25,8 +25,7 @@ def moved(
     """
     return {
         labels.get(name, name): (
-            f"compute changes from {old} to {new}: runs that have begun end where they are; role,"
-            " log and records stay"
+            f"compute changes from {old} to {new}: its log and what is known of its runs stay"
         )
         for name in before.keys() & after.keys()
         for old in _compute(before[name])

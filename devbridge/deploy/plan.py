@@ -52,6 +52,13 @@ class Plan:
         """The changes that take data away from the app."""
         return tuple(change for change in self.changes if change.data)
 
+    @property
+    def moving(self) -> frozenset[str]:
+        """The jobs, by their labels, of which what has run them goes. See `deploy.moves`."""
+        return frozenset(
+            change.label for change in self.changes if change.action == "remove" and change.reason
+        )
+
 
 def is_current(stack: Mapping[str, Any] | None, template: Template) -> bool:
     """Whether the stack was made from this very template, and completely. Pure."""

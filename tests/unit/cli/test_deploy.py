@@ -20,13 +20,16 @@ from devbridge.deploy.changes import Change
 from devbridge.deploy.plan import Plan
 from devbridge.deploy.stage import Deployed
 from devbridge.runs import find
+from devbridge.runs.base import RunRecord
 from devbridge.runs.lock import only_one
+from devbridge.runs.model import State
 
 HARMLESS = Plan("s", "c", False, (Change("add", "A", "AWS::X::Y", "Job 'a'"),))
 REPLACES = Change(
     "replace", "T", "AWS::DynamoDB::Table", "Table 'notes'", reason="KeySchema", data=True
 )
 DANGEROUS = Plan("s", "c", False, (REPLACES,))
+MOVES = Plan("s", "c", False, (Change("remove", "A", "AWS::X::Y", "Job 'a'", reason="moves"),))
 
 
 @dataclass
@@ -156,6 +159,35 @@ def test_on_a_terminal_it_asks(stage: Stage, plan: Plan, mode: str) -> None:
     assert "nothing was changed" in declined.stderr
     assert not stage.executed
     assert run("--stage", "prod", answer="y\n").exit_code == 0
+    assert stage.executed
+
+
+@pytest.mark.parametrize(
+    ("plan", "state", "asks"),
+    [
+        (MOVES, State.RUNNING, True),
+        (MOVES, State.STARTING, True),
+        (MOVES, State.QUEUED, False),
+        (MOVES, State.SUCCEEDED, False),
+        (HARMLESS, State.RUNNING, False),
+    ],
+)
+def test_runs_under_way_of_a_job_that_moves_are_named_and_asked_about(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, plan: Plan, state: State, asks: bool
+) -> None:
+    records = [RunRecord(job_id=f"p:{job}", job=job, state=state) for job in "ab"]
+    runs = [("", SimpleNamespace(record=record)) for record in records]
+    monkeypatch.setattr(find.StageRuns, "recent", lambda *_, **__: runs)
+    stage.plan = plan
+    result = run("--stage", "prod")
+    if asks:
+        assert result.exit_code == errors.EXIT_NOT_CONFIRMED
+        assert f"rights there:\n  p:a  {state}\n" in result.stdout
+        assert "the deployment takes their rights from 1 run under way" in result.stderr
+        assert run("--stage", "prod", "--yes").exit_code == 0
+    else:
+        assert result.exit_code == 0
+        assert "under way" not in result.stdout
     assert stage.executed
 
 

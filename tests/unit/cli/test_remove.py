@@ -79,7 +79,7 @@ def stage(config: Config, monkeypatch: pytest.MonkeyPatch) -> Stage:
         yield stage
 
     monkeypatch.setattr("devbridge.cli.remove.cloud", cloud)
-    monkeypatch.setattr("devbridge.cli.remove.stage_runs", stage_runs)
+    monkeypatch.setattr("devbridge.cli.runs.stage_runs", stage_runs)
     monkeypatch.setattr("devbridge.deploy.outputs", outputs)
     monkeypatch.setattr("devbridge.deploy.remove.inventory", stage.inventory)
     monkeypatch.setattr("devbridge.deploy.remove.remove", stage.remove)
