@@ -11,6 +11,7 @@ from devbridge.cli.payload import check_accepted, check_json, read_payload
 from devbridge.cli.runs import run_options, stage_runs, start_and_print, start_options
 from devbridge.errors import NotDeployed
 from runner import outcome
+from runner.invocation import is_none
 
 if TYPE_CHECKING:
     from devbridge.config import Config
@@ -92,7 +93,7 @@ def _checkpoint(before: Run) -> bytes | None:
     if not state.final or state == outcome.SUCCEEDED:
         return None
     checkpoint = before.checkpoint()
-    if checkpoint is None or checkpoint.strip() == b"null":
+    if checkpoint is None or is_none(checkpoint):
         return None
     from devbridge.daemon.lines import shorten
 

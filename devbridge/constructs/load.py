@@ -185,10 +185,10 @@ def _own_files(root: Path) -> dict[str, Path]:
     return found
 
 
-def _below(file: str, root: Path) -> bool:
+def _below(file: str | Path, root: Path) -> bool:
     # Each module of this process is asked for: pathlib would take as long as all else of a load.
-    folder = f"{root}{os.sep}"
-    return file.startswith(folder) and _FOREIGN.isdisjoint(file[len(folder) :].split(os.sep))  # noqa: PTH206
+    path, folder = os.fspath(file), os.path.join(root, "")  # noqa: PTH118
+    return path.startswith(folder) and _FOREIGN.isdisjoint(path[len(folder) :].split(os.sep))  # noqa: PTH206
 
 
 def _relative(file: str, root: Path) -> str:

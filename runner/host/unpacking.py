@@ -69,12 +69,12 @@ def kept(at: str, shared: str) -> str:
     place = os.path.join(shared, hashlib.sha256(at.encode()).hexdigest())
     with open(f"{place}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if os.path.isdir(place):
-            send("HEAD", url(at), "s3", {}, b"", lambda _: None)
-        else:
-            made = tempfile.mkdtemp(dir=shared)
-            unpack(at, made)
-            os.rename(made, place)
+        if not os.path.isdir(place):
+            with tempfile.TemporaryDirectory(dir=shared, ignore_cleanup_errors=True) as folder:
+                unpack(at, os.path.join(folder, "all"))
+                os.rename(os.path.join(folder, "all"), place)
+            return place
+    send("HEAD", url(at), "s3", {}, b"", lambda _: None)
     return place
 
 

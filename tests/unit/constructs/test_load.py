@@ -54,6 +54,17 @@ def test_a_value_that_is_not_allowed_passes_as_it_is(tmp_path: Path) -> None:
         load_app(write(tmp_path, GOOD + 'Table(app, "1", partition_key="id")\n'))
 
 
+def test_a_module_whose_file_is_a_path_is_forgotten_like_any_other(tmp_path: Path) -> None:
+    odd = """
+import pathlib, sys, types
+sys.modules["odd"] = types.ModuleType("odd")
+sys.modules["odd"].__file__ = pathlib.Path(__file__)
+"""
+    app = load_app(write(tmp_path, GOOD + odd))
+    assert "odd" not in sys.modules
+    assert app.files == {tmp_path / "app.py"}
+
+
 @pytest.mark.parametrize("source", ["x = 1\n", GOOD + 'other = App("other")\n'])
 def test_there_is_exactly_one_app(tmp_path: Path, source: str) -> None:
     with pytest.raises(AppFailed, match="exactly one"):
