@@ -151,10 +151,12 @@ class Stage:
             NotFound: the app has no such secret.
             InvalidValue: the value is empty, or over 4096 bytes.
         """
+        from devbridge.daemon.secrets import touch
         from devbridge.deploy import secrets
 
         key = secrets.defined(self.app, name).encryption_key
         secrets.set_secret(self._cloud, self.app.name, OF_TESTS, name, value, key)
+        touch(self._config.secrets_mark)
 
     # --- for the plugin's own use
 

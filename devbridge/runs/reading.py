@@ -13,7 +13,7 @@ from devbridge.runs.deciding import Known
 from devbridge.runs.kept import Kept
 from devbridge.runs.providers import known as providers
 from devbridge.runs.providers.base import Look, Provider
-from devbridge.runs.records import Place
+from devbridge.runs.records import Log, Place
 
 _AT_ONCE: Final = 8
 """Runs whose records are read at the same time."""
@@ -103,7 +103,10 @@ class Reader:
         uuid, place = known.uuid, known.place
         tells = place is not None and not providers.keeps_words(place.compute)
         told = self.kept.told(uuid) if tells else None
-        return replace(known, end=self.kept.end(uuid), told=told)
+        end = self.kept.end(uuid)
+        if end is not None:
+            end = replace(end, logs=self._grouped(end.logs))
+        return replace(known, end=end, told=told)
 
     def _asked(self, found: Sequence[Known]) -> list[Known]:
         """With what their providers say, of those whose end is not known without them."""
@@ -141,14 +144,13 @@ class Reader:
 
     def with_look(self, known: Known, place: Place, look: Look | None) -> Known:
         """With what a provider says."""
-        asked = replace(known, place=place, look=self._grouped(look), asked=True)
+        seen = look and replace(look, logs=self._grouped(look.logs))
+        asked = replace(known, place=place, look=seen, asked=True)
         # It may have told its end, and have gone, between the two questions.
         gone = look is None or (look.state.final and not look.told)
         return self._words(asked) if gone else asked
 
-    def _grouped(self, look: Look | None) -> Look | None:
-        """With the job's own log group where the provider names none."""
-        if look is None or all(group for group, _ in look.logs):
-            return look
-        own = self.deployment.log_group
-        return replace(look, logs=tuple((group or own, stream) for group, stream in look.logs))
+    def _grouped(self, logs: Sequence[Log]) -> tuple[Log, ...]:
+        """With the job's own log group where the provider names none: an invoker, which writes of
+        ends, does not know it."""
+        return tuple((group or self.deployment.log_group, stream) for group, stream in logs)

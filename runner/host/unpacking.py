@@ -67,12 +67,13 @@ def kept(at: str, shared: str) -> str:
     import fcntl  # where `deploy` runs, there may be none
 
     place = os.path.join(shared, hashlib.sha256(at.encode()).hexdigest())
-    with open(f"{place}.lock", "w") as lock:
+    with open(f"{place}.lock", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.isdir(place):
             with tempfile.TemporaryDirectory(dir=shared, ignore_cleanup_errors=True) as folder:
                 unpack(at, os.path.join(folder, "all"))
                 os.rename(os.path.join(folder, "all"), place)
+            lock.write(str(sum(len(files) for *_, files in os.walk(place))))
             return place
     send("HEAD", url(at), "s3", {}, b"", lambda _: None)
     return place

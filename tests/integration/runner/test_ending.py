@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shelve
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -106,6 +107,9 @@ def files(root: Path) -> Mapping[str, object]:
                 [sys.executable, "-m", "zipfile", "-t", path], capture_output=True, check=True
             )
             found[path.name] = listed.stdout
+        elif path.suffix == ".db":  # Berkeley's has an id of its own
+            with shelve.open(str(path.with_suffix("")), "r") as kept:  # noqa: S301
+                found[path.name] = dict(kept)
         elif path.suffix == ".gz":
             found[path.name] = path.read_bytes()[10:]
         else:

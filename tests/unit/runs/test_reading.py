@@ -7,6 +7,7 @@ import pytest
 from devbridge.runs.deciding import decide
 from devbridge.runs.model import State
 from devbridge.runs.providers.base import Look
+from devbridge.runs.records import End
 from tests.unit.aws import Refused
 from tests.unit.codebuild import PROJECT
 from tests.unit.runs.worlds import BUCKET, DeployedWorld
@@ -55,6 +56,15 @@ def test_the_log_group_is_the_jobs_own_where_its_provider_names_none() -> None:
     ((group, stream),) = world.runs.reader.known(uuid_of(run_id)).look.logs
     assert group == "/own"
     assert stream.startswith("job/job/")
+
+
+def test_the_log_group_is_the_jobs_own_where_an_invoker_has_written_the_end() -> None:
+    world = DeployedWorld("fargate")
+    run_id = world.add(State.RUNNING)
+    end = End(State.CANCELLED, world.now(), logs=(("", "job/job/1"), ("/old", "2")))
+    world.runs.reader.kept.make_end(uuid_of(run_id), end)
+    known = world.runs.reader.known(uuid_of(run_id))
+    assert known.end.logs == (("/own", "job/job/1"), ("/old", "2"))
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ServerException"])

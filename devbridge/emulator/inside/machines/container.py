@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from . import clients, environment, images, stored, volumes
+from . import clients, environment, images, stored, unpacked, volumes
 from .failure import Failure, words
 from .group import Group
 from .logs import Event, Log
@@ -84,7 +84,8 @@ class Container:
         mounts = volumes.mounted(known_volumes, self.wanted.mounts, root / "volumes")
         own = environment.of_machine(root, binaries, region, role)
         given = {**self.wanted.environment, **self._secrets(region, execution)}
-        self._environment = own | _shared() | {n: volumes.led(v, mounts) for n, v in given.items()}
+        own["DEVBRIDGE_UNPACKED"] = str(unpacked.shared())
+        self._environment = own | {n: volumes.led(v, mounts) for n, v in given.items()}
         words_ = [*self.wanted.entry_point, *self.wanted.command]
         self._command = [volumes.led(word, mounts) for word in words_]
         self._log = self._opened(region, execution)
@@ -189,14 +190,6 @@ class Container:
                 f" create Cloudwatch log stream: {words(error)} : exit status 1",
             ) from error
         return Log(_sender(logs, group, stream))
-
-
-def _shared() -> dict[str, str]:
-    """Where a job's packages are unpacked once for all of its containers: to make and to remove
-    thousands of files for each would take longer than most jobs do."""
-    folder = Path(tempfile.gettempdir(), "unpacked")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return {"DEVBRIDGE_UNPACKED": str(folder)}
 
 
 def _sender(logs: Any, group: str, stream: str) -> Callable[[list[Event]], None]:
