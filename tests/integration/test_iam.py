@@ -218,7 +218,7 @@ UNBOUND: Final[tuple[Row, ...]] = (
 INVOKE: Final = ("lambda:InvokeFunction", "lambda function:shop_{stage}_worker-invoker")
 BUILDS: Final = tuple(
     f"codebuild:{action}"
-    for action in ("StartBuild", "StopBuild", "BatchGetBuilds", "ListBuildsForProject")
+    for action in ("StartBuild", "StopBuild", "BatchGetBuilds")
 )
 
 
