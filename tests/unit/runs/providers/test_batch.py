@@ -12,6 +12,9 @@ from tests.unit.aws import FakeBatch
 
 UUID = "0b1c2d3e-0000-4000-8000-000000000001"
 ASKED = Asked(f"p:{UUID}", UUID, ("DEVBRIDGE_PAYLOAD", "1"))
+UNABLE = (
+    "ECS was unable to assume the role 'arn:aws:iam::1:role/r' that was provided for this task."
+)
 HOST = "Host EC2 (instance i-0123456789) terminated."
 
 
@@ -108,8 +111,24 @@ def a_job(
         ),
         (a_job("Job attempt duration exceeded timeout", 143), State.TIMED_OUT, None),
         (a_job("Job attempt duration exceeded timeout", 75), State.TIMED_OUT, None),
-        (a_job("not needed any more", 143), State.CANCELLED, None),
-        (a_job("not needed any more", waited=5), State.CANCELLED, None),
+        ({**a_job("not needed any more", 143), "isTerminated": True}, State.CANCELLED, None),
+        ({**a_job("not needed", waited=5), "isTerminated": True}, State.CANCELLED, None),
+        ({**a_job("not needed", waited=5), "isCancelled": True}, State.CANCELLED, None),
+        (a_job("cancelled by devbridge", 143), State.CANCELLED, None),
+        (a_job("cancelled by devbridge", waited=5), State.CANCELLED, None),
+        *(
+            (
+                {**a_job(UNABLE, waited=waited), "isTerminated": False, "isCancelled": False},
+                State.CRASHED,
+                Failure("NotStarted", f"the container did not run: {UNABLE}"),
+            )
+            for waited in (5, None)
+        ),
+        (
+            a_job("some words of AWS", 143),
+            State.CRASHED,
+            Failure("Killed", "the container was ended by signal 15"),
+        ),
         (
             a_job("CannotPullContainerError: no such image: x/y"),
             State.CRASHED,
