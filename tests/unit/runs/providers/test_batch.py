@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from devbridge.runs.model import State
 from devbridge.runs.providers.base import Asked
 from devbridge.runs.providers.batch import Batch, ended, looked
+from devbridge.runs.providers.containers import holds
 from runner.outcome import Failure
 from tests.unit.aws import FakeBatch
 
@@ -33,6 +35,26 @@ def test_a_job_is_submitted_once_for_it_is_known_by_its_name() -> None:
     again = door(fake).start(Asked(ASKED.run_id, UUID, ASKED.payload, 1))
     assert again != place
     assert fake.jobs[again]["jobName"] == f"{UUID}-1"
+
+
+@pytest.mark.parametrize("character", ["x", '"'])
+def test_what_a_job_is_told_has_room_in_a_tasks_overrides_with_what_batch_adds(
+    character: str,
+) -> None:
+    payload = character * max(n for n in range(8192) if holds(character * n))
+    fake, longest = FakeBatch(), "p" * 128
+    place = door(fake).start(Asked(f"{longest}:{UUID}", UUID, ("DEVBRIDGE_PAYLOAD", payload)))
+    (task,) = fake.jobs[place]["ecsProperties"]["taskProperties"]
+    (container,) = task["containers"]
+    added = {
+        "AWS_BATCH_JOB_ID": UUID,
+        "AWS_BATCH_JOB_ATTEMPT": "10",
+        "AWS_BATCH_JQ_NAME": longest,
+        "AWS_BATCH_CE_NAME": longest,
+    }
+    container["environment"] += [{"name": name, "value": value} for name, value in added.items()]
+    overrides = {"containerOverrides": [container], "cpu": "192000", "memory": "24000000"}
+    assert 7900 < len(json.dumps(overrides)) <= 8192
 
 
 def test_a_job_is_terminated() -> None:
