@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import threading
 import time
 import uuid
@@ -120,7 +121,7 @@ class Service:
             raise Failure(
                 CLIENT,
                 "Error executing request, Exception : Job size must be less than"
-                f" {PAYLOAD >> 10} KiB, got {length >> 10} KiB",
+                f" {PAYLOAD >> 10} KiB, got {math.ceil(length / 1024)} KiB",
             )
         definitions.check(request)
         queue = self.resources.queue(request.get("jobQueue"))

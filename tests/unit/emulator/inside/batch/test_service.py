@@ -77,7 +77,7 @@ def world(ministack: MakeModule, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wo
         ({"jobQueue": "none"}, "Job queue none does not exist"),
         ({"jobDefinition": "none"}, "JobDefinition none does not exist"),
         (
-            {"containerOverrides": {"command": ["x" * 32_000]}},
+            {"containerOverrides": {"command": ["x" * 30_720]}},
             "Job size must be less than 30 KiB, got 31 KiB",
         ),
         ({"arrayProperties": {"size": 1}}, "from 2 to 10000 jobs"),
