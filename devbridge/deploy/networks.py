@@ -1,8 +1,9 @@
-"""The network of what must be in one and names none: the account's default VPC."""
+"""The network of what must be in one and names none: the account's default VPC. And the zones of
+subnets."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from devbridge.constructs import Construct
 from devbridge.deploy.access import Access
@@ -40,6 +41,13 @@ def default_network(cloud: Access, needy: Sequence[Construct]) -> Network:
         tuple(sorted(subnet["SubnetId"] for subnet in subnets)),
         tuple(group["GroupId"] for group in groups),
     )
+
+
+def zones_of(cloud: Access, subnets: Iterable[str]) -> Mapping[str, str]:
+    """The availability zones of these subnets; of those that are not there, none."""
+    asked = [{"Name": "subnet-id", "Values": sorted(set(subnets))}]
+    found = cloud.client("ec2").describe_subnets(Filters=asked)["Subnets"]
+    return {each["SubnetId"]: each["AvailabilityZone"] for each in found}
 
 
 def _refused(cloud: Access, needy: Sequence[Construct], why: str) -> InvalidValue:

@@ -68,7 +68,12 @@ class Nowhere:
 
 _MADE_UP: Final[Mapping[str, Any]] = {
     "describe_vpcs": {"Vpcs": [{"VpcId": "vpc-0123456789abcdef0"}]},
-    "describe_subnets": {"Subnets": [{"SubnetId": f"subnet-0123456789abcdef{n}"} for n in (0, 1)]},
+    "describe_subnets": {
+        "Subnets": [
+            {"SubnetId": f"subnet-0123456789abcdef{n}", "AvailabilityZone": zone}
+            for n, zone in enumerate(("a", "b"))
+        ]
+    },
     "describe_security_groups": {"SecurityGroups": [{"GroupId": "sg-0123456789abcdef0"}]},
 }
 """What an account has that templates name, by what it would be asked."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from devbridge import names
 from devbridge.constructs import Construct, FileSystem, Job
 from devbridge.deploy.checks import check_timeouts, say_hints
-from devbridge.deploy.networks import default_network
+from devbridge.deploy.networks import default_network, zones_of
 from devbridge.deploy.package import is_tls
 from devbridge.deploy.principal import trusted_principal
 from devbridge.deploy.request import Request
@@ -42,7 +43,8 @@ def settings_of(request: Request) -> Settings:
         offline=request.offline,
         tls=is_tls(cloud.endpoint_url),
     )
-    return replace(settings, network=_network(request, settings))
+    network, zones = _network(request, settings), _zones(request, settings)
+    return replace(settings, network=network, zones=zones)
 
 
 def _network(request: Request, settings: Settings) -> Network | None:
@@ -56,6 +58,13 @@ def _network(request: Request, settings: Settings) -> Network | None:
     systems = [files for files in request.app.of_type(FileSystem) if files.vpc is None]
     needy += [files for files in systems if is_there(files, settings)]
     return default_network(request.cloud, needy) if needy else None
+
+
+def _zones(request: Request, settings: Settings) -> Mapping[str, str]:
+    """Those of the subnets of VPCs that file systems name, where one may have several."""
+    found = [files for files in request.app.of_type(FileSystem) if is_there(files, settings)]
+    given = [files.vpc.subnets for files in found if files.vpc and len(files.vpc.subnets) > 1]
+    return zones_of(request.cloud, [each for subnets in given for each in subnets]) if given else {}
 
 
 def version_of(python: Path) -> str:

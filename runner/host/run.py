@@ -19,6 +19,7 @@ from dataclasses import replace
 
 from runner import attempt, documents, languages, outcome
 from runner.attempt import Inbox
+from runner.aws import Conflict
 from runner.host import secrets
 from runner.host.base import Host
 from runner.host.lines import Lines
@@ -268,16 +269,23 @@ class Run:
         self._told = told = replace(
             self._told, state=end.state, failure=failure, ended_at=time.time(), handed=False
         )
+        if self._last_told(told):
+            try:
+                self._store.forget_payload()
+            except AwsError as error:
+                self._lines.warn(f"the payload is left in S3 for some days: {error}")
+        self._lines.done(end, last_line(told))
+        return code
+
+    def _last_told(self, told: Told) -> bool:
+        """Tell whoever asks; False: the run goes on elsewhere all the same, and needs its payload
+        there."""
         try:
             self._host.tell(told)
         except AwsError as error:
             self._lines.warn(f"how the run has ended is only in this log: {error}")
-        try:
-            self._store.forget_payload()
-        except AwsError as error:
-            self._lines.warn(f"the payload is left in S3 for some days: {error}")
-        self._lines.done(end, last_line(told))
-        return code
+            return not isinstance(error, Conflict)
+        return True
 
     def _invoke(self) -> None:
         self._lines.invoke(self._settings.job, self._told.attempt, self._settings.attempts)

@@ -217,8 +217,7 @@ UNBOUND: Final[tuple[Row, ...]] = (
 """What the app has and job worker does not bind."""
 INVOKE: Final = ("lambda:InvokeFunction", "lambda function:shop_{stage}_worker-invoker")
 BUILDS: Final = tuple(
-    f"codebuild:{action}"
-    for action in ("StartBuild", "StopBuild", "BatchGetBuilds", "ListBuildsForProject")
+    f"codebuild:{action}" for action in ("StartBuild", "StopBuild", "BatchGetBuilds")
 )
 
 

@@ -98,7 +98,8 @@ class FakeBatch(Fake):
 
     def TerminateJob(self, *, jobId: str, reason: str) -> Any:  # noqa: N802, N803
         if jobId in self.jobs and self.jobs[jobId]["status"] not in ("SUCCEEDED", "FAILED"):
-            self.jobs[jobId] |= {"status": "FAILED", "statusReason": reason}
+            ended = {"status": "FAILED", "statusReason": reason, "isTerminated": True}
+            self.jobs[jobId] |= ended
         return {}
 
     def variables(self, job_id: str) -> dict[str, str]:

@@ -12,8 +12,6 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
 PROJECT = "demo_prod_factorial"
-PAGE = 100
-"""Ids in a page of the list."""
 _BEGIN = 1_800_000_000
 
 
@@ -86,17 +84,6 @@ class FakeCodeBuild:
         return {
             "builds": known,
             "buildsNotFound": [i for i in asked["ids"] if i not in self.builds],
-        }
-
-    def _ListBuildsForProject(self, asked: dict[str, Any]) -> dict[str, Any]:  # noqa: N802
-        if asked["projectName"] != PROJECT:
-            return {"__type": "ResourceNotFoundException", "message": "no such project"}
-        assert asked["sortOrder"] == "DESCENDING"
-        newest, start = list(reversed(self.builds)), int(asked.get("nextToken", "0"))
-        more = start + PAGE < len(newest)
-        return {
-            "ids": newest[start : start + PAGE],
-            **({"nextToken": str(start + PAGE)} if more else {}),
         }
 
 

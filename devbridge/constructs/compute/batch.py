@@ -29,6 +29,8 @@ _TYPE: Final = re.compile(
 )
 _NO_DRIVER: Final = ("g2", "g3", "g3s", "p2", "p3", "p3dn")
 """Families with GPUs that AWS's image of Amazon Linux 2023 has no driver for."""
+_NO_IMAGE: Final = ("a1",)
+"""Families whose processors that image does not know."""
 _OF_GPUS: Final = ("g4dn", "g5", "g6")
 
 
@@ -115,6 +117,9 @@ class Batch(ComputeBase):
                 allowed = f"{what} families ('m6i') or types ('m6i.2xlarge'), not {name!r}"
                 return self.refused("instance_types", allowed=allowed)
             family = found["family"]
+            if family in _NO_IMAGE:
+                allowed = f"{what} families that AWS's image of Amazon Linux 2023 runs on,"
+                return self.refused("instance_types", allowed=f"{allowed} not {name!r}")
             if (arm := _is_arm(found["kind"], found["more"], family)) != (
                 asked.architecture == "arm64"
             ):
@@ -160,5 +165,5 @@ class Batch(ComputeBase):
 
 
 def _is_arm(kind: str, more: str, family: str) -> bool:
-    """Whether a family has AWS's own processors: ``m7gd``, ``c6gn``, ``im4gn``; ``a1``."""
-    return family == "a1" or "g" in more or (kind, family[:3]) == ("p", "p6e")
+    """Whether a family has AWS's own processors: ``m7gd``, ``c6gn``, ``im4gn``."""
+    return "g" in more or (kind, family[:3]) == ("p", "p6e")

@@ -85,7 +85,7 @@ def _tls_only() -> Json:
 
 
 def _add_targets(stack: Stack, files: FileSystem, network: Network) -> None:
-    """An address in each subnet, that the security groups of its network reach."""
+    """An address in each zone, that the security groups of its network reach."""
     from troposphere import ec2, efs
 
     group = ec2.SecurityGroup(
@@ -104,7 +104,7 @@ def _add_targets(stack: Stack, files: FileSystem, network: Network) -> None:
         ],
     )
     title = stack.add(str(files), group)
-    for target, subnet in zip(_targets(files, network), network.subnets, strict=True):
+    for target, subnet in _targets(stack, files).items():
         made = efs.MountTarget(
             target,
             FileSystemId=ref(names.logical(files)),
@@ -114,12 +114,16 @@ def _add_targets(stack: Stack, files: FileSystem, network: Network) -> None:
         stack.add(str(files), made)
 
 
-def _targets(files: FileSystem, network: Network) -> list[str]:
-    """The ids of its addresses: by subnet, so that a further one leaves the others alone."""
-    return [
-        names.logical(files, f"In{subnet.removeprefix('subnet-').capitalize()}")
-        for subnet in network.subnets
-    ]
+def _targets(stack: Stack, files: FileSystem) -> dict[str, str]:
+    """Its addresses' subnets by their ids, which are the subnets', too, so that a further one
+    leaves the others alone. A zone has one address at most: other subnets of it reach that one."""
+    subnets: dict[str, str] = {}
+    for subnet in stack.network(files.vpc).subnets:
+        subnets.setdefault(stack.settings.zones.get(subnet, subnet), subnet)
+    return {
+        names.logical(files, f"In{subnet.removeprefix('subnet-').capitalize()}"): subnet
+        for subnet in subnets.values()
+    }
 
 
 def access_point(files: FileSystem) -> str:
@@ -129,7 +133,7 @@ def access_point(files: FileSystem) -> str:
 
 def ready(stack: Stack, code: Job | Function) -> list[str]:
     """The ids of what must be there before it can mount what it binds."""
-    return [target for files in bound(code) for target in _targets(files, stack.network(files.vpc))]
+    return [target for files in bound(code) for target in _targets(stack, files)]
 
 
 def bound(code: Job | Function) -> Iterator[FileSystem]:

@@ -83,6 +83,8 @@ class Settings:
     """Buckets refuse what is not TLS. The embedded cloud has none."""
     network: Network | None = None
     """The default VPC; None where nothing needs it."""
+    zones: Mapping[str, str] = field(default_factory=dict)
+    """The availability zones of subnets that file systems are reached in, as far as known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,8 +92,8 @@ def looked(job: Mapping[str, Any]) -> Look:
     stopped, created = job.get("stoppedAt"), job.get("createdAt")
     state, failure, gone = State.SUCCEEDED, None, False
     if status != "SUCCEEDED":
-        waited = ((stopped or 0) - (created or 0)) * _MILLISECOND
-        state, failure, gone = _failed(reason, why, code, waited if not attempts else None)
+        waited = ((stopped or 0) - (created or 0)) * _MILLISECOND if not attempts else None
+        state, failure, gone = _failed(reason, why, code, waited, _is_wanted(job, reason))
     return Look(
         state=state,
         failure=failure,
@@ -105,8 +105,15 @@ def looked(job: Mapping[str, Any]) -> Look:
     )
 
 
+def _is_wanted(job: Mapping[str, Any], reason: str) -> bool:
+    """Whether somebody has ended it. The words of who has alone do not say so: AWS has many of its
+    own, such as "ECS was unable to assume the role"."""
+    asked = job.get("isTerminated") or job.get("isCancelled") or reason == containers.CANCELLED
+    return bool(asked) and not containers.is_own(reason)
+
+
 def _failed(
-    reason: str, why: str, code: int | None, waited: float | None
+    reason: str, why: str, code: int | None, waited: float | None, wanted: bool
 ) -> tuple[State, Failure | None, bool]:
     """How a job has ended, and whether because its machine has gone. `waited`: the seconds that it
     has waited for one, if it has had none."""
@@ -115,9 +122,8 @@ def _failed(
     if waited is not None and _NO_MACHINE.search(reason):
         text = f"no machine was found in {duration(waited)}: {reason}"
         return State.CRASHED, Failure("NoMachine", text), False
-    told = reason and not why and not containers.is_own(reason)
-    if told and (waited is not None or code in _BY_SIGNAL):
-        return State.CANCELLED, None, False  # somebody has ended it, and has said why
+    if wanted and not why and (waited is not None or code in _BY_SIGNAL):
+        return State.CANCELLED, None, False
     return containers.ended(code, why or reason, gone=containers.gone(reason))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Final
 
@@ -28,6 +29,14 @@ _NAMED: Final = re.compile(
 )
 _PLAIN: Final = re.compile(r"Essential container in task exited|Task failed to start")
 _SIGNALLED: Final = 128
+_ROOM: Final = 8192 - 1024
+"""Characters that a payload may have in a task's overrides, which are 8192 as a JSON text, with all
+that is around it: with the longest names, and with what Batch adds, about 820."""
+
+
+def holds(payload: str) -> bool:
+    """Whether a task's overrides have room for a payload, which is a text in a JSON text there."""
+    return len(json.dumps(payload)) <= _ROOM
 
 
 def is_own(reason: str) -> bool:

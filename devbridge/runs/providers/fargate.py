@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -21,9 +20,6 @@ from devbridge.runs.providers.base import (
 from runner.outcome import Failure
 
 NAME: Final = "fargate"
-ROOM: Final = 8192 - 1024
-"""Characters that a payload may have in a task's overrides, which are 8192 as a JSON text, with all
-that is around it."""
 _STATES: Final = {
     "PROVISIONING": State.QUEUED,
     "PENDING": State.STARTING,
@@ -32,11 +28,6 @@ _STATES: Final = {
 _TAKEN_AWAY: Final = ("SpotInterruption", "TerminationNotice")
 _NOT_STARTED: Final = "TaskFailedToStart"
 _STOPPED: Final = "UserInitiated"
-
-
-def holds(payload: str) -> bool:
-    """Whether a task's overrides have room for a payload, which is a text in a JSON text there."""
-    return len(json.dumps(payload)) <= ROOM
 
 
 class Fargate:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from devbridge.runs.providers import batch, codebuild, fargate, function
+from devbridge.runs.providers import batch, codebuild, containers, fargate, function
 from devbridge.runs.providers.base import Client, Ended, Look, Provider
 from devbridge.runs.records import Claim, Place
 
@@ -16,6 +16,7 @@ _KNOWN: Final[Mapping[str, Callable[[Client, Mapping[str, Any]], Provider]]] = {
     function.NAME: function.Function,
 }
 
+_OF_ECS: Final = (batch.NAME, fargate.NAME)
 FIRST: Final = codebuild.NAME
 """What ran every job before there was a choice."""
 
@@ -33,7 +34,7 @@ def shares_streams(name: str) -> bool:
 
 def holds(name: str, payload: str) -> bool:
     """Whether what this provider is told at a start has room for a payload of up to 8 KiB."""
-    return name != fargate.NAME or fargate.holds(payload)
+    return name not in _OF_ECS or containers.holds(payload)
 
 
 def older(run_id: str, provider: Callable[[str], Provider]) -> tuple[Claim, Place, Look] | None:

@@ -32,7 +32,7 @@ MANY: Final = int(os.environ.get("DEVBRIDGE_TEST_APPS", "0"))
 DEVELOPER: Final = f"arn:aws:iam::{ACCOUNT}:user/ann"
 MODES: Final[tuple[names.Mode, ...]] = get_args(names.Mode)
 ANY: Final = {
-    *("ecr:GetAuthorizationToken", "batch:DescribeJobs", "batch:ListJobs", "ecs:ListTasks"),
+    *("ecr:GetAuthorizationToken", "batch:DescribeJobs", "batch:ListJobs"),
 }
 """What AWS allows on every resource only. (And the EC2 calls that a network needs.)"""
 HANDED_ON: Final = {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}

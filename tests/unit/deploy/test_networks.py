@@ -9,7 +9,7 @@ import pytest
 from devbridge.constructs import App, Job
 from devbridge.constructs.app import loading
 from devbridge.constructs.compute import Fargate
-from devbridge.deploy.networks import default_network
+from devbridge.deploy.networks import default_network, zones_of
 from devbridge.errors import InvalidValue
 from tests.unit.deploy.conftest import FakeCloud
 
@@ -43,3 +43,11 @@ def test_without_one_it_says_what_to_do(aws: FakeCloud, job: Job) -> None:
         default_network(aws, [job])
     assert str(caught.value).startswith("Job 'a' must be in a network, and there is no default VPC")
     assert "aws ec2 create-default-vpc" in (caught.value.remedy or "")
+
+
+def test_subnets_have_zones_unless_they_are_not_there(aws: FakeCloud, job: Job) -> None:
+    subnets = default_network(aws, [job]).subnets
+    found = zones_of(aws, [*subnets[:2], "subnet-0123456789abcdef0"])
+    assert {*found} == {*subnets[:2]}
+    assert len({*found.values()}) == 2
+    assert all(zone.startswith("eu-west-1") for zone in found.values())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.constructs import App, Job
+from devbridge.constructs import App, FileSystem, Job, Vpc
 from devbridge.constructs.app import loading
 from devbridge.constructs.compute import Fargate
 from devbridge.deploy.request import Request
@@ -75,3 +75,20 @@ def test_the_default_vpc_is_asked_for_where_a_job_needs_it(
         Job(app, "a", handler="jobs/a.handler", compute=Fargate())
     request = Request(app, aws, stage="ann", mode=mode, offline=offline)
     assert (settings_of(request).network is not None) == asked
+
+
+@pytest.mark.parametrize(
+    ("mode", "count", "asked"), [("deployed", 2, True), ("deployed", 1, False), ("dev", 2, False)]
+)
+def test_zones_are_asked_for_where_a_file_system_may_have_two_subnets_in_one(
+    mode: Mode, count: int, asked: bool, root: Path, aws: FakeCloud
+) -> None:
+    there = aws.client("ec2").describe_subnets()["Subnets"][:count]
+    subnets = [each["SubnetId"] for each in there]
+    with loading(root):
+        app = App("demo")
+        vpc = Vpc(there[0]["VpcId"], subnets=subnets, security_groups=["sg-0123456789abcdef0"])
+        FileSystem(app, "files", vpc=vpc)
+    zones = settings_of(Request(app, aws, stage="ann", mode=mode)).zones
+    expected = {each["SubnetId"]: each["AvailabilityZone"] for each in there}
+    assert zones == (expected if asked else {})

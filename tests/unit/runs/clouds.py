@@ -90,16 +90,6 @@ class CodeBuild:
         self.projects[project] = [b for b in self.projects[project] if b["id"] != job_id]
         self.add(job_id, status, told=told)
 
-    def list_builds_for_project(self, **given: Any) -> Any:
-        self.asked.append("list")
-        assert given["sortOrder"] == "DESCENDING"
-        if given["projectName"] not in self.projects:
-            raise NotThereError
-        ids = [build["id"] for build in self.projects[given["projectName"]]]
-        start = int(given.get("nextToken", 0))
-        more = {"nextToken": str(start + 2)} if len(ids) > start + 2 else {}
-        return {"ids": ids[start : start + 2], **more}
-
     def batch_get_builds(self, *, ids: list[str]) -> Any:
         self.asked.append("get")
         found = [build for builds in self.projects.values() for build in builds]

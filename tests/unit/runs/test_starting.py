@@ -72,7 +72,7 @@ def test_a_provider_is_told_where_the_payload_is_and_nothing_of_it(compute: str)
 
 @pytest.mark.parametrize(("size", "inline"), [(8192, True), (8193, False)])
 def test_of_a_job_that_says_inline_a_large_payload_goes_through_s3(size: int, inline: bool) -> None:
-    world, payload = DeployedWorld("batch", inline=True), b'"' + b"x" * (size - 2) + b'"'
+    world, payload = DeployedWorld("codebuild", inline=True), b'"' + b"x" * (size - 2) + b'"'
     uuid, *_ = begin(world, payload=payload)
     begin(world, payload=payload)
     given = world.given(uuid)
@@ -82,20 +82,23 @@ def test_of_a_job_that_says_inline_a_large_payload_goes_through_s3(size: int, in
 
 
 def test_a_container_takes_small_payloads_only() -> None:
-    world = DeployedWorld("batch", container=True)
+    world = DeployedWorld("codebuild", container=True)
     begin(world)
     with pytest.raises(PayloadTooLarge, match="a container job takes 8,192"):
         begin(world, "l", b"x" * 8193)
     assert len(world.runs.recent(9)) == 1
 
 
-def test_what_a_tasks_overrides_have_no_room_for_goes_through_s3_or_is_refused() -> None:
+@pytest.mark.parametrize("compute", ["batch", "fargate"])
+def test_what_a_tasks_overrides_have_no_room_for_goes_through_s3_or_is_refused(
+    compute: str,
+) -> None:
     payload = b'"' + b"x" * 8000 + b'"'
-    uuid, *_ = begin(world := DeployedWorld("fargate", inline=True), payload=payload)
+    uuid, *_ = begin(world := DeployedWorld(compute, inline=True), payload=payload)
     assert "DEVBRIDGE_PAYLOAD" not in world.given(uuid)
     assert world.runs.get(f"{PROJECT}:{uuid}").payload() == payload
     with pytest.raises(PayloadTooLarge, match="8,002 bytes; a container job takes less, where"):
-        begin(DeployedWorld("fargate", container=True), payload=payload)
+        begin(DeployedWorld(compute, container=True), payload=payload)
 
 
 def test_what_is_json_and_no_text_is_escaped() -> None:

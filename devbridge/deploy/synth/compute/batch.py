@@ -23,8 +23,9 @@ from devbridge.runs.providers.base import INTERRUPTED
 
 DEFINITION: Final = made("AWS::Batch::JobDefinition", "JobDefinitionName")
 _ATTEMPTS: Final = 3
+_HANDED_OVER: Final = {"OnExitCode": str(INTERRUPTED)}
+"""What the runner alone means by it: a command of the user's may have that exit code, too."""
 _INFRASTRUCTURE: Final = (
-    {"OnExitCode": str(INTERRUPTED)},
     {"OnStatusReason": "Host EC2*"},
     {"OnStatusReason": "Your Spot Task was interrupted*"},
 )
@@ -131,8 +132,9 @@ def _add_definition(stack: Stack, job: Job) -> None:
     )
     if systems := list(bound(job)):
         task.Volumes = [_volume(files) for files in systems]
+    causes = _INFRASTRUCTURE if job.container else (_HANDED_OVER, *_INFRASTRUCTURE)
     retries = [
-        *(batch.EvaluateOnExit(Action="RETRY", **cause) for cause in _INFRASTRUCTURE),
+        *(batch.EvaluateOnExit(Action="RETRY", **cause) for cause in causes),
         batch.EvaluateOnExit(Action="EXIT", OnReason="*"),
     ]
     definition = batch.JobDefinition(

@@ -94,7 +94,7 @@ class InCodeBuild:
 
     def invoker_grants(self, stack: Stack, jobs: Sequence[Job]) -> list[Json]:
         """See `Compute.invoker_grants`."""
-        actions = ["StartBuild", "StopBuild", "BatchGetBuilds", "ListBuildsForProject"]
+        actions = ["StartBuild", "StopBuild", "BatchGetBuilds"]
         return [
             allow(
                 [f"codebuild:{action}" for action in actions],

@@ -88,8 +88,6 @@ class InFargate:
                 there,
             ),
             allow(["ecs:DescribeTasks", "ecs:StopTask"], [arn("ecs", f"task/{cluster}/*")]),
-            # Its resources would be container instances, of which Fargate has none.
-            allow(["ecs:ListTasks"], ["*"], there),
         ]
 
     def left(self, stack: Stack, jobs: Sequence[Job]) -> list[Json]:

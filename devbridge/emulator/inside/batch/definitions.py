@@ -147,6 +147,14 @@ def overridden(definition: Mapping[str, Any], request: Mapping[str, Any]) -> Jso
     return made
 
 
+def overrides(request: Mapping[str, Any]) -> list[Json]:
+    """What ECS is told to override of a job's containers, but for what Batch adds."""
+    tasks = (request.get("ecsPropertiesOverride") or {}).get("taskProperties") or [{}]
+    own = request.get("containerOverrides")
+    found: Sequence[Json] = tasks[0].get("containers") or [{"name": DEFAULT, **(own or {})}]
+    return copy.deepcopy(list(found))
+
+
 def _override(container: Json, override: Mapping[str, Any]) -> None:
     if override.get("command"):
         container["command"] = list(override["command"])

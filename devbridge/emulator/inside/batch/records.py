@@ -62,6 +62,7 @@ def new_job(
         "tags": {**(request.get("tags") or {})},
         "isCancelled": False,
         "isTerminated": False,
+        "_overrides": definitions.overrides(request),
     }
     timeout = request.get("timeout") or definition.get("timeout")
     if timeout:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..ecs.definitions import wanted
+from ..ecs.definitions import check_overrides, wanted
 from ..machines import container, metadata, pace, roles
 from ..machines.container import Container
 from ..machines.events import Put
@@ -191,6 +191,8 @@ class Job:
             with self._lock:
                 self._check()
                 host = self._place.host(turn.environment)
+                if refused := self._refused(host, number):
+                    return End(refused, final=True)
                 task = self._task = self._new_task(host, number)
                 self._why = None
             self._move(records.STARTING)
@@ -203,6 +205,20 @@ class Job:
             return end
         finally:
             self._turns.leave(turn)
+
+    def _refused(self, host: Host, number: int) -> str:
+        """Why ECS does not take the task: Batch itself has taken the job before."""
+        own = {n: v for n, v in self._variables(host, number).items() if n.startswith("AWS_BATCH_")}
+        added = [{"name": name, "value": value} for name, value in own.items()]
+        containers = [
+            {**each, "environment": [*(each.get("environment") or ()), *added]}
+            for each in self.record["_overrides"]
+        ]
+        try:
+            check_overrides({"containerOverrides": containers})
+        except Failure as failure:
+            return failure.message
+        return ""
 
     def _await(self, turn: Turn) -> None:
         """Wait for the turn; cancelled by the queue when it cannot come."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import threading
 import time
 import uuid
@@ -25,7 +26,7 @@ from .scheduler import Scheduler
 Answer = tuple[int, dict[str, str], bytes]
 
 PAYLOAD: Final = 30 * 1024
-"""Bytes that a SubmitJob has at most."""
+"""Bytes that a SubmitJob has at most. What of it ECS is told has less, when the job begins."""
 PAGE: Final = 100
 _ARRAY: Final = (2, 10_000)
 _ENDED: Final = "the embedded cloud was stopped while the job was RUNNABLE"
@@ -116,8 +117,12 @@ class Service:
         name = str(request.get("jobName") or "")
         if not NAME.fullmatch(name):
             raise Failure(CLIENT, f"Job name {name!r} does not match {NAME.pattern}")
-        if len(json.dumps(request).encode()) > PAYLOAD:
-            raise Failure(CLIENT, f"The request has more than {PAYLOAD} bytes.")
+        if (length := len(json.dumps(request).encode())) > PAYLOAD:
+            raise Failure(
+                CLIENT,
+                "Error executing request, Exception : Job size must be less than"
+                f" {PAYLOAD >> 10} KiB, got {math.ceil(length / 1024)} KiB",
+            )
         definitions.check(request)
         queue = self.resources.queue(request.get("jobQueue"))
         if queue["state"] != "ENABLED":

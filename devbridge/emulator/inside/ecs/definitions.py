@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -29,6 +30,8 @@ STOP_TIMEOUT: Final = 30
 LONGEST_STOP_TIMEOUT: Final = 120
 DISK: Final = (21, 200)
 """GiB of ephemeral storage that can be asked for."""
+OVERRIDES: Final = 8192
+"""Characters that a task's overrides have at most, as the JSON text that they are."""
 
 _CPU: Final = re.compile(r"(\d*\.?\d+)\s*v?cpus?", re.IGNORECASE)
 _MEMORY: Final = re.compile(r"(\d*\.?\d+)\s*gi?b", re.IGNORECASE)
@@ -41,6 +44,18 @@ def request_of(properties: Mapping[str, Any]) -> Json:
         if name in made:
             made[name] = str(made[name])
     return made
+
+
+def check_overrides(overrides: Mapping[str, Any]) -> None:
+    """
+    Raises:
+        Failure: ECS takes no task with so much of it, whoever has it start one.
+    """
+    if len(json.dumps(overrides)) > OVERRIDES:
+        raise Failure(
+            "InvalidParameterException",
+            f"Container Overrides length must be at most {OVERRIDES}",
+        )
 
 
 def check(request: Json) -> None:

@@ -22,8 +22,6 @@ from .run import Live
 
 Answer = tuple[int, dict[str, str], bytes]
 
-OVERRIDES: Final = 8192
-"""Characters that a task's overrides have at most."""
 MOST: Final = 10
 """Tasks that one RunTask starts at most."""
 _FARGATE: Final = ("FARGATE", "FARGATE_SPOT")
@@ -272,11 +270,7 @@ def _checked(ecs: Any, request: Json) -> tuple[Json, Json, list[Json]]:
     if not 1 <= int(request.get("count", 1)) <= MOST:
         raise Failure("InvalidParameterException", f"Count must be from 1 to {MOST}.")
     overrides = request.get("overrides") or {}
-    if len(records.same(overrides)) > OVERRIDES:
-        raise Failure(
-            "InvalidParameterException",
-            f"Container Overrides length must be at most {OVERRIDES}",
-        )
+    definitions.check_overrides(overrides)
     strategy = _strategy(request, cluster)
     _check_fargate(definition, request, overrides)
     for key, kind in (("taskRoleArn", "task"), ("executionRoleArn", "execution")):

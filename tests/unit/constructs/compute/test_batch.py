@@ -89,14 +89,20 @@ def test_without_memory_for_one_run_max_vcpus_says_how_many_it_takes(app: App) -
     assert "from 32 on" in str(caught.value.remedy)
 
 
-@pytest.mark.parametrize(
-    "name", ["m6g", "c6gn.large", "x2gd", "im4gn", "is4gen", "t4g", "a1", "g5g"]
-)
+@pytest.mark.parametrize("name", ["m6g", "c6gn.large", "x2gd", "im4gn", "is4gen", "t4g", "g5g"])
 def test_arm64_is_for_awss_own_processors_alone(name: str) -> None:
     own = Batch(instance_types=[name])
     assert own.problem(ARM) is None
     assert own.problem(Asked())
     assert Batch(instance_types=["m6i"]).problem(ARM)
+
+
+@pytest.mark.parametrize("name", ["a1", "a1.large", "a1.metal"])
+@pytest.mark.parametrize("asked", [ARM, Asked()])
+def test_the_first_of_awss_own_processors_have_no_image(name: str, asked: Asked) -> None:
+    refused = Batch(instance_types=["m6g", name] if asked is ARM else [name]).problem(asked)
+    assert refused
+    assert refused[1][1].endswith(f"Amazon Linux 2023 runs on, not {name!r}")
 
 
 def test_there_are_no_gpus_with_arm64() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +33,19 @@ def shared(root: Path) -> Make:
     """Makes the template of an app with a file system, "my-files", and a job that binds it."""
 
     def make(
-        *, mode: Mode = "deployed", vpc: Vpc | None = None, job: Any = None, **options: Any
+        *,
+        mode: Mode = "deployed",
+        vpc: Vpc | None = None,
+        job: Any = None,
+        zones: Mapping[str, str] = {},
+        **options: Any,
     ) -> Template:
         with loading(root):
             app = App("demo")
             files = FileSystem(app, "my-files", vpc=vpc, **options)
             more: Any = {"compute": job or Fargate(), "vpc": vpc}
             Job(app, "a", handler="jobs/a.handler", bind=[files], **more)
-        template = made(app, mode=mode)
+        template = made(app, mode=mode, zones=zones)
         assert lint(template) == []
         return template
 
@@ -93,6 +98,17 @@ def test_it_is_reached_in_each_subnet_by_the_groups_of_its_network(
     assert [each["Properties"]["SubnetId"] for each in targets] == list(subnets)
     for each in targets:
         assert each["Properties"]["SecurityGroups"] == [{"Ref": "MyFilesFileSystemGroup"}]
+
+
+def test_a_zone_has_one_address_however_many_of_the_subnets_are_in_it(shared: Make) -> None:
+    ids = [f"subnet-0123456789abcdef{n}" for n in range(4)]
+    vpc = Vpc("vpc-0123456789abcdef0", subnets=ids, security_groups=["sg-0123456789abcdef0"])
+    zones = dict(zip(ids, ("b", "a", "b"), strict=False))
+    template = shared(vpc=vpc, job=Lambda(), zones=zones)
+    targets = of_type(template, "AWS::EFS::MountTarget")
+    found = [each["Properties"]["SubnetId"] for each in targets.values()]
+    assert found == [ids[0], ids[1], ids[3]]
+    assert set(resources(template)["AJobRunner"]["DependsOn"]) == {*targets}
 
 
 @pytest.mark.parametrize("compute", [Fargate(), Batch(), Lambda()], ids=lambda each: each.name)

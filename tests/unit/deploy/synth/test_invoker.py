@@ -125,8 +125,9 @@ def test_the_invokers_role_may_start_those_builds_and_pass_their_payloads(
     own = "arn:${AWS::Partition}:codebuild:${AWS::Region}:${AWS::AccountId}:project/demo_dev_a"
     template = synthed()
     found = allowed(template, "InvokerRole")
-    for action in ("StartBuild", "StopBuild", "BatchGetBuilds", "ListBuildsForProject"):
-        assert found[f"codebuild:{action}"] == sub(own)
+    builds = {action: on for action, on in found.items() if action.startswith("codebuild:")}
+    actions = ("StartBuild", "StopBuild", "BatchGetBuilds")
+    assert builds == {f"codebuild:{action}": sub(own) for action in actions}
     granted = [
         (statement["Action"], statement["Resource"])
         for statement in statements(template, "InvokerRole")

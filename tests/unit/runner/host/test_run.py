@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from runner import attempt, aws, process
 from runner.attempt import Inbox, Output
-from runner.aws import AwsError
+from runner.aws import AwsError, Conflict
 from runner.host import main as host_main
 from runner.host import run as run_module
 from runner.host.base import Host, Pause, Window
@@ -377,6 +377,8 @@ class Place:
         self.handed: list[tuple[Told, bool | None]] = []
         self.refuses: End | None = None
         self.unreachable = False
+        self.claimed = False
+        """Because the next place has it."""
         self.here = True
         self.cut = False
 
@@ -397,7 +399,7 @@ class Place:
 
     def tell(self, told: Told) -> None:
         if self.unreachable:
-            raise AwsError("no answer")
+            raise Conflict("no answer") if self.claimed else AwsError("no answer")
         self.told.append(told)
 
     def hand_over(self, told: Told, *, progress: bool | None) -> End | None:
@@ -516,6 +518,17 @@ def test_an_end_that_nobody_can_be_told_is_in_the_log(world: World) -> None:
     place.run()
     assert any("how the run has ended is only in this log: no answer" in x for x in world.lines)
     assert world.told["state"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("claimed", [True, False])
+def test_the_payload_of_a_run_that_the_next_place_has_is_left_to_it(
+    world: World, claimed: bool
+) -> None:
+    place = Place(world)
+    world.now_unreachable, place.claimed = place, claimed
+    world.objects["k"] = b"[1]"
+    place.run(DEVBRIDGE_PAYLOAD_KEY="k")
+    assert ("k" in world.objects) == claimed
 
 
 def test_a_run_that_has_ended_before_is_left_alone(world: World) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -7,11 +8,15 @@ import pytest
 from devbridge.runs.model import State
 from devbridge.runs.providers.base import Asked
 from devbridge.runs.providers.batch import Batch, ended, looked
+from devbridge.runs.providers.containers import holds
 from runner.outcome import Failure
 from tests.unit.aws import FakeBatch
 
 UUID = "0b1c2d3e-0000-4000-8000-000000000001"
 ASKED = Asked(f"p:{UUID}", UUID, ("DEVBRIDGE_PAYLOAD", "1"))
+UNABLE = (
+    "ECS was unable to assume the role 'arn:aws:iam::1:role/r' that was provided for this task."
+)
 HOST = "Host EC2 (instance i-0123456789) terminated."
 
 
@@ -30,6 +35,26 @@ def test_a_job_is_submitted_once_for_it_is_known_by_its_name() -> None:
     again = door(fake).start(Asked(ASKED.run_id, UUID, ASKED.payload, 1))
     assert again != place
     assert fake.jobs[again]["jobName"] == f"{UUID}-1"
+
+
+@pytest.mark.parametrize("character", ["x", '"'])
+def test_what_a_job_is_told_has_room_in_a_tasks_overrides_with_what_batch_adds(
+    character: str,
+) -> None:
+    payload = character * max(n for n in range(8192) if holds(character * n))
+    fake, longest = FakeBatch(), "p" * 128
+    place = door(fake).start(Asked(f"{longest}:{UUID}", UUID, ("DEVBRIDGE_PAYLOAD", payload)))
+    (task,) = fake.jobs[place]["ecsProperties"]["taskProperties"]
+    (container,) = task["containers"]
+    added = {
+        "AWS_BATCH_JOB_ID": UUID,
+        "AWS_BATCH_JOB_ATTEMPT": "10",
+        "AWS_BATCH_JQ_NAME": longest,
+        "AWS_BATCH_CE_NAME": longest,
+    }
+    container["environment"] += [{"name": name, "value": value} for name, value in added.items()]
+    overrides = {"containerOverrides": [container], "cpu": "192000", "memory": "24000000"}
+    assert 7900 < len(json.dumps(overrides)) <= 8192
 
 
 def test_a_job_is_terminated() -> None:
@@ -108,8 +133,24 @@ def a_job(
         ),
         (a_job("Job attempt duration exceeded timeout", 143), State.TIMED_OUT, None),
         (a_job("Job attempt duration exceeded timeout", 75), State.TIMED_OUT, None),
-        (a_job("not needed any more", 143), State.CANCELLED, None),
-        (a_job("not needed any more", waited=5), State.CANCELLED, None),
+        ({**a_job("not needed any more", 143), "isTerminated": True}, State.CANCELLED, None),
+        ({**a_job("not needed", waited=5), "isTerminated": True}, State.CANCELLED, None),
+        ({**a_job("not needed", waited=5), "isCancelled": True}, State.CANCELLED, None),
+        (a_job("cancelled by devbridge", 143), State.CANCELLED, None),
+        (a_job("cancelled by devbridge", waited=5), State.CANCELLED, None),
+        *(
+            (
+                {**a_job(UNABLE, waited=waited), "isTerminated": False, "isCancelled": False},
+                State.CRASHED,
+                Failure("NotStarted", f"the container did not run: {UNABLE}"),
+            )
+            for waited in (5, None)
+        ),
+        (
+            a_job("some words of AWS", 143),
+            State.CRASHED,
+            Failure("Killed", "the container was ended by signal 15"),
+        ),
         (
             a_job("CannotPullContainerError: no such image: x/y"),
             State.CRASHED,

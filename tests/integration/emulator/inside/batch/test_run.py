@@ -242,6 +242,13 @@ def test_failed_attempts_are_tried_again_as_far_as_the_conditions_say(batch: Bat
     assert all(each.startswith("job/job/") for each in streams)
 
 
+def test_a_job_that_ecs_does_not_take_is_not_tried(batch: Batch) -> None:
+    environment = [{"name": "A", "value": "x" * 8192}]
+    job = batch.over(batch.submit(of="Ecs", environment=environment))
+    assert job["statusReason"] == "Container Overrides length must be at most 8192"
+    assert (job["status"], job["attempts"]) == ("FAILED", [])
+
+
 def test_a_job_that_is_terminated_gets_a_notice_and_is_not_tried_again(
     batch: Batch, tmp_path: Path
 ) -> None:
@@ -369,7 +376,9 @@ def test_what_batch_refuses_is_refused(batch: Batch) -> None:
     assert "does not exist" in refusal(jobDefinition="none")
     assert "at least 60 seconds" in refusal(timeout={"attemptDurationSeconds": 59})
     assert "from 1 to 10" in refusal(retryStrategy={"attempts": 11})
-    assert "30720 bytes" in refusal(environment=[{"name": "A", "value": "x" * 30_720}])
+    assert "less than 30 KiB, got 31 KiB" in refusal(
+        environment=[{"name": "A", "value": "x" * 30_720}]
+    )
     assert "has no such compute environment" in refusal(
         jobQueue=batch.stack.outputs["SpotQueue"], of="Own"
     )

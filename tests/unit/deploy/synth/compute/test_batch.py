@@ -82,6 +82,17 @@ def test_batch_tries_again_what_is_the_infrastructures_alone(synthed: MakeJob) -
     }
 
 
+def test_batch_does_not_try_a_users_command_again_whatever_its_exit_code(
+    contained: MakeJob,
+) -> None:
+    rules = definition(contained(compute=Batch()))["RetryStrategy"]["EvaluateOnExit"]
+    assert rules == [
+        {"Action": "RETRY", "OnStatusReason": "Host EC2*"},
+        {"Action": "RETRY", "OnStatusReason": "Your Spot Task was interrupted*"},
+        {"Action": "EXIT", "OnReason": "*"},
+    ]
+
+
 @pytest.mark.parametrize(
     ("options", "seconds"),
     [

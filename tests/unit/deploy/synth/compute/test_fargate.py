@@ -173,7 +173,6 @@ def test_the_invokers_may_run_and_stop_its_tasks_in_the_stages_cluster_alone(
     assert found == {
         "ecs:RunTask": (sub(f"{ECS}:task-definition/demo_dev_a:*"), cluster),
         "ecs:DescribeTasks": (sub(f"{ECS}:task/demo_dev/*"), None),
-        "ecs:ListTasks": (["*"], cluster),
     }
 
 

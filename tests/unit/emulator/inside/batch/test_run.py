@@ -145,6 +145,27 @@ def test_a_job_tells_of_each_of_its_states(world: World) -> None:
     assert world.groups == ["/aws/batch/job"]
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"containerOverrides": {"command": ["x" * 8192]}},
+        {"containerOverrides": {"environment": [{"name": "A", "value": "x" * 7950}]}},
+        {
+            "ecsPropertiesOverride": {
+                "taskProperties": [{"containers": [{"name": "d", "command": ["x" * 8192]}]}]
+            }
+        },
+    ],
+    ids=["command", "with what Batch adds", "of a task"],
+)
+def test_a_job_that_ecs_does_not_take_fails_without_an_attempt(world: World, asked: Any) -> None:
+    job = world.job(retryStrategy={"attempts": 3}, **asked)
+    assert over(job) == ("FAILED", "Container Overrides length must be at most 8192")
+    assert (job.record["attempts"], FakeTask.made) == ([], [])
+    assert "RUNNING" not in world.events
+    assert not [name for name in job.snapshot() if name.startswith("_")]
+
+
 def test_an_attempt_that_takes_too_long_is_stopped_and_not_tried_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,7 +76,10 @@ def world(ministack: MakeModule, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wo
         ({"jobName": "a b"}, "does not match"),
         ({"jobQueue": "none"}, "Job queue none does not exist"),
         ({"jobDefinition": "none"}, "JobDefinition none does not exist"),
-        ({"containerOverrides": {"command": ["x" * 30_720]}}, "more than 30720 bytes"),
+        (
+            {"containerOverrides": {"command": ["x" * 30_720]}},
+            "Job size must be less than 30 KiB, got 31 KiB",
+        ),
         ({"arrayProperties": {"size": 1}}, "from 2 to 10000 jobs"),
         ({"timeout": {"attemptDurationSeconds": 1}}, "at least 60 seconds"),
     ],

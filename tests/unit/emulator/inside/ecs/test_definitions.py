@@ -8,6 +8,14 @@ from devbridge.emulator.inside.ecs import definitions
 from devbridge.emulator.inside.machines.failure import Failure
 
 
+def test_all_that_a_task_overrides_is_one_json_text_of_8192_characters() -> None:
+    around = len('{"a": ""}')
+    definitions.check_overrides({"a": "x" * (8192 - around)})
+    for value in ("x" * (8193 - around), '"' * 4096):
+        with pytest.raises(Failure, match="Container Overrides length must be at most 8192"):
+            definitions.check_overrides({"a": value})
+
+
 def test_a_template_s_definition_is_a_request_of_the_api() -> None:
     made = definitions.request_of(
         {
