@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,7 @@ from devbridge.errors import BuildError
 from devbridge.languages.python import pip
 from devbridge.languages.python.pip import Target
 from devbridge.languages.python.probe import __main__ as script
+from devbridge.languages.python.probe.distributions import canonical
 
 RUNTIME_DISTRIBUTIONS: Final[Mapping[str, str]] = {
     "boto3": "boto3",
@@ -188,6 +189,22 @@ def files_for(
         folder = pip.wheels([d.pin for d in foreign], target, cache)
         files.update(pip.files_in(folder))
     return files
+
+
+def overruled(install: Iterable[str], needed: Iterable[Distribution]) -> Iterator[str]:
+    """What `install` asks for in a version that is not packed: the app's interpreter has another,
+    which comes first, as it does live. A line for each."""
+    from packaging.requirements import Requirement
+
+    there = {canonical(each.name): each.version for each in needed if each.version}
+    for text in install:
+        asked = Requirement(text)
+        version = there.get(canonical(asked.name))
+        if version and not asked.specifier.contains(version, prereleases=True):
+            yield (
+                f"install asks for {text}, and the app's interpreter has {version}, which is"
+                " packed: install the same there"
+            )
 
 
 def unmet(tops: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:

@@ -184,6 +184,8 @@ class Builder:
             needed += [each for each in found.optional("msgspec") if each not in needed]
         needed += [each for each in self._sdk(code, found) if each not in needed]
         # As on the laptop, what the app's interpreter has comes before what `install` adds.
+        for line in environment.overruled(code.install, needed):
+            self.remarks.warn(f"{code}: {line}")
         packages = files_in(extra, without=[d.name for d in needed]) if extra else {}
         packages |= files_for(needed, target, self.cache)
         schemas = schemas_file([each for each in code.bind if isinstance(each, Job)], self.schemas)

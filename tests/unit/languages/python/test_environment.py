@@ -9,7 +9,14 @@ import pytest
 
 from devbridge.errors import BuildError
 from devbridge.languages.python import environment
-from devbridge.languages.python.environment import Distribution, ask, files_for, own, unmet
+from devbridge.languages.python.environment import (
+    Distribution,
+    ask,
+    files_for,
+    overruled,
+    own,
+    unmet,
+)
 
 PYTHON = Path(sys.executable)
 
@@ -127,3 +134,22 @@ def test_what_is_required_and_not_installed_is_told_once() -> None:
     tops = [{"unmet": [["a", "x>=1"], ["b", "y"]]}, {"unmet": [["a", "x>=1"]]}]
     pairs = [{"unmet": [tuple(each) for each in top["unmet"]]} for top in tops]
     assert unmet(pairs) == [("a", "x>=1"), ("b", "y")]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("Six_Pack==1.17.0", True),
+        ("six.pack>1.16", True),
+        ("six-pack", False),
+        ("six-pack>=1.16", False),
+        ("other==2", False),
+    ],
+)
+def test_what_install_asks_for_and_is_there_in_another_version_is_told(
+    asked: str, said: bool
+) -> None:
+    lines = [*overruled([asked], [Distribution("six-pack", "1.16.0", ())])]
+    assert [f"asks for {asked}, and the app's interpreter has 1.16.0" in one for one in lines] == (
+        [True] if said else []
+    )
