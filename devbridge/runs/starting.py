@@ -7,8 +7,9 @@ cancelled by its end in S3 first: who starts it looks for one afterwards.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -82,7 +83,7 @@ class Starter:
             new = self._kept.make_claim(uuid, mine)
             claim = mine if new else self._kept.claim(uuid)
         if new:
-            self._begin(uuid, claim)
+            self._begin(uuid, claim, self._first)
         elif self._kept.place(uuid) is None and self._kept.end(uuid) is None:
             self._mend_start(uuid, claim, at_once=self._provider.repeatable)
         return uuid, new
@@ -104,22 +105,23 @@ class Starter:
         at = self._kept.put_payload(uuid, payload)
         return Claim(now, of.attempts, of.compute, payload_at=at)
 
-    def _begin(self, uuid: str, claim: Claim) -> None:
+    def _begin(self, uuid: str, claim: Claim, start: Callable[[str, Claim], None]) -> None:
         """Put a run that was claimed into the list, and start it or let it wait for its turn."""
         self._kept.list(uuid, claim.created_at)
         if self._turns is None:
-            self._first(uuid, claim)
+            start(uuid, claim)
             return
         got = self._turns.enter(uuid, claim.created_at)
         holder = None if got else self._turns.holds(uuid)
         if uuid in got or (holder is not None and self._is_dead(holder.since)):
-            self._first(uuid, claim)
+            start(uuid, claim)
         self._go(other for other in got if other != uuid)
         # If nobody has got a turn, it may be because somebody has one who does not need it.
         self._mend_turns(unplaced=bool(got) or holder is not None)
 
     def _first(self, uuid: str, claim: Claim) -> None:
-        """Start a run for who has asked for it: if it is refused, nothing of it is left."""
+        """Start a run for who has just claimed it: if it is refused, nothing of it is left. Nobody
+        else may do that: somebody was told that the run is there."""
         try:
             self._place(uuid, claim, None)
         except Exception as error:
@@ -277,14 +279,16 @@ class Starter:
         if decided.restart and known.place is not None:
             self._place(uuid, known.claim, known.place)
             return True
+        done = False
         if known.place is None and known.end is None:
-            return self._mend_start(uuid, known.claim, at_once=False)
-        return False
+            with _spared():
+                done = self._mend_start(uuid, known.claim, at_once=False)
+        return done
 
     def _mend_start(self, uuid: str, claim: Claim, *, at_once: bool) -> bool:
         if not at_once and not self._is_dead(claim.created_at):
             return False
-        self._begin(uuid, claim)
+        self._begin(uuid, claim, lambda uuid, _: self._go([uuid]))
         return True
 
     def _mend_turns(self, *, unplaced: bool = False) -> None:
@@ -326,6 +330,18 @@ class Starter:
 
     def _is_dead(self, since: float) -> bool:
         return self._now() - since >= DEAD
+
+
+@contextlib.contextmanager
+def _spared() -> Iterator[None]:
+    """Say only in the log what could not be started now: nobody has asked for that here, and who
+    comes by next tries again."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (NoRoom, BotoCoreError, ClientError) as error:
+        print(f"devbridge: not now: {type(error).__name__}: {error}", flush=True)
 
 
 def _refused(error: Exception) -> bool:

@@ -231,6 +231,36 @@ def test_a_run_that_is_cancelled_while_it_is_started_is_stopped() -> None:
     assert task["lastStatus"] == "STOPPED"
 
 
+@pytest.mark.parametrize("limit", [0, 1])
+def test_who_only_looks_at_a_run_forgets_nothing_of_it_where_there_is_no_room(limit: int) -> None:
+    world = DeployedWorld("fargate", limit=limit)
+    clock = Clock(world)
+    world.runs.kept.make_claim(KEY, Claim(clock.now, 1, "fargate", payload="1"))
+    clock.now += DEAD + 1
+    world.ecs.failures = [{"reason": "Capacity is unavailable"}]
+    assert state(world, KEY) is State.QUEUED
+    with contextlib.suppress(NoRoom):
+        begin(world)
+    assert world.runs.kept.claim(KEY) is not None
+    world.ecs.failures = []
+    clock.now += DEAD + 1
+    assert state(world, KEY) is State.QUEUED
+    assert len(world.ecs.tasks) == 1
+
+
+def test_a_run_that_waited_and_is_refused_when_somebody_looks_has_crashed() -> None:
+    world = DeployedWorld("fargate", limit=1)
+    clock = Clock(world)
+    world.runs.kept.make_claim(KEY, Claim(clock.now, 1, "fargate", payload="1"))
+    clock.now += DEAD + 1
+    refused = Refused("InvalidParameterException")
+    world.ecs.refuses = lambda name: refused if name == "RunTask" else None
+    failure = world.runs.get(f"{PROJECT}:{KEY}").record.failure
+    assert failure is not None
+    assert failure.type == "NotStarted"
+    assert world.dynamo.entries("running") == world.dynamo.entries("waiting") == []
+
+
 # --- what AWS tells -----------------------------------------------------------------------------
 
 
