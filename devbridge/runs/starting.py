@@ -235,7 +235,11 @@ class Starter:
         if place is None:  # who has started it has died before it could note where
             place = Place(ended.place, self._provider.name, self._now())
             self._kept.put_place(uuid, place)
+            known = self.reader.placed(uuid) or known
         known = self._seen(known, place, ended.look)
+        if _goes_on(known, ended.hop):
+            self._mend_turns(unplaced=True)
+            return "it is not what runs it now"
         decided = self._decided(known)
         if decided.restart:
             self._place(uuid, known.claim, place)
@@ -330,6 +334,12 @@ class Starter:
 
     def _is_dead(self, since: float) -> bool:
         return self._now() - since >= DEAD
+
+
+def _goes_on(known: Known, hop: int | None) -> bool:
+    """Whether a later hop than this one runs it now, or is to begin."""
+    told = known.told
+    return hop is not None and told is not None and not told.state.final and hop < told.hop
 
 
 @contextlib.contextmanager

@@ -360,6 +360,36 @@ def test_an_invocation_that_hands_over_is_not_the_end_of_its_run() -> None:
     assert world.starter.happened(event) == "it is SUCCEEDED"
 
 
+@pytest.mark.parametrize("noted", [True, False])
+@pytest.mark.parametrize("told", [{"hop": 1}, {"hop": 1, "handed": True}])
+def test_how_an_earlier_hop_has_ended_is_no_end_of_the_run_that_goes_on(
+    told: dict[str, Any], noted: bool
+) -> None:
+    world = DeployedWorld("lambda", limit=1)
+    uuid, *_ = begin(world)
+    if not noted:
+        world.runs.kept.delete(world.runs.kept.places.place(uuid))
+    world.tell(uuid, State.RUNNING, **told)
+    late = Ended(uuid, "", Look(state=State.TIMED_OUT), 0)
+    assert world.starter.happened(late) == "it is not what runs it now"
+    assert world.runs.kept.end(uuid) is None
+    world.end_only(f"{PROJECT}:{uuid}")
+    handed = Ended(uuid, "", Look(state=State.RUNNING), 0)
+    assert world.starter.happened(handed) == "it is not what runs it now"
+    assert world.dynamo.entries("running") == [f"running#{uuid}"]
+
+
+@pytest.mark.parametrize("handed", [True, False])
+def test_a_hop_that_has_failed_is_the_end_of_its_run_whether_it_has_begun_or_not(
+    handed: bool,
+) -> None:
+    world = DeployedWorld("lambda")
+    uuid, *_ = begin(world)
+    world.tell(uuid, State.RUNNING, hop=1, handed=handed)
+    ended = Ended(uuid, "", Look(state=State.TIMED_OUT), 1)
+    assert world.starter.happened(ended) == "it is TIMED_OUT"
+
+
 def test_what_is_no_run_of_the_job_is_nothing() -> None:
     world = DeployedWorld("fargate")
     assert world.starter.happened(Ended(KEY, "arn:1/x/1", GONE)) == "it is no run of this job"
