@@ -11,6 +11,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Final
 
 from devbridge.errors import PayloadTooLarge
@@ -171,11 +172,16 @@ class Starter:
                     if not _refused(error):
                         raise
                     self._never(uuid, error)
-            elif known is not None and not self._decided(known).record.state.final:
+            elif known is not None and self._needs_turn(known):
                 continue
             if self._turns is not None:
                 self._turns.leave(uuid, known.claim.created_at if known else 0.0)
                 waiting += self._turns.hand_on()
+
+    def _needs_turn(self, known: Known) -> bool:
+        """Whether a run that somebody else has started, or ended, goes on."""
+        final, place = self._decided(known).record.state.final, known.place
+        return not final or (place is not None and not self._stopped(known, place))
 
     # --- a run ends -------------------------------------------------------------------------------
 
@@ -193,29 +199,46 @@ class Starter:
             self._kept.make_end(uuid, end)
         # Who places it after this looks for an end.
         place = self._kept.place(uuid) or known.place
+        over = True
         if place is not None:
-            self._stop(place)
+            over = self._stopped(known, place)
         elif self._turns is not None and (holder := self._turns.holds(uuid)) is not None:
             # Who starts it stops it, too; if that one has died, nobody knows what runs.
-            if not self._is_dead(holder.since):
-                return
-            self._stop_unplaced(uuid, known.claim)
+            over = self._is_dead(holder.since) and self._stopped_unplaced(known)
         elif self._turns is None and self._is_dead(known.claim.created_at):
-            self._stop_unplaced(uuid, known.claim)
-        self._next(uuid, known.claim.created_at)
+            self._stopped_unplaced(known)
+        # Else it has its turn until its process has ended, which AWS tells.
+        if over:
+            self._next(uuid, known.claim.created_at)
 
-    def _stop_unplaced(self, uuid: str, claim: Claim) -> None:
+    def _stopped_unplaced(self, known: Known) -> bool:
         """Stop a run that may have been started, and nobody could note where: whoever starts it
-        again is told."""
-        self._place(uuid, claim, None)
+        again is told. Whether nothing of it runs."""
+        try:
+            self._place(known.uuid, known.claim, None)
+        except Exception as error:
+            if not isinstance(error, NoRoom) and not _refused(error):
+                raise
+            return True
+        place = self._kept.place(known.uuid)
+        return place is not None and self._is_over(known, place, self.reader.look(place))
 
-    def _stop(self, place: Place) -> None:
-        """Stop what runs a run, if it does."""
-        look = self.reader.look(place)
-        # A provider need not know at once what it has started.
-        new = look is None and self._now() - place.at < FORGOTTEN
-        if new or (look is not None and not look.state.final):
-            self.reader.provider(place.compute).stop(place.id)
+    def _stopped(self, known: Known, place: Place) -> bool:
+        """Stop what runs a run, unless nothing does any more; whether that is so."""
+        with self.reader.if_allowed(place.compute):
+            if not self._is_over(known, place, self.reader.look(place)):
+                self.reader.provider(place.compute).stop(place.id)
+                return False
+        return True  # nobody can stop it from here, if it was not over
+
+    def _is_over(self, known: Known, place: Place, look: Look | None) -> bool:
+        """Whether nothing of a run that was ended runs any more, as far as can be known."""
+        if look is None:  # a provider need not know at once what it has started
+            return self._now() - place.at >= FORGOTTEN
+        if look.state.final or not look.silence:
+            return look.state.final
+        by_itself = replace(known, place=place, end=None, look=look)
+        return self._decided(by_itself).record.state.final
 
     def happened(self, ended: Ended) -> str:
         """Something has ended: write how, start it again, hand its turn on; in words, what was
@@ -310,24 +333,23 @@ class Starter:
                 self._turns.leave(holder.uuid, 0.0)
             elif known.place is None and known.end is None:
                 self._go([holder.uuid])
-                self._leave_if_over(holder.uuid)
+                # What was started again may have been over, and nobody hears of that again.
+                again = self.reader.known(holder.uuid)
+                if again is not None and self._decided(again).record.state.final:
+                    self._leave_if_over(again)
             elif (decided := self._decided(known)).restart:
                 self._place(known.uuid, known.claim, known.place)
             elif decided.record.state.final:
-                # Who has cancelled it may have died then, or who has started it.
-                if known.place is not None:
-                    self._stop(known.place)
-                else:
-                    self._stop_unplaced(known.uuid, known.claim)
-                self._turns.leave(holder.uuid, known.claim.created_at)
+                self._leave_if_over(known)
         self._go(self._turns.hand_on())
 
-    def _leave_if_over(self, uuid: str) -> None:
-        """Take a run's turn if it has ended: what was started again may have been over, and nobody
-        hears of that again."""
-        known = self.reader.known(uuid)
-        if known is not None and self._turns is not None and self._decided(known).record.closed:
-            self._turns.leave(uuid, known.claim.created_at)
+    def _leave_if_over(self, known: Known) -> None:
+        """Take the turn of a run that has ended, unless its process has not."""
+        # Who has cancelled it may have died then, or who has started it.
+        place = known.place
+        over = self._stopped(known, place) if place else self._stopped_unplaced(known)
+        if over and self._turns is not None:
+            self._turns.leave(known.uuid, known.claim.created_at)
 
     def _decided(self, known: Known) -> Decided:
         return decide(known, self._now())

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from devbridge.errors import PayloadTooLarge
 from devbridge.protocol import codec
+from devbridge.runs.deciding import FORGOTTEN
 from devbridge.runs.model import State
 from devbridge.runs.providers import known
 from devbridge.runs.providers.base import Ended, Look, NoRoom
@@ -447,6 +448,8 @@ def test_a_run_that_waits_and_is_cancelled_is_taken_out_of_the_line() -> None:
     assert (done.was, done.state) == (State.QUEUED, State.CANCELLED)
     world.runs.get(f"{PROJECT}:{one}").cancel()
     assert state(world, two) is State.CANCELLED
+    assert world.runs.kept.place(three) is None
+    assert tell(world, one, None) == "it is CANCELLED"
     assert world.runs.kept.place(three) is not None
     assert world.dynamo.number() == 1
 
@@ -477,10 +480,102 @@ def test_who_finds_the_table_full_looks_whether_those_who_hold_it_still_live() -
     clock = Clock(world)
     one, *_ = begin(world, "1")
     clock.now += DEAD + 1
-    world.end(f"{PROJECT}:{one}", State.SUCCEEDED)  # and nobody has heard of it
+    world.end(f"{PROJECT}:{one}", State.SUCCEEDED)
+    world.ecs.tasks[place(world, one)]["lastStatus"] = "STOPPED"  # and nobody has heard of it
     two, *_ = begin(world, "2")
     assert world.dynamo.entries("running") == [f"running#{two}"]
     assert world.runs.kept.place(two) is not None
+
+
+def slow_to_stop(world: DeployedWorld) -> None:
+    """As ECS is: a container has two minutes to end."""
+
+    def stop(*, cluster: str, task: str, reason: str) -> Any:
+        return {"task": world.ecs.tasks[task] | {"desiredStatus": "STOPPED"}}
+
+    world.ecs.StopTask = stop  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("heard", [True, False])
+@pytest.mark.parametrize("forgotten", [True, False])
+def test_a_cancelled_run_has_its_turn_until_its_process_has_ended(
+    heard: bool, forgotten: bool
+) -> None:
+    world = DeployedWorld("fargate", limit=1)
+    clock = Clock(world)
+    slow_to_stop(world)
+    (one, *_), (two, *_) = begin(world, "1"), begin(world, "2")
+    at = place(world, one)
+    world.ecs.tasks[at]["lastStatus"] = "RUNNING"
+    world.runs.get(f"{PROJECT}:{one}").cancel()
+    clock.now += FORGOTTEN
+    begin(world, "3")
+    assert state(world, one) is State.CANCELLED
+    assert world.runs.kept.place(two) is None
+    world.ecs.tasks[at] |= {"lastStatus": "STOPPED", "stopCode": "UserInitiated"}
+    if forgotten:
+        del world.ecs.tasks[at]
+    if heard:
+        tell(world, one, None)
+    else:
+        begin(world, "4")
+    assert world.runs.kept.place(two) is not None
+    assert world.dynamo.entries("running") == [f"running#{two}"]
+
+
+def test_a_cancelled_run_of_which_nothing_is_seen_has_its_turn_until_it_tells_or_could_not() -> (
+    None
+):
+    world = DeployedWorld("lambda", limit=1)
+    clock = Clock(world)
+    (one, *_), (two, *_), (three, *_) = (begin(world, key) for key in "123")
+    world.tell(one, State.RUNNING)
+    world.runs.get(f"{PROJECT}:{one}").cancel()
+    assert world.runs.kept.place(two) is None
+    world.tell(one, State.CANCELLED)
+    clock.now += DEAD + 1
+    begin(world, "4")
+    assert world.runs.kept.place(two) is not None
+    world.tell(two, State.RUNNING)
+    world.runs.get(f"{PROJECT}:{two}").cancel()
+    clock.now += 900
+    begin(world, "5")
+    assert world.runs.kept.place(three) is None
+    clock.now += 61
+    begin(world, "6")
+    assert world.runs.kept.place(three) is not None
+
+
+@pytest.mark.parametrize("refused", [True, False])
+@pytest.mark.parametrize("by", ["cancel", "start"])
+def test_a_cancelled_run_that_nobody_could_note_and_that_is_refused_has_no_turn(
+    refused: bool, by: str
+) -> None:
+    world = DeployedWorld("fargate", limit=1)
+    clock = Clock(world)
+    slow_to_stop(world)
+    world.ecs.refuses = lambda _: ReadTimeoutError(endpoint_url="u")
+    with pytest.raises(ReadTimeoutError):
+        begin(world, "1")
+    one = codec.job_id("demo", "prod", "factorial", "1")
+    world.ecs.refuses = lambda _: None
+    two, *_ = begin(world, "2")
+    clock.now += DEAD + 1
+    if by == "start":
+        world.end_only(f"{PROJECT}:{one}")
+    started = iter([Refused("ClientException")] if refused else [])
+    world.ecs.refuses = lambda name: next(started, None) if name == "RunTask" else None
+    if by == "start":
+        begin(world, "3")
+    else:
+        world.starter.cancel(world.runs.reader.placed(one))
+    assert (world.runs.kept.place(two) is not None) == refused
+    assert (world.runs.kept.place(one) is not None) != refused
+    if not refused:
+        world.ecs.tasks[place(world, one)]["lastStatus"] = "STOPPED"
+    clock.now += DEAD + 1
+    begin(world, "4")
+    assert world.dynamo.entries("running") == [f"running#{two}"]
 
 
 class Died(BaseException):
@@ -525,7 +620,7 @@ class Mortal:
 
 
 STEP = st.tuples(
-    st.sampled_from(["start", "end", "gone", "cancel", "tell again"]),
+    st.sampled_from(["start", "end", "gone", "cancel", "cancel slowly", "tell again"]),
     st.integers(0, 5),
     st.none() | st.integers(1, 60),
     st.sampled_from([0.0, DEAD + 1]),
@@ -563,7 +658,11 @@ def test_whoever_dies_never_do_too_many_run_and_after_one_event_nobody_waits_for
             act(world, what, which, number)
         check(world, limit)
     clock.now += DEAD + 1
+    before = running(world)
     begin(world, "last")
+    for task in before:
+        if task["lastStatus"] == "STOPPED":  # it was stopped by that, which AWS tells
+            world.starter.happened(Ended(task["startedBy"], task["taskArn"], None))
     check(world, limit)
     live = {task["startedBy"] for task in running(world)}
     holders = {each.removeprefix("running#") for each in world.dynamo.entries("running#")}
@@ -588,6 +687,12 @@ def act(world: DeployedWorld, what: str, which: int, number: int) -> None:
     uuid = task["startedBy"]
     if what == "cancel":
         world.runs.get(f"{PROJECT}:{uuid}").cancel()
+        return
+    if what == "cancel slowly":
+        try:
+            world.runs.get(f"{PROJECT}:{uuid}").cancel()
+        finally:
+            task["lastStatus"] = "RUNNING"
         return
     if what == "gone":
         task |= {"lastStatus": "STOPPED", "stopCode": "SpotInterruption"}
