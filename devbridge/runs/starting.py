@@ -7,12 +7,11 @@ cancelled by its end in S3 first: who starts it looks for one afterwards.
 
 from __future__ import annotations
 
-import contextlib
+import random
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from devbridge.errors import PayloadTooLarge
 from devbridge.protocol.codec import job_id as key_id
@@ -22,20 +21,14 @@ from devbridge.runs.providers.base import Asked, Ended, Look, NoRoom, Provider
 from devbridge.runs.providers.known import holds
 from devbridge.runs.reading import Reader
 from devbridge.runs.records import Claim, End, Place
+from devbridge.runs.refusals import Steps, refused, spared
 from devbridge.runs.turns import Turns
 from runner.outcome import MAX_INLINE, Failure
 
 DEAD: Final = 15.0
 """Seconds after which an invoker that has not placed its run never will: it may take 10."""
-_AT_ONCE: Final = 8
-_LATER: Final = (
-    "Throttl",
-    "TooManyRequests",
-    "RequestLimitExceeded",
-    "LimitExceeded",
-    "Unavailable",
-)
-"""What is in the codes of errors that go away by themselves."""
+_LOOKED_AT: Final = 50
+"""So many of those who hold a turn are looked at by one call, whose caller waits."""
 
 
 class Starter:
@@ -114,11 +107,17 @@ class Starter:
             return
         got = self._turns.enter(uuid, claim.created_at)
         holder = None if got else self._turns.holds(uuid)
+        own = Steps()
         if uuid in got or (holder is not None and self._is_dead(holder.since)):
-            start(uuid, claim)
-        self._go(other for other in got if other != uuid)
+            with own.one():
+                start(uuid, claim)
+        # Others have got a turn by that, whatever has become of this one.
+        with spared():
+            self._go(other for other in got if other != uuid)
         # If nobody has got a turn, it may be because somebody has one who does not need it.
-        self._mend_turns(unplaced=bool(got) or holder is not None)
+        with spared():
+            self._mend_turns(unplaced=bool(got) or holder is not None)
+        own.done()
 
     def _first(self, uuid: str, claim: Claim) -> None:
         """Start a run for who has just claimed it: if it is refused, nothing of it is left. Nobody
@@ -126,10 +125,11 @@ class Starter:
         try:
             self._place(uuid, claim, None)
         except Exception as error:
-            if isinstance(error, NoRoom) or _refused(error):
+            if isinstance(error, NoRoom) or refused(error):
                 if not self._kept.forget(uuid, claim):
                     self._never(uuid, error)
-                self._next(uuid, claim.created_at)
+                with spared():
+                    self._next(uuid, claim.created_at)
             raise
 
     def _place(self, uuid: str, claim: Claim, before: Place | None) -> None:
@@ -158,30 +158,34 @@ class Starter:
         """Start runs that have got their turn, and if one of them is over, the next.
 
         Raises:
-            NoRoom, ClientError, BotoCoreError: one cannot be started now.
+            NoRoom, ClientError, BotoCoreError: one cannot be started now; the others are.
         """
-        waiting = list(uuids)
+        waiting, steps = list(uuids), Steps()
         while waiting:
             uuid = waiting.pop(0)
-            known = self.reader.placed(uuid)
-            if known is not None and known.place is None and known.end is None:
-                try:
-                    self._place(uuid, known.claim, None)
+            with steps.one():
+                known = self.reader.placed(uuid)
+                if known is not None and self._goes(known):
                     continue
-                except Exception as error:
-                    if not _refused(error):
-                        raise
-                    self._never(uuid, error)
-            elif known is not None and self._needs_turn(known):
-                continue
-            if self._turns is not None:
-                self._turns.leave(uuid, known.claim.created_at if known else 0.0)
-                waiting += self._turns.hand_on()
+                if self._turns is not None:
+                    self._turns.leave(uuid, known.claim.created_at if known else 0.0)
+                    waiting += self._turns.hand_on()
+        steps.done()
 
-    def _needs_turn(self, known: Known) -> bool:
-        """Whether a run that somebody else has started, or ended, goes on."""
-        final, place = self._decided(known).record.state.final, known.place
-        return not final or (place is not None and not self._stopped(known, place))
+    def _goes(self, known: Known) -> bool:
+        """Start a run that has got its turn; whether it needs it."""
+        place = known.place
+        if place is not None or known.end is not None:  # somebody else has started it, or ended it
+            final = self._decided(known).record.state.final
+            return not final or (place is not None and not self._stopped(known, place))
+        try:
+            self._place(known.uuid, known.claim, None)
+        except Exception as error:
+            if not refused(error):
+                raise
+            self._never(known.uuid, error)
+            return False
+        return True
 
     # --- a run ends -------------------------------------------------------------------------------
 
@@ -209,7 +213,8 @@ class Starter:
             self._stopped_unplaced(known)
         # Else it has its turn until its process has ended, which AWS tells.
         if over:
-            self._next(uuid, known.claim.created_at)
+            with spared():
+                self._next(uuid, known.claim.created_at)
 
     def _stopped_unplaced(self, known: Known) -> bool:
         """Stop a run that may have been started, and nobody could note where: whoever starts it
@@ -217,7 +222,7 @@ class Starter:
         try:
             self._place(known.uuid, known.claim, None)
         except Exception as error:
-            if not isinstance(error, NoRoom) and not _refused(error):
+            if not isinstance(error, NoRoom) and not refused(error):
                 raise
             return True
         place = self._kept.place(known.uuid)
@@ -308,7 +313,7 @@ class Starter:
             return True
         done = False
         if known.place is None and known.end is None:
-            with _spared():
+            with spared():
                 done = self._mend_start(uuid, known.claim, at_once=False)
         return done
 
@@ -320,28 +325,45 @@ class Starter:
 
     def _mend_turns(self, *, unplaced: bool = False) -> None:
         """Look whether those who hold a turn still need it, or only whether those do that have not
-        been started yet."""
+        been started yet.
+
+        Raises:
+            NoRoom, ClientError, BotoCoreError: something cannot be done now; all else is.
+        """
         if self._turns is None:
             return
         holders = [each for each in self._turns.holders() if self._is_dead(each.since)]
         if unplaced:
             holders = [each for each in holders if not each.placed]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            found = list(pool.map(self.reader.known, (holder.uuid for holder in holders)))
-        for holder, known in zip(holders, found, strict=True):
-            if known is None:
-                self._turns.leave(holder.uuid, 0.0)
-            elif known.place is None and known.end is None:
-                self._go([holder.uuid])
-                # What was started again may have been over, and nobody hears of that again.
-                again = self.reader.known(holder.uuid)
-                if again is not None and self._decided(again).record.state.final:
-                    self._leave_if_over(again)
-            elif (decided := self._decided(known)).restart:
-                self._place(known.uuid, known.claim, known.place)
-            elif decided.record.state.final:
+        uuids = [each.uuid for each in holders]
+        if len(uuids) > _LOOKED_AT:
+            # Not always the same: one that is over is found in the end, wherever it is.
+            uuids = random.sample(uuids, _LOOKED_AT)
+        found, steps = {known.uuid: known for known in self.reader.all(uuids)}, Steps()
+        for uuid in uuids:
+            with steps.one():
+                if (known := found.get(uuid)) is None:
+                    self._turns.leave(uuid, 0.0)
+                else:
+                    self._mend_turn(known)
+        with steps.one():
+            self._go(self._turns.hand_on())
+        steps.done()
+
+    def _mend_turn(self, known: Known) -> None:
+        decided = self._decided(known)
+        if known.place is None and known.end is None:
+            self._go([known.uuid])
+        elif decided.restart:
+            self._place(known.uuid, known.claim, known.place)
+        else:
+            if decided.record.state.final:
                 self._leave_if_over(known)
-        self._go(self._turns.hand_on())
+            return
+        # What was started again may have been over, and nobody hears of that again.
+        again = self.reader.known(known.uuid)
+        if again is not None and again.place not in (None, known.place):
+            self._mend_turn(again)
 
     def _leave_if_over(self, known: Known) -> None:
         """Take the turn of a run that has ended, unless its process has not."""
@@ -362,27 +384,3 @@ def _goes_on(known: Known, hop: int | None) -> bool:
     """Whether a later hop than this one runs it now, or is to begin."""
     told = known.told
     return hop is not None and told is not None and not told.state.final and hop < told.hop
-
-
-@contextlib.contextmanager
-def _spared() -> Iterator[None]:
-    """Say only in the log what could not be started now: nobody has asked for that here, and who
-    comes by next tries again."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except (NoRoom, BotoCoreError, ClientError) as error:
-        print(f"devbridge: not now: {type(error).__name__}: {error}", flush=True)
-
-
-def _refused(error: Exception) -> bool:
-    """Whether AWS has refused for good what it was asked for."""
-    from botocore.exceptions import ClientError
-
-    if not isinstance(error, ClientError):
-        return False
-    told: Any = error.response
-    if told.get("ResponseMetadata", {}).get("HTTPStatusCode", 400) >= 500:
-        return False
-    return not any(word in told["Error"]["Code"] for word in _LATER)

@@ -578,6 +578,48 @@ def test_a_cancelled_run_that_nobody_could_note_and_that_is_refused_has_no_turn(
     assert world.dynamo.entries("running") == [f"running#{two}"]
 
 
+def test_a_run_is_started_or_in_line_though_others_cannot_be_started() -> None:
+    world = DeployedWorld("fargate", limit=2)
+    clock = Clock(world)
+    begin(world, "1")
+    world.ecs.refuses = lambda _: ReadTimeoutError(endpoint_url="u")
+    with pytest.raises(ReadTimeoutError):
+        begin(world, "2")
+    world.ecs.refuses = lambda _: None
+    world.ecs.failures = [{"reason": "Capacity is unavailable"}]
+    clock.now += DEAD + 1
+    assert begin(world, "3")[1] is State.QUEUED
+    assert len(world.dynamo.entries("waiting#")) == 1
+
+
+def test_a_run_whose_former_provider_may_not_be_asked_does_not_block_the_line() -> None:
+    world = DeployedWorld("fargate", limit=1)
+    clock = Clock(world)
+    one, *_ = begin(world, "1")
+    world.compute = "batch"
+    world.runs = world._runs(limit=1)
+    denied = Refused("AccessDeniedException")
+    world.ecs.refuses = lambda name: denied if name != "RunTask" else None
+    clock.now += DEAD + 1
+    world.starter.cancel(world.runs.reader.placed(one))
+    two, *_ = begin(world, "2")
+    assert world.runs.kept.place(two) is not None
+
+
+def test_of_many_that_hold_a_turn_some_are_looked_at_and_who_is_over_is_found() -> None:
+    world = DeployedWorld("fargate", limit=51)
+    clock = Clock(world)
+    uuids = [begin(world, f"{number}")[0] for number in range(51)]
+    clock.now += DEAD + 1
+    world.ecs.tasks[place(world, uuids[-1])] |= {"lastStatus": "STOPPED"}
+    world.ecs.calls.clear()
+    last, *_ = begin(world, "last")
+    assert world.ecs.calls.count("DescribeTasks") <= 2
+    for number in range(30):
+        begin(world, f"more-{number}")
+    assert world.runs.kept.place(last) is not None
+
+
 class Died(BaseException):
     """An invoker's process is gone."""
 
@@ -654,15 +696,15 @@ def test_whoever_dies_never_do_too_many_run_and_after_one_event_nobody_waits_for
     clock = Clock(world)
     for number, (what, which, dies, pause) in enumerate(steps):
         clock.now += pause + 0.001
+        before = running(world)
         with mortal.after(dies):
             act(world, what, which, number)
+        tell_of_stopped(world, before)
         check(world, limit)
     clock.now += DEAD + 1
     before = running(world)
     begin(world, "last")
-    for task in before:
-        if task["lastStatus"] == "STOPPED":  # it was stopped by that, which AWS tells
-            world.starter.happened(Ended(task["startedBy"], task["taskArn"], None))
+    tell_of_stopped(world, before)
     check(world, limit)
     live = {task["startedBy"] for task in running(world)}
     holders = {each.removeprefix("running#") for each in world.dynamo.entries("running#")}
@@ -703,6 +745,13 @@ def act(world: DeployedWorld, what: str, which: int, number: int) -> None:
     ended = known.ended(detail)
     assert ended is not None
     world.starter.happened(ended)
+
+
+def tell_of_stopped(world: DeployedWorld, before: list[dict[str, Any]]) -> None:
+    """AWS tells of what the invoker has stopped."""
+    for task in before:
+        if task["lastStatus"] == "STOPPED" and task["stopCode"] == "UserInitiated":
+            world.starter.happened(Ended(task["startedBy"], task["taskArn"], None))
 
 
 def running(world: DeployedWorld) -> list[dict[str, Any]]:
