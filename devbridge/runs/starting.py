@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
-from devbridge.errors import PayloadTooLarge
+from devbridge.errors import CloudError, PayloadTooLarge
 from devbridge.protocol.codec import job_id as key_id
 from devbridge.runs.deciding import FORGOTTEN, Decided, Known, decide
 from devbridge.runs.model import State
@@ -65,17 +65,23 @@ class Starter:
 
         Raises:
             PayloadTooLarge: a container job takes 8 KiB.
+            CloudError: what was asked for cannot be read.
             NoRoom, ClientError, BotoCoreError: it could not be started.
         """
         of = self._deployment
         uuid = key_id(of.app, of.stage, of.job, key)
         claim, new = self._kept.claim(uuid), False
-        while claim is None:
+        for _ in range(2):  # it may have been forgotten between two steps
+            if claim is not None:
+                break
             mine = self._claim(uuid, payload)
             if checkpoint is not None:
                 self._kept.put_checkpoint(uuid, checkpoint)
             new = self._kept.make_claim(uuid, mine)
             claim = mine if new else self._kept.claim(uuid)
+        if claim is None:
+            at = f"s3://{self._kept.bucket}/{self._kept.places.claim(uuid)}"
+            raise CloudError("what was asked for is there, and cannot be read", where=at)
         if new:
             self._begin(uuid, claim, self._first)
         elif self._kept.place(uuid) is None and self._kept.end(uuid) is None:

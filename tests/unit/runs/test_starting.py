@@ -14,7 +14,7 @@ from botocore.exceptions import ReadTimeoutError
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from devbridge.errors import PayloadTooLarge
+from devbridge.errors import CloudError, PayloadTooLarge
 from devbridge.protocol import codec
 from devbridge.runs.deciding import FORGOTTEN
 from devbridge.runs.model import State
@@ -137,6 +137,15 @@ def test_of_two_that_start_the_same_run_at_once_one_does() -> None:
     world.runs.kept.make_claim = overtaken
     assert begin(world)[2] is True
     assert len(world.batch.jobs) == 1
+
+
+def test_a_run_that_is_there_and_cannot_be_read_is_an_error() -> None:
+    world = DeployedWorld("batch")
+    begin(world)
+    tries = iter([None] * 9)
+    world.runs.kept.claim = lambda _: next(tries)
+    with pytest.raises(CloudError, match="cannot be read"):
+        begin(world)
 
 
 # --- refused ------------------------------------------------------------------------------------
