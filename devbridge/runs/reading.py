@@ -116,12 +116,12 @@ class Reader:
                 wanted.setdefault(known.place.compute, []).append(known.place.id)
         looks: dict[str, dict[str, Look]] = {}
         for compute, ids in wanted.items():
-            with self._if_allowed(compute):
+            with self.if_allowed(compute):
                 looks[compute] = dict(self.provider(compute).look(ids))
         return [self._with_look(known, looks) for known in found]
 
     @contextlib.contextmanager
-    def _if_allowed(self, compute: str) -> Iterator[None]:
+    def if_allowed(self, compute: str) -> Iterator[None]:
         """Who may ask what runs the job now need not be allowed to ask what has run it before."""
         from botocore.exceptions import ClientError
 

@@ -7,12 +7,13 @@ cancelled by its end in S3 first: who starts it looks for one afterwards.
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from dataclasses import replace
+from typing import Final
 
-from devbridge.errors import PayloadTooLarge
+from devbridge.errors import CloudError, PayloadTooLarge
 from devbridge.protocol.codec import job_id as key_id
 from devbridge.runs.deciding import FORGOTTEN, Decided, Known, decide
 from devbridge.runs.model import State
@@ -20,20 +21,14 @@ from devbridge.runs.providers.base import Asked, Ended, Look, NoRoom, Provider
 from devbridge.runs.providers.known import holds
 from devbridge.runs.reading import Reader
 from devbridge.runs.records import Claim, End, Place
+from devbridge.runs.refusals import Steps, refused, spared
 from devbridge.runs.turns import Turns
 from runner.outcome import MAX_INLINE, Failure
 
 DEAD: Final = 15.0
 """Seconds after which an invoker that has not placed its run never will: it may take 10."""
-_AT_ONCE: Final = 8
-_LATER: Final = (
-    "Throttl",
-    "TooManyRequests",
-    "RequestLimitExceeded",
-    "LimitExceeded",
-    "Unavailable",
-)
-"""What is in the codes of errors that go away by themselves."""
+_LOOKED_AT: Final = 50
+"""So many of those who hold a turn are looked at by one call, whose caller waits."""
 
 
 class Starter:
@@ -70,19 +65,25 @@ class Starter:
 
         Raises:
             PayloadTooLarge: a container job takes 8 KiB.
+            CloudError: what was asked for cannot be read.
             NoRoom, ClientError, BotoCoreError: it could not be started.
         """
         of = self._deployment
         uuid = key_id(of.app, of.stage, of.job, key)
         claim, new = self._kept.claim(uuid), False
-        while claim is None:
+        for _ in range(2):  # it may have been forgotten between two steps
+            if claim is not None:
+                break
             mine = self._claim(uuid, payload)
             if checkpoint is not None:
                 self._kept.put_checkpoint(uuid, checkpoint)
             new = self._kept.make_claim(uuid, mine)
             claim = mine if new else self._kept.claim(uuid)
+        if claim is None:
+            at = f"s3://{self._kept.bucket}/{self._kept.places.claim(uuid)}"
+            raise CloudError("what was asked for is there, and cannot be read", where=at)
         if new:
-            self._begin(uuid, claim)
+            self._begin(uuid, claim, self._first)
         elif self._kept.place(uuid) is None and self._kept.end(uuid) is None:
             self._mend_start(uuid, claim, at_once=self._provider.repeatable)
         return uuid, new
@@ -104,29 +105,37 @@ class Starter:
         at = self._kept.put_payload(uuid, payload)
         return Claim(now, of.attempts, of.compute, payload_at=at)
 
-    def _begin(self, uuid: str, claim: Claim) -> None:
+    def _begin(self, uuid: str, claim: Claim, start: Callable[[str, Claim], None]) -> None:
         """Put a run that was claimed into the list, and start it or let it wait for its turn."""
         self._kept.list(uuid, claim.created_at)
         if self._turns is None:
-            self._first(uuid, claim)
+            start(uuid, claim)
             return
         got = self._turns.enter(uuid, claim.created_at)
         holder = None if got else self._turns.holds(uuid)
+        own = Steps()
         if uuid in got or (holder is not None and self._is_dead(holder.since)):
-            self._first(uuid, claim)
-        self._go(other for other in got if other != uuid)
+            with own.one():
+                start(uuid, claim)
+        # Others have got a turn by that, whatever has become of this one.
+        with spared():
+            self._go(other for other in got if other != uuid)
         # If nobody has got a turn, it may be because somebody has one who does not need it.
-        self._mend_turns(unplaced=bool(got) or holder is not None)
+        with spared():
+            self._mend_turns(unplaced=bool(got) or holder is not None)
+        own.done()
 
     def _first(self, uuid: str, claim: Claim) -> None:
-        """Start a run for who has asked for it: if it is refused, nothing of it is left."""
+        """Start a run for who has just claimed it: if it is refused, nothing of it is left. Nobody
+        else may do that: somebody was told that the run is there."""
         try:
             self._place(uuid, claim, None)
         except Exception as error:
-            if isinstance(error, NoRoom) or _refused(error):
+            if isinstance(error, NoRoom) or refused(error):
                 if not self._kept.forget(uuid, claim):
                     self._never(uuid, error)
-                self._next(uuid, claim.created_at)
+                with spared():
+                    self._next(uuid, claim.created_at)
             raise
 
     def _place(self, uuid: str, claim: Claim, before: Place | None) -> None:
@@ -155,25 +164,34 @@ class Starter:
         """Start runs that have got their turn, and if one of them is over, the next.
 
         Raises:
-            NoRoom, ClientError, BotoCoreError: one cannot be started now.
+            NoRoom, ClientError, BotoCoreError: one cannot be started now; the others are.
         """
-        waiting = list(uuids)
+        waiting, steps = list(uuids), Steps()
         while waiting:
             uuid = waiting.pop(0)
-            known = self.reader.placed(uuid)
-            if known is not None and known.place is None and known.end is None:
-                try:
-                    self._place(uuid, known.claim, None)
+            with steps.one():
+                known = self.reader.placed(uuid)
+                if known is not None and self._goes(known):
                     continue
-                except Exception as error:
-                    if not _refused(error):
-                        raise
-                    self._never(uuid, error)
-            elif known is not None and not self._decided(known).record.state.final:
-                continue
-            if self._turns is not None:
-                self._turns.leave(uuid, known.claim.created_at if known else 0.0)
-                waiting += self._turns.hand_on()
+                if self._turns is not None:
+                    self._turns.leave(uuid, known.claim.created_at if known else 0.0)
+                    waiting += self._turns.hand_on()
+        steps.done()
+
+    def _goes(self, known: Known) -> bool:
+        """Start a run that has got its turn; whether it needs it."""
+        place = known.place
+        if place is not None or known.end is not None:  # somebody else has started it, or ended it
+            final = self._decided(known).record.state.final
+            return not final or (place is not None and not self._stopped(known, place))
+        try:
+            self._place(known.uuid, known.claim, None)
+        except Exception as error:
+            if not refused(error):
+                raise
+            self._never(known.uuid, error)
+            return False
+        return True
 
     # --- a run ends -------------------------------------------------------------------------------
 
@@ -191,29 +209,47 @@ class Starter:
             self._kept.make_end(uuid, end)
         # Who places it after this looks for an end.
         place = self._kept.place(uuid) or known.place
+        over = True
         if place is not None:
-            self._stop(place)
+            over = self._stopped(known, place)
         elif self._turns is not None and (holder := self._turns.holds(uuid)) is not None:
             # Who starts it stops it, too; if that one has died, nobody knows what runs.
-            if not self._is_dead(holder.since):
-                return
-            self._stop_unplaced(uuid, known.claim)
+            over = self._is_dead(holder.since) and self._stopped_unplaced(known)
         elif self._turns is None and self._is_dead(known.claim.created_at):
-            self._stop_unplaced(uuid, known.claim)
-        self._next(uuid, known.claim.created_at)
+            self._stopped_unplaced(known)
+        # Else it has its turn until its process has ended, which AWS tells.
+        if over:
+            with spared():
+                self._next(uuid, known.claim.created_at)
 
-    def _stop_unplaced(self, uuid: str, claim: Claim) -> None:
+    def _stopped_unplaced(self, known: Known) -> bool:
         """Stop a run that may have been started, and nobody could note where: whoever starts it
-        again is told."""
-        self._place(uuid, claim, None)
+        again is told. Whether nothing of it runs."""
+        try:
+            self._place(known.uuid, known.claim, None)
+        except Exception as error:
+            if not isinstance(error, NoRoom) and not refused(error):
+                raise
+            return True
+        place = self._kept.place(known.uuid)
+        return place is not None and self._is_over(known, place, self.reader.look(place))
 
-    def _stop(self, place: Place) -> None:
-        """Stop what runs a run, if it does."""
-        look = self.reader.look(place)
-        # A provider need not know at once what it has started.
-        new = look is None and self._now() - place.at < FORGOTTEN
-        if new or (look is not None and not look.state.final):
-            self.reader.provider(place.compute).stop(place.id)
+    def _stopped(self, known: Known, place: Place) -> bool:
+        """Stop what runs a run, unless nothing does any more; whether that is so."""
+        with self.reader.if_allowed(place.compute):
+            if not self._is_over(known, place, self.reader.look(place)):
+                self.reader.provider(place.compute).stop(place.id)
+                return False
+        return True  # nobody can stop it from here, if it was not over
+
+    def _is_over(self, known: Known, place: Place, look: Look | None) -> bool:
+        """Whether nothing of a run that was ended runs any more, as far as can be known."""
+        if look is None:  # a provider need not know at once what it has started
+            return self._now() - place.at >= FORGOTTEN
+        if look.state.final or not look.silence:
+            return look.state.final
+        by_itself = replace(known, place=place, end=None, look=look)
+        return self._decided(by_itself).record.state.final
 
     def happened(self, ended: Ended) -> str:
         """Something has ended: write how, start it again, hand its turn on; in words, what was
@@ -233,7 +269,11 @@ class Starter:
         if place is None:  # who has started it has died before it could note where
             place = Place(ended.place, self._provider.name, self._now())
             self._kept.put_place(uuid, place)
+            known = self.reader.placed(uuid) or known
         known = self._seen(known, place, ended.look)
+        if _goes_on(known, ended.hop):
+            self._mend_turns(unplaced=True)
+            return "it is not what runs it now"
         decided = self._decided(known)
         if decided.restart:
             self._place(uuid, known.claim, place)
@@ -277,49 +317,67 @@ class Starter:
         if decided.restart and known.place is not None:
             self._place(uuid, known.claim, known.place)
             return True
+        done = False
         if known.place is None and known.end is None:
-            return self._mend_start(uuid, known.claim, at_once=False)
-        return False
+            with spared():
+                done = self._mend_start(uuid, known.claim, at_once=False)
+        return done
 
     def _mend_start(self, uuid: str, claim: Claim, *, at_once: bool) -> bool:
         if not at_once and not self._is_dead(claim.created_at):
             return False
-        self._begin(uuid, claim)
+        self._begin(uuid, claim, lambda uuid, _: self._go([uuid]))
         return True
 
     def _mend_turns(self, *, unplaced: bool = False) -> None:
         """Look whether those who hold a turn still need it, or only whether those do that have not
-        been started yet."""
+        been started yet.
+
+        Raises:
+            NoRoom, ClientError, BotoCoreError: something cannot be done now; all else is.
+        """
         if self._turns is None:
             return
         holders = [each for each in self._turns.holders() if self._is_dead(each.since)]
         if unplaced:
             holders = [each for each in holders if not each.placed]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            found = list(pool.map(self.reader.known, (holder.uuid for holder in holders)))
-        for holder, known in zip(holders, found, strict=True):
-            if known is None:
-                self._turns.leave(holder.uuid, 0.0)
-            elif known.place is None and known.end is None:
-                self._go([holder.uuid])
-                self._leave_if_over(holder.uuid)
-            elif (decided := self._decided(known)).restart:
-                self._place(known.uuid, known.claim, known.place)
-            elif decided.record.state.final:
-                # Who has cancelled it may have died then, or who has started it.
-                if known.place is not None:
-                    self._stop(known.place)
+        uuids = [each.uuid for each in holders]
+        if len(uuids) > _LOOKED_AT:
+            # Not always the same: one that is over is found in the end, wherever it is.
+            uuids = random.sample(uuids, _LOOKED_AT)
+        found, steps = {known.uuid: known for known in self.reader.all(uuids)}, Steps()
+        for uuid in uuids:
+            with steps.one():
+                if (known := found.get(uuid)) is None:
+                    self._turns.leave(uuid, 0.0)
                 else:
-                    self._stop_unplaced(known.uuid, known.claim)
-                self._turns.leave(holder.uuid, known.claim.created_at)
-        self._go(self._turns.hand_on())
+                    self._mend_turn(known)
+        with steps.one():
+            self._go(self._turns.hand_on())
+        steps.done()
 
-    def _leave_if_over(self, uuid: str) -> None:
-        """Take a run's turn if it has ended: what was started again may have been over, and nobody
-        hears of that again."""
-        known = self.reader.known(uuid)
-        if known is not None and self._turns is not None and self._decided(known).record.closed:
-            self._turns.leave(uuid, known.claim.created_at)
+    def _mend_turn(self, known: Known) -> None:
+        decided = self._decided(known)
+        if known.place is None and known.end is None:
+            self._go([known.uuid])
+        elif decided.restart:
+            self._place(known.uuid, known.claim, known.place)
+        else:
+            if decided.record.state.final:
+                self._leave_if_over(known)
+            return
+        # What was started again may have been over, and nobody hears of that again.
+        again = self.reader.known(known.uuid)
+        if again is not None and again.place not in (None, known.place):
+            self._mend_turn(again)
+
+    def _leave_if_over(self, known: Known) -> None:
+        """Take the turn of a run that has ended, unless its process has not."""
+        # Who has cancelled it may have died then, or who has started it.
+        place = known.place
+        over = self._stopped(known, place) if place else self._stopped_unplaced(known)
+        if over and self._turns is not None:
+            self._turns.leave(known.uuid, known.claim.created_at)
 
     def _decided(self, known: Known) -> Decided:
         return decide(known, self._now())
@@ -328,13 +386,7 @@ class Starter:
         return self._now() - since >= DEAD
 
 
-def _refused(error: Exception) -> bool:
-    """Whether AWS has refused for good what it was asked for."""
-    from botocore.exceptions import ClientError
-
-    if not isinstance(error, ClientError):
-        return False
-    told: Any = error.response
-    if told.get("ResponseMetadata", {}).get("HTTPStatusCode", 400) >= 500:
-        return False
-    return not any(word in told["Error"]["Code"] for word in _LATER)
+def _goes_on(known: Known, hop: int | None) -> bool:
+    """Whether a later hop than this one runs it now, or is to begin."""
+    told = known.told
+    return hop is not None and told is not None and not told.state.final and hop < told.hop

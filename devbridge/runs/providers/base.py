@@ -84,6 +84,8 @@ class Ended:
     """The provider's own id; empty: it has none that stays the same."""
     look: Look | None
     """What it is like now; None: the provider must be asked."""
+    hop: int | None = None
+    """Of what continues itself: how often it had, see `Told.hop`."""
 
 
 class Provider(Protocol):

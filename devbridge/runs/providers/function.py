@@ -66,7 +66,9 @@ def ended(event: Mapping[str, Any]) -> Ended | None:
         return None
     uuid, condition = asked["run"].rpartition(":")[2], str(context.get("condition", ""))
     failed = (event.get("responseContext") or {}).get("functionError") or condition in _WORDS
-    return Ended(uuid, "", _failed(event, condition) if failed else Look(state=State.RUNNING))
+    look = _failed(event, condition) if failed else Look(state=State.RUNNING)
+    hop = asked.get("hop")
+    return Ended(uuid, "", look, hop if isinstance(hop, int) else None)
 
 
 def _failed(event: Mapping[str, Any], condition: str) -> Look:

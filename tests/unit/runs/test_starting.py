@@ -14,8 +14,9 @@ from botocore.exceptions import ReadTimeoutError
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from devbridge.errors import PayloadTooLarge
+from devbridge.errors import CloudError, PayloadTooLarge
 from devbridge.protocol import codec
+from devbridge.runs.deciding import FORGOTTEN
 from devbridge.runs.model import State
 from devbridge.runs.providers import known
 from devbridge.runs.providers.base import Ended, Look, NoRoom
@@ -141,6 +142,15 @@ def test_of_two_that_start_the_same_run_at_once_one_does() -> None:
     assert len(world.batch.jobs) == 1
 
 
+def test_a_run_that_is_there_and_cannot_be_read_is_an_error() -> None:
+    world = DeployedWorld("batch")
+    begin(world)
+    tries = iter([None] * 9)
+    world.runs.kept.claim = lambda _: next(tries)
+    with pytest.raises(CloudError, match="cannot be read"):
+        begin(world)
+
+
 # --- refused ------------------------------------------------------------------------------------
 
 
@@ -232,6 +242,36 @@ def test_a_run_that_is_cancelled_while_it_is_started_is_stopped() -> None:
     assert state(world, KEY) is State.CANCELLED
     (task,) = world.ecs.tasks.values()
     assert task["lastStatus"] == "STOPPED"
+
+
+@pytest.mark.parametrize("limit", [0, 1])
+def test_who_only_looks_at_a_run_forgets_nothing_of_it_where_there_is_no_room(limit: int) -> None:
+    world = DeployedWorld("fargate", limit=limit)
+    clock = Clock(world)
+    world.runs.kept.make_claim(KEY, Claim(clock.now, 1, "fargate", payload="1"))
+    clock.now += DEAD + 1
+    world.ecs.failures = [{"reason": "Capacity is unavailable"}]
+    assert state(world, KEY) is State.QUEUED
+    with contextlib.suppress(NoRoom):
+        begin(world)
+    assert world.runs.kept.claim(KEY) is not None
+    world.ecs.failures = []
+    clock.now += DEAD + 1
+    assert state(world, KEY) is State.QUEUED
+    assert len(world.ecs.tasks) == 1
+
+
+def test_a_run_that_waited_and_is_refused_when_somebody_looks_has_crashed() -> None:
+    world = DeployedWorld("fargate", limit=1)
+    clock = Clock(world)
+    world.runs.kept.make_claim(KEY, Claim(clock.now, 1, "fargate", payload="1"))
+    clock.now += DEAD + 1
+    refused = Refused("InvalidParameterException")
+    world.ecs.refuses = lambda name: refused if name == "RunTask" else None
+    failure = world.runs.get(f"{PROJECT}:{KEY}").record.failure
+    assert failure is not None
+    assert failure.type == "NotStarted"
+    assert world.dynamo.entries("running") == world.dynamo.entries("waiting") == []
 
 
 # --- what AWS tells -----------------------------------------------------------------------------
@@ -333,6 +373,36 @@ def test_an_invocation_that_hands_over_is_not_the_end_of_its_run() -> None:
     assert world.starter.happened(event) == "it is SUCCEEDED"
 
 
+@pytest.mark.parametrize("noted", [True, False])
+@pytest.mark.parametrize("told", [{"hop": 1}, {"hop": 1, "handed": True}])
+def test_how_an_earlier_hop_has_ended_is_no_end_of_the_run_that_goes_on(
+    told: dict[str, Any], noted: bool
+) -> None:
+    world = DeployedWorld("lambda", limit=1)
+    uuid, *_ = begin(world)
+    if not noted:
+        world.runs.kept.delete(world.runs.kept.places.place(uuid))
+    world.tell(uuid, State.RUNNING, **told)
+    late = Ended(uuid, "", Look(state=State.TIMED_OUT), 0)
+    assert world.starter.happened(late) == "it is not what runs it now"
+    assert world.runs.kept.end(uuid) is None
+    world.end_only(f"{PROJECT}:{uuid}")
+    handed = Ended(uuid, "", Look(state=State.RUNNING), 0)
+    assert world.starter.happened(handed) == "it is not what runs it now"
+    assert world.dynamo.entries("running") == [f"running#{uuid}"]
+
+
+@pytest.mark.parametrize("handed", [True, False])
+def test_a_hop_that_has_failed_is_the_end_of_its_run_whether_it_has_begun_or_not(
+    handed: bool,
+) -> None:
+    world = DeployedWorld("lambda")
+    uuid, *_ = begin(world)
+    world.tell(uuid, State.RUNNING, hop=1, handed=handed)
+    ended = Ended(uuid, "", Look(state=State.TIMED_OUT), 1)
+    assert world.starter.happened(ended) == "it is TIMED_OUT"
+
+
 def test_what_is_no_run_of_the_job_is_nothing() -> None:
     world = DeployedWorld("fargate")
     assert world.starter.happened(Ended(KEY, "arn:1/x/1", GONE)) == "it is no run of this job"
@@ -390,6 +460,8 @@ def test_a_run_that_waits_and_is_cancelled_is_taken_out_of_the_line() -> None:
     assert (done.was, done.state) == (State.QUEUED, State.CANCELLED)
     world.runs.get(f"{PROJECT}:{one}").cancel()
     assert state(world, two) is State.CANCELLED
+    assert world.runs.kept.place(three) is None
+    assert tell(world, one, None) == "it is CANCELLED"
     assert world.runs.kept.place(three) is not None
     assert world.dynamo.number() == 1
 
@@ -420,10 +492,144 @@ def test_who_finds_the_table_full_looks_whether_those_who_hold_it_still_live() -
     clock = Clock(world)
     one, *_ = begin(world, "1")
     clock.now += DEAD + 1
-    world.end(f"{PROJECT}:{one}", State.SUCCEEDED)  # and nobody has heard of it
+    world.end(f"{PROJECT}:{one}", State.SUCCEEDED)
+    world.ecs.tasks[place(world, one)]["lastStatus"] = "STOPPED"  # and nobody has heard of it
     two, *_ = begin(world, "2")
     assert world.dynamo.entries("running") == [f"running#{two}"]
     assert world.runs.kept.place(two) is not None
+
+
+def slow_to_stop(world: DeployedWorld) -> None:
+    """As ECS is: a container has two minutes to end."""
+
+    def stop(*, cluster: str, task: str, reason: str) -> Any:
+        return {"task": world.ecs.tasks[task] | {"desiredStatus": "STOPPED"}}
+
+    world.ecs.StopTask = stop  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("heard", [True, False])
+@pytest.mark.parametrize("forgotten", [True, False])
+def test_a_cancelled_run_has_its_turn_until_its_process_has_ended(
+    heard: bool, forgotten: bool
+) -> None:
+    world = DeployedWorld("fargate", limit=1)
+    clock = Clock(world)
+    slow_to_stop(world)
+    (one, *_), (two, *_) = begin(world, "1"), begin(world, "2")
+    at = place(world, one)
+    world.ecs.tasks[at]["lastStatus"] = "RUNNING"
+    world.runs.get(f"{PROJECT}:{one}").cancel()
+    clock.now += FORGOTTEN
+    begin(world, "3")
+    assert state(world, one) is State.CANCELLED
+    assert world.runs.kept.place(two) is None
+    world.ecs.tasks[at] |= {"lastStatus": "STOPPED", "stopCode": "UserInitiated"}
+    if forgotten:
+        del world.ecs.tasks[at]
+    if heard:
+        tell(world, one, None)
+    else:
+        begin(world, "4")
+    assert world.runs.kept.place(two) is not None
+    assert world.dynamo.entries("running") == [f"running#{two}"]
+
+
+def test_a_cancelled_run_of_which_nothing_is_seen_has_its_turn_until_it_tells_or_could_not() -> (
+    None
+):
+    world = DeployedWorld("lambda", limit=1)
+    clock = Clock(world)
+    (one, *_), (two, *_), (three, *_) = (begin(world, key) for key in "123")
+    world.tell(one, State.RUNNING)
+    world.runs.get(f"{PROJECT}:{one}").cancel()
+    assert world.runs.kept.place(two) is None
+    world.tell(one, State.CANCELLED)
+    clock.now += DEAD + 1
+    begin(world, "4")
+    assert world.runs.kept.place(two) is not None
+    world.tell(two, State.RUNNING)
+    world.runs.get(f"{PROJECT}:{two}").cancel()
+    clock.now += 900
+    begin(world, "5")
+    assert world.runs.kept.place(three) is None
+    clock.now += 61
+    begin(world, "6")
+    assert world.runs.kept.place(three) is not None
+
+
+@pytest.mark.parametrize("refused", [True, False])
+@pytest.mark.parametrize("by", ["cancel", "start"])
+def test_a_cancelled_run_that_nobody_could_note_and_that_is_refused_has_no_turn(
+    refused: bool, by: str
+) -> None:
+    world = DeployedWorld("fargate", limit=1)
+    clock = Clock(world)
+    slow_to_stop(world)
+    world.ecs.refuses = lambda _: ReadTimeoutError(endpoint_url="u")
+    with pytest.raises(ReadTimeoutError):
+        begin(world, "1")
+    one = codec.job_id("demo", "prod", "factorial", "1")
+    world.ecs.refuses = lambda _: None
+    two, *_ = begin(world, "2")
+    clock.now += DEAD + 1
+    if by == "start":
+        world.end_only(f"{PROJECT}:{one}")
+    started = iter([Refused("ClientException")] if refused else [])
+    world.ecs.refuses = lambda name: next(started, None) if name == "RunTask" else None
+    if by == "start":
+        begin(world, "3")
+    else:
+        world.starter.cancel(world.runs.reader.placed(one))
+    assert (world.runs.kept.place(two) is not None) == refused
+    assert (world.runs.kept.place(one) is not None) != refused
+    if not refused:
+        world.ecs.tasks[place(world, one)]["lastStatus"] = "STOPPED"
+    clock.now += DEAD + 1
+    begin(world, "4")
+    assert world.dynamo.entries("running") == [f"running#{two}"]
+
+
+def test_a_run_is_started_or_in_line_though_others_cannot_be_started() -> None:
+    world = DeployedWorld("fargate", limit=2)
+    clock = Clock(world)
+    begin(world, "1")
+    world.ecs.refuses = lambda _: ReadTimeoutError(endpoint_url="u")
+    with pytest.raises(ReadTimeoutError):
+        begin(world, "2")
+    world.ecs.refuses = lambda _: None
+    world.ecs.failures = [{"reason": "Capacity is unavailable"}]
+    clock.now += DEAD + 1
+    assert begin(world, "3")[1] is State.QUEUED
+    assert len(world.dynamo.entries("waiting#")) == 1
+
+
+def test_a_run_whose_former_provider_may_not_be_asked_does_not_block_the_line() -> None:
+    world = DeployedWorld("fargate", limit=1)
+    clock = Clock(world)
+    one, *_ = begin(world, "1")
+    world.compute = "batch"
+    world.runs = world._runs(limit=1)
+    denied = Refused("AccessDeniedException")
+    world.ecs.refuses = lambda name: denied if name != "RunTask" else None
+    clock.now += DEAD + 1
+    world.starter.cancel(world.runs.reader.placed(one))
+    two, *_ = begin(world, "2")
+    assert world.runs.kept.place(two) is not None
+
+
+def test_of_many_that_hold_a_turn_some_are_looked_at_and_who_is_over_is_found() -> None:
+    world = DeployedWorld("fargate", limit=51)
+    clock = Clock(world)
+    uuids = [begin(world, f"{number}")[0] for number in range(51)]
+    clock.now += DEAD + 1
+    world.ecs.tasks[place(world, uuids[-1])] |= {"lastStatus": "STOPPED"}
+    world.ecs.calls.clear()
+    last, *_ = begin(world, "last")
+    assert world.ecs.calls.count("DescribeTasks") <= 2
+    for number in range(30):
+        begin(world, f"more-{number}")
+    assert world.runs.kept.place(last) is not None
 
 
 class Died(BaseException):
@@ -468,7 +674,7 @@ class Mortal:
 
 
 STEP = st.tuples(
-    st.sampled_from(["start", "end", "gone", "cancel", "tell again"]),
+    st.sampled_from(["start", "end", "gone", "cancel", "cancel slowly", "tell again"]),
     st.integers(0, 5),
     st.none() | st.integers(1, 60),
     st.sampled_from([0.0, DEAD + 1]),
@@ -502,11 +708,15 @@ def test_whoever_dies_never_do_too_many_run_and_after_one_event_nobody_waits_for
     clock = Clock(world)
     for number, (what, which, dies, pause) in enumerate(steps):
         clock.now += pause + 0.001
+        before = running(world)
         with mortal.after(dies):
             act(world, what, which, number)
+        tell_of_stopped(world, before)
         check(world, limit)
     clock.now += DEAD + 1
+    before = running(world)
     begin(world, "last")
+    tell_of_stopped(world, before)
     check(world, limit)
     live = {task["startedBy"] for task in running(world)}
     holders = {each.removeprefix("running#") for each in world.dynamo.entries("running#")}
@@ -532,6 +742,12 @@ def act(world: DeployedWorld, what: str, which: int, number: int) -> None:
     if what == "cancel":
         world.runs.get(f"{PROJECT}:{uuid}").cancel()
         return
+    if what == "cancel slowly":
+        try:
+            world.runs.get(f"{PROJECT}:{uuid}").cancel()
+        finally:
+            task["lastStatus"] = "RUNNING"
+        return
     if what == "gone":
         task |= {"lastStatus": "STOPPED", "stopCode": "SpotInterruption"}
     elif what == "end":
@@ -541,6 +757,13 @@ def act(world: DeployedWorld, what: str, which: int, number: int) -> None:
     ended = known.ended(detail)
     assert ended is not None
     world.starter.happened(ended)
+
+
+def tell_of_stopped(world: DeployedWorld, before: list[dict[str, Any]]) -> None:
+    """AWS tells of what the invoker has stopped."""
+    for task in before:
+        if task["lastStatus"] == "STOPPED" and task["stopCode"] == "UserInitiated":
+            world.starter.happened(Ended(task["startedBy"], task["taskArn"], None))
 
 
 def running(world: DeployedWorld) -> list[dict[str, Any]]:

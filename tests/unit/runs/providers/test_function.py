@@ -95,7 +95,12 @@ def crashed(kind: str, message: str) -> Look:
 def test_a_record_of_an_invocation_tells_how_it_has_ended(
     event: dict[str, Any], look: Look
 ) -> None:
-    assert ended(event) == Ended(UUID, "", look)
+    assert ended(event) == Ended(UUID, "", look, 2)
+
+
+def test_who_names_no_hop_tells_of_none() -> None:
+    event = {**record("Success"), "requestPayload": {"run": f"p:{UUID}"}}
+    assert ended(event) == Ended(UUID, "", Look(state=State.RUNNING))
 
 
 @pytest.mark.parametrize(
