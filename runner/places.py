@@ -21,6 +21,10 @@ class Places:
         """What was asked for; who makes it starts the run."""
         return f"runs/{self.own}/{uuid}.json"
 
+    def start(self, uuid: str, restarts: int, number: int) -> str:
+        """That somebody starts it; `number`: after so many who have died over it."""
+        return f"runs/{self.own}/{uuid}.start-{restarts}.{number}.json"
+
     def place(self, uuid: str) -> str:
         """Which of the provider's things runs it."""
         return f"runs/{self.own}/{uuid}.place.json"

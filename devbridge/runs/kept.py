@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -52,6 +54,23 @@ class Kept:
         """Whether it is this one that starts the run."""
         secret = claim.payload is not None
         return self._make(self.places.claim(uuid), claim.body(), secret=secret)
+
+    @contextlib.contextmanager
+    def alone(self, uuid: str, restarts: int, since: float) -> Iterator[bool]:
+        """Whether nobody else has begun to start the run since then (seconds since the epoch). What
+        fails in the block may be begun again at once."""
+        for number in itertools.count():
+            key = self.places.start(uuid, restarts, number)
+            if self._make(key, b"{}"):
+                break
+            if (found := self._read(key)) is not None and found[1] >= since:
+                yield False
+                return
+        try:
+            yield True
+        except Exception:
+            self.delete(key)
+            raise
 
     def place(self, uuid: str) -> Place | None:
         """Which of the provider's things runs it; None: none does yet."""

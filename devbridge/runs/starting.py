@@ -138,15 +138,20 @@ class Starter:
                     self._next(uuid, claim.created_at)
             raise
 
-    def _place(self, uuid: str, claim: Claim, before: Place | None) -> None:
-        """Have the provider start a run, and note where; again, if it ran somewhere `before`."""
-        at = claim.payload_at
-        given = (
-            ("DEVBRIDGE_PAYLOAD_KEY", at) if at else ("DEVBRIDGE_PAYLOAD", claim.payload or "null")
-        )
+    def _place(self, uuid: str, claim: Claim, before: Place | None) -> bool:
+        """Have the provider start a run, and note where; again, if it ran `before`. False: somebody
+        else does that now."""
+        inline, at = ("DEVBRIDGE_PAYLOAD", claim.payload or "null"), claim.payload_at
+        given = ("DEVBRIDGE_PAYLOAD_KEY", at) if at else inline
         restarts = before.restarts + 1 if before else 0
         asked = Asked(self._deployment.run_id(uuid), uuid, given, restarts)
-        found = self._provider.start(asked)
+        if self._provider.repeatable:
+            found = self._provider.start(asked)
+        else:
+            with self._kept.alone(uuid, restarts, self._now() - DEAD) as alone:
+                if not alone:
+                    return False
+                found = self._provider.start(asked)
         earlier = (*before.earlier, before.id) if before else ()
         place = Place(found, self._provider.name, self._now(), restarts, earlier)
         self._kept.put_place(uuid, place)
@@ -154,6 +159,7 @@ class Starter:
             self._turns.placed(uuid)
         if self._kept.end(uuid) is not None:  # it was cancelled meanwhile
             self._provider.stop(found)
+        return True
 
     def _never(self, uuid: str, error: Exception) -> None:
         """A run was refused."""
@@ -276,7 +282,8 @@ class Starter:
             return "it is not what runs it now"
         decided = self._decided(known)
         if decided.restart:
-            self._place(uuid, known.claim, place)
+            if not self._place(uuid, known.claim, place):
+                raise NoRoom("somebody else starts it again now")
             return f"restart {place.restarts + 1}"
         record = decided.record
         if not record.state.final:

@@ -142,6 +142,45 @@ def test_of_two_that_start_the_same_run_at_once_one_does() -> None:
     assert len(world.batch.jobs) == 1
 
 
+def test_of_two_that_restart_the_same_run_at_once_one_does() -> None:
+    """Batch has no token, and its list of jobs does not have at once what was submitted."""
+    world = DeployedWorld("batch")
+    uuid, *_ = begin(world)
+    event = Ended(uuid, place(world, uuid), GONE)
+    others: list[str] = []
+
+    def refuses(name: str) -> None:
+        if name == "SubmitJob" and not others:
+            others.append("")
+            with pytest.raises(NoRoom, match="somebody else"):
+                world.starter.happened(event)
+
+    world.batch.refuses = refuses
+    assert world.starter.happened(event) == "restart 1"
+    assert (len(others), len(world.batch.jobs)) == (1, 2)
+
+
+def test_who_dies_while_it_restarts_a_run_keeps_nobody_from_it_for_long() -> None:
+    world = DeployedWorld("batch")
+    clock = Clock(world)
+    uuid, *_ = begin(world)
+    event = Ended(uuid, place(world, uuid), GONE)
+
+    def dies(name: str) -> None:
+        if name == "SubmitJob":
+            raise Died
+
+    world.batch.refuses = dies
+    with pytest.raises(Died):
+        world.starter.happened(event)
+    world.batch.refuses = lambda _: None
+    with pytest.raises(NoRoom):
+        world.starter.happened(event)
+    clock.now += DEAD + 1
+    assert world.starter.happened(event) == "restart 1"
+    assert len(world.batch.jobs) == 2
+
+
 def test_a_run_that_is_there_and_cannot_be_read_is_an_error() -> None:
     world = DeployedWorld("batch")
     begin(world)
