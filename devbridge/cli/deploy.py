@@ -19,7 +19,7 @@ from devbridge.cli.deploying import (
     steps,
     warn_once,
 )
-from devbridge.cli.runs import under_way
+from devbridge.cli.runs import list_runs, under_way
 from devbridge.words import many
 from runner.outcome import QUEUED
 
@@ -55,6 +55,7 @@ def deploy(config: Config, *, yes: bool) -> None:
     """
     from devbridge.cloud.last import remember
     from devbridge.cloud.session import connect
+    from devbridge.constructs import Job
     from devbridge.deploy import Request, stage_mode
     from devbridge.deploy import deploy as make
     from devbridge.emulator.embedded import embedded_cloud
@@ -84,12 +85,9 @@ def deploy(config: Config, *, yes: bool) -> None:
         )
 
         def begun(moving: frozenset[str]) -> Sequence[Run]:
-            found = under_way(config, app, there) if moving else ()
-            return [
-                run
-                for run in found
-                if run.record.state != QUEUED and f"Job {run.record.job!r}" in moving
-            ]
+            jobs = {job.name for job in app.of_type(Job) if str(job) in moving}
+            found = under_way(config, app, there) if jobs else ()
+            return [run for run in found if run.record.state != QUEUED and run.record.job in jobs]
 
         agree = _approval(config.stage, begun, was_dev=was_dev, yes=yes)
         done = make(request, approve=said.after(agree))
@@ -140,9 +138,7 @@ def _approval(
             named = ", ".join(sorted({change.label for change in plan.dangerous}))
             doubts.append(f"replaces or removes what holds data: {named}")
         if runs := begun(plan.moving):
-            click.echo("under way in places that their jobs leave, without their rights there:")
-            for run in runs:
-                click.echo(f"  {run.record.job_id}  {run.record.state}")
+            list_runs("under way in places that their jobs leave, without their rights there", runs)
             doubts.append(f"takes their rights from {many(len(runs), 'run')} under way")
         if doubts and not yes:
             confirm("deploy this?", f"the deployment {' and '.join(doubts)}")

@@ -9,7 +9,7 @@ import click
 
 from devbridge.cli.common import app_options, cloud, loaded
 from devbridge.cli.deploying import confirm, interruptible, only_this, steps
-from devbridge.cli.runs import under_way
+from devbridge.cli.runs import list_runs, under_way
 from runner.outcome import QUEUED
 
 if TYPE_CHECKING:
@@ -65,10 +65,7 @@ def remove(config: Config, *, delete_data: bool, yes: bool) -> None:
         place = there.endpoint_url or f"account {there.account}, region {there.region}"
         _announce(found, place, delete_data=delete_data)
         begun = under_way(config, app, there) if found.stack_id else ()
-        if begun:
-            click.echo("to be cancelled, for it is under way:")
-        for run in begun:
-            click.echo(f"  {run.record.job_id}  {run.record.state}")
+        list_runs("to be cancelled, for it is under way", begun)
         if not yes:
             confirm(
                 "remove all of this for good?", f"app {app.name}, stage {config.stage} is to go"

@@ -121,6 +121,14 @@ def under_way(config: Config, app: App, there: Cloud) -> Sequence[Run]:
     return [run for run in found if not run.record.state.final]
 
 
+def list_runs(title: str, runs: Sequence[Run]) -> None:
+    """Print which runs these are, if there are any."""
+    if runs:
+        click.echo(f"{title}:")
+    for run in runs:
+        click.echo(f"  {run.record.job_id}  {run.record.state}")
+
+
 def _invoker(app: App, there: Callable[[], Cloud], stage: str, name: str) -> InvokerStore:
     """
     Raises:

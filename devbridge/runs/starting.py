@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Final
 
@@ -145,13 +146,11 @@ class Starter:
         given = ("DEVBRIDGE_PAYLOAD_KEY", at) if at else inline
         restarts = before.restarts + 1 if before else 0
         asked = Asked(self._deployment.run_id(uuid), uuid, given, restarts)
-        if self._provider.repeatable:
+        once = self._kept.alone(uuid, restarts, self._now() - DEAD)
+        with nullcontext(True) if self._provider.repeatable else once as alone:
+            if not alone:
+                return False
             found = self._provider.start(asked)
-        else:
-            with self._kept.alone(uuid, restarts, self._now() - DEAD) as alone:
-                if not alone:
-                    return False
-                found = self._provider.start(asked)
         earlier = (*before.earlier, before.id) if before else ()
         place = Place(found, self._provider.name, self._now(), restarts, earlier)
         self._kept.put_place(uuid, place)

@@ -173,8 +173,18 @@ def test_on_a_terminal_it_asks(stage: Stage, plan: Plan, mode: str) -> None:
     ],
 )
 def test_runs_under_way_of_a_job_that_moves_are_named_and_asked_about(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, plan: Plan, state: State, asks: bool
+    stage: Stage,
+    config: Config,
+    monkeypatch: pytest.MonkeyPatch,
+    plan: Plan,
+    state: State,
+    asks: bool,
 ) -> None:
+    (config.root / "a.py").write_text("def handler(payload): ...\n")
+    app = (
+        'from devbridge import App, Job\n\napp = App("demo")\nJob(app, "a", handler="a.handler")\n'
+    )
+    (config.root / "app.py").write_text(app)
     records = [RunRecord(job_id=f"p:{job}", job=job, state=state) for job in "ab"]
     runs = [("", SimpleNamespace(record=record)) for record in records]
     monkeypatch.setattr(find.StageRuns, "recent", lambda *_, **__: runs)

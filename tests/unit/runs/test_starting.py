@@ -538,13 +538,15 @@ def test_who_finds_the_table_full_looks_whether_those_who_hold_it_still_live() -
     assert world.runs.kept.place(two) is not None
 
 
-def slow_to_stop(world: DeployedWorld) -> None:
-    """As ECS is: a container has two minutes to end."""
+def slow_to_stop() -> tuple[DeployedWorld, Clock]:
+    """One run at a time, and ECS as it is: a container has two minutes to end."""
+    world = DeployedWorld("fargate", limit=1)
 
     def stop(*, cluster: str, task: str, reason: str) -> Any:
         return {"task": world.ecs.tasks[task] | {"desiredStatus": "STOPPED"}}
 
     world.ecs.StopTask = stop  # type: ignore[method-assign]
+    return world, Clock(world)
 
 
 @pytest.mark.parametrize("heard", [True, False])
@@ -552,9 +554,7 @@ def slow_to_stop(world: DeployedWorld) -> None:
 def test_a_cancelled_run_has_its_turn_until_its_process_has_ended(
     heard: bool, forgotten: bool
 ) -> None:
-    world = DeployedWorld("fargate", limit=1)
-    clock = Clock(world)
-    slow_to_stop(world)
+    world, clock = slow_to_stop()
     (one, *_), (two, *_) = begin(world, "1"), begin(world, "2")
     at = place(world, one)
     world.ecs.tasks[at]["lastStatus"] = "RUNNING"
@@ -602,9 +602,7 @@ def test_a_cancelled_run_of_which_nothing_is_seen_has_its_turn_until_it_tells_or
 def test_a_cancelled_run_that_nobody_could_note_and_that_is_refused_has_no_turn(
     refused: bool, by: str
 ) -> None:
-    world = DeployedWorld("fargate", limit=1)
-    clock = Clock(world)
-    slow_to_stop(world)
+    world, clock = slow_to_stop()
     world.ecs.refuses = lambda _: ReadTimeoutError(endpoint_url="u")
     with pytest.raises(ReadTimeoutError):
         begin(world, "1")

@@ -84,7 +84,8 @@ class Container:
         mounts = volumes.mounted(known_volumes, self.wanted.mounts, root / "volumes")
         own = environment.of_machine(root, binaries, region, role)
         given = {**self.wanted.environment, **self._secrets(region, execution)}
-        own["DEVBRIDGE_UNPACKED"] = str(unpacked.shared())
+        if "DEVBRIDGE_PACKAGES" in given:
+            own["DEVBRIDGE_UNPACKED"] = str(unpacked.shared())
         self._environment = own | {n: volumes.led(v, mounts) for n, v in given.items()}
         words_ = [*self.wanted.entry_point, *self.wanted.command]
         self._command = [volumes.led(word, mounts) for word in words_]
