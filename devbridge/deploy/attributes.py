@@ -22,6 +22,7 @@ from devbridge.constructs import (
     Secret,
     Table,
     Topic,
+    UserPool,
 )
 from devbridge.deploy.references import attribute, ref, sub
 
@@ -107,6 +108,14 @@ def _queue_name(queue: Construct) -> _Known:
     return _Known(f"{url.template}.QueueName", lambda there: url.live(there).rpartition("/")[2])
 
 
+def _provider(pool: Construct) -> _Known:
+    """A pool's issuer without its ``https://``."""
+    name = names.output(pool, "Issuer")
+    return _Known(
+        f"{names.logical(pool)}.ProviderName", lambda there: there.outputs[name].partition("//")[2]
+    )
+
+
 def _definition(job: Any, stage: str) -> Iterator[_Part]:
     service, _, resource = job.compute.definition.format(names.project(job, stage)).partition(":")
     return _arn(service, resource)
@@ -133,6 +142,10 @@ _ATTRIBUTES: Final[Mapping[tuple[type[Any], str], Callable[[Any, str], Any]]] = 
     (Queue, "queue_name"): lambda queue, _: [_queue_name(queue)],
     (Queue, "arn"): lambda queue, _: _arn("sqs", _queue_name(queue)),
     (Topic, "arn"): _main,
+    (UserPool, "user_pool_id"): _main,
+    (UserPool, "client_id"): lambda pool, _: [_output(pool, "Client", "UserPoolClient")],
+    (UserPool, "issuer"): lambda pool, _: ["https://", _provider(pool)],
+    (UserPool, "arn"): lambda pool, _: _arn("cognito-idp", "userpool/", _output(pool)),
     (Api, "url"): lambda api, _: [_output(api, ".ApiEndpoint", "Url")],
     (Secret, "parameter_name"): lambda secret, stage: [_parameter(secret, stage)],
     (Secret, "arn"): lambda secret, stage: _arn("ssm", f"parameter{_parameter(secret, stage)}"),

@@ -59,6 +59,11 @@ QUEUE: Final = made(
 QUEUE_POLICY: Final = made("AWS::SQS::QueuePolicy")
 TOPIC: Final = made("AWS::SNS::Topic", "FifoTopic", "TopicName")
 TOPIC_POLICY: Final = made("AWS::SNS::TopicPolicy")
+SUBSCRIPTION: Final = made("AWS::SNS::Subscription", "Endpoint", "Protocol", "TopicArn")
+ALARM: Final = made("AWS::CloudWatch::Alarm", "AlarmName")
+COMPOSITE_ALARM: Final = made("AWS::CloudWatch::CompositeAlarm", "AlarmName")
+USER_POOL: Final = made("AWS::Cognito::UserPool", holds_data=True, leftover=leftovers.USER_POOLS)
+USER_POOL_CLIENT: Final = made("AWS::Cognito::UserPoolClient", "GenerateSecret", "UserPoolId")
 FUNCTION: Final = made(
     "AWS::Lambda::Function",
     *("FunctionName", "PackageType", "TenancyConfig"),
@@ -88,7 +93,6 @@ FOREIGN: Final = (
     *(
         ResourceType(f"AWS::{name}", holds_data=True)
         for name in (
-            "Cognito::UserPool",
             "DynamoDB::GlobalTable",
             "EC2::Volume",
             "ECR::Repository",

@@ -48,7 +48,10 @@ class OnTopic(Trigger):
         if not isinstance(self.topic, Topic):
             return repr(self.topic), "a Topic of this app"
         if self.topic.fifo:
-            return f"{self.topic} with fifo=True", "a standard Topic: a job's own queue has no order"
+            return (
+                f"{self.topic} with fifo=True",
+                "a standard Topic: a job's own queue has no order",
+            )
         if self.filter_on not in ("attributes", "body"):
             return f"filter_on {self.filter_on!r}", "'attributes' or 'body'"
         if self.filter is None:

@@ -26,9 +26,11 @@ def synth(app: App, settings: Settings, assets: Assets) -> Template:
             title = names.logical(construct)
             for output in kind.outputs:
                 stack.output(construct, output.name, output.value(title))
+    for kind in kinds.KINDS:
+        kind.add_last(stack, app.of_type(kind.construct))
     stack.bind_role()
     for resource in app.resources:
         stack.add_foreign(resource, app.added_at.get(resource.title, app.where))
     for name, value in app.outputs.items():
-        stack.say(name, resolved(value, settings.stage))
+        stack.say(name, resolved(value, settings.stage), app.exports.get(name))
     return stack.template()
