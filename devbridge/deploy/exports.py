@@ -21,13 +21,12 @@ def check_unused(cloud: Access, stack: Mapping[str, Any]) -> None:
         ClientError: AWS does not tell (`cloudformation:ListImports`).
     """
     for output in stack.get("Outputs") or ():
-        if name := output.get("ExportName"):
-            if users := _importing(cloud, name):
-                raise DeployError(
-                    f"what the stack exports as {name!r} is imported by {', '.join(users)}",
-                    where=str(stack["StackName"]),
-                    remedy="take that Fn::ImportValue out of the other stack first, or remove that",
-                )
+        if (name := output.get("ExportName")) and (users := _importing(cloud, name)):
+            raise DeployError(
+                f"what the stack exports as {name!r} is imported by {', '.join(users)}",
+                where=str(stack["StackName"]),
+                remedy="take that Fn::ImportValue out of the other stack first, or remove that",
+            )
 
 
 def _importing(cloud: Access, name: str) -> list[str]:

@@ -29,6 +29,7 @@ from .corrections import (
     refusals,
     speed,
     templates,
+    users,
 )
 from .ecs import service as ecs
 from .gate import access, gate
@@ -75,6 +76,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
         "iot": durable.keep_what_waits,
         "s3": objects.hide,
         "cloudwatch_logs": _correct_logs,
+        "cognito": users.refuse_sign_up,
         "efs": file_systems.keep_in_folders,
         "eventbridge": events.deliver_as_eventbridge,
     }

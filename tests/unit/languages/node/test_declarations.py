@@ -126,6 +126,7 @@ declare module "devbridge/resources" {
     FileSystem: never;
     Function: never;
     Api: never;
+    UserPool: never;
   }
 }
 """
