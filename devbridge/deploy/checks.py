@@ -10,6 +10,7 @@ from devbridge.deploy import secrets
 from devbridge.deploy.access import Progress
 from devbridge.deploy.plan import Plan
 from devbridge.deploy.request import Request
+from devbridge.deploy.resource_types import SUBSCRIPTION
 from devbridge.deploy.synth import Template, in_cloud
 from devbridge.durations import spelled
 from devbridge.errors import DeployError, InvalidValue
@@ -107,8 +108,11 @@ def say_what_is_unbounded(request: Request) -> None:
 def say_who_confirms(request: Request, plan: Plan, template: Template) -> None:
     """Say to which addresses SNS writes for the first time: nothing is delivered before that mail
     was answered. The embedded cloud writes to nobody."""
+    new = [each for each in plan.changes if each.type == SUBSCRIPTION.name]
+    if not new or request.cloud.endpoint_url:
+        return
     made = json.loads(template.body)["Resources"]
-    for change in plan.changes if not request.cloud.endpoint_url else ():
+    for change in new:
         properties = made.get(change.logical_id, {}).get("Properties", {})
         if change.action in ("add", "replace") and properties.get("Protocol") == "email":
             text = f"{change.label}: AWS sends a mail; until its link is followed, it gets no other"

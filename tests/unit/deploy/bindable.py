@@ -18,6 +18,7 @@ from devbridge.constructs import (
     Secret,
     Table,
     Topic,
+    UserPool,
 )
 from devbridge.constructs.app import loading
 
@@ -62,6 +63,7 @@ GRANTS: dict[str, dict[str, list[Any]]] = {
     },
     "XTopic": {"sns:Publish": [{"Ref": "XTopic"}]},
     "KeySecret": {"ssm:GetParameter": [sub(SECRET)], "ssm:GetParameters": [sub(SECRET)]},
+    "XUserPool": {"cognito-idp:AdminGetUser": [arn("XUserPool")]},
     "XConfig": {},
     "XFileSystem": {},
     "XFunction": {"lambda:InvokeFunction": [arn("XFunction")]},
@@ -74,6 +76,11 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "XQueue": {"DEVBRIDGE_Queue_queueUrl_x": {"Ref": "XQueue"}},
     "XTopic": {"DEVBRIDGE_Topic_topicArn_x": {"Ref": "XTopic"}},
     "KeySecret": {"DEVBRIDGE_Secret_parameterName_key": "/devbridge/demo/dev/secrets/key"},
+    "XUserPool": {
+        "DEVBRIDGE_UserPool_userPoolId_x": {"Ref": "XUserPool"},
+        "DEVBRIDGE_UserPool_clientId_x": {"Ref": "XUserPoolClient"},
+        "DEVBRIDGE_UserPool_issuer_x": sub("https://${XUserPool.ProviderName}"),
+    },
     "XConfig": {"DEVBRIDGE_Config_value_x": "blue"},
     "XFileSystem": {"DEVBRIDGE_FileSystem_path_x": "/mnt/x"},
     "XFunction": {"DEVBRIDGE_Function_functionName_x": "demo_dev_x-fn"},
@@ -91,6 +98,7 @@ def one_of_each(root: Path) -> tuple[App, dict[str, Construct]]:
             Bucket(app, "x"),
             Queue(app, "x"),
             Topic(app, "x"),
+            UserPool(app, "x"),
             Secret(app, "key"),
             Config(app, "x", value="blue"),
             FileSystem(app, "x"),

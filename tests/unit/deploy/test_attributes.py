@@ -22,6 +22,7 @@ from devbridge.constructs import (
     Secret,
     Table,
     Topic,
+    UserPool,
 )
 from devbridge.constructs.app import loading
 from devbridge.deploy.attributes import Deployed, known, resolved
@@ -37,6 +38,9 @@ PLACE = Deployed(
         "XBucket": "files-1",
         "XQueue": "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/work-1",
         "XTopic": "arn:aws-cn:sns:cn-north-1:123456789012:news-1",
+        "XUserPool": "cn-north-1_a1",
+        "XUserPoolClient": "client-1",
+        "XIssuer": "https://cognito-idp.cn-north-1.amazonaws.com/cn-north-1_a1",
         "XUrl": "https://a1.execute-api.cn-north-1.amazonaws.com.cn",
         "XRole": "arn:aws-cn:iam::123456789012:role/r-1",
     },
@@ -56,6 +60,7 @@ def constructs(root: Path) -> dict[str, Construct]:
             Bucket(app, "x"),
             Queue(app, "x"),
             Topic(app, "x"),
+            UserPool(app, "x"),
             Api(app, "x", routes={"$default": function}),
             Secret(app, "x"),
             Job(app, "x", handler="jobs/a.handler"),
@@ -75,6 +80,7 @@ def filled_in(value: Any) -> str:
         **outputs,
         "XQueue.QueueName": "work-1",
         "XApi.ApiEndpoint": outputs["XUrl"],
+        "XUserPool.ProviderName": "cognito-idp.cn-north-1.amazonaws.com/cn-north-1_a1",
         "XJobRole.Arn": outputs["XRole"],
     }
     match value.to_dict():
@@ -100,6 +106,10 @@ def filled_in(value: Any) -> str:
         ("Queue", "queue_name", "work-1"),
         ("Queue", "arn", f"arn:aws-cn:sqs:{HERE}:work-1"),
         ("Topic", "arn", PLACE.outputs["XTopic"]),
+        ("UserPool", "user_pool_id", "cn-north-1_a1"),
+        ("UserPool", "client_id", "client-1"),
+        ("UserPool", "issuer", PLACE.outputs["XIssuer"]),
+        ("UserPool", "arn", f"arn:aws-cn:cognito-idp:{HERE}:userpool/cn-north-1_a1"),
         ("Api", "url", PLACE.outputs["XUrl"]),
         ("Secret", "parameter_name", "/devbridge/demo/dev/secrets/x"),
         ("Secret", "arn", f"arn:aws-cn:ssm:{HERE}:parameter/devbridge/demo/dev/secrets/x"),
@@ -137,7 +147,7 @@ def test_every_reference_that_a_construct_gives_is_known(constructs: dict[str, C
                 assert reference.what == name
                 assert known(reference, "dev", PLACE)
                 given += 1
-    assert given == 18
+    assert given == 22
 
 
 @pytest.mark.parametrize(
