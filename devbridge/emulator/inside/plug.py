@@ -21,6 +21,7 @@ from .corrections import (
     function_properties,
     functions,
     listeners,
+    load_balancers,
     networks,
     node_functions,
     objects,
@@ -30,6 +31,8 @@ from .corrections import (
     speed,
     templates,
 )
+from .corrections.mappings import consumers, poller, terms
+from .corrections.mappings import templates as mapping_templates
 from .ecs import service as ecs
 from .gate import access, gate
 from .host import ministack
@@ -65,6 +68,8 @@ def plug_in(access_key: str, secret_key: str) -> None:
     asynchronous.invoke_as_lambda()
     recursion.stop_who_repeats()
     payloads.limit()
+    poller.read_as_lambda()
+    terms.refuse()
     invocations.plug_in()
     # Each is imported by ministack when it is needed first, and not before: it starts faster so.
     changes = {
@@ -77,6 +82,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
         "cloudwatch_logs": _correct_logs,
         "efs": file_systems.keep_in_folders,
         "eventbridge": events.deliver_as_eventbridge,
+        "alb": load_balancers.check_registered,
     }
     get_module = app._get_module
 
@@ -110,5 +116,8 @@ def _correct_cloudformation() -> None:
     refusals.refuse(provisioners, roles.admits)
     function_properties.keep(provisioners)
     networks.complete(provisioners)
-    for name in ("eventbridge", "efs"):  # it imports them itself
+    mapping_templates.keep(provisioners)
+    consumers.keep(provisioners)
+    load_balancers.keep_targets(provisioners)
+    for name in ("eventbridge", "efs", "alb"):  # it imports them itself
         ministack("app")._get_module(name)

@@ -20,6 +20,7 @@ from devbridge.emulator.inside.corrections import (
     function_properties,
     functions,
     listeners,
+    load_balancers,
     networks,
     node_functions,
     objects,
@@ -29,6 +30,8 @@ from devbridge.emulator.inside.corrections import (
     speed,
     templates,
 )
+from devbridge.emulator.inside.corrections.mappings import consumers, poller, terms
+from devbridge.emulator.inside.corrections.mappings import templates as mapping_templates
 from devbridge.emulator.inside.ecs import service as ecs
 from devbridge.emulator.inside.gate import access, gate
 from devbridge.emulator.inside.machines import metadata, roles, running
@@ -64,6 +67,9 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         *((batch_templates, "keep"), (Invocations, "plug_in")),
         *((templates, "spell_cors"), (apis, "give_base_paths")),
         *((buckets, "keep_tags"), (templates, "name_anew"), (refusals, "refuse")),
+        *((poller, "read_as_lambda"), (terms, "refuse"), (mapping_templates, "keep")),
+        *((consumers, "keep"), (load_balancers, "keep_targets")),
+        (load_balancers, "check_registered"),
         *((function_properties, "keep"), (events, "deliver_as_eventbridge")),
     ):
         note(module, name)
@@ -107,6 +113,7 @@ def test_what_ministack_imports_at_once_is_corrected_at_once(app: Any, done: lis
         *("listeners.hide_runtime_apis", "environments.isolate", "functions.tell_as_lambda"),
         *("node_functions.run_with_node", "asynchronous.invoke_as_lambda"),
         *("recursion.stop_who_repeats", "payloads.limit"),
+        *("poller.read_as_lambda", "terms.refuse"),
         "invocations.plug_in",
     ]
 
@@ -117,7 +124,7 @@ def test_a_service_is_corrected_when_it_is_needed_first_and_once(app: Any, done:
         assert app._get_module("iot") == "module iot"
         assert app._get_module("sqs") == "module sqs"
     assert done == ["durable.keep_what_waits"]
-    for name in ("cloudformation", "eventbridge", "efs"):  # it imports the others itself
+    for name in ("cloudformation", "eventbridge", "efs", "alb"):  # it imports the others itself
         app._get_module(name)
     assert done[1:] == [
         *(
@@ -128,8 +135,10 @@ def test_a_service_is_corrected_when_it_is_needed_first_and_once(app: Any, done:
             "apis.give_base_paths",
         ),
         *("buckets.keep_tags", "templates.name_anew", "refusals.refuse"),
-        *("function_properties.keep", "networks.complete"),
+        *("function_properties.keep", "networks.complete", "templates.keep"),
+        *("consumers.keep", "load_balancers.keep_targets"),
         *("events.deliver_as_eventbridge", "file_systems.keep_in_folders"),
+        "load_balancers.check_registered",
     ]
 
 
