@@ -24,11 +24,13 @@ from .corrections import (
     load_balancers,
     networks,
     node_functions,
+    notifications,
     objects,
     payloads,
     recursion,
     refusals,
     speed,
+    subscriptions,
     templates,
 )
 from .corrections.mappings import consumers, poller, terms
@@ -78,7 +80,8 @@ def plug_in(access_key: str, secret_key: str) -> None:
         "ecs": tasks.plug_in,
         "cloudformation": _correct_cloudformation,
         "iot": durable.keep_what_waits,
-        "s3": objects.hide,
+        "s3": _correct_s3,
+        "sns": notifications.deliver_as_sns,
         "cloudwatch_logs": _correct_logs,
         "efs": file_systems.keep_in_folders,
         "eventbridge": events.deliver_as_eventbridge,
@@ -102,6 +105,12 @@ async def _http_1_alone(_protocol: object, _request: object) -> None:
 def _correct_logs() -> None:
     speed.copy_logs_faster()
     functions.page_logs()
+    subscriptions.forward_as_logs(roles.admits)
+
+
+def _correct_s3() -> None:
+    objects.hide()
+    notifications.check_as_s3()
 
 
 def _correct_cloudformation() -> None:
@@ -119,5 +128,12 @@ def _correct_cloudformation() -> None:
     mapping_templates.keep(provisioners)
     consumers.keep(provisioners)
     load_balancers.keep_targets(provisioners)
-    for name in ("eventbridge", "efs", "alb"):  # it imports them itself
+    for name in (
+        "eventbridge",
+        "efs",
+        "alb",
+        "sns",
+        "s3",
+        "cloudwatch_logs",
+    ):  # it imports them itself
         ministack("app")._get_module(name)

@@ -23,11 +23,13 @@ from devbridge.emulator.inside.corrections import (
     load_balancers,
     networks,
     node_functions,
+    notifications,
     objects,
     payloads,
     recursion,
     refusals,
     speed,
+    subscriptions,
     templates,
 )
 from devbridge.emulator.inside.corrections.mappings import consumers, poller, terms
@@ -69,7 +71,8 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         *((buckets, "keep_tags"), (templates, "name_anew"), (refusals, "refuse")),
         *((poller, "read_as_lambda"), (terms, "refuse"), (mapping_templates, "keep")),
         *((consumers, "keep"), (load_balancers, "keep_targets")),
-        (load_balancers, "check_registered"),
+        *((load_balancers, "check_registered"), (notifications, "deliver_as_sns")),
+        *((notifications, "check_as_s3"), (subscriptions, "forward_as_logs")),
         *((function_properties, "keep"), (events, "deliver_as_eventbridge")),
     ):
         note(module, name)
@@ -124,7 +127,15 @@ def test_a_service_is_corrected_when_it_is_needed_first_and_once(app: Any, done:
         assert app._get_module("iot") == "module iot"
         assert app._get_module("sqs") == "module sqs"
     assert done == ["durable.keep_what_waits"]
-    for name in ("cloudformation", "eventbridge", "efs", "alb"):  # it imports the others itself
+    for name in (
+        "cloudformation",
+        "eventbridge",
+        "efs",
+        "alb",
+        "sns",
+        "s3",
+        "cloudwatch_logs",
+    ):  # it imports the others itself
         app._get_module(name)
     assert done[1:] == [
         *(
@@ -138,7 +149,9 @@ def test_a_service_is_corrected_when_it_is_needed_first_and_once(app: Any, done:
         *("function_properties.keep", "networks.complete", "templates.keep"),
         *("consumers.keep", "load_balancers.keep_targets"),
         *("events.deliver_as_eventbridge", "file_systems.keep_in_folders"),
-        "load_balancers.check_registered",
+        *("load_balancers.check_registered", "notifications.deliver_as_sns"),
+        *("objects.hide", "notifications.check_as_s3"),
+        *("speed.copy_logs_faster", "functions.page_logs", "subscriptions.forward_as_logs"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Functions behind a load balancer on the embedded cloud: which requests they get, and from whom."""
+"""Functions behind a load balancer on the embedded cloud: which requests they get, and if."""
 
 from __future__ import annotations
 
