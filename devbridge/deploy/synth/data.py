@@ -9,6 +9,7 @@ from devbridge.constructs import Bucket, Table
 from devbridge.deploy.policies import document, tls_only
 from devbridge.deploy.references import arn_of, ref, references, sub
 from devbridge.deploy.synth.stack import Stack, is_kept, keep
+from devbridge.deploy.synth.triggers.wanted import tells_events
 
 
 def add_table(stack: Stack, table: Table) -> None:
@@ -61,6 +62,10 @@ def add_bucket(stack: Stack, bucket: Bucket) -> None:
             ServerSideEncryptionConfiguration=[_encryption(bucket.encryption_key)]
         ),
     )
+    if tells_events(bucket):
+        resource.NotificationConfiguration = s3.NotificationConfiguration(
+            EventBridgeConfiguration=s3.EventBridgeConfiguration(EventBridgeEnabled=True)
+        )
     if bucket.versioned:
         resource.VersioningConfiguration = s3.VersioningConfiguration(Status="Enabled")
     keep(resource, bucket.removal, stack.settings.mode)

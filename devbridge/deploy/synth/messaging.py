@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any, Final
 
 from devbridge import names
@@ -18,6 +17,8 @@ from devbridge.deploy.policies import Json, document, tls_only
 from devbridge.deploy.references import arn_of, ref
 from devbridge.deploy.synth.data import has_policy
 from devbridge.deploy.synth.stack import Stack, keep
+from devbridge.deploy.synth.triggers.queues import dead_letters
+from devbridge.deploy.synth.triggers.wanted import hidden, readers
 
 SNS: Final = "sns.amazonaws.com"
 _OWNER_MAY: Final = (
@@ -31,8 +32,6 @@ _OWNER_MAY: Final = (
     "Subscribe",
 )
 """Of the policy that SNS gives a topic which is made without one (SNS, access control)."""
-_HIDDEN: Final = timedelta(seconds=30)
-"""How long a message that was received is hidden, by default."""
 _QUEUE_POLICIES: Final = ("AWS::SQS::QueuePolicy", "AWS::SQS::QueueInlinePolicy")
 _TOPIC_POLICIES: Final = ("AWS::SNS::TopicPolicy", "AWS::SNS::TopicInlinePolicy")
 
@@ -46,7 +45,7 @@ def add_queue(stack: Stack, queue: Queue) -> None:
 
     resource = sqs.Queue(
         names.logical(queue),
-        VisibilityTimeout=int((queue.visibility_timeout or _HIDDEN).total_seconds()),
+        VisibilityTimeout=int(hidden(queue).total_seconds()),
         MessageRetentionPeriod=int(queue.retention.total_seconds()),
     )
     if queue.encryption_key:
@@ -55,13 +54,20 @@ def add_queue(stack: Stack, queue: Queue) -> None:
         resource.SqsManagedSseEnabled = True
     if queue.fifo:
         resource.FifoQueue = True
-    if queue.dead_letter:
+    if dead := _dead_letters(queue):
         resource.RedrivePolicy = sqs.RedrivePolicy(
-            deadLetterTargetArn=arn_of(names.logical(queue.dead_letter)),
-            maxReceiveCount=queue.max_receives,
+            deadLetterTargetArn=arn_of(dead), maxReceiveCount=queue.max_receives
         )
     keep(resource, queue.removal, stack.settings.mode)
     stack.add_main(queue, resource)
+
+
+def _dead_letters(queue: Queue) -> str | None:
+    """The title of a queue's dead-letter queue: its own, or that of the job that it triggers."""
+    if queue.dead_letter:
+        return names.logical(queue.dead_letter)
+    jobs = readers(queue)
+    return dead_letters(jobs[0]) if jobs else None
 
 
 def allow_sending(stack: Stack, queue: Queue, service: str, source: Any) -> str | None:

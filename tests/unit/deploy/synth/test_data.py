@@ -82,72 +82,9 @@ def test_a_cloud_without_tls_has_buckets_without_that_policy(synthed: Make) -> N
     assert "FilesBucketPolicy" not in resources(template)
 
 
-def test_a_queue_has_its_times_and_is_encrypted(synthed: Make) -> None:
-    template = synthed(
-        lambda app: Queue(app, "work", visibility_timeout="2 minutes", retention="14 days")
-    )
-    assert properties(template, "WorkQueue") == {
-        "VisibilityTimeout": 120,
-        "MessageRetentionPeriod": 1_209_600,
-        "SqsManagedSseEnabled": True,
-    }
-
-
-@pytest.mark.parametrize("fifo", [False, True])
-def test_a_queue_gives_up_to_its_dead_letter_queue(fifo: bool, synthed: Make) -> None:
-    def define(app: App) -> None:
-        dead = Queue(app, "dead", fifo=fifo)
-        Queue(app, "work", fifo=fifo, dead_letter=dead, max_receives=5)
-
-    queue = properties(synthed(define), "WorkQueue")
-    assert queue["RedrivePolicy"] == {
-        "deadLetterTargetArn": {"Fn::GetAtt": ["DeadQueue", "Arn"]},
-        "maxReceiveCount": 5,
-    }
-    assert queue.get("FifoQueue", False) is fifo
-
-
-@pytest.mark.parametrize("fifo", [False, True])
-def test_a_topic_may_be_in_order(fifo: bool, synthed: Make) -> None:
-    topic = resources(synthed(lambda app: Topic(app, "news", fifo=fifo)))["NewsTopic"]
-    assert topic.get("Properties", {}).get("FifoTopic", False) is fifo
-
-
 # --- what a reviewer asks for -------------------------------------------------------------------
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/mrk-0123"
-TLS = {"Bool": {"aws:SecureTransport": "false"}}
-
-
-def denied_without_tls(template: Template, title: str) -> list[str]:
-    """The actions that a policy refuses to everybody who does not use TLS."""
-    statements = properties(template, title)["PolicyDocument"]["Statement"]
-    return [
-        statement["Action"]
-        for statement in statements
-        if (statement["Effect"], statement["Principal"]) == ("Deny", "*")
-        and statement["Condition"] == TLS
-    ]
-
-
-def test_queues_and_topics_refuse_what_is_not_tls(synthed: Make) -> None:
-    def define(app: App) -> None:
-        Queue(app, "work", removal="retain")
-        Topic(app, "news")
-
-    template = synthed(define)
-    assert denied_without_tls(template, "WorkQueuePolicy") == ["sqs:*"]
-    assert denied_without_tls(template, "NewsTopicPolicy") == ["sns:Publish"]
-    assert resources(template)["WorkQueuePolicy"]["UpdateReplacePolicy"] == "Retain"
-    plain = synthed(define, tls=False)
-    assert not {"WorkQueuePolicy", "NewsTopicPolicy"} & resources(plain).keys()
-
-
-def test_a_topics_policy_still_lets_the_accounts_own_services_publish(synthed: Make) -> None:
-    template = synthed(lambda app: Topic(app, "news"))
-    owner, _ = properties(template, "NewsTopicPolicy")["PolicyDocument"]["Statement"]
-    assert owner["Condition"] == {"StringEquals": {"AWS:SourceOwner": {"Ref": "AWS::AccountId"}}}
-    assert "sns:Publish" in owner["Action"]
 
 
 def test_a_policy_of_the_users_own_is_the_only_one(synthed: Make) -> None:
