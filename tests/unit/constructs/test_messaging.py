@@ -83,7 +83,7 @@ def test_a_topic_may_be_fifo(app: App) -> None:
 
 def test_whoever_sns_delivers_to_may_subscribe(app: App) -> None:
     queue, function = Queue(app, "q"), Function(app, "f", handler="api/start.handler")
-    many = ["ops@example.com", "https://hooks.example.com:8443/a?b=c", queue, function]
+    many: list[Any] = ["ops@example.com", "https://hooks.example.com:8443/a?b=c", queue, function]
     assert Topic(app, "t", subscribers=many).subscribers == tuple(many)
     fifo = Queue(app, "fifo", fifo=True)
     assert Topic(app, "in-order", fifo=True, subscribers=[fifo, queue]).subscribers == (fifo, queue)

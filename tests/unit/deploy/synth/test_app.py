@@ -80,3 +80,13 @@ def test_what_the_tests_lint_with_does_find_what_is_wrong(app: App) -> None:
     body = json.loads(good.body)
     body["Resources"]["Wrong"] = {"Type": "AWS::SQS::Queue", "Properties": {"Colour": "red"}}
     assert "Colour" in "".join(lint(replace(good, body=json.dumps(body))))
+
+
+def test_what_is_exported_has_the_name_that_other_stacks_import(app: App) -> None:
+    app.output("Jobs", "1", export="demo-jobs")
+    app.output("Other", "2")
+    template = made(app)
+    assert lint(template) == []
+    outputs = json.loads(template.body)["Outputs"]
+    assert outputs["Jobs"]["Export"] == {"Name": "demo-jobs"}
+    assert "Export" not in outputs["Other"]

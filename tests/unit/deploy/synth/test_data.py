@@ -9,26 +9,8 @@ from troposphere import Ref, s3, sns, sqs
 
 from devbridge.constructs import App, Bucket, Function, Job, Queue, Secret, Table, Topic
 from devbridge.constructs.app import loading
-from devbridge.deploy.synth import Template
+from tests.unit.deploy.synth.conftest import MakeApp, app_of
 from tests.unit.deploy.templates import allowed, lint, made, of_type, properties, resources
-
-Make = Callable[..., Template]
-
-
-@pytest.fixture
-def synthed(root: Path) -> Make:
-    """Makes the template of an app with what a function adds; cfn-lint must find nothing wrong."""
-
-    def make(define: Callable[[App], object], **settings: Any) -> Template:
-        with loading(root):
-            app = App("demo")
-            define(app)
-        template = made(app, **settings)
-        assert lint(template) == []
-        return template
-
-    return make
-
 
 DATA: dict[str, Callable[..., object]] = {
     "XTable": lambda app, **options: Table(app, "x", partition_key="id", **options),
@@ -48,17 +30,17 @@ DATA: dict[str, Callable[..., object]] = {
     ],
 )
 def test_what_holds_data_is_kept_or_deleted_as_it_says_or_as_the_stage_is(
-    title: str, removal: str | None, mode: str, policy: str, synthed: Make
+    title: str, removal: str | None, mode: str, policy: str, synthed_app: MakeApp
 ) -> None:
-    template = synthed(lambda app: DATA[title](app, removal=removal), mode=mode)
+    template = synthed_app(lambda app: DATA[title](app, removal=removal), mode=mode)
     resource = resources(template)[title]
     assert resource["UpdateReplacePolicy"] == policy
     # What a failed creation has made goes, whatever it is.
     assert resource["DeletionPolicy"] == {"Retain": "RetainExceptOnCreate"}.get(policy, policy)
 
 
-def test_a_bucket_is_private_encrypted_and_for_tls_only(synthed: Make) -> None:
-    template = synthed(lambda app: Bucket(app, "files", removal="retain"))
+def test_a_bucket_is_private_encrypted_and_for_tls_only(synthed_app: MakeApp) -> None:
+    template = synthed_app(lambda app: Bucket(app, "files", removal="retain"))
     bucket = properties(template, "FilesBucket")
     assert all(bucket["PublicAccessBlockConfiguration"].values())
     assert len(bucket["PublicAccessBlockConfiguration"]) == 4
@@ -71,14 +53,14 @@ def test_a_bucket_is_private_encrypted_and_for_tls_only(synthed: Make) -> None:
     assert resources(template)["FilesBucketPolicy"]["UpdateReplacePolicy"] == "Retain"
 
 
-def test_a_bucket_keeps_versions_if_it_is_told_to(synthed: Make) -> None:
-    template = synthed(lambda app: Bucket(app, "files", versioned=True))
+def test_a_bucket_keeps_versions_if_it_is_told_to(synthed_app: MakeApp) -> None:
+    template = synthed_app(lambda app: Bucket(app, "files", versioned=True))
     configuration = properties(template, "FilesBucket")["VersioningConfiguration"]
     assert configuration == {"Status": "Enabled"}
 
 
-def test_a_cloud_without_tls_has_buckets_without_that_policy(synthed: Make) -> None:
-    template = synthed(lambda app: Bucket(app, "files"), tls=False)
+def test_a_cloud_without_tls_has_buckets_without_that_policy(synthed_app: MakeApp) -> None:
+    template = synthed_app(lambda app: Bucket(app, "files"), tls=False)
     assert "FilesBucketPolicy" not in resources(template)
 
 
@@ -87,7 +69,7 @@ def test_a_cloud_without_tls_has_buckets_without_that_policy(synthed: Make) -> N
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/mrk-0123"
 
 
-def test_a_policy_of_the_users_own_is_the_only_one(synthed: Make) -> None:
+def test_a_policy_of_the_users_own_is_the_only_one(synthed_app: MakeApp) -> None:
     def define(app: App) -> None:
         document = {
             "Version": "2012-10-17",
@@ -112,13 +94,6 @@ def test_a_policy_of_the_users_own_is_the_only_one(synthed: Make) -> None:
     for kind in ("Queue", "Topic", "Bucket"):
         assert f"A{kind}Policy" not in found
         assert f"B{kind}Policy" in found
-
-
-def app_of(define: Callable[[App], object]) -> App:
-    with loading(Path("/nowhere")):
-        app = App("demo")
-        define(app)
-    return app
 
 
 ENCRYPTED = {
@@ -196,14 +171,14 @@ def test_logs_and_environments_have_the_key_of_the_app(root: Path) -> None:
     [(None, "deployed", True), (None, "dev", False), ("retain", "dev", True)],
 )
 def test_a_table_is_protected_where_it_is_retained(
-    removal: str | None, mode: str, protected: bool, synthed: Make
+    removal: str | None, mode: str, protected: bool, synthed_app: MakeApp
 ) -> None:
     def define(app: App) -> None:
         options: Any = {"removal": removal, "deletion_protection": True}
         Table(app, "x", partition_key="id", point_in_time_recovery=True, **options)
         Table(app, "y", partition_key="id", removal=removal)  # type: ignore[arg-type]
 
-    template = synthed(define, mode=mode)
+    template = synthed_app(define, mode=mode)
     found = properties(template, "XTable")
     assert found.get("DeletionProtectionEnabled", False) is protected
     assert found["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
