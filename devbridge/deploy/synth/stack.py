@@ -186,20 +186,27 @@ class Stack:
         name, text = names.output(construct, what), f"{what} of {construct}"
         self._output(name, text, value)
 
-    def _output(self, name: str, description: str, value: Any, export: str | None = None) -> None:
+    def _output(self, name: str, description: str, value: Any) -> Any:
         import troposphere
 
         if other := self.made.outputs.get(name):
             raise self._taken(description, f"the output {name!r}", other.Description)
         self._check_room("outputs", self.made.outputs, MAX_OUTPUTS)
         output = troposphere.Output(name, Description=description, Value=value)
-        if export:
-            output.Export = troposphere.Export(export)
-        self.made.add_output(output)
+        return self.made.add_output(output)
 
     def say(self, name: str, value: Any, export: str | None = None) -> None:
-        """Add an output of the user's own, which other stacks import by the name `export`."""
-        self._output(name, f"output {name!r} of app.py", value, export)
+        """Add an output of the user's own, which other stacks import by the name `export`.
+
+        It may be one of devbridge's, if it says the same.
+        """
+        import troposphere
+
+        output = self.made.outputs.get(name)
+        if output is None or output.Value != value:
+            output = self._output(name, f"output {name!r} of app.py", value)
+        if export:
+            output.Export = troposphere.Export(export)
 
     def template(self) -> Template:
         """The finished template.

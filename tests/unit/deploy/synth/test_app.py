@@ -6,8 +6,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from devbridge.constructs import Api, App, Function, Job
+import pytest
+
+from devbridge.constructs import Api, App, Function, Job, Queue, Topic
 from devbridge.constructs.app import loading
+from devbridge.errors import InvalidValue
 from tests.unit.deploy.templates import (
     lint,
     made,
@@ -90,3 +93,13 @@ def test_what_is_exported_has_the_name_that_other_stacks_import(app: App) -> Non
     outputs = json.loads(template.body)["Outputs"]
     assert outputs["Jobs"]["Export"] == {"Name": "demo-jobs"}
     assert "Export" not in outputs["Other"]
+
+
+def test_an_output_that_is_there_is_exported_if_it_says_the_same(app: App) -> None:
+    app.output("NewsTopic", Topic(app, "news").arn, export="news")
+    outputs = json.loads(made(app).body)["Outputs"]
+    assert outputs["NewsTopic"]["Value"] == {"Ref": "NewsTopic"}
+    assert outputs["NewsTopic"]["Export"] == {"Name": "news"}
+    app.output("OrdersQueue", Queue(app, "orders").arn)  # whose own output is its URL
+    with pytest.raises(InvalidValue, match="the output 'OrdersQueue' is that of Queue of Queue"):
+        made(app)
