@@ -10,6 +10,7 @@ from .batch import service as batch
 from .batch import templates as batch_templates
 from .codebuild import service
 from .corrections import (
+    alarms,
     apis,
     asynchronous,
     authorization,
@@ -25,8 +26,10 @@ from .corrections import (
     node_functions,
     objects,
     payloads,
+    queues,
     recursion,
     refusals,
+    scheduler,
     speed,
     templates,
 )
@@ -77,6 +80,9 @@ def plug_in(access_key: str, secret_key: str) -> None:
         "cloudwatch_logs": _correct_logs,
         "efs": file_systems.keep_in_folders,
         "eventbridge": events.deliver_as_eventbridge,
+        "scheduler": scheduler.keep_time,
+        "sqs": queues.keep_and_redrive,
+        "cloudwatch": alarms.measure_and_judge,
     }
     get_module = app._get_module
 
@@ -110,5 +116,8 @@ def _correct_cloudformation() -> None:
     refusals.refuse(provisioners, roles.admits)
     function_properties.keep(provisioners)
     networks.complete(provisioners)
-    for name in ("eventbridge", "efs"):  # it imports them itself
+    scheduler.keep_templates(provisioners)
+    alarms.keep_composites(provisioners)
+    # It imports them itself.
+    for name in ("eventbridge", "efs", "scheduler", "sqs", "cloudwatch"):
         ministack("app")._get_module(name)

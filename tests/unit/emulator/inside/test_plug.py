@@ -9,6 +9,7 @@ from devbridge.emulator.inside import plug
 from devbridge.emulator.inside.batch import templates as batch_templates
 from devbridge.emulator.inside.codebuild import service
 from devbridge.emulator.inside.corrections import (
+    alarms,
     apis,
     asynchronous,
     authorization,
@@ -24,8 +25,10 @@ from devbridge.emulator.inside.corrections import (
     node_functions,
     objects,
     payloads,
+    queues,
     recursion,
     refusals,
+    scheduler,
     speed,
     templates,
 )
@@ -65,6 +68,8 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         *((templates, "spell_cors"), (apis, "give_base_paths")),
         *((buckets, "keep_tags"), (templates, "name_anew"), (refusals, "refuse")),
         *((function_properties, "keep"), (events, "deliver_as_eventbridge")),
+        *((scheduler, "keep_time"), (scheduler, "keep_templates"), (queues, "keep_and_redrive")),
+        *((alarms, "measure_and_judge"), (alarms, "keep_composites")),
     ):
         note(module, name)
     monkeypatch.setattr(apis, "served_by", lambda app: ("apis", app))
@@ -115,7 +120,7 @@ def test_a_service_is_corrected_when_it_is_needed_first_and_once(app: Any, done:
     done.clear()
     for _ in range(2):
         assert app._get_module("iot") == "module iot"
-        assert app._get_module("sqs") == "module sqs"
+        assert app._get_module("sns") == "module sns"
     assert done == ["durable.keep_what_waits"]
     for name in ("cloudformation", "eventbridge", "efs"):  # it imports the others itself
         app._get_module(name)
@@ -129,7 +134,9 @@ def test_a_service_is_corrected_when_it_is_needed_first_and_once(app: Any, done:
         ),
         *("buckets.keep_tags", "templates.name_anew", "refusals.refuse"),
         *("function_properties.keep", "networks.complete"),
+        *("scheduler.keep_templates", "alarms.keep_composites"),
         *("events.deliver_as_eventbridge", "file_systems.keep_in_folders"),
+        *("scheduler.keep_time", "queues.keep_and_redrive", "alarms.measure_and_judge"),
     ]
 
 
