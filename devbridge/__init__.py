@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from devbridge.constructs import JwtAuthorizer as JwtAuthorizer
     from devbridge.constructs import Lambda as Lambda
     from devbridge.constructs import LambdaAuthorizer as LambdaAuthorizer
+    from devbridge.constructs import OnEvent as OnEvent
+    from devbridge.constructs import OnObject as OnObject
+    from devbridge.constructs import OnQueue as OnQueue
+    from devbridge.constructs import OnTopic as OnTopic
     from devbridge.constructs import Permission as Permission
     from devbridge.constructs import Queue as Queue
     from devbridge.constructs import Reference as Reference
@@ -52,6 +56,10 @@ __all__ = [
     "JwtAuthorizer",
     "Lambda",
     "LambdaAuthorizer",
+    "OnEvent",
+    "OnObject",
+    "OnQueue",
+    "OnTopic",
     "Permission",
     "Queue",
     "Reference",

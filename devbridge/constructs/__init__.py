@@ -23,6 +23,7 @@ from devbridge.constructs.parameters import Config, Secret
 from devbridge.constructs.references import Reference
 from devbridge.constructs.storage import Bucket, Table
 from devbridge.constructs.throttle import Throttle
+from devbridge.constructs.triggers import OnEvent, OnObject, OnQueue, OnTopic, Trigger
 from devbridge.constructs.where import Where
 
 __all__ = [
@@ -46,6 +47,10 @@ __all__ = [
     "JwtAuthorizer",
     "Lambda",
     "LambdaAuthorizer",
+    "OnEvent",
+    "OnObject",
+    "OnQueue",
+    "OnTopic",
     "Permission",
     "Queue",
     "Reference",
@@ -55,6 +60,7 @@ __all__ = [
     "Table",
     "Throttle",
     "Topic",
+    "Trigger",
     "Vpc",
     "Where",
     "copied_files",
