@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextvars
 import json
 import logging
+import sys
 import threading
 import time
 import uuid
@@ -31,6 +32,8 @@ Key = tuple[str, str, str]
 """A schedule's account, region, and group and name."""
 
 SERVICE: Final = "scheduler.amazonaws.com"
+PAGE: Final = 100
+"""Schedules that are listed at once, at most and by default."""
 TICK: Final = 1.0
 """Seconds between two looks at all schedules."""
 LATE: Final = 60.0
@@ -87,6 +90,7 @@ def keep_time() -> None:
         _next.clear()
         _open.clear()
 
+    scheduler._list_schedules = _paged(scheduler)
     scheduler._create_schedule, scheduler._update_schedule = checked(create), checked(update)
     scheduler.get_state, scheduler.reset = get_state_with_times, reset_with_times
     scheduler.load_persisted_state = load_with_times
@@ -124,6 +128,22 @@ def keep_templates(provisioners: Any) -> None:
         return physical, {"Arn": scheduler._schedule_arn(group, physical)}
 
     handlers["create"], handlers["update"] = created, updated
+
+
+def _paged(scheduler: Any) -> Callable[[Json], Any]:
+    """ListSchedules with NextToken: ministack leaves out all but the first hundred."""
+    list_ = scheduler._list_schedules
+
+    def listed(query: Json) -> Any:
+        size, begin = int(query.get("MaxResults", PAGE)), int(query.get("NextToken", 0))
+        _, _, body = list_({**query, "MaxResults": sys.maxsize})
+        found = sorted(json.loads(body)["Schedules"], key=lambda each: str(each["Name"]))
+        page: dict[str, Any] = {"Schedules": found[begin : begin + size]}
+        if begin + size < len(found):
+            page["NextToken"] = str(begin + size)
+        return scheduler._json_resp(200, page)
+
+    return listed
 
 
 def _accepted(answer: Any) -> Any:

@@ -220,6 +220,18 @@ def test_what_a_target_does_not_get_is_tried_again_and_then_a_dead_letter(
     assert json.loads(message["Body"])["attempt"] == str(int(retries) + 1)
 
 
+def test_all_are_listed_a_page_at_a_time(clock: Stack) -> None:
+    made = {f"listed-{number}" for number in range(3)}
+    for name in made:
+        create(clock, name, queue_arn(clock, "Queue"), "rate(5 days)")
+    pages = clock.client("scheduler").get_paginator("list_schedules")
+    found = [
+        [each["Name"] for each in page["Schedules"]]
+        for page in pages.paginate(NamePrefix="listed-", PaginationConfig={"PageSize": 2})
+    ]
+    assert found == [["listed-0", "listed-1"], ["listed-2"]]
+
+
 def names(clock: Stack) -> set[str]:
     found = clock.client("scheduler").list_schedules()["Schedules"]
     return {each["Name"] for each in found}
