@@ -5,18 +5,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from devbridge.errors import DevbridgeError
+from devbridge.errors import DevbridgeError, UnknownRun
 from devbridge.protocol.errors import TooLarge
-from devbridge.protocol.messages import REJECT_TOO_LARGE
+from devbridge.protocol.messages import REJECT_TOO_LARGE, REJECT_UNKNOWN_RUN
 from stub_lambda import events
 from stub_lambda.events import Context, Question, Refused, Start
+
+if TYPE_CHECKING:
+    from stub_lambda.later import Later
+
+NOT_LATER: Final = "NotLater"
+
+
+class Undelivered(Exception):
+    """A run whose time has come could not be started."""
 
 
 class Invoker(Protocol):
     """Starts the runs of one job, and tells of them. Both raise `Refused` and `DevbridgeError`."""
+
+    @property
+    def job(self) -> str:
+        """The name of that job."""
+
+    def run_id(self, key: str) -> str:
+        """The id of the run that a key names."""
 
     def start(self, start: Start, context: Context) -> dict[str, Any]:
         """The answer with the run's id. It is the same run for the same key, which is the id of
@@ -27,16 +45,66 @@ class Invoker(Protocol):
 
 
 def answer(open_invoker: Callable[[], Invoker], event: Any, context: Context) -> dict[str, Any]:
-    """What Lambda returns. Errors that the caller can act on are answers, not exceptions."""
+    """What Lambda returns. Errors that the caller can act on are answers, not exceptions.
+
+    Raises:
+        Undelivered: a run whose time has come was refused, and nobody waits for the answer: Lambda
+            is to try again, and to keep it in a queue at the end.
+    """
+    found = _answer(open_invoker, event, context)
+    if "error" in found and isinstance(event, Mapping) and event.get("scheduled") is True:
+        raise Undelivered(f"{found['error']['code']}: {found['error']['message']}")
+    return found
+
+
+def _answer(open_invoker: Callable[[], Invoker], event: Any, context: Context) -> dict[str, Any]:
     try:
         invoker = open_invoker()
         asked = events.parse(event)
         if isinstance(asked, Start):
-            return invoker.start(asked, context)
-        return invoker.ask(asked, context)
+            return _started(invoker, asked, context)
+        return _asked(invoker, asked, context)
     except Refused as refused:
         return events.error(refused.code, str(refused))
     except TooLarge as error:
         return events.error(REJECT_TOO_LARGE, f"{error}: put it in S3 and send the key")
     except DevbridgeError as error:
         return events.error(type(error).__name__, str(error))
+
+
+def _started(invoker: Invoker, start: Start, context: Context) -> dict[str, Any]:
+    if start.at is None or start.at <= datetime.now(UTC):
+        return invoker.start(start, context)
+    if (later := _later()) is None:
+        raise Refused(
+            NOT_LATER,
+            f"the job {invoker.job} takes no runs for a later time: write later=True into its Job,"
+            " and deploy it",
+        )
+    run_id = invoker.run_id(start.key or context.aws_request_id)
+    return later.start(run_id, start, start.at, context)
+
+
+def _asked(invoker: Invoker, question: Question, context: Context) -> dict[str, Any]:
+    if (later := _later()) is None:
+        return invoker.ask(question, context)
+    if question.action == "cancel" and (cancelled := later.cancelled(question)):
+        return cancelled
+    try:
+        found = invoker.ask(question, context)
+    except (Refused, UnknownRun):  # of a run that waits for its time nobody else knows
+        if (told := later.told(question)) is None:
+            raise
+        return told
+    if found.get("error", {}).get("code") == REJECT_UNKNOWN_RUN:
+        return later.told(question) or found
+    return found
+
+
+def _later() -> Later | None:
+    """The job's runs for a later time, if it takes such."""
+    if not os.environ.get("DEVBRIDGE_SCHEDULES"):
+        return None
+    from stub_lambda.later import Later  # few invokers need it
+
+    return Later.from_environment()

@@ -19,7 +19,7 @@ from devbridge.deploy.policies import (
 )
 from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn, arn_of, ref
-from devbridge.deploy.synth import turns
+from devbridge.deploy.synth import later, turns
 from devbridge.deploy.synth.compute import parts
 from devbridge.deploy.synth.compute.known import COMPUTES, compute_of, grouped
 from devbridge.deploy.synth.placement import has_invoker, in_cloud, offline_policy
@@ -49,9 +49,11 @@ def add_roles(stack: Stack, jobs: Sequence[Job]) -> None:
     if stubs:
         real = [job for job in stubs if in_cloud(job, stack.settings)]
         statements = [*_bridge(stack), logs_of(logs), *_starting(stack, real), *_keys(stubs)]
+        statements += later.grants(stack, stubs)
         stack.role("the stubs", STUB_ROLE, [trust("lambda.amazonaws.com")], statements)
     if invoked := [job for job in jobs if job not in stubs]:
         statements = [logs_of(logs), *_starting(stack, invoked), *_keys(invoked)]
+        statements += later.grants(stack, invoked)
         stack.role("the invokers", INVOKER_ROLE, [trust("lambda.amazonaws.com")], statements)
 
 
@@ -95,6 +97,7 @@ def add_invoker(stack: Stack, job: Job) -> None:
         environment["DEVBRIDGE_OFFLINE"] = offline_policy(job, settings)
     if in_cloud(job, settings):
         environment |= _variables(stack, job)
+    environment |= later.variables(job, stack.stage)
     key = stack.assets.invoker if deployed else stack.assets.stub
     what = "starts runs of" if deployed else "forwards to devbridge dev"
     resource = awslambda.Function(
@@ -110,6 +113,9 @@ def add_invoker(stack: Stack, job: Job) -> None:
         LoggingConfig=awslambda.LoggingConfig(LogGroup=ref("InvokerLogs")),
         Environment=checked_environment(job, environment),
     )
+    if job.later:  # Scheduler does not wait for its answer
+        dead_letters = awslambda.DeadLetterConfig(TargetArn=arn_of(later.UNDELIVERED))
+        resource.DeadLetterConfig = dead_letters
     if job.encryption_key:
         resource.KmsKeyArn = job.encryption_key
     stack.add(str(job), resource, job.tags)
