@@ -73,6 +73,8 @@ class Start:
     """A JSON text: what the run is to begin at, the checkpoint of another one."""
     at: datetime | None = None
     """When it is to start; None: now."""
+    scheduled: bool = False
+    """It was asked for this time, which has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,7 @@ def _start(event: Mapping[str, Any], at: datetime | None) -> Start:
         key is not None and not event.get("generatedKey"),
         _checkpoint(event),
         at,
+        event.get("scheduled") is True,
     )
 
 

@@ -73,9 +73,12 @@ def _answer(open_invoker: Callable[[], Invoker], event: Any, context: Context) -
 
 
 def _started(invoker: Invoker, start: Start, context: Context) -> dict[str, Any]:
+    later = _later()
+    if start.scheduled and later is not None and start.key is not None:
+        return _come(invoker, later, start, start.key, context)
     if start.at is None or start.at <= datetime.now(UTC):
         return invoker.start(start, context)
-    if (later := _later()) is None:
+    if later is None:
         raise Refused(
             NOT_LATER,
             f"the job {invoker.job} takes no runs for a later time: write later=True into its Job,"
@@ -85,20 +88,36 @@ def _started(invoker: Invoker, start: Start, context: Context) -> dict[str, Any]
     return later.start(run_id, start, start.at, context)
 
 
+def _come(
+    invoker: Invoker, later: Later, start: Start, key: str, context: Context
+) -> dict[str, Any]:
+    """Start a run whose time has come, unless it was cancelled, or started before."""
+    run_id = invoker.run_id(key)
+    if not later.waits(run_id):
+        return {"jobId": run_id, "started": False}
+    found = invoker.start(start, context)
+    if "error" not in found:
+        later.remove(run_id)
+    return found
+
+
 def _asked(invoker: Invoker, question: Question, context: Context) -> dict[str, Any]:
     if (later := _later()) is None:
         return invoker.ask(question, context)
-    if question.action == "cancel" and (cancelled := later.cancelled(question)):
-        return cancelled
+    # First of all, or it may start now.
+    if question.action == "cancel" and later.remove(question.job_id):
+        told = later.cancelled(question)
+    else:
+        told = None
     try:
         found = invoker.ask(question, context)
     except (Refused, UnknownRun):  # of a run that waits for its time nobody else knows
-        if (told := later.told(question)) is None:
+        if (told := told or later.told(question)) is None:
             raise
         return told
     if found.get("error", {}).get("code") == REJECT_UNKNOWN_RUN:
-        return later.told(question) or found
-    return found
+        return told or later.told(question) or found
+    return told if told is not None and found.get("waits") else found
 
 
 def _later() -> Later | None:

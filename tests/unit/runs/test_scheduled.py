@@ -38,7 +38,7 @@ def schedules(scheduler: Stubber) -> Schedules:
     return Schedules(lambda: scheduler.client, "demo_ann")
 
 
-def test_a_run_is_a_schedule_of_its_name_that_is_gone_once_it_has_fired(
+def test_a_run_is_a_schedule_of_its_name_that_stays_until_somebody_has_started_it(
     scheduler: Stubber, schedules: Schedules
 ) -> None:
     event = json.dumps({"payloadText": "<aws.scheduler.execution-id> <b>"})
@@ -59,7 +59,6 @@ def test_a_run_is_a_schedule_of_its_name_that_is_gone_once_it_has_fired(
         "ScheduleExpression": "at(2030-01-31T08:00:00)",
         "ScheduleExpressionTimezone": "UTC",
         "FlexibleTimeWindow": {"Mode": "OFF"},
-        "ActionAfterCompletion": "DELETE",
         "Target": {
             "Arn": ARN,
             "RoleArn": TARGET.role,
