@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -94,10 +94,10 @@ def test_it_can_be_taken_away_once(scheduler: Stubber, schedules: Schedules) -> 
 @pytest.mark.parametrize("call", ["create_schedule", "get_schedule", "delete_schedule"])
 def test_other_refusals_are_told(scheduler: Stubber, schedules: Schedules, call: str) -> None:
     scheduler.add_client_error(call, "AccessDeniedException")
-    ask = {
+    asks: dict[str, Callable[[], object]] = {
         "create_schedule": lambda: schedules.put(UUID, START, "{}", TARGET),
         "get_schedule": lambda: schedules.start_of(UUID),
         "delete_schedule": lambda: schedules.remove(UUID),
-    }[call]
+    }
     with pytest.raises(ClientError, match="AccessDenied"):
-        ask()
+        asks[call]()
