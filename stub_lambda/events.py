@@ -36,7 +36,8 @@ from devbridge.protocol.messages import (
 
 BAD_EVENT: Final = "BadEvent"
 _MAX_KEY: Final = 1024
-_TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
+TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
+"""How events and answers have a time, in UTC."""
 _ASCII: Final = sys.version_info < (3, 12)
 """Whether Lambda escapes other characters in answers: its runtimes before Python 3.12 do."""
 
@@ -113,7 +114,7 @@ def parse(event: Any) -> Start | Question:
 
 def _at(event: Mapping[str, Any]) -> datetime:
     try:
-        return datetime.strptime(str(event.get("startAt")), _TIME).replace(tzinfo=UTC)
+        return datetime.strptime(str(event.get("startAt")), TIME).replace(tzinfo=UTC)
     except ValueError:
         what = "startAt must be a time such as 2030-01-31T08:00:00Z"
         raise Refused(BAD_EVENT, what) from None

@@ -10,16 +10,15 @@ import contextlib
 import functools
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from devbridge import later
 from devbridge.errors import CloudError
 from devbridge.protocol import codec
 from devbridge.protocol.messages import REJECT_TOO_LARGE
 from devbridge.runs.scheduled import MAX_EVENT, Schedules, Target
 from stub_lambda.environment import required
-from stub_lambda.events import Context, Question, Refused, Start
+from stub_lambda.events import TIME, Context, Question, Refused, Start
 
 _SCHEDULED: Final = "SCHEDULED"
 
@@ -82,7 +81,7 @@ class Later:
             "jobId": run_id,
             "state": _SCHEDULED,
             "duplicate": not new,
-            "startAt": later.written(at),
+            "startAt": at.astimezone(UTC).strftime(TIME),
         }
 
     def waits(self, run_id: str) -> bool:
@@ -122,7 +121,7 @@ class Later:
             "state": _SCHEDULED,
             "attempt": 1,
             "maxAttempts": 1,
-            "startAt": later.written(at),
+            "startAt": at.astimezone(UTC).strftime(TIME),
         }
 
     def _start_of(self, run_id: str) -> datetime | None:
