@@ -35,7 +35,7 @@ from devbridge.protocol.messages import (
 )
 
 BAD_EVENT: Final = "BadEvent"
-_MAX_KEY: Final = 1024
+MAX_KEY: Final = 1024
 TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 """How events and answers have a time, in UTC."""
 _ASCII: Final = sys.version_info < (3, 12)
@@ -122,8 +122,8 @@ def _at(event: Mapping[str, Any]) -> datetime:
 
 def _start(event: Mapping[str, Any], at: datetime | None) -> Start:
     key = event.get("idempotencyKey")
-    if key is not None and (not isinstance(key, str) or not 0 < len(key) <= _MAX_KEY):
-        what = f"idempotencyKey must be a string of 1 to {_MAX_KEY} characters"
+    if key is not None and (not isinstance(key, str) or not 0 < len(key) <= MAX_KEY):
+        what = f"idempotencyKey must be a string of 1 to {MAX_KEY} characters"
         raise Refused(BAD_EVENT, what)
     try:
         if "payloadText" in event:

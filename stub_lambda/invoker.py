@@ -15,11 +15,15 @@ from devbridge.protocol.errors import TooLarge
 from devbridge.protocol.messages import REJECT_TOO_LARGE, REJECT_UNKNOWN_RUN
 from stub_lambda import events
 from stub_lambda.events import Context, Question, Refused, Start
+from stub_lambda.records import Listening, Outcome, Record, Source
+from stub_lambda.sources import source_of
 
 if TYPE_CHECKING:
     from stub_lambda.later import Later
 
 NOT_LATER: Final = "NotLater"
+_LEFT: Final = 2.0
+"""Seconds without which no further record is tried: it comes again."""
 
 
 class Undelivered(Exception):
@@ -44,26 +48,33 @@ class Invoker(Protocol):
         """The answer with the run's state, after the cancellation if that is what was asked."""
 
 
-def answer(open_invoker: Callable[[], Invoker], event: Any, context: Context) -> dict[str, Any]:
-    """What Lambda returns. Errors that the caller can act on are answers, not exceptions.
+def answer(open_invoker: Callable[[], Invoker], event: Any, context: Context) -> Any:
+    """What Lambda returns. Errors that a caller of devbridge's can act on are answers, not
+    exceptions; each service of AWS is answered as its `Source` says.
 
     Raises:
+        NotStarted: a service of AWS is to call again.
         Undelivered: a run whose time has come was refused, and nobody waits for the answer: Lambda
             is to try again, and to keep it in a queue at the end.
     """
-    found = _answer(open_invoker, event, context)
+    if (source := source_of(event)) is not None:
+        return _records(source, open_invoker, event, context)
+    found = _answered(lambda: _asked(open_invoker(), event, context))
     if "error" in found and isinstance(event, Mapping) and event.get("scheduled") is True:
         raise Undelivered(f"{found['error']['code']}: {found['error']['message']}")
     return found
 
 
-def _answer(open_invoker: Callable[[], Invoker], event: Any, context: Context) -> dict[str, Any]:
+def _asked(invoker: Invoker, event: Any, context: Context) -> dict[str, Any]:
+    asked = events.parse(event)
+    if isinstance(asked, Start):
+        return _run(invoker, asked, context)
+    return _told(invoker, asked, context)
+
+
+def _answered(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
-        invoker = open_invoker()
-        asked = events.parse(event)
-        if isinstance(asked, Start):
-            return _started(invoker, asked, context)
-        return _asked(invoker, asked, context)
+        return ask()
     except Refused as refused:
         return events.error(refused.code, str(refused))
     except TooLarge as error:
@@ -72,7 +83,39 @@ def _answer(open_invoker: Callable[[], Invoker], event: Any, context: Context) -
         return events.error(type(error).__name__, str(error))
 
 
-def _started(invoker: Invoker, start: Start, context: Context) -> dict[str, Any]:
+def _records(
+    source: Source, open_invoker: Callable[[], Invoker], event: Mapping[str, Any], context: Context
+) -> Any:
+    outcomes: list[Outcome] = []
+    for record in source.starts(event, Listening.from_environment()):
+        outcome = _started(source, open_invoker, record, context, outcomes)
+        if outcome.failed:
+            # Where nobody reads the answer, the log is where it is looked for.
+            print(
+                f"devbridge: {', '.join(record.ids)}: {outcome.code}: {outcome.error}", flush=True
+            )
+        outcomes.append(outcome)
+    return source.answer(outcomes)
+
+
+def _started(
+    source: Source,
+    open_invoker: Callable[[], Invoker],
+    record: Record,
+    context: Context,
+    before: list[Outcome],
+) -> Outcome:
+    if source.ordered and before and before[-1].failed:
+        return Outcome(record, code="Waits", error="the record before it was not started")
+    if before and context.get_remaining_time_in_millis() < _LEFT * 1000:
+        return Outcome(record, code="Waits", error="the time of this invocation is over")
+    found = _answered(lambda: open_invoker().start(record.start, context))
+    if (refusal := found.get("error")) is not None:
+        return Outcome(record, code=refusal["code"], error=refusal["message"])
+    return Outcome(record, found)
+
+
+def _run(invoker: Invoker, start: Start, context: Context) -> dict[str, Any]:
     later = _later()
     if start.scheduled and later is not None and start.key is not None:
         return _come(invoker, later, start, start.key, context)
@@ -101,7 +144,7 @@ def _come(
     return found
 
 
-def _asked(invoker: Invoker, question: Question, context: Context) -> dict[str, Any]:
+def _told(invoker: Invoker, question: Question, context: Context) -> dict[str, Any]:
     if (later := _later()) is None:
         return invoker.ask(question, context)
     # First of all, or it may start now.

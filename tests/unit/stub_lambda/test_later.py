@@ -102,7 +102,7 @@ def schedules(monkeypatch: pytest.MonkeyPatch) -> Memory:
 
 
 def ask(runs: Runs, event: dict[str, Any]) -> dict[str, Any]:
-    return answer(lambda: runs, event, Request())
+    return dict(answer(lambda: runs, event, Request()))
 
 
 def question(action: str, run_id: str = RUN_ID) -> dict[str, Any]:
