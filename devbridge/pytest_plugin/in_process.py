@@ -35,8 +35,8 @@ from devbridge.runs.invoker import find_job
 from devbridge.runs.model import JobSpec
 from devbridge.sources.runtimes import DEFAULT
 from runner import calling, checkpoints, failure, loading, worker
-from runner.invocation import RESULT_TOO_LARGE, Invocation
 from runner.context import VARIABLES
+from runner.invocation import RESULT_TOO_LARGE, Invocation
 from runner.outcome import MAX_BODY
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from stub_lambda.records import NotStarted
 
 class Request:
     aws_request_id = "r"
+    invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:f"
 
     def get_remaining_time_in_millis(self) -> int:
         return 1
@@ -24,8 +25,13 @@ CONTEXT = Request()
 class Recorder:
     """Says what it was asked, or raises."""
 
+    job = "factorial"
+
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
+
+    def run_id(self, key: str) -> str:
+        return f"demo_ann_factorial:{key}"
 
     def start(self, start: Start, context: Context) -> dict[str, Any]:
         return self._said("started", start, context)
@@ -91,6 +97,7 @@ class Clock:
     """A context whose time is over after some starts."""
 
     aws_request_id = "r"
+    invoked_function_arn = "arn:aws:lambda:eu-west-1:1:function:f"
 
     def __init__(self, *left: float) -> None:
         self.left = list(left)
@@ -102,9 +109,14 @@ class Clock:
 class Starter:
     """Starts what it is given, or answers each key as it is told."""
 
+    job = "a"
+
     def __init__(self, **answers: dict[str, Any] | Exception) -> None:
         self.answers = answers
         self.keys: list[str] = []
+
+    def run_id(self, key: str) -> str:
+        return key
 
     def start(self, start: Start, context: Context) -> dict[str, Any]:
         key = (start.key or "").rpartition("/")[2]
