@@ -91,8 +91,17 @@ scratch = Bucket(app, "scratch", removal="delete")
 dead = Queue(app, "dead", fifo=True, retention="14 days")
 orders = Queue(app, "orders", fifo=True, dead_letter=dead, visibility_timeout="1 minute")
 plain = Queue(app, "plain", removal="retain", encryption_key="{KEY}")
-news = Topic(app, "news", encryption_key="{KEY}")
-ordered = Topic(app, "ordered", fifo=True)
+tell = Function(app, "tell", handler="api/start.handler", reserved_concurrency=2)
+news = Topic(
+    app, "news", encryption_key="{KEY}",
+    subscribers=["ops@example.com", "https://ops.example.com/hook", plain, tell],
+)
+ordered = Topic(app, "ordered", fifo=True, subscribers=[orders])
+old = Alarm(app, "old", queue=dead, metric="age", threshold="1 hour", notify=[news])
+several = Alarm(app, "several", queue=orders, threshold=10, period="5 minutes", periods=2)
+CompositeAlarm(app, "either", any=[old, several], notify=[news])
+users = UserPool(app, "users", mfa="optional", password_length=12)
+kept_users = UserPool(app, "kept-users", sign_in="username", self_sign_up=False, removal="retain")
 token = Secret(app, "token", encryption_key="{KEY}")
 colour = Config(app, "colour", value="red\\n'\\"$ \\u00e9")
 hello = Function(
@@ -104,7 +113,9 @@ hello = Function(
 first = Job(
     app, "first", handler="jobs/work.handler", retries=2, retry_delay="1 minute", concurrency=2,
     memory_size="7 GB", copy_files=["data/*.csv"], environment={{"A": "b"}}, tags={{"cost": "x"}},
-    bind=[notes, kept, files, scratch, dead, orders, plain, news, ordered, token, colour, hello],
+    bind=[
+        notes, kept, files, scratch, dead, orders, plain, news, ordered, users, token, colour, hello
+    ],
     permissions=[{{"actions": ["s3:GetObject"], "resources": ["arn:aws:s3:::some/*"]}}],
 )
 second = Job(app, "second", handler="jobs/work.handler", bind=[first], offline="cloud")
@@ -136,6 +147,7 @@ web = Api(
     authorizers={{
         "users": JwtAuthorizer("https://issuer.example/pool", ["web"], ["read"]),
         "keys": LambdaAuthorizer("deep/er/a-b.run", ttl="1 minute"),
+        "pool": users,
     }},
     authorizer="users", access_log=True, log_retention="1 day", encryption_key="{KEY}",
     throttle=Throttle(rate_limit=0.5, burst_limit=5000),

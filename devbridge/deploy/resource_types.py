@@ -27,6 +27,8 @@ class ResourceType:
     ``createOnlyProperties`` in the types' schemas, and a table's keys and local indexes."""
     holds_data: bool = False
     """Its content cannot be made again."""
+    part: bool = False
+    """It belongs to another one, and goes with it."""
     revised: bool = False
     """Another one is the next revision of it: nothing is lost, and its name stays."""
     leftover: Leftover | None = None
@@ -52,18 +54,20 @@ BUCKET: Final = made(
     holds_data=True,
     leftover=leftovers.BUCKETS,
 )
-BUCKET_POLICY: Final = made("AWS::S3::BucketPolicy", "Bucket")
+BUCKET_POLICY: Final = made("AWS::S3::BucketPolicy", "Bucket", part=True)
 QUEUE: Final = made(
     "AWS::SQS::Queue", "FifoQueue", "QueueName", holds_data=True, leftover=leftovers.QUEUES
 )
-QUEUE_POLICY: Final = made("AWS::SQS::QueuePolicy")
+QUEUE_POLICY: Final = made("AWS::SQS::QueuePolicy", part=True)
 TOPIC: Final = made("AWS::SNS::Topic", "FifoTopic", "TopicName")
 TOPIC_POLICY: Final = made("AWS::SNS::TopicPolicy")
 SUBSCRIPTION: Final = made("AWS::SNS::Subscription", "Endpoint", "Protocol", "TopicArn")
 ALARM: Final = made("AWS::CloudWatch::Alarm", "AlarmName")
 COMPOSITE_ALARM: Final = made("AWS::CloudWatch::CompositeAlarm", "AlarmName")
 USER_POOL: Final = made("AWS::Cognito::UserPool", holds_data=True, leftover=leftovers.USER_POOLS)
-USER_POOL_CLIENT: Final = made("AWS::Cognito::UserPoolClient", "GenerateSecret", "UserPoolId")
+USER_POOL_CLIENT: Final = made(
+    "AWS::Cognito::UserPoolClient", "GenerateSecret", "UserPoolId", part=True
+)
 FUNCTION: Final = made(
     "AWS::Lambda::Function",
     *("FunctionName", "PackageType", "TenancyConfig"),
