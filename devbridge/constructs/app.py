@@ -64,6 +64,9 @@ class App:
         payload: where payloads, results and messages of errors of runs in CodeBuild are, unless a
             job says otherwise: "s3", or "inline" for small ones in the build's environment, which
             CodeBuild shows for a year to all who may read builds.
+        log_forwarding: where CloudWatch sends the logs of all jobs, functions and invokers on to,
+            unless a construct says otherwise: the ARN of a Firehose stream or of a Lambda function,
+            or the name of a Function of the app, which is made later.
         preload: modules that live runs need not import each time. Whoever names one vouches that
             it may be imported once for all runs, before their processes exist.
         inherit: variables of the developer's shell that live jobs get besides those that all get
@@ -83,6 +86,7 @@ class App:
         permissions_boundary: str | None = None,
         encryption_key: str | None = None,
         payload: PayloadPlace = "s3",
+        log_forwarding: str | None = None,
         preload: Sequence[str] = (),
         inherit: Sequence[str] = (),
     ) -> None:
@@ -121,6 +125,12 @@ class App:
             allowed = " or ".join(map(repr, values.PAYLOAD))
             raise self._invalid(f"{self!r}: payload {payload!r}", allowed)
         self.payload: PayloadPlace = payload
+        if log_forwarding is not None and not values.log_target(log_forwarding):
+            raise self._invalid(
+                f"{self!r}: log_forwarding {log_forwarding!r}", values.LOG_TARGET_ALLOWED
+            )
+        self.log_forwarding = log_forwarding
+        """An ARN, or the name of a Function."""
         if problem := values.preload_problem(preload):
             raise self._invalid(f"{self!r}: preload {problem[0]}", problem[1])
         self.preload = tuple(preload)

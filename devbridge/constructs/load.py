@@ -20,6 +20,7 @@ from devbridge.constructs import App
 from devbridge.constructs.app import loading
 from devbridge.constructs.code import Code
 from devbridge.constructs.isolation import apart
+from devbridge.constructs.log_targets import log_targets
 from devbridge.environment import matching
 from devbridge.errors import AppFailed, AppNotFound, DevbridgeError
 from devbridge.failures import details
@@ -80,6 +81,7 @@ def load_app(
             remedy='write exactly one: app = App("name")',
         )
     app = state.apps[0]
+    log_targets(app)
     for folder in {folder for code in app.of_type(Code) for folder in code.folders}:
         check_names(root / folder, root)
     app.files, app.loaded_at = frozenset(files), began
