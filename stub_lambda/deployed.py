@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from devbridge.runs.starting import Starter
 
 
-def handler(event: Any, context: Context) -> dict[str, Any]:
+def handler(event: Any, context: Context) -> Any:
     """Lambda's entry."""
     from devbridge.runs.providers import known
 
@@ -123,6 +123,7 @@ def _asked(run: Run, action: str) -> dict[str, Any]:
 @functools.cache
 def starter_of(app: str, stage: str, job: str, placement: Placement) -> Starter:
     """Starts and ends the runs of a deployed job, as this function's role may."""
+    from devbridge.runs.giving_up import giver
     from devbridge.runs.kept import Kept
     from devbridge.runs.providers.known import provider
     from devbridge.runs.reading import Deployment, Reader
@@ -147,7 +148,12 @@ def starter_of(app: str, stage: str, job: str, placement: Placement) -> Starter:
     if placement.turns and placement.concurrency:
         table, limit = placement.turns, placement.concurrency
         turns = Turns(lambda: _client("dynamodb"), table, job, limit)
-    return Starter(reader, provider(placement.compute, _client, placement.place), turns)
+    return Starter(
+        reader,
+        provider(placement.compute, _client, placement.place),
+        turns,
+        give_up=giver(kept, lambda: _client("sqs")),
+    )
 
 
 @functools.cache

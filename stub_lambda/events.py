@@ -32,7 +32,7 @@ from devbridge.protocol.messages import (
 )
 
 BAD_EVENT: Final = "BadEvent"
-_MAX_KEY: Final = 1024
+MAX_KEY: Final = 1024
 _ASCII: Final = sys.version_info < (3, 12)
 """Whether Lambda escapes other characters in answers: its runtimes before Python 3.12 do."""
 
@@ -103,8 +103,8 @@ def parse(event: Any) -> Start | Question:
 
 def _start(event: Mapping[str, Any]) -> Start:
     key = event.get("idempotencyKey")
-    if key is not None and (not isinstance(key, str) or not 0 < len(key) <= _MAX_KEY):
-        what = f"idempotencyKey must be a string of 1 to {_MAX_KEY} characters"
+    if key is not None and (not isinstance(key, str) or not 0 < len(key) <= MAX_KEY):
+        what = f"idempotencyKey must be a string of 1 to {MAX_KEY} characters"
         raise Refused(BAD_EVENT, what)
     try:
         if "payloadText" in event:

@@ -28,7 +28,7 @@ _MARGIN: Final = 1.0
 _bridge: Bridge | None = None
 
 
-def handler(event: Any, context: Context) -> dict[str, Any]:
+def handler(event: Any, context: Context) -> Any:
     """Lambda's entry."""
     return invoker.answer(_live, event, context)
 

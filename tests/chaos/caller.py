@@ -101,7 +101,7 @@ class Caller:
         began = time.time()
         context = Context(request_id, time.monotonic() + FUNCTION_TIMEOUT)
         try:
-            answer = stub.handler(event, context)
+            answer: dict[str, Any] = stub.handler(event, context)
         except Exception as error:
             answer = {"error": {"code": "Unhandled", "message": f"{type(error).__name__}: {error}"}}
         self._bridges[job] = stub._bridge

@@ -189,7 +189,8 @@ def environment(
 
 def run(payload: object = None, **extra: object) -> dict[str, Any]:
     event = {"devbridge": 1, "action": "run", "payload": payload, **extra}
-    return handler.handler(event, Context())
+    answer: dict[str, Any] = handler.handler(event, Context())
+    return answer
 
 
 def test_a_run_is_accepted(daemon: Daemon) -> None:

@@ -59,13 +59,14 @@ class OnQueue(Batched):
         """See `Trigger.reads`."""
         return self.queue
 
-    def problem(self, owner: Construct) -> Problem | None:  # noqa: ARG002
+    def problem(self, owner: Construct) -> Problem | None:
         """See `Trigger.problem`."""
+        if not isinstance(self.queue, Queue):
+            return repr(self.queue), "a Queue of this app"
+        return self.batch_problem() or self._reading_problem() or self._queue_problem(owner)
+
+    def _reading_problem(self) -> Problem | None:
         queue = self.queue
-        if not isinstance(queue, Queue):
-            return repr(queue), "a Queue of this app"
-        if found := self.batch_problem():
-            return found
         if queue.fifo and self.window_seconds:
             return f"window {self.window!r}", "none of a FIFO queue: Lambda knows no window for it"
         if self.at_once > WITHOUT_WINDOW and (queue.fifo or not self.window_seconds):
@@ -74,11 +75,9 @@ class OnQueue(Batched):
         most = self.max_concurrency
         if most is not None and not whole(most, *_CONCURRENCY):
             return f"max_concurrency {most!r}", "a whole number from 2 to 1000, or None"
-        if self.filter is not None and (found := pattern_problem("filter", self.filter)):
-            return found
-        return self._queue_problem()
+        return None if self.filter is None else pattern_problem("filter", self.filter)
 
-    def _queue_problem(self) -> Problem | None:
+    def _queue_problem(self, owner: Construct) -> Problem | None:
         queue, hidden = self.queue, self.queue.visibility_timeout
         if hidden is not None and hidden < TIMES * INVOKER_TIMEOUT:
             return (
@@ -88,6 +87,10 @@ class OnQueue(Batched):
             )
         if queue.fifo and queue.dead_letter is None:
             return f"{queue} without dead_letter", "a FIFO queue with dead_letter=..., a FIFO Queue"
+        for other in owner.app.constructs:
+            for trigger in getattr(other, "triggers", ()):
+                if isinstance(trigger, OnQueue) and trigger.queue is queue:
+                    return f"{queue} beside {other}", "one reader a queue: each message has but one"
         return None
 
     def criteria(self) -> str | None:

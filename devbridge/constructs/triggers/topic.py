@@ -48,14 +48,18 @@ class OnTopic(Trigger):
         if not isinstance(self.topic, Topic):
             return repr(self.topic), "a Topic of this app"
         if self.topic.fifo:
-            return f"{self.topic} with fifo=True", "a standard Topic: a job's own queue has no order"
+            return (
+                f"{self.topic} with fifo=True",
+                "a standard Topic: a job's own queue has no order",
+            )
         if self.filter_on not in ("attributes", "body"):
             return f"filter_on {self.filter_on!r}", "'attributes' or 'body'"
-        if self.filter is None:
-            return None
-        if found := pattern_problem("filter", self.filter):
+        return None if self.filter is None else self._filter_problem(self.filter)
+
+    def _filter_problem(self, pattern: Mapping[str, Any]) -> Problem | None:
+        if found := pattern_problem("filter", pattern):
             return found
-        nested = [key for key, value in self.filter.items() if isinstance(value, Mapping)]
+        nested = [key for key, value in pattern.items() if isinstance(value, Mapping)]
         if nested and self.filter_on == "attributes":
             return f"filter: {nested[0]} is an object", "lists only, or filter_on='body'"
         return None

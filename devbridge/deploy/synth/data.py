@@ -10,6 +10,8 @@ from devbridge.constructs import Bucket, Queue, Table, Topic
 from devbridge.deploy.policies import Json, document, tls_only
 from devbridge.deploy.references import arn_of, ref, references, sub
 from devbridge.deploy.synth.stack import Stack, is_kept, keep
+from devbridge.deploy.synth.triggers.queues import dead_letters
+from devbridge.deploy.synth.triggers.wanted import hidden, readers, tells_events
 
 _OWNER_MAY: Final = (
     "AddPermission",
@@ -74,6 +76,10 @@ def add_bucket(stack: Stack, bucket: Bucket) -> None:
             ServerSideEncryptionConfiguration=[_encryption(bucket.encryption_key)]
         ),
     )
+    if tells_events(bucket):
+        resource.NotificationConfiguration = s3.NotificationConfiguration(
+            EventBridgeConfiguration=s3.EventBridgeConfiguration(EventBridgeEnabled=True)
+        )
     if bucket.versioned:
         resource.VersioningConfiguration = s3.VersioningConfiguration(Status="Enabled")
     keep(resource, bucket.removal, stack.settings.mode)
@@ -113,7 +119,7 @@ def add_queue(stack: Stack, queue: Queue) -> None:
 
     resource = sqs.Queue(
         names.logical(queue),
-        VisibilityTimeout=int(queue.visibility_timeout.total_seconds()),
+        VisibilityTimeout=int(hidden(queue).total_seconds()),
         MessageRetentionPeriod=int(queue.retention.total_seconds()),
     )
     if queue.encryption_key:
@@ -122,10 +128,9 @@ def add_queue(stack: Stack, queue: Queue) -> None:
         resource.SqsManagedSseEnabled = True
     if queue.fifo:
         resource.FifoQueue = True
-    if queue.dead_letter:
+    if dead := _dead_letters(queue):
         resource.RedrivePolicy = sqs.RedrivePolicy(
-            deadLetterTargetArn=arn_of(names.logical(queue.dead_letter)),
-            maxReceiveCount=queue.max_receives,
+            deadLetterTargetArn=arn_of(dead), maxReceiveCount=queue.max_receives
         )
     keep(resource, queue.removal, stack.settings.mode)
     title = stack.add_main(queue, resource)
@@ -138,6 +143,14 @@ def add_queue(stack: Stack, queue: Queue) -> None:
         )
         keep(policy, queue.removal, stack.settings.mode)
         stack.add(str(queue), policy)
+
+
+def _dead_letters(queue: Queue) -> str | None:
+    """The title of a queue's dead-letter queue: its own, or that of the job that it triggers."""
+    if queue.dead_letter:
+        return names.logical(queue.dead_letter)
+    jobs = readers(queue)
+    return dead_letters(jobs[0]) if jobs else None
 
 
 def add_topic(stack: Stack, topic: Topic) -> None:

@@ -10,6 +10,7 @@ from devbridge.deploy.synth.endings import add_endings
 from devbridge.deploy.synth.invoker import add_invoker, add_passing, add_roles
 from devbridge.deploy.synth.placement import in_cloud
 from devbridge.deploy.synth.stack import Stack
+from devbridge.deploy.synth.triggers.known import add_triggers
 from devbridge.deploy.synth.turns import add_table
 
 
@@ -29,3 +30,4 @@ def add_job(stack: Stack, job: Job) -> None:
     compute_of(job).add(stack, job)
     add_invoker(stack, job)
     add_endings(stack, job)
+    add_triggers(stack, job)

@@ -53,7 +53,9 @@ def forget() -> None:
 
 
 def ask(action: str, **fields: Any) -> dict[str, Any]:
-    return deployed.handler({"devbridge": 1, "action": action, **fields}, Context())
+    event = {"devbridge": 1, "action": action, **fields}
+    answer: dict[str, Any] = deployed.handler(event, Context())
+    return answer
 
 
 def test_a_run_has_an_id_of_its_own_and_is_a_build(codebuild: FakeCodeBuild) -> None:

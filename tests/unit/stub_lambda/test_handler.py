@@ -120,13 +120,15 @@ def under(
 
 
 def ask(action: str, job_id: object = JOB_ID) -> dict[str, Any]:
-    return module.handler({"devbridge": 1, "action": action, "jobId": job_id}, Context())
+    event = {"devbridge": 1, "action": action, "jobId": job_id}
+    answer: dict[str, Any] = module.handler(event, Context())
+    return answer
 
 
 def run(payload: object = None, **fields: Any) -> dict[str, Any]:
-    return module.handler(
-        {"devbridge": 1, "action": "run", "payload": payload, **fields}, Context()
-    )
+    event = {"devbridge": 1, "action": "run", "payload": payload, **fields}
+    answer: dict[str, Any] = module.handler(event, Context())
+    return answer
 
 
 # --- runs ---------------------------------------------------------------------------------------
