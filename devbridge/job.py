@@ -25,7 +25,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, overload
 
 from devbridge.errors import (
     DevbridgeError,
@@ -209,8 +209,20 @@ class Job(metaclass=_Jobs):
     """The bound jobs by name, with '_' for '-': ``Job.factorial.run(payload=...)``."""
 
 
-def job_handler(name: str) -> Callable[[Callable[..., Any]], Callable[[Any, Any], Any]]:
+Handling = Callable[[Any, Any], Any]
+
+
+@overload
+def job_handler(name: Callable[..., Any]) -> Handling: ...
+@overload
+def job_handler(
+    name: str | None = None, **options: Any
+) -> Callable[[Callable[..., Any]], Handling]: ...
+def job_handler(name: str | Callable[..., Any] | None = None, **options: Any) -> Any:  # noqa: ARG001
     """Make a function the handler of job `name`: it gets its payload as the type it declares.
+
+    Without a name, the job's is that of the file. `options` are those of Job, as literals, where
+    ``app.jobs("jobs/")`` makes the job: they are read from the file's text, and not here.
 
     The payload is decoded to the annotation of the first parameter (dataclass, TypedDict,
     msgspec.Struct, pydantic model or any type that msgspec knows); without one, or with Any or
@@ -227,7 +239,10 @@ def job_handler(name: str) -> Callable[[Callable[..., Any]], Callable[[Any, Any]
         NotFound: a secret that the job binds is not set.
     """
 
-    def decorate(handler: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    if callable(name):
+        return job_handler()(name)
+
+    def decorate(handler: Callable[..., Any]) -> Handling:
         taken = arguments(handler)
 
         @functools.cache
@@ -246,7 +261,8 @@ def job_handler(name: str) -> Callable[[Callable[..., Any]], Callable[[Any, Any]
 
         @functools.wraps(handler)
         def call(payload: Any = None, context: Any = None) -> Any:
-            _check_job(name, handler)
+            if name is not None:
+                _check_job(name, handler)
             convert = decode()
             value = payload if convert is None else convert(payload)
             fetch_secrets()
@@ -262,7 +278,9 @@ def job_handler(name: str) -> Callable[[Callable[..., Any]], Callable[[Any, Any]
         # For runner.worker: a payload's text has digits that a float has not.
         call.__devbridge_read__ = read  # type: ignore[attr-defined]
         # For devbridge.types.
-        call.__devbridge_handler__, call.__devbridge_job__ = handler, name  # type: ignore[attr-defined]
+        call.__devbridge_handler__ = handler  # type: ignore[attr-defined]
+        if name is not None:
+            call.__devbridge_job__ = name  # type: ignore[attr-defined]
         return call
 
     return decorate
