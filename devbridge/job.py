@@ -240,50 +240,50 @@ def job_handler(name: str | Callable[..., Any] | None = None, **options: Any) ->
     """
 
     if callable(name):
-        return job_handler()(name)
+        return _handling(name, None)
+    return functools.partial(_handling, name=name)
 
-    def decorate(handler: Callable[..., Any]) -> Handling:
-        taken = arguments(handler)
 
-        @functools.cache
-        def decode() -> Decoder | None:
-            return decoder(payload_type(handler))
+def _handling(handler: Callable[..., Any], name: str | None) -> Handling:
+    taken = arguments(handler)
 
-        @functools.cache
-        def read_checkpoint() -> Callable[[bytes], Any] | None:
-            return checkpoint_reader(handler)
+    @functools.cache
+    def decode() -> Decoder | None:
+        return decoder(payload_type(handler))
 
-        # A function that imports this module for its types alone has no msgspec and needs none;
-        # a class that stands below the handler is not there yet.
-        with contextlib.suppress(ImportError, NameError):
-            decode()
-            read_checkpoint()
+    @functools.cache
+    def read_checkpoint() -> Callable[[bytes], Any] | None:
+        return checkpoint_reader(handler)
 
-        @functools.wraps(handler)
-        def call(payload: Any = None, context: Any = None) -> Any:
-            if name is not None:
-                _check_job(name, handler)
-            convert = decode()
-            value = payload if convert is None else convert(payload)
-            fetch_secrets()
-            if hasattr(context, "read_checkpoint") and (known := read_checkpoint()):
-                context.read_checkpoint = known
-            return handler(*(value, context)[:taken])
+    # A function that imports this module for its types alone has no msgspec and needs none;
+    # a class that stands below the handler is not there yet.
+    with contextlib.suppress(ImportError, NameError):
+        decode()
+        read_checkpoint()
 
-        def read(text: bytes | str) -> Any:
-            return reader(payload_type(handler))(text)
-
-        # Whoever looks at the signature must see both parameters, not the wrapped function's.
-        del call.__wrapped__
-        # For runner.worker: a payload's text has digits that a float has not.
-        call.__devbridge_read__ = read  # type: ignore[attr-defined]
-        # For devbridge.types.
-        call.__devbridge_handler__ = handler  # type: ignore[attr-defined]
+    @functools.wraps(handler)
+    def call(payload: Any = None, context: Any = None) -> Any:
         if name is not None:
-            call.__devbridge_job__ = name  # type: ignore[attr-defined]
-        return call
+            _check_job(name, handler)
+        convert = decode()
+        value = payload if convert is None else convert(payload)
+        fetch_secrets()
+        if hasattr(context, "read_checkpoint") and (known := read_checkpoint()):
+            context.read_checkpoint = known
+        return handler(*(value, context)[:taken])
 
-    return decorate
+    def read(text: bytes | str) -> Any:
+        return reader(payload_type(handler))(text)
+
+    # Whoever looks at the signature must see both parameters, not the wrapped function's.
+    del call.__wrapped__
+    # For runner.worker: a payload's text has digits that a float has not.
+    call.__devbridge_read__ = read  # type: ignore[attr-defined]
+    # For devbridge.types.
+    call.__devbridge_handler__ = handler  # type: ignore[attr-defined]
+    if name is not None:
+        call.__devbridge_job__ = name  # type: ignore[attr-defined]
+    return call
 
 
 def _check_job(name: str, handler: Callable[..., Any]) -> None:

@@ -136,22 +136,28 @@ class App:
         if not values.key_arn(encryption_key):
             raise self._invalid(f"{self!r}: encryption_key {encryption_key!r}", values.KEY_ALLOWED)
         self.encryption_key = encryption_key
-        if payload not in values.PAYLOAD:
-            allowed = " or ".join(map(repr, values.PAYLOAD))
-            raise self._invalid(f"{self!r}: payload {payload!r}", allowed)
-        self.payload: PayloadPlace = payload
+        self.payload = self._place(payload)
         self.log_forwarding = self._forwarding(log_forwarding)
         """An ARN, or the name of a Function."""
         self.preload = self._vouched(preload)
-        if problem := inherit_problem(inherit):
-            raise self._invalid(f"{self!r}: inherit {problem[0]}", problem[1])
-        self.inherit = tuple(inherit)
+        self.inherit = self._inherited(inherit)
         self.shell: Mapping[str, str] = {}
         """Of what `inherit` names, what was set when app.py ended."""
         self.tags = dict(tags)
         self.permissions_boundary = permissions_boundary
         if current:
             current.apps.append(self)
+
+    def _place(self, payload: PayloadPlace) -> PayloadPlace:
+        if payload not in values.PAYLOAD:
+            allowed = " or ".join(map(repr, values.PAYLOAD))
+            raise self._invalid(f"{self!r}: payload {payload!r}", allowed)
+        return payload
+
+    def _inherited(self, inherit: Sequence[str]) -> tuple[str, ...]:
+        if problem := inherit_problem(inherit):
+            raise self._invalid(f"{self!r}: inherit {problem[0]}", problem[1])
+        return tuple(inherit)
 
     def _forwarding(self, target: str | None) -> str | None:
         if target is not None and not values.log_target(target):

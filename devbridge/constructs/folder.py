@@ -109,17 +109,17 @@ def jobs_in(app: base.App, folder: str, defaults: Mapping[str, Any]) -> dict[str
     for module in found.modules:
         found.make(module)
     shown = f"{root.relative_to(app.root).as_posix()}/"
-    app.job_folders[root] = base.JobFolder(signature, _told(shown, len(found.made), passed))
+    app.job_folders[root] = base.JobFolder(signature, _told(shown, passed))
     return {module.name: found.made[module.name] for module in found.modules}
 
 
-def _told(folder: str, jobs: int, passed: list[str]) -> str:
-    count = f"{jobs} job{'' if jobs == 1 else 's'}"
+def _told(folder: str, passed: list[str]) -> str:
+    """How many jobs there are is not said: this is said once, and again when it is another."""
     if not passed:
         return ""
     others = any(not file.endswith(SUFFIX) for file in passed)
     why = f"no @{DECORATOR}" + (", and only Python's files are read" if others else "")
-    return f"{folder}: {count}; passed over: {', '.join(passed)} ({why})"
+    return f"{folder}: passed over: {', '.join(passed)} ({why})"
 
 
 def _checked(app: base.App, folder: object) -> Path:

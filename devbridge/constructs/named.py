@@ -110,13 +110,14 @@ def _built_call(call: Called, named: Named) -> object:
     made = known[call.name]
     fields = [each.name for each in dataclasses.fields(made) if each.init and not each.kw_only]
     hints = typing.get_type_hints(made)
-    given = [*zip(fields, call.args, strict=False), *call.options.items()]
-    values = {
-        name: _argument(f"{call.name}: {name}", hints.get(name), value, named)
-        for name, value in given
+    positional = dict(zip(fields, call.args, strict=False))
+    args = [
+        *(_argument(f"{call.name}: {n}", hints.get(n), v, named) for n, v in positional.items()),
+        *call.args[len(fields) :],
+    ]
+    values: dict[str, Any] = {
+        n: _argument(f"{call.name}: {n}", hints.get(n), v, named) for n, v in call.options.items()
     }
-    args = [values.pop(name) for name, _ in zip(fields, call.args, strict=False)]
-    args += call.args[len(fields) :]
     try:
         return made(*args, **values)
     except TypeError as error:
