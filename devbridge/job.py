@@ -25,7 +25,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, overload
+from typing import Any, Final
 
 from devbridge.errors import (
     DevbridgeError,
@@ -212,13 +212,10 @@ class Job(metaclass=_Jobs):
 Handling = Callable[[Any, Any], Any]
 
 
-@overload
-def job_handler(name: Callable[..., Any]) -> Handling: ...
-@overload
 def job_handler(
-    name: str | None = None, **options: Any
-) -> Callable[[Callable[..., Any]], Handling]: ...
-def job_handler(name: str | Callable[..., Any] | None = None, **options: Any) -> Any:  # noqa: ARG001
+    name: str | None = None,
+    **options: Any,  # noqa: ARG001
+) -> Callable[[Callable[..., Any]], Handling]:
     """Make a function the handler of job `name`: it gets its payload as the type it declares.
 
     Without a name, the job's is that of the file. `options` are those of Job, as literals, where
@@ -238,8 +235,7 @@ def job_handler(name: str | Callable[..., Any] | None = None, **options: Any) ->
         UnknownJob: the handler was called for another job.
         NotFound: a secret that the job binds is not set.
     """
-
-    if callable(name):
+    if callable(name):  # without parentheses
         return _handling(name, None)
     return functools.partial(_handling, name=name)
 

@@ -489,9 +489,8 @@ def test_a_handler_without_a_name_is_that_of_the_job_that_runs_it(
 ) -> None:
     monkeypatch.setenv("DEVBRIDGE_JOB_NAME", "whatever")
 
-    @job_handler
-    def bare(payload: int) -> int:
-        return payload + 1
+    without_parentheses: Any = job_handler
+    bare = without_parentheses(lambda payload: payload + 1)
 
     @job_handler(retries=2)
     def unnamed(payload: int) -> int:
