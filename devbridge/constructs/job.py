@@ -122,12 +122,7 @@ class Job(Code):
         **shared: Unpack[CodeOptions],
     ) -> None:
         super().__init__(app, name, shared, runtime=runtime, runtimes=(*JOBS, _CONTAINER))
-        for key in (*values.MACHINES, "HOME"):
-            if key in self.variables.names:
-                raise self.invalid("environment", key, values.MACHINE_ALLOWED)
-        if (secrets := self.variables.secrets) and self.language != DEFAULT:
-            raise self.invalid("environment", secrets, values.FETCHED_ALLOWED)
-        self.secrets: Mapping[str, Secret] = secrets
+        self.secrets: Mapping[str, Secret] = self._fetched()
         """The variables of its environment that are fetched at the start of a run."""
         self.retries, self.retry_delay = self._retrying(retries, retry_delay)
         if concurrency is not None and (
@@ -196,6 +191,15 @@ class Job(Code):
         if not self.triggers:
             raise self.invalid("on_failure", queue, "only with triggers")
         return queue
+
+    def _fetched(self) -> Mapping[str, Secret]:
+        """The secrets in its environment, which is checked."""
+        for key in (*values.MACHINES, "HOME"):
+            if key in self.variables.names:
+                raise self.invalid("environment", key, values.MACHINE_ALLOWED)
+        if (secrets := self.variables.secrets) and self.language != DEFAULT:
+            raise self.invalid("environment", secrets, values.FETCHED_ALLOWED)
+        return secrets
 
     def _yields(self) -> bool | None:
         source = source_of(self.runtime)

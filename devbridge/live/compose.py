@@ -103,7 +103,9 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
     narrator.add(functions)
     letters = DeadLetters(ledger, _send(cloud, daemon, roles), narrator.say)
     narrator.add(letters)
-    mappings = Mappings(cloud, config.stage, voice, daemon.bridge.taken_over.is_set)
+    mappings = Mappings(
+        cloud, config.stage, voice, lambda: daemon.bridge.taken_over.is_set()
+    )
     beside: dict[str, Task] = {
         "dead-letters": letters.watch,
         "mappings": lambda: mappings.tend(redeployer, daemon.wait_until_ready),
