@@ -13,20 +13,27 @@ from tests.e2e.dev_process import DevProcess, client, run
 pytestmark = pytest.mark.timeout(240)
 
 APP = """\
-from devbridge import App, Table
+from devbridge import App, Queue, Table
 
 app = App("folder")
 Table(app, "notes", partition_key="id")
+Queue(app, "names", visibility_timeout="1 minute")
 app.jobs("jobs/", timeout="10 minutes")
 """
 GREETING = """\
 from devbridge.job import job_handler
-from devbridge.options import Lambda
+from devbridge.options import Lambda, OnQueue
 from devbridge.resources import Table
 from texts import HELLO
 
 
-@job_handler("greeting", compute=Lambda(), timeout="1 minute", bind=["notes"])
+@job_handler(
+    "greeting",
+    compute=Lambda(),
+    timeout="1 minute",
+    bind=["notes"],
+    triggers=[OnQueue("names", batch_size=1)],
+)
 def handler(payload: str) -> str:
     return f"{HELLO} {payload} {bool(Table.notes.table_name)}"
 """
@@ -72,6 +79,9 @@ def test_jobs_come_change_and_go_with_their_files_while_dev_runs(app: Path) -> N
         dev.wait_for(r"jobs/: passed over: helpers\.py \(no @job_handler\)")
         dev.wait_for(r"^Ready in .*: greeting\.")
         assert result(app, "greeting", "you") == "hello you True"
+        (queue,) = (url for url in client(app, "sqs").list_queues()["QueueUrls"] if "Names" in url)
+        client(app, "sqs").send_message(QueueUrl=queue, MessageBody='"all"')
+        dev.wait_for(r'greeting .*"hello all True"')
 
         mark = dev.mark
         save(app, "jobs/mail/other.py", OTHER)

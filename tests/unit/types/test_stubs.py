@@ -201,4 +201,5 @@ def test_a_class_without_ascii_letters_has_a_name_of_its_job(app: App, add_job: 
 
 
 def test_an_app_without_jobs_has_no_name_for_a_handler(app: App) -> None:
-    assert "def job_handler(name: Never | None=None, **options: Any)" in stubs(app, {})["typings/devbridge/job.pyi"]
+    made = stubs(app, {})["typings/devbridge/job.pyi"]
+    assert "def job_handler(name: Never | None=None, **options: Any)" in made
