@@ -59,6 +59,11 @@ QUEUE: Final = made(
 QUEUE_POLICY: Final = made("AWS::SQS::QueuePolicy")
 TOPIC: Final = made("AWS::SNS::Topic", "FifoTopic", "TopicName")
 TOPIC_POLICY: Final = made("AWS::SNS::TopicPolicy")
+STREAM: Final = made("AWS::Kinesis::Stream", "Name", holds_data=True, leftover=leftovers.STREAMS)
+EVENT_BUS: Final = made("AWS::Events::EventBus", "Name")
+LOAD_BALANCER: Final = made("AWS::ElasticLoadBalancingV2::LoadBalancer", "Name", "Scheme", "Type")
+LISTENER: Final = made("AWS::ElasticLoadBalancingV2::Listener", "LoadBalancerArn")
+SECURITY_GROUP: Final = made("AWS::EC2::SecurityGroup", "GroupDescription", "GroupName", "VpcId")
 FUNCTION: Final = made(
     "AWS::Lambda::Function",
     *("FunctionName", "PackageType", "TenancyConfig"),
@@ -93,7 +98,6 @@ FOREIGN: Final = (
             "EC2::Volume",
             "ECR::Repository",
             "ElastiCache::CacheCluster",
-            "Kinesis::Stream",
             "OpenSearchService::Domain",
             "RDS::DBCluster",
             "RDS::DBInstance",

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import Bucket, Queue, Table, Topic
+from devbridge.deploy.arns import main_arn
 from devbridge.deploy.policies import Json, document, tls_only
-from devbridge.deploy.references import arn_of, ref, references, sub
+from devbridge.deploy.references import arn_of, attribute, ref, references, sub
 from devbridge.deploy.synth.stack import Stack, is_kept, keep
 
 _OWNER_MAY: Final = (
@@ -51,8 +52,13 @@ def add_table(stack: Stack, table: Table) -> None:
     # What is to go could not.
     if table.deletion_protection and is_kept(table.removal, stack.settings.mode):
         resource.DeletionProtectionEnabled = True
+    if table.stream:
+        view = table.stream.upper()
+        resource.StreamSpecification = dynamodb.StreamSpecification(StreamViewType=view)
     keep(resource, table.removal, stack.settings.mode)
-    stack.add_main(table, resource)
+    title = stack.add_main(table, resource)
+    if table.stream:
+        stack.output(table, "TableStream", attribute(title, "StreamArn"))
 
 
 def add_bucket(stack: Stack, bucket: Bucket) -> None:
@@ -124,7 +130,7 @@ def add_queue(stack: Stack, queue: Queue) -> None:
         resource.FifoQueue = True
     if queue.dead_letter:
         resource.RedrivePolicy = sqs.RedrivePolicy(
-            deadLetterTargetArn=arn_of(names.logical(queue.dead_letter)),
+            deadLetterTargetArn=main_arn(queue.dead_letter),
             maxReceiveCount=queue.max_receives,
         )
     keep(resource, queue.removal, stack.settings.mode)
