@@ -31,7 +31,7 @@ _SHAPES: Final = {
     "Table": (rf"dynamodb:{_PLACE}:table/(?P<name>[\w.-]{{3,255}})", "dynamodb", "table/notes"),
     "Stream": (rf"kinesis:{_PLACE}:stream/(?P<name>[\w.-]{{1,128}})", "kinesis", "stream/clicks"),
     "EventBus": (
-        rf"events:{_PLACE}:event-bus/(?P<name>[\w./-]{{1,256}})",
+        rf"events:{_PLACE}:event-bus/(?P<name>[\w./-]{{0,255}}[\w.-])",
         "events",
         "event-bus/default",
     ),
