@@ -101,7 +101,7 @@ views = Stream(app, "views", removal="delete", encryption_key="{KEY}")
 bus = EventBus(app, "bus")
 theirs = Queue.existing(app, "theirs", arn="arn:aws:sqs:eu-west-1:{ACCOUNT}:theirs")
 balancer = LoadBalancer(app, "balancer", vpc=Vpc(
-    "vpc-12345678", subnets=["subnet-12345678", "subnet-87654321"], security_groups=["sg-12345678"]
+    "vpc-00000001", subnets=["subnet-00000001", "subnet-00000002"], security_groups=["sg-00000001"]
 ))
 token = Secret(app, "token", encryption_key="{KEY}")
 colour = Config(app, "colour", value="red\\n'\\"$ \\u00e9")
@@ -155,7 +155,8 @@ web = Api(
 Job(app, "last", handler="jobs/work.handler", bind=[web, second], timeout="36 hours")
 app.add(troposphere.sns.Topic("Alarms"))
 """
-"""Each type with (nearly) each option; what no embedded cloud has is left out: images, networks."""
+"""Each type with (nearly) each option; what no embedded cloud has is left out: images, and networks
+other than the one that it begins with."""
 
 
 def load(root: Path, text: str, stage: str) -> App:
