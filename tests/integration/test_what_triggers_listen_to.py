@@ -4,6 +4,7 @@ what `bind` gives, and left alone."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -87,6 +88,20 @@ def test_records_and_events_go_through_what_the_app_makes(
     assert mine.client("events").put_events(Entries=[event])["FailedEntryCount"] == 0
     with pytest.raises(ClientError, match="AccessDenied"):
         mine.client("events").put_events(Entries=[{**event, "EventBusName": "default"}])
+
+
+def test_a_stream_that_was_left_is_found_and_deleted_with_the_data(
+    make: Callable[..., dict[str, str]], local_cloud: Cloud
+) -> None:
+    kept = OWN.replace("shards=1", 'removal="retain"')
+    name = make(kept)["ClicksStream"]
+    make(re.sub(r"(?m)^clicks = .*$", "", kept))
+    kinesis = local_cloud.client("kinesis")
+    assert name in kinesis.list_streams()["StreamNames"]
+    resources = inventory(local_cloud, "shop", "test", left=True).resources
+    assert ("AWS::Kinesis::Stream", name, True) in [(r.type, r.name, r.kept) for r in resources]
+    remove(local_cloud, "shop", "test", lambda _: None, fast, delete_data=True)
+    assert kinesis.list_streams()["StreamNames"] == []
 
 
 def test_a_tables_stream_and_a_listener_are_there_for_what_refers_to_them(

@@ -28,6 +28,7 @@ from .corrections import (
     recursion,
     refusals,
     speed,
+    tagged,
     templates,
 )
 from .ecs import service as ecs
@@ -77,6 +78,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
         "cloudwatch_logs": _correct_logs,
         "efs": file_systems.keep_in_folders,
         "eventbridge": events.deliver_as_eventbridge,
+        "tagging": tagged.find_streams,
     }
     get_module = app._get_module
 
