@@ -27,10 +27,15 @@ if TYPE_CHECKING:
     from devbridge.constructs import Lambda as Lambda
     from devbridge.constructs import LambdaAuthorizer as LambdaAuthorizer
     from devbridge.constructs import LoadBalancer as LoadBalancer
+    from devbridge.constructs import OnEvent as OnEvent
+    from devbridge.constructs import OnObject as OnObject
+    from devbridge.constructs import OnQueue as OnQueue
+    from devbridge.constructs import OnTopic as OnTopic
     from devbridge.constructs import Permission as Permission
     from devbridge.constructs import Queue as Queue
     from devbridge.constructs import Reference as Reference
     from devbridge.constructs import RouteTo as RouteTo
+    from devbridge.constructs import Schedule as Schedule
     from devbridge.constructs import Secret as Secret
     from devbridge.constructs import Stream as Stream
     from devbridge.constructs import Table as Table
@@ -57,10 +62,15 @@ __all__ = [
     "Lambda",
     "LambdaAuthorizer",
     "LoadBalancer",
+    "OnEvent",
+    "OnObject",
+    "OnQueue",
+    "OnTopic",
     "Permission",
     "Queue",
     "Reference",
     "RouteTo",
+    "Schedule",
     "Secret",
     "Stream",
     "Table",

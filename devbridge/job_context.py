@@ -11,6 +11,18 @@ from typing import Any, Protocol, TypeVar
 Checkpoint = TypeVar("Checkpoint", covariant=True)  # noqa: PLC0105 - users see it
 
 
+class JobTrigger(Protocol):
+    """What has started a run by itself."""
+
+    @property
+    def kind(self) -> str:
+        """``queue``, ``topic``, ``object``, ``event``, ``schedule`` ..."""
+
+    @property
+    def name(self) -> str:
+        """That of the trigger in app.py: by default, of what it listens to."""
+
+
 class JobContext(Protocol[Checkpoint]):
     """AWS Lambda's context, with what a job has besides: ``context: JobContext[State]``, where the
     handler is a generator that yields values of type `State`; ``JobContext[None]`` where it is
@@ -33,6 +45,15 @@ class JobContext(Protocol[Checkpoint]):
 
         The first look must be in the main thread; from then on SIGTERM ends the handler no more.
         """
+
+    @property
+    def trigger(self) -> JobTrigger | None:
+        """What has started the run; None where a call has: `devbridge invoke`, ``Job.x.run()``."""
+
+    @property
+    def event(self) -> Any:
+        """The record that has started the run, as AWS has handed it over; None if none has. The
+        payload is what is in it."""
 
     @property
     def aws_request_id(self) -> str:

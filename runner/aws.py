@@ -18,6 +18,7 @@ __all__ = [
     "get_object",
     "invoke",
     "put_object",
+    "send_message",
 ]
 
 _NO_BUCKET = "NoSuchBucket"
@@ -113,6 +114,24 @@ def call(service: str, operation: str, **parameters: Any) -> dict[str, Any]:
     body, url = json.dumps(parameters).encode(), f"{endpoint(service)}/"
     answer: dict[str, Any] = json.loads(send("POST", url, service, headers, body, body_of))
     return answer
+
+
+def send_message(queue: str, parameters: Mapping[str, Any]) -> None:
+    """Send a message to an SQS queue.
+
+    Args:
+        queue: its ARN.
+        parameters: those of SendMessage, without the queue's.
+
+    Raises:
+        AwsError: it may not be sent.
+    """
+    account, name = queue.split(":")[4:]
+    url = f"{endpoint('sqs')}/"
+    body = json.dumps({**parameters, "QueueUrl": f"{url}{account}/{name}"}).encode()
+    target = {"x-amz-target": "AmazonSQS.SendMessage"}
+    headers = {"content-type": "application/x-amz-json-1.0", **target}
+    send("POST", url, "sqs", headers, body, body_of)
 
 
 def invoke(function: str, event: object) -> None:

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from json import loads
-from typing import Any
+from typing import Any, NamedTuple
 
 from runner.checkpoints import Checkpoints
+from runner.triggered import Triggered, variables
 
 
 class ClientContext:
@@ -19,6 +20,18 @@ class ClientContext:
         self.client = data.get("client")
         self.env: dict[str, str] = dict(data.get("env") or {})
         self.custom: dict[str, str] = dict(data.get("custom") or {})
+
+
+VARIABLES = ("DEVBRIDGE_ATTEMPT", "DEVBRIDGE_MAX_ATTEMPTS", "DEVBRIDGE_EVENT")
+"""What a run's environment says of it."""
+
+
+class Trigger(NamedTuple):
+    """What has started a run."""
+
+    kind: str
+    """``queue``, ``topic``, ``object``, ``event``, ``schedule`` ..."""
+    name: str
 
 
 class Context:
@@ -33,6 +46,7 @@ class Context:
         headers: Mapping[str, str],
         environment: Mapping[str, str],
         checkpoints: Checkpoints | None = None,
+        found: Triggered | None = None,
     ) -> None:
         self.aws_request_id = headers["lambda-runtime-aws-request-id"]
         self.invoked_function_arn = headers.get("lambda-runtime-invoked-function-arn", "")
@@ -52,6 +66,23 @@ class Context:
         self.log_stream_name = environment.get("AWS_LAMBDA_LOG_STREAM_NAME", self.aws_request_id)
         self._deadline = int(headers.get("lambda-runtime-deadline-ms") or 0)
         self._checkpoints = checkpoints
+        self._triggered = found
+        self.trigger = Trigger(found.kind, found.name) if found else None
+        """What has started the run; None: somebody's call."""
+
+    @cached_property
+    def event(self) -> Any:
+        """The record that has started the run, as AWS has it; None if none has."""
+        return loads(self._triggered.event) if self._triggered else None
+
+    def variables(self) -> dict[str, str]:
+        """What the environment says of the run: DEVBRIDGE_ATTEMPT, DEVBRIDGE_MAX_ATTEMPTS and
+        DEVBRIDGE_EVENT."""
+        attempts = {
+            "DEVBRIDGE_ATTEMPT": str(self.attempt),
+            "DEVBRIDGE_MAX_ATTEMPTS": str(self.max_attempts),
+        }
+        return {**attempts, **variables(self._triggered)}
 
     @cached_property
     def checkpoint(self) -> Any:

@@ -21,7 +21,18 @@ from json import loads
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
-from runner import calling, failure, lingering, loading, lookups, memory, preloaded, results, stuck
+from runner import (
+    calling,
+    failure,
+    lingering,
+    loading,
+    lookups,
+    memory,
+    preloaded,
+    results,
+    stuck,
+    triggered,
+)
 from runner.checkpoints import Checkpoints, Interrupted
 from runner.client import RuntimeApiGone, RuntimeClient
 from runner.context import Context
@@ -138,8 +149,12 @@ def answer(
         Interrupted: somebody else is to go on at the last checkpoint.
         BaseException: whatever the handler raises.
     """
+    found = triggered.triggered(body)
+    if found is not None:
+        body = found.payload
     payload = getattr(handler, "__devbridge_read__", loads)(body) if body else None
-    context = Context(headers, os.environ, checkpoints)
+    context = Context(headers, os.environ, checkpoints, found)
+    os.environ.update(context.variables())
     result = _call(handler, (payload, context)[:taken], checkpoints)
     checkpoints.raise_if_interrupted()
     return results.encode(result)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from devbridge.errors import CloudError
+from devbridge.protocol import codec
 from runner import documents
 from stub_lambda import events, invoker
 from stub_lambda.environment import Placement, required
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from devbridge.runs.starting import Starter
 
 
-def handler(event: Any, context: Context) -> dict[str, Any]:
+def handler(event: Any, context: Context) -> Any:
     """Lambda's entry."""
     from devbridge.runs.providers import known
 
@@ -69,6 +70,16 @@ class Deployed:
     def of(app: str, stage: str, job: str, placement: Placement) -> Deployed:
         """With the runs that this function's role may see."""
         return Deployed(runs_of(app, stage, job, placement))
+
+    @property
+    def job(self) -> str:
+        """See `Invoker.job`."""
+        return self._runs.job
+
+    def run_id(self, key: str) -> str:
+        """See `Invoker.run_id`."""
+        of = self._runs.reader.deployment
+        return of.run_id(codec.job_id(of.app, of.stage, of.job, key))
 
     def start(self, start: Start, context: Context) -> dict[str, Any]:
         """See `Invoker.start`.
@@ -123,6 +134,7 @@ def _asked(run: Run, action: str) -> dict[str, Any]:
 @functools.cache
 def starter_of(app: str, stage: str, job: str, placement: Placement) -> Starter:
     """Starts and ends the runs of a deployed job, as this function's role may."""
+    from devbridge.runs.giving_up import giver
     from devbridge.runs.kept import Kept
     from devbridge.runs.providers.known import provider
     from devbridge.runs.reading import Deployment, Reader
@@ -147,7 +159,12 @@ def starter_of(app: str, stage: str, job: str, placement: Placement) -> Starter:
     if placement.turns and placement.concurrency:
         table, limit = placement.turns, placement.concurrency
         turns = Turns(lambda: _client("dynamodb"), table, job, limit)
-    return Starter(reader, provider(placement.compute, _client, placement.place), turns)
+    return Starter(
+        reader,
+        provider(placement.compute, _client, placement.place),
+        turns,
+        give_up=giver(kept, lambda: _client("sqs")),
+    )
 
 
 @functools.cache

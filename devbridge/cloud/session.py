@@ -141,6 +141,16 @@ class Cloud:
         """The boto3 client of that service; always the same one, usable from any thread."""
         return self.clients.get(service)
 
+    def client_as(self, service: str, credentials: AwsCredentials) -> Any:
+        """A client of its own, which signs with these."""
+        session: Any = local_session(credentials)
+        return session.client(
+            service,
+            region_name=self.region,
+            endpoint_url=self.endpoint_url,
+            config=client_config(self.endpoint_url),
+        )
+
     def aws_credentials(self) -> AwsCredentials:
         """The developer's credentials now, refreshed by botocore if they can be.
 
@@ -264,7 +274,7 @@ def _region(session: boto3.Session) -> str | None:
 
 
 def local_session(key: AwsCredentials) -> boto3.Session:
-    """A session with that key of an embedded cloud, and nothing of the developer's own."""
+    """A session with that key, and nothing of the developer's own."""
     import boto3
     import botocore.session
 
@@ -279,6 +289,7 @@ def local_session(key: AwsCredentials) -> boto3.Session:
     return boto3.Session(
         aws_access_key_id=key.access_key,
         aws_secret_access_key=key.secret_key,
+        aws_session_token=key.token,
         botocore_session=isolated,
     )
 

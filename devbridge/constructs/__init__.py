@@ -26,6 +26,7 @@ from devbridge.constructs.references import Reference
 from devbridge.constructs.storage import Bucket, Table
 from devbridge.constructs.streams import Stream
 from devbridge.constructs.throttle import Throttle
+from devbridge.constructs.triggers import OnEvent, OnObject, OnQueue, OnTopic, Schedule, Trigger
 from devbridge.constructs.where import Where
 
 __all__ = [
@@ -51,16 +52,22 @@ __all__ = [
     "Lambda",
     "LambdaAuthorizer",
     "LoadBalancer",
+    "OnEvent",
+    "OnObject",
+    "OnQueue",
+    "OnTopic",
     "Permission",
     "Queue",
     "Reference",
     "Route",
     "RouteTo",
+    "Schedule",
     "Secret",
     "Stream",
     "Table",
     "Throttle",
     "Topic",
+    "Trigger",
     "Vpc",
     "Where",
     "copied_files",

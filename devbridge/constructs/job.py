@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final, Literal, Unpack
@@ -13,8 +13,10 @@ from devbridge.constructs.app import App, PayloadPlace
 from devbridge.constructs.code import Code, CodeOptions, parsed_handler, signature
 from devbridge.constructs.compute import Compute
 from devbridge.constructs.container import Container, container_problem
+from devbridge.constructs.messaging import Queue
 from devbridge.constructs.parameters import Secret
 from devbridge.constructs.references import Reference
+from devbridge.constructs.triggers import Trigger, checked_triggers
 from devbridge.constructs.values import Duration
 from devbridge.durations import parsed
 from devbridge.sources.known import source_of
@@ -83,6 +85,12 @@ class Job(Code):
             `python3`, 3.11 or newer, on its PATH, and for a Node runtime `node`, of that version.
             Not with Lambda.
         container: the image's folder and the command; for runtime "container", and only for it.
+        triggers: what starts it by itself: OnQueue, OnTopic, OnObject, OnEvent, Schedule ...
+        on_failure: the queue for the messages and events whose run has failed for good, or could
+            not be started; by default one is made for the job. That of an `OnQueue` is its queue's
+            own `dead_letter`, if that has one.
+        later: take runs for a later time, ``Job.x.run(payload, delay="2 hours")``: its invoker may
+            then make schedules of EventBridge Scheduler, in a group of the stage.
         transform: called with what runs it: its `troposphere.codebuild.Project`,
             `troposphere.batch.JobDefinition`, `troposphere.ecs.TaskDefinition` or
             `troposphere.awslambda.Function`.
@@ -109,15 +117,13 @@ class Job(Code):
         enable_live_dev: bool = True,
         image: str | None = None,
         container: Container | None = None,
+        triggers: Sequence[Trigger] = (),
+        on_failure: Queue | None = None,
+        later: bool = False,
         **shared: Unpack[CodeOptions],
     ) -> None:
         super().__init__(app, name, shared, runtime=runtime, runtimes=(*JOBS, _CONTAINER))
-        for key in (*values.MACHINES, "HOME"):
-            if key in self.variables.names:
-                raise self.invalid("environment", key, values.MACHINE_ALLOWED)
-        if (secrets := self.variables.secrets) and self.language != DEFAULT:
-            raise self.invalid("environment", secrets, values.FETCHED_ALLOWED)
-        self.secrets: Mapping[str, Secret] = secrets
+        self.secrets: Mapping[str, Secret] = self._fetched()
         """The variables of its environment that are fetched at the start of a run."""
         self.retries, self.retry_delay = self._retrying(retries, retry_delay)
         if concurrency is not None and (
@@ -150,6 +156,9 @@ class Job(Code):
         """What is allowed, and could be better."""
         self.inline = runtime == _CONTAINER or (payload or app.payload) == "inline"
         """Whether its provider's record of a run may have the payload, and CodeBuild's the rest."""
+        self.triggers = checked_triggers(self, triggers, self.bind)
+        self.on_failure = self._on_failure(on_failure)
+        self.later = self.flag("later", later)
         self.register()
 
     @property
@@ -173,6 +182,26 @@ class Job(Code):
     def invoker_arn(self) -> Reference:
         """The ARN of the function that starts, cancels and tells of its runs."""
         return Reference(self, "invoker_arn")
+
+    def _on_failure(self, queue: Queue | None) -> Queue | None:
+        if queue is None:
+            return None
+        if not isinstance(queue, Queue) or queue.app is not self.app:
+            raise self.invalid("on_failure", queue, "a Queue of this app, or None")
+        if queue.fifo:
+            raise self.invalid("on_failure", queue, "a standard Queue, not a FIFO one")
+        if not self.triggers:
+            raise self.invalid("on_failure", queue, "only with triggers")
+        return queue
+
+    def _fetched(self) -> Mapping[str, Secret]:
+        """The secrets in its environment, which is checked."""
+        for key in (*values.MACHINES, "HOME"):
+            if key in self.variables.names:
+                raise self.invalid("environment", key, values.MACHINE_ALLOWED)
+        if (secrets := self.variables.secrets) and self.language != DEFAULT:
+            raise self.invalid("environment", secrets, values.FETCHED_ALLOWED)
+        return secrets
 
     def _yields(self) -> bool | None:
         source = source_of(self.runtime)

@@ -34,7 +34,7 @@ class Queue(Bindable):
     Args:
         fifo: in order and exactly once, at a lower rate.
         visibility_timeout: how long a received message is hidden from others, 0 seconds to 12
-            hours.
+            hours; by default 30 seconds, or 60 where a job is triggered by it.
         retention: how long a message is kept, 60 seconds to 14 days.
         dead_letter: the queue for messages that were received `max_receives` times and not
             deleted; a FIFO queue needs a FIFO one, a standard queue a standard one.
@@ -53,7 +53,7 @@ class Queue(Bindable):
         name: str,
         *,
         fifo: bool = False,
-        visibility_timeout: Duration = "30 seconds",
+        visibility_timeout: Duration | None = None,
         retention: Duration = "4 days",
         dead_letter: Queue | None = None,
         max_receives: int = 3,
@@ -63,8 +63,10 @@ class Queue(Bindable):
     ) -> None:
         super().__init__(app, name, transform=transform)
         self.fifo = self.flag("fifo", fifo)
-        hidden = values.whole_seconds(visibility_timeout, values.VISIBILITY_TIMEOUT)
-        if hidden is None:
+        hidden = None
+        if visibility_timeout is not None:
+            hidden = values.whole_seconds(visibility_timeout, values.VISIBILITY_TIMEOUT)
+        if hidden is None and visibility_timeout is not None:
             raise self.invalid(
                 "visibility_timeout", visibility_timeout, "0 seconds to 12 hours, whole seconds"
             )

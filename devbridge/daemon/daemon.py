@@ -222,6 +222,11 @@ class Daemon:
         self._processes.kill()
 
     @property
+    def jobs(self) -> Jobs:
+        """The app's jobs now."""
+        return self._jobs
+
+    @property
     def broken(self) -> Sequence[str]:
         """The jobs that cannot be loaded, as far as that is known."""
         return self._supervisor.broken

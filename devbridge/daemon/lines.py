@@ -32,6 +32,7 @@ from devbridge.runs.ledger import Change
 from devbridge.runs.model import State
 from devbridge.words import few, many
 from runner.outcome import Failure, duration
+from runner.triggered import triggered
 
 PAYLOAD_SHOWN: Final = 80
 """Characters of a payload or result that a line shows."""
@@ -104,9 +105,13 @@ def invoked(
     style: Style,
     room: int = PAYLOAD_SHOWN,
 ) -> str:
-    """An attempt begins. Of the payload so many characters are shown, at most."""
+    """An attempt begins, by a call or by a trigger, which is named. Of the payload so many
+    characters are shown, at most."""
     again = f" (attempt {attempt} of {max_attempts})" if max_attempts > 1 else ""
-    return f"{style.bold('Invoke')} {job}{again} {style.dim(shorten(payload, room))}"
+    cause = ""
+    if (found := triggered(payload)) is not None:
+        cause, payload = f" by {found.kind} {found.name}", found.payload
+    return f"{style.bold('Invoke')} {job}{again}{cause} {style.dim(shorten(payload, room))}"
 
 
 def begins_at(checkpoint: bytes) -> str:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from botocore.exceptions import ClientError
+
 from devbridge import names
 from devbridge.cloud.session import Cloud
 from devbridge.config import Config
@@ -19,6 +21,7 @@ from devbridge.constructs import App, Function, Job
 from devbridge.daemon import secrets
 from devbridge.daemon.credentials import RoleCredentials
 from devbridge.daemon.daemon import Daemon
+from devbridge.daemon.dead_letters import DeadLetters, Send
 from devbridge.daemon.developer import DeveloperCredentials, Health
 from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.functions import Followed, FunctionLogs, Groups
@@ -35,20 +38,25 @@ from devbridge.deploy import lacking
 from devbridge.deploy.assets import cache
 from devbridge.deploy.secrets import versions
 from devbridge.environment import inherited
+from devbridge.errors import CloudError
 from devbridge.folders import has_file
 from devbridge.languages.base import Workplace
 from devbridge.languages.launchers import Launchers
 from devbridge.live.deployer import Deployer
 from devbridge.live.lacking import Lacking
+from devbridge.live.mappings import Mappings
 from devbridge.live.redeployer import Good, Redeployer
 from devbridge.live.voice import Voice
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Topics
+from devbridge.runs import giving_up
 from devbridge.runs.model import JobSpec
 from devbridge.runs.pruning import forget_old_runs
 from devbridge.runs.queued import WAITS, Queued
+from devbridge.transport.base import AwsCredentials
 from devbridge.transport.mqtt import MqttTransport
 from devbridge.workers.base import Launcher
+from runner.dead_letters import DeadLetter
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,10 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
         deployer, good, voice, listen=deployer.consent.listen, prepare=launcher.prepare
     )
     lacks = Lacking(lambda jobs: lacking(redeployer.good.app, cloud, config.python, jobs), voice)
+    roles = RoleCredentials(
+        lambda: cloud.client("sts"), explain=cloud.explain, renew=developer.refused
+    )
+    ledger = _ledger(config, voice)
     daemon = Daemon(
         _settings(config, good.app),
         redeployer.deployment,
@@ -81,17 +93,20 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
         workshop=Workshop(
             launcher,
             _environment(config, cloud),
-            RoleCredentials(
-                lambda: cloud.client("sts"), explain=cloud.explain, renew=developer.refused
-            ),
+            roles,
         ),
-        ledger=_ledger(config, voice),
+        ledger=ledger,
         narrator=narrator,
         imported=lacks.imported,
     )
     functions = _functions(config, cloud, redeployer, narrator)
     narrator.add(functions)
+    letters = DeadLetters(ledger, _send(cloud, daemon, roles), narrator.say)
+    narrator.add(letters)
+    mappings = Mappings(cloud, config.stage, voice, daemon)
     beside: dict[str, Task] = {
+        "dead-letters": letters.watch,
+        "mappings": lambda: mappings.tend(redeployer),
         "functions": functions.follow,
         "imports": lacks.watch,
         "secrets": _secrets(config, cloud, redeployer),
@@ -171,6 +186,27 @@ def _says_health(voice: Voice) -> Callable[[Health, str], None]:
         voice(voice.style.good(text) if health is Health.GOOD else voice.style.bad(text))
 
     return say
+
+
+def _send(cloud: Cloud, daemon: Daemon, roles: RoleCredentials) -> Send:
+    """Sends messages as the job's own role may."""
+
+    def send(letter: DeadLetter, key: AwsCredentials) -> None:
+        with cloud.explained():
+            sqs = cloud.client_as("sqs", key)
+            try:
+                giving_up.send(sqs, letter)
+            except ClientError as error:
+                raise CloudError(str(error), where=letter.queue) from error
+
+    async def send_of(job: str, letter: DeadLetter) -> None:
+        if (spec := daemon.jobs.get(job)) is None:
+            raise CloudError(f"the app has no job {job!r} any more", where=letter.queue)
+        given = await roles.get(spec.role_arn)
+        key = AwsCredentials(given["AccessKeyId"], given["SecretAccessKey"], given["Token"])
+        await asyncio.to_thread(send, letter, key)
+
+    return send_of
 
 
 def _secrets(config: Config, cloud: Cloud, redeployer: Redeployer) -> Task:

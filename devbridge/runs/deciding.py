@@ -54,6 +54,11 @@ class Known:
         """An earlier version of devbridge has started it in CodeBuild, and S3 has nothing of it."""
         return self.place is not None and self.place.id == self.run_id
 
+    def goes_on(self, hop: int | None) -> bool:
+        """Whether a later hop than this one runs it now, or is to begin."""
+        told = self.told
+        return hop is not None and told is not None and not told.state.final and hop < told.hop
+
     @property
     def over(self) -> bool:
         """Nobody need ask the provider how it has ended."""

@@ -18,8 +18,10 @@ from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger_file import LIVE, LedgerError, connect
 from devbridge.runs.ledger_reader import LedgerReader
 from devbridge.runs.model import Exit, State
+from runner.dead_letters import SENT
 from runner.invocation import is_none
 from runner.outcome import Failure
+from runner.triggered import MARK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +173,22 @@ class Ledger(LedgerReader):
         )
         if change.state is State.SUCCEEDED:
             self._db.execute("DELETE FROM checkpoints WHERE job_id=?", (change.job_id,))
+        if change.state in SENT:
+            self._db.execute(
+                "INSERT OR IGNORE INTO dead_letters (job_id)"
+                " SELECT job_id FROM runs WHERE job_id=? AND substr(payload, 1, ?)=?",
+                (change.job_id, len(MARK), MARK),
+            )
         self._note(change.job_id, change.at, change.state, change.attempt, change.detail)
+
+    def letter_sent(self, job_id: str) -> None:
+        """The run's message is in its dead-letter queue.
+
+        Raises:
+            LedgerError: that cannot be written.
+        """
+        with self._committed():
+            self._db.execute("DELETE FROM dead_letters WHERE job_id=?", (job_id,))
 
     def reached(self, job_id: str, checkpoint: bytes) -> None:
         """The run is to go on there, should its attempt end too early; null: at its beginning. In
@@ -225,7 +242,7 @@ class Ledger(LedgerReader):
                 delete_log(Path(log))
             ids = [(job_id,) for job_id, _ in old]
             with self._committed():
-                for table in ("transitions", "checkpoints", "runs"):
+                for table in ("transitions", "checkpoints", "dead_letters", "runs"):
                     self._db.executemany(f"DELETE FROM {table} WHERE job_id=?", ids)  # noqa: S608
             pruned += len(old)
         return pruned

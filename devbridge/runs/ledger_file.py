@@ -58,6 +58,13 @@ CREATE TABLE IF NOT EXISTS checkpoints (
 """
 """A table that earlier versions do not know, nor miss; theirs are read as well without it."""
 
+_DEAD_LETTERS: Final = """
+CREATE TABLE IF NOT EXISTS dead_letters (
+    job_id TEXT PRIMARY KEY  -- a run whose message is still to be sent to its dead-letter queue
+);
+"""
+"""Another one."""
+
 LIVE: Final = f"state IN ({', '.join(map(repr, outcome.LIVE))})"
 RETRY: Final = "state='QUEUED' AND (attempt>1 OR started_at IS NOT NULL)"
 """A run that waits for its next attempt, or to go on with its first one, as it is stored: for
@@ -140,7 +147,7 @@ def _prepare(db: sqlite3.Connection, version: int) -> None:
     db.execute("PRAGMA synchronous=NORMAL")
     if version == 0:
         db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
-    db.executescript(_CHECKPOINTS)
+    db.executescript(_CHECKPOINTS + _DEAD_LETTERS)
     # The first write syncs the log's header to the disk: now, not while a stub waits.
     db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
     check(db)

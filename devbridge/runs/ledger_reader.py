@@ -109,6 +109,10 @@ class LedgerReader:
         )
         return {job_id: bytes(body) for job_id, body in rows}
 
+    def owed_letters(self) -> list[str]:
+        """The ids of the runs whose message is still to be sent to its dead-letter queue."""
+        return [job_id for (job_id,) in self._read("SELECT job_id FROM dead_letters", ())]
+
     def begun_at(self, job_id: str) -> bytes | None:
         """The checkpoint that a run went on at when its daemon had died, the last time."""
         return self._of_checkpoint("begun", job_id)

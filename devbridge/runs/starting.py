@@ -17,6 +17,7 @@ from typing import Final
 from devbridge.errors import CloudError, PayloadTooLarge
 from devbridge.protocol.codec import job_id as key_id
 from devbridge.runs.deciding import FORGOTTEN, Decided, Known, decide
+from devbridge.runs.giving_up import GiveUp, keep
 from devbridge.runs.model import State
 from devbridge.runs.providers.base import Asked, Ended, Look, NoRoom, Provider
 from devbridge.runs.providers.known import holds
@@ -41,12 +42,14 @@ class Starter:
         provider: Provider,
         turns: Turns | None = None,
         *,
+        give_up: GiveUp = keep,
         now: Callable[[], float] = time.time,
     ) -> None:
         """
         Args:
             provider: what runs them now.
             turns: whose turn it is, if only so many may run at the same time.
+            give_up: is told of a run that has ended, before that is written.
             now: seconds since the epoch.
         """
         self.reader = reader
@@ -54,6 +57,7 @@ class Starter:
         self._deployment = reader.deployment
         self._provider = provider
         self._turns = turns
+        self._give_up = give_up
         self._now = now
 
     # --- a run begins -----------------------------------------------------------------------------
@@ -276,7 +280,7 @@ class Starter:
             self._kept.put_place(uuid, place)
             known = self.reader.placed(uuid) or known
         known = self._seen(known, place, ended.look)
-        if _goes_on(known, ended.hop):
+        if known.goes_on(ended.hop):
             self._mend_turns(unplaced=True)
             return "it is not what runs it now"
         decided = self._decided(known)
@@ -287,6 +291,7 @@ class Starter:
         record = decided.record
         if not record.state.final:
             return "it goes on"
+        self._give_up(known, decided)
         self._keep_end(known, decided)
         self._next(uuid, known.claim.created_at)
         return f"it is {record.state}"
@@ -390,9 +395,3 @@ class Starter:
 
     def _is_dead(self, since: float) -> bool:
         return self._now() - since >= DEAD
-
-
-def _goes_on(known: Known, hop: int | None) -> bool:
-    """Whether a later hop than this one runs it now, or is to begin."""
-    told = known.told
-    return hop is not None and told is not None and not told.state.final and hop < told.hop

@@ -17,9 +17,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from runner import attempt, documents, languages, outcome
+from runner import attempt, aws, documents, languages, outcome
 from runner.attempt import Inbox
 from runner.aws import Conflict
+from runner.dead_letters import dead_letters
 from runner.host import secrets
 from runner.host.base import Host
 from runner.host.lines import Lines
@@ -30,6 +31,7 @@ from runner.invocation import Invocation
 from runner.outcome import CANCELLED, FAILED, INTERRUPTED, SUCCEEDED, TIMED_OUT, End, Failure
 from runner.runtime_api import RuntimeApi
 from runner.signed import AwsError
+from runner.triggered import triggered
 
 GOES_ON = 75
 """The exit code of a run that was interrupted: EX_TEMPFAIL."""
@@ -72,6 +74,8 @@ class Run:
         """S3 has this one."""
         self._first = ""
         """The checkpoint that the run was found at, as `mark` writes it."""
+        self._given: bytes | None = None
+        """What it was started with."""
         self._here = 0
         """How many attempts have begun here."""
 
@@ -86,7 +90,8 @@ class Run:
                 return End(self._told.state)
             if stuck := self._told.stuck():
                 return stuck
-            payload, own = self._store.payload(), secrets.fetch(self._settings.secrets)
+            payload = self._given = self._store.payload()
+            own = secrets.fetch(self._settings.secrets)
             if isinstance(own, Failure):
                 return self._harmless(own)
             end = self._attempts(payload, {**self._worker_environment(environment), **own})
@@ -269,6 +274,7 @@ class Run:
         self._told = told = replace(
             self._told, state=end.state, failure=failure, ended_at=time.time(), handed=False
         )
+        self._give_up(end)
         if self._last_told(told):
             try:
                 self._store.forget_payload()
@@ -276,6 +282,20 @@ class Run:
                 self._lines.warn(f"the payload is left in S3 for some days: {error}")
         self._lines.done(end, last_line(told))
         return code
+
+    def _give_up(self, end: End) -> None:
+        """What has failed for good and was a message, is one again, in the dead-letter queue."""
+        if self._given is None or (found := triggered(self._given)) is None:
+            return
+        told = self._told
+        letters = dead_letters(found, self._settings.run_id, end.state, told.failure, told.attempt)
+        for letter in letters:
+            try:
+                aws.send_message(letter.queue, letter.parameters())
+            except AwsError as error:
+                self._lines.warn(f"its message is not in the dead-letter queue: {error}")
+            else:
+                self._lines.say("Gave up", f"its message is in {letter.queue.rpartition(':')[2]}")
 
     def _last_told(self, told: Told) -> bool:
         """Tell whoever asks; False: the run goes on elsewhere all the same, and needs its payload

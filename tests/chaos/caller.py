@@ -29,6 +29,7 @@ class Context:
 
     aws_request_id: str
     ends: float
+    invoked_function_arn: str = ""
 
     def get_remaining_time_in_millis(self) -> int:
         return max(0, int((self.ends - time.monotonic()) * 1000))
@@ -101,7 +102,7 @@ class Caller:
         began = time.time()
         context = Context(request_id, time.monotonic() + FUNCTION_TIMEOUT)
         try:
-            answer = stub.handler(event, context)
+            answer: dict[str, Any] = stub.handler(event, context)
         except Exception as error:
             answer = {"error": {"code": "Unhandled", "message": f"{type(error).__name__}: {error}"}}
         self._bridges[job] = stub._bridge

@@ -47,6 +47,7 @@ Script = Callable[[Request], Reply | None]
 class Context:
     def __init__(self) -> None:
         self.aws_request_id = str(uuid.uuid4())
+        self.invoked_function_arn = ""
 
     def get_remaining_time_in_millis(self) -> int:
         return 10_000
@@ -189,7 +190,8 @@ def environment(
 
 def run(payload: object = None, **extra: object) -> dict[str, Any]:
     event = {"devbridge": 1, "action": "run", "payload": payload, **extra}
-    return handler.handler(event, Context())
+    answer: dict[str, Any] = handler.handler(event, Context())
+    return answer
 
 
 def test_a_run_is_accepted(daemon: Daemon) -> None:

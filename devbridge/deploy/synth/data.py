@@ -11,6 +11,8 @@ from devbridge.deploy.arns import main_arn
 from devbridge.deploy.policies import Json, document, tls_only
 from devbridge.deploy.references import arn_of, attribute, ref, references, sub
 from devbridge.deploy.synth.stack import Stack, is_kept, keep
+from devbridge.deploy.synth.triggers.queues import dead_letters
+from devbridge.deploy.synth.triggers.wanted import hidden, readers, tells_events
 
 _OWNER_MAY: Final = (
     "AddPermission",
@@ -80,6 +82,10 @@ def add_bucket(stack: Stack, bucket: Bucket) -> None:
             ServerSideEncryptionConfiguration=[_encryption(bucket.encryption_key)]
         ),
     )
+    if tells_events(bucket):
+        resource.NotificationConfiguration = s3.NotificationConfiguration(
+            EventBridgeConfiguration=s3.EventBridgeConfiguration(EventBridgeEnabled=True)
+        )
     if bucket.versioned:
         resource.VersioningConfiguration = s3.VersioningConfiguration(Status="Enabled")
     keep(resource, bucket.removal, stack.settings.mode)
@@ -119,7 +125,7 @@ def add_queue(stack: Stack, queue: Queue) -> None:
 
     resource = sqs.Queue(
         names.logical(queue),
-        VisibilityTimeout=int(queue.visibility_timeout.total_seconds()),
+        VisibilityTimeout=int(hidden(queue).total_seconds()),
         MessageRetentionPeriod=int(queue.retention.total_seconds()),
     )
     if queue.encryption_key:
@@ -128,10 +134,9 @@ def add_queue(stack: Stack, queue: Queue) -> None:
         resource.SqsManagedSseEnabled = True
     if queue.fifo:
         resource.FifoQueue = True
-    if queue.dead_letter:
+    if dead := _dead_letters(queue):
         resource.RedrivePolicy = sqs.RedrivePolicy(
-            deadLetterTargetArn=main_arn(queue.dead_letter),
-            maxReceiveCount=queue.max_receives,
+            deadLetterTargetArn=dead, maxReceiveCount=queue.max_receives
         )
     keep(resource, queue.removal, stack.settings.mode)
     title = stack.add_main(queue, resource)
@@ -144,6 +149,14 @@ def add_queue(stack: Stack, queue: Queue) -> None:
         )
         keep(policy, queue.removal, stack.settings.mode)
         stack.add(str(queue), policy)
+
+
+def _dead_letters(queue: Queue) -> Any:
+    """The ARN of a queue's dead-letter queue: its own, or that of the job that it triggers."""
+    if queue.dead_letter:
+        return main_arn(queue.dead_letter)
+    jobs = readers(queue)
+    return arn_of(dead_letters(jobs[0])) if jobs else None
 
 
 def add_topic(stack: Stack, topic: Topic) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import Job
+from devbridge.constructs.triggers.queue import INVOKER_TIMEOUT
 from devbridge.deploy.policies import (
     KEY_USE,
     MANAGED_LIMIT,
@@ -19,11 +20,13 @@ from devbridge.deploy.policies import (
 )
 from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn, arn_of, ref
-from devbridge.deploy.synth import turns
+from devbridge.deploy.synth import later, turns
 from devbridge.deploy.synth.compute import parts
 from devbridge.deploy.synth.compute.known import COMPUTES, compute_of, grouped
 from devbridge.deploy.synth.placement import has_invoker, in_cloud, offline_policy
 from devbridge.deploy.synth.stack import Stack, checked_environment
+from devbridge.deploy.synth.triggers import queues
+from devbridge.deploy.synth.triggers.known import listening
 from devbridge.protocol.messages import Topics
 
 LOG_DAYS: Final = 14
@@ -32,8 +35,6 @@ STUB_HANDLER: Final = "stub_lambda/handler.handler"
 INVOKER_HANDLER: Final = "stub_lambda/deployed.handler"
 INVOKER_ROLE: Final = "InvokerRole"
 STUB_ROLE: Final = "StubRole"
-TIMEOUT: Final = 10
-"""Seconds that an invoker may take."""
 
 
 def add_roles(stack: Stack, jobs: Sequence[Job]) -> None:
@@ -48,10 +49,23 @@ def add_roles(stack: Stack, jobs: Sequence[Job]) -> None:
     stubs = [job for job in jobs if not has_invoker(job, stack.settings)]
     if stubs:
         real = [job for job in stubs if in_cloud(job, stack.settings)]
-        statements = [*_bridge(stack), logs_of(logs), *_starting(stack, real), *_keys(stubs)]
+        statements = [
+            *_bridge(stack),
+            logs_of(logs),
+            *queues.grants(stubs),
+            *_starting(stack, real),
+            *_keys(stubs),
+            *later.grants(stack, stubs),
+        ]
         stack.role("the stubs", STUB_ROLE, [trust("lambda.amazonaws.com")], statements)
     if invoked := [job for job in jobs if job not in stubs]:
-        statements = [logs_of(logs), *_starting(stack, invoked), *_keys(invoked)]
+        statements = [
+            logs_of(logs),
+            *queues.grants(invoked),
+            *_starting(stack, invoked),
+            *_keys(invoked),
+            *later.grants(stack, invoked),
+        ]
         stack.role("the invokers", INVOKER_ROLE, [trust("lambda.amazonaws.com")], statements)
 
 
@@ -95,6 +109,9 @@ def add_invoker(stack: Stack, job: Job) -> None:
         environment["DEVBRIDGE_OFFLINE"] = offline_policy(job, settings)
     if in_cloud(job, settings):
         environment |= _variables(stack, job)
+    environment |= later.variables(job, stack.stage)
+    if told := listening(stack, job):
+        environment["DEVBRIDGE_TRIGGERS"] = told
     key = stack.assets.invoker if deployed else stack.assets.stub
     what = "starts runs of" if deployed else "forwards to devbridge dev"
     resource = awslambda.Function(
@@ -105,11 +122,14 @@ def add_invoker(stack: Stack, job: Job) -> None:
         Handler=INVOKER_HANDLER if deployed else STUB_HANDLER,
         Code=stack.assets.code(key),
         Role=arn_of(INVOKER_ROLE if deployed else STUB_ROLE),
-        Timeout=TIMEOUT,
+        Timeout=int(INVOKER_TIMEOUT.total_seconds()),
         MemorySize=256,
         LoggingConfig=awslambda.LoggingConfig(LogGroup=ref("InvokerLogs")),
         Environment=checked_environment(job, environment),
     )
+    if job.later:  # Scheduler does not wait for its answer
+        dead_letters = awslambda.DeadLetterConfig(TargetArn=arn_of(later.UNDELIVERED))
+        resource.DeadLetterConfig = dead_letters
     if job.encryption_key:
         resource.KmsKeyArn = job.encryption_key
     stack.add(str(job), resource, job.tags)
@@ -160,6 +180,7 @@ def _starting(stack: Stack, jobs: Sequence[Job]) -> list[Json]:
         allow(["s3:DeleteObject", "s3:PutObject"], objects("payloads", "listed", "runs")),
         allow(["s3:PutObject"], objects("checkpoints")),
         allow(["s3:GetObject"], objects("runs", "checkpoints", "results", "told")),
+        *([allow(["s3:GetObject"], objects("payloads"))] if any(j.triggers for j in jobs) else []),
         allow(
             ["s3:ListBucket"],
             [arn("s3", bucket)],

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Final
 
 from . import nodes
 from .batch import service as batch
 from .batch import templates as batch_templates
 from .codebuild import service
 from .corrections import (
+    alarms,
     apis,
     asynchronous,
     authorization,
@@ -21,22 +22,35 @@ from .corrections import (
     function_properties,
     functions,
     listeners,
+    load_balancers,
     networks,
     node_functions,
+    notifications,
     objects,
     payloads,
+    queues,
     recursion,
     refusals,
+    scheduler,
     speed,
+    subscriptions,
     tagged,
     templates,
 )
+from .corrections.mappings import consumers, poller, terms
+from .corrections.mappings import templates as mapping_templates
 from .ecs import service as ecs
 from .gate import access, gate
 from .host import ministack
 from .machines import metadata, roles, running
 from .machines.invocations import Invocations
 from .machines.task import Room
+
+_IMPORTED: Final = (
+    *("eventbridge", "efs", "alb", "sns", "s3", "cloudwatch_logs"),
+    *("scheduler", "sqs", "cloudwatch"),
+)
+"""What CloudFormation imports itself."""
 
 
 def plug_in(access_key: str, secret_key: str) -> None:
@@ -66,6 +80,8 @@ def plug_in(access_key: str, secret_key: str) -> None:
     asynchronous.invoke_as_lambda()
     recursion.stop_who_repeats()
     payloads.limit()
+    poller.read_as_lambda()
+    terms.refuse()
     invocations.plug_in()
     # Each is imported by ministack when it is needed first, and not before: it starts faster so.
     changes = {
@@ -74,11 +90,16 @@ def plug_in(access_key: str, secret_key: str) -> None:
         "ecs": tasks.plug_in,
         "cloudformation": _correct_cloudformation,
         "iot": durable.keep_what_waits,
-        "s3": objects.hide,
+        "s3": _correct_s3,
+        "sns": notifications.deliver_as_sns,
         "cloudwatch_logs": _correct_logs,
         "efs": file_systems.keep_in_folders,
         "eventbridge": events.deliver_as_eventbridge,
         "tagging": tagged.find_streams,
+        "scheduler": scheduler.keep_time,
+        "sqs": queues.keep_and_redrive,
+        "cloudwatch": alarms.measure_and_judge,
+        "alb": load_balancers.check_registered,
     }
     get_module = app._get_module
 
@@ -98,6 +119,12 @@ async def _http_1_alone(_protocol: object, _request: object) -> None:
 def _correct_logs() -> None:
     speed.copy_logs_faster()
     functions.page_logs()
+    subscriptions.forward_as_logs(roles.admits)
+
+
+def _correct_s3() -> None:
+    objects.hide()
+    notifications.check_as_s3()
 
 
 def _correct_cloudformation() -> None:
@@ -112,5 +139,10 @@ def _correct_cloudformation() -> None:
     refusals.refuse(provisioners, roles.admits)
     function_properties.keep(provisioners)
     networks.complete(provisioners)
-    for name in ("eventbridge", "efs"):  # it imports them itself
+    scheduler.keep_templates(provisioners)
+    alarms.keep_composites(provisioners)
+    mapping_templates.keep(provisioners)
+    consumers.keep(provisioners)
+    load_balancers.keep_targets(provisioners)
+    for name in _IMPORTED:
         ministack("app")._get_module(name)

@@ -17,6 +17,8 @@ _KNOWN: Final[Mapping[str, Callable[[Client, Mapping[str, Any]], Provider]]] = {
 }
 
 _OF_ECS: Final = (batch.NAME, fargate.NAME)
+_TELLING: Final = ("aws.batch", "aws.codebuild", "aws.ecs")
+"""Whose events tell of runs."""
 FIRST: Final = codebuild.NAME
 """What ran every job before there was a choice."""
 
@@ -72,4 +74,6 @@ def is_event(event: object) -> bool:
     """Whether AWS tells of a run: whether it has ended or not, nobody waits for an answer."""
     if not isinstance(event, Mapping):
         return False
-    return "detail-type" in event or "requestPayload" in event
+    if event.get("source") in _TELLING:
+        return "detail-type" in event
+    return "requestPayload" in event

@@ -27,6 +27,7 @@ ENVIRONMENT = {
 
 class Context:
     aws_request_id = "request-1"
+    invoked_function_arn = ""
 
     def get_remaining_time_in_millis(self) -> int:
         return 10_000
@@ -53,7 +54,9 @@ def forget() -> None:
 
 
 def ask(action: str, **fields: Any) -> dict[str, Any]:
-    return deployed.handler({"devbridge": 1, "action": action, **fields}, Context())
+    event = {"devbridge": 1, "action": action, **fields}
+    answer: dict[str, Any] = deployed.handler(event, Context())
+    return answer
 
 
 def test_a_run_has_an_id_of_its_own_and_is_a_build(codebuild: FakeCodeBuild) -> None:

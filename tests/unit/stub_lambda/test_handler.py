@@ -43,6 +43,7 @@ WHO = "ann@laptop"
 
 class Context:
     aws_request_id = "lambda-request"
+    invoked_function_arn = ""
 
     def __init__(self, remaining: int = 10_000) -> None:
         self.remaining = remaining
@@ -120,13 +121,15 @@ def under(
 
 
 def ask(action: str, job_id: object = JOB_ID) -> dict[str, Any]:
-    return module.handler({"devbridge": 1, "action": action, "jobId": job_id}, Context())
+    event = {"devbridge": 1, "action": action, "jobId": job_id}
+    answer: dict[str, Any] = module.handler(event, Context())
+    return answer
 
 
 def run(payload: object = None, **fields: Any) -> dict[str, Any]:
-    return module.handler(
-        {"devbridge": 1, "action": "run", "payload": payload, **fields}, Context()
-    )
+    event = {"devbridge": 1, "action": "run", "payload": payload, **fields}
+    answer: dict[str, Any] = module.handler(event, Context())
+    return answer
 
 
 # --- runs ---------------------------------------------------------------------------------------
@@ -368,7 +371,12 @@ def test_it_imports_nothing_but_the_standard_library_its_two_protocols_and_its_o
         "stub_lambda",
         "websockets",
     }
-    assert {name for name in loaded if name.startswith("runner.")} == {"runner.sigv4"}
+    assert {name for name in loaded if name.startswith("runner.")} == {
+        "runner.dead_letters",
+        "runner.outcome",
+        "runner.sigv4",
+        "runner.triggered",
+    }
     ours = {".".join(name.split(".")[:2]) for name in loaded if name.startswith("devbridge.")}
     assert ours == {"devbridge.errors", "devbridge.protocol", "devbridge.transport"}
     assert "asyncio" not in loaded

@@ -114,8 +114,8 @@ class InCodeBuild:
 
     def ended(self, stack: Stack, job: Job) -> Json | None:
         """See `Compute.ended`: a build tells itself how it has ended; who waits for its turn must
-        hear of it."""
-        if not job.concurrency:
+        hear of it, and who gives up the message of one that has died."""
+        if not job.concurrency and not job.triggers:
             return None
         return {
             "source": ["aws.codebuild"],

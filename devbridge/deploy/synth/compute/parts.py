@@ -13,6 +13,7 @@ from devbridge.deploy.policies import KEY_USE, Json, allow, logs_of, permitted
 from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn, sub
 from devbridge.deploy.synth.stack import Stack
+from devbridge.deploy.synth.triggers.queues import gives_up
 from devbridge.job import JOB_NAME
 from runner.outcome import retry_delay
 
@@ -55,6 +56,7 @@ def add_role(
             *permitted(job.permissions, stack.stage),
             *([logs_of(log_group)] if log_group else []),
             *statements,
+            *gives_up(job),
         ],
         job,
     )

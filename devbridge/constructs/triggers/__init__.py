@@ -1,0 +1,16 @@
+"""What starts runs of a job by itself: messages, events, files, rows, the clock.
+
+Triggers are plain data, as constructs are; `devbridge.deploy.synth.triggers` says what of AWS each
+becomes, `stub_lambda.sources` what its records come as.
+"""
+
+from __future__ import annotations
+
+from devbridge.constructs.triggers.base import Trigger, checked_triggers
+from devbridge.constructs.triggers.event import OnEvent
+from devbridge.constructs.triggers.objects import OnObject
+from devbridge.constructs.triggers.queue import OnQueue
+from devbridge.constructs.triggers.schedule import Schedule
+from devbridge.constructs.triggers.topic import OnTopic
+
+__all__ = ["OnEvent", "OnObject", "OnQueue", "OnTopic", "Schedule", "Trigger", "checked_triggers"]

@@ -1,0 +1,147 @@
+"""What all triggers have in common."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from devbridge.constructs import values
+from devbridge.constructs.app import Construct
+from devbridge.errors import InvalidValue
+from devbridge.sources.base import Problem
+
+ALLOWED: Final = "a list of OnQueue(...), OnTopic(...), OnObject(...), OnEvent(...), Schedule(...)"
+LOOP: Final = (
+    "not without loop=True: a run that writes where its own trigger reads would start the next run,"
+    " and so on"
+)
+MAX_PATTERN: Final = 2048
+"""Characters of an event pattern: EventBridge's quota for a rule."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trigger(ABC):
+    """What starts runs of a job, or calls a function.
+
+    Args:
+        name: what the terminal and ``context.trigger.name`` call it: letters, digits, single '-'
+            or '_'. By default that of what it listens to.
+        loop: let the job write where this trigger reads.
+    """
+
+    kind: ClassVar[str]
+    """``queue``, ``topic``, ``object``, ``event`` ...: what ``context.trigger.kind`` says."""
+    queued: ClassVar[bool] = False
+    """Its records wait in the job's own queue, for as long as SQS keeps them."""
+
+    name: str | None = None
+    loop: bool = False
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """What it is called."""
+
+    @property
+    def reads(self) -> Construct | None:
+        """The construct that it listens to, if it is one of the app."""
+        return None
+
+    @abstractmethod
+    def problem(self, owner: Construct) -> Problem | None:
+        """What of it is not allowed, and what is.
+
+        Args:
+            owner: whose trigger it is.
+        """
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__} {self.label!r}"
+
+
+def checked_triggers(
+    owner: Construct, triggers: Sequence[Trigger], bind: Sequence[Construct]
+) -> tuple[Trigger, ...]:
+    """The triggers of a job or function.
+
+    Args:
+        bind: what that one may write to.
+
+    Raises:
+        InvalidValue: one is not allowed, or two have the same name.
+    """
+    if not isinstance(triggers, Sequence) or isinstance(triggers, str):
+        raise owner.invalid("triggers", triggers, ALLOWED)
+    taken: dict[str, Trigger] = {}
+    for trigger in triggers:
+        if not isinstance(trigger, Trigger):
+            raise owner.invalid("trigger", trigger, ALLOWED)
+        what = type(trigger).__name__
+        if problem := trigger.problem(owner) or _own_problem(owner, trigger):
+            raise owner.refused(f"{what}:", problem)
+        if trigger.reads is not None and trigger.reads in bind and not trigger.loop:
+            raise owner.refused(f"{what}:", (f"with bind=[{trigger.reads}]", LOOP))
+        label = trigger.label
+        if (other := taken.setdefault(_key(label), trigger)) is not trigger:
+            raise InvalidValue(
+                f"{owner}: {what} and {type(other).__name__} are both called {label!r}",
+                where=str(owner.where),
+                remedy=f"give one of them a name: {what}(..., name='other')",
+            )
+    return tuple(triggers)
+
+
+def _own_problem(owner: Construct, trigger: Trigger) -> Problem | None:
+    name = trigger.name
+    if name is not None and (not isinstance(name, str) or not values.NAME.fullmatch(name)):
+        return f"name {name!r}", values.NAME_ALLOWED
+    if not isinstance(trigger.loop, bool):
+        return f"loop {trigger.loop!r}", "True or False"
+    read = trigger.reads
+    if read is not None and getattr(read, "app", None) is not owner.app:
+        return repr(read), "a construct of this app"
+    return None
+
+
+def _key(label: str) -> str:
+    return label.replace("-", "").replace("_", "").lower()
+
+
+def pattern_problem(what: str, pattern: object) -> Problem | None:
+    """What of an event pattern EventBridge, SNS or Lambda would refuse at once, and what it takes:
+    an object whose leaves are lists. Operators such as ``{"prefix": ...}`` are theirs to judge."""
+    allowed = 'an event pattern: {"detail": {"state": ["running"]}}, each value a list'
+    if not isinstance(pattern, Mapping) or not pattern:
+        return f"{what} {pattern!r}", allowed
+    try:
+        text = json.dumps(pattern)
+    except (TypeError, ValueError):
+        return f"{what} {pattern!r}", f"{allowed}, of JSON values"
+    if len(text) > MAX_PATTERN:
+        return f"{what} of {len(text):,} characters", f"at most {MAX_PATTERN:,}"
+    if (path := _not_a_list(pattern)) is not None:
+        return f"{what}: {path}", allowed
+    return None
+
+
+def _not_a_list(pattern: Mapping[Any, Any], path: str = "") -> str | None:
+    for key, value in pattern.items():
+        here = f"{path}.{key}" if path else str(key)
+        if key == "$or":
+            inner = value if isinstance(value, list) and len(value) > 1 else [None]
+            if not all(isinstance(each, Mapping) and each for each in inner):
+                return f"{here} is no list of two patterns or more"
+        elif isinstance(value, Mapping) and value:
+            if found := _not_a_list(value, here):
+                return found
+        elif not isinstance(value, list) or not value:
+            return f"{here} is {value!r}"
+    return None
+
+
+def whole(value: object, least: int, most: int) -> bool:
+    """Whether it is a whole number of that range."""
+    return type(value) is int and least <= value <= most

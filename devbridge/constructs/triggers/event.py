@@ -1,0 +1,44 @@
+"""Events of an EventBridge bus."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from devbridge.constructs.app import Construct
+from devbridge.constructs.triggers.base import Trigger, pattern_problem
+from devbridge.sources.base import Problem
+
+
+@dataclass(frozen=True)
+class OnEvent(Trigger):
+    """Runs the job for each event that matches a pattern, through the job's own queue. The payload
+    is the event's ``detail``; ``context.event`` is the whole.
+
+    Args:
+        pattern: as EventBridge has it: ``{"source": ["aws.autoscaling"]}``.
+        name, loop: as `Trigger` says; by default it is called by the pattern's source.
+    """
+
+    kind: ClassVar[str] = "event"
+    queued: ClassVar[bool] = True
+
+    pattern: Mapping[str, Any]
+
+    @property
+    def label(self) -> str:
+        """See `Trigger.label`."""
+        if self.name:
+            return self.name
+        source = self.pattern.get("source")
+        first = source[0] if isinstance(source, list) and source else ""
+        words = first.replace(".", "-") if isinstance(first, str) and first else "event"
+        digest = hashlib.sha256(json.dumps(self.pattern, sort_keys=True).encode()).hexdigest()
+        return f"{words}-{digest[:6]}"
+
+    def problem(self, owner: Construct) -> Problem | None:  # noqa: ARG002
+        """See `Trigger.problem`."""
+        return pattern_problem("pattern", self.pattern)

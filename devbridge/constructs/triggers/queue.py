@@ -1,0 +1,98 @@
+"""Messages of an SQS queue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, ClassVar, Final
+
+from devbridge.constructs.app import Construct
+from devbridge.constructs.messaging import Queue
+from devbridge.constructs.triggers.base import pattern_problem, whole
+from devbridge.constructs.triggers.batching import WITHOUT_WINDOW, Batched
+from devbridge.durations import spelled
+from devbridge.sources.base import Problem
+
+INVOKER_TIMEOUT: Final = timedelta(seconds=10)
+"""How long a job's invoker may take. `devbridge.deploy.synth.invoker` deploys it so."""
+TIMES: Final = 6
+"""AWS advises a visibility timeout of so many times the function's (Lambda, Using SQS)."""
+_CONCURRENCY: Final = (2, 1000)
+"""Of Lambda (API, ScalingConfig)."""
+
+
+@dataclass(frozen=True)
+class OnQueue(Batched):
+    """Runs the job for each message of a queue. The payload is the message's body: its JSON value,
+    or the text where it is none.
+
+    A message is deleted once its run is accepted; what cannot be started comes back after the
+    queue's visibility timeout. The dead-letter queue is the queue's own, else the job's.
+
+    Args:
+        queue: of this app.
+        max_concurrency: so many invokers are called at the same time, 2 to 1000; None: as many as
+            Lambda likes. It does not bound the runs: the job's `concurrency` does.
+        filter: only messages that match, as Lambda's event filtering has it:
+            ``{"body": {"kind": ["order"]}}``. Lambda *deletes* the others.
+        name, loop, batch_size, batch, window: as `Trigger` and `Batched` say; up to 10 records
+            without a window, 10,000 with one; 10 of a FIFO queue, which has no window.
+    """
+
+    kind: ClassVar[str] = "queue"
+    most: ClassVar[int] = 10_000
+    usual: ClassVar[int] = WITHOUT_WINDOW
+
+    queue: Queue
+    max_concurrency: int | None = None
+    filter: Mapping[str, Any] | None = None
+
+    @property
+    def label(self) -> str:
+        """See `Trigger.label`."""
+        return self.name or self.queue.name
+
+    @property
+    def reads(self) -> Construct | None:
+        """See `Trigger.reads`."""
+        return self.queue
+
+    def problem(self, owner: Construct) -> Problem | None:
+        """See `Trigger.problem`."""
+        if not isinstance(self.queue, Queue):
+            return repr(self.queue), "a Queue of this app"
+        return self.batch_problem() or self._reading_problem() or self._queue_problem(owner)
+
+    def _reading_problem(self) -> Problem | None:
+        queue = self.queue
+        if queue.fifo and self.window_seconds:
+            return f"window {self.window!r}", "none of a FIFO queue: Lambda knows no window for it"
+        if self.at_once > WITHOUT_WINDOW and (queue.fifo or not self.window_seconds):
+            least = "of a FIFO queue" if queue.fifo else "without a window of 1 second or more"
+            return f"{self.at_once} records at once", f"at most {WITHOUT_WINDOW} {least}"
+        most = self.max_concurrency
+        if most is not None and not whole(most, *_CONCURRENCY):
+            return f"max_concurrency {most!r}", "a whole number from 2 to 1000, or None"
+        return None if self.filter is None else pattern_problem("filter", self.filter)
+
+    def _queue_problem(self, owner: Construct) -> Problem | None:
+        queue, hidden = self.queue, self.queue.visibility_timeout
+        if hidden is not None and hidden < TIMES * INVOKER_TIMEOUT:
+            return (
+                f"{queue} with visibility_timeout='{spelled(hidden)}'",
+                f"'{spelled(TIMES * INVOKER_TIMEOUT)}' or more, or none: {TIMES} times what its"
+                " reader may take, or a message comes back while it is being read",
+            )
+        if queue.fifo and queue.dead_letter is None:
+            return f"{queue} without dead_letter", "a FIFO queue with dead_letter=..., a FIFO Queue"
+        for other in owner.app.constructs:
+            for trigger in getattr(other, "triggers", ()):
+                if isinstance(trigger, OnQueue) and trigger.queue is queue:
+                    return f"{queue} beside {other}", "one reader a queue: each message has but one"
+        return None
+
+    def criteria(self) -> str | None:
+        """The filter as Lambda takes it."""
+        return None if self.filter is None else json.dumps(self.filter, sort_keys=True)

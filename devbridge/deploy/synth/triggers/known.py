@@ -1,0 +1,104 @@
+"""One row for each type of trigger: what it adds, and who then sends to the job's own queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from devbridge import names
+from devbridge.constructs import Job, OnEvent, OnObject, OnQueue, OnTopic, Trigger
+from devbridge.constructs.triggers.batching import Batched
+from devbridge.deploy.policies import Json
+from devbridge.deploy.references import arn_of, ref
+from devbridge.deploy.synth.stack import Stack
+from devbridge.deploy.synth.triggers import queues, rules, topics
+from devbridge.deploy.synth.triggers.wanted import has_inbox
+
+
+def _nobody(_job: Job, _trigger: Any, _title: str) -> Iterator[Json]:
+    return iter(())
+
+
+def _unnamed(_stack: Stack, _trigger: Any) -> Any:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A type of trigger."""
+
+    trigger: type[Trigger]
+    add: Callable[[Stack, Job, Any, str], None]
+    """Adds what it is made of; the title is that of the main resource."""
+    senders: Callable[[Job, Any, str], Iterable[Json]] = _nobody
+    """The statements of who sends to the job's own queue."""
+    source: Callable[[Stack, Any], Any] = _unnamed
+    """What its records call what they come from; None where the record names the trigger."""
+
+
+ROWS: Final = (
+    Row(
+        OnQueue,
+        queues.add_on_queue,
+        source=lambda _, trigger: arn_of(names.logical(trigger.queue)),
+    ),
+    Row(
+        OnTopic,
+        topics.add,
+        topics.senders,
+        source=lambda _, trigger: ref(names.logical(trigger.topic)),
+    ),
+    Row(OnObject, rules.add_object, rules.senders),
+    Row(OnEvent, rules.add_event, rules.senders),
+)
+
+
+def row_of(trigger: Trigger) -> Row:
+    """What is known of a trigger's type."""
+    return next(row for row in ROWS if row.trigger is type(trigger))
+
+
+def add_triggers(stack: Stack, job: Job) -> None:
+    """Add all that starts a job by itself."""
+    titled = [(trigger, _title(job, trigger)) for trigger in job.triggers]
+    senders = [
+        statement
+        for trigger, title in titled
+        for statement in row_of(trigger).senders(job, trigger, title)
+    ]
+    queues.add_own(stack, job, senders)
+    for trigger, title in titled:
+        row_of(trigger).add(stack, job, trigger, title)
+
+
+def listening(stack: Stack, job: Job) -> Any:
+    """What a job's invoker must know of its triggers: see `stub_lambda.records.Listening`."""
+    if not job.triggers:
+        return None
+    parts: list[Any] = ['{"dead":"', arn_of(queues.dead_letters(job)), '"']
+    if has_inbox(job):
+        parts += [',"inbox":"', arn_of(queues.inbox(job)), '"']
+    parts.append(',"sources":{')
+    known = list(_sources(stack, job))
+    for number, source in enumerate(known):
+        parts += [*([","] if number else []), *source]
+    return {"Fn::Join": ["", [*parts, "}}"]]}
+
+
+def _sources(stack: Stack, job: Job) -> Iterator[Sequence[Any]]:
+    for trigger in job.triggers:
+        if (source := row_of(trigger).source(stack, trigger)) is None:
+            continue
+        parts: list[Any] = ['"', source, f'":{{"name":"{trigger.label}"']
+        if isinstance(trigger, Batched) and trigger.batch:
+            parts.append(',"together":true')
+        if isinstance(trigger, OnQueue) and trigger.queue.dead_letter is not None:
+            parts += [',"dead":"', arn_of(queues.dead_letters_of(job, trigger)), '"']
+        yield [*parts, "}"]
+
+
+def _title(job: Job, trigger: Trigger) -> str:
+    words = trigger.label.replace("_", "-").split("-")
+    name = "".join(word[:1].upper() + word[1:] for word in words)
+    return names.logical(job, f"On{type(trigger).__name__.removeprefix('On')}{name}")

@@ -1,0 +1,188 @@
+"""Queues that a job's invoker reads: the app's, and the job's own, with its dead-letter queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from devbridge import names
+from devbridge.constructs import Job, OnQueue
+from devbridge.deploy.policies import Json, allow, document, of_service, tls_only
+from devbridge.deploy.references import arn_of, ref
+from devbridge.deploy.synth.placement import has_invoker
+from devbridge.deploy.synth.stack import Stack, keep
+from devbridge.deploy.synth.triggers.wanted import HIDDEN, has_inbox, makes_dead_letters
+
+RETENTION: Final = 14 * 24 * 3600
+"""Seconds that a job's own queues keep a message: SQS's most."""
+MAX_RECEIVES: Final = 5
+"""How often a message whose run cannot be started is read: AWS advises 5 or more for a queue that
+Lambda reads (Lambda, Using SQS)."""
+AT_ONCE: Final = 10
+CONCURRENCY: Final = 5
+"""Messages that one invoker gets of a job's own queue, and invokers that read it at a time."""
+_READS: Final = of_service("sqs", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+_SENDS: Final = ("sqs:SendMessage", "sqs:GetQueueUrl")
+
+
+def inbox(job: Job) -> str:
+    """The title of the queue of a job's own."""
+    return names.logical(job, "Inbox")
+
+
+def dead_letters(job: Job) -> str:
+    """The title of the queue for what has failed for good."""
+    if job.on_failure is not None:
+        return names.logical(job.on_failure)
+    return names.logical(job, "DeadLetters")
+
+
+def dead_letters_of(job: Job, trigger: OnQueue) -> str:
+    """The title of that of a queue which triggers a job."""
+    own = trigger.queue.dead_letter
+    return dead_letters(job) if own is None else names.logical(own)
+
+
+def add_own(stack: Stack, job: Job, senders: Sequence[Json]) -> None:
+    """Add the queues of a job's own, if its triggers need any.
+
+    Args:
+        senders: the statements of who may send to its inbox.
+    """
+    if makes_dead_letters(job):
+        title = dead_letters(job)
+        _add_queue(stack, job, title)
+        _add_policy(stack, job, title, [])
+    if not has_inbox(job):
+        return
+    title = inbox(job)
+    _add_queue(stack, job, title, redrive=arn_of(dead_letters(job)))
+    _add_policy(stack, job, title, senders)
+    _add_mapping(
+        stack,
+        job,
+        names.logical(job, "ReadsInbox"),
+        EventSourceArn=arn_of(title),
+        BatchSize=AT_ONCE,
+        ScalingConfig=_scaling(CONCURRENCY),
+    )
+
+
+def may_send(job: Job, service: str, source: Any) -> Json:
+    """The statement that lets a service send to a job's own queue.
+
+    Args:
+        source: the ARN of what of the service's may.
+    """
+    return {
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn_of(inbox(job)),
+        "Condition": {"ArnEquals": {"aws:SourceArn": source}},
+    }
+
+
+def add_on_queue(stack: Stack, job: Job, trigger: OnQueue, title: str) -> None:
+    """Have the invoker read a queue of the app's."""
+    more: dict[str, Any] = {}
+    if trigger.window_seconds:
+        more["MaximumBatchingWindowInSeconds"] = trigger.window_seconds
+    if trigger.max_concurrency is not None:
+        more["ScalingConfig"] = _scaling(trigger.max_concurrency)
+    if (criteria := trigger.criteria()) is not None:
+        more["FilterCriteria"] = _filters(criteria)
+    queue = arn_of(names.logical(trigger.queue))
+    _add_mapping(stack, job, title, EventSourceArn=queue, BatchSize=trigger.at_once, **more)
+
+
+def grants(jobs: Sequence[Job]) -> list[Json]:
+    """What the invokers of these jobs need of queues: to read them, and to give messages up."""
+    read, sent = dict[str, Any](), dict[str, Any]()
+    for job in jobs:
+        if not job.triggers:
+            continue
+        sent[dead_letters(job)] = arn_of(dead_letters(job))
+        if has_inbox(job):
+            read[inbox(job)] = arn_of(inbox(job))
+        for trigger in job.triggers:
+            if isinstance(trigger, OnQueue):
+                title = names.logical(trigger.queue)
+                read[title] = arn_of(title)
+                title = dead_letters_of(job, trigger)
+                sent[title] = arn_of(title)
+    statements = []
+    if read:
+        statements.append(allow(_READS, read.values()))
+    if sent:
+        statements.append(allow(_SENDS, sent.values()))
+    return statements
+
+
+def gives_up(job: Job) -> list[Json]:
+    """What a job's own role needs to give messages up."""
+    titles = dict.fromkeys(
+        [
+            *([dead_letters(job)] if job.triggers else []),
+            *(dead_letters_of(job, each) for each in job.triggers if isinstance(each, OnQueue)),
+        ]
+    )
+    return [allow(_SENDS, map(arn_of, titles))] if titles else []
+
+
+def _add_queue(stack: Stack, job: Job, title: str, redrive: Any = None) -> None:
+    from troposphere import sqs
+
+    queue = sqs.Queue(title, MessageRetentionPeriod=RETENTION)
+    if job.encryption_key:
+        queue.KmsMasterKeyId = job.encryption_key
+    else:
+        queue.SqsManagedSseEnabled = True
+    if redrive is not None:
+        queue.VisibilityTimeout = int(HIDDEN.total_seconds())
+        queue.RedrivePolicy = sqs.RedrivePolicy(
+            deadLetterTargetArn=redrive, maxReceiveCount=MAX_RECEIVES
+        )
+    keep(queue, None, stack.settings.mode)
+    stack.add(str(job), queue, job.tags)
+
+
+def _add_policy(stack: Stack, job: Job, title: str, senders: Sequence[Json]) -> None:
+    from troposphere import sqs
+
+    tls = [tls_only(arn_of(title), action="sqs:*")] if stack.settings.tls else []
+    if statements := [*senders, *tls]:
+        policy = sqs.QueuePolicy(
+            f"{title}Policy", Queues=[ref(title)], PolicyDocument=document(statements)
+        )
+        keep(policy, None, stack.settings.mode)
+        stack.add(str(job), policy)
+
+
+def _add_mapping(stack: Stack, job: Job, title: str, **properties: Any) -> None:
+    from troposphere import awslambda
+
+    mapping = awslambda.EventSourceMapping(
+        title,
+        FunctionName=ref(names.logical(job, "Invoker")),
+        FunctionResponseTypes=["ReportBatchItemFailures"],
+        # On a dev stage, `devbridge dev` enables it once it is there to take runs.
+        Enabled=has_invoker(job, stack.settings),
+        **properties,
+    )
+    stack.add(str(job), mapping, job.tags)
+
+
+def _scaling(most: int) -> Any:
+    from troposphere import awslambda, validators
+
+    # Troposphere 4.11 has another type's properties under this name.
+    properties = {"props": {"MaximumConcurrency": (validators.integer, False)}}
+    scaling: Any = type("ScalingConfig", (awslambda.ScalingConfig,), properties)
+    return scaling(MaximumConcurrency=most)
+
+
+def _filters(criteria: str) -> Any:
+    from troposphere import awslambda
+
+    return awslambda.FilterCriteria(Filters=[awslambda.Filter(Pattern=criteria)])
