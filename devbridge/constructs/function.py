@@ -31,7 +31,7 @@ class Function(Code):
             the most that it has of it, 0 to 1000; 0 stops it. Who is throttled is told so: a queue
             gets its message back, and after `max_receives` the dead-letter queue has it.
         architecture, environment, bind, permissions, copy_files, install, esbuild, log_retention,
-            vpc, tags, permissions_boundary: as for Job.
+            log_forwarding, vpc, tags, permissions_boundary: as for Job.
         encryption_key: the ARN of a KMS key for its logs and its environment; by default the app's.
         transform: called with its `troposphere.awslambda.Function`.
 

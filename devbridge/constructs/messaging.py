@@ -8,6 +8,7 @@ from typing import Final
 
 from devbridge.constructs import values
 from devbridge.constructs.app import App, Bindable, Transform
+from devbridge.constructs.existing import Arn, Existing
 from devbridge.constructs.references import Reference
 from devbridge.constructs.storage import Removal
 from devbridge.constructs.values import Duration
@@ -21,6 +22,24 @@ _MAIL: Final = re.compile(
 )
 """What has the shape of one; whether there is such a mailbox, the confirmation finds out."""
 _URL: Final = re.compile(r"https://[\w.-]+(:\d{1,5})?(/[^\s#]*)?", re.ASCII)
+
+
+def _existing_queue(app: App, name: str, *, arn: str, encryption_key: str | None = None) -> Queue:
+    """A queue that exists, of the stage's own region: nothing of it is made, changed or removed.
+
+    Args:
+        arn: ``arn:aws:sqs:REGION:ACCOUNT:NAME``. A queue of another account must admit who uses it
+            in a policy of its own.
+        encryption_key: the ARN of the KMS key that encrypts it, which its users may use then.
+
+    Raises:
+        InvalidValue, DuplicateName: see Construct.
+    """
+    it = Arn(app, "Queue", name, arn)
+    queue = Queue(app, name, fifo=it.name.endswith(".fifo"), encryption_key=encryption_key)
+    queue.encryption_key = encryption_key
+    queue.known = {"arn": it.text, "queue_url": it.queue_url, "queue_name": it.name}
+    return queue
 
 
 class Queue(Bindable):
@@ -85,6 +104,8 @@ class Queue(Bindable):
         self.removal = removal
         self.register()
 
+    existing = Existing(_existing_queue)
+
     @property
     def arn(self) -> Reference:
         """The deployed queue's ARN."""
@@ -99,6 +120,24 @@ class Queue(Bindable):
     def queue_name(self) -> Reference:
         """The deployed queue's name."""
         return Reference(self, "queue_name")
+
+
+def _existing_topic(app: App, name: str, *, arn: str, encryption_key: str | None = None) -> Topic:
+    """A topic that exists: nothing of it is made, changed or removed.
+
+    Args:
+        arn: ``arn:aws:sns:REGION:ACCOUNT:NAME``. A topic of another account must admit who uses it
+            in its policy.
+        encryption_key: as for Queue.existing.
+
+    Raises:
+        InvalidValue, DuplicateName: see Construct.
+    """
+    it = Arn(app, "Topic", name, arn)
+    topic = Topic(app, name, fifo=it.name.endswith(".fifo"), encryption_key=encryption_key)
+    topic.encryption_key = encryption_key
+    topic.known = {"arn": it.text, "topic_arn": it.text}
+    return topic
 
 
 class Topic(Bindable):
@@ -134,6 +173,8 @@ class Topic(Bindable):
             raise self.refused("subscriber", problem)
         self.subscribers = tuple(subscribers)
         self.register()
+
+    existing = Existing(_existing_topic)
 
     @property
     def arn(self) -> Reference:

@@ -16,6 +16,18 @@ def _unpinned(_properties: Mapping[str, Any]) -> Iterator[Pin]:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewed:
+    """A part of a resource that cannot change: another one takes its place."""
+
+    property: str
+    """That whose change or loss ends it."""
+    attribute: str
+    """The attribute that has its ARN."""
+    note: str
+    """What that means, for who reads a plan."""
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceType:
     """What planning a deployment and removing a stage need to know about a type."""
 
@@ -31,6 +43,8 @@ class ResourceType:
     """It belongs to another one, and goes with it."""
     revised: bool = False
     """Another one is the next revision of it: nothing is lost, and its name stays."""
+    renewed: tuple[Renewed, ...] = ()
+    """Its parts that have ARNs of their own, and end before it does."""
     leftover: Leftover | None = None
     """How to deal with ones that outlive their stack; None: nobody looks for them."""
     pins: Callable[[Mapping[str, Any]], Iterator[Pin]] = _unpinned
@@ -46,6 +60,15 @@ TABLE: Final = made(
     "AWS::DynamoDB::Table",
     *("ImportSourceSpecification", "KeySchema", "LocalSecondaryIndexes", "TableName"),
     holds_data=True,
+    # "When you modify the StreamViewType property, DynamoDB creates a new stream" (CloudFormation's
+    # reference); the old one is deleted after 24 hours.
+    renewed=(
+        Renewed(
+            "StreamSpecification",
+            "StreamArn",
+            "its stream ends: what has not been read of it goes to no trigger",
+        ),
+    ),
     leftover=leftovers.TABLES,
 )
 BUCKET: Final = made(
@@ -68,6 +91,11 @@ USER_POOL: Final = made("AWS::Cognito::UserPool", holds_data=True, leftover=left
 USER_POOL_CLIENT: Final = made(
     "AWS::Cognito::UserPoolClient", "GenerateSecret", "UserPoolId", part=True
 )
+STREAM: Final = made("AWS::Kinesis::Stream", "Name", holds_data=True, leftover=leftovers.STREAMS)
+EVENT_BUS: Final = made("AWS::Events::EventBus", "Name")
+LOAD_BALANCER: Final = made("AWS::ElasticLoadBalancingV2::LoadBalancer", "Name", "Scheme", "Type")
+LISTENER: Final = made("AWS::ElasticLoadBalancingV2::Listener", "LoadBalancerArn")
+SECURITY_GROUP: Final = made("AWS::EC2::SecurityGroup", "GroupDescription", "GroupName", "VpcId")
 FUNCTION: Final = made(
     "AWS::Lambda::Function",
     *("FunctionName", "PackageType", "TenancyConfig"),
@@ -88,6 +116,7 @@ RULE: Final = made("AWS::Events::Rule", "Name")
 ROLE: Final = made("AWS::IAM::Role", "Path", "RoleName")
 MANAGED_POLICY: Final = made("AWS::IAM::ManagedPolicy", "Description", "ManagedPolicyName", "Path")
 LOG_GROUP: Final = made("AWS::Logs::LogGroup", "LogGroupName", leftover=leftovers.LOG_GROUPS)
+SUBSCRIPTION_FILTER: Final = made("AWS::Logs::SubscriptionFilter", "FilterName", "LogGroupName")
 HTTP_API: Final = made("AWS::ApiGatewayV2::Api", "ProtocolType")
 API_PARTS: Final = (
     made("AWS::ApiGatewayV2::Authorizer", "ApiId"),
@@ -106,7 +135,6 @@ FOREIGN: Final = (
             "EC2::Volume",
             "ECR::Repository",
             "ElastiCache::CacheCluster",
-            "Kinesis::Stream",
             "OpenSearchService::Domain",
             "RDS::DBCluster",
             "RDS::DBInstance",

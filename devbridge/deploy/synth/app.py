@@ -6,6 +6,7 @@ from devbridge import names
 from devbridge.constructs import App
 from devbridge.deploy import kinds
 from devbridge.deploy.attributes import resolved
+from devbridge.deploy.synth.log_forwarding import add_log_forwarding
 from devbridge.deploy.synth.stack import Assets, Settings, Stack, Template
 
 
@@ -19,7 +20,7 @@ def synth(app: App, settings: Settings, assets: Assets) -> Template:
     """
     stack = Stack(app, settings, assets, kinds.bindings())
     for kind in kinds.KINDS:
-        if made := app.of_type(kind.construct):
+        if made := [each for each in app.of_type(kind.construct) if not each.known]:
             kind.add_shared(stack, made)
         for construct in made:
             kind.add(stack, construct)
@@ -27,7 +28,8 @@ def synth(app: App, settings: Settings, assets: Assets) -> Template:
             for output in kind.outputs:
                 stack.output(construct, output.name, output.value(title))
     for kind in kinds.KINDS:
-        kind.add_last(stack, app.of_type(kind.construct))
+        kind.add_last(stack, [each for each in app.of_type(kind.construct) if not each.known])
+    add_log_forwarding(stack)
     stack.bind_role()
     for resource in app.resources:
         stack.add_foreign(resource, app.added_at.get(resource.title, app.where))

@@ -7,7 +7,7 @@ from typing import Any
 from devbridge import names
 from devbridge.constructs import Bucket, Table
 from devbridge.deploy.policies import document, tls_only
-from devbridge.deploy.references import arn_of, ref, references, sub
+from devbridge.deploy.references import arn_of, attribute, ref, references, sub
 from devbridge.deploy.synth.stack import Stack, is_kept, keep
 from devbridge.deploy.synth.triggers.wanted import tells_events
 
@@ -39,8 +39,13 @@ def add_table(stack: Stack, table: Table) -> None:
     # What is to go could not.
     if table.deletion_protection and is_kept(table.removal, stack.settings.mode):
         resource.DeletionProtectionEnabled = True
+    if table.stream:
+        view = table.stream.upper()
+        resource.StreamSpecification = dynamodb.StreamSpecification(StreamViewType=view)
     keep(resource, table.removal, stack.settings.mode)
-    stack.add_main(table, resource)
+    title = stack.add_main(table, resource)
+    if table.stream:
+        stack.output(table, "TableStream", attribute(title, "StreamArn"))
 
 
 def add_bucket(stack: Stack, bucket: Bucket) -> None:

@@ -13,22 +13,28 @@ from devbridge.constructs import (
     Bucket,
     CodeBuild,
     Construct,
+    EventBus,
     Fargate,
     Function,
     Job,
     Lambda,
+    LoadBalancer,
     Queue,
     Reference,
     Secret,
+    Stream,
     Table,
     Topic,
     UserPool,
+    Vpc,
 )
 from devbridge.constructs.app import loading
 from devbridge.deploy.attributes import Deployed, known, resolved
 from devbridge.errors import InvalidValue
 from tests.unit.deploy.templates import lint, made, of_type, properties, statements
 
+BALANCERS = "arn:aws-cn:elasticloadbalancing:cn-north-1:123456789012"
+NET = Vpc("vpc-12345678", ["subnet-12345678", "subnet-87654321"], ["sg-12345678"])
 PLACE = Deployed(
     "aws-cn",
     "cn-north-1",
@@ -41,6 +47,12 @@ PLACE = Deployed(
         "XUserPool": "cn-north-1_a1",
         "XUserPoolClient": "client-1",
         "XIssuer": "https://cognito-idp.cn-north-1.amazonaws.com/cn-north-1_a1",
+        "XTableStream": "arn:aws-cn:dynamodb:cn-north-1:123456789012:table/notes-1/stream/2026",
+        "XStream": "clicks-1",
+        "XEventBus": "demo_dev_x",
+        "YLoadBalancer": f"{BALANCERS}:loadbalancer/app/y/1",
+        "YListener": f"{BALANCERS}:listener/app/y/1/2",
+        "YUrl": "http://y-1.elb.cn-north-1.amazonaws.com.cn",
         "XUrl": "https://a1.execute-api.cn-north-1.amazonaws.com.cn",
         "XRole": "arn:aws-cn:iam::123456789012:role/r-1",
     },
@@ -56,8 +68,11 @@ def constructs(root: Path) -> dict[str, Construct]:
         function = Function(app, "x", handler="api/start.handler")
         found: list[Construct] = [
             function,
-            Table(app, "x", partition_key="id"),
+            Table(app, "x", partition_key="id", stream="keys_only"),
             Bucket(app, "x"),
+            Stream(app, "x"),
+            EventBus(app, "x"),
+            LoadBalancer(app, "y", vpc=NET),
             Queue(app, "x"),
             Topic(app, "x"),
             UserPool(app, "x"),
@@ -81,6 +96,9 @@ def filled_in(value: Any) -> str:
         "XQueue.QueueName": "work-1",
         "XApi.ApiEndpoint": outputs["XUrl"],
         "XUserPool.ProviderName": "cognito-idp.cn-north-1.amazonaws.com/cn-north-1_a1",
+        "XTable.StreamArn": outputs["XTableStream"],
+        "YLoadBalancerListener": outputs["YListener"],
+        "YLoadBalancer.DNSName": outputs["YUrl"].removeprefix("http://"),
         "XJobRole.Arn": outputs["XRole"],
     }
     match value.to_dict():
@@ -105,6 +123,14 @@ def filled_in(value: Any) -> str:
         ("Queue", "queue_url", PLACE.outputs["XQueue"]),
         ("Queue", "queue_name", "work-1"),
         ("Queue", "arn", f"arn:aws-cn:sqs:{HERE}:work-1"),
+        ("Table", "stream_arn", PLACE.outputs["XTableStream"]),
+        ("Stream", "stream_name", "clicks-1"),
+        ("Stream", "arn", f"arn:aws-cn:kinesis:{HERE}:stream/clicks-1"),
+        ("EventBus", "bus_name", "demo_dev_x"),
+        ("EventBus", "arn", f"arn:aws-cn:events:{HERE}:event-bus/demo_dev_x"),
+        ("LoadBalancer", "arn", PLACE.outputs["YLoadBalancer"]),
+        ("LoadBalancer", "listener_arn", PLACE.outputs["YListener"]),
+        ("LoadBalancer", "url", PLACE.outputs["YUrl"]),
         ("Topic", "arn", PLACE.outputs["XTopic"]),
         ("UserPool", "user_pool_id", "cn-north-1_a1"),
         ("UserPool", "client_id", "client-1"),
@@ -147,7 +173,7 @@ def test_every_reference_that_a_construct_gives_is_known(constructs: dict[str, C
                 assert reference.what == name
                 assert known(reference, "dev", PLACE)
                 given += 1
-    assert given == 22
+    assert given == 30
 
 
 @pytest.mark.parametrize(
