@@ -7,9 +7,11 @@ import json
 from typing import Any, Final
 
 from devbridge import names
-from devbridge.constructs import Api, Cors, Function, JwtAuthorizer
+from devbridge.constructs import Api, Cors, Function, FunctionAuthorizer, JwtAuthorizer, UserPool
+from devbridge.constructs.authorizers import HEADER
 from devbridge.deploy.references import arn, arn_of, ref, sub
 from devbridge.deploy.synth.stack import Stack
+from devbridge.deploy.synth.user_pools import client, issuer
 
 _ACCESS_LOG: Final = json.dumps(
     {
@@ -64,11 +66,10 @@ def add_api(stack: Stack, api: Api) -> None:
         if route.authorizer:
             authorizer = api.authorizers[route.authorizer]
             made.AuthorizerId = ref(authorizers[route.authorizer])
-            made.AuthorizationType = "CUSTOM"
-            if isinstance(authorizer, JwtAuthorizer):
-                made.AuthorizationType = "JWT"
-                if authorizer.scopes:
-                    made.AuthorizationScopes = list(authorizer.scopes)
+            asked = isinstance(authorizer, FunctionAuthorizer)
+            made.AuthorizationType = "CUSTOM" if asked else "JWT"
+            if isinstance(authorizer, JwtAuthorizer) and authorizer.scopes:
+                made.AuthorizationScopes = list(authorizer.scopes)
         else:
             made.AuthorizationType = "NONE"
         stack.add(f"{label}, route {route.key!r}", made)
@@ -100,7 +101,7 @@ def _functions(api: Api) -> list[Function]:
     asked = [
         authorizer.function
         for authorizer in api.authorizers.values()
-        if not isinstance(authorizer, JwtAuthorizer)
+        if isinstance(authorizer, FunctionAuthorizer)
     ]
     return list(dict.fromkeys([*routed, *asked]))
 
@@ -139,7 +140,13 @@ def _add_authorizer(stack: Stack, api: Api, name: str) -> str:
     title, authorizer = names.logical(api), api.authorizers[name]
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
     resource = apigatewayv2.Authorizer(f"{title}Authorizer{digest}", ApiId=ref(title), Name=name)
-    if isinstance(authorizer, JwtAuthorizer):
+    if isinstance(authorizer, UserPool):
+        resource.AuthorizerType = "JWT"
+        resource.IdentitySource = [HEADER]
+        resource.JwtConfiguration = apigatewayv2.JWTConfiguration(
+            Issuer=issuer(names.logical(authorizer)), Audience=[ref(client(authorizer))]
+        )
+    elif isinstance(authorizer, JwtAuthorizer):
         resource.AuthorizerType = "JWT"
         resource.IdentitySource = [authorizer.identity_source]
         resource.JwtConfiguration = apigatewayv2.JWTConfiguration(
