@@ -40,7 +40,7 @@ Examples:
 """
 )
 def dlq() -> None:
-    """Look at the messages of runs that have failed for good, send them back, or delete them.
+    """List, send back and delete the messages of runs that have failed for good.
 
     QUEUE is a job's name, for the dead letters of its triggers; or the name of a Queue that is a
     dead-letter queue, or has one.

@@ -87,9 +87,10 @@ def trigger(
     no_check: bool,
     json_: bool,
 ) -> None:
-    """Send an event to a trigger of a job: a message to its queue, an object to its bucket ...
+    """Send an event to a trigger of a job, the way that real events take.
 
-    It goes the way that real ones go, so that what hears of it is tried, too. Without --event, an
+    That is a message to its queue, an object to its bucket, and so on; so what hears of it is tried,
+    too. JOB is the job's name in app.py. Without --event, an
     example is made: of the type of the job's payload, and such that the trigger's filter lets it
     pass.
     """
@@ -108,8 +109,8 @@ def trigger(
         _print_raw(found, config.stage, chosen, sent, count)
         return
     with cloud(config) as there:
-        done = _send(there, config.stage, found, chosen, sent, count)
-        waits = _waits(there, config, found)
+        live = _is_live(there, config.stage, found)
+        done = _send(there, config.stage, found, chosen, sent, count, live=live)
     if json_:
         print_json([each.as_json() for each in done])
     else:
@@ -117,7 +118,7 @@ def trigger(
             _tell(each, found)
         if done and done[0].note:
             click.echo(done[0].note, err=True)
-    if waits:
+    if live and not _daemon_runs(config):
         click.echo(WAITS, err=True)
 
 
@@ -126,14 +127,14 @@ _CHECKED = ("queue", "topic", "event", "schedule", "stream")
 
 
 def _send(
-    there: Cloud, stage: str, job: Job, chosen: Trigger, sent: Content, count: int
+    there: Cloud, stage: str, job: Job, chosen: Trigger, sent: Content, count: int, *, live: bool
 ) -> list[Sent]:
     from devbridge.deploy import resources
     from devbridge.messages.sending import Sender
     from devbridge.progress import task
 
     done = []
-    sender = Sender(there, job, stage, resources(there, job.app.name, stage))
+    sender = Sender(there, job, stage, resources(there, job.app.name, stage), live=live)
     with task("trigger", str(chosen), count if count > 1 else 0) as shown:
         for _ in range(count):
             done.append(sender.send(chosen, sent))
@@ -141,14 +142,17 @@ def _send(
     return done
 
 
-def _waits(there: Cloud, config: Config, job: Job) -> bool:
-    """Whether nobody is here to run it."""
+def _is_live(there: Cloud, stage: str, job: Job) -> bool:
+    """Whether `devbridge dev` runs it."""
     from devbridge.deploy import stage_mode
+
+    return job.live and stage_mode(there, job.app.name, stage) == "dev"
+
+
+def _daemon_runs(config: Config) -> bool:
     from devbridge.runs.lock import daemon_runs
 
-    if not job.live or stage_mode(there, job.app.name, config.stage) != "dev":
-        return False
-    return not daemon_runs(config.stage_dir / "daemon.lock")
+    return daemon_runs(config.stage_dir / "daemon.lock")
 
 
 def _tell(sent: Sent, job: Job) -> None:

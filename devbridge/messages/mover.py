@@ -19,6 +19,7 @@ _WAIT: Final = 1
 """Seconds that SQS is asked to look on all its servers."""
 _AT_ONCE: Final = 10
 """Messages that one call of SQS takes."""
+_NO_QUEUE: Final = ("NonExistentQueue", "QueueDoesNotExist")
 
 Route = Callable[[Letter], str]
 """The URL of the queue that a message goes back to; raises `NoWayBack`."""
@@ -141,7 +142,9 @@ def router(sqs: Any, inboxes: Sequence[str]) -> Route:
             account, name = arn.split(":")[4:]
             try:
                 asked = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
-            except sqs.exceptions.QueueDoesNotExist:
+            except sqs.exceptions.ClientError as error:
+                if error.response["Error"]["Code"].rpartition(".")[2] not in _NO_QUEUE:
+                    raise
                 raise NoWayBack(f"its queue {name} is not there any more") from None
             known[arn] = asked["QueueUrl"]
         return known[arn]

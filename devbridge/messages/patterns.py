@@ -40,13 +40,6 @@ def merge(into: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     return into
 
 
-def absent(pattern: Mapping[str, Any]) -> list[str]:
-    """The names on the top that must not be there."""
-    return [
-        key for key, value in pattern.items() if isinstance(value, list) and _of(value) is ABSENT
-    ]
-
-
 def _of(alternatives: Any) -> Any:
     """What one of the alternatives takes."""
     if not isinstance(alternatives, Sequence) or isinstance(alternatives, str) or not alternatives:

@@ -40,7 +40,7 @@ class Sent:
     id: str
     """AWS's id of it; of an object its key."""
     run: str = ""
-    """The uuid of the run that it starts, where that is certain."""
+    """The id of the run that it starts, where that is certain."""
     note: str = ""
     """In what it is not as the real one."""
 
@@ -61,13 +61,17 @@ class Sender:
 
     Args:
         resources: what AWS calls those of the stage, by CloudFormation's name.
+        live: the job's runs are those of `devbridge dev`.
     """
 
-    def __init__(self, cloud: Access, job: Job, stage: str, resources: Mapping[str, str]) -> None:
+    def __init__(
+        self, cloud: Access, job: Job, stage: str, resources: Mapping[str, str], *, live: bool
+    ) -> None:
         self.cloud = cloud
         self.job = job
         self._stage = stage
         self._resources = resources
+        self._prefix = "" if live else f"{names.project(job, stage)}:"
 
     def send(self, trigger: Trigger, content: Content) -> Sent:
         """Send it once.
@@ -94,8 +98,10 @@ class Sender:
         self, sample: Sample, what: str, to: str, number: str, *, sure: bool, note: str = ""
     ) -> Sent:
         """What was sent; if it is `sure`, a run is started whose key is of that number."""
-        label, job = sample.trigger.label, self.job
-        run = job_id(job.app.name, self._stage, job.name, f"{label}/{number}") if sure else ""
+        label, job, run = sample.trigger.label, self.job, ""
+        if sure:
+            key = f"{label}/{number}"
+            run = f"{self._prefix}{job_id(job.app.name, self._stage, job.name, key)}"
         return Sent(sample.trigger.kind, label, what, _last(to), number, run, note)
 
 
