@@ -70,6 +70,7 @@ PERMISSION: Final = made(
     *("InvokedViaFunctionUrl", "Principal", "PrincipalOrgID", "SourceAccount", "SourceArn"),
 )
 EVENT_INVOKE_CONFIG: Final = made("AWS::Lambda::EventInvokeConfig", "FunctionName", "Qualifier")
+SCHEDULE_GROUP: Final = made("AWS::Scheduler::ScheduleGroup", "Name")
 MAPPING: Final = made(
     "AWS::Lambda::EventSourceMapping",
     *("EventSourceArn", "SelfManagedEventSource", "StartingPosition", "StartingPositionTimestamp"),

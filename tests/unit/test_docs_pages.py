@@ -238,7 +238,7 @@ def documented() -> Iterator[tuple[str, dict[str, Option]]]:
         JOB, "option", "default", "allowed", "deployed, in CodeBuild", "in `devbridge dev`"
     )
     yield "Job", {quoted(row[0])[0]: Option(row[1], row[2]) for row in table}
-    for section in (BINDING + PAGES["compute.md"]).split("\n### ")[1:]:
+    for section in (BINDING + PAGES["compute.md"] + PAGES["triggers.md"]).split("\n### ")[1:]:
         if "| option | default |" in section:
             table = rows(section, "option", "default", "allowed")
             name = section.partition("\n")[0]

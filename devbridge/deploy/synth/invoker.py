@@ -20,7 +20,7 @@ from devbridge.deploy.policies import (
 )
 from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn, arn_of, ref
-from devbridge.deploy.synth import turns
+from devbridge.deploy.synth import later, turns
 from devbridge.deploy.synth.compute import parts
 from devbridge.deploy.synth.compute.known import COMPUTES, compute_of, grouped
 from devbridge.deploy.synth.placement import has_invoker, in_cloud, offline_policy
@@ -55,6 +55,7 @@ def add_roles(stack: Stack, jobs: Sequence[Job]) -> None:
             *queues.grants(stubs),
             *_starting(stack, real),
             *_keys(stubs),
+            *later.grants(stack, stubs),
         ]
         stack.role("the stubs", STUB_ROLE, [trust("lambda.amazonaws.com")], statements)
     if invoked := [job for job in jobs if job not in stubs]:
@@ -63,6 +64,7 @@ def add_roles(stack: Stack, jobs: Sequence[Job]) -> None:
             *queues.grants(invoked),
             *_starting(stack, invoked),
             *_keys(invoked),
+            *later.grants(stack, invoked),
         ]
         stack.role("the invokers", INVOKER_ROLE, [trust("lambda.amazonaws.com")], statements)
 
@@ -107,6 +109,7 @@ def add_invoker(stack: Stack, job: Job) -> None:
         environment["DEVBRIDGE_OFFLINE"] = offline_policy(job, settings)
     if in_cloud(job, settings):
         environment |= _variables(stack, job)
+    environment |= later.variables(job, stack.stage)
     if told := listening(stack, job):
         environment["DEVBRIDGE_TRIGGERS"] = told
     key = stack.assets.invoker if deployed else stack.assets.stub
@@ -124,6 +127,9 @@ def add_invoker(stack: Stack, job: Job) -> None:
         LoggingConfig=awslambda.LoggingConfig(LogGroup=ref("InvokerLogs")),
         Environment=checked_environment(job, environment),
     )
+    if job.later:  # Scheduler does not wait for its answer
+        dead_letters = awslambda.DeadLetterConfig(TargetArn=arn_of(later.UNDELIVERED))
+        resource.DeadLetterConfig = dead_letters
     if job.encryption_key:
         resource.KmsKeyArn = job.encryption_key
     stack.add(str(job), resource, job.tags)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import Job, OnEvent, OnObject, OnQueue, OnTopic, Trigger
+from devbridge.constructs.triggers.batching import Batched
 from devbridge.deploy.policies import Json
 from devbridge.deploy.references import arn_of, ref
 from devbridge.deploy.synth.stack import Stack
@@ -90,8 +91,8 @@ def _sources(stack: Stack, job: Job) -> Iterator[Sequence[Any]]:
         if (source := row_of(trigger).source(stack, trigger)) is None:
             continue
         parts: list[Any] = ['"', source, f'":{{"name":"{trigger.label}"']
-        if getattr(trigger, "batch", None):
-            parts.append(',"batch":true')
+        if isinstance(trigger, Batched) and trigger.batch:
+            parts.append(',"together":true')
         if isinstance(trigger, OnQueue) and trigger.queue.dead_letter is not None:
             parts += [',"dead":"', arn_of(queues.dead_letters_of(job, trigger)), '"']
         yield [*parts, "}"]

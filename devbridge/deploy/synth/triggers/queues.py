@@ -176,12 +176,10 @@ def _add_mapping(stack: Stack, job: Job, title: str, **properties: Any) -> None:
 def _scaling(most: int) -> Any:
     from troposphere import awslambda, validators
 
-    class Scaling(awslambda.ScalingConfig):
-        """Troposphere 4.11 has another type's properties under this name."""
-
-        props = {"MaximumConcurrency": (validators.integer, False)}
-
-    return Scaling(MaximumConcurrency=most)
+    # Troposphere 4.11 has another type's properties under this name.
+    properties = {"props": {"MaximumConcurrency": (validators.integer, False)}}
+    scaling: Any = type("ScalingConfig", (awslambda.ScalingConfig,), properties)
+    return scaling(MaximumConcurrency=most)
 
 
 def _filters(criteria: str) -> Any:

@@ -1,0 +1,123 @@
+"""What all triggers have in common."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from devbridge.constructs import (
+    App,
+    Bucket,
+    Job,
+    OnEvent,
+    OnObject,
+    OnQueue,
+    OnTopic,
+    Queue,
+    Topic,
+)
+from devbridge.constructs.triggers.base import pattern_problem
+from devbridge.errors import InvalidValue
+
+
+def job(app: App, *triggers: Any, name: str = "a", **options: Any) -> Job:
+    return Job(app, name, handler="jobs/a.handler", triggers=list(triggers), **options)
+
+
+def refusal(app: App, *triggers: Any, **options: Any) -> str:
+    with pytest.raises(InvalidValue) as caught:
+        job(app, *triggers, **options)
+    assert caught.value.where
+    return f"{caught.value}"
+
+
+def test_a_job_keeps_its_triggers_in_their_order(app: App) -> None:
+    one, other = OnQueue(Queue(app, "q")), OnEvent({"source": ["shop"]}, name="shop")
+    assert job(app, one, other).triggers == (one, other)
+    assert job(app, name="b").triggers == ()
+
+
+@pytest.mark.parametrize("wrong", ["queue", 1, [1], ["orders"]])
+def test_what_is_no_trigger_is_refused(app: App, wrong: Any) -> None:
+    with pytest.raises(InvalidValue, match="OnQueue"):
+        Job(app, "a", handler="jobs/a.handler", triggers=wrong)
+
+
+def test_a_trigger_is_called_by_what_it_listens_to_or_as_it_says(app: App) -> None:
+    queue = Queue(app, "q")
+    assert OnQueue(queue).label == "q"
+    assert OnQueue(queue, name="orders").label == "orders"
+    assert OnTopic(Topic(app, "t")).label == "t"
+    assert OnObject(Bucket(app, "files")).label == "files"
+    first, second = OnEvent({"source": ["aws.ec2"]}).label, OnEvent({"account": ["1"]}).label
+    assert first.startswith("aws-ec2-")
+    assert second.startswith("event-")
+
+
+def test_two_of_one_name_are_refused_and_the_remedy_is_a_name(app: App) -> None:
+    queue, topic = Queue(app, "some-thing"), Topic(app, "something")
+    said = refusal(app, OnQueue(queue), OnTopic(topic))
+    assert "both called 'something'" in said
+    assert "name='other'" in said
+    assert job(app, OnQueue(queue), OnTopic(topic, name="other")).triggers
+
+
+@pytest.mark.parametrize("name", ["", "a b", "-a", 5, "ä"])
+def test_a_name_is_one_as_a_constructs(app: App, name: Any) -> None:
+    assert "name" in refusal(app, OnQueue(Queue(app, "q"), name=name))
+
+
+def test_what_it_listens_to_is_of_the_same_app(app: App) -> None:
+    assert "of this app" in refusal(app, OnQueue(Queue(App("other"), "q")))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda app, **more: (OnQueue(own := Queue(app, "x"), **more), own),
+        lambda app, **more: (OnTopic(own := Topic(app, "x"), **more), own),
+        lambda app, **more: (OnObject(own := Bucket(app, "x"), **more), own),
+    ],
+)
+def test_a_job_that_may_write_where_it_reads_is_refused_unless_told(app: App, make: Any) -> None:
+    trigger, own = make(app)
+    assert "loop=True" in refusal(app, trigger, bind=[own])
+    told = type(trigger)(own, loop=True)
+    assert job(app, told, bind=[own]).triggers == (told,)
+
+
+def test_loop_is_true_or_false(app: App) -> None:
+    assert "loop" in refusal(app, OnQueue(Queue(app, "q"), loop="yes"))  # type: ignore[arg-type]
+
+
+def test_on_failure_is_a_standard_queue_of_a_job_with_triggers(app: App) -> None:
+    queue, failed = Queue(app, "q"), Queue(app, "failed")
+    assert job(app, OnQueue(queue), on_failure=failed).on_failure is failed
+    assert "only with triggers" in refusal(app, name="b", on_failure=failed)
+    event = OnEvent({"source": ["s"]})
+    assert "FIFO" in refusal(app, event, name="c", on_failure=Queue(app, "f", fifo=True))
+    assert "of this app" in refusal(app, event, name="d", on_failure="failed")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "problem"),
+    [
+        ({"source": ["a"]}, None),
+        ({"detail": {"state": [{"prefix": "r"}]}}, None),
+        ({"$or": [{"a": ["1"]}, {"b": ["2"]}]}, None),
+        ({}, "pattern {}"),
+        ("text", "pattern 'text'"),
+        ({"source": "a"}, "source is 'a'"),
+        ({"detail": {"state": "running"}}, "detail.state is 'running'"),
+        ({"source": []}, "source is []"),
+        ({"$or": [{"a": ["1"]}]}, "$or is no list of two"),
+        ({"a": [timedelta()]}, "pattern {"),
+        ({"a": ["x" * 3000]}, "3,0"),
+    ],
+)
+def test_a_pattern_has_lists_at_its_leaves(pattern: Any, problem: str | None) -> None:
+    found = pattern_problem("pattern", pattern)
+    assert (found is None) == (problem is None)
+    assert problem is None or (found and problem in found[0])

@@ -1,0 +1,140 @@
+"""The queues that an invoker reads, and who may do what with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devbridge.constructs import App, Job, OnEvent, OnQueue, Queue
+from devbridge.constructs.app import loading
+from devbridge.deploy.synth import Template
+from tests.unit.deploy.templates import lint, made, of_type, properties, resources, statements
+
+
+@pytest.fixture
+def app(root: Path) -> App:
+    with loading(root):
+        return App("demo")
+
+
+def job(app: App, *triggers: Any, **options: Any) -> Job:
+    return Job(app, "a", handler="jobs/a.handler", triggers=list(triggers), **options)
+
+
+def template(app: App, **settings: Any) -> Template:
+    found = made(app, **{"mode": "deployed", **settings})
+    assert lint(found) == []
+    return found
+
+
+def arn(title: str) -> dict[str, Any]:
+    return {"Fn::GetAtt": [title, "Arn"]}
+
+
+def test_a_queue_is_read_by_the_invoker_which_tells_what_it_could_not_start(app: App) -> None:
+    queue = Queue(app, "orders")
+    job(app, OnQueue(queue, batch_size=1, max_concurrency=5, filter={"body": {"a": ["b"]}}))
+    assert properties(template(app), "AJobOnQueueOrders") == {
+        "FunctionName": {"Ref": "AJobInvoker"},
+        "EventSourceArn": arn("OrdersQueue"),
+        "BatchSize": 1,
+        "ScalingConfig": {"MaximumConcurrency": 5},
+        "FilterCriteria": {"Filters": [{"Pattern": '{"body": {"a": ["b"]}}'}]},
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "Enabled": "true",
+    } | {"Enabled": properties(template(app), "AJobOnQueueOrders")["Enabled"]}
+
+
+@pytest.mark.parametrize(
+    ("mode", "live", "enabled"),
+    [("deployed", True, True), ("dev", True, False), ("dev", False, True)],
+)
+def test_on_a_dev_stage_nothing_is_read_before_somebody_is_there(
+    app: App, mode: str, live: bool, enabled: bool
+) -> None:
+    job(app, OnQueue(Queue(app, "q")), OnEvent({"source": ["s"]}), enable_live_dev=live)
+    found = template(app, mode=mode)
+    for title in ("AJobOnQueueQ", "AJobReadsInbox"):
+        assert properties(found, title)["Enabled"] in (enabled, str(enabled).lower())
+
+
+def test_a_queue_without_a_dead_letter_queue_has_the_jobs(app: App) -> None:
+    job(app, OnQueue(Queue(app, "q", max_receives=7)))
+    found = template(app)
+    assert properties(found, "QQueue")["RedrivePolicy"] == {
+        "deadLetterTargetArn": arn("AJobDeadLetters"),
+        "maxReceiveCount": 7,
+    }
+    assert properties(found, "QQueue")["VisibilityTimeout"] == 60
+    assert properties(found, "AJobInvoker")["Timeout"] * 6 == 60
+
+
+def test_a_queue_keeps_its_own_dead_letter_queue_and_visibility(app: App) -> None:
+    dead = Queue(app, "dead")
+    queue = Queue(app, "q", dead_letter=dead, visibility_timeout="2 minutes")
+    job(app, OnQueue(queue))
+    found = template(app)
+    assert properties(found, "QQueue")["RedrivePolicy"]["deadLetterTargetArn"] == arn("DeadQueue")
+    assert properties(found, "QQueue")["VisibilityTimeout"] == 120
+    assert properties(found, "DeadQueue")["VisibilityTimeout"] == 30
+
+
+def test_on_failure_is_in_place_of_a_queue_that_is_made(app: App) -> None:
+    job(app, OnEvent({"source": ["s"]}), on_failure=Queue(app, "failed"))
+    found = template(app)
+    assert "AJobDeadLetters" not in resources(found)
+    assert properties(found, "AJobInbox")["RedrivePolicy"] == {
+        "deadLetterTargetArn": arn("FailedQueue"),
+        "maxReceiveCount": 5,
+    }
+
+
+def test_the_jobs_own_queues_keep_messages_as_long_as_sqs_does(app: App) -> None:
+    job(app, OnEvent({"source": ["s"]}))
+    found = template(app)
+    for title in ("AJobInbox", "AJobDeadLetters"):
+        assert properties(found, title)["MessageRetentionPeriod"] == 14 * 86400
+        assert properties(found, title)["SqsManagedSseEnabled"] in (True, "true")
+        assert resources(found)[title]["DeletionPolicy"] == "RetainExceptOnCreate"
+
+
+def test_a_job_without_such_triggers_has_no_queue(app: App) -> None:
+    job(app)
+    assert not of_type(template(app), "AWS::SQS::Queue")
+    assert (
+        "DEVBRIDGE_TRIGGERS"
+        not in properties(template(app), "AJobInvoker")["Environment"]["Variables"]
+    )
+
+
+@pytest.mark.parametrize(("mode", "role"), [("deployed", "InvokerRole"), ("dev", "StubRole")])
+def test_the_invoker_may_read_those_queues_and_send_to_the_dead_letter_queues_alone(
+    app: App, mode: str, role: str
+) -> None:
+    own = Queue(app, "q", dead_letter=Queue(app, "dead"))
+    job(app, OnQueue(own), OnEvent({"source": ["s"]}))
+    sqs = [
+        statement
+        for statement in statements(template(app, mode=mode), role)
+        if any(action.startswith("sqs:") for action in statement["Action"])
+    ]
+    assert sqs == [
+        {
+            "Effect": "Allow",
+            "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+            "Resource": [arn("AJobInbox"), arn("QQueue")],
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["sqs:SendMessage", "sqs:GetQueueUrl"],
+            "Resource": [arn("AJobDeadLetters"), arn("DeadQueue")],
+        },
+    ]
+
+
+def test_the_jobs_own_role_may_send_to_its_dead_letter_queues_alone(app: App) -> None:
+    job(app, OnQueue(Queue(app, "q")))
+    sqs = [s for s in statements(template(app), "AJobRole") if "sqs:SendMessage" in s["Action"]]
+    assert [statement["Resource"] for statement in sqs] == [[arn("AJobDeadLetters")]]
