@@ -89,10 +89,9 @@ def trigger(
 ) -> None:
     """Send an event to a trigger of a job, the way that real events take.
 
-    That is a message to its queue, an object to its bucket, and so on; so what hears of it is tried,
-    too. JOB is the job's name in app.py. Without --event, an
-    example is made: of the type of the job's payload, and such that the trigger's filter lets it
-    pass.
+    That is a message to its queue, an object to its bucket, and so on: what hears of it is tried,
+    too. Without --event, an example is made: of the type of the job's payload, and such that the
+    trigger's filter lets it pass. JOB is the job's name in app.py.
     """
     from devbridge.messages.chosen import choose, content, payload
     from devbridge.payload.check import schema

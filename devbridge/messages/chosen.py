@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from devbridge.constructs import Job, OnEvent, OnObject, OnQueue, OnTopic, Trigger
+from devbridge.constructs import Job, OnEvent, OnObject, OnQueue, OnTopic, Schedule, Trigger
+from devbridge.constructs.triggers.batching import Batched
 from devbridge.errors import PayloadError, UnknownTrigger, did_you_mean
 from devbridge.messages.patterns import matching, merge
 from devbridge.payload.example import example
@@ -118,7 +119,7 @@ def content(
 
 def payload(trigger: Trigger, sent: Content) -> Any:
     """What the handler gets of it, as far as that is the sender's."""
-    return [sent.value] if getattr(trigger, "batch", None) else sent.value
+    return [sent.value] if _together(trigger) else sent.value
 
 
 def set_value(text: str) -> tuple[str, Any]:
@@ -165,8 +166,8 @@ def put(value: Any, path: str, one: Any) -> Any:
 
 def _made(trigger: Trigger, schema: Mapping[str, Any] | None) -> Any:
     """An example of what is sent."""
-    if trigger.kind == "schedule":
-        return getattr(trigger, "payload", None)
+    if isinstance(trigger, Schedule):
+        return json.loads(trigger.payload_text())
     return _sample(trigger, schema)
 
 
@@ -179,11 +180,16 @@ def _sample(trigger: Trigger, schema: Mapping[str, Any] | None) -> Any:
 
 def _of_one(trigger: Trigger, schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """The schema of one record: a batch is a list of them."""
-    if not getattr(trigger, "batch", None):
+    if not _together(trigger):
         return schema
     items = schema.get("items")
     definitions = schema.get("$defs", {})
     return {**items, "$defs": definitions} if isinstance(items, Mapping) else {}
+
+
+def _together(trigger: Trigger) -> bool:
+    """Whether several records are one run."""
+    return isinstance(trigger, Batched) and trigger.batch is not None
 
 
 def _wanted(trigger: Trigger) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from devbridge import names
 from devbridge.constructs import Job, OnEvent, OnObject, OnQueue, OnTopic, Trigger
 from devbridge.deploy.access import Access
 from devbridge.deploy.synth.triggers.queues import inbox
-from devbridge.errors import CloudError
+from devbridge.errors import CloudError, PayloadError
 from devbridge.messages.chosen import Content
 from devbridge.messages.places import address
 from devbridge.messages.samples import (
@@ -79,11 +79,18 @@ class Sender:
         Raises:
             NotDeployed: the stage has not what it is sent to.
             CloudError: AWS has not taken it.
+            PayloadError: nothing is sent to triggers of that kind.
             ClientError, BotoCoreError: it cannot be sent.
         """
+        if (send := SENDERS.get(trigger.kind)) is None:
+            raise PayloadError(
+                f"nothing can be sent to {trigger}: it is of kind {trigger.kind}",
+                where=str(self.job),
+                remedy="see what its invoker is called with: --print",
+            )
         account, region = self.cloud.account, self.cloud.region
         sample = Sample(self.job, self._stage, trigger, content, account, region)
-        return SENDERS[trigger.kind](self, sample)
+        return send(self, sample)
 
     def at(self, title: str) -> str:
         """What AWS calls what CloudFormation calls so."""

@@ -14,6 +14,7 @@ from devbridge.constructs import (
     OnQueue,
     OnTopic,
     Queue,
+    Schedule,
     Topic,
     Trigger,
 )
@@ -51,6 +52,7 @@ def shop(root: Path) -> App:
     fifo = Queue(app, "late", fifo=True)
     _job(app, "three", OnQueue(Queue(app, "in-order", fifo=True, dead_letter=fifo)))
     Queue(app, "alone")
+    _job(app, "nightly", Schedule("rate(2 hours)", payload={"full": True}, name="often"))
     _job(app, "called")
     return app
 

@@ -80,6 +80,12 @@ def test_an_example_passes_the_filter(app: App) -> None:
     assert (tasks.value, tasks.attributes) == ({"num": 1}, {"kind": "thumbs", "size": 4})
 
 
+def test_of_a_schedule_it_is_the_payload_that_it_has(app: App) -> None:
+    often = trigger(app, "nightly", "often")
+    assert content(often, ORDER, None).value == {"full": True}
+    assert content(often, ORDER, None, [("full", False)]).value == {"full": False}
+
+
 def test_what_is_given_is_sent_byte_for_byte(app: App) -> None:
     for text in ('{"num":  5}', "no JSON", "1e400"):
         found = content(trigger(app, "one", "first"), ORDER, text.encode())

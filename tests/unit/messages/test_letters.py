@@ -117,7 +117,7 @@ def test_sent_back_twice_it_has_the_same_key_whatever_its_message_is_called() ->
 
 
 def test_each_message_of_a_run_of_several_has_its_own_key() -> None:
-    listening = Listening("", "dead", {INCOMING: {"name": "incoming", "batch": True}})
+    listening = Listening("", "dead", {INCOMING: {"name": "incoming", "together": True}})
     (start,) = started(record("1"), record("1", number="m-2"), listening=listening)
     letters = [received(each) for each in failed(start.start, "run-1")]
     assert len({each.key for each in letters}) == 2
@@ -134,7 +134,7 @@ def test_what_fails_again_says_so_and_has_another_key() -> None:
     assert after.key.startswith("run-2/")
 
 
-def moved(body: str, source: str = INCOMING, **attributes: Any) -> Letter:
+def moved(body: str, source: str = INCOMING, attributes: Any = None) -> Letter:
     """What SQS has moved itself."""
     return letter(
         {
@@ -147,7 +147,7 @@ def moved(body: str, source: str = INCOMING, **attributes: Any) -> Letter:
                 "DeadLetterQueueSourceArn": source,
                 "MessageGroupId": "g",
             },
-            "MessageAttributes": attributes,
+            "MessageAttributes": attributes or {},
         }
     )
 
@@ -177,7 +177,7 @@ def test_what_was_in_a_jobs_own_queue_names_its_trigger(body: str, trigger: str)
 def test_what_could_not_be_started_twice_keeps_its_key() -> None:
     """If it was started all the same, there is to be one run."""
     back = moved("x").back("https://x/q")
-    assert moved("x", **back["MessageAttributes"]).key == "m-1"
+    assert moved("x", attributes=back["MessageAttributes"]).key == "m-1"
 
 
 def test_a_fifo_queue_gets_its_group_and_nothing_that_it_would_swallow() -> None:
@@ -195,12 +195,12 @@ def test_a_fifo_queue_gets_its_group_and_nothing_that_it_would_swallow() -> None
 
 def test_a_message_with_ten_attributes_of_its_own_goes_back_with_them() -> None:
     own = {f"a{n}": {"DataType": "String", "StringValue": "x"} for n in range(10)}
-    assert moved("x", **own).back("https://x/q")["MessageAttributes"] == own
+    assert moved("x", attributes=own).back("https://x/q")["MessageAttributes"] == own
 
 
 def test_what_is_binary_goes_back_as_it_was_and_is_shown_as_base64() -> None:
     own = {"a": {"DataType": "Binary", "BinaryValue": b"\0\1", "BinaryListValues": []}}
-    found = moved("x", **own)
+    found = moved("x", attributes=own)
     assert found.back("https://x/q")["MessageAttributes"]["a"]["BinaryValue"] == b"\0\1"
     assert found.as_json()["attributes"]["a"] == base64.b64encode(b"\0\1").decode()
 
@@ -208,7 +208,7 @@ def test_what_is_binary_goes_back_as_it_was_and_is_shown_as_base64() -> None:
 def test_an_attribute_of_the_same_name_that_is_another_ones_does_no_harm() -> None:
     for text in ("no JSON", "5", json.dumps({"run": None})):
         own = {"devbridge": {"DataType": "String", "StringValue": text}}
-        assert moved("x", **own).run == ""
+        assert moved("x", attributes=own).run == ""
 
 
 def test_ids_are_found_by_their_beginning() -> None:

@@ -23,7 +23,7 @@ def takes(alternative: Any, value: Any) -> bool:  # noqa: PLR0911 - one for each
         case "equals-ignore-case":
             return str(value).lower() == operand.lower()
         case "wildcard":
-            return fnmatchcase(value, operand)
+            return fnmatchcase(str(value), str(operand))
         case "exists":
             return bool(operand)
         case "numeric":
@@ -35,13 +35,13 @@ def takes(alternative: Any, value: Any) -> bool:  # noqa: PLR0911 - one for each
                 "=": lambda one, two: one == two,
             }
             pairs = zip(operand[::2], operand[1::2], strict=True)
-            return all(tests[sign](value, bound) for sign, bound in pairs)
+            return all(bool(tests[sign](value, bound)) for sign, bound in pairs)
         case "anything-but":
             if isinstance(operand, dict):
                 ((inner, texts),) = operand.items()
                 texts = texts if isinstance(texts, list) else [texts]
                 return not any(takes({inner: text}, value) for text in texts)
-            return value not in (operand if isinstance(operand, list) else [operand])
+            return bool(value not in (operand if isinstance(operand, list) else [operand]))
     raise AssertionError(operator)
 
 

@@ -17,6 +17,7 @@ def test_each_dead_letter_queue_is_listed_once_with_what_sends_there(app: App) -
         ("failed", "FailedQueue", ("job 'one'", "job 'two'"), False),
         ("three", "ThreeJobDeadLetters", ("job 'three'",), False),
         ("late", "LateQueue", ("job 'three'", "queue 'in-order'"), True),
+        ("nightly", "NightlyJobDeadLetters", ("job 'nightly'",), False),
     ]
 
 
@@ -49,7 +50,7 @@ def test_a_name_that_is_nearly_one_is_told_with_that_one(app: App) -> None:
     with pytest.raises(UnknownQueue, match="did you mean 'bad-orders'") as raised:
         named(app, "bad-order")
     assert raised.value.remedy == (
-        "use one of: bad-orders, failed, late, one, orders, three, thumbs, two"
+        "use one of: bad-orders, failed, late, nightly, one, orders, three, thumbs, two"
     )
 
 

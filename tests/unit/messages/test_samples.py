@@ -57,6 +57,7 @@ def read(event: Any, job: Job) -> list[Any]:
         ("thumbs", "tasks", "topic", {"a": 1}),
         ("thumbs", "paid", "event", {"a": 1}),
         ("thumbs", "scaled", "event", {"a": 1}),
+        ("nightly", "often", "schedule", {"a": 1}),
     ],
 )
 def test_what_is_sent_is_what_the_handler_gets(
@@ -85,8 +86,8 @@ def test_the_object_that_is_put_is_what_the_handler_gets(app: App) -> None:
     }
 
 
-@pytest.mark.parametrize("kind", ["schedule", "stream"])
-def test_what_a_schedule_or_a_stream_has_is_what_the_handler_gets(app: App, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["stream"])
+def test_what_a_stream_has_is_what_the_handler_gets(app: App, kind: str) -> None:
     found = named(app, "thumbs")
     event = raw([Sample(found, "ann", of_kind(kind), Content({"a": [1.5, None, True]}))])
     assert read(event, found) == [(kind, {"a": [1.5, None, True]})]

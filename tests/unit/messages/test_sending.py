@@ -18,6 +18,7 @@ RESOURCES = {
     "FirstQueue": url("first"),
     "InOrderQueue": url("in-order.fifo"),
     "ThumbsJobInbox": url("inbox"),
+    "NightlyJobInbox": url("inbox"),
     "TasksTopic": "arn:aws:sns:eu-west-1:111122223333:tasks",
     "FilesBucket": "files-1",
 }
@@ -115,6 +116,14 @@ def test_an_event_that_only_aws_sends_is_put_where_its_rule_puts_it(
     assert (body["event"]["source"], body["event"]["region"]) == ("aws.autoscaling", "us-west-2")
     assert sent.run == job_id("shop", "ann", "thumbs", f"scaled/{body['event']['id']}")
     assert there.events.entries == []
+
+
+def test_what_a_schedule_sends_is_put_where_scheduler_puts_it(there: FakeCloud, app: App) -> None:
+    sent = send(there, app, "nightly", "often")
+    (message,) = there.sqs.queues["inbox"]
+    head = {"kind": "schedule", "name": "often", "id": sent.id}
+    assert json.loads(message.body) == {"devbridge": head, "payload": {"full": True}}
+    assert sent.run == job_id("shop", "ann", "nightly", f"often/{sent.id}")
 
 
 def test_an_event_that_is_not_taken_is_an_error(there: FakeCloud, app: App) -> None:
