@@ -74,6 +74,8 @@ class Job(Code):
         esbuild: how a Node.js job's code is bundled, beyond devbridge's own options.
         log_retention: how long CloudWatch keeps the logs: "forever", or 1, 3, 5, 7, 14, 30, 60,
             90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 days.
+        log_forwarding: where CloudWatch sends the logs on to: the ARN of a Firehose stream or of a
+            Lambda function, or a Function of the app; False: nowhere. By default as the app says.
         vpc: the subnets that it runs in, with 1 to 5 security groups.
         tags: of its resources, besides those of the app; 40 at most, without "aws:".
         permissions_boundary: the ARN of a managed policy that its role cannot exceed; by default

@@ -91,6 +91,8 @@ def write(root: Path, code: str, page: str = "") -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(other)
     write_scripts(root, page)
+    for folder in re.findall(r'app\.jobs\("([\w/]+)"', code):
+        (root / folder).mkdir(parents=True, exist_ok=True)
     (root / "app.py").write_text(code)
     for module, function in HANDLER.findall(code):
         typescript = 'runtime="nodejs' in code
