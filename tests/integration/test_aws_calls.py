@@ -180,7 +180,14 @@ BRIDGE: Final = (
     "iot:Subscribe",
 )
 """What the daemon's MQTT connection needs."""
-OF_OTHERS: Final = ("publish", "scan", "get_command", "subscribe", "unsubscribe")
+OF_OTHERS: Final = (
+    "create_connection",
+    "get_command",
+    "publish",
+    "scan",
+    "subscribe",
+    "unsubscribe",
+)
 """Operations whose name methods of other things have, too."""
 ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     # The operations that IAM knows by another name: from the Service Authorization Reference.

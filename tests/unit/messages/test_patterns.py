@@ -21,7 +21,7 @@ def takes(alternative: Any, value: Any) -> bool:  # noqa: PLR0911 - one for each
         case "suffix":
             return str(value).endswith(operand)
         case "equals-ignore-case":
-            return str(value).lower() == operand.lower()
+            return str(value).lower() == str(operand).lower()
         case "wildcard":
             return fnmatchcase(str(value), str(operand))
         case "exists":
