@@ -118,17 +118,6 @@ class BoundTopic(_Bound):
     """The deployed topic's ARN."""
 
 
-class BoundUserPool(_Bound):
-    """A bound Cognito user pool."""
-
-    user_pool_id = _Property("userPoolId")
-    """The deployed pool's id."""
-    client_id = _Property("clientId")
-    """The id of its app client."""
-    issuer = _Property("issuer")
-    """The URL that its tokens name as ``iss``."""
-
-
 class BoundStream(_Bound):
     """A bound Kinesis stream."""
 
@@ -141,6 +130,17 @@ class BoundEventBus(_Bound):
 
     bus_name = _Property("busName")
     """The deployed bus's name."""
+
+
+class BoundUserPool(_Bound):
+    """A bound Cognito user pool."""
+
+    user_pool_id = _Property("userPoolId")
+    """The deployed pool's id."""
+    client_id = _Property("clientId")
+    """The id of its app client."""
+    issuer = _Property("issuer")
+    """The URL that its tokens name as ``iss``."""
 
 
 class BoundSecret(_Bound):

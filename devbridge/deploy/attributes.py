@@ -113,17 +113,17 @@ def _queue_name(queue: Construct) -> _Known:
     return _Known(f"{url.template}.QueueName", lambda there: url.live(there).rpartition("/")[2])
 
 
+def _host(balancer: Construct) -> _Known:
+    url = _output(balancer, ".DNSName", "Url")
+    return _Known(url.template, lambda there: url.live(there).partition("://")[2])
+
+
 def _provider(pool: Construct) -> _Known:
     """A pool's issuer without its ``https://``."""
     name = names.output(pool, "Issuer")
     return _Known(
         f"{names.logical(pool)}.ProviderName", lambda there: there.outputs[name].partition("//")[2]
     )
-
-
-def _host(balancer: Construct) -> _Known:
-    url = _output(balancer, ".DNSName", "Url")
-    return _Known(url.template, lambda there: url.live(there).partition("://")[2])
 
 
 def _definition(job: Any, stage: str) -> Iterator[_Part]:
@@ -153,10 +153,6 @@ _ATTRIBUTES: Final[Mapping[tuple[type[Any], str], Callable[[Any, str], Any]]] = 
     (Queue, "queue_name"): lambda queue, _: [_queue_name(queue)],
     (Queue, "arn"): lambda queue, _: _arn("sqs", _queue_name(queue)),
     (Topic, "arn"): _main,
-    (UserPool, "user_pool_id"): _main,
-    (UserPool, "client_id"): lambda pool, _: [_output(pool, "Client", "UserPoolClient")],
-    (UserPool, "issuer"): lambda pool, _: ["https://", _provider(pool)],
-    (UserPool, "arn"): lambda pool, _: _arn("cognito-idp", "userpool/", _output(pool)),
     (Stream, "stream_name"): _main,
     (Stream, "arn"): lambda stream, _: _arn("kinesis", "stream/", _output(stream)),
     (EventBus, "bus_name"): lambda bus, stage: [names.event_bus(bus, stage)],
@@ -167,6 +163,10 @@ _ATTRIBUTES: Final[Mapping[tuple[type[Any], str], Callable[[Any, str], Any]]] = 
         "https://" if balancer.certificate else "http://",
         _host(balancer),
     ],
+    (UserPool, "user_pool_id"): _main,
+    (UserPool, "client_id"): lambda pool, _: [_output(pool, "Client", "UserPoolClient")],
+    (UserPool, "issuer"): lambda pool, _: ["https://", _provider(pool)],
+    (UserPool, "arn"): lambda pool, _: _arn("cognito-idp", "userpool/", _output(pool)),
     (Api, "url"): lambda api, _: [_output(api, ".ApiEndpoint", "Url")],
     (Secret, "parameter_name"): lambda secret, stage: [_parameter(secret, stage)],
     (Secret, "arn"): lambda secret, stage: _arn("ssm", f"parameter{_parameter(secret, stage)}"),

@@ -187,11 +187,11 @@ _TABLE: Final = Output("Table")
 _BUCKET: Final = Output("Bucket")
 _QUEUE: Final = Output("Queue")
 _TOPIC: Final = Output("Topic")
+_STREAM: Final = Output("Stream")
+_EVENT_BUS: Final = Output("EventBus")
 _USER_POOL: Final = Output("UserPool")
 _CLIENT: Final = Output("UserPoolClient", lambda title: ref(f"{title}Client"))
 _ISSUER: Final = Output("Issuer", issuer)
-_STREAM: Final = Output("Stream")
-_EVENT_BUS: Final = Output("EventBus")
 _URL: Final = Output("Url", lambda title: attribute(title, "ApiEndpoint"))
 
 KINDS: tuple[Kind[Any], ...] = (

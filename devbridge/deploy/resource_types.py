@@ -84,6 +84,11 @@ QUEUE: Final = made(
 QUEUE_POLICY: Final = made("AWS::SQS::QueuePolicy", part=True)
 TOPIC: Final = made("AWS::SNS::Topic", "FifoTopic", "TopicName")
 TOPIC_POLICY: Final = made("AWS::SNS::TopicPolicy")
+STREAM: Final = made("AWS::Kinesis::Stream", "Name", holds_data=True, leftover=leftovers.STREAMS)
+EVENT_BUS: Final = made("AWS::Events::EventBus", "Name")
+LOAD_BALANCER: Final = made("AWS::ElasticLoadBalancingV2::LoadBalancer", "Name", "Scheme", "Type")
+LISTENER: Final = made("AWS::ElasticLoadBalancingV2::Listener", "LoadBalancerArn")
+SECURITY_GROUP: Final = made("AWS::EC2::SecurityGroup", "GroupDescription", "GroupName", "VpcId")
 SUBSCRIPTION: Final = made("AWS::SNS::Subscription", "Endpoint", "Protocol", "TopicArn")
 ALARM: Final = made("AWS::CloudWatch::Alarm", "AlarmName")
 COMPOSITE_ALARM: Final = made("AWS::CloudWatch::CompositeAlarm", "AlarmName")
@@ -91,11 +96,6 @@ USER_POOL: Final = made("AWS::Cognito::UserPool", holds_data=True, leftover=left
 USER_POOL_CLIENT: Final = made(
     "AWS::Cognito::UserPoolClient", "GenerateSecret", "UserPoolId", part=True
 )
-STREAM: Final = made("AWS::Kinesis::Stream", "Name", holds_data=True, leftover=leftovers.STREAMS)
-EVENT_BUS: Final = made("AWS::Events::EventBus", "Name")
-LOAD_BALANCER: Final = made("AWS::ElasticLoadBalancingV2::LoadBalancer", "Name", "Scheme", "Type")
-LISTENER: Final = made("AWS::ElasticLoadBalancingV2::Listener", "LoadBalancerArn")
-SECURITY_GROUP: Final = made("AWS::EC2::SecurityGroup", "GroupDescription", "GroupName", "VpcId")
 FUNCTION: Final = made(
     "AWS::Lambda::Function",
     *("FunctionName", "PackageType", "TenancyConfig"),

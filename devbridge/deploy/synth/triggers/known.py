@@ -9,8 +9,9 @@ from typing import Any, Final
 from devbridge import names
 from devbridge.constructs import Job, OnEvent, OnObject, OnQueue, OnTopic, Trigger
 from devbridge.constructs.triggers.batching import Batched
+from devbridge.deploy.arns import main_arn
 from devbridge.deploy.policies import Json
-from devbridge.deploy.references import arn_of, ref
+from devbridge.deploy.references import arn_of
 from devbridge.deploy.synth.stack import Stack
 from devbridge.deploy.synth.triggers import queues, rules, topics
 from devbridge.deploy.synth.triggers.wanted import has_inbox
@@ -41,13 +42,13 @@ ROWS: Final = (
     Row(
         OnQueue,
         queues.add_on_queue,
-        source=lambda _, trigger: arn_of(names.logical(trigger.queue)),
+        source=lambda _, trigger: main_arn(trigger.queue),
     ),
     Row(
         OnTopic,
         topics.add,
         topics.senders,
-        source=lambda _, trigger: ref(names.logical(trigger.topic)),
+        source=lambda _, trigger: main_arn(trigger.topic),
     ),
     Row(OnObject, rules.add_object, rules.senders),
     Row(OnEvent, rules.add_event, rules.senders),
@@ -76,7 +77,7 @@ def listening(stack: Stack, job: Job) -> Any:
     """What a job's invoker must know of its triggers: see `stub_lambda.records.Listening`."""
     if not job.triggers:
         return None
-    parts: list[Any] = ['{"dead":"', arn_of(queues.dead_letters(job)), '"']
+    parts: list[Any] = ['{"dead":"', queues.dead_letters(job), '"']
     if has_inbox(job):
         parts += [',"inbox":"', arn_of(queues.inbox(job)), '"']
     parts.append(',"sources":{')
@@ -94,7 +95,7 @@ def _sources(stack: Stack, job: Job) -> Iterator[Sequence[Any]]:
         if isinstance(trigger, Batched) and trigger.batch:
             parts.append(',"together":true')
         if isinstance(trigger, OnQueue) and trigger.queue.dead_letter is not None:
-            parts += [',"dead":"', arn_of(queues.dead_letters_of(job, trigger)), '"']
+            parts += [',"dead":"', queues.dead_letters_of(job, trigger), '"']
         yield [*parts, "}"]
 
 

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import Job, OnQueue
+from devbridge.deploy.arns import main_arn
 from devbridge.deploy.policies import Json, allow, document, of_service, tls_only
-from devbridge.deploy.references import arn_of, ref
+from devbridge.deploy.references import arn_of, dump_of, ref
 from devbridge.deploy.synth.placement import has_invoker
 from devbridge.deploy.synth.stack import Stack, keep
 from devbridge.deploy.synth.triggers.wanted import HIDDEN, has_inbox, makes_dead_letters
@@ -30,17 +31,22 @@ def inbox(job: Job) -> str:
     return names.logical(job, "Inbox")
 
 
-def dead_letters(job: Job) -> str:
-    """The title of the queue for what has failed for good."""
+def dead_letters(job: Job) -> Any:
+    """The ARN of the queue for what has failed for good."""
     if job.on_failure is not None:
-        return names.logical(job.on_failure)
-    return names.logical(job, "DeadLetters")
+        return main_arn(job.on_failure)
+    return arn_of(_dead_letters(job))
 
 
-def dead_letters_of(job: Job, trigger: OnQueue) -> str:
-    """The title of that of a queue which triggers a job."""
+def dead_letters_of(job: Job, trigger: OnQueue) -> Any:
+    """The ARN of that of a queue which triggers a job."""
     own = trigger.queue.dead_letter
-    return dead_letters(job) if own is None else names.logical(own)
+    return dead_letters(job) if own is None else main_arn(own)
+
+
+def _dead_letters(job: Job) -> str:
+    """The title of the one that is made for a job."""
+    return names.logical(job, "DeadLetters")
 
 
 def add_own(stack: Stack, job: Job, senders: Sequence[Json]) -> None:
@@ -50,13 +56,13 @@ def add_own(stack: Stack, job: Job, senders: Sequence[Json]) -> None:
         senders: the statements of who may send to its inbox.
     """
     if makes_dead_letters(job):
-        title = dead_letters(job)
+        title = _dead_letters(job)
         _add_queue(stack, job, title)
         _add_policy(stack, job, title, [])
     if not has_inbox(job):
         return
     title = inbox(job)
-    _add_queue(stack, job, title, redrive=arn_of(dead_letters(job)))
+    _add_queue(stack, job, title, redrive=dead_letters(job))
     _add_policy(stack, job, title, senders)
     _add_mapping(
         stack,
@@ -92,42 +98,34 @@ def add_on_queue(stack: Stack, job: Job, trigger: OnQueue, title: str) -> None:
         more["ScalingConfig"] = _scaling(trigger.max_concurrency)
     if (criteria := trigger.criteria()) is not None:
         more["FilterCriteria"] = _filters(criteria)
-    queue = arn_of(names.logical(trigger.queue))
+    queue = main_arn(trigger.queue)
     _add_mapping(stack, job, title, EventSourceArn=queue, BatchSize=trigger.at_once, **more)
 
 
 def grants(jobs: Sequence[Job]) -> list[Json]:
     """What the invokers of these jobs need of queues: to read them, and to give messages up."""
-    read, sent = dict[str, Any](), dict[str, Any]()
+    read = [arn_of(inbox(job)) for job in jobs if has_inbox(job)]
     for job in jobs:
-        if not job.triggers:
-            continue
-        sent[dead_letters(job)] = arn_of(dead_letters(job))
-        if has_inbox(job):
-            read[inbox(job)] = arn_of(inbox(job))
-        for trigger in job.triggers:
-            if isinstance(trigger, OnQueue):
-                title = names.logical(trigger.queue)
-                read[title] = arn_of(title)
-                title = dead_letters_of(job, trigger)
-                sent[title] = arn_of(title)
-    statements = []
-    if read:
-        statements.append(allow(_READS, read.values()))
-    if sent:
-        statements.append(allow(_SENDS, sent.values()))
-    return statements
+        read += [main_arn(each.queue) for each in job.triggers if isinstance(each, OnQueue)]
+    sent = [given for job in jobs for given in _given_up(job)]
+    found = ((_READS, read), (_SENDS, sent))
+    return [allow(actions, _unique(arns)) for actions, arns in found if arns]
 
 
 def gives_up(job: Job) -> list[Json]:
     """What a job's own role needs to give messages up."""
-    titles = dict.fromkeys(
-        [
-            *([dead_letters(job)] if job.triggers else []),
-            *(dead_letters_of(job, each) for each in job.triggers if isinstance(each, OnQueue)),
-        ]
-    )
-    return [allow(_SENDS, map(arn_of, titles))] if titles else []
+    given = _unique(_given_up(job))
+    return [allow(_SENDS, given)] if given else []
+
+
+def _given_up(job: Job) -> list[Any]:
+    """The ARNs of the dead-letter queues of a job's triggers."""
+    own = [dead_letters_of(job, each) for each in job.triggers if isinstance(each, OnQueue)]
+    return [dead_letters(job), *own] if job.triggers else []
+
+
+def _unique(arns: Sequence[Any]) -> list[Any]:
+    return list({dump_of(arn): arn for arn in arns}.values())
 
 
 def _add_queue(stack: Stack, job: Job, title: str, redrive: Any = None) -> None:
