@@ -68,7 +68,7 @@ def _dead_letters(queue: Queue) -> Any:
     if queue.dead_letter:
         return main_arn(queue.dead_letter)
     jobs = readers(queue)
-    return arn_of(dead_letters(jobs[0])) if jobs else None
+    return dead_letters(jobs[0]) if jobs else None
 
 
 def allow_sending(stack: Stack, queue: Queue, service: str, source: Any) -> str | None:
