@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from devbridge.constructs import Config as Config
     from devbridge.constructs import Container as Container
     from devbridge.constructs import Cors as Cors
+    from devbridge.constructs import EventBus as EventBus
     from devbridge.constructs import Fargate as Fargate
     from devbridge.constructs import FileSystem as FileSystem
     from devbridge.constructs import Function as Function
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from devbridge.constructs import JwtAuthorizer as JwtAuthorizer
     from devbridge.constructs import Lambda as Lambda
     from devbridge.constructs import LambdaAuthorizer as LambdaAuthorizer
+    from devbridge.constructs import LoadBalancer as LoadBalancer
     from devbridge.constructs import OnEvent as OnEvent
     from devbridge.constructs import OnObject as OnObject
     from devbridge.constructs import OnQueue as OnQueue
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from devbridge.constructs import RouteTo as RouteTo
     from devbridge.constructs import Schedule as Schedule
     from devbridge.constructs import Secret as Secret
+    from devbridge.constructs import Stream as Stream
     from devbridge.constructs import Table as Table
     from devbridge.constructs import Throttle as Throttle
     from devbridge.constructs import Topic as Topic
@@ -50,6 +53,7 @@ __all__ = [
     "Config",
     "Container",
     "Cors",
+    "EventBus",
     "Fargate",
     "FileSystem",
     "Function",
@@ -57,6 +61,7 @@ __all__ = [
     "JwtAuthorizer",
     "Lambda",
     "LambdaAuthorizer",
+    "LoadBalancer",
     "OnEvent",
     "OnObject",
     "OnQueue",
@@ -67,6 +72,7 @@ __all__ = [
     "RouteTo",
     "Schedule",
     "Secret",
+    "Stream",
     "Table",
     "Throttle",
     "Topic",

@@ -34,6 +34,7 @@ from .corrections import (
     scheduler,
     speed,
     subscriptions,
+    tagged,
     templates,
 )
 from .corrections.mappings import consumers, poller, terms
@@ -94,6 +95,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
         "cloudwatch_logs": _correct_logs,
         "efs": file_systems.keep_in_folders,
         "eventbridge": events.deliver_as_eventbridge,
+        "tagging": tagged.find_streams,
         "scheduler": scheduler.keep_time,
         "sqs": queues.keep_and_redrive,
         "cloudwatch": alarms.measure_and_judge,
