@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from devbridge.constructs import Queue as Queue
     from devbridge.constructs import Reference as Reference
     from devbridge.constructs import RouteTo as RouteTo
+    from devbridge.constructs import Schedule as Schedule
     from devbridge.constructs import Secret as Secret
     from devbridge.constructs import Table as Table
     from devbridge.constructs import Throttle as Throttle
@@ -64,6 +65,7 @@ __all__ = [
     "Queue",
     "Reference",
     "RouteTo",
+    "Schedule",
     "Secret",
     "Table",
     "Throttle",

@@ -14,6 +14,7 @@
     │   ├── PayloadInvalid
     │   ├── PayloadNotJson
     │   └── PayloadTooLarge
+    ├── TimeNotAllowed                  1   a run was asked for a time that it cannot have
     ├── CheckpointInvalid               1   a run's checkpoint is not what its handler declares
     ├── NotFound                        5   no such job, run or resource
     │   ├── UnknownJob
@@ -140,6 +141,10 @@ class UnknownBindTarget(AppError):
 
 class HandlerNotFound(AppError):
     """A handler's file or function does not exist: correct the path or create it."""
+
+
+class TimeNotAllowed(DevbridgeError):
+    """A run was asked for a time that it cannot have: give one that the error names."""
 
 
 class PayloadError(DevbridgeError):

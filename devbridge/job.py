@@ -18,6 +18,7 @@ It needs the standard library and, to start jobs, the botocore of AWS Lambda's r
 from __future__ import annotations
 
 import contextlib
+import datetime
 import functools
 import json
 import os
@@ -27,6 +28,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from devbridge import later
 from devbridge.errors import (
     DevbridgeError,
     InvokeError,
@@ -68,7 +70,7 @@ class JobRun:
 
     job_id: str
     state: str
-    """QUEUED, STARTING, RUNNING, SUCCEEDED, FAILED, CANCELLED, TIMED_OUT or CRASHED."""
+    """SCHEDULED, QUEUED, STARTING, RUNNING, SUCCEEDED, FAILED, CANCELLED, TIMED_OUT or CRASHED."""
     duplicate: bool = False
     """The idempotency key was used before: this is the run that it started then."""
 
@@ -79,8 +81,8 @@ class JobCancellation:
 
     job_id: str
     was: str
-    """The state before: QUEUED is never started, RUNNING is told to stop; in a final one there
-    was nothing left to cancel."""
+    """The state before: SCHEDULED or QUEUED is never started, RUNNING is told to stop; in a final
+    one there was nothing left to cancel."""
     state: str
     """The state now. A run that was RUNNING still is, until its process has ended.
 
@@ -95,7 +97,7 @@ class JobStatus:
     job_id: str
     job: str
     state: str
-    """QUEUED, STARTING, RUNNING, SUCCEEDED, FAILED, CANCELLED, TIMED_OUT or CRASHED."""
+    """SCHEDULED, QUEUED, STARTING, RUNNING, SUCCEEDED, FAILED, CANCELLED, TIMED_OUT or CRASHED."""
     attempt: int = 1
     max_attempts: int = 1
     error_type: str | None = None
@@ -113,15 +115,27 @@ class BoundJob:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def run(self, payload: Any = None, *, idempotency_key: str | None = None) -> JobRun:
+    def run(
+        self,
+        payload: Any = None,
+        *,
+        idempotency_key: str | None = None,
+        at: datetime.datetime | None = None,
+        delay: str | datetime.timedelta | None = None,
+    ) -> JobRun:
         """Start the job; return as soon as it is accepted, not when it has ended.
 
         Args:
             payload: any JSON value, dataclass, TypedDict, msgspec.Struct or pydantic model.
             idempotency_key: runs with the same key are the same run; of a deployed job, for 30
                 days.
+            at: when it is to start, with a time zone, 366 days ahead at most: it is SCHEDULED until
+                then, and starts within the minute that follows. What is over is now. The job must
+                have ``later=True``.
+            delay: the same from now: ``"2 hours"``, or a timedelta.
 
         Raises:
+            TimeNotAllowed: `at` or `delay` is no such time.
             NotFound: the job is not bound here.
             PayloadNotJson, PayloadTooLarge: the payload cannot be sent.
             PayloadInvalid: it is not what the job's handler declares; the path inside it is named.
@@ -129,11 +143,14 @@ class BoundJob:
         """
         text = dump(payload)
         check(self._name, json.loads(text))
+        start = later.moment(at, delay, datetime.datetime.now(datetime.UTC))
+        then = {} if start is None else {"startAt": later.written(start)}
+        action = "schedule" if then else "run"
         if idempotency_key is not None:
-            return _run(self._ask("run", text, idempotencyKey=idempotency_key))
+            return _run(self._ask(action, text, idempotencyKey=idempotency_key, **then))
         # Without a key, a retry of the call by botocore would start the job twice.
         key = str(uuid.uuid4())
-        return _run(self._ask("run", text, idempotencyKey=key, generatedKey=True))
+        return _run(self._ask(action, text, idempotencyKey=key, generatedKey=True, **then))
 
     def cancel(self, job_id: str) -> JobCancellation:
         """Cancel a run, whatever state it is in; return when the cancellation is taken.

@@ -127,6 +127,11 @@ def cluster(app: str, stage: str) -> str:
     return f"{app}_{stage}"
 
 
+def schedules(app: str, stage: str) -> str:
+    """The group of EventBridge Scheduler that has a stage's runs for a later time."""
+    return f"{app}_{stage}"
+
+
 def turns(app: str, stage: str) -> str:
     """The table that says which runs of a stage's jobs may run now, and which wait."""
     return f"{app}_{stage}_turns"

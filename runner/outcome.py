@@ -10,6 +10,7 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+SCHEDULED = "SCHEDULED"
 QUEUED = "QUEUED"
 STARTING = "STARTING"
 RUNNING = "RUNNING"
@@ -20,7 +21,8 @@ TIMED_OUT = "TIMED_OUT"
 CRASHED = "CRASHED"
 
 LIVE = (QUEUED, STARTING, RUNNING)
-"""The states of a run that has not ended."""
+"""The states of a run that has not ended, and that somebody has taken: one that is SCHEDULED is
+not there yet."""
 INTERRUPTED = "INTERRUPTED"
 """How an attempt may end, and never a run: the place that it ran in was taken away. It goes on in
 another one as the same attempt."""

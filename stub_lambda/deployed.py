@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from devbridge.errors import CloudError
+from devbridge.protocol import codec
 from runner import documents
 from stub_lambda import events, invoker
 from stub_lambda.environment import Placement, required
@@ -69,6 +70,16 @@ class Deployed:
     def of(app: str, stage: str, job: str, placement: Placement) -> Deployed:
         """With the runs that this function's role may see."""
         return Deployed(runs_of(app, stage, job, placement))
+
+    @property
+    def job(self) -> str:
+        """See `Invoker.job`."""
+        return self._runs.job
+
+    def run_id(self, key: str) -> str:
+        """See `Invoker.run_id`."""
+        of = self._runs.reader.deployment
+        return of.run_id(codec.job_id(of.app, of.stage, of.job, key))
 
     def start(self, start: Start, context: Context) -> dict[str, Any]:
         """See `Invoker.start`.

@@ -1,7 +1,9 @@
 """What callers send to an invoker, and the answers that they get.
 
-The event is ``{"devbridge": 1, "action": "run" | "cancel" | "status" | "result", "payload": any,
-"jobId": text, "idempotencyKey": text, "generatedKey": bool}``; a payload whose numbers have digits
+The event is ``{"devbridge": 1, "action": "run" | "schedule" | "cancel" | "status" | "result",
+"payload": any, "jobId": text, "idempotencyKey": text, "generatedKey": bool}``; `schedule`, which is
+`run` with a time, ``"startAt": "2030-01-31T08:00:00Z"``, is a word of its own, so that whoever does
+not know it starts nothing at once; a payload whose numbers have digits
 that Lambda would lose comes as ``{"devbridge": 2, "payloadText": JSON text, ...}``. A `checkpoint`
 is a JSON text: what the run is to begin at, as another one has yielded it. The answer is
 ``{"jobId", "state", ...}`` or ``{"error": {"code", "message"}}``. An invoker never waits for the
@@ -18,6 +20,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from devbridge.protocol import codec
@@ -33,6 +36,7 @@ from devbridge.protocol.messages import (
 
 BAD_EVENT: Final = "BadEvent"
 MAX_KEY: Final = 1024
+_TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 _ASCII: Final = sys.version_info < (3, 12)
 """Whether Lambda escapes other characters in answers: its runtimes before Python 3.12 do."""
 
@@ -41,6 +45,7 @@ class Context(Protocol):
     """What is used of Lambda's context."""
 
     aws_request_id: str
+    invoked_function_arn: str
 
     def get_remaining_time_in_millis(self) -> int:
         """Until Lambda ends the function."""
@@ -66,6 +71,8 @@ class Start:
     """The user has given that key: it is not only for retries of this call."""
     checkpoint: bytes | None = None
     """A JSON text: what the run is to begin at, the checkpoint of another one."""
+    at: datetime | None = None
+    """When it is to start; None: now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +96,12 @@ def parse(event: Any) -> Start | Question:
             BAD_EVENT, 'not a devbridge event: send {"devbridge": 1, "action": "run", ...}'
         )
     action = event.get("action")
-    if action == "run":
-        return _start(event)
+    if action in ("run", "schedule"):
+        return _start(event, _at(event) if action == "schedule" else None)
     if action not in ("cancel", "status", "result"):
         raise Refused(
-            BAD_EVENT, f'unknown action {action!r}: use "run", "cancel", "status" or "result"'
+            BAD_EVENT,
+            f'unknown action {action!r}: use "run", "cancel", "status", "result" or "schedule"',
         )
     job_id = event.get("jobId")
     if not isinstance(job_id, str):
@@ -101,7 +109,15 @@ def parse(event: Any) -> Start | Question:
     return Question(action, job_id)
 
 
-def _start(event: Mapping[str, Any]) -> Start:
+def _at(event: Mapping[str, Any]) -> datetime:
+    try:
+        return datetime.strptime(str(event.get("startAt")), _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        what = "startAt must be a time such as 2030-01-31T08:00:00Z"
+        raise Refused(BAD_EVENT, what) from None
+
+
+def _start(event: Mapping[str, Any], at: datetime | None) -> Start:
     key = event.get("idempotencyKey")
     if key is not None and (not isinstance(key, str) or not 0 < len(key) <= MAX_KEY):
         what = f"idempotencyKey must be a string of 1 to {MAX_KEY} characters"
@@ -115,7 +131,11 @@ def _start(event: Mapping[str, Any]) -> Start:
     except (ValueError, Malformed) as error:
         raise Refused(BAD_EVENT, f"the payload is not JSON: {error}") from None
     return Start(
-        payload, key, key is not None and not event.get("generatedKey"), _checkpoint(event)
+        payload,
+        key,
+        key is not None and not event.get("generatedKey"),
+        _checkpoint(event),
+        at,
     )
 
 

@@ -51,6 +51,16 @@ class Live:
         self._settings = settings = bridge.settings
         self._where = f"{settings.app} (stage {settings.stage})"
 
+    @property
+    def job(self) -> str:
+        """See `Invoker.job`."""
+        return self._settings.job
+
+    def run_id(self, key: str) -> str:
+        """See `Invoker.run_id`."""
+        settings = self._settings
+        return codec.job_id(settings.app, settings.stage, settings.job, key)
+
     def start(self, start: Start, context: Context) -> dict[str, Any]:
         """See `Invoker.start`."""
         settings = self._settings
@@ -58,7 +68,7 @@ class Live:
         run = Run(
             **self._ids(),
             job=settings.job,
-            job_id=codec.job_id(settings.app, settings.stage, settings.job, key),
+            job_id=self.run_id(key),
             payload=start.payload,
             idempotency_key=start.key,
             checkpoint=start.checkpoint,

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from devbridge.errors import DevbridgeError
+from devbridge.errors import DevbridgeError, UnknownRun
 from devbridge.protocol.errors import TooLarge
-from devbridge.protocol.messages import REJECT_TOO_LARGE
+from devbridge.protocol.messages import REJECT_TOO_LARGE, REJECT_UNKNOWN_RUN
 from stub_lambda import events
 from stub_lambda.events import Context, Question, Refused, Start
 from stub_lambda.records import Listening, Outcome, Record, Source
@@ -19,9 +21,25 @@ from stub_lambda.sources import source_of
 _LEFT: Final = 2.0
 """Seconds without which no further record is tried: it comes again."""
 
+if TYPE_CHECKING:
+    from stub_lambda.later import Later
+
+NOT_LATER: Final = "NotLater"
+
+
+class Undelivered(Exception):
+    """A run whose time has come could not be started."""
+
 
 class Invoker(Protocol):
     """Starts the runs of one job, and tells of them. Both raise `Refused` and `DevbridgeError`."""
+
+    @property
+    def job(self) -> str:
+        """The name of that job."""
+
+    def run_id(self, key: str) -> str:
+        """The id of the run that a key names."""
 
     def start(self, start: Start, context: Context) -> dict[str, Any]:
         """The answer with the run's id. It is the same run for the same key, which is the id of
@@ -37,17 +55,22 @@ def answer(open_invoker: Callable[[], Invoker], event: Any, context: Context) ->
 
     Raises:
         NotStarted: a service of AWS is to call again.
+        Undelivered: a run whose time has come was refused, and nobody waits for the answer: Lambda
+            is to try again, and to keep it in a queue at the end.
     """
     if (source := source_of(event)) is not None:
         return _records(source, open_invoker, event, context)
-    return _answered(lambda: _asked(open_invoker(), event, context))
+    found = _answered(lambda: _called(open_invoker(), event, context))
+    if "error" in found and isinstance(event, Mapping) and event.get("scheduled") is True:
+        raise Undelivered(f"{found['error']['code']}: {found['error']['message']}")
+    return found
 
 
-def _asked(invoker: Invoker, event: Any, context: Context) -> dict[str, Any]:
+def _called(invoker: Invoker, event: Any, context: Context) -> dict[str, Any]:
     asked = events.parse(event)
     if isinstance(asked, Start):
-        return invoker.start(asked, context)
-    return invoker.ask(asked, context)
+        return _started(invoker, asked, context)
+    return _asked(invoker, asked, context)
 
 
 def _answered(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -66,7 +89,7 @@ def _records(
 ) -> Any:
     outcomes: list[Outcome] = []
     for record in source.starts(event, Listening.from_environment()):
-        outcome = _started(source, open_invoker, record, context, outcomes)
+        outcome = _outcome(source, open_invoker, record, context, outcomes)
         if outcome.failed:
             # Where nobody reads the answer, the log is where it is looked for.
             print(
@@ -76,7 +99,7 @@ def _records(
     return source.answer(outcomes)
 
 
-def _started(
+def _outcome(
     source: Source,
     open_invoker: Callable[[], Invoker],
     record: Record,
@@ -91,3 +114,41 @@ def _started(
     if (refusal := found.get("error")) is not None:
         return Outcome(record, code=refusal["code"], error=refusal["message"])
     return Outcome(record, found)
+
+
+def _started(invoker: Invoker, start: Start, context: Context) -> dict[str, Any]:
+    if start.at is None or start.at <= datetime.now(UTC):
+        return invoker.start(start, context)
+    if (later := _later()) is None:
+        raise Refused(
+            NOT_LATER,
+            f"the job {invoker.job} takes no runs for a later time: write later=True into its Job,"
+            " and deploy it",
+        )
+    run_id = invoker.run_id(start.key or context.aws_request_id)
+    return later.start(run_id, start, start.at, context)
+
+
+def _asked(invoker: Invoker, question: Question, context: Context) -> dict[str, Any]:
+    if (later := _later()) is None:
+        return invoker.ask(question, context)
+    if question.action == "cancel" and (cancelled := later.cancelled(question)):
+        return cancelled
+    try:
+        found = invoker.ask(question, context)
+    except (Refused, UnknownRun):  # of a run that waits for its time nobody else knows
+        if (told := later.told(question)) is None:
+            raise
+        return told
+    if found.get("error", {}).get("code") == REJECT_UNKNOWN_RUN:
+        return later.told(question) or found
+    return found
+
+
+def _later() -> Later | None:
+    """The job's runs for a later time, if it takes such."""
+    if not os.environ.get("DEVBRIDGE_SCHEDULES"):
+        return None
+    from stub_lambda.later import Later  # few invokers need it
+
+    return Later.from_environment()

@@ -13,6 +13,7 @@ from devbridge.palette import ALWAYS
 from devbridge.runs.model import State
 
 _LOOKS: Final = {
+    State.SCHEDULED: ALWAYS.dim,
     State.QUEUED: ALWAYS.warn,
     State.STARTING: ALWAYS.active,
     State.RUNNING: ALWAYS.active,

@@ -23,7 +23,7 @@ from devbridge.constructs.parameters import Config, Secret
 from devbridge.constructs.references import Reference
 from devbridge.constructs.storage import Bucket, Table
 from devbridge.constructs.throttle import Throttle
-from devbridge.constructs.triggers import OnEvent, OnObject, OnQueue, OnTopic, Trigger
+from devbridge.constructs.triggers import OnEvent, OnObject, OnQueue, OnTopic, Schedule, Trigger
 from devbridge.constructs.where import Where
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "Reference",
     "Route",
     "RouteTo",
+    "Schedule",
     "Secret",
     "Table",
     "Throttle",

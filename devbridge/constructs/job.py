@@ -89,6 +89,8 @@ class Job(Code):
         on_failure: the queue for the messages and events whose run has failed for good, or could
             not be started; by default one is made for the job. That of an `OnQueue` is its queue's
             own `dead_letter`, if that has one.
+        later: take runs for a later time, ``Job.x.run(payload, delay="2 hours")``: its invoker may
+            then make schedules of EventBridge Scheduler, in a group of the stage.
         transform: called with what runs it: its `troposphere.codebuild.Project`,
             `troposphere.batch.JobDefinition`, `troposphere.ecs.TaskDefinition` or
             `troposphere.awslambda.Function`.
@@ -117,6 +119,7 @@ class Job(Code):
         container: Container | None = None,
         triggers: Sequence[Trigger] = (),
         on_failure: Queue | None = None,
+        later: bool = False,
         **shared: Unpack[CodeOptions],
     ) -> None:
         super().__init__(app, name, shared, runtime=runtime, runtimes=(*JOBS, _CONTAINER))
@@ -160,6 +163,7 @@ class Job(Code):
         """Whether its provider's record of a run may have the payload, and CodeBuild's the rest."""
         self.triggers = checked_triggers(self, triggers, self.bind)
         self.on_failure = self._on_failure(on_failure)
+        self.later = self.flag("later", later)
         self.register()
 
     @property

@@ -75,6 +75,7 @@ MAPPING: Final = made(
     *("EventSourceArn", "SelfManagedEventSource", "StartingPosition", "StartingPositionTimestamp"),
 )
 SUBSCRIPTION: Final = made("AWS::SNS::Subscription", "Endpoint", "Protocol", "TopicArn")
+SCHEDULE_GROUP: Final = made("AWS::Scheduler::ScheduleGroup", "Name")
 RULE: Final = made("AWS::Events::Rule", "Name")
 ROLE: Final = made("AWS::IAM::Role", "Path", "RoleName")
 MANAGED_POLICY: Final = made("AWS::IAM::ManagedPolicy", "Description", "ManagedPolicyName", "Path")

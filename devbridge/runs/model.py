@@ -13,6 +13,7 @@ from runner import outcome
 class State(enum.StrEnum):
     """A run's life: the states that `runner.outcome` lists."""
 
+    SCHEDULED = outcome.SCHEDULED
     QUEUED = outcome.QUEUED
     STARTING = outcome.STARTING
     RUNNING = outcome.RUNNING

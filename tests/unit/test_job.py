@@ -31,6 +31,7 @@ from devbridge.errors import (
     PayloadInvalid,
     PayloadNotJson,
     PayloadTooLarge,
+    TimeNotAllowed,
     UnknownJob,
     UnknownRun,
 )
@@ -153,6 +154,37 @@ def test_an_idempotency_key_is_sent_and_a_duplicate_told(invoker: Lambda) -> Non
     assert Job.factorial.run({"num": 1}, idempotency_key="k").duplicate
     assert invoker.events[0]["idempotencyKey"] == "k"
     assert "generatedKey" not in invoker.events[0]
+
+
+@pytest.mark.parametrize("key", [None, "k"])
+def test_a_run_for_a_later_time_is_scheduled(invoker: Lambda, key: str | None) -> None:
+    invoker.answer({"jobId": "j", "state": "SCHEDULED", "duplicate": False})
+    at = datetime.datetime.now(datetime.UTC).replace(microsecond=0) + datetime.timedelta(days=2)
+    assert Job.factorial.run({"num": 1}, at=at, idempotency_key=key) == JobRun("j", "SCHEDULED")
+    (event,) = invoker.events
+    assert (event["action"], event["payload"]) == ("schedule", {"num": 1})
+    assert event["startAt"] == f"{at:%Y-%m-%dT%H:%M:%SZ}"
+    assert event["idempotencyKey"] if key is None else event["idempotencyKey"] == "k"
+
+
+@pytest.mark.parametrize(
+    "times", [{"at": datetime.datetime(1999, 1, 1, tzinfo=datetime.UTC)}, {"delay": "0s"}]
+)
+def test_a_run_whose_time_is_over_is_started_now(invoker: Lambda, times: dict[str, Any]) -> None:
+    invoker.answer({"jobId": "j", "state": "QUEUED"})
+    Job.factorial.run(**times)
+    (event,) = invoker.events
+    assert event["action"] == "run"
+    assert "startAt" not in event
+
+
+@pytest.mark.parametrize("times", [{"at": datetime.datetime(2999, 1, 1)}, {"delay": "soon"}])
+def test_a_time_that_is_none_is_refused_before_anything_is_sent(
+    invoker: Lambda, times: dict[str, Any]
+) -> None:
+    with pytest.raises(TimeNotAllowed):
+        Job.factorial.run(**times)
+    assert invoker.events == []
 
 
 def test_a_payload_is_checked_against_the_jobs_schema_before_it_is_sent(

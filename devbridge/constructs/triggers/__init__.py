@@ -10,6 +10,7 @@ from devbridge.constructs.triggers.base import Trigger, checked_triggers
 from devbridge.constructs.triggers.event import OnEvent
 from devbridge.constructs.triggers.objects import OnObject
 from devbridge.constructs.triggers.queue import OnQueue
+from devbridge.constructs.triggers.schedule import Schedule
 from devbridge.constructs.triggers.topic import OnTopic
 
-__all__ = ["OnEvent", "OnObject", "OnQueue", "OnTopic", "Trigger", "checked_triggers"]
+__all__ = ["OnEvent", "OnObject", "OnQueue", "OnTopic", "Schedule", "Trigger", "checked_triggers"]

@@ -20,7 +20,7 @@ from devbridge.deploy.policies import (
 )
 from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn, arn_of, ref
-from devbridge.deploy.synth import turns
+from devbridge.deploy.synth import later, turns
 from devbridge.deploy.synth.compute import parts
 from devbridge.deploy.synth.compute.known import COMPUTES, compute_of, grouped
 from devbridge.deploy.synth.placement import has_invoker, in_cloud, offline_policy
@@ -53,6 +53,7 @@ def add_roles(stack: Stack, jobs: Sequence[Job]) -> None:
             *_bridge(stack),
             logs_of(logs),
             *queues.grants(stubs),
+            *later.grants(stack, stubs),
             *_starting(stack, real),
             *_keys(stubs),
         ]
@@ -61,6 +62,7 @@ def add_roles(stack: Stack, jobs: Sequence[Job]) -> None:
         statements = [
             logs_of(logs),
             *queues.grants(invoked),
+            *later.grants(stack, invoked),
             *_starting(stack, invoked),
             *_keys(invoked),
         ]
@@ -109,6 +111,7 @@ def add_invoker(stack: Stack, job: Job) -> None:
         environment |= _variables(stack, job)
     if told := listening(stack, job):
         environment["DEVBRIDGE_TRIGGERS"] = told
+    environment |= later.variables(job, stack.stage)
     key = stack.assets.invoker if deployed else stack.assets.stub
     what = "starts runs of" if deployed else "forwards to devbridge dev"
     resource = awslambda.Function(
@@ -124,6 +127,9 @@ def add_invoker(stack: Stack, job: Job) -> None:
         LoggingConfig=awslambda.LoggingConfig(LogGroup=ref("InvokerLogs")),
         Environment=checked_environment(job, environment),
     )
+    if job.later:  # Scheduler does not wait for its answer
+        dead_letters = awslambda.DeadLetterConfig(TargetArn=arn_of(later.UNDELIVERED))
+        resource.DeadLetterConfig = dead_letters
     if job.encryption_key:
         resource.KmsKeyArn = job.encryption_key
     stack.add(str(job), resource, job.tags)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from devbridge.constructs import Job
+from devbridge.deploy.synth import later
 from devbridge.deploy.synth.compute.known import compute_of, grouped
 from devbridge.deploy.synth.endings import add_endings
 from devbridge.deploy.synth.invoker import add_invoker, add_passing, add_roles
@@ -19,6 +20,7 @@ def add_shared(stack: Stack, jobs: Sequence[Job]) -> None:
     those that run in the same place."""
     real = [job for job in jobs if in_cloud(job, stack.settings)]
     add_table(stack, real)
+    later.add_shared(stack, jobs)
     add_roles(stack, jobs)
     for compute, own in grouped(real):
         compute.add_shared(stack, own)

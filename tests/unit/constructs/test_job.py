@@ -128,3 +128,10 @@ def test_a_containers_payload_is_in_its_environment(app: App) -> None:
     assert Job(app, "a", runtime="container", container=IMAGE).inline
     with pytest.raises(InvalidValue, match="its image reads the environment only"):
         Job(app, "b", runtime="container", container=IMAGE, payload="s3")
+
+
+def test_a_job_takes_runs_for_a_later_time_if_it_says_so(app: App) -> None:
+    assert Job(app, "now", handler="jobs/a.handler").later is False
+    assert Job(app, "then", handler="jobs/a.handler", later=True).later is True
+    with pytest.raises(InvalidValue, match="later"):
+        Job(app, "bad", handler="jobs/a.handler", later="2 hours")  # type: ignore[arg-type]

@@ -14,4 +14,4 @@ def test_a_state_is_its_name_for_programs() -> None:
 
 def test_a_run_has_ended_in_the_states_that_the_runner_ends_in() -> None:
     assert {state for state in State if state.final} == set(outcome.ENDED)
-    assert {state for state in State if not state.final} == set(outcome.LIVE)
+    assert {state for state in State if not state.final} == {outcome.SCHEDULED, *outcome.LIVE}

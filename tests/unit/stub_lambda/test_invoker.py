@@ -12,6 +12,7 @@ from stub_lambda.invoker import answer
 
 class Request:
     aws_request_id = "r"
+    invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:f"
 
     def get_remaining_time_in_millis(self) -> int:
         return 1
@@ -23,8 +24,13 @@ CONTEXT = Request()
 class Recorder:
     """Says what it was asked, or raises."""
 
+    job = "factorial"
+
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
+
+    def run_id(self, key: str) -> str:
+        return f"demo_ann_factorial:{key}"
 
     def start(self, start: Start, context: Context) -> dict[str, Any]:
         return self._said("started", start, context)

@@ -39,6 +39,7 @@ export type JobResult<N> = N extends keyof JobResults ? JobResults[N] : any;
 // --- starting and asking ------------------------------------------------------------------------
 
 export type JobState =
+  | "SCHEDULED"
   | "QUEUED"
   | "STARTING"
   | "RUNNING"
@@ -81,6 +82,13 @@ export interface JobStatus {
 export interface RunOptions {
   /** Runs with the same key are the same run; of a deployed job, for 30 days. */
   idempotencyKey?: string | undefined;
+  /**
+   * When it is to start, 366 days ahead at most: it is SCHEDULED until then, and starts within the
+   * minute that follows. What is over is now. The job must have `later=True` in app.py.
+   */
+  at?: Date | undefined;
+  /** The same from now, in seconds. */
+  delay?: number | undefined;
 }
 
 export interface WaitOptions {
@@ -104,6 +112,7 @@ export interface BoundJob<P = any, R = any> {
    * Start the job; resolves as soon as it is accepted, not when it has ended.
    *
    * @throws NotFound: the job is not bound here.
+   * @throws TimeNotAllowed: `at` or `delay` is no such time.
    * @throws PayloadNotJson, PayloadTooLarge: the payload cannot be sent.
    * @throws PayloadInvalid: it is not what the job's handler declares; the path inside it is named.
    * @throws InvokeError: nobody accepted it; the message says who was expected where.

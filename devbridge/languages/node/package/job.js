@@ -10,6 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ask, status, throwUnlessSucceeded } from "./lib/ask.js";
 import { bound, byName, values } from "./lib/bound.js";
 import { JobNotFinished } from "./lib/errors.js";
+import { moment } from "./lib/later.js";
 import { dump } from "./lib/payload.js";
 import { check } from "./lib/schema.js";
 
@@ -22,18 +23,21 @@ class BoundJob {
     this.#name = name;
   }
 
-  /** @param {{ payload?: unknown, idempotencyKey?: string }} [options] */
-  async run({ payload, idempotencyKey } = {}) {
+  /**
+   * @param {{ payload?: unknown, idempotencyKey?: string, at?: Date, delay?: number }} [options]
+   */
+  async run({ payload, idempotencyKey, at, delay } = {}) {
     const text = dump(payload);
     check(this.#name, JSON.parse(text));
-    const answer = await this.#ask(
-      "run",
+    const startAt = moment(at, delay);
+    const key =
       idempotencyKey === undefined
         ? // Without a key, a retry of the call would start the job twice.
           { idempotencyKey: randomUUID(), generatedKey: true }
-        : { idempotencyKey },
-      text,
-    );
+        : { idempotencyKey };
+    const answer = await (startAt === undefined
+      ? this.#ask("run", key, text)
+      : this.#ask("schedule", { ...key, startAt }, text));
     return { jobId: answer.jobId, state: answer.state, duplicate: Boolean(answer.duplicate) };
   }
 

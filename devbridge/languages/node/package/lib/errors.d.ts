@@ -15,6 +15,8 @@ export declare class DevbridgeError extends Error {
   readonly remedy: string | undefined;
 }
 
+/** A run was asked for a time that it cannot have. */
+export declare class TimeNotAllowed extends DevbridgeError {}
 /** The payload cannot be sent. */
 export declare class PayloadError extends DevbridgeError {}
 /** The payload is not what the handler declares; `where` is the path inside it. */

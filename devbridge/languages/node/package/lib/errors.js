@@ -17,6 +17,8 @@ export class DevbridgeError extends Error {
   }
 }
 
+/** A run was asked for a time that it cannot have. */
+export class TimeNotAllowed extends DevbridgeError {}
 /** The payload cannot be sent. */
 export class PayloadError extends DevbridgeError {}
 /** The payload is not what the handler declares. */
@@ -62,6 +64,7 @@ export class JobCrashed extends JobFailed {}
 // A bundler that minifies gives classes other names; logs and other languages know these.
 for (const [name, each] of Object.entries({
   DevbridgeError,
+  TimeNotAllowed,
   PayloadError,
   PayloadInvalid,
   PayloadNotJson,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 import {
   CloudError,
+  TimeNotAllowed,
   InvokeError,
   Job,
   JobCancelled,
@@ -52,6 +53,45 @@ test("run sends the payload to the invoker and tells the run", async (t) => {
   assert.equal(request.url, "/2015-03-31/functions/demo_dev_factorial-invoker/invocations");
   assert.equal(request.headers["x-amz-invocation-type"], "RequestResponse");
   assert.match(request.headers.authorization, /^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\/\d{8}\/eu-west-1\/lambda\//);
+});
+
+test("a run for a later time is scheduled, at a whole second", async (t) => {
+  const server = await bound(t, { ...ACCEPTED, state: "SCHEDULED" });
+  const at = new Date(Date.now() + 2 * 86_400_000);
+  at.setMilliseconds(1);
+  assert.equal((await Job.factorial.run({ payload: 1, at })).state, "SCHEDULED");
+  await Job.factorial.run({ delay: 3600 });
+  const [first, second] = server.events();
+  const whole = new Date(at.getTime() + 999).toISOString().replace(".000Z", "Z");
+  assert.equal(first.startAt, whole);
+  assert.deepEqual([first.action, first.payload, first.generatedKey], ["schedule", 1, true]);
+  const ahead = Date.parse(second.startAt) - Date.now();
+  assert.ok(ahead > 3_500_000 && ahead <= 3_601_000);
+});
+
+test("a run whose time is over is started now", async (t) => {
+  const server = await bound(t, ACCEPTED);
+  await Job.factorial.run({ at: new Date(0) });
+  await Job.factorial.run({ delay: 0 });
+  for (const event of server.events()) {
+    assert.equal(event.action, "run");
+    assert.equal("startAt" in event, false);
+  }
+});
+
+test("a time that is none is refused before anything is sent", async (t) => {
+  const server = await bound(t, ACCEPTED);
+  for (const times of [
+    { at: "2030-01-01" },
+    { at: new Date(NaN) },
+    { delay: -1 },
+    { delay: "2 hours" },
+    { delay: 367 * 86_400 },
+    { delay: 1, at: new Date() },
+  ]) {
+    await assert.rejects(Job.factorial.run(times), TimeNotAllowed);
+  }
+  assert.deepEqual(server.events(), []);
 });
 
 test("a name with '-' is found by itself and with '_'", async (t) => {

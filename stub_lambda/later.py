@@ -1,0 +1,142 @@
+"""Runs for a later time, as invokers take, tell of and cancel them: see `devbridge.runs.scheduled`.
+
+At that time Scheduler calls the invoker with the run's own event, and the key that the run's id is
+made from: whoever is called twice starts one run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from devbridge import later
+from devbridge.errors import CloudError
+from devbridge.protocol import codec
+from devbridge.protocol.messages import REJECT_TOO_LARGE
+from devbridge.runs.scheduled import MAX_EVENT, Schedules, Target
+from stub_lambda.environment import required
+from stub_lambda.events import Context, Question, Refused, Start
+
+_SCHEDULED: Final = "SCHEDULED"
+
+
+class Later:
+    """The runs of one job that wait for their time."""
+
+    def __init__(self, schedules: Schedules, job: str, role: str, dead_letters: str) -> None:
+        """
+        Args:
+            role: the ARN of the role that Scheduler calls the invoker with.
+            dead_letters: the ARN of the queue for what could not be delivered.
+        """
+        self._schedules = schedules
+        self._job = job
+        self._role, self._dead_letters = role, dead_letters
+
+    @staticmethod
+    def from_environment() -> Later:
+        """What this function's environment variables say.
+
+        Raises:
+            DevbridgeError: a variable is missing.
+        """
+        return Later(
+            Schedules(_client, required("DEVBRIDGE_SCHEDULES")),
+            required("DEVBRIDGE_JOB"),
+            required("DEVBRIDGE_SCHEDULER_ROLE"),
+            required("DEVBRIDGE_UNDELIVERED"),
+        )
+
+    def start(self, run_id: str, start: Start, at: datetime, context: Context) -> dict[str, Any]:
+        """Have a run start at its time; the answer with its id.
+
+        Raises:
+            Refused: it is too large.
+            CloudError: Scheduler has refused.
+        """
+        key = start.key or context.aws_request_id
+        text = start.payload.decode("utf-8", "surrogatepass")
+        text = text.encode("utf-8", "backslashreplace").decode()
+        event = json.dumps(
+            {
+                "devbridge": 2,
+                "action": "run",
+                "scheduled": True,
+                "idempotencyKey": key,
+                "payloadText": text,
+            },
+            ensure_ascii=False,
+        )
+        size = len(event.encode())
+        if size > MAX_EVENT:
+            what = f"a run for a later time has {size:,} bytes, more than {MAX_EVENT:,}"
+            raise Refused(REJECT_TOO_LARGE, f"{what}: put the payload in S3 and send the key")
+        target = Target(context.invoked_function_arn, self._role, self._dead_letters)
+        with _calls("the run could not be scheduled"):
+            new = self._schedules.put(_uuid(run_id), at, event, target)
+        return {
+            "jobId": run_id,
+            "state": _SCHEDULED,
+            "duplicate": not new,
+            "startAt": later.written(at),
+        }
+
+    def cancelled(self, question: Question) -> dict[str, Any] | None:
+        """The answer, if it is a run that waited for its time: it does not start now.
+
+        Raises:
+            CloudError: Scheduler has refused.
+        """
+        uuid = _uuid(question.job_id)
+        with _calls("the run could not be cancelled"):
+            if not codec.is_id(uuid) or not self._schedules.remove(uuid):
+                return None
+        return {"jobId": question.job_id, "was": _SCHEDULED, "state": "CANCELLED"}
+
+    def told(self, question: Question) -> dict[str, Any] | None:
+        """The answer, if it is a run that waits for its time.
+
+        Raises:
+            CloudError: Scheduler has refused.
+        """
+        uuid = _uuid(question.job_id)
+        with _calls("the run could not be asked about"):
+            at = self._schedules.start_of(uuid) if codec.is_id(uuid) else None
+        if at is None:
+            return None
+        return {
+            "jobId": question.job_id,
+            "job": self._job,
+            "state": _SCHEDULED,
+            "attempt": 1,
+            "maxAttempts": 1,
+            "startAt": later.written(at),
+        }
+
+
+def _uuid(run_id: str) -> str:
+    """The part of a deployed run's id behind its project, and all of others."""
+    return run_id.rpartition(":")[2]
+
+
+@contextlib.contextmanager
+def _calls(what: str) -> Iterator[None]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        remedy = "deploy the stage again: its invoker may do that"
+        raise CloudError(f"{what}: {error}", remedy=remedy) from error
+
+
+@functools.cache
+def _client() -> Any:
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client("scheduler", config=Config(connect_timeout=2, read_timeout=4))
