@@ -21,15 +21,20 @@ from .corrections import (
     function_properties,
     functions,
     listeners,
+    load_balancers,
     networks,
     node_functions,
+    notifications,
     objects,
     payloads,
     recursion,
     refusals,
     speed,
+    subscriptions,
     templates,
 )
+from .corrections.mappings import consumers, poller, terms
+from .corrections.mappings import templates as mapping_templates
 from .ecs import service as ecs
 from .gate import access, gate
 from .host import ministack
@@ -65,6 +70,8 @@ def plug_in(access_key: str, secret_key: str) -> None:
     asynchronous.invoke_as_lambda()
     recursion.stop_who_repeats()
     payloads.limit()
+    poller.read_as_lambda()
+    terms.refuse()
     invocations.plug_in()
     # Each is imported by ministack when it is needed first, and not before: it starts faster so.
     changes = {
@@ -73,10 +80,12 @@ def plug_in(access_key: str, secret_key: str) -> None:
         "ecs": tasks.plug_in,
         "cloudformation": _correct_cloudformation,
         "iot": durable.keep_what_waits,
-        "s3": objects.hide,
+        "s3": _correct_s3,
+        "sns": notifications.deliver_as_sns,
         "cloudwatch_logs": _correct_logs,
         "efs": file_systems.keep_in_folders,
         "eventbridge": events.deliver_as_eventbridge,
+        "alb": load_balancers.check_registered,
     }
     get_module = app._get_module
 
@@ -96,6 +105,12 @@ async def _http_1_alone(_protocol: object, _request: object) -> None:
 def _correct_logs() -> None:
     speed.copy_logs_faster()
     functions.page_logs()
+    subscriptions.forward_as_logs(roles.admits)
+
+
+def _correct_s3() -> None:
+    objects.hide()
+    notifications.check_as_s3()
 
 
 def _correct_cloudformation() -> None:
@@ -110,5 +125,15 @@ def _correct_cloudformation() -> None:
     refusals.refuse(provisioners, roles.admits)
     function_properties.keep(provisioners)
     networks.complete(provisioners)
-    for name in ("eventbridge", "efs"):  # it imports them itself
+    mapping_templates.keep(provisioners)
+    consumers.keep(provisioners)
+    load_balancers.keep_targets(provisioners)
+    for name in (
+        "eventbridge",
+        "efs",
+        "alb",
+        "sns",
+        "s3",
+        "cloudwatch_logs",
+    ):  # it imports them itself
         ministack("app")._get_module(name)

@@ -41,3 +41,15 @@ def _context(action: str, resource_arn: str, who: str, kind: str, account: str) 
         resource_arn=resource_arn,
         region=region,
     )
+
+
+def function_admits(function_arn: str, service: str, source_arn: str) -> bool:
+    """Whether a function is there and its policy lets a service call it for one of its resources;
+    a service's name may have the region in it."""
+    function, _, _ = ministack("services.lambda_svc")._get_func_record_for_ref(function_arn)
+    parts, name = function_arn.split(":"), service.partition(".")
+    action, policy = "lambda:InvokeFunction", (function or {}).get("policy")
+    return any(
+        service_may(policy, each, action, function_arn, source_arn, parts[4])
+        for each in (service, f"{name[0]}.{parts[3]}.{name[2]}")
+    )

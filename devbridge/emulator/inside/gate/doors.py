@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from ..corrections import apis
+from ..corrections import apis, load_balancers
 from ..host import ministack
 from ..machines import metadata, roles
 from . import access
@@ -44,6 +44,10 @@ def _is_api(asked: Asked) -> bool:
 
 def _is_function_url(asked: Asked) -> bool:
     return not asked.socket and apis.is_function_url(asked.host)
+
+
+def _is_load_balancer(asked: Asked) -> bool:
+    return not asked.socket and load_balancers.is_load_balancer(asked.host, asked.path)
 
 
 def _bucket_of(asked: Asked) -> str | None:
@@ -136,6 +140,7 @@ def _check_identity(asked: Asked, body: bytes) -> None:
 DOORS: Final = (
     Door("an API's routes", _is_api, cors=True),
     Door("a function's URL", _is_function_url, cors=True),
+    Door("a load balancer's listeners", _is_load_balancer),
     Door("a preflight for a bucket", _is_bucket_preflight, cors=True),
     Door("a signed form for a bucket", _is_signed_form, cors=True, reads=_check_signed_form),
     Door("Cognito's unsigned operations", _is_unsigned_cognito, reads=_check_identity),

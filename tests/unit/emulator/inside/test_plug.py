@@ -20,15 +20,20 @@ from devbridge.emulator.inside.corrections import (
     function_properties,
     functions,
     listeners,
+    load_balancers,
     networks,
     node_functions,
+    notifications,
     objects,
     payloads,
     recursion,
     refusals,
     speed,
+    subscriptions,
     templates,
 )
+from devbridge.emulator.inside.corrections.mappings import consumers, poller, terms
+from devbridge.emulator.inside.corrections.mappings import templates as mapping_templates
 from devbridge.emulator.inside.ecs import service as ecs
 from devbridge.emulator.inside.gate import access, gate
 from devbridge.emulator.inside.machines import metadata, roles, running
@@ -64,6 +69,10 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         *((batch_templates, "keep"), (Invocations, "plug_in")),
         *((templates, "spell_cors"), (apis, "give_base_paths")),
         *((buckets, "keep_tags"), (templates, "name_anew"), (refusals, "refuse")),
+        *((poller, "read_as_lambda"), (terms, "refuse"), (mapping_templates, "keep")),
+        *((consumers, "keep"), (load_balancers, "keep_targets")),
+        *((load_balancers, "check_registered"), (notifications, "deliver_as_sns")),
+        *((notifications, "check_as_s3"), (subscriptions, "forward_as_logs")),
         *((function_properties, "keep"), (events, "deliver_as_eventbridge")),
     ):
         note(module, name)
@@ -107,6 +116,7 @@ def test_what_ministack_imports_at_once_is_corrected_at_once(app: Any, done: lis
         *("listeners.hide_runtime_apis", "environments.isolate", "functions.tell_as_lambda"),
         *("node_functions.run_with_node", "asynchronous.invoke_as_lambda"),
         *("recursion.stop_who_repeats", "payloads.limit"),
+        *("poller.read_as_lambda", "terms.refuse"),
         "invocations.plug_in",
     ]
 
@@ -117,7 +127,15 @@ def test_a_service_is_corrected_when_it_is_needed_first_and_once(app: Any, done:
         assert app._get_module("iot") == "module iot"
         assert app._get_module("sqs") == "module sqs"
     assert done == ["durable.keep_what_waits"]
-    for name in ("cloudformation", "eventbridge", "efs"):  # it imports the others itself
+    for name in (
+        "cloudformation",
+        "eventbridge",
+        "efs",
+        "alb",
+        "sns",
+        "s3",
+        "cloudwatch_logs",
+    ):  # it imports the others itself
         app._get_module(name)
     assert done[1:] == [
         *(
@@ -128,8 +146,12 @@ def test_a_service_is_corrected_when_it_is_needed_first_and_once(app: Any, done:
             "apis.give_base_paths",
         ),
         *("buckets.keep_tags", "templates.name_anew", "refusals.refuse"),
-        *("function_properties.keep", "networks.complete"),
+        *("function_properties.keep", "networks.complete", "templates.keep"),
+        *("consumers.keep", "load_balancers.keep_targets"),
         *("events.deliver_as_eventbridge", "file_systems.keep_in_folders"),
+        *("load_balancers.check_registered", "notifications.deliver_as_sns"),
+        *("objects.hide", "notifications.check_as_s3"),
+        *("speed.copy_logs_faster", "functions.page_logs", "subscriptions.forward_as_logs"),
     ]
 
 

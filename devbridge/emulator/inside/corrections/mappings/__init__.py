@@ -1,0 +1,1 @@
+"""Event source mappings as AWS Lambda has them: queues and streams that start functions."""
