@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from devbridge.constructs import Lambda as Lambda
     from devbridge.constructs import LambdaAuthorizer as LambdaAuthorizer
     from devbridge.constructs import OnEvent as OnEvent
+    from devbridge.constructs import OnLog as OnLog
     from devbridge.constructs import OnObject as OnObject
     from devbridge.constructs import OnQueue as OnQueue
+    from devbridge.constructs import OnRequest as OnRequest
     from devbridge.constructs import OnTopic as OnTopic
     from devbridge.constructs import Permission as Permission
     from devbridge.constructs import Queue as Queue
@@ -58,8 +60,10 @@ __all__ = [
     "Lambda",
     "LambdaAuthorizer",
     "OnEvent",
+    "OnLog",
     "OnObject",
     "OnQueue",
+    "OnRequest",
     "OnTopic",
     "Permission",
     "Queue",

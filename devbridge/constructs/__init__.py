@@ -23,7 +23,16 @@ from devbridge.constructs.parameters import Config, Secret
 from devbridge.constructs.references import Reference
 from devbridge.constructs.storage import Bucket, Table
 from devbridge.constructs.throttle import Throttle
-from devbridge.constructs.triggers import OnEvent, OnObject, OnQueue, OnTopic, Schedule, Trigger
+from devbridge.constructs.triggers import (
+    OnEvent,
+    OnLog,
+    OnObject,
+    OnQueue,
+    OnRequest,
+    OnTopic,
+    Schedule,
+    Trigger,
+)
 from devbridge.constructs.where import Where
 
 __all__ = [
@@ -48,8 +57,10 @@ __all__ = [
     "Lambda",
     "LambdaAuthorizer",
     "OnEvent",
+    "OnLog",
     "OnObject",
     "OnQueue",
+    "OnRequest",
     "OnTopic",
     "Permission",
     "Queue",

@@ -75,11 +75,13 @@ MAPPING: Final = made(
     *("EventSourceArn", "SelfManagedEventSource", "StartingPosition", "StartingPositionTimestamp"),
 )
 SUBSCRIPTION: Final = made("AWS::SNS::Subscription", "Endpoint", "Protocol", "TopicArn")
+SCHEDULE: Final = made("AWS::Scheduler::Schedule", "Name")
 SCHEDULE_GROUP: Final = made("AWS::Scheduler::ScheduleGroup", "Name")
 RULE: Final = made("AWS::Events::Rule", "Name")
 ROLE: Final = made("AWS::IAM::Role", "Path", "RoleName")
 MANAGED_POLICY: Final = made("AWS::IAM::ManagedPolicy", "Description", "ManagedPolicyName", "Path")
 LOG_GROUP: Final = made("AWS::Logs::LogGroup", "LogGroupName", leftover=leftovers.LOG_GROUPS)
+SUBSCRIPTION_FILTER: Final = made("AWS::Logs::SubscriptionFilter", "FilterName", "LogGroupName")
 HTTP_API: Final = made("AWS::ApiGatewayV2::Api", "ProtocolType")
 API_PARTS: Final = (
     made("AWS::ApiGatewayV2::Authorizer", "ApiId"),

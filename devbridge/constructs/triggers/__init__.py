@@ -8,9 +8,21 @@ from __future__ import annotations
 
 from devbridge.constructs.triggers.base import Trigger, checked_triggers
 from devbridge.constructs.triggers.event import OnEvent
+from devbridge.constructs.triggers.log import OnLog
 from devbridge.constructs.triggers.objects import OnObject
 from devbridge.constructs.triggers.queue import OnQueue
+from devbridge.constructs.triggers.request import OnRequest
 from devbridge.constructs.triggers.schedule import Schedule
 from devbridge.constructs.triggers.topic import OnTopic
 
-__all__ = ["OnEvent", "OnObject", "OnQueue", "OnTopic", "Schedule", "Trigger", "checked_triggers"]
+__all__ = [
+    "OnEvent",
+    "OnLog",
+    "OnObject",
+    "OnQueue",
+    "OnRequest",
+    "OnTopic",
+    "Schedule",
+    "Trigger",
+    "checked_triggers",
+]

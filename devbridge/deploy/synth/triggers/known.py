@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from devbridge import names
-from devbridge.constructs import Job, OnEvent, OnObject, OnQueue, OnTopic, Trigger
+from devbridge.constructs import (
+    Job,
+    OnEvent,
+    OnLog,
+    OnObject,
+    OnQueue,
+    OnRequest,
+    OnTopic,
+    Schedule,
+    Trigger,
+)
+from devbridge.constructs.values import NAME
 from devbridge.deploy.policies import Json
 from devbridge.deploy.references import arn_of, ref
 from devbridge.deploy.synth.stack import Stack
-from devbridge.deploy.synth.triggers import queues, rules, topics
+from devbridge.deploy.synth.triggers import logs, queues, requests, rules, schedules, topics
 from devbridge.deploy.synth.triggers.wanted import has_inbox
+
+_WORD: Final = re.compile("[A-Za-z0-9]+")
 
 
 def _nobody(_job: Job, _trigger: Any, _title: str) -> Iterator[Json]:
@@ -50,6 +66,9 @@ ROWS: Final = (
     ),
     Row(OnObject, rules.add_object, rules.senders),
     Row(OnEvent, rules.add_event, rules.senders),
+    Row(Schedule, schedules.add),
+    Row(OnLog, logs.add, source=logs.source),
+    Row(OnRequest, requests.add, source=lambda _, trigger: trigger.route),
 )
 
 
@@ -89,7 +108,7 @@ def _sources(stack: Stack, job: Job) -> Iterator[Sequence[Any]]:
     for trigger in job.triggers:
         if (source := row_of(trigger).source(stack, trigger)) is None:
             continue
-        parts: list[Any] = ['"', source, f'":{{"name":"{trigger.label}"']
+        parts: list[Any] = ['"', source, f'":{{"name":{json.dumps(trigger.label)}']
         if getattr(trigger, "batch", None):
             parts.append(',"batch":true')
         if isinstance(trigger, OnQueue) and trigger.queue.dead_letter is not None:
@@ -98,6 +117,8 @@ def _sources(stack: Stack, job: Job) -> Iterator[Sequence[Any]]:
 
 
 def _title(job: Job, trigger: Trigger) -> str:
-    words = trigger.label.replace("_", "-").split("-")
-    name = "".join(word[:1].upper() + word[1:] for word in words)
+    label = trigger.label
+    name = "".join(word[:1].upper() + word[1:] for word in _WORD.findall(label))
+    if not NAME.fullmatch(label):  # others might be the same but for what an id may not have
+        name += hashlib.sha256(label.encode()).hexdigest()[:6]
     return names.logical(job, f"On{type(trigger).__name__.removeprefix('On')}{name}")

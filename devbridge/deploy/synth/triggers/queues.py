@@ -9,8 +9,8 @@ from devbridge import names
 from devbridge.constructs import Job, OnQueue
 from devbridge.deploy.policies import Json, allow, document, of_service, tls_only
 from devbridge.deploy.references import arn_of, ref
-from devbridge.deploy.synth.placement import has_invoker
 from devbridge.deploy.synth.stack import Stack, keep
+from devbridge.deploy.synth.triggers.mappings import add_mapping, filters, scaling
 from devbridge.deploy.synth.triggers.wanted import HIDDEN, has_inbox, makes_dead_letters
 
 RETENTION: Final = 14 * 24 * 3600
@@ -58,13 +58,13 @@ def add_own(stack: Stack, job: Job, senders: Sequence[Json]) -> None:
     title = inbox(job)
     _add_queue(stack, job, title, redrive=arn_of(dead_letters(job)))
     _add_policy(stack, job, title, senders)
-    _add_mapping(
+    add_mapping(
         stack,
         job,
         names.logical(job, "ReadsInbox"),
         EventSourceArn=arn_of(title),
         BatchSize=AT_ONCE,
-        ScalingConfig=_scaling(CONCURRENCY),
+        ScalingConfig=scaling(CONCURRENCY),
     )
 
 
@@ -89,11 +89,11 @@ def add_on_queue(stack: Stack, job: Job, trigger: OnQueue, title: str) -> None:
     if trigger.window_seconds:
         more["MaximumBatchingWindowInSeconds"] = trigger.window_seconds
     if trigger.max_concurrency is not None:
-        more["ScalingConfig"] = _scaling(trigger.max_concurrency)
+        more["ScalingConfig"] = scaling(trigger.max_concurrency)
     if (criteria := trigger.criteria()) is not None:
-        more["FilterCriteria"] = _filters(criteria)
+        more["FilterCriteria"] = filters(criteria)
     queue = arn_of(names.logical(trigger.queue))
-    _add_mapping(stack, job, title, EventSourceArn=queue, BatchSize=trigger.at_once, **more)
+    add_mapping(stack, job, title, EventSourceArn=queue, BatchSize=trigger.at_once, **more)
 
 
 def grants(jobs: Sequence[Job]) -> list[Json]:
@@ -157,34 +157,3 @@ def _add_policy(stack: Stack, job: Job, title: str, senders: Sequence[Json]) -> 
         )
         keep(policy, None, stack.settings.mode)
         stack.add(str(job), policy)
-
-
-def _add_mapping(stack: Stack, job: Job, title: str, **properties: Any) -> None:
-    from troposphere import awslambda
-
-    mapping = awslambda.EventSourceMapping(
-        title,
-        FunctionName=ref(names.logical(job, "Invoker")),
-        FunctionResponseTypes=["ReportBatchItemFailures"],
-        # On a dev stage, `devbridge dev` enables it once it is there to take runs.
-        Enabled=has_invoker(job, stack.settings),
-        **properties,
-    )
-    stack.add(str(job), mapping, job.tags)
-
-
-def _scaling(most: int) -> Any:
-    from troposphere import awslambda, validators
-
-    class Scaling(awslambda.ScalingConfig):
-        """Troposphere 4.11 has another type's properties under this name."""
-
-        props = {"MaximumConcurrency": (validators.integer, False)}
-
-    return Scaling(MaximumConcurrency=most)
-
-
-def _filters(criteria: str) -> Any:
-    from troposphere import awslambda
-
-    return awslambda.FilterCriteria(Filters=[awslambda.Filter(Pattern=criteria)])
