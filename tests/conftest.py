@@ -85,8 +85,10 @@ def shared_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     config = Config(
         root=tmp_path_factory.mktemp("cloud"), stage="test", python=Path(sys.executable), local=True
     )
-    with embedded_cloud(config, lambda line: None) as cloud:
-        yield cloud.running
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("DEVBRIDGE_METRICS_SECONDS", "1")
+        with embedded_cloud(config, lambda line: None) as cloud:
+            yield cloud.running
 
 
 @pytest.fixture

@@ -91,7 +91,11 @@ def choose_port(cloud_dir: Path, asked: int | None) -> int:
 def cloud_environment(environ: Mapping[str, str], cloud_dir: Path, port: int) -> dict[str, str]:
     """The whole environment of the cloud's process, which its functions inherit."""
     # For tests: how many seconds a minute of CodeBuild's timeouts has.
-    minute = {key: environ[key] for key in ("DEVBRIDGE_CODEBUILD_MINUTE",) if key in environ}
+    minute = {
+        key: environ[key]
+        for key in ("DEVBRIDGE_CODEBUILD_MINUTE", "DEVBRIDGE_METRICS_SECONDS")
+        if key in environ
+    }
     return minute | {
         **of_network(environ),
         "PATH": environ.get("PATH", os.defpath),

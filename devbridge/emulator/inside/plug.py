@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Final
 
 from . import nodes
 from .batch import service as batch
 from .batch import templates as batch_templates
 from .codebuild import service
 from .corrections import (
+    alarms,
     apis,
     asynchronous,
     authorization,
@@ -27,8 +28,10 @@ from .corrections import (
     notifications,
     objects,
     payloads,
+    queues,
     recursion,
     refusals,
+    scheduler,
     speed,
     subscriptions,
     templates,
@@ -41,6 +44,12 @@ from .host import ministack
 from .machines import metadata, roles, running
 from .machines.invocations import Invocations
 from .machines.task import Room
+
+_IMPORTED: Final = (
+    *("eventbridge", "efs", "alb", "sns", "s3", "cloudwatch_logs"),
+    *("scheduler", "sqs", "cloudwatch"),
+)
+"""What CloudFormation imports itself."""
 
 
 def plug_in(access_key: str, secret_key: str) -> None:
@@ -85,6 +94,9 @@ def plug_in(access_key: str, secret_key: str) -> None:
         "cloudwatch_logs": _correct_logs,
         "efs": file_systems.keep_in_folders,
         "eventbridge": events.deliver_as_eventbridge,
+        "scheduler": scheduler.keep_time,
+        "sqs": queues.keep_and_redrive,
+        "cloudwatch": alarms.measure_and_judge,
         "alb": load_balancers.check_registered,
     }
     get_module = app._get_module
@@ -125,15 +137,10 @@ def _correct_cloudformation() -> None:
     refusals.refuse(provisioners, roles.admits)
     function_properties.keep(provisioners)
     networks.complete(provisioners)
+    scheduler.keep_templates(provisioners)
+    alarms.keep_composites(provisioners)
     mapping_templates.keep(provisioners)
     consumers.keep(provisioners)
     load_balancers.keep_targets(provisioners)
-    for name in (
-        "eventbridge",
-        "efs",
-        "alb",
-        "sns",
-        "s3",
-        "cloudwatch_logs",
-    ):  # it imports them itself
+    for name in _IMPORTED:
         ministack("app")._get_module(name)

@@ -118,6 +118,23 @@ class Stack:
         return found if len(found) >= count else None
 
 
+def received(stack: Stack, title: str, count: int = 1) -> list[dict[str, Any]]:
+    """The messages of a queue, deleted, when there are as many."""
+    sqs, url = stack.client("sqs"), stack.resource(title)
+    found: list[dict[str, Any]] = []
+
+    def enough() -> list[dict[str, Any]] | None:
+        asked = {"MessageAttributeNames": ["All"], "MessageSystemAttributeNames": ["All"]}
+        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, **asked).get(
+            "Messages", ()
+        ):
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            found.append(message)
+        return found if len(found) >= count else None
+
+    return wait_for(enough)
+
+
 def wait_for(found: Callable[[], T | None], seconds: float = 20) -> T:
     """What it gives at last."""
     until = time.monotonic() + seconds

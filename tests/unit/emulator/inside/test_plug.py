@@ -9,6 +9,7 @@ from devbridge.emulator.inside import plug
 from devbridge.emulator.inside.batch import templates as batch_templates
 from devbridge.emulator.inside.codebuild import service
 from devbridge.emulator.inside.corrections import (
+    alarms,
     apis,
     asynchronous,
     authorization,
@@ -26,8 +27,10 @@ from devbridge.emulator.inside.corrections import (
     notifications,
     objects,
     payloads,
+    queues,
     recursion,
     refusals,
+    scheduler,
     speed,
     subscriptions,
     templates,
@@ -74,6 +77,8 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         *((load_balancers, "check_registered"), (notifications, "deliver_as_sns")),
         *((notifications, "check_as_s3"), (subscriptions, "forward_as_logs")),
         *((function_properties, "keep"), (events, "deliver_as_eventbridge")),
+        *((scheduler, "keep_time"), (scheduler, "keep_templates"), (queues, "keep_and_redrive")),
+        *((alarms, "measure_and_judge"), (alarms, "keep_composites")),
     ):
         note(module, name)
     monkeypatch.setattr(apis, "served_by", lambda app: ("apis", app))
@@ -125,7 +130,7 @@ def test_a_service_is_corrected_when_it_is_needed_first_and_once(app: Any, done:
     done.clear()
     for _ in range(2):
         assert app._get_module("iot") == "module iot"
-        assert app._get_module("sqs") == "module sqs"
+        assert app._get_module("kms") == "module kms"
     assert done == ["durable.keep_what_waits"]
     for name in (
         "cloudformation",
@@ -146,12 +151,14 @@ def test_a_service_is_corrected_when_it_is_needed_first_and_once(app: Any, done:
             "apis.give_base_paths",
         ),
         *("buckets.keep_tags", "templates.name_anew", "refusals.refuse"),
-        *("function_properties.keep", "networks.complete", "templates.keep"),
+        *("function_properties.keep", "networks.complete"),
+        *("scheduler.keep_templates", "alarms.keep_composites", "templates.keep"),
         *("consumers.keep", "load_balancers.keep_targets"),
         *("events.deliver_as_eventbridge", "file_systems.keep_in_folders"),
         *("load_balancers.check_registered", "notifications.deliver_as_sns"),
         *("objects.hide", "notifications.check_as_s3"),
         *("speed.copy_logs_faster", "functions.page_logs", "subscriptions.forward_as_logs"),
+        *("scheduler.keep_time", "queues.keep_and_redrive", "alarms.measure_and_judge"),
     ]
 
 

@@ -44,6 +44,9 @@ def resources(made: Stack, **more: Any) -> dict[str, Any]:
         **{name: queue() for name in ("Plain", "Windowed", "Filtered", "Idle")},
         "Again": queue(10),
         "Groups": queue(10, FifoQueue=True, ContentBasedDeduplication=True),
+        "Busy": queue(3),
+        "Limited": made.noting(CODE, Timeout=3, ReservedConcurrentExecutions=1),
+        "OfBusy": mapping("Busy", FunctionName={"Ref": "Limited"}),
         "OfPlain": mapping("Plain"),
         "OfAgain": mapping("Again", FunctionResponseTypes=["ReportBatchItemFailures"]),
         "OfWindowed": mapping("Windowed", BatchSize=40, MaximumBatchingWindowInSeconds=2),
@@ -194,3 +197,17 @@ def test_what_the_limit_of_a_function_keeps_back_is_not_lost(stack: Stack) -> No
     functions.delete_function_concurrency(FunctionName=name)
     events = stack.told(lambda event: "limited" in bodies(event)[0])
     assert sum(len(bodies(event)) for event in events) == 5
+
+
+def test_a_message_for_a_function_at_its_limit_comes_again_after_its_visibility(
+    stack: Stack,
+) -> None:
+    functions, name = stack.client("lambda"), stack.resource("Limited")
+    event = {"Records": [{"body": "slow", "messageId": "direct"}]}
+    payload = json.dumps(event)
+    functions.invoke(FunctionName=name, InvocationType="Event", Payload=payload)
+    stack.told(lambda event: event["Records"][0]["messageId"] == "direct")
+    send(stack, "Busy", "after the limit")
+    (event,) = stack.told(has("after the limit"))
+    assert event["Records"][0]["attributes"]["ApproximateReceiveCount"] == "2"
+    assert wait_for(lambda: gone(stack, "Busy"))
