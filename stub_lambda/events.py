@@ -36,7 +36,8 @@ from devbridge.protocol.messages import (
 
 BAD_EVENT: Final = "BadEvent"
 MAX_KEY: Final = 1024
-_TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
+TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
+"""How events and answers have a time, in UTC."""
 _ASCII: Final = sys.version_info < (3, 12)
 """Whether Lambda escapes other characters in answers: its runtimes before Python 3.12 do."""
 
@@ -73,6 +74,8 @@ class Start:
     """A JSON text: what the run is to begin at, the checkpoint of another one."""
     at: datetime | None = None
     """When it is to start; None: now."""
+    scheduled: bool = False
+    """It was asked for this time, which has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ def parse(event: Any) -> Start | Question:
 
 def _at(event: Mapping[str, Any]) -> datetime:
     try:
-        return datetime.strptime(str(event.get("startAt")), _TIME).replace(tzinfo=UTC)
+        return datetime.strptime(str(event.get("startAt")), TIME).replace(tzinfo=UTC)
     except ValueError:
         what = "startAt must be a time such as 2030-01-31T08:00:00Z"
         raise Refused(BAD_EVENT, what) from None
@@ -136,6 +139,7 @@ def _start(event: Mapping[str, Any], at: datetime | None) -> Start:
         key is not None and not event.get("generatedKey"),
         _checkpoint(event),
         at,
+        event.get("scheduled") is True,
     )
 
 

@@ -18,13 +18,12 @@ from stub_lambda.events import Context, Question, Refused, Start
 from stub_lambda.records import Listening, Outcome, Record, Source
 from stub_lambda.sources import source_of
 
-_LEFT: Final = 2.0
-"""Seconds without which no further record is tried: it comes again."""
-
 if TYPE_CHECKING:
     from stub_lambda.later import Later
 
 NOT_LATER: Final = "NotLater"
+_LEFT: Final = 2.0
+"""Seconds without which no further record is tried: it comes again."""
 
 
 class Undelivered(Exception):
@@ -60,17 +59,17 @@ def answer(open_invoker: Callable[[], Invoker], event: Any, context: Context) ->
     """
     if (source := source_of(event)) is not None:
         return _records(source, open_invoker, event, context)
-    found = _answered(lambda: _called(open_invoker(), event, context))
+    found = _answered(lambda: _asked(open_invoker(), event, context))
     if "error" in found and isinstance(event, Mapping) and event.get("scheduled") is True:
         raise Undelivered(f"{found['error']['code']}: {found['error']['message']}")
     return found
 
 
-def _called(invoker: Invoker, event: Any, context: Context) -> dict[str, Any]:
+def _asked(invoker: Invoker, event: Any, context: Context) -> dict[str, Any]:
     asked = events.parse(event)
     if isinstance(asked, Start):
-        return _started(invoker, asked, context)
-    return _asked(invoker, asked, context)
+        return _run(invoker, asked, context)
+    return _told(invoker, asked, context)
 
 
 def _answered(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -89,7 +88,7 @@ def _records(
 ) -> Any:
     outcomes: list[Outcome] = []
     for record in source.starts(event, Listening.from_environment()):
-        outcome = _outcome(source, open_invoker, record, context, outcomes)
+        outcome = _started(source, open_invoker, record, context, outcomes)
         if outcome.failed:
             # Where nobody reads the answer, the log is where it is looked for.
             print(
@@ -99,7 +98,7 @@ def _records(
     return source.answer(outcomes)
 
 
-def _outcome(
+def _started(
     source: Source,
     open_invoker: Callable[[], Invoker],
     record: Record,
@@ -116,10 +115,13 @@ def _outcome(
     return Outcome(record, found)
 
 
-def _started(invoker: Invoker, start: Start, context: Context) -> dict[str, Any]:
+def _run(invoker: Invoker, start: Start, context: Context) -> dict[str, Any]:
+    later = _later()
+    if start.scheduled and later is not None and start.key is not None:
+        return _come(invoker, later, start, start.key, context)
     if start.at is None or start.at <= datetime.now(UTC):
         return invoker.start(start, context)
-    if (later := _later()) is None:
+    if later is None:
         raise Refused(
             NOT_LATER,
             f"the job {invoker.job} takes no runs for a later time: write later=True into its Job,"
@@ -129,20 +131,36 @@ def _started(invoker: Invoker, start: Start, context: Context) -> dict[str, Any]
     return later.start(run_id, start, start.at, context)
 
 
-def _asked(invoker: Invoker, question: Question, context: Context) -> dict[str, Any]:
+def _come(
+    invoker: Invoker, later: Later, start: Start, key: str, context: Context
+) -> dict[str, Any]:
+    """Start a run whose time has come, unless it was cancelled, or started before."""
+    run_id = invoker.run_id(key)
+    if not later.waits(run_id):
+        return {"jobId": run_id, "started": False}
+    found = invoker.start(start, context)
+    if "error" not in found:
+        later.remove(run_id)
+    return found
+
+
+def _told(invoker: Invoker, question: Question, context: Context) -> dict[str, Any]:
     if (later := _later()) is None:
         return invoker.ask(question, context)
-    if question.action == "cancel" and (cancelled := later.cancelled(question)):
-        return cancelled
+    # First of all, or it may start now.
+    if question.action == "cancel" and later.remove(question.job_id):
+        told = later.cancelled(question)
+    else:
+        told = None
     try:
         found = invoker.ask(question, context)
     except (Refused, UnknownRun):  # of a run that waits for its time nobody else knows
-        if (told := later.told(question)) is None:
+        if (told := told or later.told(question)) is None:
             raise
         return told
     if found.get("error", {}).get("code") == REJECT_UNKNOWN_RUN:
-        return later.told(question) or found
-    return found
+        return told or later.told(question) or found
+    return told if told is not None and found.get("waits") else found
 
 
 def _later() -> Later | None:

@@ -1,7 +1,7 @@
 """Runs for a later time, as invokers take, tell of and cancel them: see `devbridge.runs.scheduled`.
 
 At that time Scheduler calls the invoker with the run's own event, and the key that the run's id is
-made from: whoever is called twice starts one run.
+made from: who is called twice starts one run.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ import contextlib
 import functools
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from devbridge import later
 from devbridge.errors import CloudError
 from devbridge.protocol import codec
 from devbridge.protocol.messages import REJECT_TOO_LARGE
 from devbridge.runs.scheduled import MAX_EVENT, Schedules, Target
 from stub_lambda.environment import required
-from stub_lambda.events import Context, Question, Refused, Start
+from stub_lambda.events import TIME, Context, Question, Refused, Start
 
 _SCHEDULED: Final = "SCHEDULED"
 
@@ -82,19 +81,29 @@ class Later:
             "jobId": run_id,
             "state": _SCHEDULED,
             "duplicate": not new,
-            "startAt": later.written(at),
+            "startAt": at.astimezone(UTC).strftime(TIME),
         }
 
-    def cancelled(self, question: Question) -> dict[str, Any] | None:
-        """The answer, if it is a run that waited for its time: it does not start now.
+    def waits(self, run_id: str) -> bool:
+        """Whether a run waits for its time, or that has come just now.
 
         Raises:
             CloudError: Scheduler has refused.
         """
-        uuid = _uuid(question.job_id)
-        with _calls("the run could not be cancelled"):
-            if not codec.is_id(uuid) or not self._schedules.remove(uuid):
-                return None
+        return self._start_of(run_id) is not None
+
+    def remove(self, run_id: str) -> bool:
+        """Have a run not wait any more; False: it does not.
+
+        Raises:
+            CloudError: Scheduler has refused.
+        """
+        uuid = _uuid(run_id)
+        with _calls("the run could not be taken from the schedules"):
+            return codec.is_id(uuid) and self._schedules.remove(uuid)
+
+    def cancelled(self, question: Question) -> dict[str, Any]:
+        """The answer for a run that waited, and does not any more."""
         return {"jobId": question.job_id, "was": _SCHEDULED, "state": "CANCELLED"}
 
     def told(self, question: Question) -> dict[str, Any] | None:
@@ -103,9 +112,7 @@ class Later:
         Raises:
             CloudError: Scheduler has refused.
         """
-        uuid = _uuid(question.job_id)
-        with _calls("the run could not be asked about"):
-            at = self._schedules.start_of(uuid) if codec.is_id(uuid) else None
+        at = self._start_of(question.job_id)
         if at is None:
             return None
         return {
@@ -114,8 +121,13 @@ class Later:
             "state": _SCHEDULED,
             "attempt": 1,
             "maxAttempts": 1,
-            "startAt": later.written(at),
+            "startAt": at.astimezone(UTC).strftime(TIME),
         }
+
+    def _start_of(self, run_id: str) -> datetime | None:
+        uuid = _uuid(run_id)
+        with _calls("the run could not be asked about"):
+            return self._schedules.start_of(uuid) if codec.is_id(uuid) else None
 
 
 def _uuid(run_id: str) -> str:

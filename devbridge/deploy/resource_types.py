@@ -70,13 +70,13 @@ PERMISSION: Final = made(
     *("InvokedViaFunctionUrl", "Principal", "PrincipalOrgID", "SourceAccount", "SourceArn"),
 )
 EVENT_INVOKE_CONFIG: Final = made("AWS::Lambda::EventInvokeConfig", "FunctionName", "Qualifier")
+SCHEDULE: Final = made("AWS::Scheduler::Schedule", "Name")
+SCHEDULE_GROUP: Final = made("AWS::Scheduler::ScheduleGroup", "Name")
 MAPPING: Final = made(
     "AWS::Lambda::EventSourceMapping",
     *("EventSourceArn", "SelfManagedEventSource", "StartingPosition", "StartingPositionTimestamp"),
 )
 SUBSCRIPTION: Final = made("AWS::SNS::Subscription", "Endpoint", "Protocol", "TopicArn")
-SCHEDULE: Final = made("AWS::Scheduler::Schedule", "Name")
-SCHEDULE_GROUP: Final = made("AWS::Scheduler::ScheduleGroup", "Name")
 RULE: Final = made("AWS::Events::Rule", "Name")
 ROLE: Final = made("AWS::IAM::Role", "Path", "RoleName")
 MANAGED_POLICY: Final = made("AWS::IAM::ManagedPolicy", "Description", "ManagedPolicyName", "Path")

@@ -1,6 +1,10 @@
 """Runs that were asked for a later time: one-off schedules of EventBridge Scheduler, which is all
 that is known of them until they start.
 
+Scheduler could delete a schedule that has fired; but it does before Lambda has called anybody, and
+nobody would know of the run meanwhile. So who starts the run deletes the schedule, and who finds
+none starts nothing: the run was cancelled, or started.
+
 The standard library only: it is part of the invokers' zips, and botocore's client is passed in.
 """
 
@@ -61,7 +65,6 @@ class Schedules:
                 ScheduleExpression=start.astimezone(UTC).strftime(_AT),
                 ScheduleExpressionTimezone="UTC",
                 FlexibleTimeWindow={"Mode": "OFF"},
-                ActionAfterCompletion="DELETE",
                 Target={
                     "Arn": target.arn,
                     "RoleArn": target.role,
@@ -74,7 +77,7 @@ class Schedules:
         return True
 
     def start_of(self, uuid: str) -> datetime | None:
-        """When a run is to start; None: it is not scheduled, or has been started.
+        """When a run is to start; None: it is not scheduled, or has started.
 
         Raises:
             ClientError, BotoCoreError: Scheduler has refused.

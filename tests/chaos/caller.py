@@ -29,6 +29,7 @@ class Context:
 
     aws_request_id: str
     ends: float
+    invoked_function_arn: str = ""
 
     def get_remaining_time_in_millis(self) -> int:
         return max(0, int((self.ends - time.monotonic()) * 1000))

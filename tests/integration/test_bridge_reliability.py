@@ -468,6 +468,7 @@ def stub(broker: Broker, topics: Topics, monkeypatch: pytest.MonkeyPatch) -> Ite
 
     class Context:
         aws_request_id = str(uuid.uuid4())
+        invoked_function_arn = ""
 
         def get_remaining_time_in_millis(self) -> int:
             return 10_000

@@ -53,18 +53,18 @@ def add_roles(stack: Stack, jobs: Sequence[Job]) -> None:
             *_bridge(stack),
             logs_of(logs),
             *queues.grants(stubs),
-            *later.grants(stack, stubs),
             *_starting(stack, real),
             *_keys(stubs),
+            *later.grants(stack, stubs),
         ]
         stack.role("the stubs", STUB_ROLE, [trust("lambda.amazonaws.com")], statements)
     if invoked := [job for job in jobs if job not in stubs]:
         statements = [
             logs_of(logs),
             *queues.grants(invoked),
-            *later.grants(stack, invoked),
             *_starting(stack, invoked),
             *_keys(invoked),
+            *later.grants(stack, invoked),
         ]
         stack.role("the invokers", INVOKER_ROLE, [trust("lambda.amazonaws.com")], statements)
 
@@ -109,9 +109,9 @@ def add_invoker(stack: Stack, job: Job) -> None:
         environment["DEVBRIDGE_OFFLINE"] = offline_policy(job, settings)
     if in_cloud(job, settings):
         environment |= _variables(stack, job)
+    environment |= later.variables(job, stack.stage)
     if told := listening(stack, job):
         environment["DEVBRIDGE_TRIGGERS"] = told
-    environment |= later.variables(job, stack.stage)
     key = stack.assets.invoker if deployed else stack.assets.stub
     what = "starts runs of" if deployed else "forwards to devbridge dev"
     resource = awslambda.Function(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,7 +38,7 @@ def schedules(scheduler: Stubber) -> Schedules:
     return Schedules(lambda: scheduler.client, "demo_ann")
 
 
-def test_a_run_is_a_schedule_of_its_name_that_is_gone_once_it_has_fired(
+def test_a_run_is_a_schedule_of_its_name_that_stays_until_somebody_has_started_it(
     scheduler: Stubber, schedules: Schedules
 ) -> None:
     event = json.dumps({"payloadText": "<aws.scheduler.execution-id> <b>"})
@@ -59,7 +59,6 @@ def test_a_run_is_a_schedule_of_its_name_that_is_gone_once_it_has_fired(
         "ScheduleExpression": "at(2030-01-31T08:00:00)",
         "ScheduleExpressionTimezone": "UTC",
         "FlexibleTimeWindow": {"Mode": "OFF"},
-        "ActionAfterCompletion": "DELETE",
         "Target": {
             "Arn": ARN,
             "RoleArn": TARGET.role,
@@ -95,10 +94,10 @@ def test_it_can_be_taken_away_once(scheduler: Stubber, schedules: Schedules) -> 
 @pytest.mark.parametrize("call", ["create_schedule", "get_schedule", "delete_schedule"])
 def test_other_refusals_are_told(scheduler: Stubber, schedules: Schedules, call: str) -> None:
     scheduler.add_client_error(call, "AccessDeniedException")
-    ask = {
+    asks: dict[str, Callable[[], object]] = {
         "create_schedule": lambda: schedules.put(UUID, START, "{}", TARGET),
         "get_schedule": lambda: schedules.start_of(UUID),
         "delete_schedule": lambda: schedules.remove(UUID),
-    }[call]
+    }
     with pytest.raises(ClientError, match="AccessDenied"):
-        ask()
+        asks[call]()

@@ -71,6 +71,7 @@ class Context:
 
     def __init__(self) -> None:
         self.aws_request_id = str(uuid.uuid4())
+        self.invoked_function_arn = ""
 
     def get_remaining_time_in_millis(self) -> int:
         return 10_000

@@ -27,6 +27,7 @@ ENVIRONMENT = {
 
 class Context:
     aws_request_id = "request-1"
+    invoked_function_arn = ""
 
     def get_remaining_time_in_millis(self) -> int:
         return 10_000

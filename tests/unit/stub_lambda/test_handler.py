@@ -43,6 +43,7 @@ WHO = "ann@laptop"
 
 class Context:
     aws_request_id = "lambda-request"
+    invoked_function_arn = ""
 
     def __init__(self, remaining: int = 10_000) -> None:
         self.remaining = remaining

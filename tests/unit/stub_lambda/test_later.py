@@ -6,11 +6,13 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from uuid import NAMESPACE_DNS, uuid5
 
 import pytest
 from botocore.exceptions import ClientError
 
 from devbridge.errors import UnknownRun
+from devbridge.protocol import codec
 from devbridge.runs.scheduled import Schedules, Target
 from stub_lambda import events
 from stub_lambda.events import Context, Question, Refused, Start
@@ -73,7 +75,8 @@ class Runs:
     job: str = "factorial"
 
     def run_id(self, key: str) -> str:
-        return f"demo_ann_factorial:{key}"
+        uuid = key if codec.is_id(key) else uuid5(NAMESPACE_DNS, key)
+        return f"demo_ann_factorial:{uuid}"
 
     def start(self, start: Start, context: Context) -> dict[str, Any]:
         if self.refuses:
@@ -99,7 +102,7 @@ def schedules(monkeypatch: pytest.MonkeyPatch) -> Memory:
 
 
 def ask(runs: Runs, event: dict[str, Any]) -> dict[str, Any]:
-    return answer(lambda: runs, event, Request())
+    return dict(answer(lambda: runs, event, Request()))
 
 
 def question(action: str, run_id: str = RUN_ID) -> dict[str, Any]:
@@ -131,6 +134,43 @@ def test_what_scheduler_sends_then_starts_that_run(schedules: Memory, payload: A
     (started,) = runs.started
     assert json.loads(started.payload) == payload
     assert (started.key, started.remember, started.at) == ("mine", True, None)
+
+
+def test_one_that_has_started_does_not_wait_any_more(schedules: Memory) -> None:
+    runs = Runs()
+    run_id = ask(runs, LATER)["jobId"]
+    ((_, event, _),) = schedules.known.values()
+    ask(runs, json.loads(event))
+    assert schedules.known == {}
+    assert ask(runs, question("status"))["state"] == "RUNNING"
+    assert ask(runs, json.loads(event)) == {"jobId": run_id, "started": False}, "a second call"
+    assert len(runs.started) == 1
+
+
+def test_one_that_was_cancelled_when_its_time_had_come_does_not_start(schedules: Memory) -> None:
+    runs = Runs()
+    run_id = ask(runs, LATER)["jobId"]
+    ((_, event, _),) = schedules.known.values()
+    ask(runs, question("cancel"))
+    assert ask(runs, json.loads(event)) == {"jobId": run_id, "started": False}
+    assert runs.started == []
+
+
+def test_one_whose_schedule_was_left_behind_is_told_as_what_it_is(schedules: Memory) -> None:
+    runs = Runs()
+    ask(runs, LATER)
+    runs.started.append(Start(b"5", UUID, remember=False))
+    assert ask(runs, question("status"))["state"] == "RUNNING"
+    assert ask(runs, question("cancel"))["was"] == "RUNNING"
+    assert schedules.known == {}
+
+
+def test_a_cancellation_that_waits_for_the_daemon_need_not(schedules: Memory) -> None:
+    waits = {"jobId": RUN_ID, "was": "QUEUED", "state": "QUEUED", "waits": True}
+    runs = Runs(unknown=waits)
+    ask(runs, LATER)
+    assert ask(runs, question("cancel"))["state"] == "CANCELLED"
+    assert ask(runs, question("cancel")) == waits
 
 
 def test_a_time_that_is_over_is_now(schedules: Memory) -> None:
@@ -194,6 +234,7 @@ def test_one_that_cannot_be_started_when_its_time_has_come_is_lambdas_to_try_aga
     ((_, event, _),) = schedules.known.values()
     with pytest.raises(Undelivered, match="Offline: nobody is there"):
         ask(Runs(refuses=True), json.loads(event))
+    assert UUID in schedules.known, "it still waits"
 
 
 def test_one_that_scheduler_would_not_take_is_refused(schedules: Memory) -> None:

@@ -2,13 +2,15 @@
 
 AWS checks StopBuild and BatchGetBuilds against the builds' projects, reading and writing a log
 stream against the stream, GetParameters against each parameter, running a task against its
-definition, and what Batch does against definitions, queues and jobs; ministack checks them against
-``*``, the log group or the cluster, so that policies that are right on AWS would deny here.
+definition, what Batch does against definitions, queues and jobs, and what Scheduler does against
+the schedule; ministack checks them against ``*``, the log group or the cluster, so that policies
+that are right on AWS would deny here.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -105,6 +107,22 @@ def _of_batch(action: str, request: Mapping[str, Any], base: str) -> list[str]:
     return _named(base, "job", [request.get("jobId", "")])
 
 
+def of_scheduler(path: str, query: Mapping[str, Any], body: bytes, base: str) -> list[str]:
+    """The schedule that a request is about: its name is in the path, its group in the body or the
+    query."""
+    match = re.fullmatch(r"/schedules/([^/]+)", path)
+    if match is None:
+        return []
+    try:
+        given = json.loads(body or b"{}")
+    except ValueError:
+        given = {}
+    group = given.get("GroupName") if isinstance(given, dict) else None
+    found = query.get("groupName")
+    group = group or (found[0] if isinstance(found, list) else found) or "default"
+    return [f"{base}:schedule/{group}/{match[1]}"]
+
+
 def keys(service: str, action: str, body: bytes, region: str, account: str) -> dict[str, str]:
     """The request's own keys of conditions, by their names."""
     request = _request(service, action, body) if service == "ecs" else None
@@ -138,6 +156,9 @@ def correct() -> None:
     ) -> str:
         action = action_of(service, path, headers)
         found = resources(service, action, body, region, account_id)
+        if service == "scheduler":
+            base = f"arn:aws:scheduler:{region}:{account_id}"
+            found = of_scheduler(path, query_params or {}, body, base)
         if not found:
             return str(
                 extract(service, method, path, headers, body, query_params, region, account_id)

@@ -58,6 +58,25 @@ def test_iam_is_asked_about_what_the_request_is_about(
     assert resources(service, action, body, "r", "1") == [f"arn:aws:{arn}" for arn in arns]
 
 
+@pytest.mark.parametrize(
+    ("path", "query", "body", "named"),
+    [
+        ("/schedules/s", {}, b'{"GroupName": "g"}', ["schedule/g/s"]),
+        ("/schedules/s", {"groupName": ["g"]}, b"", ["schedule/g/s"]),
+        ("/schedules/s", {"groupName": "g"}, b"", ["schedule/g/s"]),
+        ("/schedules/s", {}, b"{", ["schedule/default/s"]),
+        ("/schedules", {}, b"", []),
+        ("/schedule-groups/g", {}, b"", []),
+    ],
+)
+def test_a_schedule_is_named_by_its_path_and_its_group(
+    path: str, query: dict[str, Any], body: bytes, named: list[str]
+) -> None:
+    base = "arn:aws:scheduler:r:1"
+    found = authorization.of_scheduler(path, query, body, base)
+    assert found == [f"{base}:{each}" for each in named]
+
+
 @pytest.fixture
 def asked(ministack: MakeModule) -> list[str]:
     """The resources that IAM was asked about; it allows none that ends with "b"."""
