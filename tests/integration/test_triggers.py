@@ -228,8 +228,7 @@ def test_it_starts_one_run_whose_handler_gets_its_data(stage: Stage, kind: str) 
     name, send, is_of = KINDS[kind]
     told = uuid.uuid4().hex
     send(stage, told)
-    seen = eventually(lambda: stage.seen(kind))
-    own = [each for each in seen if is_of(each, told)]
-    assert [each["name"] for each in own] == [name], seen
+    own = eventually(lambda: [each for each in stage.seen(kind) if is_of(each, told)])
+    assert [each["name"] for each in own] == [name]
     # The default bus is that of all stages.
-    assert len(seen) == 1 or kind == "event"
+    assert kind == "event" or len(stage.seen(kind)) == 1
