@@ -118,6 +118,20 @@ class BoundTopic(_Bound):
     """The deployed topic's ARN."""
 
 
+class BoundStream(_Bound):
+    """A bound Kinesis stream."""
+
+    stream_name = _Property("streamName")
+    """The deployed stream's name."""
+
+
+class BoundEventBus(_Bound):
+    """A bound event bus of EventBridge."""
+
+    bus_name = _Property("busName")
+    """The deployed bus's name."""
+
+
 class BoundSecret(_Bound):
     """A bound secret."""
 
@@ -190,6 +204,8 @@ Table: Final = _Bindings(BoundTable)
 Bucket: Final = _Bindings(BoundBucket)
 Queue: Final = _Bindings(BoundQueue)
 Topic: Final = _Bindings(BoundTopic)
+Stream: Final = _Bindings(BoundStream)
+EventBus: Final = _Bindings(BoundEventBus)
 Secret: Final = _Bindings(BoundSecret)
 Config: Final = _Bindings(BoundConfig)
 FileSystem: Final = _Bindings(BoundFileSystem)

@@ -13,22 +13,28 @@ from devbridge.constructs.code import Code, Permission
 from devbridge.constructs.compute import Batch, CodeBuild, Compute, Fargate, Lambda
 from devbridge.constructs.container import Container
 from devbridge.constructs.cors import Cors
+from devbridge.constructs.event_buses import EventBus
 from devbridge.constructs.file_systems import FileSystem
 from devbridge.constructs.files import copied_files
 from devbridge.constructs.function import Function
 from devbridge.constructs.job import Job
+from devbridge.constructs.load_balancers import LoadBalancer
 from devbridge.constructs.messaging import Queue, Topic
 from devbridge.constructs.network import Vpc
 from devbridge.constructs.parameters import Config, Secret
 from devbridge.constructs.references import Reference
 from devbridge.constructs.storage import Bucket, Table
+from devbridge.constructs.streams import Stream
 from devbridge.constructs.throttle import Throttle
 from devbridge.constructs.triggers import (
     OnEvent,
+    OnLoadBalancer,
     OnLog,
     OnObject,
     OnQueue,
     OnRequest,
+    OnStream,
+    OnTable,
     OnTopic,
     Schedule,
     Trigger,
@@ -48,6 +54,7 @@ __all__ = [
     "Construct",
     "Container",
     "Cors",
+    "EventBus",
     "Fargate",
     "FileSystem",
     "Function",
@@ -56,11 +63,15 @@ __all__ = [
     "JwtAuthorizer",
     "Lambda",
     "LambdaAuthorizer",
+    "LoadBalancer",
     "OnEvent",
+    "OnLoadBalancer",
     "OnLog",
     "OnObject",
     "OnQueue",
     "OnRequest",
+    "OnStream",
+    "OnTable",
     "OnTopic",
     "Permission",
     "Queue",
@@ -69,6 +80,7 @@ __all__ = [
     "RouteTo",
     "Schedule",
     "Secret",
+    "Stream",
     "Table",
     "Throttle",
     "Topic",

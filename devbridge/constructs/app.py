@@ -237,6 +237,8 @@ class Construct:
         if transform is not None and not callable(transform):
             raise self.invalid("transform", transform, "a function of the troposphere resource")
         self.transform = transform
+        self.known: Mapping[str, str] = {}
+        """Of what exists already, what its references are, its ARN first; else nothing."""
 
     def register(self) -> None:
         """Add this to its app: the last step of a constructor, once all values are valid."""

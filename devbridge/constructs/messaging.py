@@ -4,9 +4,28 @@ from __future__ import annotations
 
 from devbridge.constructs import values
 from devbridge.constructs.app import App, Bindable, Transform
+from devbridge.constructs.existing import Arn, Existing
 from devbridge.constructs.references import Reference
 from devbridge.constructs.storage import Removal
 from devbridge.constructs.values import Duration
+
+
+def _existing_queue(app: App, name: str, *, arn: str, encryption_key: str | None = None) -> Queue:
+    """A queue that exists, of the stage's own region: nothing of it is made, changed or removed.
+
+    Args:
+        arn: ``arn:aws:sqs:REGION:ACCOUNT:NAME``. A queue of another account must admit who uses it
+            in a policy of its own.
+        encryption_key: the ARN of the KMS key that encrypts it, which its users may use then.
+
+    Raises:
+        InvalidValue, DuplicateName: see Construct.
+    """
+    it = Arn(app, "Queue", name, arn)
+    queue = Queue(app, name, fifo=it.name.endswith(".fifo"), encryption_key=encryption_key)
+    queue.encryption_key = encryption_key
+    queue.known = {"arn": it.text, "queue_url": it.queue_url, "queue_name": it.name}
+    return queue
 
 
 class Queue(Bindable):
@@ -71,6 +90,8 @@ class Queue(Bindable):
         self.removal = removal
         self.register()
 
+    existing = Existing(_existing_queue)
+
     @property
     def arn(self) -> Reference:
         """The deployed queue's ARN."""
@@ -85,6 +106,24 @@ class Queue(Bindable):
     def queue_name(self) -> Reference:
         """The deployed queue's name."""
         return Reference(self, "queue_name")
+
+
+def _existing_topic(app: App, name: str, *, arn: str, encryption_key: str | None = None) -> Topic:
+    """A topic that exists: nothing of it is made, changed or removed.
+
+    Args:
+        arn: ``arn:aws:sns:REGION:ACCOUNT:NAME``. A topic of another account must admit who uses it
+            in its policy.
+        encryption_key: as for Queue.existing.
+
+    Raises:
+        InvalidValue, DuplicateName: see Construct.
+    """
+    it = Arn(app, "Topic", name, arn)
+    topic = Topic(app, name, fifo=it.name.endswith(".fifo"), encryption_key=encryption_key)
+    topic.encryption_key = encryption_key
+    topic.known = {"arn": it.text, "topic_arn": it.text}
+    return topic
 
 
 class Topic(Bindable):
@@ -113,6 +152,8 @@ class Topic(Bindable):
         self.encryption_key = self.key_of(encryption_key)
         self.fifo = self.flag("fifo", fifo)
         self.register()
+
+    existing = Existing(_existing_topic)
 
     @property
     def arn(self) -> Reference:

@@ -48,6 +48,12 @@ VISIBILITY_TIMEOUT: Final = (timedelta(), timedelta(hours=12))
 """Of SQS."""
 RETENTION: Final = (timedelta(seconds=60), timedelta(days=14))
 """Of SQS messages."""
+STREAM_RETENTION: Final = (timedelta(hours=24), timedelta(days=365))
+"""Of the records of Kinesis (API, IncreaseStreamRetentionPeriod)."""
+SHARDS: Final = 10_000
+"""The most that one stream may have (API, UpdateShardCount)."""
+VIEWS: Final = ("new_image", "old_image", "new_and_old_images", "keys_only")
+"""Of a table's stream."""
 AUTHORIZER_TTL: Final = (timedelta(), timedelta(hours=1))
 """Of API Gateway."""
 CORS_AGE: Final = (timedelta(), timedelta(days=1))

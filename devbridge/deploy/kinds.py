@@ -8,7 +8,8 @@ What binding gives, and nothing beyond it:
 - Table: read and write items of the table and query its indexes; not change or delete the table.
 - Bucket: list it, and read, write and delete its objects; not configure it, nor old versions.
 - Queue: send, receive, delete and delay messages, and read its attributes.
-- Topic: publish.
+- Topic: publish. EventBus: put events.
+- Stream: put and read records, and subscribe the consumers that it has.
 - Secret: read its own SSM parameter.
 - Function: invoke it. Job: invoke its invoker, which starts, cancels and tells of runs.
 - Config, Api, FileSystem: nothing; a value, a URL, a folder are all that there is.
@@ -27,32 +28,38 @@ from devbridge.constructs import (
     Bucket,
     Config,
     Construct,
+    EventBus,
     FileSystem,
     Function,
     Job,
+    LoadBalancer,
     Queue,
     Secret,
+    Stream,
     Table,
     Topic,
 )
 from devbridge.deploy import resource_types as types
+from devbridge.deploy.arns import main_arn
 from devbridge.deploy.bindings import Binding, Bindings, Grant, Output, Property
 from devbridge.deploy.policies import KEY_USE, of_service
-from devbridge.deploy.references import arn, arn_of, attribute, ref, sub
+from devbridge.deploy.references import arn, arn_of, attribute
 from devbridge.deploy.resource_types import ResourceType
 from devbridge.deploy.synth.api import add_api
 from devbridge.deploy.synth.compute.known import made_types
 from devbridge.deploy.synth.data import add_bucket, add_queue, add_table, add_topic
+from devbridge.deploy.synth.event_buses import add_event_bus
 from devbridge.deploy.synth.file_systems import (
     ACCESS_POINT,
     FILE_SYSTEM,
     MOUNT_TARGET,
-    SECURITY_GROUP,
     add_file_system,
 )
 from devbridge.deploy.synth.functions import add_function
 from devbridge.deploy.synth.jobs import add_job, add_shared
+from devbridge.deploy.synth.load_balancers import add_load_balancer
 from devbridge.deploy.synth.stack import Stack
+from devbridge.deploy.synth.streams import add_stream
 
 C = TypeVar("C", bound=Construct)
 
@@ -96,31 +103,44 @@ _QUEUE_ACTIONS: Final = of_service(
     *("SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"),
     *("GetQueueAttributes", "GetQueueUrl"),
 )
+_STREAM_ACTIONS: Final = of_service(
+    "kinesis",
+    *("PutRecord", "PutRecords", "DescribeStreamSummary"),
+    *("GetRecords", "GetShardIterator", "ListShards"),
+)
 _SECRET_ACTIONS: Final = of_service("ssm", "GetParameter", "GetParameters")
 _INVOKE: Final = ("lambda:InvokeFunction",)
 
 
 def _table(table: Table, _stage: str) -> Iterator[Grant]:
-    title = names.logical(table)
-    yield _TABLE_ACTIONS, [arn_of(title), sub(f"${{{title}.Arn}}/index/*")]
+    yield _TABLE_ACTIONS, [main_arn(table), main_arn(table, "/index/*")]
     yield from key_use(table.encryption_key)
 
 
 def _bucket(bucket: Bucket, _stage: str) -> Iterator[Grant]:
-    title = names.logical(bucket)
-    yield _BUCKET_ACTIONS, [arn_of(title)]
-    yield _OBJECT_ACTIONS, [sub(f"${{{title}.Arn}}/*")]
+    yield _BUCKET_ACTIONS, [main_arn(bucket)]
+    yield _OBJECT_ACTIONS, [main_arn(bucket, "/*")]
     yield from key_use(bucket.encryption_key)
 
 
 def _queue(queue: Queue, _stage: str) -> Iterator[Grant]:
-    yield _QUEUE_ACTIONS, [arn_of(names.logical(queue))]
+    yield _QUEUE_ACTIONS, [main_arn(queue)]
     yield from key_use(queue.encryption_key)
 
 
 def _topic(topic: Topic, _stage: str) -> Iterator[Grant]:
-    yield ("sns:Publish",), [ref(names.logical(topic))]
+    yield ("sns:Publish",), [main_arn(topic)]
     yield from key_use(topic.encryption_key)
+
+
+def _stream(stream: Stream, _stage: str) -> Iterator[Grant]:
+    yield _STREAM_ACTIONS, [main_arn(stream)]
+    yield ("kinesis:SubscribeToShard",), [main_arn(stream, "/consumer/*")]
+    yield from key_use(stream.encryption_key)
+
+
+def _event_bus(bus: EventBus, _stage: str) -> Iterator[Grant]:
+    yield ("events:PutEvents",), [main_arn(bus)]
 
 
 def _secret(secret: Secret, stage: str) -> Iterator[Grant]:
@@ -149,6 +169,8 @@ _TABLE: Final = Output("Table")
 _BUCKET: Final = Output("Bucket")
 _QUEUE: Final = Output("Queue")
 _TOPIC: Final = Output("Topic")
+_STREAM: Final = Output("Stream")
+_EVENT_BUS: Final = Output("EventBus")
 _URL: Final = Output("Url", lambda title: attribute(title, "ApiEndpoint"))
 
 KINDS: tuple[Kind[Any], ...] = (
@@ -181,6 +203,26 @@ KINDS: tuple[Kind[Any], ...] = (
         binding=Binding((Property("topicArn", _TOPIC),), _topic),
     ),
     Kind(
+        Stream,
+        add=add_stream,
+        makes=(types.STREAM,),
+        outputs=(_STREAM,),
+        binding=Binding((Property("streamName", _STREAM),), _stream),
+    ),
+    Kind(
+        EventBus,
+        add=add_event_bus,
+        makes=(types.EVENT_BUS,),
+        outputs=(_EVENT_BUS,),
+        binding=Binding((Property("busName", _EVENT_BUS),), _event_bus),
+    ),
+    Kind(
+        LoadBalancer,
+        add=add_load_balancer,
+        makes=(types.LOAD_BALANCER, types.LISTENER, types.SECURITY_GROUP),
+        outputs=(Output("LoadBalancer"),),
+    ),
+    Kind(
         Secret,
         binding=Binding(
             (
@@ -199,7 +241,7 @@ KINDS: tuple[Kind[Any], ...] = (
     Kind(
         FileSystem,
         add=add_file_system,
-        makes=(FILE_SYSTEM, ACCESS_POINT, MOUNT_TARGET, SECURITY_GROUP),
+        makes=(FILE_SYSTEM, ACCESS_POINT, MOUNT_TARGET, types.SECURITY_GROUP),
         binding=Binding((Property("path", lambda files, _stage: str(files.mount)),)),
     ),
     # Jobs and functions by name: what binds each other would depend on itself.
@@ -218,6 +260,9 @@ KINDS: tuple[Kind[Any], ...] = (
             types.SUBSCRIPTION,
             types.SUBSCRIPTION_FILTER,
             types.SCHEDULE,
+            types.STREAM_CONSUMER,
+            types.TARGET_GROUP,
+            types.LISTENER_RULE,
             *types.API_PARTS,
             types.TABLE,
             types.SCHEDULE_GROUP,

@@ -180,6 +180,19 @@ QUEUES: Final = Leftover(
     lost_if_empty=False,
 )
 
+# --- streams --------------------------------------------------------------------------------------
+
+
+def _stream(cloud: Access, name: str) -> Any:
+    return cloud.client("kinesis").describe_stream_summary(StreamName=name)
+
+
+def _delete_stream(cloud: Access, name: str, _label: str, _on_progress: OnProgress) -> None:
+    cloud.client("kinesis").delete_stream(StreamName=name, EnforceConsumerDeletion=True)
+
+
+STREAMS: Final = Leftover("kinesis:stream", exists=_stream, delete=_delete_stream, prefix="stream/")
+
 # --- log groups -----------------------------------------------------------------------------------
 
 

@@ -16,6 +16,18 @@ def _unpinned(_properties: Mapping[str, Any]) -> Iterator[Pin]:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewed:
+    """A part of a resource that cannot change: another one takes its place."""
+
+    property: str
+    """That whose change or loss ends it."""
+    attribute: str
+    """The attribute that has its ARN."""
+    note: str
+    """What that means, for who reads a plan."""
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceType:
     """What planning a deployment and removing a stage need to know about a type."""
 
@@ -29,6 +41,8 @@ class ResourceType:
     """Its content cannot be made again."""
     revised: bool = False
     """Another one is the next revision of it: nothing is lost, and its name stays."""
+    renewed: tuple[Renewed, ...] = ()
+    """Its parts that have ARNs of their own, and end before it does."""
     leftover: Leftover | None = None
     """How to deal with ones that outlive their stack; None: nobody looks for them."""
     pins: Callable[[Mapping[str, Any]], Iterator[Pin]] = _unpinned
@@ -44,6 +58,15 @@ TABLE: Final = made(
     "AWS::DynamoDB::Table",
     *("ImportSourceSpecification", "KeySchema", "LocalSecondaryIndexes", "TableName"),
     holds_data=True,
+    # "When you modify the StreamViewType property, DynamoDB creates a new stream" (CloudFormation's
+    # reference); the old one is deleted after 24 hours.
+    renewed=(
+        Renewed(
+            "StreamSpecification",
+            "StreamArn",
+            "its stream ends: what has not been read of it goes to no trigger",
+        ),
+    ),
     leftover=leftovers.TABLES,
 )
 BUCKET: Final = made(
@@ -59,6 +82,11 @@ QUEUE: Final = made(
 QUEUE_POLICY: Final = made("AWS::SQS::QueuePolicy")
 TOPIC: Final = made("AWS::SNS::Topic", "FifoTopic", "TopicName")
 TOPIC_POLICY: Final = made("AWS::SNS::TopicPolicy")
+STREAM: Final = made("AWS::Kinesis::Stream", "Name", holds_data=True, leftover=leftovers.STREAMS)
+EVENT_BUS: Final = made("AWS::Events::EventBus", "Name")
+LOAD_BALANCER: Final = made("AWS::ElasticLoadBalancingV2::LoadBalancer", "Name", "Scheme", "Type")
+LISTENER: Final = made("AWS::ElasticLoadBalancingV2::Listener", "LoadBalancerArn")
+SECURITY_GROUP: Final = made("AWS::EC2::SecurityGroup", "GroupDescription", "GroupName", "VpcId")
 FUNCTION: Final = made(
     "AWS::Lambda::Function",
     *("FunctionName", "PackageType", "TenancyConfig"),
@@ -76,6 +104,12 @@ MAPPING: Final = made(
     "AWS::Lambda::EventSourceMapping",
     *("EventSourceArn", "SelfManagedEventSource", "StartingPosition", "StartingPositionTimestamp"),
 )
+STREAM_CONSUMER: Final = made("AWS::Kinesis::StreamConsumer", "ConsumerName", "StreamARN")
+TARGET_GROUP: Final = made(
+    "AWS::ElasticLoadBalancingV2::TargetGroup",
+    *("IpAddressType", "Name", "Port", "Protocol", "ProtocolVersion", "TargetType", "VpcId"),
+)
+LISTENER_RULE: Final = made("AWS::ElasticLoadBalancingV2::ListenerRule", "ListenerArn")
 SUBSCRIPTION: Final = made("AWS::SNS::Subscription", "Endpoint", "Protocol", "TopicArn")
 RULE: Final = made("AWS::Events::Rule", "Name")
 ROLE: Final = made("AWS::IAM::Role", "Path", "RoleName")
@@ -101,7 +135,6 @@ FOREIGN: Final = (
             "EC2::Volume",
             "ECR::Repository",
             "ElastiCache::CacheCluster",
-            "Kinesis::Stream",
             "OpenSearchService::Domain",
             "RDS::DBCluster",
             "RDS::DBInstance",

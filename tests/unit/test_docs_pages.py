@@ -299,7 +299,7 @@ def option(name: str, key: str, value: object) -> Construct | None:
 
 def bounds() -> Iterator[tuple[str, str, str, str]]:
     """Each range of the tables: ``5 minutes to 36 hours``, ``0 to 10``."""
-    for name in ("Job", "Function", "Queue"):
+    for name in ("Job", "Function", "Queue", "Stream"):
         for key, found in OPTIONS[name].items():
             if match := re.match(r"(\d+(?: \w+)?) to (\d+(?: \w+)?)", found.allowed):
                 yield name, key, match[1], match[2]
@@ -335,7 +335,7 @@ def test_there_are_ranges_in_the_tables() -> None:
     [
         *(("Job", key) for key in ("runtime", "architecture", "memory_size", "offline")),
         *(("Function", key) for key in ("runtime", "architecture")),
-        *((name, "removal") for name in ("Table", "Bucket", "Queue")),
+        *((name, "removal") for name in ("Table", "Bucket", "Queue", "Stream")),
     ],
 )
 def test_every_value_of_a_choice_is_named(name: str, key: str) -> None:
@@ -430,6 +430,8 @@ all_of_it = [
     Bucket(app, "files"),
     Queue(app, "work"),
     Topic(app, "news"),
+    Stream(app, "clicks"),
+    EventBus(app, "shop"),
     Secret(app, "api-token"),
     Config(app, "level", value="info"),
     Function(app, "hello", handler="api/hello.handler"),

@@ -91,7 +91,7 @@ class OnQueue(Batched):
                 f"'{spelled(TIMES * INVOKER_TIMEOUT)}' or more, or none: {TIMES} times what its"
                 " reader may take, or a message comes back while it is being read",
             )
-        if queue.fifo and queue.dead_letter is None:
+        if queue.fifo and queue.dead_letter is None and not queue.known:
             return f"{queue} without dead_letter", "a FIFO queue with dead_letter=..., a FIFO Queue"
         return None
 

@@ -19,7 +19,7 @@ def synth(app: App, settings: Settings, assets: Assets) -> Template:
     """
     stack = Stack(app, settings, assets, kinds.bindings())
     for kind in kinds.KINDS:
-        if made := app.of_type(kind.construct):
+        if made := [each for each in app.of_type(kind.construct) if not each.known]:
             kind.add_shared(stack, made)
         for construct in made:
             kind.add(stack, construct)

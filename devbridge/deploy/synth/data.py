@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import Bucket, Queue, Table, Topic
+from devbridge.deploy.arns import main_arn
 from devbridge.deploy.policies import Json, document, tls_only
-from devbridge.deploy.references import arn_of, ref, references, sub
+from devbridge.deploy.references import arn_of, attribute, ref, references, sub
 from devbridge.deploy.synth.stack import Stack, is_kept, keep
 from devbridge.deploy.synth.triggers.queues import dead_letters
 from devbridge.deploy.synth.triggers.wanted import hidden, readers, tells_events
@@ -53,8 +54,13 @@ def add_table(stack: Stack, table: Table) -> None:
     # What is to go could not.
     if table.deletion_protection and is_kept(table.removal, stack.settings.mode):
         resource.DeletionProtectionEnabled = True
+    if table.stream:
+        view = table.stream.upper()
+        resource.StreamSpecification = dynamodb.StreamSpecification(StreamViewType=view)
     keep(resource, table.removal, stack.settings.mode)
-    stack.add_main(table, resource)
+    title = stack.add_main(table, resource)
+    if table.stream:
+        stack.output(table, "TableStream", attribute(title, "StreamArn"))
 
 
 def add_bucket(stack: Stack, bucket: Bucket) -> None:
@@ -130,7 +136,7 @@ def add_queue(stack: Stack, queue: Queue) -> None:
         resource.FifoQueue = True
     if dead := _dead_letters(queue):
         resource.RedrivePolicy = sqs.RedrivePolicy(
-            deadLetterTargetArn=arn_of(dead), maxReceiveCount=queue.max_receives
+            deadLetterTargetArn=dead, maxReceiveCount=queue.max_receives
         )
     keep(resource, queue.removal, stack.settings.mode)
     title = stack.add_main(queue, resource)
@@ -145,10 +151,10 @@ def add_queue(stack: Stack, queue: Queue) -> None:
         stack.add(str(queue), policy)
 
 
-def _dead_letters(queue: Queue) -> str | None:
-    """The title of a queue's dead-letter queue: its own, or that of the job that it triggers."""
+def _dead_letters(queue: Queue) -> Any:
+    """The ARN of a queue's dead-letter queue: its own, or that of the job that it triggers."""
     if queue.dead_letter:
-        return names.logical(queue.dead_letter)
+        return main_arn(queue.dead_letter)
     jobs = readers(queue)
     return dead_letters(jobs[0]) if jobs else None
 

@@ -34,6 +34,7 @@ from .corrections import (
     scheduler,
     speed,
     subscriptions,
+    tagged,
     templates,
 )
 from .corrections.mappings import consumers, poller, terms
@@ -98,6 +99,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
         "sqs": queues.keep_and_redrive,
         "cloudwatch": alarms.measure_and_judge,
         "alb": load_balancers.check_registered,
+        "tagging": tagged.find_streams,
     }
     get_module = app._get_module
 

@@ -11,11 +11,13 @@ from devbridge.constructs import (
     Bucket,
     Config,
     Construct,
+    EventBus,
     FileSystem,
     Function,
     Job,
     Queue,
     Secret,
+    Stream,
     Table,
     Topic,
 )
@@ -60,6 +62,17 @@ GRANTS: dict[str, dict[str, list[Any]]] = {
             *("ChangeMessageVisibility", "GetQueueAttributes", "GetQueueUrl"),
         )
     },
+    "XStream": {
+        **{
+            f"kinesis:{action}": [arn("XStream")]
+            for action in (
+                *("PutRecord", "PutRecords", "DescribeStreamSummary"),
+                *("GetRecords", "GetShardIterator", "ListShards"),
+            )
+        },
+        "kinesis:SubscribeToShard": [sub("${XStream.Arn}/consumer/*")],
+    },
+    "XEventBus": {"events:PutEvents": [arn("XEventBus")]},
     "XTopic": {"sns:Publish": [{"Ref": "XTopic"}]},
     "KeySecret": {"ssm:GetParameter": [sub(SECRET)], "ssm:GetParameters": [sub(SECRET)]},
     "XConfig": {},
@@ -72,6 +85,8 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "XTable": {"DEVBRIDGE_Table_tableName_x": {"Ref": "XTable"}},
     "XBucket": {"DEVBRIDGE_Bucket_bucketName_x": {"Ref": "XBucket"}},
     "XQueue": {"DEVBRIDGE_Queue_queueUrl_x": {"Ref": "XQueue"}},
+    "XStream": {"DEVBRIDGE_Stream_streamName_x": {"Ref": "XStream"}},
+    "XEventBus": {"DEVBRIDGE_EventBus_busName_x": {"Ref": "XEventBus"}},
     "XTopic": {"DEVBRIDGE_Topic_topicArn_x": {"Ref": "XTopic"}},
     "KeySecret": {"DEVBRIDGE_Secret_parameterName_key": "/devbridge/demo/dev/secrets/key"},
     "XConfig": {"DEVBRIDGE_Config_value_x": "blue"},
@@ -91,6 +106,8 @@ def one_of_each(root: Path) -> tuple[App, dict[str, Construct]]:
             Bucket(app, "x"),
             Queue(app, "x"),
             Topic(app, "x"),
+            Stream(app, "x"),
+            EventBus(app, "x"),
             Secret(app, "key"),
             Config(app, "x", value="blue"),
             FileSystem(app, "x"),

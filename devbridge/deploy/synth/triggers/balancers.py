@@ -18,7 +18,7 @@ def add(stack: Stack, job: Job, trigger: OnLoadBalancer, title: str) -> None:
     """Add the rule, and the target group that has the invoker in it."""
     from troposphere import elasticloadbalancingv2 as elb
 
-    name = target_group(stack, job, trigger)
+    name = target_group(stack, trigger)
     # It has to be permitted before it can be in the group, whose ARN nobody knows before that.
     group = arn("elasticloadbalancing", f"targetgroup/{name}/*")
     permission = permit(stack, job, title, "elasticloadbalancing", group)
@@ -41,11 +41,12 @@ def add(stack: Stack, job: Job, trigger: OnLoadBalancer, title: str) -> None:
     stack.add(str(job), rule, job.tags)
 
 
-def target_group(stack: Stack, job: Job, trigger: OnLoadBalancer) -> str:
+def target_group(stack: Stack, trigger: OnLoadBalancer) -> str:
     """The name of the target group, which an account has once, and of 32 characters at most."""
-    whole = f"{job.app.name}/{stack.stage}/{job.name}/{trigger.label}"
+    balancer, priority = trigger.balancer, trigger.priority
+    whole = f"{balancer.app.name}/{stack.stage}/{balancer.name}/{priority}"
     digest = hashlib.sha256(whole.encode()).hexdigest()[:12]
-    return f"{job.name.replace('_', '-')[:19].rstrip('-')}-{digest}"
+    return f"{balancer.name.replace('_', '-')[:12].rstrip('-')}-{priority}-{digest}"
 
 
 def _conditions(trigger: OnLoadBalancer) -> Iterator[Any]:

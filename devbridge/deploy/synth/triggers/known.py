@@ -13,19 +13,32 @@ from devbridge import names
 from devbridge.constructs import (
     Job,
     OnEvent,
+    OnLoadBalancer,
     OnLog,
     OnObject,
     OnQueue,
     OnRequest,
+    OnStream,
+    OnTable,
     OnTopic,
     Schedule,
     Trigger,
 )
 from devbridge.constructs.values import NAME
+from devbridge.deploy.arns import main_arn
 from devbridge.deploy.policies import Json
-from devbridge.deploy.references import arn_of, ref
+from devbridge.deploy.references import arn_of
 from devbridge.deploy.synth.stack import Stack
-from devbridge.deploy.synth.triggers import logs, queues, requests, rules, schedules, topics
+from devbridge.deploy.synth.triggers import (
+    balancers,
+    logs,
+    queues,
+    requests,
+    rules,
+    schedules,
+    streams,
+    topics,
+)
 from devbridge.deploy.synth.triggers.wanted import has_inbox
 
 _WORD: Final = re.compile("[A-Za-z0-9]+")
@@ -56,17 +69,24 @@ ROWS: Final = (
     Row(
         OnQueue,
         queues.add_on_queue,
-        source=lambda _, trigger: arn_of(names.logical(trigger.queue)),
+        source=lambda _, trigger: main_arn(trigger.queue),
     ),
     Row(
         OnTopic,
         topics.add,
         topics.senders,
-        source=lambda _, trigger: ref(names.logical(trigger.topic)),
+        source=lambda _, trigger: main_arn(trigger.topic),
     ),
     Row(OnObject, rules.add_object, rules.senders),
     Row(OnEvent, rules.add_event, rules.senders),
     Row(Schedule, schedules.add),
+    Row(OnTable, streams.add_table, source=streams.source_of_table),
+    Row(OnStream, streams.add_stream, source=streams.source_of_stream),
+    Row(
+        OnLoadBalancer,
+        balancers.add,
+        source=balancers.target_group,
+    ),
     Row(OnLog, logs.add, source=logs.source),
     Row(OnRequest, requests.add, source=lambda _, trigger: trigger.route),
 )
@@ -94,7 +114,7 @@ def listening(stack: Stack, job: Job) -> Any:
     """What a job's invoker must know of its triggers: see `stub_lambda.records.Listening`."""
     if not job.triggers:
         return None
-    parts: list[Any] = ['{"dead":"', arn_of(queues.dead_letters(job)), '"']
+    parts: list[Any] = ['{"dead":"', queues.dead_letters(job), '"']
     if has_inbox(job):
         parts += [',"inbox":"', arn_of(queues.inbox(job)), '"']
     parts.append(',"sources":{')
@@ -112,7 +132,7 @@ def _sources(stack: Stack, job: Job) -> Iterator[Sequence[Any]]:
         if getattr(trigger, "batch", None):
             parts.append(',"batch":true')
         if isinstance(trigger, OnQueue) and trigger.queue.dead_letter is not None:
-            parts += [',"dead":"', arn_of(queues.dead_letters_of(job, trigger)), '"']
+            parts += [',"dead":"', queues.dead_letters_of(job, trigger), '"']
         yield [*parts, "}"]
 
 

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import Job, OnQueue
+from devbridge.deploy.arns import main_arn
 from devbridge.deploy.policies import Json, allow, document, of_service, tls_only
-from devbridge.deploy.references import arn_of, ref
+from devbridge.deploy.references import arn_of, dump, ref
 from devbridge.deploy.synth.stack import Stack, keep
 from devbridge.deploy.synth.triggers.mappings import add_mapping, filters, scaling
 from devbridge.deploy.synth.triggers.wanted import HIDDEN, has_inbox, makes_dead_letters
@@ -30,17 +31,19 @@ def inbox(job: Job) -> str:
     return names.logical(job, "Inbox")
 
 
-def dead_letters(job: Job) -> str:
-    """The title of the queue for what has failed for good."""
-    if job.on_failure is not None:
-        return names.logical(job.on_failure)
-    return names.logical(job, "DeadLetters")
+def dead_letters(job: Job) -> Any:
+    """The ARN of the queue for what has failed for good."""
+    return arn_of(_own_dead_letters(job)) if job.on_failure is None else main_arn(job.on_failure)
 
 
-def dead_letters_of(job: Job, trigger: OnQueue) -> str:
-    """The title of that of a queue which triggers a job."""
+def dead_letters_of(job: Job, trigger: OnQueue) -> Any:
+    """The ARN of that of a queue which triggers a job."""
     own = trigger.queue.dead_letter
-    return dead_letters(job) if own is None else names.logical(own)
+    return dead_letters(job) if own is None else main_arn(own)
+
+
+def _own_dead_letters(job: Job) -> str:
+    return names.logical(job, "DeadLetters")
 
 
 def add_own(stack: Stack, job: Job, senders: Sequence[Json]) -> None:
@@ -50,13 +53,13 @@ def add_own(stack: Stack, job: Job, senders: Sequence[Json]) -> None:
         senders: the statements of who may send to its inbox.
     """
     if makes_dead_letters(job):
-        title = dead_letters(job)
+        title = _own_dead_letters(job)
         _add_queue(stack, job, title)
         _add_policy(stack, job, title, [])
     if not has_inbox(job):
         return
     title = inbox(job)
-    _add_queue(stack, job, title, redrive=arn_of(dead_letters(job)))
+    _add_queue(stack, job, title, redrive=dead_letters(job))
     _add_policy(stack, job, title, senders)
     add_mapping(
         stack,
@@ -92,42 +95,44 @@ def add_on_queue(stack: Stack, job: Job, trigger: OnQueue, title: str) -> None:
         more["ScalingConfig"] = scaling(trigger.max_concurrency)
     if (criteria := trigger.criteria()) is not None:
         more["FilterCriteria"] = filters(criteria)
-    queue = arn_of(names.logical(trigger.queue))
+    queue = main_arn(trigger.queue)
     add_mapping(stack, job, title, EventSourceArn=queue, BatchSize=trigger.at_once, **more)
 
 
 def grants(jobs: Sequence[Job]) -> list[Json]:
     """What the invokers of these jobs need of queues: to read them, and to give messages up."""
-    read, sent = dict[str, Any](), dict[str, Any]()
+    read, sent = list[Any](), list[Any]()
     for job in jobs:
-        if not job.triggers:
-            continue
-        sent[dead_letters(job)] = arn_of(dead_letters(job))
+        sent += _given_up(job)
         if has_inbox(job):
-            read[inbox(job)] = arn_of(inbox(job))
-        for trigger in job.triggers:
-            if isinstance(trigger, OnQueue):
-                title = names.logical(trigger.queue)
-                read[title] = arn_of(title)
-                title = dead_letters_of(job, trigger)
-                sent[title] = arn_of(title)
+            read.append(arn_of(inbox(job)))
+        read += [main_arn(each.queue) for each in job.triggers if isinstance(each, OnQueue)]
     statements = []
     if read:
-        statements.append(allow(_READS, read.values()))
+        statements.append(allow(_READS, _once(read)))
     if sent:
-        statements.append(allow(_SENDS, sent.values()))
+        statements.append(allow(_SENDS, _once(sent)))
     return statements
 
 
 def gives_up(job: Job) -> list[Json]:
     """What a job's own role needs to give messages up."""
-    titles = dict.fromkeys(
-        [
-            *([dead_letters(job)] if job.triggers else []),
-            *(dead_letters_of(job, each) for each in job.triggers if isinstance(each, OnQueue)),
-        ]
+    sent = _given_up(job)
+    return [allow(_SENDS, _once(sent))] if sent else []
+
+
+def _given_up(job: Job) -> list[Any]:
+    """Where its messages may end."""
+    if not job.triggers:
+        return []
+    own = [dead_letters_of(job, each) for each in job.triggers if isinstance(each, OnQueue)]
+    return [dead_letters(job), *own]
+
+
+def _once(arns: Sequence[Any]) -> list[Any]:
+    return list(
+        {dump(each if isinstance(each, str) else each.to_dict()): each for each in arns}.values()
     )
-    return [allow(_SENDS, map(arn_of, titles))] if titles else []
 
 
 def _add_queue(stack: Stack, job: Job, title: str, redrive: Any = None) -> None:

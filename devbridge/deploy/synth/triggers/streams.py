@@ -10,7 +10,7 @@ from devbridge.constructs import Job, OnStream, OnTable, Table
 from devbridge.constructs.triggers.streaming import Streamed
 from devbridge.deploy.arns import main_arn
 from devbridge.deploy.policies import KEY_USE, Json, allow, of_service
-from devbridge.deploy.references import arn_of, attribute, ref
+from devbridge.deploy.references import attribute, ref
 from devbridge.deploy.synth.stack import Stack
 from devbridge.deploy.synth.triggers import queues
 from devbridge.deploy.synth.triggers.mappings import add_mapping, filters
@@ -103,7 +103,7 @@ def _add(stack: Stack, job: Job, trigger: Streamed, title: str, source: Any) -> 
         MaximumRetryAttempts=trigger.most_retries,
         BisectBatchOnFunctionError=True,
         DestinationConfig=awslambda.DestinationConfig(
-            OnFailure=awslambda.OnFailure(Destination=arn_of(queues.dead_letters(job)))
+            OnFailure=awslambda.OnFailure(Destination=queues.dead_letters(job))
         ),
         **more,
     )

@@ -30,6 +30,16 @@ export interface BoundTopic {
   /** The deployed topic's ARN. */
   readonly topicArn: string;
 }
+/** A bound Kinesis stream. */
+export interface BoundStream {
+  /** The deployed stream's name. */
+  readonly streamName: string;
+}
+/** A bound event bus of EventBridge. */
+export interface BoundEventBus {
+  /** The deployed bus's name. */
+  readonly busName: string;
+}
 /** A bound secret. */
 export interface BoundSecret {
   /**
@@ -64,6 +74,8 @@ export declare const Table: Named<"Table", BoundTable>;
 export declare const Bucket: Named<"Bucket", BoundBucket>;
 export declare const Queue: Named<"Queue", BoundQueue>;
 export declare const Topic: Named<"Topic", BoundTopic>;
+export declare const Stream: Named<"Stream", BoundStream>;
+export declare const EventBus: Named<"EventBus", BoundEventBus>;
 export declare const Secret: Named<"Secret", BoundSecret>;
 export declare const Config: Named<"Config", BoundConfig>;
 export declare const FileSystem: Named<"FileSystem", BoundFileSystem>;

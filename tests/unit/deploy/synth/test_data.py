@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from troposphere import Ref, s3, sns, sqs
 
 from devbridge.constructs import App, Bucket, Function, Job, Queue, Secret, Table, Topic
 from devbridge.constructs.app import loading
+from devbridge.deploy import environment
+from devbridge.deploy.attributes import Deployed, known
 from devbridge.deploy.synth import Template
 from tests.unit.deploy.templates import allowed, lint, made, of_type, properties, resources
 
@@ -272,3 +275,99 @@ def test_a_table_is_protected_where_it_is_retained(
     assert found["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     other = properties(template, "YTable")
     assert not {"DeletionProtectionEnabled", "PointInTimeRecoverySpecification"} & other.keys()
+
+
+# --- streams of tables, and what exists ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("view", ["new_image", "old_image", "new_and_old_images", "keys_only"])
+def test_a_table_has_a_stream_if_it_is_told_to(view: Any, synthed: Make) -> None:
+    template = synthed(lambda app: Table(app, "notes", partition_key="id", stream=view))
+    stream = properties(template, "NotesTable")["StreamSpecification"]
+    assert stream == {"StreamViewType": view.upper()}
+    arn = json.loads(template.body)["Outputs"]["NotesTableStream"]["Value"]
+    assert arn == {"Fn::GetAtt": ["NotesTable", "StreamArn"]}
+
+
+def test_a_table_has_a_stream_if_something_wants_it(synthed: Make) -> None:
+    def define(app: App) -> None:
+        Table(app, "notes", partition_key="id").want_stream()
+        Table(app, "other", partition_key="id")
+
+    template = synthed(define)
+    stream = properties(template, "NotesTable")["StreamSpecification"]
+    assert stream == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+    assert "StreamSpecification" not in properties(template, "OtherTable")
+    assert "OtherTableStream" not in template.body
+
+
+HERE = "eu-west-1:123456789012"
+TABLE_STREAM = f"arn:aws:dynamodb:{HERE}:table/notes/stream/2026-01-31T12:00:00.000"
+
+
+def existing(app: App) -> None:
+    queue = Queue.existing(app, "orders", arn=f"arn:aws:sqs:{HERE}:orders-1")
+    topic = Topic.existing(app, "news", arn=f"arn:aws:sns:{HERE}:news-1")
+    bucket = Bucket.existing(app, "files", arn="arn:aws:s3:::files-1", encryption_key=KEY)
+    table = Table.existing(
+        app, "notes", arn=f"arn:aws:dynamodb:{HERE}:table/notes", stream_arn=TABLE_STREAM
+    )
+    Queue(app, "work", dead_letter=queue)
+    Function(
+        app,
+        "f",
+        handler="api/start.handler",
+        bind=[queue, topic, bucket, table],
+        environment={"STREAM": table.stream_arn, "URL": queue.queue_url + "?"},
+        permissions=[{"actions": ["s3:GetObjectTagging"], "resources": [bucket.arn + "/a/*"]}],
+    )
+    app.output("Orders", queue.arn)
+
+
+def test_what_exists_is_used_and_not_made(synthed: Make) -> None:
+    template = synthed(existing)
+    kinds = {each["Type"] for each in resources(template).values()}
+    assert not kinds & {"AWS::SNS::Topic", "AWS::S3::Bucket", "AWS::DynamoDB::Table"}
+    assert [*of_type(template, "AWS::SQS::Queue")] == ["WorkQueue"]
+    redrive = properties(template, "WorkQueue")["RedrivePolicy"]
+    assert redrive["deadLetterTargetArn"] == f"arn:aws:sqs:{HERE}:orders-1"
+    outputs = json.loads(template.body)["Outputs"]
+    assert outputs["Orders"]["Value"] == f"arn:aws:sqs:{HERE}:orders-1"
+    assert not {"OrdersQueue", "NewsTopic", "FilesBucket", "NotesTable"} & outputs.keys()
+
+
+def test_what_exists_is_bound_as_what_is_made(synthed: Make) -> None:
+    template = synthed(existing)
+    may = allowed(template, "FFunctionRole")
+    table = f"arn:aws:dynamodb:{HERE}:table/notes"
+    assert may["dynamodb:Query"] == [table, f"{table}/index/*"]
+    assert may["sqs:SendMessage"] == [f"arn:aws:sqs:{HERE}:orders-1"]
+    assert may["sns:Publish"] == [f"arn:aws:sns:{HERE}:news-1"]
+    assert may["s3:ListBucket"] == ["arn:aws:s3:::files-1"]
+    assert may["s3:PutObject"] == ["arn:aws:s3:::files-1/*"]
+    assert may["s3:GetObjectTagging"] == ["arn:aws:s3:::files-1/a/*"]
+    assert may["kms:Decrypt"] == [KEY]
+    url = "https://sqs.eu-west-1.amazonaws.com/123456789012/orders-1"
+    assert properties(template, "FFunction")["Environment"]["Variables"] == {
+        "STREAM": TABLE_STREAM,
+        "URL": f"{url}?",
+        "DEVBRIDGE_Queue_queueUrl_orders": url,
+        "DEVBRIDGE_Topic_topicArn_news": f"arn:aws:sns:{HERE}:news-1",
+        "DEVBRIDGE_Bucket_bucketName_files": "files-1",
+        "DEVBRIDGE_Table_tableName_notes": "notes",
+    }
+
+
+@pytest.mark.parametrize("mode", ["dev", "deployed"])
+def test_devbridge_bind_and_live_jobs_know_what_exists(mode: str, root: Path) -> None:
+    with loading(root):
+        app = App("demo")
+        existing(app)
+    given = environment(app, "dev", {"WorkQueue": "https://work"})
+    assert given["DEVBRIDGE_Table_tableName_notes"] == "notes"
+    assert given["DEVBRIDGE_Queue_queueUrl_work"] == "https://work"
+    queue = app.of_type(Queue)[0]
+    assert known(queue.queue_name, "dev", Deployed("aws", "x", "1", {})) == "orders-1"
+    assert allowed(made(app, mode=mode), "BindRole")["sns:Publish"] == [
+        f"arn:aws:sns:{HERE}:news-1"
+    ]

@@ -121,6 +121,8 @@ declare module "devbridge/resources" {
     Bucket: never;
     Queue: never;
     Topic: never;
+    Stream: never;
+    EventBus: never;
     Secret: never;
     Config: never;
     FileSystem: never;
