@@ -3,6 +3,7 @@ runs on this machine, and a deployed one. What the handler gets is the same in b
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import sys
@@ -11,8 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.request import Request as HttpRequest
-from urllib.request import urlopen
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -21,7 +21,7 @@ from devbridge.config import Config
 from devbridge.constructs.load import load_app
 from devbridge.deploy import Request, deploy
 from devbridge.emulator.state import Running
-from tests.clients import reset
+from tests.clients import reset, root_client
 from tests.e2e.dev_process import DevProcess
 from tests.integration.test_any_app_deploys import fast
 from tests.waiting import eventually
@@ -33,6 +33,9 @@ app = App("demo")
 seen = Bucket(app, "seen")
 orders, news, files = Queue(app, "orders"), Topic(app, "news"), Bucket(app, "files")
 api = Api(app, "web")
+notes = Table(app, "notes", partition_key="id")
+clicks, fast, bus = Stream(app, "clicks"), Stream(app, "fast"), EventBus(app, "own")
+front = LoadBalancer(app, "front", vpc=VPC)
 speak = Function(app, "speak", handler="speak.handler")
 Job(app, "see", handler="see.handler", compute=Lambda(), bind=[seen], triggers=[
     OnQueue(orders),
@@ -40,8 +43,13 @@ Job(app, "see", handler="see.handler", compute=Lambda(), bind=[seen], triggers=[
     OnObject(files, prefix="in/", suffix=".csv"),
     OnEvent({"source": ["shop"]}, name="sold"),
     Schedule("cron(0 2 * * ? *)", timezone="Europe/Berlin", payload={"full": True}),
+    OnTable(notes, where=["INSERT", "MODIFY"]),
+    OnStream(clicks, filter={"data": {"kind": ["click"]}}, batch=5),
+    OnStream(fast, consumer=True, name="fanned"),
+    OnEvent({"source": ["shop"]}, bus=bus, name="own"),
     OnLog(speak, "ERROR"),
     OnRequest(api, "POST /see/{what}", name="asked"),
+    OnLoadBalancer(front, ["/see/*"], 3, methods=["POST"], headers={"x-kind": ["a*"]}),
 ])
 """
 SEE = """\
@@ -101,7 +109,10 @@ def stages(
     endpoint = str(shared_cloud.endpoint_url)
     reset(endpoint)
     root = tmp_path_factory.mktemp("app")
-    for name, text in (("app", APP), ("see", SEE), ("speak", SPEAK)):
+    subnets = root_client(endpoint, "ec2").describe_subnets()["Subnets"][:2]
+    ids = [each["SubnetId"] for each in subnets]
+    vpc = f"Vpc({subnets[0]['VpcId']!r}, {ids!r}, ['sg-0123456789abcdef0'])"
+    for name, text in (("app", APP.replace("VPC", vpc)), ("see", SEE), ("speak", SPEAK)):
         (root / f"{name}.py").write_text(text)
     config = Config(root=root, stage="prod", python=Path(sys.executable), local=True)
     cloud = connect(config, endpoint)
@@ -150,6 +161,12 @@ def put_event(stage: Stage, told: str) -> None:
     stage.client("events").put_events(Entries=entries)
 
 
+def put_own_event(stage: Stage, told: str) -> None:
+    entry = {"Source": "shop", "DetailType": "sold", "Detail": json.dumps({"told": told})}
+    name = f"demo_{stage.name}_own"
+    stage.client("events").put_events(Entries=[{**entry, "EventBusName": name}])
+
+
 def let_the_clock_strike(stage: Stage, told: str) -> None:
     """What Scheduler sends when the time has come; that it does is tested where it is emulated."""
     name = stage.resource("AWS::Scheduler::Schedule", "See.*").rpartition("|")[2]
@@ -176,13 +193,22 @@ def speak(stage: Stage, told: str) -> None:
 def ask(stage: Stage, told: str) -> None:
     url = f"{stage.outputs['WebUrl']}/see/this?{told}"
     headers = {"content-type": "application/json", "idempotency-key": told}
-    body = json.dumps({"told": told}).encode()
-    ids = set()
-    for _ in range(2):
-        with urlopen(HttpRequest(url, body, headers, method="POST"), timeout=30) as answer:
-            assert answer.status == 202
-            ids.add(json.load(answer)["jobId"])
-    assert len(ids) == 1
+    first, second = (post(url, told, headers) for _ in range(2))
+    assert first[0] == second[0] == 202
+    assert first[1]["jobId"] == second[1]["jobId"]
+
+
+def post(url: str, told: str, headers: dict[str, str]) -> tuple[int, Any]:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=30)
+    try:
+        body = json.dumps({"told": told}).encode()
+        connection.request("POST", f"{parts.path}?{parts.query}", body, headers)
+        response = connection.getresponse()
+        text = response.read()
+    finally:
+        connection.close()
+    return response.status, json.loads(text) if response.status == 202 else text
 
 
 def of_object(seen: dict[str, Any], told: str) -> bool:
@@ -203,11 +229,52 @@ def of_log(seen: dict[str, Any], told: str) -> bool:
 def of_request(seen: dict[str, Any], told: str) -> bool:
     event = seen["event"]
     found = (seen["payload"], event["rawQueryString"], event["pathParameters"])
-    return found == ({"told": told}, told, {"what": "this"})
+    return bool(found == ({"told": told}, told, {"what": "this"}))
 
 
 def same(seen: dict[str, Any], told: str) -> bool:
     return bool(seen["payload"] == {"told": told})
+
+
+def put_rows(stage: Stage, told: str) -> None:
+    table = stage.client("dynamodb")
+    row = {"id": {"S": told}, "n": {"N": "1.50"}, "tags": {"SS": ["a"]}}
+    table.put_item(TableName=stage.outputs["NotesTable"], Item=row)
+    table.delete_item(TableName=stage.outputs["NotesTable"], Key={"id": {"S": told}})
+
+
+def click(stage: Stage, told: str) -> None:
+    for kind in ("other", "click"):
+        put_record(stage, "Clicks", {"kind": kind, "told": told})
+
+
+def put_record(stage: Stage, name: str, data: Any) -> None:
+    stage.client("kinesis").put_record(
+        StreamName=stage.outputs[f"{name}Stream"], Data=json.dumps(data), PartitionKey="a"
+    )
+
+
+def balanced(stage: Stage, told: str) -> None:
+    name = stage.outputs["FrontLoadBalancer"].split("/")[-2]
+    url = f"{stage.cloud.endpoint_url}/_alb/{name}/see/{told}"
+    headers = {"content-type": "application/json", "x-kind": "ab"}
+    status, body = post(url, told, headers)
+    assert (status, bool(body["jobId"])) == (202, True)
+    assert post(url, told, {**headers, "x-kind": "b"})[0] == 404
+
+
+def of_row(seen: dict[str, Any], told: str) -> bool:
+    row = {"id": told, "n": 1.5, "tags": ["a"]}
+    payload = {"event": "INSERT", "keys": {"id": told}, "new": row, "old": None}
+    return bool(seen["payload"] == payload)
+
+
+def of_clicks(seen: dict[str, Any], told: str) -> bool:
+    return bool(seen["payload"] == [{"kind": "click", "told": told}])
+
+
+def of_balanced(seen: dict[str, Any], told: str) -> bool:
+    return bool(seen["payload"] == {"told": told} and seen["event"]["path"] == f"/see/{told}")
 
 
 KINDS: dict[
@@ -218,17 +285,25 @@ KINDS: dict[
     "object": ("files", put_object, of_object),
     "event": ("sold", put_event, same),
     "schedule": ("cron-0-2-x-x-q-x", let_the_clock_strike, of_clock),
+    "table": ("notes", put_rows, of_row),
+    "stream": ("clicks", click, of_clicks),
+    "fanned": ("fanned", lambda stage, told: put_record(stage, "Fast", {"told": told}), same),
+    "own": ("own", put_own_event, same),
+    "load-balancer": ("front-3", balanced, of_balanced),
     "log": ("speak", speak, of_log),
     "request": ("asked", ask, of_request),
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_it_starts_one_run_whose_handler_gets_its_data(stage: Stage, kind: str) -> None:
-    name, send, is_of = KINDS[kind]
-    told = uuid.uuid4().hex
+@pytest.mark.parametrize("case", KINDS)
+def test_it_starts_one_run_whose_handler_gets_its_data(stage: Stage, case: str) -> None:
+    name, send, is_of = KINDS[case]
+    kind, told = {"fanned": "stream", "own": "event"}.get(case, case), uuid.uuid4().hex
     send(stage, told)
-    own = eventually(lambda: [each for each in stage.seen(kind) if is_of(each, told)])
-    assert [each["name"] for each in own] == [name]
+
+    def own() -> list[dict[str, Any]]:
+        return [each for each in stage.seen(kind) if each["name"] == name]
+
     # The default bus is that of all stages.
-    assert kind == "event" or len(stage.seen(kind)) == 1
+    seen = eventually(lambda: [each for each in own() if case != "event" or is_of(each, told)])
+    assert [is_of(each, told) for each in seen] == [True], seen

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from devbridge import names
 from devbridge.constructs import (
     Job,
     OnEvent,
@@ -24,7 +21,6 @@ from devbridge.constructs import (
     Schedule,
     Trigger,
 )
-from devbridge.constructs.values import NAME
 from devbridge.deploy.arns import main_arn
 from devbridge.deploy.policies import Json
 from devbridge.deploy.references import arn_of
@@ -39,9 +35,8 @@ from devbridge.deploy.synth.triggers import (
     streams,
     topics,
 )
+from devbridge.deploy.synth.triggers.titles import title_of
 from devbridge.deploy.synth.triggers.wanted import has_inbox
-
-_WORD: Final = re.compile("[A-Za-z0-9]+")
 
 
 def _nobody(_job: Job, _trigger: Any, _title: str) -> Iterator[Json]:
@@ -99,7 +94,7 @@ def row_of(trigger: Trigger) -> Row:
 
 def add_triggers(stack: Stack, job: Job) -> None:
     """Add all that starts a job by itself."""
-    titled = [(trigger, _title(job, trigger)) for trigger in job.triggers]
+    titled = [(trigger, title_of(job, trigger)) for trigger in job.triggers]
     senders = [
         statement
         for trigger, title in titled
@@ -134,11 +129,3 @@ def _sources(stack: Stack, job: Job) -> Iterator[Sequence[Any]]:
         if isinstance(trigger, OnQueue) and trigger.queue.dead_letter is not None:
             parts += [',"dead":"', queues.dead_letters_of(job, trigger), '"']
         yield [*parts, "}"]
-
-
-def _title(job: Job, trigger: Trigger) -> str:
-    label = trigger.label
-    name = "".join(word[:1].upper() + word[1:] for word in _WORD.findall(label))
-    if not NAME.fullmatch(label):  # others might be the same but for what an id may not have
-        name += hashlib.sha256(label.encode()).hexdigest()[:6]
-    return names.logical(job, f"On{type(trigger).__name__.removeprefix('On')}{name}")

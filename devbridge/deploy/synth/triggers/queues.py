@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import Job, OnQueue
 from devbridge.deploy.arns import main_arn
-from devbridge.deploy.policies import Json, allow, document, of_service, tls_only
+from devbridge.deploy.policies import KEY_USE, Json, allow, document, of_service, tls_only
 from devbridge.deploy.references import arn_of, dump, ref
 from devbridge.deploy.synth.stack import Stack, keep
 from devbridge.deploy.synth.triggers.mappings import add_mapping, filters, scaling
@@ -112,13 +112,25 @@ def grants(jobs: Sequence[Job]) -> list[Json]:
         statements.append(allow(_READS, _once(read)))
     if sent:
         statements.append(allow(_SENDS, _once(sent)))
+    if keys := sorted({key for job in jobs for key in _keys(job)}):
+        statements.append(allow(KEY_USE, keys))
     return statements
+
+
+def _keys(job: Job) -> Iterator[str]:
+    """Of queues that are not encrypted as the job is."""
+    given = [each.queue for each in job.triggers if isinstance(each, OnQueue)]
+    dead = [queue.dead_letter for queue in given]
+    for queue in (*given, *dead, job.on_failure):
+        if queue is not None and queue.encryption_key not in (None, job.encryption_key):
+            yield str(queue.encryption_key)
 
 
 def gives_up(job: Job) -> list[Json]:
     """What a job's own role needs to give messages up."""
-    sent = _given_up(job)
-    return [allow(_SENDS, _once(sent))] if sent else []
+    sent, keys = _given_up(job), sorted(set(_keys(job)))
+    statements = [allow(_SENDS, _once(sent))] if sent else []
+    return [*statements, allow(KEY_USE, keys)] if keys else statements
 
 
 def _given_up(job: Job) -> list[Any]:
@@ -130,9 +142,8 @@ def _given_up(job: Job) -> list[Any]:
 
 
 def _once(arns: Sequence[Any]) -> list[Any]:
-    return list(
-        {dump(each if isinstance(each, str) else each.to_dict()): each for each in arns}.values()
-    )
+    known = {each if isinstance(each, str) else dump(each.to_dict()): each for each in arns}
+    return list(known.values())
 
 
 def _add_queue(stack: Stack, job: Job, title: str, redrive: Any = None) -> None:

@@ -14,6 +14,7 @@ from devbridge.deploy.references import attribute, ref
 from devbridge.deploy.synth.stack import Stack
 from devbridge.deploy.synth.triggers import queues
 from devbridge.deploy.synth.triggers.mappings import add_mapping, filters
+from devbridge.deploy.synth.triggers.titles import title_of
 
 _OF_TABLE: Final = of_service(
     "dynamodb", "DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"
@@ -82,7 +83,7 @@ def grants(jobs: Sequence[Job]) -> list[Json]:
 
 
 def _consumer(job: Job, trigger: OnStream) -> str:
-    return names.logical(job, f"Reads{names.logical(trigger.stream)}")
+    return f"{title_of(job, trigger)}Consumer"
 
 
 def _add(stack: Stack, job: Job, trigger: Streamed, title: str, source: Any) -> None:
