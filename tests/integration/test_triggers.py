@@ -218,7 +218,7 @@ def of_object(seen: dict[str, Any], told: str) -> bool:
 
 def of_clock(seen: dict[str, Any], _told: str) -> bool:
     event = json.loads(seen["event"]["body"])["event"]
-    return seen["payload"] == {"full": True} and event["time"] == "2030-01-31T01:00:00Z"
+    return bool(seen["payload"] == {"full": True} and event["time"] == "2030-01-31T01:00:00Z")
 
 
 def of_log(seen: dict[str, Any], told: str) -> bool:

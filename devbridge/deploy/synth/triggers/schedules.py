@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC
+from typing import Final
 
 from devbridge import names
 from devbridge.constructs import Job, Schedule
@@ -13,6 +14,8 @@ from devbridge.deploy.references import arn_of, ref
 from devbridge.deploy.synth.placement import has_invoker
 from devbridge.deploy.synth.stack import Settings, Stack
 from devbridge.deploy.synth.triggers import queues
+
+_TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def is_on(job: Job, trigger: Schedule, settings: Settings) -> bool:
@@ -40,9 +43,9 @@ def add(stack: Stack, job: Job, trigger: Schedule, title: str) -> None:
         ),
     )
     if trigger.start is not None:
-        schedule.StartDate = trigger.start.astimezone(UTC).isoformat()
+        schedule.StartDate = trigger.start.astimezone(UTC).strftime(_TIME)
     if trigger.end is not None:
-        schedule.EndDate = trigger.end.astimezone(UTC).isoformat()
+        schedule.EndDate = trigger.end.astimezone(UTC).strftime(_TIME)
     stack.add(str(job), schedule)
 
 
