@@ -106,6 +106,8 @@ def _is_transparent(decorator: ast.expr) -> bool:
     match decorator:
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
             return name in _TRANSPARENT
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name in _TRANSPARENT
     return False
 
 

@@ -226,8 +226,17 @@ class Job(metaclass=_Jobs):
     """The bound jobs by name, with '_' for '-': ``Job.factorial.run(payload=...)``."""
 
 
-def job_handler(name: str) -> Callable[[Callable[..., Any]], Callable[[Any, Any], Any]]:
+Handling = Callable[[Any, Any], Any]
+
+
+def job_handler(
+    name: str | None = None,
+    **options: Any,  # noqa: ARG001
+) -> Callable[[Callable[..., Any]], Handling]:
     """Make a function the handler of job `name`: it gets its payload as the type it declares.
+
+    Without a name, the job's is that of the file. `options` are those of Job, as literals, where
+    ``app.jobs("jobs/")`` makes the job: they are read from the file's text, and not here.
 
     The payload is decoded to the annotation of the first parameter (dataclass, TypedDict,
     msgspec.Struct, pydantic model or any type that msgspec knows); without one, or with Any or
@@ -243,46 +252,51 @@ def job_handler(name: str) -> Callable[[Callable[..., Any]], Callable[[Any, Any]
         UnknownJob: the handler was called for another job.
         NotFound: a secret that the job binds is not set.
     """
+    if callable(name):  # without parentheses
+        return _handling(name, None)
+    return functools.partial(_handling, name=name)
 
-    def decorate(handler: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-        taken = arguments(handler)
 
-        @functools.cache
-        def decode() -> Decoder | None:
-            return decoder(payload_type(handler))
+def _handling(handler: Callable[..., Any], name: str | None) -> Handling:
+    taken = arguments(handler)
 
-        @functools.cache
-        def read_checkpoint() -> Callable[[bytes], Any] | None:
-            return checkpoint_reader(handler)
+    @functools.cache
+    def decode() -> Decoder | None:
+        return decoder(payload_type(handler))
 
-        # A function that imports this module for its types alone has no msgspec and needs none;
-        # a class that stands below the handler is not there yet.
-        with contextlib.suppress(ImportError, NameError):
-            decode()
-            read_checkpoint()
+    @functools.cache
+    def read_checkpoint() -> Callable[[bytes], Any] | None:
+        return checkpoint_reader(handler)
 
-        @functools.wraps(handler)
-        def call(payload: Any = None, context: Any = None) -> Any:
+    # A function that imports this module for its types alone has no msgspec and needs none;
+    # a class that stands below the handler is not there yet.
+    with contextlib.suppress(ImportError, NameError):
+        decode()
+        read_checkpoint()
+
+    @functools.wraps(handler)
+    def call(payload: Any = None, context: Any = None) -> Any:
+        if name is not None:
             _check_job(name, handler)
-            convert = decode()
-            value = payload if convert is None else convert(payload)
-            fetch_secrets()
-            if hasattr(context, "read_checkpoint") and (known := read_checkpoint()):
-                context.read_checkpoint = known
-            return handler(*(value, context)[:taken])
+        convert = decode()
+        value = payload if convert is None else convert(payload)
+        fetch_secrets()
+        if hasattr(context, "read_checkpoint") and (known := read_checkpoint()):
+            context.read_checkpoint = known
+        return handler(*(value, context)[:taken])
 
-        def read(text: bytes | str) -> Any:
-            return reader(payload_type(handler))(text)
+    def read(text: bytes | str) -> Any:
+        return reader(payload_type(handler))(text)
 
-        # Whoever looks at the signature must see both parameters, not the wrapped function's.
-        del call.__wrapped__
-        # For runner.worker: a payload's text has digits that a float has not.
-        call.__devbridge_read__ = read  # type: ignore[attr-defined]
-        # For devbridge.types.
-        call.__devbridge_handler__, call.__devbridge_job__ = handler, name  # type: ignore[attr-defined]
-        return call
-
-    return decorate
+    # Whoever looks at the signature must see both parameters, not the wrapped function's.
+    del call.__wrapped__
+    # For runner.worker: a payload's text has digits that a float has not.
+    call.__devbridge_read__ = read  # type: ignore[attr-defined]
+    # For devbridge.types.
+    call.__devbridge_handler__ = handler  # type: ignore[attr-defined]
+    if name is not None:
+        call.__devbridge_job__ = name  # type: ignore[attr-defined]
+    return call
 
 
 def _check_job(name: str, handler: Callable[..., Any]) -> None:

@@ -22,6 +22,10 @@ class ClientContext:
         self.custom: dict[str, str] = dict(data.get("custom") or {})
 
 
+VARIABLES = ("DEVBRIDGE_ATTEMPT", "DEVBRIDGE_MAX_ATTEMPTS", "DEVBRIDGE_EVENT")
+"""What a run's environment says of it."""
+
+
 class Trigger(NamedTuple):
     """What has started a run."""
 

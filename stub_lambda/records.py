@@ -28,8 +28,8 @@ class Listening:
     dead: str = ""
     """The ARN of the queue for what has failed for good."""
     sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """By the ARN of what it reads: ``name``; ``dead``, where that is another one; and ``batch``, if
-    all records that come at once are one run."""
+    """By the ARN of what it reads: ``name``; ``dead``, where that is another one; and ``together``,
+    if all records that come at once are one run."""
 
     @staticmethod
     def from_environment() -> Listening:

@@ -53,7 +53,7 @@ class _Records:
         records = event["Records"]
         told = listening.sources.get(_arn(records[0]), {})
         read = [self.read(record, listening) for record in records]
-        if told.get("batch"):
+        if told.get("together"):
             return [batch(read, records)]
         return [each.record(record) for each, record in zip(read, records, strict=True)]
 

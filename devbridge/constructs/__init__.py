@@ -7,7 +7,7 @@ An error names the line of app.py that made the construct, the value, and what i
 from __future__ import annotations
 
 from devbridge.constructs.api import Api, Route, RouteTo
-from devbridge.constructs.app import App, Bindable, Construct
+from devbridge.constructs.app import Bindable, Construct
 from devbridge.constructs.authorizers import FunctionAuthorizer, JwtAuthorizer, LambdaAuthorizer
 from devbridge.constructs.code import Code, Permission
 from devbridge.constructs.compute import Batch, CodeBuild, Compute, Fargate, Lambda
@@ -16,6 +16,7 @@ from devbridge.constructs.cors import Cors
 from devbridge.constructs.event_buses import EventBus
 from devbridge.constructs.file_systems import FileSystem
 from devbridge.constructs.files import copied_files
+from devbridge.constructs.folder import App
 from devbridge.constructs.function import Function
 from devbridge.constructs.job import Job
 from devbridge.constructs.load_balancers import LoadBalancer

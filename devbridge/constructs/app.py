@@ -15,7 +15,7 @@ from devbridge.constructs.tags import tags_problem
 from devbridge.constructs.values import APP_NAME, APP_NAME_ALLOWED, NAME, NAME_ALLOWED
 from devbridge.constructs.where import Where, caller, here
 from devbridge.environment import inherit_problem
-from devbridge.errors import DuplicateName, HandlerNotFound, InvalidValue
+from devbridge.errors import AppFailed, DuplicateName, HandlerNotFound, InvalidValue
 from devbridge.sources.base import Problem
 
 C = TypeVar("C", bound="Construct")
@@ -34,6 +34,16 @@ class Loading:
     lenient: bool = False
     """A handler that is not there is noted, not refused: it may be the next file to be saved."""
     apps: list[App] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class JobFolder:
+    """A folder whose modules were asked whether they are jobs."""
+
+    signed: tuple[object, ...]
+    """What they declared then."""
+    remark: str
+    """What was passed over, in words; empty if nothing was."""
 
 
 _loading: ContextVar[Loading | None] = ContextVar("devbridge_loading", default=None)
@@ -64,6 +74,9 @@ class App:
         payload: where payloads, results and messages of errors of runs in CodeBuild are, unless a
             job says otherwise: "s3", or "inline" for small ones in the build's environment, which
             CodeBuild shows for a year to all who may read builds.
+        log_forwarding: where CloudWatch sends the logs of all jobs, functions and invokers on to,
+            unless a construct says otherwise: the ARN of a Firehose stream or of a Lambda function,
+            or the name of a Function of the app, which is made later.
         preload: modules that live runs need not import each time. Whoever names one vouches that
             it may be imported once for all runs, before their processes exist.
         inherit: variables of the developer's shell that live jobs get besides those that all get
@@ -83,6 +96,7 @@ class App:
         permissions_boundary: str | None = None,
         encryption_key: str | None = None,
         payload: PayloadPlace = "s3",
+        log_forwarding: str | None = None,
         preload: Sequence[str] = (),
         inherit: Sequence[str] = (),
     ) -> None:
@@ -93,6 +107,11 @@ class App:
         self.lenient = current.lenient if current else False
         self.missing: dict[str, HandlerNotFound] = {}
         """What was noted of handlers that are not there, by their paths."""
+        self.unread: list[AppFailed] = []
+        """What is wrong with files of folders of jobs that could never be read, where the app is
+        loaded leniently: which jobs they have is not known."""
+        self.job_folders: dict[Path, JobFolder] = {}
+        """What was read of the folders given to `jobs`."""
         self.where = here(self.root)
         self.name = name
         self.constructs: list[Construct] = []
@@ -117,22 +136,38 @@ class App:
         if not values.key_arn(encryption_key):
             raise self._invalid(f"{self!r}: encryption_key {encryption_key!r}", values.KEY_ALLOWED)
         self.encryption_key = encryption_key
-        if payload not in values.PAYLOAD:
-            allowed = " or ".join(map(repr, values.PAYLOAD))
-            raise self._invalid(f"{self!r}: payload {payload!r}", allowed)
-        self.payload: PayloadPlace = payload
-        if problem := values.preload_problem(preload):
-            raise self._invalid(f"{self!r}: preload {problem[0]}", problem[1])
-        self.preload = tuple(preload)
-        if problem := inherit_problem(inherit):
-            raise self._invalid(f"{self!r}: inherit {problem[0]}", problem[1])
-        self.inherit = tuple(inherit)
+        self.payload = self._place(payload)
+        self.log_forwarding = self._forwarding(log_forwarding)
+        """An ARN, or the name of a Function."""
+        self.preload = self._vouched(preload)
+        self.inherit = self._inherited(inherit)
         self.shell: Mapping[str, str] = {}
         """Of what `inherit` names, what was set when app.py ended."""
         self.tags = dict(tags)
         self.permissions_boundary = permissions_boundary
         if current:
             current.apps.append(self)
+
+    def _place(self, payload: PayloadPlace) -> PayloadPlace:
+        if payload not in values.PAYLOAD:
+            allowed = " or ".join(map(repr, values.PAYLOAD))
+            raise self._invalid(f"{self!r}: payload {payload!r}", allowed)
+        return payload
+
+    def _inherited(self, inherit: Sequence[str]) -> tuple[str, ...]:
+        if problem := inherit_problem(inherit):
+            raise self._invalid(f"{self!r}: inherit {problem[0]}", problem[1])
+        return tuple(inherit)
+
+    def _forwarding(self, target: str | None) -> str | None:
+        if target is not None and not values.log_target(target):
+            raise self._invalid(f"{self!r}: log_forwarding {target!r}", values.LOG_TARGET_ALLOWED)
+        return target
+
+    def _vouched(self, preload: Sequence[str]) -> tuple[str, ...]:
+        if problem := values.preload_problem(preload):
+            raise self._invalid(f"{self!r}: preload {problem[0]}", problem[1])
+        return tuple(preload)
 
     def add(self, resource: R) -> R:
         """Add any troposphere resource to the stack, and return it.

@@ -10,6 +10,7 @@ from typing import Final, Literal, TypedDict
 from devbridge.constructs import values
 from devbridge.constructs.app import App, Bindable, Construct, Transform
 from devbridge.constructs.files import copy_problem
+from devbridge.constructs.forwarding import Forwarding, forwarding_problem
 from devbridge.constructs.network import Vpc, vpc_problem
 from devbridge.constructs.references import Reference
 from devbridge.constructs.tags import tags_problem
@@ -43,6 +44,7 @@ class CodeOptions(TypedDict, total=False):
     install: Sequence[str]
     esbuild: Esbuild | None
     log_retention: Duration
+    log_forwarding: Forwarding
     vpc: Vpc | None
     tags: Mapping[str, str]
     permissions_boundary: str | None
@@ -59,6 +61,7 @@ DEFAULTS: Final[CodeOptions] = {
     "install": (),
     "esbuild": None,
     "log_retention": "14 days",
+    "log_forwarding": None,
     "vpc": None,
     "tags": {},
     "permissions_boundary": None,
@@ -117,6 +120,8 @@ class Code(Bindable):
         """How esbuild bundles it, beyond devbridge's own options."""
         self.log_days = self.days_of(given["log_retention"])
         """How long CloudWatch keeps the logs; None is for ever."""
+        self.log_forwarding = given["log_forwarding"]
+        """Where its logs are forwarded to; None: where the app says; False: nowhere."""
         self.vpc = given["vpc"]
         self.tags = {**app.tags, **given["tags"]}
         """With those of the app."""
@@ -144,6 +149,8 @@ class Code(Bindable):
         if problem := options_problem(given["esbuild"], language_of(runtime)):
             raise self.refused("esbuild", problem)
         self.days_of(given["log_retention"])
+        if problem := forwarding_problem(self.app, given["log_forwarding"]):
+            raise self.refused("log_forwarding", problem)
         if problem := vpc_problem(given["vpc"]):
             raise self.refused("vpc", problem)
         tags = given["tags"]

@@ -25,7 +25,7 @@ class Function(Code):
         runtime: the Python or Node.js that it runs on, by default the Python of the app's
             interpreter.
         architecture, environment, bind, permissions, copy_files, install, esbuild, log_retention,
-            vpc, tags, permissions_boundary: as for Job.
+            log_forwarding, vpc, tags, permissions_boundary: as for Job.
         encryption_key: the ARN of a KMS key for its logs and its environment; by default the app's.
         transform: called with its `troposphere.awslambda.Function`.
 

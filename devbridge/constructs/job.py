@@ -74,6 +74,8 @@ class Job(Code):
         esbuild: how a Node.js job's code is bundled, beyond devbridge's own options.
         log_retention: how long CloudWatch keeps the logs: "forever", or 1, 3, 5, 7, 14, 30, 60,
             90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 days.
+        log_forwarding: where CloudWatch sends the logs on to: the ARN of a Firehose stream or of a
+            Lambda function, or a Function of the app; False: nowhere. By default as the app says.
         vpc: the subnets that it runs in, with 1 to 5 security groups.
         tags: of its resources, besides those of the app; 40 at most, without "aws:".
         permissions_boundary: the ARN of a managed policy that its role cannot exceed; by default
@@ -123,12 +125,7 @@ class Job(Code):
         **shared: Unpack[CodeOptions],
     ) -> None:
         super().__init__(app, name, shared, runtime=runtime, runtimes=(*JOBS, _CONTAINER))
-        for key in (*values.MACHINES, "HOME"):
-            if key in self.variables.names:
-                raise self.invalid("environment", key, values.MACHINE_ALLOWED)
-        if (secrets := self.variables.secrets) and self.language != DEFAULT:
-            raise self.invalid("environment", secrets, values.FETCHED_ALLOWED)
-        self.secrets: Mapping[str, Secret] = secrets
+        self.secrets: Mapping[str, Secret] = self._fetched()
         """The variables of its environment that are fetched at the start of a run."""
         self.retries, self.retry_delay = self._retrying(retries, retry_delay)
         if concurrency is not None and (
@@ -198,6 +195,15 @@ class Job(Code):
         if not self.triggers:
             raise self.invalid("on_failure", queue, "only with triggers")
         return queue
+
+    def _fetched(self) -> Mapping[str, Secret]:
+        """The secrets in its environment, which is checked."""
+        for key in (*values.MACHINES, "HOME"):
+            if key in self.variables.names:
+                raise self.invalid("environment", key, values.MACHINE_ALLOWED)
+        if (secrets := self.variables.secrets) and self.language != DEFAULT:
+            raise self.invalid("environment", secrets, values.FETCHED_ALLOWED)
+        return secrets
 
     def _yields(self) -> bool | None:
         source = source_of(self.runtime)

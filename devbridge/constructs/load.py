@@ -19,7 +19,10 @@ from typing import Final
 from devbridge.constructs import App
 from devbridge.constructs.app import loading
 from devbridge.constructs.code import Code
+from devbridge.constructs.folder import refuse_unread
 from devbridge.constructs.isolation import apart
+from devbridge.constructs.log_targets import log_targets
+from devbridge.constructs.unparsed import unparsed
 from devbridge.environment import matching
 from devbridge.errors import AppFailed, AppNotFound, DevbridgeError
 from devbridge.failures import details
@@ -80,6 +83,9 @@ def load_app(
             remedy='write exactly one: app = App("name")',
         )
     app = state.apps[0]
+    assert isinstance(app, App)  # noqa: S101 - there is no other for users
+    log_targets(app)
+    refuse_unread(app)
     for folder in {folder for code in app.of_type(Code) for folder in code.folders}:
         check_names(root / folder, root)
     app.files, app.loaded_at = frozenset(files), began
@@ -96,14 +102,7 @@ def _run(path: Path, root: Path) -> None:
     except DevbridgeError:
         raise
     except SyntaxError as error:
-        file = _relative(error.filename or str(path), root)
-        caret = " " * ((error.offset or 1) - 1) + "^"
-        line = (error.text or "").rstrip("\n")
-        raise AppFailed(
-            f"SyntaxError: {error.msg}" + (f"\n    {line}\n    {caret}" if line else ""),
-            where=f"{file}:{error.lineno}",
-            remedy="correct that line",
-        ) from error
+        raise unparsed(error, _relative(error.filename or str(path), root)) from error
     except (Exception, SystemExit) as error:
         first, _ = related(error)
         failure = parse_failure(json.dumps(describe(error, str(root))).encode())

@@ -101,6 +101,11 @@ ROUTE_ALLOWED: Final = (
 KEY_ALLOWED: Final = (
     "the ARN of a KMS key: 'arn:aws:kms:eu-west-1:123456789012:key/...' (of an alias: its key's)"
 )
+LOG_TARGET_ALLOWED: Final = (
+    "the name of a Function of this app, or the ARN of a Firehose stream or of a Lambda function:"
+    " 'arn:aws:firehose:eu-west-1:123456789012:deliverystream/logs',"
+    " 'arn:aws:lambda:eu-west-1:123456789012:function:collect'"
+)
 IMAGE_ALLOWED: Final = "an image by its digest: 'public.ecr.aws/lambda/python@sha256:...'"
 RATE: Final = (0, 1_000_000)
 """Requests a second, and at once, that a throttle may name; AWS's own quotas are lower."""
@@ -117,6 +122,12 @@ FETCHED_ALLOWED: Final = (
 PLAIN: Final = "strings without NUL, and without '{{resolve:', which CloudFormation would replace"
 
 _KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+", re.ASCII)
+_STREAM = re.compile(
+    r"arn:aws[a-z-]*:firehose:[a-z0-9-]+:\d{12}:deliverystream/[\w.-]{1,64}", re.ASCII
+)
+_FUNCTION = re.compile(
+    r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[\w-]{1,64}(?::[\w-]{1,128})?", re.ASCII
+)
 _IMAGE = re.compile(r"[a-z0-9.-]+(?::\d+)?(?:/[a-z0-9._-]+)+@sha256:[0-9a-f]{64}", re.ASCII)
 _BOUNDARY = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]{1,512}", re.ASCII)
 
@@ -254,6 +265,22 @@ def boundary(value: object) -> bool:
 def key_arn(value: object) -> bool:
     """Whether this is None, or the ARN of a KMS key."""
     return value is None or (isinstance(value, str) and bool(_KEY.fullmatch(value)))
+
+
+def stream_arn(value: object) -> bool:
+    """Whether this is the ARN of a Firehose stream."""
+    return isinstance(value, str) and bool(_STREAM.fullmatch(value))
+
+
+def function_arn(value: object) -> bool:
+    """Whether this is the ARN of a Lambda function, or of an alias or version of one."""
+    return isinstance(value, str) and bool(_FUNCTION.fullmatch(value))
+
+
+def log_target(value: object) -> bool:
+    """Whether logs can be forwarded there: an ARN, or what may be a construct's name."""
+    named = isinstance(value, str) and bool(NAME.fullmatch(value))
+    return named or stream_arn(value) or function_arn(value)
 
 
 def image(value: object) -> bool:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +26,19 @@ class Where:
         return f"{self.file}:{self.line}"
 
 
+_made_at: ContextVar[Where | None] = ContextVar("devbridge_made_at", default=None)
+
+
+@contextmanager
+def made_at(where: Where) -> Iterator[None]:
+    """Within this block, what is made is made at that line: it was read from there."""
+    token = _made_at.set(where)
+    try:
+        yield
+    finally:
+        _made_at.reset(token)
+
+
 def caller() -> tuple[Path, int]:
     """File and line of the innermost frame outside devbridge."""
     frame = sys._getframe(1)
@@ -33,6 +49,8 @@ def caller() -> tuple[Path, int]:
 
 def here(root: Path | None = None) -> Where:
     """That frame, relative to the app's folder; of an unknown one, the file's name."""
+    if read := _made_at.get():
+        return read
     file, line = caller()
     if root is None:
         return Where(file.name, line)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from devbridge.runs.model import JobSpec
+from devbridge.workers.signatures import Watched
 
 
 class Jobs(Mapping[str, JobSpec]):
@@ -37,7 +37,7 @@ class Deployment:
     """The app as it is deployed now."""
 
     jobs: Jobs
-    files: frozenset[Path] = frozenset()
+    files: frozenset[Watched] = frozenset()
     """What app.py has read, and what its functions are made of."""
     loaded: float = math.inf
     """When app.py began to be loaded, in seconds since the epoch."""

@@ -19,9 +19,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from devbridge.sources.folder import folders_in
 from devbridge.sources.known import INSTALLED, is_code, is_installed
 from devbridge.sources.known import changed as forget_kept
 from devbridge.workers.signatures import (
+    Declarations,
     Entries,
     Looker,
     Signature,
@@ -54,11 +56,11 @@ class Saved:
 class Sources:
     """Knows which files each job and the app itself consist of."""
 
-    def __init__(self, root: Path, app_files: Iterable[Path], loaded: float = math.inf) -> None:
+    def __init__(self, root: Path, app_files: Iterable[Watched], loaded: float = math.inf) -> None:
         """The app was loaded from `app_files` at `loaded` (seconds since the epoch)."""
         self._root = root
         self._extra: dict[str, frozenset[Path]] = {}
-        self._app_files: frozenset[Path] = frozenset()
+        self._app_files: frozenset[Watched] = frozenset()
         self._app_broken = False
         self._code: dict[Path, Signature | None] = {}
         """The app's files with code when it was found broken."""
@@ -102,16 +104,21 @@ class Sources:
     def _folders_of(self, item: Watched) -> Iterator[Path]:
         if isinstance(item, Entries):
             yield item.folder
+        elif isinstance(item, Declarations):
+            yield from folders_in(item.folder)
         elif is_code(item) or item.is_relative_to(self._root) or is_installed(item):
             yield from (item.parent, Path(os.path.realpath(item)).parent)
 
-    def app_loaded(self, files: Iterable[Path], loaded: float = math.inf) -> None:
+    def app_loaded(self, files: Iterable[Watched], loaded: float = math.inf) -> None:
         """app.py began to be loaded then, and read these files. One that was saved since is found
         by the next `saved`."""
         self._app_broken = False
         before, self._app_files = self._watched(), frozenset(files)
         for file in self._app_files - before:
-            signature = sign(file)
+            if isinstance(file, Declarations):
+                self._seen[file] = file.seen
+                continue
+            signature = self._sign(file)
             if signature is None or modified(signature) <= loaded:
                 self._seen[file] = signature
 

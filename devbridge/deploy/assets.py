@@ -54,8 +54,11 @@ def pack(request: Request, settings: Settings, broken: Broken | None = None) -> 
 
     Raises:
         BuildError, HandlerNotFound: code cannot be packed.
+        AppFailed: a file cannot be read, and may have a job.
     """
     app, cloud = request.app, request.cloud
+    if app.unread:
+        raise app.unread[0]
     jobs = app.of_type(Job)
     placed = [job for job in jobs if in_cloud(job, settings)]
     for job in placed:
@@ -80,6 +83,8 @@ def pack(request: Request, settings: Settings, broken: Broken | None = None) -> 
     for text in packer.remarks.warnings:
         request.on_progress(Progress("warning", text))
     for text in packer.remarks.left:
+        request.on_progress(Progress("left", text))
+    for text in filter(None, (folder.remark for folder in app.job_folders.values())):
         request.on_progress(Progress("left", text))
     images = [job for job in placed if job.container]
     return Packed(

@@ -271,6 +271,7 @@ KINDS: tuple[Kind[Any], ...] = (
             types.ROLE,
             types.MANAGED_POLICY,
             types.LOG_GROUP,
+            types.SUBSCRIPTION_FILTER,
         ),
         outputs=(Output("Role", lambda title: arn_of(f"{title}Role")),),
         binding=Binding((Property("functionName", names.invoker),), _job),
@@ -278,7 +279,14 @@ KINDS: tuple[Kind[Any], ...] = (
     Kind(
         Function,
         add=add_function,
-        makes=(types.FUNCTION, types.ROLE, types.MANAGED_POLICY, types.LOG_GROUP),
+        makes=(
+            types.FUNCTION,
+            types.ROLE,
+            types.MANAGED_POLICY,
+            types.LOG_GROUP,
+            types.SUBSCRIPTION_FILTER,
+            types.PERMISSION,
+        ),
         outputs=(Output("Function"),),
         binding=Binding((Property("functionName", names.function),), _function),
     ),

@@ -103,10 +103,10 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
     narrator.add(functions)
     letters = DeadLetters(ledger, _send(cloud, daemon, roles), narrator.say)
     narrator.add(letters)
-    mappings = Mappings(cloud, config.stage, voice, daemon.bridge.taken_over.is_set)
+    mappings = Mappings(cloud, config.stage, voice, daemon)
     beside: dict[str, Task] = {
         "dead-letters": letters.watch,
-        "mappings": lambda: mappings.tend(redeployer, daemon.wait_until_ready),
+        "mappings": lambda: mappings.tend(redeployer),
         "functions": functions.follow,
         "imports": lacks.watch,
         "secrets": _secrets(config, cloud, redeployer),

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 from devbridge import names
 from devbridge.cloud.session import Cloud
 from devbridge.constructs import App, Job
+from devbridge.daemon.daemon import Daemon
 from devbridge.live.redeployer import Redeployer
 from devbridge.live.threads import in_thread
 from devbridge.live.voice import Voice
@@ -32,19 +33,17 @@ _PAUSE: Final = 1.0
 class Mappings:
     """The mappings of a stage's live jobs."""
 
-    def __init__(
-        self, cloud: Cloud, stage: str, voice: Voice, taken_over: Callable[[], bool]
-    ) -> None:
-        """`taken_over`: whether another daemon has the stage now: it has the mappings, too."""
+    def __init__(self, cloud: Cloud, stage: str, voice: Voice, daemon: Daemon) -> None:
+        """`daemon` takes the runs: another one that has the stage now has the mappings, too."""
         self._cloud = cloud
         self._stage = stage
         self._voice = voice
-        self._taken_over = taken_over
+        self._daemon = daemon
 
-    async def tend(self, redeployer: Redeployer, ready: Callable[[], Awaitable[None]]) -> None:
-        """Keep them enabled once it is `ready`, whatever is deployed. Until it is cancelled, which
+    async def tend(self, redeployer: Redeployer) -> None:
+        """Keep them enabled once runs are taken, whatever is deployed. Until it is cancelled, which
         disables them."""
-        await ready()
+        await self._daemon.wait_until_ready()
         try:
             while True:
                 good = redeployer.good
@@ -52,7 +51,8 @@ class Mappings:
                 while redeployer.good is good:  # noqa: ASYNC110 - it is told to nobody else
                     await asyncio.sleep(LOOK)
         finally:
-            if not self._taken_over() and any(_live(redeployer.good.app)):
+            taken_over = self._daemon.bridge.taken_over.is_set()
+            if not taken_over and _live(redeployer.good.app):
                 await self._leave(redeployer.good.app)
 
     async def _leave(self, app: App) -> None:

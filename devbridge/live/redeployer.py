@@ -19,6 +19,7 @@ from devbridge.live.steps import deployed
 from devbridge.live.threads import in_thread
 from devbridge.live.voice import Voice
 from devbridge.runs.model import JobSpec
+from devbridge.workers.signatures import Declarations
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +131,10 @@ class Redeployer:
         return bool(changed)
 
     def _deployment(self, loaded: App) -> Deployment:
+        folders = (Declarations(each, read.signed) for each, read in loaded.job_folders.items())
         return Deployment(
             Jobs(self.good.deployed.jobs),
-            loaded.files | self.good.deployed.files,
+            frozenset((*loaded.files, *self.good.deployed.files, *folders)),
             loaded.loaded_at,
             whole=self._deploys.whole,
         )

@@ -35,6 +35,7 @@ from devbridge.runs.invoker import find_job
 from devbridge.runs.model import JobSpec
 from devbridge.sources.runtimes import DEFAULT
 from runner import calling, checkpoints, failure, loading, worker
+from runner.context import VARIABLES
 from runner.invocation import RESULT_TOO_LARGE, Invocation
 from runner.outcome import MAX_BODY
 
@@ -146,6 +147,9 @@ class JobRunner:
                     given |= dict.fromkeys(_OF_REGIONS, REGION)
             for name in gone:
                 patch.delenv(name, raising=False)
+            for name in VARIABLES:  # the run sets them: afterwards they are as they were
+                patch.setenv(name, "")
+                patch.delenv(name)
             own = handler_environment(spec, self.app.root)
             for name, value in {**spec.environment, **given, **own}.items():
                 patch.setenv(name, value)

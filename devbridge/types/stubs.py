@@ -191,7 +191,7 @@ def _run_with(payload: str, default: str = "") -> Callable[[ast.ClassDef], None]
 
 def _decorator(literal: str) -> Callable[[ast.FunctionDef], None]:
     def edit(node: ast.FunctionDef) -> None:
-        node.args.args[0].annotation = ast.Name(literal)
+        node.args.args[0].annotation = ast.Name(f"{literal} | None")
         node.returns = ast.Name(f"Callable[[{_HANDLERS}], _Handler[_R]]")
 
     return edit

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from devbridge.sources.folder import signed
 
 RACY: Final = 1.0
 """Seconds for which a folder's time of change may hide further changes: clocks of file systems are
@@ -21,9 +23,20 @@ class Entries:
     names: frozenset[str] | None = None
 
 
-Watched = Path | Entries
-"""What may be out of date."""
 Signature = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Declarations:
+    """The jobs that are declared in a folder, and in those below it."""
+
+    folder: Path
+    seen: Signature | None = field(default=None, compare=False)
+    """What they were when the app was loaded."""
+
+
+Watched = Path | Entries | Declarations
+"""What may be out of date."""
 
 
 def sign(file: Path) -> Signature | None:
@@ -54,6 +67,8 @@ class Looker:
         """What tells the file, or the folder's entries, of now from others."""
         if isinstance(item, Path):
             return sign(item)
+        if isinstance(item, Declarations):
+            return signed(item.folder)
         return tuple(name for name in self._list(item.folder) if _concerns(name, item.names))
 
     def _list(self, folder: Path) -> tuple[str, ...]:

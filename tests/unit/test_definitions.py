@@ -73,6 +73,7 @@ def test_what_a_module_exports_is_read_as_far_as_it_is_written_down(
         ("def run(p):\n def inner(): yield 1\n return [*inner()]", False),
         ("def run(p):\n class C:\n  def m(self): yield 1", False),
         ("def run(p): return lambda: (yield)", False),
+        ("@job_handler\ndef run(p): yield 1", True),
         ("@job_handler('x')\ndef run(p): yield 1", True),
         ("@devbridge.job.job_handler('x')\nasync def run(p): return 1", False),
         ("@contextmanager\ndef run(p): yield 1", None),

@@ -91,6 +91,8 @@ def write(root: Path, code: str, page: str = "") -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(other)
     write_scripts(root, page)
+    for folder in re.findall(r'app\.jobs\("([\w/]+)"', code):
+        (root / folder).mkdir(parents=True, exist_ok=True)
     (root / "app.py").write_text(code)
     for module, function in HANDLER.findall(code):
         typescript = 'runtime="nodejs' in code
@@ -238,7 +240,7 @@ def documented() -> Iterator[tuple[str, dict[str, Option]]]:
         JOB, "option", "default", "allowed", "deployed, in CodeBuild", "in `devbridge dev`"
     )
     yield "Job", {quoted(row[0])[0]: Option(row[1], row[2]) for row in table}
-    for section in (BINDING + PAGES["compute.md"]).split("\n### ")[1:]:
+    for section in (BINDING + PAGES["compute.md"] + PAGES["triggers.md"]).split("\n### ")[1:]:
         if "| option | default |" in section:
             table = rows(section, "option", "default", "allowed")
             name = section.partition("\n")[0]

@@ -194,6 +194,7 @@ NAMING_PROVIDERS = {
     "devbridge/__init__.py": "what users import",
     "devbridge/constructs/__init__.py": "the same",
     "devbridge/constructs/values.py": "a beginning of variables that AWS keeps for itself",
+    "devbridge/constructs/triggers/batching.py": "AWS Lambda's word for what it hands over at once",
     "devbridge/names.py": "the log group that a job had before it could run elsewhere",
     "stub_lambda/environment.py": "what ran the jobs of an invoker that is not told it",
     "devbridge/cli/cloud.py": "whose machines of the embedded cloud a user may take away",

@@ -506,3 +506,27 @@ def test_whatever_can_be_called_can_be_a_handler(
     with pytest.raises(UnknownJob) as caught:
         decorated({"num": 5}, None)
     assert str(caught.value.where).startswith(__name__)
+
+
+# --- options beside the handler -----------------------------------------------------------------
+
+
+def test_options_of_the_job_are_for_who_reads_the_file() -> None:
+    handler = job_handler("a", timeout="1 minute", bind=["notes"])(lambda payload: payload + 1)
+    assert handler(1, None) == 2
+
+
+def test_a_handler_without_a_name_is_that_of_the_job_that_runs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DEVBRIDGE_JOB_NAME", "whatever")
+
+    without_parentheses: Any = job_handler
+    bare = without_parentheses(lambda payload: payload + 1)
+
+    @job_handler(retries=2)
+    def unnamed(payload: int) -> int:
+        return payload + 2
+
+    assert (bare(1, None), unnamed(1, None)) == (2, 3)
+    assert not hasattr(bare, "__devbridge_job__")

@@ -96,7 +96,7 @@ def checked_triggers(
         if not isinstance(trigger, Trigger):
             raise owner.invalid("trigger", trigger, ALLOWED)
         what = type(trigger).__name__
-        if problem := _own_problem(owner, trigger) or trigger.problem(owner):
+        if problem := trigger.problem(owner) or _own_problem(owner, trigger):
             raise owner.refused(f"{what}:", problem)
         if trigger.reads is not None and trigger.reads in bind and not trigger.loop:
             raise owner.refused(f"{what}:", (f"with bind=[{trigger.reads}]", LOOP))

@@ -6,6 +6,7 @@ from devbridge import names
 from devbridge.constructs import App
 from devbridge.deploy import kinds
 from devbridge.deploy.attributes import resolved
+from devbridge.deploy.synth.log_forwarding import add_log_forwarding
 from devbridge.deploy.synth.stack import Assets, Settings, Stack, Template
 
 
@@ -26,6 +27,7 @@ def synth(app: App, settings: Settings, assets: Assets) -> Template:
             title = names.logical(construct)
             for output in kind.outputs:
                 stack.output(construct, output.name, output.value(title))
+    add_log_forwarding(stack)
     stack.bind_role()
     for resource in app.resources:
         stack.add_foreign(resource, app.added_at.get(resource.title, app.where))

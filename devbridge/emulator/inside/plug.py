@@ -95,11 +95,11 @@ def plug_in(access_key: str, secret_key: str) -> None:
         "cloudwatch_logs": _correct_logs,
         "efs": file_systems.keep_in_folders,
         "eventbridge": events.deliver_as_eventbridge,
+        "tagging": tagged.find_streams,
         "scheduler": scheduler.keep_time,
         "sqs": queues.keep_and_redrive,
         "cloudwatch": alarms.measure_and_judge,
         "alb": load_balancers.check_registered,
-        "tagging": tagged.find_streams,
     }
     get_module = app._get_module
 

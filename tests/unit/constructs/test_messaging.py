@@ -9,9 +9,9 @@ from devbridge.constructs import App, Queue, Topic
 from devbridge.errors import InvalidValue
 
 
-def test_a_queue_has_the_defaults_of_sqs(app: App) -> None:
+def test_a_queue_has_the_defaults_of_sqs_unless_a_job_reads_it(app: App) -> None:
     queue = Queue(app, "q")
-    assert (queue.visibility_timeout, queue.retention) == (timedelta(seconds=30), timedelta(days=4))
+    assert (queue.visibility_timeout, queue.retention) == (None, timedelta(days=4))
     assert (queue.fifo, queue.dead_letter, queue.max_receives) == (False, None, 3)
     assert queue.removal is None
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from devbridge.daemon.reload import CALM, RESTLESS, Saved, Sources
-from devbridge.workers.signatures import Entries, modified, sign
+from devbridge.sources.folder import signed
+from devbridge.workers.signatures import Declarations, Entries, modified, sign
 from tests.unit.daemon.projects import Project
 
 NOTHING = Saved(frozenset(), False)
@@ -405,3 +406,46 @@ def test_an_app_that_broke_is_loaded_again_only_when_something_was_saved_since(
     project.save("lib/shared.py")
     assert sources.app_broke(loaded)
     assert not sources.app_broke(loaded), "it has been tried with that"
+
+
+# --- folders of jobs ----------------------------------------------------------------------------
+
+JOB = "@job_handler('{}')\ndef handler(payload): ...\n"
+
+
+@pytest.fixture
+def declared(project: Project) -> Sources:
+    """An app that makes jobs of what is in jobs/."""
+    folder = project.root / "jobs"
+    made = Sources(project.root, [project.app, Declarations(folder, signed(folder))])
+    assert made.saved(()) == NOTHING
+    return made
+
+
+def test_a_file_that_becomes_a_job_concerns_the_app(project: Project, declared: Sources) -> None:
+    new = project.root / "jobs" / "new.py"
+    new.write_text("x = 1\n")
+    assert declared.saved([new]) == NOTHING
+    new.write_text(JOB.format("new"))
+    assert declared.saved([new]).app
+    new.write_text(JOB.format("new") + "    # another line\n")
+    assert not declared.saved([new]).app
+    new.unlink()
+    assert declared.saved([new]).app
+
+
+def test_a_job_that_came_while_the_app_was_deployed_is_found(project: Project) -> None:
+    folder = project.root / "jobs"
+    item = Declarations(folder, signed(folder))
+    (folder / "new.py").write_text(JOB.format("new"))
+    assert Sources(project.root, [project.app, item]).saved(()).app
+
+
+def test_folders_of_jobs_are_watched_with_those_below_them(
+    project: Project, declared: Sources
+) -> None:
+    assert project.root / "jobs" in declared.directories()
+    below = project.root / "jobs" / "mail"
+    below.mkdir()
+    assert declared.saved([below]).app
+    assert below in declared.directories()

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from devbridge.constructs import Api, App, Container, Job
-from devbridge.constructs.app import loading
+from devbridge.constructs.app import JobFolder, loading
 from devbridge.constructs.compute import Batch, CodeBuild, Fargate, Lambda
 from devbridge.deploy import assets
 from devbridge.deploy.access import Progress
 from devbridge.deploy.assets import Packed, build_images, cache, lacking, pack
 from devbridge.deploy.request import Request
 from devbridge.deploy.synth import Settings
-from devbridge.errors import BuildError, HandlerNotFound
+from devbridge.errors import AppFailed, BuildError, HandlerNotFound
 from devbridge.languages.base import Packing
 from devbridge.names import Mode
 from devbridge.packing.assets import Shape
@@ -223,3 +223,18 @@ def test_images_are_built_for_aws_alone(app: App, monkeypatch: pytest.MonkeyPatc
         "build    Job 'box' is built",
         "build    Job 'box': no image, the embedded cloud runs no containers",
     ]
+
+
+def test_what_was_passed_over_in_a_folder_of_jobs_is_told(app: App, builder: FakeBuilder) -> None:
+    app.job_folders[app.root / "jobs"] = JobFolder((), "jobs/: 1 job; passed over: b.py")
+    app.job_folders[app.root / "more"] = JobFolder((), "")
+    told: list[Progress] = []
+    packed(app, told=told)
+    assert Progress("left", "jobs/: 1 job; passed over: b.py") in told
+    assert sum(step.step == "left" for step in told) == 1
+
+
+def test_nothing_is_packed_while_a_folder_of_jobs_has_a_file_nobody_can_read(app: App) -> None:
+    app.unread.append(AppFailed("SyntaxError: invalid syntax", where="jobs/b.py:1"))
+    with pytest.raises(AppFailed, match="invalid syntax"):
+        packed(app)

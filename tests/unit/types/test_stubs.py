@@ -131,7 +131,7 @@ def test_every_job_has_an_attribute_and_its_name_in_job_handler(app: App, add_jo
         "a_b": "ClassVar[_BoundJob[ABPayload | ABJobRun, int]]",
         "other": "ClassVar[_BoundJobWithDefault[int | None, Any]]",
     }
-    assert "def job_handler(name: Literal['a-b', 'lambda', 'other'])" in made
+    assert "def job_handler(name: Literal['a-b', 'lambda', 'other'] | None=None, **options" in made
     assert "class ABJobRun(Protocol):\n" in made
 
 
@@ -201,4 +201,5 @@ def test_a_class_without_ascii_letters_has_a_name_of_its_job(app: App, add_job: 
 
 
 def test_an_app_without_jobs_has_no_name_for_a_handler(app: App) -> None:
-    assert "def job_handler(name: Never)" in stubs(app, {})["typings/devbridge/job.pyi"]
+    made = stubs(app, {})["typings/devbridge/job.pyi"]
+    assert "def job_handler(name: Never | None=None, **options: Any)" in made

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.workers.signatures import RACY, Entries, Looker, modified, sign
+from devbridge.sources.folder import signed
+from devbridge.workers.signatures import RACY, Declarations, Entries, Looker, modified, sign
 
 LONG_AGO = 1_000_000_000
 
@@ -97,3 +98,25 @@ def test_the_time_of_a_folder_that_has_just_changed_is_not_relied_on(
     write(tmp_path / "a.py")
     os.utime(tmp_path, (LONG_AGO, LONG_AGO))
     assert look(Entries(tmp_path)) == ("a.py",)
+
+
+# --- folders of jobs ----------------------------------------------------------------------------
+
+
+def test_what_a_folder_declares_has_another_signature_when_its_jobs_are_others(
+    tmp_path: Path,
+) -> None:
+    look, item = Looker(), Declarations(tmp_path)
+    job = "@job_handler({})\ndef handler(payload): ...\n"
+    write(tmp_path / "a.py", job.format("'a'"))
+    first = look(item)
+    assert first == signed(tmp_path)
+    write(tmp_path / "a.py", job.format("'a'") + "    # more", LONG_AGO + 1)
+    assert look(item) == first
+    write(tmp_path / "a.py", job.format("'b'"), LONG_AGO + 2)
+    assert look(item) != first
+
+
+def test_what_was_seen_of_a_folder_makes_it_no_other_item(tmp_path: Path) -> None:
+    assert Declarations(tmp_path, ("seen",)) == Declarations(tmp_path)
+    assert len({Declarations(tmp_path, ("seen",)), Declarations(tmp_path)}) == 1

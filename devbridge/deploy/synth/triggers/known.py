@@ -21,6 +21,7 @@ from devbridge.constructs import (
     Schedule,
     Trigger,
 )
+from devbridge.constructs.triggers.batching import Batched
 from devbridge.deploy.arns import main_arn
 from devbridge.deploy.policies import Json
 from devbridge.deploy.references import arn_of
@@ -124,8 +125,8 @@ def _sources(stack: Stack, job: Job) -> Iterator[Sequence[Any]]:
         if (source := row_of(trigger).source(stack, trigger)) is None:
             continue
         parts: list[Any] = ['"', source, f'":{{"name":{json.dumps(trigger.label)}']
-        if getattr(trigger, "batch", None):
-            parts.append(',"batch":true')
+        if isinstance(trigger, Batched) and trigger.batch:
+            parts.append(',"together":true')
         if isinstance(trigger, OnQueue) and trigger.queue.dead_letter is not None:
             parts += [',"dead":"', queues.dead_letters_of(job, trigger), '"']
         yield [*parts, "}"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from devbridge import names
 from devbridge.constructs import Job
@@ -30,12 +30,10 @@ def scaling(most: int) -> Any:
     """How many invokers may read at the same time."""
     from troposphere import awslambda, validators
 
-    class Scaling(awslambda.ScalingConfig):  # type: ignore[misc]
-        """Troposphere 4.11 has another type's properties under this name."""
-
-        props: ClassVar = {"MaximumConcurrency": (validators.integer, False)}
-
-    return Scaling(MaximumConcurrency=most)
+    # Troposphere 4.11 has another type's properties under this name.
+    properties = {"props": {"MaximumConcurrency": (validators.integer, False)}}
+    made: Any = type("ScalingConfig", (awslambda.ScalingConfig,), properties)
+    return made(MaximumConcurrency=most)
 
 
 def filters(criteria: str) -> Any:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final, TypeVar
 
-from devbridge.constructs import App, Bucket, Job, OnObject, OnQueue, Queue, Trigger
+from devbridge.constructs import Bucket, Job, OnObject, OnQueue, Queue, Trigger
+from devbridge.constructs.app import App
 from devbridge.constructs.triggers.queue import INVOKER_TIMEOUT, TIMES
 
 T = TypeVar("T", bound=Trigger)

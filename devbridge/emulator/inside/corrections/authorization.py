@@ -106,6 +106,14 @@ def _of_batch(action: str, request: Mapping[str, Any], base: str) -> list[str]:
     return _named(base, "job", [request.get("jobId", "")])
 
 
+def _of_kinesis(_action: str, request: Mapping[str, Any], base: str) -> list[str]:
+    """The consumer, or the stream that an iterator is one of."""
+    if consumer := request.get("ConsumerARN"):
+        return [str(consumer)]
+    known = ministack("services.kinesis")._shard_iterators.get(request.get("ShardIterator"))
+    return [f"{base}:stream/{known['stream']}"] if known else []
+
+
 def of_scheduler(path: str, query: Mapping[str, Any], body: bytes, base: str) -> list[str]:
     """The schedule that a request is about: its name is in the path, its group in the body or the
     query."""
@@ -120,14 +128,6 @@ def of_scheduler(path: str, query: Mapping[str, Any], body: bytes, base: str) ->
     found = query.get("groupName")
     group = group or (found[0] if isinstance(found, list) else found) or "default"
     return [f"{base}:schedule/{group}/{match[1]}"]
-
-
-def _of_kinesis(_action: str, request: Mapping[str, Any], base: str) -> list[str]:
-    """The consumer, or the stream that an iterator is one of."""
-    if consumer := request.get("ConsumerARN"):
-        return [str(consumer)]
-    known = ministack("services.kinesis")._shard_iterators.get(request.get("ShardIterator"))
-    return [f"{base}:stream/{known['stream']}"] if known else []
 
 
 def keys(service: str, action: str, body: bytes, region: str, account: str) -> dict[str, str]:

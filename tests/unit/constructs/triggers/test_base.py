@@ -1,102 +1,123 @@
-"""What is refused of all triggers."""
+"""What all triggers have in common."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from devbridge.constructs import App, Bucket, Job, OnObject, OnQueue, OnTopic, Queue, Topic, Trigger
-from devbridge.constructs.app import loading
-from devbridge.constructs.triggers.base import MAX_PATTERN, pattern_problem
+from devbridge.constructs import (
+    App,
+    Bucket,
+    Job,
+    OnEvent,
+    OnObject,
+    OnQueue,
+    OnTopic,
+    Queue,
+    Topic,
+)
+from devbridge.constructs.triggers.base import pattern_problem
 from devbridge.errors import InvalidValue
-from tests.unit.constructs.triggers.conftest import Refused
 
 
-@pytest.mark.parametrize("triggers", [None, "orders", 5, {"a": 1}])
-def test_triggers_are_a_list(app: App, triggers: Any) -> None:
-    with pytest.raises(InvalidValue, match=r"triggers .* is not allowed"):
-        Job(app, "see", handler="jobs/a.handler", triggers=triggers)
+def job(app: App, *triggers: Any, name: str = "a", **options: Any) -> Job:
+    return Job(app, name, handler="jobs/a.handler", triggers=list(triggers), **options)
 
 
-def test_they_are_made_of_triggers(app: App) -> None:
-    with pytest.raises(InvalidValue, match=r"trigger Queue.'orders'. is not allowed"):
-        Job(app, "see", handler="jobs/a.handler", triggers=[Queue(app, "orders")])  # type: ignore[list-item]
+def refusal(app: App, *triggers: Any, **options: Any) -> str:
+    with pytest.raises(InvalidValue) as caught:
+        job(app, *triggers, **options)
+    assert caught.value.where
+    return f"{caught.value}"
 
 
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        ({"name": "a b"}, "name 'a b'"),
-        ({"name": 5}, "name 5"),
-        ({"name": ""}, "name ''"),
-        ({"loop": "yes"}, "loop 'yes'"),
-    ],
-)
-def test_a_name_or_a_flag_that_is_none_is_refused(
-    app: App, refused: Refused, options: dict[str, Any], told: str
-) -> None:
-    assert told in refused(OnQueue(Queue(app, "orders"), **options))
+def test_a_job_keeps_its_triggers_in_their_order(app: App) -> None:
+    one, other = OnQueue(Queue(app, "q")), OnEvent({"source": ["shop"]}, name="shop")
+    assert job(app, one, other).triggers == (one, other)
+    assert job(app, name="b").triggers == ()
 
 
-def test_what_is_listened_to_is_of_the_same_app(app: App, refused: Refused) -> None:
-    with loading(app.root):
-        other = Queue(App("other"), "orders")
-    assert "a construct of this app" in refused(OnQueue(other))
+@pytest.mark.parametrize("wrong", ["queue", 1, [1], ["orders"]])
+def test_what_is_no_trigger_is_refused(app: App, wrong: Any) -> None:
+    with pytest.raises(InvalidValue, match="OnQueue"):
+        Job(app, "a", handler="jobs/a.handler", triggers=wrong)
 
 
-def test_two_with_one_name_are_refused_until_one_has_another(app: App, refused: Refused) -> None:
-    orders, news = Queue(app, "orders"), Topic(app, "orders")
-    said = refused(OnQueue(orders), OnTopic(news))
-    assert said == (
-        "Job 'see': OnTopic and OnQueue are both called 'orders' |"
-        " give one of them a name: OnTopic(..., name='other')"
-    )
-    triggers: list[Trigger] = [OnQueue(orders), OnTopic(news, name="news")]
-    assert [
-        each.label for each in Job(app, "b", handler="jobs/a.handler", triggers=triggers).triggers
-    ] == ["orders", "news"]
+def test_a_trigger_is_called_by_what_it_listens_to_or_as_it_says(app: App) -> None:
+    queue = Queue(app, "q")
+    assert OnQueue(queue).label == "q"
+    assert OnQueue(queue, name="orders").label == "orders"
+    assert OnTopic(Topic(app, "t")).label == "t"
+    assert OnObject(Bucket(app, "files")).label == "files"
+    first, second = OnEvent({"source": ["aws.ec2"]}).label, OnEvent({"account": ["1"]}).label
+    assert first.startswith("aws-ec2-")
+    assert second.startswith("event-")
 
 
-def test_a_job_that_may_write_where_its_trigger_reads_is_refused_unless_told(app: App) -> None:
-    files = Bucket(app, "files")
-    with pytest.raises(InvalidValue, match=r"with bind=.Bucket 'files'. is not allowed") as caught:
-        Job(app, "see", handler="jobs/a.handler", bind=[files], triggers=[OnObject(files)])
-    assert "not without loop=True" in str(caught.value.remedy)
-    triggers = [OnObject(files, loop=True)]
-    assert Job(app, "see", handler="jobs/a.handler", bind=[files], triggers=triggers).triggers
+def test_two_of_one_name_are_refused_and_the_remedy_is_a_name(app: App) -> None:
+    queue, topic = Queue(app, "some-thing"), Topic(app, "something")
+    said = refusal(app, OnQueue(queue), OnTopic(topic))
+    assert "both called 'something'" in said
+    assert "name='other'" in said
+    assert job(app, OnQueue(queue), OnTopic(topic, name="other")).triggers
+
+
+@pytest.mark.parametrize("name", ["", "a b", "-a", 5, "ä"])
+def test_a_name_is_one_as_a_constructs(app: App, name: Any) -> None:
+    assert "name" in refusal(app, OnQueue(Queue(app, "q"), name=name))
+
+
+def test_what_it_listens_to_is_of_the_same_app(app: App) -> None:
+    assert "of this app" in refusal(app, OnQueue(Queue(App("other"), "q")))
 
 
 @pytest.mark.parametrize(
-    "pattern",
+    "make",
     [
-        {"source": ["shop"]},
-        {"detail": {"state": ["running", None], "n": [{"numeric": [">", 5]}]}},
-        {"$or": [{"a": ["b"]}, {"c": ["d"]}]},
+        lambda app, **more: (OnQueue(own := Queue(app, "x"), **more), own),
+        lambda app, **more: (OnTopic(own := Topic(app, "x"), **more), own),
+        lambda app, **more: (OnObject(own := Bucket(app, "x"), **more), own),
     ],
 )
-def test_a_pattern_is_an_object_of_lists(pattern: Any) -> None:
-    assert pattern_problem("filter", pattern) is None
+def test_a_job_that_may_write_where_it_reads_is_refused_unless_told(app: App, make: Any) -> None:
+    trigger, own = make(app)
+    assert "loop=True" in refusal(app, trigger, bind=[own])
+    told = type(trigger)(own, loop=True)
+    assert job(app, told, bind=[own]).triggers == (told,)
+
+
+def test_loop_is_true_or_false(app: App) -> None:
+    assert "loop" in refusal(app, OnQueue(Queue(app, "q"), loop="yes"))  # type: ignore[arg-type]
+
+
+def test_on_failure_is_a_standard_queue_of_a_job_with_triggers(app: App) -> None:
+    queue, failed = Queue(app, "q"), Queue(app, "failed")
+    assert job(app, OnQueue(queue), on_failure=failed).on_failure is failed
+    assert "only with triggers" in refusal(app, name="b", on_failure=failed)
+    event = OnEvent({"source": ["s"]})
+    assert "FIFO" in refusal(app, event, name="c", on_failure=Queue(app, "f", fifo=True))
+    assert "of this app" in refusal(app, event, name="d", on_failure="failed")
 
 
 @pytest.mark.parametrize(
-    ("pattern", "told"),
+    ("pattern", "problem"),
     [
-        (None, "filter None"),
-        ({}, "filter {}"),
-        ("source", "filter 'source'"),
-        ({"source": "shop"}, "filter: source is 'shop'"),
-        ({"detail": {"a": {"b": 5}}}, "filter: detail.a.b is 5"),
-        ({"detail": {}}, "filter: detail is {}"),
-        ({"a": []}, "filter: a is []"),
-        ({"$or": [{"a": ["b"]}]}, "filter: $or is no list of two patterns or more"),
-        ({"a": [object]}, "filter {'a'"),
-        ({"a": ["x" * MAX_PATTERN]}, "filter of 2,"),
+        ({"source": ["a"]}, None),
+        ({"detail": {"state": [{"prefix": "r"}]}}, None),
+        ({"$or": [{"a": ["1"]}, {"b": ["2"]}]}, None),
+        ({}, "pattern {}"),
+        ("text", "pattern 'text'"),
+        ({"source": "a"}, "source is 'a'"),
+        ({"detail": {"state": "running"}}, "detail.state is 'running'"),
+        ({"source": []}, "source is []"),
+        ({"$or": [{"a": ["1"]}]}, "$or is no list of two"),
+        ({"a": [timedelta()]}, "pattern {"),
+        ({"a": ["x" * 3000]}, "3,0"),
     ],
 )
-def test_what_aws_would_refuse_of_a_pattern_is_refused_with_the_place(
-    pattern: Any, told: str
-) -> None:
-    problem = pattern_problem("filter", pattern)
-    assert problem is not None
-    assert problem[0].startswith(told)
+def test_a_pattern_has_lists_at_its_leaves(pattern: Any, problem: str | None) -> None:
+    found = pattern_problem("pattern", pattern)
+    assert (found is None) == (problem is None)
+    assert problem is None or (found and problem in found[0])

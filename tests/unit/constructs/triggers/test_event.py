@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
-
-from devbridge.constructs import App, Job, OnEvent
-from tests.unit.constructs.triggers.conftest import Refused
+from devbridge.constructs import App, OnEvent
+from tests.unit.constructs.triggers.test_base import job, refusal
 
 
-def test_it_is_called_by_its_source(app: App) -> None:
-    first, second = OnEvent({"source": ["aws.s3"]}), OnEvent({"detail-type": ["x"]})
-    job = Job(app, "see", handler="jobs/a.handler", triggers=[first, second])
-    assert [each.label.rpartition("-")[0] for each in job.triggers] == ["aws-s3", "event"]
-    assert first.queued
+def test_a_pattern_is_checked(app: App) -> None:
+    assert job(app, OnEvent({"source": ["shop"]})).triggers
+    assert "source is 'shop'" in refusal(app, OnEvent({"source": "shop"}, name="x"), name="b")
 
 
-@pytest.mark.parametrize("pattern", [{}, {"source": "shop"}, [], None])
-def test_a_pattern_that_is_none_is_refused(refused: Refused, pattern: Any) -> None:
-    assert "OnEvent: pattern" in refused(OnEvent(pattern, name="x"))
+def test_patterns_of_one_source_have_names_of_their_own(app: App) -> None:
+    sold, bought = ({"source": ["shop"], "detail-type": [kind]} for kind in ("Sold", "Bought"))
+    assert job(app, OnEvent(sold), OnEvent(bought)).triggers
+    assert OnEvent(sold).label != OnEvent(bought).label

@@ -2,71 +2,74 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from devbridge.constructs import App, Job, OnQueue, Queue
-from tests.unit.constructs.triggers.conftest import Refused
+from devbridge.constructs import App, OnQueue, Queue
+from tests.unit.constructs.triggers.test_base import job, refusal
 
 
-def test_a_filter_is_lambdas(app: App) -> None:
-    trigger = OnQueue(Queue(app, "orders"), filter={"body": {"b": [1], "a": ["x"]}})
-    assert trigger.criteria() == '{"body": {"a": ["x"], "b": [1]}}'
-    assert OnQueue(Queue(app, "others")).criteria() is None
+def test_ten_messages_come_at_once_unless_asked_otherwise(app: App) -> None:
+    queue = Queue(app, "q")
+    assert OnQueue(queue).at_once == 10
+    assert OnQueue(queue, batch_size=1).at_once == 1
+    assert OnQueue(queue, batch=5).at_once == 5
+    assert OnQueue(queue, window="30 seconds").window_seconds == 30
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "said"),
     [
+        ({"batch_size": 0}, "batch_size 0"),
+        ({"batch_size": True}, "batch_size True"),
+        ({"batch": 20_000}, "batch 20000"),
+        ({"batch": 5, "batch_size": 5}, "batch_size 5"),
+        ({"batch_size": 11}, "without a window"),
+        ({"window": "6 minutes"}, "window '6 minutes'"),
+        ({"window": "0.5 seconds"}, "window"),
         ({"max_concurrency": 1}, "max_concurrency 1"),
         ({"max_concurrency": 1001}, "max_concurrency 1001"),
-        ({"max_concurrency": "5"}, "max_concurrency '5'"),
         ({"filter": {"body": "x"}}, "filter: body is 'x'"),
-        ({"batch": 11}, "11 records at once is not allowed | allowed: at most 10 without a window"),
     ],
 )
-def test_what_lambda_does_not_have_is_refused(
-    app: App, refused: Refused, options: dict[str, Any], told: str
-) -> None:
-    assert told in refused(OnQueue(Queue(app, "orders"), **options))
+def test_what_lambda_would_refuse_is_refused(app: App, options: Any, said: str) -> None:
+    assert said in refusal(app, OnQueue(Queue(app, "q"), **options))
 
 
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        ({"batch": 11, "window": "1 second"}, "window '1 second'"),
-        ({"batch": 11}, "at most 10 of a FIFO queue"),
-    ],
-)
-def test_a_fifo_queue_has_no_window(
-    app: App, refused: Refused, options: dict[str, Any], told: str
+def test_more_than_ten_need_a_window(app: App) -> None:
+    assert job(app, OnQueue(Queue(app, "q"), batch_size=500, window="10 seconds")).triggers
+
+
+def test_a_visibility_below_six_times_the_readers_timeout_is_refused_where_it_is_written(
+    app: App,
 ) -> None:
+    short = Queue(app, "short", visibility_timeout="59 seconds")
+    assert "'1 minute' or more" in refusal(app, OnQueue(short))
+    assert job(app, OnQueue(Queue(app, "long", visibility_timeout="60 seconds"))).triggers
+
+
+def test_a_fifo_queue_needs_a_dead_letter_queue_of_its_own_and_has_no_window(app: App) -> None:
+    assert "dead_letter" in refusal(app, OnQueue(Queue(app, "bare", fifo=True)))
     dead = Queue(app, "dead", fifo=True)
-    assert told in refused(OnQueue(Queue(app, "orders", fifo=True, dead_letter=dead), **options))
+    steps = Queue(app, "steps", fifo=True, dead_letter=dead)
+    assert "window" in refusal(app, OnQueue(steps, window="1 second"), name="b")
+    assert "at most 10 of a FIFO queue" in refusal(app, OnQueue(steps, batch_size=11), name="b")
+    assert job(app, OnQueue(steps), name="b").triggers
 
 
-def test_a_fifo_queue_has_a_dead_letter_queue_of_its_own(app: App, refused: Refused) -> None:
-    assert "without dead_letter" in refused(OnQueue(Queue(app, "orders", fifo=True)))
+def test_a_queue_has_one_reader(app: App) -> None:
+    queue = Queue(app, "q")
+    job(app, OnQueue(queue))
+    assert "one reader a queue" in refusal(app, OnQueue(queue), name="b")
 
 
-def test_a_message_is_hidden_for_longer_than_it_is_read(app: App, refused: Refused) -> None:
-    orders = Queue(app, "orders", visibility_timeout="59 seconds")
-    assert "visibility_timeout='59 seconds'" in refused(OnQueue(orders))
-    orders = Queue(app, "more", visibility_timeout="1 minute")
-    assert Job(app, "see", handler="jobs/a.handler", triggers=[OnQueue(orders)]).triggers
+def test_what_is_no_queue_is_refused(app: App) -> None:
+    assert "a Queue of this app" in refusal(app, OnQueue("orders", name="o"))  # type: ignore[arg-type]
 
 
-def test_a_queue_has_one_reader(app: App, refused: Refused) -> None:
-    orders = Queue(app, "orders")
-    said = refused(OnQueue(orders), OnQueue(orders, name="again"))
-    assert said == (
-        "Job 'see': OnQueue: Queue 'orders' twice is not allowed |"
-        " allowed: one reader a queue: each message has but one"
-    )
-    Job(app, "first", handler="jobs/a.handler", triggers=[OnQueue(orders)])
-    assert "Queue 'orders' beside Job 'first' is not" in refused(OnQueue(orders))
-
-
-def test_it_reads_a_queue(refused: Refused) -> None:
-    assert "'orders'" in refused(OnQueue("orders", name="x"))  # type: ignore[arg-type]
+def test_the_filter_is_lambdas_text(app: App) -> None:
+    trigger = OnQueue(Queue(app, "q"), filter={"body": {"kind": ["order"]}})
+    assert json.loads(trigger.criteria() or "") == {"body": {"kind": ["order"]}}
+    assert OnQueue(Queue(app, "r")).criteria() is None

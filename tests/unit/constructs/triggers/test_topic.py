@@ -7,36 +7,29 @@ from typing import Any
 import pytest
 
 from devbridge.constructs import App, OnTopic, Topic
-from tests.unit.constructs.triggers.conftest import Refused
-
-
-def test_it_is_called_as_its_topic_is(app: App) -> None:
-    trigger = OnTopic(Topic(app, "news"), filter={"to": ["see"]})
-    assert (trigger.label, trigger.queued) == ("news", True)
+from tests.unit.constructs.triggers.test_base import job, refusal
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "said"),
     [
-        ({"filter_on": "all"}, "filter_on 'all'"),
-        ({"filter": {"to": "see"}}, "filter: to is 'see'"),
-        ({"filter": {"to": {"a": ["b"]}}}, "filter: to is an object"),
+        ({"filter": {"jobName": "thumbs"}}, "jobName is 'thumbs'"),
+        ({"filter": {"body": {"a": ["1"]}}}, "filter_on='body'"),
+        ({"filter_on": "text"}, "filter_on 'text'"),
+        ({"filter": []}, "filter []"),
     ],
 )
-def test_a_filter_is_as_sns_has_it(
-    app: App, refused: Refused, options: dict[str, Any], told: str
-) -> None:
-    assert told in refused(OnTopic(Topic(app, "news"), **options))
+def test_a_filter_that_sns_would_refuse_is_refused(app: App, options: Any, said: str) -> None:
+    assert said in refusal(app, OnTopic(Topic(app, "t"), **options))
 
 
-def test_a_body_may_be_filtered_in_its_depth(app: App) -> None:
-    trigger = OnTopic(Topic(app, "news"), filter={"to": {"a": ["b"]}}, filter_on="body")
-    assert trigger.problem(trigger.topic) is None
+def test_a_filter_looks_at_attributes_or_deep_into_the_body(app: App) -> None:
+    topic = Topic(app, "t")
+    deep = OnTopic(topic, filter={"body": {"a": ["1"]}}, filter_on="body")
+    assert job(app, deep).triggers == (deep,)
+    assert job(app, OnTopic(topic, filter={"a": ["1"]}), name="b").triggers
 
 
-def test_a_fifo_topic_is_refused(app: App, refused: Refused) -> None:
-    assert "a standard Topic" in refused(OnTopic(Topic(app, "news", fifo=True)))
-
-
-def test_it_listens_to_a_topic(refused: Refused) -> None:
-    assert "'news'" in refused(OnTopic("news", name="x"))  # type: ignore[arg-type]
+def test_a_topic_is_a_standard_one(app: App) -> None:
+    assert "fifo=True" in refusal(app, OnTopic(Topic(app, "t", fifo=True)))
+    assert "a Topic of this app" in refusal(app, OnTopic(None, name="t"))  # type: ignore[arg-type]

@@ -1,87 +1,140 @@
-"""Queues that start a job: the app's, and the job's own."""
+"""The queues that an invoker reads, and who may do what with them."""
 
 from __future__ import annotations
 
-from devbridge.constructs import Job, OnQueue, OnTopic, Queue
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devbridge.constructs import App, Job, OnEvent, OnQueue, Queue
 from devbridge.constructs.app import loading
-from tests.unit.deploy.synth.triggers.conftest import Listened, Triggered
-from tests.unit.deploy.templates import allowed, of_type, properties, resources
-
-KEY = "arn:aws:kms:eu-west-1:123456789012:key/0123"
-ARN = "arn:aws:sqs:eu-west-1:123456789012:%s"
-DEAD = {"Fn::GetAtt": ["SeeJobDeadLetters", "Arn"]}
+from devbridge.deploy.synth import Template
+from tests.unit.deploy.templates import lint, made, of_type, properties, resources, statements
 
 
-def test_a_queue_that_starts_a_job_gives_its_messages_up_to_the_jobs(triggered: Triggered) -> None:
-    template = triggered(
-        lambda to: [OnQueue(to.queue, batch_size=1, max_concurrency=5, filter={"body": ["x"]})]
+@pytest.fixture
+def app(root: Path) -> App:
+    with loading(root):
+        return App("demo")
+
+
+def job(app: App, *triggers: Any, **options: Any) -> Job:
+    return Job(app, "a", handler="jobs/a.handler", triggers=list(triggers), **options)
+
+
+def template(app: App, **settings: Any) -> Template:
+    found = made(app, **{"mode": "deployed", **settings})
+    assert lint(found) == []
+    return found
+
+
+def arn(title: str) -> dict[str, Any]:
+    return {"Fn::GetAtt": [title, "Arn"]}
+
+
+def test_a_queue_is_read_by_the_invoker_which_tells_what_it_could_not_start(app: App) -> None:
+    queue = Queue(app, "orders")
+    job(app, OnQueue(queue, batch_size=1, max_concurrency=5, filter={"body": {"a": ["b"]}}))
+    assert properties(template(app), "AJobOnQueueOrders") == {
+        "FunctionName": {"Ref": "AJobInvoker"},
+        "EventSourceArn": arn("OrdersQueue"),
+        "BatchSize": 1,
+        "ScalingConfig": {"MaximumConcurrency": 5},
+        "FilterCriteria": {"Filters": [{"Pattern": '{"body": {"a": ["b"]}}'}]},
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "Enabled": "true",
+    } | {"Enabled": properties(template(app), "AJobOnQueueOrders")["Enabled"]}
+
+
+@pytest.mark.parametrize(
+    ("mode", "live", "enabled"),
+    [("deployed", True, True), ("dev", True, False), ("dev", False, True)],
+)
+def test_on_a_dev_stage_nothing_is_read_before_somebody_is_there(
+    app: App, mode: str, live: bool, enabled: bool
+) -> None:
+    job(app, OnQueue(Queue(app, "q")), OnEvent({"source": ["s"]}), enable_live_dev=live)
+    found = template(app, mode=mode)
+    for title in ("AJobOnQueueQ", "AJobReadsInbox"):
+        assert properties(found, title)["Enabled"] in (enabled, str(enabled).lower())
+
+
+def test_a_queue_without_a_dead_letter_queue_has_the_jobs(app: App) -> None:
+    job(app, OnQueue(Queue(app, "q", max_receives=7)))
+    found = template(app)
+    assert properties(found, "QQueue")["RedrivePolicy"] == {
+        "deadLetterTargetArn": arn("AJobDeadLetters"),
+        "maxReceiveCount": 7,
+    }
+    assert properties(found, "QQueue")["VisibilityTimeout"] == 60
+    assert properties(found, "AJobInvoker")["Timeout"] * 6 == 60
+
+
+def test_a_queue_keeps_its_own_dead_letter_queue_and_visibility(app: App) -> None:
+    dead = Queue(app, "dead")
+    queue = Queue(app, "q", dead_letter=dead, visibility_timeout="2 minutes")
+    job(app, OnQueue(queue))
+    found = template(app)
+    assert properties(found, "QQueue")["RedrivePolicy"]["deadLetterTargetArn"] == arn("DeadQueue")
+    assert properties(found, "QQueue")["VisibilityTimeout"] == 120
+    assert properties(found, "DeadQueue")["VisibilityTimeout"] == 30
+
+
+def test_on_failure_is_in_place_of_a_queue_that_is_made(app: App) -> None:
+    job(app, OnEvent({"source": ["s"]}), on_failure=Queue(app, "failed"))
+    found = template(app)
+    assert "AJobDeadLetters" not in resources(found)
+    assert properties(found, "AJobInbox")["RedrivePolicy"] == {
+        "deadLetterTargetArn": arn("FailedQueue"),
+        "maxReceiveCount": 5,
+    }
+
+
+def test_the_jobs_own_queues_keep_messages_as_long_as_sqs_does(app: App) -> None:
+    job(app, OnEvent({"source": ["s"]}))
+    found = template(app)
+    for title in ("AJobInbox", "AJobDeadLetters"):
+        assert properties(found, title)["MessageRetentionPeriod"] == 14 * 86400
+        assert properties(found, title)["SqsManagedSseEnabled"] in (True, "true")
+        assert resources(found)[title]["DeletionPolicy"] == "RetainExceptOnCreate"
+
+
+def test_a_job_without_such_triggers_has_no_queue(app: App) -> None:
+    job(app)
+    assert not of_type(template(app), "AWS::SQS::Queue")
+    assert (
+        "DEVBRIDGE_TRIGGERS"
+        not in properties(template(app), "AJobInvoker")["Environment"]["Variables"]
     )
-    assert properties(template, "QQueue")["RedrivePolicy"] == {
-        "deadLetterTargetArn": DEAD,
-        "maxReceiveCount": 3,
-    }
-    assert properties(template, "QQueue")["VisibilityTimeout"] == 60
-    mapping = properties(template, "SeeJobOnQueueQ")
-    assert mapping["BatchSize"] == 1
-    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 5}
-    assert mapping["FilterCriteria"] == {"Filters": [{"Pattern": '{"body": ["x"]}'}]}
 
 
-def test_a_window_is_lambdas(triggered: Triggered) -> None:
-    template = triggered(lambda to: [OnQueue(to.queue, batch=50, window="1 minute")])
-    mapping = properties(template, "SeeJobOnQueueQ")
-    assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"]) == (50, 60)
+@pytest.mark.parametrize(("mode", "role"), [("deployed", "InvokerRole"), ("dev", "StubRole")])
+def test_the_invoker_may_read_those_queues_and_send_to_the_dead_letter_queues_alone(
+    app: App, mode: str, role: str
+) -> None:
+    own = Queue(app, "q", dead_letter=Queue(app, "dead"))
+    job(app, OnQueue(own), OnEvent({"source": ["s"]}))
+    sqs = [
+        statement
+        for statement in statements(template(app, mode=mode), role)
+        if any(action.startswith("sqs:") for action in statement["Action"])
+    ]
+    assert sqs == [
+        {
+            "Effect": "Allow",
+            "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+            "Resource": [arn("AJobInbox"), arn("QQueue")],
+        },
+        {
+            "Effect": "Allow",
+            "Action": ["sqs:SendMessage", "sqs:GetQueueUrl"],
+            "Resource": [arn("AJobDeadLetters"), arn("DeadQueue")],
+        },
+    ]
 
 
-def test_what_others_tell_waits_in_the_jobs_own_queue_for_14_days(triggered: Triggered) -> None:
-    template = triggered(lambda to: [OnTopic(to.topic)])
-    assert properties(template, "SeeJobInbox") == {
-        "MessageRetentionPeriod": 14 * 24 * 3600,
-        "SqsManagedSseEnabled": True,
-        "VisibilityTimeout": 60,
-        "RedrivePolicy": {"deadLetterTargetArn": DEAD, "maxReceiveCount": 5},
-    }
-    assert properties(template, "SeeJobDeadLetters") == {
-        "MessageRetentionPeriod": 14 * 24 * 3600,
-        "SqsManagedSseEnabled": True,
-    }
-    assert properties(template, "SeeJobReadsInbox")["EventSourceArn"] == {
-        "Fn::GetAtt": ["SeeJobInbox", "Arn"]
-    }
-
-
-def test_a_dead_letter_queue_of_the_queues_own_is_taken(triggered: Triggered) -> None:
-    def listen(to: Listened) -> list[OnQueue]:
-        dead = Queue(to.queue.app, "dead", encryption_key=KEY)
-        return [OnQueue(Queue(to.queue.app, "orders", dead_letter=dead))]
-
-    template = triggered(listen)
-    own = {"Fn::GetAtt": ["DeadQueue", "Arn"]}
-    assert properties(template, "OrdersQueue")["RedrivePolicy"]["deadLetterTargetArn"] == own
-    for role in ("InvokerRole", "SeeJobRole"):
-        assert allowed(template, role)["sqs:SendMessage"] == [DEAD, own]
-        assert KEY in allowed(template, role)["kms:Decrypt"]
-
-
-def test_queues_that_exist_are_read_and_sent_to_and_not_made(triggered: Triggered) -> None:
-    def listen(to: Listened) -> list[OnQueue]:
-        return [OnQueue(Queue.existing(to.queue.app, "orders", arn=ARN % "orders"))]
-
-    template = triggered(listen)
-    assert properties(template, "SeeJobOnQueueOrders")["EventSourceArn"] == ARN % "orders"
-    assert allowed(template, "InvokerRole")["sqs:ReceiveMessage"] == [ARN % "orders"]
-    assert "OrdersQueue" not in resources(template)
-
-
-def test_where_the_job_says_where_failures_go_no_queue_is_made(triggered: Triggered) -> None:
-    def listen(to: Listened) -> list[OnTopic]:
-        app = to.topic.app
-        failed = Queue.existing(app, "failed", arn=ARN % "failed")
-        with loading(app.root):
-            Job(app, "b", handler="jobs/a.handler", triggers=[OnTopic(to.topic)], on_failure=failed)
-        return []
-
-    template = triggered(listen)
-    redrive = properties(template, "BJobInbox")["RedrivePolicy"]
-    assert redrive["deadLetterTargetArn"] == ARN % "failed"
-    assert [title for title in of_type(template, "AWS::SQS::Queue") if "Dead" in title] == []
+def test_the_jobs_own_role_may_send_to_its_dead_letter_queues_alone(app: App) -> None:
+    job(app, OnQueue(Queue(app, "q")))
+    sqs = [s for s in statements(template(app), "AJobRole") if "sqs:SendMessage" in s["Action"]]
+    assert [statement["Resource"] for statement in sqs] == [[arn("AJobDeadLetters")]]

@@ -1,68 +1,52 @@
-"""Rules of EventBridge that start a job."""
+"""Rules of EventBridge that put what they match into the job's own queue."""
 
 from __future__ import annotations
 
-from devbridge.constructs import Bucket, EventBus, OnEvent, OnObject
-from tests.unit.deploy.synth.triggers.conftest import Listened, Triggered
+import json
+
+import pytest
+
+from devbridge.constructs import App, Bucket, OnEvent, OnObject
+from tests.unit.deploy.synth.triggers.test_queues import app, arn, job, template
 from tests.unit.deploy.templates import properties
 
-BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/shop"
+__all__ = ["app"]
 
 
-def test_what_matches_comes_to_the_jobs_own_queue_with_the_triggers_name(
-    triggered: Triggered,
+def test_an_events_rule_names_its_trigger_and_carries_the_whole_event(app: App) -> None:
+    job(app, OnEvent({"source": ["shop"]}, name="sold"))
+    rule = properties(template(app), "AJobOnEventSold")
+    assert rule["EventPattern"] == {"source": ["shop"]}
+    (target,) = rule["Targets"]
+    assert target["Arn"] == arn("AJobInbox")
+    said = target["InputTransformer"]["InputTemplate"]
+    whole = json.loads(said.replace("<aws.events.event.json>", '{"id": 1}'))
+    assert whole == {"devbridge": {"kind": "event", "name": "sold"}, "event": {"id": 1}}
+
+
+@pytest.mark.parametrize(
+    ("options", "object_"),
+    [({}, None), ({"prefix": "a"}, {"key": [{"prefix": "a"}]})],
+)
+def test_a_bucket_tells_eventbridge_where_a_trigger_listens(
+    app: App, options: dict[str, str], object_: object
 ) -> None:
-    pattern = {"source": ["aws.autoscaling"], "region": ["us-west-2"]}
-    assert properties(
-        triggered(lambda _: [OnEvent(pattern, name="scaled")]), "SeeJobOnEventScaled"
-    ) == {
-        "Description": "starts job see: OnEvent 'scaled'",
-        "EventPattern": pattern,
-        "State": "ENABLED",
-        "Targets": [
-            {
-                "Id": "inbox",
-                "Arn": {"Fn::GetAtt": ["SeeJobInbox", "Arn"]},
-                "InputTransformer": {
-                    "InputPathsMap": {"id": "$.id"},
-                    "InputTemplate": '{"devbridge":{"kind": "event", "name": "scaled"},'
-                    '"event":<aws.events.event.json>}',
-                },
-            }
-        ],
-    }
+    job(app, OnObject(Bucket(app, "files"), events=["created", "deleted"], **options))  # type: ignore[arg-type]
+    Bucket(app, "other")
+    found = template(app)
+    pattern = properties(found, "AJobOnObjectFiles")["EventPattern"]
+    assert pattern["source"] == ["aws.s3"]
+    assert pattern["detail-type"] == ["Object Created", "Object Deleted"]
+    assert pattern["detail"]["bucket"] == {"name": [{"Ref": "FilesBucket"}]}
+    assert pattern["detail"].get("object") == object_
+    assert (
+        "EventBridgeConfiguration" in properties(found, "FilesBucket")["NotificationConfiguration"]
+    )
+    assert "NotificationConfiguration" not in properties(found, "OtherBucket")
 
 
-def test_a_rule_is_of_its_bus(triggered: Triggered) -> None:
-    def listen(to: Listened) -> list[OnEvent]:
-        old = EventBus.existing(to.bus.app, "old", arn=BUS)
-        return [
-            OnEvent({"source": ["x"]}, bus=to.bus, name="new"),
-            OnEvent({"source": ["x"]}, bus=old, name="old"),
-        ]
-
-    template = triggered(listen)
-    new = properties(template, "SeeJobOnEventNew")["EventBusName"]
-    assert new == {"Fn::GetAtt": ["EEventBus", "Arn"]}
-    assert properties(template, "SeeJobOnEventOld")["EventBusName"] == BUS
-
-
-def test_a_bucket_tells_eventbridge_of_its_objects(triggered: Triggered) -> None:
-    def listen(to: Listened) -> list[OnObject]:
-        old = Bucket.existing(to.bucket.app, "old", arn="arn:aws:s3:::old-files")
-        return [OnObject(to.bucket, ["deleted"], prefix="in/"), OnObject(old)]
-
-    template = triggered(listen)
-    assert properties(template, "BBucket")["NotificationConfiguration"] == {
-        "EventBridgeConfiguration": {"EventBridgeEnabled": True}
-    }
-    assert properties(template, "SeeJobOnObjectB")["EventPattern"] == {
-        "source": ["aws.s3"],
-        "detail-type": ["Object Deleted"],
-        "detail": {
-            "bucket": {"name": [{"Ref": "BBucket"}]},
-            "object": {"key": [{"prefix": "in/"}]},
-        },
-    }
-    old = properties(template, "SeeJobOnObjectOld")["EventPattern"]
-    assert old["detail"] == {"bucket": {"name": ["old-files"]}}
+def test_the_queue_admits_that_rule_alone(app: App) -> None:
+    job(app, OnEvent({"source": ["shop"]}, name="sold"))
+    admitted, _ = properties(template(app), "AJobInboxPolicy")["PolicyDocument"]["Statement"]
+    assert admitted["Principal"] == {"Service": "events.amazonaws.com"}
+    assert admitted["Condition"] == {"ArnEquals": {"aws:SourceArn": arn("AJobOnEventSold")}}

@@ -1,34 +1,35 @@
-"""Topics that start a job."""
+"""The job's own queue is subscribed to a topic."""
 
 from __future__ import annotations
 
-from devbridge.constructs import OnTopic, Topic
-from tests.unit.deploy.synth.triggers.conftest import Listened, Triggered
+from devbridge.constructs import App, OnTopic, Topic
+from tests.unit.deploy.synth.triggers.test_queues import app, arn, job, template
 from tests.unit.deploy.templates import properties
 
-ARN = "arn:aws:sns:eu-west-1:123456789012:news"
+__all__ = ["app"]
 
 
-def test_the_jobs_own_queue_is_subscribed(triggered: Triggered) -> None:
-    def listen(to: Listened) -> list[OnTopic]:
-        old = Topic.existing(to.topic.app, "old", arn=ARN)
-        return [
-            OnTopic(to.topic, filter={"to": ["see"]}),
-            OnTopic(old, filter={"a": {"b": ["c"]}}, filter_on="body"),
-        ]
-
-    template = triggered(listen)
-    inbox = {"Fn::GetAtt": ["SeeJobInbox", "Arn"]}
-    assert properties(template, "SeeJobOnTopicT") == {
-        "TopicArn": {"Ref": "TTopic"},
+def test_the_subscription_has_the_filter_and_the_queue_admits_that_topic_alone(app: App) -> None:
+    topic = Topic(app, "jobs")
+    job(app, OnTopic(topic, filter={"jobName": ["a"]}))
+    found = template(app)
+    assert properties(found, "AJobOnTopicJobs") == {
+        "TopicArn": {"Ref": "JobsTopic"},
         "Protocol": "sqs",
-        "Endpoint": inbox,
-        "FilterPolicy": {"to": ["see"]},
+        "Endpoint": arn("AJobInbox"),
+        "FilterPolicy": {"jobName": ["a"]},
     }
-    assert properties(template, "SeeJobOnTopicOld") == {
-        "TopicArn": ARN,
-        "Protocol": "sqs",
-        "Endpoint": inbox,
-        "FilterPolicy": {"a": {"b": ["c"]}},
-        "FilterPolicyScope": "MessageBody",
+    admitted, tls = properties(found, "AJobInboxPolicy")["PolicyDocument"]["Statement"]
+    assert admitted == {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn("AJobInbox"),
+        "Condition": {"ArnEquals": {"aws:SourceArn": {"Ref": "JobsTopic"}}},
     }
+    assert tls["Effect"] == "Deny"
+
+
+def test_a_filter_may_look_at_the_body(app: App) -> None:
+    job(app, OnTopic(Topic(app, "t"), filter={"a": {"b": ["c"]}}, filter_on="body"))
+    assert properties(template(app), "AJobOnTopicT")["FilterPolicyScope"] == "MessageBody"

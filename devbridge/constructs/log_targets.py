@@ -1,0 +1,82 @@
+"""Where the logs of an app's jobs and functions are forwarded to, once all of them are made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from devbridge.constructs.app import App
+from devbridge.constructs.code import Code
+from devbridge.constructs.forwarding import Forwarding
+from devbridge.constructs.function import Function
+from devbridge.constructs.values import function_arn, stream_arn
+from devbridge.errors import InvalidValue, did_you_mean
+
+Target = str | Function
+"""The ARN of a Firehose stream or of a Lambda function, or a Function of the app."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogTargets:
+    """What is forwarded where."""
+
+    of: Mapping[Code, Target]
+    """The logs of jobs and functions; those that are forwarded nowhere are left out."""
+    invokers: Target | None
+    """The logs of the jobs' invokers: where the app says."""
+
+
+def log_targets(app: App) -> LogTargets:
+    """
+    Raises:
+        InvalidValue: there is no Function of a name, or a function would be called for what it
+            logs itself: each record would make the next one.
+    """
+    apps = _target(app, f"{app!r}", f"{app.where}, App", app.log_forwarding)
+    found: dict[Code, Target] = {}
+    for code in app.of_type(Code):
+        asked = code.log_forwarding
+        if asked is None:
+            # Whom all others' logs are sent to says nothing of its own.
+            target = apps if code is not apps else None
+        else:
+            target = _target(app, str(code), str(code.where), asked)
+        if target is not None:
+            found[code] = target
+    for code in found:
+        _refuse_loop(code, found)
+    return LogTargets(found, apps)
+
+
+def _target(app: App, whose: str, where: str, value: Forwarding) -> Target | None:
+    if isinstance(value, Function):
+        return value
+    if not isinstance(value, str):
+        return None
+    if stream_arn(value) or function_arn(value):
+        return value
+    known = {function.name: function for function in app.of_type(Function)}
+    if value in known:
+        return known[value]
+    raise InvalidValue(
+        f"{whose}: log_forwarding {value!r}: the app has no Function of that name"
+        f"{did_you_mean(value, known)}",
+        where=where,
+        remedy=f"there are: {', '.join(known)}" if known else "make one: Function(app, ...)",
+    )
+
+
+def _refuse_loop(code: Code, found: Mapping[Code, Target]) -> None:
+    way = [code]
+    while isinstance(target := found.get(way[-1]), Function):
+        if target is code:
+            through = " -> ".join(f"{each}" for each in (*way, code))
+            raise InvalidValue(
+                f"{code}: log_forwarding leads back to it: {through}: each line that it logs would"
+                " call it again",
+                where=str(code.where),
+                remedy="log_forwarding=False for one of them, or another target",
+            )
+        if target in way:
+            return  # a loop further on is found from there
+        way.append(target)

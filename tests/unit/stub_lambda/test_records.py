@@ -1,0 +1,28 @@
+"""What an invoker is told of its job's triggers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from stub_lambda.records import VARIABLE, Listening
+
+
+def test_an_invoker_of_a_job_without_triggers_listens_to_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert Listening.from_environment() == Listening()
+
+
+def test_what_it_listens_to_has_the_names_that_the_app_gives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sources = {"arn:q": {"name": "orders", "dead": "arn:other"}, "arn:r": {"name": "rest"}}
+    told = {"inbox": "arn:in", "dead": "arn:dead", "sources": sources}
+    monkeypatch.setenv(VARIABLE, json.dumps(told))
+    found = Listening.from_environment()
+    assert (found.name("arn:q"), found.dead_of("arn:q")) == ("orders", "arn:other")
+    assert (found.name("arn:r"), found.dead_of("arn:r")) == ("rest", "arn:dead")
+    assert found.name("arn:aws:sqs:eu-west-1:1:some/thing") == "thing"
