@@ -68,9 +68,9 @@ class App:
             that is deployed.
         tags: of everything that is deployed; 40 at most, together with a construct's own.
         permissions_boundary: the ARN of a managed policy that no role of the app can exceed.
-        encryption_key: the ARN of a KMS key that encrypts tables, buckets, queues, topics, logs,
-            secrets, environments of functions, and payloads and results of jobs, unless a
-            construct says otherwise. By default AWS's own keys do.
+        encryption_key: the ARN of a KMS key that encrypts tables, buckets, queues, topics,
+            streams, logs, secrets, environments of functions, and payloads and results of jobs,
+            unless a construct says otherwise. By default AWS's own keys do.
         payload: where payloads, results and messages of errors of runs in CodeBuild are, unless a
             job says otherwise: "s3", or "inline" for small ones in the build's environment, which
             CodeBuild shows for a year to all who may read builds.
