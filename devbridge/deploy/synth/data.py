@@ -156,7 +156,7 @@ def _dead_letters(queue: Queue) -> Any:
     if queue.dead_letter:
         return main_arn(queue.dead_letter)
     jobs = readers(queue)
-    return arn_of(dead_letters(jobs[0])) if jobs else None
+    return dead_letters(jobs[0]) if jobs else None
 
 
 def add_topic(stack: Stack, topic: Topic) -> None:
