@@ -118,7 +118,7 @@ async def test_an_end_without_a_cloud_is_said_and_ends(desk: Desk) -> None:
     desk.cloud.errors = [GONE]
     task.cancel()
     await asyncio.wait([task])
-    assert "queues are still read" in "\n".join(desk.developer.said)
+    assert "queues are still read" in "\n".join(desk.developer.warned)
 
 
 def test_a_mapping_that_is_being_changed_is_asked_again(desk: Desk) -> None:
