@@ -30,8 +30,13 @@ if TYPE_CHECKING:
     from devbridge.constructs import LambdaAuthorizer as LambdaAuthorizer
     from devbridge.constructs import LoadBalancer as LoadBalancer
     from devbridge.constructs import OnEvent as OnEvent
+    from devbridge.constructs import OnLoadBalancer as OnLoadBalancer
+    from devbridge.constructs import OnLog as OnLog
     from devbridge.constructs import OnObject as OnObject
     from devbridge.constructs import OnQueue as OnQueue
+    from devbridge.constructs import OnRequest as OnRequest
+    from devbridge.constructs import OnStream as OnStream
+    from devbridge.constructs import OnTable as OnTable
     from devbridge.constructs import OnTopic as OnTopic
     from devbridge.constructs import Permission as Permission
     from devbridge.constructs import Queue as Queue
@@ -68,8 +73,13 @@ __all__ = [
     "LambdaAuthorizer",
     "LoadBalancer",
     "OnEvent",
+    "OnLoadBalancer",
+    "OnLog",
     "OnObject",
     "OnQueue",
+    "OnRequest",
+    "OnStream",
+    "OnTable",
     "OnTopic",
     "Permission",
     "Queue",

@@ -28,7 +28,19 @@ from devbridge.constructs.references import Reference
 from devbridge.constructs.storage import Bucket, Table
 from devbridge.constructs.streams import Stream
 from devbridge.constructs.throttle import Throttle
-from devbridge.constructs.triggers import OnEvent, OnObject, OnQueue, OnTopic, Schedule, Trigger
+from devbridge.constructs.triggers import (
+    OnEvent,
+    OnLoadBalancer,
+    OnLog,
+    OnObject,
+    OnQueue,
+    OnRequest,
+    OnStream,
+    OnTable,
+    OnTopic,
+    Schedule,
+    Trigger,
+)
 from devbridge.constructs.user_pools import UserPool
 from devbridge.constructs.where import Where
 
@@ -58,8 +70,13 @@ __all__ = [
     "LambdaAuthorizer",
     "LoadBalancer",
     "OnEvent",
+    "OnLoadBalancer",
+    "OnLog",
     "OnObject",
     "OnQueue",
+    "OnRequest",
+    "OnStream",
+    "OnTable",
     "OnTopic",
     "Permission",
     "Queue",

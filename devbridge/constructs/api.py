@@ -56,7 +56,8 @@ class Api(Bindable):
 
     Args:
         routes: route key -> handler path, or a Function, or a `RouteTo` of them. Each handler path
-            becomes a function, one for all the routes and authorizers that name it.
+            becomes a function, one for all the routes and authorizers that name it. None where all
+            that the API does is to start jobs (`OnRequest`).
         bind: what the functions made from handler paths may use.
         runtime: what they run on, as for Function.
         cors: True lets every web page call it; a `Cors` says which.
@@ -79,7 +80,7 @@ class Api(Bindable):
         app: App,
         name: str,
         *,
-        routes: Mapping[str, str | Function | RouteTo],
+        routes: Mapping[str, str | Function | RouteTo] = {},
         bind: Sequence[Bindable] = (),
         runtime: FunctionRuntime | None = None,
         cors: bool | Cors = False,
@@ -92,8 +93,8 @@ class Api(Bindable):
         transform: Transform | None = None,
     ) -> None:
         super().__init__(app, name, transform=transform)
-        if not isinstance(routes, Mapping) or not routes:
-            raise self.invalid("routes", routes, "a dict of at least one route")
+        if not isinstance(routes, Mapping):
+            raise self.invalid("routes", routes, "a dict of routes")
         first: dict[str, str] = {}
         for key in routes:
             if not values.route(key):
@@ -116,7 +117,8 @@ class Api(Bindable):
         self._made: dict[str, Function] = {}
         self.cors = (Cors() if cors else None) if isinstance(cors, bool) else cors
         self.authorizers = self._authorizers(authorizers)
-        default = self._authorizer("authorizer", authorizer)
+        self.authorizer = default = self._authorizer("authorizer", authorizer)
+        """Of routes that do not say otherwise; None: they are open to all."""
         self.routes = tuple(self._route(key, target, default) for key, target in routes.items())
         self.register()
 

@@ -107,11 +107,18 @@ PERMISSION: Final = made(
     *("InvokedViaFunctionUrl", "Principal", "PrincipalOrgID", "SourceAccount", "SourceArn"),
 )
 EVENT_INVOKE_CONFIG: Final = made("AWS::Lambda::EventInvokeConfig", "FunctionName", "Qualifier")
+SCHEDULE: Final = made("AWS::Scheduler::Schedule", "Name")
 SCHEDULE_GROUP: Final = made("AWS::Scheduler::ScheduleGroup", "Name")
 MAPPING: Final = made(
     "AWS::Lambda::EventSourceMapping",
     *("EventSourceArn", "SelfManagedEventSource", "StartingPosition", "StartingPositionTimestamp"),
 )
+STREAM_CONSUMER: Final = made("AWS::Kinesis::StreamConsumer", "ConsumerName", "StreamARN")
+TARGET_GROUP: Final = made(
+    "AWS::ElasticLoadBalancingV2::TargetGroup",
+    *("IpAddressType", "Name", "Port", "Protocol", "ProtocolVersion", "TargetType", "VpcId"),
+)
+LISTENER_RULE: Final = made("AWS::ElasticLoadBalancingV2::ListenerRule", "ListenerArn")
 RULE: Final = made("AWS::Events::Rule", "Name")
 ROLE: Final = made("AWS::IAM::Role", "Path", "RoleName")
 MANAGED_POLICY: Final = made("AWS::IAM::ManagedPolicy", "Description", "ManagedPolicyName", "Path")

@@ -79,6 +79,8 @@ class Settings:
     mode: names.Mode = "dev"
     offline: str = "queue"
     """What the stubs do when no daemon is connected, unless the job says otherwise."""
+    schedules: bool = False
+    """The clock starts jobs that run on the laptop, too."""
     tls: bool = True
     """Buckets refuse what is not TLS. The embedded cloud has none."""
     network: Network | None = None

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import Job, OnQueue
 from devbridge.deploy.arns import main_arn
-from devbridge.deploy.policies import Json, allow, document, of_service, tls_only
-from devbridge.deploy.references import arn_of, dump_of, ref
-from devbridge.deploy.synth.placement import has_invoker
+from devbridge.deploy.policies import KEY_USE, Json, allow, document, of_service, tls_only
+from devbridge.deploy.references import arn_of, dump, ref
 from devbridge.deploy.synth.stack import Stack, keep
+from devbridge.deploy.synth.triggers.mappings import add_mapping, filters, scaling
 from devbridge.deploy.synth.triggers.wanted import HIDDEN, has_inbox, makes_dead_letters
 
 RETENTION: Final = 14 * 24 * 3600
@@ -33,9 +33,7 @@ def inbox(job: Job) -> str:
 
 def dead_letters(job: Job) -> Any:
     """The ARN of the queue for what has failed for good."""
-    if job.on_failure is not None:
-        return main_arn(job.on_failure)
-    return arn_of(_dead_letters(job))
+    return arn_of(_own_dead_letters(job)) if job.on_failure is None else main_arn(job.on_failure)
 
 
 def dead_letters_of(job: Job, trigger: OnQueue) -> Any:
@@ -44,8 +42,7 @@ def dead_letters_of(job: Job, trigger: OnQueue) -> Any:
     return dead_letters(job) if own is None else main_arn(own)
 
 
-def _dead_letters(job: Job) -> str:
-    """The title of the one that is made for a job."""
+def _own_dead_letters(job: Job) -> str:
     return names.logical(job, "DeadLetters")
 
 
@@ -56,7 +53,7 @@ def add_own(stack: Stack, job: Job, senders: Sequence[Json]) -> None:
         senders: the statements of who may send to its inbox.
     """
     if makes_dead_letters(job):
-        title = _dead_letters(job)
+        title = _own_dead_letters(job)
         _add_queue(stack, job, title)
         _add_policy(stack, job, title, [])
     if not has_inbox(job):
@@ -64,13 +61,13 @@ def add_own(stack: Stack, job: Job, senders: Sequence[Json]) -> None:
     title = inbox(job)
     _add_queue(stack, job, title, redrive=dead_letters(job))
     _add_policy(stack, job, title, senders)
-    _add_mapping(
+    add_mapping(
         stack,
         job,
         names.logical(job, "ReadsInbox"),
         EventSourceArn=arn_of(title),
         BatchSize=AT_ONCE,
-        ScalingConfig=_scaling(CONCURRENCY),
+        ScalingConfig=scaling(CONCURRENCY),
     )
 
 
@@ -95,37 +92,58 @@ def add_on_queue(stack: Stack, job: Job, trigger: OnQueue, title: str) -> None:
     if trigger.window_seconds:
         more["MaximumBatchingWindowInSeconds"] = trigger.window_seconds
     if trigger.max_concurrency is not None:
-        more["ScalingConfig"] = _scaling(trigger.max_concurrency)
+        more["ScalingConfig"] = scaling(trigger.max_concurrency)
     if (criteria := trigger.criteria()) is not None:
-        more["FilterCriteria"] = _filters(criteria)
+        more["FilterCriteria"] = filters(criteria)
     queue = main_arn(trigger.queue)
-    _add_mapping(stack, job, title, EventSourceArn=queue, BatchSize=trigger.at_once, **more)
+    add_mapping(stack, job, title, EventSourceArn=queue, BatchSize=trigger.at_once, **more)
 
 
 def grants(jobs: Sequence[Job]) -> list[Json]:
     """What the invokers of these jobs need of queues: to read them, and to give messages up."""
-    read = [arn_of(inbox(job)) for job in jobs if has_inbox(job)]
+    read, sent = list[Any](), list[Any]()
     for job in jobs:
+        sent += _given_up(job)
+        if has_inbox(job):
+            read.append(arn_of(inbox(job)))
         read += [main_arn(each.queue) for each in job.triggers if isinstance(each, OnQueue)]
-    sent = [given for job in jobs for given in _given_up(job)]
-    found = ((_READS, read), (_SENDS, sent))
-    return [allow(actions, _unique(arns)) for actions, arns in found if arns]
+    statements = []
+    if read:
+        statements.append(allow(_READS, _once(read)))
+    if sent:
+        statements.append(allow(_SENDS, _once(sent)))
+    if keys := sorted({key for job in jobs for key in _keys(job)}):
+        statements.append(allow(KEY_USE, keys))
+    return statements
+
+
+def _keys(job: Job) -> Iterator[str]:
+    """Of queues that are not encrypted as the job is."""
+    given = [each.queue for each in job.triggers if isinstance(each, OnQueue)]
+    dead = [queue.dead_letter for queue in given]
+    for queue in (*given, *dead, job.on_failure):
+        if queue is not None and queue.encryption_key not in (None, job.encryption_key):
+            yield str(queue.encryption_key)
 
 
 def gives_up(job: Job) -> list[Json]:
     """What a job's own role needs to give messages up."""
-    given = _unique(_given_up(job))
-    return [allow(_SENDS, given)] if given else []
+    sent, keys = _given_up(job), sorted(set(_keys(job)))
+    statements = [allow(_SENDS, _once(sent))] if sent else []
+    return [*statements, allow(KEY_USE, keys)] if keys else statements
 
 
 def _given_up(job: Job) -> list[Any]:
-    """The ARNs of the dead-letter queues of a job's triggers."""
+    """Where its messages may end."""
+    if not job.triggers:
+        return []
     own = [dead_letters_of(job, each) for each in job.triggers if isinstance(each, OnQueue)]
-    return [dead_letters(job), *own] if job.triggers else []
+    return [dead_letters(job), *own]
 
 
-def _unique(arns: Sequence[Any]) -> list[Any]:
-    return list({dump_of(arn): arn for arn in arns}.values())
+def _once(arns: Sequence[Any]) -> list[Any]:
+    known = {each if isinstance(each, str) else dump(each.to_dict()): each for each in arns}
+    return list(known.values())
 
 
 def _add_queue(stack: Stack, job: Job, title: str, redrive: Any = None) -> None:
@@ -155,32 +173,3 @@ def _add_policy(stack: Stack, job: Job, title: str, senders: Sequence[Json]) -> 
         )
         keep(policy, None, stack.settings.mode)
         stack.add(str(job), policy)
-
-
-def _add_mapping(stack: Stack, job: Job, title: str, **properties: Any) -> None:
-    from troposphere import awslambda
-
-    mapping = awslambda.EventSourceMapping(
-        title,
-        FunctionName=ref(names.logical(job, "Invoker")),
-        FunctionResponseTypes=["ReportBatchItemFailures"],
-        # On a dev stage, `devbridge dev` enables it once it is there to take runs.
-        Enabled=has_invoker(job, stack.settings),
-        **properties,
-    )
-    stack.add(str(job), mapping, job.tags)
-
-
-def _scaling(most: int) -> Any:
-    from troposphere import awslambda, validators
-
-    # Troposphere 4.11 has another type's properties under this name.
-    properties = {"props": {"MaximumConcurrency": (validators.integer, False)}}
-    scaling: Any = type("ScalingConfig", (awslambda.ScalingConfig,), properties)
-    return scaling(MaximumConcurrency=most)
-
-
-def _filters(criteria: str) -> Any:
-    from troposphere import awslambda
-
-    return awslambda.FilterCriteria(Filters=[awslambda.Filter(Pattern=criteria)])
