@@ -63,6 +63,13 @@ def named(app: App, name: str) -> list[Place]:
     raise _unknown(app, name, found)
 
 
+def labels(app: App) -> dict[str, str]:
+    """What users call each queue, by CloudFormation's name of it."""
+    found = {names.logical(queue): queue.name for queue in app.of_type(Queue)}
+    jobs = [job for job in app.of_type(Job) if has_inbox(job)]
+    return found | {inbox(job): f"the own queue of {job.name}" for job in jobs}
+
+
 def address(place: Place | str, resources: Mapping[str, str], stage: str) -> str:
     """What AWS calls a queue, by what it calls the resources of the stage: its URL.
 

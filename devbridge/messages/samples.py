@@ -140,7 +140,11 @@ def _queue(sample: Sample) -> Json:
             "MessageGroupId": "devbridge",
             "MessageDeduplicationId": sample.number,
         }
-    return _sqs(sample, sample.content.body, arn, **more)
+    record = _sqs(sample, sample.content.body, arn, **more)
+    for name, each in message_attributes(sample.content.attributes or {}).items():
+        told = {"stringValue": each["StringValue"], "dataType": each["DataType"]}
+        record["messageAttributes"][name] = told
+    return record
 
 
 def _inbox(body: Callable[[Sample], str]) -> Callable[[Sample], Json]:

@@ -37,6 +37,9 @@ class Sent:
     what: str
     """``message``, ``event``, ``object``."""
     to: str
+    """As users call it: ``queue orders``."""
+    address: str
+    """As AWS calls it."""
     id: str
     """AWS's id of it; of an object its key."""
     run: str = ""
@@ -51,6 +54,7 @@ class Sent:
             "trigger": self.trigger,
             "what": self.what,
             "to": self.to,
+            "address": self.address,
             "id": self.id,
             "run": self.run or None,
         }
@@ -102,25 +106,35 @@ class Sender:
         return str(sqs.send_message(QueueUrl=url, MessageBody=body, **more)["MessageId"])
 
     def sent(
-        self, sample: Sample, what: str, to: str, number: str, *, sure: bool, note: str = ""
+        self,
+        sample: Sample,
+        what: str,
+        to: tuple[str, str],
+        number: str,
+        *,
+        sure: bool,
+        note: str = "",
     ) -> Sent:
         """What was sent; if it is `sure`, a run is started whose key is of that number."""
         label, job, run = sample.trigger.label, self.job, ""
         if sure:
             key = f"{label}/{number}"
             run = f"{self._prefix}{job_id(job.app.name, self._stage, job.name, key)}"
-        return Sent(sample.trigger.kind, label, what, _last(to), number, run, note)
+        return Sent(sample.trigger.kind, label, what, *to, number, run, note)
 
 
 def _queue(sender: Sender, sample: Sample) -> Sent:
     trigger, content = sample.trigger, sample.content
     assert isinstance(trigger, OnQueue)  # noqa: S101
-    url, more = sender.at(names.logical(trigger.queue)), {}
+    url = sender.at(names.logical(trigger.queue))
+    more: dict[str, Any] = {}
     if trigger.queue.fifo:
         more = {"MessageGroupId": "devbridge", "MessageDeduplicationId": sample.number}
+    if content.attributes:
+        more["MessageAttributes"] = message_attributes(content.attributes)
     number = sender.message(url, content.body, **more)
     sure = not trigger.batch and not (trigger.filter and content.given)
-    return sender.sent(sample, "message", url, number, sure=sure)
+    return sender.sent(sample, "message", (f"queue {trigger.queue.name}", url), number, sure=sure)
 
 
 def _topic(sender: Sender, sample: Sample) -> Sent:
@@ -133,7 +147,7 @@ def _topic(sender: Sender, sample: Sample) -> Sent:
         MessageAttributes=message_attributes(content.attributes or {}),
     )["MessageId"]
     sure = not (trigger.filter and trigger.filter_on == "body" and content.given)
-    return sender.sent(sample, "message", arn, number, sure=sure)
+    return sender.sent(sample, "message", (f"topic {trigger.topic.name}", arn), number, sure=sure)
 
 
 def _object(sender: Sender, sample: Sample) -> Sent:
@@ -147,7 +161,9 @@ def _object(sender: Sender, sample: Sample) -> Sent:
         s3.delete_object(Bucket=bucket, Key=key)
         note = "it was deleted again"
     # Its sequencer, which S3 does not tell us, is in the run's key.
-    return sender.sent(sample, "object", bucket, key, sure=False, note=note)
+    return sender.sent(
+        sample, "object", (f"bucket {trigger.bucket.name}", bucket), key, sure=False, note=note
+    )
 
 
 def _event(sender: Sender, sample: Sample) -> Sent:
@@ -174,8 +190,10 @@ def _event(sender: Sender, sample: Sample) -> Sent:
             where=f"{taken['ErrorCode']}, {trigger}",
             remedy="send another one: --event FILE, --set KEY=VALUE",
         )
-    to = f"bus/{entry.get('EventBusName', 'default')}"
-    return sender.sent(sample, "event", to, taken["EventId"], sure=not content.given)
+    to = str(entry.get("EventBusName", "default"))
+    return sender.sent(
+        sample, "event", (f"bus {_last(to)}", to), taken["EventId"], sure=not content.given
+    )
 
 
 def _schedule(sender: Sender, sample: Sample) -> Sent:
@@ -187,7 +205,8 @@ def _into_inbox(sender: Sender, sample: Sample, body: str, number: str, note: st
     url = sender.at(inbox(sender.job))
     sender.message(url, body)
     what = "event" if sample.trigger.kind == "event" else "message"
-    return sender.sent(sample, what, url, number, sure=True, note=note)
+    to = f"the own queue of {sender.job.name}"
+    return sender.sent(sample, what, (to, url), number, sure=True, note=note)
 
 
 SENDERS: Final[Mapping[str, Callable[[Sender, Sample], Sent]]] = {

@@ -6,7 +6,7 @@ import pytest
 
 from devbridge.constructs import App
 from devbridge.errors import NotDeployed, UnknownQueue
-from devbridge.messages.places import address, named, places
+from devbridge.messages.places import address, labels, named, places
 
 
 def test_each_dead_letter_queue_is_listed_once_with_what_sends_there(app: App) -> None:
@@ -64,6 +64,12 @@ def test_an_app_without_any_is_told_how_to_have_them() -> None:
     with pytest.raises(UnknownQueue) as raised:
         named(App("empty"), "x")
     assert "a job with triggers" in str(raised.value.remedy)
+
+
+def test_queues_are_called_as_their_users_call_them(app: App) -> None:
+    found = labels(app)
+    assert found["BadOrdersQueue"] == "bad-orders"
+    assert found["ThumbsJobInbox"] == "the own queue of thumbs"
 
 
 def test_what_is_in_app_py_and_not_deployed_yet_is_named(app: App) -> None:
