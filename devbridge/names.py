@@ -152,6 +152,11 @@ def fifo_topic(topic: Construct, stage: str) -> str:
     return f"{stack(topic.app.name, stage)}-{topic.name}.fifo"
 
 
+def event_bus(bus: Construct, stage: str) -> str:
+    """The name of an event bus, which CloudFormation does not make."""
+    return f"{bus.app.name}_{stage}_{bus.name}"
+
+
 def secrets(app: str, stage: str) -> str:
     """The folder of SSM parameters with the values of a stage's secrets; it ends with a slash."""
     return f"/devbridge/{app}/{stage}/secrets/"

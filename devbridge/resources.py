@@ -118,6 +118,31 @@ class BoundTopic(_Bound):
     """The deployed topic's ARN."""
 
 
+class BoundStream(_Bound):
+    """A bound Kinesis stream."""
+
+    stream_name = _Property("streamName")
+    """The deployed stream's name."""
+
+
+class BoundEventBus(_Bound):
+    """A bound event bus of EventBridge."""
+
+    bus_name = _Property("busName")
+    """The deployed bus's name."""
+
+
+class BoundUserPool(_Bound):
+    """A bound Cognito user pool."""
+
+    user_pool_id = _Property("userPoolId")
+    """The deployed pool's id."""
+    client_id = _Property("clientId")
+    """The id of its app client."""
+    issuer = _Property("issuer")
+    """The URL that its tokens name as ``iss``."""
+
+
 class BoundSecret(_Bound):
     """A bound secret."""
 
@@ -190,11 +215,14 @@ Table: Final = _Bindings(BoundTable)
 Bucket: Final = _Bindings(BoundBucket)
 Queue: Final = _Bindings(BoundQueue)
 Topic: Final = _Bindings(BoundTopic)
+Stream: Final = _Bindings(BoundStream)
+EventBus: Final = _Bindings(BoundEventBus)
 Secret: Final = _Bindings(BoundSecret)
 Config: Final = _Bindings(BoundConfig)
 FileSystem: Final = _Bindings(BoundFileSystem)
 Function: Final = _Bindings(BoundFunction)
 Api: Final = _Bindings(BoundApi)
+UserPool: Final = _Bindings(BoundUserPool)
 
 _secrets: dict[str, str] = {}
 """Parameter's name -> the value that SSM gave."""

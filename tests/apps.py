@@ -81,7 +81,10 @@ class Recipe:
 
 EVERYTHING: Final = f"""{IMPORTS}\
 app = App("all", tags={{"team": "data"}})
-notes = Table(app, "notes", partition_key="id", sort_key="when", deletion_protection=True)
+notes = Table(
+    app, "notes", partition_key="id", sort_key="when", deletion_protection=True,
+    stream="new_and_old_images",
+)
 kept = Table(
     app, "kept", partition_key="id", removal="delete", encryption_key="{KEY}",
     point_in_time_recovery=True,
@@ -93,6 +96,13 @@ orders = Queue(app, "orders", fifo=True, dead_letter=dead, visibility_timeout="1
 plain = Queue(app, "plain", removal="retain", encryption_key="{KEY}")
 news = Topic(app, "news", encryption_key="{KEY}")
 ordered = Topic(app, "ordered", fifo=True)
+clicks = Stream(app, "clicks", shards=2, retention="7 days")
+views = Stream(app, "views", removal="delete", encryption_key="{KEY}")
+bus = EventBus(app, "bus")
+theirs = Queue.existing(app, "theirs", arn="arn:aws:sqs:eu-west-1:{ACCOUNT}:theirs")
+balancer = LoadBalancer(app, "balancer", vpc=Vpc(
+    "vpc-00000001", subnets=["subnet-00000001", "subnet-00000002"], security_groups=["sg-00000001"]
+))
 token = Secret(app, "token", encryption_key="{KEY}")
 colour = Config(app, "colour", value="red\\n'\\"$ \\u00e9")
 hello = Function(
@@ -103,8 +113,10 @@ hello = Function(
 )
 first = Job(
     app, "first", handler="jobs/work.handler", retries=2, retry_delay="1 minute", concurrency=2,
-    memory_size="7 GB", copy_files=["data/*.csv"], environment={{"A": "b"}}, tags={{"cost": "x"}},
-    bind=[notes, kept, files, scratch, dead, orders, plain, news, ordered, token, colour, hello],
+    memory_size="7 GB", copy_files=["data/*.csv"],
+    bind=[notes, kept, files, scratch, dead, orders, plain, news, ordered, token, colour, hello,
+        clicks, views, bus, theirs],
+    environment={{"A": "b", "STREAM": notes.stream_arn, "URL": balancer.url}}, tags={{"cost": "x"}},
     permissions=[{{"actions": ["s3:GetObject"], "resources": ["arn:aws:s3:::some/*"]}}],
 )
 second = Job(app, "second", handler="jobs/work.handler", bind=[first], offline="cloud")
@@ -143,7 +155,8 @@ web = Api(
 Job(app, "last", handler="jobs/work.handler", bind=[web, second], timeout="36 hours")
 app.add(troposphere.sns.Topic("Alarms"))
 """
-"""Each type with (nearly) each option; what no embedded cloud has is left out: images, networks."""
+"""Each type with (nearly) each option; what no embedded cloud has is left out: images, and networks
+other than the one that it begins with."""
 
 
 def load(root: Path, text: str, stage: str) -> App:
@@ -401,6 +414,7 @@ _table_options = st.fixed_dictionaries(
         "transform": _transform("DeletionProtectionEnabled", True),
         "point_in_time_recovery": st.booleans(),
         "deletion_protection": st.booleans(),
+        "stream": st.sampled_from([*values.VIEWS, None]),
         **_encrypted,
     },
 ).filter(
@@ -411,6 +425,15 @@ _table_options = st.fixed_dictionaries(
 )
 _bucket_options = st.fixed_dictionaries(
     {}, optional={"versioned": st.booleans(), "removal": _removal, **_encrypted}
+)
+_stream_options = st.fixed_dictionaries(
+    {},
+    optional={
+        "shards": st.sampled_from([None, 1, values.SHARDS]),
+        "retention": st.sampled_from(["24 hours", "25 hours", "365 days"]),
+        "removal": _removal,
+        **_encrypted,
+    },
 )
 _header = st.sampled_from(["content-type", "x-a", "authorization"])
 _cors = st.one_of(
@@ -499,6 +522,10 @@ def apps(draw: st.DrawFn) -> Recipe:
     _add_queues(draw, recipe)
     for name_ in draw(_unique_names(40)):
         recipe.add("Topic", name_, fifo=draw(st.booleans()))
+    for name_ in draw(_unique_names(40)):
+        recipe.add("Stream", name_, **draw(_stream_options))
+    for name_ in draw(_unique_names(40)):
+        recipe.add("EventBus", name_)
     for name_ in draw(_unique_names(40)):
         recipe.add("Secret", name_)
     for name_ in draw(_unique_names(40)):

@@ -2,11 +2,44 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from typing import Final
+
 from devbridge.constructs import values
 from devbridge.constructs.app import App, Bindable, Transform
+from devbridge.constructs.existing import Arn, Existing
 from devbridge.constructs.references import Reference
 from devbridge.constructs.storage import Removal
 from devbridge.constructs.values import Duration
+from devbridge.sources.base import Problem
+
+SUBSCRIBERS: Final = (
+    "an e-mail address, an https:// URL, a Queue or a Function of this app, each of them once"
+)
+_MAIL: Final = re.compile(
+    r"(?=.{3,254}\Z)[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[\w-]+\.)+[A-Za-z]{2,}", re.ASCII
+)
+"""What has the shape of one; whether there is such a mailbox, the confirmation finds out."""
+_URL: Final = re.compile(r"https://[\w.-]+(:\d{1,5})?(/[^\s#]*)?", re.ASCII)
+
+
+def _existing_queue(app: App, name: str, *, arn: str, encryption_key: str | None = None) -> Queue:
+    """A queue that exists, of the stage's own region: nothing of it is made, changed or removed.
+
+    Args:
+        arn: ``arn:aws:sqs:REGION:ACCOUNT:NAME``. A queue of another account must admit who uses it
+            in a policy of its own.
+        encryption_key: the ARN of the KMS key that encrypts it, which its users may use then.
+
+    Raises:
+        InvalidValue, DuplicateName: see Construct.
+    """
+    it = Arn(app, "Queue", name, arn)
+    queue = Queue(app, name, fifo=it.name.endswith(".fifo"), encryption_key=encryption_key)
+    queue.encryption_key = encryption_key
+    queue.known = {"arn": it.text, "queue_url": it.queue_url, "queue_name": it.name}
+    return queue
 
 
 class Queue(Bindable):
@@ -71,6 +104,8 @@ class Queue(Bindable):
         self.removal = removal
         self.register()
 
+    existing = Existing(_existing_queue)
+
     @property
     def arn(self) -> Reference:
         """The deployed queue's ARN."""
@@ -87,13 +122,34 @@ class Queue(Bindable):
         return Reference(self, "queue_name")
 
 
+def _existing_topic(app: App, name: str, *, arn: str, encryption_key: str | None = None) -> Topic:
+    """A topic that exists: nothing of it is made, changed or removed.
+
+    Args:
+        arn: ``arn:aws:sns:REGION:ACCOUNT:NAME``. A topic of another account must admit who uses it
+            in its policy.
+        encryption_key: as for Queue.existing.
+
+    Raises:
+        InvalidValue, DuplicateName: see Construct.
+    """
+    it = Arn(app, "Topic", name, arn)
+    topic = Topic(app, name, fifo=it.name.endswith(".fifo"), encryption_key=encryption_key)
+    topic.encryption_key = encryption_key
+    topic.known = {"arn": it.text, "topic_arn": it.text}
+    return topic
+
+
 class Topic(Bindable):
     """An SNS topic, to which is published over TLS only.
 
     Args:
         fifo: in order and exactly once; only SQS queues can subscribe.
-        encryption_key: as for Table. AWS's own services publish to it only if the key's policy
-            admits them.
+        subscribers: who gets the messages: e-mail addresses, ``https://`` URLs, Queues, Functions.
+            A queue gets SNS's own envelope, with the message as a text in it. To an address or URL
+            nothing comes before its owner has confirmed what SNS sends there.
+        encryption_key: as for Table. AWS's own services, CloudWatch's alarms too, publish to it
+            only if the key's policy admits them.
         transform: called with its `troposphere.sns.Topic`.
 
     Raises:
@@ -106,15 +162,54 @@ class Topic(Bindable):
         name: str,
         *,
         fifo: bool = False,
+        subscribers: Sequence[Subscriber] = (),
         encryption_key: str | None = None,
         transform: Transform | None = None,
     ) -> None:
         super().__init__(app, name, transform=transform)
         self.encryption_key = self.key_of(encryption_key)
         self.fifo = self.flag("fifo", fifo)
+        if problem := subscribers_problem(self, subscribers):
+            raise self.refused("subscriber", problem)
+        self.subscribers = tuple(subscribers)
         self.register()
+
+    existing = Existing(_existing_topic)
 
     @property
     def arn(self) -> Reference:
         """The deployed topic's ARN."""
         return Reference(self, "arn")
+
+
+Subscriber = str | Bindable
+"""Who gets a topic's messages: an e-mail address, an ``https://`` URL, a Queue, a Function."""
+_KINDS: Final = ("Queue", "Function")
+"""By their names: functions are above messaging, for their triggers name topics."""
+
+
+def is_mail(subscriber: object) -> bool:
+    """Whether it has the shape of an e-mail address."""
+    return isinstance(subscriber, str) and bool(_MAIL.fullmatch(subscriber))
+
+
+def subscribers_problem(topic: Topic, subscribers: object) -> Problem | None:
+    """The first of a topic's subscribers that SNS would not deliver to, and what it would.
+
+    Source: SNS, "Message delivery for FIFO topics": they deliver to queues only; and to FIFO
+    queues, only they do.
+    """
+    if not isinstance(subscribers, Sequence) or isinstance(subscribers, str):
+        return repr(subscribers), f"a list of what is {SUBSCRIBERS}"
+    for place, one in enumerate(subscribers):
+        if isinstance(one, str):
+            known = is_mail(one) or bool(_URL.fullmatch(one))
+        else:
+            known = isinstance(one, Bindable) and one.app is topic.app and one.type in _KINDS
+        if not known or one in subscribers[:place]:
+            return repr(one), SUBSCRIBERS
+        if topic.fifo and not isinstance(one, Queue):
+            return repr(one), "queues only, with fifo=True"
+        if not topic.fifo and isinstance(one, Queue) and one.fifo:
+            return repr(one), "with a FIFO queue, a Topic with fifo=True"
+    return None

@@ -2,13 +2,56 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from devbridge.constructs import values
 from devbridge.constructs.app import App, Bindable, Transform
+from devbridge.constructs.existing import Arn, Existing, refused
 from devbridge.constructs.references import Reference
 
 Removal = Literal["retain", "delete"]
+View = Literal["new_image", "old_image", "new_and_old_images", "keys_only"]
+"""What a table's stream has of an item that changes."""
+
+
+def _existing_table(
+    app: App,
+    name: str,
+    *,
+    arn: str,
+    stream_arn: str | None = None,
+    encryption_key: str | None = None,
+) -> Table:
+    """A table that exists, of the stage's own account and region: nothing of it is made, changed or
+    removed.
+
+    Args:
+        arn: ``arn:aws:dynamodb:REGION:ACCOUNT:table/NAME``.
+        stream_arn: of its stream, if it has one that is read: ``TABLE-ARN/stream/...``.
+        encryption_key: as for Queue.existing.
+
+    Raises:
+        InvalidValue, DuplicateName: see Construct.
+    """
+    it = Arn(app, "Table", name, arn)
+    if stream_arn is not None and (
+        not isinstance(stream_arn, str) or not _is_stream(it.text, stream_arn)
+    ):
+        example = f"{it.text}/stream/2026-01-31T12:00:00.000"
+        allowed = f"the ARN of that table's stream, such as {example!r}"
+        raise refused(app, "Table", name, f"stream_arn {stream_arn!r}", allowed)
+    # Its keys are nobody's business who only uses it.
+    table = Table(app, name, partition_key="unknown", encryption_key=encryption_key)
+    table.encryption_key = encryption_key
+    known = {"arn": it.text, "table_name": it.name}
+    table.known = known if stream_arn is None else {**known, "stream_arn": stream_arn}
+    return table
+
+
+def _is_stream(table: str, arn: str) -> bool:
+    rest = arn.removeprefix(f"{table}/stream/")
+    return rest != arn and bool(re.fullmatch(r"[\w:.-]+", rest, re.ASCII))
 
 
 class Table(Bindable):
@@ -23,6 +66,9 @@ class Table(Bindable):
         point_in_time_recovery: keep what the table was for 35 days; AWS bills it by its size.
         deletion_protection: nobody can delete it before that is taken off, as `devbridge remove
             --delete-data` does; on stages where it is retained.
+        stream: what a stream of its changes has of each item that changes, for a day:
+            "new_image", what it is then; "old_image", what it was; "new_and_old_images"; or
+            "keys_only". By default there is a stream only if something reads it.
         transform: called with its `troposphere.dynamodb.Table`.
 
     Raises:
@@ -40,6 +86,7 @@ class Table(Bindable):
         encryption_key: str | None = None,
         point_in_time_recovery: bool = False,
         deletion_protection: bool = False,
+        stream: View | None = None,
         transform: Transform | None = None,
     ) -> None:
         super().__init__(app, name, transform=transform)
@@ -56,10 +103,26 @@ class Table(Bindable):
         self.deletion_protection = self.flag("deletion_protection", deletion_protection)
         if deletion_protection and removal == "delete":
             raise self.invalid("deletion_protection", True, "not with removal='delete'")
+        self.choice("stream", stream, values.VIEWS)
+        self.stream: View | None = stream
+        """None: it has no stream."""
         self.partition_key = partition_key
         self.sort_key = sort_key
         self.removal = removal
         self.register()
+
+    existing = Existing(_existing_table)
+
+    def want_stream(self) -> None:
+        """Let it have a stream of new and old images, unless it has one.
+
+        Raises:
+            InvalidValue: it exists, and its stream is not known.
+        """
+        if not self.known:
+            self.stream = self.stream or "new_and_old_images"
+        elif "stream_arn" not in self.known:
+            raise self.refused("stream_arn", ("None", "the ARN of its stream, which is read"))
 
     @property
     def arn(self) -> Reference:
@@ -67,9 +130,40 @@ class Table(Bindable):
         return Reference(self, "arn")
 
     @property
+    def stream_arn(self) -> Reference:
+        """The ARN of the deployed table's stream.
+
+        Raises:
+            InvalidValue: it has no stream.
+        """
+        if self.stream is None and "stream_arn" not in self.known:
+            option = "stream_arn" if self.known else "stream"
+            allowed = "the ARN of its stream" if self.known else "a stream, which is referred to"
+            raise self.refused(option, ("None", allowed))
+        return Reference(self, "stream_arn")
+
+    @property
     def table_name(self) -> Reference:
         """The deployed table's name."""
         return Reference(self, "table_name")
+
+
+def _existing_bucket(app: App, name: str, *, arn: str, encryption_key: str | None = None) -> Bucket:
+    """A bucket that exists: nothing of it is made, changed or removed.
+
+    Args:
+        arn: ``arn:aws:s3:::NAME``. A bucket of another account must admit who uses it in its
+            policy.
+        encryption_key: as for Queue.existing.
+
+    Raises:
+        InvalidValue, DuplicateName: see Construct.
+    """
+    it = Arn(app, "Bucket", name, arn)
+    bucket = Bucket(app, name, encryption_key=encryption_key)
+    bucket.encryption_key = encryption_key
+    bucket.known = {"arn": it.text, "bucket_name": it.name}
+    return bucket
 
 
 class Bucket(Bindable):
@@ -101,6 +195,8 @@ class Bucket(Bindable):
         self.versioned = self.flag("versioned", versioned)
         self.removal = removal
         self.register()
+
+    existing = Existing(_existing_bucket)
 
     @property
     def arn(self) -> Reference:

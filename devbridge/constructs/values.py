@@ -48,6 +48,12 @@ VISIBILITY_TIMEOUT: Final = (timedelta(), timedelta(hours=12))
 """Of SQS."""
 RETENTION: Final = (timedelta(seconds=60), timedelta(days=14))
 """Of SQS messages."""
+STREAM_RETENTION: Final = (timedelta(hours=24), timedelta(days=365))
+"""Of the records of Kinesis (API, IncreaseStreamRetentionPeriod)."""
+SHARDS: Final = 10_000
+"""The most that one stream may have (API, UpdateShardCount)."""
+VIEWS: Final = ("new_image", "old_image", "new_and_old_images", "keys_only")
+"""Of a table's stream."""
 AUTHORIZER_TTL: Final = (timedelta(), timedelta(hours=1))
 """Of API Gateway."""
 CORS_AGE: Final = (timedelta(), timedelta(days=1))
@@ -109,6 +115,8 @@ OUTPUT: Final = re.compile(r"(?!Devbridge)[A-Za-z0-9]{1,255}")
 OUTPUT_ALLOWED: Final = (
     "letters and digits, at most 255, not starting with 'Devbridge', which is for its own outputs"
 )
+EXPORT: Final = re.compile(r"[A-Za-z0-9:-]{1,255}")
+EXPORT_ALLOWED: Final = "letters, digits, ':' and '-', at most 255"
 FETCHED_ALLOWED: Final = (
     "a Secret in the environment of a Job with a handler in Python only, where the runner fetches"
     " it; elsewhere write bind=[secret], and read it where it is needed"

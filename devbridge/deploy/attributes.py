@@ -15,13 +15,17 @@ from devbridge.constructs import (
     Api,
     Bucket,
     Construct,
+    EventBus,
     Function,
     Job,
+    LoadBalancer,
     Queue,
     Reference,
     Secret,
+    Stream,
     Table,
     Topic,
+    UserPool,
 )
 from devbridge.deploy.references import attribute, ref, sub
 
@@ -88,6 +92,8 @@ def known(value: str | Reference, stage: str, there: Deployed) -> str:
 def _parts(reference: Reference, stage: str) -> list[_Part]:
     construct = reference.construct
     assert isinstance(construct, Construct)  # noqa: S101 - checked when the app was loaded
+    if construct.known:
+        return [reference.before + construct.known[reference.what] + reference.after]
     found = _ATTRIBUTES[type(construct), reference.what](construct, stage)
     return [part for part in (reference.before, *found, reference.after) if part != ""]
 
@@ -105,6 +111,19 @@ def _output(construct: Construct, suffix: str = "", output: str | None = None) -
 def _queue_name(queue: Construct) -> _Known:
     url = _output(queue)
     return _Known(f"{url.template}.QueueName", lambda there: url.live(there).rpartition("/")[2])
+
+
+def _host(balancer: Construct) -> _Known:
+    url = _output(balancer, ".DNSName", "Url")
+    return _Known(url.template, lambda there: url.live(there).partition("://")[2])
+
+
+def _provider(pool: Construct) -> _Known:
+    """A pool's issuer without its ``https://``."""
+    name = names.output(pool, "Issuer")
+    return _Known(
+        f"{names.logical(pool)}.ProviderName", lambda there: there.outputs[name].partition("//")[2]
+    )
 
 
 def _definition(job: Any, stage: str) -> Iterator[_Part]:
@@ -127,12 +146,27 @@ def _main(construct: Any, _stage: str) -> list[_Part]:
 _ATTRIBUTES: Final[Mapping[tuple[type[Any], str], Callable[[Any, str], Any]]] = {
     (Table, "table_name"): _main,
     (Table, "arn"): lambda table, _: _arn("dynamodb", "table/", _output(table)),
+    (Table, "stream_arn"): lambda table, _: [_output(table, ".StreamArn", "TableStream")],
     (Bucket, "bucket_name"): _main,
     (Bucket, "arn"): lambda bucket, _: _arn("s3", _output(bucket), here=("::",)),
     (Queue, "queue_url"): _main,
     (Queue, "queue_name"): lambda queue, _: [_queue_name(queue)],
     (Queue, "arn"): lambda queue, _: _arn("sqs", _queue_name(queue)),
     (Topic, "arn"): _main,
+    (Stream, "stream_name"): _main,
+    (Stream, "arn"): lambda stream, _: _arn("kinesis", "stream/", _output(stream)),
+    (EventBus, "bus_name"): lambda bus, stage: [names.event_bus(bus, stage)],
+    (EventBus, "arn"): lambda bus, stage: _arn("events", "event-bus/", names.event_bus(bus, stage)),
+    (LoadBalancer, "arn"): _main,
+    (LoadBalancer, "listener_arn"): lambda balancer, _: [_output(balancer, "Listener", "Listener")],
+    (LoadBalancer, "url"): lambda balancer, _: [
+        "https://" if balancer.certificate else "http://",
+        _host(balancer),
+    ],
+    (UserPool, "user_pool_id"): _main,
+    (UserPool, "client_id"): lambda pool, _: [_output(pool, "Client", "UserPoolClient")],
+    (UserPool, "issuer"): lambda pool, _: ["https://", _provider(pool)],
+    (UserPool, "arn"): lambda pool, _: _arn("cognito-idp", "userpool/", _output(pool)),
     (Api, "url"): lambda api, _: [_output(api, ".ApiEndpoint", "Url")],
     (Secret, "parameter_name"): lambda secret, stage: [_parameter(secret, stage)],
     (Secret, "arn"): lambda secret, stage: _arn("ssm", f"parameter{_parameter(secret, stage)}"),

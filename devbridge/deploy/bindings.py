@@ -5,6 +5,7 @@ What each type of construct gives is in its row of `devbridge.deploy.kinds`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -44,6 +45,11 @@ class Property(Generic[B]):
     """As the construct's class in `devbridge.resources` reads it."""
     value: Output | Callable[[B, str], str]
     """The output that holds it, or a function of the construct and the stage's name."""
+
+    @property
+    def attribute(self) -> str:
+        """The same name, as constructs have it in `known`: ``table_name`` for ``tableName``."""
+        return re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}", self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,9 @@ class Bindings:
         """What `bind` puts into an environment, by the names of the variables."""
         return {
             variable(target.type, prop.name, target.name): (
-                lookup(target, prop.value)
+                target.known[prop.attribute]
+                if target.known
+                else lookup(target, prop.value)
                 if isinstance(prop.value, Output)
                 else prop.value(target, stage)
             )

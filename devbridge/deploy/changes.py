@@ -7,14 +7,15 @@ templates are compared here, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from devbridge import names
 from devbridge.deploy import iam_diff, kinds
 from devbridge.deploy.moves import moved
-from devbridge.deploy.references import references
+from devbridge.deploy.references import attributes, references
+from devbridge.deploy.resource_types import Renewed
 
 Action = Literal["add", "change", "replace", "remove"]
 
@@ -38,7 +39,7 @@ class Change:
     """The construct, as the user knows it."""
     reason: str = ""
     """Why it is replaced: the properties that force it; or what it follows, if nothing of its own
-    changes; or why it is made or removed, if its construct stays."""
+    changes; or what a change ends; or why it is made or removed, if its construct stays."""
     properties: tuple[str, ...] = ()
     """Those of its own that change."""
     iam: bool = False
@@ -110,7 +111,7 @@ def changes_of(
                 gone = name in replaced and not kinds.resource_type(kind).revised
                 action = "replace" if gone else "change"
                 properties = changed_properties(was or {}, will_be or {})
-                reason = replaced[name] if gone else "" if properties else _cause(item, labels)
+                reason = replaced[name] if gone else _meaning(item, was or {}, properties, labels)
         if action in ("add", "remove") and kind not in iam_diff.IAM_TYPES:
             reason = moves.get(labels.get(name, name), "")
         goes = action in ("replace", "remove")
@@ -177,13 +178,14 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str,
     while True:
         replaced = _replaced(items, before, after, {})
         listed = {item["LogicalResourceId"] for item in items}
+        causing = replaced.keys() | _renewed(items, before, after)
         followers = [
             {
                 **_item("Modify", name, after[name]),
                 "Details": [{"CausingEntity": cause} for cause in sorted(causes)],
             }
             for name in (before.keys() & after.keys()) - listed
-            if (causes := replaced.keys() & set(references(after[name].get("Properties"))))
+            if (causes := causing & _all_of(after[name].get("Properties")))
         ]
         if not followers:
             return sorted(items, key=lambda item: str(item["LogicalResourceId"]))
@@ -224,26 +226,60 @@ def _replaced(
 ) -> dict[str, str]:
     """The resources that are replaced, each with the reason; those that follow from others, too."""
     modified = {item["LogicalResourceId"]: item for item in items if item["Action"] == "Modify"}
+    renewed = _renewed(modified.values(), before, after)
     replaced: dict[str, str] = {}
     while True:
+        gone = {*replaced, *renewed}
         found = {
             name: reason
             for name, item in modified.items()
-            if (reason := _why(item, before.get(name, {}), after.get(name, {}), replaced, labels))
+            if (reason := _why(item, before.get(name, {}), after.get(name, {}), gone, labels))
         }
         if found == replaced:
             return found
         replaced = found
 
 
+def _renewed(
+    items: Iterable[Mapping[str, Any]],
+    before: Mapping[str, Mapping[str, Any]],
+    after: Mapping[str, Mapping[str, Any]],
+) -> set[str]:
+    """The ARNs that will be others, though their resources stay: ``NotesTable.StreamArn``."""
+    return {
+        f"{name}.{part.attribute}"
+        for item in items
+        if (name := item["LogicalResourceId"]) in before and name in after
+        for part in _ended(item, before[name], changed_properties(before[name], after[name]))
+    }
+
+
+def _ended(
+    item: Mapping[str, Any], was: Mapping[str, Any], changed: Sequence[str]
+) -> Iterator[Renewed]:
+    """The parts of a resource that it had, and that go with these properties."""
+    for part in kinds.resource_type(item["ResourceType"]).renewed:
+        if part.property in changed and part.property in (was.get("Properties") or {}):
+            yield part
+
+
+def _all_of(properties: object) -> set[str]:
+    """What properties refer to: resources, and attributes of them."""
+    return {*attributes(properties), *references(properties)}
+
+
 def _why(
     item: Mapping[str, Any],
     was: Mapping[str, Any],
     will_be: Mapping[str, Any],
-    replaced: Mapping[str, str],
+    gone: set[str],
     labels: Mapping[str, str],
 ) -> str:
-    """Why a resource is replaced; "" if it is not."""
+    """Why a resource is replaced; "" if it is not.
+
+    Args:
+        gone: the resources that are replaced, and the ARNs that will be others.
+    """
     told = item.get("Replacement")
     kind = item["ResourceType"]
     own = changed_properties(was, will_be)
@@ -259,11 +295,9 @@ def _why(
     reasons = [name for name in own if name in replacing or name == "Type"]
     properties = will_be.get("Properties") or {}
     for name in sorted(replacing - set(reasons)):
-        followed = sorted(
-            {labels.get(ref, ref) for ref in references(properties.get(name)) if ref in replaced}
-        )
-        if followed:
-            reasons.append(f"{name} (of {', '.join(followed)}, which is replaced)")
+        if followed := _all_of(properties.get(name)) & gone:
+            owners = sorted({_owner(each, labels) for each in followed})
+            reasons.append(f"{name} (of {', '.join(owners)}, which is replaced)")
     if not reasons and told == "True":
         reasons = _forcing(item) or ["CloudFormation does not say which property"]
     return ", ".join(reasons)
@@ -283,6 +317,25 @@ def _forcing(item: Mapping[str, Any]) -> list[str]:
         for requires in ("Always", "Conditionally")
     }
     return found["Always"] or found["Conditionally"]
+
+
+def _owner(reference: str, labels: Mapping[str, str]) -> str:
+    """The construct that a resource is of; of an attribute, with its name."""
+    name, _, attribute = reference.partition(".")
+    label = labels.get(name, name)
+    return f"{attribute} of {label}" if attribute else label
+
+
+def _meaning(
+    item: Mapping[str, Any],
+    was: Mapping[str, Any],
+    properties: Sequence[str],
+    labels: Mapping[str, str],
+) -> str:
+    """What a change ends; of one that has no change of its own, what it follows."""
+    if not properties:
+        return _cause(item, labels)
+    return ", ".join(part.note for part in _ended(item, was, properties))
 
 
 def _cause(item: Mapping[str, Any], labels: Mapping[str, str]) -> str:

@@ -65,8 +65,8 @@ def _line(change: Change, width: int) -> str:
     what = f"{MARKS[change.action]} {change.label:<{width}}  {change.type}  {change.logical_id}"
     notes = []
     if change.action == "change":
-        notes.append(", ".join(change.properties) or change.reason)
-    if change.action in ("add", "remove"):
+        notes.append(", ".join(change.properties))
+    if change.action != "replace":
         notes.append(change.reason)
     if change.action == "replace":
         notes.append(f"replaced: {change.reason}")

@@ -42,6 +42,11 @@ def arn(service: str, resource: str) -> Any:
     return sub(f"arn:${{AWS::Partition}}:{service}:{place}:{resource}")
 
 
+def dump_of(value: Any) -> str:
+    """The same of a reference."""
+    return dump(value.to_dict() if hasattr(value, "to_dict") else value)
+
+
 def dump(value: Any) -> str:
     """JSON that is the same for the same value."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
@@ -49,19 +54,24 @@ def dump(value: Any) -> str:
 
 def references(value: object) -> Iterator[str]:
     """The logical ids that a property refers to."""
+    return (name.partition(".")[0] for name in attributes(value))
+
+
+def attributes(value: object) -> Iterator[str]:
+    """The same with what of each is meant, if not Ref: ``Notes``, ``Notes.Arn``."""
     match value:
         case {"Ref": str(name)}:
             yield name
-        case {"Fn::GetAtt": [str(name), *_]}:
-            yield name
+        case {"Fn::GetAtt": [str(name), *more]}:
+            yield ".".join([name, *map(str, more)])
         case {"Fn::GetAtt": str(text)}:
-            yield text.partition(".")[0]
+            yield text
         case {"Fn::Sub": str(text)}:
             for part in text.split("${")[1:]:
-                yield part.partition("}")[0].partition(".")[0]
+                yield part.partition("}")[0]
         case Mapping():
             for inner in value.values():
-                yield from references(inner)
+                yield from attributes(inner)
         case list():
             for inner in value:
-                yield from references(inner)
+                yield from attributes(inner)

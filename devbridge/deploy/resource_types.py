@@ -16,6 +16,18 @@ def _unpinned(_properties: Mapping[str, Any]) -> Iterator[Pin]:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewed:
+    """A part of a resource that cannot change: another one takes its place."""
+
+    property: str
+    """That whose change or loss ends it."""
+    attribute: str
+    """The attribute that has its ARN."""
+    note: str
+    """What that means, for who reads a plan."""
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceType:
     """What planning a deployment and removing a stage need to know about a type."""
 
@@ -29,6 +41,8 @@ class ResourceType:
     """Its content cannot be made again."""
     revised: bool = False
     """Another one is the next revision of it: nothing is lost, and its name stays."""
+    renewed: tuple[Renewed, ...] = ()
+    """Its parts that have ARNs of their own, and end before it does."""
     leftover: Leftover | None = None
     """How to deal with ones that outlive their stack; None: nobody looks for them."""
     pins: Callable[[Mapping[str, Any]], Iterator[Pin]] = _unpinned
@@ -44,6 +58,15 @@ TABLE: Final = made(
     "AWS::DynamoDB::Table",
     *("ImportSourceSpecification", "KeySchema", "LocalSecondaryIndexes", "TableName"),
     holds_data=True,
+    # "When you modify the StreamViewType property, DynamoDB creates a new stream" (CloudFormation's
+    # reference); the old one is deleted after 24 hours.
+    renewed=(
+        Renewed(
+            "StreamSpecification",
+            "StreamArn",
+            "its stream ends: what has not been read of it goes to no trigger",
+        ),
+    ),
     leftover=leftovers.TABLES,
 )
 BUCKET: Final = made(
@@ -59,6 +82,16 @@ QUEUE: Final = made(
 QUEUE_POLICY: Final = made("AWS::SQS::QueuePolicy")
 TOPIC: Final = made("AWS::SNS::Topic", "FifoTopic", "TopicName")
 TOPIC_POLICY: Final = made("AWS::SNS::TopicPolicy")
+STREAM: Final = made("AWS::Kinesis::Stream", "Name", holds_data=True, leftover=leftovers.STREAMS)
+EVENT_BUS: Final = made("AWS::Events::EventBus", "Name")
+LOAD_BALANCER: Final = made("AWS::ElasticLoadBalancingV2::LoadBalancer", "Name", "Scheme", "Type")
+LISTENER: Final = made("AWS::ElasticLoadBalancingV2::Listener", "LoadBalancerArn")
+SECURITY_GROUP: Final = made("AWS::EC2::SecurityGroup", "GroupDescription", "GroupName", "VpcId")
+SUBSCRIPTION: Final = made("AWS::SNS::Subscription", "Endpoint", "Protocol", "TopicArn")
+ALARM: Final = made("AWS::CloudWatch::Alarm", "AlarmName")
+COMPOSITE_ALARM: Final = made("AWS::CloudWatch::CompositeAlarm", "AlarmName")
+USER_POOL: Final = made("AWS::Cognito::UserPool", holds_data=True, leftover=leftovers.USER_POOLS)
+USER_POOL_CLIENT: Final = made("AWS::Cognito::UserPoolClient", "GenerateSecret", "UserPoolId")
 FUNCTION: Final = made(
     "AWS::Lambda::Function",
     *("FunctionName", "PackageType", "TenancyConfig"),
@@ -70,12 +103,18 @@ PERMISSION: Final = made(
     *("InvokedViaFunctionUrl", "Principal", "PrincipalOrgID", "SourceAccount", "SourceArn"),
 )
 EVENT_INVOKE_CONFIG: Final = made("AWS::Lambda::EventInvokeConfig", "FunctionName", "Qualifier")
+SCHEDULE: Final = made("AWS::Scheduler::Schedule", "Name")
 SCHEDULE_GROUP: Final = made("AWS::Scheduler::ScheduleGroup", "Name")
 MAPPING: Final = made(
     "AWS::Lambda::EventSourceMapping",
     *("EventSourceArn", "SelfManagedEventSource", "StartingPosition", "StartingPositionTimestamp"),
 )
-SUBSCRIPTION: Final = made("AWS::SNS::Subscription", "Endpoint", "Protocol", "TopicArn")
+STREAM_CONSUMER: Final = made("AWS::Kinesis::StreamConsumer", "ConsumerName", "StreamARN")
+TARGET_GROUP: Final = made(
+    "AWS::ElasticLoadBalancingV2::TargetGroup",
+    *("IpAddressType", "Name", "Port", "Protocol", "ProtocolVersion", "TargetType", "VpcId"),
+)
+LISTENER_RULE: Final = made("AWS::ElasticLoadBalancingV2::ListenerRule", "ListenerArn")
 RULE: Final = made("AWS::Events::Rule", "Name")
 ROLE: Final = made("AWS::IAM::Role", "Path", "RoleName")
 MANAGED_POLICY: Final = made("AWS::IAM::ManagedPolicy", "Description", "ManagedPolicyName", "Path")
@@ -95,12 +134,10 @@ FOREIGN: Final = (
     *(
         ResourceType(f"AWS::{name}", holds_data=True)
         for name in (
-            "Cognito::UserPool",
             "DynamoDB::GlobalTable",
             "EC2::Volume",
             "ECR::Repository",
             "ElastiCache::CacheCluster",
-            "Kinesis::Stream",
             "OpenSearchService::Domain",
             "RDS::DBCluster",
             "RDS::DBInstance",

@@ -53,6 +53,9 @@ LEFT: dict[str, Look] = {
     ],
     "queues": lambda c: c.client("sqs").list_queues().get("QueueUrls", []),
     "topics": lambda c: c.client("sns").list_topics()["Topics"],
+    "streams": lambda c: c.client("kinesis").list_streams()["StreamNames"],
+    "buses": lambda c: [bus["Name"] for bus in c.client("events").list_event_buses()["EventBuses"]],
+    "load balancers": lambda c: c.client("elbv2").describe_load_balancers()["LoadBalancers"],
     "job definitions": lambda c: c.client("batch").describe_job_definitions(status="ACTIVE")[
         "jobDefinitions"
     ],

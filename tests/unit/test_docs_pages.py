@@ -301,7 +301,7 @@ def option(name: str, key: str, value: object) -> Construct | None:
 
 def bounds() -> Iterator[tuple[str, str, str, str]]:
     """Each range of the tables: ``5 minutes to 36 hours``, ``0 to 10``."""
-    for name in ("Job", "Function", "Queue"):
+    for name in ("Job", "Function", "Queue", "Stream"):
         for key, found in OPTIONS[name].items():
             if match := re.match(r"(\d+(?: \w+)?) to (\d+(?: \w+)?)", found.allowed):
                 yield name, key, match[1], match[2]
@@ -337,7 +337,7 @@ def test_there_are_ranges_in_the_tables() -> None:
     [
         *(("Job", key) for key in ("runtime", "architecture", "memory_size", "offline")),
         *(("Function", key) for key in ("runtime", "architecture")),
-        *((name, "removal") for name in ("Table", "Bucket", "Queue")),
+        *((name, "removal") for name in ("Table", "Bucket", "Queue", "Stream")),
     ],
 )
 def test_every_value_of_a_choice_is_named(name: str, key: str) -> None:
@@ -432,6 +432,9 @@ all_of_it = [
     Bucket(app, "files"),
     Queue(app, "work"),
     Topic(app, "news"),
+    Stream(app, "clicks"),
+    EventBus(app, "shop"),
+    UserPool(app, "users"),
     Secret(app, "api-token"),
     Config(app, "level", value="info"),
     Function(app, "hello", handler="api/hello.handler"),
@@ -471,7 +474,9 @@ def test_the_table_of_names_is_what_a_process_gets(everything: App) -> None:
 
     job = next(job for job in everything.of_type(Job) if job.name == "binds")
     table = rows(BINDING, "bound", "at run time (`devbridge.resources`)", "environment variable")
-    assert [quoted(row[2])[0] for row in table] == [*kinds.bindings().variables(job.bind, "prod")]
+    assert [name for row in table for name in quoted(row[2])] == [
+        *kinds.bindings().variables(job.bind, "prod")
+    ]
     assert [row[0].partition("(")[0].strip("`") for row in table] == [c.type for c in job.bind]
 
 

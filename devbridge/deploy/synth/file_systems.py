@@ -27,7 +27,6 @@ MOUNT_TARGET: Final = made(
     "AWS::EFS::MountTarget",
     *("FileSystemId", "IpAddress", "IpAddressType", "Ipv6Address", "SubnetId"),
 )
-SECURITY_GROUP: Final = made("AWS::EC2::SecurityGroup", "GroupDescription", "GroupName", "VpcId")
 _NFS: Final = 2049
 _OWNER: Final = "1000"
 """Who all files belong to, whoever runs as which user: so nobody is refused another one's."""

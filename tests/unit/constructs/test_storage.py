@@ -24,11 +24,25 @@ def test_a_table_has_its_keys(app: App) -> None:
         {"partition_key": "a", "sort_key": "a"},
         {"partition_key": "a", "sort_key": ""},
         {"partition_key": "a", "removal": "keep"},
+        {"partition_key": "a", "stream": "NEW_IMAGE"},
+        {"partition_key": "a", "stream": True},
     ],
 )
 def test_table_options_that_are_not_allowed_are_refused(app: App, wrong: Any) -> None:
     with pytest.raises(InvalidValue, match="Table 't'"):
         Table(app, "t", **wrong)
+
+
+def test_a_table_has_no_stream_unless_something_reads_it(app: App) -> None:
+    table = Table(app, "t", partition_key="id")
+    with pytest.raises(InvalidValue, match="stream None is not allowed"):
+        _ = table.stream_arn
+    table.want_stream()
+    assert table.stream == "new_and_old_images"
+    assert table.stream_arn.what == "stream_arn"
+    told = Table(app, "u", partition_key="id", stream="keys_only")
+    told.want_stream()
+    assert told.stream == "keys_only"
 
 
 def test_a_bucket_is_not_versioned_unless_told(app: App) -> None:

@@ -11,13 +11,16 @@ from devbridge.constructs import (
     Bucket,
     Config,
     Construct,
+    EventBus,
     FileSystem,
     Function,
     Job,
     Queue,
     Secret,
+    Stream,
     Table,
     Topic,
+    UserPool,
 )
 from devbridge.constructs.app import loading
 
@@ -60,8 +63,20 @@ GRANTS: dict[str, dict[str, list[Any]]] = {
             *("ChangeMessageVisibility", "GetQueueAttributes", "GetQueueUrl"),
         )
     },
+    "XStream": {
+        **{
+            f"kinesis:{action}": [arn("XStream")]
+            for action in (
+                *("PutRecord", "PutRecords", "DescribeStreamSummary"),
+                *("GetRecords", "GetShardIterator", "ListShards"),
+            )
+        },
+        "kinesis:SubscribeToShard": [sub("${XStream.Arn}/consumer/*")],
+    },
+    "XEventBus": {"events:PutEvents": [arn("XEventBus")]},
     "XTopic": {"sns:Publish": [{"Ref": "XTopic"}]},
     "KeySecret": {"ssm:GetParameter": [sub(SECRET)], "ssm:GetParameters": [sub(SECRET)]},
+    "XUserPool": {"cognito-idp:AdminGetUser": [arn("XUserPool")]},
     "XConfig": {},
     "XFileSystem": {},
     "XFunction": {"lambda:InvokeFunction": [arn("XFunction")]},
@@ -72,8 +87,15 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "XTable": {"DEVBRIDGE_Table_tableName_x": {"Ref": "XTable"}},
     "XBucket": {"DEVBRIDGE_Bucket_bucketName_x": {"Ref": "XBucket"}},
     "XQueue": {"DEVBRIDGE_Queue_queueUrl_x": {"Ref": "XQueue"}},
+    "XStream": {"DEVBRIDGE_Stream_streamName_x": {"Ref": "XStream"}},
+    "XEventBus": {"DEVBRIDGE_EventBus_busName_x": {"Ref": "XEventBus"}},
     "XTopic": {"DEVBRIDGE_Topic_topicArn_x": {"Ref": "XTopic"}},
     "KeySecret": {"DEVBRIDGE_Secret_parameterName_key": "/devbridge/demo/dev/secrets/key"},
+    "XUserPool": {
+        "DEVBRIDGE_UserPool_userPoolId_x": {"Ref": "XUserPool"},
+        "DEVBRIDGE_UserPool_clientId_x": {"Ref": "XUserPoolClient"},
+        "DEVBRIDGE_UserPool_issuer_x": sub("https://${XUserPool.ProviderName}"),
+    },
     "XConfig": {"DEVBRIDGE_Config_value_x": "blue"},
     "XFileSystem": {"DEVBRIDGE_FileSystem_path_x": "/mnt/x"},
     "XFunction": {"DEVBRIDGE_Function_functionName_x": "demo_dev_x-fn"},
@@ -91,6 +113,9 @@ def one_of_each(root: Path) -> tuple[App, dict[str, Construct]]:
             Bucket(app, "x"),
             Queue(app, "x"),
             Topic(app, "x"),
+            Stream(app, "x"),
+            EventBus(app, "x"),
+            UserPool(app, "x"),
             Secret(app, "key"),
             Config(app, "x", value="blue"),
             FileSystem(app, "x"),

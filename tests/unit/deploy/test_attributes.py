@@ -13,21 +13,28 @@ from devbridge.constructs import (
     Bucket,
     CodeBuild,
     Construct,
+    EventBus,
     Fargate,
     Function,
     Job,
     Lambda,
+    LoadBalancer,
     Queue,
     Reference,
     Secret,
+    Stream,
     Table,
     Topic,
+    UserPool,
+    Vpc,
 )
 from devbridge.constructs.app import loading
 from devbridge.deploy.attributes import Deployed, known, resolved
 from devbridge.errors import InvalidValue
 from tests.unit.deploy.templates import lint, made, of_type, properties, statements
 
+BALANCERS = "arn:aws-cn:elasticloadbalancing:cn-north-1:123456789012"
+NET = Vpc("vpc-12345678", ["subnet-12345678", "subnet-87654321"], ["sg-12345678"])
 PLACE = Deployed(
     "aws-cn",
     "cn-north-1",
@@ -37,6 +44,15 @@ PLACE = Deployed(
         "XBucket": "files-1",
         "XQueue": "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/work-1",
         "XTopic": "arn:aws-cn:sns:cn-north-1:123456789012:news-1",
+        "XTableStream": "arn:aws-cn:dynamodb:cn-north-1:123456789012:table/notes-1/stream/2026",
+        "XStream": "clicks-1",
+        "XEventBus": "demo_dev_x",
+        "YLoadBalancer": f"{BALANCERS}:loadbalancer/app/y/1",
+        "YListener": f"{BALANCERS}:listener/app/y/1/2",
+        "YUrl": "http://y-1.elb.cn-north-1.amazonaws.com.cn",
+        "XUserPool": "cn-north-1_a1",
+        "XUserPoolClient": "client-1",
+        "XIssuer": "https://cognito-idp.cn-north-1.amazonaws.com/cn-north-1_a1",
         "XUrl": "https://a1.execute-api.cn-north-1.amazonaws.com.cn",
         "XRole": "arn:aws-cn:iam::123456789012:role/r-1",
     },
@@ -52,10 +68,14 @@ def constructs(root: Path) -> dict[str, Construct]:
         function = Function(app, "x", handler="api/start.handler")
         found: list[Construct] = [
             function,
-            Table(app, "x", partition_key="id"),
+            Table(app, "x", partition_key="id", stream="keys_only"),
             Bucket(app, "x"),
+            Stream(app, "x"),
+            EventBus(app, "x"),
+            LoadBalancer(app, "y", vpc=NET),
             Queue(app, "x"),
             Topic(app, "x"),
+            UserPool(app, "x"),
             Api(app, "x", routes={"$default": function}),
             Secret(app, "x"),
             Job(app, "x", handler="jobs/a.handler"),
@@ -75,6 +95,10 @@ def filled_in(value: Any) -> str:
         **outputs,
         "XQueue.QueueName": "work-1",
         "XApi.ApiEndpoint": outputs["XUrl"],
+        "XTable.StreamArn": outputs["XTableStream"],
+        "YLoadBalancerListener": outputs["YListener"],
+        "YLoadBalancer.DNSName": outputs["YUrl"].removeprefix("http://"),
+        "XUserPool.ProviderName": "cognito-idp.cn-north-1.amazonaws.com/cn-north-1_a1",
         "XJobRole.Arn": outputs["XRole"],
     }
     match value.to_dict():
@@ -99,7 +123,19 @@ def filled_in(value: Any) -> str:
         ("Queue", "queue_url", PLACE.outputs["XQueue"]),
         ("Queue", "queue_name", "work-1"),
         ("Queue", "arn", f"arn:aws-cn:sqs:{HERE}:work-1"),
+        ("Table", "stream_arn", PLACE.outputs["XTableStream"]),
+        ("Stream", "stream_name", "clicks-1"),
+        ("Stream", "arn", f"arn:aws-cn:kinesis:{HERE}:stream/clicks-1"),
+        ("EventBus", "bus_name", "demo_dev_x"),
+        ("EventBus", "arn", f"arn:aws-cn:events:{HERE}:event-bus/demo_dev_x"),
+        ("LoadBalancer", "arn", PLACE.outputs["YLoadBalancer"]),
+        ("LoadBalancer", "listener_arn", PLACE.outputs["YListener"]),
+        ("LoadBalancer", "url", PLACE.outputs["YUrl"]),
         ("Topic", "arn", PLACE.outputs["XTopic"]),
+        ("UserPool", "user_pool_id", "cn-north-1_a1"),
+        ("UserPool", "client_id", "client-1"),
+        ("UserPool", "issuer", PLACE.outputs["XIssuer"]),
+        ("UserPool", "arn", f"arn:aws-cn:cognito-idp:{HERE}:userpool/cn-north-1_a1"),
         ("Api", "url", PLACE.outputs["XUrl"]),
         ("Secret", "parameter_name", "/devbridge/demo/dev/secrets/x"),
         ("Secret", "arn", f"arn:aws-cn:ssm:{HERE}:parameter/devbridge/demo/dev/secrets/x"),
@@ -137,7 +173,7 @@ def test_every_reference_that_a_construct_gives_is_known(constructs: dict[str, C
                 assert reference.what == name
                 assert known(reference, "dev", PLACE)
                 given += 1
-    assert given == 18
+    assert given == 30
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from devbridge.deploy import kinds
+from devbridge.deploy import resource_types as types
 from devbridge.deploy.changes import (
     LABELS,
     UNKNOWN,
@@ -50,6 +52,45 @@ def test_changed_properties_are_named() -> None:
     assert changed_properties(old, new) == ("DeletionPolicy", "Gone", "New", "Other")
     assert changed_properties(old, old) == ()
     assert changed_properties({"Type": "A"}, {"Type": "B"}) == ("Type",)
+
+
+MAPPING = "AWS::Lambda::EventSourceMapping"
+
+
+@pytest.mark.parametrize("new", [{"StreamViewType": "KEYS_ONLY"}, None])
+def test_a_table_stays_when_its_stream_is_another_one_which_is_told(
+    new: dict[str, str] | None,
+) -> None:
+    old = resource(TABLE, StreamSpecification={"StreamViewType": "NEW_IMAGE"})
+    change = one(
+        modify("T", TABLE), old, resource(TABLE, **({"StreamSpecification": new} if new else {}))
+    )
+    assert (change.action, change.data) == ("change", False)
+    assert change.properties == ("StreamSpecification",)
+    assert change.reason.startswith("its stream ends: ")
+
+
+def test_a_table_that_gets_a_stream_ends_none() -> None:
+    new = resource(TABLE, StreamSpecification={"StreamViewType": "KEYS_ONLY"})
+    change = one(modify("T", TABLE), resource(TABLE), new)
+    assert (change.action, change.reason) == ("change", "")
+
+
+def test_what_reads_a_stream_is_replaced_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {each.name: each for each in (types.TABLE, types.made(MAPPING, "EventSourceArn"))}
+    monkeypatch.setattr(kinds, "_known", lambda: known)
+    reader = resource(MAPPING, EventSourceArn={"Fn::GetAtt": ["T", "StreamArn"]})
+    other = resource(MAPPING, EventSourceArn={"Fn::GetAtt": ["T", "Arn"]})
+    old, new = (
+        template(T=resource(TABLE, StreamSpecification={"StreamViewType": view}), R=reader, O=other)
+        for view in ("NEW_IMAGE", "KEYS_ONLY")
+    )
+    items = difference(old, new)
+    assert [item["LogicalResourceId"] for item in items] == ["R", "T"]
+    found = {each.logical_id: each for each in changes_of(items, old, new, {"T": "Table 't'"})}
+    assert found["T"].action == "change"
+    assert found["R"].action == "replace"
+    assert found["R"].reason == "EventSourceArn (of StreamArn of Table 't', which is replaced)"
 
 
 def test_what_is_not_known_to_cloudformation_is_worked_out_from_the_templates() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from troposphere import kinesis
+from troposphere import ecr
 
 from devbridge import constructs, names, resources
 from devbridge.constructs import (
@@ -20,6 +20,7 @@ from devbridge.constructs import (
     Job,
     Queue,
     Secret,
+    Stream,
     Table,
     Topic,
 )
@@ -99,7 +100,10 @@ KEY = "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcd
 
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [(Table, {"partition_key": "id"}), (Bucket, {}), (Queue, {}), (Topic, {}), (Secret, {})],
+    [
+        *((Table, {"partition_key": "id"}), (Bucket, {}), (Queue, {}), (Topic, {}), (Secret, {})),
+        (Stream, {}),
+    ],
 )
 def test_who_binds_what_is_encrypted_may_use_its_key(
     kind: type[Bindable], options: dict[str, Any], root: Path
@@ -136,36 +140,33 @@ def plain(value: Any) -> Any:
 # --- a construct that nobody knew of ---
 
 
-class Stream(Bindable):
-    """A Kinesis stream."""
+class Repository(Bindable):
+    """A ECR repository."""
 
-    def __init__(
-        self, app: App, name: str, *, shards: int = 1, encryption_key: str | None = None
-    ) -> None:
+    def __init__(self, app: App, name: str, *, encryption_key: str | None = None) -> None:
         super().__init__(app, name)
-        self.shards = shards
         self.encryption_key = self.key_of(encryption_key)
         self.register()
 
 
-class BoundStream(_Bound):
-    """A bound Kinesis stream."""
+class BoundRepository(_Bound):
+    """A bound ECR repository."""
 
-    stream_name = _Property("streamName")
-    """The deployed stream's name."""
+    repository_name = _Property("repositoryName")
+    """The deployed repository's name."""
     stage = _Property("stage")
-    """Whose stream it is."""
+    """Whose repository it is."""
 
 
-def _add(stack: Stack, stream: Stream) -> None:
-    resource = kinesis.Stream(names.logical(stream), ShardCount=stream.shards)
+def _add(stack: Stack, repository: Repository) -> None:
+    resource = ecr.Repository(names.logical(repository))
     keep(resource, None, stack.settings.mode)
-    stack.add_main(stream, resource)
+    stack.add_main(repository, resource)
 
 
-def _grants(stream: Stream, _stage: str) -> Iterator[Grant]:
-    yield ("kinesis:PutRecord", "kinesis:GetRecords"), [arn_of(names.logical(stream))]
-    yield from key_use(stream.encryption_key)
+def _grants(repository: Repository, _stage: str) -> Iterator[Grant]:
+    yield ("ecr:PutImage", "ecr:BatchGetImage"), [arn_of(names.logical(repository))]
+    yield from key_use(repository.encryption_key)
 
 
 def _records(_cloud: Access, name: str) -> tuple[int, str]:
@@ -177,36 +178,37 @@ def _delete(_cloud: Access, name: str, label: str, on_progress: OnProgress) -> N
 
 
 DELETED: list[str] = []
-NAME = Output("Stream")
-TYPE = "AWS::Kinesis::Stream"
+NAME = Output("Repository")
+TYPE = "AWS::ECR::Repository"
 ROW = Kind(
-    Stream,
+    Repository,
     add=_add,
     makes=(
         ResourceType(
             TYPE,
-            replacing=frozenset({"Name"}),
+            replacing=frozenset({"RepositoryName"}),
             holds_data=True,
             leftover=Leftover(
-                "kinesis:stream", exists=lambda *_: True, delete=_delete, count=_records
+                "ecr:repository", exists=lambda *_: True, delete=_delete, count=_records
             ),
         ),
     ),
-    outputs=(NAME, Output("StreamArn", arn_of)),
+    outputs=(NAME, Output("RepositoryArn", arn_of)),
     binding=Binding(
-        (Property("streamName", NAME), Property("stage", lambda _stream, stage: stage)), _grants
+        (Property("repositoryName", NAME), Property("stage", lambda _repository, stage: stage)),
+        _grants,
     ),
 )
 
 
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch, root: Path) -> App:
-    """An app with a stream, in a devbridge that has one row and one run-time class more."""
+    """An app with a repository, in a devbridge that has one row and one run-time class more."""
     monkeypatch.setattr(kinds, "KINDS", (*kinds.KINDS, ROW))
-    monkeypatch.setattr(resources, "Stream", _Bindings(BoundStream), raising=False)
+    monkeypatch.setattr(resources, "Repository", _Bindings(BoundRepository), raising=False)
     with loading(root):
         app = App("demo")
-        clicks = Stream(app, "all-clicks", shards=2)
+        clicks = Repository(app, "all-clicks")
         Job(app, "a", handler="jobs/a.handler", bind=[clicks])
         Function(app, "b", handler="api/start.handler", bind=[clicks])
     return app
@@ -215,23 +217,25 @@ def app(monkeypatch: pytest.MonkeyPatch, root: Path) -> App:
 def test_it_is_in_the_template_with_its_outputs_and_what_binding_gives(app: App) -> None:
     template = made(app)
     assert lint(template) == []
-    (stream,) = of_type(template, TYPE).values()
-    assert stream["Properties"] == {"ShardCount": 2}
+    (repository,) = of_type(template, TYPE).values()
+    assert "Tags" not in repository.get("Properties", {})
     outputs = json.loads(template.body)["Outputs"]
-    assert outputs["AllClicksStream"]["Value"] == {"Ref": "AllClicksStream"}
-    assert outputs["AllClicksStreamArn"]["Value"] == {"Fn::GetAtt": ["AllClicksStream", "Arn"]}
-    assert template.labels["AllClicksStream"] == "Stream 'all-clicks'"
+    assert outputs["AllClicksRepository"]["Value"] == {"Ref": "AllClicksRepository"}
+    assert outputs["AllClicksRepositoryArn"]["Value"] == {
+        "Fn::GetAtt": ["AllClicksRepository", "Arn"]
+    }
+    assert template.labels["AllClicksRepository"] == "Repository 'all-clicks'"
     found = variables(template, "AJobProject")
-    assert found["DEVBRIDGE_Stream_streamName_all_clicks"] == {"Ref": "AllClicksStream"}
-    assert found["DEVBRIDGE_Stream_stage_all_clicks"] == "dev"
+    assert found["DEVBRIDGE_Repository_repositoryName_all_clicks"] == {"Ref": "AllClicksRepository"}
+    assert found["DEVBRIDGE_Repository_stage_all_clicks"] == "dev"
     for role in ("AJobRole", "BFunctionRole", "BindRole"):
-        where = allowed(template, role)["kinesis:PutRecord"]
-        assert where == [{"Fn::GetAtt": ["AllClicksStream", "Arn"]}]
+        where = allowed(template, role)["ecr:PutImage"]
+        assert where == [{"Fn::GetAtt": ["AllClicksRepository", "Arn"]}]
 
 
 def test_who_binds_it_may_use_its_key(app: App) -> None:
     Function(
-        app, "c", handler="api/start.handler", bind=[Stream(app, "secret", encryption_key=KEY)]
+        app, "c", handler="api/start.handler", bind=[Repository(app, "secret", encryption_key=KEY)]
     )
     assert allowed(made(app), "CFunctionRole")["kms:Decrypt"] == [KEY]
 
@@ -239,61 +243,61 @@ def test_who_binds_it_may_use_its_key(app: App) -> None:
 def test_code_finds_it_at_run_time_live_and_with_devbridge_bind(
     app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = environment(app, "dev", {"AllClicksStream": "stream-1"})
-    assert given["DEVBRIDGE_Stream_streamName_all_clicks"] == "stream-1"
+    given = environment(app, "dev", {"AllClicksRepository": "repository-1"})
+    assert given["DEVBRIDGE_Repository_repositoryName_all_clicks"] == "repository-1"
     for key, value in given.items():
         monkeypatch.setenv(key, value)
-    stream = resources.Stream  # type: ignore[attr-defined]
-    assert stream.all_clicks.stream_name == "stream-1"
-    assert stream.all_clicks.stage == "dev"
-    assert repr(stream.all_clicks) == "Stream.all_clicks"
-    assert dir(stream) == ["all_clicks"]
+    repository = resources.Repository  # type: ignore[attr-defined]
+    assert repository.all_clicks.repository_name == "repository-1"
+    assert repository.all_clicks.stage == "dev"
+    assert repr(repository.all_clicks) == "Repository.all_clicks"
+    assert dir(repository) == ["all_clicks"]
 
 
 def test_editors_and_type_checkers_know_it(app: App) -> None:
     text = stubs(app, {})["typings/devbridge/resources.pyi"]
-    assert "class Stream:" in text
-    assert "    all_clicks: ClassVar[BoundStream]" in text
-    assert "def stream_name(self) -> str:" in text
-    assert "The deployed stream's name." in text
-    assert placeholders(app)["DEVBRIDGE_Stream_streamName_all_clicks"] == "all-clicks"
+    assert "class Repository:" in text
+    assert "    all_clicks: ClassVar[BoundRepository]" in text
+    assert "def repository_name(self) -> str:" in text
+    assert "The deployed repository's name." in text
+    assert placeholders(app)["DEVBRIDGE_Repository_repositoryName_all_clicks"] == "all-clicks"
 
 
 def test_plans_know_what_replaces_it_and_that_it_holds_data(app: App) -> None:
     new = json.loads(made(app).body)
     (change,) = (each for each in all_added(new, made(app).labels) if each.type == TYPE)
-    assert (change.action, change.label) == ("add", "Stream 'all-clicks'")
+    assert (change.action, change.label) == ("add", "Repository 'all-clicks'")
     old = json.loads(json.dumps(new))
-    old["Metadata"] = {LABELS: {"AllClicksStream": "Stream 'all-clicks'"}}
-    old["Resources"]["AllClicksStream"]["Properties"]["Name"] = "other"
+    old["Metadata"] = {LABELS: {"AllClicksRepository": "Repository 'all-clicks'"}}
+    old["Resources"]["AllClicksRepository"]["Properties"] = {"RepositoryName": "other"}
     item = {
         "Action": "Modify",
-        "LogicalResourceId": "AllClicksStream",
+        "LogicalResourceId": "AllClicksRepository",
         "ResourceType": TYPE,
         "PhysicalResourceId": "12345",
         "Replacement": "Conditional",
     }
     (change,) = changes_of([item], old, new, made(app).labels)
-    assert (change.action, change.reason, change.data) == ("replace", "Name", True)
+    assert (change.action, change.reason, change.data) == ("replace", "RepositoryName", True)
     cloud: Access = FakeCloud()
     assert lost(cloud, change) == "5 records"
-    del new["Resources"]["AllClicksStream"]
+    del new["Resources"]["AllClicksRepository"]
     (change,) = changes_of([{**item, "Action": "Remove"}], old, new, {})
-    assert (change.data, change.kept, change.label) == (True, False, "Stream 'all-clicks'")
+    assert (change.data, change.kept, change.label) == (True, False, "Repository 'all-clicks'")
 
 
 def test_what_is_left_of_it_can_be_deleted(app: App) -> None:
     cloud: Access = FakeCloud()
-    resource = Resource(TYPE, "stream-1", "Stream 'all-clicks'", kept=True)
+    resource = Resource(TYPE, "repository-1", "Repository 'all-clicks'", kept=True)
     assert resource.data
     assert resource.leftover
     resource.leftover.remove(cloud, resource.name, resource.label, lambda _: None)
-    assert DELETED == ["stream-1"]
+    assert DELETED == ["repository-1"]
 
 
 def test_a_construct_without_a_row_is_said_to_have_none(root: Path) -> None:
     with loading(root):
         app = App("demo")
-        stream = Stream(app, "x")
-    with pytest.raises(LookupError, match="Stream has no row"):
-        kinds.bindings().variables([stream], "dev")
+        repository = Repository(app, "x")
+    with pytest.raises(LookupError, match="Repository has no row"):
+        kinds.bindings().variables([repository], "dev")

@@ -1,10 +1,10 @@
 """Whom IAM is asked about, where ministack asks about the wrong resource.
 
 AWS checks StopBuild and BatchGetBuilds against the builds' projects, reading and writing a log
-stream against the stream, GetParameters against each parameter, running a task against its
-definition, what Batch does against definitions, queues and jobs, and what Scheduler does against
-the schedule; ministack checks them against ``*``, the log group or the cluster, so that policies
-that are right on AWS would deny here.
+stream against the stream, GetParameters against each parameter, GetRecords against the stream of
+its iterator, running a task against its definition, what Batch does against definitions, queues and
+jobs, and what Scheduler does against the schedule; ministack checks them against ``*``, the log
+group or the cluster, so that policies that are right on AWS would deny here.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _ACTIONS: Final = {
     "ssm": {"DeleteParameters", "GetParameters"},
     "ecs": {"DescribeTasks", "ListTasks", "RunTask", "StopTask"},
     "batch": {"CancelJob", "SubmitJob", "TerminateJob"},
+    "kinesis": {"GetRecords", "SubscribeToShard"},
 }
 
 
@@ -47,10 +48,8 @@ def resources(service: str, action: str, body: bytes, region: str, account: str)
     if request is None:
         return []
     base = f"arn:aws:{service}:{region}:{account}"
-    if service == "ecs":
-        return _of_ecs(action, request, base)
-    if service == "batch":
-        return _of_batch(action, request, base)
+    if of := {"batch": _of_batch, "ecs": _of_ecs, "kinesis": _of_kinesis}.get(service):
+        return of(action, request, base)
     if service == "codebuild":
         asked = request.get("ids") or [request.get("id")]
         projects = {str(each).rpartition("/")[2].rpartition(":")[0] for each in asked}
@@ -105,6 +104,14 @@ def _of_batch(action: str, request: Mapping[str, Any], base: str) -> list[str]:
             *_named(base, "job-queue", [request.get("jobQueue", "")]),
         ]
     return _named(base, "job", [request.get("jobId", "")])
+
+
+def _of_kinesis(_action: str, request: Mapping[str, Any], base: str) -> list[str]:
+    """The consumer, or the stream that an iterator is one of."""
+    if consumer := request.get("ConsumerARN"):
+        return [str(consumer)]
+    known = ministack("services.kinesis")._shard_iterators.get(request.get("ShardIterator"))
+    return [f"{base}:stream/{known['stream']}"] if known else []
 
 
 def of_scheduler(path: str, query: Mapping[str, Any], body: bytes, base: str) -> list[str]:

@@ -30,6 +30,24 @@ export interface BoundTopic {
   /** The deployed topic's ARN. */
   readonly topicArn: string;
 }
+/** A bound Kinesis stream. */
+export interface BoundStream {
+  /** The deployed stream's name. */
+  readonly streamName: string;
+}
+/** A bound event bus of EventBridge. */
+export interface BoundEventBus {
+  /** The deployed bus's name. */
+  readonly busName: string;
+/** A bound Cognito user pool. */
+export interface BoundUserPool {
+  /** The deployed pool's id. */
+  readonly userPoolId: string;
+  /** The id of its app client. */
+  readonly clientId: string;
+  /** The URL that its tokens name as `iss`. */
+  readonly issuer: string;
+}
 /** A bound secret. */
 export interface BoundSecret {
   /**
@@ -64,11 +82,14 @@ export declare const Table: Named<"Table", BoundTable>;
 export declare const Bucket: Named<"Bucket", BoundBucket>;
 export declare const Queue: Named<"Queue", BoundQueue>;
 export declare const Topic: Named<"Topic", BoundTopic>;
+export declare const Stream: Named<"Stream", BoundStream>;
+export declare const EventBus: Named<"EventBus", BoundEventBus>;
 export declare const Secret: Named<"Secret", BoundSecret>;
 export declare const Config: Named<"Config", BoundConfig>;
 export declare const FileSystem: Named<"FileSystem", BoundFileSystem>;
 export declare const Function: Named<"Function", BoundFunction>;
 export declare const Api: Named<"Api", BoundApi>;
+export declare const UserPool: Named<"UserPool", BoundUserPool>;
 
 /**
  * Fetch all secrets that are bound here. What was fetched is kept until the process ends.

@@ -121,11 +121,14 @@ declare module "devbridge/resources" {
     Bucket: never;
     Queue: never;
     Topic: never;
+    Stream: never;
+    EventBus: never;
     Secret: never;
     Config: never;
     FileSystem: never;
     Function: never;
     Api: never;
+    UserPool: never;
   }
 }
 """

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -103,6 +104,17 @@ def test_each_of_several_resources_must_be_allowed(asked: list[str], ministack: 
     assert ask(b'{"Names": ["a", "b", "c"]}') == "denied"
     assert [arn.rpartition("/")[2] for arn in asked] == ["a", "b"]
     assert ask(b'{"Names": ["a", "c"]}') is None
+
+
+def test_reading_a_stream_is_asked_of_the_stream_or_the_consumer(ministack: MakeModule) -> None:
+    ministack("services.kinesis", _shard_iterators={"token": {"stream": "clicks"}})
+    consumer = "arn:aws:kinesis:r:1:stream/clicks/consumer/a:1"
+    for action, request, expected in (
+        ("GetRecords", {"ShardIterator": "token"}, ["arn:aws:kinesis:r:1:stream/clicks"]),
+        ("GetRecords", {"ShardIterator": "old"}, []),
+        ("SubscribeToShard", {"ConsumerARN": consumer}, [consumer]),
+    ):
+        assert resources("kinesis", action, json.dumps(request).encode(), "r", "1") == expected
 
 
 def test_what_needs_no_correction_is_asked_as_ministack_asks(
