@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from devbridge import names
-from devbridge.constructs import Job, OnObject, OnQueue, OnTopic, Trigger
+from devbridge.constructs import Job, OnObject, OnQueue, OnTopic, Schedule, Trigger
 from devbridge.constructs.triggers.objects import EVENTS
 from devbridge.deploy.synth.triggers.queues import inbox
 from devbridge.messages.chosen import Content
@@ -39,6 +39,8 @@ class Sample:
     content: Content
     account: str = ACCOUNT
     region: str = REGION
+    at: str = _AT
+    """When it happened: ISO 8601 in UTC."""
     number: str = field(default_factory=lambda: str(uuid.uuid4()))
     """What is unique to this one."""
 
@@ -78,7 +80,7 @@ def event_of(sample: Sample) -> Json:
         "version": "0",
         "id": sample.number,
         "account": sample.account,
-        "time": _AT,
+        "time": sample.at,
         "region": sample.region,
         "resources": [],
         **around,
@@ -89,8 +91,18 @@ def event_of(sample: Sample) -> Json:
 def scheduled(sample: Sample) -> str:
     """The message that EventBridge Scheduler puts into the job's own queue."""
     head = {**sample.head, "id": sample.number}
-    payload = sample.content.value
-    return json.dumps({"devbridge": head, "payload": payload}, ensure_ascii=False)
+    trigger = sample.trigger
+    assert isinstance(trigger, Schedule)  # noqa: S101
+    start = f"arn:aws:scheduler:{sample.region}:{sample.account}:schedule/default"
+    event = {
+        "time": sample.at,
+        "schedule": f"{start}/{sample.arn('scheduler', trigger.label).rpartition(':')[2]}",
+        "expression": trigger.expression,
+        "timezone": trigger.timezone,
+        "overlap": trigger.overlap,
+    }
+    told = {"devbridge": head, "event": event, "payload": sample.content.value}
+    return json.dumps(told, ensure_ascii=False)
 
 
 def message_attributes(values: Mapping[str, Any]) -> dict[str, dict[str, str]]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from devbridge import names
-from devbridge.constructs import Job, OnEvent, OnObject, OnQueue, OnTopic, Trigger
+from devbridge.constructs import Bindable, Job, OnEvent, OnObject, OnQueue, OnTopic, Trigger
 from devbridge.deploy.access import Access
 from devbridge.deploy.synth.triggers.queues import inbox
 from devbridge.errors import CloudError, PayloadError
 from devbridge.messages.chosen import Content
-from devbridge.messages.places import address
+from devbridge.messages.places import address, address_of
 from devbridge.messages.samples import (
     Sample,
     delivered,
@@ -93,12 +94,17 @@ class Sender:
                 remedy="see what its invoker is called with: --print",
             )
         account, region = self.cloud.account, self.cloud.region
-        sample = Sample(self.job, self._stage, trigger, content, account, region)
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        sample = Sample(self.job, self._stage, trigger, content, account, region, at=now)
         return send(self, sample)
 
     def at(self, title: str) -> str:
         """What AWS calls what CloudFormation calls so."""
         return address(title, self._resources, self._stage)
+
+    def of(self, construct: Bindable) -> str:
+        """What AWS calls the main resource of a construct."""
+        return address_of(construct, self._resources, self._stage)
 
     def message(self, url: str, body: str, **more: Any) -> str:
         """Send a message to a queue; its id."""
@@ -126,7 +132,7 @@ class Sender:
 def _queue(sender: Sender, sample: Sample) -> Sent:
     trigger, content = sample.trigger, sample.content
     assert isinstance(trigger, OnQueue)  # noqa: S101
-    url = sender.at(names.logical(trigger.queue))
+    url = sender.of(trigger.queue)
     more: dict[str, Any] = {}
     if trigger.queue.fifo:
         more = {"MessageGroupId": "devbridge", "MessageDeduplicationId": sample.number}
@@ -140,7 +146,7 @@ def _queue(sender: Sender, sample: Sample) -> Sent:
 def _topic(sender: Sender, sample: Sample) -> Sent:
     trigger, content = sample.trigger, sample.content
     assert isinstance(trigger, OnTopic)  # noqa: S101
-    arn = sender.at(names.logical(trigger.topic))
+    arn = sender.of(trigger.topic)
     number = sender.cloud.client("sns").publish(
         TopicArn=arn,
         Message=content.body,
@@ -153,7 +159,7 @@ def _topic(sender: Sender, sample: Sample) -> Sent:
 def _object(sender: Sender, sample: Sample) -> Sent:
     trigger, content = sample.trigger, sample.content
     assert isinstance(trigger, OnObject)  # noqa: S101
-    bucket = sender.at(names.logical(trigger.bucket))
+    bucket = sender.of(trigger.bucket)
     key, s3 = object_key(trigger, content, sample.number), sender.cloud.client("s3")
     s3.put_object(Bucket=bucket, Key=key, Body=content.data)
     note = "it stays there"
@@ -180,9 +186,8 @@ def _event(sender: Sender, sample: Sample) -> Sent:
         "Detail": json.dumps(content.value),
         "Resources": event.get("resources", []),
     }
-    bus = getattr(trigger, "bus", None)
-    if bus is not None:
-        entry["EventBusName"] = bus if isinstance(bus, str) else sender.at(names.logical(bus))
+    if trigger.bus is not None:
+        entry["EventBusName"] = sender.of(trigger.bus)
     (taken,) = sender.cloud.client("events").put_events(Entries=[entry])["Entries"]
     if taken.get("ErrorCode"):
         raise CloudError(

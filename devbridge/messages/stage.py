@@ -40,7 +40,7 @@ class Boxes:
         """
         found: list[tuple[Place, int, float | None]] = []
         for place in places(self._app):
-            url = address(place, self._resources, self._stage)
+            url = place.url(self._resources, self._stage)
             number = count(self._sqs, url)
             letters = look(self._sqs, url, most).letters if number else []
             found.append((place, max(number, len(letters)), _oldest(letters)))
@@ -54,7 +54,7 @@ class Boxes:
             NotDeployed: the stage has not all of them yet.
         """
         urls = {
-            address(place, self._resources, self._stage): [
+            place.url(self._resources, self._stage): [
                 address(inbox, self._resources, self._stage) for inbox in place.inboxes
             ]
             for place in named(self._app, name)

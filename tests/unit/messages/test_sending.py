@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from devbridge.constructs import App, OnObject
+from devbridge.constructs import App, OnObject, Schedule
+from devbridge.deploy.synth.triggers.schedules import told
 from devbridge.errors import CloudError, NotDeployed
 from devbridge.messages.chosen import Content, content
 from devbridge.messages.sending import Sender, Sent
@@ -128,10 +129,16 @@ def test_an_event_that_only_aws_sends_is_put_where_its_rule_puts_it(
 
 
 def test_what_a_schedule_sends_is_put_where_scheduler_puts_it(there: FakeCloud, app: App) -> None:
+    often = trigger(app, "nightly", "often")
+    assert isinstance(often, Schedule)
     sent = send(there, app, "nightly", "often")
     (message,) = there.sqs.queues["inbox"]
-    head = {"kind": "schedule", "name": "often", "id": sent.id}
-    assert json.loads(message.body) == {"devbridge": head, "payload": {"full": True}}
+    body, like = json.loads(message.body), json.loads(told(often))
+    assert body["devbridge"] == {"kind": "schedule", "name": "often", "id": sent.id}
+    assert body["payload"] == {"full": True}
+    assert list(body) == list(like)
+    for key in ("devbridge", "event"):
+        assert body[key].keys() == like[key].keys()
     assert sent.run == job_id("shop", "ann", "nightly", f"often/{sent.id}")
 
 

@@ -13,7 +13,9 @@ from tests.unit.messages.fakes import FakeSqs, url
 
 @pytest.fixture
 def sqs(app: App) -> FakeSqs:
-    return FakeSqs("incoming", *(place.title for place in places(app)), "OrdersJobInbox")
+    made = ("OrdersJobDeadLetters", "ThumbsJobDeadLetters", "ThreeJobDeadLetters")
+    own = ("NightlyJobDeadLetters", "BadOrdersQueue", "FailedQueue", "LateQueue")
+    return FakeSqs("incoming", *made, *own, "OrdersJobInbox")
 
 
 @pytest.fixture
