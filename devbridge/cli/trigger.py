@@ -22,7 +22,18 @@ if TYPE_CHECKING:
     from devbridge.messages.chosen import Content
     from devbridge.messages.sending import Sent
 
-KINDS = ("queue", "topic", "object", "event", "schedule", "stream", "table", "log", "request")
+KINDS = (
+    "queue",
+    "topic",
+    "object",
+    "event",
+    "schedule",
+    "stream",
+    "table",
+    "log",
+    "request",
+    "load-balancer",
+)
 WAITS = (
     "no `devbridge dev` runs here: what was sent waits for one, as long as its queue keeps messages"
 )

@@ -18,6 +18,7 @@ from devbridge import names
 from devbridge.constructs import Job, OnObject, OnQueue, OnTopic, Schedule, Trigger
 from devbridge.constructs.triggers.objects import EVENTS
 from devbridge.deploy.synth.triggers.queues import inbox
+from devbridge.errors import PayloadError
 from devbridge.messages.chosen import Content
 
 ACCOUNT: Final = "123456789012"
@@ -56,11 +57,22 @@ class Sample:
 
 
 def raw(samples: Sequence[Sample]) -> Json:
-    """The event of one call of the invoker that brings all these, of one trigger."""
+    """The event of one call of the invoker that brings all these, of one trigger.
+
+    Raises:
+        PayloadError: there is no sample of that kind.
+    """
     first = samples[0]
-    if (alone := ALONE.get(first.trigger.kind)) is not None:
+    kind = first.trigger.kind
+    if (alone := ALONE.get(kind)) is not None:
         return alone(first)
-    return {"Records": [RECORDS[each.trigger.kind](each) for each in samples]}
+    if (record := RECORDS.get(kind)) is None:
+        raise PayloadError(
+            f"there is no sample of what {first.trigger} sends: it is of kind {kind}",
+            where=str(first.job),
+            remedy=f"kinds that have one: {', '.join([*RECORDS, *ALONE])}",
+        )
+    return {"Records": [record(each) for each in samples]}
 
 
 def object_key(trigger: OnObject, content: Content, number: str) -> str:
@@ -237,7 +249,9 @@ def _stream(sample: Sample) -> Json:
 
 
 def _table(sample: Sample) -> Json:
-    image = {key: _attribute(value) for key, value in dict(sample.content.value).items()}
+    row = sample.content.value
+    row = row.get("new") or row if isinstance(row, Mapping) else {"id": row}
+    image = {key: _attribute(value) for key, value in row.items()}
     return {
         "eventID": sample.number.replace("-", ""),
         "eventName": "INSERT",
