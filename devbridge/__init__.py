@@ -10,11 +10,13 @@ TYPE_CHECKING = False  # what checkers take for true; to import typing takes lon
 if TYPE_CHECKING:
     from typing import Any
 
+    from devbridge.constructs import Alarm as Alarm
     from devbridge.constructs import Api as Api
     from devbridge.constructs import App as App
     from devbridge.constructs import Batch as Batch
     from devbridge.constructs import Bucket as Bucket
     from devbridge.constructs import CodeBuild as CodeBuild
+    from devbridge.constructs import CompositeAlarm as CompositeAlarm
     from devbridge.constructs import Config as Config
     from devbridge.constructs import Container as Container
     from devbridge.constructs import Cors as Cors
@@ -28,8 +30,13 @@ if TYPE_CHECKING:
     from devbridge.constructs import LambdaAuthorizer as LambdaAuthorizer
     from devbridge.constructs import LoadBalancer as LoadBalancer
     from devbridge.constructs import OnEvent as OnEvent
+    from devbridge.constructs import OnLoadBalancer as OnLoadBalancer
+    from devbridge.constructs import OnLog as OnLog
     from devbridge.constructs import OnObject as OnObject
     from devbridge.constructs import OnQueue as OnQueue
+    from devbridge.constructs import OnRequest as OnRequest
+    from devbridge.constructs import OnStream as OnStream
+    from devbridge.constructs import OnTable as OnTable
     from devbridge.constructs import OnTopic as OnTopic
     from devbridge.constructs import Permission as Permission
     from devbridge.constructs import Queue as Queue
@@ -41,15 +48,18 @@ if TYPE_CHECKING:
     from devbridge.constructs import Table as Table
     from devbridge.constructs import Throttle as Throttle
     from devbridge.constructs import Topic as Topic
+    from devbridge.constructs import UserPool as UserPool
     from devbridge.constructs import Vpc as Vpc
 
 __version__ = "0.1.0"
 __all__ = [
+    "Alarm",
     "Api",
     "App",
     "Batch",
     "Bucket",
     "CodeBuild",
+    "CompositeAlarm",
     "Config",
     "Container",
     "Cors",
@@ -63,8 +73,13 @@ __all__ = [
     "LambdaAuthorizer",
     "LoadBalancer",
     "OnEvent",
+    "OnLoadBalancer",
+    "OnLog",
     "OnObject",
     "OnQueue",
+    "OnRequest",
+    "OnStream",
+    "OnTable",
     "OnTopic",
     "Permission",
     "Queue",
@@ -76,6 +91,7 @@ __all__ = [
     "Table",
     "Throttle",
     "Topic",
+    "UserPool",
     "Vpc",
 ]
 

@@ -61,6 +61,8 @@ class Config:
     """Whether a save runs the last run again; of one that goes on: ``wait`` or ``cancel``."""
     offline: str = "queue"
     """What the stub does when no daemon is connected: ``queue``, ``error`` or ``cloud``."""
+    schedules: bool = False
+    """The clock starts live jobs, too."""
 
     max_log_size: int = 64 << 20
     """Bytes of one run's log; the newest are kept."""
@@ -215,6 +217,7 @@ _CHECKS: Final[Mapping[str, Callable[[object], Any]]] = {
     "on_broken": checked.one_of("fail", "wait"),
     "rerun_on_save": checked.one_of("wait", "cancel", true="wait"),
     "offline": checked.one_of("queue", "error", "cloud"),
+    "schedules": checked.flag,
     "max_log_size": checked.size(1 << 20, 'a size from "1 MB" on, such as "64 MB"'),
     "timeout": checked.time(OF_ATTEMPTS),
     "memory_limit": _memory_limit,

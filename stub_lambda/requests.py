@@ -65,7 +65,10 @@ class LoadBalancer(HttpApi):
 
     def route(self, event: Mapping[str, Any], listening: Listening) -> str:
         """See `HttpApi.route`."""
-        return listening.name(str(_requested(event)["elb"].get("targetGroupArn", "")))
+        # ...:targetgroup/NAME/ID: only the name is known before the group is made.
+        arn = str(_requested(event)["elb"].get("targetGroupArn", ""))
+        group = arn.partition(":targetgroup/")[2].partition("/")[0]
+        return str(listening.sources.get(group, {}).get("name") or group)
 
     def number(self, event: Mapping[str, Any]) -> str:
         """See `HttpApi.number`."""

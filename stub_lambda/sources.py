@@ -277,7 +277,8 @@ def _redriven(record: Mapping[str, Any]) -> str:
 
 
 def _arn(record: Mapping[str, Any]) -> str:
-    return str(record.get("eventSourceARN", ""))
+    """Of what the record comes from: of a stream, whoever has read it."""
+    return str(record.get("eventSourceARN", "")).partition("/consumer/")[0]
 
 
 def _event_source(event: Mapping[str, Any]) -> str:

@@ -54,6 +54,12 @@ Ctrl-C stops in order: no more requests are taken, running jobs get SIGTERM and 
     help="What the stub does while nobody runs `devbridge dev` (default: queue).",
 )
 @click.option(
+    "--schedules",
+    is_flag=True,
+    default=None,
+    help="Let the clock start live jobs, too: their Schedules are off in development.",
+)
+@click.option(
     "--rerun-on-save",
     type=click.Choice(["wait", "cancel"]),
     is_flag=False,

@@ -6,6 +6,7 @@ An error names the line of app.py that made the construct, the value, and what i
 
 from __future__ import annotations
 
+from devbridge.constructs.alarms import Alarm, CompositeAlarm
 from devbridge.constructs.api import Api, Route, RouteTo
 from devbridge.constructs.app import Bindable, Construct
 from devbridge.constructs.authorizers import FunctionAuthorizer, JwtAuthorizer, LambdaAuthorizer
@@ -27,10 +28,24 @@ from devbridge.constructs.references import Reference
 from devbridge.constructs.storage import Bucket, Table
 from devbridge.constructs.streams import Stream
 from devbridge.constructs.throttle import Throttle
-from devbridge.constructs.triggers import OnEvent, OnObject, OnQueue, OnTopic, Schedule, Trigger
+from devbridge.constructs.triggers import (
+    OnEvent,
+    OnLoadBalancer,
+    OnLog,
+    OnObject,
+    OnQueue,
+    OnRequest,
+    OnStream,
+    OnTable,
+    OnTopic,
+    Schedule,
+    Trigger,
+)
+from devbridge.constructs.user_pools import UserPool
 from devbridge.constructs.where import Where
 
 __all__ = [
+    "Alarm",
     "Api",
     "App",
     "Batch",
@@ -38,6 +53,7 @@ __all__ = [
     "Bucket",
     "Code",
     "CodeBuild",
+    "CompositeAlarm",
     "Compute",
     "Config",
     "Construct",
@@ -54,8 +70,13 @@ __all__ = [
     "LambdaAuthorizer",
     "LoadBalancer",
     "OnEvent",
+    "OnLoadBalancer",
+    "OnLog",
     "OnObject",
     "OnQueue",
+    "OnRequest",
+    "OnStream",
+    "OnTable",
     "OnTopic",
     "Permission",
     "Queue",
@@ -69,6 +90,7 @@ __all__ = [
     "Throttle",
     "Topic",
     "Trigger",
+    "UserPool",
     "Vpc",
     "Where",
     "copied_files",

@@ -20,6 +20,7 @@ from devbridge.constructs.cors import Cors, cors_problem
 from devbridge.constructs.function import Function
 from devbridge.constructs.references import Reference
 from devbridge.constructs.throttle import Throttle, throttle_problem
+from devbridge.constructs.user_pools import UserPool
 from devbridge.constructs.values import Duration
 from devbridge.sources.handlers import Handler
 from devbridge.sources.runtimes import FUNCTIONS, FunctionRuntime
@@ -55,11 +56,13 @@ class Api(Bindable):
 
     Args:
         routes: route key -> handler path, or a Function, or a `RouteTo` of them. Each handler path
-            becomes a function, one for all the routes and authorizers that name it.
+            becomes a function, one for all the routes and authorizers that name it. None where all
+            that the API does is to start jobs (`OnRequest`).
         bind: what the functions made from handler paths may use.
         runtime: what they run on, as for Function.
         cors: True lets every web page call it; a `Cors` says which.
-        authorizers: by name; who may call a route. AWS allows 10 an API, and more when asked.
+        authorizers: by name; who may call a route: a `UserPool` lets in who has signed in there.
+            AWS allows 10 an API, and more when asked.
         authorizer: the name of the one that all routes have which do not say otherwise.
         access_log: log each request, with the caller's address, to the log group
             `/aws/vendedlogs/APP_STAGE_API`; CloudWatch bills it by its size.
@@ -77,11 +80,11 @@ class Api(Bindable):
         app: App,
         name: str,
         *,
-        routes: Mapping[str, str | Function | RouteTo],
+        routes: Mapping[str, str | Function | RouteTo] = {},
         bind: Sequence[Bindable] = (),
         runtime: FunctionRuntime | None = None,
         cors: bool | Cors = False,
-        authorizers: Mapping[str, JwtAuthorizer | LambdaAuthorizer] = {},
+        authorizers: Mapping[str, JwtAuthorizer | LambdaAuthorizer | UserPool] = {},
         authorizer: str | None = None,
         access_log: bool = False,
         log_retention: Duration = "14 days",
@@ -90,8 +93,8 @@ class Api(Bindable):
         transform: Transform | None = None,
     ) -> None:
         super().__init__(app, name, transform=transform)
-        if not isinstance(routes, Mapping) or not routes:
-            raise self.invalid("routes", routes, "a dict of at least one route")
+        if not isinstance(routes, Mapping):
+            raise self.invalid("routes", routes, "a dict of routes")
         first: dict[str, str] = {}
         for key in routes:
             if not values.route(key):
@@ -114,7 +117,8 @@ class Api(Bindable):
         self._made: dict[str, Function] = {}
         self.cors = (Cors() if cors else None) if isinstance(cors, bool) else cors
         self.authorizers = self._authorizers(authorizers)
-        default = self._authorizer("authorizer", authorizer)
+        self.authorizer = default = self._authorizer("authorizer", authorizer)
+        """Of routes that do not say otherwise; None: they are open to all."""
         self.routes = tuple(self._route(key, target, default) for key, target in routes.items())
         self.register()
 
@@ -141,12 +145,13 @@ class Api(Bindable):
         return name
 
     def _authorizers(
-        self, authorizers: Mapping[str, JwtAuthorizer | LambdaAuthorizer]
-    ) -> Mapping[str, JwtAuthorizer | FunctionAuthorizer]:
-        allowed = "a dict of name -> JwtAuthorizer(...) or LambdaAuthorizer(...)"
+        self, authorizers: Mapping[str, JwtAuthorizer | LambdaAuthorizer | UserPool]
+    ) -> Mapping[str, JwtAuthorizer | FunctionAuthorizer | UserPool]:
+        known = "JwtAuthorizer(...), LambdaAuthorizer(...) or a UserPool of this app"
+        allowed = f"a dict of name -> {known}"
         if not isinstance(authorizers, Mapping):
             raise self.invalid("authorizers", authorizers, allowed)
-        resolved: dict[str, JwtAuthorizer | FunctionAuthorizer] = {}
+        resolved: dict[str, JwtAuthorizer | FunctionAuthorizer | UserPool] = {}
         for name, value in authorizers.items():
             what = f"authorizer {name!r}:"
             if not isinstance(name, str) or not values.NAME.fullmatch(name):
@@ -163,8 +168,10 @@ class Api(Bindable):
                         raise self.refused(what, problem)
                     function = self._function(what, value.function)
                     resolved[name] = FunctionAuthorizer(function, value.ttl, value.identity_sources)
+                case UserPool() if value.app is self.app:
+                    resolved[name] = value
                 case _:
-                    raise self.invalid(what, value, "JwtAuthorizer(...) or LambdaAuthorizer(...)")
+                    raise self.invalid(what, value, known)
         return resolved
 
     def _function(self, what: str, target: object) -> Function:

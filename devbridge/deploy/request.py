@@ -29,6 +29,8 @@ class Request:
     """The app's interpreter, whose packages its code gets."""
     offline: str = "queue"
     """What the stubs do when no daemon is connected: queue, error or cloud."""
+    schedules: bool = False
+    """The clock starts live jobs, too."""
     schemas: Mapping[str, Any] = field(default_factory=dict)
     """JSON Schemas of the jobs' payloads by the job's name, for those who bind them."""
     on_progress: OnProgress = silent
@@ -47,6 +49,7 @@ class Request:
             mode=mode,
             python=config.python,
             offline=config.offline,
+            schedules=config.schedules,
             local=config.local,
             **more,
         )

@@ -41,6 +41,7 @@ def settings_of(request: Request) -> Settings:
         python=python,
         mode=request.mode,
         offline=request.offline,
+        schedules=request.schedules,
         tls=is_tls(cloud.endpoint_url),
     )
     network, zones = _network(request, settings), _zones(request, settings)

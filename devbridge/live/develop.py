@@ -31,7 +31,7 @@ from devbridge.live.broken import Broken
 from devbridge.live.compose import compose
 from devbridge.live.consent import Consent, ask_first
 from devbridge.live.deployer import Deployer
-from devbridge.live.ready import CLOUD_STAYS
+from devbridge.live.ready import CLOUD_STAYS, schedules_off
 from devbridge.live.redeployer import Good
 from devbridge.live.schemas import payload_schemas
 from devbridge.live.unloaded import Unloaded
@@ -122,6 +122,9 @@ async def serve(
         async def say_when_ready() -> None:
             await daemon.wait_until_ready()
             _say_ready(good, daemon.broken, time.monotonic() - began, voice)
+            if not deployer.config.schedules:
+                for line in schedules_off(good.app):
+                    voice(line)
             deployer.unloaded.tell(lambda: daemon.broken)
             on_ready()
 

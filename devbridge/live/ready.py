@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from devbridge import names, proxies
-from devbridge.constructs import Api, App, Job
+from devbridge.constructs import Api, App, Job, OnRequest, Schedule
+from devbridge.deploy.synth.triggers.wanted import triggers
 from devbridge.payload.example import example
+from devbridge.words import few
 
 CLOUD_STAYS: Final = "the embedded cloud goes on; stop it with: devbridge cloud stop"
 
@@ -41,13 +43,11 @@ def ready(
     for key, value in outputs.items():
         if key.endswith("Url"):
             yield f"{key:<12} {bold(value)}"
-    calls = []
-    for api in app.of_type(Api):
-        for route in api.routes:
-            method, _, path = route.key.rpartition(" ")
-            url = f"{outputs[names.output(api, 'Url')]}{path if path != '$default' else '/'}"
-            option = f"-X {method} " if method not in ("", "ANY", "GET") else ""
-            calls.append(f"  {proxies.curl(shell, url)} {option}'{url}'")
+    calls = [
+        _curl(outputs[names.output(api, "Url")], route, data, shell)
+        for api in app.of_type(Api)
+        for route, data in _routes(app, api, schemas)
+    ]
     if not calls:
         given = f"{options} " if options else ""
         calls = [
@@ -58,6 +58,34 @@ def ready(
     yield from calls[:TRIED]
     if more := calls[TRIED:]:
         yield f"  ... and {len(more)} more"
+
+
+def schedules_off(app: App) -> Iterator[str]:
+    """That the clock starts no live jobs, if it would."""
+    waiting = [job.name for job, each in triggers(app, Schedule) if job.live and each.enabled]
+    if waiting:
+        jobs = few(list(dict.fromkeys(waiting)))
+        yield f"schedules are off ({jobs}): turn them on with `devbridge dev --schedules`"
+
+
+def _routes(app: App, api: Api, schemas: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The keys of an API's routes, and what is sent by those that start a job."""
+    for route in api.routes:
+        yield route.key, ""
+    for job, trigger in triggers(app, OnRequest):
+        if trigger.api is api:
+            bodiless = trigger.route.startswith(("GET ", "HEAD ", "DELETE ", "OPTIONS "))
+            yield trigger.route, "" if bodiless else _payload(schemas.get(job.name, {}))
+
+
+def _curl(url: str, route: str, data: str, shell: Mapping[str, str]) -> str:
+    method, _, path = route.rpartition(" ")
+    url += path if path != "$default" else "/"
+    # With data, it is POST.
+    shown = method not in ("", "ANY", "POST" if data else "GET")
+    option = f"-X {method} " if shown else ""
+    sent = f" --data {data}" if data else ""
+    return f"  {proxies.curl(shell, url)} {option}'{url}'{sent}"
 
 
 def _payload(schema: Mapping[str, Any]) -> str:

@@ -6,11 +6,29 @@ becomes, `stub_lambda.sources` what its records come as.
 
 from __future__ import annotations
 
+from devbridge.constructs.triggers.balancer import OnLoadBalancer
 from devbridge.constructs.triggers.base import Trigger, checked_triggers
 from devbridge.constructs.triggers.event import OnEvent
+from devbridge.constructs.triggers.log import OnLog
 from devbridge.constructs.triggers.objects import OnObject
 from devbridge.constructs.triggers.queue import OnQueue
+from devbridge.constructs.triggers.request import OnRequest
 from devbridge.constructs.triggers.schedule import Schedule
+from devbridge.constructs.triggers.stream import OnStream
+from devbridge.constructs.triggers.table import OnTable
 from devbridge.constructs.triggers.topic import OnTopic
 
-__all__ = ["OnEvent", "OnObject", "OnQueue", "OnTopic", "Schedule", "Trigger", "checked_triggers"]
+__all__ = [
+    "OnEvent",
+    "OnLoadBalancer",
+    "OnLog",
+    "OnObject",
+    "OnQueue",
+    "OnRequest",
+    "OnStream",
+    "OnTable",
+    "OnTopic",
+    "Schedule",
+    "Trigger",
+    "checked_triggers",
+]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from devbridge.constructs import values
-from devbridge.constructs.app import Construct
+from devbridge.constructs.app import App, Construct
 from devbridge.errors import InvalidValue
 from devbridge.sources.base import Problem
 
-ALLOWED: Final = "a list of OnQueue(...), OnTopic(...), OnObject(...), OnEvent(...), Schedule(...)"
+ALLOWED: Final = "a list of triggers: OnQueue(...), OnTopic(...), OnObject(...), Schedule(...) ..."
 LOOP: Final = (
     "not without loop=True: a run that writes where its own trigger reads would start the next run,"
     " and so on"
@@ -37,6 +37,9 @@ class Trigger(ABC):
     queued: ClassVar[bool] = False
     """Its records wait in the job's own queue, for as long as SQS keeps them."""
 
+    alone: ClassVar[str] = ""
+    """What is allowed in place of two triggers with the same `claim`."""
+
     name: str | None = None
     loop: bool = False
 
@@ -50,12 +53,24 @@ class Trigger(ABC):
         """The construct that it listens to, if it is one of the app."""
         return None
 
+    @property
+    def claim(self) -> tuple[Construct, object] | None:
+        """What no other trigger of its type may have in the whole app, if there is such a thing."""
+        return None
+
     @abstractmethod
     def problem(self, owner: Construct) -> Problem | None:
         """What of it is not allowed, and what is.
 
         Args:
             owner: whose trigger it is.
+        """
+
+    def attach(self) -> None:  # noqa: B027 - most have nothing to do
+        """Let what it listens to have what it needs: it is a trigger of a job now.
+
+        Raises:
+            InvalidValue: that cannot have it.
         """
 
     def __str__(self) -> str:
@@ -76,6 +91,7 @@ def checked_triggers(
     if not isinstance(triggers, Sequence) or isinstance(triggers, str):
         raise owner.invalid("triggers", triggers, ALLOWED)
     taken: dict[str, Trigger] = {}
+    claimed = dict(_claimed(owner.app))
     for trigger in triggers:
         if not isinstance(trigger, Trigger):
             raise owner.invalid("trigger", trigger, ALLOWED)
@@ -84,6 +100,11 @@ def checked_triggers(
             raise owner.refused(f"{what}:", problem)
         if trigger.reads is not None and trigger.reads in bind and not trigger.loop:
             raise owner.refused(f"{what}:", (f"with bind=[{trigger.reads}]", LOOP))
+        if (claim := trigger.claim) is not None:
+            claim_of = (type(trigger), *claim)
+            if claim_of in claimed:
+                raise owner.refused(f"{what}:", (f"{claim[1]} {claimed[claim_of]}", trigger.alone))
+            claimed[claim_of] = "twice"
         label = trigger.label
         if (other := taken.setdefault(_key(label), trigger)) is not trigger:
             raise InvalidValue(
@@ -91,7 +112,17 @@ def checked_triggers(
                 where=str(owner.where),
                 remedy=f"give one of them a name: {what}(..., name='other')",
             )
+    for trigger in triggers:
+        trigger.attach()
     return tuple(triggers)
+
+
+def _claimed(app: App) -> Iterator[tuple[tuple[object, ...], str]]:
+    """What the triggers of the app claim so far, and beside whom another one would."""
+    for other in app.constructs:
+        for trigger in getattr(other, "triggers", ()):
+            if trigger.claim is not None:
+                yield (type(trigger), *trigger.claim), f"beside {other}"
 
 
 def _own_problem(owner: Construct, trigger: Trigger) -> Problem | None:

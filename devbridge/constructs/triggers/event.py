@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from devbridge.constructs.app import Construct
+from devbridge.constructs.event_buses import EventBus
 from devbridge.constructs.triggers.base import Trigger, pattern_problem
 from devbridge.sources.base import Problem
 
@@ -20,6 +21,7 @@ class OnEvent(Trigger):
 
     Args:
         pattern: as EventBridge has it: ``{"source": ["aws.autoscaling"]}``.
+        bus: of this app; by default the account's own, which has AWS's events.
         name, loop: as `Trigger` says; by default it is called by the pattern's source.
     """
 
@@ -27,6 +29,7 @@ class OnEvent(Trigger):
     queued: ClassVar[bool] = True
 
     pattern: Mapping[str, Any]
+    bus: EventBus | None = None
 
     @property
     def label(self) -> str:
@@ -39,6 +42,13 @@ class OnEvent(Trigger):
         digest = hashlib.sha256(json.dumps(self.pattern, sort_keys=True).encode()).hexdigest()
         return f"{words}-{digest[:6]}"
 
+    @property
+    def reads(self) -> Construct | None:
+        """See `Trigger.reads`."""
+        return self.bus
+
     def problem(self, owner: Construct) -> Problem | None:  # noqa: ARG002
         """See `Trigger.problem`."""
+        if self.bus is not None and not isinstance(self.bus, EventBus):
+            return f"bus {self.bus!r}", "an EventBus of this app, or None"
         return pattern_problem("pattern", self.pattern)

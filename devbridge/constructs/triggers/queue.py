@@ -42,6 +42,7 @@ class OnQueue(Batched):
     """
 
     kind: ClassVar[str] = "queue"
+    alone: ClassVar[str] = "one reader a queue: each message has but one"
     most: ClassVar[int] = 10_000
     usual: ClassVar[int] = WITHOUT_WINDOW
 
@@ -59,11 +60,16 @@ class OnQueue(Batched):
         """See `Trigger.reads`."""
         return self.queue
 
-    def problem(self, owner: Construct) -> Problem | None:
+    @property
+    def claim(self) -> tuple[Construct, object]:
+        """See `Trigger.claim`."""
+        return self.queue, self.queue
+
+    def problem(self, owner: Construct) -> Problem | None:  # noqa: ARG002
         """See `Trigger.problem`."""
         if not isinstance(self.queue, Queue):
             return repr(self.queue), "a Queue of this app"
-        return self.batch_problem() or self._reading_problem() or self._queue_problem(owner)
+        return self.batch_problem() or self._reading_problem() or self._queue_problem()
 
     def _reading_problem(self) -> Problem | None:
         queue = self.queue
@@ -77,20 +83,16 @@ class OnQueue(Batched):
             return f"max_concurrency {most!r}", "a whole number from 2 to 1000, or None"
         return None if self.filter is None else pattern_problem("filter", self.filter)
 
-    def _queue_problem(self, owner: Construct) -> Problem | None:
+    def _queue_problem(self) -> Problem | None:
         queue, hidden = self.queue, self.queue.visibility_timeout
-        if hidden is not None and hidden < TIMES * INVOKER_TIMEOUT:
+        if queue.existing is None and hidden is not None and hidden < TIMES * INVOKER_TIMEOUT:
             return (
                 f"{queue} with visibility_timeout='{spelled(hidden)}'",
                 f"'{spelled(TIMES * INVOKER_TIMEOUT)}' or more, or none: {TIMES} times what its"
                 " reader may take, or a message comes back while it is being read",
             )
-        if queue.fifo and queue.dead_letter is None:
+        if queue.fifo and queue.dead_letter is None and not queue.known:
             return f"{queue} without dead_letter", "a FIFO queue with dead_letter=..., a FIFO Queue"
-        for other in owner.app.constructs:
-            for trigger in getattr(other, "triggers", ()):
-                if isinstance(trigger, OnQueue) and trigger.queue is queue:
-                    return f"{queue} beside {other}", "one reader a queue: each message has but one"
         return None
 
     def criteria(self) -> str | None:

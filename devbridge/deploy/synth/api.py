@@ -7,9 +7,11 @@ import json
 from typing import Any, Final
 
 from devbridge import names
-from devbridge.constructs import Api, Cors, Function, JwtAuthorizer
+from devbridge.constructs import Api, Cors, Function, FunctionAuthorizer, JwtAuthorizer, UserPool
+from devbridge.constructs.authorizers import HEADER
 from devbridge.deploy.references import arn, arn_of, ref, sub
 from devbridge.deploy.synth.stack import Stack
+from devbridge.deploy.synth.user_pools import client, issuer
 
 _ACCESS_LOG: Final = json.dumps(
     {
@@ -45,7 +47,8 @@ def add_api(stack: Stack, api: Api) -> None:
     if api.cors:
         resource.CorsConfiguration = _cors(api.cors)
     title = stack.add_main(api, resource)
-    authorizers = {name: _add_authorizer(stack, api, name) for name in api.authorizers}
+    for name in api.authorizers:
+        _add_authorizer(stack, api, name)
     for function in _functions(api):
         _add_permission(stack, api, function)
     integrations = {
@@ -53,25 +56,7 @@ def add_api(stack: Stack, api: Api) -> None:
         for function in dict.fromkeys(route.function for route in api.routes)
     }
     for route in api.routes:
-        # The id must not depend on the order of the routes, nor hold what ids may not.
-        digest = hashlib.sha256(route.key.encode()).hexdigest()[:8]
-        made = apigatewayv2.Route(
-            f"{title}Route{digest}",
-            ApiId=ref(title),
-            RouteKey=route.key,
-            Target=sub(f"integrations/${{{integrations[route.function]}}}"),
-        )
-        if route.authorizer:
-            authorizer = api.authorizers[route.authorizer]
-            made.AuthorizerId = ref(authorizers[route.authorizer])
-            made.AuthorizationType = "CUSTOM"
-            if isinstance(authorizer, JwtAuthorizer):
-                made.AuthorizationType = "JWT"
-                if authorizer.scopes:
-                    made.AuthorizationScopes = list(authorizer.scopes)
-        else:
-            made.AuthorizationType = "NONE"
-        stack.add(f"{label}, route {route.key!r}", made)
+        add_route(stack, api, route.key, integrations[route.function], route.authorizer)
     stage = apigatewayv2.Stage(
         f"{title}Stage", ApiId=ref(title), StageName="$default", AutoDeploy=True
     )
@@ -94,13 +79,42 @@ def add_api(stack: Stack, api: Api) -> None:
     stack.add(label, stage)
 
 
+def add_route(stack: Stack, api: Api, key: str, integration: str, name: str | None) -> None:
+    """Add a route of an API.
+
+    Args:
+        integration: the title of that with what answers it.
+        name: of the authorizer that lets callers in; None: all may call.
+    """
+    from troposphere import apigatewayv2
+
+    # The id must not depend on the order of the routes, nor hold what ids may not.
+    digest = hashlib.sha256(key.encode()).hexdigest()[:8]
+    title = names.logical(api)
+    made = apigatewayv2.Route(
+        f"{title}Route{digest}",
+        ApiId=ref(title),
+        RouteKey=key,
+        Target=sub(f"integrations/${{{integration}}}"),
+    )
+    made.AuthorizationType = "NONE"
+    if name:
+        authorizer = api.authorizers[name]
+        made.AuthorizerId = ref(_authorizer(api, name))
+        asked = isinstance(authorizer, FunctionAuthorizer)
+        made.AuthorizationType = "CUSTOM" if asked else "JWT"
+        if isinstance(authorizer, JwtAuthorizer) and authorizer.scopes:
+            made.AuthorizationScopes = list(authorizer.scopes)
+    stack.add(f"{api}, route {key!r}", made)
+
+
 def _functions(api: Api) -> list[Function]:
     """All that the API calls, once each."""
     routed = [route.function for route in api.routes]
     asked = [
         authorizer.function
         for authorizer in api.authorizers.values()
-        if not isinstance(authorizer, JwtAuthorizer)
+        if isinstance(authorizer, FunctionAuthorizer)
     ]
     return list(dict.fromkeys([*routed, *asked]))
 
@@ -120,26 +134,48 @@ def _add_permission(stack: Stack, api: Api, function: Function) -> None:
 
 
 def _add_integration(stack: Stack, api: Api, function: Function) -> str:
+    target = names.logical(function)
+    return add_integration(stack, api, target, f"{names.logical(api)}To{target}", str(api))
+
+
+def add_integration(stack: Stack, api: Api, target: str, title: str, label: str) -> str:
+    """Let an API call a function.
+
+    Args:
+        target: the function's title.
+        title: that of the integration, which is returned.
+    """
     from troposphere import apigatewayv2
 
-    title, target = names.logical(api), names.logical(function)
     integration = apigatewayv2.Integration(
-        f"{title}To{target}",
-        ApiId=ref(title),
+        title,
+        ApiId=ref(names.logical(api)),
         IntegrationType="AWS_PROXY",
         IntegrationUri=arn_of(target),
         PayloadFormatVersion="2.0",
     )
-    return stack.add(str(api), integration)
+    return stack.add(label, integration)
 
 
-def _add_authorizer(stack: Stack, api: Api, name: str) -> str:
+def _authorizer(api: Api, name: str) -> str:
+    """The title of an API's authorizer."""
+    return f"{names.logical(api)}Authorizer{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _add_authorizer(stack: Stack, api: Api, name: str) -> None:
     from troposphere import apigatewayv2
 
-    title, authorizer = names.logical(api), api.authorizers[name]
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    resource = apigatewayv2.Authorizer(f"{title}Authorizer{digest}", ApiId=ref(title), Name=name)
-    if isinstance(authorizer, JwtAuthorizer):
+    authorizer = api.authorizers[name]
+    resource = apigatewayv2.Authorizer(
+        _authorizer(api, name), ApiId=ref(names.logical(api)), Name=name
+    )
+    if isinstance(authorizer, UserPool):
+        resource.AuthorizerType = "JWT"
+        resource.IdentitySource = [HEADER]
+        resource.JwtConfiguration = apigatewayv2.JWTConfiguration(
+            Issuer=issuer(names.logical(authorizer)), Audience=[ref(client(authorizer))]
+        )
+    elif isinstance(authorizer, JwtAuthorizer):
         resource.AuthorizerType = "JWT"
         resource.IdentitySource = [authorizer.identity_source]
         resource.JwtConfiguration = apigatewayv2.JWTConfiguration(
@@ -157,7 +193,7 @@ def _add_authorizer(stack: Stack, api: Api, name: str) -> str:
         resource.EnableSimpleResponses = True
         resource.AuthorizerResultTtlInSeconds = authorizer.ttl_seconds
         resource.IdentitySource = list(authorizer.identity_sources)
-    return stack.add(f"{api}, authorizer {name!r}", resource)
+    stack.add(f"{api}, authorizer {name!r}", resource)
 
 
 def _cors(cors: Cors) -> Any:

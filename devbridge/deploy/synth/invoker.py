@@ -25,7 +25,7 @@ from devbridge.deploy.synth.compute import parts
 from devbridge.deploy.synth.compute.known import COMPUTES, compute_of, grouped
 from devbridge.deploy.synth.placement import has_invoker, in_cloud, offline_policy
 from devbridge.deploy.synth.stack import Stack, checked_environment
-from devbridge.deploy.synth.triggers import queues
+from devbridge.deploy.synth.triggers import queues, streams
 from devbridge.deploy.synth.triggers.known import listening
 from devbridge.protocol.messages import Topics
 
@@ -53,6 +53,7 @@ def add_roles(stack: Stack, jobs: Sequence[Job]) -> None:
             *_bridge(stack),
             logs_of(logs),
             *queues.grants(stubs),
+            *streams.grants(stubs),
             *_starting(stack, real),
             *_keys(stubs),
             *later.grants(stack, stubs),
@@ -62,6 +63,7 @@ def add_roles(stack: Stack, jobs: Sequence[Job]) -> None:
         statements = [
             logs_of(logs),
             *queues.grants(invoked),
+            *streams.grants(invoked),
             *_starting(stack, invoked),
             *_keys(invoked),
             *later.grants(stack, invoked),

@@ -40,7 +40,6 @@ def test_an_api_makes_one_function_for_each_handler(app: App) -> None:
 @pytest.mark.parametrize(
     "routes",
     [
-        {},
         [],
         {"/a": START},
         {"GET /a": 3},

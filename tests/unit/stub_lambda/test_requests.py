@@ -12,7 +12,8 @@ from runner.triggered import triggered
 from stub_lambda.records import Listening, Outcome
 from stub_lambda.sources import source_of
 
-LISTENING = Listening(sources={"ANY /thumbs": {"name": "web"}, "arn:tg/a": {"name": "balanced"}})
+GROUP = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/front/0123456789abcdef"
+LISTENING = Listening(sources={"ANY /thumbs": {"name": "web"}, "front": {"name": "balanced"}})
 
 
 def api(**more: Any) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def api(**more: Any) -> dict[str, Any]:
 
 def balanced(**more: Any) -> dict[str, Any]:
     headers = {"x-amzn-trace-id": "Root=1"}
-    return {"requestContext": {"elb": {"targetGroupArn": "arn:tg/a"}}, "headers": headers, **more}
+    return {"requestContext": {"elb": {"targetGroupArn": GROUP}}, "headers": headers, **more}
 
 
 def started(event: dict[str, Any]) -> Any:

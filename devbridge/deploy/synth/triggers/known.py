@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from devbridge import names
-from devbridge.constructs import Job, OnEvent, OnObject, OnQueue, OnTopic, Trigger
+from devbridge.constructs import (
+    Job,
+    OnEvent,
+    OnLoadBalancer,
+    OnLog,
+    OnObject,
+    OnQueue,
+    OnRequest,
+    OnStream,
+    OnTable,
+    OnTopic,
+    Schedule,
+    Trigger,
+)
 from devbridge.constructs.triggers.batching import Batched
+from devbridge.deploy.arns import main_arn
 from devbridge.deploy.policies import Json
-from devbridge.deploy.references import arn_of, ref
+from devbridge.deploy.references import arn_of
 from devbridge.deploy.synth.stack import Stack
-from devbridge.deploy.synth.triggers import queues, rules, topics
+from devbridge.deploy.synth.triggers import (
+    balancers,
+    logs,
+    queues,
+    requests,
+    rules,
+    schedules,
+    streams,
+    topics,
+)
+from devbridge.deploy.synth.triggers.titles import title_of
 from devbridge.deploy.synth.triggers.wanted import has_inbox
 
 
@@ -41,16 +65,26 @@ ROWS: Final = (
     Row(
         OnQueue,
         queues.add_on_queue,
-        source=lambda _, trigger: arn_of(names.logical(trigger.queue)),
+        source=lambda _, trigger: main_arn(trigger.queue),
     ),
     Row(
         OnTopic,
         topics.add,
         topics.senders,
-        source=lambda _, trigger: ref(names.logical(trigger.topic)),
+        source=lambda _, trigger: main_arn(trigger.topic),
     ),
     Row(OnObject, rules.add_object, rules.senders),
     Row(OnEvent, rules.add_event, rules.senders),
+    Row(Schedule, schedules.add),
+    Row(OnTable, streams.add_table, source=streams.source_of_table),
+    Row(OnStream, streams.add_stream, source=streams.source_of_stream),
+    Row(
+        OnLoadBalancer,
+        balancers.add,
+        source=balancers.target_group,
+    ),
+    Row(OnLog, logs.add, source=logs.source),
+    Row(OnRequest, requests.add, source=lambda _, trigger: trigger.route),
 )
 
 
@@ -61,7 +95,7 @@ def row_of(trigger: Trigger) -> Row:
 
 def add_triggers(stack: Stack, job: Job) -> None:
     """Add all that starts a job by itself."""
-    titled = [(trigger, _title(job, trigger)) for trigger in job.triggers]
+    titled = [(trigger, title_of(job, trigger)) for trigger in job.triggers]
     senders = [
         statement
         for trigger, title in titled
@@ -76,7 +110,7 @@ def listening(stack: Stack, job: Job) -> Any:
     """What a job's invoker must know of its triggers: see `stub_lambda.records.Listening`."""
     if not job.triggers:
         return None
-    parts: list[Any] = ['{"dead":"', arn_of(queues.dead_letters(job)), '"']
+    parts: list[Any] = ['{"dead":"', queues.dead_letters(job), '"']
     if has_inbox(job):
         parts += [',"inbox":"', arn_of(queues.inbox(job)), '"']
     parts.append(',"sources":{')
@@ -90,15 +124,9 @@ def _sources(stack: Stack, job: Job) -> Iterator[Sequence[Any]]:
     for trigger in job.triggers:
         if (source := row_of(trigger).source(stack, trigger)) is None:
             continue
-        parts: list[Any] = ['"', source, f'":{{"name":"{trigger.label}"']
+        parts: list[Any] = ['"', source, f'":{{"name":{json.dumps(trigger.label)}']
         if isinstance(trigger, Batched) and trigger.batch:
             parts.append(',"together":true')
         if isinstance(trigger, OnQueue) and trigger.queue.dead_letter is not None:
-            parts += [',"dead":"', arn_of(queues.dead_letters_of(job, trigger)), '"']
+            parts += [',"dead":"', queues.dead_letters_of(job, trigger), '"']
         yield [*parts, "}"]
-
-
-def _title(job: Job, trigger: Trigger) -> str:
-    words = trigger.label.replace("_", "-").split("-")
-    name = "".join(word[:1].upper() + word[1:] for word in words)
-    return names.logical(job, f"On{type(trigger).__name__.removeprefix('On')}{name}")

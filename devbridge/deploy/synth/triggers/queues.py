@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import Job, OnQueue
-from devbridge.deploy.policies import Json, allow, document, of_service, tls_only
-from devbridge.deploy.references import arn_of, ref
-from devbridge.deploy.synth.placement import has_invoker
+from devbridge.deploy.arns import main_arn
+from devbridge.deploy.policies import KEY_USE, Json, allow, document, of_service, tls_only
+from devbridge.deploy.references import arn_of, dump, ref
 from devbridge.deploy.synth.stack import Stack, keep
+from devbridge.deploy.synth.triggers.mappings import add_mapping, filters, scaling
 from devbridge.deploy.synth.triggers.wanted import HIDDEN, has_inbox, makes_dead_letters
 
 RETENTION: Final = 14 * 24 * 3600
@@ -30,17 +31,19 @@ def inbox(job: Job) -> str:
     return names.logical(job, "Inbox")
 
 
-def dead_letters(job: Job) -> str:
-    """The title of the queue for what has failed for good."""
-    if job.on_failure is not None:
-        return names.logical(job.on_failure)
-    return names.logical(job, "DeadLetters")
+def dead_letters(job: Job) -> Any:
+    """The ARN of the queue for what has failed for good."""
+    return arn_of(_own_dead_letters(job)) if job.on_failure is None else main_arn(job.on_failure)
 
 
-def dead_letters_of(job: Job, trigger: OnQueue) -> str:
-    """The title of that of a queue which triggers a job."""
+def dead_letters_of(job: Job, trigger: OnQueue) -> Any:
+    """The ARN of that of a queue which triggers a job."""
     own = trigger.queue.dead_letter
-    return dead_letters(job) if own is None else names.logical(own)
+    return dead_letters(job) if own is None else main_arn(own)
+
+
+def _own_dead_letters(job: Job) -> str:
+    return names.logical(job, "DeadLetters")
 
 
 def add_own(stack: Stack, job: Job, senders: Sequence[Json]) -> None:
@@ -50,21 +53,21 @@ def add_own(stack: Stack, job: Job, senders: Sequence[Json]) -> None:
         senders: the statements of who may send to its inbox.
     """
     if makes_dead_letters(job):
-        title = dead_letters(job)
+        title = _own_dead_letters(job)
         _add_queue(stack, job, title)
         _add_policy(stack, job, title, [])
     if not has_inbox(job):
         return
     title = inbox(job)
-    _add_queue(stack, job, title, redrive=arn_of(dead_letters(job)))
+    _add_queue(stack, job, title, redrive=dead_letters(job))
     _add_policy(stack, job, title, senders)
-    _add_mapping(
+    add_mapping(
         stack,
         job,
         names.logical(job, "ReadsInbox"),
         EventSourceArn=arn_of(title),
         BatchSize=AT_ONCE,
-        ScalingConfig=_scaling(CONCURRENCY),
+        ScalingConfig=scaling(CONCURRENCY),
     )
 
 
@@ -89,45 +92,58 @@ def add_on_queue(stack: Stack, job: Job, trigger: OnQueue, title: str) -> None:
     if trigger.window_seconds:
         more["MaximumBatchingWindowInSeconds"] = trigger.window_seconds
     if trigger.max_concurrency is not None:
-        more["ScalingConfig"] = _scaling(trigger.max_concurrency)
+        more["ScalingConfig"] = scaling(trigger.max_concurrency)
     if (criteria := trigger.criteria()) is not None:
-        more["FilterCriteria"] = _filters(criteria)
-    queue = arn_of(names.logical(trigger.queue))
-    _add_mapping(stack, job, title, EventSourceArn=queue, BatchSize=trigger.at_once, **more)
+        more["FilterCriteria"] = filters(criteria)
+    queue = main_arn(trigger.queue)
+    add_mapping(stack, job, title, EventSourceArn=queue, BatchSize=trigger.at_once, **more)
 
 
 def grants(jobs: Sequence[Job]) -> list[Json]:
     """What the invokers of these jobs need of queues: to read them, and to give messages up."""
-    read, sent = dict[str, Any](), dict[str, Any]()
+    read, sent = list[Any](), list[Any]()
     for job in jobs:
-        if not job.triggers:
-            continue
-        sent[dead_letters(job)] = arn_of(dead_letters(job))
+        sent += _given_up(job)
         if has_inbox(job):
-            read[inbox(job)] = arn_of(inbox(job))
-        for trigger in job.triggers:
-            if isinstance(trigger, OnQueue):
-                title = names.logical(trigger.queue)
-                read[title] = arn_of(title)
-                title = dead_letters_of(job, trigger)
-                sent[title] = arn_of(title)
+            read.append(arn_of(inbox(job)))
+        read += [main_arn(each.queue) for each in job.triggers if isinstance(each, OnQueue)]
     statements = []
     if read:
-        statements.append(allow(_READS, read.values()))
+        statements.append(allow(_READS, _once(read)))
     if sent:
-        statements.append(allow(_SENDS, sent.values()))
+        statements.append(allow(_SENDS, _once(sent)))
+    if keys := sorted({key for job in jobs for key in _keys(job)}):
+        statements.append(allow(KEY_USE, keys))
     return statements
+
+
+def _keys(job: Job) -> Iterator[str]:
+    """Of queues that are not encrypted as the job is."""
+    given = [each.queue for each in job.triggers if isinstance(each, OnQueue)]
+    dead = [queue.dead_letter for queue in given]
+    for queue in (*given, *dead, job.on_failure):
+        if queue is not None and queue.encryption_key not in (None, job.encryption_key):
+            yield str(queue.encryption_key)
 
 
 def gives_up(job: Job) -> list[Json]:
     """What a job's own role needs to give messages up."""
-    titles = dict.fromkeys(
-        [
-            *([dead_letters(job)] if job.triggers else []),
-            *(dead_letters_of(job, each) for each in job.triggers if isinstance(each, OnQueue)),
-        ]
-    )
-    return [allow(_SENDS, map(arn_of, titles))] if titles else []
+    sent, keys = _given_up(job), sorted(set(_keys(job)))
+    statements = [allow(_SENDS, _once(sent))] if sent else []
+    return [*statements, allow(KEY_USE, keys)] if keys else statements
+
+
+def _given_up(job: Job) -> list[Any]:
+    """Where its messages may end."""
+    if not job.triggers:
+        return []
+    own = [dead_letters_of(job, each) for each in job.triggers if isinstance(each, OnQueue)]
+    return [dead_letters(job), *own]
+
+
+def _once(arns: Sequence[Any]) -> list[Any]:
+    known = {each if isinstance(each, str) else dump(each.to_dict()): each for each in arns}
+    return list(known.values())
 
 
 def _add_queue(stack: Stack, job: Job, title: str, redrive: Any = None) -> None:
@@ -157,32 +173,3 @@ def _add_policy(stack: Stack, job: Job, title: str, senders: Sequence[Json]) -> 
         )
         keep(policy, None, stack.settings.mode)
         stack.add(str(job), policy)
-
-
-def _add_mapping(stack: Stack, job: Job, title: str, **properties: Any) -> None:
-    from troposphere import awslambda
-
-    mapping = awslambda.EventSourceMapping(
-        title,
-        FunctionName=ref(names.logical(job, "Invoker")),
-        FunctionResponseTypes=["ReportBatchItemFailures"],
-        # On a dev stage, `devbridge dev` enables it once it is there to take runs.
-        Enabled=has_invoker(job, stack.settings),
-        **properties,
-    )
-    stack.add(str(job), mapping, job.tags)
-
-
-def _scaling(most: int) -> Any:
-    from troposphere import awslambda, validators
-
-    # Troposphere 4.11 has another type's properties under this name.
-    properties = {"props": {"MaximumConcurrency": (validators.integer, False)}}
-    scaling: Any = type("ScalingConfig", (awslambda.ScalingConfig,), properties)
-    return scaling(MaximumConcurrency=most)
-
-
-def _filters(criteria: str) -> Any:
-    from troposphere import awslambda
-
-    return awslambda.FilterCriteria(Filters=[awslambda.Filter(Pattern=criteria)])

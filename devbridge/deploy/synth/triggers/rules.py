@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from devbridge import names
-from devbridge.constructs import Job, OnEvent, OnObject, Trigger
+from devbridge.constructs import Bucket, Job, OnEvent, OnObject, Trigger
 from devbridge.constructs.triggers.objects import EVENTS
+from devbridge.deploy.arns import main_arn
 from devbridge.deploy.policies import Json
 from devbridge.deploy.references import arn_of, ref
 from devbridge.deploy.synth.stack import Stack
@@ -17,13 +18,15 @@ from devbridge.deploy.synth.triggers import queues
 
 def add_event(stack: Stack, job: Job, trigger: OnEvent, title: str) -> None:
     """Add the rule for the events of a pattern."""
-    _add(stack, job, trigger, title, dict(trigger.pattern))
+    rule = _add(stack, job, trigger, title, dict(trigger.pattern))
+    if trigger.bus is not None:
+        rule.EventBusName = main_arn(trigger.bus)
 
 
 def add_object(stack: Stack, job: Job, trigger: OnObject, title: str) -> None:
     """Add the rule for objects of a bucket. S3 tells EventBridge of them: so that several triggers
     may listen to one bucket, and what others have set up for it stays."""
-    detail: dict[str, Any] = {"bucket": {"name": [ref(names.logical(trigger.bucket))]}}
+    detail: dict[str, Any] = {"bucket": {"name": [_bucket(trigger.bucket)]}}
     if keys := trigger.keys():
         detail["object"] = {"key": keys}
     pattern = {
@@ -39,7 +42,7 @@ def senders(job: Job, _trigger: Trigger, title: str) -> Iterator[Json]:
     yield queues.may_send(job, "events", arn_of(title))
 
 
-def _add(stack: Stack, job: Job, trigger: Trigger, title: str, pattern: Mapping[str, Any]) -> None:
+def _add(stack: Stack, job: Job, trigger: Trigger, title: str, pattern: Mapping[str, Any]) -> Any:
     from troposphere import events
 
     head = json.dumps({"kind": trigger.kind, "name": trigger.label})
@@ -59,3 +62,9 @@ def _add(stack: Stack, job: Job, trigger: Trigger, title: str, pattern: Mapping[
         Targets=[target],
     )
     stack.add(str(job), rule, job.tags)
+    return rule
+
+
+def _bucket(bucket: Bucket) -> Any:
+    """Its name."""
+    return bucket.known.get("bucket_name") or ref(names.logical(bucket))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from devbridge import names
 from devbridge.constructs import Job, OnTopic
+from devbridge.deploy.arns import main_arn
 from devbridge.deploy.policies import Json
-from devbridge.deploy.references import arn_of, ref
+from devbridge.deploy.references import arn_of
 from devbridge.deploy.synth.stack import Stack
 from devbridge.deploy.synth.triggers import queues
 
@@ -18,7 +18,7 @@ def add(stack: Stack, job: Job, trigger: OnTopic, title: str) -> None:
 
     subscription = sns.SubscriptionResource(
         title,
-        TopicArn=ref(names.logical(trigger.topic)),
+        TopicArn=main_arn(trigger.topic),
         Protocol="sqs",
         Endpoint=arn_of(queues.inbox(job)),
     )
@@ -31,4 +31,4 @@ def add(stack: Stack, job: Job, trigger: OnTopic, title: str) -> None:
 
 def senders(job: Job, trigger: OnTopic, _title: str) -> Iterator[Json]:
     """Who sends to the job's own queue."""
-    yield queues.may_send(job, "sns", ref(names.logical(trigger.topic)))
+    yield queues.may_send(job, "sns", main_arn(trigger.topic))

@@ -1,0 +1,31 @@
+"""Routes of HTTP APIs that are answered by a job's invoker."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from devbridge import names
+from devbridge.constructs import Job, OnRequest
+from devbridge.deploy.references import arn
+from devbridge.deploy.synth import api
+from devbridge.deploy.synth.stack import Stack
+from devbridge.deploy.synth.triggers.permissions import permit
+
+_VARIABLE: Final = re.compile("{[^}]+}")
+
+
+def add(stack: Stack, job: Job, trigger: OnRequest, title: str) -> None:
+    """Add the route."""
+    permit(stack, job, title, "apigateway", _source(trigger))
+    invoker = names.logical(job, "Invoker")
+    integration = api.add_integration(stack, trigger.api, invoker, f"{title}Integration", str(job))
+    api.add_route(stack, trigger.api, trigger.route, integration, trigger.lets_in)
+
+
+def _source(trigger: OnRequest) -> Any:
+    """The ARN that API Gateway calls for the route: any stage, its method, its path."""
+    title, (method, _, path) = names.logical(trigger.api), trigger.route.rpartition(" ")
+    if method:
+        path = f"{'*' if method == 'ANY' else method}{_VARIABLE.sub('*', path)}"
+    return arn("execute-api", f"${{{title}}}/*/{path}")
