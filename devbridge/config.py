@@ -97,6 +97,11 @@ class Config:
         return self.stage_dir / "jobs.json"
 
     @property
+    def later_jobs(self) -> Path:
+        """Which of them took runs for a later time."""
+        return self.stage_dir / "later.json"
+
+    @property
     def left_out(self) -> Path:
         """What the last deployment of the stage from here has left out of its zips."""
         return self.stage_dir / "left-out.json"

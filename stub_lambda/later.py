@@ -65,6 +65,7 @@ class Later:
                 "devbridge": 2,
                 "action": "run",
                 "scheduled": True,
+                "jobId": run_id,
                 "idempotencyKey": key,
                 "payloadText": text,
             },
@@ -77,11 +78,12 @@ class Later:
         target = Target(context.invoked_function_arn, self._role, self._dead_letters)
         with _calls("the run could not be scheduled"):
             new = self._schedules.put(_uuid(run_id), at, event, target)
+            first = at if new else self._schedules.start_of(_uuid(run_id)) or at
         return {
             "jobId": run_id,
             "state": _SCHEDULED,
             "duplicate": not new,
-            "startAt": at.astimezone(UTC).strftime(TIME),
+            "startAt": first.astimezone(UTC).strftime(TIME),
         }
 
     def waits(self, run_id: str) -> bool:

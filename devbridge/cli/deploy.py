@@ -21,7 +21,7 @@ from devbridge.cli.deploying import (
 )
 from devbridge.cli.runs import list_runs, under_way
 from devbridge.words import many
-from runner.outcome import QUEUED
+from runner.outcome import RUNNING, STARTING
 
 if TYPE_CHECKING:
     from devbridge.config import Config
@@ -87,7 +87,8 @@ def deploy(config: Config, *, yes: bool) -> None:
         def begun(moving: frozenset[str]) -> Sequence[Run]:
             jobs = {job.name for job in app.of_type(Job) if str(job) in moving}
             found = under_way(config, app, there) if jobs else ()
-            return [run for run in found if run.record.state != QUEUED and run.record.job in jobs]
+            runs = [run for run in found if run.record.job in jobs]
+            return [run for run in runs if run.record.state in (STARTING, RUNNING)]
 
         agree = _approval(config.stage, begun, was_dev=was_dev, yes=yes)
         done = make(request, approve=said.after(agree))

@@ -10,7 +10,7 @@ import click
 from devbridge.cli import completing
 from devbridge.cli.common import app_options, print_json
 from devbridge.cli.runs import stage_runs
-from devbridge.cli.text import ago, coloured, table
+from devbridge.cli.text import coloured, table, when
 from devbridge.errors import CloudError
 from devbridge.runs.model import State
 from devbridge.runs.text import as_json, run_time
@@ -110,7 +110,7 @@ def _row(record: RunRecord, now: float, tended: bool) -> tuple[str, ...]:
     return (
         record.job,
         coloured(record.state) + attempts,
-        "-" if record.created_at is None else ago(now - record.created_at),
+        when(record, now),
         "-" if seconds is None else duration(seconds),
         record.failure.type if record.failure else "",
     )

@@ -16,7 +16,7 @@ from devbridge.cli import completing
 from devbridge.cli.common import app_options, loaded
 from devbridge.cli.function_logs import function_named, printed
 from devbridge.cli.runs import NOBODY, stage_runs
-from devbridge.cli.text import ago, coloured, duration_within, table
+from devbridge.cli.text import coloured, duration_within, table, when
 from devbridge.constructs import Function
 from devbridge.errors import CloudNotRunning, NotDeployed, UnknownRun, did_you_mean
 from devbridge.failures import in_full
@@ -121,7 +121,7 @@ def _list(config: Config) -> None:
     if found:
         now = time.time()
         rows = [
-            (short, run.record.job, coloured(run.record.state), ago(now - run.record.created_at))
+            (short, run.record.job, coloured(run.record.state), when(run.record, now))
             for short, run in found
             if run.record.created_at is not None
         ]

@@ -10,7 +10,7 @@ import click
 from devbridge.cli.common import app_options, cloud, loaded
 from devbridge.cli.deploying import confirm, interruptible, only_this, steps
 from devbridge.cli.runs import list_runs, under_way
-from runner.outcome import QUEUED
+from runner.outcome import QUEUED, SCHEDULED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -90,7 +90,7 @@ def remove(config: Config, *, delete_data: bool, yes: bool) -> None:
 
 def _cancel(begun: Sequence[Run]) -> None:
     """Cancel runs: those that wait first, or they would get the turns of the others."""
-    waits = [run for run in begun if run.record.state == QUEUED]
+    waits = [run for run in begun if run.record.state in (QUEUED, SCHEDULED)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for runs in (waits, [run for run in begun if run not in waits]):
             for line in filter(None, pool.map(_cancelled, runs)):

@@ -19,7 +19,7 @@ from devbridge.errors import EXIT_OK, NotDeployed
 from devbridge.palette import ALWAYS
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
     from pathlib import Path
 
     from devbridge.cloud.session import Cloud
@@ -59,11 +59,12 @@ def stage_runs(config: Config, known: tuple[App, Cloud] | None = None) -> Iterat
         AppError: app.py cannot be loaded.
         CloudNotRunning, CredentialsError, CloudError: as `devbridge.cli.common.cloud`.
     """
-    from devbridge.runs.find import StageRuns, is_deployed
+    from devbridge.runs.find import StageRuns, is_deployed, takes_later
     from devbridge.runs.ledger_reader import LedgerReader
     from devbridge.runs.ledger_store import LedgerStore
     from devbridge.runs.lock import daemon_runs
     from devbridge.runs.queued import Queued
+    from devbridge.runs.scheduled_store import ScheduledStore
     from devbridge.runs.stage import DeployedStore
 
     with contextlib.ExitStack() as stack:
@@ -103,7 +104,13 @@ def stage_runs(config: Config, known: tuple[App, Cloud] | None = None) -> Iterat
             deployed=DeployedStore(app, there, config.stage, missing, at),
             invoker=invoker,
             is_deployed=is_deployed(config),
+            scheduled=ScheduledStore(app, there, config.stage, at, _unheard),
+            takes_later=takes_later(config),
         )
+
+
+def _unheard(why: str) -> None:
+    click.echo(why, err=True)
 
 
 def under_way(config: Config, app: App, there: Cloud) -> Sequence[Run]:
@@ -179,6 +186,7 @@ def start_and_print(
     *,
     key: str | None = None,
     checkpoint: bytes | None = None,
+    at: datetime | None = None,
     wait: bool,
     json_: bool,
 ) -> int:
@@ -188,6 +196,7 @@ def start_and_print(
         root: the app's folder.
         key: with the same one no second run is started.
         checkpoint: another one than its beginning, where it begins.
+        at: when it is to start, in UTC; None: now.
 
     Raises:
         UnknownJob, NotDeployed, PayloadTooLarge, InvokeError: as `StageRuns.start`.
@@ -199,6 +208,7 @@ def start_and_print(
         key=str(uuid.uuid4()) if key is None else key,
         remember=key is not None,
         checkpoint=checkpoint,
+        at=at,
     )
     record = started.run.record
     if not (wait and json_):
@@ -213,12 +223,17 @@ def start_and_print(
 
 
 def _print_started(record: RunRecord, duplicate: bool, *, json_: bool) -> None:
+    from devbridge.runs.text import iso
+
     job_id, job, state = record.job_id, record.job, record.state
+    starts = None if record.starts_at is None else iso(record.starts_at)
     if json_:
-        print_json({"id": job_id, "job": job, "state": state, "duplicate": duplicate})
+        then = {} if starts is None else {"startAt": starts}
+        print_json({"id": job_id, "job": job, "state": state, "duplicate": duplicate, **then})
         return
     before = "  (the key was used before: this is its run)" if duplicate else ""
-    click.echo(f"{job_id}  {job}  {coloured(state)}{before}")
+    at = "" if starts is None else f"  starts at {starts}"
+    click.echo(f"{job_id}  {job}  {coloured(state)}{at}{before}")
 
 
 def print_ended(record: RunRecord, root: Path, *, json_: bool) -> None:

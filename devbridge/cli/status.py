@@ -13,7 +13,7 @@ import click
 from devbridge import printable
 from devbridge.cli.common import app_options, print_json
 from devbridge.cli.runs import run_options, stage_runs
-from devbridge.cli.text import ago, coloured
+from devbridge.cli.text import ago, ahead, coloured
 from devbridge.failures import details
 from devbridge.folders import from_here
 from devbridge.runs.model import Exit, State
@@ -62,6 +62,8 @@ def lines(
     ):
         if at is not None:
             yield f"{word:<9} {iso(at)}  {ago(now - at)}"
+    if record.starts_at is not None:
+        yield f"starts    {iso(record.starts_at)}  {ahead(record.starts_at - now)}"
     took = run_time(record, now) if tended or record.state.final else None
     if took is not None:
         yield f"took      {duration(took)}" + ("" if record.ended_at else " so far")

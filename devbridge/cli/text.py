@@ -10,7 +10,9 @@ import click
 
 from devbridge import checked, printable
 from devbridge.palette import ALWAYS
+from devbridge.runs.base import RunRecord
 from devbridge.runs.model import State
+from devbridge.runs.text import iso
 
 _LOOKS: Final = {
     State.SCHEDULED: ALWAYS.dim,
@@ -35,6 +37,20 @@ def ago(seconds: float) -> str:
         if seconds >= size:
             return f"{int(seconds // size)} {unit} ago"
     return f"{int(seconds)} s ago"
+
+
+def when(record: RunRecord, now: float) -> str:
+    """When a run was asked for or, as long as it waits for its time, is to start:
+    ``in 3 d (2030-01-31T07:00:00.000Z)``."""
+    if record.starts_at is not None:
+        return f"{ahead(record.starts_at - now)} ({iso(record.starts_at)})"
+    return "-" if record.created_at is None else ago(now - record.created_at)
+
+
+def ahead(seconds: float) -> str:
+    """How far away something is, in its largest unit: ``in 2 h``, a moment later, too."""
+    away = ago(seconds * 1.01)
+    return away if away == "now" else f"in {away.removesuffix(' ago')}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from devbridge import progress, types
 from devbridge.config import Config
-from devbridge.constructs import App
+from devbridge.constructs import App, Job
 from devbridge.folders import write_private
 from devbridge.languages import probing
 from devbridge.languages.base import Asking
@@ -91,6 +91,8 @@ def known_schemas(
             types.write(app, found, probing.declarations(app, found))
         config.make_dirs()
         write_private(config.job_names, json.dumps(sorted(found)))
+        later = sorted(job.name for job in app.of_type(Job) if job.later)
+        write_private(config.later_jobs, json.dumps(later))
         if kept:
             keep(config, schemas)
     return schemas

@@ -22,6 +22,8 @@ class RunRecord:
     state: State
     created_at: float | None = None
     """When it was asked for."""
+    starts_at: float | None = None
+    """When it is to start, while it is SCHEDULED."""
     started_at: float | None = None
     """When its first attempt began."""
     ended_at: float | None = None

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from devbridge.config import Config
 from devbridge.errors import CloudError, InvokeError, NotFound, UnknownRun
 from devbridge.protocol.codec import is_id
-from devbridge.runs.base import SHORT, Run, RunStore, Started
+from devbridge.runs.base import SHORT, Run, Started
 from devbridge.runs.invoker import InvokerStore
 from devbridge.runs.ledger_store import LedgerStore
 from devbridge.runs.model import State
+from devbridge.runs.scheduled_store import ScheduledStore
 from devbridge.runs.stage import DeployedStore, short_ids
 from devbridge.runs.text import iso
 
@@ -34,6 +37,15 @@ def is_deployed(config: Config) -> bool:
     return _marker(config).exists() or not config.ledger.exists()
 
 
+def takes_later(config: Config) -> bool:
+    """Whether the app had a job that takes runs for a later time when it was last deployed from
+    here."""
+    try:
+        return bool(json.loads(config.later_jobs.read_bytes()))
+    except (FileNotFoundError, ValueError):
+        return False
+
+
 def _marker(config: Config) -> Path:
     return config.stage_dir / "deployed"
 
@@ -48,6 +60,8 @@ class StageRuns:
         deployed: DeployedStore,
         invoker: Callable[[str], InvokerStore],
         is_deployed: bool,
+        scheduled: ScheduledStore,
+        takes_later: bool,
     ) -> None:
         """
         Args:
@@ -55,28 +69,38 @@ class StageRuns:
             deployed: the deployed jobs' runs.
             invoker: gives what reaches the runs of the job of that name, wherever they are.
             is_deployed: a run that is not named for certain may be a deployed one.
+            scheduled: the runs that wait for their time.
+            takes_later: some of them may be live ones: `takes_later`.
         """
         self.is_deployed = is_deployed
         self._live = live
         self._deployed = deployed
         self._invoker = invoker
+        self._scheduled = scheduled
+        self._takes_later = takes_later
 
     def find(self, given: str, job: str | None = None) -> Run:
         """The run that is named by its id or the beginning of it, as git finds a commit.
 
         A store that owns such an id is the only one that is asked. Else it is the ledger's run, or,
         where the stage is deployed, a deployed one; or one that only its job's invoker may know.
+        What waits for its time is looked for before a deployed one: it is neither's.
 
         Raises:
             UnknownRun: there is no such run, or there are several.
             NotFound: it is a run of another job.
         """
-        if self._deployed.owns(given):
-            stores: list[RunStore | None] = [self._deployed]
-        else:
-            stores = [self._live, self._deployed if self.is_deployed else None]
-        for store in stores:
-            found = store.find(given, job) if store is not None else ()
+        owned = self._deployed.owns(given)
+        anywhere = owned or self.is_deployed
+        ask: list[Callable[[], Sequence[Run]]] = []
+        if not owned and (live := self._live) is not None:
+            ask.append(lambda: live.find(given, job))
+        if anywhere or self._takes_later:
+            ask.append(lambda: self._scheduled.find(given, self.closest))
+        if anywhere:
+            ask.append(lambda: self._deployed.find(given, job))
+        for asked in ask:
+            found = asked()
             if len(found) > 1:
                 raise _ambiguous(found, given)
             if found:
@@ -88,12 +112,20 @@ class StageRuns:
     ) -> Sequence[tuple[str, Run]]:
         """The newest runs of `devbridge dev` or, if it is `deployed` ones that are asked for, of
         the deployed jobs; each with the shortest id that `find` understands."""
-        if deployed or self._live is None:
-            runs = self._deployed.recent(limit, job, state)
-            ids = [run.record.job_id for run in runs]
+        live = None if deployed else self._live
+        waiting: Sequence[Run] = ()
+        if state in (None, State.SCHEDULED) and (live is None or self._takes_later):
+            waiting = self._scheduled.recent(limit, job, self.closest)
+        runs: Sequence[Run] = ()
+        if state is not State.SCHEDULED or (live is None and not waiting):  # is there that stage?
+            runs = (live or self._deployed).recent(limit, job, state)
+        if waiting:
+            both = sorted([*waiting, *runs], key=lambda run: run.record.created_at or 0.0)
+            runs = both[: -limit - 1 : -1]
+        ids = [run.record.job_id for run in runs]
+        if live is None:
             return list(zip(short_ids(ids, alone=self.is_deployed), runs, strict=True))
-        live = self._live
-        return [(live.short_id(run.record.job_id), run) for run in live.recent(limit, job, state)]
+        return [(live.short_id(run_id, ids), run) for run_id, run in zip(ids, runs, strict=True)]
 
     def must_have(self, job: str) -> None:
         """Return if there is a job of that name, or there was one.
@@ -113,26 +145,35 @@ class StageRuns:
         key: str,
         remember: bool,
         checkpoint: bytes | None = None,
+        at: datetime | None = None,
     ) -> Started:
         """Start a run through the job's invoker.
+
+        Args:
+            at: when it is to start, in UTC; None: now.
 
         Raises:
             UnknownJob, NotDeployed, PayloadTooLarge, InvokeError: as `InvokerStore.start`.
         """
         invoker = self._invoker(job)
-        started = invoker.start(job, payload, key=key, remember=remember, checkpoint=checkpoint)
+        started = invoker.start(
+            job, payload, key=key, remember=remember, checkpoint=checkpoint, at=at
+        )
         record = started.run.record
         if self._live is not None and not self._deployed.owns(record.job_id):
             self._live.note(record)
         return started
 
     def closest(self, started: Run) -> Run:
-        """A run that was started here, as the store has it that knows most of it.
+        """A run that was started here, as the store has it that knows most of it; one that waits
+        for its time no store has.
 
         Raises:
             UnknownRun: it is a deployed one that is not known any more.
         """
         record = started.record
+        if record.state is State.SCHEDULED:
+            return started
         if self._deployed.owns(record.job_id):
             return self._deployed.get(record.job_id)
         return started if self._live is None else self._live.expect(record)
@@ -155,6 +196,8 @@ class StageRuns:
         """A run that is known here; or, if it seems to wait for a daemon and may be asked for as
         one elsewhere, as the daemon tells of it that has taken it."""
         record, live = run.record, self._live
+        if record.state is State.SCHEDULED:
+            return run
         if job is None or not is_id(given.lower()) or live is None or live.book.get(record.job_id):
             return run
         with contextlib.suppress(InvokeError, CloudError, NotFound):

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 from devbridge.constructs import App, Job
 from devbridge.errors import NotFound, UnknownJob, did_you_mean
+from devbridge.later import written
 from devbridge.runs.base import Cancellation, RunRecord, Started, Step
 from devbridge.runs.model import State
 from runner import documents
@@ -25,7 +27,7 @@ class Ask(Protocol):
     def __call__(self, action: str, payload: str = "null", **fields: str | bool) -> dict[str, Any]:
         """
         Args:
-            action: ``run``, ``cancel``, ``status`` or ``result``.
+            action: ``run``, ``schedule``, ``cancel``, ``status`` or ``result``.
             payload: a JSON text.
             fields: what else the event has.
         """
@@ -50,8 +52,12 @@ class InvokerStore:
         key: str,
         remember: bool,
         checkpoint: bytes | None = None,
+        at: datetime | None = None,
     ) -> Started:
         """Start a run, as the app's own code does.
+
+        Args:
+            at: when it is to start, in UTC; None: now.
 
         Raises:
             UnknownJob: it is another job's invoker.
@@ -64,8 +70,11 @@ class InvokerStore:
         generated = {} if remember else {"generatedKey": True}
         text = payload.decode("utf-8", "surrogatepass")
         begins = {} if checkpoint is None else {"checkpoint": checkpoint.decode()}
-        answer = self.ask("run", text, idempotencyKey=key, **generated, **begins)
-        record = RunRecord(job_id=answer["jobId"], job=job, state=State(answer["state"]))
+        then = {} if at is None else {"startAt": written(at)}
+        action = "schedule" if then else "run"
+        answer = self.ask(action, text, idempotencyKey=key, **generated, **begins, **then)
+        state, starts_at = State(answer["state"]), _starts_at(answer)
+        record = RunRecord(job_id=answer["jobId"], job=job, state=state, starts_at=starts_at)
         return Started(InvokerRun(self, record.job_id, record), bool(answer.get("duplicate")))
 
     def get(self, run_id: str) -> InvokerRun:
@@ -183,12 +192,18 @@ def recorded(answer: Mapping[str, Any]) -> RunRecord:
         job_id=answer["jobId"],
         job=answer["job"],
         state=state,
+        starts_at=_starts_at(answer),
         attempt=answer["attempt"],
         max_attempts=answer["maxAttempts"],
         result=None if result is None else result.encode("utf-8", "surrogatepass"),
         failure=documents.read(failure) if failure else None,
         closed=state.final,
     )
+
+
+def _starts_at(answer: Mapping[str, Any]) -> float | None:
+    found = answer.get("startAt")
+    return None if found is None else datetime.fromisoformat(found).timestamp()
 
 
 def find_job(app: App, name: str) -> Job:

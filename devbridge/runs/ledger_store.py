@@ -112,10 +112,11 @@ class LedgerStore:
         newest = sorted(found, key=lambda record: record.created_at or 0.0, reverse=True)
         return [LedgerRun(self, record) for record in newest[:limit]]
 
-    def short_id(self, run_id: str) -> str:
-        """The shortest beginning of an id, of 8 characters or more, that no other run's id has."""
+    def short_id(self, run_id: str, others: Sequence[str] = ()) -> str:
+        """The shortest beginning of an id, of 8 characters or more, that no other run's id has, nor
+        any of `others`."""
         alike = self.find(shortened(run_id, []))
-        return shortened(run_id, [run.record.job_id for run in alike])
+        return shortened(run_id, [*(run.record.job_id for run in alike), *others])
 
     def awaited(self, run_id: str) -> bool:
         """Whether a run that was asked for waits for a `devbridge dev`."""

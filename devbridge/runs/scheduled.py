@@ -34,6 +34,15 @@ class Target:
     """The ARN of the queue for what could not be delivered."""
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A run that waits for its time."""
+
+    start: datetime
+    event: str
+    """What its job's invoker is called with then, a JSON text."""
+
+
 class Schedules:
     """The schedules of one stage, each called as the uuid of its run."""
 
@@ -77,7 +86,16 @@ class Schedules:
         return True
 
     def start_of(self, uuid: str) -> datetime | None:
-        """When a run is to start; None: it is not scheduled, or has started.
+        """When a run is to start; None: as `get`.
+
+        Raises:
+            ClientError, BotoCoreError: Scheduler has refused.
+        """
+        found = self.get(uuid)
+        return None if found is None else found.start
+
+    def get(self, uuid: str) -> Waiting | None:
+        """A run; None: it is not scheduled, or has started.
 
         Raises:
             ClientError, BotoCoreError: Scheduler has refused.
@@ -85,9 +103,10 @@ class Schedules:
         client = self._client()
         try:
             found = client.get_schedule(Name=uuid, GroupName=self._group)
-            return datetime.strptime(found["ScheduleExpression"], _AT).replace(tzinfo=UTC)
         except client.exceptions.ResourceNotFoundException:
             return None
+        start = datetime.strptime(found["ScheduleExpression"], _AT).replace(tzinfo=UTC)
+        return Waiting(start, found["Target"]["Input"])
 
     def remove(self, uuid: str) -> bool:
         """Have a run not start; False: it is not scheduled, or has been started.

@@ -31,6 +31,7 @@ def as_json(record: RunRecord) -> dict[str, Any]:
         "job": record.job,
         "state": record.state.value,
         "createdAt": _iso(record.created_at),
+        "startAt": _iso(record.starts_at),
         "startedAt": _iso(started),
         "endedAt": _iso(ended),
         "duration": None if started is None or ended is None else round(ended - started, 3),

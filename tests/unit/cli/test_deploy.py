@@ -168,6 +168,7 @@ def test_on_a_terminal_it_asks(stage: Stage, plan: Plan, mode: str) -> None:
         (MOVES, State.RUNNING, True),
         (MOVES, State.STARTING, True),
         (MOVES, State.QUEUED, False),
+        (MOVES, State.SCHEDULED, False),
         (MOVES, State.SUCCEEDED, False),
         (HARMLESS, State.RUNNING, False),
     ],

@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,73 @@ def test_json_has_the_answer(there: FakeCloud) -> None:
         "state": "QUEUED",
         "duplicate": False,
     }
+
+
+SCHEDULED = {**accepted("SCHEDULED"), "startAt": "2030-01-31T07:00:00Z"}
+
+
+@pytest.mark.parametrize("zone", ["+01:00", "Z"])
+def test_a_run_for_a_later_time_is_told_with_it(there: FakeCloud, zone: str) -> None:
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=2)
+    there.answers(SCHEDULED)
+    result = invoke("factorial", "--at", f"{hour:%Y-%m-%dT%H:%M}{zone}")
+    assert result.exit_code == 0, result.output
+    start = hour - timedelta(hours=zone != "Z")
+    (event,) = there.events
+    assert (event["action"], event["startAt"]) == ("schedule", f"{start:%Y-%m-%dT%H:%M:%S}Z")
+    assert result.stdout == (
+        f"{JOB_ID}  factorial  SCHEDULED  starts at 2030-01-31T07:00:00.000Z\n"
+    )
+
+
+def test_a_run_may_be_asked_for_with_a_delay(there: FakeCloud) -> None:
+    there.answers(SCHEDULED)
+    result = invoke("factorial", "--delay", "2 hours", "--json")
+    assert json.loads(result.stdout) == {
+        **{"id": JOB_ID, "job": "factorial", "state": "SCHEDULED", "duplicate": False},
+        "startAt": "2030-01-31T07:00:00.000Z",
+    }
+    start = datetime.fromisoformat(there.events[0]["startAt"])
+    assert timedelta(minutes=119) < start - datetime.now(UTC) <= timedelta(hours=2, seconds=1)
+
+
+def test_a_time_that_is_over_is_now(there: FakeCloud) -> None:
+    there.answers(accepted())
+    assert invoke("factorial", "--at", "2020-01-31T08:00Z").exit_code == 0
+    assert there.events[0]["action"] == "run"
+    assert "startAt" not in there.events[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--at", "2030-01-31T08:00"], "no time with its offset from UTC, such as 2030"),
+        (["--at", "tomorrow"], "'tomorrow' is no time"),
+        (["--at", "9999-01-31T08:00Z"], "more than 366 days ahead"),
+        (["--delay", "soon"], "'soon' is not a time from 0 seconds to 366 days"),
+        (["--delay", "-1s"], "'-1s' is not a time"),
+        (["--delay", "1s", "--at", "2020-01-31T08:00Z"], "give --at or --delay, not both"),
+    ],
+)
+def test_a_time_that_a_run_cannot_have_is_refused_with_what_to_give(
+    there: FakeCloud, options: list[str], said: str
+) -> None:
+    result = invoke("factorial", *options)
+    assert result.exit_code == errors.EXIT_USAGE
+    assert said in result.stderr
+    assert there.events == []
+
+
+def test_a_run_for_a_later_time_is_waited_for_where_only_its_invoker_knows_it(
+    there: FakeCloud, book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invoker_module, "POLL", 0.0)
+    known = {"jobId": JOB_ID, "job": "factorial", "attempt": 1, "maxAttempts": 1}
+    there.answers(SCHEDULED)
+    for state in ("SCHEDULED", "SUCCEEDED", "SUCCEEDED"):
+        there.answers({**known, "state": state, "result": 120})
+    result = invoke("factorial", "--delay", "2 hours", "--wait")
+    assert result.stdout.splitlines()[-1] == "SUCCEEDED, result 120"
 
 
 def test_a_payload_that_is_not_json_is_shown_and_nothing_is_sent(there: FakeCloud) -> None:

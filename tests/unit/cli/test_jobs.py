@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -10,14 +12,18 @@ from click.testing import CliRunner
 from devbridge.cli import main
 from devbridge.config import Config
 from devbridge.errors import EXIT_APP, EXIT_CLOUD, EXIT_NOT_FOUND, EXIT_USAGE
+from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Ledger
 from devbridge.runs.model import State
+from devbridge.runs.scheduled_store import ScheduledStore
+from devbridge.runs.text import iso
 from runner.outcome import Failure
 from tests.unit.runs.books import Book
 
 OLD = "11111111-0000-4000-8000-000000000001"
 FAILED = "22222222-0000-4000-8000-000000000002"
 NEW = "33333333-0000-4000-8000-000000000003"
+LATER = "44444444-0000-4000-8000-000000000004"
 
 
 @pytest.fixture
@@ -52,6 +58,40 @@ def test_runs_are_listed_newest_first_with_all_that_matters(book: Book) -> None:
     assert rows[0][-1] == "-"
     assert rows[1][3:] == ["2", "min", "ago", "250ms", "ValueError"]
     assert rows[2][3:] == ["2", "h", "ago", "1h02m05s"]
+
+
+def test_runs_that_wait_for_their_time_are_listed_with_it(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    record = RunRecord(
+        job_id=LATER,
+        job="factorial",
+        state=State.SCHEDULED,
+        created_at=now - 60,
+        starts_at=now + 7200,
+    )
+    run = SimpleNamespace(record=record, tended=lambda: True)
+    monkeypatch.setattr(ScheduledStore, "recent", lambda *_: [run])
+    assert [row[2] for row in jobs()[1:]] == ["QUEUED", "FAILED", "SUCCEEDED"]
+    book.config.later_jobs.write_text('["factorial"]')
+    row = jobs()[2]
+    assert row[:6] == ["44444444", "factorial", "SCHEDULED", "in", "2", "h"]
+    assert row[6:] == [f"({iso(now + 7200)})", "-"]
+    assert [row[0] for row in jobs("--state", "SCHEDULED")[1:]] == ["44444444"]
+
+
+def test_that_the_cloud_does_not_tell_what_waits_hides_nothing_else(book: Book) -> None:
+    (book.config.root / "a.py").write_text("def handler(payload): ...\n")
+    (book.config.root / "app.py").write_text(
+        "from devbridge import App, Job\n\n"
+        'Job(App("demo"), "remind", handler="a.handler", later=True)\n'
+    )
+    book.config.later_jobs.write_text('["remind"]')
+    result = CliRunner().invoke(main, ["jobs", "--local"])
+    assert result.exit_code == 0
+    assert "runs for a later time are not known now: " in result.stderr
+    assert len(result.stdout.splitlines()) == 4
 
 
 def test_a_filter_for_job_state_and_number(book: Book) -> None:

@@ -44,6 +44,13 @@ def test_status_shows_all_that_the_ledger_has(book: Book, monkeypatch: pytest.Mo
     assert [line.split()[-1] for line in lines[14:]] == ["QUEUED", "RUNNING", "FAILED"]
 
 
+def test_status_of_a_run_that_waits_says_when_it_starts(invoker: Invoker) -> None:
+    invoker.is_in("SCHEDULED", startAt="2999-01-31T08:00:00Z")
+    shown = devbridge("status", ELSEWHERE, "--job", "factorial").stdout
+    assert "\nstate     SCHEDULED\n" in shown
+    assert "\nstarts    2999-01-31T08:00:00.000Z  in " in shown
+
+
 def test_status_as_json_has_the_result_and_the_history(book: Book) -> None:
     book.start(ONE)
     book.end(ONE, result=b'{"rows": 5}')

@@ -71,7 +71,21 @@ def test_schemas_are_kept_for_live_jobs_and_stubs_are_written(
     }
     assert json.loads(config.schemas.read_text()) == {"b": INTEGER}
     assert json.loads(config.job_names.read_text()) == ["a", "b"]
+    assert json.loads(config.later_jobs.read_text()) == []
     assert written == ["demo"]
+
+
+def test_which_jobs_take_runs_for_a_later_time_is_written_down(
+    config: Config, asked: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("devbridge.types.write", lambda *_: None)
+    (config.root / "a.py").write_text("def handler(payload): ...\n")
+    (config.root / "app.py").write_text(
+        'from devbridge import App, Job\n\napp = App("demo")\n'
+        'Job(app, "remind", handler="a.handler", later=True)\nJob(app, "b", handler="a.handler")\n'
+    )
+    known_schemas(load_app(config.root), config, lambda _: None, pytest.fail)
+    assert json.loads(config.later_jobs.read_text()) == ["remind"]
 
 
 def test_what_ctrl_c_has_ended_is_not_written(

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from devbridge.config import Config
 from devbridge.errors import NotFound, UnknownRun
-from devbridge.runs.base import RunRecord
-from devbridge.runs.find import StageRuns, is_deployed, mark_deployed, mark_dev
+from devbridge.runs.base import Run, RunRecord
+from devbridge.runs.find import StageRuns, is_deployed, mark_deployed, mark_dev, takes_later
 from devbridge.runs.invoker import InvokerRun, InvokerStore
 from devbridge.runs.ledger_store import LedgerRun, LedgerStore
 from devbridge.runs.model import State
@@ -20,6 +22,23 @@ from tests.unit.codebuild import PROJECT
 from .worlds import LedgerWorld, StageWorld
 
 ELSEWHERE = "bbbb3333-0000-4000-8000-000000000003"
+WAITS = "bbbb4444-0000-4000-8000-000000000004"
+
+
+class Scheduled:
+    """What waits for its time, of which a test says what is found."""
+
+    def __init__(self) -> None:
+        self.there: list[Run] = []
+        self.asked: list[tuple[Any, ...]] = []
+
+    def find(self, given: str, started: Callable[[Run], Run]) -> list[Run]:
+        self.asked.append(("find", given))
+        return self.there
+
+    def recent(self, limit: int, job: str | None, started: Callable[[Run], Run]) -> list[Run]:
+        self.asked.append(("recent", limit, job))
+        return self.there
 
 
 class Stage:
@@ -29,8 +48,11 @@ class Stage:
         self.live = LedgerWorld(folder, stack)
         self.deployed = StageWorld(folder)
         self.invoked: list[str] = []
+        self.scheduled: Any = Scheduled()
 
-    def runs(self, *, ledger: bool = True, is_deployed: bool = True) -> StageRuns:
+    def runs(
+        self, *, ledger: bool = True, is_deployed: bool = True, later: bool = False
+    ) -> StageRuns:
         assert isinstance(self.live.store, LedgerStore)
         assert isinstance(self.deployed.store, DeployedStore)
         return StageRuns(
@@ -38,6 +60,8 @@ class Stage:
             deployed=self.deployed.store,
             invoker=self._invoker,
             is_deployed=is_deployed,
+            scheduled=self.scheduled,
+            takes_later=later,
         )
 
     def _invoker(self, job: str) -> InvokerStore:
@@ -56,7 +80,11 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 class AConfig(SimpleNamespace):
     def __init__(self, folder: Path) -> None:
-        super().__init__(stage_dir=folder / "ann", ledger=folder / "ann" / "ledger.sqlite")
+        super().__init__(
+            stage_dir=folder / "ann",
+            ledger=folder / "ann" / "ledger.sqlite",
+            later_jobs=folder / "later.json",
+        )
 
     def make_dirs(self) -> None:
         self.stage_dir.mkdir(exist_ok=True)
@@ -74,6 +102,14 @@ def test_a_stage_is_deployed_until_dev_runs_it_and_when_nobody_has_run_it(tmp_pa
     mark_dev(config)
     mark_dev(config)
     assert not is_deployed(config)
+
+
+def test_a_stage_may_have_live_runs_for_a_later_time_if_a_job_took_such(tmp_path: Path) -> None:
+    config: Config = AConfig(tmp_path)  # type: ignore[assignment]
+    assert not takes_later(config)
+    for text, takes in (("[]", False), ('["remind"]', True), ("", False)):
+        config.later_jobs.write_text(text)
+        assert takes_later(config) is takes
 
 
 # --- which run ----------------------------------------------------------------------------------
@@ -232,3 +268,99 @@ def test_a_run_that_seems_to_wait_is_asked_for_elsewhere_if_its_job_is_named(
     live = runs.find(run_id, "factorial")
     assert isinstance(live, LedgerRun)
     assert live.record.log
+
+
+# --- a run that waits for its time --------------------------------------------------------------
+
+
+def waits(stage: Stage, run_id: str = WAITS, *, age: float = 0.0) -> Run:
+    """A run that Scheduler knows and nobody else."""
+    record = RunRecord(
+        job_id=run_id, job="factorial", state=State.SCHEDULED, created_at=time.time() - age
+    )
+    run = InvokerRun(stage.live.lambda_.store(), run_id, record)
+    stage.scheduled.there.append(run)
+    return run
+
+
+def test_a_live_run_comes_before_one_that_waits_and_that_before_a_deployed_one(
+    stage: Stage,
+) -> None:
+    build, waiting = stage.deployed.add(State.RUNNING), waits(stage)
+    runs = stage.runs(later=True)
+    assert runs.find("0000") is waiting
+    assert runs.find(build) is waiting, "its id may be a deployed one's"
+    live = stage.live.add(State.QUEUED)
+    assert runs.find("0000").record.job_id == live
+    assert stage.scheduled.asked == [("find", "0000"), ("find", build)]
+
+
+def test_a_run_that_waits_is_taken_as_it_is_though_its_job_is_named(stage: Stage) -> None:
+    waiting = waits(stage)
+    assert stage.runs(is_deployed=False, later=True).find(WAITS, "factorial") is waiting
+    assert stage.invoked == []
+    with pytest.raises(NotFound, match="is one of job 'factorial', not of 'other'"):
+        stage.runs(is_deployed=False, later=True).find(WAITS, "other")
+
+
+def test_two_runs_that_wait_and_begin_alike_are_both_told(stage: Stage) -> None:
+    waits(stage), waits(stage, ELSEWHERE)
+    with pytest.raises(UnknownRun, match="2 runs have an id"):
+        stage.runs().find("bbbb")
+
+
+def test_a_stage_of_dev_whose_jobs_take_no_runs_for_later_asks_nobody(stage: Stage) -> None:
+    waits(stage)
+    runs = stage.runs(is_deployed=False)
+    assert runs.recent(9, None, None, deployed=False) == []
+    with pytest.raises(UnknownRun):
+        runs.find("bbbb")
+    assert stage.scheduled.asked == []
+
+
+@pytest.mark.parametrize("world", ["live", "deployed"])
+def test_runs_that_wait_are_listed_among_the_others_by_when_they_were_asked_for(
+    stage: Stage, world: str
+) -> None:
+    old = waits(stage, age=1e9).record.job_id
+    other = getattr(stage, world).add(State.FAILED)
+    new = waits(stage, ELSEWHERE, age=-1e9).record.job_id
+    deployed = world == "deployed"
+    runs = stage.runs(later=True)
+
+    def ids(limit: int, state: State | None = None) -> list[str]:
+        found = runs.recent(limit, None, state, deployed=deployed)
+        return [run.record.job_id for _, run in found]
+
+    assert ids(9) in ([new, other, old], [new, old, other])
+    assert ids(1) == [new]
+    assert ids(9, State.SCHEDULED) == [new, old]
+    assert ids(9, State.FAILED) == [other]
+    assert stage.scheduled.asked == [("recent", limit, None) for limit in (9, 1, 9)]
+
+
+def test_those_that_wait_are_shown_by_a_beginning_that_is_theirs(stage: Stage) -> None:
+    waits(stage)
+    waits(stage, WAITS[:-1] + "9")
+    runs = stage.runs(later=True)
+    for deployed in (False, True):
+        found = runs.recent(9, None, None, deployed=deployed)
+        assert len({short for short, _ in found}) == 2, found
+        assert all(run.record.job_id.startswith(short) for short, run in found)
+
+
+def test_that_a_stage_is_not_there_is_told_though_only_those_that_wait_are_wanted(
+    stage: Stage,
+) -> None:
+    assert stage.runs().recent(9, None, State.SCHEDULED, deployed=True) == []
+    assert stage.deployed.missing == ["asked"]
+
+
+def test_a_run_for_a_later_time_is_no_stores_and_nobody_notes_that_it_waits_for_dev(
+    stage: Stage,
+) -> None:
+    record = RunRecord(job_id=WAITS, job="factorial", state=State.SCHEDULED)
+    run = InvokerRun(stage.live.lambda_.store(), WAITS, record)
+    runs = stage.runs()
+    assert runs.closest(run) is run
+    assert not runs.awaited(run)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,17 @@ def test_a_key_that_nobody_has_given_is_said_to_be_generated() -> None:
     started = invoker.store.start("factorial", b"1", key="k", remember=False)
     assert not started.duplicate
     assert invoker.asked[0][2] == {"idempotencyKey": "k", "generatedKey": True}
+
+
+def test_a_run_for_a_later_time_is_asked_for_as_one_and_tells_when() -> None:
+    at = datetime(2030, 1, 31, 8, tzinfo=UTC)
+    told = {"jobId": "id", "state": "SCHEDULED", "startAt": "2030-01-31T08:00:00Z"}
+    invoker = Invoker(told, {**an_answer("SCHEDULED"), **told})
+    started = invoker.store.start("factorial", b"1", key="k", remember=True, at=at)
+    fields = {"idempotencyKey": "k", "startAt": "2030-01-31T08:00:00Z"}
+    assert invoker.asked == [("schedule", "1", fields)]
+    for record in (started.run.record, started.run.refresh()):
+        assert (record.state, record.starts_at) == (State.SCHEDULED, at.timestamp())
 
 
 def test_a_run_that_is_named_is_not_asked_about_until_something_must_be_known() -> None:

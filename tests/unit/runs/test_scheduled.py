@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from devbridge.runs.scheduled import Schedules, Target
+from devbridge.runs.scheduled import Schedules, Target, Waiting
 
 UUID = "0b1c2d3e-0000-4000-8000-000000000001"
 START = datetime(2030, 1, 31, 8, tzinfo=UTC)
@@ -77,11 +77,17 @@ def test_a_run_that_is_scheduled_is_not_scheduled_again(
 
 
 def test_its_time_is_known_until_then(scheduler: Stubber, schedules: Schedules) -> None:
-    told = {"ScheduleExpression": "at(2030-01-31T08:00:00)"}
-    scheduler.add_response("get_schedule", told, NAMED)
-    scheduler.add_client_error("get_schedule", "ResourceNotFoundException")
+    told = {
+        "ScheduleExpression": "at(2030-01-31T08:00:00)",
+        "Target": {"Arn": ARN, "RoleArn": TARGET.role, "Input": "{}"},
+    }
+    for _ in range(2):
+        scheduler.add_response("get_schedule", told, NAMED)
+        scheduler.add_client_error("get_schedule", "ResourceNotFoundException")
     assert schedules.start_of(UUID) == START
     assert schedules.start_of(UUID) is None
+    assert schedules.get(UUID) == Waiting(START, "{}")
+    assert schedules.get(UUID) is None
 
 
 def test_it_can_be_taken_away_once(scheduler: Stubber, schedules: Schedules) -> None:

@@ -39,6 +39,7 @@ def test_the_fields_for_programs_are_these_and_their_names_are_a_promise() -> No
         "job": "factorial",
         "state": "SUCCEEDED",
         "createdAt": "2023-11-14T22:13:20.000Z",
+        "startAt": None,
         "startedAt": "2023-11-14T22:13:21.000Z",
         "endedAt": "2023-11-14T22:13:22.234Z",
         "duration": 1.234,
@@ -58,6 +59,11 @@ def test_what_is_not_there_or_not_known_is_null() -> None:
     assert {name: value for name, value in told.items() if value is not None} == known
     assert as_json(RUNNING)["duration"] is None
     assert as_json(replace(QUEUED, ended_at=1.0))["duration"] is None
+
+
+def test_a_run_that_waits_for_its_time_tells_it() -> None:
+    waits = RunRecord(job_id="id", job="j", state=State.SCHEDULED, starts_at=1_700_000_000.0)
+    assert as_json(waits)["startAt"] == "2023-11-14T22:13:20.000Z"
 
 
 def test_an_error_has_a_type_and_a_message_and_a_signal_is_a_number() -> None:
