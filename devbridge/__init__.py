@@ -10,11 +10,13 @@ TYPE_CHECKING = False  # what checkers take for true; to import typing takes lon
 if TYPE_CHECKING:
     from typing import Any
 
+    from devbridge.constructs import Alarm as Alarm
     from devbridge.constructs import Api as Api
     from devbridge.constructs import App as App
     from devbridge.constructs import Batch as Batch
     from devbridge.constructs import Bucket as Bucket
     from devbridge.constructs import CodeBuild as CodeBuild
+    from devbridge.constructs import CompositeAlarm as CompositeAlarm
     from devbridge.constructs import Config as Config
     from devbridge.constructs import Container as Container
     from devbridge.constructs import Cors as Cors
@@ -46,15 +48,18 @@ if TYPE_CHECKING:
     from devbridge.constructs import Table as Table
     from devbridge.constructs import Throttle as Throttle
     from devbridge.constructs import Topic as Topic
+    from devbridge.constructs import UserPool as UserPool
     from devbridge.constructs import Vpc as Vpc
 
 __version__ = "0.1.0"
 __all__ = [
+    "Alarm",
     "Api",
     "App",
     "Batch",
     "Bucket",
     "CodeBuild",
+    "CompositeAlarm",
     "Config",
     "Container",
     "Cors",
@@ -86,6 +91,7 @@ __all__ = [
     "Table",
     "Throttle",
     "Topic",
+    "UserPool",
     "Vpc",
 ]
 

@@ -19,6 +19,9 @@
     ├── NotFound                        5   no such job, run or resource
     │   ├── UnknownJob
     │   ├── UnknownRun
+    │   ├── UnknownQueue
+    │   ├── UnknownMessage
+    │   ├── UnknownTrigger
     │   └── NotDeployed
     ├── CloudError                      6   the cloud, real or embedded, did not answer as it must
     │   ├── EmbeddedCloudFailed
@@ -182,6 +185,18 @@ class UnknownJob(NotFound):
 
 class UnknownRun(NotFound):
     """The ledger has no run with that id: see `devbridge jobs`."""
+
+
+class UnknownQueue(NotFound):
+    """No dead-letter queue has that name: use one of those the error lists."""
+
+
+class UnknownMessage(NotFound):
+    """The dead-letter queue has no message with that id: see `devbridge dlq list`."""
+
+
+class UnknownTrigger(NotFound):
+    """The job has no such trigger, or several that are meant: use one of those the error lists."""
 
 
 class NotDeployed(NotFound):

@@ -132,6 +132,17 @@ class BoundEventBus(_Bound):
     """The deployed bus's name."""
 
 
+class BoundUserPool(_Bound):
+    """A bound Cognito user pool."""
+
+    user_pool_id = _Property("userPoolId")
+    """The deployed pool's id."""
+    client_id = _Property("clientId")
+    """The id of its app client."""
+    issuer = _Property("issuer")
+    """The URL that its tokens name as ``iss``."""
+
+
 class BoundSecret(_Bound):
     """A bound secret."""
 
@@ -211,6 +222,7 @@ Config: Final = _Bindings(BoundConfig)
 FileSystem: Final = _Bindings(BoundFileSystem)
 Function: Final = _Bindings(BoundFunction)
 Api: Final = _Bindings(BoundApi)
+UserPool: Final = _Bindings(BoundUserPool)
 
 _secrets: dict[str, str] = {}
 """Parameter's name -> the value that SSM gave."""

@@ -84,7 +84,7 @@ def _letter(found: Triggered, record: Any, told: Mapping[str, Any]) -> DeadLette
     else:  # it is a message when it is redriven
         head = {"kind": found.kind, "name": found.name}
         body, attributes = json.dumps({"devbridge": head, "event": record}), {}
-    known = {**told, "message": record["messageId"]} if message else told
+    known = {**told, **_before(record), "message": record["messageId"]} if message else told
     attributes[ATTRIBUTE] = {"DataType": "String", "StringValue": json.dumps(known)}
     group = deduplication = ""
     if found.dead.endswith(".fifo"):
@@ -92,6 +92,17 @@ def _letter(found: Triggered, record: Any, told: Mapping[str, Any]) -> DeadLette
         unique = f"{known['run']}/{known.get('message', '')}"
         deduplication = hashlib.sha256(unique.encode()).hexdigest()
     return DeadLetter(found.dead, body, attributes, group, deduplication)
+
+
+def _before(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What the message says of an earlier failure, if it was redriven."""
+    text = (record.get("messageAttributes") or {}).get(ATTRIBUTE, {}).get("stringValue")
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    again = found.get("redriven") if isinstance(found, dict) else None
+    return {"redriven": again} if again else {}
 
 
 def _attributes(record: Mapping[str, Any]) -> dict[str, Any]:

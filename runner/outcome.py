@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 SCHEDULED = "SCHEDULED"
+"""The state of a run whose time has not come. Nobody has taken it: a schedule is all there is, no
+ledger and no provider has it, so it is neither of `LIVE` nor of `ENDED`."""
 QUEUED = "QUEUED"
 STARTING = "STARTING"
 RUNNING = "RUNNING"
@@ -21,8 +23,7 @@ TIMED_OUT = "TIMED_OUT"
 CRASHED = "CRASHED"
 
 LIVE = (QUEUED, STARTING, RUNNING)
-"""The states of a run that has not ended, and that somebody has taken: one that is SCHEDULED is
-not there yet."""
+"""The states of a run that somebody has taken, and that has not ended."""
 INTERRUPTED = "INTERRUPTED"
 """How an attempt may end, and never a run: the place that it ran in was taken away. It goes on in
 another one as the same attempt."""

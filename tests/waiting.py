@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,15 @@ def eventually(condition: Callable[[], T], seconds: float = 30) -> T:
     while not (found := condition()):
         assert time.monotonic() < deadline, f"still {found!r} after {seconds} s"
         time.sleep(0.02)
+    return found
+
+
+async def soon(condition: Callable[[], T], seconds: float = 30) -> T:
+    """The same of what other tasks of this event loop do."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"still {found!r} after {seconds} s"
+        await asyncio.sleep(0.005)
     return found
 
 

@@ -6,6 +6,7 @@ An error names the line of app.py that made the construct, the value, and what i
 
 from __future__ import annotations
 
+from devbridge.constructs.alarms import Alarm, CompositeAlarm
 from devbridge.constructs.api import Api, Route, RouteTo
 from devbridge.constructs.app import Bindable, Construct
 from devbridge.constructs.authorizers import FunctionAuthorizer, JwtAuthorizer, LambdaAuthorizer
@@ -40,9 +41,11 @@ from devbridge.constructs.triggers import (
     Schedule,
     Trigger,
 )
+from devbridge.constructs.user_pools import UserPool
 from devbridge.constructs.where import Where
 
 __all__ = [
+    "Alarm",
     "Api",
     "App",
     "Batch",
@@ -50,6 +53,7 @@ __all__ = [
     "Bucket",
     "Code",
     "CodeBuild",
+    "CompositeAlarm",
     "Compute",
     "Config",
     "Construct",
@@ -86,6 +90,7 @@ __all__ = [
     "Throttle",
     "Topic",
     "Trigger",
+    "UserPool",
     "Vpc",
     "Where",
     "copied_files",

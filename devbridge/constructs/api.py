@@ -20,6 +20,7 @@ from devbridge.constructs.cors import Cors, cors_problem
 from devbridge.constructs.function import Function
 from devbridge.constructs.references import Reference
 from devbridge.constructs.throttle import Throttle, throttle_problem
+from devbridge.constructs.user_pools import UserPool
 from devbridge.constructs.values import Duration
 from devbridge.sources.handlers import Handler
 from devbridge.sources.runtimes import FUNCTIONS, FunctionRuntime
@@ -60,7 +61,8 @@ class Api(Bindable):
         bind: what the functions made from handler paths may use.
         runtime: what they run on, as for Function.
         cors: True lets every web page call it; a `Cors` says which.
-        authorizers: by name; who may call a route. AWS allows 10 an API, and more when asked.
+        authorizers: by name; who may call a route: a `UserPool` lets in who has signed in there.
+            AWS allows 10 an API, and more when asked.
         authorizer: the name of the one that all routes have which do not say otherwise.
         access_log: log each request, with the caller's address, to the log group
             `/aws/vendedlogs/APP_STAGE_API`; CloudWatch bills it by its size.
@@ -82,7 +84,7 @@ class Api(Bindable):
         bind: Sequence[Bindable] = (),
         runtime: FunctionRuntime | None = None,
         cors: bool | Cors = False,
-        authorizers: Mapping[str, JwtAuthorizer | LambdaAuthorizer] = {},
+        authorizers: Mapping[str, JwtAuthorizer | LambdaAuthorizer | UserPool] = {},
         authorizer: str | None = None,
         access_log: bool = False,
         log_retention: Duration = "14 days",
@@ -143,12 +145,13 @@ class Api(Bindable):
         return name
 
     def _authorizers(
-        self, authorizers: Mapping[str, JwtAuthorizer | LambdaAuthorizer]
-    ) -> Mapping[str, JwtAuthorizer | FunctionAuthorizer]:
-        allowed = "a dict of name -> JwtAuthorizer(...) or LambdaAuthorizer(...)"
+        self, authorizers: Mapping[str, JwtAuthorizer | LambdaAuthorizer | UserPool]
+    ) -> Mapping[str, JwtAuthorizer | FunctionAuthorizer | UserPool]:
+        known = "JwtAuthorizer(...), LambdaAuthorizer(...) or a UserPool of this app"
+        allowed = f"a dict of name -> {known}"
         if not isinstance(authorizers, Mapping):
             raise self.invalid("authorizers", authorizers, allowed)
-        resolved: dict[str, JwtAuthorizer | FunctionAuthorizer] = {}
+        resolved: dict[str, JwtAuthorizer | FunctionAuthorizer | UserPool] = {}
         for name, value in authorizers.items():
             what = f"authorizer {name!r}:"
             if not isinstance(name, str) or not values.NAME.fullmatch(name):
@@ -165,8 +168,10 @@ class Api(Bindable):
                         raise self.refused(what, problem)
                     function = self._function(what, value.function)
                     resolved[name] = FunctionAuthorizer(function, value.ttl, value.identity_sources)
+                case UserPool() if value.app is self.app:
+                    resolved[name] = value
                 case _:
-                    raise self.invalid(what, value, "JwtAuthorizer(...) or LambdaAuthorizer(...)")
+                    raise self.invalid(what, value, known)
         return resolved
 
     def _function(self, what: str, target: object) -> Function:

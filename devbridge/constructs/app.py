@@ -121,6 +121,8 @@ class App:
         """Where each of those was added, by its title."""
         self.outputs: dict[str, str | Reference] = {}
         """Further outputs of its stack."""
+        self.exports: dict[str, str] = {}
+        """What other stacks import some of them by: output -> name."""
         self.files: frozenset[Path] = frozenset()
         """app.py and what it imported below its folder; known when it was loaded by devbridge."""
         self.loaded_at = 0.0
@@ -193,16 +195,20 @@ class App:
         self.added_at[title] = here(self.root)
         return resource
 
-    def output(self, name: str, value: str | Reference) -> None:
+    def output(self, name: str, value: str | Reference, *, export: str | None = None) -> None:
         """Have the stack say something: an output that other stacks and scripts can read.
 
         Args:
             name: letters and digits; not that of another output.
             value: a text, or a reference such as ``notes.arn``.
+            export: a name by which other stacks import it (``Fn::ImportValue``): letters, digits,
+                ':' and '-'. It is the only one of the account and region, stages included:
+                ``f"{app.name}-{app.stage}-jobs"``. While a stack imports it, it can be neither
+                changed nor removed.
 
         Raises:
-            InvalidValue: the name or the value is not allowed.
-            DuplicateName: there is an output of that name.
+            InvalidValue: the name, the value or the export is not allowed.
+            DuplicateName: there is an output of that name, or one with that export.
         """
         where = here(self.root)
         if not isinstance(name, str) or not values.OUTPUT.fullmatch(name):
@@ -217,7 +223,21 @@ class App:
         if not known and not (isinstance(value, str) and values.plain(value)):
             allowed = f"a reference to a construct of this app (notes.arn), or {values.PLAIN}"
             raise self._invalid(f"{self!r}: output {name!r}, value {value!r}", allowed, where)
+        if export is not None:
+            self._export(name, export, where)
         self.outputs[name] = value
+
+    def _export(self, name: str, export: str, where: Where) -> None:
+        if not isinstance(export, str) or not values.EXPORT.fullmatch(export):
+            what = f"{self!r}: output {name!r}, export {export!r}"
+            raise self._invalid(what, values.EXPORT_ALLOWED, where)
+        if export in self.exports.values():
+            raise DuplicateName(
+                f"{self!r}: output {name!r}: another one is exported as {export!r}",
+                where=str(where),
+                remedy="give it another name",
+            )
+        self.exports[name] = export
 
     def _invalid(self, what: str, allowed: str, where: Where | None = None) -> InvalidValue:
         return InvalidValue(

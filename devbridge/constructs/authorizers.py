@@ -12,7 +12,8 @@ from devbridge.constructs.function import Function
 from devbridge.constructs.values import Duration
 from devbridge.sources.base import Problem
 
-_HEADER: Final = "$request.header.Authorization"
+HEADER: Final = "$request.header.Authorization"
+"""Where a token is, unless an authorizer says otherwise."""
 _AUDIENCES: Final = 50
 """Of an authorizer: API Gateway's quota, as that of the scopes of a route."""
 _SCOPES: Final = 10
@@ -36,7 +37,7 @@ class JwtAuthorizer:
     issuer: str
     audience: Sequence[str]
     scopes: Sequence[str] = ()
-    identity_source: str = _HEADER
+    identity_source: str = HEADER
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class LambdaAuthorizer:
 
     function: str | Function
     ttl: Duration = "0 seconds"
-    identity_sources: Sequence[str] = (_HEADER,)
+    identity_sources: Sequence[str] = (HEADER,)
 
     @property
     def ttl_seconds(self) -> int:
@@ -81,7 +82,7 @@ def jwt_problem(authorizer: JwtAuthorizer) -> Problem | None:
         return f"scopes {scopes!r}", f"a list of at most {_SCOPES} strings"
     source = authorizer.identity_source
     if not isinstance(source, str) or not _TOKEN_SOURCE.fullmatch(source):
-        return f"identity_source {source!r}", f"e.g. {_HEADER!r}, or $request.querystring.NAME"
+        return f"identity_source {source!r}", f"e.g. {HEADER!r}, or $request.querystring.NAME"
     return None
 
 

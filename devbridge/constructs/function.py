@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import Final, Unpack
 
 from devbridge.constructs import values
 from devbridge.constructs.app import App
@@ -12,6 +12,9 @@ from devbridge.constructs.references import Reference
 from devbridge.constructs.values import Duration
 from devbridge.durations import parsed
 from devbridge.sources.runtimes import FUNCTIONS, FunctionRuntime
+
+_RESERVED: Final = 1000
+"""Executions at once of an account, unless AWS has raised its quota."""
 
 
 class Function(Code):
@@ -24,6 +27,9 @@ class Function(Code):
         memory_size: "128 MB" to "10240 MB".
         runtime: the Python or Node.js that it runs on, by default the Python of the app's
             interpreter.
+        reserved_concurrency: what is reserved of the account's concurrency for this function, and
+            the most that it has of it, 0 to 1000; 0 stops it. Who is throttled is told so: a queue
+            gets its message back, and after `max_receives` the dead-letter queue has it.
         architecture, environment, bind, permissions, copy_files, install, esbuild, log_retention,
             log_forwarding, vpc, tags, permissions_boundary: as for Job.
         encryption_key: the ARN of a KMS key for its logs and its environment; by default the app's.
@@ -44,6 +50,7 @@ class Function(Code):
         timeout: Duration = "20 seconds",
         memory_size: str = "512 MB",
         runtime: FunctionRuntime | None = None,
+        reserved_concurrency: int | None = None,
         **shared: Unpack[CodeOptions],
     ) -> None:
         super().__init__(app, name, shared, runtime=runtime, runtimes=FUNCTIONS)
@@ -61,9 +68,15 @@ class Function(Code):
             raise self.invalid("timeout", timeout, "1 second to 15 minutes, e.g. '30 seconds'")
         if (memory := values.function_memory(memory_size)) is None:
             raise self.invalid("memory_size", memory_size, "'128 MB' to '10240 MB'")
+        if reserved_concurrency is not None and (
+            type(reserved_concurrency) is not int or not 0 <= reserved_concurrency <= _RESERVED
+        ):
+            allowed = f"a whole number from 0 to {_RESERVED}, or None"
+            raise self.invalid("reserved_concurrency", reserved_concurrency, allowed)
         self.handler = parsed_handler(self, handler, runtime)
         self.timeout = limit
         self.memory_mb = memory
+        self.reserved_concurrency = reserved_concurrency
         self.register()
 
     @property

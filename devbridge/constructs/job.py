@@ -128,11 +128,7 @@ class Job(Code):
         self.secrets: Mapping[str, Secret] = self._fetched()
         """The variables of its environment that are fetched at the start of a run."""
         self.retries, self.retry_delay = self._retrying(retries, retry_delay)
-        if concurrency is not None and (
-            type(concurrency) is not int or not 0 < concurrency <= 1000
-        ):
-            raise self.invalid("concurrency", concurrency, "a whole number from 1 to 1000, or None")
-        self.concurrency = concurrency
+        self.concurrency = self._at_once(concurrency)
         self.choice("offline", offline, values.OFFLINE)
         self.offline = offline
         if not values.image(image):
@@ -195,6 +191,14 @@ class Job(Code):
         if not self.triggers:
             raise self.invalid("on_failure", queue, "only with triggers")
         return queue
+
+    def _at_once(self, concurrency: int | None) -> int | None:
+        """How many of its runs there may be at the same time; None: any number."""
+        if concurrency is not None and (
+            type(concurrency) is not int or not 0 < concurrency <= 1000
+        ):
+            raise self.invalid("concurrency", concurrency, "a whole number from 1 to 1000, or None")
+        return concurrency
 
     def _fetched(self) -> Mapping[str, Secret]:
         """The secrets in its environment, which is checked."""

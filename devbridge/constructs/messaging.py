@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from typing import Final
+
 from devbridge.constructs import values
 from devbridge.constructs.app import App, Bindable, Transform
 from devbridge.constructs.existing import Arn, Existing
 from devbridge.constructs.references import Reference
 from devbridge.constructs.storage import Removal
 from devbridge.constructs.values import Duration
+from devbridge.sources.base import Problem
+
+SUBSCRIBERS: Final = (
+    "an e-mail address, an https:// URL, a Queue or a Function of this app, each of them once"
+)
+_MAIL: Final = re.compile(
+    r"(?=.{3,254}\Z)[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[\w-]+\.)+[A-Za-z]{2,}", re.ASCII
+)
+"""What has the shape of one; whether there is such a mailbox, the confirmation finds out."""
+_URL: Final = re.compile(r"https://[\w.-]+(:\d{1,5})?(/[^\s#]*)?", re.ASCII)
 
 
 def _existing_queue(app: App, name: str, *, arn: str, encryption_key: str | None = None) -> Queue:
@@ -131,8 +145,11 @@ class Topic(Bindable):
 
     Args:
         fifo: in order and exactly once; only SQS queues can subscribe.
-        encryption_key: as for Table. AWS's own services publish to it only if the key's policy
-            admits them.
+        subscribers: who gets the messages: e-mail addresses, ``https://`` URLs, Queues, Functions.
+            A queue gets SNS's own envelope, with the message as a text in it. To an address or URL
+            nothing comes before its owner has confirmed what SNS sends there.
+        encryption_key: as for Table. AWS's own services, CloudWatch's alarms too, publish to it
+            only if the key's policy admits them.
         transform: called with its `troposphere.sns.Topic`.
 
     Raises:
@@ -145,12 +162,16 @@ class Topic(Bindable):
         name: str,
         *,
         fifo: bool = False,
+        subscribers: Sequence[Subscriber] = (),
         encryption_key: str | None = None,
         transform: Transform | None = None,
     ) -> None:
         super().__init__(app, name, transform=transform)
         self.encryption_key = self.key_of(encryption_key)
         self.fifo = self.flag("fifo", fifo)
+        if problem := subscribers_problem(self, subscribers):
+            raise self.refused("subscriber", problem)
+        self.subscribers = tuple(subscribers)
         self.register()
 
     existing = Existing(_existing_topic)
@@ -159,3 +180,36 @@ class Topic(Bindable):
     def arn(self) -> Reference:
         """The deployed topic's ARN."""
         return Reference(self, "arn")
+
+
+Subscriber = str | Bindable
+"""Who gets a topic's messages: an e-mail address, an ``https://`` URL, a Queue, a Function."""
+_KINDS: Final = ("Queue", "Function")
+"""By their names: functions are above messaging, for their triggers name topics."""
+
+
+def is_mail(subscriber: object) -> bool:
+    """Whether it has the shape of an e-mail address."""
+    return isinstance(subscriber, str) and bool(_MAIL.fullmatch(subscriber))
+
+
+def subscribers_problem(topic: Topic, subscribers: object) -> Problem | None:
+    """The first of a topic's subscribers that SNS would not deliver to, and what it would.
+
+    Source: SNS, "Message delivery for FIFO topics": they deliver to queues only; and to FIFO
+    queues, only they do.
+    """
+    if not isinstance(subscribers, Sequence) or isinstance(subscribers, str):
+        return repr(subscribers), f"a list of what is {SUBSCRIBERS}"
+    for place, one in enumerate(subscribers):
+        if isinstance(one, str):
+            known = is_mail(one) or bool(_URL.fullmatch(one))
+        else:
+            known = isinstance(one, Bindable) and one.app is topic.app and one.type in _KINDS
+        if not known or one in subscribers[:place]:
+            return repr(one), SUBSCRIBERS
+        if topic.fifo and not isinstance(one, Queue):
+            return repr(one), "queues only, with fifo=True"
+        if not topic.fifo and isinstance(one, Queue) and one.fifo:
+            return repr(one), "with a FIFO queue, a Topic with fifo=True"
+    return None

@@ -115,6 +115,8 @@ OUTPUT: Final = re.compile(r"(?!Devbridge)[A-Za-z0-9]{1,255}")
 OUTPUT_ALLOWED: Final = (
     "letters and digits, at most 255, not starting with 'Devbridge', which is for its own outputs"
 )
+EXPORT: Final = re.compile(r"[A-Za-z0-9:-]{1,255}")
+EXPORT_ALLOWED: Final = "letters, digits, ':' and '-', at most 255"
 FETCHED_ALLOWED: Final = (
     "a Secret in the environment of a Job with a handler in Python only, where the runner fetches"
     " it; elsewhere write bind=[secret], and read it where it is needed"

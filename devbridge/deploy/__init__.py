@@ -12,6 +12,7 @@ from devbridge.deploy.deployed import (
     check_naming,
     outputs,
     require_naming,
+    resources,
     stack_values,
     stage_mode,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "lacking",
     "outputs",
     "require_naming",
+    "resources",
     "stack_values",
     "stage_mode",
     "synthesize",

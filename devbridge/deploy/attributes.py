@@ -25,6 +25,7 @@ from devbridge.constructs import (
     Stream,
     Table,
     Topic,
+    UserPool,
 )
 from devbridge.deploy.references import attribute, ref, sub
 
@@ -117,6 +118,14 @@ def _host(balancer: Construct) -> _Known:
     return _Known(url.template, lambda there: url.live(there).partition("://")[2])
 
 
+def _provider(pool: Construct) -> _Known:
+    """A pool's issuer without its ``https://``."""
+    name = names.output(pool, "Issuer")
+    return _Known(
+        f"{names.logical(pool)}.ProviderName", lambda there: there.outputs[name].partition("//")[2]
+    )
+
+
 def _definition(job: Any, stage: str) -> Iterator[_Part]:
     service, _, resource = job.compute.definition.format(names.project(job, stage)).partition(":")
     return _arn(service, resource)
@@ -154,6 +163,10 @@ _ATTRIBUTES: Final[Mapping[tuple[type[Any], str], Callable[[Any, str], Any]]] = 
         "https://" if balancer.certificate else "http://",
         _host(balancer),
     ],
+    (UserPool, "user_pool_id"): _main,
+    (UserPool, "client_id"): lambda pool, _: [_output(pool, "Client", "UserPoolClient")],
+    (UserPool, "issuer"): lambda pool, _: ["https://", _provider(pool)],
+    (UserPool, "arn"): lambda pool, _: _arn("cognito-idp", "userpool/", _output(pool)),
     (Api, "url"): lambda api, _: [_output(api, ".ApiEndpoint", "Url")],
     (Secret, "parameter_name"): lambda secret, stage: [_parameter(secret, stage)],
     (Secret, "arn"): lambda secret, stage: _arn("ssm", f"parameter{_parameter(secret, stage)}"),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 from devbridge import names
 from devbridge.constructs import App, Function, Job
 from devbridge.deploy import secrets
 from devbridge.deploy.access import Progress
+from devbridge.deploy.plan import Plan
 from devbridge.deploy.request import Request
-from devbridge.deploy.synth import in_cloud
+from devbridge.deploy.resource_types import SUBSCRIPTION
+from devbridge.deploy.synth import Template, in_cloud
 from devbridge.durations import spelled
 from devbridge.errors import DeployError, InvalidValue
 
@@ -99,3 +103,17 @@ def say_what_is_unbounded(request: Request) -> None:
                     "warning", f"no policy {arn} here: the roles it should bound are not bounded"
                 )
             )
+
+
+def say_who_confirms(request: Request, plan: Plan, template: Template) -> None:
+    """Say to which addresses SNS writes for the first time: nothing is delivered before that mail
+    was answered. The embedded cloud writes to nobody."""
+    new = [each for each in plan.changes if each.type == SUBSCRIPTION.name]
+    if not new or request.cloud.endpoint_url:
+        return
+    made = json.loads(template.body)["Resources"]
+    for change in new:
+        properties = made.get(change.logical_id, {}).get("Properties", {})
+        if change.action in ("add", "replace") and properties.get("Protocol") == "email":
+            text = f"{change.label}: AWS sends a mail; until its link is followed, it gets no other"
+            request.on_progress(Progress("warning", text))

@@ -48,6 +48,24 @@ def stack_values(cloud: Access, app: str, stage: str) -> dict[str, str]:
     return values_of(cloud, found)
 
 
+def resources(cloud: Access, app: str, stage: str) -> dict[str, str]:
+    """What AWS calls each resource of a stage (a queue: its URL), by CloudFormation's name.
+
+    Raises:
+        NotDeployed, CredentialsError, CloudError: as `stack_values`.
+    """
+    stack_values(cloud, app, stage)
+    with explained(cloud):
+        name, _ = find(cloud, app, stage)
+        pages = cloud.client("cloudformation").get_paginator("list_stack_resources")
+        return {
+            item["LogicalResourceId"]: item["PhysicalResourceId"]
+            for page in pages.paginate(StackName=name)
+            for item in page["StackResourceSummaries"]
+            if item.get("PhysicalResourceId") and item["ResourceStatus"] != "DELETE_COMPLETE"
+        }
+
+
 def stage_mode(cloud: Access, app: str, stage: str) -> Mode | None:
     """Whether a stage is one of `devbridge dev` or of `devbridge deploy`; None: it is not there.
 

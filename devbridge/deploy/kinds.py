@@ -11,6 +11,7 @@ What binding gives, and nothing beyond it:
 - Topic: publish. EventBus: put events.
 - Stream: put and read records, and subscribe the consumers that it has.
 - Secret: read its own SSM parameter.
+- UserPool: read a user by its name; not list, make or change any. Signing up and in needs nothing.
 - Function: invoke it. Job: invoke its invoker, which starts, cancels and tells of runs.
 - Config, Api, FileSystem: nothing; a value, a URL, a folder are all that there is.
 - What has an `encryption_key`: encrypt and decrypt with that key.
@@ -24,8 +25,10 @@ from typing import Any, Final, Generic, TypeVar
 
 from devbridge import names
 from devbridge.constructs import (
+    Alarm,
     Api,
     Bucket,
+    CompositeAlarm,
     Config,
     Construct,
     EventBus,
@@ -38,16 +41,18 @@ from devbridge.constructs import (
     Stream,
     Table,
     Topic,
+    UserPool,
 )
 from devbridge.deploy import resource_types as types
 from devbridge.deploy.arns import main_arn
 from devbridge.deploy.bindings import Binding, Bindings, Grant, Output, Property
 from devbridge.deploy.policies import KEY_USE, of_service
-from devbridge.deploy.references import arn, arn_of, attribute
+from devbridge.deploy.references import arn, arn_of, attribute, ref
 from devbridge.deploy.resource_types import ResourceType
+from devbridge.deploy.synth.alarms import add_alarm, add_composite_alarm
 from devbridge.deploy.synth.api import add_api
 from devbridge.deploy.synth.compute.known import made_types
-from devbridge.deploy.synth.data import add_bucket, add_queue, add_table, add_topic
+from devbridge.deploy.synth.data import add_bucket, add_table
 from devbridge.deploy.synth.event_buses import add_event_bus
 from devbridge.deploy.synth.file_systems import (
     ACCESS_POINT,
@@ -58,8 +63,15 @@ from devbridge.deploy.synth.file_systems import (
 from devbridge.deploy.synth.functions import add_function
 from devbridge.deploy.synth.jobs import add_job, add_shared
 from devbridge.deploy.synth.load_balancers import add_load_balancer
+from devbridge.deploy.synth.messaging import (
+    add_queue,
+    add_queue_policies,
+    add_topic,
+    add_topic_policies,
+)
 from devbridge.deploy.synth.stack import Stack
 from devbridge.deploy.synth.streams import add_stream
+from devbridge.deploy.synth.user_pools import add_user_pool, issuer
 
 C = TypeVar("C", bound=Construct)
 
@@ -77,6 +89,8 @@ class Kind(Generic[C]):
     """Adds one to the template."""
     add_shared: Callable[[Stack, Sequence[C]], None] = _nothing
     """Adds what all of them in an app share, before the first one."""
+    add_last: Callable[[Stack, Sequence[C]], None] = _nothing
+    """Adds what depends on what others have asked of them, when all of the app is there."""
     makes: tuple[ResourceType, ...] = ()
     """The types of the resources that it becomes, the main one first."""
     outputs: tuple[Output, ...] = ()
@@ -149,6 +163,10 @@ def _secret(secret: Secret, stage: str) -> Iterator[Grant]:
     yield from key_use(secret.encryption_key)
 
 
+def _user_pool(pool: UserPool, _stage: str) -> Iterator[Grant]:
+    yield ("cognito-idp:AdminGetUser",), [arn_of(names.logical(pool))]
+
+
 def _function(function: Function, _stage: str) -> Iterator[Grant]:
     yield _INVOKE, [arn_of(names.logical(function))]
 
@@ -171,6 +189,9 @@ _QUEUE: Final = Output("Queue")
 _TOPIC: Final = Output("Topic")
 _STREAM: Final = Output("Stream")
 _EVENT_BUS: Final = Output("EventBus")
+_USER_POOL: Final = Output("UserPool")
+_CLIENT: Final = Output("UserPoolClient", lambda title: ref(f"{title}Client"))
+_ISSUER: Final = Output("Issuer", issuer)
 _URL: Final = Output("Url", lambda title: attribute(title, "ApiEndpoint"))
 
 KINDS: tuple[Kind[Any], ...] = (
@@ -191,6 +212,7 @@ KINDS: tuple[Kind[Any], ...] = (
     Kind(
         Queue,
         add=add_queue,
+        add_last=add_queue_policies,
         makes=(types.QUEUE, types.QUEUE_POLICY),
         outputs=(_QUEUE,),
         binding=Binding((Property("queueUrl", _QUEUE),), _queue),
@@ -198,9 +220,26 @@ KINDS: tuple[Kind[Any], ...] = (
     Kind(
         Topic,
         add=add_topic,
-        makes=(types.TOPIC, types.TOPIC_POLICY),
+        add_last=add_topic_policies,
+        makes=(types.TOPIC, types.TOPIC_POLICY, types.SUBSCRIPTION, types.PERMISSION),
         outputs=(_TOPIC,),
         binding=Binding((Property("topicArn", _TOPIC),), _topic),
+    ),
+    Kind(Alarm, add=add_alarm, makes=(types.ALARM,)),
+    Kind(CompositeAlarm, add=add_composite_alarm, makes=(types.COMPOSITE_ALARM,)),
+    Kind(
+        UserPool,
+        add=add_user_pool,
+        makes=(types.USER_POOL, types.USER_POOL_CLIENT),
+        outputs=(_USER_POOL, _CLIENT, _ISSUER),
+        binding=Binding(
+            (
+                Property("userPoolId", _USER_POOL),
+                Property("clientId", _CLIENT),
+                Property("issuer", _ISSUER),
+            ),
+            _user_pool,
+        ),
     ),
     Kind(
         Stream,

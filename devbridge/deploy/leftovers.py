@@ -193,6 +193,35 @@ def _delete_stream(cloud: Access, name: str, _label: str, _on_progress: OnProgre
 
 STREAMS: Final = Leftover("kinesis:stream", exists=_stream, delete=_delete_stream, prefix="stream/")
 
+
+# --- user pools -----------------------------------------------------------------------------------
+
+
+def _user_pool(cloud: Access, name: str) -> Any:
+    return cloud.client("cognito-idp").describe_user_pool(UserPoolId=name)["UserPool"]
+
+
+def _users(cloud: Access, name: str) -> tuple[int, str]:
+    pages = (
+        cloud.client("cognito-idp")
+        .get_paginator("list_users")
+        .paginate(UserPoolId=name, PaginationConfig={"MaxItems": PAGE})
+    )
+    return sum(len(page["Users"]) for page in pages), "user"
+
+
+def _delete_user_pool(cloud: Access, name: str, _label: str, _on_progress: OnProgress) -> None:
+    cloud.client("cognito-idp").delete_user_pool(UserPoolId=name)
+
+
+USER_POOLS: Final = Leftover(
+    "cognito-idp:userpool",
+    exists=_user_pool,
+    delete=_delete_user_pool,
+    count=_users,
+    prefix="userpool/",
+)
+
 # --- log groups -----------------------------------------------------------------------------------
 
 

@@ -17,12 +17,16 @@ _OPTIONS: Final[Mapping[str, str]] = {
     "FifoTopic": "fifo",
     "Handler": "handler",
     "JwtConfiguration": "authorizers",
+    "Endpoint": "subscribers",
+    "EvaluationPeriods": "periods",
     "KeySchema": "partition_key",
     "MemorySize": "memory_size",
     "MessageRetentionPeriod": "retention",
+    "MinimumLength": "password_length",
     "PermissionsBoundary": "permissions_boundary",
     "PolicyDocument": "permissions",
     "RedrivePolicy": "dead_letter",
+    "ReservedConcurrentExecutions": "reserved_concurrency",
     "RetentionInDays": "log_retention",
     "RouteKey": "routes",
     "Runtime": "runtime",
@@ -40,6 +44,16 @@ _OPTIONS: Final[Mapping[str, str]] = {
 """CloudFormation's property -> the option of the construct that it is made from."""
 
 _CAUSES: Final = (
+    (
+        r"already exported",
+        "an export's name is the only one of its account and region, stages included: put"
+        " {app.stage} into `export` of app.output",
+    ),
+    (
+        r"\bexport\b.*(in use|imported)",
+        "take that Fn::ImportValue out of the other stack first: what a stack imports can be"
+        " neither changed nor removed",
+    ),
     (
         r"not empty",
         "a bucket must be empty: run `devbridge remove` again, it empties the buckets once more",

@@ -10,6 +10,7 @@ from devbridge import names, progress
 from devbridge.deploy import buckets, kinds, secrets, stacks
 from devbridge.deploy.access import Access, OnProgress, Progress
 from devbridge.deploy.changes import is_kept, labels_of
+from devbridge.deploy.exports import check_unused
 from devbridge.deploy.leftovers import Leftover
 from devbridge.deploy.package import OF_RUNS
 from devbridge.deploy.refusals import explained
@@ -97,6 +98,7 @@ def inventory(cloud: Access, app: str, stage: str, *, left: bool = False) -> Inv
         _, stack = find(cloud, app, stage)
         if stack:
             _check(stack, app, stage)
+            check_unused(cloud, stack)
         # A stack that is only planned has no template yet.
         made = stack is not None and stack["StackStatus"] != "REVIEW_IN_PROGRESS"
         template = deployed_template(cloud, stack["StackId"]) if stack and made else {}

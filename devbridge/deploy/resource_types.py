@@ -87,6 +87,11 @@ EVENT_BUS: Final = made("AWS::Events::EventBus", "Name")
 LOAD_BALANCER: Final = made("AWS::ElasticLoadBalancingV2::LoadBalancer", "Name", "Scheme", "Type")
 LISTENER: Final = made("AWS::ElasticLoadBalancingV2::Listener", "LoadBalancerArn")
 SECURITY_GROUP: Final = made("AWS::EC2::SecurityGroup", "GroupDescription", "GroupName", "VpcId")
+SUBSCRIPTION: Final = made("AWS::SNS::Subscription", "Endpoint", "Protocol", "TopicArn")
+ALARM: Final = made("AWS::CloudWatch::Alarm", "AlarmName")
+COMPOSITE_ALARM: Final = made("AWS::CloudWatch::CompositeAlarm", "AlarmName")
+USER_POOL: Final = made("AWS::Cognito::UserPool", holds_data=True, leftover=leftovers.USER_POOLS)
+USER_POOL_CLIENT: Final = made("AWS::Cognito::UserPoolClient", "GenerateSecret", "UserPoolId")
 FUNCTION: Final = made(
     "AWS::Lambda::Function",
     *("FunctionName", "PackageType", "TenancyConfig"),
@@ -110,7 +115,6 @@ TARGET_GROUP: Final = made(
     *("IpAddressType", "Name", "Port", "Protocol", "ProtocolVersion", "TargetType", "VpcId"),
 )
 LISTENER_RULE: Final = made("AWS::ElasticLoadBalancingV2::ListenerRule", "ListenerArn")
-SUBSCRIPTION: Final = made("AWS::SNS::Subscription", "Endpoint", "Protocol", "TopicArn")
 RULE: Final = made("AWS::Events::Rule", "Name")
 ROLE: Final = made("AWS::IAM::Role", "Path", "RoleName")
 MANAGED_POLICY: Final = made("AWS::IAM::ManagedPolicy", "Description", "ManagedPolicyName", "Path")
@@ -130,7 +134,6 @@ FOREIGN: Final = (
     *(
         ResourceType(f"AWS::{name}", holds_data=True)
         for name in (
-            "Cognito::UserPool",
             "DynamoDB::GlobalTable",
             "EC2::Volume",
             "ECR::Repository",

@@ -170,6 +170,7 @@ def _change(
                 if made:
                     _approve(cloud, made, approve)
                     execute(cloud, made, template.labels, tell, pace)
+                    checks.say_who_confirms(request, made, template)
             return made
         except Overtaken as error:
             if not left:

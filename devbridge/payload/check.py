@@ -62,6 +62,16 @@ def checker(job: str, file: str | None = None) -> Check | None:
     return _checker(path, job.replace("-", "_"))
 
 
+def schema(job: str, file: str) -> Mapping[str, Any] | None:
+    """The JSON Schema of a job's payload; None where it is not known.
+
+    Args:
+        job, file: as `checker` has them.
+    """
+    named = _schemas(file).get(job.replace("-", "_"))
+    return None if named is None else named[1]
+
+
 @functools.cache
 def _checker(path: str, job: str) -> Check | None:
     named = _schemas(path).get(job)

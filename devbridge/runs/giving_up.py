@@ -6,6 +6,7 @@ and for a container's command, the invoker does, once AWS tells it of the end.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -60,4 +61,12 @@ def send(sqs: Any, letter: DeadLetter) -> None:
     """
     account, name = letter.queue.split(":")[4:]
     url = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
-    sqs.send_message(**letter.parameters(url))
+    given = letter.parameters(url)
+    given["MessageAttributes"] = {
+        # It is base64, as Lambda has it and the API takes it; botocore encodes it itself.
+        name: {**each, "BinaryValue": base64.b64decode(each["BinaryValue"])}
+        if "BinaryValue" in each
+        else each
+        for name, each in given["MessageAttributes"].items()
+    }
+    sqs.send_message(**given)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from devbridge import Api, App, Bucket, Config, Fargate, FileSystem, Job, Table
+from devbridge import Api, App, Bucket, Config, Fargate, FileSystem, Job, Table, UserPool
 
 
 def keep_a_week(bucket: Any) -> None:
@@ -18,6 +18,8 @@ app = App("zip-files-demo")
 files = Bucket(app, "files")
 zips = Bucket(app, "zips", transform=keep_a_week)
 orders = Table(app, "orders", partition_key="id")
+# A web page signs in with SRP, and sends no password; sign_in.py has no library for that.
+users = UserPool(app, "users", password_auth=True)
 sender = Config(app, "sender", value="zips@example.com")
 # Has room for any zip; a machine of Fargate's has 20 GB of its own.
 scratch = FileSystem(app, "scratch", removal="delete")
@@ -37,6 +39,8 @@ Api(
     app,
     "api",
     routes={"POST /zips": "api/order.handler", "GET /zips/{id}": "api/show.handler"},
-    bind=[zips, orders, zip_files],
+    bind=[zips, orders, users, zip_files],
+    authorizers={"users": users},
+    authorizer="users",
     cors=True,
 )

@@ -9,6 +9,8 @@ from devbridge.resources import Table
 
 class Order(TypedDict):
     id: str
+    owner: str
+    """Whose order it is: nobody else sees it."""
     keys: list[str]
     email: str
     state: str

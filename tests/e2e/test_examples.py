@@ -140,7 +140,8 @@ def test_zip_files_packs_an_order_and_mails_a_link_live_and_deployed(terminal: T
     with live(terminal) as dev:
         steps = list(terminal.follow(LIVE, since=DEV))
         assert [step.code for step in steps] == [0] * len(steps), steps
-        *steps, again = steps
+        *steps, again, closed = steps
+        assert closed.output.strip() == "401"
         packed(steps, "order-1")
         assert json.loads(again.output) == json.loads(only(steps, "idempotency-key").output)
         dev.wait_for(r"mailed the link to jane@example.com")

@@ -88,17 +88,27 @@ def asked(url: str, body: object = None, **headers: str) -> Any:
         return json.load(answer)
 
 
+def signed_in(app: Path, address: str, *stage: str) -> str:
+    """The token of somebody who has signed up just now."""
+    script = ("bind", *stage, "--", "env", "PASSWORD=Correct-horse-1", sys.executable, "sign_in.py")
+    ok(run(app, *script, "up", address))
+    ok(run(app, *script, "confirm", address, "123456"))
+    return ok(run(app, *script, "in", address)).stdout.strip()
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_an_order_is_packed_and_its_link_is_mailed(app: Path, place: str) -> None:
     there = ("--local", "--stage", place)
     ok(deploy(app, place))
     ok(run(app, "bind", *there, "--", sys.executable, "load.py"))
     api = json.loads(ok(run(app, "outputs", "--json", *there)).stdout)["ApiUrl"]
-    order = {"keys": ["first.txt", "none.txt", "table.csv"], "email": f"{place}@example.com"}
-    answered = asked(f"{api}/zips", order, **{"idempotency-key": "order-1"})
+    address = f"{place}@example.com"
+    me = {"authorization": f"Bearer {signed_in(app, address, *there)}"}
+    order = {"keys": ["first.txt", "none.txt", "table.csv"]}
+    answered = asked(f"{api}/zips", order, **me, **{"idempotency-key": "order-1"})
     ok(run(app, "wait", answered["jobId"], *there))
 
-    shown = asked(f"{api}/zips/order-1")
+    shown = asked(f"{api}/zips/order-1", **me)
     assert (shown["state"], shown["missing"]) == ("packed", ["none.txt"])
     with urllib.request.urlopen(shown["link"], timeout=30) as answer:  # noqa: S310
         archive = zipfile.ZipFile(io.BytesIO(answer.read()))
@@ -106,7 +116,7 @@ def test_an_order_is_packed_and_its_link_is_mailed(app: Path, place: str) -> Non
     assert archive.read("table.csv") == (app / "data" / "table.csv").read_bytes()
     _, body = administer(endpoint_of(app), "GET", "/_ministack/ses/messages")
     mails = [mail for account in json.loads(body)["messages"].values() for mail in account]
-    (mail,) = (mail for mail in mails if mail["To"] == [order["email"]])
+    (mail,) = (mail for mail in mails if mail["To"] == [address] and "zip" in mail["BodyText"])
     assert "/order-1.zip?" in mail["BodyText"]
     assert list((app / ".devbridge" / "file-systems" / place / "scratch").iterdir()) == []
     ok(run(app, "remove", *there, "--yes", "--delete-data"))

@@ -436,6 +436,7 @@ all_of_it = [
     Topic(app, "news"),
     Stream(app, "clicks"),
     EventBus(app, "shop"),
+    UserPool(app, "users"),
     Secret(app, "api-token"),
     Config(app, "level", value="info"),
     Function(app, "hello", handler="api/hello.handler"),
@@ -475,7 +476,9 @@ def test_the_table_of_names_is_what_a_process_gets(everything: App) -> None:
 
     job = next(job for job in everything.of_type(Job) if job.name == "binds")
     table = rows(BINDING, "bound", "at run time (`devbridge.resources`)", "environment variable")
-    assert [quoted(row[2])[0] for row in table] == [*kinds.bindings().variables(job.bind, "prod")]
+    assert [name for row in table for name in quoted(row[2])] == [
+        *kinds.bindings().variables(job.bind, "prod")
+    ]
     assert [row[0].partition("(")[0].strip("`") for row in table] == [c.type for c in job.bind]
 
 

@@ -22,6 +22,7 @@ from devbridge.resources import (
     Secret,
     Table,
     Topic,
+    UserPool,
     fetch_secrets,
     variable,
 )
@@ -41,6 +42,7 @@ def test_every_kind_reads_its_own_variable(monkeypatch: pytest.MonkeyPatch) -> N
         ("Config", "value"),
         ("Function", "functionName"),
         ("Api", "url"),
+        ("UserPool", "clientId"),
     ):
         monkeypatch.setenv(f"DEVBRIDGE_{kind}_{prop}_my_x", f"the {kind}")
     assert Table.my_x.table_name == "the Table"
@@ -50,6 +52,7 @@ def test_every_kind_reads_its_own_variable(monkeypatch: pytest.MonkeyPatch) -> N
     assert Config.my_x.value == "the Config"
     assert Function.my_x.function_name == "the Function"
     assert Api.my_x.url == "the Api"
+    assert UserPool.my_x.client_id == "the UserPool"
 
 
 def test_an_unbound_table_says_which_are_bound(monkeypatch: pytest.MonkeyPatch) -> None:

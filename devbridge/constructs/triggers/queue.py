@@ -85,7 +85,7 @@ class OnQueue(Batched):
 
     def _queue_problem(self) -> Problem | None:
         queue, hidden = self.queue, self.queue.visibility_timeout
-        if hidden is not None and hidden < TIMES * INVOKER_TIMEOUT:
+        if queue.existing is None and hidden is not None and hidden < TIMES * INVOKER_TIMEOUT:
             return (
                 f"{queue} with visibility_timeout='{spelled(hidden)}'",
                 f"'{spelled(TIMES * INVOKER_TIMEOUT)}' or more, or none: {TIMES} times what its"

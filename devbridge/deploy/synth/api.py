@@ -7,9 +7,11 @@ import json
 from typing import Any, Final
 
 from devbridge import names
-from devbridge.constructs import Api, Cors, Function, JwtAuthorizer
+from devbridge.constructs import Api, Cors, Function, FunctionAuthorizer, JwtAuthorizer, UserPool
+from devbridge.constructs.authorizers import HEADER
 from devbridge.deploy.references import arn, arn_of, ref, sub
 from devbridge.deploy.synth.stack import Stack
+from devbridge.deploy.synth.user_pools import client, issuer
 
 _ACCESS_LOG: Final = json.dumps(
     {
@@ -99,11 +101,10 @@ def add_route(stack: Stack, api: Api, key: str, integration: str, name: str | No
     if name:
         authorizer = api.authorizers[name]
         made.AuthorizerId = ref(_authorizer(api, name))
-        made.AuthorizationType = "CUSTOM"
-        if isinstance(authorizer, JwtAuthorizer):
-            made.AuthorizationType = "JWT"
-            if authorizer.scopes:
-                made.AuthorizationScopes = list(authorizer.scopes)
+        asked = isinstance(authorizer, FunctionAuthorizer)
+        made.AuthorizationType = "CUSTOM" if asked else "JWT"
+        if isinstance(authorizer, JwtAuthorizer) and authorizer.scopes:
+            made.AuthorizationScopes = list(authorizer.scopes)
     stack.add(f"{api}, route {key!r}", made)
 
 
@@ -113,7 +114,7 @@ def _functions(api: Api) -> list[Function]:
     asked = [
         authorizer.function
         for authorizer in api.authorizers.values()
-        if not isinstance(authorizer, JwtAuthorizer)
+        if isinstance(authorizer, FunctionAuthorizer)
     ]
     return list(dict.fromkeys([*routed, *asked]))
 
@@ -168,7 +169,13 @@ def _add_authorizer(stack: Stack, api: Api, name: str) -> None:
     resource = apigatewayv2.Authorizer(
         _authorizer(api, name), ApiId=ref(names.logical(api)), Name=name
     )
-    if isinstance(authorizer, JwtAuthorizer):
+    if isinstance(authorizer, UserPool):
+        resource.AuthorizerType = "JWT"
+        resource.IdentitySource = [HEADER]
+        resource.JwtConfiguration = apigatewayv2.JWTConfiguration(
+            Issuer=issuer(names.logical(authorizer)), Audience=[ref(client(authorizer))]
+        )
+    elif isinstance(authorizer, JwtAuthorizer):
         resource.AuthorizerType = "JWT"
         resource.IdentitySource = [authorizer.identity_source]
         resource.JwtConfiguration = apigatewayv2.JWTConfiguration(

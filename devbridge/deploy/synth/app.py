@@ -19,18 +19,24 @@ def synth(app: App, settings: Settings, assets: Assets) -> Template:
         AppFailed: a `transform` raised, or left a resource that is not valid.
     """
     stack = Stack(app, settings, assets, kinds.bindings())
-    for kind in kinds.KINDS:
-        if made := [each for each in app.of_type(kind.construct) if not each.known]:
-            kind.add_shared(stack, made)
-        for construct in made:
+    made = [
+        (kind, [each for each in app.of_type(kind.construct) if not each.known])
+        for kind in kinds.KINDS
+    ]
+    for kind, own in made:
+        if own:
+            kind.add_shared(stack, own)
+        for construct in own:
             kind.add(stack, construct)
             title = names.logical(construct)
             for output in kind.outputs:
                 stack.output(construct, output.name, output.value(title))
     add_log_forwarding(stack)
+    for kind, own in made:
+        kind.add_last(stack, own)
     stack.bind_role()
     for resource in app.resources:
         stack.add_foreign(resource, app.added_at.get(resource.title, app.where))
     for name, value in app.outputs.items():
-        stack.say(name, resolved(value, settings.stage))
+        stack.say(name, resolved(value, settings.stage), app.exports.get(name))
     return stack.template()

@@ -1,30 +1,15 @@
-"""Tables, buckets, queues and topics."""
+"""Tables and buckets."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from devbridge import names
-from devbridge.constructs import Bucket, Queue, Table, Topic
-from devbridge.deploy.arns import main_arn
-from devbridge.deploy.policies import Json, document, tls_only
+from devbridge.constructs import Bucket, Table
+from devbridge.deploy.policies import document, tls_only
 from devbridge.deploy.references import arn_of, attribute, ref, references, sub
 from devbridge.deploy.synth.stack import Stack, is_kept, keep
-from devbridge.deploy.synth.triggers.queues import dead_letters
-from devbridge.deploy.synth.triggers.wanted import hidden, readers, tells_events
-
-_OWNER_MAY: Final = (
-    "AddPermission",
-    "DeleteTopic",
-    "GetTopicAttributes",
-    "ListSubscriptionsByTopic",
-    "Publish",
-    "RemovePermission",
-    "SetTopicAttributes",
-    "Subscribe",
-)
-"""Of the policy that SNS gives a topic which is made without one (SNS, access control)."""
+from devbridge.deploy.synth.triggers.wanted import tells_events
 
 
 def add_table(stack: Stack, table: Table) -> None:
@@ -90,7 +75,7 @@ def add_bucket(stack: Stack, bucket: Bucket) -> None:
         resource.VersioningConfiguration = s3.VersioningConfiguration(Status="Enabled")
     keep(resource, bucket.removal, stack.settings.mode)
     title = stack.add_main(bucket, resource)
-    if stack.settings.tls and not _has_policy(stack, title, "AWS::S3::BucketPolicy"):
+    if stack.settings.tls and not has_policy(stack, title, "AWS::S3::BucketPolicy"):
         statement = tls_only(arn_of(title), sub(f"${{{title}.Arn}}/*"))
         policy = s3.BucketPolicy(
             names.logical(bucket, "Policy"), Bucket=ref(title), PolicyDocument=document([statement])
@@ -111,85 +96,9 @@ def _encryption(key: str | None) -> Any:
     return s3.ServerSideEncryptionRule(ServerSideEncryptionByDefault=default, BucketKeyEnabled=True)
 
 
-def _has_policy(stack: Stack, title: str, *kinds: str) -> bool:
+def has_policy(stack: Stack, title: str, *kinds: str) -> bool:
     """Whether the user has added a policy for this resource, which then is the only one."""
     return any(
         resource.resource_type in kinds and title in references(resource.to_dict())
         for resource in stack.app.resources
     )
-
-
-def add_queue(stack: Stack, queue: Queue) -> None:
-    """Add a queue, and the policy that closes it to what is not TLS."""
-    from troposphere import sqs
-
-    resource = sqs.Queue(
-        names.logical(queue),
-        VisibilityTimeout=int(hidden(queue).total_seconds()),
-        MessageRetentionPeriod=int(queue.retention.total_seconds()),
-    )
-    if queue.encryption_key:
-        resource.KmsMasterKeyId = queue.encryption_key
-    else:
-        resource.SqsManagedSseEnabled = True
-    if queue.fifo:
-        resource.FifoQueue = True
-    if dead := _dead_letters(queue):
-        resource.RedrivePolicy = sqs.RedrivePolicy(
-            deadLetterTargetArn=dead, maxReceiveCount=queue.max_receives
-        )
-    keep(resource, queue.removal, stack.settings.mode)
-    title = stack.add_main(queue, resource)
-    kinds = ("AWS::SQS::QueuePolicy", "AWS::SQS::QueueInlinePolicy")
-    if stack.settings.tls and not _has_policy(stack, title, *kinds):
-        policy = sqs.QueuePolicy(
-            names.logical(queue, "Policy"),
-            Queues=[ref(title)],
-            PolicyDocument=document([tls_only(arn_of(title), action="sqs:*")]),
-        )
-        keep(policy, queue.removal, stack.settings.mode)
-        stack.add(str(queue), policy)
-
-
-def _dead_letters(queue: Queue) -> Any:
-    """The ARN of a queue's dead-letter queue: its own, or that of the job that it triggers."""
-    if queue.dead_letter:
-        return main_arn(queue.dead_letter)
-    jobs = readers(queue)
-    return dead_letters(jobs[0]) if jobs else None
-
-
-def add_topic(stack: Stack, topic: Topic) -> None:
-    """Add a topic, and the policy that closes it to what is not TLS."""
-    from troposphere import sns
-
-    resource = sns.Topic(names.logical(topic))
-    if topic.fifo:
-        resource.FifoTopic = True
-        # The names that CloudFormation makes have no ".fifo" at their end, which SNS wants.
-        resource.TopicName = names.fifo_topic(topic, stack.stage)
-    if topic.encryption_key:
-        resource.KmsMasterKeyId = topic.encryption_key
-    title = stack.add_main(topic, resource)
-    kinds = ("AWS::SNS::TopicPolicy", "AWS::SNS::TopicInlinePolicy")
-    if stack.settings.tls and not _has_policy(stack, title, *kinds):
-        policy = sns.TopicPolicy(
-            names.logical(topic, "Policy"),
-            Topics=[ref(title)],
-            PolicyDocument=document(_topic_statements(title)),
-        )
-        stack.add(str(topic), policy)
-
-
-def _topic_statements(title: str) -> Sequence[Json]:
-    """What a topic without a policy allows, which a policy replaces, and nothing without TLS."""
-    owner = {
-        "Sid": "__default_statement_ID",
-        "Effect": "Allow",
-        "Principal": {"AWS": "*"},
-        "Action": [f"sns:{action}" for action in _OWNER_MAY],
-        "Resource": ref(title),
-        "Condition": {"StringEquals": {"AWS:SourceOwner": ref("AWS::AccountId")}},
-    }
-    # A topic's policy takes no wildcards that mean more than SNS has for topics.
-    return [owner, tls_only(ref(title), action="sns:Publish")]

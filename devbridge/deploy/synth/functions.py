@@ -54,6 +54,8 @@ def add_function(stack: Stack, function: Function) -> None:
     )
     if function.encryption_key:
         resource.KmsKeyArn = function.encryption_key
+    if function.reserved_concurrency is not None:
+        resource.ReservedConcurrentExecutions = function.reserved_concurrency
     join(resource, function.vpc)
     mount(stack, resource, function)
     stack.add_main(function, resource, function.tags)

@@ -112,6 +112,9 @@ class Stack:
         self.assets = assets
         self._bindings = bindings
         self.labels: dict[str, str] = {}
+        self.senders: dict[str, dict[str, list[Any]]] = {}
+        """Who may send to queues and topics, by their ids: service -> ARNs that it sends for. See
+        `synth.messaging`."""
         description = f"devbridge app {app.name}, stage {settings.stage}"
         self.made = troposphere.Template(Description=description)
 
@@ -174,27 +177,38 @@ class Stack:
     def _tag(self, resource: Any, tags: Mapping[str, str]) -> None:
         import troposphere
 
-        if not tags or "Tags" not in resource.props:
+        name = next((name for name in ("Tags", "UserPoolTags") if name in resource.props), None)
+        if not tags or name is None:
             return
-        as_map = resource.props["Tags"][0] is dict
-        resource.Tags = dict(tags) if as_map else troposphere.Tags(**tags)
+        as_map = resource.props[name][0] is dict
+        setattr(resource, name, dict(tags) if as_map else troposphere.Tags(**tags))
 
     def output(self, construct: Construct, what: str, value: Any) -> None:
         """Add an output that tells something of a construct."""
         name, text = names.output(construct, what), f"{what} of {construct}"
         self._output(name, text, value)
 
-    def _output(self, name: str, description: str, value: Any) -> None:
+    def _output(self, name: str, description: str, value: Any) -> Any:
         import troposphere
 
         if other := self.made.outputs.get(name):
             raise self._taken(description, f"the output {name!r}", other.Description)
         self._check_room("outputs", self.made.outputs, MAX_OUTPUTS)
-        self.made.add_output(troposphere.Output(name, Description=description, Value=value))
+        output = troposphere.Output(name, Description=description, Value=value)
+        return self.made.add_output(output)
 
-    def say(self, name: str, value: Any) -> None:
-        """Add an output of the user's own."""
-        self._output(name, f"output {name!r} of app.py", value)
+    def say(self, name: str, value: Any, export: str | None = None) -> None:
+        """Add an output of the user's own, which other stacks import by the name `export`.
+
+        It may be one of devbridge's, if it says the same.
+        """
+        import troposphere
+
+        output = self.made.outputs.get(name)
+        if output is None or output.Value != value:
+            output = self._output(name, f"output {name!r} of app.py", value)
+        if export:
+            output.Export = troposphere.Export(export)
 
     def template(self) -> Template:
         """The finished template.

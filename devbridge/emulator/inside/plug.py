@@ -36,6 +36,7 @@ from .corrections import (
     subscriptions,
     tagged,
     templates,
+    users,
 )
 from .corrections.mappings import consumers, poller, terms
 from .corrections.mappings import templates as mapping_templates
@@ -93,6 +94,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
         "s3": _correct_s3,
         "sns": notifications.deliver_as_sns,
         "cloudwatch_logs": _correct_logs,
+        "cognito": users.refuse_sign_up,
         "efs": file_systems.keep_in_folders,
         "eventbridge": events.deliver_as_eventbridge,
         "tagging": tagged.find_streams,

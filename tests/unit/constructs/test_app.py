@@ -254,3 +254,19 @@ def test_an_output_that_is_not_allowed_is_refused(app: App, name: str, value: An
     with pytest.raises(InvalidValue, match=f"App\\('demo'\\): output '{name}'"):
         app.output(name, value)
     assert app.outputs == {}
+
+
+def test_an_output_may_be_exported_under_a_name_of_its_own(app: App) -> None:
+    app.output("Jobs", "1", export="demo-dev:jobs")
+    app.output("Other", "2")
+    assert app.exports == {"Jobs": "demo-dev:jobs"}
+    with pytest.raises(DuplicateName, match="'Third': another one is exported as 'demo-dev:jobs'"):
+        app.output("Third", "3", export="demo-dev:jobs")
+    assert "Third" not in app.outputs
+
+
+@pytest.mark.parametrize("export", ["", "a b", "a_b", "ü", "x" * 256, 1, ["a"]])
+def test_an_exports_name_has_letters_digits_colons_and_hyphens(app: App, export: Any) -> None:
+    with pytest.raises(InvalidValue, match="output 'Jobs', export "):
+        app.output("Jobs", "1", export=export)
+    assert (app.outputs, app.exports) == ({}, {})

@@ -42,6 +42,10 @@ def test_values_that_are_allowed_are_kept(
         {"memory_size": "11 GB"},
         {"runtime": "container"},
         {"handler": None},
+        {"reserved_concurrency": -1},
+        {"reserved_concurrency": 1001},
+        {"reserved_concurrency": True},
+        {"reserved_concurrency": "2"},
         {"environment": {"PATH": "/opt/tools/bin"}},
         {"environment": {"PYTHONHOME": "/opt/python"}},
         {"environment": {"PYTHONSAFEPATH": "1"}},
@@ -51,3 +55,11 @@ def test_values_that_are_not_allowed_are_refused(app: App, wrong: dict[str, Any]
     with pytest.raises(InvalidValue, match=f"Function 'a': {next(iter(wrong))} "):
         Function(app, "a", **{"handler": HANDLER, **wrong})
     assert app.constructs == []
+
+
+@pytest.mark.parametrize("reserved", [None, 0, 1000])
+def test_concurrency_may_be_reserved_and_none_of_it_stops_a_function(
+    app: App, reserved: int | None
+) -> None:
+    made = Function(app, "a", handler=HANDLER, reserved_concurrency=reserved)
+    assert made.reserved_concurrency == reserved

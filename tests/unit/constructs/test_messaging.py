@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from devbridge.constructs import App, Queue, Topic
+from devbridge.constructs import App, Bucket, Function, Queue, Topic
 from devbridge.errors import InvalidValue
 
 
@@ -76,3 +76,47 @@ def test_a_topic_may_be_fifo(app: App) -> None:
     wrong: Any = 1
     with pytest.raises(InvalidValue, match="Topic 'c': fifo 1"):
         Topic(app, "c", fifo=wrong)
+
+
+# --- subscribers ---
+
+
+def test_whoever_sns_delivers_to_may_subscribe(app: App) -> None:
+    queue, function = Queue(app, "q"), Function(app, "f", handler="api/start.handler")
+    many: list[Any] = ["ops@example.com", "https://hooks.example.com:8443/a?b=c", queue, function]
+    assert Topic(app, "t", subscribers=many).subscribers == tuple(many)
+    fifo = Queue(app, "fifo", fifo=True)
+    assert Topic(app, "in-order", fifo=True, subscribers=[fifo, queue]).subscribers == (fifo, queue)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *("", "ops", "ops@example", "@example.com", "a b@example.com", "a@b@example.com"),
+        *("ops@example.com\n", "mailto:ops@example.com,", "http://example.com", "https://"),
+        *("https://a b", "arn:aws:sqs:eu-west-1:123456789012:q", None, 1),
+    ],
+)
+def test_what_sns_would_not_deliver_to_is_refused(app: App, wrong: Any) -> None:
+    with pytest.raises(InvalidValue, match="Topic 't': subscriber ") as caught:
+        Topic(app, "t", subscribers=[wrong])
+    assert "an e-mail address, an https:// URL, a Queue or a Function" in str(caught.value.remedy)
+
+
+def test_a_subscriber_is_one_of_this_app_once_and_in_a_list(app: App) -> None:
+    other: Any = Queue(App("other"), "q")
+    bucket: Any = Bucket(app, "b")
+    for wrong in ([other], [bucket], ["a@example.com"] * 2):
+        with pytest.raises(InvalidValue, match="Topic 't': subscriber "):
+            Topic(app, "t", subscribers=wrong)
+    with pytest.raises(InvalidValue, match="a list"):
+        Topic(app, "t", subscribers="ops@example.com")
+
+
+def test_a_topic_in_order_delivers_to_queues_and_to_fifo_queues_only_it_does(app: App) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        Topic(app, "t", fifo=True, subscribers=["ops@example.com"])
+    assert "queues only, with fifo=True" in str(caught.value.remedy)
+    with pytest.raises(InvalidValue) as caught:
+        Topic(app, "t", subscribers=[Queue(app, "q", fifo=True)])
+    assert "a Topic with fifo=True" in str(caught.value.remedy)

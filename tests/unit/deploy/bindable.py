@@ -20,6 +20,7 @@ from devbridge.constructs import (
     Stream,
     Table,
     Topic,
+    UserPool,
 )
 from devbridge.constructs.app import loading
 
@@ -75,6 +76,7 @@ GRANTS: dict[str, dict[str, list[Any]]] = {
     "XEventBus": {"events:PutEvents": [arn("XEventBus")]},
     "XTopic": {"sns:Publish": [{"Ref": "XTopic"}]},
     "KeySecret": {"ssm:GetParameter": [sub(SECRET)], "ssm:GetParameters": [sub(SECRET)]},
+    "XUserPool": {"cognito-idp:AdminGetUser": [arn("XUserPool")]},
     "XConfig": {},
     "XFileSystem": {},
     "XFunction": {"lambda:InvokeFunction": [arn("XFunction")]},
@@ -89,6 +91,11 @@ VARIABLES: dict[str, dict[str, Any]] = {
     "XEventBus": {"DEVBRIDGE_EventBus_busName_x": {"Ref": "XEventBus"}},
     "XTopic": {"DEVBRIDGE_Topic_topicArn_x": {"Ref": "XTopic"}},
     "KeySecret": {"DEVBRIDGE_Secret_parameterName_key": "/devbridge/demo/dev/secrets/key"},
+    "XUserPool": {
+        "DEVBRIDGE_UserPool_userPoolId_x": {"Ref": "XUserPool"},
+        "DEVBRIDGE_UserPool_clientId_x": {"Ref": "XUserPoolClient"},
+        "DEVBRIDGE_UserPool_issuer_x": sub("https://${XUserPool.ProviderName}"),
+    },
     "XConfig": {"DEVBRIDGE_Config_value_x": "blue"},
     "XFileSystem": {"DEVBRIDGE_FileSystem_path_x": "/mnt/x"},
     "XFunction": {"DEVBRIDGE_Function_functionName_x": "demo_dev_x-fn"},
@@ -108,6 +115,7 @@ def one_of_each(root: Path) -> tuple[App, dict[str, Construct]]:
             Topic(app, "x"),
             Stream(app, "x"),
             EventBus(app, "x"),
+            UserPool(app, "x"),
             Secret(app, "key"),
             Config(app, "x", value="blue"),
             FileSystem(app, "x"),

@@ -25,6 +25,7 @@ from devbridge.constructs import (
     Stream,
     Table,
     Topic,
+    UserPool,
     Vpc,
 )
 from devbridge.constructs.app import loading
@@ -49,6 +50,9 @@ PLACE = Deployed(
         "YLoadBalancer": f"{BALANCERS}:loadbalancer/app/y/1",
         "YListener": f"{BALANCERS}:listener/app/y/1/2",
         "YUrl": "http://y-1.elb.cn-north-1.amazonaws.com.cn",
+        "XUserPool": "cn-north-1_a1",
+        "XUserPoolClient": "client-1",
+        "XIssuer": "https://cognito-idp.cn-north-1.amazonaws.com/cn-north-1_a1",
         "XUrl": "https://a1.execute-api.cn-north-1.amazonaws.com.cn",
         "XRole": "arn:aws-cn:iam::123456789012:role/r-1",
     },
@@ -71,6 +75,7 @@ def constructs(root: Path) -> dict[str, Construct]:
             LoadBalancer(app, "y", vpc=NET),
             Queue(app, "x"),
             Topic(app, "x"),
+            UserPool(app, "x"),
             Api(app, "x", routes={"$default": function}),
             Secret(app, "x"),
             Job(app, "x", handler="jobs/a.handler"),
@@ -93,6 +98,7 @@ def filled_in(value: Any) -> str:
         "XTable.StreamArn": outputs["XTableStream"],
         "YLoadBalancerListener": outputs["YListener"],
         "YLoadBalancer.DNSName": outputs["YUrl"].removeprefix("http://"),
+        "XUserPool.ProviderName": "cognito-idp.cn-north-1.amazonaws.com/cn-north-1_a1",
         "XJobRole.Arn": outputs["XRole"],
     }
     match value.to_dict():
@@ -126,6 +132,10 @@ def filled_in(value: Any) -> str:
         ("LoadBalancer", "listener_arn", PLACE.outputs["YListener"]),
         ("LoadBalancer", "url", PLACE.outputs["YUrl"]),
         ("Topic", "arn", PLACE.outputs["XTopic"]),
+        ("UserPool", "user_pool_id", "cn-north-1_a1"),
+        ("UserPool", "client_id", "client-1"),
+        ("UserPool", "issuer", PLACE.outputs["XIssuer"]),
+        ("UserPool", "arn", f"arn:aws-cn:cognito-idp:{HERE}:userpool/cn-north-1_a1"),
         ("Api", "url", PLACE.outputs["XUrl"]),
         ("Secret", "parameter_name", "/devbridge/demo/dev/secrets/x"),
         ("Secret", "arn", f"arn:aws-cn:ssm:{HERE}:parameter/devbridge/demo/dev/secrets/x"),
@@ -163,7 +173,7 @@ def test_every_reference_that_a_construct_gives_is_known(constructs: dict[str, C
                 assert reference.what == name
                 assert known(reference, "dev", PLACE)
                 given += 1
-    assert given == 26
+    assert given == 30
 
 
 @pytest.mark.parametrize(

@@ -181,6 +181,9 @@ def test_the_environment_of_a_stage_has_the_variables_of_everything(
         "XTopic": "arn:topic",
         "XStream": "stream-1",
         "XEventBus": "bus-1",
+        "XUserPool": "pool-1",
+        "XUserPoolClient": "client-1",
+        "XIssuer": "https://issuer",
         "XUrl": "https://api",
     }
     app, made_of = everything
@@ -192,6 +195,9 @@ def test_the_environment_of_a_stage_has_the_variables_of_everything(
         "DEVBRIDGE_Topic_topicArn_x": "arn:topic",
         "DEVBRIDGE_Stream_streamName_x": "stream-1",
         "DEVBRIDGE_EventBus_busName_x": "bus-1",
+        "DEVBRIDGE_UserPool_userPoolId_x": "pool-1",
+        "DEVBRIDGE_UserPool_clientId_x": "client-1",
+        "DEVBRIDGE_UserPool_issuer_x": "https://issuer",
         "DEVBRIDGE_Secret_parameterName_key": "/devbridge/demo/dev/secrets/key",
         "DEVBRIDGE_Config_value_x": "blue",
         "DEVBRIDGE_FileSystem_path_x": str(folder_of(made_of["XFileSystem"], "dev")),

@@ -6,15 +6,28 @@ from typing import Any
 
 import pytest
 
-from devbridge.constructs import App, Batch, Container, Fargate, Job, Lambda, Secret
+from devbridge.constructs import (
+    App,
+    Batch,
+    Container,
+    Fargate,
+    Job,
+    Lambda,
+    Queue,
+    Secret,
+    Topic,
+)
 from devbridge.constructs.app import loading
 from devbridge.deploy import checks
 from devbridge.deploy.access import Progress
+from devbridge.deploy.changes import all_added
+from devbridge.deploy.plan import Plan
 from devbridge.deploy.request import Request
 from devbridge.deploy.secrets import set_secret
 from devbridge.errors import DeployError, InvalidValue
 from devbridge.names import Mode
 from tests.unit.deploy.conftest import FakeCloud
+from tests.unit.deploy.templates import made
 
 
 def test_a_boundary_that_the_embedded_cloud_does_not_have_is_said_not_to_bound(
@@ -160,3 +173,19 @@ def test_what_could_be_better_is_said_where_aws_runs_the_job(
     assert [str(each).startswith("warning  Job 'a': memory='8 GB'") for each in told] == [
         True
     ] * said
+
+
+def test_a_mail_that_aws_writes_to_confirm_is_said_once(app: App, aws: FakeCloud) -> None:
+    Topic(app, "ops", subscribers=["ops@example.com", "https://example.com", Queue(app, "q")])
+    template = made(app)
+    added = all_added(json.loads(template.body), template.labels)
+    told: list[Progress] = []
+    request = Request(app, aws, stage="s", mode="dev", on_progress=told.append)
+    checks.say_who_confirms(request, Plan("s", "c", True, added), template)
+    assert [each.text for each in told] == [
+        "Topic 'ops', subscriber 'ops@example.com': AWS sends a mail; until its link is followed,"
+        " it gets no other"
+    ]
+    aws.endpoint_url = "http://127.0.0.1:5000"  # which writes to nobody
+    checks.say_who_confirms(request, Plan("s", "c", True, added), template)
+    assert len(told) == 1

@@ -33,6 +33,30 @@ def test_outputs_have_the_urls_first_and_hide_the_hash(
     assert list(found.items()) == [("ApiUrl", "https://x"), ("ATable", "t")]
 
 
+def test_what_aws_calls_the_resources_of_a_stage_is_known(
+    aws: FakeCloud, cloudformation: Stubber
+) -> None:
+    for _ in range(2):
+        cloudformation.add_response("describe_stacks", {"Stacks": [stack()]})
+    known = {"ResourceType": "AWS::SQS::Queue", "LastUpdatedTimestamp": 0}
+    listed = [
+        {
+            "LogicalResourceId": "A",
+            "PhysicalResourceId": "a-1",
+            "ResourceStatus": "CREATE_COMPLETE",
+        },
+        {
+            "LogicalResourceId": "B",
+            "PhysicalResourceId": "b-1",
+            "ResourceStatus": "DELETE_COMPLETE",
+        },
+        {"LogicalResourceId": "C", "ResourceStatus": "CREATE_IN_PROGRESS"},
+    ]
+    found = [{**known, **each} for each in listed]
+    cloudformation.add_response("list_stack_resources", {"StackResourceSummaries": found})
+    assert deployment.resources(aws, "demo", "dev") == {"A": "a-1"}
+
+
 def test_a_url_of_the_embedded_cloud_has_its_port_of_today(
     aws: FakeCloud, cloudformation: Stubber
 ) -> None:

@@ -13,6 +13,7 @@ from devbridge.deploy.leftovers import (
     PAGE,
     QUEUES,
     TABLES,
+    USER_POOLS,
     Leftover,
     is_gone,
 )
@@ -47,6 +48,7 @@ def nothing(_: object) -> None: ...
         (QUEUES, "arn:aws:sqs:eu-west-1:123456789012:orders"),
         (LOG_GROUPS, "arn:aws:logs:eu-west-1:123456789012:log-group:orders"),
         (LOG_GROUPS, "arn:aws:logs:eu-west-1:123456789012:log-group:orders:*"),
+        (USER_POOLS, "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/orders"),
         (FILE_SYSTEMS, "arn:aws:elasticfilesystem:eu-west-1:123456789012:file-system/orders"),
     ],
 )
@@ -203,3 +205,15 @@ def test_addresses_that_go_slowly_are_waited_for(
         FILE_SYSTEMS.remove(aws, "fs-01234567", "FileSystem 'shared'", told.append)
         stub.assert_no_pending_responses()
     assert len(told) == 1
+
+
+def test_a_user_pool_is_counted_by_its_users_and_deleted_with_them(aws: FakeCloud) -> None:
+    cognito = aws.client("cognito-idp")
+    pool = cognito.create_user_pool(PoolName="users")["UserPool"]["Id"]
+    for number in range(61):  # more than Cognito lists at once
+        cognito.admin_create_user(UserPoolId=pool, Username=f"user-{number}")
+    assert USER_POOLS.count
+    assert USER_POOLS.count(aws, pool) == (61, "user")
+    assert USER_POOLS.is_there(aws, pool)
+    USER_POOLS.remove(aws, pool, "the users", nothing)
+    assert not USER_POOLS.is_there(aws, pool)

@@ -28,6 +28,8 @@ def test_the_option_is_known_where_the_reason_names_its_property(
         ("User: ann is not authorized to perform: iam:CreateRole", "permission"),
         ("The bucket you tried to delete is not empty", "once more"),
         ("resource sg-1 has a dependent object", "40 minutes"),
+        ("Export with name a is already exported by stack b", "{app.stage}"),
+        ("Export a cannot be deleted as it is in use by b", "Fn::ImportValue"),
         ("Rate exceeded", "try again"),
         ("Project LimitExceededException", "quota"),
         ("Value at 'timeoutInMinutes'", "the option 'timeout'"),

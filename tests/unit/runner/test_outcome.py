@@ -14,8 +14,10 @@ from runner import outcome, zygote
 from runner.outcome import CANCELLED, CRASHED, FAILED, SUCCEEDED, TIMED_OUT, End, Failure
 
 
-def test_a_run_is_live_or_has_ended_and_the_daemon_knows_the_same_states() -> None:
-    assert [state.value for state in State] == [*outcome.LIVE, *outcome.ENDED]
+def test_a_run_waits_for_its_time_lives_or_has_ended_and_the_daemon_knows_the_same_states() -> None:
+    kinds = [outcome.SCHEDULED, *outcome.LIVE, *outcome.ENDED]
+    assert [state.value for state in State] == kinds
+    assert len(set(kinds)) == len(kinds)
     assert [state.value for state in State if state.final] == [*outcome.ENDED]
     assert set(outcome.ENDED) > outcome.RETRIED == {FAILED, TIMED_OUT, CRASHED}
     assert job.ENDED.keys() == set(outcome.ENDED)

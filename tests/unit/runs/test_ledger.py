@@ -17,6 +17,7 @@ from devbridge.runs.model import Exit, State
 from runner.outcome import Failure
 
 from .ledgers import a_run, add, ids, record
+from .worlds import KEPT, LIVE
 
 
 def ended(ledger: Ledger, job_id: str, at: float, state: State = State.SUCCEEDED) -> None:
@@ -154,10 +155,10 @@ def test_a_transaction_that_fails_leaves_nothing_behind(ledger: Ledger) -> None:
 
 
 def test_pruning_forgets_what_ended_before_and_nothing_else(ledger: Ledger) -> None:
-    for number, state in enumerate(s for s in State if s.final):
+    for number, state in enumerate(s for s in KEPT if s.final):
         ended(ledger, f"old{number}", 100.0 + number, state)
     ended(ledger, "new", 500.0)
-    for state in (s for s in State if not s.final):
+    for state in LIVE:
         add(ledger, a_run(state.value, at=1.0))
         record(ledger, Change(job_id=state.value, state=state, at=1.0))
     deleted: list[Path] = []

@@ -11,6 +11,7 @@ from devbridge.runs.ledger_reader import LedgerReader
 from devbridge.runs.model import State
 
 from .ledgers import a_run, add, ids, record
+from .worlds import KEPT, LIVE
 
 
 def test_nothing_is_known_of_a_run_that_was_never_entered(ledger: Ledger) -> None:
@@ -29,10 +30,10 @@ def test_the_live_runs_of_one_burst_come_back_in_the_order_they_were_asked_for(
 
 
 def test_only_runs_that_have_not_ended_are_live(ledger: Ledger) -> None:
-    for state in State:
+    for state in KEPT:
         add(ledger, a_run(state.value))
         record(ledger, Change(job_id=state.value, state=state, at=1.0))
-    assert {entry.state for entry in ledger.live()} == {s for s in State if not s.final}
+    assert {entry.state for entry in ledger.live()} == set(LIVE)
 
 
 def test_recent_runs_can_be_narrowed_down(ledger: Ledger) -> None:

@@ -36,6 +36,7 @@ from devbridge.runs.stage import DeployedStore
 from devbridge.runs.starting import Starter
 from devbridge.runs.turns import Turns
 from devbridge.transport.base import Endpoint
+from runner import outcome
 from runner.outcome import Failure
 from stub_lambda import deployed, handler, invoker
 from stub_lambda.bridge import Answer, NoAnswer, Silence
@@ -50,6 +51,9 @@ FAILURE = Failure("KeyError", "'ü'")
 LARGE = json.dumps(["x" * 50_000]).encode()
 
 FAILED = (State.FAILED, State.CRASHED)
+LIVE = tuple(State(each) for each in outcome.LIVE)
+KEPT = (*LIVE, *(State(each) for each in outcome.ENDED))
+"""The states of the runs that ledgers and providers have; one that is SCHEDULED they have not."""
 
 
 class World(Protocol):

@@ -9,7 +9,7 @@ from devbridge import names
 from devbridge.constructs import Job, OnQueue
 from devbridge.deploy.arns import main_arn
 from devbridge.deploy.policies import KEY_USE, Json, allow, document, of_service, tls_only
-from devbridge.deploy.references import arn_of, dump, ref
+from devbridge.deploy.references import arn_of, dump_of, ref
 from devbridge.deploy.synth.stack import Stack, keep
 from devbridge.deploy.synth.triggers.mappings import add_mapping, filters, scaling
 from devbridge.deploy.synth.triggers.wanted import HIDDEN, has_inbox, makes_dead_letters
@@ -33,7 +33,9 @@ def inbox(job: Job) -> str:
 
 def dead_letters(job: Job) -> Any:
     """The ARN of the queue for what has failed for good."""
-    return arn_of(_own_dead_letters(job)) if job.on_failure is None else main_arn(job.on_failure)
+    if job.on_failure is not None:
+        return main_arn(job.on_failure)
+    return arn_of(_dead_letters(job))
 
 
 def dead_letters_of(job: Job, trigger: OnQueue) -> Any:
@@ -42,7 +44,8 @@ def dead_letters_of(job: Job, trigger: OnQueue) -> Any:
     return dead_letters(job) if own is None else main_arn(own)
 
 
-def _own_dead_letters(job: Job) -> str:
+def _dead_letters(job: Job) -> str:
+    """The title of the one that is made for a job."""
     return names.logical(job, "DeadLetters")
 
 
@@ -53,7 +56,7 @@ def add_own(stack: Stack, job: Job, senders: Sequence[Json]) -> None:
         senders: the statements of who may send to its inbox.
     """
     if makes_dead_letters(job):
-        title = _own_dead_letters(job)
+        title = _dead_letters(job)
         _add_queue(stack, job, title)
         _add_policy(stack, job, title, [])
     if not has_inbox(job):
@@ -101,20 +104,13 @@ def add_on_queue(stack: Stack, job: Job, trigger: OnQueue, title: str) -> None:
 
 def grants(jobs: Sequence[Job]) -> list[Json]:
     """What the invokers of these jobs need of queues: to read them, and to give messages up."""
-    read, sent = list[Any](), list[Any]()
+    read = [arn_of(inbox(job)) for job in jobs if has_inbox(job)]
     for job in jobs:
-        sent += _given_up(job)
-        if has_inbox(job):
-            read.append(arn_of(inbox(job)))
         read += [main_arn(each.queue) for each in job.triggers if isinstance(each, OnQueue)]
-    statements = []
-    if read:
-        statements.append(allow(_READS, _once(read)))
-    if sent:
-        statements.append(allow(_SENDS, _once(sent)))
-    if keys := sorted({key for job in jobs for key in _keys(job)}):
-        statements.append(allow(KEY_USE, keys))
-    return statements
+    sent = [given for job in jobs for given in _given_up(job)]
+    keys = sorted({key for job in jobs for key in _keys(job)})
+    found = ((_READS, read), (_SENDS, sent), (KEY_USE, keys))
+    return [allow(actions, _unique(arns)) for actions, arns in found if arns]
 
 
 def _keys(job: Job) -> Iterator[str]:
@@ -128,22 +124,18 @@ def _keys(job: Job) -> Iterator[str]:
 
 def gives_up(job: Job) -> list[Json]:
     """What a job's own role needs to give messages up."""
-    sent, keys = _given_up(job), sorted(set(_keys(job)))
-    statements = [allow(_SENDS, _once(sent))] if sent else []
-    return [*statements, allow(KEY_USE, keys)] if keys else statements
+    found = ((_SENDS, _unique(_given_up(job))), (KEY_USE, sorted(set(_keys(job)))))
+    return [allow(actions, arns) for actions, arns in found if arns]
 
 
 def _given_up(job: Job) -> list[Any]:
-    """Where its messages may end."""
-    if not job.triggers:
-        return []
+    """The ARNs of the dead-letter queues of a job's triggers."""
     own = [dead_letters_of(job, each) for each in job.triggers if isinstance(each, OnQueue)]
-    return [dead_letters(job), *own]
+    return [dead_letters(job), *own] if job.triggers else []
 
 
-def _once(arns: Sequence[Any]) -> list[Any]:
-    known = {each if isinstance(each, str) else dump(each.to_dict()): each for each in arns}
-    return list(known.values())
+def _unique(arns: Sequence[Any]) -> list[Any]:
+    return list({dump_of(arn): arn for arn in arns}.values())
 
 
 def _add_queue(stack: Stack, job: Job, title: str, redrive: Any = None) -> None:

@@ -39,6 +39,14 @@ export interface BoundStream {
 export interface BoundEventBus {
   /** The deployed bus's name. */
   readonly busName: string;
+/** A bound Cognito user pool. */
+export interface BoundUserPool {
+  /** The deployed pool's id. */
+  readonly userPoolId: string;
+  /** The id of its app client. */
+  readonly clientId: string;
+  /** The URL that its tokens name as `iss`. */
+  readonly issuer: string;
 }
 /** A bound secret. */
 export interface BoundSecret {
@@ -81,6 +89,7 @@ export declare const Config: Named<"Config", BoundConfig>;
 export declare const FileSystem: Named<"FileSystem", BoundFileSystem>;
 export declare const Function: Named<"Function", BoundFunction>;
 export declare const Api: Named<"Api", BoundApi>;
+export declare const UserPool: Named<"UserPool", BoundUserPool>;
 
 /**
  * Fetch all secrets that are bound here. What was fetched is kept until the process ends.

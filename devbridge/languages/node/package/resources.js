@@ -8,14 +8,16 @@ import { secretValue } from "./lib/secrets.js";
 /**
  * The bound resources of one kind by name.
  * @param {string} kind
- * @param {string} prop
+ * @param {string} first
+ * @param {...string} more
  */
-function bindings(kind, prop) {
-  return byName(
-    (name) =>
-      Object.defineProperty({}, prop, { enumerable: true, get: () => bound(kind, prop, name) }),
-    () => Object.keys(values(kind, prop)).sort(),
-  );
+function bindings(kind, first, ...more) {
+  /** @param {string} name */
+  const one = (name) => {
+    const read = [first, ...more].map((prop) => [prop, { enumerable: true, get: () => bound(kind, prop, name) }]);
+    return Object.defineProperties({}, Object.fromEntries(read));
+  };
+  return byName(one, () => Object.keys(values(kind, first)).sort());
 }
 
 export const Table = bindings("Table", "tableName");
@@ -28,6 +30,7 @@ export const Config = bindings("Config", "value");
 export const FileSystem = bindings("FileSystem", "path");
 export const Function = bindings("Function", "functionName");
 export const Api = bindings("Api", "url");
+export const UserPool = bindings("UserPool", "userPoolId", "clientId", "issuer");
 export const Secret = byName(
   // Not enumerable: who prints what is bound prints no secret.
   (name) => Object.defineProperty({}, "value", { get: () => secretValue(name) }),

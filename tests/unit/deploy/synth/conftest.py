@@ -18,6 +18,7 @@ from tests.unit.deploy.templates import (
 )
 
 MakeJob = Callable[..., Template]
+MakeApp = Callable[..., Template]
 
 
 @pytest.fixture
@@ -47,3 +48,23 @@ def contained(root: Path, synthed: MakeJob) -> MakeJob:
         return synthed(runtime="container", container=container, **options)
 
     return make
+
+
+@pytest.fixture
+def synthed_app(root: Path) -> MakeApp:
+    """Makes the template of an app with what a function adds; cfn-lint must find nothing wrong."""
+
+    def make(define: Callable[[App], object], **settings: Any) -> Template:
+        template = made(app_of(define, root), **settings)
+        assert lint(template) == []
+        return template
+
+    return make
+
+
+def app_of(define: Callable[[App], object], root: Path = Path("/nowhere")) -> App:
+    """An app with what a function adds."""
+    with loading(root):
+        app = App("demo")
+        define(app)
+    return app

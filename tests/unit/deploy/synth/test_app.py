@@ -6,8 +6,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from devbridge.constructs import Api, App, Function, Job
+import pytest
+
+from devbridge.constructs import Api, App, Function, Job, Queue, Topic
 from devbridge.constructs.app import loading
+from devbridge.errors import InvalidValue
 from tests.unit.deploy.templates import (
     lint,
     made,
@@ -80,3 +83,23 @@ def test_what_the_tests_lint_with_does_find_what_is_wrong(app: App) -> None:
     body = json.loads(good.body)
     body["Resources"]["Wrong"] = {"Type": "AWS::SQS::Queue", "Properties": {"Colour": "red"}}
     assert "Colour" in "".join(lint(replace(good, body=json.dumps(body))))
+
+
+def test_what_is_exported_has_the_name_that_other_stacks_import(app: App) -> None:
+    app.output("Jobs", "1", export="demo-jobs")
+    app.output("Other", "2")
+    template = made(app)
+    assert lint(template) == []
+    outputs = json.loads(template.body)["Outputs"]
+    assert outputs["Jobs"]["Export"] == {"Name": "demo-jobs"}
+    assert "Export" not in outputs["Other"]
+
+
+def test_an_output_that_is_there_is_exported_if_it_says_the_same(app: App) -> None:
+    app.output("NewsTopic", Topic(app, "news").arn, export="news")
+    outputs = json.loads(made(app).body)["Outputs"]
+    assert outputs["NewsTopic"]["Value"] == {"Ref": "NewsTopic"}
+    assert outputs["NewsTopic"]["Export"] == {"Name": "news"}
+    app.output("OrdersQueue", Queue(app, "orders").arn)  # whose own output is its URL
+    with pytest.raises(InvalidValue, match="the output 'OrdersQueue' is that of Queue of Queue"):
+        made(app)

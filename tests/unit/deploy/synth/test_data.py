@@ -12,26 +12,8 @@ from devbridge.constructs import App, Bucket, Function, Job, Queue, Secret, Tabl
 from devbridge.constructs.app import loading
 from devbridge.deploy import environment
 from devbridge.deploy.attributes import Deployed, known
-from devbridge.deploy.synth import Template
+from tests.unit.deploy.synth.conftest import MakeApp, app_of
 from tests.unit.deploy.templates import allowed, lint, made, of_type, properties, resources
-
-Make = Callable[..., Template]
-
-
-@pytest.fixture
-def synthed(root: Path) -> Make:
-    """Makes the template of an app with what a function adds; cfn-lint must find nothing wrong."""
-
-    def make(define: Callable[[App], object], **settings: Any) -> Template:
-        with loading(root):
-            app = App("demo")
-            define(app)
-        template = made(app, **settings)
-        assert lint(template) == []
-        return template
-
-    return make
-
 
 DATA: dict[str, Callable[..., object]] = {
     "XTable": lambda app, **options: Table(app, "x", partition_key="id", **options),
@@ -51,17 +33,17 @@ DATA: dict[str, Callable[..., object]] = {
     ],
 )
 def test_what_holds_data_is_kept_or_deleted_as_it_says_or_as_the_stage_is(
-    title: str, removal: str | None, mode: str, policy: str, synthed: Make
+    title: str, removal: str | None, mode: str, policy: str, synthed_app: MakeApp
 ) -> None:
-    template = synthed(lambda app: DATA[title](app, removal=removal), mode=mode)
+    template = synthed_app(lambda app: DATA[title](app, removal=removal), mode=mode)
     resource = resources(template)[title]
     assert resource["UpdateReplacePolicy"] == policy
     # What a failed creation has made goes, whatever it is.
     assert resource["DeletionPolicy"] == {"Retain": "RetainExceptOnCreate"}.get(policy, policy)
 
 
-def test_a_bucket_is_private_encrypted_and_for_tls_only(synthed: Make) -> None:
-    template = synthed(lambda app: Bucket(app, "files", removal="retain"))
+def test_a_bucket_is_private_encrypted_and_for_tls_only(synthed_app: MakeApp) -> None:
+    template = synthed_app(lambda app: Bucket(app, "files", removal="retain"))
     bucket = properties(template, "FilesBucket")
     assert all(bucket["PublicAccessBlockConfiguration"].values())
     assert len(bucket["PublicAccessBlockConfiguration"]) == 4
@@ -74,86 +56,23 @@ def test_a_bucket_is_private_encrypted_and_for_tls_only(synthed: Make) -> None:
     assert resources(template)["FilesBucketPolicy"]["UpdateReplacePolicy"] == "Retain"
 
 
-def test_a_bucket_keeps_versions_if_it_is_told_to(synthed: Make) -> None:
-    template = synthed(lambda app: Bucket(app, "files", versioned=True))
+def test_a_bucket_keeps_versions_if_it_is_told_to(synthed_app: MakeApp) -> None:
+    template = synthed_app(lambda app: Bucket(app, "files", versioned=True))
     configuration = properties(template, "FilesBucket")["VersioningConfiguration"]
     assert configuration == {"Status": "Enabled"}
 
 
-def test_a_cloud_without_tls_has_buckets_without_that_policy(synthed: Make) -> None:
-    template = synthed(lambda app: Bucket(app, "files"), tls=False)
+def test_a_cloud_without_tls_has_buckets_without_that_policy(synthed_app: MakeApp) -> None:
+    template = synthed_app(lambda app: Bucket(app, "files"), tls=False)
     assert "FilesBucketPolicy" not in resources(template)
-
-
-def test_a_queue_has_its_times_and_is_encrypted(synthed: Make) -> None:
-    template = synthed(
-        lambda app: Queue(app, "work", visibility_timeout="2 minutes", retention="14 days")
-    )
-    assert properties(template, "WorkQueue") == {
-        "VisibilityTimeout": 120,
-        "MessageRetentionPeriod": 1_209_600,
-        "SqsManagedSseEnabled": True,
-    }
-
-
-@pytest.mark.parametrize("fifo", [False, True])
-def test_a_queue_gives_up_to_its_dead_letter_queue(fifo: bool, synthed: Make) -> None:
-    def define(app: App) -> None:
-        dead = Queue(app, "dead", fifo=fifo)
-        Queue(app, "work", fifo=fifo, dead_letter=dead, max_receives=5)
-
-    queue = properties(synthed(define), "WorkQueue")
-    assert queue["RedrivePolicy"] == {
-        "deadLetterTargetArn": {"Fn::GetAtt": ["DeadQueue", "Arn"]},
-        "maxReceiveCount": 5,
-    }
-    assert queue.get("FifoQueue", False) is fifo
-
-
-@pytest.mark.parametrize("fifo", [False, True])
-def test_a_topic_may_be_in_order(fifo: bool, synthed: Make) -> None:
-    topic = resources(synthed(lambda app: Topic(app, "news", fifo=fifo)))["NewsTopic"]
-    assert topic.get("Properties", {}).get("FifoTopic", False) is fifo
 
 
 # --- what a reviewer asks for -------------------------------------------------------------------
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/mrk-0123"
-TLS = {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def denied_without_tls(template: Template, title: str) -> list[str]:
-    """The actions that a policy refuses to everybody who does not use TLS."""
-    statements = properties(template, title)["PolicyDocument"]["Statement"]
-    return [
-        statement["Action"]
-        for statement in statements
-        if (statement["Effect"], statement["Principal"]) == ("Deny", "*")
-        and statement["Condition"] == TLS
-    ]
-
-
-def test_queues_and_topics_refuse_what_is_not_tls(synthed: Make) -> None:
-    def define(app: App) -> None:
-        Queue(app, "work", removal="retain")
-        Topic(app, "news")
-
-    template = synthed(define)
-    assert denied_without_tls(template, "WorkQueuePolicy") == ["sqs:*"]
-    assert denied_without_tls(template, "NewsTopicPolicy") == ["sns:Publish"]
-    assert resources(template)["WorkQueuePolicy"]["UpdateReplacePolicy"] == "Retain"
-    plain = synthed(define, tls=False)
-    assert not {"WorkQueuePolicy", "NewsTopicPolicy"} & resources(plain).keys()
-
-
-def test_a_topics_policy_still_lets_the_accounts_own_services_publish(synthed: Make) -> None:
-    template = synthed(lambda app: Topic(app, "news"))
-    owner, _ = properties(template, "NewsTopicPolicy")["PolicyDocument"]["Statement"]
-    assert owner["Condition"] == {"StringEquals": {"AWS:SourceOwner": {"Ref": "AWS::AccountId"}}}
-    assert "sns:Publish" in owner["Action"]
-
-
-def test_a_policy_of_the_users_own_is_the_only_one(synthed: Make) -> None:
+def test_a_policy_of_the_users_own_is_the_only_one(synthed_app: MakeApp) -> None:
     def define(app: App) -> None:
         document = {
             "Version": "2012-10-17",
@@ -178,13 +97,6 @@ def test_a_policy_of_the_users_own_is_the_only_one(synthed: Make) -> None:
     for kind in ("Queue", "Topic", "Bucket"):
         assert f"A{kind}Policy" not in found
         assert f"B{kind}Policy" in found
-
-
-def app_of(define: Callable[[App], object]) -> App:
-    with loading(Path("/nowhere")):
-        app = App("demo")
-        define(app)
-    return app
 
 
 ENCRYPTED = {
@@ -262,14 +174,14 @@ def test_logs_and_environments_have_the_key_of_the_app(root: Path) -> None:
     [(None, "deployed", True), (None, "dev", False), ("retain", "dev", True)],
 )
 def test_a_table_is_protected_where_it_is_retained(
-    removal: str | None, mode: str, protected: bool, synthed: Make
+    removal: str | None, mode: str, protected: bool, synthed_app: MakeApp
 ) -> None:
     def define(app: App) -> None:
         options: Any = {"removal": removal, "deletion_protection": True}
         Table(app, "x", partition_key="id", point_in_time_recovery=True, **options)
         Table(app, "y", partition_key="id", removal=removal)  # type: ignore[arg-type]
 
-    template = synthed(define, mode=mode)
+    template = synthed_app(define, mode=mode)
     found = properties(template, "XTable")
     assert found.get("DeletionProtectionEnabled", False) is protected
     assert found["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
@@ -281,20 +193,20 @@ def test_a_table_is_protected_where_it_is_retained(
 
 
 @pytest.mark.parametrize("view", ["new_image", "old_image", "new_and_old_images", "keys_only"])
-def test_a_table_has_a_stream_if_it_is_told_to(view: Any, synthed: Make) -> None:
-    template = synthed(lambda app: Table(app, "notes", partition_key="id", stream=view))
+def test_a_table_has_a_stream_if_it_is_told_to(view: Any, synthed_app: MakeApp) -> None:
+    template = synthed_app(lambda app: Table(app, "notes", partition_key="id", stream=view))
     stream = properties(template, "NotesTable")["StreamSpecification"]
     assert stream == {"StreamViewType": view.upper()}
     arn = json.loads(template.body)["Outputs"]["NotesTableStream"]["Value"]
     assert arn == {"Fn::GetAtt": ["NotesTable", "StreamArn"]}
 
 
-def test_a_table_has_a_stream_if_something_wants_it(synthed: Make) -> None:
+def test_a_table_has_a_stream_if_something_wants_it(synthed_app: MakeApp) -> None:
     def define(app: App) -> None:
         Table(app, "notes", partition_key="id").want_stream()
         Table(app, "other", partition_key="id")
 
-    template = synthed(define)
+    template = synthed_app(define)
     stream = properties(template, "NotesTable")["StreamSpecification"]
     assert stream == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
     assert "StreamSpecification" not in properties(template, "OtherTable")
@@ -324,8 +236,8 @@ def existing(app: App) -> None:
     app.output("Orders", queue.arn)
 
 
-def test_what_exists_is_used_and_not_made(synthed: Make) -> None:
-    template = synthed(existing)
+def test_what_exists_is_used_and_not_made(synthed_app: MakeApp) -> None:
+    template = synthed_app(existing)
     kinds = {each["Type"] for each in resources(template).values()}
     assert not kinds & {"AWS::SNS::Topic", "AWS::S3::Bucket", "AWS::DynamoDB::Table"}
     assert [*of_type(template, "AWS::SQS::Queue")] == ["WorkQueue"]
@@ -336,8 +248,8 @@ def test_what_exists_is_used_and_not_made(synthed: Make) -> None:
     assert not {"OrdersQueue", "NewsTopic", "FilesBucket", "NotesTable"} & outputs.keys()
 
 
-def test_what_exists_is_bound_as_what_is_made(synthed: Make) -> None:
-    template = synthed(existing)
+def test_what_exists_is_bound_as_what_is_made(synthed_app: MakeApp) -> None:
+    template = synthed_app(existing)
     may = allowed(template, "FFunctionRole")
     table = f"arn:aws:dynamodb:{HERE}:table/notes"
     assert may["dynamodb:Query"] == [table, f"{table}/index/*"]

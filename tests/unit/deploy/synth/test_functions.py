@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from devbridge.constructs import (
     App,
     Function,
@@ -67,3 +69,13 @@ def test_a_python_that_devbridge_has_not_heard_of_is_named_all_the_same(root: Pa
     template = made(app, python="3.99", mode="deployed")
     assert properties(template, "FFunction")["Runtime"] == "python3.99"
     assert properties(template, "AJobProject")["Environment"]["Image"].endswith("/python:3.99")
+
+
+@pytest.mark.parametrize("reserved", [0, 5, None])
+def test_what_is_reserved_for_a_function_is_zero_too(root: Path, reserved: int | None) -> None:
+    with loading(root):
+        app = App("demo")
+        Function(app, "f", handler="api/start.handler", reserved_concurrency=reserved)
+    template = made(app)
+    assert lint(template) == []
+    assert properties(template, "FFunction").get("ReservedConcurrentExecutions") == reserved

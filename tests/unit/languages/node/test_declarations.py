@@ -128,6 +128,7 @@ declare module "devbridge/resources" {
     FileSystem: never;
     Function: never;
     Api: never;
+    UserPool: never;
   }
 }
 """

@@ -23,10 +23,12 @@ def test_the_stubs_zip_is_small_and_imports_alone(tmp_path: Path) -> None:
     assert {second for first, second in packages if first == "runner"} == {
         "__init__.py",
         "causes.py",
+        "dead_letters.py",
         "documents.py",
         "outcome.py",
         "places.py",
         "sigv4.py",
+        "triggered.py",
     }
     archive.extractall(tmp_path)
     import_alone(tmp_path, "stub_lambda.handler")

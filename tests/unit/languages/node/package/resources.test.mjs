@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { endpoint, region } from "../../../../../devbridge/languages/node/package/lib/aws.js";
-import { Api, Bucket, Config, Function, NotFound, Queue, Secret, Table, Topic } from "../../../../../devbridge/languages/node/package/resources.js";
+import { Api, Bucket, Config, Function, NotFound, Queue, Secret, Table, Topic, UserPool } from "../../../../../devbridge/languages/node/package/resources.js";
 import { environment } from "./helpers.mjs";
 
 test("what is bound is read by name, with '-' or '_'", (t) => {
@@ -14,6 +14,9 @@ test("what is bound is read by name, with '-' or '_'", (t) => {
     DEVBRIDGE_Config_value_level: "",
     DEVBRIDGE_Function_functionName_f: "f",
     DEVBRIDGE_Api_url_api: "https://x",
+    DEVBRIDGE_UserPool_userPoolId_users: "pool",
+    DEVBRIDGE_UserPool_clientId_users: "client",
+    DEVBRIDGE_UserPool_issuer_users: "https://issuer",
     DEVBRIDGE_Secret_parameterName_key: "/p",
   });
   const found = [
@@ -21,6 +24,8 @@ test("what is bound is read by name, with '-' or '_'", (t) => {
     Topic.n.topicArn, Config.level.value, Function.f.functionName, Api.api.url,
   ];
   assert.deepEqual(found, ["t", "t", "b", "q", "n", "", "f", "https://x"]);
+  const { userPoolId, clientId, issuer } = UserPool.users;
+  assert.deepEqual([userPoolId, clientId, issuer], ["pool", "client", "https://issuer"]);
   assert.equal(JSON.stringify(Table), '{"my_notes":{"tableName":"t"}}');
   assert.equal(JSON.stringify(Secret), '{"key":{}}');
 });

@@ -1,0 +1,193 @@
+"""`devbridge trigger`: send what starts a job by itself, the way that real events take."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from devbridge.cli import completing
+from devbridge.cli.common import app_options, cloud, loaded, print_json
+from devbridge.cli.payload import check_accepted
+from devbridge.errors import PayloadError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from devbridge.cloud.session import Cloud
+    from devbridge.config import Config
+    from devbridge.constructs import Job, Trigger
+    from devbridge.messages.chosen import Content
+    from devbridge.messages.sending import Sent
+
+KINDS = ("queue", "topic", "object", "event", "schedule", "stream", "table", "log", "request")
+WAITS = (
+    "no `devbridge dev` runs here: what was sent waits in its queue, for up to 14 days, until one"
+    " does"
+)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  devbridge trigger thumbs                          # an example, to its only trigger
+  devbridge trigger orders --kind queue --set num=5
+  devbridge trigger orders --on orders --event message.json --count 10
+  devbridge trigger thumbs --kind object --key photos/one.jpg
+  devbridge trigger thumbs --print                  # what the invoker would get; nothing is sent
+"""
+)
+@click.argument("job", shell_complete=completing.jobs)
+@click.option("--on", metavar="NAME", help="The trigger's name, of a job that has several.")
+@click.option("--kind", type=click.Choice(KINDS), help="The trigger's kind, in place of its name.")
+@click.option(
+    "--event",
+    metavar="FILE|-",
+    help="What is sent: a message's body, an event or its detail, an object's data.",
+)
+@click.option(
+    "--set",
+    "sets",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Another value at a place in it: --set items.0.price=5. JSON, or a text.",
+)
+@click.option("--key", help="The key of the object that is put.")
+@click.option(
+    "--count",
+    type=click.IntRange(1, 10_000),
+    default=1,
+    show_default=True,
+    help="So many of them.",
+)
+@click.option(
+    "--print",
+    "print_",
+    is_flag=True,
+    help="Send nothing: print the event that the job's invoker would be called with.",
+)
+@click.option(
+    "--no-check", is_flag=True, help="Send a payload that is not what the job's handler declares."
+)
+@click.option("--json", "json_", is_flag=True, help="Print JSON: a list of what was sent.")
+@app_options
+def trigger(
+    config: Config,
+    *,
+    job: str,
+    on: str | None,
+    kind: str | None,
+    event: str | None,
+    sets: Sequence[str],
+    key: str | None,
+    count: int,
+    print_: bool,
+    no_check: bool,
+    json_: bool,
+) -> None:
+    """Send an event to a trigger of a job, the way that real events take.
+
+    That is a message to its queue, an object to its bucket, and so on: what hears of it is tried,
+    too. Without --event, an example is made: of the type of the job's payload, and such that the
+    trigger's filter lets it pass. JOB is the job's name in app.py.
+    """
+    from devbridge.messages.chosen import choose, content, payload
+    from devbridge.payload.check import schema
+    from devbridge.runs.invoker import find_job
+
+    found = find_job(loaded(config), job)
+    chosen = choose(found, on, kind)
+    known = schema(found.name, str(config.schemas))
+    given = None if event is None else _read(event)
+    sent = content(chosen, known, given, [_pair(each) for each in sets], key)
+    if not no_check and chosen.kind in _CHECKED:
+        check_accepted(config, found.name, _text(payload(chosen, sent)))
+    if print_:
+        _print_raw(found, config.stage, chosen, sent, count)
+        return
+    with cloud(config) as there:
+        live = _is_live(there, config.stage, found)
+        done = _send(there, config.stage, found, chosen, sent, count, live=live)
+    if json_:
+        print_json([each.as_json() for each in done])
+    else:
+        for each in done:
+            _tell(each, found)
+        if done and done[0].note:
+            click.echo(done[0].note, err=True)
+    if live and not _daemon_runs(config):
+        click.echo(WAITS, err=True)
+
+
+_CHECKED = ("queue", "topic", "event", "schedule", "stream")
+"""Kinds whose payload is what was sent."""
+
+
+def _send(
+    there: Cloud, stage: str, job: Job, chosen: Trigger, sent: Content, count: int, *, live: bool
+) -> list[Sent]:
+    from devbridge.deploy import resources
+    from devbridge.messages.sending import Sender
+    from devbridge.progress import task
+
+    done = []
+    sender = Sender(there, job, stage, resources(there, job.app.name, stage), live=live)
+    with task("trigger", str(chosen), count if count > 1 else 0) as shown:
+        for _ in range(count):
+            done.append(sender.send(chosen, sent))
+            shown.add(1)
+    return done
+
+
+def _is_live(there: Cloud, stage: str, job: Job) -> bool:
+    """Whether `devbridge dev` runs it."""
+    from devbridge.deploy import stage_mode
+
+    return job.live and stage_mode(there, job.app.name, stage) == "dev"
+
+
+def _daemon_runs(config: Config) -> bool:
+    from devbridge.runs.lock import daemon_runs
+
+    return daemon_runs(config.stage_dir / "daemon.lock")
+
+
+def _tell(sent: Sent, job: Job) -> None:
+    run = f", starts run {sent.run}" if sent.run else ""
+    click.echo(f"sent {sent.what} {sent.id} to {sent.to} for {job.name}{run}")
+
+
+def _print_raw(job: Job, stage: str, chosen: Trigger, sent: Content, count: int) -> None:
+    from devbridge.messages.samples import Sample, raw
+
+    print_json(raw([Sample(job, stage, chosen, sent) for _ in range(count)]))
+
+
+def _read(given: str) -> bytes:
+    if given == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(given).read_bytes()
+    except OSError as error:
+        raise PayloadError(
+            f"the event's file cannot be read: {error.strerror or error}",
+            where=given,
+            remedy="name a file that is there, or - for standard input",
+        ) from error
+
+
+def _pair(given: str) -> tuple[str, Any]:
+    from devbridge.messages.chosen import set_value
+
+    try:
+        return set_value(given)
+    except ValueError:
+        raise click.BadParameter(f"{given!r} is not KEY=VALUE", param_hint="--set") from None
+
+
+def _text(value: Any) -> str:
+    import json
+
+    return json.dumps(value)

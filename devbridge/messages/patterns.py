@@ -1,0 +1,108 @@
+"""Something that a pattern matches: of EventBridge, of SNS's filters, of Lambda's. Pure.
+
+The operators are those of "Comparison operators for use in event patterns" (EventBridge User Guide)
+and of SNS's "Filter policy operators".
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+ABSENT: Final = object()
+"""There must be nothing of that name."""
+_OTHERS: Final = ("text", "other", "another")
+
+
+def matching(pattern: Mapping[str, Any]) -> dict[str, Any]:
+    """A small object that a pattern matches, as far as that is easy to see: of alternatives the
+    first. An operator that is not known is taken for any text."""
+    found: dict[str, Any] = {}
+    for key, value in pattern.items():
+        if key == "$or" and isinstance(value, Sequence) and value:
+            merge(found, matching(value[0]))
+        elif isinstance(value, Mapping):
+            merge(found, {key: matching(value)})
+        elif (one := _of(value)) is not ABSENT:
+            found[key] = one
+    return found
+
+
+def merge(into: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """`into` with what `more` has, objects in objects too; `into` is changed."""
+    for key, value in more.items():
+        old = into.get(key)
+        if isinstance(value, Mapping) and isinstance(old, dict):
+            merge(old, value)
+        else:
+            into[key] = value
+    return into
+
+
+def _of(alternatives: Any) -> Any:
+    """What one of the alternatives takes."""
+    if not isinstance(alternatives, Sequence) or isinstance(alternatives, str) or not alternatives:
+        return _OTHERS[0]
+    present = [each for each in alternatives if each != {"exists": False}]
+    if not present:
+        return ABSENT
+    first = present[0]
+    return _operated(*next(iter(first.items()))) if isinstance(first, Mapping) and first else first
+
+
+def _operated(operator: str, operand: Any) -> Any:
+    match operator:
+        case "prefix" | "suffix" | "equals-ignore-case":
+            return next(iter(operand.values())) if isinstance(operand, Mapping) else operand
+        case "wildcard":
+            return _filled(str(operand))
+        case "anything-but":
+            return _another(operand)
+        case "numeric":
+            return _number(operand)
+        case "cidr":
+            return str(ipaddress.ip_network(operand, strict=False).network_address)
+        case _:
+            return _OTHERS[0]
+
+
+def _filled(wildcard: str) -> str:
+    """With a text in place of each ``*`` that no backslash makes one of its own."""
+    parts: list[str] = []
+    signs = iter(wildcard)
+    for sign in signs:
+        if sign == "\\":
+            parts.append(next(signs, ""))
+        else:
+            parts.append(_OTHERS[0] if sign == "*" else sign)
+    return "".join(parts)
+
+
+def _another(operand: Any) -> Any:
+    """What is none of these; and neither begins nor ends with them."""
+    if isinstance(operand, Mapping):
+        operand = next(iter(operand.values()))
+    refused = operand if isinstance(operand, list) else [operand]
+    if all(isinstance(each, int | float) for each in refused):
+        return max(refused) + 1
+    texts = [str(each).lower() for each in refused]
+    for one in (*_OTHERS, "~0~"):
+        if not any(one.startswith(text) or one.endswith(text) for text in texts):
+            return one
+    return "-".join(texts)
+
+
+def _number(operand: Sequence[Any]) -> float:
+    """One that the comparisons allow: ``[">", 0, "<=", 5]``."""
+    bounds = dict(zip(operand[::2], operand[1::2], strict=False))
+    if (same := bounds.get("=")) is not None:
+        return float(same) if isinstance(same, float) else int(same)
+    least, most = bounds.get(">=", bounds.get(">")), bounds.get("<=", bounds.get("<"))
+    if ">=" in bounds:
+        return bounds[">="]  # type: ignore[no-any-return]
+    if "<=" in bounds:
+        return bounds["<="]  # type: ignore[no-any-return]
+    if least is not None and most is not None:
+        return (least + most) / 2  # type: ignore[no-any-return]
+    return least + 1 if least is not None else most - 1 if most is not None else 0

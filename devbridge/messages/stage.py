@@ -1,0 +1,142 @@
+"""The dead-letter queues of one stage, by the names that users give them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from devbridge.constructs import App
+from devbridge.messages.letters import Letter, whole_ids
+from devbridge.messages.mover import Moved, count, look, purge, redrive, router
+from devbridge.messages.places import Place, address, named, places
+from devbridge.words import many
+
+_OLDEST = 100
+"""Messages that are looked at for the oldest one."""
+_ALL = 1_000_000
+"""Messages that are looked through for one that is named."""
+
+
+class Boxes:
+    """All dead-letter queues of a stage.
+
+    Args:
+        sqs: botocore's client.
+        resources: what AWS calls those of the stage, by CloudFormation's name.
+    """
+
+    def __init__(self, app: App, sqs: Any, resources: Mapping[str, str], stage: str) -> None:
+        self._app = app
+        self._sqs = sqs
+        self._resources = resources
+        self._stage = stage
+
+    def overview(self, most: int = _OLDEST) -> list[tuple[Place, int, float | None]]:
+        """Each queue, about how many messages it has, and when the oldest of them was sent, in
+        seconds since the epoch.
+
+        Raises:
+            NotDeployed: the stage has not all of them yet.
+        """
+        found: list[tuple[Place, int, float | None]] = []
+        for place in places(self._app):
+            url = address(place, self._resources, self._stage)
+            number = count(self._sqs, url)
+            letters = look(self._sqs, url, most).letters if number else []
+            found.append((place, max(number, len(letters)), _oldest(letters)))
+        return found
+
+    def of(self, name: str) -> Box:
+        """Those of a job or a Queue.
+
+        Raises:
+            UnknownQueue: there is no such one.
+            NotDeployed: the stage has not all of them yet.
+        """
+        urls = {
+            address(place, self._resources, self._stage): [
+                address(inbox, self._resources, self._stage) for inbox in place.inboxes
+            ]
+            for place in named(self._app, name)
+        }
+        return Box(self._sqs, name, urls)
+
+
+class Box:
+    """What one name means: a dead-letter queue, or several.
+
+    Args:
+        urls: the queues, each with the own queues of its jobs.
+    """
+
+    def __init__(self, sqs: Any, name: str, urls: Mapping[str, Sequence[str]]) -> None:
+        self._sqs = sqs
+        self._name = name
+        self._urls = urls
+        self.moved = Moved()
+        """What was sent back or deleted."""
+
+    def count(self) -> int:
+        """About how many messages there are."""
+        return sum(count(self._sqs, url) for url in self._urls)
+
+    def look(self, most: int) -> tuple[list[Letter], bool]:
+        """The messages, the oldest first, and whether there may be more.
+
+        Args:
+            most: so many are enough.
+        """
+        found = [look(self._sqs, url, most) for url in self._urls]
+        letters = [letter for each in found for letter in each.letters]
+        letters.sort(key=lambda letter: letter.sent_at)
+        return letters[:most], len(letters) > most or any(each.more for each in found)
+
+    def one(self, given: str) -> Letter:
+        """The message whose id begins so.
+
+        Raises:
+            UnknownMessage: there is none, or there are several.
+        """
+        letters = {letter.id: letter for letter in self.look(_ALL)[0]}
+        (whole,) = whole_ids(list(letters), [given])
+        return letters[whole]
+
+    def whole(self, given: Sequence[str]) -> list[str]:
+        """The ids of the messages whose ids begin so.
+
+        Raises:
+            UnknownMessage: there is none of one, or there are several.
+        """
+        return whole_ids([letter.id for letter in self.look(_ALL)[0]], given)
+
+    def redrive(
+        self, wanted: Sequence[str] | None, *, dry_run: bool, told: Callable[[], None]
+    ) -> None:
+        """Send messages back; what is done is in `moved`. See `mover.redrive`."""
+        for url, inboxes in self._urls.items():
+            if (left := self._left(wanted)) != []:
+                route = router(self._sqs, inboxes)
+                redrive(self._sqs, url, route, left, self.moved, dry_run=dry_run, told=told)
+
+    def purge(self, wanted: Sequence[str] | None, *, told: Callable[[], None]) -> None:
+        """Delete messages; which is in `moved`. See `mover.purge`."""
+        for url in self._urls:
+            if (left := self._left(wanted)) != []:
+                purge(self._sqs, url, left, self.moved, told=told)
+
+    def summary(self, *, dry_run: bool) -> str:
+        """What was sent back, in one line: ``3 of 3 messages redriven to orders``."""
+        done, kept = len(self.moved.ids), len(self.moved.kept)
+        to = ", ".join(self.moved.to) or "anywhere"
+        verb = "would be redriven" if dry_run else "redriven"
+        return f"{done:,} of {many(done + kept, 'message')} {verb} to {to}"
+
+    def _left(self, wanted: Sequence[str] | None) -> list[str] | None:
+        if wanted is None:
+            return None
+        gone = {*self.moved.ids, *(each for each, _ in self.moved.kept)}
+        return [each for each in wanted if each not in gone]
+
+
+def _oldest(letters: Sequence[Letter]) -> float | None:
+    return min((letter.sent_at for letter in letters), default=None)

@@ -1,0 +1,148 @@
+"""Who is told of what is in a dead-letter queue, and what of a stage other stacks import, on the
+embedded cloud."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devbridge import deploy as deployment
+from devbridge.cloud.session import Cloud
+from devbridge.constructs.load import load_app
+from devbridge.deploy import Request
+from devbridge.deploy.remove import remove
+from devbridge.errors import DeployError
+from tests.integration.emulator.inside.corrections.test_refusals import create
+from tests.integration.test_any_app_deploys import fast
+
+APP = """\
+from devbridge import Alarm, App, Bucket, Function, Queue, Topic
+
+app = App("watch")
+dead = Queue(app, "dead", retention="14 days")
+told = Queue(app, "told")
+files = Bucket(app, "files", removal="delete")
+tell = Function(
+    app, "tell", handler="api/tell.handler", bind=[told], reserved_concurrency=2
+)
+ops = Topic(app, "ops", subscribers=["ops@example.com", told, tell])
+jobs = Topic(app, "jobs", subscribers=[told])
+Alarm(app, "old", queue=dead, metric="age", threshold="1 hour", notify=[ops])
+Alarm(app, "any", queue=dead)
+app.output("Jobs", jobs.arn, export=f"watch-{app.stage}-jobs")
+"""
+TELL = """\
+import json
+
+import boto3
+
+from devbridge.resources import Queue
+
+
+def handler(event, context):
+    for record in event["Records"]:
+        boto3.client("sqs").send_message(
+            QueueUrl=Queue.told.queue_url,
+            MessageBody=json.dumps({"function": record["Sns"]["TopicArn"]}),
+        )
+"""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    cloud: Cloud
+    outputs: dict[str, str]
+
+    def received(self, number: int) -> list[Any]:
+        """What comes into the queue: so many bodies."""
+        sqs, url = self.cloud.client("sqs"), self.outputs["ToldQueue"]
+        found: list[Any] = []
+        for _ in range(20):
+            answer = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1, MaxNumberOfMessages=10)
+            for each in answer.get("Messages", ()):
+                found.append(json.loads(each["Body"]))
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
+            if len(found) >= number:
+                break
+        return found
+
+
+@pytest.fixture
+def watch(tmp_path: Path, local_cloud: Cloud) -> Deployed:
+    root = tmp_path / "app"
+    (root / "api").mkdir(parents=True)
+    (root / "app.py").write_text(APP)
+    (root / "api" / "tell.py").write_text(TELL)
+    app = load_app(root, "test")
+    done = deployment.deploy(Request(app, local_cloud, stage="test", mode="deployed"))
+    return Deployed(local_cloud, dict(done.outputs))
+
+
+def test_an_alarm_that_goes_on_is_published_to_each_subscriber(watch: Deployed) -> None:
+    cloudwatch = watch.cloud.client("cloudwatch")
+    alarms = cloudwatch.describe_alarms()["MetricAlarms"]
+    assert {each["MetricName"] for each in alarms} == {
+        "ApproximateAgeOfOldestMessage",
+        "ApproximateNumberOfMessagesVisible",
+    }
+    for alarm in alarms:
+        cloudwatch.set_alarm_state(
+            AlarmName=alarm["AlarmName"], StateValue="ALARM", StateReason="a test"
+        )
+    mine = watch.outputs["OpsTopic"]
+    envelopes = watch.received(2)
+    (called,) = (each for each in envelopes if "function" in each)
+    (queued,) = (each for each in envelopes if "function" not in each)
+    assert called == {"function": mine}
+    assert queued["TopicArn"] == mine
+    message = json.loads(queued["Message"])
+    assert (message["NewStateValue"], message["NewStateReason"]) == ("ALARM", "a test")
+
+
+def test_a_queue_gets_the_messages_of_several_topics(watch: Deployed) -> None:
+    sns = watch.cloud.client("sns")
+    sns.publish(TopicArn=watch.outputs["JobsTopic"], Message="one")
+    (found,) = watch.received(1)
+    assert (found["TopicArn"], found["Message"]) == (watch.outputs["JobsTopic"], "one")
+
+
+def test_a_queue_takes_no_messages_of_other_topics(watch: Deployed) -> None:
+    sns, sqs = watch.cloud.client("sns"), watch.cloud.client("sqs")
+    url = watch.outputs["ToldQueue"]
+    asked = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    other = sns.create_topic(Name="other")["TopicArn"]
+    sns.subscribe(TopicArn=other, Protocol="sqs", Endpoint=asked["Attributes"]["QueueArn"])
+    sns.publish(TopicArn=other, Message="no")
+    sns.publish(TopicArn=watch.outputs["JobsTopic"], Message="yes")
+    assert [each["Message"] for each in watch.received(1)] == ["yes"]
+
+
+def test_a_function_has_what_is_reserved_for_it(watch: Deployed) -> None:
+    name = watch.outputs["TellFunction"]
+    found = watch.cloud.client("lambda").get_function_concurrency(FunctionName=name)
+    assert found["ReservedConcurrentExecutions"] == 2
+
+
+def test_what_another_stack_imports_is_not_removed_and_nothing_is_emptied(
+    watch: Deployed,
+) -> None:
+    arn = {"Fn::ImportValue": "watch-test-jobs"}
+    subscription = {"TopicArn": arn, "Protocol": "email", "Endpoint": "a@example.com"}
+    other = {"Type": "AWS::SNS::Subscription", "Properties": subscription}
+    assert create(watch.cloud, "importer", S=other) == ("CREATE_COMPLETE", "")
+    s3, bucket = watch.cloud.client("s3"), watch.outputs["FilesBucket"]
+    s3.put_object(Bucket=bucket, Key="a", Body=b"")
+    with pytest.raises(DeployError, match=r"'watch-test-jobs' is imported by importer") as caught:
+        remove(watch.cloud, "watch", "test", lambda _: None, fast, delete_data=True)
+    assert "Fn::ImportValue" in str(caught.value.remedy)
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+    cloudformation = watch.cloud.client("cloudformation")
+    cloudformation.delete_stack(StackName="importer")
+    cloudformation.get_waiter("stack_delete_complete").wait(
+        StackName="importer", WaiterConfig={"Delay": 0.05, "MaxAttempts": 400}
+    )
+    assert remove(watch.cloud, "watch", "test", lambda _: None, fast, delete_data=True)

@@ -1,0 +1,107 @@
+"""Messages of runs that have failed for good are sent, whatever comes between."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from devbridge.daemon import dead_letters as module
+from devbridge.daemon.dead_letters import DeadLetters
+from devbridge.daemon.told import NeverStarted
+from devbridge.errors import CloudError
+from devbridge.runs.ledger import Change, Ledger, NewRun
+from devbridge.runs.model import State
+from runner.dead_letters import DeadLetter
+from runner.outcome import Failure
+from runner.triggered import Triggered
+from tests.waiting import soon
+
+DEAD = "arn:aws:sqs:eu-west-1:123456789012:dead"
+MESSAGE = Triggered("queue", "q", b"1", b'{"messageId":"m","body":"1"}', DEAD, "arn:q").text()
+
+
+class Desk:
+    """A ledger, a queue that may be away, and a terminal."""
+
+    def __init__(self, path: Path) -> None:
+        self.ledger = Ledger.open(path)
+        self.error: CloudError | None = None
+        self.sent: list[tuple[str, DeadLetter]] = []
+        self.said: list[str] = []
+        self.letters = DeadLetters(self.ledger, self.send, lambda text, _: self.said.append(text))
+
+    async def send(self, job: str, letter: DeadLetter) -> None:
+        if self.error is not None:
+            raise self.error
+        self.sent.append((job, letter))
+
+    def run(self, job_id: str, payload: bytes, state: State, attempt: int = 1) -> None:
+        """A run that ends so, and is told of."""
+        now = time.time()
+        with self.ledger.transaction():
+            self.ledger.add(
+                NewRun(job_id=job_id, job="a", payload=payload, created_at=now, log_path="")
+            )
+            change = Change(
+                job_id=job_id, state=state, at=now, attempt=attempt, failure=Failure("E", "why")
+            )
+            self.ledger.record(change)
+        entry = self.ledger.get(job_id)
+        assert entry is not None
+        self.letters.on(NeverStarted(change, entry, payload))
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.letters.watch())
+        yield
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path / "ledger.db")
+
+
+async def test_a_run_that_has_failed_for_good_is_sent_once_and_said(desk: Desk) -> None:
+    async with desk.watched():
+        desk.run("run-1", MESSAGE, State.FAILED, 3)
+        await soon(lambda: desk.ledger.owed_letters() == [])
+        desk.run("run-2", b"1", State.FAILED)
+        desk.run("run-3", MESSAGE, State.CANCELLED)
+        desk.run("run-4", MESSAGE, State.SUCCEEDED)
+        desk.run("run-5", MESSAGE, State.CRASHED)
+        await soon(lambda: len(desk.sent) == 2)
+    assert [(job, letter.queue, letter.body) for job, letter in desk.sent] == [("a", DEAD, "1")] * 2
+    assert "run-1 has failed for good: its message is in dead" in desk.said[0]
+    assert desk.ledger.owed_letters() == []
+
+
+async def test_what_a_daemon_has_not_sent_the_next_one_sends(desk: Desk, tmp_path: Path) -> None:
+    desk.run("run-1", MESSAGE, State.TIMED_OUT)
+    desk.ledger.close()
+    later = Desk(tmp_path / "ledger.db")
+    async with later.watched():
+        await soon(lambda: len(later.sent) == 1)
+    assert later.ledger.owed_letters() == []
+
+
+async def test_what_cannot_be_sent_is_said_once_and_tried_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AGAIN", 0.01)
+    desk.error = CloudError("no network")
+    async with desk.watched():
+        desk.run("run-1", MESSAGE, State.FAILED)
+        await soon(lambda: desk.said != [])
+        await asyncio.sleep(0.05)
+        assert desk.ledger.owed_letters() == ["run-1"]
+        desk.error = None
+        await soon(lambda: desk.ledger.owed_letters() == [])
+    assert [line for line in desk.said if "no network" in line] == desk.said[:1]
+    assert "takes messages again" in desk.said[-1]

@@ -1,0 +1,107 @@
+"""A small object that a pattern matches."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+
+from devbridge.messages.patterns import matching, merge
+
+
+def takes(alternative: Any, value: Any) -> bool:  # noqa: PLR0911 - one for each operator
+    """Whether one alternative of a pattern takes a value, as EventBridge says it."""
+    if not isinstance(alternative, dict):
+        return bool(alternative == value)
+    ((operator, operand),) = alternative.items()
+    match operator:
+        case "prefix":
+            return str(value).startswith(operand)
+        case "suffix":
+            return str(value).endswith(operand)
+        case "equals-ignore-case":
+            return str(value).lower() == str(operand).lower()
+        case "wildcard":
+            return fnmatchcase(str(value), str(operand))
+        case "exists":
+            return bool(operand)
+        case "numeric":
+            tests = {
+                "<": lambda one, two: one < two,
+                "<=": lambda one, two: one <= two,
+                ">": lambda one, two: one > two,
+                ">=": lambda one, two: one >= two,
+                "=": lambda one, two: one == two,
+            }
+            pairs = zip(operand[::2], operand[1::2], strict=True)
+            return all(bool(tests[sign](value, bound)) for sign, bound in pairs)
+        case "anything-but":
+            if isinstance(operand, dict):
+                ((inner, texts),) = operand.items()
+                texts = texts if isinstance(texts, list) else [texts]
+                return not any(takes({inner: text}, value) for text in texts)
+            return bool(value not in (operand if isinstance(operand, list) else [operand]))
+    raise AssertionError(operator)
+
+
+@pytest.mark.parametrize(
+    "alternative",
+    [
+        "shop",
+        5,
+        None,
+        True,
+        {"prefix": "order-"},
+        {"suffix": ".jpg"},
+        {"equals-ignore-case": "Paid"},
+        {"wildcard": "in/*.txt"},
+        {"exists": True},
+        {"numeric": ["=", 5]},
+        {"numeric": ["=", 2.5]},
+        {"numeric": [">", 5]},
+        {"numeric": [">=", 5]},
+        {"numeric": ["<", 5]},
+        {"numeric": ["<=", 5]},
+        {"numeric": [">", 0, "<", 1]},
+        {"numeric": [">", 0, "<=", 1]},
+        {"anything-but": "text"},
+        {"anything-but": ["text", "other", "another"]},
+        {"anything-but": [1, 2]},
+        {"anything-but": {"prefix": "te"}},
+        {"anything-but": {"suffix": ["t", "r"]}},
+        {"anything-but": {"equals-ignore-case": ["TEXT"]}},
+    ],
+    ids=str,
+)
+def test_what_is_made_is_taken(alternative: Any) -> None:
+    (value,) = matching({"key": [alternative]}).values()
+    assert takes(alternative, value)
+
+
+def test_prefixes_of_other_shapes_and_addresses_are_made() -> None:
+    assert matching({"a": [{"prefix": {"equals-ignore-case": "In/"}}]}) == {"a": "In/"}
+    assert matching({"a": [{"cidr": "10.0.0.0/24"}]}) == {"a": "10.0.0.0"}
+    assert matching({"a": [{"wildcard": r"a\*b*"}]}) == {"a": "a*btext"}
+    assert matching({"a": [{"of-tomorrow": 1}]}) == {"a": "text"}
+    assert matching({"a": "no list", "b": []}) == {"a": "text", "b": "text"}
+
+
+def test_objects_are_made_inside_and_of_alternatives_the_first() -> None:
+    pattern = {
+        "source": ["shop", "store"],
+        "detail": {"state": ["paid"], "gone": [{"exists": False}], "$or": [{"a": [1]}, {"b": [2]}]},
+    }
+    assert matching(pattern) == {"source": "shop", "detail": {"state": "paid", "a": 1}}
+
+
+def test_what_must_not_be_there_is_not_made() -> None:
+    gone = {"a": [{"exists": False}], "b": [{"exists": False}, "x"], "c": {"d": [1]}}
+    assert matching(gone) == {"b": "x", "c": {"d": 1}}
+
+
+def test_what_is_merged_keeps_what_is_beside_it() -> None:
+    assert merge({"a": {"b": 1}, "c": 2}, {"a": {"d": 3}, "c": {"e": 4}}) == {
+        "a": {"b": 1, "d": 3},
+        "c": {"e": 4},
+    }

@@ -1,0 +1,73 @@
+"""Which dead-letter queues an app has, and what they are called."""
+
+from __future__ import annotations
+
+import pytest
+
+from devbridge.constructs import App
+from devbridge.errors import NotDeployed, UnknownQueue
+from devbridge.messages.places import address, named, places
+
+
+def test_each_dead_letter_queue_is_listed_once_with_what_sends_there(app: App) -> None:
+    assert [(place.name, place.title, place.of, place.fifo) for place in places(app)] == [
+        ("orders", "OrdersJobDeadLetters", ("job 'orders'",), False),
+        ("bad-orders", "BadOrdersQueue", ("job 'orders'", "queue 'incoming'"), False),
+        ("thumbs", "ThumbsJobDeadLetters", ("job 'thumbs'",), False),
+        ("failed", "FailedQueue", ("job 'one'", "job 'two'"), False),
+        ("three", "ThreeJobDeadLetters", ("job 'three'",), False),
+        ("late", "LateQueue", ("job 'three'", "queue 'in-order'"), True),
+        ("nightly", "NightlyJobDeadLetters", ("job 'nightly'",), False),
+    ]
+
+
+def test_a_place_knows_the_own_queues_of_its_jobs(app: App) -> None:
+    inboxes = {place.name: place.inboxes for place in places(app)}
+    assert inboxes["thumbs"] == ("ThumbsJobInbox",)
+    assert inboxes["failed"] == ("TwoJobInbox",)
+    assert inboxes["three"] == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("orders", ["orders", "bad-orders"]),
+        ("bad-orders", ["bad-orders"]),
+        ("incoming", ["bad-orders"]),
+        ("one", ["failed"]),
+        ("failed", ["failed"]),
+        ("first", ["failed"]),
+        ("in-order", ["late"]),
+    ],
+)
+def test_a_name_means_the_dead_letters_of_a_job_or_of_a_queue(
+    app: App, name: str, meant: list[str]
+) -> None:
+    assert [place.name for place in named(app, name)] == meant
+
+
+def test_a_name_that_is_nearly_one_is_told_with_that_one(app: App) -> None:
+    with pytest.raises(UnknownQueue, match="did you mean 'bad-orders'") as raised:
+        named(app, "bad-order")
+    assert raised.value.remedy == (
+        "use one of: bad-orders, failed, late, nightly, one, orders, three, thumbs, two"
+    )
+
+
+@pytest.mark.parametrize(("name", "what"), [("alone", "Queue 'alone'"), ("called", "Job 'called'")])
+def test_of_what_has_no_dead_letters_it_is_said(app: App, name: str, what: str) -> None:
+    with pytest.raises(UnknownQueue, match=f"of '{name}': {what} sends none"):
+        named(app, name)
+
+
+def test_an_app_without_any_is_told_how_to_have_them() -> None:
+    with pytest.raises(UnknownQueue) as raised:
+        named(App("empty"), "x")
+    assert "a job with triggers" in str(raised.value.remedy)
+
+
+def test_what_is_in_app_py_and_not_deployed_yet_is_named(app: App) -> None:
+    (place,) = named(app, "failed")
+    assert address(place, {"FailedQueue": "https://x/failed"}, "ann") == "https://x/failed"
+    with pytest.raises(NotDeployed, match="FailedQueue is not deployed at stage 'ann'"):
+        address(place, {}, "ann")

@@ -1,0 +1,137 @@
+"""What a trigger is sent goes where real events go."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from devbridge.constructs import App, OnObject
+from devbridge.errors import CloudError, NotDeployed
+from devbridge.messages.chosen import Content, content
+from devbridge.messages.sending import Sender, Sent
+from devbridge.protocol.codec import job_id
+from tests.unit.messages.apps import named, trigger
+from tests.unit.messages.fakes import FakeCloud, url
+
+RESOURCES = {
+    "FirstQueue": url("first"),
+    "InOrderQueue": url("in-order.fifo"),
+    "ThumbsJobInbox": url("inbox"),
+    "NightlyJobInbox": url("inbox"),
+    "TasksTopic": "arn:aws:sns:eu-west-1:111122223333:tasks",
+    "FilesBucket": "files-1",
+}
+
+
+@pytest.fixture
+def there() -> FakeCloud:
+    return FakeCloud("first", "in-order.fifo", "inbox")
+
+
+def send(
+    there: FakeCloud,
+    app: App,
+    job: str,
+    name: str,
+    given: bytes | None = None,
+    *,
+    live: bool = True,
+) -> Sent:
+    one = trigger(app, job, name)
+    sender = Sender(there, named(app, job), "ann", RESOURCES, live=live)  # type: ignore[arg-type]
+    return sender.send(one, content(one, None, given))
+
+
+def test_a_message_goes_to_its_queue_and_its_run_is_known(there: FakeCloud, app: App) -> None:
+    sent = send(there, app, "one", "first", b"[1]")
+    (message,) = there.sqs.queues["first"]
+    assert message.body == "[1]"
+    run = job_id("shop", "ann", "one", f"first/{message.id}")
+    assert sent.as_json() == {
+        "kind": "queue",
+        "trigger": "first",
+        "what": "message",
+        "to": "first",
+        "id": message.id,
+        "run": run,
+    }
+    assert send(there, app, "one", "first", live=False).run.startswith("shop_ann_one:")
+
+
+def test_a_fifo_queue_gets_a_group_and_takes_the_same_twice(there: FakeCloud, app: App) -> None:
+    for _ in range(2):
+        send(there, app, "three", "in-order", b"[1]")
+    assert len(there.sqs.queues["in-order.fifo"]) == 2
+
+
+def test_a_message_goes_to_its_topic_with_what_the_filter_wants(there: FakeCloud, app: App) -> None:
+    sent = send(there, app, "thumbs", "tasks", b"[1]")
+    assert there.sns.published == [
+        {
+            "TopicArn": RESOURCES["TasksTopic"],
+            "Message": "[1]",
+            "MessageAttributes": {
+                "kind": {"DataType": "String", "StringValue": "thumbs"},
+                "size": {"DataType": "Number", "StringValue": "4"},
+            },
+        }
+    ]
+    assert (sent.to, bool(sent.run)) == ("tasks", True)
+
+
+def test_an_object_goes_to_its_bucket_and_its_run_is_not_known(there: FakeCloud, app: App) -> None:
+    sent = send(there, app, "thumbs", "files", b"abc")
+    assert there.s3.objects == {f"files-1/{sent.id}": b"abc"}
+    assert sent.id.startswith("in/devbridge-")
+    assert sent.id.endswith(".jpg")
+    assert (sent.run, sent.note) == ("", "it stays there")
+
+
+def test_who_hears_of_what_is_deleted_is_told_by_deleting_it(there: FakeCloud, app: App) -> None:
+    files = trigger(app, "thumbs", "files")
+    assert isinstance(files, OnObject)
+    sender = Sender(there, named(app, "thumbs"), "ann", RESOURCES, live=True)  # type: ignore[arg-type]
+    sent = sender.send(OnObject(files.bucket, events=["deleted"]), Content("a"))
+    assert there.s3.calls == ["PutObject", "DeleteObject"]
+    assert sent.note == "it was deleted again"
+
+
+def test_an_event_goes_to_its_bus(there: FakeCloud, app: App) -> None:
+    sent = send(there, app, "thumbs", "paid")
+    (entry,) = there.events.entries
+    assert (entry["Source"], entry["DetailType"]) == ("shop", "devbridge trigger")
+    assert json.loads(entry["Detail"])["state"] == "paid"
+    assert (sent.to, bool(sent.run)) == ("default", True)
+    assert send(there, app, "thumbs", "paid", b'{"state": "new"}').run == ""
+
+
+def test_an_event_that_only_aws_sends_is_put_where_its_rule_puts_it(
+    there: FakeCloud, app: App
+) -> None:
+    sent = send(there, app, "thumbs", "scaled")
+    (message,) = there.sqs.queues["inbox"]
+    body = json.loads(message.body)
+    assert body["devbridge"] == {"kind": "event", "name": "scaled"}
+    assert (body["event"]["source"], body["event"]["region"]) == ("aws.autoscaling", "us-west-2")
+    assert sent.run == job_id("shop", "ann", "thumbs", f"scaled/{body['event']['id']}")
+    assert there.events.entries == []
+
+
+def test_what_a_schedule_sends_is_put_where_scheduler_puts_it(there: FakeCloud, app: App) -> None:
+    sent = send(there, app, "nightly", "often")
+    (message,) = there.sqs.queues["inbox"]
+    head = {"kind": "schedule", "name": "often", "id": sent.id}
+    assert json.loads(message.body) == {"devbridge": head, "payload": {"full": True}}
+    assert sent.run == job_id("shop", "ann", "nightly", f"often/{sent.id}")
+
+
+def test_an_event_that_is_not_taken_is_an_error(there: FakeCloud, app: App) -> None:
+    there.events.failure = {"ErrorCode": "Throttled", "ErrorMessage": "too many"}
+    with pytest.raises(CloudError, match="does not take the event: too many"):
+        send(there, app, "thumbs", "paid")
+
+
+def test_what_is_not_deployed_yet_is_told(there: FakeCloud, app: App) -> None:
+    with pytest.raises(NotDeployed, match="IncomingQueue"):
+        send(there, app, "orders", "incoming")

@@ -1,0 +1,73 @@
+"""The dead-letter queues of a stage, by the names that users give them."""
+
+from __future__ import annotations
+
+import pytest
+
+from devbridge.constructs import App
+from devbridge.errors import UnknownMessage
+from devbridge.messages.places import places
+from devbridge.messages.stage import Boxes
+from tests.unit.messages.fakes import FakeSqs, url
+
+
+@pytest.fixture
+def sqs(app: App) -> FakeSqs:
+    return FakeSqs("incoming", *(place.title for place in places(app)), "OrdersJobInbox")
+
+
+@pytest.fixture
+def boxes(app: App, sqs: FakeSqs) -> Boxes:
+    titles = [inbox for place in places(app) for inbox in place.inboxes]
+    known = [*sqs.queues, *titles]
+    return Boxes(app, sqs.client, {title: url(title) for title in known}, "ann")
+
+
+def test_all_are_counted_and_the_oldest_is_dated(boxes: Boxes, sqs: FakeSqs) -> None:
+    begin = sqs.clock()
+    for _ in range(3):
+        sqs.add("ThumbsJobDeadLetters")
+    found = {place.name: (number, oldest) for place, number, oldest in boxes.overview()}
+    assert found.pop("thumbs") == (3, begin)
+    assert set(found.values()) == {(0, None)}
+
+
+def test_a_name_that_means_two_queues_shows_both_the_oldest_first(
+    boxes: Boxes, sqs: FakeSqs
+) -> None:
+    one = sqs.add("BadOrdersQueue")
+    two = sqs.add("OrdersJobDeadLetters")
+    box = boxes.of("orders")
+    assert [each.id for each in box.look(10)[0]] == [one.id, two.id]
+    assert [len(box.look(1)[0]), box.look(1)[1]] == [1, True]
+    assert box.count() == 2
+    assert box.one(two.id[:9]).id == two.id
+    with pytest.raises(UnknownMessage):
+        boxes.of("bad-orders").one(two.id)
+
+
+def test_messages_of_both_are_sent_back_by_their_ids(boxes: Boxes, sqs: FakeSqs) -> None:
+    one = sqs.add("BadOrdersQueue", source="incoming", run="r-1")
+    two = sqs.add("OrdersJobDeadLetters", run="r-2")
+    sqs.add("OrdersJobDeadLetters", source="gone", run="r-3")
+    box, told = boxes.of("orders"), []
+    wanted = box.whole([one.id[:9], two.id[:9]])
+    box.redrive(wanted, dry_run=True, told=lambda: told.append(1))
+    assert box.summary(dry_run=True) == (
+        "2 of 2 messages would be redriven to OrdersJobInbox, incoming"
+    )
+    box = boxes.of("orders")
+    box.redrive(None, dry_run=False, told=lambda: None)
+    assert box.summary(dry_run=False) == "2 of 3 messages redriven to OrdersJobInbox, incoming"
+    assert len(told) == 2
+    assert boxes.of("orders").count() == 1
+
+
+def test_messages_of_both_are_deleted(boxes: Boxes, sqs: FakeSqs) -> None:
+    one = sqs.add("BadOrdersQueue")
+    two = sqs.add("OrdersJobDeadLetters")
+    box = boxes.of("orders")
+    box.purge([one.id], told=lambda: None)
+    assert box.moved.ids == [one.id]
+    box.purge(None, told=lambda: None)
+    assert box.moved.ids == [one.id, two.id]
