@@ -113,7 +113,7 @@ MAPPING: Final = made(
     "AWS::Lambda::EventSourceMapping",
     *("EventSourceArn", "SelfManagedEventSource", "StartingPosition", "StartingPositionTimestamp"),
 )
-STREAM_CONSUMER: Final = made("AWS::Kinesis::StreamConsumer", "ConsumerName", "StreamARN")
+STREAM_CONSUMER: Final = made("AWS::Kinesis::StreamConsumer", "ConsumerName", "StreamARN", "Tags")
 TARGET_GROUP: Final = made(
     "AWS::ElasticLoadBalancingV2::TargetGroup",
     *("IpAddressType", "Name", "Port", "Protocol", "ProtocolVersion", "TargetType", "VpcId"),
