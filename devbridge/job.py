@@ -146,11 +146,11 @@ class BoundJob:
         start = later.moment(at, delay, datetime.datetime.now(datetime.UTC))
         then = {} if start is None else {"startAt": later.written(start)}
         action = "schedule" if then else "run"
-        if idempotency_key is not None:
-            return _run(self._ask(action, text, idempotencyKey=idempotency_key, **then))
         # Without a key, a retry of the call by botocore would start the job twice.
-        key = str(uuid.uuid4())
-        return _run(self._ask(action, text, idempotencyKey=key, generatedKey=True, **then))
+        key = {"idempotencyKey": str(uuid.uuid4()) if idempotency_key is None else idempotency_key}
+        generated = {"generatedKey": True} if idempotency_key is None else {}
+        answer = self._ask(action, text, **key, **generated, **then)
+        return JobRun(answer["jobId"], answer["state"], bool(answer.get("duplicate")))
 
     def cancel(self, job_id: str) -> JobCancellation:
         """Cancel a run, whatever state it is in; return when the cancellation is taken.
@@ -384,10 +384,6 @@ def raise_unless_succeeded(status: JobStatus) -> None:
         error_type=status.error_type,
         error_message=status.error_message,
     )
-
-
-def _run(answer: dict[str, Any]) -> JobRun:
-    return JobRun(answer["jobId"], answer["state"], bool(answer.get("duplicate")))
 
 
 @functools.cache

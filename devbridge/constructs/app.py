@@ -132,9 +132,7 @@ class App:
         if problem := tags_problem(tags):
             raise self._invalid(f"{self!r}: tags {problem[0]}", problem[1])
         self.permissions_boundary = self._boundary(permissions_boundary)
-        if not values.key_arn(encryption_key):
-            raise self._invalid(f"{self!r}: encryption_key {encryption_key!r}", values.KEY_ALLOWED)
-        self.encryption_key = encryption_key
+        self.encryption_key = self._key(encryption_key)
         self.payload = self._place(payload)
         self.log_forwarding = self._forwarding(log_forwarding)
         """An ARN, or the name of a Function."""
@@ -145,6 +143,11 @@ class App:
         self.tags = dict(tags)
         if current:
             current.apps.append(self)
+
+    def _key(self, arn: str | None) -> str | None:
+        if not values.key_arn(arn):
+            raise self._invalid(f"{self!r}: encryption_key {arn!r}", values.KEY_ALLOWED)
+        return arn
 
     def _boundary(self, arn: str | None) -> str | None:
         if not values.boundary(arn):

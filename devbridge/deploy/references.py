@@ -42,11 +42,6 @@ def arn(service: str, resource: str) -> Any:
     return sub(f"arn:${{AWS::Partition}}:{service}:{place}:{resource}")
 
 
-def dump_of(value: Any) -> str:
-    """The same of a reference."""
-    return dump(value.to_dict() if hasattr(value, "to_dict") else value)
-
-
 def dump(value: Any) -> str:
     """JSON that is the same for the same value."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
