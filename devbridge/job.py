@@ -127,11 +127,9 @@ class BoundJob:
 
         Args:
             payload: any JSON value, dataclass, TypedDict, msgspec.Struct or pydantic model.
-            idempotency_key: runs with the same key are the same run; of a deployed job, for 30
-                days.
-            at: when it is to start, with a time zone, 366 days ahead at most: it is SCHEDULED until
-                then, and starts within the minute that follows. What is over is now. The job must
-                have ``later=True``.
+            idempotency_key: runs with the same key are one run; of a deployed job, for 30 days.
+            at: when it is to start, with a time zone, 366 days ahead at most, if the job has
+                ``later=True``. It starts within the minute that follows; what is over is now.
             delay: the same from now: ``"2 hours"``, or a timedelta.
 
         Raises:
@@ -145,12 +143,11 @@ class BoundJob:
         check(self._name, json.loads(text))
         start = later.moment(at, delay, datetime.datetime.now(datetime.UTC))
         then = {} if start is None else {"startAt": later.written(start)}
-        action = "schedule" if then else "run"
-        if idempotency_key is not None:
-            return _run(self._ask(action, text, idempotencyKey=idempotency_key, **then))
+        own = {} if idempotency_key is not None else {"generatedKey": True}
         # Without a key, a retry of the call by botocore would start the job twice.
-        key = str(uuid.uuid4())
-        return _run(self._ask(action, text, idempotencyKey=key, generatedKey=True, **then))
+        key = str(uuid.uuid4()) if idempotency_key is None else idempotency_key
+        fields: dict[str, str | bool] = {"idempotencyKey": key, **own, **then}
+        return _run(self._ask("schedule" if then else "run", text, **fields))
 
     def cancel(self, job_id: str) -> JobCancellation:
         """Cancel a run, whatever state it is in; return when the cancellation is taken.
