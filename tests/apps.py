@@ -94,8 +94,17 @@ scratch = Bucket(app, "scratch", removal="delete")
 dead = Queue(app, "dead", fifo=True, retention="14 days")
 orders = Queue(app, "orders", fifo=True, dead_letter=dead, visibility_timeout="1 minute")
 plain = Queue(app, "plain", removal="retain", encryption_key="{KEY}")
-news = Topic(app, "news", encryption_key="{KEY}")
-ordered = Topic(app, "ordered", fifo=True)
+tell = Function(app, "tell", handler="api/start.handler", reserved_concurrency=2)
+news = Topic(
+    app, "news", encryption_key="{KEY}",
+    subscribers=["ops@example.com", "https://ops.example.com/hook", plain, tell],
+)
+ordered = Topic(app, "ordered", fifo=True, subscribers=[orders])
+old = Alarm(app, "old", queue=dead, metric="age", threshold="1 hour", notify=[news])
+several = Alarm(app, "several", queue=orders, threshold=10, period="5 minutes", periods=2)
+CompositeAlarm(app, "either", any=[old, several], notify=[news])
+users = UserPool(app, "users", mfa="optional", password_length=12)
+kept_users = UserPool(app, "kept-users", sign_in="username", self_sign_up=False, removal="retain")
 clicks = Stream(app, "clicks", shards=2, retention="7 days")
 views = Stream(app, "views", removal="delete", encryption_key="{KEY}")
 bus = EventBus(app, "bus")
@@ -115,7 +124,7 @@ first = Job(
     app, "first", handler="jobs/work.handler", retries=2, retry_delay="1 minute", concurrency=2,
     memory_size="7 GB", copy_files=["data/*.csv"],
     bind=[notes, kept, files, scratch, dead, orders, plain, news, ordered, token, colour, hello,
-        clicks, views, bus, theirs],
+        clicks, views, bus, theirs, users],
     environment={{"A": "b", "STREAM": notes.stream_arn, "URL": balancer.url}}, tags={{"cost": "x"}},
     permissions=[{{"actions": ["s3:GetObject"], "resources": ["arn:aws:s3:::some/*"]}}],
 )
@@ -148,6 +157,7 @@ web = Api(
     authorizers={{
         "users": JwtAuthorizer("https://issuer.example/pool", ["web"], ["read"]),
         "keys": LambdaAuthorizer("deep/er/a-b.run", ttl="1 minute"),
+        "pool": users,
     }},
     authorizer="users", access_log=True, log_retention="1 day", encryption_key="{KEY}",
     throttle=Throttle(rate_limit=0.5, burst_limit=5000),

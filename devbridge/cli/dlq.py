@@ -153,7 +153,7 @@ def redrive(
     done = box.moved
     if json_:
         kept = [{"id": each, "reason": why} for each, why in done.kept]
-        print_json({"redriven": done.ids, "to": done.to, "kept": kept, "dryRun": dry_run})
+        print_json({"redriven": done.ids, "to": box.to, "kept": kept, "dryRun": dry_run})
     if done.kept:
         raise CloudError(
             f"{many(len(done.kept), 'message stays', 'messages stay')} in the dead letters",

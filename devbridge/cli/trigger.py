@@ -14,7 +14,7 @@ from devbridge.cli.payload import check_accepted
 from devbridge.errors import PayloadError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from devbridge.cloud.session import Cloud
     from devbridge.config import Config
@@ -22,10 +22,20 @@ if TYPE_CHECKING:
     from devbridge.messages.chosen import Content
     from devbridge.messages.sending import Sent
 
-KINDS = ("queue", "topic", "object", "event", "schedule", "stream", "table", "log", "request")
+KINDS = (
+    "queue",
+    "topic",
+    "object",
+    "event",
+    "schedule",
+    "stream",
+    "table",
+    "log",
+    "request",
+    "load-balancer",
+)
 WAITS = (
-    "no `devbridge dev` runs here: what was sent waits in its queue, for up to 14 days, until one"
-    " does"
+    "no `devbridge dev` runs here: what was sent waits for one, as long as its queue keeps messages"
 )
 
 
@@ -109,14 +119,15 @@ def trigger(
         return
     with cloud(config) as there:
         live = _is_live(there, config.stage, found)
-        done = _send(there, config.stage, found, chosen, sent, count, live=live)
+        done = []
+        for each in _sent(there, config.stage, found, chosen, sent, count, live=live):
+            done.append(each)
+            if not json_:
+                _tell(each)
     if json_:
         print_json([each.as_json() for each in done])
-    else:
-        for each in done:
-            _tell(each, found)
-        if done and done[0].note:
-            click.echo(done[0].note, err=True)
+    elif note := done[0].note:
+        click.echo(note, err=True)
     if live and not _daemon_runs(config):
         click.echo(WAITS, err=True)
 
@@ -125,20 +136,18 @@ _CHECKED = ("queue", "topic", "event", "schedule", "stream")
 """Kinds whose payload is what was sent."""
 
 
-def _send(
+def _sent(
     there: Cloud, stage: str, job: Job, chosen: Trigger, sent: Content, count: int, *, live: bool
-) -> list[Sent]:
+) -> Iterator[Sent]:
     from devbridge.deploy import resources
     from devbridge.messages.sending import Sender
     from devbridge.progress import task
 
-    done = []
     sender = Sender(there, job, stage, resources(there, job.app.name, stage), live=live)
     with task("trigger", str(chosen), count if count > 1 else 0) as shown:
         for _ in range(count):
-            done.append(sender.send(chosen, sent))
+            yield sender.send(chosen, sent)
             shown.add(1)
-    return done
 
 
 def _is_live(there: Cloud, stage: str, job: Job) -> bool:
@@ -154,9 +163,9 @@ def _daemon_runs(config: Config) -> bool:
     return daemon_runs(config.stage_dir / "daemon.lock")
 
 
-def _tell(sent: Sent, job: Job) -> None:
+def _tell(sent: Sent) -> None:
     run = f", starts run {sent.run}" if sent.run else ""
-    click.echo(f"sent {sent.what} {sent.id} to {sent.to} for {job.name}{run}")
+    click.echo(f"sent {sent.what} {sent.id} to {sent.to}{run}")
 
 
 def _print_raw(job: Job, stage: str, chosen: Trigger, sent: Content, count: int) -> None:

@@ -86,7 +86,7 @@ class Alarm(Construct):
         if age is None:
             allowed = "with metric='age', 1 minute to 14 days, e.g. '1 hour'"
             raise self.invalid("threshold", threshold, allowed)
-        if age >= self.queue.retention:
+        if not self.queue.known and age >= self.queue.retention:
             allowed = f"less than the retention of {self.queue}, when messages are gone"
             raise self.invalid("threshold", threshold, allowed)
         return int(age.total_seconds())

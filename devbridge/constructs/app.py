@@ -131,10 +131,7 @@ class App:
             raise self._invalid(f"the app's name {name!r}", APP_NAME_ALLOWED)
         if problem := tags_problem(tags):
             raise self._invalid(f"{self!r}: tags {problem[0]}", problem[1])
-        if not values.boundary(permissions_boundary):
-            raise self._invalid(
-                f"{self!r}: permissions_boundary {permissions_boundary!r}", values.BOUNDARY_ALLOWED
-            )
+        self.permissions_boundary = self._boundary(permissions_boundary)
         if not values.key_arn(encryption_key):
             raise self._invalid(f"{self!r}: encryption_key {encryption_key!r}", values.KEY_ALLOWED)
         self.encryption_key = encryption_key
@@ -146,9 +143,14 @@ class App:
         self.shell: Mapping[str, str] = {}
         """Of what `inherit` names, what was set when app.py ended."""
         self.tags = dict(tags)
-        self.permissions_boundary = permissions_boundary
         if current:
             current.apps.append(self)
+
+    def _boundary(self, arn: str | None) -> str | None:
+        if not values.boundary(arn):
+            what = f"{self!r}: permissions_boundary {arn!r}"
+            raise self._invalid(what, values.BOUNDARY_ALLOWED)
+        return arn
 
     def _place(self, payload: PayloadPlace) -> PayloadPlace:
         if payload not in values.PAYLOAD:

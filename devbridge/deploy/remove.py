@@ -47,6 +47,11 @@ class Resource:
         return kinds.resource_type(self.type).holds_data
 
     @property
+    def part(self) -> bool:
+        """Whether it goes when what it belongs to does."""
+        return kinds.resource_type(self.type).part
+
+    @property
     def leftover(self) -> Leftover | None:
         """How it is dealt with, once no stack has it."""
         return kinds.resource_type(self.type).leftover
@@ -67,8 +72,8 @@ class Inventory:
 
     @property
     def kept(self) -> tuple[Resource, ...]:
-        """Those that outlive the stack."""
-        return tuple(resource for resource in self.resources if resource.kept)
+        """Those that outlive the stack, without what is but a part of them."""
+        return tuple(each for each in self.resources if each.kept and not each.part)
 
     def __bool__(self) -> bool:
         return bool(self.stack_id or self.resources or self.secrets)

@@ -39,6 +39,8 @@ class ResourceType:
     ``createOnlyProperties`` in the types' schemas, and a table's keys and local indexes."""
     holds_data: bool = False
     """Its content cannot be made again."""
+    part: bool = False
+    """It belongs to another one, and goes with it."""
     revised: bool = False
     """Another one is the next revision of it: nothing is lost, and its name stays."""
     renewed: tuple[Renewed, ...] = ()
@@ -75,11 +77,11 @@ BUCKET: Final = made(
     holds_data=True,
     leftover=leftovers.BUCKETS,
 )
-BUCKET_POLICY: Final = made("AWS::S3::BucketPolicy", "Bucket")
+BUCKET_POLICY: Final = made("AWS::S3::BucketPolicy", "Bucket", part=True)
 QUEUE: Final = made(
     "AWS::SQS::Queue", "FifoQueue", "QueueName", holds_data=True, leftover=leftovers.QUEUES
 )
-QUEUE_POLICY: Final = made("AWS::SQS::QueuePolicy")
+QUEUE_POLICY: Final = made("AWS::SQS::QueuePolicy", part=True)
 TOPIC: Final = made("AWS::SNS::Topic", "FifoTopic", "TopicName")
 TOPIC_POLICY: Final = made("AWS::SNS::TopicPolicy")
 STREAM: Final = made("AWS::Kinesis::Stream", "Name", holds_data=True, leftover=leftovers.STREAMS)
@@ -91,7 +93,9 @@ SUBSCRIPTION: Final = made("AWS::SNS::Subscription", "Endpoint", "Protocol", "To
 ALARM: Final = made("AWS::CloudWatch::Alarm", "AlarmName")
 COMPOSITE_ALARM: Final = made("AWS::CloudWatch::CompositeAlarm", "AlarmName")
 USER_POOL: Final = made("AWS::Cognito::UserPool", holds_data=True, leftover=leftovers.USER_POOLS)
-USER_POOL_CLIENT: Final = made("AWS::Cognito::UserPoolClient", "GenerateSecret", "UserPoolId")
+USER_POOL_CLIENT: Final = made(
+    "AWS::Cognito::UserPoolClient", "GenerateSecret", "UserPoolId", part=True
+)
 FUNCTION: Final = made(
     "AWS::Lambda::Function",
     *("FunctionName", "PackageType", "TenancyConfig"),
@@ -109,7 +113,7 @@ MAPPING: Final = made(
     "AWS::Lambda::EventSourceMapping",
     *("EventSourceArn", "SelfManagedEventSource", "StartingPosition", "StartingPositionTimestamp"),
 )
-STREAM_CONSUMER: Final = made("AWS::Kinesis::StreamConsumer", "ConsumerName", "StreamARN")
+STREAM_CONSUMER: Final = made("AWS::Kinesis::StreamConsumer", "ConsumerName", "StreamARN", "Tags")
 TARGET_GROUP: Final = made(
     "AWS::ElasticLoadBalancingV2::TargetGroup",
     *("IpAddressType", "Name", "Port", "Protocol", "ProtocolVersion", "TargetType", "VpcId"),

@@ -38,7 +38,7 @@ class Content:
     event: Mapping[str, Any] | None = None
     """The event around the detail: its source, its type, and more that the pattern demands."""
     attributes: Mapping[str, Any] | None = None
-    """Of a topic's message."""
+    """Of a message."""
     given: bool = False
     """The user has said what is sent: whether the filter lets it pass is not known."""
 
@@ -110,9 +110,7 @@ def content(
     for path, one in sets:
         value = put(value, path, one)
     text = _text(trigger, given) if given is not None and not sets else ""
-    attributes = None
-    if isinstance(trigger, OnTopic) and trigger.filter and trigger.filter_on == "attributes":
-        attributes = matching(trigger.filter)
+    attributes = _attributes(trigger)
     own = not made or bool(sets)
     return Content(value, text, attributes=attributes, given=own)
 
@@ -209,6 +207,17 @@ def _fitted(value: Any, pattern: Mapping[str, Any]) -> Any:
     if not pattern:
         return value
     return merge(value if isinstance(value, dict) else {}, matching(pattern))
+
+
+def _attributes(trigger: Trigger) -> dict[str, Any] | None:
+    """Those of a message that its filter wants."""
+    if isinstance(trigger, OnTopic) and trigger.filter and trigger.filter_on == "attributes":
+        return matching(trigger.filter)
+    wanted = (trigger.filter or {}).get("messageAttributes") if isinstance(trigger, OnQueue) else {}
+    if not isinstance(wanted, Mapping):
+        return None
+    # As Lambda has them: {"name": {"stringValue": [...], "dataType": [...]}}.
+    return {name: matching(each).get("stringValue", "text") for name, each in wanted.items()}
 
 
 def _object(

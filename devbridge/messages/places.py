@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from devbridge import names
-from devbridge.constructs import App, Job, OnQueue, Queue
-from devbridge.deploy.synth.triggers.queues import dead_letters, dead_letters_of, inbox
+from devbridge.constructs import App, Bindable, Job, OnQueue, Queue
+from devbridge.deploy.synth.triggers.queues import inbox, own_dead_letters
 from devbridge.deploy.synth.triggers.wanted import has_inbox
 from devbridge.errors import NotDeployed, UnknownQueue, did_you_mean
 
@@ -16,26 +16,44 @@ from devbridge.errors import NotDeployed, UnknownQueue, did_you_mean
 class Place:
     """A dead-letter queue."""
 
-    name: str
-    """Of the Queue, or of the job that it was made for."""
-    title: str
-    """CloudFormation's name of it."""
-    of: tuple[str, ...]
-    """What sends there: ``job 'thumbs'``, ``queue 'orders'``."""
-    inboxes: tuple[str, ...]
-    """CloudFormation's names of those jobs' own queues."""
-    fifo: bool = False
+    queue: Queue | Job
+    """Itself, or the job that it was made for."""
+    senders: tuple[Job | Queue, ...]
+    """What sends there."""
+
+    @property
+    def name(self) -> str:
+        """What users call it."""
+        return self.queue.name
+
+    @property
+    def of(self) -> tuple[str, ...]:
+        """What sends there, in words: ``job 'thumbs'``, ``queue 'orders'``."""
+        return tuple(f"{sender.type.lower()} {sender.name!r}" for sender in self.senders)
+
+    @property
+    def inboxes(self) -> tuple[str, ...]:
+        """CloudFormation's names of those jobs' own queues."""
+        jobs = [sender for sender in self.senders if isinstance(sender, Job)]
+        return tuple(inbox(job) for job in jobs if has_inbox(job))
+
+    def url(self, resources: Mapping[str, str], stage: str) -> str:
+        """Where it is. See `address`.
+
+        Raises:
+            NotDeployed: the stage has no such queue yet.
+        """
+        if isinstance(self.queue, Job):
+            return address(own_dead_letters(self.queue), resources, stage)
+        return address_of(self.queue, resources, stage)
 
 
 def places(app: App) -> list[Place]:
     """All dead-letter queues of an app, each once, in the order of app.py."""
-    of: dict[str, list[Job | Queue]] = {}
-    for title, sender in _senders(app):
-        known = of.setdefault(title, [])
-        if sender not in known:
-            known.append(sender)
-    queues = {names.logical(queue): queue for queue in app.of_type(Queue)}
-    return [_place(title, queues.get(title), senders) for title, senders in of.items()]
+    of: dict[Queue | Job, dict[Job | Queue, None]] = {}
+    for queue, sender in _senders(app):
+        of.setdefault(queue, {})[sender] = None
+    return [Place(queue, tuple(senders)) for queue, senders in of.items()]
 
 
 def named(app: App, name: str) -> list[Place]:
@@ -46,61 +64,74 @@ def named(app: App, name: str) -> list[Place]:
         UnknownQueue: there is none; the error lists those there are.
     """
     found = places(app)
-    wanted = [title for title, sender in _senders(app) if sender.name == name]
-    queues = {names.logical(queue) for queue in app.of_type(Queue) if queue.name == name}
-    if itself := [place for place in found if place.title in queues]:
-        return itself
-    if meant := [place for place in found if place.title in wanted]:
-        return meant
+    queues = [queue for queue in app.of_type(Queue) if queue.name == name]
     readers = [
-        dead_letters_of(job, trigger)
+        queue
         for job in app.of_type(Job)
         for trigger in job.triggers
-        if isinstance(trigger, OnQueue) and trigger.queue.name == name
+        if isinstance(trigger, OnQueue) and trigger.queue in queues
+        for queue in [_dead_letters_of(job, trigger)]
     ]
-    if meant := [place for place in found if place.title in readers]:
-        return meant
+    sent = [queue for queue, sender in _senders(app) if sender.name == name]
+    for wanted in (queues, sent, readers):
+        if meant := [place for place in found if place.queue in wanted]:
+            return meant
     raise _unknown(app, name, found)
 
 
-def address(place: Place | str, resources: Mapping[str, str], stage: str) -> str:
-    """What AWS calls a queue, by what it calls the resources of the stage: its URL.
+def labels(app: App) -> dict[str, str]:
+    """What users call each queue that is made for the app, by CloudFormation's name of it."""
+    found = {names.logical(queue): queue.name for queue in app.of_type(Queue)}
+    jobs = [job for job in app.of_type(Job) if has_inbox(job)]
+    return found | {inbox(job): f"the own queue of {job.name}" for job in jobs}
+
+
+def address_of(construct: Bindable, resources: Mapping[str, str], stage: str) -> str:
+    """What AWS calls the main resource of a construct, one that exists too: as `address` has it.
 
     Raises:
-        NotDeployed: the stage has no such queue yet.
+        NotDeployed: the stage has it not yet.
     """
-    title = place if isinstance(place, str) else place.title
-    if url := resources.get(title):
-        return url
+    for known in ("queue_url", "bucket_name", "stream_name", "arn"):
+        if known in construct.known:
+            return construct.known[known]
+    return address(names.logical(construct), resources, stage)
+
+
+def address(title: str, resources: Mapping[str, str], stage: str) -> str:
+    """What AWS calls a resource, by CloudFormation's name of it: of a queue its URL, of a topic its
+    ARN, of others mostly a name.
+
+    Args:
+        resources: those of the stage.
+
+    Raises:
+        NotDeployed: the stage has it not yet.
+    """
+    if found := resources.get(title):
+        return found
     raise NotDeployed(
-        f"the queue {title} is not deployed at stage {stage!r}",
+        f"{title} is not deployed at stage {stage!r}",
         where="app.py has it, the stack has not",
         remedy="deploy it: devbridge dev or devbridge deploy",
     )
 
 
-def _senders(app: App) -> Iterator[tuple[str, Job | Queue]]:
+def _senders(app: App) -> Iterator[tuple[Queue | Job, Job | Queue]]:
     for job in app.of_type(Job):
         if not job.triggers:
             continue
-        yield dead_letters(job), job
+        yield job if job.on_failure is None else job.on_failure, job
         for trigger in job.triggers:
             if isinstance(trigger, OnQueue):
-                yield dead_letters_of(job, trigger), job
+                yield _dead_letters_of(job, trigger), job
     for queue in app.of_type(Queue):
         if queue.dead_letter is not None:
-            yield names.logical(queue.dead_letter), queue
+            yield queue.dead_letter, queue
 
 
-def _place(title: str, queue: Queue | None, senders: Sequence[Job | Queue]) -> Place:
-    jobs = [sender for sender in senders if isinstance(sender, Job)]
-    return Place(
-        queue.name if queue else jobs[0].name,
-        title,
-        tuple(f"{sender.type.lower()} {sender.name!r}" for sender in senders),
-        tuple(inbox(job) for job in jobs if has_inbox(job)),
-        queue is not None and queue.fifo,
-    )
+def _dead_letters_of(job: Job, trigger: OnQueue) -> Queue | Job:
+    return trigger.queue.dead_letter or job.on_failure or job
 
 
 def _unknown(app: App, name: str, found: Sequence[Place]) -> UnknownQueue:

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from devbridge import names
-from devbridge.constructs import Job, OnObject, OnQueue, OnTopic, Trigger
+from devbridge.constructs import Job, OnObject, OnQueue, OnTopic, Schedule, Trigger
 from devbridge.constructs.triggers.objects import EVENTS
 from devbridge.deploy.synth.triggers.queues import inbox
+from devbridge.errors import PayloadError
 from devbridge.messages.chosen import Content
 
 ACCOUNT: Final = "123456789012"
@@ -39,6 +40,8 @@ class Sample:
     content: Content
     account: str = ACCOUNT
     region: str = REGION
+    at: str = _AT
+    """When it happened: ISO 8601 in UTC."""
     number: str = field(default_factory=lambda: str(uuid.uuid4()))
     """What is unique to this one."""
 
@@ -54,11 +57,22 @@ class Sample:
 
 
 def raw(samples: Sequence[Sample]) -> Json:
-    """The event of one call of the invoker that brings all these, of one trigger."""
+    """The event of one call of the invoker that brings all these, of one trigger.
+
+    Raises:
+        PayloadError: there is no sample of that kind.
+    """
     first = samples[0]
-    if (alone := ALONE.get(first.trigger.kind)) is not None:
+    kind = first.trigger.kind
+    if (alone := ALONE.get(kind)) is not None:
         return alone(first)
-    return {"Records": [RECORDS[each.trigger.kind](each) for each in samples]}
+    if (record := RECORDS.get(kind)) is None:
+        raise PayloadError(
+            f"there is no sample of what {first.trigger} sends: it is of kind {kind}",
+            where=str(first.job),
+            remedy=f"kinds that have one: {', '.join([*RECORDS, *ALONE])}",
+        )
+    return {"Records": [record(each) for each in samples]}
 
 
 def object_key(trigger: OnObject, content: Content, number: str) -> str:
@@ -78,7 +92,7 @@ def event_of(sample: Sample) -> Json:
         "version": "0",
         "id": sample.number,
         "account": sample.account,
-        "time": _AT,
+        "time": sample.at,
         "region": sample.region,
         "resources": [],
         **around,
@@ -89,8 +103,18 @@ def event_of(sample: Sample) -> Json:
 def scheduled(sample: Sample) -> str:
     """The message that EventBridge Scheduler puts into the job's own queue."""
     head = {**sample.head, "id": sample.number}
-    payload = sample.content.value
-    return json.dumps({"devbridge": head, "payload": payload}, ensure_ascii=False)
+    trigger = sample.trigger
+    assert isinstance(trigger, Schedule)  # noqa: S101
+    start = f"arn:aws:scheduler:{sample.region}:{sample.account}:schedule/default"
+    event = {
+        "time": sample.at,
+        "schedule": f"{start}/{sample.arn('scheduler', trigger.label).rpartition(':')[2]}",
+        "expression": trigger.expression,
+        "timezone": trigger.timezone,
+        "overlap": trigger.overlap,
+    }
+    told = {"devbridge": head, "event": event, "payload": sample.content.value}
+    return json.dumps(told, ensure_ascii=False)
 
 
 def message_attributes(values: Mapping[str, Any]) -> dict[str, dict[str, str]]:
@@ -140,7 +164,11 @@ def _queue(sample: Sample) -> Json:
             "MessageGroupId": "devbridge",
             "MessageDeduplicationId": sample.number,
         }
-    return _sqs(sample, sample.content.body, arn, **more)
+    record = _sqs(sample, sample.content.body, arn, **more)
+    for name, each in message_attributes(sample.content.attributes or {}).items():
+        told = {"stringValue": each["StringValue"], "dataType": each["DataType"]}
+        record["messageAttributes"][name] = told
+    return record
 
 
 def _inbox(body: Callable[[Sample], str]) -> Callable[[Sample], Json]:
@@ -221,7 +249,9 @@ def _stream(sample: Sample) -> Json:
 
 
 def _table(sample: Sample) -> Json:
-    image = {key: _attribute(value) for key, value in dict(sample.content.value).items()}
+    row = sample.content.value
+    row = row.get("new") or row if isinstance(row, Mapping) else {"id": row}
+    image = {key: _attribute(value) for key, value in row.items()}
     return {
         "eventID": sample.number.replace("-", ""),
         "eventName": "INSERT",

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from devbridge import names
-from devbridge.constructs import Job, OnEvent, OnObject, OnQueue, OnTopic, Trigger
+from devbridge.constructs import Bindable, Job, OnEvent, OnObject, OnQueue, OnTopic, Trigger
 from devbridge.deploy.access import Access
 from devbridge.deploy.synth.triggers.queues import inbox
 from devbridge.errors import CloudError, PayloadError
 from devbridge.messages.chosen import Content
-from devbridge.messages.places import address
+from devbridge.messages.places import address, address_of
 from devbridge.messages.samples import (
     Sample,
     delivered,
@@ -37,6 +38,9 @@ class Sent:
     what: str
     """``message``, ``event``, ``object``."""
     to: str
+    """As users call it: ``queue orders``."""
+    address: str
+    """As AWS calls it."""
     id: str
     """AWS's id of it; of an object its key."""
     run: str = ""
@@ -51,6 +55,7 @@ class Sent:
             "trigger": self.trigger,
             "what": self.what,
             "to": self.to,
+            "address": self.address,
             "id": self.id,
             "run": self.run or None,
         }
@@ -89,12 +94,17 @@ class Sender:
                 remedy="see what its invoker is called with: --print",
             )
         account, region = self.cloud.account, self.cloud.region
-        sample = Sample(self.job, self._stage, trigger, content, account, region)
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        sample = Sample(self.job, self._stage, trigger, content, account, region, at=now)
         return send(self, sample)
 
     def at(self, title: str) -> str:
         """What AWS calls what CloudFormation calls so."""
         return address(title, self._resources, self._stage)
+
+    def of(self, construct: Bindable) -> str:
+        """What AWS calls the main resource of a construct."""
+        return address_of(construct, self._resources, self._stage)
 
     def message(self, url: str, body: str, **more: Any) -> str:
         """Send a message to a queue; its id."""
@@ -102,44 +112,54 @@ class Sender:
         return str(sqs.send_message(QueueUrl=url, MessageBody=body, **more)["MessageId"])
 
     def sent(
-        self, sample: Sample, what: str, to: str, number: str, *, sure: bool, note: str = ""
+        self,
+        sample: Sample,
+        what: str,
+        to: tuple[str, str],
+        number: str,
+        *,
+        sure: bool,
+        note: str = "",
     ) -> Sent:
         """What was sent; if it is `sure`, a run is started whose key is of that number."""
         label, job, run = sample.trigger.label, self.job, ""
         if sure:
             key = f"{label}/{number}"
             run = f"{self._prefix}{job_id(job.app.name, self._stage, job.name, key)}"
-        return Sent(sample.trigger.kind, label, what, _last(to), number, run, note)
+        return Sent(sample.trigger.kind, label, what, *to, number, run, note)
 
 
 def _queue(sender: Sender, sample: Sample) -> Sent:
     trigger, content = sample.trigger, sample.content
     assert isinstance(trigger, OnQueue)  # noqa: S101
-    url, more = sender.at(names.logical(trigger.queue)), {}
+    url = sender.of(trigger.queue)
+    more: dict[str, Any] = {}
     if trigger.queue.fifo:
         more = {"MessageGroupId": "devbridge", "MessageDeduplicationId": sample.number}
+    if content.attributes:
+        more["MessageAttributes"] = message_attributes(content.attributes)
     number = sender.message(url, content.body, **more)
     sure = not trigger.batch and not (trigger.filter and content.given)
-    return sender.sent(sample, "message", url, number, sure=sure)
+    return sender.sent(sample, "message", (f"queue {trigger.queue.name}", url), number, sure=sure)
 
 
 def _topic(sender: Sender, sample: Sample) -> Sent:
     trigger, content = sample.trigger, sample.content
     assert isinstance(trigger, OnTopic)  # noqa: S101
-    arn = sender.at(names.logical(trigger.topic))
+    arn = sender.of(trigger.topic)
     number = sender.cloud.client("sns").publish(
         TopicArn=arn,
         Message=content.body,
         MessageAttributes=message_attributes(content.attributes or {}),
     )["MessageId"]
     sure = not (trigger.filter and trigger.filter_on == "body" and content.given)
-    return sender.sent(sample, "message", arn, number, sure=sure)
+    return sender.sent(sample, "message", (f"topic {trigger.topic.name}", arn), number, sure=sure)
 
 
 def _object(sender: Sender, sample: Sample) -> Sent:
     trigger, content = sample.trigger, sample.content
     assert isinstance(trigger, OnObject)  # noqa: S101
-    bucket = sender.at(names.logical(trigger.bucket))
+    bucket = sender.of(trigger.bucket)
     key, s3 = object_key(trigger, content, sample.number), sender.cloud.client("s3")
     s3.put_object(Bucket=bucket, Key=key, Body=content.data)
     note = "it stays there"
@@ -147,7 +167,9 @@ def _object(sender: Sender, sample: Sample) -> Sent:
         s3.delete_object(Bucket=bucket, Key=key)
         note = "it was deleted again"
     # Its sequencer, which S3 does not tell us, is in the run's key.
-    return sender.sent(sample, "object", bucket, key, sure=False, note=note)
+    return sender.sent(
+        sample, "object", (f"bucket {trigger.bucket.name}", bucket), key, sure=False, note=note
+    )
 
 
 def _event(sender: Sender, sample: Sample) -> Sent:
@@ -164,9 +186,8 @@ def _event(sender: Sender, sample: Sample) -> Sent:
         "Detail": json.dumps(content.value),
         "Resources": event.get("resources", []),
     }
-    bus = getattr(trigger, "bus", None)
-    if bus is not None:
-        entry["EventBusName"] = bus if isinstance(bus, str) else sender.at(names.logical(bus))
+    if trigger.bus is not None:
+        entry["EventBusName"] = sender.of(trigger.bus)
     (taken,) = sender.cloud.client("events").put_events(Entries=[entry])["Entries"]
     if taken.get("ErrorCode"):
         raise CloudError(
@@ -174,8 +195,10 @@ def _event(sender: Sender, sample: Sample) -> Sent:
             where=f"{taken['ErrorCode']}, {trigger}",
             remedy="send another one: --event FILE, --set KEY=VALUE",
         )
-    to = f"bus/{entry.get('EventBusName', 'default')}"
-    return sender.sent(sample, "event", to, taken["EventId"], sure=not content.given)
+    to = str(entry.get("EventBusName", "default"))
+    return sender.sent(
+        sample, "event", (f"bus {_last(to)}", to), taken["EventId"], sure=not content.given
+    )
 
 
 def _schedule(sender: Sender, sample: Sample) -> Sent:
@@ -187,7 +210,8 @@ def _into_inbox(sender: Sender, sample: Sample, body: str, number: str, note: st
     url = sender.at(inbox(sender.job))
     sender.message(url, body)
     what = "event" if sample.trigger.kind == "event" else "message"
-    return sender.sent(sample, what, url, number, sure=True, note=note)
+    to = f"the own queue of {sender.job.name}"
+    return sender.sent(sample, what, (to, url), number, sure=True, note=note)
 
 
 SENDERS: Final[Mapping[str, Callable[[Sender, Sample], Sent]]] = {

@@ -8,7 +8,7 @@ from typing import Any
 from devbridge.constructs import App
 from devbridge.messages.letters import Letter, whole_ids
 from devbridge.messages.mover import Moved, count, look, purge, redrive, router
-from devbridge.messages.places import Place, address, named, places
+from devbridge.messages.places import Place, address, labels, named, places
 from devbridge.words import many
 
 _OLDEST = 100
@@ -40,7 +40,7 @@ class Boxes:
         """
         found: list[tuple[Place, int, float | None]] = []
         for place in places(self._app):
-            url = address(place, self._resources, self._stage)
+            url = place.url(self._resources, self._stage)
             number = count(self._sqs, url)
             letters = look(self._sqs, url, most).letters if number else []
             found.append((place, max(number, len(letters)), _oldest(letters)))
@@ -54,12 +54,18 @@ class Boxes:
             NotDeployed: the stage has not all of them yet.
         """
         urls = {
-            address(place, self._resources, self._stage): [
+            place.url(self._resources, self._stage): [
                 address(inbox, self._resources, self._stage) for inbox in place.inboxes
             ]
             for place in named(self._app, name)
         }
-        return Box(self._sqs, name, urls)
+        known = labels(self._app)
+        called = {
+            url.rpartition("/")[2]: known[title]
+            for title, url in self._resources.items()
+            if title in known
+        }
+        return Box(self._sqs, name, urls, called)
 
 
 class Box:
@@ -67,12 +73,20 @@ class Box:
 
     Args:
         urls: the queues, each with the own queues of its jobs.
+        called: what users call the queues of the stage, by AWS's name of them.
     """
 
-    def __init__(self, sqs: Any, name: str, urls: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self,
+        sqs: Any,
+        name: str,
+        urls: Mapping[str, Sequence[str]],
+        called: Mapping[str, str] = {},
+    ) -> None:
         self._sqs = sqs
         self._name = name
         self._urls = urls
+        self._called = called
         self.moved = Moved()
         """What was sent back or deleted."""
 
@@ -124,10 +138,15 @@ class Box:
             if (left := self._left(wanted)) != []:
                 purge(self._sqs, url, left, self.moved, told=told)
 
+    @property
+    def to(self) -> dict[str, int]:
+        """How many were sent back to which queue, as users call it."""
+        return {self._called.get(name, name): count for name, count in self.moved.to.items()}
+
     def summary(self, *, dry_run: bool) -> str:
         """What was sent back, in one line: ``3 of 3 messages redriven to orders``."""
         done, kept = len(self.moved.ids), len(self.moved.kept)
-        to = ", ".join(self.moved.to) or "anywhere"
+        to = ", ".join(self.to) or "anywhere"
         verb = "would be redriven" if dry_run else "redriven"
         return f"{done:,} of {many(done + kept, 'message')} {verb} to {to}"
 

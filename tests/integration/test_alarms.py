@@ -20,7 +20,7 @@ from tests.integration.emulator.inside.corrections.test_refusals import create
 from tests.integration.test_any_app_deploys import fast
 
 APP = """\
-from devbridge import Alarm, App, Bucket, Function, Queue, Topic
+from devbridge import Alarm, App, Bucket, CompositeAlarm, Function, Queue, Topic
 
 app = App("watch")
 dead = Queue(app, "dead", retention="14 days")
@@ -31,9 +31,15 @@ tell = Function(
 )
 ops = Topic(app, "ops", subscribers=["ops@example.com", told, tell])
 jobs = Topic(app, "jobs", subscribers=[told])
-Alarm(app, "old", queue=dead, metric="age", threshold="1 hour", notify=[ops])
-Alarm(app, "any", queue=dead)
-app.output("Jobs", jobs.arn, export=f"watch-{app.stage}-jobs")
+def often(alarm):
+    alarm.Period = 10  # nobody waits a minute here
+
+
+old = Alarm(app, "old", queue=dead, metric="age", threshold="1 hour", notify=[ops])
+some = Alarm(app, "some", queue=dead, transform=often)
+other = Alarm(app, "other", queue=told, threshold=1000)
+CompositeAlarm(app, "failed", any=[old, other, some], notify=[ops])
+app.output("JobsTopic", jobs.arn, export=f"watch-{app.stage}-jobs")
 """
 TELL = """\
 import json
@@ -82,25 +88,31 @@ def watch(tmp_path: Path, local_cloud: Cloud) -> Deployed:
     return Deployed(local_cloud, dict(done.outputs))
 
 
-def test_an_alarm_that_goes_on_is_published_to_each_subscriber(watch: Deployed) -> None:
-    cloudwatch = watch.cloud.client("cloudwatch")
-    alarms = cloudwatch.describe_alarms()["MetricAlarms"]
-    assert {each["MetricName"] for each in alarms} == {
-        "ApproximateAgeOfOldestMessage",
-        "ApproximateNumberOfMessagesVisible",
-    }
-    for alarm in alarms:
-        cloudwatch.set_alarm_state(
-            AlarmName=alarm["AlarmName"], StateValue="ALARM", StateReason="a test"
-        )
+def test_a_message_in_a_dead_letter_queue_is_told_to_each_subscriber(watch: Deployed) -> None:
+    watch.cloud.client("sqs").send_message(QueueUrl=watch.outputs["DeadQueue"], MessageBody="x")
     mine = watch.outputs["OpsTopic"]
     envelopes = watch.received(2)
+    assert len(envelopes) == 2  # by the composite alarm alone
     (called,) = (each for each in envelopes if "function" in each)
     (queued,) = (each for each in envelopes if "function" not in each)
     assert called == {"function": mine}
     assert queued["TopicArn"] == mine
     message = json.loads(queued["Message"])
-    assert (message["NewStateValue"], message["NewStateReason"]) == ("ALARM", "a test")
+    assert message["NewStateValue"] == "ALARM"
+    assert "failed" in message["AlarmName"].lower()
+
+
+def test_an_alarm_by_age_is_told_too(watch: Deployed) -> None:
+    cloudwatch = watch.cloud.client("cloudwatch")
+    (alarm,) = (
+        each
+        for each in cloudwatch.describe_alarms()["MetricAlarms"]
+        if each["MetricName"] == "ApproximateAgeOfOldestMessage"
+    )
+    cloudwatch.set_alarm_state(AlarmName=alarm["AlarmName"], StateValue="ALARM", StateReason="x")
+    told = [each for each in watch.received(4) if "function" not in each]
+    reasons = {json.loads(each["Message"])["AlarmName"]: each["TopicArn"] for each in told}
+    assert alarm["AlarmName"] in reasons
 
 
 def test_a_queue_gets_the_messages_of_several_topics(watch: Deployed) -> None:

@@ -63,6 +63,7 @@ OPERATIONS: Final = {
         "ListStackResources",
     ),
     "codebuild": ("BatchGetBuilds",),
+    "cognito-idp": ("DeleteUserPool", "DescribeUserPool"),
     "dynamodb": (
         "DeleteTable",
         "DescribeTable",
@@ -172,8 +173,13 @@ MESSAGES: Final = (
     "sqs SendMessage",
 )
 """What `devbridge dev` calls of an app with triggers, `devbridge dlq` and `devbridge trigger`."""
-SELDOM: Final = ("efs DeleteMountTarget",)
-"""Of a file system that its stack has left with its addresses."""
+SELDOM: Final = (
+    "cloudformation ListImports",
+    "cognito-idp ListUsers",
+    "efs DeleteMountTarget",
+)
+"""Of a stack that exports something, of a pool whose users are counted, of a file system that its
+stack has left with its addresses."""
 EMBEDDED_ONLY: Final = ("iam GetPolicy",)
 """What AWS is never asked."""
 BRIDGE: Final = (
@@ -518,6 +524,10 @@ TYPES: Final[dict[str, tuple[str, ...]]] = {
     "AWS::Batch::ComputeEnvironment": (),
     "AWS::Batch::JobDefinition": (),
     "AWS::Batch::JobQueue": (),
+    "AWS::CloudWatch::Alarm": (),
+    "AWS::CloudWatch::CompositeAlarm": (),
+    "AWS::Cognito::UserPool": (),
+    "AWS::Cognito::UserPoolClient": (),
     "AWS::CodeBuild::Project": (
         "codebuild:BatchGetProjects",
         "codebuild:CreateProject",
@@ -546,6 +556,7 @@ TYPES: Final[dict[str, tuple[str, ...]]] = {
     "AWS::Logs::LogGroup": (),
     "AWS::S3::Bucket": (),
     "AWS::S3::BucketPolicy": (),
+    "AWS::SNS::Subscription": (),
     "AWS::SNS::Topic": (),
     "AWS::SNS::TopicPolicy": (),
     "AWS::SQS::Queue": (),

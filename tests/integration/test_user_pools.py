@@ -52,9 +52,12 @@ def handler(event, context):
     claims = (event["requestContext"].get("authorizer") or {}).get("jwt", {}).get("claims", {})
     found = {"claims": claims, "issuer": UserPool.users.issuer}
     if claims:
-        user = boto3.client("cognito-idp").admin_get_user(
-            UserPoolId=UserPool.users.user_pool_id, Username=claims["username"]
-        )
+        cognito, pool = boto3.client("cognito-idp"), UserPool.users.user_pool_id
+        user = cognito.admin_get_user(UserPoolId=pool, Username=claims["username"])
+        try:
+            cognito.list_users(UserPoolId=pool)
+        except cognito.exceptions.ClientError as error:
+            found["refused"] = error.response["Error"]["Code"]
         found["email"] = {each["Name"]: each["Value"] for each in user["UserAttributes"]}["email"]
     return {"statusCode": 200, "body": json.dumps(found)}
 """
@@ -125,6 +128,7 @@ def test_who_has_signed_up_confirmed_and_signed_in_may_call(members: Deployed) -
     assert (status, found["claims"]) == (200, {})
     status, found = call(url, "GET /me", f"Bearer {tokens['AccessToken']}")
     assert (status, found["email"]) == (200, JANE)
+    assert "AccessDenied" in found["refused"]  # to look at all users is not what `bind` gives
     assert found["claims"]["iss"] == found["issuer"] == members.outputs["Issuer"]
     assert found["claims"]["client_id"] == members.outputs["UsersUserPoolClient"]
 

@@ -254,7 +254,9 @@ def defaults(name: str) -> Mapping[str, str]:
     """The options of a construct as Python has them."""
     kind = getattr(devbridge, name)
     if is_dataclass(kind):
+        made = {f.name: f.default_factory for f in fields(kind)}
         found = {f.name: f.default for f in fields(kind)}
+        found |= {name: make() for name, make in made.items() if make is not MISSING}
     else:
         parameters = inspect.signature(kind).parameters.values()
         found = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}

@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import Alarm, CompositeAlarm
-from devbridge.deploy.references import attribute, ref, sub
+from devbridge.deploy.arns import main_arn
+from devbridge.deploy.attributes import resolved
+from devbridge.deploy.references import sub
 from devbridge.deploy.synth.messaging import allow_publishing
 from devbridge.deploy.synth.stack import Stack
 from devbridge.durations import spelled
@@ -35,7 +37,7 @@ def add_alarm(stack: Stack, alarm: Alarm) -> None:
         MetricName=_METRICS[alarm.metric],
         Dimensions=[
             cloudwatch.MetricDimension(
-                Name="QueueName", Value=attribute(names.logical(alarm.queue), "QueueName")
+                Name="QueueName", Value=resolved(alarm.queue.queue_name, stack.stage)
             )
         ],
         Statistic="Maximum",
@@ -65,4 +67,4 @@ def _notify(stack: Stack, alarm: Alarm | CompositeAlarm, resource: Any) -> None:
     for topic in alarm.notify:
         allow_publishing(stack, topic, CLOUDWATCH)
     if alarm.notify:
-        resource.AlarmActions = [ref(names.logical(topic)) for topic in alarm.notify]
+        resource.AlarmActions = [main_arn(topic) for topic in alarm.notify]

@@ -80,9 +80,9 @@ def allow_sending(stack: Stack, queue: Queue, service: str, source: Any) -> str 
 
     Returns:
         The logical id of the queue's policy, for who must not send before (DependsOn); None if
-        app.py has added a policy of its own for the queue, which is then the only one.
+        the queue exists, or app.py has added a policy of its own for it: that is the only one then.
     """
-    if has_policy(stack, names.logical(queue), *_QUEUE_POLICIES):
+    if queue.known or has_policy(stack, names.logical(queue), *_QUEUE_POLICIES):
         return None
     sources = stack.senders.setdefault(names.logical(queue), {}).setdefault(service, [])
     if source not in sources:
@@ -154,11 +154,11 @@ def _add_subscription(stack: Stack, topic: Topic, subscriber: Subscriber) -> Non
     if isinstance(subscriber, str):
         made.Protocol, made.Endpoint = ("email" if is_mail(subscriber) else "https"), subscriber
     elif isinstance(subscriber, Queue):
-        made.Protocol, made.Endpoint = "sqs", arn_of(names.logical(subscriber))
+        made.Protocol, made.Endpoint = "sqs", main_arn(subscriber)
         if policy := allow_sending(stack, subscriber, SNS, ref(title)):
             made.DependsOn = policy
     else:
-        made.Protocol, made.Endpoint = "lambda", arn_of(names.logical(subscriber))
+        made.Protocol, made.Endpoint = "lambda", main_arn(subscriber)
         made.DependsOn = _add_permission(stack, topic, subscriber, label)
     stack.add(label, made)
 
@@ -193,6 +193,7 @@ def allow_publishing(stack: Stack, topic: Topic, service: str) -> None:
     Args:
         service: ``cloudwatch.amazonaws.com``
     """
+    # That of a topic that exists is not written: see `add_topic_policies`.
     stack.senders.setdefault(names.logical(topic), {}).setdefault(service, [])
 
 

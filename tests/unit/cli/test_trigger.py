@@ -52,7 +52,7 @@ def test_an_example_goes_to_the_only_trigger_and_the_run_is_told(there: FakeClou
     (message,) = there.sqs.queues["incoming"]
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith(
-        f"sent message {message.id} to incoming for orders, starts run demo_ann_orders:"
+        f"sent message {message.id} to queue incoming, starts run demo_ann_orders:"
     )
     assert bodies(there) == [{"num": 1}]
 
@@ -87,7 +87,7 @@ def test_of_several_triggers_one_is_named(there: FakeCloud) -> None:
     assert refused.exit_code == errors.EXIT_NOT_FOUND
     assert "--on: files (object), paid (event), started (event)" in refused.stderr
     assert trigger("thumbs", "--kind", "object", "--key", "a.jpg").stdout == (
-        "sent object a.jpg to files-1 for thumbs\n"
+        "sent object a.jpg to bucket files\n"
     )
     done = trigger("thumbs", "--on", "started")
     assert "only AWS itself sends such events" in done.stderr

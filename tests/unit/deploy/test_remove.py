@@ -14,7 +14,7 @@ from devbridge.deploy import secrets
 from devbridge.deploy.access import Progress
 from devbridge.deploy.changes import LABELS
 from devbridge.deploy.package import OF_RUNS
-from devbridge.deploy.remove import Removed, Resource, inventory, remove
+from devbridge.deploy.remove import Inventory, Removed, Resource, inventory, remove
 from devbridge.errors import DeployError
 from tests.unit.deploy.conftest import FakeCloud, bucket, table, tables
 
@@ -448,3 +448,10 @@ def test_what_aws_refuses_is_our_error(aws: FakeCloud, script: Script) -> None:
     with pytest.raises(DeployError, match="AWS refuses DescribeStacks") as caught:
         removed(aws)
     assert isinstance(caught.value.__cause__, ClientError)
+
+
+def test_what_belongs_to_something_that_is_kept_is_not_counted_for_itself() -> None:
+    queue = Resource(QUEUE, "https://queue", "the Orders", kept=True)
+    policy = Resource("AWS::SQS::QueuePolicy", "policy-1", "the Orders", kept=True)
+    client = Resource("AWS::Cognito::UserPoolClient", "client-1", "the Users", kept=True)
+    assert Inventory("id", (queue, policy, client), ()).kept == (queue,)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.constructs import Api, App, Job
+from devbridge.constructs import Api, App, Job, OnRequest, Schedule
 from devbridge.constructs.app import loading
-from devbridge.live.ready import ready
+from devbridge.live.ready import ready, schedules_off
 
 
 @pytest.fixture
@@ -64,3 +64,38 @@ def test_of_many_calls_the_first_are_shown(make_app: Callable[..., App]) -> None
     app = make_app(*(f"GET /{number}" for number in range(7)))
     told = list(ready(app, {"MainUrl": "http://x"}, "Ready."))
     assert told[-2:] == ["  curl 'http://x/4'", "  ... and 2 more"]
+
+
+def test_routes_that_start_jobs_are_called_with_a_payload_if_they_have_one(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("def handler(payload): ...\n")
+    with loading(tmp_path):
+        app = App("demo")
+        api = Api(app, "main", routes={"GET /one": "a.handler"})
+        routes = ("ANY /any", "POST /post", "PUT /put", "GET /get", "$default")
+        triggers = [OnRequest(api, route) for route in routes]
+        Job(app, "report", handler="a.handler", triggers=triggers)
+    schema = {"type": "object", "properties": {"num": {"type": "integer"}}, "required": ["num"]}
+    told = list(ready(app, {"MainUrl": "http://x"}, "Ready.", schemas={"report": schema}))
+    assert told[2:] == [
+        "  curl 'http://x/one'",
+        """  curl 'http://x/any' --data '{"num": 1}'""",
+        """  curl 'http://x/post' --data '{"num": 1}'""",
+        """  curl -X PUT 'http://x/put' --data '{"num": 1}'""",
+        "  curl 'http://x/get'",
+        "  ... and 1 more",
+    ]
+
+
+def test_it_is_said_that_the_clock_starts_no_live_jobs(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("def handler(payload): ...\n")
+    with loading(tmp_path):
+        app = App("demo")
+        hourly = Schedule("rate(1 hour)")
+        Job(app, "a", handler="a.handler", triggers=[hourly, Schedule("rate(2 hours)")])
+        Job(app, "b", handler="a.handler", triggers=[hourly])
+        Job(app, "cloud", handler="a.handler", triggers=[hourly], enable_live_dev=False)
+        Job(app, "off", handler="a.handler", triggers=[Schedule("rate(1 hour)", enabled=False)])
+    assert list(schedules_off(app)) == [
+        "schedules are off (a, b): turn them on with `devbridge dev --schedules`"
+    ]
+    assert list(schedules_off(App("empty"))) == []

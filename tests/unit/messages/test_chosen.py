@@ -74,6 +74,9 @@ def test_one_message_of_a_batch_is_one_of_the_list(app: App) -> None:
 def test_an_example_passes_the_filter(app: App) -> None:
     queue = OnQueue(Queue(app, "some"), filter={"body": {"kind": ["order"]}})
     assert content(queue, ORDER, None).value == {"num": 1, "kind": "order"}
+    told = {"messageAttributes": {"kind": {"stringValue": ["order"]}}}
+    queue = OnQueue(Queue(app, "others"), filter=told)
+    assert content(queue, ORDER, None).attributes == {"kind": "order"}
     topic = OnTopic(Topic(app, "a"), filter={"kind": ["order"]}, filter_on="body")
     assert content(topic, ORDER, None).value == {"num": 1, "kind": "order"}
     tasks = content(trigger(app, "thumbs", "tasks"), ORDER, None)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from devbridge.constructs import App
+from devbridge.constructs import App, Queue
 from devbridge.errors import NotDeployed, UnknownQueue
-from devbridge.messages.places import address, named, places
+from devbridge.messages.places import address_of, labels, named, places
 
 
 def test_each_dead_letter_queue_is_listed_once_with_what_sends_there(app: App) -> None:
-    assert [(place.name, place.title, place.of, place.fifo) for place in places(app)] == [
-        ("orders", "OrdersJobDeadLetters", ("job 'orders'",), False),
-        ("bad-orders", "BadOrdersQueue", ("job 'orders'", "queue 'incoming'"), False),
-        ("thumbs", "ThumbsJobDeadLetters", ("job 'thumbs'",), False),
-        ("failed", "FailedQueue", ("job 'one'", "job 'two'"), False),
-        ("three", "ThreeJobDeadLetters", ("job 'three'",), False),
-        ("late", "LateQueue", ("job 'three'", "queue 'in-order'"), True),
-        ("nightly", "NightlyJobDeadLetters", ("job 'nightly'",), False),
+    assert [(place.name, place.of) for place in places(app)] == [
+        ("orders", ("job 'orders'",)),
+        ("bad-orders", ("job 'orders'", "queue 'incoming'")),
+        ("thumbs", ("job 'thumbs'",)),
+        ("failed", ("job 'one'", "job 'two'")),
+        ("three", ("job 'three'",)),
+        ("late", ("job 'three'", "queue 'in-order'")),
+        ("nightly", ("job 'nightly'",)),
     ]
 
 
@@ -66,8 +66,22 @@ def test_an_app_without_any_is_told_how_to_have_them() -> None:
     assert "a job with triggers" in str(raised.value.remedy)
 
 
+def test_queues_are_called_as_their_users_call_them(app: App) -> None:
+    found = labels(app)
+    assert found["BadOrdersQueue"] == "bad-orders"
+    assert found["ThumbsJobInbox"] == "the own queue of thumbs"
+
+
 def test_what_is_in_app_py_and_not_deployed_yet_is_named(app: App) -> None:
     (place,) = named(app, "failed")
-    assert address(place, {"FailedQueue": "https://x/failed"}, "ann") == "https://x/failed"
+    assert place.url({"FailedQueue": "https://x/failed"}, "ann") == "https://x/failed"
     with pytest.raises(NotDeployed, match="FailedQueue is not deployed at stage 'ann'"):
-        address(place, {}, "ann")
+        place.url({}, "ann")
+    (made,) = named(app, "thumbs")
+    assert made.url({"ThumbsJobDeadLetters": "https://x/made"}, "ann") == "https://x/made"
+
+
+def test_a_queue_that_exists_is_where_it_says(app: App) -> None:
+    arn = "arn:aws:sqs:eu-west-1:111122223333:theirs"
+    queue = Queue.existing(app, "theirs", arn=arn)
+    assert address_of(queue, {}, "ann") == queue.known["queue_url"]

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from devbridge.constructs import App, Construct, Job, Trigger
+from devbridge.errors import PayloadError
 from devbridge.messages.chosen import Content, content
 from devbridge.messages.samples import ALONE, RECORDS, Sample, message_attributes, raw
 from runner.triggered import triggered
@@ -91,6 +92,19 @@ def test_what_a_stream_has_is_what_the_handler_gets(app: App, kind: str) -> None
     found = named(app, "thumbs")
     event = raw([Sample(found, "ann", of_kind(kind), Content({"a": [1.5, None, True]}))])
     assert read(event, found) == [(kind, {"a": [1.5, None, True]})]
+
+
+def test_what_the_handler_of_a_row_declares_makes_the_row(app: App) -> None:
+    found = named(app, "thumbs")
+    for value, row in (({"event": "INSERT", "new": {"a": 1}}, {"a": 1}), (5, {"id": 5})):
+        ((_, payload),) = read(raw([Sample(found, "ann", of_kind("table"), Content(value))]), found)
+        assert payload["new"] == row
+
+
+def test_a_kind_without_a_sample_is_told(app: App) -> None:
+    sample = Sample(named(app, "thumbs"), "ann", of_kind("load-balancer"), Content(1))
+    with pytest.raises(PayloadError, match="of kind load-balancer"):
+        raw([sample])
 
 
 def test_a_row_is_what_the_handler_gets(app: App) -> None:

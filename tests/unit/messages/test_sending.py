@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from devbridge.constructs import App, OnObject
+from devbridge.constructs import App, OnObject, Schedule
+from devbridge.deploy.synth.triggers.schedules import told
 from devbridge.errors import CloudError, NotDeployed
 from devbridge.messages.chosen import Content, content
 from devbridge.messages.sending import Sender, Sent
@@ -52,11 +53,20 @@ def test_a_message_goes_to_its_queue_and_its_run_is_known(there: FakeCloud, app:
         "kind": "queue",
         "trigger": "first",
         "what": "message",
-        "to": "first",
+        "to": "queue first",
+        "address": url("first"),
         "id": message.id,
         "run": run,
     }
     assert send(there, app, "one", "first", live=False).run.startswith("shop_ann_one:")
+
+
+def test_a_message_has_the_attributes_that_its_filter_wants(there: FakeCloud, app: App) -> None:
+    one = trigger(app, "one", "first")
+    sender = Sender(there, named(app, "one"), "ann", RESOURCES, live=True)  # type: ignore[arg-type]
+    sender.send(one, Content(1, attributes={"kind": "order"}))
+    (message,) = there.sqs.queues["first"]
+    assert message.attributes == {"kind": {"DataType": "String", "StringValue": "order"}}
 
 
 def test_a_fifo_queue_gets_a_group_and_takes_the_same_twice(there: FakeCloud, app: App) -> None:
@@ -77,7 +87,7 @@ def test_a_message_goes_to_its_topic_with_what_the_filter_wants(there: FakeCloud
             },
         }
     ]
-    assert (sent.to, bool(sent.run)) == ("tasks", True)
+    assert (sent.to, bool(sent.run)) == ("topic tasks", True)
 
 
 def test_an_object_goes_to_its_bucket_and_its_run_is_not_known(there: FakeCloud, app: App) -> None:
@@ -102,7 +112,7 @@ def test_an_event_goes_to_its_bus(there: FakeCloud, app: App) -> None:
     (entry,) = there.events.entries
     assert (entry["Source"], entry["DetailType"]) == ("shop", "devbridge trigger")
     assert json.loads(entry["Detail"])["state"] == "paid"
-    assert (sent.to, bool(sent.run)) == ("default", True)
+    assert (sent.to, bool(sent.run)) == ("bus default", True)
     assert send(there, app, "thumbs", "paid", b'{"state": "new"}').run == ""
 
 
@@ -119,10 +129,16 @@ def test_an_event_that_only_aws_sends_is_put_where_its_rule_puts_it(
 
 
 def test_what_a_schedule_sends_is_put_where_scheduler_puts_it(there: FakeCloud, app: App) -> None:
+    often = trigger(app, "nightly", "often")
+    assert isinstance(often, Schedule)
     sent = send(there, app, "nightly", "often")
     (message,) = there.sqs.queues["inbox"]
-    head = {"kind": "schedule", "name": "often", "id": sent.id}
-    assert json.loads(message.body) == {"devbridge": head, "payload": {"full": True}}
+    body, like = json.loads(message.body), json.loads(told(often))
+    assert body["devbridge"] == {"kind": "schedule", "name": "often", "id": sent.id}
+    assert body["payload"] == {"full": True}
+    assert list(body) == list(like)
+    for key in ("devbridge", "event"):
+        assert body[key].keys() == like[key].keys()
     assert sent.run == job_id("shop", "ann", "nightly", f"often/{sent.id}")
 
 

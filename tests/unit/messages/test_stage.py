@@ -13,7 +13,9 @@ from tests.unit.messages.fakes import FakeSqs, url
 
 @pytest.fixture
 def sqs(app: App) -> FakeSqs:
-    return FakeSqs("incoming", *(place.title for place in places(app)), "OrdersJobInbox")
+    made = ("OrdersJobDeadLetters", "ThumbsJobDeadLetters", "ThreeJobDeadLetters")
+    own = ("NightlyJobDeadLetters", "BadOrdersQueue", "FailedQueue", "LateQueue")
+    return FakeSqs("incoming", *made, *own, "OrdersJobInbox")
 
 
 @pytest.fixture
@@ -54,11 +56,14 @@ def test_messages_of_both_are_sent_back_by_their_ids(boxes: Boxes, sqs: FakeSqs)
     wanted = box.whole([one.id[:9], two.id[:9]])
     box.redrive(wanted, dry_run=True, told=lambda: told.append(1))
     assert box.summary(dry_run=True) == (
-        "2 of 2 messages would be redriven to OrdersJobInbox, incoming"
+        "2 of 2 messages would be redriven to the own queue of orders, incoming"
     )
     box = boxes.of("orders")
     box.redrive(None, dry_run=False, told=lambda: None)
-    assert box.summary(dry_run=False) == "2 of 3 messages redriven to OrdersJobInbox, incoming"
+    assert (
+        box.summary(dry_run=False)
+        == "2 of 3 messages redriven to the own queue of orders, incoming"
+    )
     assert len(told) == 2
     assert boxes.of("orders").count() == 1
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from devbridge.errors import PayloadInvalid
 from devbridge.languages.python.probe_script import describe
-from devbridge.payload.check import FILE, check, checker, compiled
+from devbridge.payload.check import FILE, check, checker, compiled, schema
 from devbridge.payload.decode import decoder
 from devbridge.types.sender_schema import accepted
 
@@ -432,6 +432,8 @@ def test_the_file_of_the_zip_is_read_once_and_found_by_both_names(
             check(name, "x")
     assert checker("resize_images") is checker("resize_images")
     assert checker("other") is None
+    assert schema("resize-images", str(file)) == {"type": "integer"}
+    assert schema("other", str(file)) is None
     check("other", "x")
 
 

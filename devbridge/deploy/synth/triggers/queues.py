@@ -33,7 +33,7 @@ def inbox(job: Job) -> str:
 
 def dead_letters(job: Job) -> Any:
     """The ARN of the queue for what has failed for good."""
-    return arn_of(_own_dead_letters(job)) if job.on_failure is None else main_arn(job.on_failure)
+    return arn_of(own_dead_letters(job)) if job.on_failure is None else main_arn(job.on_failure)
 
 
 def dead_letters_of(job: Job, trigger: OnQueue) -> Any:
@@ -42,7 +42,8 @@ def dead_letters_of(job: Job, trigger: OnQueue) -> Any:
     return dead_letters(job) if own is None else main_arn(own)
 
 
-def _own_dead_letters(job: Job) -> str:
+def own_dead_letters(job: Job) -> str:
+    """The title of the dead-letter queue that is made for a job, if one is."""
     return names.logical(job, "DeadLetters")
 
 
@@ -53,7 +54,7 @@ def add_own(stack: Stack, job: Job, senders: Sequence[Json]) -> None:
         senders: the statements of who may send to its inbox.
     """
     if makes_dead_letters(job):
-        title = _own_dead_letters(job)
+        title = own_dead_letters(job)
         _add_queue(stack, job, title)
         _add_policy(stack, job, title, [])
     if not has_inbox(job):

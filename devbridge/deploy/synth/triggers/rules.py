@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from devbridge import names
-from devbridge.constructs import Bucket, Job, OnEvent, OnObject, Trigger
+from devbridge.constructs import Job, OnEvent, OnObject, Trigger
 from devbridge.constructs.triggers.objects import EVENTS
 from devbridge.deploy.arns import main_arn
+from devbridge.deploy.attributes import resolved
 from devbridge.deploy.policies import Json
-from devbridge.deploy.references import arn_of, ref
+from devbridge.deploy.references import arn_of
 from devbridge.deploy.synth.stack import Stack
 from devbridge.deploy.synth.triggers import queues
 
@@ -26,7 +26,9 @@ def add_event(stack: Stack, job: Job, trigger: OnEvent, title: str) -> None:
 def add_object(stack: Stack, job: Job, trigger: OnObject, title: str) -> None:
     """Add the rule for objects of a bucket. S3 tells EventBridge of them: so that several triggers
     may listen to one bucket, and what others have set up for it stays."""
-    detail: dict[str, Any] = {"bucket": {"name": [_bucket(trigger.bucket)]}}
+    detail: dict[str, Any] = {
+        "bucket": {"name": [resolved(trigger.bucket.bucket_name, stack.stage)]}
+    }
     if keys := trigger.keys():
         detail["object"] = {"key": keys}
     pattern = {
@@ -63,8 +65,3 @@ def _add(stack: Stack, job: Job, trigger: Trigger, title: str, pattern: Mapping[
     )
     stack.add(str(job), rule, job.tags)
     return rule
-
-
-def _bucket(bucket: Bucket) -> Any:
-    """Its name."""
-    return bucket.known.get("bucket_name") or ref(names.logical(bucket))

@@ -30,6 +30,15 @@ export interface BoundTopic {
   /** The deployed topic's ARN. */
   readonly topicArn: string;
 }
+/** A bound Cognito user pool. */
+export interface BoundUserPool {
+  /** The deployed pool's id. */
+  readonly userPoolId: string;
+  /** The id of its app client. */
+  readonly clientId: string;
+  /** The URL that its tokens name as `iss`. */
+  readonly issuer: string;
+}
 /** A bound Kinesis stream. */
 export interface BoundStream {
   /** The deployed stream's name. */
@@ -39,14 +48,6 @@ export interface BoundStream {
 export interface BoundEventBus {
   /** The deployed bus's name. */
   readonly busName: string;
-/** A bound Cognito user pool. */
-export interface BoundUserPool {
-  /** The deployed pool's id. */
-  readonly userPoolId: string;
-  /** The id of its app client. */
-  readonly clientId: string;
-  /** The URL that its tokens name as `iss`. */
-  readonly issuer: string;
 }
 /** A bound secret. */
 export interface BoundSecret {

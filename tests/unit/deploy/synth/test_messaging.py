@@ -184,3 +184,30 @@ def test_a_function_that_subscribes_may_be_invoked_for_that_topic(synthed_app: M
     subscription = resources(template)["OpsTopicToTellFunction"]
     assert subscription["DependsOn"] == "OpsTopicMayTellFunction"
     assert subscription["Properties"]["Protocol"] == "lambda"
+
+
+def test_queues_and_topics_that_exist_take_part_and_their_policies_are_not_ours(
+    synthed_app: MakeApp,
+) -> None:
+    here = "eu-west-1:123456789012"
+
+    def define(app: App) -> None:
+        queue = Queue.existing(app, "theirs", arn=f"arn:aws:sqs:{here}:orders")
+        ops = Topic.existing(app, "ops", arn=f"arn:aws:sns:{here}:ops")
+        Topic(app, "news", subscribers=[queue])
+        Alarm(app, "old", queue=queue, metric="age", threshold="10 days", notify=[ops])
+
+    template = synthed_app(define)
+    assert resources(template)["NewsTopicToTheirsQueue"] == {
+        "Type": "AWS::SNS::Subscription",
+        "Properties": {
+            "TopicArn": {"Ref": "NewsTopic"},
+            "Protocol": "sqs",
+            "Endpoint": f"arn:aws:sqs:{here}:orders",
+        },
+    }
+    alarm = properties(template, "OldAlarm")
+    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": "orders"}]
+    assert alarm["AlarmActions"] == [f"arn:aws:sns:{here}:ops"]
+    kinds = {each["Type"] for each in resources(template).values()}
+    assert not {"AWS::SQS::QueuePolicy", "AWS::SQS::Queue"} & kinds
