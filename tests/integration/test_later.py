@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from devbridge import names
+from devbridge.cli import main
 from devbridge.cloud.session import Cloud, connect
 from devbridge.config import Config
 from devbridge.constructs.load import load_app
@@ -36,10 +39,15 @@ TICK = 30.0
 
 
 @pytest.fixture(scope="module")
-def cloud(shared_cloud: Running, tmp_path_factory: pytest.TempPathFactory) -> Cloud:
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("app")
     (root / "app.py").write_text(APP)
     (root / "job.py").write_text(JOB)
+    return root
+
+
+@pytest.fixture(scope="module")
+def cloud(shared_cloud: Running, root: Path) -> Cloud:
     reset(shared_cloud.endpoint_url)
     config = Config(root=root, stage="test", python=Path(sys.executable), local=True)
     made = connect(config, shared_cloud.endpoint_url)
@@ -78,6 +86,30 @@ def test_a_run_that_is_cancelled_never_starts(cloud: Cloud) -> None:
     assert schedules(cloud) == []
     with pytest.raises(UnknownRun):
         Job.remind.status(run.job_id)
+
+
+def test_what_waits_is_listed_found_and_cancelled_on_the_command_line(
+    cloud: Cloud, root: Path
+) -> None:
+    runs = [Job.remind.run({"to": name}, delay="2 hours").job_id for name in ("ann", "bob")]
+    at = ["--app", str(root), "--stage", "test", "--endpoint", str(cloud.endpoint_url)]
+
+    def devbridge(*arguments: str) -> str:
+        done = CliRunner().invoke(main, [*arguments, *at])
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    listed = json.loads(devbridge("jobs", "--json", "--state", "SCHEDULED"))
+    assert {run["id"] for run in listed} == {*runs}
+    for run in listed:
+        asked, starts = (datetime.fromisoformat(run[key]) for key in ("createdAt", "startAt"))
+        assert timedelta(minutes=119) < starts - asked < timedelta(minutes=121)
+    for run_id in runs:
+        uuid = run_id.partition(":")[2]
+        assert json.loads(devbridge("status", uuid[:13], "--json"))["id"] == run_id
+        assert "was SCHEDULED: it will not start" in devbridge("cancel", run_id)
+    assert json.loads(devbridge("jobs", "--json", "--state", "SCHEDULED")) == []
+    assert schedules(cloud) == []
 
 
 def test_the_same_key_is_one_run(cloud: Cloud) -> None:
