@@ -40,6 +40,8 @@ ARGUMENTS = {
     "wait": ("0",),
     "cancel": ("0",),
     "secrets": ("list",),
+    "dlq": ("list",),
+    "trigger": ("j",),
     "bind": ("--", "true"),
     "cloud": ("start",),
     "deploy": ("--yes",),
@@ -70,7 +72,7 @@ def arguments(command: str) -> list[str]:
     given = list(ARGUMENTS.get(command, ()))
     if command not in LOCAL:
         return [command, *given]
-    where = 1 if command in ("cloud", "secrets") else 0
+    where = 1 if command in ("cloud", "dlq", "secrets") else 0
     return [command, *given[:where], "--local", *given[where:]]
 
 
