@@ -32,6 +32,9 @@ ENDED = (SUCCEEDED, FAILED, CANCELLED, TIMED_OUT, CRASHED)
 RETRIED = frozenset({FAILED, TIMED_OUT, CRASHED})
 """How an attempt ends that another one may follow."""
 
+INVALID = "PayloadInvalid"
+"""The type of the failure of a payload that is not what the handler declares: it never will be."""
+
 LONGEST_RETRY_DELAY = 3600.0
 """Seconds."""
 LINGER = 10.0
@@ -114,13 +117,14 @@ class End:
 
     def again(self, attempt: int, attempts: int) -> bool:
         """Whether there is to be another attempt, this having been number `attempt`."""
-        return not self.final and tried_again(self.state, attempt, attempts)
+        return not self.final and tried_again(self.state, attempt, attempts, self.failure)
 
 
-def tried_again(state: str, attempt: int, attempts: int) -> bool:
-    """Whether attempt number `attempt` (from 1) of at most `attempts`, having ended in `state`, is
-    followed by another."""
-    return attempt < attempts and state in RETRIED
+def tried_again(state: str, attempt: int, attempts: int, failure: Failure | None = None) -> bool:
+    """Whether attempt number `attempt` (from 1) of at most `attempts`, having ended in `state` with
+    that failure, is followed by another."""
+    invalid = failure is not None and failure.type == INVALID
+    return attempt < attempts and state in RETRIED and not invalid
 
 
 def retry_delay(delay: float, attempt: int) -> float:

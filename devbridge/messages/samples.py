@@ -111,7 +111,6 @@ def scheduled(sample: Sample) -> str:
         "schedule": f"{start}/{sample.arn('scheduler', trigger.label).rpartition(':')[2]}",
         "expression": trigger.expression,
         "timezone": trigger.timezone,
-        "overlap": trigger.overlap,
     }
     told = {"devbridge": head, "event": event, "payload": sample.content.value}
     return json.dumps(told, ensure_ascii=False)

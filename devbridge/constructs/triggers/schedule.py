@@ -32,7 +32,6 @@ class Schedule(Trigger):
             when it is deployed.
         timezone: whose clock `expression` means: ``Europe/Berlin``.
         payload: of each run; any JSON value.
-        overlap: start a run though the one before has not ended.
         enabled: False: nothing is started, until it is deployed with True.
         start, end: with a time zone; nothing is started before `start`, nor at or after `end`. Not
             of ``at(...)``, for which Scheduler ignores them.
@@ -46,7 +45,6 @@ class Schedule(Trigger):
     _: KW_ONLY
     timezone: str = "UTC"
     payload: Any = None
-    overlap: bool = False
     enabled: bool = True
     start: datetime | None = None
     end: datetime | None = None
@@ -61,9 +59,8 @@ class Schedule(Trigger):
 
     def problem(self, owner: Construct) -> Problem | None:  # noqa: ARG002
         """See `Trigger.problem`."""
-        for what, value in (("overlap", self.overlap), ("enabled", self.enabled)):
-            if not isinstance(value, bool):
-                return f"{what} {value!r}", "True or False"
+        if not isinstance(self.enabled, bool):
+            return f"enabled {self.enabled!r}", "True or False"
         return (
             schedules.problem(self.expression, self.timezone)
             or self._payload_problem()

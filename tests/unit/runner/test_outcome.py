@@ -180,3 +180,9 @@ def test_a_heap_that_was_full_is_memory_that_ran_out() -> None:
     assert failure.type == "OutOfMemory"
     assert failure.message.startswith("the JavaScript heap was full")
     assert outcome.crash(-signal.SIGABRT).type == "Killed"
+
+
+def test_a_payload_that_is_not_what_the_handler_declares_is_not_tried_again() -> None:
+    invalid = outcome.Failure(outcome.INVALID, "payload.num: a text")
+    assert not outcome.End(outcome.FAILED, failure=invalid).again(1, 3)
+    assert outcome.End(outcome.FAILED, failure=outcome.Failure("ValueError", "")).again(1, 3)

@@ -62,7 +62,6 @@ def told(trigger: Schedule) -> str:
         "schedule": "<aws.scheduler.schedule-arn>",
         "expression": trigger.expression,
         "timezone": trigger.timezone,
-        "overlap": trigger.overlap,
     }
     parts = (json.dumps(head), json.dumps(event), trigger.payload_text())
     return '{{"devbridge":{},"event":{},"payload":{}}}'.format(*parts)

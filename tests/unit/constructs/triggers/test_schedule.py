@@ -25,9 +25,7 @@ def job(app: App, *triggers: Schedule) -> Job:
         Schedule("rate(2 hours)"),
         Schedule("cron(0 10 * * ? *)", timezone="Europe/Berlin", payload={"full": True}),
         Schedule("at(2030-01-31T08:00:00)", timezone="Asia/Tokyo", payload=[1, None, "ä"]),
-        Schedule(
-            "rate(1 day)", name="nightly", overlap=True, enabled=False, start=JANUARY, end=MAY
-        ),
+        Schedule("rate(1 day)", name="nightly", enabled=False, start=JANUARY, end=MAY),
         Schedule("rate(1 day)", payload="x" * (MAX_PAYLOAD - 2)),
     ],
 )
@@ -75,7 +73,6 @@ def test_two_of_the_same_expression_need_names(app: App) -> None:
         (Schedule("rate(1 hour)", payload=object()), "payload (the payload cannot", "send dicts"),
         (Schedule("rate(1 hour)", payload=float("nan")), "payload (", "send dicts"),
         (Schedule("rate(1 hour)", payload="ä" * (MAX_PAYLOAD // 2)), "payload of 250,002", "S3"),
-        (Schedule("rate(1 hour)", overlap=1), "overlap 1", "True or False"),  # type: ignore[arg-type]
         (Schedule("rate(1 hour)", enabled="no"), "enabled 'no'", "True or False"),  # type: ignore[arg-type]
         (Schedule("rate(1 hour)", start=datetime(2030, 1, 1)), "start datetime", "time zone"),
         (Schedule("rate(1 hour)", end="2030"), "end '2030'", "tzinfo=UTC"),  # type: ignore[arg-type]
