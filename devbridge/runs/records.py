@@ -10,6 +10,7 @@ from typing import Any, Final
 from devbridge.runs.model import State
 from runner import documents
 from runner.outcome import Failure
+from runner.triggered import triggered, variables
 
 MAX_RESTARTS: Final = 10
 """How often a run is started again because its machine has gone."""
@@ -55,6 +56,17 @@ class Claim:
             told.get("payload"),
             told.get("payloadAt", ""),
         )
+
+
+def told(claim: Claim, *, container: bool) -> dict[str, str]:
+    """What whatever runs it is told of what was asked for. A `container`'s command has nobody that
+    takes apart what a trigger has made."""
+    if claim.payload_at:
+        return {"DEVBRIDGE_PAYLOAD_KEY": claim.payload_at}
+    found = triggered((claim.payload or "").encode()) if container else None
+    if found is None:
+        return {"DEVBRIDGE_PAYLOAD": claim.payload or "null"}
+    return {"DEVBRIDGE_PAYLOAD": found.payload.decode(), **variables(found)}
 
 
 @dataclass(frozen=True, slots=True)

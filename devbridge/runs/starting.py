@@ -22,7 +22,7 @@ from devbridge.runs.model import State
 from devbridge.runs.providers.base import Asked, Ended, Look, NoRoom, Provider
 from devbridge.runs.providers.known import holds
 from devbridge.runs.reading import Reader
-from devbridge.runs.records import Claim, End, Place
+from devbridge.runs.records import Claim, End, Place, told
 from devbridge.runs.refusals import Steps, refused, spared
 from devbridge.runs.turns import Turns
 from runner.outcome import MAX_INLINE, Failure
@@ -146,10 +146,9 @@ class Starter:
     def _place(self, uuid: str, claim: Claim, before: Place | None) -> bool:
         """Have the provider start a run, and note where; again, if it ran `before`. False: somebody
         else does that now."""
-        inline, at = ("DEVBRIDGE_PAYLOAD", claim.payload or "null"), claim.payload_at
-        given = ("DEVBRIDGE_PAYLOAD_KEY", at) if at else inline
+        own, given = self._deployment, told(claim, container=self._deployment.container)
         restarts = before.restarts + 1 if before else 0
-        asked = Asked(self._deployment.run_id(uuid), uuid, given, restarts)
+        asked = Asked(own.run_id(uuid), uuid, given, restarts)
         once = self._kept.alone(uuid, restarts, self._now() - DEAD)
         with nullcontext(True) if self._provider.repeatable else once as alone:
             if not alone:

@@ -19,8 +19,9 @@ export class Context {
    * @param {() => number} [halted] tells for how many milliseconds the job's time did not pass.
    * @param {Termination} [termination]
    * @param {unknown} [checkpoint] what the run's last attempt has yielded last.
+   * @param {{ trigger: { kind: string, name: string }, event: unknown }} [found] what has started it.
    */
-  constructor(headers, environment, halted = () => 0, termination = new Termination(), checkpoint = undefined) {
+  constructor(headers, environment, halted = () => 0, termination = new Termination(), checkpoint = undefined, found = undefined) {
     this.awsRequestId = headers["lambda-runtime-aws-request-id"];
     this.invokedFunctionArn = headers["lambda-runtime-invoked-function-arn"] ?? "";
     this.clientContext = JSON.parse(headers["lambda-runtime-client-context"] || "{}");
@@ -37,6 +38,10 @@ export class Context {
     this.#halted = halted;
     this.#termination = termination;
     this.checkpoint = checkpoint;
+    /** What has started the run; undefined: somebody's call. */
+    this.trigger = found?.trigger;
+    /** The record that has started it, as AWS has handed it over. */
+    this.event = found?.event;
   }
 
   /** Milliseconds until the job is stopped; 0 when its time is up. */

@@ -22,6 +22,7 @@ import { decode } from "./payload.mjs";
 import { encode } from "./results.mjs";
 import { RuntimeApiGone, RuntimeClient } from "./runtime_api.mjs";
 import { Termination } from "./termination.mjs";
+import { triggered, variables } from "./triggered.mjs";
 
 const EXIT_FAILED = 1;
 /** As `runner.outcome.NOTE`: what a line begins with that devbridge writes into a run's output. */
@@ -129,8 +130,9 @@ class Invocation {
     this.phase = "running";
     let message;
     try {
-      const payload = decode(body, note);
-      message = await this.#answered(handler, payload, headers);
+      const found = triggered(body);
+      const payload = decode(found ? found.payload : body, note);
+      message = await this.#answered(handler, payload, headers, found);
     } catch (error) {
       if (error instanceof RuntimeApiGone) throw error;
       await this.checkpoints.flush();
@@ -144,12 +146,14 @@ class Invocation {
    * @param {Function} handler
    * @param {unknown} payload
    * @param {Record<string, string>} headers
+   * @param {import("./triggered.mjs").Triggered | undefined} found what has started the run.
    */
-  async #answered(handler, payload, headers) {
+  async #answered(handler, payload, headers, found) {
     const custom = customOf(headers);
     const checkpoint = await beginning(this.client, custom);
     if (custom.stop_at) this.termination.until = Number(custom.stop_at) * 1000;
-    const context = new Context(headers, process.env, await this.#debugged(), this.termination, checkpoint);
+    const context = new Context(headers, process.env, await this.#debugged(), this.termination, checkpoint, found);
+    Object.assign(process.env, variables(context));
     const result = await call(handler, payload, context);
     const end = isGenerator(result)
       ? await this.checkpoints.run(result)

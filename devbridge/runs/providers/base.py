@@ -28,8 +28,8 @@ class Asked:
     run_id: str
     """The whole id."""
     uuid: str
-    payload: tuple[str, str]
-    """The variable that tells the runner its payload or where that is, and its value."""
+    payload: Mapping[str, str]
+    """The variables that tell the runner its payload or where that is."""
     restarts: int = 0
     """How often the run was started before."""
 
@@ -41,7 +41,7 @@ class Asked:
     @property
     def variables(self) -> dict[str, str]:
         """What the runner must be told of this run."""
-        return {"DEVBRIDGE_RUN_ID": self.run_id, **dict([self.payload])}
+        return {"DEVBRIDGE_RUN_ID": self.run_id, **self.payload}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ class Function:
 
     def start(self, asked: Asked) -> str:
         """See `Provider.start`. A second event of the same run is for its runner to find out."""
-        name, value = asked.payload
+        ((name, value),) = asked.payload.items()
         payload = {"payload" if name == "DEVBRIDGE_PAYLOAD" else "payloadKey": value}
         event = {"devbridge": 1, "run": asked.run_id, "hop": 0, **payload}
         done = self._client("lambda").invoke(

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from devbridge.runs.model import State
-from devbridge.runs.records import Claim, End, Place, Told
+from devbridge.runs.records import Claim, End, Place, Told, told
 from runner.outcome import Failure
+from runner.triggered import Triggered
 
 FAILURE = Failure("KeyError", "'ü'", frames=("a",))
 
@@ -77,3 +78,17 @@ def test_a_result_is_the_text_that_it_was(text: str) -> None:
 def test_an_attempt_that_was_interrupted_is_no_end_of_the_run() -> None:
     told = Told.of(b'{"state": "INTERRUPTED", "interruptions": 2}')
     assert (told.state, told.interruptions) == (State.RUNNING, 2)
+
+
+def test_a_containers_command_is_told_the_payload_and_the_event_of_a_trigger() -> None:
+    whole = Triggered("queue", "q", b'{"num":5}', b'{"messageId":"m"}').text().decode()
+    claim = Claim(1.0, 1, "fargate", payload=whole)
+    assert told(claim, container=False) == {"DEVBRIDGE_PAYLOAD": whole}
+    assert told(claim, container=True) == {
+        "DEVBRIDGE_PAYLOAD": '{"num":5}',
+        "DEVBRIDGE_EVENT": '{"messageId":"m"}',
+    }
+    assert told(Claim(1.0, 1, "batch"), container=True) == {"DEVBRIDGE_PAYLOAD": "null"}
+    assert told(Claim(1.0, 1, "batch", payload_at="k"), container=False) == {
+        "DEVBRIDGE_PAYLOAD_KEY": "k"
+    }

@@ -280,7 +280,7 @@ class DeployedWorld:
         created = self.now() - 1000 + self._added
         kept.make_claim(uuid, Claim(created, 1, self.compute))
         kept.list(uuid, created)
-        place = self.provider.start(Asked(run_id, uuid, ("DEVBRIDGE_PAYLOAD", "1")))
+        place = self.provider.start(Asked(run_id, uuid, {"DEVBRIDGE_PAYLOAD": "1"}))
         kept.put_place(uuid, Place(place, self.compute, created))
         if not state.final:
             self._set(uuid, place, state)

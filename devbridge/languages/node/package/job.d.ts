@@ -179,6 +179,10 @@ export interface JobContext<Checkpoint = unknown> {
    * undefined: it begins at the beginning.
    */
   readonly checkpoint: Checkpoint | undefined;
+  /** What has started the run by itself; undefined where a call has. */
+  readonly trigger: { readonly kind: string; readonly name: string } | undefined;
+  /** The record that has started it, as AWS has handed it over: the payload is what is in it. */
+  readonly event: any;
   /**
    * Whether this process is to end soon: its machine is taken away and the run goes on elsewhere, or
    * the run is cancelled or out of time. A generator is closed when it yields next. Who reads neither

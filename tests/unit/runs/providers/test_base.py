@@ -8,7 +8,7 @@ from devbridge.runs.providers.base import Asked, by_hundreds, epoch, pairs
 
 
 def test_a_start_that_comes_again_is_known_by_its_token_and_a_restart_has_another() -> None:
-    asked = Asked("p:u", "u", ("DEVBRIDGE_PAYLOAD", "1"))
+    asked = Asked("p:u", "u", {"DEVBRIDGE_PAYLOAD": "1"})
     assert (asked.token, Asked("p:u", "u", asked.payload, 2).token) == ("u", "u-2")
     assert asked.variables == {"DEVBRIDGE_RUN_ID": "p:u", "DEVBRIDGE_PAYLOAD": "1"}
     assert pairs({"a": "b"}) == [{"name": "a", "value": "b"}]

@@ -13,7 +13,7 @@ from runner.outcome import Failure
 from tests.unit.aws import FakeBatch
 
 UUID = "0b1c2d3e-0000-4000-8000-000000000001"
-ASKED = Asked(f"p:{UUID}", UUID, ("DEVBRIDGE_PAYLOAD", "1"))
+ASKED = Asked(f"p:{UUID}", UUID, {"DEVBRIDGE_PAYLOAD": "1"})
 UNABLE = (
     "ECS was unable to assume the role 'arn:aws:iam::1:role/r' that was provided for this task."
 )
@@ -43,7 +43,7 @@ def test_what_a_job_is_told_has_room_in_a_tasks_overrides_with_what_batch_adds(
 ) -> None:
     payload = character * max(n for n in range(8192) if holds(character * n))
     fake, longest = FakeBatch(), "p" * 128
-    place = door(fake).start(Asked(f"{longest}:{UUID}", UUID, ("DEVBRIDGE_PAYLOAD", payload)))
+    place = door(fake).start(Asked(f"{longest}:{UUID}", UUID, {"DEVBRIDGE_PAYLOAD": payload}))
     (task,) = fake.jobs[place]["ecsProperties"]["taskProperties"]
     (container,) = task["containers"]
     added = {

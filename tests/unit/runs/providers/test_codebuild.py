@@ -11,7 +11,7 @@ from tests.unit.codebuild import PROJECT, FakeCodeBuild
 
 UUID = "0b1c2d3e-0000-4000-8000-000000000001"
 RUN = f"{PROJECT}:{UUID}"
-ASKED = Asked(RUN, UUID, ("DEVBRIDGE_PAYLOAD_KEY", "payloads/x"))
+ASKED = Asked(RUN, UUID, {"DEVBRIDGE_PAYLOAD_KEY": "payloads/x"})
 
 
 @pytest.fixture

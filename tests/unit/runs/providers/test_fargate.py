@@ -12,7 +12,7 @@ from runner.outcome import Failure
 from tests.unit.aws import FakeEcs
 
 UUID = "0b1c2d3e-0000-4000-8000-000000000001"
-ASKED = Asked(f"p:{UUID}", UUID, ("DEVBRIDGE_PAYLOAD", "1"))
+ASKED = Asked(f"p:{UUID}", UUID, {"DEVBRIDGE_PAYLOAD": "1"})
 ARN = "arn:aws:ecs:eu-west-1:111122223333:task/demo_prod/0123456789abcdef"
 PLACE = {
     "cluster": "demo_prod",

@@ -20,11 +20,11 @@ def door(fake: FakeLambda) -> Function:
 @pytest.mark.parametrize(
     ("given", "payload"),
     [
-        (("DEVBRIDGE_PAYLOAD", "1"), {"payload": "1"}),
-        (("DEVBRIDGE_PAYLOAD_KEY", "payloads/x"), {"payloadKey": "payloads/x"}),
+        ({"DEVBRIDGE_PAYLOAD": "1"}, {"payload": "1"}),
+        ({"DEVBRIDGE_PAYLOAD_KEY": "payloads/x"}, {"payloadKey": "payloads/x"}),
     ],
 )
-def test_an_event_is_sent_to_the_function(given: tuple[str, str], payload: Any) -> None:
+def test_an_event_is_sent_to_the_function(given: dict[str, str], payload: Any) -> None:
     fake = FakeLambda()
     assert door(fake).start(Asked(f"p:{UUID}", UUID, given))
     assert fake.events == [
