@@ -61,6 +61,8 @@ _TYPING: Final = (
 )
 _ABC: Final = ("Callable", "Iterator", "Mapping")
 _EXTENSIONS: Final = ("ReadOnly",)
+_WHOLE: Final = ("builtins", "datetime")
+"""Modules that are imported as such."""
 _MARKS: Final = {
     "dataclass": ("__dataclass_fields__", "dict[str, Any]"),
     "struct": ("__struct_fields__", "tuple[str, ...]"),
@@ -90,7 +92,7 @@ def _package() -> str:
 def _job(app: App, types: Mapping[str, JobTypes]) -> str:
     others = ("Job", "JobContext", "job_handler")
     public = [name for name in job_module.__all__ if name not in others]
-    file = Annotations(taken=[*public, *others, "BoundJob", *_TYPING, *_ABC, *_EXTENSIONS])
+    file = Annotations(taken=[*public, *others, "BoundJob", *_TYPING, *_ABC, *_EXTENSIONS, *_WHOLE])
     attributes: dict[str, str] = {}
     docs: dict[str, str] = {}
     instances = []
@@ -247,7 +249,7 @@ def _file(parts: Iterable[str], source: _Source) -> str:
         ("typing_extensions", _EXTENSIONS),
     ):
         imports.setdefault(module, set()).update(used.intersection(exported))
-    lines = ["import builtins"] if "builtins" in used else []
+    lines = [f"import {module}" for module in _WHOLE if module in used]
     lines += [f"from {m} import {', '.join(sorted(n))}" for m, n in sorted(imports.items()) if n]
     return "\n".join([_HEAD, "", *lines, "", body])
 

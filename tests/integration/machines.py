@@ -159,9 +159,18 @@ def bus(source: str) -> dict[str, Any]:
         "EventPattern": {"source": [source]},
         "Targets": [{"Id": "queue", "Arn": arn("Queue")}],
     }
+    admitted = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn("Queue"),
+    }
+    document = {"Version": "2012-10-17", "Statement": [admitted]}
+    policy = {"Queues": [{"Ref": "Queue"}], "PolicyDocument": document}
     return {
         "Queue": {"Type": "AWS::SQS::Queue", "Properties": {}},
         "Rule": {"Type": "AWS::Events::Rule", "Properties": rule},
+        "Policy": {"Type": "AWS::SQS::QueuePolicy", "Properties": policy},
     }
 
 

@@ -38,7 +38,9 @@ def measure_and_judge() -> None:
     """Correct `services.cloudwatch`."""
     cloudwatch = ministack("services.cloudwatch")
     cloudwatch._evaluate_alarm = _evaluate
-    threading.Thread(target=_look_forever, daemon=True).start()
+    # Out of the environment: functions' processes get what is left there.
+    pause = float(os.environ.pop(SECONDS, "") or _SECONDS)
+    threading.Thread(target=_look_forever, args=(pause,), daemon=True).start()
 
 
 def keep_composites(provisioners: Any) -> None:
@@ -80,9 +82,10 @@ def keep_composites(provisioners: Any) -> None:
     }
 
 
-def _look_forever() -> None:
+def _look_forever(pause: float) -> None:
+    """Look at queues and alarms, so many seconds apart."""
     while True:
-        time.sleep(float(os.environ.get(SECONDS) or _SECONDS))
+        time.sleep(pause)
         try:
             _look(time.time())
         except Exception:

@@ -30,6 +30,7 @@ class BoundJob {
     const text = dump(payload);
     check(this.#name, JSON.parse(text));
     const startAt = moment(at, delay);
+    /** @type {Record<string, string | boolean>} */
     const key =
       idempotencyKey === undefined
         ? // Without a key, a retry of the call would start the job twice.
