@@ -16,6 +16,7 @@ from devbridge.errors import CloudError
 from devbridge.protocol import codec
 from runner import documents
 from stub_lambda import events, invoker
+from stub_lambda.calls import calls
 from stub_lambda.environment import Placement, required
 from stub_lambda.events import Context, Question, Start
 
@@ -178,22 +179,18 @@ def runs_of(app: str, stage: str, job: str, placement: Placement) -> DeployedRun
 
 @contextlib.contextmanager
 def _calls(what: str) -> Iterator[None]:
-    """Say what could not be done when AWS refuses it.
+    """Say what could not be done when AWS refuses it, or has no room.
 
     Raises:
         CloudError: in place of botocore's errors.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
-
     from devbridge.runs.providers.base import NoRoom
 
     try:
-        yield
+        with calls(what):
+            yield
     except NoRoom as error:
         raise CloudError(f"{what}: there is no room for it: {error}", remedy="try again") from error
-    except (BotoCoreError, ClientError) as error:
-        remedy = "deploy the stage again: its invoker may do that"
-        raise CloudError(f"{what}: {error}", remedy=remedy) from error
 
 
 @functools.cache

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -87,8 +88,9 @@ def _records(
     source: Source, open_invoker: Callable[[], Invoker], event: Mapping[str, Any], context: Context
 ) -> Any:
     outcomes: list[Outcome] = []
+    once = functools.cache(open_invoker)  # what cannot be opened is an error of each record
     for record in source.starts(event, Listening.from_environment()):
-        outcome = _started(source, open_invoker, record, context, outcomes)
+        outcome = _started(source, once, record, context, outcomes)
         if outcome.failed:
             # Where nobody reads the answer, the log is where it is looked for.
             print(

@@ -6,17 +6,15 @@ made from: who is called twice starts one run.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from devbridge.errors import CloudError
 from devbridge.protocol import codec
 from devbridge.protocol.messages import REJECT_TOO_LARGE
 from devbridge.runs.scheduled import MAX_EVENT, Schedules, Target
+from stub_lambda.calls import calls
 from stub_lambda.environment import required
 from stub_lambda.events import TIME, Context, Question, Refused, Start
 
@@ -76,7 +74,7 @@ class Later:
             what = f"a run for a later time has {size:,} bytes, more than {MAX_EVENT:,}"
             raise Refused(REJECT_TOO_LARGE, f"{what}: put the payload in S3 and send the key")
         target = Target(context.invoked_function_arn, self._role, self._dead_letters)
-        with _calls("the run could not be scheduled"):
+        with calls("the run could not be scheduled"):
             new = self._schedules.put(_uuid(run_id), at, event, target)
             first = at if new else self._schedules.start_of(_uuid(run_id)) or at
         return {
@@ -101,7 +99,7 @@ class Later:
             CloudError: Scheduler has refused.
         """
         uuid = _uuid(run_id)
-        with _calls("the run could not be taken from the schedules"):
+        with calls("the run could not be taken from the schedules"):
             return codec.is_id(uuid) and self._schedules.remove(uuid)
 
     def cancelled(self, question: Question) -> dict[str, Any]:
@@ -128,24 +126,13 @@ class Later:
 
     def _start_of(self, run_id: str) -> datetime | None:
         uuid = _uuid(run_id)
-        with _calls("the run could not be asked about"):
+        with calls("the run could not be asked about"):
             return self._schedules.start_of(uuid) if codec.is_id(uuid) else None
 
 
 def _uuid(run_id: str) -> str:
     """The part of a deployed run's id behind its project, and all of others."""
     return run_id.rpartition(":")[2]
-
-
-@contextlib.contextmanager
-def _calls(what: str) -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        remedy = "deploy the stage again: its invoker may do that"
-        raise CloudError(f"{what}: {error}", remedy=remedy) from error
 
 
 @functools.cache

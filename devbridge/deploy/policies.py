@@ -56,6 +56,23 @@ def logs_of(*log_groups: str) -> Json:
     )
 
 
+def sends(queue: Any, service: str, sources: Any) -> Json:
+    """The statement of a queue's policy that lets a service send to it.
+
+    Args:
+        queue: its ARN.
+        service: ``sns.amazonaws.com``
+        sources: the ARN, or the ARNs, of what of the service's may.
+    """
+    return {
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": "sqs:SendMessage",
+        "Resource": queue,
+        "Condition": {"ArnEquals": {"aws:SourceArn": sources}},
+    }
+
+
 def tls_only(*resources: Any, action: str = "s3:*") -> Json:
     """The statement of a resource's policy that refuses everybody who does not use TLS."""
     return {

@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from botocore.exceptions import ClientError
 
@@ -57,6 +58,9 @@ from devbridge.transport.base import AwsCredentials
 from devbridge.transport.mqtt import MqttTransport
 from devbridge.workers.base import Launcher
 from runner.dead_letters import DeadLetter
+
+_ROLES: Final = 8
+"""Clients that are kept for sending as jobs' roles may: one takes longer to make than to use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,11 +195,12 @@ def _says_health(voice: Voice) -> Callable[[Health, str], None]:
 def _send(cloud: Cloud, daemon: Daemon, roles: RoleCredentials) -> Send:
     """Sends messages as the job's own role may."""
 
+    client = functools.lru_cache(_ROLES)(lambda key: cloud.client_as("sqs", key))
+
     def send(letter: DeadLetter, key: AwsCredentials) -> None:
         with cloud.explained():
-            sqs = cloud.client_as("sqs", key)
             try:
-                giving_up.send(sqs, letter)
+                giving_up.send(client(key), letter)
             except ClientError as error:
                 raise CloudError(str(error), where=letter.queue) from error
 

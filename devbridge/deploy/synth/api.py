@@ -10,6 +10,7 @@ from devbridge import names
 from devbridge.constructs import Api, Cors, Function, FunctionAuthorizer, JwtAuthorizer, UserPool
 from devbridge.constructs.authorizers import HEADER
 from devbridge.deploy.references import arn, arn_of, ref, sub
+from devbridge.deploy.synth.permissions import permit
 from devbridge.deploy.synth.stack import Stack
 from devbridge.deploy.synth.user_pools import client, issuer
 
@@ -120,17 +121,10 @@ def _functions(api: Api) -> list[Function]:
 
 
 def _add_permission(stack: Stack, api: Api, function: Function) -> None:
-    from troposphere import awslambda
-
     title, target = names.logical(api), names.logical(function)
-    permission = awslambda.Permission(
-        f"{title}May{target}",
-        Action="lambda:InvokeFunction",
-        FunctionName=ref(target),
-        Principal="apigateway.amazonaws.com",
-        SourceArn=arn("execute-api", f"${{{title}}}/*"),
-    )
-    stack.add(str(api), permission)
+    source = arn("execute-api", f"${{{title}}}/*")
+    may = f"{title}May{target}"
+    permit(stack, str(api), may, ref(target), "apigateway.amazonaws.com", source)
 
 
 def _add_integration(stack: Stack, api: Api, function: Function) -> str:

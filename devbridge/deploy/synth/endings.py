@@ -8,13 +8,14 @@ from devbridge.constructs import Job
 from devbridge.deploy.policies import Json
 from devbridge.deploy.references import arn_of, ref
 from devbridge.deploy.synth.compute.known import COMPUTES, compute_of
+from devbridge.deploy.synth.permissions import permit
 from devbridge.deploy.synth.placement import in_cloud
 from devbridge.deploy.synth.stack import Stack
 
 
 def add_endings(stack: Stack, job: Job) -> None:
     """Add the rule that hands the provider's events to the job's invoker."""
-    from troposphere import awslambda, events
+    from troposphere import events
 
     if not in_cloud(job, stack.settings):
         return
@@ -29,14 +30,8 @@ def add_endings(stack: Stack, job: Job) -> None:
         Targets=[events.Target(Id="invoker", Arn=arn_of(invoker))],
     )
     title = stack.add(str(job), rule, job.tags)
-    permission = awslambda.Permission(
-        names.logical(job, "EndedMayInvoke"),
-        Action="lambda:InvokeFunction",
-        FunctionName=ref(invoker),
-        Principal="events.amazonaws.com",
-        SourceArn=arn_of(title),
-    )
-    stack.add(str(job), permission)
+    may = names.logical(job, "EndedMayInvoke")
+    permit(stack, str(job), may, ref(invoker), "events.amazonaws.com", arn_of(title))
 
 
 def _pattern(stack: Stack, job: Job) -> Json | None:

@@ -17,6 +17,7 @@ from devbridge.constructs.values import stream_arn
 from devbridge.deploy.policies import Json, allow
 from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn, arn_of, ref
+from devbridge.deploy.synth.permissions import permit
 from devbridge.deploy.synth.stack import Stack
 from devbridge.errors import InvalidValue
 
@@ -93,22 +94,12 @@ def _own_groups(stack: Stack) -> Any:
 
 
 def _add_permission(stack: Stack, target: Target) -> str:
-    from troposphere import awslambda
-
     if isinstance(target, Function):
         title, label = names.logical(target, "LogsPermission"), str(target)
     else:
         title = f"LogsPermission{hashlib.sha256(target.encode()).hexdigest()[:8]}"
         label = "log forwarding"
-    permission = awslambda.Permission(
-        title,
-        Action="lambda:InvokeFunction",
-        FunctionName=_arn(target),
-        Principal=SERVICE,
-        SourceArn=_own_groups(stack),
-        SourceAccount=ref("AWS::AccountId"),
-    )
-    return stack.add(label, permission)
+    return permit(stack, label, title, _arn(target), SERVICE, _own_groups(stack), own=True)
 
 
 def _add_role(stack: Stack, streams: list[str]) -> None:

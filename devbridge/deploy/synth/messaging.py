@@ -14,9 +14,10 @@ from devbridge import names
 from devbridge.constructs import Bindable, Queue, Topic
 from devbridge.constructs.messaging import Subscriber, is_mail
 from devbridge.deploy.arns import main_arn
-from devbridge.deploy.policies import Json, document, tls_only
+from devbridge.deploy.policies import Json, document, sends, tls_only
 from devbridge.deploy.references import arn_of, ref
 from devbridge.deploy.synth.data import has_policy
+from devbridge.deploy.synth.permissions import permit
 from devbridge.deploy.synth.stack import Stack, keep
 from devbridge.deploy.synth.triggers.queues import dead_letters
 from devbridge.deploy.synth.triggers.wanted import hidden, readers
@@ -96,13 +97,7 @@ def sending(queue: str, service: str, sources: Sequence[Any]) -> Json:
     Args:
         queue: its logical id.
     """
-    return {
-        "Effect": "Allow",
-        "Principal": {"Service": service},
-        "Action": "sqs:SendMessage",
-        "Resource": arn_of(queue),
-        "Condition": {"ArnEquals": {"aws:SourceArn": list(sources)}},
-    }
+    return sends(arn_of(queue), service, list(sources))
 
 
 def add_queue_policies(stack: Stack, queues: Sequence[Queue]) -> None:
@@ -174,17 +169,8 @@ def _id(subscriber: Subscriber) -> str:
 
 
 def _add_permission(stack: Stack, topic: Topic, function: Bindable, label: str) -> str:
-    from troposphere import awslambda
-
     title, target = names.logical(topic), names.logical(function)
-    permission = awslambda.Permission(
-        f"{title}May{target}",
-        Action="lambda:InvokeFunction",
-        FunctionName=ref(target),
-        Principal=SNS,
-        SourceArn=ref(title),
-    )
-    return stack.add(label, permission)
+    return permit(stack, label, f"{title}May{target}", ref(target), SNS, ref(title))
 
 
 def allow_publishing(stack: Stack, topic: Topic, service: str) -> None:

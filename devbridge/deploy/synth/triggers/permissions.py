@@ -7,6 +7,7 @@ from typing import Any
 from devbridge import names
 from devbridge.constructs import Job
 from devbridge.deploy.references import ref
+from devbridge.deploy.synth import permissions
 from devbridge.deploy.synth.stack import Stack
 
 
@@ -17,14 +18,6 @@ def permit(stack: Stack, job: Job, title: str, service: str, source: Any) -> str
         title: of what it calls it for.
         source: the ARN of what of the service's may; of this account only.
     """
-    from troposphere import awslambda
-
-    permission = awslambda.Permission(
-        f"{title}Permission",
-        Action="lambda:InvokeFunction",
-        FunctionName=ref(names.logical(job, "Invoker")),
-        Principal=f"{service}.amazonaws.com",
-        SourceArn=source,
-        SourceAccount=ref("AWS::AccountId"),
-    )
-    return stack.add(str(job), permission)
+    invoker, principal = ref(names.logical(job, "Invoker")), f"{service}.amazonaws.com"
+    own = f"{title}Permission"
+    return permissions.permit(stack, str(job), own, invoker, principal, source, own=True)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from devbridge import names
 from devbridge.constructs import Job, OnQueue
 from devbridge.deploy.arns import main_arn
-from devbridge.deploy.policies import KEY_USE, Json, allow, document, of_service, tls_only
+from devbridge.deploy.policies import KEY_USE, Json, allow, document, of_service, sends, tls_only
 from devbridge.deploy.references import arn_of, dump, ref
 from devbridge.deploy.synth.stack import Stack, keep
 from devbridge.deploy.synth.triggers.mappings import add_mapping, filters, scaling
@@ -78,13 +78,7 @@ def may_send(job: Job, service: str, source: Any) -> Json:
     Args:
         source: the ARN of what of the service's may.
     """
-    return {
-        "Effect": "Allow",
-        "Principal": {"Service": f"{service}.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn_of(inbox(job)),
-        "Condition": {"ArnEquals": {"aws:SourceArn": source}},
-    }
+    return sends(arn_of(inbox(job)), f"{service}.amazonaws.com", source)
 
 
 def add_on_queue(stack: Stack, job: Job, trigger: OnQueue, title: str) -> None:

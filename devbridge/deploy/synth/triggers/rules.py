@@ -52,7 +52,6 @@ def _add(stack: Stack, job: Job, trigger: Trigger, title: str, pattern: Mapping[
         Id="inbox",
         Arn=arn_of(queues.inbox(job)),
         InputTransformer=events.InputTransformer(
-            InputPathsMap={"id": "$.id"},
             InputTemplate=f'{{"devbridge":{head},"event":<aws.events.event.json>}}',
         ),
     )
