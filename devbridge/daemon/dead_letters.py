@@ -69,18 +69,24 @@ class DeadLetters:
             await self._send_owed()
 
     async def _send_owed(self) -> None:
+        failed: dict[str, DevbridgeError] = {}
+        """By the job: what keeps one of its letters keeps the others, and none of another's."""
         for job_id in self._ledger.owed_letters():
+            run = self._ledger.get(job_id)
+            if run is not None and run.job in failed:
+                continue
             try:
-                await self._send_of(job_id)
+                await self._send_of(job_id, run)
             except DevbridgeError as error:
-                self._tell_trouble(error)
-                return
-        if self._trouble:
+                failed[run.job if run else ""] = error
+        if failed:
+            self._tell_trouble(next(iter(failed.values())))
+        elif self._trouble:
             self._say("the dead-letter queue takes messages again", Mood.GOOD)
             self._trouble = ""
 
-    async def _send_of(self, job_id: str) -> None:
-        run, found = self._ledger.get(job_id), triggered(self._ledger.payload(job_id))
+    async def _send_of(self, job_id: str, run: RunRecord | None) -> None:
+        found = triggered(self._ledger.payload(job_id))
         if run is not None and found is not None:
             letters = dead_letters(found, job_id, run.state.value, run.failure, run.attempt)
             for letter in letters:

@@ -31,21 +31,25 @@ class Desk:
     def __init__(self, path: Path) -> None:
         self.ledger = Ledger.open(path)
         self.error: CloudError | None = None
+        self.well: set[str] = set()
+        """The jobs whose queue is there."""
         self.sent: list[tuple[str, DeadLetter]] = []
         self.said: list[str] = []
         self.letters = DeadLetters(self.ledger, self.send, lambda text, _: self.said.append(text))
 
     async def send(self, job: str, letter: DeadLetter) -> None:
-        if self.error is not None:
+        if self.error is not None and job not in self.well:
             raise self.error
         self.sent.append((job, letter))
 
-    def run(self, job_id: str, payload: bytes, state: State, attempt: int = 1) -> None:
+    def run(
+        self, job_id: str, payload: bytes, state: State, attempt: int = 1, job: str = "a"
+    ) -> None:
         """A run that ends so, and is told of."""
         now = time.time()
         with self.ledger.transaction():
             self.ledger.add(
-                NewRun(job_id=job_id, job="a", payload=payload, created_at=now, log_path="")
+                NewRun(job_id=job_id, job=job, payload=payload, created_at=now, log_path="")
             )
             change = Change(
                 job_id=job_id, state=state, at=now, attempt=attempt, failure=Failure("E", "why")
@@ -105,3 +109,13 @@ async def test_what_cannot_be_sent_is_said_once_and_tried_again(
         await soon(lambda: desk.ledger.owed_letters() == [])
     assert [line for line in desk.said if "no network" in line] == desk.said[:1]
     assert "takes messages again" in desk.said[-1]
+
+
+async def test_what_cannot_be_sent_of_one_job_keeps_no_letter_of_another(desk: Desk) -> None:
+    desk.error, desk.well = CloudError("the app has no job 'a' any more"), {"b"}
+    desk.run("run-1", MESSAGE, State.FAILED)
+    desk.run("run-2", MESSAGE, State.FAILED, job="b")
+    async with desk.watched():
+        await soon(lambda: desk.ledger.owed_letters() == ["run-1"])
+    assert [job for job, _ in desk.sent] == ["b"]
+    assert "no job 'a'" in "\n".join(desk.said)
