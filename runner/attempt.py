@@ -134,8 +134,8 @@ def run(
     keeper = Keeper(keep or _forget, lambda text: output.line(f"{outcome.NOTE}{text}"))
     stop = INTERRUPTED if interruptible else CANCELLED
     for _ in range(_IMPORTS):
-        attempt = _Attempt(invocation, inbox, output, timeout, grace, keeper, stop)
-        end = attempt.run(api, environment, root)
+        attempt = _Attempt(api, invocation, inbox, output, timeout, grace, keeper, stop)
+        end = attempt.run(environment, root)
         # SIGKILL comes from outside (a short of memory), not from the code.
         if attempt.started or attempt.status != -signal.SIGKILL or end.state == stop:
             break
@@ -150,6 +150,7 @@ def _forget(_checkpoint: bytes) -> None:
 class _Attempt:
     def __init__(
         self,
+        api: RuntimeApi,
         invocation: Invocation,
         inbox: Inbox,
         output: Output,
@@ -158,6 +159,7 @@ class _Attempt:
         keeper: Keeper,
         stop: str,
     ) -> None:
+        self._api = api
         self._invocation = invocation
         self._inbox = inbox
         self._output = output
@@ -176,8 +178,8 @@ class _Attempt:
         self.status: int | None = None
         """How the process ended: its exit code, or the negative number of a signal."""
 
-    def run(self, api: RuntimeApi, environment: Mapping[str, str], root: str) -> End:
-        address = api.expect(
+    def run(self, environment: Mapping[str, str], root: str) -> End:
+        address = self._api.expect(
             self._invocation, self._timeout, lambda event: self._inbox.put(self, event)
         )
         oom_kills, began = outcome.oom_kills(), time.time()
@@ -242,6 +244,7 @@ class _Attempt:
                 self._stopping = TIMED_OUT
             if self._stopping:
                 self._kill_at = now + self._grace
+                self._api.interrupt()
                 process.signal_group(pid, signal.SIGTERM)
         if self._kill_at is not None and now >= self._kill_at:
             if self._answer is not None and not self._killed:

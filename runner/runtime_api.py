@@ -18,6 +18,9 @@ from runner.client import VERSION
 from runner.invocation import MAX_BODY, RESULT_TOO_LARGE, Invocation, parse_failure, parse_lingering
 from runner.outcome import MAX_CHECKPOINT, Failure
 
+STOPPING = 205
+"""The HTTP status for a checkpoint of a worker that was sent SIGTERM."""
+
 
 @dataclass(frozen=True)
 class Started:
@@ -86,6 +89,12 @@ class RuntimeApi:
         self._server.worker = _Worker(token, invocation, timeout, tell)
         return f"127.0.0.1:{self._server.server_port}/{token}"
 
+    def interrupt(self) -> None:
+        """The worker is sent SIGTERM. The answer to a checkpoint says so, too (`STOPPING`): a
+        signal that comes while Node lets go of its listener is lost."""
+        if self._server.worker is not None:
+            self._server.worker.interrupted = True
+
 
 class _Worker:
     def __init__(
@@ -97,6 +106,7 @@ class _Worker:
         self.tell = tell
         self.running = False
         self.asked = False
+        self.interrupted = False
 
 
 class _Server(ThreadingHTTPServer):
@@ -175,7 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(413 if worker.running else 403, b"{}")
             return
         worker.tell(Reached(self.rfile.read(size)))
-        self._answer(202, b"{}")
+        self._answer(STOPPING if worker.interrupted else 202, b"{}")
 
     def _drain(self, size: int) -> None:
         """Read a body away: a worker that is still sending would not hear the answer."""

@@ -19,6 +19,8 @@ const SECONDS = 2;
 /** Milliseconds after which the event loop turns between two yields, so that signals are heard. */
 const BREATH = 20;
 const PATH = "/devbridge/checkpoint";
+/** The answer of an API that has sent SIGTERM. */
+const STOPPING = 205;
 const { parse } = JSON; // the user's code may replace it, and all of these
 const now = Date.now;
 const turn = setImmediate;
@@ -149,6 +151,7 @@ export class Checkpoints {
   async #send(message) {
     const status = await this.#client.send(message);
     this.#sent = undefined;
+    if (status === STOPPING) this.termination.sent();
     if (status >= 400 && !this.#complained) {
       this.#complained = true;
       this.note(`a checkpoint could not be stored: the runtime api answered ${status}`);

@@ -44,7 +44,13 @@ export class Termination {
     process.removeListener(SIGNAL, this.#heard);
   }
 
+  /** It was sent: it is lost if it came while a listener was taken away. */
+  sent() {
+    if (!this.come) this.#hear();
+  }
+
   #hear() {
+    const first = !this.come;
     this.come = true;
     // Somebody else may listen, by himself: then it is his.
     const goesOn = this.watched || process.listenerCount(SIGNAL) > 1;
@@ -53,6 +59,6 @@ export class Termination {
       this.#unlisten();
       process.kill(process.pid, SIGNAL);
     }
-    for (const tell of this.#told) tell();
+    if (first) for (const tell of this.#told) tell();
   }
 }

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from runner import attempt
+from runner import attempt, process
 from runner.invocation import Invocation
 from runner.outcome import FAILED, INTERRUPTED, SUCCEEDED, End
 from runner.runtime_api import RuntimeApi
@@ -129,6 +131,21 @@ def test_a_training_that_is_interrupted_three_times_has_the_weights_of_one_that_
     assert (end.state, end.result) == (SUCCEEDED, whole.result)
     assert sorted(set(runs.epochs())) == [*range(EPOCHS)]
     assert len(runs.epochs()) <= EPOCHS + 3  # one for each interruption at most
+
+
+def test_a_signal_that_is_lost_is_told_with_the_next_checkpoint(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = process.signal_group
+    lost: list[int] = []
+
+    def lose(pid: int, number: int) -> None:
+        (lost.append if number == signal.SIGTERM else partial(send, pid))(number)
+
+    monkeypatch.setattr(process, "signal_group", lose)
+    code = SYNC.replace("STEP", "for (const since = Date.now(); Date.now() < since + 100;);")
+    assert runs.attempt(code, stop_after=1).state == INTERRUPTED
+    assert lost == [signal.SIGTERM]
 
 
 def test_the_first_checkpoint_after_the_time_to_stop_interrupts_it(runs: Runs) -> None:

@@ -131,7 +131,7 @@ class World:
 
     def run(self, *story: tuple[float, object], **options: Any) -> End:
         self.inbox.story += story
-        api: Any = SimpleNamespace(expect=self._expect)
+        api: Any = SimpleNamespace(expect=self._expect, interrupt=lambda: None)
         reader, writer = os.pipe()
         try:
             return attempt.run(

@@ -14,6 +14,7 @@ from runner.client import VERSION, RuntimeApiGone, RuntimeClient
 from runner.invocation import MAX_BODY, RESULT_TOO_LARGE, Invocation
 from runner.outcome import MAX_CHECKPOINT, Failure
 from runner.runtime_api import (
+    STOPPING,
     Event,
     InitFailed,
     Lingers,
@@ -130,6 +131,16 @@ def test_a_result_of_the_largest_size_is_taken(client: RuntimeClient, told: list
     client.next()
     assert client.respond("p:1", bytes(MAX_BODY)) == 202
     assert told[1:] == [Responded(bytes(MAX_BODY))]
+
+
+def test_the_answer_to_a_checkpoint_says_that_the_worker_was_sent_sigterm(
+    api: RuntimeApi, client: RuntimeClient, told: list[Event]
+) -> None:
+    client.next()
+    assert client.keep_checkpoint(b"1") == 202
+    api.interrupt()
+    assert client.keep_checkpoint(b"2") == STOPPING
+    assert told[1:] == [Reached(b"1"), Reached(b"2")]
 
 
 def test_a_checkpoint_is_told_while_the_invocation_runs(
