@@ -6,6 +6,7 @@ from __future__ import annotations
 import builtins
 import importlib
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from types import ModuleType
 
 import pytest
 
+from runner import preloaded
 from runner.note import Note
 from runner.preloaded import Shelf
 
@@ -33,6 +35,8 @@ def note(name: str = NAME) -> Note:
 def as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in [name for name in os.environ if name.startswith(preloaded._NATIVE_OF_OTHERS)]:
+        monkeypatch.delenv(name)  # of the machine that the tests run on
     with warnings.catch_warnings():
         yield
     for name in (NAME, NEED):
