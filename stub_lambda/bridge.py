@@ -21,6 +21,7 @@ from devbridge.protocol.session import StubSession
 from devbridge.transport.base import Delivery
 from devbridge.transport.link import NO_MATCHING_SUBSCRIBERS
 from devbridge.transport.mqtt_sync import SyncMqtt
+from runner.triggered import HELD
 from stub_lambda.settings import OFFLINE_QUEUE, Settings, credentials
 
 KEEP_ALIVE: Final = 1200
@@ -174,8 +175,10 @@ class _Exchange:
         # What the caller is told has failed should not run later: the broker forgets it when the
         # wait is over (a daemon that has it already may still run it). Only where the policy is to
         # queue, the broker keeps it as long as it can.
-        # A cancellation waits behind its run.
+        # A cancellation waits behind its run. A message that its own queue keeps waits there.
         queue = bridge.settings.offline == OFFLINE_QUEUE and isinstance(request, Run | Cancel)
+        if isinstance(request, Run) and request.payload.startswith(HELD):
+            queue = False
         self._expiry = None if queue else max(1, int(wait))
         self._queue = queue
         self._sent: list[int] = []

@@ -77,6 +77,8 @@ class Live:
         answer = self._bridge.ask(run, wait)
         if isinstance(answer, Answer):
             return events.answer_of(answer.reply)
+        if start.held:
+            raise self._refusal(answer, wait)
         if answer.stored:
             return {"jobId": run.job_id, "state": "QUEUED", "duplicate": False}
         # Only a daemon that has gone has surely not got the run: no build may run it, too.

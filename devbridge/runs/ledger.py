@@ -21,7 +21,7 @@ from devbridge.runs.model import Exit, State
 from runner.dead_letters import SENT
 from runner.invocation import is_none
 from runner.outcome import Failure
-from runner.triggered import MARK
+from runner.triggered import HELD, MARK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,11 +173,13 @@ class Ledger(LedgerReader):
         )
         if change.state is State.SUCCEEDED:
             self._db.execute("DELETE FROM checkpoints WHERE job_id=?", (change.job_id,))
-        if change.state in SENT:
+        if change.state.final:
+            # Of a message that its queue holds, that is told of every end.
+            begins = MARK if change.state in SENT else HELD
             self._db.execute(
                 "INSERT OR IGNORE INTO dead_letters (job_id)"
                 " SELECT job_id FROM runs WHERE job_id=? AND substr(payload, 1, ?)=?",
-                (change.job_id, len(MARK), MARK),
+                (change.job_id, len(begins), begins),
             )
         self._note(change.job_id, change.at, change.state, change.attempt, change.detail)
 

@@ -14,6 +14,7 @@ from devbridge.daemon import dead_letters as module
 from devbridge.daemon.dead_letters import DeadLetters
 from devbridge.daemon.told import NeverStarted
 from devbridge.errors import CloudError
+from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change, Ledger, NewRun
 from devbridge.runs.model import State
 from runner.dead_letters import DeadLetter
@@ -35,7 +36,15 @@ class Desk:
         """The jobs whose queue is there."""
         self.sent: list[tuple[str, DeadLetter]] = []
         self.said: list[str] = []
-        self.letters = DeadLetters(self.ledger, self.send, lambda text, _: self.said.append(text))
+        self.settled: list[tuple[str, int]] = []
+        self.letters = DeadLetters(
+            self.ledger, self.send, lambda text, _: self.said.append(text), self.settle
+        )
+
+    async def settle(self, run: RunRecord, found: Triggered) -> None:
+        if self.error is not None:
+            raise self.error
+        self.settled.append((run.job_id, found.delivery))
 
     async def send(self, job: str, letter: DeadLetter) -> None:
         if self.error is not None and job not in self.well:
@@ -119,3 +128,21 @@ async def test_what_cannot_be_sent_of_one_job_keeps_no_letter_of_another(desk: D
         await soon(lambda: desk.ledger.owed_letters() == ["run-1"])
     assert [job for job, _ in desk.sent] == ["b"]
     assert "no job 'a'" in "\n".join(desk.said)
+
+
+@pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED, State.CANCELLED])
+async def test_the_queue_that_holds_a_message_is_told_of_every_end_and_again_until_it_hears(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, state: State
+) -> None:
+    monkeypatch.setattr(module, "AGAIN", 0.01)
+    held = Triggered("queue", "q", b"1", b'{"messageId":"m"}', DEAD, "arn:q", 2).text()
+    desk.error = CloudError("away")
+    async with desk.watched():
+        desk.run("a", held, state)
+        desk.run("b", MESSAGE, State.SUCCEEDED)
+        await soon(lambda: desk.said)
+        desk.error = None
+        await soon(lambda: desk.settled)
+    assert desk.settled == [("a", 2)]
+    assert desk.sent == [], "SQS gives up what does not succeed"
+    assert desk.ledger.owed_letters() == []

@@ -9,12 +9,13 @@ import pytest
 
 from devbridge.daemon.events import Requested
 from devbridge.daemon.narrator import Narrator
-from devbridge.daemon.recovery import LOST, lost_with, recover, take_on
+from devbridge.daemon.recovery import LOST, WENT_BACK, lost_with, recover, take_on
 from devbridge.daemon.told import Interrupted, Told
 from devbridge.errors import EmbeddedCloudFailed
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change, Ledger, NewRun
 from devbridge.runs.model import State
+from runner.outcome import Failure
 
 NOW = 2_000.0
 
@@ -214,3 +215,31 @@ def test_it_is_told_that_it_goes_on(ledger: Ledger, mark: Path) -> None:
     take_on(ledger, Narrator([ears]), mark)
     (told, _) = [event for event in ears.told if isinstance(event, Interrupted)]
     assert told.change.detail == f"{LOST.message}: it goes on at its checkpoint"
+
+
+@pytest.mark.parametrize(
+    ("state", "away", "taken_on", "end"),
+    [
+        (State.QUEUED, False, [Requested("a", "factorial", 2, once=True)], []),
+        (State.QUEUED, True, [], [(State.CRASHED, WENT_BACK)]),
+        (State.RUNNING, False, [], [(State.CRASHED, LOST)]),
+    ],
+)
+def test_of_a_run_whose_message_comes_again_only_what_surely_still_has_it_is_taken_on(
+    state: State, away: bool, taken_on: list[Requested], end: list[tuple[State, Failure]]
+) -> None:
+    found = recover(
+        [entry("a", state, 1, 3)],
+        lambda _: NOW,
+        gets_on=lambda _: True,
+        delivery=lambda _: 2,
+        away=lambda _: away,
+    )
+    assert found.runs == taken_on
+    assert [(change.state, change.failure) for change in found.changes] == end
+
+
+def test_a_cancelled_one_is_cancelled() -> None:
+    cancelled = replace(entry("a", State.QUEUED), cancelled=True)
+    found = recover([cancelled], lambda _: NOW, delivery=lambda _: 1)
+    assert [(change.state, change.failure) for change in found.changes] == [(State.CANCELLED, None)]

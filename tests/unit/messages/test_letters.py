@@ -11,9 +11,9 @@ import pytest
 from devbridge.errors import UnknownMessage
 from devbridge.messages.letters import Letter, letter, whole_ids
 from runner.dead_letters import DeadLetter, dead_letters
+from runner.messages import Listening
 from runner.outcome import FAILED, Failure
 from runner.triggered import triggered
-from stub_lambda.records import Listening
 from stub_lambda.sources import source_of
 
 INCOMING = "arn:aws:sqs:eu-west-1:111122223333:incoming"

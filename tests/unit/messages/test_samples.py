@@ -12,8 +12,8 @@ from devbridge.constructs import App, Construct, Job, Trigger
 from devbridge.errors import PayloadError
 from devbridge.messages.chosen import Content, content
 from devbridge.messages.samples import ALONE, RECORDS, Sample, message_attributes, raw
+from runner.messages import Listening
 from runner.triggered import triggered
-from stub_lambda.records import Listening
 from stub_lambda.sources import source_of
 from tests.unit.messages.apps import named, trigger
 

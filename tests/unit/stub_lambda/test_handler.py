@@ -372,7 +372,9 @@ def test_it_imports_nothing_but_the_standard_library_its_two_protocols_and_its_o
         "websockets",
     }
     assert {name for name in loaded if name.startswith("runner.")} == {
+        "runner.claims",
         "runner.dead_letters",
+        "runner.messages",
         "runner.outcome",
         "runner.sigv4",
         "runner.triggered",

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from runner.messages import Listening
 from runner.triggered import Triggered, triggered
-from stub_lambda.records import Listening, NotStarted, Outcome, Record, Source
+from stub_lambda.records import NotStarted, Outcome, Record, Source
 from stub_lambda.sources import source_of
 
 SQS = "arn:aws:sqs:eu-west-1:123456789012:"
