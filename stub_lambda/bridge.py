@@ -32,7 +32,7 @@ _DEAD: Final = 1.0
 """Seconds without a sign of life after which a reused connection is taken for dead."""
 _AGAIN: Final = 3.0
 """Seconds without a reply after which a request is published once more."""
-_SILENT: Final = 0.5
+_SILENT: Final = 0.25
 """The same for the next requests once it has let one wait in vain, where the broker keeps them."""
 _STORE: Final = 3.0
 """Seconds for the broker to acknowledge a request to a daemon that is offline."""
@@ -183,6 +183,8 @@ class _Exchange:
         queue = bridge.settings.offline == OFFLINE_QUEUE and isinstance(request, Run | Cancel)
         self._expiry = None if queue else max(1, int(wait))
         self._queue = queue
+        # Who cancels wants to know what has become of the run.
+        self._briefly = queue and isinstance(request, Run)
         self._sent: list[int] = []
         self._published = 0.0
         self._repeated = False
@@ -225,8 +227,8 @@ class _Exchange:
             if now >= self._deadline:
                 self._bridge.silent = True
             # It sleeps, say, and many messages come at once: each would wait as long as the first.
-            known = self._bridge.silent and self._queue and now - self._published >= _SILENT
-            if now >= self._deadline or (known and self._acknowledged(mqtt)):
+            enough = self._briefly and self._bridge.silent and now >= self._published + _SILENT
+            if now >= self._deadline or (enough and self._acknowledged(mqtt)):
                 return self._silence(Silence.NO_ANSWER, mqtt)
             mqtt.poll(min(0.25, self._deadline - now))
         return None
