@@ -2,7 +2,7 @@
 
 What is owed is in the ledger, written with the run's end: a daemon that dies before it has sent a
 message leaves it to the next one. One that dies between sending it and noting that leaves it, too:
-SQS has it twice then, with the same run in it, and sent back it is one run.
+SQS has it twice then, with the same run in it, which `devbridge dlq` takes for one.
 """
 
 from __future__ import annotations
