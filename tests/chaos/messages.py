@@ -88,7 +88,11 @@ class Verdict:
 
 
 def judge(
-    sent: Iterable[Sent], found: Found, *, excuses: Collection[str] = (), untried: bool = False
+    sent: Iterable[Sent],
+    found: Found,
+    *,
+    excuses: Collection[str] = (),
+    untried: bool = False,
 ) -> Verdict:
     """Hold what was found against what was sent.
 
@@ -180,7 +184,8 @@ def _ran(run: str, state: str, attempt: int, payload: bytes, failure: str | None
 
 
 def dead(sqs: Any, urls: Iterable[str]) -> list[Dead]:
-    """The messages of these dead-letter queues."""
+    """The messages of these dead-letter queues, as `devbridge dlq` has them: one that was sent
+    twice, because a daemon was killed before it could note the first time, is one."""
     return [_dead(each) for url in urls for each in look(sqs, url, MOST).letters]
 
 
