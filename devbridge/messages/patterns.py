@@ -29,6 +29,29 @@ def matching(pattern: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of DynamoDB, ``{"state": {"S": "new"}}``, as JSON has it: ``{"state": "new"}``."""
+    return {name: _plain(each) for name, each in row.items()}
+
+
+def _plain(typed: Any) -> Any:
+    if not isinstance(typed, Mapping) or len(typed) != 1:
+        return typed
+    ((kind, value),) = typed.items()
+    match kind:
+        case "N":
+            number = float(value)
+            return int(number) if number.is_integer() else number
+        case "NULL":
+            return None
+        case "M":
+            return plain(value)
+        case "L":
+            return [_plain(each) for each in value]
+        case _:
+            return value
+
+
 def merge(into: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     """`into` with what `more` has, objects in objects too; `into` is changed."""
     for key, value in more.items():
