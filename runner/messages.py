@@ -36,11 +36,19 @@ class Listening:
     all records that come at once are one run; ``held``, if a message is deleted only when its run
     has succeeded."""
 
+    invoker: str = ""
+    """This function's own ARN: it is called again with what was in no queue."""
+
     @staticmethod
-    def from_environment() -> Listening:
-        """What this function's environment variables say."""
+    def from_environment(invoked: str = "") -> Listening:
+        """What this function's environment variables say.
+
+        Args:
+            invoked: the ARN that it was called by; a version's number is left out.
+        """
         told = json.loads(os.environ.get(VARIABLE) or "{}")
-        return Listening(told.get("inbox", ""), told.get("dead", ""), told.get("sources", {}))
+        own = ":".join(invoked.split(":")[:7])
+        return Listening(told.get("inbox", ""), told.get("dead", ""), told.get("sources", {}), own)
 
     def name(self, arn: str) -> str:
         """What the trigger is called that listens to it."""
@@ -82,16 +90,21 @@ class Read:
 
     @property
     def run_key(self) -> str:
-        """What names the run: that of an S3 object may be longer than a key."""
-        whole = f"{self.name}/{self.key}"
-        if len(whole) <= MAX_KEY:
-            return whole
-        return f"{whole[: MAX_KEY // 2]}/{hashlib.sha256(whole.encode()).hexdigest()}"
+        """What names the run."""
+        return limited(self.name, self.key)
 
     def wrapped(self, event: Any) -> bytes:
         """The payload of the run that it asks for, having come as that event."""
-        known = (self.dead, self.source, self.delivery)
-        return Triggered(self.kind, self.name, self.payload, dump(event), *known).text()
+        found = Triggered(self.kind, self.name, self.payload, dump(event), self.dead, self.source)
+        return found._replace(delivery=self.delivery).text()
+
+
+def limited(name: str, key: str) -> str:
+    """What names a run: that of an S3 object may be as long as a key alone."""
+    whole = f"{name}/{key}"
+    if len(whole) <= MAX_KEY:
+        return whole
+    return f"{whole[: MAX_KEY // 2]}/{hashlib.sha256(whole.encode()).hexdigest()}"
 
 
 def together(read: Sequence[Read]) -> Read:
@@ -166,8 +179,6 @@ def _delivered(body: str, listening: Listening) -> tuple[str, str, bytes, str] |
         payload, own = _object(event)
     elif kind == "event":
         payload, own = dump(event.get("detail")), str(event.get("id", ""))
-    elif kind in _OF_STREAMS:  # records that are redriven
-        payload, own = _OF_STREAMS[kind](event), str(event.get("eventID", ""))
     else:
         payload, own = dump(found.get("payload")), str(head.get("id", ""))
     return kind, name, payload, own
@@ -201,9 +212,6 @@ def of_row(record: Mapping[str, Any]) -> bytes:
     told = ",".join(f'"{name}":{of_item(found.get(own))}' for name, own in images.items())
     text = f'{{"event":{json.dumps(record["eventName"])},{told}}}'
     return text.encode("utf-8", "surrogatepass")
-
-
-_OF_STREAMS = {"stream": of_kinesis, "table": of_row}
 
 
 def _redriven(record: Mapping[str, Any]) -> str:

@@ -36,7 +36,10 @@ class Triggered(NamedTuple):
     dead: str = ""
     """The ARN of the queue for what has failed for good; "" if there is none."""
     source: str = ""
-    """The ARN of the queue that a message goes back to when it is redriven."""
+    """The ARN of the queue that a message goes back to when it is redriven; of what was in none,
+    that of the invoker."""
+    redriven: str = ""
+    """What it was sent back with before, if it was, and was in no queue then."""
     delivery: int = 0
     """Which delivery of its message the run is, the first one being 1, if the message is deleted
     only when the run has succeeded; 0: it was deleted when the run was accepted."""
@@ -45,7 +48,7 @@ class Triggered(NamedTuple):
         """As it is carried."""
         head: dict[str, Any] = {"delivery": self.delivery} if self.delivery else {}
         head |= {"kind": self.kind, "name": self.name}
-        more = {"dead": self.dead, "source": self.source}
+        more = {"dead": self.dead, "source": self.source, "redriven": self.redriven}
         head |= {key: value for key, value in more.items() if value}
         parts = (MARK, _dump(head), _PAYLOAD.encode(), self.payload, _EVENT.encode(), self.event)
         return b"".join(parts) + b"}"
@@ -65,7 +68,7 @@ def triggered(body: bytes) -> Triggered | None:
         return None
     if text[at:] != "}" or not isinstance(head, Mapping):
         return None
-    known = {key: str(head.get(key, "")) for key in ("kind", "name", "dead", "source")}
+    known = {key: str(head.get(key, "")) for key in ("kind", "name", "dead", "source", "redriven")}
     count = head.get("delivery")
     held = count if type(count) is int else 0
     return Triggered(payload=payload, event=event, delivery=held, **known)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from runner.messages import Listening, Read, together
+from runner.messages import Listening, Read, limited, together
 from runner.outcome import CANCELLED, SUCCEEDED
+from runner.triggered import triggered
 from stub_lambda.events import Start
 
 
@@ -17,6 +18,14 @@ class Record:
 
     ids: tuple[str, ...]
     start: Start
+
+    def again(self, key: str) -> Record:
+        """The same, of which a run has failed before: another run, of that key."""
+        found = triggered(self.start.payload)
+        assert found is not None  # noqa: S101 - it was made here
+        text = found._replace(redriven=key).text()
+        own = limited(found.name, f"redriven/{key}")
+        return replace(self, start=replace(self.start, payload=text, key=own))
 
 
 def record_of(read: Read, event: Any, *, remember: bool = True) -> Record:

@@ -18,7 +18,7 @@ from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger_file import LIVE, LedgerError, connect
 from devbridge.runs.ledger_reader import LedgerReader
 from devbridge.runs.model import Exit, State
-from runner.dead_letters import SENT
+from runner.dead_letters import gives_up
 from runner.invocation import is_none
 from runner.outcome import Failure
 from runner.triggered import HELD, MARK
@@ -144,6 +144,8 @@ class Ledger(LedgerReader):
                 payload,
             ),
         )
+        if state.final:
+            self._owe(entry.job_id, _owes(state, entry.failure))
         self._note(entry.job_id, time.time(), state, entry.attempt, "entered in a fresh ledger")
 
     def record(self, change: Change) -> None:
@@ -174,14 +176,17 @@ class Ledger(LedgerReader):
         if change.state is State.SUCCEEDED:
             self._db.execute("DELETE FROM checkpoints WHERE job_id=?", (change.job_id,))
         if change.state.final:
-            # Of a message that its queue holds, that is told of every end.
-            begins = MARK if change.state in SENT else HELD
-            self._db.execute(
-                "INSERT OR IGNORE INTO dead_letters (job_id)"
-                " SELECT job_id FROM runs WHERE job_id=? AND substr(payload, 1, ?)=?",
-                (change.job_id, len(begins), begins),
-            )
+            self._owe(change.job_id, _owes(change.state, change.failure))
         self._note(change.job_id, change.at, change.state, change.attempt, change.detail)
+
+    def _owe(self, job_id: str, begins: bytes) -> None:
+        """The queue of the run's message is to hear of its end, if its payload begins so. In a
+        transaction."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO dead_letters (job_id)"
+            " SELECT job_id FROM runs WHERE job_id=? AND substr(payload, 1, ?)=?",
+            (job_id, len(begins), begins),
+        )
 
     def letter_sent(self, job_id: str) -> None:
         """The run's message is in its dead-letter queue.
@@ -266,3 +271,9 @@ class Ledger(LedgerReader):
             "INSERT INTO transitions (job_id, at, state, attempt, detail) VALUES (?,?,?,?,?)",
             (job_id, at, state.value, attempt, detail),
         )
+
+
+def _owes(state: State, failure: Failure | None) -> bytes:
+    """What payloads begin with of which something is owed after such an end: a queue that holds a
+    message hears of every one."""
+    return MARK if gives_up(state.value, failure) else HELD

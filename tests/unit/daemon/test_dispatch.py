@@ -391,7 +391,7 @@ def test_a_run_may_begin_at_a_checkpoint_and_what_is_repeated_changes_none(
 def delivered(number: int, message: str = "m") -> Run:
     event = f'{{"messageId":"{message}"}}'.encode()
     return replace(
-        a_run(), payload=Triggered("queue", "q", b"0", event, "", "arn:q", number).text()
+        a_run(), payload=Triggered("queue", "q", b"0", event, "", "arn:q", delivery=number).text()
     )
 
 

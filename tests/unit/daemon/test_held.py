@@ -29,7 +29,7 @@ SPEC = JobSpec(
 
 
 def body(delivery: int, event: str = '{"messageId":"m","receiptHandle":"r"}') -> bytes:
-    return Triggered("queue", "q", b"1", event.encode(), "", QUEUE, delivery).text()
+    return Triggered("queue", "q", b"1", event.encode(), "", QUEUE, delivery=delivery).text()
 
 
 def run(state: State, failure: Failure | None = None, *, cancelled: bool = False) -> RunRecord:

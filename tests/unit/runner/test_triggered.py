@@ -76,7 +76,7 @@ def test_an_event_that_no_variable_holds_is_in_none() -> None:
 
 def test_a_message_that_is_held_says_which_delivery_it_is_and_that_first_of_all() -> None:
     event = b'{"messageId":"m"}'
-    held = Triggered("queue", "q", b"1", event, "arn:dead", "arn:q", 2)
+    held = Triggered("queue", "q", b"1", event, "arn:dead", "arn:q", delivery=2)
     assert held.text().startswith(HELD)
     assert triggered(held.text()) == held
     assert delivery_of(held.text()) == 2
@@ -89,5 +89,5 @@ def test_a_message_that_is_held_says_which_delivery_it_is_and_that_first_of_all(
 
 def test_many_that_are_one_run_have_all_their_messages() -> None:
     event = b'{"Records":[{"messageId":"a"},{"messageId":"b"}]}'
-    held = Triggered("queue", "q", b"[]", event, "", "arn:q", 1).text()
+    held = Triggered("queue", "q", b"[]", event, "", "arn:q", delivery=1).text()
     assert message_ids(held) == {"a", "b"}
