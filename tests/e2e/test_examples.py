@@ -31,12 +31,17 @@ NOT_THE_APP = (
     "node_modules",
     "*-env.d.ts",
 )
+LOOKS = ("dlq list greeting", "logs tell", "jobs")
+REDRIVE = "devbridge dlq redrive greeting ID --local"
 SERVER = "PORT=3000 devbridge bind --local -- node server.mjs"
 
 
 @pytest.fixture
-def terminal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Terminal]:
+def terminal(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Terminal]:
     """A terminal in a copy of the example that is the parameter."""
+    monkeypatch.setenv("DEVBRIDGE_METRICS_SECONDS", "1")  # alarms are not waited for
     folder = tmp_path / request.param
     shutil.copytree(EXAMPLES / request.param, folder, ignore=shutil.ignore_patterns(*NOT_THE_APP))
     try:
@@ -150,6 +155,44 @@ def test_zip_files_packs_an_order_and_mails_a_link_live_and_deployed(terminal: T
         assert [step.code for step in deployed] == [0] * len(deployed), deployed
         packed(deployed, "order-2", "--stage", "prod")
         assert "2/3 table.csv" in only(deployed, "devbridge logs").output
+        assert dev.interrupt() == 0
+    outputs(terminal.follow(END))
+
+
+@pytest.mark.parametrize("terminal", ["background-jobs"], indirect=True)
+def test_what_fails_in_the_background_is_told_and_sent_back_live_and_deployed(
+    terminal: Terminal,
+) -> None:
+    listed, told, jobs = (f"devbridge {each} --local" for each in LOOKS)
+    mend = "sed -i.bak 's/^MENDED = False/MENDED = True/' jobs/greeting.py"
+    failed = r"^\w{8} .* 3 .* topic jobs +RuntimeError: the greeting should fail, and does$"
+    alarm = r"ALARM \S+BackgroundCompositeAlarm"
+    ended = r"(greeting +SUCCEEDED [^\0]*){2}"
+
+    outputs(terminal.follow(LIVE, until=DEV))
+    with live(terminal) as dev:
+        outputs(terminal.follow(LIVE, since=DEV, until=listed))
+        dev.wait_for(r"report .*Invoke report .*by topic jobs .*\"May\"")
+        dev.wait_for(r'greeting .*Done .*result "Welcome, Hank!"')
+        dev.wait_for(r"has failed for good: .* devbridge dlq list greeting")
+        dev.wait_for(rf"\| +tell +{alarm}")
+        assert re.search(failed, terminal.run(listed).output, re.M)
+        (shown, _) = outputs(terminal.follow(LIVE, since=listed, until=REDRIVE))
+        assert '"Value": "greeting"' in shown
+        dev.wait_for(r"^Reloaded greeting")
+        redriven, left = outputs(terminal.follow(LIVE, since=mend, until=jobs))
+        assert redriven == "1 of 1 message redriven to the own queue of greeting\n"
+        assert re.search(r"^greeting +0 ", left, re.M)
+        dev.wait_for(r'greeting .*Done .*result "Welcome, whoever you are!"')
+        assert re.search(ended, terminal.run(jobs).output)
+
+        prod = " --stage prod"
+        outputs(terminal.follow(DEPLOYED, until=listed + prod))
+        assert re.search(failed, terminal.until(listed + prod, failed), re.M)
+        assert re.search(alarm, terminal.until(told + prod, alarm))
+        *_, redriven, _ = outputs(terminal.follow(DEPLOYED, since=told + prod))
+        assert redriven == "1 of 1 message redriven to the own queue of greeting\n"
+        assert re.search(ended, terminal.until(jobs + prod, ended))
         assert dev.interrupt() == 0
     outputs(terminal.follow(END))
 
