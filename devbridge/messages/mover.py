@@ -65,6 +65,9 @@ class Reader:
     """Receives the messages of one queue, each once. What is not deleted is there for others again
     when the block ends, however it does.
 
+    A daemon that was killed may have sent the message of a run twice: the second one is passed
+    over, and goes when the first one does.
+
     Args:
         sqs: botocore's client.
     """
@@ -74,6 +77,10 @@ class Reader:
         self._url = url
         self._held: dict[str, str] = {}
         self._seen: set[str] = set()
+        self._first: dict[str, str] = {}
+        """The id of the message that was seen first, by the key of letters."""
+        self._copies: dict[str, list[str]] = {}
+        """The ids of further ones, by the id of the first."""
 
     def __enter__(self) -> Self:
         return self
@@ -93,7 +100,7 @@ class Reader:
             self._held |= {each.id: each.receipt for each in found}
             new = [each for each in found if each.id not in self._seen]
             self._seen |= {each.id for each in new}
-            yield from new
+            yield from [each for each in new if not self._is_copy(each)]
             if not new:
                 return
 
@@ -109,9 +116,27 @@ class Reader:
                     return
 
     def delete(self, found: Letter) -> None:
-        """Delete one that was received."""
-        self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=self._held[found.id])
-        del self._held[found.id]
+        """Delete one that was received, and what of it is there twice."""
+        for each in (found.id, *self._copies.pop(found.id, ())):
+            self._delete(each)
+
+    def copies(self) -> int:
+        """How many of those that were seen, and not deleted, were there before."""
+        return sum(map(len, self._copies.values()))
+
+    def _delete(self, message: str) -> None:
+        self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=self._held[message])
+        del self._held[message]
+
+    def _is_copy(self, found: Letter) -> bool:
+        first = self._first.setdefault(found.key, found.id) if found.run else found.id
+        if first == found.id:
+            return False
+        if first in self._held:
+            self._copies.setdefault(first, []).append(found.id)
+        else:
+            self._delete(found.id)
+        return True
 
     def give_back(self) -> None:
         """Show to others what was received and not deleted."""
@@ -186,7 +211,7 @@ def look(sqs: Any, url: str, most: int) -> Looked:
             letters.append(found)
             if len(letters) == most:
                 break
-        more = count(sqs, url) > len(letters)
+        more = count(sqs, url) > len(letters) + reader.copies()
     letters.sort(key=lambda each: each.sent_at)
     return Looked(letters, more)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.dead_letters import ATTRIBUTE, dead_letters
+from runner.dead_letters import ATTRIBUTE, STOPPED, dead_letters
 from runner.outcome import CANCELLED, CRASHED, FAILED, SUCCEEDED, TIMED_OUT, Failure
 from runner.triggered import Triggered
 
@@ -55,6 +55,13 @@ def test_the_original_message_goes_there_with_what_has_become_of_it() -> None:
 )
 def test_only_what_has_failed_is_sent(state: str, sent: int) -> None:
     assert len(dead_letters(of(RECORD), "r", state, None, 1)) == sent
+
+
+def test_so_is_what_ran_when_devbridge_was_stopped_which_was_nobodys_wish() -> None:
+    stopped = Failure(STOPPED, "devbridge dev was stopped")
+    (letter,) = dead_letters(of(RECORD), "r", CANCELLED, stopped, 1)
+    told = json.loads(letter.attributes["devbridge"]["StringValue"])
+    assert told["error"] == "DaemonStopped: devbridge dev was stopped"
 
 
 def test_what_has_no_dead_letter_queue_is_not_sent() -> None:
