@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from devbridge import names
-from devbridge.constructs import Job, OnQueue
+from devbridge.constructs import Construct, Job, OnQueue
+from devbridge.constructs.dead_letters import KEPT
 from devbridge.constructs.triggers.done import held
 from devbridge.deploy.arns import main_arn
 from devbridge.deploy.policies import KEY_USE, Json, allow, document, of_service, sends, tls_only
@@ -25,8 +26,6 @@ from devbridge.deploy.synth.triggers.wanted import (
     makes_dead_letters,
 )
 
-RETENTION: Final = 14 * 24 * 3600
-"""Seconds that a job's own queues keep a message: SQS's most."""
 MAX_RECEIVES: Final = 5
 """How often a message whose run cannot be started is read: AWS advises 5 or more for a queue that
 Lambda reads (Lambda, Using SQS)."""
@@ -58,7 +57,7 @@ def dead_letters_of(job: Job, trigger: OnQueue) -> Any:
     return dead_letters(job) if own is None else main_arn(own)
 
 
-def own_dead_letters(job: Job) -> str:
+def own_dead_letters(job: Construct) -> str:
     """The title of the dead-letter queue that is made for a job, if one is."""
     return names.logical(job, "DeadLetters")
 
@@ -190,7 +189,8 @@ def _once(arns: Sequence[Any]) -> list[Any]:
 def _add_queue(stack: Stack, job: Job, title: str, redrive: Any = None) -> None:
     from troposphere import sqs
 
-    queue = sqs.Queue(title, MessageRetentionPeriod=RETENTION, **encryption(job.encryption_key))
+    kept = int(KEPT.total_seconds())
+    queue = sqs.Queue(title, MessageRetentionPeriod=kept, **encryption(job.encryption_key))
     if redrive is not None:
         queue.VisibilityTimeout = int(hidden_inbox(job).total_seconds())
         attempts = job.retries + 1 if holds_inbox(job) else MAX_RECEIVES
