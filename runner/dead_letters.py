@@ -76,6 +76,8 @@ def dead_letters(
         "trigger": found.name,
         "source": found.source,
     }
+    if found.redriven:
+        told["redriven"] = found.redriven
     event = json.loads(found.event)
     records = event.get("Records") if isinstance(event, Mapping) else None
     if not isinstance(records, list) or found.kind == "event":
@@ -96,7 +98,7 @@ def _letter(found: Triggered, record: Any, told: Mapping[str, Any]) -> DeadLette
     group = deduplication = ""
     if found.dead.endswith(".fifo"):
         group = str(record.get("attributes", {}).get("MessageGroupId") or "devbridge")
-        unique = f"{known['run']}/{known.get('message', '')}"
+        unique = f"{known['run']}/{known.get('message') or body}"
         deduplication = hashlib.sha256(unique.encode()).hexdigest()
     return DeadLetter(found.dead, body, attributes, group, deduplication)
 

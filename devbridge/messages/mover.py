@@ -21,12 +21,23 @@ _AT_ONCE: Final = 10
 """Messages that one call of SQS takes."""
 _NO_QUEUE: Final = ("NonExistentQueue", "QueueDoesNotExist")
 
-Route = Callable[[Letter], str]
-"""The URL of the queue that a message goes back to; raises `NoWayBack`."""
+Route = Callable[[Letter], "Back"]
+"""How a message goes back; raises `NoWayBack`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """The way back of a message."""
+
+    to: str
+    """The name of the queue, or of the invoker."""
+    send: Callable[[], object]
+    """Raises `NoWayBack`."""
 
 
 class NoWayBack(Exception):
-    """A message cannot be sent back: it does not say where to, or that queue is not there."""
+    """A message cannot be sent back: it does not say where to, that queue is not there, or its run
+    is not started."""
 
 
 @dataclass(slots=True)
@@ -151,14 +162,18 @@ class Reader:
 
 
 def router(sqs: Any, inboxes: Sequence[str]) -> Route:
-    """Where messages go back to: the queue that they name, else the job's own.
+    """To queues: that which a message names, else the job's own.
 
     Args:
         inboxes: the URLs of the own queues of the jobs whose dead letters these are.
     """
     known: dict[str, str] = {}
 
-    def route(found: Letter) -> str:
+    def route(found: Letter) -> Back:
+        url = address(found)
+        return Back(url.rpartition("/")[2], lambda: sqs.send_message(**found.back(url)))
+
+    def address(found: Letter) -> str:
         if not (arn := found.source):
             if len(inboxes) != 1:
                 raise NoWayBack("it does not say which queue it came from")
@@ -226,16 +241,16 @@ def redrive(
             if found.redriven in keys:
                 continue  # it has failed again meanwhile: once is what was asked for
             try:
-                to = route(found)
+                back = route(found)
+                if not dry_run:
+                    keys.add(found.key)
+                    back.send()
             except NoWayBack as error:
                 done.kept.append((found.id, str(error)))
                 continue
             if not dry_run:
-                keys.add(found.key)
-                sqs.send_message(**found.back(to))
                 reader.delete(found)
-            name = to.rpartition("/")[2]
-            done.to[name] = done.to.get(name, 0) + 1
+            done.to[back.to] = done.to.get(back.to, 0) + 1
             done.ids.append(found.id)
             told()
 

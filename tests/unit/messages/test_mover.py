@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import pytest
 from botocore.exceptions import ClientError
 
-from devbridge.messages.letters import Letter
-from devbridge.messages.mover import HIDDEN, Moved, Reader, count, look, purge, redrive, router
+from devbridge.messages.mover import (
+    HIDDEN,
+    Moved,
+    Reader,
+    Route,
+    count,
+    look,
+    purge,
+    redrive,
+    router,
+)
 from tests.unit.aws import Refused
 from tests.unit.messages.fakes import FakeSqs, url
 
@@ -100,7 +108,7 @@ def test_what_is_received_is_given_back_when_somebody_presses_ctrl_c(sqs: FakeSq
     assert visible(sqs) == 4
 
 
-def back(sqs: FakeSqs, *, inboxes: tuple[str, ...] = ()) -> Callable[[Letter], str]:
+def back(sqs: FakeSqs, *, inboxes: tuple[str, ...] = ()) -> Route:
     return router(sqs.client, [url(each) for each in inboxes])
 
 

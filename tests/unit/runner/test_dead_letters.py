@@ -97,3 +97,9 @@ def test_there_is_room_for_our_attribute_among_ten() -> None:
     (letter,) = dead_letters(of({**RECORD, "messageAttributes": many}), "r", FAILED, None, 1)
     assert len(letter.attributes) == 10
     assert ATTRIBUTE in letter.attributes
+
+
+def test_records_of_one_run_are_no_duplicates_of_each_other_in_a_fifo_queue() -> None:
+    event = {"Records": [{"eventID": "a"}, {"eventID": "b"}]}
+    letters = dead_letters(of(event, "stream", f"{DEAD}.fifo"), "r", FAILED, None, 1)
+    assert len({each.deduplication for each in letters}) == 2
