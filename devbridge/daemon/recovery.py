@@ -132,8 +132,9 @@ def take_on(ledger: Ledger, narrator: Narrator, mark: Path) -> list[Requested]:
     """
 
     def ended(entry: RunRecord) -> float:
-        """Its worker died with the daemon, whose last sign of life may be in the run's log."""
-        began = entry.started_at or entry.created_at or 0.0
+        """Its worker died with the daemon, whose last sign of life may be in the run's log; and
+        not before the attempt began."""
+        began = max(step.at for step in ledger.history(entry.job_id))
         return max(began, last_seen(mark, Path(entry.log)) or 0.0)
 
     def gets_on(entry: RunRecord) -> bool:

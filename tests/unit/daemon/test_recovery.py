@@ -168,6 +168,16 @@ def test_a_run_has_not_ended_before_it_began_though_nobody_was_heard(
     assert (entry.started_at, entry.ended_at) == (2.0, 2.0)
 
 
+def test_nor_before_its_last_attempt_began(ledger: Ledger, tmp_path: Path) -> None:
+    with ledger.transaction():
+        ledger.record(Change(job_id="again", state=State.QUEUED, at=3.0, attempt=3))
+        ledger.record(Change(job_id="again", state=State.RUNNING, at=5.0, attempt=3))
+    take_on(ledger, Narrator([]), tmp_path / "nothing")
+    entry = ledger.get("again")
+    assert entry is not None
+    assert (entry.started_at, entry.ended_at) == (2.0, 5.0)
+
+
 def test_runs_whose_end_nobody_completed_are_complete_afterwards(
     ledger: Ledger, mark: Path
 ) -> None:
