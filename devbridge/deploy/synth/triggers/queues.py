@@ -25,6 +25,11 @@ _READS: Final = of_service("sqs", "ReceiveMessage", "DeleteMessage", "GetQueueAt
 _SENDS: Final = ("sqs:SendMessage", "sqs:GetQueueUrl")
 
 
+def encryption(key: str | None) -> Json:
+    """How SQS is to encrypt a queue, as its properties say it: with that key, or with its own."""
+    return {"KmsMasterKeyId": key} if key else {"SqsManagedSseEnabled": True}
+
+
 def inbox(job: Job) -> str:
     """The title of the queue of a job's own."""
     return names.logical(job, "Inbox")
@@ -143,11 +148,9 @@ def _once(arns: Sequence[Any]) -> list[Any]:
 def _add_queue(stack: Stack, job: Job, title: str, redrive: Any = None) -> None:
     from troposphere import sqs
 
-    queue = sqs.Queue(title, MessageRetentionPeriod=int(KEPT.total_seconds()))
-    if job.encryption_key:
-        queue.KmsMasterKeyId = job.encryption_key
-    else:
-        queue.SqsManagedSseEnabled = True
+    queue = sqs.Queue(
+        title, MessageRetentionPeriod=int(KEPT.total_seconds()), **encryption(job.encryption_key)
+    )
     if redrive is not None:
         queue.VisibilityTimeout = int(HIDDEN.total_seconds())
         queue.RedrivePolicy = sqs.RedrivePolicy(
