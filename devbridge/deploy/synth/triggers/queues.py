@@ -15,6 +15,8 @@ from devbridge.deploy.synth.stack import Stack, keep
 from devbridge.deploy.synth.triggers.mappings import add_mapping, filters, scaling
 from devbridge.deploy.synth.triggers.wanted import HIDDEN, has_inbox, makes_dead_letters
 
+RETENTION: Final = int(KEPT.total_seconds())
+"""Seconds that a job's own queues keep a message."""
 MAX_RECEIVES: Final = 5
 """How often a message whose run cannot be started is read: AWS advises 5 or more for a queue that
 Lambda reads (Lambda, Using SQS)."""
@@ -148,9 +150,7 @@ def _once(arns: Sequence[Any]) -> list[Any]:
 def _add_queue(stack: Stack, job: Job, title: str, redrive: Any = None) -> None:
     from troposphere import sqs
 
-    queue = sqs.Queue(
-        title, MessageRetentionPeriod=int(KEPT.total_seconds()), **encryption(job.encryption_key)
-    )
+    queue = sqs.Queue(title, MessageRetentionPeriod=RETENTION, **encryption(job.encryption_key))
     if redrive is not None:
         queue.VisibilityTimeout = int(HIDDEN.total_seconds())
         queue.RedrivePolicy = sqs.RedrivePolicy(
