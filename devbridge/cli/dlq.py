@@ -4,12 +4,14 @@ delete them."""
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from devbridge import printable
 from devbridge.cli import completing
 from devbridge.cli.common import app_options, cloud, loaded, print_json
 from devbridge.cli.deploying import confirm
@@ -119,8 +121,16 @@ def show(config: Config, *, queue: str, id_: str, json_: bool) -> None:
     lines |= {f"attribute {key}": value for key, value in attributes.items() if key != "devbridge"}
     width = max(map(len, lines))
     for key, value in lines.items():
-        click.echo(f"{key:<{width}}  {value}")
-    click.echo(f"\n{body}")
+        click.echo(f"{key:<{width}}  {printable.one_line(str(value))}")
+    click.echo(f"\n{printable.shown(_readable(body))}")
+
+
+def _readable(body: str) -> str:
+    """JSON in lines of its own: SNS's envelope is one long line."""
+    try:
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    except ValueError:
+        return body
 
 
 @dlq.command(

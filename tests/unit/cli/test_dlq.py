@@ -95,8 +95,14 @@ def test_a_message_is_shown_with_all_that_it_carries(sqs: FakeSqs) -> None:
     assert f"id                {number}\n" in shown
     assert "run               demo_ann_orders:1ead1d52-9a38\n" in shown
     assert "attribute colour  red\n" in shown
-    assert shown.endswith('\n\n{"n": 1}\n')
+    assert shown.endswith('\n\n{\n  "n": 1\n}\n')
     assert as_json("show", "orders", number)["body"] == '{"n": 1}'
+
+
+def test_a_message_that_is_no_json_is_shown_as_it_is_and_commands_no_terminal(sqs: FakeSqs) -> None:
+    number = add(sqs, 1)
+    sqs.queues["dead"][0].body = "{n: \x1b[2J"
+    assert dlq("show", "orders", number[:9]).stdout.endswith("\n\n{n: \\x1b[2J\n")
 
 
 def test_messages_are_sent_back_by_id_and_all(sqs: FakeSqs) -> None:

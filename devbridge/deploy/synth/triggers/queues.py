@@ -26,6 +26,8 @@ from devbridge.deploy.synth.triggers.wanted import (
     makes_dead_letters,
 )
 
+RETENTION: Final = int(KEPT.total_seconds())
+"""Seconds that a job's own queues keep a message."""
 MAX_RECEIVES: Final = 5
 """How often a message whose run cannot be started is read: AWS advises 5 or more for a queue that
 Lambda reads (Lambda, Using SQS)."""
@@ -189,8 +191,7 @@ def _once(arns: Sequence[Any]) -> list[Any]:
 def _add_queue(stack: Stack, job: Job, title: str, redrive: Any = None) -> None:
     from troposphere import sqs
 
-    kept = int(KEPT.total_seconds())
-    queue = sqs.Queue(title, MessageRetentionPeriod=kept, **encryption(job.encryption_key))
+    queue = sqs.Queue(title, MessageRetentionPeriod=RETENTION, **encryption(job.encryption_key))
     if redrive is not None:
         queue.VisibilityTimeout = int(hidden_inbox(job).total_seconds())
         attempts = job.retries + 1 if holds_inbox(job) else MAX_RECEIVES
