@@ -19,6 +19,7 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEVBRIDGE_METRICS_SECONDS", "1")
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("terminal", ["background-jobs"], indirect=True)
 def test_what_fails_in_the_background_is_told_and_sent_back_live_and_deployed(
     terminal: Terminal,

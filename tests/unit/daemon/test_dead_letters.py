@@ -214,4 +214,4 @@ async def test_of_several_messages_of_a_run_only_those_are_sent_again_that_were_
         desk.run("run-1", Triggered("queue", "q", b"[]", event, DEAD).text(), State.FAILED)
         await soon(lambda: desk.ledger.owed_letters() == [])
     assert bodies == ["1", "2", "2", "3"]
-    assert "its 3 messages are in dead" in "\n".join(desk.said)
+    assert "its 3 messages are among the dead letters" in "\n".join(desk.said)
