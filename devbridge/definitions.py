@@ -6,10 +6,25 @@ Standard library only: the probe of `packing` reads with it in the app's interpr
 from __future__ import annotations
 
 import ast
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 """What has a yield of its own."""
+
+
+_ONE = threading.Lock()
+
+
+def parsed(source: str | bytes, filename: str = "<unknown>") -> ast.Module:
+    """As `ast.parse`, but one at a time: Python 3.11 counts the depth of the trees of all threads
+    together, and ends with a SystemError when two make theirs at once.
+
+    Raises:
+        SyntaxError, ValueError: as `ast.parse`.
+    """
+    with _ONE:
+        return ast.parse(source, filename=filename)
 
 
 def exported(body: Sequence[ast.stmt]) -> tuple[str, ...] | None:

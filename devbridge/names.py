@@ -28,6 +28,9 @@ NAMING_VERSION: Final = "2"
 BIND_ROLE: Final = "DevbridgeBindRole"
 """The output with the ARN of the role that `devbridge bind` assumes."""
 
+RUNNER: Final = "Runner"
+"""What the logical name of the function that runs a job ends with, where it is one."""
+
 STAMP: Final = "AWS::CloudFormation::WaitConditionHandle"
 """The type of the resource whose name has that hash. It is nothing, and costs nothing."""
 

@@ -16,6 +16,7 @@ __all__ = [
     "delete_object",
     "find_object",
     "get_object",
+    "hide_message",
     "invoke",
     "put_object",
     "send_message",
@@ -126,10 +127,27 @@ def send_message(queue: str, parameters: Mapping[str, Any]) -> None:
     Raises:
         AwsError: it may not be sent.
     """
+    _sqs("SendMessage", queue, parameters)
+
+
+def hide_message(queue: str, receipt: str, seconds: int) -> None:
+    """Have a message that was received come again after so many seconds.
+
+    Args:
+        queue: its ARN.
+        receipt: the handle of that delivery.
+
+    Raises:
+        AwsError: it may not be changed, or is not with who has received it any more.
+    """
+    _sqs("ChangeMessageVisibility", queue, {"ReceiptHandle": receipt, "VisibilityTimeout": seconds})
+
+
+def _sqs(operation: str, queue: str, parameters: Mapping[str, Any]) -> None:
     account, name = queue.split(":")[4:]
     url = f"{endpoint('sqs')}/"
     body = json.dumps({**parameters, "QueueUrl": f"{url}{account}/{name}"}).encode()
-    target = {"x-amz-target": "AmazonSQS.SendMessage"}
+    target = {"x-amz-target": f"AmazonSQS.{operation}"}
     headers = {"content-type": "application/x-amz-json-1.0", **target}
     send("POST", url, "sqs", headers, body, body_of)
 

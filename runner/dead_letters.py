@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from runner.outcome import CRASHED, FAILED, TIMED_OUT, Failure
+from runner.outcome import CRASHED, FAILED, INVALID, TIMED_OUT, Failure
 from runner.triggered import Triggered
 
 ATTRIBUTE = "devbridge"
@@ -67,6 +67,8 @@ def dead_letters(
     """
     if not found.dead or not gives_up(state, failure):
         return []
+    if found.delivery and (failure is None or failure.type != INVALID):
+        return []  # it is delivered again, and SQS gives it up
     error = state if failure is None else f"{failure.type}: {failure.message}"
     told = {
         "run": run_id,
@@ -78,11 +80,33 @@ def dead_letters(
     }
     if found.redriven:
         told["redriven"] = found.redriven
+    return [_letter(found, each, told) for each in _records(found)]
+
+
+def _records(found: Triggered) -> list[Any]:
     event = json.loads(found.event)
     records = event.get("Records") if isinstance(event, Mapping) else None
     if not isinstance(records, list) or found.kind == "event":
-        records = [event]
-    return [_letter(found, each, told) for each in records]
+        return [event]
+    return records
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A message that its queue holds for a run."""
+
+    queue: str
+    """The ARN of the queue."""
+    receipt: str
+    """What this delivery of it is known by there."""
+
+
+def delivered(found: Triggered) -> list[Delivered]:
+    """The messages whose queues are to hear of the run's end; none if they were deleted when it was
+    accepted."""
+    if not found.delivery:
+        return []
+    return [Delivered(found.source, str(each["receiptHandle"])) for each in _records(found)]
 
 
 def _letter(found: Triggered, record: Any, told: Mapping[str, Any]) -> DeadLetter:

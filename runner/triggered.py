@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 MARK = b'{"devbridge:trigger":'
 """What such a text begins with."""
+HELD = MARK + b'{"delivery":'
+"""What it begins with if its message is deleted only when the run has succeeded."""
 _PAYLOAD = ',"payload":'
 _EVENT = ',"event":'
 MAX_VARIABLE = 96 * 1024
@@ -38,10 +40,14 @@ class Triggered(NamedTuple):
     that of the invoker."""
     redriven: str = ""
     """What it was sent back with before, if it was, and was in no queue then."""
+    delivery: int = 0
+    """Which delivery of its message the run is, the first one being 1, if the message is deleted
+    only when the run has succeeded; 0: it was deleted when the run was accepted."""
 
     def text(self) -> bytes:
         """As it is carried."""
-        head = {"kind": self.kind, "name": self.name}
+        head: dict[str, Any] = {"delivery": self.delivery} if self.delivery else {}
+        head |= {"kind": self.kind, "name": self.name}
         more = {"dead": self.dead, "source": self.source, "redriven": self.redriven}
         head |= {key: value for key, value in more.items() if value}
         parts = (MARK, _dump(head), _PAYLOAD.encode(), self.payload, _EVENT.encode(), self.event)
@@ -63,7 +69,28 @@ def triggered(body: bytes) -> Triggered | None:
     if text[at:] != "}" or not isinstance(head, Mapping):
         return None
     known = {key: str(head.get(key, "")) for key in ("kind", "name", "dead", "source", "redriven")}
-    return Triggered(payload=payload, event=event, **known)
+    count = head.get("delivery")
+    held = count if type(count) is int else 0
+    return Triggered(payload=payload, event=event, delivery=held, **known)
+
+
+def delivery_of(body: bytes) -> int:
+    """See `Triggered.delivery`; 0 of another payload."""
+    found = triggered(body) if body.startswith(HELD) else None
+    return found.delivery if found else 0
+
+
+def message_ids(body: bytes) -> frozenset[str]:
+    """The messages that are held for such a run."""
+    found = triggered(body) if body.startswith(HELD) else None
+    event = json.loads(found.event) if found else {}
+    return frozenset(str(each.get("messageId")) for each in event.get("Records", [event]) if each)
+
+
+def let_go(body: bytes) -> bytes:
+    """The same for a run that is none of the message's own: one that is run again by hand."""
+    found = triggered(body) if body.startswith(HELD) else None
+    return found._replace(delivery=0).text() if found else body
 
 
 def payload_of(body: bytes) -> bytes:

@@ -21,6 +21,7 @@ from devbridge.protocol.session import StubSession
 from devbridge.transport.base import Delivery
 from devbridge.transport.link import NO_MATCHING_SUBSCRIBERS
 from devbridge.transport.mqtt_sync import SyncMqtt
+from runner.triggered import HELD
 from stub_lambda.settings import OFFLINE_QUEUE, Settings, credentials
 
 KEEP_ALIVE: Final = 1200
@@ -85,8 +86,9 @@ class Bridge:
         self.silent = False
         """A request has waited in vain, and nothing has come since; for `_Exchange` only."""
 
-    def ask(self, request: Request, wait: float) -> Answer | NoAnswer:
-        """Send a request and wait for its reply, `wait` seconds at most.
+    def ask(self, request: Request, wait: float, enough: float | None = None) -> Answer | NoAnswer:
+        """Send a request and wait for its reply, `wait` seconds at most; after `enough` seconds the
+        broker's acknowledgement is as good, where it keeps the request.
 
         A daemon that is known to be offline is not waited for.
 
@@ -94,7 +96,7 @@ class Bridge:
             BridgeError: there is no connection to the broker.
             TooLarge: the request is over the protocol's limits.
         """
-        return _Exchange(self, request, wait).run()
+        return _Exchange(self, request, wait, enough).run()
 
     def close(self) -> None:
         """Disconnect. The next request connects again."""
@@ -172,15 +174,18 @@ class Bridge:
 class _Exchange:
     """One request on its way. Times are by the monotonic clock."""
 
-    def __init__(self, bridge: Bridge, request: Request, wait: float) -> None:
+    def __init__(self, bridge: Bridge, request: Request, wait: float, enough: float | None) -> None:
         self._bridge = bridge
         self._deadline = time.monotonic() + wait
+        self._enough = self._deadline if enough is None else time.monotonic() + enough
         self._frames = bridge.start(request)
         # What the caller is told has failed should not run later: the broker forgets it when the
         # wait is over (a daemon that has it already may still run it). Only where the policy is to
         # queue, the broker keeps it as long as it can.
-        # A cancellation waits behind its run.
+        # A cancellation waits behind its run. A message that its own queue keeps waits there.
         queue = bridge.settings.offline == OFFLINE_QUEUE and isinstance(request, Run | Cancel)
+        if isinstance(request, Run) and request.payload.startswith(HELD):
+            queue = False
         self._expiry = None if queue else max(1, int(wait))
         self._queue = queue
         # Who cancels wants to know what has become of the run.
@@ -224,14 +229,19 @@ class _Exchange:
             if silent >= _AGAIN and not self._repeated and self._acknowledged(mqtt):
                 self._repeated = True
                 self._publish(mqtt)
-            if now >= self._deadline:
-                self._bridge.silent = True
-            # It sleeps, say, and many messages come at once: each would wait as long as the first.
-            enough = self._briefly and self._bridge.silent and now >= self._published + _SILENT
-            if now >= self._deadline or (enough and self._acknowledged(mqtt)):
+            if self._waited(mqtt, now):
                 return self._silence(Silence.NO_ANSWER, mqtt)
             mqtt.poll(min(0.25, self._deadline - now))
         return None
+
+    def _waited(self, mqtt: SyncMqtt, now: float) -> bool:
+        """Whether the daemon is not waited for any longer."""
+        kept = self._briefly and self._acknowledged(mqtt)
+        if now >= self._deadline or (kept and now >= self._enough):
+            self._bridge.silent = True
+            return True
+        # It sleeps, say, and many messages come at once: each would wait as long as the first.
+        return kept and self._bridge.silent and now >= self._published + _SILENT
 
     def _answer(self) -> Answer | None:
         reply, now = self._bridge.reply, time.monotonic()

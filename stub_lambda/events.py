@@ -33,9 +33,9 @@ from devbridge.protocol.messages import (
     Rejected,
     Reply,
 )
+from runner.messages import MAX_KEY
 
 BAD_EVENT: Final = "BadEvent"
-MAX_KEY: Final = 1024
 TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 """How events and answers have a time, in UTC."""
 _ASCII: Final = sys.version_info < (3, 12)
@@ -76,6 +76,9 @@ class Start:
     """When it is to start; None: now."""
     scheduled: bool = False
     """It was asked for this time, which has come."""
+    held: bool = False
+    """Its message stays in its queue until it has succeeded: where nobody can take the run now, it
+    is tried again from there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from stub_lambda import events, invoker
 from stub_lambda.bridge import Answer, Bridge, NoAnswer, Silence
 from stub_lambda.events import Context, Question, Refused, Start
 from stub_lambda.invoker import Invoker
-from stub_lambda.settings import OFFLINE_CLOUD, OFFLINE_QUEUE, Settings
+from stub_lambda.settings import OFFLINE_CLOUD, Settings
 
 NO_DAEMON: Final = "NoDaemon"
 OFFLINE: Final = "Offline"
@@ -23,9 +23,9 @@ NO_ANSWER: Final = "NoAnswer"
 NOT_DEPLOYED: Final = "NotDeployed"
 _WAIT: Final = 8.0
 """Seconds that a caller waits for the daemon; the function itself has 10."""
-_KEPT: Final = 4.0
-"""The same of a record where the broker keeps its run: nobody waits for the answer, and the other
-records of its batch are to be started in the same time."""
+_ENOUGH: Final = 4.0
+"""Seconds after which it is enough that the broker keeps the run of a record: nobody waits for the
+answer, and the other records of its batch are to be started in the same time."""
 _MARGIN: Final = 1.0
 """Seconds that are left to the function for answering."""
 
@@ -78,11 +78,12 @@ class Live:
             checkpoint=start.checkpoint,
         )
         wait = _wait(context)
-        if settings.offline == OFFLINE_QUEUE and start.payload.startswith(MARK):
-            wait = min(wait, _KEPT)
-        answer = self._bridge.ask(run, wait)
+        enough = _ENOUGH if start.payload.startswith(MARK) else None
+        answer = self._bridge.ask(run, wait, enough)
         if isinstance(answer, Answer):
             return events.answer_of(answer.reply)
+        if start.held:
+            raise self._refusal(answer, wait)
         if answer.stored:
             return {"jobId": run.job_id, "state": "QUEUED", "duplicate": False}
         # Only a daemon that has gone has surely not got the run: no build may run it, too.

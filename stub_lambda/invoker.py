@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from devbridge.errors import DevbridgeError, UnknownRun
 from devbridge.protocol.errors import TooLarge
 from devbridge.protocol.messages import REJECT_TOO_LARGE, REJECT_UNKNOWN_RUN
+from runner.messages import Listening
 from stub_lambda import events
 from stub_lambda.events import Context, Question, Refused, Start
-from stub_lambda.records import Listening, Outcome, Record, Source
+from stub_lambda.records import Outcome, Record, Source
 from stub_lambda.sources import source_of
 
 if TYPE_CHECKING:
@@ -108,8 +109,8 @@ def _started(
     context: Context,
     before: list[Outcome],
 ) -> Outcome:
-    if source.ordered and before and before[-1].failed:
-        return Outcome(record, code="Waits", error="the record before it was not started")
+    if source.ordered and before and before[-1].kept:
+        return Outcome(record, code="Waits", error="the record before it comes first")
     if before and context.get_remaining_time_in_millis() < _LEFT * 1000:
         return Outcome(record, code="Waits", error="the time of this invocation is over")
     found = _answered(lambda: open_invoker().start(record.start, context))

@@ -2,80 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
-from devbridge.protocol.codec import dump_json, load_json
-from devbridge.protocol.errors import Malformed
-from runner.triggered import Triggered, triggered
-from stub_lambda.events import MAX_KEY, Start
-
-VARIABLE: Final = "DEVBRIDGE_TRIGGERS"
-"""The environment variable with what an invoker must know of its job's triggers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listening:
-    """What an invoker must know of its job's triggers."""
-
-    inbox: str = ""
-    """The ARN of the job's own queue."""
-    dead: str = ""
-    """The ARN of the queue for what has failed for good."""
-    sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """By the ARN of what it reads: ``name``; ``dead``, where that is another one; and ``together``,
-    if all records that come at once are one run."""
-    invoker: str = ""
-    """This function's own ARN: it is called again with what was in no queue."""
-
-    @staticmethod
-    def from_environment(invoked: str = "") -> Listening:
-        """What this function's environment variables say.
-
-        Args:
-            invoked: the ARN that it was called by; a version's number is left out.
-        """
-        told = json.loads(os.environ.get(VARIABLE) or "{}")
-        own = ":".join(invoked.split(":")[:7])
-        return Listening(told.get("inbox", ""), told.get("dead", ""), told.get("sources", {}), own)
-
-    def name(self, arn: str) -> str:
-        """What the trigger is called that listens to it."""
-        return str(self.sources.get(arn, {}).get("name") or last(arn))
-
-    def dead_of(self, arn: str) -> str:
-        """The ARN of the queue for what has come from there and failed for good."""
-        return str(self.sources.get(arn, {}).get("dead") or self.dead)
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """What a record says."""
-
-    id: str
-    """What AWS calls it."""
-    key: str
-    """What the run's key is made of, beside the trigger's name."""
-    payload: bytes
-    """A JSON text."""
-    kind: str
-    name: str
-    """Of the trigger."""
-    dead: str = ""
-    source: str = ""
-    """As `Triggered` has them."""
-
-    def record(self, event: Any, *, remember: bool = True) -> Record:
-        """The run that it asks for, having come as that."""
-        wrapped = Triggered(
-            self.kind, self.name, self.payload, dump_json(event), self.dead, self.source
-        )
-        return Record((self.id,), Start(wrapped.text(), _limited(self.name, self.key), remember))
+from runner.messages import Listening, Read, limited, together
+from runner.outcome import CANCELLED, SUCCEEDED
+from runner.triggered import triggered
+from stub_lambda.events import Start
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +24,24 @@ class Record:
         found = triggered(self.start.payload)
         assert found is not None  # noqa: S101 - it was made here
         text = found._replace(redriven=key).text()
-        own = _limited(found.name, f"redriven/{key}")
+        own = limited(found.name, f"redriven/{key}")
         return replace(self, start=replace(self.start, payload=text, key=own))
+
+
+def record_of(read: Read, event: Any, *, remember: bool = True) -> Record:
+    """The run that a record asks for, having come as that."""
+    return _record((read.id,), read, event, remember)
 
 
 def batch(read: Sequence[Read], records: Sequence[Any]) -> Record:
     """The one run that several records ask for."""
-    first, ids = read[0], tuple(each.id for each in read)
-    digest = hashlib.sha256("\n".join(sorted(each.key for each in read)).encode()).hexdigest()
-    payload = b"[" + b",".join(each.payload for each in read) + b"]"
-    event = dump_json({"Records": list(records)})
-    wrapped = Triggered(first.kind, first.name, payload, event, first.dead, first.source)
-    return Record(ids, Start(wrapped.text(), _limited(first.name, digest), True))
+    ids = tuple(each.id for each in read)
+    return _record(ids, together(read), {"Records": list(records)}, remember=True)
+
+
+def _record(ids: tuple[str, ...], read: Read, event: Any, remember: bool) -> Record:
+    start = Start(read.wrapped(event), read.run_key, remember, held=read.delivery > 0)
+    return Record(ids, start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +59,14 @@ class Outcome:
     def failed(self) -> bool:
         """Whether it was not started."""
         return self.answer is None
+
+    @property
+    def kept(self) -> bool:
+        """Whether its message is to stay in its queue: it was not started, or is held there until
+        its run has succeeded."""
+        if self.answer is None or not self.record.start.held:
+            return self.failed
+        return self.answer.get("state") not in (SUCCEEDED, CANCELLED)
 
 
 class NotStarted(Exception):
@@ -144,65 +92,3 @@ class Source(Protocol):
         Raises:
             NotStarted: the caller learns of a failure by an error only.
         """
-
-
-# --- values -------------------------------------------------------------------------------------
-
-
-def of_text(text: str) -> bytes:
-    """The JSON text that somebody has sent, as it is; of what is none, the text as JSON has it."""
-    sent = text.encode("utf-8", "surrogatepass")
-    try:
-        load_json(sent)
-    except Malformed:
-        return dump_json(text)
-    return sent
-
-
-def of_bytes(data: bytes) -> bytes:
-    """The same of bytes; what is no text either is its base64."""
-    try:
-        return of_text(data.decode())
-    except UnicodeDecodeError:
-        return dump_json(base64.b64encode(data).decode())
-
-
-def of_item(item: Mapping[str, Any] | None) -> str:
-    """An item of DynamoDB as a JSON text: numbers keep their digits, binaries are base64."""
-    if item is None:
-        return "null"
-    return f"{{{','.join(f'{_dump(key)}:{_of_value(value)}' for key, value in item.items())}}}"
-
-
-def _of_value(value: Mapping[str, Any]) -> str:
-    ((kind, held),) = value.items()
-    match kind:
-        case "NULL":
-            return "null"
-        case "N":
-            return str(held)
-        case "NS":
-            return f"[{','.join(held)}]"
-        case "L":
-            return f"[{','.join(map(_of_value, held))}]"
-        case "M":
-            return of_item(held)
-        case _:  # S, B, BOOL, SS, BS
-            return _dump(held)
-
-
-def last(arn: str) -> str:
-    """What an ARN ends with: the name of what it names."""
-    return arn.rpartition(":")[2].rpartition("/")[2]
-
-
-def _dump(value: object) -> str:
-    return dump_json(value).decode("utf-8", "surrogatepass")
-
-
-def _limited(name: str, key: str) -> str:
-    """A key that an invoker takes: that of an S3 object may be as long as that alone."""
-    whole = f"{name}/{key}"
-    if len(whole) <= MAX_KEY:
-        return whole
-    return f"{whole[: MAX_KEY // 2]}/{hashlib.sha256(whole.encode()).hexdigest()}"

@@ -7,7 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from stub_lambda.records import Listening, Outcome, Read, Record, of_bytes, of_text
+from runner.messages import Listening, Read, of_bytes, of_text
+from stub_lambda.records import Outcome, Record, record_of
 
 _STATUS: Final = {"PayloadTooLarge": 413, "BadEvent": 400, "NoDaemon": 503, "Offline": 503}
 """HTTP's for an invoker's refusals; 502 for others."""
@@ -33,7 +34,8 @@ class HttpApi:
         else:
             payload = of_text(body) if body else b"null"
         key = own or self.number(event)
-        return [Read(key, key, payload, self.kind, name).record(event, remember=bool(own))]
+        read = Read(key, key, payload, self.kind, name)
+        return [record_of(read, event, remember=bool(own))]
 
     def route(self, event: Mapping[str, Any], listening: Listening) -> str:
         """What the trigger is called that the request came by."""

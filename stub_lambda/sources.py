@@ -14,20 +14,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from devbridge.protocol.codec import dump_json
-from runner.dead_letters import ATTRIBUTE
-from stub_lambda import requests
-from stub_lambda.records import (
+from runner.messages import (
     Listening,
-    NotStarted,
-    Outcome,
     Read,
-    Record,
-    Source,
-    batch,
-    of_bytes,
-    of_item,
+    event_source,
+    of_kinesis,
+    of_row,
     of_text,
+    read_message,
+    source_arn,
 )
+from stub_lambda import requests
+from stub_lambda.records import NotStarted, Outcome, Record, Source, batch, record_of
 
 
 def source_of(event: object) -> Source | None:
@@ -47,22 +45,21 @@ class _Records:
     event_source = ""
 
     def matches(self, event: Mapping[str, Any]) -> bool:
-        return _event_source(event) == self.event_source
+        return event_source(event) == self.event_source
 
     def starts(self, event: Mapping[str, Any], listening: Listening) -> Sequence[Record]:
         records = event["Records"]
-        told = listening.sources.get(_arn(records[0]), {})
         read = [self.read(record, listening) for record in records]
-        if told.get("together"):
+        if listening.together(source_arn(records[0])):
             return [batch(read, records)]
-        return [each.record(record) for each, record in zip(read, records, strict=True)]
+        return [record_of(each, record) for each, record in zip(read, records, strict=True)]
 
     def read(self, record: Mapping[str, Any], listening: Listening) -> Read:
         """What one of them says."""
         raise NotImplementedError
 
     def answer(self, outcomes: Sequence[Outcome]) -> Any:
-        failed = [each for outcome in outcomes if outcome.failed for each in outcome.record.ids]
+        failed = [each for outcome in outcomes if outcome.kept for each in outcome.record.ids]
         return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
 
 
@@ -72,20 +69,14 @@ class _Queue(_Records):
     event_source = "aws:sqs"
 
     def read(self, record: Mapping[str, Any], listening: Listening) -> Read:
-        arn, body, number = _arn(record), str(record["body"]), record["messageId"]
-        dead, again = listening.dead_of(arn), _redriven(record)
-        if arn == listening.inbox and (found := _delivered(body, listening)) is not None:
-            kind, name, payload, own = found
-            return Read(number, again or own or number, payload, kind, name, dead, arn)
-        name = listening.name(arn)
-        return Read(number, again or number, of_text(body), "queue", name, dead, arn)
+        return read_message(record, listening)
 
 
 class _Fifo(_Queue):
     ordered = True
 
     def matches(self, event: Mapping[str, Any]) -> bool:
-        return super().matches(event) and _arn(event["Records"][0]).endswith(".fifo")
+        return super().matches(event) and source_arn(event["Records"][0]).endswith(".fifo")
 
 
 class _Stream(_Records):
@@ -95,7 +86,7 @@ class _Stream(_Records):
     kind = ""
 
     def read(self, record: Mapping[str, Any], listening: Listening) -> Read:
-        arn, number = _arn(record), self.number(record)
+        arn, number = source_arn(record), self.number(record)
         return Read(
             number,
             str(record.get("eventID") or number),
@@ -123,7 +114,7 @@ class _Kinesis(_Stream):
         return str(record["kinesis"]["sequenceNumber"])
 
     def payload(self, record: Mapping[str, Any]) -> bytes:
-        return of_bytes(base64.b64decode(record["kinesis"]["data"]))
+        return of_kinesis(record)
 
 
 class _Rows(_Stream):
@@ -134,11 +125,7 @@ class _Rows(_Stream):
         return str(record["dynamodb"]["SequenceNumber"])
 
     def payload(self, record: Mapping[str, Any]) -> bytes:
-        found = record["dynamodb"]
-        images = {"keys": "Keys", "new": "NewImage", "old": "OldImage"}
-        told = ",".join(f'"{name}":{of_item(found.get(own))}' for name, own in images.items())
-        text = f'{{"event":{json.dumps(record["eventName"])},{told}}}'
-        return text.encode("utf-8", "surrogatepass")
+        return of_row(record)
 
 
 # --- asynchronous callers -----------------------------------------------------------------------
@@ -161,7 +148,7 @@ class _Notification(_Asynchronous):
     """SNS, where a topic has the invoker itself for a subscriber."""
 
     def matches(self, event: Mapping[str, Any]) -> bool:
-        return _event_source(event) == "aws:sns"
+        return event_source(event) == "aws:sns"
 
     def starts(self, event: Mapping[str, Any], listening: Listening) -> Sequence[Record]:
         found = []
@@ -170,7 +157,7 @@ class _Notification(_Asynchronous):
             name, number = listening.name(said["TopicArn"]), said["MessageId"]
             payload = of_text(said["Message"])
             read = Read(number, number, payload, "topic", name, dead, listening.inbox)
-            found.append(read.record(record))
+            found.append(record_of(read, record))
         return found
 
 
@@ -183,7 +170,8 @@ class _Event(_Asynchronous):
     def starts(self, event: Mapping[str, Any], listening: Listening) -> Sequence[Record]:
         number, payload = str(event["id"]), dump_json(event.get("detail"))
         name, dead = str(event["source"]), listening.dead
-        return [Read(number, number, payload, "event", name, dead, listening.inbox).record(event)]
+        read = Read(number, number, payload, "event", name, dead, listening.inbox)
+        return [record_of(read, event)]
 
 
 class _Logs(_Asynchronous):
@@ -199,7 +187,7 @@ class _Logs(_Asynchronous):
         name, dead = listening.name(said["logGroup"]), listening.dead
         number = said["logEvents"][0]["id"]
         read = Read(number, number, dump_json(said), "log", name, dead, listening.invoker)
-        return [read.record(said)]
+        return [record_of(read, said)]
 
 
 # --- what is sent back ----------------------------------------------------------------------------
@@ -243,70 +231,3 @@ SOURCES: Final[tuple[Source, ...]] = (
     requests.HttpApi(),
     requests.LoadBalancer(),
 )
-
-
-# --- what the job's own queue has ---------------------------------------------------------------
-
-
-def _delivered(body: str, listening: Listening) -> tuple[str, str, bytes, str] | None:
-    """What a message of the job's own queue tells: the kind and the name of the trigger, the
-    payload, and the id of what has happened, if it has one. None: it tells of no trigger."""
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(found, Mapping):
-        return None
-    if found.get("Type") == "Notification" and "TopicArn" in found:
-        name = listening.name(found["TopicArn"])
-        return "topic", name, of_text(found["Message"]), found["MessageId"]
-    head = found.get("devbridge")
-    if not isinstance(head, Mapping) or "kind" not in head:
-        return None
-    kind, name, event = str(head["kind"]), str(head.get("name", "")), found.get("event") or {}
-    if kind == "object":
-        payload, own = _object(event)
-    elif kind == "event":
-        payload, own = dump_json(event.get("detail")), str(event.get("id", ""))
-    else:
-        payload, own = dump_json(found.get("payload")), str(head.get("id", ""))
-    return kind, name, payload, own
-
-
-def _object(event: Mapping[str, Any]) -> tuple[bytes, str]:
-    """What S3 tells of an object by EventBridge, and what is unique to that change of it."""
-    bucket, said = event["detail"]["bucket"]["name"], event["detail"]["object"]
-    deleted = event.get("detail-type") == "Object Deleted"
-    payload = {
-        "bucket": bucket,
-        "key": said["key"],
-        "size": said.get("size"),
-        "etag": said.get("etag"),
-        "version": said.get("version-id"),
-        "event": "deleted" if deleted else "created",
-    }
-    sequence = said.get("sequencer") or event.get("id", "")
-    return dump_json(payload), f"{bucket}/{said['key']}/{sequence}"
-
-
-def _redriven(record: Mapping[str, Any]) -> str:
-    """What makes the key of a message that was redriven: the run that has failed."""
-    told = record.get("messageAttributes", {}).get(ATTRIBUTE, {}).get("stringValue")
-    try:
-        found = json.loads(told or "null")
-    except ValueError:
-        return ""
-    again = found.get("redriven") if isinstance(found, Mapping) else None
-    return f"redriven/{again}" if again else ""
-
-
-def _arn(record: Mapping[str, Any]) -> str:
-    """Of what the record comes from: of a stream, whoever has read it."""
-    return str(record.get("eventSourceARN", "")).partition("/consumer/")[0]
-
-
-def _event_source(event: Mapping[str, Any]) -> str:
-    records = event.get("Records")
-    if not isinstance(records, list) or not records or not isinstance(records[0], Mapping):
-        return ""
-    return str(records[0].get("eventSource") or records[0].get("EventSource") or "")

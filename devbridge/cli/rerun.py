@@ -12,6 +12,7 @@ from devbridge.cli.runs import run_options, stage_runs, start_and_print, start_o
 from devbridge.errors import NotDeployed
 from runner import outcome
 from runner.invocation import is_none
+from runner.triggered import let_go
 
 if TYPE_CHECKING:
     from devbridge.config import Config
@@ -62,7 +63,7 @@ def rerun(
     with stage_runs(config) as runs:
         before = runs.find(job_id, job)
         name = before.record.job
-        text = before.payload().decode("utf-8", "surrogatepass") if given is None else given
+        text = let_go(before.payload()).decode("utf-8", "surrogatepass") if given is None else given
         if not no_check:
             check_accepted(config, name, text)
         checkpoint = None if fresh or given is not None else _checkpoint(before)

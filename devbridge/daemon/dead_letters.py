@@ -1,4 +1,5 @@
-"""Messages of runs that have failed for good: they are sent to their dead-letter queue.
+"""Messages of runs that have failed for good: they are sent to their dead-letter queue. Of those
+whose queue holds them until their run has ended, that queue is told.
 
 What is owed is in the ledger, written with the run's end: a daemon that dies before it has sent a
 message leaves it to the next one. One that dies between sending it and noting that leaves it, too:
@@ -16,7 +17,7 @@ from devbridge.daemon.told import Ended, Mood, NeverStarted, Told
 from devbridge.errors import DevbridgeError
 from devbridge.runs.base import RunRecord
 from runner.dead_letters import DeadLetter, dead_letters
-from runner.triggered import triggered
+from runner.triggered import Triggered, triggered
 
 AGAIN: Final = 30.0
 """Seconds until what could not be sent is tried again."""
@@ -25,6 +26,8 @@ AT_END: Final = 5.0
 
 Send = Callable[[str, DeadLetter], Awaitable[None]]
 """Sends a message as the job's role may; raises DevbridgeError."""
+Settle = Callable[[RunRecord, Triggered], Awaitable[None]]
+"""Tells the queue that holds a run's message how the run has ended; raises DevbridgeError."""
 Say = Callable[[str, Mood], None]
 
 
@@ -47,8 +50,9 @@ class Owing(Protocol):
 class DeadLetters:
     """Sends what is owed; a listener of the narrator, which tells it that a run has ended."""
 
-    def __init__(self, ledger: Owing, send: Send, say: Say) -> None:
+    def __init__(self, ledger: Owing, send: Send, say: Say, settle: Settle) -> None:
         self._ledger = ledger
+        self._settle = settle
         self._send = send
         self._say = say
         self._ended = asyncio.Event()
@@ -124,6 +128,8 @@ class DeadLetters:
                     f" see: devbridge dlq list {run.job}",
                     Mood.WARN,
                 )
+            if found.delivery:
+                await self._settle(run, found)
         self._ledger.letter_sent(job_id)
         self._sent = {each for each in self._sent if each[0] != job_id}
 

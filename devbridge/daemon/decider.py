@@ -13,6 +13,7 @@ from devbridge.daemon.weather import Answered, Weather, without
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Run
 from devbridge.protocol.session import Deliver
+from runner.triggered import let_go
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Decider:
             sent_at=now,
             job=job,
             job_id=codec.new_id(),
-            payload=payload,
+            payload=let_go(payload),
         )
         with self._ledger.transaction() as written:
             self._dispatcher.enter(run, now)

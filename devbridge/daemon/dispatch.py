@@ -22,6 +22,7 @@ from devbridge.daemon.log_files import log_path
 from devbridge.protocol.codec import MAX_BODY
 from devbridge.protocol.messages import (
     NOBODY,
+    REJECT_BUSY,
     REJECT_TOO_LARGE,
     REJECT_UNKNOWN_JOB,
     REJECT_UNKNOWN_RUN,
@@ -35,10 +36,11 @@ from devbridge.protocol.messages import (
     Status,
     StatusReply,
 )
-from devbridge.runs.base import RunRecord
+from devbridge.runs.base import SHORT, RunRecord
 from devbridge.runs.ledger import Change, Ledger, NewRun
 from devbridge.runs.model import State
 from runner import documents
+from runner.triggered import delivery_of, message_ids
 
 _EARLY: Final = 1000
 """Cancellations of runs that are not known, of which the newest are remembered."""
@@ -119,6 +121,10 @@ class Dispatcher:
                     message=shorten(f"the app has no job {run.job!r}; it has: {there}"),
                 )
             )
+        delivery = delivery_of(run.payload)
+        if delivery > 1 and (earlier := self._still_runs(run)) is not None:
+            said = f"{earlier[:SHORT]}, the run of an earlier delivery of its message, goes on"
+            return _answer(Rejected(request_id=run.request_id, code=REJECT_BUSY, message=said))
         new = self.enter(run, now) or self._taken_back(run, now)
 
         def accepted() -> Reply:
@@ -131,11 +137,20 @@ class Dispatcher:
 
         if not new:
             return Taken((), accepted)
-        requested = Requested(run.job_id, run.job)
+        requested = Requested(run.job_id, run.job, delivery or 1, once=bool(delivery))
         if self._cancels.pop(run.job_id, 0.0) >= run.sent_at or self._cancelled(run.job_id):
             self._ledger.cancelled(run.job_id)
             return Taken((requested, CancelRequested(run.job_id)), accepted)
         return Taken((requested,), accepted)
+
+    def _still_runs(self, run: Run) -> str | None:
+        """The run of an earlier delivery of the same message, if it has not ended."""
+        ids = message_ids(run.payload)
+        for other in self._ledger.live():
+            same = other.job == run.job and other.job_id != run.job_id
+            if same and ids & message_ids(self._ledger.payload(other.job_id)):
+                return other.job_id
+        return None
 
     def _taken_back(self, run: Run, now: float) -> bool:
         """Whether this run had been handed over, and now is handed back. What a stub repeats, runs

@@ -28,6 +28,8 @@ class Requested:
     attempt: int = 1
     goes_on: bool = False
     """The attempt had begun, and goes on at its checkpoint."""
+    once: bool = False
+    """There is no other attempt of this run: its message comes again."""
 
 
 @dataclass(frozen=True, slots=True)

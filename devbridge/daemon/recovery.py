@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from devbridge.daemon.events import Requested
 from devbridge.daemon.heartbeat import last_seen
+from devbridge.daemon.held import SURE
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.told import Interrupted
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change, Ledger
 from devbridge.runs.model import State
 from runner.outcome import CRASHED, Failure, tried_again
+from runner.triggered import delivery_of
 
+WENT_BACK = Failure(
+    "DaemonEnded", "devbridge dev ended before the job had begun: its message comes again"
+)
 LOST = Failure("DaemonEnded", "devbridge dev ended while the job was running")
 
 
@@ -39,6 +45,8 @@ def recover(
     live: Iterable[RunRecord],
     ended: Callable[[RunRecord], float],
     gets_on: Callable[[RunRecord], bool] = lambda _: False,
+    delivery: Callable[[RunRecord], int] = lambda _: 0,
+    away: Callable[[RunRecord], bool] = lambda _: False,
 ) -> Recovery:
     """What was queued is taken on; what ran goes on at its checkpoint, or gets its next attempt if
     its job has one left, else it has crashed; what was being cancelled is. The workers themselves
@@ -47,10 +55,15 @@ def recover(
     Args:
         ended: when the process of a run has ended, in seconds since the epoch.
         gets_on: whether a run has a checkpoint, and another one than when a daemon died before.
+        delivery: which delivery of its message a run is, if that comes again when it fails.
+        away: whether that message may be back in its queue, because nobody was here to keep it.
     """
     recovery = Recovery()
     for entry in live:
         attempt = entry.attempt
+        if number := delivery(entry):
+            _recover_held(recovery, entry, number, ended(entry), away=away(entry))
+            continue
         if entry.state is not State.QUEUED and not entry.waits_for_attempt:
             goes_on = not entry.cancelled and gets_on(entry)
             again = not entry.cancelled and tried_again(CRASHED, attempt, entry.max_attempts)
@@ -86,6 +99,28 @@ def recover(
     return recovery
 
 
+def _recover_held(
+    recovery: Recovery, entry: RunRecord, number: int, at: float, *, away: bool
+) -> None:
+    """Of a run whose message comes again: one that has not begun is taken on, if the message is
+    surely still this daemon's; any other has ended."""
+    if entry.state is State.QUEUED and not away and not entry.cancelled:
+        recovery.runs.append(Requested(entry.job_id, entry.job, number, once=True))
+        return
+    state = State.CANCELLED if entry.cancelled else State.CRASHED
+    waited = entry.state is State.QUEUED
+    recovery.changes.append(
+        Change(
+            job_id=entry.job_id,
+            state=state,
+            at=at,
+            attempt=number,
+            failure=None if entry.cancelled else WENT_BACK if waited else LOST,
+            detail=(WENT_BACK if waited else LOST).message,
+        )
+    )
+
+
 def take_on(ledger: Ledger, narrator: Narrator, mark: Path) -> list[Requested]:
     """Write what has become of an earlier daemon's runs, say so, and return those to go on with.
 
@@ -97,16 +132,23 @@ def take_on(ledger: Ledger, narrator: Narrator, mark: Path) -> list[Requested]:
     """
 
     def ended(entry: RunRecord) -> float:
-        """Its worker died with the daemon, whose last sign of life may be in the run's log."""
-        began = entry.started_at or entry.created_at or 0.0
+        """Its worker died with the daemon, whose last sign of life may be in the run's log; and
+        not before the attempt began."""
+        began = max(step.at for step in ledger.history(entry.job_id))
         return max(began, last_seen(mark, Path(entry.log)) or 0.0)
 
     def gets_on(entry: RunRecord) -> bool:
         there = ledger.checkpoint(entry.job_id)
         return there is not None and there != ledger.begun_at(entry.job_id)
 
+    def delivery(entry: RunRecord) -> int:
+        return delivery_of(ledger.payload(entry.job_id))
+
+    def away(entry: RunRecord) -> bool:
+        return time.time() - ended(entry) > SURE
+
     with ledger.transaction():
-        found = recover(ledger.live(), ended, gets_on)
+        found = recover(ledger.live(), ended, gets_on, delivery, away)
         for change in found.changes:
             ledger.record(change)
         for job_id in found.resumed:

@@ -93,11 +93,13 @@ class RunState:
     """It was said which limit it waits for."""
     begun: bool = False
     """It has, with an earlier daemon."""
+    once: bool = False
+    """It has this attempt only."""
 
     @classmethod
     def of(cls, asked: Requested, order: int) -> RunState:
         """One that was asked for."""
-        return cls(asked.job, asked.attempt, order, begun=asked.goes_on)
+        return cls(asked.job, asked.attempt, order, begun=asked.goes_on, once=asked.once)
 
     @property
     def expires(self) -> bool:

@@ -291,7 +291,7 @@ class Supervisor:
         state, detail, failure = run.told_as(state, failure, self._closing)
         spec = self._jobs[run.job].spec if run.job in self._jobs else None
         stopped = self._closing is not None and not self._closing.lost
-        attempts = 1 if stopped or spec is None else spec.max_attempts
+        attempts = 1 if stopped or spec is None or run.once else spec.max_attempts
         if spec is None or not tried_again(state, run.attempt, attempts, failure):
             del self._runs[job_id]
             return record(

@@ -11,9 +11,6 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
-
-from botocore.exceptions import ClientError
 
 from devbridge import names
 from devbridge.cloud.session import Cloud
@@ -22,10 +19,11 @@ from devbridge.constructs import App, Function, Job
 from devbridge.daemon import secrets
 from devbridge.daemon.credentials import RoleCredentials
 from devbridge.daemon.daemon import Daemon
-from devbridge.daemon.dead_letters import DeadLetters, Send
+from devbridge.daemon.dead_letters import DeadLetters
 from devbridge.daemon.developer import DeveloperCredentials, Health
 from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.functions import Followed, FunctionLogs, Groups
+from devbridge.daemon.held import Held
 from devbridge.daemon.keeper import Keeper, keep
 from devbridge.daemon.life import Task
 from devbridge.daemon.log_listener import LogListener
@@ -39,28 +37,22 @@ from devbridge.deploy import lacking
 from devbridge.deploy.assets import cache
 from devbridge.deploy.secrets import versions
 from devbridge.environment import inherited
-from devbridge.errors import CloudError
 from devbridge.folders import has_file
 from devbridge.languages.base import Workplace
 from devbridge.languages.launchers import Launchers
 from devbridge.live.deployer import Deployer
+from devbridge.live.job_queues import JobQueues
 from devbridge.live.lacking import Lacking
 from devbridge.live.mappings import Mappings
 from devbridge.live.redeployer import Good, Redeployer
 from devbridge.live.voice import Voice
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Topics
-from devbridge.runs import giving_up
 from devbridge.runs.model import JobSpec
 from devbridge.runs.pruning import forget_old_runs
 from devbridge.runs.queued import WAITS, Queued
-from devbridge.transport.base import AwsCredentials
 from devbridge.transport.mqtt import MqttTransport
 from devbridge.workers.base import Launcher
-from runner.dead_letters import DeadLetter
-
-_ROLES: Final = 8
-"""Clients that are kept for sending as jobs' roles may: one takes longer to make than to use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +97,14 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
     )
     functions = _functions(config, cloud, redeployer, narrator)
     narrator.add(functions)
-    letters = DeadLetters(ledger, _send(cloud, daemon, roles), narrator.say)
+    queues = JobQueues(cloud, daemon, roles)
+    held = Held(ledger, queues, lambda: daemon.jobs, narrator.say)
+    letters = DeadLetters(ledger, queues.send, narrator.say, held.settle)
     narrator.add(letters)
     mappings = Mappings(cloud, config.stage, voice, daemon)
     beside: dict[str, Task] = {
         "dead-letters": letters.watch,
+        "held": held.watch,
         "mappings": lambda: mappings.tend(redeployer),
         "functions": functions.follow,
         "imports": lacks.watch,
@@ -190,28 +185,6 @@ def _says_health(voice: Voice) -> Callable[[Health, str], None]:
         voice(voice.style.good(text) if health is Health.GOOD else voice.style.bad(text))
 
     return say
-
-
-def _send(cloud: Cloud, daemon: Daemon, roles: RoleCredentials) -> Send:
-    """Sends messages as the job's own role may."""
-
-    client = functools.lru_cache(_ROLES)(lambda key: cloud.client_as("sqs", key))
-
-    def send(letter: DeadLetter, key: AwsCredentials) -> None:
-        with cloud.explained():
-            try:
-                giving_up.send(client(key), letter)
-            except ClientError as error:
-                raise CloudError(str(error), where=letter.queue) from error
-
-    async def send_of(job: str, letter: DeadLetter) -> None:
-        if (spec := daemon.jobs.get(job)) is None:
-            raise CloudError(f"the app has no job {job!r} any more", where=letter.queue)
-        given = await roles.get(spec.role_arn)
-        key = AwsCredentials(given["AccessKeyId"], given["SecretAccessKey"], given["Token"])
-        await asyncio.to_thread(send, letter, key)
-
-    return send_of
 
 
 def _secrets(config: Config, cloud: Cloud, redeployer: Redeployer) -> Task:

@@ -29,6 +29,7 @@ from devbridge.protocol.messages import (
     Status,
     StatusReply,
 )
+from runner.claims import run_uuid
 
 MAX_BODY: Final = 6 * 1024 * 1024
 """Bytes: Lambda's own limit for a synchronous request and response. As `runner.outcome.MAX_BODY`,
@@ -38,7 +39,6 @@ MAX_CHECKPOINT: Final = 256 * 1024
 """Bytes. As `runner.outcome.MAX_CHECKPOINT`."""
 MAX_MESSAGE: Final = MAX_HEAD + 1 + MAX_BODY + MAX_CHECKPOINT
 
-_JOB_NAMESPACE: Final = uuid.UUID("6f0f3c5e-50cf-5d0c-9d5e-2d6b8f1f7a10")
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -57,8 +57,7 @@ def job_id(app: str, stage: str, job: str, key: str) -> str:
 
     The same key always gives the same id, whoever computes it.
     """
-    name = json.dumps([app, stage, job, key], separators=(",", ":"))
-    return str(uuid.uuid5(_JOB_NAMESPACE, name))
+    return run_uuid(app, stage, job, key)
 
 
 def dump_json(value: object) -> bytes:

@@ -13,7 +13,8 @@ from typing import Final
 from devbridge.runs.base import RunRecord
 from devbridge.runs.model import Exit, State
 from devbridge.runs.providers.base import INTERRUPTED, Look
-from devbridge.runs.records import MAX_RESTARTS, Claim, End, Log, Place, Told
+from devbridge.runs.records import MAX_RESTARTS, End, Log, Told
+from runner.claims import Claim, Place
 from runner.outcome import Failure
 
 FORGOTTEN: Final = 60.0

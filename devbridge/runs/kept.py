@@ -7,7 +7,8 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from devbridge.runs.records import Claim, End, Place, Told
+from devbridge.runs.records import End, Told
+from runner.claims import Claim, Place
 from runner.places import Places, uuid_in_list
 
 RESULT_DAYS: Final = 30

@@ -21,7 +21,7 @@ from devbridge.runs.model import Exit, State
 from runner.dead_letters import gives_up
 from runner.invocation import is_none
 from runner.outcome import Failure
-from runner.triggered import MARK
+from runner.triggered import HELD, MARK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,8 +144,8 @@ class Ledger(LedgerReader):
                 payload,
             ),
         )
-        if state.final and gives_up(state.value, entry.failure):
-            self._owe(entry.job_id)
+        if state.final:
+            self._owe(entry.job_id, _owes(state, entry.failure))
         self._note(entry.job_id, time.time(), state, entry.attempt, "entered in a fresh ledger")
 
     def record(self, change: Change) -> None:
@@ -175,16 +175,17 @@ class Ledger(LedgerReader):
         )
         if change.state is State.SUCCEEDED:
             self._db.execute("DELETE FROM checkpoints WHERE job_id=?", (change.job_id,))
-        if gives_up(change.state.value, change.failure):
-            self._owe(change.job_id)
+        if change.state.final:
+            self._owe(change.job_id, _owes(change.state, change.failure))
         self._note(change.job_id, change.at, change.state, change.attempt, change.detail)
 
-    def _owe(self, job_id: str) -> None:
-        """The run's message, if a message has started it, is to be sent. In a transaction."""
+    def _owe(self, job_id: str, begins: bytes) -> None:
+        """The queue of the run's message is to hear of its end, if its payload begins so. In a
+        transaction."""
         self._db.execute(
             "INSERT OR IGNORE INTO dead_letters (job_id)"
             " SELECT job_id FROM runs WHERE job_id=? AND substr(payload, 1, ?)=?",
-            (job_id, len(MARK), MARK),
+            (job_id, len(begins), begins),
         )
 
     def letter_sent(self, job_id: str) -> None:
@@ -270,3 +271,9 @@ class Ledger(LedgerReader):
             "INSERT INTO transitions (job_id, at, state, attempt, detail) VALUES (?,?,?,?,?)",
             (job_id, at, state.value, attempt, detail),
         )
+
+
+def _owes(state: State, failure: Failure | None) -> bytes:
+    """What payloads begin with of which something is owed after such an end: a queue that holds a
+    message hears of every one."""
+    return MARK if gives_up(state.value, failure) else HELD

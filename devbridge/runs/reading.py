@@ -13,7 +13,8 @@ from devbridge.runs.deciding import Known
 from devbridge.runs.kept import Kept
 from devbridge.runs.providers import known as providers
 from devbridge.runs.providers.base import Look, Provider
-from devbridge.runs.records import Log, Place
+from devbridge.runs.records import Log
+from runner.claims import Place
 
 _AT_ONCE: Final = 8
 """Runs whose records are read at the same time."""

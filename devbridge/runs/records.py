@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from devbridge.runs.model import State
 from runner import documents
+from runner.claims import Claim
 from runner.outcome import Failure
 from runner.triggered import triggered, variables
 
@@ -17,45 +18,6 @@ MAX_RESTARTS: Final = 10
 
 Log = tuple[str, str]
 """A group and a stream of CloudWatch Logs; the group is empty where it is the job's own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What was asked for. Whoever has made it starts the run."""
-
-    created_at: float
-    attempts: int
-    compute: str
-    payload: str | None = None
-    """A JSON text, if it may be in the provider's records."""
-    payload_at: str = ""
-    """Its key in the asset bucket, if not."""
-
-    def body(self) -> bytes:
-        """As S3 has it."""
-        found: dict[str, Any] = {
-            "createdAt": self.created_at,
-            "attempts": self.attempts,
-            "compute": self.compute,
-            "restarts": 0,
-        }
-        if self.payload is not None:
-            found["payload"] = self.payload
-        if self.payload_at:
-            found["payloadAt"] = self.payload_at
-        return json.dumps(found).encode()
-
-    @staticmethod
-    def of(body: bytes) -> Claim:
-        """The inverse of `body`."""
-        told = json.loads(body)
-        return Claim(
-            float(told["createdAt"]),
-            int(told.get("attempts", 1)),
-            told.get("compute", ""),
-            told.get("payload"),
-            told.get("payloadAt", ""),
-        )
 
 
 def told(claim: Claim, *, container: bool) -> dict[str, str]:
@@ -67,37 +29,6 @@ def told(claim: Claim, *, container: bool) -> dict[str, str]:
     if found is None:
         return {"DEVBRIDGE_PAYLOAD": claim.payload or "null"}
     return {"DEVBRIDGE_PAYLOAD": found.payload.decode(), **variables(found)}
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Which of the provider's things runs it."""
-
-    id: str
-    compute: str
-    at: float
-    """When it was started there."""
-    restarts: int = 0
-    earlier: tuple[str, ...] = ()
-    """The ids of those that have run it before, and have gone."""
-
-    def body(self) -> bytes:
-        """As S3 has it."""
-        found = {"id": self.id, "compute": self.compute, "at": self.at}
-        more = {"restarts": self.restarts, "earlier": list(self.earlier)} if self.restarts else {}
-        return json.dumps({**found, **more}).encode()
-
-    @staticmethod
-    def of(body: bytes) -> Place:
-        """The inverse of `body`."""
-        told = json.loads(body)
-        return Place(
-            told["id"],
-            told["compute"],
-            float(told["at"]),
-            int(told.get("restarts", 0)),
-            tuple(told.get("earlier", ())),
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,10 @@ from devbridge.runs.model import State
 from devbridge.runs.providers.base import Asked, Ended, Look, NoRoom, Provider
 from devbridge.runs.providers.known import holds
 from devbridge.runs.reading import Reader
-from devbridge.runs.records import Claim, End, Place, told
+from devbridge.runs.records import End, told
 from devbridge.runs.refusals import Steps, refused, spared
 from devbridge.runs.turns import Turns
+from runner.claims import Claim, Place
 from runner.outcome import MAX_INLINE, Failure
 
 DEAD: Final = 15.0

@@ -6,7 +6,6 @@ it takes no job away.
 
 from __future__ import annotations
 
-import ast
 import os
 import warnings
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from devbridge.definitions import parsed
 from devbridge.sources.declared import Declared, NotLiteralError, declared
 from devbridge.sources.known import INSTALLED, is_code
 
@@ -49,7 +49,7 @@ def read(file: Path) -> Read:
         return before[1]
     try:
         with warnings.catch_warnings(action="ignore"):
-            module = ast.parse(file.read_bytes(), filename=str(file))
+            module = parsed(file.read_bytes(), filename=str(file))
         result = Read(declared(module), None, known=True)
     except (SyntaxError, ValueError, OSError, NotLiteralError) as error:
         last = before[1] if before is not None and before[1].known else Read((), None, known=False)

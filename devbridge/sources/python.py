@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from devbridge.definitions import top_level_names, yields
+from devbridge.definitions import parsed, top_level_names, yields
 from devbridge.sources.base import LAMBDA_ROOT, Problem, no_file
 from devbridge.sources.clashes import is_hidden
 from devbridge.sources.handlers import Handler, Missing
@@ -107,6 +107,6 @@ def _parsed(path: Path) -> ast.Module | None:
     """A file's syntax; None if it has none that this Python knows."""
     try:
         with warnings.catch_warnings(action="ignore"):
-            return ast.parse(path.read_bytes(), filename=str(path))
+            return parsed(path.read_bytes(), filename=str(path))
     except (OSError, SyntaxError, ValueError):
         return None

@@ -13,6 +13,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
+from devbridge.definitions import parsed
+
 Json = dict[str, Any]
 _SCALARS: Final = {
     "string": "str",
@@ -156,7 +158,7 @@ def pascal(name: str) -> str:
 
 def names(annotation: str) -> set[str]:
     """The names that an annotation is made of."""
-    return {node.id for node in ast.walk(ast.parse(annotation)) if isinstance(node, ast.Name)}
+    return {node.id for node in ast.walk(parsed(annotation)) if isinstance(node, ast.Name)}
 
 
 def docstring(text: str, indent: str = "    ") -> str:

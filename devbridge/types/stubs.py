@@ -20,6 +20,7 @@ import devbridge
 from devbridge import job as job_module
 from devbridge import resources as resources_module
 from devbridge.constructs import App, Job
+from devbridge.definitions import parsed
 from devbridge.types.annotations import Annotations, docstring, names, pascal
 from devbridge.types.model import Instance, JobTypes
 from devbridge.types.resources import bound_names, kinds
@@ -162,7 +163,7 @@ def _outside(attributes: Collection[str], annotation: str) -> str:
     hidden = names(annotation).intersection(attributes, dir(builtins))
     if not hidden:
         return annotation
-    tree = ast.parse(annotation)
+    tree = parsed(annotation)
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id in hidden:
             node.id = f"builtins.{node.id}"
@@ -241,7 +242,7 @@ def _namespace(name: str, source: _Source, attributes: Iterable[str]) -> str:
 
 def _file(parts: Iterable[str], source: _Source) -> str:
     body = "\n".join(parts)
-    used = {node.id for node in ast.walk(ast.parse(body)) if isinstance(node, ast.Name)}
+    used = {node.id for node in ast.walk(parsed(body)) if isinstance(node, ast.Name)}
     imports = source.imports(used)
     for module, exported in (
         ("collections.abc", _ABC),
@@ -258,7 +259,7 @@ class _Source:
     """A module of devbridge as it is written: its signatures are the truth that stubs repeat."""
 
     def __init__(self, module: ModuleType) -> None:
-        self._tree = ast.parse(inspect.getsource(module))
+        self._tree = parsed(inspect.getsource(module))
 
     @property
     def functions(self) -> list[str]:
@@ -329,7 +330,7 @@ def _documents(items: list[ast.stmt], item: ast.stmt) -> bool:
 
 def _property(name: str, doc: ast.stmt | None) -> ast.stmt:
     """A `_Property` of `devbridge.resources` as type checkers and editors know one."""
-    (made,) = ast.parse(f"@property\ndef {name}(self) -> str: ...").body
+    (made,) = parsed(f"@property\ndef {name}(self) -> str: ...").body
     if isinstance(made, ast.FunctionDef) and isinstance(doc, ast.Expr):
         made.body.insert(0, doc)
     return made

@@ -59,8 +59,20 @@ def handle(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     if not host.claim():
         lines.say("Again", f"nothing is left to do: hop {event['hop']} has been before")
         return {**answer, "state": "DUPLICATE"}
+    end, _ = run_here(settings, host, inbox, lines, environment)
+    return {**answer, "state": end.state}
+
+
+def run_here(
+    settings: Settings,
+    host: FunctionHost,
+    inbox: Inbox,
+    lines: Lines,
+    environment: Mapping[str, str],
+) -> tuple[End, Run]:
+    """Run what a host has claimed; how it has ended, which is told."""
     process.adopt_orphans()
-    _api[:] = _api or [RuntimeApi()]  # one for all hops of this process
+    _api[:] = _api or [RuntimeApi()]  # one for all runs of this process
     run = Run(settings, host, inbox, lines, api=_api[0])
     with host.watched(inbox):
         try:
@@ -69,7 +81,7 @@ def handle(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
             if sys.platform == "linux":
                 process.kill_children()
     run.close(end)
-    return {**answer, "state": end.state}
+    return end, run
 
 
 def _started_with(event: Mapping[str, Any]) -> dict[str, str]:
@@ -85,6 +97,8 @@ class FunctionHost:
     """One invocation of the function."""
 
     interruptible = False
+    first = Told(STARTING)
+    """What is told of a run before anything else."""
 
     def __init__(
         self,
@@ -130,7 +144,7 @@ class FunctionHost:
         if found is None:
             if hop:
                 raise aws.AwsError(f"nothing was told of the run before hop {hop}")
-            told, condition = Told(STARTING), {"if-none-match": "*"}
+            told, condition = self.first, {"if-none-match": "*"}
         else:
             told, condition = found[0], {"if-match": found[1]}
             if told.ended or told.hop != hop or not told.handed:
@@ -142,6 +156,15 @@ class FunctionHost:
             return False
         self._look()
         return True
+
+    def known(self) -> Told | None:
+        """What was told of the run, whoever has claimed it.
+
+        Raises:
+            AwsError: it cannot be read.
+        """
+        found = self._store.told()
+        return found and found[0]
 
     def _look(self) -> bool:
         """Whether somebody has ended the run."""

@@ -43,7 +43,7 @@ _OUT_OF_TIME = Failure(
     "OutOfTime",
     "the time of one invocation was over before the handler had ended, or yielded a checkpoint",
 )
-_OWN = ("DEVBRIDGE_PAYLOAD", "DEVBRIDGE_PAYLOAD_KEY", "DEVBRIDGE_SECRETS")
+_OWN = ("DEVBRIDGE_PAYLOAD", "DEVBRIDGE_PAYLOAD_KEY", "DEVBRIDGE_SECRETS", "DEVBRIDGE_ONCE")
 """Variables that a worker does not get."""
 
 
@@ -78,6 +78,8 @@ class Run:
         """What it was started with."""
         self._here = 0
         """How many attempts have begun here."""
+        self.given_up = False
+        """It was a message that is in the dead-letter queue now."""
 
     def go(self, environment: Mapping[str, str]) -> End:
         """Run the job; how it ended, or that it is INTERRUPTED, to go on elsewhere."""
@@ -164,7 +166,7 @@ class Run:
                 return End(INTERRUPTED if self._host.interruptible else CANCELLED)
             end = self._attempt(api, payload, environment)
             self._lines.trace(end.failure)
-            if not end.again(self._told.attempt, settings.attempts):
+            if settings.once or not end.again(self._told.attempt, settings.attempts):
                 return end
             delay = outcome.retry_delay(settings.retry_delay, self._told.attempt)
             self._lines.say("Again", f"{outcome.summary(end)}, again in {delay:g} s")
@@ -294,8 +296,10 @@ class Run:
                 aws.send_message(letter.queue, letter.parameters())
             except AwsError as error:
                 self._lines.warn(f"its message is not in the dead-letter queue: {error}")
+                return
             else:
                 self._lines.say("Gave up", f"its message is in {letter.queue.rpartition(':')[2]}")
+        self.given_up = bool(letters)
 
     def _last_told(self, told: Told) -> bool:
         """Tell whoever asks; False: the run goes on elsewhere all the same, and needs its payload

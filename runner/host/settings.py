@@ -37,6 +37,8 @@ class Settings:
     """Where the payload is in S3, if it is there."""
     secrets: str
     """A JSON text: the variables that parameters of SSM have the values of, and their names."""
+    once: bool = False
+    """It has one attempt: what comes after that, others decide."""
 
     @staticmethod
     def read(environment: Mapping[str, str]) -> Settings:
@@ -66,6 +68,7 @@ class Settings:
             payload=environment.get("DEVBRIDGE_PAYLOAD", "null"),
             payload_key=environment.get("DEVBRIDGE_PAYLOAD_KEY", ""),
             secrets=environment.get("DEVBRIDGE_SECRETS", ""),
+            once=bool(environment.get("DEVBRIDGE_ONCE")),
         )
 
     @property

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from runner.messages import VARIABLE
 from stub_lambda import handler as stub
-from stub_lambda.records import VARIABLE
 from tests.chaos.caller import FUNCTION_TIMEOUT, Context, environment
 from tests.clients import root_client
 

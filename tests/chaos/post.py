@@ -17,7 +17,7 @@ from devbridge.constructs.load import load_app
 from devbridge.deploy import Request, deploy
 from devbridge.messages.mover import count
 from devbridge.runs.model import State
-from stub_lambda.records import VARIABLE
+from runner.messages import VARIABLE
 from tests.chaos import messages
 from tests.chaos.messages import Dead, Fate, Sent
 from tests.chaos.plan import APP, STAGE

@@ -331,7 +331,7 @@ def _ends_as_what_it_was(run: Run, evidence: Evidence) -> Iterator[str]:
             if not _is_misfit(run):
                 yield from _ran_through(run, attempt)
         case State.CRASHED if kind == "DaemonEnded":
-            if not evidence.during(["daemon killed"], begin, end):
+            if not evidence.during(["daemon killed"], begin, end + BEAT):
                 yield "no daemon was killed meanwhile"
         case State.CRASHED:
             killed = evidence.during(["worker killed", "zygote killed"], begin, end)

@@ -1,4 +1,4 @@
-"""The example whose jobs are started by messages, followed by its README: live, and deployed."""
+"""The example of background jobs, followed by its README: live, and deployed beside it."""
 
 from __future__ import annotations
 

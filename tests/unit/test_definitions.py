@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import ast
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from devbridge import definitions
 from devbridge.definitions import exported, top_level, top_level_names, yields
 
 
@@ -92,3 +95,10 @@ def test_whether_a_function_is_a_generator_is_told_where_its_text_tells(
     source: str, told: bool | None
 ) -> None:
     assert yields(ast.parse(source), "run") is told
+
+
+def test_threads_that_parse_at_once_each_get_their_tree() -> None:
+    source = Path(definitions.__file__).read_text()
+    with ThreadPoolExecutor(8) as threads:
+        trees = list(threads.map(definitions.parsed, [source] * 32))
+    assert len({ast.dump(tree) for tree in trees}) == 1

@@ -62,6 +62,8 @@ class ComputeBase:
     definition: ClassVar[str]
     """The service and the resource that runs are started from, ``{}`` for its name, as ARNs have
     them."""
+    reads: ClassVar[timedelta | None] = None
+    """How long runs may take of a job that reads its queues itself; None: it cannot."""
     least: ClassVar[timedelta] = OF_ATTEMPTS[0]
     """The shortest timeout that holds where it is deployed."""
     elsewhere: ClassVar[Mapping[str, str]] = {}

@@ -37,6 +37,7 @@ class Lambda(ComputeBase):
     definition: ClassVar[str] = "lambda:function:{}-job"
     unmounted: ClassVar[str | None] = IN_A_VPC
     timeouts: ClassVar[tuple[timedelta, timedelta]] = (OF_ATTEMPTS[0], timedelta(hours=36))
+    reads: ClassVar[timedelta | None] = values.INVOCATION
     elsewhere: ClassVar[Mapping[str, str]] = {
         "memory": "its memory is memory_size='1 GB'",
         "cpu": f"a function has a vCPU for each {_MB_PER_CPU} MB of memory_size",

@@ -66,6 +66,14 @@ class Trigger(ABC):
             owner: whose trigger it is.
         """
 
+    def problem_beside(
+        self,
+        owner: Construct,  # noqa: ARG002
+        triggers: Sequence[Trigger],  # noqa: ARG002
+    ) -> Problem | None:
+        """The same, beside all that the owner has."""
+        return None
+
     def attach(self) -> None:  # noqa: B027 - most have nothing to do
         """Let what it listens to have what it needs: it is a trigger of a job now.
 
@@ -112,6 +120,9 @@ def checked_triggers(
                 where=str(owner.where),
                 remedy=f"give one of them a name: {what}(..., name='other')",
             )
+    for trigger in triggers:
+        if problem := trigger.problem_beside(owner, triggers):
+            raise owner.refused(f"{type(trigger).__name__}:", problem)
     for trigger in triggers:
         trigger.attach()
     return tuple(triggers)

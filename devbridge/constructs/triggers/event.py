@@ -10,19 +10,21 @@ from typing import Any, ClassVar
 
 from devbridge.constructs.app import Construct
 from devbridge.constructs.event_buses import EventBus
-from devbridge.constructs.triggers.base import Trigger, pattern_problem
+from devbridge.constructs.triggers.base import pattern_problem
+from devbridge.constructs.triggers.done import InQueue
 from devbridge.sources.base import Problem
 
 
 @dataclass(frozen=True)
-class OnEvent(Trigger):
+class OnEvent(InQueue):
     """Runs the job for each event that matches a pattern, through the job's own queue. The payload
     is the event's ``detail``; ``context.event`` is the whole.
 
     Args:
         pattern: as EventBridge has it: ``{"source": ["aws.autoscaling"]}``.
         bus: of this app; by default the account's own, which has AWS's events.
-        name, loop: as `Trigger` says; by default it is called by the pattern's source.
+        name, loop, done: as `Trigger` and `InQueue` say; by default it is called by the pattern's
+            source.
     """
 
     kind: ClassVar[str] = "event"

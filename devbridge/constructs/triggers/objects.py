@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from devbridge.constructs.app import Construct
 from devbridge.constructs.storage import Bucket
-from devbridge.constructs.triggers.base import Trigger
+from devbridge.constructs.triggers.done import InQueue
 from devbridge.sources.base import Problem
 
 EVENTS: Final = {"created": "Object Created", "deleted": "Object Deleted"}
@@ -18,7 +18,7 @@ _LONGEST: Final = 1024
 
 
 @dataclass(frozen=True)
-class OnObject(Trigger):
+class OnObject(InQueue):
     """Runs the job for each object that is created in a bucket, or deleted, through the job's own
     queue. The payload is ``{"bucket", "key", "size", "etag", "version", "event"}``; `event` is
     "created" or "deleted", of which the latter has neither size nor etag.
@@ -27,7 +27,7 @@ class OnObject(Trigger):
         bucket: of this app.
         events: "created", "deleted" or both.
         prefix, suffix: only objects whose key begins, and ends, so.
-        name, loop: as `Trigger` says.
+        name, loop, done: as `Trigger` and `InQueue` say.
     """
 
     kind: ClassVar[str] = "object"

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 
 from devbridge.constructs.app import Construct
 from devbridge.constructs.messaging import Queue
-from devbridge.constructs.triggers.base import pattern_problem, whole
+from devbridge.constructs.triggers.base import Trigger, pattern_problem, whole
 from devbridge.constructs.triggers.batching import WITHOUT_WINDOW, Batched
+from devbridge.constructs.triggers.done import TIMES, InQueue, reading_time, runs_of
 from devbridge.durations import spelled
 from devbridge.sources.base import Problem
 
 INVOKER_TIMEOUT: Final = timedelta(seconds=10)
 """How long a job's invoker may take. `devbridge.deploy.synth.invoker` deploys it so."""
-TIMES: Final = 6
-"""AWS advises a visibility timeout of so many times the function's (Lambda, Using SQS)."""
 _CONCURRENCY: Final = (2, 1000)
 """Of Lambda (API, ScalingConfig)."""
 
 
 @dataclass(frozen=True)
-class OnQueue(Batched):
+class OnQueue(Batched, InQueue):
     """Runs the job for each message of a queue. The payload is the message's body: its JSON value,
     or the text where it is none.
 
-    A message is deleted once its run is accepted; what cannot be started comes back after the
-    queue's visibility timeout. The dead-letter queue is the queue's own, else the job's.
+    A message is deleted once its run is accepted, or has succeeded, as `done` says; what cannot be
+    started comes back after the queue's visibility timeout. The dead-letter queue is the queue's
+    own, else the job's.
 
     Args:
         queue: of this app.
@@ -37,8 +37,10 @@ class OnQueue(Batched):
             Lambda likes. It does not bound the runs: the job's `concurrency` does.
         filter: only messages that match, as Lambda's event filtering has it:
             ``{"body": {"kind": ["order"]}}``. Lambda *deletes* the others.
-        name, loop, batch_size, batch, window: as `Trigger` and `Batched` say; up to 10 records
-            without a window, 10,000 with one; 10 of a FIFO queue, which has no window.
+        name, loop, done, batch_size, batch, window: as `Trigger`, `InQueue` and `Batched` say; up
+            to 10 records without a window, 10,000 with one; 10 of a FIFO queue, which has no
+            window. With done="succeeded", one unless you say more, and their runs follow each
+            other.
     """
 
     kind: ClassVar[str] = "queue"
@@ -65,6 +67,16 @@ class OnQueue(Batched):
         """See `Trigger.claim`."""
         return self.queue, self.queue
 
+    @property
+    def at_once(self) -> int:
+        """See `Batched.at_once`."""
+        return 1 if self.held and not (self.batch or self.batch_size) else super().at_once
+
+    @property
+    def in_turn(self) -> int:
+        """See `InQueue.in_turn`."""
+        return 1 if self.batch else self.at_once
+
     def problem(self, owner: Construct) -> Problem | None:  # noqa: ARG002
         """See `Trigger.problem`."""
         if not isinstance(self.queue, Queue):
@@ -85,14 +97,40 @@ class OnQueue(Batched):
 
     def _queue_problem(self) -> Problem | None:
         queue, hidden = self.queue, self.queue.visibility_timeout
-        if queue.existing is None and hidden is not None and hidden < TIMES * INVOKER_TIMEOUT:
+        least, own = TIMES * INVOKER_TIMEOUT, queue.existing is None and not self.held
+        if own and hidden is not None and hidden < least:
             return (
                 f"{queue} with visibility_timeout='{spelled(hidden)}'",
-                f"'{spelled(TIMES * INVOKER_TIMEOUT)}' or more, or none: {TIMES} times what its"
+                f"'{spelled(least)}' or more, or none: {TIMES} times what its"
                 " reader may take, or a message comes back while it is being read",
             )
         if queue.fifo and queue.dead_letter is None and not queue.known:
             return f"{queue} without dead_letter", "a FIFO queue with dead_letter=..., a FIFO Queue"
+        return None
+
+    def problem_beside(self, owner: Construct, triggers: Sequence[Trigger]) -> Problem | None:
+        """See `Trigger.problem_beside`."""
+        found = super().problem_beside(owner, triggers)
+        if found or not self.held or self.queue.known:
+            return found
+        job = runs_of(owner)
+        return self._held_problem(TIMES * reading_time(job, triggers), job.retries + 1)
+
+    def _held_problem(self, least: timedelta, attempts: int) -> Problem | None:
+        queue, hidden = self.queue, self.queue.visibility_timeout
+        if hidden is not None and hidden < least:
+            return (
+                f"{queue} with visibility_timeout='{spelled(hidden)}'",
+                f"'{spelled(least)}' or more, or none: {TIMES} times what the job's function may"
+                " take, or a message comes back while its run goes on",
+            )
+        if queue.dead_letter is not None and queue.max_receives != attempts:
+            return (
+                f"{queue} with max_receives={queue.max_receives}, where the job has"
+                f" retries={attempts - 1}",
+                f"retries={queue.max_receives - 1} of the job, or max_receives={attempts} of the"
+                " queue: both say how often a message is tried",
+            )
         return None
 
     def criteria(self) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 
 from devbridge import schedules
 from devbridge.constructs.app import Construct
-from devbridge.constructs.triggers.base import Trigger
+from devbridge.constructs.triggers.done import InQueue
 from devbridge.errors import DevbridgeError
 from devbridge.payload.encode import dump
 from devbridge.sources.base import Problem
@@ -22,7 +22,7 @@ _WORDS: Final = {"*": "x", "?": "q", ",": "-", "/": "-by-", "#": "-of-"}
 
 
 @dataclass(frozen=True)
-class Schedule(Trigger):
+class Schedule(InQueue):
     """Runs the job again and again, or once, by the clock: through EventBridge Scheduler, and the
     job's own queue.
 
@@ -35,7 +35,8 @@ class Schedule(Trigger):
         enabled: False: nothing is started, until it is deployed with True.
         start, end: with a time zone; nothing is started before `start`, nor at or after `end`. Not
             of ``at(...)``, for which Scheduler ignores them.
-        name: as `Trigger` says; by default that of the expression, ``rate-2-hours``.
+        name, done: as `Trigger` and `InQueue` say; the name by default that of the expression,
+            ``rate-2-hours``.
     """
 
     kind: ClassVar[str] = "schedule"

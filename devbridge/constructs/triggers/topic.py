@@ -8,12 +8,13 @@ from typing import Any, ClassVar, Literal
 
 from devbridge.constructs.app import Construct
 from devbridge.constructs.messaging import Topic
-from devbridge.constructs.triggers.base import Trigger, pattern_problem
+from devbridge.constructs.triggers.base import pattern_problem
+from devbridge.constructs.triggers.done import InQueue
 from devbridge.sources.base import Problem
 
 
 @dataclass(frozen=True)
-class OnTopic(Trigger):
+class OnTopic(InQueue):
     """Runs the job for each message of a topic, through the job's own queue. The payload is the
     message: its JSON value, or the text where it is none.
 
@@ -23,7 +24,7 @@ class OnTopic(Trigger):
             ``{"jobName": ["thumbs"]}``.
         filter_on: what the filter looks at: the message's "attributes", or its "body", a JSON
             object.
-        name, loop: as `Trigger` says.
+        name, loop, done: as `Trigger` and `InQueue` say.
     """
 
     kind: ClassVar[str] = "topic"

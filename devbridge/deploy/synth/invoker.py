@@ -52,7 +52,7 @@ def add_roles(stack: Stack, jobs: Sequence[Job]) -> None:
         statements = [
             *_bridge(stack),
             logs_of(logs),
-            *queues.grants(stubs),
+            *queues.grants(stack, stubs),
             *streams.grants(stubs),
             *_starting(stack, real),
             *_keys(stubs),
@@ -62,7 +62,7 @@ def add_roles(stack: Stack, jobs: Sequence[Job]) -> None:
     if invoked := [job for job in jobs if job not in stubs]:
         statements = [
             logs_of(logs),
-            *queues.grants(invoked),
+            *queues.grants(stack, invoked),
             *streams.grants(invoked),
             *_starting(stack, invoked),
             *_keys(invoked),

@@ -20,7 +20,7 @@ from devbridge.deploy.synth.data import has_policy
 from devbridge.deploy.synth.permissions import permit
 from devbridge.deploy.synth.stack import Stack, keep
 from devbridge.deploy.synth.triggers.queues import dead_letters, encryption
-from devbridge.deploy.synth.triggers.wanted import hidden, readers
+from devbridge.deploy.synth.triggers.wanted import hidden, holder, readers
 
 SNS: Final = "sns.amazonaws.com"
 _OWNER_MAY: Final = (
@@ -54,8 +54,10 @@ def add_queue(stack: Stack, queue: Queue) -> None:
     if queue.fifo:
         resource.FifoQueue = True
     if dead := _dead_letters(queue):
+        job = None if queue.dead_letter else holder(queue)
         resource.RedrivePolicy = sqs.RedrivePolicy(
-            deadLetterTargetArn=dead, maxReceiveCount=queue.max_receives
+            deadLetterTargetArn=dead,
+            maxReceiveCount=job.retries + 1 if job else queue.max_receives,
         )
     keep(resource, queue.removal, stack.settings.mode)
     stack.add_main(queue, resource)

@@ -72,7 +72,7 @@ class Zygote:
                 raise interpreter_error(python, error) from None
         self._python = python
         self._ready: asyncio.Future[dict[str, Any]] = self._loop.create_future()
-        self._forks: dict[int, asyncio.Future[int]] = {}
+        self._forks: dict[int, asyncio.Future[ForkedProcess]] = {}
         self._count = 0
         self._workers: dict[int, ForkedProcess] = {}
         self._received = b""
@@ -109,15 +109,15 @@ class Zygote:
             raise ZygoteEnded("it has ended")
         output = os.dup(output_fd)
         self._count += 1
-        answer = self._forks[self._count] = self._loop.create_future()
+        answer: asyncio.Future[ForkedProcess] = self._loop.create_future()
+        self._forks[self._count] = answer
         message = {
             "fork": self._count,
             "root": os.fspath(spec.root),
             "environment": dict(spec.environment),
         }
         self._send(message, output)
-        pid = await answer
-        return self._workers[pid]
+        return await answer
 
     def signal(self, pid: int, number: int) -> None:
         """Have it signal the process group of one of its workers."""
@@ -193,11 +193,11 @@ class Zygote:
                     answer.set_exception(ZygoteEnded(f"it cannot fork: {message['error']}"))
                 return
             pid = message["pid"]
-            self._workers[pid] = ForkedProcess(self, pid)
+            worker = self._workers[pid] = ForkedProcess(self, pid)
             if answer.done():  # whoever asked for it has gone
                 self.signal(pid, signal.SIGKILL)
             else:
-                answer.set_result(pid)
+                answer.set_result(worker)  # it may have ended when this is heard of
         elif "exited" in message:
             self._workers.pop(message["exited"]).end(exit_of(message["status"]))
         elif not self._ready.done():

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from devbridge.runs.builds import interpret, is_build_id
 from devbridge.runs.providers.base import Asked, Client, Ended, Look, by_hundreds
-from devbridge.runs.records import Claim, Place
+from runner.claims import Claim, Place
 
 NAME: Final = "codebuild"
 _ENDED: Final = ("SUCCEEDED", "FAILED", "FAULT", "TIMED_OUT", "STOPPED")

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from devbridge.runs.providers import batch, codebuild, containers, fargate, function
 from devbridge.runs.providers.base import Client, Ended, Look, Provider
-from devbridge.runs.records import Claim, Place
+from runner.claims import Claim, Place
 
 _KNOWN: Final[Mapping[str, Callable[[Client, Mapping[str, Any]], Provider]]] = {
     codebuild.NAME: codebuild.CodeBuild,

@@ -16,6 +16,7 @@ from devbridge.daemon.dead_letters import DeadLetters
 from devbridge.daemon.events import STOPPED
 from devbridge.daemon.told import NeverStarted
 from devbridge.errors import CloudError
+from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change, Ledger, NewRun
 from devbridge.runs.ledger_file import LedgerError
 from devbridge.runs.model import State
@@ -38,11 +39,19 @@ class Desk:
         """The jobs whose queue is there."""
         self.sent: list[tuple[str, DeadLetter]] = []
         self.said: list[str] = []
+        self.settled: list[tuple[str, int]] = []
         self.passes = asyncio.Event()
         """What is sent arrives."""
         self.passes.set()
         self.begun = asyncio.Event()
-        self.letters = DeadLetters(self.ledger, self.send, lambda text, _: self.said.append(text))
+        self.letters = DeadLetters(
+            self.ledger, self.send, lambda text, _: self.said.append(text), self.settle
+        )
+
+    async def settle(self, run: RunRecord, found: Triggered) -> None:
+        if self.error is not None:
+            raise self.error
+        self.settled.append((run.job_id, found.delivery))
 
     async def send(self, job: str, letter: DeadLetter) -> None:
         if self.error is not None and job not in self.well:
@@ -215,3 +224,21 @@ async def test_of_several_messages_of_a_run_only_those_are_sent_again_that_were_
         await soon(lambda: desk.ledger.owed_letters() == [])
     assert bodies == ["1", "2", "2", "3"]
     assert "its 3 messages are among the dead letters" in "\n".join(desk.said)
+
+
+@pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED, State.CANCELLED])
+async def test_the_queue_that_holds_a_message_is_told_of_every_end_and_again_until_it_hears(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, state: State
+) -> None:
+    monkeypatch.setattr(module, "AGAIN", 0.01)
+    held = Triggered("queue", "q", b"1", b'{"messageId":"m"}', DEAD, "arn:q", delivery=2).text()
+    desk.error = CloudError("away")
+    async with desk.watched():
+        desk.run("a", held, state)
+        desk.run("b", MESSAGE, State.SUCCEEDED)
+        await soon(lambda: desk.said)
+        desk.error = None
+        await soon(lambda: desk.settled)
+    assert desk.settled == [("a", 2)]
+    assert desk.sent == [], "SQS gives up what does not succeed"
+    assert desk.ledger.owed_letters() == []

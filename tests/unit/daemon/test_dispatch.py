@@ -13,6 +13,7 @@ from devbridge.daemon.jobs import Jobs
 from devbridge.protocol import codec
 from devbridge.protocol.messages import (
     NOBODY,
+    REJECT_BUSY,
     REJECT_TOO_LARGE,
     REJECT_UNKNOWN_JOB,
     REJECT_UNKNOWN_RUN,
@@ -29,6 +30,7 @@ from devbridge.protocol.messages import (
 from devbridge.runs.ledger import Change, Ledger
 from devbridge.runs.model import JobSpec, State
 from runner.outcome import Failure
+from runner.triggered import Triggered
 
 SPEC = JobSpec(
     name="factorial",
@@ -384,3 +386,34 @@ def test_a_run_may_begin_at_a_checkpoint_and_what_is_repeated_changes_none(
         ledger.reached(run.job_id, b"8")
     take(ledger, dispatcher, run)
     assert ledger.checkpoint(run.job_id) == b"8"
+
+
+def delivered(number: int, message: str = "m") -> Run:
+    event = f'{{"messageId":"{message}"}}'.encode()
+    return replace(
+        a_run(), payload=Triggered("queue", "q", b"0", event, "", "arn:q", delivery=number).text()
+    )
+
+
+def test_a_delivery_of_a_message_that_is_held_has_one_attempt_which_is_its_number(
+    ledger: Ledger, dispatcher: Dispatcher
+) -> None:
+    run = delivered(2)
+    events, _ = take(ledger, dispatcher, run)
+    assert events == (Requested(run.job_id, "factorial", 2, once=True),)
+
+
+def test_a_message_is_not_run_again_while_the_run_of_an_earlier_delivery_goes_on(
+    ledger: Ledger, dispatcher: Dispatcher
+) -> None:
+    first, other = delivered(1), delivered(2, "another")
+    take(ledger, dispatcher, first)
+    assert take(ledger, dispatcher, other)[0]
+    events, reply = take(ledger, dispatcher, delivered(2))
+    assert events == ()
+    assert isinstance(reply, Rejected)
+    assert reply.code == REJECT_BUSY
+    assert reply.message.startswith(f"{first.job_id[:8]}, the run of an earlier delivery")
+    over = Change(job_id=first.job_id, state=State.FAILED, at=101.0)
+    take(ledger, dispatcher, delivered(1, "any"), over)
+    assert take(ledger, dispatcher, delivered(2))[0]

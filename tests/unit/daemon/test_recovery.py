@@ -9,12 +9,13 @@ import pytest
 
 from devbridge.daemon.events import Requested
 from devbridge.daemon.narrator import Narrator
-from devbridge.daemon.recovery import LOST, lost_with, recover, take_on
+from devbridge.daemon.recovery import LOST, WENT_BACK, lost_with, recover, take_on
 from devbridge.daemon.told import Interrupted, Told
 from devbridge.errors import EmbeddedCloudFailed
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change, Ledger, NewRun
 from devbridge.runs.model import State
+from runner.outcome import Failure
 
 NOW = 2_000.0
 
@@ -167,6 +168,16 @@ def test_a_run_has_not_ended_before_it_began_though_nobody_was_heard(
     assert (entry.started_at, entry.ended_at) == (2.0, 2.0)
 
 
+def test_nor_before_its_last_attempt_began(ledger: Ledger, tmp_path: Path) -> None:
+    with ledger.transaction():
+        ledger.record(Change(job_id="again", state=State.QUEUED, at=3.0, attempt=3))
+        ledger.record(Change(job_id="again", state=State.RUNNING, at=5.0, attempt=3))
+    take_on(ledger, Narrator([]), tmp_path / "nothing")
+    entry = ledger.get("again")
+    assert entry is not None
+    assert (entry.started_at, entry.ended_at) == (2.0, 5.0)
+
+
 def test_runs_whose_end_nobody_completed_are_complete_afterwards(
     ledger: Ledger, mark: Path
 ) -> None:
@@ -214,3 +225,31 @@ def test_it_is_told_that_it_goes_on(ledger: Ledger, mark: Path) -> None:
     take_on(ledger, Narrator([ears]), mark)
     (told, _) = [event for event in ears.told if isinstance(event, Interrupted)]
     assert told.change.detail == f"{LOST.message}: it goes on at its checkpoint"
+
+
+@pytest.mark.parametrize(
+    ("state", "away", "taken_on", "end"),
+    [
+        (State.QUEUED, False, [Requested("a", "factorial", 2, once=True)], []),
+        (State.QUEUED, True, [], [(State.CRASHED, WENT_BACK)]),
+        (State.RUNNING, False, [], [(State.CRASHED, LOST)]),
+    ],
+)
+def test_of_a_run_whose_message_comes_again_only_what_surely_still_has_it_is_taken_on(
+    state: State, away: bool, taken_on: list[Requested], end: list[tuple[State, Failure]]
+) -> None:
+    found = recover(
+        [entry("a", state, 1, 3)],
+        lambda _: NOW,
+        gets_on=lambda _: True,
+        delivery=lambda _: 2,
+        away=lambda _: away,
+    )
+    assert found.runs == taken_on
+    assert [(change.state, change.failure) for change in found.changes] == end
+
+
+def test_a_cancelled_one_is_cancelled() -> None:
+    cancelled = replace(entry("a", State.QUEUED), cancelled=True)
+    found = recover([cancelled], lambda _: NOW, delivery=lambda _: 1)
+    assert [(change.state, change.failure) for change in found.changes] == [(State.CANCELLED, None)]

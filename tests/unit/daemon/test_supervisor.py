@@ -959,3 +959,13 @@ def test_a_worker_that_is_given_back_takes_what_waited_before() -> None:
     daemon(Unentered(frozenset({"new"})))
     ended = daemon(Responded(worker, "r1", b"1"))
     assert [give.job_id for give in only(ended, Give)] == ["r2"]
+
+
+def test_a_run_whose_message_comes_again_has_one_attempt_whatever_its_number() -> None:
+    desk = Desk()
+    retried(desk)
+    worker = desk.standby()
+    (given,) = only(desk(Requested("r1", "a", 2, once=True)), Give)
+    assert (given.worker_id, given.attempt) == (worker, 2)
+    (record,) = only(desk(Raised(worker, "r1", OOPS)), Record)
+    assert (record.change.state, record.change.attempt) == (State.FAILED, 2)

@@ -156,8 +156,11 @@ async def test_workers_get_their_jobs_variables_and_are_led_to_the_same_cloud(de
 @pytest.mark.parametrize(
     ("local", "beside"),
     [
-        (True, {"dead-letters", "functions", "imports", "mappings", "secrets"}),
-        (False, {"credentials", "dead-letters", "functions", "imports", "mappings", "secrets"}),
+        (True, {"dead-letters", "functions", "held", "imports", "mappings", "secrets"}),
+        (
+            False,
+            {"credentials", "dead-letters", "functions", "held", "imports", "mappings", "secrets"},
+        ),
     ],
 )
 async def test_credentials_are_watched_where_they_are_somebodys(

@@ -12,9 +12,9 @@ import pytest
 from devbridge.errors import UnknownMessage
 from devbridge.messages.letters import Letter, letter, whole_ids
 from runner.dead_letters import DeadLetter, dead_letters
+from runner.messages import Listening
 from runner.outcome import FAILED, Failure
 from runner.triggered import triggered
-from stub_lambda.records import Listening
 from stub_lambda.sources import source_of
 from tests.unit.messages.test_streams import INVOKER, sequence, told
 

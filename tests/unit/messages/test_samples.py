@@ -11,8 +11,8 @@ from devbridge.constructs import App, Job
 from devbridge.messages.chosen import Content, content
 from devbridge.messages.kinds import raw
 from devbridge.messages.samples import Sample, asked, message_attributes
+from runner.messages import Listening
 from runner.triggered import triggered
-from stub_lambda.records import Listening
 from stub_lambda.sources import source_of
 from tests.unit.messages.apps import named, trigger
 

@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.triggered import MARK, MAX_VARIABLE, Triggered, payload_of, triggered, variables
+from runner.triggered import (
+    HELD,
+    MARK,
+    MAX_VARIABLE,
+    Triggered,
+    delivery_of,
+    let_go,
+    message_ids,
+    payload_of,
+    triggered,
+    variables,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -61,3 +72,22 @@ def test_an_event_that_no_variable_holds_is_in_none() -> None:
     assert variables(small) == {"DEVBRIDGE_EVENT": '{"a":1}'}
     assert variables(small._replace(event=b'"' + b"x" * MAX_VARIABLE + b'"')) == {}
     assert variables(None) == {}
+
+
+def test_a_message_that_is_held_says_which_delivery_it_is_and_that_first_of_all() -> None:
+    event = b'{"messageId":"m"}'
+    held = Triggered("queue", "q", b"1", event, "arn:dead", "arn:q", delivery=2)
+    assert held.text().startswith(HELD)
+    assert triggered(held.text()) == held
+    assert delivery_of(held.text()) == 2
+    assert message_ids(held.text()) == {"m"}
+    plain = held._replace(delivery=0).text()
+    assert let_go(held.text()) == let_go(plain) == plain
+    assert delivery_of(plain) == 0
+    assert message_ids(plain) == frozenset()
+
+
+def test_many_that_are_one_run_have_all_their_messages() -> None:
+    event = b'{"Records":[{"messageId":"a"},{"messageId":"b"}]}'
+    held = Triggered("queue", "q", b"[]", event, "", "arn:q", delivery=1).text()
+    assert message_ids(held) == {"a", "b"}

@@ -18,8 +18,8 @@ from devbridge.runs.deployed import DeployedRuns
 from devbridge.runs.kept import Kept
 from devbridge.runs.providers.known import provider
 from devbridge.runs.reading import Deployment, Reader
-from devbridge.runs.records import Claim, Place
 from devbridge.runs.starting import Starter
+from runner.claims import Claim, Place
 from runner.places import Places
 from stub_lambda import deployed, invoker
 from stub_lambda.environment import Placement

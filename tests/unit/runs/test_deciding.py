@@ -13,7 +13,8 @@ from devbridge.runs.base import told as history
 from devbridge.runs.deciding import Decided, Known, decide
 from devbridge.runs.model import Exit, State
 from devbridge.runs.providers.base import Look
-from devbridge.runs.records import MAX_RESTARTS, Claim, End, Place, Told
+from devbridge.runs.records import MAX_RESTARTS, End, Told
+from runner.claims import Claim, Place
 from runner.outcome import Failure
 
 from .worlds import KEPT

@@ -13,7 +13,7 @@ from devbridge.errors import CloudError, NotFound, UnknownJob, UnknownRun
 from devbridge.runs.deployed import DeployedRun, DeployedRuns, Through
 from devbridge.runs.model import State
 from devbridge.runs.reading import Reader
-from devbridge.runs.records import Claim
+from runner.claims import Claim
 from runner.outcome import Failure
 from tests.unit.codebuild import PROJECT
 from tests.unit.runs.worlds import BUCKET, DeployedWorld

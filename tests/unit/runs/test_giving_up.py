@@ -12,7 +12,8 @@ from devbridge.runs.deciding import Decided, Known
 from devbridge.runs.giving_up import giver, keep
 from devbridge.runs.model import State
 from devbridge.runs.providers.base import Look
-from devbridge.runs.records import Claim, End, Told
+from devbridge.runs.records import End, Told
+from runner.claims import Claim
 from runner.outcome import Failure
 from runner.triggered import Triggered
 

@@ -7,7 +7,8 @@ from botocore.exceptions import ClientError
 
 from devbridge.runs.kept import Kept
 from devbridge.runs.model import State
-from devbridge.runs.records import Claim, End, Place
+from devbridge.runs.records import End
+from runner.claims import Claim, Place
 from tests.unit.runs.clouds import S3
 
 KMS = "arn:aws:kms:eu-west-1:123456789012:key/1"

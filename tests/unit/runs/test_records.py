@@ -5,7 +5,8 @@ import json
 import pytest
 
 from devbridge.runs.model import State
-from devbridge.runs.records import Claim, End, Place, Told, told
+from devbridge.runs.records import End, Told, told
+from runner.claims import Claim, Place
 from runner.outcome import Failure
 from runner.triggered import Triggered
 

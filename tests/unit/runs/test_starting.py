@@ -20,8 +20,9 @@ from devbridge.runs.deciding import FORGOTTEN
 from devbridge.runs.model import State
 from devbridge.runs.providers import known
 from devbridge.runs.providers.base import Ended, Look, NoRoom
-from devbridge.runs.records import MAX_RESTARTS, Claim
+from devbridge.runs.records import MAX_RESTARTS
 from devbridge.runs.starting import DEAD
+from runner.claims import Claim
 from runner.outcome import Failure
 from tests.unit.aws import Refused
 from tests.unit.codebuild import PROJECT

@@ -31,12 +31,13 @@ from devbridge.runs.providers.base import Asked
 from devbridge.runs.providers.known import provider
 from devbridge.runs.queued import Queued
 from devbridge.runs.reading import Deployment, Reader
-from devbridge.runs.records import Claim, End, Place
+from devbridge.runs.records import End
 from devbridge.runs.stage import DeployedStore
 from devbridge.runs.starting import Starter
 from devbridge.runs.turns import Turns
 from devbridge.transport.base import Endpoint
 from runner import outcome
+from runner.claims import Claim, Place
 from runner.outcome import Failure
 from stub_lambda import deployed, handler, invoker
 from stub_lambda.bridge import Answer, NoAnswer, Silence

@@ -378,6 +378,19 @@ def test_what_follows_one_that_has_waited_in_vain_waits_for_the_broker_alone(wor
     assert world.now - began == pytest.approx(0.9)
 
 
+@pytest.mark.parametrize(
+    ("offline", "acknowledges", "took"),
+    [(OFFLINE_QUEUE, 0, 4), (OFFLINE_QUEUE, None, 8), (OFFLINE_ERROR, 0, 8)],
+)
+def test_for_whom_it_is_enough_that_the_broker_keeps_it_the_wait_is_shorter_if_it_does(
+    world: World, offline: str, acknowledges: int | None, took: float
+) -> None:
+    world.replies, world.acknowledges, began = silent, acknowledges, world.now
+    answer = bridge(offline).ask(a_run(), 8, 4)
+    assert answer == NoAnswer(Silence.NO_ANSWER, stored=took == 4, who=WHO)
+    assert world.now - began == pytest.approx(took, abs=0.3)
+
+
 def test_whoever_was_silent_is_waited_for_again_once_it_has_spoken(world: World) -> None:
     world.replies, asked = silent, bridge()
     asked.ask(a_run(), 8)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from stub_lambda.records import VARIABLE, Listening
+from runner.messages import VARIABLE, Listening
 
 
 def test_an_invoker_of_a_job_without_triggers_listens_to_nothing(

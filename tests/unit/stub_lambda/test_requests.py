@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from runner.messages import Listening
 from runner.triggered import triggered
-from stub_lambda.records import Listening, Outcome
+from stub_lambda.records import Outcome
 from stub_lambda.sources import source_of
 
 GROUP = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/front/0123456789abcdef"

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from runner.dead_letters import dead_letters
+from runner.messages import Listening
 from runner.outcome import FAILED
 from runner.triggered import Triggered, triggered
-from stub_lambda.records import Listening, NotStarted, Outcome, Record, Source
+from stub_lambda.records import NotStarted, Outcome, Record, Source
 from stub_lambda.sources import source_of
 
 SQS = "arn:aws:sqs:eu-west-1:123456789012:"

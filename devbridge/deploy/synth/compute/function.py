@@ -9,6 +9,7 @@ from typing import Final
 from devbridge import names
 from devbridge.constructs import Job, values
 from devbridge.constructs.compute import Lambda
+from devbridge.constructs.triggers.done import held, reading_time
 from devbridge.deploy import resource_types as types
 from devbridge.deploy.policies import Json, allow
 from devbridge.deploy.references import arn, arn_of, ref
@@ -18,6 +19,7 @@ from devbridge.deploy.synth.file_systems import bound, may_mount, mount
 from devbridge.deploy.synth.functions import join, may_join
 from devbridge.deploy.synth.placement import in_cloud
 from devbridge.deploy.synth.stack import Stack, checked_environment
+from devbridge.deploy.synth.triggers.known import listening
 from devbridge.languages.known import language_of
 from devbridge.packing.assets import Shape
 
@@ -79,7 +81,7 @@ class InLambda:
 
 
 def _title(job: Job) -> str:
-    return names.logical(job, "Runner")
+    return names.logical(job, names.RUNNER)
 
 
 def _asked(job: Job) -> Lambda:
@@ -100,7 +102,10 @@ def _add_function(stack: Stack, job: Job) -> None:
         stack,
         job,
         SERVICE,
-        [*parts.keeps_runs(stack, job, tells=True), *may_mount(bound(job))],
+        [
+            *parts.keeps_runs(stack, job, tells=True, enters=any(held(job.triggers))),
+            *may_mount(bound(job)),
+        ],
         log_group=logs,
         first=[*may_join(job.vpc), _invoking(stack, job)],
     )
@@ -112,7 +117,7 @@ def _add_function(stack: Stack, job: Job) -> None:
         Handler=HANDLER,
         Code=stack.assets.code(stack.assets.jobs[job.name]),
         Role=arn_of(role),
-        Timeout=TIMEOUT,
+        Timeout=_timeout(job),
         MemorySize=job.memory_mb,
         Architectures=[job.architecture],
         # A run goes on by invoking its own function. Lambda takes that for a mistake and stops it
@@ -139,15 +144,26 @@ def _invoking(stack: Stack, job: Job) -> Json:
     return allow(["lambda:InvokeFunction"], [_function_arn(stack, job), invoker])
 
 
+def _timeout(job: Job) -> int:
+    """Seconds of an invocation. Queues that it reads itself hide a message for some times as long:
+    no longer than needed."""
+    if any(held(job.triggers)):
+        return math.ceil(reading_time(job, job.triggers).total_seconds())
+    return TIMEOUT
+
+
 def _variables(stack: Stack, job: Job) -> Json:
     own = language_of(job).deployed.function_variables(job.esbuild)
     margin = _asked(job).margin_seconds
-    hops = math.ceil(parts.total_seconds(job) / (TIMEOUT - margin)) + _SPARE_HOPS
+    hops = math.ceil(parts.total_seconds(job) / max(1.0, _timeout(job) - margin)) + _SPARE_HOPS
     runner = {
         **parts.runner_variables(stack, job),
         "DEVBRIDGE_MARGIN": parts.number(margin),
         "DEVBRIDGE_MAX_HOPS": str(hops),
     }
+    if any(held(job.triggers)):
+        runner["DEVBRIDGE_PROJECT"] = names.project(job, stack.stage)
+        runner["DEVBRIDGE_TRIGGERS"] = listening(stack, job)
     return parts.variables(stack, job, {**own, **runner})
 
 

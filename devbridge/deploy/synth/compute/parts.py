@@ -13,7 +13,7 @@ from devbridge.deploy.policies import KEY_USE, Json, allow, logs_of, permitted
 from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn, sub
 from devbridge.deploy.synth.stack import Stack
-from devbridge.deploy.synth.triggers.queues import gives_up
+from devbridge.deploy.synth.triggers.queues import gives_up, holds
 from devbridge.job import JOB_NAME
 from runner.outcome import retry_delay
 
@@ -52,6 +52,7 @@ def add_role(
         trusted,
         [
             *first,
+            *holds(stack, job),
             *stack.grants([*job.bind, *job.secrets.values()]),
             *permitted(job.permissions, stack.stage),
             *([logs_of(log_group)] if log_group else []),
@@ -95,11 +96,12 @@ def reads_zips(stack: Stack, job: Job) -> Json:
 # --- its runs ------------------------------------------------------------------------------------
 
 
-def keeps_runs(stack: Stack, job: Job, *, tells: bool) -> list[Json]:
+def keeps_runs(stack: Stack, job: Job, *, tells: bool, enters: bool = False) -> list[Json]:
     """What the runner needs of S3: of its own job's runs, nothing of others.
 
     Args:
         tells: how a run has ended is told there, for nothing else keeps it.
+        enters: it writes what was asked for, too, for there is no invoker in front of it.
     """
     bucket, own = stack.assets.bucket, f"{job.app.name}/{stack.stage}/{job.name}/*"
     result = [arn("s3", f"{bucket}/results/{own}")]
@@ -113,6 +115,9 @@ def keeps_runs(stack: Stack, job: Job, *, tells: bool) -> list[Json]:
     if tells:
         ended = arn("s3", f"{bucket}/runs/{own}.end.json")
         statements.append(allow(["s3:GetObject"], [ended]))  # whether somebody has cancelled it
+    if enters:
+        asked = [arn("s3", f"{bucket}/{place}/{own}") for place in ("payloads", "runs", "listed")]
+        statements.append(allow(["s3:PutObject"], asked))
     if job.encryption_key:
         statements.append(allow(KEY_USE, [job.encryption_key]))
     return statements

@@ -37,7 +37,7 @@ from devbridge.deploy.synth.triggers import (
     topics,
 )
 from devbridge.deploy.synth.triggers.titles import title_of
-from devbridge.deploy.synth.triggers.wanted import has_inbox
+from devbridge.deploy.synth.triggers.wanted import has_inbox, holds_inbox
 
 
 def _nobody(_job: Job, _trigger: Any, _title: str) -> Iterator[Json]:
@@ -107,7 +107,8 @@ def add_triggers(stack: Stack, job: Job) -> None:
 
 
 def listening(stack: Stack, job: Job) -> Any:
-    """What a job's invoker must know of its triggers: see `stub_lambda.records.Listening`."""
+    """What must be known of a job's triggers where messages are read: see
+    `runner.messages.Listening`."""
     if not job.triggers:
         return None
     parts: list[Any] = ['{"dead":"', queues.dead_letters(job), '"']
@@ -127,6 +128,10 @@ def _sources(stack: Stack, job: Job) -> Iterator[Sequence[Any]]:
         parts: list[Any] = ['"', source, f'":{{"name":{json.dumps(trigger.label)}']
         if isinstance(trigger, Batched) and trigger.batch:
             parts.append(',"together":true')
+        if isinstance(trigger, OnQueue) and trigger.held:
+            parts.append(',"held":true')
         if isinstance(trigger, OnQueue) and trigger.queue.dead_letter is not None:
             parts += [',"dead":"', queues.dead_letters_of(job, trigger), '"']
         yield [*parts, "}"]
+    if holds_inbox(job):
+        yield ['"', arn_of(queues.inbox(job)), '":{"held":true}']

@@ -11,13 +11,22 @@ from devbridge.deploy.synth.placement import has_invoker
 from devbridge.deploy.synth.stack import Stack
 
 
-def add_mapping(stack: Stack, job: Job, title: str, **properties: Any) -> None:
-    """Have a job's invoker called with what is read; its answer names what is to come again."""
+def reads_itself(stack: Stack, job: Job) -> bool:
+    """Whether the job's own function is what reads queues that hold messages until their runs have
+    succeeded: on the laptop, the stub does."""
+    return has_invoker(job, stack.settings)
+
+
+def add_mapping(
+    stack: Stack, job: Job, title: str, *, itself: bool = False, **properties: Any
+) -> None:
+    """Have a job's invoker called with what is read, or its own function `itself`; the answer names
+    what is to come again."""
     from troposphere import awslambda
 
     mapping = awslambda.EventSourceMapping(
         title,
-        FunctionName=ref(names.logical(job, "Invoker")),
+        FunctionName=ref(names.logical(job, names.RUNNER if itself else "Invoker")),
         FunctionResponseTypes=["ReportBatchItemFailures"],
         # On a dev stage, `devbridge dev` enables it once it is there to take runs.
         Enabled=has_invoker(job, stack.settings),

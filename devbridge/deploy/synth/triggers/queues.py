@@ -8,12 +8,23 @@ from typing import Any, Final
 from devbridge import names
 from devbridge.constructs import Construct, Job, OnQueue
 from devbridge.constructs.dead_letters import KEPT
+from devbridge.constructs.triggers.done import held
 from devbridge.deploy.arns import main_arn
 from devbridge.deploy.policies import KEY_USE, Json, allow, document, of_service, sends, tls_only
 from devbridge.deploy.references import arn_of, dump, ref
 from devbridge.deploy.synth.stack import Stack, keep
-from devbridge.deploy.synth.triggers.mappings import add_mapping, filters, scaling
-from devbridge.deploy.synth.triggers.wanted import HIDDEN, has_inbox, makes_dead_letters
+from devbridge.deploy.synth.triggers.mappings import (
+    add_mapping,
+    filters,
+    reads_itself,
+    scaling,
+)
+from devbridge.deploy.synth.triggers.wanted import (
+    has_inbox,
+    hidden_inbox,
+    holds_inbox,
+    makes_dead_letters,
+)
 
 RETENTION: Final = int(KEPT.total_seconds())
 """Seconds that a job's own queues keep a message."""
@@ -68,12 +79,14 @@ def add_own(stack: Stack, job: Job, senders: Sequence[Json]) -> None:
     title = inbox(job)
     _add_queue(stack, job, title, redrive=dead_letters(job))
     _add_policy(stack, job, title, senders)
+    itself = holds_inbox(job) and reads_itself(stack, job)
     add_mapping(
         stack,
         job,
         names.logical(job, "ReadsInbox"),
+        itself=itself,
         EventSourceArn=arn_of(title),
-        BatchSize=AT_ONCE,
+        BatchSize=1 if itself else AT_ONCE,
         ScalingConfig=scaling(CONCURRENCY),
     )
 
@@ -96,18 +109,22 @@ def add_on_queue(stack: Stack, job: Job, trigger: OnQueue, title: str) -> None:
         more["ScalingConfig"] = scaling(trigger.max_concurrency)
     if (criteria := trigger.criteria()) is not None:
         more["FilterCriteria"] = filters(criteria)
-    queue = main_arn(trigger.queue)
-    add_mapping(stack, job, title, EventSourceArn=queue, BatchSize=trigger.at_once, **more)
+    itself, queue, size = trigger.held and reads_itself(stack, job), trigger.queue, trigger.at_once
+    if trigger.held and not itself and not trigger.batch:
+        # The runs do not follow each other in one invocation, and nothing may overtake in a group.
+        size = 1 if queue.fifo else AT_ONCE
+    add_mapping(
+        stack, job, title, itself=itself, EventSourceArn=main_arn(queue), BatchSize=size, **more
+    )
 
 
-def grants(jobs: Sequence[Job]) -> list[Json]:
+def grants(stack: Stack, jobs: Sequence[Job]) -> list[Json]:
     """What the invokers of these jobs need of queues: to read them, and to give messages up."""
     read, sent = list[Any](), list[Any]()
     for job in jobs:
         sent += _given_up(job)
-        if has_inbox(job):
-            read.append(arn_of(inbox(job)))
-        read += [main_arn(each.queue) for each in job.triggers if isinstance(each, OnQueue)]
+        others = _held(job) if reads_itself(stack, job) else []
+        read += [arn for arn in _read(job) if arn not in others]
     statements = []
     if read:
         statements.append(allow(_READS, _once(read)))
@@ -116,6 +133,30 @@ def grants(jobs: Sequence[Job]) -> list[Json]:
     if keys := sorted({key for job in jobs for key in _keys(job)}):
         statements.append(allow(KEY_USE, keys))
     return statements
+
+
+def holds(stack: Stack, job: Job) -> list[Json]:
+    """What a job's own role needs of the queues that hold messages until their runs have succeeded:
+    to read them where its function does that, and to tell them of the end."""
+    if not (arns := _once(_held(job))):
+        return []
+    actions = _READS if reads_itself(stack, job) else ("sqs:DeleteMessage", "sqs:GetQueueUrl")
+    return [allow((*actions, "sqs:ChangeMessageVisibility"), arns)]
+
+
+def _read(job: Job) -> list[Any]:
+    """The ARNs of the queues that are read for a job."""
+    own = [arn_of(inbox(job))] if has_inbox(job) else []
+    return [*own, *(main_arn(each.queue) for each in job.triggers if isinstance(each, OnQueue))]
+
+
+def _held(job: Job) -> list[Any]:
+    """Of those, the ones that hold messages until their runs have succeeded."""
+    own = [arn_of(inbox(job))] if holds_inbox(job) else []
+    return [
+        *own,
+        *(main_arn(each.queue) for each in held(job.triggers) if isinstance(each, OnQueue)),
+    ]
 
 
 def _keys(job: Job) -> Iterator[str]:
@@ -152,9 +193,10 @@ def _add_queue(stack: Stack, job: Job, title: str, redrive: Any = None) -> None:
 
     queue = sqs.Queue(title, MessageRetentionPeriod=RETENTION, **encryption(job.encryption_key))
     if redrive is not None:
-        queue.VisibilityTimeout = int(HIDDEN.total_seconds())
+        queue.VisibilityTimeout = int(hidden_inbox(job).total_seconds())
+        attempts = job.retries + 1 if holds_inbox(job) else MAX_RECEIVES
         queue.RedrivePolicy = sqs.RedrivePolicy(
-            deadLetterTargetArn=redrive, maxReceiveCount=MAX_RECEIVES
+            deadLetterTargetArn=redrive, maxReceiveCount=attempts
         )
     keep(queue, None, stack.settings.mode)
     stack.add(str(job), queue, job.tags)

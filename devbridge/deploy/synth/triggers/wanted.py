@@ -8,7 +8,8 @@ from typing import Final, TypeVar
 
 from devbridge.constructs import Bucket, Job, OnObject, OnQueue, Queue, Trigger
 from devbridge.constructs.app import App
-from devbridge.constructs.triggers.queue import INVOKER_TIMEOUT, TIMES
+from devbridge.constructs.triggers.done import TIMES, held, reading_time
+from devbridge.constructs.triggers.queue import INVOKER_TIMEOUT
 
 T = TypeVar("T", bound=Trigger)
 
@@ -31,10 +32,32 @@ def readers(queue: Queue) -> list[Job]:
     return [job for job, trigger in triggers(queue.app, OnQueue) if trigger.queue is queue]
 
 
+def holder(queue: Queue) -> Job | None:
+    """The job that a queue holds messages for until their runs have succeeded, if there is one."""
+    found = (job for job, trigger in triggers(queue.app, OnQueue) if trigger.queue is queue)
+    return next((job for job in found if _holds(job, queue)), None)
+
+
+def _holds(job: Job, queue: Queue) -> bool:
+    return any(isinstance(each, OnQueue) and each.queue is queue for each in held(job.triggers))
+
+
+def holds_inbox(job: Job) -> bool:
+    """Whether the job's own queue holds messages until their runs have succeeded."""
+    return any(trigger.queued for trigger in held(job.triggers))
+
+
+def hidden_inbox(job: Job) -> timedelta:
+    """How long a received message of the job's own queue is hidden."""
+    return TIMES * reading_time(job, job.triggers) if holds_inbox(job) else HIDDEN
+
+
 def hidden(queue: Queue) -> timedelta:
     """How long a received message of a queue is hidden."""
     if queue.visibility_timeout is not None:
         return queue.visibility_timeout
+    if job := holder(queue):
+        return TIMES * reading_time(job, job.triggers)
     return HIDDEN if readers(queue) else _HIDDEN
 
 

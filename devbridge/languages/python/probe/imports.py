@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from devbridge.definitions import exported, top_level, top_level_names
+from devbridge.definitions import exported, parsed, top_level, top_level_names
 from devbridge.languages.python.probe.conditions import UNKNOWN, Conditions
 
 GUARDED: Final = 0
@@ -87,7 +87,7 @@ def read(
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tree = ast.parse(source, filename=filename)
+        tree = parsed(source, filename=filename)
     aliases = _aliases(tree)
     reader = _Reader(
         package, Conditions(known, aliases), Conditions(known if here is None else here, aliases)

@@ -99,6 +99,18 @@ async def test_a_worker_gets_its_output_and_its_end_is_told(
     assert await worker.wait() == Exit(signal=signal.SIGTERM)
 
 
+async def test_one_that_has_ended_when_it_is_heard_of_is_a_worker_that_has_ended(
+    start: Callable[[str], Zygote],
+) -> None:
+    zygote = start(
+        '    text = b"".join(json.dumps(each).encode() + b"\\n" for each in (\n'
+        '        {"forked": message["fork"], "pid": 4001}, {"exited": 4001, "status": 9}))\n'
+        "    control.sendall(text)\n"
+    )
+    worker = await zygote.fork(SPEC, 1)
+    assert (worker.pid, await worker.wait()) == (4001, Exit(signal=signal.SIGKILL))
+
+
 async def test_it_may_be_asked_for_several_at_once(start: Callable[[str], Zygote]) -> None:
     zygote = start(ANSWERS)
     with open(os.devnull, "wb") as output:  # noqa: ASYNC230, PTH123

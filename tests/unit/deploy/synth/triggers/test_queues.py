@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from devbridge.constructs import App, Job, OnEvent, OnQueue, Queue
+from devbridge.constructs import App, Job, Lambda, OnEvent, OnQueue, Queue
 from devbridge.constructs.app import loading
 from devbridge.deploy.synth import Template
 from tests.unit.deploy.templates import lint, made, of_type, properties, resources, statements
@@ -138,3 +138,83 @@ def test_the_jobs_own_role_may_send_to_its_dead_letter_queues_alone(app: App) ->
     job(app, OnQueue(Queue(app, "q")))
     sqs = [s for s in statements(template(app), "AJobRole") if "sqs:SendMessage" in s["Action"]]
     assert [statement["Resource"] for statement in sqs] == [[arn("AJobDeadLetters")]]
+
+
+def held(app: App, **options: Any) -> Job:
+    queue = Queue(app, "q")
+    triggers = [OnQueue(queue, done="succeeded"), OnEvent({"source": ["s"]}, done="succeeded")]
+    return job(app, *triggers, compute=Lambda(), timeout="2 minutes", retries=2, **options)
+
+
+@pytest.mark.parametrize("title", ["AJobOnQueueQ", "AJobReadsInbox"])
+def test_the_jobs_own_function_reads_what_is_held_until_its_run_has_succeeded(
+    app: App, title: str
+) -> None:
+    held(app)
+    found = properties(template(app), title)
+    assert (found["FunctionName"], found["BatchSize"]) == ({"Ref": "AJobRunner"}, 1)
+    assert found["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+@pytest.mark.parametrize("title", ["QQueue", "AJobInbox"])
+def test_a_held_message_is_hidden_for_six_times_the_function_and_tried_as_often_as_the_job_says(
+    app: App, title: str
+) -> None:
+    held(app)
+    made = template(app)
+    queue, function = properties(made, title), properties(made, "AJobRunner")
+    assert (function["Timeout"], queue["VisibilityTimeout"]) == (150, 900)
+    assert queue["RedrivePolicy"] == {
+        "deadLetterTargetArn": arn("AJobDeadLetters"),
+        "maxReceiveCount": 3,
+    }
+
+
+def test_the_function_is_told_what_it_reads_and_which_runs_are_its_own(app: App) -> None:
+    held(app)
+    variables = properties(template(app), "AJobRunner")["Environment"]["Variables"]
+    parts = variables["DEVBRIDGE_TRIGGERS"]["Fn::Join"][1]
+    text = "".join(part if isinstance(part, str) else "arn" for part in parts)
+    assert text.count('"held":true') == 2
+    assert variables["DEVBRIDGE_PROJECT"] == "demo_dev_a"
+
+
+def may(made: Template, role: str, action: str) -> list[Any]:
+    """The statements that allow it."""
+    return [each for each in statements(made, role) if action in each["Action"]]
+
+
+def test_only_the_function_may_read_what_it_reads_itself(app: App) -> None:
+    held(app)
+    made = template(app)
+    (reads,) = may(made, "AJobRole", "sqs:ReceiveMessage")
+    assert reads["Action"] == [
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ChangeMessageVisibility",
+    ]
+    assert reads["Resource"] == [arn("AJobInbox"), arn("QQueue")]
+    assert may(made, "InvokerRole", "sqs:ReceiveMessage") == []
+
+
+def test_on_the_laptop_the_stub_reads_and_the_jobs_role_tells_the_queue_of_the_end(
+    app: App,
+) -> None:
+    held(app)
+    made = template(app, mode="dev")
+    assert properties(made, "AJobOnQueueQ")["FunctionName"] == {"Ref": "AJobInvoker"}
+    (own,) = may(made, "AJobRole", "sqs:DeleteMessage")
+    assert own["Action"] == ["sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ChangeMessageVisibility"]
+    assert own["Resource"] == [arn("AJobInbox"), arn("QQueue")]
+    assert len(may(made, "StubRole", "sqs:ReceiveMessage")) == 1
+
+
+@pytest.mark.parametrize(("fifo", "size"), [(True, 1), (False, 10)])
+def test_on_the_laptop_nothing_overtakes_in_a_group(app: App, fifo: bool, size: int) -> None:
+    dead = Queue(app, "dead", fifo=True) if fifo else None
+    queue = Queue(app, "q", fifo=fifo, dead_letter=dead, max_receives=1)
+    trigger = OnQueue(queue, done="succeeded", batch_size=3)
+    job(app, trigger, compute=Lambda(), timeout="1 minute")
+    assert properties(template(app, mode="dev"), "AJobOnQueueQ")["BatchSize"] == size
+    assert properties(template(app), "AJobOnQueueQ")["BatchSize"] == 3
