@@ -13,11 +13,17 @@ LOOKS = ("dlq list greeting", "logs tell", "jobs")
 REDRIVE = "devbridge dlq redrive greeting ID --local"
 
 
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embedded cloud looks at alarms each second."""
+    monkeypatch.setenv("DEVBRIDGE_METRICS_SECONDS", "1")
+
+
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("terminal", ["background-jobs"], indirect=True)
 def test_what_fails_in_the_background_is_told_and_sent_back_live_and_deployed(
-    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+    terminal: Terminal,
 ) -> None:
-    monkeypatch.setenv("DEVBRIDGE_METRICS_SECONDS", "1")  # alarms are not waited for
     listed, told, jobs = (f"devbridge {each} --local" for each in LOOKS)
     mend = "sed -i.bak 's/^MENDED = False/MENDED = True/' jobs/greeting.py"
     failed = r"^\w{8} .* 3 .* topic jobs +RuntimeError: the greeting should fail, and does$"
