@@ -6,8 +6,8 @@ becomes, `stub_lambda.sources` what its records come as.
 
 from __future__ import annotations
 
+from devbridge.constructs.triggering import Trigger, checked_triggers
 from devbridge.constructs.triggers.balancer import OnLoadBalancer
-from devbridge.constructs.triggers.base import Trigger, checked_triggers
 from devbridge.constructs.triggers.event import OnEvent
 from devbridge.constructs.triggers.log import OnLog
 from devbridge.constructs.triggers.objects import OnObject

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from devbridge.constructs.app import Construct
 from devbridge.constructs.storage import Bucket
-from devbridge.constructs.triggers.base import Trigger
+from devbridge.constructs.triggering import Trigger
 from devbridge.sources.base import Problem
 
 EVENTS: Final = {"created": "Object Created", "deleted": "Object Deleted"}

@@ -9,8 +9,9 @@ from datetime import timedelta
 from typing import Any, ClassVar, Final
 
 from devbridge.constructs.app import Construct
+from devbridge.constructs.code import Code
 from devbridge.constructs.messaging import Queue
-from devbridge.constructs.triggers.base import pattern_problem, whole
+from devbridge.constructs.triggering import pattern_problem, whole
 from devbridge.constructs.triggers.batching import WITHOUT_WINDOW, Batched
 from devbridge.durations import spelled
 from devbridge.sources.base import Problem
@@ -29,12 +30,15 @@ class OnQueue(Batched):
     or the text where it is none.
 
     A message is deleted once its run is accepted; what cannot be started comes back after the
-    queue's visibility timeout. The dead-letter queue is the queue's own, else the job's.
+    queue's visibility timeout. The dead-letter queue is the queue's own, else the job's. That of a
+    function is deleted once the function has returned, and is not among its
+    ``batchItemFailures``.
 
     Args:
         queue: of this app.
-        max_concurrency: so many invokers are called at the same time, 2 to 1000; None: as many as
-            Lambda likes. It does not bound the runs: the job's `concurrency` does.
+        max_concurrency: so many invokers, or so many of the function, are called at a time, 2
+            to 1000; None: as many as Lambda likes. It does not bound the runs: the job's
+            `concurrency` does.
         filter: only messages that match, as Lambda's event filtering has it:
             ``{"body": {"kind": ["order"]}}``. Lambda *deletes* the others.
         name, loop, batch_size, batch, window: as `Trigger` and `Batched` say; up to 10 records
@@ -65,11 +69,12 @@ class OnQueue(Batched):
         """See `Trigger.claim`."""
         return self.queue, self.queue
 
-    def problem(self, owner: Construct) -> Problem | None:  # noqa: ARG002
+    def problem(self, owner: Code) -> Problem | None:
         """See `Trigger.problem`."""
         if not isinstance(self.queue, Queue):
             return repr(self.queue), "a Queue of this app"
-        return self.batch_problem() or self._reading_problem() or self._queue_problem()
+        limit = TIMES * owner.call_limit
+        return self.batch_problem(owner) or self._reading_problem() or self._queue_problem(limit)
 
     def _reading_problem(self) -> Problem | None:
         queue = self.queue
@@ -83,12 +88,12 @@ class OnQueue(Batched):
             return f"max_concurrency {most!r}", "a whole number from 2 to 1000, or None"
         return None if self.filter is None else pattern_problem("filter", self.filter)
 
-    def _queue_problem(self) -> Problem | None:
+    def _queue_problem(self, least: timedelta) -> Problem | None:
         queue, hidden = self.queue, self.queue.visibility_timeout
-        if queue.existing is None and hidden is not None and hidden < TIMES * INVOKER_TIMEOUT:
+        if queue.existing is None and hidden is not None and hidden < least:
             return (
                 f"{queue} with visibility_timeout='{spelled(hidden)}'",
-                f"'{spelled(TIMES * INVOKER_TIMEOUT)}' or more, or none: {TIMES} times what its"
+                f"'{spelled(least)}' or more, or none: {TIMES} times what its"
                 " reader may take, or a message comes back while it is being read",
             )
         if queue.fifo and queue.dead_letter is None and not queue.known:

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from devbridge import schedules
-from devbridge.constructs.app import Construct
-from devbridge.constructs.triggers.base import Trigger
+from devbridge.constructs.code import Code
+from devbridge.constructs.triggering import Trigger
 from devbridge.errors import DevbridgeError
 from devbridge.payload.encode import dump
 from devbridge.sources.base import Problem
@@ -24,7 +24,7 @@ _WORDS: Final = {"*": "x", "?": "q", ",": "-", "/": "-by-", "#": "-of-"}
 @dataclass(frozen=True)
 class Schedule(Trigger):
     """Runs the job again and again, or once, by the clock: through EventBridge Scheduler, and the
-    job's own queue.
+    job's own queue. A function is called with `payload`; without one, with Scheduler's own event.
 
     Args:
         expression: ``rate(2 hours)``, ``cron(0 10 * * ? *)`` or ``at(2030-01-31T08:00:00)``, as
@@ -57,7 +57,7 @@ class Schedule(Trigger):
         words = "".join(_WORDS.get(sign, sign) for sign in self.expression)
         return re.sub(r"[^A-Za-z0-9]+", "-", words).strip("-")[:40].rstrip("-")
 
-    def problem(self, owner: Construct) -> Problem | None:  # noqa: ARG002
+    def problem(self, owner: Code) -> Problem | None:  # noqa: ARG002
         """See `Trigger.problem`."""
         if not isinstance(self.enabled, bool):
             return f"enabled {self.enabled!r}", "True or False"

@@ -1,29 +1,29 @@
-"""Event source mappings: what reads queues and streams for a job's invoker."""
+"""Event source mappings: what reads queues and streams for a job's invoker, or a function."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from devbridge import names
-from devbridge.constructs import Job
 from devbridge.deploy.references import ref
-from devbridge.deploy.synth.placement import has_invoker
 from devbridge.deploy.synth.stack import Stack
+from devbridge.deploy.synth.triggers.called import called, is_there
+from devbridge.deploy.synth.triggers.wanted import Owner
 
 
-def add_mapping(stack: Stack, job: Job, title: str, **properties: Any) -> None:
-    """Have a job's invoker called with what is read; its answer names what is to come again."""
+def add_mapping(stack: Stack, owner: Owner, title: str, **properties: Any) -> None:
+    """Have a job's invoker, or a function, called with what is read; its answer names what is to
+    come again."""
     from troposphere import awslambda
 
     mapping = awslambda.EventSourceMapping(
         title,
-        FunctionName=ref(names.logical(job, "Invoker")),
+        FunctionName=ref(called(owner)),
         FunctionResponseTypes=["ReportBatchItemFailures"],
-        # On a dev stage, `devbridge dev` enables it once it is there to take runs.
-        Enabled=has_invoker(job, stack.settings),
+        # On a dev stage, `devbridge dev` enables a job's once it is there to take runs.
+        Enabled=is_there(owner, stack.settings),
         **properties,
     )
-    stack.add(str(job), mapping, job.tags)
+    stack.add(str(owner), mapping, owner.tags)
 
 
 def scaling(most: int) -> Any:

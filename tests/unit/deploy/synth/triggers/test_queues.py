@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
-from devbridge.constructs import App, Job, OnEvent, OnQueue, Queue
+from devbridge.constructs import App, Function, Job, OnEvent, OnQueue, Queue
 from devbridge.constructs.app import loading
+from devbridge.deploy.arns import main_arn
 from devbridge.deploy.synth import Template
+from devbridge.deploy.synth.triggers.queues import function_grants
+from tests.unit.deploy.synth.triggers.conftest import Triggered
 from tests.unit.deploy.templates import lint, made, of_type, properties, resources, statements
 
 
@@ -138,3 +141,27 @@ def test_the_jobs_own_role_may_send_to_its_dead_letter_queues_alone(app: App) ->
     job(app, OnQueue(Queue(app, "q")))
     sqs = [s for s in statements(template(app), "AJobRole") if "sqs:SendMessage" in s["Action"]]
     assert [statement["Resource"] for statement in sqs] == [[arn("AJobDeadLetters")]]
+
+
+def test_a_queue_that_calls_a_function_has_that_ones_dead_letters(calling: Triggered) -> None:
+    found = calling(lambda to: [OnQueue(to.queue, batch_size=5)])
+    assert properties(found, "SeeFunctionOnQueueQ")["BatchSize"] == 5
+    redrive = properties(found, "QQueue")["RedrivePolicy"]
+    assert redrive["deadLetterTargetArn"] == arn("SeeFunctionDeadLetters")
+    assert properties(found, "QQueue")["VisibilityTimeout"] == 120
+
+
+KEY = "arn:aws:kms:eu-west-1:111122223333:key/of-the-queue"
+
+
+def test_a_function_may_use_the_keys_of_what_it_is_given_and_gives_up(app: App) -> None:
+    read = Queue(app, "q", encryption_key=KEY)
+    failed = Queue(app, "failed", encryption_key=KEY)
+    sold = OnEvent({"source": ["shop"]}, name="sold")
+    function = Function(
+        app, "f", handler="api/start.handler", triggers=[OnQueue(read), sold], on_failure=failed
+    )
+    reads, sends, keys = function_grants(function)
+    assert (reads["Resource"], sends["Resource"]) == ([main_arn(read)], [main_arn(failed)])
+    assert sends["Action"] == ["sqs:SendMessage"]
+    assert keys["Resource"] == [KEY]
