@@ -17,8 +17,9 @@ from runner.triggered import Triggered
 
 ATTRIBUTE = "devbridge"
 """The message's attribute that says what has become of it."""
-SENT = (FAILED, TIMED_OUT, CRASHED)
-"""The ends of runs whose messages go there. Who cancels a run has decided about its message."""
+STOPPED = "DaemonStopped"
+"""The type of the failure of a run that ended because `devbridge dev` was stopped."""
+_SENT = (FAILED, TIMED_OUT, CRASHED)
 _ATTRIBUTES = 10
 """Of one message: SQS's quota."""
 _ERROR = 1000
@@ -50,6 +51,12 @@ class DeadLetter:
         return given
 
 
+def gives_up(state: str, failure: Failure | None) -> bool:
+    """Whether the message of a run that has ended so goes there. Who cancels a run has decided
+    about its message; who stops `devbridge dev` while it runs has not."""
+    return state in _SENT or (failure is not None and failure.type == STOPPED)
+
+
 def dead_letters(
     found: Triggered, run_id: str, state: str, failure: Failure | None, attempt: int
 ) -> list[DeadLetter]:
@@ -58,7 +65,7 @@ def dead_letters(
     Args:
         attempt: the number of the last one.
     """
-    if not found.dead or state not in SENT:
+    if not found.dead or not gives_up(state, failure):
         return []
     error = state if failure is None else f"{failure.type}: {failure.message}"
     told = {
@@ -69,6 +76,8 @@ def dead_letters(
         "trigger": found.name,
         "source": found.source,
     }
+    if found.redriven:
+        told["redriven"] = found.redriven
     event = json.loads(found.event)
     records = event.get("Records") if isinstance(event, Mapping) else None
     if not isinstance(records, list) or found.kind == "event":
@@ -89,7 +98,7 @@ def _letter(found: Triggered, record: Any, told: Mapping[str, Any]) -> DeadLette
     group = deduplication = ""
     if found.dead.endswith(".fifo"):
         group = str(record.get("attributes", {}).get("MessageGroupId") or "devbridge")
-        unique = f"{known['run']}/{known.get('message', '')}"
+        unique = f"{known['run']}/{known.get('message') or body}"
         deduplication = hashlib.sha256(unique.encode()).hexdigest()
     return DeadLetter(found.dead, body, attributes, group, deduplication)
 

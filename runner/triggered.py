@@ -34,12 +34,15 @@ class Triggered(NamedTuple):
     dead: str = ""
     """The ARN of the queue for what has failed for good; "" if there is none."""
     source: str = ""
-    """The ARN of the queue that a message goes back to when it is redriven."""
+    """The ARN of the queue that a message goes back to when it is redriven; of what was in none,
+    that of the invoker."""
+    redriven: str = ""
+    """What it was sent back with before, if it was, and was in no queue then."""
 
     def text(self) -> bytes:
         """As it is carried."""
         head = {"kind": self.kind, "name": self.name}
-        more = {"dead": self.dead, "source": self.source}
+        more = {"dead": self.dead, "source": self.source, "redriven": self.redriven}
         head |= {key: value for key, value in more.items() if value}
         parts = (MARK, _dump(head), _PAYLOAD.encode(), self.payload, _EVENT.encode(), self.event)
         return b"".join(parts) + b"}"
@@ -59,7 +62,7 @@ def triggered(body: bytes) -> Triggered | None:
         return None
     if text[at:] != "}" or not isinstance(head, Mapping):
         return None
-    known = {key: str(head.get(key, "")) for key in ("kind", "name", "dead", "source")}
+    known = {key: str(head.get(key, "")) for key in ("kind", "name", "dead", "source", "redriven")}
     return Triggered(payload=payload, event=event, **known)
 
 

@@ -32,6 +32,8 @@ _DEAD: Final = 1.0
 """Seconds without a sign of life after which a reused connection is taken for dead."""
 _AGAIN: Final = 3.0
 """Seconds without a reply after which a request is published once more."""
+_SILENT: Final = 0.25
+"""The same for the next requests once it has let one wait in vain, where the broker keeps them."""
 _STORE: Final = 3.0
 """Seconds for the broker to acknowledge a request to a daemon that is offline."""
 _BETTER: Final = 0.5
@@ -80,6 +82,8 @@ class Bridge:
         self._presence_frames = _small_reassembler()
         self._reply: Reply | None = None
         self._mqtt: SyncMqtt | None = None
+        self.silent = False
+        """A request has waited in vain, and nothing has come since; for `_Exchange` only."""
 
     def ask(self, request: Request, wait: float) -> Answer | NoAnswer:
         """Send a request and wait for its reply, `wait` seconds at most.
@@ -154,6 +158,7 @@ class Bridge:
         return self._reply
 
     def _deliver(self, delivery: Delivery) -> None:
+        self.silent = False
         if delivery.topic != self._topics.presence:
             reply = self._session.receive(delivery.payload, time.monotonic())
             if reply is not None and (self._reply is None or is_unknown_run(self._reply)):
@@ -178,6 +183,8 @@ class _Exchange:
         queue = bridge.settings.offline == OFFLINE_QUEUE and isinstance(request, Run | Cancel)
         self._expiry = None if queue else max(1, int(wait))
         self._queue = queue
+        # Who cancels wants to know what has become of the run.
+        self._briefly = queue and isinstance(request, Run)
         self._sent: list[int] = []
         self._published = 0.0
         self._repeated = False
@@ -218,6 +225,10 @@ class _Exchange:
                 self._repeated = True
                 self._publish(mqtt)
             if now >= self._deadline:
+                self._bridge.silent = True
+            # It sleeps, say, and many messages come at once: each would wait as long as the first.
+            enough = self._briefly and self._bridge.silent and now >= self._published + _SILENT
+            if now >= self._deadline or (enough and self._acknowledged(mqtt)):
                 return self._silence(Silence.NO_ANSWER, mqtt)
             mqtt.poll(min(0.25, self._deadline - now))
         return None

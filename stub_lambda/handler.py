@@ -10,11 +10,12 @@ from typing import Any, Final
 
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Cancel, Request, Run, Status
+from runner.triggered import MARK
 from stub_lambda import events, invoker
 from stub_lambda.bridge import Answer, Bridge, NoAnswer, Silence
 from stub_lambda.events import Context, Question, Refused, Start
 from stub_lambda.invoker import Invoker
-from stub_lambda.settings import OFFLINE_CLOUD, Settings
+from stub_lambda.settings import OFFLINE_CLOUD, OFFLINE_QUEUE, Settings
 
 NO_DAEMON: Final = "NoDaemon"
 OFFLINE: Final = "Offline"
@@ -22,6 +23,9 @@ NO_ANSWER: Final = "NoAnswer"
 NOT_DEPLOYED: Final = "NotDeployed"
 _WAIT: Final = 8.0
 """Seconds that a caller waits for the daemon; the function itself has 10."""
+_KEPT: Final = 4.0
+"""The same of a record where the broker keeps its run: nobody waits for the answer, and the other
+records of its batch are to be started in the same time."""
 _MARGIN: Final = 1.0
 """Seconds that are left to the function for answering."""
 
@@ -74,6 +78,8 @@ class Live:
             checkpoint=start.checkpoint,
         )
         wait = _wait(context)
+        if settings.offline == OFFLINE_QUEUE and start.payload.startswith(MARK):
+            wait = min(wait, _KEPT)
         answer = self._bridge.ask(run, wait)
         if isinstance(answer, Answer):
             return events.answer_of(answer.reply)

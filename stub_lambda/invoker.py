@@ -89,7 +89,8 @@ def _records(
 ) -> Any:
     outcomes: list[Outcome] = []
     once = functools.cache(open_invoker)  # what cannot be opened is an error of each record
-    for record in source.starts(event, Listening.from_environment()):
+    listening = Listening.from_environment(context.invoked_function_arn)
+    for record in source.starts(event, listening):
         outcome = _started(source, once, record, context, outcomes)
         if outcome.failed:
             # Where nobody reads the answer, the log is where it is looked for.

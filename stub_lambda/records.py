@@ -7,12 +7,12 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from devbridge.protocol.codec import dump_json, load_json
 from devbridge.protocol.errors import Malformed
-from runner.triggered import Triggered
+from runner.triggered import Triggered, triggered
 from stub_lambda.events import MAX_KEY, Start
 
 VARIABLE: Final = "DEVBRIDGE_TRIGGERS"
@@ -30,12 +30,19 @@ class Listening:
     sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """By the ARN of what it reads: ``name``; ``dead``, where that is another one; and ``together``,
     if all records that come at once are one run."""
+    invoker: str = ""
+    """This function's own ARN: it is called again with what was in no queue."""
 
     @staticmethod
-    def from_environment() -> Listening:
-        """What this function's environment variables say."""
+    def from_environment(invoked: str = "") -> Listening:
+        """What this function's environment variables say.
+
+        Args:
+            invoked: the ARN that it was called by; a version's number is left out.
+        """
         told = json.loads(os.environ.get(VARIABLE) or "{}")
-        return Listening(told.get("inbox", ""), told.get("dead", ""), told.get("sources", {}))
+        own = ":".join(invoked.split(":")[:7])
+        return Listening(told.get("inbox", ""), told.get("dead", ""), told.get("sources", {}), own)
 
     def name(self, arn: str) -> str:
         """What the trigger is called that listens to it."""
@@ -77,6 +84,14 @@ class Record:
 
     ids: tuple[str, ...]
     start: Start
+
+    def again(self, key: str) -> Record:
+        """The same, of which a run has failed before: another run, of that key."""
+        found = triggered(self.start.payload)
+        assert found is not None  # noqa: S101 - it was made here
+        text = found._replace(redriven=key).text()
+        own = _limited(found.name, f"redriven/{key}")
+        return replace(self, start=replace(self.start, payload=text, key=own))
 
 
 def batch(read: Sequence[Read], records: Sequence[Any]) -> Record:

@@ -103,7 +103,7 @@ class _Stream(_Records):
             self.kind,
             listening.name(arn),
             listening.dead_of(arn),
-            listening.inbox,
+            listening.invoker,
         )
 
     def number(self, record: Mapping[str, Any]) -> str:
@@ -198,11 +198,41 @@ class _Logs(_Asynchronous):
             return []
         name, dead = listening.name(said["logGroup"]), listening.dead
         number = said["logEvents"][0]["id"]
-        read = Read(number, number, dump_json(said), "log", name, dead, listening.inbox)
+        read = Read(number, number, dump_json(said), "log", name, dead, listening.invoker)
         return [read.record(said)]
 
 
+# --- what is sent back ----------------------------------------------------------------------------
+
+
+class _Redriven:
+    """What was in no queue and comes once more: ``{"redriven": key, "event": as it came}``. Without
+    a key, no run was started then, and a record's own id is its run's."""
+
+    ordered = False
+
+    def matches(self, event: Mapping[str, Any]) -> bool:
+        return isinstance(event.get("redriven"), str) and source_of(event.get("event")) is not None
+
+    def starts(self, event: Mapping[str, Any], listening: Listening) -> Sequence[Record]:
+        source = source_of(event["event"])
+        assert source is not None  # noqa: S101 - or it would not match
+        found = source.starts(event["event"], listening)
+        again = event["redriven"]
+        return [each.again(again) for each in found] if again else found
+
+    def answer(self, outcomes: Sequence[Outcome]) -> Any:
+        refused = [
+            {"id": outcome.record.ids[0], "code": outcome.code, "error": outcome.error}
+            for outcome in outcomes
+            if outcome.failed
+        ]
+        runs = [dict(outcome.answer) for outcome in outcomes if outcome.answer is not None]
+        return {"runs": runs, "refused": refused}
+
+
 SOURCES: Final[tuple[Source, ...]] = (
+    _Redriven(),
     _Fifo(),
     _Queue(),
     _Kinesis(),
@@ -238,15 +268,9 @@ def _delivered(body: str, listening: Listening) -> tuple[str, str, bytes, str] |
         payload, own = _object(event)
     elif kind == "event":
         payload, own = dump_json(event.get("detail")), str(event.get("id", ""))
-    elif kind in _OF_STREAMS:
-        payload, own = _OF_STREAMS[kind].payload(event), str(event.get("eventID", ""))
     else:
         payload, own = dump_json(found.get("payload")), str(head.get("id", ""))
     return kind, name, payload, own
-
-
-_OF_STREAMS: Final[Mapping[str, _Stream]] = {"stream": _Kinesis(), "table": _Rows()}
-"""Kinds whose records come to the job's own queue only when they are redriven."""
 
 
 def _object(event: Mapping[str, Any]) -> tuple[bytes, str]:

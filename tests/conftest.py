@@ -6,8 +6,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from botocore.loaders import Loader
@@ -21,6 +23,10 @@ from devbridge.proxies import past_proxies
 from tests.clients import reset
 from tests.settings import is_personal
 
+TESTS: Final = Path(__file__).parent
+# Asserts of tests that stand in a module without `test_` tell what they have compared, too.
+pytest.register_assert_rewrite("tests.e2e.dev_and_deployed")
+
 # No test fails because the machine has other things to do, too.
 settings.register_profile("any load", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any load")
@@ -28,11 +34,27 @@ settings.load_profile("any load")
 
 def pytest_configure() -> None:
     """Whoever runs the tests: this machine is reached past any proxy, and signals are heard by them
-    and what they start, also where a script has started them in the background, or nohup."""
+    and what they start, also where a script has started them in the background, or nohup. What they
+    start again and again is compiled once, as on a user's machine: that is a third of their time.
+    """
     os.environ.update(past_proxies(os.environ))
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """In a fresh checkout, where no test is compiled yet: each worker compiles its own part, before
+    all of them load all."""
+    whole = session.config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+    if whole and worker:
+        parts = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        for path in sorted(TESTS.rglob("test_*.py"))[int(worker) :: parts]:
+            with suppress(Exception):  # which collecting it tells
+                import_module(".".join(path.relative_to(TESTS.parent).with_suffix("").parts))
 
 
 @pytest.fixture(scope="session", autouse=True)

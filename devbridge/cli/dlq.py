@@ -114,6 +114,8 @@ def show(config: Config, *, queue: str, id_: str, json_: bool) -> None:
         return
     body, attributes = told.pop("body"), told.pop("attributes")
     lines = {key: value for key, value in told.items() if value is not None}
+    if records := lines.pop("records", None):
+        lines |= {f"records {key}": value for key, value in records.items() if key != "kind"}
     lines |= {f"attribute {key}": value for key, value in attributes.items() if key != "devbridge"}
     width = max(map(len, lines))
     for key, value in lines.items():
@@ -139,6 +141,10 @@ def redrive(
     config: Config, *, queue: str, ids: tuple[str, ...], all_: bool, dry_run: bool, json_: bool
 ) -> None:
     """Send messages back to where they came from: their jobs run once more.
+
+    What was in no queue, its job's invoker is called with. Of records of a stream or a table that
+    could not be started, a message has only the place: they are read from the stream, which keeps
+    them for 24 hours unless it says otherwise; what is gone from there stays here, and is said.
 
     A message that is sent back twice, because this was interrupted, starts one run.
     """
@@ -218,9 +224,7 @@ def _boxes(config: Config) -> Iterator[Boxes]:
 
     app = loaded(config)
     with cloud(config) as there:
-        yield Boxes(
-            app, there.client("sqs"), resources(there, app.name, config.stage), config.stage
-        )
+        yield Boxes(app, there.client, resources(there, app.name, config.stage), config.stage)
 
 
 @contextlib.contextmanager

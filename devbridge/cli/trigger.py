@@ -11,6 +11,7 @@ import click
 from devbridge.cli import completing
 from devbridge.cli.common import app_options, cloud, loaded, print_json
 from devbridge.cli.payload import check_accepted
+from devbridge.constructs.triggers import KINDS
 from devbridge.errors import PayloadError
 
 if TYPE_CHECKING:
@@ -22,21 +23,11 @@ if TYPE_CHECKING:
     from devbridge.messages.chosen import Content
     from devbridge.messages.sending import Sent
 
-KINDS = (
-    "queue",
-    "topic",
-    "object",
-    "event",
-    "schedule",
-    "stream",
-    "table",
-    "log",
-    "request",
-    "load-balancer",
-)
 WAITS = (
-    "no `devbridge dev` runs here: what was sent waits for one, as long as its queue keeps messages"
+    "no `devbridge dev` runs here: what was sent waits for one, as long as its queue or its stream"
+    " keeps it"
 )
+OFFLINE = "no `devbridge dev` runs here: the job's `offline` says what becomes of it"
 
 
 @click.command(
@@ -46,6 +37,9 @@ Examples:
   devbridge trigger orders --kind queue --set num=5
   devbridge trigger orders --on orders --event message.json --count 10
   devbridge trigger thumbs --kind object --key photos/one.jpg
+  devbridge trigger index --kind table --set new.state=paid --set event=MODIFY
+  devbridge trigger alarm --kind log --event line.txt
+  devbridge trigger resize --kind request --token "$TOKEN"
   devbridge trigger thumbs --print                  # what the invoker would get; nothing is sent
 """
 )
@@ -55,7 +49,8 @@ Examples:
 @click.option(
     "--event",
     metavar="FILE|-",
-    help="What is sent: a message's body, an event or its detail, an object's data.",
+    help="What is sent: the body of a message or a request, an event or its detail, the data of a"
+    " record or an object, a line of a log, a row (or what the handler gets of it).",
 )
 @click.option(
     "--set",
@@ -65,6 +60,10 @@ Examples:
     help="Another value at a place in it: --set items.0.price=5. JSON, or a text.",
 )
 @click.option("--key", help="The key of the object that is put.")
+@click.option(
+    "--token",
+    help='For the authorizer of a route: what follows "Bearer", or the whole header.',
+)
 @click.option(
     "--count",
     type=click.IntRange(1, 10_000),
@@ -92,6 +91,7 @@ def trigger(
     event: str | None,
     sets: Sequence[str],
     key: str | None,
+    token: str | None,
     count: int,
     print_: bool,
     no_check: bool,
@@ -99,11 +99,16 @@ def trigger(
 ) -> None:
     """Send an event to a trigger of a job, the way that real events take.
 
-    That is a message to its queue, an object to its bucket, and so on: what hears of it is tried,
-    too. Without --event, an example is made: of the type of the job's payload, and such that the
+    That is a message to its queue or topic, an object to its bucket, an event to its bus, a record
+    to its stream, a row that is put, changed (--set event=MODIFY) or deleted (REMOVE) in its table,
+    a line in the log, a request to its route or load balancer: what hears of it is tried, too. What
+    a schedule sends is put into the job's own queue.
+
+    Without --event, an example is made: of the type of the job's payload, and such that the
     trigger's filter lets it pass. JOB is the job's name in app.py.
     """
     from devbridge.messages.chosen import choose, content, payload
+    from devbridge.messages.kinds import is_checked, waits
     from devbridge.payload.check import schema
     from devbridge.runs.invoker import find_job
 
@@ -111,8 +116,8 @@ def trigger(
     chosen = choose(found, on, kind)
     known = schema(found.name, str(config.schemas))
     given = None if event is None else _read(event)
-    sent = content(chosen, known, given, [_pair(each) for each in sets], key)
-    if not no_check and chosen.kind in _CHECKED:
+    sent = content(chosen, known, given, [_pair(each) for each in sets], key, token)
+    if not no_check and is_checked(chosen):
         check_accepted(config, found.name, _text(payload(chosen, sent)))
     if print_:
         _print_raw(found, config.stage, chosen, sent, count)
@@ -129,24 +134,21 @@ def trigger(
     elif note := done[0].note:
         click.echo(note, err=True)
     if live and not _daemon_runs(config):
-        click.echo(WAITS, err=True)
-
-
-_CHECKED = ("queue", "topic", "event", "schedule", "stream")
-"""Kinds whose payload is what was sent."""
+        click.echo(WAITS if waits(chosen) else OFFLINE, err=True)
 
 
 def _sent(
     there: Cloud, stage: str, job: Job, chosen: Trigger, sent: Content, count: int, *, live: bool
 ) -> Iterator[Sent]:
     from devbridge.deploy import resources
+    from devbridge.messages.kinds import send
     from devbridge.messages.sending import Sender
     from devbridge.progress import task
 
     sender = Sender(there, job, stage, resources(there, job.app.name, stage), live=live)
     with task("trigger", str(chosen), count if count > 1 else 0) as shown:
         for _ in range(count):
-            yield sender.send(chosen, sent)
+            yield send(sender, chosen, sent)
             shown.add(1)
 
 
@@ -169,7 +171,8 @@ def _tell(sent: Sent) -> None:
 
 
 def _print_raw(job: Job, stage: str, chosen: Trigger, sent: Content, count: int) -> None:
-    from devbridge.messages.samples import Sample, raw
+    from devbridge.messages.kinds import raw
+    from devbridge.messages.samples import Sample
 
     print_json(raw([Sample(job, stage, chosen, sent) for _ in range(count)]))
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from devbridge.constructs.app import App
+from devbridge.constructs.app import App, Construct
 from devbridge.constructs.code import Code
 from devbridge.constructs.forwarding import Forwarding
 from devbridge.constructs.function import Function
+from devbridge.constructs.job import Job
+from devbridge.constructs.triggers import OnLog
 from devbridge.constructs.values import function_arn, stream_arn
 from devbridge.errors import InvalidValue, did_you_mean
 
+FILTERS: Final = 2
+"""Of a log group, whoever has made them (CloudWatch Logs quotas)."""
 Target = str | Function
 """The ARN of a Firehose stream or of a Lambda function, or a Function of the app."""
 
@@ -30,7 +35,8 @@ def log_targets(app: App) -> LogTargets:
     """
     Raises:
         InvalidValue: there is no Function of a name, or a function would be called for what it
-            logs itself: each record would make the next one.
+            logs itself: each record would make the next one; or more listen to one log group
+            than AWS allows.
     """
     apps = _target(app, f"{app!r}", f"{app.where}, App", app.log_forwarding)
     found: dict[Code, Target] = {}
@@ -45,6 +51,7 @@ def log_targets(app: App) -> LogTargets:
             found[code] = target
     for code in found:
         _refuse_loop(code, found)
+    _refuse_many(app, found)
     return LogTargets(found, apps)
 
 
@@ -64,6 +71,22 @@ def _target(app: App, whose: str, where: str, value: Forwarding) -> Target | Non
         where=where,
         remedy=f"there are: {', '.join(known)}" if known else "make one: Function(app, ...)",
     )
+
+
+def _refuse_many(app: App, found: Mapping[Code, Target]) -> None:
+    listening: dict[Code, list[Construct]] = {}
+    for job in app.of_type(Job):
+        for trigger in job.triggers:
+            if isinstance(trigger, OnLog):
+                listening.setdefault(trigger.of, []).append(job)
+    for code, jobs in listening.items():
+        takes = [*(f"OnLog of {job}" for job in jobs), *(["log_forwarding"] * (code in found))]
+        if len(takes) > FILTERS:
+            raise InvalidValue(
+                f"{code}: {len(takes)} listen to its log, and AWS allows a log group {FILTERS}",
+                where=f"{jobs[-1].where}: {', '.join(takes)}",
+                remedy="let one job listen and start the others, or log_forwarding=False for it",
+            )
 
 
 def _refuse_loop(code: Code, found: Mapping[Code, Target]) -> None:

@@ -1,13 +1,15 @@
 """Messages of runs that have failed for good: they are sent to their dead-letter queue.
 
 What is owed is in the ledger, written with the run's end: a daemon that dies before it has sent a
-message leaves it to the next one.
+message leaves it to the next one. One that dies between sending it and noting that leaves it, too:
+SQS has it twice then, with the same run in it, which `devbridge dlq` takes for one.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final, Protocol
 
 from devbridge.daemon.told import Ended, Mood, NeverStarted, Told
@@ -18,6 +20,8 @@ from runner.triggered import triggered
 
 AGAIN: Final = 30.0
 """Seconds until what could not be sent is tried again."""
+AT_END: Final = 5.0
+"""Seconds for what is still owed when the daemon ends."""
 
 Send = Callable[[str, DeadLetter], Awaitable[None]]
 """Sends a message as the job's role may; raises DevbridgeError."""
@@ -50,6 +54,9 @@ class DeadLetters:
         self._ended = asyncio.Event()
         self._ended.set()
         self._trouble = ""
+        self._sent: set[tuple[str, int]] = set()
+        """Run and number of the messages that were sent of runs for which one is still owed, or
+        for which it could not be noted."""
 
     def on(self, event: Told) -> None:
         """See `Listener.on`."""
@@ -57,7 +64,16 @@ class DeadLetters:
             self._ended.set()
 
     async def watch(self) -> None:
-        """Send what is owed, now and whenever a run has ended. Until it is cancelled."""
+        """Send what is owed, now and whenever a run has ended. Until it is cancelled; what is owed
+        then is sent first, if that is soon done."""
+        try:
+            await self._go_on()
+        finally:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0 if self._trouble else AT_END):
+                    await self._send_owed()
+
+    async def _go_on(self) -> None:
         while True:
             timeout = AGAIN if self._trouble else None
             try:
@@ -66,7 +82,14 @@ class DeadLetters:
             except TimeoutError:
                 pass
             self._ended.clear()
-            await self._send_owed()
+            sending = asyncio.create_task(self._send_owed())
+            try:
+                await asyncio.shield(sending)
+            except asyncio.CancelledError:  # what is on its way arrives, and that is to be noted
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(AT_END):
+                        await sending
+                raise
 
     async def _send_owed(self) -> None:
         failed: dict[str, DevbridgeError] = {}
@@ -89,13 +112,16 @@ class DeadLetters:
         found = triggered(self._ledger.payload(job_id))
         if run is not None and found is not None:
             letters = dead_letters(found, job_id, run.state.value, run.failure, run.attempt)
-            for letter in letters:
-                await self._send(run.job, letter)
+            for number, letter in enumerate(letters):
+                if (job_id, number) not in self._sent:
+                    await self._send(run.job, letter)
+                    self._sent.add((job_id, number))
             if letters:
                 to = letters[0].queue.rpartition(":")[2]
                 messages = "message is" if len(letters) == 1 else f"{len(letters)} messages are"
                 self._say(f"{job_id[:8]} has failed for good: its {messages} in {to}", Mood.WARN)
         self._ledger.letter_sent(job_id)
+        self._sent = {each for each in self._sent if each[0] != job_id}
 
     def _tell_trouble(self, error: DevbridgeError) -> None:
         text = f"a message cannot be given up yet: {error.what}"

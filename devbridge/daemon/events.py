@@ -13,6 +13,7 @@ from devbridge.daemon.jobs import Jobs
 from devbridge.daemon.told import Broken, Short, TriedAgain, Waits
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import Exit
+from runner import dead_letters
 from runner.outcome import Failure
 
 # --- events -------------------------------------------------------------------------------------
@@ -138,7 +139,7 @@ class Unentered:
     job_ids: frozenset[str]
 
 
-STOPPED: Final = Failure("DaemonStopped", "devbridge dev was stopped")
+STOPPED: Final = Failure(dead_letters.STOPPED, "devbridge dev was stopped")
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,8 +71,8 @@ def pack(request: Request, settings: Settings, broken: Broken | None = None) -> 
         packer.analyse([*there, *zipped])
         functions, kept = pack_functions(app, cloud, settings.stage, packer, broken)
         zips = _Zips(
-            stub=None if all(invoked) else stub_asset(),
-            invoker=invoker_asset() if any(invoked) else None,
+            stub=None if all(invoked) else stub_asset(cache()),
+            invoker=invoker_asset(cache()) if any(invoked) else None,
             functions=functions,
             jobs={job.name: packer.job_assets(job) for job in zipped},
         )

@@ -12,16 +12,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from devbridge.constructs import Job, OnEvent, OnObject, OnQueue, OnTopic, Schedule, Trigger
+from devbridge.constructs import (
+    Job,
+    OnEvent,
+    OnLoadBalancer,
+    OnLog,
+    OnObject,
+    OnQueue,
+    OnRequest,
+    OnStream,
+    OnTable,
+    OnTopic,
+    Schedule,
+    Trigger,
+)
 from devbridge.constructs.triggers.batching import Batched
+from devbridge.constructs.triggers.table import WHERE
 from devbridge.errors import PayloadError, UnknownTrigger, did_you_mean
-from devbridge.messages.patterns import matching, merge
+from devbridge.messages.log_lines import line
+from devbridge.messages.patterns import matching, merge, plain
 from devbridge.payload.example import example
 
 SOURCE: Final = "devbridge.trigger"
 DETAIL_TYPE: Final = "devbridge trigger"
 """Of an event whose pattern demands none."""
 OBJECT: Final = b"put here by devbridge trigger\n"
+_TEXTS: Final = (OnQueue, OnTopic, OnStream, OnLog, OnRequest, OnLoadBalancer)
+"""What need not be sent JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +46,9 @@ class Content:
     """What is sent."""
 
     value: Any
-    """The message, an event's ``detail``, a schedule's payload: a JSON value; of an object, what
-    its key is to be, None for a new one each time."""
+    """The message, an event's ``detail``, a schedule's payload, a request's body, a line of a log:
+    a JSON value; of an object, what its key is to be, None for a new one each time; of a table
+    ``{"event": "INSERT", "keys": {...}, "new": {...}, "old": {...}}``."""
     text: str = ""
     """A message as it was given, whose bytes are to stay."""
     data: bytes = OBJECT
@@ -41,11 +59,18 @@ class Content:
     """Of a message."""
     given: bool = False
     """The user has said what is sent: whether the filter lets it pass is not known."""
+    token: str = ""
+    """What a request's authorizer is shown."""
 
     @property
     def body(self) -> str:
         """A message's text."""
         return self.text or json.dumps(self.value, ensure_ascii=False)
+
+    @property
+    def line(self) -> str:
+        """The same, of a log."""
+        return self.value if isinstance(self.value, str) else self.body
 
 
 def choose(job: Job, name: str | None, kind: str | None) -> Trigger:
@@ -87,6 +112,7 @@ def content(
     given: bytes | None,
     sets: Sequence[tuple[str, Any]] = (),
     key: str | None = None,
+    token: str | None = None,
 ) -> Content:
     """What is sent to a trigger.
 
@@ -95,16 +121,21 @@ def content(
         given: what the user wants to be sent, in place of an example.
         sets: the places inside it that are to have another value: ``("items.0.price", 5)``.
         key: of an object.
+        token: for a route's authorizer.
 
     Raises:
         PayloadError: it cannot be sent to this trigger.
     """
+    if token is not None and not isinstance(trigger, OnRequest | OnLoadBalancer):
+        raise _refused(trigger, "--token", "it is for triggers of kind request and load-balancer")
     if isinstance(trigger, OnObject):
         return _object(trigger, given, sets, key)
     if key is not None:
         raise _refused(trigger, "--key", "it is for triggers of kind object")
     if isinstance(trigger, OnEvent):
         return _event(trigger, _sample(trigger, schema), given, sets)
+    if isinstance(trigger, OnTable):
+        return _row(trigger, _sample(trigger, schema), given, sets)
     made = given is None
     value = _parsed(trigger, given) if given is not None else _made(trigger, schema)
     for path, one in sets:
@@ -112,7 +143,7 @@ def content(
     text = _text(trigger, given) if given is not None and not sets else ""
     attributes = _attributes(trigger)
     own = not made or bool(sets)
-    return Content(value, text, attributes=attributes, given=own)
+    return Content(value, text, attributes=attributes, given=own, token=token or "")
 
 
 def payload(trigger: Trigger, sent: Content) -> Any:
@@ -166,6 +197,8 @@ def _made(trigger: Trigger, schema: Mapping[str, Any] | None) -> Any:
     """An example of what is sent."""
     if isinstance(trigger, Schedule):
         return json.loads(trigger.payload_text())
+    if isinstance(trigger, OnLog):
+        return _line(trigger)
     return _sample(trigger, schema)
 
 
@@ -199,6 +232,8 @@ def _wanted(trigger: Trigger) -> Mapping[str, Any]:
         pattern = trigger.filter
     elif isinstance(trigger, OnEvent):
         pattern = trigger.pattern.get("detail")
+    elif isinstance(trigger, OnStream):
+        pattern = (trigger.filter or {}).get("data")
     return pattern if isinstance(pattern, Mapping) else {}
 
 
@@ -252,13 +287,60 @@ def _event(
     return Content(detail, event=around, given=given is not None or bool(sets))
 
 
+def _line(trigger: OnLog) -> Any:
+    if (found := line(trigger.pattern)) is None:
+        why = f"what its pattern {trigger.pattern!r} matches is not easy to see"
+        raise _refused(trigger, "an example", why, "give a line: --event FILE, or --event -")
+    try:
+        return json.loads(found)
+    except ValueError:
+        return found
+
+
+def _row(
+    trigger: OnTable, sample: Any, given: bytes | None, sets: Sequence[tuple[str, Any]]
+) -> Content:
+    """What becomes of a row. What was given is the row, or the payload that the handler gets."""
+    value: dict[str, Any] = {"event": next(each for each in WHERE if each in trigger.where)}
+    if given is not None:
+        found = _parsed(trigger, given)
+        if not isinstance(found, Mapping):
+            raise _refused(trigger, "what was given", "a row is a JSON object")
+        whole = found.get("event") in WHERE and isinstance(found.get("new", {}), Mapping | None)
+        merge(value, found if whole else {"new": found})
+    else:
+        merge(value, _example_row(trigger, sample))
+    for path, one in sets:
+        value = put(value, path, one)
+    rows = {name: value.get(name) or {} for name in ("keys", "new", "old")}
+    if value["event"] not in WHERE:
+        raise _refused(trigger, f"event {value['event']!r}", f"it is one of {', '.join(WHERE)}")
+    for name, row in rows.items():
+        if not isinstance(row, Mapping):
+            raise _refused(trigger, f"{name} {row!r}", "a row is a JSON object")
+    return Content({"event": value["event"], **rows}, given=given is not None or bool(sets))
+
+
+def _example_row(trigger: OnTable, sample: Any) -> dict[str, Any]:
+    """The rows of an example. What is a key is made when it is sent, each time another one."""
+    table, wanted = trigger.table, matching(trigger.filter or {}).get("dynamodb", {})
+    own = () if table.known else (table.partition_key, table.sort_key)
+    found: dict[str, Any] = {}
+    for name, image in (("keys", "Keys"), ("new", "NewImage"), ("old", "OldImage")):
+        row = sample.get(name) if isinstance(sample, Mapping) else None
+        row = {key: each for key, each in row.items() if key not in own} if row else {}
+        typed = wanted.get(image)
+        found[name] = merge(row, plain(typed)) if isinstance(typed, Mapping) else row
+    return found
+
+
 def _parsed(trigger: Trigger, given: bytes) -> Any:
     """What was given: its JSON value, else the text, where a text may be sent."""
     text = _text(trigger, given)
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        if isinstance(trigger, OnQueue | OnTopic):
+        if isinstance(trigger, _TEXTS):
             return text
         raise _refused(trigger, "what was given", "it takes JSON") from None
 
@@ -270,9 +352,10 @@ def _text(trigger: Trigger, given: bytes) -> str:
         raise _refused(trigger, "what was given", "it takes text in UTF-8") from None
 
 
-def _refused(trigger: Trigger, what: str, why: str) -> PayloadError:
-    return PayloadError(
-        f"{what} cannot be sent to {trigger}",
-        where=why,
-        remedy="leave it out for an example, or see devbridge trigger --help",
-    )
+def _refused(
+    trigger: Trigger,
+    what: str,
+    why: str,
+    remedy: str = "leave it out for an example, or see devbridge trigger --help",
+) -> PayloadError:
+    return PayloadError(f"{what} cannot be sent to {trigger}", where=why, remedy=remedy)

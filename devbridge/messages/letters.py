@@ -1,12 +1,15 @@
 """A message of a dead-letter queue: what it says of how it came there, and what is sent back. Pure.
 
 That of a run which has failed for good says so itself (`runner.dead_letters`). One whose run could
-not be started was moved by SQS, and has only what SQS tells of each message.
+not be started was moved by SQS, and has only what SQS tells of each message; of a stream's records
+that could not be started, Lambda tells where they are (`streams`).
 """
 
 from __future__ import annotations
 
 import base64
+import dataclasses
+import gzip
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -14,7 +17,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from devbridge.errors import UnknownMessage, did_you_mean
+from devbridge.messages.streams import GivenUp, given_up
 from devbridge.runs.text import iso
+from devbridge.words import many
 from runner.dead_letters import ATTRIBUTE
 
 _ATTRIBUTES: Final = 10
@@ -53,7 +58,29 @@ class Letter:
         """Why it is here."""
         if self.run:
             return str(self.told.get("error") or "")
-        return _of_a_function(self.body) or _NOT_STARTED
+        if (found := self.given_up) is None:
+            return _of_a_function(self.body) or _NOT_STARTED
+        return f"{many(found.size, 'record')} could not be started: {found.why}"
+
+    @property
+    def given_up(self) -> GivenUp | None:
+        """The records that it tells of, if it is of Lambda's that reads a stream."""
+        return None if self.run else given_up(_told(self.body))
+
+    @property
+    def invoker(self) -> str:
+        """The ARN of the invoker that is to start a run for it; "": its queue is read."""
+        source = self.source
+        return source if source.split(":")[2:3] == ["lambda"] else ""
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """What an invoker was called with, for what was in no queue."""
+        event = _told(self.body).get("event")
+        if self.told.get("kind") == "log":
+            packed = gzip.compress(json.dumps(event).encode(), mtime=0)
+            return {"awslogs": {"data": base64.b64encode(packed).decode()}}
+        return {"Records": [event]}
 
     @property
     def attempt(self) -> int | None:
@@ -68,12 +95,16 @@ class Letter:
         told = self.told if self.run else _head(self.body)
         if kind := told.get("kind"):
             return f"{kind} {told.get('trigger') or told.get('name') or ''}".rstrip()
+        if (found := self.given_up) is not None:
+            return f"{found.kind} {found.name}"
         return f"queue {_last(self.source)}" if self.source else ""
 
     @property
     def source(self) -> str:
-        """The ARN of the queue that it is sent back to; "" if it does not say."""
-        return str(self.told.get("source") or self.moved_from)
+        """The ARN of the queue that it is sent back to, or of the invoker that is called with what
+        was in none; "" if it does not say."""
+        found = self.given_up
+        return str(self.told.get("source") or (found.function if found else self.moved_from))
 
     @property
     def redriven(self) -> str:
@@ -118,6 +149,7 @@ class Letter:
             "source": self.source or None,
             "group": self.group or None,
             "redriven": self.redriven or None,
+            "records": None if self.given_up is None else dataclasses.asdict(self.given_up),
             "attributes": {key: shown(each) for key, each in self.attributes.items()},
             "body": self.body,
         }

@@ -21,12 +21,23 @@ _AT_ONCE: Final = 10
 """Messages that one call of SQS takes."""
 _NO_QUEUE: Final = ("NonExistentQueue", "QueueDoesNotExist")
 
-Route = Callable[[Letter], str]
-"""The URL of the queue that a message goes back to; raises `NoWayBack`."""
+Route = Callable[[Letter], "Back"]
+"""How a message goes back; raises `NoWayBack`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """The way back of a message."""
+
+    to: str
+    """The name of the queue, or of the invoker."""
+    send: Callable[[], object]
+    """Raises `NoWayBack`."""
 
 
 class NoWayBack(Exception):
-    """A message cannot be sent back: it does not say where to, or that queue is not there."""
+    """A message cannot be sent back: it does not say where to, that queue is not there, or its run
+    is not started."""
 
 
 @dataclass(slots=True)
@@ -54,6 +65,9 @@ class Reader:
     """Receives the messages of one queue, each once. What is not deleted is there for others again
     when the block ends, however it does.
 
+    A daemon that was killed may have sent the message of a run twice: the second one is passed
+    over, and goes when the first one does.
+
     Args:
         sqs: botocore's client.
     """
@@ -63,6 +77,10 @@ class Reader:
         self._url = url
         self._held: dict[str, str] = {}
         self._seen: set[str] = set()
+        self._first: dict[str, str] = {}
+        """The id of the message that was seen first, by the key of letters."""
+        self._copies: dict[str, list[str]] = {}
+        """The ids of further ones, by the id of the first."""
 
     def __enter__(self) -> Self:
         return self
@@ -82,7 +100,7 @@ class Reader:
             self._held |= {each.id: each.receipt for each in found}
             new = [each for each in found if each.id not in self._seen]
             self._seen |= {each.id for each in new}
-            yield from new
+            yield from [each for each in new if not self._is_copy(each)]
             if not new:
                 return
 
@@ -98,9 +116,27 @@ class Reader:
                     return
 
     def delete(self, found: Letter) -> None:
-        """Delete one that was received."""
-        self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=self._held[found.id])
-        del self._held[found.id]
+        """Delete one that was received, and what of it is there twice."""
+        for each in (found.id, *self._copies.pop(found.id, ())):
+            self._delete(each)
+
+    def copies(self) -> int:
+        """How many of those that were seen, and not deleted, were there before."""
+        return sum(map(len, self._copies.values()))
+
+    def _delete(self, message: str) -> None:
+        self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=self._held[message])
+        del self._held[message]
+
+    def _is_copy(self, found: Letter) -> bool:
+        first = self._first.setdefault(found.key, found.id) if found.run else found.id
+        if first == found.id:
+            return False
+        if first in self._held:
+            self._copies.setdefault(first, []).append(found.id)
+        else:
+            self._delete(found.id)
+        return True
 
     def give_back(self) -> None:
         """Show to others what was received and not deleted."""
@@ -126,14 +162,18 @@ class Reader:
 
 
 def router(sqs: Any, inboxes: Sequence[str]) -> Route:
-    """Where messages go back to: the queue that they name, else the job's own.
+    """To queues: that which a message names, else the job's own.
 
     Args:
         inboxes: the URLs of the own queues of the jobs whose dead letters these are.
     """
     known: dict[str, str] = {}
 
-    def route(found: Letter) -> str:
+    def route(found: Letter) -> Back:
+        url = address(found)
+        return Back(url.rpartition("/")[2], lambda: sqs.send_message(**found.back(url)))
+
+    def address(found: Letter) -> str:
         if not (arn := found.source):
             if len(inboxes) != 1:
                 raise NoWayBack("it does not say which queue it came from")
@@ -171,7 +211,7 @@ def look(sqs: Any, url: str, most: int) -> Looked:
             letters.append(found)
             if len(letters) == most:
                 break
-        more = count(sqs, url) > len(letters)
+        more = count(sqs, url) > len(letters) + reader.copies()
     letters.sort(key=lambda each: each.sent_at)
     return Looked(letters, more)
 
@@ -201,16 +241,16 @@ def redrive(
             if found.redriven in keys:
                 continue  # it has failed again meanwhile: once is what was asked for
             try:
-                to = route(found)
+                back = route(found)
+                if not dry_run:
+                    keys.add(found.key)
+                    back.send()
             except NoWayBack as error:
                 done.kept.append((found.id, str(error)))
                 continue
             if not dry_run:
-                keys.add(found.key)
-                sqs.send_message(**found.back(to))
                 reader.delete(found)
-            name = to.rpartition("/")[2]
-            done.to[name] = done.to.get(name, 0) + 1
+            done.to[back.to] = done.to.get(back.to, 0) + 1
             done.ids.append(found.id)
             told()
 

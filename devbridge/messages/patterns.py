@@ -7,9 +7,18 @@ and of SNS's "Filter policy operators".
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+_COMPARED: Final = {
+    "=": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 ABSENT: Final = object()
 """There must be nothing of that name."""
 _OTHERS: Final = ("text", "other", "another")
@@ -27,6 +36,95 @@ def matching(pattern: Mapping[str, Any]) -> dict[str, Any]:
         elif (one := _of(value)) is not ABSENT:
             found[key] = one
     return found
+
+
+def matches(pattern: Mapping[str, Any], value: Any) -> bool:
+    """Whether a pattern of EventBridge or of Lambda's event filtering matches an object."""
+    held = value if isinstance(value, Mapping) else {}
+    for key, wanted in pattern.items():
+        if key == "$or" and isinstance(wanted, Sequence):
+            fits = any(matches(each, held) for each in wanted)
+        elif isinstance(wanted, Mapping):
+            fits = matches(wanted, held.get(key))
+        else:
+            own = held.get(key, ABSENT)
+            each_of = own if isinstance(own, list) else [own]
+            fits = any(_fits(rule, one) for rule in wanted for one in each_of or [ABSENT])
+        if not fits:
+            return False
+    return True
+
+
+def _fits(rule: Any, value: Any) -> bool:
+    """Whether one of a pattern's alternatives takes a value."""
+    if not isinstance(rule, Mapping):
+        return bool(rule == value) and isinstance(rule, bool) == isinstance(value, bool)
+    ((kind, operand),) = rule.items()
+    if kind == "exists":
+        return bool(operand) == (value is not ABSENT)
+    return value is not ABSENT and _fits_operator(kind, operand, value)
+
+
+def _fits_operator(kind: str, operand: Any, value: Any) -> bool:
+    if kind == "anything-but":
+        refused = operand if isinstance(operand, list) else [operand]
+        return not any(_fits(each, value) for each in refused)
+    if kind == "numeric":
+        return isinstance(value, int | float) and all(
+            _COMPARED[sign](value, bound)
+            for sign, bound in zip(operand[::2], operand[1::2], strict=False)
+        )
+    if not isinstance(value, str) or kind not in _TEXTS:
+        return False
+    if isinstance(operand, Mapping):  # {"prefix": {"equals-ignore-case": "a"}}
+        operand, value = str(next(iter(operand.values()))).lower(), value.lower()
+    return _TEXTS[kind](value, operand)
+
+
+def _is_in(address: str, network: str) -> bool:
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
+
+
+def _is_like(text: str, wildcard: str) -> bool:
+    """A backslash makes the next sign one of its own."""
+    signs = re.findall(r"\\.|.", wildcard, re.DOTALL)
+    parts = [".*" if sign == "*" else re.escape(sign[-1]) for sign in signs]
+    return re.fullmatch("".join(parts), text, re.DOTALL) is not None
+
+
+_TEXTS: Final[Mapping[str, Callable[[str, str], bool]]] = {
+    "prefix": str.startswith,
+    "suffix": str.endswith,
+    "equals-ignore-case": lambda text, other: text.lower() == other.lower(),
+    "wildcard": _is_like,
+    "cidr": _is_in,
+}
+
+
+def plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of DynamoDB, ``{"state": {"S": "new"}}``, as JSON has it: ``{"state": "new"}``."""
+    return {name: _plain(each) for name, each in row.items()}
+
+
+def _plain(typed: Any) -> Any:
+    if not isinstance(typed, Mapping) or len(typed) != 1:
+        return typed
+    ((kind, value),) = typed.items()
+    match kind:
+        case "N":
+            number = float(value)
+            return int(number) if number.is_integer() else number
+        case "NULL":
+            return None
+        case "M":
+            return plain(value)
+        case "L":
+            return [_plain(each) for each in value]
+        case _:
+            return value
 
 
 def merge(into: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

@@ -83,10 +83,13 @@ def named(app: App, name: str) -> list[Place]:
 
 
 def labels(app: App) -> dict[str, str]:
-    """What users call each queue that is made for the app, by CloudFormation's name of it."""
+    """What users call each queue that is made for the app, and each invoker, by CloudFormation's
+    name of it."""
     found = {names.logical(queue): queue.name for queue in app.of_type(Queue)}
-    jobs = [job for job in app.of_type(Job) if has_inbox(job)]
-    return found | {inbox(job): f"the own queue of {job.name}" for job in jobs}
+    jobs = app.of_type(Job)
+    found |= {names.logical(job, "Invoker"): f"the job {job.name}" for job in jobs}
+    own = [job for job in jobs if has_inbox(job)]
+    return found | {inbox(job): f"the own queue of {job.name}" for job in own}
 
 
 def address_of(construct: Bindable, resources: Mapping[str, str], stage: str) -> str:

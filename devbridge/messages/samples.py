@@ -9,16 +9,25 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from devbridge import names
-from devbridge.constructs import Job, OnObject, OnQueue, OnTopic, Schedule, Trigger
+from devbridge.constructs import (
+    Job,
+    OnLoadBalancer,
+    OnObject,
+    OnQueue,
+    OnRequest,
+    OnTopic,
+    Schedule,
+    Trigger,
+)
 from devbridge.constructs.triggers.objects import EVENTS
 from devbridge.deploy.synth.triggers.queues import inbox
-from devbridge.errors import PayloadError
 from devbridge.messages.chosen import Content
 
 ACCOUNT: Final = "123456789012"
@@ -26,6 +35,7 @@ REGION: Final = "us-east-1"
 _AT: Final = "2026-01-31T12:00:00Z"
 _MILLIS: Final = 1_769_860_800_000
 """The same."""
+_PLACES: Final = re.compile(r"\{[^}]*\}|\*")
 
 Json = dict[str, Any]
 
@@ -54,25 +64,6 @@ class Sample:
     def head(self) -> Json:
         """What a message of the job's own queue says of the trigger."""
         return {"kind": self.trigger.kind, "name": self.trigger.label}
-
-
-def raw(samples: Sequence[Sample]) -> Json:
-    """The event of one call of the invoker that brings all these, of one trigger.
-
-    Raises:
-        PayloadError: there is no sample of that kind.
-    """
-    first = samples[0]
-    kind = first.trigger.kind
-    if (alone := ALONE.get(kind)) is not None:
-        return alone(first)
-    if (record := RECORDS.get(kind)) is None:
-        raise PayloadError(
-            f"there is no sample of what {first.trigger} sends: it is of kind {kind}",
-            where=str(first.job),
-            remedy=f"kinds that have one: {', '.join([*RECORDS, *ALONE])}",
-        )
-    return {"Records": [record(each) for each in samples]}
 
 
 def object_key(trigger: OnObject, content: Content, number: str) -> str:
@@ -152,7 +143,8 @@ def _md5(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-def _queue(sample: Sample) -> Json:
+def queue(sample: Sample) -> Json:
+    """A message of a queue."""
     trigger = sample.trigger
     assert isinstance(trigger, OnQueue)  # noqa: S101
     arn, more = sample.arn("sqs", names.logical(trigger.queue)), {}
@@ -170,8 +162,8 @@ def _queue(sample: Sample) -> Json:
     return record
 
 
-def _inbox(body: Callable[[Sample], str]) -> Callable[[Sample], Json]:
-    """In the job's own queue, where that puts it."""
+def in_inbox(body: Callable[[Sample], str]) -> Callable[[Sample], Json]:
+    """A message of the job's own queue, where what has happened puts this body."""
 
     def record(sample: Sample) -> Json:
         return _sqs(sample, body(sample), sample.arn("sqs", inbox(sample.job)))
@@ -179,7 +171,8 @@ def _inbox(body: Callable[[Sample], str]) -> Callable[[Sample], Json]:
     return record
 
 
-def _notification(sample: Sample) -> str:
+def notification(sample: Sample) -> str:
+    """What SNS tells a queue."""
     assert isinstance(sample.trigger, OnTopic)  # noqa: S101
     attributes = message_attributes(sample.content.attributes or {})
     told = {
@@ -202,7 +195,8 @@ def _notification(sample: Sample) -> str:
     return json.dumps(envelope, ensure_ascii=False)
 
 
-def _object(sample: Sample) -> str:
+def object_(sample: Sample) -> str:
+    """What S3 tells of an object, by EventBridge."""
     trigger, data = sample.trigger, sample.content.data
     assert isinstance(trigger, OnObject)  # noqa: S101
     stack = names.stack(sample.job.app.name, sample.stage)
@@ -228,7 +222,8 @@ def _object(sample: Sample) -> str:
     return delivered(sample, event)
 
 
-def _stream(sample: Sample) -> Json:
+def stream(sample: Sample) -> Json:
+    """A record of a Kinesis stream."""
     number = "49590338271490256608559692538361571095921575989136588898"
     return {
         "kinesis": {
@@ -247,20 +242,23 @@ def _stream(sample: Sample) -> Json:
     }
 
 
-def _table(sample: Sample) -> Json:
-    row = sample.content.value
-    row = row.get("new") or row if isinstance(row, Mapping) else {"id": row}
-    image = {key: _attribute(value) for key, value in row.items()}
+def table(sample: Sample) -> Json:
+    """A record of a table's stream."""
+    told = sample.content.value
+    new, old = ({**told["keys"], **told[name]} for name in ("new", "old"))
+    keys = told["keys"] or dict(list((new or old or {"id": sample.number}).items())[:1])
+    images = {"INSERT": {"NewImage": new}, "REMOVE": {"OldImage": old or new}}
+    shown = images.get(told["event"], {"NewImage": new, "OldImage": old})
     return {
         "eventID": sample.number.replace("-", ""),
-        "eventName": "INSERT",
+        "eventName": told["event"],
         "eventVersion": "1.1",
         "eventSource": "aws:dynamodb",
         "awsRegion": sample.region,
         "dynamodb": {
             "ApproximateCreationDateTime": _MILLIS // 1000,
-            "Keys": dict(list(image.items())[:1]),
-            "NewImage": image,
+            "Keys": item(keys),
+            **{name: item({**keys, **row}) for name, row in shown.items()},
             "SequenceNumber": "111",
             "SizeBytes": len(sample.content.body),
             "StreamViewType": "NEW_AND_OLD_IMAGES",
@@ -272,6 +270,11 @@ def _table(sample: Sample) -> Json:
 def _other(sample: Sample, service: str, kind: str) -> str:
     start, _, name = sample.arn(service, sample.trigger.label).rpartition(":")
     return f"{start}:{kind}{name}"
+
+
+def item(row: Mapping[str, Any]) -> Json:
+    """A row, as DynamoDB has it."""
+    return {name: _attribute(value) for name, value in row.items()}
 
 
 def _attribute(value: Any) -> Json:
@@ -288,10 +291,11 @@ def _attribute(value: Any) -> Json:
         case list():
             return {"L": [_attribute(each) for each in value]}
         case _:
-            return {"M": {key: _attribute(each) for key, each in value.items()}}
+            return {"M": item(value)}
 
 
-def _logs(sample: Sample) -> Json:
+def log(sample: Sample) -> Json:
+    """What CloudWatch Logs sends of a log."""
     said = {
         "messageType": "DATA_MESSAGE",
         "owner": sample.account,
@@ -302,7 +306,7 @@ def _logs(sample: Sample) -> Json:
             {
                 "id": "36858672311120633630098786383886689203484013407063113728",
                 "timestamp": _MILLIS,
-                "message": sample.content.body,
+                "message": sample.content.line,
             }
         ],
     }
@@ -310,11 +314,17 @@ def _logs(sample: Sample) -> Json:
     return {"awslogs": {"data": base64.b64encode(packed).decode()}}
 
 
-def _request(sample: Sample) -> Json:
-    path = f"/{sample.job.name}"
+def path_of(pattern: str) -> str:
+    """A path that a route's or a rule's has: something in place of ``{id}``, ``*`` and ``?``."""
+    return _PLACES.sub("example", pattern).replace("?", "x")
+
+
+def request(sample: Sample) -> Json:
+    """A request to a route, payload format 2.0."""
+    method, path = asked(sample.trigger)
     return {
         "version": "2.0",
-        "routeKey": f"POST {path}",
+        "routeKey": getattr(sample.trigger, "route", f"{method} {path}"),
         "rawPath": path,
         "rawQueryString": "",
         "headers": {"content-type": "application/json", "idempotency-key": sample.number},
@@ -323,14 +333,13 @@ def _request(sample: Sample) -> Json:
             "apiId": "example",
             "domainName": f"example.execute-api.{sample.region}.amazonaws.com",
             "http": {
-                "method": "POST",
+                "method": method,
                 "path": path,
                 "protocol": "HTTP/1.1",
                 "sourceIp": "127.0.0.1",
                 "userAgent": "devbridge",
             },
             "requestId": sample.number,
-            "routeKey": f"POST {path}",
             "stage": "$default",
             "time": "31/Jan/2026:12:00:00 +0000",
             "timeEpoch": _MILLIS,
@@ -340,16 +349,32 @@ def _request(sample: Sample) -> Json:
     }
 
 
-RECORDS: Final[Mapping[str, Callable[[Sample], Json]]] = {
-    "queue": _queue,
-    "topic": _inbox(_notification),
-    "object": _inbox(_object),
-    "event": _inbox(lambda sample: delivered(sample, event_of(sample))),
-    "schedule": _inbox(scheduled),
-    "stream": _stream,
-    "table": _table,
-}
-"""One record, by the trigger's kind: of those, one call has several."""
+def load_balancer(sample: Sample) -> Json:
+    """A request to a load balancer."""
+    method, path = asked(sample.trigger)
+    group = f"targetgroup/{sample.trigger.label}-EXAMPLE/0123456789abcdef"
+    arn = f"arn:aws:elasticloadbalancing:{sample.region}:{sample.account}:{group}"
+    return {
+        "requestContext": {"elb": {"targetGroupArn": arn}},
+        "httpMethod": method,
+        "path": path,
+        "queryStringParameters": {},
+        "headers": {
+            "content-type": "application/json",
+            "idempotency-key": sample.number,
+            "x-amzn-trace-id": f"Root=1-67000000-{sample.number.replace('-', '')[:24]}",
+        },
+        "body": sample.content.body,
+        "isBase64Encoded": False,
+    }
 
-ALONE: Final[Mapping[str, Callable[[Sample], Json]]] = {"log": _logs, "request": _request}
-"""What is a call of its own."""
+
+def asked(trigger: Trigger) -> tuple[str, str]:
+    """The method and the path of a request that starts the job."""
+    if isinstance(trigger, OnRequest):
+        method, _, path = trigger.route.rpartition(" ")
+        path = path if method else "/"  # $default
+        return ("POST" if method in ("", "ANY") else method), path_of(path)
+    assert isinstance(trigger, OnLoadBalancer)  # noqa: S101
+    method, path = next(iter(trigger.methods), "POST"), next(iter(trigger.paths), "/")
+    return path_of(method), path_of(path)

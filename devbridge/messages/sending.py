@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from devbridge import names
-from devbridge.constructs import Bindable, Job, OnEvent, OnObject, OnQueue, OnTopic, Trigger
+from devbridge.constructs import (
+    Bindable,
+    Job,
+    OnEvent,
+    OnObject,
+    OnQueue,
+    OnStream,
+    OnTopic,
+    Trigger,
+)
+from devbridge.constructs.code import Code
 from devbridge.deploy.access import Access
 from devbridge.deploy.synth.triggers.queues import inbox
-from devbridge.errors import CloudError, PayloadError
+from devbridge.errors import CloudError, NotDeployed
 from devbridge.messages.chosen import Content
 from devbridge.messages.places import address, address_of
 from devbridge.messages.samples import (
@@ -25,6 +37,8 @@ from devbridge.messages.samples import (
 )
 from devbridge.protocol.codec import job_id
 
+LOG_STREAM: Final = "devbridge-trigger"
+"""Where lines of logs are put."""
 _SETTABLE: Final = {"source", "detail-type", "detail", "resources", "time"}
 """What of an event PutEvents takes; the rest EventBridge says itself."""
 
@@ -36,13 +50,13 @@ class Sent:
     kind: str
     trigger: str
     what: str
-    """``message``, ``event``, ``object``."""
+    """``message``, ``event``, ``object``, ``record``, ``row``, ``line``, ``request``."""
     to: str
     """As users call it: ``queue orders``."""
     address: str
     """As AWS calls it."""
     id: str
-    """AWS's id of it; of an object its key."""
+    """AWS's id of it; of an object its key, of a row its keys, of a line its stream."""
     run: str = ""
     """The id of the run that it starts, where that is certain."""
     note: str = ""
@@ -74,37 +88,23 @@ class Sender:
     ) -> None:
         self.cloud = cloud
         self.job = job
-        self._stage = stage
-        self._resources = resources
+        self.stage = stage
+        self.resources = resources
         self._prefix = "" if live else f"{names.project(job, stage)}:"
 
-    def send(self, trigger: Trigger, content: Content) -> Sent:
-        """Send it once.
-
-        Raises:
-            NotDeployed: the stage has not what it is sent to.
-            CloudError: AWS has not taken it.
-            PayloadError: nothing is sent to triggers of that kind.
-            ClientError, BotoCoreError: it cannot be sent.
-        """
-        if (send := SENDERS.get(trigger.kind)) is None:
-            raise PayloadError(
-                f"nothing can be sent to {trigger}: it is of kind {trigger.kind}",
-                where=str(self.job),
-                remedy="see what its invoker is called with: --print",
-            )
+    def sample(self, trigger: Trigger, content: Content) -> Sample:
+        """What is to be sent to a trigger, now."""
         account, region = self.cloud.account, self.cloud.region
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        sample = Sample(self.job, self._stage, trigger, content, account, region, at=now)
-        return send(self, sample)
+        return Sample(self.job, self.stage, trigger, content, account, region, at=now)
 
     def at(self, title: str) -> str:
         """What AWS calls what CloudFormation calls so."""
-        return address(title, self._resources, self._stage)
+        return address(title, self.resources, self.stage)
 
     def of(self, construct: Bindable) -> str:
         """What AWS calls the main resource of a construct."""
-        return address_of(construct, self._resources, self._stage)
+        return address_of(construct, self.resources, self.stage)
 
     def message(self, url: str, body: str, **more: Any) -> str:
         """Send a message to a queue; its id."""
@@ -125,11 +125,12 @@ class Sender:
         label, job, run = sample.trigger.label, self.job, ""
         if sure:
             key = f"{label}/{number}"
-            run = f"{self._prefix}{job_id(job.app.name, self._stage, job.name, key)}"
+            run = f"{self._prefix}{job_id(job.app.name, self.stage, job.name, key)}"
         return Sent(sample.trigger.kind, label, what, *to, number, run, note)
 
 
-def _queue(sender: Sender, sample: Sample) -> Sent:
+def queue(sender: Sender, sample: Sample) -> Sent:
+    """Send a message to the queue."""
     trigger, content = sample.trigger, sample.content
     assert isinstance(trigger, OnQueue)  # noqa: S101
     url = sender.of(trigger.queue)
@@ -143,7 +144,8 @@ def _queue(sender: Sender, sample: Sample) -> Sent:
     return sender.sent(sample, "message", (f"queue {trigger.queue.name}", url), number, sure=sure)
 
 
-def _topic(sender: Sender, sample: Sample) -> Sent:
+def topic(sender: Sender, sample: Sample) -> Sent:
+    """Publish a message."""
     trigger, content = sample.trigger, sample.content
     assert isinstance(trigger, OnTopic)  # noqa: S101
     arn = sender.of(trigger.topic)
@@ -156,7 +158,8 @@ def _topic(sender: Sender, sample: Sample) -> Sent:
     return sender.sent(sample, "message", (f"topic {trigger.topic.name}", arn), number, sure=sure)
 
 
-def _object(sender: Sender, sample: Sample) -> Sent:
+def object_(sender: Sender, sample: Sample) -> Sent:
+    """Put an object, and delete it where deletions are heard of."""
     trigger, content = sample.trigger, sample.content
     assert isinstance(trigger, OnObject)  # noqa: S101
     bucket = sender.of(trigger.bucket)
@@ -172,7 +175,8 @@ def _object(sender: Sender, sample: Sample) -> Sent:
     )
 
 
-def _event(sender: Sender, sample: Sample) -> Sent:
+def event(sender: Sender, sample: Sample) -> Sent:
+    """Put an event on the bus."""
     trigger, content = sample.trigger, sample.content
     assert isinstance(trigger, OnEvent)  # noqa: S101
     event = dict(content.event or {})
@@ -201,9 +205,46 @@ def _event(sender: Sender, sample: Sample) -> Sent:
     )
 
 
-def _schedule(sender: Sender, sample: Sample) -> Sent:
+def schedule(sender: Sender, sample: Sample) -> Sent:
+    """Put a message where EventBridge Scheduler would."""
     note = "put into the queue as EventBridge Scheduler would put it"
     return _into_inbox(sender, sample, scheduled(sample), sample.number, note)
+
+
+def stream(sender: Sender, sample: Sample) -> Sent:
+    """Put a record into the stream."""
+    trigger, content = sample.trigger, sample.content
+    assert isinstance(trigger, OnStream)  # noqa: S101
+    name = sender.of(trigger.stream)
+    taken = sender.cloud.client("kinesis").put_record(
+        StreamName=name, Data=content.body.encode(), PartitionKey=sample.number
+    )
+    number = f"{taken['ShardId']}:{taken['SequenceNumber']}"
+    sure = not trigger.batch and not (trigger.filter and content.given)
+    to = f"stream {trigger.stream.name}"
+    return sender.sent(sample, "record", (to, name), number, sure=sure)
+
+
+def log(sender: Sender, sample: Sample) -> Sent:
+    """Put a line into the log."""
+    of = sample.trigger.reads
+    assert isinstance(of, Code)  # noqa: S101
+    title = names.logical(of, "Logs")
+    if isinstance(of, Job) and title not in sender.resources:
+        raise NotDeployed(
+            f"{of} has no log group at stage {sender.stage!r}",
+            where="what a job logs that devbridge dev runs is on that machine",
+            remedy="name a stage that devbridge deploy has made: --stage",
+        )
+    group, logs = sender.at(title), sender.cloud.client("logs")
+    with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
+        logs.create_log_stream(logGroupName=group, logStreamName=LOG_STREAM)
+    line = {"timestamp": int(time.time() * 1000), "message": sample.content.line}
+    logs.put_log_events(logGroupName=group, logStreamName=LOG_STREAM, logEvents=[line])
+    note = f"it stays in the log, in the stream {LOG_STREAM}"
+    to = f"the log of {of.name}"
+    # Its id, which CloudWatch does not tell us, is in the run's key.
+    return sender.sent(sample, "line", (to, group), LOG_STREAM, sure=False, note=note)
 
 
 def _into_inbox(sender: Sender, sample: Sample, body: str, number: str, note: str) -> Sent:
@@ -212,16 +253,6 @@ def _into_inbox(sender: Sender, sample: Sample, body: str, number: str, note: st
     what = "event" if sample.trigger.kind == "event" else "message"
     to = f"the own queue of {sender.job.name}"
     return sender.sent(sample, what, (to, url), number, sure=True, note=note)
-
-
-SENDERS: Final[Mapping[str, Callable[[Sender, Sample], Sent]]] = {
-    "queue": _queue,
-    "topic": _topic,
-    "object": _object,
-    "event": _event,
-    "schedule": _schedule,
-}
-"""By the trigger's kind."""
 
 
 def _last(name: str) -> str:

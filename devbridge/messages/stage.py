@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from devbridge.constructs import App
+from devbridge.messages.invoking import Invoking
 from devbridge.messages.letters import Letter, whole_ids
-from devbridge.messages.mover import Moved, count, look, purge, redrive, router
+from devbridge.messages.mover import Back, Moved, Route, count, look, purge, redrive, router
 from devbridge.messages.places import Place, address, labels, named, places
 from devbridge.words import many
 
@@ -21,13 +22,20 @@ class Boxes:
     """All dead-letter queues of a stage.
 
     Args:
-        sqs: botocore's client.
+        client: gives botocore's client for a service.
         resources: what AWS calls those of the stage, by CloudFormation's name.
     """
 
-    def __init__(self, app: App, sqs: Any, resources: Mapping[str, str], stage: str) -> None:
+    def __init__(
+        self,
+        app: App,
+        client: Callable[[str], Any],
+        resources: Mapping[str, str],
+        stage: str,
+    ) -> None:
         self._app = app
-        self._sqs = sqs
+        self._client = client
+        self._sqs = client("sqs")
         self._resources = resources
         self._stage = stage
 
@@ -65,7 +73,7 @@ class Boxes:
             for title, url in self._resources.items()
             if title in known
         }
-        return Box(self._sqs, name, urls, called)
+        return Box(self._client, name, urls, called)
 
 
 class Box:
@@ -73,17 +81,18 @@ class Box:
 
     Args:
         urls: the queues, each with the own queues of its jobs.
-        called: what users call the queues of the stage, by AWS's name of them.
+        called: what users call the queues and invokers of the stage, by AWS's name of them.
     """
 
     def __init__(
         self,
-        sqs: Any,
+        client: Callable[[str], Any],
         name: str,
         urls: Mapping[str, Sequence[str]],
         called: Mapping[str, str] = {},
     ) -> None:
-        self._sqs = sqs
+        self._sqs = client("sqs")
+        self._invoking = Invoking(client)
         self._name = name
         self._urls = urls
         self._called = called
@@ -129,7 +138,7 @@ class Box:
         """Send messages back; what is done is in `moved`. See `mover.redrive`."""
         for url, inboxes in self._urls.items():
             if (left := self._left(wanted)) != []:
-                route = router(self._sqs, inboxes)
+                route = self._route(router(self._sqs, inboxes))
                 redrive(self._sqs, url, route, left, self.moved, dry_run=dry_run, told=told)
 
     def purge(self, wanted: Sequence[str] | None, *, told: Callable[[], None]) -> None:
@@ -149,6 +158,15 @@ class Box:
         to = ", ".join(self.to) or "anywhere"
         verb = "would be redriven" if dry_run else "redriven"
         return f"{done:,} of {many(done + kept, 'message')} {verb} to {to}"
+
+    def _route(self, to_queues: Route) -> Route:
+        def route(found: Letter) -> Back:
+            if not (invoker := found.invoker):
+                return to_queues(found)
+            calls = self._invoking.calls(found)
+            return Back(invoker.rpartition(":")[2], lambda: self._invoking.call(invoker, calls))
+
+        return route
 
     def _left(self, wanted: Sequence[str] | None) -> list[str] | None:
         if wanted is None:

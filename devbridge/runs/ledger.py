@@ -18,7 +18,7 @@ from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger_file import LIVE, LedgerError, connect
 from devbridge.runs.ledger_reader import LedgerReader
 from devbridge.runs.model import Exit, State
-from runner.dead_letters import SENT
+from runner.dead_letters import gives_up
 from runner.invocation import is_none
 from runner.outcome import Failure
 from runner.triggered import MARK
@@ -144,6 +144,8 @@ class Ledger(LedgerReader):
                 payload,
             ),
         )
+        if state.final and gives_up(state.value, entry.failure):
+            self._owe(entry.job_id)
         self._note(entry.job_id, time.time(), state, entry.attempt, "entered in a fresh ledger")
 
     def record(self, change: Change) -> None:
@@ -173,13 +175,17 @@ class Ledger(LedgerReader):
         )
         if change.state is State.SUCCEEDED:
             self._db.execute("DELETE FROM checkpoints WHERE job_id=?", (change.job_id,))
-        if change.state in SENT:
-            self._db.execute(
-                "INSERT OR IGNORE INTO dead_letters (job_id)"
-                " SELECT job_id FROM runs WHERE job_id=? AND substr(payload, 1, ?)=?",
-                (change.job_id, len(MARK), MARK),
-            )
+        if gives_up(change.state.value, change.failure):
+            self._owe(change.job_id)
         self._note(change.job_id, change.at, change.state, change.attempt, change.detail)
+
+    def _owe(self, job_id: str) -> None:
+        """The run's message, if a message has started it, is to be sent. In a transaction."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO dead_letters (job_id)"
+            " SELECT job_id FROM runs WHERE job_id=? AND substr(payload, 1, ?)=?",
+            (job_id, len(MARK), MARK),
+        )
 
     def letter_sent(self, job_id: str) -> None:
         """The run's message is in its dead-letter queue.

@@ -74,10 +74,11 @@ class LedgerReader:
         return self._select(f"WHERE {LIVE} ORDER BY created_at, rowid", ())
 
     def ended_before(self, at: float, *, limit: int = -1) -> list[tuple[str, str]]:
-        """The id and the log's path of the runs that ended before then, the oldest first."""
+        """The id and the log's path of the runs that ended before then, the oldest first; without
+        those whose message is still to be sent to its dead-letter queue."""
         return self._read(
             f"SELECT job_id, log_path FROM runs WHERE ended_at < ? AND NOT {LIVE}"  # noqa: S608
-            " ORDER BY ended_at LIMIT ?",
+            " AND job_id NOT IN (SELECT job_id FROM dead_letters) ORDER BY ended_at LIMIT ?",
             (at, limit),
         )
 

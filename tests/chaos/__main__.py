@@ -10,6 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from devbridge.config import Config
+from devbridge.emulator.embedded import embedded_cloud
+from tests.chaos.plan import STAGE
 from tests.chaos.run import Plan, chaos
 from tests.integration.brokers import mosquitto_executable
 
@@ -19,6 +22,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=5.0, help="how long jobs are sent")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, help="default: 1000 a minute")
+    parser.add_argument("--messages", type=int, help="of each kind; default: 100 a minute")
     parser.add_argument("--callers", type=int, default=6)
     parser.add_argument("--calm", action="store_true", help="no faults")
     parser.add_argument("--only", help="only these kinds of faults, with commas between them")
@@ -36,8 +40,13 @@ def main() -> int:
         calm=options.calm,
         only=options.only.split(",") if options.only else None,
         concurrency=4 * (os.cpu_count() or 1),
+        messages=int(options.minutes * 100) if options.messages is None else options.messages,
     )
-    broken = asyncio.run(chaos(plan, folder / "run"))
+    beside = folder / "cloud"
+    beside.mkdir(exist_ok=True)
+    config = Config(root=beside, stage=STAGE, python=Path(sys.executable), local=True)
+    with embedded_cloud(config, print, "the chaos test") as cloud:
+        broken = asyncio.run(chaos(plan, folder / "run", cloud.running.endpoint_url))
     if not broken and options.dir is None:
         shutil.rmtree(folder)
     return 1 if broken else 0

@@ -123,15 +123,20 @@ class Caller:
         os.write(self._file, (json.dumps(line) + "\n").encode())
 
 
-def main(settings_file: str) -> None:
-    settings = json.loads(Path(settings_file).read_text())
+def environment(port: int) -> None:
+    """What a stub's environment says, but for its job; the broker is at that port."""
     os.environ.update(
         DEVBRIDGE_APP=APP,
         DEVBRIDGE_STAGE=STAGE,
         DEVBRIDGE_IOT_ENDPOINT=HOST,
         AWS_REGION="us-east-1",
-        AWS_ENDPOINT_URL=f"http://127.0.0.1:{settings['port']}",
+        AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}",
     )
+
+
+def main(settings_file: str) -> None:
+    settings = json.loads(Path(settings_file).read_text())
+    environment(settings["port"])
     Caller(settings).run()
 
 

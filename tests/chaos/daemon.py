@@ -1,5 +1,5 @@
-"""The daemon under test, as a process: composed by `devbridge dev` itself, on a cloud that is only
-a broker. ``python -m tests.chaos.daemon SETTINGS.json``."""
+"""The daemon under test, as a process: composed by `devbridge dev` itself, on an embedded cloud
+with another broker. ``python -m tests.chaos.daemon SETTINGS.json``."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import contextlib
 import json
 import sys
 import time
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from devbridge.cli import deploying
 from devbridge.cloud.session import Cloud
@@ -28,29 +29,25 @@ from devbridge.runs.model import JobSpec
 from devbridge.transport import mqtt
 from devbridge.transport.base import Endpoint
 from tests.chaos.plan import JOBS, KEEP_ALIVE, STAGE
+from tests.chaos.post import cloud_of
 from tests.integration.brokers import HOST
 
 
-class BrokerOnly:
-    """What the daemon needs of a cloud, without one."""
+@dataclass(frozen=True, slots=True)
+class BehindProxy(Cloud):
+    """A cloud whose broker is another one."""
 
-    region = "us-east-1"
-    endpoint_url = None
+    port: int = 0
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    @staticmethod
+    def of(cloud: Cloud, port: int) -> BehindProxy:
+        """That cloud, with the broker at that port."""
+        return BehindProxy(
+            **{each.name: getattr(cloud, each.name) for each in fields(cloud)}, port=port
+        )
 
     def iot_endpoint(self) -> Endpoint:
-        return Endpoint(HOST, self.region, ("127.0.0.1", self._port))
-
-    def aws_credentials(self) -> None:
-        return None
-
-    def explain(self, error: Exception) -> None:
-        return None
-
-    def client(self, service: str) -> Any:
-        raise RuntimeError(f"there is no {service} here")
+        return Endpoint(HOST, self.region, ("127.0.0.1", self.port))
 
 
 class BriskTransport(mqtt.MqttTransport):
@@ -80,14 +77,14 @@ def main(settings_file: str) -> int:
             name=job.name,
             handler=job.handler,
             memory_mb=3072,
-            role_arn="arn:aws:iam::000000000000:role/chaos",
+            role_arn=settings["roles"][job.name],
             environment={"CHAOS_EFFECTS": settings["effects"]},
             **job.options,
         )
         for job in JOBS
     ]
     mqtt.MqttTransport = BriskTransport  # type: ignore[misc]
-    cloud = cast(Cloud, BrokerOnly(settings["port"]))
+    cloud = BehindProxy.of(cloud_of(root, settings["endpoint"]), settings["port"])
     with contextlib.ExitStack() as stack:
         stack.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage))
         stack.enter_context(deploying.interruptible())
@@ -95,7 +92,8 @@ def main(settings_file: str) -> int:
         voice = Voice(print, warn=print, confirm=lambda *_: None, colour=False)
         consent, broken = Consent(cloud, voice, yes=True), Broken(voice)
         deployer = Deployer(config, cloud, voice, consent, broken, Unloaded(voice.warn))
-        asyncio.run(serve(deployer, Good(app, {}, deployed), began, None))
+        good = Good(app, deployer.schemas(app), deployed)
+        asyncio.run(serve(deployer, good, began, None))
     return 0
 
 

@@ -33,6 +33,7 @@ WEIGHTS: Final = {
     "saved": 5.0,
     "saved broken": 1.0,
     "caller frozen": 2.0,
+    "mapping killed": 2.0,
 }
 
 
@@ -71,6 +72,7 @@ class Faults:
             "saved": self._saved,
             "saved broken": self._saved_broken,
             "caller frozen": self._caller_frozen,
+            "mapping killed": self._mapping_killed,
         }
 
     async def do(self, kind: str) -> None:
@@ -216,10 +218,12 @@ class Faults:
 
     async def _caller_frozen(self) -> Fault | None:
         """As Lambda freezes a function, though in the middle of a call."""
-        callers = self._stage.callers()
-        if not callers:
-            return None
+        callers = [*self._stage.callers(), *self._stage.mappings()]
         return await self._asleep(self._rng.choice(callers), self._rng.choice([1.0, 3.0]))
+
+    async def _mapping_killed(self) -> Fault:
+        """What it was about to delete comes again."""
+        return Fault("", 0.0, 0.0, pid=await asyncio.to_thread(self._stage.kill_mapping))
 
 
 def _save(file: Path, text: str) -> None:

@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tests.chaos.messages import KINDS as KINDS_OF_MESSAGES
+from tests.chaos.messages import Fate, Ran, fates
+
 APP: Final = "chaos"
 STAGE: Final = "test"
 KEEP_ALIVE: Final = 6
@@ -31,6 +34,12 @@ JOBS: Final = (
     ChaosJob("brief", options={"timeout": BRIEF}),
     ChaosJob("strict", offline="error"),
     ChaosJob("edited", handler="jobs/edited.handler"),
+    ChaosJob("told", handler="jobs/told.told"),
+    ChaosJob(
+        "stored",
+        handler="jobs/told.stored",
+        options={"timeout": 300.0, "max_attempts": 3, "retry_delay": 0.2},
+    ),
 )
 
 
@@ -134,6 +143,24 @@ def _order(rng: random.Random, number: int, at: float, name: str) -> Order:
         cancel_after=round(rng.uniform(*kind.cancel), 3) if kind.cancel else None,
         ask_after=round(rng.uniform(0, 5), 3) if rng.random() < 0.05 else None,
     )
+
+
+def posts(seed: int, count: int, seconds: float) -> list[tuple[float, str, int, Fate]]:
+    """When which message is sent, in order, and what is to become of it: so many of each kind."""
+    rng = random.Random(f"posts {seed}")  # noqa: S311 - to be repeated
+    return sorted(
+        (round(rng.uniform(0, seconds), 3), kind, number, fate)
+        for kind in KINDS_OF_MESSAGES
+        for number, fate in enumerate(fates(rng, kind, count))
+    )
+
+
+def order_of(ran: Ran, fate: Fate) -> Order:
+    """What a message has asked for, as an order of a caller would have."""
+    job = "stored" if ran.kind == "object" else "told"
+    do = {Fate.WELL: "ok", Fate.FAILS: "raise", Fate.MISFIT: "misfit"}[fate]
+    payload = {"number": ran.number, "kind": f"message of a {ran.kind}", "do": [do]}
+    return Order(number=ran.number, at=0.0, job=job, request_id=ran.run, payload=payload)
 
 
 def dealt(all_orders: Sequence[Order], callers: int) -> list[list[Order]]:

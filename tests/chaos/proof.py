@@ -12,9 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from devbridge.daemon.heartbeat import BEAT
+from devbridge.daemon.recovery import LOST
 from devbridge.protocol import codec
 from devbridge.runs.model import State
-from tests.chaos.plan import APP, JOBS, STAGE, Order
+from tests.chaos import messages
+from tests.chaos.messages import Dead, Fate, Found, Sent, Verdict
+from tests.chaos.plan import APP, JOBS, STAGE, Order, order_of
 from tests.chaos.stage import Fault, Files
 
 SLACK: Final = 2.0
@@ -24,6 +28,8 @@ LONGEST_CALL: Final = 40.0
 """Seconds: the stub's own limit is 8, and a caller may be frozen meanwhile."""
 CHILDREN: Final = 30.0
 """Seconds after a run's end at which its children must be gone; the zygote gives them 10."""
+EXCUSES: Final = frozenset({"DaemonStopped", "DaemonEnded", "Killed"})
+"""Failures of runs that faults explain: whether they do is proven of each run."""
 UNREACHED: Final = frozenset({"NoAnswer", "Offline", "NoDaemon", "BrokerUnreachable"})
 """What callers may be told while things are broken."""
 NEXT: Final[Mapping[State | None, frozenset[State]]] = {
@@ -118,6 +124,7 @@ class Evidence:
     faults: list[Fault]
     integrity: str
     logs: Path
+    messages: Verdict
 
     def during(self, kinds: Sequence[str], begin: float, end: float) -> list[Fault]:
         return [
@@ -127,9 +134,20 @@ class Evidence:
         ]
 
 
-def gather(files: Files, orders: Sequence[Order], faults: Sequence[Fault]) -> Evidence:
-    """Read it all."""
+def gather(
+    files: Files,
+    orders: Sequence[Order],
+    faults: Sequence[Fault],
+    sent: Sequence[Sent],
+    letters: Sequence[Dead],
+) -> Evidence:
+    """Read it all; what messages have started is held against all promises, too."""
     runs = {}
+    fates = {(each.kind, each.number): each.fate for each in sent}
+    ran = messages.ran(files.ledger)
+    for each in ran:
+        fate = fates.get((each.kind, each.number), Fate.WELL)
+        runs[each.run] = Run(order_of(each, fate), each.run)
     for order in orders:
         job_id = codec.job_id(APP, STAGE, order.job, order.key or order.request_id)
         runs[job_id] = Run(order, job_id)
@@ -153,7 +171,10 @@ def gather(files: Files, orders: Sequence[Order], faults: Sequence[Fault]) -> Ev
     for line in _lines([files.answers]):
         runs[line["id"]].answers.append(line)
     logs = files.ledger.parent / "logs"
-    return Evidence(runs, sorted(strangers), list(faults), integrity, logs)
+    ended = {each.run: len({(e["attempt"]) for e in runs[each.run].of("end")}) for each in ran}
+    found = Found(ran, letters, ended)
+    verdict = messages.judge(sent, found, excuses=EXCUSES, untried=True)
+    return Evidence(runs, sorted(strangers), list(faults), integrity, logs, verdict)
 
 
 def _lines(files: Sequence[Path]) -> Iterator[dict[str, Any]]:
@@ -180,6 +201,9 @@ def prove(evidence: Evidence) -> list[Broken]:
     for run in evidence.runs.values():
         for promise, check in _PROMISES:
             broken += [Broken(promise, what, run) for what in check(run, evidence)]
+    broken += [
+        Broken("a message is one run, or one dead letter", w) for w in evidence.messages.broken
+    ]
     broken += _in_order_of_each_caller(evidence)
     broken += _first_in_first_out(evidence)
     return broken
@@ -260,9 +284,9 @@ def _is_dead_when_it_is_said_to_be(run: Run, evidence: Evidence) -> Iterator[str
     for change in run.history:
         state = State(change["state"])
         if state.final:
-            over.setdefault(change["attempt"], change["at"])
+            over.setdefault(change["attempt"], _known_end(change, evidence))
         elif state is State.QUEUED and change["attempt"] > 1:  # this one waits
-            over.setdefault(change["attempt"] - 1, change["at"])
+            over.setdefault(change["attempt"] - 1, _known_end(change, evidence))
     for effect in run.effects:
         end = over.get(effect["attempt"])
         if end is None:
@@ -270,6 +294,16 @@ def _is_dead_when_it_is_said_to_be(run: Run, evidence: Evidence) -> Iterator[str
         if effect["at"] > end + (CHILDREN if effect["what"] == "child" else 0):
             yield f"{effect['what']} {effect['at'] - end:.3f} s after the end"
             return
+
+
+def _known_end(change: sqlite3.Row, evidence: Evidence) -> float:
+    """When it was over: who finds what a killed daemon has left knows its last sign of life; we
+    know when it was killed."""
+    at: float = change["at"]
+    if change["detail"] != LOST.message:
+        return at
+    killed = evidence.during(["daemon killed"], at, at + BEAT)
+    return max([at, *(fault.began for fault in killed)])
 
 
 def _ends_as_what_it_was(run: Run, evidence: Evidence) -> Iterator[str]:
@@ -294,7 +328,8 @@ def _ends_as_what_it_was(run: Run, evidence: Evidence) -> Iterator[str]:
         case State.FAILED:
             if _intended(run, attempt) is not State.FAILED:
                 yield "should not have failed"
-            yield from _ran_through(run, attempt)
+            if not _is_misfit(run):
+                yield from _ran_through(run, attempt)
         case State.CRASHED if kind == "DaemonEnded":
             if not evidence.during(["daemon killed"], begin, end):
                 yield "no daemon was killed meanwhile"
@@ -314,7 +349,7 @@ def _ends_as_what_it_was(run: Run, evidence: Evidence) -> Iterator[str]:
             if run.order.job != "brief":
                 yield "it had time enough"
     again = run.state in (State.FAILED, State.CRASHED) and 0 < attempt < run.row["max_attempts"]
-    if again:
+    if again and not _is_misfit(run):
         yield f"there was no attempt after {attempt}"
 
 
@@ -323,11 +358,16 @@ def _intended(run: Run, attempt: int) -> State:
     if run.order.job == "brief":
         return State.TIMED_OUT
     match steps[min(attempt, len(steps)) - 1]:
-        case "raise" | "exit":
+        case "raise" | "exit" | "misfit":
             return State.FAILED
         case "crash" | "kill":
             return State.CRASHED
     return State.SUCCEEDED
+
+
+def _is_misfit(run: Run) -> bool:
+    """Its payload is not what its handler declares."""
+    return bool(run.order.payload["do"][0] == "misfit")
 
 
 def _ran_through(run: Run, attempt: int) -> Iterator[str]:
@@ -339,6 +379,8 @@ def _cancelled_stays_cancelled(run: Run, evidence: Evidence) -> Iterator[str]:
     if run.row is None:
         return
     for told in run.told("cancel"):
+        if told["answer"].get("waits"):  # in the broker: the daemon has not heard of it yet
+            continue
         state = State(told["answer"]["state"])
         if state.final and state is not run.state:
             yield f"told {state}, and ended {run.state}"
@@ -389,7 +431,8 @@ _PROMISES: Final = (
 
 
 def _in_order_of_each_caller(evidence: Evidence) -> list[Broken]:
-    """A job that is asked for after another one was accepted comes after it in the ledger."""
+    """A job that is asked for after another one was accepted comes after it in the ledger; but for
+    one that comes while the broker hands over what has waited, in an order of its own."""
     calls: dict[tuple[str, str], list[tuple[float, float, Run, bool]]] = defaultdict(list)
     for run in evidence.runs.values():
         for a in run.answers:
@@ -399,14 +442,16 @@ def _in_order_of_each_caller(evidence: Evidence) -> list[Broken]:
                 )
     broken = []
     for each in calls.values():
-        latest, seen = 0, set()
-        for _, _, run, told in sorted(each, key=lambda call: call[:2]):
+        latest, waited, seen = 0, False, set()
+        for began, ended, run, told in sorted(each, key=lambda call: call[:2]):
             assert run.row is not None
-            if run.job_id not in seen and run.row["number"] < latest:
+            number, entered = run.row["number"], run.row["created_at"]
+            comes_between = waited and entered - began < SLACK
+            if run.job_id not in seen and number < latest and not comes_between:
                 broken.append(Broken("each caller's order is kept", "came too early", run))
             seen.add(run.job_id)
-            if told:
-                latest = max(latest, run.row["number"])
+            if told and number > latest:
+                latest, waited = number, entered > ended
     return broken
 
 
@@ -443,6 +488,7 @@ def summary(evidence: Evidence) -> Mapping[str, Mapping[str, int]]:
     return {
         "faults": Counter(fault.kind for fault in evidence.faults),
         "answers": answers,
+        "messages": evidence.messages.counts,
         "states": Counter(
             f"{run.state}{' ' + run.failure['type'] if run.failure else ''}" for run in known
         ),

@@ -13,7 +13,7 @@ from typing import Final
 
 from tests.chaos import proof
 from tests.chaos.faults import Faults, schedule
-from tests.chaos.plan import Order, dealt, orders
+from tests.chaos.plan import Order, dealt, orders, posts
 from tests.chaos.stage import Files, Sample, Stage
 from tests.e2e.dev_process import processes_of
 
@@ -37,21 +37,27 @@ class Plan:
     jobs: int
     callers: int
     concurrency: int
+    messages: int
+    """Of each kind."""
     calm: bool = False
     only: Sequence[str] | None = None
 
 
-async def chaos(plan: Plan, folder: Path) -> int:
-    """Run it, print the table, and return how many promises were broken."""
+async def chaos(plan: Plan, folder: Path, endpoint: str) -> int:
+    """Run it, print the table, and return how many promises were broken.
+
+    Args:
+        endpoint: an embedded cloud's, without anything of the app in it.
+    """
     rng = random.Random(f"faults {plan.seed}")  # noqa: S311 - to be repeated
     files = Files(folder)
-    stage = Stage(files, rng, plan.concurrency)
+    stage = Stage(files, rng, plan.concurrency, endpoint)
     began = time.monotonic()
 
     def say(text: str) -> None:
         print(f"{time.monotonic() - began:7.1f}s  {text}", flush=True)
 
-    say(f"seed {plan.seed}: {plan.jobs} jobs, in {folder}")
+    say(f"seed {plan.seed}: {plan.jobs} jobs, {3 * plan.messages} messages, in {folder}")
     main, steady = plan.jobs - STEADY_JOBS, STEADY_JOBS
     if plan.jobs < 2 * STEADY_JOBS:
         main, steady = plan.jobs, 0
@@ -64,12 +70,15 @@ async def chaos(plan: Plan, folder: Path) -> int:
         say("the daemon is ready")
         until = time.time() + plan.seconds + NO_PROGRESS
         stage.start_callers(dealt(wanted, plan.callers), until)
+        stage.start_mappings()
+        posting = asyncio.create_task(_post(plan, stage))
         watching = asyncio.create_task(_progress(stage, say))
         faults = Faults(stage, rng)
         if not plan.calm:
             await _break_things(plan, stage, faults, rng, say)
         faults.heal()
         say("all is healed")
+        await posting
         hung += await _settle(stage, say)
         leaks, more = await _steady(plan, stage, steady, say)
         wanted += more
@@ -78,10 +87,11 @@ async def chaos(plan: Plan, folder: Path) -> int:
         await stage.stop_daemon()
         if stage.failed_callers():
             hung.append(f"{len(stage.failed_callers())} callers failed: see *.err")
+        letters = await asyncio.to_thread(stage.post.dead)
     finally:
         await stage.close()
     left = await asyncio.to_thread(_left_behind, folder)
-    evidence = proof.gather(files, wanted, stage.faults)
+    evidence = proof.gather(files, wanted, stage.faults, stage.post.sent, letters)
     broken = [proof.Broken("nothing hangs", what) for what in hung]
     broken += [
         proof.Broken("the daemon lives until it is told to end", w) for w in stage.unexpected
@@ -91,7 +101,8 @@ async def chaos(plan: Plan, folder: Path) -> int:
     broken += proof.prove(evidence)
     _table(proof.summary(evidence), stage)
     _explain(broken, folder)
-    print(f"chaos seed {plan.seed}: {len(wanted)} jobs, {len(broken)} promises broken", flush=True)
+    asked = f"{len(wanted)} jobs, {len(stage.post.sent)} messages"
+    print(f"chaos seed {plan.seed}: {asked}, {len(broken)} promises broken", flush=True)
     return len(broken)
 
 
@@ -107,6 +118,14 @@ async def _break_things(
         kind = next(kinds)
         await faults.do(kind)
         say(kind)
+
+
+async def _post(plan: Plan, stage: Stage) -> None:
+    """Send the messages, each at its time."""
+    began = time.monotonic()
+    for at, kind, number, fate in posts(plan.seed, plan.messages, plan.seconds):
+        await asyncio.sleep(max(0.0, began + at - time.monotonic()))
+        await asyncio.to_thread(stage.post.send, kind, number, fate)
 
 
 async def _progress(stage: Stage, say: Callable[[str], None]) -> None:
@@ -125,19 +144,21 @@ async def _settle(stage: Stage, say: Callable[[str], None]) -> list[str]:
         missing = await asyncio.to_thread(stage.missing)
         live = sum(counts.get(state, 0) for state in ("QUEUED", "STARTING", "RUNNING"))
         callers = len(stage.callers())
-        if not live and not callers and not missing:
+        messages = await asyncio.to_thread(stage.post.open, stage.files.ledger)
+        if not live and not callers and not missing and not messages:
             # What callers were told to have failed may still be in the broker: let it come.
             await asyncio.sleep(2)
             if stage.counts() == counts:
                 say("nothing is live any more")
                 return []
             continue
-        now = f"{counts} {stage.files.answers.stat().st_size if callers else 0}"
+        now = f"{counts} {messages} {stage.files.answers.stat().st_size if callers else 0}"
         if now != last:
             last, since = now, time.monotonic()
         elif time.monotonic() - since > NO_PROGRESS:
             return [
-                f"{live} live runs, {missing} that never came, {callers} callers,"
+                f"{live} live runs, {missing} that never came, {messages} messages,"
+                f" {callers} callers,"
                 f" and nothing has changed for {NO_PROGRESS:g} s"
             ]
         await asyncio.sleep(0.5)

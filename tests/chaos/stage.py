@@ -23,8 +23,10 @@ import psutil
 
 from devbridge.emulator.ports import free_port
 from tests.chaos.plan import GRACE, STAGE, Order
+from tests.chaos.post import Post
 from tests.chaos.proxy import Proxy
 from tests.integration.brokers import Broker, start_mosquitto
+from tests.settings import is_personal
 
 REPOSITORY: Final = Path(__file__).parents[2]
 APP: Final = Path(__file__).parent / "app"
@@ -101,6 +103,8 @@ class Stage:
     files: Files
     rng: random.Random
     concurrency: int
+    endpoint: str
+    """Of the cloud that has the messages."""
     faults: list[Fault] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
@@ -117,11 +121,13 @@ class Stage:
         self._daemon: subprocess.Popen[bytes] | None = None
         self._wanted = False
         self._callers: list[subprocess.Popen[bytes]] = []
+        self._mappings: list[subprocess.Popen[bytes]] = []
+        self.post = await asyncio.to_thread(Post, self.files.app, self.endpoint)
         self._watching = asyncio.create_task(self._watch())
 
     async def close(self) -> None:
         self._watching.cancel()
-        for process in [self._daemon, *self._callers]:
+        for process in [self._daemon, *self._callers, *self._mappings]:
             if process is not None and process.poll() is None:
                 process.send_signal(signal.SIGCONT)
                 process.kill()
@@ -162,6 +168,8 @@ class Stage:
                     "root": str(self.files.app),
                     "effects": str(self.files.effects),
                     "port": self.daemon_proxy.port,
+                    "endpoint": self.endpoint,
+                    "roles": self.post.roles,
                     "concurrency": self.concurrency,
                     "grace": GRACE,
                     "on_broken": "fail",
@@ -307,6 +315,38 @@ class Stage:
     def failed_callers(self) -> list[int]:
         return [caller.pid for caller in self._callers if caller.poll()]
 
+    # --- the mappings -----------------------------------------------------------------------
+
+    def start_mappings(self) -> None:
+        """One for each job that messages start."""
+        self._mappings = [self._mapping(number) for number in range(len(self.post.mappings))]
+
+    def mappings(self) -> list[int]:
+        """Their pids."""
+        return [mapping.pid for mapping in self._mappings]
+
+    def kill_mapping(self) -> int:
+        """Kill one, and start it again."""
+        number = self.rng.randrange(len(self._mappings))
+        killed = self._mappings[number]
+        killed.kill()
+        killed.wait()
+        self._mappings[number] = self._mapping(number)
+        return killed.pid
+
+    def _mapping(self, number: int) -> subprocess.Popen[bytes]:
+        settings = self.files.root / f"mapping-{number}.json"
+        own = {"port": self.caller_proxy.port, "endpoint": self.endpoint}
+        settings.write_text(json.dumps({**self.post.mappings[number], **own}))
+        with settings.with_suffix(".err").open("ab") as errors:
+            return subprocess.Popen(
+                [sys.executable, "-m", "tests.chaos.mapping", str(settings)],
+                cwd=REPOSITORY,
+                stdin=subprocess.DEVNULL,
+                stderr=errors,
+                env=_environment(),
+            )
+
     # --- what is known meanwhile --------------------------------------------------------------
 
     def note(self, fault: Fault) -> None:
@@ -341,5 +381,4 @@ class Stage:
 
 
 def _environment() -> dict[str, str]:
-    own = ("AWS_", "DEVBRIDGE_")
-    return {key: value for key, value in os.environ.items() if not key.startswith(own)}
+    return {key: value for key, value in os.environ.items() if not is_personal(key)}

@@ -27,7 +27,7 @@ from devbridge.constructs import Job
 from devbridge.constructs.load import load_app
 from devbridge.job import BoundJob, JobStatus
 from tests.clients import endpoint_of
-from tests.e2e.dev_process import DEADLINE, DevProcess, clean_environment, run
+from tests.e2e.dev_process import DEADLINE, DevProcess, clean_environment, command, run
 from tests.waiting import eventually
 
 APPS = Path(__file__).parent / "options_app"
@@ -112,7 +112,7 @@ class Stage:
         return self.result("probe", {"do": what, **payload})
 
     def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return run(self.app, *arguments, "--stage", self.name, "--local")
+        return command(self.app, *arguments, "--stage", self.name, "--local")
 
 
 def there_are(*places: str) -> Any:
@@ -136,7 +136,7 @@ def app(
         ok(run(root, "cloud", "start"))
         for way in places:
             set_secret = ("secrets", "set", "api-token", "--stage", way, "--local")
-            ok(run(root, *set_secret, stdin=SECRET))
+            ok(command(root, *set_secret, stdin=SECRET))
         yield root
     finally:
         run(root, "cloud", "stop")
@@ -154,7 +154,7 @@ def stages(app: Path, places: Sequence[str]) -> Iterator[dict[str, Stage]]:
             dev.wait_for(r"^Ready", deadline=180)
         jobs = tuple(job.name for job in load_app(app).of_type(Job))
         yield {
-            way: Stage(way, app, json.loads(ok(run(app, *outputs_of(way))).stdout), jobs)
+            way: Stage(way, app, json.loads(ok(command(app, *outputs_of(way))).stdout), jobs)
             for way in places
         }
 

@@ -15,6 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import pytest
+from click.testing import CliRunner
+
+from devbridge.cli import main
 from tests.clients import endpoint_of, root_client
 
 PYTHON = os.environ.get("TESTED_PYTHON", sys.executable)
@@ -148,6 +152,23 @@ def run(app: Path, *arguments: str, stdin: str | None = None) -> subprocess.Comp
         env=clean_environment(),
         check=False,
     )
+
+
+def command(
+    app: Path, *arguments: str, stdin: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The same in this process, in a fraction of the time: for what a test asks again and again,
+    where the command's own process is not what it is about."""
+    if sys.executable != PYTHON:
+        return run(app, *arguments, stdin=stdin)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(app)
+        for name in os.environ.keys() - clean_environment().keys():
+            patch.delenv(name)
+        done = CliRunner().invoke(main, arguments, input=stdin, prog_name="devbridge")
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
 
 def clean_environment() -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.dev_process import DevProcess, run
+from tests.e2e.dev_process import DevProcess, command
 from tests.waiting import eventually
 
 APP = """\
@@ -61,7 +61,7 @@ def get(dev: DevProcess, path: str) -> tuple[int, str]:
 
 def result(app: Path, job: str) -> str:
     """What the command line says of a new run's end."""
-    done = run(app, "invoke", job, "--payload", "null", "--wait", *STAGE)
+    done = command(app, "invoke", job, "--payload", "null", "--wait", *STAGE)
     return done.stdout.strip().splitlines()[-1] if done.stdout else done.stderr
 
 
@@ -126,10 +126,10 @@ def test_a_job_whose_file_is_not_there_is_shown_and_loaded_when_it_comes(
 def test_a_secret_that_is_set_while_dev_runs_is_what_the_next_run_reads(
     dev: DevProcess, app: Path
 ) -> None:
-    assert "has no value" in run(app, "invoke", "secretive", "--wait", *STAGE).stdout
+    assert "has no value" in command(app, "invoke", "secretive", "--wait", *STAGE).stdout
     for value in ("one", "two"):
-        assert run(app, "secrets", "set", "token", *STAGE, stdin=value).returncode == 0
+        assert command(app, "secrets", "set", "token", *STAGE, stdin=value).returncode == 0
         for _ in range(2):
             assert f'result "{value}"' in result(app, "secretive")
-    assert run(app, "secrets", "remove", "token", "-y", *STAGE).returncode == 0
-    assert "has no value" in run(app, "invoke", "secretive", "--wait", *STAGE).stdout
+    assert command(app, "secrets", "remove", "token", "-y", *STAGE).returncode == 0
+    assert "has no value" in command(app, "invoke", "secretive", "--wait", *STAGE).stdout

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from devbridge.errors import EXIT_CLOUD, EXIT_INVOKE, EXIT_NOT_WRITTEN
-from tests.e2e.dev_process import DevProcess, processes_of, run, run_line
+from tests.e2e.dev_process import DevProcess, command, processes_of, run, run_line
 from tests.waiting import eventually, gone
 
 HANDLER = """\
@@ -82,11 +82,11 @@ def fill(disk: Path) -> Path:
 
 
 def invoke(app: Path, job: str, payload: object) -> subprocess.CompletedProcess[str]:
-    return run(app, "invoke", job, "--payload", "-", "--json", stdin=json.dumps(payload))
+    return command(app, "invoke", job, "--payload", "-", "--json", stdin=json.dumps(payload))
 
 
 def row(app: Path, job_id: str) -> dict[str, Any]:
-    listed = run(app, "jobs", "--json", "--limit", "100")
+    listed = command(app, "jobs", "--json", "--limit", "100")
     (found,) = [row for row in json.loads(listed.stdout) if row["id"] == job_id]
     return dict(found)
 
@@ -207,8 +207,8 @@ def test_when_its_folder_is_removed_dev_says_so_and_ends_and_nothing_turns_to_aw
         assert "error: the folder of this stage is gone" in dev.text
         assert "Traceback" not in dev.text
     eventually(lambda: not processes_of(app))
-    for command in (("invoke", "echo", "--payload", "1"), ("outputs",), ("secrets", "list")):
-        done = run(app, *command)
+    for asked in (("invoke", "echo", "--payload", "1"), ("outputs",), ("secrets", "list")):
+        done = command(app, *asked)
         assert done.returncode == EXIT_CLOUD, done.stderr
         assert "is on the embedded cloud of this app, which is not running" in done.stderr
         assert "devbridge dev --local" in done.stderr

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from devbridge import errors
-from tests.e2e.dev_process import DevProcess, run, run_line
+from tests.e2e.dev_process import DevProcess, command, run_line
 from tests.waiting import eventually, gone
 
 APP = """\
@@ -150,7 +150,7 @@ class Probe:
 
 def devbridge(app: Path, *arguments: str, code: int = 0) -> Any:
     """The JSON that a command prints."""
-    done = run(app, *arguments, "--json", *STAGE)
+    done = command(app, *arguments, "--json", *STAGE)
     assert done.returncode == code, done.stderr
     return json.loads(done.stdout)
 
@@ -205,7 +205,7 @@ def test_a_handler_that_ignores_sigterm_is_killed_after_the_grace_period(
     probe = Probe(dev, app, tmp_path, "stubborn")
     probe.wait_until_it_runs()
 
-    said = run(app, "cancel", probe.id[:8], *STAGE)
+    said = command(app, "cancel", probe.id[:8], *STAGE)
 
     assert said.stdout.startswith(f"{probe.id}  probe  cancelling: ")
     probe.says("not yet")
@@ -233,7 +233,7 @@ def test_a_queued_run_that_is_cancelled_never_starts(
     assert devbridge(app, "status", queued.id)["state"] == "QUEUED"
     queued.says(r"Waiting probe: 1 of 1 slot is taken \(--concurrency\)")
 
-    said = run(app, "cancel", queued.id, *STAGE)
+    said = command(app, "cancel", queued.id, *STAGE)
 
     assert said.stdout == f"{queued.id}  probe  was QUEUED: it will not start\n"
     first.until.touch()
@@ -243,7 +243,7 @@ def test_a_queued_run_that_is_cancelled_never_starts(
     status = devbridge(app, "status", queued.id)
     assert [change["state"] for change in status["history"]] == ["QUEUED", "CANCELLED"]
     assert not queued.started.exists()
-    logged = run(app, "logs", queued.id, *STAGE)
+    logged = command(app, "logs", queued.id, *STAGE)
     assert logged.stdout == "--- devbridge: CANCELLED (before it started)\n"
 
 
@@ -261,7 +261,7 @@ def test_a_run_that_waits_for_its_next_attempt_is_running_until_it_is_cancelled(
     history = devbridge(app, "status", probe.id)["history"]
     assert [change["state"] for change in history] == ["QUEUED", "RUNNING", "RUNNING", "CANCELLED"]
     assert history[-1]["detail"] == "before attempt 2 started"
-    logged = run(app, "logs", probe.id, *STAGE).stdout
+    logged = command(app, "logs", probe.id, *STAGE).stdout
     assert 'raise ValueError("num is 9")\nValueError: num is 9\n---' in logged
 
 
@@ -283,7 +283,7 @@ def test_the_log_of_a_handler_that_cannot_be_loaded_has_its_output_and_traceback
     for _ in range(2):
         job_id = devbridge(app, "invoke", "broken", "--payload", "null")["id"]
         devbridge(app, "wait", job_id, code=errors.EXIT_JOB_FAILED)
-        logged = run(app, "logs", job_id, *STAGE)
+        logged = command(app, "logs", job_id, *STAGE)
         assert logged.stdout.startswith("connecting\nTraceback (most recent call last):\n  File ")
         assert "\n    connect()\n" in logged.stdout
         assert logged.stdout.endswith("RuntimeError: no licence\n")
@@ -295,7 +295,7 @@ def test_cancelling_what_has_ended_says_so_and_changes_nothing(
     probe = Probe(dev, app, tmp_path, "echo", value=0)
     devbridge(app, "wait", probe.id)
 
-    assert "already SUCCEEDED" in run(app, "cancel", probe.id, *STAGE).stdout
+    assert "already SUCCEEDED" in command(app, "cancel", probe.id, *STAGE).stdout
     assert ask("cancel", job_id=probe.id) == {
         "job_id": probe.id,
         "was": "SUCCEEDED",
@@ -362,7 +362,7 @@ def test_waiting_ends_with_an_exit_code_that_tells_how_the_run_ended(
     dev: DevProcess, app: Path, tmp_path: Path, do: str, code: int
 ) -> None:
     probe = Probe(dev, app, tmp_path, do)
-    assert run(app, "wait", probe.id[:8], *STAGE).returncode == code
+    assert command(app, "wait", probe.id[:8], *STAGE).returncode == code
 
 
 def test_waiting_ends_when_its_time_is_over_and_the_run_goes_on(
@@ -371,7 +371,7 @@ def test_waiting_ends_when_its_time_is_over_and_the_run_goes_on(
     probe = Probe(dev, app, tmp_path, "hold")
     probe.wait_until_it_runs()
 
-    done = run(app, "wait", probe.id[:8], "--timeout", "0.2 seconds", *STAGE)
+    done = command(app, "wait", probe.id[:8], "--timeout", "0.2 seconds", *STAGE)
 
     assert done.returncode == errors.EXIT_JOB_NOT_FINISHED
     assert "the run is RUNNING after 200ms" in done.stderr
@@ -391,17 +391,17 @@ def test_another_folder_without_the_ledger_can_ask_wait_and_cancel_by_the_jobs_n
     probe = Probe(dev, app, tmp_path, "hold")
     probe.wait_until_it_runs()
 
-    unnamed = run(elsewhere, "status", probe.id, *there)
+    unnamed = command(elsewhere, "status", probe.id, *there)
     assert unnamed.returncode == errors.EXIT_NOT_FOUND
     assert "--job NAME" in unnamed.stderr
     named = ("--job", "probe", *there)
-    status = json.loads(run(elsewhere, "status", probe.id, *named).stdout)
+    status = json.loads(command(elsewhere, "status", probe.id, *named).stdout)
     assert (status["state"], status["attempt"], status["maxAttempts"]) == ("RUNNING", 1, 1)
-    cancelled = json.loads(run(elsewhere, "cancel", probe.id, *named).stdout)
+    cancelled = json.loads(command(elsewhere, "cancel", probe.id, *named).stdout)
     assert (cancelled["was"], cancelled["state"]) == ("RUNNING", "RUNNING")
-    ended = run(elsewhere, "wait", probe.id, *named)
+    ended = command(elsewhere, "wait", probe.id, *named)
     assert ended.returncode == errors.EXIT_JOB_CANCELLED, ended.stderr
-    nowhere = run(elsewhere, "status", NOWHERE, *named)
+    nowhere = command(elsewhere, "status", NOWHERE, *named)
     assert nowhere.returncode == errors.EXIT_NOT_FOUND
     assert NOWHERE in nowhere.stderr
 
@@ -415,29 +415,29 @@ def test_while_nobody_runs_the_jobs_what_waits_is_known_and_never_starts_if_canc
         gone.wait_for(r"^Ready")
         assert gone.interrupt() == 0
 
-    for command in ("status", "wait"):
-        done = run(app, command, NOWHERE, "--job", "probe", *there)
+    for asking in ("status", "wait"):
+        done = command(app, asking, NOWHERE, "--job", "probe", *there)
         assert done.returncode == errors.EXIT_INVOKE
         assert "is not running for cancel-app (stage gone): start `devbridge dev`" in done.stderr
         assert os.uname().nodename in done.stderr
 
     payload = json.dumps({"do": "hold", "started": str(tmp_path / "a"), "until": str(tmp_path)})
-    asked = [run(app, "invoke", "probe", "--payload", payload, *there) for _ in range(2)]
+    asked = [command(app, "invoke", "probe", "--payload", payload, *there) for _ in range(2)]
     assert "it starts when `devbridge dev` runs: nobody runs it now" in asked[0].stderr
     cancelled, kept = (done.stdout.split()[0] for done in asked)
-    listed = json.loads(run(app, "jobs", "--json", *there).stdout)
+    listed = json.loads(command(app, "jobs", "--json", *there).stdout)
     assert [(row["id"], row["state"]) for row in listed] == [
         (kept, "QUEUED"),
         (cancelled, "QUEUED"),
     ]
-    told = run(app, "cancel", cancelled[:8], *there)
+    told = command(app, "cancel", cancelled[:8], *there)
     assert told.stdout == f"{cancelled}  probe  was QUEUED: it will not start\n"
-    ended = run(app, "wait", cancelled[:8], *there)
+    ended = command(app, "wait", cancelled[:8], *there)
     assert ended.returncode == errors.EXIT_JOB_CANCELLED, ended.stderr
 
     with DevProcess(app, *there) as back:
-        done = run(app, "wait", kept[:8], "--json", *there)
+        done = command(app, "wait", kept[:8], "--json", *there)
         assert (done.returncode, json.loads(done.stdout)["result"]) == (0, "held")
-        status = json.loads(run(app, "status", cancelled[:8], "--json", *there).stdout)
+        status = json.loads(command(app, "status", cancelled[:8], "--json", *there).stdout)
         assert [step["state"] for step in status["history"]] == ["QUEUED", "CANCELLED"]
         assert back.interrupt() == 0

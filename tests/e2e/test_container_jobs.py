@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.dev_process import DevProcess, run
+from tests.e2e.dev_process import DevProcess, command, run
 
 APP = """\
 from devbridge import App, Container, Job
@@ -53,7 +53,7 @@ def dev(app: Path) -> Iterator[DevProcess]:
 
 
 def cli(app: Path, *arguments: str) -> dict[str, Any]:
-    done = run(app, *arguments, "--stage", "live", "--local", "--json")
+    done = command(app, *arguments, "--stage", "live", "--local", "--json")
     assert done.stdout, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
@@ -64,7 +64,7 @@ def test_the_command_runs_in_its_folder_with_the_payload_in_its_environment(
 ) -> None:
     ended = cli(app, "invoke", "render", "--payload", '{"a": "ü \'x\'"}', "--wait")
     assert (ended["state"], ended["result"]) == ("SUCCEEDED", None)
-    logged = run(app, "logs", ended["id"], "--stage", "live").stdout
+    logged = command(app, "logs", ended["id"], "--stage", "live").stdout
     assert logged == 'an argument, 2 x: {"a":"ü \'x\'"}\n'
 
 
@@ -87,16 +87,16 @@ def test_a_running_command_is_cancelled(app: Path, dev: DevProcess) -> None:
 def test_a_saved_script_is_what_the_next_run_runs(app: Path, dev: DevProcess) -> None:
     (app / "render" / "main.sh").write_text("echo changed\n")
     ended = cli(app, "invoke", "render", "--payload", "1", "--wait")
-    assert run(app, "logs", ended["id"], "--stage", "live").stdout == "changed\n"
+    assert command(app, "logs", ended["id"], "--stage", "live").stdout == "changed\n"
 
 
 def test_deployed_to_the_embedded_cloud_its_run_says_that_no_containers_run_there(
     app: Path, dev: DevProcess
 ) -> None:
-    deployed = run(app, "deploy", "--local", "--stage", "prod", "--yes")
+    deployed = command(app, "deploy", "--local", "--stage", "prod", "--yes")
     assert deployed.returncode == 0, deployed.stderr
     assert "the embedded cloud runs no containers" in deployed.stdout
-    done = run(
+    done = command(
         app, "invoke", "render", "--payload", "1", "--wait", "--json", "--stage", "prod", "--local"
     )
     ended = json.loads(done.stdout)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from devbridge.errors import EXIT_NOT_FOUND
-from tests.e2e.dev_process import DevProcess, client, run
+from tests.e2e.dev_process import DevProcess, client, command, run
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -69,7 +69,7 @@ def save(root: Path, path: str, text: str) -> None:
 
 def result(app: Path, job: str, payload: object, *options: str) -> object:
     given = ("--payload", json.dumps(payload), "--wait", "--json", *options)
-    done = run(app, "invoke", job, *given)
+    done = command(app, "invoke", job, *given)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)["result"]
 
@@ -92,7 +92,7 @@ def test_jobs_come_change_and_go_with_their_files_while_dev_runs(app: Path) -> N
         save(app, "jobs/mail/other.py", OTHER.replace("@job_handler", '@job_handler("more")'))
         dev.wait_for(r"^Deployed", after=mark)
         assert result(app, "more", 1) == 2
-        assert run(app, "invoke", "other", "--payload", "1").returncode == EXIT_NOT_FOUND
+        assert command(app, "invoke", "other", "--payload", "1").returncode == EXIT_NOT_FOUND
 
         mark = dev.mark
         save(app, "jobs/mail/other.py", OTHER.replace("@job_handler", "@job_handler(retires=1)"))
@@ -104,9 +104,9 @@ def test_jobs_come_change_and_go_with_their_files_while_dev_runs(app: Path) -> N
         (app / "jobs/mail/other.py").unlink()
         dev.wait_for(r"^Deployed", after=mark)
         assert result(app, "greeting", "you") == "Dear: hello you True"
-        assert run(app, "invoke", "more", "--payload", "1").returncode == EXIT_NOT_FOUND
+        assert command(app, "invoke", "more", "--payload", "1").returncode == EXIT_NOT_FOUND
         assert dev.text.count("passed over") == 1
-        assert dev.interrupt() == 0
+        assert dev.interrupt() == 0, dev.text
 
 
 def test_a_file_that_cannot_be_read_takes_no_job_away(app: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_file_that_cannot_be_read_takes_no_job_away(app: Path) -> None:
         dev.wait_for(r"^Reloaded greeting", after=mark)
         assert "Deployed" not in "\n".join(dev.lines[mark:])
         assert result(app, "greeting", "you") == "hello you True"
-        assert dev.interrupt() == 0
+        assert dev.interrupt() == 0, dev.text
     save(app, "jobs/greeting.py", "def handler(:\n")
     refused = run(app, "dev", "--local")
     assert "jobs/greeting.py:1" in refused.stderr, refused.stdout + refused.stderr
@@ -130,7 +130,7 @@ def test_they_are_deployed_and_run_there(app: Path) -> None:
     save(app, "jobs/other.py", OTHER)
     with DevProcess(app, "--local") as dev:  # whose cloud is used
         dev.wait_for(r"^Ready in .*: greeting, other\.")
-        done = run(app, "deploy", "--local", "--stage", "prod", "--yes")
+        done = command(app, "deploy", "--local", "--stage", "prod", "--yes")
         assert done.returncode == 0, done.stdout + done.stderr
         for job, payload, expected in (("greeting", "you", "hello you True"), ("other", 1, 2)):
             assert result(app, job, payload, "--local", "--stage", "prod") == expected
@@ -138,4 +138,4 @@ def test_they_are_deployed_and_run_there(app: Path) -> None:
             each["FunctionName"] for each in client(app, "lambda").list_functions()["Functions"]
         ]
         assert "folder_prod_greeting-job" in names
-        assert dev.interrupt() == 0
+        assert dev.interrupt() == 0, dev.text

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from devbridge.errors import EXIT_CLOUD
-from tests.e2e.dev_process import DevProcess, run, run_line
+from tests.e2e.dev_process import DevProcess, command, run_line
 from tests.waiting import eventually, gone, text_of
 
 HANDLER = """\
@@ -81,7 +81,7 @@ def endpoint(app: Path) -> Iterator[str]:
 
 
 def invoke(app: Path, endpoint: str, job: str, payload: object) -> dict[str, Any]:
-    done = run(
+    done = command(
         app, "invoke", job, "--payload", json.dumps(payload), "--json", "--stage", "work",
         "--endpoint", endpoint,
     )  # fmt: skip
@@ -91,7 +91,7 @@ def invoke(app: Path, endpoint: str, job: str, payload: object) -> dict[str, Any
 
 
 def rows(app: Path) -> dict[str, dict[str, Any]]:
-    listed = run(app, "jobs", "--stage", "work", "--json", "--limit", "100")
+    listed = command(app, "jobs", "--stage", "work", "--json", "--limit", "100")
     return {row["id"]: row for row in json.loads(listed.stdout)}
 
 
@@ -149,7 +149,7 @@ def test_a_run_with_a_checkpoint_goes_on_there_after_a_kill_and_is_run_again_the
         second.wait_for(run_line(run_id, "goes on at its checkpoint 3"))
         second.wait_for(run_line(run_id, "Error .*at the end"))
         arguments = ("--stage", "work", "--endpoint", endpoint, "--wait", "--json")
-        again = run(app, "rerun", run_id, *arguments)
+        again = command(app, "rerun", run_id, *arguments)
         assert again.returncode == 0, again.stderr
         assert "begins at the checkpoint 4 of the run before" in again.stderr
         assert json.loads(again.stdout)["result"] == 4

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from devbridge.errors import EXIT_ALREADY_RUNNING, EXIT_NOT_CONFIRMED
-from tests.e2e.dev_process import DevProcess, client, run
+from tests.e2e.dev_process import DevProcess, client, command, run
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "factorial"
 STAGE = ("--stage", "both", "--local")
@@ -34,22 +34,22 @@ def answered(done: subprocess.CompletedProcess[str]) -> Any:
 
 def invoke(app: Path) -> Any:
     payload = ("--payload", '{"num": 5}', "--wait", "--json")
-    return answered(run(app, "invoke", "factorial", *payload, *STAGE))
+    return answered(command(app, "invoke", "factorial", *payload, *STAGE))
 
 
 def test_dev_and_deploy_take_over_each_others_stage_only_with_consent(app: Path) -> None:
     with DevProcess(app, *STAGE) as dev:
         dev.wait_for("^Ready")
         live = invoke(app)
-        busy = run(app, "deploy", "--yes", *STAGE)
+        busy = command(app, "deploy", "--yes", *STAGE)
         assert busy.returncode == EXIT_ALREADY_RUNNING, busy.stderr
         assert dev.interrupt() == 0
-    table = answered(run(app, "outputs", "--json", *STAGE))["NotesTable"]
+    table = answered(command(app, "outputs", "--json", *STAGE))["NotesTable"]
 
-    refused = run(app, "deploy", *STAGE)
+    refused = command(app, "deploy", *STAGE)
     assert refused.returncode == EXIT_NOT_CONFIRMED
     assert "makes a stage of `devbridge dev` a deployed one" in refused.stderr
-    done = run(app, "deploy", "--yes", *STAGE)
+    done = command(app, "deploy", "--yes", *STAGE)
     assert done.returncode == 0, done.stderr
     built = invoke(app)
     assert (built["state"], built["result"]) == ("SUCCEEDED", 120)
@@ -62,31 +62,31 @@ def test_dev_and_deploy_take_over_each_others_stage_only_with_consent(app: Path)
     with DevProcess(app, *STAGE, "--yes") as dev:
         dev.wait_for("^Ready")
         # The build has read its payload and deleted it, and still it can be run again, live.
-        again = answered(run(app, "rerun", built["id"], "--wait", "--json", *STAGE))
+        again = answered(command(app, "rerun", built["id"], "--wait", "--json", *STAGE))
         assert ":" not in again["id"]
         assert (again["state"], again["result"]) == ("SUCCEEDED", 120)
-        assert run(app, "result", built["id"], *STAGE).stdout == "120\n"
+        assert command(app, "result", built["id"], *STAGE).stdout == "120\n"
         # Both kinds of runs are still known, each by its id.
         for run_id in (live["id"], built["id"]):
-            told = answered(run(app, "status", run_id, "--json", *STAGE))
+            told = answered(command(app, "status", run_id, "--json", *STAGE))
             assert (told["id"], told["state"]) == (run_id, "SUCCEEDED")
-    assert answered(run(app, "outputs", "--json", *STAGE))["NotesTable"] == table
+    assert answered(command(app, "outputs", "--json", *STAGE))["NotesTable"] == table
 
 
 def test_a_deployed_stage_keeps_its_data_when_it_is_removed_unless_told(app: Path) -> None:
-    assert run(app, "deploy", "--yes", *STAGE).returncode == 0
-    table = answered(run(app, "outputs", "--json", *STAGE))["NotesTable"]
+    assert command(app, "deploy", "--yes", *STAGE).returncode == 0
+    table = answered(command(app, "outputs", "--json", *STAGE))["NotesTable"]
     invoke(app)
-    asked = run(app, "remove", *STAGE)
+    asked = command(app, "remove", *STAGE)
     assert asked.returncode == EXIT_NOT_CONFIRMED
-    removed = run(app, "remove", "--yes", *STAGE)
+    removed = command(app, "remove", "--yes", *STAGE)
     assert removed.returncode == 0, removed.stderr
     assert f"AWS::DynamoDB::Table  {table}" in removed.stdout.partition("kept in")[2]
-    assert run(app, "deploy", "--yes", *STAGE).returncode == 0
-    assert answered(run(app, "outputs", "--json", *STAGE))["NotesTable"] != table
+    assert command(app, "deploy", "--yes", *STAGE).returncode == 0
+    assert answered(command(app, "outputs", "--json", *STAGE))["NotesTable"] != table
     assert client(app, "dynamodb").scan(TableName=table)["Count"] == 1
-    gone = run(app, "remove", "--yes", "--delete-data", *STAGE)
+    gone = command(app, "remove", "--yes", "--delete-data", *STAGE)
     assert gone.returncode == 0, gone.stderr
     assert "kept in" not in gone.stdout
-    nothing = run(app, "remove", "--yes", "--delete-data", *STAGE)
+    nothing = command(app, "remove", "--yes", "--delete-data", *STAGE)
     assert nothing.returncode == 5, nothing.stdout

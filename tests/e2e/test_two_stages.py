@@ -12,7 +12,7 @@ import pytest
 from devbridge.config import Config
 from devbridge.emulator.state import attach, healthy
 from devbridge.errors import EXIT_BUILD, EXIT_CLOUD
-from tests.e2e.dev_process import DevProcess, run, run_line
+from tests.e2e.dev_process import DevProcess, command, run, run_line
 from tests.waiting import eventually
 
 HANDLER = """\
@@ -50,7 +50,7 @@ def test_the_end_of_the_stage_that_started_the_cloud_leaves_the_others_job_unhar
         one.wait_for(r"^Ready")
         two.wait_for(r"^Ready")
         payload = json.dumps(str(tmp_path / "go"))
-        done = run(app, "invoke", "slow", "--stage", "two", "--payload", payload, "--json")
+        done = command(app, "invoke", "slow", "--stage", "two", "--payload", payload, "--json")
         job_id = json.loads(done.stdout)["id"]
         two.wait_for(r"began$")
         one.send(number)
@@ -74,14 +74,14 @@ def test_a_stage_that_is_deployed_beside_dev_keeps_the_cloud_until_it_is_stopped
 ) -> None:
     with DevProcess(app, "--local", "--stage", "one") as dev:
         dev.wait_for(r"^Ready")
-        deployed = run(app, "deploy", "--local", "--stage", "prod", "--yes")
+        deployed = command(app, "deploy", "--local", "--stage", "prod", "--yes")
         assert deployed.returncode == 0, deployed.stderr
         assert "devbridge cloud stop" in deployed.stdout
         assert dev.interrupt() == 0
         assert "the embedded cloud goes on; stop it with: devbridge cloud stop" in dev.text
     try:
         assert attach(make_config(app)) is not None
-        outputs = run(app, "outputs", "--stage", "prod", "--local")
+        outputs = command(app, "outputs", "--stage", "prod", "--local")
         assert outputs.returncode == 0, outputs.stderr
     finally:
         stopped = run(app, "cloud", "stop")
@@ -93,7 +93,7 @@ def test_a_deployment_that_fails_leaves_no_cloud_behind(
 ) -> None:
     handler = next((app / "jobs").glob("*.py"))
     handler.write_text(f"import not_installed_anywhere\n{handler.read_text()}")
-    failed = run(app, "deploy", "--local", "--stage", "prod", "--yes")
+    failed = command(app, "deploy", "--local", "--stage", "prod", "--yes")
     assert failed.returncode == EXIT_BUILD
     assert "'not_installed_anywhere' is imported but not installed" in failed.stderr
     assert attach(make_config(app)) is None

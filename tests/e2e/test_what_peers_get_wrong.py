@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.e2e.dev_process import DevProcess, run, run_line
+from tests.e2e.dev_process import DevProcess, command, run, run_line
 
 APP = """\
 from devbridge import App, Job, Table
@@ -93,14 +93,14 @@ def invoke(app: Path, payload: object, *options: str, job: str = "probe") -> dic
     """Start a job through the deployed invoker; its answer."""
     text = json.dumps(payload, ensure_ascii=False)
     arguments = ("invoke", job, "--payload", "-", "--stage", "peers", "--local", "--json", *options)
-    done = run(app, *arguments, stdin=text)
+    done = command(app, *arguments, stdin=text)
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 
 
 def row(app: Path, job_id: str) -> dict[str, Any]:
-    listed = run(app, "jobs", "--stage", "peers", "--json", "--limit", "500")
+    listed = command(app, "jobs", "--stage", "peers", "--json", "--limit", "500")
     return next(r for r in json.loads(listed.stdout) if r["id"] == job_id)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from devbridge.emulator.state import Running
 from tests.chaos.run import Plan, chaos
 from tests.integration.brokers import mosquitto_executable
 
@@ -13,6 +14,6 @@ pytestmark = pytest.mark.skipif(mosquitto_executable() is None, reason="needs mo
 
 
 @pytest.mark.timeout(300)
-async def test_no_promise_is_broken_in_a_short_chaos(tmp_path: Path) -> None:
-    plan = Plan(seed=7, seconds=20.0, jobs=250, callers=3, concurrency=8)
-    assert await chaos(plan, tmp_path / "run") == 0
+async def test_no_promise_is_broken_in_a_short_chaos(embedded: Running, tmp_path: Path) -> None:
+    plan = Plan(seed=7, seconds=20.0, jobs=250, callers=3, concurrency=8, messages=20)
+    assert await chaos(plan, tmp_path / "run", embedded.endpoint_url) == 0

@@ -13,7 +13,11 @@ import pytest
 from devbridge.workers.base import FreshLauncher
 from tests.integration.workers import Bench, Worker, bench
 
-SHOW = "import os, sys; print(os.getcwd(), os.environ['DEVBRIDGE_PAYLOAD'], *sys.argv[1:])"
+SHOW = """
+import os, sys
+told = [os.environ[f"DEVBRIDGE_{name}"] for name in ("PAYLOAD", "ATTEMPT", "MAX_ATTEMPTS")]
+print(os.getcwd(), *told, *sys.argv[1:])
+"""
 
 
 @pytest.fixture
@@ -36,7 +40,7 @@ async def start(there: Bench, *command: str, payload: object = None) -> Worker:
 async def test_a_command_gets_its_payload_in_its_environment(there: Bench) -> None:
     worker = await start(there, sys.executable, "-c", SHOW, "an 'argument'", payload={"a": "ü"})
     assert await worker.result() == b"null"
-    assert await worker.output() == f"""{there.root}/image {{"a":"ü"}} an 'argument'\n"""
+    assert await worker.output() == f"""{there.root}/image {{"a":"ü"}} 1 1 an 'argument'\n"""
 
 
 @pytest.mark.parametrize(

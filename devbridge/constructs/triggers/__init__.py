@@ -6,6 +6,8 @@ becomes, `stub_lambda.sources` what its records come as.
 
 from __future__ import annotations
 
+from typing import Final
+
 from devbridge.constructs.triggering import Trigger, checked_triggers
 from devbridge.constructs.triggers.balancer import OnLoadBalancer
 from devbridge.constructs.triggers.event import OnEvent
@@ -18,7 +20,25 @@ from devbridge.constructs.triggers.stream import OnStream
 from devbridge.constructs.triggers.table import OnTable
 from devbridge.constructs.triggers.topic import OnTopic
 
+KINDS: Final = tuple(
+    trigger.kind
+    for trigger in (
+        OnQueue,
+        OnTopic,
+        OnObject,
+        OnEvent,
+        Schedule,
+        OnStream,
+        OnTable,
+        OnLog,
+        OnRequest,
+        OnLoadBalancer,
+    )
+)
+"""What kinds of triggers there are."""
+
 __all__ = [
+    "KINDS",
     "OnEvent",
     "OnLoadBalancer",
     "OnLog",

@@ -12,8 +12,6 @@ from devbridge.sources.base import Problem
 
 MAX_PATTERN: Final = 1024
 """Characters of a filter pattern (CloudWatch Logs, API, PutSubscriptionFilter)."""
-FILTERS: Final = 2
-"""Of a log group (CloudWatch Logs quotas); `log_forwarding` takes one of them."""
 
 
 @dataclass(frozen=True)
@@ -46,22 +44,11 @@ class OnLog(Trigger):
         """See `Trigger.reads`."""
         return self.of
 
-    def problem(self, owner: Construct) -> Problem | None:
+    def problem(self, owner: Construct) -> Problem | None:  # noqa: ARG002
         """See `Trigger.problem`. A job is not there yet when its triggers are made: it cannot be
         given its own log, which would start it for what it logs."""
         if not isinstance(self.of, Code):
             return repr(self.of), "a Function or another Job of this app"
         if not isinstance(self.pattern, str) or len(self.pattern) > MAX_PATTERN:
             return f"pattern {self.pattern!r}", f"a text of at most {MAX_PATTERN:,} characters"
-        others = [
-            trigger
-            for job in owner.app.constructs
-            for trigger in getattr(job, "triggers", ())
-            if isinstance(trigger, OnLog) and trigger.of is self.of
-        ]
-        if len(others) >= FILTERS:
-            return (
-                f"{self.of} beside {FILTERS} others",
-                f"{FILTERS} a log group, which is AWS's quota",
-            )
         return None

@@ -15,13 +15,12 @@ from devbridge.deploy.policies import Json, allow, of_service, tls_only
 from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn, arn_of, ref
 from devbridge.deploy.synth.stack import Stack
+from devbridge.deploy.synth.triggers.queues import RETENTION, encryption
 
 GROUP: Final = "Schedules"
 ROLE: Final = "SchedulerRole"
 UNDELIVERED: Final = "Undelivered"
 _LABEL: Final = "runs for a later time"
-_RETENTION: Final = 14 * 86400
-"""Seconds: SQS's most."""
 
 
 def add_shared(stack: Stack, jobs: Sequence[Job]) -> None:
@@ -32,7 +31,7 @@ def add_shared(stack: Stack, jobs: Sequence[Job]) -> None:
         return
     group = names.schedules(stack.app.name, stack.stage)
     stack.add(_LABEL, scheduler.ScheduleGroup(GROUP, Name=group))
-    queue = sqs.Queue(UNDELIVERED, MessageRetentionPeriod=_RETENTION, SqsManagedSseEnabled=True)
+    queue = sqs.Queue(UNDELIVERED, MessageRetentionPeriod=RETENTION, **encryption(None))
     queue.DeletionPolicy = queue.UpdateReplacePolicy = "Delete"
     stack.add(_LABEL, queue)
     policy = sqs.QueuePolicy(

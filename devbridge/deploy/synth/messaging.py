@@ -19,7 +19,7 @@ from devbridge.deploy.references import arn_of, ref
 from devbridge.deploy.synth.data import has_policy
 from devbridge.deploy.synth.permissions import permit
 from devbridge.deploy.synth.stack import Stack, keep
-from devbridge.deploy.synth.triggers.queues import dead_letters
+from devbridge.deploy.synth.triggers.queues import dead_letters, encryption
 from devbridge.deploy.synth.triggers.wanted import hidden, readers
 
 SNS: Final = "sns.amazonaws.com"
@@ -49,11 +49,8 @@ def add_queue(stack: Stack, queue: Queue) -> None:
         names.logical(queue),
         VisibilityTimeout=int(hidden(queue).total_seconds()),
         MessageRetentionPeriod=int(queue.retention.total_seconds()),
+        **encryption(queue.encryption_key),
     )
-    if queue.encryption_key:
-        resource.KmsMasterKeyId = queue.encryption_key
-    else:
-        resource.SqsManagedSseEnabled = True
     if queue.fifo:
         resource.FifoQueue = True
     if dead := _dead_letters(queue):

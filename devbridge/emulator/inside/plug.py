@@ -21,6 +21,7 @@ from .corrections import (
     file_systems,
     function_properties,
     functions,
+    keep_alive,
     listeners,
     load_balancers,
     networks,
@@ -90,7 +91,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
         "batch": jobs.plug_in,
         "ecs": tasks.plug_in,
         "cloudformation": _correct_cloudformation,
-        "iot": durable.keep_what_waits,
+        "iot": _correct_broker,
         "s3": _correct_s3,
         "sns": notifications.deliver_as_sns,
         "cloudwatch_logs": _correct_logs,
@@ -116,6 +117,11 @@ def plug_in(access_key: str, secret_key: str) -> None:
 
 async def _http_1_alone(_protocol: object, _request: object) -> None:
     """No change to HTTP/2, which its server offers before the gate is asked."""
+
+
+def _correct_broker() -> None:
+    durable.keep_what_waits()
+    keep_alive.end_silent_connections()
 
 
 def _correct_logs() -> None:

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -86,30 +86,46 @@ def ask(python: Path, question: Json, cache: Path) -> Json:
     """
     text = json.dumps(question, sort_keys=True)
     environment = _environment()
-    key = f"{_probe_digest()}\n{python}\n{environment.get('PYTHONPATH')}\n{text}"
-    kept = cache / f"{hashlib.sha256(key.encode()).hexdigest()[:40]}.json"
+
+    def asked() -> Json:
+        done = subprocess.run(
+            [python, "-P", _PROBE, OWN_ROOT],
+            input=text,
+            capture_output=True,
+            text=True,
+            cwd=question["root"],
+            env=environment,
+            check=False,
+        )
+        if done.returncode != 0:
+            lines = done.stderr.strip().splitlines()
+            raise BuildError(
+                f"the app's interpreter could not list its packages: {lines[-1] if lines else '?'}",
+                where=str(python),
+                remedy="create its environment again",
+            )
+        return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+    return kept(f"{python}\n{environment.get('PYTHONPATH')}\n{text}", asked, python, cache)
+
+
+def kept(key: str, answered: Callable[[], Json], python: Path, cache: Path) -> Json:
+    """What was answered to `key` before, while what it `depends` on is as it was; or what is
+    answered now.
+
+    Args:
+        answered: answers, with the files and folders that the answer was read from: ``depends``.
+        python: the interpreter that answers; an answer depends on it, too.
+        cache: the folder that answers are kept in.
+    """
+    name = hashlib.sha256(f"{_probe_digest()}\n{key}".encode()).hexdigest()[:40]
+    file = cache / f"{name}.json"
     with contextlib.suppress(OSError, ValueError):
-        known = json.loads(kept.read_bytes())
+        known = json.loads(file.read_bytes())
         if known["stamps"] == _stamps(known["answer"]["depends"], python):
             return known["answer"]  # type: ignore[no-any-return]
     began = time.time_ns()
-    done = subprocess.run(
-        [python, "-P", _PROBE, OWN_ROOT],
-        input=text,
-        capture_output=True,
-        text=True,
-        cwd=question["root"],
-        env=environment,
-        check=False,
-    )
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines()
-        raise BuildError(
-            f"the app's interpreter could not list its packages: {lines[-1] if lines else '?'}",
-            where=str(python),
-            remedy="create its environment again",
-        )
-    answer: Json = json.loads(done.stdout)
+    answer = answered()
     stamps = _stamps(answer["depends"], python)
     if any(stamp[1:] and stamp[0] >= began - _CLOCK for stamp in stamps):
         return answer  # saved meanwhile: whether before it was read, nobody knows
@@ -118,7 +134,7 @@ def ask(python: Path, question: Json, cache: Path) -> Json:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=cache, delete=False) as new:
             json.dump(known, new)
-        os.replace(new.name, kept)  # noqa: PTH105
+        os.replace(new.name, file)  # noqa: PTH105
     return answer
 
 
@@ -223,6 +239,7 @@ __all__ = [
     "Target",
     "ask",
     "files_for",
+    "kept",
     "own",
     "unmet",
 ]

@@ -4,6 +4,7 @@ stage and job."""
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import Final
 
 from devbridge.languages.python import environment, reached
@@ -14,9 +15,13 @@ INVOKER: Final = "stub_lambda/deployed.py"
 
 
 @functools.cache
-def stub_asset() -> Asset:
-    """The zip of the stub: the same for every app, stage and job; packed once per process."""
-    sources, names = reached.slice_of(STUB)
+def stub_asset(cache: Path) -> Asset:
+    """The zip of the stub: the same for every app, stage and job; packed once per process.
+
+    Args:
+        cache: the folder that keeps what is known of devbridge's own files.
+    """
+    sources, names = reached.slice_of(STUB, cache)
     found = environment.own(names)
     others = {arc: path for d in found for arc, path in d.files if _in_stub(arc)}
     return Asset.of("the stubs", make_zip({**others, **sources}))
@@ -30,6 +35,6 @@ def _in_stub(name: str) -> bool:
 
 
 @functools.cache
-def invoker_asset() -> Asset:
-    """The zip of the invoker of deployed jobs: the same for every app, stage and job."""
-    return Asset.of("the invokers", make_zip(reached.slice_of(INVOKER)[0]))
+def invoker_asset(cache: Path) -> Asset:
+    """The zip of the invoker of deployed jobs, as `stub_asset`."""
+    return Asset.of("the invokers", make_zip(reached.slice_of(INVOKER, cache)[0]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import sys
@@ -290,11 +291,24 @@ def own_files(module: str, names: tuple[str, ...]) -> Mapping[str, Path]:
     return {name: Path(path) for name, path in found.files.items()}
 
 
-def slice_of(entry: str) -> tuple[dict[str, Path], tuple[str, ...]]:
-    """The files of devbridge that one of them reaches, and the other names that it imports."""
-    found = _own()
-    found.follow(entry)
-    return {name: Path(path) for name, path in found.files.items()}, tuple(sorted(found.needs))
+def slice_of(entry: str, cache: Path) -> tuple[dict[str, Path], tuple[str, ...]]:
+    """The files of devbridge that one of them reaches, and the other names that it imports.
+
+    Args:
+        cache: the folder that answers are kept in: every process that deploys asks the same.
+    """
+
+    def followed() -> Json:
+        found = _own()
+        found.follow(entry)
+        folders = {os.path.dirname(path) for path in found.files.values()}  # noqa: PTH120
+        depends = sorted({*found.files.values(), *folders})
+        return {"files": found.files, "needs": sorted(found.needs), "depends": depends}
+
+    key = f"{OWN_ROOT}\n{sys.version}\n{entry}"
+    answer = environment.kept(key, followed, Path(sys.executable), cache / "answers")
+    files = {name: Path(path) for name, path in answer["files"].items()}
+    return files, tuple(answer["needs"])
 
 
 def _own() -> Reach:

@@ -123,6 +123,8 @@ def test_where_no_dev_runs_it_is_said_that_it_waits(
         (("orders", "--set", "num"), errors.EXIT_USAGE, "'num' is not KEY=VALUE"),
         (("orders", "--event", "no/such"), errors.EXIT_PAYLOAD, "file cannot be read"),
         (("orders", "--key", "x"), errors.EXIT_PAYLOAD, "for triggers of kind object"),
+        (("orders", "--token", "x"), errors.EXIT_PAYLOAD, "of kind request and load-balancer"),
+        (("orders", "--kind", "letter"), errors.EXIT_USAGE, "'stream', 'table', 'log'"),
     ],
 )
 @pytest.mark.usefixtures("there")
@@ -130,13 +132,3 @@ def test_bad_input_is_one_clear_error(arguments: tuple[str, ...], code: int, wha
     refused = trigger(*arguments)
     assert refused.exit_code == code
     assert what in refused.stderr
-
-
-@pytest.mark.usefixtures("there")
-def test_a_kind_that_nothing_is_sent_to_can_be_printed_only(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("devbridge.messages.sending.SENDERS", {})
-    refused = trigger("orders")
-    assert refused.exit_code == errors.EXIT_PAYLOAD
-    assert "--print" in refused.stderr

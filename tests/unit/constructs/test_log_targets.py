@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from devbridge.constructs import App, Function, Job
+from devbridge.constructs import App, Function, Job, OnLog
 from devbridge.constructs.app import loading
 from devbridge.constructs.load import load_app
 from devbridge.constructs.log_targets import LogTargets, log_targets
@@ -101,3 +101,23 @@ def test_loading_an_app_refuses_what_goes_round(root: Path) -> None:
     )
     with pytest.raises(InvalidValue, match=r"(?s)leads back.*app\.py:4"):
         load_app(root)
+
+
+def test_a_log_group_has_two_filters_whoever_they_are_of(root: Path) -> None:
+    app = demo(root, STREAM)
+    speak = function(app, "speak")
+    quiet = job(app, "quiet", log_forwarding=False)
+    job(app, "one", triggers=[OnLog(speak, "ERROR"), OnLog(quiet, name="all")])
+    job(app, "two", triggers=[OnLog(quiet)])
+    log_targets(app)
+    job(app, "three", triggers=[OnLog(speak, "WARN")])
+    with pytest.raises(InvalidValue, match="Function 'speak': 3 listen to its log") as caught:
+        log_targets(app)
+    assert "OnLog of Job 'one', OnLog of Job 'three', log_forwarding" in str(caught.value)
+
+
+def test_a_job_that_listens_three_times_to_one_log_is_refused(app: App) -> None:
+    speak = function(app, "speak")
+    job(app, triggers=[OnLog(speak, each, name=each) for each in ("A", "B", "C")])
+    with pytest.raises(InvalidValue, match="AWS allows a log group 2"):
+        log_targets(app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,9 +13,11 @@ import pytest
 
 from devbridge.daemon import dead_letters as module
 from devbridge.daemon.dead_letters import DeadLetters
+from devbridge.daemon.events import STOPPED
 from devbridge.daemon.told import NeverStarted
 from devbridge.errors import CloudError
 from devbridge.runs.ledger import Change, Ledger, NewRun
+from devbridge.runs.ledger_file import LedgerError
 from devbridge.runs.model import State
 from runner.dead_letters import DeadLetter
 from runner.outcome import Failure
@@ -35,15 +38,27 @@ class Desk:
         """The jobs whose queue is there."""
         self.sent: list[tuple[str, DeadLetter]] = []
         self.said: list[str] = []
+        self.passes = asyncio.Event()
+        """What is sent arrives."""
+        self.passes.set()
+        self.begun = asyncio.Event()
         self.letters = DeadLetters(self.ledger, self.send, lambda text, _: self.said.append(text))
 
     async def send(self, job: str, letter: DeadLetter) -> None:
         if self.error is not None and job not in self.well:
             raise self.error
+        self.begun.set()
+        await self.passes.wait()
         self.sent.append((job, letter))
 
     def run(
-        self, job_id: str, payload: bytes, state: State, attempt: int = 1, job: str = "a"
+        self,
+        job_id: str,
+        payload: bytes,
+        state: State,
+        attempt: int = 1,
+        job: str = "a",
+        failure: Failure | None = Failure("E", "why"),  # noqa: B008 - it is frozen
     ) -> None:
         """A run that ends so, and is told of."""
         now = time.time()
@@ -51,18 +66,20 @@ class Desk:
             self.ledger.add(
                 NewRun(job_id=job_id, job=job, payload=payload, created_at=now, log_path="")
             )
-            change = Change(
-                job_id=job_id, state=state, at=now, attempt=attempt, failure=Failure("E", "why")
-            )
+            change = Change(job_id=job_id, state=state, at=now, attempt=attempt, failure=failure)
             self.ledger.record(change)
         entry = self.ledger.get(job_id)
         assert entry is not None
         self.letters.on(NeverStarted(change, entry, payload))
 
+    def idle(self) -> bool:
+        """Whether all that has ended was looked at."""
+        return not self.letters._ended.is_set()
+
     @asynccontextmanager
-    async def watched(self) -> AsyncIterator[None]:
+    async def watched(self) -> AsyncIterator[asyncio.Task[None]]:
         task = asyncio.create_task(self.letters.watch())
-        yield
+        yield task
         task.cancel()
         await asyncio.wait([task])
 
@@ -119,3 +136,81 @@ async def test_what_cannot_be_sent_of_one_job_keeps_no_letter_of_another(desk: D
         await soon(lambda: desk.ledger.owed_letters() == ["run-1"])
     assert [job for job, _ in desk.sent] == ["b"]
     assert "no job 'a'" in "\n".join(desk.said)
+
+
+async def test_what_devbridge_was_stopped_in_is_sent_by_its_last_breath(desk: Desk) -> None:
+    async with desk.watched():
+        await soon(desk.idle)
+        desk.run("run-1", MESSAGE, State.CANCELLED, failure=STOPPED)
+        desk.run("run-2", MESSAGE, State.CANCELLED, failure=None)
+    ((_, letter),) = desk.sent
+    told = json.loads(letter.attributes["devbridge"]["StringValue"])
+    assert (told["run"], told["error"]) == ("run-1", "DaemonStopped: devbridge dev was stopped")
+    assert desk.ledger.owed_letters() == []
+
+
+async def test_what_is_on_its_way_when_the_daemon_ends_is_not_sent_by_the_next_one(
+    desk: Desk,
+) -> None:
+    desk.passes.clear()
+    desk.run("run-1", MESSAGE, State.FAILED)
+    async with desk.watched() as ending:
+        await desk.begun.wait()
+        ending.cancel()
+        await asyncio.sleep(0)
+        desk.passes.set()
+    assert len(desk.sent) == 1
+    assert desk.ledger.owed_letters() == []
+
+
+async def test_what_could_not_be_sent_just_now_does_not_keep_the_daemon_from_ending(
+    desk: Desk,
+) -> None:
+    desk.error = CloudError("no network")
+    desk.run("run-1", MESSAGE, State.FAILED)
+    async with desk.watched():
+        await soon(lambda: desk.said != [])
+        desk.error = None
+        desk.passes.clear()
+    assert (desk.sent, desk.ledger.owed_letters()) == ([], ["run-1"])
+
+
+async def test_what_was_sent_is_not_sent_again_because_that_cannot_be_noted(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AGAIN", 0.01)
+    note, tries = desk.ledger.letter_sent, list[str]()
+
+    def refuse(job_id: str) -> None:
+        tries.append(job_id)
+        if len(tries) < 3:
+            raise LedgerError("the disk is full")
+        note(job_id)
+
+    monkeypatch.setattr(desk.ledger, "letter_sent", refuse)
+    async with desk.watched():
+        desk.run("run-1", MESSAGE, State.FAILED)
+        await soon(lambda: desk.ledger.owed_letters() == [])
+    assert (len(tries), len(desk.sent)) == (3, 1)
+
+
+async def test_of_several_messages_of_a_run_only_those_are_sent_again_that_were_not(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AGAIN", 0.01)
+    records = [{"messageId": number, "body": number} for number in "123"]
+    event = json.dumps({"Records": records}).encode()
+    send, bodies = desk.send, list[str]()
+
+    async def once_in_vain(job: str, letter: DeadLetter) -> None:
+        bodies.append(letter.body)
+        if bodies == ["1", "2"]:
+            raise CloudError("no network")
+        await send(job, letter)
+
+    monkeypatch.setattr(desk.letters, "_send", once_in_vain)
+    async with desk.watched():
+        desk.run("run-1", Triggered("queue", "q", b"[]", event, DEAD).text(), State.FAILED)
+        await soon(lambda: desk.ledger.owed_letters() == [])
+    assert bodies == ["1", "2", "2", "3"]
+    assert "its 3 messages are in dead" in "\n".join(desk.said)

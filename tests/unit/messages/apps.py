@@ -1,4 +1,4 @@
-"""An app with a trigger of each kind."""
+"""Apps with triggers of each kind."""
 
 from __future__ import annotations
 
@@ -6,17 +6,28 @@ from pathlib import Path
 from typing import Any
 
 from devbridge.constructs import (
+    Api,
     App,
     Bucket,
+    Function,
     Job,
+    LoadBalancer,
     OnEvent,
+    OnLoadBalancer,
+    OnLog,
     OnObject,
     OnQueue,
+    OnRequest,
+    OnStream,
+    OnTable,
     OnTopic,
     Queue,
     Schedule,
+    Stream,
+    Table,
     Topic,
     Trigger,
+    Vpc,
 )
 from devbridge.constructs.app import loading
 
@@ -54,6 +65,38 @@ def shop(root: Path) -> App:
     Queue(app, "alone")
     _job(app, "nightly", Schedule("rate(2 hours)", payload={"full": True}, name="often"))
     _job(app, "called")
+    return app
+
+
+def others(root: Path) -> App:
+    """Job `seen` with triggers whose records wait in no queue."""
+    for folder, name in (("jobs", "work"), ("api", "speak")):
+        (root / folder).mkdir()
+        (root / folder / f"{name}.py").write_text("def handler(payload): ...\n")
+    with loading(root):
+        app = App("shop")
+    speak = Function(app, "speak", handler="api/speak.handler")
+    old = Job(app, "old", handler="jobs/work.handler")
+    subnets = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+    vpc = Vpc("vpc-0123456789abcdef0", subnets, ["sg-0123456789abcdef0"])
+    api, front = Api(app, "web"), LoadBalancer(app, "front", vpc=vpc)
+    stream, notes = Stream(app, "clicks"), Table(app, "notes", partition_key="id", sort_key="at")
+    images = {"Keys": {"at": {"S": ["now"]}}, "NewImage": {"n": {"N": ["5"]}}}
+    _job(
+        app,
+        "seen",
+        OnStream(stream, filter={"data": {"kind": ["click"]}}),
+        OnStream(stream, name="together", batch=5),
+        OnTable(notes, where=["REMOVE", "INSERT"], filter={"dynamodb": images}),
+        OnTable(notes, name="changed", where=["MODIFY"]),
+        OnLog(speak, "ERROR"),
+        OnLog(old, '{ $.level = "error" }'),
+        OnRequest(api, "ANY /see/{what}", name="asked"),
+        OnRequest(api, "GET /look", name="looked"),
+        OnLoadBalancer(
+            front, ["/img/*"], methods=["PUT"], headers={"x-kind": ["a*"]}, hosts=["*.example.com"]
+        ),
+    )
     return app
 
 

@@ -172,17 +172,133 @@ class FakeEvents(Fake):
         return {"Entries": answers, "FailedEntryCount": len(Entries) if self.failure else 0}
 
 
+class FakeKinesis(Fake):
+    service = "kinesis"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[dict[str, Any]] = []
+
+    def PutRecord(self, **given: Any) -> Any:  # noqa: N802
+        self.records.append(given)
+        return {"ShardId": "shardId-000000000000", "SequenceNumber": str(len(self.records))}
+
+
+class FakeLogs(Fake):
+    service = "logs"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.streams: dict[str, list[str]] = {}
+
+    def CreateLogStream(self, *, logGroupName: str, logStreamName: str) -> Any:  # noqa: N802, N803
+        if (name := f"{logGroupName}:{logStreamName}") in self.streams:
+            raise Refused("ResourceAlreadyExistsException")
+        self.streams[name] = []
+        return {}
+
+    def PutLogEvents(self, *, logGroupName: str, logStreamName: str, logEvents: Any) -> Any:  # noqa: N802, N803
+        self.streams[f"{logGroupName}:{logStreamName}"] += [each["message"] for each in logEvents]
+        return {}
+
+
+class FakeDynamo(Fake):
+    """One table, with the keys `id` and `at`, a number."""
+
+    service = "dynamodb"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: dict[str, Any] = {}
+        self.kinds = {"id": "S", "at": "N"}
+
+    def _key(self, row: Any) -> str:
+        return json.dumps([row[name] for name in self.kinds])
+
+    def DescribeTable(self, *, TableName: str) -> Any:  # noqa: N802, N803
+        assert TableName
+        keys = list(zip(self.kinds, ("HASH", "RANGE"), strict=False))
+        return {
+            "Table": {
+                "KeySchema": [{"AttributeName": name, "KeyType": kind} for name, kind in keys],
+                "AttributeDefinitions": [
+                    {"AttributeName": name, "AttributeType": kind}
+                    for name, kind in self.kinds.items()
+                ],
+            }
+        }
+
+    def PutItem(self, *, Item: Any, ConditionExpression: str, **_: Any) -> Any:  # noqa: N802, N803
+        assert ConditionExpression == "attribute_not_exists(#key)"
+        if self._key(Item) in self.rows:
+            raise Refused("ConditionalCheckFailedException")
+        self.rows[self._key(Item)] = Item
+        return {}
+
+    def UpdateItem(  # noqa: N802
+        self,
+        *,
+        Key: Any,  # noqa: N803
+        ExpressionAttributeNames: Any,  # noqa: N803
+        ExpressionAttributeValues: Any,  # noqa: N803
+        **_: Any,
+    ) -> Any:
+        row = self.rows[self._key(Key)]
+        names = ExpressionAttributeNames.values()
+        old = {name: row[name] for name in names if name in row}
+        row |= dict(zip(names, ExpressionAttributeValues.values(), strict=True))
+        return {"Attributes": old} if old else {}
+
+    def DeleteItem(self, *, TableName: str, Key: Any) -> Any:  # noqa: N802, N803
+        assert TableName
+        del self.rows[self._key(Key)]
+        return {}
+
+
+class FakeGateway(Fake):
+    service = "apigatewayv2"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.url = ""
+
+    def GetApi(self, *, ApiId: str) -> Any:  # noqa: N802, N803
+        return {"ApiId": ApiId, "Name": "web", "ApiEndpoint": self.url}
+
+
+class FakeBalancers(Fake):
+    service = "elbv2"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.host, self.port = "localhost", 80
+
+    def DescribeListeners(self, *, ListenerArns: list[str]) -> Any:  # noqa: N802, N803
+        found = {"LoadBalancerArn": f"of {ListenerArns[0]}", "Protocol": "HTTP", "Port": self.port}
+        return {"Listeners": [found]}
+
+    def DescribeLoadBalancers(self, *, LoadBalancerArns: list[str]) -> Any:  # noqa: N802, N803
+        assert LoadBalancerArns[0].startswith("of ")
+        return {"LoadBalancers": [{"LoadBalancerName": "front", "DNSName": self.host}]}
+
+
 class FakeCloud:
     """What `Sender` needs of a cloud."""
 
     account = ACCOUNT
     region = REGION
+    endpoint_url: str | None = None
 
     def __init__(self, *queues: str) -> None:
         self.sqs = FakeSqs(*queues)
         self.sns = FakeSns()
         self.s3 = FakeS3()
         self.events = FakeEvents()
+        self.kinesis = FakeKinesis()
+        self.logs = FakeLogs()
+        self.dynamodb = FakeDynamo()
+        self.apigatewayv2 = FakeGateway()
+        self.elbv2 = FakeBalancers()
 
     def client(self, service: str) -> Any:
         return getattr(self, service).client

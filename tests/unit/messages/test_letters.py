@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 from typing import Any
 
@@ -15,6 +16,7 @@ from runner.outcome import FAILED, Failure
 from runner.triggered import triggered
 from stub_lambda.records import Listening
 from stub_lambda.sources import source_of
+from tests.unit.messages.test_streams import INVOKER, sequence, told
 
 INCOMING = "arn:aws:sqs:eu-west-1:111122223333:incoming"
 INBOX = "arn:aws:sqs:eu-west-1:111122223333:inbox"
@@ -87,6 +89,7 @@ def test_the_letter_of_a_failed_run_tells_all_of_it() -> None:
         "source": INCOMING,
         "group": None,
         "redriven": None,
+        "records": None,
         "attributes": {"colour": "red", "devbridge": sent.attributes["devbridge"]["StringValue"]},
         "body": '{"num": 5}',
     }
@@ -230,3 +233,23 @@ def test_ids_are_found_by_their_beginning() -> None:
         whole_ids(["3f2a", "3f9c"], ["3f"])
     with pytest.raises(UnknownMessage, match="did you mean '3f2a'"):
         whole_ids(["3f2a"], ["3f2b"])
+
+
+def test_of_records_that_lambda_has_given_up_it_is_told_where_they_are() -> None:
+    found = moved(json.dumps(told(5, 9, 3)), source="")
+    assert found.error == "3 records could not be started: RetryAttemptsExhausted"
+    assert (found.trigger, found.source, found.invoker) == ("stream clicks-1", INVOKER, INVOKER)
+    assert found.as_json()["records"]["first"] == sequence(5)
+    assert found.key == "m-1"
+
+
+def test_what_was_in_no_queue_goes_to_its_invoker_as_it_came() -> None:
+    head = {"run": "run-1", "kind": "log", "trigger": "speak", "source": INVOKER}
+    text = {"DataType": "String", "StringValue": json.dumps(head)}
+    said = {"logGroup": "g", "logEvents": []}
+    body = json.dumps({"devbridge": {"kind": "log", "name": "speak"}, "event": said})
+    found = moved(body, source="", attributes={"devbridge": text})
+    assert found.invoker == INVOKER
+    data = base64.b64decode(found.event["awslogs"]["data"])
+    assert json.loads(gzip.decompress(data)) == said
+    assert moved("x").invoker == ""

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import pytest
 from botocore.exceptions import ClientError
 
-from devbridge.messages.letters import Letter
-from devbridge.messages.mover import HIDDEN, Moved, Reader, count, look, purge, redrive, router
+from devbridge.messages.mover import (
+    HIDDEN,
+    Moved,
+    Reader,
+    Route,
+    count,
+    look,
+    purge,
+    redrive,
+    router,
+)
 from tests.unit.aws import Refused
 from tests.unit.messages.fakes import FakeSqs, url
 
@@ -57,6 +65,34 @@ def test_it_ends_when_those_come_again_that_were_seen(sqs: FakeSqs) -> None:
     assert seen == ids
 
 
+def test_a_run_whose_message_was_sent_twice_is_there_once_and_goes_as_one(sqs: FakeSqs) -> None:
+    first, other, again = (
+        sqs.add("dead", source="incoming", run=run) for run in ("r-1", "r-2", "r-1")
+    )
+    found = look(sqs.client, url("dead"), 100)
+    assert ([each.id for each in found.letters], found.more) == ([first.id, other.id], False)
+    assert visible(sqs) == 3
+    done = Moved()
+    redrive(sqs.client, url("dead"), back(sqs), None, done)
+    assert (done.ids, done.to) == ([first.id, other.id], {"incoming": 2})
+    assert sqs.queues["dead"] == []
+    assert again.id not in {each.id for each in sqs.queues["incoming"]}
+
+
+def test_so_it_is_when_the_second_comes_after_the_first_was_deleted(sqs: FakeSqs) -> None:
+    for number in range(25):
+        sqs.add("dead", run="r-1" if number in (0, 24) else f"r-{number + 2}")
+    done = Moved()
+    purge(sqs.client, url("dead"), None, done)
+    assert len(done.ids) == 24
+    assert sqs.queues["dead"] == []
+
+
+def test_what_was_not_started_is_no_copy_of_another(sqs: FakeSqs) -> None:
+    ids = [sqs.add("dead", "same", source="incoming").id for _ in range(2)]
+    assert [each.id for each in look(sqs.client, url("dead"), 100).letters] == ids
+
+
 def test_what_is_received_is_given_back_when_somebody_presses_ctrl_c(sqs: FakeSqs) -> None:
     for _ in range(5):
         sqs.add("dead")
@@ -72,7 +108,7 @@ def test_what_is_received_is_given_back_when_somebody_presses_ctrl_c(sqs: FakeSq
     assert visible(sqs) == 4
 
 
-def back(sqs: FakeSqs, *, inboxes: tuple[str, ...] = ()) -> Callable[[Letter], str]:
+def back(sqs: FakeSqs, *, inboxes: tuple[str, ...] = ()) -> Route:
     return router(sqs.client, [url(each) for each in inboxes])
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from devbridge.messages.patterns import matching, merge
+from devbridge.messages.patterns import matches, matching, merge, plain
 
 
 def takes(alternative: Any, value: Any) -> bool:  # noqa: PLR0911 - one for each operator
@@ -105,3 +105,48 @@ def test_what_is_merged_keeps_what_is_beside_it() -> None:
         "a": {"b": 1, "d": 3},
         "c": {"e": 4},
     }
+
+
+@pytest.mark.parametrize(
+    ("rule", "good", "bad"),
+    [
+        (5, 5, "5"),
+        (True, True, 1),
+        (None, None, 0),
+        ({"prefix": "a"}, "ab", "b"),
+        ({"suffix": ".jpg"}, "a.jpg", "a.png"),
+        ({"prefix": {"equals-ignore-case": "A"}}, "ab", "b"),
+        ({"equals-ignore-case": "Ab"}, "aB", "b"),
+        ({"wildcard": "a*c\\*"}, "abbc*", "abbc"),
+        ({"anything-but": ["a", {"prefix": "b"}]}, "c", "bb"),
+        ({"numeric": [">", 5, "<=", 7]}, 7, 5),
+        ({"cidr": "10.0.0.0/24"}, "10.0.0.9", "10.0.1.9"),
+        ({"cidr": "10.0.0.0/24"}, "10.0.0.9", "elsewhere"),
+        ({"unheard-of": 1}, None, "x"),
+    ],
+)
+def test_a_pattern_matches_what_its_rules_take(rule: Any, good: Any, bad: Any) -> None:
+    if rule != {"unheard-of": 1}:
+        assert matches({"a": {"b": [rule, "or this"]}}, {"a": {"b": good}, "more": 1})
+    assert not matches({"a": {"b": [rule]}}, {"a": {"b": bad}})
+    assert not matches({"a": {"b": [rule]}}, {"a": "no object"})
+
+
+def test_what_there_is_none_of_is_told_apart_from_null() -> None:
+    assert matches({"a": [{"exists": False}]}, {})
+    assert not matches({"a": [{"exists": False}]}, {"a": None})
+    assert matches({"a": [{"exists": True}]}, {"a": None})
+    assert not matches({"a": [{"anything-but": "x"}]}, {})
+
+
+def test_of_alternatives_one_matches_and_of_a_list_one_value() -> None:
+    pattern = {"$or": [{"a": [1]}, {"b": [2]}]}
+    assert matches(pattern, {"b": 2})
+    assert not matches(pattern, {"a": 2})
+    assert matches({"a": [2]}, {"a": [1, 2]})
+
+
+def test_a_row_of_dynamodb_is_plain() -> None:
+    row = {"s": {"S": "x"}, "n": {"N": "5"}, "d": {"N": "1.5"}, "no": {"NULL": True}}
+    inner = {"m": {"M": {"l": {"L": [{"BOOL": True}]}}}}
+    assert plain({**row, **inner}) == {"s": "x", "n": 5, "d": 1.5, "no": None, "m": {"l": [True]}}

@@ -3,51 +3,34 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
-from devbridge.constructs import App, Construct, Job, Trigger
-from devbridge.errors import PayloadError
+from devbridge.constructs import App, Job
 from devbridge.messages.chosen import Content, content
-from devbridge.messages.samples import ALONE, RECORDS, Sample, message_attributes, raw
+from devbridge.messages.kinds import raw
+from devbridge.messages.samples import Sample, asked, message_attributes
 from runner.triggered import triggered
 from stub_lambda.records import Listening
 from stub_lambda.sources import source_of
 from tests.unit.messages.apps import named, trigger
 
 
-@dataclass(frozen=True)
-class Other(Trigger):
-    """A trigger of a kind that has its own module elsewhere."""
-
-    kind: ClassVar[str] = "other"
-
-    @property
-    def label(self) -> str:
-        return "other"
-
-    def problem(self, owner: Construct) -> None:
-        del owner
-
-
-def of_kind(kind_: str) -> Trigger:
-    class Made(Other):
-        kind = kind_
-
-    return Made()
-
-
 def read(event: Any, job: Job) -> list[Any]:
     """What `stub_lambda.sources` finds in an event: what the handlers get."""
-    listening = Listening(
-        inbox=Sample(job, "ann", Other(), Content(None)).arn("sqs", f"{job.name.title()}JobInbox")
-    )
+    sample = Sample(job, "ann", job.triggers[0], Content(None))
+    listening = Listening(inbox=sample.arn("sqs", f"{job.name.title()}JobInbox"))
     source = source_of(event)
     assert source is not None
     found = [triggered(each.start.payload) for each in source.starts(event, listening)]
     return [(each.kind, json.loads(each.payload)) for each in found if each is not None]
+
+
+def of(app: App, name: str, sent: Content) -> list[Any]:
+    """What the handler of the job `seen` gets of what is sent to that trigger."""
+    found = named(app, "seen")
+    return read(raw([Sample(found, "ann", trigger(app, "seen", name), sent)]), found)
 
 
 @pytest.mark.parametrize(
@@ -87,45 +70,43 @@ def test_the_object_that_is_put_is_what_the_handler_gets(app: App) -> None:
     }
 
 
-@pytest.mark.parametrize("kind", ["stream"])
-def test_what_a_stream_has_is_what_the_handler_gets(app: App, kind: str) -> None:
-    found = named(app, "thumbs")
-    event = raw([Sample(found, "ann", of_kind(kind), Content({"a": [1.5, None, True]}))])
-    assert read(event, found) == [(kind, {"a": [1.5, None, True]})]
+def test_what_a_stream_has_is_what_the_handler_gets(unqueued: App) -> None:
+    sent = Content({"a": [1.5, None, True]})
+    assert of(unqueued, "clicks", sent) == [("stream", sent.value)]
 
 
-def test_what_the_handler_of_a_row_declares_makes_the_row(app: App) -> None:
-    found = named(app, "thumbs")
-    for value, row in (({"event": "INSERT", "new": {"a": 1}}, {"a": 1}), (5, {"id": 5})):
-        ((_, payload),) = read(raw([Sample(found, "ann", of_kind("table"), Content(value))]), found)
-        assert payload["new"] == row
+ROW = {"n": 5, "l": [True, None, {"m": "y"}]}
 
 
-def test_a_kind_without_a_sample_is_told(app: App) -> None:
-    sample = Sample(named(app, "thumbs"), "ann", of_kind("load-balancer"), Content(1))
-    with pytest.raises(PayloadError, match="of kind load-balancer"):
-        raw([sample])
+@pytest.mark.parametrize(
+    ("event", "new", "old"),
+    [("INSERT", ROW, None), ("MODIFY", ROW, {"n": 4}), ("REMOVE", None, ROW)],
+)
+def test_what_becomes_of_a_row_is_what_the_handler_gets(
+    unqueued: App, event: str, new: Any, old: Any
+) -> None:
+    keys = {"id": "x", "at": "1"}
+    value = {"event": event, "keys": keys, "new": new or {}, "old": old or {}}
+    told = {name: row and {**keys, **row} for name, row in (("new", new), ("old", old))}
+    ((kind, payload),) = of(unqueued, "notes", Content(value))
+    assert (kind, payload) == ("table", {"event": event, "keys": keys, **told})
 
 
-def test_a_row_is_what_the_handler_gets(app: App) -> None:
-    found, row = named(app, "thumbs"), {"id": "x", "n": 5, "l": [True, None, {"m": "y"}]}
-    event = raw([Sample(found, "ann", of_kind("table"), Content(row))])
-    assert read(event, found) == [
-        ("table", {"event": "INSERT", "keys": {"id": "x"}, "new": row, "old": None})
-    ]
-
-
-def test_a_line_of_a_log_and_a_request_are_what_the_handler_gets(app: App) -> None:
-    found = named(app, "thumbs")
-    ((kind, said),) = read(
-        raw([Sample(found, "ann", of_kind("log"), Content("ERROR: no", "ERROR: no"))]), found
-    )
+def test_a_line_of_a_log_is_what_the_handler_gets(unqueued: App) -> None:
+    ((kind, said),) = of(unqueued, "speak", Content("ERROR: no"))
     assert (kind, said["logEvents"][0]["message"]) == ("log", "ERROR: no")
-    ((kind, payload),) = read(
-        raw([Sample(found, "ann", of_kind("request"), Content({"a": 1}))]), found
-    )
-    assert kind == "request"
-    assert {"a": 1} in (payload, *(payload.values() if isinstance(payload, dict) else ()))
+
+
+def test_the_body_of_a_request_is_what_the_handler_gets(unqueued: App) -> None:
+    sent = Content({"a": 1})
+    assert of(unqueued, "asked", sent) == [("request", {"a": 1})]
+    assert of(unqueued, "front-1", sent) == [("load-balancer", {"a": 1})]
+
+
+def test_a_request_has_a_method_and_a_path_that_are_let_through(unqueued: App) -> None:
+    assert asked(trigger(unqueued, "seen", "asked")) == ("POST", "/see/example")
+    assert asked(trigger(unqueued, "seen", "looked")) == ("GET", "/look")
+    assert asked(trigger(unqueued, "seen", "front-1")) == ("PUT", "/img/example")
 
 
 def test_several_are_one_call(app: App) -> None:
@@ -133,10 +114,6 @@ def test_several_are_one_call(app: App) -> None:
     event = raw([Sample(found, "ann", first, Content(number)) for number in range(3)])
     assert read(event, found) == [("queue", 0), ("queue", 1), ("queue", 2)]
     assert len({each["messageId"] for each in event["Records"]}) == 3
-
-
-def test_no_kind_is_in_both_tables() -> None:
-    assert not RECORDS.keys() & ALONE.keys()
 
 
 def test_attributes_have_the_types_that_filters_look_for() -> None:

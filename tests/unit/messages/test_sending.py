@@ -9,6 +9,7 @@ import pytest
 from devbridge.constructs import App, OnObject, Schedule
 from devbridge.deploy.synth.triggers.schedules import told
 from devbridge.errors import CloudError, NotDeployed
+from devbridge.messages import kinds
 from devbridge.messages.chosen import Content, content
 from devbridge.messages.sending import Sender, Sent
 from devbridge.protocol.codec import job_id
@@ -22,6 +23,8 @@ RESOURCES = {
     "NightlyJobInbox": url("inbox"),
     "TasksTopic": "arn:aws:sns:eu-west-1:111122223333:tasks",
     "FilesBucket": "files-1",
+    "ClicksStream": "clicks-1",
+    "SpeakFunctionLogs": "/aws/lambda/speak",
 }
 
 
@@ -41,7 +44,7 @@ def send(
 ) -> Sent:
     one = trigger(app, job, name)
     sender = Sender(there, named(app, job), "ann", RESOURCES, live=live)  # type: ignore[arg-type]
-    return sender.send(one, content(one, None, given))
+    return kinds.send(sender, one, content(one, None, given))
 
 
 def test_a_message_goes_to_its_queue_and_its_run_is_known(there: FakeCloud, app: App) -> None:
@@ -64,7 +67,7 @@ def test_a_message_goes_to_its_queue_and_its_run_is_known(there: FakeCloud, app:
 def test_a_message_has_the_attributes_that_its_filter_wants(there: FakeCloud, app: App) -> None:
     one = trigger(app, "one", "first")
     sender = Sender(there, named(app, "one"), "ann", RESOURCES, live=True)  # type: ignore[arg-type]
-    sender.send(one, Content(1, attributes={"kind": "order"}))
+    kinds.send(sender, one, Content(1, attributes={"kind": "order"}))
     (message,) = there.sqs.queues["first"]
     assert message.attributes == {"kind": {"DataType": "String", "StringValue": "order"}}
 
@@ -102,7 +105,7 @@ def test_who_hears_of_what_is_deleted_is_told_by_deleting_it(there: FakeCloud, a
     files = trigger(app, "thumbs", "files")
     assert isinstance(files, OnObject)
     sender = Sender(there, named(app, "thumbs"), "ann", RESOURCES, live=True)  # type: ignore[arg-type]
-    sent = sender.send(OnObject(files.bucket, events=["deleted"]), Content("a"))
+    sent = kinds.send(sender, OnObject(files.bucket, events=["deleted"]), Content("a"))
     assert there.s3.calls == ["PutObject", "DeleteObject"]
     assert sent.note == "it was deleted again"
 
@@ -151,3 +154,29 @@ def test_an_event_that_is_not_taken_is_an_error(there: FakeCloud, app: App) -> N
 def test_what_is_not_deployed_yet_is_told(there: FakeCloud, app: App) -> None:
     with pytest.raises(NotDeployed, match="IncomingQueue"):
         send(there, app, "orders", "incoming")
+
+
+def test_a_record_goes_to_its_stream_and_its_run_is_known(there: FakeCloud, unqueued: App) -> None:
+    sent = send(there, unqueued, "seen", "clicks")
+    (record,) = there.kinesis.records
+    assert (record["StreamName"], json.loads(record["Data"])["kind"]) == ("clicks-1", "click")
+    assert sent.to == "stream clicks"
+    assert sent.run == job_id("shop", "ann", "seen", "clicks/shardId-000000000000:1")
+    assert send(there, unqueued, "seen", "clicks", b"text").run == ""
+    assert there.kinesis.records[1]["Data"] == b"text"
+    assert send(there, unqueued, "seen", "together").run == ""
+
+
+def test_a_line_goes_to_the_log_that_is_listened_to(there: FakeCloud, unqueued: App) -> None:
+    for _ in range(2):
+        sent = send(there, unqueued, "seen", "speak")
+    lines = there.logs.streams["/aws/lambda/speak:devbridge-trigger"]
+    assert lines == ["ERROR an example of devbridge trigger"] * 2
+    assert (sent.to, sent.run, sent.id) == ("the log of speak", "", "devbridge-trigger")
+    send(there, unqueued, "seen", "speak", b"a line of my own\n")
+    assert lines[2] == "a line of my own\n"
+
+
+def test_a_job_of_this_machine_has_no_log_in_the_cloud(there: FakeCloud, unqueued: App) -> None:
+    with pytest.raises(NotDeployed, match="Job 'old' has no log group at stage 'ann'"):
+        send(there, unqueued, "seen", "old")

@@ -22,7 +22,7 @@ def sqs(app: App) -> FakeSqs:
 def boxes(app: App, sqs: FakeSqs) -> Boxes:
     titles = [inbox for place in places(app) for inbox in place.inboxes]
     known = [*sqs.queues, *titles]
-    return Boxes(app, sqs.client, {title: url(title) for title in known}, "ann")
+    return Boxes(app, lambda _: sqs.client, {title: url(title) for title in known}, "ann")
 
 
 def test_all_are_counted_and_the_oldest_is_dated(boxes: Boxes, sqs: FakeSqs) -> None:

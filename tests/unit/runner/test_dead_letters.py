@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.dead_letters import ATTRIBUTE, dead_letters
+from runner.dead_letters import ATTRIBUTE, STOPPED, dead_letters
 from runner.outcome import CANCELLED, CRASHED, FAILED, SUCCEEDED, TIMED_OUT, Failure
 from runner.triggered import Triggered
 
@@ -57,6 +57,13 @@ def test_only_what_has_failed_is_sent(state: str, sent: int) -> None:
     assert len(dead_letters(of(RECORD), "r", state, None, 1)) == sent
 
 
+def test_so_is_what_ran_when_devbridge_was_stopped_which_was_nobodys_wish() -> None:
+    stopped = Failure(STOPPED, "devbridge dev was stopped")
+    (letter,) = dead_letters(of(RECORD), "r", CANCELLED, stopped, 1)
+    told = json.loads(letter.attributes["devbridge"]["StringValue"])
+    assert told["error"] == "DaemonStopped: devbridge dev was stopped"
+
+
 def test_what_has_no_dead_letter_queue_is_not_sent() -> None:
     assert dead_letters(of(RECORD, dead=""), "r", FAILED, None, 1) == []
 
@@ -90,3 +97,9 @@ def test_there_is_room_for_our_attribute_among_ten() -> None:
     (letter,) = dead_letters(of({**RECORD, "messageAttributes": many}), "r", FAILED, None, 1)
     assert len(letter.attributes) == 10
     assert ATTRIBUTE in letter.attributes
+
+
+def test_records_of_one_run_are_no_duplicates_of_each_other_in_a_fifo_queue() -> None:
+    event = {"Records": [{"eventID": "a"}, {"eventID": "b"}]}
+    letters = dead_letters(of(event, "stream", f"{DEAD}.fifo"), "r", FAILED, None, 1)
+    assert len({each.deduplication for each in letters}) == 2

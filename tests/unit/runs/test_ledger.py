@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from devbridge.daemon.events import STOPPED
 from devbridge.runs.base import Step
 from devbridge.runs.ledger import Change, Ledger
 from devbridge.runs.ledger_file import LedgerError
 from devbridge.runs.ledger_reader import LedgerReader
 from devbridge.runs.model import Exit, State
 from runner.outcome import Failure
+from runner.triggered import Triggered
 
 from .ledgers import a_run, add, ids, record
 from .worlds import KEPT, LIVE
@@ -175,6 +177,38 @@ def test_a_run_that_waits_for_another_attempt_is_not_pruned(ledger: Ledger) -> N
     ended(ledger, "r1", 100.0, State.FAILED)
     record(ledger, Change(job_id="r1", state=State.QUEUED, at=101.0, attempt=2))
     assert ledger.prune(1000.0, delete_log=lambda _: None) == 0
+
+
+MESSAGE = Triggered("queue", "q", b"1", b"{}", "arn:dead", "arn:q").text()
+
+
+@pytest.mark.parametrize(
+    ("state", "failure", "owed"),
+    [
+        (State.FAILED, Failure("E", "why"), True),
+        (State.TIMED_OUT, None, True),
+        (State.CRASHED, None, True),
+        (State.CANCELLED, STOPPED, True),
+        (State.CANCELLED, None, False),
+        (State.SUCCEEDED, None, False),
+    ],
+)
+def test_the_message_of_a_run_that_nobody_wanted_to_end_so_is_owed(
+    ledger: Ledger, tmp_path: Path, state: State, failure: Failure | None, owed: bool
+) -> None:
+    add(ledger, replace(a_run("called"), payload=b"1"), replace(a_run("told"), payload=MESSAGE))
+    for run in ("called", "told"):
+        record(ledger, Change(job_id=run, state=state, at=1.0, failure=failure))
+    assert ledger.owed_letters() == ["told"] * owed
+    assert ledger.prune(1000.0, delete_log=lambda _: None) == 1 + (not owed)
+    with Ledger.open(tmp_path / "fresh.sqlite") as fresh, fresh.transaction():
+        for entry in ledger.recent():
+            fresh.enter_again(entry, ledger.payload(entry.job_id))
+        assert fresh.owed_letters() == ["told"] * owed
+    for run in ledger.owed_letters():
+        ledger.letter_sent(run)
+    ledger.prune(1000.0, delete_log=lambda _: None)
+    assert ids(ledger) == []
 
 
 def test_a_log_that_cannot_be_deleted_keeps_its_run_for_the_next_time(ledger: Ledger) -> None:

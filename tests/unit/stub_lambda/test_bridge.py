@@ -366,6 +366,44 @@ def test_a_daemon_that_does_not_answer_is_waited_for_until_the_deadline(
     assert world.now - began == pytest.approx(8)
 
 
+def test_what_follows_one_that_has_waited_in_vain_waits_for_the_broker_alone(world: World) -> None:
+    world.replies, asked = silent, bridge()
+    asked.ask(a_run(), 8)
+    for _ in range(2):
+        began = world.now
+        assert asked.ask(a_run(), 8) == NoAnswer(Silence.NO_ANSWER, stored=True, who=WHO)
+        assert world.now - began == pytest.approx(0.25, abs=0.05)
+    world.acknowledges, began = None, world.now
+    assert not asked.ask(a_run(), 0.9).stored  # type: ignore[union-attr]
+    assert world.now - began == pytest.approx(0.9)
+
+
+def test_whoever_was_silent_is_waited_for_again_once_it_has_spoken(world: World) -> None:
+    world.replies, asked = silent, bridge()
+    asked.ask(a_run(), 8)
+    world.replies = accepted
+    assert isinstance(asked.ask(a_run(), 8), Answer)
+    world.replies, began = silent, world.now
+    asked.ask(a_run(), 8)
+    assert world.now - began == pytest.approx(8)
+
+
+def test_a_cancellation_waits_for_a_daemon_however_silent(world: World) -> None:
+    world.replies, asked = silent, bridge()
+    asked.ask(a_run(), 8)
+    began = world.now
+    assert asked.ask(a_cancel(), 8) == NoAnswer(Silence.NO_ANSWER, stored=True, who=WHO)
+    assert world.now - began == pytest.approx(8)
+
+
+def test_where_nothing_is_kept_each_waits_for_the_daemon(world: World) -> None:
+    world.replies, asked = silent, bridge(OFFLINE_ERROR)
+    asked.ask(a_run(), 8)
+    began = world.now
+    assert asked.ask(a_run(), 8) == NoAnswer(Silence.NO_ANSWER, stored=False, who=WHO)
+    assert world.now - began == pytest.approx(8)
+
+
 def test_after_three_silent_seconds_it_is_sent_once_more_and_only_once(world: World) -> None:
     world.replies = silent
     bridge().ask(a_run(), 20)

@@ -167,6 +167,20 @@ def test_the_wait_leaves_the_function_a_second_to_answer(daemon: Daemon) -> None
     assert daemon.waits == [8, 8, 8, 8, 8, 8, 3, 3]
 
 
+def test_a_record_whose_run_the_broker_keeps_leaves_time_for_the_others_of_its_batch(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = {"messageId": "m", "body": "1", "eventSource": "aws:sqs", "eventSourceARN": "arn:q"}
+    daemon.answer = NoAnswer(Silence.NO_ANSWER, stored=True, who=WHO)
+    assert module.handler({"Records": [message]}, Context()) == {"batchItemFailures": []}
+    run()
+    under(daemon, monkeypatch, OFFLINE_ERROR)
+    daemon.answer = NoAnswer(Silence.NO_ANSWER, who=WHO)
+    refused = {"batchItemFailures": [{"itemIdentifier": "m"}]}
+    assert module.handler({"Records": [message]}, Context()) == refused
+    assert daemon.waits == [4, 8, 8]
+
+
 def test_a_payload_over_the_limits_says_what_to_do(daemon: Daemon) -> None:
     error = run("x" * codec.MAX_BODY)["error"]
     assert error["code"] == "PayloadTooLarge"

@@ -26,3 +26,9 @@ def test_what_it_listens_to_has_the_names_that_the_app_gives(
     assert (found.name("arn:q"), found.dead_of("arn:q")) == ("orders", "arn:other")
     assert (found.name("arn:r"), found.dead_of("arn:r")) == ("rest", "arn:dead")
     assert found.name("arn:aws:sqs:eu-west-1:1:some/thing") == "thing"
+
+
+def test_an_invoker_knows_its_own_name_whatever_version_was_called() -> None:
+    own = "arn:aws:lambda:eu-west-1:123456789012:function:invoker"
+    for invoked in (own, f"{own}:$LATEST"):
+        assert Listening.from_environment(invoked).invoker == own

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from runner.dead_letters import dead_letters
+from runner.outcome import FAILED
 from runner.triggered import Triggered, triggered
 from stub_lambda.records import Listening, NotStarted, Outcome, Record, Source
 from stub_lambda.sources import source_of
@@ -17,6 +19,7 @@ SQS = "arn:aws:sqs:eu-west-1:123456789012:"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:jobs-1"
 LISTENING = Listening(
     inbox=f"{SQS}inbox",
+    invoker="arn:aws:lambda:eu-west-1:123456789012:function:invoker",
     dead=f"{SQS}dead",
     sources={
         f"{SQS}orders-1": {"name": "orders"},
@@ -166,13 +169,6 @@ def delivered(kind: str, name: str, event: object = None, **more: object) -> dic
             "nightly",
             {"full": True},
             "nightly/arn/2026-11-26T10:00:00Z",
-        ),
-        (
-            delivered("table", "notes", ROW),
-            "table",
-            "notes",
-            {"event": "INSERT", "keys": {"id": "a"}, "new": None, "old": None},
-            "notes/r-1",
         ),
         ({"other": 1}, "queue", "inbox", {"other": 1}, "inbox/m-1"),
         ([1], "queue", "inbox", [1], "inbox/m-1"),
@@ -338,3 +334,33 @@ def test_who_does_not_wait_hears_of_a_failure_by_an_error_only(event: dict[str, 
 )
 def test_what_is_of_no_kind_is_left_to_the_callers_of_devbridge(event: object) -> None:
     assert source_of(event) is None
+
+
+# --- what is sent back ----------------------------------------------------------------------------
+
+
+CHANGED = {**ROW, "eventSource": "aws:dynamodb", "eventSourceARN": "arn:aws:dynamodb:x:1:table/t"}
+
+
+@pytest.mark.parametrize("event", [{"Records": [CHANGED]}, logs()])
+def test_what_was_in_no_queue_comes_once_more_as_another_run(event: dict[str, Any]) -> None:
+    first, before, payload = one(event)
+    assert before.source == LISTENING.invoker
+    again, found, same = one({"redriven": "run-1/abc", "event": event})
+    assert same == payload
+    assert again.start.key == f"{found.name}/redriven/run-1/abc"
+    assert (found.redriven, found.source) == ("run-1/abc", before.source)
+    (letter,) = dead_letters(found, "run-2", FAILED, None, 1)
+    assert '"redriven": "run-1/abc"' in letter.attributes["devbridge"]["StringValue"]
+    assert one({"redriven": "", "event": event})[0] == first
+
+
+def test_who_sends_it_back_hears_what_was_not_started() -> None:
+    event = {"redriven": "", "event": {"Records": [CHANGED]}}
+    (record,) = starts(event)
+    outcomes = [Outcome(record, {"jobId": "r"}), Outcome(record, None, "Code", "text")]
+    assert known(event).answer(outcomes) == {
+        "runs": [{"jobId": "r"}],
+        "refused": [{"id": record.ids[0], "code": "Code", "error": "text"}],
+    }
+    assert source_of({"redriven": "", "event": {"other": 1}}) is None

@@ -35,14 +35,14 @@ phases:
       - exit 1
 """
 _CONTAINER: Final = """\
-DEVBRIDGE_ATTEMPT=0
+export DEVBRIDGE_ATTEMPT=0 DEVBRIDGE_MAX_ATTEMPTS=@ATTEMPTS@
 for DEVBRIDGE_DELAY in @DELAYS@; do
   DEVBRIDGE_ATTEMPT=$((DEVBRIDGE_ATTEMPT + 1)) DEVBRIDGE_CODE=0
   @COMMAND@ || DEVBRIDGE_CODE=$?
   if [ "$DEVBRIDGE_CODE" = 0 ] || [ -z "$DEVBRIDGE_DELAY" ]; then break; fi
   sleep "$DEVBRIDGE_DELAY"
 done
-export DEVBRIDGE_ATTEMPT DEVBRIDGE_STATE=SUCCEEDED
+export DEVBRIDGE_STATE=SUCCEEDED
 if [ "$DEVBRIDGE_CODE" != 0 ]; then
   DEVBRIDGE_ERROR="the command exited with code $DEVBRIDGE_CODE"
   DEVBRIDGE_ERROR='{"type": "CommandFailed", "message": "'"$DEVBRIDGE_ERROR"'"}'
@@ -72,7 +72,9 @@ def container_buildspec(cmd: Sequence[str], delays: Sequence[float]) -> str:
     Args:
         delays: the seconds before each further attempt, should the command fail.
     """
-    script = _CONTAINER.replace("@DELAYS@", pauses(delays)).replace("@COMMAND@", shlex.join(cmd))
+    script = _CONTAINER.replace("@DELAYS@", pauses(delays))
+    script = script.replace("@ATTEMPTS@", str(len(delays) + 1))
+    script = script.replace("@COMMAND@", shlex.join(cmd))
     exported = ["DEVBRIDGE_STATE", "DEVBRIDGE_ERROR", "DEVBRIDGE_ATTEMPT"]
     # JSON is YAML, and quotes whatever the command has.
     return json.dumps(

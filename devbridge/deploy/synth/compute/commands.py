@@ -15,12 +15,13 @@ from devbridge.deploy.synth.compute.parts import number, pauses
 TIMED_OUT: Final = 124
 """The exit code of a command whose time was over, as `timeout` has it."""
 _SCRIPT: Final = """\
-DEVBRIDGE_ATTEMPT=0 DEVBRIDGE_STOP= DEVBRIDGE_PID=
+export DEVBRIDGE_ATTEMPT=0 DEVBRIDGE_MAX_ATTEMPTS=@ATTEMPTS@
+DEVBRIDGE_STOP= DEVBRIDGE_PID=
 trap 'DEVBRIDGE_STOP=1; [ -z "$DEVBRIDGE_PID" ] || kill "$DEVBRIDGE_PID"' TERM
 trap 'DEVBRIDGE_LATE=1; kill "$DEVBRIDGE_PID"' USR1
 for DEVBRIDGE_DELAY in @DELAYS@; do
   DEVBRIDGE_LAST=; [ -n "$DEVBRIDGE_DELAY" ] || DEVBRIDGE_LAST=1
-  export DEVBRIDGE_ATTEMPT=$((DEVBRIDGE_ATTEMPT + 1)); DEVBRIDGE_LATE=
+  DEVBRIDGE_ATTEMPT=$((DEVBRIDGE_ATTEMPT + 1)) DEVBRIDGE_LATE=
   @COMMAND@ & DEVBRIDGE_PID=$!
   (sleep @TIMEOUT@; kill -USR1 $$; sleep @GRACE@; kill -9 "$DEVBRIDGE_PID") 2>/dev/null &
   DEVBRIDGE_CLOCK=$!
@@ -51,6 +52,7 @@ def container_script(
     """
     values = {
         "DELAYS": pauses(delays),
+        "ATTEMPTS": str(len(delays) + 1),
         "TIMEOUT": number(timeout),
         "GRACE": number(grace),
         "TIMED_OUT": str(TIMED_OUT),

@@ -33,6 +33,11 @@ _READS: Final = of_service("sqs", "ReceiveMessage", "DeleteMessage", "GetQueueAt
 _SENDS: Final = ("sqs:SendMessage", "sqs:GetQueueUrl")
 
 
+def encryption(key: str | None) -> Json:
+    """How SQS is to encrypt a queue, as its properties say it: with that key, or with its own."""
+    return {"KmsMasterKeyId": key} if key else {"SqsManagedSseEnabled": True}
+
+
 def inbox(job: Job) -> str:
     """The title of the queue of a job's own."""
     return names.logical(job, "Inbox")
@@ -169,11 +174,7 @@ def _once(arns: Sequence[Any]) -> list[Any]:
 def _add_queue(stack: Stack, owner: Owner, title: str, redrive: Any = None) -> None:
     from troposphere import sqs
 
-    queue = sqs.Queue(title, MessageRetentionPeriod=RETENTION)
-    if owner.encryption_key:
-        queue.KmsMasterKeyId = owner.encryption_key
-    else:
-        queue.SqsManagedSseEnabled = True
+    queue = sqs.Queue(title, MessageRetentionPeriod=RETENTION, **encryption(owner.encryption_key))
     if redrive is not None:
         queue.VisibilityTimeout = int(HIDDEN.total_seconds())
         queue.RedrivePolicy = sqs.RedrivePolicy(

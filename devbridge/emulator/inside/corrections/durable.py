@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextvars
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -114,10 +114,16 @@ def _refuse_what_cannot_be_kept(iot: Any) -> None:
 
 def _is_kept(iot: Any, account: str, region: str, topic: str, size: int) -> bool:
     """Whether a message has nobody to wait for, or can be kept for whom it waits."""
+    for key, client in list(iot._connected_clients.items()):
+        # It may be asleep: what it has not acknowledged waits for it when it is taken for gone.
+        full = client._persist_session and len(client._in_flight) >= iot._MAX_QUEUED_MESSAGES
+        hears = key[:2] == (account, region) and _matches(iot, client._sub_filters.values(), topic)
+        if full and hears:
+            return False
     for key, session in list(iot._persistent_sessions.items()):
         if key[:2] != (account, region) or key in iot._connected_clients:
             continue
-        if iot._is_session_expired(session) or not _subscribes(iot, session, topic):
+        if iot._is_session_expired(session) or not _matches(iot, session.subscriptions, topic):
             continue
         waiting = session.queued_messages
         if len(waiting) >= iot._MAX_QUEUED_MESSAGES:
@@ -128,9 +134,9 @@ def _is_kept(iot: Any, account: str, region: str, topic: str, size: int) -> bool
     return True
 
 
-def _subscribes(iot: Any, session: Any, topic: str) -> bool:
+def _matches(iot: Any, filters: Iterable[str], topic: str) -> bool:
     matches: Callable[[str, str], bool] = iot._subscription_matches
-    return any(matches(pattern, topic) for pattern in session.subscriptions)
+    return any(matches(pattern, topic) for pattern in filters)
 
 
 def _free() -> int:

@@ -31,13 +31,6 @@ def test_a_function_that_the_job_calls_would_start_it_again(app: App) -> None:
         Job(app, "see", handler="jobs/a.handler", bind=[speak], triggers=[OnLog(speak)])
 
 
-def test_a_log_group_has_two_filters_at_most(app: App, refused: Refused) -> None:
-    speak = Function(app, "speak", handler="api/start.handler")
-    for name in ("one", "two"):
-        Job(app, name, handler="jobs/a.handler", triggers=[OnLog(speak)])
-    assert "Function 'speak' beside 2 others" in refused(OnLog(speak))
-
-
 @pytest.mark.parametrize("of", ["speak", None])
 def test_it_listens_to_what_logs(refused: Refused, of: Any) -> None:
     assert refused(OnLog(of, name="x")).startswith("Job 'see': OnLog:")

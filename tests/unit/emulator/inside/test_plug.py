@@ -20,6 +20,7 @@ from devbridge.emulator.inside.corrections import (
     file_systems,
     function_properties,
     functions,
+    keep_alive,
     listeners,
     load_balancers,
     networks,
@@ -62,6 +63,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         *((authorization, "correct"), (listeners, "stay_on_loopback")),
         *((access, "believe_only_signatures"), (speed, "save_faster")),
         *((durable, "keep_room"), (durable, "keep_what_waits")),
+        (keep_alive, "end_silent_connections"),
         *((speed, "copy_logs_faster"), (functions, "page_logs")),
         *((listeners, "hide_runtime_apis"), (functions, "tell_as_lambda")),
         *((environments, "isolate"), (networks, "complete"), (objects, "hide")),
@@ -131,7 +133,7 @@ def test_a_service_is_corrected_when_it_is_needed_first_and_once(app: Any, done:
     for _ in range(2):
         assert app._get_module("iot") == "module iot"
         assert app._get_module("kms") == "module kms"
-    assert done == ["durable.keep_what_waits"]
+    assert done == ["durable.keep_what_waits", "keep_alive.end_silent_connections"]
     for name in (
         "cloudformation",
         "eventbridge",
@@ -142,7 +144,7 @@ def test_a_service_is_corrected_when_it_is_needed_first_and_once(app: Any, done:
         "cloudwatch_logs",
     ):  # it imports the others itself
         app._get_module(name)
-    assert done[1:] == [
+    assert done[2:] == [
         *(
             "service.keep_properties",
             "service.keep_definitions",

@@ -9,7 +9,7 @@ from tests.unit.languages.python.test_packing import import_alone
 
 
 def test_the_stubs_zip_is_small_and_imports_alone(tmp_path: Path) -> None:
-    asset = stub_asset()
+    asset = stub_asset(tmp_path / "cache")
     assert asset.size < 260_000
     with asset.open() as file:
         archive = zipfile.ZipFile(io.BytesIO(file.read()))
@@ -35,7 +35,7 @@ def test_the_stubs_zip_is_small_and_imports_alone(tmp_path: Path) -> None:
 
 
 def test_the_invokers_zip_is_small_and_imports_alone(tmp_path: Path) -> None:
-    asset = invoker_asset()
+    asset = invoker_asset(tmp_path / "cache")
     assert asset.size < 95_000
     with asset.open() as file:
         zipfile.ZipFile(file).extractall(tmp_path)

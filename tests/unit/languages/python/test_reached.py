@@ -8,6 +8,7 @@ import pytest
 from devbridge.errors import BuildError
 from devbridge.languages.python.pip import Target
 from devbridge.languages.python.probe.imports import GUARDED, PERHAPS, SURE
+from devbridge.languages.python.probe.reach import Reach
 from devbridge.languages.python.reached import Asked, Reached, fits, own_files, slice_of
 
 ARM = Target("3.12", "arm64")
@@ -173,8 +174,12 @@ def test_of_devbridge_a_handler_gets_the_files_that_its_import_runs() -> None:
     assert not [name for name in files if name.startswith(("devbridge/cli", "devbridge/deploy"))]
 
 
-def test_the_stub_is_made_of_what_it_reaches() -> None:
-    files, others = slice_of("stub_lambda/handler.py")
+def test_the_stub_is_made_of_what_it_reaches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, others = slice_of("stub_lambda/handler.py", tmp_path)
     assert "stub_lambda/handler.py" in files
     assert not [name for name in files if name.startswith("devbridge/daemon")]
     assert "click" not in others
+    monkeypatch.delattr(Reach, "follow")  # what is known is not read again
+    assert slice_of("stub_lambda/handler.py", tmp_path) == (files, others)

@@ -57,6 +57,12 @@ def test_a_command_that_fails_is_tried_again_and_then_tells_its_exit_code(tmp_pa
     }
 
 
+def test_a_command_knows_which_attempt_it_is_and_how_many_there_are(tmp_path: Path) -> None:
+    told = 'echo "$DEVBRIDGE_ATTEMPT of $DEVBRIDGE_MAX_ATTEMPTS"; exit 1'
+    _, output = run_buildspec(tmp_path, ["sh", "-c", told], [0, 0])
+    assert output.splitlines()[:3] == ["1 of 3", "2 of 3", "3 of 3"]
+
+
 def test_a_command_that_succeeds_at_last_has_succeeded(tmp_path: Path) -> None:
     cmd = ["sh", "-c", "[ -f again ] || { touch again; exit 1; }"]
     assert run_buildspec(tmp_path, cmd, [0, 0]) == (0, "SUCCEEDED|2|\n")

@@ -48,6 +48,12 @@ def test_its_exit_code_is_that_of_the_last_attempt() -> None:
     assert code("sh", "-c", 'exit "$DEVBRIDGE_ATTEMPT"', delays=(0.01, 0.01)) == 3
 
 
+def test_it_knows_which_attempt_it_is_and_how_many_there_are() -> None:
+    told = 'exit "$DEVBRIDGE_ATTEMPT$DEVBRIDGE_MAX_ATTEMPTS"'
+    assert code("sh", "-c", told, delays=(0.01,)) == 22
+    assert code("sh", "-c", told) == 11
+
+
 def test_one_that_succeeds_at_last_has_succeeded() -> None:
     assert code("sh", "-c", '[ "$DEVBRIDGE_ATTEMPT" = 2 ]', delays=(0.01, 60.0)) == 0
 

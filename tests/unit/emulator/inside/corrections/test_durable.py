@@ -73,6 +73,15 @@ def broker(ministack: MakeModule, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     return made
 
 
+def connected(pattern: str, waits: int, *, persists: bool = True) -> SimpleNamespace:
+    """A client, with so many messages that it has not acknowledged."""
+    return SimpleNamespace(
+        _persist_session=persists,
+        _in_flight=dict.fromkeys(range(waits)),
+        _sub_filters={"1": "b", "2": pattern},
+    )
+
+
 async def test_a_message_for_nobody_who_is_away_is_acknowledged(broker: Broker) -> None:
     broker.module._persistent_sessions.update(
         {
@@ -82,7 +91,7 @@ async def test_a_message_for_nobody_who_is_away_is_acknowledged(broker: Broker) 
             ("2", "eu-west-1", "elsewhere"): Session({"a/#": 1}),
         }
     )
-    broker.module._connected_clients[(*HERE, "there")] = True
+    broker.module._connected_clients[(*HERE, "there")] = connected("a/#", waits=1)
     assert await broker.publish("a/x", bytes(10_000)) == 0
     assert broker.published == ["a/x"]
 
@@ -94,6 +103,17 @@ async def test_a_message_that_would_push_an_older_one_out_is_refused(broker: Bro
     broker.module._persistent_sessions[(*HERE, "away")].queued_messages = waiting
     assert await broker.publish("a/x") == durable.QUOTA_EXCEEDED
     assert broker.published == ["a/x"]
+
+
+async def test_so_is_one_that_a_client_would_not_find_again_who_sleeps(broker: Broker) -> None:
+    clients = broker.module._connected_clients
+    clients[(*HERE, "asleep")] = connected("a/#", waits=1)
+    assert await broker.publish("a/x") == 0
+    clients[(*HERE, "asleep")] = connected("a/#", waits=2)
+    assert await broker.publish("c/x") == 0
+    assert await broker.publish("a/x") == durable.QUOTA_EXCEEDED
+    clients[(*HERE, "asleep")] = connected("a/#", waits=2, persists=False)
+    assert await broker.publish("a/x") == 0
 
 
 async def test_a_message_that_there_is_no_room_to_save_is_refused(broker: Broker) -> None:
