@@ -66,6 +66,11 @@ def triggered(body: bytes) -> Triggered | None:
     return Triggered(payload=payload, event=event, **known)
 
 
+def beginning_of(kind: str, name: str) -> bytes:
+    """What the text of every record of a trigger begins with."""
+    return MARK + _dump({"kind": kind, "name": name})[:-1]
+
+
 def payload_of(body: bytes) -> bytes:
     """The payload alone, of any run."""
     found = triggered(body)

@@ -69,13 +69,16 @@ class Read:
     dead: str = ""
     source: str = ""
     """As `Triggered` has them."""
+    alone: bool = False
+    """It starts nothing while the run of another record of that trigger goes on."""
 
     def record(self, event: Any, *, remember: bool = True) -> Record:
         """The run that it asks for, having come as that."""
         wrapped = Triggered(
             self.kind, self.name, self.payload, dump_json(event), self.dead, self.source
         )
-        return Record((self.id,), Start(wrapped.text(), _limited(self.name, self.key), remember))
+        key, alone = _limited(self.name, self.key), self.name if self.alone else ""
+        return Record((self.id,), Start(wrapped.text(), key, remember, alone=alone))
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,8 +75,9 @@ class _Queue(_Records):
         arn, body, number = _arn(record), str(record["body"]), record["messageId"]
         dead, again = listening.dead_of(arn), _redriven(record)
         if arn == listening.inbox and (found := _delivered(body, listening)) is not None:
-            kind, name, payload, own = found
-            return Read(number, again or own or number, payload, kind, name, dead, arn)
+            kind, name, payload, own, alone = found
+            key = again or own or number
+            return Read(number, key, payload, kind, name, dead, arn, alone=alone and not again)
         name = listening.name(arn)
         return Read(number, again or number, of_text(body), "queue", name, dead, arn)
 
@@ -248,9 +249,10 @@ SOURCES: Final[tuple[Source, ...]] = (
 # --- what the job's own queue has ---------------------------------------------------------------
 
 
-def _delivered(body: str, listening: Listening) -> tuple[str, str, bytes, str] | None:
+def _delivered(body: str, listening: Listening) -> tuple[str, str, bytes, str, bool] | None:
     """What a message of the job's own queue tells: the kind and the name of the trigger, the
-    payload, and the id of what has happened, if it has one. None: it tells of no trigger."""
+    payload, the id of what has happened, if it has one, and whether it starts nothing while the run
+    of another one goes on. None: it tells of no trigger."""
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):
@@ -259,7 +261,7 @@ def _delivered(body: str, listening: Listening) -> tuple[str, str, bytes, str] |
         return None
     if found.get("Type") == "Notification" and "TopicArn" in found:
         name = listening.name(found["TopicArn"])
-        return "topic", name, of_text(found["Message"]), found["MessageId"]
+        return "topic", name, of_text(found["Message"]), found["MessageId"], False
     head = found.get("devbridge")
     if not isinstance(head, Mapping) or "kind" not in head:
         return None
@@ -270,7 +272,7 @@ def _delivered(body: str, listening: Listening) -> tuple[str, str, bytes, str] |
         payload, own = dump_json(event.get("detail")), str(event.get("id", ""))
     else:
         payload, own = dump_json(found.get("payload")), str(head.get("id", ""))
-    return kind, name, payload, own
+    return kind, name, payload, own, head.get("alone") is True
 
 
 def _object(event: Mapping[str, Any]) -> tuple[bytes, str]:

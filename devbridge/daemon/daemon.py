@@ -133,6 +133,7 @@ class Daemon:
         )
         self._reloading = self._make_reloading(deployment, redeploys)
         self._dispatcher = Dispatcher(ledger, deployment.jobs, settings.logs, settings.cancelled)
+        self._dispatcher.say = narrator.say
         self._decider = Decider(
             ledger, self._dispatcher, self._supervisor, self._weather, self._reloading.look
         )
@@ -387,9 +388,8 @@ class Daemon:
             self._timer = None
         wakeup = self._supervisor.next_wakeup()
         if wakeup is not None:
-            self._timer = self._loop.call_later(
-                max(0.0, wakeup - now), lambda: self.handle([Tick()])
-            )
+            after = max(0.0, wakeup - now)
+            self._timer = self._loop.call_later(after, lambda: self.handle([Tick()]))
 
 
 def _runtime_api(debug: float | None, workshop: Workshop, hearing: Hearing) -> RuntimeApi:

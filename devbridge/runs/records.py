@@ -20,6 +20,17 @@ Log = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Last:
+    """The last run of a schedule."""
+
+    uuid: str
+    since: float
+    """Seconds since the epoch."""
+    etag: str
+    """S3's word for this version of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """What was asked for. Whoever has made it starts the run."""
 

@@ -33,6 +33,9 @@ class Schedule(Trigger):
         timezone: whose clock `expression` means: ``Europe/Berlin``.
         payload: of each run; any JSON value.
         enabled: False: nothing is started, until it is deployed with True.
+        overlap: True: a run is started though that of an earlier time of this schedule goes on;
+            by default it is not, and the time is passed over. A function is called whenever the
+            time has come: False is not to be had of one.
         start, end: with a time zone; nothing is started before `start`, nor at or after `end`. Not
             of ``at(...)``, for which Scheduler ignores them.
         name: as `Trigger` says; by default that of the expression, ``rate-2-hours``.
@@ -48,6 +51,7 @@ class Schedule(Trigger):
     enabled: bool = True
     start: datetime | None = None
     end: datetime | None = None
+    overlap: bool | None = None
 
     @property
     def label(self) -> str:
@@ -57,10 +61,17 @@ class Schedule(Trigger):
         words = "".join(_WORDS.get(sign, sign) for sign in self.expression)
         return re.sub(r"[^A-Za-z0-9]+", "-", words).strip("-")[:40].rstrip("-")
 
-    def problem(self, owner: Code) -> Problem | None:  # noqa: ARG002
+    def problem(self, owner: Code) -> Problem | None:
         """See `Trigger.problem`."""
         if not isinstance(self.enabled, bool):
             return f"enabled {self.enabled!r}", "True or False"
+        if self.overlap not in (None, True, False):
+            return f"overlap {self.overlap!r}", "True, False or None"
+        if self.overlap is False and owner.raw_events:
+            allowed = (
+                "None of a Function; with reserved_concurrency=1, one call waits for the other"
+            )
+            return "overlap False", allowed
         return (
             schedules.problem(self.expression, self.timezone)
             or self._payload_problem()

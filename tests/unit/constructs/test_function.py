@@ -15,6 +15,7 @@ from devbridge.constructs import (
     OnStream,
     OnTable,
     Queue,
+    Schedule,
     Stream,
     Table,
 )
@@ -127,6 +128,9 @@ def test_what_is_for_jobs_only_is_refused(app: App) -> None:
         with pytest.raises(InvalidValue, match="batch 2 is not allowed") as raised:
             Function(app, "a", handler=HANDLER, triggers=[trigger])
         assert "batch_size=..." in str(raised.value)
+    with pytest.raises(InvalidValue, match="overlap False") as raised:
+        Function(app, "a", handler=HANDLER, triggers=[Schedule("rate(1 hour)", overlap=False)])
+    assert "reserved_concurrency=1" in str(raised.value)
     with pytest.raises(TypeError, match="offline"):
         Function(app, "a", handler=HANDLER, offline="queue")  # type: ignore[call-arg]
 

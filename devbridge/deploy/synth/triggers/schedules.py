@@ -72,6 +72,7 @@ def told(trigger: Schedule) -> str:
         "kind": trigger.kind,
         "name": trigger.label,
         "id": "<aws.scheduler.schedule-arn>/<aws.scheduler.scheduled-time>",
+        "alone": not trigger.overlap,
     }
     event = {
         "time": "<aws.scheduler.scheduled-time>",

@@ -97,3 +97,15 @@ def test_scheduler_replaces_nothing_in_a_payload(payload: Any) -> None:
     text = Schedule("rate(1 hour)", payload=payload).payload_text()
     assert "<aws.scheduler" not in text
     assert json.loads(text) == payload
+
+
+@pytest.mark.parametrize("overlap", [None, True, False])
+def test_it_overlaps_itself_only_if_told(app: App, overlap: bool | None) -> None:
+    assert job(app, Schedule("rate(1 hour)", overlap=overlap)).triggers
+    with pytest.raises(InvalidValue, match="overlap 'no'"):
+        Job(
+            app,
+            "b",
+            handler="jobs/a.handler",
+            triggers=[Schedule("rate(1 hour)", overlap="no")],  # type: ignore[arg-type]
+        )

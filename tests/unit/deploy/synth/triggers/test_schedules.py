@@ -50,7 +50,10 @@ def test_each_time_has_an_id_and_nothing_of_the_payload_is_replaced() -> None:
         "kind": "schedule",
         "name": "rate-2-hours",
         "id": "<aws.scheduler.schedule-arn>/<aws.scheduler.scheduled-time>",
+        "alone": True,
     }
+    may = json.loads(told(Schedule("rate(2 hours)", overlap=True)))
+    assert may["devbridge"]["alone"] is False
     assert found["event"]["time"] == "<aws.scheduler.scheduled-time>"
 
 
