@@ -28,6 +28,7 @@ from benchmarks import (
     packaging,
     recovery,
     reload,
+    triggers,
     workers,
 )
 from benchmarks.harness import Bench
@@ -37,6 +38,7 @@ MEASURES: Final[Mapping[str, Callable[[Bench], Awaitable[list[Row]]]]] = {
     "bridge": bridge.invoke,
     "first": bridge.first,
     "cloud": cloud.cloud,
+    "triggers": triggers.triggers,
     "reload": reload.save,
     "workers": workers.cold,
     "output": output.lines,

@@ -126,6 +126,10 @@ class Stamps:
         """Drop the stamps of this name that have come."""
         self._queues.pop(what, None)
 
+    def left(self, what: str) -> int:
+        """How many stamps of this name have come that nobody has asked for."""
+        return self._queue(what).qsize()
+
     def close(self) -> None:
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._socket)

@@ -14,6 +14,7 @@ from devbridge.constructs.code import Code, Permission
 from devbridge.constructs.compute import Batch, CodeBuild, Compute, Fargate, Lambda
 from devbridge.constructs.container import Container
 from devbridge.constructs.cors import Cors
+from devbridge.constructs.dead_letters import DeadLetters
 from devbridge.constructs.event_buses import EventBus
 from devbridge.constructs.file_systems import FileSystem
 from devbridge.constructs.files import copied_files
@@ -59,6 +60,7 @@ __all__ = [
     "Construct",
     "Container",
     "Cors",
+    "DeadLetters",
     "EventBus",
     "Fargate",
     "FileSystem",

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from devbridge.constructs import values
 from devbridge.constructs.app import App, Construct, Transform
+from devbridge.constructs.dead_letters import DeadLetters
 from devbridge.constructs.messaging import Queue, Topic
 from devbridge.constructs.values import Duration
 from devbridge.sources.base import Problem
@@ -33,7 +34,8 @@ class Alarm(Construct):
     queue that nobody has used for six hours tells CloudWatch nothing, which counts as empty.
 
     Args:
-        queue: mostly a dead-letter queue.
+        queue: mostly a dead-letter queue: a Queue, or the one that is made for a job,
+            ``job.dead_letters``.
         metric: "messages": how many wait to be received; "age": how long the oldest has been in
             the queue; in a dead-letter queue since it has come there.
         threshold: a number of messages, or with "age" a duration from 1 minute to 14 days.
@@ -52,7 +54,7 @@ class Alarm(Construct):
         app: App,
         name: str,
         *,
-        queue: Queue,
+        queue: Queue | DeadLetters,
         metric: Metric = "messages",
         threshold: int | Duration = 1,
         periods: int = 1,
@@ -61,8 +63,8 @@ class Alarm(Construct):
         transform: Transform | None = None,
     ) -> None:
         super().__init__(app, name, transform=transform)
-        if not isinstance(queue, Queue) or queue.app is not app:
-            raise self.invalid("queue", queue, "a Queue of this app")
+        if not isinstance(queue, Queue | DeadLetters) or queue.app is not app:
+            raise self.invalid("queue", queue, "a Queue of this app, or job.dead_letters")
         if metric not in METRICS:
             raise self.invalid("metric", metric, " or ".join(map(repr, METRICS)))
         if problem := notify_problem(app, notify):
@@ -76,20 +78,18 @@ class Alarm(Construct):
         self.notify = tuple(notify)
         self.register()
 
-    def _threshold(self, threshold: object) -> int:
-        if self.metric == "messages":
-            if type(threshold) is not int or threshold < 1:
-                allowed = "with metric='messages', a whole number from 1 on"
-                raise self.invalid("threshold", threshold, allowed)
-            return threshold
-        age = values.whole_seconds(threshold, AGE)
-        if age is None:
-            allowed = "with metric='age', 1 minute to 14 days, e.g. '1 hour'"
-            raise self.invalid("threshold", threshold, allowed)
-        if not self.queue.known and age >= self.queue.retention:
+    def _threshold(self, given: object) -> int:
+        found = threshold(self.metric, given)
+        if found is None:
+            allowed = "with metric='messages', a whole number from 1 on"
+            if self.metric == "age":
+                allowed = "with metric='age', 1 minute to 14 days, e.g. '1 hour'"
+            raise self.invalid("threshold", given, allowed)
+        known = isinstance(self.queue, Queue) and self.queue.known
+        if self.metric == "age" and not known and found >= self.queue.retention.total_seconds():
             allowed = f"less than the retention of {self.queue}, when messages are gone"
-            raise self.invalid("threshold", threshold, allowed)
-        return int(age.total_seconds())
+            raise self.invalid("threshold", given, allowed)
+        return found
 
     def _period(self, period: object, periods: object) -> timedelta:
         found = values.whole_seconds(period, _PERIOD)
@@ -147,6 +147,14 @@ class CompositeAlarm(Construct):
             if not known or one in alarms[:place]:
                 raise self.invalid(what, one, allowed)
         return tuple(alarms)
+
+
+def threshold(metric: Metric, given: object) -> int | None:
+    """A threshold in messages or, of an age, in seconds; None: it is not allowed."""
+    if metric == "messages":
+        return given if type(given) is int and given >= 1 else None
+    age = values.whole_seconds(given, AGE)
+    return None if age is None else int(age.total_seconds())
 
 
 def notify_problem(app: App, notify: object) -> Problem | None:

@@ -9,14 +9,17 @@ from typing import Final, Literal, Unpack
 
 from devbridge.constructs import compute as places
 from devbridge.constructs import values
+from devbridge.constructs.alarms import Alarm, Metric, notify_problem, threshold
 from devbridge.constructs.app import App, PayloadPlace
 from devbridge.constructs.code import Code, CodeOptions, parsed_handler, signature
 from devbridge.constructs.compute import Compute
 from devbridge.constructs.container import Container, container_problem
-from devbridge.constructs.messaging import Queue
+from devbridge.constructs.dead_letters import DeadLetters
+from devbridge.constructs.messaging import Queue, Topic
 from devbridge.constructs.parameters import Secret
 from devbridge.constructs.references import Reference
 from devbridge.constructs.triggering import Trigger, checked_on_failure, checked_triggers
+from devbridge.constructs.triggers import OnQueue
 from devbridge.constructs.triggers.queue import INVOKER_TIMEOUT
 from devbridge.constructs.values import Duration
 from devbridge.durations import parsed
@@ -92,6 +95,10 @@ class Job(Code):
         on_failure: the queue for the messages and events whose run has failed for good, or could
             not be started; by default one is made for the job. That of an `OnQueue` is its queue's
             own `dead_letter`, if that has one.
+        alarm: when an alarm of CloudWatch goes on: a duration, 1 minute or longer, that a message
+            may lie in the job's dead-letter queue; or how many may. More alarms of it are
+            ``Alarm(app, ..., queue=job.dead_letters)``.
+        notify: topics that are told when it goes on; at most 5, no FIFO ones.
         later: take runs for a later time, ``Job.x.run(payload, delay="2 hours")``: its invoker may
             then make schedules of EventBridge Scheduler, in a group of the stage.
         transform: called with what runs it: its `troposphere.codebuild.Project`,
@@ -122,6 +129,8 @@ class Job(Code):
         container: Container | None = None,
         triggers: Sequence[Trigger] = (),
         on_failure: Queue | None = None,
+        alarm: int | Duration | None = None,
+        notify: Sequence[Topic] = (),
         later: bool = False,
         **shared: Unpack[CodeOptions],
     ) -> None:
@@ -132,16 +141,11 @@ class Job(Code):
         self.concurrency = self._at_once(concurrency)
         self.choice("offline", offline, values.OFFLINE)
         self.offline = offline
-        if not values.image(image):
-            raise self.invalid("image", image, values.IMAGE_ALLOWED)
-        self.image = image
+        self.image = self._image(image)
         self.choice("payload", payload, values.PAYLOAD)
         self.live = self.flag("enable_live_dev", enable_live_dev)
         """Whether `devbridge dev` runs it on the laptop."""
-        if runtime == _CONTAINER:
-            self._check_container(handler, container, payload)
-        elif container is not None:
-            raise self.invalid("container", container, "only with runtime='container'")
+        self._check_container(handler, container, payload)
         self.handler = None if runtime == _CONTAINER else parsed_handler(self, handler, runtime)
         """None when its runtime is "container"."""
         self.container = container
@@ -159,6 +163,19 @@ class Job(Code):
         self.on_failure = checked_on_failure(self, on_failure, self.triggers)
         self.later = self.flag("later", later)
         self.register()
+        self.alarms = self._alarmed(alarm, notify)
+        """What `alarm` has made: one for each of its dead-letter queues, mostly there is one."""
+
+    @property
+    def dead_letters(self) -> Queue | DeadLetters:
+        """Where messages end whose run has failed for good, as an Alarm takes it.
+
+        Raises:
+            InvalidValue: it has no triggers, and so none.
+        """
+        if not self.triggers:
+            raise self.invalid("triggers", self.triggers, "some: only they have dead letters")
+        return self.on_failure or DeadLetters(self)
 
     @property
     def call_limit(self) -> timedelta:
@@ -186,6 +203,32 @@ class Job(Code):
     def invoker_arn(self) -> Reference:
         """The ARN of the function that starts, cancels and tells of its runs."""
         return Reference(self, "invoker_arn")
+
+    def _alarmed(self, alarm: int | Duration | None, notify: Sequence[Topic]) -> tuple[Alarm, ...]:
+        if problem := notify_problem(self.app, notify):
+            raise self.refused("notify", problem)
+        if alarm is None:
+            if notify:
+                raise self.invalid("notify", notify, "only with alarm='10 minutes', or alarm=1")
+            return ()
+        if not self.triggers:
+            raise self.invalid("alarm", alarm, "only with triggers")
+        metric: Metric = "messages" if isinstance(alarm, int) else "age"
+        if threshold(metric, alarm) is None:
+            raise self.invalid(
+                "alarm",
+                alarm,
+                "a duration from 1 minute on, '10 minutes', or a whole number from 1 on",
+            )
+        queues: dict[str, Queue | DeadLetters] = {self.name: self.dead_letters}
+        for trigger in self.triggers:
+            dead = trigger.queue.dead_letter if isinstance(trigger, OnQueue) else None
+            if dead is not None and dead not in queues.values():
+                queues[f"{self.name}-{dead.name}"] = dead
+        return tuple(
+            Alarm(self.app, name, queue=queue, metric=metric, threshold=alarm, notify=notify)
+            for name, queue in queues.items()
+        )
 
     def _at_once(self, concurrency: int | None) -> int | None:
         """How many of its runs there may be at the same time; None: any number."""
@@ -244,9 +287,18 @@ class Job(Code):
             raise self.invalid("retry_delay", retry_delay, "0 seconds to 1 hour")
         return retries, delay
 
+    def _image(self, image: str | None) -> str | None:
+        if not values.image(image):
+            raise self.invalid("image", image, values.IMAGE_ALLOWED)
+        return image
+
     def _check_container(
         self, handler: str | None, container: Container | None, payload: PayloadPlace | None
     ) -> None:
+        if self.runtime != _CONTAINER:
+            if container is not None:
+                raise self.invalid("container", container, "only with runtime='container'")
+            return
         if problem := container_problem(self.app.root, container):
             raise self.refused("container", problem)
         for what, value in (

@@ -14,13 +14,17 @@ from typing import Any, Final
 
 from devbridge.constructs import compute, triggers
 from devbridge.constructs.app import App, Bindable, Construct
-from devbridge.constructs.messaging import Queue
+from devbridge.constructs.messaging import Queue, Topic
 from devbridge.constructs.network import Vpc
 from devbridge.constructs.where import Where
 from devbridge.errors import InvalidValue, UnknownBindTarget, did_you_mean
 from devbridge.sources.declared import Called
 
-_NAMES: Final[Mapping[str, type[Construct]]] = {"bind": Bindable, "on_failure": Queue}
+_NAMES: Final[Mapping[str, type[Construct]]] = {
+    "bind": Bindable,
+    "notify": Topic,
+    "on_failure": Queue,
+}
 """The options that name constructs, and of which type."""
 _PLAIN: Final = (compute.Batch, compute.CodeBuild, compute.Fargate, compute.Lambda, Vpc)
 
@@ -79,7 +83,7 @@ def built(option: str, value: object, named: Named) -> object:
     if isinstance(value, Called):
         return _built_call(value, named)
     if kind := _NAMES.get(option):
-        if isinstance(value, str) and option != "bind":
+        if isinstance(value, str) and option == "on_failure":
             return named.find(option, value, (kind,))
         if isinstance(value, list):
             return [

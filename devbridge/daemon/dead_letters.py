@@ -117,9 +117,13 @@ class DeadLetters:
                     await self._send(run.job, letter)
                     self._sent.add((job_id, number))
             if letters:
-                to = letters[0].queue.rpartition(":")[2]
-                messages = "message is" if len(letters) == 1 else f"{len(letters)} messages are"
-                self._say(f"{job_id[:8]} has failed for good: its {messages} in {to}", Mood.WARN)
+                count = len(letters)
+                messages = "message is" if count == 1 else f"{count} messages are"
+                self._say(
+                    f"{job_id[:8]} has failed for good: its {messages} among the dead letters,"
+                    f" see: devbridge dlq list {run.job}",
+                    Mood.WARN,
+                )
         self._ledger.letter_sent(job_id)
         self._sent = {each for each in self._sent if each[0] != job_id}
 

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from tests.e2e.dev_process import clean_environment
 
 _RUN_ID = re.compile(r"(?:[\w-]+:)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _STARTS_A_RUN = ("curl", "devbridge invoke")
+_LETTER = re.compile(r"^[0-9a-f]{8}(?=  )", re.M)
+_LISTS_LETTERS = "devbridge dlq list"
 _DEADLINE = 120.0
 
 
@@ -40,7 +43,7 @@ class Terminal:
         """
         self.folder = folder
         self._replaced = replaced
-        self._run_id = ""
+        self._id = ""
         path = os.pathsep.join(
             [str(Path(sys.executable).parent), os.environ["PATH"], *npm.programs()]
         )
@@ -102,12 +105,12 @@ class Terminal:
             process.communicate(timeout=_DEADLINE)
 
     def _told(self, command: str) -> str:
-        for old, new in {**self._replaced, r"\bID\b": self._run_id}.items():
+        for old, new in {**self._replaced, r"\bID\b": self._id}.items():
             command = re.sub(old, new, command)
         return command
 
     def run(self, command: str) -> Step:
-        """Run one command, with the id of the last run for ``ID``."""
+        """Run one command, with the id of the last run, or dead letter, for ``ID``."""
         command = self._told(command)
         variables = self.folder / ".devbridge" / "variables"
         variables.parent.mkdir(exist_ok=True)
@@ -125,8 +128,22 @@ class Terminal:
         pairs = (pair.partition("=") for pair in variables.read_text().split("\0") if pair)
         self._environment = {name: value for name, _, value in pairs}
         if command.startswith(_STARTS_A_RUN) and (ids := _RUN_ID.findall(done.stdout)):
-            self._run_id = ids[-1]
+            self._id = ids[-1]
+        if command.startswith(_LISTS_LETTERS) and (ids := _LETTER.findall(done.stdout)):
+            self._id = ids[-1]
         return Step(command, done.returncode, done.stdout)
+
+    def until(self, command: str, found: str) -> str:
+        """What a command prints that is run again until that is in it, or there is no more time.
+
+        Args:
+            found: a regular expression.
+        """
+        until = time.monotonic() + _DEADLINE
+        while True:
+            step = self.run(command)
+            if re.search(found, step.output, re.M) or time.monotonic() > until:
+                return step.output
 
 
 def outputs(steps: Iterator[Step]) -> list[str]:

@@ -25,7 +25,7 @@ def copied(example: str, folder: Path) -> Terminal:
     return Terminal(folder / example, replaced={})
 
 
-@pytest.mark.parametrize("example", ["factorial", "etl", "zip-files", "train"])
+@pytest.mark.parametrize("example", ["background-jobs", "factorial", "etl", "zip-files", "train"])
 def test_an_example_s_types_are_right(
     example: str, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

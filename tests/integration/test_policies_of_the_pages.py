@@ -370,6 +370,8 @@ MAY: Final[dict[str, list[Row]]] = {
         ("ecr:PutImage", "repository/devbridge/hello/prod"),
         ("dynamodb:CreateTable", "table/hello_prod_turns"),
         ("events:PutRule", "rule/devbridge-hello--prod--LocalJobEnded-1"),
+        ("events:PutRule", "rule/hello_prod_shop/devbridge-hello--prod--LocalJobOnEvent-1"),
+        ("scheduler:CreateSchedule", "schedule/default/devbridge-hello--prod--LocalJobSchedule-1"),
     ],
     "operator": [
         ("batch:RegisterJobDefinition", "job-definition/hello_prod_local"),
@@ -393,6 +395,10 @@ MAY: Final[dict[str, list[Row]]] = {
         ("dynamodb:CreateTable", "table/devbridge-hello--ann--NotesTable-1"),
         ("lambda:UpdateFunctionCode", "function:hello_ann_local-invoker"),
         ("logs:FilterLogEvents", "log-group:/aws/lambda/hello_ann_hello-fn:*"),
+        ("sqs:ReceiveMessage", "devbridge-hello--ann--LocalJobDeadLetters-1"),
+        ("sqs:SendMessage", "devbridge-hello--ann--LocalJobInbox-1"),
+        ("sns:Publish", "devbridge-hello--ann--NewsTopic-1"),
+        ("events:PutEvents", "event-bus/hello_ann_shop"),
         ("ssm:PutParameter", "parameter/devbridge/hello/ann/secrets/token"),
         ("ecr:PutImage", "repository/devbridge/hello/ann"),
     ],
@@ -438,6 +444,25 @@ def test_simulated_each_may_what_is_theirs_and_no_more(account: Account, who: st
 def test_who_develops_on_one_stage_reaches_no_other(account: Account, stage: str) -> None:
     for row in MAY["ann"]:
         assert not account.may("ann", *moved(row, stage=stage)), (row, stage)
+
+
+def test_what_reads_queues_and_streams_is_changed_for_ones_own_functions_alone() -> None:
+    """The embedded cloud's simulation knows no keys of Lambda's: as IAM compares ARNs."""
+
+    def may(statements: list[dict[str, Any]], app: str, stage: str) -> bool:
+        (only,) = (each for each in statements if each.get("Sid") == "WhatReadsForFunctions")
+        assert {action.partition(":")[2] for action in only["Action"]} == {
+            f"{what}EventSourceMapping" for what in ("Create", "Delete", "Update")
+        }
+        pattern = only["Condition"]["ArnLike"]["lambda:FunctionArn"]
+        function = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:{app}_{stage}_local-invoker"
+        parts = zip(function.split(":"), pattern.split(":"), strict=True)
+        return all(fnmatchcase(part, allowed) for part, allowed in parts)
+
+    assert may(DEPLOY, "hello", "prod")
+    assert may(DEVELOP, "hello", "ann")
+    assert not any(may(DEPLOY, app, "prod") for app in NOT_HELLO)
+    assert not any(may(DEVELOP, "hello", stage) for stage in NOT_ANN)
 
 
 @pytest.mark.parametrize("what", ["/apis/a1", "/apis/a1/routes/r1", "/tags/arn"])

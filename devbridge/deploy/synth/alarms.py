@@ -6,12 +6,13 @@ from datetime import timedelta
 from typing import Any, Final
 
 from devbridge import names
-from devbridge.constructs import Alarm, CompositeAlarm
+from devbridge.constructs import Alarm, CompositeAlarm, DeadLetters
 from devbridge.deploy.arns import main_arn
 from devbridge.deploy.attributes import resolved
-from devbridge.deploy.references import sub
+from devbridge.deploy.references import attribute, sub
 from devbridge.deploy.synth.messaging import allow_publishing
 from devbridge.deploy.synth.stack import Stack
+from devbridge.deploy.synth.triggers.queues import own_dead_letters
 from devbridge.durations import spelled
 
 CLOUDWATCH: Final = "cloudwatch.amazonaws.com"
@@ -35,11 +36,7 @@ def add_alarm(stack: Stack, alarm: Alarm) -> None:
         AlarmDescription=f"{alarm.queue}: {reached}",
         Namespace="AWS/SQS",
         MetricName=_METRICS[alarm.metric],
-        Dimensions=[
-            cloudwatch.MetricDimension(
-                Name="QueueName", Value=resolved(alarm.queue.queue_name, stack.stage)
-            )
-        ],
+        Dimensions=[cloudwatch.MetricDimension(Name="QueueName", Value=_queue_name(stack, alarm))],
         Statistic="Maximum",
         Period=int(alarm.period.total_seconds()),
         EvaluationPeriods=alarm.periods,
@@ -61,6 +58,12 @@ def add_composite_alarm(stack: Stack, alarm: CompositeAlarm) -> None:
     resource = cloudwatch.CompositeAlarm(names.logical(alarm), AlarmRule=sub(rule))
     _notify(stack, alarm, resource)
     stack.add_main(alarm, resource)
+
+
+def _queue_name(stack: Stack, alarm: Alarm) -> Any:
+    if isinstance(alarm.queue, DeadLetters):
+        return attribute(own_dead_letters(alarm.queue.owner), "QueueName")
+    return resolved(alarm.queue.queue_name, stack.stage)
 
 
 def _notify(stack: Stack, alarm: Alarm | CompositeAlarm, resource: Any) -> None:

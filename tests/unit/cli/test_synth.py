@@ -197,7 +197,9 @@ def test_wrong_options_are_refused(root: Path, arguments: list[str], said: str) 
     assert said in result.output
 
 
-@pytest.mark.parametrize("example", ["etl", "factorial", "factorial-ts", "mixed", "zip-files"])
+@pytest.mark.parametrize(
+    "example", ["background-jobs", "etl", "factorial", "factorial-ts", "mixed", "zip-files"]
+)
 def test_each_example_is_written_by_the_command_without_credentials(
     example: str, tmp_path: Path
 ) -> None:

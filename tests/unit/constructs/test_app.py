@@ -150,7 +150,8 @@ def test_everything_can_be_imported_from_devbridge_itself() -> None:
         for name, value in vars(constructs).items()
         if isinstance(value, type) and name in constructs.__all__
     }
-    inner = {"Bindable", "Code", "Construct", "FunctionAuthorizer", "Route", "Trigger", "Where"}
+    inner = {"Bindable", "Code", "Construct", "DeadLetters", "FunctionAuthorizer"}
+    inner |= {"Route", "Trigger", "Where"}
     assert set(devbridge.__all__) == public - inner
     with pytest.raises(AttributeError):
         getattr(devbridge, "Lambdas")  # noqa: B009

@@ -15,7 +15,7 @@ from devbridge.constructs.folder import OPTIONS
 from devbridge.constructs.load import load_app
 from devbridge.errors import AppFailed, DuplicateName, InvalidValue, UnknownBindTarget
 
-HEAD = "from devbridge import App, Job, Queue, Table\n\napp = App('demo')\n"
+HEAD = "from devbridge import App, Job, Queue, Table, Topic\n\napp = App('demo')\n"
 PLAIN = "def handler(payload): ...\n"
 
 
@@ -146,7 +146,7 @@ def test_a_default_that_is_no_option_is_refused_where_it_stands(folder: Folder) 
 def test_constructs_are_named(folder: Folder) -> None:
     folder.job(
         "jobs/a.py",
-        "bind=['notes', 'Queue:orders'], on_failure='dead',"
+        "bind=['notes', 'Queue:orders'], on_failure='dead', alarm='1 hour', notify=['ops'],"
         " triggers=[OnQueue('orders', loop=True)]",
     )
     folder.app("""
@@ -154,11 +154,14 @@ def test_constructs_are_named(folder: Folder) -> None:
         Table(app, "orders", partition_key="id")
         Queue(app, "orders")
         Queue(app, "dead")
+        Topic(app, "ops")
         app.jobs("jobs/")
     """)
     job = folder.jobs()["a"]
     assert [str(each) for each in job.bind] == ["Table 'notes'", "Queue 'orders'"]
     assert str(job.on_failure) == "Queue 'dead'"
+    (alarm,) = job.alarms
+    assert [str(each) for each in alarm.notify] == ["Topic 'ops'"]
     (trigger,) = job.triggers
     assert isinstance(trigger, OnQueue)
     assert str(trigger.queue) == "Queue 'orders'"

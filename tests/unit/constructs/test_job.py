@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from devbridge.constructs import App, Container, Job
+from devbridge.constructs import Alarm, App, Container, Job, OnEvent, OnQueue, Queue, Topic
 from devbridge.constructs.app import loading
 from devbridge.errors import InvalidValue
 
@@ -135,3 +135,63 @@ def test_a_job_takes_runs_for_a_later_time_if_it_says_so(app: App) -> None:
     assert Job(app, "then", handler="jobs/a.handler", later=True).later is True
     with pytest.raises(InvalidValue, match="later"):
         Job(app, "bad", handler="jobs/a.handler", later="2 hours")  # type: ignore[arg-type]
+
+
+def test_one_option_makes_the_alarm_of_a_jobs_dead_letters(app: App) -> None:
+    ops, event = Topic(app, "ops"), OnEvent({"source": ["s"]})
+    old = Job(app, "a", handler="jobs/a.handler", triggers=[event], alarm="1 hour", notify=[ops])
+    (alarm,) = old.alarms
+    assert app.of_type(Alarm) == [alarm]
+    assert (alarm.name, alarm.queue, alarm.notify) == ("a", old.dead_letters, (ops,))
+    assert (alarm.metric, alarm.threshold) == ("age", 3600)
+    (many,) = Job(app, "b", handler="jobs/a.handler", triggers=[event], alarm=5).alarms
+    assert (many.metric, many.threshold, many.notify) == ("messages", 5, ())
+    assert Job(app, "c", handler="jobs/a.handler", triggers=[event]).alarms == ()
+
+
+def test_each_of_its_dead_letter_queues_has_an_alarm(app: App) -> None:
+    failed, dead = Queue(app, "failed"), Queue(app, "dead")
+    read = [
+        OnQueue(Queue(app, name, dead_letter=queue)) for name, queue in (("q", dead), ("r", failed))
+    ]
+    made = Job(
+        app,
+        "a",
+        handler="jobs/a.handler",
+        triggers=read,
+        on_failure=failed,
+        alarm=timedelta(hours=1),
+    )
+    queues = {alarm.name: alarm.queue for alarm in made.alarms}
+    assert queues == {"a": failed, "a-dead": dead}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"alarm": 0}, "alarm 0"),
+        ({"alarm": True}, "alarm True"),
+        ({"alarm": "59 seconds"}, "alarm '59 seconds'"),
+        ({"alarm": "1 hour", "triggers": []}, "alarm '1 hour' .*"),
+        ({"alarm": "1 hour", "notify": ["ops"]}, "notify 'ops'"),
+        ({"notify": [1]}, "notify 1"),
+    ],
+)
+def test_an_alarm_that_could_not_be_is_refused(
+    app: App, options: dict[str, Any], said: str
+) -> None:
+    triggers = {"triggers": [OnEvent({"source": ["s"]})]}
+    with pytest.raises(InvalidValue, match=f"Job 'a': {said}"):
+        Job(app, "a", handler="jobs/a.handler", **{**triggers, **options})
+
+
+def test_who_is_told_of_no_alarm_is_refused(app: App) -> None:
+    with pytest.raises(InvalidValue, match="Job 'a': notify") as caught:
+        Job(
+            app,
+            "a",
+            handler="jobs/a.handler",
+            triggers=[OnEvent({"source": ["s"]})],
+            notify=[Topic(app, "ops")],
+        )
+    assert "only with alarm=" in str(caught.value.remedy)

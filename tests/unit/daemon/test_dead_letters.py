@@ -99,7 +99,8 @@ async def test_a_run_that_has_failed_for_good_is_sent_once_and_said(desk: Desk) 
         desk.run("run-5", MESSAGE, State.CRASHED)
         await soon(lambda: len(desk.sent) == 2)
     assert [(job, letter.queue, letter.body) for job, letter in desk.sent] == [("a", DEAD, "1")] * 2
-    assert "run-1 has failed for good: its message is in dead" in desk.said[0]
+    said = "run-1 has failed for good: its message is among the dead letters, see: devbridge dlq"
+    assert f"{said} list a" in desk.said[0]
     assert desk.ledger.owed_letters() == []
 
 
@@ -213,4 +214,4 @@ async def test_of_several_messages_of_a_run_only_those_are_sent_again_that_were_
         desk.run("run-1", Triggered("queue", "q", b"[]", event, DEAD).text(), State.FAILED)
         await soon(lambda: desk.ledger.owed_letters() == [])
     assert bodies == ["1", "2", "2", "3"]
-    assert "its 3 messages are in dead" in "\n".join(desk.said)
+    assert "its 3 messages are among the dead letters" in "\n".join(desk.said)

@@ -21,6 +21,7 @@ from devbridge.constructs import (
     LoadBalancer,
     Queue,
     Reference,
+    Schedule,
     Secret,
     Stream,
     Table,
@@ -78,7 +79,7 @@ def constructs(root: Path) -> dict[str, Construct]:
             UserPool(app, "x"),
             Api(app, "x", routes={"$default": function}),
             Secret(app, "x"),
-            Job(app, "x", handler="jobs/a.handler"),
+            Job(app, "x", handler="jobs/a.handler", triggers=[Schedule("rate(1 day)")]),
         ]
     return {type(each).__name__: each for each in found}
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from devbridge import names
-from devbridge.constructs import Function, Job, OnQueue
+from devbridge.constructs import Construct, Function, Job, OnQueue
+from devbridge.constructs.dead_letters import KEPT
 from devbridge.deploy.arns import main_arn
 from devbridge.deploy.policies import KEY_USE, Json, allow, document, of_service, tls_only
 from devbridge.deploy.references import arn_of, dump, ref
@@ -21,8 +22,6 @@ from devbridge.deploy.synth.triggers.wanted import (
     may_give_up,
 )
 
-RETENTION: Final = 14 * 24 * 3600
-"""Seconds that a job's own queues keep a message: SQS's most."""
 MAX_RECEIVES: Final = 5
 """How often a message whose run cannot be started is read: AWS advises 5 or more for a queue that
 Lambda reads (Lambda, Using SQS)."""
@@ -55,7 +54,7 @@ def dead_letters_of(owner: Owner, trigger: OnQueue) -> Any:
     return dead_letters(owner) if own is None else main_arn(own)
 
 
-def own_dead_letters(owner: Owner) -> str:
+def own_dead_letters(owner: Construct) -> str:
     """The title of the dead-letter queue that is made for a job or function, if one is."""
     return names.logical(owner, "DeadLetters")
 
@@ -174,7 +173,8 @@ def _once(arns: Sequence[Any]) -> list[Any]:
 def _add_queue(stack: Stack, owner: Owner, title: str, redrive: Any = None) -> None:
     from troposphere import sqs
 
-    queue = sqs.Queue(title, MessageRetentionPeriod=RETENTION, **encryption(owner.encryption_key))
+    kept = int(KEPT.total_seconds())
+    queue = sqs.Queue(title, MessageRetentionPeriod=kept, **encryption(owner.encryption_key))
     if redrive is not None:
         queue.VisibilityTimeout = int(HIDDEN.total_seconds())
         queue.RedrivePolicy = sqs.RedrivePolicy(

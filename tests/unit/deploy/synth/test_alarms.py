@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from devbridge.constructs import Alarm, App, CompositeAlarm, Queue, Topic
+from devbridge.constructs import Alarm, App, CompositeAlarm, Job, OnEvent, Queue, Topic
 from tests.unit.deploy.synth.conftest import MakeApp
 from tests.unit.deploy.templates import properties
 
@@ -36,6 +36,26 @@ def test_so_does_their_number(synthed_app: MakeApp) -> None:
     assert alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
     assert (alarm["Threshold"], alarm["Period"], alarm["EvaluationPeriods"]) == (10, 300, 3)
     assert "AlarmActions" not in alarm
+
+
+def test_the_alarm_of_a_job_looks_at_the_queue_that_is_made_for_it(synthed_app: MakeApp) -> None:
+    def define(app: App) -> None:
+        event = OnEvent({"source": ["s"]})
+        Job(
+            app,
+            "a",
+            handler="jobs/a.handler",
+            triggers=[event],
+            alarm="10 minutes",
+            notify=[Topic(app, "ops")],
+        )
+
+    alarm = properties(synthed_app(define), "AAlarm")
+    assert alarm["AlarmDescription"] == "dead letters of Job 'a': a message is 10 minutes old"
+    assert alarm["Dimensions"] == [
+        {"Name": "QueueName", "Value": {"Fn::GetAtt": ["AJobDeadLetters", "QueueName"]}}
+    ]
+    assert (alarm["Threshold"], alarm["AlarmActions"]) == (600, [{"Ref": "OpsTopic"}])
 
 
 def test_one_alarm_may_stand_for_others(synthed_app: MakeApp) -> None:
