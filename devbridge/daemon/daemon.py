@@ -133,7 +133,6 @@ class Daemon:
         )
         self._reloading = self._make_reloading(deployment, redeploys)
         self._dispatcher = Dispatcher(ledger, deployment.jobs, settings.logs, settings.cancelled)
-        self._dispatcher.say = narrator.say
         self._decider = Decider(
             ledger, self._dispatcher, self._supervisor, self._weather, self._reloading.look
         )
@@ -157,6 +156,7 @@ class Daemon:
         )
 
     def _make_listener(self) -> Hearing:
+        self._dispatcher.say = self._narrator.say
         return Hearing(
             lambda: self._processes,
             self._launcher,
