@@ -62,7 +62,7 @@ class Config:
     offline: str = "queue"
     """What the stub does when no daemon is connected: ``queue``, ``error`` or ``cloud``."""
     schedules: bool = False
-    """The clock starts live jobs, too."""
+    """The clock starts live jobs, and calls functions, too."""
 
     max_log_size: int = 64 << 20
     """Bytes of one run's log; the newest are kept."""

@@ -87,6 +87,8 @@ class Read:
     source: str = ""
     delivery: int = 0
     """As `Triggered` has them."""
+    alone: bool = False
+    """It starts nothing while the run of another record of that trigger goes on."""
 
     @property
     def run_key(self) -> str:
@@ -122,15 +124,16 @@ def read_message(record: Mapping[str, Any], listening: Listening) -> Read:
     tell waits."""
     arn, body, number = source_arn(record), str(record["body"]), record["messageId"]
     dead, again = listening.dead_of(arn), _redriven(record)
-    kind, name, payload, own = "queue", "", b"", ""
+    kind, name, payload, own, alone = "queue", "", b"", "", False
     if arn == listening.inbox and (found := _delivered(body, listening)) is not None:
-        kind, name, payload, own = found
+        kind, name, payload, own, alone = found
     else:
         name, payload = listening.name(arn), of_text(body)
     if listening.held(arn):  # each delivery is a run
         count = delivery(record)
         return Read(number, f"{number}/{count}", payload, kind, name, dead, arn, count)
-    return Read(number, again or own or number, payload, kind, name, dead, arn)
+    key, alone = again or own or number, alone and not again
+    return Read(number, key, payload, kind, name, dead, arn, alone=alone)
 
 
 def delivery(record: Mapping[str, Any]) -> int:
@@ -159,9 +162,10 @@ def event_source(event: Mapping[str, Any]) -> str:
 # --- what the job's own queue has ---------------------------------------------------------------
 
 
-def _delivered(body: str, listening: Listening) -> tuple[str, str, bytes, str] | None:
+def _delivered(body: str, listening: Listening) -> tuple[str, str, bytes, str, bool] | None:
     """What a message of the job's own queue tells: the kind and the name of the trigger, the
-    payload, and the id of what has happened, if it has one. None: it tells of no trigger."""
+    payload, the id of what has happened, if it has one, and whether it starts nothing while the run
+    of another one goes on. None: it tells of no trigger."""
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):
@@ -170,7 +174,7 @@ def _delivered(body: str, listening: Listening) -> tuple[str, str, bytes, str] |
         return None
     if found.get("Type") == "Notification" and "TopicArn" in found:
         name = listening.name(found["TopicArn"])
-        return "topic", name, of_text(found["Message"]), found["MessageId"]
+        return "topic", name, of_text(found["Message"]), found["MessageId"], False
     head = found.get("devbridge")
     if not isinstance(head, Mapping) or "kind" not in head:
         return None
@@ -181,7 +185,7 @@ def _delivered(body: str, listening: Listening) -> tuple[str, str, bytes, str] |
         payload, own = dump(event.get("detail")), str(event.get("id", ""))
     else:
         payload, own = dump(found.get("payload")), str(head.get("id", ""))
-    return kind, name, payload, own
+    return kind, name, payload, own, head.get("alone") is True
 
 
 def _object(event: Mapping[str, Any]) -> tuple[bytes, str]:

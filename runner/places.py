@@ -37,6 +37,10 @@ class Places:
         """What the runner tells of it."""
         return f"told/{self.own}/{uuid}.json"
 
+    def last(self, schedule: str) -> str:
+        """Which run of a schedule is the last one."""
+        return f"runs/{self.own}/last.{schedule}.json"
+
     def checkpoint(self, uuid: str) -> str:
         """The last value that its handler has yielded, and that was stored."""
         return f"checkpoints/{self.own}/{uuid}.json"

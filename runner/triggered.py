@@ -93,6 +93,11 @@ def let_go(body: bytes) -> bytes:
     return found._replace(delivery=0).text() if found else body
 
 
+def beginning_of(kind: str, name: str) -> bytes:
+    """What the text of every record of a trigger begins with."""
+    return MARK + _dump({"kind": kind, "name": name})[:-1]
+
+
 def payload_of(body: bytes) -> bytes:
     """The payload alone, of any run."""
     found = triggered(body)

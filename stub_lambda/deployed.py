@@ -90,6 +90,8 @@ class Deployed:
         """
         key, job = start.key or context.aws_request_id, self._runs.job
         with _calls("the run could not be started"):
+            if start.alone and (going := self._going(start.alone, self.run_id(key))):
+                return going
             started = self._runs.start(
                 job,
                 start.payload,
@@ -99,6 +101,18 @@ class Deployed:
             )
         record = started.run.record
         return {"jobId": record.job_id, "state": record.state, "duplicate": started.duplicate}
+
+    def _going(self, schedule: str, run_id: str) -> dict[str, Any] | None:
+        """The answer where the run of another time of a schedule goes on."""
+        from devbridge.runs.last_runs import LastRuns
+
+        other = LastRuns(self._runs.reader).take(schedule, run_id.rpartition(":")[2])
+        if other is None:
+            return None
+        told, state = other
+        what = f"devbridge: schedule {schedule!r}: {told} goes on, so nothing is started this time"
+        print(what, flush=True)
+        return {"jobId": told, "state": state, "duplicate": True}
 
     def ask(self, question: Question, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """See `Invoker.ask`.

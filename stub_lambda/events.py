@@ -74,6 +74,8 @@ class Start:
     """A JSON text: what the run is to begin at, the checkpoint of another one."""
     at: datetime | None = None
     """When it is to start; None: now."""
+    alone: str = ""
+    """The schedule of which no other run may go on; "": that does not matter."""
     scheduled: bool = False
     """It was asked for this time, which has come."""
     held: bool = False
@@ -142,7 +144,7 @@ def _start(event: Mapping[str, Any], at: datetime | None) -> Start:
         key is not None and not event.get("generatedKey"),
         _checkpoint(event),
         at,
-        event.get("scheduled") is True,
+        scheduled=event.get("scheduled") is True,
     )
 
 

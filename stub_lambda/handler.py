@@ -76,6 +76,7 @@ class Live:
             payload=start.payload,
             idempotency_key=start.key,
             checkpoint=start.checkpoint,
+            alone=start.alone or None,
         )
         wait = _wait(context)
         enough = _ENOUGH if start.payload.startswith(MARK) else None

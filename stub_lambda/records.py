@@ -40,7 +40,8 @@ def batch(read: Sequence[Read], records: Sequence[Any]) -> Record:
 
 
 def _record(ids: tuple[str, ...], read: Read, event: Any, remember: bool) -> Record:
-    start = Start(read.wrapped(event), read.run_key, remember, held=read.delivery > 0)
+    held, alone = read.delivery > 0, read.name if read.alone else ""
+    start = Start(read.wrapped(event), read.run_key, remember, held=held, alone=alone)
     return Record(ids, start)
 
 

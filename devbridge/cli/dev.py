@@ -57,7 +57,7 @@ Ctrl-C stops in order: no more requests are taken, running jobs get SIGTERM and 
     "--schedules",
     is_flag=True,
     default=None,
-    help="Let the clock start live jobs, too: their Schedules are off in development.",
+    help="Let the clock start live jobs, and call functions: in development, Schedules are off.",
 )
 @click.option(
     "--rerun-on-save",

@@ -282,7 +282,7 @@ def _overview(found: Sequence[tuple[Any, int, float | None]], *, json_: bool) ->
         ]
         click.echo(table(("QUEUE", "MESSAGES", "OLDEST", "OF"), rows))
     else:
-        click.echo("app.py has no dead-letter queue: no job has triggers, no Queue a dead_letter")
+        click.echo("app.py has no dead-letter queue: nothing has triggers, no Queue a dead_letter")
 
 
 def _row(letter: Letter, now: float) -> tuple[str, ...]:

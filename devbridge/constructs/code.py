@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Final, Literal, TypedDict
 
@@ -80,6 +81,13 @@ class Code(Bindable):
 
     paths: tuple[str, ...] = ()
     """Absolute folders that its environment may name: they are there where it runs."""
+    raw_events: bool = False
+    """What triggers it calls it, with AWS's own events; else it starts runs."""
+
+    @property
+    def call_limit(self) -> timedelta:
+        """How long what AWS calls for its triggers may take."""
+        raise NotImplementedError
 
     def __init__(
         self,

@@ -18,7 +18,9 @@ from devbridge.constructs.dead_letters import DeadLetters
 from devbridge.constructs.messaging import Queue, Topic
 from devbridge.constructs.parameters import Secret
 from devbridge.constructs.references import Reference
-from devbridge.constructs.triggers import OnQueue, Trigger, checked_triggers
+from devbridge.constructs.triggering import Trigger, checked_on_failure, checked_triggers
+from devbridge.constructs.triggers import OnQueue
+from devbridge.constructs.triggers.queue import INVOKER_TIMEOUT
 from devbridge.constructs.values import Duration
 from devbridge.durations import parsed
 from devbridge.sources.known import source_of
@@ -158,7 +160,7 @@ class Job(Code):
         self.inline = runtime == _CONTAINER or (payload or app.payload) == "inline"
         """Whether its provider's record of a run may have the payload, and CodeBuild's the rest."""
         self.triggers = checked_triggers(self, triggers, self.bind)
-        self.on_failure = self._on_failure(on_failure)
+        self.on_failure = checked_on_failure(self, on_failure, self.triggers)
         self.later = self.flag("later", later)
         self.register()
         self.alarms = self._alarmed(alarm, notify)
@@ -174,6 +176,11 @@ class Job(Code):
         if not self.triggers:
             raise self.invalid("triggers", self.triggers, "some: only they have dead letters")
         return self.on_failure or DeadLetters(self)
+
+    @property
+    def call_limit(self) -> timedelta:
+        """See `Code.call_limit`: its invoker starts runs, and does not wait for them."""
+        return INVOKER_TIMEOUT
 
     @property
     def role_arn(self) -> Reference:
@@ -196,17 +203,6 @@ class Job(Code):
     def invoker_arn(self) -> Reference:
         """The ARN of the function that starts, cancels and tells of its runs."""
         return Reference(self, "invoker_arn")
-
-    def _on_failure(self, queue: Queue | None) -> Queue | None:
-        if queue is None:
-            return None
-        if not isinstance(queue, Queue) or queue.app is not self.app:
-            raise self.invalid("on_failure", queue, "a Queue of this app, or None")
-        if queue.fifo:
-            raise self.invalid("on_failure", queue, "a standard Queue, not a FIFO one")
-        if not self.triggers:
-            raise self.invalid("on_failure", queue, "only with triggers")
-        return queue
 
     def _alarmed(self, alarm: int | Duration | None, notify: Sequence[Topic]) -> tuple[Alarm, ...]:
         if problem := notify_problem(self.app, notify):

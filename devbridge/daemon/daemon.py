@@ -156,6 +156,7 @@ class Daemon:
         )
 
     def _make_listener(self) -> Hearing:
+        self._dispatcher.say = self._narrator.say
         return Hearing(
             lambda: self._processes,
             self._launcher,
@@ -387,9 +388,8 @@ class Daemon:
             self._timer = None
         wakeup = self._supervisor.next_wakeup()
         if wakeup is not None:
-            self._timer = self._loop.call_later(
-                max(0.0, wakeup - now), lambda: self.handle([Tick()])
-            )
+            after = max(0.0, wakeup - now)
+            self._timer = self._loop.call_later(after, lambda: self.handle([Tick()]))
 
 
 def _runtime_api(debug: float | None, workshop: Workshop, hearing: Hearing) -> RuntimeApi:

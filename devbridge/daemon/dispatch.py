@@ -74,6 +74,8 @@ class Dispatcher:
             cancelled: whether a run was cancelled here while its request waited in the broker.
         """
         self.jobs = jobs
+        self.say: Callable[[str], object] = lambda _: None
+        """Tells the developer."""
         self._ledger = ledger
         self._logs = logs
         self._cancelled = cancelled
@@ -125,15 +127,12 @@ class Dispatcher:
         if delivery > 1 and (earlier := self._still_runs(run)) is not None:
             said = f"{earlier[:SHORT]}, the run of an earlier delivery of its message, goes on"
             return _answer(Rejected(request_id=run.request_id, code=REJECT_BUSY, message=said))
+        if (going := self._going(run, now)) is not None:
+            return Taken((), lambda: self._accepted(run, going, new=False))
         new = self.enter(run, now) or self._taken_back(run, now)
 
         def accepted() -> Reply:
-            return Accepted(
-                request_id=run.request_id,
-                job_id=run.job_id,
-                state=self._state(run.job_id),
-                duplicate=not new,
-            )
+            return self._accepted(run, run.job_id, new=new)
 
         if not new:
             return Taken((), accepted)
@@ -151,6 +150,24 @@ class Dispatcher:
             if same and ids & message_ids(self._ledger.payload(other.job_id)):
                 return other.job_id
         return None
+
+    def _accepted(self, run: Run, job_id: str, *, new: bool) -> Reply:
+        state = self._state(job_id)
+        return Accepted(request_id=run.request_id, job_id=job_id, state=state, duplicate=not new)
+
+    def _going(self, run: Run, now: float) -> str | None:
+        """The id of a run of the same schedule that goes on, where they do not overlap."""
+        if run.alone is None or self._ledger.get(run.job_id) is not None:
+            return None
+        going = self._ledger.going(run.job, run.alone)
+        if going is None:
+            return None
+        self._ledger.passed_over(going, now)
+        self.say(
+            f"{run.job}: schedule {run.alone!r}: its run {going.job_id[:8]} goes on, so nothing is"
+            " started this time"
+        )
+        return going.job_id
 
     def _taken_back(self, run: Run, now: float) -> bool:
         """Whether this run had been handed over, and now is handed back. What a stub repeats, runs

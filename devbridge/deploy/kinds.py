@@ -194,6 +194,13 @@ _CLIENT: Final = Output("UserPoolClient", lambda title: ref(f"{title}Client"))
 _ISSUER: Final = Output("Issuer", issuer)
 _URL: Final = Output("Url", lambda title: attribute(title, "ApiEndpoint"))
 
+_TRIGGERED: Final = (
+    *(types.RULE, types.QUEUE, types.QUEUE_POLICY, types.MAPPING, types.SUBSCRIPTION),
+    *(types.SUBSCRIPTION_FILTER, types.SCHEDULE, types.STREAM_CONSUMER),
+    *(types.TARGET_GROUP, types.LISTENER_RULE, *types.API_PARTS),
+)
+"""What triggers become."""
+
 KINDS: tuple[Kind[Any], ...] = (
     Kind(
         Table,
@@ -291,22 +298,10 @@ KINDS: tuple[Kind[Any], ...] = (
         makes=(
             *made_types(),
             types.FUNCTION,
-            types.RULE,
             types.PERMISSION,
-            types.QUEUE,
-            types.QUEUE_POLICY,
-            types.MAPPING,
-            types.SUBSCRIPTION,
-            types.SUBSCRIPTION_FILTER,
-            types.SCHEDULE,
-            types.STREAM_CONSUMER,
-            types.TARGET_GROUP,
-            types.LISTENER_RULE,
-            *types.API_PARTS,
+            *_TRIGGERED,
             types.TABLE,
             types.SCHEDULE_GROUP,
-            types.QUEUE,
-            types.QUEUE_POLICY,
             types.ROLE,
             types.MANAGED_POLICY,
             types.LOG_GROUP,
@@ -325,6 +320,8 @@ KINDS: tuple[Kind[Any], ...] = (
             types.LOG_GROUP,
             types.SUBSCRIPTION_FILTER,
             types.PERMISSION,
+            types.EVENT_INVOKE_CONFIG,
+            *_TRIGGERED,
         ),
         outputs=(Output("Function"),),
         binding=Binding((Property("functionName", names.function),), _function),

@@ -30,7 +30,7 @@ class Request:
     offline: str = "queue"
     """What the stubs do when no daemon is connected: queue, error or cloud."""
     schedules: bool = False
-    """The clock starts live jobs, too."""
+    """The clock starts live jobs, and calls functions, too."""
     schemas: Mapping[str, Any] = field(default_factory=dict)
     """JSON Schemas of the jobs' payloads by the job's name, for those who bind them."""
     on_progress: OnProgress = silent

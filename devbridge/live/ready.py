@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from devbridge import names, proxies
-from devbridge.constructs import Api, App, Job, OnRequest, Schedule
+from devbridge.constructs import Api, App, Function, Job, OnRequest, Schedule
 from devbridge.deploy.synth.triggers.wanted import triggers
 from devbridge.payload.example import example
 from devbridge.words import few
@@ -61,21 +61,26 @@ def ready(
 
 
 def schedules_off(app: App) -> Iterator[str]:
-    """That the clock starts no live jobs, if it would."""
-    waiting = [job.name for job, each in triggers(app, Schedule) if job.live and each.enabled]
+    """That the clock starts no live jobs, and calls no functions, if it would."""
+    waiting = [
+        owner.name
+        for owner, each in triggers(app, Schedule)
+        if each.enabled and (isinstance(owner, Function) or owner.live)
+    ]
     if waiting:
-        jobs = few(list(dict.fromkeys(waiting)))
-        yield f"schedules are off ({jobs}): turn them on with `devbridge dev --schedules`"
+        them = few(list(dict.fromkeys(waiting)))
+        yield f"schedules are off ({them}): turn them on with `devbridge dev --schedules`"
 
 
 def _routes(app: App, api: Api, schemas: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The keys of an API's routes, and what is sent by those that start a job."""
     for route in api.routes:
         yield route.key, ""
-    for job, trigger in triggers(app, OnRequest):
+    for owner, trigger in triggers(app, OnRequest):
         if trigger.api is api:
             bodiless = trigger.route.startswith(("GET ", "HEAD ", "DELETE ", "OPTIONS "))
-            yield trigger.route, "" if bodiless else _payload(schemas.get(job.name, {}))
+            sends = isinstance(owner, Job) and not bodiless
+            yield trigger.route, _payload(schemas.get(owner.name, {})) if sends else ""
 
 
 def _curl(url: str, route: str, data: str, shell: Mapping[str, str]) -> str:

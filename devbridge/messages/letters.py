@@ -59,7 +59,7 @@ class Letter:
         if self.run:
             return str(self.told.get("error") or "")
         if (found := self.given_up) is None:
-            return _NOT_STARTED
+            return _of_a_function(self.body) or _NOT_STARTED
         return f"{many(found.size, 'record')} could not be started: {found.why}"
 
     @property
@@ -225,6 +225,18 @@ def _head(body: str) -> Mapping[str, Any]:
         return {"kind": "topic", "name": _last(found["TopicArn"])}
     head = found.get("devbridge")
     return head if isinstance(head, Mapping) else {}
+
+
+def _of_a_function(body: str) -> str:
+    """What a function has failed with, as Lambda tells its destination; "" if that is not what it
+    is ("Capturing records of Lambda asynchronous invocations")."""
+    found = _told(body)
+    asked, failed = found.get("requestContext"), found.get("responsePayload")
+    if not isinstance(asked, Mapping) or "requestPayload" not in found:
+        return ""
+    if isinstance(failed, Mapping) and failed.get("errorMessage"):
+        return f"{failed.get('errorType') or 'Error'}: {failed['errorMessage']}"
+    return str(asked.get("condition") or "")
 
 
 def _last(arn: str) -> str:

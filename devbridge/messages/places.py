@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from devbridge import names
-from devbridge.constructs import App, Bindable, Job, OnQueue, Queue
+from devbridge.constructs import App, Bindable, Function, Job, OnQueue, Queue
 from devbridge.deploy.synth.triggers.queues import inbox, own_dead_letters
-from devbridge.deploy.synth.triggers.wanted import has_inbox
+from devbridge.deploy.synth.triggers.wanted import Owner, has_inbox, may_give_up, owners
 from devbridge.errors import NotDeployed, UnknownQueue, did_you_mean
 
 
@@ -16,9 +16,9 @@ from devbridge.errors import NotDeployed, UnknownQueue, did_you_mean
 class Place:
     """A dead-letter queue."""
 
-    queue: Queue | Job
-    """Itself, or the job that it was made for."""
-    senders: tuple[Job | Queue, ...]
+    queue: Queue | Owner
+    """Itself, or the job or function that it was made for."""
+    senders: tuple[Owner | Queue, ...]
     """What sends there."""
 
     @property
@@ -33,7 +33,10 @@ class Place:
 
     @property
     def inboxes(self) -> tuple[str, ...]:
-        """CloudFormation's names of those jobs' own queues."""
+        """CloudFormation's names of those jobs' own queues; none where a function sends there, too:
+        what does not say whose it is may be of either."""
+        if any(isinstance(sender, Function) for sender in self.senders):
+            return ()
         jobs = [sender for sender in self.senders if isinstance(sender, Job)]
         return tuple(inbox(job) for job in jobs if has_inbox(job))
 
@@ -43,22 +46,22 @@ class Place:
         Raises:
             NotDeployed: the stage has no such queue yet.
         """
-        if isinstance(self.queue, Job):
+        if not isinstance(self.queue, Queue):
             return address(own_dead_letters(self.queue), resources, stage)
         return address_of(self.queue, resources, stage)
 
 
 def places(app: App) -> list[Place]:
     """All dead-letter queues of an app, each once, in the order of app.py."""
-    of: dict[Queue | Job, dict[Job | Queue, None]] = {}
+    of: dict[Queue | Owner, dict[Owner | Queue, None]] = {}
     for queue, sender in _senders(app):
         of.setdefault(queue, {})[sender] = None
     return [Place(queue, tuple(senders)) for queue, senders in of.items()]
 
 
 def named(app: App, name: str) -> list[Place]:
-    """The dead-letter queues that a name means: of a job, all its own; of a Queue, itself, or where
-    its messages go.
+    """The dead-letter queues that a name means: of a job or function, all its own; of a Queue,
+    itself, or where its messages go.
 
     Raises:
         UnknownQueue: there is none; the error lists those there are.
@@ -67,10 +70,10 @@ def named(app: App, name: str) -> list[Place]:
     queues = [queue for queue in app.of_type(Queue) if queue.name == name]
     readers = [
         queue
-        for job in app.of_type(Job)
-        for trigger in job.triggers
+        for owner in owners(app)
+        for trigger in owner.triggers
         if isinstance(trigger, OnQueue) and trigger.queue in queues
-        for queue in [_dead_letters_of(job, trigger)]
+        for queue in _dead_letters_of(owner, trigger)
     ]
     sent = [queue for queue, sender in _senders(app) if sender.name == name]
     for wanted in (queues, sent, readers):
@@ -120,26 +123,30 @@ def address(title: str, resources: Mapping[str, str], stage: str) -> str:
     )
 
 
-def _senders(app: App) -> Iterator[tuple[Queue | Job, Job | Queue]]:
-    for job in app.of_type(Job):
-        if not job.triggers:
-            continue
-        yield job if job.on_failure is None else job.on_failure, job
-        for trigger in job.triggers:
+def _senders(app: App) -> Iterator[tuple[Queue | Owner, Owner | Queue]]:
+    for owner in owners(app):
+        if may_give_up(owner):
+            yield owner if owner.on_failure is None else owner.on_failure, owner
+        for trigger in owner.triggers:
             if isinstance(trigger, OnQueue):
-                yield _dead_letters_of(job, trigger), job
+                for queue in _dead_letters_of(owner, trigger):
+                    yield queue, owner
     for queue in app.of_type(Queue):
         if queue.dead_letter is not None:
             yield queue.dead_letter, queue
 
 
-def _dead_letters_of(job: Job, trigger: OnQueue) -> Queue | Job:
-    return trigger.queue.dead_letter or job.on_failure or job
+def _dead_letters_of(owner: Owner, trigger: OnQueue) -> Iterator[Queue | Owner]:
+    queue = trigger.queue
+    if queue.dead_letter is not None:
+        yield queue.dead_letter
+    elif isinstance(owner, Job) or not queue.known:  # SQS knows more of one that exists
+        yield owner.on_failure or owner
 
 
 def _unknown(app: App, name: str, found: Sequence[Place]) -> UnknownQueue:
     known = {place.name for place in found} | {
-        sender.name for _, sender in _senders(app) if isinstance(sender, Job)
+        sender.name for _, sender in _senders(app) if not isinstance(sender, Queue)
     }
     here = [each for each in app.constructs if each.name == name]
     why = f": {here[0]} sends none" if here else did_you_mean(name, known)
@@ -148,5 +155,5 @@ def _unknown(app: App, name: str, found: Sequence[Place]) -> UnknownQueue:
         where=str(app.where),
         remedy=f"use one of: {', '.join(sorted(known))}"
         if known
-        else "a job with triggers has a dead-letter queue, and a Queue with dead_letter=...",
+        else "a job or function with triggers has one, and a Queue with dead_letter=...",
     )

@@ -93,7 +93,7 @@ def event_of(sample: Sample) -> Json:
 
 def scheduled(sample: Sample) -> str:
     """The message that EventBridge Scheduler puts into the job's own queue."""
-    head = {**sample.head, "id": sample.number}
+    head = {**sample.head, "id": sample.number, "alone": False}  # who tries it wants a run
     trigger = sample.trigger
     assert isinstance(trigger, Schedule)  # noqa: S101
     start = f"arn:aws:scheduler:{sample.region}:{sample.account}:schedule/default"

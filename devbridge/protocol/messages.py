@@ -27,6 +27,8 @@ class Run:
     idempotency_key: str | None = None
     checkpoint: bytes | None = None
     """A JSON text: where it begins. Version 2: who does not know it must not begin elsewhere."""
+    alone: str | None = None
+    """The schedule of which no other run of the job may go on: else that one is the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from devbridge.runs.records import End, Told
+from devbridge.runs.records import End, Last, Told
 from runner.claims import Claim, Place
 from runner.places import Places, uuid_in_list
 
@@ -96,6 +96,21 @@ class Kept:
         found = self._read(self.places.told(uuid))
         return None if found is None else Told.of(*found)
 
+    def last(self, schedule: str) -> Last | None:
+        """The last run of a schedule; None: it has none."""
+        found = self._found(self.places.last(schedule))
+        if found is None:
+            return None
+        body: bytes = found["Body"].read()
+        return Last(body.decode(), found["LastModified"].timestamp(), found["ETag"])
+
+    def put_last(self, schedule: str, uuid: str, before: Last | None) -> bool:
+        """Put a run in the place of that one; whether it was still there."""
+        key, body = self.places.last(schedule), uuid.encode()
+        if before is None:
+            return self._make(key, body)
+        return self._made(key, body, IfMatch=before.etag)
+
     def checkpoint(self, uuid: str) -> bytes | None:
         """The last value that its handler has yielded, and that was stored."""
         return self.read(self.places.checkpoint(uuid))
@@ -174,16 +189,20 @@ class Kept:
 
     def _read(self, key: str) -> tuple[bytes, float] | None:
         """An object's content, and when S3 got it."""
+        if (found := self._found(key)) is None:
+            return None
+        body: bytes = found["Body"].read()
+        return body, found["LastModified"].timestamp()
+
+    def _found(self, key: str) -> Any:
         from botocore.exceptions import ClientError
 
         try:
-            found = self._s3().get_object(Bucket=self.bucket, Key=key)
+            return self._s3().get_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
             if error.response["Error"]["Code"] in _MISSING:
                 return None
             raise
-        body: bytes = found["Body"].read()
-        return body, found["LastModified"].timestamp()
 
     def _put(self, key: str, body: bytes, *, secret: bool = False, **more: str) -> None:
         """`secret`: it has something of a payload. What says only where a run is, and that, can be
@@ -199,12 +218,17 @@ class Kept:
 
     def _make(self, key: str, body: bytes, *, secret: bool = False) -> bool:
         """Make an object, unless it is there: whether it was made."""
+        return self._made(key, body, secret=secret, IfNoneMatch="*")
+
+    def _made(self, key: str, body: bytes, *, secret: bool = False, **condition: str) -> bool:
+        """Put an object on a condition: whether it held."""
         from botocore.exceptions import ClientError
 
         try:
-            self._put(key, body, secret=secret, IfNoneMatch="*")
+            self._put(key, body, secret=secret, **condition)
         except ClientError as error:
-            if error.response["Error"]["Code"] in _EXISTS:
+            code = error.response["Error"]["Code"]
+            if code in _EXISTS or ("IfMatch" in condition and code in _MISSING[:1]):
                 return False
             raise
         return True

@@ -209,6 +209,10 @@ class Ledger(LedgerReader):
             (job_id, checkpoint),
         )
 
+    def passed_over(self, entry: RunRecord, at: float) -> None:
+        """A time of the run's schedule was not run, for the run goes on. In a transaction."""
+        self._note(entry.job_id, at, entry.state, entry.attempt, "a time of its schedule passes")
+
     def goes_on(self, job_id: str) -> None:
         """The run's daemon has died, and it goes on at its checkpoint. In a transaction."""
         self._db.execute("UPDATE checkpoints SET begun=body WHERE job_id=?", (job_id,))

@@ -13,6 +13,7 @@ from devbridge.runs.ledger_file import COLUMNS, LIVE, STATE, LedgerError, connec
 from devbridge.runs.model import Exit, State
 from runner import documents
 from runner.outcome import Failure
+from runner.triggered import beginning_of
 
 _Values = tuple[object, ...] | dict[str, object]
 
@@ -72,6 +73,15 @@ class LedgerReader:
     def live(self) -> list[RunRecord]:
         """The runs that have not ended, oldest first."""
         return self._select(f"WHERE {LIVE} ORDER BY created_at, rowid", ())
+
+    def going(self, job: str, schedule: str) -> RunRecord | None:
+        """A run of a schedule of that job that has not ended; None: there is none."""
+        beginning = beginning_of("schedule", schedule)
+        found = self._select(
+            f"WHERE job=:job AND {LIVE} AND substr(payload, 1, :size)=:beginning LIMIT 1",
+            {"job": job, "size": len(beginning), "beginning": beginning},
+        )
+        return found[0] if found else None
 
     def ended_before(self, at: float, *, limit: int = -1) -> list[tuple[str, str]]:
         """The id and the log's path of the runs that ended before then, the oldest first; without

@@ -20,6 +20,17 @@ Log = tuple[str, str]
 """A group and a stream of CloudWatch Logs; the group is empty where it is the job's own."""
 
 
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The last run of a schedule."""
+
+    uuid: str
+    since: float
+    """Seconds since the epoch."""
+    etag: str
+    """S3's word for this version of it."""
+
+
 def told(claim: Claim, *, container: bool) -> dict[str, str]:
     """What whatever runs it is told of what was asked for. A `container`'s command has nobody that
     takes apart what a trigger has made."""

@@ -51,6 +51,21 @@ Job(app, "see", handler="see.handler", compute=Lambda(), bind=[seen], triggers=[
     OnRequest(api, "POST /see/{what}", name="asked"),
     OnLoadBalancer(front, ["/see/*"], 3, methods=["POST"], headers={"x-kind": ["a*"]}),
 ])
+Job(app, "slow", handler="slow.handler", compute=Lambda(), bind=[seen], triggers=[
+    Schedule("cron(0 3 * * ? *)", name="nightly"),
+])
+"""
+SLOW = """\
+import time, uuid
+import boto3
+from devbridge.resources import Bucket
+
+def handler(payload, context):
+    client, bucket = boto3.client("s3"), Bucket.seen.bucket_name
+    told = context.event["body"]
+    client.put_object(Bucket=bucket, Key=f"begun/{uuid.uuid4()}", Body=told.encode())
+    while "Contents" not in client.list_objects_v2(Bucket=bucket, Prefix="go/"):
+        time.sleep(0.1)
 """
 SEE = """\
 import json, os, uuid
@@ -112,7 +127,12 @@ def stages(
     subnets = root_client(endpoint, "ec2").describe_subnets()["Subnets"][:2]
     ids = [each["SubnetId"] for each in subnets]
     vpc = f"Vpc({subnets[0]['VpcId']!r}, {ids!r}, ['sg-0123456789abcdef0'])"
-    for name, text in (("app", APP.replace("VPC", vpc)), ("see", SEE), ("speak", SPEAK)):
+    for name, text in (
+        ("app", APP.replace("VPC", vpc)),
+        ("see", SEE),
+        ("slow", SLOW),
+        ("speak", SPEAK),
+    ):
         (root / f"{name}.py").write_text(text)
     config = Config(root=root, stage="prod", python=Path(sys.executable), local=True)
     cloud = connect(config, endpoint)
@@ -169,19 +189,22 @@ def put_own_event(stage: Stage, told: str) -> None:
 
 def let_the_clock_strike(stage: Stage, told: str) -> None:
     """What Scheduler sends when the time has come; that it does is tested where it is emulated."""
-    name = stage.resource("AWS::Scheduler::Schedule", "See.*").rpartition("|")[2]
+    url, text = strike_of(stage, "See", told)
+    for _ in range(2):  # it tries again where it is not sure
+        stage.client("sqs").send_message(QueueUrl=url, MessageBody=text)
+
+
+def strike_of(stage: Stage, job: str, told: str) -> tuple[str, str]:
+    """The job's own queue, and what Scheduler puts there."""
+    name = stage.resource("AWS::Scheduler::Schedule", f"{job}.*").rpartition("|")[2]
     schedule = stage.client("scheduler").get_schedule(Name=name)
-    assert (schedule["State"], schedule["ScheduleExpressionTimezone"]) == (
-        "ENABLED",
-        "Europe/Berlin",
-    )
+    zone = {"See": "Europe/Berlin", "Slow": "UTC"}[job]
+    assert (schedule["State"], schedule["ScheduleExpressionTimezone"]) == ("ENABLED", zone)
     target = schedule["Target"]
     text = target["Input"].replace("<aws.scheduler.scheduled-time>", "2030-01-31T01:00:00Z")
     text = text.replace("<aws.scheduler.schedule-arn>", f"arn:{told}")
-    sqs = stage.client("sqs")
-    url = sqs.get_queue_url(QueueName=target["Arn"].rpartition(":")[2])["QueueUrl"]
-    for _ in range(2):  # it tries again where it is not sure
-        sqs.send_message(QueueUrl=url, MessageBody=text)
+    name = target["Arn"].rpartition(":")[2]
+    return stage.client("sqs").get_queue_url(QueueName=name)["QueueUrl"], text
 
 
 def speak(stage: Stage, told: str) -> None:
@@ -307,3 +330,39 @@ def test_it_starts_one_run_whose_handler_gets_its_data(stage: Stage, case: str) 
     # The default bus is that of all stages.
     seen = eventually(lambda: [each for each in own() if case != "event" or is_of(each, told)])
     assert [is_of(each, told) for each in seen] == [True], seen
+
+
+def test_a_schedule_does_not_overlap_itself(stage: Stage) -> None:
+    sqs, s3 = stage.client("sqs"), stage.client("s3")
+
+    def strike() -> str:
+        """A time comes, and its message is taken."""
+        told = uuid.uuid4().hex
+        url, text = strike_of(stage, "Slow", told)
+        sqs.send_message(QueueUrl=url, MessageBody=text)
+        eventually(lambda: taken(sqs, url))
+        return f"arn:{told}"
+
+    def begun() -> list[str]:
+        return [each["event"]["schedule"] for each in stage.seen("begun")]
+
+    first = strike()
+    eventually(lambda: begun() == [first])
+    passed = {strike(), strike()}
+    s3.put_object(Bucket=stage.outputs["SeenBucket"], Key="go/on", Body=b"")
+    # The run has not ended for all when its handler has let go.
+    later: list[str] = []
+
+    def goes_on() -> bool:
+        later.append(strike())
+        return not set(later).isdisjoint(begun())
+
+    eventually(goes_on)
+    assert not passed & set(begun())
+
+
+def taken(sqs: Any, url: str) -> bool:
+    """Whether a queue has no messages, nor hides any."""
+    counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(counts))["Attributes"]
+    return all(found[each] == "0" for each in counts)

@@ -294,6 +294,8 @@ def option(name: str, key: str, value: object) -> Construct | None:
     more: dict[str, Any] = {}
     if name in ("Job", "Function"):
         more["handler"] = "jobs/factorial.handler"
+    if (name, key) in (("Function", "retries"), ("Function", "max_age")):
+        more["triggers"] = [devbridge.Schedule("rate(1 hour)")]
     with loading(root):
         try:
             return getattr(devbridge, name)(App("bounds"), "x", **more, **{key: value})  # type: ignore[no-any-return]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from devbridge.constructs.triggering import Trigger, checked_triggers
 from devbridge.constructs.triggers.balancer import OnLoadBalancer
-from devbridge.constructs.triggers.base import Trigger, checked_triggers
 from devbridge.constructs.triggers.event import OnEvent
 from devbridge.constructs.triggers.log import OnLog
 from devbridge.constructs.triggers.objects import OnObject

@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 from devbridge.constructs import values
 from devbridge.constructs.app import Construct
 from devbridge.constructs.load_balancers import LoadBalancer
-from devbridge.constructs.triggers.base import Trigger, whole
+from devbridge.constructs.triggering import Trigger, whole
 from devbridge.sources.base import Problem
 
 PRIORITIES: Final = (1, 50_000)
@@ -31,7 +31,7 @@ _LONGEST: Final = 128
 @dataclass(frozen=True)
 class OnLoadBalancer(Trigger):
     """Runs the job for each request to a load balancer that all of the conditions match. It is
-    answered at once, as `OnRequest` says; the payload is the same.
+    answered at once, as `OnRequest` says; the payload is the same. A function answers it itself.
 
     Args:
         balancer: of this app.
@@ -45,6 +45,7 @@ class OnLoadBalancer(Trigger):
     """
 
     kind: ClassVar[str] = "load-balancer"
+    answered: ClassVar[bool] = True
     alone: ClassVar[str] = "a priority of its own: a listener has one rule of each"
 
     balancer: LoadBalancer

@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import Any, Final, Literal, Protocol, cast
 
 from devbridge.constructs.app import Construct
+from devbridge.constructs.code import Code
 from devbridge.constructs.compute import Compute
-from devbridge.constructs.triggers.base import Trigger
+from devbridge.constructs.triggering import Trigger
 from devbridge.durations import spelled
 from devbridge.sources.base import Problem
 
@@ -57,6 +58,9 @@ class InQueue(Trigger):
         """See `Trigger.problem_beside`."""
         if self.done not in ("started", "succeeded"):
             return f"done {self.done!r}", "'started' or 'succeeded'"
+        if self.held and isinstance(owner, Code) and owner.raw_events:
+            allowed = "of a Job only: a function's message is always deleted when it has returned"
+            return "done='succeeded'", allowed
         own = [each for each in triggers if isinstance(each, InQueue) and each.queued]
         others = [each for each in own if not each.held]
         if self.held and self.queued and others:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from devbridge.constructs.app import Construct
 from devbridge.constructs.event_buses import EventBus
-from devbridge.constructs.triggers.base import pattern_problem
+from devbridge.constructs.triggering import pattern_problem
 from devbridge.constructs.triggers.done import InQueue
 from devbridge.sources.base import Problem
 

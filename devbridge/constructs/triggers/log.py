@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 
 from devbridge.constructs.app import Construct
 from devbridge.constructs.code import Code
-from devbridge.constructs.triggers.base import Trigger
+from devbridge.constructs.triggering import Trigger
 from devbridge.sources.base import Problem
 
 MAX_PATTERN: Final = 1024

@@ -9,8 +9,9 @@ from datetime import timedelta
 from typing import Any, ClassVar, Final
 
 from devbridge.constructs.app import Construct
+from devbridge.constructs.code import Code
 from devbridge.constructs.messaging import Queue
-from devbridge.constructs.triggers.base import Trigger, pattern_problem, whole
+from devbridge.constructs.triggering import Trigger, pattern_problem, whole
 from devbridge.constructs.triggers.batching import WITHOUT_WINDOW, Batched
 from devbridge.constructs.triggers.done import TIMES, InQueue, reading_time, runs_of
 from devbridge.durations import spelled
@@ -29,12 +30,14 @@ class OnQueue(Batched, InQueue):
 
     A message is deleted once its run is accepted, or has succeeded, as `done` says; what cannot be
     started comes back after the queue's visibility timeout. The dead-letter queue is the queue's
-    own, else the job's.
+    own, else the job's. That of a function is deleted once the function has returned, and is not
+    among its ``batchItemFailures``.
 
     Args:
         queue: of this app.
-        max_concurrency: so many invokers are called at the same time, 2 to 1000; None: as many as
-            Lambda likes. It does not bound the runs: the job's `concurrency` does.
+        max_concurrency: so many invokers, or so many of the function, are called at a time, 2
+            to 1000; None: as many as Lambda likes. It does not bound the runs: the job's
+            `concurrency` does.
         filter: only messages that match, as Lambda's event filtering has it:
             ``{"body": {"kind": ["order"]}}``. Lambda *deletes* the others.
         name, loop, done, batch_size, batch, window: as `Trigger`, `InQueue` and `Batched` say; up
@@ -77,11 +80,12 @@ class OnQueue(Batched, InQueue):
         """See `InQueue.in_turn`."""
         return 1 if self.batch else self.at_once
 
-    def problem(self, owner: Construct) -> Problem | None:  # noqa: ARG002
+    def problem(self, owner: Code) -> Problem | None:
         """See `Trigger.problem`."""
         if not isinstance(self.queue, Queue):
             return repr(self.queue), "a Queue of this app"
-        return self.batch_problem() or self._reading_problem() or self._queue_problem()
+        limit = TIMES * owner.call_limit
+        return self.batch_problem(owner) or self._reading_problem() or self._queue_problem(limit)
 
     def _reading_problem(self) -> Problem | None:
         queue = self.queue
@@ -95,9 +99,9 @@ class OnQueue(Batched, InQueue):
             return f"max_concurrency {most!r}", "a whole number from 2 to 1000, or None"
         return None if self.filter is None else pattern_problem("filter", self.filter)
 
-    def _queue_problem(self) -> Problem | None:
+    def _queue_problem(self, least: timedelta) -> Problem | None:
         queue, hidden = self.queue, self.queue.visibility_timeout
-        least, own = TIMES * INVOKER_TIMEOUT, queue.existing is None and not self.held
+        own = queue.existing is None and not self.held
         if own and hidden is not None and hidden < least:
             return (
                 f"{queue} with visibility_timeout='{spelled(hidden)}'",

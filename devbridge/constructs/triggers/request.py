@@ -8,7 +8,7 @@ from typing import ClassVar
 from devbridge.constructs import values
 from devbridge.constructs.api import NO_AUTHORIZER, Api
 from devbridge.constructs.app import Construct
-from devbridge.constructs.triggers.base import Trigger
+from devbridge.constructs.triggering import Trigger
 from devbridge.sources.base import Problem
 
 
@@ -18,6 +18,8 @@ class OnRequest(Trigger):
     ``{"jobId": ...}``. The payload is the request's body: its JSON value, or the text where it is
     none; null without a body. Headers, path, query and the authorizer's claims
     (``["requestContext"]["authorizer"]``) are in ``context.event``.
+
+    A function is called with the request and answers it, as the Api's own `routes` have it.
 
     A request with a header ``Idempotency-Key`` that was sent before is answered with that run. What
     cannot be started is an error for who asks, 4xx or 5xx: nothing waits anywhere.
@@ -31,6 +33,7 @@ class OnRequest(Trigger):
     """
 
     kind: ClassVar[str] = "request"
+    answered: ClassVar[bool] = True
     alone: ClassVar[str] = "one trigger for the same requests"
 
     api: Api

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from devbridge import schedules
-from devbridge.constructs.app import Construct
+from devbridge.constructs.code import Code
 from devbridge.constructs.triggers.done import InQueue
 from devbridge.errors import DevbridgeError
 from devbridge.payload.encode import dump
@@ -24,7 +24,7 @@ _WORDS: Final = {"*": "x", "?": "q", ",": "-", "/": "-by-", "#": "-of-"}
 @dataclass(frozen=True)
 class Schedule(InQueue):
     """Runs the job again and again, or once, by the clock: through EventBridge Scheduler, and the
-    job's own queue.
+    job's own queue. A function is called with `payload`; without one, with Scheduler's own event.
 
     Args:
         expression: ``rate(2 hours)``, ``cron(0 10 * * ? *)`` or ``at(2030-01-31T08:00:00)``, as
@@ -33,6 +33,9 @@ class Schedule(InQueue):
         timezone: whose clock `expression` means: ``Europe/Berlin``.
         payload: of each run; any JSON value.
         enabled: False: nothing is started, until it is deployed with True.
+        overlap: True: a run is started though that of an earlier time of this schedule goes on;
+            by default it is not, and the time is passed over. A function is called whenever the
+            time has come: False is not to be had of one.
         start, end: with a time zone; nothing is started before `start`, nor at or after `end`. Not
             of ``at(...)``, for which Scheduler ignores them.
         name, done: as `Trigger` and `InQueue` say; the name by default that of the expression,
@@ -49,6 +52,7 @@ class Schedule(InQueue):
     enabled: bool = True
     start: datetime | None = None
     end: datetime | None = None
+    overlap: bool | None = None
 
     @property
     def label(self) -> str:
@@ -58,10 +62,20 @@ class Schedule(InQueue):
         words = "".join(_WORDS.get(sign, sign) for sign in self.expression)
         return re.sub(r"[^A-Za-z0-9]+", "-", words).strip("-")[:40].rstrip("-")
 
-    def problem(self, owner: Construct) -> Problem | None:  # noqa: ARG002
+    def problem(self, owner: Code) -> Problem | None:
         """See `Trigger.problem`."""
         if not isinstance(self.enabled, bool):
             return f"enabled {self.enabled!r}", "True or False"
+        if self.overlap not in (None, True, False):
+            return f"overlap {self.overlap!r}", "True, False or None"
+        if self.overlap is False and owner.raw_events:
+            allowed = (
+                "None of a Function; with reserved_concurrency=1, one call waits for the other"
+            )
+            return "overlap False", allowed
+        if self.overlap is False and self.held:
+            allowed = "with done='started' only; Lambda(reserved_concurrency=1) lets runs wait"
+            return "overlap False with done='succeeded'", allowed
         return (
             schedules.problem(self.expression, self.timezone)
             or self._payload_problem()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from devbridge.constructs.app import Construct
+from devbridge.constructs.code import Code
 from devbridge.constructs.streams import Stream
 from devbridge.constructs.triggers.streaming import Streamed
 from devbridge.sources.base import Problem
@@ -43,10 +44,10 @@ class OnStream(Streamed):
         """See `Trigger.reads`."""
         return self.stream
 
-    def problem(self, owner: Construct) -> Problem | None:  # noqa: ARG002
+    def problem(self, owner: Code) -> Problem | None:
         """See `Trigger.problem`."""
         if not isinstance(self.stream, Stream):
             return repr(self.stream), "a Stream of this app"
         if not isinstance(self.consumer, bool):
             return f"consumer {self.consumer!r}", "True or False"
-        return self.batch_problem() or self.stream_problem()
+        return self.batch_problem(owner) or self.stream_problem()

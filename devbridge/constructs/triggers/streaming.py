@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
-from devbridge.constructs.triggers.base import pattern_problem, whole
+from devbridge.constructs.triggering import pattern_problem, whole
 from devbridge.constructs.triggers.batching import Batched
 from devbridge.sources.base import Problem
 

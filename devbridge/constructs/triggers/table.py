@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from devbridge.constructs.app import Construct
+from devbridge.constructs.code import Code
 from devbridge.constructs.storage import Table
 from devbridge.constructs.triggers.streaming import Streamed
 from devbridge.sources.base import Problem
@@ -51,7 +52,7 @@ class OnTable(Streamed):
         """See `Trigger.attach`."""
         self.table.want_stream()
 
-    def problem(self, owner: Construct) -> Problem | None:  # noqa: ARG002
+    def problem(self, owner: Code) -> Problem | None:
         """See `Trigger.problem`."""
         if not isinstance(self.table, Table):
             return repr(self.table), "a Table of this app"
@@ -59,7 +60,7 @@ class OnTable(Streamed):
         listed = isinstance(where, Sequence) and not isinstance(where, str) and bool(where)
         if not listed or not all(each in WHERE for each in where):
             return f"where {where!r}", "a list of 'INSERT', 'MODIFY', 'REMOVE'"
-        if found := self.batch_problem() or self.stream_problem():
+        if found := self.batch_problem(owner) or self.stream_problem():
             return found
         if self.filter is not None and "eventName" in self.filter:
             return "filter: eventName", "where=[...] for it"

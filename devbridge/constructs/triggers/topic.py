@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from devbridge.constructs.app import Construct
 from devbridge.constructs.messaging import Topic
-from devbridge.constructs.triggers.base import pattern_problem
+from devbridge.constructs.triggering import pattern_problem
 from devbridge.constructs.triggers.done import InQueue
 from devbridge.sources.base import Problem
 

@@ -12,11 +12,13 @@ from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn_of
 from devbridge.deploy.synth.file_systems import bound, may_mount, mount
 from devbridge.deploy.synth.stack import Stack, checked_environment
+from devbridge.deploy.synth.triggers import queues, streams
+from devbridge.deploy.synth.triggers.known import add_triggers
 from devbridge.languages.known import language_of
 
 
 def add_function(stack: Stack, function: Function) -> None:
-    """Add a function with its role and its log group."""
+    """Add a function with its role and its log group, and what calls it by itself."""
     from troposphere import awslambda
 
     name = names.function(function, stack.stage)
@@ -31,6 +33,8 @@ def add_function(stack: Stack, function: Function) -> None:
             *stack.grants(function.bind),
             *permitted(function.permissions, stack.stage),
             logs_of(log_group),
+            *queues.function_grants(function),
+            *streams.grants([function]),
             *decrypting(function.encryption_key),
         ],
         function,
@@ -59,6 +63,7 @@ def add_function(stack: Stack, function: Function) -> None:
     join(resource, function.vpc)
     mount(stack, resource, function)
     stack.add_main(function, resource, function.tags)
+    add_triggers(stack, function)
 
 
 def decrypting(*keys: str | None) -> list[Json]:

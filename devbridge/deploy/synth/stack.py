@@ -80,7 +80,7 @@ class Settings:
     offline: str = "queue"
     """What the stubs do when no daemon is connected, unless the job says otherwise."""
     schedules: bool = False
-    """The clock starts jobs that run on the laptop, too."""
+    """The clock starts jobs that run on the laptop, and calls functions of a dev stage, too."""
     tls: bool = True
     """Buckets refuse what is not TLS. The embedded cloud has none."""
     network: Network | None = None

@@ -7,7 +7,7 @@ import pytest
 from devbridge.constructs import Alarm, App, DeadLetters, OnEvent, OnTopic, Queue, Topic
 from devbridge.constructs.job import Job
 from devbridge.errors import InvalidValue
-from tests.unit.constructs.triggers.test_base import job
+from tests.unit.constructs.test_triggering import job
 
 EVENT = OnEvent({"source": ["s"]})
 

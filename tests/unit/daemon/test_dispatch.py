@@ -417,3 +417,62 @@ def test_a_message_is_not_run_again_while_the_run_of_an_earlier_delivery_goes_on
     over = Change(job_id=first.job_id, state=State.FAILED, at=101.0)
     take(ledger, dispatcher, delivered(1, "any"), over)
     assert take(ledger, dispatcher, delivered(2))[0]
+
+
+def of_a_schedule(name: str, *, alone: bool = True) -> Run:
+    told = Triggered("schedule", name, b"1", b"{}").text()
+    return replace(a_run(), payload=told, alone=name if alone else None)
+
+
+def test_a_time_of_a_schedule_whose_run_goes_on_is_answered_with_that_run_and_said(
+    ledger: Ledger, dispatcher: Dispatcher
+) -> None:
+    said: list[str] = []
+    dispatcher.say = said.append
+    one, two = of_a_schedule("nightly"), of_a_schedule("nightly")
+    take(ledger, dispatcher, one)
+    taken, reply = take(ledger, dispatcher, two)
+    assert taken == ()
+    assert isinstance(reply, Accepted)
+    assert (reply.job_id, reply.duplicate) == (one.job_id, True)
+    assert ledger.get(two.job_id) is None
+    assert len(said) == 1
+    assert "schedule 'nightly'" in said[0]
+    assert one.job_id[:8] in said[0]
+    assert [step.detail for step in ledger.history(one.job_id)] == [
+        None,
+        "a time of its schedule passes",
+    ]
+
+
+def test_what_is_not_the_same_schedule_or_may_overlap_is_run(
+    ledger: Ledger, dispatcher: Dispatcher
+) -> None:
+    take(ledger, dispatcher, of_a_schedule("nightly"))
+    for run in (
+        of_a_schedule("night"),
+        of_a_schedule("nightly-2"),
+        of_a_schedule("nightly", alone=False),
+        a_run(),
+    ):
+        _, reply = take(ledger, dispatcher, run)
+        assert isinstance(reply, Accepted)
+        assert (reply.job_id, reply.duplicate) == (run.job_id, False)
+
+
+def test_a_schedule_goes_on_when_its_run_has_ended_however_it_did(
+    ledger: Ledger, dispatcher: Dispatcher
+) -> None:
+    one, two = of_a_schedule("nightly"), of_a_schedule("nightly")
+    take(ledger, dispatcher, one)
+    _, again = take(ledger, dispatcher, one)
+    assert isinstance(again, Accepted)
+    assert again.job_id == one.job_id
+    with ledger.transaction():
+        ledger.record(Change(job_id=one.job_id, state=State.CRASHED, at=100.0))
+    _, reply = take(ledger, dispatcher, two)
+    assert isinstance(reply, Accepted)
+    assert (reply.job_id, reply.duplicate) == (two.job_id, False)
+    _, late = take(ledger, dispatcher, one)
+    assert isinstance(late, Accepted)
+    assert (late.job_id, late.duplicate) == (one.job_id, True)

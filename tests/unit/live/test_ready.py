@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.constructs import Api, App, Job, OnRequest, Schedule
+from devbridge.constructs import Api, App, Function, Job, OnRequest, Schedule
 from devbridge.constructs.app import loading
 from devbridge.live.ready import ready, schedules_off
 
@@ -95,7 +95,8 @@ def test_it_is_said_that_the_clock_starts_no_live_jobs(tmp_path: Path) -> None:
         Job(app, "b", handler="a.handler", triggers=[hourly])
         Job(app, "cloud", handler="a.handler", triggers=[hourly], enable_live_dev=False)
         Job(app, "off", handler="a.handler", triggers=[Schedule("rate(1 hour)", enabled=False)])
+        Function(app, "call", handler="a.handler", triggers=[hourly])
     assert list(schedules_off(app)) == [
-        "schedules are off (a, b): turn them on with `devbridge dev --schedules`"
+        "schedules are off (a, b, call): turn them on with `devbridge dev --schedules`"
     ]
     assert list(schedules_off(App("empty"))) == []

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from devbridge.constructs import App
+from devbridge.constructs.triggering import Trigger
 from devbridge.constructs.triggers import KINDS as NAMES
-from devbridge.constructs.triggers.base import Trigger
 from devbridge.deploy.synth.triggers.known import ROWS
 from devbridge.messages.kinds import KINDS, waits
 from tests.unit.messages.apps import named

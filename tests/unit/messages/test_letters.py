@@ -165,6 +165,19 @@ def test_of_a_message_that_sqs_has_moved_what_sqs_tells_is_known() -> None:
 
 
 @pytest.mark.parametrize(
+    ("more", "error"),
+    [
+        ({"responsePayload": {"errorMessage": "no", "errorType": "ValueError"}}, "ValueError: no"),
+        ({"responsePayload": {"errorMessage": "no"}}, "Error: no"),
+        ({}, "RetriesExhausted"),
+    ],
+)
+def test_what_a_function_has_failed_at_says_with_what(more: dict[str, Any], error: str) -> None:
+    asked = {"requestContext": {"condition": "RetriesExhausted"}, "requestPayload": {}}
+    assert moved(json.dumps({**asked, **more})).error == error
+
+
+@pytest.mark.parametrize(
     ("body", "trigger"),
     [
         ('{"devbridge": {"kind": "object", "name": "files"}, "event": {}}', "object files"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from devbridge.constructs import App, Queue
+from devbridge.constructs import App, Function, OnEvent, OnQueue, Queue
 from devbridge.errors import NotDeployed, UnknownQueue
 from devbridge.messages.places import address_of, labels, named, places
 
@@ -63,7 +63,27 @@ def test_of_what_has_no_dead_letters_it_is_said(app: App, name: str, what: str) 
 def test_an_app_without_any_is_told_how_to_have_them() -> None:
     with pytest.raises(UnknownQueue) as raised:
         named(App("empty"), "x")
-    assert "a job with triggers" in str(raised.value.remedy)
+    assert "a job or function with triggers" in str(raised.value.remedy)
+
+
+def test_a_function_has_dead_letters_where_nobody_else_has_its_messages(app: App) -> None:
+    failed = Queue(app, "shared-dead")
+    sold = OnEvent({"source": ["shop"]})
+    Function(app, "own", handler="jobs/work.handler", triggers=[sold])
+    Function(app, "shared", handler="jobs/work.handler", triggers=[sold], on_failure=failed)
+    kept = Queue(app, "kept", dead_letter=failed)
+    Function(app, "reader", handler="jobs/work.handler", triggers=[OnQueue(kept)])
+    Function(app, "silent", handler="jobs/work.handler")
+    (own,), (shared,), (reader,) = (named(app, name) for name in ("own", "shared", "reader"))
+    assert (own.of, own.url({"OwnFunctionDeadLetters": "https://x"}, "ann")) == (
+        ("function 'own'",),
+        "https://x",
+    )
+    assert shared == reader
+    assert {"function 'shared'", "function 'reader'"} <= set(shared.of)
+    assert shared.inboxes == ()
+    with pytest.raises(UnknownQueue, match="Function 'silent' sends none"):
+        named(app, "silent")
 
 
 def test_queues_are_called_as_their_users_call_them(app: App) -> None:

@@ -137,7 +137,12 @@ def test_what_a_schedule_sends_is_put_where_scheduler_puts_it(there: FakeCloud, 
     sent = send(there, app, "nightly", "often")
     (message,) = there.sqs.queues["inbox"]
     body, like = json.loads(message.body), json.loads(told(often))
-    assert body["devbridge"] == {"kind": "schedule", "name": "often", "id": sent.id}
+    assert body["devbridge"] == {
+        "kind": "schedule",
+        "name": "often",
+        "id": sent.id,
+        "alone": False,
+    }
     assert body["payload"] == {"full": True}
     assert list(body) == list(like)
     for key in ("devbridge", "event"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import io
 import json
 import time
@@ -158,7 +159,8 @@ class S3:
         if Key not in objects:
             raise ClientError({"Error": {"Code": "NoSuchKey", "Message": "no"}}, "GetObject")
         at = datetime.datetime.fromtimestamp(self.at.get(Key, 0.0), tz=datetime.UTC)
-        return {"Body": io.BytesIO(objects[Key]), "LastModified": at}
+        etag = hashlib.sha256(objects[Key]).hexdigest()
+        return {"Body": io.BytesIO(objects[Key]), "LastModified": at, "ETag": etag}
 
     def list_objects_v2(self, *, Bucket: str, Prefix: str, ContinuationToken: str = "") -> Any:  # noqa: N803
         """Pages of `page` keys."""
@@ -187,6 +189,11 @@ class S3:
         if more.get("IfNoneMatch") == "*" and Key in self.objects:
             error: Any = {"Error": {"Code": "PreconditionFailed", "Message": "it is there"}}
             raise ClientError(error, "PutObject")
+        if "IfMatch" in more and (
+            more["IfMatch"] != self.get_object(Bucket=Bucket, Key=Key)["ETag"]
+        ):
+            changed: Any = {"Error": {"Code": "PreconditionFailed", "Message": "it is another"}}
+            raise ClientError(changed, "PutObject")
         self.objects[Key], self.more[Key], self.at[Key] = Body, more, self.now()
 
     def delete_objects(self, *, Bucket: str, Delete: Any) -> Any:  # noqa: N803

@@ -174,3 +174,16 @@ def test_what_is_deleted_is_gone_and_what_is_gone_may_be_deleted() -> None:
     kept(bucket).delete(PAYLOAD)
     kept(bucket).delete(PAYLOAD)
     assert bucket.objects == {}
+
+
+def test_the_last_run_of_a_schedule_is_replaced_by_who_has_seen_it() -> None:
+    mine = kept(Bucket())
+    assert mine.last("nightly") is None
+    assert mine.put_last("nightly", "one", None)
+    assert not mine.put_last("nightly", "two", None)
+    seen = mine.last("nightly")
+    assert seen is not None
+    assert seen.uuid == "one"
+    assert mine.put_last("nightly", "two", seen)
+    assert not mine.put_last("nightly", "three", seen)
+    assert mine.last("hourly") is None

@@ -120,7 +120,9 @@ class Daemon:
         self.away = False
         self.waiting: list[Request] = []
 
-    def ask(self, request: Request, _wait: float) -> Answer | NoAnswer:
+    def ask(
+        self, request: Request, _wait: float, _enough: float | None = None
+    ) -> Answer | NoAnswer:
         if self.away:
             stored = isinstance(request, Run | Cancel)
             self.waiting += [request] if stored else []

@@ -242,3 +242,34 @@ def test_no_call_outlives_the_function(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("boto3.client", lambda _service, config: asked.append(config))
     getattr(deployed._client, "__wrapped__", deployed._client)("s3")
     assert (asked[0].connect_timeout, asked[0].read_timeout) == (3, 8)
+
+
+def test_a_time_of_a_schedule_is_passed_over_while_the_run_of_another_goes_on(
+    codebuild: FakeCodeBuild, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inbox = "arn:aws:sqs:eu-west-1:111122223333:inbox"
+    monkeypatch.setenv("DEVBRIDGE_TRIGGERS", json.dumps({"inbox": inbox}))
+
+    def strike(time: str) -> None:
+        head = {"kind": "schedule", "name": "nightly", "id": time, "alone": True}
+        record = {
+            "eventSource": "aws:sqs",
+            "eventSourceARN": inbox,
+            "messageId": time,
+            "body": json.dumps({"devbridge": head, "event": {}, "payload": 1}),
+        }
+        answer = deployed.handler({"Records": [record]}, Context())
+        assert answer == {"batchItemFailures": []}
+
+    strike("1")
+    strike("1")
+    assert (len(codebuild.builds), capsys.readouterr().out) == (1, "")
+    strike("2")
+    assert len(codebuild.builds) == 1
+    said = capsys.readouterr().out
+    assert "schedule 'nightly'" in said
+    first = f"{PROJECT}:{job_id('demo', 'prod', 'factorial', 'nightly/1')}"
+    assert first in said
+    ask("cancel", jobId=first)
+    strike("3")
+    assert len(codebuild.builds) == 2

@@ -365,3 +365,24 @@ def test_who_sends_it_back_hears_what_was_not_started() -> None:
         "refused": [{"id": record.ids[0], "code": "Code", "error": "text"}],
     }
     assert source_of({"redriven": "", "event": {"other": 1}}) is None
+
+
+# --- schedules that do not overlap ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "alone"), [({"alone": True}, "nightly"), ({"alone": 1}, ""), ({}, "")]
+)
+def test_a_schedule_says_whether_its_runs_may_overlap(said: dict[str, Any], alone: str) -> None:
+    head = {"kind": "schedule", "name": "nightly", "id": "a/1", **said}
+    body = {"devbridge": head, "event": {}, "payload": 1}
+    record, _, _ = one({"Records": [message(body, LISTENING.inbox)]})
+    assert (record.start.alone, record.start.key) == (alone, "nightly/a/1")
+
+
+def test_a_time_that_is_sent_back_is_run_in_any_case() -> None:
+    head = {"kind": "schedule", "name": "nightly", "id": "a/1", "alone": True}
+    back = message({"devbridge": head, "event": {}, "payload": 1}, LISTENING.inbox)
+    back["messageAttributes"] = {"devbridge": {"stringValue": json.dumps({"redriven": "r"})}}
+    (record,) = starts({"Records": [back]})
+    assert record.start.alone == ""

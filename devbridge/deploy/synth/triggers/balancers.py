@@ -1,4 +1,5 @@
-"""Rules of load balancers: their requests are answered by a job's invoker."""
+"""Rules of load balancers: their requests are answered by a job's invoker, or by a
+function."""
 
 from __future__ import annotations
 
@@ -6,31 +7,31 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from devbridge import names
-from devbridge.constructs import Job, OnLoadBalancer
+from devbridge.constructs import OnLoadBalancer
 from devbridge.deploy.references import arn, arn_of, ref
 from devbridge.deploy.synth.load_balancers import listener
 from devbridge.deploy.synth.stack import Stack
+from devbridge.deploy.synth.triggers.called import called
 from devbridge.deploy.synth.triggers.permissions import permit
+from devbridge.deploy.synth.triggers.wanted import Owner
 
 
-def add(stack: Stack, job: Job, trigger: OnLoadBalancer, title: str) -> None:
-    """Add the rule, and the target group that has the invoker in it."""
+def add(stack: Stack, owner: Owner, trigger: OnLoadBalancer, title: str) -> None:
+    """Add the rule, and the target group that has what answers in it."""
     from troposphere import elasticloadbalancingv2 as elb
 
     name = target_group(stack, trigger)
     # It has to be permitted before it can be in the group, whose ARN nobody knows before that.
     group = arn("elasticloadbalancing", f"targetgroup/{name}/*")
-    permission = permit(stack, job, title, "elasticloadbalancing", group)
-    invoker = arn_of(names.logical(job, "Invoker"))
+    permission = permit(stack, owner, title, "elasticloadbalancing", group)
     targets = elb.TargetGroup(
         f"{title}Targets",
         Name=name,
         TargetType="lambda",
-        Targets=[elb.TargetDescription(Id=invoker)],
+        Targets=[elb.TargetDescription(Id=arn_of(called(owner)))],
         DependsOn=permission,
     )
-    made = stack.add(str(job), targets, job.tags)
+    made = stack.add(str(owner), targets, owner.tags)
     rule = elb.ListenerRule(
         title,
         ListenerArn=listener(trigger.balancer),
@@ -38,7 +39,7 @@ def add(stack: Stack, job: Job, trigger: OnLoadBalancer, title: str) -> None:
         Conditions=list(_conditions(trigger)),
         Actions=[elb.ListenerRuleAction(Type="forward", TargetGroupArn=ref(made))],
     )
-    stack.add(str(job), rule, job.tags)
+    stack.add(str(owner), rule, owner.tags)
 
 
 def target_group(stack: Stack, trigger: OnLoadBalancer) -> str:

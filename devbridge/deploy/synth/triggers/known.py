@@ -1,4 +1,4 @@
-"""One row for each type of trigger: what it adds, and who then sends to the job's own queue."""
+"""One row for each type of trigger: what it adds, and who then sends to its owner's queue."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ from devbridge.constructs import (
 )
 from devbridge.constructs.triggers.batching import Batched
 from devbridge.deploy.arns import main_arn
-from devbridge.deploy.policies import Json
+from devbridge.deploy.policies import Json, sends
 from devbridge.deploy.references import arn_of
+from devbridge.deploy.synth.messaging import allow_sending
 from devbridge.deploy.synth.stack import Stack
 from devbridge.deploy.synth.triggers import (
     balancers,
+    invocations,
     logs,
     queues,
     requests,
@@ -37,10 +39,10 @@ from devbridge.deploy.synth.triggers import (
     topics,
 )
 from devbridge.deploy.synth.triggers.titles import title_of
-from devbridge.deploy.synth.triggers.wanted import has_inbox, holds_inbox
+from devbridge.deploy.synth.triggers.wanted import Owner, has_inbox, holds_inbox
 
 
-def _nobody(_job: Job, _trigger: Any, _title: str) -> Iterator[Json]:
+def _nobody(_trigger: Any, _title: str) -> Iterator[tuple[str, Any]]:
     return iter(())
 
 
@@ -53,10 +55,11 @@ class Row:
     """A type of trigger."""
 
     trigger: type[Trigger]
-    add: Callable[[Stack, Job, Any, str], None]
+    add: Callable[[Stack, Owner, Any, str], None]
     """Adds what it is made of; the title is that of the main resource."""
-    senders: Callable[[Job, Any, str], Iterable[Json]] = _nobody
-    """The statements of who sends to the job's own queue."""
+    senders: Callable[[Any, str], Iterable[tuple[str, Any]]] = _nobody
+    """The services that send to the job's own queue, or to a function's dead-letter queue, each
+    with the ARN of what it sends for."""
     source: Callable[[Stack, Any], Any] = _unnamed
     """What its records call what they come from; None where the record names the trigger."""
 
@@ -93,17 +96,29 @@ def row_of(trigger: Trigger) -> Row:
     return next(row for row in ROWS if row.trigger is type(trigger))
 
 
-def add_triggers(stack: Stack, job: Job) -> None:
-    """Add all that starts a job by itself."""
-    titled = [(trigger, title_of(job, trigger)) for trigger in job.triggers]
+def add_triggers(stack: Stack, owner: Owner) -> None:
+    """Add all that starts a job, or calls a function, by itself."""
+    titled = [(trigger, title_of(owner, trigger)) for trigger in owner.triggers]
     senders = [
-        statement
+        (f"{service}.amazonaws.com", source)
         for trigger, title in titled
-        for statement in row_of(trigger).senders(job, trigger, title)
+        for service, source in row_of(trigger).senders(trigger, title)
     ]
-    queues.add_own(stack, job, senders)
+    if isinstance(owner, Job):
+        queues.add_dead_letters(stack, owner, [])
+        queues.add_inbox(stack, owner, _sending(queues.inbox(owner), senders))
+    else:
+        queues.add_dead_letters(stack, owner, _sending(queues.own_dead_letters(owner), senders))
+        if owner.on_failure is not None:
+            for service, source in senders:
+                allow_sending(stack, owner.on_failure, service, source)
+        invocations.add(stack, owner)
     for trigger, title in titled:
-        row_of(trigger).add(stack, job, trigger, title)
+        row_of(trigger).add(stack, owner, trigger, title)
+
+
+def _sending(queue: str, senders: Iterable[tuple[str, Any]]) -> list[Json]:
+    return [sends(arn_of(queue), service, source) for service, source in senders]
 
 
 def listening(stack: Stack, job: Job) -> Any:

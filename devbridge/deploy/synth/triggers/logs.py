@@ -1,4 +1,4 @@
-"""Logs: a subscription filter, whose records CloudWatch calls the invoker with."""
+"""Logs: a subscription filter, whose records CloudWatch calls the invoker or the function with."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ from devbridge.constructs import Job, OnLog
 from devbridge.deploy.references import arn_of, ref
 from devbridge.deploy.synth.placement import in_cloud
 from devbridge.deploy.synth.stack import Stack
+from devbridge.deploy.synth.triggers.called import called
 from devbridge.deploy.synth.triggers.permissions import permit
+from devbridge.deploy.synth.triggers.wanted import Owner
 
 
-def add(stack: Stack, job: Job, trigger: OnLog, title: str) -> None:
+def add(stack: Stack, owner: Owner, trigger: OnLog, title: str) -> None:
     """Add the filter. A job that runs on a laptop only has no log group."""
     from troposphere import logs
 
     if isinstance(trigger.of, Job) and not in_cloud(trigger.of, stack.settings):
         return
     group = names.logical(trigger.of, "Logs")
-    permission = permit(stack, job, title, "logs", arn_of(group))
+    permission = permit(stack, owner, title, "logs", arn_of(group))
     made = logs.SubscriptionFilter(
         title,
         LogGroupName=ref(group),
         FilterPattern=trigger.pattern,
-        DestinationArn=arn_of(names.logical(job, "Invoker")),
+        DestinationArn=arn_of(called(owner)),
         # CloudWatch calls the function once, to see whether it may.
         DependsOn=permission,
     )
-    stack.add(str(job), made)
+    stack.add(str(owner), made)
 
 
 def source(stack: Stack, trigger: OnLog) -> Any:

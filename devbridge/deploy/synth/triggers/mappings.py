@@ -1,38 +1,38 @@
-"""Event source mappings: what reads queues and streams for a job's invoker."""
+"""Event source mappings: what reads queues and streams for a job's invoker, or a function."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from devbridge import names
-from devbridge.constructs import Job
 from devbridge.deploy.references import ref
-from devbridge.deploy.synth.placement import has_invoker
 from devbridge.deploy.synth.stack import Stack
+from devbridge.deploy.synth.triggers.called import called, is_there
+from devbridge.deploy.synth.triggers.wanted import Owner
 
 
-def reads_itself(stack: Stack, job: Job) -> bool:
+def reads_itself(stack: Stack, owner: Owner) -> bool:
     """Whether the job's own function is what reads queues that hold messages until their runs have
     succeeded: on the laptop, the stub does."""
-    return has_invoker(job, stack.settings)
+    return is_there(owner, stack.settings)
 
 
 def add_mapping(
-    stack: Stack, job: Job, title: str, *, itself: bool = False, **properties: Any
+    stack: Stack, owner: Owner, title: str, *, itself: bool = False, **properties: Any
 ) -> None:
-    """Have a job's invoker called with what is read, or its own function `itself`; the answer names
-    what is to come again."""
+    """Have a job's invoker, or a function, called with what is read, or the job's own function
+    `itself`; the answer names what is to come again."""
     from troposphere import awslambda
 
     mapping = awslambda.EventSourceMapping(
         title,
-        FunctionName=ref(names.logical(job, names.RUNNER if itself else "Invoker")),
+        FunctionName=ref(names.logical(owner, names.RUNNER) if itself else called(owner)),
         FunctionResponseTypes=["ReportBatchItemFailures"],
-        # On a dev stage, `devbridge dev` enables it once it is there to take runs.
-        Enabled=has_invoker(job, stack.settings),
+        # On a dev stage, `devbridge dev` enables a job's once it is there to take runs.
+        Enabled=is_there(owner, stack.settings),
         **properties,
     )
-    stack.add(str(job), mapping, job.tags)
+    stack.add(str(owner), mapping, owner.tags)
 
 
 def scaling(most: int) -> Any:

@@ -1,4 +1,5 @@
-"""Queues that a job's invoker reads: the app's, and the job's own, with its dead-letter queue."""
+"""Queues that a job's invoker or a function reads: the app's, and the job's own; and dead-letter
+queues."""
 
 from __future__ import annotations
 
@@ -6,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from devbridge import names
-from devbridge.constructs import Construct, Job, OnQueue
+from devbridge.constructs import Construct, Function, Job, OnQueue
 from devbridge.constructs.dead_letters import KEPT
 from devbridge.constructs.triggers.done import held
 from devbridge.deploy.arns import main_arn
-from devbridge.deploy.policies import KEY_USE, Json, allow, document, of_service, sends, tls_only
+from devbridge.deploy.policies import KEY_USE, Json, allow, document, of_service, tls_only
 from devbridge.deploy.references import arn_of, dump, ref
 from devbridge.deploy.synth.stack import Stack, keep
 from devbridge.deploy.synth.triggers.mappings import (
@@ -20,10 +21,12 @@ from devbridge.deploy.synth.triggers.mappings import (
     scaling,
 )
 from devbridge.deploy.synth.triggers.wanted import (
+    Owner,
     has_inbox,
     hidden_inbox,
     holds_inbox,
     makes_dead_letters,
+    may_give_up,
 )
 
 RETENTION: Final = int(KEPT.total_seconds())
@@ -48,36 +51,55 @@ def inbox(job: Job) -> str:
     return names.logical(job, "Inbox")
 
 
-def dead_letters(job: Job) -> Any:
+def dead_letters(owner: Owner) -> Any:
     """The ARN of the queue for what has failed for good."""
-    return arn_of(own_dead_letters(job)) if job.on_failure is None else main_arn(job.on_failure)
+    own = owner.on_failure
+    return arn_of(own_dead_letters(owner)) if own is None else main_arn(own)
 
 
-def dead_letters_of(job: Job, trigger: OnQueue) -> Any:
-    """The ARN of that of a queue which triggers a job."""
+def dead_letters_of(owner: Owner, trigger: OnQueue) -> Any:
+    """The ARN of that of a queue which triggers a job or function."""
     own = trigger.queue.dead_letter
-    return dead_letters(job) if own is None else main_arn(own)
+    return dead_letters(owner) if own is None else main_arn(own)
 
 
-def own_dead_letters(job: Construct) -> str:
-    """The title of the dead-letter queue that is made for a job, if one is."""
-    return names.logical(job, "DeadLetters")
+def own_dead_letters(owner: Construct) -> str:
+    """The title of the dead-letter queue that is made for a job or function, if one is."""
+    return names.logical(owner, "DeadLetters")
 
 
-def add_own(stack: Stack, job: Job, senders: Sequence[Json]) -> None:
-    """Add the queues of a job's own, if its triggers need any.
+def add_dead_letters(stack: Stack, owner: Owner, senders: Sequence[Json]) -> None:
+    """Add the dead-letter queue of its own, if it needs one.
 
     Args:
-        senders: the statements of who may send to its inbox.
+        senders: the statements of who may send to it beside those who have a role for that.
     """
-    if makes_dead_letters(job):
-        title = own_dead_letters(job)
-        _add_queue(stack, job, title)
-        _add_policy(stack, job, title, [])
+    if makes_dead_letters(owner):
+        title = own_dead_letters(owner)
+        _add_queue(stack, owner, title)
+        _add_policy(stack, owner, title, senders)
+
+
+def add_inbox(stack: Stack, job: Job, senders: Sequence[Json]) -> None:
+    """Add the queue of a job's own, if its triggers need it.
+
+    Args:
+        senders: the statements of who may send to it.
+    """
+    from troposphere import sqs
+
     if not has_inbox(job):
         return
-    title = inbox(job)
-    _add_queue(stack, job, title, redrive=dead_letters(job))
+    title, attempts = inbox(job), job.retries + 1 if holds_inbox(job) else MAX_RECEIVES
+    _add_queue(
+        stack,
+        job,
+        title,
+        VisibilityTimeout=int(hidden_inbox(job).total_seconds()),
+        RedrivePolicy=sqs.RedrivePolicy(
+            deadLetterTargetArn=dead_letters(job), maxReceiveCount=attempts
+        ),
+    )
     _add_policy(stack, job, title, senders)
     itself = holds_inbox(job) and reads_itself(stack, job)
     add_mapping(
@@ -91,17 +113,8 @@ def add_own(stack: Stack, job: Job, senders: Sequence[Json]) -> None:
     )
 
 
-def may_send(job: Job, service: str, source: Any) -> Json:
-    """The statement that lets a service send to a job's own queue.
-
-    Args:
-        source: the ARN of what of the service's may.
-    """
-    return sends(arn_of(inbox(job)), f"{service}.amazonaws.com", source)
-
-
-def add_on_queue(stack: Stack, job: Job, trigger: OnQueue, title: str) -> None:
-    """Have the invoker read a queue of the app's."""
+def add_on_queue(stack: Stack, owner: Owner, trigger: OnQueue, title: str) -> None:
+    """Have the invoker or the function get the messages of a queue of the app's."""
     more: dict[str, Any] = {}
     if trigger.window_seconds:
         more["MaximumBatchingWindowInSeconds"] = trigger.window_seconds
@@ -109,12 +122,16 @@ def add_on_queue(stack: Stack, job: Job, trigger: OnQueue, title: str) -> None:
         more["ScalingConfig"] = scaling(trigger.max_concurrency)
     if (criteria := trigger.criteria()) is not None:
         more["FilterCriteria"] = filters(criteria)
-    itself, queue, size = trigger.held and reads_itself(stack, job), trigger.queue, trigger.at_once
+    itself, queue, size = (
+        trigger.held and reads_itself(stack, owner),
+        trigger.queue,
+        trigger.at_once,
+    )
     if trigger.held and not itself and not trigger.batch:
         # The runs do not follow each other in one invocation, and nothing may overtake in a group.
         size = 1 if queue.fifo else AT_ONCE
     add_mapping(
-        stack, job, title, itself=itself, EventSourceArn=main_arn(queue), BatchSize=size, **more
+        stack, owner, title, itself=itself, EventSourceArn=main_arn(queue), BatchSize=size, **more
     )
 
 
@@ -159,6 +176,24 @@ def _held(job: Job) -> list[Any]:
     ]
 
 
+def function_grants(function: Function) -> list[Json]:
+    """What a function needs of queues: to be given what is read of them, and to have given up what
+    is read of streams, or called with and not waited for."""
+    queues = [each.queue for each in function.triggers if isinstance(each, OnQueue)]
+    statements = [allow(_READS, _once([main_arn(each) for each in queues]))] if queues else []
+    keys = {str(each.encryption_key) for each in queues if each.encryption_key}
+    if any(not each.answered and not isinstance(each, OnQueue) for each in function.triggers):
+        statements.append(allow(_SENDS[:1], [dead_letters(function)]))
+        keys.update(dead_letter_keys(function))
+    return [*statements, allow(KEY_USE, sorted(keys))] if keys else statements
+
+
+def dead_letter_keys(owner: Owner) -> list[str]:
+    """The ARN of the key that the queue for what has failed for good is encrypted with, if any."""
+    key = (owner.on_failure or owner).encryption_key
+    return [key] if key else []
+
+
 def _keys(job: Job) -> Iterator[str]:
     """Of queues that are not encrypted as the job is."""
     given = [each.queue for each in job.triggers if isinstance(each, OnQueue)]
@@ -177,7 +212,7 @@ def gives_up(job: Job) -> list[Json]:
 
 def _given_up(job: Job) -> list[Any]:
     """Where its messages may end."""
-    if not job.triggers:
+    if not may_give_up(job):
         return []
     own = [dead_letters_of(job, each) for each in job.triggers if isinstance(each, OnQueue)]
     return [dead_letters(job), *own]
@@ -188,21 +223,16 @@ def _once(arns: Sequence[Any]) -> list[Any]:
     return list(known.values())
 
 
-def _add_queue(stack: Stack, job: Job, title: str, redrive: Any = None) -> None:
+def _add_queue(stack: Stack, owner: Owner, title: str, **properties: Any) -> None:
     from troposphere import sqs
 
-    queue = sqs.Queue(title, MessageRetentionPeriod=RETENTION, **encryption(job.encryption_key))
-    if redrive is not None:
-        queue.VisibilityTimeout = int(hidden_inbox(job).total_seconds())
-        attempts = job.retries + 1 if holds_inbox(job) else MAX_RECEIVES
-        queue.RedrivePolicy = sqs.RedrivePolicy(
-            deadLetterTargetArn=redrive, maxReceiveCount=attempts
-        )
+    properties |= encryption(owner.encryption_key)
+    queue = sqs.Queue(title, MessageRetentionPeriod=RETENTION, **properties)
     keep(queue, None, stack.settings.mode)
-    stack.add(str(job), queue, job.tags)
+    stack.add(str(owner), queue, owner.tags)
 
 
-def _add_policy(stack: Stack, job: Job, title: str, senders: Sequence[Json]) -> None:
+def _add_policy(stack: Stack, owner: Owner, title: str, senders: Sequence[Json]) -> None:
     from troposphere import sqs
 
     tls = [tls_only(arn_of(title), action="sqs:*")] if stack.settings.tls else []
@@ -211,4 +241,4 @@ def _add_policy(stack: Stack, job: Job, title: str, senders: Sequence[Json]) -> 
             f"{title}Policy", Queues=[ref(title)], PolicyDocument=document(statements)
         )
         keep(policy, None, stack.settings.mode)
-        stack.add(str(job), policy)
+        stack.add(str(owner), policy)

@@ -1,4 +1,4 @@
-"""Routes of HTTP APIs that are answered by a job's invoker."""
+"""Routes of HTTP APIs that are answered by a job's invoker, or by a function."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import re
 from typing import Any, Final
 
 from devbridge import names
-from devbridge.constructs import Job, OnRequest
+from devbridge.constructs import OnRequest
 from devbridge.deploy.references import arn
 from devbridge.deploy.synth import api
 from devbridge.deploy.synth.stack import Stack
+from devbridge.deploy.synth.triggers.called import called
 from devbridge.deploy.synth.triggers.permissions import permit
+from devbridge.deploy.synth.triggers.wanted import Owner
 
 _VARIABLE: Final = re.compile("{[^}]+}")
 
 
-def add(stack: Stack, job: Job, trigger: OnRequest, title: str) -> None:
+def add(stack: Stack, owner: Owner, trigger: OnRequest, title: str) -> None:
     """Add the route."""
-    permit(stack, job, title, "apigateway", _source(trigger))
-    invoker = names.logical(job, "Invoker")
-    integration = api.add_integration(stack, trigger.api, invoker, f"{title}Integration", str(job))
+    permit(stack, owner, title, "apigateway", _source(trigger))
+    target, own = called(owner), f"{title}Integration"
+    integration = api.add_integration(stack, trigger.api, target, own, str(owner))
     api.add_route(stack, trigger.api, trigger.route, integration, trigger.lets_in)
 
 

@@ -1,52 +1,68 @@
-"""Schedules of EventBridge Scheduler, which send to the job's own queue."""
+"""Schedules of EventBridge Scheduler, which send to the job's own queue, or call the function."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC
-from typing import Final
+from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import Job, Schedule
 from devbridge.deploy.policies import KEY_USE, allow
 from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn_of, ref
-from devbridge.deploy.synth.placement import has_invoker
 from devbridge.deploy.synth.stack import Settings, Stack
 from devbridge.deploy.synth.triggers import queues
+from devbridge.deploy.synth.triggers.called import called, what
+from devbridge.deploy.synth.triggers.wanted import Owner
 
 _TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
-def is_on(job: Job, trigger: Schedule, settings: Settings) -> bool:
+def is_on(owner: Owner, trigger: Schedule, settings: Settings) -> bool:
     """Whether a schedule starts anything on that kind of stage: in development the clock does only
-    where somebody has asked for it."""
-    return trigger.enabled and (settings.schedules or has_invoker(job, settings))
+    where somebody has asked for it, but of jobs that never run on a laptop."""
+    asked = settings.schedules or settings.mode == "deployed"
+    return trigger.enabled and (asked or (isinstance(owner, Job) and not owner.live))
 
 
-def add(stack: Stack, job: Job, trigger: Schedule, title: str) -> None:
-    """Add the schedule; with the first of a job's, the role that Scheduler sends with."""
+def add(stack: Stack, owner: Owner, trigger: Schedule, title: str) -> None:
+    """Add the schedule; with the first of its owner's, the role that Scheduler has for it."""
     from troposphere import scheduler
 
-    role = names.logical(job, "SchedulerRole")
+    role = names.logical(owner, "SchedulerRole")
     if role not in stack.labels:
-        _add_role(stack, job, role)
+        _add_role(stack, owner, role)
     schedule = scheduler.Schedule(
         title,
-        Description=f"starts job {job.name}: {trigger}",
+        Description=f"{what(owner)}: {trigger}",
         ScheduleExpression=trigger.expression,
         ScheduleExpressionTimezone=trigger.timezone,
         FlexibleTimeWindow=scheduler.FlexibleTimeWindow(Mode="OFF"),
-        State="ENABLED" if is_on(job, trigger, stack.settings) else "DISABLED",
-        Target=scheduler.Target(
-            Arn=arn_of(queues.inbox(job)), RoleArn=arn_of(role), Input=told(trigger)
-        ),
+        State="ENABLED" if is_on(owner, trigger, stack.settings) else "DISABLED",
+        Target=_target(owner, trigger, role),
     )
     if trigger.start is not None:
         schedule.StartDate = trigger.start.astimezone(UTC).strftime(_TIME)
     if trigger.end is not None:
         schedule.EndDate = trigger.end.astimezone(UTC).strftime(_TIME)
-    stack.add(str(job), schedule)
+    stack.add(str(owner), schedule)
+
+
+def _target(owner: Owner, trigger: Schedule, role: str) -> Any:
+    from troposphere import scheduler
+
+    if isinstance(owner, Job):
+        inbox = arn_of(queues.inbox(owner))
+        return scheduler.Target(Arn=inbox, RoleArn=arn_of(role), Input=told(trigger))
+    target = scheduler.Target(
+        Arn=arn_of(called(owner)),
+        RoleArn=arn_of(role),
+        DeadLetterConfig=scheduler.DeadLetterConfig(Arn=queues.dead_letters(owner)),
+    )
+    if trigger.payload is not None:  # else Scheduler has an event of its own
+        target.Input = trigger.payload_text()
+    return target
 
 
 def told(trigger: Schedule) -> str:
@@ -56,6 +72,7 @@ def told(trigger: Schedule) -> str:
         "kind": trigger.kind,
         "name": trigger.label,
         "id": "<aws.scheduler.schedule-arn>/<aws.scheduler.scheduled-time>",
+        "alone": not (trigger.overlap or trigger.held),
     }
     event = {
         "time": "<aws.scheduler.scheduled-time>",
@@ -67,13 +84,21 @@ def told(trigger: Schedule) -> str:
     return '{{"devbridge":{},"event":{},"payload":{}}}'.format(*parts)
 
 
-def _add_role(stack: Stack, job: Job, title: str) -> None:
+def _add_role(stack: Stack, owner: Owner, title: str) -> None:
     trusted = {
         **trust("scheduler.amazonaws.com"),
         # Nobody else's schedules (Scheduler, Confused deputy prevention).
         "Condition": {"StringEquals": {"aws:SourceAccount": ref("AWS::AccountId")}},
     }
-    statements = [allow(["sqs:SendMessage"], [arn_of(queues.inbox(job))])]
-    if job.encryption_key:
-        statements.append(allow(KEY_USE, [job.encryption_key]))
-    stack.role(str(job), title, [trusted], statements, job)
+    if isinstance(owner, Job):
+        statements = [allow(["sqs:SendMessage"], [arn_of(queues.inbox(owner))])]
+        keys = [owner.encryption_key] if owner.encryption_key else []
+    else:
+        statements = [
+            allow(["lambda:InvokeFunction"], [arn_of(called(owner))]),
+            allow(["sqs:SendMessage"], [queues.dead_letters(owner)]),
+        ]
+        keys = queues.dead_letter_keys(owner)
+    if keys:
+        statements.append(allow(KEY_USE, keys))
+    stack.role(str(owner), title, [trusted], statements, owner)

@@ -1,4 +1,5 @@
-"""Streams, of Kinesis and of tables, that a job's invoker is called with the records of."""
+"""Streams, of Kinesis and of tables, that a job's invoker or a function is called with
+the records of."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from devbridge.deploy.synth.stack import Stack
 from devbridge.deploy.synth.triggers import queues
 from devbridge.deploy.synth.triggers.mappings import add_mapping, filters
 from devbridge.deploy.synth.triggers.titles import title_of
+from devbridge.deploy.synth.triggers.wanted import Owner
 
 _OF_TABLE: Final = of_service(
     "dynamodb", "DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"
@@ -27,24 +29,24 @@ _OF_CONSUMER: Final = of_service("kinesis", "DescribeStreamConsumer", "Subscribe
 """What Lambda reads with (Lambda, Using Lambda with Kinesis; with DynamoDB)."""
 
 
-def add_table(stack: Stack, job: Job, trigger: OnTable, title: str) -> None:
-    """Have the invoker called with a table's changes."""
-    _add(stack, job, trigger, title, stream_of(trigger.table))
+def add_table(stack: Stack, owner: Owner, trigger: OnTable, title: str) -> None:
+    """Have it called with a table's changes."""
+    _add(stack, owner, trigger, title, stream_of(trigger.table))
 
 
-def add_stream(stack: Stack, job: Job, trigger: OnStream, title: str) -> None:
-    """Have the invoker called with a stream's records."""
+def add_stream(stack: Stack, owner: Owner, trigger: OnStream, title: str) -> None:
+    """Have it called with a stream's records."""
     from troposphere import kinesis
 
     if not trigger.consumer:
-        _add(stack, job, trigger, title, main_arn(trigger.stream))
+        _add(stack, owner, trigger, title, main_arn(trigger.stream))
         return
     consumer = kinesis.StreamConsumer(
-        _consumer(job, trigger),
-        ConsumerName=f"{names.project(job, stack.stage)}_{title}"[:128],
+        _consumer(owner, trigger),
+        ConsumerName=f"{_named(owner, stack.stage)}_{title}"[:128],
         StreamARN=main_arn(trigger.stream),
     )
-    _add(stack, job, trigger, title, ref(stack.add(str(job), consumer)))
+    _add(stack, owner, trigger, title, ref(stack.add(str(owner), consumer)))
 
 
 def stream_of(table: Table) -> Any:
@@ -62,18 +64,18 @@ def source_of_stream(_stack: Stack, trigger: OnStream) -> Any:
     return main_arn(trigger.stream)
 
 
-def grants(jobs: Sequence[Job]) -> list[Json]:
-    """What the invokers of these jobs need of streams."""
+def grants(owners: Sequence[Owner]) -> list[Json]:
+    """What the invokers of these jobs need of streams, or the functions."""
     statements = []
-    for job in jobs:
-        for trigger in job.triggers:
+    for owner in owners:
+        for trigger in owner.triggers:
             if isinstance(trigger, OnTable):
                 statements.append(allow(_OF_TABLE, [stream_of(trigger.table)]))
                 key = trigger.table.encryption_key
             elif isinstance(trigger, OnStream):
                 statements.append(allow(_OF_STREAM, [main_arn(trigger.stream)]))
                 if trigger.consumer:
-                    statements.append(allow(_OF_CONSUMER, [ref(_consumer(job, trigger))]))
+                    statements.append(allow(_OF_CONSUMER, [ref(_consumer(owner, trigger))]))
                 key = trigger.stream.encryption_key
             else:
                 continue
@@ -82,11 +84,16 @@ def grants(jobs: Sequence[Job]) -> list[Json]:
     return statements
 
 
-def _consumer(job: Job, trigger: OnStream) -> str:
-    return f"{title_of(job, trigger)}Consumer"
+def _consumer(owner: Owner, trigger: OnStream) -> str:
+    return f"{title_of(owner, trigger)}Consumer"
 
 
-def _add(stack: Stack, job: Job, trigger: Streamed, title: str, source: Any) -> None:
+def _named(owner: Owner, stage: str) -> str:
+    is_job = isinstance(owner, Job)
+    return names.project(owner, stage) if is_job else names.function(owner, stage)
+
+
+def _add(stack: Stack, owner: Owner, trigger: Streamed, title: str, source: Any) -> None:
     from troposphere import awslambda
 
     more: dict[str, Any] = {}
@@ -96,7 +103,7 @@ def _add(stack: Stack, job: Job, trigger: Streamed, title: str, source: Any) -> 
         more["FilterCriteria"] = filters(criteria)
     add_mapping(
         stack,
-        job,
+        owner,
         title,
         EventSourceArn=source,
         BatchSize=trigger.at_once,
@@ -104,7 +111,7 @@ def _add(stack: Stack, job: Job, trigger: Streamed, title: str, source: Any) -> 
         MaximumRetryAttempts=trigger.most_retries,
         BisectBatchOnFunctionError=True,
         DestinationConfig=awslambda.DestinationConfig(
-            OnFailure=awslambda.OnFailure(Destination=queues.dead_letters(job))
+            OnFailure=awslambda.OnFailure(Destination=queues.dead_letters(owner))
         ),
         **more,
     )

@@ -7,16 +7,17 @@ import re
 from typing import Final
 
 from devbridge import names
-from devbridge.constructs import Job, Trigger
+from devbridge.constructs import Trigger
 from devbridge.constructs.values import NAME
+from devbridge.deploy.synth.triggers.wanted import Owner
 
 _WORD: Final = re.compile("[A-Za-z0-9]+")
 
 
-def title_of(job: Job, trigger: Trigger) -> str:
+def title_of(owner: Owner, trigger: Trigger) -> str:
     """The title of its main resource."""
     label = trigger.label
     name = "".join(word[:1].upper() + word[1:] for word in _WORD.findall(label))
     if not NAME.fullmatch(label):  # others might be the same but for what an id may not have
         name += hashlib.sha256(label.encode()).hexdigest()[:6]
-    return names.logical(job, f"On{type(trigger).__name__.removeprefix('On')}{name}")
+    return names.logical(owner, f"On{type(trigger).__name__.removeprefix('On')}{name}")

@@ -1,16 +1,18 @@
-"""What the triggers of an app want of what they listen to, and of their job. Pure."""
+"""What the triggers of an app want of what they listen to, and of whom they call. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
-from devbridge.constructs import Bucket, Job, OnObject, OnQueue, Queue, Trigger
+from devbridge.constructs import Bucket, Function, Job, OnObject, OnQueue, Queue, Trigger
 from devbridge.constructs.app import App
 from devbridge.constructs.triggers.done import TIMES, held, reading_time
 from devbridge.constructs.triggers.queue import INVOKER_TIMEOUT
 
+Owner: TypeAlias = Job | Function
+"""Whose triggers there are: a job's start runs through its invoker, a function's call it."""
 T = TypeVar("T", bound=Trigger)
 
 _HIDDEN: Final = timedelta(seconds=30)
@@ -19,23 +21,31 @@ HIDDEN: Final = TIMES * INVOKER_TIMEOUT
 """How long a message is hidden while an invoker reads it."""
 
 
-def triggers(app: App, kind: type[T]) -> Iterator[tuple[Job, T]]:
+def owners(app: App) -> Iterator[Owner]:
+    """All that may have triggers."""
+    yield from app.of_type(Job)
+    yield from app.of_type(Function)
+
+
+def triggers(app: App, kind: type[T]) -> Iterator[tuple[Owner, T]]:
     """The triggers of that type in the whole app."""
-    for job in app.of_type(Job):
-        for trigger in job.triggers:
+    for owner in owners(app):
+        for trigger in owner.triggers:
             if isinstance(trigger, kind):
-                yield job, trigger
+                yield owner, trigger
 
 
-def readers(queue: Queue) -> list[Job]:
-    """The jobs that a queue triggers."""
-    return [job for job, trigger in triggers(queue.app, OnQueue) if trigger.queue is queue]
+def readers(queue: Queue) -> list[Owner]:
+    """The jobs and functions that a queue triggers."""
+    return [owner for owner, trigger in triggers(queue.app, OnQueue) if trigger.queue is queue]
 
 
 def holder(queue: Queue) -> Job | None:
     """The job that a queue holds messages for until their runs have succeeded, if there is one."""
-    found = (job for job, trigger in triggers(queue.app, OnQueue) if trigger.queue is queue)
-    return next((job for job in found if _holds(job, queue)), None)
+    for owner in readers(queue):
+        if isinstance(owner, Job) and _holds(owner, queue):
+            return owner
+    return None
 
 
 def _holds(job: Job, queue: Queue) -> bool:
@@ -58,7 +68,7 @@ def hidden(queue: Queue) -> timedelta:
         return queue.visibility_timeout
     if job := holder(queue):
         return TIMES * reading_time(job, job.triggers)
-    return HIDDEN if readers(queue) else _HIDDEN
+    return max((TIMES * owner.call_limit for owner in readers(queue)), default=_HIDDEN)
 
 
 def tells_events(bucket: Bucket) -> bool:
@@ -66,11 +76,25 @@ def tells_events(bucket: Bucket) -> bool:
     return any(trigger.bucket is bucket for _, trigger in triggers(bucket.app, OnObject))
 
 
-def has_inbox(job: Job) -> bool:
-    """Whether a job has a queue of its own."""
-    return any(trigger.queued for trigger in job.triggers)
+def has_inbox(owner: Owner) -> bool:
+    """Whether it has a queue of its own: a function is called by AWS itself."""
+    return isinstance(owner, Job) and any(trigger.queued for trigger in owner.triggers)
 
 
-def makes_dead_letters(job: Job) -> bool:
-    """Whether a dead-letter queue is made for a job."""
-    return bool(job.triggers) and job.on_failure is None
+def may_give_up(owner: Owner) -> bool:
+    """Whether anything of its triggers may have to go to its dead-letter queue."""
+    if isinstance(owner, Job):
+        return bool(owner.triggers)
+    return any(not trigger.answered and not _of_its_own(trigger) for trigger in owner.triggers)
+
+
+def _of_its_own(trigger: Trigger) -> bool:
+    """Whether SQS itself knows where messages go that nobody can take."""
+    if not isinstance(trigger, OnQueue):
+        return False
+    return trigger.queue.dead_letter is not None or bool(trigger.queue.known)
+
+
+def makes_dead_letters(owner: Owner) -> bool:
+    """Whether a dead-letter queue is made for a job or function."""
+    return may_give_up(owner) and owner.on_failure is None

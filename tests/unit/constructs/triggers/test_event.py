@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from devbridge.constructs import App, OnEvent
-from tests.unit.constructs.triggers.test_base import job, refusal
+from tests.unit.constructs.test_triggering import job, refusal
 
 
 def test_a_pattern_is_checked(app: App) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from devbridge.constructs import App, OnQueue, Queue
-from tests.unit.constructs.triggers.test_base import job, refusal
+from tests.unit.constructs.test_triggering import job, refusal
 
 
 def test_ten_messages_come_at_once_unless_asked_otherwise(app: App) -> None:

@@ -78,6 +78,7 @@ def test_two_of_the_same_expression_need_names(app: App) -> None:
         (Schedule("rate(1 hour)", end="2030"), "end '2030'", "tzinfo=UTC"),  # type: ignore[arg-type]
         (Schedule("rate(1 hour)", start=MAY, end=JANUARY), "end 2030-01-01", "2030-05-01"),
         (Schedule("at(2030-01-31T08:00:00)", end=MAY), "end with 'at(", "one time already"),
+        (Schedule("rate(1 hour)", overlap=False, done="succeeded"), "overlap False", "'started'"),
         (Schedule("rate(1 hour)", name="1st"), "name '1st'", "a letter"),
     ],
 )
@@ -97,3 +98,15 @@ def test_scheduler_replaces_nothing_in_a_payload(payload: Any) -> None:
     text = Schedule("rate(1 hour)", payload=payload).payload_text()
     assert "<aws.scheduler" not in text
     assert json.loads(text) == payload
+
+
+@pytest.mark.parametrize("overlap", [None, True, False])
+def test_it_overlaps_itself_only_if_told(app: App, overlap: bool | None) -> None:
+    assert job(app, Schedule("rate(1 hour)", overlap=overlap)).triggers
+    with pytest.raises(InvalidValue, match="overlap 'no'"):
+        Job(
+            app,
+            "b",
+            handler="jobs/a.handler",
+            triggers=[Schedule("rate(1 hour)", overlap="no")],  # type: ignore[arg-type]
+        )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from devbridge.constructs import App, OnTopic, Topic
-from tests.unit.constructs.triggers.test_base import job, refusal
+from tests.unit.constructs.test_triggering import job, refusal
 
 
 @pytest.mark.parametrize(

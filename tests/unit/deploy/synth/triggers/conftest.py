@@ -1,8 +1,8 @@
-"""Templates of an app with a job and what triggers it."""
+"""Templates of an app with a job, or a function, and what triggers it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +56,34 @@ Triggered = Callable[..., Template]
 def triggered(root: Path) -> Triggered:
     """Makes the template; cfn-lint must find nothing wrong."""
 
-    def make(triggers: Triggers = lambda _: [], **settings: Any) -> Template:
+    def see(app: App, triggers: Sequence[Trigger], options: Mapping[str, Any]) -> None:
+        Job(app, "see", handler="jobs/a.handler", triggers=triggers, **options)
+
+    return _maker(root, see)
+
+
+@pytest.fixture
+def calling(root: Path) -> Triggered:
+    """The same with a function."""
+
+    def see(app: App, triggers: Sequence[Trigger], options: Mapping[str, Any]) -> None:
+        Function(app, "see", handler="api/start.handler", triggers=triggers, **options)
+
+    return _maker(root, see)
+
+
+def _maker(
+    root: Path, see: Callable[[App, Sequence[Trigger], Mapping[str, Any]], None]
+) -> Triggered:
+    def make(
+        triggers: Triggers = lambda _: [],
+        options: Callable[[Listened], Mapping[str, Any]] = lambda _: {},
+        **settings: Any,
+    ) -> Template:
         with loading(root):
             app = App("demo")
             listened = Listened(app)
-            Job(app, "see", handler="jobs/a.handler", triggers=triggers(listened))
+            see(app, triggers(listened), options(listened))
         template = made(app, **{"mode": "deployed", **settings})
         assert lint(template) == []
         return template

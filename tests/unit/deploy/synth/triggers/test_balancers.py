@@ -54,3 +54,9 @@ def test_the_group_is_permitted_and_known_by_its_name(triggered: Triggered) -> N
     assert source.endswith(f":targetgroup/{name}/*")
     variables = properties(template, "SeeJobInvoker")["Environment"]["Variables"]
     assert name in variables["DEVBRIDGE_TRIGGERS"]["Fn::Join"][1]
+
+
+def test_a_function_is_in_the_target_group_itself(calling: Triggered) -> None:
+    found = calling(lambda to: [OnLoadBalancer(to.balancer, ["/a"])])
+    targets = properties(found, "SeeFunctionOnLoadBalancerL1Targets")
+    assert targets["Targets"] == [{"Id": {"Fn::GetAtt": ["SeeFunction", "Arn"]}}]

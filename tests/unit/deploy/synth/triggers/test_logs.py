@@ -6,7 +6,7 @@ import pytest
 
 from devbridge.constructs import OnLog
 from tests.unit.deploy.synth.triggers.conftest import Triggered
-from tests.unit.deploy.templates import of_type, resources
+from tests.unit.deploy.templates import of_type, properties, resources
 
 FILTER = "AWS::Logs::SubscriptionFilter"
 
@@ -32,3 +32,8 @@ def test_a_job_that_runs_on_a_laptop_only_has_no_log_group(
     triggered: Triggered, settings: dict[str, str], count: int
 ) -> None:
     assert len(of_type(triggered(lambda to: [OnLog(to.job)], **settings), FILTER)) == count
+
+
+def test_a_function_gets_the_records_itself(calling: Triggered) -> None:
+    made = properties(calling(lambda to: [OnLog(to.function, "ERROR")]), "SeeFunctionOnLogF")
+    assert made["DestinationArn"] == {"Fn::GetAtt": ["SeeFunction", "Arn"]}

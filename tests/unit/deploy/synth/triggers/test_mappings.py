@@ -24,3 +24,15 @@ def test_on_a_dev_stage_nothing_is_read_before_somebody_is_there(
         assert properties["Enabled"] is enabled
         assert properties["FunctionName"] == {"Ref": "SeeJobInvoker"}
         assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+@pytest.mark.parametrize("mode", ["dev", "deployed"])
+def test_a_function_gets_what_is_read_on_every_stage(calling: Triggered, mode: Mode) -> None:
+    template = calling(lambda to: [OnQueue(to.queue), OnTable(to.table)], mode=mode)
+    made = of_type(template, "AWS::Lambda::EventSourceMapping")
+    assert len(made) == 2
+    for mapping in made.values():
+        properties = mapping["Properties"]
+        assert properties["Enabled"] is True
+        assert properties["FunctionName"] == {"Ref": "SeeFunction"}
+        assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]

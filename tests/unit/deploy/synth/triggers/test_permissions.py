@@ -12,3 +12,8 @@ def test_a_service_may_call_for_what_is_of_this_account_only(triggered: Triggere
     permission = properties(template, "SeeJobOnLogFPermission")
     assert permission["SourceAccount"] == {"Ref": "AWS::AccountId"}
     assert permission["SourceArn"] == {"Fn::GetAtt": ["FFunctionLogs", "Arn"]}
+
+
+def test_a_service_calls_a_function_itself(calling: Triggered) -> None:
+    permission = properties(calling(lambda to: [OnLog(to.function)]), "SeeFunctionOnLogFPermission")
+    assert permission["FunctionName"] == {"Ref": "SeeFunction"}

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
-from devbridge.constructs import App, Job, Lambda, OnEvent, OnQueue, Queue
+from devbridge.constructs import App, Function, Job, Lambda, OnEvent, OnQueue, Queue
 from devbridge.constructs.app import loading
+from devbridge.deploy.arns import main_arn
 from devbridge.deploy.synth import Template
+from devbridge.deploy.synth.triggers.queues import function_grants
+from tests.unit.deploy.synth.triggers.conftest import Triggered
 from tests.unit.deploy.templates import lint, made, of_type, properties, resources, statements
 
 
@@ -218,3 +221,27 @@ def test_on_the_laptop_nothing_overtakes_in_a_group(app: App, fifo: bool, size: 
     job(app, trigger, compute=Lambda(), timeout="1 minute")
     assert properties(template(app, mode="dev"), "AJobOnQueueQ")["BatchSize"] == size
     assert properties(template(app), "AJobOnQueueQ")["BatchSize"] == 3
+
+
+def test_a_queue_that_calls_a_function_has_that_ones_dead_letters(calling: Triggered) -> None:
+    found = calling(lambda to: [OnQueue(to.queue, batch_size=5)])
+    assert properties(found, "SeeFunctionOnQueueQ")["BatchSize"] == 5
+    redrive = properties(found, "QQueue")["RedrivePolicy"]
+    assert redrive["deadLetterTargetArn"] == arn("SeeFunctionDeadLetters")
+    assert properties(found, "QQueue")["VisibilityTimeout"] == 120
+
+
+KEY = "arn:aws:kms:eu-west-1:111122223333:key/of-the-queue"
+
+
+def test_a_function_may_use_the_keys_of_what_it_is_given_and_gives_up(app: App) -> None:
+    read = Queue(app, "q", encryption_key=KEY)
+    failed = Queue(app, "failed", encryption_key=KEY)
+    sold = OnEvent({"source": ["shop"]}, name="sold")
+    function = Function(
+        app, "f", handler="api/start.handler", triggers=[OnQueue(read), sold], on_failure=failed
+    )
+    reads, sends, keys = function_grants(function)
+    assert (reads["Resource"], sends["Resource"]) == ([main_arn(read)], [main_arn(failed)])
+    assert sends["Action"] == ["sqs:SendMessage"]
+    assert keys["Resource"] == [KEY]

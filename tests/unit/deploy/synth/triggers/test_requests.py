@@ -44,3 +44,12 @@ def test_api_gateway_may_call_for_that_route(triggered: Triggered, route: str, s
     template = triggered(lambda to: [OnRequest(to.api, route, name="asked")])
     arn = properties(template, "SeeJobOnRequestAskedPermission")["SourceArn"]["Fn::Sub"]
     assert arn.partition(":${AWS::AccountId}:")[2] == f"${{WApi}}/*/{source}"
+
+
+def test_a_function_answers_a_route_as_it_does_one_of_the_apis_own(calling: Triggered) -> None:
+    found = calling(lambda to: [OnRequest(to.api, "GET /a", name="a")])
+    integration = properties(found, "SeeFunctionOnRequestAIntegration")
+    assert integration["IntegrationUri"] == {"Fn::GetAtt": ["SeeFunction", "Arn"]}
+    assert integration["PayloadFormatVersion"] == "2.0"
+    (route,) = of_type(found, "AWS::ApiGatewayV2::Route").values()
+    assert route["Properties"]["RouteKey"] == "GET /a"

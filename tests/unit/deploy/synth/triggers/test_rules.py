@@ -7,6 +7,7 @@ import json
 import pytest
 
 from devbridge.constructs import App, Bucket, OnEvent, OnObject
+from tests.unit.deploy.synth.triggers.conftest import Triggered
 from tests.unit.deploy.synth.triggers.test_queues import app, arn, job, template
 from tests.unit.deploy.templates import properties
 
@@ -50,3 +51,16 @@ def test_the_queue_admits_that_rule_alone(app: App) -> None:
     admitted, _ = properties(template(app), "AJobInboxPolicy")["PolicyDocument"]["Statement"]
     assert admitted["Principal"] == {"Service": "events.amazonaws.com"}
     assert admitted["Condition"] == {"ArnEquals": {"aws:SourceArn": arn("AJobOnEventSold")}}
+
+
+def test_a_function_is_the_target_and_gets_the_event_as_it_is(calling: Triggered) -> None:
+    found = calling(lambda _: [OnEvent({"source": ["shop"]}, name="sold")])
+    rule = properties(found, "SeeFunctionOnEventSold")
+    assert rule["Description"] == "calls function see: OnEvent 'sold'"
+    assert rule["Targets"] == [
+        {
+            "Id": "function",
+            "Arn": arn("SeeFunction"),
+            "DeadLetterConfig": {"Arn": arn("SeeFunctionDeadLetters")},
+        }
+    ]

@@ -50,7 +50,10 @@ def test_each_time_has_an_id_and_nothing_of_the_payload_is_replaced() -> None:
         "kind": "schedule",
         "name": "rate-2-hours",
         "id": "<aws.scheduler.schedule-arn>/<aws.scheduler.scheduled-time>",
+        "alone": True,
     }
+    may = json.loads(told(Schedule("rate(2 hours)", overlap=True)))
+    assert may["devbridge"]["alone"] is False
     assert found["event"]["time"] == "<aws.scheduler.scheduled-time>"
 
 
@@ -68,5 +71,37 @@ def test_the_clock_starts_live_jobs_only_if_somebody_has_asked_for_it(
     triggered: Triggered, settings: dict[str, object], enabled: bool, state: str
 ) -> None:
     template = triggered(lambda _: [Schedule("rate(2 hours)", enabled=enabled)], **settings)
+    (found,) = of_type(template, "AWS::Scheduler::Schedule").values()
+    assert found["Properties"]["State"] == state
+
+
+@pytest.mark.parametrize(
+    ("payload", "sent"),
+    [(None, {}), ({"a": "<aws.scheduler.x>"}, {"Input": '{"a":"\\u003caws.scheduler.x>"}'})],
+)
+def test_a_function_is_called_with_the_payload_or_with_schedulers_own_event(
+    calling: Triggered, payload: object, sent: dict[str, str]
+) -> None:
+    found = calling(lambda _: [Schedule("rate(2 hours)", payload=payload)])
+    assert properties(found, "SeeFunctionOnScheduleRate2Hours")["Target"] == {
+        "Arn": {"Fn::GetAtt": ["SeeFunction", "Arn"]},
+        "RoleArn": {"Fn::GetAtt": ["SeeFunctionSchedulerRole", "Arn"]},
+        "DeadLetterConfig": {"Arn": {"Fn::GetAtt": ["SeeFunctionDeadLetters", "Arn"]}},
+        **sent,
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "state"),
+    [
+        ({"mode": "deployed"}, "ENABLED"),
+        ({"mode": "dev"}, "DISABLED"),
+        ({"mode": "dev", "schedules": True}, "ENABLED"),
+    ],
+)
+def test_on_a_dev_stage_the_clock_calls_functions_only_if_somebody_has_asked_for_it(
+    calling: Triggered, settings: dict[str, object], state: str
+) -> None:
+    template = calling(lambda _: [Schedule("rate(2 hours)")], **settings)
     (found,) = of_type(template, "AWS::Scheduler::Schedule").values()
     assert found["Properties"]["State"] == state

@@ -56,3 +56,16 @@ def test_a_consumer_reads_a_stream_for_itself(triggered: Triggered) -> None:
         "ConsumerName": "demo_dev_see_SeeJobOnStreamOwn",
         "StreamARN": {"Fn::GetAtt": ["SStream", "Arn"]},
     }
+
+
+def test_what_a_function_has_failed_at_is_told_to_its_dead_letter_queue(
+    calling: Triggered,
+) -> None:
+    found = calling(lambda to: [OnStream(to.stream, consumer=True, retries=3)])
+    mapping = properties(found, "SeeFunctionOnStreamS")
+    assert mapping["FunctionName"] == {"Ref": "SeeFunction"}
+    assert mapping["MaximumRetryAttempts"] == 3
+    told = {"Fn::GetAtt": ["SeeFunctionDeadLetters", "Arn"]}
+    assert mapping["DestinationConfig"] == {"OnFailure": {"Destination": told}}
+    consumer = properties(found, "SeeFunctionOnStreamSConsumer")
+    assert consumer["ConsumerName"].startswith("demo_dev_see-fn_")

@@ -204,6 +204,101 @@ TABLE: dict[str, tuple[type, Triggers, list[tuple[str, Any]]]] = {
 }
 
 
+DEAD = arn("SeeFunctionDeadLetters")
+OWN_DEAD = ("SeeFunctionDeadLettersPolicy", tls_only("SeeFunctionDeadLetters"))
+"""A function has such a queue where somebody may give something up."""
+GIVEN_UP = [OWN_DEAD, ("SeeFunctionRole", allow(SENDS[:1], DEAD))]
+
+
+def lost_by(service: str, source: Any) -> tuple[str, Any]:
+    """In the policy of its dead-letter queue: what cannot be delivered to it."""
+    return "SeeFunctionDeadLettersPolicy", {
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": DEAD,
+        "Condition": {"ArnEquals": {"aws:SourceArn": source}},
+    }
+
+
+def calls(title: str, service: str, source: Any) -> tuple[str, Any]:
+    """A permission of the function's."""
+    own = called_by(service, source) | {"FunctionName": {"Ref": "SeeFunction"}}
+    return f"SeeFunction{title}Permission", own
+
+
+OF_A_FUNCTION: dict[str, tuple[Triggers, list[tuple[str, Any]]]] = {
+    "queue": (
+        lambda to: [OnQueue(to.queue)],
+        [OWN_DEAD, ("SeeFunctionRole", allow(READS, arn("QQueue")))],
+    ),
+    "topic": (
+        lambda to: [OnTopic(to.topic)],
+        [
+            *GIVEN_UP,
+            lost_by("sns", {"Ref": "TTopic"}),
+            calls("OnTopicT", "sns", {"Ref": "TTopic"}),
+        ],
+    ),
+    "object": (
+        lambda to: [OnObject(to.bucket)],
+        [
+            *GIVEN_UP,
+            lost_by("events", arn("SeeFunctionOnObjectB")),
+            calls("OnObjectB", "events", arn("SeeFunctionOnObjectB")),
+        ],
+    ),
+    "event of a bus": (
+        lambda to: [OnEvent({"source": ["shop"]}, bus=to.bus, name="sold")],
+        [
+            *GIVEN_UP,
+            lost_by("events", arn("SeeFunctionOnEventSold")),
+            calls("OnEventSold", "events", arn("SeeFunctionOnEventSold")),
+        ],
+    ),
+    "schedules": (
+        lambda _: [Schedule("rate(2 hours)"), Schedule("rate(3 hours)")],
+        [
+            *GIVEN_UP,
+            ("SeeFunctionSchedulerRole", SCHEDULER),
+            ("SeeFunctionSchedulerRole", allow(["lambda:InvokeFunction"], arn("SeeFunction"))),
+            ("SeeFunctionSchedulerRole", allow(["sqs:SendMessage"], DEAD)),
+        ],
+    ),
+    "log": (
+        lambda to: [OnLog(to.function, "ERROR")],
+        [*GIVEN_UP, calls("OnLogF", "logs", arn("FFunctionLogs"))],
+    ),
+    "request": (
+        lambda to: [OnRequest(to.api, "ANY /a/{b}", authorizer="users", name="asked")],
+        [calls("OnRequestAsked", "apigateway", named("execute-api", "${WApi}/*/*/a/*"))],
+    ),
+    "load balancer": (
+        lambda to: [OnLoadBalancer(to.balancer, paths=["/a"])],
+        [
+            calls(
+                "OnLoadBalancerL1",
+                "elasticloadbalancing",
+                named("elasticloadbalancing", "targetgroup/TARGETS/*"),
+            )
+        ],
+    ),
+    "table": (
+        lambda to: [OnTable(to.table)],
+        [*GIVEN_UP, ("SeeFunctionRole", allow(READS_TABLE, STREAM))],
+    ),
+    "stream with a consumer": (
+        lambda to: [OnStream(to.stream, consumer=True)],
+        [
+            *GIVEN_UP,
+            ("SeeFunctionRole", allow(READS_STREAM, arn("SStream"))),
+            ("SeeFunctionRole", allow(SUBSCRIBES, {"Ref": "SeeFunctionOnStreamSConsumer"})),
+        ],
+    ),
+}
+"""Of a function, which AWS calls itself; it reads with its own role."""
+
+
 def trusting(template: Template) -> list[tuple[str, str]]:
     """All statements of a template about who may do what, and whose they are."""
     found: list[tuple[str, Any]] = []
@@ -252,8 +347,28 @@ def test_a_trigger_adds_these_statements_and_no_others(
         assert each.get("Resource") not in ("*", ["*"])
 
 
-def test_the_table_has_all_kinds() -> None:
+@pytest.mark.parametrize("kind", OF_A_FUNCTION)
+def test_a_trigger_of_a_function_adds_these_statements_and_no_others(
+    calling: Triggered, kind: str
+) -> None:
+    triggers, more = OF_A_FUNCTION[kind]
+    before, template = calling(), calling(triggers)
+    group = target_group(template)
+    told = [
+        (title, json.dumps(each, sort_keys=True).replace("TARGETS", group)) for title, each in more
+    ]
+    assert trusting(template) == sorted([*trusting(before), *told])
+    assert trusting(calling(triggers, mode="dev")) == sorted(
+        [*trusting(calling(mode="dev")), *told]
+    )
+    for _, each in more:
+        assert each.get("Resource") not in ("*", ["*"])
+
+
+def test_the_tables_have_all_kinds() -> None:
     assert {kind for kind, _, _ in TABLE.values()} == {row.trigger for row in ROWS}
+    others = {"event", "stream"}  # of which the table has the larger ones
+    assert OF_A_FUNCTION.keys() == TABLE.keys() - others
 
 
 def listened_to(to: Listened) -> list[Any]:

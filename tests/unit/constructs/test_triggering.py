@@ -18,7 +18,7 @@ from devbridge.constructs import (
     Queue,
     Topic,
 )
-from devbridge.constructs.triggers.base import pattern_problem
+from devbridge.constructs.triggering import pattern_problem
 from devbridge.errors import InvalidValue
 
 

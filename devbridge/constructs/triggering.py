@@ -10,13 +10,14 @@ from typing import Any, ClassVar, Final
 
 from devbridge.constructs import values
 from devbridge.constructs.app import App, Construct
+from devbridge.constructs.code import Code
+from devbridge.constructs.messaging import Queue
 from devbridge.errors import InvalidValue
 from devbridge.sources.base import Problem
 
 ALLOWED: Final = "a list of triggers: OnQueue(...), OnTopic(...), OnObject(...), Schedule(...) ..."
 LOOP: Final = (
-    "not without loop=True: a run that writes where its own trigger reads would start the next run,"
-    " and so on"
+    "not without loop=True: what writes where its own trigger reads starts itself again, and so on"
 )
 MAX_PATTERN: Final = 2048
 """Characters of an event pattern: EventBridge's quota for a rule."""
@@ -29,13 +30,17 @@ class Trigger(ABC):
     Args:
         name: what the terminal and ``context.trigger.name`` call it: letters, digits, single '-'
             or '_'. By default that of what it listens to.
-        loop: let the job write where this trigger reads.
+        loop: let the job or function write where this trigger reads.
     """
 
     kind: ClassVar[str]
     """``queue``, ``topic``, ``object``, ``event`` ...: what ``context.trigger.kind`` says."""
     queued: ClassVar[bool] = False
     """Its records wait in the job's own queue, for as long as SQS keeps them."""
+    answered: ClassVar[bool] = False
+    """Who sends its records waits for the answer: nothing of them is kept."""
+    polled: ClassVar[bool] = False
+    """Lambda reads its records, and hands them over; else AWS calls by itself."""
 
     alone: ClassVar[str] = ""
     """What is allowed in place of two triggers with the same `claim`."""
@@ -59,7 +64,7 @@ class Trigger(ABC):
         return None
 
     @abstractmethod
-    def problem(self, owner: Construct) -> Problem | None:
+    def problem(self, owner: Code) -> Problem | None:
         """What of it is not allowed, and what is.
 
         Args:
@@ -75,7 +80,7 @@ class Trigger(ABC):
         return None
 
     def attach(self) -> None:  # noqa: B027 - most have nothing to do
-        """Let what it listens to have what it needs: it is a trigger of a job now.
+        """Let what it listens to have what it needs: it is a trigger of somebody's now.
 
         Raises:
             InvalidValue: that cannot have it.
@@ -86,7 +91,7 @@ class Trigger(ABC):
 
 
 def checked_triggers(
-    owner: Construct, triggers: Sequence[Trigger], bind: Sequence[Construct]
+    owner: Code, triggers: Sequence[Trigger], bind: Sequence[Construct]
 ) -> tuple[Trigger, ...]:
     """The triggers of a job or function.
 
@@ -126,6 +131,28 @@ def checked_triggers(
     for trigger in triggers:
         trigger.attach()
     return tuple(triggers)
+
+
+def checked_on_failure(
+    owner: Code, queue: Queue | None, triggers: Sequence[Trigger]
+) -> Queue | None:
+    """The queue for what its triggers have told and has failed for good; None: one of its own.
+
+    Raises:
+        InvalidValue: it cannot be that.
+    """
+    if queue is None:
+        return None
+    if not isinstance(queue, Queue) or queue.app is not owner.app:
+        raise owner.invalid("on_failure", queue, "a Queue of this app, or None")
+    if queue.fifo:
+        raise owner.invalid("on_failure", queue, "a standard Queue, not a FIFO one")
+    if not triggers:
+        raise owner.invalid("on_failure", queue, "only with triggers")
+    if owner.raw_events and all(trigger.answered for trigger in triggers):
+        allowed = "only with triggers that nobody waits for: a request is answered by the Function"
+        raise owner.invalid("on_failure", queue, allowed)
+    return queue
 
 
 def _claimed(app: App) -> Iterator[tuple[tuple[object, ...], str]]:
