@@ -234,7 +234,7 @@ def _boxes(config: Config) -> Iterator[Boxes]:
 
     app = loaded(config)
     with cloud(config) as there:
-        yield Boxes(app, there.client, resources(there, app.name, config.stage), config.stage)
+        yield Boxes(app, there, resources(there, app.name, config.stage), config.stage)
 
 
 @contextlib.contextmanager

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from devbridge.constructs import App
+from devbridge.deploy.access import Access
 from devbridge.messages.invoking import Invoking
 from devbridge.messages.letters import Letter, whole_ids
 from devbridge.messages.mover import Back, Moved, Route, count, look, purge, redrive, router
+from devbridge.messages.own import Own
 from devbridge.messages.places import Place, address, labels, named, places
 from devbridge.words import many
 
@@ -22,20 +24,21 @@ class Boxes:
     """All dead-letter queues of a stage.
 
     Args:
-        client: gives botocore's client for a service.
+        cloud: where the stage is.
         resources: what AWS calls those of the stage, by CloudFormation's name.
     """
 
     def __init__(
         self,
         app: App,
-        client: Callable[[str], Any],
+        cloud: Access,
         resources: Mapping[str, str],
         stage: str,
     ) -> None:
         self._app = app
-        self._client = client
-        self._sqs = client("sqs")
+        self._client = cloud.client
+        self._sqs = cloud.client("sqs")
+        self._own = Own(app, resources, cloud.account, cloud.region)
         self._resources = resources
         self._stage = stage
 
@@ -73,7 +76,7 @@ class Boxes:
             for title, url in self._resources.items()
             if title in known
         }
-        return Box(self._client, name, urls, called)
+        return Box(self._client, name, urls, self._own, called)
 
 
 class Box:
@@ -81,6 +84,7 @@ class Box:
 
     Args:
         urls: the queues, each with the own queues of its jobs.
+        own: knows what messages may name.
         called: what users call the queues and invokers of the stage, by AWS's name of them.
     """
 
@@ -89,12 +93,14 @@ class Box:
         client: Callable[[str], Any],
         name: str,
         urls: Mapping[str, Sequence[str]],
+        own: Own,
         called: Mapping[str, str] = {},
     ) -> None:
         self._sqs = client("sqs")
         self._invoking = Invoking(client)
         self._name = name
         self._urls = urls
+        self._own = own
         self._called = called
         self.moved = Moved()
         """What was sent back or deleted."""
@@ -161,6 +167,7 @@ class Box:
 
     def _route(self, to_queues: Route) -> Route:
         def route(found: Letter) -> Back:
+            self._own.check(found)
             if not (invoker := found.invoker):
                 return to_queues(found)
             calls = self._invoking.calls(found)

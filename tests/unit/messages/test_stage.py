@@ -8,21 +8,28 @@ from devbridge.constructs import App
 from devbridge.errors import UnknownMessage
 from devbridge.messages.places import places
 from devbridge.messages.stage import Boxes
-from tests.unit.messages.fakes import FakeSqs, url
+from tests.unit.messages.fakes import FakeCloud, FakeSqs, url
 
 
 @pytest.fixture
-def sqs(app: App) -> FakeSqs:
+def cloud(app: App) -> FakeCloud:
     made = ("OrdersJobDeadLetters", "ThumbsJobDeadLetters", "ThreeJobDeadLetters")
     own = ("NightlyJobDeadLetters", "BadOrdersQueue", "FailedQueue", "LateQueue")
-    return FakeSqs("incoming", *made, *own, "OrdersJobInbox")
+    return FakeCloud("incoming", *made, *own, "OrdersJobInbox")
 
 
 @pytest.fixture
-def boxes(app: App, sqs: FakeSqs) -> Boxes:
+def sqs(cloud: FakeCloud) -> FakeSqs:
+    return cloud.sqs
+
+
+@pytest.fixture
+def boxes(app: App, cloud: FakeCloud) -> Boxes:
+    sqs = cloud.sqs
     titles = [inbox for place in places(app) for inbox in place.inboxes]
     known = [*sqs.queues, *titles]
-    return Boxes(app, lambda _: sqs.client, {title: url(title) for title in known}, "ann")
+    found = {title: url(title) for title in known}
+    return Boxes(app, cloud, found, "ann")  # type: ignore[arg-type]
 
 
 def test_all_are_counted_and_the_oldest_is_dated(boxes: Boxes, sqs: FakeSqs) -> None:
@@ -76,3 +83,23 @@ def test_messages_of_both_are_deleted(boxes: Boxes, sqs: FakeSqs) -> None:
     assert box.moved.ids == [one.id]
     box.purge(None, told=lambda: None)
     assert box.moved.ids == [one.id, two.id]
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["arn:aws:sqs:eu-west-1:999999999999:incoming", "arn:aws:lambda:eu-west-1:999:function:f"],
+)
+def test_what_names_anything_but_the_stages_own_stays_and_nothing_is_sent(
+    boxes: Boxes, cloud: FakeCloud, source: str
+) -> None:
+    message = cloud.sqs.add("OrdersJobDeadLetters", run="r-1", forged=source)
+    text = message.attributes["devbridge"]
+    text["StringValue"] = text["StringValue"].replace('"source": ""', f'"source": "{source}"')
+    for dry_run in (True, False):
+        box = boxes.of("orders")
+        box.redrive(None, dry_run=dry_run, told=lambda: None)
+        ((kept, why),) = box.moved.kept
+        assert kept == message.id
+        assert "not this stage's" in why
+        assert source in why
+    assert not {"SendMessage", "DeleteMessage", "GetQueueUrl"} & {*cloud.sqs.calls}
