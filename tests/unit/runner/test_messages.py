@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runner.messages import Listening, Read, group, of_text, read_message, together
+from runner.messages import Listening, Read, of_text, read_message, together
 from runner.triggered import triggered
 
 HELD = "arn:aws:sqs:eu-west-1:1:held.fifo"
@@ -70,8 +70,3 @@ def test_it_is_carried_with_its_delivery() -> None:
 )
 def test_a_body_is_its_json_or_its_text(text: str, payload: bytes) -> None:
     assert of_text(text) == payload
-
-
-def test_only_messages_of_fifo_queues_have_a_group() -> None:
-    assert group(message(HELD, MessageGroupId="g")) == "g"
-    assert group(message(OTHER)) == ""
