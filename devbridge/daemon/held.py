@@ -91,7 +91,7 @@ class Held:
         if not done:
             text = f"{run.job_id[:SHORT]} has not succeeded: its message comes again in {delay} s"
             if spec is not None and found.delivery >= spec.max_attempts:
-                text += ", or is in the dead-letter queue then, as its queue says"
+                text += f", or its queue gives it up then: devbridge dlq list {run.job}"
             self._say(text, Mood.WARN)
 
     async def watch(self) -> None:

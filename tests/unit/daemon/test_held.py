@@ -123,8 +123,8 @@ async def test_what_the_queue_may_give_up_waits_as_long_should_it_not(
     seconds = 10 * 2 ** (delivery - 1)
     assert await desk.settle(run(State.FAILED), delivery) == [("hide", "r", str(seconds))]
     assert desk.said == [
-        f"01234567 has not succeeded: its message comes again in {seconds} s, or is in the"
-        " dead-letter queue then, as its queue says"
+        f"01234567 has not succeeded: its message comes again in {seconds} s, or its queue gives it"
+        " up then: devbridge dlq list a"
     ]
 
 
