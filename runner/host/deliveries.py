@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from runner import aws
@@ -22,14 +22,17 @@ from runner.host.base import Window
 from runner.host.hops import FunctionHost, run_here
 from runner.host.lines import Lines
 from runner.host.settings import Settings
+from runner.host.store import Store
 from runner.host.told import Told
-from runner.messages import Listening, Read, read_message, source_arn, together
+from runner.messages import Listening, Read, earlier_keys, read_message, source_arn, together
 from runner.outcome import CANCELLED, MAX_INLINE, STARTING, SUCCEEDED, retry_delay
 from runner.places import Places
 from runner.triggered import triggered
 
 _DONE = (SUCCEEDED, CANCELLED)
 """The ends of runs whose messages are not to come again."""
+_LOOKED = 20
+"""Earlier deliveries that are looked up: a queue that was there before may deliver without end."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,9 @@ def _run(one: Delivery, context: Any, deadline: float, *, first: bool) -> bool:
             lines.say("Waits", "those before it have taken the function's time")
             _come_again(one, lines, 0)
             return False
+        if _done_before(one, settings):
+            lines.say("Again", "nothing is left to do: an earlier delivery of it has succeeded")
+            return True
         host = DeliveryHost(settings, environment, one, context, deadline)
         _enter(settings, one.body, context.aws_request_id)
         if not host.claim():
@@ -88,6 +94,22 @@ def _run(one: Delivery, context: Any, deadline: float, *, first: bool) -> bool:
         return True
     # The last time, too: a queue that was there before may have no dead-letter queue.
     _come_again(one, lines, round(retry_delay(settings.retry_delay, one.read.delivery)))
+    return False
+
+
+def _done_before(one: Delivery, settings: Settings) -> bool:
+    """Whether the run of an earlier delivery is done: the function was killed before it could say
+    so.
+
+    Raises:
+        AwsError: that cannot be known.
+    """
+    found = triggered(one.body)
+    for key in earlier_keys(found)[:_LOOKED] if found else ():
+        uuid = run_uuid(settings.app, settings.stage, settings.job, key)
+        told = Store(replace(settings, run_id=f":{uuid}")).told()
+        if told is not None and told[0].state in _DONE:
+            return True
     return False
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runner.messages import Listening, Read, of_text, read_message, together
+from runner.messages import Listening, Read, earlier_keys, of_text, read_message, together
 from runner.triggered import triggered
 
 HELD = "arn:aws:sqs:eu-west-1:1:held.fifo"
@@ -70,3 +70,13 @@ def test_it_is_carried_with_its_delivery() -> None:
 )
 def test_a_body_is_its_json_or_its_text(text: str, payload: bytes) -> None:
     assert of_text(text) == payload
+
+
+def test_the_runs_of_earlier_deliveries_are_named_by_their_numbers() -> None:
+    read = [read_message(message(HELD, count=number), LISTENING) for number in (1, 2, 3)]
+    found = triggered(read[2].wrapped(message(HELD)))
+    assert found is not None
+    assert earlier_keys(found) == [read[1].run_key, read[0].run_key]
+    several = triggered(together(read).wrapped({"Records": []}))
+    assert several is not None
+    assert earlier_keys(several) == []

@@ -165,6 +165,16 @@ def test_each_delivery_is_a_run_of_its_own(cloud: Cloud) -> None:
     assert len(set(cloud.ran)) == 2
 
 
+@pytest.mark.parametrize(("before", "again"), [(SUCCEEDED, []), (CANCELLED, []), (FAILED, ["a"])])
+def test_a_message_whose_earlier_run_was_done_when_the_function_was_killed_is_not_run_again(
+    cloud: Cloud, before: str, again: list[str]
+) -> None:
+    cloud.ends = [before, FAILED]
+    cloud.deliver(message("a", 1))
+    assert cloud.deliver(message("a", 3)) == again
+    assert len(cloud.ran) == 1 + len(again)
+
+
 def test_one_that_fails_does_not_keep_the_others(cloud: Cloud) -> None:
     cloud.ends = [FAILED, SUCCEEDED]
     assert cloud.deliver(message("a"), message("b")) == ["a"]
