@@ -143,11 +143,6 @@ def delivery(record: Mapping[str, Any]) -> int:
     return int(record.get("attributes", {}).get("ApproximateReceiveCount") or 1)
 
 
-def group(record: Mapping[str, Any]) -> str:
-    """The group of a FIFO queue's message; "" of any other."""
-    return str(record.get("attributes", {}).get("MessageGroupId") or "")
-
-
 def source_arn(record: Mapping[str, Any]) -> str:
     """Of what the record comes from: of a stream, whoever has read it."""
     return str(record.get("eventSourceARN", "")).partition("/consumer/")[0]

@@ -78,28 +78,21 @@ class Held:
             return  # to another daemon, which has the message with it
         invalid = run.failure is not None and run.failure.type == INVALID
         done = run.state is State.SUCCEEDED or run.cancelled or invalid
-        delay = self._delay(run, found.delivery)
+        spec = self._jobs().get(run.job)
+        delay = round(retry_delay(spec.retry_delay, found.delivery)) if spec else 0
         for message in delivered(found):
             if done:
                 there = await self._queues.delete(run.job, message)
             else:
-                there = await self._queues.hide(run.job, message, delay or 0)
+                there = await self._queues.hide(run.job, message, delay)
             if not there:
                 self._tell_lost(run)
         self._lost.discard(run.job_id)
         if not done:
-            text = f"goes to the dead-letter queue, see: devbridge dlq list {run.job}"
-            if delay is not None:
-                text = f"comes again in {delay} s"
-            self._say(f"{run.job_id[:SHORT]} has not succeeded: its message {text}", Mood.WARN)
-
-    def _delay(self, run: RunRecord, delivery: int) -> int | None:
-        """Seconds until a message comes again; None: SQS gives it up, being received for the last
-        time."""
-        spec = self._jobs().get(run.job)
-        if spec is not None and delivery >= spec.max_attempts:
-            return None
-        return round(retry_delay(spec.retry_delay, delivery)) if spec else 0
+            text = f"{run.job_id[:SHORT]} has not succeeded: its message comes again in {delay} s"
+            if spec is not None and found.delivery >= spec.max_attempts:
+                text += f", or its queue gives it up then: devbridge dlq list {run.job}"
+            self._say(text, Mood.WARN)
 
     async def watch(self) -> None:
         """Keep messages hidden. Until it is cancelled."""

@@ -116,11 +116,15 @@ async def test_that_of_another_comes_again_after_the_jobs_delay_and_it_is_said(
     assert desk.said == ["01234567 has not succeeded: its message comes again in 20 s"]
 
 
-async def test_sqs_gives_up_what_was_received_for_the_last_time(desk: Desk) -> None:
-    assert await desk.settle(run(State.FAILED), 3) == [("hide", "r", "0")]
+@pytest.mark.parametrize("delivery", [3, 4])
+async def test_what_the_queue_may_give_up_waits_as_long_should_it_not(
+    desk: Desk, delivery: int
+) -> None:
+    seconds = 10 * 2 ** (delivery - 1)
+    assert await desk.settle(run(State.FAILED), delivery) == [("hide", "r", str(seconds))]
     assert desk.said == [
-        "01234567 has not succeeded: its message goes to the dead-letter queue,"
-        " see: devbridge dlq list a"
+        f"01234567 has not succeeded: its message comes again in {seconds} s, or its queue gives it"
+        " up then: devbridge dlq list a"
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runner.messages import Listening, Read, group, of_text, read_message, together
+from runner.messages import Listening, Read, of_text, read_message, together
 from runner.triggered import triggered
 
 HELD = "arn:aws:sqs:eu-west-1:1:held.fifo"
@@ -80,8 +80,3 @@ def test_a_body_is_its_json_or_its_text(text: str, payload: bytes) -> None:
     found = triggered(read_message(sent, LISTENING).wrapped(sent))
     assert found is not None
     assert found.payload == payload
-
-
-def test_only_messages_of_fifo_queues_have_a_group() -> None:
-    assert group(message(HELD, MessageGroupId="g")) == "g"
-    assert group(message(OTHER)) == ""
