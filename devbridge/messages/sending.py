@@ -22,6 +22,7 @@ from devbridge.constructs import (
     Trigger,
 )
 from devbridge.constructs.code import Code
+from devbridge.constructs.triggers.done import InQueue
 from devbridge.deploy.access import Access
 from devbridge.deploy.synth.triggers.queues import inbox
 from devbridge.errors import CloudError, NotDeployed
@@ -120,11 +121,20 @@ class Sender:
         *,
         sure: bool,
         note: str = "",
+        message: str = "",
     ) -> Sent:
-        """What was sent; if it is `sure`, a run is started whose key is of that number."""
+        """What was sent; if it is `sure`, a run is started whose key is of that number.
+
+        Args:
+            message: SQS's id of it in the queue that the job reads, where we have put it there.
+        """
         label, job, run = sample.trigger.label, self.job, ""
+        named = number
+        if isinstance(sample.trigger, InQueue) and sample.trigger.held:
+            # Each delivery is a run, named by the message of the queue that holds it.
+            sure, named = sure and bool(message), f"{message}/1"
         if sure:
-            key = f"{label}/{number}"
+            key = f"{label}/{named}"
             run = f"{self._prefix}{job_id(job.app.name, self.stage, job.name, key)}"
         return Sent(sample.trigger.kind, label, what, *to, number, run, note)
 
@@ -141,7 +151,8 @@ def queue(sender: Sender, sample: Sample) -> Sent:
         more["MessageAttributes"] = message_attributes(content.attributes)
     number = sender.message(url, content.body, **more)
     sure = not trigger.batch and not (trigger.filter and content.given)
-    return sender.sent(sample, "message", (f"queue {trigger.queue.name}", url), number, sure=sure)
+    to = (f"queue {trigger.queue.name}", url)
+    return sender.sent(sample, "message", to, number, sure=sure, message=number)
 
 
 def topic(sender: Sender, sample: Sample) -> Sent:
@@ -249,10 +260,10 @@ def log(sender: Sender, sample: Sample) -> Sent:
 
 def _into_inbox(sender: Sender, sample: Sample, body: str, number: str, note: str) -> Sent:
     url = sender.at(inbox(sender.job))
-    sender.message(url, body)
+    message = sender.message(url, body)
     what = "event" if sample.trigger.kind == "event" else "message"
-    to = f"the own queue of {sender.job.name}"
-    return sender.sent(sample, what, (to, url), number, sure=True, note=note)
+    to = (f"the own queue of {sender.job.name}", url)
+    return sender.sent(sample, what, to, number, sure=True, note=note, message=message)
 
 
 def _last(name: str) -> str:

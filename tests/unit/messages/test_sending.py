@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -13,12 +14,15 @@ from devbridge.messages import kinds
 from devbridge.messages.chosen import Content, content
 from devbridge.messages.sending import Sender, Sent
 from devbridge.protocol.codec import job_id
-from tests.unit.messages.apps import named, trigger
+from tests.unit.messages.apps import keeping, named, trigger
 from tests.unit.messages.fakes import FakeCloud, url
 
 RESOURCES = {
     "FirstQueue": url("first"),
     "InOrderQueue": url("in-order.fifo"),
+    "KeepingQueue": url("keeping"),
+    "KeptJobInbox": url("inbox"),
+    "PostsTopic": "arn:aws:sns:eu-west-1:111122223333:posts",
     "ThumbsJobInbox": url("inbox"),
     "NightlyJobInbox": url("inbox"),
     "TasksTopic": "arn:aws:sns:eu-west-1:111122223333:tasks",
@@ -30,7 +34,7 @@ RESOURCES = {
 
 @pytest.fixture
 def there() -> FakeCloud:
-    return FakeCloud("first", "in-order.fifo", "inbox")
+    return FakeCloud("first", "keeping", "in-order.fifo", "inbox")
 
 
 def send(
@@ -62,6 +66,29 @@ def test_a_message_goes_to_its_queue_and_its_run_is_known(there: FakeCloud, app:
         "run": run,
     }
     assert send(there, app, "one", "first", live=False).run.startswith("shop_ann_one:")
+
+
+def test_of_a_message_that_is_held_the_first_delivery_is_the_run(
+    there: FakeCloud, tmp_path: Path
+) -> None:
+    app = keeping(tmp_path)
+
+    def run_of(number: str) -> str:
+        return job_id("shop", "ann", "kept", number)
+
+    sent = send(there, app, "kept", "keeping", b"[1]")
+    assert sent.run == run_of(f"keeping/{sent.id}/1")
+    sent = send(there, app, "kept", "daily")
+    (message,) = there.sqs.queues["inbox"]
+    assert sent.run == run_of(f"daily/{message.id}/1")
+
+
+@pytest.mark.parametrize("name", ["posts", "sold"])
+def test_what_comes_to_the_own_queue_and_is_held_has_a_run_that_is_not_known(
+    there: FakeCloud, tmp_path: Path, name: str
+) -> None:
+    """It is named by the message of that queue."""
+    assert send(there, keeping(tmp_path), "kept", name).run == ""
 
 
 def test_a_message_has_the_attributes_that_its_filter_wants(there: FakeCloud, app: App) -> None:
