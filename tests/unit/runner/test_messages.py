@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from runner.messages import Listening, Read, group, of_text, read_message, together
+from runner.messages import (
+    MAX_KEY,
+    Listening,
+    Read,
+    group,
+    limited,
+    of_text,
+    read_message,
+    together,
+)
 from runner.triggered import triggered
 
 HELD = "arn:aws:sqs:eu-west-1:1:held.fifo"
@@ -75,3 +84,11 @@ def test_a_body_is_its_json_or_its_text(text: str, payload: bytes) -> None:
 def test_only_messages_of_fifo_queues_have_a_group() -> None:
     assert group(message(HELD, MessageGroupId="g")) == "g"
     assert group(message(OTHER)) == ""
+
+
+def test_a_key_is_shortened_when_it_is_too_long_and_not_before() -> None:
+    fits = "k" * (MAX_KEY - 2)
+    assert limited("n", fits) == f"n/{fits}"
+    shortened = limited("n", f"{fits}k")
+    assert len(shortened) <= MAX_KEY
+    assert shortened != limited("n", f"{fits}l")
