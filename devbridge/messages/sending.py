@@ -126,15 +126,14 @@ class Sender:
         """What was sent; if it is `sure`, a run is started whose key is of that number.
 
         Args:
-            message: SQS's id of it in the queue that the job reads, where we have put it there.
+            message: the id of the message that is read, if it is known: where one is held until its
+                run has succeeded, it is the key of its first delivery's.
         """
         label, job, run = sample.trigger.label, self.job, ""
-        named = number
+        key = f"{label}/{number}"
         if isinstance(sample.trigger, InQueue) and sample.trigger.held:
-            # Each delivery is a run, named by the message of the queue that holds it.
-            sure, named = sure and bool(message), f"{message}/1"
+            sure, key = sure and bool(message), f"{label}/{message}/1"
         if sure:
-            key = f"{label}/{named}"
             run = f"{self._prefix}{job_id(job.app.name, self.stage, job.name, key)}"
         return Sent(sample.trigger.kind, label, what, *to, number, run, note)
 
@@ -151,8 +150,8 @@ def queue(sender: Sender, sample: Sample) -> Sent:
         more["MessageAttributes"] = message_attributes(content.attributes)
     number = sender.message(url, content.body, **more)
     sure = not trigger.batch and not (trigger.filter and content.given)
-    to = (f"queue {trigger.queue.name}", url)
-    return sender.sent(sample, "message", to, number, sure=sure, message=number)
+    to = f"queue {trigger.queue.name}"
+    return sender.sent(sample, "message", (to, url), number, sure=sure, message=number)
 
 
 def topic(sender: Sender, sample: Sample) -> Sent:
@@ -262,8 +261,8 @@ def _into_inbox(sender: Sender, sample: Sample, body: str, number: str, note: st
     url = sender.at(inbox(sender.job))
     message = sender.message(url, body)
     what = "event" if sample.trigger.kind == "event" else "message"
-    to = (f"the own queue of {sender.job.name}", url)
-    return sender.sent(sample, what, to, number, sure=True, note=note, message=message)
+    to = f"the own queue of {sender.job.name}"
+    return sender.sent(sample, what, (to, url), number, sure=True, note=note, message=message)
 
 
 def _last(name: str) -> str:

@@ -11,7 +11,6 @@ from devbridge.constructs import (
     Bucket,
     Function,
     Job,
-    Lambda,
     LoadBalancer,
     OnEvent,
     OnLoadBalancer,
@@ -66,25 +65,6 @@ def shop(root: Path) -> App:
     Queue(app, "alone")
     _job(app, "nightly", Schedule("rate(2 hours)", payload={"full": True}, name="often"))
     _job(app, "called")
-    return app
-
-
-def keeping(root: Path) -> App:
-    """Job `kept`, whose queues keep each message until its run has succeeded."""
-    (root / "jobs").mkdir()
-    (root / "jobs" / "work.py").write_text("def handler(payload): ...\n")
-    with loading(root):
-        app = App("shop")
-    _job(
-        app,
-        "kept",
-        OnQueue(Queue(app, "keeping"), done="succeeded"),
-        OnTopic(Topic(app, "posts"), done="succeeded"),
-        OnEvent({"source": ["shop"]}, name="sold", done="succeeded"),
-        Schedule("rate(2 hours)", name="daily", done="succeeded"),
-        compute=Lambda(),
-        timeout="1 minute",
-    )
     return app
 
 

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
-from devbridge.constructs import App, OnObject, Schedule
+from devbridge.constructs import (
+    App,
+    Job,
+    Lambda,
+    OnObject,
+    OnQueue,
+    OnTopic,
+    Queue,
+    Schedule,
+    Topic,
+)
 from devbridge.deploy.synth.triggers.schedules import told
 from devbridge.errors import CloudError, NotDeployed
 from devbridge.messages import kinds
 from devbridge.messages.chosen import Content, content
 from devbridge.messages.sending import Sender, Sent
 from devbridge.protocol.codec import job_id
-from tests.unit.messages.apps import keeping, named, trigger
+from tests.unit.messages.apps import named, trigger
 from tests.unit.messages.fakes import FakeCloud, url
 
 RESOURCES = {
     "FirstQueue": url("first"),
     "InOrderQueue": url("in-order.fifo"),
-    "KeepingQueue": url("keeping"),
-    "KeptJobInbox": url("inbox"),
-    "PostsTopic": "arn:aws:sns:eu-west-1:111122223333:posts",
     "ThumbsJobInbox": url("inbox"),
     "NightlyJobInbox": url("inbox"),
     "TasksTopic": "arn:aws:sns:eu-west-1:111122223333:tasks",
@@ -34,7 +40,7 @@ RESOURCES = {
 
 @pytest.fixture
 def there() -> FakeCloud:
-    return FakeCloud("first", "keeping", "in-order.fifo", "inbox")
+    return FakeCloud("first", "in-order.fifo", "inbox")
 
 
 def send(
@@ -68,27 +74,29 @@ def test_a_message_goes_to_its_queue_and_its_run_is_known(there: FakeCloud, app:
     assert send(there, app, "one", "first", live=False).run.startswith("shop_ann_one:")
 
 
-def test_of_a_message_that_is_held_the_first_delivery_is_the_run(
-    there: FakeCloud, tmp_path: Path
+@pytest.mark.parametrize(("name", "known"), [("first", True), ("second", False), ("often", True)])
+def test_of_a_message_that_is_held_the_first_delivery_is_its_run(
+    there: FakeCloud, app: App, name: str, known: bool
 ) -> None:
-    app = keeping(tmp_path)
-
-    def run_of(number: str) -> str:
-        return job_id("shop", "ann", "kept", number)
-
-    sent = send(there, app, "kept", "keeping", b"[1]")
-    assert sent.run == run_of(f"keeping/{sent.id}/1")
-    sent = send(there, app, "kept", "daily")
-    (message,) = there.sqs.queues["inbox"]
-    assert sent.run == run_of(f"daily/{message.id}/1")
-
-
-@pytest.mark.parametrize("name", ["posts", "sold"])
-def test_what_comes_to_the_own_queue_and_is_held_has_a_run_that_is_not_known(
-    there: FakeCloud, tmp_path: Path, name: str
-) -> None:
-    """It is named by the message of that queue."""
-    assert send(there, keeping(tmp_path), "kept", name).run == ""
+    job = Job(
+        app,
+        "held",
+        handler="jobs/work.handler",
+        compute=Lambda(),
+        triggers=[
+            OnQueue(Queue(app, "mine"), done="succeeded", name="first"),
+            OnTopic(Topic(app, "theirs"), done="succeeded", name="second"),
+            Schedule("rate(2 hours)", done="succeeded", name="often"),
+        ],
+    )
+    resources = {"MineQueue": url("first"), "TheirsTopic": "t", "HeldJobInbox": url("inbox")}
+    sender = Sender(there, job, "ann", resources, live=True)  # type: ignore[arg-type]
+    one = trigger(app, "held", name)
+    sent = kinds.send(sender, one, content(one, None, None))
+    messages = [each.id for queue in there.sqs.queues.values() for each in queue]
+    runs = [job_id("shop", "ann", "held", f"{name}/{each}/1") for each in messages]
+    assert runs == ([sent.run] if known else [])
+    assert bool(sent.run) == known
 
 
 def test_a_message_has_the_attributes_that_its_filter_wants(there: FakeCloud, app: App) -> None:

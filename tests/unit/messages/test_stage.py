@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from devbridge.constructs import App
+from devbridge.constructs import App, Job, Lambda, OnQueue, Queue
+from devbridge.constructs.app import loading
 from devbridge.errors import UnknownMessage
 from devbridge.messages.places import places
 from devbridge.messages.stage import Boxes
+from devbridge.protocol.codec import job_id
 from tests.unit.messages.fakes import FakeCloud, FakeSqs, url
+from tests.unit.messages.test_deliveries import FAILED
 
 
 @pytest.fixture
@@ -29,7 +35,7 @@ def boxes(app: App, cloud: FakeCloud) -> Boxes:
     titles = [inbox for place in places(app) for inbox in place.inboxes]
     known = [*sqs.queues, *titles]
     found = {title: url(title) for title in known}
-    return Boxes(app, cloud, found, "ann")  # type: ignore[arg-type]
+    return Boxes(app, cloud, found, "ann", lambda *_: {})  # type: ignore[arg-type]
 
 
 def test_all_are_counted_and_the_oldest_is_dated(boxes: Boxes, sqs: FakeSqs) -> None:
@@ -83,6 +89,30 @@ def test_messages_of_both_are_deleted(boxes: Boxes, sqs: FakeSqs) -> None:
     assert box.moved.ids == [one.id]
     box.purge(None, told=lambda: None)
     assert box.moved.ids == [one.id, two.id]
+
+
+def test_a_message_that_its_queue_has_given_up_tells_of_its_run_where_it_is_shown(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "job.py").write_text("def handler(payload): ...\n")
+    with loading(tmp_path):
+        app = App("shop")
+    held = OnQueue(Queue(app, "incoming"), done="succeeded")
+    Job(app, "greet", handler="job.handler", compute=Lambda(), triggers=[held])
+    cloud = FakeCloud("incoming", "dead")
+    sqs = cloud.sqs
+    message = sqs.add("dead", source="incoming")
+    uuid = job_id("shop", "ann", "greet", f"incoming/{message.id}/1")
+    runs = {uuid: replace(FAILED, job_id=uuid)}
+    resources = {"IncomingQueue": url("incoming"), "GreetJobDeadLetters": url("dead")}
+    boxes = Boxes(app, cloud, resources, "ann", lambda *_: runs)  # type: ignore[arg-type]
+    box = boxes.of("greet")
+    (listed,), _ = box.look(10)
+    assert listed == replace(box.one(message.id), receipt=listed.receipt, receives=listed.receives)
+    assert (listed.run, listed.error) == (uuid, "ValueError: no")
+    box.redrive(None, dry_run=False, told=lambda: None)
+    (sent,) = sqs.queues["incoming"]
+    assert sent.id != message.id, "its deliveries are other runs"
 
 
 @pytest.mark.parametrize(
