@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from runner.messages import Listening, Read, of_text, read_message, together
+from runner.messages import (
+    MAX_KEY,
+    Listening,
+    Read,
+    limited,
+    of_text,
+    read_message,
+    together,
+)
 from runner.triggered import triggered
 
 HELD = "arn:aws:sqs:eu-west-1:1:held.fifo"
@@ -80,3 +88,11 @@ def test_a_body_is_its_json_or_its_text(text: str, payload: bytes) -> None:
     found = triggered(read_message(sent, LISTENING).wrapped(sent))
     assert found is not None
     assert found.payload == payload
+
+
+def test_a_key_is_shortened_when_it_is_too_long_and_not_before() -> None:
+    fits = "k" * (MAX_KEY - 2)
+    assert limited("n", fits) == f"n/{fits}"
+    shortened = limited("n", f"{fits}k")
+    assert len(shortened) <= MAX_KEY
+    assert shortened != limited("n", f"{fits}l")
