@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from devbridge import names
-from devbridge.constructs import App, Job, Queue
+from devbridge.constructs import App, Function, Job, Queue
 from devbridge.messages.letters import Letter
 from devbridge.messages.mover import NoWayBack
 
 
 class Own:
-    """The queues and the invokers of a stage, and the queues that its app names.
+    """The queues, invokers and functions of a stage, and the queues that its app names.
 
     Args:
         resources: what AWS calls those of the stage, by CloudFormation's name.
@@ -29,6 +29,8 @@ class Own:
         self._queues = made | {_named(each) for queue in app.of_type(Queue) for each in _arn(queue)}
         invokers = (resources.get(names.logical(job, "Invoker")) for job in app.of_type(Job))
         self._invokers = {f"lambda:{place}:function:{name}" for name in invokers if name}
+        functions = (resources.get(names.logical(each)) for each in app.of_type(Function))
+        self._functions = {f"lambda:{place}:function:{name}" for name in functions if name}
 
     def check(self, letter: Letter) -> None:
         """
@@ -38,7 +40,7 @@ class Own:
         if not (source := letter.source):
             return  # it is sent to the own queue of its job
         if letter.invoker:
-            if _named(source) not in self._invokers:
+            if _named(source) not in self._invokers and not self.is_function(letter):
                 raise NoWayBack(
                     f"names a function that is not this stage's, or no job's invoker: {source}"
                 )
@@ -46,6 +48,10 @@ class Own:
             raise NoWayBack(
                 f"names a queue that is not this stage's, nor a Queue.existing of app.py: {source}"
             )
+
+    def is_function(self, letter: Letter) -> bool:
+        """Whether Lambda tells in it of records that a Function of the stage could not take."""
+        return letter.given_up is not None and _named(letter.source) in self._functions
 
 
 def _arn(queue: Queue) -> tuple[str, ...]:

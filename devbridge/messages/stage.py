@@ -7,10 +7,20 @@ from typing import Any
 
 from devbridge.constructs import App
 from devbridge.deploy.access import Access
-from devbridge.messages.deliveries import Deliveries, Known, holding
+from devbridge.messages.deliveries import Deliveries, Known, holding, of_functions
 from devbridge.messages.invoking import Invoking
 from devbridge.messages.letters import Letter, whole_ids
-from devbridge.messages.mover import Back, Moved, Route, count, look, purge, redrive, router
+from devbridge.messages.mover import (
+    Back,
+    Moved,
+    NoWayBack,
+    Route,
+    count,
+    look,
+    purge,
+    redrive,
+    router,
+)
 from devbridge.messages.own import Own
 from devbridge.messages.places import Place, address, labels, named, places
 from devbridge.words import many
@@ -45,7 +55,8 @@ class Boxes:
         self._resources = resources
         self._stage = stage
         queues = holding(app, resources, stage)
-        self._deliveries = Deliveries(app, stage, self._sqs, queues, known)
+        functions = of_functions(app, resources, stage)
+        self._deliveries = Deliveries(app, stage, self._sqs, queues, known, functions)
 
     def overview(self, most: int = _OLDEST) -> list[tuple[Place, int, float | None]]:
         """Each queue, about how many messages it has, and when the oldest of them was sent, in
@@ -175,17 +186,25 @@ class Box:
     def summary(self, *, dry_run: bool) -> str:
         """What was sent back, in one line: ``3 of 3 messages redriven to orders``."""
         done, kept = len(self.moved.ids), len(self.moved.kept)
-        to = ", ".join(self.to) or "anywhere"
+        if not done + kept:
+            return f"no message is in the dead letters of {self._name}"
+        to = f" to {', '.join(self.to)}" if self.to else ""
         verb = "would be redriven" if dry_run else "redriven"
-        return f"{done:,} of {many(done + kept, 'message')} {verb} to {to}"
+        return f"{done:,} of {many(done + kept, 'message')} {verb}{to}"
 
     def _route(self, to_queues: Route) -> Route:
         def route(found: Letter) -> Back:
             self._own.check(found)
+            if found.unqueued:
+                raise NoWayBack("a function has failed at it, and it was in no queue to go back to")
             if not (invoker := found.invoker):
                 return to_queues(found)
+            to = invoker.rpartition(":")[2]
+            if found.given_up is not None and self._own.is_function(found):
+                events = self._invoking.events(found.given_up)
+                return Back(to, lambda: self._invoking.call_function(invoker, events))
             calls = self._invoking.calls(found)
-            return Back(invoker.rpartition(":")[2], lambda: self._invoking.call(invoker, calls))
+            return Back(to, lambda: self._invoking.call(invoker, calls))
 
         return route
 

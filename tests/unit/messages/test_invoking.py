@@ -76,6 +76,37 @@ def test_what_is_gone_has_no_way_back(functions: FakeLambda) -> None:
     assert functions.asked == []
 
 
+def test_a_function_is_called_with_what_lambda_would_call_it_with(functions: FakeLambda) -> None:
+    found, there = of(told(5, 9, 4)), invoking(functions)
+    assert found.given_up is not None
+    answers: list[Any] = [None, {"batchItemFailures": []}, "done"]
+    for answer in answers:
+        functions.answer, functions.asked = answer, []
+        there.call_function(INVOKER, there.events(found.given_up))
+        assert [[*event] for event in functions.asked] == [["Records"], ["Records"]]
+        assert functions.asked[0]["Records"][0]["kinesis"]["sequenceNumber"] == sequence(6)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "what"),
+    [
+        ({"errorMessage": "boom"}, "Unhandled", "the function has failed at 2 records: boom"),
+        (
+            {"batchItemFailures": [{"itemIdentifier": "17"}]},
+            "",
+            "the function has failed at some of 2 records, from 17 on",
+        ),
+        ({"batchItemFailures": ["?"]}, "", "the function has failed at some of 2 records"),
+    ],
+)
+def test_what_a_function_fails_at_stays(
+    functions: FakeLambda, answer: Any, error: str, what: str
+) -> None:
+    functions.answer, functions.error = answer, error
+    with pytest.raises(NoWayBack, match=what):
+        invoking(functions).call_function(INVOKER, [{"Records": [{}, {}]}])
+
+
 def test_a_run_that_has_failed_is_another_run(functions: FakeLambda) -> None:
     head = {"run": "run-1", "error": "E", "kind": "stream", "trigger": "c", "source": INVOKER}
     found, there = of({"devbridge": {}, "event": {"eventID": "e"}}, **head), invoking(functions)
@@ -116,6 +147,6 @@ def test_a_stream_that_the_job_does_not_read_is_not_read_for_it(functions: FakeL
         other = f"arn:aws:kinesis:eu-west-1:111122223333:stream/{name}"
         body = told(5, 9, 4)
         body["KinesisBatchInfo"]["streamArn"] = other
-        with pytest.raises(NoWayBack, match=f"a stream that its job does not read: {other}"):
+        with pytest.raises(NoWayBack, match=f"a stream that is not read for it: {other}"):
             invoking(functions).calls(of(body))
     assert functions.asked == []

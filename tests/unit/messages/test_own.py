@@ -92,9 +92,9 @@ def test_a_function_that_is_no_invoker_of_the_stages_is_not_called(own: Own, sou
         own.check(of(source))
 
 
-def test_so_it_is_of_what_lambda_seems_to_tell(own: Own) -> None:
+def given_up(function: str) -> Letter:
     body = {
-        "requestContext": {"functionArn": f"arn:aws:lambda:{REGION}:{OTHER}:function:not-ours"},
+        "requestContext": {"functionArn": function},
         "KinesisBatchInfo": {
             "streamArn": f"arn:aws:kinesis:{REGION}:{OTHER}:stream/s",
             "shardId": "s",
@@ -104,5 +104,17 @@ def test_so_it_is_of_what_lambda_seems_to_tell(own: Own) -> None:
         },
     }
     message = {"MessageId": "m", "ReceiptHandle": "r", "Body": json.dumps(body)}
+    return letter(message)
+
+
+def test_so_it_is_of_what_lambda_seems_to_tell(own: Own) -> None:
     with pytest.raises(NoWayBack, match="names a function that is not this stage's"):
-        own.check(letter(message))
+        own.check(given_up(f"arn:aws:lambda:{REGION}:{OTHER}:function:not-ours"))
+
+
+def test_a_function_of_the_stages_gets_only_records_that_lambda_has_given_up(own: Own) -> None:
+    speak = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:shop_ann_speak"
+    own.check(given_up(speak))
+    assert own.is_function(given_up(speak))
+    assert not own.is_function(given_up(speak.replace("_speak", "_work")))
+    assert not own.is_function(of(speak))

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from devbridge.constructs import App, Job, Lambda, OnQueue, Queue
+from devbridge.constructs import (
+    App,
+    Function,
+    Job,
+    Lambda,
+    OnQueue,
+    OnStream,
+    OnTopic,
+    Queue,
+    Stream,
+    Topic,
+)
 from devbridge.constructs.app import loading
 from devbridge.errors import UnknownMessage
 from devbridge.messages.places import places
@@ -15,6 +28,8 @@ from devbridge.messages.stage import Boxes
 from devbridge.protocol.codec import job_id
 from tests.unit.messages.fakes import FakeCloud, FakeSqs, url
 from tests.unit.messages.test_deliveries import FAILED
+from tests.unit.messages.test_invoking import FakeLambda
+from tests.unit.messages.test_streams import FakeStream, told
 
 
 @pytest.fixture
@@ -133,3 +148,66 @@ def test_what_names_anything_but_the_stages_own_stays_and_nothing_is_sent(
         assert "not this stage's" in why
         assert source in why
     assert not {"SendMessage", "DeleteMessage", "GetQueueUrl"} & {*cloud.sqs.calls}
+
+
+@pytest.fixture
+def seen(tmp_path: Path) -> tuple[FakeCloud, FakeLambda, Boxes]:
+    """A stage with a function that reads a stream and a queue, and hears of a topic."""
+    (tmp_path / "f.py").write_text("def handler(event, context): ...\n")
+    with loading(tmp_path):
+        app = App("shop")
+    clicks, orders, news = Stream(app, "clicks"), Queue(app, "orders"), Topic(app, "news")
+    triggers = [OnStream(clicks), OnQueue(orders), OnTopic(news)]
+    Function(app, "seen", handler="f.handler", triggers=triggers)
+    cloud, functions = FakeCloud("shop-orders", "dead"), FakeLambda()
+    there: Any = cloud
+    setattr(there, "lambda", functions)
+    there.kinesis = FakeStream("kinesis", range(1, 20))
+    resources = {
+        "SeenFunction": "shop_ann_seen",
+        "SeenFunctionDeadLetters": url("dead"),
+        "OrdersQueue": url("shop-orders"),
+    }
+    return cloud, functions, Boxes(app, there, resources, "ann", lambda *_: {})
+
+
+def test_a_function_gets_its_records_of_a_stream_as_lambda_hands_them_over(
+    seen: tuple[FakeCloud, FakeLambda, Boxes],
+) -> None:
+    cloud, functions, boxes = seen
+    cloud.sqs.add("dead", json.dumps(told(8, 9, 2)))
+    functions.answer = {"errorMessage": "boom"}
+    functions.error = "Unhandled"
+    box = boxes.of("seen")
+    box.redrive(None, dry_run=False, told=lambda: None)
+    assert [why for _, why in box.moved.kept] == ["the function has failed at 2 records: boom"]
+    assert box.summary(dry_run=False) == "0 of 1 message redriven"
+    functions.answer, functions.error, functions.asked = None, "", []
+    box = boxes.of("seen")
+    box.redrive(None, dry_run=True, told=lambda: None)
+    assert box.summary(dry_run=True) == "1 of 1 message would be redriven to the function seen"
+    assert functions.asked == []
+    box = boxes.of("seen")
+    box.redrive(None, dry_run=False, told=lambda: None)
+    assert [[*each] for each in functions.asked] == [["Records"]]
+    assert boxes.of("seen").count() == 0
+    assert boxes.of("seen").summary(dry_run=False) == "no message is in the dead letters of seen"
+
+
+def test_what_a_function_has_failed_at_is_not_told_as_of_a_run(
+    seen: tuple[FakeCloud, FakeLambda, Boxes],
+) -> None:
+    cloud, _, boxes = seen
+    cloud.sqs.add("dead", source="shop-orders")
+    body = {"requestContext": {"condition": "RetriesExhausted"}, "requestPayload": {}}
+    event = cloud.sqs.add("dead", json.dumps(body))
+    assert [each.error for each in boxes.of("seen").look(10)[0]] == [
+        "the function seen has failed at it, or could not be called: see its log",
+        "RetriesExhausted",
+    ]
+    box = boxes.of("seen")
+    box.redrive(None, dry_run=False, told=lambda: None)
+    assert box.moved.kept == [
+        (event.id, "a function has failed at it, and it was in no queue to go back to")
+    ]
+    assert box.summary(dry_run=False) == "1 of 2 messages redriven to orders"
