@@ -153,8 +153,8 @@ def redrive(
 ) -> None:
     """Send messages back to where they came from: their jobs run once more.
 
-    What was in no queue, its job's invoker is called with. Of records of a stream or a table that
-    could not be started, a message has only the place: they are read from the stream, which keeps
+    What was in no queue, its job's invoker is called with, or its Function. Of records of a stream
+    or a table that were given up, a message has only the place: they are read from it, which keeps
     them for 24 hours unless it says otherwise; what is gone from there stays here, and is said.
 
     A message that is sent back twice, because this was interrupted, starts one run, unless its
@@ -237,7 +237,7 @@ def _boxes(config: Config) -> Iterator[Boxes]:
     app = loaded(config)
     with cloud(config) as there, stage_runs(config, (app, there)) as runs:
         found = resources(there, app.name, config.stage)
-        yield Boxes(app, there.client, found, config.stage, runs.named)
+        yield Boxes(app, there, found, config.stage, runs.named)
 
 
 @contextlib.contextmanager

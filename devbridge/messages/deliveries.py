@@ -9,13 +9,14 @@ redrive", Amazon SQS).
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from devbridge.constructs import App, Job, OnQueue, OnTopic
+from devbridge.constructs import App, Function, Job, OnQueue, OnTopic
 from devbridge.constructs.triggers.done import held
 from devbridge.deploy.synth.triggers.queues import inbox
 from devbridge.errors import NotDeployed
@@ -30,6 +31,8 @@ Known: TypeAlias = Callable[[str, Sequence[str]], Mapping[str, RunRecord]]
 
 _UNREADABLE: Final = (KeyError, TypeError, AttributeError)
 """What reading a message raises that is not as any trigger sends it."""
+_ERROR: Final = 1000
+"""Characters of an error that are told, as other dead letters have them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,18 @@ def holding(app: App, resources: Mapping[str, str], stage: str) -> Iterator[Hold
             yield Holding(job, own, True, topics=topics)
 
 
+def of_functions(app: App, resources: Mapping[str, str], stage: str) -> dict[str, str]:
+    """The names of the functions that queues of a stage are read by, by the queues' own names."""
+    found: dict[str, str] = {}
+    for function in app.of_type(Function):
+        for trigger in function.triggers:
+            if isinstance(trigger, OnQueue):
+                with contextlib.suppress(NotDeployed):
+                    url = address_of(trigger.queue, resources, stage)
+                    found[url.rpartition("/")[2]] = function.name
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class _Moved:
     """A message that such a queue has given up."""
@@ -105,16 +120,24 @@ class Deliveries:
 
     Args:
         sqs: botocore's client.
+        functions: as `of_functions` gives them.
     """
 
     def __init__(
-        self, app: App, stage: str, sqs: Any, queues: Iterable[Holding], known: Known
+        self,
+        app: App,
+        stage: str,
+        sqs: Any,
+        queues: Iterable[Holding],
+        known: Known,
+        functions: Mapping[str, str] = {},
     ) -> None:
         self._app = app
         self._stage = stage
         self._sqs = sqs
         self._known = known
         self._queues = {each.url.rpartition("/")[2]: each for each in queues}
+        self._functions = functions
         self._most: dict[str, int] = {}
 
     def told(self, letters: Sequence[Letter]) -> list[Letter]:
@@ -142,7 +165,11 @@ class Deliveries:
         self, letter: Letter, moved: _Moved | None, runs: Mapping[str, RunRecord]
     ) -> Letter:
         if moved is None:
-            return letter
+            reader = self._functions.get(letter.moved_from.rpartition(":")[2])
+            if reader is None or letter.told:
+                return letter
+            error = f"the function {reader} has failed at it, or could not be called: see its log"
+            return dataclasses.replace(letter, told={"error": error})
         queue, told = moved.queue, dict(letter.told)
         if moved.read:
             told |= {"kind": moved.read[0].kind, "trigger": moved.read[0].name}
@@ -151,11 +178,13 @@ class Deliveries:
         if run is not None:
             failure = run.failure
             error = f"{failure.type}: {failure.message}" if failure else run.state.value
-            told |= {"run": run.job_id, "attempt": run.attempt, "error": error}
+            told |= {"run": run.job_id, "attempt": run.attempt, "error": error[:_ERROR]}
         elif queue.batch:
             told["error"] = f"its runs had more messages: devbridge jobs --job {queue.job.name}"
         else:
-            told["error"] = f"never started: no run is known of its {self._times(queue)} deliveries"
+            told["error"] = (
+                f"never started: of its {self._times(queue)} deliveries no run is known here"
+            )
         return dataclasses.replace(letter, told=told)
 
     def _times(self, queue: Holding) -> int:

@@ -84,6 +84,11 @@ class Letter:
         return {"Records": [event]}
 
     @property
+    def unqueued(self) -> bool:
+        """Whether it is an event that a function has failed at, and that was in no queue."""
+        return not self.told and not self.source and bool(_of_a_function(self.body))
+
+    @property
     def attempt(self) -> int | None:
         """The number of the run's last attempt."""
         found = self.told.get("attempt")

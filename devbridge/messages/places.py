@@ -83,11 +83,13 @@ def named(app: App, name: str) -> list[Place]:
 
 
 def labels(app: App) -> dict[str, str]:
-    """What users call each queue that is made for the app, and each invoker, by CloudFormation's
-    name of it."""
+    """What users call each queue that is made for the app, each invoker and each function, by
+    CloudFormation's name of it."""
     found = {names.logical(queue): queue.name for queue in app.of_type(Queue)}
     jobs = app.of_type(Job)
     found |= {names.logical(job, "Invoker"): f"the job {job.name}" for job in jobs}
+    functions = app.of_type(Function)
+    found |= {names.logical(each): f"the function {each.name}" for each in functions}
     own = [job for job in jobs if has_inbox(job)]
     return found | {inbox(job): f"the own queue of {job.name}" for job in own}
 

@@ -6,10 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from devbridge.constructs import App
-from devbridge.messages.deliveries import Deliveries, Known, holding
+from devbridge.deploy.access import Access
+from devbridge.messages.deliveries import Deliveries, Known, holding, of_functions
 from devbridge.messages.invoking import Invoking
 from devbridge.messages.letters import Letter, whole_ids
-from devbridge.messages.mover import Back, Moved, Route, count, look, purge, redrive, router
+from devbridge.messages.mover import (
+    Back,
+    Moved,
+    NoWayBack,
+    Route,
+    count,
+    look,
+    purge,
+    redrive,
+    router,
+)
+from devbridge.messages.own import Own
 from devbridge.messages.places import Place, address, labels, named, places
 from devbridge.words import many
 
@@ -23,7 +35,7 @@ class Boxes:
     """All dead-letter queues of a stage.
 
     Args:
-        client: gives botocore's client for a service.
+        cloud: where the stage is.
         resources: what AWS calls those of the stage, by CloudFormation's name.
         known: gives what is known of the stage's runs.
     """
@@ -31,18 +43,20 @@ class Boxes:
     def __init__(
         self,
         app: App,
-        client: Callable[[str], Any],
+        cloud: Access,
         resources: Mapping[str, str],
         stage: str,
         known: Known,
     ) -> None:
         self._app = app
-        self._client = client
-        self._sqs = client("sqs")
+        self._client = cloud.client
+        self._sqs = cloud.client("sqs")
+        self._own = Own(app, resources, cloud.account, cloud.region)
         self._resources = resources
         self._stage = stage
         queues = holding(app, resources, stage)
-        self._deliveries = Deliveries(app, stage, self._sqs, queues, known)
+        functions = of_functions(app, resources, stage)
+        self._deliveries = Deliveries(app, stage, self._sqs, queues, known, functions)
 
     def overview(self, most: int = _OLDEST) -> list[tuple[Place, int, float | None]]:
         """Each queue, about how many messages it has, and when the oldest of them was sent, in
@@ -78,7 +92,7 @@ class Boxes:
             for title, url in self._resources.items()
             if title in known
         }
-        return Box(self._client, name, urls, self._deliveries, called)
+        return Box(self._client, name, urls, self._own, self._deliveries, called)
 
 
 class Box:
@@ -86,6 +100,7 @@ class Box:
 
     Args:
         urls: the queues, each with the own queues of its jobs.
+        own: knows what messages may name.
         deliveries: says which runs a message has had that carries nothing of them.
         called: what users call the queues and invokers of the stage, by AWS's name of them.
     """
@@ -95,6 +110,7 @@ class Box:
         client: Callable[[str], Any],
         name: str,
         urls: Mapping[str, Sequence[str]],
+        own: Own,
         deliveries: Deliveries,
         called: Mapping[str, str] = {},
     ) -> None:
@@ -102,6 +118,7 @@ class Box:
         self._invoking = Invoking(client)
         self._name = name
         self._urls = urls
+        self._own = own
         self._deliveries = deliveries
         self._called = called
         self.moved = Moved()
@@ -169,16 +186,25 @@ class Box:
     def summary(self, *, dry_run: bool) -> str:
         """What was sent back, in one line: ``3 of 3 messages redriven to orders``."""
         done, kept = len(self.moved.ids), len(self.moved.kept)
-        to = ", ".join(self.to) or "anywhere"
+        if not done + kept:
+            return f"no message is in the dead letters of {self._name}"
+        to = f" to {', '.join(self.to)}" if self.to else ""
         verb = "would be redriven" if dry_run else "redriven"
-        return f"{done:,} of {many(done + kept, 'message')} {verb} to {to}"
+        return f"{done:,} of {many(done + kept, 'message')} {verb}{to}"
 
     def _route(self, to_queues: Route) -> Route:
         def route(found: Letter) -> Back:
+            self._own.check(found)
+            if found.unqueued:
+                raise NoWayBack("a function has failed at it, and it was in no queue to go back to")
             if not (invoker := found.invoker):
                 return to_queues(found)
+            to = invoker.rpartition(":")[2]
+            if found.given_up is not None and self._own.is_function(found):
+                events = self._invoking.events(found.given_up)
+                return Back(to, lambda: self._invoking.call_function(invoker, events))
             calls = self._invoking.calls(found)
-            return Back(invoker.rpartition(":")[2], lambda: self._invoking.call(invoker, calls))
+            return Back(to, lambda: self._invoking.call(invoker, calls))
 
         return route
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from devbridge.messages.invoking import Invoking
+from devbridge.messages.invoking import _SIZE, Invoking, _parts
 from devbridge.messages.letters import Letter, letter
 from devbridge.messages.mover import NoWayBack
 from tests.unit.aws import Fake
@@ -76,6 +76,37 @@ def test_what_is_gone_has_no_way_back(functions: FakeLambda) -> None:
     assert functions.asked == []
 
 
+def test_a_function_is_called_with_what_lambda_would_call_it_with(functions: FakeLambda) -> None:
+    found, there = of(told(5, 9, 4)), invoking(functions)
+    assert found.given_up is not None
+    answers: list[Any] = [None, {"batchItemFailures": []}, "done"]
+    for answer in answers:
+        functions.answer, functions.asked = answer, []
+        there.call_function(INVOKER, there.events(found.given_up))
+        assert [[*event] for event in functions.asked] == [["Records"], ["Records"]]
+        assert functions.asked[0]["Records"][0]["kinesis"]["sequenceNumber"] == sequence(6)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "what"),
+    [
+        ({"errorMessage": "boom"}, "Unhandled", "the function has failed at 2 records: boom"),
+        (
+            {"batchItemFailures": [{"itemIdentifier": "17"}]},
+            "",
+            "the function has failed at some of 2 records, from 17 on",
+        ),
+        ({"batchItemFailures": ["?"]}, "", "the function has failed at some of 2 records"),
+    ],
+)
+def test_what_a_function_fails_at_stays(
+    functions: FakeLambda, answer: Any, error: str, what: str
+) -> None:
+    functions.answer, functions.error = answer, error
+    with pytest.raises(NoWayBack, match=what):
+        invoking(functions).call_function(INVOKER, [{"Records": [{}, {}]}])
+
+
 def test_a_run_that_has_failed_is_another_run(functions: FakeLambda) -> None:
     head = {"run": "run-1", "error": "E", "kind": "stream", "trigger": "c", "source": INVOKER}
     found, there = of({"devbridge": {}, "event": {"eventID": "e"}}, **head), invoking(functions)
@@ -101,3 +132,21 @@ def test_what_is_not_started_stays(
     functions.answer, functions.error = answer, error
     with pytest.raises(NoWayBack, match=what):
         invoking(functions).call(INVOKER, [{}])
+
+
+def test_records_come_in_parts_that_an_invocation_takes() -> None:
+    assert _SIZE <= 6_000_000 * 0.9, "with what is around them"
+    quarter = {"data": "x" * (_SIZE // 4 - len(json.dumps({"data": ""})))}
+    assert [len(each) for each in _parts([quarter] * 5, 10)] == [4, 1]
+    assert [len(each) for each in _parts([quarter] * 5, 3)] == [3, 2]
+
+
+def test_a_stream_that_the_job_does_not_read_is_not_read_for_it(functions: FakeLambda) -> None:
+    """Anybody who may write to the queue may name another stream, with a name that begins so."""
+    for name in ("secret", "clicks"):
+        other = f"arn:aws:kinesis:eu-west-1:111122223333:stream/{name}"
+        body = told(5, 9, 4)
+        body["KinesisBatchInfo"]["streamArn"] = other
+        with pytest.raises(NoWayBack, match=f"a stream that is not read for it: {other}"):
+            invoking(functions).calls(of(body))
+    assert functions.asked == []

@@ -90,6 +90,8 @@ def test_queues_are_called_as_their_users_call_them(app: App) -> None:
     found = labels(app)
     assert found["BadOrdersQueue"] == "bad-orders"
     assert found["ThumbsJobInbox"] == "the own queue of thumbs"
+    Function(app, "speak", handler="jobs/work.handler")
+    assert labels(app)["SpeakFunction"] == "the function speak"
 
 
 def test_what_is_in_app_py_and_not_deployed_yet_is_named(app: App) -> None:

@@ -2,34 +2,55 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from devbridge.constructs import App, Job, Lambda, OnQueue, Queue
+from devbridge.constructs import (
+    App,
+    Function,
+    Job,
+    Lambda,
+    OnQueue,
+    OnStream,
+    OnTopic,
+    Queue,
+    Stream,
+    Topic,
+)
 from devbridge.constructs.app import loading
 from devbridge.errors import UnknownMessage
 from devbridge.messages.places import places
 from devbridge.messages.stage import Boxes
 from devbridge.protocol.codec import job_id
-from tests.unit.messages.fakes import FakeSqs, url
+from tests.unit.messages.fakes import FakeCloud, FakeSqs, url
 from tests.unit.messages.test_deliveries import FAILED
+from tests.unit.messages.test_invoking import FakeLambda
+from tests.unit.messages.test_streams import FakeStream, told
 
 
 @pytest.fixture
-def sqs(app: App) -> FakeSqs:
+def cloud(app: App) -> FakeCloud:
     made = ("OrdersJobDeadLetters", "ThumbsJobDeadLetters", "ThreeJobDeadLetters")
     own = ("NightlyJobDeadLetters", "BadOrdersQueue", "FailedQueue", "LateQueue")
-    return FakeSqs("incoming", *made, *own, "OrdersJobInbox")
+    return FakeCloud("incoming", *made, *own, "OrdersJobInbox")
 
 
 @pytest.fixture
-def boxes(app: App, sqs: FakeSqs) -> Boxes:
+def sqs(cloud: FakeCloud) -> FakeSqs:
+    return cloud.sqs
+
+
+@pytest.fixture
+def boxes(app: App, cloud: FakeCloud) -> Boxes:
+    sqs = cloud.sqs
     titles = [inbox for place in places(app) for inbox in place.inboxes]
     known = [*sqs.queues, *titles]
-    resources = {title: url(title) for title in known}
-    return Boxes(app, lambda _: sqs.client, resources, "ann", lambda *_: {})
+    found = {title: url(title) for title in known}
+    return Boxes(app, cloud, found, "ann", lambda *_: {})  # type: ignore[arg-type]
 
 
 def test_all_are_counted_and_the_oldest_is_dated(boxes: Boxes, sqs: FakeSqs) -> None:
@@ -93,12 +114,13 @@ def test_a_message_that_its_queue_has_given_up_tells_of_its_run_where_it_is_show
         app = App("shop")
     held = OnQueue(Queue(app, "incoming"), done="succeeded")
     Job(app, "greet", handler="job.handler", compute=Lambda(), triggers=[held])
-    sqs = FakeSqs("incoming", "dead")
+    cloud = FakeCloud("incoming", "dead")
+    sqs = cloud.sqs
     message = sqs.add("dead", source="incoming")
     uuid = job_id("shop", "ann", "greet", f"incoming/{message.id}/1")
     runs = {uuid: replace(FAILED, job_id=uuid)}
     resources = {"IncomingQueue": url("incoming"), "GreetJobDeadLetters": url("dead")}
-    boxes = Boxes(app, lambda _: sqs.client, resources, "ann", lambda *_: runs)
+    boxes = Boxes(app, cloud, resources, "ann", lambda *_: runs)  # type: ignore[arg-type]
     box = boxes.of("greet")
     (listed,), _ = box.look(10)
     assert listed == replace(box.one(message.id), receipt=listed.receipt, receives=listed.receives)
@@ -106,3 +128,86 @@ def test_a_message_that_its_queue_has_given_up_tells_of_its_run_where_it_is_show
     box.redrive(None, dry_run=False, told=lambda: None)
     (sent,) = sqs.queues["incoming"]
     assert sent.id != message.id, "its deliveries are other runs"
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["arn:aws:sqs:eu-west-1:999999999999:incoming", "arn:aws:lambda:eu-west-1:999:function:f"],
+)
+def test_what_names_anything_but_the_stages_own_stays_and_nothing_is_sent(
+    boxes: Boxes, cloud: FakeCloud, source: str
+) -> None:
+    message = cloud.sqs.add("OrdersJobDeadLetters", run="r-1", forged=source)
+    text = message.attributes["devbridge"]
+    text["StringValue"] = text["StringValue"].replace('"source": ""', f'"source": "{source}"')
+    for dry_run in (True, False):
+        box = boxes.of("orders")
+        box.redrive(None, dry_run=dry_run, told=lambda: None)
+        ((kept, why),) = box.moved.kept
+        assert kept == message.id
+        assert "not this stage's" in why
+        assert source in why
+    assert not {"SendMessage", "DeleteMessage", "GetQueueUrl"} & {*cloud.sqs.calls}
+
+
+@pytest.fixture
+def seen(tmp_path: Path) -> tuple[FakeCloud, FakeLambda, Boxes]:
+    """A stage with a function that reads a stream and a queue, and hears of a topic."""
+    (tmp_path / "f.py").write_text("def handler(event, context): ...\n")
+    with loading(tmp_path):
+        app = App("shop")
+    clicks, orders, news = Stream(app, "clicks"), Queue(app, "orders"), Topic(app, "news")
+    triggers = [OnStream(clicks), OnQueue(orders), OnTopic(news)]
+    Function(app, "seen", handler="f.handler", triggers=triggers)
+    cloud, functions = FakeCloud("shop-orders", "dead"), FakeLambda()
+    there: Any = cloud
+    setattr(there, "lambda", functions)
+    there.kinesis = FakeStream("kinesis", range(1, 20))
+    resources = {
+        "SeenFunction": "shop_ann_seen",
+        "SeenFunctionDeadLetters": url("dead"),
+        "OrdersQueue": url("shop-orders"),
+    }
+    return cloud, functions, Boxes(app, there, resources, "ann", lambda *_: {})
+
+
+def test_a_function_gets_its_records_of_a_stream_as_lambda_hands_them_over(
+    seen: tuple[FakeCloud, FakeLambda, Boxes],
+) -> None:
+    cloud, functions, boxes = seen
+    cloud.sqs.add("dead", json.dumps(told(8, 9, 2)))
+    functions.answer = {"errorMessage": "boom"}
+    functions.error = "Unhandled"
+    box = boxes.of("seen")
+    box.redrive(None, dry_run=False, told=lambda: None)
+    assert [why for _, why in box.moved.kept] == ["the function has failed at 2 records: boom"]
+    assert box.summary(dry_run=False) == "0 of 1 message redriven"
+    functions.answer, functions.error, functions.asked = None, "", []
+    box = boxes.of("seen")
+    box.redrive(None, dry_run=True, told=lambda: None)
+    assert box.summary(dry_run=True) == "1 of 1 message would be redriven to the function seen"
+    assert functions.asked == []
+    box = boxes.of("seen")
+    box.redrive(None, dry_run=False, told=lambda: None)
+    assert [[*each] for each in functions.asked] == [["Records"]]
+    assert boxes.of("seen").count() == 0
+    assert boxes.of("seen").summary(dry_run=False) == "no message is in the dead letters of seen"
+
+
+def test_what_a_function_has_failed_at_is_not_told_as_of_a_run(
+    seen: tuple[FakeCloud, FakeLambda, Boxes],
+) -> None:
+    cloud, _, boxes = seen
+    cloud.sqs.add("dead", source="shop-orders")
+    body = {"requestContext": {"condition": "RetriesExhausted"}, "requestPayload": {}}
+    event = cloud.sqs.add("dead", json.dumps(body))
+    assert [each.error for each in boxes.of("seen").look(10)[0]] == [
+        "the function seen has failed at it, or could not be called: see its log",
+        "RetriesExhausted",
+    ]
+    box = boxes.of("seen")
+    box.redrive(None, dry_run=False, told=lambda: None)
+    assert box.moved.kept == [
+        (event.id, "a function has failed at it, and it was in no queue to go back to")
+    ]
+    assert box.summary(dry_run=False) == "1 of 2 messages redriven to orders"

@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from runner.messages import Listening, Read, earlier_keys, of_text, read_message, together
+from runner.messages import (
+    MAX_KEY,
+    Listening,
+    Read,
+    earlier_keys,
+    limited,
+    of_text,
+    read_message,
+    together,
+)
 from runner.triggered import triggered
 
 HELD = "arn:aws:sqs:eu-west-1:1:held.fifo"
@@ -66,10 +75,28 @@ def test_it_is_carried_with_its_delivery() -> None:
 
 @pytest.mark.parametrize(
     ("text", "payload"),
-    [("[1.10]", b"[1.10]"), ("hello", b'"hello"'), ("NaN", b'"NaN"'), ("", b'""')],
+    [
+        ("[1.10]", b"[1.10]"),
+        (' \r\n{"a": 1}\t\n', b'{"a": 1}'),
+        ("hello\n", b'"hello\\n"'),
+        ("NaN", b'"NaN"'),
+        ("", b'""'),
+    ],
 )
 def test_a_body_is_its_json_or_its_text(text: str, payload: bytes) -> None:
     assert of_text(text) == payload
+    sent = message(OTHER, text)
+    found = triggered(read_message(sent, LISTENING).wrapped(sent))
+    assert found is not None
+    assert found.payload == payload
+
+
+def test_a_key_is_shortened_when_it_is_too_long_and_not_before() -> None:
+    fits = "k" * (MAX_KEY - 2)
+    assert limited("n", fits) == f"n/{fits}"
+    shortened = limited("n", f"{fits}k")
+    assert len(shortened) <= MAX_KEY
+    assert shortened != limited("n", f"{fits}l")
 
 
 def test_the_runs_of_earlier_deliveries_are_named_by_their_numbers() -> None:

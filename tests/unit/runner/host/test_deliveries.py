@@ -14,6 +14,7 @@ from runner import aws
 from runner.claims import Claim, Place
 from runner.host import deliveries
 from runner.host import told as tale
+from runner.host.base import Window
 from runner.host.told import Told
 from runner.outcome import CANCELLED, CRASHED, FAILED, RUNNING, SUCCEEDED, End
 
@@ -38,6 +39,9 @@ class Cloud:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.objects: dict[str, bytes] = {}
+        self.keys: dict[str, str] = {}
+        self.written: list[str] = []
+        self.windows: list[Window] = []
         self.hidden: list[tuple[str, int]] = []
         self.ends: list[str] = []
         self.ran: list[str] = []
@@ -57,6 +61,8 @@ class Cloud:
         if "if-none-match" in options.get("condition", {}) and key in self.objects:
             raise aws.Conflict("it is there")
         self.objects[key] = body
+        self.keys[key] = options.get("encryption_key", "")
+        self.written.append(key)
         return "e"
 
     def find(self, bucket: str, key: str) -> tuple[bytes, str] | None:
@@ -69,6 +75,8 @@ class Cloud:
     def run(self, settings: Any, host: Any, *_: Any) -> tuple[End, Any]:
         assert settings.once
         self.ran.append(settings.run_id)
+        self.windows.append(host.window(settings.timeout, 0.0))
+        self.windows.append(host.window(36_000, 0.0))
         state = self.ends.pop(0) if self.ends else SUCCEEDED
         told = Told(state, attempt=host.first.attempt)
         self.objects[settings.places.told(settings.uuid)] = tale.text(told)
@@ -141,6 +149,31 @@ def test_a_run_is_entered_as_an_invoker_enters_it(cloud: Cloud) -> None:
     assert cloud.objects[asked.payload_at].startswith(b'{"devbridge:trigger":{"delivery":2,')
     assert len(cloud.of("listed")) == 1
     assert tale.read(cloud.of("told")[0]).attempt == 2
+
+
+def test_what_a_message_says_is_encrypted_with_the_jobs_key(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEVBRIDGE_KEY", "the key")
+    monkeypatch.setenv("DEVBRIDGE_INLINE", "1")
+    cloud.deliver(message("a"))
+    saying = [key for key, body in cloud.objects.items() if b"receiptHandle" in body]
+    assert len(saying) == 2
+    assert {cloud.keys[key] for key in saying} == {"the key"}
+
+
+def test_a_delivery_is_listed_once(cloud: Cloud) -> None:
+    cloud.ends = [FAILED]
+    for _ in range(2):
+        cloud.deliver(message("a"))
+    assert len([key for key in cloud.written if key.startswith("listed/")]) == 1
+
+
+def test_a_delivery_stops_at_no_checkpoint_for_nothing_goes_on_elsewhere(cloud: Cloud) -> None:
+    cloud.deliver(message("a"))
+    own, longer = cloud.windows
+    assert own == Window(60)
+    assert (longer.stop_at, longer.cut) == (None, True)
 
 
 def test_the_same_delivery_runs_once_and_is_answered_as_its_run_has_ended(cloud: Cloud) -> None:
