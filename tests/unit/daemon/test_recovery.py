@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from devbridge.daemon import recovery
 from devbridge.daemon.events import Requested
 from devbridge.daemon.held import SURE
 from devbridge.daemon.narrator import Narrator
@@ -263,7 +263,7 @@ def test_a_message_is_surely_here_for_some_minutes_after_its_daemon_was_heard(
     body = Triggered("queue", "q", b"1", b"{}", delivery=2).text()
     with ledger.transaction():
         ledger.add(NewRun(job_id="held", job="j", payload=body, created_at=NOW, log_path="/no"))
-    monkeypatch.setattr(recovery.time, "time", lambda: NOW + seconds)
+    monkeypatch.setattr(time, "time", lambda: NOW + seconds)
     found = take_on(ledger, Narrator([]), mark)
     assert [each.job_id for each in found if each.job_id == "held"] == taken_on
 
