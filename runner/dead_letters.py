@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runner.outcome import CRASHED, FAILED, INVALID, TIMED_OUT, Failure
-from runner.triggered import Triggered
+from runner.triggered import Triggered, records
 
 ATTRIBUTE = "devbridge"
 """The message's attribute that says what has become of it."""
@@ -80,15 +80,7 @@ def dead_letters(
     }
     if found.redriven:
         told["redriven"] = found.redriven
-    return [_letter(found, each, told) for each in _records(found)]
-
-
-def _records(found: Triggered) -> list[Any]:
-    event = json.loads(found.event)
-    records = event.get("Records") if isinstance(event, Mapping) else None
-    if not isinstance(records, list) or found.kind == "event":
-        return [event]
-    return records
+    return [_letter(found, each, told) for each in records(found)]
 
 
 @dataclass(frozen=True)
@@ -106,7 +98,7 @@ def delivered(found: Triggered) -> list[Delivered]:
     accepted."""
     if not found.delivery:
         return []
-    return [Delivered(found.source, str(each["receiptHandle"])) for each in _records(found)]
+    return [Delivered(found.source, str(each["receiptHandle"])) for each in records(found)]
 
 
 def _letter(found: Triggered, record: Any, told: Mapping[str, Any]) -> DeadLetter:

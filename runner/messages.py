@@ -133,19 +133,28 @@ def read_message(record: Mapping[str, Any], listening: Listening) -> Read:
         name, payload = listening.name(arn), of_text(body)
     if listening.held(arn):  # each delivery is a run
         count = delivery(record)
-        return Read(number, f"{number}/{count}", payload, kind, name, dead, arn, count)
+        return Read(number, _delivery_key(number, count), payload, kind, name, dead, arn, count)
     key, alone = again or own or number, alone and not again
     return Read(number, key, payload, kind, name, dead, arn, alone=alone)
+
+
+def _delivery_key(message: str, count: int) -> str:
+    return f"{message}/{count}"
+
+
+def earlier_keys(found: Triggered) -> list[str]:
+    """What has named the runs of the earlier deliveries of the same message, the newest first. None
+    where several messages are one run: nobody knows which were with it before."""
+    message = json.loads(found.event).get("messageId")
+    if message is None:
+        return []
+    earlier = range(found.delivery - 1, 0, -1)
+    return [limited(found.name, _delivery_key(message, count)) for count in earlier]
 
 
 def delivery(record: Mapping[str, Any]) -> int:
     """Which delivery of a message it is, the first one being 1."""
     return int(record.get("attributes", {}).get("ApproximateReceiveCount") or 1)
-
-
-def group(record: Mapping[str, Any]) -> str:
-    """The group of a FIFO queue's message; "" of any other."""
-    return str(record.get("attributes", {}).get("MessageGroupId") or "")
 
 
 def source_arn(record: Mapping[str, Any]) -> str:

@@ -83,8 +83,18 @@ def delivery_of(body: bytes) -> int:
 def message_ids(body: bytes) -> frozenset[str]:
     """The messages that are held for such a run."""
     found = triggered(body) if body.startswith(HELD) else None
-    event = json.loads(found.event) if found else {}
-    return frozenset(str(each.get("messageId")) for each in event.get("Records", [event]) if each)
+    return (
+        frozenset(str(each.get("messageId")) for each in records(found)) if found else frozenset()
+    )
+
+
+def records(found: Triggered) -> list[Any]:
+    """What a run is of, each as AWS has handed it over: one record, or those of a batch."""
+    event = json.loads(found.event)
+    several = event.get("Records") if isinstance(event, Mapping) else None
+    if not isinstance(several, list) or found.kind == "event":
+        return [event]
+    return several
 
 
 def let_go(body: bytes) -> bytes:

@@ -124,6 +124,12 @@ def _run(invoker: Invoker, start: Start, context: Context) -> dict[str, Any]:
     if start.scheduled and later is not None and start.key is not None:
         return _come(invoker, later, start, start.key, context)
     if start.at is None or start.at <= datetime.now(UTC):
+        # The first time counts: a key that somebody has given may be that of a run that waits.
+        if later is not None and start.remember and start.key is not None:
+            known = later.told(Question("status", invoker.run_id(start.key)))
+            if known is not None:
+                waits = ("jobId", "state", "startAt")
+                return {**{each: known[each] for each in waits}, "duplicate": True}
         return invoker.start(start, context)
     if later is None:
         raise Refused(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from devbridge.cli import completing
 from devbridge.cli.common import app_options, cloud, loaded, print_json
@@ -27,6 +28,7 @@ WAITS = (
     "no `devbridge dev` runs here: what was sent waits for one, as long as its queue or its stream"
     " keeps it"
 )
+VARIABLE = "DEVBRIDGE_TOKEN"
 OFFLINE = "no `devbridge dev` runs here: the job's `offline` says what becomes of it"
 
 
@@ -39,7 +41,7 @@ Examples:
   devbridge trigger thumbs --kind object --key photos/one.jpg
   devbridge trigger index --kind table --set new.state=paid --set event=MODIFY
   devbridge trigger alarm --kind log --event line.txt
-  devbridge trigger resize --kind request --token "$TOKEN"
+  devbridge trigger resize --kind request --token @token.txt
   devbridge trigger thumbs --print                  # what the invoker would get; nothing is sent
 """
 )
@@ -62,7 +64,10 @@ Examples:
 @click.option("--key", help="The key of the object that is put.")
 @click.option(
     "--token",
-    help='For the authorizer of a route: what follows "Bearer", or the whole header.',
+    metavar="TEXT|@FILE",
+    envvar=VARIABLE,
+    help='For the authorizer of a route: what follows "Bearer", or the whole header. A text is seen'
+    f" by all who may list this machine's processes: better @FILE, or the variable {VARIABLE}.",
 )
 @click.option(
     "--count",
@@ -116,7 +121,8 @@ def trigger(
     chosen = choose(found, on, kind)
     known = schema(found.name, str(config.schemas))
     given = None if event is None else _read(event)
-    sent = content(chosen, known, given, [_pair(each) for each in sets], key, token)
+    shown = _shown(chosen, token)
+    sent = content(chosen, known, given, [_pair(each) for each in sets], key, shown)
     if not no_check and is_checked(chosen):
         check_accepted(config, found.name, _text(payload(chosen, sent)))
     if print_:
@@ -131,8 +137,9 @@ def trigger(
                 _tell(each)
     if json_:
         print_json([each.as_json() for each in done])
-    elif note := done[0].note:
-        click.echo(note, err=True)
+    else:
+        for note in _notes(found, done[0]):
+            click.echo(note, err=True)
     if live and not _daemon_runs(config):
         click.echo(WAITS if waits(chosen) else OFFLINE, err=True)
 
@@ -170,6 +177,14 @@ def _tell(sent: Sent) -> None:
     click.echo(f"sent {sent.what} {sent.id} to {sent.to}{run}")
 
 
+def _notes(job: Job, sent: Sent) -> Iterator[str]:
+    """What is to be known beside what was sent."""
+    if sent.note:
+        yield sent.note
+    if not sent.run:
+        yield f"which run it starts is not known here, see: devbridge jobs --job {job.name}"
+
+
 def _print_raw(job: Job, stage: str, chosen: Trigger, sent: Content, count: int) -> None:
     from devbridge.messages.kinds import raw
     from devbridge.messages.samples import Sample
@@ -177,14 +192,25 @@ def _print_raw(job: Job, stage: str, chosen: Trigger, sent: Content, count: int)
     print_json(raw([Sample(job, stage, chosen, sent) for _ in range(count)]))
 
 
-def _read(given: str) -> bytes:
+def _shown(chosen: Trigger, token: str | None) -> str | None:
+    """The token that the authorizer is shown."""
+    context = click.get_current_context()
+    if context.get_parameter_source("token") is ParameterSource.ENVIRONMENT:
+        # The variable may be there for other triggers.
+        return token if chosen.kind in ("request", "load-balancer") else None
+    if token is None or not token.startswith("@"):
+        return token
+    return _read(token[1:], "token").decode("utf-8", "replace").strip()
+
+
+def _read(given: str, what: str = "event") -> bytes:
     if given == "-":
         return sys.stdin.buffer.read()
     try:
         return Path(given).read_bytes()
     except OSError as error:
         raise PayloadError(
-            f"the event's file cannot be read: {error.strerror or error}",
+            f"the {what}'s file cannot be read: {error.strerror or error}",
             where=given,
             remedy="name a file that is there, or - for standard input",
         ) from error

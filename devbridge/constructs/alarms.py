@@ -11,6 +11,7 @@ from devbridge.constructs.app import App, Construct, Transform
 from devbridge.constructs.dead_letters import DeadLetters
 from devbridge.constructs.messaging import Queue, Topic
 from devbridge.constructs.values import Duration
+from devbridge.durations import spelled
 from devbridge.sources.base import Problem
 
 Metric = Literal["age", "messages"]
@@ -85,9 +86,7 @@ class Alarm(Construct):
             if self.metric == "age":
                 allowed = "with metric='age', 1 minute to 14 days, e.g. '1 hour'"
             raise self.invalid("threshold", given, allowed)
-        known = isinstance(self.queue, Queue) and self.queue.known
-        if self.metric == "age" and not known and found >= self.queue.retention.total_seconds():
-            allowed = f"less than the retention of {self.queue}, when messages are gone"
+        if allowed := too_old(self.metric, found, self.queue):
             raise self.invalid("threshold", given, allowed)
         return found
 
@@ -155,6 +154,16 @@ def threshold(metric: Metric, given: object) -> int | None:
         return given if type(given) is int and given >= 1 else None
     age = values.whole_seconds(given, AGE)
     return None if age is None else int(age.total_seconds())
+
+
+def too_old(metric: Metric, found: int, queue: Queue | DeadLetters) -> str:
+    """What a queue allows in place of a threshold that none of its messages reaches; "" if some
+    do."""
+    known = isinstance(queue, Queue) and queue.known
+    if metric == "messages" or known or found < queue.retention.total_seconds():
+        return ""
+    kept = spelled(queue.retention)
+    return f"less than {kept}, the retention of {queue}, when messages are gone"
 
 
 def notify_problem(app: App, notify: object) -> Problem | None:

@@ -9,7 +9,7 @@ from typing import Final, Literal, Unpack
 
 from devbridge.constructs import compute as places
 from devbridge.constructs import values
-from devbridge.constructs.alarms import Alarm, Metric, notify_problem, threshold
+from devbridge.constructs.alarms import Alarm, Metric, notify_problem, threshold, too_old
 from devbridge.constructs.app import App, PayloadPlace
 from devbridge.constructs.code import Code, CodeOptions, parsed_handler, signature
 from devbridge.constructs.compute import Compute
@@ -214,17 +214,21 @@ class Job(Code):
         if not self.triggers:
             raise self.invalid("alarm", alarm, "only with triggers")
         metric: Metric = "messages" if isinstance(alarm, int) else "age"
-        if threshold(metric, alarm) is None:
+        if (reached := threshold(metric, alarm)) is None:
             raise self.invalid(
                 "alarm",
                 alarm,
-                "a duration from 1 minute on, '10 minutes', or a whole number from 1 on",
+                "a duration from 1 minute to 14 days, less than the retention of the dead-letter"
+                " queue, '10 minutes', or a whole number from 1 on",
             )
         queues: dict[str, Queue | DeadLetters] = {self.name: self.dead_letters}
         for trigger in self.triggers:
             dead = trigger.queue.dead_letter if isinstance(trigger, OnQueue) else None
             if dead is not None and dead not in queues.values():
                 queues[f"{self.name}-{dead.name}"] = dead
+        for queue in queues.values():
+            if allowed := too_old(metric, reached, queue):
+                raise self.invalid("alarm", alarm, allowed)
         return tuple(
             Alarm(self.app, name, queue=queue, metric=metric, threshold=alarm, notify=notify)
             for name, queue in queues.items()

@@ -61,6 +61,7 @@ from devbridge.daemon.told import (
 )
 from devbridge.daemon.weather import Weather
 from devbridge.packing.imported import Imports
+from devbridge.protocol.messages import Topics
 from devbridge.protocol.session import Deliver
 from devbridge.runs.ledger import Change
 from devbridge.runs.ledger_file import LedgerError
@@ -136,7 +137,7 @@ class Daemon:
         self._decider = Decider(
             ledger, self._dispatcher, self._supervisor, self._weather, self._reloading.look
         )
-        self._listener = self._make_listener()
+        self._listener = self._make_listener(connection.topics)
         self._runtime_api = _runtime_api(settings.debug, workshop, self._listener)
         self._processes = self._make_processes(workshop)
         ledger.say = self._say_of_ledger
@@ -155,8 +156,8 @@ class Daemon:
             secrets_mark=self._settings.secrets_mark,
         )
 
-    def _make_listener(self) -> Hearing:
-        self._dispatcher.say = self._narrator.say
+    def _make_listener(self, topics: Topics) -> Hearing:
+        self._dispatcher.topics, self._dispatcher.tell = topics, self._narrator.tell
         return Hearing(
             lambda: self._processes,
             self._launcher,
@@ -299,10 +300,9 @@ class Daemon:
             self._idle.clear()
 
     def _adopt(self, jobs: Jobs) -> None:
-        gone = self._jobs.keys() - jobs.keys()
-        self._jobs = self._dispatcher.jobs = jobs
-        for job in gone:
+        for job in self._jobs.keys() - jobs.keys():
             self._job_decided(job)
+        self._jobs = self._dispatcher.jobs = jobs
 
     def _job_decided(self, job: str) -> None:
         self._undecided.discard(job)
@@ -386,8 +386,7 @@ class Daemon:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        wakeup = self._supervisor.next_wakeup()
-        if wakeup is not None:
+        if (wakeup := self._supervisor.next_wakeup()) is not None:
             after = max(0.0, wakeup - now)
             self._timer = self._loop.call_later(after, lambda: self.handle([Tick()]))
 

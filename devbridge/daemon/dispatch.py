@@ -19,6 +19,8 @@ from devbridge.daemon.events import (
 from devbridge.daemon.handover import is_handed_over
 from devbridge.daemon.jobs import Jobs
 from devbridge.daemon.log_files import log_path
+from devbridge.daemon.told import Held, Mood, Said, Told
+from devbridge.protocol import codec
 from devbridge.protocol.codec import MAX_BODY
 from devbridge.protocol.messages import (
     NOBODY,
@@ -35,12 +37,14 @@ from devbridge.protocol.messages import (
     Run,
     Status,
     StatusReply,
+    Topics,
 )
 from devbridge.runs.base import SHORT, RunRecord
 from devbridge.runs.ledger import Change, Ledger, NewRun
 from devbridge.runs.model import State
 from runner import documents
-from runner.triggered import delivery_of, message_ids
+from runner.messages import earlier_keys
+from runner.triggered import HELD, Triggered, message_ids, triggered
 
 _EARLY: Final = 1000
 """Cancellations of runs that are not known, of which the newest are remembered."""
@@ -74,8 +78,10 @@ class Dispatcher:
             cancelled: whether a run was cancelled here while its request waited in the broker.
         """
         self.jobs = jobs
-        self.say: Callable[[str], object] = lambda _: None
-        """Tells the developer."""
+        self.tell: Callable[[Told], object] = lambda _: None
+        """Tells the developer, and whoever else is to hear."""
+        self.topics = Topics("", "")
+        """Those of the app and the stage, by which runs are named."""
         self._ledger = ledger
         self._logs = logs
         self._cancelled = cancelled
@@ -123,10 +129,9 @@ class Dispatcher:
                     message=shorten(f"the app has no job {run.job!r}; it has: {there}"),
                 )
             )
-        delivery = delivery_of(run.payload)
-        if delivery > 1 and (earlier := self._still_runs(run)) is not None:
-            said = f"{earlier[:SHORT]}, the run of an earlier delivery of its message, goes on"
-            return _answer(Rejected(request_id=run.request_id, code=REJECT_BUSY, message=said))
+        held = triggered(run.payload) if run.payload.startswith(HELD) else None
+        if held is not None and (earlier := self._before(run, held)) is not None:
+            return self._instead(run, earlier)
         if (going := self._going(run, now)) is not None:
             return Taken((), lambda: self._accepted(run, going, new=False))
         new = self.enter(run, now) or self._taken_back(run, now)
@@ -136,20 +141,49 @@ class Dispatcher:
 
         if not new:
             return Taken((), accepted)
-        requested = Requested(run.job_id, run.job, delivery or 1, once=bool(delivery))
+        if held is not None:
+            self.tell(Held(run.job_id))
+        delivery = held.delivery if held is not None else 1
+        requested = Requested(run.job_id, run.job, delivery, once=held is not None)
         if self._cancels.pop(run.job_id, 0.0) >= run.sent_at or self._cancelled(run.job_id):
             self._ledger.cancelled(run.job_id)
             return Taken((requested, CancelRequested(run.job_id)), accepted)
         return Taken((requested,), accepted)
 
-    def _still_runs(self, run: Run) -> str | None:
-        """The run of an earlier delivery of the same message, if it has not ended."""
+    def _before(self, run: Run, held: Triggered) -> RunRecord | None:
+        """The run of an earlier delivery of the same message, if it goes on, or is done."""
+        if held.delivery == 1:
+            return None
+        keys = earlier_keys(held)
+        for key in keys:
+            job_id = codec.job_id(self.topics.app, self.topics.stage, run.job, key)
+            entry = self._ledger.get(job_id)
+            if entry is not None and (not entry.state.final or _is_done(entry)):
+                return entry
+        return None if keys else self._shares(run)
+
+    def _shares(self, run: Run) -> RunRecord | None:
+        """A run that goes on and has one of the messages of this one, which are several."""
         ids = message_ids(run.payload)
         for other in self._ledger.live():
             same = other.job == run.job and other.job_id != run.job_id
             if same and ids & message_ids(self._ledger.payload(other.job_id)):
-                return other.job_id
+                return other
         return None
+
+    def _instead(self, run: Run, earlier: RunRecord) -> Taken:
+        """What a delivery is answered with that is not run, for the sake of an earlier one. The
+        stub has a message deleted whose run is done."""
+        what = f"{earlier.job_id[:SHORT]}, the run of an earlier delivery of its message,"
+        if earlier.state.final:
+            self._say(f"{run.job}: {what} was done: the message is deleted")
+            return Taken((), lambda: self._accepted(run, earlier.job_id, new=False))
+        self._say(f"{run.job}: {what} goes on: this delivery of it is used up without a run")
+        said = f"{what} goes on"
+        return _answer(Rejected(request_id=run.request_id, code=REJECT_BUSY, message=said))
+
+    def _say(self, text: str) -> None:
+        self.tell(Said(text, Mood.WARN))
 
     def _accepted(self, run: Run, job_id: str, *, new: bool) -> Reply:
         state = self._state(job_id)
@@ -163,7 +197,7 @@ class Dispatcher:
         if going is None:
             return None
         self._ledger.passed_over(going, now)
-        self.say(
+        self._say(
             f"{run.job}: schedule {run.alone!r}: its run {going.job_id[:8]} goes on, so nothing is"
             " started this time"
         )
@@ -236,6 +270,11 @@ class Dispatcher:
     def _state(self, job_id: str) -> str:
         entry = self._ledger.get(job_id)
         return (entry.state if entry else State.QUEUED).value
+
+
+def _is_done(entry: RunRecord) -> bool:
+    """Whether the message of a run that has ended is not to come again."""
+    return entry.state is State.SUCCEEDED or (entry.state is State.CANCELLED and entry.cancelled)
 
 
 def shorten(text: str) -> str:

@@ -8,15 +8,18 @@ so it is back in its queue some minutes after this machine has gone, and not bef
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Final, Protocol
 
+from devbridge.daemon import told
 from devbridge.daemon.handover import is_handed_over
-from devbridge.daemon.told import Mood
+from devbridge.daemon.told import Mood, Told
 from devbridge.errors import DevbridgeError
 from devbridge.runs.base import SHORT, RunRecord
 from devbridge.runs.model import JobSpec, State
-from runner.dead_letters import Delivered, delivered
+from runner.dead_letters import STOPPED, Delivered, delivered
 from runner.outcome import INVALID, retry_delay
 from runner.triggered import HELD, Triggered, triggered
 
@@ -29,16 +32,16 @@ SURE: Final = HIDDEN - BEAT
 
 
 class Queues(Protocol):
-    """SQS, as a job's own role may use it. False: the message is not with this daemon any more.
+    """SQS, as a job's own role may use it. All raise DevbridgeError when it could not be asked."""
 
-    All raise DevbridgeError when it could not be asked.
-    """
-
-    async def hide(self, job: str, message: Delivered, seconds: int) -> bool:
-        """Have a message come again after so many seconds."""
+    async def hide(
+        self, job: str, messages: Sequence[Delivered], seconds: int
+    ) -> Collection[Delivered]:
+        """Have messages of one queue come again after so many seconds; those that are not with this
+        daemon any more."""
 
     async def delete(self, job: str, message: Delivered) -> bool:
-        """Delete a message."""
+        """Delete a message. False: it is not with this daemon any more."""
 
 
 class Runs(Protocol):
@@ -46,6 +49,9 @@ class Runs(Protocol):
 
     def live(self) -> list[RunRecord]:
         """The runs that have not ended."""
+
+    def get(self, job_id: str) -> RunRecord | None:
+        """The run with this id."""
 
     def payload(self, job_id: str) -> bytes:
         """What a run was given."""
@@ -67,6 +73,19 @@ class Held:
         self._say = say
         self._lost: set[str] = set()
         """The runs whose message is not with this daemon any more, which was said."""
+        self._trouble: dict[str, str] = {}
+        """By the queue: why it could not be told, which was said."""
+        self._taken: set[str] = set()
+        """The runs whose message is to be hidden for the first time."""
+        self._some_taken = asyncio.Event()
+        self._telling = defaultdict[str, asyncio.Lock](asyncio.Lock)
+        """By the queue: what is told of a run's end comes after what was told while it went on."""
+
+    def on(self, event: Told) -> None:
+        """See `Listener.on`."""
+        if isinstance(event, told.Held):
+            self._taken.add(event.job_id)
+            self._some_taken.set()
 
     async def settle(self, run: RunRecord, found: Triggered) -> None:
         """A run has ended: its message is deleted, or comes again.
@@ -76,49 +95,79 @@ class Held:
         """
         if is_handed_over(run):
             return  # to another daemon, which has the message with it
+        if run.failure is not None and run.failure.type == STOPPED:
+            # It is still hidden: who reads its queue until this daemon has gone is not to get it.
+            minutes = f"{HIDDEN // 60} minutes"
+            what = f"its message comes again in {minutes} at most, once somebody is here"
+            self._say(f"{run.job_id[:SHORT]} was stopped: {what}", Mood.WARN)
+            return
         invalid = run.failure is not None and run.failure.type == INVALID
         done = run.state is State.SUCCEEDED or run.cancelled or invalid
-        delay = self._delay(run, found.delivery)
-        for message in delivered(found):
+        spec = self._jobs().get(run.job)
+        delay = round(retry_delay(spec.retry_delay, found.delivery)) if spec else 0
+        messages = delivered(found)
+        async with self._telling[found.source]:
             if done:
-                there = await self._queues.delete(run.job, message)
+                there = all([await self._queues.delete(run.job, each) for each in messages])
             else:
-                there = await self._queues.hide(run.job, message, delay or 0)
-            if not there:
-                self._tell_lost(run)
+                there = not await self._queues.hide(run.job, messages, delay)
+        if not there:
+            self._tell_lost(run)
         self._lost.discard(run.job_id)
         if not done:
-            text = f"goes to the dead-letter queue, see: devbridge dlq list {run.job}"
-            if delay is not None:
-                text = f"comes again in {delay} s"
-            self._say(f"{run.job_id[:SHORT]} has not succeeded: its message {text}", Mood.WARN)
-
-    def _delay(self, run: RunRecord, delivery: int) -> int | None:
-        """Seconds until a message comes again; None: SQS gives it up, being received for the last
-        time."""
-        spec = self._jobs().get(run.job)
-        if spec is not None and delivery >= spec.max_attempts:
-            return None
-        return round(retry_delay(spec.retry_delay, delivery)) if spec else 0
+            text = f"{run.job_id[:SHORT]} has not succeeded: its message comes again in {delay} s"
+            if spec is not None and found.delivery >= spec.max_attempts:
+                text += f", or its queue gives it up then: devbridge dlq list {run.job}"
+            self._say(text, Mood.WARN)
 
     async def watch(self) -> None:
-        """Keep messages hidden. Until it is cancelled."""
+        """Keep messages hidden, from when their run is taken. Until it is cancelled."""
+        loop, next_beat = asyncio.get_running_loop(), 0.0
         while True:
-            await self.hide()
-            await asyncio.sleep(BEAT)
+            taken, self._taken = self._taken, set()
+            self._some_taken.clear()
+            if loop.time() >= next_beat:
+                next_beat = loop.time() + BEAT
+                await self.hide()
+            else:
+                await self.hide(taken)
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(next_beat):
+                    await self._some_taken.wait()
 
-    async def hide(self) -> None:
-        """Keep the messages hidden of all runs that have not ended."""
+    async def hide(self, only: Collection[str] | None = None) -> None:
+        """Keep the messages hidden of all runs that have not ended, or of some of them."""
+        queues = defaultdict[tuple[str, str], list[tuple[RunRecord, Delivered]]](list)
         for run in self._ledger.live():
+            if only is not None and run.job_id not in only:
+                continue
             body = self._ledger.payload(run.job_id)
             if not body.startswith(HELD) or (found := triggered(body)) is None:
                 continue
-            try:
-                kept = [await self._queues.hide(run.job, each, HIDDEN) for each in delivered(found)]
-            except DevbridgeError:
-                continue  # the next beat may come in time
-            if not all(kept):
+            queues[run.job, found.source] += [(run, each) for each in delivered(found)]
+        await asyncio.gather(*(self._hide(*where, kept) for where, kept in queues.items()))
+
+    async def _hide(self, job: str, queue: str, kept: list[tuple[RunRecord, Delivered]]) -> None:
+        try:
+            async with self._telling[queue]:
+                kept = [each for each in kept if self._goes_on(each[0])]
+                messages = [message for _, message in kept]
+                gone = await self._queues.hide(job, messages, HIDDEN) if messages else []
+        except DevbridgeError as error:  # the next beat may come in time
+            if self._trouble.get(queue) != error.what:
+                self._trouble[queue] = error.what
+                name = queue.rpartition(":")[2]
+                what = f"messages of {name} may come again while their runs go on: {error.what}"
+                self._say(f"{what}; it is tried again every {BEAT:g} s", Mood.WARN)
+            return
+        self._trouble.pop(queue, None)
+        for run, message in kept:
+            if message in gone:
                 self._tell_lost(run)
+
+    def _goes_on(self, run: RunRecord) -> bool:
+        found = self._ledger.get(run.job_id)
+        return found is not None and not found.state.final
 
     def _tell_lost(self, run: RunRecord) -> None:
         if run.job_id not in self._lost:

@@ -26,6 +26,7 @@ from devbridge.daemon.told import (
     FunctionPrinted,
     Gone,
     HandedOver,
+    Held,
     Interrupted,
     Mood,
     NeverStarted,
@@ -100,7 +101,7 @@ class TerminalListener:
                 self._names = lines.column(jobs)
             case TriedAgain() | Reloaded() | Restless() | Short() | AppBroken() | Said():
                 self._terminal.line(self._of_no_run(event))
-            case HandedOver():
+            case HandedOver() | Held():
                 pass  # who takes the stage over is told in one sentence, not for each run
             case _:
                 assert_never(event)

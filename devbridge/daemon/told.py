@@ -130,6 +130,13 @@ class HandedOver:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A run was taken whose message stays in its queue until it has ended."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Waits:
     """A limit keeps a run from starting. Told once of each attempt."""
 
@@ -236,6 +243,7 @@ Told = (
     | NeverStarted
     | Interrupted
     | HandedOver
+    | Held
     | Waits
     | Broken
     | TriedAgain

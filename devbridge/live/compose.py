@@ -101,6 +101,7 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
     held = Held(ledger, queues, lambda: daemon.jobs, narrator.say)
     letters = DeadLetters(ledger, queues.send, narrator.say, held.settle)
     narrator.add(letters)
+    narrator.add(held)
     mappings = Mappings(cloud, config.stage, voice, daemon)
     beside: dict[str, Task] = {
         "dead-letters": letters.watch,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
@@ -19,6 +19,8 @@ from runner.dead_letters import DeadLetter, Delivered
 
 _ROLES: Final = 8
 """Clients that are kept for acting as jobs' roles may: one takes longer to make than to use."""
+_AT_ONCE: Final = 10
+"""Messages of one request."""
 _GONE: Final = ("ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight")
 """What SQS says of a message that is not with who has received it any more."""
 
@@ -30,6 +32,7 @@ class JobQueues:
         self._cloud = cloud
         self._daemon = daemon
         self._roles = roles
+        self._urls: dict[str, str] = {}
         self._client = functools.lru_cache(_ROLES)(lambda key: cloud.client_as("sqs", key))
 
     async def send(self, job: str, letter: DeadLetter) -> None:
@@ -40,20 +43,45 @@ class JobQueues:
         """
         await self._as(job, letter.queue, lambda sqs: giving_up.send(sqs, letter))
 
-    async def hide(self, job: str, message: Delivered, seconds: int) -> bool:
+    async def hide(
+        self, job: str, messages: Sequence[Delivered], seconds: int
+    ) -> Collection[Delivered]:
         """See `Queues`."""
+        gone: list[Delivered] = []
+        refused: list[str] = []
 
-        def hide(sqs: Any) -> None:
-            known = {"QueueUrl": _url(sqs, message.queue), "ReceiptHandle": message.receipt}
-            sqs.change_message_visibility(**known, VisibilityTimeout=seconds)
+        def hide(some: Sequence[Delivered], sqs: Any) -> None:
+            for each, code, said in self._hide(sqs, some, seconds):
+                if _has_gone(code, said):
+                    gone.append(each)
+                else:
+                    refused.append(f"{code}: {said}")
 
-        return await self._as(job, message.queue, hide)
+        for first in range(0, len(messages), _AT_ONCE):
+            some = messages[first : first + _AT_ONCE]
+            await self._as(job, some[0].queue, functools.partial(hide, some))
+        if refused:
+            raise CloudError(refused[0], where=messages[0].queue)
+        return gone
+
+    def _hide(
+        self, sqs: Any, messages: Sequence[Delivered], seconds: int
+    ) -> Iterator[tuple[Delivered, str, str]]:
+        """Those that could not be hidden, each with SQS's code and message."""
+        entries = [
+            {"Id": str(number), "ReceiptHandle": each.receipt, "VisibilityTimeout": seconds}
+            for number, each in enumerate(messages)
+        ]
+        url = self._url(sqs, messages[0].queue)
+        answer = sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+        for failed in answer.get("Failed", ()):
+            yield messages[int(failed["Id"])], failed["Code"], failed.get("Message", "")
 
     async def delete(self, job: str, message: Delivered) -> bool:
         """See `Queues`."""
 
         def delete(sqs: Any) -> None:
-            url = _url(sqs, message.queue)
+            url = self._url(sqs, message.queue)
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message.receipt)
 
         return await self._as(job, message.queue, delete)
@@ -71,13 +99,21 @@ class JobQueues:
             try:
                 act(self._client(key))
             except ClientError as error:
-                if error.response["Error"]["Code"].rpartition(".")[2] in _GONE:
+                said = error.response["Error"]
+                if _has_gone(said["Code"], said.get("Message", "")):
                     return False
                 raise CloudError(str(error), where=queue) from error
         return True
 
+    def _url(self, sqs: Any, queue: str) -> str:
+        if queue not in self._urls:
+            account, name = queue.split(":")[4:]
+            found = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
+            self._urls[queue] = str(found["QueueUrl"])
+        return self._urls[queue]
 
-def _url(sqs: Any, queue: str) -> str:
-    account, name = queue.split(":")[4:]
-    found = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
-    return str(found["QueueUrl"])
+
+def _has_gone(code: str, message: str) -> bool:
+    """Whether SQS says that a message is not with who has received it any more. The code is the
+    same for one that was hidden for 12 hours, which is all that SQS allows."""
+    return code.rpartition(".")[2] in _GONE and "VisibilityTimeout" not in message

@@ -130,6 +130,8 @@ def content(
     """
     if token is not None and not isinstance(trigger, OnRequest | OnLoadBalancer):
         raise _refused(trigger, "--token", "it is for triggers of kind request and load-balancer")
+    if token is not None and not (token.isascii() and token.isprintable()):
+        raise _refused(trigger, "--token", "a header has ASCII's printable characters, in one line")
     if isinstance(trigger, OnObject):
         return _object(trigger, given, sets, key)
     if key is not None:

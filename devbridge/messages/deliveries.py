@@ -31,6 +31,8 @@ Known: TypeAlias = Callable[[str, Sequence[str]], Mapping[str, RunRecord]]
 
 _UNREADABLE: Final = (KeyError, TypeError, AttributeError)
 """What reading a message raises that is not as any trigger sends it."""
+_ERROR: Final = 1000
+"""Characters of an error that are told, as other dead letters have them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +178,13 @@ class Deliveries:
         if run is not None:
             failure = run.failure
             error = f"{failure.type}: {failure.message}" if failure else run.state.value
-            told |= {"run": run.job_id, "attempt": run.attempt, "error": error}
+            told |= {"run": run.job_id, "attempt": run.attempt, "error": error[:_ERROR]}
         elif queue.batch:
             told["error"] = f"its runs had more messages: devbridge jobs --job {queue.job.name}"
         else:
-            told["error"] = f"never started: no run is known of its {self._times(queue)} deliveries"
+            told["error"] = (
+                f"never started: of its {self._times(queue)} deliveries no run is known here"
+            )
         return dataclasses.replace(letter, told=told)
 
     def _times(self, queue: Holding) -> int:

@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any, Final
 
-from devbridge.messages.patterns import merge
+from devbridge.messages.patterns import ABSENT, merge
 
 EXAMPLE: Final = "an example of devbridge trigger"
 _TERM: Final = re.compile(r'([?-]?)(?:"((?:[^"\\]|\\.)*)"|(\S+))')
@@ -20,8 +20,6 @@ _CONDITION: Final = re.compile(
     re.DOTALL,
 )
 _WORDS: Final = {"NULL": None, "TRUE": True, "FALSE": False}
-ABSENT: Final = object()
-"""There must be nothing of that name."""
 
 
 def line(pattern: str) -> str | None:

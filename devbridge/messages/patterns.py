@@ -7,8 +7,10 @@ and of SNS's "Filter policy operators".
 from __future__ import annotations
 
 import ipaddress
+import json
 import operator
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -69,6 +71,8 @@ def _fits_operator(kind: str, operand: Any, value: Any) -> bool:
     if kind == "anything-but":
         refused = operand if isinstance(operand, list) else [operand]
         return not any(_fits(each, value) for each in refused)
+    if isinstance(operand, list) and kind != "numeric":  # any of them, inside anything-but
+        return any(_fits_operator(kind, each, value) for each in operand)
     if kind == "numeric":
         return isinstance(value, int | float) and all(
             _COMPARED[sign](value, bound)
@@ -178,17 +182,14 @@ def _filled(wildcard: str) -> str:
 
 
 def _another(operand: Any) -> Any:
-    """What is none of these; and neither begins nor ends with them."""
-    if isinstance(operand, Mapping):
-        operand = next(iter(operand.values()))
+    """What is none of these, and not like them."""
     refused = operand if isinstance(operand, list) else [operand]
     if all(isinstance(each, int | float) for each in refused):
         return max(refused) + 1
-    texts = [str(each).lower() for each in refused]
-    for one in (*_OTHERS, "~0~"):
-        if not any(one.startswith(text) or one.endswith(text) for text in texts):
-            return one
-    return "-".join(texts)
+    said = json.dumps(operand, ensure_ascii=False).lower()
+    unsaid = next(sign for sign in map(chr, range(ord("0"), sys.maxunicode)) if sign not in said)
+    found = (one for one in (*_OTHERS, unsaid) if _fits({"anything-but": operand}, one))
+    return next(found, unsaid)
 
 
 def _number(operand: Sequence[Any]) -> float:

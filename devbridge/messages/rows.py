@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 from collections.abc import Mapping
@@ -25,15 +26,18 @@ def table(sender: Sender, sample: Sample) -> Sent:
     """Put, change or delete a row.
 
     Raises:
-        PayloadError: a row that is to be put is there; or the change is none.
+        PayloadError: a row that is to be put is there; the change is none; or a key is no key.
     """
     trigger, told = sample.trigger, sample.content.value
     assert isinstance(trigger, OnTable)  # noqa: S101
     name, dynamodb = sender.of(trigger.table), sender.cloud.client("dynamodb")
     known = {**told["old"], **told["new"], **told["keys"]}
-    keys = {key: known.get(key, _fresh(kind, sample.number)) for key, kind in _keys(dynamodb, name)}
+    keys = {
+        key: _key(trigger, key, kind, known[key]) if key in known else _fresh(kind, sample.number)
+        for key, kind in _keys(dynamodb, name)
+    }
     new, old = ({**told[each], **keys} for each in ("new", "old"))
-    row = _Row(dynamodb, name, keys)
+    row, note = _Row(dynamodb, name, keys), _NOTES[told["event"]]
     match told["event"]:
         case "INSERT":
             if not row.put(new):
@@ -41,12 +45,14 @@ def table(sender: Sender, sample: Sample) -> Sent:
         case "MODIFY":
             row.put(old)
             changes = {key: each for key, each in new.items() if key not in keys}
+            if not changes:
+                note += f"; its attribute {_CHANGED} was set: --set new.KEY=VALUE changes another"
             if not row.change(changes or {_CHANGED: sample.number}):
                 raise _refused(trigger, f"row {row} of {name} is so already", "--set new.KEY=VALUE")
         case _:
             row.put(old if told["old"] else new)
             row.delete()
-    to, note = (f"table {trigger.table.name}", name), _NOTES[told["event"]]
+    to = (f"table {trigger.table.name}", name)
     # The id of the change, which DynamoDB does not tell us, is in the run's key.
     return sender.sent(sample, "row", to, str(row), sure=False, note=note)
 
@@ -64,7 +70,7 @@ class _Row:
         self._keys = keys
 
     def __str__(self) -> str:
-        return json.dumps(self._keys, ensure_ascii=False)
+        return json.dumps(self._keys, ensure_ascii=False, default=_shown)
 
     def put(self, row: Mapping[str, Any]) -> bool:
         """Put it, unless it is there; whether it was not."""
@@ -105,7 +111,27 @@ def _keys(dynamodb: Any, name: str) -> list[tuple[str, str]]:
 
 def _fresh(kind: str, number: str) -> Any:
     """A key that no other row has."""
+    if kind == "B":
+        return number.encode()
     return number if kind == "S" else int(number.replace("-", "")[:12], 16)
+
+
+def _key(trigger: OnTable, name: str, kind: str, given: Any) -> Any:
+    """A key that was given: of a binary one its base64."""
+    if kind != "B":
+        return given
+    try:
+        return base64.b64decode(given, validate=True)
+    except (ValueError, TypeError):
+        raise PayloadError(
+            f"{name} {given!r} cannot be a key of {trigger.table}",
+            where=f"{trigger}: the key is binary",
+            remedy="give it in base64, or leave it out, for a new one each time",
+        ) from None
+
+
+def _shown(binary: bytes) -> str:
+    return base64.b64encode(binary).decode()
 
 
 def _refused(trigger: OnTable, what: str, better: str) -> PayloadError:

@@ -278,7 +278,7 @@ def item(row: Mapping[str, Any]) -> Json:
 
 
 def _attribute(value: Any) -> Json:
-    """A JSON value as DynamoDB has it."""
+    """A JSON value, or a binary key, as DynamoDB has it."""
     match value:
         case None:
             return {"NULL": True}
@@ -286,8 +286,8 @@ def _attribute(value: Any) -> Json:
             return {"BOOL": value}
         case int() | float():
             return {"N": json.dumps(value)}
-        case str():
-            return {"S": value}
+        case str() | bytes():
+            return {"S" if isinstance(value, str) else "B": value}
         case list():
             return {"L": [_attribute(each) for each in value]}
         case _:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from runner import aws
@@ -22,13 +22,17 @@ from runner.host.base import Window
 from runner.host.hops import FunctionHost, run_here
 from runner.host.lines import Lines
 from runner.host.settings import Settings
+from runner.host.store import Store
 from runner.host.told import Told
-from runner.messages import Listening, Read, group, read_message, source_arn, together
+from runner.messages import Listening, Read, earlier_keys, read_message, source_arn, together
 from runner.outcome import CANCELLED, MAX_INLINE, STARTING, SUCCEEDED, retry_delay
+from runner.places import Places
 from runner.triggered import triggered
 
 _DONE = (SUCCEEDED, CANCELLED)
 """The ends of runs whose messages are not to come again."""
+_LOOKED = 20
+"""Earlier deliveries that are looked up: a queue that was there before may deliver without end."""
 
 
 @dataclass(frozen=True)
@@ -45,21 +49,13 @@ class Delivery:
         """The payload of the run."""
         return self.read.wrapped(self.event)
 
-    @property
-    def groups(self) -> frozenset[str]:
-        """Of a FIFO queue, in each of which nothing overtakes."""
-        return frozenset(filter(None, map(group, self.records)))
-
 
 def handle(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """Run what has come; the answer names the messages that are to come again."""
     deadline = time.time() + context.get_remaining_time_in_millis() / 1000
     left: list[Mapping[str, Any]] = []
-    waiting: set[str] = set()
     for number, one in enumerate(_deliveries(event["Records"])):
-        done = not waiting & one.groups and _run(one, context, deadline, first=not number)
-        if not done:
-            waiting |= one.groups
+        if not _run(one, context, deadline, first=not number):
             left += one.records
     return {"batchItemFailures": [{"itemIdentifier": each["messageId"]} for each in left]}
 
@@ -79,7 +75,11 @@ def _run(one: Delivery, context: Any, deadline: float, *, first: bool) -> bool:
     try:
         if not first and deadline - time.time() < settings.timeout:
             lines.say("Waits", "those before it have taken the function's time")
-            return _again(one, lines, 0)
+            _come_again(one, lines, 0)
+            return False
+        if _done_before(one, settings):
+            lines.say("Again", "nothing is left to do: an earlier delivery of it has succeeded")
+            return True
         host = DeliveryHost(settings, environment, one, context, deadline)
         _enter(settings, one.body, context.aws_request_id)
         if not host.claim():
@@ -92,21 +92,35 @@ def _run(one: Delivery, context: Any, deadline: float, *, first: bool) -> bool:
         return False
     if end.state in _DONE or run.given_up:
         return True
-    # SQS gives up what was received for the last time when it would come again.
-    over = one.read.delivery >= settings.attempts
-    delay = 0 if over else round(retry_delay(settings.retry_delay, one.read.delivery))
-    return _again(one, lines, delay)
+    # The last time, too: a queue that was there before may have no dead-letter queue.
+    _come_again(one, lines, round(retry_delay(settings.retry_delay, one.read.delivery)))
+    return False
 
 
-def _again(one: Delivery, lines: Lines, delay: int) -> bool:
-    """Have the messages come again after so many seconds; False: they are not done with."""
+def _done_before(one: Delivery, settings: Settings) -> bool:
+    """Whether the run of an earlier delivery is done: the function was killed before it could say
+    so.
+
+    Raises:
+        AwsError: that cannot be known.
+    """
+    found = triggered(one.body)
+    for key in earlier_keys(found)[:_LOOKED] if found else ():
+        uuid = run_uuid(settings.app, settings.stage, settings.job, key)
+        told = Store(replace(settings, run_id=f":{uuid}")).told()
+        if told is not None and told[0].state in _DONE:
+            return True
+    return False
+
+
+def _come_again(one: Delivery, lines: Lines, delay: int) -> None:
+    """Have the messages come again after so many seconds."""
     found = triggered(one.body)
     for message in delivered(found) if found else ():
         try:
             aws.hide_message(message.queue, message.receipt, delay)
         except aws.AwsError as error:
             lines.warn(f"its message comes again when its queue's visibility timeout ends: {error}")
-    return False
 
 
 def _settings(read: Read) -> tuple[Settings, dict[str, str]]:
@@ -119,8 +133,8 @@ def _settings(read: Read) -> tuple[Settings, dict[str, str]]:
         "DEVBRIDGE_RUN_ID": f"{given['DEVBRIDGE_PROJECT']}:{uuid}",
         "DEVBRIDGE_ONCE": "1",
     }
-    settings = Settings.read(environment)
-    environment["DEVBRIDGE_PAYLOAD_KEY"] = settings.places.payload(uuid)
+    key = Places(f"{app}/{stage}/{job}").payload(uuid)
+    environment["DEVBRIDGE_PAYLOAD_KEY"] = key
     return Settings.read(environment), environment
 
 

@@ -217,9 +217,11 @@ class FunctionHost:
         return self._told
 
     def window(self, timeout: float, spent: float) -> Window:
-        """See `Host`. The time of all hops together is the job's."""
+        """See `Host`. The time of all hops together is the job's. What has all of it here need not
+        stop at a checkpoint."""
         left, here = timeout - spent, self._hard_at - time.time()
-        return Window(min(left, here), self._stop_at, cut=here < left)
+        stop_at = None if left <= here else self._stop_at
+        return Window(min(left, here), stop_at, cut=here < left)
 
     def pause(self, timeout: float, delay: float) -> Pause:
         """See `Host`. What cannot be interrupted begins where it has all its time."""

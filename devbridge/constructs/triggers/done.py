@@ -18,7 +18,7 @@ Done = Literal["started", "succeeded"]
 TIMES: Final = 6
 """AWS advises a visibility timeout of so many times the function's (Lambda, Using SQS)."""
 _SPARE: Final = timedelta(seconds=30)
-"""For what a function does beside running the job."""
+"""For what a function does beside running the job, of each run."""
 
 
 class Runs(Protocol):
@@ -84,7 +84,7 @@ def reading_time(job: Runs, triggers: Sequence[Trigger]) -> timedelta:
     """How long one invocation of a job's function may take that reads its queues itself."""
     most = job.compute.reads or timedelta()
     runs = max((each.in_turn for each in held(triggers)), default=1)
-    return min(most, runs * job.timeout + _SPARE)
+    return min(most, runs * (job.timeout + _SPARE))
 
 
 def _run_problem(job: Runs, trigger: InQueue) -> Problem | None:
@@ -95,16 +95,23 @@ def _run_problem(job: Runs, trigger: InQueue) -> Problem | None:
             "with compute=Lambda(), whose function reads the queue itself; elsewhere 'started', for"
             " runs of any length",
         )
-    if trigger.in_turn * job.timeout > most:
-        each = f"{trigger.in_turn} runs of " if trigger.in_turn > 1 else "a timeout of "
+    if (runs := trigger.in_turn) > 1 and runs * (job.timeout + _SPARE) > most:
         return (
-            f"done='succeeded' with {each}{spelled(job.timeout)}",
+            f"done='succeeded' with {runs} runs of {spelled(job.timeout)}",
+            f"{spelled(most)} at most for all of them, which one invocation may take, and"
+            f" {spelled(_SPARE)} more for each: a smaller batch_size, or a shorter timeout",
+        )
+    if job.timeout > most:
+        return (
+            f"done='succeeded' with a timeout of {spelled(job.timeout)}",
             f"{spelled(most)} at most, which one invocation may take: a shorter timeout of the job,"
             " or done='started'",
         )
     if job.concurrency is not None:
         return (
             f"done='succeeded' with concurrency={job.concurrency}",
-            f"{place}(reserved_concurrency=...) instead: messages wait in their queue, not runs",
+            "OnQueue(max_concurrency=...) instead: messages wait in their queue, not runs;"
+            f" {place}(reserved_concurrency=...) alone has AWS read messages that it cannot run,"
+            " which uses up their deliveries",
         )
     return None

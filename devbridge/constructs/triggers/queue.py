@@ -138,8 +138,16 @@ class OnQueue(Batched, InQueue):
     def problem_beside(self, owner: Construct, triggers: Sequence[Trigger]) -> Problem | None:
         """See `Trigger.problem_beside`."""
         found = super().problem_beside(owner, triggers)
-        if found or not self.held or self.queue.known:
+        if found or not self.held:
             return found
+        if self.queue.fifo and self.in_turn > 1:
+            return (
+                f"batch_size={self.batch_size} of a FIFO queue with done='succeeded'",
+                "1, or none: what follows a failed one in its group would use up its deliveries"
+                " unrun",
+            )
+        if self.queue.known:
+            return None
         job = runs_of(owner)
         return self._held_problem(TIMES * reading_time(job, triggers), job.retries + 1)
 

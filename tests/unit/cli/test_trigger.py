@@ -15,7 +15,7 @@ from devbridge import errors
 from devbridge.cli import main
 from devbridge.cli import trigger as module
 from devbridge.config import Config
-from tests.unit.cli.stage_of_queues import stage
+from tests.unit.cli.stage_of_queues import APP, stage
 from tests.unit.messages.fakes import FakeCloud
 
 SCHEMA = {"type": "object", "properties": {"num": {"type": "integer"}}, "required": ["num"]}
@@ -103,6 +103,14 @@ def test_the_raw_event_is_printed_and_nothing_is_sent(there: FakeCloud) -> None:
     assert there.sqs.calls == []
 
 
+def test_a_run_that_is_not_known_can_be_looked_for(there: FakeCloud) -> None:
+    done = trigger("thumbs", "--kind", "object")
+    assert "starts run" not in done.stdout
+    assert done.stderr.endswith("not known here, see: devbridge jobs --job thumbs\n")
+    assert "devbridge jobs" not in trigger("orders").stderr
+    assert there.s3.calls == ["PutObject"]
+
+
 def test_where_no_dev_runs_it_is_said_that_it_waits(
     there: FakeCloud, config: Config, deployed: Deploy
 ) -> None:
@@ -124,6 +132,7 @@ def test_where_no_dev_runs_it_is_said_that_it_waits(
         (("orders", "--event", "no/such"), errors.EXIT_PAYLOAD, "file cannot be read"),
         (("orders", "--key", "x"), errors.EXIT_PAYLOAD, "for triggers of kind object"),
         (("orders", "--token", "x"), errors.EXIT_PAYLOAD, "of kind request and load-balancer"),
+        (("orders", "--token", "@no/such"), errors.EXIT_PAYLOAD, "the token's file cannot be read"),
         (("orders", "--kind", "letter"), errors.EXIT_USAGE, "'stream', 'table', 'log'"),
     ],
 )
@@ -132,3 +141,47 @@ def test_bad_input_is_one_clear_error(arguments: tuple[str, ...], code: int, wha
     refused = trigger(*arguments)
     assert refused.exit_code == code
     assert what in refused.stderr
+
+
+class Shown:
+    """What `content` was given as the token."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from devbridge.messages import chosen
+
+        self.tokens: list[str | None] = []
+        real = chosen.content
+
+        def content(trigger: Any, *given: Any) -> Any:
+            self.tokens.append(given[-1])
+            return real(trigger, *given[:-1])
+
+        monkeypatch.setattr(chosen, "content", content)
+
+
+@pytest.mark.usefixtures("there")
+def test_a_token_is_read_from_its_file_which_no_list_of_processes_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = Shown(monkeypatch)
+    (tmp_path / "token").write_text("secret\n")
+    trigger("orders", "--token", f"@{tmp_path / 'token'}")
+    trigger("orders", "--token", "plain")
+    assert shown.tokens == ["secret", "plain"]
+
+
+def test_a_token_is_in_a_variable_which_other_triggers_do_not_mind(
+    there: FakeCloud, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = (
+        "from devbridge import Api, OnRequest\n"
+        'asked = OnRequest(Api(app, "web"), "GET /a")\n'
+        'Job(app, "asked", handler="job.handler", triggers=[asked])\n'
+    )
+    (config.root / "app.py").write_text(f"{APP}{more}")
+    shown = Shown(monkeypatch)
+    monkeypatch.setenv(module.VARIABLE, "secret")
+    assert trigger("orders").exit_code == 0
+    assert len(bodies(there)) == 1
+    trigger("asked")
+    assert shown.tokens == [None, "secret"]

@@ -58,7 +58,7 @@ def test_all_periods_together_are_a_day_and_of_whole_hours_a_week(
 def test_an_age_that_no_message_reaches_is_refused(app: App) -> None:
     with pytest.raises(InvalidValue) as caught:
         Alarm(app, "a", queue=Queue(app, "q"), metric="age", threshold="4 days")
-    assert "less than the retention of Queue 'q'" in str(caught.value.remedy)
+    assert "less than 4 days, the retention of Queue 'q'" in str(caught.value.remedy)
 
 
 def test_it_publishes_to_standard_topics_of_its_app(app: App, dead: Queue) -> None:

@@ -172,6 +172,11 @@ def test_each_of_its_dead_letter_queues_has_an_alarm(app: App) -> None:
         ({"alarm": 0}, "alarm 0"),
         ({"alarm": True}, "alarm True"),
         ({"alarm": "59 seconds"}, "alarm '59 seconds'"),
+        ({"alarm": "20 days"}, "alarm '20 days' .*\n.*\n.* 1 minute to 14 days, less than"),
+        (
+            {"alarm": "14 days"},
+            "alarm '14 days' .*\n.*\n.* less than 14 days, the retention of dead",
+        ),
         ({"alarm": "1 hour", "triggers": []}, "alarm '1 hour' .*"),
         ({"alarm": "1 hour", "notify": ["ops"]}, "notify 'ops'"),
         ({"notify": [1]}, "notify 1"),

@@ -113,6 +113,25 @@ async def test_a_run_that_has_failed_for_good_is_sent_once_and_said(desk: Desk) 
     assert desk.ledger.owed_letters() == []
 
 
+async def test_where_nothing_could_be_sent_the_end_does_not_wait(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AT_END", 3600.0)
+    desk.error = CloudError("no network")
+    task = asyncio.create_task(desk.letters.watch())
+    desk.run("run-1", MESSAGE, State.FAILED)
+    await soon(lambda: desk.said != [])
+    desk.error = None
+    desk.passes.clear()
+    task.cancel()
+    await asyncio.wait([task], timeout=5)
+    ended = task.done()
+    desk.passes.set()
+    await asyncio.wait([task])
+    assert ended
+    assert desk.ledger.owed_letters() == ["run-1"]
+
+
 async def test_what_a_daemon_has_not_sent_the_next_one_sends(desk: Desk, tmp_path: Path) -> None:
     desk.run("run-1", MESSAGE, State.TIMED_OUT)
     desk.ledger.close()

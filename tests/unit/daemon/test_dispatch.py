@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from devbridge.daemon.dispatch import MESSAGE_SHOWN, Dispatcher, shorten
 from devbridge.daemon.events import CancelRequested, Requested
 from devbridge.daemon.handover import HANDED_OVER
 from devbridge.daemon.jobs import Jobs
+from devbridge.daemon.told import Held, Said, Told
 from devbridge.protocol import codec
 from devbridge.protocol.messages import (
     NOBODY,
@@ -26,6 +28,7 @@ from devbridge.protocol.messages import (
     Run,
     Status,
     StatusReply,
+    Topics,
 )
 from devbridge.runs.ledger import Change, Ledger
 from devbridge.runs.model import JobSpec, State
@@ -51,7 +54,9 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 @pytest.fixture
 def dispatcher(ledger: Ledger, tmp_path: Path) -> Dispatcher:
-    return Dispatcher(ledger, Jobs([SPEC]), tmp_path / "logs")
+    made = Dispatcher(ledger, Jobs([SPEC]), tmp_path / "logs")
+    made.topics = Topics("demo", "dev")
+    return made
 
 
 def a_run(job: str = "factorial") -> Run:
@@ -390,33 +395,91 @@ def test_a_run_may_begin_at_a_checkpoint_and_what_is_repeated_changes_none(
 
 def delivered(number: int, message: str = "m") -> Run:
     event = f'{{"messageId":"{message}"}}'.encode()
-    return replace(
-        a_run(), payload=Triggered("queue", "q", b"0", event, "", "arn:q", delivery=number).text()
-    )
+    held = Triggered("queue", "q", b"0", event, "", "arn:q", delivery=number)
+    job_id = codec.job_id("demo", "dev", "factorial", f"q/{message}/{number}")
+    return replace(a_run(), job_id=job_id, payload=held.text())
+
+
+def of_several(number: int, *messages: str) -> Run:
+    event = json.dumps({"Records": [{"messageId": each} for each in messages]}).encode()
+    held = Triggered("queue", "q", b"[]", event, "", "arn:q", delivery=number)
+    return replace(a_run(), payload=held.text())
 
 
 def test_a_delivery_of_a_message_that_is_held_has_one_attempt_which_is_its_number(
     ledger: Ledger, dispatcher: Dispatcher
 ) -> None:
+    told: list[Told] = []
+    dispatcher.tell = told.append
     run = delivered(2)
     events, _ = take(ledger, dispatcher, run)
     assert events == (Requested(run.job_id, "factorial", 2, once=True),)
+    assert told == [Held(run.job_id)], "its message is to be hidden at once"
+    take(ledger, dispatcher, run)
+    take(ledger, dispatcher, a_run())
+    assert len(told) == 1
 
 
 def test_a_message_is_not_run_again_while_the_run_of_an_earlier_delivery_goes_on(
     ledger: Ledger, dispatcher: Dispatcher
 ) -> None:
+    told: list[Told] = []
     first, other = delivered(1), delivered(2, "another")
     take(ledger, dispatcher, first)
     assert take(ledger, dispatcher, other)[0]
-    events, reply = take(ledger, dispatcher, delivered(2))
-    assert events == ()
-    assert isinstance(reply, Rejected)
-    assert reply.code == REJECT_BUSY
-    assert reply.message.startswith(f"{first.job_id[:8]}, the run of an earlier delivery")
+    dispatcher.tell = told.append
+    for number in (2, 3):
+        events, reply = take(ledger, dispatcher, delivered(number))
+        assert events == ()
+        assert isinstance(reply, Rejected)
+        assert reply.code == REJECT_BUSY
+        assert reply.message.startswith(f"{first.job_id[:8]}, the run of an earlier delivery")
+    assert isinstance(told[0], Said)
+    assert told[0].text.endswith("goes on: this delivery of it is used up without a run")
     over = Change(job_id=first.job_id, state=State.FAILED, at=101.0)
     take(ledger, dispatcher, delivered(1, "any"), over)
     assert take(ledger, dispatcher, delivered(2))[0]
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_message_whose_earlier_run_is_done_is_not_run_again_and_is_deleted(
+    ledger: Ledger, dispatcher: Dispatcher, cancelled: bool
+) -> None:
+    first = delivered(1)
+    take(ledger, dispatcher, first)
+    with ledger.transaction():
+        if cancelled:
+            ledger.cancelled(first.job_id)
+        state = State.CANCELLED if cancelled else State.SUCCEEDED
+        ledger.record(Change(job_id=first.job_id, state=state, at=101.0))
+    told: list[Told] = []
+    dispatcher.tell = told.append
+    events, reply = take(ledger, dispatcher, delivered(3))
+    assert events == ()
+    assert isinstance(reply, Accepted)
+    assert (reply.job_id, reply.state) == (first.job_id, state.value)  # a stub deletes it then
+    assert isinstance(told[0], Said)
+    assert told[0].text.endswith("was done: the message is deleted")
+
+
+def test_a_message_whose_earlier_run_was_stopped_is_run_again(
+    ledger: Ledger, dispatcher: Dispatcher
+) -> None:
+    first = delivered(1)
+    stopped = Change(job_id=first.job_id, state=State.CANCELLED, at=101.0)
+    take(ledger, dispatcher, first, stopped)
+    assert take(ledger, dispatcher, delivered(2))[0]
+
+
+def test_several_that_are_one_run_wait_for_a_run_that_has_one_of_them(
+    ledger: Ledger, dispatcher: Dispatcher
+) -> None:
+    first = of_several(1, "a", "b")
+    take(ledger, dispatcher, first)
+    assert isinstance(take(ledger, dispatcher, of_several(2, "b", "c"))[1], Rejected)
+    again = replace(of_several(2, "a", "b"), job_id=first.job_id)
+    assert isinstance(take(ledger, dispatcher, again)[1], Accepted), "the same run, not another"
+    assert take(ledger, dispatcher, of_several(2, "c", "d"))[0]
 
 
 def of_a_schedule(name: str, *, alone: bool = True) -> Run:
@@ -427,8 +490,8 @@ def of_a_schedule(name: str, *, alone: bool = True) -> Run:
 def test_a_time_of_a_schedule_whose_run_goes_on_is_answered_with_that_run_and_said(
     ledger: Ledger, dispatcher: Dispatcher
 ) -> None:
-    said: list[str] = []
-    dispatcher.say = said.append
+    told: list[Told] = []
+    dispatcher.tell = told.append
     one, two = of_a_schedule("nightly"), of_a_schedule("nightly")
     take(ledger, dispatcher, one)
     taken, reply = take(ledger, dispatcher, two)
@@ -436,9 +499,10 @@ def test_a_time_of_a_schedule_whose_run_goes_on_is_answered_with_that_run_and_sa
     assert isinstance(reply, Accepted)
     assert (reply.job_id, reply.duplicate) == (one.job_id, True)
     assert ledger.get(two.job_id) is None
-    assert len(said) == 1
-    assert "schedule 'nightly'" in said[0]
-    assert one.job_id[:8] in said[0]
+    assert len(told) == 1
+    assert isinstance(told[0], Said)
+    assert "schedule 'nightly'" in told[0].text
+    assert one.job_id[:8] in told[0].text
     assert [step.detail for step in ledger.history(one.job_id)] == [
         None,
         "a time of its schedule passes",

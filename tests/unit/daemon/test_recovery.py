@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from devbridge.daemon.events import Requested
+from devbridge.daemon.held import SURE
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.recovery import LOST, WENT_BACK, lost_with, recover, take_on
 from devbridge.daemon.told import Interrupted, Told
@@ -16,6 +18,7 @@ from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change, Ledger, NewRun
 from devbridge.runs.model import State
 from runner.outcome import Failure
+from runner.triggered import Triggered
 
 NOW = 2_000.0
 
@@ -247,6 +250,22 @@ def test_of_a_run_whose_message_comes_again_only_what_surely_still_has_it_is_tak
     )
     assert found.runs == taken_on
     assert [(change.state, change.failure) for change in found.changes] == end
+
+
+@pytest.mark.parametrize(("seconds", "taken_on"), [(SURE, ["held"]), (SURE + 1, [])])
+def test_a_message_is_surely_here_for_some_minutes_after_its_daemon_was_heard(
+    ledger: Ledger,
+    mark: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    taken_on: list[str],
+) -> None:
+    body = Triggered("queue", "q", b"1", b"{}", delivery=2).text()
+    with ledger.transaction():
+        ledger.add(NewRun(job_id="held", job="j", payload=body, created_at=NOW, log_path="/no"))
+    monkeypatch.setattr(time, "time", lambda: NOW + seconds)
+    found = take_on(ledger, Narrator([]), mark)
+    assert [each.job_id for each in found if each.job_id == "held"] == taken_on
 
 
 def test_a_cancelled_one_is_cancelled() -> None:

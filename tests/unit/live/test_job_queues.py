@@ -22,7 +22,9 @@ class Sqs:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
-        self.code = ""
+        self.code = self.message = ""
+        self.failed: list[str] = []
+        self.looked_up = 0
         self.keys: list[str] = []
         queues = JobQueues(self, self, self)  # type: ignore[arg-type]
         self.queues = queues
@@ -41,27 +43,43 @@ class Sqs:
 
     def get_queue_url(self, **asked: str) -> dict[str, str]:
         assert asked == {"QueueName": "q", "QueueOwnerAWSAccountId": "123456789012"}
+        self.looked_up += 1
         return {"QueueUrl": "https://q"}
+
+    def change_message_visibility_batch(self, **asked: Any) -> dict[str, Any]:
+        if self.code and not self.failed:
+            raise ClientError({"Error": {"Code": self.code}}, "ChangeMessageVisibilityBatch")
+        self.asked.append(("hide", asked))
+        failed = [each for each in asked["Entries"] if each["ReceiptHandle"] in self.failed]
+        told = {"Code": self.code, "Message": self.message, "SenderFault": True}
+        return {"Failed": [{"Id": each["Id"], **told} for each in failed]}
 
     def __getattr__(self, name: str) -> Any:
         def ask(**asked: Any) -> None:
             if self.code:
-                raise ClientError({"Error": {"Code": self.code}}, name)
+                said = {"Code": self.code, "Message": self.message}
+                raise ClientError({"Error": said}, name)  # type: ignore[typeddict-item]
             self.asked.append((name, asked))
 
         return ask
 
 
-async def test_a_message_is_hidden_and_deleted_as_its_jobs_role_may() -> None:
+async def test_messages_are_hidden_by_tens_and_deleted_as_their_jobs_role_may() -> None:
     sqs = Sqs()
-    assert await sqs.queues.hide("a", MESSAGE, 30)
+    many = [Delivered(QUEUE, f"r{number}") for number in range(11)]
+    assert await sqs.queues.hide("a", many, 30) == []
     assert await sqs.queues.delete("a", MESSAGE)
-    known = {"QueueUrl": "https://q", "ReceiptHandle": "receipt"}
+    hidden = [
+        {"Id": str(number % 10), "ReceiptHandle": f"r{number}", "VisibilityTimeout": 30}
+        for number in range(11)
+    ]
     assert sqs.asked == [
-        ("change_message_visibility", {**known, "VisibilityTimeout": 30}),
-        ("delete_message", known),
+        ("hide", {"QueueUrl": "https://q", "Entries": hidden[:10]}),
+        ("hide", {"QueueUrl": "https://q", "Entries": hidden[10:]}),
+        ("delete_message", {"QueueUrl": "https://q", "ReceiptHandle": "receipt"}),
     ]
     assert sqs.keys == ["key of arn:role"], "a client is kept"
+    assert sqs.looked_up == 1, "a queue's URL is kept"
 
 
 async def test_a_dead_letter_is_sent() -> None:
@@ -81,8 +99,20 @@ async def test_a_dead_letter_is_sent() -> None:
 )
 async def test_a_message_that_is_with_somebody_else_has_gone(code: str) -> None:
     sqs = Sqs()
-    sqs.code = code
-    assert not await sqs.queues.hide("a", MESSAGE, 30)
+    sqs.code, sqs.failed = code, ["receipt"]
+    other = Delivered(QUEUE, "other")
+    assert await sqs.queues.hide("a", [other, MESSAGE], 30) == [MESSAGE]
+    assert not await sqs.queues.delete("a", MESSAGE)
+
+
+async def test_one_that_was_hidden_for_as_long_as_sqs_allows_has_not_gone() -> None:
+    sqs = Sqs()
+    sqs.code, sqs.failed = "InvalidParameterValue", ["receipt"]
+    sqs.message = "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]"
+    many = [MESSAGE, *(Delivered(QUEUE, f"r{number}") for number in range(10))]
+    with pytest.raises(CloudError, match="beyond the limit"):
+        await sqs.queues.hide("a", many, 30)
+    assert len(sqs.asked) == 2, "the others are hidden all the same"
 
 
 async def test_what_sqs_refuses_is_an_error_of_ours() -> None:
@@ -94,4 +124,4 @@ async def test_what_sqs_refuses_is_an_error_of_ours() -> None:
 
 async def test_there_is_no_role_of_a_job_that_has_left_the_app() -> None:
     with pytest.raises(CloudError, match="the app has no job 'b' any more"):
-        await Sqs().queues.hide("b", MESSAGE, 30)
+        await Sqs().queues.hide("b", [MESSAGE], 30)

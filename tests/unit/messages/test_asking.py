@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
         self.status, self.body = 202, b'{"jobId": "run-1"}'
+        self.location = ""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -39,6 +41,8 @@ class Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.asked.append((self.command, self.path, headers, self.rfile.read(size)))
         self.send_response(self.server.status)
+        if self.server.location:
+            self.send_header("location", self.server.location)
         self.send_header("content-length", str(len(self.server.body)))
         self.end_headers()
         self.wfile.write(self.server.body)
@@ -120,8 +124,51 @@ def test_the_embedded_cloud_has_its_load_balancers_at_its_own_port(
     there: FakeCloud, server: Server, unqueued: App
 ) -> None:
     there.endpoint_url = there.apigatewayv2.url
-    send(there, unqueued, "front-1")
-    assert server.asked[0][1] == "/_alb/front/img/example"
+    front = trigger(unqueued, "seen", "front-1")
+    sender = Sender(there, named(unqueued, "seen"), "ann", RESOURCES, live=True)  # type: ignore[arg-type]
+    for hosts in ((), ("*",)):
+        one = dataclasses.replace(front, hosts=hosts)  # type: ignore[call-arg]
+        kinds.send(sender, one, content(one, None, None))
+    assert [path for _, path, _, _ in server.asked] == ["/_alb/front/img/example"] * 2
+    assert {headers["host"] for _, _, headers, _ in server.asked} == {
+        f"127.0.0.1:{server.server_port}"
+    }
+
+
+def test_that_the_embedded_cloud_has_none_of_a_rules_hosts_is_said(
+    there: FakeCloud, server: Server, unqueued: App
+) -> None:
+    there.endpoint_url = there.apigatewayv2.url
+    with pytest.raises(CloudError, match=r"is for \*.example.com, and the embedded cloud has no"):
+        send(there, unqueued, "front-1")
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_the_token_goes_nowhere_else_and_no_other_answer_counts(
+    there: FakeCloud, server: Server, unqueued: App, status: int
+) -> None:
+    with Server() as other:
+        thread = threading.Thread(target=other.serve_forever, args=(0.01,))
+        thread.start()
+        server.status, server.location = status, f"http://127.0.0.1:{other.server_port}/in"
+        with pytest.raises(CloudError, match=f"answered with {status}: it is at") as caught:
+            send(there, unqueued, "asked", "secret")
+        with pytest.raises(CloudError, match=f"answered with {status}"):
+            send(there, unqueued, "looked", "secret")
+        other.shutdown()
+        thread.join()
+    assert other.asked == []
+    assert server.location in str(caught.value)
+    assert "nothing was sent there, nor the token" in str(caught.value.remedy)
+
+
+def test_only_202_says_that_a_run_was_started(
+    there: FakeCloud, server: Server, unqueued: App
+) -> None:
+    server.status = 200
+    with pytest.raises(CloudError, match="answered with 200"):
+        send(there, unqueued, "asked")
 
 
 @pytest.mark.parametrize(("status", "remedy"), [(401, "--token TOKEN"), (404, "devbridge logs")])

@@ -52,6 +52,14 @@ def test_who_names_none_or_several_is_told_which_there_are(
     )
 
 
+@pytest.mark.parametrize("token", ["a\nx-more: b", "a\r", "\u20ac"])
+def test_a_token_that_is_no_header_is_refused(unqueued: App, token: str) -> None:
+    asked = trigger(unqueued, "seen", "asked")
+    with pytest.raises(PayloadError, match="--token cannot be sent") as refused:
+        content(asked, None, None, token=token)
+    assert token not in str(refused.value)
+
+
 def test_a_job_that_has_none_is_invoked(app: App) -> None:
     with pytest.raises(UnknownTrigger, match="Job 'called' has no triggers") as raised:
         choose(named(app, "called"), None, None)

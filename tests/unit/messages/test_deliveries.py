@@ -154,7 +154,7 @@ def test_one_that_was_never_run_says_so(desk: Desk) -> None:
     )
     for found in (garbage, asked, notification):
         assert (found.run, found.attempt) == ("", None)
-        assert found.error == "never started: no run is known of its 3 deliveries"
+        assert found.error == "never started: of its 3 deliveries no run is known here"
     assert [found.trigger for found in (garbage, asked, notification)] == [
         "object files",
         "queue asked",

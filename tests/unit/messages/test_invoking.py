@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from devbridge.messages.invoking import Invoking
+from devbridge.messages.invoking import _SIZE, Invoking, _parts
 from devbridge.messages.letters import Letter, letter
 from devbridge.messages.mover import NoWayBack
 from tests.unit.aws import Fake
@@ -132,6 +132,13 @@ def test_what_is_not_started_stays(
     functions.answer, functions.error = answer, error
     with pytest.raises(NoWayBack, match=what):
         invoking(functions).call(INVOKER, [{}])
+
+
+def test_records_come_in_parts_that_an_invocation_takes() -> None:
+    assert _SIZE <= 6_000_000 * 0.9, "with what is around them"
+    quarter = {"data": "x" * (_SIZE // 4 - len(json.dumps({"data": ""})))}
+    assert [len(each) for each in _parts([quarter] * 5, 10)] == [4, 1]
+    assert [len(each) for each in _parts([quarter] * 5, 3)] == [3, 2]
 
 
 def test_a_stream_that_the_job_does_not_read_is_not_read_for_it(functions: FakeLambda) -> None:

@@ -6,6 +6,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from devbridge.messages.patterns import matches, matching, merge, plain
 
@@ -79,6 +81,59 @@ def test_what_is_made_is_taken(alternative: Any) -> None:
     assert takes(alternative, value)
 
 
+TEXTS = st.text("abteOXhr01~.*\\", min_size=1, max_size=8)
+WILDCARDS = st.text("aterox.", min_size=1, max_size=5).flatmap(
+    lambda text: st.sampled_from([f"*{text}*", f"{text}*", f"*{text}", text, rf"{text}\\*{text}"])
+)
+SCALARS = TEXTS | st.integers(-9, 9) | st.booleans() | st.none()
+NUMBERS = st.lists(st.integers(-9, 9), min_size=2, max_size=2, unique=True).map(sorted)
+RANGES = st.tuples(NUMBERS, st.sampled_from([">", ">="]), st.sampled_from(["<", "<="])).map(
+    lambda each: [each[1], each[0][0], each[2], each[0][1]]
+)
+COMPARED = st.tuples(st.sampled_from(["=", "<", "<=", ">", ">="]), st.integers(-9, 9)).map(list)
+
+
+def some(texts: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
+    return texts | st.lists(texts, min_size=1, max_size=4)
+
+
+LIKE = st.one_of(
+    [
+        st.fixed_dictionaries({key: some(TEXTS)})
+        for key in ("prefix", "suffix", "equals-ignore-case")
+    ]
+    + [st.fixed_dictionaries({"wildcard": some(WILDCARDS)})]
+)
+RULES = st.one_of(
+    SCALARS,
+    *(
+        st.fixed_dictionaries({key: TEXTS | st.fixed_dictionaries({"equals-ignore-case": TEXTS})})
+        for key in ("prefix", "suffix")
+    ),
+    st.fixed_dictionaries({"equals-ignore-case": TEXTS}),
+    st.fixed_dictionaries({"wildcard": WILDCARDS}),
+    st.fixed_dictionaries({"exists": st.booleans()}),
+    st.fixed_dictionaries({"numeric": RANGES | COMPARED}),
+    st.fixed_dictionaries({"cidr": st.sampled_from(["10.0.0.0/24", "10.1.2.3/32", "::1/64"])}),
+    st.fixed_dictionaries(
+        {"anything-but": LIKE | some(TEXTS) | st.lists(st.integers(-9, 9), min_size=1)}
+    ),
+)
+PATTERNS = st.recursive(
+    st.dictionaries(st.sampled_from("abc"), st.lists(RULES, min_size=1, max_size=3), min_size=1),
+    lambda inner: (
+        st.dictionaries(st.sampled_from("def"), inner, min_size=1)
+        | st.lists(inner, min_size=1, max_size=2).map(lambda some: {"$or": some})
+    ),
+    max_leaves=4,
+)
+
+
+@given(PATTERNS)
+def test_whatever_the_pattern_what_is_made_is_matched(pattern: dict[str, Any]) -> None:
+    assert matches(pattern, matching(pattern))
+
+
 def test_prefixes_of_other_shapes_and_addresses_are_made() -> None:
     assert matching({"a": [{"prefix": {"equals-ignore-case": "In/"}}]}) == {"a": "In/"}
     assert matching({"a": [{"cidr": "10.0.0.0/24"}]}) == {"a": "10.0.0.0"}
@@ -119,6 +174,10 @@ def test_what_is_merged_keeps_what_is_beside_it() -> None:
         ({"equals-ignore-case": "Ab"}, "aB", "b"),
         ({"wildcard": "a*c\\*"}, "abbc*", "abbc"),
         ({"anything-but": ["a", {"prefix": "b"}]}, "c", "bb"),
+        ({"anything-but": {"prefix": ["a", "b"]}}, "c", "ba"),
+        ({"anything-but": {"suffix": ["a", "b"]}}, "c", "ab"),
+        ({"anything-but": {"equals-ignore-case": ["Text"]}}, "texts", "tEXT"),
+        ({"anything-but": {"wildcard": ["*t*", "x"]}}, "a", "x"),
         ({"numeric": [">", 5, "<=", 7]}, 7, 5),
         ({"cidr": "10.0.0.0/24"}, "10.0.0.9", "10.0.1.9"),
         ({"cidr": "10.0.0.0/24"}, "10.0.0.9", "elsewhere"),

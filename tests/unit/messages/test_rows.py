@@ -80,8 +80,23 @@ def test_a_row_is_changed_and_is_put_before_if_it_must_be(there: FakeCloud, unqu
     assert rows(there)[0]["n"] == {"N": "2"}
     with pytest.raises(PayloadError, match="is so already"):
         send(there, unqueued, "changed", "keys.id=x", "keys.at=1", "new.n=2")
-    send(there, unqueued, "changed")
+    sent = send(there, unqueued, "changed")
     assert "changedBy" in rows(there)[1]
+    assert "its attribute changedBy was set: --set new.KEY=VALUE" in sent.note
+
+
+def test_a_binary_key_is_made_and_is_given_in_base64(there: FakeCloud, unqueued: App) -> None:
+    there.dynamodb.kinds["id"] = "B"
+    there.dynamodb._key = lambda row: str([row[name] for name in there.dynamodb.kinds])  # type: ignore[method-assign]
+    for keys in ((), ("keys.id=YWI=",)):
+        sent = send(there, unqueued, "changed", *keys, "keys.at=1", "new.n=1")
+    made, given = (row["id"]["B"] for row in rows(there))
+    assert (len(made), given) == (36, b"ab")
+    assert sent.id == '{"id": "YWI=", "at": 1}'
+    for bad in ("keys.id=?", "keys.id=5"):
+        with pytest.raises(PayloadError, match="cannot be a key of Table 'notes'") as caught:
+            send(there, unqueued, "changed", bad)
+        assert "base64" in str(caught.value.remedy)
 
 
 def test_a_row_is_deleted_and_is_put_before_if_it_must_be(there: FakeCloud, unqueued: App) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runner.dead_letters import ATTRIBUTE, STOPPED, dead_letters
-from runner.outcome import CANCELLED, CRASHED, FAILED, SUCCEEDED, TIMED_OUT, Failure
+from runner.outcome import CANCELLED, CRASHED, FAILED, INVALID, SUCCEEDED, TIMED_OUT, Failure
 from runner.triggered import Triggered
 
 DEAD = "arn:aws:sqs:eu-west-1:123456789012:dead"
@@ -55,6 +55,22 @@ def test_the_original_message_goes_there_with_what_has_become_of_it() -> None:
 )
 def test_only_what_has_failed_is_sent(state: str, sent: int) -> None:
     assert len(dead_letters(of(RECORD), "r", state, None, 1)) == sent
+
+
+@pytest.mark.parametrize(
+    ("failure", "sent"),
+    [
+        (None, 0),
+        (Failure("ValueError", "no"), 0),
+        (Failure(STOPPED, "no"), 0),
+        (Failure(INVALID, "no"), 1),
+    ],
+)
+def test_what_sqs_gives_up_itself_is_sent_only_if_it_never_will_succeed(
+    failure: Failure | None, sent: int
+) -> None:
+    held = of(RECORD)._replace(delivery=1)
+    assert len(dead_letters(held, "r", FAILED, failure, 1)) == sent
 
 
 def test_so_is_what_ran_when_devbridge_was_stopped_which_was_nobodys_wish() -> None:

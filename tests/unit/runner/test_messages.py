@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from runner.messages import Listening, Read, group, of_text, read_message, together
+from runner.messages import (
+    MAX_KEY,
+    Listening,
+    Read,
+    earlier_keys,
+    limited,
+    of_text,
+    read_message,
+    together,
+)
 from runner.triggered import triggered
 
 HELD = "arn:aws:sqs:eu-west-1:1:held.fifo"
@@ -82,6 +91,19 @@ def test_a_body_is_its_json_or_its_text(text: str, payload: bytes) -> None:
     assert found.payload == payload
 
 
-def test_only_messages_of_fifo_queues_have_a_group() -> None:
-    assert group(message(HELD, MessageGroupId="g")) == "g"
-    assert group(message(OTHER)) == ""
+def test_a_key_is_shortened_when_it_is_too_long_and_not_before() -> None:
+    fits = "k" * (MAX_KEY - 2)
+    assert limited("n", fits) == f"n/{fits}"
+    shortened = limited("n", f"{fits}k")
+    assert len(shortened) <= MAX_KEY
+    assert shortened != limited("n", f"{fits}l")
+
+
+def test_the_runs_of_earlier_deliveries_are_named_by_their_numbers() -> None:
+    read = [read_message(message(HELD, count=number), LISTENING) for number in (1, 2, 3)]
+    found = triggered(read[2].wrapped(message(HELD)))
+    assert found is not None
+    assert earlier_keys(found) == [read[1].run_key, read[0].run_key]
+    several = triggered(together(read).wrapped({"Records": []}))
+    assert several is not None
+    assert earlier_keys(several) == []

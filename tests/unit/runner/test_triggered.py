@@ -91,3 +91,11 @@ def test_many_that_are_one_run_have_all_their_messages() -> None:
     event = b'{"Records":[{"messageId":"a"},{"messageId":"b"}]}'
     held = Triggered("queue", "q", b"[]", event, "", "arn:q", delivery=1).text()
     assert message_ids(held) == {"a", "b"}
+
+
+def test_a_delivery_is_a_number_and_nothing_else() -> None:
+    for count in ("true", '"2"', "1.5", "null"):
+        text = MARK + f'{{"delivery":{count}}},"payload":1,"event":{{}}}}'.encode()
+        found = triggered(text)
+        assert found is not None
+        assert (found.delivery, type(found.delivery)) == (0, int)

@@ -32,6 +32,7 @@ from devbridge.protocol.messages import (
 )
 from devbridge.protocol.session import DaemonSession, Deliver, frames
 from devbridge.transport.base import Delivery, Disconnected, Endpoint
+from runner.triggered import HELD
 from stub_lambda import bridge as module
 from stub_lambda.bridge import KEEP_ALIVE, Answer, Bridge, NoAnswer, Silence
 from stub_lambda.settings import OFFLINE_ERROR, OFFLINE_QUEUE, Settings
@@ -330,7 +331,12 @@ def test_a_run_of_many_frames_is_queued_once_the_broker_has_them_all(world: Worl
 
 @pytest.mark.parametrize(
     ("request_", "offline"),
-    [(a_run(), OFFLINE_ERROR), (a_cancel(), OFFLINE_ERROR), (a_question(), OFFLINE_QUEUE)],
+    [
+        (a_run(), OFFLINE_ERROR),
+        (a_cancel(), OFFLINE_ERROR),
+        (a_question(), OFFLINE_QUEUE),
+        (a_run(HELD + b'1},"payload":1,"event":1}'), OFFLINE_QUEUE),  # its queue keeps it
+    ],
 )
 def test_a_daemon_that_has_gone_is_not_waited_for_and_nothing_is_left_for_it(
     world: World, request_: Request, offline: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -219,6 +220,23 @@ def test_a_run_that_the_broker_does_not_keep_is_refused(
     assert error["code"] == code
     assert said in error["message"]
     assert ("may start when it wakes up" in error["message"]) is (silence is Silence.NO_ANSWER)
+    assert builds.asked == []
+
+
+HELD = "arn:aws:sqs:eu-west-1:1:q"
+
+
+@pytest.mark.parametrize("offline", [OFFLINE_QUEUE, OFFLINE_ERROR, OFFLINE_CLOUD])
+def test_a_message_that_is_held_waits_in_its_queue_and_nowhere_else(
+    daemon: Daemon, builds: Builds, monkeypatch: pytest.MonkeyPatch, offline: str
+) -> None:
+    under(daemon, monkeypatch, offline)
+    monkeypatch.setenv("DEVBRIDGE_TRIGGERS", json.dumps({"sources": {HELD: {"held": True}}}))
+    record = {"messageId": "m", "body": "1", "eventSource": "aws:sqs", "eventSourceARN": HELD}
+    for stored in (False, True):
+        daemon.answer = NoAnswer(Silence.OFFLINE, stored=stored, who=WHO)
+        answer = module.handler({"Records": [record]}, Context())
+        assert answer == {"batchItemFailures": [{"itemIdentifier": "m"}]}
     assert builds.asked == []
 
 

@@ -124,6 +124,15 @@ def test_a_run_waits_for_its_time_as_a_schedule_of_its_uuid(schedules: Memory) -
     assert again == {**told, "duplicate": True}, "the first time counts"
 
 
+def test_its_key_without_a_time_is_that_run_which_waits(schedules: Memory) -> None:
+    runs = Runs()
+    told = ask(runs, {**LATER, "idempotencyKey": "k"})
+    now = {"devbridge": 1, "action": "run", "payload": {"num": 5}, "idempotencyKey": "k"}
+    assert ask(runs, now) == {**told, "duplicate": True}
+    assert runs.started == []
+    assert ask(runs, {**now, "idempotencyKey": "another"})["state"] == "QUEUED"
+
+
 @pytest.mark.parametrize(
     "payload", [{"num": 5}, None, "ä\n<aws.scheduler.execution-id>", 1.5, "\ud800"]
 )

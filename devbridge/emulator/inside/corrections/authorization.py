@@ -3,7 +3,8 @@
 AWS checks StopBuild and BatchGetBuilds against the builds' projects, reading and writing a log
 stream against the stream, GetParameters against each parameter, GetRecords against the stream of
 its iterator, running a task against its definition, what Batch does against definitions, queues and
-jobs, and what Scheduler does against the schedule; ministack checks them against ``*``, the log
+jobs, what Scheduler does against the schedule, and what SQS does with several messages as what it
+does with one; ministack checks them against ``*``, the log
 group or the cluster, so that policies that are right on AWS would deny here.
 """
 
@@ -31,6 +32,13 @@ _ACTIONS: Final = {
     "batch": {"CancelJob", "SubmitJob", "TerminateJob"},
     "kinesis": {"GetRecords", "SubscribeToShard"},
 }
+
+
+_OF_ONE: Final = {
+    f"sqs:{each}Batch": f"sqs:{each}"
+    for each in ("ChangeMessageVisibility", "DeleteMessage", "SendMessage")
+}
+"""What IAM is asked where several are meant (SQS, API permissions)."""
 
 
 class Several(str):
@@ -178,6 +186,8 @@ def correct() -> None:
     def enforce_all(*args: Any, resource_arn: str = "*", **options: Any) -> Any:
         if len(args) > 4:  # so ministack's MQTT broker calls it
             *args, resource_arn = args  # type: ignore[assignment]
+        key, action, *more = args
+        args = (key, _OF_ONE.get(action, action), *more)
         if own := getattr(resource_arn, "keys", None):
             options["service_context"] = {**(options.get("service_context") or {}), **own}
         for arn in (resource_arn, *getattr(resource_arn, "others", ())):

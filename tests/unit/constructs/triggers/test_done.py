@@ -63,7 +63,7 @@ def test_a_message_at_a_time_is_read_unless_asked_otherwise(app: App) -> None:
 
 @pytest.mark.parametrize(
     ("size", "timeout", "seconds"),
-    [(1, "1 minute", 90), (4, "1 minute", 270), (1, "15 minutes", 900), (3, "5 minutes", 900)],
+    [(1, "1 minute", 90), (4, "1 minute", 360), (1, "15 minutes", 900), (10, "1 minute", 900)],
 )
 def test_the_function_has_the_time_of_all_runs_of_an_invocation(
     app: App, size: int, timeout: str, seconds: int
@@ -83,7 +83,8 @@ def test_the_function_has_the_time_of_all_runs_of_an_invocation(
             "with a timeout of 20 minutes is not allowed | allowed: 15 minutes at most",
         ),
         ({**HELD, "batch_size": 4}, {"timeout": "5 minutes"}, "with 4 runs of 5 minutes"),
-        (HELD, {"concurrency": 2}, "Lambda(reserved_concurrency=...) instead"),
+        ({**HELD, "batch_size": 3}, {"timeout": "5 minutes"}, "with 3 runs of 5 minutes"),
+        (HELD, {"concurrency": 2}, "allowed: OnQueue(max_concurrency=...) instead"),
     ],
 )
 def test_what_cannot_be_is_refused(
@@ -118,6 +119,22 @@ def test_how_often_a_message_is_tried_is_said_once(app: App) -> None:
     assert "with max_receives=3, where the job has retries=0 is not allowed" in said
     assert "retries=2 of the job, or max_receives=1 of the queue" in said
     assert job(app, OnQueue(queue, **HELD), retries=2).triggers
+
+
+def test_a_queue_that_gives_up_sooner_than_the_job_is_refused_too(app: App) -> None:
+    queue = Queue(app, "q", dead_letter=Queue(app, "dead"), max_receives=2)
+    assert "with max_receives=2, where" in refusal(app, OnQueue(queue, **HELD), retries=4)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_of_a_fifo_queue_one_message_is_run_at_a_time(app: App, known: bool) -> None:
+    queue = Queue(app, "q", fifo=True, dead_letter=Queue(app, "d", fifo=True), max_receives=1)
+    if known:
+        arn = "arn:aws:sqs:eu-west-1:123456789012:there.fifo"
+        queue = Queue.existing(app, "there", arn=arn)
+    said = "batch_size=2 of a FIFO queue with done='succeeded' is not allowed | allowed: 1, or none"
+    assert said in refusal(app, OnQueue(queue, batch_size=2, **HELD))
+    assert job(app, OnQueue(queue, batch=2, **HELD)).triggers
 
 
 def test_of_a_queue_that_exists_nothing_is_known(app: App) -> None:

@@ -14,6 +14,7 @@ from runner import aws
 from runner.claims import Claim, Place
 from runner.host import deliveries
 from runner.host import told as tale
+from runner.host.base import Window
 from runner.host.told import Told
 from runner.outcome import CANCELLED, CRASHED, FAILED, RUNNING, SUCCEEDED, End
 
@@ -38,6 +39,9 @@ class Cloud:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.objects: dict[str, bytes] = {}
+        self.keys: dict[str, str] = {}
+        self.written: list[str] = []
+        self.windows: list[Window] = []
         self.hidden: list[tuple[str, int]] = []
         self.ends: list[str] = []
         self.ran: list[str] = []
@@ -57,6 +61,8 @@ class Cloud:
         if "if-none-match" in options.get("condition", {}) and key in self.objects:
             raise aws.Conflict("it is there")
         self.objects[key] = body
+        self.keys[key] = options.get("encryption_key", "")
+        self.written.append(key)
         return "e"
 
     def find(self, bucket: str, key: str) -> tuple[bytes, str] | None:
@@ -69,6 +75,8 @@ class Cloud:
     def run(self, settings: Any, host: Any, *_: Any) -> tuple[End, Any]:
         assert settings.once
         self.ran.append(settings.run_id)
+        self.windows.append(host.window(settings.timeout, 0.0))
+        self.windows.append(host.window(36_000, 0.0))
         state = self.ends.pop(0) if self.ends else SUCCEEDED
         told = Told(state, attempt=host.first.attempt)
         self.objects[settings.places.told(settings.uuid)] = tale.text(told)
@@ -114,7 +122,7 @@ def test_what_has_succeeded_or_was_cancelled_does_not_come_again(cloud: Cloud, e
 
 @pytest.mark.parametrize(
     ("count", "seconds"),
-    [(1, 10), (2, 20), (3, 0)],  # the last one, which SQS gives up when it would come again
+    [(1, 10), (2, 20), (3, 40), (4, 80)],  # the third is the last one, if its queue says so
 )
 @pytest.mark.parametrize("end", [FAILED, CRASHED])
 def test_what_has_failed_comes_again_after_the_jobs_delay(
@@ -143,6 +151,31 @@ def test_a_run_is_entered_as_an_invoker_enters_it(cloud: Cloud) -> None:
     assert tale.read(cloud.of("told")[0]).attempt == 2
 
 
+def test_what_a_message_says_is_encrypted_with_the_jobs_key(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEVBRIDGE_KEY", "the key")
+    monkeypatch.setenv("DEVBRIDGE_INLINE", "1")
+    cloud.deliver(message("a"))
+    saying = [key for key, body in cloud.objects.items() if b"receiptHandle" in body]
+    assert len(saying) == 2
+    assert {cloud.keys[key] for key in saying} == {"the key"}
+
+
+def test_a_delivery_is_listed_once(cloud: Cloud) -> None:
+    cloud.ends = [FAILED]
+    for _ in range(2):
+        cloud.deliver(message("a"))
+    assert len([key for key in cloud.written if key.startswith("listed/")]) == 1
+
+
+def test_a_delivery_stops_at_no_checkpoint_for_nothing_goes_on_elsewhere(cloud: Cloud) -> None:
+    cloud.deliver(message("a"))
+    own, longer = cloud.windows
+    assert own == Window(60)
+    assert (longer.stop_at, longer.cut) == (None, True)
+
+
 def test_the_same_delivery_runs_once_and_is_answered_as_its_run_has_ended(cloud: Cloud) -> None:
     cloud.ends = [SUCCEEDED, FAILED]
     for _ in range(2):
@@ -165,10 +198,19 @@ def test_each_delivery_is_a_run_of_its_own(cloud: Cloud) -> None:
     assert len(set(cloud.ran)) == 2
 
 
-def test_what_follows_a_failed_one_in_its_group_is_not_run(cloud: Cloud) -> None:
+@pytest.mark.parametrize(("before", "again"), [(SUCCEEDED, []), (CANCELLED, []), (FAILED, ["a"])])
+def test_a_message_whose_earlier_run_was_done_when_the_function_was_killed_is_not_run_again(
+    cloud: Cloud, before: str, again: list[str]
+) -> None:
+    cloud.ends = [before, FAILED]
+    cloud.deliver(message("a", 1))
+    assert cloud.deliver(message("a", 3)) == again
+    assert len(cloud.ran) == 1 + len(again)
+
+
+def test_one_that_fails_does_not_keep_the_others(cloud: Cloud) -> None:
     cloud.ends = [FAILED, SUCCEEDED]
-    given = [message("a", group="x"), message("b", group="x"), message("c", group="y")]
-    assert cloud.deliver(*given) == ["a", "b"]
+    assert cloud.deliver(message("a"), message("b")) == ["a"]
     assert len(cloud.ran) == 2
 
 

@@ -165,11 +165,17 @@ def test_a_function_that_cannot_be_called_is_told(
 def test_an_attempt_has_what_is_left_of_the_jobs_time_and_of_the_functions(cloud: Cloud) -> None:
     one = cloud.host(DEVBRIDGE_MARGIN="60")
     stop_at = NOW + 840
-    assert one.window(600, 0) == Window(600, stop_at)
+    assert one.window(600, 0) == Window(600)
     assert one.window(36_000, 0) == Window(890, stop_at, cut=True)
-    assert one.window(36_000, 35_900) == Window(100, stop_at)
+    assert one.window(36_000, 35_900) == Window(100)
     cloud.now += 500
     assert one.window(600, 0) == Window(390, stop_at, cut=True)
+
+
+def test_a_function_that_is_made_for_short_runs_lets_them_go_on_at_their_checkpoints(
+    cloud: Cloud,
+) -> None:
+    assert cloud.host(seconds=50, DEVBRIDGE_MARGIN="60").window(20, 0) == Window(20)
 
 
 def test_a_small_margin_is_for_all_that_is_to_be_done_at_the_end(cloud: Cloud) -> None:

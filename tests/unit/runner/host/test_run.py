@@ -31,12 +31,14 @@ from runner.outcome import (
     CRASHED,
     FAILED,
     INTERRUPTED,
+    INVALID,
     SUCCEEDED,
     TIMED_OUT,
     End,
     Failure,
 )
 from runner.results import encode
+from runner.triggered import Triggered
 
 ENVIRONMENT = {
     "DEVBRIDGE_APP": "demo",
@@ -155,7 +157,7 @@ class World:
     def run_at(
         self, host: Host, settings: Settings, environment: dict[str, str], lines: Lines
     ) -> tuple[End, str | None]:
-        one = Run(settings, host, self.inbox, lines)
+        self.one = one = Run(settings, host, self.inbox, lines)
         end = one.go(environment)
         self.code = one.close(end)
         os.close(self._writer)
@@ -175,6 +177,49 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
 
 
 FAILURE = Failure("KeyError", "'x'", trace=("Traceback:", "KeyError: 'x'"))
+
+
+def several(delivery: int = 1) -> str:
+    """A payload that is two messages."""
+    records = [{"messageId": each, "body": "1"} for each in "ab"]
+    event = json.dumps({"Records": records}).encode()
+    dead = "arn:aws:sqs:eu-west-1:1:dead"
+    return Triggered("queue", "q", b"[]", event, dead, delivery=delivery).text().decode()
+
+
+@pytest.mark.parametrize(
+    ("failure", "refused", "sends", "given_up"),
+    [
+        (Failure(INVALID, "no"), False, 2, True),
+        (Failure(INVALID, "no"), True, 1, False),  # what follows comes again with the first
+        (FAILURE, False, 0, False),  # its queue gives it up
+    ],
+)
+def test_messages_are_given_up_all_or_come_again(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: Failure,
+    refused: bool,
+    sends: int,
+    given_up: bool,
+) -> None:
+    sent: list[str] = []
+
+    def send(queue: str, _: Any) -> None:
+        sent.append(queue)
+        if refused:
+            raise AwsError("not you")
+
+    monkeypatch.setattr(aws, "send_message", send)
+    world.ends = [End(FAILED, failure=failure, final=True)]
+    world.run(DEVBRIDGE_PAYLOAD=several())
+    assert (len(sent), world.one.given_up) == (sends, given_up)
+
+
+def test_a_delivery_has_one_attempt_however_many_the_job_has(world: World) -> None:
+    world.ends = [End(FAILED, failure=FAILURE), End(SUCCEEDED)]
+    end, _ = world.run(DEVBRIDGE_ATTEMPTS="3", DEVBRIDGE_ONCE="1")
+    assert (end.state, len(world.attempts), world.pauses) == (FAILED, 1, [])
 
 
 def test_a_run_gets_its_payload_and_tells_its_result_thrice(world: World) -> None:

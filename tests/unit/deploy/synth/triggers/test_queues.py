@@ -146,7 +146,7 @@ def test_the_jobs_own_role_may_send_to_its_dead_letter_queues_alone(app: App) ->
 def held(app: App, **options: Any) -> Job:
     queue = Queue(app, "q")
     triggers = [OnQueue(queue, done="succeeded"), OnEvent({"source": ["s"]}, done="succeeded")]
-    return job(app, *triggers, compute=Lambda(), timeout="2 minutes", retries=2, **options)
+    return job(app, *triggers, compute=Lambda(), timeout="2 minutes", retries=3, **options)
 
 
 @pytest.mark.parametrize("title", ["AJobOnQueueQ", "AJobReadsInbox"])
@@ -169,7 +169,7 @@ def test_a_held_message_is_hidden_for_six_times_the_function_and_tried_as_often_
     assert (function["Timeout"], queue["VisibilityTimeout"]) == (150, 900)
     assert queue["RedrivePolicy"] == {
         "deadLetterTargetArn": arn("AJobDeadLetters"),
-        "maxReceiveCount": 3,
+        "maxReceiveCount": 4,
     }
 
 
@@ -213,14 +213,19 @@ def test_on_the_laptop_the_stub_reads_and_the_jobs_role_tells_the_queue_of_the_e
     assert len(may(made, "StubRole", "sqs:ReceiveMessage")) == 1
 
 
-@pytest.mark.parametrize(("fifo", "size"), [(True, 1), (False, 10)])
-def test_on_the_laptop_nothing_overtakes_in_a_group(app: App, fifo: bool, size: int) -> None:
+@pytest.mark.parametrize(
+    ("fifo", "options", "size", "deployed"),
+    [(True, {}, 1, 1), (False, {"batch_size": 3}, 10, 3), (True, {"batch": 4}, 4, 4)],
+)
+def test_on_the_laptop_nothing_overtakes_in_a_group(
+    app: App, fifo: bool, options: dict[str, Any], size: int, deployed: int
+) -> None:
     dead = Queue(app, "dead", fifo=True) if fifo else None
     queue = Queue(app, "q", fifo=fifo, dead_letter=dead, max_receives=1)
-    trigger = OnQueue(queue, done="succeeded", batch_size=3)
+    trigger = OnQueue(queue, done="succeeded", **options)
     job(app, trigger, compute=Lambda(), timeout="1 minute")
     assert properties(template(app, mode="dev"), "AJobOnQueueQ")["BatchSize"] == size
-    assert properties(template(app), "AJobOnQueueQ")["BatchSize"] == 3
+    assert properties(template(app), "AJobOnQueueQ")["BatchSize"] == deployed
 
 
 def test_a_queue_that_calls_a_function_has_that_ones_dead_letters(calling: Triggered) -> None:

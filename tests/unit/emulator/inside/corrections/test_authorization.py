@@ -156,6 +156,24 @@ def test_the_operation_of_a_path_is_known() -> None:
     assert authorization.action_of("batch", "/v1/describejobs", {}) == ""
 
 
+@pytest.mark.parametrize(
+    ("asked", "checked"),
+    [
+        ("sqs:ChangeMessageVisibilityBatch", "sqs:ChangeMessageVisibility"),
+        ("sqs:DeleteMessage", "sqs:DeleteMessage"),
+    ],
+)
+def test_what_is_done_with_several_messages_is_allowed_with_one(
+    ministack: MakeModule, asked: str, checked: str
+) -> None:
+    actions: list[str] = []
+    ministack("core.iam_actions", extract_resource_arn=lambda *_: "*")
+    ministack("core.iam_evaluator", enforce=lambda _, action, *__, **___: actions.append(action))
+    authorization.correct()
+    ministack("core.iam_evaluator").enforce("key", asked, "sqs")
+    assert actions == [checked]
+
+
 def test_the_brokers_resource_may_come_by_its_place(
     asked: list[str], ministack: MakeModule
 ) -> None:

@@ -9,6 +9,7 @@ from devbridge.emulator.inside.corrections import keep_alive
 from tests.unit.emulator.inside.conftest import MakeModule
 
 CONNECT, PINGREQ = 1, 12
+AS_MQTT_SAYS = keep_alive.PATIENCE
 pytestmark = pytest.mark.timeout(5)
 
 
@@ -44,6 +45,10 @@ def session(ministack: MakeModule, monkeypatch: pytest.MonkeyPatch) -> type[Sess
 def connect(seconds: int) -> bytes:
     """The beginning of a CONNECT's body, MQTT 5."""
     return b"\0\4MQTT\5\2" + seconds.to_bytes(2, "big") + b"\0"
+
+
+def test_its_patience_is_that_of_the_standard() -> None:
+    assert AS_MQTT_SAYS == 1.5
 
 
 def test_the_keep_alive_of_a_connect_is_read() -> None:
