@@ -27,7 +27,7 @@ from runner.messages import Listening, Read, group, read_message, source_arn, to
 from runner.outcome import CANCELLED, MAX_INLINE, STARTING, SUCCEEDED, retry_delay
 from runner.triggered import triggered
 
-_DONE = (SUCCEEDED, CANCELLED)
+DONE = (SUCCEEDED, CANCELLED)
 """The ends of runs whose messages are not to come again."""
 
 
@@ -56,7 +56,7 @@ def handle(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     deadline = time.time() + context.get_remaining_time_in_millis() / 1000
     left: list[Mapping[str, Any]] = []
     waiting: set[str] = set()
-    for number, one in enumerate(_deliveries(event["Records"])):
+    for number, one in enumerate(deliveries(event["Records"])):
         done = not waiting & one.groups and _run(one, context, deadline, first=not number)
         if not done:
             waiting |= one.groups
@@ -64,7 +64,8 @@ def handle(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": each["messageId"]} for each in left]}
 
 
-def _deliveries(records: Sequence[Mapping[str, Any]]) -> list[Delivery]:
+def deliveries(records: Sequence[Mapping[str, Any]]) -> list[Delivery]:
+    """The runs that messages of one queue ask for."""
     listening = Listening.from_environment()
     read = [read_message(record, listening) for record in records]
     if listening.together(source_arn(records[0])):
@@ -74,31 +75,31 @@ def _deliveries(records: Sequence[Mapping[str, Any]]) -> list[Delivery]:
 
 def _run(one: Delivery, context: Any, deadline: float, *, first: bool) -> bool:
     """Run one; whether its message is done with."""
-    settings, environment = _settings(one.read)
+    settings, environment = settings_of(one.read)
     lines = Lines(Output(), settings.run_id)
     try:
         if not first and deadline - time.time() < settings.timeout:
             lines.say("Waits", "those before it have taken the function's time")
-            return _again(one, lines, 0)
+            return come_again(one, lines, 0)
         host = DeliveryHost(settings, environment, one, context, deadline)
-        _enter(settings, one.body, context.aws_request_id)
+        enter(settings, one.body, context.aws_request_id)
         if not host.claim():
             lines.say("Again", "nothing is left to do: this delivery has been before")
             told = host.known()
-            return told is not None and told.state in _DONE
+            return told is not None and told.state in DONE
         end, run = run_here(settings, host, Inbox(), lines, environment)
     except aws.AwsError as error:
         lines.warn(f"its message comes again: {error}")
         return False
-    if end.state in _DONE or run.given_up:
+    if end.state in DONE or run.given_up:
         return True
     # SQS gives up what was received for the last time when it would come again.
     over = one.read.delivery >= settings.attempts
     delay = 0 if over else round(retry_delay(settings.retry_delay, one.read.delivery))
-    return _again(one, lines, delay)
+    return come_again(one, lines, delay)
 
 
-def _again(one: Delivery, lines: Lines, delay: int) -> bool:
+def come_again(one: Delivery, lines: Lines, delay: int) -> bool:
     """Have the messages come again after so many seconds; False: they are not done with."""
     found = triggered(one.body)
     for message in delivered(found) if found else ():
@@ -109,7 +110,7 @@ def _again(one: Delivery, lines: Lines, delay: int) -> bool:
     return False
 
 
-def _settings(read: Read) -> tuple[Settings, dict[str, str]]:
+def settings_of(read: Read) -> tuple[Settings, dict[str, str]]:
     """Of the run, with its environment."""
     given = os.environ
     app, stage, job = (given[f"DEVBRIDGE_{name}"] for name in ("APP", "STAGE", "JOB_NAME"))
@@ -124,7 +125,7 @@ def _settings(read: Read) -> tuple[Settings, dict[str, str]]:
     return Settings.read(environment), environment
 
 
-def _enter(settings: Settings, body: bytes, request_id: str) -> None:
+def enter(settings: Settings, body: bytes, request_id: str) -> None:
     """Write what an invoker writes of a run that it starts.
 
     Raises:

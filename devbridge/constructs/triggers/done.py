@@ -38,8 +38,8 @@ class InQueue(Trigger):
         done: when a message is deleted. "started": when its run is accepted; the job's `retries`
             are attempts of that run. "succeeded": when its run has succeeded; one that fails comes
             again from the queue after the job's `retry_delay`, as a run of its own, `retries`
-            times, and then SQS moves it to the dead-letter queue. With compute=Lambda() only, whose
-            function reads the queue itself.
+            times, and then SQS moves it to the dead-letter queue. With compute=Lambda(), whose
+            function reads the queue itself, or Fargate(workers=Workers(...)), whose tasks do.
     """
 
     done: Done = "started"
@@ -92,19 +92,23 @@ def _run_problem(job: Runs, trigger: InQueue) -> Problem | None:
     if (most := job.compute.reads) is None:
         return (
             f"done='succeeded' with compute={place}()",
-            "with compute=Lambda(), whose function reads the queue itself; elsewhere 'started', for"
-            " runs of any length",
+            "with compute=Lambda(), whose function reads the queue itself, or with"
+            " workers=Workers(...), whose tasks do; elsewhere 'started', for runs of any length",
         )
     if trigger.in_turn * job.timeout > most:
         each = f"{trigger.in_turn} runs of " if trigger.in_turn > 1 else "a timeout of "
         return (
             f"done='succeeded' with {each}{spelled(job.timeout)}",
-            f"{spelled(most)} at most, which one invocation may take: a shorter timeout of the job,"
-            " or done='started'",
+            f"{spelled(most)} at most, which one {_reader(job)} may take: a shorter timeout of the"
+            " job, or done='started'",
         )
     if job.concurrency is not None:
         return (
             f"done='succeeded' with concurrency={job.concurrency}",
-            f"{place}(reserved_concurrency=...) instead: messages wait in their queue, not runs",
+            f"{job.compute.bounded} instead: messages wait in their queue, not runs",
         )
     return None
+
+
+def _reader(job: Runs) -> str:
+    return "message" if job.compute.workers else "invocation"
