@@ -73,7 +73,7 @@ DEAD = {
     "fifo": "DeadQueue",
     "parcels": "PackingJobDeadLetters",
 }
-KINDS = ("parcels",)
+KINDS = ("standard", "fifo", "parcels")
 
 
 @dataclass(frozen=True)
