@@ -2,8 +2,8 @@
 
 A message is a run, and deleted when that has succeeded. One that fails comes again after the job's
 delay, as often as the queue's redrive policy says; each delivery is a run of its own, with one
-attempt. SIGTERM lets what was received be run to its end, as far as there is time, for it would have
-lost a delivery; what is not ended in time goes back to its queue at once.
+attempt. SIGTERM lets what was received be run to its end, as far as there is time, for that was one
+of its deliveries; what is not ended in time goes back to its queue at once.
 """
 
 from __future__ import annotations

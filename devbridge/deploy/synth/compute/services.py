@@ -26,7 +26,7 @@ from runner.host.worker import BATCH, QUEUE
 
 SERVICE: Final = made(
     "AWS::ECS::Service",
-    *("Cluster", "LaunchType", "Role", "SchedulingStrategy", "ServiceName"),
+    *("Cluster", "Role", "SchedulingStrategy", "ServiceName"),
 )
 TARGET: Final = made(
     "AWS::ApplicationAutoScaling::ScalableTarget",

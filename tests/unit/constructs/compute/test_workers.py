@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -48,5 +49,5 @@ def test_there_are_no_more_steps_than_aws_takes_and_never_fewer_tasks_than_asked
     steps = list(Workers(max=most, per_worker=3).steps())
     assert len(steps) <= 20
     assert steps[-1][1] == most
-    for (first, tasks), (following, _) in zip(steps, steps[1:], strict=False):
+    for (first, tasks), (following, _) in itertools.pairwise(steps):
         assert first <= following - 1 <= tasks * 3
