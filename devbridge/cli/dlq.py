@@ -15,6 +15,7 @@ from devbridge import printable
 from devbridge.cli import completing
 from devbridge.cli.common import app_options, cloud, loaded, print_json
 from devbridge.cli.deploying import confirm
+from devbridge.cli.runs import stage_runs
 from devbridge.cli.text import ago, table
 from devbridge.errors import CloudError
 from devbridge.palette import ALWAYS
@@ -156,7 +157,8 @@ def redrive(
     could not be started, a message has only the place: they are read from the stream, which keeps
     them for 24 hours unless it says otherwise; what is gone from there stays here, and is said.
 
-    A message that is sent back twice, because this was interrupted, starts one run.
+    A message that is sent back twice, because this was interrupted, starts one run, unless its
+    trigger has done="succeeded": then it is two messages.
     """
     _check_selection(ids, all_=all_)
     with _boxes(config) as boxes:
@@ -233,8 +235,9 @@ def _boxes(config: Config) -> Iterator[Boxes]:
     from devbridge.messages.stage import Boxes
 
     app = loaded(config)
-    with cloud(config) as there:
-        yield Boxes(app, there.client, resources(there, app.name, config.stage), config.stage)
+    with cloud(config) as there, stage_runs(config, (app, there)) as runs:
+        found = resources(there, app.name, config.stage)
+        yield Boxes(app, there.client, found, config.stage, runs.named)
 
 
 @contextlib.contextmanager

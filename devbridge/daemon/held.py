@@ -88,8 +88,9 @@ class Held:
                 self._tell_lost(run)
         self._lost.discard(run.job_id)
         if not done:
-            again = f"comes again in {delay} s"
-            text = "goes to the dead-letter queue" if delay is None else again
+            text = f"goes to the dead-letter queue, see: devbridge dlq list {run.job}"
+            if delay is not None:
+                text = f"comes again in {delay} s"
             self._say(f"{run.job_id[:SHORT]} has not succeeded: its message {text}", Mood.WARN)
 
     def _delay(self, run: RunRecord, delivery: int) -> int | None:

@@ -1,8 +1,9 @@
 """A message of a dead-letter queue: what it says of how it came there, and what is sent back. Pure.
 
 That of a run which has failed for good says so itself (`runner.dead_letters`). One whose run could
-not be started was moved by SQS, and has only what SQS tells of each message; of a stream's records
-that could not be started, Lambda tells where they are (`streams`).
+not be started was moved by SQS, and has only what SQS tells of each message; so has one of a queue
+that holds it until its run has succeeded, whose runs are looked up (`deliveries`). Of a stream's
+records that could not be started, Lambda tells where they are (`streams`).
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Letter:
     @property
     def error(self) -> str:
         """Why it is here."""
-        if self.run:
+        if self.run or "error" in self.told:
             return str(self.told.get("error") or "")
         if (found := self.given_up) is None:
             return _of_a_function(self.body) or _NOT_STARTED
@@ -92,7 +93,7 @@ class Letter:
     def trigger(self) -> str:
         """The kind and the name of the trigger: ``topic news``; of a message that SQS has moved,
         the name of the queue that it was in."""
-        told = self.told if self.run else _head(self.body)
+        told = self.told if "kind" in self.told else _head(self.body)
         if kind := told.get("kind"):
             return f"{kind} {told.get('trigger') or told.get('name') or ''}".rstrip()
         if (found := self.given_up) is not None:

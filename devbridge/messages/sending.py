@@ -22,6 +22,7 @@ from devbridge.constructs import (
     Trigger,
 )
 from devbridge.constructs.code import Code
+from devbridge.constructs.triggers.done import InQueue
 from devbridge.deploy.access import Access
 from devbridge.deploy.synth.triggers.queues import inbox
 from devbridge.errors import CloudError, NotDeployed
@@ -120,11 +121,19 @@ class Sender:
         *,
         sure: bool,
         note: str = "",
+        message: str = "",
     ) -> Sent:
-        """What was sent; if it is `sure`, a run is started whose key is of that number."""
+        """What was sent; if it is `sure`, a run is started whose key is of that number.
+
+        Args:
+            message: the id of the message that is read, if it is known: where one is held until its
+                run has succeeded, it is the key of its first delivery's.
+        """
         label, job, run = sample.trigger.label, self.job, ""
+        key = f"{label}/{number}"
+        if isinstance(sample.trigger, InQueue) and sample.trigger.held:
+            sure, key = sure and bool(message), f"{label}/{message}/1"
         if sure:
-            key = f"{label}/{number}"
             run = f"{self._prefix}{job_id(job.app.name, self.stage, job.name, key)}"
         return Sent(sample.trigger.kind, label, what, *to, number, run, note)
 
@@ -141,7 +150,8 @@ def queue(sender: Sender, sample: Sample) -> Sent:
         more["MessageAttributes"] = message_attributes(content.attributes)
     number = sender.message(url, content.body, **more)
     sure = not trigger.batch and not (trigger.filter and content.given)
-    return sender.sent(sample, "message", (f"queue {trigger.queue.name}", url), number, sure=sure)
+    to = f"queue {trigger.queue.name}"
+    return sender.sent(sample, "message", (to, url), number, sure=sure, message=number)
 
 
 def topic(sender: Sender, sample: Sample) -> Sent:
@@ -249,10 +259,10 @@ def log(sender: Sender, sample: Sample) -> Sent:
 
 def _into_inbox(sender: Sender, sample: Sample, body: str, number: str, note: str) -> Sent:
     url = sender.at(inbox(sender.job))
-    sender.message(url, body)
+    message = sender.message(url, body)
     what = "event" if sample.trigger.kind == "event" else "message"
     to = f"the own queue of {sender.job.name}"
-    return sender.sent(sample, what, (to, url), number, sure=True, note=note)
+    return sender.sent(sample, what, (to, url), number, sure=True, note=note, message=message)
 
 
 def _last(name: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from devbridge.constructs import App
+from devbridge.messages.deliveries import Deliveries, Known, holding
 from devbridge.messages.invoking import Invoking
 from devbridge.messages.letters import Letter, whole_ids
 from devbridge.messages.mover import Back, Moved, Route, count, look, purge, redrive, router
@@ -24,6 +25,7 @@ class Boxes:
     Args:
         client: gives botocore's client for a service.
         resources: what AWS calls those of the stage, by CloudFormation's name.
+        known: gives what is known of the stage's runs.
     """
 
     def __init__(
@@ -32,12 +34,15 @@ class Boxes:
         client: Callable[[str], Any],
         resources: Mapping[str, str],
         stage: str,
+        known: Known,
     ) -> None:
         self._app = app
         self._client = client
         self._sqs = client("sqs")
         self._resources = resources
         self._stage = stage
+        queues = holding(app, resources, stage)
+        self._deliveries = Deliveries(app, stage, self._sqs, queues, known)
 
     def overview(self, most: int = _OLDEST) -> list[tuple[Place, int, float | None]]:
         """Each queue, about how many messages it has, and when the oldest of them was sent, in
@@ -73,7 +78,7 @@ class Boxes:
             for title, url in self._resources.items()
             if title in known
         }
-        return Box(self._client, name, urls, called)
+        return Box(self._client, name, urls, self._deliveries, called)
 
 
 class Box:
@@ -81,6 +86,7 @@ class Box:
 
     Args:
         urls: the queues, each with the own queues of its jobs.
+        deliveries: says which runs a message has had that carries nothing of them.
         called: what users call the queues and invokers of the stage, by AWS's name of them.
     """
 
@@ -89,12 +95,14 @@ class Box:
         client: Callable[[str], Any],
         name: str,
         urls: Mapping[str, Sequence[str]],
+        deliveries: Deliveries,
         called: Mapping[str, str] = {},
     ) -> None:
         self._sqs = client("sqs")
         self._invoking = Invoking(client)
         self._name = name
         self._urls = urls
+        self._deliveries = deliveries
         self._called = called
         self.moved = Moved()
         """What was sent back or deleted."""
@@ -109,10 +117,8 @@ class Box:
         Args:
             most: so many are enough.
         """
-        found = [look(self._sqs, url, most) for url in self._urls]
-        letters = [letter for each in found for letter in each.letters]
-        letters.sort(key=lambda letter: letter.sent_at)
-        return letters[:most], len(letters) > most or any(each.more for each in found)
+        letters, more = self._look(most)
+        return self._deliveries.told(letters), more
 
     def one(self, given: str) -> Letter:
         """The message whose id begins so.
@@ -120,9 +126,10 @@ class Box:
         Raises:
             UnknownMessage: there is none, or there are several.
         """
-        letters = {letter.id: letter for letter in self.look(_ALL)[0]}
+        letters = {letter.id: letter for letter in self._look(_ALL)[0]}
         (whole,) = whole_ids(list(letters), [given])
-        return letters[whole]
+        (found,) = self._deliveries.told([letters[whole]])
+        return found
 
     def whole(self, given: Sequence[str]) -> list[str]:
         """The ids of the messages whose ids begin so.
@@ -130,7 +137,14 @@ class Box:
         Raises:
             UnknownMessage: there is none of one, or there are several.
         """
-        return whole_ids([letter.id for letter in self.look(_ALL)[0]], given)
+        return whole_ids([letter.id for letter in self._look(_ALL)[0]], given)
+
+    def _look(self, most: int) -> tuple[list[Letter], bool]:
+        """As they are."""
+        found = [look(self._sqs, url, most) for url in self._urls]
+        letters = [letter for each in found for letter in each.letters]
+        letters.sort(key=lambda letter: letter.sent_at)
+        return letters[:most], len(letters) > most or any(each.more for each in found)
 
     def redrive(
         self, wanted: Sequence[str] | None, *, dry_run: bool, told: Callable[[], None]

@@ -136,7 +136,10 @@ class DeployedRuns:
                 return [] if known is None else [self._run(self.mended(known), message=True)]
         elif f"{self._project}:".startswith(prefix):
             prefix = ""
-        uuids = list(self.kept.newest(prefix))
+        return self.named(list(self.kept.newest(prefix)))
+
+    def named(self, uuids: Sequence[str]) -> Sequence[DeployedRun]:
+        """The runs that have one of these names within the job; they need not exist."""
         return [self._run(known, message=True) for known in self.reader.all(uuids)]
 
     def recent(

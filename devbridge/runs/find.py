@@ -11,7 +11,7 @@ from pathlib import Path
 from devbridge.config import Config
 from devbridge.errors import CloudError, InvokeError, NotFound, UnknownRun
 from devbridge.protocol.codec import is_id
-from devbridge.runs.base import SHORT, Run, Started
+from devbridge.runs.base import SHORT, Run, RunRecord, Started
 from devbridge.runs.invoker import InvokerStore
 from devbridge.runs.ledger_store import LedgerStore
 from devbridge.runs.model import State
@@ -106,6 +106,18 @@ class StageRuns:
             if found:
                 return self._taken(_of_job(found[0], job), given, job)
         return self._elsewhere(given, job)
+
+    def named(self, job: str, uuids: Sequence[str]) -> dict[str, RunRecord]:
+        """What is known here of those runs of a job that there are, by what names them in it: their
+        ids without a project's name. Their invoker is not asked."""
+        live = self._live
+        records = [live.known(uuid) for uuid in uuids] if live is not None else []
+        found = {record.job_id: record for record in records if record is not None}
+        left = [uuid for uuid in uuids if uuid not in found]
+        if self.is_deployed and left:
+            runs = self._deployed.named(job, left)
+            found |= {run.record.job_id.rpartition(":")[2]: run.record for run in runs}
+        return found
 
     def recent(
         self, limit: int, job: str | None, state: State | None, *, deployed: bool

@@ -103,6 +103,14 @@ class DeployedStore:
             return self._with_uuid(prefix, job)
         return self._all(job, lambda store: store.find(prefix)) if prefix else []
 
+    def named(self, job: str, uuids: Sequence[str]) -> Sequence[Run]:
+        """Those of a job's runs that have one of these names within it, as far as they are known.
+
+        Raises:
+            UnknownJob: the app has no such job.
+        """
+        return self._store(find_job(self._app(), job), self._stage).named(uuids)
+
     def recent(
         self, limit: int, job: str | None = None, state: State | None = None
     ) -> Sequence[Run]:

@@ -3,6 +3,7 @@ embedded cloud."""
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,9 +59,13 @@ def handler(event, context):
 """
 
 
+_STAGES = itertools.count(1)
+
+
 @dataclass(frozen=True)
 class Deployed:
     cloud: Cloud
+    stage: str
     outputs: dict[str, str]
 
     def received(self, number: int) -> list[Any]:
@@ -83,9 +88,11 @@ def watch(tmp_path: Path, local_cloud: Cloud) -> Deployed:
     (root / "api").mkdir(parents=True)
     (root / "app.py").write_text(APP)
     (root / "api" / "tell.py").write_text(TELL)
-    app = load_app(root, "test")
-    done = deployment.deploy(Request(app, local_cloud, stage="test", mode="deployed"))
-    return Deployed(local_cloud, dict(done.outputs))
+    # A function that is told late logs after the test: each test has a stage for itself.
+    stage = f"test{next(_STAGES)}"
+    app = load_app(root, stage)
+    done = deployment.deploy(Request(app, local_cloud, stage=stage, mode="deployed"))
+    return Deployed(local_cloud, stage, dict(done.outputs))
 
 
 def test_a_message_in_a_dead_letter_queue_is_told_to_each_subscriber(watch: Deployed) -> None:
@@ -142,14 +149,16 @@ def test_a_function_has_what_is_reserved_for_it(watch: Deployed) -> None:
 def test_what_another_stack_imports_is_not_removed_and_nothing_is_emptied(
     watch: Deployed,
 ) -> None:
-    arn = {"Fn::ImportValue": "watch-test-jobs"}
+    arn = {"Fn::ImportValue": f"watch-{watch.stage}-jobs"}
     subscription = {"TopicArn": arn, "Protocol": "email", "Endpoint": "a@example.com"}
     other = {"Type": "AWS::SNS::Subscription", "Properties": subscription}
     assert create(watch.cloud, "importer", S=other) == ("CREATE_COMPLETE", "")
     s3, bucket = watch.cloud.client("s3"), watch.outputs["FilesBucket"]
     s3.put_object(Bucket=bucket, Key="a", Body=b"")
-    with pytest.raises(DeployError, match=r"'watch-test-jobs' is imported by importer") as caught:
-        remove(watch.cloud, "watch", "test", lambda _: None, fast, delete_data=True)
+    with pytest.raises(
+        DeployError, match=f"'watch-{watch.stage}-jobs' is imported by importer"
+    ) as caught:
+        remove(watch.cloud, "watch", watch.stage, lambda _: None, fast, delete_data=True)
     assert "Fn::ImportValue" in str(caught.value.remedy)
     assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
     cloudformation = watch.cloud.client("cloudformation")
@@ -157,4 +166,4 @@ def test_what_another_stack_imports_is_not_removed_and_nothing_is_emptied(
     cloudformation.get_waiter("stack_delete_complete").wait(
         StackName="importer", WaiterConfig={"Delay": 0.05, "MaxAttempts": 400}
     )
-    assert remove(watch.cloud, "watch", "test", lambda _: None, fast, delete_data=True)
+    assert remove(watch.cloud, "watch", watch.stage, lambda _: None, fast, delete_data=True)

@@ -6,13 +6,15 @@ from __future__ import annotations
 import json
 import sys
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from devbridge.cli import main
 from devbridge.cloud.session import Cloud, connect
 from devbridge.config import Config
 from devbridge.constructs.load import load_app
@@ -82,6 +84,8 @@ class Stage:
 
     cloud: Cloud
     outputs: Mapping[str, str]
+    options: Sequence[str]
+    """For commands that mean this stage."""
     test: str
 
     def send(self, kind: str, *messages: dict[str, Any]) -> None:
@@ -91,6 +95,19 @@ class Stage:
             group = {"MessageGroupId": self.test, "MessageDeduplicationId": uuid.uuid4().hex}
             more = group if kind == "fifo" else {}
             sqs.send_message(QueueUrl=url, MessageBody=body, **more)
+
+    def publish(self, **message: Any) -> None:
+        attributes = {"jobName": {"DataType": "String", "StringValue": "greeting"}}
+        self.cloud.client("sns").publish(
+            TopicArn=self.outputs["NewsTopic"],
+            Message=json.dumps({"test": self.test, **message}),
+            MessageAttributes=attributes,
+        )
+
+    def dlq(self, *arguments: str) -> Any:
+        done = CliRunner().invoke(main, ["dlq", *arguments, "--json", *self.options])
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
 
     def seen(self) -> list[str]:
         """``NAME/ATTEMPT`` of all runs of the test, in order."""
@@ -111,7 +128,7 @@ class Stage:
 @pytest.fixture(scope="module")
 def stages(
     shared_cloud: Running, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, tuple[Cloud, dict[str, str]]]]:
+) -> Iterator[dict[str, tuple[Cloud, dict[str, str], list[str]]]]:
     endpoint = str(shared_cloud.endpoint_url)
     reset(endpoint)
     root = tmp_path_factory.mktemp("app")
@@ -128,14 +145,15 @@ def stages(
             stack = f"devbridge-demo--{name}-"
             told = cloud.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
             outputs = {each["OutputKey"]: each["OutputValue"] for each in told[0]["Outputs"]}
-            found[name] = (cloud, outputs)
+            options = ["--app", str(root), "--stage", name, "--endpoint", endpoint]
+            found[name] = (cloud, outputs, options)
         yield found
 
 
 @pytest.fixture(params=STAGES)
 def stage(request: pytest.FixtureRequest, stages: dict[str, Any]) -> Stage:
-    cloud, outputs = stages[request.param]
-    return Stage(cloud, outputs, uuid.uuid4().hex)
+    cloud, outputs, options = stages[request.param]
+    return Stage(cloud, outputs, options, uuid.uuid4().hex)
 
 
 def queue(stage: Stage, kind: str) -> str:
@@ -180,12 +198,28 @@ def test_a_payload_that_does_not_fit_is_given_up_at_once_and_says_why(
 
 
 def test_a_topics_message_is_held_in_the_jobs_own_queue(stage: Stage) -> None:
-    attributes = {"jobName": {"DataType": "String", "StringValue": "greeting"}}
-    stage.cloud.client("sns").publish(
-        TopicArn=stage.outputs["NewsTopic"],
-        Message=json.dumps({"test": stage.test, "name": "told", "failures": 1}),
-        MessageAttributes=attributes,
-    )
+    stage.publish(name="told", failures=1)
     assert eventually(lambda: stage.seen() == ["told/1", "told/2"])
     inbox = dead(stage, "standard").replace("DeadLetters", "Inbox")
     assert eventually(lambda: not stage.left(inbox))
+
+
+def test_what_sqs_has_given_up_tells_of_its_last_run_and_is_sent_back_as_often_as_it_fails(
+    stage: Stage,
+) -> None:
+    before = stage.left(dead(stage, "standard"))
+
+    def given_up(runs: int) -> dict[str, Any]:
+        assert eventually(lambda: len(stage.seen()) == runs)
+        assert eventually(lambda: stage.left(dead(stage, "standard")) > before)
+        (letter,) = [each for each in stage.dlq("list", "greeting") if stage.test in each["body"]]
+        assert (letter["error"], letter["attempt"]) == ("ValueError: not yet", 2)
+        assert (letter["trigger"], "Inbox" in letter["source"]) == ("topic news", True)
+        return dict(letter)
+
+    stage.publish(name="never", failures=9)
+    first = given_up(2)
+    stage.dlq("redrive", "greeting", first["id"])
+    second = given_up(4)
+    assert stage.seen() == ["never/1", "never/2"] * 2
+    assert first["run"] != second["run"]

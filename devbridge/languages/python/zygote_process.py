@@ -19,6 +19,7 @@ from typing import Any, Final
 from devbridge.runs.model import Exit
 from devbridge.workers.base import WorkerSpec, exit_of, interpreter_error
 from devbridge.workers.rlimits import runner_command
+from runner.process import signal_group
 
 CLOSE_DEADLINE: Final = 5.0
 """Seconds in which a zygote must have ended its workers and itself."""
@@ -226,8 +227,10 @@ class Zygote:
         for answer in self._forks.values():
             if not answer.done():
                 answer.set_exception(ZygoteEnded("it has ended"))
-        # The kernel kills workers whose zygote ends.
-        for worker in self._workers.values():
+        # The kernel kills workers whose zygote ends, but not what they have started. A group keeps
+        # its number while anybody is left in it.
+        for pid, worker in self._workers.items():
+            signal_group(pid, signal.SIGKILL)
             worker.end(Exit(signal=signal.SIGKILL))
         self._workers.clear()
         self.ended.set_result(None)

@@ -19,7 +19,7 @@ class Greeting(TypedDict, total=False):
     compute=Lambda(),
     retries=2,
     retry_delay="1 second",
-    triggers=[OnTopic("jobs", filter={"jobName": ["greeting"]})],
+    triggers=[OnTopic("jobs", filter={"jobName": ["greeting"]}, done="succeeded")],
     alarm=1,
 )
 def handler(payload: Greeting) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import sys
@@ -155,12 +156,21 @@ async def test_what_only_a_fresh_interpreter_reads_gets_one(workbench: Bench) ->
 
 
 async def test_a_killed_zygote_takes_its_workers_along_and_is_replaced(workbench: Bench) -> None:
-    worker = await workbench.launch("def handler(payload): ...")
-    await workbench.said.wait("ready", worker.id)
+    worker = await workbench.launch("""
+        import subprocess, sys
+        def handler(payload):
+            child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+            print("child", child.pid, flush=True)
+            child.wait()
+    """)
+    await worker.run()
+    child = psutil.Process(int((await worker.read_until(b"\n")).split()[1]))
     first = launcher(workbench).pid
     assert first is not None
     psutil.Process(first).kill()
     assert await worker.exit() == Exit(signal=signal.SIGKILL)
+    gone, _ = await asyncio.to_thread(psutil.wait_procs, [child], 30)
+    assert gone
     assert await parent(workbench, "") == launcher(workbench).pid != first
 
 

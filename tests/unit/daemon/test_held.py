@@ -118,7 +118,10 @@ async def test_that_of_another_comes_again_after_the_jobs_delay_and_it_is_said(
 
 async def test_sqs_gives_up_what_was_received_for_the_last_time(desk: Desk) -> None:
     assert await desk.settle(run(State.FAILED), 3) == [("hide", "r", "0")]
-    assert desk.said == ["01234567 has not succeeded: its message goes to the dead-letter queue"]
+    assert desk.said == [
+        "01234567 has not succeeded: its message goes to the dead-letter queue,"
+        " see: devbridge dlq list a"
+    ]
 
 
 async def test_that_of_a_job_that_has_left_the_app_comes_again_at_once(desk: Desk) -> None:

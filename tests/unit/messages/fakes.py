@@ -48,6 +48,8 @@ class FakeSqs(Fake):
         self.clock = FakeClock()
         self.queues: dict[str, list[Message]] = {name: [] for name in names}
         self.deduplicated: set[str] = set()
+        self.redrive: dict[str, int] = {}
+        """How often a queue delivers a message before it gives it up."""
 
     def add(self, queue: str, body: str = "{}", source: str = "", **told: Any) -> Message:
         """A message of a dead-letter queue: one that SQS has moved, or of a run that has failed."""
@@ -78,6 +80,10 @@ class FakeSqs(Fake):
         return {"QueueUrl": url(QueueName)}
 
     def GetQueueAttributes(self, *, QueueUrl: str, AttributeNames: list[str]) -> Any:  # noqa: N802, N803
+        if AttributeNames == ["RedrivePolicy"]:
+            most = self.redrive.get(QueueUrl.rpartition("/")[2])
+            policy = json.dumps({"maxReceiveCount": most})
+            return {"Attributes": {"RedrivePolicy": policy}} if most else {}
         messages = self._of(QueueUrl)
         visible = sum(map(self._visible, messages))
         counts = visible, len(messages) - visible

@@ -6,7 +6,17 @@ import json
 
 import pytest
 
-from devbridge.constructs import App, OnObject, Schedule
+from devbridge.constructs import (
+    App,
+    Job,
+    Lambda,
+    OnObject,
+    OnQueue,
+    OnTopic,
+    Queue,
+    Schedule,
+    Topic,
+)
 from devbridge.deploy.synth.triggers.schedules import told
 from devbridge.errors import CloudError, NotDeployed
 from devbridge.messages import kinds
@@ -62,6 +72,31 @@ def test_a_message_goes_to_its_queue_and_its_run_is_known(there: FakeCloud, app:
         "run": run,
     }
     assert send(there, app, "one", "first", live=False).run.startswith("shop_ann_one:")
+
+
+@pytest.mark.parametrize(("name", "known"), [("first", True), ("second", False), ("often", True)])
+def test_of_a_message_that_is_held_the_first_delivery_is_its_run(
+    there: FakeCloud, app: App, name: str, known: bool
+) -> None:
+    job = Job(
+        app,
+        "held",
+        handler="jobs/work.handler",
+        compute=Lambda(),
+        triggers=[
+            OnQueue(Queue(app, "mine"), done="succeeded", name="first"),
+            OnTopic(Topic(app, "theirs"), done="succeeded", name="second"),
+            Schedule("rate(2 hours)", done="succeeded", name="often"),
+        ],
+    )
+    resources = {"MineQueue": url("first"), "TheirsTopic": "t", "HeldJobInbox": url("inbox")}
+    sender = Sender(there, job, "ann", resources, live=True)  # type: ignore[arg-type]
+    one = trigger(app, "held", name)
+    sent = kinds.send(sender, one, content(one, None, None))
+    messages = [each.id for queue in there.sqs.queues.values() for each in queue]
+    runs = [job_id("shop", "ann", "held", f"{name}/{each}/1") for each in messages]
+    assert runs == ([sent.run] if known else [])
+    assert bool(sent.run) == known
 
 
 def test_a_message_has_the_attributes_that_its_filter_wants(there: FakeCloud, app: App) -> None:

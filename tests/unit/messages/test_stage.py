@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from devbridge.constructs import App
+from devbridge.constructs import App, Job, Lambda, OnQueue, Queue
+from devbridge.constructs.app import loading
 from devbridge.errors import UnknownMessage
 from devbridge.messages.places import places
 from devbridge.messages.stage import Boxes
+from devbridge.protocol.codec import job_id
 from tests.unit.messages.fakes import FakeSqs, url
+from tests.unit.messages.test_deliveries import FAILED
 
 
 @pytest.fixture
@@ -22,7 +28,8 @@ def sqs(app: App) -> FakeSqs:
 def boxes(app: App, sqs: FakeSqs) -> Boxes:
     titles = [inbox for place in places(app) for inbox in place.inboxes]
     known = [*sqs.queues, *titles]
-    return Boxes(app, lambda _: sqs.client, {title: url(title) for title in known}, "ann")
+    resources = {title: url(title) for title in known}
+    return Boxes(app, lambda _: sqs.client, resources, "ann", lambda *_: {})
 
 
 def test_all_are_counted_and_the_oldest_is_dated(boxes: Boxes, sqs: FakeSqs) -> None:
@@ -76,3 +83,26 @@ def test_messages_of_both_are_deleted(boxes: Boxes, sqs: FakeSqs) -> None:
     assert box.moved.ids == [one.id]
     box.purge(None, told=lambda: None)
     assert box.moved.ids == [one.id, two.id]
+
+
+def test_a_message_that_its_queue_has_given_up_tells_of_its_run_where_it_is_shown(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "job.py").write_text("def handler(payload): ...\n")
+    with loading(tmp_path):
+        app = App("shop")
+    held = OnQueue(Queue(app, "incoming"), done="succeeded")
+    Job(app, "greet", handler="job.handler", compute=Lambda(), triggers=[held])
+    sqs = FakeSqs("incoming", "dead")
+    message = sqs.add("dead", source="incoming")
+    uuid = job_id("shop", "ann", "greet", f"incoming/{message.id}/1")
+    runs = {uuid: replace(FAILED, job_id=uuid)}
+    resources = {"IncomingQueue": url("incoming"), "GreetJobDeadLetters": url("dead")}
+    boxes = Boxes(app, lambda _: sqs.client, resources, "ann", lambda *_: runs)
+    box = boxes.of("greet")
+    (listed,), _ = box.look(10)
+    assert listed == replace(box.one(message.id), receipt=listed.receipt, receives=listed.receives)
+    assert (listed.run, listed.error) == (uuid, "ValueError: no")
+    box.redrive(None, dry_run=False, told=lambda: None)
+    (sent,) = sqs.queues["incoming"]
+    assert sent.id != message.id, "its deliveries are other runs"

@@ -73,6 +73,8 @@ def test_runs_are_found_by_the_beginning_of_their_id_or_of_the_part_behind_the_p
     for prefix in (last, last.partition(":")[2]):
         assert ids(world.runs.find(prefix)) == [last]
     assert world.runs.find("ffff") == []
+    uuids = [each.partition(":")[2] for each in added]
+    assert ids(world.runs.named([uuids[2], uuids[0][:-4] + "ffff", uuids[0]])) == added[::-2]
 
 
 def test_of_a_job_that_was_never_deployed_there_are_no_runs() -> None:

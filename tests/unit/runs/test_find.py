@@ -139,6 +139,18 @@ def test_on_a_stage_of_dev_only_what_must_be_a_deployed_run_is_looked_for_there(
     assert stage.deployed.codebuild.calls == []
 
 
+def test_the_runs_of_a_job_are_known_by_their_names_in_it_wherever_they_are(stage: Stage) -> None:
+    live = stage.live.add(State.QUEUED)
+    _, build = (stage.deployed.add(State.FAILED) for _ in range(2))
+    name = build.partition(":")[2]
+    asked = [live, name, ELSEWHERE]
+    found = stage.runs().named("factorial", asked)
+    assert {each: run.job_id for each, run in found.items()} == {live: live, name: build}
+    assert set(stage.runs(is_deployed=False).named("factorial", asked)) == {live}
+    assert set(stage.runs(ledger=False).named("factorial", asked)) == {live, name}, "alike"
+    assert stage.invoked == []
+
+
 @pytest.mark.parametrize("world", ["live", "deployed"])
 def test_two_runs_that_begin_alike_are_both_told(stage: Stage, world: str) -> None:
     both = [getattr(stage, world).add(state) for state in (State.QUEUED, State.FAILED)]

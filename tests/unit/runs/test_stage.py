@@ -36,6 +36,15 @@ def test_a_run_is_found_by_its_whole_uuid_without_a_list(world: StageWorld) -> N
     assert "ListBuildsForProject" not in world.codebuild.calls
 
 
+def test_runs_of_a_job_are_read_by_their_names_without_a_list(world: StageWorld) -> None:
+    build = world.add(State.FAILED)
+    assert isinstance(world.store, DeployedStore)
+    found = world.store.named("factorial", [build.partition(":")[2], UUID])
+    assert [run.record.job_id for run in found] == [build]
+    with pytest.raises(UnknownJob):
+        world.store.named("gone", [UUID])
+
+
 def test_a_uuid_is_found_in_upper_case_and_a_project_as_it_is_written(world: StageWorld) -> None:
     build = [world.add(State.RUNNING) for _ in range(10)][-1]
     uuid = build.partition(":")[2]

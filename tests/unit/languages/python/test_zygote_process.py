@@ -51,6 +51,14 @@ ANSWERS = """\
 """
 
 
+@pytest.fixture(autouse=True)
+def groups(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The process groups that are signalled, and with what: the script's are made up."""
+    signalled: list[tuple[int, int]] = []
+    monkeypatch.setattr(zygote_process, "signal_group", lambda *given: signalled.append(given))
+    return signalled
+
+
 @pytest.fixture
 async def start(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -171,13 +179,18 @@ async def test_an_interpreter_that_is_not_there_is_named(
     assert len(os.listdir("/dev/fd")) == before  # noqa: PTH208
 
 
-async def test_its_workers_have_ended_with_it(start: Callable[[str], Zygote]) -> None:
+async def test_its_workers_and_what_they_have_started_have_ended_with_it(
+    start: Callable[[str], Zygote], groups: list[tuple[int, int]]
+) -> None:
     zygote = start(ANSWERS)
-    worker = await zygote.fork(SPEC, 1)
+    first, worker = await zygote.fork(SPEC, 1), await zygote.fork(SPEC, 1)
+    first.signal_group(signal.SIGTERM)
+    await first.wait()
     zygote.retire()
     async with asyncio.timeout(DEADLINE):
         assert await worker.wait() == Exit(signal=signal.SIGKILL)
         await zygote.ended
+    assert groups == [(worker.pid, signal.SIGKILL)]
     worker.signal_group(signal.SIGTERM)  # nobody is there to send it
     with pytest.raises(ZygoteEnded, match="has ended"):
         await zygote.fork(SPEC, 1)
