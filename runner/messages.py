@@ -19,6 +19,8 @@ from runner.triggered import Triggered
 
 VARIABLE = "DEVBRIDGE_TRIGGERS"
 """The environment variable with what must be known of a job's triggers."""
+_BLANKS = " \t\r\n"
+"""What JSON allows around a value."""
 MAX_KEY = 1024
 """Characters of what names a run."""
 
@@ -239,12 +241,13 @@ def dump(value: object) -> bytes:
 
 
 def of_text(text: str) -> bytes:
-    """The JSON text that somebody has sent, as it is; of what is none, the text as JSON has it."""
+    """The JSON text that somebody has sent, without the blanks around it; of what is none, the text
+    as JSON has it."""
     try:
         json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return dump(text)
-    return text.encode("utf-8", "surrogatepass")
+    return text.strip(_BLANKS).encode("utf-8", "surrogatepass")
 
 
 def _refuse(name: str) -> NoReturn:

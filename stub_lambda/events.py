@@ -34,6 +34,7 @@ from devbridge.protocol.messages import (
     Reply,
 )
 from runner.messages import MAX_KEY
+from runner.triggered import MARK
 
 BAD_EVENT: Final = "BadEvent"
 TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
@@ -138,6 +139,10 @@ def _start(event: Mapping[str, Any], at: datetime | None) -> Start:
             payload = codec.dump_json(event.get("payload"))
     except (ValueError, Malformed) as error:
         raise Refused(BAD_EVENT, f"the payload is not JSON: {error}") from None
+    again = event.get("triggered") is True or event.get("scheduled") is True
+    if payload.startswith(MARK) and not again:
+        # Who hands on what others have sent must not hand on what they say has started it.
+        raise Refused(BAD_EVENT, "the payload's key 'devbridge:trigger' is devbridge's own")
     return Start(
         payload,
         key,

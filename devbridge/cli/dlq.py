@@ -237,7 +237,7 @@ def _boxes(config: Config) -> Iterator[Boxes]:
     app = loaded(config)
     with cloud(config) as there, stage_runs(config, (app, there)) as runs:
         found = resources(there, app.name, config.stage)
-        yield Boxes(app, there.client, found, config.stage, runs.named)
+        yield Boxes(app, there, found, config.stage, runs.named)
 
 
 @contextlib.contextmanager

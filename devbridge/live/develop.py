@@ -15,7 +15,7 @@ from typing import Final
 from devbridge import __version__, redaction
 from devbridge.cloud.last import remember
 from devbridge.cloud.session import connect
-from devbridge.config import Config
+from devbridge.config import Config, default_stage
 from devbridge.constructs.load import load_app
 from devbridge.daemon.daemon import Daemon
 from devbridge.daemon.terminal import Terminal
@@ -84,7 +84,8 @@ def develop(
         schemas = types.result()
         consent = Consent(cloud, voice, yes=yes)
         deployer = Deployer(config, cloud, voice, consent, Broken(voice), unloaded)
-        good = Good(app, schemas, deployer.deploy(app, schemas))
+        options = "" if config.stage == default_stage() else f"--stage {config.stage}"
+        good = Good(app, schemas, deployer.deploy(app, schemas), options)
         consent.running = True
         mark_dev(config)
         remember(config, local=embedded is not None)

@@ -29,11 +29,16 @@ class Good:
     app: App
     schemas: Schemas
     deployed: Deployed
+    options: str = ""
+    """Those that a devbridge command needs to mean this stage."""
 
     def ready(self, said: str, bold: Emphasis) -> list[str]:
         """What there is, and what to do next: see `devbridge.live.ready`."""
         outputs = self.deployed.outputs
-        shown = ready(self.app, outputs, said, schemas=self.schemas, shell=os.environ, bold=bold)
+        schemas, options, shell = self.schemas, self.options, os.environ
+        shown = ready(
+            self.app, outputs, said, schemas=schemas, options=options, shell=shell, bold=bold
+        )
         return list(shown)
 
 
@@ -114,7 +119,8 @@ class Redeployer:
             except Undecided:
                 self._listen(again)
                 return self._deployment(app)
-            before, self.good = self.good, Good(app, schemas, deployed)
+            before = self.good
+            self.good = Good(app, schemas, deployed, before.options)
             if deployed.changed:
                 self._tell(before, time.monotonic() - began)
             await self._prepare(self.good.deployed.jobs, app.preload)

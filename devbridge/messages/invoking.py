@@ -32,7 +32,7 @@ class Invoking:
         """What the invoker is to be called with.
 
         Raises:
-            NoWayBack: the records are gone.
+            NoWayBack: the records are gone, or of a stream that is not the invoker's.
         """
         if (found := letter.given_up) is None:
             return [{"redriven": letter.key, "event": letter.event}]
@@ -64,15 +64,20 @@ class Invoking:
                 raise NoWayBack(f"its run was not started: {first['code']}: {first['error']}")
 
     def _mapping(self, found: GivenUp) -> tuple[Sequence[str], int]:
-        """Which records of the stream the invoker gets, and how many at once."""
+        """Which records of the stream the invoker gets, and how many at once.
+
+        Raises:
+            NoWayBack: it gets none. Whoever may send to the dead-letter queue may name any stream.
+        """
         pages = self._client("lambda").get_paginator("list_event_source_mappings")
         for page in pages.paginate(FunctionName=found.function):
             for each in page["EventSourceMappings"]:
-                if str(each.get("EventSourceArn", "")).startswith(found.stream):
+                arn = str(each.get("EventSourceArn", ""))  # or of one of its consumers
+                if arn == found.stream or arn.startswith(f"{found.stream}/consumer/"):
                     filters = (each.get("FilterCriteria") or {}).get("Filters") or ()
                     patterns = [one["Pattern"] for one in filters if one.get("Pattern")]
                     return patterns, int(each.get("BatchSize") or _AT_ONCE)
-        return (), _AT_ONCE
+        raise NoWayBack(f"names a stream that its job does not read: {found.stream}")
 
 
 def _parts(records: Sequence[Json], most: int) -> Iterator[list[Json]]:

@@ -36,8 +36,8 @@ class Back:
 
 
 class NoWayBack(Exception):
-    """A message cannot be sent back: it does not say where to, that queue is not there, or its run
-    is not started."""
+    """A message cannot be sent back: it does not say where to, or names what is not the stage's,
+    that queue is not there, or its run is not started."""
 
 
 @dataclass(slots=True)

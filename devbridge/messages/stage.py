@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from devbridge.constructs import App
+from devbridge.deploy.access import Access
 from devbridge.messages.deliveries import Deliveries, Known, holding
 from devbridge.messages.invoking import Invoking
 from devbridge.messages.letters import Letter, whole_ids
 from devbridge.messages.mover import Back, Moved, Route, count, look, purge, redrive, router
+from devbridge.messages.own import Own
 from devbridge.messages.places import Place, address, labels, named, places
 from devbridge.words import many
 
@@ -23,7 +25,7 @@ class Boxes:
     """All dead-letter queues of a stage.
 
     Args:
-        client: gives botocore's client for a service.
+        cloud: where the stage is.
         resources: what AWS calls those of the stage, by CloudFormation's name.
         known: gives what is known of the stage's runs.
     """
@@ -31,14 +33,15 @@ class Boxes:
     def __init__(
         self,
         app: App,
-        client: Callable[[str], Any],
+        cloud: Access,
         resources: Mapping[str, str],
         stage: str,
         known: Known,
     ) -> None:
         self._app = app
-        self._client = client
-        self._sqs = client("sqs")
+        self._client = cloud.client
+        self._sqs = cloud.client("sqs")
+        self._own = Own(app, resources, cloud.account, cloud.region)
         self._resources = resources
         self._stage = stage
         queues = holding(app, resources, stage)
@@ -78,7 +81,7 @@ class Boxes:
             for title, url in self._resources.items()
             if title in known
         }
-        return Box(self._client, name, urls, self._deliveries, called)
+        return Box(self._client, name, urls, self._own, self._deliveries, called)
 
 
 class Box:
@@ -86,6 +89,7 @@ class Box:
 
     Args:
         urls: the queues, each with the own queues of its jobs.
+        own: knows what messages may name.
         deliveries: says which runs a message has had that carries nothing of them.
         called: what users call the queues and invokers of the stage, by AWS's name of them.
     """
@@ -95,6 +99,7 @@ class Box:
         client: Callable[[str], Any],
         name: str,
         urls: Mapping[str, Sequence[str]],
+        own: Own,
         deliveries: Deliveries,
         called: Mapping[str, str] = {},
     ) -> None:
@@ -102,6 +107,7 @@ class Box:
         self._invoking = Invoking(client)
         self._name = name
         self._urls = urls
+        self._own = own
         self._deliveries = deliveries
         self._called = called
         self.moved = Moved()
@@ -175,6 +181,7 @@ class Box:
 
     def _route(self, to_queues: Route) -> Route:
         def route(found: Letter) -> Back:
+            self._own.check(found)
             if not (invoker := found.invoker):
                 return to_queues(found)
             calls = self._invoking.calls(found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,7 @@ _GONE: Final = (
     "InvalidArgumentException",
     "ValidationException",
 )
+_STREAM: Final = re.compile(r"arn:[\w-]+:(kinesis|dynamodb):[\w-]*:\d*:(stream|table)/.")
 _EMPTY: Final = 20
 """Answers without a record, one after the other, before it is believed that no more comes."""
 
@@ -75,12 +77,17 @@ def given_up(body: Any) -> GivenUp | None:
         return None
     info = body[found]
     try:
+        stream, first, last = (
+            str(info[key]) for key in ("streamArn", "startSequenceNumber", "endSequenceNumber")
+        )
+        if not (_STREAM.match(stream) and first.isdecimal() and last.isdecimal()):
+            return None  # anybody may have written it
         return GivenUp(
             _INFO[found],
-            str(info["streamArn"]),
+            stream,
             str(info["shardId"]),
-            str(info["startSequenceNumber"]),
-            str(info["endSequenceNumber"]),
+            first,
+            last,
             int(info["batchSize"]),
             ":".join(str(asked["functionArn"]).split(":")[:7]),
             str(asked.get("condition", "")),

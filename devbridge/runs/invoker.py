@@ -16,6 +16,7 @@ from devbridge.later import written
 from devbridge.runs.base import Cancellation, RunRecord, Started, Step
 from devbridge.runs.model import State
 from runner import documents
+from runner.triggered import MARK
 
 POLL: Final = 2.0
 """Seconds between two questions to the invoker, each of which is an invocation of a Lambda."""
@@ -71,8 +72,9 @@ class InvokerStore:
         text = payload.decode("utf-8", "surrogatepass")
         begins = {} if checkpoint is None else {"checkpoint": checkpoint.decode()}
         then = {} if at is None else {"startAt": written(at)}
+        again = {"triggered": True} if payload.startswith(MARK) else {}
         action = "schedule" if then else "run"
-        answer = self.ask(action, text, idempotencyKey=key, **generated, **begins, **then)
+        answer = self.ask(action, text, idempotencyKey=key, **generated, **begins, **then, **again)
         state, starts_at = State(answer["state"]), _starts_at(answer)
         record = RunRecord(job_id=answer["jobId"], job=job, state=state, starts_at=starts_at)
         return Started(InvokerRun(self, record.job_id, record), bool(answer.get("duplicate")))

@@ -126,7 +126,7 @@ def test_what_cannot_go_back_is_an_error_and_stays(sqs: FakeSqs) -> None:
     done = dlq("redrive", "orders", "--all")
     assert done.exit_code == errors.EXIT_CLOUD
     assert done.stdout == "1 of 2 messages redriven to incoming\n"
-    assert f"{stays}  stays: its queue gone is not there any more" in done.stderr
+    assert f"{stays}  stays: names a queue that is not this stage's" in done.stderr
     assert f"devbridge dlq show orders {stays[:8]}" in done.stderr
     assert len(sqs.queues["dead"]) == 1
 

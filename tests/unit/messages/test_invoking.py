@@ -101,3 +101,14 @@ def test_what_is_not_started_stays(
     functions.answer, functions.error = answer, error
     with pytest.raises(NoWayBack, match=what):
         invoking(functions).call(INVOKER, [{}])
+
+
+def test_a_stream_that_the_job_does_not_read_is_not_read_for_it(functions: FakeLambda) -> None:
+    """Anybody who may write to the queue may name another stream, with a name that begins so."""
+    for name in ("secret", "clicks"):
+        other = f"arn:aws:kinesis:eu-west-1:111122223333:stream/{name}"
+        body = told(5, 9, 4)
+        body["KinesisBatchInfo"]["streamArn"] = other
+        with pytest.raises(NoWayBack, match=f"a stream that its job does not read: {other}"):
+            invoking(functions).calls(of(body))
+    assert functions.asked == []

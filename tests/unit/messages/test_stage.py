@@ -13,23 +13,29 @@ from devbridge.errors import UnknownMessage
 from devbridge.messages.places import places
 from devbridge.messages.stage import Boxes
 from devbridge.protocol.codec import job_id
-from tests.unit.messages.fakes import FakeSqs, url
+from tests.unit.messages.fakes import FakeCloud, FakeSqs, url
 from tests.unit.messages.test_deliveries import FAILED
 
 
 @pytest.fixture
-def sqs(app: App) -> FakeSqs:
+def cloud(app: App) -> FakeCloud:
     made = ("OrdersJobDeadLetters", "ThumbsJobDeadLetters", "ThreeJobDeadLetters")
     own = ("NightlyJobDeadLetters", "BadOrdersQueue", "FailedQueue", "LateQueue")
-    return FakeSqs("incoming", *made, *own, "OrdersJobInbox")
+    return FakeCloud("incoming", *made, *own, "OrdersJobInbox")
 
 
 @pytest.fixture
-def boxes(app: App, sqs: FakeSqs) -> Boxes:
+def sqs(cloud: FakeCloud) -> FakeSqs:
+    return cloud.sqs
+
+
+@pytest.fixture
+def boxes(app: App, cloud: FakeCloud) -> Boxes:
+    sqs = cloud.sqs
     titles = [inbox for place in places(app) for inbox in place.inboxes]
     known = [*sqs.queues, *titles]
-    resources = {title: url(title) for title in known}
-    return Boxes(app, lambda _: sqs.client, resources, "ann", lambda *_: {})
+    found = {title: url(title) for title in known}
+    return Boxes(app, cloud, found, "ann", lambda *_: {})  # type: ignore[arg-type]
 
 
 def test_all_are_counted_and_the_oldest_is_dated(boxes: Boxes, sqs: FakeSqs) -> None:
@@ -93,12 +99,13 @@ def test_a_message_that_its_queue_has_given_up_tells_of_its_run_where_it_is_show
         app = App("shop")
     held = OnQueue(Queue(app, "incoming"), done="succeeded")
     Job(app, "greet", handler="job.handler", compute=Lambda(), triggers=[held])
-    sqs = FakeSqs("incoming", "dead")
+    cloud = FakeCloud("incoming", "dead")
+    sqs = cloud.sqs
     message = sqs.add("dead", source="incoming")
     uuid = job_id("shop", "ann", "greet", f"incoming/{message.id}/1")
     runs = {uuid: replace(FAILED, job_id=uuid)}
     resources = {"IncomingQueue": url("incoming"), "GreetJobDeadLetters": url("dead")}
-    boxes = Boxes(app, lambda _: sqs.client, resources, "ann", lambda *_: runs)
+    boxes = Boxes(app, cloud, resources, "ann", lambda *_: runs)  # type: ignore[arg-type]
     box = boxes.of("greet")
     (listed,), _ = box.look(10)
     assert listed == replace(box.one(message.id), receipt=listed.receipt, receives=listed.receives)
@@ -106,3 +113,23 @@ def test_a_message_that_its_queue_has_given_up_tells_of_its_run_where_it_is_show
     box.redrive(None, dry_run=False, told=lambda: None)
     (sent,) = sqs.queues["incoming"]
     assert sent.id != message.id, "its deliveries are other runs"
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["arn:aws:sqs:eu-west-1:999999999999:incoming", "arn:aws:lambda:eu-west-1:999:function:f"],
+)
+def test_what_names_anything_but_the_stages_own_stays_and_nothing_is_sent(
+    boxes: Boxes, cloud: FakeCloud, source: str
+) -> None:
+    message = cloud.sqs.add("OrdersJobDeadLetters", run="r-1", forged=source)
+    text = message.attributes["devbridge"]
+    text["StringValue"] = text["StringValue"].replace('"source": ""', f'"source": "{source}"')
+    for dry_run in (True, False):
+        box = boxes.of("orders")
+        box.redrive(None, dry_run=dry_run, told=lambda: None)
+        ((kept, why),) = box.moved.kept
+        assert kept == message.id
+        assert "not this stage's" in why
+        assert source in why
+    assert not {"SendMessage", "DeleteMessage", "GetQueueUrl"} & {*cloud.sqs.calls}

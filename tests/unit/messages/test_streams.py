@@ -108,6 +108,32 @@ def test_what_is_something_else_is_nothing(body: Any) -> None:
     assert given_up(body) is None
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"streamArn": "clicks"},
+        {"streamArn": "arn:aws:kinesis:eu-west-1:111122223333:stream"},
+        {"startSequenceNumber": "LATEST"},
+        {"endSequenceNumber": None},
+    ],
+)
+def test_so_is_what_no_stream_has(forged: dict[str, Any]) -> None:
+    body = told(1, 1, 1)
+    body["KinesisBatchInfo"] |= forged
+    assert given_up(body) is None
+
+
+def test_as_many_as_there_were_are_not_filtered_again() -> None:
+    never = json.dumps({"data": {"n": [{"exists": False}]}})
+    assert len(records(FakeStream("kinesis", range(1, 20)), told(5, 7, 3), never)) == 3
+
+
+def test_nothing_is_taken_from_behind_the_last_one_though_that_is_not_there() -> None:
+    there = FakeStream("kinesis", range(1, 20, 2))
+    found = records(there, told(5, 8, 2))
+    assert [each["kinesis"]["sequenceNumber"] for each in found] == [sequence(5), sequence(7)]
+
+
 def test_records_of_a_stream_are_as_their_invoker_got_them() -> None:
     found = records(FakeStream("kinesis", range(1, 20)), told(5, 7, 3))
     assert [each["eventID"] for each in found] == [

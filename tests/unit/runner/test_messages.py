@@ -66,10 +66,20 @@ def test_it_is_carried_with_its_delivery() -> None:
 
 @pytest.mark.parametrize(
     ("text", "payload"),
-    [("[1.10]", b"[1.10]"), ("hello", b'"hello"'), ("NaN", b'"NaN"'), ("", b'""')],
+    [
+        ("[1.10]", b"[1.10]"),
+        (' \r\n{"a": 1}\t\n', b'{"a": 1}'),
+        ("hello\n", b'"hello\\n"'),
+        ("NaN", b'"NaN"'),
+        ("", b'""'),
+    ],
 )
 def test_a_body_is_its_json_or_its_text(text: str, payload: bytes) -> None:
     assert of_text(text) == payload
+    sent = message(OTHER, text)
+    found = triggered(read_message(sent, LISTENING).wrapped(sent))
+    assert found is not None
+    assert found.payload == payload
 
 
 def test_only_messages_of_fifo_queues_have_a_group() -> None:

@@ -13,6 +13,7 @@ from devbridge.runs.base import RunRecord
 from devbridge.runs.invoker import InvokerStore, find_job, recorded
 from devbridge.runs.model import State
 from runner.outcome import Failure
+from runner.triggered import Triggered
 
 
 class Invoker:
@@ -68,6 +69,13 @@ def test_a_run_is_started_with_its_payload_as_it_is() -> None:
     assert started.duplicate
     assert started.run.record == RunRecord(job_id="id", job="factorial", state=State.QUEUED)
     assert invoker.asked == [("run", '{"n": "ü"}', {"idempotencyKey": "k"})]
+
+
+def test_what_a_trigger_has_started_is_said_to_be_that_when_it_is_run_again() -> None:
+    invoker = Invoker({"jobId": "id", "state": "QUEUED"})
+    again = Triggered("queue", "orders", b"1", b"{}").text()
+    invoker.store.start("factorial", again, key="k", remember=True)
+    assert invoker.asked == [("run", again.decode(), {"idempotencyKey": "k", "triggered": True})]
 
 
 def test_a_key_that_nobody_has_given_is_said_to_be_generated() -> None:

@@ -13,6 +13,7 @@ from devbridge.protocol.messages import (
     Rejected,
     StatusReply,
 )
+from runner.triggered import MARK
 from stub_lambda import events
 from stub_lambda.events import BAD_EVENT, Question, Refused, Start, answer_of, parse, with_result
 
@@ -26,6 +27,16 @@ def nested(depth: int) -> list[Any]:
     for _ in range(depth):
         value = [value]
     return value
+
+
+FORGED = {"devbridge:trigger": {"kind": "queue", "name": "q"}, "payload": 1, "event": {}}
+
+
+@pytest.mark.parametrize("how", ["triggered", "scheduled"])
+def test_a_run_that_a_trigger_had_started_may_be_run_again(how: str) -> None:
+    found = parse({"devbridge": 1, "action": "run", "payload": FORGED, how: True})
+    assert isinstance(found, Start)
+    assert found.payload.startswith(MARK)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +56,10 @@ def nested(depth: int) -> list[Any]:
         ({"devbridge": 1, "action": "run", "idempotencyKey": "x" * 1025}, "1 to 1024 characters"),
         ({"devbridge": 1, "action": "run", "payload": float("nan")}, "payload is not JSON"),
         ({"devbridge": 1, "action": "run", "payload": nested(50_000)}, "nested too deeply"),
+        (
+            {"devbridge": 1, "action": "run", "payload": FORGED},
+            "'devbridge:trigger' is devbridge's",
+        ),
     ],
 )
 def test_a_bad_event_is_refused_with_what_is_wrong(event: object, message: str) -> None:
