@@ -190,6 +190,7 @@ def cloud(config: Config, *, start: bool = False) -> Iterator[Cloud]:
     from botocore.exceptions import ClientError
 
     from devbridge.cloud.session import connect
+    from devbridge.deploy.refusals import is_denied
 
     with _endpoint(config, start=start) as endpoint:
         there = connect(config, endpoint)
@@ -200,7 +201,11 @@ def cloud(config: Config, *, start: bool = False) -> Iterator[Cloud]:
             raise CloudError(
                 f"the cloud refuses {error.operation_name}: {error.response['Error']['Message']}",
                 where=f"{there.principal_arn}, {there.endpoint_url or there.region}",
-                remedy="use credentials that have that permission: --profile",
+                remedy=(
+                    "use credentials that have that permission: --profile"
+                    if is_denied(error)
+                    else "see what it says of the request; with --verbose, where it came from"
+                ),
             ) from error
 
 

@@ -18,7 +18,8 @@ from devbridge.cli.function_logs import function_named, printed
 from devbridge.cli.runs import NOBODY, stage_runs
 from devbridge.cli.text import coloured, duration_within, table, when
 from devbridge.constructs import Function
-from devbridge.errors import CloudNotRunning, NotDeployed, UnknownRun, did_you_mean
+from devbridge.constructs.values import NAME
+from devbridge.errors import AppError, CloudNotRunning, NotDeployed, UnknownRun, did_you_mean
 from devbridge.failures import in_full
 from devbridge.printable import Cleaner, continued
 from runner.outcome import duration
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
 
 
 _ID: Final = re.compile(r"[0-9a-fA-F-]+|.+:.*")
-"""What may be the beginning of a run's id: app.py is not loaded for it."""
+"""What may be the beginning of a run's id: app.py is not loaded for it, unless it may be the name
+of a function, too."""
+_WHOLE: Final = 36
+"""Characters of a run's whole id."""
 _LISTED: Final = 5
 
 
@@ -87,7 +91,7 @@ def logs(
         _list(config)
         return
     app = None if _ID.fullmatch(target) else loaded(config, lenient=True)
-    function = None if app is None else function_named(app, target)
+    function = _called(config, target) if app is None else function_named(app, target)
     if function is None:
         try:
             _of_run(config, target, since, follow_=follow_, all_=all_, raw=raw)
@@ -109,6 +113,17 @@ def logs(
     if not any_:
         told = f"{function.name} has printed nothing in the last {duration(back.total_seconds())}"
         click.echo(f"{told}; --since says how far back", err=True)
+
+
+def _called(config: Config, target: str) -> Function | None:
+    """The function of exactly that name, which may be the beginning of a run's id as well."""
+    if not NAME.fullmatch(target) or len(target) >= _WHOLE:
+        return None
+    try:
+        functions = loaded(config, lenient=True).of_type(Function)
+    except AppError:
+        return None  # a run is to be had whatever is the matter with app.py
+    return next((each for each in functions if each.name == target), None)
 
 
 def _list(config: Config) -> None:

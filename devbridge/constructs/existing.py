@@ -58,6 +58,10 @@ class Existing(Generic[P, C]):
         self._make = make
         self.__doc__ = make.__doc__
 
+    def __set_name__(self, owner: type[Construct], name: str) -> None:
+        # What Python says of a missing argument names it as it is called.
+        self._make.__qualname__ = f"{owner.__name__}.{name}"
+
     @overload
     def __get__(self, construct: None, kind: type[Construct]) -> Callable[P, C]: ...
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from devbridge.constructs.app import App, Construct
+from devbridge.constructs.app import App
 from devbridge.constructs.code import Code
 from devbridge.constructs.forwarding import Forwarding
 from devbridge.constructs.function import Function
@@ -49,8 +49,7 @@ def log_targets(app: App) -> LogTargets:
             target = _target(app, str(code), str(code.where), asked)
         if target is not None:
             found[code] = target
-    for code in found:
-        _refuse_loop(code, found)
+    _refuse_loop(app, found, apps)
     _refuse_many(app, found)
     return LogTargets(found, apps)
 
@@ -73,33 +72,59 @@ def _target(app: App, whose: str, where: str, value: Forwarding) -> Target | Non
     )
 
 
-def _refuse_many(app: App, found: Mapping[Code, Target]) -> None:
-    listening: dict[Code, list[Construct]] = {}
-    for job in app.of_type(Job):
-        for trigger in job.triggers:
+def _listeners(app: App) -> Iterator[tuple[Job | Function, OnLog]]:
+    owners: list[Job | Function] = [*app.of_type(Job), *app.of_type(Function)]
+    for owner in owners:
+        for trigger in owner.triggers:
             if isinstance(trigger, OnLog):
-                listening.setdefault(trigger.of, []).append(job)
-    for code, jobs in listening.items():
-        takes = [*(f"OnLog of {job}" for job in jobs), *(["log_forwarding"] * (code in found))]
+                yield owner, trigger
+
+
+def _refuse_many(app: App, found: Mapping[Code, Target]) -> None:
+    listening: dict[Code, list[Job | Function]] = {}
+    for owner, trigger in _listeners(app):
+        listening.setdefault(trigger.of, []).append(owner)
+    for code, owners in listening.items():
+        takes = [*(f"OnLog of {each}" for each in owners), *(["log_forwarding"] * (code in found))]
         if len(takes) > FILTERS:
             raise InvalidValue(
                 f"{code}: {len(takes)} listen to its log, and AWS allows a log group {FILTERS}",
-                where=f"{jobs[-1].where}: {', '.join(takes)}",
-                remedy="let one job listen and start the others, or log_forwarding=False for it",
+                where=f"{owners[-1].where}: {', '.join(takes)}",
+                remedy="let one listen and start the others, or log_forwarding=False for it",
             )
 
 
-def _refuse_loop(code: Code, found: Mapping[Code, Target]) -> None:
-    way = [code]
-    while isinstance(target := found.get(way[-1]), Function):
-        if target is code:
+def _refuse_loop(app: App, found: Mapping[Code, Target], invokers: Target | None) -> None:
+    called: dict[Code, list[Code]] = {}
+    for code, target in found.items():
+        if isinstance(target, Function):
+            called.setdefault(code, []).append(target)
+    for owner, trigger in _listeners(app):
+        if not trigger.loop:
+            called.setdefault(trigger.of, []).append(owner)
+        if isinstance(owner, Job) and isinstance(invokers, Function):
+            called.setdefault(owner, []).append(invokers)  # its invoker's log is forwarded, too
+    for code in called:
+        if way := _way_back(code, called):
             through = " -> ".join(f"{each}" for each in (*way, code))
             raise InvalidValue(
-                f"{code}: log_forwarding leads back to it: {through}: each line that it logs would"
-                " call it again",
+                f"{code}: its log leads back to it: {through}: each line that it logs would call"
+                " it again",
                 where=str(code.where),
-                remedy="log_forwarding=False for one of them, or another target",
+                remedy="log_forwarding=False for one of them, another target, or loop=True of an"
+                " OnLog where you have made sure that it ends",
             )
-        if target in way:
-            return  # a loop further on is found from there
-        way.append(target)
+
+
+def _way_back(code: Code, called: Mapping[Code, Sequence[Code]]) -> Sequence[Code]:
+    """From what logs to the last of those that are called for it, if that calls it; else ()."""
+    ways = [[code]]
+    seen: set[Code] = set()
+    for way in ways:
+        for target in called.get(way[-1], ()):
+            if target is code:
+                return way
+            if target not in seen:
+                seen.add(target)
+                ways.append([*way, target])
+    return ()

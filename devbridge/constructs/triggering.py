@@ -152,7 +152,30 @@ def checked_on_failure(
     if owner.raw_events and all(trigger.answered for trigger in triggers):
         allowed = "only with triggers that nobody waits for: a request is answered by the Function"
         raise owner.invalid("on_failure", queue, allowed)
+    read = [trigger.reads for trigger in triggers]
+    if queue in read:
+        allowed = f"a queue that {owner} does not read itself: what fails would start it again"
+        raise owner.invalid("on_failure", queue, allowed)
+    given_up = [one for one in read if isinstance(one, Queue) and one.dead_letter is None]
+    if any(one in given_up for one in _dead_letters(queue)):
+        allowed = f"a queue whose own dead letters do not come back to what {owner} reads"
+        raise owner.invalid("on_failure", queue, allowed)
     return queue
+
+
+def _dead_letters(queue: Queue) -> list[Construct]:
+    """A queue, that of its dead letters, that of theirs, and so on."""
+    found: list[Construct] = [queue]
+    for one in found:
+        after = [getattr(one, "dead_letter", None)]
+        if after == [None]:
+            after = [
+                getattr(other, "on_failure", None)
+                for other in queue.app.constructs
+                if any(trigger.reads is one for trigger in getattr(other, "triggers", ()))
+            ]
+        found += [each for each in after if each is not None and each not in found]
+    return found
 
 
 def _claimed(app: App) -> Iterator[tuple[tuple[object, ...], str]]:

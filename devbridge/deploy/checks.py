@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 from devbridge import names
-from devbridge.constructs import App, Function, Job
+from devbridge.constructs import App, Bucket, Function, Job
 from devbridge.deploy import secrets
 from devbridge.deploy.access import Progress
 from devbridge.deploy.plan import Plan
 from devbridge.deploy.request import Request
-from devbridge.deploy.resource_types import SUBSCRIPTION
+from devbridge.deploy.resource_types import RULE, SUBSCRIPTION
 from devbridge.deploy.synth import Template, in_cloud
 from devbridge.durations import spelled
 from devbridge.errors import DeployError, InvalidValue
@@ -116,4 +116,24 @@ def say_who_confirms(request: Request, plan: Plan, template: Template) -> None:
         properties = made.get(change.logical_id, {}).get("Properties", {})
         if change.action in ("add", "replace") and properties.get("Protocol") == "email":
             text = f"{change.label}: AWS sends a mail; until its link is followed, it gets no other"
+            request.on_progress(Progress("warning", text))
+
+
+def say_what_is_unheard(request: Request, plan: Plan, template: Template) -> None:
+    """Say for each new rule of a bucket that exists that it may match nothing: whether S3 tells
+    EventBridge of its objects is for its owner to say ("Enabling Amazon EventBridge", S3)."""
+    made = json.loads(template.body)["Resources"]
+    existing = {bucket.known.get("bucket_name") for bucket in request.app.of_type(Bucket)}
+    for change in plan.changes:
+        if change.type != RULE.name or change.action != "add":
+            continue
+        pattern = made.get(change.logical_id, {}).get("Properties", {}).get("EventPattern", {})
+        if pattern.get("source") != ["aws.s3"]:
+            continue
+        (bucket,) = pattern["detail"]["bucket"]["name"]
+        if isinstance(bucket, str) and bucket in existing:
+            text = (
+                f"{change.label}: OnObject hears nothing of bucket {bucket} unless its owner has"
+                " turned on EventBridge's notifications: see docs/triggers.md"
+            )
             request.on_progress(Progress("warning", text))

@@ -171,6 +171,7 @@ def _change(
                     _approve(cloud, made, approve)
                     execute(cloud, made, template.labels, tell, pace)
                     checks.say_who_confirms(request, made, template)
+                    checks.say_what_is_unheard(request, made, template)
             return made
         except Overtaken as error:
             if not left:

@@ -102,6 +102,8 @@ def choose(job: Job, name: str | None, kind: str | None) -> Trigger:
             if text
         )  # fmt: skip
         hint = did_you_mean(name, [each.label for each in job.triggers]) if name else ""
+        if of_kind := [each.kind for each in job.triggers if each.label == name]:
+            hint = f": that is of kind {of_kind[0]}"
         what = f"{job} has no trigger {meant}{hint}"
     raise UnknownTrigger(what, where=str(job.where), remedy=f"name one with --on: {listed}")
 

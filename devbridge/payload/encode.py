@@ -156,7 +156,7 @@ def to_builtins(value: Any) -> Any:  # noqa: PLR0911
         case bytes() | bytearray():
             return base64.b64encode(value).decode()
         case set() | frozenset():
-            return list(value)
+            return sorted(value, key=repr)  # it has no order: one that is always the same
         case Mapping():
             return dict(value)
     raise TypeError(f"{kind.__name__} has no JSON form")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-from devbridge.constructs import App, Job
+from devbridge.constructs import App, Function, Job
 from devbridge.errors import NotFound, UnknownJob, did_you_mean
 from devbridge.later import written
 from devbridge.runs.base import Cancellation, RunRecord, Started, Step
@@ -217,8 +217,15 @@ def find_job(app: App, name: str) -> Job:
     jobs = {job.name: job for job in app.of_type(Job)}
     if name in jobs:
         return jobs[name]
+    known = ", ".join(sorted(jobs)) or "it has none"
+    if any(each.name == name for each in app.of_type(Function)):
+        raise UnknownJob(
+            f"{name!r} is a Function of the app {app.name!r}, not a job: AWS calls it itself",
+            where=str(app.where),
+            remedy=f"see what it prints: devbridge logs {name}; jobs: {known}",
+        )
     raise UnknownJob(
         f"the app {app.name!r} has no job {name!r}{did_you_mean(name, jobs)}",
         where=str(app.where),
-        remedy=f"use one of its jobs: {', '.join(sorted(jobs)) or 'it has none'}",
+        remedy=f"use one of its jobs: {known}",
     )

@@ -19,6 +19,20 @@ from devbridge.sources.base import Problem
 
 INVOKER_TIMEOUT: Final = timedelta(seconds=10)
 """How long a job's invoker may take. `devbridge.deploy.synth.invoker` deploys it so."""
+_KEYS: Final = (
+    "body",
+    "attributes",
+    "messageAttributes",
+    "messageId",
+    "receiptHandle",
+    "md5OfBody",
+    "eventSource",
+    "eventSourceARN",
+    "awsRegion",
+    "$or",
+)
+"""Of a record that a filter can look at (Lambda, "Example Amazon SQS message event"). Where it has
+another, none matches, and all are deleted."""
 _CONCURRENCY: Final = (2, 1000)
 """Of Lambda (API, ScalingConfig)."""
 
@@ -97,7 +111,16 @@ class OnQueue(Batched, InQueue):
         most = self.max_concurrency
         if most is not None and not whole(most, *_CONCURRENCY):
             return f"max_concurrency {most!r}", "a whole number from 2 to 1000, or None"
-        return None if self.filter is None else pattern_problem("filter", self.filter)
+        return None if self.filter is None else self._filter_problem(self.filter)
+
+    @staticmethod
+    def _filter_problem(pattern: Mapping[str, Any]) -> Problem | None:
+        if found := pattern_problem("filter", pattern):
+            return found
+        unknown = [key for key in pattern if key not in _KEYS]
+        if unknown:
+            return f"filter: {unknown[0]!r}", f"what a record has: {', '.join(_KEYS[:-1])}"
+        return None
 
     def _queue_problem(self, least: timedelta) -> Problem | None:
         queue, hidden = self.queue, self.queue.visibility_timeout

@@ -55,6 +55,8 @@ class OnTopic(InQueue):
             )
         if self.filter_on not in ("attributes", "body"):
             return f"filter_on {self.filter_on!r}", "'attributes' or 'body'"
+        if self.filter is None and self.filter_on == "body":
+            return "filter_on 'body' without a filter", "only with filter={...}"
         return None if self.filter is None else self._filter_problem(self.filter)
 
     def _filter_problem(self, pattern: Mapping[str, Any]) -> Problem | None:

@@ -112,3 +112,13 @@ def test_what_the_cloud_refuses_is_told_with_who_asked(
         raise ClientError(answer, "DescribeStacks")  # type: ignore[arg-type]
     assert caught.value.what == "the cloud refuses DescribeStacks: not authorized"
     assert caught.value.where == "arn:me, eu-west-1"
+    assert "use credentials that have that permission" in str(caught.value.remedy)
+
+
+def test_of_a_request_that_is_wrong_nobody_is_told_to_change_credentials(
+    connected: list[str | None], config: Config
+) -> None:
+    answer = {"Error": {"Code": "ValidationException", "Message": "no such field"}}
+    with pytest.raises(CloudError) as caught, common.cloud(config):
+        raise ClientError(answer, "PutItem")  # type: ignore[arg-type]
+    assert "credentials" not in str(caught.value.remedy)

@@ -102,15 +102,15 @@ def test_what_a_function_printed_is_printed(logs: CloudWatch, group: Callable[[s
     assert abs(time.time() - 120 - logs.since) < 60
 
 
-def test_a_name_that_could_be_an_id_is_a_functions_unless_a_run_has_it(
+def test_a_name_that_could_be_an_id_is_a_functions(
     book: Book, logs: CloudWatch, group: Callable[[str], str]
 ) -> None:
     logs.groups[group("add")] = ["of the function"]
-    assert run("add").stdout == "of the function\n"
     book.queue(ONE)
     book.log(ONE, b"of the run\n")
-    assert run("add").stdout == "of the run\n"
-    refused = run("add", "--since", "1 hour")
+    assert run("add").stdout == "of the function\n"
+    assert run("add1").stdout == "of the run\n"
+    refused = run("add1", "--since", "1 hour")
     assert refused.exit_code == 2
     assert "--since is for functions" in refused.stderr
 

@@ -188,3 +188,9 @@ def test_it_is_bound_and_it_may_be_a_dead_letter_queue(app: App, tmp_path: Path)
     found: list[Construct] = [Queue(app, "work", dead_letter=dead)]
     found.append(Job(app, "a", handler="a.handler", bind=[dead]))
     assert app.constructs == [dead, *found]
+
+
+def test_who_forgets_the_arn_is_told_so_of_what_he_has_called(app: App) -> None:
+    make: Any = Queue.existing
+    with pytest.raises(TypeError, match=r"^Queue\.existing\(\) missing .* 'arn'"):
+        make(app, "e")

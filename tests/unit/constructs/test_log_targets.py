@@ -121,3 +121,33 @@ def test_a_job_that_listens_three_times_to_one_log_is_refused(app: App) -> None:
     job(app, triggers=[OnLog(speak, each, name=each) for each in ("A", "B", "C")])
     with pytest.raises(InvalidValue, match="AWS allows a log group 2"):
         log_targets(app)
+
+
+def test_the_logs_that_functions_listen_to_are_counted_too(app: App) -> None:
+    speak = function(app, "speak", log_forwarding=STREAM)
+    for name in ("one", "two"):
+        function(app, name, triggers=[OnLog(speak)])
+    with pytest.raises(InvalidValue, match="Function 'speak': 3 listen to its log") as caught:
+        log_targets(app)
+    assert "OnLog of Function 'one', OnLog of Function 'two', log_forwarding" in str(caught.value)
+
+
+@pytest.mark.parametrize("make", [function, job])
+def test_what_listens_to_a_log_does_not_forward_its_own_there(app: App, make: Any) -> None:
+    f = function(app, "f")
+    make(app, "g", triggers=[OnLog(f)], log_forwarding="f")
+    with pytest.raises(InvalidValue, match=r"Function 'f' -> .* 'g': each line"):
+        log_targets(app)
+
+
+def test_what_surely_ends_may_listen_and_forward(app: App) -> None:
+    f = function(app, "f")
+    g = function(app, "g", triggers=[OnLog(f, "ERROR", loop=True)], log_forwarding="f")
+    assert log_targets(app).of == {g: f}
+
+
+def test_a_jobs_invoker_does_not_log_to_what_it_listens_to(root: Path) -> None:
+    app = demo(root, "f")
+    job(app, "g", triggers=[OnLog(function(app, "f"))], log_forwarding=False)
+    with pytest.raises(InvalidValue, match=r"'f' -> Job 'g' -> Function 'f'"):
+        log_targets(app)

@@ -92,6 +92,18 @@ def test_loop_is_true_or_false(app: App) -> None:
     assert "loop" in refusal(app, OnQueue(Queue(app, "q"), loop="yes"))  # type: ignore[arg-type]
 
 
+def test_what_fails_does_not_come_back_to_who_has_failed_at_it(app: App) -> None:
+    first, second, third = (Queue(app, each) for each in ("first", "second", "third"))
+    told = refusal(app, OnQueue(first), name="a", on_failure=first)
+    assert "a queue that Job 'a' does not read itself" in told
+    job(app, OnQueue(first), name="b", on_failure=second)
+    job(app, OnQueue(second), name="c", on_failure=third)
+    told = refusal(app, OnQueue(third), name="d", on_failure=first)
+    assert "whose own dead letters do not come back to what Job 'd' reads" in told
+    back = Queue(app, "back", dead_letter=Queue(app, "end"))
+    assert job(app, OnQueue(back), name="e", on_failure=first).on_failure is first
+
+
 def test_on_failure_is_a_standard_queue_of_a_job_with_triggers(app: App) -> None:
     queue, failed = Queue(app, "q"), Queue(app, "failed")
     assert job(app, OnQueue(queue), on_failure=failed).on_failure is failed

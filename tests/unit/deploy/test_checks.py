@@ -9,10 +9,13 @@ import pytest
 from devbridge.constructs import (
     App,
     Batch,
+    Bucket,
     Container,
     Fargate,
     Job,
     Lambda,
+    OnEvent,
+    OnObject,
     Queue,
     Secret,
     Topic,
@@ -188,4 +191,25 @@ def test_a_mail_that_aws_writes_to_confirm_is_said_once(app: App, aws: FakeCloud
     ]
     aws.endpoint_url = "http://127.0.0.1:5000"  # which writes to nobody
     checks.say_who_confirms(request, Plan("s", "c", True, added), template)
+    assert len(told) == 1
+
+
+def test_of_a_bucket_that_exists_it_is_said_once_that_it_may_tell_nothing(
+    root: Path, aws: FakeCloud
+) -> None:
+    with loading(root):
+        app = App("demo")
+        theirs = Bucket.existing(app, "files", arn="arn:aws:s3:::the-files")
+        triggers = [OnObject(theirs), OnObject(Bucket(app, "own")), OnEvent({"source": ["shop"]})]
+        Job(app, "a", handler="jobs/a.handler", triggers=triggers)
+    template = made(app)
+    added = all_added(json.loads(template.body), template.labels)
+    told: list[Progress] = []
+    request = Request(app, aws, stage="s", mode="dev", on_progress=told.append)
+    checks.say_what_is_unheard(request, Plan("s", "c", True, added), template)
+    assert [each.text for each in told] == [
+        "Job 'a': OnObject hears nothing of bucket the-files unless its owner has turned on"
+        " EventBridge's notifications: see docs/triggers.md"
+    ]
+    checks.say_what_is_unheard(request, Plan("s", "c", True, ()), template)
     assert len(told) == 1

@@ -33,7 +33,12 @@ def test_the_only_trigger_need_not_be_named(app: App) -> None:
         ("thumbs", None, "event", "Job 'thumbs' has 2 triggers of kind event"),
         ("thumbs", "pai", None, "no trigger called 'pai'; did you mean 'paid'?"),
         ("thumbs", None, "queue", "no trigger of kind queue"),
-        ("thumbs", "paid", "topic", "no trigger called 'paid' and of kind topic"),
+        (
+            "thumbs",
+            "paid",
+            "topic",
+            "no trigger called 'paid' and of kind topic: that is of kind event",
+        ),
     ],
 )
 def test_who_names_none_or_several_is_told_which_there_are(

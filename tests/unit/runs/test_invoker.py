@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from devbridge.constructs import App, Job
+from devbridge.constructs import App, Function, Job
 from devbridge.constructs.app import loading
 from devbridge.errors import NotFound, UnknownJob
 from devbridge.runs.base import RunRecord
@@ -144,3 +144,6 @@ def test_an_unknown_job_is_told_with_those_there_are_and_the_likely_one(tmp_path
     with pytest.raises(UnknownJob, match="did you mean 'factorial'") as caught:
         find_job(app, "factorail")
     assert caught.value.remedy == "use one of its jobs: alone, factorial"
+    Function(app, "audit", handler="a.handler")
+    with pytest.raises(UnknownJob, match="'audit' is a Function of the app 'demo', not a job"):
+        find_job(app, "audit")

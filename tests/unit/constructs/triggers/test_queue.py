@@ -73,3 +73,12 @@ def test_the_filter_is_lambdas_text(app: App) -> None:
     trigger = OnQueue(Queue(app, "q"), filter={"body": {"kind": ["order"]}})
     assert json.loads(trigger.criteria() or "") == {"body": {"kind": ["order"]}}
     assert OnQueue(Queue(app, "r")).criteria() is None
+
+
+def test_a_filter_looks_at_what_a_record_has(app: App) -> None:
+    """Lambda deletes what does not match, and nothing would."""
+    told = refusal(app, OnQueue(Queue(app, "q"), filter={"kind": ["order"]}))
+    assert "filter: 'kind' is not allowed" in told
+    assert "body, attributes, messageAttributes" in told
+    asked = {"messageAttributes": {"a": {"stringValue": ["1"]}}}
+    assert job(app, OnQueue(Queue(app, "r"), filter=asked)).triggers

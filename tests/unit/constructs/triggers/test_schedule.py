@@ -110,3 +110,9 @@ def test_it_overlaps_itself_only_if_told(app: App, overlap: bool | None) -> None
             handler="jobs/a.handler",
             triggers=[Schedule("rate(1 hour)", overlap="no")],  # type: ignore[arg-type]
         )
+
+
+def test_a_set_has_the_same_order_each_time(app: App) -> None:
+    """Else each deployment would change the schedule."""
+    names = [f"name-{number}" for number in range(9)]
+    assert json.loads(Schedule("rate(1 hour)", payload={*names}).payload_text()) == names

@@ -17,6 +17,7 @@ from tests.unit.constructs.test_triggering import job, refusal
         ({"filter": {"body": {"a": ["1"]}}}, "filter_on='body'"),
         ({"filter_on": "text"}, "filter_on 'text'"),
         ({"filter": []}, "filter []"),
+        ({"filter_on": "body"}, "filter_on 'body' without a filter"),
     ],
 )
 def test_a_filter_that_sns_would_refuse_is_refused(app: App, options: Any, said: str) -> None:
