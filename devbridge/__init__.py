@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from devbridge.constructs import Topic as Topic
     from devbridge.constructs import UserPool as UserPool
     from devbridge.constructs import Vpc as Vpc
+    from devbridge.constructs import Workers as Workers
 
 __version__ = "0.1.0"
 __all__ = [
@@ -93,6 +94,7 @@ __all__ = [
     "Topic",
     "UserPool",
     "Vpc",
+    "Workers",
 ]
 
 

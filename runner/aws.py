@@ -13,12 +13,14 @@ __all__ = [
     "Conflict",
     "Unavailable",
     "call",
+    "delete_message",
     "delete_object",
     "find_object",
     "get_object",
     "hide_message",
     "invoke",
     "put_object",
+    "receive_messages",
     "send_message",
 ]
 
@@ -143,13 +145,43 @@ def hide_message(queue: str, receipt: str, seconds: int) -> None:
     _sqs("ChangeMessageVisibility", queue, {"ReceiptHandle": receipt, "VisibilityTimeout": seconds})
 
 
-def _sqs(operation: str, queue: str, parameters: Mapping[str, Any]) -> None:
+def receive_messages(queue: str, most: int, wait: int) -> list[dict[str, Any]]:
+    """The messages of an SQS queue, as ReceiveMessage has them, with all their attributes.
+
+    Args:
+        queue: its ARN.
+        most: how many, 1 to 10.
+        wait: seconds to wait for the first one, 0 to 20.
+
+    Raises:
+        AwsError: it may not be read.
+    """
+    every = {"MessageSystemAttributeNames": ["All"], "MessageAttributeNames": ["All"]}
+    asked = {"MaxNumberOfMessages": most, "WaitTimeSeconds": wait, **every}
+    return list(_sqs("ReceiveMessage", queue, asked).get("Messages") or ())
+
+
+def delete_message(queue: str, receipt: str) -> None:
+    """Delete a message that was received.
+
+    Args:
+        queue: its ARN.
+        receipt: the handle of that delivery.
+
+    Raises:
+        AwsError: it may not be deleted.
+    """
+    _sqs("DeleteMessage", queue, {"ReceiptHandle": receipt})
+
+
+def _sqs(operation: str, queue: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     account, name = queue.split(":")[4:]
     url = f"{endpoint('sqs')}/"
     body = json.dumps({**parameters, "QueueUrl": f"{url}{account}/{name}"}).encode()
     target = {"x-amz-target": f"AmazonSQS.{operation}"}
     headers = {"content-type": "application/x-amz-json-1.0", **target}
-    send("POST", url, "sqs", headers, body, body_of)
+    answer: dict[str, Any] = json.loads(send("POST", url, "sqs", headers, body, body_of) or b"{}")
+    return answer
 
 
 def invoke(function: str, event: object) -> None:

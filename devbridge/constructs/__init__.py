@@ -11,7 +11,7 @@ from devbridge.constructs.api import Api, Route, RouteTo
 from devbridge.constructs.app import Bindable, Construct
 from devbridge.constructs.authorizers import FunctionAuthorizer, JwtAuthorizer, LambdaAuthorizer
 from devbridge.constructs.code import Code, Permission
-from devbridge.constructs.compute import Batch, CodeBuild, Compute, Fargate, Lambda
+from devbridge.constructs.compute import Batch, CodeBuild, Compute, Fargate, Lambda, Workers
 from devbridge.constructs.container import Container
 from devbridge.constructs.cors import Cors
 from devbridge.constructs.dead_letters import DeadLetters
@@ -95,5 +95,6 @@ __all__ = [
     "UserPool",
     "Vpc",
     "Where",
+    "Workers",
     "copied_files",
 ]

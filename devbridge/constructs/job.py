@@ -21,6 +21,7 @@ from devbridge.constructs.references import Reference
 from devbridge.constructs.triggering import Trigger, checked_on_failure, checked_triggers
 from devbridge.constructs.triggers import OnQueue
 from devbridge.constructs.triggers.queue import INVOKER_TIMEOUT
+from devbridge.constructs.triggers.reading import workers_problem
 from devbridge.constructs.values import Duration
 from devbridge.durations import parsed
 from devbridge.sources.known import source_of
@@ -160,6 +161,8 @@ class Job(Code):
         self.inline = runtime == _CONTAINER or (payload or app.payload) == "inline"
         """Whether its provider's record of a run may have the payload, and CodeBuild's the rest."""
         self.triggers = checked_triggers(self, triggers, self.bind)
+        if problem := workers_problem(self, self.triggers):
+            raise self.refused("compute", problem)
         self.on_failure = checked_on_failure(self, on_failure, self.triggers)
         self.later = self.flag("later", later)
         self.register()

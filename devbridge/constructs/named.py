@@ -26,7 +26,10 @@ _NAMES: Final[Mapping[str, type[Construct]]] = {
     "on_failure": Queue,
 }
 """The options that name constructs, and of which type."""
-_PLAIN: Final = (compute.Batch, compute.CodeBuild, compute.Fargate, compute.Lambda, Vpc)
+_PLAIN: Final = (
+    *(compute.Batch, compute.CodeBuild, compute.Fargate, compute.Lambda, compute.Workers),
+    Vpc,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from runner.attempt import Inbox
 from runner.host.told import Told
 from runner.outcome import End
 
@@ -93,4 +95,12 @@ class Host(Protocol):
         Raises:
             AwsError: it cannot be told.
         """
+        ...
+
+
+class WatchedHost(Host, Protocol):
+    """A place of many runs, one after the other, in one process."""
+
+    def watched(self, inbox: Inbox) -> AbstractContextManager[None]:
+        """While this lasts, the run is stopped when it is to stop."""
         ...

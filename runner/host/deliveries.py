@@ -29,7 +29,7 @@ from runner.outcome import CANCELLED, MAX_INLINE, STARTING, SUCCEEDED, retry_del
 from runner.places import Places
 from runner.triggered import triggered
 
-_DONE = (SUCCEEDED, CANCELLED)
+DONE = (SUCCEEDED, CANCELLED)
 """The ends of runs whose messages are not to come again."""
 _LOOKED = 20
 """Earlier deliveries that are looked up: a queue that was there before may deliver without end."""
@@ -54,13 +54,14 @@ def handle(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """Run what has come; the answer names the messages that are to come again."""
     deadline = time.time() + context.get_remaining_time_in_millis() / 1000
     left: list[Mapping[str, Any]] = []
-    for number, one in enumerate(_deliveries(event["Records"])):
+    for number, one in enumerate(deliveries(event["Records"])):
         if not _run(one, context, deadline, first=not number):
             left += one.records
     return {"batchItemFailures": [{"itemIdentifier": each["messageId"]} for each in left]}
 
 
-def _deliveries(records: Sequence[Mapping[str, Any]]) -> list[Delivery]:
+def deliveries(records: Sequence[Mapping[str, Any]]) -> list[Delivery]:
+    """The runs that messages of one queue ask for."""
     listening = Listening.from_environment()
     read = [read_message(record, listening) for record in records]
     if listening.together(source_arn(records[0])):
@@ -70,34 +71,34 @@ def _deliveries(records: Sequence[Mapping[str, Any]]) -> list[Delivery]:
 
 def _run(one: Delivery, context: Any, deadline: float, *, first: bool) -> bool:
     """Run one; whether its message is done with."""
-    settings, environment = _settings(one.read)
+    settings, environment = settings_of(one.read)
     lines = Lines(Output(), settings.run_id)
     try:
         if not first and deadline - time.time() < settings.timeout:
             lines.say("Waits", "those before it have taken the function's time")
-            _come_again(one, lines, 0)
+            come_again(one, lines, 0)
             return False
-        if _done_before(one, settings):
+        if done_before(one, settings):
             lines.say("Again", "nothing is left to do: an earlier delivery of it has succeeded")
             return True
         host = DeliveryHost(settings, environment, one, context, deadline)
-        _enter(settings, one.body, context.aws_request_id)
+        enter(settings, one.body, context.aws_request_id)
         if not host.claim():
             lines.say("Again", "nothing is left to do: this delivery has been before")
             told = host.known()
-            return told is not None and told.state in _DONE
+            return told is not None and told.state in DONE
         end, run = run_here(settings, host, Inbox(), lines, environment)
     except aws.AwsError as error:
         lines.warn(f"its message comes again: {error}")
         return False
-    if end.state in _DONE or run.given_up:
+    if end.state in DONE or run.given_up:
         return True
     # The last time, too: a queue that was there before may have no dead-letter queue.
-    _come_again(one, lines, round(retry_delay(settings.retry_delay, one.read.delivery)))
+    come_again(one, lines, round(retry_delay(settings.retry_delay, one.read.delivery)))
     return False
 
 
-def _done_before(one: Delivery, settings: Settings) -> bool:
+def done_before(one: Delivery, settings: Settings) -> bool:
     """Whether the run of an earlier delivery is done: the function was killed before it could say
     so.
 
@@ -108,12 +109,12 @@ def _done_before(one: Delivery, settings: Settings) -> bool:
     for key in earlier_keys(found)[:_LOOKED] if found else ():
         uuid = run_uuid(settings.app, settings.stage, settings.job, key)
         told = Store(replace(settings, run_id=f":{uuid}")).told()
-        if told is not None and told[0].state in _DONE:
+        if told is not None and told[0].state in DONE:
             return True
     return False
 
 
-def _come_again(one: Delivery, lines: Lines, delay: int) -> None:
+def come_again(one: Delivery, lines: Lines, delay: int) -> None:
     """Have the messages come again after so many seconds."""
     found = triggered(one.body)
     for message in delivered(found) if found else ():
@@ -123,7 +124,7 @@ def _come_again(one: Delivery, lines: Lines, delay: int) -> None:
             lines.warn(f"its message comes again when its queue's visibility timeout ends: {error}")
 
 
-def _settings(read: Read) -> tuple[Settings, dict[str, str]]:
+def settings_of(read: Read) -> tuple[Settings, dict[str, str]]:
     """Of the run, with its environment."""
     given = os.environ
     app, stage, job = (given[f"DEVBRIDGE_{name}"] for name in ("APP", "STAGE", "JOB_NAME"))
@@ -138,7 +139,7 @@ def _settings(read: Read) -> tuple[Settings, dict[str, str]]:
     return Settings.read(environment), environment
 
 
-def _enter(settings: Settings, body: bytes, request_id: str) -> None:
+def enter(settings: Settings, body: bytes, request_id: str) -> None:
     """Write what an invoker writes of a run that it starts.
 
     Raises:

@@ -22,7 +22,7 @@ from typing import Any
 
 from runner import aws, process
 from runner.attempt import Inbox, Output
-from runner.host.base import Pause, Window
+from runner.host.base import Pause, WatchedHost, Window
 from runner.host.lines import Lines
 from runner.host.run import Run
 from runner.host.settings import Settings
@@ -65,7 +65,7 @@ def handle(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
 
 def run_here(
     settings: Settings,
-    host: FunctionHost,
+    host: WatchedHost,
     inbox: Inbox,
     lines: Lines,
     environment: Mapping[str, str],

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from runner import process
 from runner.attempt import Inbox, Output
+from runner.host import worker
 from runner.host.base import Host
 from runner.host.codebuild import CodeBuildHost
 from runner.host.container import ContainerHost
@@ -18,6 +19,8 @@ from runner.host.settings import Settings
 
 def main() -> int:
     """Run the job as the environment says; the process's exit code."""
+    if worker.QUEUE in os.environ:
+        return worker.main()
     settings, inbox = Settings.read(os.environ), Inbox()
     inbox.listen()
     process.adopt_orphans()

@@ -34,6 +34,7 @@ queues = {
     "standard": Queue(app, "standard"),
     "fifo": Queue(app, "fifo", fifo=True, dead_letter=dead, max_receives=2),
 }
+parcels = Queue(app, "parcels")
 news = Topic(app, "news")
 Job(app, "greeting", handler="greeting.handler", compute=Lambda(), bind=[seen],
     timeout="1 minute", retries=1, retry_delay="0 seconds",
@@ -41,6 +42,10 @@ Job(app, "greeting", handler="greeting.handler", compute=Lambda(), bind=[seen],
         *(OnQueue(queue, done="succeeded") for queue in queues.values()),
         OnTopic(news, filter={"jobName": ["greeting"]}, done="succeeded"),
     ])
+Job(app, "packing", handler="packing.handler", bind=[seen],
+    compute=Fargate(cpu=0.25, memory="512 MB", workers=Workers(max=2, per_worker=2)),
+    timeout="1 minute", retries=1, retry_delay="0 seconds",
+    triggers=[OnQueue(parcels, done="succeeded")])
 """
 GREETING = """\
 from dataclasses import dataclass
@@ -65,7 +70,12 @@ def handler(payload: Greeting, context):
         raise ValueError("not yet")
 """
 STAGES = ("dev", "prod")
-KINDS = ("standard", "fifo")
+DEAD = {
+    "standard": "GreetingJobDeadLetters",
+    "fifo": "DeadQueue",
+    "parcels": "PackingJobDeadLetters",
+}
+KINDS = ("standard", "fifo", "parcels")
 
 
 @dataclass(frozen=True)
@@ -124,6 +134,7 @@ def stages(
     root = tmp_path_factory.mktemp("app")
     (root / "app.py").write_text(APP)
     (root / "greeting.py").write_text(GREETING)
+    (root / "packing.py").write_text(GREETING.replace('"greeting"', '"packing"'))
     config = Config(root=root, stage="prod", python=Path(sys.executable), local=True)
     cloud = connect(config, endpoint)
     with DevProcess(root, "--stage", "dev", "--endpoint", endpoint, "--grace", "1") as dev:
@@ -151,7 +162,7 @@ def queue(stage: Stage, kind: str) -> str:
 
 def dead(stage: Stage, kind: str) -> str:
     beginning = queue(stage, kind).partition("--")[2].partition("-")[0]
-    return f"demo--{beginning}--{'GreetingJobDeadLetters' if kind == 'standard' else 'DeadQueue'}"
+    return f"demo--{beginning}--{DEAD[kind]}"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -222,8 +222,8 @@ def test_no_provider_is_named_outside_of_its_rooms() -> None:
 
 OF_PROVIDERS = re.compile(
     r"devbridge\.(?:constructs\.compute|deploy\.synth\.compute|runs\.providers)"
-    r"\.(?!base\b|known\b|parts\b)\w+"
-    r"|runner\.host\.(?:codebuild|container|deliveries|function|hops|fetch)\b"
+    r"\.(?!base\b|known\b|parts\b|workers\b)\w+"
+    r"|runner\.host\.(?:codebuild|container|deliveries|function|hops|fetch|worker)\b"
     r"|devbridge\.emulator\.inside\.(?:batch|codebuild|ecs)\b"
 )
 """The modules that are about one provider, or about some of them."""

@@ -7,6 +7,7 @@ from devbridge.constructs.compute.batch import Batch
 from devbridge.constructs.compute.codebuild import CodeBuild
 from devbridge.constructs.compute.fargate import Fargate
 from devbridge.constructs.compute.function import Lambda
+from devbridge.constructs.compute.workers import Workers
 
 Compute = CodeBuild | Batch | Fargate | Lambda
 DEFAULT = CodeBuild()
@@ -22,4 +23,5 @@ __all__ = [
     "Fargate",
     "Lambda",
     "Refusal",
+    "Workers",
 ]

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import ClassVar, Final, Self
 
 from devbridge.constructs.app import Bindable
+from devbridge.constructs.compute.workers import Workers
 from devbridge.constructs.file_systems import mount_problem
 from devbridge.constructs.network import Vpc
 from devbridge.constructs.where import here
@@ -62,8 +63,6 @@ class ComputeBase:
     definition: ClassVar[str]
     """The service and the resource that runs are started from, ``{}`` for its name, as ARNs have
     them."""
-    reads: ClassVar[timedelta | None] = None
-    """How long runs may take of a job that reads its queues itself; None: it cannot."""
     least: ClassVar[timedelta] = OF_ATTEMPTS[0]
     """The shortest timeout that holds where it is deployed."""
     elsewhere: ClassVar[Mapping[str, str]] = {}
@@ -83,6 +82,21 @@ class ComputeBase:
                     remedy=remedy,
                 )
         return super().__new__(cls)
+
+    @property
+    def reads(self) -> timedelta | None:
+        """How long runs may take of a job that reads its queues itself; None: it cannot."""
+        return None
+
+    @property
+    def workers(self) -> Workers | None:
+        """The tasks that read its queue for ever, if there are any."""
+        return None
+
+    @property
+    def bounded(self) -> str:
+        """What bounds how many runs there are at once of a job that reads its queues itself."""
+        return ""
 
     def mount_problem(self, bind: Sequence[Bindable], vpc: Vpc | None) -> Problem | None:
         """The first file system of `bind` that it could not reach."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import ClassVar, Final
 
 from devbridge.constructs import values
 from devbridge.constructs.compute.base import Asked, ComputeBase, Refusal, not_ours, spot_problem
+from devbridge.constructs.compute.workers import Workers
 
 _GB: Final = 1024
 SIZES: Final[Mapping[float, tuple[int, ...]]] = {
@@ -25,6 +27,8 @@ SIZES: Final[Mapping[float, tuple[int, ...]]] = {
 _DISK_GB: Final = (21, 200)
 _OWN_DISK_GB: Final = 20
 """What every task has; the least that may be *asked* for is one more."""
+_READ: Final = timedelta(hours=2)
+"""A message is hidden for six times as long, and SQS hides none for more than 12 hours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,8 @@ class Fargate(ComputeBase):
         disk: ``"21 GB"`` to ``"200 GB"``; by default 20 GB.
         spot: run on spare capacity, at a fraction of the price: AWS may take it back with two
             minutes' notice, and the job then goes on elsewhere.
+        workers: tasks that never stop read the job's queue, as many as its messages need:
+            ``Workers(min=0, max=5)``. With ``triggers=[OnQueue(queue, done="succeeded")]``.
     """
 
     name: ClassVar[str] = "fargate"
@@ -53,6 +59,7 @@ class Fargate(ComputeBase):
     memory: str = "2 GB"
     disk: str | None = None
     spot: bool = False
+    workers: Workers | None = None
 
     def problem(self, asked: Asked) -> Refusal | None:
         """What of it, or of a job, Fargate has not."""
@@ -68,7 +75,30 @@ class Fargate(ComputeBase):
             low, high = _DISK_GB
             allowed = f"as disk, '{low} GB' to '{high} GB', whole GB; None is {_OWN_DISK_GB} GB"
             return self.refused("disk", allowed=allowed)
-        return spot_problem(self, self.spot, asked)
+        return spot_problem(self, self.spot, asked) or self._workers_problem(asked)
+
+    def _workers_problem(self, asked: Asked) -> Refusal | None:
+        if self.workers is None:
+            return None
+        if not isinstance(self.workers, Workers):
+            allowed = "as workers, Workers(min=0, max=5, per_worker=10)"
+            return self.refused("workers", allowed=allowed)
+        if problem := self.workers.problem():
+            return "compute", (f"Workers: {problem[0]}", problem[1])
+        if asked.container:
+            allowed = "only with a handler: nothing tells a command that another message has come"
+            return self.refused("workers", allowed=allowed)
+        return None
+
+    @property
+    def reads(self) -> timedelta | None:
+        """See `ComputeBase.reads`."""
+        return _READ if self.workers else None
+
+    @property
+    def bounded(self) -> str:
+        """See `ComputeBase.bounded`."""
+        return "Workers(max=...) instead"
 
     @property
     def disk_gb(self) -> int | None:

@@ -37,7 +37,6 @@ class Lambda(ComputeBase):
     definition: ClassVar[str] = "lambda:function:{}-job"
     unmounted: ClassVar[str | None] = IN_A_VPC
     timeouts: ClassVar[tuple[timedelta, timedelta]] = (OF_ATTEMPTS[0], timedelta(hours=36))
-    reads: ClassVar[timedelta | None] = values.INVOCATION
     elsewhere: ClassVar[Mapping[str, str]] = {
         "memory": "its memory is memory_size='1 GB'",
         "cpu": f"a function has a vCPU for each {_MB_PER_CPU} MB of memory_size",
@@ -70,6 +69,19 @@ class Lambda(ComputeBase):
         if parsed(self.margin, _MARGIN) is None:
             return self.refused("margin", allowed="as margin, '10 seconds' to '10 minutes'")
         return None
+
+    @property
+    def reads(self) -> timedelta | None:
+        """See `ComputeBase.reads`."""
+        return values.INVOCATION
+
+    @property
+    def bounded(self) -> str:
+        """See `ComputeBase.bounded`."""
+        return (
+            "OnQueue(max_concurrency=...) instead; Lambda(reserved_concurrency=...) alone has AWS"
+            " read messages that it cannot run, which uses up their deliveries"
+        )
 
     @property
     def disk_mb(self) -> int | None:

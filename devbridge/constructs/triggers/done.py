@@ -38,8 +38,8 @@ class InQueue(Trigger):
         done: when a message is deleted. "started": when its run is accepted; the job's `retries`
             are attempts of that run. "succeeded": when its run has succeeded; one that fails comes
             again from the queue after the job's `retry_delay`, as a run of its own, `retries`
-            times, and then SQS moves it to the dead-letter queue. With compute=Lambda() only, whose
-            function reads the queue itself.
+            times, and then SQS moves it to the dead-letter queue. With compute=Lambda(), whose
+            function reads the queue itself, or Fargate(workers=Workers(...)), whose tasks do.
     """
 
     done: Done = "started"
@@ -92,10 +92,11 @@ def _run_problem(job: Runs, trigger: InQueue) -> Problem | None:
     if (most := job.compute.reads) is None:
         return (
             f"done='succeeded' with compute={place}()",
-            "with compute=Lambda(), whose function reads the queue itself; elsewhere 'started', for"
-            " runs of any length",
+            "with compute=Lambda(), whose function reads the queue itself, or with"
+            " workers=Workers(...), whose tasks do; elsewhere 'started', for runs of any length",
         )
-    if (runs := trigger.in_turn) > 1 and runs * (job.timeout + _SPARE) > most:
+    runs = 1 if job.compute.workers else trigger.in_turn
+    if runs > 1 and runs * (job.timeout + _SPARE) > most:
         return (
             f"done='succeeded' with {runs} runs of {spelled(job.timeout)}",
             f"{spelled(most)} at most for all of them, which one invocation may take, and"
@@ -104,14 +105,16 @@ def _run_problem(job: Runs, trigger: InQueue) -> Problem | None:
     if job.timeout > most:
         return (
             f"done='succeeded' with a timeout of {spelled(job.timeout)}",
-            f"{spelled(most)} at most, which one invocation may take: a shorter timeout of the job,"
-            " or done='started'",
+            f"{spelled(most)} at most, which one {_reader(job)} may take: a shorter timeout of the"
+            " job, or done='started'",
         )
     if job.concurrency is not None:
         return (
             f"done='succeeded' with concurrency={job.concurrency}",
-            "OnQueue(max_concurrency=...) instead: messages wait in their queue, not runs;"
-            f" {place}(reserved_concurrency=...) alone has AWS read messages that it cannot run,"
-            " which uses up their deliveries",
+            f"{job.compute.bounded}: messages wait in their queue, not runs",
         )
     return None
+
+
+def _reader(job: Runs) -> str:
+    return "message" if job.compute.workers else "invocation"

@@ -42,6 +42,7 @@ from .corrections import (
 from .corrections.mappings import consumers, poller, terms
 from .corrections.mappings import templates as mapping_templates
 from .ecs import service as ecs
+from .ecs import templates as ecs_templates
 from .gate import access, gate
 from .host import ministack
 from .machines import metadata, roles, running
@@ -89,7 +90,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
     changes = {
         "codebuild": codebuild.end_with_ministack,
         "batch": jobs.plug_in,
-        "ecs": tasks.plug_in,
+        "ecs": lambda: _correct_ecs(tasks),
         "cloudformation": _correct_cloudformation,
         "iot": _correct_broker,
         "s3": _correct_s3,
@@ -124,6 +125,11 @@ def _correct_broker() -> None:
     keep_alive.end_silent_connections()
 
 
+def _correct_ecs(tasks: ecs.Service) -> None:
+    tasks.plug_in()
+    tasks.services.begin()
+
+
 def _correct_logs() -> None:
     speed.copy_logs_faster()
     functions.page_logs()
@@ -139,6 +145,7 @@ def _correct_cloudformation() -> None:
     provisioners = ministack("services.cloudformation.provisioners")
     service.keep_properties(provisioners)
     ecs.keep_definitions(provisioners)
+    ecs_templates.keep_scaling(provisioners)
     batch_templates.keep(provisioners)
     templates.spell_cors(provisioners)
     apis.give_base_paths(provisioners)

@@ -120,7 +120,14 @@ def test_a_vpc_is_made_of_literals(named: Named) -> None:
 
 def test_every_trigger_that_is_exported_may_be_called() -> None:
     exported = {name for name in triggers.__all__ if name[0].isupper()} - {"KINDS", "Trigger"}
-    assert classes().keys() == exported | {"Batch", "CodeBuild", "Fargate", "Lambda", "Vpc"}
+    assert classes().keys() == exported | {
+        "Batch",
+        "CodeBuild",
+        "Fargate",
+        "Lambda",
+        "Vpc",
+        "Workers",
+    }
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ variables, and the role that ECS needs before anything of the job's runs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from devbridge import names
@@ -22,12 +23,18 @@ from runner.host import fetch
 SERVICE: Final = "ecs-tasks.amazonaws.com"
 
 
-def add_roles(stack: Stack, job: Job) -> tuple[str, str, str]:
-    """Add the job's role, that of ECS for it, and its log group; their titles."""
+def add_roles(stack: Stack, job: Job, own: Sequence[Json] = ()) -> tuple[str, str, str]:
+    """Add the job's role, that of ECS for it, and its log group; their titles.
+
+    Args:
+        own: what the job's role has beside.
+    """
     logs = parts.add_logs(stack, job)
-    statements = may_mount(bound(job))
+    statements = [*may_mount(bound(job)), *own]
     if not job.container:
-        statements += [parts.reads_zips(stack, job), *parts.keeps_runs(stack, job, tells=True)]
+        enters = bool(job.compute.workers)
+        kept = parts.keeps_runs(stack, job, tells=True, enters=enters)
+        statements += [parts.reads_zips(stack, job), *kept]
     role = parts.add_role(stack, job, SERVICE, statements)
     execution = stack.role(
         str(job),
@@ -56,10 +63,18 @@ def command(job: Job) -> list[str]:
     return ["python3", "-c", fetch.script()]
 
 
-def definition(stack: Stack, job: Job, logs: str, service: Any, mount_point: Any) -> dict[str, Any]:
+def definition(
+    stack: Stack,
+    job: Job,
+    logs: str,
+    service: Any,
+    mount_point: Any,
+    more: Mapping[str, Any] = {},
+) -> dict[str, Any]:
     """What is the same in the definition of its container, whoever starts it.
 
     Args:
+        more: variables that it has beside.
         logs: the title of its log group.
         service: troposphere's module of who does, which has the types of these.
         mount_point: its type of a mount, whose name is not the same in each.
@@ -71,7 +86,7 @@ def definition(stack: Stack, job: Job, logs: str, service: Any, mount_point: Any
         "StopTimeout": parts.GRACE,
         "Environment": [
             service.Environment(Name=name, Value=value)
-            for name, value in _variables(stack, job).items()
+            for name, value in {**_variables(stack, job), **more}.items()
         ],
         "LogConfiguration": service.LogConfiguration(
             LogDriver="awslogs",

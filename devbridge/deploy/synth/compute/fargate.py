@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from devbridge import names
@@ -11,10 +11,11 @@ from devbridge.constructs.compute import Fargate
 from devbridge.deploy.policies import Json, allow
 from devbridge.deploy.references import arn, arn_of, ref
 from devbridge.deploy.resource_types import ResourceType, made
-from devbridge.deploy.synth.compute import containers, parts
+from devbridge.deploy.synth.compute import containers, parts, services
 from devbridge.deploy.synth.file_systems import access_point, bound
 from devbridge.deploy.synth.placement import in_cloud
 from devbridge.deploy.synth.stack import Stack
+from devbridge.deploy.synth.triggers.mappings import reads_itself
 from devbridge.packing.assets import Shape
 from devbridge.runs.providers.containers import CONTAINER
 
@@ -36,7 +37,7 @@ class InFargate:
     """Fargate, as `base.Compute`."""
 
     name: Final = Fargate.name
-    makes: Final[tuple[ResourceType, ...]] = (TASK_DEFINITION, CLUSTER)
+    makes: Final[tuple[ResourceType, ...]] = (TASK_DEFINITION, CLUSTER, *services.MAKES)
     first: Final[tuple[str, ...]] = ()
     shape: Final = Shape(brings_sdk=False)
 
@@ -125,13 +126,40 @@ def _asked(job: Job) -> Fargate:
 
 
 def _add_task(stack: Stack, job: Job) -> None:
+    serves = bool(_asked(job).workers) and reads_itself(stack, job)
+    own = [services.protects(stack)] if serves else []
+    role, execution, logs = containers.add_roles(stack, job, own)
+    family = names.project(job, stack.stage)
+    stack.add_main(job, _task(stack, job, _title(job), family, (role, execution, logs)), job.tags)
+    if serves:
+        title, reads = names.logical(job, "WorkerTask"), services.variables(stack, job)
+        roles = (role, execution, logs)
+        task = _task(stack, job, title, f"{family}_worker", roles, reads)
+        stack.add(str(job), task, job.tags)
+        provider = _SPOT if _asked(job).spot else "FARGATE"
+        services.add(stack, job, ref(_CLUSTER_TITLE), ref(title), provider)
+
+
+def _task(
+    stack: Stack,
+    job: Job,
+    title: str,
+    family: str,
+    roles: tuple[str, str, str],
+    more: Mapping[str, Any] = {},
+) -> Any:
+    """A definition of what runs the job.
+
+    Args:
+        roles: the titles of the job's role, of that of ECS, and of the log group.
+        more: further variables.
+    """
     from troposphere import ecs
 
-    asked = _asked(job)
-    role, execution, logs = containers.add_roles(stack, job)
+    asked, (role, execution, logs) = _asked(job), roles
     task = ecs.TaskDefinition(
-        _title(job),
-        Family=names.project(job, stack.stage),
+        title,
+        Family=family,
         RequiresCompatibilities=["FARGATE"],
         NetworkMode="awsvpc",
         Cpu=str(int(asked.cpu * 1024)),
@@ -141,22 +169,22 @@ def _add_task(stack: Stack, job: Job) -> None:
         ),
         TaskRoleArn=arn_of(role),
         ExecutionRoleArn=arn_of(execution),
-        ContainerDefinitions=[_container(stack, job, logs)],
+        ContainerDefinitions=[_container(stack, job, logs, more)],
     )
     if systems := list(bound(job)):
         task.Volumes = [_volume(files) for files in systems]
     if asked.disk_gb:
         task.EphemeralStorage = ecs.EphemeralStorage(SizeInGiB=asked.disk_gb)
-    stack.add_main(job, task, job.tags)
+    return task
 
 
-def _container(stack: Stack, job: Job, logs: str) -> Any:
+def _container(stack: Stack, job: Job, logs: str, more: Mapping[str, Any]) -> Any:
     from troposphere import ecs
 
     return ecs.ContainerDefinition(
         # As the command, it would be given to what the image starts by itself, if it does.
         EntryPoint=containers.command(job),
-        **containers.definition(stack, job, logs, ecs, ecs.MountPoint),
+        **containers.definition(stack, job, logs, ecs, ecs.MountPoint, more),
     )
 
 

@@ -11,8 +11,9 @@ from devbridge.constructs import Construct, Function, Job, OnQueue
 from devbridge.constructs.dead_letters import KEPT
 from devbridge.constructs.triggers.done import held
 from devbridge.deploy.arns import main_arn
+from devbridge.deploy.attributes import resolved
 from devbridge.deploy.policies import KEY_USE, Json, allow, document, of_service, tls_only
-from devbridge.deploy.references import arn_of, dump, ref
+from devbridge.deploy.references import arn_of, attribute, dump, ref
 from devbridge.deploy.synth.stack import Stack, keep
 from devbridge.deploy.synth.triggers.mappings import (
     add_mapping,
@@ -102,6 +103,8 @@ def add_inbox(stack: Stack, job: Job, senders: Sequence[Json]) -> None:
     )
     _add_policy(stack, job, title, senders)
     itself = holds_inbox(job) and reads_itself(stack, job)
+    if itself and job.compute.workers:
+        return
     add_mapping(
         stack,
         job,
@@ -127,6 +130,8 @@ def add_on_queue(stack: Stack, owner: Owner, trigger: OnQueue, title: str) -> No
         trigger.queue,
         trigger.at_once,
     )
+    if itself and isinstance(owner, Job) and owner.compute.workers:
+        return
     if trigger.held and not itself and not trigger.batch:
         # The runs do not follow each other in one invocation, and nothing may overtake in a group.
         size = 1 if queue.fifo else AT_ONCE
@@ -174,6 +179,16 @@ def _held(job: Job) -> list[Any]:
         *own,
         *(main_arn(each.queue) for each in held(job.triggers) if isinstance(each, OnQueue)),
     ]
+
+
+def read_by_workers(stack: Stack, job: Job) -> tuple[Any, Any, int]:
+    """Of the queue that a job's workers read: its ARN, its name, and how many messages are a run.
+    There is exactly one."""
+    if holds_inbox(job):
+        return arn_of(inbox(job)), attribute(inbox(job), "QueueName"), 1
+    (trigger,) = (each for each in held(job.triggers) if isinstance(each, OnQueue))
+    name = resolved(trigger.queue.queue_name, stack.stage)
+    return main_arn(trigger.queue), name, trigger.batch or 1
 
 
 def function_grants(function: Function) -> list[Json]:

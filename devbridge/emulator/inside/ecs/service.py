@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextvars
 import copy
 import json
+import os
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from ..corrections.alarms import SECONDS
 from ..host import before, ministack
 from ..machines import events, roles
 from ..machines.failure import Failure
@@ -19,6 +21,7 @@ from ..machines.task import Room, unassumable
 from . import definitions, records
 from .records import Json
 from .run import Live
+from .services import Services
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -36,11 +39,14 @@ class Service:
         self._now = now
         self._lock = threading.Lock()
         self._live: dict[str, Live] = {}
+        self.services = Services(self.run_task, self.live, float(os.environ.get(SECONDS) or 5))
+        self._stop_own: Callable[[Json], Any] = self.stop_task
 
     def plug_in(self) -> None:
         """Put the operations in the place of ministack's, and end tasks before it ends."""
         ecs = ministack("services.ecs")
         register, list_tasks = ecs._register_task_definition, ecs._list_tasks
+        self._stop_own = ecs._stop_task
 
         def answered(operation: Callable[[Json], Any]) -> Callable[[Json], Any]:
             def answer(request: Json) -> Any:
@@ -70,6 +76,8 @@ class Service:
             "DescribeTasks": answered(self.describe_tasks),
             "ListTasks": answered(self._alone(list_tasks)),
         }
+        ecs._stop_task = ecs._ACTION_MAP["StopTask"]
+        self.services.plug_in(ecs)
 
     def live(self) -> list[Live]:
         """The tasks that have not ended."""
@@ -138,7 +146,7 @@ class Service:
             reason = request.get("reason") or "Task stopped by user"
             live.stop(records.USER, reason)
         elif task["lastStatus"] != "STOPPED":  # ministack's own, of a service
-            return ecs._stop_task(request)
+            return self._stop_own(request)
         shown = live.snapshot() if live else copy.deepcopy(task)
         return responses.json_response({"task": ecs._sanitize(shown)})
 

@@ -39,7 +39,7 @@ def test_an_option_that_a_place_has_not_is_told_with_what_has_it(
 def test_an_unknown_option_is_told_with_those_that_there_are() -> None:
     with pytest.raises(InvalidValue) as caught:
         Fargate(colour="blue")  # type: ignore[call-arg]
-    assert caught.value.remedy == "its options: cpu, memory, disk, spot"
+    assert caught.value.remedy == "its options: cpu, memory, disk, spot, workers"
 
 
 @pytest.mark.parametrize("place", [Batch, Fargate, Lambda])

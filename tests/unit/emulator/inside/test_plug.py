@@ -39,6 +39,7 @@ from devbridge.emulator.inside.corrections import (
 from devbridge.emulator.inside.corrections.mappings import consumers, poller, terms
 from devbridge.emulator.inside.corrections.mappings import templates as mapping_templates
 from devbridge.emulator.inside.ecs import service as ecs
+from devbridge.emulator.inside.ecs import templates as ecs_templates
 from devbridge.emulator.inside.gate import access, gate
 from devbridge.emulator.inside.machines import metadata, roles, running
 from devbridge.emulator.inside.machines.invocations import Invocations
@@ -81,6 +82,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         *((function_properties, "keep"), (events, "deliver_as_eventbridge")),
         *((scheduler, "keep_time"), (scheduler, "keep_templates"), (queues, "keep_and_redrive")),
         *((alarms, "measure_and_judge"), (alarms, "keep_composites")),
+        (ecs_templates, "keep_scaling"),
     ):
         note(module, name)
     monkeypatch.setattr(apis, "served_by", lambda app: ("apis", app))
@@ -148,6 +150,7 @@ def test_a_service_is_corrected_when_it_is_needed_first_and_once(app: Any, done:
         *(
             "service.keep_properties",
             "service.keep_definitions",
+            "templates.keep_scaling",
             "templates.keep",
             "templates.spell_cors",
             "apis.give_base_paths",
