@@ -111,7 +111,7 @@ def say_who_confirms(request: Request, plan: Plan, template: Template) -> None:
     new = [each for each in plan.changes if each.type == SUBSCRIPTION.name]
     if not new or request.cloud.endpoint_url:
         return
-    made = json.loads(template.body)["Resources"]
+    made = json.loads(template.body).get("Resources", {})
     for change in new:
         properties = made.get(change.logical_id, {}).get("Properties", {})
         if change.action in ("add", "replace") and properties.get("Protocol") == "email":

@@ -14,7 +14,7 @@ def test_each_names_one_function_one_service_and_what_of_it_may_call(synthed_app
         function = Function(app, "f", handler="api/start.handler")
         Topic(app, "t", subscribers=[function])
         Api(app, "web", routes={"GET /": function})
-        triggers = [OnEvent({"source": ["s"]}), OnLog(function)]
+        triggers = [OnEvent({"source": ["s"]}), OnLog(function, loop=True)]
         Job(app, "a", handler="jobs/a.handler", triggers=triggers, log_forwarding="f")
 
     found = of_type(synthed_app(define, mode="deployed"), "AWS::Lambda::Permission")
