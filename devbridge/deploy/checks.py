@@ -122,7 +122,7 @@ def say_who_confirms(request: Request, plan: Plan, template: Template) -> None:
 def say_what_is_unheard(request: Request, plan: Plan, template: Template) -> None:
     """Say for each new rule of a bucket that exists that it may match nothing: whether S3 tells
     EventBridge of its objects is for its owner to say ("Enabling Amazon EventBridge", S3)."""
-    made = json.loads(template.body)["Resources"]
+    made = json.loads(template.body).get("Resources", {})
     existing = {bucket.known.get("bucket_name") for bucket in request.app.of_type(Bucket)}
     for change in plan.changes:
         if change.type != RULE.name or change.action != "add":

@@ -241,8 +241,8 @@ def test_what_does_not_stop_is_ended_while_there_is_time_to_tell(function: Funct
 
 
 def test_the_time_of_all_hops_is_the_jobs(function: Function) -> None:
-    function.seconds = SHORT
-    function.deploy(COUNTS, DEVBRIDGE_MARGIN=MARGIN, DEVBRIDGE_TIMEOUT=SHORT + 0.5)
+    function.seconds = 2.5
+    function.deploy(COUNTS, DEVBRIDGE_MARGIN=1.8, DEVBRIDGE_TIMEOUT=2.8)
     assert function.run(1000) == "TIMED_OUT"
     assert len(function.hops) > 1
     assert "error" not in function.aws.told(), "it was the job's own time"
