@@ -108,15 +108,15 @@ def _recover_held(
         recovery.runs.append(Requested(entry.job_id, entry.job, number, once=True))
         return
     state = State.CANCELLED if entry.cancelled else State.CRASHED
-    waited = entry.state is State.QUEUED
+    why = WENT_BACK if entry.state is State.QUEUED else LOST
     recovery.changes.append(
         Change(
             job_id=entry.job_id,
             state=state,
             at=at,
             attempt=number,
-            failure=None if entry.cancelled else WENT_BACK if waited else LOST,
-            detail=(WENT_BACK if waited else LOST).message,
+            failure=None if entry.cancelled else why,
+            detail=why.message,
         )
     )
 

@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from runner import aws
 from runner.attempt import Inbox, Output
@@ -33,6 +33,14 @@ DONE = (SUCCEEDED, CANCELLED)
 """The ends of runs whose messages are not to come again."""
 _LOOKED = 20
 """Earlier deliveries that are looked up: a queue that was there before may deliver without end."""
+
+
+class Claiming(Protocol):
+    """What is to run a delivery."""
+
+    def claim(self) -> bool:
+        """Make the run this one's; False if it has been before."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -78,15 +86,9 @@ def _run(one: Delivery, context: Any, deadline: float, *, first: bool) -> bool:
             lines.say("Waits", "those before it have taken the function's time")
             come_again(one, lines, 0)
             return False
-        if done_before(one, settings):
-            lines.say("Again", "nothing is left to do: an earlier delivery of it has succeeded")
-            return True
         host = DeliveryHost(settings, environment, one, context, deadline)
-        enter(settings, one.body, context.aws_request_id)
-        if not host.claim():
-            lines.say("Again", "nothing is left to do: this delivery has been before")
-            told = host.known()
-            return told is not None and told.state in DONE
+        if (done := taken(one, settings, host, context.aws_request_id, lines)) is not None:
+            return done
         end, run = run_here(settings, host, Inbox(), lines, environment)
     except aws.AwsError as error:
         lines.warn(f"its message comes again: {error}")
@@ -98,7 +100,29 @@ def _run(one: Delivery, context: Any, deadline: float, *, first: bool) -> bool:
     return False
 
 
-def done_before(one: Delivery, settings: Settings) -> bool:
+def taken(
+    one: Delivery, settings: Settings, host: Claiming, ran_by: str, lines: Lines
+) -> bool | None:
+    """Make a delivery this host's. None: it is; else nothing is left to do, and the answer is
+    whether its message is done with.
+
+    Args:
+        ran_by: what the provider calls that which runs it.
+
+    Raises:
+        AwsError: that cannot be known, or written.
+    """
+    if _done_before(one, settings):
+        lines.say("Again", "nothing is left to do: an earlier delivery of it has succeeded")
+        return True
+    _enter(settings, one.body, ran_by)
+    if host.claim():
+        return None
+    lines.say("Again", "nothing is left to do: this delivery has been before")
+    return _is_done(Store(settings))
+
+
+def _done_before(one: Delivery, settings: Settings) -> bool:
     """Whether the run of an earlier delivery is done: the function was killed before it could say
     so.
 
@@ -108,10 +132,14 @@ def done_before(one: Delivery, settings: Settings) -> bool:
     found = triggered(one.body)
     for key in earlier_keys(found)[:_LOOKED] if found else ():
         uuid = run_uuid(settings.app, settings.stage, settings.job, key)
-        told = Store(replace(settings, run_id=f":{uuid}")).told()
-        if told is not None and told[0].state in DONE:
+        if _is_done(Store(replace(settings, run_id=f":{uuid}"))):
             return True
     return False
+
+
+def _is_done(store: Store) -> bool:
+    found = store.told()
+    return found is not None and found[0].state in DONE
 
 
 def come_again(one: Delivery, lines: Lines, delay: int) -> None:
@@ -139,7 +167,7 @@ def settings_of(read: Read) -> tuple[Settings, dict[str, str]]:
     return Settings.read(environment), environment
 
 
-def enter(settings: Settings, body: bytes, request_id: str) -> None:
+def _enter(settings: Settings, body: bytes, request_id: str) -> None:
     """Write what an invoker writes of a run that it starts.
 
     Raises:

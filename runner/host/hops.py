@@ -157,15 +157,6 @@ class FunctionHost:
         self._look()
         return True
 
-    def known(self) -> Told | None:
-        """What was told of the run, whoever has claimed it.
-
-        Raises:
-            AwsError: it cannot be read.
-        """
-        found = self._store.told()
-        return found and found[0]
-
     def _look(self) -> bool:
         """Whether somebody has ended the run."""
         self.cancelled = self.cancelled or self._store.ended()

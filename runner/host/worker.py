@@ -27,9 +27,8 @@ from runner.host.deliveries import (
     Delivery,
     come_again,
     deliveries,
-    done_before,
-    enter,
     settings_of,
+    taken,
 )
 from runner.host.hops import run_here
 from runner.host.lines import Lines
@@ -98,15 +97,6 @@ class WorkerHost(ContainerHost):
         except aws.Conflict:
             return False
         return True
-
-    def known(self) -> Told | None:
-        """What was told of the run, whoever has claimed it.
-
-        Raises:
-            AwsError: it cannot be read.
-        """
-        found = self._store.told()
-        return found and found[0]
 
     @contextmanager
     def watched(self, inbox: Inbox) -> Iterator[None]:
@@ -196,15 +186,9 @@ def _run(
     Raises:
         AwsError: it cannot be known, or told, what becomes of it.
     """
-    if done_before(one, settings):
-        lines.say("Again", "nothing is left to do: an earlier delivery of it has succeeded")
-        return None
     host = WorkerHost(settings, environment, one, stop)
-    enter(settings, one.body, host.arn)
-    if not host.claim():
-        lines.say("Again", "nothing is left to do: this delivery has been before")
-        told = host.known()
-        return None if told is not None and told.state in DONE else 0
+    if (done := taken(one, settings, host, host.arn, lines)) is not None:
+        return None if done else 0
     end, run = run_here(settings, host, Inbox(), lines, environment)
     if end.state == CANCELLED and not host.cancelled:
         return 0  # this process had no more time
