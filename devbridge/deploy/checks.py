@@ -111,7 +111,7 @@ def say_who_confirms(request: Request, plan: Plan, template: Template) -> None:
     new = [each for each in plan.changes if each.type == SUBSCRIPTION.name]
     if not new or request.cloud.endpoint_url:
         return
-    made = json.loads(template.body).get("Resources", {})
+    made = json.loads(template.body)["Resources"]
     for change in new:
         properties = made.get(change.logical_id, {}).get("Properties", {})
         if change.action in ("add", "replace") and properties.get("Protocol") == "email":
@@ -122,11 +122,12 @@ def say_who_confirms(request: Request, plan: Plan, template: Template) -> None:
 def say_what_is_unheard(request: Request, plan: Plan, template: Template) -> None:
     """Say for each new rule of a bucket that exists that it may match nothing: whether S3 tells
     EventBridge of its objects is for its owner to say ("Enabling Amazon EventBridge", S3)."""
-    made = json.loads(template.body).get("Resources", {})
     existing = {bucket.known.get("bucket_name") for bucket in request.app.of_type(Bucket)}
-    for change in plan.changes:
-        if change.type != RULE.name or change.action != "add":
-            continue
+    new = [each for each in plan.changes if each.type == RULE.name and each.action == "add"]
+    if not new or existing <= {None}:
+        return
+    made = json.loads(template.body)["Resources"]
+    for change in new:
         pattern = made.get(change.logical_id, {}).get("Properties", {}).get("EventPattern", {})
         if pattern.get("source") != ["aws.s3"]:
             continue

@@ -11,12 +11,11 @@ from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import Job
-from devbridge.constructs.dead_letters import KEPT
 from devbridge.deploy.policies import Json, allow, of_service, tls_only
 from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn, arn_of, ref
 from devbridge.deploy.synth.stack import Stack
-from devbridge.deploy.synth.triggers.queues import encryption
+from devbridge.deploy.synth.triggers.queues import RETENTION, encryption
 
 GROUP: Final = "Schedules"
 ROLE: Final = "SchedulerRole"
@@ -32,8 +31,7 @@ def add_shared(stack: Stack, jobs: Sequence[Job]) -> None:
         return
     group = names.schedules(stack.app.name, stack.stage)
     stack.add(_LABEL, scheduler.ScheduleGroup(GROUP, Name=group))
-    kept = int(KEPT.total_seconds())
-    queue = sqs.Queue(UNDELIVERED, MessageRetentionPeriod=kept, **encryption(None))
+    queue = sqs.Queue(UNDELIVERED, MessageRetentionPeriod=RETENTION, **encryption(None))
     queue.DeletionPolicy = queue.UpdateReplacePolicy = "Delete"
     stack.add(_LABEL, queue)
     policy = sqs.QueuePolicy(

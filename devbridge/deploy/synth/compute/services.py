@@ -119,7 +119,7 @@ def _add_scaling(stack: Stack, job: Job) -> None:
     )
     stack.add(str(job), target, job.tags)
     _add_policy(stack, job, "Busy", 1, _busy(workers))
-    _add_policy(stack, job, "Idle", IDLE, [(None, None, workers.min)])
+    _add_policy(stack, job, "Idle", IDLE, [(None, 0, workers.min)])
 
 
 Step = tuple[int | None, int | None, int]
@@ -173,8 +173,6 @@ def _step(first: int | None, end: int | None, tasks: int) -> Any:
     from troposphere import applicationautoscaling as scaling
 
     bounds = {"MetricIntervalLowerBound": first, "MetricIntervalUpperBound": end}
-    if first is None and end is None:  # below the threshold, whatever it is
-        bounds["MetricIntervalUpperBound"] = 0
     given = {key: value for key, value in bounds.items() if value is not None}
     return scaling.StepAdjustment(ScalingAdjustment=tasks, **given)
 

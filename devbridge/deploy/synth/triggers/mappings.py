@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from devbridge import names
+from devbridge.constructs import Job
 from devbridge.deploy.references import ref
 from devbridge.deploy.synth.stack import Stack
 from devbridge.deploy.synth.triggers.called import called, is_there
@@ -21,9 +22,11 @@ def add_mapping(
     stack: Stack, owner: Owner, title: str, *, itself: bool = False, **properties: Any
 ) -> None:
     """Have a job's invoker, or a function, called with what is read, or the job's own function
-    `itself`; the answer names what is to come again."""
+    `itself`; the answer names what is to come again. Workers read without a mapping."""
     from troposphere import awslambda
 
+    if itself and isinstance(owner, Job) and owner.compute.workers:
+        return
     mapping = awslambda.EventSourceMapping(
         title,
         FunctionName=ref(names.logical(owner, names.RUNNER) if itself else called(owner)),

@@ -103,8 +103,6 @@ def add_inbox(stack: Stack, job: Job, senders: Sequence[Json]) -> None:
     )
     _add_policy(stack, job, title, senders)
     itself = holds_inbox(job) and reads_itself(stack, job)
-    if itself and job.compute.workers:
-        return
     add_mapping(
         stack,
         job,
@@ -125,13 +123,8 @@ def add_on_queue(stack: Stack, owner: Owner, trigger: OnQueue, title: str) -> No
         more["ScalingConfig"] = scaling(trigger.max_concurrency)
     if (criteria := trigger.criteria()) is not None:
         more["FilterCriteria"] = filters(criteria)
-    itself, queue, size = (
-        trigger.held and reads_itself(stack, owner),
-        trigger.queue,
-        trigger.at_once,
-    )
-    if itself and isinstance(owner, Job) and owner.compute.workers:
-        return
+    queue, size = trigger.queue, trigger.at_once
+    itself = trigger.held and reads_itself(stack, owner)
     if trigger.held and not itself and not trigger.batch:
         # The runs do not follow each other in one invocation, and nothing may overtake in a group.
         size = 1 if queue.fifo else AT_ONCE
