@@ -19,6 +19,8 @@ from runner.dead_letters import DeadLetter, Delivered
 
 _ROLES: Final = 8
 """Clients that are kept for acting as jobs' roles may: one takes longer to make than to use."""
+_ARN: Final = 6
+"""Parts of a queue's ARN."""
 _AT_ONCE: Final = 10
 """Messages of one request."""
 _GONE: Final = ("ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight")
@@ -107,7 +109,10 @@ class JobQueues:
 
     def _url(self, sqs: Any, queue: str) -> str:
         if queue not in self._urls:
-            account, name = queue.split(":")[4:]
+            parts = queue.split(":")
+            if len(parts) != _ARN:  # whoever has started the run says what its message's queue is
+                raise CloudError(f"{queue!r} is not the ARN of a queue")
+            *_, account, name = parts
             found = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
             self._urls[queue] = str(found["QueueUrl"])
         return self._urls[queue]

@@ -122,6 +122,18 @@ async def test_what_sqs_refuses_is_an_error_of_ours() -> None:
         await sqs.queues.delete("a", MESSAGE)
 
 
+@pytest.mark.parametrize("queue", ["", "q", f"{QUEUE}:more"])
+async def test_what_is_no_queue_is_an_error_and_ends_nothing(queue: str) -> None:
+    sqs = Sqs()
+    for act in (
+        lambda: sqs.queues.delete("a", Delivered(queue, "receipt")),
+        lambda: sqs.queues.hide("a", [Delivered(queue, "receipt")], 30),
+    ):
+        with pytest.raises(CloudError, match="is not the ARN of a queue"):
+            await act()
+    assert sqs.asked == []
+
+
 async def test_there_is_no_role_of_a_job_that_has_left_the_app() -> None:
     with pytest.raises(CloudError, match="the app has no job 'b' any more"):
         await Sqs().queues.hide("b", [MESSAGE], 30)
