@@ -29,7 +29,7 @@ def json_body(event: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: it is none.
     """
-    body = event.get("body") or ""
+    body = event.get("body") or "{}"
     found = json.loads(base64.b64decode(body) if event.get("isBase64Encoded") else body)
     if not isinstance(found, dict):
         raise ValueError("send a JSON object")
