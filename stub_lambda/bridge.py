@@ -163,7 +163,7 @@ class Bridge:
         self.silent = False
         if delivery.topic != self._topics.presence:
             reply = self._session.receive(delivery.payload, time.monotonic())
-            if reply is not None and (self._reply is None or is_unknown_run(self._reply)):
+            if isinstance(reply, Reply) and (self._reply is None or is_unknown_run(self._reply)):
                 self._reply = reply
             return
         for event in self._presence_frames.add(delivery.payload, None, time.monotonic()):

@@ -19,15 +19,20 @@ from typing import Any, Final, NoReturn, get_type_hints
 from devbridge.protocol.errors import Malformed, NewerVersion, TooLarge
 from devbridge.protocol.messages import (
     VERSION,
+    Abandoned,
     Accepted,
     Cancel,
     Cancelled,
+    Invoke,
     Message,
     Presence,
+    Raised,
     Rejected,
+    Responded,
     Run,
     Status,
     StatusReply,
+    Taken,
 )
 from runner.claims import run_uuid
 
@@ -100,7 +105,7 @@ def encode(message: Message) -> bytes:
             over `MAX_HEAD`.
     """
     kind = _KIND_OF[type(message)]
-    head: dict[str, object] = {"v": 1, "type": kind.name}
+    head: dict[str, object] = {"v": kind.version, "type": kind.name}
     for name in kind.checks:
         value = getattr(message, name)
         if value is not None:
@@ -175,7 +180,7 @@ _CHECK_OF_TYPE: Final[Mapping[object, Callable[[object], bool]]] = {
     bool: _is_boolean,
 }
 # Ids become parts of topics and of file names: nothing but a UUID may pass.
-_IDS: Final = frozenset({"request_id", "stub_id", "job_id", "daemon_id"})
+_IDS: Final = frozenset({"request_id", "stub_id", "job_id", "daemon_id", "aws_request_id"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +192,8 @@ class _Kind:
     """What stands behind the body."""
     checks: Mapping[str, Callable[[object], bool]]
     required: frozenset[str]
+    version: int
+    """The first one that has it."""
 
     def build(self, head: dict[str, Any], rest: bytes) -> Message:
         values: dict[str, object] = {}
@@ -211,7 +218,12 @@ class _Kind:
 
 
 def _kind(
-    name: str, make: type[Message], body: str | None = None, more: str | None = None
+    name: str,
+    make: type[Message],
+    body: str | None = None,
+    more: str | None = None,
+    *,
+    version: int = 1,
 ) -> _Kind:
     types = get_type_hints(make)
     return _Kind(
@@ -225,6 +237,7 @@ def _kind(
             if field.name not in (body, more)
         },
         required=frozenset(field.name for field in fields(make) if field.default is MISSING),
+        version=version,
     )
 
 
@@ -237,5 +250,10 @@ _KIND_OF: Final[Mapping[type[Message], _Kind]] = {
     Cancelled: _kind("cancelled", Cancelled),
     StatusReply: _kind("status_reply", StatusReply, "result"),
     Presence: _kind("presence", Presence),
+    Invoke: _kind("invoke", Invoke, "event", version=3),
+    Abandoned: _kind("abandoned", Abandoned, version=3),
+    Taken: _kind("taken", Taken, version=3),
+    Responded: _kind("responded", Responded, "body", version=3),
+    Raised: _kind("raised", Raised, "error", version=3),
 }
 _KIND_NAMED: Final[Mapping[object, _Kind]] = {kind.name: kind for kind in _KIND_OF.values()}

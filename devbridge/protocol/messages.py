@@ -1,7 +1,8 @@
 """The messages of the wire protocol.
 
-A *request* goes from a stub to the daemon and names the stub to answer; a *reply* goes back and
-carries the request's id, which is all that a stub resolves a waiter by. Ids are UUIDs in their
+A *request* about a run, or a *call* of a live function, goes from a stub to the daemon and names
+the stub to answer; a *reply* goes back and carries the request's id, which is all that a stub
+resolves a waiter by. Ids are UUIDs in their
 canonical text form. Times are seconds since the epoch (UTC).
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 """The newest that is understood. A message is of the first one, unless it has what that has not."""
 
 
@@ -54,6 +55,64 @@ class Status:
     job_id: str
     job: str = ""
     with_result: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoke:
+    """Call a live function: now, once, or never. It waits in no queue and in no ledger.
+
+    `event` is a JSON text; where it is too large for the wire, `event_key` names the object of the
+    stage's bucket that has it.
+    """
+
+    request_id: str
+    """Of this message: however often it is sent, the function is called once."""
+    stub_id: str
+    function: str
+    aws_request_id: str
+    """Lambda's own id of the request. An event that is tried again keeps it."""
+    function_arn: str
+    remaining: int
+    """Milliseconds for which the stub waits. No time of day, on which two machines may differ."""
+    client_context: str | None = None
+    identity: str | None = None
+    """As Lambda's Runtime API has them, JSON objects in ASCII."""
+    trace_id: str | None = None
+    event_key: str | None = None
+    event: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abandoned:
+    """Nobody waits for the answer to an `Invoke` any more."""
+
+    request_id: str
+    stub_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """The function is being called: the answer may take as long as the function may."""
+
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Responded:
+    """What the function has returned: a JSON text, or the key of the object that has it."""
+
+    request_id: str
+    body_key: str | None = None
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raised:
+    """How the function has failed: Lambda's own document of an error (``errorType``,
+    ``errorMessage``, ``stackTrace``), as JSON."""
+
+    request_id: str
+    error: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,22 +173,27 @@ class Presence:
     since: float
     session_expiry: int
     """Seconds for which the broker keeps requests for a daemon that went away."""
+    version: int = 1
+    """The newest version of this protocol that the daemon understands; 1 if it does not say."""
 
 
 Request = Run | Cancel | Status
+Call = Invoke | Abandoned
 Reply = Accepted | Rejected | Cancelled | StatusReply
-Message = Request | Reply | Presence
+CallReply = Taken | Responded | Raised | Rejected
+Message = Request | Call | Reply | CallReply | Presence
 
 NOBODY: Final = "00000000-0000-0000-0000-000000000000"
 """The stub id of a request that no stub waits for: a run that one daemon hands over to another."""
 
 REJECT_UNKNOWN_JOB: Final = "UnknownJob"
 REJECT_UNKNOWN_RUN: Final = "UnknownRun"
+REJECT_UNKNOWN_FUNCTION: Final = "UnknownFunction"
 REJECT_TOO_LARGE: Final = "PayloadTooLarge"
 REJECT_BUSY: Final = "Busy"
 
 
-def is_unknown_run(reply: Reply) -> bool:
+def is_unknown_run(reply: Reply | CallReply) -> bool:
     """Whether the daemon knows nothing of the run. Another one, which it has taken the stage over
     from, may: wait a moment for its answer."""
     return isinstance(reply, Rejected) and reply.code == REJECT_UNKNOWN_RUN
@@ -151,6 +215,11 @@ class Topics:
     def requests(self) -> str:
         """From the stubs to the daemon."""
         return f"{self.prefix}/requests"
+
+    @property
+    def calls(self) -> str:
+        """From the stubs of live functions to the daemon; at QoS 0, so that nothing waits there."""
+        return f"{self.prefix}/calls"
 
     @property
     def presence(self) -> str:

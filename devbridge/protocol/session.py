@@ -14,7 +14,16 @@ from typing import Final
 from devbridge.protocol import codec, fragments
 from devbridge.protocol.errors import ProtocolError
 from devbridge.protocol.fragments import Complete, Dropped, Reassembler
-from devbridge.protocol.messages import Message, Reply, Request, is_unknown_run
+from devbridge.protocol.messages import (
+    Call,
+    CallReply,
+    Invoke,
+    Message,
+    Reply,
+    Request,
+    Taken,
+    is_unknown_run,
+)
 
 MAX_REQUEST_AGE: Final = 7 * 24 * 3600.0
 """Seconds: the longest that AWS IoT keeps a session, and a request in it."""
@@ -22,6 +31,10 @@ MAX_UNACKNOWLEDGED: Final = 90
 """Frames: AWS IoT sends no more than 100 before it wants an acknowledgement."""
 MAX_PARTIAL_AGE: Final = 120.0
 """Seconds without a new frame; AWS IoT replays stored messages at 10 a second."""
+MAX_PARTIAL_CALLS: Final = 512
+"""Calls of live functions that are not whole yet: few have more than one frame."""
+MAX_CALL_AGE: Final = 10.0
+"""Seconds without a new frame after which nobody waits for such a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +63,7 @@ def frames(message: Message) -> list[bytes]:
     Raises:
         TooLarge: see `codec.encode`.
     """
-    if isinstance(message, Request):
+    if isinstance(message, Request | Call):
         message_id = uuid.UUID(message.request_id).bytes
     else:
         message_id = os.urandom(16)
@@ -95,15 +108,50 @@ class DaemonSession:
         return Deliver(message, event.tokens)
 
 
+class CallSession:
+    """The daemon's end of what is for live functions, and is acknowledged by nobody: what comes
+    damaged, or in part only, was never taken."""
+
+    def __init__(self) -> None:
+        self._reassembler = Reassembler(
+            max_messages=MAX_PARTIAL_CALLS,
+            max_bytes=MAX_PARTIAL_CALLS * fragments.MAX_FRAME,
+            max_age=MAX_CALL_AGE,
+            max_frames=2 * MAX_PARTIAL_CALLS,
+        )
+
+    def receive(self, frame: bytes, now: float) -> Call | Discard | None:
+        """The call that this frame completes, or why there is none; None: more is to come."""
+        found: Call | Discard | None = None
+        for event in self._reassembler.add(frame, None, now):
+            found = self._judge(event)
+        return found
+
+    def tick(self, now: float) -> None:
+        """Forget what never became whole; call it every few seconds."""
+        self._reassembler.expire(now)
+
+    def _judge(self, event: Complete | Dropped) -> Call | Discard:
+        if isinstance(event, Dropped):
+            return Discard((), event.reason)
+        try:
+            message = codec.decode(event.body)
+        except ProtocolError as error:
+            return Discard((), str(error))
+        if not isinstance(message, Call):
+            return Discard((), f"not a call: {type(message).__name__}")
+        return message
+
+
 class StubSession:
     """The stub's end: one request is under way at a time, and only its own reply counts. After a
-    reply that knows nothing of the run, a better one may still come."""
+    reply that knows nothing of the run, or that has only taken the call, another one follows."""
 
     def __init__(self) -> None:
         self._reassembler = _reassembler()
         self._waiting_for: str | None = None
 
-    def start(self, request: Request) -> list[bytes]:
+    def start(self, request: Request | Invoke) -> list[bytes]:
         """The frames to publish; from now on `receive` waits for this request's reply.
 
         Raises:
@@ -114,22 +162,22 @@ class StubSession:
         self._waiting_for = request.request_id
         return published
 
-    def receive(self, frame: bytes, now: float) -> Reply | None:
+    def receive(self, frame: bytes, now: float) -> Reply | CallReply | None:
         """The reply that was waited for, when this frame completes it. Late replies to earlier
         requests, damaged frames and strangers' messages are passed over."""
         for event in self._reassembler.add(frame, None, now):
             if isinstance(event, Complete):
                 reply = _reply(event.body)
                 if reply is not None and reply.request_id == self._waiting_for:
-                    if not is_unknown_run(reply):
+                    if not isinstance(reply, Taken) and not is_unknown_run(reply):
                         self._waiting_for = None
                     return reply
         return None
 
 
-def _reply(body: bytes) -> Reply | None:
+def _reply(body: bytes) -> Reply | CallReply | None:
     try:
         message = codec.decode(body)
     except ProtocolError:
         return None
-    return message if isinstance(message, Reply) else None
+    return message if isinstance(message, Reply | CallReply) else None

@@ -13,15 +13,21 @@ from hypothesis import strategies as st
 from devbridge.protocol import codec
 from devbridge.protocol.errors import Malformed, NewerVersion, ProtocolError, TooLarge
 from devbridge.protocol.messages import (
+    VERSION,
+    Abandoned,
     Accepted,
     Cancel,
     Cancelled,
+    Invoke,
     Message,
     Presence,
+    Raised,
     Rejected,
+    Responded,
     Run,
     Status,
     StatusReply,
+    Taken,
 )
 from runner import outcome
 
@@ -68,7 +74,26 @@ MESSAGES: st.SearchStrategy[Message] = st.one_of(
         pid=st.integers(0, 2**31),
         since=TIMES,
         session_expiry=st.integers(0, 604800),
+        version=st.integers(1, 9),
     ),
+    st.builds(
+        Invoke,
+        request_id=IDS,
+        stub_id=IDS,
+        function=ANY_TEXT,
+        aws_request_id=IDS,
+        function_arn=ANY_TEXT,
+        remaining=st.integers(0, 900_000),
+        client_context=st.none() | ANY_TEXT,
+        identity=st.none() | ANY_TEXT,
+        trace_id=st.none() | ANY_TEXT,
+        event_key=st.none() | ANY_TEXT,
+        event=st.none() | BODIES,
+    ),
+    st.builds(Abandoned, request_id=IDS, stub_id=IDS),
+    st.builds(Taken, request_id=IDS),
+    st.builds(Responded, request_id=IDS, body_key=st.none() | ANY_TEXT, body=st.none() | BODIES),
+    st.builds(Raised, request_id=IDS, error=BODIES),
 )
 JSON_VALUES = st.recursive(
     st.none()
@@ -140,7 +165,7 @@ def test_a_damaged_message_is_refused_or_is_another_message(
     assert type(other).__name__.lower() == codec.load_json(head)["type"].replace("_", "")
     if isinstance(other, Run):
         assert other.payload + (other.checkpoint or b"") == body
-    for name in ("request_id", "stub_id", "job_id", "daemon_id"):
+    for name in ("request_id", "stub_id", "job_id", "daemon_id", "aws_request_id"):
         assert codec.is_id(getattr(other, name, codec.new_id()))
 
 
@@ -152,8 +177,19 @@ def test_fields_that_this_version_does_not_know_are_ignored(message: Message) ->
 
 
 def test_a_newer_version_is_named() -> None:
-    with pytest.raises(NewerVersion, match="protocol version 3"):
-        codec.decode(changed_head(v=3))
+    newer = VERSION + 1
+    with pytest.raises(NewerVersion, match=f"protocol version {newer}"):
+        codec.decode(changed_head(v=newer))
+
+
+def test_who_knows_no_live_functions_is_told_that_a_call_is_of_a_newer_version() -> None:
+    for message in (
+        Abandoned(request_id=codec.new_id(), stub_id=codec.new_id()),
+        Taken(request_id=codec.new_id()),
+        Responded(request_id=codec.new_id(), body=b"1"),
+        Raised(request_id=codec.new_id(), error=b"{}"),
+    ):
+        assert json.loads(codec.encode(message).partition(b"\n")[0])["v"] == 3
 
 
 def test_only_a_run_that_begins_at_a_checkpoint_needs_to_be_understood_by_newer_ones() -> None:

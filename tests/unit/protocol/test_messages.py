@@ -12,6 +12,8 @@ from devbridge.protocol.messages import (
     REJECT_UNKNOWN_JOB,
     REJECT_UNKNOWN_RUN,
     Accepted,
+    Call,
+    CallReply,
     Message,
     Presence,
     Rejected,
@@ -24,15 +26,19 @@ from devbridge.protocol.messages import (
 ROOT = Path(__file__).parents[3]
 
 
-def test_every_message_is_a_request_a_reply_or_the_presence_and_can_be_encoded() -> None:
-    kinds = {*get_args(Request), *get_args(Reply), Presence}
+def test_every_message_is_asked_answered_or_the_presence_and_can_be_encoded() -> None:
+    asked = {*get_args(Request), *get_args(Call)}
+    kinds = {*asked, *get_args(Reply), *get_args(CallReply), Presence}
     assert {*get_args(Message)} == kinds == {*codec._KIND_OF}
 
 
 def test_every_request_names_who_is_to_answer_and_every_reply_what_it_answers() -> None:
     for request in get_args(Request):
         assert {"request_id", "stub_id", "sent_at"} <= {*request.__slots__}
-    for reply in get_args(Reply):
+    for call in get_args(Call):
+        assert {"request_id", "stub_id"} <= {*call.__slots__}
+        assert "sent_at" not in call.__slots__, "two machines may differ in the time of day"
+    for reply in (*get_args(Reply), *get_args(CallReply)):
         assert "request_id" in reply.__slots__
         assert "stub_id" not in reply.__slots__
 
@@ -46,6 +52,7 @@ def test_topics_are_below_the_stages_own_prefix() -> None:
     topics, stub_id = Topics("demo", "ann"), codec.new_id()
     assert topics.prefix == "devbridge/demo/ann"
     assert topics.requests == "devbridge/demo/ann/requests"
+    assert topics.calls == "devbridge/demo/ann/calls"
     assert topics.presence == "devbridge/demo/ann/presence"
     assert topics.replies(stub_id) == f"devbridge/demo/ann/replies/{stub_id}"
 

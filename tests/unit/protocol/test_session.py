@@ -10,17 +10,25 @@ from hypothesis import strategies as st
 from devbridge.protocol import codec, fragments
 from devbridge.protocol.messages import (
     REJECT_UNKNOWN_RUN,
+    Abandoned,
     Accepted,
     Cancel,
+    Invoke,
     Presence,
+    Raised,
     Rejected,
+    Responded,
     Run,
     Status,
+    Taken,
 )
 from devbridge.protocol.session import (
+    MAX_CALL_AGE,
     MAX_PARTIAL_AGE,
+    MAX_PARTIAL_CALLS,
     MAX_REQUEST_AGE,
     MAX_UNACKNOWLEDGED,
+    CallSession,
     DaemonSession,
     Deliver,
     Discard,
@@ -96,11 +104,11 @@ def test_a_request_that_is_older_than_a_week_is_discarded() -> None:
 
 
 def test_a_request_of_a_newer_protocol_is_discarded() -> None:
-    body = codec.encode(a_run()).replace(b'"v":1', b'"v":3', 1)
+    body = codec.encode(a_run()).replace(b'"v":1', b'"v":4', 1)
     (frame,) = fragments.split(body, b"i" * 16)
     (effect,) = DaemonSession().receive(frame, 1, NOW)
     assert isinstance(effect, Discard)
-    assert "protocol version 3" in effect.reason
+    assert "protocol version 4" in effect.reason
 
 
 def test_what_is_not_a_request_is_discarded() -> None:
@@ -195,3 +203,74 @@ def test_after_a_reply_that_knows_nothing_of_the_run_a_better_one_counts() -> No
     better = accepted(run)
     replies = [session.receive(frames(reply)[0], NOW) for reply in (unknown, better, unknown)]
     assert replies == [unknown, better, None]
+
+
+def a_call(event: bytes = b"{}") -> Invoke:
+    return Invoke(
+        request_id=codec.new_id(),
+        stub_id=codec.new_id(),
+        function="api",
+        aws_request_id=codec.new_id(),
+        function_arn="arn:aws:lambda:eu-central-1:123456789012:function:api",
+        remaining=29_000,
+        event=event,
+    )
+
+
+@given(
+    sizes=st.lists(st.integers(0, len(NOISE)), min_size=1, max_size=4),
+    order=st.randoms(use_true_random=False),
+)
+@settings(max_examples=25)
+def test_interleaved_calls_come_whole_each_once(sizes: list[int], order: random.Random) -> None:
+    calls = [a_call(NOISE[:size]) for size in sizes]
+    sent = [frame for call in calls for frame in frames(call)]
+    order.shuffle(sent)
+    session = CallSession()
+    found = [session.receive(frame, NOW) for frame in sent]
+    whole = [each for each in found if each is not None]
+    assert len(whole) == len(calls)
+    assert all(each in calls for each in whole)
+
+
+def test_a_call_that_nobody_waits_for_any_more_is_told() -> None:
+    gone = Abandoned(request_id=codec.new_id(), stub_id=codec.new_id())
+    (frame,) = frames(gone)
+    assert CallSession().receive(frame, NOW) == gone
+
+
+def test_what_is_no_call_is_discarded_and_nothing_is_to_be_acknowledged() -> None:
+    (run,) = frames(a_run())
+    assert CallSession().receive(run, NOW) == Discard((), "not a call: Run")
+    found = CallSession().receive(b"noise", NOW)
+    assert isinstance(found, Discard)
+    assert found.tokens == ()
+    (call,) = frames(a_call())
+    effects = DaemonSession().receive(call, "t", NOW)
+    assert effects == [Discard(("t",), "not a request: Invoke")]
+
+
+def test_calls_whose_other_frames_never_come_are_forgotten() -> None:
+    session = CallSession()
+    first, *rest = frames(a_call(NOISE))
+    assert session.receive(first, NOW) is None
+    session.tick(NOW + MAX_CALL_AGE)
+    for frame in rest:
+        assert session.receive(frame, NOW + MAX_CALL_AGE) is None
+
+
+def test_there_is_a_bound_to_what_is_kept_of_calls_that_are_not_whole() -> None:
+    session = CallSession()
+    found = [session.receive(frames(a_call(NOISE))[0], NOW) for _ in range(MAX_PARTIAL_CALLS + 1)]
+    assert found[:-1] == [None] * MAX_PARTIAL_CALLS
+    assert isinstance(found[-1], Discard)
+
+
+def test_a_stub_whose_call_was_taken_waits_for_the_answer() -> None:
+    call, session = a_call(), StubSession()
+    session.start(call)
+    taken = Taken(request_id=call.request_id)
+    responded = Responded(request_id=call.request_id, body=b"120")
+    late = Raised(request_id=call.request_id, error=b"{}")
+    got = [session.receive(frames(each)[0], NOW) for each in (taken, responded, late)]
+    assert got == [taken, responded, None]
