@@ -104,7 +104,10 @@ def test_ecs_is_asked_once_where_it_is_and_again_only_if_it_did_not_say(
     cloud: Reading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     container._metadata.cache_clear()
-    told = [OSError("not yet"), b'{"Labels": {"com.amazonaws.ecs.task-arn": "arn:task"}}']
+    told: list[OSError | bytes] = [
+        OSError("not yet"),
+        b'{"Labels": {"com.amazonaws.ecs.task-arn": "arn:task"}}',
+    ]
     asked: list[str] = []
 
     def open_(url: str, timeout: float) -> io.BytesIO:
