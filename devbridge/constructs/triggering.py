@@ -202,10 +202,14 @@ def _key(label: str) -> str:
     return label.replace("-", "").replace("_", "").lower()
 
 
-def pattern_problem(what: str, pattern: object) -> Problem | None:
-    """What of an event pattern EventBridge, SNS or Lambda would refuse at once, and what it takes:
-    an object whose leaves are lists. Operators such as ``{"prefix": ...}`` are theirs to judge."""
-    allowed = 'an event pattern: {"detail": {"state": ["running"]}}, each value a list'
+def pattern_problem(what: str, pattern: object, example: str) -> Problem | None:
+    """What of a pattern EventBridge, SNS or Lambda would refuse at once, and what it takes: an
+    object whose leaves are lists. Operators such as ``{"prefix": ...}`` are theirs to judge.
+
+    Args:
+        example: one of who listens there.
+    """
+    allowed = f"a {what} such as {example}, each value a list"
     if not isinstance(pattern, Mapping) or not pattern:
         return f"{what} {pattern!r}", allowed
     try:

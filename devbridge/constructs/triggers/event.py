@@ -53,4 +53,5 @@ class OnEvent(InQueue):
         """See `Trigger.problem`."""
         if self.bus is not None and not isinstance(self.bus, EventBus):
             return f"bus {self.bus!r}", "an EventBus of this app, or None"
-        return pattern_problem("pattern", self.pattern)
+        example = '{"source": ["shop"], "detail": {"state": ["sold"]}}'
+        return pattern_problem("pattern", self.pattern, example)

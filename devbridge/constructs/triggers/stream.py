@@ -30,6 +30,7 @@ class OnStream(Streamed):
     """
 
     kind: ClassVar[str] = "stream"
+    example: ClassVar[str] = '{"data": {"kind": ["order"]}}'
 
     stream: Stream
     consumer: bool = False

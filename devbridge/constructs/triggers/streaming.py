@@ -37,6 +37,9 @@ class Streamed(Batched):
     usual: ClassVar[int] = 10
     """So many starts fit into an invocation, even where each waits for an answer."""
 
+    example: ClassVar[str]
+    """A filter of its records."""
+
     filter: Mapping[str, Any] | None = None
     starting: Literal["latest", "trim_horizon"] = "latest"
     retries: int | None = None
@@ -55,7 +58,7 @@ class Streamed(Batched):
                 f"retries {self.retries!r}",
                 f"a whole number from 0 to {MOST_RETRIES:,}, or None",
             )
-        return None if self.filter is None else pattern_problem("filter", self.filter)
+        return None if self.filter is None else pattern_problem("filter", self.filter, self.example)
 
     def pattern(self) -> Mapping[str, Any] | None:
         """Which records match; None: all."""

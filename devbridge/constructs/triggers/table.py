@@ -34,6 +34,7 @@ class OnTable(Streamed):
     """
 
     kind: ClassVar[str] = "table"
+    example: ClassVar[str] = '{"dynamodb": {"NewImage": {"state": {"S": ["new"]}}}}'
 
     table: Table
     where: Sequence[str] = WHERE

@@ -60,7 +60,7 @@ class OnTopic(InQueue):
         return None if self.filter is None else self._filter_problem(self.filter)
 
     def _filter_problem(self, pattern: Mapping[str, Any]) -> Problem | None:
-        if found := pattern_problem("filter", pattern):
+        if found := pattern_problem("filter", pattern, '{"jobName": ["thumbs"]}'):
             return found
         nested = [key for key, value in pattern.items() if isinstance(value, Mapping)]
         if nested and self.filter_on == "attributes":

@@ -130,6 +130,6 @@ def test_on_failure_is_a_standard_queue_of_a_job_with_triggers(app: App) -> None
     ],
 )
 def test_a_pattern_has_lists_at_its_leaves(pattern: Any, problem: str | None) -> None:
-    found = pattern_problem("pattern", pattern)
+    found = pattern_problem("pattern", pattern, '{"a": ["b"]}')
     assert (found is None) == (problem is None)
     assert problem is None or (found and problem in found[0])
