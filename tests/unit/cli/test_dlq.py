@@ -99,6 +99,21 @@ def test_a_message_is_shown_with_all_that_it_carries(sqs: FakeSqs) -> None:
     assert as_json("show", "orders", number)["body"] == '{"n": 1}'
 
 
+def test_an_error_of_several_lines_is_one_in_the_list_and_lines_where_it_is_shown(
+    sqs: FakeSqs,
+) -> None:
+    error = "PayloadInvalid: no\n  where: $.n\n  to do: send it"
+    number = sqs.add("dead", source="incoming", run="demo_ann_orders:1ead", error=error).id
+    assert "PayloadInvalid: no; where: $.n; to do: send it\n" in dlq("list", "orders").stdout
+    shown = dlq("show", "orders", number[:9]).stdout.splitlines()
+    first = next(line for line in shown if line.startswith("error"))
+    below = first.index("PayloadInvalid") * " "
+    assert shown[shown.index(first) + 1 :][:2] == [
+        below + "  where: $.n",
+        below + "  to do: send it",
+    ]
+
+
 def test_a_message_that_is_no_json_is_shown_as_it_is_and_commands_no_terminal(sqs: FakeSqs) -> None:
     number = add(sqs, 1)
     sqs.queues["dead"][0].body = "{n: \x1b[2J"
