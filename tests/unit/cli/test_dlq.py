@@ -21,7 +21,7 @@ from tests.unit.messages.fakes import FakeSqs
 @pytest.fixture
 def sqs(config: Config, monkeypatch: pytest.MonkeyPatch) -> FakeSqs:
     found = stage(module, config.root, monkeypatch).sqs
-    found.clock = FakeClock(time.time() - 3600)
+    found.clock = FakeClock(time.time() - 5400)
     return found
 
 
@@ -48,7 +48,7 @@ def test_each_message_is_a_line_with_what_the_run_has_told(sqs: FakeSqs) -> None
     told = ["3", "1ead1d52", "queue incoming", "ValueError: no"]
     assert [line.split("  ") for line in map(_apart, lines)] == [
         [run[:8], "1 h ago", *told],
-        [moved[:8], "59 min ago", "-", "-", "queue incoming", "its run could not be started"],
+        [moved[:8], "1 h ago", "-", "-", "queue incoming", "its run could not be started"],
     ]
 
 
