@@ -20,6 +20,7 @@ from typing import Final, Generic, TypeVar
 
 from devbridge.daemon.capture import Capture
 from devbridge.daemon.halts import Halts
+from devbridge.daemon.memory import OomKills
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
 from devbridge.daemon.told import Mood, Printed, Remarked, Who
@@ -131,6 +132,7 @@ class Launching(Generic[W]):
         self._narrator = narrator
         self._starts = starts
         self.debug = debug
+        self.oom_kills = OomKills()
 
     def pipe(self, starting: int) -> tuple[int, int]:
         """A pipe for a worker's output, where so many others are being started.
@@ -189,6 +191,13 @@ class Launching(Generic[W]):
                 worker.halts.close()
             self._runtime_api.remove_worker(worker.id)
         return exit_
+
+    def was_out_of_memory(self, worker: W, exit_: Exit) -> bool:
+        """Whether it has ended because memory ran out; asked once."""
+        if exit_.signal is not None and worker.last.heap_was_full(-exit_.signal):
+            return True
+        killed_by_others = exit_.signal == signal.SIGKILL and not worker.killed
+        return killed_by_others and self.oom_kills.claim()
 
     def _lost(self, worker: W, error: Exception) -> Exit:
         """Nobody watches the worker any more, so end it and say why."""

@@ -25,7 +25,6 @@ from devbridge.daemon.events import (
     StandbyFailed,
 )
 from devbridge.daemon.launching import Launched, Launching, Starts
-from devbridge.daemon.memory import OomKills
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
 from devbridge.daemon.told import (
@@ -39,7 +38,7 @@ from devbridge.daemon.told import (
 )
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change
-from devbridge.runs.model import CodeSpec, Exit, JobSpec
+from devbridge.runs.model import CodeSpec, JobSpec
 from devbridge.workers.base import Launcher
 from devbridge.workers.modules import Modules
 from runner import outcome
@@ -109,7 +108,6 @@ class Processes:
             debug=debug,
         )
         self._workers: dict[str, Worker] = {}
-        self._oom_kills = OomKills()
 
     @property
     def debug(self) -> bool:
@@ -165,7 +163,7 @@ class Processes:
                 checkpoint=checkpoint,
             ),
         )
-        self._oom_kills.forget()
+        self._launching.oom_kills.forget()
         # While the worker wakes up; its output is not read before this has returned.
         self._narrator.tell(Began(worker.who, give.attempt, spec.max_attempts, payload))
         if checkpoint is not None:
@@ -257,19 +255,13 @@ class Processes:
         if worker.countdown is not None:
             worker.countdown.cancel()
         try:
-            self._post(Exited(worker.id, exit_, self._was_out_of_memory(worker, exit_)))
+            self._post(Exited(worker.id, exit_, self._launching.was_out_of_memory(worker, exit_)))
         finally:
             del self._workers[worker.id]
             self._tell_end(worker)
             self._narrator.tell(Gone(worker.who))
         if worker.job_id:
             self._closed(worker.job_id)
-
-    def _was_out_of_memory(self, worker: Worker, exit_: Exit) -> bool:
-        if exit_.signal is not None and worker.last.heap_was_full(-exit_.signal):
-            return True
-        killed_by_others = exit_.signal == signal.SIGKILL and not worker.killed
-        return killed_by_others and self._oom_kills.claim()
 
     def _lost(self, worker: Worker, failure: Failure) -> None:
         if worker.job_id:
