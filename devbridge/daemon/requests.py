@@ -15,7 +15,9 @@ from typing import Any, Final
 
 from devbridge import printable
 from devbridge.daemon.told import Mood
+from devbridge.palette import Style
 from devbridge.words import many
+from runner.outcome import Failure, duration
 
 LARGEST: Final = 1024 * 1024
 """Bytes of an event or an answer that is read for its words: nobody waits for a longer one."""
@@ -165,3 +167,38 @@ def _decision(answer: object) -> tuple[str, Mood]:
             return "", Mood.PLAIN
         allowed = "Deny" not in effects
     return ("allowed", Mood.GOOD) if allowed else ("denied", Mood.WARN)
+
+
+# --- lines --------------------------------------------------------------------------------------
+
+
+def over(
+    what: str, how: str, mood: Mood, seconds: float, failure: Failure | None, style: Style
+) -> str:
+    """A request is over: ``POST /factorial 202 14ms``, ``POST /factorial raised KeyError 14ms``."""
+    if failure is not None:
+        how = _SAID.get(failure.type, f"raised {failure.type}")
+    looks = {Mood.GOOD: style.good, Mood.WARN: style.warn, Mood.BAD: style.bad}
+    shown = f" {looks.get(mood, str)(how)}" if how else ""
+    return f"{what}{shown} {style.dim(duration(seconds))}"
+
+
+_SAID: Final[Mapping[str, str]] = {
+    "Exited": "ended its worker",
+    "Killed": "ended its worker",
+    "OutOfMemory": "ran out of memory",
+    "Sandbox.Timedout": "timed out",
+    "Function.ResponseSizeTooLarge": "answered too much",
+}
+"""Ends that are no exceptions."""
+
+
+def refused(what: str, failure: Failure, style: Style) -> str:
+    """A request that no worker has had."""
+    first = printable.lines(f"{failure.type}: {failure.message}")[0]
+    return f"{what} {style.bad('failed')} {first}"
+
+
+def more(count: int, what: str, how: str, style: Style) -> str:
+    """So many requests like the last one were not shown."""
+    return style.dim(f"{count:,} more {what} {how}")
