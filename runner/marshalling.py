@@ -104,4 +104,9 @@ _NOTHING = object()
 
 
 def _key(key: object) -> object:
-    return key.decode("utf-8") if isinstance(key, bytes) else key
+    if isinstance(key, bytes):
+        return key.decode("utf-8")
+    if isinstance(key, (str, int, float, type(None))):
+        return key
+    what = type(key).__name__
+    raise TypeError(f"keys must be str, int, float, bool or None, not {what}")
