@@ -104,7 +104,7 @@ class Bench:
             self.narrator,
             post=lambda events: None,
             may_deploy=lambda: False,
-            functions_saved=lambda keys: self.functions.saved(keys),
+            functions_saved=lambda keys: self.functions.saved(keys),  # noqa: PLW0108 - made after it
         )
         self.functions = Functions(
             settings, workshop, self.narrator, self.reloading, answer=self._answer

@@ -160,7 +160,7 @@ class Stage:
             heard=lambda worker_id, modules: self.mending.append((worker_id, modules)),
         )
 
-    def _environment(self, spec: JobSpec, address: WorkerAddress) -> dict[str, str]:
+    def _environment(self, spec: CodeSpec, address: WorkerAddress) -> dict[str, str]:
         return {"JOB": spec.name, "API": address.runtime_api}
 
     def _post(self, event: Event) -> None:

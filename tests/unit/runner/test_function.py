@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -74,10 +75,9 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         for event in events:
             client.ask(event)
         monkeypatch.setenv("_HANDLER", handler)
-        try:
-            client.told.append(("ended", function.serve(client, str(tmp_path))))  # type: ignore[arg-type]
-        except RuntimeApiGone:
-            pass
+        with contextlib.suppress(RuntimeApiGone):
+            end = function.serve(client, str(tmp_path))  # type: ignore[arg-type]
+            client.told.append(("ended", end))
         return client
 
     yield started
@@ -147,7 +147,7 @@ def test_an_exception_is_the_requests_and_the_next_one_is_handled(
     (_, _, document), fine = client.answers()
     expected = theirs(ValueError("boom"))
     own = document.pop(function.OWN)
-    file = os.path.join(os.getcwd(), "api", "start.py")
+    file = Path.cwd() / "api" / "start.py"
     trace = [f'  File "{file}", line 4, in handler\n    raise ValueError("boom")\n']
     assert document == {**expected, "stackTrace": trace}
     assert expected["stackTrace"][-1].endswith("in handler\n    raise error\n")

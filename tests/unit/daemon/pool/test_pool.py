@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import signal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -49,7 +49,7 @@ KILLED = Failure("Killed", "the worker was ended by SIGKILL")
 T = TypeVar("T")
 
 
-def spec(name: str = "api", **options: object) -> FunctionSpec:
+def spec(name: str = "api", **options: Any) -> FunctionSpec:
     return function(name, timeout=TIMEOUT, **options)
 
 
