@@ -28,8 +28,12 @@ class Digits:
         """
         if not is_decimal(value):
             raise TypeError
+        return self.marked(number(value))
+
+    def marked(self, number: str) -> str:
+        """What stands for a number whose digits are these."""
         self._mark = self._mark or os.urandom(16).hex()
-        return self._mark + number(value)
+        return self._mark + number
 
     def written(self, text: str) -> str:
         """The text with its numbers."""

@@ -27,20 +27,14 @@ def load(handler: str, root: str) -> Handler:
         BaseException: whatever the module's own code raises.
     """
     path, _, function = handler.rpartition(".")
-    name = path.replace("/", ".")
-    shown = f"{path}.py"
+    name, shown = path.replace("/", "."), f"{path}.py"
     if not path:
         raise HandlerNotFound(f'"{handler}" is not of the form "path/of/file.function"')
     if not any(
         os.path.isfile(os.path.join(root, path + end)) for end in (".py", ".pyc", "/__init__.py")
     ):
         raise HandlerNotFound(f"there is no file {shown} in {root}")
-    if root not in sys.path[:1]:
-        sys.path.insert(0, root)
-    for entry in filter(None, os.environ.get(EXTRA_PATH, "").split(os.pathsep)):
-        if entry not in sys.path:
-            sys.path.append(entry)
-    module = _imported(name, os.path.join(root, path), shown)
+    module = imported(path, root)
     found = getattr(module, function, None)
     if not callable(found):
         own = [key for key, value in vars(module).items() if _is_candidate(value, name)]
@@ -51,11 +45,21 @@ def load(handler: str, root: str) -> Handler:
     return found  # type: ignore[no-any-return]
 
 
-def _imported(name: str, base: str, shown: str) -> ModuleType:
-    """The module, which must be the one at `base`, as must be the packages that it is in.
+def imported(path: str, root: str) -> ModuleType:
+    """The module ``path/of/file``, imported as ``path.of.file`` with the app's folder as the first
+    that modules are found in. It must be the one that is there, as must be the packages that it is
+    in. Files are compared, not paths: a folder, or the file, may be a symbolic link.
 
-    Files are compared, not paths: a folder, or the file, may be a symbolic link.
+    Raises:
+        HandlerNotFound: it is hidden by another module.
+        BaseException: whatever the module's own code raises.
     """
+    if root not in sys.path[:1]:
+        sys.path.insert(0, root)
+    for entry in filter(None, os.environ.get(EXTRA_PATH, "").split(os.pathsep)):
+        if entry not in sys.path:
+            sys.path.append(entry)
+    name, base, shown = path.replace("/", "."), os.path.join(root, path), f"{path}.py"
     packages = name.split(".")[:-1]
     folder = base
     for _ in name.split("."):

@@ -1,4 +1,5 @@
-"""One invocation: import the handler, wait for the payload, run, answer, end.
+"""One invocation: import the handler, wait for the payload, run, answer, end. (A live function's
+worker handles one after the other instead: `runner.function`.)
 
 Exit codes: 0 when the answer was posted, result or error; 1 when the handler could not be loaded or
 the Runtime API went away; a handler's ``sys.exit(n)`` is reported and its code kept; 130 after a
@@ -43,13 +44,18 @@ EXIT_INTERRUPTED = 130
 
 
 def main() -> int:
-    """Run the one invocation that the environment describes; the process's exit code."""
+    """Run the one invocation that the environment describes, or all of a function's; the process's
+    exit code."""
     root = os.path.abspath(os.environ["LAMBDA_TASK_ROOT"])
     client = RuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
     lookups.watch(root, os.environ["AWS_LAMBDA_RUNTIME_API"])
     _prepare_streams()
     memory.set_memory()
     try:
+        if os.environ.pop("DEVBRIDGE_FUNCTION", ""):
+            from runner import function  # most are jobs'
+
+            return function.serve(client, root)
         return _run(client, root)
     except RuntimeApiGone as error:
         with contextlib.suppress(OSError, ValueError):

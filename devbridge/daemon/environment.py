@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,12 +17,12 @@ from devbridge.environment import (
     withheld,
 )
 from devbridge.proxies import past_proxies
-from devbridge.runs.model import JobSpec
+from devbridge.runs.model import CodeSpec, FunctionSpec, JobSpec
 
 
 def worker_environment(
     developer: Mapping[str, str],
-    job: JobSpec,
+    job: CodeSpec,
     address: WorkerAddress,
     *,
     root: Path,
@@ -30,13 +32,15 @@ def worker_environment(
     schemas: Path | None = None,
     given: Sequence[str] = (),
 ) -> dict[str, str]:
-    """The whole environment of a worker of `job`.
+    """The whole environment of a worker of `job`, which may be a function.
 
-    What jobs get of the developer's shell; then the job's own; then what `--env` gives; then what
+    What live code gets of the developer's shell; then its own; then what `--env` gives; then what
     the worker must have. `endpoint_url` is the embedded cloud's, None on AWS. `memory_limit` is in
     bytes. `schemas` is the file with what payloads for other jobs are checked with.
     """
     environment = inherited(developer, job.shell)
+    if isinstance(job, FunctionSpec):
+        environment["TZ"] = ":UTC"  # as Lambda has it, and a function may set another
     environment.update(job.environment)
     environment.update(given_values(developer, given))
     environment.update(
@@ -47,7 +51,7 @@ def worker_environment(
             **past_proxies(environment),
         }
     )
-    if job.command:
+    if isinstance(job, JobSpec) and job.command:
         environment["DEVBRIDGE_COMMAND"] = json.dumps(job.command)
         environment["DEVBRIDGE_COMMAND_DIR"] = str(root / job.command_dir)
     if memory_limit is not None:
@@ -59,14 +63,24 @@ def worker_environment(
     return environment
 
 
-def handler_environment(job: JobSpec, root: Path) -> dict[str, str]:
+def handler_environment(job: CodeSpec, root: Path) -> dict[str, str]:
     """What tells a handler, and the libraries that look for Lambda's variables, what it is."""
-    return {
-        "AWS_LAMBDA_FUNCTION_NAME": job.name,
+    found = {
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(job.memory_mb),
         "_HANDLER": job.handler,
         "LAMBDA_TASK_ROOT": str(root),
-        "DEVBRIDGE_JOB_NAME": job.name,
+    }
+    if not isinstance(job, FunctionSpec):
+        return {**found, "AWS_LAMBDA_FUNCTION_NAME": job.name, "DEVBRIDGE_JOB_NAME": job.name}
+    today = time.strftime("%Y/%m/%d", time.gmtime())
+    return {
+        **found,
+        "DEVBRIDGE_FUNCTION": "1",
+        "AWS_LAMBDA_FUNCTION_NAME": job.function_name,
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": job.log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": f"{today}/[$LATEST]{uuid.uuid4().hex}",
     }
 
 

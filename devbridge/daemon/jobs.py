@@ -1,13 +1,13 @@
-"""Which jobs there are: values that are handed on, and never changed in place."""
+"""Which jobs and live functions there are: values that are handed on, never changed in place."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from devbridge.runs.model import JobSpec
+from devbridge.runs.model import CodeSpec, FunctionSpec, JobSpec
 from devbridge.workers.signatures import Watched
 
 
@@ -37,12 +37,19 @@ class Deployment:
     """The app as it is deployed now."""
 
     jobs: Jobs
+    functions: Mapping[str, FunctionSpec] = field(default_factory=dict, kw_only=True)
+    """Those whose requests are handled here, by name."""
     files: frozenset[Watched] = frozenset()
     """What app.py has read, and what its functions are made of."""
     loaded: float = math.inf
     """When app.py began to be loaded, in seconds since the epoch."""
     whole: bool = True
     """False: something was left out, for it could not be packed."""
+
+    @property
+    def codes(self) -> Mapping[str, CodeSpec]:
+        """Jobs and functions, by their keys."""
+        return {spec.key: spec for spec in (*self.jobs.values(), *self.functions.values())}
 
 
 class Redeploys(Protocol):

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from devbridge.daemon import requests
 from devbridge.daemon.log_files import LogFile, function_log, log_path
 from devbridge.daemon.told import (
+    Answered,
     Began,
     Broken,
     Ended,
@@ -26,6 +28,7 @@ from devbridge.daemon.told import (
     Who,
 )
 from devbridge.folders import private_dir
+from devbridge.palette import Style
 from devbridge.runs.base import RunRecord
 from devbridge.runs.lambda_log import text_of
 from devbridge.runs.ledger import Change
@@ -63,6 +66,9 @@ class LogListener:
 
     def on(self, event: Told) -> None:
         """Write what belongs into a log."""
+        if (found := _of_function(event)) is not None:
+            self._add_to_functions(*found)
+            return
         match event:
             case Printed(who, data):
                 self._printed(who, data)
@@ -77,7 +83,7 @@ class LogListener:
             case Ended(who, change) if change.failure is not None:
                 self._add(who, _end(change))
             case Noted(who, text):
-                self._add(who, f"{NOTE}{text}\n".encode("utf-8", "backslashreplace"))
+                self._add(who, _note(text))
             case Gone(who):
                 self._before.pop(who.worker_id, None)
                 if file := self._files.pop(who.worker_id, None):
@@ -85,8 +91,6 @@ class LogListener:
             case NeverStarted(change, run):
                 cause, output = self._loads.get(run.job, (None, b""))
                 self._complete(change, run, output if cause is change.failure else b"")
-            case FunctionPrinted(function, said):
-                self._of_function(function, "".join(map(text_of, said)))
             case Interrupted(change, run) | HandedOver(change, run):
                 self._complete(change, run)
             case _:
@@ -106,7 +110,7 @@ class LogListener:
         """The end of a run, or of an attempt, that no worker's output tells."""
         self._append(Path(run.log), output + _end(change), Said)
 
-    def _of_function(self, function: str, text: str) -> None:
+    def _add_to_functions(self, function: str, data: bytes) -> None:
         """Its file is open only now: it may be deleted meanwhile."""
         path = function_log(self._folder, function)
 
@@ -115,7 +119,7 @@ class LogListener:
 
         with contextlib.suppress(OSError):  # opening a file there says what is wrong
             private_dir(path.parent)
-        self._append(path, text.encode("utf-8", "backslashreplace"), told)
+        self._append(path, data, told)
 
     def _append(self, path: Path, data: bytes, told: Callable[[str, Mood], Told]) -> None:
         file = self._file(path, told)
@@ -137,10 +141,48 @@ class LogListener:
             self._tell(event)
 
 
+def _of_function(event: Told) -> tuple[str, bytes] | None:
+    """Which function's log has something of an event, and what."""
+    match event:
+        case FunctionPrinted(function, said):
+            text = "".join(map(text_of, said))
+            return function, text.encode("utf-8", "backslashreplace")
+        case Printed(who, data) if who.function:
+            return who.job, data
+        case Noted(who, text) | Remarked(who, text) if who.function:
+            return who.job, _note(text)
+        case Answered(who):
+            return who.job, _request(event)
+        case Broken(function, failure, function=True):
+            return function, _error(failure)
+    return None
+
+
 def _end(change: Change) -> bytes:
     """What the log file gets of an end that the handler did not see: the traceback, or a line."""
     what = f"{change.state} ({change.detail})"
     lines: Sequence[str] = [f"{NOTE}{change.detail if change.state is State.QUEUED else what}"]
     if failure := change.failure:
-        lines = failure.trace or [f"{failure.type}: {failure.message}"]
+        return _error(failure)
     return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
+
+
+def _error(failure: Failure) -> bytes:
+    """An error with all of its traceback."""
+    lines = failure.trace or [f"{failure.type}: {failure.message}"]
+    return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
+
+
+def _note(text: str) -> bytes:
+    return f"{NOTE}{text}\n".encode("utf-8", "backslashreplace")
+
+
+def _request(event: Answered) -> bytes:
+    """The line of a request, which comes after what it has printed, and its error."""
+    style, failure = Style(False), event.failure
+    if failure is None:
+        return _note(requests.over(event.what, event.how, event.mood, event.seconds, None, style))
+    if not event.who.worker_id:  # the error is that of loading the handler, and there already
+        return _note(requests.refused(event.what, failure, style))
+    line = requests.over(event.what, "", event.mood, event.seconds, failure, style)
+    return _note(line) + _error(failure)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from devbridge.runs.model import Exit, JobSpec
+from devbridge.runs.model import CodeSpec, Exit
 from runner import outcome
 from runner.outcome import Failure
 
@@ -26,7 +26,7 @@ _REMEDY: Final = (
 )
 
 
-def limit_of(job: JobSpec, setting: int | str | None) -> int | None:
+def limit_of(job: CodeSpec, setting: int | str | None) -> int | None:
     """The bytes that each process of a job may have, by the setting ``memory_limit``."""
     if isinstance(setting, int):
         return setting

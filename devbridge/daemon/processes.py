@@ -8,19 +8,14 @@ told to the narrator; all that one has printed before the end of its run, and th
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
-import os
-import re
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from devbridge.daemon import lines
-from devbridge.daemon.capture import Capture
 from devbridge.daemon.events import (
     Event,
     Exited,
@@ -29,8 +24,7 @@ from devbridge.daemon.events import (
     Raised,
     StandbyFailed,
 )
-from devbridge.daemon.halts import Halts
-from devbridge.daemon.memory import OomKills
+from devbridge.daemon.launching import Launched, Launching, Starts
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
 from devbridge.daemon.told import (
@@ -39,67 +33,35 @@ from devbridge.daemon.told import (
     Gone,
     Mood,
     Noted,
-    Printed,
     Remarked,
     Stopping,
-    Who,
 )
-from devbridge.errors import BundleError, DevbridgeError
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change
-from devbridge.runs.model import Exit, JobSpec
-from devbridge.workers.base import Launcher, Process, WorkerSpec
-from devbridge.workers.modules import Modules, that_mend
-from devbridge.workers.rlimits import is_short, require_room
-from runner import outcome, stuck
+from devbridge.runs.model import CodeSpec, JobSpec
+from devbridge.workers.base import Launcher
+from devbridge.workers.modules import Modules
+from runner import outcome
 from runner.invocation import Invocation
-from runner.outcome import OUTPUT_AFTER_EXIT, Failure
+from runner.outcome import Failure
 
-log = logging.getLogger(__name__)
-
-IMPORT_NOTICE: Final = stuck.NOTICES[0]
-"""Seconds after which the terminal says that a handler is still being imported. It may take as
-long as it wants."""
 COUNTDOWN: Final = (600, 300, 120, 60, 30, 10, 5)
 """Seconds that a stopping run has left when that is told again."""
 
 
 @dataclass(slots=True)
-class Worker:
-    """One live worker."""
+class Worker(Launched):
+    """One live worker of a job."""
 
-    id: str
-    job: str
-    launched_at: float
-    """Seconds since the epoch."""
-    job_id: str = ""
-    """The run that it was given."""
     began: float = 0.0
     """When it was given the run, in seconds since the epoch."""
     ended: Ended | None = None
     """How its run has ended; told when all its output was."""
-    process: Process | None = None
-    pending: signal.Signals | None = None
-    """What it is to be sent once there is a process."""
-    killed: bool = False
-    """We have sent it SIGKILL."""
     answered: bool = False
     """Its run has ended."""
     left: Sequence[str] = ()
     """What it waits for then."""
     countdown: asyncio.TimerHandle | None = None
-    task: asyncio.Task[None] | None = field(default=None, repr=False)
-    capture: Capture = field(init=False, repr=False)
-    last: outcome.LastWords = field(default_factory=outcome.LastWords, repr=False)
-    halts: Halts | None = None
-    """Debuggers may halt it."""
-    muted: re.Pattern[bytes] | None = None
-    """What it prints that is not of its code."""
-
-    @property
-    def who(self) -> Who:
-        """Whose words are its own, now."""
-        return Who(self.id, self.job, self.job_id)
 
 
 class Processes:
@@ -113,7 +75,7 @@ class Processes:
         python: Path,
         launcher: Launcher,
         runtime_api: RuntimeApi,
-        environment: Callable[[JobSpec, WorkerAddress], Mapping[str, str]],
+        environment: Callable[[CodeSpec, WorkerAddress], Mapping[str, str]],
         narrator: Narrator,
         post: Callable[[Event], None],
         closed: Callable[[str], None],
@@ -124,20 +86,37 @@ class Processes:
         `post` takes each event; `closed` takes a run's id when its worker is gone and all that it
         has printed was told. `heard` takes what a worker that could not be started would have read.
         `debug`: workers are to be open to debuggers."""
-        self._root = root
-        self._notes = notes
-        self._python = python
-        self._launcher = launcher
         self._runtime_api = runtime_api
-        self._environment = environment
         self._narrator = narrator
         self._post = post
         self._closed = closed
-        self._heard = heard
-        self.debug = debug
-        """New workers are to be open to debuggers."""
+        starts: Starts[Worker] = Starts(
+            failed=lambda worker, failure: post(StandbyFailed(worker.id, failure)),
+            short=lambda worker, reason: post(NotStarted(worker.id, reason)),
+            heard=heard,
+            lost=self._lost,
+        )
+        self._launching = Launching(
+            root=root,
+            notes=notes,
+            python=python,
+            launcher=launcher,
+            runtime_api=runtime_api,
+            environment=environment,
+            narrator=narrator,
+            starts=starts,
+            debug=debug,
+        )
         self._workers: dict[str, Worker] = {}
-        self._oom_kills = OomKills()
+
+    @property
+    def debug(self) -> bool:
+        """New workers are to be open to debuggers."""
+        return self._launching.debug
+
+    @debug.setter
+    def debug(self, debug: bool) -> None:
+        self._launching.debug = debug
 
     def __len__(self) -> int:
         return len(self._workers)
@@ -149,43 +128,17 @@ class Processes:
     def launch(self, worker_id: str, spec: JobSpec, *, record: bool = False) -> None:
         """Start a worker; it is to `record` what it reads: see `runner.reads`."""
         try:
-            reader, writer = self._pipe()
+            starting = sum(not worker.job_id for worker in self._workers.values())
+            reader, writer = self._launching.pipe(starting)
         except OSError as error:
             reason = error.strerror or str(error)
             asyncio.get_running_loop().call_soon(self._post, NotStarted(worker_id, reason))
             return
         worker = self._workers[worker_id] = Worker(worker_id, spec.name, time.time())
-        if self.debug:
-            worker.halts = Halts(self._notes / f"halted-{os.getpid()}-{worker_id}")
-        worker.capture = Capture(
-            reader,
-            lambda data: self._printed(worker, data),
-            self._narrator.when_drained,
-        )
+        self._launching.begin(worker, reader)
         worker.task = asyncio.create_task(
             self._live(worker, spec, writer, record), name=f"worker-{worker_id}"
         )
-
-    def _printed(self, worker: Worker, data: bytes) -> None:
-        worker.last.add(data)
-        if worker.muted is not None:
-            data = worker.muted.sub(b"", data)
-        if data:
-            self._narrator.tell(Printed(worker.who, data))
-
-    def _pipe(self) -> tuple[int, int]:
-        """
-        Raises:
-            OSError: there are too few descriptors for another worker.
-        """
-        reader, writer = os.pipe()
-        try:
-            require_room(writer, sum(not worker.job_id for worker in self._workers.values()))
-        except OSError:
-            os.close(reader)
-            os.close(writer)
-            raise
-        return reader, writer
 
     def give(self, give: Give, spec: JobSpec, payload: bytes, checkpoint: bytes | None) -> None:
         """Hand over the run. What its worker prints from now on belongs to it."""
@@ -210,7 +163,7 @@ class Processes:
                 checkpoint=checkpoint,
             ),
         )
-        self._oom_kills.forget()
+        self._launching.oom_kills.forget()
         # While the worker wakes up; its output is not read before this has returned.
         self._narrator.tell(Began(worker.who, give.attempt, spec.max_attempts, payload))
         if checkpoint is not None:
@@ -257,15 +210,13 @@ class Processes:
 
     def mute(self, worker_id: str, beginnings: Sequence[str]) -> None:
         """From now on, lines with these beginnings are none of its code's."""
-        if (worker := self._workers.get(worker_id)) and beginnings:
-            begun = b"|".join(re.escape(each.encode()) for each in beginnings)
-            worker.muted = re.compile(rb"(?:" + begun + rb")[^\n]*\n")
+        if worker := self._workers.get(worker_id):
+            worker.mute(beginnings)
 
     def halted(self, worker_id: str, halted: bool) -> None:
         """A debugger has halted the worker, or it goes on."""
-        worker = self._workers.get(worker_id)
-        if worker is not None and worker.halts is not None:
-            worker.halts.add(halted, time.time())
+        if worker := self._workers.get(worker_id):
+            worker.halted(halted)
 
     def signal(self, worker_id: str, number: signal.Signals, grace: float = 0.0) -> None:
         """Signal the worker's process group; `grace` is how long it has until the next signal, in
@@ -275,13 +226,10 @@ class Processes:
             return
         if worker.job_id and grace > 0:
             self._count_down(worker, [grace, *(mark for mark in COUNTDOWN if mark < grace)])
-        if worker.process is None:
-            worker.pending = number
-        else:
-            if number == signal.SIGKILL and worker.answered and not worker.killed:
-                self._note(worker, outcome.was_ended(worker.left))
-            worker.killed = worker.killed or number == signal.SIGKILL
-            worker.process.signal_group(number)
+        killed = worker.killed or worker.process is None
+        if number == signal.SIGKILL and worker.answered and not killed:
+            self._note(worker, outcome.was_ended(worker.left))
+        worker.signal(number)
 
     def _count_down(self, worker: Worker, marks: Sequence[float]) -> None:
         """Tell how much time is left, now and at each further mark."""
@@ -303,25 +251,11 @@ class Processes:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _live(self, worker: Worker, spec: JobSpec, output_fd: int, record: bool) -> None:
-        notice = asyncio.get_running_loop().call_later(IMPORT_NOTICE, self._still_importing, worker)
+        exit_ = await self._launching.see_through(worker, spec, output_fd, record=record)
+        if worker.countdown is not None:
+            worker.countdown.cancel()
         try:
-            exit_ = await self._run(worker, spec, output_fd, record)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(worker.capture.ended.wait(), OUTPUT_AFTER_EXIT)
-        except Exception as error:
-            exit_ = self._lost(worker, error)
-        finally:
-            notice.cancel()
-            with contextlib.suppress(OSError):  # its folder may be gone
-                self._import_note(worker).unlink()
-            worker.capture.finish()
-            if worker.halts is not None:
-                worker.halts.close()
-            self._runtime_api.remove_worker(worker.id)
-            if worker.countdown is not None:
-                worker.countdown.cancel()
-        try:
-            self._post(Exited(worker.id, exit_, self._was_out_of_memory(worker, exit_)))
+            self._post(Exited(worker.id, exit_, self._launching.was_out_of_memory(worker, exit_)))
         finally:
             del self._workers[worker.id]
             self._tell_end(worker)
@@ -329,71 +263,8 @@ class Processes:
         if worker.job_id:
             self._closed(worker.job_id)
 
-    def _was_out_of_memory(self, worker: Worker, exit_: Exit) -> bool:
-        if exit_.signal is not None and worker.last.heap_was_full(-exit_.signal):
-            return True
-        killed_by_others = exit_.signal == signal.SIGKILL and not worker.killed
-        return killed_by_others and self._oom_kills.claim()
-
-    def _lost(self, worker: Worker, error: Exception) -> Exit:
-        """A defect of ours: nobody watches the worker any more, so end it and say why."""
-        log.error("worker %s is lost", worker.id, exc_info=error)
-        if worker.process is not None:
-            with contextlib.suppress(Exception):
-                worker.process.signal_group(signal.SIGKILL)
-        what = f"devbridge lost the worker: {type(error).__name__}: {error}"
-        self.remark(worker.id, what, Mood.BAD)
-        failure = Failure("InternalError", what)
+    def _lost(self, worker: Worker, failure: Failure) -> None:
         if worker.job_id:
             self._post(Raised(worker.id, worker.job_id, failure))
         elif not self._runtime_api.is_ready(worker.id):
             self._post(StandbyFailed(worker.id, failure))
-        return Exit(signal=signal.SIGKILL)
-
-    def _import_note(self, worker: Worker) -> Path:
-        """Where it notes which line it is at, if its import takes long."""
-        return self._notes / f"import-{os.getpid()}-{worker.id}"
-
-    def _still_importing(self, worker: Worker) -> None:
-        if worker.process is not None and not self._runtime_api.is_ready(worker.id):
-            what = f"the handler is still being imported after {IMPORT_NOTICE:g} s"
-            if place := stuck.place(str(self._import_note(worker)), str(self._root)):
-                what = f"{what}, at {place}"
-            self.remark(worker.id, what, Mood.WARN)
-
-    async def _run(self, worker: Worker, spec: JobSpec, output_fd: int, record: bool) -> Exit:
-        try:
-            address = self._runtime_api.add_worker(worker.id, spec.role_arn)
-            worker.process = await self._launcher.launch(
-                WorkerSpec(
-                    worker_id=worker.id,
-                    root=self._root,
-                    handler=spec.handler,
-                    python=self._python,
-                    environment={
-                        **self._environment(spec, address),
-                        **({"DEVBRIDGE_RECORD": "1"} if record else {}),
-                        stuck.NOTE: str(self._import_note(worker)),
-                    },
-                    job=spec.name,
-                    runtime=spec.runtime,
-                    build=spec.build,
-                    debug=worker.halts.note if worker.halts else None,
-                ),
-                output_fd,
-            )
-        except BundleError as error:
-            self._heard(worker.id, that_mend(error.files))
-            self._post(StandbyFailed(worker.id, error.failure))
-            return Exit(code=1)
-        except (OSError, DevbridgeError) as error:
-            if is_short(error):
-                self._post(NotStarted(worker.id, getattr(error, "strerror", "") or str(error)))
-                return Exit(code=1)
-            self._post(StandbyFailed(worker.id, Failure(type(error).__name__, str(error))))
-            return Exit(code=1)
-        finally:
-            os.close(output_fd)
-        if worker.pending is not None:
-            worker.process.signal_group(worker.pending)
-        return await worker.process.wait()

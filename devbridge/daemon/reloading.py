@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,6 +24,7 @@ from devbridge.daemon.told import AppBroken, Deployed, Mood, Reloaded, Restless
 from devbridge.daemon.watcher import Watcher
 from devbridge.errors import DevbridgeError
 from devbridge.folders import in_words
+from devbridge.runs.model import FunctionSpec
 from devbridge.workers.base import handler_file
 from devbridge.workers.modules import Modules
 
@@ -53,6 +54,8 @@ class Reloading:
         root: the app's folder.
         deployment: the app as it is deployed at the start.
         post: takes events, in order.
+        functions_saved: takes the keys of live functions that are out of date.
+        functions_changed: takes the live functions, by name, after each deployment.
         may_deploy: whether the stage is still this daemon's.
         rerun: runs jobs again after a save, where that is wanted.
         secrets_mark: a file that is touched when a secret has got another value.
@@ -67,6 +70,8 @@ class Reloading:
         *,
         post: Callable[[Sequence[Event]], None],
         may_deploy: Callable[[], bool],
+        functions_saved: Callable[[frozenset[str]], None] = lambda _: None,
+        functions_changed: Callable[[Mapping[str, FunctionSpec]], None] = lambda _: None,
         rerun: Rerun | None = None,
         secrets_mark: Path | None = None,
     ) -> None:
@@ -76,6 +81,8 @@ class Reloading:
         self._narrator = narrator
         self._post = post
         self._may_deploy = may_deploy
+        self._functions_saved = functions_saved
+        self._functions_changed = functions_changed
         self._rerun = rerun
         self._secrets_mark = secrets_mark
         self._sources = Sources(root, deployment.files, deployment.loaded)
@@ -136,6 +143,11 @@ class Reloading:
         read, and nobody has told of a change yet, may be another now."""
         return self._news(self._sources.look(jobs))
 
+    def look_at(self, key: str) -> None:
+        """The same for a live function that is about to be called."""
+        if events := self.look([key]):
+            self._post(events)
+
     def launched(self, job: str) -> bool:
         """A worker begins to import the job's handler; whether it is to record what it reads."""
         self._sources.launched(job, time.time())
@@ -160,7 +172,8 @@ class Reloading:
     def renew(self, job: str) -> None:
         """The job's workers hold what no run may get: replace them."""
         self._sources.renewed({job})
-        self._post([SourcesChanged(frozenset({job}))])
+        if events := self._outdated(frozenset({job})):
+            self._post(events)
 
     def ready(self, job: str) -> None:
         """The job has a standby again. Say how long that took, if it was a reload."""
@@ -168,7 +181,7 @@ class Reloading:
         since = reload.saved_at or reload.tried_at
         if since is None:
             return
-        self._narrator.tell(Reloaded(job, time.monotonic() - since))
+        self._narrator.tell(Reloaded(self._name(job), time.monotonic() - since))
         self._code_saved.set()
         if self._rerun is not None and (events := self._rerun.reloaded(job)):
             asyncio.get_running_loop().call_soon(self._post, events)
@@ -177,7 +190,7 @@ class Reloading:
         """The job's handler cannot be loaded. What mends it is another save, or another try."""
         reload = self._reloads.setdefault(job, _Reload())
         reload.saved_at, reload.shown_broken = None, True
-        self._sources.broke(job, handler_file(self._root, self._deployment.jobs[job]))
+        self._sources.broke(job, handler_file(self._root, self._deployment.codes[job]))
         self._watch_directories()
 
     def ended(self, job: str, job_id: str) -> None:
@@ -188,6 +201,11 @@ class Reloading:
     def leave(self) -> None:
         """What ends from now on is not run again."""
         self._rerun = None
+
+    def _name(self, key: str) -> str:
+        """What a job or a function is called where people read it."""
+        spec = self._deployment.codes.get(key)
+        return key if spec is None else spec.name
 
     def close(self) -> None:
         """Put nothing off any more."""
@@ -204,7 +222,7 @@ class Reloading:
         if saved.app:
             self._app_saved.set()
         for job, path in saved.restless:
-            self._narrator.tell(Restless(job, path))
+            self._narrator.tell(Restless(self._name(job), path))
         self._settling |= saved.settling
         if saved.settling:
             self.close()
@@ -212,8 +230,8 @@ class Reloading:
         return self._saved(saved.jobs) if saved.jobs else []
 
     def _has_settled(self) -> None:
-        if self._settling:
-            self._post(self._saved(frozenset(self._settling)))
+        if self._settling and (events := self._saved(frozenset(self._settling))):
+            self._post(events)
 
     def _saved(self, jobs: frozenset[str]) -> list[Event]:
         now = time.monotonic()
@@ -224,15 +242,22 @@ class Reloading:
         self._settling -= jobs
         self._sources.renewed(jobs)
         if self._rerun is not None:
-            self._rerun.saved(jobs)
-        return [SourcesChanged(jobs)]
+            self._rerun.saved(jobs & self._deployment.jobs.keys())
+        return self._outdated(jobs)
+
+    def _outdated(self, keys: frozenset[str]) -> list[Event]:
+        """What is told of functions now, and of jobs as events."""
+        jobs = frozenset(keys & self._deployment.jobs.keys())
+        if functions := keys - jobs:
+            self._functions_saved(functions)
+        return [SourcesChanged(jobs)] if jobs else []
 
     # --- the app ----------------------------------------------------------------------------
 
     def _deployed(self, deployment: Deployment) -> None:
         self._app_error = ""
         self._sources.app_loaded(deployment.files, deployment.loaded)
-        gone = self._deployment.jobs.keys() - deployment.jobs.keys()
+        gone = self._deployment.codes.keys() - deployment.codes.keys()
         self._sources.forget(gone)
         self._settling -= gone
         for job in gone:
@@ -242,11 +267,12 @@ class Reloading:
         self._adopt(deployment)
         self._watch_directories()
         self._post([JobsChanged(deployment.jobs)])
+        self._functions_changed(deployment.functions)
 
     def _adopt(self, deployment: Deployment) -> None:
         self._deployment = deployment
         self._narrator.tell(Deployed(tuple(deployment.jobs)))
-        for name, spec in deployment.jobs.items():
+        for name, spec in deployment.codes.items():
             mark = self._secrets_mark if secrets.binds(spec) else None
             self._sources.also(name, [] if mark is None else [mark])
         if not deployment.whole and self._sources.app_broke(deployment.loaded):

@@ -114,11 +114,16 @@ class RuntimeApi:
         listener: WorkerListener,
         credentials: CredentialsProvider | None = None,
         debuggers: Debuggers | None = None,
+        *,
+        max_body: int = MAX_BODY,
+        read_failure: Callable[[bytes], Failure] = parse_failure,
     ) -> None:
+        """`max_body`: bytes of a result; `read_failure` makes an error of what a worker posts."""
+        self._read_failure = read_failure
         self._listener = listener
         self._credentials = credentials
         self._debuggers = debuggers
-        self._server = HttpServer(self._gate, self._handle, max_body=MAX_BODY)
+        self._server = HttpServer(self._gate, self._handle, max_body=max_body)
         self._workers: dict[str, _Worker] = {}
         self._by_token: dict[str, _Worker] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -250,10 +255,12 @@ class RuntimeApi:
                 if end == "response":
                     self._listener.worker_responded(worker.id, job_id, request.body)
                 else:
-                    self._listener.worker_failed(worker.id, job_id, parse_failure(request.body))
+                    self._listener.worker_failed(
+                        worker.id, job_id, self._read_failure(request.body)
+                    )
                 exchange.answer(HTTPStatus.ACCEPTED, _OK)
             case ("POST", "2018-06-01", "runtime", "init", "error"):
-                self._listener.worker_init_failed(worker.id, parse_failure(request.body))
+                self._listener.worker_init_failed(worker.id, self._read_failure(request.body))
                 exchange.answer(HTTPStatus.ACCEPTED, _OK)
             case (method, "2018-06-01", "devbridge", "checkpoint" | "interrupted" as what):
                 exchange.answer(*self._checkpoints(worker, method, what, request))

@@ -17,7 +17,7 @@ from typing import Final
 from devbridge.errors import DevbridgeError
 from devbridge.folders import private_dir
 from devbridge.resources import SECRETS, variable
-from devbridge.runs.model import JobSpec
+from devbridge.runs.model import CodeSpec
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def touch(mark: Path) -> None:
             mark.touch(0o600)
 
 
-def binds(job: JobSpec) -> bool:
+def binds(job: CodeSpec) -> bool:
     """Whether a job may read a secret."""
     bound = variable("Secret", "parameterName", "")
     return any(key == SECRETS or key.startswith(bound) for key in job.environment)

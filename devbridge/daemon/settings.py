@@ -9,7 +9,7 @@ from pathlib import Path
 from devbridge.daemon.runtime_api import CredentialsProvider, WorkerAddress
 from devbridge.folders import STATE_DIR
 from devbridge.protocol.messages import Presence, Topics
-from devbridge.runs.model import JobSpec
+from devbridge.runs.model import CodeSpec
 from devbridge.transport.base import Transport
 from devbridge.workers.base import Launcher
 
@@ -67,5 +67,5 @@ class Workshop:
     """What workers are made with."""
 
     launcher: Launcher
-    environment: Callable[[JobSpec, WorkerAddress], Mapping[str, str]]
+    environment: Callable[[CodeSpec, WorkerAddress], Mapping[str, str]]
     credentials: CredentialsProvider | None = None

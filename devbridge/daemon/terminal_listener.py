@@ -7,17 +7,17 @@ nothing was shown since, all of it is one line.
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, assert_never
 
 from devbridge.daemon import lines
 from devbridge.daemon.broken_jobs import BrokenJobs
 from devbridge.daemon.log_files import log_path
-from devbridge.daemon.output import Lines
+from devbridge.daemon.request_listener import RequestListener, in_mood
 from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.told import (
+    Answered,
     AppBroken,
     Began,
     Broken,
@@ -34,6 +34,7 @@ from devbridge.daemon.told import (
     Printed,
     Reloaded,
     Remarked,
+    Requested,
     Restless,
     Said,
     Short,
@@ -43,20 +44,13 @@ from devbridge.daemon.told import (
     Waits,
     Who,
 )
-from devbridge.daemon.wrapping import columns, wrapped
+from devbridge.daemon.worker_output import WorkerOutput
+from devbridge.daemon.wrapping import columns
 from devbridge.palette import Style, Turns
 from devbridge.runs.model import State
 
-PARTIAL_DELAY: Final = 0.25
-"""Seconds of silence after which a line that has not ended is shown."""
-LONGEST_PARTIAL: Final = 2.0
-"""Seconds after which it is shown though it still grows, as a progress bar does."""
 HELD: Final = 0.15
 """Seconds for which a line is held that more may be said in."""
-LEAST_SHOWN: Final = 20
-"""Characters of a payload or result that are shown however narrow the terminal is."""
-ONE_LINE: Final = 120
-"""Columns of the longest line that tells of a whole run, where there is no terminal."""
 
 
 class TerminalListener:
@@ -79,13 +73,18 @@ class TerminalListener:
         self._names = 0
         """The width of the column of jobs' names."""
         self._colour = Turns()
-        self._outputs: dict[str, _Output] = {}
+        self._outputs: dict[str, WorkerOutput] = {}
         """By the worker's id."""
         self._broken = BrokenJobs(terminal, root, self._style, self._hold)
+        self._requests = RequestListener(terminal, root, self._style, self._bar_of_function)
 
     def on(self, event: Told) -> None:
         """Show what has happened."""
         match event:
+            case Requested() | Answered():
+                self._requests.on(event)
+            case Printed() | Remarked() | Noted() | Gone() if event.who.function:
+                self._requests.on(event)
             case Printed() | Began() | Stopping() | Remarked() | Noted() | Ended() | Gone():
                 self._on_worker(event)
             case NeverStarted() | Interrupted() | Waits() | FunctionPrinted():
@@ -135,7 +134,7 @@ class TerminalListener:
                 output.end()
                 del self._outputs[who.worker_id]
 
-    def _ended(self, event: Ended, output: _Output) -> None:
+    def _ended(self, event: Ended, output: WorkerOutput) -> None:
         style, change, run = self._style, event.change, event.run
         output.end()
         if change.state is State.SUCCEEDED:
@@ -152,20 +151,21 @@ class TerminalListener:
         asyncio.get_running_loop().call_later(HELD, self._terminal.release)
         return self._terminal.hold(texts, hang=hang)
 
-    def _output(self, who: Who) -> _Output:
+    def _output(self, who: Who) -> WorkerOutput:
         output = self._outputs.get(who.worker_id)
         if output is None:
             bar = lines.bar_of_job(who.job, self._names, self._style)
-            output = self._outputs[who.worker_id] = _Output(self._terminal, bar)
+            output = self._outputs[who.worker_id] = WorkerOutput(self._terminal, bar)
         return output
 
     def _bar(self, event: NeverStarted | Interrupted | Waits | FunctionPrinted) -> str:
         if isinstance(event, FunctionPrinted):
-            return lines.bar_of_function(
-                event.function, self._names, self._style, self._colour(event.function)
-            )
+            return self._bar_of_function(event.function)
         run = event if isinstance(event, Waits) else event.run
         return self._bar_of_run(run.job_id, run.job)
+
+    def _bar_of_function(self, function: str) -> str:
+        return lines.bar_of_function(function, self._names, self._style, self._colour(function))
 
     def _bar_of_run(self, job_id: str, job: str) -> str:
         return lines.bar(job_id, job, self._names, self._style, self._colour(job_id))
@@ -209,113 +209,4 @@ class TerminalListener:
                 return self._in_mood(text, mood)
 
     def _in_mood(self, text: str, mood: Mood) -> str:
-        style = self._style
-        looks = {
-            Mood.LOUD: style.bold,
-            Mood.GOOD: style.good,
-            Mood.WARN: style.warn,
-            Mood.BAD: style.bad,
-        }
-        return looks.get(mood, str)(text)
-
-
-class _Output:
-    """What the terminal shows of one worker."""
-
-    def __init__(self, terminal: Terminal, bar: str) -> None:
-        self._terminal = terminal
-        self._loop = asyncio.get_running_loop()
-        self._lines = Lines()
-        self._bar = bar
-        self._width = columns(bar)
-        self._began: float | None = None
-        self._held = 0
-        """The terminal's number of the line that the run begins with, and that line."""
-        self._invoked = ""
-        self._timer: asyncio.TimerHandle | None = None
-        self._show_by: float | None = None
-
-    def begin(self, bar: str) -> None:
-        """From now on it belongs to a run."""
-        self.flush()
-        self._bar, self._width, self._began = bar, columns(bar), time.monotonic()
-
-    def printed(self, data: bytes) -> None:
-        """Show the lines that are whole now; the rest when nothing more comes for a moment."""
-        tag = self._tag()
-        shown = self._lines.feed(data, tag)
-        self._show(shown, tag)
-        self._wait_no_more()
-        if shown or not self._lines.pending:
-            self._show_by = None
-        if self._lines.pending:
-            now = self._loop.time()
-            self._show_by = self._show_by or now + LONGEST_PARTIAL
-            self._timer = self._loop.call_at(min(now + PARTIAL_DELAY, self._show_by), self.flush)
-
-    def fitted(self, line: Callable[[int], str]) -> str:
-        """A line that the terminal has room for: what it quotes is cut, not left to run on.
-
-        Args:
-            line: makes it, quoting at most so many characters.
-        """
-        room = lines.PAYLOAD_SHOWN
-        if width := self._terminal.width:
-            left = width - self._width - columns(line(0))
-            room = max(LEAST_SHOWN, min(room, left))
-        return line(room)
-
-    def say(self, text: str) -> None:
-        """A line of devbridge's own among the output, behind the same bar."""
-        tag = self._tag()
-        self._show(self._lines.flush(tag), tag)
-        self._terminal.line(self._bar + text, hang=self._width + lines.WORD)
-
-    def say_soon(self, text: str, hold: Callable[[Sequence[str], int], int]) -> None:
-        """The line that the run begins with: it may be held."""
-        self._invoked = text
-        self._held = hold([self._bar + text], self._width + lines.WORD)
-
-    def say_at_once(self, whole: Callable[[str], str]) -> bool:
-        """All of the run in one line, if its first one is still held, and it fits.
-
-        Args:
-            whole: makes that line of the first one.
-        """
-        text = self._bar + whole(self._invoked)
-        if columns(text) > (self._terminal.width or ONE_LINE):
-            return False
-        if self._terminal.take_back(self._held):
-            self._terminal.pass_by(text)
-            return True
-        return False
-
-    def flush(self) -> None:
-        """Show the line that has not ended."""
-        self._wait_no_more()
-        self._show_by = None
-        tag = self._tag()
-        self._show(self._lines.flush(tag), tag)
-
-    def end(self) -> None:
-        """Nothing more will come."""
-        self.flush()
-        tag = self._tag()
-        self._show(self._lines.end(tag), tag)
-
-    def _wait_no_more(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _tag(self) -> str:
-        if self._began is None:
-            return self._bar
-        return self._bar + lines.elapsed(time.monotonic() - self._began)
-
-    def _show(self, text: str, tag: str) -> None:
-        """Lines of output, each behind the tag."""
-        if text:
-            if width := self._terminal.width:
-                text = wrapped(text, width, self._width + len(tag) - len(self._bar))
-            self._terminal.write(text.encode("utf-8", "backslashreplace"))
+        return in_mood(text, mood, self._style)

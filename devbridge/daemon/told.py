@@ -31,7 +31,11 @@ class Who:
 
     worker_id: str
     job: str
+    """Or the function, of a worker of a live function."""
     job_id: str = ""
+    """Or the request."""
+    function: bool = False
+    """It is a live function's."""
 
 
 # --- workers ------------------------------------------------------------------------------------
@@ -160,6 +164,8 @@ class Broken:
     """Who has found out."""
     new: bool = True
     """This error was not told since the last save."""
+    function: bool = False
+    """It is a live function's handler."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +213,33 @@ class FunctionPrinted:
     """Texts of one line or more, and errors."""
 
 
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A live function's worker has a request: what it prints from now on belongs to that."""
+
+    who: Who
+    what: str
+    """In words: ``POST /factorial``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request of a live function is over, and what its worker has printed until then was told."""
+
+    who: Who
+    """Without a worker's id: none has had it."""
+    what: str
+    """As when it was `Requested`."""
+    how: str
+    """How it was answered, in a word or none: ``202``."""
+    mood: Mood
+    """How that is meant."""
+    seconds: float
+    """Since the worker has it."""
+    failure: Failure | None = None
+    """Why it was not."""
+
+
 # --- the daemon ---------------------------------------------------------------------------------
 
 
@@ -250,6 +283,8 @@ Told = (
     | Reloaded
     | Restless
     | FunctionPrinted
+    | Requested
+    | Answered
     | Deployed
     | Short
     | AppBroken

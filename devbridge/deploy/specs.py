@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from devbridge import names
-from devbridge.constructs import App, Bindable, Job
+from devbridge.constructs import App, Bindable, Function, Job
 from devbridge.deploy import kinds
 from devbridge.deploy.access import Access
 from devbridge.deploy.assets import cache
@@ -16,7 +16,7 @@ from devbridge.deploy.secrets import VARIABLE, parameters
 from devbridge.deploy.synth import Settings, job_variables
 from devbridge.languages.base import Packing
 from devbridge.languages.known import language_of
-from devbridge.runs.model import JobSpec
+from devbridge.runs.model import FunctionSpec, JobSpec
 
 
 def job_specs(
@@ -33,6 +33,55 @@ def job_specs(
         for job in app.of_type(Job)
         if settings.mode == "dev" and job.live
     ]
+
+
+def function_specs(
+    app: App, cloud: Access, settings: Settings, values: Mapping[str, str], python: Path
+) -> dict[str, FunctionSpec]:
+    """The functions whose requests are handled on the laptop, by name: none on a deployed stage.
+    Arguments as `job_specs`."""
+    return {
+        function.name: function_spec(function, cloud, settings, values, python)
+        for function in app.of_type(Function)
+        if settings.mode == "dev" and getattr(function, "enable_live_dev", True)
+    }
+
+
+def function_spec(
+    function: Function,
+    cloud: Access,
+    settings: Settings,
+    values: Mapping[str, str],
+    python: Path,
+) -> FunctionSpec:
+    """What must be known of one function to handle its requests. Arguments as `job_specs`."""
+    stage = settings.stage
+    role_arn = values[names.output(function, "Role")]
+    here = Deployed(role_arn.split(":")[1], cloud.region, cloud.account, values)
+    packing = Packing(python=python, version=settings.python, cache=cache(), local=True)
+    environment = {
+        **function.environment,
+        **_bound(function.bind, stage, values),
+        **{name: known(each, stage, here) for name, each in function.references.items()},
+        **language_of(function).environment(function, packing),
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{settings.runtime(function)}",
+    }
+    return FunctionSpec(
+        name=function.name,
+        handler=str(function.handler),
+        timeout=function.timeout.total_seconds(),
+        memory_mb=function.memory_mb,
+        role_arn=role_arn,
+        environment=environment,
+        shell=function.app.shell,
+        definition_arn=known(function.arn, stage, here),
+        runtime=function.runtime or "",
+        build={"esbuild": function.esbuild, "install": function.install},
+        function_name=names.function(function, stage),
+        log_group=names.function_log_group(function, stage),
+        reserved=function.reserved_concurrency,
+        vpc=function.vpc is not None,
+    )
 
 
 def spec_of(

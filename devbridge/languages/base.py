@@ -188,8 +188,8 @@ class Language(Protocol):
         """The zip of a function that answers with the error: an HTTP call with status 500, any
         other by failing."""
 
-    def environment(self, job: Job, packing: Packing) -> Mapping[str, str]:
-        """What a live job's environment must have beside its own, so that it finds what `install`
+    def environment(self, code: Code, packing: Packing) -> Mapping[str, str]:
+        """What live code's environment must have beside its own, so that it finds what `install`
         names.
 
         Raises:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from devbridge.languages.base import Workplace
 from devbridge.languages.known import LANGUAGES
-from devbridge.runs.model import JobSpec
+from devbridge.runs.model import CodeSpec
 from devbridge.sources.runtimes import DEFAULT, Name, language_of
 from devbridge.workers.base import Launcher, Process, WorkerSpec
 from devbridge.workers.modules import Modules
@@ -25,13 +25,13 @@ class Launchers:
         """See `Launcher.launch`."""
         return await self._launcher(_language(spec.runtime)).launch(spec, output_fd)
 
-    async def prepare(self, jobs: Iterable[JobSpec], vouched: Iterable[str]) -> None:
+    async def prepare(self, jobs: Iterable[CodeSpec], vouched: Iterable[str]) -> None:
         """See `Launcher.prepare`."""
         every = list(jobs)
-        self._of_job |= {job.name: _language(job.runtime) for job in every}
+        self._of_job |= {job.key: _language(job.runtime) for job in every}
         names = list(vouched)
         for language in dict.fromkeys([DEFAULT, *self._of_job.values()] if every else [DEFAULT]):
-            own = [job for job in every if self._of_job[job.name] == language]
+            own = [job for job in every if self._of_job[job.key] == language]
             await self._launcher(language).prepare(own, names if language == DEFAULT else ())
 
     def reported(self, job: str, modules: Modules) -> bool:

@@ -49,7 +49,7 @@ from devbridge.live.redeployer import Good, Redeployer
 from devbridge.live.voice import Voice
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Topics
-from devbridge.runs.model import JobSpec
+from devbridge.runs.model import CodeSpec
 from devbridge.runs.pruning import forget_old_runs
 from devbridge.runs.queued import WAITS, Queued
 from devbridge.transport.mqtt import MqttTransport
@@ -161,7 +161,7 @@ def _connection(config: Config, cloud: Cloud, app: App) -> Connection:
 
 def _environment(
     config: Config, cloud: Cloud
-) -> Callable[[JobSpec, WorkerAddress], Mapping[str, str]]:
+) -> Callable[[CodeSpec, WorkerAddress], Mapping[str, str]]:
     return lambda spec, address: worker_environment(
         os.environ,
         spec,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from devbridge.errors import InterpreterError
-from devbridge.runs.model import Exit, JobSpec
+from devbridge.runs.model import CodeSpec, Exit
 from devbridge.sources.known import source_of
 from devbridge.workers.modules import Modules
 from devbridge.workers.rlimits import runner_command
@@ -33,6 +33,7 @@ class WorkerSpec:
     environment: Mapping[str, str] = field(repr=False)
     """The whole environment: nothing else is passed on."""
     job: str = ""
+    """The key of what it is for: workers of one key are alike."""
     runtime: str = ""
     """As its construct names it, e.g. ``python3.13``; "" for the version of `python`."""
     build: Mapping[str, Any] = field(default_factory=dict)
@@ -43,8 +44,8 @@ class WorkerSpec:
     file is there from the first time on."""
 
 
-def handler_file(root: Path, spec: JobSpec) -> Path:
-    """The file that a job's handler is in; of a container's command, the app's folder."""
+def handler_file(root: Path, spec: CodeSpec) -> Path:
+    """The file that a handler is in; of a container's command, the app's folder."""
     source = source_of(spec.runtime or None)
     module = spec.handler.rpartition(".")[0]
     return source.file(root, module) if source and module else root
@@ -75,7 +76,7 @@ class Launcher(Protocol):
             OSError: the system has no process to give.
         """
 
-    async def prepare(self, jobs: Iterable[JobSpec], vouched: Iterable[str]) -> None:
+    async def prepare(self, jobs: Iterable[CodeSpec], vouched: Iterable[str]) -> None:
         """Have workers to come of these jobs find imported already what they are going to import,
         where that is possible; running ones are not touched.
 
@@ -126,7 +127,7 @@ class FreshLauncher:
         process.ended.add_done_callback(lambda _: self._live.discard(process))
         return process
 
-    async def prepare(self, jobs: Iterable[JobSpec], vouched: Iterable[str]) -> None:
+    async def prepare(self, jobs: Iterable[CodeSpec], vouched: Iterable[str]) -> None:
         """Nothing can be imported in a process that does not exist yet."""
 
     def reported(self, job: str, modules: Modules) -> bool:  # noqa: ARG002

@@ -90,6 +90,10 @@ class Settings:
     zones: Mapping[str, str] = field(default_factory=dict)
     """The availability zones of subnets that file systems are reached in, as far as known."""
 
+    def runtime(self, code: Job | Function) -> str:
+        """``python3.11``"""
+        return code.runtime or f"python{self.python}"
+
 
 @dataclass(frozen=True, slots=True)
 class Template:
@@ -336,7 +340,7 @@ class Stack:
 
     def runtime(self, code: Job | Function) -> str:
         """``python3.11``"""
-        return code.runtime or f"python{self.settings.python}"
+        return self.settings.runtime(code)
 
     def network(self, vpc: Vpc | None) -> Network:
         """The subnets and security groups of what names this VPC, or none."""

@@ -42,7 +42,7 @@ class Node:
         """See `Language.broken`."""
         return broken_asset(function, error)
 
-    def environment(self, job: Job, packing: Packing) -> Mapping[str, str]:  # noqa: ARG002
+    def environment(self, code: Code, packing: Packing) -> Mapping[str, str]:  # noqa: ARG002
         """See `Language.environment`: what `install` names lies beside the bundle."""
         return {}
 

@@ -20,7 +20,7 @@ from typing import Any, Final, Protocol
 
 from devbridge.languages.node.blank import ENDED, OF_ONE_WORKER, Blank, Files, Kit, kit
 from devbridge.languages.node.checking import Checks
-from devbridge.runs.model import JobSpec
+from devbridge.runs.model import CodeSpec
 from devbridge.workers.base import FreshProcess, Process, WorkerSpec
 from devbridge.workers.modules import Modules
 from devbridge.workers.rlimits import runner_command
@@ -167,7 +167,7 @@ class NodeLauncher:
             self._refill_later(spec.job)
         return process
 
-    async def prepare(self, jobs: Iterable[JobSpec], vouched: Iterable[str]) -> None:
+    async def prepare(self, jobs: Iterable[CodeSpec], vouched: Iterable[str]) -> None:
         """Nothing yet: what blanks import is what a bundle says, and the first launch makes it."""
 
     def reported(self, job: str, modules: Modules) -> bool:  # noqa: ARG002

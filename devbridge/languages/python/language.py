@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from devbridge.constructs import App, Function, Job
 from devbridge.errors import DevbridgeError
-from devbridge.languages.base import Asking, Deployed, Fact, Packer, Packing, Workplace
+from devbridge.languages.base import Asking, Code, Deployed, Fact, Packer, Packing, Workplace
 from devbridge.languages.python.broken import broken_asset
 from devbridge.languages.python.deployed import DeployedPython
 from devbridge.languages.python.packing import Builder
@@ -40,11 +40,13 @@ class Python:
         """See `Language.broken`."""
         return broken_asset(function, error)
 
-    def environment(self, job: Job, packing: Packing) -> Mapping[str, str]:
+    def environment(self, code: Code, packing: Packing) -> Mapping[str, str]:
         """See `Language.environment`: where the runner looks for what `install` names."""
-        if not job.install:
+        if not code.install:
             return {}
-        folder = installed_path(job.install, packing.python, packing.cache, version=packing.version)
+        folder = installed_path(
+            code.install, packing.python, packing.cache, version=packing.version
+        )
         return {"DEVBRIDGE_PATH": str(folder)}
 
     def launcher(self, place: Workplace) -> Launcher:

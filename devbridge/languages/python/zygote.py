@@ -23,7 +23,7 @@ from devbridge.folders import private_file
 from devbridge.languages.python import preload
 from devbridge.languages.python.preload import SDK
 from devbridge.languages.python.zygote_process import Zygote, ZygoteEnded
-from devbridge.runs.model import JobSpec
+from devbridge.runs.model import CodeSpec
 from devbridge.workers.base import (
     FreshLauncher,
     Process,
@@ -118,7 +118,7 @@ class ZygoteLauncher:
             log.warning("starting worker %s without a zygote: %s", spec.worker_id, error)
         return await self._fresh.launch(spec, output_fd)
 
-    async def prepare(self, jobs: Iterable[JobSpec], vouched: Iterable[str]) -> None:
+    async def prepare(self, jobs: Iterable[CodeSpec], vouched: Iterable[str]) -> None:
         """Import the SDK if a handler speaks of it, and `vouched`: see `Launcher.prepare`."""
         await self.preload(preload.names(self._root, [job.handler for job in jobs], vouched))
 

@@ -13,7 +13,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from devbridge.daemon import processes as processes_module
+from devbridge.daemon import launching as launching_module
 from devbridge.daemon.events import (
     Event,
     Exited,
@@ -41,7 +41,7 @@ from devbridge.daemon.told import (
 from devbridge.errors import BundleError
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change
-from devbridge.runs.model import Exit, JobSpec, State
+from devbridge.runs.model import CodeSpec, Exit, JobSpec, State
 from devbridge.workers.base import WorkerSpec
 from devbridge.workers.modules import Modules, that_mend
 from devbridge.workers.rlimits import HEADROOM
@@ -106,7 +106,7 @@ class FakeLauncher:
             os.close(self._output)
             self._output = -1
 
-    async def prepare(self, jobs: Iterable[JobSpec], vouched: Iterable[str]) -> None: ...
+    async def prepare(self, jobs: Iterable[CodeSpec], vouched: Iterable[str]) -> None: ...
 
     def reported(self, job: str, modules: Modules) -> bool:
         return False
@@ -160,7 +160,7 @@ class Stage:
             heard=lambda worker_id, modules: self.mending.append((worker_id, modules)),
         )
 
-    def _environment(self, spec: JobSpec, address: WorkerAddress) -> dict[str, str]:
+    def _environment(self, spec: CodeSpec, address: WorkerAddress) -> dict[str, str]:
         return {"JOB": spec.name, "API": address.runtime_api}
 
     def _post(self, event: Event) -> None:
@@ -283,7 +283,7 @@ async def test_of_a_later_attempt_is_told_when_it_began_and_not_when_the_run_did
 async def test_what_a_process_leaves_behind_may_hold_the_pipe_and_the_run_still_ends(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes_module, "OUTPUT_AFTER_EXIT", 0.01)
+    monkeypatch.setattr(launching_module, "OUTPUT_AFTER_EXIT", 0.01)
     process = await stage.launch()
     stage.give()
     stage.launcher.print(b"running")
@@ -408,7 +408,7 @@ async def test_how_a_run_of_nobody_has_ended_is_not_told(stage: Stage) -> None:
 
 
 async def test_a_slow_import_is_said_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes_module, "IMPORT_NOTICE", 0.0)
+    monkeypatch.setattr(launching_module, "IMPORT_NOTICE", 0.0)
     await stage.launch()
     async with asyncio.timeout(DEADLINE):
         await stage.heard.wait()
@@ -432,14 +432,14 @@ async def test_an_import_is_slow_only_while_it_goes_on(
 ) -> None:
     await stage.launch()
     monkeypatch.setattr(stage.api, "is_ready", lambda worker_id: ready)
-    stage.processes._still_importing(stage.worker)
+    stage.processes._launching._still_importing(stage.worker)
     assert bool(stage.told) is not ready
 
 
 async def test_an_import_is_not_slow_before_there_is_a_process(stage: Stage) -> None:
     stage.launcher.free.clear()
     stage.processes.launch("w1", SPEC)
-    stage.processes._still_importing(stage.worker)
+    stage.processes._launching._still_importing(stage.worker)
     assert stage.told == []
 
 
@@ -710,7 +710,7 @@ async def test_room_is_kept_for_the_workers_that_have_no_run_yet(
         starting.append(count)
         raise OSError(errno.EMFILE, "full")
 
-    monkeypatch.setattr(processes_module, "require_room", full)
+    monkeypatch.setattr(launching_module, "require_room", full)
     stage.processes.launch("w2", SPEC)
     stage.give()
     stage.processes.launch("w3", SPEC)

@@ -11,7 +11,7 @@ import pytest
 
 from devbridge.daemon import lines, terminal_listener
 from devbridge.daemon.terminal import Terminal
-from devbridge.daemon.terminal_listener import LEAST_SHOWN, TerminalListener
+from devbridge.daemon.terminal_listener import TerminalListener
 from devbridge.daemon.told import (
     AppBroken,
     Began,
@@ -37,6 +37,7 @@ from devbridge.daemon.told import (
     Waits,
     Who,
 )
+from devbridge.daemon.worker_output import LEAST_SHOWN
 from devbridge.palette import Style
 from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change
