@@ -262,6 +262,8 @@ class Bridge:
         if slept >= _WORTH_TELLING:
             self._say(f"this machine was asleep for {duration(slept, whole=True)}")
         await self.probe()
+        if not self._aside and self.connected.is_set():
+            self._announce(online=True)  # for stubs that have found nobody awake
         self._slumber.restart(self._wall(), self._monotonic())
 
     def _announce(self, *, online: bool) -> None:

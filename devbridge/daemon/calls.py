@@ -82,7 +82,8 @@ class Calls:
         self._narrator = narrator
         self._session = CallSession()
         self._freshness = Freshness(time.monotonic(), time.time())
-        self._late = 0
+        self._late: set[str] = set()
+        """The calls that have come too late, by their ids: they may come several times."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def watch(self) -> None:
@@ -109,7 +110,7 @@ class Calls:
         elif call is not None and (fresh or not isinstance(call, Invoke)):
             self._take(call)
         elif call is not None:
-            self._is_late()
+            self._is_late(call.request_id)
 
     def answer(self, asked: Invoke, reply: Taken | Responded | Raised) -> None:
         """Answer a call. Never blocks."""
@@ -169,22 +170,19 @@ class Calls:
         reply = Rejected(request_id=call.request_id, code=code, message=message)
         self._bridge.reply(call.stub_id, reply)
 
-    def _is_late(self) -> None:
+    def _is_late(self, request_id: str) -> None:
         """Say how many have come too late once that is over."""
-        self._late += 1
-        if self._late == 1:
+        if not self._late:
             asyncio.get_running_loop().call_later(TICK, self._tell_late)
-        self._ping_if_doubted()
-
-    def _tell_late(self) -> None:
-        late, self._late = self._late, 0
-        calls = many(late, "call has", "calls have")
-        what = f"{calls} come too late, after this machine was asleep or busy, and were not run"
-        self._narrator.say(f"{what}: their callers were told that nobody is here", Mood.WARN)
-
-    def _ping_if_doubted(self) -> None:
+        self._late.add(request_id)
         if self._freshness.look(time.monotonic(), time.time()):
             self._ping()
+
+    def _tell_late(self) -> None:
+        calls = many(len(self._late), "call has", "calls have")
+        self._late = set()
+        what = f"{calls} come too late, after this machine was asleep or busy, and were not run"
+        self._narrator.say(f"{what}: their callers were told that nobody is here", Mood.WARN)
 
     def _ping(self) -> None:
         self._freshness.pinged(time.monotonic())
