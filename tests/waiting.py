@@ -6,20 +6,26 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import psutil
 
 T = TypeVar("T")
+_PATIENCE: Final = 4
+"""How many times as long as the last answer took until the next question."""
 
 
 def eventually(condition: Callable[[], T], seconds: float = 30) -> T:
-    """What the condition answers once that is true; AssertionError if it takes too long."""
+    """What the condition answers once that is true; AssertionError if it takes too long. What takes
+    long to ask is asked less often: who waits leaves the machine to what is waited for."""
     deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"still {found!r} after {seconds} s"
-        time.sleep(0.02)
-    return found
+    while True:
+        asked = time.monotonic()
+        if found := condition():
+            return found
+        now = time.monotonic()
+        assert now < deadline, f"still {found!r} after {seconds} s"
+        time.sleep(min(max(0.02, _PATIENCE * (now - asked)), 2))
 
 
 async def soon(condition: Callable[[], T], seconds: float = 30) -> T:
