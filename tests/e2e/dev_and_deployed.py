@@ -478,7 +478,9 @@ def test_runs_over_the_jobs_concurrency_wait_for_their_turn(stage: Stage) -> Non
     payloads = [{"id": f"single-{stage.name}", "who": str(number)} for number in range(3)]
     runs = [single.run(payload) for payload in payloads]
     with ThreadPoolExecutor(3) as pool:
-        ended = list(pool.map(lambda run: single.wait(run.job_id, timeout=60, poll=stage.poll), runs))
+        ended = list(
+            pool.map(lambda run: single.wait(run.job_id, timeout=60, poll=stage.poll), runs)
+        )
     assert [status.state for status in ended] == ["SUCCEEDED"] * 3
     assert [single.result(run.job_id) for run in runs] == [1, 1, 1]
 

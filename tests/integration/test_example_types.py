@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -67,12 +68,15 @@ def test_an_example_s_wrong_payload_is_marked_in_typescript(
     text, count = re.subn(r"payload: \{.*?\} \}", wrong, file.read_text())
     assert count == 1
     file.write_text(text)
-    types, tsc = [*terminal.follow("Check its types")][:2]
+    types, tsc = islice(terminal.follow("Check its types"), 2)
     assert types.code == 0
     assert tsc.output.splitlines()[0].startswith(said)
 
 
-def test_an_example_s_wrong_payload_for_typescript_is_marked_in_python(tmp_path: Path) -> None:
+def test_an_example_s_wrong_payload_for_typescript_is_marked_in_python(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MYPY_CACHE_DIR", str(cache))
     terminal = copied("mixed", tmp_path)
     outputs(terminal.follow("Set up"))
     file = terminal.folder / "api/call.py"
