@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from time import sleep
+from time import sleep, time
 from typing import Final
 
 from devbridge.errors import CloudNotRunning, NotFound, UnknownRun
@@ -23,6 +23,9 @@ from devbridge.runs.queued import Queued
 
 POLL: Final = 0.1
 """Seconds between two looks at the ledger for one run."""
+LATE: Final = 5.0
+"""Seconds after a run's end for which what its worker still writes into its log is waited for. Its
+traceback comes last, when the worker's process has ended."""
 
 
 class LedgerStore:
@@ -220,7 +223,12 @@ class LedgerRun:
                 return
             sleep(POLL)
         log = Path(self.record.log)
-        yield from logfile.follow(log, self.refresh) if follow else logfile.read(log)
+        if follow:
+            yield from logfile.follow(log, self.refresh)
+        elif self._closes_soon():
+            yield from logfile.follow(log, self.refresh, late=LATE)
+        else:
+            yield from logfile.read(log)
         ended = self.record.state.final and self.record.started_at is not None
         if ended and not logfile.exists(log):
             where = str(log)
@@ -229,6 +237,11 @@ class LedgerRun:
     def tended(self) -> bool:
         """Whether a `devbridge dev` of this folder goes on with it."""
         return self._store.tended()
+
+    def _closes_soon(self) -> bool:
+        """Whether it has just ended, and its worker's process has not."""
+        open_ = self.record.state.final and not self.record.closed
+        return open_ and time() - (self.record.ended_at or 0.0) < LATE and self.tended()
 
     def _here(self, record: RunRecord) -> RunRecord:
         """The record with its log where it is now: the app's folder may have been moved."""

@@ -36,8 +36,12 @@ def read(path: Path) -> Iterator[bytes]:
             os.close(part)
 
 
-def follow(path: Path, current: Callable[[], RunRecord]) -> Iterator[bytes]:
-    """A log while it grows, until its run has ended and all of it was read."""
+def follow(path: Path, current: Callable[[], RunRecord], *, late: float = LATE) -> Iterator[bytes]:
+    """A log while it grows, until its run has ended and all of it was read.
+
+    Args:
+        late: seconds after its end for which the rest of its output is waited for.
+    """
     log: int | None = None
     newer: list[int] = []
     ended: float | None = None
@@ -54,7 +58,7 @@ def follow(path: Path, current: Callable[[], RunRecord]) -> Iterator[bytes]:
                 yield from rest_of(part)
             if record.state.final:
                 ended = ended or time.monotonic()
-                if record.closed or time.monotonic() - ended > LATE:
+                if record.closed or time.monotonic() - ended > late:
                     return
             if log is None:
                 time.sleep(POLL)

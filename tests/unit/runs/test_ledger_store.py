@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -204,6 +205,35 @@ def test_output_is_what_the_log_file_has(world: LedgerWorld, store: LedgerStore)
     (world.logs / f"{run_id}.log").write_bytes(b"\xff\n")
     for follow in (False, True):
         assert b"".join(store.get(run_id).output(follow=follow)) == b"\xff\n"
+
+
+def test_output_of_a_run_that_has_just_ended_is_read_when_its_worker_is_gone(
+    world: LedgerWorld, store: LedgerStore
+) -> None:
+    run_id = world.add(State.RUNNING)
+    log = world.logs / f"{run_id}.log"
+    log.write_bytes(b"printed\n")
+    world.end(run_id, State.FAILED, at=time.time(), closed=False)
+    output = store.get(run_id).output(follow=False)
+    assert next(output) == b"printed\n"
+    with log.open("ab") as file:
+        file.write(b"ValueError: bad\n")
+    world.close_log(run_id)
+    assert list(output) == [b"ValueError: bad\n"]
+
+
+@pytest.mark.parametrize("why", ["long ago", "nobody there"])
+def test_output_is_not_waited_for_when_nothing_more_is_to_be_expected(
+    world: LedgerWorld, store: LedgerStore, why: str
+) -> None:
+    run_id = world.add(State.RUNNING)
+    (world.logs / f"{run_id}.log").write_bytes(b"printed\n")
+    ago = 0.0 if why == "nobody there" else 3600.0
+    world.tended = why == "long ago"
+    world.end(run_id, State.FAILED, at=time.time() - ago, closed=False)
+    assert list(store.get(run_id).output(follow=False)) == [b"printed\n"]
+    entry = store.get(run_id).refresh()
+    assert not entry.closed
 
 
 @pytest.mark.parametrize("follow", [False, True])

@@ -38,8 +38,8 @@ def rotate(book: Book, job_id: str) -> None:
 class Following:
     """`follow` in a thread, with a reader's view of the ledger of its own."""
 
-    def __init__(self, config: Config, job_id: str) -> None:
-        self._config, self._job_id = config, job_id
+    def __init__(self, config: Config, job_id: str, late: float = logfile.LATE) -> None:
+        self._config, self._job_id, self._late = config, job_id, late
         self._grew = threading.Condition()
         self.data = b""
         self.entry: RunRecord | None = None
@@ -55,7 +55,7 @@ class Following:
                 return entry
 
             path = self._config.logs_dir / f"{self._job_id}.log"
-            for chunk in logfile.follow(path, current):
+            for chunk in logfile.follow(path, current, late=self._late):
                 self._write(chunk)
             self.entry = current()
 
@@ -103,12 +103,11 @@ def test_following_waits_for_output_that_comes_after_the_end(book: Book) -> None
 
 
 def test_following_gives_up_on_a_run_whose_daemon_died_before_it_closed_the_log(
-    book: Book, monkeypatch: pytest.MonkeyPatch
+    book: Book,
 ) -> None:
-    monkeypatch.setattr(logfile, "LATE", 0.0)
     book.log(ONE, b"all there is")
     book.end(ONE, State.CRASHED, closed=False)
-    following = Following(book.config, ONE)
+    following = Following(book.config, ONE, late=0.0)
     assert following.ended()
     assert following.data == b"all there is"
 

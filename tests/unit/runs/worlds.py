@@ -184,16 +184,29 @@ class LedgerWorld:
             self.end(run_id, state)
         return run_id
 
-    def end(self, run_id: str, state: State, result: bytes = b"120") -> None:
+    def end(
+        self,
+        run_id: str,
+        state: State,
+        result: bytes = b"120",
+        *,
+        at: float | None = None,
+        closed: bool = True,
+    ) -> None:
         change = Change(
             job_id=run_id,
             state=state,
-            at=self._now + 2,
+            at=self._now + 2 if at is None else at,
             result=result if state is State.SUCCEEDED else None,
             failure=FAILURE if state in FAILED else None,
         )
         with self.book.transaction():
             self.book.record(change)
+        if closed:
+            self.close_log(run_id)
+
+    def close_log(self, run_id: str) -> None:
+        with self.book.transaction():
             self.book.closed(run_id)
 
 
