@@ -6,26 +6,24 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import psutil
 
 T = TypeVar("T")
-_PATIENCE: Final = 4
-"""How many times as long as the last answer took until the next question."""
 
 
 def eventually(condition: Callable[[], T], seconds: float = 30) -> T:
     """What the condition answers once that is true; AssertionError if it takes too long. What takes
-    long to ask is asked less often: who waits leaves the machine to what is waited for."""
-    deadline = time.monotonic() + seconds
+    long, to happen or to ask, is asked less often: the machine is left to what is waited for."""
+    began = time.monotonic()
     while True:
         asked = time.monotonic()
         if found := condition():
             return found
         now = time.monotonic()
-        assert now < deadline, f"still {found!r} after {seconds} s"
-        time.sleep(min(max(0.02, _PATIENCE * (now - asked)), 2))
+        assert now < began + seconds, f"still {found!r} after {seconds} s"
+        time.sleep(min(max(0.02, 4 * (now - asked), (now - began) / 20), 2))
 
 
 async def soon(condition: Callable[[], T], seconds: float = 30) -> T:
