@@ -12,6 +12,8 @@ import pytest
 from tests.e2e.readme import Terminal, outputs
 from tests.integration.example import EXAMPLES
 
+MORE = ("background-jobs", "zip-files", "train")
+
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -26,7 +28,13 @@ def copied(example: str, folder: Path) -> Terminal:
     return Terminal(folder / example, replaced={})
 
 
-@pytest.mark.parametrize("example", ["background-jobs", "factorial", "etl", "zip-files", "train"])
+@pytest.mark.parametrize(
+    "example",
+    [
+        *("factorial", "etl"),
+        *(pytest.param(name, marks=pytest.mark.matrix) for name in MORE),
+    ],
+)
 def test_an_example_s_types_are_right(
     example: str, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
