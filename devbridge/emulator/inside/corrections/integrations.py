@@ -1,8 +1,8 @@
 """What an HTTP API answers of what its function has returned, and how long it waits for that.
 
 ministack hands on whatever a function returns: a body that is no text, a status that is no number,
-a header that is a list. It takes any base64 and any size, waits for ever, and calls each answer
-JSON.
+a header that is a list. It takes any base64 and any size, waits for ever, calls each answer JSON,
+and tells a function of no cookies.
 
 "Create AWS Lambda proxy integrations for HTTP APIs", "Quotas for configuring and running an HTTP
 API", Amazon API Gateway's developer guide; and what AWS's own Lambda Test Tool (aws-lambda-dotnet)
@@ -52,9 +52,10 @@ def answer_as_apis() -> None:
     execute = lambdas._execute_function_with_config_scope
 
     def executed(function: Any, event: Any) -> Any:
-        if _asked.get() and size_of(event) > CALL:
-            return {_TOO_LARGE: True}
-        return execute(function, event)
+        if not _asked.get():
+            return execute(function, event)
+        event = with_cookies(event)
+        return {_TOO_LARGE: True} if size_of(event) > CALL else execute(function, event)
 
     def shaped(result: dict[str, Any]) -> Any:
         if not _asked.get() or result.get("throttle"):
@@ -90,6 +91,12 @@ def answer_as_apis() -> None:
     apis._invoke_lambda_proxy = invoked
     lambdas._execute_function_with_config_scope = executed
     lambdas.lambda_execute_result_to_api_proxy_response = shaped
+
+
+def with_cookies(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A request with the cookies that it has, which ministack leaves among its headers. Pure."""
+    found = event["headers"].get("cookie")
+    return {**event, "cookies": found.split("; ")} if found else event
 
 
 def failure(status: int, message: str) -> Response:

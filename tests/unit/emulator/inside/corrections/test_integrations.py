@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from devbridge.emulator.inside.corrections import integrations
-from devbridge.emulator.inside.corrections.integrations import BODY, failure, response
+from devbridge.emulator.inside.corrections.integrations import BODY, failure, response, with_cookies
 from devbridge.emulator.inside.corrections.payloads import CALL
 from tests.unit.emulator.inside.conftest import MakeModule
 
@@ -88,11 +88,17 @@ def test_of_a_function_that_has_failed_nothing_is_told() -> None:
     assert response({"error": True, "body": {"statusCode": 200}}) == FAILED
 
 
+def test_a_request_has_its_cookies() -> None:
+    headers = {"cookie": "a=1; b=2"}
+    assert with_cookies({"headers": headers}) == {"headers": headers, "cookies": ["a=1", "b=2"]}
+    assert with_cookies({"headers": {}}) == {"headers": {}}
+
+
 class Apis:
     """ministack's APIs, as far as ours need them."""
 
     def __init__(self, ministack: MakeModule) -> None:
-        self.event: Any = {}
+        self.event: Any = {"headers": {}}
         self.result: dict[str, Any] = {"body": {"statusCode": 204}}
         self.waits = asyncio.Event()
         self.waits.set()
@@ -134,7 +140,7 @@ async def test_a_request_that_is_too_large_never_comes_to_the_function(
     status, headers, body = await apis.ask(bytes(BODY + 1))
     assert (status, headers["Content-Type"]) == (413, "application/json")
     assert json.loads(body) == {"message": "Request Entity Too Large"}
-    apis.event = {"body": "x" * CALL}
+    apis.event["body"] = "x" * CALL
     answer, _ = await apis.ask(bytes(BODY))
     assert answer == TOO_LARGE
     assert apis.directly() == ("theirs", apis.result)
