@@ -78,17 +78,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
     access.believe_only_signatures(root)
     speed.save_faster()
     durable.keep_room(app)
-    # Its gateways import this one themselves, when they call a function.
-    listeners.hide_runtime_apis()
-    environments.isolate()
-    workers.read_to_the_mark()
-    functions.tell_as_lambda()
-    node_functions.run_with_node()
-    asynchronous.invoke_as_lambda()
-    recursion.stop_who_repeats()
-    payloads.limit()
-    poller.read_as_lambda()
-    terms.refuse()
+    _correct_functions()
     invocations.plug_in()
     # Each is imported by ministack when it is needed first, and not before: it starts faster so.
     changes = {
@@ -119,6 +109,20 @@ def plug_in(access_key: str, secret_key: str) -> None:
         return module
 
     app._get_module = get_changed_module
+
+
+def _correct_functions() -> None:
+    """ministack's gateways import their service themselves, when they call a function."""
+    listeners.hide_runtime_apis()
+    environments.isolate()
+    workers.read_to_the_mark()
+    functions.tell_as_lambda()
+    node_functions.run_with_node()
+    asynchronous.invoke_as_lambda()
+    recursion.stop_who_repeats()
+    payloads.limit()
+    poller.read_as_lambda()
+    terms.refuse()
 
 
 async def _http_1_alone(_protocol: object, _request: object) -> None:
