@@ -41,6 +41,7 @@ from devbridge.folders import has_file
 from devbridge.languages.base import Workplace
 from devbridge.languages.launchers import Launchers
 from devbridge.live.deployer import Deployer
+from devbridge.live.guard import Guard
 from devbridge.live.job_queues import JobQueues
 from devbridge.live.lacking import Lacking
 from devbridge.live.mappings import Mappings
@@ -102,7 +103,8 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
     letters = DeadLetters(ledger, queues.send, narrator.say, held.settle)
     narrator.add(letters)
     narrator.add(held)
-    mappings = Mappings(cloud, config.stage, voice, daemon)
+    guard = Guard(config, cloud.endpoint_url)
+    mappings = Mappings(cloud, config.stage, voice, daemon, guard)
     beside: dict[str, Task] = {
         "dead-letters": letters.watch,
         "held": held.watch,

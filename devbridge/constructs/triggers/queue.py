@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 
 from devbridge.constructs.app import Construct
 from devbridge.constructs.code import Code
+from devbridge.constructs.event_patterns import LAMBDA, pattern_problem
 from devbridge.constructs.messaging import Queue
-from devbridge.constructs.triggering import Trigger, pattern_problem, whole
+from devbridge.constructs.triggering import Trigger, whole
 from devbridge.constructs.triggers.batching import WITHOUT_WINDOW, Batched
 from devbridge.constructs.triggers.done import TIMES, InQueue, reading_time, runs_of
 from devbridge.durations import spelled
@@ -19,20 +20,22 @@ from devbridge.sources.base import Problem
 
 INVOKER_TIMEOUT: Final = timedelta(seconds=10)
 """How long a job's invoker may take. `devbridge.deploy.synth.invoker` deploys it so."""
-_KEYS: Final = (
-    "body",
-    "attributes",
-    "messageAttributes",
-    "messageId",
-    "receiptHandle",
-    "md5OfBody",
-    "eventSource",
-    "eventSourceARN",
-    "awsRegion",
-    "$or",
+_RULES: Final = replace(
+    LAMBDA,
+    keys=(
+        "body",
+        "attributes",
+        "messageAttributes",
+        "messageId",
+        "receiptHandle",
+        "md5OfBody",
+        "eventSource",
+        "eventSourceARN",
+        "awsRegion",
+    ),
 )
-"""Of a record that a filter can look at (Lambda, "Example Amazon SQS message event"). Where it has
-another, none matches, and all are deleted."""
+"""What a record has is Lambda's "Example Amazon SQS message event". Where a filter has another key,
+none matches, and all are deleted."""
 _CONCURRENCY: Final = (2, 1000)
 """Of Lambda (API, ScalingConfig)."""
 
@@ -111,16 +114,7 @@ class OnQueue(Batched, InQueue):
         most = self.max_concurrency
         if most is not None and not whole(most, *_CONCURRENCY):
             return f"max_concurrency {most!r}", "a whole number from 2 to 1000, or None"
-        return None if self.filter is None else self._filter_problem(self.filter)
-
-    @staticmethod
-    def _filter_problem(pattern: Mapping[str, Any]) -> Problem | None:
-        if found := pattern_problem("filter", pattern):
-            return found
-        unknown = [key for key in pattern if key not in _KEYS]
-        if unknown:
-            return f"filter: {unknown[0]!r}", f"what a record has: {', '.join(_KEYS[:-1])}"
-        return None
+        return None if self.filter is None else pattern_problem("filter", self.filter, _RULES)
 
     def _queue_problem(self, least: timedelta) -> Problem | None:
         queue, hidden = self.queue, self.queue.visibility_timeout

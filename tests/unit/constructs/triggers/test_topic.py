@@ -18,6 +18,9 @@ from tests.unit.constructs.test_triggering import job, refusal
         ({"filter_on": "text"}, "filter_on 'text'"),
         ({"filter": []}, "filter []"),
         ({"filter_on": "body"}, "filter_on 'body' without a filter"),
+        ({"filter": {"a": [{"wildcard": "b*"}]}}, "a has the operator 'wildcard'"),
+        ({"filter": {"$or": [{"a": {"b": ["1"]}}, {"c": ["1"]}]}}, "filter: a is an object"),
+        ({"filter": {name: ["1"] for name in "abcdef"}}, "filter: 6 keys"),
     ],
 )
 def test_a_filter_that_sns_would_refuse_is_refused(app: App, options: Any, said: str) -> None:
