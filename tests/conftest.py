@@ -29,7 +29,7 @@ from tests.settings import is_personal
 
 TESTS: Final = Path(__file__).parent
 # Asserts of tests that stand in a module without `test_` tell what they have compared, too.
-pytest.register_assert_rewrite("tests.e2e.dev_and_deployed")
+pytest.register_assert_rewrite("tests.e2e.dev_and_deployed", "tests.e2e.documented_answers")
 
 # No test fails because the machine has other things to do, too.
 settings.register_profile("any load", deadline=None, suppress_health_check=[HealthCheck.too_slow])
