@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import decimal
+import importlib.abc
+import importlib.machinery
 import json
 import logging
 import math
@@ -17,6 +19,7 @@ import select
 import sys
 import time
 import traceback
+import types
 from typing import Any
 
 _TASK_ROOT = "/var/task"
@@ -53,6 +56,33 @@ class DevbridgeAnswers:
     def flush(self) -> None:
         """Send it."""
         self._file.flush()
+
+
+class FaultException(Exception):
+    """`awslambdaric.lambda_runtime_exception` has it: an error of which is told what it says."""
+
+    def __init__(self, exception_type: str, msg: str, trace: list[str] | None = None) -> None:
+        super().__init__(msg)
+        self.exception_type = exception_type
+        self.msg = msg
+        self.trace = trace
+
+
+class DevbridgeRuntime(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Lambda's managed runtimes have `awslambdaric`; here it is found where nobody else has it."""
+
+    _MODULES = ("awslambdaric", "awslambdaric.lambda_runtime_exception")
+
+    def find_spec(self, name: str, *_: object) -> importlib.machinery.ModuleSpec | None:
+        """See `importlib.abc.MetaPathFinder`."""
+        if name not in self._MODULES:
+            return None
+        return importlib.machinery.ModuleSpec(name, self, is_package=name == self._MODULES[0])
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """See `importlib.abc.Loader`."""
+        if module.__name__ == self._MODULES[1]:
+            vars(module)["FaultException"] = FaultException
 
 
 def devbridge_log() -> None:
@@ -127,6 +157,8 @@ def devbridge_error(error: Exception, code_dir: str) -> dict[str, Any]:
     """What AWS says of an exception that a handler has raised."""
     if isinstance(error, DevbridgeNotJson):
         return _document("Runtime.MarshalError", str(error))
+    if isinstance(error, FaultException):
+        return _document(error.exception_type, error.msg, error.trace)
     frames = traceback.extract_tb(error.__traceback__)[1:]  # without ministack's own
     lines = traceback.format_list(frames)
     found = [line.replace(code_dir, _TASK_ROOT) for line in lines]

@@ -29,7 +29,8 @@ from .workers import MARK
 
 _BEGINS: Final = (
     "_real_stdout = sys.stdout\n    sys.stdout = sys.stderr\n",
-    "_real_stdout = DevbridgeAnswers(MARK); sys.stdout = sys.stderr; devbridge_log()\n",
+    "_real_stdout = DevbridgeAnswers(MARK); sys.stdout = sys.stderr; devbridge_log()\n"
+    "    sys.meta_path.append(DevbridgeRuntime())\n",
 )
 _REQUEST: Final = (
     '_ms_ctx = _ms_msg.get("ctx") or {}\n',

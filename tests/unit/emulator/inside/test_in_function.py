@@ -122,3 +122,31 @@ def test_the_mark_waits_for_room_in_a_log_that_does_not_block() -> None:
         assert process.stdout.readline() == b"full\n"
         assert process.stderr.read().endswith(b"xmark\n")
         assert process.stdout.read() == b"answer\n"
+
+
+def test_an_error_that_says_itself_what_is_told_of_it_is_told_so() -> None:
+    fault = in_function.FaultException("Sandbox.Timedout", "late", ["  File a"])
+    told = devbridge_error(fault, "/code")
+    assert (told["errorType"], told["errorMessage"], told["stackTrace"]) == (
+        "Sandbox.Timedout",
+        "late",
+        ["  File a"],
+    )
+
+
+def test_lambdas_own_runtime_can_be_imported_where_nobody_has_it() -> None:
+    code = (
+        "import sys; from devbridge.emulator.inside.in_function import *;"
+        " sys.meta_path[:] = [*sys.meta_path[:2], DevbridgeRuntime()];"
+        " from awslambdaric.lambda_runtime_exception import FaultException as found;"
+        " print(found is FaultException)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
+
+
+def test_what_a_function_brings_itself_is_not_hidden() -> None:
+    import awslambdaric.lambda_runtime_exception as own
+
+    assert own.FaultException is not in_function.FaultException
+    assert in_function.DevbridgeRuntime().find_spec("json") is None
