@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import time
 from collections.abc import Coroutine
 from typing import Any, Final, Protocol
 
-from devbridge.daemon.freshness import TICK, Freshness
+from devbridge.daemon.freshness import TICK, Freshness, Moment
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.told import Mood
-from devbridge.protocol.fragments import MAX_FRAME
 from devbridge.protocol.messages import (
     REJECT_TOO_LARGE,
     REJECT_UNKNOWN_FUNCTION,
@@ -28,7 +28,7 @@ from devbridge.protocol.messages import (
     Taken,
     Topics,
 )
-from devbridge.protocol.session import MAX_CALL_FRAMES, CallSession, Discard, frames
+from devbridge.protocol.session import CallSession, Discard, fits_the_wire
 from devbridge.words import many
 
 NOT_HANDED_OVER: Final = "Devbridge.NotHandedOver"
@@ -61,6 +61,10 @@ class Callee(Protocol):
 class Bridge(Protocol):
     """What is used of the bridge."""
 
+    @property
+    def connected_since(self) -> float:
+        """When its connection was made, in seconds since the epoch; infinity: never yet."""
+
     def reply(self, stub_id: str, reply: CallReply) -> None:
         """Answer a stub."""
 
@@ -81,7 +85,8 @@ class Calls:
         self._objects = objects
         self._narrator = narrator
         self._session = CallSession()
-        self._freshness = Freshness(time.monotonic(), time.time())
+        self._freshness = Freshness(_now())
+        self._connected_since = math.inf
         self._late: set[str] = set()
         """The calls that have come too late, by their ids: they may come several times."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -90,21 +95,14 @@ class Calls:
         """Look at the clocks, for ever."""
         while True:
             await asyncio.sleep(TICK)
-            now = time.monotonic()
-            if self._freshness.look(now, time.time()):
-                self._ping()
-            self._session.tick(now)
-
-    def connected(self) -> None:
-        """There is a new connection: what comes by it was sent since."""
-        self._session = CallSession()
-        self._freshness = Freshness(time.monotonic(), time.time())
+            self._look()
+            self._session.tick(time.monotonic())
 
     def frame(self, payload: bytes) -> None:
         """One has come."""
-        now = time.monotonic()
-        fresh = self._freshness.is_fresh(now, time.time())
-        call = self._session.receive(payload, now)
+        self._notice_connection()
+        fresh = self._freshness.is_fresh(_now())
+        call = self._session.receive(payload, time.monotonic())
         if isinstance(call, Discard):
             _log.info("a call was dropped: %s", call.reason)
         elif call is not None and (fresh or not isinstance(call, Invoke)):
@@ -115,7 +113,7 @@ class Calls:
     def answer(self, asked: Invoke, reply: Taken | Responded | Raised) -> None:
         """Answer a call. Never blocks."""
         body = reply.body if isinstance(reply, Responded) else None
-        if body is None or len(body) <= MAX_FRAME or len(frames(reply)) <= MAX_CALL_FRAMES:
+        if body is None or fits_the_wire(reply, body):
             self._bridge.reply(asked.stub_id, reply)
         else:
             self._begin(self._answer_by_object(asked, body))
@@ -175,8 +173,7 @@ class Calls:
         if not self._late:
             asyncio.get_running_loop().call_later(TICK, self._tell_late)
         self._late.add(request_id)
-        if self._freshness.look(time.monotonic(), time.time()):
-            self._ping()
+        self._look()
 
     def _tell_late(self) -> None:
         calls = many(len(self._late), "call has", "calls have")
@@ -184,9 +181,20 @@ class Calls:
         what = f"{calls} come too late, after this machine was asleep or busy, and were not run"
         self._narrator.say(f"{what}: their callers were told that nobody is here", Mood.WARN)
 
-    def _ping(self) -> None:
-        self._freshness.pinged(time.monotonic())
-        self._begin(self._probe(self._freshness))
+    def _notice_connection(self) -> None:
+        """What comes by a new connection was sent since it was made."""
+        since = self._bridge.connected_since
+        if since != self._connected_since:
+            self._connected_since = since
+            self._session = CallSession()
+            monotonic, wall = _now()
+            self._freshness = Freshness((monotonic - max(0.0, wall - since), since))
+
+    def _look(self) -> None:
+        self._notice_connection()
+        if self._freshness.look(_now()):
+            self._freshness.pinged(_now())
+            self._begin(self._probe(self._freshness))
 
     async def _probe(self, freshness: Freshness) -> None:
         await self._bridge.probe()
@@ -196,3 +204,7 @@ class Calls:
         task = asyncio.get_running_loop().create_task(what, name="call")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _now() -> Moment:
+    return time.monotonic(), time.time()

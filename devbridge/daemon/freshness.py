@@ -1,12 +1,13 @@
 """Whether what comes over the bridge has just been sent. Pure: times come in.
 
 Nobody waits for the answer to a call for long, and who was told that nobody is there must not have
-it carried out later. No clock of another machine says how old a call is; but the broker answers a
-ping after all that it has sent before.
+it carried out later. No clock of another machine says how old a call is; but what the broker sends
+after its answer to a ping is younger than that ping.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 TICK: Final = 0.5
@@ -14,50 +15,55 @@ TICK: Final = 0.5
 STALE: Final = 1.5
 """Seconds that a call may have waited somewhere on its way. Its stub waits for 2."""
 
+Moment = tuple[float, float]
+"""By the monotonic clock, which may stand still while the machine sleeps; and by the wall's, which
+may be set. What has passed by either has passed."""
+
 
 class Freshness:
     """Decides whether a call that comes now over a connection is believed to be fresh.
 
-    After this process was stopped, or the machine slept, what comes may be old until the broker has
-    answered a ping; and likewise while the last ping waits for its answer behind other things.
-    `monotonic` may stand still while the machine sleeps, `wall` may be set: both count.
+    An idle line is taken to hold nothing back: pings are sent while calls come, and after this
+    process was stopped or the machine has slept.
     """
 
-    def __init__(self, monotonic: float, wall: float) -> None:
-        self._looked = (monotonic, wall)
-        self._doubted = False
-        self._pings: list[tuple[float, bool]] = []
-        """When each was sent that was not answered, and whether it ends a doubt."""
+    def __init__(self, since: Moment) -> None:
+        """`since`: when the connection was made."""
+        self._proved = since
+        """Whatever comes now was sent since."""
+        self._looked = since
+        self._pings: deque[Moment] = deque()
+        """When each was sent that was not answered."""
+        self._pinged = (float("-inf"), float("-inf"))
         self._came = False
 
-    def look(self, monotonic: float, wall: float) -> bool:
+    def look(self, now: Moment) -> bool:
         """Time has passed, `TICK` seconds if all is well; True: send a ping now."""
-        self._notice(monotonic, wall)
-        self._looked = (monotonic, wall)
-        came, self._came = self._came, False
-        return self._wants_ping() or (came and not self._pings)
+        paused, self._looked = _passed(self._looked, now) >= STALE, now
+        if self._came or paused:
+            # Of many calls that come late at once, one asks for a ping.
+            due = _passed(self._pinged, now) >= TICK / 2
+            self._came = not due
+            return due
+        if not self._pings:
+            self._proved = now
+        return False
 
-    def _notice(self, monotonic: float, wall: float) -> None:
-        passed = max(monotonic - self._looked[0], wall - self._looked[1])
-        if passed >= STALE:
-            self._doubted = True
-            self._pings = [(at, False) for at, _ in self._pings]
-
-    def _wants_ping(self) -> bool:
-        return self._doubted and not any(ends for _, ends in self._pings)
-
-    def pinged(self, monotonic: float) -> None:
+    def pinged(self, now: Moment) -> None:
         """A ping was sent."""
-        self._pings.append((monotonic, self._doubted))
+        self._pings.append(now)
+        self._pinged = now
 
     def ponged(self) -> None:
         """The broker has answered the first of those that it has not answered."""
         if self._pings:
-            _, ends = self._pings.pop(0)
-            self._doubted = self._doubted and not ends
+            self._proved = self._pings.popleft()
 
-    def is_fresh(self, monotonic: float, wall: float) -> bool:
+    def is_fresh(self, now: Moment) -> bool:
         """Whether a call that has come now is."""
-        self._notice(monotonic, wall)
         self._came = True
-        return not self._doubted and not (self._pings and monotonic - self._pings[0][0] >= STALE)
+        return _passed(self._proved, now) < STALE
+
+
+def _passed(since: Moment, now: Moment) -> float:
+    return max(now[0] - since[0], now[1] - since[1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from devbridge.daemon.bridge import Bridge
@@ -29,9 +28,7 @@ class LiveFunctions:
         at_first: Mapping[str, FunctionSpec],
     ) -> None:
         """`at_first` are those that there are when it starts, by name."""
-        self._bridge = bridge
         self._at_first = at_first
-        self._connected_since = math.inf
         self._calls = Calls(bridge, topics, workshop.objects, narrator)
         self._functions = Functions(settings, workshop, narrator, reload, answer=self._calls.answer)
         self._calls.callee = self._functions
@@ -55,9 +52,6 @@ class LiveFunctions:
 
     def frame(self, payload: bytes) -> None:
         """One has come over the bridge."""
-        if self._connected_since != self._bridge.connected_since:
-            self._connected_since = self._bridge.connected_since
-            self._calls.connected()
         self._calls.frame(payload)
 
     async def watch(self) -> None:

@@ -21,6 +21,7 @@ from devbridge.protocol.messages import (
     Message,
     Reply,
     Request,
+    Responded,
     Taken,
     is_unknown_run,
 )
@@ -80,6 +81,18 @@ def _reassembler() -> Reassembler:
         max_age=MAX_PARTIAL_AGE,
         max_frames=MAX_UNACKNOWLEDGED,
     )
+
+
+def fits_the_wire(message: Invoke | Responded, body: bytes) -> bool:
+    """Whether a call or its answer, with this body, goes over the wire; else the body is for the
+    stage's bucket.
+
+    Raises:
+        TooLarge: there is too much beside the body.
+    """
+    if len(body) <= fragments.MAX_FRAME:
+        return True
+    return len(body) <= codec.MAX_BODY and len(frames(message)) <= MAX_CALL_FRAMES
 
 
 class DaemonSession:
