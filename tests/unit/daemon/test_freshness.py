@@ -159,9 +159,7 @@ def test_no_call_is_ever_believed_that_its_stub_has_given_up(
     st.floats(0.001, 0.45),
     st.lists(st.floats(0.0, 2.0), max_size=40),
 )
-def test_every_call_is_believed_that_comes_without_a_pause(
-    delay: float, gaps: list[float]
-) -> None:
+def test_every_call_is_believed_that_comes_without_a_pause(delay: float, gaps: list[float]) -> None:
     world = World()
     world.delay = delay
     for gap in gaps:

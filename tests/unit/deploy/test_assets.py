@@ -93,11 +93,38 @@ def test_a_stage_of_dev_has_stubs_and_the_code_of_jobs_that_are_not_live(
     app: App, builder: FakeBuilder
 ) -> None:
     made = packed(app, "dev")
-    assert labels(made) == ["the stubs", "the invokers", "Function 'api-start'", "Job 'cloud'"]
+    assert labels(made) == [
+        "the stubs",
+        "the invokers",
+        "the stubs of functions",
+        "Function 'api-start'",
+        "Job 'cloud'",
+    ]
     assert made.assets.stub
+    assert made.assets.function_stub
     assert made.assets.jobs.keys() == {"cloud"}
     assert made.images == []
     assert "plain" not in builder.analysed
+
+
+def test_a_stage_without_live_functions_has_no_stub_of_them(app: App, builder: FakeBuilder) -> None:
+    made = packed(app)
+    assert "the stubs of functions" not in labels(made)
+    assert made.assets.function_stub == ""
+    assert made.files
+
+
+def test_code_of_a_function_that_nobody_runs_in_the_cloud_is_not_packed(
+    app: App, builder: FakeBuilder
+) -> None:
+    made = packed(app, "dev", offline="error")
+    assert "Function 'api-start'" not in labels(made)
+    assert made.assets.functions == {}
+    assert "api-start" not in builder.analysed
+
+
+def test_a_save_of_a_live_functions_code_deploys_nothing(app: App, builder: FakeBuilder) -> None:
+    assert packed(app, "dev").files == frozenset()
 
 
 def test_the_template_refers_to_the_zips_by_their_keys_below_the_apps_name(

@@ -119,15 +119,18 @@ def test_binding_gives_exactly_this(
     target: Any = made_of[title]
     Job(app, "job", handler="jobs/a.handler", bind=[target])
     Function(app, "function", handler="api/start.handler", bind=[target])
-    template = made(app)
+    template, deployed = made(app), made(app, mode="deployed")
     assert lint(template) == []
     assert without_logs(template, "JobJobRole") == GRANTS[title]
-    assert without_logs(template, "FunctionFunctionRole") == GRANTS[title]
+    assert without_logs(deployed, "FunctionFunctionRole") == GRANTS[title]
     found = variables(template, "JobJobProject")
     bound = found.keys() - {"DEVBRIDGE_APP", "DEVBRIDGE_STAGE", "DEVBRIDGE_JOB_NAME"}
     assert {key: found[key] for key in bound} == VARIABLES[title]
-    given = properties(template, "FunctionFunction")["Environment"]["Variables"]
-    assert given == VARIABLES[title]
+    for function in (
+        properties(template, "FunctionFunctionCopy"),
+        properties(deployed, "FunctionFunction"),
+    ):
+        assert function["Environment"]["Variables"] == VARIABLES[title]
 
 
 def test_every_type_of_construct_is_tried(everything: tuple[App, dict[str, Construct]]) -> None:

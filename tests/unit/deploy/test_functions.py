@@ -35,9 +35,11 @@ class Told:
         self.calls.append((function.name, why, stays))
 
 
-def pack(app: App, aws: FakeCloud, broken: Broken | None, *names: str) -> tuple[Any, Kept]:
+def pack(
+    app: App, aws: FakeCloud, broken: Broken | None, *names: str, **changes: Any
+) -> tuple[Any, Kept]:
     builder: Any = FakeBuilder(broken=set(names))
-    settings = Settings("dev", "", "", "3.11", mode="deployed")
+    settings = Settings("dev", "", "", "3.11", **{"mode": "deployed", **changes})
     return pack_functions(app, aws, settings, builder, broken)
 
 
@@ -116,6 +118,20 @@ def test_one_of_a_stage_whose_creation_failed_answers_with_the_error(
     script.stacks(stack("ROLLBACK_COMPLETE"))
     made, _ = pack(app, aws, Told(), "bad")
     assert "is broken" in answer(made["bad"])
+
+
+def test_of_a_live_function_its_copy_stays(app: App, aws: FakeCloud, script: Script) -> None:
+    copy = {"Handler": "api/start.handler", "Code": {"S3Key": "k"}}
+    stub = {"Handler": "stub_lambda/function.handler", "Code": {"S3Key": "stub"}}
+    script.stacks(stack())
+    script.template(BadFunction={"Properties": stub}, BadFunctionCopy={"Properties": copy})
+    made, kept = pack(app, aws, Told(), "bad", mode="dev")
+    assert (made.keys(), kept) == ({"good"}, Kept({"bad": "k"}, {}))
+
+
+def test_the_code_of_a_live_function_is_not_packed_where_nobody_answers_for_it(app: App) -> None:
+    app.missing["api/start.handler"] = HandlerNotFound("api/start.py is not there")
+    assert pack(app, FakeCloud(), None, "bad", mode="dev", offline="error") == ({}, Kept({}, {}))
 
 
 def answer(asset: Asset) -> str:

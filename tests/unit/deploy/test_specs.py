@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.constructs import App, Config, Container, Function, Job, Secret, Table
+from devbridge.constructs import App, Config, Container, Function, Job, Secret, Table, Vpc
 from devbridge.constructs.app import loading
 from devbridge.deploy import specs
 from devbridge.deploy.synth import Settings
 from devbridge.languages.python import language
-from devbridge.runs.model import JobSpec
+from devbridge.runs.model import FunctionSpec, JobSpec
 from tests.unit.deploy.conftest import FakeCloud
 
 SETTINGS = Settings("dev", "arn:aws:iam::123456789012:user/ann", "iot", "3.11")
@@ -99,6 +99,81 @@ def test_only_live_jobs_of_a_dev_stage_run_on_the_laptop(root: Path) -> None:
     assert [spec.name for spec in made] == ["a"]
     deployed = replace(SETTINGS, mode="deployed")
     assert specs.job_specs(app, FakeCloud(), deployed, values, python) == []
+
+
+ROLE = "arn:aws:iam::123456789012:role/f"
+
+
+def test_a_functions_spec_has_all_that_app_py_says_of_it(root: Path) -> None:
+    with loading(root):
+        app = App("demo")
+        app.shell = {"EDITOR": "vi"}
+        notes = Table(app, "notes", partition_key="id")
+        Function(
+            app,
+            "f",
+            handler="api/start.handler",
+            bind=[notes],
+            runtime="python3.12",
+            timeout="90 seconds",
+            memory_size="1 GB",
+            environment={"COLOUR": "red", "NOTES": notes.arn},
+            reserved_concurrency=3,
+            vpc=Vpc(
+                "vpc-0123456789abcdef0",
+                subnets=["subnet-0123456789abcdef0"],
+                security_groups=["sg-0123456789abcdef0"],
+            ),
+        )
+    values = {"FFunctionRole": ROLE, "NotesTable": "notes-1"}
+    found = specs.function_specs(app, FakeCloud(), SETTINGS, values, Path(sys.executable))
+    spec = found.pop("f")
+    assert found == {}
+    assert spec.environment == {
+        "COLOUR": "red",
+        "NOTES": "arn:aws:dynamodb:eu-west-1:123456789012:table/notes-1",
+        "DEVBRIDGE_Table_tableName_notes": "notes-1",
+        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",
+    }
+    assert spec == FunctionSpec(  # noqa: S604 - it is no command's
+        name="f",
+        handler="api/start.handler",
+        timeout=90.0,
+        memory_mb=1024,
+        role_arn=ROLE,
+        environment=spec.environment,
+        shell={"EDITOR": "vi"},
+        definition_arn="arn:aws:lambda:eu-west-1:123456789012:function:demo_dev_f-fn",
+        runtime="python3.12",
+        build={"esbuild": {}, "install": ()},
+        function_name="demo_dev_f-fn",
+        log_group="/aws/lambda/demo_dev_f-fn",
+        reserved=3,
+        vpc=True,
+    )
+
+
+def test_a_function_that_says_nothing_has_the_stages_python_and_no_limit(root: Path) -> None:
+    with loading(root):
+        app = App("demo")
+        Function(app, "f", handler="api/start.handler")
+    values = {"FFunctionRole": ROLE}
+    (spec,) = specs.function_specs(
+        app, FakeCloud(), SETTINGS, values, Path(sys.executable)
+    ).values()
+    assert spec.environment == {"AWS_EXECUTION_ENV": "AWS_Lambda_python3.11"}
+    assert (spec.reserved, spec.vpc, spec.runtime) == (None, False, "")
+
+
+def test_only_live_functions_of_a_dev_stage_are_handled_on_the_laptop(root: Path) -> None:
+    with loading(root):
+        app = App("demo")
+        Function(app, "f", handler="api/start.handler")
+        Function(app, "g", handler="api/start.handler", enable_live_dev=False)
+    values, python = {"FFunctionRole": ROLE}, Path(sys.executable)
+    assert [*specs.function_specs(app, FakeCloud(), SETTINGS, values, python)] == ["f"]
+    deployed = replace(SETTINGS, mode="deployed")
+    assert specs.function_specs(app, FakeCloud(), deployed, {}, python) == {}
 
 
 def test_binding_everything_gives_the_variables_of_all_that_can_be_bound(root: Path) -> None:

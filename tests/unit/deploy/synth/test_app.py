@@ -14,6 +14,7 @@ from devbridge.errors import InvalidValue
 from tests.unit.deploy.templates import (
     lint,
     made,
+    of_type,
     resources,
     statements,
 )
@@ -67,9 +68,10 @@ def test_no_policy_of_devbridges_own_has_a_wildcard_for_actions_or_resources(app
 
 
 def test_every_log_group_has_a_retention(app: App) -> None:
-    groups = [r for r in resources(made(app)).values() if r["Type"] == "AWS::Logs::LogGroup"]
-    assert len(groups) == 3
-    assert all(group["Properties"]["RetentionInDays"] == 14 for group in groups)
+    for mode, count in (("dev", 4), ("deployed", 3)):
+        groups = of_type(made(app, mode=mode), "AWS::Logs::LogGroup").values()
+        assert len(groups) == count
+        assert all(group["Properties"]["RetentionInDays"] == 14 for group in groups)
 
 
 def test_the_mode_is_an_output(app: App) -> None:

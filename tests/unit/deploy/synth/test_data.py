@@ -249,7 +249,7 @@ def test_what_exists_is_used_and_not_made(synthed_app: MakeApp) -> None:
 
 
 def test_what_exists_is_bound_as_what_is_made(synthed_app: MakeApp) -> None:
-    template = synthed_app(existing)
+    template = synthed_app(existing, mode="deployed")
     may = allowed(template, "FFunctionRole")
     table = f"arn:aws:dynamodb:{HERE}:table/notes"
     assert may["dynamodb:Query"] == [table, f"{table}/index/*"]

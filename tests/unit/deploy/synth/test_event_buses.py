@@ -29,7 +29,7 @@ def test_the_accounts_own_bus_is_used_and_not_made(root: Path) -> None:
         app = App("demo")
         bus = EventBus.existing(app, "default", arn=arn)
         Function(app, "f", handler="api/start.handler", bind=[bus], environment={"BUS": bus.arn})
-    template = made(app)
+    template = made(app, mode="deployed")
     assert lint(template) == []
     assert not of_type(template, "AWS::Events::EventBus")
     assert allowed(template, "FFunctionRole")["events:PutEvents"] == [arn]

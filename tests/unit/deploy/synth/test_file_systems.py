@@ -175,7 +175,7 @@ def test_functions_mount_it_once_it_can_be_reached(root: Path, shared: Make) -> 
         app = App("demo")
         files = FileSystem(app, "my-files", vpc=VPC)
         Function(app, "f", handler="api/start.handler", bind=[files], vpc=VPC)
-    template = made(app)
+    template = made(app, mode="deployed")
     assert lint(template) == []
     assert properties(template, "FFunction")["FileSystemConfigs"] == mounted
     assert targets < set(resources(template)["FFunction"]["DependsOn"])

@@ -13,7 +13,7 @@ from devbridge.constructs import (
     Vpc,
 )
 from devbridge.constructs.app import loading
-from tests.unit.deploy.templates import allowed, lint, made, properties, resources
+from tests.unit.deploy.templates import allowed, lint, made, properties
 
 
 def test_a_function_has_all_of_its_options(root: Path) -> None:
@@ -37,7 +37,7 @@ def test_a_function_has_all_of_its_options(root: Path) -> None:
             vpc=vpc,
             tags={"team": "web"},
         )
-    template = made(app)
+    template = made(app, mode="deployed")
     assert lint(template) == []
     function = properties(template, "FFunction")
     assert function["Runtime"] == "python3.13"
@@ -57,8 +57,9 @@ def test_a_function_without_a_runtime_has_the_apps_python(root: Path) -> None:
     with loading(root):
         app = App("demo")
         Function(app, "f", handler="api/start.handler")
-    assert properties(made(app, python="3.12"), "FFunction")["Runtime"] == "python3.12"
-    assert "VpcConfig" not in resources(made(app))["FFunction"]["Properties"]
+    template = made(app, python="3.12", mode="deployed")
+    assert properties(template, "FFunction")["Runtime"] == "python3.12"
+    assert "VpcConfig" not in properties(template, "FFunction")
 
 
 def test_a_python_that_devbridge_has_not_heard_of_is_named_all_the_same(root: Path) -> None:
@@ -71,11 +72,14 @@ def test_a_python_that_devbridge_has_not_heard_of_is_named_all_the_same(root: Pa
     assert properties(template, "AJobProject")["Environment"]["Image"].endswith("/python:3.99")
 
 
+@pytest.mark.parametrize("mode", ["dev", "deployed"])
 @pytest.mark.parametrize("reserved", [0, 5, None])
-def test_what_is_reserved_for_a_function_is_zero_too(root: Path, reserved: int | None) -> None:
+def test_what_is_reserved_for_a_function_is_zero_too(
+    root: Path, reserved: int | None, mode: str
+) -> None:
     with loading(root):
         app = App("demo")
         Function(app, "f", handler="api/start.handler", reserved_concurrency=reserved)
-    template = made(app)
+    template = made(app, mode=mode)
     assert lint(template) == []
     assert properties(template, "FFunction").get("ReservedConcurrentExecutions") == reserved

@@ -70,7 +70,7 @@ def test_the_stub_has_the_environment_that_it_reads(app: App) -> None:
 
 
 def test_the_apis_function_may_invoke_its_invokers_only(app: App) -> None:
-    invoke, logs = statements(made(app), "ApiStartFunctionRole")
+    invoke, logs = statements(made(app, mode="deployed"), "ApiStartFunctionRole")
     assert invoke["Action"] == ["lambda:InvokeFunction"]
     assert invoke["Resource"] == [{"Fn::GetAtt": ["MyJobJobInvoker", "Arn"]}]
     assert logs["Resource"] == [{"Fn::GetAtt": ["ApiStartFunctionLogs", "Arn"]}]

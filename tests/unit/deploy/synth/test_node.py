@@ -99,7 +99,7 @@ def test_a_function_has_its_runtime_its_handler_and_reads_its_source_maps_unless
     with loading(root):
         app = App("demo")
         Function(app, "f", handler="api/start.handler", runtime=runtime, environment=environment)
-    template = made(app)
+    template = made(app, mode="deployed")
     assert lint(template) == []
     function = properties(template, "FFunction")
     assert (function["Runtime"], function["Handler"]) == (runtime, "api/start.handler")

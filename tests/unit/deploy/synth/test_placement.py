@@ -1,4 +1,4 @@
-"""What of a job is in the cloud, on which kind of stage."""
+"""What of a job or function is in the cloud, on which kind of stage."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from devbridge.constructs import App, Job
+from devbridge.constructs import App, Function, Job
 from devbridge.constructs.app import loading
-from devbridge.deploy.synth import Template
+from devbridge.deploy.synth import Settings, Template
 from devbridge.deploy.synth.compute.buildspecs import PLACEHOLDER
+from devbridge.deploy.synth.placement import function_policy, has_code, is_live
 from tests.unit.deploy.synth.conftest import MakeJob
 from tests.unit.deploy.templates import (
     allowed,
@@ -80,3 +81,45 @@ def test_a_job_with_the_offline_policy_cloud_has_a_stub_that_may_start_builds(
     found = allowed(template, "StubRole")
     assert "codebuild:StartBuild" in found
     assert "s3:PutObject" in found
+
+
+def settings(mode: Any = "dev", offline: Any = "queue") -> Settings:
+    return Settings("dev", "", "", "3.11", mode=mode, offline=offline)
+
+
+def function(root: Path, **options: Any) -> Function:
+    with loading(root):
+        return Function(App("demo"), "f", handler="api/start.handler", **options)
+
+
+def test_a_function_is_live_on_a_dev_stage_unless_it_may_not(root: Path) -> None:
+    assert is_live(function(root), settings())
+    assert not is_live(function(root), settings("deployed"))
+    assert not is_live(function(root, enable_live_dev=False), settings())
+
+
+@pytest.mark.parametrize("offline", ["queue", "error", "cloud"])
+def test_the_code_of_what_is_not_live_is_in_the_cloud_whatever_the_policy(
+    offline: Any, root: Path
+) -> None:
+    assert has_code(function(root, offline="error"), settings("deployed", offline))
+    assert has_code(function(root, enable_live_dev=False), settings("dev", offline))
+
+
+@pytest.mark.parametrize(
+    ("own", "stages", "policy"),
+    [
+        (None, "queue", "cloud"),
+        (None, "cloud", "cloud"),
+        (None, "error", "error"),
+        ("error", "queue", "error"),
+        ("error", "cloud", "error"),
+        ("cloud", "error", "cloud"),
+    ],
+)
+def test_a_functions_own_policy_comes_first_and_nobody_waits_in_a_queue(
+    own: Any, stages: Any, policy: str, root: Path
+) -> None:
+    live = function(root, offline=own)
+    assert function_policy(live, settings(offline=stages)) == policy
+    assert has_code(live, settings(offline=stages)) == (policy == "cloud")

@@ -85,11 +85,12 @@ def test_transform_changes_the_main_resource_of_each_construct(root: Path) -> No
             transform=lambda function: setattr(function, "ReservedConcurrentExecutions", 2),
         )
         Table(app, "t", partition_key="id", transform=lambda t: setattr(t, "TableName", "mine"))
-    template = made(app)
-    assert lint(template) == []
-    assert properties(template, "AJobProject")["Description"] == "mine"
-    assert properties(template, "FFunction")["ReservedConcurrentExecutions"] == 2
-    assert properties(template, "TTable")["TableName"] == "mine"
+    for mode, function in (("dev", "FFunctionCopy"), ("deployed", "FFunction")):
+        template = made(app, mode=mode)
+        assert lint(template) == []
+        assert properties(template, "AJobProject")["Description"] == "mine"
+        assert properties(template, function)["ReservedConcurrentExecutions"] == 2
+        assert properties(template, "TTable")["TableName"] == "mine"
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_who_binds_it_may_look_a_user_up_and_change_none(synthed_app: MakeApp) -
     def define(app: App) -> None:
         Function(app, "f", handler="api/start.handler", bind=[UserPool(app, "users")])
 
-    template = synthed_app(define)
+    template = synthed_app(define, mode="deployed")
     may = allowed(template, "FFunctionRole")
     assert {action: on for action, on in may.items() if action.startswith("cognito")} == {
         "cognito-idp:AdminGetUser": [{"Fn::GetAtt": ["UsersUserPool", "Arn"]}]
