@@ -93,17 +93,14 @@ class Daemon:
         narrator: Narrator,
         imported: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._settings = settings
+        self._settings, self._narrator = settings, narrator
         self._jobs = deployment.jobs
-        self._ledger = ledger
-        self._alive = ledger.path.with_name("alive")
+        self._ledger, self._alive = ledger, ledger.path.with_name("alive")
         self._launcher = workshop.launcher
-        self._narrator = narrator
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._undecided = set(deployment.jobs) if settings.standbys else set()
-        self._ready = asyncio.Event()
-        self._idle = asyncio.Event()
+        self._ready, self._idle = asyncio.Event(), asyncio.Event()
         self._reports = Reports(Imports(settings.notes, settings.root), imported)
         self._supervisor = Supervisor(
             deployment.jobs,
@@ -133,16 +130,8 @@ class Daemon:
             post=self.handle,
         )
         self._reloading = self._make_reloading(deployment, redeploys)
-        self._functions = LiveFunctions(
-            settings,
-            workshop,
-            narrator,
-            self._reloading,
-            self.bridge,
-            connection.topics,
-            deployment.functions,
-        )
-        self.bridge.on_call = self._functions.frame
+        there = self.bridge, connection.topics, deployment.functions
+        self._functions = LiveFunctions(settings, workshop, narrator, self._reloading, *there)
         self._reloading.functions = self._functions
         self._dispatcher = Dispatcher(ledger, deployment.jobs, settings.logs, settings.cancelled)
         self._decider = Decider(

@@ -32,6 +32,7 @@ class LiveFunctions:
         self._calls = Calls(bridge, topics, workshop.objects, narrator)
         self._functions = Functions(settings, workshop, narrator, reload, answer=self._calls.answer)
         self._calls.callee = self._functions
+        bridge.on_call = self.frame
 
     async def start(self) -> None:
         """Serve workers.

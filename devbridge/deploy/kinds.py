@@ -325,10 +325,7 @@ KINDS: tuple[Kind[Any], ...] = (
             types.EVENT_INVOKE_CONFIG,
             *_TRIGGERED,
         ),
-        outputs=(
-            Output("Function"),
-            Output("FunctionRole", lambda title: arn_of(f"{title}Role")),
-        ),
+        outputs=(Output("Function"),),
         binding=Binding((Property("functionName", names.function),), _function),
     ),
     Kind(

@@ -14,6 +14,7 @@ from devbridge.deploy.attributes import Deployed, known
 from devbridge.deploy.local_folders import folders
 from devbridge.deploy.secrets import VARIABLE, parameters
 from devbridge.deploy.synth import Settings, job_variables
+from devbridge.deploy.synth.live_functions import ROLE
 from devbridge.deploy.synth.placement import is_live
 from devbridge.languages.base import Packing
 from devbridge.languages.known import language_of
@@ -57,7 +58,7 @@ def function_spec(
 ) -> FunctionSpec:
     """What must be known of one function to handle its requests. Arguments as `job_specs`."""
     stage = settings.stage
-    role_arn = values[names.output(function, "FunctionRole")]
+    role_arn = values[names.output(function, ROLE)]
     here = Deployed(role_arn.split(":")[1], cloud.region, cloud.account, values)
     packing = Packing(python=python, version=settings.python, cache=cache(), local=True)
     environment = {

@@ -21,7 +21,6 @@ from devbridge.protocol.messages import (
     Message,
     Reply,
     Request,
-    Responded,
     Taken,
     is_unknown_run,
 )
@@ -83,7 +82,7 @@ def _reassembler() -> Reassembler:
     )
 
 
-def fits_the_wire(message: Invoke | Responded, body: bytes) -> bool:
+def fits_the_wire(message: Invoke | CallReply, body: bytes) -> bool:
     """Whether a call or its answer, with this body, goes over the wire; else the body is for the
     stage's bucket.
 

@@ -60,6 +60,7 @@ Job(app, "short", handler=work, compute=Lambda(), timeout="10 minutes")
 caller = Function(app, "caller", handler="api/start.other", bind=[worker, Api(
     app, "inner", routes={{"GET /": hello}})])
 Api(app, "web", routes={{"GET /": caller}})
+Function(app, "steady", handler="api/start.handler", enable_live_dev=False)
 """
 MODES: Final[dict[str, Mode]] = {"dev": "dev", "live": "deployed"}
 """The stages, and what they are."""
@@ -173,6 +174,14 @@ NOBODY_MAY: Final = (
     ("logs:GetLogEvents", "logs log-group:/aws/codebuild/shop_{stage}_worker:log-stream:x"),
     ("iot:Publish", "iot topic/devbridge/shop/elsewhere/requests"),
     ("iot:Publish", "iot topic/devbridge/shop/{stage}/presence"),
+    ("iot:Publish", "iot topic/devbridge/shop/{stage}/replies/1"),
+    ("iot:Publish", "iot topic/devbridge/shop/elsewhere/calls"),
+    ("iot:Subscribe", "iot topicfilter/devbridge/shop/{stage}/calls"),
+    ("iot:Receive", "iot topic/devbridge/shop/{stage}/calls"),
+    ("s3:GetObject", "s3 {assets}/calls/shop/elsewhere/x/event"),
+    ("s3:PutObject", "s3 {assets}/calls/shop-2/{stage}/x/answer"),
+    ("s3:DeleteObject", "s3 {assets}/calls/shop/elsewhere/x/event"),
+    ("lambda:InvokeFunction", "lambda function:shop_elsewhere_hello-cloud"),
     ("iot:Connect", "iot client/devbridge-shop--{stage}--daemon"),
     ("iot:Subscribe", "iot topicfilter/devbridge/shop/{stage}/requests"),
 )
@@ -284,6 +293,21 @@ BRIDGE: Final[tuple[Row, ...]] = (
     ("iot:Subscribe", "iot topicfilter/devbridge/shop/{stage}/presence"),
     ("iot:Receive", "iot topic/devbridge/shop/{stage}/presence"),
 )
+CALLS: Final[Row] = ("iot:Publish", "iot topic/devbridge/shop/{stage}/calls")
+STUBS: Final[tuple[Row, ...]] = (
+    CALLS,
+    *(row for row in BRIDGE if row[0] != "iot:Publish"),
+    *(
+        (f"s3:{action}Object", "s3 {assets}/calls/shop/{stage}/x/event")
+        for action in ("Get", "Put", "Delete")
+    ),
+    *logs("/aws/lambda/shop_{stage}_stubs"),
+)
+"""What the stub of a live function needs."""
+COPIES: Final[tuple[Row, ...]] = (
+    ("lambda:InvokeFunction", "lambda function:shop_{stage}_hello-cloud"),
+    ("lambda:InvokeFunction", "lambda function:shop_{stage}_caller-cloud"),
+)
 TURNS: Final = tuple(
     (f"dynamodb:{action}", "dynamodb table/shop_{stage}_turns")
     for action in ("DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
@@ -312,6 +336,8 @@ ALL: Final[tuple[Row, ...]] = (
     *TURNS,
     *PLACES,
     *BRIDGE,
+    *STUBS,
+    *COPIES,
     *PULL,
     *logs("/aws/codebuild/shop_{stage}_worker"),
     *logs("/aws/codebuild/shop_{stage}_plain"),
@@ -354,9 +380,15 @@ MAY: Final[dict[tuple[str, str], tuple[Row, ...]]] = {
     ("live", "MachineRole"): (),
     ("dev", "ShortJobRole"): (),
     ("live", "ShortJobRole"): (*told("short"), *group_of("short"), PLACES[-1]),
-    ("dev", "HelloFunctionRole"): logs("/aws/lambda/shop_{stage}_hello-fn"),
+    ("dev", "HelloFunctionRole"): (
+        *logs("/aws/lambda/shop_{stage}_hello-fn"),
+        *STUBS,
+        COPIES[0],
+    ),
     ("live", "HelloFunctionRole"): logs("/aws/lambda/shop_{stage}_hello-fn"),
-    ("dev", "CallerFunctionRole"): (INVOKE,),
+    ("dev", "CallerFunctionRole"): (INVOKE, *STUBS, COPIES[1]),
+    ("dev", "SteadyFunctionRole"): (),
+    ("live", "SteadyFunctionRole"): (),
     ("live", "CallerFunctionRole"): (INVOKE,),
     ("dev", "StubRole"): (
         *BRIDGE,
@@ -431,7 +463,7 @@ def test_a_role_is_trusted_to_its_service_and_on_a_dev_stage_to_the_developer(
     if role == "BindRole":
         account = json.dumps({"AWS": f"arn:aws:iam::{shop.root.account}:root"})
         expected = [developer if stage == "dev" else account]
-    elif role.endswith("JobRole") and stage == "dev":
+    elif role.endswith(("JobRole", "FunctionRole")) and stage == "dev" and role[:6] != "Steady":
         expected.append(developer)
     assert trusted == expected
     assert {each["Action"] for each in document["Statement"]} == {"sts:AssumeRole"}
@@ -444,11 +476,14 @@ def test_a_role_is_trusted_to_its_service_and_on_a_dev_stage_to_the_developer(
         ("ann", "dev", "BindRole", True),
         ("ann", "dev", "StubRole", False),
         ("ann", "dev", "InvokerRole", False),
-        ("ann", "dev", "HelloFunctionRole", False),
+        ("ann", "dev", "HelloFunctionRole", True),
+        ("ann", "dev", "SteadyFunctionRole", False),
+        ("ann", "live", "HelloFunctionRole", False),
         ("ann", "live", "WorkerJobRole", False),
         ("ann", "live", "PlainJobRole", False),
         ("ann", "live", "InvokerRole", False),
         ("ann", "live", "BindRole", True),
+        ("eve", "dev", "HelloFunctionRole", False),
         ("eve", "dev", "WorkerJobRole", False),
         ("eve", "dev", "BindRole", False),
         ("eve", "live", "WorkerJobRole", False),

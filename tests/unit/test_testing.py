@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from devbridge.daemon.calls import Objects
 from devbridge.errors import BrokerRefused
-from devbridge.testing import FakeClock, MemoryBroker, MemoryTransport
+from devbridge.testing import FakeClock, MemoryBroker, MemoryObjects, MemoryTransport
 from devbridge.transport.base import Connected, Delivery, Disconnected, Transport, Will
 
 
@@ -123,3 +124,12 @@ async def test_the_clock_wakes_sleepers_in_order() -> None:
         clock.advance(5)
     assert woken == ["at once", "early", "late"]
     assert clock() == 110.0
+
+
+def test_a_bucket_in_memory_has_what_was_put_there() -> None:
+    objects: Objects = MemoryObjects()
+    objects.put("a", b"1")
+    objects.put("a", b"2")
+    assert objects.get("a") == b"2"
+    with pytest.raises(LookupError):
+        objects.get("b")

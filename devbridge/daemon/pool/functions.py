@@ -36,6 +36,8 @@ LOOKING: Final = 4
 """So many times as long as a look at the sources has taken, there is no other: under load, looks
 take a fifth of the time at most."""
 
+UNHEARD: Final = "Devbridge.Unheard"
+
 Reply = Taken | Responded | Raised
 
 
@@ -127,12 +129,22 @@ class Functions:
             event: what the function is called with, a JSON text.
         """
         if self._pool.knows(asked.request_id):
+            self._repeat(asked)
             return
         if self.has(asked.function):
             self._look(function_key(asked.function))
         self._calls[asked.request_id] = Call(asked, event, asking(event))
         until = time.time() + asked.remaining / 1000
         self._handle(events.Asked(asked.request_id, asked.function, asked.aws_request_id, until))
+
+    def _repeat(self, asked: Invoke) -> None:
+        """Its stub has heard nothing, and must not think that nobody has it: what was called here
+        never runs in the cloud, too."""
+        if asked.request_id in self._calls:
+            self._answer(asked, Taken(request_id=asked.request_id))
+        else:
+            fault = faults.of_failure(Failure(UNHEARD, "its answer was lost on its way back"))
+            self._answer(asked, Raised(request_id=asked.request_id, error=fault.document))
 
     def abandoned(self, request_id: str) -> None:
         """Nobody waits for the answer to this request any more."""

@@ -11,7 +11,7 @@ from devbridge.deploy.policies import Json, allow, logs_of, permitted
 from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn_of, ref
 from devbridge.deploy.synth.file_systems import bound, may_mount, mount
-from devbridge.deploy.synth.live_functions import grants, stub_of
+from devbridge.deploy.synth.live_functions import ROLE, grants, stub_of
 from devbridge.deploy.synth.placement import has_code, is_live
 from devbridge.deploy.synth.stack import Stack, checked_environment
 from devbridge.deploy.synth.triggers import queues, streams
@@ -36,6 +36,8 @@ def add_function(stack: Stack, function: Function) -> None:
         if reserved is not None:
             stub.ReservedConcurrentExecutions = reserved
         stack.add(str(function), stub, function.tags)
+        # A template has room for 200 outputs: nobody asks for this one where it is not live.
+        stack.output(function, ROLE, arn_of(role))
     add_triggers(stack, function)
 
 

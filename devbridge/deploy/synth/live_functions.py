@@ -22,6 +22,8 @@ from devbridge.protocol.messages import Topics
 STUB_HANDLER: Final = "stub_lambda/function.handler"
 LOGS: Final = "FunctionStubLogs"
 LOG_DAYS: Final = 14
+ROLE: Final = "FunctionRole"
+"""The output with the ARN of a live function's role."""
 _LONGEST: Final = 900
 """Seconds that Lambda lets a function have."""
 _CONNECTING: Final = 10

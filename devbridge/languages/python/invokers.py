@@ -12,6 +12,9 @@ from devbridge.packing.zips import Asset, make_zip
 
 STUB: Final = "stub_lambda/handler.py"
 FUNCTION_STUB: Final = "stub_lambda/function.py"
+LAMBDAS_OWN: Final = "awslambdaric"
+"""The runtime that Lambda itself starts handlers with: it knows its own exceptions only, not those
+of another one beside the code."""
 INVOKER: Final = "stub_lambda/deployed.py"
 
 
@@ -33,7 +36,7 @@ def function_stub_asset(cache: Path) -> Asset:
 
 def _with_transport(handler: str, label: str, cache: Path) -> Asset:
     sources, names = reached.slice_of(handler, cache)
-    found = environment.own(names)
+    found = environment.own(tuple(name for name in names if name != LAMBDAS_OWN))
     others = {arc: path for d in found for arc, path in d.files if _in_stub(arc)}
     return Asset.of(label, make_zip({**others, **sources}))
 

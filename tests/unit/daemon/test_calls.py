@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 from collections.abc import AsyncIterator, Callable
+from random import Random
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from devbridge.daemon.told import Mood, Said, Told
 from devbridge.protocol import codec
 from devbridge.protocol.codec import MAX_BODY
 from devbridge.protocol.messages import (
+    NOBODY,
     REJECT_TOO_LARGE,
     REJECT_UNKNOWN_FUNCTION,
     Abandoned,
@@ -37,8 +38,10 @@ from devbridge.testing import MemoryObjects
 TOPICS = Topics("demo", "ann")
 ID = codec.new_id()
 DEADLINE = 10.0
-LARGE = random.Random(1).randbytes(400_000).hex().encode()
+LARGE = Random(1).randbytes(400_000).hex().encode()  # noqa: S311
 """Too large for the wire, however it is compressed."""
+NOISE = LARGE[:260_000]
+"""Two frames."""
 
 
 class Cellar(MemoryObjects):
@@ -167,12 +170,11 @@ async def test_a_call_without_an_event_has_null(desk: Desk) -> None:
 
 
 async def test_a_call_of_two_frames_is_whole_when_both_are_there(desk: Desk) -> None:
-    event = random.Random(2).randbytes(130_000).hex().encode()
-    first, second = frames(invoke(event=event))
+    first, second = frames(invoke(event=NOISE))
     desk.calls.frame(second)
     assert desk.invoked == []
     desk.calls.frame(first)
-    assert [each for _, each in desk.invoked] == [event]
+    assert [each for _, each in desk.invoked] == [NOISE]
 
 
 async def test_a_function_that_is_not_live_here_is_refused_with_what_to_do(desk: Desk) -> None:
@@ -224,7 +226,7 @@ async def test_a_large_event_is_fetched_and_its_stub_knows_meanwhile_that_it_was
 @pytest.mark.parametrize(
     "key",
     [
-        TOPICS.event_key(codec.new_id()),
+        TOPICS.event_key(NOBODY),
         "assets/demo/secret.zip",
         "calls/demo/other/x/event",
         "",
@@ -338,7 +340,7 @@ async def test_a_connection_that_was_made_before_a_pause_is_not_new_after_it(des
 
 
 async def test_half_a_call_of_an_older_connection_is_forgotten(desk: Desk) -> None:
-    first, second = frames(invoke(event=random.Random(3).randbytes(130_000).hex().encode()))
+    first, second = frames(invoke(event=NOISE))
     desk.calls.frame(first)
     desk.connected_since += 0.1
     desk.calls.frame(second)
@@ -352,7 +354,9 @@ async def test_the_clocks_are_looked_at_all_the_time(
     watching = asyncio.create_task(desk.calls.watch())
     for _ in range(10):
         desk.pass_time(1.0)
-        await desk.until(lambda: desk.calls._freshness._looked == (desk.clocks.monotonic, desk.clocks.wall))
+        await desk.until(
+            lambda: desk.calls._freshness._looked == (desk.clocks.monotonic, desk.clocks.wall)
+        )
     desk.comes(invoke())
     assert (len(desk.invoked), desk.pings) == (1, 0)
     await desk.until(lambda: desk.pings)  # calls come now

@@ -57,6 +57,13 @@ def test_topics_are_below_the_stages_own_prefix() -> None:
     assert topics.replies(stub_id) == f"devbridge/demo/ann/replies/{stub_id}"
 
 
+def test_what_is_too_large_for_the_wire_is_below_the_stages_own_folder() -> None:
+    """Roles of functions name it, and nothing wider."""
+    topics, request_id = Topics("demo", "ann"), codec.new_id()
+    assert topics.event_key(request_id) == f"calls/demo/ann/{request_id}/event"
+    assert topics.answer_key(request_id) == f"calls/demo/ann/{request_id}/answer"
+
+
 def test_no_two_stages_have_a_client_in_common() -> None:
     """MQTT ends the connection of a client whose id comes again."""
     stages = [Topics("a", "b-c"), Topics("a-b", "c"), Topics("a", "b")]

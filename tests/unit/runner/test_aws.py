@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -77,6 +78,48 @@ def test_a_function_is_called_and_not_waited_for(server: Server) -> None:
     assert (method, path) == ("POST", "/2015-03-31/functions/demo_prod_a/invocations")
     assert headers["x-amz-invocation-type"] == "Event"
     assert json.loads(body) == {"hop": 1}
+
+
+def test_a_function_is_called_and_its_answer_is_as_it_came(server: Server) -> None:
+    server.answers = [(200, b'{"a":  1}')]
+    assert aws.answer_of("demo_dev_f-cloud", b'{"b": 2}', "", 5.0) == (b'{"a":  1}', False)
+    ((method, path, headers, body),) = server.requests
+    assert (method, path) == ("POST", "/2015-03-31/functions/demo_dev_f-cloud/invocations")
+    assert body == b'{"b": 2}'
+    assert {"x-amz-invocation-type", "x-amz-client-context"} & headers.keys() == set()
+
+
+def test_its_client_context_goes_with_the_call(server: Server) -> None:
+    server.answers = [(200, b"1")]
+    aws.answer_of("f", b"1", "eyJhIjogMX0=", 5.0)
+    assert server.requests[0][2]["x-amz-client-context"] == "eyJhIjogMX0="
+
+
+def test_a_call_that_may_have_begun_is_never_repeated(server: Server) -> None:
+    server.answers = [(500, b""), (200, b"1")]
+    with pytest.raises(AwsError, match="500"):
+        aws.answer_of("f", b"1", "", 5.0)
+    assert len(server.requests) == 1
+
+
+def test_the_error_of_a_function_is_told_from_its_answer() -> None:
+    class Response:
+        def __init__(self, **headers: str) -> None:
+            self.headers = {name.replace("_", "-"): text for name, text in headers.items()}
+
+        def read(self) -> bytes:
+            return b"{}"
+
+    def send(*given: Any, **how: Any) -> Any:
+        seen.append(how)
+        return given[5](responses.pop(0))
+
+    seen: list[Any] = []
+    responses = [Response(X_Amz_Function_Error="Unhandled"), Response()]
+    with mock.patch("runner.aws.send", send), mock.patch.dict("os.environ", AWS_REGION="x"):
+        for failed in (True, False):
+            assert aws.answer_of("f", b"1", "", 7.0) == (b"{}", failed)
+    assert seen == [{"tries": 1, "timeout": 7.0}] * 2
 
 
 def test_an_object_is_deleted(server: Server) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import socket
 import string
 from collections.abc import Mapping
 from typing import Any
@@ -111,6 +112,27 @@ def test_what_does_not_pass_is_given_up(server: Server) -> None:
     server.answers = [(500, b"")] * signed.TRIES
     with pytest.raises(Unavailable, match=r"GET http://127.0.0.1:\d+/bucket/key: 500"):
         aws.get_object("bucket", "key")
+
+
+def test_it_is_sent_as_often_as_the_caller_says(server: Server) -> None:
+    server.answers = [(500, b""), (500, b""), (200, b"{}")]
+    url = f"{signed.endpoint('s3')}/x"
+    with pytest.raises(Unavailable):
+        signed.send("GET", url, "s3", {}, b"", signed.body_of, tries=2)
+    assert len(server.requests) == 2
+    assert signed.send("GET", url, "s3", {}, b"", signed.body_of, tries=1) == b"{}"
+
+
+def test_a_silence_longer_than_the_caller_waits_is_no_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    with socket.create_server(("127.0.0.1", 0)) as mute:  # it never accepts
+        url = f"http://127.0.0.1:{mute.getsockname()[1]}/"
+        with pytest.raises(Unavailable, match="timed out"):
+            signed.send("GET", url, "s3", {}, b"", signed.body_of, tries=1, timeout=0.05)
 
 
 def test_a_server_that_cannot_be_reached_is_unavailable(

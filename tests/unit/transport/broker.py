@@ -87,13 +87,15 @@ class Session:
             broker.subscribed(self)
         elif kind == PUBLISH:
             size = struct.unpack_from("!H", body)[0]
-            (number,) = struct.unpack_from("!H", body, 2 + size)
-            topic, rest = body[2 : 2 + size].decode(), body[4 + size :]
+            topic, rest = body[2 : 2 + size].decode(), body[2 + size :]
+            number, qos = rest[:2], first >> 1 & 3
+            if qos:
+                rest = rest[2:]
             broker.published.append((topic, rest[1 + rest[0] :], bool(first & 1)))
             broker.expiries.append(rest[1 : 1 + rest[0]])
-            if broker.acknowledges is not None:
-                reason = bytes([broker.acknowledges])
-                self.say(b"\x40\x03" + struct.pack("!H", number) + reason)
+            broker.qos.append(qos)
+            if qos and broker.acknowledges is not None:
+                self.say(b"\x40\x03" + number + bytes([broker.acknowledges]))
         elif kind == PINGREQ and broker.pongs:
             self.say(b"\xd0\x00")
 
@@ -119,6 +121,7 @@ class Broker:
         self.received: list[tuple[int, bytes]] = []
         self.published: list[tuple[str, bytes, bool]] = []
         self.expiries: list[bytes] = []
+        self.qos: list[int] = []
         self.port = 0
 
     @property

@@ -401,6 +401,21 @@ async def test_a_broker_that_answers_a_ping_is_alive(broker: AsyncBroker) -> Non
     await client.transport.probe(10)
 
 
+async def test_several_probes_at_once_each_have_their_own_answer(broker: AsyncBroker) -> None:
+    broker.pongs = False
+    client = Client(broker)
+    await client.connect()
+    probing = [asyncio.create_task(client.transport.probe(60)) for _ in range(3)]
+    await broker.until(lambda: broker.kinds().count(PINGREQ) == 3)
+    for answered in range(3):
+        assert [probe.done() for probe in probing] == [number < answered for number in range(3)]
+        broker.session.say(b"\xd0\x00")
+        await broker.flush()
+        async with asyncio.timeout(10):
+            await probing[answered]
+    await client.transport.close()
+
+
 async def test_a_broker_that_does_not_answer_a_ping_is_left(broker: AsyncBroker) -> None:
     broker.pongs = False
     client = Client(broker)

@@ -203,6 +203,49 @@ def test_what_the_quotas_do_not_allow_waits_and_receives_meanwhile(
     client.mqtt.close()
 
 
+def test_what_is_published_once_is_acknowledged_by_nobody(broker: ThreadBroker) -> None:
+    client = Client(broker)
+    client.mqtt.publish_once("t", b"now or never")
+    client.mqtt.publish("t", b"kept")
+    client.poll_until(lambda: len(broker.published) == 2)
+    assert broker.published == [("t", b"now or never", False), ("t", b"kept", False)]
+    assert broker.qos == [0, 1]
+    client.mqtt.close()
+
+
+def test_it_waits_for_the_quotas_too(broker: ThreadBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "pacer_for", lambda _: Pacer(rate=20, burst=1))
+    client, began = Client(broker), time.monotonic()
+    client.mqtt.publish_once("t", b"0")
+    client.mqtt.publish_once("t", b"1")
+    assert time.monotonic() - began >= 0.04
+    client.poll_until(lambda: len(broker.published) == 2)
+    client.mqtt.close()
+
+
+def test_a_broker_that_answers_a_ping_is_alive_and_what_it_sent_before_was_received(
+    broker: ThreadBroker,
+) -> None:
+    client = Client(broker)
+    broker.session.deliver("a", b"x", 1)
+    assert client.mqtt.is_alive(10)
+    assert [each.payload for each in client.got] == [b"x"]
+    assert client.mqtt.is_alive(10), "as often as it is asked"
+    client.mqtt.close()
+
+
+def test_a_broker_that_does_not_answer_a_ping_is_not(broker: ThreadBroker) -> None:
+    client = Client(broker)
+    assert client.mqtt.is_alive(10)
+    broker.pongs = False
+    assert not client.mqtt.is_alive(0.05)
+    assert client.mqtt.ended is None
+    broker.hang_up()
+    assert not client.mqtt.is_alive(60)
+    assert client.mqtt.ended
+    client.mqtt.close()
+
+
 def test_the_end_of_the_connection_is_told_and_nothing_waits_for_it_any_more(
     broker: ThreadBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,10 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from devbridge.daemon.pool.functions import UNHEARD
 from devbridge.daemon.told import Answered, Broken, Gone, Printed, Reloaded, Requested
 from devbridge.environment import inherited
 from devbridge.languages.python.zygote import ZygoteLauncher
-from devbridge.protocol.messages import Raised, Responded, Taken
+from devbridge.protocol.messages import Invoke, Raised, Responded, Taken
 from devbridge.workers.base import FreshLauncher, Launcher
 from tests.integration.functions import ARN, PYTHON, Bench, bench, function
 from tests.integration.workers import developer
@@ -319,6 +320,28 @@ async def test_at_the_end_no_process_is_left(live: Bench) -> None:
     assert isinstance(end, Raised)
     assert json.loads(end.error)["errorType"] == "Stopped"
     await asyncio.to_thread(_gone, pid)
+
+
+async def test_a_request_that_comes_again_runs_once_and_its_stub_knows_that_it_was_taken(
+    live: Bench,
+) -> None:
+    asked = Invoke(
+        request_id=str(uuid.uuid4()),
+        stub_id=str(uuid.uuid4()),
+        function="api",
+        aws_request_id=str(uuid.uuid4()),
+        function_arn="arn",
+        remaining=25_000,
+    )
+    live.functions.invoke(asked, b'{"count": true}')
+    live.functions.invoke(asked, b'{"count": true}')
+    assert [type(each) for each in live.answers[asked.request_id]] == [Taken]
+    await live.end(asked.request_id)
+    # Its stub has not heard that: it must not think that the function was never called.
+    live.functions.invoke(asked, b'{"count": true}')
+    last = live.answers[asked.request_id][-1]
+    assert isinstance(last, Raised)
+    assert json.loads(last.error)["errorType"] == UNHEARD
 
 
 async def test_a_request_that_nobody_waits_for_is_not_begun(tmp_path: Path) -> None:

@@ -150,6 +150,15 @@ def test_the_developer_may_take_the_role_of_a_live_function_only(root: Path) -> 
     assert DEVELOPER not in linted(app, mode="deployed").body
 
 
+def test_the_roles_arn_is_told_where_somebody_takes_it_only(root: Path) -> None:
+    def outputs(**options: Any) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(linted(one(root), **options).body)["Outputs"]
+        return found
+
+    assert outputs()["FFunctionRole"]["Value"] == {"Fn::GetAtt": ["FFunctionRole", "Arn"]}
+    assert "FFunctionRole" not in outputs(mode="deployed")
+
+
 def test_the_role_has_beside_its_own_just_what_the_stub_does(root: Path) -> None:
     def define(**options: Any) -> dict[str, list[Any]]:
         with loading(root):

@@ -4,7 +4,7 @@ import io
 import zipfile
 from pathlib import Path
 
-from devbridge.languages.python.invokers import invoker_asset, stub_asset
+from devbridge.languages.python.invokers import function_stub_asset, invoker_asset, stub_asset
 from tests.unit.languages.python.test_packing import import_alone
 
 
@@ -34,6 +34,40 @@ def test_the_stubs_zip_is_small_and_imports_alone(tmp_path: Path) -> None:
     }
     archive.extractall(tmp_path)
     import_alone(tmp_path, "stub_lambda.handler")
+
+
+def test_the_zip_of_the_stubs_of_functions_is_as_small_and_imports_alone(tmp_path: Path) -> None:
+    asset = function_stub_asset(tmp_path / "cache")
+    assert asset.size < 205_000
+    with asset.open() as file:
+        archive = zipfile.ZipFile(io.BytesIO(file.read()))
+    packages = {tuple(name.split("/"))[:2] for name in archive.namelist()}
+    allowed = {"__init__.py", "errors.py", "protocol", "transport"}
+    assert {second for first, second in packages if first == "devbridge"} == allowed
+    assert {first for first, _ in packages} == {
+        *("devbridge", "stub_lambda", "runner"),
+        *("paho", "websockets"),
+    }
+    assert {second for first, second in packages if first == "runner"} == {
+        "__init__.py",
+        "aws.py",
+        "claims.py",
+        "signed.py",
+        "sigv4.py",
+        "triggered.py",
+    }
+    assert {second for first, second in packages if first == "stub_lambda"} == {
+        "__init__.py",
+        "bridge.py",
+        "calling.py",
+        "copy.py",
+        "environment.py",
+        "function.py",
+        "remote.py",
+        "settings.py",
+    }
+    archive.extractall(tmp_path)
+    import_alone(tmp_path, "stub_lambda.function")
 
 
 def test_the_invokers_zip_is_small_and_imports_alone(tmp_path: Path) -> None:
