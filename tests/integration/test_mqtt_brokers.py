@@ -9,6 +9,7 @@ import random
 import socket
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,6 +30,7 @@ from devbridge.transport.base import (
     Will,
 )
 from devbridge.transport.mqtt import MqttTransport
+from devbridge.transport.mqtt_sync import SyncMqtt
 from tests.integration.brokers import (
     BOTH,
     HOST,
@@ -323,6 +325,76 @@ async def test_a_connection_without_a_sign_of_life_is_given_up(
     assert "keep alive" in ended.reason
     await client.transport.close()
     assert open_files() <= before + 2  # the proxy's own side
+
+
+@pytest.fixture
+def stub(broker: Broker) -> Iterator[SyncMqtt]:
+    """The transport of stubs."""
+    with closing(stub_at(broker.port)) as made:
+        yield made
+
+
+def stub_at(port: int, topic: str = "none", got: list[Delivery] | None = None) -> SyncMqtt:
+    return SyncMqtt(
+        endpoint(port),
+        a_name(),
+        lambda: None,
+        subscriptions=[topic],
+        on_delivery=([] if got is None else got).append,
+    )
+
+
+async def test_what_is_published_once_is_for_those_who_are_there_and_for_nobody_later(
+    broker: Broker, stub: SyncMqtt, make: Callable[..., Client]
+) -> None:
+    """No call of a live function waits for a daemon."""
+    topic, name = a_name(), a_name()
+    client = make(broker.port, name, persistent=True)
+    await client.connect(topic)
+    stub.publish_once(topic, b"there")
+    assert stub.is_alive(DEADLINE)
+    assert await client.payloads(1) == [b"there"]
+    await client.transport.close()
+    stub.publish_once(topic, b"nobody")
+    assert stub.is_alive(DEADLINE)
+    assert await client.connect(topic) == Connected(session_present=True)
+    stub.publish_once(topic, b"back")
+    assert stub.is_alive(DEADLINE)
+    assert await client.payloads(1) == [b"back"]
+
+
+async def test_a_ping_is_answered_behind_all_that_was_sent_before(
+    broker: Broker, stub: SyncMqtt, make: Callable[..., Client]
+) -> None:
+    """How old a call may be is told by nothing else."""
+    topic, got = a_name(), list[Delivery]()
+    client = make(broker.port)
+    await client.connect(topic)
+    with closing(stub_at(broker.port, topic, got)) as hearing:
+        for number in range(200):
+            stub.publish_once(topic, b"%d" % number + b" " * 1000)
+        assert stub.is_alive(DEADLINE)  # the broker has them all
+        assert hearing.is_alive(DEADLINE)
+        assert len(got) == 200
+    await within(client.transport.probe(DEADLINE))
+    assert client.received.qsize() == 200
+
+
+async def test_several_probes_at_once_are_each_answered(
+    broker: Broker, make: Callable[..., Client]
+) -> None:
+    client = make(broker.port)
+    await client.connect(a_name())
+    await within(asyncio.gather(*(client.transport.probe(DEADLINE) for _ in range(20))))
+    client.transport.publish(a_name(), b"")
+    assert await within(client.transport.drain()), "the connection is still there"
+
+
+def test_a_stub_finds_out_that_the_connection_is_dead(broker: Broker, proxy: Proxy) -> None:
+    with closing(stub_at(proxy.port)) as stub:
+        assert stub.is_alive(DEADLINE)
+        proxy.stall()
+        assert not stub.is_alive(0.1)
 
 
 async def test_an_idle_connection_is_kept_alive(

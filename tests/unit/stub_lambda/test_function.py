@@ -10,6 +10,7 @@ import pytest
 from awslambdaric.lambda_runtime_exception import FaultException
 
 from devbridge.protocol import codec
+from devbridge.protocol.codec import MAX_BODY
 from devbridge.protocol.messages import Invoke, Raised, Responded
 from devbridge.transport.base import Endpoint
 from runner import aws
@@ -153,6 +154,15 @@ def test_an_event_that_is_too_large_for_the_wire_is_in_the_bucket_meanwhile(
 def test_a_large_event_that_is_small_when_compressed_goes_over_the_wire() -> None:
     (call,) = answer_to({"body": "a" * 1_000_000}, responded())[1].calls
     assert call.event_key is None
+
+
+def test_an_event_that_has_become_larger_than_a_message_may_be_is_in_the_bucket(
+    objects: dict[str, bytes],
+) -> None:
+    """Lambda's own limit is of the text that came, and this is written anew."""
+    (call,) = answer_to({"body": "a" * MAX_BODY}, responded())[1].calls
+    assert call.event_key
+    assert objects == {}
 
 
 def test_a_large_answer_is_fetched_and_deleted(objects: dict[str, bytes]) -> None:
