@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, Protocol
 
@@ -18,6 +19,7 @@ from devbridge.protocol import codec
 from devbridge.protocol.messages import Invoke, Raised, Responded
 from devbridge.protocol.session import fits_the_wire
 from runner import aws
+from runner.aws import AwsError
 from stub_lambda.bridge import Bridge
 from stub_lambda.calling import Absent, Caller
 from stub_lambda.copy import call_copy
@@ -72,7 +74,7 @@ def answered(caller: Caller, settings: FunctionSettings, event: Any, context: Co
         outcome = caller.call(invoke, wait)
     finally:
         if invoke.event_key:
-            aws.delete_object(settings.bucket, invoke.event_key)
+            _forget(settings, invoke.event_key)
     if isinstance(outcome, Responded):
         return _value(settings, outcome)
     if isinstance(outcome, Raised):
@@ -112,8 +114,14 @@ def _value(settings: FunctionSettings, responded: Responded) -> Any:
     body = responded.body
     if responded.body_key is not None:
         body = aws.get_object(settings.bucket, responded.body_key)
-        aws.delete_object(settings.bucket, responded.body_key)
+        _forget(settings, responded.body_key)
     return codec.load_json(body) if body else None
+
+
+def _forget(settings: FunctionSettings, key: str) -> None:
+    """Delete what nobody reads again; the bucket deletes what is left, and an answer is one."""
+    with suppress(AwsError, OSError):
+        aws.delete_object(settings.bucket, key)
 
 
 def _client_context(found: Any) -> str | None:

@@ -96,13 +96,13 @@ class Calls:
         while True:
             await asyncio.sleep(TICK)
             self._look()
-            self._session.tick(time.monotonic())
+            self._session.tick(_now()[0])
 
     def frame(self, payload: bytes) -> None:
         """One has come."""
         self._notice_connection()
         fresh = self._freshness.is_fresh(_now())
-        call = self._session.receive(payload, time.monotonic())
+        call = self._session.receive(payload, _now()[0])
         if isinstance(call, Discard):
             _log.info("a call was dropped: %s", call.reason)
         elif call is not None and (fresh or not isinstance(call, Invoke)):
@@ -187,8 +187,7 @@ class Calls:
         if since != self._connected_since:
             self._connected_since = since
             self._session = CallSession()
-            monotonic, wall = _now()
-            self._freshness = Freshness((monotonic - max(0.0, wall - since), since))
+            self._freshness = Freshness((_now()[0], since))
 
     def _look(self) -> None:
         self._notice_connection()

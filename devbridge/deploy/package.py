@@ -52,6 +52,8 @@ RULES: Final[list[dict[str, Any]]] = [
     },
     # A run may wait for its turn and go on for weeks; when it has ended, it deletes its payload.
     _rule("payloads", "payloads/", 30, 1),
+    # Whoever calls a function deletes what was too large for the wire, if nothing comes between.
+    _rule("calls", "calls/", 1, 1),
     _rule("results", "results/", RESULT_DAYS, 30),
     _rule("runs", "runs/", RECORD_DAYS, 30),
     _rule("told", "told/", RECORD_DAYS, 30),

@@ -66,6 +66,10 @@ class Clocks:
     def __init__(self) -> None:
         self.monotonic, self.wall = 1000.0, 5000.0
 
+    @property
+    def now(self) -> tuple[float, float]:
+        return self.monotonic, self.wall
+
 
 class Desk:
     """The bridge, the callee, the clocks and the listener of one `Calls`."""
@@ -132,7 +136,7 @@ class Desk:
 @pytest.fixture
 async def desk(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
     clocks = Clocks()
-    monkeypatch.setattr(module, "_now", lambda: (clocks.monotonic, clocks.wall))
+    monkeypatch.setattr(module, "_now", lambda: clocks.now)
     one = Desk(clocks)
     yield one
     await one.calls.close()
@@ -347,6 +351,22 @@ async def test_half_a_call_of_an_older_connection_is_forgotten(desk: Desk) -> No
     assert desk.invoked == []
 
 
+async def test_half_a_call_whose_rest_does_not_come_is_forgotten(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TICK", 0.0)
+    desk.pongs.set()
+    first, second = frames(invoke(event=NOISE))
+    desk.calls.frame(first)
+    watching = asyncio.create_task(desk.calls.watch())
+    for _ in range(11):
+        desk.pass_time(1.0)
+        await desk.until(lambda: desk.calls._freshness._looked == desk.clocks.now)
+    desk.calls.frame(second)
+    assert desk.invoked == []
+    watching.cancel()
+
+
 async def test_the_clocks_are_looked_at_all_the_time(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -354,9 +374,7 @@ async def test_the_clocks_are_looked_at_all_the_time(
     watching = asyncio.create_task(desk.calls.watch())
     for _ in range(10):
         desk.pass_time(1.0)
-        await desk.until(
-            lambda: desk.calls._freshness._looked == (desk.clocks.monotonic, desk.clocks.wall)
-        )
+        await desk.until(lambda: desk.calls._freshness._looked == desk.clocks.now)
     desk.comes(invoke())
     assert (len(desk.invoked), desk.pings) == (1, 0)
     await desk.until(lambda: desk.pings)  # calls come now

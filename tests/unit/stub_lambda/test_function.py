@@ -171,6 +171,17 @@ def test_a_large_answer_is_fetched_and_deleted(objects: dict[str, bytes]) -> Non
     assert objects == {}
 
 
+def test_what_cannot_be_deleted_takes_no_answer_away(
+    objects: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_bucket: str, _key: str) -> None:
+        raise aws.Unavailable("SlowDown")
+
+    monkeypatch.setattr(aws, "delete_object", refuse)
+    objects["calls/demo/ann/x/answer"] = b'["large"]'
+    assert answer_to({"body": NOISE}, responded(None, "calls/demo/ann/x/answer"))[0] == ["large"]
+
+
 def test_what_the_function_raises_is_raised() -> None:
     document = {"errorType": "ValueError", "errorMessage": "no", "stackTrace": ["  File a"]}
     error = error_of(Raised(request_id=codec.new_id(), error=json.dumps(document).encode()))
