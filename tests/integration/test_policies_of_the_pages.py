@@ -30,6 +30,7 @@ from devbridge.deploy.plan_text import lines
 from devbridge.deploy.remove import remove
 from devbridge.emulator.state import Running
 from devbridge.errors import DeployError
+from devbridge.live.objects import Objects
 from devbridge.protocol.messages import Topics
 from devbridge.runs.deployed import DeployedRuns
 from devbridge.runs.kept import Kept
@@ -384,12 +385,15 @@ MAY: Final[dict[str, list[Row]]] = {
         ("iot:Connect", f"client/{Topics('hello', 'ann').daemon_client_id}-1"),
         ("iot:Subscribe", "topicfilter/devbridge/hello/ann/requests"),
         ("iot:Receive", "topic/devbridge/hello/ann/requests"),
+        ("iot:Subscribe", "topicfilter/devbridge/hello/ann/calls"),
+        ("iot:Receive", "topic/devbridge/hello/ann/calls"),
         ("iot:Receive", "topic/devbridge/hello/ann/presence"),
         ("iot:Publish", "topic/devbridge/hello/ann/presence"),
         ("iot:RetainPublish", "topic/devbridge/hello/ann/presence"),
         ("iot:Publish", "topic/devbridge/hello/ann/replies/1"),
         ("iot:Publish", "topic/devbridge/hello/ann/requests"),
         ("sts:AssumeRole", f"{ROLES}/hello/ann/devbridge-hello--ann--LocalJobRole-1"),
+        ("sts:AssumeRole", f"{ROLES}/hello/ann/devbridge-hello--ann--HelloFunctionRole-1"),
         ("iam:PassRole", f"{ROLES}/hello/ann/devbridge-hello--ann--LocalJobRole-1"),
         ("cloudformation:CreateChangeSet", "stack/devbridge-hello--ann-/1"),
         ("dynamodb:CreateTable", "table/devbridge-hello--ann--NotesTable-1"),
@@ -530,6 +534,19 @@ def test_who_develops_on_one_stage_does_not_listen_to_others(
     account: Account, action: str, resource: str
 ) -> None:
     assert not account.may("ann", action, resource)
+
+
+def test_who_develops_on_one_stage_hands_over_its_large_calls_and_no_others(
+    account: Account,
+) -> None:
+    objects = Objects(account.users["ann"])
+    objects.put("calls/hello/ann/x/answer", b"[1]")
+    assert objects.get("calls/hello/ann/x/answer") == b"[1]"
+    for key in ("calls/hello/bob/x/answer", "calls/hello-world/ann/x/answer", "calls/hello/ann"):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            objects.put(key, b"[1]")
+        with pytest.raises(ClientError, match="AccessDenied"):
+            objects.get(key)
 
 
 def tampered(body: bytes, name: str, text: bytes) -> bytes:
