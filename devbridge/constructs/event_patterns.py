@@ -20,7 +20,6 @@ MAX_PATTERN: Final = 2048
 OR: Final = "$or"
 _BUT: Final = "anything-but"
 _CASE: Final = "equals-ignore-case"
-_SHAPE: Final = 'an event pattern: {"detail": {"state": ["running"]}}, each value a list'
 _TEXTS: Final = ("prefix", "suffix", _CASE)
 _COMPARED: Final = ("=", "<", "<=", ">", ">=")
 
@@ -38,6 +37,12 @@ class Rules:
     inside ``anything-but``."""
     keys: tuple[str, ...] = ()
     """What a record has; () if nobody knows."""
+    example: str = '{"source": ["shop"], "detail": {"state": ["sold"]}}'
+
+    @property
+    def shape(self) -> str:
+        """What it takes."""
+        return f"one such as {self.example}, each value a list"
 
 
 EVENTBRIDGE: Final = Rules(
@@ -66,6 +71,7 @@ SNS: Final = Rules(
     (*_TEXTS, _BUT, "numeric", "cidr", "exists"),
     but=("prefix", "suffix"),
     texts_only=True,
+    example='{"jobName": ["thumbs"]}',
 )
 """SNS Developer Guide, "Amazon SNS subscription filter policies"."""
 
@@ -73,11 +79,11 @@ SNS: Final = Rules(
 def pattern_problem(what: str, pattern: object, rules: Rules) -> Problem | None:
     """What of a pattern a service would refuse, or never match, and what it takes."""
     if not isinstance(pattern, Mapping) or not pattern:
-        return f"{what} {pattern!r}", _SHAPE
+        return f"{what} {pattern!r}", rules.shape
     try:
         text = json.dumps(pattern)
     except (TypeError, ValueError):
-        return f"{what} {pattern!r}", f"{_SHAPE}, of JSON values"
+        return f"{what} {pattern!r}", f"{rules.shape}, of JSON values"
     if len(text) > MAX_PATTERN:
         return f"{what} of {len(text):,} characters", f"at most {MAX_PATTERN:,}"
     found = next(_problems(pattern, "", rules, rules.keys), None)
@@ -106,7 +112,7 @@ def _problems(
         if key == OR:
             inner = value if isinstance(value, list) and len(value) > 1 else [None]
             if not all(isinstance(each, Mapping) and each for each in inner):
-                yield f"{here} is no list of two patterns or more", _SHAPE
+                yield f"{here} is no list of two patterns or more", rules.shape
                 return
             for number, each in enumerate(inner):
                 yield from _problems(each, f"{here}[{number}]", rules, keys)
@@ -115,7 +121,7 @@ def _problems(
         elif isinstance(value, Mapping) and value:
             yield from _problems(value, here, rules)
         elif not isinstance(value, list) or not value:
-            yield f"{here} is {value!r}", _SHAPE
+            yield f"{here} is {value!r}", rules.shape
         else:
             for each in value:
                 yield from _of_alternative(here, each, rules)

@@ -22,6 +22,7 @@ INVOKER_TIMEOUT: Final = timedelta(seconds=10)
 """How long a job's invoker may take. `devbridge.deploy.synth.invoker` deploys it so."""
 _RULES: Final = replace(
     LAMBDA,
+    example='{"body": {"kind": ["order"]}}',
     keys=(
         "body",
         "attributes",
@@ -102,15 +103,19 @@ class OnQueue(Batched, InQueue):
         if not isinstance(self.queue, Queue):
             return repr(self.queue), "a Queue of this app"
         limit = TIMES * owner.call_limit
-        return self.batch_problem(owner) or self._reading_problem() or self._queue_problem(limit)
+        return (
+            self.batch_problem(owner) or self._reading_problem(owner) or self._queue_problem(limit)
+        )
 
-    def _reading_problem(self) -> Problem | None:
+    def _reading_problem(self, owner: Code) -> Problem | None:
         queue = self.queue
         if queue.fifo and self.window_seconds:
             return f"window {self.window!r}", "none of a FIFO queue: Lambda knows no window for it"
         if self.at_once > WITHOUT_WINDOW and (queue.fifo or not self.window_seconds):
-            least = "of a FIFO queue" if queue.fifo else "without a window of 1 second or more"
-            return f"{self.at_once} records at once", f"at most {WITHOUT_WINDOW} {least}"
+            where = "of a FIFO queue" if queue.fifo else "without a window of 1 second or more"
+            if self.held and not owner.raw_events and runs_of(owner).compute.workers:
+                where = "with workers, which read without Lambda"
+            return f"{self.at_once} records at once", f"at most {WITHOUT_WINDOW} {where}"
         most = self.max_concurrency
         if most is not None and not whole(most, *_CONCURRENCY):
             return f"max_concurrency {most!r}", "a whole number from 2 to 1000, or None"
@@ -153,7 +158,7 @@ class OnQueue(Batched, InQueue):
                 f"'{spelled(least)}' or more, or none: {TIMES} times what the job's function may"
                 " take, or a message comes back while its run goes on",
             )
-        if queue.dead_letter is not None and queue.max_receives != attempts:
+        if queue.max_receives is not None and queue.max_receives != attempts:
             return (
                 f"{queue} with max_receives={queue.max_receives}, where the job has"
                 f" retries={attempts - 1}",

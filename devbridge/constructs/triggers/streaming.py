@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
-from devbridge.constructs.event_patterns import LAMBDA, Rules, pattern_problem
+from devbridge.constructs.event_patterns import Rules, pattern_problem
 from devbridge.constructs.triggering import whole
 from devbridge.constructs.triggers.batching import Batched
 from devbridge.sources.base import Problem
@@ -38,7 +38,7 @@ class Streamed(Batched):
     usual: ClassVar[int] = 10
     """So many starts fit into an invocation, even where each waits for an answer."""
 
-    rules: ClassVar[Rules] = LAMBDA
+    rules: ClassVar[Rules]
     """What a filter may have."""
 
     filter: Mapping[str, Any] | None = None

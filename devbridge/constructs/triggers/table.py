@@ -47,7 +47,9 @@ class OnTable(Streamed):
     """
 
     kind: ClassVar[str] = "table"
-    rules: ClassVar[Rules] = replace(LAMBDA, keys=_KEYS)
+    rules: ClassVar[Rules] = replace(
+        LAMBDA, keys=_KEYS, example='{"dynamodb": {"NewImage": {"state": {"S": ["new"]}}}}'
+    )
 
     table: Table
     where: Sequence[str] = WHERE

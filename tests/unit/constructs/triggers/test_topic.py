@@ -27,6 +27,11 @@ def test_a_filter_that_sns_would_refuse_is_refused(app: App, options: Any, said:
     assert said in refusal(app, OnTopic(Topic(app, "t"), **options))
 
 
+def test_an_example_of_a_filter_is_one_of_a_topic(app: App) -> None:
+    said = refusal(app, OnTopic(Topic(app, "t"), filter={"jobName": "thumbs"}))
+    assert 'one such as {"jobName": ["thumbs"]}, each value a list' in said
+
+
 def test_a_filter_looks_at_attributes_or_deep_into_the_body(app: App) -> None:
     topic = Topic(app, "t")
     deep = OnTopic(topic, filter={"body": {"a": ["1"]}}, filter_on="body")
