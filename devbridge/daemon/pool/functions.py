@@ -65,6 +65,8 @@ class Functions:
         self._events: deque[Event] = deque()
         self._handling = False
         self._timer: asyncio.TimerHandle | None = None
+        self._wakes_at: float | None = None
+        """When the timer goes off, in seconds since the epoch."""
         self._calls: dict[str, Call] = {}
         """The requests that were not answered, by the wire's ids."""
         self._workers: dict[str, FunctionWorker] = {}
@@ -172,13 +174,20 @@ class Functions:
         self._set_timer()
 
     def _set_timer(self) -> None:
+        wakeup = self._pool.next_wakeup()
+        if wakeup == self._wakes_at:
+            return
+        self._wakes_at = wakeup
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if (wakeup := self._pool.next_wakeup()) is not None:
+        if wakeup is not None:
             after = max(0.0, wakeup - time.time())
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(after, self._handle, events.Tick())
+            self._timer = asyncio.get_running_loop().call_later(after, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = self._wakes_at = None
+        self._handle(events.Tick())
 
     def _perform(self, effect: Effect) -> None:
         match effect:
