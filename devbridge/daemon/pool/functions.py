@@ -231,7 +231,6 @@ class Functions:
         worker.job_id = call.asked.aws_request_id
         self._runtime_api.invoke(worker_id, call.given(deadline))
         call.given_at = time.monotonic()
-        self._launching.oom_kills.forget()
         # While the worker wakes up; its output is not read before this has returned.
         self._narrator.tell(Requested(worker.who, call.words.what))
 
@@ -272,6 +271,7 @@ class Functions:
         except OSError as error:
             self._handle(events.NotStarted(worker_id, error.strerror or str(error)))
             return
+        self._launching.oom_kills.forget()
         worker = self._workers[worker_id] = FunctionWorker(worker_id, function, time.time())
         self._launching.begin(worker, reader)
         worker.task = asyncio.create_task(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -20,9 +20,10 @@ from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.terminal_listener import TerminalListener
 from devbridge.errors import AppError
 from devbridge.resources import variable
-from devbridge.runs.model import JobSpec
+from devbridge.runs.model import FunctionSpec, JobSpec
 from devbridge.testing import FakeClock
 from devbridge.workers.modules import Modules
+from tests.integration.functions import function
 
 DEADLINE = 30.0
 LONG_AGO = 1_000_000_000.0
@@ -125,6 +126,9 @@ class Desk:
         self.runs: LastRuns | None = None
         self.mark: Path | None = None
         self.whole = True
+        self.functions: dict[str, FunctionSpec] = {}
+        self.functions_saved: list[frozenset[str]] = []
+        self.functions_changed: list[Mapping[str, FunctionSpec]] = []
         self.reloading: Reloading
 
     def save(self, name: str) -> Path:
@@ -137,7 +141,13 @@ class Desk:
 
     def deployment(self, jobs: Jobs | None = None, *files: Path, whole: bool = True) -> Deployment:
         chosen = self.jobs if jobs is None else jobs
-        return Deployment(chosen, frozenset({self.app, *files}), self.now + 1, whole)
+        return Deployment(
+            chosen,
+            frozenset({self.app, *files}),
+            self.now + 1,
+            whole,
+            functions=dict(self.functions),
+        )
 
     def start(self) -> Reloading:
         self.reloading = Reloading(
@@ -147,6 +157,8 @@ class Desk:
             Narrator([TerminalListener(cast(Terminal, self.board), self.root, self.root)]),
             post=self._post,
             may_deploy=lambda: self.ours,
+            functions_saved=self.functions_saved.append,
+            functions_changed=self.functions_changed.append,
             rerun=cast(Rerun, self.runs) if self.runs is not None else None,
             secrets_mark=self.mark,
         )
@@ -522,3 +534,53 @@ async def test_what_is_read_is_watched(desk: Desk) -> None:
         desk.files["a"] = desk.save("lib/other.py")
         desk.imported("a")
         assert desk.root / "lib" in watcher.directories
+
+
+# --- live functions -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def live(desk: Desk) -> Desk:
+    """The app has a live function, whose file is that of job a."""
+    desk.functions = {"api": function()}
+    desk.files["api()"] = desk.files["a"]
+    reloading = desk.start()
+    assert reloading.launched("api()")
+    assert not desk.imported("api()")
+    return desk
+
+
+async def test_a_save_of_what_a_function_has_read_is_told_its_pool(live: Desk) -> None:
+    live.save("jobs/a.py")
+    assert live.reloading.look(["a"]) == [SourcesChanged(frozenset({"a"}))]
+    assert live.functions_saved == [frozenset({"api()"})]
+    live.reloading.ready("api()")
+    assert live.board.lines[-1].startswith("Reloaded api in")
+
+
+async def test_a_function_is_looked_at_when_it_is_about_to_be_called(live: Desk) -> None:
+    live.reloading.look_at("api()")
+    assert (live.posted, live.functions_saved) == ([], [])
+    live.save("jobs/a.py")
+    live.reloading.look_at("api()")
+    assert live.posted == [SourcesChanged(frozenset({"a"}))]
+    assert live.functions_saved == [frozenset({"api()"})]
+
+
+async def test_a_function_whose_workers_are_of_no_use_is_renewed(live: Desk) -> None:
+    live.reloading.renew("api()")
+    assert (live.posted, live.functions_saved) == ([], [frozenset({"api()"})])
+
+
+async def test_a_broken_function_is_mended_by_its_file(live: Desk) -> None:
+    live.functions["api"] = function(handler="api/start.handler")
+    live.reloading.broke("api()")
+    live.save("api/start.py")
+    live.reloading.look_at("api()")
+    assert live.functions_saved == [frozenset({"api()"})]
+
+
+async def test_a_deployment_tells_which_functions_there_are(live: Desk) -> None:
+    live.functions = {}
+    live.reloading._deployed(live.deployment())
+    assert live.functions_changed == [{}]
