@@ -187,6 +187,7 @@ _SAID: Final[Mapping[str, str]] = {
     "Exited": "ended its worker",
     "Killed": "ended its worker",
     "OutOfMemory": "ran out of memory",
+    "Stopped": "was stopped",
     "Sandbox.Timedout": "timed out",
     "Function.ResponseSizeTooLarge": "answered too much",
 }

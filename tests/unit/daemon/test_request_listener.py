@@ -6,7 +6,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from devbridge.daemon import request_listener as module
+from devbridge.daemon import lines
 from devbridge.daemon.request_listener import FOLDED, MOST_HELD, SHORT
 from devbridge.daemon.terminal_listener import TerminalListener
 from devbridge.daemon.told import (
@@ -52,7 +52,7 @@ class Shown:
         self.timers: list[tuple[float, Mock]] = []
         loop = asyncio.get_running_loop()
         monkeypatch.setattr(loop, "call_later", self._call_later)
-        monkeypatch.setattr(module.lines, "elapsed", lambda _: "+0ms    ")
+        monkeypatch.setattr(lines, "elapsed", lambda _: "+0ms    ")
 
     def _call_later(self, delay: float, call: object, *args: object) -> Mock:
         timer = Mock(call=call, args=args)

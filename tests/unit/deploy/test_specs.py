@@ -169,8 +169,8 @@ def test_functions_are_live_on_stages_of_dev_only(root: Path) -> None:
     values = {"ApiRole": "arn:aws:iam::123456789012:role/x"}
     given = app, FakeCloud()
     python = Path(sys.executable)
-    deployed = replace(SETTINGS, mode="deploy")
+    deployed = replace(SETTINGS, mode="deployed")
     assert specs.function_specs(*given, deployed, values, python) == {}
     assert specs.function_specs(*given, SETTINGS, values, python).keys() == {"api"}
-    function.enable_live_dev = False
+    function.enable_live_dev = False  # type: ignore[attr-defined]
     assert specs.function_specs(*given, SETTINGS, values, python) == {}
