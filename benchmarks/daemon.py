@@ -29,6 +29,7 @@ from devbridge.languages.python.zygote import ZygoteLauncher
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Topics
 from devbridge.runs.model import JobSpec
+from devbridge.testing import MemoryObjects
 from devbridge.transport.base import Endpoint
 from devbridge.transport.mqtt import MqttTransport
 from devbridge.workers.base import FreshLauncher, Launcher
@@ -147,6 +148,7 @@ async def _main(setup: Setup) -> None:
                 os.environ, spec, address, root=root, region=REGION
             ),
             _FixedCredentials(),
+            objects=MemoryObjects(),
         ),
         ledger=Keeper.open(setup.ledger),
         narrator=narrator,

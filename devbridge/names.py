@@ -28,6 +28,9 @@ NAMING_VERSION: Final = "2"
 BIND_ROLE: Final = "DevbridgeBindRole"
 """The output with the ARN of the role that `devbridge bind` assumes."""
 
+COPY: Final = "Copy"
+"""What the logical name ends with of the function that has a live function's deployed code."""
+
 RUNNER: Final = "Runner"
 """What the logical name of the function that runs a job ends with, where it is one."""
 
@@ -97,6 +100,16 @@ def invoker(job: Construct, stage: str) -> str:
 def function(construct: Construct, stage: str) -> str:
     """The name of a Function's Lambda."""
     return _limited(construct, f"{construct.app.name}_{stage}_{construct.name}-fn")
+
+
+def function_copy(construct: Construct, stage: str) -> str:
+    """The name of the Lambda with the deployed code of a Function that runs on the laptop."""
+    return _limited(construct, f"{construct.app.name}_{stage}_{construct.name}-cloud")
+
+
+def stubs_log_group(app: str, stage: str) -> str:
+    """The log group of the stubs of live functions."""
+    return f"/aws/lambda/{app}_{stage}_stubs"
 
 
 def function_log_group(construct: Construct, stage: str) -> str:

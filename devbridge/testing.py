@@ -221,3 +221,23 @@ class MemoryTransport:
     def _end(self, ended: Disconnected) -> None:
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(ended)
+
+
+class MemoryObjects:
+    """Stands for the stage's bucket (`devbridge.daemon.calls.Objects`)."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, bytes] = {}
+        """What is there, by its key."""
+
+    def get(self, key: str) -> bytes:
+        """The content of an object.
+
+        Raises:
+            LookupError: there is none.
+        """
+        return self.found[key]
+
+    def put(self, key: str, body: bytes) -> None:
+        """Store one."""
+        self.found[key] = body

@@ -12,6 +12,7 @@ __all__ = [
     "AwsError",
     "Conflict",
     "Unavailable",
+    "answer_of",
     "call",
     "delete_message",
     "delete_object",
@@ -193,3 +194,26 @@ def invoke(function: str, event: object) -> None:
     url = f"{endpoint('lambda')}/2015-03-31/functions/{function}/invocations"
     headers = {"content-type": "application/json", "x-amz-invocation-type": "Event"}
     send("POST", url, "lambda", headers, json.dumps(event).encode(), body_of)
+
+
+def answer_of(
+    function: str, event: bytes, client_context: str, timeout: float
+) -> tuple[bytes, bool]:
+    """Call a Lambda function, once; what it answers, a JSON text, and whether that is its error.
+
+    Args:
+        client_context: JSON, in base64; "" for none.
+        timeout: seconds that it may take.
+
+    Raises:
+        AwsError: it could not be called, or nobody knows what has become of the call.
+    """
+    url = f"{endpoint('lambda')}/2015-03-31/functions/{function}/invocations"
+    headers = {"content-type": "application/json"}
+    if client_context:
+        headers["x-amz-client-context"] = client_context
+
+    def answered(response: Any) -> tuple[bytes, bool]:
+        return response.read(), "X-Amz-Function-Error" in response.headers
+
+    return send("POST", url, "lambda", headers, event, answered, tries=1, timeout=timeout)

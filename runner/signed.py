@@ -84,19 +84,26 @@ def send(
     headers: Mapping[str, str],
     body: bytes,
     take: Callable[[Any], _T],
+    *,
+    tries: int = TRIES,
+    timeout: float = TIMEOUT,
 ) -> _T:
     """What `take` makes of the answer. Whatever may pass by itself is tried again.
+
+    Args:
+        tries: how often it is sent, at most.
+        timeout: seconds that the connection may be silent.
 
     Raises:
         AwsError: the request was refused.
         Unavailable: it never got through.
     """
-    for count in range(TRIES):
+    for count in range(tries):
         if count:
             _pause(0.2 * 2**count)
         try:
             signed = sign(method, url, region(), service, headers, body, credentials(), time.time())
-            return _exchange(_VIA_PROXY, method, url, signed, body, take)
+            return _exchange(_VIA_PROXY, method, url, signed, body, take, timeout)
         except urllib.error.HTTPError as error:
             with error:
                 code, message = _refusal(error.read())
@@ -119,9 +126,10 @@ def _exchange(
     headers: Mapping[str, str],
     body: bytes,
     take: Callable[[Any], _T],
+    timeout: float = TIMEOUT,
 ) -> _T:
     request = urllib.request.Request(url, body or None, dict(headers), method=method)  # noqa: S310
-    with opener.open(request, timeout=TIMEOUT) as response:
+    with opener.open(request, timeout=timeout) as response:
         return take(response)
 
 

@@ -16,13 +16,23 @@ from devbridge.errors import BridgeError, BrokerUnreachable
 from devbridge.protocol import codec
 from devbridge.protocol.errors import ProtocolError, TooLarge
 from devbridge.protocol.fragments import Complete, Reassembler
-from devbridge.protocol.messages import Cancel, Presence, Reply, Request, Run, is_unknown_run
+from devbridge.protocol.messages import (
+    CallReply,
+    Cancel,
+    Invoke,
+    Presence,
+    Reply,
+    Request,
+    Run,
+    Taken,
+    is_unknown_run,
+)
 from devbridge.protocol.session import StubSession
 from devbridge.transport.base import Delivery
 from devbridge.transport.link import NO_MATCHING_SUBSCRIBERS
 from devbridge.transport.mqtt_sync import SyncMqtt
 from runner.triggered import HELD
-from stub_lambda.settings import OFFLINE_QUEUE, Settings, credentials
+from stub_lambda.settings import OFFLINE_QUEUE, StageSettings, credentials
 
 KEEP_ALIVE: Final = 1200
 """Seconds; the most that AWS IoT allows. A frozen process sends nothing."""
@@ -74,17 +84,17 @@ class NoAnswer:
 class Bridge:
     """One per process. The connection is made when it is needed, and kept."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: StageSettings) -> None:
         self.settings: Final = settings
         self.stub_id: Final = codec.new_id()
         self._topics = settings.topics
         self._session = StubSession()
         self._presence: Presence | None = None
         self._presence_frames = _small_reassembler()
-        self._reply: Reply | None = None
+        self._reply: Reply | CallReply | None = None
         self._mqtt: SyncMqtt | None = None
         self.silent = False
-        """A request has waited in vain, and nothing has come since; for `_Exchange` only."""
+        """A request has waited in vain, and nothing has come since; for exchanges only."""
 
     def ask(self, request: Request, wait: float, enough: float | None = None) -> Answer | NoAnswer:
         """Send a request and wait for its reply, `wait` seconds at most; after `enough` seconds the
@@ -104,7 +114,7 @@ class Bridge:
             self._mqtt.close()
             self._mqtt = None
 
-    # What follows is for `_Exchange` only.
+    # What follows is for exchanges only: `_Exchange`, and those of `stub_lambda.calling`.
 
     def connection(self, deadline: float) -> tuple[SyncMqtt, bool]:
         """The connection, and whether it is an old one."""
@@ -135,9 +145,10 @@ class Bridge:
         silent = time.monotonic() - mqtt.heard
         if mqtt.ended is not None or silent >= KEEP_ALIVE:
             return False
-        # A connection that has died without a sign still says what it said last; that a daemon
-        # is gone is therefore only believed when it is fresh.
-        return self._presence is not None and self._presence.online
+        # A connection that has died without a sign still says what it said last; that nobody is
+        # there is therefore only believed when the broker has just answered.
+        there = self._presence is not None and self._presence.online
+        return there or mqtt.is_alive(_DEAD)
 
     @property
     def presence(self) -> Presence | None:
@@ -149,13 +160,23 @@ class Bridge:
         """Where requests are published."""
         return self._topics.requests
 
-    def start(self, request: Request) -> list[bytes]:
+    @property
+    def calls(self) -> str:
+        """Where calls of live functions are published."""
+        return self._topics.calls
+
+    def listen(self) -> None:
+        """Take what has come meanwhile, without waiting for more."""
+        if self._mqtt is not None:
+            self._mqtt.poll(0)
+
+    def start(self, request: Request | Invoke) -> list[bytes]:
         """The frames of a request; from now on its reply is waited for."""
         self._reply = None
         return self._session.start(request)
 
     @property
-    def reply(self) -> Reply | None:
+    def reply(self) -> Reply | CallReply | None:
         """The best reply so far to the request that was started last."""
         return self._reply
 
@@ -163,7 +184,10 @@ class Bridge:
         self.silent = False
         if delivery.topic != self._topics.presence:
             reply = self._session.receive(delivery.payload, time.monotonic())
-            if isinstance(reply, Reply) and (self._reply is None or is_unknown_run(self._reply)):
+            known = self._reply
+            if reply is not None and (
+                known is None or isinstance(known, Taken) or is_unknown_run(known)
+            ):
                 self._reply = reply
             return
         for event in self._presence_frames.add(delivery.payload, None, time.monotonic()):
@@ -245,7 +269,7 @@ class _Exchange:
 
     def _answer(self) -> Answer | None:
         reply, now = self._bridge.reply, time.monotonic()
-        if reply is None:
+        if not isinstance(reply, Reply):
             return None
         if is_unknown_run(reply) and now < self._deadline:
             self._doubted = self._doubted or now

@@ -43,16 +43,16 @@ def _live() -> Live:
     settings = Settings.from_environment()
     if _bridge is None or _bridge.settings != settings:
         _bridge = Bridge(settings)
-    return Live(_bridge)
+    return Live(_bridge, settings)
 
 
 class Live:
     """`Invoker` of a job that the daemon runs. Where the stage's policy is `cloud`, a run that
     finds no daemon is the deployed invoker's; its id says so."""
 
-    def __init__(self, bridge: Bridge) -> None:
+    def __init__(self, bridge: Bridge, settings: Settings) -> None:
         self._bridge = bridge
-        self._settings = settings = bridge.settings
+        self._settings = settings
         self._where = f"{settings.app} (stage {settings.stage})"
 
     @property

@@ -122,7 +122,8 @@ def show(config: Config, *, queue: str, id_: str, json_: bool) -> None:
     lines |= {f"attribute {key}": value for key, value in attributes.items() if key != "devbridge"}
     width = max(map(len, lines))
     for key, value in lines.items():
-        click.echo(f"{key:<{width}}  {printable.one_line(str(value))}")
+        below = "\n" + " " * (width + 2)
+        click.echo(f"{key:<{width}}  {below.join(printable.lines(str(value)))}")
     click.echo(f"\n{printable.shown(_readable(body))}")
 
 
@@ -295,5 +296,5 @@ def _row(letter: Letter, now: float) -> tuple[str, ...]:
         str(letter.attempt) if letter.attempt is not None else "-",
         letter.run.rpartition(":")[2][:8] or "-",
         letter.trigger or "-",
-        letter.error,
+        "; ".join(line.strip() for line in printable.lines(letter.error)),
     )

@@ -71,7 +71,8 @@ def jobs(
     wanted = State(state) if state else None
     with stage_runs(config) as runs:
         in_cloud = deployed or runs.is_deployed
-        found = runs.recent(limit, job, wanted, deployed=in_cloud)
+        found = runs.recent(limit + 1, job, wanted, deployed=in_cloud)
+        found, more = found[:limit], len(found) > limit
         records = [_with_result(run) if json_ else run.record for _, run in found]
         if job is not None and not found:
             runs.must_have(job)
@@ -86,6 +87,8 @@ def jobs(
         click.echo("no run matches")
     else:
         click.echo(NOTHING_DEPLOYED_YET.format(config.stage) if in_cloud else NOTHING_YET)
+    if more:
+        click.echo(f"there are older runs than these: --limit {10 * limit}", err=True)
 
 
 def _with_result(run: Run) -> RunRecord:

@@ -48,20 +48,24 @@ class Clients:
         self._region = region
         self._lock = threading.Lock()
         self._session: Any = make_session()
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, float | None], Any] = {}
 
-    def get(self, service: str) -> Any:
-        """The boto3 client of that service."""
+    def get(self, service: str, waits: float | None = None) -> Any:
+        """The boto3 client of that service.
+
+        Args:
+            waits: see `Cloud.waiting`; None: as long as others do.
+        """
         # Making a client is not thread-safe; using one is.
         with self._lock:
-            if service not in self._clients:
-                self._clients[service] = self._session.client(
+            if (service, waits) not in self._clients:
+                self._clients[service, waits] = self._session.client(
                     service,
                     region_name=self._region,
                     endpoint_url=self._endpoint_url,
-                    config=client_config(self._endpoint_url),
+                    config=client_config(self._endpoint_url, waits),
                 )
-            return self._clients[service]
+            return self._clients[service, waits]
 
     def credentials(self) -> AwsCredentials:
         """What the session signs with now, refreshed if it can be.
@@ -101,10 +105,17 @@ class Clients:
             self._clients = {}
 
 
-def client_config(endpoint_url: str | None) -> Any:
-    """botocore's `Config`: patient with AWS, brief with loopback, whatever the environment says."""
+def client_config(endpoint_url: str | None, waits: float | None = None) -> Any:
+    """botocore's `Config`: patient with AWS, brief with loopback, whatever the environment says.
+
+    Args:
+        waits: see `Cloud.waiting`; None: as long as others do.
+    """
     from botocore.config import Config as ClientConfig
 
+    if waits is not None:
+        once = ClientConfig(read_timeout=waits, retries={"total_max_attempts": 1})
+        return client_config(endpoint_url).merge(once)
     if endpoint_url is None or not keys.is_loopback(endpoint_url):
         return ClientConfig(
             connect_timeout=5,
@@ -140,6 +151,11 @@ class Cloud:
     def client(self, service: str) -> Any:
         """The boto3 client of that service; always the same one, usable from any thread."""
         return self.clients.get(service)
+
+    def waiting(self, service: str, seconds: float) -> Any:
+        """One that waits so many seconds for an answer, and asks once: for what takes long, and
+        would be done again where it is asked again."""
+        return self.clients.get(service, seconds)
 
     def client_as(self, service: str, credentials: AwsCredentials) -> Any:
         """A client of its own, which signs with these."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Final, Unpack
+from typing import Final, Literal, Unpack
 
 from devbridge.constructs import values
 from devbridge.constructs.app import App
@@ -17,6 +17,7 @@ from devbridge.constructs.values import Duration
 from devbridge.durations import parsed
 from devbridge.sources.runtimes import FUNCTIONS, FunctionRuntime
 
+FunctionOffline = Literal["cloud", "error"]
 _RESERVED: Final = 1000
 """Executions at once of an account, unless AWS has raised its quota."""
 RETRIES: Final = 2
@@ -38,6 +39,10 @@ class Function(Code):
         reserved_concurrency: what is reserved of the account's concurrency for this function, and
             the most that it has of it, 0 to 1000; 0 stops it. Who is throttled is told so: a queue
             gets its message back, and after `max_receives` the dead-letter queue has it.
+        offline: what its callers get while nobody runs `devbridge dev` on a stage where it runs on
+            the laptop: "cloud", the answer of the code that is deployed, or "error". By default the
+            first, or what the stage says (`devbridge dev --offline error`).
+        enable_live_dev: False runs it in AWS on dev stages too, never on the laptop.
         triggers: what calls it by itself: OnQueue, OnTopic, OnObject, OnEvent, Schedule ... It gets
             AWS's own events.
         on_failure: the queue for what its triggers have told and has failed for good; by default
@@ -69,6 +74,8 @@ class Function(Code):
         memory_size: str = "512 MB",
         runtime: FunctionRuntime | None = None,
         reserved_concurrency: int | None = None,
+        offline: FunctionOffline | None = None,
+        enable_live_dev: bool = True,
         triggers: Sequence[Trigger] = (),
         on_failure: Queue | None = None,
         retries: int | None = None,
@@ -95,6 +102,10 @@ class Function(Code):
         ):
             allowed = f"a whole number from 0 to {_RESERVED}, or None"
             raise self.invalid("reserved_concurrency", reserved_concurrency, allowed)
+        self.choice("offline", offline, values.FUNCTION_OFFLINE)
+        self.offline = offline
+        self.live = self.flag("enable_live_dev", enable_live_dev)
+        """Whether `devbridge dev` runs it on the laptop."""
         self.handler = parsed_handler(self, handler, runtime)
         self.timeout = limit
         self.memory_mb = memory

@@ -22,6 +22,7 @@ from devbridge.constructs.code import Code
 from devbridge.constructs.folder import refuse_unread
 from devbridge.constructs.isolation import apart
 from devbridge.constructs.log_targets import log_targets
+from devbridge.constructs.miscalled import what_it_takes
 from devbridge.constructs.unparsed import unparsed
 from devbridge.environment import matching
 from devbridge.errors import AppFailed, AppNotFound, DevbridgeError
@@ -107,7 +108,7 @@ def _run(path: Path, root: Path) -> None:
         first, _ = related(error)
         failure = parse_failure(json.dumps(describe(error, str(root))).encode())
         told = [f"{APP_FILE} raised {failure.type}: {first}", *details(replace(failure, frames=()))]
-        remedy = "correct that line"
+        remedy = what_it_takes(first) or "correct that line"
         if isinstance(first, ModuleNotFoundError) and first.name:
             remedy = is_hidden(root, first.name.partition(".")[0]) or remedy
         raise AppFailed(

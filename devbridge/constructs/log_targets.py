@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +11,7 @@ from devbridge.constructs.code import Code
 from devbridge.constructs.forwarding import Forwarding
 from devbridge.constructs.function import Function
 from devbridge.constructs.job import Job
+from devbridge.constructs.owners import Owner, triggers
 from devbridge.constructs.triggers import OnLog
 from devbridge.constructs.values import function_arn, stream_arn
 from devbridge.errors import InvalidValue, did_you_mean
@@ -72,17 +73,9 @@ def _target(app: App, whose: str, where: str, value: Forwarding) -> Target | Non
     )
 
 
-def _listeners(app: App) -> Iterator[tuple[Job | Function, OnLog]]:
-    owners: list[Job | Function] = [*app.of_type(Job), *app.of_type(Function)]
-    for owner in owners:
-        for trigger in owner.triggers:
-            if isinstance(trigger, OnLog):
-                yield owner, trigger
-
-
 def _refuse_many(app: App, found: Mapping[Code, Target]) -> None:
-    listening: dict[Code, list[Job | Function]] = {}
-    for owner, trigger in _listeners(app):
+    listening: dict[Code, list[Owner]] = {}
+    for owner, trigger in triggers(app, OnLog):
         listening.setdefault(trigger.of, []).append(owner)
     for code, owners in listening.items():
         takes = [*(f"OnLog of {each}" for each in owners), *(["log_forwarding"] * (code in found))]
@@ -99,7 +92,7 @@ def _refuse_loop(app: App, found: Mapping[Code, Target], invokers: Target | None
     for code, target in found.items():
         if isinstance(target, Function):
             called.setdefault(code, []).append(target)
-    for owner, trigger in _listeners(app):
+    for owner, trigger in triggers(app, OnLog):
         if not trigger.loop:
             called.setdefault(trigger.of, []).append(owner)
         if isinstance(owner, Job) and isinstance(invokers, Function):

@@ -14,6 +14,8 @@ from devbridge.constructs.storage import Removal
 from devbridge.constructs.values import Duration
 from devbridge.sources.base import Problem
 
+RECEIVES: Final = 3
+"""How often a message is received before its dead-letter queue gets it, where nobody says."""
 SUBSCRIBERS: Final = (
     "an e-mail address, an https:// URL, a Queue or a Function of this app, each of them once"
 )
@@ -52,7 +54,8 @@ class Queue(Bindable):
         retention: how long a message is kept, 60 seconds to 14 days.
         dead_letter: the queue for messages that were received `max_receives` times and not
             deleted; a FIFO queue needs a FIFO one, a standard queue a standard one.
-        max_receives: 1 to 1000.
+        max_receives: 1 to 1000; by default 3, or, of a queue that keeps its messages until their
+            runs have succeeded, the job's `retries` and one.
         removal: as for Table.
         encryption_key: as for Table.
         transform: called with its `troposphere.sqs.Queue`.
@@ -70,7 +73,7 @@ class Queue(Bindable):
         visibility_timeout: Duration | None = None,
         retention: Duration = "4 days",
         dead_letter: Queue | None = None,
-        max_receives: int = 3,
+        max_receives: int | None = None,
         removal: Removal | None = None,
         encryption_key: str | None = None,
         transform: Transform | None = None,
@@ -93,8 +96,11 @@ class Queue(Bindable):
             raise self.invalid("dead_letter", dead_letter, "a Queue of this app, or None")
         if dead_letter is not None and dead_letter.fifo != fifo:
             raise self.invalid("dead_letter", dead_letter, f"a Queue with fifo={fifo}, as its own")
-        if type(max_receives) is not int or not 1 <= max_receives <= 1000:
-            raise self.invalid("max_receives", max_receives, "a whole number from 1 to 1000")
+        if max_receives is not None and (
+            type(max_receives) is not int or not 1 <= max_receives <= 1000
+        ):
+            allowed = "a whole number from 1 to 1000, or None"
+            raise self.invalid("max_receives", max_receives, allowed)
         self.choice("removal", removal, values.REMOVALS)
         self.encryption_key = self.key_of(encryption_key)
         self.visibility_timeout = hidden

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from devbridge.constructs import values
 from devbridge.constructs.app import App, Construct
@@ -19,8 +18,6 @@ ALLOWED: Final = "a list of triggers: OnQueue(...), OnTopic(...), OnObject(...),
 LOOP: Final = (
     "not without loop=True: what writes where its own trigger reads starts itself again, and so on"
 )
-MAX_PATTERN: Final = 2048
-"""Characters of an event pattern: EventBridge's quota for a rule."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,38 +197,6 @@ def _own_problem(owner: Construct, trigger: Trigger) -> Problem | None:
 
 def _key(label: str) -> str:
     return label.replace("-", "").replace("_", "").lower()
-
-
-def pattern_problem(what: str, pattern: object) -> Problem | None:
-    """What of an event pattern EventBridge, SNS or Lambda would refuse at once, and what it takes:
-    an object whose leaves are lists. Operators such as ``{"prefix": ...}`` are theirs to judge."""
-    allowed = 'an event pattern: {"detail": {"state": ["running"]}}, each value a list'
-    if not isinstance(pattern, Mapping) or not pattern:
-        return f"{what} {pattern!r}", allowed
-    try:
-        text = json.dumps(pattern)
-    except (TypeError, ValueError):
-        return f"{what} {pattern!r}", f"{allowed}, of JSON values"
-    if len(text) > MAX_PATTERN:
-        return f"{what} of {len(text):,} characters", f"at most {MAX_PATTERN:,}"
-    if (path := _not_a_list(pattern)) is not None:
-        return f"{what}: {path}", allowed
-    return None
-
-
-def _not_a_list(pattern: Mapping[Any, Any], path: str = "") -> str | None:
-    for key, value in pattern.items():
-        here = f"{path}.{key}" if path else str(key)
-        if key == "$or":
-            inner = value if isinstance(value, list) and len(value) > 1 else [None]
-            if not all(isinstance(each, Mapping) and each for each in inner):
-                return f"{here} is no list of two patterns or more"
-        elif isinstance(value, Mapping) and value:
-            if found := _not_a_list(value, here):
-                return found
-        elif not isinstance(value, list) or not value:
-            return f"{here} is {value!r}"
-    return None
 
 
 def whole(value: object, least: int, most: int) -> bool:

@@ -33,6 +33,7 @@ Duration = str | timedelta
 
 ARCHITECTURES: Final = ("x86_64", "arm64")
 OFFLINE: Final = ("queue", "error", "cloud")
+FUNCTION_OFFLINE: Final = ("cloud", "error")
 PAYLOAD: Final = ("s3", "inline")
 
 BUILD_TIMEOUT: Final = (timedelta(minutes=5), timedelta(hours=36))

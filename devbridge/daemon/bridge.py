@@ -35,6 +35,7 @@ from devbridge.protocol.errors import ProtocolError
 from devbridge.protocol.fragments import Complete, Reassembler
 from devbridge.protocol.messages import (
     NOBODY,
+    CallReply,
     Presence,
     Reply,
     Run,
@@ -81,6 +82,8 @@ class Bridge:
         self._topics = topics
         self._presence = presence
         self._on_requests = on_requests
+        self.on_call: Callable[[bytes], None] = lambda _frame: None
+        """Takes each frame of what is for live functions."""
         self._say = say
         self._wall = wall
         self._monotonic = monotonic
@@ -133,7 +136,7 @@ class Bridge:
         finally:
             await self._transport.close()
 
-    def reply(self, stub_id: str, reply: Reply) -> None:
+    def reply(self, stub_id: str, reply: Reply | CallReply) -> None:
         """Answer a stub. Lost when there is no connection: the stub asks again."""
         if stub_id == NOBODY or (self._aside and is_unknown_run(reply)):
             return  # nobody waits for it, or the newer daemon answers
@@ -155,6 +158,10 @@ class Bridge:
                 self._transport.publish(self._topics.requests, frame)
         return await self._transport.drain()
 
+    async def probe(self) -> None:
+        """Return when the broker has given a sign of life, or the connection has ended."""
+        await self._transport.probe(PROBE)
+
     async def leave(self) -> None:
         """Say goodbye: from now on stubs know that nobody is here."""
         self._leaving = True
@@ -174,9 +181,9 @@ class Bridge:
         if not self._aside:
             gone = _announcement(replace(self._presence, online=False))
             will = Will(self._topics.presence, gone)
-        await self._transport.connect(
-            subscriptions=[self._topics.requests], on_delivery=self._delivered, will=will
-        )
+        # Calls are the newer daemon's.
+        topics = [self._topics.requests, *([] if self._aside else [self._topics.calls])]
+        await self._transport.connect(subscriptions=topics, on_delivery=self._delivered, will=will)
         if not self._aside:
             self._announce(online=True)
             await self._transport.drain()  # whoever is told that we are ready finds us announced
@@ -254,7 +261,9 @@ class Bridge:
         """A connection rarely outlives the sleep, and nobody says so: ask."""
         if slept >= _WORTH_TELLING:
             self._say(f"this machine was asleep for {duration(slept, whole=True)}")
-        await self._transport.probe(PROBE)
+        await self.probe()
+        if not self._aside and self.connected.is_set():
+            self._announce(online=True)  # for stubs that have found nobody awake
         self._slumber.restart(self._wall(), self._monotonic())
 
     def _announce(self, *, online: bool) -> None:
@@ -267,6 +276,8 @@ class Bridge:
         now = self._wall()
         if delivery.topic == self._topics.requests:
             self._perform(self._session.receive(delivery.payload, delivery, now))
+        elif delivery.topic == self._topics.calls:
+            self.on_call(delivery.payload)
         else:
             self._perform([Discard((delivery,), f"for another stage: {delivery.topic}")])
 

@@ -17,7 +17,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from devbridge.daemon import secrets
 from devbridge.daemon.bridge import Bridge
@@ -42,13 +42,14 @@ from devbridge.daemon.heartbeat import beat
 from devbridge.daemon.imports import Reports
 from devbridge.daemon.jobs import Deployment, Jobs, Redeploys
 from devbridge.daemon.keeper import Keeper
-from devbridge.daemon.life import Task, live
+from devbridge.daemon.launching import runtime_api
+from devbridge.daemon.life import Task, live, on_loop_error
+from devbridge.daemon.live_functions import LiveFunctions
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.processes import Processes
 from devbridge.daemon.recovery import lost_with, take_on
 from devbridge.daemon.reloading import Reloading
 from devbridge.daemon.rerun import Rerun
-from devbridge.daemon.runtime_api import RuntimeApi
 from devbridge.daemon.settings import Connection, Settings, Workshop
 from devbridge.daemon.supervisor import SHUTDOWN_GRACE, Supervisor
 from devbridge.daemon.told import (
@@ -66,7 +67,6 @@ from devbridge.protocol.session import Deliver
 from devbridge.runs.ledger import Change
 from devbridge.runs.ledger_file import LedgerError
 from devbridge.words import many
-from devbridge.workers.rlimits import is_short
 
 KILL_DEADLINE: Final = 5.0
 """Seconds after the grace period in which every worker must be gone."""
@@ -133,14 +133,25 @@ class Daemon:
             post=self.handle,
         )
         self._reloading = self._make_reloading(deployment, redeploys)
+        self._functions = LiveFunctions(
+            settings,
+            workshop,
+            narrator,
+            self._reloading,
+            self.bridge,
+            connection.topics,
+            deployment.functions,
+        )
+        self.bridge.on_call = self._functions.frame
+        self._reloading.functions = self._functions
         self._dispatcher = Dispatcher(ledger, deployment.jobs, settings.logs, settings.cancelled)
         self._decider = Decider(
             ledger, self._dispatcher, self._supervisor, self._weather, self._reloading.look
         )
         self._listener = self._make_listener(connection.topics)
-        self._runtime_api = _runtime_api(settings.debug, workshop, self._listener)
+        self._runtime_api = runtime_api(settings.debug, workshop, self._listener)
         self._processes = self._make_processes(workshop)
-        ledger.say = self._say_of_ledger
+        ledger.say = lambda line, good: narrator.say(line, Mood.GOOD if good else Mood.BAD)
 
     def _make_reloading(self, deployment: Deployment, redeploys: Redeploys) -> Reloading:
         wanted = self._settings.rerun_on_save
@@ -198,11 +209,12 @@ class Daemon:
             BridgeError: the first connection to the broker failed.
             FolderError: the stage's folder has gone meanwhile.
         """
-        self._loop.set_exception_handler(self._on_loop_error)
+        self._loop.set_exception_handler(on_loop_error)
         await self._runtime_api.start()
         if self._settings.secrets_mark is not None:
             secrets.touch(self._settings.secrets_mark)
         await self._launcher.prepare(self._jobs.values(), self._settings.preload)
+        await self._functions.start()
         self._recover()
         until: dict[str, Task] = {"stop": stop.wait, "make-way": self._handover.make_way}
         tasks: dict[str, Task] = {
@@ -211,6 +223,7 @@ class Daemon:
             "redeploy": self._reloading.redeploy_on_save,
             "outdated": self._reloading.redeploy_on_reload,
             "weather": self._weather.watch,
+            "calls": self._functions.watch,
             "heartbeat": lambda: beat(self._alive),
             **beside,
         }
@@ -222,6 +235,7 @@ class Daemon:
     def kill(self) -> None:
         """End every worker now; the process may exit right after."""
         self._processes.kill()
+        self._functions.kill()
 
     @property
     def jobs(self) -> Jobs:
@@ -250,7 +264,8 @@ class Daemon:
             await asyncio.wait_for(self.bridge.leave(), 2)
         self.handle([Shutdown() if error is None else Shutdown(lost_with(error), lost=True)])
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._processes.close(), SHUTDOWN_GRACE + KILL_DEADLINE)
+            ends = asyncio.gather(self._processes.close(), self._functions.leave())
+            await asyncio.wait_for(ends, SHUTDOWN_GRACE + KILL_DEADLINE)
 
     async def _close(self) -> None:
         """Phases 4 and 5."""
@@ -258,6 +273,7 @@ class Daemon:
         if self._timer is not None:
             self._timer.cancel()
         self._reloading.close()
+        await self._functions.close()
         await self._launcher.close()
         await self._runtime_api.close()
         self._ledger.close()
@@ -374,14 +390,6 @@ class Daemon:
         with self._ledger.transaction():
             self._ledger.closed(job_id)
 
-    def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """A connection that there was no descriptor for is taken a second later."""
-        if not is_short(context.get("exception")):
-            loop.default_exception_handler(context)
-
-    def _say_of_ledger(self, line: str, good: bool) -> None:
-        self._narrator.say(line, Mood.GOOD if good else Mood.BAD)
-
     def _set_timer(self, now: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -389,11 +397,3 @@ class Daemon:
         if (wakeup := self._supervisor.next_wakeup()) is not None:
             after = max(0.0, wakeup - now)
             self._timer = self._loop.call_later(after, lambda: self.handle([Tick()]))
-
-
-def _runtime_api(debug: float | None, workshop: Workshop, hearing: Hearing) -> RuntimeApi:
-    if debug is None:
-        return RuntimeApi(hearing, workshop.credentials, None)
-    from devbridge.daemon.debuggers import Debuggers
-
-    return RuntimeApi(hearing, workshop.credentials, Debuggers(debug, hearing))

@@ -17,16 +17,17 @@ import contextlib
 import json
 import logging
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from devbridge.daemon.listeners import DebugListener
 from devbridge.daemon.peers import is_own
 
 if TYPE_CHECKING:
@@ -50,19 +51,6 @@ _LISTS: Final = ("/json", "/json/list", "/json/version")
 _WHERE: Final = re.compile(r"ws://127\.0\.0\.1:\d{1,5}/[\w-]{8,64}")
 _SILENT: Final = logging.Logger("devbridge.debuggers", logging.CRITICAL)
 """`websockets` logs requests, and with them the path."""
-
-
-class DebugListener(Protocol):
-    """Told what becomes of runs, in the event loop's thread."""
-
-    def worker_mutes(self, worker_id: str, beginnings: Sequence[str]) -> None:
-        """Lines that begin so are its inspector's own, whatever prints them."""
-
-    def worker_debugs(self, worker_id: str, url: str) -> None:
-        """The worker waits for a debugger, which is to connect to this WebSocket."""
-
-    def worker_halted(self, worker_id: str, halted: bool) -> None:
-        """The worker waits for a debugger, or a debugger has stopped it; or it goes on."""
 
 
 @dataclass(eq=False)

@@ -25,7 +25,7 @@ from runner.outcome import Failure
 
 class Hearing:
     """Posts what the supervisor has to know, and tells the rest to those whom it concerns
-    (`devbridge.daemon.runtime_api.WorkerListener`, `devbridge.daemon.debuggers.DebugListener`).
+    (`devbridge.daemon.listeners.Listener`).
 
     Args:
         processes: the workers' processes; they are made after this.

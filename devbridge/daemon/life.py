@@ -7,9 +7,17 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from devbridge.workers.rlimits import is_short
+
 log = logging.getLogger(__name__)
 
 Task = Callable[[], Awaitable[Any]]
+
+
+def on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A connection that there was no descriptor for is taken a second later."""
+    if not is_short(context.get("exception")):
+        loop.default_exception_handler(context)
 
 
 async def live(

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from devbridge.daemon import secrets
 from devbridge.daemon.events import Event, JobsChanged, SourcesChanged
@@ -37,6 +37,16 @@ INSTALLED: Final = 0.5
 pip is at work they are in pieces. A run that is asked for does not wait for that."""
 
 
+class Functions(Protocol):
+    """Who has the workers of live functions."""
+
+    def adopt(self, functions: Mapping[str, FunctionSpec]) -> None:
+        """These are the live functions now, by name."""
+
+    def saved(self, keys: frozenset[str]) -> None:
+        """What workers of these functions, by their keys, have read is another now."""
+
+
 @dataclass(slots=True)
 class _Reload:
     """One job, from a save until it has been loaded again. Times are monotonic."""
@@ -54,8 +64,6 @@ class Reloading:
         root: the app's folder.
         deployment: the app as it is deployed at the start.
         post: takes events, in order.
-        functions_saved: takes the keys of live functions that are out of date.
-        functions_changed: takes the live functions, by name, after each deployment.
         may_deploy: whether the stage is still this daemon's.
         rerun: runs jobs again after a save, where that is wanted.
         secrets_mark: a file that is touched when a secret has got another value.
@@ -70,8 +78,6 @@ class Reloading:
         *,
         post: Callable[[Sequence[Event]], None],
         may_deploy: Callable[[], bool],
-        functions_saved: Callable[[frozenset[str]], None] = lambda _: None,
-        functions_changed: Callable[[Mapping[str, FunctionSpec]], None] = lambda _: None,
         rerun: Rerun | None = None,
         secrets_mark: Path | None = None,
     ) -> None:
@@ -81,8 +87,8 @@ class Reloading:
         self._narrator = narrator
         self._post = post
         self._may_deploy = may_deploy
-        self._functions_saved = functions_saved
-        self._functions_changed = functions_changed
+        self.functions: Functions
+        """Is told of live functions; to be set before anything is saved."""
         self._rerun = rerun
         self._secrets_mark = secrets_mark
         self._sources = Sources(root, deployment.files, deployment.loaded)
@@ -249,7 +255,7 @@ class Reloading:
         """What is told of functions now, and of jobs as events."""
         jobs = frozenset(keys & self._deployment.jobs.keys())
         if functions := keys - jobs:
-            self._functions_saved(functions)
+            self.functions.saved(functions)
         return [SourcesChanged(jobs)] if jobs else []
 
     # --- the app ----------------------------------------------------------------------------
@@ -267,7 +273,7 @@ class Reloading:
         self._adopt(deployment)
         self._watch_directories()
         self._post([JobsChanged(deployment.jobs)])
-        self._functions_changed(deployment.functions)
+        self.functions.adopt(deployment.functions)
 
     def _adopt(self, deployment: Deployment) -> None:
         self._deployment = deployment

@@ -15,15 +15,16 @@ import hmac
 import json
 import logging
 import secrets
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote, unquote
 
 from devbridge.daemon.http import Exchange, HttpServer, Request
+from devbridge.daemon.listeners import WorkerListener
 from devbridge.redaction import WORKER
-from devbridge.workers.modules import Modules, report
+from devbridge.workers.modules import report
 from runner.invocation import (
     INTERRUPTED,
     MAX_BODY,
@@ -38,37 +39,6 @@ if TYPE_CHECKING:
     from devbridge.daemon.debuggers import Debuggers
 
 log = logging.getLogger(__name__)
-
-
-class WorkerListener(Protocol):
-    """Told what workers say, in the event loop's thread."""
-
-    def worker_ready(self, worker_id: str) -> None:
-        """The handler is loaded, and the worker waits for its first invocation."""
-
-    def worker_modules(self, worker_id: str, modules: Modules) -> None:
-        """The handler, or a run of it, has imported and read these."""
-
-    def worker_missed(self, worker_id: str, name: str) -> None:
-        """The job's code looked up a variable that the shell has and the job does not get."""
-
-    def worker_reached(self, worker_id: str, job_id: str, checkpoint: bytes) -> None:
-        """The handler has yielded a checkpoint, a JSON text, which is to be kept."""
-
-    def worker_responded(self, worker_id: str, job_id: str, body: bytes) -> None:
-        """The handler has returned; `body` is its result, a JSON text."""
-
-    def worker_failed(self, worker_id: str, job_id: str, failure: Failure) -> None:
-        """The handler has raised, or its result was too large."""
-
-    def worker_lingers(self, worker_id: str, left: Sequence[str]) -> None:
-        """The worker has answered, and waits for these before it ends."""
-
-    def worker_init_failed(self, worker_id: str, failure: Failure) -> None:
-        """The handler cannot be loaded."""
-
-    def credentials_failed(self, worker_id: str, message: str) -> None:
-        """The worker's role has no credentials for it now; told once until it gets some."""
 
 
 class CredentialsProvider(Protocol):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from devbridge.daemon.calls import Objects
 from devbridge.daemon.runtime_api import CredentialsProvider, WorkerAddress
 from devbridge.folders import STATE_DIR
 from devbridge.protocol.messages import Presence, Topics
@@ -69,3 +70,5 @@ class Workshop:
     launcher: Launcher
     environment: Callable[[CodeSpec, WorkerAddress], Mapping[str, str]]
     credentials: CredentialsProvider | None = None
+    objects: Objects = field(kw_only=True)
+    """The stage's bucket, for what is too large for the wire."""

@@ -16,10 +16,11 @@ from devbridge.deploy.request import Request
 from devbridge.deploy.settings import version_of
 from devbridge.deploy.synth import Assets, Settings, has_invoker, in_cloud
 from devbridge.deploy.synth.compute.known import compute_of
+from devbridge.deploy.synth.placement import has_code, is_live
 from devbridge.folders import STATE_DIR, cache_dir
 from devbridge.languages.base import Packer, Packing
 from devbridge.languages.packers import Packers
-from devbridge.languages.python.invokers import invoker_asset, stub_asset
+from devbridge.languages.python.invokers import function_stub_asset, invoker_asset, stub_asset
 from devbridge.packing.assets import UNZIPPED_LIMIT, JobAssets
 from devbridge.packing.container import build_image, image_uri
 from devbridge.packing.imported import live
@@ -39,7 +40,7 @@ class Packed:
     images: list[Job]
     """The jobs whose images must be there."""
     files: frozenset[Path]
-    """Those that its functions are made of, without what is installed."""
+    """Those that what is not live is made of, without what is installed."""
 
     def pinned(self, versions: Mapping[str, str]) -> Assets:
         """What the template refers to, in these S3 versions, by key."""
@@ -64,19 +65,28 @@ def pack(request: Request, settings: Settings, broken: Broken | None = None) -> 
     for job in placed:
         if missing := app.missing.get(str(job.handler)):
             raise missing
-    there = [each for each in app.of_type(Function) if str(each.handler) not in app.missing]
+    functions = app.of_type(Function)
+    coded = [each for each in functions if has_code(each, settings)]
+    there = [each for each in coded if str(each.handler) not in app.missing]
     zipped = [job for job in placed if not job.container]
     invoked = [has_invoker(job, settings) for job in jobs]
     with closing(_packer(app, cloud, request.python, settings.python, request.schemas)) as packer:
         packer.analyse([*there, *zipped])
-        functions, kept = pack_functions(app, cloud, settings.stage, packer, broken)
+        made, kept = pack_functions(app, cloud, settings, packer, broken)
         zips = _Zips(
             stub=None if all(invoked) else stub_asset(cache()),
             invoker=invoker_asset(cache()) if any(invoked) else None,
-            functions=functions,
+            function_stub=(
+                function_stub_asset(cache())
+                if any(is_live(each, settings) for each in functions)
+                else None
+            ),
+            functions=made,
             jobs={job.name: packer.job_assets(job) for job in zipped},
         )
-        files = frozenset(file for each in there for file in packer.app_files(each))
+        # A save of a live function's code concerns its workers, as that of a job's.
+        deployed = [each for each in there if not is_live(each, settings)]
+        files = frozenset(file for each in deployed for file in packer.app_files(each))
     for name, assets in zips.jobs.items():
         if assets.size >= _LARGE:
             request.on_progress(Progress("build", _told(name, assets)))
@@ -113,13 +123,15 @@ class _Zips:
 
     stub: Asset | None
     invoker: Asset | None
+    function_stub: Asset | None
     functions: Mapping[str, Asset]
     """By the construct's name."""
     jobs: Mapping[str, JobAssets]
 
     def __iter__(self) -> Iterator[Asset]:
         jobs = (asset for job in self.jobs.values() for asset in (job.packages, job.code))
-        every = (self.stub, self.invoker, *self.functions.values(), *jobs)
+        own = (self.stub, self.invoker, self.function_stub)
+        every = (*own, *self.functions.values(), *jobs)
         return (asset for asset in every if asset)
 
     def named(self, app: str, bucket: str, kept: Kept) -> Assets:
@@ -132,6 +144,7 @@ class _Zips:
             bucket=bucket,
             stub=key(self.stub),
             invoker=key(self.invoker),
+            function_stub=key(self.function_stub),
             functions={**kept.keys, **{name: key(each) for name, each in self.functions.items()}},
             jobs={name: key(made.code) for name, made in self.jobs.items()},
             packages={n: key(made.packages) for n, made in self.jobs.items() if made.packages},

@@ -10,6 +10,8 @@ from devbridge import names
 from devbridge.constructs import App, Function
 from devbridge.deploy.access import Access
 from devbridge.deploy.stacks import deployed_template, find, is_unusable
+from devbridge.deploy.synth import Settings
+from devbridge.deploy.synth.placement import has_code, is_live
 from devbridge.errors import BuildError, DevbridgeError, HandlerNotFound
 from devbridge.languages.base import Packer
 from devbridge.languages.known import language_of
@@ -30,10 +32,10 @@ class Kept:
 
 
 def pack_functions(
-    app: App, cloud: Access, stage: str, packer: Packer, broken: Broken | None
+    app: App, cloud: Access, settings: Settings, packer: Packer, broken: Broken | None
 ) -> tuple[dict[str, Asset], Kept]:
-    """The functions' zips, by their names. With `broken`, one that cannot be packed stays as it is
-    deployed, or, if it never was, answers with the error.
+    """The zips of the functions whose code is in the cloud, by their names. With `broken`, one that
+    cannot be packed stays as it is deployed, or, if it never was, answers with the error.
 
     Raises:
         BuildError, HandlerNotFound: a function cannot be packed, and there is no `broken`.
@@ -41,6 +43,8 @@ def pack_functions(
     made: dict[str, Asset] = {}
     failed: dict[Function, DevbridgeError] = {}
     for function in app.of_type(Function):
+        if not has_code(function, settings):
+            continue
         try:
             if missing := app.missing.get(str(function.handler)):
                 raise missing
@@ -50,9 +54,10 @@ def pack_functions(
                 raise
             failed[function] = error
     kept = Kept()
-    there = _deployed(cloud, app, stage) if failed else {}
+    there = _deployed(cloud, app, settings.stage) if failed else {}
     for function, why in failed.items():
-        now = there.get(names.logical(function), {})
+        copy = names.COPY if is_live(function, settings) else ""
+        now = there.get(names.logical(function, copy), {})
         code = now.get("Code", {})
         stays = now.get("Handler") == str(function.handler) and "S3Key" in code
         if stays:

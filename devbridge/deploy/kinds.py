@@ -49,6 +49,7 @@ from devbridge.deploy.bindings import Binding, Bindings, Grant, Output, Property
 from devbridge.deploy.policies import KEY_USE, of_service
 from devbridge.deploy.references import arn, arn_of, attribute, ref
 from devbridge.deploy.resource_types import ResourceType
+from devbridge.deploy.synth import live_functions
 from devbridge.deploy.synth.alarms import add_alarm, add_composite_alarm
 from devbridge.deploy.synth.api import add_api
 from devbridge.deploy.synth.compute.known import made_types
@@ -313,6 +314,7 @@ KINDS: tuple[Kind[Any], ...] = (
     Kind(
         Function,
         add=add_function,
+        add_shared=live_functions.add_shared,
         makes=(
             types.FUNCTION,
             types.ROLE,
@@ -323,7 +325,10 @@ KINDS: tuple[Kind[Any], ...] = (
             types.EVENT_INVOKE_CONFIG,
             *_TRIGGERED,
         ),
-        outputs=(Output("Function"),),
+        outputs=(
+            Output("Function"),
+            Output("FunctionRole", lambda title: arn_of(f"{title}Role")),
+        ),
         binding=Binding((Property("functionName", names.function),), _function),
     ),
     Kind(

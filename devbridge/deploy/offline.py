@@ -103,6 +103,7 @@ def template_only(request: Request) -> Template:
         bucket=names.asset_bucket(cloud.account, cloud.region),
         stub=_key("the stubs"),
         invoker=_key("the invokers"),
+        function_stub=_key("the stubs of functions"),
         functions={each.name: _key(str(each)) for each in app.of_type(Function)},
         jobs={job.name: _key(str(job)) for job in jobs if not job.container},
         packages={job.name: _key(f"packages of {job}") for job in jobs if not job.container},

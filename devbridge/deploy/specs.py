@@ -14,6 +14,7 @@ from devbridge.deploy.attributes import Deployed, known
 from devbridge.deploy.local_folders import folders
 from devbridge.deploy.secrets import VARIABLE, parameters
 from devbridge.deploy.synth import Settings, job_variables
+from devbridge.deploy.synth.placement import is_live
 from devbridge.languages.base import Packing
 from devbridge.languages.known import language_of
 from devbridge.runs.model import FunctionSpec, JobSpec
@@ -43,7 +44,7 @@ def function_specs(
     return {
         function.name: function_spec(function, cloud, settings, values, python)
         for function in app.of_type(Function)
-        if settings.mode == "dev" and getattr(function, "enable_live_dev", True)
+        if is_live(function, settings)
     }
 
 
@@ -56,7 +57,7 @@ def function_spec(
 ) -> FunctionSpec:
     """What must be known of one function to handle its requests. Arguments as `job_specs`."""
     stage = settings.stage
-    role_arn = values[names.output(function, "Role")]
+    role_arn = values[names.output(function, "FunctionRole")]
     here = Deployed(role_arn.split(":")[1], cloud.region, cloud.account, values)
     packing = Packing(python=python, version=settings.python, cache=cache(), local=True)
     environment = {

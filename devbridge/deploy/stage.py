@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from devbridge.deploy.plan import Plan, discard, is_current, plan
 from devbridge.deploy.refusals import Overtaken, explained
 from devbridge.deploy.request import Request
 from devbridge.deploy.settings import settings_of
-from devbridge.deploy.specs import job_specs
+from devbridge.deploy.specs import function_specs, job_specs
 from devbridge.deploy.stacks import (
     check_owner,
     deployed_template,
@@ -32,7 +32,7 @@ from devbridge.deploy.stacks import (
 from devbridge.deploy.synth import Settings, Template
 from devbridge.deploy.synth.app import synth
 from devbridge.packing.zips import Asset
-from devbridge.runs.model import JobSpec
+from devbridge.runs.model import FunctionSpec, JobSpec
 from devbridge.words import many
 
 _ATTEMPTS: Final = 5
@@ -53,6 +53,8 @@ class Deployed:
     """What was changed."""
     files: frozenset[Path] = frozenset()
     """Those that its functions are made of, without what is installed."""
+    functions: Mapping[str, FunctionSpec] = field(default_factory=dict)
+    """Those whose requests are handled on the laptop, by name: none on a deployed stage."""
 
 
 def deploy(
@@ -88,8 +90,9 @@ def deploy(
         stack, done = _made(request, settings, packed, approve)
         values = values_of(cloud, stack)
     specs = job_specs(request.app, cloud, settings, values, request.python)
+    functions = function_specs(request.app, cloud, settings, values, request.python)
     changes = done.changes if done else ()
-    return Deployed(shown(values), specs, done is not None, changes, packed.files)
+    return Deployed(shown(values), specs, done is not None, changes, packed.files, functions)
 
 
 def diff(request: Request) -> Plan:

@@ -41,13 +41,15 @@ from devbridge.folders import has_file
 from devbridge.languages.base import Workplace
 from devbridge.languages.launchers import Launchers
 from devbridge.live.deployer import Deployer
+from devbridge.live.guard import Guard
 from devbridge.live.job_queues import JobQueues
 from devbridge.live.lacking import Lacking
 from devbridge.live.mappings import Mappings
+from devbridge.live.objects import Objects
 from devbridge.live.redeployer import Good, Redeployer
 from devbridge.live.voice import Voice
 from devbridge.protocol import codec
-from devbridge.protocol.messages import Presence, Topics
+from devbridge.protocol.messages import VERSION, Presence, Topics
 from devbridge.runs.model import CodeSpec
 from devbridge.runs.pruning import forget_old_runs
 from devbridge.runs.queued import WAITS, Queued
@@ -90,6 +92,7 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
             launcher,
             _environment(config, cloud),
             roles,
+            objects=Objects(cloud),
         ),
         ledger=ledger,
         narrator=narrator,
@@ -102,7 +105,8 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
     letters = DeadLetters(ledger, queues.send, narrator.say, held.settle)
     narrator.add(letters)
     narrator.add(held)
-    mappings = Mappings(cloud, config.stage, voice, daemon)
+    guard = Guard(config, cloud.endpoint_url)
+    mappings = Mappings(cloud, config.stage, voice, daemon, guard)
     beside: dict[str, Task] = {
         "dead-letters": letters.watch,
         "held": held.watch,
@@ -153,6 +157,7 @@ def _connection(config: Config, cloud: Cloud, app: App) -> Connection:
         pid=os.getpid(),
         since=time.time(),
         session_expiry=WAITS,
+        version=VERSION,
     )
     return Connection(Topics(app.name, config.stage), presence, make_transport)
 

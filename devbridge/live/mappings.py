@@ -2,7 +2,7 @@
 
 A message that is read while nobody is there comes back, and after some times is given up; one that
 is not read waits. So the stage's event source mappings are disabled until `devbridge dev` is ready,
-and again when it ends.
+and again when it ends, which a guard sees to where it is killed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from devbridge import names
 from devbridge.cloud.session import Cloud
 from devbridge.constructs import App, Job
 from devbridge.daemon.daemon import Daemon
+from devbridge.live.guard import Guard
 from devbridge.live.redeployer import Redeployer
 from devbridge.live.threads import in_thread
 from devbridge.live.voice import Voice
@@ -33,12 +34,19 @@ _PAUSE: Final = 1.0
 class Mappings:
     """The mappings of a stage's live jobs."""
 
-    def __init__(self, cloud: Cloud, stage: str, voice: Voice, daemon: Daemon) -> None:
-        """`daemon` takes the runs: another one that has the stage now has the mappings, too."""
+    def __init__(
+        self, cloud: Cloud, stage: str, voice: Voice, daemon: Daemon, guard: Guard
+    ) -> None:
+        """
+        Args:
+            daemon: takes the runs: another one that has the stage now has the mappings, too.
+            guard: disables them when this process has gone without doing so.
+        """
         self._cloud = cloud
         self._stage = stage
         self._voice = voice
         self._daemon = daemon
+        self._guard = guard
 
     async def tend(self, redeployer: Redeployer) -> None:
         """Keep them enabled once runs are taken, whatever is deployed. Until it is cancelled, which
@@ -52,19 +60,23 @@ class Mappings:
                     await asyncio.sleep(LOOK)
         finally:
             taken_over = self._daemon.bridge.taken_over.is_set()
-            if not taken_over and _live(redeployer.good.app):
-                await self._leave(redeployer.good.app)
+            if taken_over or await self._leave(redeployer.good.app):
+                self._guard.release()
 
-    async def _leave(self, app: App) -> None:
+    async def _leave(self, app: App) -> bool:
+        """Disable them; False: that failed, and the guard is to try once more."""
+        if not _live(app):
+            return True
         try:
             async with asyncio.timeout(_AT_END):
                 count = await asyncio.to_thread(self.switch, app, on=False)
         except Exception as error:
             self._voice.warn(f"queues are still read: {error}: what comes now waits in the broker")
-            return
+            return False
         if count:
             what = many(count, "queue or stream is", "queues and streams are")
             self._voice(f"{what} not read any more: messages wait until the next `devbridge dev`")
+        return True
 
     def switch(self, app: App, *, on: bool) -> int:
         """Enable or disable them all; how many there are.
@@ -72,12 +84,13 @@ class Mappings:
         Raises:
             botocore's errors.
         """
-        count = 0
-        for job in _live(app):
-            for mapping in self._of(names.invoker(job, self._stage)):
-                count += 1
-                self._switch(mapping["UUID"], on=on)
-        return count
+        functions = [names.invoker(job, self._stage) for job in _live(app)]
+        found = [mapping["UUID"] for function in functions for mapping in self._of(function)]
+        if on:
+            self._guard.watch(found)
+        for uuid in found:
+            self._switch(uuid, on=on)
+        return len(found)
 
     def _of(self, function: str) -> Iterator[dict[str, Any]]:
         pages = self._cloud.client("lambda").get_paginator("list_event_source_mappings")

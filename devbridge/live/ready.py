@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from devbridge import names, proxies
 from devbridge.constructs import Api, App, Function, Job, OnRequest, Schedule
-from devbridge.deploy.synth.triggers.wanted import triggers
+from devbridge.constructs.owners import triggers
 from devbridge.payload.example import example
 from devbridge.words import few
 

@@ -142,6 +142,7 @@ class Redeployer:
             Jobs(self.good.deployed.jobs),
             frozenset((*loaded.files, *self.good.deployed.files, *folders)),
             loaded.loaded_at,
+            functions=self.good.deployed.functions,
             whole=self._deploys.whole,
         )
 

@@ -15,6 +15,8 @@ from devbridge.messages.streams import GivenUp, Gone, read
 from devbridge.words import many
 
 Json = dict[str, Any]
+LONGEST: Final = 960.0
+"""Seconds: more than a function may take."""
 _AT_ONCE: Final = 10
 """Records that an invoker surely starts in its time."""
 _SIZE: Final = 5_000_000
@@ -26,10 +28,12 @@ class Invoking:
 
     Args:
         client: gives botocore's client for a service.
+        waiting: gives that of Lambda which waits for a function to its end, and calls it once.
     """
 
-    def __init__(self, client: Callable[[str], Any]) -> None:
+    def __init__(self, client: Callable[[str], Any], waiting: Callable[[], Any]) -> None:
         self._client = client
+        self._waiting = waiting
 
     def calls(self, letter: Letter) -> list[Json]:
         """What the invoker is to be called with.
@@ -62,7 +66,7 @@ class Invoking:
             NoWayBack: a run was not started.
         """
         for event in events:
-            failed, told = self._invoke(function, event)
+            failed, told = _invoke(self._client("lambda"), function, event)
             if failed or not isinstance(told, Mapping):
                 raise NoWayBack(f"the job's invoker has failed: {_said(told)}")
             if "refused" not in told:
@@ -80,7 +84,7 @@ class Invoking:
         for event in events:
             records = many(len(event["Records"]), "record")
             try:
-                failed, told = self._invoke(function, event)
+                failed, told = _invoke(self._waiting(), function, event)
             except ReadTimeoutError:
                 raise NoWayBack(f"the function goes on with {records}: see its log") from None
             if failed:
@@ -90,13 +94,6 @@ class Invoking:
                 named = [each.get("itemIdentifier") for each in items if isinstance(each, Mapping)]
                 first = f", from {named[0]} on" if named and named[0] else ""
                 raise NoWayBack(f"the function has failed at some of {records}{first}")
-
-    def _invoke(self, function: str, event: Json) -> tuple[bool, Any]:
-        """Whether it has failed, and what it has answered."""
-        payload = json.dumps(event).encode()
-        answer = self._client("lambda").invoke(FunctionName=function, Payload=payload)
-        told = json.loads(answer["Payload"].read() or "null")
-        return "FunctionError" in answer, told
 
     def _mapping(self, found: GivenUp) -> tuple[Sequence[str], int]:
         """Which records of the stream the invoker gets, and how many at once.
@@ -113,6 +110,14 @@ class Invoking:
                     patterns = [one["Pattern"] for one in filters if one.get("Pattern")]
                     return patterns, int(each.get("BatchSize") or _AT_ONCE)
         raise NoWayBack(f"names a stream that is not read for it: {found.stream}")
+
+
+def _invoke(client: Any, function: str, event: Json) -> tuple[bool, Any]:
+    """Whether it has failed, and what it has answered."""
+    payload = json.dumps(event).encode()
+    answer = client.invoke(FunctionName=function, Payload=payload)
+    told = json.loads(answer["Payload"].read() or "null")
+    return "FunctionError" in answer, told
 
 
 def _said(told: Any) -> Any:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from devbridge import names
 from devbridge.constructs import App, Bindable, Function, Job, OnQueue, Queue
+from devbridge.constructs.owners import Owner, owners
 from devbridge.deploy.synth.triggers.queues import inbox, own_dead_letters
-from devbridge.deploy.synth.triggers.wanted import Owner, has_inbox, may_give_up, owners
+from devbridge.deploy.synth.triggers.wanted import has_inbox, may_give_up
 from devbridge.errors import NotDeployed, UnknownQueue, did_you_mean
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from devbridge.constructs import App
 from devbridge.deploy.access import Access
 from devbridge.messages.deliveries import Deliveries, Known, holding, of_functions
-from devbridge.messages.invoking import Invoking
+from devbridge.messages.invoking import LONGEST, Invoking
 from devbridge.messages.letters import Letter, whole_ids
 from devbridge.messages.mover import (
     Back,
@@ -31,6 +32,13 @@ _ALL = 1_000_000
 """Messages that are looked through for one that is named."""
 
 
+class Waiting(Access, Protocol):
+    """A cloud that is asked for what may take long, too."""
+
+    def waiting(self, service: str, seconds: float) -> Any:
+        """The client of a service that waits so many seconds for an answer, and asks once."""
+
+
 class Boxes:
     """All dead-letter queues of a stage.
 
@@ -43,13 +51,14 @@ class Boxes:
     def __init__(
         self,
         app: App,
-        cloud: Access,
+        cloud: Waiting,
         resources: Mapping[str, str],
         stage: str,
         known: Known,
     ) -> None:
         self._app = app
         self._client = cloud.client
+        self._invoking = Invoking(cloud.client, partial(cloud.waiting, "lambda", LONGEST))
         self._sqs = cloud.client("sqs")
         self._own = Own(app, resources, cloud.account, cloud.region)
         self._resources = resources
@@ -92,13 +101,14 @@ class Boxes:
             for title, url in self._resources.items()
             if title in known
         }
-        return Box(self._client, name, urls, self._own, self._deliveries, called)
+        return Box(self._client, self._invoking, name, urls, self._own, self._deliveries, called)
 
 
 class Box:
     """What one name means: a dead-letter queue, or several.
 
     Args:
+        invoking: calls invokers and functions.
         urls: the queues, each with the own queues of its jobs.
         own: knows what messages may name.
         deliveries: says which runs a message has had that carries nothing of them.
@@ -108,6 +118,7 @@ class Box:
     def __init__(
         self,
         client: Callable[[str], Any],
+        invoking: Invoking,
         name: str,
         urls: Mapping[str, Sequence[str]],
         own: Own,
@@ -115,7 +126,7 @@ class Box:
         called: Mapping[str, str] = {},
     ) -> None:
         self._sqs = client("sqs")
-        self._invoking = Invoking(client)
+        self._invoking = invoking
         self._name = name
         self._urls = urls
         self._own = own

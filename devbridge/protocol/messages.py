@@ -230,6 +230,14 @@ class Topics:
         """From the daemon to one stub."""
         return f"{self.prefix}/replies/{stub_id}"
 
+    def event_key(self, request_id: str) -> str:
+        """The object that has the event of a call which is too large for the wire."""
+        return f"calls/{self.app}/{self.stage}/{request_id}/event"
+
+    def answer_key(self, request_id: str) -> str:
+        """The object that has its answer, likewise."""
+        return f"calls/{self.app}/{self.stage}/{request_id}/answer"
+
     @property
     def daemon_client_id(self) -> str:
         """The MQTT client id of the stage's one daemon: a newer one takes the connection over."""

@@ -31,6 +31,9 @@ MAX_UNACKNOWLEDGED: Final = 90
 """Frames: AWS IoT sends no more than 100 before it wants an acknowledgement."""
 MAX_PARTIAL_AGE: Final = 120.0
 """Seconds without a new frame; AWS IoT replays stored messages at 10 a second."""
+MAX_CALL_FRAMES: Final = 2
+"""Frames of a call, or of its answer, that go over the wire; what has more is put into the stage's
+bucket. AWS IoT lets 512 KiB a second through, for each connection."""
 MAX_PARTIAL_CALLS: Final = 512
 """Calls of live functions that are not whole yet: few have more than one frame."""
 MAX_CALL_AGE: Final = 10.0

@@ -207,6 +207,11 @@ class Link:
             self._client.loop_misc()
             self._flush()
 
+    def publish_once(self, topic: str, payload: bytes) -> None:
+        """Publish with QoS 0: who is not there now never gets it."""
+        self._client.publish(topic, payload, qos=0)
+        self._flush()
+
     def publish(
         self, topic: str, payload: bytes, *, retain: bool = False, expiry: int | None = None
     ) -> int:

@@ -10,7 +10,7 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from devbridge.errors import BridgeError, BrokerUnreachable, CredentialsError
 from devbridge.transport import sigv4, tunnel
@@ -198,7 +198,7 @@ class _Connection(asyncio.Protocol):
         self._pacer = pacer
         self._waiting: deque[tuple[str, bytes, bool]] = deque()
         self._turn: asyncio.TimerHandle | None = None
-        self._pong: asyncio.Future[None] | None = None
+        self._pongs: deque[asyncio.Future[None]] = deque()
         self._link = Link(
             options,
             write=self._write,
@@ -243,7 +243,8 @@ class _Connection(asyncio.Protocol):
     async def probe(self, timeout: float) -> None:  # noqa: ASYNC109
         if not self._link.open:
             return
-        pong = self._pong = self._loop.create_future()
+        pong: asyncio.Future[Any] = self._loop.create_future()
+        self._pongs.append(pong)  # the broker answers them in their order
         self._link.ping()
         await asyncio.wait([pong, self.ended], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if not pong.done():
@@ -291,8 +292,8 @@ class _Connection(asyncio.Protocol):
             self._timer = self._loop.call_later(self._interval, self._tick)
 
     def _ponged(self) -> None:
-        if self._pong is not None and not self._pong.done():
-            self._pong.set_result(None)
+        if self._pongs and not (pong := self._pongs.popleft()).done():
+            pong.set_result(None)
 
     def _deliver(self, topic: str, payload: bytes, number: int | None) -> None:
         try:

@@ -53,6 +53,7 @@ class SyncMqtt:
         """When something last came from the broker, by the monotonic clock."""
         self._on_delivery = on_delivery
         self._unsent = b""
+        self._ponged = False
         self._reasons: dict[int, int] = {}
         self._pacer = pacer_for(endpoint)
         self._where = endpoint.dial or (endpoint.host, _PORT)
@@ -70,6 +71,7 @@ class SyncMqtt:
             write=self._write,
             on_delivery=self._deliver,
             on_acknowledged=self._reasons.__setitem__,
+            on_pong=self._pong,
         )
         try:
             self._socket = self._open(endpoint, timeout)
@@ -97,11 +99,24 @@ class SyncMqtt:
         """Send with QoS 1; the result is what `reason` takes. After `expiry` seconds the broker no
         longer delivers the message. On AWS it waits (and receives) until the connection's quotas
         allow one more message: less than a second."""
-        if self._pacer is not None:
-            size = published_size(topic, payload)
-            while (wait := self._pacer.wait(size, time.monotonic())) > 0 and self.ended is None:
-                self.poll(wait)
+        self._wait_for_turn(topic, payload)
         return self._link.publish(topic, payload, expiry=expiry)
+
+    def publish_once(self, topic: str, payload: bytes) -> None:
+        """Send with QoS 0, when the connection's quotas allow it: who is not there now never gets
+        it."""
+        self._wait_for_turn(topic, payload)
+        self._link.publish_once(topic, payload)
+
+    def is_alive(self, timeout: float) -> bool:
+        """Whether the broker answers a ping within so many seconds. All that it has sent before
+        was received then."""
+        self._ponged = False
+        self._link.ping()
+        until = time.monotonic() + timeout
+        while not self._ponged and self.ended is None and (left := until - time.monotonic()) > 0:
+            self.poll(left)
+        return self._ponged
 
     def reason(self, number: int) -> int | None:
         """The MQTT 5 reason code with which a message was acknowledged, None while it is not."""
@@ -131,6 +146,15 @@ class SyncMqtt:
             pass  # nobody is there any more
         finally:
             self._socket.close()
+
+    def _wait_for_turn(self, topic: str, payload: bytes) -> None:
+        if self._pacer is not None:
+            size = published_size(topic, payload)
+            while (wait := self._pacer.wait(size, time.monotonic())) > 0 and self.ended is None:
+                self.poll(wait)
+
+    def _pong(self) -> None:
+        self._ponged = True
 
     def _open(self, endpoint: Endpoint, timeout: float) -> socket.socket:
         opened = socket.create_connection(self._where, timeout)

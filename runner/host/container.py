@@ -7,6 +7,7 @@ attempt and at its last checkpoint, on the next one, which finds there how far i
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import urllib.request
@@ -93,13 +94,20 @@ class ContainerHost:
 
 
 def read_metadata(url: str) -> Mapping[str, Any]:
-    """What ECS tells of the container; nothing if it does not."""
-    if not url:
-        return {}
+    """What ECS tells of the container; nothing if it does not. It is asked again only then."""
     try:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(url, timeout=_PATIENCE) as response:
-            found = json.load(response)
+        return _metadata(url) if url else {}
     except (OSError, ValueError):
         return {}
+
+
+@functools.cache  # a worker has a host for each message
+def _metadata(url: str) -> Mapping[str, Any]:
+    """
+    Raises:
+        OSError, ValueError: ECS does not tell it.
+    """
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=_PATIENCE) as response:
+        found = json.load(response)
     return found if isinstance(found, dict) else {}

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from devbridge.emulator.state import has_ended
 from devbridge.errors import EXIT_CLOUD
+from tests.clients import endpoint_of, root_client
 from tests.e2e.dev_process import DevProcess, command, run_line
 from tests.waiting import eventually, gone, text_of
 
@@ -188,3 +190,63 @@ def test_requests_of_a_burst_while_the_daemon_sleeps_all_run_once_when_it_wakes(
 
     attempts = (tmp_path / "attempts").read_text().splitlines()
     assert sorted(attempts) == sorted(f"{answer['id']} 1 of 1" for answer in answers)
+
+
+READS = """\
+from devbridge import App, Job, Lambda, OnQueue, Queue
+
+app = App("reads")
+orders = Queue(app, "orders")
+Job(app, "take", handler="jobs/take.handler", compute=Lambda(), timeout="1 minute",
+    triggers=[OnQueue(orders, done="succeeded")])
+"""
+
+
+@pytest.fixture
+def reads(tmp_path: Path) -> Path:
+    """An app whose queue gives a message up after one delivery."""
+    root = tmp_path / "reads"
+    (root / "jobs").mkdir(parents=True)
+    (root / "app.py").write_text(READS)
+    (root / "jobs" / "take.py").write_text("def handler(payload): print(f'has {payload}')\n")
+    return root
+
+
+def states(endpoint: str) -> list[str]:
+    """Of the mappings that read for the job."""
+    found = root_client(endpoint, "lambda").list_event_source_mappings()["EventSourceMappings"]
+    return [each["State"] for each in found if ":reads_work_take" in each["FunctionArn"]]
+
+
+def test_a_message_that_comes_after_a_kill_waits_for_who_runs_it(
+    reads: Path, endpoint: str
+) -> None:
+    options = ("--endpoint", endpoint, "--stage", "work")
+    with DevProcess(reads, *options) as first:
+        first.wait_for(r"^Ready")
+        eventually(lambda: states(endpoint) == ["Enabled"])
+        first.send(signal.SIGKILL)
+        first.wait()
+    eventually(lambda: states(endpoint) == ["Disabled"])
+    sqs = root_client(endpoint, "sqs")
+    (url,) = [each for each in sqs.list_queues()["QueueUrls"] if "OrdersQueue" in each]
+    sqs.send_message(QueueUrl=url, MessageBody='"it"')
+    with DevProcess(reads, *options) as second:
+        second.wait_for(r"has it")
+        assert second.interrupt() == 0
+    assert states(endpoint) == ["Disabled"]
+
+
+def test_a_cloud_that_ends_with_a_killed_dev_keeps_that_nothing_is_read(reads: Path) -> None:
+    with DevProcess(reads, "--local", "--stage", "work") as dev:
+        dev.wait_for(r"^Ready")
+        endpoint = endpoint_of(reads)
+        eventually(lambda: states(endpoint) == ["Enabled"])
+        dev.send(signal.SIGKILL)
+        dev.wait()
+    eventually(lambda: has_ended(reads / ".devbridge" / "cloud"))
+    assert command(reads, "cloud", "start").returncode == 0
+    try:
+        assert states(endpoint_of(reads)) == ["Disabled"]
+    finally:
+        assert command(reads, "cloud", "stop").returncode == 0

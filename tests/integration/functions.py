@@ -23,6 +23,7 @@ from devbridge.daemon.settings import Settings, Workshop
 from devbridge.daemon.told import Told
 from devbridge.protocol.messages import Invoke, Raised, Responded, Taken
 from devbridge.runs.model import FunctionSpec
+from devbridge.testing import MemoryObjects
 from devbridge.workers.base import FreshLauncher, Launcher
 
 PYTHON = Path(sys.executable)
@@ -95,6 +96,7 @@ class Bench:
                 region="eu-west-1",
             ),
             credentials,
+            objects=MemoryObjects(),
         )
         self.specs = {spec.name: spec for spec in specs}
         self.reloading = Reloading(
@@ -104,11 +106,11 @@ class Bench:
             self.narrator,
             post=lambda events: None,
             may_deploy=lambda: False,
-            functions_saved=lambda keys: self.functions.saved(keys),  # noqa: PLW0108 - made after it
         )
         self.functions = Functions(
             settings, workshop, self.narrator, self.reloading, answer=self._answer
         )
+        self.reloading.functions = self.functions
         self.launcher = launcher
 
     def _answer(self, asked: Invoke, reply: Reply) -> None:

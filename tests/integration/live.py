@@ -29,7 +29,7 @@ from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Topics
 from devbridge.runs.base import RunRecord
 from devbridge.runs.model import JobSpec
-from devbridge.testing import MemoryBroker, MemoryTransport
+from devbridge.testing import MemoryBroker, MemoryObjects, MemoryTransport
 from devbridge.workers.base import FreshLauncher, Launcher
 
 DEADLINE = 30.0
@@ -183,6 +183,7 @@ async def live(
             lambda spec, address: worker_environment(
                 os.environ, spec, address, root=app.root, region="eu-west-1"
             ),
+            objects=MemoryObjects(),
         ),
         ledger=ledger,
         narrator=narrator,

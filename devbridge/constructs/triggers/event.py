@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from devbridge.constructs.app import Construct
 from devbridge.constructs.event_buses import EventBus
-from devbridge.constructs.triggering import pattern_problem
+from devbridge.constructs.event_patterns import EVENTBRIDGE, pattern_problem
 from devbridge.constructs.triggers.done import InQueue
 from devbridge.sources.base import Problem
 
@@ -53,4 +53,4 @@ class OnEvent(InQueue):
         """See `Trigger.problem`."""
         if self.bus is not None and not isinstance(self.bus, EventBus):
             return f"bus {self.bus!r}", "an EventBus of this app, or None"
-        return pattern_problem("pattern", self.pattern)
+        return pattern_problem("pattern", self.pattern, EVENTBRIDGE)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 
 from devbridge.constructs.app import Construct
 from devbridge.constructs.code import Code
+from devbridge.constructs.event_patterns import LAMBDA, pattern_problem
 from devbridge.constructs.messaging import Queue
-from devbridge.constructs.triggering import Trigger, pattern_problem, whole
+from devbridge.constructs.triggering import Trigger, whole
 from devbridge.constructs.triggers.batching import WITHOUT_WINDOW, Batched
 from devbridge.constructs.triggers.done import TIMES, InQueue, reading_time, runs_of
 from devbridge.durations import spelled
@@ -19,20 +20,23 @@ from devbridge.sources.base import Problem
 
 INVOKER_TIMEOUT: Final = timedelta(seconds=10)
 """How long a job's invoker may take. `devbridge.deploy.synth.invoker` deploys it so."""
-_KEYS: Final = (
-    "body",
-    "attributes",
-    "messageAttributes",
-    "messageId",
-    "receiptHandle",
-    "md5OfBody",
-    "eventSource",
-    "eventSourceARN",
-    "awsRegion",
-    "$or",
+_RULES: Final = replace(
+    LAMBDA,
+    example='{"body": {"kind": ["order"]}}',
+    keys=(
+        "body",
+        "attributes",
+        "messageAttributes",
+        "messageId",
+        "receiptHandle",
+        "md5OfBody",
+        "eventSource",
+        "eventSourceARN",
+        "awsRegion",
+    ),
 )
-"""Of a record that a filter can look at (Lambda, "Example Amazon SQS message event"). Where it has
-another, none matches, and all are deleted."""
+"""What a record has is Lambda's "Example Amazon SQS message event". Where a filter has another key,
+none matches, and all are deleted."""
 _CONCURRENCY: Final = (2, 1000)
 """Of Lambda (API, ScalingConfig)."""
 
@@ -99,28 +103,23 @@ class OnQueue(Batched, InQueue):
         if not isinstance(self.queue, Queue):
             return repr(self.queue), "a Queue of this app"
         limit = TIMES * owner.call_limit
-        return self.batch_problem(owner) or self._reading_problem() or self._queue_problem(limit)
+        return (
+            self.batch_problem(owner) or self._reading_problem(owner) or self._queue_problem(limit)
+        )
 
-    def _reading_problem(self) -> Problem | None:
+    def _reading_problem(self, owner: Code) -> Problem | None:
         queue = self.queue
         if queue.fifo and self.window_seconds:
             return f"window {self.window!r}", "none of a FIFO queue: Lambda knows no window for it"
         if self.at_once > WITHOUT_WINDOW and (queue.fifo or not self.window_seconds):
-            least = "of a FIFO queue" if queue.fifo else "without a window of 1 second or more"
-            return f"{self.at_once} records at once", f"at most {WITHOUT_WINDOW} {least}"
+            where = "of a FIFO queue" if queue.fifo else "without a window of 1 second or more"
+            if self.held and not owner.raw_events and runs_of(owner).compute.workers:
+                where = "with workers, which read without Lambda"
+            return f"{self.at_once} records at once", f"at most {WITHOUT_WINDOW} {where}"
         most = self.max_concurrency
         if most is not None and not whole(most, *_CONCURRENCY):
             return f"max_concurrency {most!r}", "a whole number from 2 to 1000, or None"
-        return None if self.filter is None else self._filter_problem(self.filter)
-
-    @staticmethod
-    def _filter_problem(pattern: Mapping[str, Any]) -> Problem | None:
-        if found := pattern_problem("filter", pattern):
-            return found
-        unknown = [key for key in pattern if key not in _KEYS]
-        if unknown:
-            return f"filter: {unknown[0]!r}", f"what a record has: {', '.join(_KEYS[:-1])}"
-        return None
+        return None if self.filter is None else pattern_problem("filter", self.filter, _RULES)
 
     def _queue_problem(self, least: timedelta) -> Problem | None:
         queue, hidden = self.queue, self.queue.visibility_timeout
@@ -159,7 +158,7 @@ class OnQueue(Batched, InQueue):
                 f"'{spelled(least)}' or more, or none: {TIMES} times what the job's function may"
                 " take, or a message comes back while its run goes on",
             )
-        if queue.dead_letter is not None and queue.max_receives != attempts:
+        if queue.max_receives is not None and queue.max_receives != attempts:
             return (
                 f"{queue} with max_receives={queue.max_receives}, where the job has"
                 f" retries={attempts - 1}",

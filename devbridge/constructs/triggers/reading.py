@@ -22,7 +22,9 @@ def workers_problem(job: Runs, triggers: Sequence[Trigger]) -> Problem | None:
     read = [each for each in own if isinstance(each, OnQueue)]
     queues = len(read) + any(each.queued for each in own)
     if queues != 1:
-        which = "no trigger" if not queues else f"{queues} queues to read"
+        which = f"{queues} queues to read" if queues else "no trigger"
+        if not queues and triggers:
+            which = f"{triggers[0]} without done='succeeded'"
         allowed = (
             "exactly one: triggers=[OnQueue(queue, done='succeeded')], or others with"
             " done='succeeded', which come to the job's own queue"

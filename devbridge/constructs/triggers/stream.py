@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from devbridge.constructs.app import Construct
 from devbridge.constructs.code import Code
+from devbridge.constructs.event_patterns import LAMBDA, Rules
 from devbridge.constructs.streams import Stream
 from devbridge.constructs.triggers.streaming import Streamed
 from devbridge.sources.base import Problem
@@ -30,6 +31,7 @@ class OnStream(Streamed):
     """
 
     kind: ClassVar[str] = "stream"
+    rules: ClassVar[Rules] = replace(LAMBDA, example='{"data": {"kind": ["order"]}}')
 
     stream: Stream
     consumer: bool = False

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal
 
-from devbridge.constructs.triggering import pattern_problem, whole
+from devbridge.constructs.event_patterns import Rules, pattern_problem
+from devbridge.constructs.triggering import whole
 from devbridge.constructs.triggers.batching import Batched
 from devbridge.sources.base import Problem
 
@@ -37,6 +38,9 @@ class Streamed(Batched):
     usual: ClassVar[int] = 10
     """So many starts fit into an invocation, even where each waits for an answer."""
 
+    rules: ClassVar[Rules]
+    """What a filter may have."""
+
     filter: Mapping[str, Any] | None = None
     starting: Literal["latest", "trim_horizon"] = "latest"
     retries: int | None = None
@@ -55,7 +59,8 @@ class Streamed(Batched):
                 f"retries {self.retries!r}",
                 f"a whole number from 0 to {MOST_RETRIES:,}, or None",
             )
-        return None if self.filter is None else pattern_problem("filter", self.filter)
+        found = self.filter
+        return None if found is None else pattern_problem("filter", found, self.rules)
 
     def pattern(self) -> Mapping[str, Any] | None:
         """Which records match; None: all."""

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
 from devbridge.constructs.app import Construct
 from devbridge.constructs.code import Code
+from devbridge.constructs.event_patterns import LAMBDA, Rules
 from devbridge.constructs.storage import Table
 from devbridge.constructs.triggers.streaming import Streamed
 from devbridge.sources.base import Problem
 
 WHERE: Final = ("INSERT", "MODIFY", "REMOVE")
 """What happens to a row, as DynamoDB calls it."""
+
+_KEYS: Final = (
+    "eventID",
+    "eventName",
+    "eventVersion",
+    "eventSource",
+    "awsRegion",
+    "dynamodb",
+    "eventSourceARN",
+    "userIdentity",
+)
+"""Of a record (Lambda, "Example DynamoDB Streams record event")."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +47,9 @@ class OnTable(Streamed):
     """
 
     kind: ClassVar[str] = "table"
+    rules: ClassVar[Rules] = replace(
+        LAMBDA, keys=_KEYS, example='{"dynamodb": {"NewImage": {"state": {"S": ["new"]}}}}'
+    )
 
     table: Table
     where: Sequence[str] = WHERE

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from devbridge.constructs.app import Construct
+from devbridge.constructs.event_patterns import SNS, fields, pattern_problem
 from devbridge.constructs.messaging import Topic
-from devbridge.constructs.triggering import pattern_problem
 from devbridge.constructs.triggers.done import InQueue
 from devbridge.sources.base import Problem
+
+_KEYS: Final = 5
+"""Of a filter policy (SNS, "Filter policy constraints")."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,11 @@ class OnTopic(InQueue):
         return None if self.filter is None else self._filter_problem(self.filter)
 
     def _filter_problem(self, pattern: Mapping[str, Any]) -> Problem | None:
-        if found := pattern_problem("filter", pattern):
+        if found := pattern_problem("filter", pattern, SNS):
             return found
-        nested = [key for key, value in pattern.items() if isinstance(value, Mapping)]
+        if len(pattern) > _KEYS:
+            return f"filter: {len(pattern)} keys", f"at most {_KEYS}, as SNS has it"
+        nested = [key for key, value in fields(pattern) if isinstance(value, Mapping)]
         if nested and self.filter_on == "attributes":
             return f"filter: {nested[0]} is an object", "lists only, or filter_on='body'"
         return None

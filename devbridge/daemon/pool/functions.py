@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from devbridge.daemon.launching import Launching, Starts
+from devbridge.daemon.launching import Launching, Starts, runtime_api
 from devbridge.daemon.memory import crash
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.pool import events, faults
@@ -24,7 +24,6 @@ from devbridge.daemon.pool.hearing import FunctionWorker, Hearing, Reload
 from devbridge.daemon.pool.pool import Pool
 from devbridge.daemon.pool.workers import GRACE
 from devbridge.daemon.requests import answered, asking
-from devbridge.daemon.runtime_api import RuntimeApi
 from devbridge.daemon.settings import Settings, Workshop
 from devbridge.daemon.told import Answered, Broken, Gone, Mood, Remarked, Requested, Short, Who
 from devbridge.protocol.messages import Invoke, Raised, Responded, Taken
@@ -79,7 +78,13 @@ class Functions:
             post=self._handle,
             remark=self._remark,
         )
-        self._runtime_api = _runtime_api(settings.debug, workshop, hearing)
+        self._runtime_api = runtime_api(
+            settings.debug,
+            workshop,
+            hearing,
+            max_body=faults.MAX_ANSWER,
+            read_failure=faults.parsed,
+        )
         starts: Starts[FunctionWorker] = Starts(
             failed=self._not_loaded,
             short=lambda worker, reason: self._handle(events.NotStarted(worker.id, reason)),
@@ -113,6 +118,10 @@ class Functions:
         self._specs = dict(functions)
         self._handle(events.FunctionsChanged(self._specs))
 
+    def has(self, function: str) -> bool:
+        """Whether it is a live function."""
+        return function in self._specs
+
     def invoke(self, asked: Invoke, event: bytes) -> None:
         """Handle a request, unless it is known already.
 
@@ -121,7 +130,7 @@ class Functions:
         """
         if self._pool.knows(asked.request_id):
             return
-        if asked.function in self._specs:
+        if self.has(asked.function):
             self._look(function_key(asked.function))
         self._calls[asked.request_id] = Call(asked, event, asking(event))
         until = time.time() + asked.remaining / 1000
@@ -307,18 +316,3 @@ def _alone(function: str, failure: Failure, workers: int) -> str:
     handle = "its one worker handles" if workers == 1 else f"its {workers} workers handle"
     what = f"{failure.type}: {failure.message}"
     return f"{function}: another worker cannot be loaded ({what}): {handle} all requests"
-
-
-def _runtime_api(debug: float | None, workshop: Workshop, hearing: Hearing) -> RuntimeApi:
-    debuggers = None
-    if debug is not None:
-        from devbridge.daemon.debuggers import Debuggers
-
-        debuggers = Debuggers(debug, hearing)
-    return RuntimeApi(
-        hearing,
-        workshop.credentials,
-        debuggers,
-        max_body=faults.MAX_ANSWER,
-        read_failure=faults.parsed,
-    )

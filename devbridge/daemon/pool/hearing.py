@@ -54,7 +54,7 @@ class Reload(Protocol):
 
 class Hearing:
     """Posts what the pool has to know, and tells the rest to those whom it concerns
-    (`devbridge.daemon.runtime_api.WorkerListener`, `devbridge.daemon.debuggers.DebugListener`).
+    (`devbridge.daemon.listeners.Listener`).
 
     Args:
         worker: the worker of an id, until its end.

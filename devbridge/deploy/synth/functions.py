@@ -9,8 +9,10 @@ from devbridge import names
 from devbridge.constructs import Function, Vpc
 from devbridge.deploy.policies import Json, allow, logs_of, permitted
 from devbridge.deploy.principal import trust
-from devbridge.deploy.references import arn_of
+from devbridge.deploy.references import arn_of, ref
 from devbridge.deploy.synth.file_systems import bound, may_mount, mount
+from devbridge.deploy.synth.live_functions import grants, stub_of
+from devbridge.deploy.synth.placement import has_code, is_live
 from devbridge.deploy.synth.stack import Stack, checked_environment
 from devbridge.deploy.synth.triggers import queues, streams
 from devbridge.deploy.synth.triggers.known import add_triggers
@@ -18,15 +20,34 @@ from devbridge.languages.known import language_of
 
 
 def add_function(stack: Stack, function: Function) -> None:
-    """Add a function with its role and its log group, and what calls it by itself."""
-    from troposphere import awslambda
-
-    name = names.function(function, stack.stage)
+    """Add a function with its role and its log group, and what calls it by itself. Where it runs
+    on the laptop, its stub has its place."""
+    live = is_live(function, stack.settings)
     log_group = stack.log_group(function, names.function_log_group(function, stack.stage))
-    role = stack.role(
+    role = _role(stack, function, log_group)
+    reserved = function.reserved_concurrency
+    if has_code(function, stack.settings):
+        resource = _with_code(stack, function, role, log_group)
+        if reserved is not None and not live:
+            resource.ReservedConcurrentExecutions = reserved
+        stack.add_main(function, resource, function.tags)
+    if live:
+        stub = stub_of(stack, function, role)
+        if reserved is not None:
+            stub.ReservedConcurrentExecutions = reserved
+        stack.add(str(function), stub, function.tags)
+    add_triggers(stack, function)
+
+
+def _role(stack: Stack, function: Function, log_group: str) -> str:
+    """The role that its code has, on the laptop too; its title."""
+    trusted, live = [trust("lambda.amazonaws.com")], is_live(function, stack.settings)
+    if live:
+        trusted.append(trust(stack.settings.principal_arn))
+    return stack.role(
         str(function),
         names.logical(function, "Role"),
-        [trust("lambda.amazonaws.com")],
+        trusted,
         [
             *may_join(function.vpc),
             *may_mount(bound(function)),
@@ -36,14 +57,20 @@ def add_function(stack: Stack, function: Function) -> None:
             *queues.function_grants(function),
             *streams.grants([function]),
             *decrypting(function.encryption_key),
+            *(grants(stack, function) if live else []),
         ],
         function,
     )
+
+
+def _with_code(stack: Stack, function: Function, role: str, log_group: str) -> Any:
+    from troposphere import awslambda
+
     runtime, environment = stack.runtime(function), stack.environment(function)
-    own = language_of(function).deployed
+    own, copy = language_of(function).deployed, is_live(function, stack.settings)
     resource = awslambda.Function(
-        names.logical(function),
-        FunctionName=name,
+        names.logical(function, names.COPY if copy else ""),
+        FunctionName=(names.function_copy if copy else names.function)(function, stack.stage),
         Runtime=runtime,
         Handler=str(function.handler),
         Code=stack.assets.code(stack.assets.functions[function.name]),
@@ -56,14 +83,13 @@ def add_function(stack: Stack, function: Function) -> None:
             function, {**own.function_variables(function.esbuild), **environment}
         ),
     )
+    if copy:
+        resource.LoggingConfig = awslambda.LoggingConfig(LogGroup=ref(log_group))
     if function.encryption_key:
         resource.KmsKeyArn = function.encryption_key
-    if function.reserved_concurrency is not None:
-        resource.ReservedConcurrentExecutions = function.reserved_concurrency
     join(resource, function.vpc)
     mount(stack, resource, function)
-    stack.add_main(function, resource, function.tags)
-    add_triggers(stack, function)
+    return resource
 
 
 def decrypting(*keys: str | None) -> list[Json]:

@@ -21,6 +21,7 @@ from devbridge.deploy.policies import (
 from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn, arn_of, ref
 from devbridge.deploy.synth import later, turns
+from devbridge.deploy.synth.bridge import bridge
 from devbridge.deploy.synth.compute import parts
 from devbridge.deploy.synth.compute.known import COMPUTES, compute_of, grouped
 from devbridge.deploy.synth.placement import has_invoker, in_cloud, offline_policy
@@ -50,7 +51,7 @@ def add_roles(stack: Stack, jobs: Sequence[Job]) -> None:
     if stubs:
         real = [job for job in stubs if in_cloud(job, stack.settings)]
         statements = [
-            *_bridge(stack),
+            *bridge(stack, Topics(stack.app.name, stack.stage).requests),
             logs_of(logs),
             *queues.grants(stack, stubs),
             *streams.grants(stubs),
@@ -189,18 +190,6 @@ def _starting(stack: Stack, jobs: Sequence[Job]) -> list[Json]:
             {"StringLike": {"s3:prefix": f"listed/{own}"}},
         ),
         *turns.grants(stack, jobs),
-    ]
-
-
-def _bridge(stack: Stack) -> list[Json]:
-    """What the stubs need of the bridge to the daemon."""
-    topics = Topics(stack.app.name, stack.stage)
-    incoming = (topics.replies("*"), topics.presence)
-    return [
-        allow(["iot:Connect"], [arn("iot", f"client/{topics.stub_client_id('*')}")]),
-        allow(["iot:Publish"], [arn("iot", f"topic/{topics.requests}")]),
-        allow(["iot:Subscribe"], [arn("iot", f"topicfilter/{topic}") for topic in incoming]),
-        allow(["iot:Receive"], [arn("iot", f"topic/{topic}") for topic in incoming]),
     ]
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import Bindable, Queue, Topic
-from devbridge.constructs.messaging import Subscriber, is_mail
+from devbridge.constructs.messaging import RECEIVES, Subscriber, is_mail
 from devbridge.deploy.arns import main_arn
 from devbridge.deploy.policies import Json, document, sends, tls_only
 from devbridge.deploy.references import arn_of, ref
@@ -54,10 +54,10 @@ def add_queue(stack: Stack, queue: Queue) -> None:
     if queue.fifo:
         resource.FifoQueue = True
     if dead := _dead_letters(queue):
-        job = None if queue.dead_letter else holder(queue)
+        job = holder(queue)
         resource.RedrivePolicy = sqs.RedrivePolicy(
             deadLetterTargetArn=dead,
-            maxReceiveCount=job.retries + 1 if job else queue.max_receives,
+            maxReceiveCount=job.retries + 1 if job else queue.max_receives or RECEIVES,
         )
     keep(resource, queue.removal, stack.settings.mode)
     stack.add_main(queue, resource)

@@ -1,11 +1,11 @@
-"""Where jobs run: what of a job is in the cloud, on which kind of stage. Pure."""
+"""Where code runs: what of a job or function is in the cloud, on which kind of stage. Pure."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 from devbridge import names
-from devbridge.constructs import Job
+from devbridge.constructs import Function, Job
 
 
 class Stage(Protocol):
@@ -33,3 +33,19 @@ def has_invoker(job: Job, stage: Stage) -> bool:
 def offline_policy(job: Job, stage: Stage) -> str:
     """What the job's stub does when no daemon is connected: queue, error or cloud."""
     return job.offline or stage.offline
+
+
+def is_live(function: Function, stage: Stage) -> bool:
+    """Whether the function runs on the laptop, and what has its name in the cloud is a stub."""
+    return stage.mode == "dev" and function.live
+
+
+def has_code(function: Function, stage: Stage) -> bool:
+    """Whether the function's own code is in the cloud."""
+    return not is_live(function, stage) or function_policy(function, stage) == "cloud"
+
+
+def function_policy(function: Function, stage: Stage) -> str:
+    """What a live function's stub does when nobody runs `devbridge dev`: cloud or error. No caller
+    of a function can be made to wait in a queue."""
+    return function.offline or ("error" if stage.offline == "error" else "cloud")

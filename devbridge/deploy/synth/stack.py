@@ -35,6 +35,8 @@ class Assets:
     invoker: str
     functions: Mapping[str, str]
     """By the construct's name."""
+    function_stub: str = ""
+    """The key of the zip of live functions' stubs."""
     jobs: Mapping[str, str] = field(default_factory=dict)
     packages: Mapping[str, str] = field(default_factory=dict)
     """Of the jobs that import any; by the job's name."""

@@ -11,20 +11,31 @@ from devbridge.languages.python import environment, reached
 from devbridge.packing.zips import Asset, make_zip
 
 STUB: Final = "stub_lambda/handler.py"
+FUNCTION_STUB: Final = "stub_lambda/function.py"
 INVOKER: Final = "stub_lambda/deployed.py"
 
 
 @functools.cache
 def stub_asset(cache: Path) -> Asset:
-    """The zip of the stub: the same for every app, stage and job; packed once per process.
+    """The zip of the jobs' stub: the same for every app, stage and job; packed once per process.
 
     Args:
         cache: the folder that keeps what is known of devbridge's own files.
     """
-    sources, names = reached.slice_of(STUB, cache)
+    return _with_transport(STUB, "the stubs", cache)
+
+
+@functools.cache
+def function_stub_asset(cache: Path) -> Asset:
+    """The zip of the live functions' stub, as `stub_asset`."""
+    return _with_transport(FUNCTION_STUB, "the stubs of functions", cache)
+
+
+def _with_transport(handler: str, label: str, cache: Path) -> Asset:
+    sources, names = reached.slice_of(handler, cache)
     found = environment.own(names)
     others = {arc: path for d in found for arc, path in d.files if _in_stub(arc)}
-    return Asset.of("the stubs", make_zip({**others, **sources}))
+    return Asset.of(label, make_zip({**others, **sources}))
 
 
 def _in_stub(name: str) -> bool:

@@ -21,7 +21,7 @@ from tests.unit.messages.fakes import FakeSqs
 @pytest.fixture
 def sqs(config: Config, monkeypatch: pytest.MonkeyPatch) -> FakeSqs:
     found = stage(module, config.root, monkeypatch).sqs
-    found.clock = FakeClock(time.time() - 3600)
+    found.clock = FakeClock(time.time() - 5400)
     return found
 
 
@@ -48,7 +48,7 @@ def test_each_message_is_a_line_with_what_the_run_has_told(sqs: FakeSqs) -> None
     told = ["3", "1ead1d52", "queue incoming", "ValueError: no"]
     assert [line.split("  ") for line in map(_apart, lines)] == [
         [run[:8], "1 h ago", *told],
-        [moved[:8], "59 min ago", "-", "-", "queue incoming", "its run could not be started"],
+        [moved[:8], "1 h ago", "-", "-", "queue incoming", "its run could not be started"],
     ]
 
 
@@ -97,6 +97,21 @@ def test_a_message_is_shown_with_all_that_it_carries(sqs: FakeSqs) -> None:
     assert "attribute colour  red\n" in shown
     assert shown.endswith('\n\n{\n  "n": 1\n}\n')
     assert as_json("show", "orders", number)["body"] == '{"n": 1}'
+
+
+def test_an_error_of_several_lines_is_one_in_the_list_and_lines_where_it_is_shown(
+    sqs: FakeSqs,
+) -> None:
+    error = "PayloadInvalid: no\n  where: $.n\n  to do: send it"
+    number = sqs.add("dead", source="incoming", run="demo_ann_orders:1ead", error=error).id
+    assert "PayloadInvalid: no; where: $.n; to do: send it\n" in dlq("list", "orders").stdout
+    shown = dlq("show", "orders", number[:9]).stdout.splitlines()
+    first = next(line for line in shown if line.startswith("error"))
+    below = first.index("PayloadInvalid") * " "
+    assert shown[shown.index(first) + 1 :][:2] == [
+        below + "  where: $.n",
+        below + "  to do: send it",
+    ]
 
 
 def test_a_message_that_is_no_json_is_shown_as_it_is_and_commands_no_terminal(sqs: FakeSqs) -> None:

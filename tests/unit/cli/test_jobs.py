@@ -95,10 +95,22 @@ def test_that_the_cloud_does_not_tell_what_waits_hides_nothing_else(book: Book) 
 
 
 def test_a_filter_for_job_state_and_number(book: Book) -> None:
-    assert [row[0] for row in jobs("--limit", "1")[1:]] == ["33333333"]
+    assert [row[0] for row in jobs("--limit", "1")[1:-1]] == ["33333333"]
     assert [row[0] for row in jobs("--job", "import-all")[1:]] == ["11111111"]
     assert [row[0] for row in jobs("--state", "failed")[1:]] == ["22222222"]
     assert jobs("--job", "import-all", "--state", "failed") == [["no", "run", "matches"]]
+
+
+@pytest.mark.parametrize("how", [(), ("--json",)])
+def test_that_there_are_older_runs_than_those_shown_is_said(
+    book: Book, how: tuple[str, ...]
+) -> None:
+    result = CliRunner().invoke(main, ["jobs", "--limit", "2", *how])
+    assert result.stderr == "there are older runs than these: --limit 20\n"
+    assert "33333333" in result.stdout
+    assert "22222222" in result.stdout
+    assert "11111111" not in result.stdout
+    assert CliRunner().invoke(main, ["jobs", "--limit", "3", *how]).stderr == ""
 
 
 def test_a_job_that_never_was_is_an_error_with_those_there_are(book: Book) -> None:

@@ -316,3 +316,14 @@ def test_a_profile_with_mfa_asks_for_one_code_however_many_sessions_there_are(
     assert len(keys) == 1
     cached = list((tmp_path / ".aws" / "cli" / "cache").iterdir())
     assert [file.stat().st_mode & 0o777 for file in cached] == [0o600]
+
+
+def test_who_waits_for_what_takes_long_asks_once(cloud: Cloud) -> None:
+    usual, waiting = cloud.client("lambda"), cloud.waiting("lambda", 960)
+    assert waiting is cloud.waiting("lambda", 960)
+    assert cloud.client("lambda") is usual
+    config = waiting.meta.config
+    assert (config.read_timeout, config.retries["total_max_attempts"]) == (960, 1)
+    assert config.tcp_keepalive  # a minute without a byte is no end of a connection
+    config = usual.meta.config
+    assert (config.read_timeout, config.retries["total_max_attempts"]) == (60, 4)

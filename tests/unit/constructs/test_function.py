@@ -135,8 +135,8 @@ def test_what_is_for_jobs_only_is_refused(app: App) -> None:
     with pytest.raises(InvalidValue, match="OnQueue: done='succeeded' is not allowed") as raised:
         Function(app, "a", handler=HANDLER, triggers=[held])
     assert "of a Job only" in str(raised.value)
-    with pytest.raises(TypeError, match="offline"):
-        Function(app, "a", handler=HANDLER, offline="queue")  # type: ignore[call-arg]
+    with pytest.raises(InvalidValue, match="offline 'queue' is not allowed"):
+        Function(app, "a", handler=HANDLER, offline="queue")  # type: ignore[arg-type]
 
 
 def test_a_queue_hides_its_messages_for_six_times_the_functions_timeout(app: App) -> None:

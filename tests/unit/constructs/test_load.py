@@ -47,6 +47,7 @@ def test_an_unknown_keyword_shows_the_line_of_the_construct(tmp_path: Path) -> N
     with pytest.raises(AppFailed, match="'partition'") as caught:
         load_app(write(tmp_path, source))
     assert (caught.value.where or "").startswith("app.py:3")
+    assert "Table takes app, name, partition_key, " in (caught.value.remedy or "")
 
 
 def test_a_value_that_is_not_allowed_passes_as_it_is(tmp_path: Path) -> None:

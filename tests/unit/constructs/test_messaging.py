@@ -12,7 +12,7 @@ from devbridge.errors import InvalidValue
 def test_a_queue_has_the_defaults_of_sqs_unless_a_job_reads_it(app: App) -> None:
     queue = Queue(app, "q")
     assert (queue.visibility_timeout, queue.retention) == (None, timedelta(days=4))
-    assert (queue.fifo, queue.dead_letter, queue.max_receives) == (False, None, 3)
+    assert (queue.fifo, queue.dead_letter, queue.max_receives) == (False, None, None)
     assert queue.removal is None
 
 

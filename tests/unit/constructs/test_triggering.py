@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +17,6 @@ from devbridge.constructs import (
     Queue,
     Topic,
 )
-from devbridge.constructs.triggering import pattern_problem
 from devbridge.errors import InvalidValue
 
 
@@ -111,25 +109,3 @@ def test_on_failure_is_a_standard_queue_of_a_job_with_triggers(app: App) -> None
     event = OnEvent({"source": ["s"]})
     assert "FIFO" in refusal(app, event, name="c", on_failure=Queue(app, "f", fifo=True))
     assert "of this app" in refusal(app, event, name="d", on_failure="failed")
-
-
-@pytest.mark.parametrize(
-    ("pattern", "problem"),
-    [
-        ({"source": ["a"]}, None),
-        ({"detail": {"state": [{"prefix": "r"}]}}, None),
-        ({"$or": [{"a": ["1"]}, {"b": ["2"]}]}, None),
-        ({}, "pattern {}"),
-        ("text", "pattern 'text'"),
-        ({"source": "a"}, "source is 'a'"),
-        ({"detail": {"state": "running"}}, "detail.state is 'running'"),
-        ({"source": []}, "source is []"),
-        ({"$or": [{"a": ["1"]}]}, "$or is no list of two"),
-        ({"a": [timedelta()]}, "pattern {"),
-        ({"a": ["x" * 3000]}, "3,0"),
-    ],
-)
-def test_a_pattern_has_lists_at_its_leaves(pattern: Any, problem: str | None) -> None:
-    found = pattern_problem("pattern", pattern)
-    assert (found is None) == (problem is None)
-    assert problem is None or (found and problem in found[0])

@@ -27,7 +27,7 @@ from devbridge.protocol import codec
 from devbridge.protocol.messages import Presence, Topics
 from devbridge.runs.ledger import Change, NewRun
 from devbridge.runs.model import Exit, JobSpec, State
-from devbridge.testing import MemoryBroker, MemoryTransport
+from devbridge.testing import MemoryBroker, MemoryObjects, MemoryTransport
 from devbridge.workers.base import WorkerSpec
 from devbridge.workers.modules import Modules
 from runner.invocation import Invocation
@@ -136,7 +136,7 @@ class Desk:
             Deployment(self.jobs, frozenset({self.root / "app.py"})),
             redeploys=there,
             connection=Connection(Topics("app", "stage"), presence, self._transport),
-            workshop=Workshop(there, lambda spec, address: {}),
+            workshop=Workshop(there, lambda spec, address: {}, objects=MemoryObjects()),
             ledger=self.keeper,
             narrator=Narrator([there]),
         )

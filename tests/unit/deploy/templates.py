@@ -34,6 +34,7 @@ def made(app: App, *, stub: str = "stub.zip", **changes: Any) -> Template:
         bucket="assets",
         stub=stub,
         invoker="invoker.zip",
+        function_stub="function-stub.zip",
         functions={f.name: f"{f.name}.zip" for f in app.of_type(Function)},
         jobs={job.name: f"{job.name}.zip" for job in jobs if not job.container},
         packages={job.name: "packages.zip" for job in jobs if job.install},

@@ -71,6 +71,7 @@ def made(app: App, mode: names.Mode, stage: str | None = None, **changes: Any) -
         bucket=names.asset_bucket(ACCOUNT, "eu-west-1"),
         stub=zips["stub"],
         invoker=zips["invoker"],
+        function_stub=zips["stub"],
         functions={function.name: zips["function"] for function in app.of_type(Function)},
         jobs={job.name: zips["job"] for job in jobs if not job.container},
         packages={job.name: zips["packages"] for job in jobs if not job.container},

@@ -8,6 +8,7 @@ import pytest
 from devbridge.constructs import App, Function
 from devbridge.constructs.app import loading
 from devbridge.deploy.functions import Broken, Kept, pack_functions
+from devbridge.deploy.synth import Settings
 from devbridge.errors import BuildError, DevbridgeError, HandlerNotFound
 from devbridge.packing.zips import Asset
 from tests.unit.deploy.cloudformation import Script, stack
@@ -36,7 +37,8 @@ class Told:
 
 def pack(app: App, aws: FakeCloud, broken: Broken | None, *names: str) -> tuple[Any, Kept]:
     builder: Any = FakeBuilder(broken=set(names))
-    return pack_functions(app, aws, "dev", builder, broken)
+    settings = Settings("dev", "", "", "3.11", mode="deployed")
+    return pack_functions(app, aws, settings, builder, broken)
 
 
 def deployed(script: Script, **properties: Any) -> None:

@@ -94,7 +94,9 @@ class Stage:
         self.versions = {"assets/demo/f.zip": "v2"}
         self.did: list[str] = []
         self.told: list[Progress] = []
-        assets = Assets("assets", "", "i.zip", KEYS, {"my-job": "j.zip"}, versions={"i.zip": "v1"})
+        assets = Assets(
+            "assets", "", "i.zip", KEYS, jobs={"my-job": "j.zip"}, versions={"i.zip": "v1"}
+        )
         file = app.root / "api" / "start.py"
         self.packed = Packed(assets, [], [], frozenset({file}))
         monkeypatch.setattr(stage, "pack", lambda *_: self.packed)

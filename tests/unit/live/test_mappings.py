@@ -58,7 +58,12 @@ class Desk:
             wait_until_ready=self.ready.wait, bridge=SimpleNamespace(taken_over=self.taken_over)
         )
         cloud: Any = SimpleNamespace(client=lambda _service: self.cloud)
-        self.mappings = Mappings(cloud, "dev", self.developer.voice, daemon)
+        self.guarded: list[Any] = []
+        guard: Any = SimpleNamespace(
+            watch=lambda found: self.guarded.append((found, dict(self.cloud.enabled))),
+            release=lambda: self.guarded.append("released"),
+        )
+        self.mappings = Mappings(cloud, "dev", self.developer.voice, daemon, guard)
 
     def good(self, *names: str, live: bool = True) -> Any:
         with loading(self.root):
@@ -89,6 +94,8 @@ async def test_they_are_read_from_ready_on_until_the_end(desk: Desk) -> None:
         await task
     assert desk.cloud.enabled == {"a-1": False, "a-2": False}
     assert "messages wait until the next `devbridge dev`" in "\n".join(desk.developer.said)
+    # Before the first is enabled: this process may be killed at any moment.
+    assert desk.guarded == [(["a-1", "a-2"], {}), "released"]
 
 
 async def test_what_is_deployed_meanwhile_is_read_too(desk: Desk) -> None:
@@ -109,6 +116,7 @@ async def test_who_has_taken_the_stage_over_goes_on_reading(desk: Desk) -> None:
     task.cancel()
     await asyncio.wait([task])
     assert set(desk.cloud.enabled.values()) == {True}
+    assert desk.guarded[-1] == "released"
 
 
 async def test_an_end_without_a_cloud_is_said_and_ends(desk: Desk) -> None:
@@ -119,6 +127,7 @@ async def test_an_end_without_a_cloud_is_said_and_ends(desk: Desk) -> None:
     task.cancel()
     await asyncio.wait([task])
     assert "queues are still read" in "\n".join(desk.developer.warned)
+    assert "released" not in desk.guarded  # it tries once more
 
 
 def test_a_mapping_that_is_being_changed_is_asked_again(desk: Desk) -> None:

@@ -288,6 +288,10 @@ class FakeBalancers(Fake):
         return {"LoadBalancers": [{"LoadBalancerName": "front", "DNSName": self.host}]}
 
 
+FUNCTIONS_TAKE = 900
+"""Seconds, at most."""
+
+
 class FakeCloud:
     """What `Sender` needs of a cloud."""
 
@@ -308,3 +312,7 @@ class FakeCloud:
 
     def client(self, service: str) -> Any:
         return getattr(self, service).client
+
+    def waiting(self, service: str, seconds: float) -> Any:
+        assert seconds > FUNCTIONS_TAKE
+        return self.client(service)

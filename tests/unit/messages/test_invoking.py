@@ -23,6 +23,8 @@ class FakeLambda(Fake):
         self.asked: list[Any] = []
         self.answer: Any = {"runs": [], "refused": []}
         self.error = ""
+        self.waited = 0
+        """How many calls were of who waits to the end."""
 
     def Invoke(self, *, FunctionName: str, Payload: Any) -> Any:  # noqa: N802, N803
         assert FunctionName == INVOKER
@@ -49,7 +51,19 @@ def functions() -> FakeLambda:
 
 def invoking(functions: FakeLambda, numbers: range = range(1, 20)) -> Invoking:
     stream = FakeStream("kinesis", numbers)
-    return Invoking(lambda name: (functions if name == "lambda" else stream).client)
+    clients = {"lambda": functions.client}
+    return Invoking(lambda name: clients.get(name, stream.client), lambda: Waiting(functions))
+
+
+class Waiting:
+    """The client that waits as long as a function may take."""
+
+    def __init__(self, functions: FakeLambda) -> None:
+        self._functions = functions
+
+    def invoke(self, **parameters: Any) -> Any:
+        self._functions.waited += 1
+        return self._functions.client.invoke(**parameters)
 
 
 def of(body: Any, **attribute: Any) -> Letter:
@@ -68,6 +82,7 @@ def test_records_that_were_given_up_come_as_many_at_once_as_before(functions: Fa
     ]
     assert numbers == [[sequence(6), sequence(7)], [sequence(8), sequence(9)]]
     assert {event["redriven"] for event in functions.asked} == {""}
+    assert functions.waited == 0  # an invoker has seconds, and starts nothing twice
 
 
 def test_what_is_gone_has_no_way_back(functions: FakeLambda) -> None:
@@ -85,6 +100,7 @@ def test_a_function_is_called_with_what_lambda_would_call_it_with(functions: Fak
         there.call_function(INVOKER, there.events(found.given_up))
         assert [[*event] for event in functions.asked] == [["Records"], ["Records"]]
         assert functions.asked[0]["Records"][0]["kinesis"]["sequenceNumber"] == sequence(6)
+    assert functions.waited == 6
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,9 @@ class Daemon:
     """What the stub's bridge reaches: the dispatcher, and a supervisor that cancels at once what
     has not started."""
 
-    settings = Settings("demo", "ann", "factorial", Endpoint("host", "eu-west-1", None))
+    settings = Settings(
+        app="demo", stage="ann", job="factorial", endpoint=Endpoint("host", "eu-west-1", None)
+    )
     stub_id = "stub"
 
     def __init__(self, book: Ledger, logs: Path) -> None:
@@ -159,7 +161,7 @@ class LedgerWorld:
         self.logs = folder
         self.book = stack.enter_context(Ledger.open(path))
         self.daemon = Daemon(self.book, folder)
-        live = handler.Live(self.daemon)  # type: ignore[arg-type]
+        live = handler.Live(self.daemon, self.daemon.settings)  # type: ignore[arg-type]
         self.lambda_ = Lambda(lambda event, context: invoker.answer(lambda: live, event, context))
         reader = stack.enter_context(LedgerReader.open(path))
         self.tended = True

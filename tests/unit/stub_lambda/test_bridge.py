@@ -35,10 +35,10 @@ from devbridge.transport.base import Delivery, Disconnected, Endpoint
 from runner.triggered import HELD
 from stub_lambda import bridge as module
 from stub_lambda.bridge import KEEP_ALIVE, Answer, Bridge, NoAnswer, Silence
-from stub_lambda.settings import OFFLINE_ERROR, OFFLINE_QUEUE, Settings
+from stub_lambda.settings import OFFLINE_ERROR, OFFLINE_QUEUE, StageSettings
 
 pytestmark = pytest.mark.timeout(5)
-SETTINGS = Settings("demo", "ann", "factorial", Endpoint("iot.example", "eu-west-1"))
+SETTINGS = StageSettings(app="demo", stage="ann", endpoint=Endpoint("iot.example", "eu-west-1"))
 ONLINE = Presence(
     online=True,
     daemon_id=codec.new_id(),

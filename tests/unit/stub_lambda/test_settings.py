@@ -24,7 +24,9 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 def test_on_aws_the_broker_is_dialled_by_its_name() -> None:
     settings = Settings.from_environment()
-    assert settings == Settings("app", "dev", "factorial", Endpoint(HOST, "eu-west-1"))
+    assert settings == Settings(
+        app="app", stage="dev", job="factorial", endpoint=Endpoint(HOST, "eu-west-1")
+    )
     assert settings.topics.requests == "devbridge/app/dev/requests"
 
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from devbridge.constructs import OnLoadBalancer
+from devbridge.constructs.owners import Owner
 from devbridge.deploy.references import arn, arn_of, ref
 from devbridge.deploy.synth.load_balancers import listener
 from devbridge.deploy.synth.stack import Stack
 from devbridge.deploy.synth.triggers.called import called
 from devbridge.deploy.synth.triggers.permissions import permit
-from devbridge.deploy.synth.triggers.wanted import Owner
 
 
 def add(stack: Stack, owner: Owner, trigger: OnLoadBalancer, title: str) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from devbridge import names
 from devbridge.constructs import Job
+from devbridge.constructs.owners import Owner
 from devbridge.deploy.synth.placement import has_invoker
 from devbridge.deploy.synth.stack import Settings
-from devbridge.deploy.synth.triggers.wanted import Owner
 
 
 def called(owner: Owner) -> str:

@@ -21,6 +21,7 @@ from devbridge.constructs import (
     Schedule,
     Trigger,
 )
+from devbridge.constructs.owners import Owner
 from devbridge.constructs.triggers.batching import Batched
 from devbridge.deploy.arns import main_arn
 from devbridge.deploy.policies import Json, sends
@@ -39,7 +40,7 @@ from devbridge.deploy.synth.triggers import (
     topics,
 )
 from devbridge.deploy.synth.triggers.titles import title_of
-from devbridge.deploy.synth.triggers.wanted import Owner, has_inbox, holds_inbox
+from devbridge.deploy.synth.triggers.wanted import has_inbox, holds_inbox
 
 
 def _nobody(_trigger: Any, _title: str) -> Iterator[tuple[str, Any]]:

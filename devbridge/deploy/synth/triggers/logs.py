@@ -6,12 +6,12 @@ from typing import Any
 
 from devbridge import names
 from devbridge.constructs import Job, OnLog
+from devbridge.constructs.owners import Owner
 from devbridge.deploy.references import arn_of, ref
 from devbridge.deploy.synth.placement import in_cloud
 from devbridge.deploy.synth.stack import Stack
 from devbridge.deploy.synth.triggers.called import called
 from devbridge.deploy.synth.triggers.permissions import permit
-from devbridge.deploy.synth.triggers.wanted import Owner
 
 
 def add(stack: Stack, owner: Owner, trigger: OnLog, title: str) -> None:

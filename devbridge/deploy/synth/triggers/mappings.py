@@ -6,10 +6,10 @@ from typing import Any
 
 from devbridge import names
 from devbridge.constructs import Job
+from devbridge.constructs.owners import Owner
 from devbridge.deploy.references import ref
 from devbridge.deploy.synth.stack import Stack
 from devbridge.deploy.synth.triggers.called import called, is_there
-from devbridge.deploy.synth.triggers.wanted import Owner
 
 
 def reads_itself(stack: Stack, owner: Owner) -> bool:

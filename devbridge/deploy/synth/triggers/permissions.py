@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from devbridge.constructs.owners import Owner
 from devbridge.deploy.references import ref
 from devbridge.deploy.synth import permissions
 from devbridge.deploy.synth.stack import Stack
 from devbridge.deploy.synth.triggers.called import called
-from devbridge.deploy.synth.triggers.wanted import Owner
 
 
 def permit(stack: Stack, owner: Owner, title: str, service: str, source: Any) -> str:

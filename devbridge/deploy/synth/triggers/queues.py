@@ -9,6 +9,7 @@ from typing import Any, Final
 from devbridge import names
 from devbridge.constructs import Construct, Function, Job, OnQueue
 from devbridge.constructs.dead_letters import KEPT
+from devbridge.constructs.owners import Owner
 from devbridge.constructs.triggers.done import held
 from devbridge.deploy.arns import main_arn
 from devbridge.deploy.attributes import resolved
@@ -22,7 +23,6 @@ from devbridge.deploy.synth.triggers.mappings import (
     scaling,
 )
 from devbridge.deploy.synth.triggers.wanted import (
-    Owner,
     has_inbox,
     hidden_inbox,
     holds_inbox,

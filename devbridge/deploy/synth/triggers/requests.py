@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import OnRequest
+from devbridge.constructs.owners import Owner
 from devbridge.deploy.references import arn
 from devbridge.deploy.synth import api
 from devbridge.deploy.synth.stack import Stack
 from devbridge.deploy.synth.triggers.called import called
 from devbridge.deploy.synth.triggers.permissions import permit
-from devbridge.deploy.synth.triggers.wanted import Owner
 
 _VARIABLE: Final = re.compile("{[^}]+}")
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from devbridge.constructs import Job, OnEvent, OnObject, Trigger
+from devbridge.constructs.owners import Owner
 from devbridge.constructs.triggers.objects import EVENTS
 from devbridge.deploy.arns import main_arn
 from devbridge.deploy.attributes import resolved
@@ -16,7 +17,6 @@ from devbridge.deploy.synth.stack import Stack
 from devbridge.deploy.synth.triggers import queues
 from devbridge.deploy.synth.triggers.called import called, what
 from devbridge.deploy.synth.triggers.permissions import permit
-from devbridge.deploy.synth.triggers.wanted import Owner
 
 
 def add_event(stack: Stack, owner: Owner, trigger: OnEvent, title: str) -> None:

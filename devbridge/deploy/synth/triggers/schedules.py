@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import Job, Schedule
+from devbridge.constructs.owners import Owner
 from devbridge.deploy.policies import KEY_USE, allow
 from devbridge.deploy.principal import trust
 from devbridge.deploy.references import arn_of, ref
 from devbridge.deploy.synth.stack import Settings, Stack
 from devbridge.deploy.synth.triggers import queues
 from devbridge.deploy.synth.triggers.called import called, what
-from devbridge.deploy.synth.triggers.wanted import Owner
 
 _TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from devbridge import names
 from devbridge.constructs import Job, OnStream, OnTable, Table
+from devbridge.constructs.owners import Owner
 from devbridge.constructs.triggers.streaming import Streamed
 from devbridge.deploy.arns import main_arn
 from devbridge.deploy.policies import KEY_USE, Json, allow, of_service
@@ -16,7 +17,6 @@ from devbridge.deploy.synth.stack import Stack
 from devbridge.deploy.synth.triggers import queues
 from devbridge.deploy.synth.triggers.mappings import add_mapping, filters
 from devbridge.deploy.synth.triggers.titles import title_of
-from devbridge.deploy.synth.triggers.wanted import Owner
 
 _OF_TABLE: Final = of_service(
     "dynamodb", "DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"

@@ -8,8 +8,8 @@ from typing import Final
 
 from devbridge import names
 from devbridge.constructs import Trigger
+from devbridge.constructs.owners import Owner
 from devbridge.constructs.values import NAME
-from devbridge.deploy.synth.triggers.wanted import Owner
 
 _WORD: Final = re.compile("[A-Za-z0-9]+")
 

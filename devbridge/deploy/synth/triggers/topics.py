@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from devbridge.constructs import Job, OnTopic
+from devbridge.constructs.owners import Owner
 from devbridge.deploy.arns import main_arn
 from devbridge.deploy.references import arn_of
 from devbridge.deploy.synth.stack import Stack
 from devbridge.deploy.synth.triggers import queues
 from devbridge.deploy.synth.triggers.called import called
 from devbridge.deploy.synth.triggers.permissions import permit
-from devbridge.deploy.synth.triggers.wanted import Owner
 
 
 def add(stack: Stack, owner: Owner, trigger: OnTopic, title: str) -> None:

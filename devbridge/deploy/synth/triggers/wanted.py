@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Final, TypeAlias, TypeVar
+from typing import Final
 
-from devbridge.constructs import Bucket, Function, Job, OnObject, OnQueue, Queue, Trigger
-from devbridge.constructs.app import App
+from devbridge.constructs import Bucket, Job, OnObject, OnQueue, Queue, Trigger
+from devbridge.constructs.owners import Owner, triggers
 from devbridge.constructs.triggers.done import TIMES, held, reading_time
 from devbridge.constructs.triggers.queue import INVOKER_TIMEOUT
-
-Owner: TypeAlias = Job | Function
-"""Whose triggers there are: a job's start runs through its invoker, a function's call it."""
-T = TypeVar("T", bound=Trigger)
 
 _HIDDEN: Final = timedelta(seconds=30)
 """SQS's default."""
 HIDDEN: Final = TIMES * INVOKER_TIMEOUT
 """How long a message is hidden while an invoker reads it."""
-
-
-def owners(app: App) -> Iterator[Owner]:
-    """All that may have triggers."""
-    yield from app.of_type(Job)
-    yield from app.of_type(Function)
-
-
-def triggers(app: App, kind: type[T]) -> Iterator[tuple[Owner, T]]:
-    """The triggers of that type in the whole app."""
-    for owner in owners(app):
-        for trigger in owner.triggers:
-            if isinstance(trigger, kind):
-                yield owner, trigger
 
 
 def readers(queue: Queue) -> list[Owner]:

@@ -114,11 +114,21 @@ def test_a_visibility_in_which_the_function_may_not_end_is_refused(app: App) -> 
 
 def test_how_often_a_message_is_tried_is_said_once(app: App) -> None:
     dead = Queue(app, "dead")
-    queue = Queue(app, "q", dead_letter=dead)
+    queue = Queue(app, "q", dead_letter=dead, max_receives=3)
     said = refusal(app, OnQueue(queue, **HELD))
     assert "with max_receives=3, where the job has retries=0 is not allowed" in said
     assert "retries=2 of the job, or max_receives=1 of the queue" in said
     assert job(app, OnQueue(queue, **HELD), retries=2).triggers
+
+
+def test_a_queue_that_does_not_say_it_follows_the_job(app: App) -> None:
+    queue = Queue(app, "q", dead_letter=Queue(app, "dead"))
+    assert job(app, OnQueue(queue, **HELD), retries=1).triggers
+
+
+def test_what_a_queue_says_is_not_passed_over_where_the_dead_letters_are_the_jobs(app: App) -> None:
+    queue = Queue(app, "q", max_receives=9)
+    assert "with max_receives=9, where" in refusal(app, OnQueue(queue, **HELD), retries=4)
 
 
 def test_a_queue_that_gives_up_sooner_than_the_job_is_refused_too(app: App) -> None:

@@ -80,5 +80,11 @@ def test_a_filter_looks_at_what_a_record_has(app: App) -> None:
     told = refusal(app, OnQueue(Queue(app, "q"), filter={"kind": ["order"]}))
     assert "filter: 'kind' is not allowed" in told
     assert "body, attributes, messageAttributes" in told
+    either = {"$or": [{"body": {"a": ["1"]}}, {"boddy": {"a": ["2"]}}]}
+    told = refusal(app, OnQueue(Queue(app, "either"), filter=either), name="either")
+    assert "filter: '$or[1].boddy'; did you mean 'body'?" in told
+    unknown = {"body": {"a": [{"cidr": "10.0.0.0/8"}]}}
+    told = refusal(app, OnQueue(Queue(app, "unknown"), filter=unknown), name="unknown")
+    assert "Lambda's event filtering knows: prefix, suffix" in told
     asked = {"messageAttributes": {"a": {"stringValue": ["1"]}}}
     assert job(app, OnQueue(Queue(app, "r"), filter=asked)).triggers

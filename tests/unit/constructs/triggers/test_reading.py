@@ -37,7 +37,17 @@ def test_a_list_of_messages_may_be_one_run(app: App) -> None:
 
 def test_without_a_queue_to_read_there_are_no_workers(app: App) -> None:
     assert "with no trigger is not allowed | allowed: exactly one" in refusal(app)
-    assert "with no trigger" in refusal(app, OnQueue(Queue(app, "q")))
+
+
+def test_a_trigger_whose_messages_go_when_they_are_accepted_is_named(app: App) -> None:
+    said = refusal(app, OnQueue(Queue(app, "q")))
+    assert "with OnQueue 'q' without done='succeeded' is not allowed | allowed: exactly one" in said
+
+
+def test_no_window_is_advised_that_workers_have_not(app: App) -> None:
+    said = refusal(app, OnQueue(Queue(app, "q"), batch=50, **HELD))
+    assert "50 records at once is not allowed | allowed: at most 10 with workers" in said
+    assert "window" not in said
 
 
 def test_two_queues_are_refused(app: App) -> None:

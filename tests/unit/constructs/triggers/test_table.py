@@ -45,6 +45,7 @@ def test_what_happens_to_a_row_is_a_part_of_the_filter(
         ({"where": "INSERT"}, "where 'INSERT'"),
         ({"where": ["insert"]}, "where ['insert']"),
         ({"filter": {"eventName": ["INSERT"]}}, "where=[...] for it"),
+        ({"filter": {"NewImage": {"a": {"S": ["b"]}}}}, "filter: 'NewImage'"),
     ],
 )
 def test_what_does_not_happen_to_a_row_is_refused(

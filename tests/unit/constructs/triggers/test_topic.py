@@ -18,10 +18,18 @@ from tests.unit.constructs.test_triggering import job, refusal
         ({"filter_on": "text"}, "filter_on 'text'"),
         ({"filter": []}, "filter []"),
         ({"filter_on": "body"}, "filter_on 'body' without a filter"),
+        ({"filter": {"a": [{"wildcard": "b*"}]}}, "a has the operator 'wildcard'"),
+        ({"filter": {"$or": [{"a": {"b": ["1"]}}, {"c": ["1"]}]}}, "filter: a is an object"),
+        ({"filter": {name: ["1"] for name in "abcdef"}}, "filter: 6 keys"),
     ],
 )
 def test_a_filter_that_sns_would_refuse_is_refused(app: App, options: Any, said: str) -> None:
     assert said in refusal(app, OnTopic(Topic(app, "t"), **options))
+
+
+def test_an_example_of_a_filter_is_one_of_a_topic(app: App) -> None:
+    said = refusal(app, OnTopic(Topic(app, "t"), filter={"jobName": "thumbs"}))
+    assert 'one such as {"jobName": ["thumbs"]}, each value a list' in said
 
 
 def test_a_filter_looks_at_attributes_or_deep_into_the_body(app: App) -> None:

@@ -3,9 +3,11 @@ when it is told to, the integration tests show."""
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 import time
+import urllib.request
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,8 +15,8 @@ import pytest
 
 from runner import aws, process
 from runner.attempt import Inbox
+from runner.host import container, worker
 from runner.host import told as tale
-from runner.host import worker
 from runner.host.settings import Settings
 from runner.host.told import Told
 from runner.host.worker import Stop, WorkerHost, record_of
@@ -96,6 +98,32 @@ def test_one_that_fails_comes_again_after_the_jobs_delay(
     cloud.waiting, cloud.ends = [message("a", count)], [FAILED]
     worker.main()
     assert (cloud.deleted, cloud.hidden) == ([], [("receipt of a", seconds)])
+
+
+def test_ecs_is_asked_once_where_it_is_and_again_only_if_it_did_not_say(
+    cloud: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container._metadata.cache_clear()
+    told: list[OSError | bytes] = [
+        OSError("not yet"),
+        b'{"Labels": {"com.amazonaws.ecs.task-arn": "arn:task"}}',
+    ]
+    asked: list[str] = []
+
+    def open_(url: str, timeout: float) -> io.BytesIO:
+        asked.append(url)
+        found = told.pop(0)
+        if isinstance(found, OSError):
+            raise found
+        return io.BytesIO(found)
+
+    opener = SimpleNamespace(open=open_)
+    monkeypatch.setattr(urllib.request, "build_opener", lambda *_: opener)
+    monkeypatch.setenv(container.METADATA, "http://169.254.170.2/v4/a")
+    cloud.waiting = [message("a"), message("b"), message("c")]
+    worker.main()
+    assert len(cloud.ran) == 3
+    assert asked == ["http://169.254.170.2/v4/a"] * 2
 
 
 def test_one_that_was_given_up_or_cancelled_does_not_come_again(cloud: Reading) -> None:

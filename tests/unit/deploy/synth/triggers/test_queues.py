@@ -159,6 +159,17 @@ def test_the_jobs_own_function_reads_what_is_held_until_its_run_has_succeeded(
     assert found["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
+@pytest.mark.parametrize(("done", "receives"), [("started", 3), ("succeeded", 2)])
+def test_a_queue_with_dead_letters_of_its_own_gives_up_as_the_job_does(
+    app: App, done: Any, receives: int
+) -> None:
+    queue = Queue(app, "q", dead_letter=Queue(app, "dead"))
+    options: Any = {"compute": Lambda(), "timeout": "1 minute"}
+    job(app, OnQueue(queue, done=done), retries=1, **options)
+    found = properties(template(app), "QQueue")["RedrivePolicy"]
+    assert found == {"deadLetterTargetArn": arn("DeadQueue"), "maxReceiveCount": receives}
+
+
 @pytest.mark.parametrize("title", ["QQueue", "AJobInbox"])
 def test_a_held_message_is_hidden_for_six_times_the_function_and_tried_as_often_as_the_job_says(
     app: App, title: str

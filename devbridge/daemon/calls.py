@@ -1,0 +1,198 @@
+"""Calls of live functions, as they come over the bridge: handed to their workers, and answered.
+
+What is too large for the wire is in the stage's bucket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Coroutine
+from typing import Any, Final, Protocol
+
+from devbridge.daemon.freshness import TICK, Freshness
+from devbridge.daemon.narrator import Narrator
+from devbridge.daemon.told import Mood
+from devbridge.protocol.fragments import MAX_FRAME
+from devbridge.protocol.messages import (
+    REJECT_TOO_LARGE,
+    REJECT_UNKNOWN_FUNCTION,
+    Call,
+    CallReply,
+    Invoke,
+    Raised,
+    Rejected,
+    Responded,
+    Taken,
+    Topics,
+)
+from devbridge.protocol.session import MAX_CALL_FRAMES, CallSession, Discard, frames
+from devbridge.words import many
+
+NOT_HANDED_OVER: Final = "Devbridge.NotHandedOver"
+_log = logging.getLogger(__name__)
+
+
+class Objects(Protocol):
+    """The stage's bucket. Its methods block, and raise whatever the cloud does."""
+
+    def get(self, key: str) -> bytes:
+        """The content of an object."""
+
+    def put(self, key: str, body: bytes) -> None:
+        """Store one."""
+
+
+class Callee(Protocol):
+    """Who has the workers: `devbridge.daemon.pool.functions.Functions`."""
+
+    def has(self, function: str) -> bool:
+        """Whether it is a live function."""
+
+    def invoke(self, asked: Invoke, event: bytes) -> None:
+        """Handle a request, unless it is known already."""
+
+    def abandoned(self, request_id: str) -> None:
+        """Nobody waits for the answer to this request any more."""
+
+
+class Bridge(Protocol):
+    """What is used of the bridge."""
+
+    def reply(self, stub_id: str, reply: CallReply) -> None:
+        """Answer a stub."""
+
+    async def probe(self) -> None:
+        """Return when the broker has given a sign of life, or the connection has ended."""
+
+
+class Calls:
+    """Takes frames, in the event loop's thread; `watch` is to go on meanwhile."""
+
+    def __init__(
+        self, bridge: Bridge, topics: Topics, objects: Objects, narrator: Narrator
+    ) -> None:
+        """`callee` is to be set before the first frame comes."""
+        self.callee: Callee
+        self._bridge = bridge
+        self._topics = topics
+        self._objects = objects
+        self._narrator = narrator
+        self._session = CallSession()
+        self._freshness = Freshness(time.monotonic(), time.time())
+        self._late: set[str] = set()
+        """The calls that have come too late, by their ids: they may come several times."""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def watch(self) -> None:
+        """Look at the clocks, for ever."""
+        while True:
+            await asyncio.sleep(TICK)
+            now = time.monotonic()
+            if self._freshness.look(now, time.time()):
+                self._ping()
+            self._session.tick(now)
+
+    def connected(self) -> None:
+        """There is a new connection: what comes by it was sent since."""
+        self._session = CallSession()
+        self._freshness = Freshness(time.monotonic(), time.time())
+
+    def frame(self, payload: bytes) -> None:
+        """One has come."""
+        now = time.monotonic()
+        fresh = self._freshness.is_fresh(now, time.time())
+        call = self._session.receive(payload, now)
+        if isinstance(call, Discard):
+            _log.info("a call was dropped: %s", call.reason)
+        elif call is not None and (fresh or not isinstance(call, Invoke)):
+            self._take(call)
+        elif call is not None:
+            self._is_late(call.request_id)
+
+    def answer(self, asked: Invoke, reply: Taken | Responded | Raised) -> None:
+        """Answer a call. Never blocks."""
+        body = reply.body if isinstance(reply, Responded) else None
+        if body is None or len(body) <= MAX_FRAME or len(frames(reply)) <= MAX_CALL_FRAMES:
+            self._bridge.reply(asked.stub_id, reply)
+        else:
+            self._begin(self._answer_by_object(asked, body))
+
+    async def close(self) -> None:
+        """Give up what is on its way. Idempotent."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _take(self, call: Call) -> None:
+        if not isinstance(call, Invoke):
+            self.callee.abandoned(call.request_id)
+        elif not self.callee.has(call.function):
+            what = f"there is no live function {call.function!r} here: deploy the stage again"
+            self._reject(call, REJECT_UNKNOWN_FUNCTION, what)
+        elif call.event_key is None:
+            self.callee.invoke(call, call.event or b"null")
+        else:
+            self._begin(self._invoke_by_object(call, call.event_key))
+
+    async def _invoke_by_object(self, call: Invoke, key: str) -> None:
+        if key != self._topics.event_key(call.request_id):
+            self._reject(call, REJECT_TOO_LARGE, "its event is not where it belongs")
+            return
+        # It takes as long as it takes; the stub waits for 2 seconds only.
+        self._bridge.reply(call.stub_id, Taken(request_id=call.request_id))
+        try:
+            event = await asyncio.to_thread(self._objects.get, key)
+        except Exception as error:
+            what = f"its event of several hundred KiB cannot be read: {error}"
+            self._narrator.say(f"{call.function}: {what}", Mood.BAD)
+            self._reject(call, REJECT_TOO_LARGE, what)
+        else:
+            self.callee.invoke(call, event)
+
+    async def _answer_by_object(self, asked: Invoke, body: bytes) -> None:
+        key = self._topics.answer_key(asked.request_id)
+        try:
+            await asyncio.to_thread(self._objects.put, key, body)
+        except Exception as error:
+            what = f"its answer of several hundred KiB cannot be handed over: {error}"
+            self._narrator.say(f"{asked.function}: {what}", Mood.BAD)
+            document = json.dumps({"errorType": NOT_HANDED_OVER, "errorMessage": what})
+            raised = Raised(request_id=asked.request_id, error=document.encode())
+            self._bridge.reply(asked.stub_id, raised)
+        else:
+            reply = Responded(request_id=asked.request_id, body_key=key)
+            self._bridge.reply(asked.stub_id, reply)
+
+    def _reject(self, call: Invoke, code: str, message: str) -> None:
+        reply = Rejected(request_id=call.request_id, code=code, message=message)
+        self._bridge.reply(call.stub_id, reply)
+
+    def _is_late(self, request_id: str) -> None:
+        """Say how many have come too late once that is over."""
+        if not self._late:
+            asyncio.get_running_loop().call_later(TICK, self._tell_late)
+        self._late.add(request_id)
+        if self._freshness.look(time.monotonic(), time.time()):
+            self._ping()
+
+    def _tell_late(self) -> None:
+        calls = many(len(self._late), "call has", "calls have")
+        self._late = set()
+        what = f"{calls} come too late, after this machine was asleep or busy, and were not run"
+        self._narrator.say(f"{what}: their callers were told that nobody is here", Mood.WARN)
+
+    def _ping(self) -> None:
+        self._freshness.pinged(time.monotonic())
+        self._begin(self._probe(self._freshness))
+
+    async def _probe(self, freshness: Freshness) -> None:
+        await self._bridge.probe()
+        freshness.ponged()
+
+    def _begin(self, what: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(what, name="call")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,78 @@
+"""The live functions of a stage, from the bridge to their workers and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from devbridge.daemon.bridge import Bridge
+from devbridge.daemon.calls import Calls
+from devbridge.daemon.narrator import Narrator
+from devbridge.daemon.pool.functions import Functions
+from devbridge.daemon.pool.hearing import Reload
+from devbridge.daemon.settings import Settings, Workshop
+from devbridge.protocol.messages import Topics
+from devbridge.runs.model import FunctionSpec
+
+
+class LiveFunctions:
+    """What the daemon has of them, from `start` to `close`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        workshop: Workshop,
+        narrator: Narrator,
+        reload: Reload,
+        bridge: Bridge,
+        topics: Topics,
+        at_first: Mapping[str, FunctionSpec],
+    ) -> None:
+        """`at_first` are those that there are when it starts, by name."""
+        self._bridge = bridge
+        self._at_first = at_first
+        self._connected_since = math.inf
+        self._calls = Calls(bridge, topics, workshop.objects, narrator)
+        self._functions = Functions(settings, workshop, narrator, reload, answer=self._calls.answer)
+        self._calls.callee = self._functions
+
+    async def start(self) -> None:
+        """Serve workers.
+
+        Raises:
+            OSError: no socket could be opened.
+        """
+        await self._functions.start()
+        self.adopt(self._at_first)
+
+    def adopt(self, functions: Mapping[str, FunctionSpec]) -> None:
+        """These are the live functions now, by name."""
+        self._functions.adopt(functions)
+
+    def saved(self, keys: frozenset[str]) -> None:
+        """What workers of these functions, by their keys, have read is another now."""
+        self._functions.saved(keys)
+
+    def frame(self, payload: bytes) -> None:
+        """One has come over the bridge."""
+        if self._connected_since != self._bridge.connected_since:
+            self._connected_since = self._bridge.connected_since
+            self._calls.connected()
+        self._calls.frame(payload)
+
+    async def watch(self) -> None:
+        """Look at the clocks, for ever."""
+        await self._calls.watch()
+
+    async def leave(self) -> None:
+        """Let the workers end what they do, for some seconds; then end them."""
+        await self._functions.close()
+
+    async def close(self) -> None:
+        """Give up what is on its way. Idempotent."""
+        await self._functions.close()
+        await self._calls.close()
+
+    def kill(self) -> None:
+        """SIGKILL to every worker's process group."""
+        self._functions.kill()
