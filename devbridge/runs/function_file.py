@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
@@ -37,7 +37,7 @@ def _changed(path: Path) -> float:
         return 0.0
 
 
-def kept(path: Path, since: float, *, follow: bool = False) -> Iterator[bytes]:
+def kept(path: Path, since: float, *, follow: bool = False) -> Generator[bytes, None, None]:
     """What is there of requests that were over then (seconds since the epoch) or later, and what
     was printed meanwhile; with `follow`, and of what is added, for ever."""
     parts = logfile.open_parts(path)

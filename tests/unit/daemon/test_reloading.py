@@ -108,6 +108,20 @@ class LastRuns:
         self.forgotten |= jobs
 
 
+class Pool:
+    """Who has the workers of live functions."""
+
+    def __init__(self) -> None:
+        self.saved_: list[frozenset[str]] = []
+        self.adopted: list[Mapping[str, FunctionSpec]] = []
+
+    def adopt(self, functions: Mapping[str, FunctionSpec]) -> None:
+        self.adopted.append(functions)
+
+    def saved(self, keys: frozenset[str]) -> None:
+        self.saved_.append(keys)
+
+
 class Desk:
     """An app of two jobs, deployed, and what hot reload makes of its saves."""
 
@@ -127,8 +141,7 @@ class Desk:
         self.mark: Path | None = None
         self.whole = True
         self.functions: dict[str, FunctionSpec] = {}
-        self.functions_saved: list[frozenset[str]] = []
-        self.functions_changed: list[Mapping[str, FunctionSpec]] = []
+        self.pool = Pool()
         self.reloading: Reloading
 
     def save(self, name: str) -> Path:
@@ -157,11 +170,10 @@ class Desk:
             Narrator([TerminalListener(cast(Terminal, self.board), self.root, self.root)]),
             post=self._post,
             may_deploy=lambda: self.ours,
-            functions_saved=self.functions_saved.append,
-            functions_changed=self.functions_changed.append,
             rerun=cast(Rerun, self.runs) if self.runs is not None else None,
             secrets_mark=self.mark,
         )
+        self.reloading.functions = self.pool
         for name in self.jobs:
             assert self.reloading.launched(name)
             assert not self.imported(name)
@@ -553,23 +565,23 @@ def live(desk: Desk) -> Desk:
 async def test_a_save_of_what_a_function_has_read_is_told_its_pool(live: Desk) -> None:
     live.save("jobs/a.py")
     assert live.reloading.look(["a"]) == [SourcesChanged(frozenset({"a"}))]
-    assert live.functions_saved == [frozenset({"api()"})]
+    assert live.pool.saved_ == [frozenset({"api()"})]
     live.reloading.ready("api()")
     assert live.board.lines[-1].startswith("Reloaded api in")
 
 
 async def test_a_function_is_looked_at_when_it_is_about_to_be_called(live: Desk) -> None:
     live.reloading.look_at("api()")
-    assert (live.posted, live.functions_saved) == ([], [])
+    assert (live.posted, live.pool.saved_) == ([], [])
     live.save("jobs/a.py")
     live.reloading.look_at("api()")
     assert live.posted == [SourcesChanged(frozenset({"a"}))]
-    assert live.functions_saved == [frozenset({"api()"})]
+    assert live.pool.saved_ == [frozenset({"api()"})]
 
 
 async def test_a_function_whose_workers_are_of_no_use_is_renewed(live: Desk) -> None:
     live.reloading.renew("api()")
-    assert (live.posted, live.functions_saved) == ([], [frozenset({"api()"})])
+    assert (live.posted, live.pool.saved_) == ([], [frozenset({"api()"})])
 
 
 async def test_a_broken_function_is_mended_by_its_file(live: Desk) -> None:
@@ -577,10 +589,10 @@ async def test_a_broken_function_is_mended_by_its_file(live: Desk) -> None:
     live.reloading.broke("api()")
     live.save("api/start.py")
     live.reloading.look_at("api()")
-    assert live.functions_saved == [frozenset({"api()"})]
+    assert live.pool.saved_ == [frozenset({"api()"})]
 
 
 async def test_a_deployment_tells_which_functions_there_are(live: Desk) -> None:
     live.functions = {}
     live.reloading._deployed(live.deployment())
-    assert live.functions_changed == [{}]
+    assert live.pool.adopted == [{}]
