@@ -7,6 +7,7 @@ printed is told, and then how its request was answered.
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import time
 from collections import deque
@@ -29,6 +30,8 @@ from devbridge.daemon.told import Answered, Broken, Gone, Mood, Remarked, Reques
 from devbridge.protocol.messages import Invoke, Raised, Responded, Taken
 from devbridge.runs.model import FunctionSpec, function_key
 from runner.outcome import Failure
+
+log = logging.getLogger(__name__)
 
 KILL_DEADLINE: Final = 5.0
 """Seconds after `GRACE` in which every worker must be gone."""
@@ -205,7 +208,7 @@ class Functions:
             case events.Answer(request_id, answer, worker_id):
                 self._reply(request_id, answer, worker_id)
             case events.Taken(request_id):
-                self._answer(self._calls[request_id].asked, Taken(request_id=request_id))
+                self._send(self._calls[request_id].asked, Taken(request_id=request_id))
             case events.Dropped(request_id, worker_id):
                 self._dropped(request_id, worker_id)
             case events.Launch(worker_id, function):
@@ -248,12 +251,18 @@ class Functions:
         if call is None:
             return
         if isinstance(answer, bytes):
-            self._answer(call.asked, Responded(request_id=request_id, body=answer))
+            self._send(call.asked, Responded(request_id=request_id, body=answer))
             how, mood = answered(call.words, answer)
             self._tell(call, worker_id, how, mood)
         else:
-            self._answer(call.asked, Raised(request_id=request_id, error=answer.document))
+            self._send(call.asked, Raised(request_id=request_id, error=answer.document))
             self._tell(call, worker_id, "", Mood.BAD, answer)
+
+    def _send(self, asked: Invoke, reply: Reply) -> None:
+        try:
+            self._answer(asked, reply)
+        except Exception:  # what else was decided is to be done all the same
+            log.exception("a request of %s could not be answered", asked.function)
 
     def _dropped(self, request_id: str, worker_id: str) -> None:
         call = self._calls.pop(request_id, None)

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from devbridge.daemon import requests
 from devbridge.daemon.requests import INVOKED, LARGEST, Asking, Kind
@@ -155,3 +157,26 @@ def test_one_that_no_worker_has_had_says_why() -> None:
 
 def test_what_was_not_shown_is_counted() -> None:
     assert requests.more(1037, "GET /health", "200", PLAIN) == "1,037 more GET /health 200"
+
+
+KEYS = st.sampled_from(
+    [
+        *("version", "rawPath", "requestContext", "http", "method", "path", "httpMethod", "type"),
+        *("routeArn", "methodArn", "Records", "eventSource", "detail-type", "source", "awslogs"),
+        *("data", "statusCode", "isAuthorized", "policyDocument", "Statement", "Effect"),
+        *("batchItemFailures", "connectionId", "routeKey", "triggerSource", "userPoolId"),
+    ]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("REQUEST"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=6),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(KEYS, JSON) | JSON, JSON)
+def test_whatever_comes_has_words_of_one_line(event: object, answer: object) -> None:
+    asked = requests.asking(json.dumps(event).encode())
+    how, _ = requests.answered(asked, json.dumps(answer).encode())
+    assert asked.what
+    assert "\n" not in asked.what + how
