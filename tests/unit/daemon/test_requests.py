@@ -159,6 +159,12 @@ def test_what_was_not_shown_is_counted() -> None:
     assert requests.more(1037, "GET /health", "200", PLAIN) == "1,037 more GET /health 200"
 
 
+def test_what_is_logged_is_shown_without_time_and_id() -> None:
+    logged = b"[WARNING]\t2026-11-27T05:34:59.069Z\t9475965c-4cfa\tcareful\ta\n"
+    assert requests.printed(b"one\n" + logged) == b"one\n[WARNING] careful\ta\n"
+    assert requests.printed(b"[INFO]\tx\n") == b"[INFO]\tx\n"
+
+
 KEYS = st.sampled_from(
     [
         *("version", "rawPath", "requestContext", "http", "method", "path", "httpMethod", "type"),
