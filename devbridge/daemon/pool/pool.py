@@ -286,7 +286,7 @@ class Pool:
             effects += [Answer(self._requests.pop(each).id, gone) for each in function.queue]
         for name, spec in functions.items():
             if name not in self._functions:
-                self._functions[name] = FunctionState(spec)
+                self._functions[name] = FunctionState(spec, workers=self._workers.of(name))
             elif self._functions[name].spec != spec:
                 self._functions[name].spec = spec
                 effects += self._renew(name, now)
@@ -295,7 +295,8 @@ class Pool:
 
     def _shutdown(self, now: float) -> list[Effect]:
         self._closing = True
-        effects: list[Effect] = [Answer(each, of_failure(STOPPED)) for each in self._requests]
+        stopped, open_ = of_failure(STOPPED), self._requests.values()
+        effects: list[Effect] = [Answer(each.id, stopped, each.worker_id) for each in open_]
         self._requests.clear()
         for function in self._functions.values():
             function.queue.clear()

@@ -1,16 +1,13 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 
 import pytest
 
 from devbridge.daemon import lines, terminal_listener
-from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.terminal_listener import TerminalListener
 from devbridge.daemon.told import (
     AppBroken,
@@ -43,6 +40,7 @@ from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import State
 from runner.outcome import Failure
+from tests.unit.daemon.screens import Paper
 
 ROOT = Path("/app")
 LOG = "/app/.devbridge/logs/a-r1.log"
@@ -60,29 +58,6 @@ def run(state: State = State.SUCCEEDED, **known: object) -> RunRecord:
 
 def change(state: State, **known: object) -> Change:
     return Change(job_id="r1", state=state, at=3.5, **known)  # type: ignore[arg-type]
-
-
-class Paper(Terminal):
-    """A terminal that keeps its lines."""
-
-    def __init__(self, *, colour: bool = False, width: int = 0) -> None:
-        self.colour = colour
-        self.text = ""
-        self.columns = width
-        self._lock = threading.Lock()
-        self._held = {}
-        self._numbers = count(1)
-
-    @property
-    def width(self) -> int:
-        return self.columns
-
-    def _put(self, data: bytes) -> None:
-        self.text += data.decode()
-
-    @property
-    def lines(self) -> list[str]:
-        return self.text.splitlines()
 
 
 class Shown:

@@ -45,6 +45,10 @@ class Client:
         self.told.append(("respond", request_id, json.loads(body)))
         return 202
 
+    def respond_and_next(self, request_id: str, body: bytes) -> tuple[Mapping[str, str], bytes]:
+        self.respond(request_id, body)
+        return self.next()
+
     def fail(self, request_id: str, failure: Mapping[str, Any]) -> int:
         self.told.append(("fail", request_id, failure))
         return 202

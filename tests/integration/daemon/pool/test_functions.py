@@ -329,6 +329,22 @@ async def test_a_request_that_nobody_waits_for_is_not_begun(tmp_path: Path) -> N
         assert late not in live.answers
 
 
+async def test_an_answer_that_cannot_be_sent_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench(tmp_path, files={"api/start.py": ECHO}) as live:
+        await live.result()
+
+        def broken(*_: object) -> None:
+            raise RuntimeError
+
+        with monkeypatch.context() as patched:
+            patched.setattr(live.functions, "_answer", broken)
+            live.ask()
+            await live.told(Answered, 2)
+        assert (await live.result())["calls"] == 3
+
+
 # --- AWS's own runtime interface client as the worker -------------------------------------------
 
 

@@ -604,7 +604,7 @@ class Whatever(RuleBasedStateMachine):
         assert not self.open - set(self.busy.values())
 
 
-Whatever.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+Whatever.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
 TestWhatever = Whatever.TestCase
 
 
