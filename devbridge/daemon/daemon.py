@@ -244,8 +244,8 @@ class Daemon:
 
     @property
     def broken(self) -> Sequence[str]:
-        """The jobs that cannot be loaded, as far as that is known."""
-        return self._supervisor.broken
+        """The jobs and functions that cannot be loaded, as far as that is known."""
+        return (*self._supervisor.broken, *self._functions.broken)
 
     async def wait_until_ready(self) -> None:
         """Return when requests are taken and each job has a standby, or is known to be broken."""

@@ -233,9 +233,9 @@ def tried_again(job: str, pause: float, style: Style) -> str:
     return f"{style.warn('Waiting')} {job}: it cannot be loaded; {when}"
 
 
-def reloaded(job: str, seconds: float, style: Style) -> str:
-    """A job has been loaded again."""
-    return f"{style.good('Reloaded')} {job} in {duration(seconds)}"
+def reloaded(names: Sequence[str], seconds: float, style: Style) -> str:
+    """Jobs, and functions, have been loaded again."""
+    return f"{style.good('Reloaded')} {few(names)} in {duration(seconds)}"
 
 
 def short(reason: str, style: Style) -> str:

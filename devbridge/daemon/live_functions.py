@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from devbridge.daemon.bridge import Bridge
 from devbridge.daemon.calls import Calls
@@ -63,6 +63,11 @@ class LiveFunctions:
     async def watch(self) -> None:
         """Look at the clocks, for ever."""
         await self._calls.watch()
+
+    @property
+    def broken(self) -> Sequence[str]:
+        """The functions that cannot be loaded, as far as that is known."""
+        return self._functions.broken
 
     async def leave(self) -> None:
         """Let the workers end what they do, for some seconds; then end them."""

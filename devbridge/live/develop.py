@@ -140,10 +140,10 @@ async def serve(
 
 
 def _say_ready(good: Good, broken: Collection[str], took: float, voice: Voice) -> None:
-    jobs = [job.name for job in good.deployed.jobs]
-    well = [job for job in jobs if job not in broken]
+    names = [job.name for job in good.deployed.jobs] or [*good.deployed.functions]
+    well = [name for name in names if name not in broken]
     said = f"{voice.style.good('Ready')} in {took:.1f}s"
-    said += f": {few(well)}." if well else "." if jobs else ": no jobs yet."
+    said += f": {few(well)}." if well else "." if names else ": no jobs yet."
     if broken:
         said += f" {voice.style.bad('Broken')}: {few(sorted(broken))}."
     for line in good.ready(said, voice.style.bold):

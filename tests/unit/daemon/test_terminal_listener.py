@@ -238,7 +238,6 @@ async def test_a_broken_job_is_shown_once_and_after_what_its_import_printed(show
             "Waiting a: it cannot be loaded; tried again in 1.00s, then with longer pauses, and"
             " when it is saved",
         ),
-        (Reloaded("a", 0.031), "Reloaded a in 31ms"),
         (
             Restless("a", ROOT / "data.json"),
             "Notice  a: /app/data.json, which its import reads, changes again and again; from now"
@@ -439,5 +438,13 @@ async def test_an_error_that_comes_back_after_the_job_was_loaded_is_said_whole(
 ) -> None:
     error = Failure("ImportError", "no a", frames=('File "x.py", line 1',))
     shown(Broken("a", error, "a-1"), Reloaded("a", 0.1))
+    assert shown.soon[-1] == "Reloaded a in 100ms"
     shown(Broken("a", error, "a-2"))
     assert shown.soon == ["Error  a cannot be loaded: ImportError: no a", '↳ File "x.py", line 1']
+
+
+async def test_what_one_save_has_reloaded_is_told_of_together(shown: Shown) -> None:
+    assert shown(Reloaded("a", 0.031), Reloaded("b", 0.04), Reloaded("c", 0.05)) == []
+    assert shown.soon == ["Reloaded a, b, c in 50ms"]
+    assert shown(Reloaded("a", 0.031)) == []
+    assert shown.soon == ["Reloaded a in 31ms"]
