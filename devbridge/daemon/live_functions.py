@@ -70,7 +70,8 @@ class LiveFunctions:
         return self._functions.broken
 
     async def leave(self) -> None:
-        """Let the workers end what they do, for some seconds; then end them."""
+        """Take no more, and let the workers end what they do, for some seconds; then end them."""
+        self._calls.leaving = True
         await self._functions.close()
 
     async def close(self) -> None:
