@@ -471,6 +471,64 @@ def test_time_alone_wakes_nobody_for_nothing() -> None:
     assert Desk(spare=False).pool.next_wakeup() is None
 
 
+def test_that_a_function_has_a_worker_is_told_once() -> None:
+    desk = Desk()
+    desk.ask("r1"), desk.ask("r2")
+    first, second = desk.launched()
+    assert only(desk(Ready(first)), Loaded) == [Loaded("api")]
+    assert only(desk(Ready(second)), Loaded) == []
+
+
+def test_those_that_wait_are_handled_in_the_order_in_which_they_came() -> None:
+    desk = Desk(most=1)
+    desk.ask("r1"), desk.ask("r2"), desk.ask("r3")
+    worker = desk.ready()
+    desk(Answered(worker, b"1")), desk(Answered(worker, b"1"))
+    assert [each.request_id for each in only(desk.seen, Give)] == ["r1", "r2", "r3"]
+
+
+def test_others_that_are_being_loaded_end_with_the_first_that_cannot_be() -> None:
+    desk = Desk()
+    desk.ask("r1"), desk.ask("r2")
+    first, second = desk.launched()
+    assert Signal(second, signal.SIGTERM) in desk(NotLoaded(first, OOPS))
+    assert desk(Ready(second)) == []
+
+
+def test_a_second_one_that_the_system_kills_is_started_again() -> None:
+    desk = Desk()
+    desk.busy("r1")
+    desk.ask("r2")
+    assert len(only(desk(Exited(desk.launched()[-1], Exit(signal=9), KILLED)), Launch)) == 1
+
+
+def test_when_the_one_that_was_alone_has_gone_others_are_tried_again() -> None:
+    desk = Desk()
+    first = desk.busy("r1")
+    desk.ask("r2")
+    desk(NotLoaded(desk.launched()[-1], OOPS))
+    assert len(only(desk(Exited(first, Exit(code=1), KILLED)), Launch)) == 1
+    desk.ready()
+    assert len(only(desk.ask("r3"), Launch)) == 1
+
+
+def test_one_that_was_broken_and_mends_by_itself_is_told_to_be_well() -> None:
+    desk = Desk()
+    desk(Exited(desk.ready(), Exit(code=1), KILLED))
+    assert only(desk(NotLoaded(desk.launched()[-1], OOPS)), Broken)
+    desk.now += 2.0
+    desk.ask("r1")
+    assert only(desk(Ready(desk.launched()[-1])), Loaded) == [Loaded("api")]
+
+
+def test_workers_of_a_function_that_was_away_for_a_while_count() -> None:
+    desk = Desk(most=1)
+    worker = desk.busy("r1")
+    desk(FunctionsChanged({}))
+    assert desk(FunctionsChanged(desk.specs)) == []
+    assert len(only(desk(Answered(worker, b"1")), Launch)) == 1
+
+
 # --- whatever happens ---------------------------------------------------------------------------
 
 
