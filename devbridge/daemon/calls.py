@@ -115,7 +115,7 @@ class Calls:
         elif call is not None:
             self._is_late(call.request_id)
 
-    def answer(self, asked: Invoke, reply: Taken | Responded | Raised) -> None:
+    def answer(self, asked: Invoke, reply: Responded | Raised) -> None:
         """Answer a call. Never blocks."""
         body = reply.body if isinstance(reply, Responded) else None
         if body is None or len(body) <= MAX_FRAME or len(frames(reply)) <= MAX_CALL_FRAMES:

@@ -94,7 +94,7 @@ class Daemon:
         imported: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._settings = settings
-        self._jobs = deployment.jobs
+        self._at_first, self._jobs = deployment, deployment.jobs
         self._ledger = ledger
         self._alive = ledger.path.with_name("alive")
         self._launcher = workshop.launcher
@@ -124,26 +124,9 @@ class Daemon:
             connected_since=lambda: self.bridge.connected_since,
             take=lambda held: self.handle((), held),
         )
-        self._handover = Handover(
-            self.bridge,
-            ledger,
-            narrator,
-            unstarted=lambda: self._supervisor.unstarted,
-            idle=self._idle,
-            post=self.handle,
-        )
+        self._handover = self._make_handover()
         self._reloading = self._make_reloading(deployment, redeploys)
-        self._functions = LiveFunctions(
-            settings,
-            workshop,
-            narrator,
-            self._reloading,
-            self.bridge,
-            connection.topics,
-            deployment.functions,
-        )
-        self.bridge.on_call = self._functions.frame
-        self._reloading.functions = self._functions
+        self._functions = LiveFunctions(settings, workshop, narrator, self._reloading, self.bridge)
         self._dispatcher = Dispatcher(ledger, deployment.jobs, settings.logs, settings.cancelled)
         self._decider = Decider(
             ledger, self._dispatcher, self._supervisor, self._weather, self._reloading.look
@@ -152,6 +135,16 @@ class Daemon:
         self._runtime_api = runtime_api(settings.debug, workshop, self._listener)
         self._processes = self._make_processes(workshop)
         ledger.say = lambda line, good: narrator.say(line, Mood.GOOD if good else Mood.BAD)
+
+    def _make_handover(self) -> Handover:
+        return Handover(
+            self.bridge,
+            self._ledger,
+            self._narrator,
+            unstarted=lambda: self._supervisor.unstarted,
+            idle=self._idle,
+            post=self.handle,
+        )
 
     def _make_reloading(self, deployment: Deployment, redeploys: Redeploys) -> Reloading:
         wanted = self._settings.rerun_on_save
@@ -213,8 +206,8 @@ class Daemon:
         await self._runtime_api.start()
         if self._settings.secrets_mark is not None:
             secrets.touch(self._settings.secrets_mark)
-        await self._launcher.prepare(self._jobs.values(), self._settings.preload)
-        await self._functions.start()
+        await self._launcher.prepare(self._at_first.codes.values(), self._settings.preload)
+        await self._functions.start(self._at_first.functions)
         self._recover()
         until: dict[str, Task] = {"stop": stop.wait, "make-way": self._handover.make_way}
         tasks: dict[str, Task] = {

@@ -9,9 +9,8 @@ from devbridge.daemon.bridge import Bridge
 from devbridge.daemon.calls import Calls
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.pool.functions import Functions
-from devbridge.daemon.pool.hearing import Reload
+from devbridge.daemon.reloading import Reloading
 from devbridge.daemon.settings import Settings, Workshop
-from devbridge.protocol.messages import Topics
 from devbridge.runs.model import FunctionSpec
 
 
@@ -23,27 +22,26 @@ class LiveFunctions:
         settings: Settings,
         workshop: Workshop,
         narrator: Narrator,
-        reload: Reload,
+        reloading: Reloading,
         bridge: Bridge,
-        topics: Topics,
-        at_first: Mapping[str, FunctionSpec],
     ) -> None:
-        """`at_first` are those that there are when it starts, by name."""
         self._bridge = bridge
-        self._at_first = at_first
         self._connected_since = math.inf
-        self._calls = Calls(bridge, topics, workshop.objects, narrator)
-        self._functions = Functions(settings, workshop, narrator, reload, answer=self._calls.answer)
+        self._calls = Calls(bridge, bridge.topics, workshop.objects, narrator)
+        self._functions = Functions(
+            settings, workshop, narrator, reloading, answer=self._calls.answer
+        )
         self._calls.callee = self._functions
+        bridge.on_call, reloading.functions = self.frame, self
 
-    async def start(self) -> None:
-        """Serve workers.
+    async def start(self, functions: Mapping[str, FunctionSpec]) -> None:
+        """Serve workers of these functions, by name.
 
         Raises:
             OSError: no socket could be opened.
         """
         await self._functions.start()
-        self.adopt(self._at_first)
+        self.adopt(functions)
 
     def adopt(self, functions: Mapping[str, FunctionSpec]) -> None:
         """These are the live functions now, by name."""

@@ -27,7 +27,7 @@ from devbridge.daemon.pool.workers import GRACE
 from devbridge.daemon.requests import answered, asking
 from devbridge.daemon.settings import Settings, Workshop
 from devbridge.daemon.told import Answered, Broken, Gone, Mood, Remarked, Requested, Short, Who
-from devbridge.protocol.messages import Invoke, Raised, Responded, Taken
+from devbridge.protocol.messages import Invoke, Raised, Responded
 from devbridge.runs.model import FunctionSpec, function_key
 from runner.outcome import Failure
 
@@ -39,7 +39,7 @@ LOOKING: Final = 4
 """So many times as long as a look at the sources has taken, there is no other: under load, looks
 take a fifth of the time at most."""
 
-Reply = Taken | Responded | Raised
+Reply = Responded | Raised
 
 
 class Functions:
@@ -207,8 +207,6 @@ class Functions:
                 self._give(worker_id, request_id, deadline)
             case events.Answer(request_id, answer, worker_id):
                 self._reply(request_id, answer, worker_id)
-            case events.Taken(request_id):
-                self._send(self._calls[request_id].asked, Taken(request_id=request_id))
             case events.Dropped(request_id, worker_id):
                 self._dropped(request_id, worker_id)
             case events.Launch(worker_id, function):

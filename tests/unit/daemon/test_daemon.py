@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from devbridge.daemon import daemon as module
+from devbridge.daemon import launching
 from devbridge.daemon.daemon import Daemon
 from devbridge.daemon.hearing import Hearing
 from devbridge.daemon.jobs import Deployment, Jobs
@@ -62,11 +62,13 @@ class Process:
 
 
 class Api:
-    """The Runtime API; the test speaks for the workers."""
+    """The Runtime API; the test speaks for the workers. The last one made is that of jobs."""
 
     made: Api
 
-    def __init__(self, listener: Hearing, credentials: object, debuggers: object) -> None:
+    def __init__(
+        self, listener: Hearing, credentials: object, debuggers: object, **_: object
+    ) -> None:
         Api.made = self
         self.listener = listener
         self.debuggers = debuggers
@@ -232,7 +234,7 @@ def keeper(tmp_path: Path) -> Iterator[Keeper]:
 
 @pytest.fixture
 async def desk(tmp_path: Path, keeper: Keeper, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.setattr(module, "RuntimeApi", Api)
+    monkeypatch.setattr(launching, "RuntimeApi", Api)
     (tmp_path / "app.py").write_text("")
     desk = Desk(tmp_path, keeper)
     monkeypatch.setattr(keeper, "close", lambda: desk.steps.append("ledger closed"))

@@ -46,6 +46,15 @@ class Board:
     def line(self, text: str = "") -> None:
         self.lines.append(text)
 
+    def hold(self, texts: Sequence[str], *, hang: int = 0) -> int:
+        self.lines += texts
+        return 0
+
+    def take_back(self, number: int) -> bool:
+        return False
+
+    def release(self) -> None: ...
+
 
 class Watcher:
     """Bursts of saves, as the test tells them."""

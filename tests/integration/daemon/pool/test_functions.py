@@ -16,7 +16,7 @@ import pytest
 from devbridge.daemon.told import Answered, Broken, Gone, Printed, Reloaded, Requested
 from devbridge.environment import inherited
 from devbridge.languages.python.zygote import ZygoteLauncher
-from devbridge.protocol.messages import Raised, Responded, Taken
+from devbridge.protocol.messages import Raised, Responded
 from devbridge.workers.base import FreshLauncher, Launcher
 from tests.integration.functions import ARN, PYTHON, Bench, bench, function
 from tests.integration.workers import developer
@@ -223,7 +223,7 @@ async def test_a_function_out_of_time_is_killed_as_lambda_does(live: Bench) -> N
         "errorType": "Sandbox.Timedout",
         "errorMessage": f"RequestId: {request_id} Error: Task timed out after 1.00 seconds",
     }
-    assert [type(each) for each in live.answers[asked]] == [Taken, Raised]
+    assert [type(each) for each in live.answers[asked]] == [Raised]
     await live.told(Gone)
 
 
@@ -293,7 +293,7 @@ async def test_an_abandoned_request_ends_its_worker(live: Bench) -> None:
     live.functions.abandoned(held)
     await asyncio.to_thread(_gone, pid)
     assert await live.result() == 1
-    assert not [each for each in live.answers.get(held, []) if not isinstance(each, Taken)]
+    assert not live.answers.get(held)
     told = [each for each in live.kept.told if isinstance(each, Answered)]
     assert [each.how for each in told if each.how.startswith("abandoned")] != []
 

@@ -31,11 +31,10 @@ from devbridge.daemon.pool.events import (
     Saved,
     Shutdown,
     Signal,
-    Taken,
     Tick,
 )
 from devbridge.daemon.pool.faults import Fault
-from devbridge.daemon.pool.pool import REMEMBERED, TAKEN_AFTER, Pool
+from devbridge.daemon.pool.pool import REMEMBERED, Pool
 from devbridge.daemon.pool.workers import GRACE, IDLE, SHORT_PAUSE
 from devbridge.daemon.told import Broken, Short
 from devbridge.runs.model import Exit, FunctionSpec
@@ -165,26 +164,6 @@ def test_one_that_was_abandoned_before_it_came_is_never_handled() -> None:
     assert desk.ask("r1") == []
 
 
-def test_whoever_waits_is_told_when_an_answer_takes_a_while() -> None:
-    desk = Desk()
-    desk.busy("r1")
-    assert desk.tick(TAKEN_AFTER - 0.01) == []
-    assert desk.tick(0.02) == [Taken("r1")]
-    assert Taken("r1") not in desk.tick(1.0)
-
-
-def test_a_request_that_waits_for_a_worker_was_taken() -> None:
-    desk = Desk()
-    desk.ask("r1")
-    assert desk.tick(TAKEN_AFTER + 0.01) == [Taken("r1")]
-
-
-def test_an_answer_in_time_says_it_itself() -> None:
-    desk = Desk()
-    desk(Answered(desk.busy("r1"), b"1"))
-    assert desk.tick(TAKEN_AFTER + 0.01) == []
-
-
 def test_a_request_is_not_begun_when_nobody_waits_any_more() -> None:
     desk = Desk(most=1)
     worker = desk.busy("r1")
@@ -217,7 +196,7 @@ def test_a_function_that_nobody_knows_is_an_error() -> None:
 def test_a_function_out_of_time_is_killed_and_answered_as_lambda_does() -> None:
     desk = Desk()
     worker = desk.busy("r1")
-    assert desk.tick(TIMEOUT - 0.1) == [Taken("r1")]
+    assert desk.tick(TIMEOUT - 0.1) == []
     effects = desk.tick(0.2)
     assert error(effects) == {
         "errorType": "Sandbox.Timedout",
@@ -344,7 +323,7 @@ def test_a_shortage_of_the_system_is_no_fault_of_the_function() -> None:
     desk = Desk()
     desk.ask("r1")
     assert desk(NotStarted(desk.launched()[0], "too many")) == [Short("too many")]
-    assert desk.tick(SHORT_PAUSE / 2) == [Taken("r1")]
+    assert desk.tick(SHORT_PAUSE / 2) == []
     (launch,) = only(desk.tick(SHORT_PAUSE), Launch)
     effects = desk(Ready(launch.worker_id))
     assert Short() in effects
@@ -582,8 +561,6 @@ class Whatever(RuleBasedStateMachine):
                     assert self.busy.pop(worker, request) == request
                 case Signal(worker, _):
                     self.told_to_go.add(worker)
-                case Taken(request):
-                    assert request in self.open
 
     def end(self, request: str) -> None:
         assert request not in self.over, "answered twice"
