@@ -53,27 +53,32 @@ def serve(client: RuntimeClient, root: str) -> int:
     client.report_modules({**loading.modules(root), **reads.report()})
     known = preloaded.trouble(), len(sys.modules)
     pid = os.getpid()
+    headers, body = client.next()
     while True:
-        headers, body = client.next()
         _request = headers["lambda-runtime-aws-request-id"]
         _set_trace(headers.get("lambda-runtime-trace-id"))
+        fault = result = None
         try:
             result = _handled(handler, headers, body)
         except Exception as error:
-            _leave_if_forked(pid)
-            _flush()
-            client.fail(_request, _raised(error, root))
+            fault = _raised(error, root)
         except BaseException as error:
             _leave_if_forked(pid)
             return exit_code(error)
-        else:
-            _leave_if_forked(pid)
-            _flush()
-            client.respond(_request, result)
+        _leave_if_forked(pid)
+        _flush()
         now = preloaded.trouble(), len(sys.modules)
+        if result is not None and now == known:
+            headers, body = client.respond_and_next(_request, result)
+            continue
+        if result is not None:
+            client.respond(_request, result)
+        else:
+            client.fail(_request, fault or {})
         if now != known:  # what is imported within a request is watched, too
             known = now
             client.report_modules(loading.modules(root))
+        headers, body = client.next()
 
 
 def _handled(handler: Any, headers: Mapping[str, str], body: bytes) -> bytes:

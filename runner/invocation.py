@@ -15,6 +15,8 @@ from runner.outcome import Cause, Failure
 
 MAX_BODY = outcome.MAX_BODY + 64 * 1024
 """Bytes of a result: Lambda's 6 MB, and room for what surrounds it."""
+INTERRUPTED = Failure("Interrupted", "SIGTERM has ended it at its last checkpoint")
+"""What has become of an attempt that nobody whom we know has asked to stop."""
 RESULT_TOO_LARGE = Failure("ResultTooLarge", f"the result is over {MAX_BODY} bytes")
 
 

@@ -42,7 +42,8 @@ def function_named(app: App, name: str) -> Function | None:
 def printed(
     config: Config, function: Function, since: timedelta, *, follow: bool, everything: bool
 ) -> Iterator[bytes]:
-    """What a function has printed since then, in pieces.
+    """What a function has printed since then, in pieces: what `devbridge dev` has kept of it here,
+    and what CloudWatch has of the time since. While `devbridge dev` runs, that is all of it.
 
     Raises:
         CloudNotRunning, CredentialsError, CloudError: as `devbridge.cli.common.cloud`.
@@ -51,6 +52,17 @@ def printed(
     from devbridge.runs.function_output import output
 
     begin = time.time() - since.total_seconds()
+    if not everything and getattr(function, "enable_live_dev", True):
+        from devbridge.daemon.log_files import function_log
+        from devbridge.runs.function_file import handled, kept
+
+        path, runs = function_log(config.logs_dir, function.name), _dev_runs(config)
+        until = handled(path)
+        if runs or until is not None:
+            yield from filter(None, kept(path, begin, follow=follow and runs))
+        if runs:
+            return
+        begin = max(begin, until or begin)
     group = names.function_log_group(function, config.stage)
     try:
         with cloud(config) as there:
@@ -74,6 +86,14 @@ def printed(
     except CloudNotRunning:
         _say_what_is_kept(config, function)
         raise
+
+
+def _dev_runs(config: Config) -> bool:
+    """Whether `devbridge dev` runs here at this stage."""
+    from devbridge.daemon.heartbeat import BEAT, last_seen
+
+    seen = last_seen(config.stage_dir / "alive")
+    return seen is not None and time.time() - seen < 2 * BEAT
 
 
 def _say_what_is_kept(config: Config, function: Function) -> None:

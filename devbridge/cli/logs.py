@@ -85,7 +85,8 @@ def logs(
 
     JOB_ID is a run's id or an unambiguous beginning of it, as `devbridge jobs` shows it. FUNCTION
     is the name of a Function, such as the api-start of a route of an Api "api" to
-    api/start.handler. What functions and deployed runs print comes from CloudWatch Logs.
+    api/start.handler. What functions and deployed runs print comes from CloudWatch Logs; what live
+    functions do, from the log that `devbridge dev` keeps of them.
     """
     if target is None:
         _list(config)

@@ -79,7 +79,7 @@ class Bridge:
     ) -> None:
         """`make_transport(client id, clean)` makes a client that is not connected yet."""
         self._make_transport = make_transport
-        self._topics = topics
+        self.topics: Final = topics
         self._presence = presence
         self._on_requests = on_requests
         self.on_call: Callable[[bytes], None] = lambda _frame: None
@@ -141,7 +141,7 @@ class Bridge:
         if stub_id == NOBODY or (self._aside and is_unknown_run(reply)):
             return  # nobody waits for it, or the newer daemon answers
         for frame in frames(reply):
-            self._transport.publish(self._topics.replies(stub_id), frame)
+            self._transport.publish(self.topics.replies(stub_id), frame)
 
     def ack(self, deliver: Deliver) -> None:
         """The ledger has it: the broker may forget it."""
@@ -155,7 +155,7 @@ class Bridge:
         await self.connected.wait()
         for run in runs:
             for frame in frames(run):
-                self._transport.publish(self._topics.requests, frame)
+                self._transport.publish(self.topics.requests, frame)
         return await self._transport.drain()
 
     async def probe(self) -> None:
@@ -180,9 +180,9 @@ class Bridge:
         will = None
         if not self._aside:
             gone = _announcement(replace(self._presence, online=False))
-            will = Will(self._topics.presence, gone)
+            will = Will(self.topics.presence, gone)
         # Calls are the newer daemon's.
-        topics = [self._topics.requests, *([] if self._aside else [self._topics.calls])]
+        topics = [self.topics.requests, *([] if self._aside else [self.topics.calls])]
         await self._transport.connect(subscriptions=topics, on_delivery=self._delivered, will=will)
         if not self._aside:
             self._announce(online=True)
@@ -268,15 +268,15 @@ class Bridge:
 
     def _announce(self, *, online: bool) -> None:
         presence = _announcement(replace(self._presence, online=online))
-        self._transport.publish(self._topics.presence, presence, retain=True)
+        self._transport.publish(self.topics.presence, presence, retain=True)
 
     # --- what arrives -----------------------------------------------------------------------
 
     def _delivered(self, delivery: Delivery) -> None:
         now = self._wall()
-        if delivery.topic == self._topics.requests:
+        if delivery.topic == self.topics.requests:
             self._perform(self._session.receive(delivery.payload, delivery, now))
-        elif delivery.topic == self._topics.calls:
+        elif delivery.topic == self.topics.calls:
             self.on_call(delivery.payload)
         else:
             self._perform([Discard((delivery,), f"for another stage: {delivery.topic}")])
@@ -348,7 +348,7 @@ class Bridge:
 
         onlooker = self._make_transport(self._another_client_id(), True)
         try:
-            await onlooker.connect(subscriptions=[self._topics.presence], on_delivery=look)
+            await onlooker.connect(subscriptions=[self.topics.presence], on_delivery=look)
             return await asyncio.wait_for(found, seconds)
         except TimeoutError:
             return None
@@ -356,7 +356,7 @@ class Bridge:
             await onlooker.close()
 
     def _another_client_id(self) -> str:
-        return f"{self._topics.daemon_client_id}-{codec.new_id()}"
+        return f"{self.topics.daemon_client_id}-{codec.new_id()}"
 
 
 def _again(wait: float) -> str:

@@ -17,6 +17,7 @@ from devbridge.daemon.freshness import TICK, Freshness, Moment
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.told import Mood
 from devbridge.protocol.messages import (
+    REJECT_BUSY,
     REJECT_TOO_LARGE,
     REJECT_UNKNOWN_FUNCTION,
     Call,
@@ -87,6 +88,8 @@ class Calls:
         self._session = CallSession()
         self._freshness = Freshness(_now())
         self._connected_since = math.inf
+        self.leaving = False
+        """No further calls are taken."""
         self._late: set[str] = set()
         """The calls that have come too late, by their ids: they may come several times."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -110,7 +113,7 @@ class Calls:
         elif call is not None:
             self._is_late(call.request_id)
 
-    def answer(self, asked: Invoke, reply: Taken | Responded | Raised) -> None:
+    def answer(self, asked: Invoke, reply: Responded | Raised) -> None:
         """Answer a call. Never blocks."""
         body = reply.body if isinstance(reply, Responded) else None
         if body is None or fits_the_wire(reply, body):
@@ -130,17 +133,20 @@ class Calls:
         elif not self.callee.has(call.function):
             what = f"there is no live function {call.function!r} here: deploy the stage again"
             self._reject(call, REJECT_UNKNOWN_FUNCTION, what)
-        elif call.event_key is None:
-            self.callee.invoke(call, call.event or b"null")
+        elif self.leaving:
+            self._reject(call, REJECT_BUSY, "it is ending")
         else:
-            self._begin(self._invoke_by_object(call, call.event_key))
+            # First of all: of a daemon that dies, and has not said so, nothing has run.
+            self._bridge.reply(call.stub_id, Taken(request_id=call.request_id))
+            if call.event_key is None:
+                self.callee.invoke(call, call.event or b"null")
+            else:
+                self._begin(self._invoke_by_object(call, call.event_key))
 
     async def _invoke_by_object(self, call: Invoke, key: str) -> None:
         if key != self._topics.event_key(call.request_id):
             self._reject(call, REJECT_TOO_LARGE, "its event is not where it belongs")
             return
-        # It takes as long as it takes; the stub waits for 2 seconds only.
-        self._bridge.reply(call.stub_id, Taken(request_id=call.request_id))
         try:
             event = await asyncio.to_thread(self._objects.get, key)
         except Exception as error:

@@ -93,14 +93,17 @@ class Daemon:
         narrator: Narrator,
         imported: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._settings, self._narrator = settings, narrator
-        self._jobs = deployment.jobs
-        self._ledger, self._alive = ledger, ledger.path.with_name("alive")
+        self._settings = settings
+        self._at_first, self._jobs = deployment, deployment.jobs
+        self._ledger = ledger
+        self._alive = ledger.path.with_name("alive")
         self._launcher = workshop.launcher
+        self._narrator = narrator
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._undecided = set(deployment.jobs) if settings.standbys else set()
-        self._ready, self._idle = asyncio.Event(), asyncio.Event()
+        self._ready = asyncio.Event()
+        self._idle = asyncio.Event()
         self._reports = Reports(Imports(settings.notes, settings.root), imported)
         self._supervisor = Supervisor(
             deployment.jobs,
@@ -121,18 +124,9 @@ class Daemon:
             connected_since=lambda: self.bridge.connected_since,
             take=lambda held: self.handle((), held),
         )
-        self._handover = Handover(
-            self.bridge,
-            ledger,
-            narrator,
-            unstarted=lambda: self._supervisor.unstarted,
-            idle=self._idle,
-            post=self.handle,
-        )
+        self._handover = self._make_handover()
         self._reloading = self._make_reloading(deployment, redeploys)
-        there = self.bridge, connection.topics, deployment.functions
-        self._functions = LiveFunctions(settings, workshop, narrator, self._reloading, *there)
-        self._reloading.functions = self._functions
+        self._functions = LiveFunctions(settings, workshop, narrator, self._reloading, self.bridge)
         self._dispatcher = Dispatcher(ledger, deployment.jobs, settings.logs, settings.cancelled)
         self._decider = Decider(
             ledger, self._dispatcher, self._supervisor, self._weather, self._reloading.look
@@ -141,6 +135,16 @@ class Daemon:
         self._runtime_api = runtime_api(settings.debug, workshop, self._listener)
         self._processes = self._make_processes(workshop)
         ledger.say = lambda line, good: narrator.say(line, Mood.GOOD if good else Mood.BAD)
+
+    def _make_handover(self) -> Handover:
+        return Handover(
+            self.bridge,
+            self._ledger,
+            self._narrator,
+            unstarted=lambda: self._supervisor.unstarted,
+            idle=self._idle,
+            post=self.handle,
+        )
 
     def _make_reloading(self, deployment: Deployment, redeploys: Redeploys) -> Reloading:
         wanted = self._settings.rerun_on_save
@@ -202,8 +206,8 @@ class Daemon:
         await self._runtime_api.start()
         if self._settings.secrets_mark is not None:
             secrets.touch(self._settings.secrets_mark)
-        await self._launcher.prepare(self._jobs.values(), self._settings.preload)
-        await self._functions.start()
+        await self._launcher.prepare(self._at_first.codes.values(), self._settings.preload)
+        await self._functions.start(self._at_first.functions)
         self._recover()
         until: dict[str, Task] = {"stop": stop.wait, "make-way": self._handover.make_way}
         tasks: dict[str, Task] = {
@@ -233,8 +237,8 @@ class Daemon:
 
     @property
     def broken(self) -> Sequence[str]:
-        """The jobs that cannot be loaded, as far as that is known."""
-        return self._supervisor.broken
+        """The jobs and functions that cannot be loaded, as far as that is known."""
+        return (*self._supervisor.broken, *self._functions.broken)
 
     async def wait_until_ready(self) -> None:
         """Return when requests are taken and each job has a standby, or is known to be broken."""

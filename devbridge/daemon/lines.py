@@ -126,9 +126,10 @@ def waits(wait: Waits, style: Style) -> str:
     return f"{style.warn('Waiting')} {wait.job}: {taken} ({limit})"
 
 
-def missed(job: str, name: str) -> str:
-    """A job's code looked up a variable that the shell has and live jobs do not get."""
-    return f"{job} looks for {name}, which your shell has and jobs do not get: {how_to_pass(name)}"
+def missed(whose: str, name: str, kind: str = "jobs") -> str:
+    """Code looked up a variable that the shell has and what runs here does not get."""
+    what = f"which your shell has and {kind} do not get"
+    return f"{whose} looks for {name}, {what}: {how_to_pass(name)}"
 
 
 def debugger(url: str) -> str:
@@ -232,9 +233,9 @@ def tried_again(job: str, pause: float, style: Style) -> str:
     return f"{style.warn('Waiting')} {job}: it cannot be loaded; {when}"
 
 
-def reloaded(job: str, seconds: float, style: Style) -> str:
-    """A job has been loaded again."""
-    return f"{style.good('Reloaded')} {job} in {duration(seconds)}"
+def reloaded(names: Sequence[str], seconds: float, style: Style) -> str:
+    """Jobs, and functions, have been loaded again."""
+    return f"{style.good('Reloaded')} {few(names)} in {duration(seconds)}"
 
 
 def short(reason: str, style: Style) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from devbridge.daemon.bridge import Bridge
 from devbridge.daemon.calls import Calls
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.pool.functions import Functions
-from devbridge.daemon.pool.hearing import Reload
+from devbridge.daemon.reloading import Reloading
 from devbridge.daemon.settings import Settings, Workshop
-from devbridge.protocol.messages import Topics
 from devbridge.runs.model import FunctionSpec
 
 
@@ -22,26 +21,24 @@ class LiveFunctions:
         settings: Settings,
         workshop: Workshop,
         narrator: Narrator,
-        reload: Reload,
+        reloading: Reloading,
         bridge: Bridge,
-        topics: Topics,
-        at_first: Mapping[str, FunctionSpec],
     ) -> None:
-        """`at_first` are those that there are when it starts, by name."""
-        self._at_first = at_first
-        self._calls = Calls(bridge, topics, workshop.objects, narrator)
-        self._functions = Functions(settings, workshop, narrator, reload, answer=self._calls.answer)
+        self._calls = Calls(bridge, bridge.topics, workshop.objects, narrator)
+        self._functions = Functions(
+            settings, workshop, narrator, reloading, answer=self._calls.answer
+        )
         self._calls.callee = self._functions
-        bridge.on_call = self.frame
+        bridge.on_call, reloading.functions = self.frame, self
 
-    async def start(self) -> None:
-        """Serve workers.
+    async def start(self, functions: Mapping[str, FunctionSpec]) -> None:
+        """Serve workers of these functions, by name.
 
         Raises:
             OSError: no socket could be opened.
         """
         await self._functions.start()
-        self.adopt(self._at_first)
+        self.adopt(functions)
 
     def adopt(self, functions: Mapping[str, FunctionSpec]) -> None:
         """These are the live functions now, by name."""
@@ -59,8 +56,14 @@ class LiveFunctions:
         """Look at the clocks, for ever."""
         await self._calls.watch()
 
+    @property
+    def broken(self) -> Sequence[str]:
+        """The functions that cannot be loaded, as far as that is known."""
+        return self._functions.broken
+
     async def leave(self) -> None:
-        """Let the workers end what they do, for some seconds; then end them."""
+        """Take no more, and let the workers end what they do, for some seconds; then end them."""
+        self._calls.leaving = True
         await self._functions.close()
 
     async def close(self) -> None:

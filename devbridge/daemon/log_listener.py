@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -30,6 +31,7 @@ from devbridge.daemon.told import (
 from devbridge.folders import private_dir
 from devbridge.palette import Style
 from devbridge.runs.base import RunRecord
+from devbridge.runs.function_file import request_line
 from devbridge.runs.lambda_log import text_of
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import State
@@ -180,9 +182,10 @@ def _note(text: str) -> bytes:
 def _request(event: Answered) -> bytes:
     """The line of a request, which comes after what it has printed, and its error."""
     style, failure = Style(False), event.failure
-    if failure is None:
-        return _note(requests.over(event.what, event.how, event.mood, event.seconds, None, style))
-    if not event.who.worker_id:  # the error is that of loading the handler, and there already
-        return _note(requests.refused(event.what, failure, style))
-    line = requests.over(event.what, "", event.mood, event.seconds, failure, style)
-    return _note(line) + _error(failure)
+    if failure is not None and not event.who.worker_id:
+        # The error is that of loading the handler, which is there already.
+        line, error = requests.refused(event.what, failure, style), b""
+    else:
+        line = requests.over(event.what, event.how, event.mood, event.seconds, failure, style)
+        error = b"" if failure is None else _error(failure)
+    return request_line(line, time.time()).encode("utf-8", "backslashreplace") + error

@@ -58,7 +58,7 @@ class RequestListener:
                 shown = self._of(who)
                 if not shown.held:
                     self._unfold(who.job)
-                shown.output.printed(data)
+                shown.output.printed(requests.printed(data))
                 shown.screen.limit()
             case Remarked(who, text, mood):
                 self._unfold(who.job)

@@ -24,6 +24,9 @@ LARGEST: Final = 1024 * 1024
 LONGEST: Final = 200
 """Characters of a path."""
 _STATUS: Final = re.compile(rb'"statusCode"\s*:\s*"?(\d{3})\b')
+_LOGGED: Final = re.compile(
+    rb"^\[([A-Z]+)\]\t\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\t[0-9a-f-]*\t", re.MULTILINE
+)
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
@@ -169,6 +172,12 @@ def _decision(answer: object) -> tuple[str, Mood]:
     return ("allowed", Mood.GOOD) if allowed else ("denied", Mood.WARN)
 
 
+def printed(data: bytes) -> bytes:
+    """What a function has printed, where its root logger has written Lambda's lines without their
+    times and ids, as what a deployed function prints is shown."""
+    return _LOGGED.sub(rb"[\1] ", data) if b"]\t" in data else data
+
+
 # --- lines --------------------------------------------------------------------------------------
 
 
@@ -187,6 +196,7 @@ _SAID: Final[Mapping[str, str]] = {
     "Exited": "ended its worker",
     "Killed": "ended its worker",
     "OutOfMemory": "ran out of memory",
+    "Stopped": "was stopped",
     "Sandbox.Timedout": "timed out",
     "Function.ResponseSizeTooLarge": "answered too much",
 }

@@ -26,6 +26,7 @@ from devbridge.daemon.listeners import WorkerListener
 from devbridge.redaction import WORKER
 from devbridge.workers.modules import report
 from runner.invocation import (
+    INTERRUPTED,
     MAX_BODY,
     RESULT_TOO_LARGE,
     Invocation,
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
     from devbridge.daemon.debuggers import Debuggers
 
 log = logging.getLogger(__name__)
-
-INTERRUPTED: Final = Failure("Interrupted", "SIGTERM has ended it at its last checkpoint")
-"""What has become of an attempt that was not asked to stop by us."""
 
 
 class CredentialsProvider(Protocol):
@@ -152,8 +150,7 @@ class RuntimeApi:
 
     def is_ready(self, worker_id: str) -> bool:
         """Whether the worker has loaded its handler and asked for an invocation."""
-        worker = self._workers.get(worker_id)
-        return worker is not None and worker.ready
+        return (worker := self._workers.get(worker_id)) is not None and worker.ready
 
     def invoke(self, worker_id: str, invocation: Invocation) -> None:
         """Answer the worker's waiting `next`, or the one that it will make.
@@ -225,9 +222,8 @@ class RuntimeApi:
                 if end == "response":
                     self._listener.worker_responded(worker.id, job_id, request.body)
                 else:
-                    self._listener.worker_failed(
-                        worker.id, job_id, self._read_failure(request.body)
-                    )
+                    failure = self._read_failure(request.body)
+                    self._listener.worker_failed(worker.id, job_id, failure)
                 exchange.answer(HTTPStatus.ACCEPTED, _OK)
             case ("POST", "2018-06-01", "runtime", "init", "error"):
                 self._listener.worker_init_failed(worker.id, self._read_failure(request.body))

@@ -75,6 +75,8 @@ class TerminalListener:
         self._colour = Turns()
         self._outputs: dict[str, WorkerOutput] = {}
         """By the worker's id."""
+        self._last_reload: tuple[list[str], int] = [], 0
+        """What was told last to be loaded again, and the terminal's number of that."""
         self._broken = BrokenJobs(terminal, root, self._style, self._hold)
         self._requests = RequestListener(terminal, root, self._style, self._bar_of_function)
 
@@ -91,6 +93,17 @@ class TerminalListener:
                 bar = self._bar(event)
                 for text in self._of_no_worker(event):
                     self._terminal.line(bar + text, hang=columns(bar) + lines.WORD)
+            case Broken() | Deployed() | Reloaded():
+                self._on_code(event)
+            case TriedAgain() | Restless() | Short() | AppBroken() | Said():
+                self._terminal.line(self._of_no_run(event))
+            case HandedOver() | Held():
+                pass  # who takes the stage over is told in one sentence, not for each run
+            case _:
+                assert_never(event)
+
+    def _on_code(self, event: Broken | Deployed | Reloaded) -> None:
+        match event:
             case Broken(job, failure, worker_id, new):
                 if output := self._outputs.get(worker_id):
                     output.flush()
@@ -98,12 +111,16 @@ class TerminalListener:
                     self._broken.broke(job, failure)
             case Deployed(jobs):
                 self._names = lines.column(jobs)
-            case TriedAgain() | Reloaded() | Restless() | Short() | AppBroken() | Said():
-                self._terminal.line(self._of_no_run(event))
-            case HandedOver() | Held():
-                pass  # who takes the stage over is told in one sentence, not for each run
-            case _:
-                assert_never(event)
+            case Reloaded(job, seconds):
+                self._broken.loaded(job)
+                self._reloaded(job, seconds)
+
+    def _reloaded(self, job: str, seconds: float) -> None:
+        """One save may concern many: they are told of together."""
+        names, held = self._last_reload
+        names = [*names, job] if names and self._terminal.take_back(held) else [job]
+        text = lines.reloaded(names, seconds, self._style)
+        self._last_reload = names, self._hold([text], 0)
 
     def _on_worker(
         self, event: Printed | Began | Stopping | Remarked | Noted | Ended | Gone
@@ -191,14 +208,11 @@ class TerminalListener:
                 for each in said:
                     yield from lines.of_function(each, self._root, style)
 
-    def _of_no_run(self, event: TriedAgain | Reloaded | Restless | Short | AppBroken | Said) -> str:
+    def _of_no_run(self, event: TriedAgain | Restless | Short | AppBroken | Said) -> str:
         style = self._style
         match event:
             case TriedAgain(job, pause):
                 return lines.tried_again(job, pause, style)
-            case Reloaded(job, seconds):
-                self._broken.loaded(job)
-                return lines.reloaded(job, seconds, style)
             case Restless(job, path):
                 return lines.restless(job, path, style)
             case Short(reason):

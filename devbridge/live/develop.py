@@ -16,6 +16,7 @@ from devbridge import __version__, redaction
 from devbridge.cloud.last import remember
 from devbridge.cloud.session import connect
 from devbridge.config import Config, default_stage
+from devbridge.constructs import App
 from devbridge.constructs.load import load_app
 from devbridge.daemon.daemon import Daemon
 from devbridge.daemon.terminal import Terminal
@@ -31,7 +32,7 @@ from devbridge.live.broken import Broken
 from devbridge.live.compose import compose
 from devbridge.live.consent import Consent, ask_first
 from devbridge.live.deployer import Deployer
-from devbridge.live.ready import CLOUD_STAYS, schedules_off
+from devbridge.live.ready import CLOUD_STAYS, outside, schedules_off
 from devbridge.live.redeployer import Good
 from devbridge.live.schemas import payload_schemas
 from devbridge.live.unloaded import Unloaded
@@ -123,9 +124,8 @@ async def serve(
         async def say_when_ready() -> None:
             await daemon.wait_until_ready()
             _say_ready(good, daemon.broken, time.monotonic() - began, voice)
-            if not deployer.config.schedules:
-                for line in schedules_off(good.app):
-                    voice(line)
+            for line in (*outside(good.app), *_off(deployer.config, good.app)):
+                voice(line)
             deployer.unloaded.tell(lambda: daemon.broken)
             on_ready()
 
@@ -139,11 +139,15 @@ async def serve(
         voice.say = say_before
 
 
+def _off(config: Config, app: App) -> Iterator[str]:
+    return iter(()) if config.schedules else schedules_off(app)
+
+
 def _say_ready(good: Good, broken: Collection[str], took: float, voice: Voice) -> None:
-    jobs = [job.name for job in good.deployed.jobs]
-    well = [job for job in jobs if job not in broken]
+    names = [job.name for job in good.deployed.jobs] or [*good.deployed.functions]
+    well = [name for name in names if name not in broken]
     said = f"{voice.style.good('Ready')} in {took:.1f}s"
-    said += f": {few(well)}." if well else "." if jobs else ": no jobs yet."
+    said += f": {few(well)}." if well else "." if names else ": no jobs yet."
     if broken:
         said += f" {voice.style.bad('Broken')}: {few(sorted(broken))}."
     for line in good.ready(said, voice.style.bold):

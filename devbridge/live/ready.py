@@ -72,6 +72,20 @@ def schedules_off(app: App) -> Iterator[str]:
         yield f"schedules are off ({them}): turn them on with `devbridge dev --schedules`"
 
 
+def outside(app: App) -> Iterator[str]:
+    """That functions run on this machine, and so outside the VPC that they are deployed in."""
+    found: dict[str, list[str]] = {}
+    for function in app.of_type(Function):
+        if function.live and function.vpc:
+            subnets = ", ".join(function.vpc.subnets)
+            found.setdefault(f"{function.vpc.id} ({subnets})", []).append(function.name)
+    for where, inside in found.items():
+        yield (
+            f"{few(inside)}: here, and not in {where}: addresses that only that network has are"
+            " reached through a VPN or a tunnel; enable_live_dev=False leaves a function there"
+        )
+
+
 def _routes(app: App, api: Api, schemas: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The keys of an API's routes, and what is sent by those that start a job."""
     for route in api.routes:

@@ -18,7 +18,7 @@ from devbridge.live.schemas import Schemas, retyped
 from devbridge.live.steps import deployed
 from devbridge.live.threads import in_thread
 from devbridge.live.voice import Voice
-from devbridge.runs.model import JobSpec
+from devbridge.runs.model import CodeSpec
 from devbridge.workers.signatures import Declarations
 
 
@@ -88,7 +88,7 @@ class Redeployer:
         voice: Voice,
         *,
         listen: Callable[[Callable[[], None]], None],
-        prepare: Callable[[Iterable[JobSpec], Iterable[str]], Awaitable[None]],
+        prepare: Callable[[Iterable[CodeSpec], Iterable[str]], Awaitable[None]],
     ) -> None:
         self._deploys = deploys
         self._voice = voice
@@ -123,8 +123,9 @@ class Redeployer:
             self.good = Good(app, schemas, deployed, before.options)
             if deployed.changed:
                 self._tell(before, time.monotonic() - began)
-            await self._prepare(self.good.deployed.jobs, app.preload)
-            return self.deployment
+            deployment = self.deployment
+            await self._prepare(deployment.codes.values(), app.preload)
+            return deployment
 
     async def outdated(self) -> bool:
         """Whether callers hold other schemas than the handlers have now; says whose."""

@@ -62,6 +62,8 @@ class Looker:
 
     def __init__(self) -> None:
         self._listings: dict[Path, tuple[int, tuple[str, ...]]] = {}
+        self._concerned: dict[Entries, tuple[tuple[str, ...], Signature]] = {}
+        """What was found of a folder's entries, and of which that was."""
 
     def __call__(self, item: Watched) -> Signature | None:
         """What tells the file, or the folder's entries, of now from others."""
@@ -69,7 +71,12 @@ class Looker:
             return sign(item)
         if isinstance(item, Declarations):
             return signed(item.folder)
-        return tuple(name for name in self._list(item.folder) if _concerns(name, item.names))
+        entries = self._list(item.folder)
+        known = self._concerned.get(item)
+        if known is None or known[0] is not entries:
+            found = tuple(name for name in entries if _concerns(name, item.names))
+            known = self._concerned[item] = entries, found
+        return known[1]
 
     def _list(self, folder: Path) -> tuple[str, ...]:
         try:

@@ -30,6 +30,7 @@ from devbridge.constructs.load import load_app
 from devbridge.deploy import Request, deploy
 from devbridge.emulator.state import Running
 from tests.clients import reset, root_client
+from tests.e2e.dev_process import DevProcess
 from tests.integration.test_any_app_deploys import fast
 from tests.waiting import eventually
 
@@ -159,7 +160,19 @@ def deployed(root: Path, cloud: Running) -> Iterator[Stage]:
     yield Stage("deployed", str(cloud.endpoint_url), deploy(asked).outputs["ApiUrl"])
 
 
-PLACES: Final[Mapping[str, Place]] = {"deployed": deployed}
+@contextmanager
+def live(root: Path, cloud: Running) -> Iterator[Stage]:
+    """The functions run in workers of `devbridge dev`."""
+    endpoint = str(cloud.endpoint_url)
+    with DevProcess(root, "--stage", "live", "--endpoint", endpoint) as dev:
+        url = dev.wait_for(r"^ApiUrl +(\S+)", deadline=120)[1]
+        dev.wait_for("^Ready")
+        yield Stage("live", endpoint, url)
+
+
+PLACE: Final = r"( \(functions/\w+\.\w+, line \d+\))?"
+"""A developer is told where the file is broken that was saved: nothing else differs."""
+PLACES: Final[Mapping[str, Place]] = {"deployed": deployed, "live": live}
 
 
 @pytest.fixture(scope="module", params=PLACES)
@@ -226,7 +239,9 @@ def test_who_calls_a_function_that_fails_is_told_its_error(
     kind, message = language.errors[row.says]
     assert told["errorType"] == kind
     request = answer["ResponseMetadata"]["RequestId"]
-    assert re.fullmatch(message.replace("REQUEST", request), told["errorMessage"], re.DOTALL)
+    place = PLACE if stage.name == "live" else ""
+    pattern = message.replace("REQUEST", request) + place
+    assert re.fullmatch(pattern, told["errorMessage"], re.DOTALL)
     if row.has_frames:
         assert all(isinstance(frame, str) for frame in told[language.trace])
         assert any("functions/ends" in frame for frame in told[language.trace])

@@ -21,7 +21,7 @@ from devbridge.daemon.pool.functions import Functions, Reply
 from devbridge.daemon.reloading import Reloading
 from devbridge.daemon.settings import Settings, Workshop
 from devbridge.daemon.told import Told
-from devbridge.protocol.messages import Invoke, Raised, Responded, Taken
+from devbridge.protocol.messages import Invoke, Raised, Responded
 from devbridge.runs.model import FunctionSpec
 from devbridge.testing import MemoryObjects
 from devbridge.workers.base import FreshLauncher, Launcher
@@ -140,14 +140,15 @@ class Bench:
         return asked.request_id
 
     async def until(self, condition: Callable[[], T | None]) -> T:
-        """Return when something is so that answers or what is told have made so."""
+        """Return when something is so: it is asked with each news, and as a file has none, without
+        any, too."""
         async with asyncio.timeout(DEADLINE):
             while (found := condition()) is None:
                 self._news.clear()
                 self.kept.news.clear()
                 waits = [asyncio.create_task(each.wait()) for each in (self._news, self.kept.news)]
                 try:
-                    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait(waits, timeout=0.05, return_when=asyncio.FIRST_COMPLETED)
                 finally:
                     for each in waits:
                         each.cancel()
@@ -156,7 +157,7 @@ class Bench:
     async def end(self, request_id: str) -> Responded | Raised:
         def ended() -> Responded | Raised | None:
             found = self.answers.get(request_id, [])
-            return next((each for each in found if not isinstance(each, Taken)), None)
+            return found[0] if found else None
 
         return await self.until(ended)
 

@@ -154,13 +154,6 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """Say that the request is being handled: the answer may take a while."""
-
-    request_id: str
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
     """Answer the request: it is over."""
 
@@ -196,4 +189,4 @@ class Alone:
     workers: int
 
 
-Effect = Launch | Give | Signal | Taken | Answer | Dropped | Loaded | Alone | Short | Broken
+Effect = Launch | Give | Signal | Answer | Dropped | Loaded | Alone | Short | Broken

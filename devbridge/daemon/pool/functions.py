@@ -7,6 +7,7 @@ printed is told, and then how its request was answered.
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import time
 from collections import deque
@@ -26,9 +27,11 @@ from devbridge.daemon.pool.workers import GRACE
 from devbridge.daemon.requests import answered, asking
 from devbridge.daemon.settings import Settings, Workshop
 from devbridge.daemon.told import Answered, Broken, Gone, Mood, Remarked, Requested, Short, Who
-from devbridge.protocol.messages import Invoke, Raised, Responded, Taken
+from devbridge.protocol.messages import Invoke, Raised, Responded
 from devbridge.runs.model import FunctionSpec, function_key
 from runner.outcome import Failure
+
+log = logging.getLogger(__name__)
 
 KILL_DEADLINE: Final = 5.0
 """Seconds after `GRACE` in which every worker must be gone."""
@@ -38,7 +41,7 @@ take a fifth of the time at most."""
 
 UNHEARD: Final = "Devbridge.Unheard"
 
-Reply = Taken | Responded | Raised
+Reply = Responded | Raised
 
 
 class Functions:
@@ -66,6 +69,8 @@ class Functions:
         self._events: deque[Event] = deque()
         self._handling = False
         self._timer: asyncio.TimerHandle | None = None
+        self._wakes_at: float | None = None
+        """When the timer goes off, in seconds since the epoch."""
         self._calls: dict[str, Call] = {}
         """The requests that were not answered, by the wire's ids."""
         self._workers: dict[str, FunctionWorker] = {}
@@ -138,11 +143,9 @@ class Functions:
         self._handle(events.Asked(asked.request_id, asked.function, asked.aws_request_id, until))
 
     def _repeat(self, asked: Invoke) -> None:
-        """Its stub has heard nothing, and must not think that nobody has it: what was called here
-        never runs in the cloud, too."""
-        if asked.request_id in self._calls:
-            self._answer(asked, Taken(request_id=asked.request_id))
-        else:
+        """Its stub has heard nothing of it. What was answered is not answered again, and never runs
+        in the cloud, too."""
+        if asked.request_id not in self._calls:
             fault = faults.of_failure(Failure(UNHEARD, "its answer was lost on its way back"))
             self._answer(asked, Raised(request_id=asked.request_id, error=fault.document))
 
@@ -193,13 +196,20 @@ class Functions:
         self._set_timer()
 
     def _set_timer(self) -> None:
+        wakeup = self._pool.next_wakeup()
+        if wakeup == self._wakes_at:
+            return
+        self._wakes_at = wakeup
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if (wakeup := self._pool.next_wakeup()) is not None:
+        if wakeup is not None:
             after = max(0.0, wakeup - time.time())
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(after, self._handle, events.Tick())
+            self._timer = asyncio.get_running_loop().call_later(after, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = self._wakes_at = None
+        self._handle(events.Tick())
 
     def _perform(self, effect: Effect) -> None:
         match effect:
@@ -207,8 +217,6 @@ class Functions:
                 self._give(worker_id, request_id, deadline)
             case events.Answer(request_id, answer, worker_id):
                 self._reply(request_id, answer, worker_id)
-            case events.Taken(request_id):
-                self._answer(self._calls[request_id].asked, Taken(request_id=request_id))
             case events.Dropped(request_id, worker_id):
                 self._dropped(request_id, worker_id)
             case events.Launch(worker_id, function):
@@ -243,7 +251,6 @@ class Functions:
         worker.job_id = call.asked.aws_request_id
         self._runtime_api.invoke(worker_id, call.given(deadline))
         call.given_at = time.monotonic()
-        self._launching.oom_kills.forget()
         # While the worker wakes up; its output is not read before this has returned.
         self._narrator.tell(Requested(worker.who, call.words.what))
 
@@ -252,12 +259,18 @@ class Functions:
         if call is None:
             return
         if isinstance(answer, bytes):
-            self._answer(call.asked, Responded(request_id=request_id, body=answer))
+            self._send(call.asked, Responded(request_id=request_id, body=answer))
             how, mood = answered(call.words, answer)
             self._tell(call, worker_id, how, mood)
         else:
-            self._answer(call.asked, Raised(request_id=request_id, error=answer.document))
+            self._send(call.asked, Raised(request_id=request_id, error=answer.document))
             self._tell(call, worker_id, "", Mood.BAD, answer)
+
+    def _send(self, asked: Invoke, reply: Reply) -> None:
+        try:
+            self._answer(asked, reply)
+        except Exception:  # what else was decided is to be done all the same
+            log.exception("a request of %s could not be answered", asked.function)
 
     def _dropped(self, request_id: str, worker_id: str) -> None:
         call = self._calls.pop(request_id, None)
@@ -284,6 +297,7 @@ class Functions:
         except OSError as error:
             self._handle(events.NotStarted(worker_id, error.strerror or str(error)))
             return
+        self._launching.oom_kills.forget()
         worker = self._workers[worker_id] = FunctionWorker(worker_id, function, time.time())
         self._launching.begin(worker, reader)
         worker.task = asyncio.create_task(

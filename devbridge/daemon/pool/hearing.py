@@ -113,7 +113,7 @@ class Hearing:
         worker = self._worker(worker_id)
         if worker is not None and name not in self._missed:
             self._missed.add(name)
-            self._remark(worker, lines.missed(worker.job, name), Mood.WARN)
+            self._remark(worker, lines.missed(worker.job, name, "live functions"), Mood.WARN)
 
     def worker_reached(self, worker_id: str, job_id: str, checkpoint: bytes) -> None:
         """Requests have no checkpoints."""

@@ -32,7 +32,6 @@ from devbridge.daemon.pool.events import (
     Ready,
     Saved,
     Shutdown,
-    Taken,
     Tick,
 )
 from devbridge.daemon.pool.faults import Fault, exited, of_failure, timed_out
@@ -42,8 +41,6 @@ from devbridge.daemon.told import Broken
 from devbridge.runs.model import Exit, FunctionSpec
 from runner.outcome import Failure
 
-TAKEN_AFTER: Final = 0.2
-"""Seconds after which whoever waits for an answer is told that the request was taken."""
 REMEMBERED: Final = 15 * 60.0
 """Seconds for which requests are known, so that none is handled twice."""
 DEATHS_UNTIL_BROKEN: Final = 3
@@ -159,7 +156,6 @@ class Pool:
             self._timers.add(request.until, Due.UNTIL, request.id)
         self._requests[request.id] = request
         function.queue[request.id] = None
-        self._timers.add(now + TAKEN_AFTER, Due.TAKEN, request.id)
         self._touched.add(event.function)
         return []
 
@@ -286,7 +282,7 @@ class Pool:
             effects += [Answer(self._requests.pop(each).id, gone) for each in function.queue]
         for name, spec in functions.items():
             if name not in self._functions:
-                self._functions[name] = FunctionState(spec)
+                self._functions[name] = FunctionState(spec, workers=self._workers.of(name))
             elif self._functions[name].spec != spec:
                 self._functions[name].spec = spec
                 effects += self._renew(name, now)
@@ -295,7 +291,8 @@ class Pool:
 
     def _shutdown(self, now: float) -> list[Effect]:
         self._closing = True
-        effects: list[Effect] = [Answer(each, of_failure(STOPPED)) for each in self._requests]
+        stopped, open_ = of_failure(STOPPED), self._requests.values()
+        effects: list[Effect] = [Answer(each.id, stopped, each.worker_id) for each in open_]
         self._requests.clear()
         for function in self._functions.values():
             function.queue.clear()
@@ -337,8 +334,6 @@ class Pool:
         if due is Due.AGAIN:
             self._touched.add(whose)
         elif request := self._requests.get(whose):
-            if due is Due.TAKEN:
-                return [Taken(whose)]
             return [] if request.worker_id else self._drop(whose, now)
         elif worker := self._workers.get(whose):
             match due:

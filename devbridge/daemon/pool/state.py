@@ -110,8 +110,6 @@ class FunctionState:
 class Due(enum.Enum):
     """What time will change."""
 
-    TAKEN = enum.auto()
-    """A request is still handled: whoever waits is told."""
     UNTIL = enum.auto()
     """Nobody waits for a waiting request any more."""
     DEADLINE = enum.auto()

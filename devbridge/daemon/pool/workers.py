@@ -52,6 +52,10 @@ class Workers:
     def __getitem__(self, worker_id: str) -> WorkerState:
         return self._all[worker_id]
 
+    def of(self, name: str) -> dict[str, WorkerState]:
+        """Those of a function, which may have been no part of the app meanwhile."""
+        return {each: worker for each, worker in self._all.items() if worker.function == name}
+
     # --- their lives ------------------------------------------------------------------------
 
     def launch(self, name: str, function: FunctionState) -> Launch:

@@ -25,6 +25,8 @@ from typing import Any
 _TASK_ROOT = "/var/task"
 _LEVEL_AND_ID = "[%(levelname)s]\t%(asctime)s.%(msecs)dZ\t%(aws_request_id)s\t%(message)s"
 
+_FAULT = "awslambdaric.lambda_runtime_exception"
+
 devbridge_request = {"id": ""}
 """The invocation that goes on."""
 
@@ -71,7 +73,7 @@ class FaultException(Exception):
 class DevbridgeRuntime(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Lambda's managed runtimes have `awslambdaric`; here it is found where nobody else has it."""
 
-    _MODULES = ("awslambdaric", "awslambdaric.lambda_runtime_exception")
+    _MODULES = ("awslambdaric", _FAULT)
 
     def find_spec(self, name: str, *_: object) -> importlib.machinery.ModuleSpec | None:
         """See `importlib.abc.MetaPathFinder`."""
@@ -157,8 +159,8 @@ def devbridge_error(error: Exception, code_dir: str) -> dict[str, Any]:
     """What AWS says of an exception that a handler has raised."""
     if isinstance(error, DevbridgeNotJson):
         return _document("Runtime.MarshalError", str(error))
-    if isinstance(error, FaultException):
-        return _document(error.exception_type, error.msg, error.trace)
+    if isinstance(error, FaultException) or type(error).__module__ == _FAULT:  # of a package
+        return _document(error.exception_type, error.msg, error.trace)  # type: ignore[attr-defined]
     frames = traceback.extract_tb(error.__traceback__)[1:]  # without ministack's own
     lines = traceback.format_list(frames)
     found = [line.replace(code_dir, _TASK_ROOT) for line in lines]

@@ -97,7 +97,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
         "scheduler": scheduler.keep_time,
         "sqs": queues.keep_and_redrive,
         "cloudwatch": lambda: alarms.measure_and_judge(pause),
-        "alb": load_balancers.check_registered,
+        "alb": _correct_balancers,
         "apigateway": integrations.answer_as_apis,
     }
     get_module = app._get_module
@@ -137,6 +137,11 @@ def _correct_broker() -> None:
 def _correct_ecs(tasks: ecs.Service) -> None:
     tasks.plug_in()
     tasks.services.begin()
+
+
+def _correct_balancers() -> None:
+    load_balancers.check_registered()
+    load_balancers.answer_as_balancers()
 
 
 def _correct_logs() -> None:

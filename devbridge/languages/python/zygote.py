@@ -41,8 +41,9 @@ _AT_START: Final = (
     *("OPENSSL_", "SSL_"),
 )
 """Variables that an interpreter, or a library that it is linked with, reads when it starts."""
-_OURS: Final = ("AWS_", "DEVBRIDGE_", "LAMBDA_", "_")
-"""Variables of the SDK and the runner, which the zygote has not."""
+_OURS: Final = ("AWS_", "DEVBRIDGE_", "LAMBDA_", "_", "TZ")
+"""Variables of the SDK and the runner, which the zygote has not, and the time zone, which a fork
+reads anew."""
 
 
 class ZygoteLauncher:

@@ -19,6 +19,7 @@ from devbridge.errors import (
     EXIT_NOT_FOUND,
     CloudNotRunning,
 )
+from devbridge.runs.function_file import request_line
 from devbridge.runs.model import State
 from tests.unit.runs.books import Book
 
@@ -168,3 +169,34 @@ def test_without_a_name_it_lists_runs_and_functions(book: Book, logs: CloudWatch
     assert head.split() == ["ID", "JOB", "STATE", "WHEN"]
     assert of_run.startswith("add11111 ")
     assert functions == "functions: add, api-start"
+
+
+@pytest.fixture
+def kept(config: Config) -> Path:
+    """What `devbridge dev` has kept of a live function: a request of long ago, and one of now."""
+    path = function_log(config.logs_dir, "api-start")
+    path.parent.mkdir(parents=True)
+    now = time.time()
+    old, new = request_line("GET /old 200", now - 7200), request_line("GET /new 200", now - 60)
+    path.write_text(f"old\n{old}new\n{new}")
+    return path
+
+
+def test_of_a_live_function_what_dev_has_kept_comes_first(
+    kept: Path, logs: CloudWatch, group: Callable[[str], str]
+) -> None:
+    logs.groups[group("api-start")] = ["since then"]
+    done = run("api-start")
+    first, request, last = done.stdout.splitlines()
+    assert (first, last) == ("new", "since then")
+    assert request.endswith("Z GET /new 200")
+    assert abs(logs.since - kept.stat().st_mtime) < 1
+    assert "GET /old 200" in run("api-start", "--since", "3 hours").stdout
+    assert run("api-start", "--all").stdout == "since then\n"
+
+
+def test_while_dev_runs_nobody_else_is_asked(kept: Path, config: Config, logs: CloudWatch) -> None:
+    (config.stage_dir / "alive").touch()
+    done = run("api-start")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("new\n")

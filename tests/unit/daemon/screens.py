@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from itertools import count
 
 from devbridge.daemon.terminal import Terminal
 
@@ -62,3 +63,26 @@ class Screen:
             with self._changed:
                 self._seen += data
                 self._changed.notify_all()
+
+
+class Paper(Terminal):
+    """A terminal that keeps its lines."""
+
+    def __init__(self, *, colour: bool = False, width: int = 0) -> None:
+        self.colour = colour
+        self.text = ""
+        self.columns = width
+        self._lock = threading.Lock()
+        self._held = {}
+        self._numbers = count(1)
+
+    @property
+    def width(self) -> int:
+        return self.columns
+
+    def _put(self, data: bytes) -> None:
+        self.text += data.decode()
+
+    @property
+    def lines(self) -> list[str]:
+        return self.text.splitlines()

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from devbridge.protocol import codec
 from devbridge.protocol.codec import MAX_BODY
 from devbridge.protocol.messages import (
     NOBODY,
+    REJECT_BUSY,
     REJECT_TOO_LARGE,
     REJECT_UNKNOWN_FUNCTION,
     Abandoned,
@@ -164,7 +166,27 @@ async def test_a_call_is_handed_over_with_its_event_as_it_came(desk: Desk) -> No
     call = invoke(event=b'{"a":  1}')
     desk.comes(call)
     assert desk.invoked == [(call, b'{"a":  1}')]
-    assert desk.replies == []
+    assert desk.replies == [(call.stub_id, Taken(request_id=call.request_id))]
+
+
+async def test_its_stub_knows_that_it_was_taken_before_it_begins(desk: Desk) -> None:
+    order: list[str] = []
+    there: Any = SimpleNamespace(
+        has=lambda _: True, invoke=lambda *_: order.append(type(desk.replies[-1][1]).__name__)
+    )
+    desk.calls.callee = there
+    desk.comes(invoke())
+    assert order == ["Taken"]
+
+
+async def test_who_is_leaving_takes_no_more(desk: Desk) -> None:
+    desk.calls.leaving = True
+    call = invoke()
+    desk.comes(call)
+    ((stub_id, reply),) = desk.replies
+    assert isinstance(reply, Rejected)
+    assert (stub_id, reply.code, reply.message) == (call.stub_id, REJECT_BUSY, "it is ending")
+    assert desk.invoked == []
 
 
 async def test_a_call_without_an_event_has_null(desk: Desk) -> None:
@@ -240,8 +262,8 @@ async def test_an_event_that_is_not_the_calls_own_is_not_fetched(key: str, desk:
     desk.objects.found[key] = b"1"
     call = by_object(event_key=key)
     desk.comes(call)
-    await desk.until(lambda: desk.replies)
-    ((_, reply),) = desk.replies
+    await desk.until(lambda: len(desk.replies) == 2)
+    reply = desk.replies[1][1]
     assert isinstance(reply, Rejected)
     assert (reply.code, reply.message) == (REJECT_TOO_LARGE, "its event is not where it belongs")
     assert desk.invoked == []
@@ -262,8 +284,7 @@ async def test_an_event_that_cannot_be_read_is_told_to_both_sides(desk: Desk) ->
 
 async def test_an_answer_goes_over_the_wire_if_it_fits(desk: Desk) -> None:
     call = invoke()
-    replies: list[Taken | Responded | Raised] = [
-        Taken(request_id=call.request_id),
+    replies: list[Responded | Raised] = [
         Responded(request_id=call.request_id, body=b"1"),
         Responded(request_id=call.request_id, body=b"a" * 2_000_000),  # it is compressed
         Raised(request_id=call.request_id, error=b"{}"),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.daemon import lines, log_files, terminal_listener
+from devbridge.daemon import lines, log_files, worker_output
 from devbridge.daemon.capture import LEFT_OVER, Capture
 from devbridge.daemon.log_files import log_path
 from devbridge.daemon.log_listener import LogListener
@@ -309,8 +309,8 @@ async def test_an_unfinished_line_is_shown_after_a_moment(job: Job, screen: Scre
 async def test_a_progress_bar_that_never_rests_is_shown_now_and_then(
     job: Job, screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(terminal_listener, "PARTIAL_DELAY", NEVER)
-    monkeypatch.setattr(terminal_listener, "LONGEST_PARTIAL", 0.05)
+    monkeypatch.setattr(worker_output, "PARTIAL_DELAY", NEVER)
+    monkeypatch.setattr(worker_output, "LONGEST_PARTIAL", 0.05)
     screen.look()
     job.begin()
     deadline = asyncio.get_running_loop().time() + DEADLINE

@@ -62,13 +62,12 @@ class Process:
 
 
 class Api:
-    """The Runtime API; the test speaks for the workers. That of jobs is made last: the live
-    functions have one, too, and no workers here."""
+    """The Runtime API; the test speaks for the workers. The last one made is that of jobs."""
 
     made: Api
 
     def __init__(
-        self, listener: Hearing, credentials: object, debuggers: object, **_options: object
+        self, listener: Hearing, credentials: object, debuggers: object, **_: object
     ) -> None:
         Api.made = self
         self.listener = listener

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.runtime_api import WorkerAddress
 from devbridge.environment import WITHHELD, withheld
 from devbridge.runs.model import JobSpec
+from tests.integration.functions import function
 from tests.unit.shell import KEPT_BACK, PASSED
 
 ADDRESS = WorkerAddress("127.0.0.1:5/token", "http://127.0.0.1:5/credentials/w1", "token")
@@ -139,3 +141,30 @@ def test_the_embedded_cloud_is_an_endpoint() -> None:
     )
     assert made["AWS_ENDPOINT_URL"] == "http://127.0.0.1:1"
     assert "AWS_ENDPOINT_URL" not in environment({})
+
+
+def test_a_function_is_told_what_lambda_tells_it_and_nothing_of_jobs() -> None:
+    spec = function(memory_mb=256, environment={"AWS_EXECUTION_ENV": "AWS_Lambda_x", "A": "1"})
+    made = worker_environment(
+        {"TZ": "Europe/Berlin"}, spec, ADDRESS, root=Path("/app"), region="eu-west-1"
+    )
+    stream = made.pop("AWS_LAMBDA_LOG_STREAM_NAME")
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", stream)
+    of_lambda = {key: made[key] for key in made if key.startswith(("AWS_LAMBDA_", "AWS_EXEC"))}
+    assert of_lambda == {
+        "AWS_EXECUTION_ENV": "AWS_Lambda_x",
+        "AWS_LAMBDA_FUNCTION_NAME": "demo_dev_api-fn",
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/demo_dev_api-fn",
+        "AWS_LAMBDA_RUNTIME_API": ADDRESS.runtime_api,
+    }
+    assert (made["TZ"], made["A"], made["_HANDLER"]) == (":UTC", "1", "api/start.handler")
+    assert [key for key in made if key.startswith("DEVBRIDGE_")] == ["DEVBRIDGE_FUNCTION"]
+
+
+def test_a_function_may_live_in_another_time_zone() -> None:
+    spec = function(environment={"TZ": "Asia/Tokyo"})
+    made = worker_environment({}, spec, ADDRESS, root=Path("/app"), region="eu-west-1")
+    assert made["TZ"] == "Asia/Tokyo"

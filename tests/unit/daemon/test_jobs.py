@@ -6,6 +6,7 @@ import pytest
 
 from devbridge.daemon.jobs import Deployment, Jobs
 from devbridge.runs.model import JobSpec
+from tests.integration.functions import function
 
 
 def spec(name: str) -> JobSpec:
@@ -33,3 +34,9 @@ def test_a_deployment_of_which_nothing_else_is_said_is_whole_and_newer_than_any_
     deployment = Deployment(Jobs(), frozenset({Path("app.py")}))
     assert deployment.whole
     assert deployment.loaded == float("inf")
+
+
+def test_jobs_and_functions_are_told_apart_where_they_are_mixed() -> None:
+    same = function("a")
+    deployment = Deployment(Jobs([spec("a")]), functions={"a": same})
+    assert deployment.codes == {"a": spec("a"), "a()": same}

@@ -16,7 +16,7 @@ from devbridge.daemon.live_functions import LiveFunctions
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.settings import Settings, Workshop
 from devbridge.protocol import codec
-from devbridge.protocol.messages import Abandoned, CallReply, Invoke, Responded, Topics
+from devbridge.protocol.messages import Abandoned, CallReply, Invoke, Responded, Taken, Topics
 from devbridge.protocol.session import frames
 from devbridge.runs.model import FunctionSpec
 from devbridge.testing import MemoryObjects
@@ -73,6 +73,8 @@ class Pool:
 
 
 class Bridge:
+    topics = Topics("demo", "ann")
+
     def __init__(self) -> None:
         self.connected_since = 0.0
         self.on_call: Any = None
@@ -98,7 +100,7 @@ def functions(bridge: Bridge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     there: Any = SimpleNamespace()
     workshop = Workshop(there, lambda spec, address: {}, objects=MemoryObjects())
     here: Any = bridge
-    return LiveFunctions(settings, workshop, Narrator(), there, here, Topics("demo", "ann"), SPECS)
+    return LiveFunctions(settings, workshop, Narrator(), there, here)
 
 
 def call(function: str = "api") -> Invoke:
@@ -116,13 +118,15 @@ def call(function: str = "api") -> Invoke:
 async def test_a_call_comes_over_the_bridge_and_its_answer_goes_back_to_its_stub(
     functions: LiveFunctions, bridge: Bridge
 ) -> None:
-    await functions.start()
+    await functions.start(SPECS)
     bridge.connected_since = time.time()
     asked = call()
     for frame in frames(asked):
         bridge.on_call(frame)
-    expected = Responded(request_id=asked.request_id, body=b"[1]")
-    assert bridge.replies == [(asked.stub_id, expected)]
+    assert bridge.replies == [
+        (asked.stub_id, Taken(request_id=asked.request_id)),
+        (asked.stub_id, Responded(request_id=asked.request_id, body=b"[1]")),
+    ]
     gone = Abandoned(request_id=asked.request_id, stub_id=asked.stub_id)
     for frame in frames(gone):
         bridge.on_call(frame)
@@ -133,7 +137,7 @@ async def test_a_call_comes_over_the_bridge_and_its_answer_goes_back_to_its_stub
 async def test_workers_are_served_before_there_is_anything_to_do_for_them(
     functions: LiveFunctions,
 ) -> None:
-    await functions.start()
+    await functions.start(SPECS)
     assert Pool.made.did == ["start", "adopt"]
     assert Pool.made.functions == SPECS
     functions.adopt({})
@@ -147,6 +151,7 @@ async def test_saves_reach_the_workers(functions: LiveFunctions) -> None:
 
 async def test_leaving_closing_and_killing_are_the_workers_ends(functions: LiveFunctions) -> None:
     await functions.leave()
+    assert functions._calls.leaving
     await functions.close()
     await functions.close()
     functions.kill()

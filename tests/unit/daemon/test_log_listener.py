@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from devbridge.daemon.log_files import function_log, log_path
 from devbridge.daemon.log_listener import KEPT, LogListener
 from devbridge.daemon.told import (
+    Answered,
     Began,
     Broken,
     Ended,
@@ -208,3 +210,41 @@ def test_that_the_log_of_a_function_cannot_be_written_is_said_once(tmp_path: Pat
     (said,) = logs.told
     assert isinstance(said, Said)
     assert said.text.startswith("api-start: the log file cannot be written: ")
+
+
+OF_FUNCTION = Who("api()-1", "api", "id", function=True)
+
+
+def untimed(log: Path) -> str:
+    """What a function's log has, without the times of its requests."""
+    return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", "", log.read_text())
+
+
+def test_the_log_of_a_live_function_has_what_it_prints_and_its_requests(tmp_path: Path) -> None:
+    logs = Logs(tmp_path)
+    failure = Failure("KeyError", "'x'", trace=("Traceback", "KeyError: 'x'"))
+    logs(
+        Printed(Who("api()-1", "api", function=True), b"loaded\n"),
+        Printed(OF_FUNCTION, b"hello\n"),
+        Remarked(OF_FUNCTION, "careful", Mood.WARN),
+        Answered(OF_FUNCTION, "POST /a", "202", Mood.GOOD, 0.014),
+        Answered(OF_FUNCTION, "POST /a", "", Mood.BAD, 0.014, failure),
+        Gone(OF_FUNCTION),
+    )
+    assert untimed(function_log(tmp_path, "api")) == (
+        "loaded\nhello\n--- devbridge: careful\n--- devbridge: POST /a 202 14ms\n"
+        "--- devbridge: POST /a raised KeyError 14ms\nTraceback\nKeyError: 'x'\n"
+    )
+
+
+def test_why_a_function_cannot_be_loaded_is_there_once(tmp_path: Path) -> None:
+    logs = Logs(tmp_path)
+    nobody = Who("", "api", "id", function=True)
+    logs(
+        Broken("api", BROKEN, "api()-1", function=True),
+        Answered(nobody, "POST /a", "", Mood.BAD, 0.0, BROKEN),
+    )
+    assert untimed(function_log(tmp_path, "api")) == (
+        "ImportError: no module named nothing\n"
+        "--- devbridge: POST /a failed ImportError: no module named nothing\n"
+    )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -20,9 +20,10 @@ from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.terminal_listener import TerminalListener
 from devbridge.errors import AppError
 from devbridge.resources import variable
-from devbridge.runs.model import JobSpec
+from devbridge.runs.model import FunctionSpec, JobSpec
 from devbridge.testing import FakeClock
 from devbridge.workers.modules import Modules
+from tests.integration.functions import function
 
 DEADLINE = 30.0
 LONG_AGO = 1_000_000_000.0
@@ -44,6 +45,15 @@ class Board:
 
     def line(self, text: str = "") -> None:
         self.lines.append(text)
+
+    def hold(self, texts: Sequence[str], *, hang: int = 0) -> int:
+        self.lines += texts
+        return 0
+
+    def take_back(self, number: int) -> bool:
+        return False
+
+    def release(self) -> None: ...
 
 
 class Watcher:
@@ -107,6 +117,20 @@ class LastRuns:
         self.forgotten |= jobs
 
 
+class Pool:
+    """Who has the workers of live functions."""
+
+    def __init__(self) -> None:
+        self.saved_: list[frozenset[str]] = []
+        self.adopted: list[Mapping[str, FunctionSpec]] = []
+
+    def adopt(self, functions: Mapping[str, FunctionSpec]) -> None:
+        self.adopted.append(functions)
+
+    def saved(self, keys: frozenset[str]) -> None:
+        self.saved_.append(keys)
+
+
 class Desk:
     """An app of two jobs, deployed, and what hot reload makes of its saves."""
 
@@ -125,6 +149,8 @@ class Desk:
         self.runs: LastRuns | None = None
         self.mark: Path | None = None
         self.whole = True
+        self.functions: dict[str, FunctionSpec] = {}
+        self.pool = Pool()
         self.reloading: Reloading
 
     def save(self, name: str) -> Path:
@@ -137,7 +163,13 @@ class Desk:
 
     def deployment(self, jobs: Jobs | None = None, *files: Path, whole: bool = True) -> Deployment:
         chosen = self.jobs if jobs is None else jobs
-        return Deployment(chosen, frozenset({self.app, *files}), self.now + 1, whole)
+        return Deployment(
+            chosen,
+            frozenset({self.app, *files}),
+            self.now + 1,
+            whole,
+            functions=dict(self.functions),
+        )
 
     def start(self) -> Reloading:
         self.reloading = Reloading(
@@ -150,6 +182,7 @@ class Desk:
             rerun=cast(Rerun, self.runs) if self.runs is not None else None,
             secrets_mark=self.mark,
         )
+        self.reloading.functions = self.pool
         for name in self.jobs:
             assert self.reloading.launched(name)
             assert not self.imported(name)
@@ -522,3 +555,53 @@ async def test_what_is_read_is_watched(desk: Desk) -> None:
         desk.files["a"] = desk.save("lib/other.py")
         desk.imported("a")
         assert desk.root / "lib" in watcher.directories
+
+
+# --- live functions -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def live(desk: Desk) -> Desk:
+    """The app has a live function, whose file is that of job a."""
+    desk.functions = {"api": function()}
+    desk.files["api()"] = desk.files["a"]
+    reloading = desk.start()
+    assert reloading.launched("api()")
+    assert not desk.imported("api()")
+    return desk
+
+
+async def test_a_save_of_what_a_function_has_read_is_told_its_pool(live: Desk) -> None:
+    live.save("jobs/a.py")
+    assert live.reloading.look(["a"]) == [SourcesChanged(frozenset({"a"}))]
+    assert live.pool.saved_ == [frozenset({"api()"})]
+    live.reloading.ready("api()")
+    assert live.board.lines[-1].startswith("Reloaded api in")
+
+
+async def test_a_function_is_looked_at_when_it_is_about_to_be_called(live: Desk) -> None:
+    live.reloading.look_at("api()")
+    assert (live.posted, live.pool.saved_) == ([], [])
+    live.save("jobs/a.py")
+    live.reloading.look_at("api()")
+    assert live.posted == [SourcesChanged(frozenset({"a"}))]
+    assert live.pool.saved_ == [frozenset({"api()"})]
+
+
+async def test_a_function_whose_workers_are_of_no_use_is_renewed(live: Desk) -> None:
+    live.reloading.renew("api()")
+    assert (live.posted, live.pool.saved_) == ([], [frozenset({"api()"})])
+
+
+async def test_a_broken_function_is_mended_by_its_file(live: Desk) -> None:
+    live.functions["api"] = function(handler="api/start.handler")
+    live.reloading.broke("api()")
+    live.save("api/start.py")
+    live.reloading.look_at("api()")
+    assert live.pool.saved_ == [frozenset({"api()"})]
+
+
+async def test_a_deployment_tells_which_functions_there_are(live: Desk) -> None:
+    live.functions = {}
+    live.reloading._deployed(live.deployment())
+    assert live.pool.adopted == [{}]

@@ -13,7 +13,7 @@ import pytest
 from devbridge.daemon.runtime_api import RuntimeApi, WorkerAddress
 from devbridge.errors import CredentialsError
 from devbridge.workers.modules import Modules
-from runner.invocation import MAX_BODY, Invocation
+from runner.invocation import MAX_BODY, RESULT_TOO_LARGE, Invocation
 from runner.outcome import MAX_CHECKPOINT, Failure
 from tests.integration.workers import Said
 
@@ -543,3 +543,35 @@ async def test_an_invocation_may_have_none(api: RuntimeApi, checkpoint: bytes | 
     api.invoke("w1", Invocation("job-1", b"1", 2e9, checkpoint=checkpoint))
     assert await peer.ask("GET", f"{RUNTIME}/invocation/next") == 200
     assert await peer.ask("GET", CHECKPOINT) == 204
+
+
+async def test_whoever_serves_functions_has_its_own_limit_and_its_own_errors(said: Said) -> None:
+    api = RuntimeApi(said, max_body=10, read_failure=lambda body: Failure("Read", body.decode()))
+    await api.start()
+    peer = await Peer(api, api.add_worker("w1")).connect()
+    try:
+        await take(peer, "a")
+        path = f"{RUNTIME}/invocation/{{}}/{{}}"
+        assert await peer.ask("POST", path.format("a", "response"), b"x" * 11) == 413
+        await take(peer, "b")
+        assert await peer.ask("POST", path.format("b", "error"), b"oops") == 202
+        assert await peer.ask("POST", f"{RUNTIME}/init/error", b"no") == 202
+    finally:
+        peer.writer.close()
+        await api.close()
+    failures = [failure for _, failure in said.of("failed", "w1")]
+    assert failures == [RESULT_TOO_LARGE, Failure("Read", "oops")]
+    assert said.of("init_failed", "w1") == [Failure("Read", "no")]
+
+
+async def test_an_answer_and_a_question_may_come_in_one_piece(peer: Peer, said: Said) -> None:
+    await take(peer)
+    answer = f"POST /{peer.token}/{RUNTIME}/invocation/job-1/response HTTP/1.1\r\n"
+    question = f"GET /{peer.token}/{RUNTIME}/invocation/next HTTP/1.1\r\n"
+    host = f"Host: 127.0.0.1:{peer.api.port}\r\n"
+    both = f"{answer}{host}Content-Length: 2\r\n\r\nok{question}{host}\r\n"
+    peer.writer.write(both.encode())
+    assert (await peer.receive())[0] == 202
+    peer.api.invoke("w1", invocation("job-2"))
+    assert (await peer.receive())[1]["lambda-runtime-aws-request-id"] == "job-2"
+    assert said.of("responded", "w1") == [("job-1", b"ok")]

@@ -1,16 +1,13 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 
 import pytest
 
 from devbridge.daemon import lines, terminal_listener
-from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.terminal_listener import TerminalListener
 from devbridge.daemon.told import (
     AppBroken,
@@ -43,6 +40,7 @@ from devbridge.runs.base import RunRecord
 from devbridge.runs.ledger import Change
 from devbridge.runs.model import State
 from runner.outcome import Failure
+from tests.unit.daemon.screens import Paper
 
 ROOT = Path("/app")
 LOG = "/app/.devbridge/logs/a-r1.log"
@@ -60,29 +58,6 @@ def run(state: State = State.SUCCEEDED, **known: object) -> RunRecord:
 
 def change(state: State, **known: object) -> Change:
     return Change(job_id="r1", state=state, at=3.5, **known)  # type: ignore[arg-type]
-
-
-class Paper(Terminal):
-    """A terminal that keeps its lines."""
-
-    def __init__(self, *, colour: bool = False, width: int = 0) -> None:
-        self.colour = colour
-        self.text = ""
-        self.columns = width
-        self._lock = threading.Lock()
-        self._held = {}
-        self._numbers = count(1)
-
-    @property
-    def width(self) -> int:
-        return self.columns
-
-    def _put(self, data: bytes) -> None:
-        self.text += data.decode()
-
-    @property
-    def lines(self) -> list[str]:
-        return self.text.splitlines()
 
 
 class Shown:
@@ -263,7 +238,6 @@ async def test_a_broken_job_is_shown_once_and_after_what_its_import_printed(show
             "Waiting a: it cannot be loaded; tried again in 1.00s, then with longer pauses, and"
             " when it is saved",
         ),
-        (Reloaded("a", 0.031), "Reloaded a in 31ms"),
         (
             Restless("a", ROOT / "data.json"),
             "Notice  a: /app/data.json, which its import reads, changes again and again; from now"
@@ -464,5 +438,13 @@ async def test_an_error_that_comes_back_after_the_job_was_loaded_is_said_whole(
 ) -> None:
     error = Failure("ImportError", "no a", frames=('File "x.py", line 1',))
     shown(Broken("a", error, "a-1"), Reloaded("a", 0.1))
+    assert shown.soon[-1] == "Reloaded a in 100ms"
     shown(Broken("a", error, "a-2"))
     assert shown.soon == ["Error  a cannot be loaded: ImportError: no a", '↳ File "x.py", line 1']
+
+
+async def test_what_one_save_has_reloaded_is_told_of_together(shown: Shown) -> None:
+    assert shown(Reloaded("a", 0.031), Reloaded("b", 0.04), Reloaded("c", 0.05)) == []
+    assert shown.soon == ["Reloaded a, b, c in 50ms"]
+    assert shown(Reloaded("a", 0.031)) == []
+    assert shown.soon == ["Reloaded a in 31ms"]

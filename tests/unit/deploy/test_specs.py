@@ -197,3 +197,55 @@ def test_an_output_that_the_stack_lacks_is_named(root: Path) -> None:
         Table(app, "notes", partition_key="id")
     with pytest.raises(KeyError, match="NotesTable"):
         specs.environment(app, "dev", {})
+
+
+def test_a_spec_has_all_that_app_py_says_of_a_function(root: Path) -> None:
+    with loading(root):
+        app = App("demo")
+        app.shell = {"EDITOR": "vi"}
+        notes = Table(app, "notes", partition_key="id")
+        Function(
+            app,
+            "api",
+            handler="api/start.handler",
+            bind=[notes],
+            timeout="3 seconds",
+            memory_size="256 MB",
+            environment={"COLOUR": "red", "NOTES": notes.arn},
+            reserved_concurrency=2,
+        )
+    values = {"ApiRole": "arn:aws:iam::123456789012:role/x", "NotesTable": "notes-1"}
+    found = specs.function_specs(app, FakeCloud(), SETTINGS, values, Path(sys.executable))
+    environment = found["api"].environment
+    assert environment["DEVBRIDGE_Table_tableName_notes"] == "notes-1"
+    assert environment["COLOUR"] == "red"
+    assert environment["NOTES"].endswith(":123456789012:table/notes-1")
+    assert environment["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.11"
+    assert found["api"] == FunctionSpec(  # noqa: S604 - it is no command's
+        name="api",
+        handler="api/start.handler",
+        timeout=3.0,
+        memory_mb=256,
+        role_arn="arn:aws:iam::123456789012:role/x",
+        environment=environment,
+        shell={"EDITOR": "vi"},
+        definition_arn="arn:aws:lambda:eu-west-1:123456789012:function:demo_dev_api-fn",
+        build={"esbuild": {}, "install": ()},
+        function_name="demo_dev_api-fn",
+        log_group="/aws/lambda/demo_dev_api-fn",
+        reserved=2,
+    )
+
+
+def test_functions_are_live_on_stages_of_dev_only(root: Path) -> None:
+    with loading(root):
+        app = App("demo")
+        function = Function(app, "api", handler="api/start.handler")
+    values = {"ApiRole": "arn:aws:iam::123456789012:role/x"}
+    given = app, FakeCloud()
+    python = Path(sys.executable)
+    deployed = replace(SETTINGS, mode="deployed")
+    assert specs.function_specs(*given, deployed, values, python) == {}
+    assert specs.function_specs(*given, SETTINGS, values, python).keys() == {"api"}
+    function.enable_live_dev = False  # type: ignore[attr-defined]
+    assert specs.function_specs(*given, SETTINGS, values, python) == {}

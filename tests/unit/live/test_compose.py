@@ -39,6 +39,7 @@ def spec(environment: dict[str, str]) -> JobSpec:
 
 
 class Cloud:
+    account = "123456789012"
     region = "eu-west-1"
     endpoint_url = "http://127.0.0.1:2"
 

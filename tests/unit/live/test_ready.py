@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from devbridge.constructs import Api, App, Function, Job, OnRequest, Schedule
+from devbridge.constructs import Api, App, Function, Job, OnRequest, Schedule, Vpc
 from devbridge.constructs.app import loading
-from devbridge.live.ready import ready, schedules_off
+from devbridge.live.ready import outside, ready, schedules_off
 
 
 @pytest.fixture
@@ -100,3 +100,20 @@ def test_it_is_said_that_the_clock_starts_no_live_jobs(tmp_path: Path) -> None:
         "schedules are off (a, b, call): turn them on with `devbridge dev --schedules`"
     ]
     assert list(schedules_off(App("empty"))) == []
+
+
+def test_functions_that_are_not_in_their_vpc_here_are_named_by_it(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("def handler(event, context): ...\n")
+    one, other = (
+        Vpc(f"vpc-{n * 8}", subnets=[f"subnet-{n * 8}"], security_groups=["sg-11111111"])
+        for n in "12"
+    )
+    with loading(tmp_path):
+        app = App("demo")
+        wanted = {"a": one, "b": one, "c": other, "d": None}
+        for name, vpc in wanted.items():
+            Function(app, name, handler="a.handler", vpc=vpc)
+        Function(app, "e", handler="a.handler", vpc=one, enable_live_dev=False)
+    first, second = outside(app)
+    assert first.startswith(f"a, b: here, and not in {one.id} (subnet-11111111): ")
+    assert second.startswith(f"c: here, and not in {other.id} (subnet-22222222): ")

@@ -19,7 +19,7 @@ from devbridge.live import redeployer as module
 from devbridge.live.consent import Undecided
 from devbridge.live.redeployer import Good, Redeployer
 from devbridge.live.schemas import Schemas
-from devbridge.runs.model import JobSpec
+from devbridge.runs.model import CodeSpec, JobSpec
 from tests.unit.live.voices import Developer
 
 URL = {"MainUrl": "http://x"}
@@ -83,7 +83,7 @@ class Desk:
 
     # --- the rest of the world
 
-    async def prepare(self, jobs: Iterable[JobSpec], vouched: Iterable[str]) -> None:
+    async def prepare(self, jobs: Iterable[CodeSpec], vouched: Iterable[str]) -> None:
         self.preloaded.append(list(vouched))
 
     def redeployer(self) -> Redeployer:

@@ -234,3 +234,21 @@ def _serve_one(
     assert client.report_modules({}) == 200
     thread.join()
     return found[0]
+
+
+def test_an_answer_and_the_next_request_are_one_round_trip() -> None:
+    client, wire = over(b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\nok" + NEXT)
+    headers, body = client.respond_and_next("run-0", b"[1]")
+    assert (headers["lambda-runtime-aws-request-id"], body) == ("run-1", b'{"a":1}')
+    (sent,) = wire.sent
+    post, get = sent.split(b"[1]")
+    assert post.startswith(b"POST /token/2018-06-01/runtime/invocation/run-0/response HTTP/1.1")
+    assert get.startswith(b"GET /token/2018-06-01/runtime/invocation/next HTTP/1.1")
+
+
+def test_both_are_sent_again_over_a_new_connection() -> None:
+    client, wire = over(b"HTTP/1.1 202 Accepted\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+    with pytest.raises(RuntimeApiGone):
+        client.respond_and_next("run-0", b"[1]")
+    assert len(wire.sent) > 1
+    assert len(set(wire.sent)) == 1

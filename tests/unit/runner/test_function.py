@@ -45,6 +45,10 @@ class Client:
         self.told.append(("respond", request_id, json.loads(body)))
         return 202
 
+    def respond_and_next(self, request_id: str, body: bytes) -> tuple[Mapping[str, str], bytes]:
+        self.respond(request_id, body)
+        return self.next()
+
     def fail(self, request_id: str, failure: Mapping[str, Any]) -> int:
         self.told.append(("fail", request_id, failure))
         return 202
@@ -220,6 +224,16 @@ def test_a_handler_that_cannot_be_loaded_is_what_lambda_says_and_where(
     assert (document["errorType"], document["errorMessage"]) == (kind, message)
     assert ended == ("ended", 1)
     assert client.told[0][0] == "modules"
+
+
+def test_code_that_does_not_parse_is_shown_as_awslambdaric_does(
+    serve: Callable[..., Client],
+) -> None:
+    (_, document), _ = serve("def handler(event, context) 1", 1).answers()
+    file = Path.cwd() / "api" / "start.py"
+    trace = [f'  File "{file}" Line 1\n    def handler(event, context) 1']
+    assert [line.rstrip() for line in document["stackTrace"]] == trace
+    assert document[function.OWN]["errorType"] == "SyntaxError"
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ RESULTS = [
 
 
 @pytest.mark.parametrize("runtime", ["AWS_Lambda_python3.11", "AWS_Lambda_python3.13", ""])
-@pytest.mark.parametrize("result", RESULTS, ids=repr)
+@pytest.mark.parametrize("result", RESULTS, ids=range(len(RESULTS)))
 def test_an_answer_is_what_awslambdaric_makes_of_it(
     result: object, runtime: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 
-from devbridge.runs.model import State
+import pytest
+
+from devbridge.runs.model import CodeSpec, FunctionSpec, JobSpec, State, function_key
 from runner import outcome
 
 
@@ -15,3 +17,11 @@ def test_a_state_is_its_name_for_programs() -> None:
 def test_a_run_has_ended_in_the_states_that_the_runner_ends_in() -> None:
     assert {state for state in State if state.final} == set(outcome.ENDED)
     assert {state for state in State if not state.final} == {outcome.SCHEDULED, *outcome.LIVE}
+
+
+def test_a_job_and_a_function_of_one_name_have_two_keys() -> None:
+    job = JobSpec("a", "a.handler", 60, 3072, "arn", {})
+    function = FunctionSpec("a", "a.handler", 60, 512, "arn", {})
+    assert (job.key, function.key, function_key("a")) == ("a", "a()", "a()")
+    with pytest.raises(NotImplementedError):
+        _ = CodeSpec("a", "a.handler", 60, 512, "arn", {}).key

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from devbridge.sources.folder import signed
+from devbridge.workers import signatures
 from devbridge.workers.signatures import RACY, Declarations, Entries, Looker, modified, sign
 
 LONG_AGO = 1_000_000_000
@@ -120,3 +121,17 @@ def test_what_a_folder_declares_has_another_signature_when_its_jobs_are_others(
 def test_what_was_seen_of_a_folder_makes_it_no_other_item(tmp_path: Path) -> None:
     assert Declarations(tmp_path, ("seen",)) == Declarations(tmp_path)
     assert len({Declarations(tmp_path, ("seen",)), Declarations(tmp_path)}) == 1
+
+
+def test_what_concerns_a_folder_is_found_once_while_it_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.py").touch()
+    os.utime(tmp_path, (1, 1))
+    look, item = Looker(), Entries(tmp_path, frozenset({"a", "b"}))
+    assert look(item) == ("a.py",)
+    monkeypatch.setattr(signatures, "_concerns", lambda *_: pytest.fail("found again"))
+    assert look(item) == ("a.py",)
+    monkeypatch.undo()
+    (tmp_path / "b.py").touch()
+    assert look(item) == ("a.py", "b.py")

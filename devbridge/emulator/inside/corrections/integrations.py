@@ -120,16 +120,21 @@ def response(result: Mapping[str, Any]) -> Response:
     if not isinstance(returned, dict) or "statusCode" not in returned:
         text = returned if isinstance(returned, str) else json.dumps(returned, ensure_ascii=False)
         return {"statusCode": 200, "headers": {"Content-Type": _JSON}, "body": text.encode()}
+    return well_formed(returned) or failure(500, "Internal Server Error")
+
+
+def well_formed(returned: Mapping[str, Any]) -> Response | None:
+    """A response with a status, its parts in the types that they must have; None: they have others.
+    Pure."""
     try:
-        headers = _headers(returned.get("headers"))
         return {
-            "statusCode": _status(returned["statusCode"]),
-            "headers": headers,
+            "statusCode": _status(returned.get("statusCode")),
+            "headers": _headers(returned.get("headers")),
             "cookies": _cookies(returned.get("cookies")),
             "body": _body(returned.get("body"), returned.get("isBase64Encoded")),
         }
     except (_Malformed, ValueError):  # that it is no base64, or no text of a header, is one
-        return failure(500, "Internal Server Error")
+        return None
 
 
 def _status(given: object) -> int:

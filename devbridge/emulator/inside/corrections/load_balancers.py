@@ -1,7 +1,10 @@
 """Functions behind a load balancer, as templates name them, and where it can be reached.
 
-ministack's CloudFormation forgets a target group's targets, and it registers functions whose
-policies do not let load balancers in.
+ministack's CloudFormation forgets a target group's targets, it registers functions whose policies
+do not let load balancers in, and it hands on whatever a function returns, of any size, and its
+error.
+
+"Use Lambda functions as targets" and "Troubleshoot your Application Load Balancers", its guide.
 
 A client on this machine reaches a load balancer at ``http://127.0.0.1:PORT/_alb/NAME``, or at
 ``http://NAME.alb.localhost:PORT`` where that name can be resolved.
@@ -10,17 +13,25 @@ A client on this machine reaches a load balancer at ``http://127.0.0.1:PORT/_alb
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any, Final
 
 from ..host import ministack
 from . import grants
+from .integrations import well_formed
+from .payloads import size_of
 
 Json = Mapping[str, Any]
 
 KIND: Final = "AWS::ElasticLoadBalancingV2::TargetGroup"
 SERVICE: Final = "elasticloadbalancing.amazonaws.com"
 PATH: Final = "/_alb/"
+LARGEST: Final = 1 << 20
+"""Bytes of a request's body, and of a function's answer as JSON."""
 _DOMAIN: Final = ".alb.localhost"
+
+_results: ContextVar[list[Json] | None] = ContextVar("results", default=None)
+"""Where it is noted what the function has returned that a load balancer calls."""
 
 
 def is_load_balancer(host: str, path: str) -> bool:
@@ -71,6 +82,59 @@ def check_registered() -> None:
         return register(params)
 
     balancers._register_targets = registered
+
+
+def answer_as_balancers() -> None:
+    """Correct `services.alb`: what a client gets of a function's answer."""
+    balancers, lambdas = ministack("services.alb"), ministack("services.lambda_svc")
+    invoke = balancers._invoke_lambda_target
+    shape = lambdas.lambda_execute_result_to_api_proxy_response
+
+    def shaped(result: Json) -> Any:
+        if (results := _results.get()) is not None:
+            results.append(result)
+        return shape(result)
+
+    async def invoked(
+        function: str,
+        group: str,
+        method: str,
+        path: str,
+        headers: Any,
+        body: bytes | None,
+        *rest: Any,
+        **options: Any,
+    ) -> Any:
+        if len(body or b"") > LARGEST:
+            return page(413, "Request Entity Too Large")
+        results: list[Json] = []
+        token = _results.set(results)
+        try:
+            answer = await invoke(function, group, method, path, headers, body, *rest, **options)
+        finally:
+            _results.reset(token)
+        return answer if all(map(is_answer, results)) else page(502, "Bad Gateway")
+
+    balancers._invoke_lambda_target = invoked
+    lambdas.lambda_execute_result_to_api_proxy_response = shaped
+
+
+def is_answer(result: Json) -> bool:
+    """Whether a load balancer hands on what an invocation has come to. Pure."""
+    body = result.get("body")
+    if result.get("error") or result.get("throttle") or not isinstance(body, dict):
+        return False
+    return size_of(body) <= LARGEST and well_formed(body) is not None
+
+
+def page(status: int, phrase: str) -> tuple[int, dict[str, str], bytes]:
+    """What a load balancer answers itself."""
+    title = f"{status} {phrase}"
+    lines = (
+        *("<html>", f"<head><title>{title}</title></head>", "<body>"),
+        *(f"<center><h1>{title}</h1></center>", "</body>", "</html>", ""),
+    )
+    return status, {"Content-Type": "text/html"}, "\r\n".join(lines).encode()
 
 
 def _register(group: str, properties: Json) -> None:

@@ -17,7 +17,7 @@ from devbridge.daemon.pool.functions import UNHEARD
 from devbridge.daemon.told import Answered, Broken, Gone, Printed, Reloaded, Requested
 from devbridge.environment import inherited
 from devbridge.languages.python.zygote import ZygoteLauncher
-from devbridge.protocol.messages import Invoke, Raised, Responded, Taken
+from devbridge.protocol.messages import Invoke, Raised, Responded
 from devbridge.workers.base import FreshLauncher, Launcher
 from tests.integration.functions import ARN, PYTHON, Bench, bench, function
 from tests.integration.workers import developer
@@ -224,7 +224,7 @@ async def test_a_function_out_of_time_is_killed_as_lambda_does(live: Bench) -> N
         "errorType": "Sandbox.Timedout",
         "errorMessage": f"RequestId: {request_id} Error: Task timed out after 1.00 seconds",
     }
-    assert [type(each) for each in live.answers[asked]] == [Taken, Raised]
+    assert [type(each) for each in live.answers[asked]] == [Raised]
     await live.told(Gone)
 
 
@@ -294,7 +294,7 @@ async def test_an_abandoned_request_ends_its_worker(live: Bench) -> None:
     live.functions.abandoned(held)
     await asyncio.to_thread(_gone, pid)
     assert await live.result() == 1
-    assert not [each for each in live.answers.get(held, []) if not isinstance(each, Taken)]
+    assert not live.answers.get(held)
     told = [each for each in live.kept.told if isinstance(each, Answered)]
     assert [each.how for each in told if each.how.startswith("abandoned")] != []
 
@@ -322,7 +322,7 @@ async def test_at_the_end_no_process_is_left(live: Bench) -> None:
     await asyncio.to_thread(_gone, pid)
 
 
-async def test_a_request_that_comes_again_runs_once_and_its_stub_knows_that_it_was_taken(
+async def test_a_request_that_comes_again_runs_once_and_an_answer_that_was_lost_is_said_to_be(
     live: Bench,
 ) -> None:
     asked = Invoke(
@@ -335,8 +335,8 @@ async def test_a_request_that_comes_again_runs_once_and_its_stub_knows_that_it_w
     )
     live.functions.invoke(asked, b'{"count": true}')
     live.functions.invoke(asked, b'{"count": true}')
-    assert [type(each) for each in live.answers[asked.request_id]] == [Taken]
     await live.end(asked.request_id)
+    assert len(live.answers[asked.request_id]) == 1
     # Its stub has not heard that: it must not think that the function was never called.
     live.functions.invoke(asked, b'{"count": true}')
     last = live.answers[asked.request_id][-1]
@@ -350,6 +350,22 @@ async def test_a_request_that_nobody_waits_for_is_not_begun(tmp_path: Path) -> N
         late = live.ask(remaining=0)
         assert await live.result() == 1
         assert late not in live.answers
+
+
+async def test_an_answer_that_cannot_be_sent_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench(tmp_path, files={"api/start.py": ECHO}) as live:
+        await live.result()
+
+        def broken(*_: object) -> None:
+            raise RuntimeError
+
+        with monkeypatch.context() as patched:
+            patched.setattr(live.functions, "_answer", broken)
+            live.ask()
+            await live.told(Answered, 2)
+        assert (await live.result())["calls"] == 3
 
 
 # --- AWS's own runtime interface client as the worker -------------------------------------------

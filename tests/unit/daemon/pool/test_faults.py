@@ -64,6 +64,7 @@ def test_an_answer_that_is_too_large_is_told_in_lambdas_words() -> None:
     what = "Response payload size exceeded maximum allowed payload size (6291556 bytes)."
     expected = {"errorType": "Function.ResponseSizeTooLarge", "errorMessage": what}
     assert document(faults.too_large()) == expected
+    assert (faults.too_large().type, faults.too_large().message) == (expected["errorType"], what)
 
 
 def test_a_time_that_is_over_is_told_in_lambdas_words() -> None:

@@ -31,11 +31,10 @@ from devbridge.daemon.pool.events import (
     Saved,
     Shutdown,
     Signal,
-    Taken,
     Tick,
 )
 from devbridge.daemon.pool.faults import Fault
-from devbridge.daemon.pool.pool import REMEMBERED, TAKEN_AFTER, Pool
+from devbridge.daemon.pool.pool import REMEMBERED, Pool
 from devbridge.daemon.pool.workers import GRACE, IDLE, SHORT_PAUSE
 from devbridge.daemon.told import Broken, Short
 from devbridge.runs.model import Exit, FunctionSpec
@@ -165,26 +164,6 @@ def test_one_that_was_abandoned_before_it_came_is_never_handled() -> None:
     assert desk.ask("r1") == []
 
 
-def test_whoever_waits_is_told_when_an_answer_takes_a_while() -> None:
-    desk = Desk()
-    desk.busy("r1")
-    assert desk.tick(TAKEN_AFTER - 0.01) == []
-    assert desk.tick(0.02) == [Taken("r1")]
-    assert Taken("r1") not in desk.tick(1.0)
-
-
-def test_a_request_that_waits_for_a_worker_was_taken() -> None:
-    desk = Desk()
-    desk.ask("r1")
-    assert desk.tick(TAKEN_AFTER + 0.01) == [Taken("r1")]
-
-
-def test_an_answer_in_time_says_it_itself() -> None:
-    desk = Desk()
-    desk(Answered(desk.busy("r1"), b"1"))
-    assert desk.tick(TAKEN_AFTER + 0.01) == []
-
-
 def test_a_request_is_not_begun_when_nobody_waits_any_more() -> None:
     desk = Desk(most=1)
     worker = desk.busy("r1")
@@ -217,7 +196,7 @@ def test_a_function_that_nobody_knows_is_an_error() -> None:
 def test_a_function_out_of_time_is_killed_and_answered_as_lambda_does() -> None:
     desk = Desk()
     worker = desk.busy("r1")
-    assert desk.tick(TIMEOUT - 0.1) == [Taken("r1")]
+    assert desk.tick(TIMEOUT - 0.1) == []
     effects = desk.tick(0.2)
     assert error(effects) == {
         "errorType": "Sandbox.Timedout",
@@ -344,7 +323,7 @@ def test_a_shortage_of_the_system_is_no_fault_of_the_function() -> None:
     desk = Desk()
     desk.ask("r1")
     assert desk(NotStarted(desk.launched()[0], "too many")) == [Short("too many")]
-    assert desk.tick(SHORT_PAUSE / 2) == [Taken("r1")]
+    assert desk.tick(SHORT_PAUSE / 2) == []
     (launch,) = only(desk.tick(SHORT_PAUSE), Launch)
     effects = desk(Ready(launch.worker_id))
     assert Short() in effects
@@ -471,6 +450,64 @@ def test_time_alone_wakes_nobody_for_nothing() -> None:
     assert Desk(spare=False).pool.next_wakeup() is None
 
 
+def test_that_a_function_has_a_worker_is_told_once() -> None:
+    desk = Desk()
+    desk.ask("r1"), desk.ask("r2")
+    first, second = desk.launched()
+    assert only(desk(Ready(first)), Loaded) == [Loaded("api")]
+    assert only(desk(Ready(second)), Loaded) == []
+
+
+def test_those_that_wait_are_handled_in_the_order_in_which_they_came() -> None:
+    desk = Desk(most=1)
+    desk.ask("r1"), desk.ask("r2"), desk.ask("r3")
+    worker = desk.ready()
+    desk(Answered(worker, b"1")), desk(Answered(worker, b"1"))
+    assert [each.request_id for each in only(desk.seen, Give)] == ["r1", "r2", "r3"]
+
+
+def test_others_that_are_being_loaded_end_with_the_first_that_cannot_be() -> None:
+    desk = Desk()
+    desk.ask("r1"), desk.ask("r2")
+    first, second = desk.launched()
+    assert Signal(second, signal.SIGTERM) in desk(NotLoaded(first, OOPS))
+    assert desk(Ready(second)) == []
+
+
+def test_a_second_one_that_the_system_kills_is_started_again() -> None:
+    desk = Desk()
+    desk.busy("r1")
+    desk.ask("r2")
+    assert len(only(desk(Exited(desk.launched()[-1], Exit(signal=9), KILLED)), Launch)) == 1
+
+
+def test_when_the_one_that_was_alone_has_gone_others_are_tried_again() -> None:
+    desk = Desk()
+    first = desk.busy("r1")
+    desk.ask("r2")
+    desk(NotLoaded(desk.launched()[-1], OOPS))
+    assert len(only(desk(Exited(first, Exit(code=1), KILLED)), Launch)) == 1
+    desk.ready()
+    assert len(only(desk.ask("r3"), Launch)) == 1
+
+
+def test_one_that_was_broken_and_mends_by_itself_is_told_to_be_well() -> None:
+    desk = Desk()
+    desk(Exited(desk.ready(), Exit(code=1), KILLED))
+    assert only(desk(NotLoaded(desk.launched()[-1], OOPS)), Broken)
+    desk.now += 2.0
+    desk.ask("r1")
+    assert only(desk(Ready(desk.launched()[-1])), Loaded) == [Loaded("api")]
+
+
+def test_workers_of_a_function_that_was_away_for_a_while_count() -> None:
+    desk = Desk(most=1)
+    worker = desk.busy("r1")
+    desk(FunctionsChanged({}))
+    assert desk(FunctionsChanged(desk.specs)) == []
+    assert len(only(desk(Answered(worker, b"1")), Launch)) == 1
+
+
 # --- whatever happens ---------------------------------------------------------------------------
 
 
@@ -524,8 +561,6 @@ class Whatever(RuleBasedStateMachine):
                     assert self.busy.pop(worker, request) == request
                 case Signal(worker, _):
                     self.told_to_go.add(worker)
-                case Taken(request):
-                    assert request in self.open
 
     def end(self, request: str) -> None:
         assert request not in self.over, "answered twice"
@@ -604,7 +639,7 @@ class Whatever(RuleBasedStateMachine):
         assert not self.open - set(self.busy.values())
 
 
-Whatever.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+Whatever.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
 TestWhatever = Whatever.TestCase
 
 

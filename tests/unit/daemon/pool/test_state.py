@@ -13,12 +13,12 @@ def worker(stage: Stage, *, outdated: bool = False) -> WorkerState:
 def test_what_is_due_comes_in_the_order_of_time() -> None:
     timers = Timers()
     timers.add(3.0, Due.KILL, "c")
-    timers.add(1.0, Due.TAKEN, "a")
+    timers.add(1.0, Due.DEADLINE, "a")
     timers.add(1.0, Due.UNTIL, "b")
     assert timers.next() == 1.0
     assert timers.pop(0.5) is None
     assert [timers.pop(2.0), timers.pop(2.0), timers.pop(2.0)] == [
-        (Due.TAKEN, "a"),
+        (Due.DEADLINE, "a"),
         (Due.UNTIL, "b"),
         None,
     ]

@@ -4,7 +4,7 @@ import signal
 
 from devbridge.daemon.pool.events import Launch, Signal
 from devbridge.daemon.pool.state import Due, FunctionState, Stage, Timers
-from devbridge.daemon.pool.workers import GRACE, Workers
+from devbridge.daemon.pool.workers import GRACE, IDLE, SHORT_PAUSE, Workers
 from devbridge.daemon.told import Short
 from tests.integration.functions import function
 
@@ -54,3 +54,30 @@ def test_what_it_has_for_a_debugger_lasts_as_long_as_that() -> None:
     crew.halted(name, worker, False, 11.0)
     assert worker.deadline == 15.0
     assert timers.next() == 15.0
+
+
+def test_a_busy_worker_is_looked_at_once_a_while_and_not_for_each_request() -> None:
+    crew, state, timers = workers()
+    crew.launch("api", state), crew.launch("api", state)
+    ((name, worker), (_, other)) = state.workers.items()
+    other.stage = Stage.BUSY
+    crew.loaded(name, worker, 0.0)
+    state.idle.clear()
+    for second in range(1, 50):
+        crew.rest(name, worker, float(second))
+        state.idle.clear()
+    assert timers.pop(IDLE) == (Due.IDLE, name)
+    assert timers.next() is None
+    state.idle.append(name)
+    assert crew.idle(name, worker, IDLE) == []
+    assert timers.pop(IDLE + 49) == (Due.IDLE, name)
+    assert crew.idle(name, worker, IDLE + 49) == [Signal(name, signal.SIGTERM)]
+
+
+def test_after_a_pause_one_is_tried_of_those_that_there_was_no_room_for() -> None:
+    crew, state, _ = workers()
+    crew.launch("api", state)
+    ((name, worker),) = state.workers.items()
+    crew.not_started(name, worker, "too many", 0.0)
+    state.queue.update({"a": None, "b": None})
+    assert crew.missing(state, SHORT_PAUSE) == 1

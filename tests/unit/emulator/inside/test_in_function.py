@@ -9,8 +9,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from awslambdaric.lambda_runtime_exception import FaultException
 
 from devbridge.emulator.inside import in_function
 from devbridge.emulator.inside.in_function import (
@@ -124,8 +126,9 @@ def test_the_mark_waits_for_room_in_a_log_that_does_not_block() -> None:
         assert process.stdout.read() == b"answer\n"
 
 
-def test_an_error_that_says_itself_what_is_told_of_it_is_told_so() -> None:
-    fault = in_function.FaultException("Sandbox.Timedout", "late", ["  File a"])
+@pytest.mark.parametrize("kind", [in_function.FaultException, FaultException])
+def test_an_error_that_says_itself_what_is_told_of_it_is_told_so(kind: Any) -> None:
+    fault = kind("Sandbox.Timedout", "late", ["  File a"])
     told = devbridge_error(fault, "/code")
     assert (told["errorType"], told["errorMessage"], told["stackTrace"]) == (
         "Sandbox.Timedout",
@@ -146,7 +149,5 @@ def test_lambdas_own_runtime_can_be_imported_where_nobody_has_it() -> None:
 
 
 def test_what_a_function_brings_itself_is_not_hidden() -> None:
-    import awslambdaric.lambda_runtime_exception as own
-
-    assert own.FaultException is not in_function.FaultException
+    assert FaultException is not in_function.FaultException
     assert in_function.DevbridgeRuntime().find_spec("json") is None

@@ -165,7 +165,9 @@ async def test_what_an_interpreter_reads_when_it_starts_asks_for_a_fresh_one(
     assert await made_by(launcher, spec({**SHARED, name: "other"})) == "fresh"
 
 
-@pytest.mark.parametrize("name", ["AWS_REGION", "DEVBRIDGE_Job_name_a", "LAMBDA_X", "_HANDLER"])
+@pytest.mark.parametrize(
+    "name", ["AWS_REGION", "DEVBRIDGE_Job_name_a", "LAMBDA_X", "_HANDLER", "TZ"]
+)
 async def test_what_only_the_app_reads_does_not(
     launcher: ZygoteLauncher, world: World, name: str
 ) -> None:

@@ -15,7 +15,21 @@ from tests.integration.emulator.inside.stacks import Stack, arn, function, role
 
 ECHO: Final = """\
 import json
+ANSWERS = {
+    "nothing": None,
+    "text": "x",
+    "no-status": {"body": "x"},
+    "no-text": {"statusCode": 200, "body": {}},
+    "no-base64": {"statusCode": 200, "body": "%", "isBase64Encoded": True},
+    "large": {"statusCode": 200, "body": "x" * (1 << 20)},
+    "bytes": {"statusCode": 201, "body": "/w==", "isBase64Encoded": True},
+}
 def handler(event, context):
+    what = event["path"].rpartition("/")[2]
+    if what in ANSWERS:
+        return ANSWERS[what]
+    if what == "raises":
+        raise ValueError(what)
     return {"statusCode": 200, "headers": {"Content-Type": "application/json"},
             "body": json.dumps(event), "isBase64Encoded": False}
 """
@@ -90,11 +104,15 @@ def stack(shared_cloud: Running) -> Stack:
 
 
 def ask(
-    stack: Stack, method: str, target: str, headers: dict[str, str] | None = None
+    stack: Stack,
+    method: str,
+    target: str,
+    headers: dict[str, str] | None = None,
+    body: bytes = b'{"a": 1}',
 ) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection(urlsplit(stack.endpoint).netloc, timeout=30)
     try:
-        connection.request(method, target, b'{"a": 1}' if method == "POST" else None, headers or {})
+        connection.request(method, target, body if method == "POST" else None, headers or {})
         response = connection.getresponse()
         return response.status, response.read()
     finally:
@@ -114,6 +132,30 @@ def test_a_function_gets_what_a_load_balancer_sends(stack: Stack) -> None:
     assert (event["body"], event["isBase64Encoded"]) == ('{"a": 1}', False)
     assert event["headers"]["x-kind"] == "job-1"
     assert {"x-forwarded-for", "x-forwarded-port", "x-amzn-trace-id"} <= event["headers"].keys()
+
+
+def test_a_client_gets_the_bytes_that_a_function_returns_as_base64(stack: Stack) -> None:
+    assert ask(stack, "POST", "/_alb/front/jobs/bytes", JOB) == (201, b"\xff")
+
+
+@pytest.mark.parametrize(
+    "what", ["nothing", "text", "no-status", "no-text", "no-base64", "large", "raises"]
+)
+def test_a_function_that_fails_or_answers_something_else_is_a_bad_gateway(
+    stack: Stack, what: str
+) -> None:
+    status, body = ask(stack, "POST", f"/_alb/front/jobs/{what}", JOB)
+    assert status == 502
+    assert b"<title>502 Bad Gateway</title>" in body
+    assert what.encode() not in body
+
+
+def test_a_function_gets_a_body_of_a_megabyte_at_most(stack: Stack) -> None:
+    text = b"x" * (1 << 20)
+    assert ask(stack, "POST", "/_alb/front/jobs/bytes", JOB, text)[0] == 201
+    status, body = ask(stack, "POST", "/_alb/front/jobs/bytes", JOB, text + b"x")
+    assert status == 413
+    assert b"<title>413 Request Entity Too Large</title>" in body
 
 
 def test_it_has_a_name_of_its_own_as_well(stack: Stack) -> None:

@@ -67,6 +67,7 @@ const does = {
     arguments: process.argv.slice(1),
     node: process.versions.node,
   }),
+  prints_no_end: () => { process.stdout.write("no end"); },
 };
 """
 PRINTED: Final = [
@@ -190,6 +191,8 @@ def test_all_that_an_invocation_prints_is_in_its_own_log(
     assert without_start(functions.said())[len(PRINTED) :] == [str(i) for i in range(MANY)]
     functions.invoke("prints_at_once", runtime=runtime, name="prints")
     assert functions.said()[len(PRINTED) :] == ["x"] * 50_000
+    functions.invoke("prints_no_end", runtime=runtime, name="prints")
+    assert functions.said() == [*PRINTED, "no end"]
     functions.invoke("fine", runtime=runtime, name="prints")
     assert functions.said() == PRINTED
 

@@ -130,6 +130,7 @@ def test_a_start_that_took_too_long_tells_so() -> None:
 def test_what_a_start_prints_is_in_the_first_invocation_s_log() -> None:
     made = worker(f"import sys; print('a\\rb\\n{MARK}\\nc', file=sys.stderr)")
     made._spawn()
+    assert [*made._stderr_queue.queue] == ["c", None]
     assert made._drain_stderr_bounded() == "a\rb\nc\n"
     made._stderr_queue.put("d")
     made._stderr_queue.put(None)
