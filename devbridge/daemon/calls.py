@@ -52,6 +52,9 @@ class Callee(Protocol):
     def has(self, function: str) -> bool:
         """Whether it is a live function."""
 
+    def knows(self, request_id: str) -> bool:
+        """Whether this request has come before, or was abandoned."""
+
     def invoke(self, asked: Invoke, event: bytes) -> None:
         """Handle a request, unless it is known already."""
 
@@ -92,6 +95,8 @@ class Calls:
         """No further calls are taken."""
         self._late: set[str] = set()
         """The calls that have come too late, by their ids: they may come several times."""
+        self._large: set[str] = set()
+        """The calls whose answers are being stored, by their ids."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def watch(self) -> None:
@@ -116,9 +121,12 @@ class Calls:
     def answer(self, asked: Invoke, reply: Responded | Raised) -> None:
         """Answer a call. Never blocks."""
         body = reply.body if isinstance(reply, Responded) else None
+        if asked.request_id in self._large:
+            return  # its answer is on its way, whatever is said to one that comes again
         if body is None or fits_the_wire(reply, body):
             self._bridge.reply(asked.stub_id, reply)
         else:
+            self._large.add(asked.request_id)
             self._begin(self._answer_by_object(asked, body))
 
     async def close(self) -> None:
@@ -130,18 +138,24 @@ class Calls:
     def _take(self, call: Call) -> None:
         if not isinstance(call, Invoke):
             self.callee.abandoned(call.request_id)
+        elif self.callee.knows(call.request_id):
+            # Whatever is so by now, it was taken here, and runs nowhere else.
+            self._call(call)
         elif not self.callee.has(call.function):
             what = f"there is no live function {call.function!r} here: deploy the stage again"
             self._reject(call, REJECT_UNKNOWN_FUNCTION, what)
         elif self.leaving:
             self._reject(call, REJECT_BUSY, "it is ending")
         else:
-            # First of all: of a daemon that dies, and has not said so, nothing has run.
-            self._bridge.reply(call.stub_id, Taken(request_id=call.request_id))
-            if call.event_key is None:
-                self.callee.invoke(call, call.event or b"null")
-            else:
-                self._begin(self._invoke_by_object(call, call.event_key))
+            self._call(call)
+
+    def _call(self, call: Invoke) -> None:
+        # First of all: of a daemon that dies, and has not said so, nothing has run.
+        self._bridge.reply(call.stub_id, Taken(request_id=call.request_id))
+        if call.event_key is None:
+            self.callee.invoke(call, call.event or b"null")
+        else:
+            self._begin(self._invoke_by_object(call, call.event_key))
 
     async def _invoke_by_object(self, call: Invoke, key: str) -> None:
         if key != self._topics.event_key(call.request_id):
@@ -169,6 +183,8 @@ class Calls:
         else:
             reply = Responded(request_id=asked.request_id, body_key=key)
             self._bridge.reply(asked.stub_id, reply)
+        finally:
+            self._large.discard(asked.request_id)
 
     def _reject(self, call: Invoke, code: str, message: str) -> None:
         reply = Rejected(request_id=call.request_id, code=code, message=message)

@@ -127,13 +127,17 @@ class Functions:
         """Whether it is a live function."""
         return function in self._specs
 
+    def knows(self, request_id: str) -> bool:
+        """Whether this request has come before, or was abandoned."""
+        return self._pool.knows(request_id)
+
     def invoke(self, asked: Invoke, event: bytes) -> None:
         """Handle a request, unless it is known already.
 
         Args:
             event: what the function is called with, a JSON text.
         """
-        if self._pool.knows(asked.request_id):
+        if self.knows(asked.request_id):
             self._repeat(asked)
             return
         if self.has(asked.function):

@@ -83,6 +83,7 @@ class Desk:
         self.replies: list[tuple[str, CallReply]] = []
         self.invoked: list[tuple[Invoke, bytes]] = []
         self.gone: list[str] = []
+        self.known: set[str] = set()
         self.told: list[Told] = []
         self.pings = 0
         self.pongs = asyncio.Event()
@@ -103,6 +104,9 @@ class Desk:
 
     def has(self, function: str) -> bool:
         return function == "api"
+
+    def knows(self, request_id: str) -> bool:
+        return request_id in self.known
 
     def invoke(self, asked: Invoke, event: bytes) -> None:
         self.invoked.append((asked, event))
@@ -172,7 +176,9 @@ async def test_a_call_is_handed_over_with_its_event_as_it_came(desk: Desk) -> No
 async def test_its_stub_knows_that_it_was_taken_before_it_begins(desk: Desk) -> None:
     order: list[str] = []
     there: Any = SimpleNamespace(
-        has=lambda _: True, invoke=lambda *_: order.append(type(desk.replies[-1][1]).__name__)
+        has=lambda _: True,
+        knows=lambda _: False,
+        invoke=lambda *_: order.append(type(desk.replies[-1][1]).__name__),
     )
     desk.calls.callee = there
     desk.comes(invoke())
@@ -187,6 +193,31 @@ async def test_who_is_leaving_takes_no_more(desk: Desk) -> None:
     assert isinstance(reply, Rejected)
     assert (stub_id, reply.code, reply.message) == (call.stub_id, REJECT_BUSY, "it is ending")
     assert desk.invoked == []
+
+
+@pytest.mark.parametrize("function", ["api", "other"])
+async def test_one_that_was_taken_is_never_refused_when_it_comes_again(
+    function: str, desk: Desk
+) -> None:
+    """Its stub would have it run in the cloud, too."""
+    desk.calls.leaving = True
+    call = invoke(function)
+    desk.known.add(call.request_id)
+    desk.comes(call)
+    assert desk.replies == [(call.stub_id, Taken(request_id=call.request_id))]
+    assert len(desk.invoked) == 1
+
+
+async def test_one_that_comes_again_while_its_large_answer_is_stored_gets_that(desk: Desk) -> None:
+    call = invoke()
+    desk.calls.answer(call, Responded(request_id=call.request_id, body=LARGE))
+    desk.calls.answer(call, Raised(request_id=call.request_id, error=b"{}"))
+    await desk.until(lambda: desk.replies)
+    key = TOPICS.answer_key(call.request_id)
+    await desk.until(lambda: not desk.calls._tasks)
+    assert desk.replies == [(call.stub_id, Responded(request_id=call.request_id, body_key=key))]
+    desk.calls.answer(call, Raised(request_id=call.request_id, error=b"{}"))
+    assert len(desk.replies) == 2
 
 
 async def test_a_call_without_an_event_has_null(desk: Desk) -> None:

@@ -56,6 +56,9 @@ class Pool:
     def has(self, function: str) -> bool:
         return function in self.functions
 
+    def knows(self, request_id: str) -> bool:
+        return False
+
     def invoke(self, asked: Invoke, event: bytes) -> None:
         self.answer(asked, Responded(request_id=asked.request_id, body=event))
 
