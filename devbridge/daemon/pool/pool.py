@@ -193,7 +193,7 @@ class Pool:
 
     def _take_back(self, function: FunctionState, worker: WorkerState) -> None:
         """The worker has ended without its request: another one gets that."""
-        worker.stage = Stage.IDLE
+        worker.stage = Stage.ENDING if worker.outdated else Stage.IDLE
         if request := self._requests.get(worker.request_id):
             request.worker_id = ""
             function.queue[request.id] = None
@@ -262,6 +262,8 @@ class Pool:
             return effects
         function.alone = function.alone and not worker.loaded
         function.mending.ended(event.worker_id)
+        if function.mending.hopeless:
+            effects += self._refuse(function)
         if worker.stage not in (Stage.STARTING, Stage.IDLE):
             return effects
         idle = worker.stage is Stage.IDLE
