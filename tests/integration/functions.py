@@ -83,6 +83,7 @@ class Bench:
         standbys: bool = True,
         credentials: Any = None,
         suffix: str = ".py",
+        debug: float | None = None,
     ) -> None:
         self.root = root
         self.suffix = suffix
@@ -99,6 +100,7 @@ class Bench:
             concurrency=concurrency,
             grace=10,
             standbys=standbys,
+            debug=debug,
         )
         workshop = Workshop(
             launcher,

@@ -23,6 +23,7 @@ TIMED_OUT: Final = "Sandbox.Timedout"
 _KINDS: Final = {
     "SyntaxError": "Runtime.UserCodeSyntaxError",
     "BundleError": "Runtime.ImportModuleError",
+    "HandlerNotFound": "Runtime.HandlerNotFound",
 }
 """What Lambda calls what is found in code before it runs."""
 
