@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import import_module
+from inspect import CO_VARKEYWORDS
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from botocore import hooks
+from botocore.hooks import EventAliaser
 from botocore.loaders import Loader
 from hypothesis import HealthCheck, settings
 
@@ -25,7 +29,7 @@ from tests.settings import is_personal
 
 TESTS: Final = Path(__file__).parent
 # Asserts of tests that stand in a module without `test_` tell what they have compared, too.
-pytest.register_assert_rewrite("tests.e2e.dev_and_deployed")
+pytest.register_assert_rewrite("tests.e2e.dev_and_deployed", "tests.e2e.documented_answers")
 
 # No test fails because the machine has other things to do, too.
 settings.register_profile("any load", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -40,6 +44,9 @@ def pytest_configure() -> None:
     os.environ.update(past_proxies(os.environ))
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+    # A process that keeps thousands of tests looks for garbage among them again and again: that is
+    # an eighth of its time.
+    gc.set_threshold(50_000, 20, 100)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -58,17 +65,29 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def service_models_are_read_once() -> Iterator[None]:
-    """botocore reads its models once for each session, which would be in nearly every test."""
+def what_botocore_knows_it_finds_out_once() -> Iterator[None]:
+    """botocore reads its models once for each session, and looks once more at each of its event
+    handlers: that would be in nearly every test."""
+    models: dict[object, object] = {}
+    names: dict[str, str] = {}
+    load, alias, accepts_kwargs = Loader.__init__, EventAliaser.__init__, hooks.accepts_kwargs
+
+    def load_once(loader: Loader, *arguments: Any, **options: Any) -> None:
+        load(loader, *arguments, **options)
+        vars(loader)["_cache"] = models
+
+    def alias_once(aliaser: EventAliaser, *arguments: Any) -> None:
+        alias(aliaser, *arguments)
+        vars(aliaser)["_alias_name_cache"] = names
+
+    def accepts(handler: Any) -> Any:
+        code = getattr(handler, "__code__", None)
+        return code.co_flags & CO_VARKEYWORDS if code else accepts_kwargs(handler)
+
     with pytest.MonkeyPatch.context() as patch:
-        models: dict[object, object] = {}
-        begin = Loader.__init__
-
-        def init(loader: Loader, *arguments: Any, **options: Any) -> None:
-            begin(loader, *arguments, **options)
-            vars(loader)["_cache"] = models
-
-        patch.setattr(Loader, "__init__", init)
+        patch.setattr(Loader, "__init__", load_once)
+        patch.setattr(EventAliaser, "__init__", alias_once)
+        patch.setattr(hooks, "accepts_kwargs", accepts)
         yield
 
 

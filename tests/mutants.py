@@ -117,7 +117,7 @@ class Copy:
         A test that hangs is a test that fails: it has half of the time.
         """
         command = [sys.executable, "-m", "pytest", "-o", "addopts=", "-q", "-x", "--tb=no", "-rfE"]
-        without = ("cacheprovider", "xdist", "faker", "anyio")  # not used, and slow to import
+        without = ("cacheprovider", "xdist", "anyio")  # not used, and slow to import
         plugins = [argument for name in without for argument in ("-p", f"no:{name}")]
         environment = os.environ | {
             # Also for the processes that tests start elsewhere: devbridge is installed editable.

@@ -14,12 +14,16 @@ T = TypeVar("T")
 
 
 def eventually(condition: Callable[[], T], seconds: float = 30) -> T:
-    """What the condition answers once that is true; AssertionError if it takes too long."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"still {found!r} after {seconds} s"
-        time.sleep(0.02)
-    return found
+    """What the condition answers once that is true; AssertionError if it takes too long. What takes
+    long, to happen or to ask, is asked less often: the machine is left to what is waited for."""
+    began = time.monotonic()
+    while True:
+        asked = time.monotonic()
+        if found := condition():
+            return found
+        now = time.monotonic()
+        assert now < began + seconds, f"still {found!r} after {seconds} s"
+        time.sleep(min(max(0.02, 4 * (now - asked), (now - began) / 20), 2))
 
 
 async def soon(condition: Callable[[], T], seconds: float = 30) -> T:

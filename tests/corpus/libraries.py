@@ -176,8 +176,5 @@ LIBRARIES: Final = (
         after="from aws_xray_sdk.core import patch, xray_recorder\npatch(['botocore'])",
     ),
 )
-SMALL: Final = (
-    *("gevent", "truststore", "PySocks", "freezegun", "beartype"),
-    *("tqdm", "loguru", "faker", "requests", "pydantic"),
-)
-"""Those of the suite: five whose jobs must stay fresh, and five that are forked."""
+SMALL: Final = ("gevent", "truststore", "requests", "pydantic")
+"""Those of the suite: two whose jobs must stay fresh, and two that are forked."""

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from tests import npm
 from tests.e2e.dev_process import clean_environment
+from tests.waiting import eventually
 
 _RUN_ID = re.compile(r"(?:[\w-]+:)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _STARTS_A_RUN = ("curl", "devbridge invoke")
@@ -134,16 +134,17 @@ class Terminal:
         return Step(command, done.returncode, done.stdout)
 
     def until(self, command: str, found: str) -> str:
-        """What a command prints that is run again until that is in it, or there is no more time.
+        """What a command prints that is run again until that is in it.
 
         Args:
             found: a regular expression.
         """
-        until = time.monotonic() + _DEADLINE
-        while True:
-            step = self.run(command)
-            if re.search(found, step.output, re.M) or time.monotonic() > until:
-                return step.output
+
+        def told() -> str:
+            output = self.run(command).output
+            return output if re.search(found, output, re.M) else ""
+
+        return eventually(told, _DEADLINE)
 
 
 def outputs(steps: Iterator[Step]) -> list[str]:

@@ -12,7 +12,11 @@ from tests.e2e.examples import DEPLOYED, DEV, END, LIVE, SET_UP, live, resources
 from tests.e2e.readme import Terminal, outputs
 
 
-@pytest.mark.parametrize("terminal", ["factorial", "factorial-ts"], indirect=True)
+@pytest.mark.parametrize(
+    "terminal",
+    ["factorial", pytest.param("factorial-ts", marks=pytest.mark.matrix)],
+    indirect=True,
+)
 def test_factorial_computes_live_and_deployed(terminal: Terminal) -> None:
     typescript = terminal.folder.name.endswith("-ts")
     if typescript:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
@@ -14,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
+from devbridge.emulator.state import Running
 from tests.e2e.dev_process import DevProcess, command, run, run_line
 
 APP = """\
@@ -265,7 +265,9 @@ def test_no_secret_is_in_any_log(dev: DevProcess, app: Path) -> None:
     assert all(p.stat().st_mode & 0o077 == 0 for p in state.rglob("*"))
 
 
-def test_requests_wait_while_nobody_is_there_and_run_when_somebody_is(tmp_path: Path) -> None:
+def test_requests_wait_while_nobody_is_there_and_run_when_somebody_is(
+    embedded: Running, tmp_path: Path
+) -> None:
     app = tmp_path / "app"
     (app / "jobs").mkdir(parents=True)
     (app / "app.py").write_text(
@@ -277,23 +279,14 @@ def test_requests_wait_while_nobody_is_there_and_run_when_somebody_is(tmp_path: 
             """)
     )
     (app / "jobs" / "echo.py").write_text("def handler(payload):\n    return payload\n")
-    with DevProcess(app, "--local", "--stage", "peers") as cloud_owner:
-        cloud_owner.wait_for(r"^Ready")
-        state = json.loads((app / ".devbridge" / "cloud" / "state.json").read_text())
-        endpoint = f"http://127.0.0.1:{state['port']}"
-        # another stage of the same app, on the cloud that the first one owns
-        with DevProcess(app, "--endpoint", endpoint, "--stage", "away") as first:
-            first.wait_for(r"^Ready")
-            assert first.interrupt() == 0
-        done = run(
-            app, "invoke", "echo", "--payload", "0", "--json", "--stage", "away",
-            "--endpoint", endpoint,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        answer = json.loads(done.stdout)
-        assert answer["state"] == "QUEUED"
-        with DevProcess(app, "--endpoint", endpoint, "--stage", "away") as second:
-            second.wait_for(run_line(answer["id"], "Done"))
-            assert second.interrupt() == 0
-        cloud_owner.send(signal.SIGTERM)
-        assert cloud_owner.wait() == 0
+    there = ("--endpoint", str(embedded.endpoint_url), "--stage", "away")
+    with DevProcess(app, *there) as first:
+        first.wait_for(r"^Ready")
+        assert first.interrupt() == 0
+    done = run(app, "invoke", "echo", "--payload", "0", "--json", *there)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["state"] == "QUEUED"
+    with DevProcess(app, *there) as second:
+        second.wait_for(run_line(answer["id"], "Done"))
+        assert second.interrupt() == 0

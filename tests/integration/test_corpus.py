@@ -1,4 +1,4 @@
-"""Ten libraries, each in fresh interpreters, forked and deployed: the runs are the same."""
+"""Four libraries, each in fresh interpreters, forked and deployed: the runs are the same."""
 
 from __future__ import annotations
 

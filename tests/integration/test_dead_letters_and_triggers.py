@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -23,8 +22,8 @@ from devbridge.deploy import Request, deploy
 from devbridge.emulator.state import Running
 from tests.clients import reset, root_client
 from tests.integration.test_any_app_deploys import fast
+from tests.waiting import eventually
 
-T = TypeVar("T")
 APP = """
 from devbridge import *
 
@@ -115,13 +114,6 @@ class Stage:
 
     def runs(self, state: str) -> dict[str, Any]:
         return {run["id"]: run["result"] for run in self.json("jobs", "--state", state)}
-
-
-def eventually(found: Callable[[], T], seconds: float = 40) -> T:
-    until = time.monotonic() + seconds
-    while not (value := found()) and time.monotonic() < until:
-        time.sleep(0.2)
-    return value
 
 
 @pytest.fixture(scope="module")

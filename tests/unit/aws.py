@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,11 +35,15 @@ class Fake:
         self.calls: list[str] = []
         self.refuses: Callable[[str], Exception | None] = lambda _operation: None
         """What is raised in place of an operation, if anything."""
-        self.client = client(self.service)
         self._own = threading.local()
-        events = self.client.meta.events
-        events.register(f"before-parameter-build.{self.service}", self._note)
-        events.register(f"before-call.{self.service}", self._answer)
+
+    @cached_property
+    def client(self) -> Any:
+        """Made when it is asked for: that takes most of the time of many tests."""
+        made = client(self.service)
+        made.meta.events.register(f"before-parameter-build.{self.service}", self._note)
+        made.meta.events.register(f"before-call.{self.service}", self._answer)
+        return made
 
     def _note(self, params: dict[str, Any], **_: Any) -> None:
         self._own.asked = params

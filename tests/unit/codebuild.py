@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import boto3
@@ -31,8 +32,13 @@ class FakeCodeBuild:
         self.tokens: dict[str, dict[str, Any]] = {}
         self.calls: list[str] = []
         self.now = float(_BEGIN)
-        self.client = client("codebuild")
-        self.client.meta.events.register_first("before-send.codebuild", self._answer)
+
+    @cached_property
+    def client(self) -> Any:
+        """Made when it is asked for: that takes most of the time of many tests."""
+        made = client("codebuild")
+        made.meta.events.register_first("before-send.codebuild", self._answer)
+        return made
 
     def add(self, status: str = "IN_PROGRESS", phase: str = "BUILD", **more: Any) -> dict[str, Any]:
         """A build that somebody has started."""

@@ -78,13 +78,14 @@ def _with_code(stack: Stack, function: Function, role: str, log_group: str) -> A
         Timeout=math.ceil(function.timeout.total_seconds()),
         MemorySize=function.memory_mb,
         Architectures=[function.architecture],
-        DependsOn=log_group,
         Environment=checked_environment(
             function, {**own.function_variables(function.esbuild), **environment}
         ),
     )
     if copy:
         resource.LoggingConfig = awslambda.LoggingConfig(LogGroup=ref(log_group))
+    else:
+        resource.DependsOn = log_group
     if function.encryption_key:
         resource.KmsKeyArn = function.encryption_key
     join(resource, function.vpc)

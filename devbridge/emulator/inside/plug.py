@@ -21,6 +21,7 @@ from .corrections import (
     file_systems,
     function_properties,
     functions,
+    integrations,
     keep_alive,
     listeners,
     load_balancers,
@@ -38,6 +39,7 @@ from .corrections import (
     tagged,
     templates,
     users,
+    workers,
 )
 from .corrections.mappings import consumers, poller, terms
 from .corrections.mappings import templates as mapping_templates
@@ -60,6 +62,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
     """Put this package in the place of what ministack does otherwise than AWS, and a gate before
     all; the keys are root's."""
     nodes.take(os.environ)
+    pause = alarms.pause_of(os.environ)
     app, root = ministack("app"), access.Root(access_key, secret_key)
     room, invocations = Room(roles.Register(), metadata.Register()), Invocations()
     codebuild, tasks = service.Service(room.roles), ecs.Service(room)
@@ -75,16 +78,7 @@ def plug_in(access_key: str, secret_key: str) -> None:
     access.believe_only_signatures(root)
     speed.save_faster()
     durable.keep_room(app)
-    # Its gateways import this one themselves, when they call a function.
-    listeners.hide_runtime_apis()
-    environments.isolate()
-    functions.tell_as_lambda()
-    node_functions.run_with_node()
-    asynchronous.invoke_as_lambda()
-    recursion.stop_who_repeats()
-    payloads.limit()
-    poller.read_as_lambda()
-    terms.refuse()
+    _correct_functions()
     invocations.plug_in()
     # Each is imported by ministack when it is needed first, and not before: it starts faster so.
     changes = {
@@ -102,8 +96,9 @@ def plug_in(access_key: str, secret_key: str) -> None:
         "tagging": tagged.find_streams,
         "scheduler": scheduler.keep_time,
         "sqs": queues.keep_and_redrive,
-        "cloudwatch": alarms.measure_and_judge,
+        "cloudwatch": lambda: alarms.measure_and_judge(pause),
         "alb": load_balancers.check_registered,
+        "apigateway": integrations.answer_as_apis,
     }
     get_module = app._get_module
 
@@ -114,6 +109,20 @@ def plug_in(access_key: str, secret_key: str) -> None:
         return module
 
     app._get_module = get_changed_module
+
+
+def _correct_functions() -> None:
+    """ministack's gateways import their service themselves, when they call a function."""
+    listeners.hide_runtime_apis()
+    environments.isolate()
+    workers.read_to_the_mark()
+    functions.tell_as_lambda()
+    node_functions.run_with_node()
+    asynchronous.invoke_as_lambda()
+    recursion.stop_who_repeats()
+    payloads.limit()
+    poller.read_as_lambda()
+    terms.refuse()
 
 
 async def _http_1_alone(_protocol: object, _request: object) -> None:

@@ -249,13 +249,12 @@ class DeployedWorld:
         self.s3 = S3(bucket=BUCKET)
         self.now = time.time
         self._added = 0.0
-        self._clients = {
-            "codebuild": self.codebuild.client,
-            "batch": self.batch.client,
-            "ecs": self.ecs.client,
-            "lambda": self.lambda_.client,
-            "dynamodb": self.dynamo.client,
-            "s3": self.s3,
+        self._services: dict[str, Any] = {
+            "codebuild": self.codebuild,
+            "batch": self.batch,
+            "ecs": self.ecs,
+            "lambda": self.lambda_,
+            "dynamodb": self.dynamo,
         }
         self.runs = self._runs(**options)
         self.store: RunStore = self.runs
@@ -289,7 +288,7 @@ class DeployedWorld:
         return DeployedRuns(reader, starter=self.starter, now=lambda: self.now())  # noqa: PLW0108
 
     def client(self, service: str) -> Any:
-        return self._clients[service]
+        return self.s3 if service == "s3" else self._services[service].client
 
     def add(self, state: State) -> str:
         self._added += 1

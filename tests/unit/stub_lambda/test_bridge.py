@@ -3,12 +3,9 @@ what comes. `tests/integration/test_stub.py` has the same over real brokers."""
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,9 +17,7 @@ from devbridge.protocol.fragments import split
 from devbridge.protocol.messages import (
     REJECT_UNKNOWN_JOB,
     REJECT_UNKNOWN_RUN,
-    Accepted,
     Cancel,
-    Message,
     Presence,
     Rejected,
     Reply,
@@ -30,159 +25,27 @@ from devbridge.protocol.messages import (
     Run,
     Status,
 )
-from devbridge.protocol.session import DaemonSession, Deliver, frames
-from devbridge.transport.base import Delivery, Disconnected, Endpoint
+from devbridge.protocol.session import frames
 from runner.triggered import HELD
 from stub_lambda import bridge as module
 from stub_lambda.bridge import KEEP_ALIVE, Answer, Bridge, NoAnswer, Silence
-from stub_lambda.settings import OFFLINE_ERROR, OFFLINE_QUEUE, StageSettings
+from stub_lambda.settings import OFFLINE_ERROR, OFFLINE_QUEUE
+from tests.unit.stub_lambda.worlds import (
+    GONE,
+    NOBODY_SUBSCRIBES,
+    SETTINGS,
+    WHO,
+    Connection,
+    World,
+    accepted,
+    silent,
+)
 
 pytestmark = pytest.mark.timeout(5)
-SETTINGS = StageSettings(app="demo", stage="ann", endpoint=Endpoint("iot.example", "eu-west-1"))
-ONLINE = Presence(
-    online=True,
-    daemon_id=codec.new_id(),
-    host="laptop",
-    user="ann",
-    pid=1,
-    since=0.0,
-    session_expiry=60,
-)
-GONE = replace(ONLINE, online=False)
-WHO = "ann@laptop"
-ACKNOWLEDGED, NOBODY_SUBSCRIBES = 0, 0x10
-
-
-class World:
-    """The broker, the daemon and the time. By default the daemon is there and answers at once."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.connections: list[Connection] = []
-        self.presence: Presence | None = ONLINE
-        self.presence_after = 0.01
-        self.acknowledges: int | None = ACKNOWLEDGED
-        """With which reason; None: never."""
-        self.acknowledges_only = 100
-        """The first so many frames."""
-        self.takes = 0.0
-        """Seconds that publishing one frame takes."""
-        self.replies: Callable[[Request], Reply | None] = accepted
-        self.reply_after = 0.05
-        self.refuses_connections: BridgeError | None = None
-        self._coming: list[tuple[float, int, Callable[[], None]]] = []
-        self._count = itertools.count()
-
-    @property
-    def requests(self) -> list[tuple[float, str, int | None]]:
-        """When what was published, and its expiry: over all connections."""
-        return [each for connection in self.connections for each in connection.published]
-
-    @property
-    def time(self) -> SimpleNamespace:
-        return SimpleNamespace(monotonic=lambda: self.now)
-
-    def after(self, seconds: float, what: Callable[[], None]) -> None:
-        heapq.heappush(self._coming, (self.now + seconds, next(self._count), what))
-
-    def pass_time(self, most: float) -> None:
-        """Until something comes, at most."""
-        if self._coming and self._coming[0][0] <= self.now + most:
-            at, _, what = heapq.heappop(self._coming)
-            self.now = max(self.now, at)
-            what()
-        else:
-            self.now += most
-
-
-class Connection:
-    """Stands for `SyncMqtt`."""
-
-    def __init__(
-        self,
-        world: World,
-        endpoint: Endpoint,
-        client_id: str,
-        credentials: Callable[[], object],
-        *,
-        subscriptions: list[str],
-        on_delivery: Callable[[Delivery], None],
-        keep_alive: int,
-        timeout: float,
-    ) -> None:
-        if world.refuses_connections is not None:
-            raise world.refuses_connections
-        assert (endpoint, keep_alive) == (SETTINGS.endpoint, KEEP_ALIVE)
-        self.client_id, self.subscriptions, self.timeout = client_id, subscriptions, timeout
-        self.ended: Disconnected | None = None
-        self.heard = world.now
-        self.dead = False
-        """It was cut without a sign: nothing comes or goes."""
-        self.closed = False
-        self.published: list[tuple[float, str, int | None]] = []
-        self._world = world
-        self._on_delivery = on_delivery
-        self._reasons: dict[int, int] = {}
-        world.connections.append(self)
-        if (presence := world.presence) is not None:
-            world.after(world.presence_after, lambda: self.tell(presence))
-
-    def publish(self, topic: str, payload: bytes, *, expiry: int | None = None) -> int:
-        assert topic == SETTINGS.topics.requests
-        world, number = self._world, len(self.published)
-        world.now += world.takes
-        self.published.append((world.now, topic, expiry))
-        if (reason := world.acknowledges) is not None and number < world.acknowledges_only:
-            world.after(0.02, lambda: self._hear(lambda: self._reasons.update({number: reason})))
-        request = session_of(payload)
-        if request is not None and (reply := world.replies(request)) is not None:
-            world.after(world.reply_after, lambda: self.tell(reply))
-        return number
-
-    def reason(self, number: int) -> int | None:
-        return self._reasons.get(number)
-
-    def poll(self, timeout: float) -> None:
-        assert timeout >= 0
-        self._world.pass_time(timeout)
-
-    def close(self) -> None:
-        self.closed = True
-
-    def tell(self, message: Message) -> None:
-        """Deliver a message of the daemon's."""
-        topic = self.subscriptions[1 if isinstance(message, Presence) else 0]
-        for frame in frames(message):
-            self.deliver(topic, frame)
-
-    def deliver(self, topic: str, frame: bytes) -> None:
-        self._hear(lambda: self._on_delivery(Delivery(topic, frame, None)))
-
-    def end(self) -> None:
-        self.ended = Disconnected("reset")
-
-    def _hear(self, what: Callable[[], object]) -> None:
-        if not self.dead and self.ended is None:
-            self.heard = self._world.now
-            what()
-
-
-def session_of(frame: bytes) -> Request | None:
-    """The request in a frame, if it is alone there."""
-    effects = DaemonSession().receive(frame, None, 0.0)
-    return next((each.message for each in effects if isinstance(each, Deliver)), None)
-
-
-def accepted(request: Request) -> Reply:
-    return Accepted(request_id=request.request_id, job_id=request.job_id, state="QUEUED")
 
 
 def rejected(request: Request, code: str = REJECT_UNKNOWN_RUN) -> Rejected:
     return Rejected(request_id=request.request_id, code=code, message="?")
-
-
-def silent(_request: Request) -> None:
-    return None
 
 
 def a_run(payload: bytes = b"{}") -> Run:
@@ -507,10 +370,10 @@ def test_a_kept_connection_over_which_the_request_was_acknowledged_is_not_doubte
     "spoil",
     [
         lambda world: world.connections[0].end(),
-        lambda world: world.connections[0].tell(GONE),
+        lambda world: gone_and_cut(world.connections[0]),
         lambda world: setattr(world, "now", world.now + KEEP_ALIVE),
     ],
-    ids=["it has ended", "its daemon had gone", "the broker has given it up"],
+    ids=["it has ended", "its daemon had gone and it is cut", "the broker has given it up"],
 )
 def test_a_connection_that_is_no_good_is_not_used_again(
     world: World, spoil: Callable[[World], None]
@@ -521,6 +384,27 @@ def test_a_connection_that_is_no_good_is_not_used_again(
     assert one.ask(run, 8) == Answer(accepted(run))
     assert [len(connection.published) for connection in world.connections] == [1, 1]
     assert world.connections[0].closed
+
+
+def gone_and_cut(connection: Connection) -> None:
+    connection.tell(GONE)
+    connection.dead = True
+
+
+@pytest.mark.parametrize(
+    ("presence", "silence"), [(GONE, Silence.OFFLINE), (None, Silence.NEVER_CONNECTED)]
+)
+def test_that_nobody_is_there_costs_a_round_trip_once_it_is_known(
+    world: World, presence: Presence | None, silence: Silence
+) -> None:
+    world.presence, one = presence, bridge(OFFLINE_ERROR)
+    one.ask(a_run(), 8)
+    began = world.now
+    answer = one.ask(a_run(), 8)
+    assert isinstance(answer, NoAnswer)
+    assert answer.silence is silence
+    assert world.now - began == pytest.approx(0.02)
+    assert len(world.connections) == 1
 
 
 def test_a_new_connection_begins_without_the_old_ones_presence(world: World) -> None:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Final
 
 from ..host import ministack
@@ -34,12 +33,19 @@ _lock = threading.RLock()
 """Held while alarms change their states: each change is told once."""
 
 
-def measure_and_judge() -> None:
-    """Correct `services.cloudwatch`."""
+def pause_of(environment: MutableMapping[str, str]) -> float:
+    """Seconds between two looks; taken out of an environment that functions inherit."""
+    return float(environment.pop(SECONDS, "") or _SECONDS)
+
+
+def measure_and_judge(pause: float) -> None:
+    """Correct `services.cloudwatch`.
+
+    Args:
+        pause: seconds between two looks.
+    """
     cloudwatch = ministack("services.cloudwatch")
     cloudwatch._evaluate_alarm = _evaluate
-    # Out of the environment: functions' processes get what is left there.
-    pause = float(os.environ.pop(SECONDS, "") or _SECONDS)
     threading.Thread(target=_look_forever, args=(pause,), daemon=True).start()
 
 

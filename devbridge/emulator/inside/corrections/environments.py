@@ -130,6 +130,8 @@ class Environment(subprocess.Popen[str]):
         self._folder = tempfile.mkdtemp(prefix="tmp-of-function-")
         own = {STREAM: self.stream, GROUP: log_group(config), "TMPDIR": self._folder}
         super().__init__(arguments, env={**env, **own}, **options)
+        # Its own: ministack would read it where another thread does, to say why a process ended.
+        self.log, self.stderr = self.stderr, None
 
     def end(self) -> None:
         """Kill its processes, as AWS does, and delete its temporary files. Idempotent."""

@@ -1,9 +1,10 @@
 """What functions leave in CloudWatch Logs, and what their callers are told of an error.
 
-ministack makes an event of each line of a traceback, with its own files in it, writes nothing of a
-function that cannot be loaded, calls every error a HandlerError, tells whoever calls an API the
-error and its traceback, reads no more of what a function prints after a byte that is no UTF-8, and
-has no page of a log after the first one.
+ministack makes an event of each line of a traceback, with its own files in it, tells whoever asks
+for the end of an invocation's log what was printed and no more, writes nothing of a
+function that cannot be loaded, calls every error a HandlerError, ends a function's process after
+it, tells whoever calls an API the error and its traceback, and has no page of a log after the first
+one.
 """
 
 from __future__ import annotations
@@ -12,9 +13,7 @@ import bisect
 import contextlib
 import heapq
 import itertools
-import json
 import math
-import secrets
 import select
 import signal
 import subprocess
@@ -25,11 +24,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..host import ministack
-from . import environments, node_functions
+from . import environments, node_functions, workers
+from .workers import MARK
 
 _BEGINS: Final = (
     "_real_stdout = sys.stdout\n    sys.stdout = sys.stderr\n",
-    "_real_stdout = devbridge_answers(); sys.stdout = sys.stderr; devbridge_log()\n",
+    "_real_stdout = DevbridgeAnswers(MARK); sys.stdout = sys.stderr; devbridge_log()\n"
+    "    sys.meta_path.append(DevbridgeRuntime())\n",
 )
 _REQUEST: Final = (
     '_ms_ctx = _ms_msg.get("ctx") or {}\n',
@@ -38,11 +39,12 @@ _REQUEST: Final = (
 _INIT_ERROR: Final = (
     '{"status": "error", "error": str(e)}',
     '{"status": "error", "error": MARK'
-    " + devbridge_init_error(e, module_name, handler_name, code_dir)}",
+    " + json.dumps(devbridge_init_error(e, module_name, handler_name, code_dir))}",
 )
+_RESULT: Final = ('json.dumps({"status": "ok", "result": result})', "devbridge_result(result)")
 _ERROR: Final = (
-    '{"status": "error", "error": str(e), "trace": traceback.format_exc()}',
-    '{"status": "error", "error": MARK + devbridge_error(e, code_dir), "trace": ""}',
+    'json.dumps({"status": "error", "error": str(e), "trace": traceback.format_exc()})',
+    "devbridge_failed(e, code_dir, MARK)",
 )
 ENDS: Final = 1.0
 """Seconds for a process that has closed its streams to be gone."""
@@ -62,29 +64,30 @@ _NEW_STREAM: Final = {
     "lastIngestionTime": None,
 }
 
-_mark = secrets.token_hex()
-"""Before a text that is our own; no function can know it."""
 _ids = itertools.count(time.time_ns())
 
 
-class _Ended(threading.local):
-    """How the process has ended that this thread has waited for last."""
+class _Last(threading.local):
+    """What this thread has seen last."""
 
     code: int | None = None
+    """How the process has ended that it has waited for."""
+    log: str = ""
+    """Of an invocation."""
 
 
-_ended = _Ended()
+_last = _Last()
 
 
 def tell_as_lambda() -> None:
     """Correct `services.lambda_svc`, and the runtime below it."""
     lambdas, runtime = ministack("services.lambda_svc"), ministack("core.lambda_runtime")
     runtime._PYTHON_WORKER_SCRIPT = script(runtime._PYTHON_WORKER_SCRIPT)
-    signal_, collect, execute, emit = (
-        runtime._signal,
-        runtime._collect,
+    signal_, collect = runtime._signal, runtime._collect
+    execute, emit, dispatch = (
         lambdas._execute_function_warm,
         lambdas._emit_lambda_logs,
+        lambdas._execute_function_dispatch,
     )
 
     def signalled(process: Any) -> None:
@@ -93,10 +96,10 @@ def tell_as_lambda() -> None:
 
     def collected(process: Any, deadline: float) -> None:
         collect(process, deadline)
-        _ended.code = getattr(process, "returncode", None)
+        _last.code = getattr(process, "returncode", None)
 
     def executed(function: Any, event: Any, request_id: str) -> Any:
-        _ended.code = None
+        _last.code = None
         return told(execute(function, event, request_id), request_id)
 
     def emitted(
@@ -107,13 +110,14 @@ def tell_as_lambda() -> None:
         else:
             node = node_functions.is_node(str((function.get("config") or function).get("Runtime")))
             split = node_functions.events if node else lines
-            _write(lambdas, function, messages(text, request_id, split), ms)
+            found = [*messages(text, request_id, split), _report(lambdas, function, request_id, ms)]
+            _last.log = "".join(f"{event}\n" for event in found)
+            _write(lambdas, function, found)
 
-    read = runtime.Worker._read_stderr
-
-    def read_all(worker: Any) -> None:
-        worker._proc.stderr.reconfigure(encoding="utf-8", errors="replace")
-        read(worker)
+    def dispatched(*arguments: Any) -> Any:
+        _last.log = ""
+        result = dispatch(*arguments)
+        return {**result, "log": _last.log} if _last.log else result
 
     shape = lambdas.lambda_execute_result_to_api_proxy_response
 
@@ -123,9 +127,8 @@ def tell_as_lambda() -> None:
 
     lambdas.lambda_execute_result_to_api_proxy_response = shaped
     runtime._signal, runtime._collect = signalled, collected
-    runtime.Worker._read_stderr = read_all
     lambdas._execute_function_warm = executed
-    lambdas._emit_lambda_logs = emitted
+    lambdas._emit_lambda_logs, lambdas._execute_function_dispatch = emitted, dispatched
 
 
 def let_it_end(process: Any) -> None:
@@ -139,68 +142,56 @@ def let_it_end(process: Any) -> None:
 
 def script(theirs: str) -> str:
     """What runs in a Python function."""
-    for before, after in (_BEGINS, _REQUEST, _INIT_ERROR, _ERROR):
+    for before, after in (_BEGINS, _REQUEST, _INIT_ERROR, _RESULT, _ERROR):
         if theirs.count(before) != 1:
             raise RuntimeError(f"ministack's script for functions has changed: {before}")
-        theirs = theirs.replace(before, after.replace("MARK", repr(_mark)))
+        theirs = theirs.replace(before, after.replace("MARK", repr(MARK)))
     own = Path(__file__).parents[1] / "in_function.py"
     return f"{own.read_text(encoding='utf-8')}\n{theirs}"
 
 
 def told(result: dict[str, Any], request_id: str) -> dict[str, Any]:
     """What became of an invocation, as its caller and its log are told it."""
-    if document := node_functions.error_of(result["body"]):
-        return _told_of_node(result, document, request_id)
-    if not result.get("error"):
+    log, said = str(result.get("log") or ""), ""
+    if document := workers.error_of(result["body"]):
+        before = document.pop("log", None)
+        log = workers.printed(log) if before is None else before
+    elif not result.get("error"):
         return result
-    printed, said = str(result.get("log") or ""), str(result["body"].get("errorMessage", ""))
-    if _mark in said:
-        body = {**json.loads(said.rpartition(_mark)[2]), "requestId": request_id}
-        text, printed = error_text(body), printed.partition(_mark)[0]
-    elif said.startswith(_DIED):
-        body = _exited(_ended.code, request_id)
-        text = _exit_text(body)
-        printed = printed.removesuffix(said).removesuffix("\n")
-    elif said.startswith("Task timed out"):
-        body = _timed_out(said, request_id)
-        text = body["errorMessage"]
-        printed = printed.removesuffix(said).removesuffix("\n")
     else:
-        return result
-    return {**result, "body": body, "log": f"{printed}{_mark}{text}"}
+        said = str(result["body"].get("errorMessage", ""))
+        log = log.removesuffix(said).removesuffix("\n")
+        if said.startswith(_DIED):
+            document = {"exit": _last.code}
+        elif said.startswith("Task timed out"):
+            document = {"late": said}
+        else:
+            return result
+    body, text = _body_and_text(document, request_id)
+    return {**result, "error": True, "body": body, "log": f"{log}{MARK}{text}" if text else log}
 
 
-def _told_of_node(
-    result: Mapping[str, Any], document: dict[str, Any], request_id: str
-) -> dict[str, Any]:
-    """The same for a Node function, which writes its own errors into the log."""
-    before = document.pop("log", None)
-    log = node_functions.printed(str(result.get("log") or "")) if before is None else before
+def _body_and_text(document: dict[str, Any], request_id: str) -> tuple[dict[str, Any], str]:
+    """What the caller of a function that has failed is told, and what its log has of that beside
+    what the function has written itself."""
     if "exit" in document:
         body = _exited(document["exit"], request_id)
-        log += f"{_mark}{_exit_text(body)}"
-    elif "late" in document:
-        body = _timed_out(document["late"], request_id)
-        log += f"{_mark}{body['errorMessage']}"
-    else:
-        body = document
-        if "trace" not in document:  # it was never started
-            log += f"{_mark}[devbridge] {document['errorMessage']}"
-    return {**result, "error": True, "body": body, "log": log}
+        return body, f"{body['errorMessage']}\n{body['errorType']}"
+    if "late" in document:
+        now = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+        what = f"RequestId: {request_id} Error: {document['late']}"
+        body = {"errorType": "Sandbox.Timedout", "errorMessage": what}
+        return body, f"{now}.000Z {request_id} {document['late']}"
+    if "stackTrace" in document:
+        return {**document, "requestId": request_id}, error_text(document)
+    if "trace" in document:  # Node writes its errors down itself
+        return document, ""
+    return document, f"[devbridge] {document['errorMessage']}"  # it was never started
 
 
 def _exited(code: int | None, request_id: str) -> dict[str, str]:
     message = f"RequestId: {request_id} Error: {_how(code)}"
     return {"errorMessage": message, "errorType": "Runtime.ExitError"}
-
-
-def _timed_out(said: str, request_id: str) -> dict[str, str]:
-    now = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
-    return {"errorType": "Sandbox.Timedout", "errorMessage": f"{now}.000Z {request_id} {said}"}
-
-
-def _exit_text(body: Mapping[str, str]) -> str:
-    return f"{body['errorMessage']}\n{body['errorType']}"
 
 
 def error_text(document: Mapping[str, Any]) -> str:
@@ -227,7 +218,7 @@ def messages(text: str, request_id: str, split: Callable[[str], list[str]] = lin
     Args:
         split: makes events of what was printed.
     """
-    printed, _, error = text.partition(_mark)
+    printed, _, error = text.partition(MARK)
     found = [f"START RequestId: {request_id} Version: $LATEST", *split(printed)]
     return [*found, *([error] if error else []), f"END RequestId: {request_id}"]
 
@@ -242,16 +233,20 @@ def _how(code: int | None) -> str:
     return f"Runtime exited with error: exit status {code}"
 
 
-def _write(lambdas: Any, function: Mapping[str, Any], found: list[str], ms: int) -> None:
-    """Append an invocation's events to the log of its function."""
-    logs = ministack("services.cloudwatch_logs")
-    config = function.get("config") or function
-    now, request_id = int(time.time() * 1000), found[-1].rpartition(" ")[2]
-    found.append(
+def _report(lambdas: Any, function: Mapping[str, Any], request_id: str, ms: int) -> str:
+    """The last event of an invocation."""
+    size = (function.get("config") or function).get("MemorySize", 128)
+    return (
         f"REPORT RequestId: {request_id}\tDuration: {ms} ms\tBilled Duration: {ms} ms"
-        f"\tMemory Size: {config.get('MemorySize', 128)} MB"
+        f"\tMemory Size: {size} MB"
         f"\tMax Memory Used: {lambdas._probe_peak_memory_mb(function)} MB"
     )
+
+
+def _write(lambdas: Any, function: Mapping[str, Any], found: list[str]) -> None:
+    """Append an invocation's events to the log of its function."""
+    logs = ministack("services.cloudwatch_logs")
+    config, now = function.get("config") or function, int(time.time() * 1000)
     events = [{"timestamp": now, "message": line, "ingestionTime": now} for line in found]
     if environments.log_group(config) not in logs._log_groups and (
         config["FunctionName"] not in lambdas._functions
@@ -278,7 +273,7 @@ def _place(logs: Any, config: Mapping[str, Any], now: int) -> tuple[str, str]:
             "streams": {},
         }
     own = environments.last_stream()
-    return group, own or environments.log_stream(config, _mark[:32], now / 1000)
+    return group, own or environments.log_stream(config, MARK[:32], now / 1000)
 
 
 def page_logs() -> None:

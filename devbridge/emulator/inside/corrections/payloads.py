@@ -1,6 +1,7 @@
 """How large an event and an answer may be: ministack takes any.
 
-"Lambda quotas", AWS Lambda's developer guide: 6 MB both ways of a call, 1 MB for an event.
+"Lambda quotas", AWS Lambda's developer guide: 6 MB both ways of a call, 1 MB for an event. AWS's
+API reference calls the error RequestTooLargeException; what it answers is another one.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def limit() -> None:
         if method == "POST" and is_invocation(path):
             kind = headers.get("x-amz-invocation-type", "")
             if problem := problem_of(len(body or b""), kind):
-                return lambdas.error_response_json("RequestTooLargeException", problem, 413)
+                return lambdas.error_response_json("RequestEntityTooLargeException", problem, 413)
         return await serve(method, path, headers, body, *rest)
 
     def executed(function: Any, event: Any, request_id: str) -> Any:
@@ -58,9 +59,14 @@ def limit() -> None:
     lambdas.handle_request, lambdas._execute_function_warm = served, executed
 
 
+def size_of(value: object) -> int:
+    """Bytes of a value as JSON. Pure."""
+    return len(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+
+
 def within(result: dict[str, Any]) -> dict[str, Any]:
     """What a function has answered, or that it is too much. Pure."""
-    if len(json.dumps(result.get("body"), ensure_ascii=False).encode()) <= ANSWER:
+    if size_of(result.get("body")) <= ANSWER:
         return result
     message = f"Response payload size exceeded maximum allowed payload size ({ANSWER} bytes)."
     body = {"errorType": "Function.ResponseSizeTooLarge", "errorMessage": message}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import WaiterError
 
 from tests.clients import root_client
+from tests.waiting import eventually
 
 T = TypeVar("T")
 
@@ -137,9 +137,4 @@ def received(stack: Stack, title: str, count: int = 1) -> list[dict[str, Any]]:
 
 def wait_for(found: Callable[[], T | None], seconds: float = 20) -> T:
     """What it gives at last."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if (value := found()) is not None:
-            return value
-        time.sleep(0.03)
-    raise AssertionError("it did not come")
+    return eventually(lambda: [each for each in [found()] if each is not None], seconds)[0]

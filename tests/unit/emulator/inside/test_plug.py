@@ -20,6 +20,7 @@ from devbridge.emulator.inside.corrections import (
     file_systems,
     function_properties,
     functions,
+    integrations,
     keep_alive,
     listeners,
     load_balancers,
@@ -35,6 +36,7 @@ from devbridge.emulator.inside.corrections import (
     speed,
     subscriptions,
     templates,
+    workers,
 )
 from devbridge.emulator.inside.corrections.mappings import consumers, poller, terms
 from devbridge.emulator.inside.corrections.mappings import templates as mapping_templates
@@ -69,7 +71,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         *((listeners, "hide_runtime_apis"), (functions, "tell_as_lambda")),
         *((environments, "isolate"), (networks, "complete"), (objects, "hide")),
         *((file_systems, "keep_in_folders"), (recursion, "stop_who_repeats")),
-        (payloads, "limit"),
+        *((payloads, "limit"), (workers, "read_to_the_mark"), (integrations, "answer_as_apis")),
         *((node_functions, "run_with_node"), (asynchronous, "invoke_as_lambda")),
         *((service, "keep_properties"), (ecs, "keep_definitions")),
         *((batch_templates, "keep"), (Invocations, "plug_in")),
@@ -122,7 +124,8 @@ def test_what_ministack_imports_at_once_is_corrected_at_once(app: Any, done: lis
     assert done == [
         *("authorization.correct", "listeners.stay_on_loopback", "access.believe_only_signatures"),
         *("speed.save_faster", "durable.keep_room"),
-        *("listeners.hide_runtime_apis", "environments.isolate", "functions.tell_as_lambda"),
+        *("listeners.hide_runtime_apis", "environments.isolate"),
+        *("workers.read_to_the_mark", "functions.tell_as_lambda"),
         *("node_functions.run_with_node", "asynchronous.invoke_as_lambda"),
         *("recursion.stop_who_repeats", "payloads.limit"),
         *("poller.read_as_lambda", "terms.refuse"),
@@ -132,6 +135,8 @@ def test_what_ministack_imports_at_once_is_corrected_at_once(app: Any, done: lis
 
 def test_a_service_is_corrected_when_it_is_needed_first_and_once(app: Any, done: list[str]) -> None:
     done.clear()
+    assert app._get_module("apigateway") == "module apigateway"
+    assert done.pop() == "integrations.answer_as_apis"
     for _ in range(2):
         assert app._get_module("iot") == "module iot"
         assert app._get_module("kms") == "module kms"

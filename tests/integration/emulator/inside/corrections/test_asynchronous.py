@@ -248,7 +248,7 @@ def test_many_events_at_once_are_each_told_once(workers: Workers) -> None:
 
 
 def test_an_event_of_more_than_a_megabyte_is_refused(workers: Workers) -> None:
-    with pytest.raises(ClientError, match="RequestTooLargeException"):
+    with pytest.raises(ClientError, match="RequestEntityTooLargeException"):
         workers.send("Worker", "return", "x" * (1 << 20))
 
 

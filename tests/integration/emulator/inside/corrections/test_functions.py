@@ -3,6 +3,7 @@ does; and that is what devbridge reads."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import json
@@ -29,6 +30,18 @@ def handler(event, context):
     return globals()[event]()
 def fine():
     return 1
+def quiet():
+    return 1
+def late():
+    import threading
+    held = threading.Event()
+    def write():
+        held.wait()
+        os.system("sleep 0.3; printf 'of a child, with no end'")
+    thread = threading.Thread(target=write)
+    thread.start()
+    held.set()
+    thread.join()
 def raises():
     raise ValueError("boom\\nand on")
 def exits():
@@ -43,7 +56,7 @@ def returns_a_set():
 PRINTED: Final = ["one", "two", "three", "[INFO] logged"]
 FRAMES: Final = (
     'File "api/start.py", line 7, in handler\n    return globals()[event]()',
-    'File "api/start.py", line 11, in raises\n    raise ValueError("boom\\nand on")',
+    'File "api/start.py", line 23, in raises\n    raise ValueError("boom\\nand on")',
 )
 
 
@@ -96,6 +109,55 @@ def functions(world: World) -> Functions:
 def test_what_is_printed_and_logged_is_in_the_log(functions: Functions) -> None:
     assert functions.invoke("talks", HANDLER, "fine") == {"error": False, "says": 1}
     assert functions.said("", "/aws/lambda/talks") == PRINTED
+
+
+def test_what_is_printed_last_is_in_the_log_of_its_own_invocation(functions: Functions) -> None:
+    for _ in range(2):
+        functions.invoke("talks-late", HANDLER, "late")
+        assert functions.said("", "/aws/lambda/talks-late") == [*PRINTED, "of a child, with no end"]
+        functions.invoke("talks-late", HANDLER, "fine")
+        assert functions.said("", "/aws/lambda/talks-late") == PRINTED
+
+
+def test_a_process_outlives_an_error(functions: Functions) -> None:
+    code = (
+        "calls = []\n"
+        "def handler(event, context):\n"
+        "    calls.append(1)\n"
+        "    return 1 / (len(calls) - 2)\n"
+    )
+    assert functions.invoke("counts", code, "")["says"] == -1
+    assert functions.invoke("counts", code, "")["says"]["errorType"] == "ZeroDivisionError"
+    assert functions.invoke("counts", code, "")["says"] == 1
+
+
+def test_what_a_function_has_printed_that_does_not_start_is_in_its_log(
+    functions: Functions,
+) -> None:
+    code = "print('begins')\nimport nothing_of_that_name"
+    assert functions.invoke("begins", code, "")["error"]
+    first, failure = functions.said("", "/aws/lambda/begins")
+    assert first == "begins"
+    assert isinstance(failure, Failure)
+    code = "import os\nprint('begins', flush=True)\nos._exit(4)"
+    assert functions.invoke("quits", code, "")["says"]["errorMessage"].endswith("exit status 4")
+    first, failure = functions.said("", "/aws/lambda/quits")
+    assert first == "begins"
+    assert isinstance(failure, Failure)
+
+
+def test_the_end_of_a_log_is_told_who_asks_for_it(functions: Functions, world: World) -> None:
+    functions.invoke("tells", HANDLER, "fine")
+    client = world.client("lambda")
+    for event, of in (("fine", "[INFO]"), ("raises", "[ERROR] ValueError: boom")):
+        answer = client.invoke(FunctionName="tells", Payload=json.dumps(event), LogType="Tail")
+        told = base64.b64decode(answer["LogResult"]).decode().splitlines()
+        request = answer["ResponseMetadata"]["RequestId"]
+        assert told[0] == f"START RequestId: {request} Version: $LATEST"
+        assert told[1:4] == ["one", "two", "three"]
+        assert any(line.startswith(of) for line in told)
+        assert told[-2] == f"END RequestId: {request}"
+        assert told[-1].startswith(f"REPORT RequestId: {request}")
 
 
 @pytest.mark.parametrize(

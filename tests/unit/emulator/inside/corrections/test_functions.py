@@ -1,11 +1,7 @@
 from __future__ import annotations
 
-import io
 import subprocess
 import sys
-from collections.abc import Callable
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -15,28 +11,6 @@ from devbridge.emulator.inside.corrections import functions
 def test_a_script_that_has_changed_is_not_corrected_silently() -> None:
     with pytest.raises(RuntimeError, match="ministack's script for functions has changed"):
         functions.script("print()")
-
-
-def test_what_a_function_prints_is_read_to_its_end_whatever_its_bytes_are(
-    ministack: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Worker:
-        def __init__(self, printed: bytes) -> None:
-            stream = io.TextIOWrapper(io.BytesIO(printed), encoding="utf-8")
-            self._proc, self.lines = SimpleNamespace(stderr=stream), list[str]()
-
-        def _read_stderr(self) -> None:
-            self.lines += self._proc.stderr
-
-    runtime = ministack("core.lambda_runtime", Worker=Worker, _signal=None, _collect=None)
-    runtime._PYTHON_WORKER_SCRIPT = ""
-    lambdas = ministack("services.lambda_svc", _execute_function_warm=None)
-    lambdas._emit_lambda_logs = lambdas.lambda_execute_result_to_api_proxy_response = None
-    monkeypatch.setattr(functions, "script", str)
-    functions.tell_as_lambda()
-    worker = Worker(b"before\n\xff bin\xc3\xa4r\nafter\n")
-    worker._read_stderr()
-    assert worker.lines == ["before\n", "\ufffd binär\n", "after\n"]
 
 
 def test_a_result_without_an_error_is_left_alone() -> None:

@@ -51,7 +51,7 @@ async def test_a_request_that_is_too_large_never_comes_to_a_function(ministack: 
     limit()
     invoke, event = "/2015-03-31/functions/f/invocations", {"x-amz-invocation-type": "Event"}
     large = bytes(EVENT + 1)
-    refused = ("RequestTooLargeException", 413)
+    refused = ("RequestEntityTooLargeException", 413)
     assert await lambdas.handle_request("POST", invoke, event, large, {}) == refused
     assert await lambdas.handle_request("POST", invoke, {}, large, {}) == f"POST {invoke}"
     code = "/2015-03-31/functions/f/code"

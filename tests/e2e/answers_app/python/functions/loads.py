@@ -1,0 +1,4 @@
+def handler(event, context): ...
+
+
+raise ValueError("no such thing")

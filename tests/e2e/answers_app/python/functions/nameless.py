@@ -1,0 +1,4 @@
+def handler(event, context): ...
+
+
+del handler

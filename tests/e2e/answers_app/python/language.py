@@ -1,0 +1,3 @@
+"""What the app is written in: Python."""
+
+RUNTIME = None

@@ -1,0 +1,5 @@
+import { createRequire } from "node:module";
+
+createRequire(import.meta.url)("nothing-of-that-name");
+
+export const handler = async () => {};

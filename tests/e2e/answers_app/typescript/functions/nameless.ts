@@ -1,0 +1,2 @@
+export let handler: (() => Promise<void>) | undefined = async () => {};
+handler = undefined;

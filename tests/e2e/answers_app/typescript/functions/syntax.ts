@@ -1,0 +1,3 @@
+new Function("(");
+
+export const handler = async () => {};

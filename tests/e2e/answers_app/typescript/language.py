@@ -1,0 +1,3 @@
+"""What the app is written in: TypeScript."""
+
+RUNTIME = "nodejs24.x"
