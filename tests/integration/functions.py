@@ -31,7 +31,10 @@ from devbridge.workers.base import FreshLauncher, Launcher
 from tests import node as nodes
 
 PYTHON = Path(sys.executable)
-NODE = {"runtime": "nodejs24.x", "environment": {"AWS_EXECUTION_ENV": "AWS_Lambda_nodejs24.x"}}
+NODE: dict[str, Any] = {
+    "runtime": "nodejs24.x",
+    "environment": {"AWS_EXECUTION_ENV": "AWS_Lambda_nodejs24.x"},
+}
 """What a function in TypeScript is made with."""
 DEADLINE = 30.0
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:demo_dev_api-fn"

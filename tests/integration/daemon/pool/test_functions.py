@@ -10,6 +10,7 @@ import sys
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -75,7 +76,7 @@ def launcher(kind: str, root: Path) -> Launcher:
 @pytest.fixture(params=_LAUNCHERS)
 async def live(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
     python = request.param in ("fresh", "zygote")
-    options = {} if python else NODE
+    options: dict[str, Any] = {} if python else NODE
     specs = (
         function(timeout=3.0, **options),
         function("slow", "api/slow.handler", timeout=1.0, **options),
