@@ -266,8 +266,8 @@ async def test_a_broken_save_says_where_at_once_and_the_next_save_mends_it(live:
     assert (broken.job, broken.failure.type, broken.function) == ("api", "SyntaxError", True)
     assert len([each for each in live.kept.told if isinstance(each, Broken)]) == 1
     live.code(*NEW)
-    assert await live.result() == "new"
     assert await live.told(Reloaded)
+    assert await live.result() == "new"
 
 
 async def test_a_missing_module_that_is_added_mends_it(live: Bench) -> None:
@@ -284,6 +284,7 @@ async def test_a_missing_module_that_is_added_mends_it(live: Bench) -> None:
     assert what in document["errorMessage"]
     assert document["errorMessage"].endswith(place)
     live.code("X = 5", "export const X = 5", "api/more")
+    assert await live.told(Reloaded)
     assert await live.result() == 5
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from devbridge.daemon.told import Answered, Broken, Gone, Printed, Remarked
+from devbridge.daemon.told import Answered, Broken, Gone, Printed, Reloaded, Remarked
 from devbridge.languages.node.launcher import NodeLauncher
 from devbridge.protocol.messages import Raised, Responded
 from tests.integration.functions import Bench, bench, function, node_launcher
@@ -250,6 +250,7 @@ async def test_what_keeps_a_handler_from_being_loaded_is_told_as_lambda_does(
         broken = (await live.told(Broken)).failure
         assert (broken.type, broken.frames) == seen
         live.write("api/start.ts", "export const handler = async () => 'mended'")
+        assert await live.told(Reloaded)
         assert await live.result() == "mended"
 
 
