@@ -113,7 +113,7 @@ export function answerOrCallBack(handler, event, context, whenEmpty) {
     let called = false;
     const isError = (/** @type {unknown} */ error) => error !== undefined && error !== null;
     const succeed = (/** @type {unknown} */ result) => resolve(written(result, "Error"));
-    const done = (/** @type {unknown} */ error, /** @type {unknown} */ result) => {
+    const done = (/** @type {unknown} */ error, /** @type {unknown} */ result = undefined) => {
       whenEmpty();
       if (isError(error)) reject(error);
       else succeed(result);
