@@ -15,9 +15,8 @@ from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from devbridge.protocol import codec
-from devbridge.protocol.fragments import MAX_FRAME
 from devbridge.protocol.messages import Invoke, Raised, Responded
-from devbridge.protocol.session import MAX_CALL_FRAMES, frames
+from devbridge.protocol.session import fits
 from runner import aws
 from stub_lambda.bridge import Bridge
 from stub_lambda.calling import Absent, Caller
@@ -102,7 +101,7 @@ def _invoke(
         trace_id=os.environ.get("_X_AMZN_TRACE_ID"),
         event=event,
     )
-    if len(event) <= MAX_FRAME or len(frames(invoke)) <= MAX_CALL_FRAMES:
+    if fits(invoke, event):
         return invoke
     key = settings.topics.event_key(invoke.request_id)
     aws.put_object(settings.bucket, key, event)

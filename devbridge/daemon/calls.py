@@ -15,7 +15,6 @@ from typing import Any, Final, Protocol
 from devbridge.daemon.freshness import TICK, Freshness
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.told import Mood
-from devbridge.protocol.fragments import MAX_FRAME
 from devbridge.protocol.messages import (
     REJECT_BUSY,
     REJECT_TOO_LARGE,
@@ -29,7 +28,7 @@ from devbridge.protocol.messages import (
     Taken,
     Topics,
 )
-from devbridge.protocol.session import MAX_CALL_FRAMES, CallSession, Discard, frames
+from devbridge.protocol.session import CallSession, Discard, fits
 from devbridge.words import many
 
 NOT_HANDED_OVER: Final = "Devbridge.NotHandedOver"
@@ -118,7 +117,7 @@ class Calls:
     def answer(self, asked: Invoke, reply: Responded | Raised) -> None:
         """Answer a call. Never blocks."""
         body = reply.body if isinstance(reply, Responded) else None
-        if body is None or len(body) <= MAX_FRAME or len(frames(reply)) <= MAX_CALL_FRAMES:
+        if body is None or fits(reply, body):
             self._bridge.reply(asked.stub_id, reply)
         else:
             self._begin(self._answer_by_object(asked, body))

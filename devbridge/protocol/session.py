@@ -82,6 +82,14 @@ def _reassembler() -> Reassembler:
     )
 
 
+def fits(message: Message, body: bytes) -> bool:
+    """Whether it may go over the wire with this body, its own: what does not is to be handed over
+    by the stage's bucket."""
+    if len(body) <= fragments.MAX_FRAME:
+        return True
+    return len(body) <= codec.MAX_BODY and len(frames(message)) <= MAX_CALL_FRAMES
+
+
 class DaemonSession:
     """The daemon's end: requests come in. It outlives reconnects. `now` is seconds since the
     epoch everywhere."""
