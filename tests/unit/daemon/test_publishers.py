@@ -132,7 +132,7 @@ async def test_where_no_other_can_be_made_the_first_has_all_and_it_is_tried_agai
 
 async def test_closing_gives_up_what_is_being_made() -> None:
     class Slow(Connection):
-        async def connect(self, **_: object) -> Connected:  # type: ignore[override]
+        async def connect(self, **_: object) -> Connected:
             await asyncio.sleep(3600)
             raise AssertionError
 
