@@ -178,6 +178,11 @@ class MemoryTransport:
         if self.connected:
             self._broker.publish(topic, payload, retain=retain)
 
+    @property
+    def waiting(self) -> int:
+        """See `Transport.waiting`: what is published is there at once."""
+        return 0
+
     async def drain(self) -> bool:
         """See `Transport.drain`."""
         await asyncio.sleep(0)

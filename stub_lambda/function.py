@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 
 from devbridge.protocol import codec
 from devbridge.protocol.messages import Invoke, Raised, Responded
-from devbridge.protocol.session import fits_the_wire
+from devbridge.protocol.session import fits
 from runner import aws
 from runner.aws import AwsError
 from stub_lambda.bridge import Bridge
@@ -103,7 +103,7 @@ def _invoke(
         trace_id=os.environ.get("_X_AMZN_TRACE_ID"),
         event=event,
     )
-    if fits_the_wire(invoke, event):
+    if fits(invoke, event):
         return invoke
     key = settings.topics.event_key(invoke.request_id)
     aws.put_object(settings.bucket, key, event)

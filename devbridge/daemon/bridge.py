@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, cast
 
+from devbridge.daemon.publishers import Publishers
 from devbridge.daemon.reconnect import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
@@ -88,6 +89,7 @@ class Bridge:
         self._wall = wall
         self._monotonic = monotonic
         self._transport = make_transport(topics.daemon_client_id, False)
+        self._publishers = Publishers(lambda: make_transport(self._another_client_id(), True))
         self._session = DaemonSession()
         self._batch: list[Deliver] = []
         self._arrivals: Arrivals | None = None
@@ -134,14 +136,16 @@ class Bridge:
                 if failures or not quiet:
                     self._back = f"back after {duration(self._wall() - lost_at, whole=True)}"
         finally:
+            await self._publishers.close()
             await self._transport.close()
 
     def reply(self, stub_id: str, reply: Reply | CallReply) -> None:
         """Answer a stub. Lost when there is no connection: the stub asks again."""
         if stub_id == NOBODY or (self._aside and is_unknown_run(reply)):
             return  # nobody waits for it, or the newer daemon answers
+        topic = self.topics.replies(stub_id)
         for frame in frames(reply):
-            self._transport.publish(self.topics.replies(stub_id), frame)
+            self._publishers.publish(self._transport, topic, frame)
 
     def ack(self, deliver: Deliver) -> None:
         """The ledger has it: the broker may forget it."""

@@ -29,7 +29,7 @@ from devbridge.protocol.messages import (
     Taken,
     Topics,
 )
-from devbridge.protocol.session import CallSession, Discard, fits_the_wire
+from devbridge.protocol.session import CallSession, Discard, fits
 from devbridge.words import many
 
 NOT_HANDED_OVER: Final = "Devbridge.NotHandedOver"
@@ -123,7 +123,7 @@ class Calls:
         body = reply.body if isinstance(reply, Responded) else None
         if asked.request_id in self._large:
             return  # its answer is on its way, whatever is said to one that comes again
-        if body is None or fits_the_wire(reply, body):
+        if body is None or fits(reply, body):
             self._bridge.reply(asked.stub_id, reply)
         else:
             self._large.add(asked.request_id)

@@ -57,6 +57,8 @@ class Launched:
     """What it is to be sent once there is a process."""
     killed: bool = False
     """We have sent it SIGKILL."""
+    untaken: bool = False
+    """It has ended, and has not asked for what it was given."""
     task: asyncio.Task[None] | None = field(default=None, repr=False)
     capture: Capture = field(init=False, repr=False)
     last: outcome.LastWords = field(default_factory=outcome.LastWords, repr=False)
@@ -191,7 +193,7 @@ class Launching(Generic[W]):
             worker.capture.finish()
             if worker.halts is not None:
                 worker.halts.close()
-            self._runtime_api.remove_worker(worker.id)
+            worker.untaken = self._runtime_api.remove_worker(worker.id)
         return exit_
 
     def was_out_of_memory(self, worker: W, exit_: Exit) -> bool:

@@ -138,15 +138,21 @@ class RuntimeApi:
             credentials_token=token,
         )
 
-    def remove_worker(self, worker_id: str) -> None:
-        """Forget a worker and hang up on it; its address is refused from now on. Idempotent."""
+    def remove_worker(self, worker_id: str) -> bool:
+        """Forget a worker and hang up on it; its address is refused from now on. Idempotent.
+
+        Returns:
+            whether it has not asked for the invocation that it was to get.
+        """
         worker = self._workers.pop(worker_id, None)
-        if worker is not None:
-            del self._by_token[worker.token]
-            if worker.waiting is not None:
-                worker.waiting.hang_up()
-            if self._debuggers is not None:
-                self._debuggers.forget(worker_id)
+        if worker is None:
+            return False
+        del self._by_token[worker.token]
+        if worker.waiting is not None:
+            worker.waiting.hang_up()
+        if self._debuggers is not None:
+            self._debuggers.forget(worker_id)
+        return worker.pending is not None
 
     def is_ready(self, worker_id: str) -> bool:
         """Whether the worker has loaded its handler and asked for an invocation."""

@@ -82,13 +82,9 @@ def _reassembler() -> Reassembler:
     )
 
 
-def fits_the_wire(message: Invoke | CallReply, body: bytes) -> bool:
-    """Whether a call or its answer, with this body, goes over the wire; else the body is for the
-    stage's bucket.
-
-    Raises:
-        TooLarge: there is too much beside the body.
-    """
+def fits(message: Message, body: bytes) -> bool:
+    """Whether it may go over the wire with this body, its own: what does not is to be handed over
+    by the stage's bucket."""
     if len(body) <= fragments.MAX_FRAME:
         return True
     return len(body) <= codec.MAX_BODY and len(frames(message)) <= MAX_CALL_FRAMES

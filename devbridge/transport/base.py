@@ -89,6 +89,10 @@ class Transport(Protocol):
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Send with QoS 1 as soon as possible; what is not acknowledged is lost on disconnect."""
 
+    @property
+    def waiting(self) -> int:
+        """How many messages may not be sent yet: the broker has quotas."""
+
     async def drain(self) -> bool:
         """Return when the broker has acknowledged all that was published (True), or when the
         connection has ended and nobody knows (False)."""

@@ -121,6 +121,11 @@ class MqttTransport:
         if self._connection is not None:
             self._connection.publish(topic, payload, retain)
 
+    @property
+    def waiting(self) -> int:
+        """See `base.Transport.waiting`."""
+        return 0 if self._connection is None else self._connection.waiting
+
     async def drain(self) -> bool:
         """See `base.Transport.drain`."""
         return self._connection is not None and await self._connection.drain()
@@ -213,6 +218,10 @@ class _Connection(asyncio.Protocol):
         self._waiting.append((topic, payload, retain))
         if self._turn is None:
             self._publish()
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
 
     def _publish(self) -> None:
         """Send what waits, as far as the pacer allows."""

@@ -87,6 +87,7 @@ async function main() {
     await new Promise((resolve) => turn(resolve));
   }
   process.env = environment;
+  if (environment.DEVBRIDGE_FUNCTION) await import("./function.mjs");
   if (watch.asked) unfit(`its packages read ${watch.asked} when they are imported`);
   if (goesOn()) unfit(`its packages have begun something: ${process.getActiveResourcesInfo()}`);
   say({ ready: true });

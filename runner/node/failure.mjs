@@ -18,6 +18,12 @@ const node = process.execPath;
 /** The handler's file or function does not exist. */
 export class HandlerNotFound extends Error {
   name = "HandlerNotFound";
+
+  /** @param {string} message @param {boolean} [found] there is something of its name. */
+  constructor(message, found = false) {
+    super(message);
+    this.found = found;
+  }
 }
 
 /** The handler's result cannot be written as JSON. */
@@ -40,13 +46,29 @@ export class NeverSettled extends Error {
   name = "NeverSettled";
 }
 
+/** What goes wrong in a function's runtime, not in its code: as Lambda names it, and as it is told here. */
+export class Fault extends Error {
+  /**
+   * @param {string} kind the error's type.
+   * @param {string} told what the caller is told.
+   * @param {{message?: string, cause?: unknown, stack?: string}} [seen] what the developer is told
+   * instead: a message, or an error.
+   */
+  constructor(kind, told, seen = {}) {
+    super(seen.message ?? told, seen);
+    this.name = kind;
+    this.told = told;
+    this.stack = seen.stack ?? `${kind}: ${told}`;
+  }
+}
+
 /** `process.exit` was called. */
 export class ProcessExit extends Error {
   name = "ProcessExit";
 }
 
 /** What is said by its message alone: no line of the user's has thrown it. */
-const OURS = [HandlerNotFound, ResultNotJson, CheckpointNotJson, CheckpointTooLarge, NeverSettled];
+const OURS = [HandlerNotFound, ResultNotJson, CheckpointNotJson, CheckpointTooLarge, NeverSettled, Fault];
 
 /**
  * @typedef {import("./frames.mjs").Place} Place

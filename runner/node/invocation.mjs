@@ -1,6 +1,6 @@
 /**
  * One invocation: import the handler, wait for the payload, run, answer, end. The meaning is that
- * of `runner/worker.py`.
+ * of `runner/worker.py`. (A live function's worker handles one after the other: `function.mjs`.)
  *
  * Exit codes: 0 when the answer was posted, result or error; 1 when the handler could not be
  * loaded, an error was caught by nobody, or the Runtime API went away; a handler's
@@ -16,7 +16,7 @@ import { Context } from "./context.mjs";
 import { describe, NeverSettled, ProcessExit } from "./failure.mjs";
 import { Place } from "./frames.mjs";
 import { watch } from "./lingering.mjs";
-import { fileOf, load } from "./loading.mjs";
+import { loadConnected } from "./loading.mjs";
 import { watchLookups } from "./lookups.mjs";
 import { decode } from "./payload.mjs";
 import { encode } from "./results.mjs";
@@ -28,7 +28,7 @@ const EXIT_FAILED = 1;
 /** As `runner.outcome.NOTE`: what a line begins with that devbridge writes into a run's output. */
 const NOTE = "--- devbridge: ";
 /** What only this module needs of the environment: the user's code does not see it. */
-const OURS = ["DEVBRIDGE_BUNDLE", "DEVBRIDGE_MODULES", "DEVBRIDGE_RECORD", "DEVBRIDGE_NOTE"];
+const OURS = ["DEVBRIDGE_BUNDLE", "DEVBRIDGE_MODULES", "DEVBRIDGE_RECORD", "DEVBRIDGE_NOTE", "DEVBRIDGE_FUNCTION"];
 /** The file that tells for how long debuggers have halted this process, if any may. */
 const DEBUGGER = "DEVBRIDGE_DEBUGGER";
 /** How many seconds pass from one checkpoint that is stored to the next. */
@@ -46,7 +46,7 @@ export function prepare() {
   Error.stackTraceLimit = STACK;
 }
 
-/** Run the one invocation that the environment describes. */
+/** Run the one invocation that the environment describes, or all of a function's. */
 export async function main() {
   // Else what does not fit into the pipe at once is lost with `process.exit`.
   for (const stream of [process.stdout, process.stderr]) {
@@ -60,17 +60,24 @@ export async function main() {
   const address = /** @type {string} */ (environment.AWS_LAMBDA_RUNTIME_API);
   const halts = environment[DEBUGGER] || undefined;
   const seconds = environment[SECONDS];
+  const isFunction = Boolean(environment.DEVBRIDGE_FUNCTION);
   for (const name of [...OURS, DEBUGGER, SECONDS]) delete environment[name];
   const client = new RuntimeClient(address);
-  const termination = new Termination();
-  const checkpoints = new Checkpoints(address, termination, seconds, note);
-  const invocation = new Invocation(client, termination, checkpoints, handler, root, bundle, modules, halts);
+  let worker;
+  if (isFunction) {
+    const { LiveFunction } = await import("./function.mjs"); // most are jobs'
+    worker = new LiveFunction(client, handler, root, bundle, modules, halts);
+  } else {
+    const termination = new Termination();
+    const checkpoints = new Checkpoints(address, termination, seconds, note);
+    worker = new Invocation(client, termination, checkpoints, handler, root, bundle, modules, halts);
+  }
   try {
-    await invocation.run();
+    await worker.run();
   } catch (error) {
     if (!(error instanceof RuntimeApiGone)) throw error;
     process.stderr.write(`runner: ${error.message}\n`);
-    invocation.phase = "ended";
+    worker.phase = "ended";
     exit(EXIT_FAILED);
   }
 }
@@ -105,17 +112,12 @@ class Invocation {
 
   async run() {
     this.#guard();
-    // While the bundle is read: it is there before any of its code runs, unless that is CommonJS.
-    const open = this.client.open();
-    open.catch(() => undefined); // who needs it is told
     let handler;
     try {
-      const file = fileOf(this.handler, this.root, this.bundle);
-      this.place = new Place(this.root, this.handler, file);
-      watchLookups(this.client.address, this.place);
-      if (file.endsWith(".cjs")) await open;
-      handler = await load(this.handler, this.root, file);
-      await open;
+      handler = await loadConnected(this.client, this.handler, this.root, this.bundle, (file) => {
+        this.place = new Place(this.root, this.handler, file);
+        watchLookups(this.client.address, this.place);
+      });
     } catch (error) {
       if (error instanceof RuntimeApiGone) throw error;
       await this.#failInit(describe(error, this.place));

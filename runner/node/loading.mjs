@@ -48,7 +48,7 @@ export async function load(handler, root, file) {
   const shown = module + (source ?? path.extname(file));
   if (found !== undefined) {
     const what = found === null ? "null" : `of type ${typeof found}`;
-    throw new HandlerNotFound(`"${name}" in ${shown} is no function: it is ${what}`);
+    throw new HandlerNotFound(`"${name}" in ${shown} is no function: it is ${what}`, true);
   }
   const none = `${shown} exports no function "${name}"`;
   const main = typeof exported === "function" || typeof exported.default === "function";
@@ -58,6 +58,28 @@ export async function load(handler, root, file) {
     throw new HandlerNotFound(`${none}, only a default: ${ways}`);
   }
   throw new HandlerNotFound(others.length > 0 ? `${none}; it has: ${others.join(", ")}` : none);
+}
+
+/**
+ * Import a handler while the connection is made: that is there before any of its code runs.
+ * @param {import("./runtime_api.mjs").RuntimeClient} client
+ * @param {string} handler
+ * @param {string} root
+ * @param {string | undefined} bundle
+ * @param {(file: string) => void} found is told of its file before.
+ * @returns {Promise<Function>}
+ * @throws as `fileOf` and `load`.
+ * @throws {import("./runtime_api.mjs").RuntimeApiGone} nobody listens there.
+ */
+export async function loadConnected(client, handler, root, bundle, found) {
+  const open = client.open();
+  open.catch(() => undefined); // who needs it is told
+  const file = fileOf(handler, root, bundle);
+  found(file);
+  if (file.endsWith(".cjs")) await open; // Node reads and runs it at once
+  const loaded = await load(handler, root, file);
+  await open;
+  return loaded;
 }
 
 /** @param {string} handler */

@@ -135,7 +135,7 @@ export class RuntimeClient {
   /**
    * A POST of an error document.
    * @param {string} path
-   * @param {{errorType: string}} failure
+   * @param {{errorType?: string}} failure
    */
   failure(path, failure) {
     return this.message(path, stringify(failure), failure.errorType);

@@ -21,12 +21,21 @@ from devbridge.daemon.pool.functions import Functions, Reply
 from devbridge.daemon.reloading import Reloading
 from devbridge.daemon.settings import Settings, Workshop
 from devbridge.daemon.told import Told
+from devbridge.folders import cache_dir
+from devbridge.languages.node.bundler import DevBundler
+from devbridge.languages.node.launcher import NodeLauncher
 from devbridge.protocol.messages import Invoke, Raised, Responded
 from devbridge.runs.model import FunctionSpec
 from devbridge.testing import MemoryObjects
 from devbridge.workers.base import FreshLauncher, Launcher
+from tests import node as nodes
 
 PYTHON = Path(sys.executable)
+NODE: dict[str, Any] = {
+    "runtime": "nodejs24.x",
+    "environment": {"AWS_EXECUTION_ENV": "AWS_Lambda_nodejs24.x"},
+}
+"""What a function in TypeScript is made with."""
 DEADLINE = 30.0
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:demo_dev_api-fn"
 T = TypeVar("T")
@@ -46,6 +55,12 @@ def function(name: str = "api", handler: str = "api/start.handler", **options: A
     return FunctionSpec(name=name, handler=handler, **given)
 
 
+def node_launcher(root: Path, *, blanks: bool = False) -> NodeLauncher:
+    """A launcher of Node's workers as `devbridge dev` has it."""
+    bundler = DevBundler(root / ".devbridge" / "bundles", cache_dir(), os.environ)
+    return NodeLauncher(bundler, lambda _: Path(nodes.NODE), blanks=blanks)
+
+
 class Kept:
     """A listener that keeps what is told."""
 
@@ -59,7 +74,7 @@ class Kept:
 
 
 class Bench:
-    """Live functions of an app in `root`."""
+    """Live functions of an app in `root`, in Python or (`suffix`) in TypeScript."""
 
     def __init__(
         self,
@@ -70,8 +85,11 @@ class Bench:
         concurrency: int = 2,
         standbys: bool = True,
         credentials: Any = None,
+        suffix: str = ".py",
+        debug: float | None = None,
     ) -> None:
         self.root = root
+        self.suffix = suffix
         self.kept = Kept()
         self.narrator = Narrator([self.kept])
         self.answers: dict[str, list[Reply]] = {}
@@ -85,6 +103,7 @@ class Bench:
             concurrency=concurrency,
             grace=10,
             standbys=standbys,
+            debug=debug,
         )
         workshop = Workshop(
             launcher,
@@ -125,6 +144,10 @@ class Bench:
         draft.write_text(textwrap.dedent(code))
         draft.replace(file)
         return file
+
+    def code(self, python: str, typescript: str, module: str = "api/start") -> Path:
+        """Save a module in the language that the bench is of."""
+        return self.write(module + self.suffix, python if self.suffix == ".py" else typescript)
 
     def ask(self, event: Any = None, name: str = "api", **options: Any) -> str:
         """Call a function; the request's id."""

@@ -75,6 +75,8 @@ class Exited:
     exit: Exit
     failure: Failure
     """The same in words."""
+    untaken: bool = False
+    """The request that it was given never reached it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,12 @@ from runner.outcome import Failure
 MAX_ANSWER: Final = 6_291_556
 """Bytes of an answer, Lambda's own limit."""
 TIMED_OUT: Final = "Sandbox.Timedout"
+_KINDS: Final = {
+    "SyntaxError": "Runtime.UserCodeSyntaxError",
+    "BundleError": "Runtime.ImportModuleError",
+    "HandlerNotFound": "Runtime.HandlerNotFound",
+}
+"""What Lambda calls what is found in code before it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,18 @@ def of_failure(failure: Failure) -> Fault:
     if isinstance(failure, Fault):
         return failure
     return _fault(failure, _document(failure.type, failure.message, list(failure.frames)))
+
+
+def not_started(failure: Failure) -> Fault:
+    """No worker could be started, mostly as the code is not fit for one: as Lambda says that of
+    code which does not parse, or lacks what it imports; with the place."""
+    kind = _KINDS.get(failure.type)
+    if kind is None:
+        return of_failure(failure)
+    message = f"{failure.type}: {failure.message}"
+    if failure.frames:
+        message = f"{message} ({failure.frames[-1].splitlines()[0]})"
+    return _fault(failure, _document(kind, message, list(failure.frames)))
 
 
 def timed_out(aws_request_id: str, seconds: float) -> Fault:

@@ -315,13 +315,13 @@ class Functions:
         out_of_memory = self._launching.was_out_of_memory(worker, exit_)
         try:
             failure = crash(exit_, out_of_memory=out_of_memory)
-            self._handle(events.Exited(worker.id, exit_, failure))
+            self._handle(events.Exited(worker.id, exit_, failure, untaken=worker.untaken))
         finally:
             del self._workers[worker.id]
             self._narrator.tell(Gone(worker.who))
 
     def _not_loaded(self, worker: FunctionWorker, failure: Failure) -> None:
-        self._handle(events.NotLoaded(worker.id, faults.of_failure(failure)))
+        self._handle(events.NotLoaded(worker.id, faults.not_started(failure)))
 
     def _lost(self, worker: FunctionWorker, failure: Failure) -> None:
         if worker.job_id:

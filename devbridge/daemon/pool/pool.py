@@ -183,7 +183,18 @@ class Pool:
         """The worker's request is answered."""
         request = self._requests.pop(worker.request_id, None)
         worker.request_id = ""
+        if function := self._functions.get(worker.function):
+            function.deaths = 0
         return [] if request is None else [Answer(request.id, answer, worker_id)]
+
+    def _take_back(self, function: FunctionState, worker: WorkerState) -> None:
+        """The worker has ended without its request: another one gets that."""
+        worker.stage = Stage.ENDING if worker.outdated else Stage.IDLE
+        if request := self._requests.get(worker.request_id):
+            request.worker_id = ""
+            function.queue[request.id] = None
+            function.queue.move_to_end(request.id, last=False)
+            self._timers.add(request.until, Due.UNTIL, request.id)
 
     def _refuse(self, function: FunctionState) -> list[Effect]:
         """Nothing that waits can be handled: the handler cannot be loaded."""
@@ -238,13 +249,17 @@ class Pool:
     def _exited(self, event: Exited, worker: WorkerState, now: float) -> list[Effect]:
         function = self._workers.forget(event.worker_id, worker)
         effects: list[Effect] = []
-        if worker.stage is Stage.BUSY and (request := self._requests.get(worker.request_id)):
+        if event.untaken and function is not None and worker.stage is Stage.BUSY:
+            self._take_back(function, worker)
+        elif worker.stage is Stage.BUSY and (request := self._requests.get(worker.request_id)):
             fault = exited(request.aws_request_id, event.exit, event.failure)
             effects = self._over(worker, event.worker_id, fault)
         if function is None:
             return effects
         function.alone = function.alone and not worker.loaded
         function.mending.ended(event.worker_id)
+        if function.mending.hopeless:
+            effects += self._refuse(function)
         if worker.stage not in (Stage.STARTING, Stage.IDLE):
             return effects
         idle = worker.stage is Stage.IDLE
@@ -316,7 +331,7 @@ class Pool:
         worker_id = function.idle.pop()
         request, worker = self._requests[request_id], self._workers[worker_id]
         request.worker_id, worker.request_id = worker_id, request_id
-        worker.stage, function.deaths = Stage.BUSY, 0
+        worker.stage = Stage.BUSY
         worker.allowed = function.spec.timeout
         worker.deadline = now + worker.allowed
         self._timers.add(worker.deadline, Due.DEADLINE, worker_id)

@@ -27,6 +27,7 @@ OF_ONE_WORKER: Final = frozenset(
         *("AWS_LAMBDA_RUNTIME_API", "AWS_CONTAINER_AUTHORIZATION_TOKEN"),
         *("AWS_CONTAINER_CREDENTIALS_FULL_URI", "DEVBRIDGE_RECORD", "DEVBRIDGE_WITHHELD"),
         *("DEVBRIDGE_BUNDLE", "DEVBRIDGE_MODULES", languages.DEBUGGER, stuck.NOTE),
+        "AWS_LAMBDA_LOG_STREAM_NAME",
     }
 )
 """The variables that a worker gets, and nobody before it."""

@@ -290,7 +290,7 @@ class Bundles:
         else:
             text += "; it exports nothing"
         files = (str(asked.source()),)
-        return BundleError(Failure("BundleError", text), where=asked.handler, files=files)
+        return BundleError(Failure("HandlerNotFound", text), where=asked.handler, files=files)
 
     def processes(self) -> list[int]:
         """The process ids of the esbuilds that run."""

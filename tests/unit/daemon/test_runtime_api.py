@@ -413,6 +413,19 @@ async def test_a_peer_that_sends_without_end_while_it_waits_is_hung_up_on(
     assert await peer.closed()
 
 
+async def test_of_a_removed_worker_it_is_told_whether_it_has_left_an_invocation(
+    api: RuntimeApi, peer: Peer, said: Said
+) -> None:
+    api.invoke("w1", invocation())
+    peer.send("GET", f"/{peer.token}/{RUNTIME}/invocation/next")
+    await said.wait("ready", "w1")
+    assert api.remove_worker("w1") is False
+    api.add_worker("w2")
+    api.invoke("w2", invocation())
+    assert api.remove_worker("w2") is True
+    assert api.remove_worker("w2") is False
+
+
 async def test_a_removed_worker_is_hung_up_on_and_refused(
     api: RuntimeApi, address: WorkerAddress, peer: Peer, said: Said
 ) -> None:

@@ -35,7 +35,7 @@ from devbridge.protocol.session import (
     Discard,
     Effect,
     StubSession,
-    fits_the_wire,
+    fits,
     frames,
 )
 
@@ -280,13 +280,13 @@ def test_a_stub_whose_call_was_taken_waits_for_the_answer() -> None:
 
 @given(st.integers(0, len(NOISE)))
 @settings(max_examples=25)
-def test_what_fits_the_wire_is_what_few_frames_hold(size: int) -> None:
+def test_what_fits_is_what_few_frames_hold(size: int) -> None:
     call = a_call(NOISE[:size])
-    assert fits_the_wire(call, NOISE[:size]) == (len(frames(call)) <= MAX_CALL_FRAMES)
+    assert fits(call, NOISE[:size]) == (len(frames(call)) <= MAX_CALL_FRAMES)
 
 
 def test_what_is_large_and_compresses_well_fits_up_to_the_wires_own_limit() -> None:
-    for size, fits in ((codec.MAX_BODY, True), (codec.MAX_BODY + 1, False)):
+    for size, may in ((codec.MAX_BODY, True), (codec.MAX_BODY + 1, False)):
         body = b"a" * size
-        assert fits_the_wire(a_call(body), body) is fits
-        assert fits_the_wire(Responded(request_id=codec.new_id(), body=body), body) is fits
+        assert fits(a_call(body), body) is may
+        assert fits(Responded(request_id=codec.new_id(), body=body), body) is may

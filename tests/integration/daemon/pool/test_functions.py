@@ -1,4 +1,5 @@
-"""Live functions in real processes, fresh and forked, with hot reload as it is."""
+"""Live functions in real processes, in both languages, with hot reload as it is: Python's workers
+fresh and forked, Node's fresh and out of blanks."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import sys
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -19,12 +21,15 @@ from devbridge.environment import inherited
 from devbridge.languages.python.zygote import ZygoteLauncher
 from devbridge.protocol.messages import Invoke, Raised, Responded
 from devbridge.workers.base import FreshLauncher, Launcher
-from tests.integration.functions import ARN, PYTHON, Bench, bench, function
+from tests.integration.functions import ARN, NODE, PYTHON, Bench, bench, function, node_launcher
 from tests.integration.workers import developer
 
+linux = pytest.mark.skipif(sys.platform != "linux", reason="linux only")
 _LAUNCHERS = [
     "fresh",
-    pytest.param("zygote", marks=pytest.mark.skipif(sys.platform != "linux", reason="linux only")),
+    pytest.param("zygote", marks=linux),
+    "node",
+    pytest.param("blank", marks=linux),
 ]
 ECHO = """
     import os
@@ -33,6 +38,24 @@ ECHO = """
         state.append(event)
         return {"event": event, "calls": len(state), "pid": os.getpid()}
 """
+ECHO_TS = """
+    const state: unknown[] = []
+    export const handler = async (event: unknown) => {
+        state.push(event)
+        return { event, calls: state.length, pid: process.pid }
+    }
+"""
+
+
+SLOW = """
+    import time
+    def handler(event, context): time.sleep(60)
+"""
+NEW = (
+    "def handler(event, context): return 'new'",
+    'export const handler = async () => "new" as string',
+)
+SLOW_TS = "export const handler = async () => new Promise((ok) => setTimeout(ok, 60_000))"
 
 
 class Credentials:
@@ -45,24 +68,30 @@ class Credentials:
         }
 
 
-def launcher(kind: str) -> Launcher:
+def launcher(kind: str, root: Path) -> Launcher:
+    if kind in ("node", "blank"):
+        return node_launcher(root, blanks=kind == "blank")
     return FreshLauncher() if kind == "fresh" else ZygoteLauncher(PYTHON, inherited(developer()))
 
 
 @pytest.fixture(params=_LAUNCHERS)
 async def live(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
-    files = {"api/start.py": ECHO}
-    specs = function(timeout=3.0), function("slow", "api/slow.handler", timeout=1.0)
-    files["api/slow.py"] = """
-        import time
-        def handler(event, context): time.sleep(60)
-    """
+    python = request.param in ("fresh", "zygote")
+    options: dict[str, Any] = {} if python else NODE
+    specs = (
+        function(timeout=3.0, **options),
+        function("slow", "api/slow.handler", timeout=1.0, **options),
+    )
+    files = {"api/start.py": ECHO, "api/slow.py": SLOW}
+    if not python:
+        files = {"api/start.ts": ECHO_TS, "api/slow.ts": SLOW_TS}
     async with bench(
         tmp_path,
         *specs,
-        launcher=lambda: launcher(request.param),
+        launcher=lambda: launcher(request.param, tmp_path),
         files=files,
         credentials=Credentials(),
+        suffix=".py" if python else ".ts",
     ) as one:
         yield one
 
@@ -76,8 +105,7 @@ async def test_a_worker_keeps_its_state_from_request_to_request(live: Bench) -> 
 
 
 async def test_a_handler_sees_what_it_would_see_in_lambda(live: Bench) -> None:
-    live.write(
-        "api/start.py",
+    live.code(
         """
         import os, time, boto3
         def handler(event, context):
@@ -97,6 +125,30 @@ async def test_a_handler_sees_what_it_would_see_in_lambda(live: Bench) -> None:
                 "zone": time.tzname[0],
                 "ours": [name for name in os.environ if name.startswith("DEVBRIDGE_")],
             }
+        """,
+        """
+        export const handler = async (event: unknown, context: any) => {
+            const { env } = process
+            const left = context.getRemainingTimeInMillis()
+            const headers = { authorization: env.AWS_CONTAINER_AUTHORIZATION_TOKEN! }
+            const answer = await fetch(env.AWS_CONTAINER_CREDENTIALS_FULL_URI!, { headers })
+            const session = (await answer.json()) as any
+            return {
+                name: context.functionName,
+                version: context.functionVersion,
+                arn: context.invokedFunctionArn,
+                memory: context.memoryLimitInMB,
+                id: context.awsRequestId,
+                group: context.logGroupName,
+                stream: context.logStreamName.slice(10, 20),
+                custom: context.clientContext.custom,
+                left: 0 < left && left <= 3000,
+                trace: env._X_AMZN_TRACE_ID,
+                key: [session.AccessKeyId, session.Token],
+                zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+                ours: Object.keys(env).filter((name) => name.startsWith("DEVBRIDGE_")),
+            }
+        }
         """,
     )
     request_id = str(uuid.uuid4())
@@ -123,23 +175,36 @@ async def test_a_handler_sees_what_it_would_see_in_lambda(live: Bench) -> None:
 
 
 async def test_an_exception_is_the_callers_and_the_developers(live: Bench) -> None:
-    live.write("api/start.py", 'def handler(event, context):\n    raise KeyError("no")\n')
+    file = live.code(
+        'def handler(event, context):\n    raise KeyError("no")\n',
+        'export const handler = async () => {\n  throw new RangeError("no" as string);\n};\n',
+    )
     document = await live.error()
-    file = live.root / "api" / "start.py"
-    assert document == {
-        "errorType": "KeyError",
-        "errorMessage": "'no'",
-        "requestId": document["requestId"],
-        "stackTrace": [f'  File "{file}", line 2, in handler\n    raise KeyError("no")\n'],
-    }
     told = await live.told(Answered)
     assert told.failure is not None
-    expected = 'File "api/start.py", line 2, in handler\n    raise KeyError("no")'
+    if live.suffix == ".py":
+        assert document == {
+            "errorType": "KeyError",
+            "errorMessage": "'no'",
+            "requestId": document["requestId"],
+            "stackTrace": [f'  File "{file}", line 2, in handler\n    raise KeyError("no")\n'],
+        }
+        expected = 'File "api/start.py", line 2, in handler\n    raise KeyError("no")'
+    else:
+        trace = document.pop("trace")
+        assert document == {"errorType": "RangeError", "errorMessage": "no"}
+        assert trace[0] == "RangeError: no"
+        assert f"{file}:2:9)" in trace[1]
+        assert "runner" not in "".join(trace)
+        expected = 'at handler (api/start.ts:2:9)\n    throw new RangeError("no" as string);'
     assert told.failure.frames == (expected,)
 
 
 async def test_what_is_printed_comes_between_the_requests_lines(live: Bench) -> None:
-    live.write("api/start.py", 'def handler(event, context): print("hello", event)')
+    live.code(
+        'def handler(event, context): print("hello", event)',
+        'export const handler = async (event: number) => { console.log("hello", event) }',
+    )
     await live.result(1)
     await live.told(Answered)
     events = [each for each in live.kept.told if isinstance(each, Requested | Printed | Answered)]
@@ -152,14 +217,13 @@ async def test_what_is_printed_comes_between_the_requests_lines(live: Bench) -> 
 
 async def test_a_save_is_the_next_requests_code_and_is_told(live: Bench) -> None:
     await live.result()
-    live.write("api/start.py", "def handler(event, context): return 'new'")
+    live.code(*NEW)
     assert await live.result() == "new"
     assert (await live.told(Reloaded)).job == "api"
 
 
 async def test_a_request_under_way_finishes_on_the_old_code(live: Bench) -> None:
-    live.write(
-        "api/start.py",
+    live.code(
         """
         import pathlib, time
         def handler(event, context):
@@ -169,11 +233,21 @@ async def test_a_request_under_way_finishes_on_the_old_code(live: Bench) -> None
                     time.sleep(0.005)
             return "old"
         """,
+        """
+        import fs from "node:fs"
+        export const handler = async (event: string) => {
+            if (event === "hold") {
+                fs.writeFileSync("holds", "")
+                while (!fs.existsSync("go")) await new Promise((ok) => setTimeout(ok, 5))
+            }
+            return "old"
+        }
+        """,
     )
     await live.result()
     held = live.ask("hold")
     await live.until(lambda: (live.root / "holds").exists() or None)
-    live.write("api/start.py", "def handler(event, context): return 'new'")
+    live.code(*NEW)
     assert await live.result() == "new"
     (live.root / "go").touch()
     end = await live.end(held)
@@ -183,35 +257,47 @@ async def test_a_request_under_way_finishes_on_the_old_code(live: Bench) -> None
 
 async def test_a_broken_save_says_where_at_once_and_the_next_save_mends_it(live: Bench) -> None:
     await live.result()
-    live.write("api/start.py", "def handler(event, context) return 1")
+    live.code("def handler(event, context) return 1", "export const handler = () => return 1")
     document = await live.error()
     assert document["errorType"] == "Runtime.UserCodeSyntaxError"
-    assert "(start.py, line 1)" in document["errorMessage"]
+    place = "(start.py, line 1)" if live.suffix == ".py" else "(api/start.ts:1:30)"
+    assert document["errorMessage"].endswith(place)
     assert await live.error() == document
     broken = await live.told(Broken)
     assert (broken.job, broken.failure.type, broken.function) == ("api", "SyntaxError", True)
     assert len([each for each in live.kept.told if isinstance(each, Broken)]) == 1
-    live.write("api/start.py", "def handler(event, context): return 'mended'")
-    assert await live.result() == "mended"
+    live.code(*NEW)
     assert await live.told(Reloaded)
+    assert await live.result() == "new"
 
 
 async def test_a_missing_module_that_is_added_mends_it(live: Bench) -> None:
-    live.write("api/start.py", "import api.more\ndef handler(event, context): return api.more.X")
+    live.code(
+        "import api.more\ndef handler(event, context): return api.more.X",
+        'import { X } from "./more"\nexport const handler = async () => X',
+    )
     document = await live.error()
     assert document["errorType"] == "Runtime.ImportModuleError"
-    assert document["errorMessage"].endswith("No module named 'api.more' (api/start.py, line 1)")
-    live.write("api/more.py", "X = 5")
+    if live.suffix == ".py":
+        what, place = "No module named 'api.more'", "(api/start.py, line 1)"
+    else:
+        what, place = "cannot resolve './more', which 'api/start.ts' imports", "(api/start.ts:1:19)"
+    assert what in document["errorMessage"]
+    assert document["errorMessage"].endswith(place)
+    live.code("X = 5", "export const X = 5", "api/more")
+    assert await live.told(Reloaded)
     assert await live.result() == 5
 
 
 async def test_what_a_request_imports_is_watched_too(live: Bench) -> None:
-    live.write("api/late.py", "X = 1")
-    code = "def handler(event, context):\n    import api.late\n    return api.late.X"
-    live.write("api/start.py", code)
+    live.code("X = 1", "export const X = 1", "api/late")
+    live.code(
+        "def handler(event, context):\n    import api.late\n    return api.late.X",
+        'export const handler = async () => (await import("./late")).X',
+    )
     assert await live.result() == 1
     assert await live.result() == 1  # what the first one has imported was told before this began
-    live.write("api/late.py", "X = 2")
+    live.code("X = 2", "export const X = 2", "api/late")
     assert await live.result() == 2
 
 
@@ -229,27 +315,37 @@ async def test_a_function_out_of_time_is_killed_as_lambda_does(live: Bench) -> N
 
 
 @pytest.mark.parametrize(
-    ("code", "what"),
+    ("code", "typescript", "what"),
     [
-        ("import sys; sys.exit(1)", "Runtime exited with error: exit status 1"),
-        ("import os; os._exit(0)", "Runtime exited without providing a reason"),
-        ("import os; os.kill(os.getpid(), 9)", "Runtime exited with error: signal: killed"),
+        ("import sys; sys.exit(1)", "process.exit(1)", "with error: exit status 1"),
+        ("import os; os._exit(0)", "process.exit(0)", "without providing a reason"),
+        (
+            "import os; os.kill(os.getpid(), 9)",
+            'process.kill(process.pid, "SIGKILL")',
+            "with error: signal: killed",
+        ),
     ],
 )
 async def test_a_process_that_ends_is_lambdas_error_and_replaced(
-    live: Bench, code: str, what: str
+    live: Bench, code: str, typescript: str, what: str
 ) -> None:
-    live.write("api/start.py", f"def handler(event, context):\n    if event: {code}\n    return 1")
+    live.code(
+        f"def handler(event, context):\n    if event: {code}\n    return 1",
+        f"export const handler = async (event: string) => {{ if (event) {typescript}; return 1 }}",
+    )
     request_id = str(uuid.uuid4())
     assert await live.error("end", aws_request_id=request_id) == {
         "errorType": "Runtime.ExitError",
-        "errorMessage": f"RequestId: {request_id} Error: {what}",
+        "errorMessage": f"RequestId: {request_id} Error: Runtime exited {what}",
     }
     assert await live.result() == 1
 
 
 async def test_an_answer_over_the_limit_is_lambdas_error(live: Bench) -> None:
-    live.write("api/start.py", "def handler(event, context): return 'x' * event")
+    live.code(
+        "def handler(event, context): return 'x' * event",
+        'export const handler = async (event: number) => "x".repeat(event)',
+    )
     assert await live.result(6_291_554) == "x" * 6_291_554
     assert await live.error(6_291_555) == {
         "errorType": "Function.ResponseSizeTooLarge",
@@ -260,8 +356,7 @@ async def test_an_answer_over_the_limit_is_lambdas_error(live: Bench) -> None:
 
 
 async def test_two_requests_at_once_have_two_workers(live: Bench) -> None:
-    live.write(
-        "api/start.py",
+    live.code(
         """
         import os, pathlib, time
         def handler(event, context):
@@ -270,14 +365,21 @@ async def test_two_requests_at_once_have_two_workers(live: Bench) -> None:
                 time.sleep(0.005)
             return os.getpid()
         """,
+        """
+        import fs from "node:fs"
+        export const handler = async (event: number) => {
+            fs.writeFileSync(`at-${event}`, "")
+            while (!fs.existsSync(`at-${3 - event}`)) await new Promise((ok) => setTimeout(ok, 5))
+            return process.pid
+        }
+        """,
     )
     one, two = await asyncio.gather(live.result(1), live.result(2))
     assert one != two
 
 
 async def test_an_abandoned_request_ends_its_worker(live: Bench) -> None:
-    live.write(
-        "api/start.py",
+    live.code(
         """
         import pathlib, os, time
         def handler(event, context):
@@ -285,6 +387,16 @@ async def test_an_abandoned_request_ends_its_worker(live: Bench) -> None:
                 pathlib.Path("pid").write_text(str(os.getpid()))
                 time.sleep(60)
             return 1
+        """,
+        """
+        import fs from "node:fs"
+        export const handler = async (event: string) => {
+            if (event === "hold") {
+                fs.writeFileSync("pid", String(process.pid))
+                for (;;);
+            }
+            return 1
+        }
         """,
     )
     await live.result()

@@ -43,6 +43,24 @@ def test_a_failure_of_ours_has_its_frames() -> None:
     assert faults.of_failure(fault) is fault
 
 
+def test_code_that_is_fit_for_no_worker_is_told_in_lambdas_words_with_its_place() -> None:
+    frames = ("api/start.ts:3:7\n    const = 1;\n          ^",)
+    fault = faults.not_started(Failure("SyntaxError", "Expected identifier", frames))
+    assert document(fault) == {
+        "errorType": "Runtime.UserCodeSyntaxError",
+        "errorMessage": "SyntaxError: Expected identifier (api/start.ts:3:7)",
+        "stackTrace": [*frames],
+    }
+    assert (fault.type, fault.frames) == ("SyntaxError", frames)
+    fault = faults.not_started(Failure("BundleError", "cannot resolve './x'"))
+    assert document(fault) == {
+        "errorType": "Runtime.ImportModuleError",
+        "errorMessage": "BundleError: cannot resolve './x'",
+    }
+    other = faults.not_started(Failure("ToolMissing", "there is no node"))
+    assert document(other) == {"errorType": "ToolMissing", "errorMessage": "there is no node"}
+
+
 def test_ends_are_told_in_lambdas_words() -> None:
     failure = Failure("Killed", "the worker was ended by SIGSEGV")
     fault = faults.exited("id", Exit(signal=11), failure)

@@ -246,6 +246,46 @@ def test_a_process_that_ends_under_a_request_is_lambdas_error(exit_: Exit, what:
     assert only(effects, Launch)
 
 
+def test_a_request_that_a_dead_worker_was_given_goes_to_another_one() -> None:
+    desk = Desk()
+    worker = desk.ready()
+    desk.ask("r1", remaining=5.0), desk.ask("r2")
+    effects = desk(Exited(worker, Exit(code=1), KILLED, untaken=True))
+    assert not only(effects, Answer)
+    given = [only(desk(Ready(each)), Give)[0].request_id for each in desk.launched()[1:]]
+    assert given == ["r1", "r2"], "the oldest first"
+
+
+def test_nobody_waits_for_ever_for_another_worker() -> None:
+    desk = Desk()
+    worker = desk.ready()
+    desk.ask("r1", remaining=5.0)
+    desk(Exited(worker, Exit(code=1), KILLED, untaken=True))
+    assert only(desk.tick(5.0), Dropped) == [Dropped("r1")]
+
+
+def test_a_request_that_was_not_taken_before_a_broken_save_is_told_why() -> None:
+    desk = Desk()
+    worker = desk.busy("r1")
+    desk(Saved(frozenset({"api"})))
+    desk(NotLoaded(desk.launched()[-1], OOPS))
+    effects = desk(Exited(worker, Exit(code=1), KILLED, untaken=True))
+    (again,) = only(effects, Launch)  # it may have needed what the old one has held
+    assert error(desk(NotLoaded(again.worker_id, OOPS)))["errorType"] == "SyntaxError"
+
+
+def test_workers_that_die_before_they_take_a_request_are_not_started_for_ever() -> None:
+    desk = Desk()
+    desk.ask("r1")
+    for _ in range(2):
+        ended = Exited(desk.ready(), Exit(code=1), Failure("Exited", "exited"), untaken=True)
+        assert len(only(desk(ended), Launch)) == 1
+    ended = Exited(desk.ready(), Exit(code=1), Failure("Exited", "exited"), untaken=True)
+    effects = desk(ended)
+    assert only(effects, Broken)[0].failure.message == "exited while it waited"
+    assert [each.request_id for each in only(effects, Answer)] == ["r1"]
+
+
 def test_workers_that_die_idle_again_and_again_are_not_started_for_ever() -> None:
     desk = Desk()
     for _ in range(2):
@@ -525,6 +565,8 @@ class Whatever(RuleBasedStateMachine):
         self.open: set[str] = set()
         """Requests that were neither answered nor dropped."""
         self.over: list[str] = []
+        self.heard: dict[str, float] = {}
+        """When requests were asked for or abandoned first."""
         self.busy: dict[str, str] = {}
         """Workers, and the requests that they have."""
         self.alive: dict[str, str] = {}
@@ -567,17 +609,27 @@ class Whatever(RuleBasedStateMachine):
         self.open.discard(request)
         self.over.append(request)
 
+    def is_new(self, request: str) -> bool:
+        """Whether it was not heard of for so long that it is forgotten, if ever."""
+        known = self.pool.knows(request)
+        assert known or self.now - self.heard.get(request, -REMEMBERED) >= REMEMBERED
+        if not known:
+            self.heard[request] = self.now
+        return not known
+
     @rule(number=st.integers(0, 30), name=st.sampled_from("ab"), remaining=st.floats(0, 20))
     def ask(self, number: int, name: str, remaining: float) -> None:
         request = f"r{number}"
-        if request not in self.until:
+        if self.is_new(request):
             self.open.add(request)
             self.until[request] = self.now + remaining
+            self.over = [each for each in self.over if each != request]
         self.do(Asked(request, name, f"aws-{request}", self.until[request]))
 
     @rule(number=st.integers(0, 30))
     def abandon(self, number: int) -> None:
         request = f"r{number}"
+        self.is_new(request)
         self.until.setdefault(request, 0.0)
         self.do(Abandoned(request))
         assert request not in self.open, "it goes on"
@@ -597,13 +649,15 @@ class Whatever(RuleBasedStateMachine):
         assert worker not in self.busy or self.busy[worker] in self.open
 
     @precondition(lambda self: self.alive)
-    @rule(data=st.data(), code=st.sampled_from([0, 1, -9]))
-    def exit(self, data: st.DataObject, code: int) -> None:
+    @rule(data=st.data(), code=st.sampled_from([0, 1, -9]), untaken=st.booleans())
+    def exit(self, data: st.DataObject, code: int, untaken: bool) -> None:
         worker = data.draw(st.sampled_from(sorted(self.alive)))
         del self.alive[worker]
         self.loading.discard(worker)
+        if untaken:
+            self.busy.pop(worker, None)
         exit_ = Exit(code=code) if code >= 0 else Exit(signal=-code)
-        self.do(Exited(worker, exit_, KILLED))
+        self.do(Exited(worker, exit_, KILLED, untaken=untaken))
         assert worker not in self.busy
 
     @rule(name=st.sampled_from("ab"))
@@ -627,6 +681,7 @@ class Whatever(RuleBasedStateMachine):
         self.closed = True
         self.do(Shutdown())
         assert not self.open
+        self.busy.clear()  # whoever has called was told, and the workers are told to go
 
     @invariant()
     def what_waits_is_known(self) -> None:
