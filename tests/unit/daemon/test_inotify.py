@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -46,6 +47,7 @@ async def test_a_file_that_is_still_being_written_is_not_told_of(tmp_path: Path)
 
 
 async def test_it_ends_when_it_is_told_to_and_leaves_no_descriptor(tmp_path: Path) -> None:
+    gc.collect()  # what other tests have left is not to go meanwhile
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     stop = asyncio.Event()
     ended = asyncio.ensure_future(anext(bursts(tmp_path, stop=stop), None))
