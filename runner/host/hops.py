@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -93,6 +93,20 @@ def _started_with(event: Mapping[str, Any]) -> dict[str, str]:
     return {name: event[key] for key, name in names.items() if event.get(key) is not None}
 
 
+@contextmanager
+def beside(watch: Callable[[Inbox, threading.Event], None], inbox: Inbox) -> Iterator[None]:
+    """While this lasts, a thread watches the run; its event is set at the end, and it is waited
+    for."""
+    over = threading.Event()
+    watcher = threading.Thread(target=watch, args=(inbox, over), daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
 class FunctionHost:
     """One invocation of the function."""
 
@@ -166,16 +180,10 @@ class FunctionHost:
     def watched(self, inbox: Inbox) -> Iterator[None]:
         """While this lasts, the run is stopped when it is cancelled, and everything is killed when
         there is only time to tell."""
-        over = threading.Event()
         if self.cancelled:
             inbox.terminated = True
-        watcher = threading.Thread(target=self._watch, args=(inbox, over), daemon=True)
-        watcher.start()
-        try:
+        with beside(self._watch, inbox):
             yield
-        finally:
-            over.set()
-            watcher.join()
 
     def _watch(self, inbox: Inbox, over: threading.Event) -> None:
         while not over.wait(max(0.05, min(POLL, self._last_at - time.time()))):

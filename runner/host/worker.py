@@ -14,8 +14,8 @@ import signal
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from types import FrameType
 from typing import Any
 
@@ -30,7 +30,7 @@ from runner.host.deliveries import (
     settings_of,
     taken,
 )
-from runner.host.hops import run_here
+from runner.host.hops import beside, run_here
 from runner.host.lines import Lines
 from runner.host.settings import Settings
 from runner.host.told import Told
@@ -98,18 +98,10 @@ class WorkerHost(ContainerHost):
             return False
         return True
 
-    @contextmanager
-    def watched(self, inbox: Inbox) -> Iterator[None]:
+    def watched(self, inbox: Inbox) -> AbstractContextManager[None]:
         """See `WatchedHost`: when it was cancelled, or this process has no more time. While it
         takes long, ECS is told not to end the task."""
-        over = threading.Event()
-        watcher = threading.Thread(target=self._watch, args=(inbox, over), daemon=True)
-        watcher.start()
-        try:
-            yield
-        finally:
-            over.set()
-            watcher.join()
+        return beside(self._watch, inbox)
 
     def _watch(self, inbox: Inbox, over: threading.Event) -> None:
         protect_at, protected, looked = time.monotonic() + PROTECTED_AFTER, False, False

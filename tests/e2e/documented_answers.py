@@ -84,6 +84,23 @@ class Language:
     """What is thrown, and what is said of what is wrong with a function, by `Failure.says`."""
 
 
+_ENDED: Final = "RequestId: REQUEST Error: Runtime exited"
+OF_LAMBDA: Final[Mapping[str, tuple[str, str]]] = {
+    "an exit": ("Runtime.ExitError", f"{_ENDED} with error: exit status 3"),
+    "an exit with 0": ("Runtime.ExitError", f"{_ENDED} without providing a reason"),
+    "a kill": ("Runtime.ExitError", f"{_ENDED} with error: signal: killed"),
+    "a timeout": (
+        "Sandbox.Timedout",
+        r"RequestId: REQUEST Error: Task timed out after 1\.00 seconds",
+    ),
+    "too much": (
+        "Function.ResponseSizeTooLarge",
+        r"Response payload size exceeded maximum allowed payload size \(6291556 bytes\)\.",
+    ),
+}
+"""What Lambda itself says, whatever a function is written in: see `Language.errors`."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a client of an API gets."""
@@ -105,6 +122,11 @@ class Stage:
     endpoint: str
     url: str
     """Of its API."""
+
+    @property
+    def api(self) -> str:
+        """The API's id."""
+        return urlsplit(self.url).path.strip("/")
 
     def client(self, service: str) -> Any:
         return root_client(self.endpoint, service)
@@ -407,7 +429,7 @@ def test_a_request_of_an_api_may_be_as_large_as_it_and_lambda_take(stage: Stage,
 
 def test_an_api_does_not_wait_longer_than_its_integration_may_take(stage: Stage) -> None:
     """As `API_QUOTAS` says, 30 seconds at most; the answer is that of `UNAVAILABLE`."""
-    apis, api = stage.client("apigatewayv2"), urlsplit(stage.url).path.strip("/")
+    apis, api = stage.client("apigatewayv2"), stage.api
     (integration,) = [
         each
         for each in apis.get_integrations(ApiId=api)["Items"]
@@ -457,7 +479,7 @@ ASKING: Final = (
 @pytest.fixture(scope="module")
 def with_policies(stage: Stage) -> Stage:
     """One of the API's authorizers answers with IAM policies, which no construct asks for."""
-    apis, api = stage.client("apigatewayv2"), urlsplit(stage.url).path.strip("/")
+    apis, api = stage.client("apigatewayv2"), stage.api
     (found,) = [
         each
         for each in apis.get_authorizers(ApiId=api)["Items"]

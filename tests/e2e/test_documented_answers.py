@@ -5,10 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.documented_answers import *  # noqa: F403
-from tests.e2e.documented_answers import Language
-
-EXIT = "Runtime.ExitError"
-ENDED = "RequestId: REQUEST Error: Runtime exited"
+from tests.e2e.documented_answers import OF_LAMBDA, Language
 
 
 @pytest.fixture(scope="module")
@@ -17,18 +14,12 @@ def language() -> Language:
         folder="python",
         trace="stackTrace",
         errors={
+            **OF_LAMBDA,
             "an error": ("ValueError", "no such thing"),
             "an error with a cause": ("RuntimeError", "cannot load"),
             "no JSON": (
                 "Runtime.MarshalError",
                 "Unable to marshal response: Object of type set is not JSON serializable",
-            ),
-            "an exit": (EXIT, f"{ENDED} with error: exit status 3"),
-            "an exit with 0": (EXIT, f"{ENDED} without providing a reason"),
-            "a kill": (EXIT, f"{ENDED} with error: signal: killed"),
-            "a timeout": (
-                "Sandbox.Timedout",
-                r"RequestId: REQUEST Error: Task timed out after 1\.00 seconds",
             ),
             "an import error": (
                 "Runtime.ImportModuleError",
@@ -42,10 +33,6 @@ def language() -> Language:
             "no handler": (
                 "Runtime.HandlerNotFound",
                 "Handler 'handler' missing on module 'functions/nameless'",
-            ),
-            "too much": (
-                "Function.ResponseSizeTooLarge",
-                r"Response payload size exceeded maximum allowed payload size \(6291556 bytes\)\.",
             ),
         },
     )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.documented_answers import *  # noqa: F403
-from tests.e2e.documented_answers import Language
-from tests.e2e.test_documented_answers import ENDED, EXIT
+from tests.e2e.documented_answers import OF_LAMBDA, Language
 
 
 @pytest.fixture(scope="module")
@@ -15,16 +14,10 @@ def language() -> Language:
         folder="typescript",
         trace="trace",
         errors={
+            **OF_LAMBDA,
             "an error": ("RangeError", "no such thing"),
             "an error with a cause": ("Error", "cannot load"),
             "no JSON": ("Runtime.JSONStringifyError", "Unable to stringify response body"),
-            "an exit": (EXIT, f"{ENDED} with error: exit status 3"),
-            "an exit with 0": (EXIT, f"{ENDED} without providing a reason"),
-            "a kill": (EXIT, f"{ENDED} with error: signal: killed"),
-            "a timeout": (
-                "Sandbox.Timedout",
-                r"RequestId: REQUEST Error: Task timed out after 1\.00 seconds",
-            ),
             "an import error": (
                 "Runtime.ImportModuleError",
                 "Error: Cannot find module 'nothing-of-that-name'.*",
@@ -33,10 +26,6 @@ def language() -> Language:
             "no handler": (
                 "Runtime.HandlerNotFound",
                 r"functions/nameless\.handler is undefined or not exported",
-            ),
-            "too much": (
-                "Function.ResponseSizeTooLarge",
-                r"Response payload size exceeded maximum allowed payload size \(6291556 bytes\)\.",
             ),
         },
     )

@@ -12,6 +12,7 @@ from tests.e2e.readme import Step, Terminal, outputs
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.matrix
 @pytest.mark.parametrize("terminal", ["train"], indirect=True)
 def test_a_training_goes_on_where_it_was_interrupted_live_and_deployed(terminal: Terminal) -> None:
     def printed(step: Step) -> list[int]:

@@ -61,6 +61,7 @@ def test_etl_imports_a_file_live_and_deployed(terminal: Terminal) -> None:
     outputs(terminal.follow(END))
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("terminal", ["zip-files"], indirect=True)
 def test_zip_files_packs_an_order_and_mails_a_link_live_and_deployed(terminal: Terminal) -> None:
     def packed(steps: list[Step], order: str, *stage: str) -> None:

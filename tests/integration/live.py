@@ -90,6 +90,10 @@ class Live:
 
         return await _eventually(ended)
 
+    async def gone(self, job_id: str) -> None:
+        """Return when the run's process has ended, too."""
+        await _eventually(lambda: ((each := self._ledger.get(job_id)) and each.closed) or None)
+
     async def run(self, name: str, payload: bytes = b"1") -> RunRecord:
         return await self.end(self.start(name, payload))
 

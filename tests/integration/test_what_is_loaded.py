@@ -79,9 +79,11 @@ async def test_a_port_that_is_taken_at_import_is_free_again_when_its_run_has_end
         held = desk.start("j", f'"{gate}"'.encode())
         assert "Address already in use" in await desk.result("j", b"null")
         gate.touch()
-        assert (await desk.end(held)).result == b"7"
         for _ in range(3):
-            assert await desk.result("j", b"null") == "7"
+            assert (await desk.end(held)).result == b"7"
+            await desk.gone(held)  # until then it has the port
+            held = desk.start("j", b"null")
+        assert (await desk.end(held)).result == b"7"
         assert desk.said().count("j cannot be loaded") == 1
 
 

@@ -17,6 +17,7 @@ from devbridge.languages.python.zygote import ZygoteLauncher
 from devbridge.runs.model import Exit
 from tests.integration.test_worker_processes import Credentials
 from tests.integration.workers import PYTHON, Bench, bench, developer
+from tests.waiting import soon
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="linux only")
 
@@ -182,10 +183,9 @@ async def test_what_a_worker_leaves_behind_is_told_to_end(workbench: Bench) -> N
             return subprocess.Popen([sys.executable, "-c", CODE]).pid
     """)
     await worker.run()
-    left_behind = psutil.Process(int(await worker.result()))
+    left_behind = int(await worker.result())
     assert await worker.exit() == Exit(code=0)
-    gone, _ = psutil.wait_procs([left_behind], 30)
-    assert gone
+    await soon(lambda: not psutil.pid_exists(left_behind))
 
 
 async def test_closing_kills_even_what_has_left_the_group(workbench: Bench) -> None:
