@@ -66,12 +66,21 @@ class _Worker:
     ready: bool = False
     waiting: Exchange | None = None
     pending: Invocation | None = None
-    job_id: str | None = None
-    """The invocation that was handed over and has no answer yet."""
-    checkpoint: bytes | None = None
-    """Where that begins, if it is not at the beginning."""
+    given: tuple[Invocation, Exchange] | None = None
+    """What was handed over and has no answer yet, and in answer to which `next`."""
     without_credentials: bool = False
     """It was refused them, which was said; not again before it got some."""
+
+    @property
+    def job_id(self) -> str | None:
+        return None if self.given is None else self.given[0].job_id
+
+    @property
+    def checkpoint(self) -> bytes | None:
+        """Where what it was given begins, if it is not at the beginning."""
+        if self.given is None or not self.given[0].begins_at_checkpoint:
+            return None
+        return self.given[0].checkpoint
 
 
 class RuntimeApi:
@@ -219,7 +228,7 @@ class RuntimeApi:
                     what = f"the worker does not run {job_id!r}"
                     exchange.answer(HTTPStatus.BAD_REQUEST, _error("InvalidRequestID", what))
                     return
-                worker.job_id = None
+                worker.given = None
                 if request.too_large:
                     self._listener.worker_failed(worker.id, job_id, RESULT_TOO_LARGE)
                     too_large = _error("RequestEntityTooLarge", RESULT_TOO_LARGE.message)
@@ -258,7 +267,7 @@ class RuntimeApi:
         if what == "checkpoint":
             self._listener.worker_reached(worker.id, job_id, request.body)
         else:
-            worker.job_id = None
+            worker.given = None
             self._listener.worker_failed(worker.id, job_id, INTERRUPTED)
         return HTTPStatus.ACCEPTED, _OK
 
@@ -295,7 +304,10 @@ class RuntimeApi:
         exchange.answer(HTTPStatus.ACCEPTED, _OK)
 
     def _next(self, worker: _Worker, exchange: Exchange) -> None:
-        if worker.job_id is not None or worker.waiting is not None:
+        if worker.given is not None and worker.given[1].hung_up:
+            # It asks again: the invocation did not come through.
+            worker.pending, worker.given = worker.given[0], None
+        if worker.given is not None or worker.waiting is not None:
             what = "the worker has not answered its invocation, or waits already"
             exchange.answer(HTTPStatus.FORBIDDEN, _error("InvalidStateTransition", what))
             return
@@ -310,8 +322,7 @@ class RuntimeApi:
         if worker.waiting is None or worker.pending is None:
             return
         exchange, invocation = worker.waiting, worker.pending
-        worker.waiting, worker.pending, worker.job_id = None, None, invocation.job_id
-        worker.checkpoint = invocation.checkpoint if invocation.begins_at_checkpoint else None
+        worker.waiting, worker.pending, worker.given = None, None, (invocation, exchange)
         exchange.answer(HTTPStatus.OK, invocation.payload, invocation.headers())
 
     # --- credentials ------------------------------------------------------------------------
