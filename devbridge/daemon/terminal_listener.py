@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, assert_never
 
 from devbridge.daemon import lines
+from devbridge.daemon.after_requests import AfterRequests
 from devbridge.daemon.broken_jobs import BrokenJobs
 from devbridge.daemon.log_files import log_path
 from devbridge.daemon.request_listener import RequestListener, in_mood
@@ -78,10 +79,17 @@ class TerminalListener:
         self._last_reload: tuple[list[str], int] = [], 0
         """What was told last to be loaded again, and the terminal's number of that."""
         self._broken = BrokenJobs(terminal, root, self._style, self._hold)
-        self._requests = RequestListener(terminal, root, self._style, self._bar_of_function)
+        self._after = AfterRequests(self._show)
+        self._requests = RequestListener(
+            terminal, root, self._style, self._bar_of_function, held=self._after.held
+        )
 
     def on(self, event: Told) -> None:
         """Show what has happened."""
+        if not self._after.keeps(event):
+            self._show(event)
+
+    def _show(self, event: Told) -> None:
         match event:
             case Requested() | Answered():
                 self._requests.on(event)
@@ -172,7 +180,9 @@ class TerminalListener:
         output = self._outputs.get(who.worker_id)
         if output is None:
             bar = lines.bar_of_job(who.job, self._names, self._style)
-            output = self._outputs[who.worker_id] = WorkerOutput(self._terminal, bar)
+            output = self._outputs[who.worker_id] = WorkerOutput(
+                self._terminal, bar, self._after.clock
+            )
         return output
 
     def _bar(self, event: NeverStarted | Interrupted | Waits | FunctionPrinted) -> str:
