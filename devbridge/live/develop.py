@@ -144,7 +144,7 @@ def _off(config: Config, app: App) -> Iterator[str]:
 
 
 def _say_ready(good: Good, broken: Collection[str], took: float, voice: Voice) -> None:
-    names = [job.name for job in good.deployed.jobs] or [*good.deployed.functions]
+    names = [*(job.name for job in good.deployed.jobs), *good.deployed.functions]
     well = [name for name in names if name not in broken]
     said = f"{voice.style.good('Ready')} in {took:.1f}s"
     said += f": {few(well)}." if well else "." if names else ": no jobs yet."

@@ -9,9 +9,11 @@ import stat
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -288,6 +290,18 @@ async def test_when_all_is_ready_the_terminal_says_what_there_is(serving: Servin
     serving.daemon.ready.set()
     await serving.shows("MainUrl      http://x\nReady in ")
     await serving.shows("s: a.\n")
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.wait_for(task, DEADLINE)
+
+
+async def test_so_it_does_of_functions_that_are_live(serving: Serving) -> None:
+    serving.good = replace(
+        serving.good, deployed=replace(serving.good.deployed, functions={"b": Mock(), "c": Mock()})
+    )
+    serving.daemon.broken = ["c"]
+    task = serving()
+    serving.daemon.ready.set()
+    await serving.shows("s: a, b. Broken: c.\n")
     os.kill(os.getpid(), signal.SIGINT)
     await asyncio.wait_for(task, DEADLINE)
 
