@@ -277,7 +277,7 @@ class Reloading:
 
     def _adopt(self, deployment: Deployment) -> None:
         self._deployment = deployment
-        self._narrator.tell(Deployed(tuple(deployment.jobs)))
+        self._narrator.tell(Deployed(tuple(deployment.jobs), tuple(deployment.functions)))
         for name, spec in deployment.codes.items():
             mark = self._secrets_mark if secrets.binds(spec) else None
             self._sources.also(name, [] if mark is None else [mark])

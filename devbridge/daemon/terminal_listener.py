@@ -71,8 +71,7 @@ class TerminalListener:
         self._logs = logs
         self._verbose = verbose
         self._style = Style(terminal.colour)
-        self._names = 0
-        """The width of the column of jobs' names."""
+        self._bars = lines.Bars()
         self._colour = Turns()
         self._outputs: dict[str, WorkerOutput] = {}
         """By the worker's id."""
@@ -117,8 +116,8 @@ class TerminalListener:
                     output.flush()
                 if new:
                     self._broken.broke(job, failure)
-            case Deployed(jobs):
-                self._names = lines.column(jobs)
+            case Deployed(jobs, functions):
+                self._bars = lines.Bars.of(jobs, functions)
             case Reloaded(job, seconds):
                 self._broken.loaded(job)
                 self._reloaded(job, seconds)
@@ -179,7 +178,7 @@ class TerminalListener:
     def _output(self, who: Who) -> WorkerOutput:
         output = self._outputs.get(who.worker_id)
         if output is None:
-            bar = lines.bar_of_job(who.job, self._names, self._style)
+            bar = self._bars.job(who.job, self._style)
             output = self._outputs[who.worker_id] = WorkerOutput(
                 self._terminal, bar, self._after.clock
             )
@@ -192,10 +191,10 @@ class TerminalListener:
         return self._bar_of_run(run.job_id, run.job)
 
     def _bar_of_function(self, function: str) -> str:
-        return lines.bar_of_function(function, self._names, self._style, self._colour(function))
+        return self._bars.function(function, self._style, self._colour(function))
 
     def _bar_of_run(self, job_id: str, job: str) -> str:
-        return lines.bar(job_id, job, self._names, self._style, self._colour(job_id))
+        return self._bars.run(job_id, job, self._style, self._colour(job_id))
 
     def _of_no_worker(
         self, event: NeverStarted | Interrupted | Waits | FunctionPrinted
