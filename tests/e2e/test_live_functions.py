@@ -102,7 +102,7 @@ def test_a_save_is_the_next_requests_code_and_a_broken_one_its_error(
     assert stage.call() == "Runtime.UserCodeSyntaxError"
     file.write_text(API)
     assert stage.call()["says"] == "first"
-    dev.wait_for(r"\|  here  .*SyntaxError")
+    dev.wait_for(r"\|  here +.*SyntaxError")
 
 
 def test_events_and_answers_up_to_lambdas_limit_arrive_whole(stage: Stage, dev: DevProcess) -> None:
