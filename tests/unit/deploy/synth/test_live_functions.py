@@ -221,8 +221,6 @@ def test_routes_and_triggers_lead_to_the_stub(synthed_app: MakeApp) -> None:
     assert [title for title, text in kept.items() if "FFunctionCopy" in text] == []
     (mapping,) = of_type(template, "AWS::Lambda::EventSourceMapping").values()
     assert "FFunction" in json.dumps(mapping["Properties"]["FunctionName"])
-    # Lambda refuses a mapping whose function may take longer than its messages are hidden.
-    assert properties(template, "FFunction")["Timeout"] == 60
 
 
 @pytest.mark.parametrize(("own", "stubs"), [("3 seconds", 13), ("15 minutes", 900)])
@@ -230,6 +228,31 @@ def test_the_stub_has_time_to_connect_beside_the_functions_own(
     own: str, stubs: int, root: Path
 ) -> None:
     assert properties(linted(one(root, timeout=own)), "FFunction")["Timeout"] == stubs
+
+
+@pytest.mark.parametrize(
+    ("own", "hidden", "stubs"),
+    [
+        ("1 minute", None, 70),
+        ("2 seconds", "12 seconds", 12),
+        ("1 second", None, 6),
+        ("1 minute", "exists", 60),
+    ],
+)
+def test_a_stub_that_reads_a_queue_takes_no_longer_than_its_messages_are_hidden(
+    own: str, hidden: str | None, stubs: int, synthed_app: MakeApp
+) -> None:
+    # Lambda refuses a mapping whose function may.
+    def define(app: App) -> None:
+        if hidden == "exists":
+            arn = "arn:aws:sqs:eu-west-1:123456789012:work"
+            queue = Queue.existing(app, "work", arn=arn)
+        else:
+            queue = Queue(app, "work", visibility_timeout=hidden)
+        reads = [OnQueue(queue)]
+        Function(app, "f", handler="api/start.handler", timeout=own, triggers=reads)
+
+    assert properties(synthed_app(define), "FFunction")["Timeout"] == stubs
 
 
 def test_a_node_function_has_a_stub_of_python(root: Path) -> None:
