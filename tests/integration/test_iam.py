@@ -181,7 +181,7 @@ NOBODY_MAY: Final = (
     ("s3:GetObject", "s3 {assets}/calls/shop/elsewhere/x/event"),
     ("s3:PutObject", "s3 {assets}/calls/shop-2/{stage}/x/answer"),
     ("s3:DeleteObject", "s3 {assets}/calls/shop/elsewhere/x/event"),
-    ("lambda:InvokeFunction", "lambda function:shop_elsewhere_hello-cloud"),
+    ("lambda:InvokeFunction", "lambda function:shop_elsewhere_hello-cp"),
     ("iot:Connect", "iot client/devbridge-shop--{stage}--daemon"),
     ("iot:Subscribe", "iot topicfilter/devbridge/shop/{stage}/requests"),
 )
@@ -305,8 +305,8 @@ STUBS: Final[tuple[Row, ...]] = (
 )
 """What the stub of a live function needs."""
 COPIES: Final[tuple[Row, ...]] = (
-    ("lambda:InvokeFunction", "lambda function:shop_{stage}_hello-cloud"),
-    ("lambda:InvokeFunction", "lambda function:shop_{stage}_caller-cloud"),
+    ("lambda:InvokeFunction", "lambda function:shop_{stage}_hello-cp"),
+    ("lambda:InvokeFunction", "lambda function:shop_{stage}_caller-cp"),
 )
 TURNS: Final = tuple(
     (f"dynamodb:{action}", "dynamodb table/shop_{stage}_turns")
