@@ -108,6 +108,11 @@ def function_copy(construct: Construct, stage: str) -> str:
     return _limited(construct, f"{construct.app.name}_{stage}_{construct.name}-cp")
 
 
+def function_copies(app: str, stage: str) -> str:
+    """What the names of all of a stage's are like, as IAM has it."""
+    return f"{app}_{stage}_*-cp"
+
+
 def stubs_log_group(app: str, stage: str) -> str:
     """The log group of the stubs of live functions."""
     return f"/aws/lambda/{app}_{stage}_stubs"

@@ -42,7 +42,7 @@ def add_shared(stack: Stack, functions: Sequence[Function]) -> None:
 def grants(stack: Stack, function: Function) -> list[Json]:
     """What the role of a live function needs for its stub."""
     topics = Topics(stack.app.name, stack.stage)
-    objects = arn("s3", f"{stack.assets.bucket}/calls/{stack.app.name}/{stack.stage}/*")
+    objects = arn("s3", f"{stack.assets.bucket}/{topics.call_keys}*")
     found = [
         *bridge(stack, topics.calls),
         allow(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], [objects]),
