@@ -129,7 +129,7 @@ def test_it_is_said_who_hears_nothing_of_what_is_printed_here(tmp_path: Path) ->
         Function(app, "b", handler="a.handler", triggers=[OnLog(live), OnLog(cloud, name="x")])
         Job(app, "c", handler="a.handler", triggers=[OnLog(live), OnLog(job, name="y")])
     assert list(unheard(app)) == [
-        "what live prints is here, and in no log group: unheard by b, c",
+        "what live prints is here, and in no log group: unheard by c, b",
         "what job prints is here, and in no log group: unheard by c",
     ]
     assert list(unheard(App("empty"))) == []
