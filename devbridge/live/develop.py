@@ -32,7 +32,7 @@ from devbridge.live.broken import Broken
 from devbridge.live.compose import compose
 from devbridge.live.consent import Consent, ask_first
 from devbridge.live.deployer import Deployer
-from devbridge.live.ready import CLOUD_STAYS, outside, schedules_off, unheard
+from devbridge.live.ready import CLOUD_STAYS, older, outside, schedules_off, unheard
 from devbridge.live.redeployer import Good
 from devbridge.live.schemas import payload_schemas
 from devbridge.live.unloaded import Unloaded
@@ -134,6 +134,9 @@ async def serve(
         if embedded is not None:
             beside["embedded-cloud"] = lambda: _watch_cloud(embedded)
         await daemon.run(stop, beside)
+        if embedded is None or embedded.running.detached:
+            for line in older(daemon.undeployed):
+                voice(line)
     finally:
         deployer.stopped.set()
         terminal.close()

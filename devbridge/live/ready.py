@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from devbridge import names, proxies
@@ -84,6 +84,13 @@ def outside(app: App) -> Iterator[str]:
             f"{few(inside)}: here, and not in {where}: addresses that only that network has are"
             " reached through a VPN or a tunnel; enable_live_dev=False leaves a function there"
         )
+
+
+def older(whose: Sequence[str]) -> Iterator[str]:
+    """That what stands in for them from now on is not what was saved last."""
+    if whose:
+        them = few(list(whose))
+        yield f"deployed code is older than your last saves: {them}; `devbridge dev` deploys it"
 
 
 def unheard(app: App) -> Iterator[str]:

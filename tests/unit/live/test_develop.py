@@ -224,6 +224,7 @@ class Daemon:
         self.ready = asyncio.Event()
         self.killed = False
         self.broken: list[str] = []
+        self.undeployed: list[str] = []
         self.act: Task | None = None
 
     async def wait_until_ready(self) -> None:
@@ -290,6 +291,27 @@ async def test_when_all_is_ready_the_terminal_says_what_there_is(serving: Servin
     await serving.shows("s: a.\n")
     os.kill(os.getpid(), signal.SIGINT)
     await asyncio.wait_for(task, DEADLINE)
+
+
+@pytest.mark.parametrize(
+    ("cloud", "said"),
+    [
+        (None, True),
+        (SimpleNamespace(detached=True), True),
+        (SimpleNamespace(detached=False), False),
+    ],
+)
+async def test_where_older_code_stands_in_from_now_on_that_is_said(
+    cloud: Any, said: bool, serving: Serving
+) -> None:
+    if cloud is not None:
+        serving.embedded = SimpleNamespace(failure=lambda: None, running=cloud)
+    serving.daemon.undeployed = ["api-start"]
+    task = serving()
+    await asyncio.sleep(0)
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.wait_for(task, DEADLINE)
+    assert ("older than your last saves: api-start;" in serving.screen.read_text()) == said
 
 
 async def test_jobs_that_cannot_be_loaded_are_not_ready(serving: Serving) -> None:
