@@ -109,6 +109,13 @@ def test_the_deployed_code_is_a_function_beside_it_with_all_that_the_app_says(ro
     assert "VpcConfig" not in stub
 
 
+def test_plans_tell_the_deployed_code_from_the_function(root: Path) -> None:
+    labels = linted(one(root)).labels
+    assert labels["FFunction"] == "Function 'f'"
+    assert labels["FFunctionCopy"] == "Function 'f', deployed code"
+    assert linted(one(root, enable_live_dev=False)).labels["FFunction"] == "Function 'f'"
+
+
 def test_what_stubs_say_of_themselves_is_in_one_log_group_for_all(root: Path) -> None:
     with loading(root):
         app = App("demo", encryption_key=KEY)
