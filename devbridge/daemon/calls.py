@@ -75,6 +75,9 @@ class Bridge(Protocol):
     async def probe(self) -> None:
         """Return when the broker has given a sign of life, or the connection has ended."""
 
+    def speak(self) -> None:
+        """Tell stubs that have found nobody awake that somebody is."""
+
 
 class Calls:
     """Takes frames, in the event loop's thread; `watch` is to go on meanwhile."""
@@ -191,7 +194,8 @@ class Calls:
         self._bridge.reply(call.stub_id, reply)
 
     def _is_late(self, request_id: str) -> None:
-        """Say how many have come too late once that is over."""
+        """Say how many have come too late once that is over, also to their stubs, which would not
+        ask again for long."""
         if not self._late:
             asyncio.get_running_loop().call_later(TICK, self._tell_late)
         self._late.add(request_id)
@@ -200,8 +204,9 @@ class Calls:
     def _tell_late(self) -> None:
         calls = many(len(self._late), "call has", "calls have")
         self._late = set()
-        what = f"{calls} come too late, after this machine was asleep or busy, and were not run"
-        self._narrator.say(f"{what}: their callers were told that nobody is here", Mood.WARN)
+        self._bridge.speak()
+        what = f"{calls} come too late, after this machine was asleep or busy: not run here"
+        self._narrator.say(f"{what}, for callers were told that nobody is", Mood.WARN)
 
     def _notice_connection(self) -> None:
         """What comes by a new connection was sent since it was made."""

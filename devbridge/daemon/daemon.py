@@ -240,6 +240,11 @@ class Daemon:
         """The jobs and functions that cannot be loaded, as far as that is known."""
         return (*self._supervisor.broken, *self._functions.broken)
 
+    @property
+    def undeployed(self) -> Sequence[str]:
+        """See `Reloading.undeployed`."""
+        return self._reloading.undeployed
+
     async def wait_until_ready(self) -> None:
         """Return when requests are taken and each job has a standby, or is known to be broken."""
         await self.bridge.connected.wait()
