@@ -106,7 +106,8 @@ def _in_time(worker: Any, seconds: float) -> Iterator[None]:
 
     def give_up() -> None:
         late.set()
-        worker._proc.end()
+        if isinstance(process := worker._proc, Environment):  # it may not even have one
+            process.end()
 
     timer = threading.Timer(INIT + seconds, give_up)
     timer.daemon = True
