@@ -79,11 +79,12 @@ def answered(caller: Caller, settings: FunctionSettings, event: Any, context: Co
         return _value(settings, outcome)
     if isinstance(outcome, Raised):
         raise remote_error(codec.load_json(outcome.error))
+    where = f"{settings.app} (stage {settings.stage})"
     if isinstance(outcome, Absent) and settings.offline == OFFLINE_CLOUD and settings.copy:
         left = context.get_remaining_time_in_millis() / 1000
+        print("the deployed code answers:", outcome.sentence(where))
         return call_copy(settings.copy, body, invoke.client_context, left)
     kind = OFFLINE if isinstance(outcome, Absent) else GONE
-    where = f"{settings.app} (stage {settings.stage})"
     raise remote_error({"errorType": kind, "errorMessage": outcome.sentence(where)})
 
 
