@@ -23,7 +23,7 @@ from runner.aws import AwsError
 from stub_lambda.bridge import Bridge
 from stub_lambda.calling import Absent, Caller
 from stub_lambda.copy import call_copy
-from stub_lambda.remote import remote_error
+from stub_lambda.remote import remote_error, remote_value
 from stub_lambda.settings import OFFLINE_CLOUD, FunctionSettings
 
 OFFLINE: Final = "Devbridge.Offline"
@@ -116,7 +116,7 @@ def _value(settings: FunctionSettings, responded: Responded) -> Any:
     if responded.body_key is not None:
         body = aws.get_object(settings.bucket, responded.body_key)
         _forget(settings, responded.body_key)
-    return codec.load_json(body) if body else None
+    return remote_value(body or b"")
 
 
 def _forget(settings: FunctionSettings, key: str) -> None:

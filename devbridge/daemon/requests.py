@@ -24,6 +24,10 @@ LARGEST: Final = 1024 * 1024
 LONGEST: Final = 200
 """Characters of a path."""
 _STATUS: Final = re.compile(rb'"statusCode"\s*:\s*"?(\d{3})\b')
+_HTTP: Final = re.compile(
+    rb'"http"\s*:\s*{\s*"method"\s*:\s*"([A-Z]+)"\s*,\s*"path"\s*:\s*("(?:[^"\\]|\\.)*")'
+)
+"""In an HTTP API's event, of which all this comes before the body."""
 _LOGGED: Final = re.compile(
     rb"^\[([A-Z]+)\]\t\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\t[0-9a-f-]*\t", re.MULTILINE
 )
@@ -54,13 +58,27 @@ INVOKED: Final = Asking("invoked")
 
 def asking(event: bytes) -> Asking:
     """What an event, a JSON text, is about."""
+    if len(event) > LARGEST:
+        return _of_large(event)
     found = _read(event)
     if not isinstance(found, dict):
         return INVOKED
     for look in (_authorizer, _http, _records, _of_service):
         if (told := look(found)) is not None:
-            return Asking(printable.one_line(told.what[:LONGEST]), told.kind)
+            return _told(told)
     return INVOKED
+
+
+def _of_large(event: bytes) -> Asking:
+    found = _HTTP.search(event, 0, LARGEST)
+    path = None if found is None else _read(found[2])
+    if found is None or path is None:
+        return INVOKED
+    return _told(Asking(f"{found[1].decode()} {path}", Kind.HTTP))
+
+
+def _told(asking: Asking) -> Asking:
+    return Asking(printable.one_line(asking.what[:LONGEST]), asking.kind)
 
 
 def answered(asked: Asking, body: bytes) -> tuple[str, Mood]:

@@ -88,7 +88,14 @@ def test_all_others_are_calls(event: object) -> None:
 
 def test_nobody_waits_for_the_words_of_what_is_large_or_no_json() -> None:
     assert requests.asking(b"{" * 20) == INVOKED
-    assert requests.asking(json.dumps({**V2, "body": "x" * LARGEST}).encode()) == INVOKED
+    assert requests.asking(json.dumps({"a": "x" * LARGEST}).encode()) == INVOKED
+    assert requests.asking(b'"http":{"method":"GET","path":"\\q"}' + b" " * LARGEST) == INVOKED
+
+
+def test_a_large_body_hides_no_method_and_no_path() -> None:
+    event = {**V2, "body": "x" * LARGEST}
+    for written in (json.dumps(event), json.dumps(event, separators=(",", ":"))):
+        assert requests.asking(written.encode()) == requests.asking(json.dumps(V2).encode())
 
 
 def test_a_path_cannot_obey_the_terminal() -> None:
