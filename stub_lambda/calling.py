@@ -22,13 +22,11 @@ from devbridge.protocol.messages import (
 )
 from devbridge.protocol.session import frames
 from devbridge.transport.mqtt_sync import SyncMqtt
-from devbridge.transport.patience import patience_for
+from devbridge.transport.patience import Patience, patience_for
 from stub_lambda.bridge import Bridge
 
 SPEAKS: Final = 3
 """The first version of the protocol that has calls."""
-REMEMBERED: Final = 30.0
-"""Seconds for which nobody is asked again, once nobody has taken a call, unless somebody speaks."""
 _GONE: Final = 1.0
 """Seconds for which a daemon that has taken a call must be away to be gone: one that was taken over
 from goes on with what it has, and it is the newer one that announces itself."""
@@ -90,6 +88,7 @@ class Caller:
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
+        self._patience = patience_for(bridge.settings.endpoint)
         self._silent_until = 0.0
 
     @property
@@ -103,7 +102,7 @@ class Caller:
         Raises:
             TooLarge: the call is over the protocol's limits.
         """
-        call = _Call(self._bridge, invoke, wait)
+        call = _Call(self._bridge, invoke, wait, self._patience)
         if self._bridge.silent and time.monotonic() < self._silent_until:
             self._bridge.listen()
             if self._bridge.silent:
@@ -111,19 +110,19 @@ class Caller:
         outcome = call.run()
         if isinstance(outcome, Absent) and outcome.why is Why.SILENT:
             self._bridge.silent = True
-            self._silent_until = time.monotonic() + REMEMBERED
+            self._silent_until = time.monotonic() + self._patience.remembered
         return outcome
 
 
 class _Call:
     """One call. Times are by the monotonic clock."""
 
-    def __init__(self, bridge: Bridge, invoke: Invoke, wait: float) -> None:
+    def __init__(self, bridge: Bridge, invoke: Invoke, wait: float, patience: Patience) -> None:
         self._bridge = bridge
         self._invoke = invoke
         self._deadline = time.monotonic() + wait
         self._frames = bridge.start(invoke)
-        self._patience = patience_for(bridge.settings.endpoint)
+        self._patience = patience
         self._taken_by: float | None = None
         """When it must be taken; known once it was sent."""
         self._away_since: float | None = None

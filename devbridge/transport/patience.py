@@ -24,10 +24,12 @@ class Patience:
     dead: float
     """Without a sign of life, after which a connection that was kept is taken for dead. The daemon
     says at once that it has taken a call."""
+    remembered: float
+    """For which nobody is asked again, once nobody has taken a call, unless somebody speaks."""
 
 
-FAR: Final = Patience(taken=2.0, stale=1.5, dead=0.6)
-NEAR: Final = Patience(taken=10.0, stale=8.0, dead=4.0)
+FAR: Final = Patience(taken=2.0, stale=1.5, dead=0.6, remembered=30.0)
+NEAR: Final = Patience(taken=10.0, stale=8.0, dead=4.0, remembered=0.0)
 
 
 def patience_for(endpoint: Endpoint) -> Patience:

@@ -23,7 +23,7 @@ from devbridge.transport.patience import FAR, NEAR
 from stub_lambda import bridge as bridge_module
 from stub_lambda import calling as module
 from stub_lambda.bridge import Bridge
-from stub_lambda.calling import REMEMBERED, Absent, Broken, Caller, Lost, Why
+from stub_lambda.calling import Absent, Broken, Caller, Lost, Why
 
 from .worlds import GONE, ONLINE, SETTINGS, WHO, Connection, World
 
@@ -172,6 +172,8 @@ def test_the_embedded_cloud_is_given_time_as_it_shares_its_machine(world: World)
     assert caller.call(call, 29) == responded(call)
     world.answers = nobody
     assert caller.call(a_call(caller), 29) == Absent(Why.SILENT, DEVELOPER)
+    world.answers, call = at_once, a_call(caller)
+    assert caller.call(call, 29) == responded(call), "it is asked each time"
 
 
 def test_who_did_not_answer_is_not_asked_again_for_half_a_minute(
@@ -180,11 +182,11 @@ def test_who_did_not_answer_is_not_asked_again_for_half_a_minute(
     world.answers = nobody
     caller.call(a_call(caller), 29)
     asked, began = len(world.calls), world.now
-    world.now += REMEMBERED - 1
+    world.now += FAR.remembered - 1
     assert caller.call(a_call(caller), 29) == Absent(Why.SILENT, DEVELOPER)
-    assert world.now - began == pytest.approx(REMEMBERED - 1)
+    assert world.now - began == pytest.approx(FAR.remembered - 1)
     assert len(world.calls) == asked
-    world.now, world.answers = began + REMEMBERED + 1, at_once
+    world.now, world.answers = began + FAR.remembered + 1, at_once
     call = a_call(caller)
     assert caller.call(call, 29) == responded(call)
 
