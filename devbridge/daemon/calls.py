@@ -83,16 +83,17 @@ class Calls:
     """Takes frames, in the event loop's thread; `watch` is to go on meanwhile."""
 
     def __init__(
-        self, bridge: Bridge, topics: Topics, objects: Objects, narrator: Narrator
+        self, bridge: Bridge, topics: Topics, objects: Objects, narrator: Narrator, stale: float
     ) -> None:
-        """`callee` is to be set before the first frame comes."""
+        """`callee` is to be set before the first frame comes. `stale`: see `Freshness`."""
         self.callee: Callee
         self._bridge = bridge
         self._topics = topics
         self._objects = objects
         self._narrator = narrator
         self._session = CallSession()
-        self._freshness = Freshness(_now())
+        self._stale = stale
+        self._freshness = Freshness(_now(), stale)
         self._connected_since = math.inf
         self.leaving = False
         """No further calls are taken."""
@@ -132,11 +133,15 @@ class Calls:
             self._large.add(asked.request_id)
             self._begin(self._answer_by_object(asked, body))
 
+    async def finish(self) -> None:
+        """Return when what is on its way has arrived."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
     async def close(self) -> None:
         """Give up what is on its way. Idempotent."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.finish()
 
     def _take(self, call: Call) -> None:
         if not isinstance(call, Invoke):
@@ -205,8 +210,9 @@ class Calls:
         calls = many(len(self._late), "call has", "calls have")
         self._late = set()
         self._bridge.speak()
-        what = f"{calls} come too late, after this machine was asleep or busy: not run here"
-        self._narrator.say(f"{what}, for callers were told that nobody is", Mood.WARN)
+        what = f"{calls} come too late, after this machine was asleep or busy, and did not run here"
+        instead = "the deployed code has answered, or the caller was told that nobody is here"
+        self._narrator.say(f"{what}: {instead}", Mood.WARN)
 
     def _notice_connection(self) -> None:
         """What comes by a new connection was sent since it was made."""
@@ -214,7 +220,7 @@ class Calls:
         if since != self._connected_since:
             self._connected_since = since
             self._session = CallSession()
-            self._freshness = Freshness((_now()[0], since))
+            self._freshness = Freshness((_now()[0], since), self._stale)
 
     def _look(self) -> None:
         self._notice_connection()

@@ -55,6 +55,7 @@ from devbridge.runs.model import CodeSpec
 from devbridge.runs.pruning import forget_old_runs
 from devbridge.runs.queued import WAITS, Queued
 from devbridge.transport.mqtt import MqttTransport
+from devbridge.transport.patience import patience_for
 from devbridge.workers.base import Launcher
 
 
@@ -164,7 +165,8 @@ def _connection(config: Config, cloud: Cloud, app: App) -> Connection:
         session_expiry=WAITS,
         version=VERSION,
     )
-    return Connection(Topics(app.name, config.stage), presence, make_transport)
+    topics = Topics(app.name, config.stage)
+    return Connection(topics, presence, make_transport, patience_for(iot))
 
 
 def _environment(

@@ -35,6 +35,7 @@ from .corrections import (
     refusals,
     scheduler,
     speed,
+    starts,
     subscriptions,
     tagged,
     templates,
@@ -116,6 +117,7 @@ def _correct_functions() -> None:
     listeners.hide_runtime_apis()
     environments.isolate()
     workers.read_to_the_mark()
+    starts.take_turns()
     functions.tell_as_lambda()
     node_functions.run_with_node()
     asynchronous.invoke_as_lambda()

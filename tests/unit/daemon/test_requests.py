@@ -88,7 +88,8 @@ def test_all_others_are_calls(event: object) -> None:
 
 def test_nobody_waits_for_the_words_of_what_is_large_or_no_json() -> None:
     assert requests.asking(b"{" * 20) == INVOKED
-    assert requests.asking(json.dumps({**V1, "body": "x" * LARGEST}).encode()) == INVOKED
+    assert requests.asking(json.dumps({"a": "x" * LARGEST}).encode()) == INVOKED
+    assert requests.asking(b'"http":{"method":"GET","path":"\\q"}' + b" " * LARGEST) == INVOKED
 
 
 def test_of_a_large_request_the_path_is_found_wherever_its_body_is() -> None:
