@@ -127,11 +127,12 @@ def begins_at(checkpoint: bytes) -> str:
     return f"goes on at its checkpoint {shorten(checkpoint)}"
 
 
-def waits(wait: Waits, style: Style) -> str:
-    """A limit keeps a run from starting."""
+def waits(wait: Waits, count: int, style: Style) -> str:
+    """A limit keeps a run, or so many, from starting."""
     limit = "the job's own concurrency" if wait.own else "--concurrency"
     taken = f"{wait.limit} of {many(wait.limit, 'slot is', 'slots are')} taken"
-    return f"{style.warn('Waiting')} {wait.job}: {taken} ({limit})"
+    runs = f"{count:,} runs, " if count > 1 else ""
+    return f"{style.warn('Waiting')} {wait.job}: {runs}{taken} ({limit})"
 
 
 def missed(whose: str, name: str, kind: str = "jobs") -> str:

@@ -45,6 +45,7 @@ from devbridge.daemon.told import (
     Waits,
     Who,
 )
+from devbridge.daemon.waiting_runs import WaitingRuns
 from devbridge.daemon.worker_output import WorkerOutput
 from devbridge.daemon.wrapping import columns
 from devbridge.palette import Style, Turns
@@ -78,6 +79,7 @@ class TerminalListener:
         self._last_reload: tuple[list[str], int] = [], 0
         """What was told last to be loaded again, and the terminal's number of that."""
         self._broken = BrokenJobs(terminal, root, self._style, self._hold)
+        self._waiting = WaitingRuns(self._waits)
         self._after = AfterRequests(self._show)
         self._requests = RequestListener(
             terminal, root, self._style, self._bar_of_function, held=self._after.held
@@ -90,16 +92,23 @@ class TerminalListener:
 
     def _show(self, event: Told) -> None:
         match event:
+            case Began(who):
+                self._waiting.left(who.job_id)
+            case NeverStarted(change) | HandedOver(change):
+                self._waiting.left(change.job_id)
+            case _:
+                pass
+        match event:
             case Requested() | Answered():
                 self._requests.on(event)
             case Printed() | Remarked() | Noted() | Gone() if event.who.function:
                 self._requests.on(event)
             case Printed() | Began() | Stopping() | Remarked() | Noted() | Ended() | Gone():
                 self._on_worker(event)
-            case NeverStarted() | Interrupted() | Waits() | FunctionPrinted():
-                bar = self._bar(event)
-                for text in self._of_no_worker(event):
-                    self._terminal.line(bar + text, hang=columns(bar) + lines.WORD)
+            case NeverStarted() | Interrupted() | FunctionPrinted():
+                self._lines(self._bar(event), *self._of_no_worker(event))
+            case Waits():
+                self._waiting.wait(event)
             case Broken() | Deployed() | Reloaded():
                 self._on_code(event)
             case TriedAgain() | Restless() | Short() | AppBroken() | Said():
@@ -184,11 +193,20 @@ class TerminalListener:
             )
         return output
 
-    def _bar(self, event: NeverStarted | Interrupted | Waits | FunctionPrinted) -> str:
+    def _waits(self, event: Waits, count: int) -> None:
+        bar = self._bar_of_run(event.job_id, event.job)
+        if count > 1:
+            bar = self._bars.job(event.job, self._style)
+        self._lines(bar, lines.waits(event, count, self._style))
+
+    def _lines(self, bar: str, *texts: str) -> None:
+        for text in texts:
+            self._terminal.line(bar + text, hang=columns(bar) + lines.WORD)
+
+    def _bar(self, event: NeverStarted | Interrupted | FunctionPrinted) -> str:
         if isinstance(event, FunctionPrinted):
             return self._bar_of_function(event.function)
-        run = event if isinstance(event, Waits) else event.run
-        return self._bar_of_run(run.job_id, run.job)
+        return self._bar_of_run(event.run.job_id, event.run.job)
 
     def _bar_of_function(self, function: str) -> str:
         return self._bars.function(function, self._style, self._colour(function))
@@ -196,9 +214,7 @@ class TerminalListener:
     def _bar_of_run(self, job_id: str, job: str) -> str:
         return self._bars.run(job_id, job, self._style, self._colour(job_id))
 
-    def _of_no_worker(
-        self, event: NeverStarted | Interrupted | Waits | FunctionPrinted
-    ) -> Iterator[str]:
+    def _of_no_worker(self, event: NeverStarted | Interrupted | FunctionPrinted) -> Iterator[str]:
         style = self._style
         match event:
             case NeverStarted(_, run, payload):
@@ -211,8 +227,6 @@ class TerminalListener:
                 yield lines.log_line(Path(run.log), style)
             case Interrupted(change):
                 yield lines.interrupted(change, style)
-            case Waits():
-                yield lines.waits(event, style)
             case FunctionPrinted(_, said):
                 for each in said:
                     yield from lines.of_function(each, self._root, style)

@@ -177,8 +177,10 @@ def test_a_run_that_was_stopped_says_after_how_long(state: State, word: str) -> 
     ("own", "limit"), [(False, "--concurrency"), (True, "the job's own concurrency")]
 )
 def test_a_run_that_waits_says_for_which_limit(own: bool, limit: str) -> None:
-    said = lines.waits(Waits(ENTRY.job_id, "factorial", 2, own), PLAIN)
-    assert said == f"Waiting factorial: 2 of 2 slots are taken ({limit})"
+    wait = Waits(ENTRY.job_id, "factorial", 2, own)
+    assert lines.waits(wait, 1, PLAIN) == f"Waiting factorial: 2 of 2 slots are taken ({limit})"
+    said = lines.waits(wait, 1204, PLAIN)
+    assert said == f"Waiting factorial: 1,204 runs, 2 of 2 slots are taken ({limit})"
 
 
 def test_a_failure_of_which_nothing_is_known_is_still_shown() -> None:
