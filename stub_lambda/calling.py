@@ -38,9 +38,13 @@ class Why(enum.Enum):
 
     NEVER_CONNECTED = "no devbridge is connected to {where}"
     OFFLINE = "{who} is not running for {where}"
-    SILENT = "{who} does not answer for {where}: is it suspended?"
+    SILENT = "{who} does not answer for {where}"
     UNREACHABLE = "the broker between {where} and devbridge cannot be reached"
     REFUSED = "{who} has refused the call"
+
+
+_START: Final = "start `devbridge dev` there"
+_SUSPENDED: Final = "is it suspended, or too busy?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,8 @@ class Absent:
     def sentence(self, where: str) -> str:
         """What its caller is told. `where`: the app and the stage."""
         what = self.why.value.format(who=self.who or "devbridge", where=where)
-        return f"{what}: {self.said or 'start `devbridge dev` there'}"
+        silent = self.why is Why.SILENT
+        return f"{what}: {self.said or (_SUSPENDED if silent else _START)}"
 
 
 class Broken(enum.Enum):

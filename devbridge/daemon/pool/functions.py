@@ -37,8 +37,10 @@ log = logging.getLogger(__name__)
 KILL_DEADLINE: Final = 5.0
 """Seconds after `GRACE` in which every worker must be gone."""
 LOOKING: Final = 4
-"""So many times as long as a look at the sources has taken, there is no other: under load, looks
-take a fifth of the time at most."""
+"""So many times as long as a look at the sources has taken of this thread's time, there is no
+other: under load, looks take a fifth of it."""
+LONGEST_BLIND: Final = 0.02
+"""Seconds that this may be at most: who saves, and then calls, takes longer to arrive."""
 
 UNHEARD: Final = "Devbridge.Unheard"
 
@@ -259,11 +261,12 @@ class Functions:
     # --- requests ----------------------------------------------------------------------------
 
     def _look(self, key: str) -> None:
-        began = time.monotonic()
-        if began >= self._look_again.get(key, 0.0):
-            self._reload.look_at(key)
-            now = time.monotonic()
-            self._look_again[key] = now + LOOKING * (now - began)
+        if time.monotonic() < self._look_again.get(key, 0.0):
+            return
+        began = time.thread_time()  # on a busy machine more passes by the clock
+        self._reload.look_at(key)
+        blind = min(LOOKING * (time.thread_time() - began), LONGEST_BLIND)
+        self._look_again[key] = time.monotonic() + blind
 
     def _give(self, worker_id: str, request_id: str, deadline: float) -> None:
         call, worker = self._calls[request_id], self._workers[worker_id]

@@ -39,6 +39,7 @@ from .corrections import (
     subscriptions,
     tagged,
     templates,
+    updates,
     users,
     workers,
 )
@@ -117,6 +118,7 @@ def _correct_functions() -> None:
     listeners.hide_runtime_apis()
     environments.isolate()
     workers.read_to_the_mark()
+    updates.finish_first()
     starts.take_turns()
     functions.tell_as_lambda()
     node_functions.run_with_node()

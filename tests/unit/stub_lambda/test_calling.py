@@ -158,8 +158,12 @@ def test_who_does_not_take_a_call_in_time_is_absent_and_told_not_to_take_it(
     world: World, caller: Caller
 ) -> None:
     world.answers, began, call = nobody, world.now, a_call(caller)
-    assert caller.call(call, 29) == Absent(Why.SILENT, DEVELOPER)
+    absent = caller.call(call, 29)
+    assert absent == Absent(Why.SILENT, DEVELOPER)
     assert world.now - began == pytest.approx(FAR.taken, abs=0.1)
+    assert absent.sentence("demo").endswith(
+        "does not answer for demo: is it suspended, or too busy?"
+    )
     gone = Abandoned(request_id=call.request_id, stub_id=caller.stub_id)
     assert [each for _, each in world.calls] == [call, gone]
 

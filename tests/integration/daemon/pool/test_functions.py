@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -254,6 +255,23 @@ async def test_a_request_under_way_finishes_on_the_old_code(live: Bench) -> None
     end = await live.end(held)
     assert isinstance(end, Responded)
     assert end.body == b'"old"'
+
+
+async def test_each_request_looks_for_saves_however_slow_a_busy_machine_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench(tmp_path, files={"api/start.py": ECHO}) as live:
+        await live.result()
+        looked = []
+
+        def look(key: str) -> None:
+            looked.append(key)
+            time.sleep(0.1)
+
+        monkeypatch.setattr(live.reloading, "look_at", look)
+        for _ in range(3):
+            await live.result()
+        assert looked == ["api()"] * 3
 
 
 async def test_a_broken_save_says_where_at_once_and_the_next_save_mends_it(live: Bench) -> None:

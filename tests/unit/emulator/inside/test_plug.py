@@ -37,6 +37,7 @@ from devbridge.emulator.inside.corrections import (
     starts,
     subscriptions,
     templates,
+    updates,
     workers,
 )
 from devbridge.emulator.inside.corrections.mappings import consumers, poller, terms
@@ -72,7 +73,8 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         *((listeners, "hide_runtime_apis"), (functions, "tell_as_lambda")),
         *((environments, "isolate"), (networks, "complete"), (objects, "hide")),
         *((file_systems, "keep_in_folders"), (recursion, "stop_who_repeats")),
-        *((payloads, "limit"), (workers, "read_to_the_mark"), (starts, "take_turns")),
+        *((payloads, "limit"), (workers, "read_to_the_mark")),
+        *((updates, "finish_first"), (starts, "take_turns")),
         (integrations, "answer_as_apis"),
         *((node_functions, "run_with_node"), (asynchronous, "invoke_as_lambda")),
         *((service, "keep_properties"), (ecs, "keep_definitions")),
@@ -128,7 +130,8 @@ def test_what_ministack_imports_at_once_is_corrected_at_once(app: Any, done: lis
         *("authorization.correct", "listeners.stay_on_loopback", "access.believe_only_signatures"),
         *("speed.save_faster", "durable.keep_room"),
         *("listeners.hide_runtime_apis", "environments.isolate"),
-        *("workers.read_to_the_mark", "starts.take_turns", "functions.tell_as_lambda"),
+        *("workers.read_to_the_mark", "updates.finish_first"),
+        *("starts.take_turns", "functions.tell_as_lambda"),
         *("node_functions.run_with_node", "asynchronous.invoke_as_lambda"),
         *("recursion.stop_who_repeats", "payloads.limit"),
         *("poller.read_as_lambda", "terms.refuse"),
