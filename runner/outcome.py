@@ -64,7 +64,7 @@ _OUT_OF_MEMORY = re.compile(
     re.MULTILINE,
 )
 _HEAP_FULL = (
-    "the JavaScript heap was full, and Node ended itself: give the job more memory_size, or a"
+    "the JavaScript heap was full, and Node ended itself: give it more memory_size, or a"
     " larger memory_limit where one is set"
 )
 OOM_KILLS = re.compile(rb"^oom_kill (\d+)$", re.MULTILINE)
@@ -137,7 +137,7 @@ def crash(
     *,
     out_of_memory: bool = False,
     where: str = "",
-    remedy: str = "give the job more memory_size",
+    remedy: str = "give it more memory_size",
 ) -> Failure:
     """What to say of a worker that went without an answer.
 

@@ -6,6 +6,7 @@ short: what is warned of and waited for, what fails, and a summary. Elsewhere ea
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Literal
@@ -28,6 +29,7 @@ _DONE: Final[Mapping[str, str]] = {
     "DELETE_COMPLETE": "deleted",
     "DELETE_SKIPPED": "kept",
 }
+_NAMED: Final = re.compile(r"\S+ '([^']+)'(?:, [^']+)?")
 _ORDER: Final = ("created", "updated", "replaced", "deleted", "kept")
 
 
@@ -138,13 +140,13 @@ def deployed(word: str, changes: Sequence[Change], took: float) -> str:
     """
     if all(change.action == "change" for change in changes):
         own = {change.label for change in changes if change.properties and not change.iam}
-        named = few(sorted(_name(label) for label in own))
+        named = few(sorted({_name(label) for label in own}))
         return f"{word}{f' {named}' * bool(named)} in {took:.1f}s."
     words = {"add": "created", "change": "updated", "replace": "replaced", "remove": "deleted"}
     return f"{word} in {took:.1f}s: {counted(words[change.action] for change in changes)}."
 
 
 def _name(label: str) -> str:
-    """``api-start`` of Function 'api-start'."""
-    _, quote, rest = label.partition(" '")
-    return rest.removesuffix("'") if quote and rest.count("'") == 1 else label
+    """``api-start`` of Function 'api-start', and of its deployed code."""
+    found = _NAMED.fullmatch(label)
+    return found[1] if found else label

@@ -293,7 +293,8 @@ class Functions:
             self._tell(call, worker_id, how, mood)
         else:
             reply: Reply = Raised(request_id=request_id, error=answer.document)
-            if not worker_id and call.words.kind is Kind.HTTP:
+            unloaded = not worker_id and call.asked.function in self.broken
+            if unloaded and call.words.kind is Kind.HTTP:
                 page = faults.as_page(call.asked.function, answer)
                 reply = Responded(request_id=request_id, body=page)
             self._send(call.asked, reply)

@@ -117,6 +117,8 @@ def test_what_was_there_before_is_named() -> None:
     role = changed("Job 'work'", "Policies", iam=True)
     code = changed("Function 'api-start'", "Code")
     assert said(code, role, changed("Api 'a'")) == "Deployed api-start in 0.4s."
+    copy = changed("Function 'api-start', deployed code", "Code")
+    assert said(code, copy) == said(copy) == "Deployed api-start in 0.4s."
     route = changed("Api 'api', route 'GET /'", "Target")
     assert said(route) == "Deployed Api 'api', route 'GET /' in 0.4s."
     assert said() == "Deployed in 0.4s.", "nothing that has a name"

@@ -453,9 +453,11 @@ async def test_at_the_end_no_process_is_left(live: Bench) -> None:
     held = live.ask(name="slow")
     await live.told(Requested, 2)
     await live.functions.close()
-    end = await live.end(held)
-    assert isinstance(end, Raised)
-    assert json.loads(end.error)["errorType"] == "Stopped"
+    http = {"requestContext": {"http": {"method": "GET", "path": "/a"}}, "rawPath": "/a"}
+    for asked in (held, live.ask(http)):
+        end = await live.end(asked)
+        assert isinstance(end, Raised)
+        assert json.loads(end.error)["errorType"] == "Stopped"
     await asyncio.to_thread(_gone, pid)
 
 
