@@ -43,7 +43,6 @@ class Mending:
     @property
     def broken(self) -> bool:
         """It could not be loaded when that was last tried."""
-        """The last load has failed."""
         return self.failure is not None
 
     @property

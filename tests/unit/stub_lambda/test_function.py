@@ -188,7 +188,9 @@ def test_what_the_function_raises_is_raised() -> None:
     assert (error.exception_type, error.msg, error.trace) == ("ValueError", "no", ["  File a"])
 
 
-def test_when_nobody_is_at_home_the_deployed_code_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_nobody_is_at_home_the_deployed_code_answers_and_the_stubs_log_says_why(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     asked: list[object] = []
 
     def copy(*given: object) -> str:
@@ -200,6 +202,8 @@ def test_when_nobody_is_at_home_the_deployed_code_answers(monkeypatch: pytest.Mo
         assert answer_to({"a": 1}, Absent(why))[0] == "from the cloud"
         assert asked == ["demo_ann_api-cp", b'{"a":1}', None, 30.0]
         asked.clear()
+        said = capsys.readouterr().out
+        assert said == f"the deployed code answers: {Absent(why).sentence('demo (stage ann)')}\n"
 
 
 @pytest.mark.parametrize("changes", [{"offline": OFFLINE_ERROR}, {"copy": ""}])
