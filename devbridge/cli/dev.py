@@ -22,8 +22,9 @@ Examples:
   devbridge dev --local              everything on this machine, no AWS account
   devbridge dev --profile sandbox    jobs and functions here, the rest on AWS
 
-Ctrl-C stops in order: no more requests are taken, running jobs get SIGTERM and at most
-10 seconds, then everything is ended. A second Ctrl-C ends everything at once.
+Ctrl-C stops in order: no more requests are taken, those of functions that are under way
+get 3 seconds, running jobs SIGTERM and at most 10, then everything is ended. A second
+Ctrl-C ends everything at once.
 """
 )
 @app_options

@@ -280,3 +280,17 @@ def shorten(json_text: bytes, room: int = PAYLOAD_SHOWN) -> str:
 def returned(result: bytes | None, room: int = PAYLOAD_SHOWN) -> str:
     """What follows where a run's end is told: its result, unless that is null."""
     return "" if result in (None, b"null") else f", result {shorten(result or b'', room)}"
+
+
+def leaving(*under_way: tuple[int, str, float]) -> str:
+    """The daemon ends.
+
+    Args:
+        under_way: how many there are of something, what that is, and the seconds that each has.
+    """
+    waits = [
+        f"{many(number, f'{what} gets', f'{what}s get')} up to {seconds:g} s; "
+        for number, what, seconds in under_way
+        if number
+    ]
+    return f"Stopping: {''.join(waits)}Ctrl-C again ends everything at once"

@@ -226,3 +226,10 @@ def test_it_is_said_when_there_are_no_workers_and_when_there_are_again() -> None
 
 def test_a_run_that_waits_for_a_debugger_says_where() -> None:
     assert lines.debugger("ws://127.0.0.1:9229/x") == "Debugger ws://127.0.0.1:9229/x"
+
+
+def test_who_stops_the_daemon_sees_who_gets_how_long() -> None:
+    end = "Ctrl-C again ends everything at once"
+    assert lines.leaving((0, "request", 3.0), (0, "run", 10.0)) == f"Stopping: {end}"
+    both = lines.leaving((1, "request", 3.0), (2, "run", 10.0))
+    assert both == f"Stopping: 1 request gets up to 3 s; 2 runs get up to 10 s; {end}"

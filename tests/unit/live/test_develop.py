@@ -226,6 +226,7 @@ class Daemon:
         self.ready = asyncio.Event()
         self.killed = False
         self.broken: list[str] = []
+        self.undeployed: list[str] = []
         self.act: Task | None = None
 
     async def wait_until_ready(self) -> None:
@@ -306,6 +307,28 @@ async def test_so_it_does_of_functions_that_are_live(serving: Serving) -> None:
     await asyncio.wait_for(task, DEADLINE)
 
 
+@pytest.mark.parametrize(
+    ("cloud", "said"),
+    [
+        (None, True),
+        (SimpleNamespace(detached=True), True),
+        (SimpleNamespace(detached=False), False),
+    ],
+)
+async def test_where_older_code_stands_in_from_now_on_that_is_said(
+    cloud: Any, said: bool, serving: Serving
+) -> None:
+    if cloud is not None:
+        serving.embedded = SimpleNamespace(failure=lambda: None, running=cloud)
+    serving.daemon.undeployed = ["api-start"]
+    task = serving()
+    serving.daemon.ready.set()
+    await serving.shows("Ready in ")
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.wait_for(task, DEADLINE)
+    assert ("older than your last saves: api-start;" in serving.screen.read_text()) == said
+
+
 async def test_jobs_that_cannot_be_loaded_are_not_ready(serving: Serving) -> None:
     serving.daemon.broken = ["a"]
     serving.deployer.unloaded("a", lambda: pytest.fail("the daemon has said it"))
@@ -362,7 +385,8 @@ async def test_a_second_signal_ends_all_at_once(
     monkeypatch.setattr(os, "_exit", codes.append)
     serving.daemon.act = is_slow
     task = serving()
-    await asyncio.sleep(0)
+    serving.daemon.ready.set()
+    await serving.shows("Ready in ")
     os.kill(os.getpid(), signal.SIGINT)
     await asyncio.wait_for(task, DEADLINE)
     assert serving.daemon.killed
