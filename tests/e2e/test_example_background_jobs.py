@@ -36,7 +36,7 @@ def test_what_fails_in_the_background_is_told_and_sent_back_live_and_deployed(
         dev.wait_for(r"Invoke report .*by topic jobs .*\"May\"")
         dev.wait_for(r'Done .*result "Welcome, Hank!"')
         dev.wait_for(r"its queue gives it up then: devbridge dlq list greeting")
-        dev.wait_for(rf"\| +tell +{alarm}")
+        dev.wait_for(rf"\| +tell +\+\S+ +{alarm}")
         assert re.search(failed, terminal.run(listed).output, re.M)
         (shown, _) = outputs(terminal.follow(LIVE, since=listed, until=REDRIVE))
         assert '"Value": "greeting"' in shown
