@@ -16,11 +16,13 @@ from typing import Final
 from benchmarks import (
     bridge,
     burst,
+    calls,
     checkpoints,
     cloud,
     deploying,
     harness,
     idle,
+    live,
     memory,
     newcomer,
     node,
@@ -56,6 +58,10 @@ MEASURES: Final[Mapping[str, Callable[[Bench], Awaitable[list[Row]]]]] = {
     "node-bridge": node.invoke,
     "node-workers": node.cold,
     "node-bundle": node.bundle,
+    "live-api": live.api,
+    "live-calls": calls.calls,
+    "live-many": calls.many,
+    "live-save": live.save,
     "newcomer": newcomer.newcomer,
 }
 
