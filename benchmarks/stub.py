@@ -6,6 +6,7 @@ What to do comes as lines on stdin, and for each there is a line on stdout: see 
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -25,7 +26,7 @@ from devbridge.transport.mqtt_sync import SyncMqtt
 from runner.process import die_with_parent
 from stub_lambda import function
 from stub_lambda.bridge import Bridge
-from stub_lambda.calling import Caller
+from stub_lambda.calling import TAKEN, Caller
 from stub_lambda.settings import FunctionSettings
 
 EVENT: Final = {"version": "2.0", "rawPath": "/hello", "headers": {"accept": "*/*"}, "body": "{}"}
@@ -70,55 +71,69 @@ class _Bare:
             on_delivery=self._delivered,
         )
 
-    def echoes(self, count: int, at_once: int) -> None:
-        """QoS 1 messages to itself, each of the size of a call."""
+    def echoes(self, count: int, at_once: int) -> int:
+        """QoS 1 messages to itself, each of the size of a call; how many were lost."""
         (message,) = frames(self._asked)
+        sent, back = itertools.count(), itertools.count()  # they come in their order
 
-        def send() -> None:
+        def send() -> object:
             self._mqtt.publish(self._echo, message)
+            return next(sent)
 
-        self._many(count, at_once, send, lambda _: True)
+        return self._many(count, at_once, send, lambda _: next(back))
 
-    def calls(self, count: int, at_once: int) -> None:
-        """Calls, each answered before the next one of the same place is made."""
+    def calls(self, count: int, at_once: int) -> int:
+        """Calls; how many had no answer."""
         replies = Reassembler(max_messages=1, max_bytes=1 << 20, max_age=60.0, max_frames=10)
 
-        def send() -> None:
+        def send() -> object:
             asked = replace(self._asked, request_id=codec.new_id())
             for frame in frames(asked):
                 self._mqtt.publish_once(TOPICS.calls, frame)
+            return asked.request_id
 
-        def is_answer(payload: bytes) -> bool:
+        def answered(payload: bytes) -> object:
             (event,) = replies.add(payload, None, time.monotonic())
             reply = codec.decode(event.body) if isinstance(event, Complete) else event
             if not isinstance(reply, Taken | Responded):
                 raise RuntimeError(f"not an answer: {reply}")
-            return isinstance(reply, Responded)
+            return reply.request_id if isinstance(reply, Responded) else None
 
-        self._many(count, at_once, send, is_answer)
+        return self._many(count, at_once, send, answered)
 
     def _many(
-        self, count: int, at_once: int, send: Callable[[], None], counts: Callable[[bytes], bool]
-    ) -> None:
-        left = sent = count
+        self,
+        count: int,
+        at_once: int,
+        send: Callable[[], object],
+        answered: Callable[[bytes], object],
+    ) -> int:
+        """Whenever one is answered, the next one is sent. When nothing has come for as long as a
+        stub waits to be told that its call was taken, those under way are lost."""
+        unsent, lost = count, 0
+        under_way: set[object] = set()
+
+        def fill() -> None:
+            nonlocal unsent
+            while unsent and len(under_way) < at_once:
+                unsent -= 1
+                under_way.add(send())
 
         def arrived(payload: bytes) -> None:
-            nonlocal left, sent
-            if counts(payload):
-                left -= 1
-                if sent > 0:
-                    sent -= 1
-                    send()
+            under_way.discard(answered(payload))
+            fill()
 
         self._arrived = arrived
-        for _ in range(min(at_once, count)):
-            sent -= 1
-            send()
-        until = time.monotonic() + 2 * TIMEOUT
-        while left:
-            self._mqtt.poll(1)
-            if self._mqtt.ended is not None or time.monotonic() > until:
-                raise RuntimeError(f"{left} of {count} have no answer: {self._mqtt.ended}")
+        fill()
+        while under_way:
+            self._mqtt.poll(TAKEN)
+            if self._mqtt.ended is not None:
+                raise RuntimeError(self._mqtt.ended.reason)
+            if time.monotonic() - self._mqtt.heard > TAKEN:
+                lost += len(under_way)
+                under_way.clear()
+                fill()
+        return lost
 
     def _delivered(self, delivery: Delivery) -> None:
         self._arrived(delivery.payload)
@@ -147,11 +162,11 @@ class _Stub:
     def echo(self) -> None:
         self._bare.echoes(1, 1)
 
-    def calls(self, count: str, at_once: str) -> None:
-        self._bare.calls(int(count), int(at_once))
+    def calls(self, count: str, at_once: str) -> int:
+        return self._bare.calls(int(count), int(at_once))
 
-    def echoes(self, count: str, at_once: str) -> None:
-        self._bare.echoes(int(count), int(at_once))
+    def echoes(self, count: str, at_once: str) -> int:
+        return self._bare.echoes(int(count), int(at_once))
 
 
 def _main(port: str, name: str) -> None:

@@ -253,7 +253,9 @@ class _Connection(asyncio.Protocol):
         self._head = Request(
             method=request.method.decode("ascii"),
             path=request.target.decode("ascii").partition("?")[0],
-            headers={name.decode("ascii"): text.decode("latin-1") for name, text in request.headers},
+            headers={
+                name.decode("ascii"): text.decode("latin-1") for name, text in request.headers
+            },
             body=b"",
         )
         refusal = self._server.gate(self._head)
