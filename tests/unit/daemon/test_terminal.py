@@ -7,6 +7,7 @@ import struct
 import termios
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -51,7 +52,7 @@ def test_lines_that_wait_are_written_at_once(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(Terminal, "_write", write)
     few, much = [b"a\n", b"b\n"], b"x" * MUCH + b"\n"
-    with open(os.devnull, "wb") as nothing:
+    with Path(os.devnull).open("wb") as nothing:
         terminal = Terminal(nothing.fileno(), colour=False)
         terminal.line("first")
         assert begun.wait(DEADLINE)
