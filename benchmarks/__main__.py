@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import fnmatch
+import itertools
 import json
 import os
 import platform
@@ -16,11 +18,13 @@ from typing import Final
 from benchmarks import (
     bridge,
     burst,
+    calls,
     checkpoints,
     cloud,
     deploying,
     harness,
     idle,
+    live,
     memory,
     newcomer,
     node,
@@ -56,6 +60,10 @@ MEASURES: Final[Mapping[str, Callable[[Bench], Awaitable[list[Row]]]]] = {
     "node-bridge": node.invoke,
     "node-workers": node.cold,
     "node-bundle": node.bundle,
+    "live-api": live.api,
+    "live-calls": calls.calls,
+    "live-many": calls.many,
+    "live-save": live.save,
     "newcomer": newcomer.newcomer,
 }
 
@@ -63,18 +71,20 @@ MEASURES: Final[Mapping[str, Callable[[Bench], Awaitable[list[Row]]]]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0 however the numbers are: they are for reading; 1 when one could not be measured."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MEASURES))
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="or a pattern: " + ", ".join(MEASURES)
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there, too")
     parser.add_argument("--quick", action="store_true", help="few repetitions: does it work?")
     options = parser.parse_args(arguments)
     # A script that has started this in the background has Ctrl-C ignored, for all that it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    unknown = set(options.names) - MEASURES.keys()
-    if unknown:
-        parser.error(f"no such measure: {', '.join(sorted(unknown))}")
+    found = [fnmatch.filter(MEASURES, name) for name in options.names]
+    if unknown := [name for name, names in zip(options.names, found, strict=True) if not names]:
+        parser.error(f"no such measure: {', '.join(unknown)}")
     rows: list[Row] = []
     code = 0
-    for name in options.names or MEASURES:
+    for name in itertools.chain(*found) if found else MEASURES:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
         try:
             rows += measure(name, quick=options.quick)

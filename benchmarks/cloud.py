@@ -21,13 +21,10 @@ APP = """\
 from devbridge import Api, App, Function, Job
 app = App("bench")
 job = Job(app, "plain", handler="jobs/plain.handler", timeout="1 hour", memory_size="3 GB")
-empty = Function(app, "empty", handler="api/empty.handler")
-Api(
-    app,
-    "api",
-    routes={"POST /start": "api/start.handler", "POST /empty": "api/empty.silent"},
-    bind=[job],
-)
+Function(app, "empty", handler="api/empty.handler", enable_live_dev=False)
+silent = Function(app, "silent", handler="api/empty.silent", enable_live_dev=False)
+start = Function(app, "start", handler="api/start.handler", bind=[job], enable_live_dev=False)
+Api(app, "api", routes={"POST /start": start, "POST /empty": silent})
 """
 EMPTY = """\
 def handler(event, context):

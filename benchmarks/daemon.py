@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from devbridge.daemon.daemon import Daemon
 from devbridge.daemon.environment import worker_environment
@@ -27,8 +28,8 @@ from devbridge.environment import inherited
 from devbridge.folders import cache_dir
 from devbridge.languages.python.zygote import ZygoteLauncher
 from devbridge.protocol import codec
-from devbridge.protocol.messages import Presence, Topics
-from devbridge.runs.model import JobSpec
+from devbridge.protocol.messages import VERSION, Presence, Topics
+from devbridge.runs.model import FunctionSpec, JobSpec
 from devbridge.testing import MemoryObjects
 from devbridge.transport.base import Endpoint
 from devbridge.transport.mqtt import MqttTransport
@@ -52,9 +53,11 @@ class Setup:
     """The broker's WebSocket listener, on loopback."""
     jobs: dict[str, str] = field(default_factory=dict)
     """Handlers by name."""
+    functions: dict[str, str] = field(default_factory=dict)
+    """Handlers of live functions, by name."""
     concurrency: int = 2
     runtimes: dict[str, str] = field(default_factory=dict)
-    """Of the jobs that are not Python's, by their names."""
+    """Of the jobs and functions that are not Python's, by their names."""
     fresh: bool = False
     """Workers are started anew instead of forked."""
 
@@ -98,18 +101,11 @@ async def _main(setup: Setup) -> None:
     narrator = Narrator(when_drained=terminal.when_drained)
     narrator.add(LogListener(logs, MAX_LOG, narrator.tell))
     narrator.add(TerminalListener(terminal, root, logs))
-    jobs = Jobs(
-        JobSpec(
-            name=name,
-            handler=handler,
-            timeout=3600.0,
-            memory_mb=3072,
-            role_arn="arn:aws:iam::000000000000:role/bench",
-            environment={},
-            runtime=setup.runtimes.get(name, ""),
-        )
-        for name, handler in setup.jobs.items()
-    )
+    jobs = Jobs(JobSpec(**_code(setup, *each)) for each in setup.jobs.items())
+    functions = {
+        name: FunctionSpec(**_code(setup, name, handler))
+        for name, handler in setup.functions.items()
+    }
     launcher: Launcher
     if setup.runtimes:
         launcher = _launchers(root, python, narrator)
@@ -125,7 +121,7 @@ async def _main(setup: Setup) -> None:
             concurrency=setup.concurrency,
             grace=5.0,
         ),
-        Deployment(jobs),
+        Deployment(jobs, functions=functions),
         redeploys=_SameApp(),
         connection=Connection(
             TOPICS,
@@ -137,6 +133,7 @@ async def _main(setup: Setup) -> None:
                 pid=os.getpid(),
                 since=time.time(),
                 session_expiry=3600,
+                version=VERSION,
             ),
             lambda client_id, clean: MqttTransport(
                 endpoint, client_id, lambda: None, clean=clean, session_expiry=0 if clean else 3600
@@ -162,6 +159,18 @@ async def _main(setup: Setup) -> None:
         terminal.write(READY)
     await running
     terminal.close()
+
+
+def _code(setup: Setup, name: str, handler: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "handler": handler,
+        "timeout": 3600.0,
+        "memory_mb": 3072,
+        "role_arn": "arn:aws:iam::000000000000:role/bench",
+        "environment": {},
+        "runtime": setup.runtimes.get(name, ""),
+    }
 
 
 def _launchers(root: Path, python: Path, narrator: Narrator) -> Launcher:

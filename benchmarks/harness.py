@@ -313,6 +313,17 @@ def run(
     return done.stdout
 
 
+@contextlib.asynccontextmanager
+async def watched(command: Sequence[str], ready: bytes, *, cwd: Path) -> AsyncIterator[Watched]:
+    """A process that has said that it is ready."""
+    process = Watched(command, cwd=cwd)
+    try:
+        await soon(process.expecting(ready))
+        yield process
+    finally:
+        await process.stop()
+
+
 def start(setup: Setup) -> Watched:
     """The daemon under test, just started; to be stopped."""
     return Watched([sys.executable, "-m", "benchmarks.daemon", setup.dump()])

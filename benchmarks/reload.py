@@ -35,10 +35,10 @@ async def save(bench: Bench) -> list[Row]:
             for turn in range(bench.times(60, 2) + 2):
                 for kind in KINDS:
                     took = await _save(setup, stamps, daemon, kind, turn)
-                    fresh = await _fresh(setup, stamps, kind)
+                    fresh_one = await fresh(setup, stamps, f"import jobs.{kind}", "loaded")
                     if turn >= 2:
                         ours[kind].append(took)
-                        floor[kind].append(fresh)
+                        floor[kind].append(fresh_one)
     return [
         Row(
             measure=f"save -> ready, {TITLES[kind]}",
@@ -82,7 +82,8 @@ async def _save(setup: Setup, stamps: Stamps, daemon: Watched, kind: str, turn: 
     return took
 
 
-async def _fresh(setup: Setup, stamps: Stamps, kind: str) -> float:
+async def fresh(setup: Setup, stamps: Stamps, code: str, until: str) -> float:
+    """Milliseconds from the start of an interpreter that runs this until a stamp."""
     environment = {
         **harness.clean_environment(),
         "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
@@ -90,13 +91,12 @@ async def _fresh(setup: Setup, stamps: Stamps, kind: str) -> float:
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": os.devnull,
     }
-    shutil.rmtree(
-        Path(setup.root, "jobs", "__pycache__"), ignore_errors=True
-    )  # it has just been saved, here too
+    for folder in ("jobs", "api"):  # it has just been saved, here too
+        shutil.rmtree(Path(setup.root, folder, "__pycache__"), ignore_errors=True)
     began = harness.now()
     with subprocess.Popen(  # noqa: ASYNC220 - its start is a part of what is measured
-        [sys.executable, "-c", f"import jobs.{kind}"], cwd=setup.root, env=environment
+        [sys.executable, "-c", code], cwd=setup.root, env=environment
     ) as process:
-        took = (await stamps.next("loaded") - began) / 1e6
+        took = (await stamps.next(until) - began) / 1e6
         await asyncio.to_thread(process.wait)
     return took

@@ -24,7 +24,9 @@ bare, uploads = Queue(app, "bare"), Bucket(app, "uploads")
 made = {"plain": OnQueue(orders), "all": OnQueue(many), "thumbs": OnObject(files)}
 for name, trigger in made.items():
     Job(app, name, handler=f"jobs/{name}.handler", triggers=[trigger])
-Function(app, "empty", handler="api/empty.handler", bind=[bare, uploads])
+Function(
+    app, "empty", handler="api/empty.handler", bind=[bare, uploads], enable_live_dev=False
+)
 """
 JOBS: Final = {
     "plain": "str(payload)",

@@ -3,6 +3,7 @@
 One request at a time on each connection, whole bodies, and an answer that may come much later.
 A peer that breaks the protocol gets a 4xx and is hung up on; it never raises into the daemon. Who
 may not be here is refused when the head of the request has come, before any of its body is kept.
+What devbridge's own runners send need not go through h11: see `devbridge.daemon.plain_http`.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Final
 
 import h11
+
+from devbridge.daemon import plain_http
 
 log = logging.getLogger(__name__)
 
@@ -123,10 +126,15 @@ class _Connection(asyncio.Protocol):
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
-        self._request: h11.Request | None = None
+        self._head: Request | None = None
+        """Of the request that comes, once that is whole."""
         self._body = bytearray()
         self._size = 0
         self._patience: asyncio.TimerHandle | None = None
+        self._gathered: list[bytes] | None = None
+        """While requests are read: the answers to them, which go out together."""
+        self._is_plain = False
+        """The request that waits for its answer has not come by h11."""
 
     @property
     def closed(self) -> bool:
@@ -169,8 +177,10 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._transport is None or self._transport.is_closing():
             return
-        if self._exchange is None:
-            self._expect()
+        if self._exchange is None and self._has_nothing:
+            data = self._read_plain(data)
+            if not data or self._transport.is_closing():
+                return
         try:
             self._http.receive_data(data)
         except h11.RemoteProtocolError as error:
@@ -181,20 +191,65 @@ class _Connection(asyncio.Protocol):
         elif len(self._http.trailing_data[0]) > MAX_HEAD:
             self.abort()  # it sends without end instead of waiting for its answer
 
+    def _read_plain(self, data: bytes) -> bytes:
+        """Take the requests of the runners' own form; what is left is h11's."""
+        begin, self._gathered = 0, []
+        most = self._server.max_body
+        while self._exchange is None and begin < len(data):
+            found = plain_http.read(data, begin, max_head=MAX_HEAD, max_body=most)
+            if found is None:
+                break
+            begin = found.end
+            path = found.target.partition("?")[0]
+            request = Request(found.method, path, found.headers, found.body)
+            if (refusal := self._server.gate(request)) is not None:
+                self._hang_up_with(HTTPStatus.FORBIDDEN, refusal)
+                return b""
+            self._is_plain = True
+            self._dispatch(request)
+        self._send_gathered()
+        return data[begin:]
+
     def _advance(self) -> None:
+        self._gathered = []
         try:
             self._read()
         except h11.RemoteProtocolError as error:
             self._refuse(error)
+        finally:
+            self._send_gathered()
+        if self._transport is not None and self._exchange is None and not self._has_nothing:
+            self._expect()
+
+    @property
+    def _has_nothing(self) -> bool:
+        """Whether h11 has no part of a request."""
+        return self._http.their_state is h11.IDLE and not self._http.trailing_data[0]
+
+    def _write(self, data: bytes) -> None:
+        if self._gathered is not None:
+            self._gathered.append(data)
+        elif self._transport is not None:
+            self._transport.write(data)
+
+    def _send_gathered(self) -> None:
+        gathered, self._gathered = self._gathered, None
+        if gathered:
+            self._write(b"".join(gathered))
+
+    def _close(self) -> None:
+        self._send_gathered()
+        if self._transport is not None:
+            self._transport.close()
 
     def _read(self) -> None:
         while self._exchange is None and self._transport is not None:
             event = self._http.next_event()
             match event:
                 case h11.Request():
-                    self._request, self._size = event, 0
+                    self._size = 0
                     self._body.clear()
-                    if not self._begin():
+                    if not self._begin(event):
                         return
                 case h11.Data():
                     self._size += len(event.data)
@@ -204,51 +259,51 @@ class _Connection(asyncio.Protocol):
                         self.abort()
                         return
                 case h11.EndOfMessage():
-                    self._dispatch()
+                    self._dispatch(self._whole())
                 case h11.ConnectionClosed():
-                    self._transport.close()
+                    self._close()
                     return
                 case _:  # NEED_DATA, PAUSED
                     return
 
-    def _begin(self) -> bool:
+    def _begin(self, request: h11.Request) -> bool:
         """Whether the request may go on."""
-        assert self._request is not None  # noqa: S101 - it has just been set
-        if self._request.method not in (b"GET", b"POST"):
+        if request.method not in (b"GET", b"POST"):
             self._hang_up_with(HTTPStatus.METHOD_NOT_ALLOWED, b"")  # HEAD allows no body
             return False
         # h11 looks at the size of a head only while it is not whole.
-        fields = sum(len(name) + len(value) for name, value in self._request.headers)
-        if len(self._request.target) + fields > MAX_HEAD:
+        fields = sum(len(name) + len(value) for name, value in request.headers)
+        if len(request.target) + fields > MAX_HEAD:
             self._hang_up_with(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, b"{}")
             return False
-        refusal = self._server.gate(self._read_request(b"", too_large=False))
+        self._head = Request(
+            method=request.method.decode("ascii"),
+            path=request.target.decode("ascii").partition("?")[0],
+            headers={
+                name.decode("ascii"): text.decode("latin-1") for name, text in request.headers
+            },
+            body=b"",
+        )
+        refusal = self._server.gate(self._head)
         if refusal is not None:
             self._hang_up_with(HTTPStatus.FORBIDDEN, refusal)
             return False
         if self._transport is not None and self._http.they_are_waiting_for_100_continue:
             going_on = h11.InformationalResponse(status_code=100, headers=[])
-            self._transport.write(self._http.send(going_on) or b"")
+            self._write(self._http.send(going_on) or b"")
         return True
 
-    def _read_request(self, body: bytes, *, too_large: bool) -> Request:
-        head = self._request
-        assert head is not None  # noqa: S101 - h11 gives a Request before its end
-        return Request(
-            method=head.method.decode("ascii"),
-            path=head.target.decode("ascii").partition("?")[0],
-            headers={name.decode("ascii"): value.decode("latin-1") for name, value in head.headers},
-            body=body,
-            too_large=too_large,
-        )
-
-    def _dispatch(self) -> None:
-        self._expect_no_more()
-        self._server.strangers.pop(self, None)
+    def _whole(self) -> Request:
+        """The request that has come by h11."""
+        assert self._head is not None  # noqa: S101 - h11 gives a Request before its end
         too_large = self._size > self._server.max_body
         body = b"" if too_large else bytes(self._body)
-        request = self._read_request(body, too_large=too_large)
         self._body.clear()
+        return replace(self._head, body=body, too_large=too_large)
+
+    def _dispatch(self, request: Request) -> None:
+        self._expect_no_more()
+        self._server.strangers.pop(self, None)
         exchange = self._exchange = Exchange(self)
         try:
             self._server.handler(request, exchange)
@@ -258,7 +313,12 @@ class _Connection(asyncio.Protocol):
 
     def send(self, status: HTTPStatus, body: bytes, headers: Mapping[str, str]) -> None:
         self._exchange = None
+        is_plain, self._is_plain = self._is_plain, False
         if self._transport is None:
+            return
+        if is_plain:
+            self._write(plain_http.answer(status, body, headers))
+            self._go_on()
             return
         fields = [
             ("Content-Type", "application/json"),
@@ -267,14 +327,17 @@ class _Connection(asyncio.Protocol):
         ]
         response = h11.Response(status_code=status, headers=fields, reason=status.phrase.encode())
         parts = (response, h11.Data(data=body), h11.EndOfMessage())
-        self._transport.write(b"".join(self._http.send(part) or b"" for part in parts))
+        self._write(b"".join(self._http.send(part) or b"" for part in parts))
         if self._http.our_state is h11.MUST_CLOSE:
-            self._transport.close()
+            self._close()
         elif self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
-            if self._http.trailing_data[0]:
-                self._expect()
-                asyncio.get_running_loop().call_soon(self._advance)
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Read what has come behind the request that was answered."""
+        if self._gathered is None and self._http.trailing_data[0]:
+            asyncio.get_running_loop().call_soon(self._advance)
 
     def _refuse(self, error: h11.RemoteProtocolError) -> None:
         # Not its text: that quotes the request, and the path has the worker's token in it.
@@ -296,5 +359,5 @@ class _Connection(asyncio.Protocol):
                 status_code=status, headers=fields, reason=status.phrase.encode()
             )
             parts = (response, h11.Data(data=body), h11.EndOfMessage())
-            self._transport.write(b"".join(self._http.send(part) or b"" for part in parts))
-        self._transport.close()
+            self._write(b"".join(self._http.send(part) or b"" for part in parts))
+        self._close()

@@ -119,8 +119,9 @@ class LogListener:
         def told(text: str, mood: Mood) -> Told:
             return Said(f"{function}: {text}", mood)
 
-        with contextlib.suppress(OSError):  # opening a file there says what is wrong
-            private_dir(path.parent)
+        if not path.parent.is_dir():
+            with contextlib.suppress(OSError):  # opening a file there says what is wrong
+                private_dir(path.parent)
         self._append(path, data, told)
 
     def _append(self, path: Path, data: bytes, told: Callable[[str, Mood], Told]) -> None:

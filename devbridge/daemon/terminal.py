@@ -11,6 +11,7 @@ import os
 import queue
 import select
 import threading
+import time
 from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Final
@@ -22,6 +23,11 @@ from devbridge.redaction import redacted
 
 HIGH_WATER: Final = 1024 * 1024
 LOW_WATER: Final = 256 * 1024
+BREATH: Final = 0.003
+"""Seconds between two writes of a few lines: many lines in a row wake the printer's thread, for
+which the event loop has to stand back, a few hundred times a second and not for each line."""
+MUCH: Final = 16 * 1024
+"""Bytes of one write to which no more lines are added, and after which there is no pause."""
 CLOSE_TIMEOUT: Final = 2.0
 """Seconds that `close` waits for a terminal that takes nothing."""
 
@@ -118,8 +124,18 @@ class Terminal:
         self._waiting += len(data)
         self._queue.put(data)
 
+    def _next(self) -> tuple[bytes, bool]:
+        """What is to be written at once, and whether that is all."""
+        parts, size = [self._queue.get()], 0
+        with contextlib.suppress(queue.Empty):
+            while (last := parts[-1]) is not None and (size := size + len(last)) < MUCH:
+                parts.append(self._queue.get_nowait())
+        return b"".join(part for part in parts if part is not None), parts[-1] is None
+
     def _run(self) -> None:
-        while (data := self._queue.get()) is not None:
+        ends = False
+        while not ends:
+            data, ends = self._next()
             self._write(data)
             with self._lock:
                 self._waiting -= len(data)
@@ -128,6 +144,8 @@ class Terminal:
                     self._resume = []
             for call in calls:
                 call()
+            if len(data) < MUCH and not ends:
+                time.sleep(BREATH)
 
     def _write(self, data: bytes) -> None:
         # The reader of our output may have gone away: run on silently.

@@ -61,6 +61,19 @@ def test_goals_are_held_against_the_ratio_to_the_floor() -> None:
     assert document([row], {})["rows"][0]["p99_ratio"] == 6.0
 
 
+def test_a_pattern_names_several_measures(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def measure(name: str, *, quick: bool) -> list[Row]:
+        assert not quick
+        made.append(name)
+        return []
+
+    monkeypatch.setattr(benchmarks, "measure", measure)
+    assert benchmarks.main(["burst", "live-*"]) == 0
+    assert made == ["burst", "live-api", "live-calls", "live-many", "live-save"]
+
+
 def test_an_unknown_measure_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         benchmarks.main(["nothing"])

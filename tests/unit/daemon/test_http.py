@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from http import HTTPStatus
+from unittest.mock import ANY
 
 import pytest
 
@@ -113,6 +114,59 @@ async def test_requests_on_one_connection_are_handled_one_after_the_other(
     assert request.path == "/two"
     second.answer(HTTPStatus.OK, OK)
     assert [(await peer.answer())[0] for _ in range(2)] == [200, 200]
+
+
+async def test_answers_to_what_came_in_one_piece_go_out_in_one(
+    desk: Desk, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def handle(request: Request, exchange: Exchange) -> None:
+        if request.path != "/later":
+            exchange.answer(HTTPStatus.OK, OK)
+        desk.requests.put_nowait((request, exchange))
+
+    desk.server.handler = handle
+    peer.send("GET /first")
+    await peer.answer()
+    (connection,) = desk.server.connections
+    written: list[bytes] = []
+    assert connection._transport is not None
+    monkeypatch.setattr(connection._transport, "write", written.append)
+    connection.data_received(
+        b"POST /one HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\n\r\n{}"
+        b"GET /two HTTP/1.1\r\nHost: here\r\n\r\n"
+        b"GET /later HTTP/1.1\r\nHost: here\r\n\r\n"
+    )
+    assert [sent.count(OK) for sent in written] == [2]
+    exchange = [await desk.next() for _ in range(4)][-1][1]
+    exchange.answer(HTTPStatus.OK, OK)
+    assert [sent.count(OK) for sent in written] == [2, 1]
+
+
+@pytest.mark.parametrize("cut", range(0, 200, 7))
+async def test_requests_may_be_cut_anywhere_and_be_of_the_runners_form_or_not(
+    desk: Desk, peer: Peer, cut: int
+) -> None:
+    json = "Content-Type: application/json\r\nContent-Length: 2\r\n"
+    runners = f"POST /a HTTP/1.1\r\nHost: here\r\n{json}\r\n{{}}"
+    others = "POST /b HTTP/1.1\r\nContent-Length: 2\r\nHost: here\r\n\r\n{}"
+    data = f"{runners}{others}{runners}".encode()
+    peer.writer.write(data[:cut])
+    await peer.writer.drain()
+    peer.writer.write(data[cut:])
+    for path in ("/a", "/b", "/a"):
+        request, exchange = await desk.next()
+        assert (request.method, request.path, request.body) == ("POST", path, b"{}")
+        assert request.headers["host"] == "here"
+        exchange.answer(HTTPStatus.OK, path.encode())
+        assert await peer.answer() == (200, ANY, path.encode())
+
+
+async def test_what_was_answered_is_heard_before_a_refusal(desk: Desk, peer: Peer) -> None:
+    desk.server.handler = lambda _, exchange: exchange.answer(HTTPStatus.OK, OK)
+    peer.writer.write(b"GET /one HTTP/1.1\r\nHost: here\r\n\r\nno HTTP at all\r\n\r\n")
+    assert await peer.answer() == (200, ANY, OK)
+    assert (await peer.answer())[0] == 400
+    assert await peer.closed()
 
 
 async def test_the_gate_sees_the_head_and_refuses_before_the_body_comes(

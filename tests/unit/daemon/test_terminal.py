@@ -7,10 +7,11 @@ import struct
 import termios
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from devbridge.daemon.terminal import HIGH_WATER, LOW_WATER, Terminal
+from devbridge.daemon.terminal import HIGH_WATER, LOW_WATER, MUCH, Terminal
 from tests.unit.daemon.screens import DEADLINE, Screen
 
 
@@ -38,6 +39,28 @@ def test_lines_of_several_threads_are_never_mixed() -> None:
     lines = screen.close().split()
     assert len(lines) == 800
     assert all(len(set(line)) == 1 for line in lines)
+
+
+def test_lines_that_wait_are_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[bytes] = []
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def write(_: Terminal, data: bytes) -> None:
+        written.append(data)
+        begun.set()
+        assert goes_on.wait(DEADLINE)
+
+    monkeypatch.setattr(Terminal, "_write", write)
+    few, much = [b"a\n", b"b\n"], b"x" * MUCH + b"\n"
+    with Path(os.devnull).open("wb") as nothing:
+        terminal = Terminal(nothing.fileno(), colour=False)
+        terminal.line("first")
+        assert begun.wait(DEADLINE)
+        for data in (*few, much, *few):
+            terminal.write(data)
+        goes_on.set()
+        terminal.close()
+    assert written == [b"first\n", b"".join(few) + much, b"".join(few)]
 
 
 def test_text_that_cannot_be_encoded_is_escaped() -> None:
