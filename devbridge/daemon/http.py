@@ -3,7 +3,6 @@
 One request at a time on each connection, whole bodies, and an answer that may come much later.
 A peer that breaks the protocol gets a 4xx and is hung up on; it never raises into the daemon. Who
 may not be here is refused when the head of the request has come, before any of its body is kept.
-What devbridge's own runners send need not go through h11: see `devbridge.daemon.plain_http`.
 """
 
 from __future__ import annotations
@@ -16,8 +15,6 @@ from http import HTTPStatus
 from typing import Final
 
 import h11
-
-from devbridge.daemon import plain_http
 
 log = logging.getLogger(__name__)
 
@@ -133,8 +130,6 @@ class _Connection(asyncio.Protocol):
         self._patience: asyncio.TimerHandle | None = None
         self._gathered: list[bytes] | None = None
         """While requests are read: the answers to them, which go out together."""
-        self._is_plain = False
-        """The request that waits for its answer has not come by h11."""
 
     @property
     def closed(self) -> bool:
@@ -177,10 +172,6 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._transport is None or self._transport.is_closing():
             return
-        if self._exchange is None and self._has_nothing:
-            data = self._read_plain(data)
-            if not data or self._transport.is_closing():
-                return
         try:
             self._http.receive_data(data)
         except h11.RemoteProtocolError as error:
@@ -191,25 +182,6 @@ class _Connection(asyncio.Protocol):
         elif len(self._http.trailing_data[0]) > MAX_HEAD:
             self.abort()  # it sends without end instead of waiting for its answer
 
-    def _read_plain(self, data: bytes) -> bytes:
-        """Take the requests of the runners' own form; what is left is h11's."""
-        begin, self._gathered = 0, []
-        most = self._server.max_body
-        while self._exchange is None and begin < len(data):
-            found = plain_http.read(data, begin, max_head=MAX_HEAD, max_body=most)
-            if found is None:
-                break
-            begin = found.end
-            path = found.target.partition("?")[0]
-            request = Request(found.method, path, found.headers, found.body)
-            if (refusal := self._server.gate(request)) is not None:
-                self._hang_up_with(HTTPStatus.FORBIDDEN, refusal)
-                return b""
-            self._is_plain = True
-            self._dispatch(request)
-        self._send_gathered()
-        return data[begin:]
-
     def _advance(self) -> None:
         self._gathered = []
         try:
@@ -218,13 +190,15 @@ class _Connection(asyncio.Protocol):
             self._refuse(error)
         finally:
             self._send_gathered()
-        if self._transport is not None and self._exchange is None and not self._has_nothing:
+        if self._transport is not None and self._has_begun:
             self._expect()
 
     @property
-    def _has_nothing(self) -> bool:
-        """Whether h11 has no part of a request."""
-        return self._http.their_state is h11.IDLE and not self._http.trailing_data[0]
+    def _has_begun(self) -> bool:
+        """Whether a part of a request has come."""
+        if self._exchange is not None:
+            return False
+        return bool(self._http.trailing_data[0]) or self._http.their_state is h11.SEND_BODY
 
     def _write(self, data: bytes) -> None:
         if self._gathered is not None:
@@ -259,7 +233,7 @@ class _Connection(asyncio.Protocol):
                         self.abort()
                         return
                 case h11.EndOfMessage():
-                    self._dispatch(self._whole())
+                    self._dispatch()
                 case h11.ConnectionClosed():
                     self._close()
                     return
@@ -293,17 +267,14 @@ class _Connection(asyncio.Protocol):
             self._write(self._http.send(going_on) or b"")
         return True
 
-    def _whole(self) -> Request:
-        """The request that has come by h11."""
+    def _dispatch(self) -> None:
+        self._expect_no_more()
+        self._server.strangers.pop(self, None)
         assert self._head is not None  # noqa: S101 - h11 gives a Request before its end
         too_large = self._size > self._server.max_body
         body = b"" if too_large else bytes(self._body)
+        request = replace(self._head, body=body, too_large=too_large)
         self._body.clear()
-        return replace(self._head, body=body, too_large=too_large)
-
-    def _dispatch(self, request: Request) -> None:
-        self._expect_no_more()
-        self._server.strangers.pop(self, None)
         exchange = self._exchange = Exchange(self)
         try:
             self._server.handler(request, exchange)
@@ -313,12 +284,7 @@ class _Connection(asyncio.Protocol):
 
     def send(self, status: HTTPStatus, body: bytes, headers: Mapping[str, str]) -> None:
         self._exchange = None
-        is_plain, self._is_plain = self._is_plain, False
         if self._transport is None:
-            return
-        if is_plain:
-            self._write(plain_http.answer(status, body, headers))
-            self._go_on()
             return
         fields = [
             ("Content-Type", "application/json"),
@@ -332,12 +298,8 @@ class _Connection(asyncio.Protocol):
             self._close()
         elif self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
-            self._go_on()
-
-    def _go_on(self) -> None:
-        """Read what has come behind the request that was answered."""
-        if self._gathered is None and self._http.trailing_data[0]:
-            asyncio.get_running_loop().call_soon(self._advance)
+            if self._gathered is None and self._http.trailing_data[0]:
+                asyncio.get_running_loop().call_soon(self._advance)
 
     def _refuse(self, error: h11.RemoteProtocolError) -> None:
         # Not its text: that quotes the request, and the path has the worker's token in it.

@@ -142,25 +142,6 @@ async def test_answers_to_what_came_in_one_piece_go_out_in_one(
     assert [sent.count(OK) for sent in written] == [2, 1]
 
 
-@pytest.mark.parametrize("cut", range(0, 200, 7))
-async def test_requests_may_be_cut_anywhere_and_be_of_the_runners_form_or_not(
-    desk: Desk, peer: Peer, cut: int
-) -> None:
-    json = "Content-Type: application/json\r\nContent-Length: 2\r\n"
-    runners = f"POST /a HTTP/1.1\r\nHost: here\r\n{json}\r\n{{}}"
-    others = "POST /b HTTP/1.1\r\nContent-Length: 2\r\nHost: here\r\n\r\n{}"
-    data = f"{runners}{others}{runners}".encode()
-    peer.writer.write(data[:cut])
-    await peer.writer.drain()
-    peer.writer.write(data[cut:])
-    for path in ("/a", "/b", "/a"):
-        request, exchange = await desk.next()
-        assert (request.method, request.path, request.body) == ("POST", path, b"{}")
-        assert request.headers["host"] == "here"
-        exchange.answer(HTTPStatus.OK, path.encode())
-        assert await peer.answer() == (200, ANY, path.encode())
-
-
 async def test_what_was_answered_is_heard_before_a_refusal(desk: Desk, peer: Peer) -> None:
     desk.server.handler = lambda _, exchange: exchange.answer(HTTPStatus.OK, OK)
     peer.writer.write(b"GET /one HTTP/1.1\r\nHost: here\r\n\r\nno HTTP at all\r\n\r\n")
