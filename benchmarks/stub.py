@@ -23,10 +23,11 @@ from devbridge.protocol.messages import Invoke, Responded, Taken
 from devbridge.protocol.session import frames
 from devbridge.transport.base import Delivery, Endpoint
 from devbridge.transport.mqtt_sync import SyncMqtt
+from devbridge.transport.patience import FAR
 from runner.process import die_with_parent
 from stub_lambda import function
 from stub_lambda.bridge import Bridge
-from stub_lambda.calling import TAKEN, Caller
+from stub_lambda.calling import Caller
 from stub_lambda.settings import FunctionSettings
 
 EVENT: Final = {"version": "2.0", "rawPath": "/hello", "headers": {"accept": "*/*"}, "body": "{}"}
@@ -126,10 +127,10 @@ class _Bare:
         self._arrived = arrived
         fill()
         while under_way:
-            self._mqtt.poll(TAKEN)
+            self._mqtt.poll(FAR.taken)
             if self._mqtt.ended is not None:
                 raise RuntimeError(self._mqtt.ended.reason)
-            if time.monotonic() - self._mqtt.heard > TAKEN:
+            if time.monotonic() - self._mqtt.heard > FAR.taken:
                 lost += len(under_way)
                 under_way.clear()
                 fill()
