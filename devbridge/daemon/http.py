@@ -46,8 +46,14 @@ class Exchange:
 
     def __init__(self, connection: _Connection) -> None:
         self._connection: _Connection | None = connection
+        self._came_over = connection
         self.on_disconnect: Callable[[], None] | None = None
         """Called when the peer hangs up before the answer."""
+
+    @property
+    def hung_up(self) -> bool:
+        """Whether the connection over which it came is closed, before the answer or after it."""
+        return self._came_over.closed
 
     def answer(
         self, status: HTTPStatus, body: bytes, headers: Mapping[str, str] | None = None
@@ -121,6 +127,10 @@ class _Connection(asyncio.Protocol):
         self._body = bytearray()
         self._size = 0
         self._patience: asyncio.TimerHandle | None = None
+
+    @property
+    def closed(self) -> bool:
+        return self._transport is None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - narrows the type

@@ -98,10 +98,8 @@ class _Worker:
     ready: bool = False
     waiting: Exchange | None = None
     pending: Invocation | None = None
-    job_id: str | None = None
-    """The invocation that was handed over and has no answer yet."""
-    checkpoint: bytes | None = None
-    """Where that begins, if it is not at the beginning."""
+    given: tuple[Invocation, Exchange] | None = None
+    """What was handed over and has no answer yet; in answer to which `next`."""
     without_credentials: bool = False
     """It was refused them, which was said; not again before it got some."""
 
@@ -188,7 +186,7 @@ class RuntimeApi:
             ValueError: it has an invocation already.
         """
         worker = self._workers[worker_id]
-        if worker.pending is not None or worker.job_id is not None:
+        if worker.pending is not None or worker.given is not None:
             raise ValueError(f"worker {worker_id} has an invocation already")
         worker.pending = invocation
         self._hand_over(worker)
@@ -237,11 +235,11 @@ class RuntimeApi:
                 job_id,
                 "response" | "error" as end,
             ):
-                if job_id != worker.job_id:
+                if worker.given is None or job_id != worker.given[0].job_id:
                     what = f"the worker does not run {job_id!r}"
                     exchange.answer(HTTPStatus.BAD_REQUEST, _error("InvalidRequestID", what))
                     return
-                worker.job_id = None
+                worker.given = None
                 if request.too_large:
                     self._listener.worker_failed(worker.id, job_id, RESULT_TOO_LARGE)
                     too_large = _error("RequestEntityTooLarge", RESULT_TOO_LARGE.message)
@@ -266,10 +264,11 @@ class RuntimeApi:
         self, worker: _Worker, method: str, what: str, request: Request
     ) -> tuple[HTTPStatus, bytes]:
         """The answer about those of the invocation that the worker runs."""
-        if (job_id := worker.job_id) is None:
+        if worker.given is None:
             return HTTPStatus.FORBIDDEN, _error("InvalidStateTransition", "it runs nothing")
+        given, job_id = worker.given[0], worker.given[0].job_id
         if (method, what) == ("GET", "checkpoint"):
-            body = worker.checkpoint
+            body = given.checkpoint if given.begins_at_checkpoint else None
             return HTTPStatus.NO_CONTENT if body is None else HTTPStatus.OK, body or b""
         if method != "POST":
             return HTTPStatus.NOT_FOUND, _error("NotFound", "no such operation")
@@ -279,7 +278,7 @@ class RuntimeApi:
         if what == "checkpoint":
             self._listener.worker_reached(worker.id, job_id, request.body)
         else:
-            worker.job_id = None
+            worker.given = None
             self._listener.worker_failed(worker.id, job_id, INTERRUPTED)
         return HTTPStatus.ACCEPTED, _OK
 
@@ -316,7 +315,10 @@ class RuntimeApi:
         exchange.answer(HTTPStatus.ACCEPTED, _OK)
 
     def _next(self, worker: _Worker, exchange: Exchange) -> None:
-        if worker.job_id is not None or worker.waiting is not None:
+        if worker.given is not None and worker.given[1].hung_up:
+            # It asks again: the invocation did not come through.
+            worker.pending, worker.given = worker.given[0], None
+        if worker.given is not None or worker.waiting is not None:
             what = "the worker has not answered its invocation, or waits already"
             exchange.answer(HTTPStatus.FORBIDDEN, _error("InvalidStateTransition", what))
             return
@@ -331,8 +333,7 @@ class RuntimeApi:
         if worker.waiting is None or worker.pending is None:
             return
         exchange, invocation = worker.waiting, worker.pending
-        worker.waiting, worker.pending, worker.job_id = None, None, invocation.job_id
-        worker.checkpoint = invocation.checkpoint if invocation.begins_at_checkpoint else None
+        worker.waiting, worker.pending, worker.given = None, None, (invocation, exchange)
         exchange.answer(HTTPStatus.OK, invocation.payload, invocation.headers())
 
     # --- credentials ------------------------------------------------------------------------

@@ -81,7 +81,7 @@ def test_jobs_come_change_and_go_with_their_files_while_dev_runs(app: Path) -> N
         assert result(app, "greeting", "you") == "hello you True"
         (queue,) = (url for url in client(app, "sqs").list_queues()["QueueUrls"] if "Names" in url)
         client(app, "sqs").send_message(QueueUrl=queue, MessageBody='"all"')
-        dev.wait_for(r'greeting .*"hello all True"')
+        dev.wait_for(r'Done .*"hello all True"')
 
         mark = dev.mark
         save(app, "jobs/mail/other.py", OTHER)

@@ -217,6 +217,23 @@ async def test_a_worker_that_waits_is_the_one_that_gets_the_invocation(
     other.writer.close()
 
 
+async def test_an_invocation_that_went_to_a_closed_connection_is_handed_over_again(
+    api: RuntimeApi, address: WorkerAddress, peer: Peer, said: Said
+) -> None:
+    peer.send("GET", f"/{peer.token}/{RUNTIME}/invocation/next")
+    await said.wait("ready", "w1")
+    peer.writer.close()  # the API has not noticed
+    api.invoke("w1", invocation())
+    await peer.writer.wait_closed()
+    again = await Peer(api, address).connect()
+    again.send("GET", f"/{again.token}/{RUNTIME}/invocation/next")
+    status, headers, _ = await again.receive()
+    assert (status, headers["lambda-runtime-aws-request-id"]) == (200, "job-1")
+    assert await again.ask("POST", f"{RUNTIME}/invocation/job-1/response", b"1") == 202
+    assert said.of("responded", "w1") == [("job-1", b"1")]
+    again.writer.close()
+
+
 async def test_a_worker_that_hung_up_may_wait_again(
     api: RuntimeApi, address: WorkerAddress, peer: Peer, said: Said
 ) -> None:
