@@ -266,9 +266,9 @@ class RuntimeApi:
         """The answer about those of the invocation that the worker runs."""
         if worker.given is None:
             return HTTPStatus.FORBIDDEN, _error("InvalidStateTransition", "it runs nothing")
-        given, job_id = worker.given[0], worker.given[0].job_id
+        invocation, _ = worker.given
         if (method, what) == ("GET", "checkpoint"):
-            body = given.checkpoint if given.begins_at_checkpoint else None
+            body = invocation.checkpoint if invocation.begins_at_checkpoint else None
             return HTTPStatus.NO_CONTENT if body is None else HTTPStatus.OK, body or b""
         if method != "POST":
             return HTTPStatus.NOT_FOUND, _error("NotFound", "no such operation")
@@ -276,10 +276,10 @@ class RuntimeApi:
             what = f"over {MAX_CHECKPOINT} bytes"
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _error("RequestEntityTooLarge", what)
         if what == "checkpoint":
-            self._listener.worker_reached(worker.id, job_id, request.body)
+            self._listener.worker_reached(worker.id, invocation.job_id, request.body)
         else:
             worker.given = None
-            self._listener.worker_failed(worker.id, job_id, INTERRUPTED)
+            self._listener.worker_failed(worker.id, invocation.job_id, INTERRUPTED)
         return HTTPStatus.ACCEPTED, _OK
 
     def _report(self, worker: _Worker, what: str, body: bytes, exchange: Exchange) -> None:
