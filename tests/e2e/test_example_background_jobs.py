@@ -33,8 +33,8 @@ def test_what_fails_in_the_background_is_told_and_sent_back_live_and_deployed(
     outputs(terminal.follow(LIVE, until=DEV))
     with live(terminal) as dev:
         outputs(terminal.follow(LIVE, since=DEV, until=listed))
-        dev.wait_for(r"Invoke report .*by topic jobs .*\"May\"")
-        dev.wait_for(r'Done .*result "Welcome, Hank!"')
+        dev.wait_for(r"report .*Invoke report .*by topic jobs .*\"May\"")
+        dev.wait_for(r'greeting .*Done .*result "Welcome, Hank!"')
         dev.wait_for(r"its queue gives it up then: devbridge dlq list greeting")
         dev.wait_for(rf"\| +tell +{alarm}")
         assert re.search(failed, terminal.run(listed).output, re.M)
@@ -44,7 +44,7 @@ def test_what_fails_in_the_background_is_told_and_sent_back_live_and_deployed(
         redriven, left = outputs(terminal.follow(LIVE, since=mend, until=jobs))
         assert redriven == "1 of 1 message redriven to the own queue of greeting\n"
         assert re.search(r"^greeting +0 ", left, re.M)
-        dev.wait_for(r'Done .*result "Welcome, whoever you are!"')
+        dev.wait_for(r'greeting .*Done .*result "Welcome, whoever you are!"')
         assert re.search(ended, terminal.run(jobs).output)
 
         prod = " --stage prod"
