@@ -45,36 +45,38 @@ class Exchange:
     """One request that waits for its answer."""
 
     def __init__(self, connection: _Connection) -> None:
-        self._connection: _Connection | None = connection
-        self._came_over = connection
+        self._connection = connection
+        self._over = False
+        """It was answered, or hung up on."""
         self.on_disconnect: Callable[[], None] | None = None
         """Called when the peer hangs up before the answer."""
 
     @property
     def hung_up(self) -> bool:
         """Whether the connection over which it came is closed, before the answer or after it."""
-        return self._came_over.closed
+        return self._connection.closed
 
     def answer(
         self, status: HTTPStatus, body: bytes, headers: Mapping[str, str] | None = None
     ) -> None:
         """Send the answer, JSON. The first one counts; after a disconnect it goes nowhere."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.send(status, body, headers or {})
+        if self._ends():
+            self._connection.send(status, body, headers or {})
 
     def hang_up(self) -> None:
         """Close the connection without an answer."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.abort()
+        if self._ends():
+            self._connection.abort()
 
     def disconnected(self) -> None:
         """The peer has hung up."""
-        if self._connection is not None:
-            self._connection = None
-            if self.on_disconnect is not None:
-                self.on_disconnect()
+        if self._ends() and self.on_disconnect is not None:
+            self.on_disconnect()
+
+    def _ends(self) -> bool:
+        """It is over now; False: it was already."""
+        before, self._over = self._over, True
+        return not before
 
 
 Handler = Callable[[Request, Exchange], None]

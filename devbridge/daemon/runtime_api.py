@@ -175,7 +175,7 @@ class RuntimeApi:
             ValueError: it has an invocation already.
         """
         worker = self._workers[worker_id]
-        if worker.pending is not None or worker.job_id is not None:
+        if worker.pending is not None or worker.given is not None:
             raise ValueError(f"worker {worker_id} has an invocation already")
         worker.pending = invocation
         self._hand_over(worker)
@@ -224,7 +224,7 @@ class RuntimeApi:
                 job_id,
                 "response" | "error" as end,
             ):
-                if job_id != worker.job_id:
+                if worker.given is None or job_id != worker.given[0].job_id:
                     what = f"the worker does not run {job_id!r}"
                     exchange.answer(HTTPStatus.BAD_REQUEST, _error("InvalidRequestID", what))
                     return
@@ -254,10 +254,11 @@ class RuntimeApi:
         self, worker: _Worker, method: str, what: str, request: Request
     ) -> tuple[HTTPStatus, bytes]:
         """The answer about those of the invocation that the worker runs."""
-        if (job_id := worker.job_id) is None:
+        if worker.given is None:
             return HTTPStatus.FORBIDDEN, _error("InvalidStateTransition", "it runs nothing")
+        invocation, _ = worker.given
         if (method, what) == ("GET", "checkpoint"):
-            body = worker.checkpoint
+            body = invocation.checkpoint if invocation.begins_at_checkpoint else None
             return HTTPStatus.NO_CONTENT if body is None else HTTPStatus.OK, body or b""
         if method != "POST":
             return HTTPStatus.NOT_FOUND, _error("NotFound", "no such operation")
@@ -265,10 +266,10 @@ class RuntimeApi:
             what = f"over {MAX_CHECKPOINT} bytes"
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _error("RequestEntityTooLarge", what)
         if what == "checkpoint":
-            self._listener.worker_reached(worker.id, job_id, request.body)
+            self._listener.worker_reached(worker.id, invocation.job_id, request.body)
         else:
             worker.given = None
-            self._listener.worker_failed(worker.id, job_id, INTERRUPTED)
+            self._listener.worker_failed(worker.id, invocation.job_id, INTERRUPTED)
         return HTTPStatus.ACCEPTED, _OK
 
     def _report(self, worker: _Worker, what: str, body: bytes, exchange: Exchange) -> None:

@@ -81,6 +81,7 @@ def test_jobs_come_change_and_go_with_their_files_while_dev_runs(app: Path) -> N
         assert result(app, "greeting", "you") == "hello you True"
         (queue,) = (url for url in client(app, "sqs").list_queues()["QueueUrls"] if "Names" in url)
         client(app, "sqs").send_message(QueueUrl=queue, MessageBody='"all"')
+        dev.wait_for(r'Invoke greeting by queue names "all"')
         dev.wait_for(r'Done .*"hello all True"')
 
         mark = dev.mark
@@ -128,14 +129,17 @@ def test_a_file_that_cannot_be_read_takes_no_job_away(app: Path) -> None:
 
 def test_they_are_deployed_and_run_there(app: Path) -> None:
     save(app, "jobs/other.py", OTHER)
-    with DevProcess(app, "--local") as dev:  # whose cloud is used
-        dev.wait_for(r"^Ready in .*: greeting, other\.")
-        done = command(app, "deploy", "--local", "--stage", "prod", "--yes")
-        assert done.returncode == 0, done.stdout + done.stderr
-        for job, payload, expected in (("greeting", "you", "hello you True"), ("other", 1, 2)):
-            assert result(app, job, payload, "--local", "--stage", "prod") == expected
-        names = [
-            each["FunctionName"] for each in client(app, "lambda").list_functions()["Functions"]
-        ]
-        assert "folder_prod_greeting-job" in names
-        assert dev.interrupt() == 0, dev.text
+    try:
+        with DevProcess(app, "--local") as dev:  # whose cloud is used
+            dev.wait_for(r"^Ready in .*: greeting, other\.")
+            done = command(app, "deploy", "--local", "--stage", "prod", "--yes")
+            assert done.returncode == 0, done.stdout + done.stderr
+            for job, payload, expected in (("greeting", "you", "hello you True"), ("other", 1, 2)):
+                assert result(app, job, payload, "--local", "--stage", "prod") == expected
+            names = [
+                each["FunctionName"] for each in client(app, "lambda").list_functions()["Functions"]
+            ]
+            assert "folder_prod_greeting-job" in names
+            assert dev.interrupt() == 0, dev.text
+    finally:
+        run(app, "cloud", "stop")  # `deploy --local` leaves it running
