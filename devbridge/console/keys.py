@@ -12,10 +12,13 @@ import json
 import secrets
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from devbridge import redaction
 from devbridge.folders import write_private
+
+_SHORTEST: Final = 32
+"""Characters of a cookie's value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,9 @@ class Keys:
     def read(cls, path: Path) -> Self:
         """Those of the last console there; new ones, if there was none."""
         with contextlib.suppress(OSError, ValueError, TypeError):
-            return cls(**json.loads(path.read_bytes()))
+            found = cls(**json.loads(path.read_bytes()))
+            if found.port in range(1, 1 << 16) and len(found.session) >= _SHORTEST:
+                return found
         return cls()
 
     def write(self, path: Path) -> None:

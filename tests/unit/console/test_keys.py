@@ -57,7 +57,14 @@ def test_only_this_user_may_read_the_keys_and_who_may_can_make_a_link(path: Path
     assert keys.made(token(Keys.read(path).link()))
 
 
-@pytest.mark.parametrize("damaged", ["", "[]", '{"port": 1, "other": 2}', "\0"])
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        *("", "[]", "\0", '{"port": 1, "other": 2}', '{"port": "80"}', '{"port": 99999}'),
+        *('{"port": 80, "session": ""}', '{"port": 80, "session": "guess"}'),
+        '{"port": 80, "session": 5}',
+    ],
+)
 def test_a_file_that_is_of_no_use_is_as_none(path: Path, damaged: str) -> None:
     path.write_text(damaged)
     assert Keys.read(path).port == 0
