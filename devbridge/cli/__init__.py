@@ -26,6 +26,7 @@ from devbridge.redaction import redacted
 COMMANDS: Final = {
     "init": "Create a working app in an empty folder.",
     "dev": "Deploy stubs, and run the jobs and functions live on this machine.",
+    "console": "Look at the runs of a stage in the browser; start, replay and cancel them.",
     "invoke": "Start a job through the deployed invoker.",
     "trigger": "Send an event to a trigger of a job, the way that real events take.",
     "rerun": "Run a run's job again, with the same payload or another.",

@@ -58,6 +58,8 @@ class Began:
     max_attempts: int
     payload: bytes = field(repr=False)
     """A JSON text."""
+    pid: int | None = field(default=None, compare=False, repr=False)
+    """That of the worker's process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,13 @@ class HandedOver:
 
     change: Change
     run: RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A run was asked for, and is in the ledger."""
+
+    job_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +286,7 @@ Told = (
     | NeverStarted
     | Interrupted
     | HandedOver
+    | Arrived
     | Held
     | Waits
     | Broken

@@ -15,6 +15,10 @@ from dataclasses import dataclass
 from devbridge import names
 from devbridge.cloud.session import Cloud
 from devbridge.config import Config
+from devbridge.console.door import Door
+from devbridge.console.listener import Heard
+from devbridge.console.subject import Subject
+from devbridge.console.usages import Usages
 from devbridge.constructs import App, Function, Job
 from devbridge.daemon import secrets
 from devbridge.daemon.credentials import RoleCredentials
@@ -23,6 +27,7 @@ from devbridge.daemon.dead_letters import DeadLetters
 from devbridge.daemon.developer import DeveloperCredentials, Health
 from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.functions import Followed, FunctionLogs, Groups
+from devbridge.daemon.handover import who
 from devbridge.daemon.held import Held
 from devbridge.daemon.keeper import Keeper, keep
 from devbridge.daemon.life import Task
@@ -65,6 +70,8 @@ class Composed:
 
     daemon: Daemon
     beside: Mapping[str, Task]
+    console: Door | None = None
+    """None: nobody wants one."""
 
 
 def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
@@ -123,7 +130,33 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
     }
     if not config.local:
         beside["credentials"] = developer.run
-    return Composed(daemon, beside)
+    console = _console(config, cloud, redeployer, daemon, narrator)
+    return Composed(daemon, beside, console)
+
+
+def _console(
+    config: Config, cloud: Cloud, redeployer: Redeployer, daemon: Daemon, narrator: Narrator
+) -> Door | None:
+    """It hears the story as the terminal does."""
+    if not config.console:
+        return None
+
+    def taken_by() -> str | None:
+        bridge = daemon.bridge
+        return who(bridge.taken_over_by) if bridge.taken_over.is_set() else None
+
+    narrator.add(usages := Usages())
+    narrator.add(heard := Heard())
+    subject = Subject(
+        config=config,
+        app=lambda: redeployer.good.app,
+        cloud=lambda: cloud,
+        live=True,
+        since=time.time(),
+        usage=usages.of,
+        taken_by=taken_by,
+    )
+    return Door(subject, heard)
 
 
 def _settings(config: Config, app: App) -> Settings:
