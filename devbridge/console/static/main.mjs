@@ -173,7 +173,7 @@ export class Console {
     return [
       h(
         "a.brand",
-        { href: "/functions", "aria-label": "devbridge, Functions" },
+        { href: "/functions" },
         h("img", { src: "/static/icon.svg", alt: "", width: 20, height: 20 }),
         h("span.app", stage?.app ?? "devbridge"),
       ),

@@ -54,7 +54,10 @@ export class Stream {
     );
     this.source = source;
     source.addEventListener("open", () => this.source === source && this.on("opened"));
-    source.addEventListener("error", () => this.source === source && this.on("failed"));
+    source.addEventListener("error", () => {
+      if (this.source === source)
+        this.on(source.readyState === EventSource.CLOSED ? "failed" : "lost");
+    });
     for (const kind of KINDS) {
       source.addEventListener(kind, ({ data }) => this.told(kind, data ? JSON.parse(data) : {}));
     }

@@ -273,11 +273,9 @@ export class JsonEditor extends HTMLElement {
   metrics() {
     const style = getComputedStyle(this.area);
     const pen = document.createElement("canvas").getContext("2d");
-    if (pen) pen.font = style.font;
+    if (pen) pen.font = `${style.fontSize} ${style.fontFamily}`;
     return {
-      wide: pen?.measureText("0".repeat(100)).width
-        ? pen.measureText("0".repeat(100)).width / 100
-        : 7,
+      wide: (pen?.measureText("0".repeat(100)).width ?? 700) / 100,
       high: Number.parseFloat(style.lineHeight),
       left: this.area.offsetLeft + Number.parseFloat(style.paddingLeft),
       top: this.area.offsetTop + Number.parseFloat(style.paddingTop),
@@ -291,10 +289,11 @@ export class JsonEditor extends HTMLElement {
     const { from, to } = contextAt(this.text, this.area.selectionStart);
     this.area.setSelectionRange(from, Math.max(to, this.area.selectionStart));
     write(proposal.insert);
-    // The caret goes where one writes on: into the quotes, or onto the value that is proposed.
+    // One writes on in the brackets or quotes, or instead of the value that is proposed.
     const end = this.area.selectionStart;
     const inner = /(""|\{\}|\[\])$/.test(proposal.insert) ? 1 : 0;
-    this.area.setSelectionRange(end - inner, end - inner);
+    const value = /^".*?": ("\w+"|[\w.]+)$/.exec(proposal.insert)?.[1] ?? "";
+    this.area.setSelectionRange(end - inner - value.length, end - inner);
     this.offer([]);
   }
 

@@ -170,7 +170,11 @@ export class LogView extends HTMLElement {
       { class: `row ${index === this.chosen ? "chosen" : ""} ${note ? "note" : ""}`, key: index },
       h(
         "button.number",
-        { tabindex: -1, "aria-label": `Line ${index + 1}`, onclick: () => this.point(index) },
+        {
+          tabindex: -1,
+          "aria-label": `Line ${count(index + 1)}`,
+          onclick: () => this.point(index),
+        },
         count(index + 1),
       ),
       h("span.text", text === undefined ? "" : spans(text).map((span) => this.span(span))),

@@ -5,7 +5,7 @@
 
 /**
  * @typedef {"connecting" | "live" | "offline" | "hidden" | "closed"} State
- * @typedef {"start" | "opened" | "failed" | "due" | "hidden" | "shown" | "stop" | "asked"} Happening
+ * @typedef {"start" | "opened" | "lost" | "failed" | "due" | "hidden" | "shown" | "stop" | "asked"} Happening
  * @typedef {{open?: boolean, close?: boolean, wait?: number, reload?: boolean}} Effect
  */
 
@@ -44,6 +44,13 @@ export class Connection {
       return { reload };
     }
     if (what === "due") return this.state === "offline" ? { open: true } : {};
+    if (what === "lost") {
+      // The browser tries again by itself, and says what it knows: the server tells the rest. What
+      // was asked for in between has failed, and is asked for again.
+      this.state = "offline";
+      this.missed = true;
+      return {};
+    }
     if (what === "failed") {
       if (this.state === "hidden") return {};
       this.state = "offline";

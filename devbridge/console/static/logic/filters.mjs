@@ -1,6 +1,6 @@
 /** The filters of the runs, and the address that stands for them: what is seen can be sent to others. */
 
-import { plural } from "./words.mjs";
+import { plural, stateWord } from "./words.mjs";
 
 /**
  * @typedef {{job: string, state: string[], since: string, until: string, trigger: string, text: string,
@@ -149,7 +149,7 @@ export function matches(filters, row, now) {
 export function described(filters, count) {
   const words = [plural(count, "run")];
   if (filters.job) words.push(`of ${filters.job}`);
-  if (filters.state.length) words.push(`that are ${filters.state.join(" or ")}`);
+  if (filters.state.length) words.push(`that are ${filters.state.map(stateWord).join(" or ")}`);
   if (filters.trigger) words.push(`started by ${filters.trigger}`);
   if (filters.text) words.push(`with “${filters.text}”`);
   if (filters.log) words.push(`whose log has “${filters.log}”`);

@@ -89,7 +89,7 @@ test("what would be replayed is said in words", () => {
   };
   assert.equal(
     described(filters, 1204),
-    "1,204 runs of factorial that are FAILED or CRASHED with “5” since 24h ago",
+    "1,204 runs of factorial that are failed or crashed with “5” since 24h ago",
   );
   assert.equal(described(none(), 1), "1 run");
 });

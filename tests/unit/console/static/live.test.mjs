@@ -41,6 +41,16 @@ test("a stream that breaks is tried again, later each time, and what was missed 
   assert.equal(connection.state, "live");
 });
 
+test("a stream may be opened again by the browser itself: what has failed meanwhile is asked for", () => {
+  const connection = new Connection();
+  connection.on("start");
+  connection.on("opened");
+  assert.deepEqual(connection.on("lost"), {});
+  assert.equal(connection.state, "offline");
+  assert.deepEqual(connection.on("opened"), { reload: true });
+  assert.equal(connection.state, "live");
+});
+
 test("a hidden page has no stream, and one that is shown again asks for what it has missed", () => {
   const connection = new Connection();
   connection.on("start");

@@ -65,8 +65,8 @@ function one(frame, open) {
       "summary",
       h("span", { title: file }, name),
       frame.function && [" in ", h("b", frame.function)],
-      link && h("a", { href: link, title: "Open in VS Code" }, "open in editor"),
     ),
+    link && h("a.open", { href: link, title: "Open in VS Code" }, "open in editor"),
     h(
       "pre",
       { tabindex: 0, "aria-label": `${name}, source` },
