@@ -173,15 +173,8 @@ export class Console {
     return [
       h(
         "a.brand",
-        { href: "/functions" },
+        { href: "/functions", "aria-label": "devbridge" },
         h("img", { src: "/static/icon.svg", alt: "", width: 20, height: 20 }),
-        h("span.app", stage?.app ?? "devbridge"),
-      ),
-      h(
-        "span.stage",
-        stage
-          ? [stage.stage, h("span.place", stage.cloud === "local" ? "local cloud" : stage.cloud)]
-          : "",
       ),
       h(
         "nav",
@@ -197,6 +190,14 @@ export class Console {
             name,
           ),
         ),
+      ),
+      h(
+        "span.stage",
+        stage && [
+          h("b", stage.app),
+          h("span", stage.stage),
+          h("span.place", stage.cloud === "local" ? "local cloud" : stage.cloud),
+        ],
       ),
       h(
         "span",

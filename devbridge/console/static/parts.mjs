@@ -131,7 +131,7 @@ export const failed = (error, again) =>
 export const loading = (rows) =>
   h(
     "div.loading",
-    { role: "status", "aria-label": "Loading" },
+    { key: "loading", role: "status", "aria-label": "Loading" },
     Array.from({ length: rows }, () => h("div.ghost")),
   );
 

@@ -85,6 +85,10 @@ export class RunPage {
     this.loading = true;
     try {
       /** @type {Detail} */ const detail = await get(`runs/${part(this.run)}`);
+      const { previous } = detail;
+      if (previous && this.before?.run.id !== previous) {
+        this.before = await get(`runs/${part(previous)}`).catch(() => null);
+      }
       this.detail = detail;
       this.title = `${detail.run.job} ${short(this.run)}`;
       this.error = null;
@@ -94,9 +98,6 @@ export class RunPage {
         end: detail.log,
         line: this.line,
       };
-      if (detail.previous && this.before?.run.id !== detail.previous) {
-        this.before = await get(`runs/${part(detail.previous)}`).catch(() => null);
-      }
     } catch (error) {
       this.error = /** @type {Error} */ (error);
     }
@@ -109,15 +110,22 @@ export class RunPage {
   }
 
   async measure() {
-    this.usage = await get(`runs/${part(this.run)}/usage`).catch(() => this.usage);
-    this.app.changed();
     clearTimeout(this.timer);
+    try {
+      this.usage = await get(`runs/${part(this.run)}/usage`);
+      this.app.changed();
+    } catch {
+      return; // It is not measured, or nobody is there.
+    }
     if (this.live || !this.detail) this.timer = setTimeout(() => void this.measure(), USAGE_EVERY);
   }
 
   /** @param {string} kind @param {any} data */
   told(kind, data) {
-    if (kind === "reset") void this.load();
+    if (kind === "reset") {
+      void this.load();
+      void this.measure();
+    }
     if (kind === "log" && data.id === this.run) this.logView?.grown(data.total, data.complete);
     if (kind === "paused" && data.id === this.run) this.paused = data.file ? data : null;
     if (kind !== "run" || data.id !== this.run) return;
@@ -172,9 +180,8 @@ export class RunPage {
           "div.told",
           detail.failure && failure(detail.failure),
           attempts(made, detail.run),
-          this.plots(),
         ),
-        h("div.values", this.values(detail)),
+        h("div.values", this.values(detail), this.plots()),
         h(
           "section.panel.logs",
           { "aria-label": "Log" },

@@ -22,7 +22,7 @@ export class StagePage {
   constructor(app) {
     this.app = app;
     this.title = "Stage";
-    /** @type {any} */ this.stage = app.stage;
+    /** @type {any} */ this.stage = null;
     /** @type {Dead[] | null} */ this.dead = null;
     /** @type {Error | null} */ this.error = null;
     this.wanted = "";
@@ -34,14 +34,13 @@ export class StagePage {
 
   async load() {
     try {
-      this.stage = await get("stage");
+      const letters = get("dead-letters").catch(() => this.dead ?? []);
+      [this.stage, this.dead] = await Promise.all([get("stage"), letters]);
       this.app.stage = this.stage;
       this.error = null;
     } catch (error) {
       this.error = /** @type {Error} */ (error);
     }
-    this.app.changed();
-    this.dead = await get("dead-letters").catch(() => this.dead ?? []);
     this.app.changed();
   }
 
@@ -172,8 +171,7 @@ export class StagePage {
 
   letters() {
     const { dead } = this;
-    if (!dead) return panel("Dead letters", null, loading(2));
-    if (!dead.length)
+    if (!dead?.length)
       return panel("Dead letters", null, h("p.none", "This stage has no dead-letter queue."));
     return dead.map((queue) =>
       panel(
