@@ -63,6 +63,8 @@ class Config:
     """What the stub does when no daemon is connected: ``queue``, ``error`` or ``cloud``."""
     schedules: bool = False
     """The clock starts live jobs, and calls functions, too."""
+    console: bool = True
+    """`devbridge dev` has a console in the browser."""
 
     max_log_size: int = 64 << 20
     """Bytes of one run's log; the newest are kept."""
@@ -218,6 +220,7 @@ _CHECKS: Final[Mapping[str, Callable[[object], Any]]] = {
     "rerun_on_save": checked.one_of("wait", "cancel", true="wait"),
     "offline": checked.one_of("queue", "error", "cloud"),
     "schedules": checked.flag,
+    "console": checked.flag,
     "max_log_size": checked.size(1 << 20, 'a size from "1 MB" on, such as "64 MB"'),
     "timeout": checked.time(OF_ATTEMPTS),
     "memory_limit": _memory_limit,

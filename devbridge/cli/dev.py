@@ -60,6 +60,13 @@ Ctrl-C stops in order: no more requests are taken, running jobs get SIGTERM and 
     help="Let the clock start live jobs, and call functions: in development, Schedules are off.",
 )
 @click.option(
+    "--no-console",
+    "console",
+    flag_value=False,
+    default=None,
+    help="No console in the browser, whose link is printed else.",
+)
+@click.option(
     "--rerun-on-save",
     type=click.Choice(["wait", "cancel"]),
     is_flag=False,

@@ -15,7 +15,7 @@ from devbridge import printable
 from devbridge.cli import completing
 from devbridge.cli.common import cloud, loaded, print_json
 from devbridge.cli.text import coloured
-from devbridge.errors import EXIT_OK, NotDeployed
+from devbridge.errors import EXIT_OK
 from devbridge.palette import ALWAYS
 
 if TYPE_CHECKING:
@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 
     from devbridge.cloud.session import Cloud
     from devbridge.config import Config
-    from devbridge.constructs import App, Job
+    from devbridge.constructs import App
     from devbridge.runs.base import Run, RunRecord
     from devbridge.runs.find import StageRuns
-    from devbridge.runs.invoker import InvokerStore
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,13 +58,7 @@ def stage_runs(config: Config, known: tuple[App, Cloud] | None = None) -> Iterat
         AppError: app.py cannot be loaded.
         CloudNotRunning, CredentialsError, CloudError: as `devbridge.cli.common.cloud`.
     """
-    from devbridge.runs.find import StageRuns, is_deployed, takes_later
-    from devbridge.runs.ledger_reader import LedgerReader
-    from devbridge.runs.ledger_store import LedgerStore
-    from devbridge.runs.lock import daemon_runs
-    from devbridge.runs.queued import Queued
-    from devbridge.runs.scheduled_store import ScheduledStore
-    from devbridge.runs.stage import DeployedStore
+    from devbridge.deploy.stage_runs import opened
 
     with contextlib.ExitStack() as stack:
 
@@ -80,33 +73,7 @@ def stage_runs(config: Config, known: tuple[App, Cloud] | None = None) -> Iterat
             app()  # an app.py that cannot be loaded is told first
             return stack.enter_context(cloud(config))
 
-        @functools.cache
-        def invoker(job: str) -> InvokerStore:
-            return _invoker(app(), there, config.stage, job)
-
-        def at(job: Job, stage: str) -> InvokerStore:
-            return _invoker(app(), there, stage, job.name)
-
-        def missing() -> None:
-            from devbridge.deploy import check_naming, outputs
-
-            check_naming(there(), app().name, config.stage)
-            outputs(there(), app().name, config.stage)  # raises: there is no such stage
-
-        live = None
-        if config.ledger.exists():
-            book = stack.enter_context(LedgerReader.open(config.ledger))
-            lock = config.stage_dir / "daemon.lock"
-            queued = Queued(config.stage_dir)
-            live = LedgerStore(book, config.logs_dir, invoker, lambda: daemon_runs(lock), queued)
-        yield StageRuns(
-            live=live,
-            deployed=DeployedStore(app, there, config.stage, missing, at),
-            invoker=invoker,
-            is_deployed=is_deployed(config),
-            scheduled=ScheduledStore(app, there, config.stage, at, _unheard),
-            takes_later=takes_later(config),
-        )
+        yield stack.enter_context(opened(config, app, there, _unheard))
 
 
 def _unheard(why: str) -> None:
@@ -134,35 +101,6 @@ def list_runs(title: str, runs: Sequence[Run]) -> None:
         click.echo(f"{title}:")
     for run in runs:
         click.echo(f"  {run.record.job_id}  {run.record.state}")
-
-
-def _invoker(app: App, there: Callable[[], Cloud], stage: str, name: str) -> InvokerStore:
-    """
-    Raises:
-        UnknownJob: the app has no such job.
-    """
-    from devbridge import names
-    from devbridge.job import ask
-    from devbridge.runs.invoker import InvokerStore, find_job
-
-    job = find_job(app, name)
-    function = names.invoker(job, stage)
-
-    def asked(action: str, payload: str = "null", **fields: str | bool) -> dict[str, Any]:
-        client = there().client("lambda")
-        try:
-            return ask(client, function, job.name, action, payload, **fields)
-        except client.exceptions.ResourceNotFoundException as error:
-            from devbridge.deploy import check_naming
-
-            check_naming(there(), app.name, stage)
-            raise NotDeployed(
-                f"the job {job.name!r} is not deployed at stage {stage!r}",
-                where=f"function {function}",
-                remedy="deploy it: devbridge dev or devbridge deploy, or name the right --stage",
-            ) from error
-
-    return InvokerStore(asked, job.name)
 
 
 def start_options(command: F) -> F:

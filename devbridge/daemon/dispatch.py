@@ -19,7 +19,7 @@ from devbridge.daemon.events import (
 from devbridge.daemon.handover import is_handed_over
 from devbridge.daemon.jobs import Jobs
 from devbridge.daemon.log_files import log_path
-from devbridge.daemon.told import Held, Mood, Said, Told
+from devbridge.daemon.told import Arrived, Held, Mood, Said, Told
 from devbridge.protocol import codec
 from devbridge.protocol.codec import MAX_BODY
 from devbridge.protocol.messages import (
@@ -117,6 +117,8 @@ class Dispatcher:
         )
         if entered and run.checkpoint is not None:
             self._ledger.reached(run.job_id, run.checkpoint)
+        if entered:
+            self.tell(Arrived(run.job_id))
         return entered
 
     def _run(self, run: Run, now: float) -> Taken:

@@ -1,6 +1,7 @@
 """A small HTTP/1.1 server on 127.0.0.1: h11's protocol over asyncio's transports.
 
-One request at a time on each connection, whole bodies, and an answer that may come much later.
+One request at a time on each connection, whole bodies, and an answer that may come much later, or
+piece by piece.
 A peer that breaks the protocol gets a 4xx and is hung up on; it never raises into the daemon. Who
 may not be here is refused when the head of the request has come, before any of its body is kept.
 """
@@ -9,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 
@@ -39,6 +40,17 @@ class Request:
     body: bytes
     too_large: bool = False
     """The body was over the limit; it was read away, and `body` is empty."""
+    query: str = ""
+    """What follows the path, without its question mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a request is answered with that is not let in; its connection is closed then."""
+
+    status: HTTPStatus
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Exchange:
@@ -58,10 +70,33 @@ class Exchange:
     def answer(
         self, status: HTTPStatus, body: bytes, headers: Mapping[str, str] | None = None
     ) -> None:
-        """Send the answer, JSON. The first one counts; after a disconnect it goes nowhere."""
+        """Send the answer, JSON unless the headers say otherwise. The first one counts; after a
+        disconnect it goes nowhere."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.send(status, body, headers or {})
+
+    def begin(self, headers: Mapping[str, str]) -> None:
+        """Send the head of an answer that comes in pieces; `on_disconnect` is its only end that the
+        peer makes."""
+        if self._connection is not None:
+            self._connection.begin(headers)
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of an answer that was begun."""
+        if self._connection is not None:
+            self._connection.write(data)
+
+    @property
+    def unsent(self) -> int:
+        """The bytes of such an answer that the peer has not taken yet."""
+        return 0 if self._connection is None else self._connection.unsent
+
+    def end(self) -> None:
+        """End an answer that was begun."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.end()
 
     def hang_up(self) -> None:
         """Close the connection without an answer."""
@@ -78,33 +113,40 @@ class Exchange:
 
 
 Handler = Callable[[Request, Exchange], None]
-Gate = Callable[[Request], bytes | None]
+Gate = Callable[[Request], Refusal | None]
 
 
 class HttpServer:
     """Calls `gate` with each request's head, and `handler` with each whole request that it lets
-    in, both in the event loop's thread. What `gate` returns is the body of a 403, after which the
-    connection is closed."""
+    in, both in the event loop's thread. Other methods than these are refused before that."""
 
-    def __init__(self, gate: Gate, handler: Handler, *, max_body: int) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        handler: Handler,
+        *,
+        max_body: int,
+        methods: Collection[str] = ("GET", "POST"),
+    ) -> None:
         self.gate = gate
         self.handler = handler
         self.max_body = max_body
+        self.methods = frozenset(method.encode() for method in methods)
         self.port = 0
         self.connections: set[_Connection] = set()
         self.strangers: dict[_Connection, None] = {}
         """Those that have not made a whole request yet, the oldest first."""
         self._server: asyncio.Server | None = None
 
-    async def start(self) -> None:
-        """Listen on a free port of 127.0.0.1: see `port`.
+    async def start(self, port: int = 0) -> None:
+        """Listen on that port of 127.0.0.1, or on a free one: see `port`.
 
         Raises:
             OSError: no socket could be opened.
         """
         loop = asyncio.get_running_loop()
         # asyncio sets TCP_NODELAY by itself.
-        self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", 0)
+        self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
@@ -214,17 +256,18 @@ class _Connection(asyncio.Protocol):
     def _begin(self) -> bool:
         """Whether the request may go on."""
         assert self._request is not None  # noqa: S101 - it has just been set
-        if self._request.method not in (b"GET", b"POST"):
-            self._hang_up_with(HTTPStatus.METHOD_NOT_ALLOWED, b"")  # HEAD allows no body
+        if self._request.method not in self._server.methods:
+            # HEAD allows no body
+            self._hang_up_with(Refusal(HTTPStatus.METHOD_NOT_ALLOWED, b""))
             return False
         # h11 looks at the size of a head only while it is not whole.
         fields = sum(len(name) + len(value) for name, value in self._request.headers)
         if len(self._request.target) + fields > MAX_HEAD:
-            self._hang_up_with(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, b"{}")
+            self._hang_up_with(Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, b"{}"))
             return False
         refusal = self._server.gate(self._read_request(b"", too_large=False))
         if refusal is not None:
-            self._hang_up_with(HTTPStatus.FORBIDDEN, refusal)
+            self._hang_up_with(refusal)
             return False
         if self._transport is not None and self._http.they_are_waiting_for_100_continue:
             going_on = h11.InformationalResponse(status_code=100, headers=[])
@@ -234,12 +277,14 @@ class _Connection(asyncio.Protocol):
     def _read_request(self, body: bytes, *, too_large: bool) -> Request:
         head = self._request
         assert head is not None  # noqa: S101 - h11 gives a Request before its end
+        path, _, query = head.target.decode("ascii").partition("?")
         return Request(
             method=head.method.decode("ascii"),
-            path=head.target.decode("ascii").partition("?")[0],
+            path=path,
             headers={name.decode("ascii"): value.decode("latin-1") for name, value in head.headers},
             body=body,
             too_large=too_large,
+            query=query,
         )
 
     def _dispatch(self) -> None:
@@ -253,21 +298,37 @@ class _Connection(asyncio.Protocol):
         try:
             self._server.handler(request, exchange)
         except Exception:
-            log.exception("a request of a worker could not be handled")
+            log.exception("a request could not be handled")
             exchange.answer(HTTPStatus.INTERNAL_SERVER_ERROR, b'{"errorType":"InternalError"}')
 
     def send(self, status: HTTPStatus, body: bytes, headers: Mapping[str, str]) -> None:
         self._exchange = None
-        if self._transport is None:
-            return
-        fields = [
-            ("Content-Type", "application/json"),
-            ("Content-Length", str(len(body))),
-            *headers.items(),
-        ]
-        response = h11.Response(status_code=status, headers=fields, reason=status.phrase.encode())
-        parts = (response, h11.Data(data=body), h11.EndOfMessage())
-        self._transport.write(b"".join(self._http.send(part) or b"" for part in parts))
+        if self._transport is not None:
+            self._send(_head(status, body, headers), h11.Data(data=body), h11.EndOfMessage())
+            self._next_request()
+
+    def begin(self, headers: Mapping[str, str]) -> None:
+        self._send(h11.Response(status_code=HTTPStatus.OK, headers=[*headers.items()]))
+
+    def write(self, data: bytes) -> None:
+        self._send(h11.Data(data=data))
+
+    @property
+    def unsent(self) -> int:
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    def end(self) -> None:
+        self._exchange = None
+        if self._transport is not None:
+            self._send(h11.EndOfMessage())
+            self._next_request()
+
+    def _send(self, *parts: h11.Event) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(b"".join(self._http.send(part) or b"" for part in parts))
+
+    def _next_request(self) -> None:
+        assert self._transport is not None  # noqa: S101 - narrows the type
         if self._http.our_state is h11.MUST_CLOSE:
             self._transport.close()
         elif self._http.their_state is h11.DONE:
@@ -277,24 +338,24 @@ class _Connection(asyncio.Protocol):
                 asyncio.get_running_loop().call_soon(self._advance)
 
     def _refuse(self, error: h11.RemoteProtocolError) -> None:
-        # Not its text: that quotes the request, and the path has the worker's token in it.
+        # Not its text: that quotes the request, and the path has a token in it.
         hint = error.error_status_hint
-        log.info("malformed request to the runtime api (%d)", hint)
+        log.info("malformed request (%d)", hint)
         status = HTTPStatus(hint) if 400 <= hint < 500 else HTTPStatus.BAD_REQUEST
-        self._hang_up_with(status, b'{"errorType":"InvalidRequest"}')
+        self._hang_up_with(Refusal(status, b'{"errorType":"InvalidRequest"}'))
 
-    def _hang_up_with(self, status: HTTPStatus, body: bytes) -> None:
+    def _hang_up_with(self, refusal: Refusal) -> None:
         if self._transport is None:
             return
         if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            fields = [
-                ("Content-Type", "application/json"),
-                ("Content-Length", str(len(body))),
-                ("Connection", "close"),
-            ]
-            response = h11.Response(
-                status_code=status, headers=fields, reason=status.phrase.encode()
-            )
-            parts = (response, h11.Data(data=body), h11.EndOfMessage())
-            self._transport.write(b"".join(self._http.send(part) or b"" for part in parts))
+            headers = {**refusal.headers, "Connection": "close"}
+            head = _head(refusal.status, refusal.body, headers)
+            self._send(head, h11.Data(data=refusal.body), h11.EndOfMessage())
         self._transport.close()
+
+
+def _head(status: HTTPStatus, body: bytes, headers: Mapping[str, str]) -> h11.Response:
+    fields = {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
+    return h11.Response(
+        status_code=status, headers=[*fields.items()], reason=status.phrase.encode()
+    )

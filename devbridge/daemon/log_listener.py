@@ -74,12 +74,14 @@ class LogListener:
         match event:
             case Printed(who, data):
                 self._printed(who, data)
-            case Began(who):
+            case Began(who, attempt, most):
                 self._before.pop(who.worker_id, None)
                 path = log_path(self._folder, who.job, who.job_id)
                 self._files[who.worker_id] = self._file(
                     path, lambda text, mood: Remarked(who, text, mood)
                 )
+                if attempt > 1:
+                    self._add(who, _note(f"attempt {attempt} of {most}"))
             case Broken(job, failure, worker_id):
                 self._loads[job] = failure, self._before.get(worker_id, b"")
             case Ended(who, change) if change.failure is not None:

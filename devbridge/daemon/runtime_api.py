@@ -21,7 +21,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote, unquote
 
-from devbridge.daemon.http import Exchange, HttpServer, Request
+from devbridge.daemon.http import Exchange, HttpServer, Refusal, Request
 from devbridge.daemon.listeners import WorkerListener
 from devbridge.redaction import WORKER
 from devbridge.workers.modules import report
@@ -182,12 +182,14 @@ class RuntimeApi:
 
     # --- requests ---------------------------------------------------------------------------
 
-    def _gate(self, request: Request) -> bytes | None:
+    def _gate(self, request: Request) -> Refusal | None:
         """Why a request is refused, seen from its head; None when it is a worker's."""
         hosts = (f"127.0.0.1:{self.port}", f"localhost:{self.port}")
         if request.headers.get("host") not in hosts or "origin" in request.headers:
-            return _error("Forbidden", "not for browsers")
-        return None if self._worker(request) is not None else _NOBODY
+            return Refusal(HTTPStatus.FORBIDDEN, _error("Forbidden", "not for browsers"))
+        if self._worker(request) is not None:
+            return None
+        return Refusal(HTTPStatus.FORBIDDEN, _NOBODY)
 
     def _worker(self, request: Request) -> _Worker | None:
         """The worker whose token a request has: in its path, or as its authorization."""

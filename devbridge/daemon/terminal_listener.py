@@ -19,6 +19,7 @@ from devbridge.daemon.terminal import Terminal
 from devbridge.daemon.told import (
     Answered,
     AppBroken,
+    Arrived,
     Began,
     Broken,
     Deployed,
@@ -97,7 +98,7 @@ class TerminalListener:
                 self._on_code(event)
             case TriedAgain() | Restless() | Short() | AppBroken() | Said():
                 self._terminal.line(self._of_no_run(event))
-            case HandedOver() | Held():
+            case Arrived() | HandedOver() | Held():
                 pass  # who takes the stage over is told in one sentence, not for each run
             case _:
                 assert_never(event)

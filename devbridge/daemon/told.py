@@ -134,6 +134,13 @@ class HandedOver:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrived:
+    """A run was asked for, and is in the ledger."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """A run was taken whose message stays in its queue until it has ended."""
 
@@ -276,6 +283,7 @@ Told = (
     | NeverStarted
     | Interrupted
     | HandedOver
+    | Arrived
     | Held
     | Waits
     | Broken

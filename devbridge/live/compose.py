@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from devbridge import names
 from devbridge.cloud.session import Cloud
 from devbridge.config import Config
+from devbridge.console.door import Door
+from devbridge.console.listener import Heard
+from devbridge.console.subject import Subject
 from devbridge.constructs import App, Function, Job
 from devbridge.daemon import secrets
 from devbridge.daemon.credentials import RoleCredentials
@@ -63,6 +66,8 @@ class Composed:
 
     daemon: Daemon
     beside: Mapping[str, Task]
+    console: Door | None = None
+    """None: nobody wants one."""
 
 
 def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
@@ -117,7 +122,21 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
     }
     if not config.local:
         beside["credentials"] = developer.run
-    return Composed(daemon, beside)
+    console = _console(config, cloud, redeployer) if config.console else None
+    if console is not None:
+        narrator.add(console.heard)
+    return Composed(daemon, beside, console)
+
+
+def _console(config: Config, cloud: Cloud, redeployer: Redeployer) -> Door:
+    subject = Subject(
+        config=config,
+        app=lambda: redeployer.good.app,
+        cloud=lambda: cloud,
+        live=True,
+        since=time.time(),
+    )
+    return Door(subject, Heard())
 
 
 def _settings(config: Config, app: App) -> Settings:

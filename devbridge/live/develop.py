@@ -16,6 +16,7 @@ from devbridge import __version__, redaction
 from devbridge.cloud.last import remember
 from devbridge.cloud.session import connect
 from devbridge.config import Config, default_stage
+from devbridge.console.door import Door
 from devbridge.constructs import App
 from devbridge.constructs.load import load_app
 from devbridge.daemon.daemon import Daemon
@@ -25,7 +26,7 @@ from devbridge.emulator.embedded import EmbeddedCloud, embedded_cloud
 from devbridge.emulator.state import attach
 from devbridge.environment import matching
 from devbridge.errors import EXIT_INTERRUPTED
-from devbridge.folders import from_here
+from devbridge.folders import from_here, in_words
 from devbridge.interpreter import verify_interpreter
 from devbridge.interrupts import heeded
 from devbridge.live.broken import Broken
@@ -120,9 +121,12 @@ async def serve(
         composed = compose(deployer, good, terminal)
         daemon = composed.daemon
         _stop_on_signals(daemon, stop, terminal)
+        console = await _opened(composed.console, voice)
 
         async def say_when_ready() -> None:
             await daemon.wait_until_ready()
+            if console is not None:
+                voice(f"{'Console':<12} {voice.style.bold(console.link)}")
             _say_ready(good, daemon.broken, time.monotonic() - began, voice)
             for line in (*outside(good.app), *_off(deployer.config, good.app)):
                 voice(line)
@@ -132,11 +136,26 @@ async def serve(
         beside = {**composed.beside, "ready": say_when_ready}
         if embedded is not None:
             beside["embedded-cloud"] = lambda: _watch_cloud(embedded)
-        await daemon.run(stop, beside)
+        try:
+            await daemon.run(stop, beside)
+        finally:
+            if console is not None:
+                await console.close()
     finally:
         deployer.stopped.set()
         terminal.close()
         voice.say = say_before
+
+
+async def _opened(console: Door | None, voice: Voice) -> Door | None:
+    """The console, if there is one and it can listen."""
+    if console is not None:
+        try:
+            await console.start()
+        except OSError as error:
+            voice(voice.style.bad(f"there is no console: {in_words(error)}"))
+            return None
+    return console
 
 
 def _off(config: Config, app: App) -> Iterator[str]:

@@ -41,7 +41,9 @@ def configured(root: Path, state: Path) -> Config:
     """
     here = {"stage": OF_TESTS, "local": True, "python": sys.executable}
     config = load_config(here, app=root)
-    return replace(config, state=state, endpoint=None, port=None, profile=None, verbose=False)
+    return replace(
+        config, state=state, endpoint=None, port=None, profile=None, verbose=False, console=False
+    )
 
 
 def main(arguments: list[str]) -> int:

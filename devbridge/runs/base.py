@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from devbridge.runs.model import Exit, State
@@ -43,6 +43,8 @@ class RunRecord:
     """Its end was asked for, whether that has come or not."""
     waits_for_attempt: bool = False
     """It is RUNNING, and `attempt`, its next one, has not started."""
+    given: bytes = field(default=b"", compare=False, repr=False)
+    """What it was given, or the beginning of that, as far as it is known without asking."""
     interruptions: int = 0
     """How often its machine was taken away, of a run in the cloud; a ledger's history has each."""
 
@@ -145,6 +147,33 @@ class Started:
     """The key had started it before."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which runs are looked for. What is empty, or None, is any."""
+
+    job: str | None = None
+    states: tuple[State, ...] = ()
+    since: float | None = None
+    """When it was asked for, at the earliest, in seconds since the epoch."""
+    until: float | None = None
+    """Before then."""
+    trigger: str = ""
+    """What has started it: the kind and the name of a trigger, ``queue orders``."""
+    text: str = ""
+    """Is in its payload, its error or its id; ASCII letters are the same in either case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of runs, the newest first."""
+
+    runs: Sequence[Run]
+    after: str | None = None
+    """Where the next page begins, which may be an empty one; None: this is the last."""
+    total: int | None = None
+    """How many there are in all; None: not known."""
+
+
 class RunStore(Protocol):
     """Runs that are kept in one place."""
 
@@ -193,6 +222,17 @@ class RunStore(Protocol):
         self, limit: int, job: str | None = None, state: State | None = None
     ) -> Sequence[Run]:
         """The newest runs, the newest first: of that job, and in that state, if one is named.
+
+        Raises:
+            NotDeployed: there is no place that could have them.
+            NotFound: it cannot list runs.
+        """
+
+    def search(self, wanted: Wanted, *, limit: int, after: str | None = None) -> Found:
+        """The newest runs that are wanted, the newest first.
+
+        Args:
+            after: `Found.after` of the page before; None: it is the first one.
 
         Raises:
             NotDeployed: there is no place that could have them.

@@ -118,6 +118,7 @@ def decide(known: Known, now: float) -> Decided:
         failure=end.failure,
         log="/".join(logs[-1]) if logs else "",
         closed=final,
+        given=(known.claim.payload or "").encode("utf-8", "surrogatepass"),
         cancelled=end.state is State.CANCELLED,
         interruptions=told.interruptions if told else 0,
     )

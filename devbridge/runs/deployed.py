@@ -15,7 +15,7 @@ from typing import Final, Protocol, TypeAlias
 
 from devbridge.errors import CloudError, InvokeError, NotFound, UnknownJob, UnknownRun
 from devbridge.protocol.codec import is_id
-from devbridge.runs.base import Cancellation, Run, RunRecord, Started, Step, told
+from devbridge.runs.base import Cancellation, Found, Run, RunRecord, Started, Step, Wanted, told
 from devbridge.runs.builds import is_build_id
 from devbridge.runs.deciding import FORGOTTEN, Decided, Known, decide
 from devbridge.runs.kept import RESULT_DAYS
@@ -23,14 +23,18 @@ from devbridge.runs.model import State
 from devbridge.runs.providers.known import FIRST
 from devbridge.runs.reading import Reader
 from devbridge.runs.records import Log
+from devbridge.runs.searching import fits
 from devbridge.runs.starting import Starter
 from runner import documents
 from runner.outcome import Failure
+from runner.places import Places
 
 POLL: Final = 2.0
 """Seconds between two questions about one run."""
 _PAGE: Final = 50
 """Runs of the list whose records are read at once, when only some of them are wanted."""
+_LOOKED: Final = 200
+"""Runs that are looked at for one page of a search."""
 
 Output: TypeAlias = "Callable[[DeployedRun, bool, bool], Iterator[bytes]]"
 """Reads what a run has printed: given the run, whether to follow it, and whether to read all that
@@ -156,6 +160,23 @@ class DeployedRuns:
             found += [run for run in runs if state in (None, run.record.state)]
         return found[:limit]
 
+    def search(self, wanted: Wanted, *, limit: int, after: str | None = None) -> Found:
+        """The newest runs that are wanted, among the `_LOOKED` that come next. Their places in the
+        list (`position`) say where it goes on."""
+        places = self.kept.places
+        start = f"{places.listed}{after}" if after else ""
+        uuids = self.kept.newest(after=start) if wanted.job in (None, self.job) else iter(())
+        found: list[DeployedRun] = []
+        for _ in range(_LOOKED // _PAGE):
+            some = list(islice(uuids, _PAGE))
+            runs = [self._run(known, message=True) for known in self.reader.all(some)]
+            found += [run for run in runs if fits(run, wanted)]
+            if len(some) < _PAGE or (runs and _before(runs[-1], wanted)):
+                return _page(found, limit, None)
+            if len(found) >= limit:
+                break
+        return _page(found, limit, position(runs[-1].record) if runs else None)
+
     # --- for its runs -----------------------------------------------------------------------
 
     def mended(self, known: Known) -> Known:
@@ -236,6 +257,23 @@ class DeployedRuns:
     def _unknown(self, run_id: str) -> UnknownRun:
         where = f"project {self._project}"
         return UnknownRun(f"nothing is known of a run {run_id!r}", where=where)
+
+
+def position(record: RunRecord) -> str:
+    """Where a run is in the list of its job; in order, the newest first."""
+    uuid = record.job_id.rpartition(":")[2]
+    return Places("").in_list(uuid, record.created_at or 0.0).rpartition("/")[2]
+
+
+def _before(run: DeployedRun, wanted: Wanted) -> bool:
+    """Whether it, and all that follow, are too old."""
+    return wanted.since is not None and (run.record.created_at or 0.0) < wanted.since
+
+
+def _page(found: Sequence[DeployedRun], limit: int, after: str | None) -> Found:
+    """What is left out for the limit comes again behind the last one that is not."""
+    cut = found[:limit]
+    return Found(cut, position(cut[-1].record) if len(found) > limit else after)
 
 
 class DeployedRun:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from devbridge.config import Config
 from devbridge.errors import CloudError, InvokeError, NotFound, UnknownRun
 from devbridge.protocol.codec import is_id
-from devbridge.runs.base import SHORT, Run, RunRecord, Started
+from devbridge.runs.base import SHORT, Found, Run, RunRecord, Started, Wanted
 from devbridge.runs.invoker import InvokerStore
 from devbridge.runs.ledger_store import LedgerStore
 from devbridge.runs.model import State
 from devbridge.runs.scheduled_store import ScheduledStore
+from devbridge.runs.searching import fits
 from devbridge.runs.stage import DeployedStore, short_ids
 from devbridge.runs.text import iso
 
@@ -138,6 +140,21 @@ class StageRuns:
         if live is None:
             return list(zip(short_ids(ids, alone=self.is_deployed), runs, strict=True))
         return [(live.short_id(run_id, ids), run) for run_id, run in zip(ids, runs, strict=True)]
+
+    def search(
+        self, wanted: Wanted, *, limit: int, deployed: bool, after: str | None = None
+    ) -> Found:
+        """The newest runs that are wanted, of `devbridge dev` or of the deployed jobs; the first
+        page has those that wait for their time besides."""
+        live = None if deployed else self._live
+        found = (live or self._deployed).search(wanted, limit=limit, after=after)
+        any_ = not wanted.states or State.SCHEDULED in wanted.states
+        if after is not None or not any_ or not (live is None or self._takes_later):
+            return found
+        later = self._scheduled.recent(limit, wanted.job, self.closest)
+        waiting = [run for run in later if fits(run, wanted)]
+        total = None if found.total is None else found.total + len(waiting)
+        return replace(found, runs=[*waiting, *found.runs], total=total)
 
     def must_have(self, job: str) -> None:
         """Return if there is a job of that name, or there was one.

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 from devbridge.constructs import App, Function, Job
 from devbridge.errors import NotFound, UnknownJob, did_you_mean
 from devbridge.later import written
-from devbridge.runs.base import Cancellation, RunRecord, Started, Step
+from devbridge.runs.base import Cancellation, Found, RunRecord, Started, Step, Wanted
 from devbridge.runs.model import State
 from runner import documents
 from runner.triggered import MARK
@@ -101,6 +101,13 @@ class InvokerStore:
     def recent(
         self, limit: int, job: str | None = None, state: State | None = None
     ) -> Sequence[InvokerRun]:
+        """
+        Raises:
+            NotFound: always.
+        """
+        raise NotFound(f"the invoker of job {self.job!r} does not list runs")
+
+    def search(self, wanted: Wanted, *, limit: int, after: str | None = None) -> Found:
         """
         Raises:
             NotFound: always.

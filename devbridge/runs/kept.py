@@ -123,11 +123,15 @@ class Kept:
         """Put a run into the list."""
         self._put(self.places.in_list(uuid, created_at), b"")
 
-    def newest(self, beginning: str = "") -> Iterator[str]:
-        """The uuids of the runs in the list that begin so, the newest run first."""
+    def newest(self, beginning: str = "", after: str = "") -> Iterator[str]:
+        """The uuids of the runs in the list that begin so, the newest run first.
+
+        Args:
+            after: the key in the list behind which it begins.
+        """
         from botocore.exceptions import ClientError
 
-        more: dict[str, str] = {}
+        more = {"StartAfter": after} if after else {}
         while True:
             asked = {"Bucket": self.bucket, "Prefix": self.places.listed, **more}
             try:

@@ -65,6 +65,8 @@ CREATE TABLE IF NOT EXISTS dead_letters (
 """
 """Another one."""
 
+GIVEN: Final = 512
+"""Bytes of its payload that are told with a run."""
 LIVE: Final = f"state IN ({', '.join(map(repr, outcome.LIVE))})"
 RETRY: Final = "state='QUEUED' AND (attempt>1 OR started_at IS NOT NULL)"
 """A run that waits for its next attempt, or to go on with its first one, as it is stored: for
@@ -72,7 +74,8 @@ everybody else it is RUNNING."""
 STATE: Final = f"CASE WHEN {RETRY} THEN 'RUNNING' ELSE state END"
 COLUMNS: Final = (
     f"job_id, job, {STATE}, created_at, started_at, ended_at, closed, attempt, max_attempts,"
-    f" exit_code, exit_signal, result, failure, log_path, cancelled, {RETRY}"
+    f" exit_code, exit_signal, result, failure, log_path, cancelled, {RETRY},"
+    f" substr(payload, 1, {GIVEN})"
 )
 
 _SIZES: Final = ("page_count", "page_size")

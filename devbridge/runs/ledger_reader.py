@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from devbridge.runs.base import RunRecord, Step
+from devbridge.runs.base import RunRecord, Step, Wanted
 from devbridge.runs.ledger_file import COLUMNS, LIVE, STATE, LedgerError, connect
+from devbridge.runs.ledger_search import condition
 from devbridge.runs.model import Exit, State
 from runner import documents
 from runner.outcome import Failure
@@ -69,6 +70,23 @@ class LedgerReader:
             " ORDER BY created_at DESC, rowid DESC LIMIT :limit",
             {"job": job, "state": state.value if state else None, "limit": limit},
         )
+
+    def search(self, wanted: Wanted, *, limit: int, after: str | None = None) -> list[RunRecord]:
+        """The newest runs that are wanted, those older than the run `after`, if it is given."""
+        where, values = condition(wanted)
+        if after is not None:
+            place = "SELECT created_at, rowid FROM runs WHERE job_id=:after"
+            where = f"{where} AND (created_at, rowid) < ({place})"
+        return self._select(
+            f"WHERE {where} ORDER BY created_at DESC, rowid DESC LIMIT :limit",
+            {**values, "after": after, "limit": limit},
+        )
+
+    def count(self, wanted: Wanted) -> int:
+        """How many runs are wanted."""
+        where, values = condition(wanted)
+        counted = self._read(f"SELECT count(*) FROM runs WHERE {where}", values)  # noqa: S608
+        return int(counted[0][0])
 
     def live(self) -> list[RunRecord]:
         """The runs that have not ended, oldest first."""
@@ -161,7 +179,7 @@ class LedgerReader:
 
 def _entry(row: tuple[Any, ...]) -> RunRecord:
     (job_id, job, state, created, started, ended, closed, attempt, most, code, signal, *rest) = row
-    result, failure, log_path, cancelled, waits_for_attempt = rest
+    result, failure, log_path, cancelled, waits_for_attempt, given = rest
     ended_how = None
     if code is not None or signal is not None:
         ended_how = Exit(code=code, signal=signal)
@@ -181,6 +199,7 @@ def _entry(row: tuple[Any, ...]) -> RunRecord:
         log=log_path,
         cancelled=bool(cancelled),
         waits_for_attempt=bool(waits_for_attempt),
+        given=given,
     )
 
 

@@ -15,11 +15,21 @@ from typing import Final
 from devbridge.errors import CloudNotRunning, NotFound, UnknownRun
 from devbridge.protocol.codec import is_id
 from devbridge.runs import logfile
-from devbridge.runs.base import Cancellation, RunRecord, Started, Step, shortened, told
+from devbridge.runs.base import (
+    Cancellation,
+    Found,
+    RunRecord,
+    Started,
+    Step,
+    Wanted,
+    shortened,
+    told,
+)
 from devbridge.runs.invoker import InvokerStore
 from devbridge.runs.ledger_reader import LedgerReader
 from devbridge.runs.model import State
 from devbridge.runs.queued import Queued
+from devbridge.runs.searching import fits
 
 POLL: Final = 0.1
 """Seconds between two looks at the ledger for one run."""
@@ -114,6 +124,19 @@ class LedgerStore:
         found = [*waiting, *self.book.recent(limit=limit, job=job, state=state)]
         newest = sorted(found, key=lambda record: record.created_at or 0.0, reverse=True)
         return [LedgerRun(self, record) for record in newest[:limit]]
+
+    def search(self, wanted: Wanted, *, limit: int, after: str | None = None) -> Found:
+        """The newest runs that are wanted. The first page has all that wait for a daemon."""
+        found = self.book.search(wanted, limit=limit, after=after)
+        runs = [LedgerRun(self, record) for record in found]
+        more = found[-1].job_id if len(found) == limit else None
+        if after is not None:
+            return Found(runs, more)
+        waits = (LedgerRun(self, record) for record in self._waiting())
+        waiting = [run for run in waits if fits(run, wanted)]
+        newest = sorted([*waiting, *runs], key=lambda run: run.record.created_at or 0, reverse=True)
+        total = len(found) if more is None else self.book.count(wanted)
+        return Found(newest, more, len(waiting) + total)
 
     def short_id(self, run_id: str, others: Sequence[str] = ()) -> str:
         """The shortest beginning of an id, of 8 characters or more, that no other run's id has, nor

@@ -12,7 +12,7 @@ from devbridge.constructs import App, Job
 from devbridge.errors import UnknownRun
 from devbridge.protocol.codec import is_id
 from devbridge.runs import cloudwatch, deployed
-from devbridge.runs.base import Account, Run, Started, shortened
+from devbridge.runs.base import Account, Found, Run, Started, Wanted, shortened
 from devbridge.runs.builds import is_build_id
 from devbridge.runs.deployed import DeployedRuns
 from devbridge.runs.invoker import InvokerStore, find_job
@@ -119,6 +119,21 @@ class DeployedStore:
         newest = sorted(found, key=lambda run: run.record.created_at or 0.0, reverse=True)
         return newest[:limit]
 
+    def search(self, wanted: Wanted, *, limit: int, after: str | None = None) -> Found:
+        """The newest runs that are wanted, of all jobs: as far back as each of them was looked
+        at."""
+        stores = [self._store(job, self._stage) for job in self._jobs(wanted.job)]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            pages = list(pool.map(lambda s: s.search(wanted, limit=limit, after=after), stores))
+        found = sorted((run for page in pages for run in page.runs), key=_position)
+        if not found and after is None:
+            self._missing()
+        ends = [page.after for page in pages if page.after is not None]
+        seen = [run for run in found if not ends or _position(run) <= min(ends)]
+        if len(seen) > limit:
+            return Found(seen[:limit], _position(seen[limit - 1]))
+        return Found(seen, min(ends, default=None))
+
     def _with_uuid(self, uuid: str, name: str | None) -> Sequence[Run]:
         """The run of that whole uuid: asked for by name, which is quick however many there are."""
         found = []
@@ -181,6 +196,10 @@ class DeployedStore:
             where=f"stage {self._stage!r}",
             remedy="go to the folder of the run's app, or name its stage with --stage",
         )
+
+
+def _position(run: Run) -> str:
+    return deployed.position(run.record)
 
 
 def short_ids(ids: Sequence[str], *, alone: bool) -> list[str]:

@@ -11,7 +11,7 @@ from devbridge.daemon.dispatch import MESSAGE_SHOWN, Dispatcher, shorten
 from devbridge.daemon.events import CancelRequested, Requested
 from devbridge.daemon.handover import HANDED_OVER
 from devbridge.daemon.jobs import Jobs
-from devbridge.daemon.told import Held, Said, Told
+from devbridge.daemon.told import Arrived, Held, Said, Told
 from devbridge.protocol import codec
 from devbridge.protocol.messages import (
     NOBODY,
@@ -414,10 +414,11 @@ def test_a_delivery_of_a_message_that_is_held_has_one_attempt_which_is_its_numbe
     run = delivered(2)
     events, _ = take(ledger, dispatcher, run)
     assert events == (Requested(run.job_id, "factorial", 2, once=True),)
-    assert told == [Held(run.job_id)], "its message is to be hidden at once"
+    expected = [Arrived(run.job_id), Held(run.job_id)]
+    assert told == expected, "its message is to be hidden at once"
     take(ledger, dispatcher, run)
     take(ledger, dispatcher, a_run())
-    assert len(told) == 1
+    assert [event for event in told if isinstance(event, Held)] == [Held(run.job_id)]
 
 
 def test_a_message_is_not_run_again_while_the_run_of_an_earlier_delivery_goes_on(
@@ -499,10 +500,11 @@ def test_a_time_of_a_schedule_whose_run_goes_on_is_answered_with_that_run_and_sa
     assert isinstance(reply, Accepted)
     assert (reply.job_id, reply.duplicate) == (one.job_id, True)
     assert ledger.get(two.job_id) is None
-    assert len(told) == 1
-    assert isinstance(told[0], Said)
-    assert "schedule 'nightly'" in told[0].text
-    assert one.job_id[:8] in told[0].text
+    arrived, said = told
+    assert arrived == Arrived(one.job_id)
+    assert isinstance(said, Said)
+    assert "schedule 'nightly'" in said.text
+    assert one.job_id[:8] in said.text
     assert [step.detail for step in ledger.history(one.job_id)] == [
         None,
         "a time of its schedule passes",

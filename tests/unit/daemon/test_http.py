@@ -7,7 +7,7 @@ from http import HTTPStatus
 import pytest
 
 from devbridge.daemon import http
-from devbridge.daemon.http import MAX_HEAD, Exchange, HttpServer, Request
+from devbridge.daemon.http import MAX_HEAD, Exchange, HttpServer, Refusal, Request
 
 DEADLINE = 30.0
 OK = b'{"ok":true}'
@@ -23,9 +23,9 @@ class Desk:
         self.requests: asyncio.Queue[tuple[Request, Exchange]] = asyncio.Queue()
         self.server = HttpServer(self._gate, self._handle, max_body=100)
 
-    def _gate(self, request: Request) -> bytes | None:
+    def _gate(self, request: Request) -> Refusal | None:
         self.heads.append(request)
-        return self.refusal
+        return None if self.refusal is None else Refusal(HTTPStatus.FORBIDDEN, self.refusal)
 
     def _handle(self, request: Request, exchange: Exchange) -> None:
         if self.error is not None:

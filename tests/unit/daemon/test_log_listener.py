@@ -92,14 +92,14 @@ def test_the_next_attempt_is_in_the_same_log(kept: Logs) -> None:
     kept(Began(WHO, 1, 2, b"5"), Printed(WHO, b"one\n"), Gone(WHO))
     again = Who("a-2", "a", "r1")
     kept(Began(again, 2, 2, b"5"), Printed(again, b"two\n"), Gone(again))
-    assert kept.text == b"one\ntwo\n"
+    assert kept.text == b"one\n--- devbridge: attempt 2 of 2\ntwo\n"
 
 
 def test_an_error_is_added_when_all_output_is_there_and_a_success_adds_nothing(kept: Logs) -> None:
     kept(Began(WHO, 1, 1, b"5"), Printed(WHO, b"out\n"), Ended(WHO, FAILED, kept.run), Gone(WHO))
     assert kept.text == b"out\nImportError: no module named nothing\n"
     done = Change(job_id="r1", state=State.SUCCEEDED, at=3.0)
-    kept(Began(WHO, 2, 2, b"5"), Ended(WHO, done, kept.run), Gone(WHO))
+    kept(Began(WHO, 1, 2, b"5"), Ended(WHO, done, kept.run), Gone(WHO))
     assert kept.text.count(b"\n") == 2
 
 

@@ -162,10 +162,18 @@ class S3:
         etag = hashlib.sha256(objects[Key]).hexdigest()
         return {"Body": io.BytesIO(objects[Key]), "LastModified": at, "ETag": etag}
 
-    def list_objects_v2(self, *, Bucket: str, Prefix: str, ContinuationToken: str = "") -> Any:  # noqa: N803
+    def list_objects_v2(
+        self,
+        *,
+        Bucket: str,  # noqa: N803
+        Prefix: str,  # noqa: N803
+        ContinuationToken: str = "",  # noqa: N803
+        StartAfter: str = "",  # noqa: N803
+    ) -> Any:
         """Pages of `page` keys."""
         assert Bucket == self.bucket
-        keys = sorted(k for k in self.objects if k.startswith(Prefix) and k > ContinuationToken)
+        start = ContinuationToken or StartAfter
+        keys = sorted(k for k in self.objects if k.startswith(Prefix) and k > start)
         some = [{"Key": key} for key in keys[: self.page]]
         more = {"NextContinuationToken": keys[self.page - 1]} if len(keys) > self.page else {}
         return {"Contents": some, **more} if some else {}

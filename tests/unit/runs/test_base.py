@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from devbridge.errors import JobNotFinished, NotFound, UnknownJob, UnknownRun
-from devbridge.runs.base import RunRecord, Step, shortened, told
+from devbridge.runs.base import RunRecord, Step, Wanted, shortened, told
 from devbridge.runs.model import State
 from devbridge.runs.waiting import EXIT_CODES, Clock, until_ended
 
@@ -62,6 +62,20 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
 def ids(world: World, limit: int = 50, **only: str | State) -> list[str]:
     runs = world.store.recent(limit, **only)  # type: ignore[arg-type]
     return [run.record.job_id for run in runs]
+
+
+def found(world: World, wanted: Wanted, limit: int = 50) -> list[str]:
+    """Those of all pages."""
+    page = world.store.search(wanted, limit=limit)
+    seen = [run.record.job_id for run in page.runs]
+    if page.total is not None:
+        total = page.total
+        assert total >= len(seen)
+    while page.after is not None:
+        page = world.store.search(wanted, limit=limit, after=page.after)
+        assert len(page.runs) <= limit
+        seen += [run.record.job_id for run in page.runs]
+    return seen
 
 
 class TestAStore:
@@ -119,6 +133,24 @@ class TestAStore:
         assert ids(world, state=State.QUEUED) == []
         assert ids(world, job="factorial", state=State.RUNNING) == [added[1]]
         assert ids(world, job="other") == []
+
+    def test_finds_what_is_wanted_page_by_page(self, world: World) -> None:
+        states = (State.FAILED, State.RUNNING, State.SUCCEEDED, State.FAILED, State.FAILED)
+        added = [world.add(state) for state in states]
+        if not world.lists:
+            with pytest.raises(NotFound, match="does not list runs"):
+                world.store.search(Wanted(), limit=3)
+            return
+        assert found(world, Wanted()) == added[::-1]
+        assert found(world, Wanted(), 2) == added[::-1]
+        failed = [added[4], added[3], added[0]]
+        for limit in (1, 2, 3, 50):
+            assert found(world, Wanted(states=(State.FAILED,)), limit) == failed
+        assert found(world, Wanted(job="other")) == []
+        assert found(world, Wanted(text="keyerror")) == failed
+        assert found(world, Wanted(text=added[1])) == [added[1]]
+        created = [world.store.get(run_id).record.created_at for run_id in added]
+        assert found(world, Wanted(since=created[1], until=created[4])) == added[3:0:-1]
 
     @pytest.mark.parametrize("state", [State.QUEUED, State.STARTING])
     def test_lets_a_run_that_has_not_started_never_start(self, world: World, state: State) -> None:

@@ -1,0 +1,101 @@
+"""What the console answers: one table, of which docs/console-api.md is made. Pure."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import unquote
+
+from devbridge.console import model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One method of one path."""
+
+    method: str
+    path: str
+    """``/api/runs/{id}``: a part in braces is any text without a slash; one with ``:path`` any."""
+    call: str
+    """Who answers: the name of a method of `devbridge.console.api.Api`, or of the server's own."""
+    does: str
+    query: Any = None
+    """What the query has."""
+    body: Any = None
+    """What is sent."""
+    answer: Any = None
+    """What is answered; None: it is no JSON."""
+    status: HTTPStatus = HTTPStatus.OK
+
+    def match(self, path: str) -> Mapping[str, str] | None:
+        """What the path's parts in braces are; None: it is another path."""
+        found = _pattern(self.path).fullmatch(path)
+        return None if found is None else {k: unquote(v) for k, v in found.groupdict().items()}
+
+
+@functools.cache
+def _pattern(path: str) -> re.Pattern[str]:
+    whole = re.sub(r"\{(\w+):path\}", r"(?P<\1>.+)", path)
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", whole))
+
+
+def _get(path: str, call: str, does: str, answer: Any = None, query: Any = None) -> Route:
+    return Route(method="GET", path=path, call=call, does=does, answer=answer, query=query)
+
+
+def _post(
+    path: str,
+    call: str,
+    does: str,
+    body: Any,
+    answer: Any,
+    status: HTTPStatus = HTTPStatus.OK,
+) -> Route:
+    return Route(
+        method="POST", path=path, call=call, does=does, body=body, answer=answer, status=status
+    )
+
+
+DOCUMENT: Final = "document"
+STATIC: Final = "static"
+EVENTS: Final = "events"
+LOG_FILE: Final = "log_file"
+_DOCUMENTS: Final = ("/", "/functions", "/functions/{name}", "/runs", "/runs/{id}", "/stage")
+CREATED: Final = HTTPStatus.CREATED
+
+ROUTES: Final[tuple[Route, ...]] = (
+    _get("/api/runs", "runs", "The runs, the newest first.", model.Rows, model.RunsWanted),
+    _get("/api/runs/{id}", "run", "All that is known of a run.", model.Detail),
+    _get(
+        "/api/runs/{id}/log",
+        "log",
+        "Lines of what a run has printed; with `find`, where in it a text is.",
+        model.Lines | model.Line,
+        model.LogWanted,
+    ),
+    _get("/api/runs/{id}/log.txt", LOG_FILE, "All that a run has printed, as a file."),
+    _get(
+        "/api/events",
+        EVENTS,
+        "Server-sent events: what has changed.",
+        query=model.EventsWanted,
+    ),
+    *(_get(path, DOCUMENT, "The page.") for path in _DOCUMENTS),
+    _get("/static/{name:path}", STATIC, "A file that the page needs."),
+)
+
+
+def find(method: str, path: str) -> tuple[Route, Mapping[str, str]] | HTTPStatus:
+    """The route of a request and the parts of its path; or the status that there is none with."""
+    status = HTTPStatus.NOT_FOUND
+    for route in ROUTES:
+        parts = route.match(path)
+        if parts is not None and route.method == method:
+            return route, parts
+        if parts is not None:
+            status = HTTPStatus.METHOD_NOT_ALLOWED
+    return status

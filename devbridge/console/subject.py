@@ -1,0 +1,41 @@
+"""The stage that a console is of, and how it is asked."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from devbridge.config import Config
+from devbridge.constructs import App
+from devbridge.deploy.access import Access
+from devbridge.runs.find import StageRuns
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A stage, seen from this machine. What it gives is for the thread that asks."""
+
+    config: Config
+    app: Callable[[], App]
+    """The app, as it was deployed or saved last."""
+    cloud: Callable[[], Access]
+    live: bool
+    """This process runs its jobs."""
+    since: float
+    """When the process was started, in seconds since the epoch."""
+
+    @contextlib.contextmanager
+    def runs(self) -> Iterator[tuple[StageRuns, bool]]:
+        """Its runs, and whether it is the deployed ones that are meant.
+
+        Raises (inside the block):
+            DevbridgeError: they cannot be asked for.
+        """
+        from devbridge.deploy.stage_runs import opened
+
+        with opened(self.config, self.app, self.cloud, log.info) as runs:
+            yield runs, not self.live and runs.is_deployed
