@@ -87,11 +87,19 @@ export class LogView extends HTMLElement {
     const none = lines.complete ? "It has printed nothing." : "Nothing is printed yet.";
     patch(
       this,
-      h("div.logbar", this.search(), this.choice(), h("span.gap"), this.tools(total)),
+      h(
+        "div.logbar",
+        this.search(),
+        this.choice(),
+        h("output", this.said),
+        h("span.gap"),
+        this.tools(total),
+      ),
       h("virtual-rows.log", {
         tabindex: 0,
         role: "region",
         "aria-label": "Log lines",
+        style: { "--digits": count(lines.total).length },
         ".model": {
           total,
           height: ROW,
@@ -114,12 +122,9 @@ export class LogView extends HTMLElement {
     const onkeydown = (/** @type {KeyboardEvent} */ event) => {
       if (event.key === "Enter") void this.find(event.shiftKey ? -1 : 1);
     };
-    return [
-      search("Search the log", "Search the log", undefined, (text) => this.look(text), {
-        onkeydown,
-      }),
-      h("output", this.said),
-    ];
+    return search("Search the log", "Search the log", undefined, (text) => this.look(text), {
+      onkeydown,
+    });
   }
 
   choice() {

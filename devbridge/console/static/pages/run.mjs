@@ -19,7 +19,7 @@ import { attempts } from "./run/attempts.mjs";
 /**
  * @typedef {{run: import("../logic/filters.mjs").Row, history: import("../logic/waterfall.mjs").Step[],
  *   attempts?: {attempt: number, line: number | null}[], payload: string | null, payload_missing: string | null,
- *   result: string | null, failure: Failure | null, checkpoint: string | null, previous: string | null,
+ *   result: string | null, result_missing?: string | null, failure: Failure | null, checkpoint: string | null, previous: string | null,
  *   log: {total: number, complete: boolean} | null}} Detail
  */
 
@@ -126,7 +126,7 @@ export class RunPage {
       void this.load();
       void this.measure();
     }
-    if (kind === "log" && data.id === this.run) this.logView?.grown(data.total, data.complete);
+    if (kind === "log") this.logView?.grown(data.total, data.complete);
     if (kind === "paused" && data.id === this.run) this.paused = data.file ? data : null;
     if (kind !== "run" || data.id !== this.run) return;
     // The head is right at once; what else has changed is asked for.
@@ -176,11 +176,7 @@ export class RunPage {
       this.head(detail),
       h(
         "div.page.run-page",
-        h(
-          "div.told",
-          detail.failure && failure(detail.failure),
-          attempts(made, detail.run),
-        ),
+        h("div.told", detail.failure && failure(detail.failure), attempts(made, detail.run)),
         h("div.values", this.values(detail), this.plots()),
         h(
           "section.panel.logs",
@@ -223,7 +219,7 @@ export class RunPage {
       h("span.gap"),
       h(
         "div.actions",
-        button("Copy link", "copy", () => void this.link(), { bare: true }),
+        button("Copy link", "link", () => void this.link(), { bare: true }),
         button("Replay", "replay", () => void this.replay(), { key: "r", kind: "small" }),
         button("Edit and replay", "edit", () => this.edit(), { key: "e", kind: "small" }),
         button("Cancel", "stop", () => void this.cancel(), {
@@ -270,7 +266,9 @@ export class RunPage {
           ? h("json-tree", { ".value": payload })
           : h("p.none", detail.payload_missing ?? "There is none."),
       ),
-      result && panel("Result", null, h("json-tree", { ".value": result })),
+      result
+        ? panel("Result", null, h("json-tree", { ".value": result }))
+        : detail.result_missing && panel("Result", null, h("p.none", detail.result_missing)),
       checkpoint && panel("Checkpoint", null, h("json-tree", { ".value": checkpoint })),
       before &&
         differences(

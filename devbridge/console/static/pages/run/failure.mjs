@@ -47,14 +47,21 @@ const said = (message, notes) => [
 /** The innermost first: it is where one looks. @param {Frame[]} all */
 const frames = (all) => [...all].reverse().map((frame, index) => one(frame, index === 0));
 
+/** Without the empty lines before and after. @param {[number, string][]} source */
+function trimmed(source) {
+  const full = source.map(([, text]) => text.trim() !== "");
+  return source.slice(full.indexOf(true), full.lastIndexOf(true) + 1);
+}
+
 /** @param {Frame} frame @param {boolean} open */
 function one(frame, open) {
   if (!frame.source.length || !frame.file) return h("p.frame.text", frame.text);
   const { file, line } = frame;
   const name = `${file.split("/").slice(-2).join("/")}${line ? `:${line}` : ""}`;
   const link = editorLink(file, line);
+  const source = trimmed(frame.source);
   const indent = Math.min(
-    ...frame.source
+    ...source
       .filter(([, text]) => text.trim())
       .map(([, text]) => /^ */.exec(text)?.[0].length ?? 0),
   );
@@ -70,7 +77,7 @@ function one(frame, open) {
     h(
       "pre",
       { tabindex: 0, "aria-label": `${name}, source` },
-      frame.source.map(([number, text]) =>
+      source.map(([number, text]) =>
         h(
           "div",
           { class: number === line ? "here" : "" },
