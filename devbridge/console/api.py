@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import Final
 
-from devbridge.console import model, runs
+from devbridge.console import acting, letters, model, payloads, runs, stage, stage_model
 from devbridge.console.detail import detail
+from devbridge.console.functions import functions
 from devbridge.console.listener import Heard
 from devbridge.console.logs import Logs
 from devbridge.console.subject import Subject
@@ -51,6 +52,52 @@ class Api:
             count = min(max(query.count, 0), LINES)
             lines = index.lines(start, count, log.read)
             return model.Lines(start, lines, index.total, log.complete, log.version)
+
+    def invoke(self, body: model.Invocation) -> model.Invoked:
+        """Start a run."""
+        return acting.invoke(self.subject, body)
+
+    def replay(self, id: str, body: model.Replay) -> model.Invoked:
+        """Run the job of a run again."""
+        return acting.replay(self.subject, id, body)
+
+    def cancel(self, id: str, body: model.Nothing) -> model.Cancelled:  # noqa: ARG002 - it is empty
+        """Cancel a run."""
+        return acting.cancel(self.subject, id)
+
+    def bulk(self, body: model.Bulk) -> model.BulkDone:
+        """Replay or cancel many."""
+        return acting.bulk(self.subject, body)
+
+    def functions(self) -> Sequence[stage_model.Function]:
+        """The jobs and functions."""
+        return list(functions(self.subject, self.heard))
+
+    def payloads(self, job: str) -> stage_model.Payloads:
+        """What a job may be given."""
+        return payloads.payloads(self.subject, job)
+
+    def save_payload(self, job: str, name: str, body: stage_model.Text) -> model.Nothing:
+        """Keep a payload."""
+        payloads.save(self.subject, job, name, body.payload)
+        return model.Nothing()
+
+    def forget_payload(self, job: str, name: str) -> model.Nothing:
+        """Delete one that is kept."""
+        payloads.forget(self.subject, job, name)
+        return model.Nothing()
+
+    def stage(self) -> stage_model.Stage:
+        """The stage."""
+        return stage.stage(self.subject)
+
+    def dead_letters(self) -> Sequence[stage_model.DeadLetters]:
+        """The dead-letter queues."""
+        return letters.dead_letters(self.subject)
+
+    def redrive(self, body: stage_model.Redrive) -> stage_model.Redriven:
+        """Send messages back."""
+        return letters.redrive(self.subject, body)
 
     def log_end(self, id: str) -> model.LogMoved:
         """How far a run's log has come."""

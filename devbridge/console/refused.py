@@ -20,6 +20,7 @@ from devbridge.errors import (
     NotDeployed,
     NotFound,
     PayloadError,
+    PayloadInvalid,
 )
 from devbridge.redaction import redacted
 
@@ -67,13 +68,13 @@ def by(error: Exception) -> tuple[HTTPStatus, bytes]:
 
 def _told(error: DevbridgeError) -> model.Error:
     place = _PLACE.search(error.what) if isinstance(error, PayloadError) else None
-    path = getattr(error, "path", None)
+    path = error.where if isinstance(error, PayloadInvalid) else None
     return model.Error(
         type(error).__name__,
         redacted(error.what),
         error.where,
         error.remedy,
-        path=None if path is None else str(path),
+        path=path,
         line=int(place[1]) if place else None,
         column=int(place[2]) if place else None,
     )

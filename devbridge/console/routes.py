@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import unquote
 
-from devbridge.console import model
+from devbridge.console import model, stage_model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +68,13 @@ _DOCUMENTS: Final = ("/", "/functions", "/functions/{name}", "/runs", "/runs/{id
 CREATED: Final = HTTPStatus.CREATED
 
 ROUTES: Final[tuple[Route, ...]] = (
+    _get("/api/stage", "stage", "The stage: what there is, and who runs it.", stage_model.Stage),
+    _get(
+        "/api/functions",
+        "functions",
+        "The jobs and API functions of the app, with their last runs.",
+        list[stage_model.Function],
+    ),
     _get("/api/runs", "runs", "The runs, the newest first.", model.Rows, model.RunsWanted),
     _get("/api/runs/{id}", "run", "All that is known of a run.", model.Detail),
     _get(
@@ -78,6 +85,64 @@ ROUTES: Final[tuple[Route, ...]] = (
         model.LogWanted,
     ),
     _get("/api/runs/{id}/log.txt", LOG_FILE, "All that a run has printed, as a file."),
+    _post("/api/runs", "invoke", "Start a run.", model.Invocation, model.Invoked, CREATED),
+    _post(
+        "/api/runs/{id}/replay",
+        "replay",
+        "Run the job of a run again, as it was or with another payload.",
+        model.Replay,
+        model.Invoked,
+        CREATED,
+    ),
+    _post(
+        "/api/runs/{id}/cancel",
+        "cancel",
+        "Cancel a run, whatever state it is in.",
+        model.Nothing,
+        model.Cancelled,
+    ),
+    _post(
+        "/api/bulk",
+        "bulk",
+        "Replay the ended runs, or cancel the others, of a filter: first to count them, then"
+        " with that count to do it. 409: there are more or fewer now.",
+        model.Bulk,
+        model.BulkDone,
+    ),
+    _get(
+        "/api/payloads/{job}",
+        "payloads",
+        "Payloads for a job: of its last runs, saved ones, samples.",
+        stage_model.Payloads,
+    ),
+    Route(
+        method="PUT",
+        path="/api/payloads/{job}/{name}",
+        call="save_payload",
+        does="Save a payload in the app's folder, by a name.",
+        body=stage_model.Text,
+        answer=model.Nothing,
+    ),
+    Route(
+        method="DELETE",
+        path="/api/payloads/{job}/{name}",
+        call="forget_payload",
+        does="Delete a saved payload.",
+        answer=model.Nothing,
+    ),
+    _get(
+        "/api/dead-letters",
+        "dead_letters",
+        "The dead-letter queues, each with its oldest messages.",
+        list[stage_model.DeadLetters],
+    ),
+    _post(
+        "/api/dead-letters/redrive",
+        "redrive",
+        "Send messages back to where they came from: their jobs run once more.",
+        stage_model.Redrive,
+        stage_model.Redriven,
+    ),
     _get(
         "/api/events",
         EVENTS,

@@ -101,12 +101,22 @@ class Resource(Struct, frozen=True):
     link: str | None
 
 
+class Changed(Struct, frozen=True):
+    """A resource that a deployment has changed."""
+
+    name: str
+    type: str
+    status: str
+    """CloudFormation's: ``update complete``."""
+
+
 class Deployment(Struct, frozen=True):
     """A deployment of the stage."""
 
     at: float
     what: str
-    by: str | None
+    """How it ended: ``update complete``."""
+    changes: list[Changed]
 
 
 class Secret(Struct, frozen=True):
@@ -136,7 +146,7 @@ class Stage(Struct, frozen=True, kw_only=True):
     """The newest first."""
     secrets: list[Secret]
     taken_by: str | None
-    """Who runs the stage's jobs now, if it is somebody else."""
+    """Who has taken the stage over from this machine."""
     problems: list[str]
     """What could not be asked, and why."""
 

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from devbridge.cloud.session import Cloud
 from devbridge.config import Config
 from devbridge.constructs import App
-from devbridge.deploy.access import Access
 from devbridge.runs.find import StageRuns
 
 log = logging.getLogger(__name__)
@@ -22,11 +22,13 @@ class Subject:
     config: Config
     app: Callable[[], App]
     """The app, as it was deployed or saved last."""
-    cloud: Callable[[], Access]
+    cloud: Callable[[], Cloud]
     live: bool
     """This process runs its jobs."""
     since: float
     """When the process was started, in seconds since the epoch."""
+    taken_by: Callable[[], str | None] = lambda: None
+    """Who has taken the stage over from this process, if somebody has."""
 
     @contextlib.contextmanager
     def runs(self) -> Iterator[tuple[StageRuns, bool]]:

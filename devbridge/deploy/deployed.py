@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -54,16 +54,40 @@ def resources(cloud: Access, app: str, stage: str) -> dict[str, str]:
     Raises:
         NotDeployed, CredentialsError, CloudError: as `stack_values`.
     """
+    return {
+        item["LogicalResourceId"]: item["PhysicalResourceId"]
+        for item in summaries(cloud, app, stage)
+        if item.get("PhysicalResourceId")
+    }
+
+
+def summaries(cloud: Access, app: str, stage: str) -> Iterator[dict[str, Any]]:
+    """What CloudFormation lists of each resource of a stage.
+
+    Raises:
+        NotDeployed, CredentialsError, CloudError: as `stack_values`.
+    """
+    for page in _pages(cloud, app, stage, "list_stack_resources"):
+        for item in page["StackResourceSummaries"]:
+            if item["ResourceStatus"] != "DELETE_COMPLETE":
+                yield item
+
+
+def events(cloud: Access, app: str, stage: str) -> Iterator[dict[str, Any]]:
+    """What has happened to a stage's stack and its resources, the newest first.
+
+    Raises:
+        NotDeployed, CredentialsError, CloudError: as `stack_values`.
+    """
+    for page in _pages(cloud, app, stage, "describe_stack_events"):
+        yield from page["StackEvents"]
+
+
+def _pages(cloud: Access, app: str, stage: str, operation: str) -> Iterator[dict[str, Any]]:
     stack_values(cloud, app, stage)
     with explained(cloud):
         name, _ = find(cloud, app, stage)
-        pages = cloud.client("cloudformation").get_paginator("list_stack_resources")
-        return {
-            item["LogicalResourceId"]: item["PhysicalResourceId"]
-            for page in pages.paginate(StackName=name)
-            for item in page["StackResourceSummaries"]
-            if item.get("PhysicalResourceId") and item["ResourceStatus"] != "DELETE_COMPLETE"
-        }
+        yield from cloud.client("cloudformation").get_paginator(operation).paginate(StackName=name)
 
 
 def stage_mode(cloud: Access, app: str, stage: str) -> Mode | None:

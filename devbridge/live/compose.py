@@ -26,6 +26,7 @@ from devbridge.daemon.dead_letters import DeadLetters
 from devbridge.daemon.developer import DeveloperCredentials, Health
 from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.functions import Followed, FunctionLogs, Groups
+from devbridge.daemon.handover import who
 from devbridge.daemon.held import Held
 from devbridge.daemon.keeper import Keeper, keep
 from devbridge.daemon.life import Task
@@ -122,19 +123,24 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
     }
     if not config.local:
         beside["credentials"] = developer.run
-    console = _console(config, cloud, redeployer) if config.console else None
+    console = _console(config, cloud, redeployer, daemon) if config.console else None
     if console is not None:
         narrator.add(console.heard)
     return Composed(daemon, beside, console)
 
 
-def _console(config: Config, cloud: Cloud, redeployer: Redeployer) -> Door:
+def _console(config: Config, cloud: Cloud, redeployer: Redeployer, daemon: Daemon) -> Door:
+    def taken_by() -> str | None:
+        bridge = daemon.bridge
+        return who(bridge.taken_over_by) if bridge.taken_over.is_set() else None
+
     subject = Subject(
         config=config,
         app=lambda: redeployer.good.app,
         cloud=lambda: cloud,
         live=True,
         since=time.time(),
+        taken_by=taken_by,
     )
     return Door(subject, Heard())
 

@@ -8,6 +8,7 @@ import json
 import sys
 import uuid
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -22,8 +23,44 @@ from devbridge.errors import CloudNotRunning
 from devbridge.runs.ledger import Change, Ledger, NewRun
 from devbridge.runs.model import State
 from runner.outcome import Failure
+from stub_lambda import invoker
+from stub_lambda.handler import Live
+from tests.unit.runs.clouds import exceptions
+from tests.unit.runs.worlds import Daemon, Lambda
 
 DEADLINE = 30.0
+
+
+class Invokers(Lambda):
+    exceptions = exceptions
+
+
+class Cloud:
+    """Has nothing but the jobs' invokers, which reach a daemon that takes runs and runs none."""
+
+    account, region, endpoint_url = "123456789012", "us-east-1", "http://127.0.0.1:1"
+    principal_arn = "arn:aws:iam::123456789012:user/ann"
+
+    def __init__(self, ledger: Path, logs: Path) -> None:
+        self.away = False
+        self.lambda_ = Invokers(lambda event, given: self._called(ledger, logs, event, given))
+        self.services: dict[str, Any] = {"lambda": self.lambda_}
+
+    def _called(self, ledger: Path, logs: Path, event: Any, given: Any) -> Any:
+        with Ledger.open(ledger) as book:  # of this thread
+            daemon = Daemon(book, logs)
+            daemon.away = self.away
+            live: Any = Live(daemon, daemon.settings)  # type: ignore[arg-type]
+            return invoker.answer(lambda: live, event, given)
+
+    def client(self, service: str) -> Any:
+        return self.services[service]
+
+    def credentials_expire_at(self) -> float:
+        return 5000.0
+
+    def explained(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 class Stage:
@@ -39,7 +76,7 @@ class Stage:
         self.config = Config(root=root, python=Path(sys.executable), stage="ann", local=True)
         self.config.make_dirs()
         self.ledger = Ledger.open(self.config.ledger)
-        self.cloud: Any = None
+        self.cloud: Any = Cloud(self.config.ledger, self.config.logs_dir)
         self.subject = Subject(
             config=self.config, app=lambda: self.app, cloud=self._cloud, live=True, since=1000.0
         )

@@ -1,0 +1,103 @@
+"""The jobs and API functions of a stage: what they are, what is broken, how they went last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from devbridge.console import stage_model
+from devbridge.console.failures import broken
+from devbridge.console.listener import Heard, went_well
+from devbridge.console.subject import Subject
+from devbridge.console.text import one_line
+from devbridge.constructs import Function, Job
+from devbridge.errors import NotFound
+from devbridge.payload.check import schema
+from devbridge.runs.base import Run, Wanted
+from devbridge.runs.find import StageRuns
+
+RECENT = 20
+"""Runs of each that are told."""
+
+
+def functions(subject: Subject, heard: Heard) -> Iterator[stage_model.Function]:
+    """Those of the app, as it says them."""
+    app = subject.app()
+    with subject.runs() as (runs, deployed):
+        for job in app.of_type(Job):
+            yield _job(subject, heard, job, _last(runs, job.name, deployed=deployed))
+    for function in app.of_type(Function):
+        yield _function(subject, heard, function)
+
+
+def _last(runs: StageRuns, job: str, *, deployed: bool) -> Sequence[Run]:
+    try:
+        return runs.search(Wanted(job=job), limit=RECENT, deployed=deployed).runs
+    except NotFound:  # nothing of the stage is deployed yet
+        return ()
+
+
+def _job(subject: Subject, heard: Heard, job: Job, last: Sequence[Run]) -> stage_model.Function:
+    records = [run.record for run in last]
+    errors = (record.failure for record in records if record.failure is not None)
+    error = next((f"{each.type}: {each.message}" for each in errors), None)
+    return stage_model.Function(
+        name=job.name,
+        kind="job",
+        handler=_handler(job),
+        compute=job.compute.name,
+        triggers=[f"{each.kind} {each.label}" for each in job.triggers],
+        schema=schema(job.name, str(subject.config.schemas)),
+        timeout=job.timeout.total_seconds(),
+        live=subject.live and job.live,
+        broken=_broken(subject, heard, job.name, function=False),
+        recent=[
+            stage_model.Last(
+                record.job_id,
+                record.state,
+                record.started_at,
+                None
+                if record.started_at is None or record.ended_at is None
+                else record.ended_at - record.started_at,
+            )
+            for record in records
+        ],
+        last_error=None if error is None else one_line(error),
+    )
+
+
+def _function(subject: Subject, heard: Heard, function: Function) -> stage_model.Function:
+    requests = [*reversed(heard.requests.get(function.name, ()))]
+    failures = (event.failure for _, event in requests if event.failure is not None)
+    error = next((f"{each.type}: {each.message}" for each in failures), None)
+    return stage_model.Function(
+        name=function.name,
+        kind="function",
+        handler=_handler(function),
+        compute="lambda",
+        triggers=[f"{each.kind} {each.label}" for each in function.triggers],
+        schema=None,
+        timeout=function.timeout.total_seconds(),
+        live=subject.live and function.live,
+        broken=_broken(subject, heard, function.name, function=True),
+        recent=[
+            stage_model.Last(
+                event.what,
+                event.how or ("ok" if went_well(event) else "failed"),
+                at - event.seconds,
+                event.seconds,
+            )
+            for at, event in requests
+        ],
+        last_error=None if error is None else one_line(error),
+    )
+
+
+def _handler(code: Job | Function) -> str:
+    return "" if code.handler is None else str(code.handler)
+
+
+def _broken(
+    subject: Subject, heard: Heard, name: str, *, function: bool
+) -> stage_model.Broken | None:
+    found = heard.broken.get((name, function))
+    return None if found is None else broken(found, subject.config.root)
