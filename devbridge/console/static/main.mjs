@@ -196,7 +196,7 @@ export class Console {
         stage && [
           h("b", stage.app),
           h("span", stage.stage),
-          h("span.place", stage.cloud === "local" ? "local cloud" : stage.cloud),
+          h("span.place", stage.cloud.startsWith("the embedded") ? "embedded cloud" : stage.cloud),
         ],
       ),
       h(

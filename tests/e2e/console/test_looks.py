@@ -47,14 +47,21 @@ def test_no_page_shuts_anybody_out(
 ) -> None:
     """In a context that bypasses the policy of contents, which would not let axe in."""
     failed, good = invoke("speaks", "{}", "--wait"), invoke("adds", '{"a": 5}', "--wait")
-    pages = {"runs": "/runs", "failed": f"/runs/{failed}", "succeeded": f"/runs/{good}"}
+    pages = {
+        "functions": "/functions",
+        "invoke": "/functions/adds",
+        "runs": "/runs",
+        "failed": f"/runs/{failed}",
+        "succeeded": f"/runs/{good}",
+        "stage": "/stage",
+    }
     for width in WIDTHS:
         view = {"width": width, "height": 1000}
         page = console.open("/runs", color_scheme=scheme, viewport=view, bypass_csp=True)
         for name, path in pages.items():
             page.goto(console.base + path)
             waited_for(page)
-            if name != "runs":
+            if path.startswith("/runs/"):
                 page.locator(".log .row").first.wait_for()
             assert serious(page, axe) == [], (name, width)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, width)

@@ -17,7 +17,7 @@ const TALLEST = 12;
 export class JsonEditor extends HTMLElement {
   constructor() {
     super();
-    /** @type {Record<string, any> | null} */ this.schema = null;
+    /** @type {Record<string, any> | null} */ this.known = null;
     this.initial = "";
     this.label = "Payload";
     /** @type {Problem | null} What the server has said of this very text. */ this.refused = null;
@@ -84,6 +84,12 @@ export class JsonEditor extends HTMLElement {
     if (document.activeElement === this.area) this.tell();
   }
 
+  /** What the text should be; null: nobody knows. @param {Record<string, any> | null} schema */
+  set schema(schema) {
+    this.known = schema;
+    if (this.area.isConnected) this.check();
+  }
+
   get text() {
     return this.area.value;
   }
@@ -114,14 +120,13 @@ export class JsonEditor extends HTMLElement {
   }
 
   check() {
-    const { text, schema } = this;
+    const { text, known: schema } = this;
     this.parsed = parse(text);
     const { value } = this.parsed;
     this.found = [...this.parsed.problems, ...(value ? problems(value, schema, schema ?? {}) : [])];
     if (this.refused && value) this.found.unshift(this.refused);
     this.draw();
     this.tell();
-    this.dispatchEvent(new CustomEvent("checked", { bubbles: true }));
   }
 
   draw() {
@@ -169,7 +174,7 @@ export class JsonEditor extends HTMLElement {
   /** What is wrong, or else what is known of the place of the caret. */
   tell() {
     const [problem] = this.found;
-    const known = aboutPlace(this.schema, this.text, this.area.selectionStart);
+    const known = aboutPlace(this.known, this.text, this.area.selectionStart);
     this.area.setAttribute("aria-invalid", String(!this.valid));
     patch(
       this.foot,
@@ -213,7 +218,7 @@ export class JsonEditor extends HTMLElement {
   propose() {
     const { selectionStart, selectionEnd } = this.area;
     if (selectionStart !== selectionEnd) return;
-    this.offer(proposals(this.schema, contextAt(this.text, selectionStart)).slice(0, TALLEST));
+    this.offer(proposals(this.known, contextAt(this.text, selectionStart)).slice(0, TALLEST));
   }
 
   /** @param {Proposal[]} found */
@@ -352,7 +357,7 @@ export class JsonEditor extends HTMLElement {
       const { from, to } = shown(this.text, each);
       return from <= offset && offset < to;
     });
-    const known = aboutPlace(this.schema, this.text, offset);
+    const known = aboutPlace(this.known, this.text, offset);
     if (!problem && !known) return this.hide();
     this.tip.hidden = false;
     patch(

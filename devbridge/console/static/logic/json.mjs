@@ -269,6 +269,12 @@ export function at(node, path) {
   return found;
 }
 
+/** The steps of `$.items[0].id`, `/items/0/id` or `items.0.id`. @param {string} path */
+export function steps(path) {
+  const words = path.replace(/^\$/, "").match(/[^./[\]"']+/g) ?? [];
+  return words.map((word) => (/^\d+$/.test(word) ? Number(word) : word));
+}
+
 /**
  * Line and column of an offset, both from 1.
  * @param {string} text

@@ -3,7 +3,7 @@
 import { ApiError, get, part, send } from "../api.mjs";
 import { askText } from "../dialogs.mjs";
 import { h, value } from "../dom.mjs";
-import { at, format, parse } from "../logic/json.mjs";
+import { at, format, parse, steps } from "../logic/json.mjs";
 import { runPath } from "../logic/routes.mjs";
 import { blank } from "../logic/schema.mjs";
 import { short } from "../logic/words.mjs";
@@ -36,6 +36,8 @@ export class FunctionPage {
     this.trigger = "";
     this.shown = "recent";
     this.sending = false;
+    /** The server has said that the handler does not declare this payload. */
+    this.unlike = false;
     this.keys = { "ctrl+Enter": () => void this.invoke(), i: () => this.editor?.area.focus() };
   }
 
@@ -99,7 +101,7 @@ export class FunctionPage {
     this.app.changed();
   }
 
-  async invoke() {
+  async invoke(check = true) {
     const { editor } = this;
     if (!editor || this.sending || this.fn?.kind !== "job") return;
     if (editor.parsed.value === null) {
@@ -108,16 +110,18 @@ export class FunctionPage {
       return;
     }
     this.sending = true;
+    this.unlike = false;
     this.app.changed();
     const payload = editor.text;
     try {
       const answer = this.from
-        ? await send("POST", `runs/${part(this.from)}/replay`, { payload })
+        ? await send("POST", `runs/${part(this.from)}/replay`, { payload, check })
         : await send("POST", "runs", {
             job: this.name,
             payload,
             key: this.key || null,
             trigger: this.trigger || null,
+            check,
           });
       this.first = payload;
       if (answer.duplicate) this.app.toasts.say(`${this.key} has started this run before`);
@@ -134,9 +138,16 @@ export class FunctionPage {
   /** The server's no is shown where it belongs, if it says where. @param {JsonEditor} editor @param {Error} error */
   refused(editor, error) {
     const told = error instanceof ApiError ? error.told : null;
+    // What the handler does not declare may be sent all the same: one may want to see what it does.
+    this.unlike = told?.type === "PayloadInvalid";
     const node = told?.path ? at(editor.parsed.value, steps(told.path)) : null;
-    if (node) editor.refuse({ from: node.from, to: node.to, message: error.message });
+    if (node) editor.refuse({ from: node.from, to: node.to, message: told?.message ?? "" });
     else this.app.toasts.say(error.message, true);
+  }
+
+  typed() {
+    this.unlike = false;
+    this.app.changed();
   }
 
   async save() {
@@ -223,14 +234,15 @@ export class FunctionPage {
       ),
       h("json-editor", {
         key: this.name,
-        ".schema": fn.schema,
+        ".schema": this.trigger ? null : fn.schema,
         ".initial": this.first ?? "",
-        onchecked: () => this.app.changed(),
+        oninput: () => this.typed(),
       }),
       h(
         "div.send",
         !this.from && this.options(fn),
         h("span.gap"),
+        this.unlike && button("Send it all the same", "", () => void this.invoke(false)),
         h(
           "button.button.main",
           { type: "button", disabled: this.sending, onclick: () => void this.invoke() },
@@ -254,6 +266,7 @@ export class FunctionPage {
               ".value": this.trigger,
               onchange: value((text) => {
                 this.trigger = text;
+                this.app.changed();
               }),
             },
             h("option", { value: "" }, "a plain payload"),
@@ -282,12 +295,6 @@ export class FunctionPage {
     this.shown = name;
     this.app.changed();
   }
-}
-
-/** The steps of `$.items[0].id`, `/items/0/id` or `items.0.id`. @param {string} path */
-export function steps(path) {
-  const words = path.replace(/^\$/, "").match(/[^./[\]"']+/g) ?? [];
-  return words.map((word) => (/^\d+$/.test(word) ? Number(word) : word));
 }
 
 /** @param {string} text */

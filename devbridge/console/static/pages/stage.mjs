@@ -14,9 +14,6 @@ import { button, copy, empty, failed, loading, panel, search, since } from "../p
  *   more: boolean}} Dead
  */
 
-/** @type {Record<string, string>} */
-const SIGNS = { "+": "added", "-": "removed", "~": "changed" };
-
 export class StagePage {
   /** @param {Console} app */
   constructor(app) {
@@ -101,10 +98,9 @@ export class StagePage {
 
   /** @param {any} stage */
   sentence(stage) {
-    const where = stage.cloud === "local" ? "the embedded cloud" : stage.cloud;
     return stage.live
-      ? `Jobs run on this machine; the rest is in ${where}.`
-      : `Deployed in ${where}.`;
+      ? `Jobs run on this machine; the rest is in ${stage.cloud}.`
+      : `Deployed in ${stage.cloud}.`;
   }
 
   /** @param {any} stage */
@@ -215,26 +211,32 @@ export class StagePage {
 
   /** @param {any} stage */
   deployments(stage) {
-    /** @type {{at: number, what: string, by: string | null}[]} */ const all = stage.deployments;
+    /** @type {{at: number, what: string, changes: {name: string, type: string, status: string}[]}[]} */
+    const all = stage.deployments;
     return panel(
       "Deployments",
       null,
       all.length
         ? h(
             "ul.deployments",
-            all.map((each) =>
-              h(
+            all.map((each, index) => {
+              const head = [
+                since(each.at, this.app.now),
+                ` ${each.what}, `,
+                plural(each.changes.length, "change"),
+              ];
+              if (!each.changes.length) return h("li", { key: each.at }, head);
+              return h(
                 "li",
                 { key: each.at },
-                h("div.soft", since(each.at, this.app.now), each.by && ` by ${each.by}`),
                 h(
-                  "pre",
-                  each.what
-                    .split("\n")
-                    .map((line) => h("div", { class: SIGNS[line[0] ?? ""] }, line)),
+                  "details",
+                  { open: index === 0 },
+                  h("summary", head),
+                  h("ul", each.changes.map(change)),
                 ),
-              ),
-            ),
+              );
+            }),
           )
         : h("p.none", "None is known here."),
     );
@@ -314,3 +316,15 @@ export class StagePage {
 /** @param {string} address @param {string} text */
 const outward = (address, text) =>
   h("a", { href: address, target: "_blank", rel: "noreferrer" }, text);
+
+/** @param {{name: string, type: string, status: string}} change */
+function change({ name, type, status }) {
+  const kind = /^create/.test(status) ? "added" : /^delete/.test(status) ? "removed" : "changed";
+  const bad = /fail|rollback/.test(status);
+  return h(
+    "li",
+    { class: bad ? "bad" : kind },
+    `${{ added: "+", removed: "−", changed: "~" }[kind]} ${name} `,
+    h("small", type.replace(/^AWS::/, ""), bad && ` ${status}`),
+  );
+}

@@ -8,6 +8,7 @@ import {
   parse,
   place,
   plain,
+  steps,
   tokens,
 } from "../../../../devbridge/console/static/logic/json.mjs";
 
@@ -115,4 +116,8 @@ test("a place is a line and a column from 1, and a path leads to a value", () =>
   const { value } = parse('{"items": [{"id": 7}]}');
   assert.equal(compact(at(value, ["items", 0, "id"])), "7");
   assert.equal(at(value, ["items", 1, "id"]), null);
+  for (const path of ["$.items[0].id", "/items/0/id", "items.0.id", "$['items'][0]['id']"]) {
+    assert.deepEqual(steps(path), ["items", 0, "id"], path);
+  }
+  assert.deepEqual(steps("$"), []);
 });

@@ -17,16 +17,16 @@ export function lately(fn, now) {
     spark(fn.recent),
     h(
       "ul.lately",
-      list.map((each) => {
+      list.map((each, index) => {
         const inner = [
-          fn.kind === "job" ? badge(each.state) : h("code", each.state),
+          fn.kind === "job" ? badge(each.state) : [h("code", each.state), h("span", each.id)],
           h("span.gap"),
           h("span.num", duration(each.seconds)),
           since(each.started_at, now),
         ];
         return h(
           "li",
-          { key: each.id },
+          { key: fn.kind === "job" ? each.id : index },
           fn.kind === "job"
             ? h("a", { href: runPath(each.id), "data-item": "" }, inner)
             : h("span", inner),
