@@ -61,6 +61,7 @@ def handler(payload: object) -> None:
     raise ValueError(f"{HOSTILE} \x1b[2J")
 """,
     "waits": """
+import signal
 import time
 from pathlib import Path
 
@@ -69,6 +70,8 @@ from devbridge.job import job_handler
 
 @job_handler("waits")
 def handler(payload: dict[str, str]) -> str:
+    if payload.get("stays"):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     print("begun", flush=True)
     while not Path(payload["until"]).exists():
         time.sleep(0.02)

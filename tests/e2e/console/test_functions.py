@@ -142,6 +142,19 @@ def test_a_run_is_cancelled_with_a_key(console: Console, invoke: Invoke, tmp_pat
     page.locator(".run-bar .s-CANCELLED").wait_for()
 
 
+def test_the_time_that_is_left_to_a_cancelled_run_is_counted_down(
+    console: Console, invoke: Invoke, tmp_path: Path
+) -> None:
+    gone_on = tmp_path / "gone-on"
+    page = console.run(invoke("waits", json.dumps({"until": str(gone_on), "stays": "yes"})))
+    page.locator(".log").get_by_text("begun").wait_for()
+    page.keyboard.press("c")
+    for left in ("119", "118"):
+        page.get_by_text(f"cancelling, killed in {left} s").wait_for()
+    gone_on.touch()
+    page.locator(".run-bar .s-CANCELLED").wait_for()
+
+
 def test_many_runs_are_replayed_when_their_number_was_seen(
     console: Console, invoke: Invoke
 ) -> None:

@@ -88,6 +88,20 @@ def test_two_browsers_see_the_same(console: Console, invoke: Invoke, tmp_path: P
         page.locator(f'[data-id="{run_id}"]', has_text="succeeded").wait_for()
 
 
+def test_nothing_moves_under_a_hand(console: Console, invoke: Invoke) -> None:
+    """New runs wait above until somebody asks for them; what is pointed at stays where it is."""
+    run_id = invoke("adds", '{"a": 1}', "--wait")
+    page = console.open("/runs")
+    row = page.locator(f'[data-id="{run_id}"]')
+    row.hover()
+    before = row.bounding_box()
+    invoke("adds", '{"a": 2}', "--wait")
+    page.get_by_role("button", name="1 new run").wait_for()
+    assert row.bounding_box() == before
+    page.get_by_role("button", name="1 new run").click()
+    page.locator(".item").first.get_by_text('{"a":2}').wait_for()
+
+
 def test_filters_are_in_the_address_and_search_is_the_server_s(
     console: Console, invoke: Invoke
 ) -> None:

@@ -36,7 +36,8 @@ export class RunPage {
     /** @type {Error | null} */ this.error = null;
     /** @type {[number, number, number][]} */ this.usage = [];
     /** @type {{file: string, line: number} | null} */ this.paused = null;
-    /** @type {number | null} When the end was asked for. */ this.cancelled = null;
+    /** @type {number | null} When the process is killed that was told to end. */
+    this.killed = null;
     /** @type {Map<string, Node | null>} What was parsed once. */ this.trees = new Map();
     /** @type {{run: string, attempts: any[], end: any, line: number | null} | null} */ this.log =
       null;
@@ -149,7 +150,7 @@ export class RunPage {
     if (!this.live) return;
     const answer = await this.app.act(() => send("POST", `runs/${part(this.run)}/cancel`, {}));
     if (!answer) return;
-    this.cancelled = this.app.now;
+    this.killed = answer.grace === null ? null : this.app.now + answer.grace;
     if (answer.waits) this.app.toasts.say("It is cancelled by the next `devbridge dev`");
     await this.load();
   }
@@ -231,16 +232,12 @@ export class RunPage {
     );
   }
 
-  /** @param {import("../logic/filters.mjs").Row & {kill_at?: number | null}} run */
+  /** @param {import("../logic/filters.mjs").Row} run */
   ending(run) {
-    if (!LIVE.has(run.state) || !(run.cancelled || this.cancelled)) return null;
-    const left = run.kill_at ? run.kill_at - this.app.now : null;
+    if (!LIVE.has(run.state) || !run.cancelled) return null;
+    const left = this.killed === null ? null : Math.ceil(this.killed - this.app.now);
     const said =
-      left === null
-        ? "cancelling…"
-        : left > 0
-          ? `cancelling, killed in ${Math.ceil(left)} s`
-          : "being killed";
+      left === null ? "cancelling…" : left > 0 ? `cancelling, killed in ${left} s` : "being killed";
     return h("span.chip.warn", { role: "status" }, said);
   }
 

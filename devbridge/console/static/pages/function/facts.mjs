@@ -2,7 +2,7 @@
 
 import { h } from "../../dom.mjs";
 import { runPath } from "../../logic/routes.mjs";
-import { typeName } from "../../logic/schema.mjs";
+import { typeName, variants } from "../../logic/schema.mjs";
 import { duration } from "../../logic/words.mjs";
 import { badge, panel, since, spark } from "../../parts.mjs";
 
@@ -40,7 +40,8 @@ export function lately(fn, now) {
 /** @param {Fn} fn */
 export function facts(fn) {
   const { schema } = fn;
-  const properties = Object.entries(schema?.properties ?? {});
+  const [own] = schema ? variants(schema, schema) : [];
+  const properties = Object.entries(own?.properties ?? {});
   return panel(
     "About",
     null,
@@ -66,7 +67,7 @@ export function facts(fn) {
                 "th",
                 { scope: "row" },
                 name,
-                schema.required?.includes(name) ? null : h("small", " optional"),
+                own?.required?.includes(name) ? null : h("small", " optional"),
               ),
               h(
                 "td",
