@@ -330,9 +330,9 @@ async def daemon(setup: Setup) -> AsyncIterator[Watched]:
 
 
 @contextlib.asynccontextmanager
-async def dev(app: Path) -> AsyncIterator[Watched]:
+async def dev(app: Path, *options: str) -> AsyncIterator[Watched]:
     """`devbridge dev --local` in an app's folder, ready for requests."""
-    command = [sys.executable, "-m", "devbridge", "dev", "--local", "--stage", "bench"]
+    command = [sys.executable, "-m", "devbridge", "dev", "--local", "--stage", "bench", *options]
     process = Watched(command, cwd=app)
     try:
         await soon(process.expecting(b"Try:\n"))

@@ -21,6 +21,7 @@ from devbridge.console.listener import FUNCTIONS, LOG, RUN, STAGE, Heard
 from devbridge.console.routes import Route
 from devbridge.console.stream import BEHIND, PAUSE, Streams, event
 from devbridge.console.subject import Subject
+from devbridge.console.watching import watch
 from devbridge.daemon.http import Exchange, Request
 from devbridge.errors import DevbridgeError
 
@@ -62,6 +63,8 @@ class Server:
             routes.LOG_FILE: self._log_file,
         }
         heard.changed = self.streams.changed
+        if not subject.live:
+            self._go_on(watch(self._newest, self.streams.changed))
 
     async def close(self) -> None:
         """End what is under way."""
@@ -127,6 +130,18 @@ class Server:
             finally:
                 await loop.run_in_executor(alone, pieces.close)
         exchange.end()
+
+    async def _newest(self) -> Mapping[str, model.Row] | None:
+        """The newest runs, while somebody wants to know what becomes of them."""
+        if not len(self.streams):
+            return None
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.run_in_executor(self._pool, self.api.runs, model.RunsWanted())
+        except Exception as error:
+            log.info("the runs cannot be looked at: %s", error)
+            return None
+        return {row.id: row for row in found.runs}
 
     async def _look(self, things: Sequence[str]) -> Mapping[str, bytes]:
         loop = asyncio.get_running_loop()

@@ -268,5 +268,6 @@ class LedgerRun:
 
     def _here(self, record: RunRecord) -> RunRecord:
         """The record with its log where it is now: the app's folder may have been moved."""
-        name = Path(record.log).name
-        return replace(record, log=str(self._store.logs / name)) if name else record
+        name = record.log.rpartition("/")[2]
+        here = f"{self._store.logs}/{name}" if name else ""
+        return record if here in ("", record.log) else replace(record, log=here)

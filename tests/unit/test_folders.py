@@ -44,6 +44,7 @@ ARGUMENTS = {
     "trigger": ("j",),
     "bind": ("--", "true"),
     "cloud": ("start",),
+    "console": ("--no-browser",),
     "deploy": ("--yes",),
     "remove": ("--yes",),
 }

@@ -152,7 +152,11 @@ class Browser:
     @classmethod
     async def through(cls, door: Door) -> Self:
         """Open the door's link."""
-        link = door.link
+        return await cls.by(door.link)
+
+    @classmethod
+    async def by(cls, link: str) -> Self:
+        """Open a link."""
         port = int(link.partition("127.0.0.1:")[2].partition("/")[0])
         browser = cls(port)
         opened = await browser.get(link.partition(f":{port}")[2])

@@ -41,3 +41,29 @@ def test_rows_of_runs_that_are_forgotten_are_left_out(stage: Stage) -> None:
     with stage.subject.runs() as (found, _):
         told = runs.rows(found, [run_id, "ffffffff-0000-4000-8000-000000000001"])
     assert {key: row.id for key, row in told.items()} == {run_id: run_id}
+
+
+def logged(stage: Stage, **asked: object) -> tuple[list[str], str | None]:
+    with stage.subject.runs() as (found, _):
+        page = runs.page(found, model.RunsWanted(**asked), deployed=False)  # type: ignore[arg-type]
+        assert page.total is None
+        return [row.id for row in page.runs], page.after
+
+
+def test_runs_are_found_by_what_they_have_printed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    padding = b"x" * (1 << 16)
+    one = stage.add(log=padding[:-3] + b"The Needle\n")
+    stage.add(log=b"nothing\n")
+    stage.add()
+    two = stage.add(State.FAILED, log=b"a needle\n")
+    assert logged(stage, log="needle") == ([two, one], None)
+    assert logged(stage, log="NEEDLE", state="FAILED") == ([two], None)
+    monkeypatch.setattr(runs, "_AT_ONCE", 1)
+    found, after = logged(stage, log="needle", limit=1)
+    assert (found, after) == ([two], two)
+    monkeypatch.setattr(runs, "PATIENCE", -1.0)
+    empty, after = logged(stage, log="needle", after=after)
+    assert empty == []
+    assert after is not None, "it goes on when it is asked again"
