@@ -43,6 +43,21 @@ export async function send(method, path, body = {}) {
   return answer ? JSON.parse(answer) : null;
 }
 
+/**
+ * What is asked for when something has changed, but not more often than a few times a second.
+ * @param {() => Promise<void>} ask
+ * @returns {() => void}
+ */
+export function paced(ask) {
+  let timer = 0;
+  return () => {
+    timer ||= setTimeout(() => {
+      timer = 0;
+      void ask();
+    }, 200);
+  };
+}
+
 /** A part of a path. @param {string} text */
 export const part = (text) => encodeURIComponent(text);
 

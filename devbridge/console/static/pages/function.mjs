@@ -1,6 +1,6 @@
 /** One function: its payload is written here, and it is invoked. */
 
-import { ApiError, get, part, send } from "../api.mjs";
+import { ApiError, get, paced, part, send } from "../api.mjs";
 import { askText } from "../dialogs.mjs";
 import { h, value } from "../dom.mjs";
 import { at, format, parse, steps } from "../logic/json.mjs";
@@ -36,6 +36,7 @@ export class FunctionPage {
     this.trigger = "";
     this.shown = "recent";
     this.sending = false;
+    this.soon = paced(() => this.recent());
     /** The server has said that the handler does not declare this payload. */
     this.unlike = false;
     this.keys = { "ctrl+Enter": () => void this.invoke(), i: () => this.editor?.area.focus() };
@@ -68,7 +69,9 @@ export class FunctionPage {
           message: `There is no function ${this.name} in this stage.`,
         });
       else this.error = null;
-      if (this.fn?.kind === "job") this.payloads = await get(`payloads/${part(this.name)}`);
+      if (this.fn?.kind === "job") {
+        this.payloads = await get(`payloads/${part(this.name)}`).catch(() => this.payloads);
+      }
       if (this.first === null && this.fn) await this.begin(this.fn);
     } catch (error) {
       this.error = /** @type {Error} */ (error);
@@ -92,7 +95,7 @@ export class FunctionPage {
   /** @param {string} kind */
   told(kind) {
     if (["functions", "reset"].includes(kind)) void this.load();
-    if (kind === "run") void this.recent();
+    if (kind === "run") this.soon();
   }
 
   async recent() {
@@ -182,7 +185,7 @@ export class FunctionPage {
 
   view() {
     const { fn, error } = this;
-    if (error && !fn) return failed(error, () => void this.load());
+    if (error && (!fn || this.first === null)) return failed(error, () => void this.load());
     if (!fn || this.first === null) return [h("div.bar", h("h1", this.name)), loading(4)];
     return [
       this.head(fn),

@@ -1,6 +1,6 @@
 /** Functions: what the stage is made of that runs, and how it has gone lately. */
 
-import { get } from "../api.mjs";
+import { get, paced } from "../api.mjs";
 import { h } from "../dom.mjs";
 import { rates } from "../logic/plots.mjs";
 import { editorLink, functionPath } from "../logic/routes.mjs";
@@ -26,8 +26,7 @@ export class FunctionsPage {
     /** @type {Fn[] | null} */ this.all = null;
     /** @type {Error | null} */ this.error = null;
     this.wanted = "";
-    this.loading = false;
-    this.again = false;
+    this.soon = paced(() => this.load());
     this.keys = { i: () => this.invoke() };
   }
 
@@ -36,28 +35,18 @@ export class FunctionsPage {
   }
 
   async load() {
-    if (this.loading) {
-      this.again = true;
-      return;
-    }
-    this.loading = true;
     try {
       this.all = await get("functions");
       this.error = null;
     } catch (error) {
       this.error = /** @type {Error} */ (error);
     }
-    this.loading = false;
     this.app.changed();
-    if (this.again) {
-      this.again = false;
-      setTimeout(() => void this.load(), 300);
-    }
   }
 
   /** @param {string} kind */
   told(kind) {
-    if (["run", "functions", "reset"].includes(kind)) void this.load();
+    if (["run", "functions", "reset"].includes(kind)) this.soon();
   }
 
   invoke() {
