@@ -104,6 +104,10 @@ class Api:
         with self.subject.runs() as (found, _), self.logs.open(found.find(id)) as log:
             return model.LogMoved(id, log.index.total, log.complete)
 
+    def usage(self, id: str) -> Sequence[tuple[float, float, int]]:
+        """What a run used while it ran."""
+        return self.subject.usage(id)
+
     def log_file(self, id: str) -> Generator[bytes]:
         """All that a run has printed, in pieces."""
         with self.subject.runs() as (found, _):

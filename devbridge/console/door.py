@@ -57,9 +57,9 @@ class Door:
         if self._server is not None:
             await self._server.close()
         await self._http.close()
-        keys = self._gate.keys = self._gate.keys.closed()
-        if keys.port:
-            await asyncio.to_thread(keys.write, self._file)
+        keys, self._gate.keys = self._gate.keys, self._gate.keys.closed()
+        if keys.launch and Keys.read(self._file).launch == keys.launch:  # no newer one listens
+            await asyncio.to_thread(self._gate.keys.write, self._file)
 
     def _handle(self, request: Request, exchange: Exchange) -> None:
         if self._server is None:

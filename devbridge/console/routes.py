@@ -84,6 +84,13 @@ ROUTES: Final[tuple[Route, ...]] = (
         model.Lines | model.Line,
         model.LogWanted,
     ),
+    _get(
+        "/api/runs/{id}/usage",
+        "usage",
+        "What the processes of a live run used: when, percent of a core, bytes of memory. Empty of"
+        " runs that are not of the last, or not of this `devbridge dev`.",
+        list[tuple[float, float, int]],
+    ),
     _get("/api/runs/{id}/log.txt", LOG_FILE, "All that a run has printed, as a file."),
     _post("/api/runs", "invoke", "Start a run.", model.Invocation, model.Invoked, CREATED),
     _post(

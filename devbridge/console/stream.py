@@ -13,13 +13,15 @@ from typing import Final
 
 from devbridge.console.changes import Changes
 from devbridge.console.gate import HEADERS
-from devbridge.console.listener import LOG
+from devbridge.console.listener import FUNCTIONS, LOG, STAGE
 from devbridge.daemon.http import Exchange
 
 log = logging.getLogger(__name__)
 
 PAUSE: Final = 0.03
 """Seconds in which changes are gathered."""
+SELDOM: Final = 0.5
+"""Seconds between two changes of what pages ask for as a whole: each request changes a function."""
 ALIVE: Final = 15.0
 """Seconds after which a page hears something, whatever has happened."""
 BEHIND: Final = 1 << 18
@@ -51,6 +53,8 @@ class Streams:
         self._look = look
         self._changes = Changes(secrets.token_hex(4))
         self._pages: set[_Page] = set()
+        self._held: dict[str, bool] = {}
+        """What was told just now, and whether it has changed again."""
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -78,9 +82,19 @@ class Streams:
         """Something has changed."""
         if thing.startswith(LOG) and not any(page.log == thing for page in self._pages):
             return
+        if thing in (FUNCTIONS, STAGE):
+            if thing in self._held:
+                self._held[thing] = True
+                return
+            self._held[thing] = False
+            asyncio.get_running_loop().call_later(SELDOM, self._release, thing)
         self._changes.add(thing)
         if self._pages:
             self._soon(PAUSE)
+
+    def _release(self, thing: str) -> None:
+        if self._held.pop(thing):
+            self.changed(thing)
 
     async def close(self) -> None:
         """End all streams."""

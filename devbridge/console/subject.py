@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from devbridge.cloud.session import Cloud
@@ -27,6 +27,8 @@ class Subject:
     """This process runs its jobs."""
     since: float
     """When the process was started, in seconds since the epoch."""
+    usage: Callable[[str], Sequence[tuple[float, float, int]]] = lambda _: ()
+    """What a run used while it ran: see `devbridge.console.usages`."""
     taken_by: Callable[[], str | None] = lambda: None
     """Who has taken the stage over from this process, if somebody has."""
 

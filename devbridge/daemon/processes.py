@@ -165,7 +165,8 @@ class Processes:
         )
         self._launching.oom_kills.forget()
         # While the worker wakes up; its output is not read before this has returned.
-        self._narrator.tell(Began(worker.who, give.attempt, spec.max_attempts, payload))
+        pid = None if worker.process is None else worker.process.pid
+        self._narrator.tell(Began(worker.who, give.attempt, spec.max_attempts, payload, pid))
         if checkpoint is not None:
             self._narrator.tell(Noted(worker.who, lines.begins_at(checkpoint)))
 

@@ -58,6 +58,8 @@ class Began:
     max_attempts: int
     payload: bytes = field(repr=False)
     """A JSON text."""
+    pid: int | None = field(default=None, compare=False, repr=False)
+    """That of the worker's process."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from devbridge.config import Config
 from devbridge.console.door import Door
 from devbridge.console.listener import Heard
 from devbridge.console.subject import Subject
+from devbridge.console.usages import Usages
 from devbridge.constructs import App, Function, Job
 from devbridge.daemon import secrets
 from devbridge.daemon.credentials import RoleCredentials
@@ -129,26 +130,33 @@ def compose(deployer: Deployer, good: Good, terminal: Terminal) -> Composed:
     }
     if not config.local:
         beside["credentials"] = developer.run
-    console = _console(config, cloud, redeployer, daemon) if config.console else None
-    if console is not None:
-        narrator.add(console.heard)
+    console = _console(config, cloud, redeployer, daemon, narrator)
     return Composed(daemon, beside, console)
 
 
-def _console(config: Config, cloud: Cloud, redeployer: Redeployer, daemon: Daemon) -> Door:
+def _console(
+    config: Config, cloud: Cloud, redeployer: Redeployer, daemon: Daemon, narrator: Narrator
+) -> Door | None:
+    """It hears the story as the terminal does."""
+    if not config.console:
+        return None
+
     def taken_by() -> str | None:
         bridge = daemon.bridge
         return who(bridge.taken_over_by) if bridge.taken_over.is_set() else None
 
+    narrator.add(usages := Usages())
+    narrator.add(heard := Heard())
     subject = Subject(
         config=config,
         app=lambda: redeployer.good.app,
         cloud=lambda: cloud,
         live=True,
         since=time.time(),
+        usage=usages.of,
         taken_by=taken_by,
     )
-    return Door(subject, Heard())
+    return Door(subject, heard)
 
 
 def _settings(config: Config, app: App) -> Settings:

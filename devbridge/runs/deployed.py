@@ -164,6 +164,8 @@ class DeployedRuns:
         """The newest runs that are wanted, among the `_LOOKED` that come next. Their places in the
         list (`position`) say where it goes on."""
         places = self.kept.places
+        if after is None and wanted.until is not None:
+            after = places.in_list("", wanted.until).rpartition("/")[2].removesuffix("-")
         start = f"{places.listed}{after}" if after else ""
         uuids = self.kept.newest(after=start) if wanted.job in (None, self.job) else iter(())
         found: list[DeployedRun] = []

@@ -134,8 +134,12 @@ async def is_watched_and_cancelled(browser: Browser, stream: Stream) -> None:
     watching = await browser.listen(f"?run={run_id}")
     while (await watching.until("log"))["total"] < 3:
         pass
-    watching.close()
     assert (await got(browser, f"/api/runs/{run_id}/log?find=STEP%201"))["line"] == 1
+    if sys.platform == "linux":
+        while not (used := await got(browser, f"/api/runs/{run_id}/usage")):
+            await watching.until("log")
+        assert used[0][2] > 1 << 20
+    watching.close()
     assert (await browser.post(f"/api/runs/{run_id}/cancel", {})).json()["was"] == "RUNNING"
     await becomes(stream, run_id, "CANCELLED")
     found = await got(browser, "/api/runs?log=Step%200")

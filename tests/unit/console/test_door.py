@@ -4,7 +4,8 @@ import asyncio
 import subprocess
 import sys
 
-from devbridge.console.door import Door
+from devbridge.console.door import FILE, Door
+from devbridge.console.keys import Keys
 
 from .stages import Browser, Stage
 
@@ -64,3 +65,17 @@ def test_a_door_that_nobody_opens_has_loaded_next_to_nothing() -> None:
     assert "devbridge.console.door" in loaded
     lazy = {"msgspec", "botocore", "boto3", "troposphere", "devbridge.console.server"}
     assert loaded & lazy == set()
+
+
+async def test_who_closes_leaves_the_links_of_a_newer_console_alone(
+    stage: Stage, door: Door
+) -> None:
+    newer = Door(stage.subject, stage.heard)
+    await newer.start()
+    try:
+        await door.close()
+        keys = Keys.read(stage.config.stage_dir / FILE)
+        assert keys.launch
+        assert (await Browser.by(keys.link())).port == (await Browser.through(newer)).port
+    finally:
+        await newer.close()

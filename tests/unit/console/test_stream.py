@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from devbridge.console import stream as module
+from devbridge.console.door import Door
 from devbridge.console.listener import FUNCTIONS, LOG, RUN
 from devbridge.runs.model import State
 
@@ -112,4 +113,22 @@ async def test_a_page_is_told_how_far_the_log_has_come_that_it_shows(
     stage.change(run_id, State.SUCCEEDED)
     tell(stage, LOG + run_id)
     assert await stream.event() == ("log", {"id": run_id, "total": 2, "complete": True})
+    stream.close()
+
+
+async def test_what_changes_again_and_again_is_told_seldom_and_in_the_end(
+    browser: Browser, stage: Stage, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SELDOM", 600)
+    stream = await browser.listen()
+    await stream.event()
+    tell(stage, *[FUNCTIONS] * 50)
+    assert (await stream.event())[0] == "functions"
+    tell(stage, FUNCTIONS, RUN + stage.add())
+    assert (await stream.event())[0] == "run", "so soon it is not told again"
+    assert door._server is not None
+    for told in (["functions", "run"], ["run"]):  # the time is over, and is over once more
+        door._server.streams._release(FUNCTIONS)
+        tell(stage, RUN + stage.add())
+        assert [(await stream.event())[0] for _ in told] == told
     stream.close()

@@ -226,3 +226,55 @@ async def test_closing_hangs_up_on_everybody_and_twice_is_harmless(desk: Desk, p
     await desk.server.close()
     await desk.server.close()
     assert await peer.closed()
+
+
+async def test_an_answer_may_come_in_pieces_and_another_request_follows(
+    desk: Desk, peer: Peer
+) -> None:
+    peer.send("GET /events?run=1")
+    request, exchange = await desk.next()
+    assert (request.path, request.query) == ("/events", "run=1")
+    exchange.begin({"Content-Type": "text/event-stream"})
+    exchange.write(b"one")
+    assert exchange.unsent == 0
+    while await peer.line() != b"\r\n":
+        pass
+    assert [await peer.line(), await peer.line()] == [b"3\r\n", b"one\r\n"]
+    exchange.write(b"two")
+    exchange.end()
+    exchange.write(b"nothing more")
+    assert [await peer.line() for _ in range(4)] == [b"3\r\n", b"two\r\n", b"0\r\n", b"\r\n"]
+    peer.send("GET /")
+    _, exchange = await desk.next()
+    exchange.answer(HTTPStatus.OK, OK)
+    assert (await peer.answer())[0] == 200
+
+
+async def test_who_hangs_up_while_pieces_come_is_told_of(desk: Desk, peer: Peer) -> None:
+    peer.send("GET /")
+    _, exchange = await desk.next()
+    gone = asyncio.Event()
+    exchange.on_disconnect = gone.set
+    exchange.begin({})
+    peer.writer.close()
+    await asyncio.wait_for(gone.wait(), DEADLINE)
+    exchange.write(b"to nobody")
+    exchange.end()
+    assert exchange.hung_up
+    assert exchange.unsent == 0
+
+
+async def test_a_refusal_has_its_status_and_its_headers() -> None:
+    refusal = Refusal(HTTPStatus.SEE_OTHER, b"", {"Location": "/"})
+    server = HttpServer(lambda _: refusal, lambda *_: None, max_body=1, methods=("PUT",))
+    await server.start()
+    try:
+        peer = Peer(*await asyncio.open_connection("127.0.0.1", server.port))
+        peer.send("PUT /")
+        status, headers, _ = await peer.answer()
+        assert (status, headers["location"], headers["connection"]) == (303, "/", "close")
+        peer = Peer(*await asyncio.open_connection("127.0.0.1", server.port))
+        peer.send("GET /")
+        assert (await peer.answer())[0] == 405
+    finally:
+        await server.close()

@@ -250,3 +250,10 @@ async def test_the_logs_of_the_functions_that_are_deployed_are_followed_and_the_
         "/aws/lambda/demo_ann_f-fn": Followed("f"),
         "/aws/lambda/demo_ann_invokers": Followed(prefix="demo_ann_"),
     }
+
+
+async def test_there_is_a_console_unless_nobody_wants_one(desk: Desk) -> None:
+    console = desk.compose().console
+    assert console is not None
+    desk.options |= {"console": False}
+    assert desk.compose().console is None

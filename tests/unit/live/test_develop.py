@@ -403,3 +403,41 @@ async def test_without_the_cloud_that_was_started_for_it_the_daemon_ends(
     with pytest.raises(CloudError, match="has ended"):
         await asyncio.wait_for(serving(), DEADLINE)
     assert serving.developer.voice.say == serving.developer.said.append
+
+
+class Console:
+    """Listens, or cannot."""
+
+    link = "http://127.0.0.1:1/?token=t"
+
+    def __init__(self, error: OSError | None = None) -> None:
+        self.error = error
+        self.closed = False
+
+    async def start(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize(
+    ("console", "said"),
+    [
+        (Console(), "Console      http://127.0.0.1:1/?token=t\nMainUrl "),
+        (Console(OSError(24, "Too many open files")), "there is no console: Too many open files"),
+    ],
+)
+async def test_the_consoles_link_is_a_line_and_one_that_cannot_listen_ends_nothing(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch, console: Any, said: str
+) -> None:
+    there: Any = serving.daemon
+    monkeypatch.setattr(module, "compose", lambda *_: Composed(there, {}, console))
+    task = serving()
+    serving.daemon.ready.set()
+    await serving.shows(said)
+    await serving.shows("Ready in ")
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.wait_for(task, DEADLINE)
+    assert console.closed is (console.error is None)
