@@ -75,7 +75,9 @@ def cancel(subject: Subject, run_id: str) -> model.Cancelled:
     """
     with subject.runs() as (runs, _):
         done = runs.find(run_id).cancel()
-    return model.Cancelled(done.was, done.state, done.waits)
+    runs_here = subject.live and not done.waits and done.state is State.RUNNING
+    grace = subject.config.grace if runs_here else None
+    return model.Cancelled(done.was, done.state, done.waits, grace)
 
 
 def bulk(subject: Subject, asked: model.Bulk) -> model.BulkDone:

@@ -231,6 +231,8 @@ class Cancelled(Struct, frozen=True):
     state: State
     waits: bool
     """No `devbridge dev` was there: the next one cancels the run."""
+    grace: float | None = None
+    """Seconds from now in which its process may end by itself; null: it does not run here."""
 
 
 class Nothing(Struct, frozen=True):

@@ -15,4 +15,4 @@ def test_a_field_that_python_cannot_name_has_its_name_in_json() -> None:
 
 def test_a_state_is_a_text() -> None:
     told = msgspec.json.encode(model.Cancelled(State.RUNNING, State.CANCELLED, False))
-    assert told == b'{"was":"RUNNING","state":"CANCELLED","waits":false}'
+    assert told == b'{"was":"RUNNING","state":"CANCELLED","waits":false,"grace":null}'
