@@ -63,7 +63,7 @@ def check_json(data: bytes, where: str) -> str:
     return text
 
 
-def check_accepted(config: Config, job: str, payload: str) -> None:
+def check_accepted(config: Config, job: str, payload: str, unchecked: str = "--no-check") -> None:
     """Refuse what the job's handler would refuse, as the app's own code does before it sends.
 
     The types are those that `devbridge dev` or `devbridge deploy` has last found in this folder;
@@ -71,6 +71,7 @@ def check_accepted(config: Config, job: str, payload: str) -> None:
 
     Args:
         payload: a JSON text.
+        unchecked: what sends it all the same.
 
     Raises:
         PayloadInvalid: it is not what the handler declares; the path inside it is named.
@@ -81,7 +82,7 @@ def check_accepted(config: Config, job: str, payload: str) -> None:
         try:
             accepts(json.loads(payload))
         except PayloadInvalid as error:
-            error.remedy = f"{error.remedy}; or send it all the same: --no-check"
+            error.remedy = f"{error.remedy}; or send it all the same: {unchecked}"
             raise
 
 
@@ -91,6 +92,8 @@ class _ConstantError(Exception):
 
 _CONSTANTS: Final = re.compile(r'"(?:\\.|[^"\\])*"|(-?Infinity|NaN)')
 _NUMBERS: Final = re.compile(r'"(?:\\.|[^"\\])*"|(-?\d+)')
+QUOTED: Final = """quote it for the shell, as in '{"num": 5}', or give a file: @payload.json"""
+"""What to do about a payload of a command line that is not JSON."""
 _AROUND: Final = 36
 """Characters shown on either side of an error's place."""
 
@@ -122,6 +125,5 @@ def _not_json(text: str, at: int, why: str, where: str, remedy: str = "") -> Pay
         f"the payload is not JSON: line {number}, column {column + 1}: {why}\n"
         f"    {shown}\n    {' ' * (column - left)}^",
         where=where,
-        remedy=remedy
-        or """quote it for the shell, as in '{"num": 5}', or give a file: @payload.json""",
+        remedy=remedy or QUOTED,
     )
