@@ -42,6 +42,11 @@ from runner.triggered import let_go, payload_of
 UNCHECKED: Final = "check: false"
 QUOTED: Final = 'give JSON text, such as {"num": 5}; a text has its own quotes: "\\"ann\\""'
 
+START: Final = (
+    "to run jobs on this machine, start `devbridge dev --local` (no AWS account) or `devbridge dev`"
+    " in another terminal"
+)
+
 
 class Stopped(Exception):
     """Nobody waits for the answer any more."""
@@ -218,6 +223,8 @@ class Toolbox:
         and which it cannot load: error, file and line."""
         known = self._handlers()
         told: Json = {**self._stage(), "folder": str(self._config.root)}
+        if not told["devRuns"]:
+            told["note"] = START
         if known is not None and known.app:
             told["appError"] = known.app
         try:
@@ -239,9 +246,8 @@ class Toolbox:
     def _stage(self, *, deployed: bool | None = None) -> Json:
         """Which stage it is, and where its runs are."""
         in_cloud = is_deployed(self._config) if deployed is None else deployed
-        runs = "deployed: they run in the cloud" if in_cloud else "live: they run on this machine"
-        dev = "runs here" if self._dev_runs() else "does not run here"
-        return {"stage": self._config.stage, "runs are": runs, "devbridge dev": dev}
+        runs = "deployed" if in_cloud else "live"
+        return {"stage": self._config.stage, "runsAre": runs, "devRuns": self._dev_runs()}
 
     def _handler(self, app: App, code: Code, known: handlers_file.Handlers | None) -> Json:
         handler = getattr(code, "handler", None)
