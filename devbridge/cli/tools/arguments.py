@@ -85,7 +85,7 @@ class Invoke(Arguments):
     """Of invoke."""
 
     job: JobName
-    payload: Json = "null"
+    payload: Json = None
     idempotency_key: Annotated[
         str | None, Meta(description="With the same key no second run is started.")
     ] = None
@@ -160,5 +160,8 @@ class DevStatus(Arguments):
 def schema(of: type[Arguments]) -> dict[str, Any]:
     """The JSON Schema of what a tool takes."""
     (found,) = msgspec.json.schema_components([of], ref_template="#/$defs/{name}")[1].values()
+    for each in found["properties"].values():
+        if each.get("default", ...) is None:
+            del each["default"]  # it need not be given: no more is meant
     left_out = ("title", "description")
     return {name: value for name, value in found.items() if name not in left_out}

@@ -79,7 +79,8 @@ def test_a_job_is_listed_with_its_schema_and_its_last_run(
 def test_jobs_are_listed_though_their_runs_cannot_be_had(config: Config, ask: Ask) -> None:
     (config.root / "app.py").write_text(
         "from devbridge import App, Job, Schedule\n"
-        'Job(App("demo"), "gone", handler="jobs/gone.handler", triggers=[Schedule("rate(1 hour)")])\n'
+        'hourly = Schedule("rate(1 hour)")\n'
+        'Job(App("demo"), "gone", handler="jobs/gone.handler", triggers=[hourly])\n'
     )
     (job,) = ask("list_jobs")["jobs"]
     assert job["handler"] == "missing"
