@@ -36,8 +36,15 @@ def read_payload(given: str) -> tuple[bytes, str]:
         ) from error
 
 
-def check_json(data: bytes, where: str) -> str:
+_QUOTE: Final = """quote it for the shell, as in '{"num": 5}', or give a file: @payload.json"""
+
+
+def check_json(data: bytes, where: str, remedy: str = _QUOTE) -> str:
     """The payload's text, if it is JSON.
+
+    Args:
+        where: what it is from.
+        remedy: what to do about one that is not.
 
     Raises:
         PayloadNotJson: it is not; the error names the line and column and shows the place.
@@ -46,24 +53,24 @@ def check_json(data: bytes, where: str) -> str:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8-sig", "replace")
-        raise _not_json(before, len(before), f"not UTF-8 ({error.reason})", where) from None
+        raise _not_json(before, len(before), f"not UTF-8 ({error.reason})", where, remedy) from None
     try:
         json.loads(text, parse_constant=_refuse_constant, parse_int=_refuse_long)
     except json.JSONDecodeError as error:
-        raise _not_json(text, error.pos, error.msg.lower(), where) from None
+        raise _not_json(text, error.pos, error.msg.lower(), where, remedy) from None
     except _ConstantError as error:
         at = next(found.start(1) for found in _CONSTANTS.finditer(text) if found[1])
-        raise _not_json(text, at, f"{error} is not a JSON value", where) from None
+        raise _not_json(text, at, f"{error} is not a JSON value", where, remedy) from None
     except _LongError as error:
         at = next(found.start(1) for found in _NUMBERS.finditer(text) if found[1] == error.args[0])
         what = f"{digits.TOO_LONG}: it has {len(error.args[0].lstrip('-')):,}"
         raise _not_json(text, at, what, where, digits.AS_TEXT) from None
     except (RecursionError, ValueError) as error:
-        raise _not_json(text, 0, str(error), where) from None
+        raise _not_json(text, 0, str(error), where, remedy) from None
     return text
 
 
-def check_accepted(config: Config, job: str, payload: str, unchecked: str = "--no-check") -> None:
+def check_accepted(config: Config, job: str, payload: str, remedy: str = "--no-check") -> None:
     """Refuse what the job's handler would refuse, as the app's own code does before it sends.
 
     The types are those that `devbridge dev` or `devbridge deploy` has last found in this folder;
@@ -71,7 +78,7 @@ def check_accepted(config: Config, job: str, payload: str, unchecked: str = "--n
 
     Args:
         payload: a JSON text.
-        unchecked: what sends it all the same.
+        remedy: how it is sent all the same.
 
     Raises:
         PayloadInvalid: it is not what the handler declares; the path inside it is named.
@@ -82,7 +89,7 @@ def check_accepted(config: Config, job: str, payload: str, unchecked: str = "--n
         try:
             accepts(json.loads(payload))
         except PayloadInvalid as error:
-            error.remedy = f"{error.remedy}; or send it all the same: {unchecked}"
+            error.remedy = f"{error.remedy}; or send it all the same: {remedy}"
             raise
 
 
@@ -92,8 +99,6 @@ class _ConstantError(Exception):
 
 _CONSTANTS: Final = re.compile(r'"(?:\\.|[^"\\])*"|(-?Infinity|NaN)')
 _NUMBERS: Final = re.compile(r'"(?:\\.|[^"\\])*"|(-?\d+)')
-QUOTED: Final = """quote it for the shell, as in '{"num": 5}', or give a file: @payload.json"""
-"""What to do about a payload of a command line that is not JSON."""
 _AROUND: Final = 36
 """Characters shown on either side of an error's place."""
 
@@ -111,7 +116,7 @@ def _refuse_long(number: str) -> None:
         raise _LongError(number)
 
 
-def _not_json(text: str, at: int, why: str, where: str, remedy: str = "") -> PayloadNotJson:
+def _not_json(text: str, at: int, why: str, where: str, remedy: str) -> PayloadNotJson:
     line_start = text.rfind("\n", 0, at) + 1
     line_end = text.find("\n", at)
     line = text[line_start : line_end if line_end >= 0 else len(text)]
@@ -125,5 +130,5 @@ def _not_json(text: str, at: int, why: str, where: str, remedy: str = "") -> Pay
         f"the payload is not JSON: line {number}, column {column + 1}: {why}\n"
         f"    {shown}\n    {' ' * (column - left)}^",
         where=where,
-        remedy=remedy or QUOTED,
+        remedy=remedy,
     )

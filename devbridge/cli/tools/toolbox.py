@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -27,7 +27,6 @@ from devbridge.errors import (
     JobNotFinished,
     NotDeployed,
     NotFound,
-    PayloadNotJson,
     did_you_mean,
 )
 from devbridge.payload import check
@@ -39,6 +38,8 @@ from devbridge.runs.waiting import Clock, until_ended
 from devbridge.sources.known import source_of
 from runner.triggered import let_go, payload_of
 
+NEWEST: Final = 100
+"""Runs in the cloud that are looked at for the last one of each job."""
 UNCHECKED: Final = "check: false"
 QUOTED: Final = 'give JSON text, such as {"num": 5}; a text has its own quotes: "\\"ann\\""'
 
@@ -68,32 +69,37 @@ class Toolbox:
 
     def list_jobs(self, _given: arguments.ListJobs, _stop: threading.Event) -> Json:
         """List the app's jobs: handler, JSON Schema of the payload, triggers, and the last run."""
-        config = self._config
-        app = loaded(config, lenient=True)
-        known = self._handlers()
-        with stage_runs(config) as runs:
-            jobs = [self._job(app, job, runs, known) for job in app.of_type(Job)]
-        return {"app": app.name, **self._stage(), "jobs": jobs}
+        app, known = loaded(self._config, lenient=True), self._handlers()
+        jobs = app.of_type(Job)
+        last, told = self._last_runs([job.name for job in jobs])
+        listed = [{**self._job(app, job, known), **last.get(job.name, {})} for job in jobs]
+        return {"app": app.name, **self._stage(), **told, "jobs": listed}
 
-    def _job(
-        self, app: App, job: Job, runs: StageRuns, known: handlers_file.Handlers | None
-    ) -> Json:
+    def _job(self, app: App, job: Job, known: handlers_file.Handlers | None) -> Json:
         schema = check.schema(job.name, str(self._config.schemas))
         triggers = [f"{each.kind} {each.label}" for each in job.triggers]
-        last: Json = {}
-        try:
-            found = runs.recent(1, job.name, None, deployed=runs.is_deployed)
-            last = {"lastRun": answers.row(found[0][1].record)} if found else {}
-        except DevbridgeError as error:
-            last = {"lastRunUnknown": str(error)}
         return {
             "name": job.name,
             **self._handler(app, job, known),
             "compute": type(job.compute).__name__,
             "payloadSchema": "any JSON, or not known" if schema is None else schema,
             **({"triggers": triggers} if triggers else {}),
-            **last,
         }
+
+    def _last_runs(self, jobs: Sequence[str]) -> tuple[Mapping[str, Json], Json]:
+        """The last run of each job, by its name, and why they are not known if they are not. Those
+        in the cloud are asked for once, as that takes its time: the newest of all."""
+        try:
+            with stage_runs(self._config) as runs:
+                found = (
+                    runs.recent(NEWEST, None, None, deployed=True)
+                    if runs.is_deployed
+                    else [one for job in jobs for one in runs.recent(1, job, None, deployed=False)]
+                )
+        except DevbridgeError as error:
+            return {}, {"lastRunsUnknown": str(error)}
+        rows = [answers.row(run.record) for _, run in reversed(found)]
+        return {row["job"]: {"lastRun": row} for row in rows}, {}
 
     def list_runs(self, given: arguments.ListRuns, _stop: threading.Event) -> Json:
         """List runs of this stage, the newest first, each with its error in a line."""
@@ -311,12 +317,7 @@ def _json(given: object) -> str:
         PayloadNotJson: it is neither.
     """
     text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
-    try:
-        return payload.check_json(text.encode("utf-8", "surrogatepass"), "payload")
-    except PayloadNotJson as error:
-        if error.remedy == payload.QUOTED:
-            error.remedy = QUOTED
-        raise
+    return payload.check_json(text.encode("utf-8", "surrogatepass"), "payload", QUOTED)
 
 
 def _payload(run: Run) -> Json:
