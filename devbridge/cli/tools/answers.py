@@ -59,9 +59,10 @@ def run(record: RunRecord) -> Json:
 
 def error(document: Mapping[str, Any]) -> Json:
     """A failure's document, with the place in the app's own code where it was raised."""
-    own = {name: each for name, each in document.items() if name in ("type", "message")}
     where = place(document.get("frames", ()))
-    return {**own, **({"where": where} if where else {}), **document}
+    first = {"type": document["type"], "message": document["message"], "where": where}
+    rest = {name: document.get(name) for name in ("frames", "notes", "causes")}
+    return {name: each for name, each in {**first, **rest}.items() if each or name == "message"}
 
 
 def place(frames: Sequence[str]) -> str | None:

@@ -336,12 +336,12 @@ def _ended(run: Run, seconds: float, stop: threading.Event) -> Json:
         if stop.wait(length):
             raise Stopped
 
-    tended = run.record.state.final or run.tended()
+    waits = run.record.state.final or run.tended()
     try:
-        clock = Clock(timedelta(seconds=seconds if tended else 0), sleep=pause)
-        record = until_ended(run, clock)
+        record = until_ended(run, Clock(timedelta(seconds=seconds if waits else 0), sleep=pause))
     except JobNotFinished:
         record = run.refresh()
+    tended = record.state.final or run.tended()
     return {**answers.run(record), **answers.goes_on(record, tended=tended)}
 
 

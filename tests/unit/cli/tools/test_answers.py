@@ -88,13 +88,19 @@ def test_credentials_are_in_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert json.loads(answers.dumped({"a": ['is hunter2"hunter2']})) == {"a": ["is [redacted]"]}
 
 
-DOCUMENT = {"type": "E", "message": "m", "frames": [FRAMES[0]]}
+DOCUMENT = {"type": "E", "message": "m", "frames": [FRAMES[0]], "document": "what Lambda tells"}
 KNOWN = Handlers(since=10.0, reloaded={"b": 20.0}, jobs={"a": DOCUMENT}, functions={"f": DOCUMENT})
 
 
 def test_a_handler_is_broken_reloaded_or_as_it_was() -> None:
     broken = answers.handler(KNOWN, "a", 5.0, function=False)
-    assert (broken["handler"], broken["error"]["where"]) == ("broken", "jobs/a.py:3")
+    assert broken["handler"] == "broken"
+    assert broken["error"] == {
+        "type": "E",
+        "message": "m",
+        "where": "jobs/a.py:3",
+        "frames": [FRAMES[0]],
+    }
     reloaded = answers.handler(KNOWN, "b", 20.0, function=False)
     assert reloaded == {"handler": "reloaded", "reloadedAt": "1970-01-01T00:00:20.000Z"}
     as_it_was = answers.handler(KNOWN, "f", 10.0, function=False)
