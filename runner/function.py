@@ -59,10 +59,11 @@ def serve(client: RuntimeClient, root: str) -> int:
         _set_trace(headers.get("lambda-runtime-trace-id"))
         fault = result = None
         try:
-            result = _handled(handler, headers, body)
-        except Exception as error:
-            fault = _raised(error, root)
-        except BaseException as error:
+            try:
+                result = _handled(handler, headers, body)
+            except Exception as error:
+                fault = _raised(error, root)
+        except BaseException as error:  # also of one that cannot be told, as its __str__ raises
             _leave_if_forked(pid)
             return exit_code(error)
         _leave_if_forked(pid)
@@ -182,7 +183,8 @@ def _place(frames: list[str]) -> str:
 def exit_code(error: BaseException) -> int:
     """The exit code of a process that ends with this, which is said as Python says it."""
     if not isinstance(error, SystemExit):
-        traceback.print_exception(error)
+        with contextlib.suppress(OSError, ValueError):
+            print(*failure.trace(error), sep="\n", file=sys.stderr)
         return EXIT_FAILED
     if error.code is None or isinstance(error.code, int):
         return error.code or 0
