@@ -119,6 +119,11 @@ class Config:
         return self.stage_dir / "fresh_jobs.json"
 
     @property
+    def handlers(self) -> Path:
+        """Which live handlers were loaded again, or cannot be, since `devbridge dev` began."""
+        return self.stage_dir / "handlers.json"
+
+    @property
     def secrets_mark(self) -> Path:
         """A file that is touched when a secret of the stage has got another value."""
         return self.stage_dir / "marks" / "secrets"

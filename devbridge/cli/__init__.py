@@ -45,6 +45,7 @@ COMMANDS: Final = {
     "secrets": "Set, list and remove the values of the stage's secrets.",
     "bind": "Run a command with the stage's environment and credentials.",
     "types": "Make type checkers and editors know the app's jobs, payloads, results and resources.",
+    "mcp": "Give coding agents the stage's runs as tools: Model Context Protocol over stdio.",
     "cloud": "Start, stop, look at, and use the embedded cloud of this folder.",
     "remove": "Remove the stage from the cloud; data is kept unless told otherwise.",
     "completion": "Print the script that completes devbridge in a shell.",

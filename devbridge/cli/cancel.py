@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,7 @@ from devbridge.runs.model import State
 
 if TYPE_CHECKING:
     from devbridge.config import Config
+    from devbridge.runs.base import Cancellation
 
 
 def what_happened(was: State, state: State, *, waits: bool = False) -> str:
@@ -25,6 +26,17 @@ def what_happened(was: State, state: State, *, waits: bool = False) -> str:
     if state.final:
         return f"was {was}, and is {state} now"
     return "cancelling: SIGTERM now, SIGKILL after the grace period"
+
+
+def document(done: Cancellation) -> dict[str, Any]:
+    """A cancellation for programs."""
+    return {
+        "id": done.job_id,
+        "job": done.job,
+        "was": done.was,
+        "state": done.state,
+        "waits": done.waits,
+    }
 
 
 @click.command(
@@ -52,15 +64,7 @@ def cancel(config: Config, *, job_id: str, job: str | None, json_: bool) -> None
     with stage_runs(config) as runs:
         done = runs.find(job_id, job).cancel()
     if json_:
-        print_json(
-            {
-                "id": done.job_id,
-                "job": done.job,
-                "was": done.was,
-                "state": done.state,
-                "waits": done.waits,
-            }
-        )
+        print_json(document(done))
     else:
         told = what_happened(done.was, done.state, waits=done.waits)
         click.echo(f"{done.job_id}  {done.job}  {told}")

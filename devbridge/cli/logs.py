@@ -25,8 +25,6 @@ from devbridge.printable import Cleaner, continued
 from runner.outcome import duration
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from devbridge.config import Config
     from devbridge.runs.base import RunRecord
 
@@ -168,7 +166,10 @@ def _of_run(
             write(chunk)
             any_ = True
     if not any_:
-        _say_why_nothing(run.record, "" if all_ else run.printers, config.root)
+        record = run.record
+        click.echo(why_nothing(record, "" if all_ else run.printers), err=True)
+        if record.failure and _never_ran(record):
+            click.echo(continued(in_full(record.failure, config.root)), err=True)
 
 
 @contextlib.contextmanager
@@ -189,16 +190,21 @@ def _writer(*, raw: bool) -> Iterator[Callable[[bytes], object]]:
         cleaner.end()
 
 
-def _say_why_nothing(record: RunRecord, printers: str, root: Path) -> None:
-    """Say why there is nothing of a run in its log. `printers`: who else may have written there;
-    `root`: the app's folder."""
-    never = record.started_at is None or not record.log
+def why_nothing(record: RunRecord, printers: str, everything: str = "--all") -> str:
+    """Why there is nothing of a run in its log.
+
+    Args:
+        printers: who else may have written there.
+        everything: what shows what they have written.
+    """
     told = f"{record.job} is {record.state}: nothing printed yet"
     if record.state.final:
-        before = " before it started" if never else ""
+        before = " before it started" if _never_ran(record) else ""
         told = f"{record.job} {record.state}{before}: it printed nothing"
     if printers and record.log:
-        told += f"; see what {printers} says with --all"
-    click.echo(told, err=True)
-    if record.failure and never:
-        click.echo(continued(in_full(record.failure, root)), err=True)
+        told += f"; see what {printers} says with {everything}"
+    return told
+
+
+def _never_ran(record: RunRecord) -> bool:
+    return record.started_at is None or not record.log

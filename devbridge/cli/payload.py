@@ -37,10 +37,10 @@ def read_payload(given: str) -> tuple[bytes, str]:
         ) from error
 
 
-def check_accepted(config: Config, job: str, payload: str) -> None:
+def check_accepted(config: Config, job: str, payload: str, remedy: str = "--no-check") -> None:
     """Refuse what the job's handler would refuse; see `devbridge.payload.given`.
 
     Raises:
         PayloadInvalid: it is not what the handler declares; the path inside it is named.
     """
-    payloads.check_accepted(config.schemas, job, payload, "--no-check")
+    payloads.check_accepted(config.schemas, job, payload, remedy)

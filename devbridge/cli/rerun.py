@@ -59,6 +59,8 @@ def rerun(
     payload it begins at the last checkpoint of a run that has not succeeded, if that has left one.
     JOB_ID is a run's id or an unambiguous beginning of it.
     """
+    from devbridge.daemon.lines import shorten
+
     given = None if payload is None else check_json(*read_payload(payload))
     with stage_runs(config) as runs:
         before = runs.find(job_id, job)
@@ -66,16 +68,17 @@ def rerun(
         text = let_go(before.payload()).decode("utf-8", "surrogatepass") if given is None else given
         if not no_check:
             check_accepted(config, name, text)
-        checkpoint = None if fresh or given is not None else _checkpoint(before)
+        checkpoint = None if fresh or given is not None else checkpoint_of(before)
+        if checkpoint is not None:
+            where = shorten(checkpoint)
+            told = f"begins at the checkpoint {where} of the run before (--fresh: does not)"
+            click.echo(told, err=True)
         try:
             code = start_and_print(
                 runs, config.root, name, text, checkpoint=checkpoint, wait=wait, json_=json_
             )
         except NotDeployed as error:
-            stage = stage_of(before.record.job_id)
-            if stage in ("", config.stage):
-                raise
-            error.remedy = f"run it where it ran before, with --stage {stage}; or {error.remedy}"
+            say_where(error, before.record.job_id, config.stage)
             raise
     click.get_current_context().exit(code)
 
@@ -88,16 +91,16 @@ def stage_of(job_id: str) -> str:
     return names.stage_of(project) if colon else ""
 
 
-def _checkpoint(before: Run) -> bytes | None:
-    """Where a run goes on that has ended without success; said, where that is a checkpoint."""
+def say_where(error: NotDeployed, job_id: str, stage: str) -> None:
+    """Let the error say at which stage the run before was, if it was at another one."""
+    if (before := stage_of(job_id)) not in ("", stage):
+        error.remedy = f"run it where it ran before, with --stage {before}; or {error.remedy}"
+
+
+def checkpoint_of(before: Run) -> bytes | None:
+    """Where a run goes on that has ended without success; None: at its beginning."""
     state = before.record.state
     if not state.final or state == outcome.SUCCEEDED:
         return None
     checkpoint = before.checkpoint()
-    if checkpoint is None or is_none(checkpoint):
-        return None
-    from devbridge.daemon.lines import shorten
-
-    where = shorten(checkpoint)
-    click.echo(f"begins at the checkpoint {where} of the run before (--fresh: does not)", err=True)
-    return checkpoint
+    return None if checkpoint is None or is_none(checkpoint) else checkpoint

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from devbridge.cloud.session import Cloud
     from devbridge.config import Config
     from devbridge.constructs import App
-    from devbridge.runs.base import Run, RunRecord
+    from devbridge.runs.base import Run, RunRecord, Started
     from devbridge.runs.find import StageRuns
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -116,6 +116,27 @@ def start_options(command: F) -> F:
     return check(wait(command))
 
 
+def start(
+    runs: StageRuns,
+    job: str,
+    payload: str,
+    *,
+    key: str | None = None,
+    checkpoint: bytes | None = None,
+    at: datetime | None = None,
+) -> Started:
+    """Start a run; the arguments are those of `start_and_print`, as are the errors."""
+    # Without a key, a retry of the call by botocore would start the job twice.
+    return runs.start(
+        job,
+        payload.encode("utf-8", "surrogatepass"),
+        key=str(uuid.uuid4()) if key is None else key,
+        remember=key is not None,
+        checkpoint=checkpoint,
+        at=at,
+    )
+
+
 def start_and_print(
     runs: StageRuns,
     root: Path,
@@ -139,15 +160,7 @@ def start_and_print(
     Raises:
         UnknownJob, NotDeployed, PayloadTooLarge, InvokeError: as `StageRuns.start`.
     """
-    # Without a key, a retry of the call by botocore would start the job twice.
-    started = runs.start(
-        job,
-        payload.encode("utf-8", "surrogatepass"),
-        key=str(uuid.uuid4()) if key is None else key,
-        remember=key is not None,
-        checkpoint=checkpoint,
-        at=at,
-    )
+    started = start(runs, job, payload, key=key, checkpoint=checkpoint, at=at)
     record = started.run.record
     if not (wait and json_):
         _print_started(record, started.duplicate, json_=json_)

@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -87,6 +87,19 @@ def lines(
         began = step if step.state is State.RUNNING and not step.detail else None
 
 
+def changes(history: Sequence[Step]) -> list[dict[str, Any]]:
+    """Each change of a run's state, for programs."""
+    return [
+        {
+            "at": iso(step.at),
+            "state": step.state,
+            "attempt": step.attempt or None,
+            "detail": step.detail,
+        }
+        for step in history
+    ]
+
+
 def _took(began: Step | None, ended: Step) -> str:
     """How long an attempt took, if these two are its beginning and its end."""
     from runner.outcome import duration
@@ -131,16 +144,7 @@ def status(config: Config, *, job_id: str, job: str | None, json_: bool) -> None
         record, history = run.refresh(result=True), run.history()
         tended = record.state.final or run.tended()
     if json_:
-        changes = [
-            {
-                "at": iso(step.at),
-                "state": step.state,
-                "attempt": step.attempt or None,
-                "detail": step.detail,
-            }
-            for step in history
-        ]
-        print_json({**as_json(record), "history": changes})
+        print_json({**as_json(record), "history": changes(history)})
     else:
         shown = lines(record, history, time.time(), config.root, tended=tended)
         click.echo("\n".join(shown))

@@ -27,6 +27,7 @@ from devbridge.daemon.dead_letters import DeadLetters
 from devbridge.daemon.developer import DeveloperCredentials, Health
 from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.functions import Followed, FunctionLogs, Groups
+from devbridge.daemon.handlers_file import HandlersFile
 from devbridge.daemon.handover import who
 from devbridge.daemon.held import Held
 from devbridge.daemon.keeper import Keeper, keep
@@ -284,10 +285,11 @@ class _Groups:
 
 
 def _narrator(config: Config, terminal: Terminal) -> Narrator:
-    """It tells the terminal, at whose pace workers may print, and the log files."""
+    """It tells the terminal, at whose pace workers may print, the log files, and other commands."""
     narrator = Narrator(when_drained=terminal.when_drained)
     narrator.add(LogListener(config.logs_dir, config.max_log_size, narrator.tell))
     narrator.add(TerminalListener(terminal, config.root, config.logs_dir, verbose=config.verbose))
+    narrator.add(HandlersFile(config.handlers))
     return narrator
 
 

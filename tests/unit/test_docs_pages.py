@@ -20,6 +20,8 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 import devbridge
+from devbridge.cli.tools.arguments import schema
+from devbridge.cli.tools.toolbox import TOOLS
 from devbridge.constructs import App, Construct, Job, Queue, tags, values
 from devbridge.constructs.app import loading
 from devbridge.constructs.load import load_app
@@ -423,6 +425,31 @@ def test_the_table_of_esbuild_s_options_is_the_codes() -> None:
         map(str, OLDEST)
     )
     assert f"else {VERSION}, fetched once" in " ".join(PAGES["typescript.md"].split())
+
+
+def test_the_tools_of_agents_take_what_the_page_says() -> None:
+    said = {
+        quoted(name)[0]: quoted(takes)
+        for name, takes, _ in rows(PAGES["agents.md"], "tool", "takes", "what it does")
+    }
+    assert said == {name: [*tool.takes.__struct_fields__] for name, tool in TOOLS.items()}
+
+
+def test_what_tools_take_has_the_defaults_and_bounds_that_the_page_says() -> None:
+    table = rows(PAGES["agents.md"], "argument", "default", "what it is")
+    said = {quoted(name)[0]: (default, what) for name, default, what in table}
+    named = {name for tool in TOOLS.values() for name in tool.takes.__struct_fields__}
+    assert said.keys() == named
+    for tool in TOOLS.values():
+        found = schema(tool.takes)
+        for name, each in found["properties"].items():
+            default, what = said[name]
+            if name in found["required"]:
+                assert default == "needed" or "must have it" in what
+            else:
+                assert json.loads(quoted(default)[0]) == each.get("default"), name
+            if most := each.get("maximum"):
+                assert f"{most:g}" in what, name
 
 
 # --- permissions --------------------------------------------------------------------------------
