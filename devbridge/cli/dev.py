@@ -72,8 +72,14 @@ Ctrl-C stops in order: no more requests are taken, running jobs get SIGTERM and 
     is_flag=False,
     flag_value="true",
     metavar="[SECONDS]",
-    help="Open each run of Node.js to debuggers; it waits so long for one before it begins"
+    help="Open runs to debuggers. One of Node.js waits so long for one before it begins"
     " (default: 2).",
+)
+@click.option(
+    "--launch-json",
+    is_flag=True,
+    default=None,
+    help="With --debug: put into .vscode/launch.json how VS Code attaches to runs.",
 )
 @click.option(
     "--env",

@@ -42,7 +42,6 @@ from devbridge.daemon.heartbeat import beat
 from devbridge.daemon.imports import Reports
 from devbridge.daemon.jobs import Deployment, Jobs, Redeploys
 from devbridge.daemon.keeper import Keeper
-from devbridge.daemon.launching import runtime_api
 from devbridge.daemon.life import Task, live, on_loop_error
 from devbridge.daemon.live_functions import LiveFunctions
 from devbridge.daemon.narrator import Narrator
@@ -50,6 +49,7 @@ from devbridge.daemon.processes import Processes
 from devbridge.daemon.recovery import lost_with, take_on
 from devbridge.daemon.reloading import Reloading
 from devbridge.daemon.rerun import Rerun
+from devbridge.daemon.runtime_api import RuntimeApi
 from devbridge.daemon.settings import Connection, Settings, Workshop
 from devbridge.daemon.supervisor import SHUTDOWN_GRACE, Supervisor
 from devbridge.daemon.told import (
@@ -132,7 +132,10 @@ class Daemon:
             ledger, self._dispatcher, self._supervisor, self._weather, self._reloading.look
         )
         self._listener = self._make_listener(connection.topics)
-        self._runtime_api = runtime_api(settings.debug, workshop, self._listener)
+        self._debuggers = workshop.debuggers
+        self._runtime_api = RuntimeApi(
+            self._listener, workshop.credentials, workshop.debuggers_of(self._listener)
+        )
         self._processes = self._make_processes(workshop)
         ledger.say = lambda line, good: narrator.say(line, Mood.GOOD if good else Mood.BAD)
 
@@ -183,7 +186,7 @@ class Daemon:
             post=lambda event: self.handle([event]),
             closed=self._worker_gone,
             heard=self._listener.worker_modules,
-            debug=self._settings.debug is not None,
+            debug=self._debuggers is not None,
         )
 
     # --- life -------------------------------------------------------------------------------
@@ -206,7 +209,10 @@ class Daemon:
         await self._runtime_api.start()
         if self._settings.secrets_mark is not None:
             secrets.touch(self._settings.secrets_mark)
-        await self._launcher.prepare(self._at_first.codes.values(), self._settings.preload)
+        codes = self._at_first.codes.values()
+        await self._launcher.prepare(codes, self._settings.preload)
+        if self._debuggers is not None:
+            await self._debuggers.start(code.runtime for code in codes)
         await self._functions.start(self._at_first.functions)
         self._recover()
         until: dict[str, Task] = {"stop": stop.wait, "make-way": self._handover.make_way}
@@ -269,6 +275,8 @@ class Daemon:
         await self._functions.close()
         await self._launcher.close()
         await self._runtime_api.close()
+        if self._debuggers is not None:
+            await self._debuggers.close()
         self._ledger.close()
 
     def _recover(self) -> None:

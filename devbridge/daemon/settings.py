@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from devbridge.daemon.calls import Objects
-from devbridge.daemon.runtime_api import CredentialsProvider, WorkerAddress
+from devbridge.daemon.runtime_api import CredentialsProvider, WorkerAddress, WorkersDebuggers
 from devbridge.folders import STATE_DIR
+from devbridge.languages.debuggers import Debuggers
 from devbridge.protocol.messages import Presence, Topics
 from devbridge.runs.model import CodeSpec
 from devbridge.transport.base import Transport
 from devbridge.workers.base import Launcher
+from devbridge.workers.debugging import DebugListener
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +42,6 @@ class Settings:
     (``cancel``)."""
     standbys: bool = True
     """Each job has a worker that waits, before anybody asks for a run."""
-    debug: float | None = None
-    """Seconds that a run waits for a debugger, where its language has one; None: no run has."""
     secrets_mark: Path | None = None
     """A file that is touched when a secret has got another value."""
     cancelled: Callable[[str], bool] = lambda _: False
@@ -70,5 +70,11 @@ class Workshop:
     launcher: Launcher
     environment: Callable[[CodeSpec, WorkerAddress], Mapping[str, str]]
     credentials: CredentialsProvider | None = None
+    debuggers: Debuggers | None = None
+    """What workers are open to; None: to no debuggers."""
     objects: Objects = field(kw_only=True)
     """The stage's bucket, for what is too large for the wire."""
+
+    def debuggers_of(self, listener: DebugListener) -> WorkersDebuggers | None:
+        """The debuggers of the workers whom `listener` hears, if there are any."""
+        return self.debuggers.of(listener) if self.debuggers else None

@@ -22,6 +22,7 @@ from devbridge.daemon.reloading import Reloading
 from devbridge.daemon.settings import Settings, Workshop
 from devbridge.daemon.told import Told
 from devbridge.folders import cache_dir
+from devbridge.languages.debuggers import Debuggers
 from devbridge.languages.node.bundler import DevBundler
 from devbridge.languages.node.launcher import NodeLauncher
 from devbridge.protocol.messages import Invoke, Raised, Responded
@@ -86,7 +87,7 @@ class Bench:
         standbys: bool = True,
         credentials: Any = None,
         suffix: str = ".py",
-        debug: float | None = None,
+        debuggers: Debuggers | None = None,
     ) -> None:
         self.root = root
         self.suffix = suffix
@@ -103,7 +104,6 @@ class Bench:
             concurrency=concurrency,
             grace=10,
             standbys=standbys,
-            debug=debug,
         )
         workshop = Workshop(
             launcher,
@@ -115,6 +115,7 @@ class Bench:
                 region="eu-west-1",
             ),
             credentials,
+            debuggers,
             objects=MemoryObjects(),
         )
         self.specs = {spec.name: spec for spec in specs}
@@ -213,9 +214,10 @@ async def bench(
     *specs: FunctionSpec,
     launcher: Callable[[], Launcher] = FreshLauncher,
     files: dict[str, str] | None = None,
+    debuggers: Debuggers | None = None,
     **options: Any,
 ) -> AsyncIterator[Bench]:
-    one = Bench(root, launcher(), list(specs or [function()]), **options)
+    one = Bench(root, launcher(), list(specs or [function()]), debuggers=debuggers, **options)
     for path, code in (files or {}).items():
         one.write(path, code)
     await one.functions.start()
@@ -228,3 +230,5 @@ async def bench(
         await one.functions.close()
         one.reloading.close()
         await one.launcher.close()
+        if debuggers is not None:
+            await debuggers.close()

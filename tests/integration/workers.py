@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from devbridge.daemon.debuggers import Debuggers
 from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.runtime_api import RuntimeApi
+from devbridge.languages.debuggers import WorkersDebuggers
 from devbridge.runs.model import Exit, JobSpec
 from devbridge.workers.base import Launcher, Process, WorkerSpec
+from devbridge.workers.debugging import Debugger
 from devbridge.workers.modules import Modules
 from runner.invocation import Invocation
 from runner.outcome import Failure
@@ -70,6 +71,9 @@ class Said:
 
     def worker_halted(self, worker_id: str, halted: bool) -> None:
         self._add("halted", worker_id, halted)
+
+    def worker_paused(self, worker_id: str, where: str | None) -> None:
+        self._add("paused", worker_id, where)
 
     def credentials_failed(self, worker_id: str, message: str) -> None:
         self._add("credentials_failed", worker_id, message)
@@ -244,10 +248,14 @@ async def bench(
     root: Path,
     make_launcher: Callable[[], Launcher],
     credentials: Any = None,
-    make_debuggers: Callable[[Said], Debuggers | None] = lambda _: None,
+    debugger: Debugger | None = None,
 ) -> AsyncIterator[Bench]:
     said = Said()
-    api = RuntimeApi(said, credentials, make_debuggers(said))
+    debuggers = None
+    if debugger is not None:
+        debuggers = WorkersDebuggers(lambda _: asyncio.sleep(0, debugger), said)
+        await debugger.start()
+    api = RuntimeApi(said, credentials, debuggers)
     await api.start()
     launcher = make_launcher()
     one = Bench(root, launcher, api, said)
@@ -256,4 +264,6 @@ async def bench(
     finally:
         await launcher.close()
         await api.close()
+        if debugger is not None:
+            await debugger.close()
         one.release()

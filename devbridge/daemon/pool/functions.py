@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from devbridge.daemon.launching import Launching, Starts, runtime_api
+from devbridge.daemon.launching import Launching, Starts
 from devbridge.daemon.memory import crash
 from devbridge.daemon.narrator import Narrator
 from devbridge.daemon.pool import events, faults
@@ -25,6 +25,7 @@ from devbridge.daemon.pool.hearing import FunctionWorker, Hearing, Reload
 from devbridge.daemon.pool.pool import Pool
 from devbridge.daemon.pool.workers import GRACE
 from devbridge.daemon.requests import answered, asking
+from devbridge.daemon.runtime_api import RuntimeApi
 from devbridge.daemon.settings import Settings, Workshop
 from devbridge.daemon.told import Answered, Broken, Gone, Mood, Remarked, Requested, Short, Who
 from devbridge.protocol.messages import Invoke, Raised, Responded
@@ -83,10 +84,10 @@ class Functions:
             post=self._handle,
             remark=self._remark,
         )
-        self._runtime_api = runtime_api(
-            settings.debug,
-            workshop,
+        self._runtime_api = RuntimeApi(
             hearing,
+            workshop.credentials,
+            workshop.debuggers_of(hearing),
             max_body=faults.MAX_ANSWER,
             read_failure=faults.parsed,
         )
@@ -105,7 +106,7 @@ class Functions:
             environment=workshop.environment,
             narrator=narrator,
             starts=starts,
-            debug=settings.debug is not None,
+            debug=workshop.debuggers is not None,
         )
 
     # --- what the daemon calls ---------------------------------------------------------------

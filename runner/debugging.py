@@ -1,0 +1,148 @@
+"""debugpy in a worker: `devbridge dev --debug`.
+
+Debuggers do not speak to the worker but to the daemon, whose adapter it connects to when it is
+given something to do: see `devbridge/languages/python/debugger.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+from runner.client import RuntimeClient
+from runner.languages import DEBUGGER
+
+FOLDER = "DEVBRIDGE_DEBUGPY"
+"""The variable with the folder of debugpy's package."""
+_QUIET = "PYDEVD_DISABLE_FILE_VALIDATION"
+"""Else it warns of modules that are frozen, which are Python's own."""
+
+_own: list[str] = []
+"""Where debugpy's files are."""
+
+
+def is_own(filename: str) -> bool:
+    """Whether a file is debugpy's, which no handler has imported."""
+    return filename.startswith(tuple(_own))
+
+
+def load(folder: str) -> None:
+    """Import debugpy from its folder, wherever modules are found otherwise."""
+    if "debugpy" in sys.modules:
+        return
+    import importlib
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    variables = dict(os.environ)
+    _own.append(folder + os.sep)
+    file = os.path.join(folder, "__init__.py")
+    spec = spec_from_file_location("debugpy", file, submodule_search_locations=[folder])
+    assert spec is not None  # noqa: S101 - narrows the type
+    assert spec.loader is not None  # noqa: S101
+    module = module_from_spec(spec)
+    sys.modules["debugpy"] = module
+    os.environ[_QUIET] = "1"
+    try:
+        spec.loader.exec_module(module)
+        importlib.import_module("debugpy.server.api")
+        importlib.import_module("pydevd")
+    except BaseException:
+        sys.modules.pop("debugpy", None)
+        raise
+    finally:
+        for name in os.environ.keys() - variables.keys():
+            del os.environ[name]
+
+
+def taken(environ: MutableMapping[str, str]) -> Debugger | None:
+    """What the environment says of debuggers, which the handler does not see; None: there are
+    none."""
+    note, folder = environ.pop(DEBUGGER, ""), environ.pop(FOLDER, "")
+    return Debugger(note, folder) if note and folder else None
+
+
+def halted_by(debugger: Debugger | None) -> Callable[[], float]:
+    """What tells the milliseconds for which debuggers have halted this process, until now."""
+    return debugger.halted if debugger else _never
+
+
+def _never() -> float:
+    return 0.0
+
+
+class Debugger:
+    """One worker's side.
+
+    Args:
+        note: the file where the daemon writes down how long it was halted, and since when.
+        folder: debugpy's.
+    """
+
+    def __init__(self, note: str, folder: str) -> None:
+        self._note = note
+        self._folder = folder
+        self._attached = False
+        self._problem = ""
+
+    def load(self) -> None:
+        """Import debugpy. In a fork it is imported already."""
+        try:
+            load(self._folder)
+        except Exception as error:
+            self._problem = f"{type(error).__name__}: {error}"
+
+    def attach(self, client: RuntimeClient) -> None:
+        """Be open to debuggers from now on: one that is there has set its breakpoints when this
+        returns, and nobody is waited for.
+
+        Raises:
+            RuntimeApiGone: the daemon has ended.
+        """
+        if self._attached:
+            return
+        self._attached = True
+        if not self._problem:
+            where = client.debugger({"pid": os.getpid()})
+            if not where:
+                return
+            try:
+                self._connect(where)
+            except (Exception, SystemExit) as error:
+                self._problem = f"{type(error).__name__}: {error}"
+        client.debugger({"connected": not self._problem, "problem": self._problem})
+
+    def _connect(self, where: Any) -> None:
+        import atexit
+
+        import debugpy
+        import pydevd  # type: ignore[import-not-found]  # it has put it there
+
+        debugpy.connect(
+            ("127.0.0.1", where["port"]),
+            access_token=where["token"],
+            parent_session_pid=where["parent"],
+        )
+        # It waits for its own threads, up to a second. A debugger sees that the process has ended.
+        atexit.unregister(pydevd.stoptrace)
+
+    def raised(self, error: BaseException) -> None:
+        """The handler has raised this, and nobody of the app's has caught it."""
+        if self._attached and not self._problem and isinstance(error, Exception):
+            import debugpy
+
+            tell = getattr(debugpy, "trigger_exception_handler", None)  # newer than the rest
+            trace = error.__traceback__ and error.__traceback__.tb_next
+            if tell is not None and trace is not None:
+                tell((type(error), error, trace), as_uncaught=True)
+
+    def halted(self) -> float:
+        """Milliseconds for which debuggers have halted this process, until now."""
+        try:
+            with open(self._note, encoding="ascii") as file:
+                total, since = map(float, file.read().split())
+        except (OSError, ValueError):
+            return 0.0  # it was not halted yet
+        return total + (time.time() * 1000 - since if since else 0.0)
