@@ -125,8 +125,10 @@ class Debugger:
             access_token=where["token"],
             parent_session_pid=where["parent"],
         )
-        # It waits for its own threads, up to a second. A debugger sees that the process has ended.
+        # At its end this process would wait for threads of pydevd, up to a second each. That it has
+        # ended is seen without them.
         atexit.unregister(pydevd.stoptrace)
+        pydevd.get_global_debugger().check_alive_thread.do_kill_pydev_thread()
 
     def raised(self, error: BaseException) -> None:
         """The handler has raised this, and nobody of the app's has caught it."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.dap import debugging
@@ -127,3 +128,91 @@ def test_a_breakpoint_stops_a_live_job_whose_time_does_not_pass_then(app: Path) 
         assert told["state"] == "SUCCEEDED"
         assert (told["result"]["total"], told["result"]["version"]) == (10, "second")
         assert run(app, "logs", job_id, "--stage", "dev", "--local").stdout == ""
+
+
+def test_in_vs_codes_terminal_an_editor_attaches_by_itself_and_to_what_runs_already(
+    app: Path, tmp_path: Path
+) -> None:
+    """The contract of VS Code's Python Debugger: it attaches to what the file says, once there is
+    one. (Not tried: VS Code itself.)"""
+    endpoints = tmp_path / "endpoint.txt"
+    endpoints.write_text("an earlier session's")
+    environment = {"VSCODE_DEBUGPY_ADAPTER_ENDPOINTS": str(endpoints)}
+    dev = DevProcess(
+        app, "--local", "--stage", "dev", "--debug", "--launch-json", environment=environment
+    )
+    with dev:
+        dev.wait_for(r"^Ready", deadline=180)
+        port = int(dev.wait_for(r"^Debugger 127\.0\.0\.1:(\d+): VS Code attaches by itself$")[1])
+        assert json.loads(endpoints.read_text()) == {"client": {"host": "127.0.0.1", "port": port}}
+        dev.wait_for(r'\.vscode/launch\.json has "devbridge: Python"$')
+        configurations = json.loads((app / ".vscode/launch.json").read_text())["configurations"]
+        assert [each["connect"]["port"] for each in configurations] == [port]
+
+        job_id = start(app, "other")
+        eventually(lambda: status(app, job_id)["state"] == "RUNNING")
+        file = app / "jobs/other.py"
+        with debugging(configurations[0]) as editor:
+            process = editor.next_process()
+            process.attach({file: [line_of(OTHER)]})
+            assert process.stopped().place == (file, line_of(OTHER))
+            process("disconnect", terminateDebuggee=True)
+            dev.wait_for(run_line(job_id, "goes on$"))
+            editor("disconnect", terminateDebuggee=True)
+        # Nobody but the run's own timeout ends it; and the next editor finds what it needs.
+        eventually(lambda: status(app, job_id)["state"] == "TIMED_OUT")
+        with debugging(configurations[0], exceptions=["uncaught"]) as editor:
+            failing = start(app, "count", {"to": 4, "fails": True})
+            process = editor.next_process()
+            process.attach(exceptions=["uncaught"])
+            stop = process.stopped()
+            assert stop.reason == "exception"
+            assert process("exceptionInfo", threadId=stop.thread)["description"] == "no total: 10"
+            assert stop.place[0] == app / "jobs/count.py"
+            stop.go_on()
+            dev.wait_for(run_line(failing, "Error +ValueError: no total: 10"))
+        assert dev.interrupt() == 0
+    assert not endpoints.exists()
+
+
+def test_a_paused_run_can_be_cancelled_and_ctrl_c_leaves_no_process(app: Path) -> None:
+    file, line = app / "jobs/count.py", line_of(COUNT)
+    with DevProcess(app, "--local", "--stage", "dev", "--debug", "--grace", "0.1") as dev:
+        dev.wait_for(r"^Ready", deadline=180)
+        with debugging(session(dev)) as editor:
+            cancelled = start(app, "count", {"to": 1})
+            process = editor.next_process()
+            process.attach({file: [line]})
+            process.stopped()
+            done = run(app, "cancel", cancelled, "--stage", "dev", "--local")
+            assert done.returncode == 0, done.stdout + done.stderr
+            eventually(lambda: status(app, cancelled)["state"] == "CANCELLED")
+            process.event("terminated")
+
+            paused = start(app, "count", {"to": 1})
+            process = editor.next_process()
+            process.attach({file: [line]})
+            process.stopped()
+            below = psutil.Process(dev.pid).children(recursive=True)
+            assert [each for each in below if "debug_adapter.py" in " ".join(each.cmdline())]
+            assert dev.interrupt() == 0
+            process.wait_closed()
+            editor.wait_closed()
+        eventually(lambda: not [each for each in below if alive(each)])
+        assert paused[:8] in dev.text
+
+
+def alive(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def test_without_debug_no_run_has_anything_of_a_debugger(app: Path) -> None:
+    with DevProcess(app, "--local", "--stage", "dev") as dev:
+        dev.wait_for(r"^Ready", deadline=180)
+        job_id = start(app, "count", {"to": 4})
+        dev.wait_for(run_line(job_id, "Done"))
+        told = status(app, job_id)
+        assert told["result"] == {"total": 10, "version": "first", "debugpy": []}
+        assert not [line for line in dev.lines if "Debugger" in line]
+        below = psutil.Process(dev.pid).children(recursive=True)
+        assert not [each for each in below if "debugpy" in " ".join(each.cmdline())]
