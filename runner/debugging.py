@@ -49,12 +49,17 @@ def load(folder: str) -> None:
         spec.loader.exec_module(module)
         importlib.import_module("debugpy.server.api")
         importlib.import_module("pydevd")
+        module.configure()  # once it describes each installed package, for a log that nobody wants
     except BaseException:
         sys.modules.pop("debugpy", None)
         raise
     finally:
         for name in os.environ.keys() - variables.keys():
             del os.environ[name]
+
+
+def _debugpy() -> Any:
+    return sys.modules["debugpy"]
 
 
 def taken(environ: MutableMapping[str, str]) -> Debugger | None:
@@ -117,14 +122,12 @@ class Debugger:
     def _connect(self, where: Any) -> None:
         import atexit
 
-        import debugpy
-        import pydevd  # type: ignore[import-not-found]  # it has put it there
-
-        debugpy.connect(
+        _debugpy().connect(
             ("127.0.0.1", where["port"]),
             access_token=where["token"],
             parent_session_pid=where["parent"],
         )
+        pydevd: Any = sys.modules["pydevd"]
         # At its end this process would wait for threads of pydevd, up to a second each. That it has
         # ended is seen without them.
         atexit.unregister(pydevd.stoptrace)
@@ -133,9 +136,7 @@ class Debugger:
     def raised(self, error: BaseException) -> None:
         """The handler has raised this, and nobody of the app's has caught it."""
         if self._attached and not self._problem and isinstance(error, Exception):
-            import debugpy
-
-            tell = getattr(debugpy, "trigger_exception_handler", None)  # newer than the rest
+            tell = getattr(_debugpy(), "trigger_exception_handler", None)  # newer than the rest
             trace = error.__traceback__ and error.__traceback__.tb_next
             if tell is not None and trace is not None:
                 tell((type(error), error, trace), as_uncaught=True)

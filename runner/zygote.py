@@ -114,7 +114,8 @@ class Zygote:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         if folder := request.get("debugger"):
-            debugging.load(folder)
+            with contextlib.suppress(Exception):  # the fork tells
+                debugging.load(folder)
         gc.freeze()
         self._send({"ready": {"failed": failed, "site": preloaded.site(self._notes.base)}})
         return True

@@ -18,7 +18,7 @@ import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote, unquote
 
 from devbridge.daemon.http import Exchange, HttpServer, Request
@@ -35,6 +35,9 @@ from runner.invocation import (
 )
 from runner.outcome import MAX_CHECKPOINT, Failure
 
+if TYPE_CHECKING:
+    from devbridge.languages.debuggers import WorkersDebuggers
+
 log = logging.getLogger(__name__)
 
 
@@ -43,20 +46,6 @@ class CredentialsProvider(Protocol):
 
     async def get(self, role_arn: str) -> Mapping[str, str]:
         """The container protocol's document: AccessKeyId, SecretAccessKey, Token, Expiration."""
-
-
-class WorkersDebuggers(Protocol):
-    """The developer's debuggers of the workers: `devbridge.languages.debuggers`."""
-
-    async def reported(self, worker_id: str, runtime: str, report: bytes) -> Mapping[str, Any]:
-        """A worker says something of itself, a JSON text; the answer, which lets it go on.
-
-        Raises:
-            ValueError: it is no such report.
-        """
-
-    def forget(self, worker_id: str) -> None:
-        """The worker is gone. Idempotent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from devbridge.daemon.calls import Objects
-from devbridge.daemon.runtime_api import CredentialsProvider, WorkerAddress, WorkersDebuggers
+from devbridge.daemon.runtime_api import CredentialsProvider, WorkerAddress
 from devbridge.folders import STATE_DIR
-from devbridge.languages.debuggers import Debuggers
 from devbridge.protocol.messages import Presence, Topics
 from devbridge.runs.model import CodeSpec
 from devbridge.transport.base import Transport
 from devbridge.workers.base import Launcher
 from devbridge.workers.debugging import DebugListener
+
+if TYPE_CHECKING:
+    from devbridge.languages.debuggers import Debuggers, WorkersDebuggers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

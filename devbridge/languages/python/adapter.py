@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 from asyncio import StreamReader, StreamWriter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -85,6 +85,11 @@ class Adapter:
         while not told.endswith(b"\n") and (data := await loop.sock_recv(self._control, 4096)):
             told += data
         return told
+
+    def on_end(self, call: Callable[[], None]) -> None:
+        """Have this called once it has ended."""
+        assert self._process is not None  # noqa: S101 - narrows the type
+        self._process.ended.add_done_callback(lambda _: call())
 
     async def connect(self) -> tuple[StreamReader, StreamWriter]:
         """A new connection to it.

@@ -20,7 +20,10 @@ _OWN: Final = 1 << 30
 _STEPS: Final = frozenset(("next", "stepIn", "stepOut"))
 _ELSEWHERE: Final = ("host", "port", "listen", "processId")
 """Of `attach`: other ways to a process, of which one makes debugpy's adapter forget its token."""
-_CANNOT: Final = ("supportsTerminateRequest", "supportTerminateDebuggee", "supportsRestartRequest")
+_CANNOT: Final = (
+    *("supportsTerminateRequest", "supportsRestartRequest"),
+    *("supportTerminateDebuggee", "supportsTerminateDebuggee"),  # debugpy's way to write it
+)
 
 
 class Known(Protocol):

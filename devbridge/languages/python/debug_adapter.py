@@ -95,8 +95,15 @@ def _wait(port: int) -> None:
     import debugpy
 
     token = sys.stdin.readline().strip()
-    debugpy.connect(("127.0.0.1", port), access_token=token)
-    sys.stdin.read()  # ends with whoever has started this
+    ending: Any = threading.Thread(target=_end_with_parent, daemon=True)
+    ending.is_pydev_daemon_thread = ending.pydev_do_not_trace = True  # no debugger sees it
+    ending.start()
+    debugpy.connect(("127.0.0.1", port), access_token=token)  # returns with the first debugger
+    threading.Event().wait()
+
+
+def _end_with_parent() -> None:
+    sys.stdin.read()
     os._exit(0)
 
 

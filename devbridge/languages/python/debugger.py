@@ -149,7 +149,13 @@ class PythonDebugger:
                     await adapter.close()
                     raise
                 self._adapter = adapter
+                adapter.on_end(self._lost)
             return self._adapter
+
+    def _lost(self) -> None:
+        """The adapter has ended: whoever connects to it just now has no time for that any more."""
+        for debuggee in self._debuggees.values():
+            debuggee.halt(self, False)
 
     def _tell_editor(self) -> bool:
         """Whether there is one that attaches by itself."""
@@ -180,6 +186,8 @@ class PythonDebugger:
             log.warning("hung up on what is no debugger: %s", error)
         except (OSError, InterpreterError) as error:
             log.info("a debugger has gone: %s", error)
+        except asyncio.CancelledError:
+            pass  # by `close`: asyncio would log it as an error
         finally:
             writer.transport.abort()
             self._connections.discard(task)
