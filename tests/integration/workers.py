@@ -9,12 +9,14 @@ import sys
 import textwrap
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from devbridge.daemon.environment import worker_environment
 from devbridge.daemon.runtime_api import RuntimeApi
+from devbridge.environment import inherited
+from devbridge.languages.base import Workplace
 from devbridge.languages.debuggers import WorkersDebuggers
 from devbridge.runs.model import Exit, JobSpec
 from devbridge.workers.base import Launcher, Process, WorkerSpec
@@ -30,6 +32,22 @@ DEADLINE = 30.0
 def developer() -> dict[str, str]:
     """The environment of a developer who has credentials of his own."""
     return {**os.environ, "AWS_ACCESS_KEY_ID": "AKIADEVELOPER", "AWS_SECRET_ACCESS_KEY": "theirs"}
+
+
+def workplace(root: Path, say: Callable[[str], None] = print, **changes: Any) -> Workplace:
+    """Where the workers of an app are whose folder this is."""
+    beside = root.parent
+    place = Workplace(
+        root=root,
+        python=PYTHON,
+        environment=inherited(os.environ),
+        bundles=beside / "bundles",
+        cache=beside / "cache",
+        say=say,
+        details=say,
+        fresh_jobs=beside / "fresh.json",
+    )
+    return replace(place, **changes)
 
 
 class Said:

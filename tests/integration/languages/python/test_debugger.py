@@ -14,7 +14,6 @@ from typing import Any
 import psutil
 import pytest
 
-from devbridge.environment import inherited
 from devbridge.errors import InterpreterError
 from devbridge.languages.base import Workplace
 from devbridge.languages.python import dap
@@ -27,7 +26,7 @@ from devbridge.runs.model import Exit
 from devbridge.workers.base import FreshLauncher, Launcher
 from devbridge.workers.debugging import Debuggee
 from tests.dap import Debugger
-from tests.integration.workers import Bench, Said, Worker, bench
+from tests.integration.workers import Bench, Said, Worker, bench, workplace
 from tests.waiting import soon
 
 HANDLER = """\
@@ -75,18 +74,7 @@ def said() -> list[str]:
 def place(tmp_path: Path, said: list[str]) -> Workplace:
     root = tmp_path / "app"
     root.mkdir()
-    return Workplace(
-        root=root,
-        python=Path(sys.executable),
-        environment=inherited(os.environ),
-        bundles=tmp_path,
-        cache=tmp_path,
-        say=said.append,
-        details=said.append,
-        fresh_jobs=tmp_path / "fresh.json",
-        debug=True,
-        debug_port=tmp_path / "debug-port",
-    )
+    return workplace(root, said.append, debug=True, debug_port=tmp_path / "debug-port")
 
 
 @pytest.fixture(autouse=True)
