@@ -32,6 +32,10 @@ class Jobs(Mapping[str, JobSpec]):
         return f"Jobs({', '.join(self._specs)})"
 
 
+def _nothing() -> None:
+    """Nothing is new."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """The app as it is deployed now."""
@@ -45,6 +49,8 @@ class Deployment:
     """When app.py began to be loaded, in seconds since the epoch."""
     whole: bool = True
     """False: something was left out, for it could not be packed."""
+    say: Callable[[], None] = field(default=_nothing, compare=False, kw_only=True)
+    """Says what is new, once the daemon goes by it."""
 
     @property
     def codes(self) -> Mapping[str, CodeSpec]:

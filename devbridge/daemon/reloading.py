@@ -274,6 +274,7 @@ class Reloading:
         self._watch_directories()
         self._post([JobsChanged(deployment.jobs)])
         self.functions.adopt(deployment.functions)
+        deployment.say()
 
     def _adopt(self, deployment: Deployment) -> None:
         self._deployment = deployment

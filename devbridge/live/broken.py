@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from devbridge.constructs import Function
 from devbridge.errors import DevbridgeError
+from devbridge.live.unloaded import Unloaded
 from devbridge.live.voice import Voice
 
 
 class Broken:
-    """The functions that the last deployment could not pack. Each error is said once."""
+    """The functions that the last deployment could not pack. Each error is said once; of a live
+    function, where its workers do not say it."""
 
-    def __init__(self, voice: Voice) -> None:
+    def __init__(self, voice: Voice, unloaded: Unloaded) -> None:
         self._voice = voice
+        self._unloaded = unloaded
         self._now: dict[str, str] = {}
         self._before: dict[str, str] = {}
 
@@ -28,4 +33,8 @@ class Broken:
         if self._before.get(function.name) != str(error):
             word = self._voice.style.bad("Error")
             then = "the deployed version stays" if stays else "calls are answered with this error"
-            self._voice(f"{word}  {error}\n  until it is fixed: {then} ({function})")
+            what = f"{word}  {error}\n  until it is fixed: {then} ({function})"
+            if function.live:
+                self._unloaded(function.name, partial(self._voice, what))
+            else:
+                self._voice(what)

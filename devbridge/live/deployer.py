@@ -71,7 +71,10 @@ class Deployer:
         )
 
         approve = steps.after(self.consent.approve)
-        deployed = deploy(request, approve=approve, broken=self.broken)
+        try:
+            deployed = deploy(request, approve=approve, broken=self.broken)
+        finally:
+            self.unloaded.tell()
         steps.end()
         self.consent.settled()
         deployed = replace(deployed, jobs=[self._timed(spec) for spec in deployed.jobs])

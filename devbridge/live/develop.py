@@ -76,7 +76,7 @@ def develop(
     with contextlib.ExitStack() as stack:
         stack.enter_context(only_one(config.stage_dir / "daemon.lock", config.stage))
         stack.enter_context(_debug_log(config, voice))
-        unloaded = Unloaded(voice.warn)
+        unloaded = Unloaded()
         types = stack.enter_context(
             payload_schemas(app, config, voice.warn, voice, unloaded=unloaded)
         )
@@ -88,7 +88,7 @@ def develop(
         ask_first(app, cloud, config, voice, yes=yes)
         schemas = types.result()
         consent = Consent(cloud, voice, yes=yes)
-        deployer = Deployer(config, cloud, voice, consent, Broken(voice), unloaded)
+        deployer = Deployer(config, cloud, voice, consent, Broken(voice, unloaded), unloaded)
         options = "" if config.stage == default_stage() else f"--stage {config.stage}"
         good = Good(app, schemas, deployer.deploy(app, schemas), options)
         consent.running = True

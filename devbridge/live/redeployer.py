@@ -6,7 +6,8 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from devbridge.constructs import App
@@ -104,7 +105,7 @@ class Redeployer:
         return self._deployment(self.good.app)
 
     async def redeploy(self, again: Callable[[], None]) -> Deployment:
-        """Load the app and deploy the difference; say what is new. What would take data away, and
+        """Load the app and deploy the difference. What would take data away, and
         is not agreed to, leaves all that is deployed as it is; `again` is called once it is.
 
         Raises:
@@ -121,11 +122,12 @@ class Redeployer:
                 return self._deployment(app)
             before = self.good
             self.good = Good(app, schemas, deployed, before.options)
-            if deployed.changed:
-                self._tell(before, time.monotonic() - began)
+            took = time.monotonic() - began
             deployment = self.deployment
             await self._prepare(deployment.codes.values(), app.preload)
-            return deployment
+            if not deployed.changed:
+                return deployment
+            return replace(deployment, say=partial(self._tell, before, took))
 
     async def outdated(self) -> bool:
         """Whether callers hold other schemas than the handlers have now; says whose."""

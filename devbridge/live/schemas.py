@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from devbridge import progress, types
@@ -15,6 +16,7 @@ from devbridge.constructs import App, Job
 from devbridge.folders import write_private
 from devbridge.languages import probing
 from devbridge.languages.base import Asking
+from devbridge.live.unloaded import Unloaded
 from devbridge.types import JobTypes
 
 Schemas = Mapping[str, Any]
@@ -37,7 +39,7 @@ def job_types(
     say: Say,
     stopped: Callable[[], bool] = _never,
     *,
-    unloaded: Callable[[str, str], None] | None = None,
+    unloaded: Unloaded | None = None,
 ) -> Mapping[str, JobTypes]:
     """What each job takes and returns, by the job's name.
 
@@ -45,7 +47,7 @@ def job_types(
 
     Args:
         stopped: whether the command has been ended, and the imports with it.
-        unloaded: takes the warnings of handlers that cannot be imported, each with its job.
+        unloaded: takes the warnings of handlers that cannot be imported.
     """
 
     def slow(each: types.Slow) -> None:
@@ -58,10 +60,11 @@ def job_types(
     for name, each in found.items():
         if not each.warning or stopped():
             continue
+        say_so = partial(warn, f"job {name!r}: {each.warning}")
         if unloaded is not None and not each.loaded:
-            unloaded(name, each.warning)
+            unloaded(name, say_so)
         else:
-            warn(f"job {name!r}: {each.warning}")
+            say_so()
     return found
 
 
@@ -73,7 +76,7 @@ def known_schemas(
     stopped: Callable[[], bool] = _never,
     *,
     kept: bool = True,
-    unloaded: Callable[[str, str], None] | None = None,
+    unloaded: Unloaded | None = None,
 ) -> Schemas:
     """What is checked before a payload is sent. The stubs for type checkers are written, too.
 
@@ -112,7 +115,7 @@ def payload_schemas(
     say: Say,
     *,
     kept: bool = True,
-    unloaded: Callable[[str, str], None] | None = None,
+    unloaded: Unloaded | None = None,
 ) -> Iterator[Future[Schemas]]:
     """`known_schemas`, asked for while the block prepares what does not depend on it. What ends
     the block ends it, too."""

@@ -1,4 +1,4 @@
-"""What `devbridge dev` says of handlers that could not be imported to learn what they take."""
+"""What `devbridge dev` has found wrong with handlers before its workers load them."""
 
 from __future__ import annotations
 
@@ -6,24 +6,19 @@ from collections.abc import Callable, Collection
 
 
 class Unloaded:
-    """Workers import the same handlers, and the daemon says of which jobs that fails: only of the
-    others is it said that their types are not known, once the daemon knows.
+    """Workers load the same handlers, and the daemon says of which jobs and functions that fails:
+    what was found before is said of the others only, once the daemon knows."""
 
-    Args:
-        warn: takes a warning.
-    """
-
-    def __init__(self, warn: Callable[[str], None]) -> None:
-        self._warn = warn
-        self._warnings: dict[str, str] = {}
+    def __init__(self) -> None:
+        self._found: dict[str, Callable[[], object]] = {}
         self._broken: Callable[[], Collection[str]] | None = None
 
-    def __call__(self, job: str, warning: str) -> None:
-        """A job's handler could not be imported."""
-        self._warnings[job] = warning
+    def __call__(self, name: str, say: Callable[[], object]) -> None:
+        """Something is wrong with the handler of this job or function, which `say` says."""
+        self._found[name] = say
 
     def tell(self, broken: Callable[[], Collection[str]] | None = None) -> None:
-        """Say what there is to say, once it is known which jobs cannot be loaded.
+        """Say what there is to say, once it is known which handlers cannot be loaded.
 
         Args:
             broken: tells them, from now on.
@@ -31,8 +26,8 @@ class Unloaded:
         self._broken = broken or self._broken
         if self._broken is None:
             return
-        warnings, self._warnings = self._warnings, {}
+        found, self._found = self._found, {}
         known = self._broken()
-        for job, warning in warnings.items():
-            if job not in known:
-                self._warn(f"job {job!r}: {warning}")
+        for name, say in found.items():
+            if name not in known:
+                say()

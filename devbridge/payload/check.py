@@ -51,7 +51,8 @@ def check(job: str, value: Any) -> None:
 
 
 def checker(job: str, file: str | None = None) -> Check | None:
-    """`check` for one job; None where its payload can be anything. Made once for each process.
+    """`check` for one job; None where its payload can be anything. Made once, until the file is
+    another: a live function's worker outlives a save.
 
     Args:
         file: with the schemas; None for the one that this process was given.
@@ -59,7 +60,7 @@ def checker(job: str, file: str | None = None) -> Check | None:
     path = os.environ.get(VARIABLE) if file is None else file
     if path is None:
         path = os.path.join(os.environ.get("LAMBDA_TASK_ROOT", ""), FILE)  # noqa: PTH118
-    return _checker(path, job.replace("-", "_"))
+    return _checker(path, _version(path), job.replace("-", "_"))
 
 
 def schema(job: str, file: str) -> Mapping[str, Any] | None:
@@ -68,23 +69,35 @@ def schema(job: str, file: str) -> Mapping[str, Any] | None:
     Args:
         job, file: as `checker` has them.
     """
-    named = _schemas(file).get(job.replace("-", "_"))
+    named = _schemas(file, _version(file)).get(job.replace("-", "_"))
     return None if named is None else named[1]
 
 
-@functools.cache
-def _checker(path: str, job: str) -> Check | None:
-    named = _schemas(path).get(job)
+Version = tuple[int, int]
+"""What another file of the same name has not: its inode, and when it was written, in ns."""
+
+
+def _version(path: str) -> Version | None:
+    """None: there is no file."""
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+@functools.lru_cache(maxsize=256)
+def _checker(path: str, version: Version | None, job: str) -> Check | None:
+    named = _schemas(path, version).get(job)
     return None if named is None else compiled(*named)
 
 
-@functools.cache
-def _schemas(path: str) -> dict[str, tuple[str, Any]]:
-    try:
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123
-            return {named[0].replace("-", "_"): named for named in json.load(file).items()}
-    except FileNotFoundError:
+@functools.lru_cache(maxsize=8)
+def _schemas(path: str, version: Version | None) -> dict[str, tuple[str, Any]]:
+    if version is None:
         return {}
+    with open(path, encoding="utf-8") as file:  # noqa: PTH123
+        return {named[0].replace("-", "_"): named for named in json.load(file).items()}
 
 
 def compiled(job: str, schema: Mapping[str, Any]) -> Check:

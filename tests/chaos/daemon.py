@@ -90,8 +90,8 @@ def main(settings_file: str) -> int:
         stack.enter_context(deploying.interruptible())
         deployed = Deployed(outputs={}, jobs=jobs, changed=False)
         voice = Voice(print, warn=print, confirm=lambda *_: None, colour=False)
-        consent, broken = Consent(cloud, voice, yes=True), Broken(voice)
-        deployer = Deployer(config, cloud, voice, consent, broken, Unloaded(voice.warn))
+        consent, unloaded = Consent(cloud, voice, yes=True), Unloaded()
+        deployer = Deployer(config, cloud, voice, consent, Broken(voice, unloaded), unloaded)
         good = Good(app, deployer.schemas(app), deployed)
         asyncio.run(serve(deployer, good, began, None))
     return 0

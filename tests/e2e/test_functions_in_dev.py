@@ -1,4 +1,4 @@
-"""What the app's functions print in the cloud, in the terminal of `devbridge dev`."""
+"""What functions that are not live print in the cloud, in the terminal of `devbridge dev`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from devbridge import Api, App, Function, Job, LambdaAuthorizer
 
 app = App("shop")
 job = Job(app, "count", handler="jobs/count.handler")
-guard = Function(app, "guard", handler="api/guard.handler")
+guard = Function(app, "guard", handler="api/guard.handler", enable_live_dev=False)
+start = Function(app, "api-start", handler="api/start.handler", bind=[job], enable_live_dev=False)
 Api(
     app,
     "api",
-    bind=[job],
     authorizers={"guard": LambdaAuthorizer(guard, identity_sources=[])},
     authorizer="guard",
-    routes={"POST /start": "api/start.handler"},
+    routes={"POST /start": start},
 )
 """
 GUARD = """\

@@ -70,11 +70,12 @@ def test_a_save_reaches_functions_callers_and_stubs(tmp_path: Path) -> None:
         dev.wait_for("^Reloaded order", after=mark)
         dev.wait_for("^payload types changed: .*order", after=mark)
         dev.wait_for(r"update complete .*Function 'ask'", after=mark)
+        dev.wait_for(r"^(Deployed|Reloaded) .*ask", after=mark)
         assert "count" in stub.read_text()
         assert ask({"sku": "a"}) == "$"
 
         mark = dev.mark
         (root / "functions" / "ask.py").write_text(ASK.replace("error.where", "'mended'"))
-        dev.wait_for(r"^Deployed ask in", after=mark)
+        dev.wait_for(r"^Reloaded ask in", after=mark)
         assert ask({"sku": "a"}) == "mended"
         assert dev.interrupt() == 0

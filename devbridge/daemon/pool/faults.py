@@ -71,6 +71,19 @@ def not_started(failure: Failure) -> Fault:
     return _fault(failure, _document(kind, message, list(failure.frames)))
 
 
+def as_page(function: str, failure: Failure) -> bytes:
+    """What a browser is answered while the function cannot be loaded: whoever has broken it sees
+    where. An answer of a Lambda behind API Gateway, with status 500."""
+    said = f"{function} cannot be loaded: {failure.type}: {failure.message}"
+    return json.dumps(
+        {
+            "statusCode": 500,
+            "headers": {"content-type": "text/plain; charset=utf-8"},
+            "body": "\n".join((said, *failure.frames)),
+        }
+    ).encode()
+
+
 def timed_out(aws_request_id: str, seconds: float) -> Fault:
     """The function has had all of its time."""
     what = f"Task timed out after {seconds:.2f} seconds"

@@ -24,7 +24,7 @@ from devbridge.daemon.pool.faults import Fault
 from devbridge.daemon.pool.hearing import FunctionWorker, Hearing, Reload
 from devbridge.daemon.pool.pool import Pool
 from devbridge.daemon.pool.workers import GRACE
-from devbridge.daemon.requests import answered, asking
+from devbridge.daemon.requests import Kind, answered, asking
 from devbridge.daemon.runtime_api import RuntimeApi
 from devbridge.daemon.settings import Settings, Workshop
 from devbridge.daemon.told import Answered, Broken, Gone, Mood, Remarked, Requested, Short, Who
@@ -268,7 +268,11 @@ class Functions:
             how, mood = answered(call.words, answer)
             self._tell(call, worker_id, how, mood)
         else:
-            self._send(call.asked, Raised(request_id=request_id, error=answer.document))
+            reply: Reply = Raised(request_id=request_id, error=answer.document)
+            if not worker_id and call.words.kind is Kind.HTTP:
+                page = faults.as_page(call.asked.function, answer)
+                reply = Responded(request_id=request_id, body=page)
+            self._send(call.asked, reply)
             self._tell(call, worker_id, "", Mood.BAD, answer)
 
     def _send(self, asked: Invoke, reply: Reply) -> None:

@@ -93,8 +93,8 @@ class Desk:
             there,
             voice,
             Consent(there, voice, yes=False),
-            Broken(voice),
-            Unloaded(voice.warn),
+            Broken(voice, unloaded := Unloaded()),
+            unloaded,
         )
         good = Good(self.app, {}, Deployed({}, self.jobs, True))
         return compose(deployer, good, self.screen.terminal)

@@ -43,14 +43,14 @@ class Desk:
             NOTHING,
             voice,
             Consent(NOTHING, voice, yes=False),
-            Broken(voice),
-            Unloaded(voice.warn),
+            Broken(voice, unloaded := Unloaded()),
+            unloaded,
         )
 
     def deploy(self, request: Request, *, approve: object, broken: Any) -> Deployed:
         self.asked, self.approve = request, approve
         for name in self.broken:
-            function: Any = SimpleNamespace(name=name)
+            function: Any = SimpleNamespace(name=name, live=False)
             broken(function, DevbridgeError(f"{name} does not parse"), False)
         for progress in self.progress:
             request.on_progress(progress)

@@ -121,6 +121,8 @@ async def test_a_save_of_the_app_deploys_it_and_hands_its_jobs_on(desk: Desk) ->
     redeployer = desk.redeployer()
     desk.saved, desk.jobs = desk.app(files=["app.py", "more.py"]), ("a", "b")
     deployment = await redeployer.redeploy(never)
+    assert desk.developer.said == [], "the daemon does not go by it yet"
+    deployment.say()
     assert desk.steps == ["load", "schemas", "deploy"]
     assert list(deployment.jobs) == ["a", "b"]
     assert desk.root / "more.py" in deployment.files
@@ -132,7 +134,7 @@ async def test_a_save_of_the_app_deploys_it_and_hands_its_jobs_on(desk: Desk) ->
 async def test_what_is_new_is_said_with_how_to_call_it(desk: Desk) -> None:
     redeployer = desk.redeployer()
     desk.saved, desk.outputs = desk.app("POST /a"), URL
-    await redeployer.redeploy(never)
+    (await redeployer.redeploy(never)).say()
     url, deployed, call = desk.developer.said
     assert url == "MainUrl      http://x"
     assert deployed.endswith("s. Try:")
@@ -147,19 +149,19 @@ async def test_how_long_it_took_is_said_and_what_to_look_at_is_bold(
     times = iter([10.0, 12.5, 20.0, 21.0])
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(times)))
     desk.saved, desk.outputs = desk.app("POST /a"), URL
-    await redeployer.redeploy(never)
+    (await redeployer.redeploy(never)).say()
     assert desk.developer.said[:2] == [
         "MainUrl      \x1b[1mhttp://x\x1b[0m",
         "\x1b[32mDeployed\x1b[0m in 2.5s. Try:",
     ]
-    await redeployer.redeploy(never)
+    (await redeployer.redeploy(never)).say()
     assert desk.developer.said[3:] == ["\x1b[32mDeployed\x1b[0m in 1.0s."], "nothing is new"
 
 
 async def test_a_save_that_changes_nothing_says_nothing(desk: Desk) -> None:
     redeployer = desk.redeployer()
     desk.changed = False
-    await redeployer.redeploy(never)
+    (await redeployer.redeploy(never)).say()
     assert desk.developer.said == []
 
 

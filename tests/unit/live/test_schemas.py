@@ -15,6 +15,7 @@ from devbridge.config import Config
 from devbridge.constructs.load import load_app
 from devbridge.languages.base import Asking
 from devbridge.live.schemas import job_types, known_schemas, payload_schemas, retyped
+from devbridge.live.unloaded import Unloaded
 
 INTEGER = {"type": "integer"}
 
@@ -55,10 +56,12 @@ def test_a_handler_that_cannot_be_imported_is_a_warning_of_its_job(
 def test_somebody_else_may_be_told_of_a_handler_that_cannot_be_imported(
     config: Config, asked: list[Any]
 ) -> None:
-    told: list[tuple[str, str]] = []
-    app = load_app(config.root)
-    job_types(app, config, pytest.fail, pytest.fail, unloaded=lambda *each: told.append(each))
-    assert told == [("a", "no module named torch")]
+    told: list[str] = []
+    unloaded, app = Unloaded(), load_app(config.root)
+    job_types(app, config, told.append, pytest.fail, unloaded=unloaded)
+    assert told == []
+    unloaded.tell(lambda: ())
+    assert told == ["job 'a': no module named torch"]
 
 
 def test_schemas_are_kept_for_live_jobs_and_stubs_are_written(

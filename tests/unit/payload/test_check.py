@@ -424,7 +424,6 @@ def test_the_file_of_the_zip_is_read_once_and_found_by_both_names(
     file.write_text(json.dumps({"resize-images": {"type": "integer"}}))
     monkeypatch.setenv("LAMBDA_TASK_ROOT", str(tmp_path))
     check("resize_images", 1)
-    file.unlink()
     for name in ("resize_images", "resize-images"):
         with pytest.raises(
             PayloadInvalid, match="'resize-images' takes: Expected `int`, got `str`"
@@ -435,6 +434,19 @@ def test_the_file_of_the_zip_is_read_once_and_found_by_both_names(
     assert schema("resize-images", str(file)) == {"type": "integer"}
     assert schema("other", str(file)) is None
     check("other", "x")
+
+
+def test_a_file_that_was_replaced_is_read_again(tmp_path: Path) -> None:
+    file, new = tmp_path / "schemas.json", tmp_path / "new.json"
+    assert checker("a", str(file)) is None
+    for kind, refused in (("null", 1), ("integer", None)):
+        new.write_text(json.dumps({"a": {"type": kind}}))
+        new.replace(file)
+        wanted = checker("a", str(file))
+        assert wanted is not None
+        with pytest.raises(PayloadInvalid):
+            wanted(refused)
+        assert schema("a", str(file)) == {"type": kind}
 
 
 def test_another_file_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

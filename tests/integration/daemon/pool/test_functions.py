@@ -263,6 +263,11 @@ async def test_a_broken_save_says_where_at_once_and_the_next_save_mends_it(live:
     place = "(start.py, line 1)" if live.suffix == ".py" else "(api/start.ts:1:30)"
     assert document["errorMessage"].endswith(place)
     assert await live.error() == document
+    request = {"requestContext": {"http": {"method": "GET", "path": "/a"}}, "rawPath": "/a"}
+    page = await live.result(request)
+    assert page["statusCode"] == 500
+    assert page["body"].startswith("api cannot be loaded: SyntaxError: ")
+    assert f"api/start{live.suffix}" in page["body"]
     broken = await live.told(Broken)
     assert (broken.job, broken.failure.type, broken.function) == ("api", "SyntaxError", True)
     assert len([each for each in live.kept.told if isinstance(each, Broken)]) == 1
