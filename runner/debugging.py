@@ -22,6 +22,13 @@ _QUIET = "PYDEVD_DISABLE_FILE_VALIDATION"
 
 _own: list[str] = []
 """Where debugpy's files are."""
+_connected: list[Debugger] = []
+"""The one that has connected, as soon as it has: debugpy has replaced functions of Python then."""
+
+
+def has_changed_python() -> bool:
+    """Whether Python is not what it was: debugpy's doing, and no fault of the job's."""
+    return bool(_connected)
 
 
 def is_own(filename: str) -> bool:
@@ -122,6 +129,7 @@ class Debugger:
     def _connect(self, where: Any) -> None:
         import atexit
 
+        _connected.append(self)
         _debugpy().connect(
             ("127.0.0.1", where["port"]),
             access_token=where["token"],

@@ -120,7 +120,8 @@ def modules(root: str) -> dict[str, Any]:
             third_party.append(name)
     found: dict[str, Any] = {"userFiles": files, "thirdParty": third_party + warm.news()}
     if shelf is not None:
-        found.update(zygote=os.getppid(), problem=shelf.problem, stale=shelf.stale)
+        problem = None if debugging.has_changed_python() else shelf.problem
+        found.update(zygote=os.getppid(), problem=problem, stale=shelf.stale)
     return found
 
 

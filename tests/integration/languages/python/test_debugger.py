@@ -22,6 +22,7 @@ from devbridge.languages.python.debug_launcher import DebugLauncher
 from devbridge.languages.python.debugger import PythonDebugger
 from devbridge.languages.python.found_debugpy import debugpy_folder
 from devbridge.languages.python.language import Python
+from devbridge.languages.python.zygote import ZygoteLauncher
 from devbridge.runs.model import Exit
 from devbridge.workers.base import FreshLauncher, Launcher
 from devbridge.workers.debugging import Debuggee
@@ -205,6 +206,28 @@ async def test_processes_of_a_run_are_debugged_too_and_its_time_waits_for_them(
         await asyncio.to_thread(debug)
         assert json.loads(await worker.result()) == "5\n"
     assert "jobs/child.py:2" in table.bench.said.of("paused", worker.id)
+
+
+async def test_what_debugpy_changes_in_python_is_no_fault_of_the_job(table: Table) -> None:
+    launcher = table.bench.launcher
+    assert isinstance(launcher, DebugLauncher)
+    if isinstance(launcher._launcher, ZygoteLauncher):
+        await launcher._launcher.preload(["boto3"])
+    for _ in range(2):
+        worker = await table.bench.launch(
+            """
+            def handler(payload, context):
+                import subprocess, threading
+                import boto3
+                return boto3.__name__
+            """
+        )
+        await worker.run()
+        assert json.loads(await worker.result()) == "boto3"
+        assert await worker.exit() == Exit(code=0)
+        told = table.bench.said.of("modules", worker.id)
+        assert [each.problem for each in told] == [None] * len(told)
+        assert [each.stale for each in told] == [None] * len(told)
 
 
 async def test_an_adapter_that_has_ended_is_started_anew(table: Table, said: list[str]) -> None:
